@@ -1,0 +1,16 @@
+//! The nouns that every crate shares: digests, project paths, typed values, timestamps.
+//!
+//! Nothing here touches a disk, a process or the network. What a digest is *of*, where a path leads
+//! and who compares two values is the business of the crates above.
+
+mod content;
+mod digest;
+mod path;
+mod timestamp;
+mod value;
+
+pub use content::FileState;
+pub use digest::{Algorithm, Digest, ParseDigestError};
+pub use path::{PathError, ProjectPath};
+pub use timestamp::Timestamp;
+pub use value::Value;

@@ -1,0 +1,239 @@
+//! Paths inside a project, as records spell them: relative, `/` between parts, no `.` and no `..`.
+//!
+//! A path that comes from a lock, a tree or the network is made into a [`ProjectPath`] before anything
+//! is done with it, so that a hostile record can name nothing outside the project.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A path relative to the project root. The empty path is the root itself, shown as `.`.
+///
+/// Law: parts are non-empty, none is `.` or `..`, none holds a NUL. Ordered by bytes.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct ProjectPath(String);
+
+/// Why a text is no path inside the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// Starts at the root of the file system.
+    Absolute(String),
+    /// Leads out of the project through `..`.
+    Outside(String),
+    /// Holds a NUL character.
+    Nul(String),
+    /// Its bytes are not UTF-8; shown with replacement characters.
+    NotUtf8(String),
+    /// Names a folder that belongs to a tool: `.git`, `.pipe` or `.dvc` in any case.
+    Reserved(String),
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathError::Absolute(path) => {
+                write!(f, "`{path}` is an absolute path; expected one relative to the project")
+            }
+            PathError::Outside(path) => write!(f, "`{path}` leads out of the project"),
+            PathError::Nul(path) => write!(f, "`{}` holds a NUL character", path.replace('\0', "\\0")),
+            PathError::NotUtf8(path) => write!(f, "`{path}` is not UTF-8"),
+            PathError::Reserved(path) => {
+                write!(f, "`{path}` lies in a folder that git, pipe or DVC keeps for itself")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PathError {}
+
+impl ProjectPath {
+    /// The project root.
+    pub fn root() -> Self {
+        ProjectPath(String::new())
+    }
+
+    /// Reads a path as a person writes it, relative to the folder `base`: `.` and `..` are resolved by
+    /// their spelling, without asking the disk.
+    ///
+    /// # Errors
+    /// When the path is absolute, holds a NUL, or leads out of the project.
+    pub fn resolve(base: &ProjectPath, text: &str) -> Result<Self, PathError> {
+        if text.starts_with('/') {
+            return Err(PathError::Absolute(text.to_owned()));
+        }
+        if text.contains('\0') {
+            return Err(PathError::Nul(text.to_owned()));
+        }
+        let mut parts: Vec<&str> = base.parts().collect();
+        for part in text.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop().ok_or_else(|| PathError::Outside(text.to_owned()))?;
+                }
+                part => parts.push(part),
+            }
+        }
+        Ok(ProjectPath(parts.join("/")))
+    }
+
+    /// Reads a path from a record, where only the canonical spelling is right.
+    ///
+    /// # Errors
+    /// As [`ProjectPath::resolve`], and when the spelling is not canonical (`a//b`, `./a`, `a/..`) or the
+    /// path lies in a folder of git, pipe or DVC in any case folding.
+    pub fn from_record(text: &str) -> Result<Self, PathError> {
+        let path = ProjectPath::resolve(&ProjectPath::root(), text)?;
+        if path.0 != text {
+            return Err(PathError::Outside(text.to_owned()));
+        }
+        if path.is_reserved() {
+            return Err(PathError::Reserved(text.to_owned()));
+        }
+        Ok(path)
+    }
+
+    /// Whether a part is `.git`, `.pipe` or `.dvc`, in any case: on a file system that folds case,
+    /// `.GIT/hooks` is `.git/hooks`.
+    pub fn is_reserved(&self) -> bool {
+        self.parts().any(|part| {
+            let part = part.to_lowercase();
+            part == ".git" || part == ".pipe" || part == ".dvc"
+        })
+    }
+
+    /// The path of `relative`, an operating system path below the project root.
+    ///
+    /// # Errors
+    /// When it is not UTF-8, not relative, or holds `..`.
+    pub fn from_relative(relative: &Path) -> Result<Self, PathError> {
+        let text =
+            relative.to_str().ok_or_else(|| PathError::NotUtf8(relative.to_string_lossy().into_owned()))?;
+        ProjectPath::resolve(&ProjectPath::root(), text)
+    }
+
+    /// The parts from the root down; none for the root.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|part| !part.is_empty())
+    }
+
+    /// The canonical spelling; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the project root.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The folder that holds it; `None` for the root.
+    pub fn parent(&self) -> Option<ProjectPath> {
+        if self.is_root() {
+            return None;
+        }
+        Some(ProjectPath(self.0.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.to_owned())))
+    }
+
+    /// The last part; empty for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
+    }
+
+    /// The path of `name`, one part, inside this one.
+    pub fn join(&self, name: &str) -> ProjectPath {
+        debug_assert!(!name.contains('/') && name != "..", "one part: {name}");
+        if self.is_root() { ProjectPath(name.to_owned()) } else { ProjectPath(format!("{}/{name}", self.0)) }
+    }
+
+    /// Whether `other` is this path or lies below it.
+    pub fn contains(&self, other: &ProjectPath) -> bool {
+        self.is_root()
+            || other.0 == self.0
+            || (other.0.starts_with(&self.0) && other.0.as_bytes()[self.0.len()] == b'/')
+    }
+
+    /// The operating system path below `root`.
+    pub fn to_path(&self, root: &Path) -> PathBuf {
+        if self.is_root() { root.to_path_buf() } else { root.join(&self.0) }
+    }
+
+    /// How to spell this path for someone who stands in the folder `base`.
+    pub fn relative_to(&self, base: &ProjectPath) -> String {
+        let mut mine: Vec<&str> = self.parts().collect();
+        let theirs: Vec<&str> = base.parts().collect();
+        let shared = mine.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
+        let mut parts = vec![".."; theirs.len() - shared];
+        parts.extend(mine.drain(shared..));
+        if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+    }
+}
+
+impl fmt::Display for ProjectPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_root() { "." } else { &self.0 })
+    }
+}
+
+impl fmt::Debug for ProjectPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for ProjectPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Deserialised paths come from records: only the canonical spelling is right.
+impl<'de> Deserialize<'de> for ProjectPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        ProjectPath::from_record(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")
+    }
+
+    #[test]
+    fn spelling_is_resolved() {
+        assert_eq!(path("./a//b/../c/").as_str(), "a/c");
+        assert_eq!(ProjectPath::resolve(&path("sub"), "../data/x").map(|p| p.0), Ok("data/x".to_owned()));
+        assert!(matches!(ProjectPath::resolve(&path("sub"), "../../x"), Err(PathError::Outside(_))));
+        assert!(matches!(ProjectPath::resolve(&path("sub"), "/x"), Err(PathError::Absolute(_))));
+        assert!(path(".").is_root());
+    }
+
+    #[test]
+    fn records_are_canonical_and_never_reserved() {
+        for text in
+            ["../x", "/x", "./x", "a//b", "a/../b", ".git/config", "a/.GIT/x", ".Pipe", ".dvc/x", "a\0b"]
+        {
+            assert!(ProjectPath::from_record(text).is_err(), "{text}");
+        }
+        assert!(ProjectPath::from_record("a/b.git/c").is_ok());
+    }
+
+    #[test]
+    fn containment_is_by_part() {
+        assert!(path("a").contains(&path("a/b")));
+        assert!(path("a").contains(&path("a")));
+        assert!(!path("a").contains(&path("ab")));
+        assert!(path(".").contains(&path("ab")));
+    }
+
+    #[test]
+    fn relative_spelling() {
+        assert_eq!(path("a/b/c").relative_to(&path("a/x")), "../b/c");
+        assert_eq!(path("a").relative_to(&path("a")), ".");
+    }
+}

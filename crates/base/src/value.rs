@@ -1,0 +1,364 @@
+//! Typed values of params, metrics and templates.
+//!
+//! Types count: `1`, `1.0`, `true` and `"1"` are four different values. DVC compares with Python's `==`,
+//! to which the first three are equal, so a change from `1` to `1.0` goes unseen there.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+/// A value as YAML, JSON and TOML have them.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    /// Nothing.
+    #[default]
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number. Wide enough for `i64` and `u64`, which the formats distinguish and people don't.
+    Int(i128),
+    /// A floating point number, infinities and NaN included.
+    Float(f64),
+    /// A text.
+    Str(String),
+    /// A list.
+    List(Vec<Value>),
+    /// A map in the order written. Two maps are equal in any order.
+    Map(IndexMap<String, Value>),
+}
+
+/// Equality by type and value. A NaN equals itself: it is the same thing written in the file.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+            (Value::Str(a), Value::Str(b)) => a == b,
+            (Value::List(a), Value::List(b)) => a == b,
+            (Value::Map(a), Value::Map(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Value {
+    /// The word for its type in messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) => "an integer",
+            Value::Float(_) => "a float",
+            Value::Str(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+
+    /// The text, when it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The map, when it is one.
+    pub fn as_map(&self) -> Option<&IndexMap<String, Value>> {
+        match self {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The number, when it is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Int(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The value at a dotted path: map keys, and positions in lists (`a.0`, `a[0]`).
+    /// A key that holds dots itself is found when it is spelled whole.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        if path.is_empty() {
+            return Some(self);
+        }
+        match self {
+            Value::Map(map) => {
+                if let Some(value) = map.get(path) {
+                    return Some(value);
+                }
+                split_points(path).find_map(|(head, tail)| map.get(head)?.get(tail))
+            }
+            Value::List(list) => {
+                let path = path.strip_prefix('[').unwrap_or(path);
+                let end = path.find(|c: char| !c.is_ascii_digit()).unwrap_or(path.len());
+                let item = list.get(path[..end].parse::<usize>().ok()?)?;
+                let rest = &path[end..];
+                let rest = rest.strip_prefix(']').unwrap_or(rest);
+                item.get(rest.strip_prefix('.').unwrap_or(rest))
+            }
+            _ => None,
+        }
+    }
+
+    /// A float as records spell it: shortest digits that read back, always with a point or exponent.
+    pub fn float_text(number: f64) -> String {
+        if number.is_nan() {
+            "nan".to_owned()
+        } else if number.is_infinite() {
+            if number > 0.0 { "inf" } else { "-inf" }.to_owned()
+        } else {
+            format!("{number:?}")
+        }
+    }
+}
+
+/// The places where a dotted path can be cut: at each `.`, and before each `[`.
+fn split_points(path: &str) -> impl Iterator<Item = (&str, &str)> {
+    path.char_indices().filter_map(move |(at, c)| match c {
+        '.' => Some((&path[..at], &path[at + 1..])),
+        '[' if at > 0 => Some((&path[..at], &path[at..])),
+        _ => None,
+    })
+}
+
+/// One line for people: strings in quotes where they could be taken for something else.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("null"),
+            Value::Bool(truth) => write!(f, "{truth}"),
+            Value::Int(number) => write!(f, "{number}"),
+            Value::Float(number) => f.write_str(&Value::float_text(*number)),
+            Value::Str(text) if looks_typed(text) => write!(f, "{text:?}"),
+            Value::Str(text) => f.write_str(text),
+            Value::List(_) | Value::Map(_) => {
+                f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+            }
+        }
+    }
+}
+
+fn looks_typed(text: &str) -> bool {
+    text.is_empty()
+        || matches!(text, "null" | "~" | "true" | "false")
+        || text.parse::<f64>().is_ok()
+        || text.chars().any(char::is_control)
+        || text.trim() != text
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(truth) => serializer.serialize_bool(*truth),
+            Value::Int(number) => match (i64::try_from(*number), u64::try_from(*number)) {
+                (Ok(number), _) => serializer.serialize_i64(number),
+                (_, Ok(number)) => serializer.serialize_u64(number),
+                _ => serializer.serialize_i128(*number),
+            },
+            Value::Float(number) => serializer.serialize_f64(*number),
+            Value::Str(text) => serializer.serialize_str(text),
+            Value::List(list) => {
+                let mut seq = serializer.serialize_seq(Some(list.len()))?;
+                for item in list {
+                    seq.serialize_element(item)?;
+                }
+                seq.end()
+            }
+            Value::Map(map) => {
+                let mut entries = serializer.serialize_map(Some(map.len()))?;
+                for (key, value) in map {
+                    entries.serialize_entry(key, value)?;
+                }
+                entries.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+/// The key under which the `toml` crate hands a date to serde.
+const TOML_DATETIME: &str = "$__toml_private_datetime";
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
+        Ok(Value::Bool(truth))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Int(number.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Int(number.into()))
+    }
+
+    fn visit_i128<E>(self, number: i128) -> Result<Value, E> {
+        Ok(Value::Int(number))
+    }
+
+    fn visit_u128<E: de::Error>(self, number: u128) -> Result<Value, E> {
+        i128::try_from(number)
+            .map(Value::Int)
+            .map_err(|_| E::custom(format!("integer {number} is too large")))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Str(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Str(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = IndexMap::new();
+        while let Some(Key(key)) = entries.next_key()? {
+            let value: Value = entries.next_value()?;
+            if key == TOML_DATETIME {
+                return Ok(value);
+            }
+            if map.contains_key(&key) {
+                return Err(de::Error::custom(format!("duplicate key `{key}`")));
+            }
+            map.insert(key, value);
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn visit_enum<A: de::EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+        Err(de::Error::custom("YAML tags such as `!name` are not supported here"))
+    }
+}
+
+/// A map key. YAML allows any scalar there; records and dotted paths know texts only.
+struct Key(String);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Str(text) => Ok(Key(text)),
+            Value::List(_) | Value::Map(_) => Err(de::Error::custom("a list or map cannot be a key")),
+            scalar => Ok(Key(scalar.to_string())),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Str(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Value::Int(number.into())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Value::Float(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Value::Bool(truth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Value {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    #[test]
+    fn types_count() {
+        let four = [json("1"), json("1.0"), json("true"), json("\"1\"")];
+        for (i, a) in four.iter().enumerate() {
+            for (j, b) in four.iter().enumerate() {
+                assert_eq!(a == b, i == j, "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(Value::Float(f64::NAN), Value::Float(f64::NAN));
+        assert_eq!(json(r#"{"a":1,"b":2}"#), json(r#"{"b":2,"a":1}"#));
+    }
+
+    #[test]
+    fn dotted_paths() {
+        let value = json(r#"{"a": {"b": [10, {"c": 5}], "x.y": 7}, "p.q": {"r": 1}}"#);
+        for (path, expected) in
+            [("a.b.0", 10), ("a.b[0]", 10), ("a.b.1.c", 5), ("a.b[1].c", 5), ("a.x.y", 7), ("p.q.r", 1)]
+        {
+            assert_eq!(value.get(path), Some(&Value::from(expected)), "{path}");
+        }
+        for path in ["a.c", "a.b.2", "a.b[x]", "a.b.0.0", "p", "a..b"] {
+            assert_eq!(value.get(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_width() {
+        assert_eq!(json("18446744073709551615"), Value::Int(u64::MAX.into()));
+        assert_eq!(serde_json::to_string(&Value::Int(u64::MAX.into())).unwrap(), "18446744073709551615");
+        assert_eq!(serde_json::to_string(&Value::Float(1.0)).unwrap(), "1.0");
+    }
+
+    #[test]
+    fn shown_unambiguously() {
+        assert_eq!(Value::from("1").to_string(), "\"1\"");
+        assert_eq!(Value::from("adam").to_string(), "adam");
+        assert_eq!(Value::from(1.0).to_string(), "1.0");
+        assert_eq!(json("[1, \"a\"]").to_string(), "[1,\"a\"]");
+    }
+}

@@ -1,0 +1,133 @@
+//! The blobs of a cache folder: one read-only file per content, named by its digest.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base::{Digest, FileState};
+use disk::Stamp;
+
+use crate::CacheError;
+use crate::hash::{hash_bytes, hash_file};
+use crate::tree::{Tree, TreeEntry};
+
+/// The blobs below one folder: `blake3/ab/cdef…`.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    root: PathBuf,
+}
+
+impl Blobs {
+    /// The blobs of the cache folder `root`, which need not exist yet.
+    pub fn new(root: &Path) -> Self {
+        Blobs { root: root.to_owned() }
+    }
+
+    /// Where the blob of `digest` lies, or would lie.
+    pub fn path(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.root.join(digest.algorithm().name()).join(&hex[..2]).join(&hex[2..])
+    }
+
+    /// Whether the blob is there. Its bytes are not read.
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.path(digest).is_file()
+    }
+
+    /// Whether a content is there whole: the blob, or the tree with everything it names.
+    pub fn has_all(&self, state: &FileState) -> bool {
+        if !state.is_folder() {
+            return self.has(&state.digest);
+        }
+        let Ok(tree) = self.tree(&state.digest) else { return false };
+        tree.entries().iter().all(|(_, entry)| match entry {
+            TreeEntry::File { digest, .. } => self.has(digest),
+            TreeEntry::Folder { digest, size, files } => self.has_all(&FileState {
+                digest: *digest,
+                size: *size,
+                files: Some(*files),
+                executable: false,
+            }),
+        })
+    }
+
+    /// Stores bytes and returns their digest.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn store_bytes(&self, bytes: &[u8]) -> Result<Digest, CacheError> {
+        let digest = hash_bytes(bytes);
+        if !self.has(&digest) {
+            let path = self.path(&digest);
+            disk::replace(&path, bytes)?;
+            disk::set_mode(&path, 0o444)?;
+        }
+        Ok(digest)
+    }
+
+    /// Stores the file `from`, which was found to be `digest` when it had `stamp`.
+    ///
+    /// # Errors
+    /// [`CacheError::Changed`] when the file was written since; no blob stands then.
+    pub fn store_file(&self, from: &Path, digest: &Digest, stamp: &Stamp) -> Result<(), CacheError> {
+        if self.has(digest) {
+            return Ok(());
+        }
+        let blob = self.path(digest);
+        disk::store_copy(from, &blob)?;
+        let now = fs::metadata(from).map_err(|source| CacheError::Read { path: from.to_owned(), source })?;
+        // A racy stamp proves nothing, so the copy itself is asked.
+        let unchanged = Stamp::of(&now) == *stamp && !stamp.is_racy(Stamp::now());
+        if !unchanged && hash_file(&blob)?.0 != *digest {
+            disk::remove(&blob)?;
+            return Err(CacheError::Changed { path: from.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// The bytes of a blob, checked against its name.
+    ///
+    /// # Errors
+    /// When the blob is missing or damaged.
+    pub fn read(&self, digest: &Digest) -> Result<Vec<u8>, CacheError> {
+        let path = self.path(digest);
+        let bytes = disk::read_optional(&path)?.ok_or(CacheError::Missing { digest: *digest })?;
+        if hash_bytes(&bytes) != *digest {
+            return Err(CacheError::Damaged { digest: *digest, path });
+        }
+        Ok(bytes)
+    }
+
+    /// The manifest of a folder.
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or no manifest.
+    pub fn tree(&self, digest: &Digest) -> Result<Tree, CacheError> {
+        Tree::decode(&self.read(digest)?).map_err(|source| CacheError::Tree { digest: *digest, source })
+    }
+
+    /// Places a blob's bytes in the workspace, after checking them.
+    ///
+    /// # Errors
+    /// When the blob is missing or damaged, or the disk refuses; what stood at `to` stands then.
+    pub fn place(&self, digest: &Digest, to: &Path, executable: bool) -> Result<(), CacheError> {
+        let path = self.path(digest);
+        if !self.has(digest) {
+            return Err(CacheError::Missing { digest: *digest });
+        }
+        if hash_file(&path)?.0 != *digest {
+            return Err(CacheError::Damaged { digest: *digest, path });
+        }
+        Ok(disk::place_copy(&path, to, executable)?)
+    }
+
+    /// Takes a damaged blob out of the way, so that the next result can take its place; the bytes are
+    /// kept beside it for a look.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn quarantine(&self, digest: &Digest) -> Result<PathBuf, CacheError> {
+        let aside = self.root.join("damaged").join(digest.hex());
+        disk::move_path(&self.path(digest), &aside)?;
+        Ok(aside)
+    }
+}

@@ -1,0 +1,20 @@
+//! Bytes by digest: blobs, trees of folders, the memory of what was hashed, and the results of stages.
+//!
+//! The cache knows files and digests, not stages' commands or why something is stale. Blobs are plain,
+//! uncompressed and read-only, so that a result can be shared by reflink and looked at with any tool.
+
+mod blobs;
+mod error;
+mod hash;
+mod stages;
+mod state;
+mod tree;
+mod workspace;
+
+pub use blobs::Blobs;
+pub use error::CacheError;
+pub use hash::{hash_bytes, hash_file};
+pub use stages::{StageCache, StageEntry, StageOut};
+pub use state::State;
+pub use tree::{Tree, TreeEntry, TreeError};
+pub use workspace::Workspace;

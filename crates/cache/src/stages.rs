@@ -1,0 +1,192 @@
+//! The stage cache: for each stage key, the results it ever had. DVC calls it run cache; here a run is
+//! something else.
+//!
+//! An entry is one JSON file, `stages/ab/KEY/RESULT.json`, where RESULT is the digest of the outs'
+//! digests: a stage that gives other bytes for the same inputs has several. The format is fixed in
+//! docs/design/stage-cache.md.
+
+use std::path::{Path, PathBuf};
+
+use base::{Digest, FileState, ProjectPath, Timestamp, Value};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::hash_bytes;
+use crate::{Blobs, CacheError};
+
+/// Version of the entry's format.
+const VERSION: u32 = 1;
+
+/// One out of a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageOut {
+    /// Where it belongs.
+    pub path: ProjectPath,
+    /// What it held.
+    #[serde(flatten)]
+    pub state: FileState,
+}
+
+/// One result of a stage key, and where it came from: lineage works where that run is unknown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageEntry {
+    /// Version of this format.
+    pub version: u32,
+    /// The stage key.
+    pub key: Digest,
+    /// The stage's name when it ran.
+    pub stage: String,
+    /// What it made, ascending by path.
+    pub outs: Vec<StageOut>,
+    /// The run that made it, when it was recorded.
+    pub run: Option<String>,
+    /// The host it ran on.
+    pub host: String,
+    /// Operating system and processor, as in `linux-x86_64`.
+    pub platform: String,
+    /// The git revision of the project then.
+    pub git_revision: Option<String>,
+    /// When it ended.
+    pub created: Timestamp,
+    /// How long the command took, in milliseconds.
+    pub duration: u64,
+    /// Parameters, by file and key.
+    pub params: IndexMap<ProjectPath, IndexMap<String, Value>>,
+    /// Values of its metrics files, by file and dotted key.
+    pub metrics: IndexMap<ProjectPath, IndexMap<String, Value>>,
+}
+
+impl StageEntry {
+    /// An entry of the current version with nothing known but key, name and outs.
+    pub fn new(key: Digest, stage: String, mut outs: Vec<StageOut>) -> Self {
+        outs.sort_by(|a, b| a.path.cmp(&b.path));
+        StageEntry {
+            version: VERSION,
+            key,
+            stage,
+            outs,
+            run: None,
+            host: String::new(),
+            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            git_revision: None,
+            created: Timestamp::default(),
+            duration: 0,
+            params: IndexMap::new(),
+            metrics: IndexMap::new(),
+        }
+    }
+
+    /// Names the result: equal outs have equal names.
+    fn result(&self) -> Digest {
+        let outs: String =
+            self.outs.iter().map(|out| format!("{} {}\n", out.state.digest, out.path)).collect();
+        hash_bytes(outs.as_bytes())
+    }
+}
+
+/// The stage cache of a cache folder.
+#[derive(Clone, Debug)]
+pub struct StageCache {
+    root: PathBuf,
+}
+
+impl StageCache {
+    /// The stage cache of the cache folder `root`, which need not exist yet.
+    pub fn new(root: &Path) -> Self {
+        StageCache { root: root.join("stages") }
+    }
+
+    fn folder(&self, key: &Digest) -> PathBuf {
+        let hex = key.hex();
+        self.root.join(&hex[..2]).join(hex)
+    }
+
+    /// Remembers a result. The same outs again replace what was told of their making.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn store(&self, entry: &StageEntry) -> Result<(), CacheError> {
+        let path = self.folder(&entry.key).join(format!("{}.json", entry.result().hex()));
+        let mut json = serde_json::to_vec_pretty(entry).expect("an entry is plain data");
+        json.push(b'\n');
+        Ok(disk::replace(&path, &json)?)
+    }
+
+    /// All results of a key, newest first. Files that do not parse, or are of a newer version, are
+    /// passed over: a result that cannot be read is only not restored.
+    pub fn results(&self, key: &Digest) -> Vec<StageEntry> {
+        let Ok(files) = std::fs::read_dir(self.folder(key)) else { return Vec::new() };
+        let mut entries: Vec<StageEntry> = files
+            .filter_map(|file| disk::read(&file.ok()?.path()).ok())
+            .filter_map(|bytes| serde_json::from_slice::<StageEntry>(&bytes).ok())
+            .filter(|entry| entry.version == VERSION && entry.key == *key)
+            .collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse((entry.created, entry.result())));
+        entries
+    }
+
+    /// The newest result of a key that makes exactly the outs `paths` (ascending) and whose bytes are
+    /// all in `blobs`.
+    pub fn restorable(&self, key: &Digest, paths: &[&ProjectPath], blobs: &Blobs) -> Option<StageEntry> {
+        self.results(key).into_iter().find(|entry| {
+            entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied())
+                && entry.outs.iter().all(|out| blobs.has_all(&out.state))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(blobs: &Blobs, bytes: &[u8], created: i64) -> StageEntry {
+        let digest = blobs.store_bytes(bytes).unwrap();
+        let out = StageOut {
+            path: ProjectPath::from_record("out").unwrap(),
+            state: FileState { digest, size: bytes.len() as u64, files: None, executable: false },
+        };
+        let mut entry = StageEntry::new(hash_bytes(b"key"), "train".to_owned(), vec![out]);
+        entry.created = Timestamp(created);
+        entry
+    }
+
+    #[test]
+    fn an_older_result_is_restored_when_the_newest_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (blobs, stages) = (Blobs::new(folder.path()), StageCache::new(folder.path()));
+        let (old, new) = (entry(&blobs, b"old", 1), entry(&blobs, b"new", 2));
+        stages.store(&old).unwrap();
+        stages.store(&new).unwrap();
+        let out = ProjectPath::from_record("out").unwrap();
+        assert_eq!(stages.restorable(&new.key, &[&out], &blobs), Some(new.clone()));
+        disk::remove(&blobs.path(&new.outs[0].state.digest)).unwrap();
+        assert_eq!(stages.restorable(&new.key, &[&out], &blobs), Some(old));
+        assert_eq!(stages.restorable(&new.key, &[], &blobs), None, "an undeclared out is never restored");
+    }
+
+    #[test]
+    fn a_damaged_entry_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (blobs, stages) = (Blobs::new(folder.path()), StageCache::new(folder.path()));
+        let whole = entry(&blobs, b"old", 1);
+        stages.store(&whole).unwrap();
+        let path = stages.folder(&whole.key).join("junk.json");
+        disk::replace(&path, b"{\"version\": 1, \"outs\": [{\"path\": \"../../etc\"}]}").unwrap();
+        assert_eq!(stages.results(&whole.key), vec![whole]);
+    }
+
+    #[test]
+    fn the_format_is_pinned() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut entry = entry(&Blobs::new(folder.path()), b"bytes", 1_763_721_727_045);
+        entry.platform = "linux-x86_64".to_owned();
+        entry.host = "laptop".to_owned();
+        entry.run = Some("019aa5c0c5c57a0a9b5d1d1d1d1d1d1d".to_owned());
+        entry.duration = 1500;
+        let params = ProjectPath::from_record("params.yaml").unwrap();
+        entry.params.insert(params, IndexMap::from([("lr".to_owned(), Value::from(0.001))]));
+        let json = serde_json::to_string_pretty(&entry).unwrap() + "\n";
+        assert_eq!(json, include_str!("../tests/golden/stage-entry-1.json"));
+        assert_eq!(serde_json::from_str::<StageEntry>(&json).unwrap(), entry);
+    }
+}

@@ -1,0 +1,180 @@
+//! The memory of what was hashed: path and stamp to digest. Deleting it costs time, never truth.
+//!
+//! The file is one block: header, records, CRC-32C. It is read whole at start and rewritten whole when
+//! something was added; an unreadable one counts as empty. Stamps that were [racy](disk::Stamp::is_racy)
+//! when the bytes were read are never remembered.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use base::{Digest, ProjectPath};
+use disk::{DiskError, Stamp};
+
+/// Name and version of the format.
+const HEADER: &[u8; 8] = b"pipest\x00\x01";
+
+/// Stamps and digests by path.
+#[derive(Debug)]
+pub struct State {
+    path: PathBuf,
+    records: HashMap<ProjectPath, (Stamp, Digest)>,
+    changed: bool,
+    damaged: bool,
+}
+
+impl State {
+    /// Reads the state file; a missing or damaged one is an empty state.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn load(path: &Path) -> Result<Self, DiskError> {
+        let bytes = disk::read_optional(path)?;
+        let records = bytes.as_deref().map(decode);
+        let damaged = matches!(records, Some(None));
+        let records = records.flatten().unwrap_or_default();
+        Ok(State { path: path.to_owned(), records, changed: damaged, damaged })
+    }
+
+    /// Whether the file was there and unreadable as a state.
+    pub fn was_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// The digest of `path` when it had exactly this stamp.
+    pub fn get(&self, path: &ProjectPath, stamp: &Stamp) -> Option<Digest> {
+        self.records.get(path).filter(|(known, _)| known == stamp).map(|(_, digest)| *digest)
+    }
+
+    /// Remembers that `path` was hashed between two equal stamps, at `now` (nanoseconds since 1970).
+    pub fn put(&mut self, path: &ProjectPath, stamp: Stamp, digest: Digest, now: i64) {
+        if stamp.is_racy(now) {
+            self.changed |= self.records.remove(path).is_some();
+            return;
+        }
+        if self.records.get(path) != Some(&(stamp, digest)) {
+            self.records.insert(path.clone(), (stamp, digest));
+            self.changed = true;
+        }
+    }
+
+    /// Writes the state when something was added.
+    ///
+    /// # Errors
+    /// When the disk refuses; the old file stands then.
+    pub fn save(&mut self) -> Result<(), DiskError> {
+        if self.changed {
+            disk::replace(&self.path, &encode(&self.records))?;
+            self.changed = false;
+        }
+        Ok(())
+    }
+}
+
+fn encode(records: &HashMap<ProjectPath, (Stamp, Digest)>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(16 + records.len() * 112);
+    bytes.extend_from_slice(HEADER);
+    for (path, (stamp, digest)) in records {
+        let Digest::Blake3(digest) = digest else { continue };
+        let name = path.as_str().as_bytes();
+        let Ok(length) = u16::try_from(name.len()) else { continue };
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(&stamp.size.to_le_bytes());
+        bytes.extend_from_slice(&stamp.mtime.to_le_bytes());
+        bytes.extend_from_slice(&stamp.ctime.to_le_bytes());
+        bytes.extend_from_slice(&stamp.inode.to_le_bytes());
+        bytes.extend_from_slice(&stamp.mode.to_le_bytes());
+        bytes.extend_from_slice(digest);
+    }
+    let checksum = crc32c::crc32c(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<HashMap<ProjectPath, (Stamp, Digest)>> {
+    let (body, checksum) = bytes.split_last_chunk::<4>()?;
+    if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    let mut reader = Reader { rest: body.strip_prefix(HEADER.as_slice())? };
+    let mut records = HashMap::with_capacity(reader.rest.len() / 100);
+    while !reader.rest.is_empty() {
+        let length = usize::from(u16::from_le_bytes(reader.take()?));
+        let (name, rest) = reader.rest.split_at_checked(length)?;
+        reader.rest = rest;
+        let path = ProjectPath::from_record(std::str::from_utf8(name).ok()?).ok()?;
+        let stamp = Stamp {
+            size: u64::from_le_bytes(reader.take()?),
+            mtime: i64::from_le_bytes(reader.take()?),
+            ctime: i64::from_le_bytes(reader.take()?),
+            inode: u64::from_le_bytes(reader.take()?),
+            mode: u32::from_le_bytes(reader.take()?),
+        };
+        records.insert(path, (stamp, Digest::Blake3(reader.take()?)));
+    }
+    Some(records)
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(mtime: i64) -> Stamp {
+        Stamp { size: 3, mtime, ctime: mtime, inode: 9, mode: 0o100_644 }
+    }
+
+    #[test]
+    fn remembers_exact_stamps_across_processes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state");
+        let path = ProjectPath::from_record("data/é.csv").unwrap();
+        let digest = Digest::Blake3([7; 32]);
+        let mut state = State::load(&file).unwrap();
+        state.put(&path, stamp(1_000), digest, 9_000_000_000);
+        state.save().unwrap();
+        let state = State::load(&file).unwrap();
+        assert_eq!(state.get(&path, &stamp(1_000)), Some(digest));
+        assert_eq!(state.get(&path, &stamp(1_001)), None);
+        assert_eq!(state.get(&path, &Stamp { inode: 10, ..stamp(1_000) }), None);
+    }
+
+    #[test]
+    fn racy_stamps_are_forgotten() {
+        let mut state =
+            State { path: PathBuf::new(), records: HashMap::new(), changed: false, damaged: false };
+        let path = ProjectPath::from_record("x").unwrap();
+        state.put(&path, stamp(1_000), Digest::Blake3([7; 32]), 1_000 + 9_000_000_000);
+        state.put(&path, stamp(2_000), Digest::Blake3([8; 32]), 2_000);
+        assert_eq!(state.get(&path, &stamp(2_000)), None);
+        assert_eq!(state.get(&path, &stamp(1_000)), None);
+    }
+
+    #[test]
+    fn any_damage_means_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state");
+        let mut state = State::load(&file).unwrap();
+        state.put(&ProjectPath::from_record("x").unwrap(), stamp(1), Digest::Blake3([7; 32]), i64::MAX);
+        state.save().unwrap();
+        let whole = disk::read(&file).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x40;
+            assert!(decode(&bytes).is_none(), "byte {at}");
+            assert!(decode(&whole[..at]).is_none(), "cut at {at}");
+        }
+        assert!(decode(&whole).is_some());
+    }
+}

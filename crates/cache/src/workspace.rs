@@ -1,0 +1,428 @@
+//! Between a project's files and its cache: what a path holds, storing it, putting it back.
+//!
+//! Symlinks are followed: what counts is what a reader of the path gets. A restored folder therefore
+//! holds files where links were, with the same digest.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use base::{Digest, FileState, ProjectPath};
+use disk::Stamp;
+use rayon::prelude::*;
+
+use crate::hash::{hash_bytes, hash_file};
+use crate::tree::{Tree, TreeEntry};
+use crate::{Blobs, CacheError, StageCache, State};
+
+/// From this size on, waiting until a file's stamp is no longer racy costs less than hashing it twice.
+const WORTH_WAITING: u64 = 64 << 20;
+
+/// A project's files with the cache and the memory of what was hashed.
+#[derive(Debug)]
+pub struct Workspace {
+    root: PathBuf,
+    /// The blobs that hold its content.
+    pub blobs: Blobs,
+    /// The results of its stages.
+    pub stages: StageCache,
+    state: Mutex<State>,
+}
+
+/// What was found at a path, before it is made into manifests.
+enum Node {
+    File { path: ProjectPath, os_path: PathBuf, stamp: Stamp, digest: Option<Digest> },
+    Folder { entries: Vec<(String, Node)> },
+}
+
+impl Workspace {
+    /// The project at `root` with the cache folder `cache` and what `state` remembers.
+    pub fn new(root: &Path, cache: &Path, state: State) -> Self {
+        Workspace {
+            root: root.to_owned(),
+            blobs: Blobs::new(cache),
+            stages: StageCache::new(cache),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Where a path of the project lies on this system.
+    pub fn os_path(&self, path: &ProjectPath) -> PathBuf {
+        path.to_path(&self.root)
+    }
+
+    /// Writes down what was hashed, for the next process.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn save_state(&self) -> Result<(), CacheError> {
+        Ok(self.state().save()?)
+    }
+
+    /// What the path holds now; `None` when there is nothing. Files whose stamp is known are not read.
+    ///
+    /// # Errors
+    /// When something there cannot be read, is no file or folder, or has a name that records cannot hold.
+    pub fn observe(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
+        Ok(self.scan(path)?.map(|node| summarize(&node, &mut |_, _| Ok(())).expect("nothing here can fail")))
+    }
+
+    /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`], and when the disk refuses or a file changes meanwhile.
+    pub fn store(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
+        let Some(node) = self.scan(path)? else { return Ok(None) };
+        let mut files = Vec::new();
+        collect_files(&node, &mut files);
+        files
+            .par_iter()
+            .try_for_each(|(os_path, stamp, digest)| self.blobs.store_file(os_path, digest, stamp))?;
+        summarize(&node, &mut |_, manifest| self.blobs.store_bytes(manifest).map(drop)).map(Some)
+    }
+
+    /// Stores what the path holds when the cache has no copy of it yet; says what was saved.
+    ///
+    /// # Errors
+    /// As [`Workspace::store`].
+    pub fn save_unsaved(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
+        match self.observe(path)? {
+            Some(state) if !self.blobs.has_all(&state) => self.store(path),
+            _ => Ok(None),
+        }
+    }
+
+    /// Puts `state` back at the path. Files that already hold the right bytes are not touched; what else
+    /// stands in the way is removed, so that the caller saves it first.
+    ///
+    /// # Errors
+    /// When the cache lacks something or holds it damaged, or the disk refuses. A fault in the middle of
+    /// a folder leaves it half restored; the next attempt goes on.
+    pub fn restore(&self, path: &ProjectPath, state: &FileState) -> Result<(), CacheError> {
+        if state.is_folder() {
+            self.restore_folder(path, &state.digest)
+        } else {
+            self.restore_file(path, &state.digest, state.executable)
+        }
+    }
+
+    fn restore_file(&self, path: &ProjectPath, digest: &Digest, executable: bool) -> Result<(), CacheError> {
+        let os_path = self.os_path(path);
+        if let Ok(metadata) = fs::symlink_metadata(&os_path) {
+            let stamp = Stamp::of(&metadata);
+            let known = metadata.is_file() && self.digest_of(path, &os_path, &stamp)? == *digest;
+            if known && stamp.is_executable() == executable {
+                return Ok(());
+            }
+            if metadata.is_dir() {
+                disk::remove(&os_path)?;
+            }
+        }
+        self.make_way(path)?;
+        self.blobs.place(digest, &os_path, executable)
+    }
+
+    fn restore_folder(&self, path: &ProjectPath, digest: &Digest) -> Result<(), CacheError> {
+        let tree = self.blobs.tree(digest)?;
+        let os_path = self.os_path(path);
+        if fs::symlink_metadata(&os_path).is_ok_and(|metadata| !metadata.is_dir()) {
+            disk::remove(&os_path)?;
+        }
+        self.make_way(path)?;
+        disk::make_folder(&os_path)?;
+        let wanted =
+            |name: &str| tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).is_ok();
+        for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
+            let name = entry.map_err(|source| read_fault(&os_path, source))?.file_name();
+            if !name.to_str().is_some_and(wanted) {
+                disk::remove(&os_path.join(name))?;
+            }
+        }
+        for (name, entry) in tree.entries() {
+            let below = path.join(name);
+            match entry {
+                TreeEntry::File { digest, executable, .. } => {
+                    self.restore_file(&below, digest, *executable)?
+                }
+                TreeEntry::Folder { digest, .. } => self.restore_folder(&below, digest)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A symlink above the path would lead the write out of the project: it is refused.
+    fn make_way(&self, path: &ProjectPath) -> Result<(), CacheError> {
+        let mut above = path.parent();
+        while let Some(folder) = above {
+            let os_path = self.os_path(&folder);
+            if !folder.is_root() && fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_symlink())
+            {
+                let source = io::Error::other("it is a symlink, and restoring never writes through one");
+                return Err(disk::DiskError::new("restore into", &os_path, source).into());
+            }
+            above = folder.parent();
+        }
+        Ok(())
+    }
+
+    fn digest_of(&self, path: &ProjectPath, os_path: &Path, stamp: &Stamp) -> Result<Digest, CacheError> {
+        if let Some(digest) = self.state().get(path, stamp) {
+            return Ok(digest);
+        }
+        if stamp.size >= WORTH_WAITING && stamp.is_racy(Stamp::now()) {
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        let now = Stamp::now();
+        let (digest, stamp) = hash_file(os_path)?;
+        self.state().put(path, stamp, digest, now);
+        Ok(digest)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A thread that panicked left at worst a record out: the map itself is whole.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn scan(&self, path: &ProjectPath) -> Result<Option<Node>, CacheError> {
+        let os_path = self.os_path(path);
+        let metadata = match fs::metadata(&os_path) {
+            Ok(metadata) => metadata,
+            Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(source) => return Err(read_fault(&os_path, source)),
+        };
+        let mut node = self.walk(path.clone(), os_path, &metadata, &mut Vec::new())?;
+        let mut unknown = Vec::new();
+        collect_unknown(&mut node, &mut unknown);
+        unknown.into_par_iter().try_for_each(|(path, os_path, stamp, digest)| {
+            *digest = Some(self.digest_of(path, os_path, stamp)?);
+            Ok::<(), CacheError>(())
+        })?;
+        Ok(Some(node))
+    }
+
+    /// `above` holds device and inode of the folders on the way down, to recognise a loop of symlinks.
+    fn walk(
+        &self,
+        path: ProjectPath,
+        os_path: PathBuf,
+        metadata: &fs::Metadata,
+        above: &mut Vec<(u64, u64)>,
+    ) -> Result<Node, CacheError> {
+        use std::os::unix::fs::MetadataExt;
+        if metadata.is_file() {
+            let stamp = Stamp::of(metadata);
+            let digest = self.state().get(&path, &stamp);
+            return Ok(Node::File { path, os_path, stamp, digest });
+        }
+        if !metadata.is_dir() {
+            return Err(CacheError::Special { path: os_path });
+        }
+        let identity = (metadata.dev(), metadata.ino());
+        if above.contains(&identity) {
+            return Err(CacheError::Loop { path: os_path });
+        }
+        above.push(identity);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
+            let below = entry.map_err(|source| read_fault(&os_path, source))?.path();
+            let name = Path::new(below.file_name().expect("an entry has a name"));
+            let named = ProjectPath::from_relative(name)
+                .and_then(|name| ProjectPath::from_record(name.as_str()))
+                .map_err(|source| CacheError::Name { path: below.clone(), source })?;
+            let metadata = fs::metadata(&below).map_err(|source| read_fault(&below, source))?;
+            let node = self.walk(path.join(named.as_str()), below, &metadata, above)?;
+            entries.push((named.as_str().to_owned(), node));
+        }
+        above.pop();
+        Ok(Node::Folder { entries })
+    }
+}
+
+fn read_fault(path: &Path, source: io::Error) -> CacheError {
+    CacheError::Read { path: path.to_owned(), source }
+}
+
+type Unknown<'a> = (&'a ProjectPath, &'a PathBuf, &'a Stamp, &'a mut Option<Digest>);
+
+fn collect_unknown<'a>(node: &'a mut Node, unknown: &mut Vec<Unknown<'a>>) {
+    match node {
+        Node::File { path, os_path, stamp, digest } if digest.is_none() => {
+            unknown.push((path, os_path, stamp, digest));
+        }
+        Node::File { .. } => {}
+        Node::Folder { entries } => {
+            for (_, below) in entries {
+                collect_unknown(below, unknown);
+            }
+        }
+    }
+}
+
+fn collect_files<'a>(node: &'a Node, files: &mut Vec<(&'a PathBuf, &'a Stamp, Digest)>) {
+    match node {
+        Node::File { os_path, stamp, digest, .. } => {
+            files.push((os_path, stamp, digest.expect("scanned nodes know their digests")));
+        }
+        Node::Folder { entries } => {
+            for (_, below) in entries {
+                collect_files(below, files);
+            }
+        }
+    }
+}
+
+/// Digest and size of a scanned node; each folder's manifest is shown to `on_folder`, children first.
+fn summarize(
+    node: &Node,
+    on_folder: &mut dyn FnMut(&Digest, &[u8]) -> Result<(), CacheError>,
+) -> Result<FileState, CacheError> {
+    match node {
+        Node::File { stamp, digest, .. } => Ok(FileState {
+            digest: digest.expect("scanned nodes know their digests"),
+            size: stamp.size,
+            files: None,
+            executable: stamp.is_executable(),
+        }),
+        Node::Folder { entries } => {
+            let mut named = Vec::with_capacity(entries.len());
+            for (name, below) in entries {
+                let FileState { digest, size, files, executable } = summarize(below, on_folder)?;
+                let entry = match files {
+                    None => TreeEntry::File { digest, size, executable },
+                    Some(files) => TreeEntry::Folder { digest, size, files },
+                };
+                named.push((name.clone(), entry));
+            }
+            let tree = Tree::new(named);
+            let manifest = tree.encode();
+            let digest = hash_bytes(&manifest);
+            on_folder(&digest, &manifest)?;
+            let (size, files) = tree.totals();
+            Ok(FileState { digest, size, files: Some(files), executable: false })
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
+mod tests {
+    use super::*;
+
+    struct Project {
+        folder: tempfile::TempDir,
+        workspace: Workspace,
+    }
+
+    fn project() -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::load(&folder.path().join(".pipe/state")).unwrap();
+        let workspace = Workspace::new(folder.path(), &folder.path().join(".pipe/cache"), state);
+        Project { folder, workspace }
+    }
+
+    impl Project {
+        fn write(&self, path: &str, text: &str) {
+            let path = self.folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+
+        fn read(&self, path: &str) -> String {
+            fs::read_to_string(self.folder.path().join(path)).unwrap()
+        }
+    }
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::from_record(text).unwrap()
+    }
+
+    #[test]
+    fn folders_come_back_exactly() {
+        let project = project();
+        project.write("out/a", "1");
+        project.write("out/sub/b", "22");
+        fs::create_dir(project.folder.path().join("out/empty")).unwrap();
+        disk::set_mode(&project.folder.path().join("out/a"), 0o755).unwrap();
+        let state = project.workspace.store(&path("out")).unwrap().unwrap();
+        assert_eq!((state.size, state.files), (3, Some(2)));
+        fs::remove_dir_all(project.folder.path().join("out/empty")).unwrap();
+        project.write("out/sub/b", "changed");
+        project.write("out/extra/c", "x");
+        assert_ne!(project.workspace.observe(&path("out")).unwrap(), Some(state));
+        project.workspace.restore(&path("out"), &state).unwrap();
+        assert_eq!(project.workspace.observe(&path("out")).unwrap(), Some(state));
+        assert!(project.folder.path().join("out/empty").is_dir());
+        assert!(!project.folder.path().join("out/extra").exists());
+        fs::remove_dir_all(project.folder.path().join("out")).unwrap();
+        project.write("out", "a file in the way");
+        project.workspace.restore(&path("out"), &state).unwrap();
+        assert_eq!(project.workspace.observe(&path("out")).unwrap(), Some(state));
+    }
+
+    #[test]
+    fn same_size_edits_with_old_mtime_are_seen() {
+        let project = project();
+        project.write("data", "one");
+        let before = project.workspace.observe(&path("data")).unwrap();
+        let file = project.folder.path().join("data");
+        let modified = fs::metadata(&file).unwrap().modified().unwrap();
+        project.write("data", "two");
+        fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+        assert_ne!(project.workspace.observe(&path("data")).unwrap(), before);
+    }
+
+    #[test]
+    fn an_edit_never_reaches_the_cache() {
+        let project = project();
+        project.write("out", "made");
+        let state = project.workspace.store(&path("out")).unwrap().unwrap();
+        project.write("out", "edit");
+        let saved = project.workspace.save_unsaved(&path("out")).unwrap().expect("these bytes were nowhere");
+        assert_eq!(project.workspace.save_unsaved(&path("out")).unwrap(), None);
+        project.workspace.restore(&path("out"), &state).unwrap();
+        assert_eq!(project.read("out"), "made");
+        assert_eq!(project.workspace.blobs.read(&saved.digest).unwrap(), b"edit");
+    }
+
+    #[test]
+    fn a_damaged_blob_is_named_and_not_restored() {
+        let project = project();
+        project.write("out", "made");
+        let state = project.workspace.store(&path("out")).unwrap().unwrap();
+        let blob = project.workspace.blobs.path(&state.digest);
+        disk::replace(&blob, b"evil").unwrap();
+        project.write("out", "mine");
+        let fault = project.workspace.restore(&path("out"), &state).unwrap_err();
+        assert!(matches!(fault, CacheError::Damaged { .. }), "{fault}");
+        assert_eq!(project.read("out"), "mine");
+    }
+
+    #[test]
+    fn symlinks_are_read_through_and_never_written_through() {
+        let project = project();
+        project.write("elsewhere/file", "text");
+        project.write("direct/file", "text");
+        std::os::unix::fs::symlink("elsewhere", project.folder.path().join("link")).unwrap();
+        let state = project.workspace.store(&path("direct")).unwrap().unwrap();
+        assert_eq!(project.workspace.observe(&path("link")).unwrap(), Some(state));
+        let file = project.workspace.observe(&path("direct/file")).unwrap().unwrap();
+        assert!(project.workspace.restore(&path("link/new"), &file).is_err());
+        assert!(!project.folder.path().join("elsewhere/new").exists());
+        std::os::unix::fs::symlink(".", project.folder.path().join("direct/loop")).unwrap();
+        assert!(matches!(project.workspace.observe(&path("direct")), Err(CacheError::Loop { .. })));
+    }
+
+    #[test]
+    fn nothing_is_none_and_odd_things_are_errors() {
+        let project = project();
+        project.write("file", "x");
+        assert_eq!(project.workspace.observe(&path("none")).unwrap(), None);
+        assert_eq!(project.workspace.observe(&path("file/below")).unwrap(), None);
+        project.write("folder/.git/config", "x");
+        assert!(matches!(project.workspace.observe(&path("folder")), Err(CacheError::Name { .. })));
+    }
+}

@@ -1,0 +1,45 @@
+//! One error for file operations: what was being done, to which file, and the system's answer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action}: {}", path.display())]
+pub struct DiskError {
+    /// What was being done, as in "failed to …".
+    pub action: &'static str,
+    /// The file or folder it was done to.
+    pub path: PathBuf,
+    /// The system's answer.
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// An error of `action` on `path`.
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        DiskError { action, path: path.to_owned(), source }
+    }
+
+    /// What to do next, where the system's answer suggests it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull => Some("the disk is full: free some space and run the command again"),
+            io::ErrorKind::QuotaExceeded => Some("the disk quota is used up: free some space and try again"),
+            io::ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only"),
+            io::ErrorKind::PermissionDenied => Some("check the owner and the permissions of that path"),
+            _ => None,
+        }
+    }
+}
+
+/// Adds what was being done, and to what, to an I/O result.
+pub(crate) trait Context<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T, DiskError>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T, DiskError> {
+        self.map_err(|source| DiskError::new(action, path, source))
+    }
+}

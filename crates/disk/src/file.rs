@@ -1,0 +1,266 @@
+//! Whole files: replaced atomically, appended line by line, moved, removed.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, DiskError};
+
+/// Replaces the content of `path` by `bytes`: readers see the old file or the new one, whole.
+///
+/// The bytes are on the disk before the name points to them. Missing parent folders are made. An
+/// existing file keeps its permissions; a symlink is replaced, never written through.
+///
+/// # Errors
+/// When the folder cannot be made or written, or the disk is full. The old file stands then.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    replace_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`replace`], with the content written by `fill` to a file of its own.
+///
+/// # Errors
+/// As [`replace`], and whatever `fill` returns.
+pub fn replace_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), DiskError> {
+    let folder = parent(path);
+    make_folder(folder)?;
+    let mode =
+        fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.permissions());
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".pipe-")
+        .suffix(".tmp")
+        .permissions(mode.unwrap_or_else(|| Permissions::from_mode(0o666)))
+        .tempfile_in(folder)
+        .context("write file", path)?;
+    fill(temporary.as_file_mut()).context("write file", path)?;
+    temporary.as_file().sync_data().context("write file", path)?;
+    temporary.persist(path).map_err(|fault| DiskError::new("write file", path, fault.error))?;
+    Ok(())
+}
+
+/// The folder a file lies in; the current one for a bare name.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a folder and those above it; one that exists is fine.
+///
+/// # Errors
+/// When one cannot be made, or a file stands in the way.
+pub fn make_folder(path: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(path).context("make folder", path)
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// When it is missing or unreadable.
+pub fn read(path: &Path) -> Result<Vec<u8>, DiskError> {
+    fs::read(path).context("read file", path)
+}
+
+/// Reads a whole file; `None` when there is none.
+///
+/// # Errors
+/// When it is there and unreadable.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(fault) if is_missing(&fault) => Ok(None),
+        Err(fault) => Err(DiskError::new("read file", path, fault)),
+    }
+}
+
+/// Reads a whole text file; `None` when there is none.
+///
+/// # Errors
+/// When it is there and unreadable or not UTF-8.
+pub fn read_text_optional(path: &Path) -> Result<Option<String>, DiskError> {
+    let Some(bytes) = read_optional(path)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|_| {
+        DiskError::new("read file", path, io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    })
+}
+
+/// A path below a file is as missing as one below nothing.
+fn is_missing(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Removes a file, a symlink (not what it points to) or a folder with all that is in it; a missing one
+/// is fine.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove(path: &Path) -> Result<(), DiskError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(fault) if is_missing(&fault) => return Ok(()),
+        Err(fault) => return Err(DiskError::new("remove", path, fault)),
+    };
+    if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.context("remove", path)
+}
+
+/// Removes `folder` and those above it, up to but without `stop`, as long as they are empty.
+pub fn remove_empty_folders(folder: &Path, stop: &Path) {
+    let mut folder = folder;
+    while folder != stop && folder.starts_with(stop) && fs::remove_dir(folder).is_ok() {
+        let Some(above) = folder.parent() else { return };
+        folder = above;
+    }
+}
+
+/// Moves a file or folder, over a file that stands there; copies when the two lie on different file
+/// systems. Missing parent folders of `to` are made.
+///
+/// # Errors
+/// When either end refuses; `from` stands then.
+pub fn move_path(from: &Path, to: &Path) -> Result<(), DiskError> {
+    make_folder(parent(to))?;
+    match fs::rename(from, to) {
+        Ok(()) => Ok(()),
+        Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
+            copy_tree(from, to)?;
+            remove(from)
+        }
+        Err(fault) => Err(DiskError::new("move", from, fault)),
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<(), DiskError> {
+    let metadata = fs::symlink_metadata(from).context("copy", from)?;
+    if metadata.is_symlink() {
+        let target = fs::read_link(from).context("copy", from)?;
+        return std::os::unix::fs::symlink(target, to).context("copy", to);
+    }
+    if !metadata.is_dir() {
+        return fs::copy(from, to).map(drop).context("copy", from);
+    }
+    make_folder(to)?;
+    for entry in fs::read_dir(from).context("list folder", from)? {
+        let entry = entry.context("list folder", from)?;
+        copy_tree(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Sets the permission bits of a file.
+///
+/// # Errors
+/// When they cannot be set.
+pub fn set_mode(path: &Path, mode: u32) -> Result<(), DiskError> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).context("set permissions", path)
+}
+
+/// A file that grows: every line goes to the system in one write, so that a reader that follows it, or
+/// a crash, never sees two writers' lines mixed.
+#[derive(Debug)]
+pub struct Appender {
+    file: File,
+    path: PathBuf,
+}
+
+impl Appender {
+    /// Starts an empty file, with its parent folders.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(path: &Path) -> Result<Self, DiskError> {
+        make_folder(parent(path))?;
+        let file = OpenOptions::new().append(true).create(true).open(path).context("write file", path)?;
+        file.set_len(0).context("write file", path)?;
+        Ok(Appender { file, path: path.to_owned() })
+    }
+
+    /// Goes on at the end of a file, which is made when missing.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        make_folder(parent(path))?;
+        let file = OpenOptions::new().append(true).create(true).open(path).context("write file", path)?;
+        Ok(Appender { file, path: path.to_owned() })
+    }
+
+    /// Appends a line; the line feed is added.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn line(&mut self, text: &str) -> Result<(), DiskError> {
+        let mut bytes = Vec::with_capacity(text.len() + 1);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(b'\n');
+        self.bytes(&bytes)
+    }
+
+    /// Appends bytes as they are.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        self.file.write_all(bytes).context("write file", &self.path)
+    }
+
+    /// Waits until the disk has all that was appended.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        self.file.sync_data().context("write file", &self.path)
+    }
+
+    /// Empties the file.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn clear(&mut self) -> Result<(), DiskError> {
+        self.file.set_len(0).context("write file", &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaced_whole_and_with_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b.txt");
+        replace(&path, b"one").unwrap();
+        set_mode(&path, 0o640).unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        let failed = replace_with(&path, |_| Err(io::Error::other("no")));
+        assert!(failed.is_err());
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_symlink_is_replaced_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        replace(&target, b"kept").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(read(&target).unwrap(), b"kept");
+        remove(&link).unwrap();
+        assert_eq!(read(&target).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn empty_folders_go_up_to_the_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        make_folder(&deep).unwrap();
+        replace(&folder.path().join("a/keep"), b"").unwrap();
+        remove_empty_folders(&deep, folder.path());
+        assert!(!folder.path().join("a/b").exists());
+        assert!(folder.path().join("a").exists());
+    }
+}

@@ -1,0 +1,116 @@
+//! Who holds something, and whether that process still lives.
+//!
+//! A process id alone is no identity: it is used again after a reboot, and means another process on
+//! another host of a shared file system. So a holder is host, boot, process id and start time.
+
+use serde::{Deserialize, Serialize};
+
+/// A process, named so that it cannot be mistaken for another one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Holder {
+    /// The host's name.
+    pub host: String,
+    /// The kernel's id of the current boot; empty where there is none.
+    pub boot: String,
+    /// The process id.
+    pub pid: u32,
+    /// When the process started, in clock ticks since boot; 0 where the system does not tell.
+    pub started: u64,
+}
+
+/// What can be said of a holder from this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// The very process runs.
+    Alive,
+    /// It ended, or its host was booted since.
+    Dead,
+    /// It is a process of another host, which cannot be asked from here.
+    Elsewhere,
+}
+
+impl Holder {
+    /// This process.
+    pub fn current() -> Self {
+        let pid = std::process::id();
+        Holder {
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            boot: boot_id(),
+            pid,
+            started: start_time(pid).unwrap_or(0),
+        }
+    }
+
+    /// Whether the process still runs, as far as this host can know.
+    pub fn liveness(&self) -> Liveness {
+        let here = Holder::current();
+        if self.host != here.host {
+            return Liveness::Elsewhere;
+        }
+        if self.boot != here.boot || !process_exists(self.pid) {
+            return Liveness::Dead;
+        }
+        match start_time(self.pid) {
+            Some(started) if self.started != 0 && started != self.started => Liveness::Dead,
+            _ => Liveness::Alive,
+        }
+    }
+}
+
+/// "pid 4711", with the host when it is another one.
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "pid {}", self.pid)?;
+        if self.host != rustix::system::uname().nodename().to_string_lossy() {
+            write!(f, " on {}", self.host)?;
+        }
+        Ok(())
+    }
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}
+
+fn process_exists(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return false };
+    // A process of another user answers "not permitted", which is a sign of life as well.
+    !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+}
+
+/// Field 22 of `/proc/PID/stat`; the name in field 2 may hold spaces and parentheses. A zombie has ended.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace();
+    let state = fields.next()?;
+    if state == "Z" || state == "X" {
+        return Some(u64::MAX);
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_lives_and_its_likes_do_not() {
+        let this = Holder::current();
+        assert_eq!(this.liveness(), Liveness::Alive);
+        if cfg!(target_os = "linux") {
+            assert_eq!(Holder { started: this.started + 1, ..this.clone() }.liveness(), Liveness::Dead);
+        }
+        assert_eq!(Holder { boot: "another".to_owned(), ..this.clone() }.liveness(), Liveness::Dead);
+        assert_eq!(
+            Holder { host: "elsewhere.test".to_owned(), ..this.clone() }.liveness(),
+            Liveness::Elsewhere
+        );
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let ended = Holder { pid: child.id(), started: 1, ..this };
+        child.wait().unwrap();
+        assert_eq!(ended.liveness(), Liveness::Dead);
+    }
+}

@@ -1,0 +1,26 @@
+//! The only crate that opens files for writing.
+//!
+//! Everything that `pipe` leaves on a disk passes through here, so that three promises are kept in one
+//! place: a file of record is whole or absent (never truncated in place), an error names the file and
+//! what was being done to it, and a lock tells who holds it and whether that process still lives.
+//! What the bytes mean is the business of the crates above.
+#![allow(clippy::disallowed_methods, reason = "this crate is the door that the lints lead to")]
+
+mod error;
+mod file;
+mod holder;
+mod journal;
+mod link;
+mod lock;
+mod stamp;
+
+pub use error::DiskError;
+pub use file::{
+    Appender, make_folder, move_path, read, read_optional, read_text_optional, remove, remove_empty_folders,
+    replace, replace_with, set_mode,
+};
+pub use holder::{Holder, Liveness};
+pub use journal::{Journal, JournalError, read_journal};
+pub use link::{place_copy, store_copy};
+pub use lock::{LockError, LockFile};
+pub use stamp::Stamp;
