@@ -39,6 +39,23 @@ pub fn replace_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>)
     Ok(())
 }
 
+/// Writes a small file that matters to this boot only: whole for every process at any time, but without
+/// waiting for the disk, so a power loss may take it.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = parent(path);
+    make_folder(folder)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".pipe-")
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .context("write file", path)?;
+    temporary.write_all(bytes).context("write file", path)?;
+    temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
+}
+
 /// The folder a file lies in; the current one for a bare name.
 fn parent(path: &Path) -> &Path {
     match path.parent() {
@@ -146,6 +163,21 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), DiskError> {
         copy_tree(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// Makes `link` a symlink to `target`, in place of whatever file or link stands there.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn replace_symlink(target: &Path, link: &Path) -> Result<(), DiskError> {
+    let folder = parent(link);
+    make_folder(folder)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".pipe-")
+        .suffix(".tmp")
+        .make_in(folder, |path| std::os::unix::fs::symlink(target, path))
+        .context("make symlink", link)?;
+    temporary.into_temp_path().persist(link).map_err(|fault| DiskError::new("make symlink", link, fault.error))
 }
 
 /// Sets the permission bits of a file.

@@ -1,0 +1,331 @@
+//! What is to be done about a stage, and why: the one decision path of `status`, `repro --dry` and `repro`.
+//!
+//! [`assess`] judges one stage whose inputs are final; [`survey`] walks a whole set in order without
+//! touching anything, and says "depends on" where an input is another stage's future.
+
+use std::collections::{BTreeMap, HashMap};
+
+use base::{FileState, ProjectPath};
+use cache::{CacheError, Tree, TreeEntry, Workspace};
+use pipeline::{
+    Builtins, Freshness, Observed, ParamFile, Pipeline, Stage, StageId, StageKey, StageLock, StaleReason, fresh,
+    params,
+};
+
+use crate::job::Source;
+
+/// Everything that a decision is made from and that does not change while it is made.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// Its files and their cache.
+    pub workspace: &'a Workspace,
+    /// The built-in commands with the versions of their algorithms.
+    pub builtins: &'a Builtins,
+}
+
+/// What is to be done about a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Nothing: it is up to date.
+    Fresh,
+    /// Put back an earlier result.
+    Restore {
+        /// Why it is not up to date.
+        reasons: Vec<StaleReason>,
+        /// Which results can be put back, the preferred one first; at least one.
+        sources: Vec<Source>,
+    },
+    /// Run its command.
+    Run {
+        /// Why it is not up to date.
+        reasons: Vec<StaleReason>,
+    },
+    /// Leave it alone although it is not up to date: it is frozen.
+    Frozen {
+        /// Why it is not up to date.
+        reasons: Vec<StaleReason>,
+    },
+    /// Nothing can be said: inputs are missing that no stage makes.
+    Unknown {
+        /// What is missing, before anything else that is known.
+        reasons: Vec<StaleReason>,
+    },
+    /// A stage before it is going to change; only then can more be said.
+    Depends {
+        /// What is known already; empty when it is up to date as far as can be told.
+        reasons: Vec<StaleReason>,
+        /// The stages before it that are going to change.
+        on: Vec<StageId>,
+    },
+}
+
+/// A judged stage.
+#[derive(Clone, Debug)]
+pub struct Assessment {
+    /// What is to be done.
+    pub decision: Decision,
+    /// Its inputs as a lock without outs, when all are there.
+    pub inputs: Option<StageLock>,
+    /// What its outs hold now, in its order.
+    pub outs: Vec<Option<FileState>>,
+}
+
+impl Assessment {
+    /// The key of its inputs, when all are there.
+    pub fn key(&self) -> Option<StageKey> {
+        self.inputs.as_ref().map(StageLock::key)
+    }
+}
+
+/// Deps that are not what the disk says: results that are going to be restored.
+type Foretold = HashMap<ProjectPath, FileState>;
+
+/// Judges a stage whose inputs are final.
+///
+/// # Errors
+/// When a dep or an out cannot be read.
+pub fn assess(
+    world: World<'_>,
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    forced: bool,
+) -> Result<Assessment, CacheError> {
+    assess_with(world, stage, locked, forced, &Foretold::new())
+}
+
+fn assess_with(
+    world: World<'_>,
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    forced: bool,
+    foretold: &Foretold,
+) -> Result<Assessment, CacheError> {
+    let observed = observe(world, stage, locked, foretold)?;
+    let mut reasons = match fresh(stage, locked, &observed, world.builtins) {
+        Freshness::Fresh => Vec::new(),
+        Freshness::Stale(reasons) => reasons,
+    };
+    if forced {
+        reasons.insert(0, StaleReason::Forced);
+    }
+    let inputs = inputs_of(world, stage, &observed);
+    let decision = if reasons.is_empty() {
+        Decision::Fresh
+    } else if reasons.iter().any(StaleReason::is_missing_input) && !stage.frozen {
+        reasons.sort_by_key(|reason| !reason.is_missing_input());
+        Decision::Unknown { reasons }
+    } else {
+        let sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
+        match (sources.is_empty(), stage.frozen) {
+            (false, _) => Decision::Restore { reasons, sources },
+            (true, false) => Decision::Run { reasons },
+            (true, true) => Decision::Frozen { reasons },
+        }
+    };
+    Ok(Assessment { decision, inputs, outs: observed.outs })
+}
+
+fn observe(
+    world: World<'_>,
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    foretold: &Foretold,
+) -> Result<Observed, CacheError> {
+    let deps = if stage.frozen {
+        vec![None; stage.deps.len()]
+    } else {
+        let dep = |path: &ProjectPath| match foretell(world.workspace, foretold, path) {
+            Some(state) => Ok(Some(state)),
+            None => world.workspace.observe(path),
+        };
+        stage.deps.iter().map(dep).collect::<Result<_, _>>()?
+    };
+    let outs: Vec<Option<FileState>> =
+        stage.outs.iter().map(|out| world.workspace.observe(&out.path)).collect::<Result<_, _>>()?;
+    let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
+        let Some(recorded) = locked.and_then(|locked| locked.out(&out.path)) else { return false };
+        now.is_some_and(|now| now.digest == recorded.digest) || world.workspace.blobs.has_all(recorded)
+    });
+    let outs_cached = outs_cached.collect();
+    Ok(Observed { deps, params: param_files(world, stage)?, outs, outs_cached })
+}
+
+/// The param files that a stage reads. One that another stage writes is read anew: it may have changed
+/// since the pipeline was loaded.
+fn param_files(world: World<'_>, stage: &Stage) -> Result<BTreeMap<ProjectPath, ParamFile>, CacheError> {
+    let mut files = BTreeMap::new();
+    for reference in &stage.params {
+        if files.contains_key(&reference.file) {
+            continue;
+        }
+        let file = if world.pipeline.graph.producer(&reference.file).is_some() {
+            let text = disk::read_text_optional(&world.workspace.os_path(&reference.file))?;
+            text.and_then(|text| params::parse(&reference.file, &text).ok())
+                .map_or(ParamFile::Missing, |value| ParamFile::Read(value.into()))
+        } else {
+            world.pipeline.param_files.get(&reference.file).cloned().unwrap_or(ParamFile::Missing)
+        };
+        files.insert(reference.file.clone(), file);
+    }
+    Ok(files)
+}
+
+fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<StageLock> {
+    let deps: Option<Vec<FileState>> = observed.deps.iter().copied().collect();
+    let values = params::select(&stage.params, &observed.params).ok()?;
+    Some(StageLock {
+        command: stage.command.clone(),
+        shell: stage.shell.clone(),
+        wdir: stage.wdir.clone(),
+        builtin: world.builtins.of(&stage.command),
+        deps: stage.deps.iter().cloned().zip(deps?).collect(),
+        params: values,
+        outs: stage.outs.iter().map(|out| (out.path.clone(), PLACEHOLDER)).collect(),
+        persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
+    })
+}
+
+/// Stands for the outs' states in inputs: the key of a lock knows its outs by path alone.
+const PLACEHOLDER: FileState =
+    FileState { digest: base::Digest::Blake3([0; 32]), size: 0, files: None, executable: false };
+
+/// The results that can be put back instead of running the stage.
+fn sources(
+    world: World<'_>,
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    inputs: Option<&StageLock>,
+    reasons: &[StaleReason],
+) -> Vec<Source> {
+    let must_run = reasons
+        .iter()
+        .any(|reason| matches!(reason, StaleReason::Forced | StaleReason::AlwaysChanged | StaleReason::Callback));
+    // What a persisting out holds depends on what it held before, which the key does not know.
+    if must_run || stage.outs.is_empty() || stage.outs.iter().any(|out| out.persist) {
+        return Vec::new();
+    }
+    let mut sources = Vec::new();
+    let blobs = &world.workspace.blobs;
+    if let Some(locked) = locked.filter(|locked| locked.has_outs(&stage.outs)) {
+        let same_inputs = stage.frozen || inputs.is_some_and(|inputs| inputs.key() == locked.key());
+        if same_inputs && locked.outs.iter().all(|(_, state)| blobs.has_all(state)) {
+            sources.push(Source::Lock);
+        }
+    }
+    if let Some(inputs) = inputs.filter(|_| !stage.frozen) {
+        let paths: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
+        let earlier = world.workspace.stages.restorable(&inputs.key().0, &paths, blobs);
+        sources.extend(earlier.into_iter().map(|entry| Source::StageCache(Box::new(entry))));
+    }
+    sources
+}
+
+/// What the outs of a restored stage will hold.
+pub(crate) fn source_outs<'a>(
+    source: &'a Source,
+    locked: Option<&'a StageLock>,
+) -> Vec<(&'a ProjectPath, &'a FileState)> {
+    match source {
+        Source::Lock => locked.iter().flat_map(|locked| &locked.outs).map(|(path, state)| (path, state)).collect(),
+        Source::StageCache(entry) => entry.outs.iter().map(|out| (&out.path, &out.state)).collect(),
+    }
+}
+
+/// What a path will hold once foretold results are in place; `None` when nothing is foretold for it.
+fn foretell(workspace: &Workspace, foretold: &Foretold, path: &ProjectPath) -> Option<FileState> {
+    if let Some(state) = foretold.get(path) {
+        return Some(*state);
+    }
+    let mut above = path.parent();
+    while let Some(folder) = above {
+        if let Some(state) = foretold.get(&folder) {
+            let below = path.as_str().get(folder.as_str().len() + 1..)?;
+            return below.split('/').try_fold(*state, |state, name| entry_of(&workspace.blobs.tree(&state.digest).ok()?, name));
+        }
+        above = folder.parent();
+    }
+    None
+}
+
+fn entry_of(tree: &Tree, name: &str) -> Option<FileState> {
+    let at = tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+    Some(match tree.entries()[at].1 {
+        TreeEntry::File { digest, size, executable } => FileState { digest, size, files: None, executable },
+        TreeEntry::Folder { digest, size, files } => FileState { digest, size, files: Some(files), executable: false },
+    })
+}
+
+/// Judges the stages `wanted`, which are in an order where each comes after those before it, without
+/// touching anything. `forced` tells which are to run in any case.
+///
+/// # Errors
+/// When a dep or an out cannot be read.
+pub fn survey(
+    world: World<'_>,
+    wanted: &[StageId],
+    locked: impl Fn(&Stage) -> Option<StageLock>,
+    forced: impl Fn(StageId) -> bool,
+) -> Result<Vec<(StageId, Assessment)>, CacheError> {
+    let mut foretold = Foretold::new();
+    let mut changing: Vec<bool> = vec![false; world.pipeline.stages.len()];
+    let mut judged = Vec::with_capacity(wanted.len());
+    for id in wanted {
+        let stage = world.pipeline.stage(*id);
+        let locked = locked(stage);
+        let upstream = if stage.frozen { &[] } else { world.pipeline.graph.upstream(*id) };
+        let on: Vec<StageId> = upstream.iter().copied().filter(|before| changing[before.index()]).collect();
+        let mut assessment = assess_with(world, stage, locked.as_ref(), forced(*id), &foretold)?;
+        if !on.is_empty() {
+            assessment.decision = Decision::Depends { reasons: own_reasons(world, &assessment, &on), on };
+        }
+        match &assessment.decision {
+            Decision::Run { .. } | Decision::Depends { .. } | Decision::Unknown { .. } => {
+                changing[id.index()] = true;
+            }
+            Decision::Restore { sources, .. } => {
+                for (path, state) in source_outs(&sources[0], locked.as_ref()) {
+                    foretold.insert(path.clone(), *state);
+                }
+                // A folder that holds restored outs cannot be foretold: what else lies in it is not known here.
+                changing[id.index()] = world.pipeline.graph.downstream(*id).iter().any(|after| {
+                    let deps = &world.pipeline.stage(*after).deps;
+                    stage.outs.iter().any(|out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path)))
+                });
+            }
+            Decision::Fresh | Decision::Frozen { .. } => {}
+        }
+        judged.push((*id, assessment));
+    }
+    Ok(judged)
+}
+
+/// The reasons that hold whatever the stages `on` are going to write: what is said of deps that they
+/// write is dropped.
+fn own_reasons(world: World<'_>, assessment: &Assessment, on: &[StageId]) -> Vec<StaleReason> {
+    let reasons = match &assessment.decision {
+        Decision::Fresh | Decision::Depends { .. } => &[][..],
+        Decision::Restore { reasons, .. }
+        | Decision::Run { reasons }
+        | Decision::Frozen { reasons }
+        | Decision::Unknown { reasons } => reasons,
+    };
+    let is_theirs = |path: &ProjectPath| {
+        on.iter()
+            .flat_map(|before| &world.pipeline.stage(*before).outs)
+            .any(|out| out.path.contains(path) || path.contains(&out.path))
+    };
+    reasons
+        .iter()
+        .filter(|reason| match reason {
+            StaleReason::DepChanged { path, .. } | StaleReason::DepMissing { path } => !is_theirs(path),
+            StaleReason::ParamMissing { file, .. }
+            | StaleReason::ParamChanged { file, .. }
+            | StaleReason::ParamAdded { file, .. }
+            | StaleReason::ParamRemoved { file, .. } => !is_theirs(file),
+            _ => true,
+        })
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,484 @@
+//! Brings stages up to date: the loop that starts them, and what happens to one of them from its
+//! verdict to the journal.
+//!
+//! One thread decides what starts next; each stage that is not up to date has a thread of its own while it
+//! is at work, at most `jobs` of them. Nothing is recorded before it is whole: outs are stored in the
+//! cache, then the success goes into the journal, then it is told.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, mpsc};
+use std::time::{Duration, Instant};
+
+use base::{FileState, ProjectPath, Timestamp};
+use cache::{CacheError, StageEntry, StageOut};
+use pipeline::{Out, OutKind, Stage, StageId, StageLock, StaleReason};
+
+use crate::aside::Aside;
+use crate::assess::{Assessment, Decision, World, assess, source_outs};
+use crate::event::{Event, Observer};
+use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
+use crate::ledger::Ledger;
+use crate::runner::{Exit, Runner, Spawn, Stream};
+use crate::schedule::{Schedule, StageState};
+
+/// How often the loop looks whether it was told to stop.
+const STOP_CHECK: Duration = Duration::from_millis(20);
+
+/// Who takes part in a reproduction.
+pub struct Crew<'a> {
+    /// Starts processes.
+    pub runner: &'a dyn Runner,
+    /// Prepares and records.
+    pub host: &'a dyn Host,
+    /// Listens.
+    pub observer: &'a dyn Observer,
+    /// Set from outside to stop everything.
+    pub stop: &'a AtomicBool,
+}
+
+/// How stages are brought up to date.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many stages may be at work at once; at least 1.
+    pub jobs: usize,
+    /// Run every stage, up to date or not, and restore none.
+    pub force: bool,
+    /// The project's root.
+    pub root: PathBuf,
+    /// Where outs are set aside.
+    pub job_folder: PathBuf,
+}
+
+/// What a reproduction came to.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Stages that were up to date.
+    pub fresh: usize,
+    /// Stages that were restored.
+    pub restored: usize,
+    /// Stages whose command ran.
+    pub ran: usize,
+    /// Stages that failed, in the order they did.
+    pub failed: Vec<(StageId, Failure)>,
+    /// Stages that did not run because one before them failed.
+    pub blocked: usize,
+    /// Stages that did not start because everything stopped.
+    pub not_started: usize,
+    /// Whether it was stopped from outside.
+    pub interrupted: bool,
+}
+
+/// Brings the stages `wanted` up to date. When one fails, no other starts; those at work finish.
+///
+/// # Errors
+/// When a result cannot be written down. What had been is kept.
+pub fn drive(
+    world: World<'_>,
+    ledger: &mut Ledger,
+    wanted: &[StageId],
+    crew: &Crew<'_>,
+    options: &Options,
+) -> Result<Summary, disk::DiskError> {
+    let graph = &world.pipeline.graph;
+    let mut schedule = Schedule::new(world.pipeline.stages.len(), wanted, |id| graph.upstream(id));
+    let mut summary = Summary::default();
+    let ledger = Mutex::new(ledger);
+    let shop = Shop { world, crew, options, ledger: &ledger, serial: AtomicU64::new(0) };
+    let (sender, results) = mpsc::channel::<(StageId, Result<Outcome, Failure>)>();
+    std::thread::scope(|scope| {
+        let mut at_work = 0;
+        let mut halted = false;
+        loop {
+            if crew.stop.load(Ordering::SeqCst) && !summary.interrupted {
+                summary.interrupted = true;
+                halted = true;
+                crew.runner.stop();
+            }
+            while !halted && at_work < options.jobs {
+                let Some(id) = schedule.next() else { break };
+                at_work += 1;
+                let (shop, sender) = (&shop, sender.clone());
+                if at_work == 1 && !options.force {
+                    // With nobody at work, a verdict of "up to date" needs no thread.
+                    let stage = world.pipeline.stage(id);
+                    let judged = shop.assess(stage);
+                    if matches!(&judged, Ok(Assessment { decision: Decision::Fresh, .. })) {
+                        let _ = sender.send((id, Ok(Outcome::Fresh)));
+                        break;
+                    }
+                }
+                scope.spawn(move || {
+                    let _ = sender.send((id, shop.bring_up_to_date(id)));
+                });
+            }
+            if at_work == 0 {
+                break;
+            }
+            let Ok((id, result)) = results.recv_timeout(STOP_CHECK) else { continue };
+            at_work -= 1;
+            match result {
+                Ok(outcome) => {
+                    crew.observer.event(Event::Finished { stage: id, outcome: &outcome });
+                    match outcome {
+                        Outcome::Fresh => summary.fresh += 1,
+                        Outcome::Restored { .. } => summary.restored += 1,
+                        Outcome::Ran { .. } => summary.ran += 1,
+                    }
+                    schedule.done(id);
+                }
+                Err(failure) => {
+                    halted = true;
+                    for blocked in schedule.failed(id) {
+                        summary.blocked += 1;
+                        crew.observer.event(Event::Blocked { stage: blocked, by: id });
+                    }
+                    summary.failed.push((id, failure));
+                }
+            }
+        }
+    });
+    summary.not_started = schedule.count(StageState::Ready) + schedule.count(StageState::Want);
+    let declared = |address: &pipeline::Address| world.pipeline.stages.iter().any(|stage| stage.address == *address);
+    ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).write(declared)?;
+    Ok(summary)
+}
+
+/// What the threads at work share.
+struct Shop<'a, 'l> {
+    world: World<'a>,
+    crew: &'a Crew<'a>,
+    options: &'a Options,
+    ledger: &'a Mutex<&'l mut Ledger>,
+    serial: AtomicU64,
+}
+
+impl<'l> Shop<'_, 'l> {
+    fn ledger(&self) -> MutexGuard<'_, &'l mut Ledger> {
+        self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn assess(&self, stage: &Stage) -> Result<Assessment, CacheError> {
+        let locked = self.ledger().get(&stage.address).cloned();
+        assess(self.world, stage, locked.as_ref(), self.options.force)
+    }
+
+    fn bring_up_to_date(&self, id: StageId) -> Result<Outcome, Failure> {
+        let stage = self.world.pipeline.stage(id);
+        let attempt = Attempt { shop: self, id, stage };
+        let mut told = false;
+        let result = attempt.go(&mut told);
+        if let Err(failure) = &result
+            && !told
+        {
+            self.crew.observer.event(Event::Failed { stage: id, failure, folder: None, partial: None });
+        }
+        result
+    }
+}
+
+/// One stage on its way from verdict to record.
+struct Attempt<'s, 'a, 'l> {
+    shop: &'s Shop<'a, 'l>,
+    id: StageId,
+    stage: &'s Stage,
+}
+
+impl Attempt<'_, '_, '_> {
+    /// `told` says whether a failure was told to the observer already.
+    fn go(&self, told: &mut bool) -> Result<Outcome, Failure> {
+        let assessment = self.shop.assess(self.stage)?;
+        let (reasons, sources) = match &assessment.decision {
+            Decision::Fresh => return Ok(Outcome::Fresh),
+            Decision::Unknown { reasons } => {
+                let missing = reasons.iter().filter(|reason| reason.is_missing_input()).cloned().collect();
+                return Err(Failure::MissingInput(missing));
+            }
+            Decision::Frozen { reasons } => return self.leave_frozen(reasons, &assessment),
+            Decision::Depends { .. } => unreachable!("a stage is assessed when those before it are done"),
+            Decision::Restore { reasons, sources } => (reasons, sources.as_slice()),
+            Decision::Run { reasons } => (reasons, &[][..]),
+        };
+        let locked = self.shop.ledger().get(&self.stage.address).cloned();
+        let frozen_inputs = locked.clone().filter(|_| self.stage.frozen);
+        let inputs = assessment.inputs.clone().or(frozen_inputs).ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
+        self.shop.crew.host.permit(self.stage).map_err(Failure::Refused)?;
+        let job = Job { stage: self.stage, key: inputs.key(), reasons, inputs: &inputs, started: Timestamp::now() };
+        for source in sources {
+            match self.restore(&job, source, locked.as_ref(), &assessment) {
+                Ok(outcome) => return Ok(outcome),
+                Err(CacheError::Damaged { digest, path }) => {
+                    let aside = self.shop.world.workspace.blobs.quarantine(&digest)?;
+                    self.warn(format!(
+                        "the cache's copy of {digest} is damaged ({}); it was moved to {} and is not used",
+                        path.display(),
+                        aside.display()
+                    ));
+                }
+                Err(CacheError::Missing { .. } | CacheError::Tree { .. }) => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        if self.stage.frozen {
+            return self.leave_frozen(reasons, &assessment);
+        }
+        self.run(&job, locked.as_ref(), &assessment, told)
+    }
+
+    fn warn(&self, text: String) {
+        self.shop.crew.observer.event(Event::Warning(text));
+    }
+
+    /// A frozen stage never runs: outs that are there are taken as they are.
+    fn leave_frozen(&self, reasons: &[StaleReason], assessment: &Assessment) -> Result<Outcome, Failure> {
+        let because = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let name = &self.stage.address;
+        if assessment.outs.iter().any(Option::is_none) {
+            return Err(Failure::Refused(format!(
+                "it is frozen and cannot be restored ({because}); remove `frozen: true` to let it run"
+            )));
+        }
+        self.warn(format!("stage {name} is frozen and its outs are left as they are ({because})"));
+        Ok(Outcome::Fresh)
+    }
+
+    /// Saves what nothing else keeps: bytes that neither the cache holds nor the lock records.
+    fn save_unsaved(&self, locked: Option<&StageLock>, now: &[Option<FileState>]) -> Result<(), CacheError> {
+        let workspace = self.shop.world.workspace;
+        for (out, state) in self.stage.outs.iter().zip(now) {
+            let Some(state) = state else { continue };
+            let recorded = locked.and_then(|locked| locked.out(&out.path));
+            if recorded.is_some_and(|recorded| recorded.digest == state.digest) && !out.cache {
+                continue;
+            }
+            if let Some(saved) = workspace.save_unsaved(&out.path)? {
+                let blob = workspace.blobs.path(&saved.digest);
+                let event = Event::Saved { stage: self.id, path: &out.path, state: &saved, blob };
+                self.shop.crew.observer.event(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(
+        &self,
+        job: &Job<'_>,
+        source: &Source,
+        locked: Option<&StageLock>,
+        assessment: &Assessment,
+    ) -> Result<Outcome, CacheError> {
+        let workspace = self.shop.world.workspace;
+        let outs: OutStates =
+            source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
+        self.save_unsaved(locked, &assessment.outs)?;
+        for (path, state) in &outs {
+            workspace.restore(path, state)?;
+        }
+        self.record(job, &outs)?;
+        let outcome = Outcome::Restored { source: source.clone(), outs };
+        self.shop.crew.host.finish(job, None, Ok(&outcome), None);
+        Ok(outcome)
+    }
+
+    fn record(&self, job: &Job<'_>, outs: &OutStates) -> Result<(), disk::DiskError> {
+        let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
+        self.shop.ledger().record(&self.stage.address, lock)
+    }
+
+    fn run(
+        &self,
+        job: &Job<'_>,
+        locked: Option<&StageLock>,
+        assessment: &Assessment,
+        told: &mut bool,
+    ) -> Result<Outcome, Failure> {
+        let Shop { world, crew, options, serial, .. } = self.shop;
+        if crew.stop.load(Ordering::SeqCst) {
+            return Err(Failure::Interrupted { exit: None });
+        }
+        self.save_unsaved(locked, &assessment.outs)?;
+        // What persists is changed in place, so that only the cache can bring it back after a failure.
+        for out in self.stage.outs.iter().filter(|out| out.persist) {
+            world.workspace.store(&out.path)?;
+        }
+        let env = crew.host.prepare(job);
+        let partial = env.folder.join("partial");
+        let number = serial.fetch_add(1, Ordering::Relaxed);
+        let folder = options.job_folder.join(format!("{}-{number}", std::process::id()));
+        let outs: Vec<(ProjectPath, bool)> =
+            self.stage.outs.iter().map(|out| (out.path.clone(), out.persist)).collect();
+        let name = self.stage.address.to_string();
+        let result = Aside::set(&options.root, &folder, &name, &outs, Some(&partial))
+            .map_err(Failure::from)
+            .and_then(|aside| match self.run_and_store(job, &env) {
+                Ok(outcome) => {
+                    aside.drop_old()?;
+                    Ok(outcome)
+                }
+                Err(failure) => {
+                    let kept = self.put_back(aside, assessment);
+                    crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
+                    let event = Event::Failed {
+                        stage: self.id,
+                        failure: &failure,
+                        folder: Some(&env.folder),
+                        partial: kept.as_ref(),
+                    };
+                    crew.observer.event(event);
+                    *told = true;
+                    Err(failure)
+                }
+            });
+        if let Ok(outcome) = &result {
+            crew.host.finish(job, Some(&env), Ok(outcome), None);
+        }
+        result
+    }
+
+    /// Undoes what a failed command did to the outs. Returns where its partial ones are.
+    fn put_back(&self, aside: Aside, assessment: &Assessment) -> Option<PathBuf> {
+        let kept = match aside.put_back() {
+            Ok(kept) => kept,
+            Err(fault) => {
+                self.warn(format!("{fault}: {}; the next `pipe repro` tries again", fault.source));
+                None
+            }
+        };
+        for (out, before) in self.stage.outs.iter().zip(&assessment.outs) {
+            if let (true, Some(before)) = (out.persist, before)
+                && let Err(fault) = self.shop.world.workspace.restore(&out.path, before)
+            {
+                self.warn(format!("failed to put back {}: {fault}", out.path));
+            }
+        }
+        kept
+    }
+
+    fn run_and_store(&self, job: &Job<'_>, env: &JobEnv) -> Result<Outcome, Failure> {
+        let Shop { world, crew, options, .. } = self.shop;
+        for out in &self.stage.outs {
+            if let Some(parent) = out.path.parent() {
+                disk::make_folder(&parent.to_path(&options.root))?;
+            }
+        }
+        crew.observer.event(Event::Started { stage: self.id, reasons: job.reasons });
+        let started = Instant::now();
+        let exit = self.run_scripts(env)?;
+        let duration = started.elapsed();
+        if exit != Exit::Code(0) {
+            let interrupted = crew.stop.load(Ordering::SeqCst);
+            return Err(if interrupted {
+                Failure::Interrupted { exit: Some(exit) }
+            } else {
+                Failure::Command { exit, duration }
+            });
+        }
+        let outs = self.store_outs(duration)?;
+        let unchanged = self.warn_of_changed_deps(job)?;
+        if unchanged && self.is_restorable() {
+            let mut entry = self.entry(job, env, &outs, duration);
+            crew.host.annotate(self.stage, &mut entry);
+            world.workspace.stages.store(&entry)?;
+        }
+        self.record(job, &outs)?;
+        Ok(Outcome::Ran { duration, outs })
+    }
+
+    fn run_scripts(&self, env: &JobEnv) -> Result<Exit, Failure> {
+        let crew = self.shop.crew;
+        let on_line = |stream: Stream, text: &str| {
+            crew.observer.event(Event::Line { stage: self.id, stream, text });
+        };
+        for script in self.stage.command.scripts() {
+            if crew.stop.load(Ordering::SeqCst) {
+                return Err(Failure::Interrupted { exit: None });
+            }
+            let spawn = Spawn {
+                script,
+                shell: self.stage.shell.as_deref(),
+                folder: self.stage.wdir.to_path(&self.shop.options.root),
+                variables: &env.variables,
+                stdout: env.folder.join("stdout.log"),
+                stderr: env.folder.join("stderr.log"),
+            };
+            let exit = crew.runner.run(&spawn, &on_line)?;
+            if exit != Exit::Code(0) {
+                return Ok(exit);
+            }
+        }
+        Ok(Exit::Code(0))
+    }
+
+    fn store_outs(&self, duration: Duration) -> Result<OutStates, Failure> {
+        let workspace = self.shop.world.workspace;
+        let mut outs = OutStates::new();
+        let mut missing = Vec::new();
+        for out in &self.stage.outs {
+            let found = if is_stored(out) { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+            match found {
+                Some(state) => outs.push((out.path.clone(), state)),
+                None => missing.push(out.path.clone()),
+            }
+        }
+        if missing.is_empty() { Ok(outs) } else { Err(Failure::OutsMissing { missing, duration }) }
+    }
+
+    /// The success is recorded with the inputs that were there before the command started. One that
+    /// changed meanwhile may have been read in either state: the next verdict finds it changed, and the
+    /// result is not offered to others.
+    fn warn_of_changed_deps(&self, job: &Job<'_>) -> Result<bool, CacheError> {
+        let mut unchanged = true;
+        for (path, before) in &job.inputs.deps {
+            let now = self.shop.world.workspace.observe(path)?;
+            if now.is_none_or(|now| now.digest != before.digest) {
+                unchanged = false;
+                self.warn(format!(
+                    "dep {path} changed while stage {} ran; the stage counts as stale",
+                    self.stage.address
+                ));
+            }
+        }
+        Ok(unchanged)
+    }
+
+    fn is_restorable(&self) -> bool {
+        let outs = &self.stage.outs;
+        !self.stage.always_changed && !outs.is_empty() && outs.iter().all(|out| is_stored(out) && !out.persist)
+    }
+
+    fn entry(&self, job: &Job<'_>, env: &JobEnv, outs: &OutStates, duration: Duration) -> StageEntry {
+        let outs = outs.iter().map(|(path, state)| StageOut { path: path.clone(), state: *state }).collect();
+        let mut entry = StageEntry::new(job.key.0, self.stage.address.to_string(), outs);
+        entry.run.clone_from(&env.run);
+        entry.host = disk::Holder::current().host;
+        entry.created = Timestamp::now();
+        entry.duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        entry.params.clone_from(&job.inputs.params);
+        entry
+    }
+}
+
+/// Metrics and plots that git keeps (`cache: false`) are small, and stored all the same: without them the
+/// stage could not be restored.
+fn is_stored(out: &Out) -> bool {
+    out.cache || out.kind != OutKind::Data
+}
+
+/// Puts back what a killed process had set aside; tells the observer what it did. Called with the
+/// project's lock held, before [`drive`].
+///
+/// # Errors
+/// When something cannot be moved.
+pub fn recover(root: &Path, job_folder: &Path, observer: &dyn Observer) -> Result<(), disk::DiskError> {
+    for recovered in crate::aside::recover(root, job_folder)? {
+        let partial = recovered
+            .partial
+            .map(|folder| format!("; its partial outs are in {}", folder.display()))
+            .unwrap_or_default();
+        observer.event(Event::Warning(format!(
+            "stage {} was cut off by the end of its pipe process; its last good outs are back in place{partial}",
+            recovered.stage
+        )));
+    }
+    Ok(())
+}

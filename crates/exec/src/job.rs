@@ -1,0 +1,173 @@
+//! One stage at work, and who is told about it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base::{FileState, ProjectPath, Timestamp};
+use cache::StageEntry;
+use pipeline::{Stage, StageKey, StageLock, StaleReason};
+
+use crate::runner::{Exit, RunError};
+
+/// A stage that is about to run or to be restored.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The stage.
+    pub stage: &'a Stage,
+    /// The key of its inputs.
+    pub key: StageKey,
+    /// Why it is not up to date.
+    pub reasons: &'a [StaleReason],
+    /// Its inputs, with an empty list of outs.
+    pub inputs: &'a StageLock,
+    /// When the job began.
+    pub started: Timestamp,
+}
+
+/// What a command finds around it.
+#[derive(Debug)]
+pub struct JobEnv {
+    /// The run that records it, when there is one.
+    pub run: Option<String>,
+    /// Where its logs go, and its partial outs when it fails. Made by the host.
+    pub folder: PathBuf,
+    /// Variables for its processes.
+    pub variables: Vec<(OsString, OsString)>,
+}
+
+/// Where a restored result came from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// The last success that the lock records; only outs had changed.
+    Lock,
+    /// An earlier result in the stage cache.
+    StageCache(Box<StageEntry>),
+}
+
+/// A stage's outs with what they hold, in the stage's order.
+pub type OutStates = Vec<(ProjectPath, FileState)>;
+
+/// How a stage came to be up to date.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was already.
+    Fresh,
+    /// Its outs were put back without running it.
+    Restored {
+        /// Where they came from.
+        source: Source,
+        /// What was put back.
+        outs: OutStates,
+    },
+    /// Its command ran.
+    Ran {
+        /// How long the command took.
+        duration: Duration,
+        /// What it wrote.
+        outs: OutStates,
+    },
+}
+
+/// Why a stage could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Its command ended with this.
+    #[error("{}", describe_exit(*exit))]
+    Command {
+        /// How the command ended.
+        exit: Exit,
+        /// How long it took.
+        duration: Duration,
+    },
+    /// Its command succeeded without writing an out.
+    #[error("the command ended well but did not write {}", list(missing))]
+    OutsMissing {
+        /// The outs that are not there.
+        missing: Vec<ProjectPath>,
+        /// How long the command took.
+        duration: Duration,
+    },
+    /// `pipe` was told to stop.
+    #[error("it was interrupted")]
+    Interrupted {
+        /// How the command ended, when it had started.
+        exit: Option<Exit>,
+    },
+    /// It could not be started or followed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// An input is not there.
+    #[error("{}", list_reasons(.0))]
+    MissingInput(Vec<StaleReason>),
+    /// Running it would destroy something.
+    #[error("{0}")]
+    Refused(String),
+    /// The cache or the disk failed.
+    #[error(transparent)]
+    Cache(#[from] cache::CacheError),
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(#[from] disk::DiskError),
+}
+
+impl Failure {
+    /// Whether the stage itself failed (its command did), rather than `pipe` being unable to tell.
+    pub fn is_of_stage(&self) -> bool {
+        matches!(self, Failure::Command { .. } | Failure::OutsMissing { .. })
+    }
+}
+
+fn describe_exit(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("the command exited with code {code}"),
+        Exit::Signal(signal) => format!("the command was killed by signal {signal} ({})", signal_name(signal)),
+    }
+}
+
+/// The name of a signal, as `kill -l` has it.
+pub fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL, perhaps for want of memory",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => "see `kill -l`",
+    }
+}
+
+fn list(paths: &[ProjectPath]) -> String {
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn list_reasons(reasons: &[StaleReason]) -> String {
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Who prepares jobs and records what became of them. Called from several threads at once.
+///
+/// A host that cannot record says so by itself (a warning): it never fails a stage.
+pub trait Host: Sync {
+    /// Whether the stage may write its outs; the text says why not and what to do.
+    ///
+    /// # Errors
+    /// When running it would destroy what somebody else keeps.
+    fn permit(&self, stage: &Stage) -> Result<(), String>;
+
+    /// Called before the first process of a stage starts. The folder it names must exist.
+    fn prepare(&self, job: &Job<'_>) -> JobEnv;
+
+    /// Adds what only the host knows (git revision, metrics) to a result before it is cached.
+    fn annotate(&self, stage: &Stage, entry: &mut StageEntry);
+
+    /// Called when a stage was restored or its command has ended, once per job.
+    fn finish(&self, job: &Job<'_>, env: Option<&JobEnv>, outcome: Result<&Outcome, &Failure>, partial: Option<&PathBuf>);
+}

@@ -1,0 +1,21 @@
+//! Carries out a pipeline: decides, restores, runs in parallel, writes down.
+//!
+//! Knows stages, files and processes. That runs are tracked, or how things look on a terminal, it does not
+//! know: it asks its [`Host`] and tells its [`Observer`].
+
+mod aside;
+mod assess;
+mod drive;
+mod event;
+mod job;
+mod ledger;
+mod runner;
+mod schedule;
+
+pub use assess::{Assessment, Decision, World, assess, survey};
+pub use drive::{Crew, Options, Summary, drive, recover};
+pub use event::{Event, Observer};
+pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
+pub use ledger::{Ledger, LedgerError, lock_file};
+pub use runner::{Exit, LocalRunner, RunError, Runner, Spawn, Stream};
+pub use schedule::{Schedule, StageState};

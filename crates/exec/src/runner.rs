@@ -1,0 +1,315 @@
+//! Starts the processes of stages: the only place that spawns them.
+//!
+//! Each command has a process group of its own, so that stopping it stops all that it started. Two
+//! threads per process copy its output to log files and tell each whole line; a thread costs memory, not
+//! processor time, and spares a poll loop.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use disk::{Appender, DiskError};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+/// How long a stopped process may take to end before it is killed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Which of its two outputs a process wrote to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// One command to run.
+#[derive(Debug)]
+pub struct Spawn<'a> {
+    /// The script for the shell.
+    pub script: &'a str,
+    /// The shell as the stage writes it; `None` for `/bin/sh -e`.
+    pub shell: Option<&'a str>,
+    /// The folder it runs in.
+    pub folder: PathBuf,
+    /// Variables set on top of this process's own.
+    pub variables: &'a [(OsString, OsString)],
+    /// Log file of its standard output, which is appended to.
+    pub stdout: PathBuf,
+    /// Log file of its standard error, which is appended to.
+    pub stderr: PathBuf,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Why a process could not be started or followed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The shell did not start.
+    #[error("failed to start `{shell}` in {}", folder.display())]
+    Spawn {
+        /// The shell.
+        shell: String,
+        /// The folder it was to run in.
+        folder: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The system did not tell how it ended.
+    #[error("failed to wait for the command")]
+    Wait(#[source] io::Error),
+    /// A log file could not be written.
+    #[error(transparent)]
+    Log(#[from] DiskError),
+}
+
+/// Runs commands. Called from several threads at once; `run` returns when the command has ended and
+/// nothing of its process group is left.
+pub trait Runner: Sync {
+    /// Runs one command and tells each line of its output as it comes.
+    ///
+    /// # Errors
+    /// When it could not be started or followed. A command that fails is no error here.
+    fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError>;
+
+    /// Ends all running commands: asks them first, kills them half a second later. Commands that are
+    /// started afterwards end at once.
+    fn stop(&self);
+}
+
+/// Runs commands on this machine.
+#[derive(Debug, Default)]
+pub struct LocalRunner {
+    /// Process groups that may be signalled: from the start of a command until just before it is reaped,
+    /// so that the number cannot have passed to another process.
+    groups: Mutex<Vec<Pid>>,
+    stopped: AtomicBool,
+}
+
+impl Runner for LocalRunner {
+    fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError> {
+        let logs = (Appender::open(&spawn.stdout)?, Appender::open(&spawn.stderr)?);
+        let mut child = start(spawn)?;
+        let group = Pid::from_child(&child);
+        self.lock_groups().push(group);
+        if self.stopped.load(Ordering::SeqCst) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let outputs = (child.stdout.take(), child.stderr.take());
+        std::thread::scope(|scope| {
+            let (done, finished) = mpsc::channel::<Result<(), DiskError>>();
+            for (stream, source, log) in [
+                (Stream::Stdout, outputs.0.map(|out| Box::new(out) as Box<dyn Read + Send>), logs.0),
+                (Stream::Stderr, outputs.1.map(|out| Box::new(out) as Box<dyn Read + Send>), logs.1),
+            ] {
+                let Some(source) = source else { continue };
+                let done = done.clone();
+                scope.spawn(move || {
+                    let _ = done.send(copy_lines(source, log, &|line| on_line(stream, line)));
+                });
+            }
+            drop(done);
+            let exit = self.wait(&mut child, group);
+            // Both pipes end when the whole group has: it was killed in `wait`.
+            let logged: Result<Vec<()>, DiskError> = finished.iter().collect();
+            let exit = exit?;
+            logged?;
+            Ok(exit)
+        })
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        for group in self.lock_groups().iter() {
+            let _ = kill_process_group(*group, Signal::TERM);
+        }
+        let asked = Instant::now();
+        while asked.elapsed() < GRACE && !self.lock_groups().is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for group in self.lock_groups().iter() {
+            let _ = kill_process_group(*group, Signal::KILL);
+        }
+    }
+}
+
+impl LocalRunner {
+    fn lock_groups(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
+        self.groups.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Waits for the command to end, ends what it left behind in its group, and only then reaps it.
+    fn wait(&self, child: &mut Child, group: Pid) -> Result<Exit, RunError> {
+        let ended = loop {
+            match waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => break other,
+            }
+        };
+        let _ = kill_process_group(group, Signal::KILL);
+        self.lock_groups().retain(|known| *known != group);
+        ended.map_err(|errno| RunError::Wait(errno.into()))?;
+        child.wait().map(exit_of).map_err(RunError::Wait)
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, signal) => Exit::Signal(signal.unwrap_or_default()),
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the spawner that the lint leads to")]
+fn start(spawn: &Spawn<'_>) -> Result<Child, RunError> {
+    let arguments = shell_arguments(spawn.shell);
+    Command::new(&arguments[0])
+        .args(&arguments[1..])
+        .arg("-c")
+        .arg(spawn.script)
+        .current_dir(&spawn.folder)
+        .envs(spawn.variables.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|source| RunError::Spawn { shell: arguments[0].clone(), folder: spawn.folder.clone(), source })
+}
+
+/// A shell that is named alone stops at the first failing line, as `/bin/sh -e` does; one that is written
+/// with flags gets just those.
+fn shell_arguments(shell: Option<&str>) -> Vec<String> {
+    let words: Vec<String> = shell.unwrap_or("/bin/sh -e").split_whitespace().map(str::to_owned).collect();
+    let stops = |name: &str| matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish");
+    match words.as_slice() {
+        [] => vec!["/bin/sh".to_owned(), "-e".to_owned()],
+        [name] if name != "fish" && stops(name.rsplit('/').next().unwrap_or(name)) => {
+            vec![name.clone(), "-e".to_owned()]
+        }
+        _ => words,
+    }
+}
+
+/// Copies a process's output to its log, byte for byte, and tells each line. A carriage return ends a line
+/// for the teller too: progress bars redraw theirs with it.
+fn copy_lines(source: Box<dyn Read + Send>, mut log: Appender, tell: &dyn Fn(&str)) -> Result<(), DiskError> {
+    let mut reader = BufReader::with_capacity(64 * 1024, source);
+    let mut line: Vec<u8> = Vec::new();
+    let mut fault = None;
+    loop {
+        let bytes = match reader.fill_buf() {
+            Ok([]) => break,
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        // After a full disk the process must still be able to write, or it would hang in its pipe.
+        if fault.is_none() {
+            fault = log.bytes(bytes).err();
+        }
+        for part in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            line.extend_from_slice(part);
+            if matches!(part.last(), Some(b'\n' | b'\r')) || line.len() > 64 * 1024 {
+                tell_line(&mut line, tell);
+            }
+        }
+        let length = bytes.len();
+        reader.consume(length);
+    }
+    tell_line(&mut line, tell);
+    fault.map_or(Ok(()), Err)
+}
+
+fn tell_line(line: &mut Vec<u8>, tell: &dyn Fn(&str)) {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end_matches(['\n', '\r']);
+    if !text.is_empty() {
+        tell(text);
+    }
+    line.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn run_in(folder: &std::path::Path, runner: &LocalRunner, script: &str, shell: Option<&str>) -> (Exit, Vec<String>) {
+        let lines = Mutex::new(Vec::new());
+        let spawn = Spawn {
+            script,
+            shell,
+            folder: folder.to_owned(),
+            variables: &[("NAME".into(), "value".into())],
+            stdout: folder.join("stdout.log"),
+            stderr: folder.join("stderr.log"),
+        };
+        let exit = runner
+            .run(&spawn, &|stream, line| lines.lock().unwrap().push(format!("{stream:?} {line}")))
+            .expect("it starts");
+        (exit, lines.into_inner().unwrap())
+    }
+
+    #[test]
+    fn lines_logs_and_codes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (exit, lines) =
+            run_in(folder.path(), &LocalRunner::default(), "echo $NAME; printf 'a\\rb'; echo no >&2; exit 3", None);
+        assert_eq!(exit, Exit::Code(3));
+        let of = |stream: &str| lines.iter().filter(|line| line.starts_with(stream)).cloned().collect::<Vec<_>>();
+        assert_eq!(of("Stdout"), ["Stdout value", "Stdout a", "Stdout b"]);
+        assert_eq!(of("Stderr"), ["Stderr no"]);
+        assert_eq!(disk::read(&folder.path().join("stdout.log")).unwrap(), b"value\na\rb");
+    }
+
+    #[test]
+    fn a_script_stops_at_the_first_failing_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "echo one\nfalse\necho two\n";
+        for shell in [None, Some("bash"), Some("/bin/sh")] {
+            let (exit, lines) = run_in(folder.path(), &LocalRunner::default(), script, shell);
+            assert_eq!((exit, lines.as_slice()), (Exit::Code(1), ["Stdout one".to_owned()].as_slice()));
+        }
+        let (exit, _) = run_in(folder.path(), &LocalRunner::default(), script, Some("bash -u"));
+        assert_eq!(exit, Exit::Code(0), "flags are taken as written");
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let started = Instant::now();
+        let (exit, _) = run_in(folder.path(), &LocalRunner::default(), "sleep 60 & echo $!", None);
+        assert_eq!(exit, Exit::Code(0));
+        assert!(started.elapsed() < Duration::from_secs(30), "the pipe of the background process is not waited for");
+    }
+
+    #[test]
+    fn stop_ends_even_what_ignores_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let runner = Arc::new(LocalRunner::default());
+        let thread = {
+            let (runner, folder) = (runner.clone(), folder.path().to_owned());
+            std::thread::spawn(move || run_in(&folder, &runner, "trap '' TERM; touch up; while :; do sleep 1; done", None))
+        };
+        while !folder.path().join("up").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let started = Instant::now();
+        runner.stop();
+        assert_eq!(thread.join().unwrap().0, Exit::Signal(9));
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,3 @@
+//! The text formats of the dialects.
+
+pub mod native;

@@ -1,0 +1,253 @@
+//! The text of a `pipeline.lock`. The layout is fixed in docs/design/lock.md.
+//!
+//! Stages, files and keys stand in byte order whatever order they were found in, each on lines of its own, so
+//! that two branches which changed different stages merge without conflict. A lock comes from git and thus
+//! from other people: every path in it is checked before anyone can use it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{Digest, FileState, ProjectPath, Value};
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::error::PipelineError;
+use crate::lock::{LOCK_SCHEMA, Lock, StageLock};
+use crate::node::{Node, Source};
+use crate::stage::{Command, ParamValues};
+use crate::yaml;
+
+const HEADER: &str =
+    "# What the stages of this folder last ran with. Written by pipe; belongs into version control.\n";
+
+#[derive(Serialize)]
+struct LockText<'a> {
+    schema: u32,
+    stages: BTreeMap<&'a str, StageText<'a>>,
+}
+
+#[derive(Serialize)]
+struct StageText<'a> {
+    cmd: &'a Command,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shell: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wdir: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    builtin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deps: Vec<FileText<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    params: BTreeMap<&'a str, BTreeMap<&'a str, Cow<'a, Value>>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outs: Vec<FileText<'a>>,
+}
+
+#[derive(Serialize)]
+struct FileText<'a> {
+    path: &'a str,
+    digest: Digest,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    exec: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    persist: bool,
+}
+
+/// The text of a lock: equal locks have equal texts.
+pub fn write_lock(lock: &Lock) -> String {
+    let stages = lock.stages.iter().map(|(name, stage)| (name.as_str(), stage_text(stage))).collect();
+    let text = serde_yaml::to_string(&LockText { schema: LOCK_SCHEMA, stages })
+        .expect("texts, numbers, lists and maps with texts as keys are YAML");
+    format!("{HEADER}{text}")
+}
+
+fn stage_text(stage: &StageLock) -> StageText<'_> {
+    let mut params: BTreeMap<&str, BTreeMap<&str, Cow<'_, Value>>> = BTreeMap::new();
+    for (file, values) in &stage.params {
+        params
+            .insert(file.as_str(), values.iter().map(|(key, value)| (key.as_str(), sorted(value))).collect());
+    }
+    StageText {
+        cmd: &stage.command,
+        shell: stage.shell.as_deref(),
+        wdir: (!stage.wdir.is_root()).then(|| stage.wdir.as_str()),
+        builtin: stage.builtin.as_deref(),
+        deps: files_text(&stage.deps, &BTreeSet::new()),
+        params,
+        outs: files_text(&stage.outs, &stage.persist),
+    }
+}
+
+/// The value with every map in it sorted by key: reordering a params file must not reorder the lock.
+fn sorted(value: &Value) -> Cow<'_, Value> {
+    let owned = |value| sorted(value).into_owned();
+    match value {
+        Value::List(list) => Cow::Owned(Value::List(list.iter().map(owned).collect())),
+        Value::Map(map) => {
+            let mut map: IndexMap<String, Value> =
+                map.iter().map(|(key, value)| (key.clone(), owned(value))).collect();
+            map.sort_unstable_keys();
+            Cow::Owned(Value::Map(map))
+        }
+        scalar => Cow::Borrowed(scalar),
+    }
+}
+
+fn files_text<'a>(
+    files: &'a [(ProjectPath, FileState)],
+    persist: &BTreeSet<ProjectPath>,
+) -> Vec<FileText<'a>> {
+    let mut files: Vec<_> = files
+        .iter()
+        .map(|(path, state)| FileText {
+            path: path.as_str(),
+            digest: state.digest,
+            size: state.size,
+            files: state.files,
+            exec: state.executable,
+            persist: persist.contains(path),
+        })
+        .collect();
+    files.sort_by_key(|file| file.path);
+    files
+}
+
+/// Reads the text of a lock. An empty text is an empty lock.
+///
+/// # Errors
+/// When the text is no lock, was written by a newer version, or names a path outside the project.
+pub fn parse_lock(file: &ProjectPath, text: &str) -> Result<Lock, PipelineError> {
+    read(file, text).map_err(|fault| {
+        let hint = fault.hint.clone().unwrap_or_else(|| {
+            format!(
+                "restore {file} from version control, or delete it: stages are then restored from the cache"
+            )
+        });
+        fault.hint(Some(hint))
+    })
+}
+
+fn read(file: &ProjectPath, text: &str) -> Result<Lock, PipelineError> {
+    let value = yaml::parse_record(file, text)?;
+    let mut lock = Lock::default();
+    if matches!(value, Value::Null) {
+        return Ok(lock);
+    }
+    let root = Node::root(Source { file, text }, &value);
+    let root_map = root.map()?;
+    let Some(schema) = root_map.get("schema") else {
+        return Err(root.fault("this is no lock: it has no `schema`"));
+    };
+    let node = root.child("schema", schema);
+    let schema = node.unsigned()?;
+    if schema > u64::from(LOCK_SCHEMA) {
+        let message = format!(
+            "schema {schema} was written by a newer version of pipe; this one reads up to {LOCK_SCHEMA}"
+        );
+        return Err(node.fault(message).hint(Some("install the newer version")));
+    }
+    if schema == 0 {
+        return Err(node.fault("there is no schema 0"));
+    }
+    only_keys(&root, &["schema", "stages"])?;
+    if let Some(stages) = root.get("stages") {
+        for (name, stage) in stages.entries()? {
+            lock.stages.insert(name.to_owned(), read_stage(&stage)?);
+        }
+    }
+    Ok(lock)
+}
+
+fn only_keys(node: &Node<'_, '_>, known: &[&str]) -> Result<(), PipelineError> {
+    match node.map()?.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(node.unknown_key(key, known)),
+        None => Ok(()),
+    }
+}
+
+fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
+    only_keys(stage, &["cmd", "shell", "wdir", "builtin", "deps", "params", "outs"])?;
+    let text = |key| stage.get(key).map(|node| node.string().map(str::to_owned)).transpose();
+    let command = match stage.get("cmd") {
+        Some(node) => match node.value {
+            Value::List(_) => Command::List(
+                node.items()?.map(|item| item.string().map(str::to_owned)).collect::<Result<_, _>>()?,
+            ),
+            _ => Command::Script(node.string()?.to_owned()),
+        },
+        None => return Err(stage.key_fault("the stage has no `cmd`")),
+    };
+    let wdir = stage.get("wdir").map(|node| record_path(&node, node.string()?)).transpose()?;
+    let mut persist = BTreeSet::new();
+    let deps = read_files(stage, "deps", &mut BTreeSet::new())?;
+    let outs = read_files(stage, "outs", &mut persist)?;
+    Ok(StageLock {
+        command,
+        shell: text("shell")?,
+        wdir: wdir.unwrap_or_default(),
+        builtin: text("builtin")?,
+        deps,
+        params: read_params(stage)?,
+        outs,
+        persist,
+    })
+}
+
+fn record_path(node: &Node<'_, '_>, text: &str) -> Result<ProjectPath, PipelineError> {
+    ProjectPath::from_record(text).map_err(|error| node.fault(error.to_string()))
+}
+
+fn read_params(stage: &Node<'_, '_>) -> Result<ParamValues, PipelineError> {
+    let mut params = ParamValues::new();
+    let Some(files) = stage.get("params") else { return Ok(params) };
+    for (file, values) in files.entries()? {
+        let path = record_path(&values, file)?;
+        let mut entries: IndexMap<String, Value> = values.map()?.clone();
+        entries.sort_unstable_keys();
+        params.insert(path, entries);
+    }
+    params.sort_unstable_keys();
+    Ok(params)
+}
+
+fn read_files(
+    stage: &Node<'_, '_>,
+    key: &'static str,
+    persist: &mut BTreeSet<ProjectPath>,
+) -> Result<Vec<(ProjectPath, FileState)>, PipelineError> {
+    let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
+    let mut files: Vec<(ProjectPath, FileState)> = Vec::new();
+    for item in list.items()? {
+        only_keys(&item, &["path", "digest", "size", "files", "exec", "persist"])?;
+        let needed = |key| item.get(key).ok_or_else(|| item.fault(format!("the file has no `{key}`")));
+        let (path_node, digest_node) = (needed("path")?, needed("digest")?);
+        let path = record_path(&path_node, path_node.string()?)?;
+        let digest: Digest = digest_node
+            .string()?
+            .parse()
+            .map_err(|error: base::ParseDigestError| digest_node.fault(error.to_string()))?;
+        let switch = |key| item.get(key).map_or(Ok(false), |node| node.boolean());
+        let state = FileState {
+            digest,
+            size: needed("size")?.unsigned()?,
+            files: item.get("files").map(|node| node.unsigned()).transpose()?,
+            executable: switch("exec")?,
+        };
+        if switch("persist")? {
+            persist.insert(path.clone());
+        }
+        files.push((path, state));
+    }
+    files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if let Some(twice) = files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(list.key_fault(format!("`{}` stands twice in `{key}`", twice[0].0)));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+#[path = "lock_tests.rs"]
+mod tests;

@@ -1,0 +1,4 @@
+//! The native dialect: `pipeline.yaml` and `pipeline.lock`.
+
+pub mod lock;
+pub mod spec;

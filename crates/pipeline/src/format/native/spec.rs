@@ -1,0 +1,364 @@
+//! The text of a `pipeline.yaml` as it is written: keys and types are checked, paths and names mean nothing yet.
+//!
+//! Reading has two halves, since templates are filled in between: [`parse`] checks which keys there are,
+//! [`stage_spec`] takes one filled-in stage and checks its types.
+
+use base::{ProjectPath, Value};
+use indexmap::IndexMap;
+
+use crate::error::{LoadFault, PipelineError};
+use crate::node::{Node, Source};
+use crate::stage::{Command, OutKind};
+use crate::yaml;
+
+/// Keys of a pipeline file.
+const TOP_KEYS: &[&str] = &["stages", "vars", "params", "metrics"];
+const TOP_NOT_YET: &[&str] = &["plots", "artifacts", "datasets"];
+/// Keys of a stage.
+const STAGE_KEYS: &[&str] = &[
+    "cmd",
+    "shell",
+    "wdir",
+    "deps",
+    "params",
+    "outs",
+    "metrics",
+    "plots",
+    "frozen",
+    "always_changed",
+    "desc",
+    "meta",
+];
+const STAGE_NOT_YET: &[&str] = &[
+    "foreach",
+    "do",
+    "matrix",
+    "vars",
+    "resources",
+    "pool",
+    "timeout",
+    "retries",
+    "env",
+    "tools",
+    "map",
+    "experiment",
+    "run",
+];
+/// Keys of an out. `push`, `type`, `labels` and `meta` change nothing that `pipe` does today.
+const OUT_KEYS: &[&str] = &["cache", "persist", "desc", "push", "type", "labels", "meta"];
+const OUT_NOT_YET: &[&str] = &["remote"];
+/// Keys of a plots out beyond those.
+const PLOT_KEYS: &[&str] = &["template", "x", "y", "x_label", "y_label", "title", "header"];
+
+/// No more faults than this are told at once: the rest usually follows from the first.
+const MOST_FAULTS: usize = 20;
+
+/// A pipeline file as written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PipelineSpec {
+    /// By name, in the order written. Templates are not filled in, types not checked; keys are.
+    pub stages: IndexMap<String, Value>,
+    /// Files (`file`, `file:key,key`) and maps, for templates.
+    pub vars: Vec<Value>,
+    /// Parameter files besides those of stages, relative to the file's folder.
+    pub params: Vec<String>,
+    /// Metrics files besides those of stages, relative to the file's folder.
+    pub metrics: Vec<String>,
+}
+
+/// One stage as written, templates filled in. Paths are relative to its wdir.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageSpec {
+    /// What it runs.
+    pub cmd: Command,
+    /// The shell instead of `/bin/sh -e`.
+    pub shell: Option<String>,
+    /// Where it runs, relative to the pipeline file's folder.
+    pub wdir: Option<String>,
+    /// What it reads.
+    pub deps: Vec<String>,
+    /// Parameters it reads.
+    pub params: Vec<ParamSpec>,
+    /// What it writes.
+    pub outs: Vec<OutSpec>,
+    /// Never runs.
+    pub frozen: bool,
+    /// Always runs.
+    pub always_changed: bool,
+    /// For people.
+    pub desc: Option<String>,
+    /// For people.
+    pub meta: Option<Value>,
+}
+
+/// An item of `params`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParamSpec {
+    /// A key of the default parameter file.
+    Key(String),
+    /// A file with its keys, or with all of its top-level keys.
+    File(String, Option<Vec<String>>),
+}
+
+/// An item of `outs`, `metrics` or `plots`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutSpec {
+    /// As written.
+    pub path: String,
+    /// From the list it stands in.
+    pub kind: OutKind,
+    /// Its number in that list, from 0.
+    pub index: usize,
+    /// Whether the cache keeps it.
+    pub cache: bool,
+    /// Whether it stays in place.
+    pub persist: bool,
+    /// For people.
+    pub desc: Option<String>,
+    /// How to draw it.
+    pub plot: IndexMap<String, Value>,
+}
+
+impl OutKind {
+    /// The stage's key that lists outs of this kind.
+    pub fn field(self) -> &'static str {
+        match self {
+            OutKind::Data => "outs",
+            OutKind::Metrics => "metrics",
+            OutKind::Plots => "plots",
+        }
+    }
+}
+
+/// Reads a pipeline file.
+///
+/// # Errors
+/// When the text is no YAML, has unknown or reserved keys, or a top-level key of a wrong type.
+pub fn parse(file: &ProjectPath, text: &str) -> Result<PipelineSpec, LoadFault> {
+    let value = yaml::parse(file, text)?;
+    if matches!(value, Value::Null) {
+        return Ok(PipelineSpec::default());
+    }
+    let source = Source { file, text };
+    let root = Node::root(source, &value);
+    let mut faults = Vec::new();
+    check_keys(&root, "the file", TOP_KEYS, TOP_NOT_YET, &mut faults);
+    let mut spec = PipelineSpec::default();
+    let mut note = |result: Result<(), PipelineError>| faults.extend(result.err());
+    note(strings(&root, "params").map(|list| spec.params = list));
+    note(strings(&root, "metrics").map(|list| spec.metrics = list));
+    note(vars(&root).map(|list| spec.vars = list));
+    if let Some(stages) = root.get("stages") {
+        match stages.entries() {
+            Ok(entries) => {
+                for (name, stage) in entries {
+                    check_stage(&stages, name, &stage, &mut faults);
+                    spec.stages.insert(name.to_owned(), stage.value.clone());
+                }
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() {
+        return Ok(spec);
+    }
+    faults.truncate(MOST_FAULTS);
+    Err(LoadFault { faults })
+}
+
+/// Every key is known; those that will be, and are not yet, are told apart from slips.
+fn check_keys(
+    node: &Node<'_, '_>,
+    whose: &str,
+    known: &[&str],
+    not_yet: &[&str],
+    faults: &mut Vec<PipelineError>,
+) {
+    let map = match node.map() {
+        Ok(map) => map,
+        Err(fault) => return faults.push(fault),
+    };
+    for key in map.keys().map(String::as_str) {
+        if not_yet.contains(&key) {
+            faults.push(node.child_fault(key, format!("`{key}` of {whose} is not yet supported")));
+        } else if !known.contains(&key) {
+            faults.push(node.unknown_key(key, known));
+        }
+    }
+}
+
+fn check_stage(stages: &Node<'_, '_>, name: &str, stage: &Node<'_, '_>, faults: &mut Vec<PipelineError>) {
+    let wrong = |c: char| c.is_control() || (c.is_ascii_punctuation() && c != '-' && c != '_');
+    if let Some(wrong) = name.chars().find(|&c| wrong(c)) {
+        let message = format!("stage name `{}` holds {wrong:?}", name.escape_debug());
+        let hint = Some("use letters, digits, `-` and `_`");
+        faults.push(stages.child_fault(name, message).hint(hint));
+    } else if name.trim() != name || name.is_empty() {
+        faults
+            .push(stages.child_fault(name, format!("stage name `{name}` is empty or has spaces around it")));
+    }
+    check_keys(stage, &format!("stage `{name}`"), STAGE_KEYS, STAGE_NOT_YET, faults);
+    let generated = ["foreach", "matrix", "do"];
+    if let Ok(map) = stage.map()
+        && !map.contains_key("cmd")
+        && !generated.iter().any(|key| map.contains_key(*key))
+    {
+        faults.push(stages.child_fault(name, format!("stage `{name}` has no `cmd`")));
+    }
+}
+
+fn strings(root: &Node<'_, '_>, key: &'static str) -> Result<Vec<String>, PipelineError> {
+    let Some(list) = root.get(key) else { return Ok(Vec::new()) };
+    list.items()?.map(|item| item.string().map(str::to_owned)).collect()
+}
+
+fn vars(root: &Node<'_, '_>) -> Result<Vec<Value>, PipelineError> {
+    let Some(list) = root.get("vars") else { return Ok(Vec::new()) };
+    list.items()?
+        .map(|item| match item.value {
+            Value::Str(_) | Value::Map(_) => Ok(item.value.clone()),
+            _ => Err(item.expected("a file or a map")),
+        })
+        .collect()
+}
+
+/// Reads one stage, templates filled in; `name` is its key, `text` the whole pipeline file for positions.
+///
+/// # Errors
+/// When a value has a wrong type or an out an unknown key.
+pub fn stage_spec(
+    file: &ProjectPath,
+    text: &str,
+    name: &str,
+    filled: &Value,
+) -> Result<StageSpec, PipelineError> {
+    let nothing = Value::Null;
+    let root = Node::root(Source { file, text }, &nothing);
+    let stages = root.child("stages", &nothing);
+    let stage = stages.child(name, filled);
+    let string = |key| stage.get(key).map(|node| node.string().map(str::to_owned)).transpose();
+    let switch = |key| stage.get(key).map_or(Ok(false), |node| node.boolean());
+    let mut outs = Vec::new();
+    for kind in [OutKind::Data, OutKind::Metrics, OutKind::Plots] {
+        read_outs(&stage, kind, &mut outs)?;
+    }
+    Ok(StageSpec {
+        cmd: command(&stage)?,
+        shell: string("shell")?,
+        wdir: string("wdir")?,
+        deps: strings(&stage, "deps")?,
+        params: read_params(&stage)?,
+        outs,
+        frozen: switch("frozen")?,
+        always_changed: switch("always_changed")?,
+        desc: string("desc")?,
+        meta: stage.get("meta").map(|node| node.value.clone()),
+    })
+}
+
+fn command(stage: &Node<'_, '_>) -> Result<Command, PipelineError> {
+    let map = stage.map()?;
+    let value = map.get("cmd").unwrap_or(&Value::Null);
+    let node = stage.child("cmd", value);
+    let command = match value {
+        Value::Str(script) => Command::Script(script.clone()),
+        Value::List(_) => Command::List(node.items()?.map(|item| script(&item)).collect::<Result<_, _>>()?),
+        Value::Map(_) => return Err(node.expected("a string or a list of strings").hint(Some(QUOTE))),
+        _ => return Err(node.expected("a string or a list of strings")),
+    };
+    match command.scripts() {
+        scripts if scripts.is_empty() || scripts.iter().any(|script| script.trim().is_empty()) => {
+            Err(node.fault("the command is empty"))
+        }
+        _ => Ok(command),
+    }
+}
+
+const QUOTE: &str = "a `: ` inside makes a map of it; put the command in quotes";
+
+fn script(item: &Node<'_, '_>) -> Result<String, PipelineError> {
+    match item.value {
+        Value::Map(_) => Err(item.expected("a string").hint(Some(QUOTE))),
+        _ => item.string().map(str::to_owned),
+    }
+}
+
+fn read_params(stage: &Node<'_, '_>) -> Result<Vec<ParamSpec>, PipelineError> {
+    let Some(list) = stage.get("params") else { return Ok(Vec::new()) };
+    let mut params = Vec::new();
+    for item in list.items()? {
+        match item.value {
+            Value::Str(key) => params.push(ParamSpec::Key(key.clone())),
+            Value::Map(_) => {
+                for (file, keys) in item.entries()? {
+                    let keys = match keys.value {
+                        Value::Null => None,
+                        _ => Some(
+                            keys.items()?
+                                .map(|key| key.string().map(str::to_owned))
+                                .collect::<Result<_, _>>()?,
+                        ),
+                    };
+                    params.push(ParamSpec::File(file.to_owned(), keys));
+                }
+            }
+            _ => return Err(item.expected("a key, or a map of a file to its keys")),
+        }
+    }
+    Ok(params)
+}
+
+fn read_outs(stage: &Node<'_, '_>, kind: OutKind, outs: &mut Vec<OutSpec>) -> Result<(), PipelineError> {
+    let Some(list) = stage.get(kind.field()) else { return Ok(()) };
+    for (index, item) in list.items()?.enumerate() {
+        let plain = |path: &str| OutSpec {
+            path: path.to_owned(),
+            kind,
+            index,
+            cache: true,
+            persist: false,
+            desc: None,
+            plot: IndexMap::new(),
+        };
+        match item.value {
+            Value::Str(path) => outs.push(plain(path)),
+            Value::Map(map) if map.len() == 1 => {
+                for (path, options) in item.entries()? {
+                    let mut out = plain(path);
+                    if !matches!(options.value, Value::Null) {
+                        read_options(&options, &mut out)?;
+                    }
+                    outs.push(out);
+                }
+            }
+            Value::Map(_) => return Err(item.expected("one path with its options").hint(Some(INDENT))),
+            _ => return Err(item.expected("a path, or a map of a path to its options")),
+        }
+    }
+    Ok(())
+}
+
+const INDENT: &str = "options are indented below their path, which ends in `:`";
+
+fn read_options(options: &Node<'_, '_>, out: &mut OutSpec) -> Result<(), PipelineError> {
+    let mut known = OUT_KEYS.to_vec();
+    if out.kind == OutKind::Plots {
+        known.extend(PLOT_KEYS);
+    }
+    let mut faults = Vec::new();
+    check_keys(options, &format!("out `{}`", out.path), &known, OUT_NOT_YET, &mut faults);
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(fault);
+    }
+    let switch = |key, default| options.get(key).map_or(Ok(default), |node| node.boolean());
+    out.cache = switch("cache", true)?;
+    out.persist = switch("persist", false)?;
+    switch("push", true)?;
+    out.desc = options.get("desc").map(|node| node.string().map(str::to_owned)).transpose()?;
+    for key in PLOT_KEYS {
+        if let Some(node) = options.get(key) {
+            out.plot.insert((*key).to_owned(), node.value.clone());
+        }
+    }
+    Ok(())
+}

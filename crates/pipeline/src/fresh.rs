@@ -1,0 +1,496 @@
+//! Whether a stage must run, and every reason why.
+//!
+//! Decides with data; speaking is left to whoever prints a [`StaleReason`]. The comparison walks the same
+//! entries as the stage key (`key::Inputs`), so that an explanation can never disagree with the key.
+//! Ignores what is upstream: a caller who knows that a dep is about to change says so itself.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use base::{Digest, ProjectPath, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::builtins::Builtins;
+use crate::key::{Entry, EntryValue, Inputs, Kind};
+use crate::lock::StageLock;
+use crate::stage::{Address, Command, Observed, Stage};
+
+/// One reason why a stage is not up to date.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StaleReason {
+    /// It has never succeeded here.
+    New,
+    /// Its command is another.
+    CommandChanged {
+        /// What ran last.
+        old: Command,
+        /// What would run.
+        new: Command,
+    },
+    /// Its shell is another; `None` is the default shell.
+    ShellChanged {
+        /// What ran last.
+        old: Option<String>,
+        /// What would run.
+        new: Option<String>,
+    },
+    /// It runs in another folder.
+    WdirChanged {
+        /// Where it ran last.
+        old: ProjectPath,
+        /// Where it would run.
+        new: ProjectPath,
+    },
+    /// A built-in command that it calls computes something else now.
+    BuiltinChanged {
+        /// What ran last, with versions.
+        old: Option<String>,
+        /// What would run, with versions.
+        new: Option<String>,
+    },
+    /// A dep has other bytes.
+    DepChanged {
+        /// The dep.
+        path: ProjectPath,
+        /// What it was read as last.
+        old: Digest,
+        /// What it is.
+        new: Digest,
+    },
+    /// A dep that the last success did not have.
+    DepAdded {
+        /// The dep.
+        path: ProjectPath,
+    },
+    /// A dep of the last success that is no longer declared.
+    DepRemoved {
+        /// The dep.
+        path: ProjectPath,
+    },
+    /// There is no such file. An error unless a stage is about to make it.
+    DepMissing {
+        /// The dep.
+        path: ProjectPath,
+    },
+    /// A parameter has another value.
+    ParamChanged {
+        /// Its file.
+        #[serde(rename = "path")]
+        file: ProjectPath,
+        /// Its dotted key.
+        key: String,
+        /// What it was last.
+        old: Value,
+        /// What it is.
+        new: Value,
+    },
+    /// A parameter that the last success did not have.
+    ParamAdded {
+        /// Its file.
+        #[serde(rename = "path")]
+        file: ProjectPath,
+        /// Its dotted key.
+        key: String,
+        /// What it is.
+        new: Value,
+    },
+    /// A parameter of the last success that is no longer declared, or no longer in a file that is tracked whole.
+    ParamRemoved {
+        /// Its file.
+        #[serde(rename = "path")]
+        file: ProjectPath,
+        /// Its dotted key.
+        key: String,
+        /// What it was last.
+        old: Value,
+    },
+    /// A declared parameter that its file does not have. An error: nothing can be said about the stage.
+    ParamMissing {
+        /// Its file.
+        #[serde(rename = "path")]
+        file: ProjectPath,
+        /// Its dotted key; `None` when the whole file is missing.
+        key: Option<String>,
+    },
+    /// An out is not in the workspace.
+    OutMissing {
+        /// The out.
+        path: ProjectPath,
+    },
+    /// An out has other bytes than the stage wrote.
+    OutChanged {
+        /// The out.
+        path: ProjectPath,
+        /// What the stage wrote.
+        old: Digest,
+        /// What it is.
+        new: Digest,
+    },
+    /// An out that the last success did not write.
+    OutAdded {
+        /// The out.
+        path: ProjectPath,
+    },
+    /// An out of the last success that is no longer declared.
+    OutRemoved {
+        /// The out.
+        path: ProjectPath,
+    },
+    /// The cache does not hold an out's bytes.
+    OutNotCached {
+        /// The out.
+        path: ProjectPath,
+    },
+    /// `persist` of an out was switched.
+    PersistChanged {
+        /// The out.
+        path: ProjectPath,
+        /// As it was last.
+        old: bool,
+        /// As it is.
+        new: bool,
+    },
+    /// It says `always_changed: true`.
+    AlwaysChanged,
+    /// It has no deps, no params and no outs, so that nothing could be up to date.
+    Callback,
+    /// The user asked for it.
+    Forced,
+    /// A stage that it reads from is stale.
+    Upstream {
+        /// That stage.
+        stage: Address,
+    },
+}
+
+/// Whether a stage must run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Freshness {
+    /// Nothing to do.
+    Fresh,
+    /// At least one reason, in a stable order.
+    Stale(Vec<StaleReason>),
+}
+
+/// What a reason is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Subject<'a> {
+    /// The stage as a whole.
+    Stage,
+    /// A dep or an out.
+    Path(&'a ProjectPath),
+    /// A parameter file and a dotted key; no key for the whole file.
+    Param(&'a ProjectPath, Option<&'a str>),
+    /// Another stage.
+    Other(&'a Address),
+}
+
+impl StaleReason {
+    /// Its name in machine-readable output: `dep_changed`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            StaleReason::New => "new",
+            StaleReason::CommandChanged { .. } => "command_changed",
+            StaleReason::ShellChanged { .. } => "shell_changed",
+            StaleReason::WdirChanged { .. } => "wdir_changed",
+            StaleReason::BuiltinChanged { .. } => "builtin_changed",
+            StaleReason::DepChanged { .. } => "dep_changed",
+            StaleReason::DepAdded { .. } => "dep_added",
+            StaleReason::DepRemoved { .. } => "dep_removed",
+            StaleReason::DepMissing { .. } => "dep_missing",
+            StaleReason::ParamChanged { .. } => "param_changed",
+            StaleReason::ParamAdded { .. } => "param_added",
+            StaleReason::ParamRemoved { .. } => "param_removed",
+            StaleReason::ParamMissing { .. } => "param_missing",
+            StaleReason::OutMissing { .. } => "out_missing",
+            StaleReason::OutChanged { .. } => "out_changed",
+            StaleReason::OutAdded { .. } => "out_added",
+            StaleReason::OutRemoved { .. } => "out_removed",
+            StaleReason::OutNotCached { .. } => "out_not_cached",
+            StaleReason::PersistChanged { .. } => "persist_changed",
+            StaleReason::AlwaysChanged => "always_changed",
+            StaleReason::Callback => "callback",
+            StaleReason::Forced => "forced",
+            StaleReason::Upstream { .. } => "upstream",
+        }
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> Subject<'_> {
+        match self {
+            StaleReason::DepChanged { path, .. }
+            | StaleReason::DepAdded { path }
+            | StaleReason::DepRemoved { path }
+            | StaleReason::DepMissing { path }
+            | StaleReason::OutMissing { path }
+            | StaleReason::OutChanged { path, .. }
+            | StaleReason::OutAdded { path }
+            | StaleReason::OutRemoved { path }
+            | StaleReason::OutNotCached { path }
+            | StaleReason::PersistChanged { path, .. } => Subject::Path(path),
+            StaleReason::ParamChanged { file, key, .. }
+            | StaleReason::ParamAdded { file, key, .. }
+            | StaleReason::ParamRemoved { file, key, .. } => Subject::Param(file, Some(key)),
+            StaleReason::ParamMissing { file, key } => Subject::Param(file, key.as_deref()),
+            StaleReason::Upstream { stage } => Subject::Other(stage),
+            _ => Subject::Stage,
+        }
+    }
+
+    /// What it was at the last success, where the reason knows.
+    pub fn old_value(&self) -> Option<Value> {
+        match self {
+            StaleReason::CommandChanged { old, .. } => Some(command_value(old)),
+            StaleReason::ShellChanged { old, .. } | StaleReason::BuiltinChanged { old, .. } => {
+                old.as_deref().map(Value::from)
+            }
+            StaleReason::WdirChanged { old, .. } => Some(Value::Str(old.to_string())),
+            StaleReason::DepChanged { old, .. } | StaleReason::OutChanged { old, .. } => {
+                Some(Value::Str(old.to_string()))
+            }
+            StaleReason::ParamChanged { old, .. } | StaleReason::ParamRemoved { old, .. } => {
+                Some(old.clone())
+            }
+            StaleReason::PersistChanged { old, .. } => Some(Value::Bool(*old)),
+            _ => None,
+        }
+    }
+
+    /// What it is now, where the reason knows.
+    pub fn new_value(&self) -> Option<Value> {
+        match self {
+            StaleReason::CommandChanged { new, .. } => Some(command_value(new)),
+            StaleReason::ShellChanged { new, .. } | StaleReason::BuiltinChanged { new, .. } => {
+                new.as_deref().map(Value::from)
+            }
+            StaleReason::WdirChanged { new, .. } => Some(Value::Str(new.to_string())),
+            StaleReason::DepChanged { new, .. } | StaleReason::OutChanged { new, .. } => {
+                Some(Value::Str(new.to_string()))
+            }
+            StaleReason::ParamChanged { new, .. } | StaleReason::ParamAdded { new, .. } => Some(new.clone()),
+            StaleReason::PersistChanged { new, .. } => Some(Value::Bool(*new)),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can be said about the stage until the user acts: a declared input is not there.
+    pub fn is_missing_input(&self) -> bool {
+        matches!(self, StaleReason::DepMissing { .. } | StaleReason::ParamMissing { .. })
+    }
+}
+
+fn command_value(command: &Command) -> Value {
+    match command {
+        Command::Script(script) => Value::Str(script.clone()),
+        Command::List(scripts) => Value::List(scripts.iter().cloned().map(Value::Str).collect()),
+    }
+}
+
+/// A clause for people, without a full stop: `param params.yaml:lr changed: 0.1 -> 0.2`.
+impl fmt::Display for StaleReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shell = |shell: &Option<String>| shell.clone().unwrap_or_else(|| "default".to_owned());
+        let builtin = |builtin: &Option<String>| builtin.clone().unwrap_or_else(|| "none".to_owned());
+        match self {
+            StaleReason::New => f.write_str("has not run yet"),
+            StaleReason::CommandChanged { old, new } => write!(f, "command changed: {old} -> {new}"),
+            StaleReason::ShellChanged { old, new } => {
+                write!(f, "shell changed: {} -> {}", shell(old), shell(new))
+            }
+            StaleReason::WdirChanged { old, new } => write!(f, "wdir changed: {old} -> {new}"),
+            StaleReason::BuiltinChanged { old, new } => {
+                write!(f, "built-in algorithm changed: {} -> {}", builtin(old), builtin(new))
+            }
+            StaleReason::DepChanged { path, old, new } => {
+                write!(f, "dep {path} changed: {} -> {}", old.short(), new.short())
+            }
+            StaleReason::DepAdded { path } => write!(f, "dep {path} is new"),
+            StaleReason::DepRemoved { path } => write!(f, "dep {path} was removed"),
+            StaleReason::DepMissing { path } => write!(f, "dep {path} does not exist"),
+            StaleReason::ParamChanged { file, key, old, new } => {
+                write!(f, "param {file}:{key} changed: {old} -> {new}")
+            }
+            StaleReason::ParamAdded { file, key, new } => write!(f, "param {file}:{key} is new: {new}"),
+            StaleReason::ParamRemoved { file, key, old } => {
+                write!(f, "param {file}:{key} was removed: it was {old}")
+            }
+            StaleReason::ParamMissing { file, key: Some(key) } => {
+                write!(f, "param file {file} has no key `{key}`")
+            }
+            StaleReason::ParamMissing { file, key: None } => write!(f, "param file {file} does not exist"),
+            StaleReason::OutMissing { path } => write!(f, "out {path} does not exist"),
+            StaleReason::OutChanged { path, old, new } => {
+                write!(f, "out {path} changed: {} -> {}", old.short(), new.short())
+            }
+            StaleReason::OutAdded { path } => write!(f, "out {path} is new"),
+            StaleReason::OutRemoved { path } => write!(f, "out {path} was removed"),
+            StaleReason::OutNotCached { path } => write!(f, "out {path} is not in the cache"),
+            StaleReason::PersistChanged { path, old, new } => {
+                write!(f, "persist of out {path} changed: {old} -> {new}")
+            }
+            StaleReason::AlwaysChanged => f.write_str("is always changed"),
+            StaleReason::Callback => f.write_str("has neither deps, params nor outs"),
+            StaleReason::Forced => f.write_str("was forced"),
+            StaleReason::Upstream { stage } => write!(f, "stage {stage} before it is stale"),
+        }
+    }
+}
+
+/// Whether `stage` must run, given its lock and what was observed of its deps, params and outs.
+///
+/// A missing dep or parameter is a reason like others here; whether it is an error depends on what is
+/// about to make it, which the caller knows. Of a frozen stage only the outs count.
+pub fn fresh(
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    observed: &Observed,
+    builtins: &Builtins,
+) -> Freshness {
+    let mut reasons = Vec::new();
+    if !stage.frozen {
+        if stage.always_changed {
+            reasons.push(StaleReason::AlwaysChanged);
+        } else if stage.is_callback() {
+            reasons.push(StaleReason::Callback);
+        }
+        let (inputs, missing) = Inputs::present(stage, observed, builtins);
+        match locked {
+            None => reasons.push(StaleReason::New),
+            Some(locked) => compare_inputs(stage, &Inputs::of_lock(locked), &inputs, &missing, &mut reasons),
+        }
+        reasons.extend(missing);
+    } else if locked.is_none() {
+        reasons.push(StaleReason::New);
+    }
+    if let Some(locked) = locked {
+        compare_outs(stage, locked, observed, &mut reasons);
+    }
+    if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
+}
+
+/// Walks both sorted lists of entries side by side; a reason for each that differs or stands on one side only.
+fn compare_inputs(
+    stage: &Stage,
+    old: &Inputs<'_>,
+    new: &Inputs<'_>,
+    missing: &[StaleReason],
+    reasons: &mut Vec<StaleReason>,
+) {
+    let mut old_entries = old.entries().peekable();
+    let mut new_entries = new.entries().peekable();
+    loop {
+        let order = match (old_entries.peek(), new_entries.peek()) {
+            (None, None) => return,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => (old.kind, &*old.path, old.key).cmp(&(new.kind, &*new.path, new.key)),
+        };
+        let old = if order.is_le() { old_entries.next() } else { None };
+        let new = if order.is_ge() { new_entries.next() } else { None };
+        let reason = match (old, new) {
+            (Some(old), Some(new)) if old.value != new.value => Some(changed(old, new)),
+            (Some(old), None) if !is_missing(stage, &old, missing) => removed(old),
+            (None, Some(new)) => added(new),
+            _ => None,
+        };
+        reasons.extend(reason);
+    }
+}
+
+/// Whether an entry of the lock has no counterpart only because it is declared but not there:
+/// that is said once, as missing, not again as removed.
+fn is_missing(stage: &Stage, entry: &Entry<'_>, missing: &[StaleReason]) -> bool {
+    match entry.kind {
+        Kind::Dep => stage.deps.binary_search(&entry.path).is_ok(),
+        Kind::Param => missing.iter().any(|reason| match reason {
+            StaleReason::ParamMissing { file, key } => {
+                *file == *entry.path && key.as_deref().is_none_or(|key| key == entry.key)
+            }
+            _ => false,
+        }),
+        _ => false,
+    }
+}
+
+fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
+    let path = new.path.into_owned();
+    let text = |value: &EntryValue<'_>| match value {
+        EntryValue::Text(text) => Some((*text).to_owned()),
+        _ => None,
+    };
+    match (new.kind, &old.value, &new.value) {
+        (Kind::Command, EntryValue::Command(old), EntryValue::Command(new)) => {
+            StaleReason::CommandChanged { old: (*old).clone(), new: (*new).clone() }
+        }
+        (Kind::Shell, old, new) => StaleReason::ShellChanged { old: text(old), new: text(new) },
+        (Kind::Wdir, EntryValue::Path(old), EntryValue::Path(new)) => {
+            StaleReason::WdirChanged { old: (*old).clone(), new: (*new).clone() }
+        }
+        (Kind::Builtin, old, new) => StaleReason::BuiltinChanged { old: text(old), new: text(new) },
+        (Kind::Dep, &EntryValue::Content { digest: old, .. }, &EntryValue::Content { digest: new, .. }) => {
+            StaleReason::DepChanged { path, old, new }
+        }
+        (Kind::Param, EntryValue::Value(old), EntryValue::Value(value)) => StaleReason::ParamChanged {
+            file: path,
+            key: new.key.to_owned(),
+            old: (*old).clone(),
+            new: (*value).clone(),
+        },
+        (Kind::Out, &EntryValue::Bool(old), &EntryValue::Bool(new)) => {
+            StaleReason::PersistChanged { path, old, new }
+        }
+        // Dropping a difference here would be a wrong verdict; better none at all.
+        (kind, ..) => unreachable!("entries of kind {kind:?} hold values of one type"),
+    }
+}
+
+fn added(new: Entry<'_>) -> Option<StaleReason> {
+    let path = new.path.into_owned();
+    match (new.kind, new.value) {
+        (Kind::Dep, _) => Some(StaleReason::DepAdded { path }),
+        (Kind::Param, EntryValue::Value(value)) => {
+            Some(StaleReason::ParamAdded { file: path, key: new.key.to_owned(), new: value.clone() })
+        }
+        (Kind::Out, _) => Some(StaleReason::OutAdded { path }),
+        // The entries without path stand on both sides always.
+        _ => None,
+    }
+}
+
+fn removed(old: Entry<'_>) -> Option<StaleReason> {
+    let path = old.path.into_owned();
+    match (old.kind, old.value) {
+        (Kind::Dep, _) => Some(StaleReason::DepRemoved { path }),
+        (Kind::Param, EntryValue::Value(value)) => {
+            Some(StaleReason::ParamRemoved { file: path, key: old.key.to_owned(), old: value.clone() })
+        }
+        (Kind::Out, _) => Some(StaleReason::OutRemoved { path }),
+        _ => None,
+    }
+}
+
+/// What is in the workspace and the cache, against what the stage wrote. Of a frozen stage, whose inputs
+/// nobody compared, a new out is told here.
+fn compare_outs(stage: &Stage, locked: &StageLock, observed: &Observed, reasons: &mut Vec<StaleReason>) {
+    for (at, out) in stage.outs.iter().enumerate() {
+        let path = out.path.clone();
+        let found = observed.outs.get(at).copied().flatten();
+        let reason = match (locked.out(&out.path), found) {
+            (None, _) => stage.frozen.then(|| StaleReason::OutAdded { path }),
+            (Some(_), None) => Some(StaleReason::OutMissing { path }),
+            (Some(old), Some(new)) if old.digest != new.digest || old.is_folder() != new.is_folder() => {
+                Some(StaleReason::OutChanged { path, old: old.digest, new: new.digest })
+            }
+            _ if out.cache && !observed.outs_cached.get(at).copied().unwrap_or(false) => {
+                Some(StaleReason::OutNotCached { path })
+            }
+            _ => None,
+        };
+        reasons.extend(reason);
+    }
+}
+
+#[cfg(test)]
+#[path = "fresh_tests.rs"]
+mod tests;

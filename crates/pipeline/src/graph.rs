@@ -1,0 +1,367 @@
+//! Who reads what whom wrote: the order of stages, and what is wrong with it.
+//!
+//! An edge leads from the stage that writes an out to each stage with a dep equal to it, inside it, or containing
+//! it. Every look-up goes by path through a sorted map, never from stage to stage, so that the work grows with
+//! the number of paths and their depth. Adjacency lists by dense number need no graph library: an order and one
+//! named cycle are all that is asked.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::ops::Bound;
+
+use base::ProjectPath;
+
+use crate::resolve::Pipeline;
+use crate::stage::{PIPELINE_FILE, Stage, StageId};
+use crate::suggest;
+
+/// The edges between stages. Acyclic.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// Every out with its stage.
+    producers: BTreeMap<ProjectPath, StageId>,
+    /// By stage: those that write what it reads. Sorted, each once.
+    upstream: Vec<Vec<StageId>>,
+    /// By stage: those that read what it writes. Sorted, each once.
+    downstream: Vec<Vec<StageId>>,
+    /// All stages, each after its upstream, otherwise in the order of the file.
+    order: Vec<StageId>,
+}
+
+/// Why stages make no graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GraphFault {
+    /// The stage to point at.
+    pub stage: StageId,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl GraphFault {
+    fn new(stage: StageId, message: String) -> Self {
+        GraphFault { stage, message, hint: None }
+    }
+}
+
+impl Graph {
+    /// The graph of `stages`; no out may be or contain one of the files `protected`.
+    pub(crate) fn build(
+        stages: &[Stage],
+        protected: &BTreeSet<ProjectPath>,
+    ) -> Result<Graph, Vec<GraphFault>> {
+        let mut faults = Vec::new();
+        for (id, stage) in numbered(stages) {
+            faults.extend(stage.outs.iter().filter_map(|out| refuse(id, stage, &out.path, protected)));
+        }
+        let producers = producers(stages, &mut faults);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let mut graph = Graph {
+            producers,
+            upstream: vec![Vec::new(); stages.len()],
+            downstream: vec![Vec::new(); stages.len()],
+            order: Vec::new(),
+        };
+        for (id, stage) in numbered(stages) {
+            graph.connect(id, stage, &mut faults);
+        }
+        if faults.is_empty()
+            && let Err(cycle) = graph.sort()
+        {
+            faults.push(cycle_fault(stages, &cycle));
+        }
+        if faults.is_empty() { Ok(graph) } else { Err(faults) }
+    }
+
+    /// Adds the edges into one stage. A frozen one never runs, so it waits for nobody.
+    fn connect(&mut self, id: StageId, stage: &Stage, faults: &mut Vec<GraphFault>) {
+        let mut upstream = BTreeSet::new();
+        for dep in &stage.deps {
+            for (out, producer) in self.touching(dep) {
+                if producer == id {
+                    let name = &stage.address.name;
+                    let message = match dep == out {
+                        true => format!("stage `{name}` has `{dep}` both as dep and as out"),
+                        false => format!("stage `{name}` has dep `{dep}` and out `{out}`, which overlap"),
+                    };
+                    faults.push(GraphFault::new(id, message));
+                } else {
+                    upstream.insert(producer);
+                }
+            }
+        }
+        if stage.frozen {
+            return;
+        }
+        for &producer in &upstream {
+            self.downstream[producer.index()].push(id);
+        }
+        self.upstream[id.index()] = upstream.into_iter().collect();
+    }
+
+    /// The outs equal to `path`, containing it, or inside it, with their stages.
+    fn touching(&self, path: &ProjectPath) -> Vec<(&ProjectPath, StageId)> {
+        let mut found: Vec<_> = self.above(path).collect();
+        found.extend(self.below(path));
+        found
+    }
+
+    /// The outs equal to `path` or containing it. Outs do not overlap, so there is at most one.
+    fn above(&self, path: &ProjectPath) -> impl Iterator<Item = (&ProjectPath, StageId)> {
+        std::iter::successors(Some(path.clone()), ProjectPath::parent)
+            .find_map(|path| self.producers.get_key_value(&path))
+            .map(|(path, &id)| (path, id))
+            .into_iter()
+    }
+
+    fn below<'a>(&'a self, path: &ProjectPath) -> impl Iterator<Item = (&'a ProjectPath, StageId)> {
+        below(&self.producers, path).map(|(path, &id)| (path, id))
+    }
+
+    /// Puts every stage behind its upstream; an error names the stages of one cycle, each before its reader.
+    fn sort(&mut self) -> Result<(), Vec<StageId>> {
+        let mut waiting: Vec<usize> = self.upstream.iter().map(Vec::len).collect();
+        let mut ready: BinaryHeap<Reverse<StageId>> =
+            self.ids().filter(|id| waiting[id.index()] == 0).map(Reverse).collect();
+        let mut order = Vec::with_capacity(waiting.len());
+        while let Some(Reverse(id)) = ready.pop() {
+            order.push(id);
+            for &reader in &self.downstream[id.index()] {
+                waiting[reader.index()] -= 1;
+                if waiting[reader.index()] == 0 {
+                    ready.push(Reverse(reader));
+                }
+            }
+        }
+        if order.len() == waiting.len() {
+            self.order = order;
+            return Ok(());
+        }
+        Err(self.cycle(&waiting))
+    }
+
+    /// Walks upstream among the stages that still wait: each of them waits for another such, so the walk must
+    /// come back to where it was.
+    fn cycle(&self, waiting: &[usize]) -> Vec<StageId> {
+        let still = |id: &StageId| waiting[id.index()] > 0;
+        let mut at = self.ids().find(still).expect("a stage was left over");
+        let mut steps: BTreeMap<StageId, usize> = BTreeMap::new();
+        let mut walk = Vec::new();
+        while !steps.contains_key(&at) {
+            steps.insert(at, walk.len());
+            walk.push(at);
+            at = *self.upstream[at.index()].iter().find(|id| still(id)).expect("it waits for one left over");
+        }
+        let mut cycle = walk.split_off(steps[&at]);
+        cycle.reverse();
+        // The earliest stage of the file first, so that the same cycle always reads the same.
+        let first = (0..cycle.len()).min_by_key(|&at| cycle[at]).unwrap_or(0);
+        cycle.rotate_left(first);
+        cycle
+    }
+
+    /// All stages in the order of the file.
+    pub fn ids(&self) -> impl Iterator<Item = StageId> + use<> {
+        (0..self.upstream.len()).map(number)
+    }
+
+    /// All stages, each after those it reads from, otherwise in the order of the file.
+    pub fn order(&self) -> &[StageId] {
+        &self.order
+    }
+
+    /// The stages that write what `id` reads. Sorted, each once; none for a frozen stage.
+    pub fn upstream(&self, id: StageId) -> &[StageId] {
+        &self.upstream[id.index()]
+    }
+
+    /// The stages that read what `id` writes. Sorted, each once.
+    pub fn downstream(&self, id: StageId) -> &[StageId] {
+        &self.downstream[id.index()]
+    }
+
+    /// `targets` and everything they need, in [`Graph::order`].
+    pub fn with_upstream(&self, targets: &[StageId]) -> Vec<StageId> {
+        self.closure(targets, &self.upstream)
+    }
+
+    /// `targets` and everything that needs them, in [`Graph::order`].
+    pub fn with_downstream(&self, targets: &[StageId]) -> Vec<StageId> {
+        self.closure(targets, &self.downstream)
+    }
+
+    fn closure(&self, targets: &[StageId], edges: &[Vec<StageId>]) -> Vec<StageId> {
+        let mut seen = vec![false; edges.len()];
+        let mut stack: Vec<StageId> = targets.to_vec();
+        while let Some(id) = stack.pop() {
+            if !std::mem::replace(&mut seen[id.index()], true) {
+                stack.extend(&edges[id.index()]);
+            }
+        }
+        self.order.iter().copied().filter(|id| seen[id.index()]).collect()
+    }
+
+    /// The stage whose out is `path` or contains it.
+    pub fn producer(&self, path: &ProjectPath) -> Option<StageId> {
+        self.above(path).next().map(|(_, id)| id)
+    }
+}
+
+fn number(at: usize) -> StageId {
+    StageId(u32::try_from(at).expect("fewer stages than a 4 GiB text has lines"))
+}
+
+fn numbered(stages: &[Stage]) -> impl Iterator<Item = (StageId, &Stage)> {
+    stages.iter().enumerate().map(|(at, stage)| (number(at), stage))
+}
+
+/// The entries strictly below `path`. They stand together only behind `path/`: in byte order `a-b` lies
+/// between `a` and `a/b`.
+fn below<'a, T>(
+    map: &'a BTreeMap<ProjectPath, T>,
+    path: &ProjectPath,
+) -> impl Iterator<Item = (&'a ProjectPath, &'a T)> {
+    let start = if path.is_root() { ProjectPath::root() } else { path.join("") };
+    let path = path.clone();
+    map.range((Bound::Excluded(start), Bound::Unbounded)).take_while(move |(inner, _)| path.contains(inner))
+}
+
+fn refuse(
+    id: StageId,
+    stage: &Stage,
+    out: &ProjectPath,
+    protected: &BTreeSet<ProjectPath>,
+) -> Option<GraphFault> {
+    let name = &stage.address.name;
+    if out.is_root() {
+        return Some(GraphFault::new(id, format!("an out of stage `{name}` is the project root itself")));
+    }
+    if out.contains(&stage.wdir) {
+        let message = format!("stage `{name}` runs inside its own out `{out}`");
+        return Some(GraphFault::new(id, message));
+    }
+    // Few files are protected; outs are many.
+    let file = protected.iter().find(|file| out.contains(file))?;
+    let message = match out == file {
+        true => format!("out `{out}` of stage `{name}` is a pipeline, lock or params file"),
+        false => format!("out `{out}` of stage `{name}` contains `{file}`, a pipeline, lock or params file"),
+    };
+    Some(GraphFault::new(id, message))
+}
+
+/// Every out with its stage; faults for outs that two have, or that lie inside another.
+fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<ProjectPath, StageId> {
+    let mut producers: BTreeMap<ProjectPath, StageId> = BTreeMap::new();
+    let name = |id: StageId| &stages[id.index()].address.name;
+    for (id, stage) in numbered(stages) {
+        for out in &stage.outs {
+            match producers.insert(out.path.clone(), id) {
+                Some(first) if first == id => {
+                    let message = format!("stage `{}` has out `{}` twice", name(id), out.path);
+                    faults.push(GraphFault::new(id, message));
+                }
+                Some(first) => {
+                    let message = format!(
+                        "`{}` is an out of both stage `{}` and stage `{}`",
+                        out.path,
+                        name(first),
+                        name(id)
+                    );
+                    faults.push(GraphFault::new(id, message));
+                }
+                None => {}
+            }
+        }
+    }
+    for (path, &id) in &producers {
+        let above = std::iter::successors(path.parent(), ProjectPath::parent);
+        let outer = above.filter(|path| !path.is_root()).find_map(|path| producers.get_key_value(&path));
+        if let Some((outer, &owner)) = outer {
+            faults.push(GraphFault::new(
+                id,
+                format!(
+                    "out `{path}` of stage `{}` lies inside out `{outer}` of stage `{}`",
+                    name(id),
+                    name(owner)
+                ),
+            ));
+        }
+    }
+    producers
+}
+
+fn cycle_fault(stages: &[Stage], cycle: &[StageId]) -> GraphFault {
+    let first = cycle.first().copied();
+    let names: Vec<&str> =
+        cycle.iter().copied().chain(first).map(|id| stages[id.index()].address.name.as_str()).collect();
+    let stage = first.unwrap_or(StageId(0));
+    GraphFault::new(stage, format!("stages depend on each other in a circle: {}", names.join(" -> ")))
+}
+
+/// A target that names nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{target}` is neither a stage nor an out of one in {file}")]
+pub struct TargetError {
+    /// As written.
+    pub target: String,
+    /// The pipeline file that was searched.
+    pub file: ProjectPath,
+    /// What was meant, perhaps.
+    pub hint: Option<String>,
+}
+
+impl Pipeline {
+    /// The stages that `targets` name, each once, in the order named: a stage's name or address, the path of an
+    /// out or of something inside it, or the pipeline file for all. Paths are relative to the folder `base`.
+    ///
+    /// # Errors
+    /// When a target names nothing.
+    pub fn targets<T: AsRef<str>>(
+        &self,
+        targets: &[T],
+        base: &ProjectPath,
+    ) -> Result<Vec<StageId>, TargetError> {
+        let mut found = Vec::new();
+        for target in targets {
+            let target = target.as_ref();
+            let named = self.target(target, base);
+            if named.is_empty() {
+                return Err(self.unknown_target(target));
+            }
+            found.extend(named.into_iter().filter(|id| !found.contains(id)).collect::<Vec<_>>());
+        }
+        Ok(found)
+    }
+
+    fn target(&self, target: &str, base: &ProjectPath) -> Vec<StageId> {
+        if let Some(id) = self.find(target) {
+            return vec![id];
+        }
+        if let Some((file, name)) = target.rsplit_once(':') {
+            let file = if file.is_empty() { PIPELINE_FILE } else { file };
+            let same = ProjectPath::resolve(base, file).is_ok_and(|file| file == self.file);
+            return if same { self.find(name).into_iter().collect() } else { Vec::new() };
+        }
+        match ProjectPath::resolve(base, target) {
+            Ok(path) if path == self.file => self.ids().collect(),
+            Ok(path) => self.graph.producer(&path).into_iter().collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn unknown_target(&self, target: &str) -> TargetError {
+        let names = self.stages.iter().map(|stage| stage.address.name.as_str());
+        let outs = self.stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.as_str());
+        let hint = suggest::did_you_mean(target, names.clone().chain(outs)).or_else(|| {
+            let known: Vec<&str> = names.clone().take(10).collect();
+            let more = if names.count() > 10 { ", …" } else { "" };
+            (!known.is_empty()).then(|| format!("stages are: {}{more}", known.join(", ")))
+        });
+        TargetError { target: target.to_owned(), file: self.file.clone(), hint }
+    }
+}
+
+#[cfg(test)]
+#[path = "graph_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,127 @@
+//! Graphs from stages made by hand.
+
+use super::*;
+use crate::stage::{Address, Command, Out, OutKind};
+
+fn path(text: &str) -> ProjectPath {
+    ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")
+}
+
+pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
+    let out = |out: &&str| Out {
+        path: path(out),
+        kind: OutKind::Data,
+        cache: true,
+        persist: false,
+        desc: None,
+        plot: indexmap::IndexMap::new(),
+    };
+    Stage {
+        address: Address { file: path(PIPELINE_FILE), name: name.to_owned() },
+        command: Command::Script(format!("make {name}")),
+        shell: None,
+        wdir: ProjectPath::root(),
+        deps: deps.iter().map(|dep| path(dep)).collect(),
+        params: Vec::new(),
+        outs: outs.iter().map(out).collect(),
+        frozen: false,
+        always_changed: false,
+        desc: None,
+        meta: None,
+    }
+}
+
+pub(crate) fn graph_of(stages: &[Stage]) -> Result<Graph, Vec<GraphFault>> {
+    let protected = BTreeSet::from([path("pipeline.yaml"), path("pipeline.lock"), path("conf/params.yaml")]);
+    Graph::build(stages, &protected)
+}
+
+fn faults(stages: &[Stage]) -> Vec<String> {
+    graph_of(stages).expect_err("no graph").into_iter().map(|fault| fault.message).collect()
+}
+
+fn numbers(ids: &[StageId]) -> Vec<u32> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+#[test]
+fn edges_go_by_equal_inner_and_outer_paths() {
+    let stages = [
+        stage("equal", &["d/x"], &["1"]),
+        stage("outer", &["d"], &["2"]),
+        stage("inner", &["e/f/g"], &["3"]),
+        stage("makes_d", &[], &["d/x"]),
+        stage("makes_e", &[], &["e"]),
+        stage("neighbour", &["d-x", "ef"], &["4"]),
+        stage("whole_folder", &["d"], &["5"]),
+    ];
+    let graph = graph_of(&stages).expect("a graph");
+    assert_eq!(numbers(graph.upstream(StageId(0))), [3]);
+    assert_eq!(numbers(graph.upstream(StageId(1))), [3]);
+    assert_eq!(numbers(graph.upstream(StageId(2))), [4]);
+    assert_eq!(numbers(graph.upstream(StageId(5))), [0u32; 0]);
+    assert_eq!(numbers(graph.downstream(StageId(3))), [0, 1, 6]);
+    assert_eq!(numbers(graph.order()), [3, 0, 1, 4, 2, 5, 6]);
+    assert_eq!(numbers(&graph.with_upstream(&[StageId(2)])), [4, 2]);
+    assert_eq!(numbers(&graph.with_downstream(&[StageId(3)])), [3, 0, 1, 6]);
+    assert_eq!(graph.producer(&path("e/f/g")), Some(StageId(4)));
+    assert_eq!(graph.producer(&path("d")), None);
+}
+
+/// Byte order puts `d-x` between `d` and `d/x`, so a folder's contents do not stand right behind it.
+#[test]
+fn a_neighbour_with_a_smaller_byte_hides_nothing() {
+    let stages = [stage("a", &[], &["d-x"]), stage("b", &[], &["d/x"]), stage("reads", &["d"], &["r"])];
+    let graph = graph_of(&stages).expect("a graph");
+    assert_eq!(numbers(graph.upstream(StageId(2))), [1]);
+    let stages = [stage("a", &[], &["d-x"]), stage("b", &[], &["d/x"]), stage("c", &[], &["d"])];
+    assert_eq!(faults(&stages), ["out `d/x` of stage `b` lies inside out `d` of stage `c`"]);
+}
+
+#[test]
+fn cycles_are_named() {
+    let stages = [
+        stage("head", &["c"], &["h"]),
+        stage("a", &["c"], &["a1"]),
+        stage("b", &["a1"], &["b1"]),
+        stage("c", &["b1"], &["c"]),
+    ];
+    assert_eq!(faults(&stages), ["stages depend on each other in a circle: a -> b -> c -> a"]);
+    let mut frozen = stages.clone();
+    frozen[1].frozen = true;
+    assert!(graph_of(&frozen).is_ok(), "a frozen stage waits for nobody");
+}
+
+#[test]
+fn wrong_outs_are_refused() {
+    for (out, part) in [
+        (".", "project root"),
+        ("pipeline.yaml", "is a pipeline, lock or params file"),
+        ("pipeline.lock", "is a pipeline, lock or params file"),
+        ("conf", "contains `conf/params.yaml`"),
+    ] {
+        let faults = faults(&[stage("a", &[], &[out])]);
+        assert!(faults[0].contains(part), "{faults:?}");
+    }
+    let both = [stage("a", &[], &["x"]), stage("b", &[], &["x"])];
+    assert_eq!(faults(&both), ["`x` is an out of both stage `a` and stage `b`"]);
+    assert_eq!(faults(&[stage("a", &[], &["x", "x"])]), ["stage `a` has out `x` twice"]);
+    assert_eq!(faults(&[stage("a", &["x"], &["x"])]), ["stage `a` has `x` both as dep and as out"]);
+    assert_eq!(
+        faults(&[stage("a", &["src"], &["src/x"])]),
+        ["stage `a` has dep `src` and out `src/x`, which overlap"]
+    );
+    let mut inside = stage("a", &[], &["work"]);
+    inside.wdir = path("work/here");
+    assert_eq!(faults(&[inside]), ["stage `a` runs inside its own out `work`"]);
+}
+
+/// Work that grew with the square of the stages would take minutes here.
+#[test]
+fn ten_thousand_stages_are_no_trouble() {
+    let names: Vec<String> = (0..=10_000).map(|at| format!("folder{}/out{at}", at % 7)).collect();
+    let stages: Vec<Stage> = names.windows(2).map(|pair| stage(&pair[1], &[&pair[0]], &[&pair[1]])).collect();
+    let graph = graph_of(&stages).expect("a graph");
+    assert_eq!(graph.order().len(), 10_000);
+    assert!(graph.order().is_sorted());
+}

@@ -1,0 +1,33 @@
+//! Pipelines, as thoughts: text in, stages, graph, keys and verdicts out.
+//!
+//! Touches no disk, clock, environment or process. File contents, digests and parameters come in as values;
+//! [`load`] says what it needs and is called again. Running, hashing and storing are other crates' work.
+
+pub mod builtins;
+pub mod dag;
+mod error;
+pub mod format;
+mod fresh;
+pub mod graph;
+mod key;
+mod lock;
+mod node;
+pub mod params;
+mod resolve;
+mod stage;
+mod suggest;
+pub mod template;
+pub mod yaml;
+
+pub use builtins::Builtins;
+pub use error::{LoadFault, PipelineError, Position};
+pub use format::native::lock::{parse_lock, write_lock};
+pub use fresh::{Freshness, StaleReason, Subject, fresh};
+pub use graph::Graph;
+pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
+pub use lock::{LOCK_SCHEMA, Lock, StageLock};
+pub use resolve::{Loaded, Pipeline, load};
+pub use stage::{
+    Address, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE, ParamFile, ParamRef,
+    ParamValues, Stage, StageId,
+};

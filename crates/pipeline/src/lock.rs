@@ -1,0 +1,94 @@
+//! What a lock says of each stage: the inputs and outs of its last success.
+//!
+//! The text form is the business of `format::native`; which bytes the digests stand for, of the cache.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{FileState, ProjectPath};
+use serde::{Deserialize, Serialize};
+
+use crate::stage::{Command, Out, ParamValues, Stage};
+
+/// The version of the lock format that this code writes, and the newest it reads.
+pub const LOCK_SCHEMA: u32 = 1;
+
+/// What is known of a stage's last success.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageLock {
+    /// What ran.
+    pub command: Command,
+    /// The shell as written; `None` for the default.
+    pub shell: Option<String>,
+    /// The folder it ran in.
+    pub wdir: ProjectPath,
+    /// `train 1`: the built-in commands it called, each with the version of its algorithm.
+    pub builtin: Option<String>,
+    /// What it read. Sorted by path.
+    pub deps: Vec<(ProjectPath, FileState)>,
+    /// The parameters it depended on.
+    pub params: ParamValues,
+    /// What it wrote. Sorted by path.
+    pub outs: Vec<(ProjectPath, FileState)>,
+    /// Those of `outs` that stayed in place while it ran.
+    pub persist: BTreeSet<ProjectPath>,
+}
+
+impl StageLock {
+    /// The lock of `stage` after a success. `deps` and `outs` hold one state for each of the stage's, in
+    /// its order; `params` are the values it ran with (see [`select`](crate::params::select)).
+    pub fn new(
+        stage: &Stage,
+        builtin: Option<String>,
+        deps: Vec<FileState>,
+        params: ParamValues,
+        outs: Vec<FileState>,
+    ) -> Self {
+        debug_assert_eq!(deps.len(), stage.deps.len());
+        debug_assert_eq!(outs.len(), stage.outs.len());
+        StageLock {
+            command: stage.command.clone(),
+            shell: stage.shell.clone(),
+            wdir: stage.wdir.clone(),
+            builtin,
+            deps: stage.deps.iter().cloned().zip(deps).collect(),
+            params,
+            outs: stage.outs.iter().map(|out| out.path.clone()).zip(outs).collect(),
+            persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
+        }
+    }
+
+    /// What it says of the out at `path`.
+    pub fn out(&self, path: &ProjectPath) -> Option<&FileState> {
+        find(&self.outs, path)
+    }
+
+    /// What it says of the dep at `path`.
+    pub fn dep(&self, path: &ProjectPath) -> Option<&FileState> {
+        find(&self.deps, path)
+    }
+
+    /// Whether it records exactly the outs that `outs` declares, so that all of them could be restored.
+    pub fn has_outs(&self, outs: &[Out]) -> bool {
+        self.outs.len() == outs.len() && outs.iter().all(|out| self.out(&out.path).is_some())
+    }
+}
+
+/// Both lists of a lock are sorted by path.
+fn find<'a>(list: &'a [(ProjectPath, FileState)], path: &ProjectPath) -> Option<&'a FileState> {
+    list.binary_search_by(|(at, _)| at.cmp(path)).ok().map(|at| &list[at].1)
+}
+
+/// A whole lock file: one per pipeline file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lock {
+    /// The version of the format it was read from.
+    pub schema: u32,
+    /// By the stage's name in the pipeline file.
+    pub stages: BTreeMap<String, StageLock>,
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Lock { schema: LOCK_SCHEMA, stages: BTreeMap::new() }
+    }
+}

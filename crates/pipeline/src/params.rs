@@ -1,0 +1,128 @@
+//! Parameter files: reading their text, and the values that a stage depends on.
+//!
+//! A file's kind follows from its suffix: `.json`, `.toml`, and YAML for everything else. Python files, which
+//! would have to be parsed as programs, are refused for now.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base::{ProjectPath, Value};
+use indexmap::IndexMap;
+
+use crate::error::{PipelineError, Position};
+use crate::stage::{ParamFile, ParamRef, ParamValues};
+use crate::yaml;
+
+/// Reads the text of a parameter (or metrics) file. An empty YAML file is an empty map.
+///
+/// # Errors
+/// When the text is malformed or its top level is no map.
+pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+    let value = parse_any(file, text)?;
+    match value {
+        Value::Map(_) => Ok(value),
+        Value::Null => Ok(Value::Map(IndexMap::new())),
+        other => Err(PipelineError::new(
+            file,
+            format!("expected a map of parameters at the top level, found {}", other.type_name()),
+        )),
+    }
+}
+
+/// Reads the text of a YAML, JSON or TOML file, whatever stands at its top level.
+///
+/// # Errors
+/// When the text is malformed.
+pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+    let suffix = file.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
+    match suffix.as_str() {
+        "json" => serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+            let position = position(error.line(), error.column());
+            let message = error.to_string();
+            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+            PipelineError::new(file, message).at(position)
+        }),
+        "toml" => toml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error: toml::de::Error| {
+            let position = error.span().map(|span| position_of_offset(text, span.start));
+            PipelineError::new(file, error.message().trim().replace('\n', ", ")).at(position)
+        }),
+        "py" => Err(PipelineError::new(file, "parameters from Python files are not yet supported")
+            .hint(Some("move them to a YAML, JSON or TOML file"))),
+        _ => yaml::parse(file, text),
+    }
+}
+
+fn position(line: usize, column: usize) -> Option<Position> {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    (line > 0).then(|| Position { line: number(line), column: number(column.max(1)) })
+}
+
+fn position_of_offset(text: &str, offset: usize) -> Position {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    let before = String::from_utf8_lossy(before);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    position(line, column).unwrap_or(Position { line: 1, column: 1 })
+}
+
+/// A value by reference, as found by [`find`]: file, dotted key, value.
+pub(crate) type Found<'a> = (&'a ProjectPath, &'a str, &'a Value);
+
+/// What `refs` (sorted) find in `files`, sorted by file and key, each pair once; and those that find nothing.
+///
+/// A reference without key finds all top-level keys of its file; of a file that is missing, the reference
+/// is told without its key, once.
+pub(crate) fn find<'a>(
+    refs: &'a [ParamRef],
+    files: &'a BTreeMap<ProjectPath, ParamFile>,
+) -> (Vec<Found<'a>>, Vec<Cow<'a, ParamRef>>) {
+    let mut found: Vec<Found<'a>> = Vec::new();
+    let mut missing: Vec<Cow<'a, ParamRef>> = Vec::new();
+    for reference in refs {
+        let Some(ParamFile::Read(value)) = files.get(&reference.file) else {
+            if missing.last().is_none_or(|last| last.file != reference.file) {
+                missing.push(Cow::Owned(ParamRef { file: reference.file.clone(), key: None }));
+            }
+            continue;
+        };
+        match &reference.key {
+            Some(key) => match value.get(key) {
+                Some(value) => found.push((&reference.file, key, value)),
+                None => missing.push(Cow::Borrowed(reference)),
+            },
+            None => found.extend(
+                value
+                    .as_map()
+                    .into_iter()
+                    .flatten()
+                    .map(|(key, value)| (&reference.file, key.as_str(), value)),
+            ),
+        }
+    }
+    found.sort_by_key(|&(file, key, _)| (file, key));
+    found.dedup_by_key(|&mut (file, key, _)| (file, key));
+    (found, missing)
+}
+
+/// The values that `refs` (sorted) find in `files`.
+///
+/// # Errors
+/// Every reference that finds nothing; with `key: None` when the whole file is missing.
+pub fn select(
+    refs: &[ParamRef],
+    files: &BTreeMap<ProjectPath, ParamFile>,
+) -> Result<ParamValues, Vec<ParamRef>> {
+    let (found, missing) = find(refs, files);
+    if !missing.is_empty() {
+        return Err(missing.into_iter().map(Cow::into_owned).collect());
+    }
+    let mut values = ParamValues::new();
+    for (file, key, value) in found {
+        if let Some(file) = values.get_mut(file) {
+            file.insert(key.to_owned(), value.clone());
+        } else {
+            values.insert(file.clone(), IndexMap::from_iter([(key.to_owned(), value.clone())]));
+        }
+    }
+    Ok(values)
+}

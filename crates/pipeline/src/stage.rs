@@ -1,0 +1,229 @@
+//! Stages as the rest of `pipe` sees them: every name filled in, every path relative to the project root.
+//!
+//! Plain nouns without verbs: how a stage came out of a text is the business of `format` and `resolve`,
+//! whether it must run is asked of [`fresh`](crate::fresh()). Nothing here knows the disk.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use base::{FileState, PathError, ProjectPath, Value};
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The name of a native pipeline file.
+pub const PIPELINE_FILE: &str = "pipeline.yaml";
+/// The name of a native lock, beside its pipeline file.
+pub const LOCK_FILE: &str = "pipeline.lock";
+/// The parameter file that templates and plain `params` keys read, beside its pipeline file.
+pub const PARAMS_FILE: &str = "params.yaml";
+
+/// The number of a stage in [`Pipeline::stages`](crate::Pipeline): dense, in the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StageId(pub u32);
+
+impl StageId {
+    /// The same number as an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The name of a stage across the project: `train` in the file at the root, `sub/pipeline.yaml:train` elsewhere.
+///
+/// Ordered by file, then by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// The pipeline file.
+    pub file: ProjectPath,
+    /// The stage's key in it.
+    pub name: String,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.file.as_str() == PIPELINE_FILE {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}:{}", self.file, self.name)
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (file, name) = text.rsplit_once(':').unwrap_or((PIPELINE_FILE, text));
+        Ok(Address { file: ProjectPath::resolve(&ProjectPath::root(), file)?, name: name.to_owned() })
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a stage runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Command {
+    /// One script for one shell, of one line or many; the shell stops at the first failing line (`sh -e`).
+    Script(String),
+    /// Each item has a shell of its own; the first failure stops.
+    List(Vec<String>),
+}
+
+impl Command {
+    /// The scripts in the order they run: one of a script, every item of a list.
+    pub fn scripts(&self) -> &[String] {
+        match self {
+            Command::Script(script) => std::slice::from_ref(script),
+            Command::List(scripts) => scripts,
+        }
+    }
+}
+
+/// One line for people: the items of a list joined by ` && `, the lines of a script by `; `.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, script) in self.scripts().iter().enumerate() {
+            if at > 0 {
+                f.write_str(" && ")?;
+            }
+            for (at, line) in script.trim_end().lines().enumerate() {
+                if at > 0 {
+                    f.write_str("; ")?;
+                }
+                f.write_str(line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an out is read as. No part of the stage key: relabelling makes nothing stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutKind {
+    /// Files for other stages and people.
+    Data,
+    /// Numbers that `metrics show` reads and a run records.
+    Metrics,
+    /// Series or images that `plots show` draws.
+    Plots,
+}
+
+/// A file or folder that a stage writes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Out {
+    /// Relative to the project root.
+    pub path: ProjectPath,
+    /// What it is read as.
+    pub kind: OutKind,
+    /// Whether its bytes are kept in the cache; without, git or nobody keeps them.
+    pub cache: bool,
+    /// Whether it stays in place when the stage runs, so that the command can build on it.
+    pub persist: bool,
+    /// For people.
+    pub desc: Option<String>,
+    /// How to draw it: `template`, `x`, `y`, `x_label`, `y_label`, `title`, `header`, as written.
+    pub plot: IndexMap<String, Value>,
+}
+
+/// A parameter, or all of a file, that a stage depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ParamRef {
+    /// Relative to the project root.
+    pub file: ProjectPath,
+    /// A dotted key; `None` for all top-level keys of the file.
+    pub key: Option<String>,
+}
+
+/// A stage with every template filled in and every path relative to the project root.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// Its name across the project.
+    pub address: Address,
+    /// What it runs.
+    pub command: Command,
+    /// The shell as written in `shell:`; `None` for `/bin/sh -e`.
+    pub shell: Option<String>,
+    /// The folder the command runs in.
+    pub wdir: ProjectPath,
+    /// Files and folders it reads; sorted, each once.
+    pub deps: Vec<ProjectPath>,
+    /// Parameters it reads; sorted, each once.
+    pub params: Vec<ParamRef>,
+    /// Files and folders it writes; sorted by path, each once.
+    pub outs: Vec<Out>,
+    /// Whether it never runs: deps and params are not asked, edges to what it reads are cut.
+    pub frozen: bool,
+    /// Whether it runs every time.
+    pub always_changed: bool,
+    /// For people.
+    pub desc: Option<String>,
+    /// Whatever the user keeps there; never read.
+    pub meta: Option<Value>,
+}
+
+impl Stage {
+    /// Whether it has nothing that could be up to date and thus runs every time: no deps, no params, no outs.
+    pub fn is_callback(&self) -> bool {
+        self.deps.is_empty() && self.params.is_empty() && self.outs.is_empty()
+    }
+}
+
+/// A parameter file as it was found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamFile {
+    /// There is no such file.
+    Missing,
+    /// Its whole value, shared by all stages that refer to it.
+    Read(Arc<Value>),
+}
+
+/// What the world looks like for one stage. Made by the caller, who alone may look.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// One for each of [`Stage::deps`], in that order; `None` when there is no such file.
+    pub deps: Vec<Option<FileState>>,
+    /// Every file that [`Stage::params`] names; one that is left out counts as missing.
+    pub params: BTreeMap<ProjectPath, ParamFile>,
+    /// One for each of [`Stage::outs`], in that order; `None` when there is no such file.
+    pub outs: Vec<Option<FileState>>,
+    /// One for each of [`Stage::outs`]: whether the bytes that the *lock* records for it can be had,
+    /// from the cache or the workspace. Not asked for outs with `cache: false`.
+    pub outs_cached: Vec<bool>,
+}
+
+/// Parameter values by file and dotted key.
+pub type ParamValues = IndexMap<ProjectPath, IndexMap<String, Value>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_read_back() {
+        for text in ["train", "sub/pipeline.yaml:train", "dvc.yaml:a@1"] {
+            let address: Address = text.parse().expect("an address");
+            assert_eq!(address.to_string(), text);
+        }
+        assert!("../pipeline.yaml:a".parse::<Address>().is_err());
+    }
+
+    #[test]
+    fn commands_on_one_line() {
+        assert_eq!(Command::Script("a\nb\n".into()).to_string(), "a; b");
+        assert_eq!(Command::List(vec!["a".into(), "b".into()]).to_string(), "a && b");
+    }
+}

@@ -1,0 +1,386 @@
+//! `${…}`: filling in values from parameter files and `vars`.
+//!
+//! An expression is a path (`a.b`, `a[0]`, `a.0`) and nothing more. A string that is exactly one expression takes
+//! the value with its type; inside a longer string scalars are spelled out. In a command, a map becomes flags.
+//! `\${` stands for `${` itself, so that a command can leave an expression to its shell.
+
+use base::Value;
+use indexmap::IndexMap;
+
+use crate::suggest;
+
+/// The values that expressions may name, and where each came from.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    values: IndexMap<String, Value>,
+    /// By dotted key of a leaf: what defined it.
+    sources: IndexMap<String, String>,
+}
+
+/// Why a template could not be filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    /// What is wrong, in lower case, without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The way from the value that was filled in to the faulty string, innermost step first.
+    pub way: Vec<Step>,
+}
+
+/// One step of [`TemplateError::way`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The value under a key (or the key itself) of a map.
+    Key(String),
+    /// An item of a list, counted from 0.
+    Index(usize),
+}
+
+impl TemplateError {
+    fn new(message: impl Into<String>, hint: Option<String>) -> Self {
+        TemplateError { message: message.into(), hint, way: Vec::new() }
+    }
+
+    fn inside(mut self, step: Step) -> Self {
+        self.way.push(step);
+        self
+    }
+}
+
+/// Where a template stands: decides what a map means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A command, in which a map becomes flags.
+    Command,
+    /// Everywhere else, where a map or list is an error inside a string.
+    Other,
+}
+
+impl Context {
+    /// Adds all of `values`. Maps merge; a leaf that is there already is an error that names both sources.
+    ///
+    /// # Errors
+    /// When a leaf is defined twice.
+    pub fn merge(&mut self, values: &IndexMap<String, Value>, source: &str) -> Result<(), TemplateError> {
+        for (key, value) in values {
+            merge_into(&mut self.values, &mut self.sources, key, value, key, source)?;
+        }
+        Ok(())
+    }
+
+    /// The value at a dotted path.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        match self.values.get(path) {
+            Some(value) => Some(value),
+            None => {
+                let end = path.find(['.', '['])?;
+                let rest = path[end..].strip_prefix('.').unwrap_or(&path[end..]);
+                self.values.get(&path[..end])?.get(rest)
+            }
+        }
+    }
+
+    /// Fills in every string of `value`, keys of maps included.
+    ///
+    /// # Errors
+    /// When an expression names nothing, is none, or has a value that cannot stand there.
+    pub fn fill(&self, value: &Value, field: Field) -> Result<Value, TemplateError> {
+        Ok(match value {
+            Value::Str(text) => self.fill_text(text, field)?,
+            Value::List(list) => {
+                let item = |(at, item)| self.fill(item, field).map_err(|error| error.inside(Step::Index(at)));
+                Value::List(list.iter().enumerate().map(item).collect::<Result<_, _>>()?)
+            }
+            Value::Map(map) => {
+                let mut filled = IndexMap::with_capacity(map.len());
+                for (key, value) in map {
+                    self.fill_entry(&mut filled, key, value, field)
+                        .map_err(|error| error.inside(Step::Key(key.clone())))?;
+                }
+                Value::Map(filled)
+            }
+            other => other.clone(),
+        })
+    }
+
+    fn fill_entry(
+        &self,
+        filled: &mut IndexMap<String, Value>,
+        key: &str,
+        value: &Value,
+        field: Field,
+    ) -> Result<(), TemplateError> {
+        let key = match self.fill_text(key, Field::Other)? {
+            Value::Str(key) => key,
+            other => spell(&other, key, Field::Other)?,
+        };
+        let value = self.fill(value, field)?;
+        if filled.contains_key(&key) {
+            return Err(TemplateError::new(format!("two keys become `{key}`"), None));
+        }
+        filled.insert(key, value);
+        Ok(())
+    }
+
+    fn fill_text(&self, text: &str, field: Field) -> Result<Value, TemplateError> {
+        if !text.contains("${") {
+            return Ok(Value::Str(text.to_owned()));
+        }
+        let pieces = split(text)?;
+        if let [Piece::Expression(path)] = pieces.as_slice() {
+            let value = self.look_up(path, field)?;
+            return match value {
+                Value::Map(_) | Value::List(_) => Ok(Value::Str(spell(value, path, field)?)),
+                scalar if field == Field::Command => Ok(Value::Str(spell(scalar, path, field)?)),
+                scalar => Ok(scalar.clone()),
+            };
+        }
+        let mut filled = String::with_capacity(text.len());
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => filled.push_str(text),
+                Piece::Expression(path) => {
+                    filled.push_str(&spell(self.look_up(path, field)?, path, field)?);
+                }
+            }
+        }
+        Ok(Value::Str(filled))
+    }
+
+    fn look_up(&self, path: &str, field: Field) -> Result<&Value, TemplateError> {
+        self.get(path).ok_or_else(|| {
+            let near = suggest::nearest(path, self.sources.keys().map(String::as_str));
+            let hint = match (near, field) {
+                (Some(near), _) => format!("did you mean `${{{near}}}`?"),
+                (None, Field::Command) => {
+                    format!("add `{path}` to a params file or `vars`, or write `\\${{{path}}}` to leave it to the shell")
+                }
+                (None, Field::Other) => format!("add `{path}` to a params file or `vars`"),
+            };
+            TemplateError::new(format!("`${{{path}}}` is undefined"), Some(hint))
+        })
+    }
+}
+
+/// Adds one value below `path`; the work of [`Context::merge`].
+fn merge_into(
+    into: &mut IndexMap<String, Value>,
+    sources: &mut IndexMap<String, String>,
+    key: &str,
+    value: &Value,
+    path: &str,
+    source: &str,
+) -> Result<(), TemplateError> {
+    match (into.get_mut(key), value) {
+        (None, _) => {
+            into.insert(key.to_owned(), value.clone());
+            note_sources(sources, value, path, source);
+            Ok(())
+        }
+        (Some(Value::Map(there)), Value::Map(new)) => {
+            for (key, value) in new {
+                merge_into(there, sources, key, value, &format!("{path}.{key}"), source)?;
+            }
+            Ok(())
+        }
+        (Some(_), _) => {
+            let under = format!("{path}.");
+            let first = sources.get(path).or_else(|| {
+                sources.iter().find(|(key, _)| key.starts_with(&under)).map(|(_, source)| source)
+            });
+            let first = first.map_or("elsewhere", String::as_str);
+            Err(TemplateError::new(format!("`{path}` of {source} is already defined in {first}"), None))
+        }
+    }
+}
+
+fn note_sources(sources: &mut IndexMap<String, String>, value: &Value, path: &str, source: &str) {
+    if let Value::Map(map) = value
+        && !map.is_empty()
+    {
+        for (key, value) in map {
+            note_sources(sources, value, &format!("{path}.{key}"), source);
+        }
+    } else {
+        sources.insert(path.to_owned(), source.to_owned());
+    }
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Expression(&'a str),
+}
+
+fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, after) = (&rest[..at], &rest[at + 2..]);
+        if let Some(before) = before.strip_suffix('\\') {
+            pieces.extend([Piece::Text(before), Piece::Text("${")]);
+            rest = after;
+            continue;
+        }
+        let Some(end) = after.find('}') else {
+            return Err(TemplateError::new(
+                format!("`${{` is never closed in `{}`", first_line(rest)),
+                Some("close it with `}`, or write `\\${` to keep it as it stands".to_owned()),
+            ));
+        };
+        let path = after[..end].trim();
+        check_path(path)?;
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before));
+        }
+        pieces.push(Piece::Expression(path));
+        rest = &after[end + 1..];
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    Ok(pieces)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("")
+}
+
+/// Letters, digits, `_`, `-`, `.` and positions in brackets; anything else is somebody else's syntax.
+fn check_path(path: &str) -> Result<(), TemplateError> {
+    if path.contains(":-") {
+        return Err(TemplateError::new(format!("`${{{path}}}`: a default is not yet supported"), None));
+    }
+    let good = !path.is_empty()
+        && path.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        && path.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']'));
+    if good {
+        return Ok(());
+    }
+    Err(TemplateError::new(
+        format!("`${{{}}}` is no path to a value", first_line(path)),
+        Some("write `\\${` to leave an expression to the shell".to_owned()),
+    ))
+}
+
+/// A value inside a string.
+fn spell(value: &Value, path: &str, field: Field) -> Result<String, TemplateError> {
+    match (value, field) {
+        (Value::Str(text), _) => Ok(text.clone()),
+        (Value::Map(map), Field::Command) => flags(map, path),
+        (Value::Null | Value::List(_) | Value::Map(_), _) => Err(TemplateError::new(
+            format!("`${{{path}}}` is {}, which cannot stand in a string", value.type_name()),
+            None,
+        )),
+        (scalar, _) => Ok(scalar.to_string()),
+    }
+}
+
+/// A map as flags: `--k v`, nested `--a.b v`, true `--k`, false nothing, a list `--k a b`.
+fn flags(map: &IndexMap<String, Value>, path: &str) -> Result<String, TemplateError> {
+    let mut words = Vec::new();
+    push_flags(&mut words, map, "", path)?;
+    Ok(words.join(" "))
+}
+
+fn push_flags(
+    words: &mut Vec<String>,
+    map: &IndexMap<String, Value>,
+    prefix: &str,
+    path: &str,
+) -> Result<(), TemplateError> {
+    for (key, value) in map {
+        let flag = format!("--{prefix}{key}");
+        match value {
+            Value::Bool(false) => {}
+            Value::Bool(true) => words.push(flag),
+            Value::Map(inner) => push_flags(words, inner, &format!("{prefix}{key}."), path)?,
+            Value::List(items) => {
+                words.push(flag);
+                for item in items {
+                    words.push(word(item, path)?);
+                }
+            }
+            scalar => words.extend([flag, word(scalar, path)?]),
+        }
+    }
+    Ok(())
+}
+
+fn word(value: &Value, path: &str) -> Result<String, TemplateError> {
+    match value {
+        Value::Str(text) => Ok(quote(text)),
+        other => spell(other, path, Field::Other),
+    }
+}
+
+/// The text as one word of a shell.
+fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\"'\"'"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(json: &str) -> Context {
+        let values: Value = serde_json::from_str(json).expect("JSON");
+        let mut context = Context::default();
+        context.merge(values.as_map().expect("a map"), "`params.yaml`").expect("no conflict");
+        context
+    }
+
+    fn fill(text: &str, field: Field) -> Result<Value, TemplateError> {
+        let json = r#"{"a": {"b": 1, "c": 1.0}, "l": [1, "x"], "t": true, "s": "it's", "n": null,
+            "f": {"lr": 0.1, "on": true, "off": false, "in": {"k": "a b"}, "many": [1, "q"]}}"#;
+        context(json).fill(&Value::from(text), field)
+    }
+
+    #[test]
+    fn types_survive_alone_and_are_spelled_in_company() {
+        assert_eq!(fill("${a.b}", Field::Other), Ok(Value::from(1)));
+        assert_eq!(fill("${ a.c }", Field::Other), Ok(Value::from(1.0)));
+        assert_eq!(fill("x${a.c}-${t}-${l[1]}-${l.0}", Field::Other), Ok(Value::from("x1.0-true-x-1")));
+        assert_eq!(fill("${a.b}", Field::Command), Ok(Value::from("1")));
+    }
+
+    #[test]
+    fn escapes_stay() {
+        assert_eq!(fill(r"\${HOME}/${s}", Field::Other), Ok(Value::from("${HOME}/it's")));
+        assert_eq!(fill("$HOME $(x) {a}", Field::Other), Ok(Value::from("$HOME $(x) {a}")));
+    }
+
+    #[test]
+    fn maps_are_flags_in_commands_only() {
+        let flags = "run --lr 0.1 --on --in.k 'a b' --many 1 q";
+        assert_eq!(fill("run ${f}", Field::Command), Ok(Value::from(flags)));
+        assert!(fill("${f}", Field::Other).is_err());
+        assert!(fill("${l}", Field::Command).is_err());
+        assert!(fill("x${n}", Field::Other).is_err());
+    }
+
+    #[test]
+    fn faults_say_what_was_meant() {
+        let error = fill("${a.d}", Field::Other).expect_err("undefined");
+        assert_eq!(error.message, "`${a.d}` is undefined");
+        assert_eq!(error.hint.as_deref(), Some("did you mean `${a.b}`?"));
+        for text in ["${", "${}", "${a b}", "${x:-1}", "${#a}", "${a..b}", "${l[9]}"] {
+            assert!(fill(text, Field::Other).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_leaf_is_defined_once() {
+        let mut context = context(r#"{"a": {"b": 1}}"#);
+        let more: Value = serde_json::from_str(r#"{"a": {"c": 2}}"#).expect("JSON");
+        context.merge(more.as_map().expect("a map"), "`vars`").expect("maps merge");
+        let again: Value = serde_json::from_str(r#"{"a": {"b": 1}}"#).expect("JSON");
+        let error = context.merge(again.as_map().expect("a map"), "`x.yaml`").expect_err("twice");
+        assert_eq!(error.message, "`a.b` of `x.yaml` is already defined in `params.yaml`");
+    }
+}

@@ -1,0 +1,266 @@
+//! The one place that reads YAML: a text to a [`Value`], and afterwards the place of a value in the text.
+//!
+//! Values come from one library and positions from another, because the first keeps none per node. Positions
+//! are looked up only once an error is being built, so that a correct file is scanned once.
+//!
+//! Scalars read as in YAML 1.2's core schema (`010` and `yes` are strings, `1e-3` is a float). Refused:
+//! duplicate keys, tags such as `!name`, several documents, aliases that unfold without bound.
+
+use std::collections::BTreeSet;
+
+use base::{ProjectPath, Value};
+use saphyr_parser::{Event, Parser, Span};
+use serde::Deserialize;
+
+use crate::error::{PipelineError, Position};
+
+/// Reads one YAML document. An empty text is null. Merge keys (`<<`) are applied.
+///
+/// # Errors
+/// When the text is malformed or holds what is refused; with line and column.
+pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    read(text).map_err(|error| fault(file, text, &error))
+}
+
+/// Reads one YAML document in which `<<` is a key like others: a record that no person writes.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_record(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+    plain(text).map_err(|error| fault(file, text, &error))
+}
+
+fn plain(text: &str) -> Result<Value, serde_yaml::Error> {
+    if text.trim().is_empty() { Ok(Value::Null) } else { serde_yaml::from_str(text) }
+}
+
+fn read(text: &str) -> Result<Value, serde_yaml::Error> {
+    if !has_merge_key(text) {
+        return plain(text);
+    }
+    // Reading through the library's own value costs twice as much; only merge keys need it.
+    let mut value: serde_yaml::Value = serde_yaml::from_str(text)?;
+    value.apply_merge()?;
+    Value::deserialize(value)
+}
+
+/// Whether `<<:` may stand somewhere as a key. A `<<EOF` in a command does not count.
+fn has_merge_key(text: &str) -> bool {
+    text.match_indices("<<").any(|(at, _)| {
+        text[at + 2..].trim_start_matches(['"', '\'']).trim_start_matches(' ').starts_with(':')
+    })
+}
+
+fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineError {
+    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+        let position = Position { line: number(line + 1), column: 1 };
+        return PipelineError::new(file, "the file holds an unresolved merge conflict")
+            .at(Some(position))
+            .hint(Some("keep one side of each conflict and delete the markers"));
+    }
+    let position = error
+        .location()
+        .map(|location| Position { line: number(location.line()), column: number(location.column()) });
+    let message = without_location(&error.to_string());
+    if message.contains("duplicate")
+        && let Some((key, at)) = duplicate(text)
+    {
+        // The reader says only which map it was.
+        return PipelineError::new(file, format!("duplicate key `{key}`")).at(Some(at));
+    }
+    let hint = match position.and_then(|at| text.lines().nth(at.line as usize - 1)) {
+        Some(line) if line.trim_start_matches(' ').starts_with('\t') => {
+            Some("YAML is indented with spaces, not tabs")
+        }
+        _ => None,
+    };
+    PipelineError::new(file, message).at(position).hint(hint)
+}
+
+/// The first key that its map has already, and where it stands.
+fn duplicate(text: &str) -> Option<(String, Position)> {
+    /// A map with the keys so far and whether a key is next, or (`None`) a list.
+    type Open = Option<(BTreeSet<String>, bool)>;
+    let mut open: Vec<Open> = Vec::new();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.ok()?;
+        if matches!(event, Event::MappingEnd | Event::SequenceEnd) {
+            open.pop();
+            continue;
+        }
+        let starts = match event {
+            Event::MappingStart(..) => Some(Some((BTreeSet::new(), true))),
+            Event::SequenceStart(..) => Some(None),
+            Event::Scalar(..) | Event::Alias(_) => None,
+            _ => continue,
+        };
+        if let Some(Some((keys, key_next))) = open.last_mut() {
+            if let (true, Event::Scalar(key, ..)) = (*key_next, &event)
+                && !keys.insert(key.to_string())
+            {
+                return Some((key.to_string(), start(span)));
+            }
+            *key_next = !*key_next;
+        }
+        open.extend(starts);
+    }
+    None
+}
+
+fn start(span: Span) -> Position {
+    Position { line: number(span.start.line()), column: number(span.start.col() + 1) }
+}
+
+/// Cuts the first ` at line 3 column 2` out of a message: the position stands before it already.
+fn without_location(message: &str) -> String {
+    let Some((before, after)) = message.split_once(" at line ") else {
+        return message.to_owned();
+    };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = rest.strip_prefix(" column ").unwrap_or(rest);
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{rest}")
+}
+
+fn number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// One step from a value to a value inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segment<'a> {
+    /// The value under a key of a map.
+    Key(&'a str),
+    /// An item of a list, counted from 0.
+    Index(usize),
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// How many of the path's segments were found in the text; fewer than asked for when the value was
+    /// merged or filled in from elsewhere, and then the place is that of what surrounds it.
+    pub depth: usize,
+    /// Where its key stands; of a list item, where the item stands.
+    pub key: Position,
+    /// Where the value itself stands.
+    pub value: Position,
+}
+
+/// Finds the value at `path` in a YAML text, or the nearest that surrounds it. `None` when the text is no YAML.
+pub fn locate(text: &str, path: &[Segment<'_>]) -> Option<Place> {
+    let mut locator = Locator { path, frames: Vec::new(), matched: 0, best: None };
+    for event in Parser::new_from_str(text) {
+        let Ok((event, span)) = event else { break };
+        locator.see(&event, span);
+        if locator.best.is_some_and(|best| best.depth == path.len()) {
+            break;
+        }
+    }
+    locator.best
+}
+
+/// What the reader of events is inside of.
+enum Frame {
+    /// A map whose next node is a key (`None`), or the value of the key just read.
+    Map { key: Option<(String, Position)> },
+    /// A list and the number of its next item.
+    List { next: usize },
+    /// A map or list that serves as a key itself; nothing in it is looked at.
+    ComplexKey,
+}
+
+struct Locator<'a> {
+    path: &'a [Segment<'a>],
+    frames: Vec<Frame>,
+    /// How many of the outermost frames, with the entry each is at, agree with `path`.
+    matched: usize,
+    best: Option<Place>,
+}
+
+impl Locator<'_> {
+    fn see(&mut self, event: &Event<'_>, span: Span) {
+        let at = start(span);
+        match event {
+            Event::Scalar(text, ..) => {
+                if let Some(Frame::Map { key: key @ None }) = self.frames.last_mut() {
+                    *key = Some((text.to_string(), at));
+                } else {
+                    self.enter(at);
+                    self.leave();
+                }
+            }
+            Event::Alias(_) => {
+                if let Some(Frame::Map { key: key @ None }) = self.frames.last_mut() {
+                    *key = Some((String::new(), at));
+                } else {
+                    self.enter(at);
+                    self.leave();
+                }
+            }
+            Event::MappingStart(..) => self.open(Frame::Map { key: None }, at),
+            Event::SequenceStart(..) => self.open(Frame::List { next: 0 }, at),
+            Event::MappingEnd | Event::SequenceEnd => {
+                if let Some(Frame::ComplexKey) = self.frames.pop() {
+                    if let Some(Frame::Map { key }) = self.frames.last_mut() {
+                        *key = Some((String::new(), at));
+                    }
+                } else {
+                    self.leave();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, frame: Frame, at: Position) {
+        let inside_key = matches!(self.frames.last(), Some(Frame::Map { key: None } | Frame::ComplexKey));
+        if inside_key {
+            self.frames.push(Frame::ComplexKey);
+        } else {
+            self.enter(at);
+            self.frames.push(frame);
+        }
+    }
+
+    /// A value starts; the frame that holds it says which one.
+    fn enter(&mut self, at: Position) {
+        let depth = self.frames.len();
+        let mut key = at;
+        if let Some(frame) = self.frames.last() {
+            if self.matched + 1 != depth {
+                return;
+            }
+            let agrees = match (frame, self.path.get(depth - 1)) {
+                (Frame::Map { key: Some((text, place)) }, Some(Segment::Key(wanted))) => {
+                    key = *place;
+                    text == wanted
+                }
+                (Frame::List { next }, Some(Segment::Index(wanted))) => next == wanted,
+                _ => false,
+            };
+            if !agrees {
+                return;
+            }
+            self.matched = depth;
+        }
+        if self.best.is_none_or(|best| best.depth < depth) || depth == 0 {
+            self.best = Some(Place { depth, key, value: at });
+        }
+    }
+
+    /// A value has ended.
+    fn leave(&mut self) {
+        self.matched = self.matched.min(self.frames.len().saturating_sub(1));
+        match self.frames.last_mut() {
+            Some(Frame::Map { key }) => *key = None,
+            Some(Frame::List { next }) => *next += 1,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "yaml_tests.rs"]
+mod tests;

@@ -1,0 +1,104 @@
+//! Numbers, sizes and durations as people read them.
+
+/// A float with at most `precision` significant digits, zeros at the end left away; very large and
+/// very small ones with an exponent. As C's `%g`, which DVC uses too.
+pub fn float_text(value: f64, precision: usize) -> String {
+    let precision = precision.clamp(1, 17);
+    if !value.is_finite() {
+        return base::Value::float_text(value);
+    }
+    // The exponent after rounding: 9.99 with two digits is 1e1.
+    let scientific = format!("{value:.*e}", precision - 1);
+    let (mantissa, exponent) = scientific.split_once('e').expect("`e` formats with an exponent");
+    let exponent: i32 = exponent.parse().expect("an exponent is a whole number");
+    if exponent < -4 || exponent >= precision as i32 {
+        return format!("{}e{exponent}", without_zeros(mantissa));
+    }
+    let decimals = (precision as i32 - 1 - exponent).unsigned_abs() as usize;
+    without_zeros(&format!("{value:.decimals$}")).to_owned()
+}
+
+fn without_zeros(digits: &str) -> &str {
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+}
+
+/// A size: `512 B`, `4.9 kB`, `1.2 GB`. Thousands, as storage is sold and `ls --si` counts.
+pub fn bytes_text(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut size = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    // 999.95 would be shown as 1000.0.
+    while size >= 999.95 {
+        size /= 1000.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+/// A duration: `12ms`, `4.2s`, `3m 05s`, `2h 07m`, `3d 04h`.
+pub fn duration_text(millis: i64) -> String {
+    let sign = if millis < 0 { "-" } else { "" };
+    let millis = millis.unsigned_abs();
+    let seconds = (millis + 500) / 1000;
+    let text = match () {
+        () if millis < 1000 => format!("{millis}ms"),
+        () if millis < 59_950 => format!("{:.1}s", millis as f64 / 1000.0),
+        () if seconds < 3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        () if seconds < 86_400 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
+        () => format!("{}d {:02}h", seconds / 86_400, seconds / 3600 % 24),
+    };
+    format!("{sign}{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_as_percent_g() {
+        // The right column is Python's f"{value:.5g}", its exponents without sign and padding.
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.5, "-0.5"),
+            (0.123_456_7, "0.12346"),
+            (1.0, "1"),
+            (12_345.6, "12346"),
+            (123_456.0, "1.2346e5"),
+            (99_999.9, "1e5"),
+            (0.000_123_456, "0.00012346"),
+            (0.000_012_345_6, "1.2346e-5"),
+            (100.0, "100"),
+            (f64::NAN, "nan"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(float_text(value, 5), text);
+        }
+        assert_eq!(float_text(0.1, 0), "0.1");
+    }
+
+    #[test]
+    fn sizes_and_durations() {
+        for (bytes, text) in
+            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (u64::MAX, "18.4 EB")]
+        {
+            assert_eq!(bytes_text(bytes), text);
+        }
+        for (millis, text) in [
+            (0, "0ms"),
+            (999, "999ms"),
+            (4_200, "4.2s"),
+            (59_949, "59.9s"),
+            (59_960, "1m 00s"),
+            (185_000, "3m 05s"),
+            (7_620_000, "2h 07m"),
+            (273_600_000, "3d 04h"),
+            (-50, "-50ms"),
+        ] {
+            assert_eq!(duration_text(millis), text);
+        }
+        assert!(duration_text(i64::MIN).starts_with('-'));
+    }
+}

@@ -1,0 +1,17 @@
+//! Tables, diffs and small charts from plain data, rendered as text, markdown, CSV and JSON.
+//!
+//! Nothing here knows where the data comes from, prints it or asks how wide the terminal is: the
+//! width and whether colour is wanted come in, a text goes out. Every character of the data is
+//! escaped before it reaches a terminal; only our own colours are escape sequences.
+
+mod cell;
+mod diff;
+mod human;
+mod sparkline;
+mod table;
+
+pub use cell::{Cell, Tone};
+pub use diff::{Diff, DiffOptions, DiffRow, DiffSide, flatten};
+pub use human::{bytes_text, duration_text, float_text};
+pub use sparkline::sparkline;
+pub use table::{Align, Column, Table};

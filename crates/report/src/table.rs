@@ -1,0 +1,330 @@
+//! A table of cells: plain aligned text that fits the terminal, markdown, CSV and JSON.
+//!
+//! Text drops what does not fit, the last columns first, and says so beneath; the other forms are
+//! always complete.
+
+use std::fmt::Write;
+
+use console::{Style, measure_text_width, truncate_str};
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::{Cell, Tone};
+
+/// Between two columns.
+const GAP: usize = 2;
+/// A text column is not cut below this width; rather a column is dropped.
+const NARROWEST: usize = 12;
+
+/// To which side a column's cells are moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Align {
+    /// Texts.
+    #[default]
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// The head of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name for people and for programs.
+    pub name: String,
+    /// To which side its cells are moved.
+    pub align: Align,
+    /// Never dropped, however narrow the terminal.
+    pub keep: bool,
+}
+
+impl Column {
+    /// A column of texts.
+    pub fn text(name: impl Into<String>) -> Column {
+        Column { name: name.into(), align: Align::Left, keep: false }
+    }
+
+    /// A column of numbers.
+    pub fn number(name: impl Into<String>) -> Column {
+        Column { align: Align::Right, ..Column::text(name) }
+    }
+
+    /// The same column, never dropped.
+    pub fn kept(self) -> Column {
+        Column { keep: true, ..self }
+    }
+}
+
+/// Rows of cells under columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    columns: Vec<Column>,
+    /// Each as long as `columns`.
+    rows: Vec<Vec<Cell>>,
+    /// How many more rows there would be.
+    left_out: usize,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(columns: Vec<Column>) -> Table {
+        Table { columns, rows: Vec::new(), left_out: 0 }
+    }
+
+    /// Adds a row; what is missing at its end is [`Cell::Missing`], what is too much is dropped.
+    pub fn push(&mut self, mut row: Vec<Cell>) {
+        row.resize(self.columns.len(), Cell::Missing);
+        self.rows.push(row);
+    }
+
+    /// Says that there are so many more rows that were not added; the text form tells its reader.
+    pub fn leave_out(&mut self, rows: usize) {
+        self.left_out = rows;
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Aligned text of at most `width` columns of the terminal (nothing for any width), and beneath it
+    /// what was left out.
+    pub fn text(&self, width: Option<usize>, colour: bool) -> String {
+        let shown: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
+        let (widths, dropped) = self.layout(&shown, width.unwrap_or(usize::MAX));
+        let mut text = String::new();
+        let heads: Vec<String> = self.columns.iter().map(|column| crate::cell::one_line(&column.name)).collect();
+        let head_style = Style::new().bold().force_styling(colour);
+        self.line(&mut text, &widths, &heads, |_| Some(head_style.clone()));
+        for (row, shown) in self.rows.iter().zip(&shown) {
+            let style = |column: usize| row[column].tone().map(|tone| style(tone).force_styling(colour));
+            self.line(&mut text, &widths, shown, style);
+        }
+        self.footer(&mut text, &dropped);
+        text
+    }
+
+    /// A markdown table of all columns.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        let escaped = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|");
+        let mut line = |cells: &mut dyn Iterator<Item = String>| {
+            let cells: Vec<String> = cells.collect();
+            writeln!(text, "| {} |", cells.join(" | ")).expect("a String takes all");
+        };
+        line(&mut self.columns.iter().map(|column| escaped(&crate::cell::one_line(&column.name))));
+        line(&mut self.columns.iter().map(|column| if column.align == Align::Right { "---:" } else { "---" }.to_owned()));
+        for row in &self.rows {
+            line(&mut row.iter().map(|cell| escaped(&cell.shown())));
+        }
+        text
+    }
+
+    /// Comma-separated values of all columns, as RFC 4180 has them but with plain line ends.
+    pub fn csv(&self) -> String {
+        let mut text = String::new();
+        let mut line = |cells: &mut dyn Iterator<Item = String>| {
+            let cells: Vec<String> = cells.map(|cell| csv_field(&cell)).collect();
+            writeln!(text, "{}", cells.join(",")).expect("a String takes all");
+        };
+        line(&mut self.columns.iter().map(|column| column.name.clone()));
+        for row in &self.rows {
+            line(&mut row.iter().map(Cell::raw));
+        }
+        text
+    }
+
+    /// A JSON array with an object per row, its keys in the order of the columns.
+    pub fn json(&self) -> String {
+        let object = |row: &Vec<Cell>| -> IndexMap<String, Json> {
+            self.columns.iter().map(|column| column.name.clone()).zip(row.iter().map(Cell::json)).collect()
+        };
+        let objects: Vec<_> = self.rows.iter().map(object).collect();
+        serde_json::to_string_pretty(&objects).expect("cells are plain data") + "\n"
+    }
+
+    /// The width of every column, nothing for a dropped one; and the names of the dropped.
+    fn layout(&self, shown: &[Vec<String>], width: usize) -> (Vec<Option<usize>>, Vec<&str>) {
+        let natural: Vec<usize> = (0..self.columns.len())
+            .map(|at| {
+                let cells = shown.iter().map(|row| measure_text_width(&row[at]));
+                cells.max().unwrap_or(0).max(measure_text_width(&self.columns[at].name))
+            })
+            .collect();
+        let narrowest = |at: usize| match self.columns[at].align {
+            Align::Left => natural[at].min(NARROWEST),
+            Align::Right => natural[at],
+        };
+        let mut kept: Vec<usize> = (0..self.columns.len()).collect();
+        let needed = |kept: &[usize]| {
+            kept.iter().map(|at| narrowest(*at)).sum::<usize>() + GAP * kept.len().saturating_sub(1)
+        };
+        while needed(&kept) > width {
+            let Some(last) = kept.iter().rposition(|at| !self.columns[*at].keep) else { break };
+            // One column is better than none, however narrow the terminal.
+            if kept.len() == 1 {
+                break;
+            }
+            kept.remove(last);
+        }
+        let mut widths = vec![None; self.columns.len()];
+        let mut spare = width.saturating_sub(needed(&kept));
+        for at in &kept {
+            let more = (natural[*at] - narrowest(*at)).min(spare);
+            spare -= more;
+            widths[*at] = Some(narrowest(*at) + more);
+        }
+        let dropped = (0..self.columns.len()).filter(|at| widths[*at].is_none());
+        let dropped = dropped.map(|at| self.columns[at].name.as_str()).collect();
+        (widths, dropped)
+    }
+
+    fn line(
+        &self,
+        text: &mut String,
+        widths: &[Option<usize>],
+        cells: &[String],
+        style: impl Fn(usize) -> Option<Style>,
+    ) {
+        let mut line = String::new();
+        // Spaces are written before the next cell, so that no line ends with them.
+        let mut pending = 0;
+        for (at, width) in widths.iter().enumerate() {
+            let Some(width) = width else { continue };
+            let cell = truncate_str(&cells[at], *width, "…");
+            let padding = width.saturating_sub(measure_text_width(&cell));
+            let (before, after) = if self.columns[at].align == Align::Right { (padding, 0) } else { (0, padding) };
+            if !cell.is_empty() {
+                line.push_str(&" ".repeat(pending + before));
+                match style(at) {
+                    Some(style) => write!(line, "{}", style.apply_to(&cell)).expect("a String takes all"),
+                    None => line.push_str(&cell),
+                }
+                pending = 0;
+            } else {
+                pending += before;
+            }
+            pending += after + GAP;
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+
+    fn footer(&self, text: &mut String, dropped: &[&str]) {
+        if self.left_out > 0 {
+            let rows = if self.left_out == 1 { "row" } else { "rows" };
+            writeln!(text, "({} more {rows} not shown)", self.left_out).expect("a String takes all");
+        }
+        if !dropped.is_empty() {
+            let columns = if dropped.len() == 1 { "column" } else { "columns" };
+            let names = crate::cell::one_line(&dropped.join(", "));
+            writeln!(text, "({} {columns} not shown: {names})", dropped.len()).expect("a String takes all");
+        }
+    }
+}
+
+fn style(tone: Tone) -> Style {
+    match tone {
+        Tone::Good => Style::new().green(),
+        Tone::Bad => Style::new().red(),
+        Tone::Busy => Style::new().cyan(),
+        Tone::Faint => Style::new().dim(),
+    }
+}
+
+fn csv_field(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let columns = vec![
+            Column::text("run").kept(),
+            Column::text("name"),
+            Column::number("best_acc"),
+            Column::text("note"),
+        ];
+        let mut table = Table::new(columns);
+        table.push(vec![
+            Cell::text("a1"),
+            Cell::text("größe-日本"),
+            Cell::float(0.841_234_5),
+            Cell::text("first, \"quoted\"\nsecond | third"),
+        ]);
+        table.push(vec![Cell::text("b2"), Cell::Toned(Tone::Bad, "x".into()), Cell::float(f64::NAN)]);
+        table
+    }
+
+    #[test]
+    fn aligned_by_what_is_seen() {
+        let expected = "\
+run  name        best_acc  note
+a1   größe-日本   0.84123  first, \"quoted\"\\nsecond | third
+b2   x                nan  -
+";
+        assert_eq!(table().text(None, false), expected);
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_then_drops_and_says_so() {
+        let mut table = table();
+        table.leave_out(7);
+        let text = table.text(Some(40), false);
+        assert_eq!(
+            text,
+            "\
+run  name        best_acc  note
+a1   größe-日本   0.84123  first, \"quot…
+b2   x                nan  -
+(7 more rows not shown)
+"
+        );
+        let text = table.text(Some(30), false);
+        assert!(text.ends_with("b2   x                nan\n(7 more rows not shown)\n(1 column not shown: note)\n"), "{text}");
+        for width in 0..80 {
+            let text = table.text(Some(width), false);
+            let body = text.lines().take_while(|line| !line.starts_with('('));
+            assert!(body.into_iter().all(|line| measure_text_width(line) <= width.max(3)), "{width}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn colour_changes_no_width() {
+        let plain = table().text(Some(60), false);
+        let coloured = table().text(Some(60), true);
+        assert!(coloured.contains("\u{1b}[31mx\u{1b}[0m"));
+        assert_eq!(console::strip_ansi_codes(&coloured), plain);
+    }
+
+    #[test]
+    fn data_cannot_speak_to_the_terminal() {
+        let mut table = Table::new(vec![Column::text("a\u{1b}[2J")]);
+        table.push(vec![Cell::text("x\u{1b}]0;title\u{7}\t\u{202e}")]);
+        assert!(!table.text(None, false).contains(['\u{1b}', '\u{7}', '\t', '\u{202e}']));
+        assert!(!table.markdown().contains(['\u{1b}', '\u{7}', '\t']));
+    }
+
+    #[test]
+    fn markdown_csv_and_json_are_complete() {
+        let expected = "\
+| run | name | best_acc | note |
+| --- | --- | ---: | --- |
+| a1 | größe-日本 | 0.84123 | first, \"quoted\"\\\\nsecond \\| third |
+| b2 | x | nan | - |
+";
+        assert_eq!(table().markdown(), expected);
+        let expected = "run,name,best_acc,note\n\
+            a1,größe-日本,0.8412345,\"first, \"\"quoted\"\"\nsecond | third\"\nb2,x,nan,\n";
+        assert_eq!(table().csv(), expected);
+        let json: Json = serde_json::from_str(&table().json()).expect("JSON");
+        assert_eq!(json[0]["best_acc"], 0.841_234_5);
+        assert_eq!((&json[1]["best_acc"], &json[1]["note"]), (&Json::from("NaN"), &Json::Null));
+        let keys: Vec<usize> = ["run", "name", "best_acc", "note"]
+            .iter()
+            .map(|key| table().json().find(&format!("\"{key}\"")).expect("there"))
+            .collect();
+        assert!(keys.is_sorted());
+    }
+}

@@ -1,0 +1,231 @@
+//! What can be asked of the one write door, as plain serialisable data.
+//!
+//! The command line, the REST server, an offline spool and imports all speak this, so a change says
+//! what shall be, never how a database does it.
+
+use base::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Artifact, ExperimentId, Lease, Lifecycle, LineageFile, Metric, Param, RunId, RunStatus, Tag,
+};
+
+/// A set of changes that happens whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    /// With an id, applying the same changes again is a no-op that answers as the first time did.
+    pub id: Option<ChangesId>,
+    /// When they were asked for: the time of tags set and experiments made.
+    pub at: Timestamp,
+    /// All must hold, or nothing is changed.
+    pub preconditions: Vec<Precondition>,
+    /// Done in this order.
+    pub changes: Vec<Change>,
+}
+
+impl Changes {
+    /// The given changes, without id or preconditions.
+    pub fn new(at: Timestamp, changes: Vec<Change>) -> Self {
+        Changes { at, changes, ..Changes::default() }
+    }
+}
+
+/// The identity of a set of changes: any text that its maker uses once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChangesId(pub String);
+
+/// What must hold before the changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precondition {
+    /// The run is in this status.
+    StatusIs {
+        /// The run.
+        run: RunId,
+        /// The status.
+        status: RunStatus,
+    },
+    /// The run's lease is held by this process.
+    LeaseIs {
+        /// The run.
+        run: RunId,
+        /// The lease.
+        lease: Lease,
+    },
+    /// The run has no such param.
+    ParamAbsent {
+        /// The run.
+        run: RunId,
+        /// The param's key.
+        key: String,
+    },
+    /// The tag has this value, or is absent: compare and set.
+    TagIs {
+        /// The run.
+        run: RunId,
+        /// The tag's key.
+        key: String,
+        /// The value; nothing for "absent".
+        value: Option<String>,
+    },
+}
+
+/// An experiment, by number or by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExperimentRef {
+    /// By number.
+    Id(ExperimentId),
+    /// By the name of an active experiment; an earlier change of the same set may have made it.
+    Name(String),
+}
+
+impl Default for ExperimentRef {
+    fn default() -> Self {
+        ExperimentRef::Id(ExperimentId::DEFAULT)
+    }
+}
+
+/// A run to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewRun {
+    /// Its id, made by the caller, so that a change sent twice makes one run.
+    pub id: RunId,
+    /// Its experiment, which must exist and be active.
+    pub experiment: ExperimentRef,
+    /// Its name; without one it gets [`run_name`](crate::run_name) of its id.
+    pub name: Option<String>,
+    /// Running or scheduled, or an end status when an old run is imported.
+    pub status: RunStatus,
+    /// The run that started it; must exist.
+    pub parent: Option<RunId>,
+    /// When it started.
+    pub start_time: Timestamp,
+    /// When it ended, for an imported run.
+    pub end_time: Option<Timestamp>,
+    /// Who started it; may be empty.
+    pub user: String,
+    /// The process it lives in; nothing for runs that others report.
+    pub lease: Option<Lease>,
+}
+
+impl NewRun {
+    /// A running run of the default experiment, to be completed with `..`.
+    pub fn new(id: RunId, start_time: Timestamp) -> Self {
+        NewRun {
+            id,
+            experiment: ExperimentRef::default(),
+            name: None,
+            status: RunStatus::Running,
+            parent: None,
+            start_time,
+            end_time: None,
+            user: String::new(),
+            lease: None,
+        }
+    }
+}
+
+/// One change.
+///
+/// Every change of a run needs the run to exist and to be active, except the change of its lifecycle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// Makes an experiment.
+    CreateExperiment {
+        /// Its name.
+        name: String,
+        /// Whether one that exists is taken as it is, instead of an error.
+        if_absent: bool,
+    },
+    /// Sets tags of an experiment.
+    SetExperimentTags {
+        /// The experiment.
+        experiment: ExperimentRef,
+        /// The tags.
+        tags: Vec<Tag>,
+    },
+    /// Makes a run. The same run made again is an error, unless the whole set has an id.
+    CreateRun(NewRun),
+    /// Changes status, end or name of a run. An end status without an end time ends it at
+    /// [`Changes::at`]; with an end status the lease is given back.
+    UpdateRun {
+        /// The run.
+        run: RunId,
+        /// The new status, if it changes.
+        status: Option<RunStatus>,
+        /// The new end, if it changes.
+        end_time: Option<Timestamp>,
+        /// The new name, if it changes.
+        name: Option<String>,
+    },
+    /// Deletes a run (it can be restored) or restores it.
+    SetLifecycle {
+        /// The run.
+        run: RunId,
+        /// Active or deleted.
+        lifecycle: Lifecycle,
+    },
+    /// Gives the run to a process, or takes it away.
+    SetLease {
+        /// The run.
+        run: RunId,
+        /// The process; nothing for none.
+        lease: Option<Lease>,
+    },
+    /// Logs points of metrics. A point that is there already changes nothing.
+    LogMetrics {
+        /// The run.
+        run: RunId,
+        /// The points, of any keys in any order.
+        metrics: Vec<Metric>,
+    },
+    /// Logs params. The same value again is fine, another value is an error.
+    LogParams {
+        /// The run.
+        run: RunId,
+        /// The params.
+        params: Vec<Param>,
+    },
+    /// Sets tags; the values they had are kept in their history.
+    SetTags {
+        /// The run.
+        run: RunId,
+        /// The tags.
+        tags: Vec<Tag>,
+    },
+    /// Removes a tag; its values stay in its history. An absent tag is fine.
+    DeleteTag {
+        /// The run.
+        run: RunId,
+        /// The tag's key.
+        key: String,
+    },
+    /// Adds artifacts; one with the path of an earlier one takes its place.
+    LogArtifacts {
+        /// The run.
+        run: RunId,
+        /// The artifacts.
+        artifacts: Vec<Artifact>,
+    },
+    /// Says what the run read.
+    LogInputs {
+        /// The run.
+        run: RunId,
+        /// Files and folders; a path logged before is replaced.
+        files: Vec<LineageFile>,
+    },
+    /// Says what the run wrote.
+    LogOutputs {
+        /// The run.
+        run: RunId,
+        /// Files and folders; a path logged before is replaced.
+        files: Vec<LineageFile>,
+    },
+}
+
+/// What came of a set of changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The experiments made or found by `CreateExperiment`, in order.
+    pub experiments: Vec<ExperimentId>,
+}

@@ -1,0 +1,322 @@
+//! What the store holds, as plain data: no wire format, no SQL, no behaviour beyond spelling and order.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use base::{Digest, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::RunId;
+
+/// The number of an experiment. 0 is "Default" and always exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExperimentId(pub i64);
+
+impl ExperimentId {
+    /// The experiment "Default".
+    pub const DEFAULT: ExperimentId = ExperimentId(0);
+}
+
+impl fmt::Display for ExperimentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Whether something is in use or was deleted and can still be restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Lifecycle {
+    /// In use.
+    #[default]
+    Active,
+    /// Deleted, not yet purged: hidden from searches and closed to writes.
+    Deleted,
+}
+
+/// A group of runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Its number, never used twice.
+    pub id: ExperimentId,
+    /// Its name, unique among the active ones.
+    pub name: String,
+    /// Active or deleted.
+    pub lifecycle: Lifecycle,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Its tags by key.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What a run is doing, or how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RunStatus {
+    /// At work; holds a lease when a process of ours started it.
+    Running,
+    /// Waits to be started.
+    Scheduled,
+    /// Ended well.
+    Finished,
+    /// Ended with an error.
+    Failed,
+    /// Was stopped from outside.
+    Killed,
+    /// Was stopped by a pruner, since it promised nothing.
+    Pruned,
+}
+
+impl RunStatus {
+    /// All of them, in the order of their stored numbers.
+    pub const ALL: [RunStatus; 6] = [
+        RunStatus::Running,
+        RunStatus::Scheduled,
+        RunStatus::Finished,
+        RunStatus::Failed,
+        RunStatus::Killed,
+        RunStatus::Pruned,
+    ];
+
+    /// Its name in upper case, as filters and MLflow write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunStatus::Running => "RUNNING",
+            RunStatus::Scheduled => "SCHEDULED",
+            RunStatus::Finished => "FINISHED",
+            RunStatus::Failed => "FAILED",
+            RunStatus::Killed => "KILLED",
+            RunStatus::Pruned => "PRUNED",
+        }
+    }
+
+    /// Whether the run has ended.
+    pub fn has_ended(self) -> bool {
+        !matches!(self, RunStatus::Running | RunStatus::Scheduled)
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A text that names no status.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no run status: expected RUNNING, SCHEDULED, FINISHED, FAILED, KILLED or PRUNED")]
+pub struct ParseStatusError(String);
+
+impl FromStr for RunStatus {
+    type Err = ParseStatusError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = RunStatus::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| ParseStatusError(text.to_owned()))
+    }
+}
+
+/// A run: what it is, and the newest of what it logged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Identity and state.
+    pub info: RunInfo,
+    /// What it logged.
+    pub data: RunData,
+}
+
+/// Identity and state of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Its id.
+    pub id: RunId,
+    /// Its experiment.
+    pub experiment: ExperimentId,
+    /// That experiment's name, so that a listing needs no second question.
+    pub experiment_name: String,
+    /// Its name; not unique.
+    pub name: String,
+    /// What it is doing, or how it ended.
+    pub status: RunStatus,
+    /// The run that started it, if any.
+    pub parent: Option<RunId>,
+    /// When it started.
+    pub start_time: Timestamp,
+    /// When it ended; nothing while it runs.
+    pub end_time: Option<Timestamp>,
+    /// Active or deleted.
+    pub lifecycle: Lifecycle,
+    /// Who started it; may be empty.
+    pub user: String,
+}
+
+impl RunInfo {
+    /// Milliseconds from start to end; nothing while it runs.
+    pub fn duration_millis(&self) -> Option<i64> {
+        self.end_time.map(|end| end.millis_since(self.start_time))
+    }
+}
+
+/// What a run logged: the latest point of every metric, all params, the current tags.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunData {
+    /// The latest point per key.
+    pub metrics: BTreeMap<String, Metric>,
+    /// Params by key.
+    pub params: BTreeMap<String, String>,
+    /// Tags by key.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One point of a metric.
+///
+/// The points of a metric are a set in one total order: by step, then time, then value, NaN last.
+/// The latest point is the last in that order, and logging a point twice changes nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Metric {
+    /// The metric's name.
+    pub key: String,
+    /// The value. NaN and infinities are legal; JSON has none, so as text it is NaN, inf or -inf.
+    #[serde(with = "any_float")]
+    pub value: f64,
+    /// The step; may be negative and need not grow.
+    pub step: i64,
+    /// When it was measured.
+    pub timestamp: Timestamp,
+}
+
+impl Metric {
+    /// The order of the points of one metric.
+    pub fn order(&self, other: &Metric) -> Ordering {
+        (self.step, self.timestamp)
+            .cmp(&(other.step, other.timestamp))
+            .then_with(|| self.value.total_cmp(&other.value))
+    }
+}
+
+/// Equal in key, step, time and the bits of the value, so that a NaN equals itself.
+impl PartialEq for Metric {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.order(other).is_eq()
+    }
+}
+
+/// A param: set once, never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Param {
+    /// Its name.
+    pub key: String,
+    /// Its value as text.
+    pub value: String,
+}
+
+/// A tag: may be set again, and then its older values are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A value that a tag has or had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagValue {
+    /// The value.
+    pub value: String,
+    /// When it was set.
+    pub set: Timestamp,
+}
+
+/// A file kept with a run, its bytes in the cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Relative path with `/`, unique in the run.
+    pub path: String,
+    /// Digest of the bytes.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Whether a run read a file or wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// The run read it.
+    Input,
+    /// The run wrote it.
+    Output,
+}
+
+/// A file or folder that a run read or wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineageFile {
+    /// The path as the pipeline writes it.
+    pub path: String,
+    /// Digest of its bytes, or of its tree.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// The process that a running run lives in. When it is gone the run is settled by whoever looks next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Lease {
+    /// The machine's host name. Only that machine can tell whether the process lives.
+    pub host: String,
+    /// The id of the machine's boot; empty where the system has none.
+    pub boot: String,
+    /// Process id.
+    pub pid: u32,
+    /// When the process started, in the system's own ticks since boot: tells it from a later process
+    /// with the same id. 0 where the system does not say.
+    pub started: u64,
+}
+
+/// `f64` in any text format: numbers as they are, what JSON cannot say as text.
+mod any_float {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(f64),
+        Text(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.collect_str(value) }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Number(value) => Ok(value),
+            Written::Text(text) => {
+                text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no metric value")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_goes_through_json_with_nan_and_infinities() {
+        for value in [1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 3.0] {
+            let metric = Metric { key: "loss".into(), value, step: -3, timestamp: Timestamp(9) };
+            let text = serde_json::to_string(&metric).expect("plain data");
+            assert_eq!(serde_json::from_str::<Metric>(&text).expect("what was written"), metric, "{text}");
+        }
+    }
+
+    #[test]
+    fn status_names_read_back_in_any_case() {
+        for status in RunStatus::ALL {
+            assert_eq!(status.name().to_lowercase().parse(), Ok(status));
+        }
+        assert!("DONE".parse::<RunStatus>().is_err());
+    }
+}

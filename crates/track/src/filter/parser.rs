@@ -1,0 +1,317 @@
+//! From pieces to the tree. One function per level of binding: OR, AND, NOT, comparison.
+
+use super::error::nearest;
+use super::lexer::{Kind, Token, tokens};
+use super::{Attribute, Comparison, Field, Filter, FilterError, Literal, OrderBy, time};
+use crate::RunStatus;
+
+/// Deeper nesting is refused: nobody writes it, and each level costs stack.
+const DEEPEST: usize = 100;
+
+/// The tag that holds the stage of a stage's run.
+const STAGE_TAG: &str = "pipe.stage";
+
+pub(super) fn filter(text: &str) -> Result<Filter, FilterError> {
+    let mut parser = Parser { text, tokens: tokens(text)?, at: 0, depth: 0 };
+    let filter = parser.either()?;
+    if *parser.kind() == Kind::End {
+        return Ok(filter);
+    }
+    if matches!(parser.kind(), Kind::Sign(")")) {
+        return Err(parser.fault("there is no `(` for this `)`", None));
+    }
+    let suggestion = parser.word().and_then(|word| nearest(word, ["and", "or"]));
+    Err(parser.fault("expected `and`, `or` or the end", suggestion))
+}
+
+pub(super) fn order_by(text: &str) -> Result<OrderBy, FilterError> {
+    let mut parser = Parser { text, tokens: tokens(text)?, at: 0, depth: 0 };
+    let field = parser.field()?;
+    let descending = parser.take_word("desc");
+    if !descending {
+        parser.take_word("asc");
+    }
+    if *parser.kind() != Kind::End {
+        return Err(parser.fault("expected `asc`, `desc` or the end", None));
+    }
+    Ok(OrderBy { field, descending })
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    /// Never empty; the last is the end.
+    tokens: Vec<Token>,
+    at: usize,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn either(&mut self) -> Result<Filter, FilterError> {
+        self.list("or", Self::both, Filter::Or)
+    }
+
+    fn both(&mut self) -> Result<Filter, FilterError> {
+        self.list("and", Self::negation, Filter::And)
+    }
+
+    fn list(
+        &mut self,
+        joint: &str,
+        part: fn(&mut Self) -> Result<Filter, FilterError>,
+        whole: fn(Vec<Filter>) -> Filter,
+    ) -> Result<Filter, FilterError> {
+        let first = part(self)?;
+        let mut parts = vec![first];
+        while self.take_word(joint) {
+            parts.push(part(self)?);
+        }
+        if parts.len() > 1 { Ok(whole(parts)) } else { Ok(parts.remove(0)) }
+    }
+
+    fn negation(&mut self) -> Result<Filter, FilterError> {
+        if self.depth == DEEPEST {
+            return Err(self.fault(format!("more than {DEEPEST} levels of `(` and `not`"), None));
+        }
+        self.depth += 1;
+        let filter = if self.take_word("not") {
+            Filter::Not(Box::new(self.negation()?))
+        } else if self.take_sign("(") {
+            let inner = self.either()?;
+            self.expect_sign(")")?;
+            inner
+        } else {
+            self.comparison()?
+        };
+        self.depth -= 1;
+        Ok(filter)
+    }
+
+    fn comparison(&mut self) -> Result<Filter, FilterError> {
+        let field = self.field()?;
+        if self.take_word("is") {
+            let negated = self.take_word("not");
+            if !self.take_word("null") {
+                return Err(self.fault("expected `null`", None));
+            }
+            return Ok(negate(Filter::IsNull(field), negated));
+        }
+        let negated = self.take_word("not");
+        if self.take_word("in") {
+            return Ok(negate(self.choice(field)?, negated));
+        }
+        let ignore_case = self.word().is_some_and(|word| word.eq_ignore_ascii_case("ilike"));
+        if self.take_word("like") || self.take_word("ilike") {
+            return Ok(negate(self.pattern(field, ignore_case)?, negated));
+        }
+        if negated {
+            return Err(self.fault("expected `in`, `like` or `ilike`", None));
+        }
+        let comparison = self.sign()?;
+        let value = self.literal(&field)?;
+        Ok(Filter::Compare { field, comparison, value })
+    }
+
+    fn choice(&mut self, field: Field) -> Result<Filter, FilterError> {
+        self.expect_sign("(")?;
+        let mut values = vec![self.literal(&field)?];
+        while self.take_sign(",") {
+            values.push(self.literal(&field)?);
+        }
+        self.expect_sign(")")?;
+        Ok(Filter::In { field, values })
+    }
+
+    fn pattern(&mut self, field: Field, ignore_case: bool) -> Result<Filter, FilterError> {
+        if is_number(&field) {
+            return Err(self.fault("numbers have no patterns: use a comparison", None));
+        }
+        match self.kind().clone() {
+            Kind::Text(pattern) => {
+                self.at += 1;
+                Ok(Filter::Like { field, pattern, ignore_case })
+            }
+            _ => Err(self.fault("expected a pattern in quotes, such as 'res%'", None)),
+        }
+    }
+
+    fn sign(&mut self) -> Result<Comparison, FilterError> {
+        let comparison = match self.kind() {
+            Kind::Sign("=" | "==") => Comparison::Equal,
+            Kind::Sign("!=" | "<>") => Comparison::NotEqual,
+            Kind::Sign("<") => Comparison::Less,
+            Kind::Sign("<=") => Comparison::LessOrEqual,
+            Kind::Sign(">") => Comparison::Greater,
+            Kind::Sign(">=") => Comparison::GreaterOrEqual,
+            _ => {
+                let suggestion = self.word().and_then(|word| nearest(word, ["like", "ilike", "in", "is"]));
+                let expected = "expected a comparison: =, !=, <, <=, >, >=, like, ilike, in or is null";
+                return Err(self.fault(expected, suggestion));
+            }
+        };
+        self.at += 1;
+        Ok(comparison)
+    }
+
+    fn field(&mut self) -> Result<Field, FilterError> {
+        let Some(word) = self.word().map(str::to_owned) else {
+            return Err(self.fault("expected a field, such as metrics.loss, params.lr, tags.x or status", None));
+        };
+        let Some((group, key)) = word.split_once('.') else {
+            return self.bare(&word, &word);
+        };
+        let group = group.to_ascii_lowercase();
+        if matches!(group.as_str(), "attributes" | "attribute" | "attr" | "run") {
+            return self.bare(key, &word);
+        }
+        let make: fn(String) -> Field = match group.as_str() {
+            "metrics" | "metric" => Field::Metric,
+            "params" | "param" | "parameters" | "parameter" => Field::Param,
+            "tags" | "tag" => Field::Tag,
+            _ => {
+                let near = nearest(&group, ["metrics", "params", "tags", "attributes"]);
+                let suggestion = near.map(|near| format!("{near}.{key}"));
+                return Err(self.fault(format!("`{group}` is no group of fields"), suggestion));
+            }
+        };
+        let key = self.key(key)?;
+        self.at += 1;
+        Ok(make(key))
+    }
+
+    /// The key after the dot: as it stands, or in quotes or backticks directly behind the dot.
+    /// Leaves the last piece of the key to be passed over.
+    fn key(&mut self, key: &str) -> Result<String, FilterError> {
+        if !key.is_empty() {
+            return Ok(key.to_owned());
+        }
+        let dot = self.tokens[self.at].end;
+        self.at += 1;
+        match self.kind() {
+            Kind::Text(key) | Kind::Name(key) if self.tokens[self.at].start == dot => Ok(key.clone()),
+            _ => Err(self.fault("expected a key after the dot", None)),
+        }
+    }
+
+    fn bare(&mut self, name: &str, written: &str) -> Result<Field, FilterError> {
+        let name = name.to_ascii_lowercase();
+        let field = match name.as_str() {
+            "stage" => Field::Tag(STAGE_TAG.to_owned()),
+            "id" => Field::Attribute(Attribute::RunId),
+            "run_name" => Field::Attribute(Attribute::Name),
+            "user_id" => Field::Attribute(Attribute::User),
+            "created" => Field::Attribute(Attribute::StartTime),
+            _ => match Attribute::NAMES.iter().find(|(known, _)| *known == name) {
+                Some((_, attribute)) => Field::Attribute(*attribute),
+                None => return Err(self.unknown(&name, written)),
+            },
+        };
+        self.at += 1;
+        Ok(field)
+    }
+
+    fn unknown(&self, name: &str, written: &str) -> FilterError {
+        let known = Attribute::NAMES.iter().map(|(known, _)| *known).chain(["stage"]);
+        let message = format!("`{written}` is no field: write metrics.KEY, params.KEY, tags.KEY or a run's attribute");
+        self.fault(message, nearest(name, known))
+    }
+
+    fn literal(&mut self, field: &Field) -> Result<Literal, FilterError> {
+        let literal = match self.kind() {
+            Kind::Text(text) => Literal::Text(text.clone()),
+            Kind::Word(word) => match word.parse() {
+                Ok(value) => Literal::Number { text: word.clone(), value },
+                Err(_) if matches!(word.as_str(), "true" | "false") => Literal::Text(word.clone()),
+                Err(_) => {
+                    let suggestion = Some(format!("'{word}'"));
+                    return Err(self.fault("expected a number, or a text in quotes", suggestion));
+                }
+            },
+            _ => return Err(self.fault("expected a number, or a text in quotes", None)),
+        };
+        let literal = self.fit(field, literal)?;
+        self.at += 1;
+        Ok(literal)
+    }
+
+    /// The value in the unit of its field, or the reason why the two cannot be compared.
+    fn fit(&self, field: &Field, literal: Literal) -> Result<Literal, FilterError> {
+        let number = |value: f64| Literal::Number { text: value.to_string(), value };
+        let text = match literal {
+            Literal::Number { .. } => return Ok(literal),
+            Literal::Text(text) => text,
+        };
+        match field {
+            Field::Metric(_) | Field::Attribute(Attribute::ExperimentId) => match text.parse() {
+                Ok(value) => Ok(Literal::Number { text, value }),
+                Err(_) => Err(self.fault("expected a number", None)),
+            },
+            Field::Attribute(Attribute::StartTime | Attribute::EndTime) => {
+                let millis = time::parse_time(&text).map(|millis| number(millis as f64));
+                millis.ok_or_else(|| self.fault("expected a time, such as '2026-11-21' or '2026-11-21T10:42:07Z'", None))
+            }
+            Field::Attribute(Attribute::Duration) => {
+                let seconds = time::parse_duration(&text).map(number);
+                seconds.ok_or_else(|| self.fault("expected seconds, or a duration such as '5m' or '1h30m'", None))
+            }
+            Field::Attribute(Attribute::Status) => match text.parse::<RunStatus>() {
+                Ok(status) => Ok(Literal::Text(status.name().to_owned())),
+                Err(error) => {
+                    let near = nearest(&text, RunStatus::ALL.map(RunStatus::name));
+                    Err(self.fault(error.to_string(), near.map(|near| format!("'{near}'"))))
+                }
+            },
+            Field::Param(_) | Field::Tag(_) | Field::Attribute(_) => Ok(Literal::Text(text)),
+        }
+    }
+
+    fn kind(&self) -> &Kind {
+        &self.tokens[self.at].kind
+    }
+
+    fn word(&self) -> Option<&str> {
+        match self.kind() {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn take_word(&mut self, expected: &str) -> bool {
+        let taken = self.word().is_some_and(|word| word.eq_ignore_ascii_case(expected));
+        self.at += usize::from(taken);
+        taken
+    }
+
+    fn take_sign(&mut self, expected: &str) -> bool {
+        let taken = matches!(self.kind(), Kind::Sign(sign) if *sign == expected);
+        self.at += usize::from(taken);
+        taken
+    }
+
+    fn expect_sign(&mut self, expected: &str) -> Result<(), FilterError> {
+        if self.take_sign(expected) { Ok(()) } else { Err(self.fault(format!("expected `{expected}`"), None)) }
+    }
+
+    /// A fault at the current piece.
+    fn fault(&self, message: impl Into<String>, suggestion: Option<String>) -> FilterError {
+        let token = &self.tokens[self.at];
+        FilterError {
+            text: self.text.to_owned(),
+            offset: token.start,
+            length: token.end - token.start,
+            message: message.into(),
+            suggestion,
+        }
+    }
+}
+
+fn is_number(field: &Field) -> bool {
+    match field {
+        Field::Metric(_) => true,
+        Field::Attribute(attribute) => attribute.is_number(),
+        Field::Param(_) | Field::Tag(_) => false,
+    }
+}
+
+fn negate(filter: Filter, negated: bool) -> Filter {
+    if negated { Filter::Not(Box::new(filter)) } else { filter }
+}

@@ -1,0 +1,56 @@
+//! Ends runs whose process died without saying so.
+//!
+//! Composed of reads and the one write door, so it holds for every store; the precondition on the
+//! lease keeps two settlers, or a settler and a run that was taken over, from disagreeing.
+
+use base::Timestamp;
+
+use crate::lease::host;
+use crate::{
+    Change, Changes, Lease, Precondition, RunId, RunStatus, RunStore, StoreError, Tag,
+};
+
+/// The tag that tells a run settled here from one that reported its own end.
+pub const SETTLED_TAG: &str = "pipe.settled";
+
+/// Marks every running run of this host whose process is dead as killed, ended `now`, and says so in
+/// the tag [`SETTLED_TAG`]. Runs of other hosts and runs without a lease are left alone.
+///
+/// Returns the runs that were settled.
+///
+/// # Errors
+/// When the store fails.
+pub fn settle_dead(
+    store: &dyn RunStore,
+    is_alive: &dyn Fn(&Lease) -> bool,
+    now: Timestamp,
+) -> Result<Vec<RunId>, StoreError> {
+    let host = host();
+    let mut settled = Vec::new();
+    for (run, lease) in store.leases()? {
+        if lease.host != host || is_alive(&lease) {
+            continue;
+        }
+        match store.apply(settlement(run, &lease, now)) {
+            Ok(_) => settled.push(run),
+            // Someone else settled it, ended it or deleted it since we looked.
+            Err(StoreError::Precondition { .. } | StoreError::Deleted { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(settled)
+}
+
+fn settlement(run: RunId, lease: &Lease, now: Timestamp) -> Changes {
+    let value = format!("process {} died without reporting the end of the run", lease.pid);
+    Changes {
+        preconditions: vec![Precondition::LeaseIs { run, lease: lease.clone() }],
+        ..Changes::new(
+            now,
+            vec![
+                Change::SetTags { run, tags: vec![Tag { key: SETTLED_TAG.to_owned(), value }] },
+                Change::UpdateRun { run, status: Some(RunStatus::Killed), end_time: Some(now), name: None },
+            ],
+        )
+    }
+}

@@ -1,0 +1,80 @@
+//! From SQLite's result codes to our errors: which file, what was being done, and whether it is damage.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use super::BUSY_SECONDS;
+use crate::{ChunkError, KeyError, StoreError};
+
+/// An error below the surface, which does not know the file yet.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Complete as it is.
+    Store(StoreError),
+    /// From SQLite.
+    Sql(rusqlite::Error),
+    /// The tables hold what this crate cannot have written.
+    Content(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Fault::Store(error)
+    }
+}
+
+impl From<KeyError> for Fault {
+    fn from(error: KeyError) -> Self {
+        Fault::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Fault::Sql(error)
+    }
+}
+
+impl From<ChunkError> for Fault {
+    fn from(error: ChunkError) -> Self {
+        Fault::Content(error.to_string())
+    }
+}
+
+impl Fault {
+    /// Whether SQLite said that someone else holds a lock.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Fault::Sql(error) if is_busy(error))
+    }
+
+    /// The error for the caller.
+    pub(super) fn into_error(self, path: &Path, doing: &'static str) -> StoreError {
+        let path = path.to_owned();
+        match self {
+            Fault::Store(error) => error,
+            Fault::Content(reason) => StoreError::Damaged { path, reason },
+            Fault::Sql(error) if is_busy(&error) => StoreError::Busy { path, seconds: BUSY_SECONDS },
+            Fault::Sql(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    StoreError::Damaged { path, reason: error.to_string() }
+                }
+                _ if is_foreign_content(&error) => StoreError::Damaged { path, reason: error.to_string() },
+                _ => StoreError::Failed { doing, path, source: error.into() },
+            },
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// A column of another type than the schema's, or a value out of its range.
+fn is_foreign_content(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..) | Error::IntegralValueOutOfRange(..) | Error::InvalidColumnType(..)
+    )
+}

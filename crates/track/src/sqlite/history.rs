@@ -1,0 +1,185 @@
+//! Metric history: new points are rows of a tail, which is folded into column chunks.
+//!
+//! A row costs some 30 bytes and can be written at once; a chunk costs about 11 bytes a point and is
+//! rewritten whole. A tail is folded when it grows past [`TAIL_POINTS`] and when its run ends, in the
+//! transaction that caused it, so a reader sees a point in one place or the other.
+
+use std::collections::HashMap;
+
+use base::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::apply::check_time;
+use super::fault::Fault;
+use crate::chunk::Point;
+use crate::{Metric, RunId, check_key, decode_chunk, encode_chunk};
+
+/// A longer tail is folded.
+const TAIL_POINTS: i64 = 1024;
+/// The most points of a chunk.
+const CHUNK_POINTS: usize = 4096;
+
+/// A metric of a run while points are logged to it.
+struct Series {
+    key: i64,
+    /// Rows in the tail.
+    tail: i64,
+    latest: Option<Point>,
+}
+
+/// Logs points of any keys in any order.
+pub(super) fn log(transaction: &Transaction, run: i64, metrics: &[Metric]) -> Result<(), Fault> {
+    let mut touched: HashMap<&str, Series> = HashMap::new();
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO metric_tail (run, key, step, timestamp, bits) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for metric in metrics {
+        check_time(metric.timestamp, || format!("a point of metric `{}`", metric.key))?;
+        let series = match touched.get_mut(metric.key.as_str()) {
+            Some(series) => series,
+            None => touched.entry(&metric.key).or_insert(load_series(transaction, run, &metric.key)?),
+        };
+        let point = (metric.step, metric.timestamp, canonical(metric.value));
+        series.tail += insert.execute(params![run, series.key, point.0, point.1.0, bits(point.2)])? as i64;
+        if series.latest.is_none_or(|latest| order(&latest, &point).is_lt()) {
+            series.latest = Some(point);
+        }
+    }
+    for series in touched.values() {
+        store_series(transaction, run, series)?;
+        if series.tail > TAIL_POINTS {
+            fold(transaction, run, series.key)?;
+        }
+    }
+    Ok(())
+}
+
+fn load_series(transaction: &Transaction, run: i64, key: &str) -> Result<Series, Fault> {
+    check_key("metric", key)?;
+    let key = key_number(transaction, key)?;
+    let mut query = transaction
+        .prepare_cached("SELECT step, timestamp, bits, tail FROM metric_latest WHERE run = ?1 AND key = ?2")?;
+    let stored = query.query_row([run, key], |row| Ok((point(row)?, row.get(3)?))).optional()?;
+    Ok(match stored {
+        Some((latest, tail)) => Series { key, tail, latest: Some(latest) },
+        None => Series { key, tail: 0, latest: None },
+    })
+}
+
+fn key_number(transaction: &Transaction, key: &str) -> Result<i64, Fault> {
+    let mut query = transaction.prepare_cached("SELECT number FROM metric_key WHERE name = ?1")?;
+    if let Some(number) = query.query_row([key], |row| row.get(0)).optional()? {
+        return Ok(number);
+    }
+    transaction.prepare_cached("INSERT INTO metric_key (name) VALUES (?1)")?.execute([key])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+fn store_series(transaction: &Transaction, run: i64, series: &Series) -> Result<(), Fault> {
+    let Some((step, time, value)) = series.latest else { return Ok(()) };
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO metric_latest (run, key, step, timestamp, bits, tail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET step = ?3, timestamp = ?4, bits = ?5, tail = ?6",
+    )?;
+    upsert.execute(params![run, series.key, step, time.0, bits(value), series.tail])?;
+    Ok(())
+}
+
+/// Folds every tail of a run.
+pub(super) fn fold_all(transaction: &Transaction, run: i64) -> Result<(), Fault> {
+    let keys: Vec<i64> = {
+        let mut query = transaction.prepare_cached("SELECT key FROM metric_latest WHERE run = ?1 AND tail > 0")?;
+        query.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?
+    };
+    keys.into_iter().try_for_each(|key| fold(transaction, run, key))
+}
+
+/// Moves a tail into chunks. A last chunk with room is taken up again, so that a long run has few
+/// chunks and a short one a single chunk, however often it ended.
+fn fold(transaction: &Transaction, run: i64, key: i64) -> Result<(), Fault> {
+    let mut points = tail(transaction, run, key)?;
+    if let Some((number, earlier)) = last_chunk(transaction, run, key)?
+        && earlier.len() + points.len() <= CHUNK_POINTS
+    {
+        transaction.prepare_cached("DELETE FROM metric_chunk WHERE number = ?1")?.execute([number])?;
+        points.extend(earlier);
+        settle(&mut points);
+    }
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO metric_chunk (run, key, points, data) VALUES (?1, ?2, ?3, ?4)")?;
+    for piece in points.chunks(CHUNK_POINTS) {
+        insert.execute(params![run, key, piece.len() as i64, encode_chunk(piece)])?;
+    }
+    transaction.prepare_cached("DELETE FROM metric_tail WHERE run = ?1 AND key = ?2")?.execute([run, key])?;
+    transaction.prepare_cached("UPDATE metric_latest SET tail = 0 WHERE run = ?1 AND key = ?2")?.execute([run, key])?;
+    Ok(())
+}
+
+/// The last chunk, if it has room for more.
+fn last_chunk(transaction: &Transaction, run: i64, key: i64) -> Result<Option<(i64, Vec<Point>)>, Fault> {
+    let mut query = transaction.prepare_cached(
+        "SELECT number, points, data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number DESC LIMIT 1",
+    )?;
+    let last: Option<(i64, i64, Vec<u8>)> =
+        query.query_row([run, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    match last {
+        Some((number, points, data)) if points < CHUNK_POINTS as i64 => Ok(Some((number, decode_chunk(&data)?))),
+        _ => Ok(None),
+    }
+}
+
+/// All points of a metric of a run, in their order, each once.
+pub(super) fn history(connection: &Connection, run: RunId, key: &str) -> Result<Vec<Metric>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT run.number, metric_key.number FROM run, metric_key WHERE run.id = ?1 AND metric_key.name = ?2",
+    )?;
+    let found = query.query_row([&run.to_string(), key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((run, number)): Option<(i64, i64)> = found else { return Ok(Vec::new()) };
+    let mut points = Vec::new();
+    let mut query =
+        connection.prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
+    let mut rows = query.query([run, number])?;
+    while let Some(row) = rows.next()? {
+        let data = row.get_ref(0)?.as_blob().map_err(|error| Fault::Content(error.to_string()))?;
+        points.extend(decode_chunk(data)?);
+    }
+    points.extend(tail(connection, run, number)?);
+    settle(&mut points);
+    let metric = |(step, timestamp, value)| Metric { key: key.to_owned(), value, step, timestamp };
+    Ok(points.into_iter().map(metric).collect())
+}
+
+fn tail(connection: &Connection, run: i64, key: i64) -> Result<Vec<Point>, Fault> {
+    let mut query = connection
+        .prepare_cached("SELECT step, timestamp, bits FROM metric_tail WHERE run = ?1 AND key = ?2")?;
+    let mut points = query.query_map([run, key], point)?.collect::<Result<Vec<_>, _>>()?;
+    // The table's order is that of the bits, which for negative values is the wrong way round.
+    settle(&mut points);
+    Ok(points)
+}
+
+/// Into order, each point once. Sorting what is nearly sorted costs one pass.
+fn settle(points: &mut Vec<Point>) {
+    points.sort_by(order);
+    points.dedup_by(|a, b| order(a, b).is_eq());
+}
+
+fn order(a: &Point, b: &Point) -> std::cmp::Ordering {
+    (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.total_cmp(&b.2))
+}
+
+/// One NaN for all, the positive one, which stands after everything else.
+fn canonical(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value }
+}
+
+/// SQLite turns a NaN into NULL and may turn -0.0 into 0, so values are kept as the bits they are.
+fn bits(value: f64) -> i64 {
+    value.to_bits() as i64
+}
+
+/// The point in a row's first three columns.
+pub(super) fn point(row: &Row) -> rusqlite::Result<Point> {
+    let bits: i64 = row.get(2)?;
+    Ok((row.get(0)?, Timestamp(row.get(1)?), f64::from_bits(bits as u64)))
+}

@@ -1,0 +1,189 @@
+//! The run store in one SQLite file, shared by any number of processes of one machine.
+//!
+//! Write-ahead logging lets readers read while one process writes; a writer takes the write lock at
+//! the start of its transaction and waits for it, so nobody fails halfway and nobody sees "locked".
+//! `synchronous = NORMAL`: what was applied survives the process, not necessarily the power.
+
+mod apply;
+mod fault;
+mod history;
+mod read;
+mod schema;
+mod search;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base::Digest;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+pub use self::schema::SCHEMA_VERSION;
+
+use self::fault::Fault;
+use crate::{
+    Applied, Artifact, Changes, Experiment, Lease, LineageFile, Metric, Role, Run, RunId, RunStore, Search,
+    StoreError, TagValue,
+};
+
+/// How long a writer waits for others.
+const BUSY_SECONDS: u64 = 30;
+/// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
+/// writers the unlucky one starves.
+const NAP: Duration = Duration::from_millis(2);
+
+/// The run store of a project.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl SqliteStore {
+    /// Opens the file, making it (private to the user) when it is not there and upgrading it when an
+    /// older `pipe` made it. The folder must exist.
+    ///
+    /// # Errors
+    /// When the file is damaged, another program's or a newer `pipe`'s, or cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || -> Result<Connection, Fault> {
+            let mut connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_handler(Some(nap))?;
+            // Before anything is written: what is not ours stays as it is.
+            schema::check(&connection, path)?;
+            make_private(path);
+            patiently(|| Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
+            configure(&connection)?;
+            schema::prepare(&mut connection, path)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|fault| fault.into_error(path, "open"))?;
+        Ok(SqliteStore { path: path.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    /// A store that lives and dies with this value, for tests.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn open_in_memory() -> Result<Self, StoreError> {
+        let path = PathBuf::new();
+        let open = || -> Result<Connection, Fault> {
+            let mut connection = Connection::open_in_memory()?;
+            configure(&connection)?;
+            schema::prepare(&mut connection, &path)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|fault| fault.into_error(&path, "open"))?;
+        Ok(SqliteStore { path, connection: Mutex::new(connection) })
+    }
+
+    /// Answers a question on one moment's state of the store.
+    fn read<T>(&self, question: impl Fn(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ask = || -> Result<T, Fault> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            let answer = question(&transaction)?;
+            transaction.finish()?;
+            Ok(answer)
+        };
+        ask().map_err(|fault| fault.into_error(&self.path, "read"))
+    }
+}
+
+impl RunStore for SqliteStore {
+    fn apply(&self, changes: Changes) -> Result<Applied, StoreError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        apply::apply(&mut connection, &changes).map_err(|fault| fault.into_error(&self.path, "write"))
+    }
+
+    fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
+        self.read(read::experiments)
+    }
+
+    fn experiment(&self, name: &str) -> Result<Option<Experiment>, StoreError> {
+        self.read(|connection| read::experiment(connection, name))
+    }
+
+    fn run(&self, id: RunId) -> Result<Run, StoreError> {
+        self.read(|connection| search::run(connection, id))
+    }
+
+    fn find_run(&self, wanted: &str) -> Result<RunId, StoreError> {
+        self.read(|connection| read::find_run(connection, wanted))
+    }
+
+    fn children(&self, id: RunId) -> Result<Vec<Run>, StoreError> {
+        self.read(|connection| search::children(connection, id))
+    }
+
+    fn search(&self, search: &Search) -> Result<Vec<Run>, StoreError> {
+        self.read(|connection| search::search(connection, search))
+    }
+
+    fn metric_history(&self, run: RunId, key: &str) -> Result<Vec<Metric>, StoreError> {
+        self.read(|connection| history::history(connection, run, key))
+    }
+
+    fn metric_keys(&self, run: RunId) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| read::metric_keys(connection, run))
+    }
+
+    fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError> {
+        self.read(|connection| read::artifacts(connection, run))
+    }
+
+    fn tag_history(&self, run: RunId, key: &str) -> Result<Vec<TagValue>, StoreError> {
+        self.read(|connection| read::tag_history(connection, run, key))
+    }
+
+    fn lineage(&self, run: RunId, role: Role) -> Result<Vec<LineageFile>, StoreError> {
+        self.read(|connection| read::lineage(connection, run, role))
+    }
+
+    fn runs_by_file(&self, digest: &Digest, role: Role) -> Result<Vec<RunId>, StoreError> {
+        self.read(|connection| read::runs_by_file(connection, digest, role))
+    }
+
+    fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError> {
+        self.read(read::leases)
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), Fault> {
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Waits for a lock until [`BUSY_SECONDS`] are over; SQLite says how often it has asked before.
+fn nap(asked: i32) -> bool {
+    std::thread::sleep(NAP);
+    u128::from(asked.unsigned_abs()) * NAP.as_millis() < u128::from(BUSY_SECONDS) * 1000
+}
+
+/// The change to write-ahead logging does not ask the busy handler, so two processes that make the
+/// file at the same moment would see "locked" here and only here.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+    let mut asked = 0;
+    loop {
+        match attempt() {
+            Err(fault) if fault.is_busy() && nap(asked) => asked += 1,
+            done => return done,
+        }
+    }
+}
+
+/// Files 0600: commands, params and host names are nobody else's business. SQLite gives its `-wal` and
+/// `-shm` the mode of the file, so this comes before anything is written. On a file of another user
+/// it fails, and then that user has decided.
+fn make_private(path: &Path) {
+    if let Ok(metadata) = std::fs::metadata(path)
+        && metadata.permissions().mode() & 0o077 != 0
+    {
+        let _ = std::fs::set_permissions(path, Permissions::from_mode(0o600));
+    }
+}

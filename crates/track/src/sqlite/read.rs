@@ -1,0 +1,175 @@
+//! The plain questions to the tables; searching has a file of its own.
+
+use std::collections::BTreeMap;
+
+use base::{Digest, Timestamp};
+use rusqlite::types::{FromSqlError, Type};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::Fault;
+use crate::{
+    Artifact, Experiment, ExperimentId, Lease, Lifecycle, LineageFile, Role, RunId, StoreError, TagValue,
+};
+
+/// How many candidates an ambiguous run id names.
+const CANDIDATES: usize = 5;
+
+pub(super) fn experiments(connection: &Connection) -> Result<Vec<Experiment>, Fault> {
+    let mut query = connection.prepare_cached("SELECT id, name, lifecycle, created FROM experiment ORDER BY id")?;
+    let found = query.query_map([], experiment_row)?.collect::<Result<Vec<_>, _>>()?;
+    found.into_iter().map(|experiment| with_tags(connection, experiment)).collect()
+}
+
+pub(super) fn experiment(connection: &Connection, name: &str) -> Result<Option<Experiment>, Fault> {
+    let mut query = connection
+        .prepare_cached("SELECT id, name, lifecycle, created FROM experiment WHERE name = ?1 AND lifecycle = 0")?;
+    let found = query.query_row([name], experiment_row).optional()?;
+    found.map(|experiment| with_tags(connection, experiment)).transpose()
+}
+
+fn experiment_row(row: &Row) -> rusqlite::Result<Experiment> {
+    Ok(Experiment {
+        id: ExperimentId(row.get(0)?),
+        name: row.get(1)?,
+        lifecycle: lifecycle(row.get(2)?),
+        created: Timestamp(row.get(3)?),
+        tags: BTreeMap::new(),
+    })
+}
+
+fn with_tags(connection: &Connection, mut experiment: Experiment) -> Result<Experiment, Fault> {
+    let mut query = connection.prepare_cached("SELECT key, value FROM experiment_tag WHERE experiment = ?1")?;
+    let tags = query.query_map([experiment.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    experiment.tags = tags.collect::<Result<_, _>>()?;
+    Ok(experiment)
+}
+
+pub(super) fn find_run(connection: &Connection, wanted: &str) -> Result<RunId, Fault> {
+    let digits = wanted.to_ascii_lowercase();
+    let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id {
+        // `g` comes after every digit of an id.
+        let start = "SELECT id, name FROM run WHERE id >= ?1 AND id < ?1 || 'g' AND lifecycle = 0";
+        let end = "SELECT id, name FROM run WHERE substr(id, -length(?1)) = ?1 AND lifecycle = 0";
+        for sql in [start, end] {
+            if let Some(run) = single(connection, sql, &digits, wanted)? {
+                return Ok(run);
+            }
+        }
+    }
+    let name = "SELECT id, name FROM run WHERE name = ?1 AND lifecycle = 0";
+    single(connection, name, wanted, wanted)?.ok_or_else(|| StoreError::NoMatch(wanted.to_owned()).into())
+}
+
+/// The one run that a question finds, if any; an error when it finds several.
+fn single(connection: &Connection, sql: &str, value: &str, wanted: &str) -> Result<Option<RunId>, Fault> {
+    let mut query = connection.prepare_cached(sql)?;
+    let found = query.query_map([value], |row| Ok((run_id(row, 0)?, row.get(1)?)))?;
+    let found: Vec<(RunId, String)> = found.collect::<Result<_, _>>()?;
+    if found.len() > 1 {
+        let candidates = found.iter().take(CANDIDATES).map(|(id, name)| format!("{id} ({name})")).collect();
+        return Err(StoreError::Ambiguous { wanted: wanted.to_owned(), count: found.len(), candidates }.into());
+    }
+    Ok(found.first().map(|(id, _)| *id))
+}
+
+pub(super) fn metric_keys(connection: &Connection, run: RunId) -> Result<Vec<String>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT metric_key.name FROM run JOIN metric_latest ON metric_latest.run = run.number
+         JOIN metric_key ON metric_key.number = metric_latest.key WHERE run.id = ?1 ORDER BY 1",
+    )?;
+    let keys = query.query_map([run.to_string()], |row| row.get(0))?;
+    Ok(keys.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn artifacts(connection: &Connection, run: RunId) -> Result<Vec<Artifact>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT path, digest, size FROM artifact JOIN run ON run.number = artifact.run WHERE id = ?1 ORDER BY path",
+    )?;
+    let found = query.query_map([run.to_string()], |row| {
+        Ok(Artifact { path: row.get(0)?, digest: digest(row, 1)?, size: size(row, 2)? })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn tag_history(connection: &Connection, run: RunId, key: &str) -> Result<Vec<TagValue>, Fault> {
+    let mut query = connection.prepare_cached(
+        "WITH this AS (SELECT number FROM run WHERE id = ?1)
+         SELECT value, set_at, 0 AS now, number FROM tag_history WHERE run = (SELECT number FROM this) AND key = ?2
+         UNION ALL
+         SELECT value, set_at, 1, 0 FROM tag WHERE run = (SELECT number FROM this) AND key = ?2
+         ORDER BY now, number",
+    )?;
+    let values = query.query_map([&run.to_string(), key], |row| {
+        Ok(TagValue { value: row.get(0)?, set: Timestamp(row.get(1)?) })
+    })?;
+    Ok(values.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn lineage(connection: &Connection, run: RunId, role: Role) -> Result<Vec<LineageFile>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT path, digest, size FROM lineage JOIN run ON run.number = lineage.run
+         WHERE id = ?1 AND role = ?2 ORDER BY path",
+    )?;
+    let found = query.query_map(params![run.to_string(), role as i64], |row| {
+        Ok(LineageFile { path: row.get(0)?, digest: digest(row, 1)?, size: size(row, 2)? })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn runs_by_file(connection: &Connection, digest: &Digest, role: Role) -> Result<Vec<RunId>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT DISTINCT id FROM lineage JOIN run ON run.number = lineage.run
+         WHERE digest = ?1 AND role = ?2 AND lifecycle = 0 ORDER BY start_time, id",
+    )?;
+    let found = query.query_map(params![digest.to_string(), role as i64], |row| run_id(row, 0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn leases(connection: &Connection) -> Result<Vec<(RunId, Lease)>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT lease_host, lease_boot, lease_pid, lease_started, id FROM run
+         WHERE lease_host IS NOT NULL AND lifecycle = 0 ORDER BY id",
+    )?;
+    let found = query.query_map([], |row| Ok((run_id(row, 4)?, lease_row(row)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The lease of the run with that number.
+pub(super) fn lease(connection: &Connection, number: i64) -> Result<Option<Lease>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT lease_host, lease_boot, lease_pid, lease_started FROM run
+         WHERE number = ?1 AND lease_host IS NOT NULL",
+    )?;
+    Ok(query.query_row([number], lease_row).optional()?)
+}
+
+fn lease_row(row: &Row) -> rusqlite::Result<Lease> {
+    let started: i64 = row.get(3)?;
+    Ok(Lease { host: row.get(0)?, boot: row.get(1)?, pid: row.get(2)?, started: started as u64 })
+}
+
+/// The run id in a column.
+pub(super) fn run_id(row: &Row, column: usize) -> rusqlite::Result<RunId> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| unreadable(column, error))
+}
+
+fn digest(row: &Row, column: usize) -> rusqlite::Result<Digest> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| unreadable(column, error))
+}
+
+fn size(row: &Row, column: usize) -> rusqlite::Result<u64> {
+    let size: i64 = row.get(column)?;
+    u64::try_from(size).map_err(|_| unreadable(column, FromSqlError::OutOfRange(size)))
+}
+
+/// A lifecycle as stored; whatever is not active is hidden.
+pub(super) fn lifecycle(stored: i64) -> Lifecycle {
+    if stored == 0 { Lifecycle::Active } else { Lifecycle::Deleted }
+}
+
+pub(super) fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}

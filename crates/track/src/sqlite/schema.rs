@@ -1,0 +1,256 @@
+//! The tables of `runs.db`, and the steps from older schemas to this one.
+//!
+//! docs/design/run-store.md explains them. A schema that was ever released is never edited: a change
+//! is a new step at the end of [`STEPS`], and what it starts from is saved beside the file first.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault::Fault;
+use crate::StoreError;
+
+/// The schema that this program writes; stands in the file's `user_version`.
+pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
+
+/// Says in the file's header what it is: `pipe` in ASCII.
+const APPLICATION_ID: i64 = 0x7069_7065;
+
+/// Step `n` leads from schema `n` to schema `n + 1`; a new file starts from 0.
+const STEPS: &[&str] = &[SCHEMA_1];
+
+const SCHEMA_1: &str = "
+CREATE TABLE experiment (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    lifecycle INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX experiment_name ON experiment (name) WHERE lifecycle = 0;
+INSERT INTO experiment (id, name, created) VALUES (0, 'Default', 0);
+
+CREATE TABLE experiment_tag (
+    experiment INTEGER NOT NULL REFERENCES experiment (id),
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (experiment, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    experiment INTEGER NOT NULL REFERENCES experiment (id),
+    parent INTEGER REFERENCES run (number),
+    name TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    start_time INTEGER NOT NULL,
+    end_time INTEGER,
+    lifecycle INTEGER NOT NULL DEFAULT 0,
+    user TEXT NOT NULL,
+    lease_host TEXT,
+    lease_boot TEXT,
+    lease_pid INTEGER,
+    lease_started INTEGER
+) STRICT;
+CREATE INDEX run_parent ON run (parent) WHERE parent IS NOT NULL;
+CREATE INDEX run_start ON run (start_time DESC);
+CREATE INDEX run_lease ON run (lease_host) WHERE lease_host IS NOT NULL;
+
+CREATE TABLE metric_key (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE metric_latest (
+    run INTEGER NOT NULL REFERENCES run (number),
+    key INTEGER NOT NULL REFERENCES metric_key (number),
+    step INTEGER NOT NULL,
+    timestamp INTEGER NOT NULL,
+    bits INTEGER NOT NULL,
+    tail INTEGER NOT NULL,
+    PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX metric_latest_key ON metric_latest (key);
+
+CREATE TABLE metric_tail (
+    run INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    timestamp INTEGER NOT NULL,
+    bits INTEGER NOT NULL,
+    PRIMARY KEY (run, key, step, timestamp, bits)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metric_chunk (
+    number INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    points INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+CREATE INDEX metric_chunk_run ON metric_chunk (run, key);
+
+CREATE TABLE param (
+    run INTEGER NOT NULL REFERENCES run (number),
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX param_key ON param (key);
+
+CREATE TABLE tag (
+    run INTEGER NOT NULL REFERENCES run (number),
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    set_at INTEGER NOT NULL,
+    PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tag_key ON tag (key);
+
+CREATE TABLE tag_history (
+    number INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES run (number),
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    set_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tag_history_run ON tag_history (run, key);
+
+CREATE TABLE artifact (
+    run INTEGER NOT NULL REFERENCES run (number),
+    path TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (run, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lineage (
+    run INTEGER NOT NULL REFERENCES run (number),
+    role INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (run, role, path)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lineage_digest ON lineage (digest, role);
+
+CREATE TABLE applied (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    answer TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Refuses a file of another program or of a newer `pipe`; writes nothing.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    version(connection, path, SCHEMA_VERSION).map(drop)
+}
+
+/// Brings the file to the current schema: nothing, a first filling, or an upgrade after a backup.
+pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
+    advance(connection, path, STEPS)
+}
+
+fn advance(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Fault> {
+    if version(connection, path, steps.len() as i64)? == steps.len() as i64 {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it while we waited for the lock.
+    let found = version(&transaction, path, steps.len() as i64)?;
+    if found > 0 && found < steps.len() as i64 {
+        // A reader of its own: the state before our transaction, which has changed nothing yet.
+        back_up(path, found)?;
+    }
+    for step in &steps[found as usize..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", steps.len() as i64)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The schema of the file; 0 for an empty one.
+fn version(connection: &Connection, path: &Path, known: i64) -> Result<i64, Fault> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, found) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application == 0 && found == 0 && tables == 0 {
+        return Ok(0);
+    }
+    let path = path.to_owned();
+    if application != APPLICATION_ID || found < 1 {
+        let reason = "it is the database of another program".to_owned();
+        return Err(StoreError::Damaged { path, reason }.into());
+    }
+    if found > known {
+        return Err(StoreError::Newer { path, found, known }.into());
+    }
+    Ok(found)
+}
+
+/// Where the state before an upgrade is kept.
+fn backup_path(path: &Path, found: i64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".schema-{found}.bak"));
+    PathBuf::from(name)
+}
+
+/// Copies the file as it is; a backup of that schema that stands there already is kept and is enough.
+fn back_up(path: &Path, found: i64) -> Result<(), Fault> {
+    let target = backup_path(path, found);
+    if path.as_os_str().is_empty() || target.exists() {
+        return Ok(());
+    }
+    let mut half = target.clone().into_os_string();
+    half.push(".half");
+    let half = PathBuf::from(half);
+    let source = Connection::open(path)?;
+    {
+        let mut copy = Connection::open(&half)?;
+        super::make_private(&half);
+        rusqlite::backup::Backup::new(&source, &mut copy)?.run_to_completion(256, std::time::Duration::ZERO, None)?;
+    }
+    place(&half, &target).map_err(|source| {
+        Fault::from(StoreError::Failed { doing: "back up", path: path.to_owned(), source: source.into() })
+    })
+}
+
+#[allow(clippy::disallowed_methods, reason = "SQLite wrote the copy; only its last name is given here")]
+fn place(half: &Path, target: &Path) -> std::io::Result<()> {
+    std::fs::rename(half, target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_file_is_upgraded_and_kept_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("runs.db");
+        let steps = ["CREATE TABLE a (x); INSERT INTO a VALUES (7)", "ALTER TABLE a RENAME TO b"];
+        let mut connection = Connection::open(&path).expect("opens");
+        advance(&mut connection, &path, &steps[..1]).expect("filled");
+        advance(&mut connection, &path, &steps).expect("upgraded");
+        assert_eq!(connection.query_row("SELECT x FROM b", [], |row| row.get::<_, i64>(0)), Ok(7));
+        let backup = Connection::open(backup_path(&path, 1)).expect("there is a backup");
+        assert_eq!(backup.query_row("SELECT x FROM a", [], |row| row.get::<_, i64>(0)), Ok(7));
+        assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(1));
+        let refused = advance(&mut connection, &path, &steps[..1]);
+        let message = refused.expect_err("a newer schema").into_error(&path, "open").to_string();
+        assert!(message.ends_with("was made by a newer pipe: schema 2, this pipe knows 1"), "{message}");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_at_the_old_schema() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("runs.db");
+        let mut connection = Connection::open(&path).expect("opens");
+        advance(&mut connection, &path, &["CREATE TABLE a (x)"]).expect("filled");
+        assert!(advance(&mut connection, &path, &["", "CREATE TABLE b (x); nonsense"]).is_err());
+        assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(1));
+        assert!(connection.prepare("SELECT * FROM b").is_err());
+    }
+}

@@ -1,0 +1,344 @@
+//! The contract of `RunStore`, sentence by sentence, over any store; at the foot the stores that keep it.
+
+use base::{Digest, Timestamp};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use track::{
+    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Lease, Lifecycle, LineageFile, Metric, NewRun,
+    OrderBy, ParentFilter, Precondition, Role, RunId, RunStatus, RunStore, SETTLED_TAG, Search, SqliteStore,
+    StoreError, View, run_name, settle_dead,
+};
+
+use crate::{at, id, make_run, param, point, tag};
+
+fn end(run: RunId, status: RunStatus) -> Change {
+    Change::UpdateRun { run, status: Some(status), end_time: None, name: None }
+}
+
+fn a_new_store_has_the_default_experiment(store: &dyn RunStore) {
+    let experiments = store.experiments().expect("read");
+    assert_eq!(experiments.len(), 1);
+    assert_eq!((experiments[0].id, experiments[0].name.as_str()), (ExperimentId::DEFAULT, "Default"));
+}
+
+fn experiments_are_made_once(store: &dyn RunStore) {
+    let create = |if_absent| at(7, vec![Change::CreateExperiment { name: "spirals".into(), if_absent }]);
+    let made = store.apply(create(false)).expect("made").experiments;
+    assert!(matches!(store.apply(create(false)), Err(StoreError::ExperimentExists(name)) if name == "spirals"));
+    assert_eq!(store.apply(create(true)).expect("found").experiments, made);
+    let found = store.experiment("spirals").expect("read").expect("there");
+    assert_eq!((found.id, found.created), (made[0], Timestamp(7)));
+    let tags = Change::SetExperimentTags { experiment: ExperimentRef::Id(made[0]), tags: vec![tag("a", "b")] };
+    store.apply(at(8, vec![tags])).expect("tagged");
+    assert_eq!(store.experiment("spirals").expect("read").expect("there").tags["a"], "b");
+    assert_eq!(store.experiment("moons").expect("read"), None);
+}
+
+fn a_run_reads_back_whole(store: &dyn RunStore) {
+    let parent = make_run(store, 1);
+    let run = NewRun {
+        experiment: ExperimentRef::Name("e".into()),
+        name: Some("train".into()),
+        parent: Some(parent),
+        user: "ada".into(),
+        ..NewRun::new(id(2), Timestamp(5000))
+    };
+    let changes = vec![
+        Change::CreateExperiment { name: "e".into(), if_absent: true },
+        Change::CreateRun(run),
+        Change::LogMetrics { run: id(2), metrics: vec![point("loss", 1, 10, 0.5), point("loss", 2, 9, f64::NAN)] },
+        Change::LogParams { run: id(2), params: vec![param("lr", "0.1")] },
+        Change::SetTags { run: id(2), tags: vec![tag("pipe.stage", "train")] },
+        end(id(2), RunStatus::Failed),
+    ];
+    store.apply(at(9000, changes)).expect("applied");
+    let read = store.run(id(2)).expect("there");
+    assert_eq!((read.info.name.as_str(), read.info.user.as_str(), read.info.experiment_name.as_str()), ("train", "ada", "e"));
+    assert_eq!((read.info.status, read.info.parent), (RunStatus::Failed, Some(parent)));
+    assert_eq!((read.info.end_time, read.info.duration_millis()), (Some(Timestamp(9000)), Some(4000)));
+    assert!(read.data.metrics["loss"].value.is_nan());
+    assert_eq!((read.data.params["lr"].as_str(), read.data.tags["pipe.stage"].as_str()), ("0.1", "train"));
+    assert_eq!(store.metric_keys(id(2)).expect("read"), ["loss"]);
+    assert_eq!(store.children(parent).expect("read"), [read]);
+    assert_eq!(store.run(parent).expect("there").info.name, run_name(parent));
+    assert!(matches!(store.run(id(3)), Err(StoreError::UnknownRun(run)) if run == id(3)));
+}
+
+fn a_set_is_applied_whole_or_not_at_all(store: &dyn RunStore) {
+    let run = make_run(store, 1);
+    let bad = [
+        Change::LogParams { run, params: vec![param("a/../b", "1")] },
+        Change::LogParams { run, params: vec![param("lr", &"9".repeat(6001))] },
+        Change::SetTags { run, tags: vec![tag("t", &"9".repeat(8001))] },
+        Change::LogMetrics { run, metrics: vec![point("", 0, 0, 1.0)] },
+        Change::LogMetrics { run, metrics: vec![point("m", 0, -1, 1.0)] },
+        Change::LogMetrics { run: id(77), metrics: vec![] },
+        Change::CreateRun(NewRun::new(run, Timestamp(1))),
+        Change::LogArtifacts { run, artifacts: vec![artifact("../x", 1)] },
+        Change::LogArtifacts { run, artifacts: vec![artifact("/x", 1)] },
+        Change::CreateExperiment { name: " ".into(), if_absent: true },
+    ];
+    for bad in bad {
+        let good = Change::LogParams { run, params: vec![param("seed", "1")] };
+        assert!(store.apply(at(0, vec![good, bad.clone()])).is_err(), "{bad:?}");
+        assert!(store.run(run).expect("there").data.params.is_empty(), "{bad:?}");
+    }
+}
+
+fn the_same_set_twice_is_once(store: &dyn RunStore) {
+    let run = make_run(store, 1);
+    let changes = Changes {
+        id: Some(ChangesId("once".into())),
+        preconditions: vec![Precondition::ParamAbsent { run, key: "lr".into() }],
+        ..at(
+            3,
+            vec![
+                Change::CreateExperiment { name: "e".into(), if_absent: false },
+                Change::LogParams { run, params: vec![param("lr", "1")] },
+            ],
+        )
+    };
+    let first = store.apply(changes.clone()).expect("applied");
+    assert_eq!(store.apply(changes.clone()).expect("answered again"), first);
+    let other = Changes { id: Some(ChangesId("twice".into())), ..changes };
+    assert!(matches!(store.apply(other), Err(StoreError::Precondition { .. })));
+}
+
+fn preconditions_guard(store: &dyn RunStore) {
+    let run = make_run(store, 1);
+    let lease = Lease { host: "h".into(), boot: "b".into(), pid: 4, started: u64::MAX };
+    store
+        .apply(at(0, vec![
+            Change::SetLease { run, lease: Some(lease.clone()) },
+            Change::SetTags { run, tags: vec![tag("stage", "None")] },
+        ]))
+        .expect("applied");
+    let cases = [
+        (Precondition::StatusIs { run, status: RunStatus::Running }, true),
+        (Precondition::StatusIs { run, status: RunStatus::Finished }, false),
+        (Precondition::LeaseIs { run, lease: lease.clone() }, true),
+        (Precondition::LeaseIs { run, lease: Lease { pid: 5, ..lease.clone() } }, false),
+        (Precondition::TagIs { run, key: "stage".into(), value: Some("None".into()) }, true),
+        (Precondition::TagIs { run, key: "stage".into(), value: None }, false),
+        (Precondition::TagIs { run, key: "other".into(), value: None }, true),
+    ];
+    for (precondition, holds) in cases {
+        let changes = Changes { preconditions: vec![precondition.clone()], ..at(0, vec![]) };
+        assert_eq!(store.apply(changes).is_ok(), holds, "{precondition:?}");
+    }
+    assert_eq!(store.leases().expect("read"), [(run, lease)]);
+    store.apply(at(0, vec![end(run, RunStatus::Finished)])).expect("ended");
+    assert_eq!(store.leases().expect("read"), []);
+}
+
+fn params_are_set_once(store: &dyn RunStore) {
+    let run = make_run(store, 1);
+    let log = |value| store.apply(at(0, vec![Change::LogParams { run, params: vec![param("lr", value)] }]));
+    log("0.1").expect("first");
+    log("0.1").expect("the same again");
+    let message = log("0.2").expect_err("another").to_string();
+    assert_eq!(message, format!("param `lr` of run {run} is `0.1` and cannot become `0.2`: params are set once"));
+}
+
+fn tags_keep_their_history(store: &dyn RunStore) {
+    let run = make_run(store, 1);
+    for (time, value) in [(1, "phase_1"), (2, "phase_1"), (3, "phase_2"), (4, "phase_1")] {
+        store.apply(at(time, vec![Change::SetTags { run, tags: vec![tag("phase", value)] }])).expect("set");
+    }
+    let history = |store: &dyn RunStore| -> Vec<(String, i64)> {
+        let values = store.tag_history(run, "phase").expect("read");
+        values.into_iter().map(|value| (value.value, value.set.0)).collect()
+    };
+    let expected = [("phase_1".to_owned(), 1), ("phase_2".to_owned(), 3), ("phase_1".to_owned(), 4)];
+    assert_eq!(history(store), expected);
+    store.apply(at(5, vec![Change::DeleteTag { run, key: "phase".into() }])).expect("removed");
+    assert_eq!(history(store), expected);
+    assert!(store.run(run).expect("there").data.tags.is_empty());
+}
+
+fn deleted_runs_are_hidden_and_closed(store: &dyn RunStore) {
+    let run = make_run(store, 1);
+    let set = |lifecycle| store.apply(at(0, vec![Change::SetLifecycle { run, lifecycle }])).expect("set");
+    let count = |view| store.search(&Search { view, ..Search::default() }).expect("read").len();
+    set(Lifecycle::Deleted);
+    assert_eq!((count(View::Active), count(View::Deleted), count(View::All)), (0, 1, 1));
+    let refused = store.apply(at(0, vec![Change::LogParams { run, params: vec![param("a", "1")] }]));
+    assert!(matches!(refused, Err(StoreError::Deleted { .. })));
+    set(Lifecycle::Active);
+    assert_eq!((count(View::Active), count(View::Deleted), count(View::All)), (1, 0, 1));
+}
+
+fn people_name_runs_by_parts(store: &dyn RunStore) {
+    let (first, second) = (make_run(store, 0xabc1), make_run(store, 0xabd2));
+    let text = first.to_string();
+    assert_eq!(store.find_run(&text).expect("whole"), first);
+    assert_eq!(store.find_run(&text[..31].to_uppercase()).expect("head"), first);
+    assert_eq!(store.find_run("bc1").expect("tail"), first);
+    assert_eq!(store.find_run(&run_name(second)).expect("name"), second);
+    let message = store.find_run(&text[..10]).expect_err("both").to_string();
+    assert!(message.contains(&format!("2 runs: {first} ({})", run_name(first))), "{message}");
+    assert!(matches!(store.find_run("%"), Err(StoreError::NoMatch(_))));
+    assert!(matches!(store.find_run(""), Err(StoreError::NoMatch(_))));
+}
+
+fn digest(byte: u8) -> Digest {
+    Digest::Blake3([byte; 32])
+}
+
+fn artifact(path: &str, byte: u8) -> Artifact {
+    Artifact { path: path.into(), digest: digest(byte), size: 9 }
+}
+
+fn bytes_lead_to_the_runs_that_made_them(store: &dyn RunStore) {
+    let (first, second) = (make_run(store, 1), make_run(store, 2));
+    let file = |path: &str, byte| LineageFile { path: path.into(), digest: digest(byte), size: u64::from(byte) };
+    let changes = vec![
+        Change::LogOutputs { run: first, files: vec![file("data.npz", 1)] },
+        Change::LogInputs { run: second, files: vec![file("data.npz", 1)] },
+        Change::LogOutputs { run: second, files: vec![file("model", 2), file("data/x", 3)] },
+        Change::LogArtifacts { run: second, artifacts: vec![artifact("b", 4), artifact("a/c", 5), artifact("b", 6)] },
+    ];
+    store.apply(at(0, changes)).expect("applied");
+    assert_eq!(store.runs_by_file(&digest(1), Role::Output).expect("read"), [first]);
+    assert_eq!(store.runs_by_file(&digest(1), Role::Input).expect("read"), [second]);
+    assert_eq!(store.runs_by_file(&digest(9), Role::Output).expect("read"), []);
+    assert_eq!(store.lineage(second, Role::Output).expect("read"), [file("data/x", 3), file("model", 2)]);
+    assert_eq!(store.artifacts(second).expect("read"), [artifact("a/c", 5), artifact("b", 6)]);
+}
+
+fn searches_order_and_cut(store: &dyn RunStore) {
+    for (number, accuracy) in [(1, Some(0.5)), (2, Some(f64::NAN)), (3, Some(0.9)), (4, None)] {
+        let run = make_run(store, number);
+        let metrics = accuracy.map(|accuracy| point("acc", 0, 0, accuracy)).into_iter().collect();
+        store.apply(at(0, vec![Change::LogMetrics { run, metrics }])).expect("logged");
+    }
+    let child = NewRun { parent: Some(id(1)), ..NewRun::new(id(5), Timestamp(1)) };
+    store.apply(at(0, vec![Change::CreateRun(child)])).expect("made");
+    let ids = |search: &Search| -> Vec<RunId> {
+        store.search(search).expect("read").into_iter().map(|run| run.info.id).collect()
+    };
+    let top = Search { parent: ParentFilter::TopLevel, ..Search::default() };
+    assert_eq!(ids(&top), [id(4), id(3), id(2), id(1)], "newest first");
+    assert_eq!(ids(&Search { limit: Some(2), ..top.clone() }), [id(4), id(3)]);
+    assert_eq!(ids(&Search { parent: ParentFilter::Of(id(1)), ..Search::default() }), [id(5)]);
+    let by = |text: &str| vec![OrderBy::parse(text).expect("an order")];
+    let best = Search { order_by: by("metrics.acc desc"), ..top.clone() };
+    assert_eq!(ids(&best), [id(3), id(1), id(2), id(4)], "NaN and missing last");
+    assert_eq!(ids(&Search { order_by: by("metrics.acc"), ..top.clone() }), [id(1), id(3), id(2), id(4)]);
+    let elsewhere = Search { experiments: vec![ExperimentId(1)], ..Search::default() };
+    assert_eq!(ids(&elsewhere), []);
+}
+
+fn the_dead_are_settled_and_the_living_left(store: &dyn RunStore) {
+    let here = Lease::current();
+    let dead = Lease { pid: 1, started: 1, ..here.clone() };
+    let far = Lease { host: "elsewhere".into(), ..dead.clone() };
+    for (number, lease) in [(1, here), (2, dead.clone()), (3, far)] {
+        let run = NewRun { lease: Some(lease), ..NewRun::new(id(number), Timestamp(1)) };
+        store.apply(at(0, vec![Change::CreateRun(run)])).expect("made");
+    }
+    let settled = settle_dead(store, &|lease| *lease != dead, Timestamp(99)).expect("settled");
+    assert_eq!(settled, [id(2)]);
+    let run = store.run(id(2)).expect("there");
+    assert_eq!((run.info.status, run.info.end_time), (RunStatus::Killed, Some(Timestamp(99))));
+    assert!(run.data.tags[SETTLED_TAG].contains("process 1 died"));
+    assert_eq!(store.run(id(3)).expect("there").info.status, RunStatus::Running);
+    assert_eq!(settle_dead(store, &|lease| *lease != dead, Timestamp(99)).expect("again"), []);
+}
+
+/// A step of a random history: points to log, or the end (and later reopening) of the run.
+#[derive(Clone, Debug)]
+enum Step {
+    Log(Vec<(u8, i64, i64, f64)>),
+    End,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let value = prop_oneof![
+        4 => (-3_i32..3).prop_map(f64::from),
+        1 => prop_oneof![Just(f64::NAN), Just(-f64::NAN), Just(f64::INFINITY), Just(-0.0), any::<f64>()]
+    ];
+    let step = prop_oneof![4 => -20_i64..20, 1 => any::<i64>()];
+    let log = prop::collection::vec((0_u8..3, step, 0_i64..5, value), 0..900).prop_map(Step::Log);
+    prop::collection::vec(prop_oneof![4 => log, 1 => Just(Step::End)], 1..12)
+}
+
+/// The oracle: a plain list, sorted and freed of doubles when it is asked.
+fn history_is_a_sorted_set(open: fn() -> SqliteStore) {
+    let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
+    let judged = runner.run(&steps(), |steps| {
+        let store = open();
+        let run = make_run(&store, 1);
+        let mut oracle: Vec<Metric> = Vec::new();
+        for step in steps {
+            let change = match step {
+                Step::End => end(run, RunStatus::Finished),
+                Step::Log(points) => {
+                    let metrics: Vec<Metric> = points
+                        .into_iter()
+                        .map(|(key, step, time, value)| point(&format!("m{key}"), step, time, value))
+                        .collect();
+                    oracle.extend(metrics.iter().cloned());
+                    Change::LogMetrics { run, metrics }
+                }
+            };
+            store.apply(at(0, vec![change])).expect("applied");
+        }
+        for key in ["m0", "m1", "m2"] {
+            let mut expected: Vec<(i64, i64, f64)> = oracle
+                .iter()
+                .filter(|metric| metric.key == key)
+                .map(|metric| (metric.step, metric.timestamp.0, if metric.value.is_nan() { f64::NAN } else { metric.value }))
+                .collect();
+            expected.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+            expected.dedup_by_key(|point| (point.0, point.1, point.2.to_bits()));
+            let read = store.metric_history(run, key).expect("read");
+            let read: Vec<(i64, i64, u64)> =
+                read.iter().map(|metric| (metric.step, metric.timestamp.0, metric.value.to_bits())).collect();
+            let expected: Vec<(i64, i64, u64)> = expected.into_iter().map(|p| (p.0, p.1, p.2.to_bits())).collect();
+            prop_assert_eq!(&read, &expected);
+            let latest = store.run(run).expect("there").data.metrics.get(key).map(|m| (m.step, m.timestamp.0, m.value.to_bits()));
+            prop_assert_eq!(latest, expected.last().copied());
+        }
+        Ok(())
+    });
+    judged.expect("every history reads back");
+}
+
+macro_rules! conformance {
+    ($store:ident, $open:expr, $($law:ident),+ $(,)?) => {
+        mod $store {
+            $(#[test]
+            fn $law() {
+                super::$law(&$open());
+            })+
+
+            #[test]
+            fn history_is_a_sorted_set() {
+                super::history_is_a_sorted_set($open);
+            }
+        }
+    };
+}
+
+fn in_memory() -> SqliteStore {
+    SqliteStore::open_in_memory().expect("memory")
+}
+
+conformance!(
+    sqlite_in_memory,
+    super::in_memory,
+    a_new_store_has_the_default_experiment,
+    experiments_are_made_once,
+    a_run_reads_back_whole,
+    a_set_is_applied_whole_or_not_at_all,
+    the_same_set_twice_is_once,
+    preconditions_guard,
+    params_are_set_once,
+    tags_keep_their_history,
+    deleted_runs_are_hidden_and_closed,
+    people_name_runs_by_parts,
+    bytes_lead_to_the_runs_that_made_them,
+    searches_order_and_cut,
+    the_dead_are_settled_and_the_living_left,
+);

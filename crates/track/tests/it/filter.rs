@@ -1,0 +1,239 @@
+//! The filter language: what it says yes to, where it stops, and a store's search against the evaluator.
+
+use base::Timestamp;
+use proptest::prelude::*;
+use track::{
+    Attribute, Change, Comparison, Field, Filter, Literal, Metric, NewRun, Run, RunStatus, RunStore, Search,
+    SqliteStore,
+};
+
+use crate::{at, id, param, point, tag};
+
+fn sample() -> (SqliteStore, Run) {
+    let store = SqliteStore::open_in_memory().expect("memory");
+    let run = NewRun { name: Some("keen-otter-1".into()), user: "ada".into(), ..NewRun::new(id(1), Timestamp(1_795_257_720_000)) };
+    let changes = vec![
+        Change::CreateRun(run),
+        Change::LogMetrics {
+            run: id(1),
+            metrics: vec![point("best_acc", 0, 0, 0.84), point("train/loss", 0, 0, f64::NAN), point("a b", 0, 0, 1.0)],
+        },
+        Change::LogParams { run: id(1), params: vec![param("seed", "42"), param("lr", "1e-3"), param("opt", "adam"), param("big", "18446744073709551615"), param("flag", "true")] },
+        Change::SetTags { run: id(1), tags: vec![tag("pipe.stage", "train"), tag("note", "it's fine")] },
+        Change::UpdateRun { run: id(1), status: Some(RunStatus::Failed), end_time: Some(Timestamp(1_795_257_780_000)), name: None },
+    ];
+    store.apply(at(0, changes)).expect("applied");
+    let run = store.run(id(1)).expect("there");
+    (store, run)
+}
+
+#[test]
+fn what_holds_and_what_does_not() {
+    let (_store, run) = sample();
+    let yes = [
+        "metrics.best_acc > 0.8 and params.seed = 42",
+        "metric.best_acc>=0.84 AND parameters.seed<50",
+        "params.lr = 0.001",
+        "params.lr < '0.01'",
+        "params.seed == '42.0'",
+        "params.big = 18446744073709551615",
+        "params.big != 18446744073709551614",
+        "params.flag = true",
+        "params.opt != 5",
+        "tags.`pipe.stage` = 'train'",
+        "tags.pipe.stage = \"train\"",
+        "tags.\"pipe.stage\" = 'train'",
+        "stage = 'train'",
+        "tags.note = 'it''s fine'",
+        "status = 'failed'",
+        "attributes.status IN ('FINISHED', 'FAILED')",
+        "name like 'keen-%' and name ilike 'KEEN%'",
+        "user = 'ada'",
+        "metrics.train/loss != 1",
+        "metrics.`a b` = 1",
+        "metrics.missing is null and metrics.best_acc is not null",
+        "parent is null",
+        "duration = 60 and duration = '1m' and duration < '1h'",
+        "start_time >= '2026-11-21' and start_time < '2026-11-22'",
+        "start_time = 1795257720000",
+        "experiment = 'Default' and experiment_id = 0",
+        "not (metrics.best_acc > 0.9 or params.seed = 1)",
+        "params.seed not in (1, 2, 3)",
+        "params.opt not like 'sgd%'",
+        "not metrics.missing > 1 or status = 'FAILED'",
+    ];
+    for text in yes {
+        let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{error}\n{}", error.caret()));
+        assert!(filter.matches(&run), "{text}");
+    }
+    let no = [
+        "metrics.best_acc > 0.84",
+        "metrics.missing < 1",
+        "not metrics.missing < 1",
+        "metrics.missing != 1",
+        "metrics.train/loss = 1",
+        "metrics.train/loss > 0",
+        "params.opt > 5",
+        "not params.opt > 5",
+        "name like 'KEEN%'",
+        "status != 'FAILED'",
+        "params.seed in (1, 2)",
+        "params.seed is null",
+        "status = 'FAILED' and params.seed = 1 or user = 'bob'",
+    ];
+    for text in no {
+        let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{error}\n{}", error.caret()));
+        assert!(!filter.matches(&run), "{text}");
+    }
+}
+
+#[test]
+fn faults_have_a_place_and_a_suggestion() {
+    let cases = [
+        ("metrcs.acc > 1", 1, 10, Some("metrics.acc")),
+        ("satus = 'FAILED'", 1, 5, Some("status")),
+        ("status = 'FAILD'", 10, 7, Some("'FAILED'")),
+        ("metrics.a > 1 && metrics.b > 1", 15, 2, Some("and")),
+        ("metrics.a > 1 an metrics.b > 1", 15, 2, Some("and")),
+        ("params.opt = adam", 14, 4, Some("'adam'")),
+        ("metrics.a lke 'x'", 11, 3, Some("like")),
+        ("metrics.a > 'x'", 13, 3, None),
+        ("metrics.a >", 12, 0, None),
+        ("metrics. > 1", 10, 1, None),
+        ("(metrics.a > 1", 15, 0, None),
+        ("metrics.a > 1)", 14, 1, None),
+        ("params.ä = 'x", 12, 2, None),
+        ("start_time > 'soon'", 14, 6, None),
+        ("params.a in ()", 14, 1, None),
+        ("metrics.a is 1", 14, 1, None),
+        ("", 1, 0, None),
+    ];
+    for (text, column, length, suggestion) in cases {
+        let error = Filter::parse(text).expect_err(text);
+        assert_eq!((error.column(), error.length, error.suggestion.as_deref()), (column, length, suggestion), "{text}: {error}");
+        error.caret();
+    }
+    let error = Filter::parse("ä = 1 or metrcs.x > 1").expect_err("no field");
+    assert_eq!(error.caret(), "ä = 1 or metrcs.x > 1\n^");
+    assert!(Filter::parse(&"(".repeat(100_000)).is_err());
+    assert!(Filter::parse(&"not ".repeat(100_000)).is_err());
+}
+
+fn fields() -> impl Strategy<Value = Field> {
+    let key = prop_oneof![Just("a".to_owned()), Just("b c".to_owned()), Just("d.e".to_owned())];
+    prop_oneof![
+        key.clone().prop_map(Field::Metric),
+        key.clone().prop_map(Field::Param),
+        key.prop_map(Field::Tag),
+        prop_oneof![Just(Attribute::Name), Just(Attribute::User), Just(Attribute::Parent)].prop_map(Field::Attribute),
+    ]
+}
+
+fn numbers() -> impl Strategy<Value = Literal> {
+    (-2_i32..3).prop_map(|value| Literal::Number { text: value.to_string(), value: f64::from(value) })
+}
+
+fn comparisons() -> impl Strategy<Value = Comparison> {
+    use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    prop::sample::select(vec![Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual])
+}
+
+fn leaves() -> impl Strategy<Value = Filter> {
+    let texts = "[a-c'%_`\"]{0,3}";
+    let text_fields = || fields().prop_filter("a text", |field| !matches!(field, Field::Metric(_)));
+    prop_oneof![
+        (fields(), comparisons(), numbers())
+            .prop_map(|(field, comparison, value)| Filter::Compare { field, comparison, value }),
+        (text_fields(), comparisons(), texts)
+            .prop_map(|(field, comparison, text)| Filter::Compare { field, comparison, value: Literal::Text(text) }),
+        (text_fields(), texts, any::<bool>())
+            .prop_map(|(field, pattern, ignore_case)| Filter::Like { field, pattern, ignore_case }),
+        (fields(), prop::collection::vec(numbers(), 1..3)).prop_map(|(field, values)| Filter::In { field, values }),
+        fields().prop_map(Filter::IsNull),
+        (comparisons(), prop::sample::select(RunStatus::ALL.to_vec())).prop_map(|(comparison, status)| Filter::Compare {
+            field: Field::Attribute(Attribute::Status),
+            comparison,
+            value: Literal::Text(status.name().to_owned()),
+        }),
+        (comparisons(), 0_i32..6).prop_map(|(comparison, time)| Filter::Compare {
+            field: Field::Attribute(Attribute::StartTime),
+            comparison,
+            value: Literal::Number { text: time.to_string(), value: f64::from(time) },
+        }),
+    ]
+}
+
+fn filters() -> impl Strategy<Value = Filter> {
+    leaves().prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..4).prop_map(Filter::And),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(Filter::Or),
+            inner.prop_map(|part| Filter::Not(Box::new(part))),
+        ]
+    })
+}
+
+/// Twenty runs that differ in all that the filters above ask for.
+fn many() -> SqliteStore {
+    let store = SqliteStore::open_in_memory().expect("memory");
+    for number in 0..20_u128 {
+        let n = number as usize;
+        let run = NewRun {
+            name: Some(["a", "b", "cab", "a'c"][n % 4].into()),
+            user: ["", "a", "c"][n % 3].into(),
+            status: RunStatus::ALL[n % 6],
+            parent: (n % 5 == 4).then(|| id(number - 1)),
+            ..NewRun::new(id(number), Timestamp((number % 7) as i64))
+        };
+        let mut changes = vec![Change::CreateRun(run)];
+        for (place, key) in ["a", "b c", "d.e"].into_iter().enumerate() {
+            let value = [f64::NAN, 0.0, 1.0, -1.0, f64::INFINITY][(n + place) % 5];
+            if (n + place) % 4 != 0 {
+                changes.push(Change::LogMetrics { run: id(number), metrics: vec![Metric { key: key.into(), ..point("", 0, 0, value) }] });
+            }
+            if (n + place) % 3 != 0 {
+                changes.push(Change::LogParams { run: id(number), params: vec![param(key, ["1", "-1.0", "a", "b%", ""][(n * 2 + place) % 5])] });
+                changes.push(Change::SetTags { run: id(number), tags: vec![tag(key, ["c", "0", "ab", "2"][(n + place * 2) % 4])] });
+            }
+        }
+        store.apply(at(0, changes)).expect("applied");
+    }
+    store
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_filter_prints_reads_back(filter in filters()) {
+        let text = filter.to_string();
+        let read = Filter::parse(&text).map_err(|error| TestCaseError::fail(format!("{error}\n{}", error.caret())))?;
+        prop_assert_eq!(read, filter);
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "[a-z.'\"`()=<>!,&|0-9 äß\\n]{0,40}") {
+        if let Err(error) = Filter::parse(&text) {
+            error.caret();
+        }
+    }
+}
+
+#[test]
+fn a_search_finds_what_the_evaluator_says() {
+    let store = many();
+    let all = store.search(&Search::default()).expect("read");
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let judged = runner.run(&filters(), |filter| {
+        let expected: Vec<&Run> = all.iter().filter(|run| filter.matches(run)).collect();
+        let search = Search { filter: Some(filter), ..Search::default() };
+        let found = store.search(&search).expect("read");
+        prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+        Ok(())
+    });
+    judged.expect("search and evaluator agree");
+}

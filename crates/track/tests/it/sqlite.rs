@@ -1,0 +1,178 @@
+//! What is true of the SQLite file alone: its mode, its schema, many processes at once, damage.
+
+use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use track::{Change, RunStore, SqliteStore, StoreError};
+
+use crate::{at, id, make_run, point};
+
+const WRITERS: u128 = 8;
+const BATCHES: i64 = 60;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// One writer: its own run and one that all share.
+fn write_batches(store: &dyn RunStore, writer: u128) {
+    let own = make_run(store, 100 + writer);
+    for batch in 0..BATCHES {
+        let metrics = |run| {
+            let points = (0..5).map(|i| point("loss", batch * 5 + i, writer as i64, 0.5)).collect();
+            Change::LogMetrics { run, metrics: points }
+        };
+        store.apply(at(0, vec![metrics(own), metrics(id(1))])).expect("never locked");
+    }
+}
+
+fn judge(store: &dyn RunStore) {
+    for writer in 0..WRITERS {
+        assert_eq!(store.metric_history(id(100 + writer), "loss").expect("read").len(), 300);
+    }
+    let shared = store.metric_history(id(1), "loss").expect("read");
+    let different: HashSet<(i64, i64)> = shared.iter().map(|metric| (metric.step, metric.timestamp.0)).collect();
+    assert_eq!((shared.len(), different.len()), (2400, 2400));
+}
+
+#[test]
+fn eight_threads_lose_nothing() {
+    let folder = folder();
+    let path = folder.path().join("runs.db");
+    make_run(&SqliteStore::open(&path).expect("opens"), 1);
+    let one = Arc::new(SqliteStore::open(&path).expect("opens"));
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (one, path) = (&one, &path);
+            // Half of them over one connection, half over their own.
+            scope.spawn(move || match writer % 2 {
+                0 => write_batches(one.as_ref(), writer),
+                _ => write_batches(&SqliteStore::open(path).expect("opens"), writer),
+            });
+        }
+    });
+    judge(one.as_ref());
+}
+
+/// Not a test of its own: what `eight_processes_lose_nothing` starts.
+#[test]
+fn writer_process() {
+    let Ok(path) = std::env::var("TRACK_TEST_STORE") else { return };
+    let writer = std::env::var("TRACK_TEST_WRITER").expect("set beside").parse().expect("a number");
+    let store = SqliteStore::open(Path::new(&path)).expect("opens");
+    if writer == 0 {
+        make_run(&store, 1);
+    }
+    while store.run(id(1)).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    write_batches(&store, writer);
+}
+
+#[test]
+fn eight_processes_lose_nothing_even_where_none_made_the_file() {
+    let folder = folder();
+    let path = folder.path().join("runs.db");
+    let start = |writer: u128| {
+        Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--exact", "sqlite::writer_process"])
+            .env("TRACK_TEST_STORE", &path)
+            .env("TRACK_TEST_WRITER", writer.to_string())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("starts")
+    };
+    let children: Vec<_> = (0..WRITERS).map(start).collect();
+    for mut child in children {
+        assert!(child.wait().expect("ours").success());
+    }
+    judge(&SqliteStore::open(&path).expect("opens"));
+}
+
+#[test]
+fn the_files_are_private() {
+    let folder = folder();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).expect("opens");
+    make_run(&store, 1);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.path()).expect("lists") {
+        let entry = entry.expect("lists");
+        assert_eq!(entry.metadata().expect("there").permissions().mode() & 0o777, 0o600, "{entry:?}");
+        names.push(entry.file_name().into_string().expect("ASCII"));
+    }
+    names.sort();
+    assert_eq!(names, ["runs.db", "runs.db-shm", "runs.db-wal"]);
+}
+
+#[test]
+fn a_newer_file_is_refused_and_left_alone() {
+    let folder = folder();
+    let path = folder.path().join("runs.db");
+    drop(SqliteStore::open(&path).expect("opens"));
+    Connection::open(&path).expect("opens").pragma_update(None, "user_version", 7).expect("set");
+    let before = std::fs::read(&path).expect("there");
+    let error = SqliteStore::open(&path).expect_err("newer");
+    let expected =
+        format!("the run store {} was made by a newer pipe: schema 7, this pipe knows 1", path.display());
+    assert_eq!(error.to_string(), expected);
+    assert!(error.hint().is_some());
+    assert!(std::fs::read(&path).expect("there") == before, "the file was changed");
+}
+
+#[test]
+fn what_is_no_run_store_is_named_and_left_alone() {
+    let folder = folder();
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "this is a text and no database, long enough to have a header".repeat(40)).expect("written");
+    let foreign = folder.path().join("foreign.db");
+    Connection::open(&foreign).expect("opens").execute_batch("CREATE TABLE a (b)").expect("made");
+    for path in [text, foreign] {
+        let before = std::fs::read(&path).expect("there");
+        let error = SqliteStore::open(&path).expect_err("no run store");
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains(path.to_str().expect("UTF-8")), "{error}");
+        assert_eq!(error.hint(), Some("move it away; the runs in it are lost to pipe, the pipeline is not"));
+        assert!(std::fs::read(&path).expect("there") == before, "{path:?} was changed");
+    }
+}
+
+#[test]
+fn a_file_with_holes_is_an_error_and_no_panic() {
+    let folder = folder();
+    let path = folder.path().join("runs.db");
+    let store = SqliteStore::open(&path).expect("opens");
+    let run = make_run(&store, 1);
+    store.apply(at(0, vec![Change::LogMetrics { run, metrics: vec![point("a", 0, 0, 1.0)] }])).expect("logged");
+    drop(store);
+    let whole = std::fs::read(&path).expect("there");
+    for page in 0..whole.len() / 4096 {
+        let mut holed = whole.clone();
+        let start = if page == 0 { 100 } else { page * 4096 };
+        holed[start..(page + 1) * 4096].fill(0xa5);
+        std::fs::write(&path, holed).expect("written");
+        if let Ok(store) = SqliteStore::open(&path) {
+            let _ = store.run(run);
+            let _ = store.metric_history(run, "a");
+            let _ = store.find_run("0");
+        }
+    }
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    let error = SqliteStore::open(Path::new("/nonexistent/runs.db")).expect_err("no folder").to_string();
+    assert_eq!(error, "failed to open the run store /nonexistent/runs.db");
+}
+
+#[test]
+fn what_is_closed_is_there_when_opened() {
+    let folder = folder();
+    let path = folder.path().join("runs.db");
+    let run = make_run(&SqliteStore::open(&path).expect("opens"), 1);
+    assert_eq!(SqliteStore::open(&path).expect("opens").run(run).expect("there").info.id, run);
+}

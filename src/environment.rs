@@ -1,0 +1,41 @@
+//! What the environment says: the only reader of its variables.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Variables that a stage's command finds, and that `pipe` run by a stage reads back.
+pub mod names {
+    /// The project's root folder.
+    pub const ROOT: &str = "PIPE_ROOT";
+    /// The stage's name.
+    pub const STAGE: &str = "PIPE_STAGE";
+    /// The id of the run that records the stage.
+    pub const RUN: &str = "PIPE_RUN_ID";
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the reader that the lint leads to")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The run that a stage's command is recorded by, with the project it belongs to: set when `pipe` is
+/// called by a stage.
+pub fn enclosing_run() -> Option<(PathBuf, String)> {
+    Some((PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
+}
+
+/// The search path for programs.
+pub fn search_path() -> OsString {
+    variable("PATH").unwrap_or_default()
+}
+
+/// The user's name, or an empty text.
+pub fn user() -> String {
+    let name = variable("USER").or_else(|| variable("LOGNAME"));
+    name.and_then(|name| name.into_string().ok()).unwrap_or_default()
+}
+
+/// Whether colours are unwanted (`NO_COLOR`, or a terminal that has none).
+pub fn no_color() -> bool {
+    variable("NO_COLOR").is_some() || variable("TERM").is_some_and(|term| term == "dumb")
+}

@@ -1,0 +1,89 @@
+//! What a command that did not succeed tells: the chain of causes, hints, and the exit code.
+
+use std::fmt;
+
+/// Why a command failed, in the terms of the exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A stage failed, or what was checked is stale or different: 1.
+    Negative,
+    /// It could not be told: wrong usage, bad input, I/O, our fault: 2.
+    Unable,
+    /// Interrupted by this signal: 128 and the signal's number.
+    Interrupted(i32),
+}
+
+impl ErrorKind {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            ErrorKind::Negative => 1,
+            ErrorKind::Unable => 2,
+            ErrorKind::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(2),
+        }
+    }
+}
+
+/// An error at the edge.
+#[derive(Debug)]
+pub struct CliError {
+    /// What exit code it means.
+    pub kind: ErrorKind,
+    /// What went wrong; `None` when everything was said already.
+    pub source: Option<anyhow::Error>,
+    /// What to do next, besides what the causes themselves suggest.
+    pub hints: Vec<String>,
+}
+
+impl CliError {
+    /// An error that has told its story already.
+    pub fn silent(kind: ErrorKind) -> Self {
+        CliError { kind, source: None, hints: Vec::new() }
+    }
+
+    /// An error with a message of its own.
+    pub fn message(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+        CliError { kind: ErrorKind::Unable, source: Some(anyhow::Error::msg(message)), hints: Vec::new() }
+    }
+
+    /// The same error with one more hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The hints of the causes, then its own.
+    pub fn all_hints(&self) -> Vec<String> {
+        let mut hints: Vec<String> = Vec::new();
+        for cause in self.source.iter().flat_map(anyhow::Error::chain) {
+            if let Some(fault) = cause.downcast_ref::<disk::DiskError>() {
+                hints.extend(fault.hint().map(str::to_owned));
+            } else if let Some(fault) = cause.downcast_ref::<track::StoreError>() {
+                hints.extend(fault.hint().map(str::to_owned));
+            } else if let Some(fault) = cause.downcast_ref::<pipeline::LoadFault>() {
+                hints.extend(fault.hints().map(str::to_owned));
+            } else if let Some(fault) = cause.downcast_ref::<pipeline::PipelineError>() {
+                hints.extend(fault.hint.clone());
+            } else if let Some(fault) = cause.downcast_ref::<pipeline::graph::TargetError>() {
+                hints.extend(fault.hint.clone());
+            } else if cause.downcast_ref::<disk::JournalError>().is_some() {
+                hints.push(
+                    "move the journal away: the lock file and the cache keep what was finished before".to_owned(),
+                );
+            }
+        }
+        hints.extend(self.hints.iter().cloned());
+        hints.dedup();
+        hints
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for CliError {
+    fn from(source: E) -> Self {
+        CliError { kind: ErrorKind::Unable, source: Some(source.into()), hints: Vec::new() }
+    }
+}
+
+/// What a command comes to.
+pub type CliResult<T = ()> = Result<T, CliError>;

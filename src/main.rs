@@ -1,0 +1,2 @@
+//! The `pipe` binary.
+fn main() {}

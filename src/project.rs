@@ -1,0 +1,223 @@
+//! A project: where it is, and the only place that opens what belongs to it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base::{ProjectPath, Timestamp};
+use cache::{State, Workspace};
+use disk::LockFile;
+use exec::Ledger;
+use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
+use track::{SqliteStore, lease_is_alive, settle_dead};
+
+use crate::error::{CliError, CliResult};
+use crate::git::Git;
+use crate::ui::Printer;
+
+/// The folder with everything that `pipe` keeps in a project.
+pub const PIPE_FOLDER: &str = ".pipe";
+
+/// What of [`PIPE_FOLDER`] git shall not see.
+const IGNORED: &str = "\
+/artifacts/
+/cache/
+/config.local.toml
+/journal
+/lock
+/runs.db*
+/state
+/tmp/
+";
+
+/// Which tool's files a project is made of. DVC's come with their own issue of work; everything that
+/// depends on the difference asks this value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `pipeline.yaml` and `pipeline.lock`.
+    Native,
+}
+
+/// A project, found from the current folder.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its root folder.
+    pub root: PathBuf,
+    /// The current folder, relative to the root.
+    pub base: ProjectPath,
+    /// Whose files it is made of.
+    pub dialect: Dialect,
+}
+
+impl Project {
+    /// The project around the current folder: the nearest folder above with `.pipe`, else with `.git`,
+    /// else with a pipeline file, else the current folder itself.
+    ///
+    /// # Errors
+    /// When the current folder cannot be named.
+    pub fn find() -> CliResult<Self> {
+        let current = std::env::current_dir()
+            .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
+        let with = |name: &str| current.ancestors().find(|folder| folder.join(name).exists());
+        let root = with(PIPE_FOLDER).or_else(|| with(".git")).or_else(|| with(PIPELINE_FILE)).unwrap_or(&current);
+        Project::at(root, &current)
+    }
+
+    /// The project at `root`, seen from the folder `current` inside it.
+    ///
+    /// # Errors
+    /// When `current` has a name that records cannot hold.
+    pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
+        let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
+        Ok(Project { root: root.to_owned(), base, dialect: Dialect::Native })
+    }
+
+    /// A path inside [`PIPE_FOLDER`].
+    pub fn pipe_path(&self, name: &str) -> PathBuf {
+        self.root.join(PIPE_FOLDER).join(name)
+    }
+
+    /// The git repository around it.
+    pub fn git(&self) -> Option<Git> {
+        Git::find(&self.root)
+    }
+
+    /// Makes [`PIPE_FOLDER`], with its ignore file.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make_pipe_folder(&self) -> CliResult {
+        let ignore = self.pipe_path(".gitignore");
+        if disk::read_optional(&ignore)?.is_none() {
+            disk::replace(&ignore, IGNORED.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The pipeline file meant without a target: that of the current folder, else of the nearest above.
+    ///
+    /// # Errors
+    /// When there is none up to the project's root.
+    pub fn pipeline_file(&self) -> CliResult<ProjectPath> {
+        let mut folder = Some(self.base.clone());
+        while let Some(at) = folder {
+            let file = at.join(PIPELINE_FILE);
+            if file.to_path(&self.root).is_file() {
+                return Ok(file);
+            }
+            folder = at.parent();
+        }
+        let place = self.base.to_path(&self.root);
+        Err(CliError::message(format!("there is no {PIPELINE_FILE} in {} or above it", place.display()))
+            .hint("`pipe init --example` makes a project with a pipeline to start from"))
+    }
+
+    /// Reads the pipeline file of the current folder, with all that it refers to.
+    ///
+    /// # Errors
+    /// When there is none, or something in it is wrong.
+    pub fn pipeline(&self) -> CliResult<Pipeline> {
+        let file = self.pipeline_file()?;
+        let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
+        load_pipeline(&file, text)
+    }
+
+    /// The built-in commands with the versions of their algorithms.
+    pub fn builtins() -> Builtins {
+        Builtins(vec![
+            ("pipe data generate", learn::DATA_ALGORITHM_VERSION),
+            #[cfg(feature = "train")]
+            ("pipe train", learn::TRAIN_ALGORITHM_VERSION),
+        ])
+    }
+
+    /// The project's files and their cache.
+    ///
+    /// # Errors
+    /// When the state file is there and cannot be read.
+    pub fn workspace(&self, printer: Printer) -> CliResult<Workspace> {
+        let state = State::load(&self.pipe_path("state"))?;
+        if state.was_damaged() {
+            printer.warn(format_args!(
+                "the state file {} is damaged and not used; files are hashed again",
+                self.pipe_path("state").display()
+            ));
+        }
+        Ok(Workspace::new(&self.root, &self.pipe_path("cache"), state))
+    }
+
+    /// What is known of the last successes of the pipeline's stages.
+    ///
+    /// # Errors
+    /// When lock or journal are damaged.
+    pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
+        Ok(Ledger::read(&self.root, &self.pipe_path("journal"), std::slice::from_ref(&pipeline.file))?)
+    }
+
+    /// Takes the project's lock, waiting while another process holds it, unless `wait` is false.
+    ///
+    /// # Errors
+    /// When it is held and `wait` is false, or the lock file cannot be written.
+    pub fn lock(&self, command: &str, wait: bool, printer: Printer) -> CliResult<LockFile> {
+        self.make_pipe_folder()?;
+        let patience = if wait { Duration::MAX } else { Duration::ZERO };
+        let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));
+        let taken = LockFile::acquire(&self.pipe_path("lock"), command, patience, on_wait);
+        taken.map_err(|fault| match fault {
+            disk::LockError::Held { .. } => {
+                CliError::from(fault).hint("leave `--no-wait` out to wait for it")
+            }
+            disk::LockError::Disk(fault) => CliError::from(fault),
+        })
+    }
+
+    /// Opens the run store, making it when there is none, and settles the runs of dead processes.
+    ///
+    /// # Errors
+    /// When it is damaged, from a newer version, or cannot be written.
+    pub fn store(&self) -> Result<SqliteStore, track::StoreError> {
+        let store = SqliteStore::open(&self.pipe_path("runs.db"))?;
+        settle_dead(&store, &lease_is_alive, Timestamp::now())?;
+        Ok(store)
+    }
+
+    /// Opens the run store for reading; `None` when no run was ever recorded.
+    ///
+    /// # Errors
+    /// As [`Project::store`].
+    pub fn existing_store(&self) -> Result<Option<SqliteStore>, track::StoreError> {
+        if self.pipe_path("runs.db").exists() { self.store().map(Some) } else { Ok(None) }
+    }
+
+    /// Where the files of a run lie while they belong to nothing else.
+    pub fn run_folder(&self, run: track::RunId) -> PathBuf {
+        self.pipe_path("artifacts").join(run.to_string())
+    }
+}
+
+/// Reads a pipeline whose texts come from anywhere: the workspace, or a git revision.
+///
+/// # Errors
+/// When something in the texts is wrong, or `text` fails.
+pub fn load_pipeline(
+    file: &ProjectPath,
+    text: impl Fn(&ProjectPath) -> CliResult<Option<String>>,
+) -> CliResult<Pipeline> {
+    let mut provided = BTreeMap::new();
+    let params = file.parent().unwrap_or_default().join(pipeline::PARAMS_FILE);
+    for path in [file.clone(), params] {
+        let content = text(&path)?;
+        provided.insert(path, content);
+    }
+    loop {
+        match pipeline::load(file, &provided)? {
+            Loaded::Done(pipeline) => return Ok(*pipeline),
+            Loaded::Need(paths) => {
+                for path in paths {
+                    let content = text(&path)?;
+                    provided.insert(path, content);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Records reproductions as runs: one for the reproduction, one nested in it for each stage that ran or
+//! was restored, with its params, metrics, tags, logs and the digests of what it read and wrote.
+//!
+//! Nothing is opened before there is something to record. Whatever fails here is told once, as a warning:
+//! tracking never fails a stage.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use base::{FileState, ProjectPath, Timestamp, Value};
+use cache::{StageEntry, Workspace};
+use exec::{Exit, Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Summary};
+use indexmap::IndexMap;
+use pipeline::{OutKind, PARAMS_FILE, Stage};
+use track::{
+    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore, SqliteStore,
+    StoreError, Tag,
+};
+
+use crate::environment::{self, names};
+use crate::git::{Git, GitError};
+use crate::project::Project;
+use crate::ui::Printer;
+
+/// Names of the tags that `pipe` itself sets.
+pub mod tags {
+    /// `repro`, `stage` or `train`: what was executed.
+    pub const KIND: &str = "pipe.kind";
+    /// The stage's name.
+    pub const STAGE: &str = "pipe.stage";
+    /// The command that ran.
+    pub const COMMAND: &str = "pipe.command";
+    /// The key of the stage's inputs.
+    pub const KEY: &str = "pipe.stage_key";
+    /// Why the stage was not up to date.
+    pub const REASONS: &str = "pipe.reasons";
+    /// The exit code of the command.
+    pub const EXIT_CODE: &str = "pipe.exit_code";
+    /// The signal that ended the command.
+    pub const SIGNAL: &str = "pipe.signal";
+    /// What went wrong.
+    pub const FAILURE: &str = "pipe.failure";
+    /// Where partial outs of a failure were moved.
+    pub const PARTIAL: &str = "pipe.partial_outs";
+    /// How long the command took, in milliseconds.
+    pub const DURATION: &str = "pipe.duration_ms";
+    /// What a restored stage was restored from: a run's id, or `lock`.
+    pub const RESTORED_FROM: &str = "pipe.restored_from";
+    /// The host it ran on.
+    pub const HOST: &str = "pipe.host";
+    /// The version of `pipe`.
+    pub const VERSION: &str = "pipe.version";
+    /// The commit that was checked out.
+    pub const GIT_COMMIT: &str = "git.commit";
+    /// Whether tracked files differed from it.
+    pub const GIT_DIRTY: &str = "git.dirty";
+}
+
+/// Records what [`exec`] does.
+pub struct Recorder<'a> {
+    project: &'a Project,
+    workspace: &'a Workspace,
+    printer: Printer,
+    /// The command line that started it.
+    command: String,
+    store: OnceLock<Option<SqliteStore>>,
+    facts: OnceLock<Facts>,
+    tracked: OnceLock<Result<Vec<String>, GitError>>,
+    reproduction: OnceLock<Option<RunId>>,
+    warned: AtomicBool,
+    /// Stages at work, by name, so that `finish` knows the run that `prepare` made.
+    open: Mutex<IndexMap<String, RunId>>,
+}
+
+/// What is the same for every run of this process.
+#[derive(Clone, Debug, Default)]
+struct Facts {
+    commit: Option<String>,
+    dirty: Option<bool>,
+}
+
+impl<'a> Recorder<'a> {
+    /// A recorder for one reproduction, started by `command`.
+    pub fn new(project: &'a Project, workspace: &'a Workspace, printer: Printer, command: String) -> Self {
+        Recorder {
+            project,
+            workspace,
+            printer,
+            command,
+            store: OnceLock::new(),
+            facts: OnceLock::new(),
+            tracked: OnceLock::new(),
+            reproduction: OnceLock::new(),
+            warned: AtomicBool::new(false),
+            open: Mutex::new(IndexMap::new()),
+        }
+    }
+
+    /// The run of the reproduction, when one was recorded.
+    pub fn run(&self) -> Option<RunId> {
+        self.reproduction.get().copied().flatten()
+    }
+
+    /// Ends the run of the reproduction, if there is one.
+    pub fn close(&self, summary: Option<&Summary>) {
+        let Some(run) = self.run() else { return };
+        let status = match summary {
+            Some(summary) if summary.interrupted => RunStatus::Killed,
+            Some(summary) if summary.failed.is_empty() => RunStatus::Finished,
+            _ => RunStatus::Failed,
+        };
+        self.apply(vec![Change::UpdateRun { run, status: Some(status), end_time: Some(Timestamp::now()), name: None }]);
+    }
+
+    fn store(&self) -> Option<&SqliteStore> {
+        self.store.get_or_init(|| self.project.store().map_err(|fault| self.warn(&fault)).ok()).as_ref()
+    }
+
+    fn warn(&self, fault: &StoreError) {
+        if !self.warned.swap(true, Ordering::SeqCst) {
+            let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            self.printer.warn(format_args!("this reproduction is not tracked in full: {fault}{cause}{hint}"));
+        }
+    }
+
+    fn apply(&self, changes: Vec<Change>) {
+        if let Some(store) = self.store()
+            && let Err(fault) = store.apply(Changes::new(Timestamp::now(), changes))
+        {
+            self.warn(&fault);
+        }
+    }
+
+    fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| {
+            let git = self.project.git();
+            Facts {
+                commit: git.as_ref().and_then(Git::head),
+                dirty: git.as_ref().and_then(|git| git.is_dirty().ok()),
+            }
+        })
+    }
+
+    fn common_tags(&self, kind: &str) -> Vec<Tag> {
+        common_tags(kind, self.facts().commit.as_deref(), self.facts().dirty)
+    }
+
+    /// The run of the reproduction, made when the first stage needs it.
+    fn ensure_reproduction(&self) -> Option<RunId> {
+        *self.reproduction.get_or_init(|| {
+            self.store()?;
+            let run = new_run_id();
+            let mut tags = self.common_tags("repro");
+            tags.push(tag(tags::COMMAND, &self.command));
+            let new = NewRun {
+                user: environment::user(),
+                lease: Some(Lease::current()),
+                name: Some("repro".to_owned()),
+                ..NewRun::new(run, Timestamp::now())
+            };
+            self.apply(vec![Change::CreateRun(new), Change::SetTags { run, tags }]);
+            Some(run)
+        })
+    }
+
+    /// Makes the run of a stage; `None` when the store is away.
+    fn create_stage_run(&self, job: &Job<'_>, more: Vec<Tag>) -> Option<RunId> {
+        let parent = self.ensure_reproduction()?;
+        let run = new_run_id();
+        let name = job.stage.address.to_string();
+        let mut tags = self.common_tags("stage");
+        let reasons: Vec<String> = job.reasons.iter().map(ToString::to_string).collect();
+        tags.extend([
+            tag(tags::STAGE, &name),
+            tag(tags::COMMAND, &job.stage.command.to_string()),
+            tag(tags::KEY, &job.key.0.to_string()),
+            tag(tags::REASONS, &reasons.join("; ")),
+        ]);
+        tags.extend(more);
+        let new = NewRun {
+            parent: Some(parent),
+            user: environment::user(),
+            lease: Some(Lease::current()),
+            name: Some(name.clone()),
+            ..NewRun::new(run, job.started)
+        };
+        let inputs = lineage(job.inputs.deps.iter().map(|(path, state)| (path, state)));
+        self.apply(vec![
+            Change::CreateRun(new),
+            Change::SetTags { run, tags },
+            Change::LogParams { run, params: params_of(&job.inputs.params) },
+            Change::LogInputs { run, files: inputs },
+        ]);
+        Some(run)
+    }
+
+    /// The changes that tell what a stage wrote, its metrics files among it.
+    fn result_changes(&self, run: RunId, stage: &Stage, outs: &OutStates) -> Vec<Change> {
+        let known = self.store().and_then(|store| store.metric_keys(run).ok()).unwrap_or_default();
+        let now = Timestamp::now();
+        let metrics: Vec<Metric> = metrics_of(self.workspace, stage)
+            .into_iter()
+            .flat_map(|(file, values)| numbers(&file, values))
+            .filter(|(key, _)| !known.contains(key))
+            .map(|(key, value)| Metric { key, value, step: 0, timestamp: now })
+            .collect();
+        vec![
+            Change::LogMetrics { run, metrics },
+            Change::LogOutputs { run, files: lineage(outs.iter().map(|(path, state)| (path, state))) },
+        ]
+    }
+
+    /// Moves the logs of a run into the cache, where equal ones are one.
+    fn store_logs(&self, run: RunId) -> Option<Change> {
+        let folder = self.project.run_folder(run);
+        let mut artifacts = Vec::new();
+        for name in ["stdout.log", "stderr.log"] {
+            let Ok(Some(bytes)) = disk::read_optional(&folder.join(name)) else { continue };
+            if !bytes.is_empty() {
+                let Ok(digest) = self.workspace.blobs.store_bytes(&bytes) else { return None };
+                artifacts.push(Artifact { path: name.to_owned(), digest, size: bytes.len() as u64 });
+            }
+        }
+        Some(Change::LogArtifacts { run, artifacts })
+    }
+
+    /// Once the store has them, the log files themselves are no longer needed.
+    fn drop_log_files(&self, run: RunId) {
+        let folder = self.project.run_folder(run);
+        for name in ["stdout.log", "stderr.log"] {
+            let _ = disk::remove(&folder.join(name));
+        }
+        disk::remove_empty_folders(&folder, &self.project.pipe_path("artifacts"));
+    }
+
+    fn take_open(&self, stage: &Stage) -> Option<RunId> {
+        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open.shift_remove(&stage.address.to_string())
+    }
+}
+
+impl Host for Recorder<'_> {
+    fn permit(&self, stage: &Stage) -> Result<(), String> {
+        let Some(git) = self.project.git() else { return Ok(()) };
+        let tracked = match self.tracked.get_or_init(|| git.tracked()) {
+            Ok(tracked) => tracked,
+            // Without git nothing can be said to be tracked by it.
+            Err(GitError::Start(_)) => return Ok(()),
+            Err(fault) => return Err(format!("failed to ask git which files it tracks: {fault}")),
+        };
+        for out in stage.outs.iter().filter(|out| out.cache) {
+            if let Some(file) = tracked_below(tracked, &out.path) {
+                let path = &out.path;
+                return Err(format!(
+                    "git tracks {} out `{path}`; run `git rm -r --cached '{path}'` to let pipe keep it, or declare it \
+                     with `cache: false` to let git keep it",
+                    if file == path.as_str() { "its".to_owned() } else { format!("`{file}` in its") }
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, job: &Job<'_>) -> JobEnv {
+        let run = self.create_stage_run(job, Vec::new());
+        // Without a store the logs still have a folder of their own.
+        let folder = self.project.run_folder(run.unwrap_or_else(new_run_id));
+        if let Err(fault) = disk::make_folder(&folder) {
+            self.printer.warn(format_args!("{fault}: {}", fault.source));
+        }
+        if let Some(run) = run {
+            let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            open.insert(job.stage.address.to_string(), run);
+        }
+        let mut variables: Vec<(OsString, OsString)> = vec![
+            (names::ROOT.into(), self.project.root.clone().into()),
+            (names::STAGE.into(), job.stage.address.to_string().into()),
+            (names::RUN.into(), run.map(|run| run.to_string()).unwrap_or_default().into()),
+        ];
+        variables.extend(search_path_with_this_binary(self.project).map(|path| ("PATH".into(), path)));
+        JobEnv { run: run.map(|run| run.to_string()), folder, variables }
+    }
+
+    fn annotate(&self, stage: &Stage, entry: &mut StageEntry) {
+        entry.git_revision.clone_from(&self.facts().commit);
+        for (file, values) in metrics_of(self.workspace, stage) {
+            entry.metrics.insert(file, values);
+        }
+    }
+
+    fn finish(
+        &self,
+        job: &Job<'_>,
+        env: Option<&JobEnv>,
+        outcome: Result<&Outcome, &Failure>,
+        partial: Option<&PathBuf>,
+    ) {
+        let run = match (env, outcome) {
+            (Some(_), _) => self.take_open(job.stage),
+            (None, Ok(Outcome::Restored { source, .. })) => {
+                let from = match source {
+                    Source::Lock => "lock".to_owned(),
+                    Source::StageCache(entry) => entry.run.clone().unwrap_or_else(|| "stage cache".to_owned()),
+                };
+                self.create_stage_run(job, vec![tag(tags::RESTORED_FROM, &from)])
+            }
+            (None, _) => None,
+        };
+        let Some(run) = run else { return };
+        let mut changes = Vec::new();
+        let mut more = Vec::new();
+        let status = match outcome {
+            Ok(outcome) => {
+                if let Outcome::Ran { duration, .. } = outcome {
+                    more.extend([
+                        tag(tags::EXIT_CODE, "0"),
+                        tag(tags::DURATION, &duration.as_millis().to_string()),
+                    ]);
+                }
+                if let Outcome::Ran { outs, .. } | Outcome::Restored { outs, .. } = outcome {
+                    changes.extend(self.result_changes(run, job.stage, outs));
+                }
+                RunStatus::Finished
+            }
+            Err(failure) => {
+                more.push(tag(tags::FAILURE, &failure.to_string()));
+                more.extend(exit_tag(failure));
+                let shown = partial.map(|path| path.strip_prefix(&self.project.root).unwrap_or(path));
+                more.extend(shown.map(|path| tag(tags::PARTIAL, &path.display().to_string())));
+                if matches!(failure, Failure::Interrupted { .. }) { RunStatus::Killed } else { RunStatus::Failed }
+            }
+        };
+        let logs = self.store_logs(run);
+        let logged = logs.is_some();
+        changes.extend(logs);
+        changes.push(Change::SetTags { run, tags: more });
+        let end_time = Some(Timestamp::now());
+        changes.push(Change::UpdateRun { run, status: Some(status), end_time, name: None });
+        self.apply(changes);
+        if logged && !self.warned.load(Ordering::SeqCst) {
+            self.drop_log_files(run);
+        }
+    }
+}
+
+fn exit_tag(failure: &Failure) -> Option<Tag> {
+    let exit = match failure {
+        Failure::Command { exit, .. } => *exit,
+        Failure::OutsMissing { .. } => Exit::Code(0),
+        Failure::Interrupted { exit } => (*exit)?,
+        _ => return None,
+    };
+    Some(match exit {
+        Exit::Code(code) => tag(tags::EXIT_CODE, &code.to_string()),
+        Exit::Signal(signal) => tag(tags::SIGNAL, &signal.to_string()),
+    })
+}
+
+/// Tags that every run has, whoever made it.
+pub fn common_tags(kind: &str, commit: Option<&str>, dirty: Option<bool>) -> Vec<Tag> {
+    let mut tags = vec![
+        tag(tags::KIND, kind),
+        tag(tags::HOST, &disk::Holder::current().host),
+        tag(tags::VERSION, env!("CARGO_PKG_VERSION")),
+    ];
+    tags.extend(commit.map(|commit| tag(tags::GIT_COMMIT, commit)));
+    tags.extend(dirty.map(|dirty| tag(tags::GIT_DIRTY, if dirty { "true" } else { "false" })));
+    tags
+}
+
+/// A tag whose value is cut to the store's limit: a long command is still recorded.
+pub fn tag(key: &str, value: &str) -> Tag {
+    Tag { key: key.to_owned(), value: track::fit_tag_value(value).into() }
+}
+
+/// A new id for a run of this moment.
+pub fn new_run_id() -> RunId {
+    RunId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>())
+}
+
+/// Params as the store keeps them: those of `params.yaml` by their key, others with their file before it.
+pub fn params_of(values: &pipeline::ParamValues) -> Vec<Param> {
+    let mut params = Vec::new();
+    for (file, values) in values {
+        for (key, value) in values {
+            let key = if file.as_str() == PARAMS_FILE { key.clone() } else { format!("{file}:{key}") };
+            params.push(Param { key: legal_key(&key), value: track::fit_param_value(&value.to_string()).into() });
+        }
+    }
+    params
+}
+
+/// The key with each character that the store does not take replaced by `_`.
+fn legal_key(key: &str) -> String {
+    let legal = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | ':' | '/');
+    key.chars().map(|c| if legal(c) { c } else { '_' }).take(track::MAX_KEY).collect()
+}
+
+fn lineage<'b>(files: impl Iterator<Item = (&'b ProjectPath, &'b FileState)>) -> Vec<LineageFile> {
+    files
+        .map(|(path, state)| LineageFile { path: path.to_string(), digest: state.digest, size: state.size })
+        .collect()
+}
+
+/// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys. A file
+/// that does not parse has none: `metrics show` tells what is wrong with it.
+fn metrics_of(workspace: &Workspace, stage: &Stage) -> IndexMap<ProjectPath, IndexMap<String, Value>> {
+    let mut metrics = IndexMap::new();
+    for out in stage.outs.iter().filter(|out| out.kind == OutKind::Metrics) {
+        let text = disk::read_text_optional(&workspace.os_path(&out.path)).ok().flatten();
+        let value = text.and_then(|text| pipeline::params::parse(&out.path, &text).ok());
+        if let Some(value) = value {
+            metrics.insert(out.path.clone(), report::flatten(&value));
+        }
+    }
+    metrics
+}
+
+/// The numbers among a metrics file's values, under keys that the store takes.
+fn numbers(file: &ProjectPath, values: IndexMap<String, Value>) -> Vec<(String, f64)> {
+    let _ = file;
+    values.into_iter().filter_map(|(key, value)| Some((legal_key(&key), value.as_f64()?))).collect()
+}
+
+/// The first tracked file that is `path` or lies below it. `tracked` is ascending.
+fn tracked_below<'t>(tracked: &'t [String], path: &ProjectPath) -> Option<&'t String> {
+    let from = tracked.partition_point(|file| file.as_str() < path.as_str());
+    let folder = format!("{}/", path.as_str());
+    let below = tracked.partition_point(|file| *file < folder);
+    tracked.get(from).filter(|file| file.as_str() == path.as_str()).or_else(|| {
+        tracked.get(below).filter(|file| file.starts_with(&folder))
+    })
+}
+
+/// The search path with a folder before it in which `pipe` is the running binary, whatever its file is
+/// called. `None` when the folder cannot be made: then the user's own path has to do.
+fn search_path_with_this_binary(project: &Project) -> Option<OsString> {
+    let binary = std::env::current_exe().ok()?;
+    let folder = project.pipe_path("tmp").join("bin");
+    let link = folder.join("pipe");
+    if std::fs::read_link(&link).ok().as_deref() != Some(binary.as_path()) {
+        disk::replace_symlink(&binary, &link).ok()?;
+    }
+    let paths = std::iter::once(folder).chain(std::env::split_paths(&environment::search_path()).map(PathBuf::from));
+    std::env::join_paths(paths).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tracked_files_are_found_at_and_below_a_path() {
+        let tracked: Vec<String> = ["a", "a-b", "data/x/1", "data0", "results/m.json"].map(str::to_owned).into();
+        let below = |path: &str| tracked_below(&tracked, &ProjectPath::from_record(path).unwrap());
+        assert_eq!(below("a").map(String::as_str), Some("a"));
+        assert_eq!(below("data").map(String::as_str), Some("data/x/1"));
+        assert_eq!(below("data/x").map(String::as_str), Some("data/x/1"));
+        assert_eq!(below("dat"), None);
+        assert_eq!(below("results/m"), None);
+    }
+
+    #[test]
+    fn keys_are_made_legal() {
+        assert_eq!(legal_key("a[0].b=c"), "a_0_.b_c");
+    }
+}

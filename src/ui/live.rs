@@ -1,0 +1,237 @@
+//! What `repro` shows while it goes on: on a terminal the stages at work, redrawn in place; elsewhere plain
+//! lines, each with its stage's name before it.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use exec::{Event, Failure, Observer, Outcome, Source};
+use indexmap::IndexMap;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pipeline::{Pipeline, StageId, StaleReason};
+
+use crate::ui::Printer;
+
+/// How many of a stage's last lines are kept to be shown when it fails.
+const KEPT_LINES: usize = 2000;
+
+/// Shows a reproduction.
+pub struct ReproView<'a> {
+    printer: Printer,
+    pipeline: &'a Pipeline,
+    wanted: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    screen: Option<Screen>,
+    /// Stages at work, with what they said last.
+    at_work: IndexMap<StageId, AtWork>,
+    settled: usize,
+}
+
+struct Screen {
+    bars: MultiProgress,
+    summary: ProgressBar,
+}
+
+struct AtWork {
+    bar: Option<ProgressBar>,
+    lines: std::collections::VecDeque<String>,
+    since: Instant,
+}
+
+impl<'a> ReproView<'a> {
+    /// A view of bringing `wanted` stages up to date.
+    pub fn new(printer: Printer, pipeline: &'a Pipeline, wanted: usize) -> Self {
+        let screen = printer.is_live().then(|| {
+            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12));
+            let summary = bars.add(ProgressBar::new_spinner().with_style(style("{wide_msg}")));
+            Screen { bars, summary }
+        });
+        ReproView { printer, pipeline, wanted, state: Mutex::new(State { screen, ..State::default() }) }
+    }
+
+    /// Takes what is redrawn off the screen.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        if let Some(screen) = state.screen.take() {
+            let _ = screen.bars.clear();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn name(&self, stage: StageId) -> String {
+        self.pipeline.stage(stage).address.to_string()
+    }
+
+    /// Prints above what is redrawn.
+    fn say(&self, state: &State, text: &str) {
+        match &state.screen {
+            Some(screen) => screen.bars.suspend(|| self.printer.say(text)),
+            None => self.printer.say(text),
+        }
+    }
+
+    fn started(&self, state: &mut State, stage: StageId, reasons: &[StaleReason]) {
+        let name = self.name(stage);
+        let bold = self.printer.paint("1", &name);
+        self.say(state, &format!("Running {bold}: {}.", because(reasons)));
+        let bar = state.screen.as_ref().map(|screen| {
+            let bar = ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {prefix:.bold} {elapsed:>4} {wide_msg:.dim}"));
+            let bar = screen.bars.insert_before(&screen.summary, bar);
+            bar.set_prefix(name);
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        state.at_work.insert(stage, AtWork { bar, lines: std::collections::VecDeque::new(), since: Instant::now() });
+    }
+
+    fn line(&self, state: &mut State, stage: StageId, text: &str) {
+        let on_screen = state.screen.is_some();
+        if !on_screen || self.printer.is_verbose() {
+            let name = self.printer.paint("2", format_args!("{} |", self.name(stage)));
+            self.say(state, &format!("{name} {text}"));
+        }
+        if let Some(work) = state.at_work.get_mut(&stage) {
+            if on_screen {
+                if work.lines.len() == KEPT_LINES {
+                    work.lines.pop_front();
+                }
+                work.lines.push_back(text.to_owned());
+            }
+            if let Some(bar) = &work.bar {
+                bar.set_message(console::strip_ansi_codes(text).into_owned());
+            }
+        }
+    }
+
+    fn settle(&self, state: &mut State, stage: StageId) -> Option<AtWork> {
+        state.settled += 1;
+        let work = state.at_work.shift_remove(&stage)?;
+        if let (Some(bar), Some(screen)) = (&work.bar, &state.screen) {
+            bar.finish_and_clear();
+            screen.bars.remove(bar);
+        }
+        Some(work)
+    }
+
+    fn finished(&self, state: &mut State, stage: StageId, outcome: &Outcome) {
+        self.settle(state, stage);
+        let name = self.printer.paint("1", self.name(stage));
+        match outcome {
+            Outcome::Fresh if self.printer.is_verbose() => self.say(state, &format!("Stage {name} is up to date.")),
+            Outcome::Fresh => {}
+            Outcome::Ran { duration, .. } => {
+                let took = report::duration(*duration);
+                self.say(state, &format!("{} {name} in {took}.", self.printer.paint("32", "Finished")));
+            }
+            Outcome::Restored { source, .. } => {
+                let from = describe_source(source);
+                self.say(state, &format!("{} {name} from {from}.", self.printer.paint("32", "Restored")));
+            }
+        }
+    }
+
+    fn failed(&self, state: &mut State, stage: StageId, failure: &Failure, partial: Option<&std::path::Path>) {
+        let work = self.settle(state, stage);
+        let name = self.printer.paint("1", self.name(stage));
+        // Elsewhere than on a terminal the lines were shown as they came.
+        if let Some(work) = work.as_ref().filter(|work| !work.lines.is_empty() && !self.printer.is_verbose()) {
+            for line in &work.lines {
+                let prefix = self.printer.paint("2", format_args!("{} |", self.name(stage)));
+                self.say(state, &format!("{prefix} {line}"));
+            }
+        }
+        let after = work.map(|work| format!(" after {}", report::duration(work.since.elapsed()))).unwrap_or_default();
+        let causes = causes(failure);
+        let word = self.printer.paint("31;1", "Failed");
+        self.say(state, &format!("{word} {name}{after}: {causes}."));
+        if let Some(partial) = partial {
+            self.say(state, &format!("Its partial outs are in {}; the last good ones are in place.", partial.display()));
+        }
+    }
+
+    fn summarize(&self, state: &State) {
+        if let Some(screen) = &state.screen {
+            let at_work = state.at_work.len();
+            let waiting = self.wanted.saturating_sub(at_work + state.settled);
+            screen.summary.set_message(format!("{at_work} running, {} done, {waiting} waiting", state.settled));
+        }
+    }
+}
+
+impl Observer for ReproView<'_> {
+    fn event(&self, event: Event<'_>) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        match event {
+            Event::Started { stage, reasons } => self.started(state, stage, reasons),
+            Event::Line { stage, text, .. } => self.line(state, stage, text),
+            Event::Saved { stage, path, blob, state: saved } => {
+                let what = if saved.is_folder() { "tree" } else { "file" };
+                let name = self.name(stage);
+                let blob = blob.display();
+                self.say(
+                    state,
+                    &format!("Saved {path}, which was in no cache, before stage {name} replaces it: {what} {blob}"),
+                );
+            }
+            Event::Finished { stage, outcome } => self.finished(state, stage, outcome),
+            Event::Failed { stage, failure, partial, .. } => {
+                self.failed(state, stage, failure, partial.map(std::path::PathBuf::as_path));
+            }
+            Event::Blocked { stage, by } => {
+                state.settled += 1;
+                let (stage, by) = (self.name(stage), self.name(by));
+                self.say(state, &format!("Skipped {stage}: it needs {by}."));
+            }
+            Event::Warning(text) => match &state.screen {
+                Some(screen) => screen.bars.suspend(|| self.printer.warn(&text)),
+                None => self.printer.warn(&text),
+            },
+        }
+        self.summarize(state);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is one of ours")
+}
+
+/// The reasons in one line; the first three, and how many more there are.
+pub fn because(reasons: &[StaleReason]) -> String {
+    let mut text: Vec<String> = reasons.iter().take(3).map(ToString::to_string).collect();
+    if reasons.len() > 3 {
+        text.push(format!("{} more reasons", reasons.len() - 3));
+    }
+    text.join("; ")
+}
+
+/// Where a restored result came from, in words.
+pub fn describe_source(source: &Source) -> String {
+    match source {
+        Source::Lock => "the cache, as the lock records it".to_owned(),
+        Source::StageCache(entry) => {
+            let run = entry.run.as_ref().map_or_else(|| "an earlier run".to_owned(), |run| format!("run {}", &run[run.len() - 8..]));
+            format!("{run} of {} on {}", entry.created.local(), entry.host)
+        }
+    }
+}
+
+fn causes(failure: &Failure) -> String {
+    let mut text = failure.to_string();
+    let mut cause = std::error::Error::source(failure);
+    while let Some(next) = cause {
+        let more = next.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = next.source();
+    }
+    text
+}

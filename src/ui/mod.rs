@@ -1,0 +1,134 @@
+//! The only printer: stdout carries data, stderr talk.
+
+pub mod live;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use crate::environment;
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors and data alone.
+    Quiet,
+    /// What happens.
+    Normal,
+    /// What happens, and why.
+    Verbose,
+}
+
+/// Where everything that a person or a program reads goes through.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    verbosity: Verbosity,
+    color_out: bool,
+    color_err: bool,
+}
+
+impl Printer {
+    /// A printer as the global flags ask for it.
+    pub fn new(verbosity: Verbosity, color: ColorChoice) -> Self {
+        let wanted = |is_terminal: bool| match color {
+            ColorChoice::Auto => is_terminal && !environment::no_color(),
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        };
+        Printer {
+            verbosity,
+            color_out: wanted(io::stdout().is_terminal()),
+            color_err: wanted(io::stderr().is_terminal()),
+        }
+    }
+
+    /// Data, on stdout, as it is. A reader that has gone away is no error: nobody wants the rest.
+    pub fn data(&self, text: impl Display) {
+        let _ = write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush());
+    }
+
+    /// Data with a line feed.
+    pub fn data_line(&self, text: impl Display) {
+        self.data(format_args!("{text}\n"));
+    }
+
+    /// Talk, on stderr; silent with `-q`.
+    pub fn say(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Talk for `-v`.
+    pub fn detail(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Verbose {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Something that went well enough, but that someone should know; said even with `-q`.
+    pub fn warn(&self, text: impl Display) {
+        let _ = writeln!(io::stderr().lock(), "{} {text}", self.paint("33;1", "warning:"));
+    }
+
+    /// What went wrong, cause by cause, and what to do next.
+    pub fn error(&self, causes: impl IntoIterator<Item = String>, hints: &[String]) {
+        let mut err = io::stderr().lock();
+        let mut said = String::new();
+        for (index, cause) in causes.into_iter().enumerate() {
+            // A wrapper that repeats its cause would say everything twice.
+            if said.contains(&cause) {
+                continue;
+            }
+            let _ = match index {
+                0 => writeln!(err, "{} {cause}", self.paint("31;1", "error:")),
+                _ => writeln!(err, "  caused by: {cause}"),
+            };
+            said.push_str(&cause);
+        }
+        for hint in hints {
+            let _ = writeln!(err, "{} {hint}", self.paint("36;1", "hint:"));
+        }
+    }
+
+    /// Whether `-v` was given.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity >= Verbosity::Verbose
+    }
+
+    /// Whether `-q` was given.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
+    /// Whether talk goes to a terminal that can be redrawn.
+    pub fn is_live(&self) -> bool {
+        !self.is_quiet() && io::stderr().is_terminal() && !environment::no_color()
+    }
+
+    /// How wide data may be: the terminal's width, or nothing when stdout is no terminal.
+    pub fn width(&self) -> Option<usize> {
+        io::stdout().is_terminal().then(|| usize::from(console::Term::stdout().size().1))
+    }
+
+    /// Text in the given SGR style, on stderr.
+    pub fn paint(&self, style: &str, text: impl Display) -> String {
+        if self.color_err { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_string() }
+    }
+
+    /// Whether data on stdout may be coloured.
+    pub fn colors_data(&self) -> bool {
+        self.color_out
+    }
+}
