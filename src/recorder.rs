@@ -444,7 +444,8 @@ fn search_path_with_this_binary(project: &Project) -> Option<OsString> {
     if std::fs::read_link(&link).ok().as_deref() != Some(binary.as_path()) {
         disk::replace_symlink(&binary, &link).ok()?;
     }
-    let paths = std::iter::once(folder).chain(std::env::split_paths(&environment::search_path()).map(PathBuf::from));
+    let known = environment::search_path();
+    let paths = std::iter::once(folder).chain(std::env::split_paths(&known));
     std::env::join_paths(paths).ok()
 }
 

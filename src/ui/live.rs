@@ -126,7 +126,7 @@ impl<'a> ReproView<'a> {
             Outcome::Fresh if self.printer.is_verbose() => self.say(state, &format!("Stage {name} is up to date.")),
             Outcome::Fresh => {}
             Outcome::Ran { duration, .. } => {
-                let took = report::duration(*duration);
+                let took = report::duration_text(millis(*duration));
                 self.say(state, &format!("{} {name} in {took}.", self.printer.paint("32", "Finished")));
             }
             Outcome::Restored { source, .. } => {
@@ -146,7 +146,7 @@ impl<'a> ReproView<'a> {
                 self.say(state, &format!("{prefix} {line}"));
             }
         }
-        let after = work.map(|work| format!(" after {}", report::duration(work.since.elapsed()))).unwrap_or_default();
+        let after = work.map(|work| format!(" after {}", report::duration_text(millis(work.since.elapsed())))).unwrap_or_default();
         let causes = causes(failure);
         let word = self.printer.paint("31;1", "Failed");
         self.say(state, &format!("{word} {name}{after}: {causes}."));
@@ -234,4 +234,8 @@ fn causes(failure: &Failure) -> String {
         cause = next.source();
     }
     text
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -109,6 +109,22 @@ impl Value {
         }
     }
 
+    /// Reads what [`Display`](fmt::Display) wrote.
+    pub fn from_text(text: &str) -> Value {
+        match text {
+            "null" => Value::Null,
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ if text.starts_with(['[', '{', '"']) => {
+                serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+            }
+            _ => {
+                let number = text.parse().map(Value::Int).or_else(|_| text.parse().map(Value::Float));
+                number.unwrap_or_else(|_: std::num::ParseFloatError| Value::from(text))
+            }
+        }
+    }
+
     /// A float as records spell it: shortest digits that read back, always with a point or exponent.
     pub fn float_text(number: f64) -> String {
         if number.is_nan() {
@@ -149,6 +165,7 @@ impl fmt::Display for Value {
 
 fn looks_typed(text: &str) -> bool {
     text.is_empty()
+        || text.starts_with(['[', '{', '"'])
         || matches!(text, "null" | "~" | "true" | "false")
         || text.parse::<f64>().is_ok()
         || text.chars().any(char::is_control)
@@ -360,5 +377,18 @@ mod tests {
         assert_eq!(Value::from("adam").to_string(), "adam");
         assert_eq!(Value::from(1.0).to_string(), "1.0");
         assert_eq!(json("[1, \"a\"]").to_string(), "[1,\"a\"]");
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        let texts =
+            ["", "1", "1.0", "x y", " x", "[1]", "{", "\"", "true", "null", "~", "nan", "a: b", "é\n"];
+        let floats = [1.0, 0.001, 1e300, -0.0, f64::INFINITY, f64::NAN].map(Value::Float);
+        let values = texts.map(Value::from).into_iter().chain(floats);
+        for value in
+            values.chain([json("[1, 2.5]"), json(r#"{"a": [null]}"#), json("7"), json("true"), json("null")])
+        {
+            assert_eq!(Value::from_text(&value.to_string()), value, "{value}");
+        }
     }
 }

@@ -177,7 +177,10 @@ pub fn replace_symlink(target: &Path, link: &Path) -> Result<(), DiskError> {
         .suffix(".tmp")
         .make_in(folder, |path| std::os::unix::fs::symlink(target, path))
         .context("make symlink", link)?;
-    temporary.into_temp_path().persist(link).map_err(|fault| DiskError::new("make symlink", link, fault.error))
+    temporary
+        .into_temp_path()
+        .persist(link)
+        .map_err(|fault| DiskError::new("make symlink", link, fault.error))
 }
 
 /// Sets the permission bits of a file.

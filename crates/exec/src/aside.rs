@@ -150,7 +150,8 @@ pub fn recover(root: &Path, jobs: &Path) -> Result<Vec<Recovered>, DiskError> {
     let mut folders: Vec<PathBuf> = folders.filter_map(|entry| Some(entry.ok()?.path())).collect();
     folders.sort();
     for folder in folders {
-        let note = disk::read_optional(&folder.join(NOTE))?.and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+        let note = disk::read_optional(&folder.join(NOTE))?
+            .and_then(|text| serde_json::from_slice::<Note>(&text).ok());
         let Some(note) = note else {
             // No note: the process died while it was making or dropping the folder.
             disk::remove(&folder)?;

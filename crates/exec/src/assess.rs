@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use base::{FileState, ProjectPath};
 use cache::{CacheError, Tree, TreeEntry, Workspace};
 use pipeline::{
-    Builtins, Freshness, Observed, ParamFile, Pipeline, Stage, StageId, StageKey, StageLock, StaleReason, fresh,
-    params,
+    Builtins, Freshness, Observed, ParamFile, Pipeline, Stage, StageId, StageKey, StageLock, StaleReason,
+    fresh, params,
 };
 
 use crate::job::Source;
@@ -199,9 +199,9 @@ fn sources(
     inputs: Option<&StageLock>,
     reasons: &[StaleReason],
 ) -> Vec<Source> {
-    let must_run = reasons
-        .iter()
-        .any(|reason| matches!(reason, StaleReason::Forced | StaleReason::AlwaysChanged | StaleReason::Callback));
+    let must_run = reasons.iter().any(|reason| {
+        matches!(reason, StaleReason::Forced | StaleReason::AlwaysChanged | StaleReason::Callback)
+    });
     // What a persisting out holds depends on what it held before, which the key does not know.
     if must_run || stage.outs.is_empty() || stage.outs.iter().any(|out| out.persist) {
         return Vec::new();
@@ -228,7 +228,9 @@ pub(crate) fn source_outs<'a>(
     locked: Option<&'a StageLock>,
 ) -> Vec<(&'a ProjectPath, &'a FileState)> {
     match source {
-        Source::Lock => locked.iter().flat_map(|locked| &locked.outs).map(|(path, state)| (path, state)).collect(),
+        Source::Lock => {
+            locked.iter().flat_map(|locked| &locked.outs).map(|(path, state)| (path, state)).collect()
+        }
         Source::StageCache(entry) => entry.outs.iter().map(|out| (&out.path, &out.state)).collect(),
     }
 }
@@ -242,7 +244,9 @@ fn foretell(workspace: &Workspace, foretold: &Foretold, path: &ProjectPath) -> O
     while let Some(folder) = above {
         if let Some(state) = foretold.get(&folder) {
             let below = path.as_str().get(folder.as_str().len() + 1..)?;
-            return below.split('/').try_fold(*state, |state, name| entry_of(&workspace.blobs.tree(&state.digest).ok()?, name));
+            return below
+                .split('/')
+                .try_fold(*state, |state, name| entry_of(&workspace.blobs.tree(&state.digest).ok()?, name));
         }
         above = folder.parent();
     }
@@ -253,7 +257,9 @@ fn entry_of(tree: &Tree, name: &str) -> Option<FileState> {
     let at = tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
     Some(match tree.entries()[at].1 {
         TreeEntry::File { digest, size, executable } => FileState { digest, size, files: None, executable },
-        TreeEntry::Folder { digest, size, files } => FileState { digest, size, files: Some(files), executable: false },
+        TreeEntry::Folder { digest, size, files } => {
+            FileState { digest, size, files: Some(files), executable: false }
+        }
     })
 }
 
@@ -291,7 +297,10 @@ pub fn survey(
                 // A folder that holds restored outs cannot be foretold: what else lies in it is not known here.
                 changing[id.index()] = world.pipeline.graph.downstream(*id).iter().any(|after| {
                     let deps = &world.pipeline.stage(*after).deps;
-                    stage.outs.iter().any(|out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path)))
+                    stage
+                        .outs
+                        .iter()
+                        .any(|out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path)))
                 });
             }
             Decision::Fresh | Decision::Frozen { .. } => {}

@@ -139,7 +139,8 @@ pub fn drive(
         }
     });
     summary.not_started = schedule.count(StageState::Ready) + schedule.count(StageState::Want);
-    let declared = |address: &pipeline::Address| world.pipeline.stages.iter().any(|stage| stage.address == *address);
+    let declared =
+        |address: &pipeline::Address| world.pipeline.stages.iter().any(|stage| stage.address == *address);
     ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).write(declared)?;
     Ok(summary)
 }
@@ -201,9 +202,14 @@ impl Attempt<'_, '_, '_> {
         };
         let locked = self.shop.ledger().get(&self.stage.address).cloned();
         let frozen_inputs = locked.clone().filter(|_| self.stage.frozen);
-        let inputs = assessment.inputs.clone().or(frozen_inputs).ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
+        let inputs = assessment
+            .inputs
+            .clone()
+            .or(frozen_inputs)
+            .ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
         self.shop.crew.host.permit(self.stage).map_err(Failure::Refused)?;
-        let job = Job { stage: self.stage, key: inputs.key(), reasons, inputs: &inputs, started: Timestamp::now() };
+        let job =
+            Job { stage: self.stage, key: inputs.key(), reasons, inputs: &inputs, started: Timestamp::now() };
         for source in sources {
             match self.restore(&job, source, locked.as_ref(), &assessment) {
                 Ok(outcome) => return Ok(outcome),
@@ -414,7 +420,8 @@ impl Attempt<'_, '_, '_> {
         let mut outs = OutStates::new();
         let mut missing = Vec::new();
         for out in &self.stage.outs {
-            let found = if is_stored(out) { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+            let found =
+                if is_stored(out) { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
             match found {
                 Some(state) => outs.push((out.path.clone(), state)),
                 None => missing.push(out.path.clone()),
@@ -443,7 +450,9 @@ impl Attempt<'_, '_, '_> {
 
     fn is_restorable(&self) -> bool {
         let outs = &self.stage.outs;
-        !self.stage.always_changed && !outs.is_empty() && outs.iter().all(|out| is_stored(out) && !out.persist)
+        !self.stage.always_changed
+            && !outs.is_empty()
+            && outs.iter().all(|out| is_stored(out) && !out.persist)
     }
 
     fn entry(&self, job: &Job<'_>, env: &JobEnv, outs: &OutStates, duration: Duration) -> StageEntry {

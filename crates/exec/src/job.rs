@@ -121,7 +121,9 @@ impl Failure {
 fn describe_exit(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("the command exited with code {code}"),
-        Exit::Signal(signal) => format!("the command was killed by signal {signal} ({})", signal_name(signal)),
+        Exit::Signal(signal) => {
+            format!("the command was killed by signal {signal} ({})", signal_name(signal))
+        }
     }
 }
 
@@ -169,5 +171,11 @@ pub trait Host: Sync {
     fn annotate(&self, stage: &Stage, entry: &mut StageEntry);
 
     /// Called when a stage was restored or its command has ended, once per job.
-    fn finish(&self, job: &Job<'_>, env: Option<&JobEnv>, outcome: Result<&Outcome, &Failure>, partial: Option<&PathBuf>);
+    fn finish(
+        &self,
+        job: &Job<'_>,
+        env: Option<&JobEnv>,
+        outcome: Result<&Outcome, &Failure>,
+        partial: Option<&PathBuf>,
+    );
 }

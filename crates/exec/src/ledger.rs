@@ -74,7 +74,11 @@ impl Ledger {
     ///
     /// # Errors
     /// When one of them is damaged, from a newer version, or unreadable.
-    pub fn read(root: &Path, journal_path: &Path, pipeline_files: &[ProjectPath]) -> Result<Self, LedgerError> {
+    pub fn read(
+        root: &Path,
+        journal_path: &Path,
+        pipeline_files: &[ProjectPath],
+    ) -> Result<Self, LedgerError> {
         let mut locks = BTreeMap::new();
         for file in pipeline_files {
             let path = lock_file(file);
@@ -149,9 +153,8 @@ impl Ledger {
         for file in &self.unwritten {
             let pipeline_file = file.parent().unwrap_or_default().join(pipeline::PIPELINE_FILE);
             if let Some(lock) = self.locks.get_mut(file) {
-                lock.stages.retain(|name, _| {
-                    declared(&Address { file: pipeline_file.clone(), name: name.clone() })
-                });
+                lock.stages
+                    .retain(|name, _| declared(&Address { file: pipeline_file.clone(), name: name.clone() }));
             }
         }
         self.write_locks()?;

@@ -186,7 +186,11 @@ fn start(spawn: &Spawn<'_>) -> Result<Child, RunError> {
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(|source| RunError::Spawn { shell: arguments[0].clone(), folder: spawn.folder.clone(), source })
+        .map_err(|source| RunError::Spawn {
+            shell: arguments[0].clone(),
+            folder: spawn.folder.clone(),
+            source,
+        })
 }
 
 /// A shell that is named alone stops at the first failing line, as `/bin/sh -e` does; one that is written
@@ -247,7 +251,12 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    fn run_in(folder: &std::path::Path, runner: &LocalRunner, script: &str, shell: Option<&str>) -> (Exit, Vec<String>) {
+    fn run_in(
+        folder: &std::path::Path,
+        runner: &LocalRunner,
+        script: &str,
+        shell: Option<&str>,
+    ) -> (Exit, Vec<String>) {
         let lines = Mutex::new(Vec::new());
         let spawn = Spawn {
             script,
@@ -266,10 +275,15 @@ mod tests {
     #[test]
     fn lines_logs_and_codes() {
         let folder = tempfile::tempdir().unwrap();
-        let (exit, lines) =
-            run_in(folder.path(), &LocalRunner::default(), "echo $NAME; printf 'a\\rb'; echo no >&2; exit 3", None);
+        let (exit, lines) = run_in(
+            folder.path(),
+            &LocalRunner::default(),
+            "echo $NAME; printf 'a\\rb'; echo no >&2; exit 3",
+            None,
+        );
         assert_eq!(exit, Exit::Code(3));
-        let of = |stream: &str| lines.iter().filter(|line| line.starts_with(stream)).cloned().collect::<Vec<_>>();
+        let of =
+            |stream: &str| lines.iter().filter(|line| line.starts_with(stream)).cloned().collect::<Vec<_>>();
         assert_eq!(of("Stdout"), ["Stdout value", "Stdout a", "Stdout b"]);
         assert_eq!(of("Stderr"), ["Stderr no"]);
         assert_eq!(disk::read(&folder.path().join("stdout.log")).unwrap(), b"value\na\rb");
@@ -293,7 +307,10 @@ mod tests {
         let started = Instant::now();
         let (exit, _) = run_in(folder.path(), &LocalRunner::default(), "sleep 60 & echo $!", None);
         assert_eq!(exit, Exit::Code(0));
-        assert!(started.elapsed() < Duration::from_secs(30), "the pipe of the background process is not waited for");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "the pipe of the background process is not waited for"
+        );
     }
 
     #[test]
@@ -302,7 +319,9 @@ mod tests {
         let runner = Arc::new(LocalRunner::default());
         let thread = {
             let (runner, folder) = (runner.clone(), folder.path().to_owned());
-            std::thread::spawn(move || run_in(&folder, &runner, "trap '' TERM; touch up; while :; do sleep 1; done", None))
+            std::thread::spawn(move || {
+                run_in(&folder, &runner, "trap '' TERM; touch up; while :; do sleep 1; done", None)
+            })
         };
         while !folder.path().join("up").exists() {
             std::thread::sleep(Duration::from_millis(5));

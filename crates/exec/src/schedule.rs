@@ -148,7 +148,10 @@ mod tests {
         assert_eq!(schedule.next(), Some(StageId(4)));
         assert_eq!(schedule.next(), None);
         schedule.done(StageId(0));
-        assert_eq!((schedule.next(), schedule.next(), schedule.next()), (Some(StageId(1)), Some(StageId(2)), None));
+        assert_eq!(
+            (schedule.next(), schedule.next(), schedule.next()),
+            (Some(StageId(1)), Some(StageId(2)), None)
+        );
         schedule.done(StageId(2));
         assert_eq!(schedule.next(), None);
         schedule.done(StageId(1));

@@ -180,7 +180,12 @@ impl TrainConfig {
         let (width, depth) = (self.hidden_dim as u128, self.num_layers as u128);
         let children = depth.saturating_mul(self.seeds_per_layer as u128).saturating_mul(8);
         let size = width.saturating_mul(width).saturating_mul(depth.saturating_add(children));
-        check("hidden_dim", self.hidden_dim, size <= MOST_PARAMETERS, "smaller: the network has over 2^28 parameters")
+        check(
+            "hidden_dim",
+            self.hidden_dim,
+            size <= MOST_PARAMETERS,
+            "smaller: the network has over 2^28 parameters",
+        )
     }
 
     fn counts(&self) -> [(&'static str, usize); 12] {
@@ -264,6 +269,8 @@ mod tests {
         let expected = "progress_thresh is 1 but must be between 0 and 1, both excluded";
         assert_eq!(fault(|config| config.progress_thresh = 1.0), expected);
         assert!(fault(|config| config.hidden_dim = 1 << 20).starts_with("hidden_dim is 1048576"));
-        assert!(fault(|config| (config.warm_up_epochs, config.adaptation_epochs) = (0, 0)).starts_with("epochs"));
+        assert!(
+            fault(|config| (config.warm_up_epochs, config.adaptation_epochs) = (0, 0)).starts_with("epochs")
+        );
     }
 }

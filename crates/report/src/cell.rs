@@ -151,7 +151,9 @@ pub(crate) fn json_value(value: &Value) -> Json {
     match value {
         Value::Float(value) => json_float(*value),
         Value::List(list) => list.iter().map(json_value).collect(),
-        Value::Map(map) => Json::Object(map.iter().map(|(key, value)| (key.clone(), json_value(value))).collect()),
+        Value::Map(map) => {
+            Json::Object(map.iter().map(|(key, value)| (key.clone(), json_value(value))).collect())
+        }
         // An integer beyond 64 bits is no JSON number that others read.
         Value::Int(number) => match (i64::try_from(*number), u64::try_from(*number)) {
             (Ok(number), _) => Json::from(number),
@@ -167,7 +169,8 @@ pub(crate) fn json_value(value: &Value) -> Json {
 /// Line breaks, tabs, escape sequences and what turns the writing direction, in their escaped form:
 /// a run's name must not move the cursor of who lists it.
 pub(crate) fn one_line(text: &str) -> String {
-    let unsafe_here = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unsafe_here =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.chars().any(unsafe_here) {
         return text.to_owned();
     }

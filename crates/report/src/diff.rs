@@ -90,8 +90,12 @@ impl Diff {
     /// The rows to be shown as a table: file, key, old, new, and the change of numbers if there is one.
     pub fn table(&self, options: DiffOptions) -> Table {
         let has_delta = self.shown(options).any(|row| row.delta().is_some());
-        let mut columns =
-            vec![Column::text("file"), Column::text("key").kept(), Column::number("old").kept(), Column::number("new").kept()];
+        let mut columns = vec![
+            Column::text("file"),
+            Column::text("key").kept(),
+            Column::number("old").kept(),
+            Column::number("new").kept(),
+        ];
         if has_delta {
             columns.push(Column::number("diff"));
         }
@@ -110,7 +114,13 @@ impl Diff {
                 Some(delta) => Cell::Delta { value: delta.as_f64().unwrap_or(f64::NAN), precision },
                 None => Cell::Missing,
             };
-            table.push(vec![Cell::text(&row.file), Cell::text(&row.key), side(&row.old), side(&row.new), delta]);
+            table.push(vec![
+                Cell::text(&row.file),
+                Cell::text(&row.key),
+                side(&row.old),
+                side(&row.new),
+                delta,
+            ]);
         }
         table
     }
@@ -169,8 +179,12 @@ mod tests {
     }
 
     fn diff() -> Diff {
-        let old = side(r#"{"train": {"lr": 0.1, "epochs": 10, "opt": "sgd"}, "gone": [1, 2], "same": true, "n": 1}"#);
-        let new = side(r#"{"train": {"lr": 0.0123456789, "epochs": 30, "opt": "adam"}, "same": true, "n": 1.0, "fresh": {}}"#);
+        let old = side(
+            r#"{"train": {"lr": 0.1, "epochs": 10, "opt": "sgd"}, "gone": [1, 2], "same": true, "n": 1}"#,
+        );
+        let new = side(
+            r#"{"train": {"lr": 0.0123456789, "epochs": 30, "opt": "adam"}, "same": true, "n": 1.0, "fresh": {}}"#,
+        );
         Diff::new(&old, &new)
     }
 

@@ -18,9 +18,11 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
 fn mean(values: &[f64]) -> f64 {
     let count = values.iter().filter(|value| !value.is_nan()).count() as f64;
     // Divided first: the sum of two large values would be infinite.
-    values.iter().filter(|value| !value.is_nan()).map(|value| value / count).fold(f64::NAN, |sum, part| {
-        if sum.is_nan() && !part.is_nan() { part } else { sum + part }
-    })
+    values
+        .iter()
+        .filter(|value| !value.is_nan())
+        .map(|value| value / count)
+        .fold(f64::NAN, |sum, part| if sum.is_nan() && !part.is_nan() { part } else { sum + part })
 }
 
 fn block(value: f64, low: f64, high: f64) -> char {

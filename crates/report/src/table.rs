@@ -89,10 +89,12 @@ impl Table {
     /// Aligned text of at most `width` columns of the terminal (nothing for any width), and beneath it
     /// what was left out.
     pub fn text(&self, width: Option<usize>, colour: bool) -> String {
-        let shown: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
+        let shown: Vec<Vec<String>> =
+            self.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
         let (widths, dropped) = self.layout(&shown, width.unwrap_or(usize::MAX));
         let mut text = String::new();
-        let heads: Vec<String> = self.columns.iter().map(|column| crate::cell::one_line(&column.name)).collect();
+        let heads: Vec<String> =
+            self.columns.iter().map(|column| crate::cell::one_line(&column.name)).collect();
         let head_style = Style::new().bold().force_styling(colour);
         self.line(&mut text, &widths, &heads, |_| Some(head_style.clone()));
         for (row, shown) in self.rows.iter().zip(&shown) {
@@ -112,7 +114,12 @@ impl Table {
             writeln!(text, "| {} |", cells.join(" | ")).expect("a String takes all");
         };
         line(&mut self.columns.iter().map(|column| escaped(&crate::cell::one_line(&column.name))));
-        line(&mut self.columns.iter().map(|column| if column.align == Align::Right { "---:" } else { "---" }.to_owned()));
+        line(
+            &mut self
+                .columns
+                .iter()
+                .map(|column| if column.align == Align::Right { "---:" } else { "---" }.to_owned()),
+        );
         for row in &self.rows {
             line(&mut row.iter().map(|cell| escaped(&cell.shown())));
         }
@@ -192,7 +199,8 @@ impl Table {
             let Some(width) = width else { continue };
             let cell = truncate_str(&cells[at], *width, "…");
             let padding = width.saturating_sub(measure_text_width(&cell));
-            let (before, after) = if self.columns[at].align == Align::Right { (padding, 0) } else { (0, padding) };
+            let (before, after) =
+                if self.columns[at].align == Align::Right { (padding, 0) } else { (0, padding) };
             if !cell.is_empty() {
                 line.push_str(&" ".repeat(pending + before));
                 match style(at) {
@@ -232,7 +240,11 @@ fn style(tone: Tone) -> Style {
 }
 
 fn csv_field(text: &str) -> String {
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -282,11 +294,19 @@ b2   x                nan  -
 "
         );
         let text = table.text(Some(30), false);
-        assert!(text.ends_with("b2   x                nan\n(7 more rows not shown)\n(1 column not shown: note)\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "b2   x                nan\n(7 more rows not shown)\n(1 column not shown: note)\n"
+            ),
+            "{text}"
+        );
         for width in 0..80 {
             let text = table.text(Some(width), false);
             let body = text.lines().take_while(|line| !line.starts_with('('));
-            assert!(body.into_iter().all(|line| measure_text_width(line) <= width.max(3)), "{width}:\n{text}");
+            assert!(
+                body.into_iter().all(|line| measure_text_width(line) <= width.max(3)),
+                "{width}:\n{text}"
+            );
         }
     }
 

@@ -6,9 +6,7 @@
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Artifact, ExperimentId, Lease, Lifecycle, LineageFile, Metric, Param, RunId, RunStatus, Tag,
-};
+use crate::{Artifact, ExperimentId, Lease, Lifecycle, LineageFile, Metric, Param, RunId, RunStatus, Tag};
 
 /// A set of changes that happens whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -56,7 +56,8 @@ pub fn decode_chunk(bytes: &[u8]) -> Result<Vec<Point>, ChunkError> {
     if reader.bytes.len() != count * 8 {
         return Err(ChunkError::Damaged);
     }
-    let values = reader.bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_bits(u64::from_le_bytes(*bytes)));
+    let values =
+        reader.bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_bits(u64::from_le_bytes(*bytes)));
     let points = steps.into_iter().zip(times).zip(values);
     Ok(points.map(|((step, time), value)| (step, Timestamp(time), value)).collect())
 }

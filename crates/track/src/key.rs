@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn keys_as_mlflow_takes_them() {
-        for good in ["a", "train/loss_step", "seed/seed1_1/alpha", "a b", "params.yaml:lr", "größe", "a.b", "..a"] {
+        for good in
+            ["a", "train/loss_step", "seed/seed1_1/alpha", "a b", "params.yaml:lr", "größe", "a.b", "..a"]
+        {
             assert_eq!(check_key("metric", good), Ok(()), "{good}");
         }
         for bad in ["", ".", "..", "a/../b", "a//b", "/a", "a/", "./a", "a\nb", "a#b", "lr[0]", "a\\b"] {

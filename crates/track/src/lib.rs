@@ -24,8 +24,8 @@ pub use entity::{
 };
 pub use filter::{Attribute, Comparison, Field, Filter, FilterError, Literal, OrderBy};
 pub use key::{
-    KeyError, MAX_EXPERIMENT_NAME, MAX_KEY, MAX_PARAM_VALUE, MAX_RUN_NAME, MAX_TAG_VALUE, check_key, fit_param_value,
-    fit_tag_value,
+    KeyError, MAX_EXPERIMENT_NAME, MAX_KEY, MAX_PARAM_VALUE, MAX_RUN_NAME, MAX_TAG_VALUE, check_key,
+    fit_param_value, fit_tag_value,
 };
 pub use lease::lease_is_alive;
 pub use name::run_name;

@@ -3,21 +3,21 @@
 use crate::RunId;
 
 const ADJECTIVES: [&str; 64] = [
-    "amber", "ample", "apt", "awake", "bold", "brave", "bright", "brisk", "calm", "candid", "clear", "clever",
-    "cosy", "crisp", "deft", "dapper", "eager", "early", "even", "exact", "fair", "fleet", "fond", "frank",
-    "fresh", "gentle", "glad", "golden", "grand", "hardy", "honest", "humble", "jolly", "keen", "kind", "lively",
-    "loyal", "lucid", "lucky", "mellow", "merry", "mild", "modest", "neat", "nimble", "noble", "patient", "placid",
-    "plucky", "proud", "quick", "quiet", "ready", "robust", "serene", "sharp", "silver", "snug", "steady", "sturdy",
-    "swift", "tidy", "vivid", "witty",
+    "amber", "ample", "apt", "awake", "bold", "brave", "bright", "brisk", "calm", "candid", "clear",
+    "clever", "cosy", "crisp", "deft", "dapper", "eager", "early", "even", "exact", "fair", "fleet", "fond",
+    "frank", "fresh", "gentle", "glad", "golden", "grand", "hardy", "honest", "humble", "jolly", "keen",
+    "kind", "lively", "loyal", "lucid", "lucky", "mellow", "merry", "mild", "modest", "neat", "nimble",
+    "noble", "patient", "placid", "plucky", "proud", "quick", "quiet", "ready", "robust", "serene", "sharp",
+    "silver", "snug", "steady", "sturdy", "swift", "tidy", "vivid", "witty",
 ];
 
 const NOUNS: [&str; 64] = [
-    "acorn", "alder", "aspen", "badger", "beacon", "birch", "bison", "brook", "canyon", "cedar", "cliff", "clover",
-    "comet", "condor", "coral", "crane", "delta", "dune", "eagle", "ember", "falcon", "fern", "finch", "fjord",
-    "fox", "garnet", "glacier", "grove", "harbor", "hare", "hawk", "heron", "island", "ivy", "lagoon", "lark",
-    "lynx", "maple", "marten", "meadow", "mesa", "moose", "moss", "oak", "ocean", "orchid", "osprey", "otter",
-    "owl", "pebble", "pine", "quartz", "raven", "reef", "ridge", "river", "salmon", "sparrow", "spruce", "stork",
-    "summit", "thistle", "tundra", "willow",
+    "acorn", "alder", "aspen", "badger", "beacon", "birch", "bison", "brook", "canyon", "cedar", "cliff",
+    "clover", "comet", "condor", "coral", "crane", "delta", "dune", "eagle", "ember", "falcon", "fern",
+    "finch", "fjord", "fox", "garnet", "glacier", "grove", "harbor", "hare", "hawk", "heron", "island",
+    "ivy", "lagoon", "lark", "lynx", "maple", "marten", "meadow", "mesa", "moose", "moss", "oak", "ocean",
+    "orchid", "osprey", "otter", "owl", "pebble", "pine", "quartz", "raven", "reef", "ridge", "river",
+    "salmon", "sparrow", "spruce", "stork", "summit", "thistle", "tundra", "willow",
 ];
 
 /// The friendly name of a run, such as `keen-otter-417`. Two ids may share one.
@@ -43,7 +43,10 @@ mod tests {
         let names: HashSet<String> =
             (0..100).map(|low| run_name(RunId::from_parts(Timestamp(1), low))).collect();
         assert_eq!(names.len(), 100);
-        assert_eq!(run_name(RunId::from_parts(Timestamp(7), 7)), run_name(RunId::from_parts(Timestamp(9), 7)));
+        assert_eq!(
+            run_name(RunId::from_parts(Timestamp(7), 7)),
+            run_name(RunId::from_parts(Timestamp(9), 7))
+        );
     }
 
     #[test]

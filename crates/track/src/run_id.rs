@@ -33,7 +33,8 @@ const VARIANT_MASK: u128 = 0b11 << 62;
 impl RunId {
     /// An id made now, greater than every id that this process made before.
     pub fn new(now: Timestamp, random: &mut impl Rng) -> Self {
-        let drawn = Self::from_parts(now, (u128::from(random.next_u64()) << 64) | u128::from(random.next_u64()));
+        let drawn =
+            Self::from_parts(now, (u128::from(random.next_u64()) << 64) | u128::from(random.next_u64()));
         let mut newest = NEWEST.lock().unwrap_or_else(PoisonError::into_inner);
         *newest = drawn.0.max(successor(*newest));
         RunId(*newest)

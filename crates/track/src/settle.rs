@@ -5,10 +5,7 @@
 
 use base::Timestamp;
 
-use crate::lease::host;
-use crate::{
-    Change, Changes, Lease, Precondition, RunId, RunStatus, RunStore, StoreError, Tag,
-};
+use crate::{Change, Changes, Lease, Precondition, RunId, RunStatus, RunStore, StoreError, Tag};
 
 /// The tag that tells a run settled here from one that reported its own end.
 pub const SETTLED_TAG: &str = "pipe.settled";
@@ -25,7 +22,7 @@ pub fn settle_dead(
     is_alive: &dyn Fn(&Lease) -> bool,
     now: Timestamp,
 ) -> Result<Vec<RunId>, StoreError> {
-    let host = host();
+    let host = Lease::current().host;
     let mut settled = Vec::new();
     for (run, lease) in store.leases()? {
         if lease.host != host || is_alive(&lease) {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use base::Digest;
 
 use crate::{
-    Applied, Artifact, Changes, Experiment, ExperimentId, Filter, KeyError, Lease, LineageFile, Metric, OrderBy,
-    Precondition, Role, Run, RunId, TagValue,
+    Applied, Artifact, Changes, Experiment, ExperimentId, Filter, KeyError, Lease, LineageFile, Metric,
+    OrderBy, Precondition, Role, Run, RunId, TagValue,
 };
 
 /// A place that keeps runs.

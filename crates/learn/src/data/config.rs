@@ -158,7 +158,12 @@ impl DataConfig {
             ProblemType::Spheres => self.sphere_count,
             _ => return Ok(()),
         };
-        check("n_samples", self.n_samples, self.n_samples >= groups, "at least one point per cluster or sphere")?;
+        check(
+            "n_samples",
+            self.n_samples,
+            self.n_samples >= groups,
+            "at least one point per cluster or sphere",
+        )?;
         let (radii, matching) = (&self.sphere_radii, self.sphere_radii.len() == self.sphere_count);
         let matching = matching || self.problem_type != ProblemType::Spheres;
         check("sphere_radii", format!("{radii:?}"), matching, "one radius for each of sphere_count spheres")

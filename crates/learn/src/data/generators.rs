@@ -81,7 +81,8 @@ fn spirals(config: &DataConfig, pcg: &mut Pcg64) -> Points {
 /// scikit-learn's half-moons: outer then inner, shuffled, then jittered.
 fn half_moons(count: usize, noise: f64, seed: u32) -> Points {
     let outer = linspace_to_pi(count / 2).map(|angle| ([angle.cos(), angle.sin()], 0));
-    let inner = linspace_to_pi(count - count / 2).map(|angle| ([1.0 - angle.cos(), 1.0 - angle.sin() - 0.5], 1));
+    let inner =
+        linspace_to_pi(count - count / 2).map(|angle| ([1.0 - angle.cos(), 1.0 - angle.sin() - 0.5], 1));
     let ordered: Vec<([f64; 2], i64)> = outer.chain(inner).collect();
     let mut state = RandomState::new(seed);
     let (mut rows, mut labels) = (Vec::with_capacity(count), Vec::with_capacity(count));

@@ -29,12 +29,15 @@ pub fn read_npz(path: &Path) -> Result<Dataset, DataError> {
 
 /// What is wrong with the content of an npz; the path is added by [`read_npz`].
 fn dataset_from_npz(bytes: &[u8]) -> Result<Dataset, String> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|fault| format!("not an npz archive ({fault})"))?;
+    let mut archive =
+        ZipArchive::new(Cursor::new(bytes)).map_err(|fault| format!("not an npz archive ({fault})"))?;
     let features = Npy::parse(&entry(&mut archive, "X")?, "X")?;
     let labels = Npy::parse(&entry(&mut archive, "y")?, "y")?;
     let (rows, columns) = match features.shape[..] {
         [rows, columns] => (rows, columns),
-        _ => return Err(format!("array X has {} axes but must have 2 (rows, columns)", features.shape.len())),
+        _ => {
+            return Err(format!("array X has {} axes but must have 2 (rows, columns)", features.shape.len()));
+        }
     };
     let [count] = labels.shape[..] else {
         return Err(format!("array y has {} axes but must have 1", labels.shape.len()));
@@ -60,14 +63,18 @@ fn dataset_from_npz(bytes: &[u8]) -> Result<Dataset, String> {
 fn check_labels(labels: &[i64]) -> Result<(), String> {
     let most = labels.len() as i64;
     if let Some((row, label)) = labels.iter().enumerate().find(|(_, label)| !(0..most).contains(*label)) {
-        return Err(format!("array y has label {label} at row {row}, but labels must be 0, 1, ... without gaps"));
+        return Err(format!(
+            "array y has label {label} at row {row}, but labels must be 0, 1, ... without gaps"
+        ));
     }
     let mut seen = vec![false; labels.iter().max().map_or(0, |label| *label as usize + 1)];
     for label in labels {
         seen[*label as usize] = true;
     }
     match seen.iter().position(|seen| !seen) {
-        Some(missing) => Err(format!("array y has no label {missing}, but labels must be 0, 1, ... without gaps")),
+        Some(missing) => {
+            Err(format!("array y has no label {missing}, but labels must be 0, 1, ... without gaps"))
+        }
         None => Ok(()),
     }
 }
@@ -79,7 +86,8 @@ fn entry(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Vec<u8>,
     names.sort();
     let full = if archive.index_for_name(name).is_some() { name.to_owned() } else { format!("{name}.npy") };
     let Some(index) = archive.index_for_name(&full) else {
-        let there = if names.is_empty() { "it is empty".to_owned() } else { format!("it has {}", names.join(", ")) };
+        let there =
+            if names.is_empty() { "it is empty".to_owned() } else { format!("it has {}", names.join(", ")) };
         return Err(format!("no array {name} in the archive ({there})"));
     };
     let fault = |fault: &dyn std::fmt::Display| format!("array {name} cannot be unpacked ({fault})");
@@ -112,7 +120,8 @@ impl<'a> Npy<'a> {
             [2 | 3, _, a, b, c, d, ..] => (12, u32::from_le_bytes([*a, *b, *c, *d]) as usize),
             _ => return Err(broken("unknown version")),
         };
-        let header = bytes.get(start..start.saturating_add(length)).ok_or_else(|| broken("header cut off"))?;
+        let header =
+            bytes.get(start..start.saturating_add(length)).ok_or_else(|| broken("header cut off"))?;
         let header = std::str::from_utf8(header).map_err(|_| broken("header is no text"))?;
         let kind = field(header, "descr").ok_or_else(|| broken("no 'descr'"))?;
         let kind = kind.strip_prefix('\'').and_then(|kind| kind.split('\'').next());
@@ -180,7 +189,10 @@ impl<'a> Npy<'a> {
             "i4" => self.elements().map(|bytes| i64::from(i32::from_le_bytes(bytes))).collect(),
             "u4" => self.elements().map(|bytes| i64::from(u32::from_le_bytes(bytes))).collect(),
             "i8" => self.elements().map(i64::from_le_bytes).collect(),
-            "u8" => self.elements().map(|bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX)).collect(),
+            "u8" => self
+                .elements()
+                .map(|bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX))
+                .collect(),
             _ => return Err(self.unreadable("an integer")),
         };
         Ok(integers)

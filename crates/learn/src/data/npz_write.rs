@@ -113,7 +113,8 @@ fn put_common(bytes: &mut Vec<u8>, checksum: u32, size: u32, name: &str) {
 /// The checksum of the zip format (reflected polynomial 0xEDB88320).
 fn crc32(bytes: &[u8]) -> u32 {
     let table: [u32; 256] = std::array::from_fn(|index| {
-        (0..8).fold(index as u32, |value, _| if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 })
+        (0..8)
+            .fold(index as u32, |value, _| if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 })
     });
     !bytes.iter().fold(!0, |sum, byte| table[(sum as u8 ^ byte) as usize] ^ sum >> 8)
 }

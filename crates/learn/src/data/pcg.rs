@@ -76,7 +76,8 @@ impl Pcg64 {
             if layer == 0 {
                 return self.tail(draw >> 8 & 1 == 1);
             }
-            let (upper, lower) = (f64::from_bits(DENSITY_BITS[layer - 1]), f64::from_bits(DENSITY_BITS[layer]));
+            let (upper, lower) =
+                (f64::from_bits(DENSITY_BITS[layer - 1]), f64::from_bits(DENSITY_BITS[layer]));
             if (upper - lower) * self.uniform() + lower < (-0.5 * value * value).exp() {
                 return value;
             }

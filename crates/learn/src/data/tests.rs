@@ -20,7 +20,8 @@ fn labels_md5(dataset: &Dataset) -> String {
 }
 
 fn make(kind: ProblemType, rows: usize, columns: usize, change: impl FnOnce(&mut DataConfig)) -> Dataset {
-    let mut config = DataConfig { problem_type: kind, n_samples: rows, input_dim: columns, ..DataConfig::default() };
+    let mut config =
+        DataConfig { problem_type: kind, n_samples: rows, input_dim: columns, ..DataConfig::default() };
     change(&mut config);
     generate(&config).expect("the configuration is valid")
 }
@@ -80,7 +81,8 @@ fn clusters_are_the_originals_bytes() {
         (config.cluster_count, config.cluster_std, config.cluster_sep) = (5, 0.7, 2.0);
     });
     assert_digests(&flat, "c345e7c842e905fe7cc95662cbd0e5ae", "5d6fdceaa55efcef76d401f8579cf3c7");
-    let deep = make(ProblemType::Clusters, 150, 6, |config| (config.cluster_count, config.cluster_std) = (3, 0.4));
+    let deep =
+        make(ProblemType::Clusters, 150, 6, |config| (config.cluster_count, config.cluster_std) = (3, 0.4));
     assert_digests(&deep, "5fe191c3b88447b61659d77788e95640", "0ede5c6b0c7e1328adb2c1c02010d27a");
 }
 

@@ -107,7 +107,8 @@ mod tests {
                 let slope = f64::from(gradient[index]);
                 first[index] = 0.9 * first[index] + 0.1 * slope;
                 second[index] = 0.999 * second[index] + 0.001 * slope * slope;
-                let (m, v) = (first[index] / (1.0 - 0.9f64.powi(step)), second[index] / (1.0 - 0.999f64.powi(step)));
+                let (m, v) =
+                    (first[index] / (1.0 - 0.9f64.powi(step)), second[index] / (1.0 - 0.999f64.powi(step)));
                 expected[index] -= 0.01 * m / (v.sqrt() + 1e-8);
             }
         }

@@ -70,8 +70,11 @@ impl Buffers {
         let batches = stream.sample(ring.len(), config.shadow_entries);
         let places: Vec<(usize, usize)> =
             batches.iter().flat_map(|batch| (0..ring[*batch].dims()[0]).map(|row| (*batch, row))).collect();
-        let mut chosen: Vec<(usize, usize)> =
-            stream.sample(places.len(), config.shadow_batch_size).iter().map(|place| places[*place]).collect();
+        let mut chosen: Vec<(usize, usize)> = stream
+            .sample(places.len(), config.shadow_batch_size)
+            .iter()
+            .map(|place| places[*place])
+            .collect();
         // By batch, so that each batch is read once; the order of rows means nothing to a mean.
         chosen.sort_unstable();
         let width = ring.front().map_or(0, |batch| batch.dims()[1]);
@@ -124,7 +127,8 @@ mod tests {
         let config = TrainConfig { shadow_entries: 5, shadow_batch_size: 8, ..TrainConfig::default() };
         let data = filled(12).sample(0, &config, &mut Stream::new(1, Purpose::Shadow, 0));
         assert_eq!(data.shape().to_vec(), [8, 2]);
-        let rows: Vec<f32> = data.try_into_vec_as::<f32>().expect("f32").chunks(2).map(|row| row[0]).collect();
+        let rows: Vec<f32> =
+            data.try_into_vec_as::<f32>().expect("f32").chunks(2).map(|row| row[0]).collect();
         assert!(rows.windows(2).all(|pair| pair[0] < pair[1]) && rows[7] < 24.0, "{rows:?}");
     }
 

@@ -157,6 +157,9 @@ mod tests {
         recovery.epoch(58, 0.5, false);
         assert!((recovery.accuracy_dip().expect("known") - 0.01).abs() < 1e-12);
         recovery.epoch(72, 0.8, true);
-        assert_eq!((recovery.recovery_time, recovery.acc_pre, recovery.acc_post), (Some(0), Some(0.8), Some(0.76)));
+        assert_eq!(
+            (recovery.recovery_time, recovery.acc_pre, recovery.acc_post),
+            (Some(0), Some(0.8), Some(0.76))
+        );
     }
 }

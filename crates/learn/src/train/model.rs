@@ -36,7 +36,9 @@ impl Architecture {
     /// Every seed's name, in the order of layers.
     pub fn seed_ids(&self) -> Vec<SeedId> {
         let layers = 1..=self.num_layers;
-        layers.flat_map(|layer| (1..=self.seeds_per_layer).map(move |index| SeedId { layer, index })).collect()
+        layers
+            .flat_map(|layer| (1..=self.seeds_per_layer).map(move |index| SeedId { layer, index }))
+            .collect()
     }
 }
 
@@ -134,7 +136,8 @@ impl Scaler {
         let (mut mean, mut std) = (Vec::new(), Vec::new());
         for column in features.columns() {
             let average = rows.iter().map(|row| f64::from(column[*row])).sum::<f64>() / count;
-            let variance = rows.iter().map(|row| (f64::from(column[*row]) - average).powi(2)).sum::<f64>() / count;
+            let variance =
+                rows.iter().map(|row| (f64::from(column[*row]) - average).powi(2)).sum::<f64>() / count;
             mean.push(average);
             std.push(if variance > 0.0 { variance.sqrt() } else { 1.0 });
         }
@@ -145,7 +148,8 @@ impl Scaler {
     pub(super) fn apply(&self, features: &ndarray::Array2<f32>) -> Vec<f32> {
         let scaled = features.rows().into_iter().flat_map(|row| {
             let row = row.to_vec();
-            (0..row.len()).map(move |column| ((f64::from(row[column]) - self.mean[column]) / self.std[column]) as f32)
+            (0..row.len())
+                .map(move |column| ((f64::from(row[column]) - self.mean[column]) / self.std[column]) as f32)
         });
         scaled.collect()
     }
@@ -205,7 +209,9 @@ mod tests {
     fn children_are_he_normal_and_differ() {
         let child = Child::draw(128, 1, 0);
         let deviation = |dense: &Dense| {
-            (dense.weight.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / dense.weight.len() as f64).sqrt()
+            (dense.weight.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>()
+                / dense.weight.len() as f64)
+                .sqrt()
         };
         assert!((deviation(&child.expand) - 0.125).abs() < 0.001);
         assert!((deviation(&child.contract) - 0.0625).abs() < 0.0005);

@@ -92,7 +92,12 @@ pub(super) struct Watch<'a> {
 }
 
 impl Network {
-    pub(super) fn new(trunk: &Trunk, children: &[Option<Child>], seeds_per_layer: usize, device: &Device) -> Self {
+    pub(super) fn new(
+        trunk: &Trunk,
+        children: &[Option<Child>],
+        seeds_per_layer: usize,
+        device: &Device,
+    ) -> Self {
         let layers = std::iter::once(&trunk.input).chain(&trunk.blocks).chain([&trunk.output]);
         Self {
             layers: layers.map(|dense| Layer::new(dense, device)).collect(),

@@ -26,12 +26,18 @@ pub struct Prediction {
 /// When the number of columns is not the one the model was trained on.
 pub fn predict(model: &Model, features: &Array2<f32>) -> Result<Prediction, ParameterError> {
     let columns = features.ncols();
-    check("input_dim", columns, columns == model.architecture.input_dim, "the number of columns the model knows")?;
+    check(
+        "input_dim",
+        columns,
+        columns == model.architecture.input_dim,
+        "the number of columns the model knows",
+    )?;
     let device = Device::flex();
     let network = Network::new(&model.trunk, &model.children, model.architecture.seeds_per_layer, &device);
     let classes = model.architecture.classes;
     let scaled = model.scaler.apply(features);
-    let mut prediction = Prediction { classes: Vec::new(), probabilities: Array2::zeros((features.nrows(), classes)) };
+    let mut prediction =
+        Prediction { classes: Vec::new(), probabilities: Array2::zeros((features.nrows(), classes)) };
     for chunk in scaled.chunks(ROWS * columns.max(1)) {
         let data = TensorData::new(chunk.to_vec(), [chunk.len() / columns, columns]);
         let logits = network.forward(Tensor::from_data(data, &device), &model.seeds, &mut Watch::default());

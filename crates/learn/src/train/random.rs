@@ -94,7 +94,8 @@ mod tests {
         let first = |seed, purpose, index| Stream::new(seed, purpose, index).0.next_u64();
         let base = first(1, Purpose::Split, 0);
         assert_eq!(base, first(1, Purpose::Split, 0));
-        for other in [first(2, Purpose::Split, 0), first(1, Purpose::Shadow, 0), first(1, Purpose::Split, 1)] {
+        for other in [first(2, Purpose::Split, 0), first(1, Purpose::Shadow, 0), first(1, Purpose::Split, 1)]
+        {
             assert_ne!(base, other);
         }
     }

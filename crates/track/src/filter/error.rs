@@ -72,7 +72,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, expected) in [("", "abc", 3), ("metrcs", "metrics", 1), ("kitten", "sitting", 3), ("A", "a", 0)] {
+        for (a, b, expected) in
+            [("", "abc", 3), ("metrcs", "metrics", 1), ("kitten", "sitting", 3), ("A", "a", 0)]
+        {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
         assert_eq!(nearest("satus", ["status", "name"]), Some("status".to_owned()));

@@ -23,7 +23,9 @@ impl Filter {
     fn truth(&self, run: &Run) -> Option<bool> {
         match self {
             Filter::And(parts) => all(parts.iter().map(|part| part.truth(run))),
-            Filter::Or(parts) => all(parts.iter().map(|part| part.truth(run).map(|truth| !truth))).map(|truth| !truth),
+            Filter::Or(parts) => {
+                all(parts.iter().map(|part| part.truth(run).map(|truth| !truth))).map(|truth| !truth)
+            }
             Filter::Not(part) => part.truth(run).map(|truth| !truth),
             Filter::Compare { field, comparison, value } => compare(&field.value(run)?, *comparison, value),
             Filter::In { field, values } => {
@@ -88,11 +90,16 @@ fn compare(value: &FieldValue<'_>, comparison: Comparison, literal: &Literal) ->
         // A NaN is in no order with anything: only `!=` is true.
         (FieldValue::Number(number), Literal::Number { value, .. }) => number.partial_cmp(value),
         (FieldValue::Number(_), Literal::Text(_)) => return None,
-        (FieldValue::Text(text), Literal::Number { text: written, .. }) => match compare_numbers(text, written) {
-            Some(order) => Some(order),
-            // A text is not equal to a number, and neither above nor below it.
-            None => return matches!(comparison, Comparison::Equal | Comparison::NotEqual).then_some(comparison == Comparison::NotEqual),
-        },
+        (FieldValue::Text(text), Literal::Number { text: written, .. }) => {
+            match compare_numbers(text, written) {
+                Some(order) => Some(order),
+                // A text is not equal to a number, and neither above nor below it.
+                None => {
+                    return matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+                        .then_some(comparison == Comparison::NotEqual);
+                }
+            }
+        }
         (FieldValue::Text(text), Literal::Text(written)) => {
             Some(compare_numbers(text, written).unwrap_or_else(|| text.as_ref().cmp(written)))
         }

@@ -182,7 +182,9 @@ impl Filter {
         match self {
             Filter::And(parts) | Filter::Or(parts) => parts.iter().flat_map(Filter::fields).collect(),
             Filter::Not(part) => part.fields(),
-            Filter::Compare { field, .. } | Filter::Like { field, .. } | Filter::In { field, .. } => vec![field],
+            Filter::Compare { field, .. } | Filter::Like { field, .. } | Filter::In { field, .. } => {
+                vec![field]
+            }
             Filter::IsNull(field) => vec![field],
         }
     }

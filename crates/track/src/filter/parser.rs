@@ -154,7 +154,9 @@ impl Parser<'_> {
 
     fn field(&mut self) -> Result<Field, FilterError> {
         let Some(word) = self.word().map(str::to_owned) else {
-            return Err(self.fault("expected a field, such as metrics.loss, params.lr, tags.x or status", None));
+            return Err(
+                self.fault("expected a field, such as metrics.loss, params.lr, tags.x or status", None)
+            );
         };
         let Some((group, key)) = word.split_once('.') else {
             return self.bare(&word, &word);
@@ -211,7 +213,8 @@ impl Parser<'_> {
 
     fn unknown(&self, name: &str, written: &str) -> FilterError {
         let known = Attribute::NAMES.iter().map(|(known, _)| *known).chain(["stage"]);
-        let message = format!("`{written}` is no field: write metrics.KEY, params.KEY, tags.KEY or a run's attribute");
+        let message =
+            format!("`{written}` is no field: write metrics.KEY, params.KEY, tags.KEY or a run's attribute");
         self.fault(message, nearest(name, known))
     }
 
@@ -247,11 +250,15 @@ impl Parser<'_> {
             },
             Field::Attribute(Attribute::StartTime | Attribute::EndTime) => {
                 let millis = time::parse_time(&text).map(|millis| number(millis as f64));
-                millis.ok_or_else(|| self.fault("expected a time, such as '2026-11-21' or '2026-11-21T10:42:07Z'", None))
+                millis.ok_or_else(|| {
+                    self.fault("expected a time, such as '2026-11-21' or '2026-11-21T10:42:07Z'", None)
+                })
             }
             Field::Attribute(Attribute::Duration) => {
                 let seconds = time::parse_duration(&text).map(number);
-                seconds.ok_or_else(|| self.fault("expected seconds, or a duration such as '5m' or '1h30m'", None))
+                seconds.ok_or_else(|| {
+                    self.fault("expected seconds, or a duration such as '5m' or '1h30m'", None)
+                })
             }
             Field::Attribute(Attribute::Status) => match text.parse::<RunStatus>() {
                 Ok(status) => Ok(Literal::Text(status.name().to_owned())),
@@ -288,7 +295,11 @@ impl Parser<'_> {
     }
 
     fn expect_sign(&mut self, expected: &str) -> Result<(), FilterError> {
-        if self.take_sign(expected) { Ok(()) } else { Err(self.fault(format!("expected `{expected}`"), None)) }
+        if self.take_sign(expected) {
+            Ok(())
+        } else {
+            Err(self.fault(format!("expected `{expected}`"), None))
+        }
     }
 
     /// A fault at the current piece.

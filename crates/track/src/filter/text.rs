@@ -10,7 +10,9 @@ impl Display for Filter {
             Filter::And(parts) => join(f, parts, " AND "),
             Filter::Or(parts) => join(f, parts, " OR "),
             Filter::Not(part) => write!(f, "NOT ({part})"),
-            Filter::Compare { field, comparison, value } => write!(f, "{field} {} {value}", comparison.sign()),
+            Filter::Compare { field, comparison, value } => {
+                write!(f, "{field} {} {value}", comparison.sign())
+            }
             Filter::Like { field, pattern, ignore_case } => {
                 let word = if *ignore_case { "ILIKE" } else { "LIKE" };
                 write!(f, "{field} {word} {}", Quoted(pattern, '\''))

@@ -17,7 +17,8 @@ pub(super) fn parse_time(text: &str) -> Option<i64> {
 
 fn parse_date(date: &str) -> Option<i64> {
     let mut parts = date.split('-');
-    let (year, month, day) = (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (year, month, day) =
+        (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -107,14 +108,30 @@ mod tests {
         ] {
             assert_eq!(parse_time(text), Some(millis), "{text}");
         }
-        for bad in ["", "2026", "2026-13-01", "2025-02-29", "2026-11-21T", "2026-11-21T24:00", "2026-11-21Tx", "ä2026-11-2"] {
+        for bad in [
+            "",
+            "2026",
+            "2026-13-01",
+            "2025-02-29",
+            "2026-11-21T",
+            "2026-11-21T24:00",
+            "2026-11-21Tx",
+            "ä2026-11-2",
+        ] {
             assert_eq!(parse_time(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn durations() {
-        for (text, seconds) in [("90", 90.0), ("5m", 300.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("250ms", 0.25), ("2d", 172_800.0)] {
+        for (text, seconds) in [
+            ("90", 90.0),
+            ("5m", 300.0),
+            ("1h30m", 5400.0),
+            ("1.5s", 1.5),
+            ("250ms", 0.25),
+            ("2d", 172_800.0),
+        ] {
             assert_eq!(parse_duration(text), Some(seconds), "{text}");
         }
         for bad in ["", "m", "5x", "inf", "5m3", "1..2s"] {

@@ -8,8 +8,8 @@ use super::{history, read};
 use crate::key::{MAX_RUN_NAME, check_length, check_path};
 use crate::{
     Applied, Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, KeyError, Lease, Lifecycle,
-    LineageFile, MAX_EXPERIMENT_NAME, MAX_PARAM_VALUE, MAX_TAG_VALUE, NewRun, Param, Precondition, Role, RunId,
-    RunStatus, StoreError, Tag, check_key, run_name,
+    LineageFile, MAX_EXPERIMENT_NAME, MAX_PARAM_VALUE, MAX_TAG_VALUE, NewRun, Param, Precondition, Role,
+    RunId, RunStatus, StoreError, Tag, check_key, run_name,
 };
 
 /// Applies all or nothing: every early return drops the transaction, which undoes it.
@@ -42,9 +42,15 @@ fn earlier_answer(transaction: &Transaction, id: &ChangesId) -> Result<Option<Ap
     answer.map(|text| serde_json::from_str(&text).map_err(|e| Fault::Content(e.to_string()))).transpose()
 }
 
-fn remember(transaction: &Transaction, id: &ChangesId, at: Timestamp, applied: &Applied) -> Result<(), Fault> {
+fn remember(
+    transaction: &Transaction,
+    id: &ChangesId,
+    at: Timestamp,
+    applied: &Applied,
+) -> Result<(), Fault> {
     let answer = serde_json::to_string(applied).expect("an answer is plain data");
-    let mut insert = transaction.prepare_cached("INSERT INTO applied (id, at, answer) VALUES (?1, ?2, ?3)")?;
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO applied (id, at, answer) VALUES (?1, ?2, ?3)")?;
     insert.execute(params![id.0, at.0, answer])?;
     Ok(())
 }
@@ -71,7 +77,12 @@ fn holds(transaction: &Transaction, precondition: &Precondition) -> Result<bool,
     }
 }
 
-fn make(transaction: &Transaction, change: &Change, at: Timestamp, applied: &mut Applied) -> Result<(), Fault> {
+fn make(
+    transaction: &Transaction,
+    change: &Change,
+    at: Timestamp,
+    applied: &mut Applied,
+) -> Result<(), Fault> {
     match change {
         Change::CreateExperiment { name, if_absent } => {
             applied.experiments.push(create_experiment(transaction, name, *if_absent, at)?);
@@ -123,7 +134,8 @@ fn create_experiment(
 }
 
 fn active_experiment(transaction: &Transaction, name: &str) -> Result<Option<ExperimentId>, Fault> {
-    let mut query = transaction.prepare_cached("SELECT id FROM experiment WHERE name = ?1 AND lifecycle = 0")?;
+    let mut query =
+        transaction.prepare_cached("SELECT id FROM experiment WHERE name = ?1 AND lifecycle = 0")?;
     Ok(query.query_row([name], |row| row.get(0)).optional()?.map(ExperimentId))
 }
 
@@ -131,7 +143,8 @@ fn resolve(transaction: &Transaction, experiment: &ExperimentRef) -> Result<Expe
     let found = match experiment {
         ExperimentRef::Name(name) => active_experiment(transaction, name)?,
         ExperimentRef::Id(id) => {
-            let mut query = transaction.prepare_cached("SELECT 1 FROM experiment WHERE id = ?1 AND lifecycle = 0")?;
+            let mut query =
+                transaction.prepare_cached("SELECT 1 FROM experiment WHERE id = ?1 AND lifecycle = 0")?;
             query.exists([id.0])?.then_some(*id)
         }
     };
@@ -144,10 +157,15 @@ fn resolve(transaction: &Transaction, experiment: &ExperimentRef) -> Result<Expe
     })
 }
 
-fn set_experiment_tags(transaction: &Transaction, experiment: &ExperimentRef, tags: &[Tag]) -> Result<(), Fault> {
+fn set_experiment_tags(
+    transaction: &Transaction,
+    experiment: &ExperimentRef,
+    tags: &[Tag],
+) -> Result<(), Fault> {
     let id = resolve(transaction, experiment)?;
-    let mut insert =
-        transaction.prepare_cached("INSERT OR REPLACE INTO experiment_tag (experiment, key, value) VALUES (?1, ?2, ?3)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO experiment_tag (experiment, key, value) VALUES (?1, ?2, ?3)",
+    )?;
     for tag in tags {
         check_tag(tag)?;
         insert.execute(params![id.0, tag.key, tag.value])?;
@@ -258,7 +276,8 @@ fn set_lease(transaction: &Transaction, number: i64, lease: Option<&Lease>) -> R
 
 fn log_params(transaction: &Transaction, run: RunId, params: &[Param]) -> Result<(), Fault> {
     let number = active_run(transaction, run)?;
-    let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO param (run, key, value) VALUES (?1, ?2, ?3)")?;
+    let mut insert =
+        transaction.prepare_cached("INSERT OR IGNORE INTO param (run, key, value) VALUES (?1, ?2, ?3)")?;
     for param in params {
         check_key("param", &param.key)?;
         check_length(&param.value, MAX_PARAM_VALUE, || format!("the value of param `{}`", param.key))?;
@@ -280,8 +299,8 @@ fn stored_param(transaction: &Transaction, number: i64, key: &str) -> Result<Opt
 }
 
 fn set_tags(transaction: &Transaction, number: i64, tags: &[Tag], at: Timestamp) -> Result<(), Fault> {
-    let mut replace =
-        transaction.prepare_cached("INSERT OR REPLACE INTO tag (run, key, value, set_at) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut replace = transaction
+        .prepare_cached("INSERT OR REPLACE INTO tag (run, key, value, set_at) VALUES (?1, ?2, ?3, ?4)")?;
     for tag in tags {
         check_tag(tag)?;
         match stored_tag(transaction, number, &tag.key)? {
@@ -303,13 +322,14 @@ fn delete_tag(transaction: &Transaction, number: i64, key: &str) -> Result<(), F
 }
 
 fn stored_tag(transaction: &Transaction, number: i64, key: &str) -> Result<Option<(String, i64)>, Fault> {
-    let mut query = transaction.prepare_cached("SELECT value, set_at FROM tag WHERE run = ?1 AND key = ?2")?;
+    let mut query =
+        transaction.prepare_cached("SELECT value, set_at FROM tag WHERE run = ?1 AND key = ?2")?;
     Ok(query.query_row(params![number, key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 fn keep_tag(transaction: &Transaction, number: i64, key: &str, old: &(String, i64)) -> Result<(), Fault> {
-    let mut insert =
-        transaction.prepare_cached("INSERT INTO tag_history (run, key, value, set_at) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO tag_history (run, key, value, set_at) VALUES (?1, ?2, ?3, ?4)")?;
     insert.execute(params![number, key, old.0, old.1])?;
     Ok(())
 }
@@ -320,8 +340,9 @@ fn check_tag(tag: &Tag) -> Result<(), KeyError> {
 }
 
 fn log_artifacts(transaction: &Transaction, number: i64, artifacts: &[Artifact]) -> Result<(), Fault> {
-    let mut insert = transaction
-        .prepare_cached("INSERT OR REPLACE INTO artifact (run, path, digest, size) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO artifact (run, path, digest, size) VALUES (?1, ?2, ?3, ?4)",
+    )?;
     for artifact in artifacts {
         check_path("artifact", &artifact.path)?;
         let digest = artifact.digest.to_string();
@@ -332,8 +353,9 @@ fn log_artifacts(transaction: &Transaction, number: i64, artifacts: &[Artifact])
 
 fn log_files(transaction: &Transaction, run: RunId, role: Role, files: &[LineageFile]) -> Result<(), Fault> {
     let number = active_run(transaction, run)?;
-    let mut insert = transaction
-        .prepare_cached("INSERT OR REPLACE INTO lineage (run, role, path, digest, size) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO lineage (run, role, path, digest, size) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
     for file in files {
         let digest = file.digest.to_string();
         insert.execute(params![number, role as i64, file.path, digest, stored_size(file.size)])?;

@@ -75,6 +75,8 @@ fn is_foreign_content(error: &rusqlite::Error) -> bool {
     use rusqlite::Error;
     matches!(
         error,
-        Error::FromSqlConversionFailure(..) | Error::IntegralValueOutOfRange(..) | Error::InvalidColumnType(..)
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
     )
 }

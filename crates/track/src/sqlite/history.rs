@@ -57,8 +57,9 @@ pub(super) fn log(transaction: &Transaction, run: i64, metrics: &[Metric]) -> Re
 fn load_series(transaction: &Transaction, run: i64, key: &str) -> Result<Series, Fault> {
     check_key("metric", key)?;
     let key = key_number(transaction, key)?;
-    let mut query = transaction
-        .prepare_cached("SELECT step, timestamp, bits, tail FROM metric_latest WHERE run = ?1 AND key = ?2")?;
+    let mut query = transaction.prepare_cached(
+        "SELECT step, timestamp, bits, tail FROM metric_latest WHERE run = ?1 AND key = ?2",
+    )?;
     let stored = query.query_row([run, key], |row| Ok((point(row)?, row.get(3)?))).optional()?;
     Ok(match stored {
         Some((latest, tail)) => Series { key, tail, latest: Some(latest) },
@@ -88,7 +89,8 @@ fn store_series(transaction: &Transaction, run: i64, series: &Series) -> Result<
 /// Folds every tail of a run.
 pub(super) fn fold_all(transaction: &Transaction, run: i64) -> Result<(), Fault> {
     let keys: Vec<i64> = {
-        let mut query = transaction.prepare_cached("SELECT key FROM metric_latest WHERE run = ?1 AND tail > 0")?;
+        let mut query =
+            transaction.prepare_cached("SELECT key FROM metric_latest WHERE run = ?1 AND tail > 0")?;
         query.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?
     };
     keys.into_iter().try_for_each(|key| fold(transaction, run, key))
@@ -105,13 +107,15 @@ fn fold(transaction: &Transaction, run: i64, key: i64) -> Result<(), Fault> {
         points.extend(earlier);
         settle(&mut points);
     }
-    let mut insert =
-        transaction.prepare_cached("INSERT INTO metric_chunk (run, key, points, data) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO metric_chunk (run, key, points, data) VALUES (?1, ?2, ?3, ?4)")?;
     for piece in points.chunks(CHUNK_POINTS) {
         insert.execute(params![run, key, piece.len() as i64, encode_chunk(piece)])?;
     }
     transaction.prepare_cached("DELETE FROM metric_tail WHERE run = ?1 AND key = ?2")?.execute([run, key])?;
-    transaction.prepare_cached("UPDATE metric_latest SET tail = 0 WHERE run = ?1 AND key = ?2")?.execute([run, key])?;
+    transaction
+        .prepare_cached("UPDATE metric_latest SET tail = 0 WHERE run = ?1 AND key = ?2")?
+        .execute([run, key])?;
     Ok(())
 }
 
@@ -123,7 +127,9 @@ fn last_chunk(transaction: &Transaction, run: i64, key: i64) -> Result<Option<(i
     let last: Option<(i64, i64, Vec<u8>)> =
         query.query_row([run, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     match last {
-        Some((number, points, data)) if points < CHUNK_POINTS as i64 => Ok(Some((number, decode_chunk(&data)?))),
+        Some((number, points, data)) if points < CHUNK_POINTS as i64 => {
+            Ok(Some((number, decode_chunk(&data)?)))
+        }
         _ => Ok(None),
     }
 }
@@ -136,8 +142,8 @@ pub(super) fn history(connection: &Connection, run: RunId, key: &str) -> Result<
     let found = query.query_row([&run.to_string(), key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((run, number)): Option<(i64, i64)> = found else { return Ok(Vec::new()) };
     let mut points = Vec::new();
-    let mut query =
-        connection.prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
+    let mut query = connection
+        .prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
     let mut rows = query.query([run, number])?;
     while let Some(row) = rows.next()? {
         let data = row.get_ref(0)?.as_blob().map_err(|error| Fault::Content(error.to_string()))?;

@@ -48,7 +48,9 @@ impl SqliteStore {
     /// # Errors
     /// When the file is damaged, another program's or a newer `pipe`'s, or cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || -> Result<Connection, Fault> {
             let mut connection = Connection::open_with_flags(path, flags)?;
             connection.busy_handler(Some(nap))?;

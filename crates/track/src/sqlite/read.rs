@@ -15,14 +15,16 @@ use crate::{
 const CANDIDATES: usize = 5;
 
 pub(super) fn experiments(connection: &Connection) -> Result<Vec<Experiment>, Fault> {
-    let mut query = connection.prepare_cached("SELECT id, name, lifecycle, created FROM experiment ORDER BY id")?;
+    let mut query =
+        connection.prepare_cached("SELECT id, name, lifecycle, created FROM experiment ORDER BY id")?;
     let found = query.query_map([], experiment_row)?.collect::<Result<Vec<_>, _>>()?;
     found.into_iter().map(|experiment| with_tags(connection, experiment)).collect()
 }
 
 pub(super) fn experiment(connection: &Connection, name: &str) -> Result<Option<Experiment>, Fault> {
-    let mut query = connection
-        .prepare_cached("SELECT id, name, lifecycle, created FROM experiment WHERE name = ?1 AND lifecycle = 0")?;
+    let mut query = connection.prepare_cached(
+        "SELECT id, name, lifecycle, created FROM experiment WHERE name = ?1 AND lifecycle = 0",
+    )?;
     let found = query.query_row([name], experiment_row).optional()?;
     found.map(|experiment| with_tags(connection, experiment)).transpose()
 }
@@ -38,7 +40,8 @@ fn experiment_row(row: &Row) -> rusqlite::Result<Experiment> {
 }
 
 fn with_tags(connection: &Connection, mut experiment: Experiment) -> Result<Experiment, Fault> {
-    let mut query = connection.prepare_cached("SELECT key, value FROM experiment_tag WHERE experiment = ?1")?;
+    let mut query =
+        connection.prepare_cached("SELECT key, value FROM experiment_tag WHERE experiment = ?1")?;
     let tags = query.query_map([experiment.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     experiment.tags = tags.collect::<Result<_, _>>()?;
     Ok(experiment)
@@ -68,7 +71,9 @@ fn single(connection: &Connection, sql: &str, value: &str, wanted: &str) -> Resu
     let found: Vec<(RunId, String)> = found.collect::<Result<_, _>>()?;
     if found.len() > 1 {
         let candidates = found.iter().take(CANDIDATES).map(|(id, name)| format!("{id} ({name})")).collect();
-        return Err(StoreError::Ambiguous { wanted: wanted.to_owned(), count: found.len(), candidates }.into());
+        return Err(
+            StoreError::Ambiguous { wanted: wanted.to_owned(), count: found.len(), candidates }.into()
+        );
     }
     Ok(found.first().map(|(id, _)| *id))
 }
@@ -117,7 +122,11 @@ pub(super) fn lineage(connection: &Connection, run: RunId, role: Role) -> Result
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn runs_by_file(connection: &Connection, digest: &Digest, role: Role) -> Result<Vec<RunId>, Fault> {
+pub(super) fn runs_by_file(
+    connection: &Connection,
+    digest: &Digest,
+    role: Role,
+) -> Result<Vec<RunId>, Fault> {
     let mut query = connection.prepare_cached(
         "SELECT DISTINCT id FROM lineage JOIN run ON run.number = lineage.run
          WHERE digest = ?1 AND role = ?2 AND lifecycle = 0 ORDER BY start_time, id",
@@ -170,6 +179,9 @@ pub(super) fn lifecycle(stored: i64) -> Lifecycle {
     if stored == 0 { Lifecycle::Active } else { Lifecycle::Deleted }
 }
 
-pub(super) fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn unreadable(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }

@@ -53,7 +53,7 @@ CREATE TABLE run (
     lease_started INTEGER
 ) STRICT;
 CREATE INDEX run_parent ON run (parent) WHERE parent IS NOT NULL;
-CREATE INDEX run_start ON run (start_time DESC);
+CREATE INDEX run_start ON run (start_time DESC, id);
 CREATE INDEX run_lease ON run (lease_host) WHERE lease_host IS NOT NULL;
 
 CREATE TABLE metric_key (
@@ -143,7 +143,9 @@ CREATE TABLE applied (
 
 /// Refuses a file of another program or of a newer `pipe`; writes nothing.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    version(connection, path, SCHEMA_VERSION).map(drop)
+    // One snapshot: between two questions another process may have filled the file.
+    let transaction = connection.unchecked_transaction()?;
+    version(&transaction, path, SCHEMA_VERSION).map(drop)
 }
 
 /// Brings the file to the current schema: nothing, a first filling, or an upgrade after a backup.
@@ -152,13 +154,15 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Fa
 }
 
 fn advance(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Fault> {
-    if version(connection, path, steps.len() as i64)? == steps.len() as i64 {
+    let known = steps.len() as i64;
+    let seen: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if seen == known {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have done it while we waited for the lock.
-    let found = version(&transaction, path, steps.len() as i64)?;
-    if found > 0 && found < steps.len() as i64 {
+    let found = version(&transaction, path, known)?;
+    if found > 0 && found < known {
         // A reader of its own: the state before our transaction, which has changed nothing yet.
         back_up(path, found)?;
     }
@@ -166,7 +170,7 @@ fn advance(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", steps.len() as i64)?;
+    transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(())
 }
@@ -210,16 +214,15 @@ fn back_up(path: &Path, found: i64) -> Result<(), Fault> {
     {
         let mut copy = Connection::open(&half)?;
         super::make_private(&half);
-        rusqlite::backup::Backup::new(&source, &mut copy)?.run_to_completion(256, std::time::Duration::ZERO, None)?;
+        rusqlite::backup::Backup::new(&source, &mut copy)?.run_to_completion(
+            256,
+            std::time::Duration::ZERO,
+            None,
+        )?;
     }
-    place(&half, &target).map_err(|source| {
+    disk::move_path(&half, &target).map_err(|source| {
         Fault::from(StoreError::Failed { doing: "back up", path: path.to_owned(), source: source.into() })
     })
-}
-
-#[allow(clippy::disallowed_methods, reason = "SQLite wrote the copy; only its last name is given here")]
-fn place(half: &Path, target: &Path) -> std::io::Result<()> {
-    std::fs::rename(half, target)
 }
 
 #[cfg(test)]

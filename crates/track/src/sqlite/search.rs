@@ -14,8 +14,8 @@ use super::fault::Fault;
 use super::history::point;
 use super::read::{lifecycle, run_id, unreadable};
 use crate::{
-    Attribute, Comparison, ExperimentId, Field, Filter, Literal, Metric, ParentFilter, Run, RunData, RunId, RunInfo,
-    RunStatus, Search, StoreError, View,
+    Attribute, Comparison, ExperimentId, Field, Filter, Literal, Metric, ParentFilter, Run, RunData, RunId,
+    RunInfo, RunStatus, Search, StoreError, View,
 };
 
 const SELECT: &str = "SELECT run.number, run.id, run.experiment, experiment.name, run.name, run.status, parent.id,
@@ -110,24 +110,30 @@ impl Scope {
     fn narrow(&mut self, filter: &Filter) {
         match filter {
             Filter::And(parts) => parts.iter().for_each(|part| self.narrow(part)),
-            Filter::Compare { field: Field::Attribute(attribute), comparison, value } => match (attribute, value) {
-                (Attribute::Status, Literal::Text(text)) if *comparison == Comparison::Equal => {
-                    if let Ok(status) = text.parse::<RunStatus>() {
-                        self.demand("run.status = ?", [Value::Integer(status as i64)]);
+            Filter::Compare { field: Field::Attribute(attribute), comparison, value } => {
+                match (attribute, value) {
+                    (Attribute::Status, Literal::Text(text)) if *comparison == Comparison::Equal => {
+                        if let Ok(status) = text.parse::<RunStatus>() {
+                            self.demand("run.status = ?", [Value::Integer(status as i64)]);
+                        }
                     }
+                    (Attribute::StartTime, Literal::Number { value, .. }) if value.is_finite() => {
+                        let condition = format!("CAST(run.start_time AS REAL) {} ?", comparison.sign());
+                        self.demand(&condition, [Value::Real(*value)]);
+                    }
+                    _ => {}
                 }
-                (Attribute::StartTime, Literal::Number { value, .. }) if value.is_finite() => {
-                    let condition = format!("CAST(run.start_time AS REAL) {} ?", comparison.sign());
-                    self.demand(&condition, [Value::Real(*value)]);
-                }
-                _ => {}
-            },
+            }
             _ => {}
         }
     }
 
     fn clause(&self) -> String {
-        if self.conditions.is_empty() { String::new() } else { format!("WHERE {}", self.conditions.join(" AND ")) }
+        if self.conditions.is_empty() {
+            String::new()
+        } else {
+            format!("WHERE {}", self.conditions.join(" AND "))
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use base::{Digest, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use track::{
-    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Lease, Lifecycle, LineageFile, Metric, NewRun,
-    OrderBy, ParentFilter, Precondition, Role, RunId, RunStatus, RunStore, SETTLED_TAG, Search, SqliteStore,
-    StoreError, View, run_name, settle_dead,
+    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Lease, Lifecycle, LineageFile, Metric,
+    NewRun, OrderBy, ParentFilter, Precondition, Role, RunId, RunStatus, RunStore, SETTLED_TAG, Search,
+    SqliteStore, StoreError, View, run_name, settle_dead,
 };
 
 use crate::{at, id, make_run, param, point, tag};
@@ -24,11 +24,14 @@ fn a_new_store_has_the_default_experiment(store: &dyn RunStore) {
 fn experiments_are_made_once(store: &dyn RunStore) {
     let create = |if_absent| at(7, vec![Change::CreateExperiment { name: "spirals".into(), if_absent }]);
     let made = store.apply(create(false)).expect("made").experiments;
-    assert!(matches!(store.apply(create(false)), Err(StoreError::ExperimentExists(name)) if name == "spirals"));
+    assert!(
+        matches!(store.apply(create(false)), Err(StoreError::ExperimentExists(name)) if name == "spirals")
+    );
     assert_eq!(store.apply(create(true)).expect("found").experiments, made);
     let found = store.experiment("spirals").expect("read").expect("there");
     assert_eq!((found.id, found.created), (made[0], Timestamp(7)));
-    let tags = Change::SetExperimentTags { experiment: ExperimentRef::Id(made[0]), tags: vec![tag("a", "b")] };
+    let tags =
+        Change::SetExperimentTags { experiment: ExperimentRef::Id(made[0]), tags: vec![tag("a", "b")] };
     store.apply(at(8, vec![tags])).expect("tagged");
     assert_eq!(store.experiment("spirals").expect("read").expect("there").tags["a"], "b");
     assert_eq!(store.experiment("moons").expect("read"), None);
@@ -46,14 +49,20 @@ fn a_run_reads_back_whole(store: &dyn RunStore) {
     let changes = vec![
         Change::CreateExperiment { name: "e".into(), if_absent: true },
         Change::CreateRun(run),
-        Change::LogMetrics { run: id(2), metrics: vec![point("loss", 1, 10, 0.5), point("loss", 2, 9, f64::NAN)] },
+        Change::LogMetrics {
+            run: id(2),
+            metrics: vec![point("loss", 1, 10, 0.5), point("loss", 2, 9, f64::NAN)],
+        },
         Change::LogParams { run: id(2), params: vec![param("lr", "0.1")] },
         Change::SetTags { run: id(2), tags: vec![tag("pipe.stage", "train")] },
         end(id(2), RunStatus::Failed),
     ];
     store.apply(at(9000, changes)).expect("applied");
     let read = store.run(id(2)).expect("there");
-    assert_eq!((read.info.name.as_str(), read.info.user.as_str(), read.info.experiment_name.as_str()), ("train", "ada", "e"));
+    assert_eq!(
+        (read.info.name.as_str(), read.info.user.as_str(), read.info.experiment_name.as_str()),
+        ("train", "ada", "e")
+    );
     assert_eq!((read.info.status, read.info.parent), (RunStatus::Failed, Some(parent)));
     assert_eq!((read.info.end_time, read.info.duration_millis()), (Some(Timestamp(9000)), Some(4000)));
     assert!(read.data.metrics["loss"].value.is_nan());
@@ -108,10 +117,13 @@ fn preconditions_guard(store: &dyn RunStore) {
     let run = make_run(store, 1);
     let lease = Lease { host: "h".into(), boot: "b".into(), pid: 4, started: u64::MAX };
     store
-        .apply(at(0, vec![
-            Change::SetLease { run, lease: Some(lease.clone()) },
-            Change::SetTags { run, tags: vec![tag("stage", "None")] },
-        ]))
+        .apply(at(
+            0,
+            vec![
+                Change::SetLease { run, lease: Some(lease.clone()) },
+                Change::SetTags { run, tags: vec![tag("stage", "None")] },
+            ],
+        ))
         .expect("applied");
     let cases = [
         (Precondition::StatusIs { run, status: RunStatus::Running }, true),
@@ -137,7 +149,10 @@ fn params_are_set_once(store: &dyn RunStore) {
     log("0.1").expect("first");
     log("0.1").expect("the same again");
     let message = log("0.2").expect_err("another").to_string();
-    assert_eq!(message, format!("param `lr` of run {run} is `0.1` and cannot become `0.2`: params are set once"));
+    assert_eq!(
+        message,
+        format!("param `lr` of run {run} is `0.1` and cannot become `0.2`: params are set once")
+    );
 }
 
 fn tags_keep_their_history(store: &dyn RunStore) {
@@ -191,12 +206,16 @@ fn artifact(path: &str, byte: u8) -> Artifact {
 
 fn bytes_lead_to_the_runs_that_made_them(store: &dyn RunStore) {
     let (first, second) = (make_run(store, 1), make_run(store, 2));
-    let file = |path: &str, byte| LineageFile { path: path.into(), digest: digest(byte), size: u64::from(byte) };
+    let file =
+        |path: &str, byte| LineageFile { path: path.into(), digest: digest(byte), size: u64::from(byte) };
     let changes = vec![
         Change::LogOutputs { run: first, files: vec![file("data.npz", 1)] },
         Change::LogInputs { run: second, files: vec![file("data.npz", 1)] },
         Change::LogOutputs { run: second, files: vec![file("model", 2), file("data/x", 3)] },
-        Change::LogArtifacts { run: second, artifacts: vec![artifact("b", 4), artifact("a/c", 5), artifact("b", 6)] },
+        Change::LogArtifacts {
+            run: second,
+            artifacts: vec![artifact("b", 4), artifact("a/c", 5), artifact("b", 6)],
+        },
     ];
     store.apply(at(0, changes)).expect("applied");
     assert_eq!(store.runs_by_file(&digest(1), Role::Output).expect("read"), [first]);
@@ -288,16 +307,29 @@ fn history_is_a_sorted_set(open: fn() -> SqliteStore) {
             let mut expected: Vec<(i64, i64, f64)> = oracle
                 .iter()
                 .filter(|metric| metric.key == key)
-                .map(|metric| (metric.step, metric.timestamp.0, if metric.value.is_nan() { f64::NAN } else { metric.value }))
+                .map(|metric| {
+                    (
+                        metric.step,
+                        metric.timestamp.0,
+                        if metric.value.is_nan() { f64::NAN } else { metric.value },
+                    )
+                })
                 .collect();
             expected.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
             expected.dedup_by_key(|point| (point.0, point.1, point.2.to_bits()));
             let read = store.metric_history(run, key).expect("read");
             let read: Vec<(i64, i64, u64)> =
                 read.iter().map(|metric| (metric.step, metric.timestamp.0, metric.value.to_bits())).collect();
-            let expected: Vec<(i64, i64, u64)> = expected.into_iter().map(|p| (p.0, p.1, p.2.to_bits())).collect();
+            let expected: Vec<(i64, i64, u64)> =
+                expected.into_iter().map(|p| (p.0, p.1, p.2.to_bits())).collect();
             prop_assert_eq!(&read, &expected);
-            let latest = store.run(run).expect("there").data.metrics.get(key).map(|m| (m.step, m.timestamp.0, m.value.to_bits()));
+            let latest = store
+                .run(run)
+                .expect("there")
+                .data
+                .metrics
+                .get(key)
+                .map(|m| (m.step, m.timestamp.0, m.value.to_bits()));
             prop_assert_eq!(latest, expected.last().copied());
         }
         Ok(())

@@ -11,16 +11,38 @@ use crate::{at, id, param, point, tag};
 
 fn sample() -> (SqliteStore, Run) {
     let store = SqliteStore::open_in_memory().expect("memory");
-    let run = NewRun { name: Some("keen-otter-1".into()), user: "ada".into(), ..NewRun::new(id(1), Timestamp(1_795_257_720_000)) };
+    let run = NewRun {
+        name: Some("keen-otter-1".into()),
+        user: "ada".into(),
+        ..NewRun::new(id(1), Timestamp(1_795_257_720_000))
+    };
     let changes = vec![
         Change::CreateRun(run),
         Change::LogMetrics {
             run: id(1),
-            metrics: vec![point("best_acc", 0, 0, 0.84), point("train/loss", 0, 0, f64::NAN), point("a b", 0, 0, 1.0)],
+            metrics: vec![
+                point("best_acc", 0, 0, 0.84),
+                point("train/loss", 0, 0, f64::NAN),
+                point("a b", 0, 0, 1.0),
+            ],
         },
-        Change::LogParams { run: id(1), params: vec![param("seed", "42"), param("lr", "1e-3"), param("opt", "adam"), param("big", "18446744073709551615"), param("flag", "true")] },
+        Change::LogParams {
+            run: id(1),
+            params: vec![
+                param("seed", "42"),
+                param("lr", "1e-3"),
+                param("opt", "adam"),
+                param("big", "18446744073709551615"),
+                param("flag", "true"),
+            ],
+        },
         Change::SetTags { run: id(1), tags: vec![tag("pipe.stage", "train"), tag("note", "it's fine")] },
-        Change::UpdateRun { run: id(1), status: Some(RunStatus::Failed), end_time: Some(Timestamp(1_795_257_780_000)), name: None },
+        Change::UpdateRun {
+            run: id(1),
+            status: Some(RunStatus::Failed),
+            end_time: Some(Timestamp(1_795_257_780_000)),
+            name: None,
+        },
     ];
     store.apply(at(0, changes)).expect("applied");
     let run = store.run(id(1)).expect("there");
@@ -110,7 +132,11 @@ fn faults_have_a_place_and_a_suggestion() {
     ];
     for (text, column, length, suggestion) in cases {
         let error = Filter::parse(text).expect_err(text);
-        assert_eq!((error.column(), error.length, error.suggestion.as_deref()), (column, length, suggestion), "{text}: {error}");
+        assert_eq!(
+            (error.column(), error.length, error.suggestion.as_deref()),
+            (column, length, suggestion),
+            "{text}: {error}"
+        );
         error.caret();
     }
     let error = Filter::parse("ä = 1 or metrcs.x > 1").expect_err("no field");
@@ -125,7 +151,8 @@ fn fields() -> impl Strategy<Value = Field> {
         key.clone().prop_map(Field::Metric),
         key.clone().prop_map(Field::Param),
         key.prop_map(Field::Tag),
-        prop_oneof![Just(Attribute::Name), Just(Attribute::User), Just(Attribute::Parent)].prop_map(Field::Attribute),
+        prop_oneof![Just(Attribute::Name), Just(Attribute::User), Just(Attribute::Parent)]
+            .prop_map(Field::Attribute),
     ]
 }
 
@@ -142,18 +169,30 @@ fn leaves() -> impl Strategy<Value = Filter> {
     let texts = "[a-c'%_`\"]{0,3}";
     let text_fields = || fields().prop_filter("a text", |field| !matches!(field, Field::Metric(_)));
     prop_oneof![
-        (fields(), comparisons(), numbers())
-            .prop_map(|(field, comparison, value)| Filter::Compare { field, comparison, value }),
-        (text_fields(), comparisons(), texts)
-            .prop_map(|(field, comparison, text)| Filter::Compare { field, comparison, value: Literal::Text(text) }),
-        (text_fields(), texts, any::<bool>())
-            .prop_map(|(field, pattern, ignore_case)| Filter::Like { field, pattern, ignore_case }),
-        (fields(), prop::collection::vec(numbers(), 1..3)).prop_map(|(field, values)| Filter::In { field, values }),
-        fields().prop_map(Filter::IsNull),
-        (comparisons(), prop::sample::select(RunStatus::ALL.to_vec())).prop_map(|(comparison, status)| Filter::Compare {
-            field: Field::Attribute(Attribute::Status),
+        (fields(), comparisons(), numbers()).prop_map(|(field, comparison, value)| Filter::Compare {
+            field,
             comparison,
-            value: Literal::Text(status.name().to_owned()),
+            value
+        }),
+        (text_fields(), comparisons(), texts).prop_map(|(field, comparison, text)| Filter::Compare {
+            field,
+            comparison,
+            value: Literal::Text(text)
+        }),
+        (text_fields(), texts, any::<bool>()).prop_map(|(field, pattern, ignore_case)| Filter::Like {
+            field,
+            pattern,
+            ignore_case
+        }),
+        (fields(), prop::collection::vec(numbers(), 1..3))
+            .prop_map(|(field, values)| Filter::In { field, values }),
+        fields().prop_map(Filter::IsNull),
+        (comparisons(), prop::sample::select(RunStatus::ALL.to_vec())).prop_map(|(comparison, status)| {
+            Filter::Compare {
+                field: Field::Attribute(Attribute::Status),
+                comparison,
+                value: Literal::Text(status.name().to_owned()),
+            }
         }),
         (comparisons(), 0_i32..6).prop_map(|(comparison, time)| Filter::Compare {
             field: Field::Attribute(Attribute::StartTime),
@@ -188,12 +227,21 @@ fn many() -> SqliteStore {
         let mut changes = vec![Change::CreateRun(run)];
         for (place, key) in ["a", "b c", "d.e"].into_iter().enumerate() {
             let value = [f64::NAN, 0.0, 1.0, -1.0, f64::INFINITY][(n + place) % 5];
-            if (n + place) % 4 != 0 {
-                changes.push(Change::LogMetrics { run: id(number), metrics: vec![Metric { key: key.into(), ..point("", 0, 0, value) }] });
+            if !(n + place).is_multiple_of(4) {
+                changes.push(Change::LogMetrics {
+                    run: id(number),
+                    metrics: vec![Metric { key: key.into(), ..point("", 0, 0, value) }],
+                });
             }
-            if (n + place) % 3 != 0 {
-                changes.push(Change::LogParams { run: id(number), params: vec![param(key, ["1", "-1.0", "a", "b%", ""][(n * 2 + place) % 5])] });
-                changes.push(Change::SetTags { run: id(number), tags: vec![tag(key, ["c", "0", "ab", "2"][(n + place * 2) % 4])] });
+            if !(n + place).is_multiple_of(3) {
+                changes.push(Change::LogParams {
+                    run: id(number),
+                    params: vec![param(key, ["1", "-1.0", "a", "b%", ""][(n * 2 + place) % 5])],
+                });
+                changes.push(Change::SetTags {
+                    run: id(number),
+                    tags: vec![tag(key, ["c", "0", "ab", "2"][(n + place * 2) % 4])],
+                });
             }
         }
         store.apply(at(0, changes)).expect("applied");

@@ -35,7 +35,8 @@ fn judge(store: &dyn RunStore) {
         assert_eq!(store.metric_history(id(100 + writer), "loss").expect("read").len(), 300);
     }
     let shared = store.metric_history(id(1), "loss").expect("read");
-    let different: HashSet<(i64, i64)> = shared.iter().map(|metric| (metric.step, metric.timestamp.0)).collect();
+    let different: HashSet<(i64, i64)> =
+        shared.iter().map(|metric| (metric.step, metric.timestamp.0)).collect();
     assert_eq!((shared.len(), different.len()), (2400, 2400));
 }
 
@@ -128,7 +129,8 @@ fn a_newer_file_is_refused_and_left_alone() {
 fn what_is_no_run_store_is_named_and_left_alone() {
     let folder = folder();
     let text = folder.path().join("text.db");
-    std::fs::write(&text, "this is a text and no database, long enough to have a header".repeat(40)).expect("written");
+    std::fs::write(&text, "this is a text and no database, long enough to have a header".repeat(40))
+        .expect("written");
     let foreign = folder.path().join("foreign.db");
     Connection::open(&foreign).expect("opens").execute_batch("CREATE TABLE a (b)").expect("made");
     for path in [text, foreign] {
@@ -147,7 +149,9 @@ fn a_file_with_holes_is_an_error_and_no_panic() {
     let path = folder.path().join("runs.db");
     let store = SqliteStore::open(&path).expect("opens");
     let run = make_run(&store, 1);
-    store.apply(at(0, vec![Change::LogMetrics { run, metrics: vec![point("a", 0, 0, 1.0)] }])).expect("logged");
+    store
+        .apply(at(0, vec![Change::LogMetrics { run, metrics: vec![point("a", 0, 0, 1.0)] }]))
+        .expect("logged");
     drop(store);
     let whole = std::fs::read(&path).expect("there");
     for page in 0..whole.len() / 4096 {

@@ -120,7 +120,10 @@ fn wrong_types_and_shapes_are_named() {
     assert_fault(&features("'<f4'", "(3, 2)", 24), "array X has 3 rows but y has 2 labels");
     let float_labels = npy("'<f8'", "False", "(2,)", &[0; 16]);
     assert_fault(&with_labels(&float_labels), "array y has the type \"<f8\" but must be an integer");
-    assert_fault(&with_labels(&npy("'|u1'", "False", "(2, 1)", &[0, 1])), "array y has 2 axes but must have 1");
+    assert_fault(
+        &with_labels(&npy("'|u1'", "False", "(2, 1)", &[0, 1])),
+        "array y has 2 axes but must have 1",
+    );
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! `pipe data generate`: synthetic data sets.
+
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use learn::DataConfig;
+use serde_json::{Map, Value as Json};
+
+use crate::cli::flags::{self, Flag};
+use crate::error::{CliError, CliResult};
+use crate::ui::Printer;
+
+/// Make data sets
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Make a synthetic data set and write it as .npz, with arrays X (float32) and y (int64)
+    ///
+    /// The same flags make the same bytes, on every machine.
+    Generate(GenerateArgs),
+}
+
+/// The fields of [`DataConfig`].
+const FLAGS: &[Flag] = &[
+    ("problem_type", "Which data: spirals, moons, complex_moons, clusters or spheres"),
+    ("n_samples", "Number of points"),
+    ("input_dim", "Number of columns"),
+    ("data_seed", "Seed of every draw"),
+    ("noise", "spirals: width of the uniform jitter"),
+    ("rotations", "spirals: turns of each arm"),
+    ("moon_noise", "moons, complex_moons: standard deviation of the jitter"),
+    ("moon_sep", "moons: the first axis is stretched by 1 + this"),
+    ("cluster_count", "clusters: number of blobs"),
+    ("cluster_size", "accepted and ignored: a blob has n_samples / cluster_count points"),
+    ("cluster_std", "clusters: standard deviation of a blob"),
+    ("cluster_sep", "clusters: distance of the centres from the origin"),
+    ("sphere_count", "spheres: number of shells"),
+    ("sphere_size", "accepted and ignored: a shell has n_samples / sphere_count points"),
+    ("sphere_radii", "spheres: the radius of each shell, separated by commas"),
+    ("sphere_noise", "spheres: standard deviation of the jitter"),
+];
+
+#[derive(Debug)]
+pub struct GenerateArgs {
+    output: PathBuf,
+    given: Map<String, Json>,
+}
+
+fn defaults() -> Json {
+    serde_json::to_value(DataConfig::default()).expect("a configuration is plain data")
+}
+
+impl Args for GenerateArgs {
+    fn augment_args(command: Command) -> Command {
+        let output = clap::Arg::new("output")
+            .long("output")
+            .short('o')
+            .value_name("FILE")
+            .required(true)
+            .value_parser(clap::value_parser!(PathBuf))
+            .value_hint(clap::ValueHint::FilePath)
+            .help("The .npz file to write; the suffix is added where it is missing");
+        let command = flags::add(command.arg(output), "Data", FLAGS, &defaults());
+        command.mut_arg("problem_type", |arg| arg.required(true))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for GenerateArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let output = matches.get_one::<PathBuf>("output").cloned().unwrap_or_default();
+        Ok(GenerateArgs { output, given: flags::given(matches, FLAGS, &defaults()) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Makes the data set.
+///
+/// # Errors
+/// When a flag has an illegal value, or the file cannot be written.
+pub fn run(command: DataCommand, printer: Printer) -> CliResult {
+    let DataCommand::Generate(args) = command;
+    let mut values = defaults();
+    for (name, value) in args.given {
+        let shown = value.clone();
+        values[&name] = value;
+        if let Err(fault) = serde_json::from_value::<DataConfig>(values.clone()) {
+            return Err(CliError::message(format!("--{name} {shown} is not legal: {fault}"))
+                .hint("`pipe data generate --help` lists the flags with their defaults"));
+        }
+    }
+    let config: DataConfig = serde_json::from_value(values)?;
+    let data = learn::generate(&config)?;
+    let mut output = args.output;
+    if output.extension().is_none_or(|suffix| suffix != "npz") {
+        output.as_mut_os_string().push(".npz");
+    }
+    learn::write_npz(&output, &data)?;
+    printer.say(format_args!(
+        "Wrote {} ({} points, {} columns, {}).",
+        output.display(),
+        data.rows(),
+        data.columns(),
+        config.problem_type
+    ));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_has_a_flag() {
+        let fields = defaults();
+        let names: Vec<&str> = FLAGS.iter().map(|(name, _)| *name).collect();
+        assert!(fields.as_object().unwrap().keys().all(|field| names.contains(&field.as_str())), "{fields}");
+        assert_eq!(names.len(), fields.as_object().unwrap().len());
+    }
+}

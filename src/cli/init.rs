@@ -1,0 +1,66 @@
+//! `pipe init`: makes a project. Idempotent, and destroys nothing.
+
+use base::ProjectPath;
+use clap::Args;
+
+use crate::error::{CliError, CliResult};
+use crate::project::{PIPE_FOLDER, Project};
+use crate::ui::Printer;
+
+/// Make the current folder a project
+///
+/// Safe to run again: what exists is left as it is.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Make a project that is in no git repository
+    #[arg(long)]
+    no_git: bool,
+    /// Write a small pipeline to start from: synthetic data and a training
+    #[arg(long)]
+    example: bool,
+}
+
+/// The example: the pipeline of this repository itself.
+const EXAMPLE: [(&str, &str); 2] =
+    [("pipeline.yaml", include_str!("../../pipeline.yaml")), ("params.yaml", include_str!("../../params.yaml"))];
+
+/// Makes the project.
+///
+/// # Errors
+/// When there is no git repository and `--no-git` was not given, or the disk refuses.
+pub fn run(args: &InitArgs, printer: Printer) -> CliResult {
+    let current = std::env::current_dir()
+        .map_err(|source| disk::DiskError::new("find the current folder", std::path::Path::new("."), source))?;
+    let project = Project { root: current.clone(), base: ProjectPath::root(), ..Project::at(&current, &current)? };
+    if project.git().is_none() && !args.no_git {
+        return Err(CliError::message(format!("{} is in no git repository", current.display()))
+            .hint("run `git init` first, so that git can keep pipeline and params")
+            .hint("or run `pipe init --no-git` for a project without"));
+    }
+    let existed = project.root.join(PIPE_FOLDER).is_dir();
+    project.make_pipe_folder()?;
+    if args.example {
+        for (name, text) in EXAMPLE {
+            let path = project.root.join(name);
+            if path.exists() {
+                printer.say(format_args!("Kept {name}, which exists."));
+            } else {
+                disk::replace(&path, text.as_bytes())?;
+                printer.say(format_args!("Wrote {name}."));
+            }
+        }
+    }
+    let root = project.root.display();
+    if existed {
+        printer.say(format_args!("{root} is a pipe project already."));
+    } else {
+        printer.say(format_args!("Made a pipe project in {root}."));
+    }
+    let next = if project.root.join(pipeline::PIPELINE_FILE).exists() {
+        "Next: `pipe repro` runs the pipeline, `pipe status` shows what is stale."
+    } else {
+        "Next: describe your stages in pipeline.yaml, or run `pipe init --example`; then `pipe repro`."
+    };
+    printer.say(next);
+    Ok(())
+}

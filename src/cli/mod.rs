@@ -1,0 +1,152 @@
+//! The command line: what was written, and which command carries it out.
+
+mod completions;
+mod dag;
+mod data;
+mod flags;
+mod init;
+mod metrics;
+mod params;
+mod repro;
+mod runs;
+mod status;
+#[cfg(feature = "train")]
+mod train;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::CliResult;
+use crate::ui::{ColorChoice, Printer, Verbosity};
+
+/// A reproducible data and model pipeline, with every run tracked, over one store.
+#[derive(Debug, Parser)]
+#[command(name = "pipe", version, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct GlobalArgs {
+    /// Say nothing but errors and data
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    color: ColorChoice,
+    /// Work as if started in this folder
+    #[arg(long, global = true, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    cd: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Repro(repro::ReproArgs),
+    Status(status::StatusArgs),
+    Dag(dag::DagArgs),
+    #[command(subcommand)]
+    Params(params::ParamsCommand),
+    #[command(subcommand)]
+    Metrics(metrics::MetricsCommand),
+    #[command(subcommand)]
+    Data(data::DataCommand),
+    #[cfg(feature = "train")]
+    Train(train::TrainArgs),
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Cli {
+    /// The printer that the global flags ask for.
+    pub fn printer(&self) -> Printer {
+        let verbosity = match (self.global.quiet, self.global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        Printer::new(verbosity, self.global.color)
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// As the command does.
+    pub fn run(self, printer: Printer) -> CliResult {
+        if let Some(folder) = &self.global.cd {
+            std::env::set_current_dir(folder)
+                .map_err(|source| disk::DiskError::new("change to folder", folder, source))?;
+        }
+        match self.command {
+            Command::Init(args) => init::run(&args, printer),
+            Command::Repro(args) => repro::run(&args, printer),
+            Command::Status(args) => status::run(&args, printer),
+            Command::Dag(args) => dag::run(&args, printer),
+            Command::Params(command) => params::run(&command, printer),
+            Command::Metrics(command) => metrics::run(&command, printer),
+            Command::Data(command) => data::run(command, printer),
+            #[cfg(feature = "train")]
+            Command::Train(args) => train::run(args, printer),
+            Command::Runs(command) => runs::run(&command, printer),
+            Command::Completions(args) => completions::run(&args, printer),
+        }
+    }
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct FormatArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print CSV
+    #[arg(long)]
+    pub csv: bool,
+    /// Print a markdown table
+    #[arg(long)]
+    pub md: bool,
+}
+
+impl FormatArgs {
+    /// Prints a table in the form asked for.
+    pub fn print(self, table: &report::Table, printer: Printer) {
+        printer.data(if self.json {
+            table.json()
+        } else if self.csv {
+            table.csv()
+        } else if self.md {
+            table.markdown()
+        } else {
+            table.text(printer.width(), printer.colors_data())
+        });
+    }
+}
+
+/// The command line as it was written, for records.
+pub fn command_line() -> String {
+    let words = std::env::args().skip(1).map(|word| {
+        let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,@%+".contains(c));
+        if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    });
+    std::iter::once("pipe".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,120 @@
+//! `pipe runs`: what was executed, with its params, metrics, logs and files.
+
+mod compare;
+mod list;
+mod show;
+
+use clap::{Args, Subcommand};
+use track::{Run, RunId, RunStatus, RunStore, SqliteStore};
+
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+use crate::recorder::tags;
+use crate::ui::Printer;
+
+/// List, show and compare recorded runs
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List runs, newest first
+    List(list::ListArgs),
+    /// Show one run: params, metrics with their course, files and tags
+    Show(show::ShowArgs),
+    /// Show where runs differ
+    Compare(compare::CompareArgs),
+    /// Print the output of a run's command
+    Logs(LogsArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The run: its id, the start or end of it, or its name
+    run: String,
+    /// Only what went to standard output
+    #[arg(long, conflicts_with = "stderr")]
+    stdout: bool,
+    /// Only what went to standard error
+    #[arg(long)]
+    stderr: bool,
+}
+
+/// Lists, shows or compares runs.
+///
+/// # Errors
+/// When the run store cannot be read, or there is no such run.
+pub fn run(command: &RunsCommand, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    match command {
+        RunsCommand::List(args) => list::run(args, &project, printer),
+        RunsCommand::Show(args) => show::run(args, &project, printer),
+        RunsCommand::Compare(args) => compare::run(args, &project, printer),
+        RunsCommand::Logs(args) => logs(args, &project, printer),
+    }
+}
+
+fn open(project: &Project) -> CliResult<SqliteStore> {
+    project.existing_store()?.ok_or_else(|| {
+        CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
+    })
+}
+
+/// How a status looks.
+fn status_cell(status: RunStatus) -> report::Cell {
+    let tone = match status {
+        RunStatus::Finished => report::Tone::Good,
+        RunStatus::Failed | RunStatus::Killed => report::Tone::Bad,
+        RunStatus::Running | RunStatus::Scheduled => report::Tone::Busy,
+        RunStatus::Pruned => report::Tone::Faint,
+    };
+    report::Cell::Toned(tone, status.name().to_owned())
+}
+
+/// The stage that a run executed, or what else it was.
+fn what(run: &Run) -> &str {
+    let tag = |key: &str| run.data.tags.get(key).map(String::as_str);
+    tag(tags::STAGE).or_else(|| tag(tags::KIND)).unwrap_or("")
+}
+
+/// The stage's run when `run` is a reproduction of a single stage; else the run itself.
+fn with_stages(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
+    let mut runs = vec![store.run(run)?];
+    runs.extend(store.children(run)?);
+    Ok(runs)
+}
+
+fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
+    let store = open(project)?;
+    let id = store.find_run(&args.run)?;
+    let runs = with_stages(&store, id)?;
+    let blobs = cache::Blobs::new(&project.pipe_path("cache"));
+    let several = runs.len() > 2;
+    let mut found = false;
+    for run in &runs {
+        let artifacts = store.artifacts(run.info.id)?;
+        for (name, wanted) in [("stdout.log", !args.stderr), ("stderr.log", !args.stdout)] {
+            if !wanted {
+                continue;
+            }
+            let stored = artifacts.iter().find(|artifact| artifact.path == name);
+            let bytes = match stored {
+                Some(artifact) => Some(blobs.read(&artifact.digest)?),
+                // While a run goes on, its log is a file of its own.
+                None => disk::read_optional(&project.run_folder(run.info.id).join(name))?,
+            };
+            let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { continue };
+            found = true;
+            if several {
+                printer.say(format_args!("==> {} {name} <==", run.info.name));
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            printer.data(&text);
+            if !text.ends_with('\n') {
+                printer.data("\n");
+            }
+        }
+    }
+    if !found {
+        let status = runs[0].info.status;
+        printer.say(format_args!("Run {} ({status}) has no output.", id.short()));
+    }
+    Ok(())
+}

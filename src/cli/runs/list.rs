@@ -1,0 +1,184 @@
+//! `pipe runs list`.
+
+use base::Value;
+use clap::Args;
+use indexmap::IndexSet;
+use report::{Cell, Column, Table};
+use track::{Filter, OrderBy, ParentFilter, Run, RunStore, Search};
+
+use crate::cli::FormatArgs;
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+use crate::ui::Printer;
+
+use super::{open, status_cell, what};
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only runs that match, as in 'metrics.best_acc > 0.8 and params.seed = 42'
+    #[arg(long, value_name = "FILTER")]
+    r#where: Option<String>,
+    /// Order by a field, as in 'metrics.best_acc desc'; may be repeated
+    #[arg(long, value_name = "FIELD [asc|desc]")]
+    sort: Vec<String>,
+    /// Columns, separated by commas: metrics.NAME, params.NAME, tags.NAME, and id, name, stage, status, start,
+    /// duration, experiment, user, parent
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// At most N runs; 0 for all
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+    /// Only reproductions, not the runs of their stages
+    #[arg(long)]
+    top: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Lists runs.
+///
+/// # Errors
+/// When filter, order or a column does not parse, or the store cannot be read.
+pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
+    let filter = args.r#where.as_deref().map(Filter::parse).transpose()?;
+    let order_by = args.sort.iter().map(|text| OrderBy::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let columns = args.columns.iter().map(|text| ColumnSpec::parse(text)).collect::<CliResult<Vec<_>>>()?;
+    let Some(store) = project.existing_store()? else {
+        if args.format.json {
+            printer.data("[]\n");
+        } else {
+            printer.say("No run was recorded in this project yet; `pipe repro` records one.");
+        }
+        return Ok(());
+    };
+    drop(store);
+    let store = open(project)?;
+    let parent = if args.top { ParentFilter::TopLevel } else { ParentFilter::Any };
+    let search = Search { filter, order_by, parent, ..Search::default() };
+    let mut runs = store.search(&search)?;
+    let all = runs.len();
+    if args.limit > 0 {
+        runs.truncate(args.limit);
+    }
+    let columns = if columns.is_empty() { default_columns(&runs) } else { columns };
+    let mut table = Table::new(columns.iter().map(ColumnSpec::head).collect());
+    for run in &runs {
+        table.push(columns.iter().map(|column| column.cell(run)).collect());
+    }
+    table.leave_out(all - runs.len());
+    args.format.print(&table, printer);
+    Ok(())
+}
+
+/// A column as asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum ColumnSpec {
+    Id,
+    Name,
+    Stage,
+    Status,
+    Start,
+    Duration,
+    Experiment,
+    User,
+    Parent,
+    Metric(String),
+    Param(String),
+    Tag(String),
+}
+
+impl ColumnSpec {
+    fn parse(text: &str) -> CliResult<Self> {
+        let text = text.trim();
+        if let Some((group, key)) = text.split_once('.') {
+            let key = key.trim_matches(['`', '"']).to_owned();
+            match group {
+                "metrics" | "metric" => return Ok(ColumnSpec::Metric(key)),
+                "params" | "param" => return Ok(ColumnSpec::Param(key)),
+                "tags" | "tag" => return Ok(ColumnSpec::Tag(key)),
+                _ => {}
+            }
+        }
+        Ok(match text {
+            "id" | "run_id" => ColumnSpec::Id,
+            "name" => ColumnSpec::Name,
+            "stage" => ColumnSpec::Stage,
+            "status" => ColumnSpec::Status,
+            "start" | "start_time" => ColumnSpec::Start,
+            "duration" => ColumnSpec::Duration,
+            "experiment" => ColumnSpec::Experiment,
+            "user" => ColumnSpec::User,
+            "parent" => ColumnSpec::Parent,
+            _ => {
+                return Err(CliError::message(format!("there is no column `{text}`")).hint(
+                    "columns are id, name, stage, status, start, duration, experiment, user, parent, metrics.NAME, \
+                     params.NAME and tags.NAME",
+                ));
+            }
+        })
+    }
+
+    fn head(&self) -> Column {
+        match self {
+            ColumnSpec::Id => Column::text("id").kept(),
+            ColumnSpec::Name => Column::text("name").kept(),
+            ColumnSpec::Stage => Column::text("stage"),
+            ColumnSpec::Status => Column::text("status").kept(),
+            ColumnSpec::Start => Column::text("start"),
+            ColumnSpec::Duration => Column::number("duration"),
+            ColumnSpec::Experiment => Column::text("experiment"),
+            ColumnSpec::User => Column::text("user"),
+            ColumnSpec::Parent => Column::text("parent"),
+            ColumnSpec::Metric(key) => Column::number(format!("metrics.{key}")),
+            ColumnSpec::Param(key) => Column::number(format!("params.{key}")),
+            ColumnSpec::Tag(key) => Column::text(format!("tags.{key}")),
+        }
+    }
+
+    fn cell(&self, run: &Run) -> Cell {
+        match self {
+            ColumnSpec::Id => Cell::text(run.info.id.to_string()),
+            ColumnSpec::Name => Cell::text(&run.info.name),
+            ColumnSpec::Stage => Cell::text(what(run)),
+            ColumnSpec::Status => status_cell(run.info.status),
+            ColumnSpec::Start => Cell::Time(run.info.start_time),
+            ColumnSpec::Duration => run.info.duration_millis().map_or(Cell::Missing, Cell::Duration),
+            ColumnSpec::Experiment => Cell::text(&run.info.experiment_name),
+            ColumnSpec::User => Cell::text(&run.info.user),
+            ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, |id| Cell::text(id.to_string())),
+            ColumnSpec::Metric(key) => run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::float(metric.value)),
+            ColumnSpec::Param(key) => run.data.params.get(key).map_or(Cell::Missing, |text| {
+                Cell::Value { value: Value::from_text(text), precision: 5 }
+            }),
+            ColumnSpec::Tag(key) => run.data.tags.get(key).map_or(Cell::Missing, Cell::text),
+        }
+    }
+}
+
+/// Metrics that people ask for first, where runs have them.
+const FIRST_METRICS: [&str; 6] = ["best_acc", "val_acc", "accuracy", "val_loss", "loss", "train_loss"];
+
+/// Id, name, status, time, and the few metrics that tell most.
+fn default_columns(runs: &[Run]) -> Vec<ColumnSpec> {
+    let mut columns =
+        vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status, ColumnSpec::Start, ColumnSpec::Duration];
+    let known: IndexSet<&str> = runs.iter().flat_map(|run| run.data.metrics.keys()).map(String::as_str).collect();
+    let first = FIRST_METRICS.iter().copied().filter(|key| known.contains(key));
+    let plain = known.iter().copied().filter(|key| !key.contains('/') && !FIRST_METRICS.contains(key));
+    columns.extend(first.chain(plain).take(4).map(|key| ColumnSpec::Metric(key.to_owned())));
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_by_name() {
+        let parse = |text: &str| ColumnSpec::parse(text).ok();
+        assert_eq!(parse("metrics.seed/seed1_1/alpha"), Some(ColumnSpec::Metric("seed/seed1_1/alpha".into())));
+        assert_eq!(parse("tags.pipe.stage"), Some(ColumnSpec::Tag("pipe.stage".into())));
+        assert_eq!(parse("id"), Some(ColumnSpec::Id));
+        assert!(parse("metrik.x").is_none());
+    }
+}

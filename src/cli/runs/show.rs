@@ -1,0 +1,187 @@
+//! `pipe runs show`.
+
+use clap::Args;
+use report::{Cell, Column, Table, sparkline};
+use serde_json::{Map, Value as Json, json};
+use track::{Metric, Role, Run, RunId, RunStore, SqliteStore};
+
+use crate::error::CliResult;
+use crate::project::Project;
+use crate::ui::Printer;
+
+use super::{open, status_cell};
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The run: its id, the start or end of it, or its name
+    run: String,
+    /// Print everything as JSON, the whole history of each metric included
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows a run.
+///
+/// # Errors
+/// When there is no such run, or the store cannot be read.
+pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
+    let store = open(project)?;
+    let run = store.run(store.find_run(&args.run)?)?;
+    if args.json {
+        printer.data_line(serde_json::to_string_pretty(&as_json(&store, &run)?)?);
+        return Ok(());
+    }
+    head(&run, printer);
+    let children = store.children(run.info.id)?;
+    if !children.is_empty() {
+        section("Stages", printer);
+        let mut table = Table::new(vec![
+            Column::text("id").kept(),
+            Column::text("name").kept(),
+            Column::text("status").kept(),
+            Column::number("duration"),
+        ]);
+        for child in &children {
+            table.push(vec![
+                Cell::text(child.info.id.to_string()),
+                Cell::text(&child.info.name),
+                status_cell(child.info.status),
+                child.info.duration_millis().map_or(Cell::Missing, Cell::Duration),
+            ]);
+        }
+        printer.data(table.text(printer.width(), printer.colors_data()));
+    }
+    pairs("Params", run.data.params.iter(), printer);
+    metrics(&store, &run, printer)?;
+    files("Inputs", &store, run.info.id, Role::Input, printer)?;
+    files("Outs", &store, run.info.id, Role::Output, printer)?;
+    let artifacts = store.artifacts(run.info.id)?;
+    if !artifacts.is_empty() {
+        section("Artifacts", printer);
+        let rows = artifacts.into_iter().map(|artifact| (artifact.path, artifact.digest, artifact.size));
+        file_table(rows, printer);
+    }
+    pairs("Tags", run.data.tags.iter(), printer);
+    Ok(())
+}
+
+fn head(run: &Run, printer: Printer) {
+    printer.data_line(format_args!("{}  {}  {}", run.info.id, run.info.name, run.info.status));
+    let started = run.info.start_time.local();
+    let took = run.info.duration_millis().map_or("still running".to_owned(), report::duration_text);
+    let parent = run.info.parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
+    printer.data_line(format_args!("started {started}, {took}{parent}"));
+}
+
+fn section(title: &str, printer: Printer) {
+    printer.data_line(format_args!("\n{title}"));
+}
+
+fn pairs<'a>(title: &str, pairs: impl Iterator<Item = (&'a String, &'a String)>, printer: Printer) {
+    let mut table = Table::new(vec![Column::text("key").kept(), Column::text("value").kept()]);
+    for (key, value) in pairs {
+        table.push(vec![Cell::text(key), Cell::text(value)]);
+    }
+    if !table.is_empty() {
+        section(title, printer);
+        printer.data(table.text(printer.width(), printer.colors_data()));
+    }
+}
+
+fn metrics(store: &SqliteStore, run: &Run, printer: Printer) -> CliResult {
+    if run.data.metrics.is_empty() {
+        return Ok(());
+    }
+    section("Metrics", printer);
+    let mut table = Table::new(vec![
+        Column::text("key").kept(),
+        Column::number("last").kept(),
+        Column::number("min"),
+        Column::number("max"),
+        Column::number("points"),
+        Column::text("course"),
+    ]);
+    for (key, latest) in &run.data.metrics {
+        let history = store.metric_history(run.info.id, key)?;
+        let values: Vec<f64> = history.iter().map(|point| point.value).collect();
+        let finite = || values.iter().copied().filter(|value| !value.is_nan());
+        let extreme = |best: fn(f64, f64) -> f64| finite().reduce(best).map_or(Cell::Missing, Cell::float);
+        let course = if values.len() > 1 { Cell::text(sparkline(&values, 24)) } else { Cell::Missing };
+        let points = i64::try_from(values.len()).unwrap_or(i64::MAX);
+        table.push(vec![
+            Cell::text(key),
+            Cell::float(latest.value),
+            extreme(f64::min),
+            extreme(f64::max),
+            Cell::Int(points),
+            course,
+        ]);
+    }
+    printer.data(table.text(printer.width(), printer.colors_data()));
+    Ok(())
+}
+
+fn files(title: &str, store: &SqliteStore, run: RunId, role: Role, printer: Printer) -> CliResult {
+    let files = store.lineage(run, role)?;
+    if !files.is_empty() {
+        section(title, printer);
+        file_table(files.into_iter().map(|file| (file.path, file.digest, file.size)), printer);
+    }
+    Ok(())
+}
+
+fn file_table(rows: impl Iterator<Item = (String, base::Digest, u64)>, printer: Printer) {
+    let mut table = Table::new(vec![Column::text("path").kept(), Column::number("size"), Column::text("digest")]);
+    for (path, digest, size) in rows {
+        table.push(vec![Cell::text(path), Cell::Bytes(size), Cell::text(digest.to_string())]);
+    }
+    printer.data(table.text(printer.width(), printer.colors_data()));
+}
+
+fn as_json(store: &SqliteStore, run: &Run) -> CliResult<Json> {
+    let id = run.info.id;
+    let mut metrics = Map::new();
+    for key in run.data.metrics.keys() {
+        let points: Vec<Json> = store.metric_history(id, key)?.iter().map(point_json).collect();
+        metrics.insert(key.clone(), points.into());
+    }
+    let lineage = |role| -> CliResult<Vec<Json>> {
+        let files = store.lineage(id, role)?;
+        Ok(files.iter().map(|file| json!({"path": file.path, "digest": file.digest, "size": file.size})).collect())
+    };
+    let children: Vec<String> = store.children(id)?.iter().map(|child| child.info.id.to_string()).collect();
+    let artifacts = store.artifacts(id)?;
+    let artifacts: Vec<Json> = artifacts
+        .iter()
+        .map(|artifact| json!({"path": artifact.path, "digest": artifact.digest, "size": artifact.size}))
+        .collect();
+    Ok(json!({
+        "run_id": id.to_string(),
+        "name": run.info.name,
+        "experiment": run.info.experiment_name,
+        "status": run.info.status.name(),
+        "parent": run.info.parent.map(|parent| parent.to_string()),
+        "children": children,
+        "start_time": run.info.start_time.0,
+        "end_time": run.info.end_time.map(|end| end.0),
+        "user": run.info.user,
+        "params": run.data.params,
+        "metrics": metrics,
+        "tags": run.data.tags,
+        "inputs": lineage(Role::Input)?,
+        "outs": lineage(Role::Output)?,
+        "artifacts": artifacts,
+    }))
+}
+
+/// JSON knows no NaN: it and the infinities are texts, as MLflow writes them.
+fn point_json(point: &Metric) -> Json {
+    let value = if point.value.is_finite() {
+        json!(point.value)
+    } else if point.value.is_nan() {
+        json!("NaN")
+    } else {
+        json!(if point.value > 0.0 { "Infinity" } else { "-Infinity" })
+    };
+    json!({"step": point.step, "timestamp": point.timestamp.0, "value": value})
+}

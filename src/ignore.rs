@@ -1,0 +1,64 @@
+//! Keeps what the cache holds out of git: outs of stages get a line in the `.gitignore` beside them.
+
+use std::collections::BTreeMap;
+
+use base::ProjectPath;
+use pipeline::Stage;
+
+use crate::error::CliResult;
+use crate::project::Project;
+
+/// Adds the cached outs of `stages` to the ignore files, unless git ignores them already. Without a git
+/// repository nothing is done. Returns the ignore files that were changed.
+///
+/// # Errors
+/// When git or the disk refuses.
+pub fn ignore_outs<'a>(project: &Project, stages: impl Iterator<Item = &'a Stage>) -> CliResult<Vec<ProjectPath>> {
+    let Some(git) = project.git() else { return Ok(Vec::new()) };
+    let outs: Vec<&ProjectPath> =
+        stages.flat_map(|stage| &stage.outs).filter(|out| out.cache).map(|out| &out.path).collect();
+    let mut missing: BTreeMap<ProjectPath, Vec<&str>> = BTreeMap::new();
+    for out in git.not_ignored(&outs)? {
+        let file = out.parent().unwrap_or_default().join(".gitignore");
+        missing.entry(file).or_default().push(out.name());
+    }
+    for (file, names) in &missing {
+        let path = file.to_path(&project.root);
+        let mut text = disk::read_text_optional(&path)?.unwrap_or_default();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        for name in names {
+            text.push_str(&pattern(name));
+            text.push('\n');
+        }
+        disk::replace(&path, text.as_bytes())?;
+    }
+    Ok(missing.into_keys().collect())
+}
+
+/// The pattern for exactly that name in the ignore file's own folder.
+fn pattern(name: &str) -> String {
+    let mut pattern = String::from("/");
+    for c in name.chars() {
+        if matches!(c, '*' | '?' | '[' | '\\' | '!' | '#') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    if let Some(trimmed) = pattern.strip_suffix(' ') {
+        return format!("{trimmed}\\ ");
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern;
+
+    #[test]
+    fn names_are_taken_literally() {
+        assert_eq!(pattern("a*b [1]"), "/a\\*b \\[1]");
+        assert_eq!(pattern("end "), "/end\\ ");
+    }
+}
