@@ -1,1 +1,46 @@
-fn main() {}
+//! The real binary, in sealed temporary projects: one file per command, and files that tell a story across
+//! several commands. What a single function can show is tested beside that function, not here.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests play the user, who writes files and starts programs as he likes"
+)]
+
+mod harness;
+
+mod bad_input;
+mod completions;
+mod cutoff;
+mod dag;
+mod data;
+mod example;
+mod failures;
+mod histories;
+mod init;
+mod interrupts;
+mod metrics;
+mod params;
+mod python;
+mod recovery;
+mod repro;
+mod runs;
+mod safety;
+mod status;
+#[cfg(feature = "train")]
+mod train;
+
+/// A file that nobody names here would silently never run.
+#[test]
+fn every_file_is_a_module() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let here = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.starts_with('.') {
+            continue;
+        }
+        let module = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{name} is no Rust file"));
+        assert!(module == "main" || here.contains(&format!("\nmod {module};")), "{name} is in no `mod` line");
+    }
+}

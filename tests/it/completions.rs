@@ -1,0 +1,39 @@
+//! `pipe completions`, `--help` and `--version`: what a shell and a newcomer ask for first.
+
+use crate::harness::Sandbox;
+
+#[test]
+fn every_shell_gets_a_script() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let said = sandbox.ok(["completions", shell]);
+        assert!(said.stdout.contains("repro") && said.stderr.is_empty(), "{shell}");
+    }
+    let mut command = sandbox.program("bash");
+    command.args(["-n", "-c", &sandbox.ok(["completions", "bash"]).stdout]);
+    sandbox.finish(command).code(0);
+    sandbox.pipe(["completions", "tcl"]).code(2).tells(&["tcl", "bash"]);
+}
+
+#[test]
+fn help_and_version_need_no_project() {
+    let sandbox = Sandbox::without_git();
+    assert!(sandbox.ok(["--version"]).stdout.starts_with("pipe 0."));
+    let help = sandbox.ok(["--help"]).stdout;
+    let commands = ["init", "repro", "status", "dag", "params", "metrics", "data", "runs", "completions"];
+    for command in commands {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help");
+        assert!(sandbox.ok([command, "--help"]).stdout.contains("Usage: pipe "), "{command}");
+    }
+    assert_eq!(sandbox.files(""), Vec::<String>::new(), "asking leaves nothing behind");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_a_suggestion() {
+    let sandbox = Sandbox::new();
+    sandbox.pipe(["repo"]).code(2).tells(&["repro"]);
+    sandbox.pipe(["repro", "--jbos", "2"]).code(2).tells(&["--jobs"]);
+    sandbox.pipe(["repro", "-j", "0"]).code(2).tells(&["0"]);
+    sandbox.pipe(["--cd", "nowhere", "status"]).code(2).tells(&["nowhere"]);
+    sandbox.pipe::<&str>([]).code(2);
+}

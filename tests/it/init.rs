@@ -1,0 +1,76 @@
+//! `pipe init`: makes a project, again and again, and destroys nothing.
+
+use crate::harness::{Sandbox, snapshot};
+
+#[test]
+fn makes_a_project_in_a_repository() {
+    let sandbox = Sandbox::new();
+    snapshot!(sandbox.pipe(["init"]), @"
+    exit: 0
+    --- stderr
+    Made a pipe project in ROOT.
+    Next: describe your stages in pipeline.yaml, or run `pipe init --example`; then `pipe repro`.
+    ");
+    assert!(sandbox.exists(".pipe/.gitignore"));
+    assert_eq!(sandbox.git(["status", "--porcelain", "--untracked-files=all"]), "?? .pipe/.gitignore\n");
+}
+
+#[test]
+fn is_idempotent_and_destroys_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("params.yaml", "mine: 1\n");
+    snapshot!(sandbox.pipe(["init", "--example"]), @"
+    exit: 0
+    --- stderr
+    Wrote pipeline.yaml.
+    Kept params.yaml, which exists.
+    Made a pipe project in ROOT.
+    Next: `pipe repro` runs the pipeline, `pipe status` shows what is stale.
+    ");
+    assert_eq!(sandbox.read("params.yaml"), "mine: 1\n");
+    sandbox.write(".pipe/.gitignore", "# mine\n");
+    sandbox.write(".pipe/cache/blake3/ab/cd", "kept");
+    let before: Vec<_> = sandbox.files("").into_iter().map(|file| (sandbox.bytes(&file), file)).collect();
+    snapshot!(sandbox.pipe(["init", "--example"]), @"
+    exit: 0
+    --- stderr
+    Kept pipeline.yaml, which exists.
+    Kept params.yaml, which exists.
+    ROOT is a pipe project already.
+    Next: `pipe repro` runs the pipeline, `pipe status` shows what is stale.
+    ");
+    let after: Vec<_> = sandbox.files("").into_iter().map(|file| (sandbox.bytes(&file), file)).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn without_git_it_wants_to_be_told() {
+    let sandbox = Sandbox::without_git();
+    snapshot!(sandbox.pipe(["init"]), @"
+    exit: 2
+    --- stderr
+    error: ROOT is in no git repository
+    hint: run `git init` first, so that git can keep pipeline and params
+    hint: or run `pipe init --no-git` for a project without
+    ");
+    assert!(!sandbox.exists(".pipe"), "a refusal leaves nothing");
+    sandbox.ok(["init", "--no-git"]);
+    assert!(sandbox.exists(".pipe/.gitignore"));
+}
+
+#[test]
+fn a_folder_inside_a_repository_can_be_a_project_of_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sub/pipeline.yaml", "stages:\n  a:\n    cmd: echo 1 > out\n    outs: [out]\n");
+    sandbox.ok(["--cd", "sub", "init"]);
+    sandbox.ok(["--cd", "sub", "repro"]);
+    assert!(sandbox.exists("sub/pipeline.lock") && sandbox.exists("sub/.pipe/cache"));
+    assert!(!sandbox.exists(".pipe"));
+}
+
+#[test]
+fn the_example_is_a_pipeline_that_loads() {
+    let sandbox = Sandbox::without_git();
+    sandbox.ok(["init", "--no-git", "--example"]);
+    assert_eq!(sandbox.states(), "generate_data:stale train:stale");
+}

@@ -1,0 +1,167 @@
+//! `pipe metrics show` and `pipe metrics diff`.
+
+use serde_json::json;
+
+use crate::harness::{Sandbox, snapshot};
+
+const PIPELINE: &str = "\
+stages:
+  a:
+    cmd: cp source.json git.json; cp source.toml cached.toml; cp source.yaml deep.yaml
+    deps: [source.json, source.toml, source.yaml]
+    metrics:
+      - git.json: {cache: false}
+      - cached.toml
+      - deep.yaml
+";
+
+fn sources(sandbox: &Sandbox, accuracy: &str) {
+    sandbox.write(
+        "source.json",
+        format!("{{\"accuracy\": {accuracy}, \"name\": \"net\", \"per_class\": [0.5, 1]}}"),
+    );
+    sandbox.write("source.toml", "[loss]\ntrain = 0.125\nvalid = 0.123456789\n");
+    sandbox.write("source.yaml", "none: null\nnot: .nan\nlarge: 12345678\n");
+}
+
+fn committed() -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    sources(&sandbox, "0.5");
+    sandbox.ok(["repro"]);
+    sandbox.commit("first");
+    sandbox
+}
+
+#[test]
+fn shows_what_the_files_hold() {
+    let sandbox = committed();
+    snapshot!(sandbox.pipe(["metrics", "show"]), @"
+    exit: 0
+    --- stdout
+    file         loss.train  loss.valid  none  not     large  accuracy  name  per_class
+    cached.toml       0.125     0.12346     -    -         -         -     -          -
+    deep.yaml             -           -  null  nan  12345678         -     -          -
+    git.json              -           -     -    -         -       0.5   net    [0.5,1]
+    ");
+    snapshot!(sandbox.pipe(["metrics", "show", "--csv"]), @r#"
+    exit: 0
+    --- stdout
+    file,loss.train,loss.valid,none,not,large,accuracy,name,per_class
+    cached.toml,0.125,0.123456789,,,,,,
+    deep.yaml,,,null,nan,12345678,,,
+    git.json,,,,,,0.5,net,"[0.5,1]"
+    "#);
+    assert_eq!(
+        sandbox.json(["metrics", "show", "--json"])["cached.toml"],
+        json!({"loss.train": 0.125, "loss.valid": 0.123456789})
+    );
+}
+
+#[test]
+fn shows_earlier_states() {
+    let sandbox = committed();
+    sources(&sandbox, "0.75");
+    sandbox.ok(["repro"]);
+    for (revision, expected) in [("workspace", 0.75), ("HEAD", 0.5), ("main", 0.5)] {
+        let side = sandbox.json(["metrics", "show", "--json", revision]);
+        assert_eq!(side["git.json"]["accuracy"], json!(expected), "{revision}");
+        assert_eq!(
+            side["cached.toml"]["loss.train"],
+            json!(0.125),
+            "what git does not keep comes from the cache"
+        );
+    }
+}
+
+#[test]
+fn diffs_numbers_texts_and_keys() {
+    let sandbox = committed();
+    snapshot!(sandbox.pipe(["metrics", "diff"]), @"
+    exit: 0
+    --- stderr
+    Nothing differs.
+    ");
+    sandbox.write("source.json", "{\"accuracy\": 0.75, \"per_class\": [0.5, 1, 2], \"name\": \"other\"}");
+    sandbox.ok(["repro"]);
+    snapshot!(sandbox.pipe(["metrics", "diff"]), @"
+    exit: 0
+    --- stdout
+    file      key            old        new   diff
+    git.json  accuracy       0.5       0.75  +0.25
+    git.json  per_class  [0.5,1]  [0.5,1,2]      -
+    git.json  name           net      other      -
+    ");
+    snapshot!(sandbox.pipe(["metrics", "diff", "--json"]), @r#"
+    exit: 0
+    --- stdout
+    {
+      "git.json": {
+        "accuracy": {
+          "old": 0.5,
+          "new": 0.75,
+          "diff": 0.25
+        },
+        "per_class": {
+          "old": [
+            0.5,
+            1
+          ],
+          "new": [
+            0.5,
+            1,
+            2
+          ]
+        },
+        "name": {
+          "old": "net",
+          "new": "other"
+        }
+      }
+    }
+    "#);
+    snapshot!(sandbox.pipe(["metrics", "diff", "--md", "--all", "--precision", "3"]), @"
+    exit: 0
+    --- stdout
+    | file | key | old | new | diff |
+    | --- | --- | ---: | ---: | ---: |
+    | cached.toml | loss.train | 0.125 | 0.125 | 0 |
+    | cached.toml | loss.valid | 0.123 | 0.123 | 0 |
+    | deep.yaml | none | null | null | - |
+    | deep.yaml | not | nan | nan | nan |
+    | deep.yaml | large | 12345678 | 12345678 | 0 |
+    | git.json | accuracy | 0.5 | 0.75 | +0.25 |
+    | git.json | per_class | [0.5,1] | [0.5,1,2] | - |
+    | git.json | name | net | other | - |
+    ");
+    sandbox.commit("second");
+    assert_eq!(sandbox.json(["metrics", "diff", "--json", "HEAD"]), json!({}));
+    let delta = |from: &str, to: &str| {
+        sandbox.json(["metrics", "diff", "--json", from, to])["git.json"]["accuracy"].clone()
+    };
+    assert_eq!(delta("HEAD~1", "HEAD"), json!({"old": 0.5, "new": 0.75, "diff": 0.25}));
+}
+
+#[test]
+fn runs_are_states_too() {
+    let sandbox = committed();
+    sources(&sandbox, "0.75");
+    sandbox.ok(["repro"]);
+    let runs = sandbox.json(["runs", "list", "--json", "--top", "--columns", "id", "--sort", "start_time"]);
+    let run = format!("run:{}", runs[0]["id"].as_str().unwrap());
+    let diff = sandbox.json(["metrics", "diff", "--json", &run]);
+    assert_eq!(diff, json!({"git.json": {"accuracy": {"old": 0.5, "new": 0.75, "diff": 0.25}}}));
+}
+
+#[test]
+fn a_metrics_file_that_does_not_parse_is_named() {
+    let sandbox = committed();
+    sandbox.write("git.json", "{\"accuracy\": }");
+    sandbox.pipe(["metrics", "show"]).code(2).tells(&["git.json:1:"]);
+    sandbox.pipe(["metrics", "diff"]).code(2).tells(&["git.json:1:"]);
+}
+
+#[test]
+fn no_metrics_at_all_is_told() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: 'true'\n");
+    sandbox.pipe(["metrics", "show"]).code(2).tells(&["there are no metrics", "hint: "]);
+}

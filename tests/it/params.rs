@@ -1,0 +1,105 @@
+//! `pipe params diff`: parameters of two states of the project.
+
+use serde_json::json;
+
+use crate::harness::{Sandbox, snapshot};
+use crate::repro::chain;
+
+fn committed() -> Sandbox {
+    let sandbox = chain();
+    sandbox.write("params.yaml", "factor: 1\nmodel:\n  name: net\n  sizes: [1, 2]\ngone: true\n");
+    sandbox.ok(["repro"]);
+    sandbox.commit("first");
+    sandbox
+}
+
+#[test]
+fn the_workspace_is_compared_with_head() {
+    let sandbox = committed();
+    snapshot!(sandbox.pipe(["params", "diff"]), @"
+    exit: 0
+    --- stderr
+    Nothing differs.
+    ");
+    sandbox.write("params.yaml", "factor: 1.25\nmodel:\n  name: net\n  sizes: [1, 3]\nnew: '1'\n");
+    snapshot!(sandbox.pipe(["params", "diff"]), @r#"
+    exit: 0
+    --- stdout
+    file         key            old    new   diff
+    params.yaml  factor           1   1.25  +0.25
+    params.yaml  model.sizes  [1,2]  [1,3]      -
+    params.yaml  new              -    "1"      -
+    params.yaml  gone          true      -      -
+    "#);
+    snapshot!(sandbox.pipe(["params", "diff", "--md"]), @r#"
+    exit: 0
+    --- stdout
+    | file | key | old | new | diff |
+    | --- | --- | ---: | ---: | ---: |
+    | params.yaml | factor | 1 | 1.25 | +0.25 |
+    | params.yaml | model.sizes | [1,2] | [1,3] | - |
+    | params.yaml | new | - | "1" | - |
+    | params.yaml | gone | true | - | - |
+    "#);
+    snapshot!(sandbox.pipe(["params", "diff", "--deps", "--json"]), @r#"
+    exit: 0
+    --- stdout
+    {
+      "params.yaml": {
+        "factor": {
+          "old": 1,
+          "new": 1.25,
+          "diff": 0.25
+        }
+      }
+    }
+    "#);
+    assert!(sandbox.ok(["params", "diff", "--all"]).stdout.contains("model.name"));
+}
+
+#[test]
+fn revisions_and_runs_are_compared_too() {
+    let sandbox = committed();
+    sandbox.write("params.yaml", "factor: 2\n");
+    sandbox.ok(["repro"]);
+    sandbox.commit("second");
+    let expected = json!({"old": 1, "new": 2, "diff": 1});
+    let diff = |arguments: &[&str]| {
+        let all = ["params", "diff", "--json"].into_iter().chain(arguments.iter().copied());
+        sandbox.json(all)["params.yaml"]["factor"].clone()
+    };
+    assert_eq!(diff(&["HEAD~1"]), expected);
+    assert_eq!(diff(&["HEAD~1", "HEAD"]), expected);
+    assert_eq!(diff(&["HEAD", "HEAD~1"]), json!({"old": 2, "new": 1, "diff": -1}));
+    let runs = sandbox.json(["runs", "list", "--json", "--top", "--columns", "id", "--sort", "start_time"]);
+    let run = |index: usize| format!("run:{}", runs[index]["id"].as_str().unwrap());
+    assert_eq!(diff(&[&run(0), &run(1)]), expected);
+    assert_eq!(diff(&[&run(0)]), expected);
+    assert_eq!(diff(&[&run(1)]), serde_json::Value::Null);
+}
+
+#[test]
+fn what_names_nothing_is_told() {
+    let sandbox = committed();
+    sandbox
+        .pipe(["params", "diff", "no-such-branch"])
+        .code(2)
+        .tells(&["there is no git revision `no-such-branch`"]);
+    sandbox.pipe(["params", "diff", "run:feedbeef"]).code(2).tells(&["feedbeef"]);
+    sandbox.pipe(["params", "diff", "--output=x"]).code(2);
+    sandbox.pipe(["params", "diff", "--precision", "0"]).code(2).tells(&["1..=17"]);
+}
+
+#[test]
+fn without_git_the_last_run_is_the_base() {
+    let sandbox = Sandbox::without_git();
+    sandbox.write("pipeline.yaml", crate::repro::CHAIN);
+    sandbox.write("input", "one\n");
+    sandbox.write("params.yaml", "factor: 1\n");
+    sandbox.pipe(["params", "diff"]).code(2).tells(&["nothing to compare the workspace with", "hint: "]);
+    sandbox.ok(["repro"]);
+    sandbox.write("params.yaml", "factor: 3\n");
+    let diff = sandbox.json(["params", "diff", "--json"]);
+    assert_eq!(diff, json!({"params.yaml": {"factor": {"old": 1, "new": 3, "diff": 2}}}));
+    sandbox.pipe(["params", "diff", "HEAD"]).code(2).tells(&["no git repository"]);
+}

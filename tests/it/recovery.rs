@@ -1,0 +1,128 @@
+//! kill -9 and what the next process makes of it: nothing reported as done is lost, nothing stays running for
+//! ever, and what the dead process left behind does not spoil the next result.
+
+use serde_json::json;
+
+use crate::harness::{Sandbox, await_that, is_alive};
+
+const PIPELINE: &str = "\
+stages:
+  quick:
+    cmd: echo quick >> ran; cat input > quick
+    deps: [input]
+    outs: [quick]
+  slow:
+    cmd: echo slow >> ran; echo $$ > shell; echo begin >> slow; touch up; while [ ! -e go ]; do sleep 0.02; done; echo end >> slow
+    deps: [quick]
+    outs: [slow]
+";
+
+/// A project whose `pipe repro` was killed while `slow` was at work.
+fn killed() -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    sandbox.write("input", "1");
+    sandbox.write("slow", "from before\n");
+    let started = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("up");
+    started.signal("KILL");
+    assert_eq!(started.wait().signal(), Some(9));
+    sandbox
+}
+
+#[test]
+fn what_was_done_is_in_the_journal() {
+    let sandbox = killed();
+    assert!(sandbox.read(".pipe/journal").contains("quick"));
+    assert!(!sandbox.exists("pipeline.lock"));
+    assert_eq!(sandbox.states(), "quick:fresh slow:stale");
+    sandbox.write("go", "");
+    sandbox.ok(["repro"]);
+    assert_eq!((sandbox.count("ran", "quick"), sandbox.count("ran", "slow")), (1, 2));
+    assert!(sandbox.read("pipeline.lock").contains("quick"));
+    assert_eq!(sandbox.read(".pipe/journal"), "", "what it told stands in the lock");
+}
+
+#[test]
+fn the_orphan_does_not_write_into_the_next_result() {
+    let sandbox = killed();
+    let orphan = sandbox.read("shell");
+    sandbox.remove("up");
+    let next = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("up");
+    assert!(!is_alive(&orphan), "the command of the dead process was ended before its stage started again");
+    sandbox.write("go", "");
+    next.wait().code(0).tells(&["stage slow was cut off by the end of its pipe process"]);
+    assert_eq!(sandbox.read("slow"), "begin\nend\n");
+}
+
+#[test]
+fn the_outs_of_before_come_back() {
+    let sandbox = killed();
+    // Any later reproduction puts them back, not only one of that stage.
+    sandbox.write("input", "2");
+    sandbox
+        .ok(["repro", "quick"])
+        .tells(&["its last good outs are back in place; its partial outs are in ROOT/.pipe/artifacts/"]);
+    assert_eq!(sandbox.read("slow"), "from before\n");
+    let partial = sandbox.files(".pipe/artifacts").into_iter().find(|file| file.ends_with("partial/slow"));
+    assert_eq!(sandbox.read(&partial.unwrap()), "begin\n");
+}
+
+#[test]
+fn runs_of_the_dead_are_settled_as_killed() {
+    let sandbox = killed();
+    let run = sandbox.stage_run("slow");
+    assert_eq!((&run["status"], run["end_time"].is_i64()), (&json!("KILLED"), true), "any reader settles it");
+    let parent = sandbox.json(["runs", "show", "--json", run["parent"].as_str().unwrap()]);
+    assert_eq!(parent["status"], "KILLED");
+    assert_eq!(sandbox.stage_run("quick")["status"], "FINISHED");
+    let said = sandbox.ok(["runs", "logs", run["run_id"].as_str().unwrap()]);
+    assert_eq!(said.stdout, "");
+}
+
+#[test]
+fn a_torn_journal_line_is_no_damage() {
+    let sandbox = killed();
+    sandbox.append(".pipe/journal", "1a2b3c4d {\"version\":1,\"stage\":{\"fi");
+    assert_eq!(sandbox.states(), "quick:fresh slow:stale");
+    sandbox.write("go", "");
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.states(), "quick:fresh slow:fresh");
+}
+
+#[test]
+fn a_journal_alone_is_written_down_by_a_reproduction_that_has_nothing_else_to_do() {
+    let sandbox = killed();
+    sandbox.ok(["repro", "quick"]).tells(&["Everything is up to date"]);
+    assert!(sandbox.read("pipeline.lock").contains("quick"));
+    assert_eq!(sandbox.read(".pipe/journal"), "");
+    assert_eq!(sandbox.count("ran", "quick"), 1);
+}
+
+#[test]
+fn kills_at_any_moment_lose_nothing() {
+    let kills: u32 = std::env::var("PIPE_TEST_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(12);
+    let mut stages = String::from("stages:\n");
+    for index in 0..6 {
+        let dep = if index == 0 { "input".to_owned() } else { format!("{}.out", index - 1) };
+        stages.push_str(&format!("  s{index}:\n    cmd: cat {dep} > {index}.out; echo {index} >> {index}.out\n    deps: [{dep}]\n    outs: [{index}.out]\n"));
+    }
+    let sandbox = Sandbox::with_pipeline(&stages);
+    for kill in 0..kills {
+        sandbox.write("input", format!("{}\n", kill / 4));
+        let mut started = sandbox.start(sandbox.pipe_command(["repro"]));
+        std::thread::sleep(std::time::Duration::from_millis(u64::from(kill * 37 % 120)));
+        if started.is_running() {
+            started.signal("KILL");
+        }
+        started.wait();
+        sandbox.pipe(["status", "--json"]).code(0);
+        if kill % 4 == 3 {
+            sandbox.ok(["repro"]);
+            let expected = (0..6).fold(format!("{}\n", kill / 4), |text, index| format!("{text}{index}\n"));
+            assert_eq!(sandbox.read("5.out"), expected);
+            assert!(!sandbox.ok(["runs", "list", "-n", "0"]).stdout.contains("RUNNING"));
+            await_that("no job is left", || sandbox.files(".pipe/tmp/jobs").is_empty());
+        }
+    }
+}

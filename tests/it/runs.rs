@@ -1,0 +1,215 @@
+//! `pipe runs`: what was recorded, and finding it again.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Sandbox, snapshot};
+
+const PIPELINE: &str = "\
+stages:
+  train:
+    cmd: echo to stdout; echo to stderr >&2; echo \"{\\\"acc\\\":${acc}, \\\"deep\\\":{\\\"loss\\\":1}}\" > metrics.json; cp input model
+    deps: [input]
+    params: [acc, seed, {other.toml: [x]}]
+    outs: [model]
+    metrics: [metrics.json]
+";
+
+fn three_runs() -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    sandbox.write("input", "1");
+    sandbox.write("other.toml", "x = 1");
+    for (acc, seed) in [("0.5", "1"), ("0.75", "42"), ("0.25", "42")] {
+        sandbox.write("params.yaml", format!("acc: {acc}\nseed: {seed}\n"));
+        sandbox.ok(["repro"]);
+        sandbox.commit("next");
+    }
+    sandbox
+}
+
+fn accuracies(sandbox: &Sandbox, arguments: &[&str]) -> Vec<f64> {
+    let fixed = ["runs", "list", "--json", "--columns", "metrics.acc"];
+    let list = sandbox.json(fixed.iter().chain(arguments));
+    list.as_array().unwrap().iter().filter_map(|run| run["metrics.acc"].as_f64()).collect()
+}
+
+#[test]
+fn lists_filters_sorts_and_chooses_columns() {
+    let sandbox = three_runs();
+    assert_eq!(accuracies(&sandbox, &[]), [0.25, 0.75, 0.5], "newest first");
+    assert_eq!(accuracies(&sandbox, &["--sort", "metrics.acc desc"]), [0.75, 0.5, 0.25]);
+    assert_eq!(
+        accuracies(&sandbox, &["--sort", "params.seed asc", "--sort", "metrics.acc"]),
+        [0.5, 0.25, 0.75]
+    );
+    assert_eq!(accuracies(&sandbox, &["--where", "metrics.acc > 0.3 and params.seed = 42"]), [0.75]);
+    assert_eq!(
+        accuracies(&sandbox, &["--where", "status = 'FINISHED' and metrics.acc <= 0.5", "-n", "1"]),
+        [0.25]
+    );
+    let said = sandbox.ok([
+        "runs",
+        "list",
+        "--where",
+        "metrics.acc > 0",
+        "--columns",
+        "stage,status,params.seed,metrics.acc",
+    ]);
+    snapshot!(said, @"
+    exit: 0
+    --- stdout
+    stage  status    params.seed  metrics.acc
+    train  FINISHED           42         0.25
+    train  FINISHED           42         0.75
+    train  FINISHED            1          0.5
+    ");
+    assert_eq!(sandbox.run_count(), 6);
+    assert_eq!(sandbox.json(["runs", "list", "--top", "--json"]).as_array().unwrap().len(), 3);
+    assert_eq!(sandbox.ok(["runs", "list", "--csv"]).stdout.lines().count(), 7);
+    assert!(sandbox.ok(["runs", "list", "--md", "-n", "2"]).stdout.starts_with("| id |"));
+}
+
+#[test]
+fn shows_everything_about_a_run() {
+    let sandbox = three_runs();
+    let run = sandbox.stage_run("train");
+    assert_eq!(run["status"], "FINISHED");
+    assert_eq!(run["params"], json!({"acc": "0.25", "seed": "42", "other.toml:x": "1"}));
+    assert_eq!(run["metrics"]["acc"][0]["value"], 0.25);
+    assert_eq!(run["metrics"]["deep.loss"][0]["value"], 1.0);
+    let tags = &run["tags"];
+    assert_eq!(tags["git.commit"].as_str().unwrap(), sandbox.git(["rev-parse", "HEAD~1"]).trim());
+    assert_eq!(tags["git.dirty"], "true");
+    assert_eq!((&tags["pipe.stage"], &tags["pipe.exit_code"]), (&json!("train"), &json!("0")));
+    assert!(tags["pipe.command"].as_str().unwrap().contains("cp input model"));
+    assert!(tags["pipe.reasons"].as_str().unwrap().contains("params.yaml:acc changed: 0.75 -> 0.25"));
+    for key in ["pipe.host", "pipe.version", "pipe.stage_key", "pipe.duration_ms"] {
+        assert!(tags[key].is_string(), "{key} is not in {tags:#}");
+    }
+    let paths = |key: &str| -> Vec<String> {
+        run[key].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (paths("inputs"), paths("outs")),
+        (vec!["input".into()], vec!["metrics.json".into(), "model".into()])
+    );
+    assert_eq!(paths("artifacts"), ["stderr.log", "stdout.log"]);
+    assert!(run["end_time"].as_i64().unwrap() >= run["start_time"].as_i64().unwrap());
+    let parent = sandbox.json(["runs", "show", "--json", run["parent"].as_str().unwrap()]);
+    assert_eq!(parent["children"], json!([run["run_id"]]));
+    assert_eq!(
+        (&parent["status"], &parent["tags"]["pipe.command"]),
+        (&json!("FINISHED"), &json!("pipe repro"))
+    );
+    assert!(
+        parent["start_time"].as_i64() <= run["start_time"].as_i64(),
+        "a reproduction starts before its stages"
+    );
+    assert!(parent["end_time"].as_i64() >= run["end_time"].as_i64());
+    let text = sandbox.ok(["runs", "show", run["run_id"].as_str().unwrap()]).stdout;
+    for section in ["\nParams\n", "\nMetrics\n", "\nInputs\n", "\nOuts\n", "\nArtifacts\n", "\nTags\n"] {
+        assert!(text.contains(section), "no {section:?} in\n{text}");
+    }
+}
+
+#[test]
+fn runs_are_found_by_part_of_their_id_and_by_name() {
+    let sandbox = three_runs();
+    let run = sandbox.stage_run("train");
+    let id = run["run_id"].as_str().unwrap();
+    for wanted in [&id[24..], &id[..31]] {
+        assert_eq!(sandbox.json(["runs", "show", "--json", wanted])["run_id"], run["run_id"]);
+    }
+    sandbox.pipe(["runs", "show", "ffff"]).code(2).tells(&["ffff"]);
+    sandbox.pipe(["runs", "show", "01"]).code(2).tells(&["01"]);
+}
+
+#[test]
+fn logs_are_those_of_the_command() {
+    let sandbox = three_runs();
+    let id = sandbox.stage_run("train")["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(sandbox.ok(["runs", "logs", &id]).stdout, "to stdout\nto stderr\n");
+    assert_eq!(sandbox.ok(["runs", "logs", "--stdout", &id]).stdout, "to stdout\n");
+    assert_eq!(sandbox.ok(["runs", "logs", "--stderr", &id]).stdout, "to stderr\n");
+}
+
+#[test]
+fn compare_shows_what_differs_first() {
+    let sandbox = three_runs();
+    let list = sandbox.json([
+        "runs",
+        "list",
+        "--json",
+        "--columns",
+        "id",
+        "--where",
+        "metrics.acc > 0",
+        "--sort",
+        "start",
+    ]);
+    let ids: Vec<&str> = list.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
+    let rows = sandbox.json(["runs", "compare", "--json", ids[0], ids[1]]);
+    let field = |row: &Json| row["field"].as_str().unwrap().to_owned();
+    let fields: Vec<String> = rows.as_array().unwrap().iter().map(field).collect();
+    let place = |name: &str| {
+        fields.iter().position(|field| field == name).unwrap_or_else(|| panic!("{name} in {fields:?}"))
+    };
+    for (different, equal) in [
+        ("metrics.acc", "metrics.deep.loss"),
+        ("params.seed", "params.other.toml:x"),
+        ("tags.pipe.command", "tags.pipe.host"),
+    ] {
+        assert!(place(different) < place(equal), "{different} comes before {equal}: {fields:?}");
+    }
+    let changed = sandbox.ok(["runs", "compare", "--changed", ids[0], ids[1]]).stdout;
+    assert!(changed.contains("* metrics.acc") && !changed.contains("metrics.deep.loss"), "{changed}");
+    sandbox.pipe(["runs", "compare", ids[0]]).code(2);
+}
+
+#[test]
+fn a_restored_stage_says_where_its_result_came_from() {
+    let sandbox = three_runs();
+    let list = sandbox.json(["runs", "list", "--json", "--columns", "id", "--where", "metrics.acc = 0.5"]);
+    sandbox.write("params.yaml", "acc: 0.5\nseed: 1\n");
+    sandbox.ok(["repro"]).tells(&["Restored train from run ", "1 restored."]);
+    let run = sandbox.stage_run("train");
+    assert_eq!(run["tags"]["pipe.restored_from"], list[0]["id"]);
+    assert_eq!((&run["status"], &run["metrics"]["acc"][0]["value"]), (&json!("FINISHED"), &json!(0.5)));
+    assert_eq!(run["tags"]["pipe.exit_code"], Json::Null, "nothing was executed");
+}
+
+#[test]
+fn a_failure_is_recorded_with_its_exit_code_or_signal() {
+    let sandbox =
+        Sandbox::with_pipeline("stages:\n  a:\n    cmd: echo half > out; exit 3\n    outs: [out]\n");
+    sandbox.pipe(["repro"]).code(1);
+    let run = sandbox.stage_run("a");
+    assert_eq!((&run["status"], &run["tags"]["pipe.exit_code"]), (&json!("FAILED"), &json!("3")));
+    let partial = run["tags"]["pipe.partial_outs"].as_str().unwrap();
+    assert_eq!(sandbox.read(&format!("{partial}/out")), "half\n");
+    assert_eq!(sandbox.json(["runs", "show", "--json", run["parent"].as_str().unwrap()])["status"], "FAILED");
+    sandbox.edit("pipeline.yaml", "exit 3", "kill -9 $$");
+    sandbox.pipe(["repro"]).code(1);
+    assert_eq!(sandbox.stage_run("a")["tags"]["pipe.signal"], "9");
+}
+
+#[test]
+fn bad_questions_are_answered_with_what_is_wrong() {
+    let sandbox = three_runs();
+    snapshot!(sandbox.pipe(["runs", "list", "--where", "metrics.acc >"]), @"
+    exit: 2
+    --- stderr
+    error: filter, column 14: expected a number, or a text in quotes
+    ");
+    sandbox.pipe(["runs", "list", "--where", "metrik.acc > 1"]).code(2).tells(&["metrik"]);
+    sandbox.pipe(["runs", "list", "--sort", "metrics.acc upwards"]).code(2).tells(&["column 13"]);
+    sandbox.pipe(["runs", "list", "--columns", "stag"]).code(2).tells(&["there is no column `stag`"]);
+}
+
+#[test]
+fn without_any_run_a_list_is_empty() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.json(["runs", "list", "--json"]), json!([]));
+    sandbox.ok(["runs", "list"]).tells(&["No run was recorded"]);
+    sandbox.pipe(["runs", "show", "x"]).code(2).tells(&["no run was recorded"]);
+    assert!(!sandbox.exists(".pipe"), "a question makes nothing");
+}

@@ -1,0 +1,204 @@
+//! What must never be lost: outs set aside, partial outs kept, bytes that no cache holds saved first.
+
+use crate::harness::{Said, Sandbox};
+
+/// The file that the line "Saved …" names for a path.
+fn saved_file(said: &Said, path: &str) -> String {
+    let start = format!("Saved {path}, which was in no cache, ");
+    let line = said.stderr.lines().find(|line| line.starts_with(&start));
+    let line = line.unwrap_or_else(|| panic!("no line says where {path} was saved:\n{}", said.stderr));
+    let file = line.rsplit(' ').next().unwrap();
+    std::fs::read_to_string(file).unwrap_or_else(|fault| panic!("{file}: {fault}"))
+}
+
+const SIMPLE: &str = "stages:\n  a:\n    cmd: cat input > out\n    deps: [input]\n    outs: [out]\n";
+
+fn simple() -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(SIMPLE);
+    sandbox.write("input", "one\n");
+    sandbox
+}
+
+#[test]
+fn outs_are_set_aside_while_the_command_runs() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: ls out folder >> seen 2>/dev/null || true; cp input out; mkdir folder; cp input folder/x\n    deps: [input]\n    outs: [out, folder]\n",
+    );
+    for text in ["1", "2"] {
+        sandbox.write("input", text);
+        sandbox.ok(["repro"]);
+    }
+    assert_eq!(sandbox.read("seen"), "", "the command starts from nothing");
+    assert_eq!(sandbox.read("folder/x"), "2");
+    assert_eq!(sandbox.files(".pipe/tmp/jobs"), Vec::<String>::new());
+}
+
+#[test]
+fn a_failed_stage_leaves_its_last_good_outs_and_keeps_its_partial_ones() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat input > out; mkdir -p deep/folder; cat input > deep/folder/x; test ! -e stop\n    deps: [input]\n    outs: [out, deep/folder]\n",
+    );
+    sandbox.write("input", "good\n");
+    sandbox.ok(["repro"]);
+    sandbox.write("input", "bad\n");
+    sandbox.write("stop", "");
+    sandbox.pipe(["repro"]).code(1).tells(&[
+        "Failed a ",
+        "the command exited with code 1",
+        "partial outs are in ROOT/.pipe/artifacts/",
+    ]);
+    assert_eq!((sandbox.read("out"), sandbox.read("deep/folder/x")), ("good\n".into(), "good\n".into()));
+    let run = sandbox.stage_run("a")["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(sandbox.read(&format!(".pipe/artifacts/{run}/partial/out")), "bad\n");
+    assert_eq!(sandbox.read(&format!(".pipe/artifacts/{run}/partial/deep/folder/x")), "bad\n");
+    sandbox.write("input", "good\n");
+    sandbox.ok(["repro"]).tells(&["Everything is up to date"]);
+}
+
+#[test]
+fn a_file_that_stood_there_before_the_first_run_is_saved() {
+    let sandbox = simple();
+    sandbox.write("out", "mine\n");
+    let said = sandbox.ok(["repro"]);
+    assert_eq!(saved_file(&said, "out"), "mine\n");
+    assert_eq!(sandbox.read("out"), "one\n");
+}
+
+#[test]
+fn an_out_edited_by_hand_is_seen_saved_and_restored() {
+    let sandbox = simple();
+    sandbox.ok(["repro"]);
+    sandbox.write("out", "edited\n");
+    assert_eq!(sandbox.states(), "a:stale");
+    let said = sandbox.ok(["repro"]).tells(&["Restored a from the cache, as the lock records it."]);
+    assert_eq!(saved_file(&said, "out"), "edited\n");
+    assert_eq!(sandbox.read("out"), "one\n");
+    // The same edit again is in the cache already: nothing is to be saved.
+    sandbox.write("out", "edited\n");
+    assert!(!sandbox.ok(["repro"]).stderr.contains("Saved"));
+}
+
+#[test]
+fn an_edit_is_saved_before_a_run_and_before_a_failure_too() {
+    let sandbox = simple();
+    sandbox.ok(["repro"]);
+    sandbox.write("out", "edited 1\n");
+    assert_eq!(saved_file(&sandbox.ok(["repro", "--force"]), "out"), "edited 1\n");
+    sandbox.write("out", "edited 2\n");
+    sandbox.edit("pipeline.yaml", "cat input > out", "rm -f out; exit 1");
+    let said = sandbox.pipe(["repro"]).code(1);
+    assert_eq!(saved_file(&said, "out"), "edited 2\n");
+    assert_eq!(sandbox.read("out"), "edited 2\n", "a failure changes nothing");
+}
+
+#[test]
+fn what_stands_in_a_folder_out_is_saved() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: mkdir out; cp input out/x\n    deps: [input]\n    outs: [out]\n",
+    );
+    sandbox.write("input", "1");
+    sandbox.ok(["repro"]);
+    sandbox.write("out/notes", "my notes");
+    let said = sandbox.ok(["repro"]).tells(&["Saved out, which was in no cache", "tree ROOT/.pipe/cache/"]);
+    let tree = saved_file(&said, "out");
+    assert!(tree.contains("notes"), "{tree}");
+    assert_eq!(sandbox.files("out"), ["out/x"]);
+    let kept = sandbox.files(".pipe/cache/blake3").iter().any(|blob| sandbox.read(blob) == "my notes");
+    assert!(kept, "the notes are in the cache");
+}
+
+#[test]
+fn what_git_keeps_is_saved_as_well() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cp input metrics.json\n    deps: [input]\n    metrics: [{metrics.json: {cache: false}}]\n",
+    );
+    sandbox.write("input", "{\"x\": 1}");
+    sandbox.ok(["repro"]);
+    sandbox.commit("all");
+    sandbox.write("metrics.json", "{\"x\": 2, \"by\": \"hand\"}");
+    sandbox.write("input", "{\"x\": 3}");
+    let said = sandbox.ok(["repro"]);
+    assert_eq!(saved_file(&said, "metrics.json"), "{\"x\": 2, \"by\": \"hand\"}");
+}
+
+#[test]
+fn a_folder_where_a_file_shall_be_is_saved_and_replaced() {
+    let sandbox = simple();
+    sandbox.ok(["repro"]);
+    sandbox.remove("out");
+    sandbox.write("out/inside", "kept");
+    sandbox.ok(["repro"]).tells(&["Saved out, which was in no cache"]);
+    assert_eq!(sandbox.read("out"), "one\n");
+    assert!(sandbox.files(".pipe/cache/blake3").iter().any(|blob| sandbox.read(blob) == "kept"));
+}
+
+#[test]
+fn a_damaged_blob_is_named_and_never_trusted() {
+    let sandbox = simple();
+    sandbox.ok(["repro"]);
+    let blobs = sandbox.files(".pipe/cache/blake3");
+    let blob = blobs.iter().find(|blob| sandbox.read(blob) == "one\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(sandbox.path(blob)).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o222, 0, "blobs are read-only");
+    std::fs::remove_file(sandbox.path(blob)).unwrap();
+    sandbox.write(blob, "evil");
+    sandbox.remove("out");
+    sandbox.ok(["repro"]).tells(&["is damaged", ".pipe/cache/damaged/"]);
+    assert_eq!(sandbox.read("out"), "one\n");
+    assert!(sandbox.files(".pipe/cache/damaged").iter().any(|file| sandbox.read(file) == "evil"));
+}
+
+#[test]
+fn an_edit_of_an_out_never_reaches_the_cache() {
+    let sandbox = simple();
+    sandbox.ok(["repro"]);
+    for restore in [false, true] {
+        if restore {
+            sandbox.remove("out");
+            sandbox.ok(["repro"]);
+        }
+        // In place, as an editor that keeps the inode does.
+        sandbox.append("out", "more\n");
+        sandbox.ok(["repro"]).tells(&["Restored a"]);
+        assert_eq!(sandbox.read("out"), "one\n");
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_symlink() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: mkdir -p data; cat input > data/out\n    deps: [input]\n    outs: [data/out]\n",
+    );
+    sandbox.write("input", "one\n");
+    sandbox.ok(["repro"]);
+    sandbox.remove("data");
+    let outside = sandbox.root().with_file_name("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, sandbox.path("data")).unwrap();
+    sandbox.pipe(["repro"]).code(2).tells(&["symlink"]);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[test]
+fn an_out_that_is_a_symlink_is_replaced_and_not_followed() {
+    let sandbox = simple();
+    sandbox.write("precious", "precious\n");
+    sandbox.ok(["repro"]);
+    sandbox.remove("out");
+    std::os::unix::fs::symlink("precious", sandbox.path("out")).unwrap();
+    sandbox.ok(["repro"]);
+    assert_eq!((sandbox.read("out"), sandbox.read("precious")), ("one\n".into(), "precious\n".into()));
+    assert!(!sandbox.path("out").is_symlink());
+}
+
+#[test]
+fn a_dep_that_changes_while_its_stage_runs_leaves_it_stale() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat input > out; echo new > input\n    deps: [input]\n    outs: [out]\n",
+    );
+    sandbox.write("input", "old\n");
+    sandbox.ok(["repro"]).tells(&["dep input changed while stage a ran"]);
+    assert_eq!(sandbox.states(), "a:stale");
+}

@@ -1,0 +1,147 @@
+//! `pipe status`: what is stale, what is stale because of it, and why.
+
+use crate::harness::{Sandbox, snapshot};
+use crate::repro::chain;
+
+#[test]
+fn tells_what_is_stale_and_what_follows_from_it() {
+    let sandbox = chain();
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 0
+    --- stdout
+    first: stale
+      has not run yet
+    second: stale
+      has not run yet
+      stage first before it is stale
+    ");
+    sandbox.ok(["repro"]);
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 0
+    --- stdout
+    Everything is up to date.
+    ");
+    sandbox.write("params.yaml", "factor: 2.0\n");
+    sandbox.write("input", "two\n");
+    let said = sandbox.pipe(["status"]).code(0).stdout;
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "first: stale");
+    assert!(
+        lines.iter().any(|line| line.starts_with("  dep input changed: ") && line.contains(" -> ")),
+        "{said}"
+    );
+    assert!(lines.contains(&"  param params.yaml:factor changed: 1 -> 2.0"), "{said}");
+    assert_eq!(
+        lines[3..],
+        ["second: stale because of what is before it", "  stage first before it is stale"]
+    );
+    assert_eq!(sandbox.count("ran", "first"), 1, "nothing ran");
+}
+
+#[test]
+fn json_names_stage_state_and_reasons() {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    sandbox.write("params.yaml", "factor: 2\n");
+    sandbox.write("second.txt", "by hand\n");
+    snapshot!(sandbox.pipe(["status", "--json"]), @r#"
+    exit: 0
+    --- stdout
+    {
+      "stages": [
+        {
+          "reasons": [
+            {
+              "key": "factor",
+              "kind": "param_changed",
+              "new": 2,
+              "old": 1,
+              "path": "params.yaml"
+            }
+          ],
+          "stage": "first",
+          "state": "stale"
+        },
+        {
+          "reasons": [
+            {
+              "kind": "out_changed",
+              "new": "blake3:[DIGEST]",
+              "old": "blake3:[DIGEST]",
+              "path": "second.txt"
+            },
+            {
+              "kind": "upstream",
+              "new": null,
+              "old": null,
+              "stage": "first"
+            }
+          ],
+          "stage": "second",
+          "state": "stale"
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn quiet_tells_by_exit_code() {
+    let sandbox = chain();
+    let quiet = |code| {
+        let said = sandbox.pipe(["status", "-q"]).code(code);
+        assert_eq!(said.stdout, "");
+        said
+    };
+    quiet(1);
+    sandbox.ok(["repro"]);
+    quiet(0);
+    sandbox.write("input", "two\n");
+    quiet(1);
+    sandbox.write("params.yaml", "other: 1\n");
+    quiet(2).tells(&["param file params.yaml has no key `factor`"]);
+    sandbox.write("params.yaml", "factor: 1\n");
+    sandbox.remove("input");
+    quiet(2).tells(&["dep input does not exist"]);
+    assert_eq!(sandbox.states(), "first:unknown second:upstream");
+    // Without -q the answer is the text; what cannot be told is still no success.
+    sandbox.pipe(["status"]).code(2);
+}
+
+#[test]
+fn every_kind_of_change_has_its_reason() {
+    let start = "stages:\n  a:\n    cmd: cat input > out; mkdir -p sub\n    deps: [input]\n    params: [k]\n    outs: [out]\n";
+    let cases: [(&str, fn(&Sandbox)); 12] = [
+        ("command_changed", |sandbox| sandbox.edit("pipeline.yaml", "cat input", "cat  input")),
+        ("shell_changed", |sandbox| sandbox.edit("pipeline.yaml", "    cmd", "    shell: bash\n    cmd")),
+        ("wdir_changed", |sandbox| {
+            sandbox.write("pipeline.yaml", "stages:\n  a:\n    wdir: sub\n    cmd: cat input > out; mkdir -p sub\n    deps: [../input]\n    params: [{../params.yaml: [k]}]\n    outs: [../out]\n");
+        }),
+        ("dep_changed", |sandbox| sandbox.write("input", "2")),
+        ("dep_missing", |sandbox| sandbox.remove("input")),
+        ("dep_added", |sandbox| sandbox.edit("pipeline.yaml", "[input]", "[input, pipeline.yaml]")),
+        ("dep_removed", |sandbox| sandbox.edit("pipeline.yaml", "    deps: [input]\n", "")),
+        ("param_changed", |sandbox| sandbox.write("params.yaml", "k: '1'")),
+        ("param_removed", |sandbox| sandbox.edit("pipeline.yaml", "    params: [k]\n", "")),
+        ("param_missing", |sandbox| sandbox.write("params.yaml", "")),
+        ("out_missing", |sandbox| sandbox.remove("out")),
+        ("out_changed", |sandbox| sandbox.write("out", "by hand")),
+    ];
+    for (kind, change) in cases {
+        let sandbox = Sandbox::with_pipeline(start);
+        sandbox.write("input", "1");
+        sandbox.write("params.yaml", "k: 1");
+        sandbox.ok(["repro"]);
+        change(&sandbox);
+        let said = sandbox.pipe(["status", "--json"]).json();
+        let reasons = said["stages"][0]["reasons"].as_array().unwrap();
+        assert!(reasons.iter().any(|reason| reason["kind"] == kind), "no {kind} in {said:#}");
+    }
+}
+
+#[test]
+fn targets_limit_it_to_what_they_need() {
+    let sandbox = chain();
+    assert!(!sandbox.ok(["status", "first"]).stdout.contains("second"));
+    assert!(sandbox.ok(["status", "second.txt"]).stdout.contains("first"));
+}
