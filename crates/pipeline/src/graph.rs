@@ -2,14 +2,23 @@
 //!
 //! An edge leads from the stage that writes an out to each stage with a dep equal to it, inside it, or containing
 //! it. Every look-up goes by path through a sorted map, never from stage to stage, so that the work grows with
-//! the number of paths and their depth. Adjacency lists by dense number need no graph library: an order and one
-//! named cycle are all that is asked.
+//! the number of paths and their depth.
+//!
+//! The edges are lists by dense number, which a scheduler can borrow as they are; petgraph's visit traits at the
+//! end of the file make a petgraph graph of them, so that the searches are petgraph's. The order is our own:
+//! petgraph's `toposort` and `Topo` promise none among stages that do not depend on each other, and here that of
+//! the file counts.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet};
 use std::ops::Bound;
 
 use base::ProjectPath;
+use petgraph::Direction;
+use petgraph::algo::kosaraju_scc;
+use petgraph::visit::{
+    Dfs, GraphBase, IntoNeighbors, IntoNeighborsDirected, IntoNodeIdentifiers, Reversed, Visitable,
+};
 
 use crate::resolve::Pipeline;
 use crate::stage::{PIPELINE_FILE, Stage, StageId};
@@ -134,28 +143,33 @@ impl Graph {
                 }
             }
         }
-        if order.len() == waiting.len() {
-            self.order = order;
-            return Ok(());
+        if order.len() < waiting.len() {
+            return Err(self.cycle());
         }
-        Err(self.cycle(&waiting))
+        self.order = order;
+        Ok(())
     }
 
-    /// Walks upstream among the stages that still wait: each of them waits for another such, so the walk must
-    /// come back to where it was.
-    fn cycle(&self, waiting: &[usize]) -> Vec<StageId> {
-        let still = |id: &StageId| waiting[id.index()] > 0;
-        let mut at = self.ids().find(still).expect("a stage was left over");
-        let mut steps: BTreeMap<StageId, usize> = BTreeMap::new();
+    /// One cycle, the earliest stage of the file first, so that the same cycle always reads the same.
+    ///
+    /// Kosaraju's search and not Tarjan's, since petgraph's Tarjan recurses: one stack frame for each stage of
+    /// the longest chain.
+    fn cycle(&self) -> Vec<StageId> {
+        let knots = kosaraju_scc(self).into_iter().filter(|knot| knot.len() > 1);
+        let mut knot = knots.min_by_key(|knot| knot.iter().min().copied()).expect("no order, so a cycle");
+        knot.sort_unstable();
+        let inside = |id: &StageId| knot.binary_search(id).is_ok();
+        // Each stage of a knot reads from another one in it, so a walk upstream must come back to where it was.
+        let mut seen = HashSet::new();
         let mut walk = Vec::new();
-        while !steps.contains_key(&at) {
-            steps.insert(at, walk.len());
+        let mut at = knot[0];
+        while seen.insert(at) {
             walk.push(at);
-            at = *self.upstream[at.index()].iter().find(|id| still(id)).expect("it waits for one left over");
+            at = *self.upstream(at).iter().find(|id| inside(id)).expect("a knot has no way out upstream");
         }
-        let mut cycle = walk.split_off(steps[&at]);
+        let first_visit = walk.iter().position(|id| *id == at).expect("it was there before");
+        let mut cycle = walk.split_off(first_visit);
         cycle.reverse();
-        // The earliest stage of the file first, so that the same cycle always reads the same.
         let first = (0..cycle.len()).min_by_key(|&at| cycle[at]).unwrap_or(0);
         cycle.rotate_left(first);
         cycle
@@ -183,23 +197,18 @@ impl Graph {
 
     /// `targets` and everything they need, in [`Graph::order`].
     pub fn with_upstream(&self, targets: &[StageId]) -> Vec<StageId> {
-        self.closure(targets, &self.upstream)
+        self.reached(Reversed(self), targets)
     }
 
     /// `targets` and everything that needs them, in [`Graph::order`].
     pub fn with_downstream(&self, targets: &[StageId]) -> Vec<StageId> {
-        self.closure(targets, &self.downstream)
+        self.reached(self, targets)
     }
 
-    fn closure(&self, targets: &[StageId], edges: &[Vec<StageId>]) -> Vec<StageId> {
-        let mut seen = vec![false; edges.len()];
-        let mut stack: Vec<StageId> = targets.to_vec();
-        while let Some(id) = stack.pop() {
-            if !std::mem::replace(&mut seen[id.index()], true) {
-                stack.extend(&edges[id.index()]);
-            }
-        }
-        self.order.iter().copied().filter(|id| seen[id.index()]).collect()
+    fn reached(&self, edges: impl IntoNeighbors<NodeId = StageId>, targets: &[StageId]) -> Vec<StageId> {
+        let mut search = Dfs::from_parts(targets.to_vec(), self.visit_map());
+        while search.next(edges).is_some() {}
+        self.order.iter().copied().filter(|id| search.discovered.contains(id)).collect()
     }
 
     /// The stage whose out is `path` or contains it.
@@ -359,6 +368,51 @@ impl Pipeline {
             (!known.is_empty()).then(|| format!("stages are: {}{more}", known.join(", ")))
         });
         TargetError { target: target.to_owned(), file: self.file.clone(), hint }
+    }
+}
+
+/// For petgraph, a stage is a node, and an edge leads to the stage that reads.
+impl GraphBase for Graph {
+    type NodeId = StageId;
+    type EdgeId = (StageId, StageId);
+}
+
+impl<'a> IntoNeighbors for &'a Graph {
+    type Neighbors = std::iter::Copied<std::slice::Iter<'a, StageId>>;
+
+    fn neighbors(self, id: StageId) -> Self::Neighbors {
+        self.downstream(id).iter().copied()
+    }
+}
+
+impl<'a> IntoNeighborsDirected for &'a Graph {
+    type NeighborsDirected = std::iter::Copied<std::slice::Iter<'a, StageId>>;
+
+    fn neighbors_directed(self, id: StageId, direction: Direction) -> Self::NeighborsDirected {
+        match direction {
+            Direction::Outgoing => self.downstream(id).iter().copied(),
+            Direction::Incoming => self.upstream(id).iter().copied(),
+        }
+    }
+}
+
+impl IntoNodeIdentifiers for &Graph {
+    type NodeIdentifiers = std::iter::Map<std::ops::Range<usize>, fn(usize) -> StageId>;
+
+    fn node_identifiers(self) -> Self::NodeIdentifiers {
+        (0..self.upstream.len()).map(number)
+    }
+}
+
+impl Visitable for Graph {
+    type Map = HashSet<StageId>;
+
+    fn visit_map(&self) -> Self::Map {
+        HashSet::with_capacity(self.upstream.len())
+    }
+
+    fn reset_map(&self, map: &mut Self::Map) {
+        map.clear();
     }
 }
 

@@ -92,6 +92,72 @@ fn cycles_are_named() {
     assert!(graph_of(&frozen).is_ok(), "a frozen stage waits for nobody");
 }
 
+/// Two circles, and stages behind and between them: what is named is a circle and nothing more.
+#[test]
+fn of_several_cycles_the_earliest_is_named_alone() {
+    let stages = [
+        stage("after", &["d1", "b1"], &["x"]),
+        stage("a", &["b1"], &["a1"]),
+        stage("b", &["a1"], &["b1"]),
+        stage("c", &["d1", "a1"], &["c1"]),
+        stage("d", &["c1"], &["d1"]),
+    ];
+    assert_eq!(faults(&stages), ["stages depend on each other in a circle: a -> b -> a"]);
+}
+
+/// A search that recursed would need a stack as deep as the circle is long.
+#[test]
+fn a_long_cycle_is_no_trouble() {
+    let count = 20_000;
+    let stages: Vec<Stage> = (0..count)
+        .map(|at| {
+            stage(&format!("s{at}"), &[&format!("o{}", (at + count - 1) % count)], &[&format!("o{at}")])
+        })
+        .collect();
+    let message = faults(&stages).remove(0);
+    assert!(message.contains("circle: s0 -> s1 -> ") && message.ends_with(" -> s19999 -> s0"));
+}
+
+proptest::proptest! {
+    /// Stage numbers against a slow law: the next in order is the first of the file whose upstream is done.
+    #[test]
+    fn the_order_keeps_that_of_the_file(
+        edges in proptest::collection::vec((0usize..9, 0usize..9), 0..14)
+    ) {
+        let deps = |at: usize| -> Vec<String> {
+            let mine = edges.iter().filter(|(_, to)| *to == at);
+            mine.filter(|(from, to)| from != to).map(|(from, _)| format!("o{from}")).collect()
+        };
+        let stages: Vec<Stage> = (0..9)
+            .map(|at| {
+                let deps = deps(at);
+                let deps: Vec<&str> = deps.iter().map(String::as_str).collect();
+                stage(&format!("s{at}"), &deps, &[&format!("o{at}")])
+            })
+            .collect();
+        let mut expected: Vec<u32> = Vec::new();
+        let done = |expected: &[u32], at: u32| {
+            deps(at as usize).iter().all(|dep| expected.iter().any(|id| format!("o{id}") == *dep))
+        };
+        while let Some(next) = (0..9).find(|at| !expected.contains(at) && done(&expected, *at)) {
+            expected.push(next);
+        }
+        match graph_of(&stages) {
+            Ok(graph) => proptest::prop_assert_eq!(numbers(graph.order()), expected),
+            Err(faults) => {
+                proptest::prop_assert!(expected.len() < 9);
+                let (_, circle) = faults[0].message.split_once("circle: ").expect("it names the circle");
+                let names: Vec<usize> =
+                    circle.split(" -> ").map(|name| name[1..].parse().expect("a number")).collect();
+                proptest::prop_assert!(names.len() > 2 && names.first() == names.last());
+                for pair in names.windows(2) {
+                    proptest::prop_assert!(edges.contains(&(pair[0], pair[1])), "{}", circle);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn wrong_outs_are_refused() {
     for (out, part) in [
