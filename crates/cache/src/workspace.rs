@@ -3,6 +3,7 @@
 //! Symlinks are followed: what counts is what a reader of the path gets. A restored folder therefore
 //! holds files where links were, with the same digest.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use base::{Digest, FileState, ProjectPath};
 use disk::Stamp;
 use rayon::prelude::*;
+use walkdir::WalkDir;
 
 use crate::hash::{hash_bytes, hash_file};
 use crate::tree::{Tree, TreeEntry};
@@ -144,7 +146,7 @@ impl Workspace {
             let below = path.join(name);
             match entry {
                 TreeEntry::File { digest, executable, .. } => {
-                    self.restore_file(&below, digest, *executable)?
+                    self.restore_file(&below, digest, *executable)?;
                 }
                 TreeEntry::Folder { digest, .. } => self.restore_folder(&below, digest)?,
             }
@@ -194,7 +196,10 @@ impl Workspace {
             }
             Err(source) => return Err(read_fault(&os_path, source)),
         };
-        let mut node = self.walk(path.clone(), os_path, &metadata, &mut Vec::new())?;
+        let mut node = match metadata.is_dir() {
+            true => self.walk(path, &os_path)?,
+            false => self.file(path.clone(), os_path, &metadata)?,
+        };
         let mut unknown = Vec::new();
         collect_unknown(&mut node, &mut unknown);
         unknown.into_par_iter().try_for_each(|(path, os_path, stamp, digest)| {
@@ -204,41 +209,67 @@ impl Workspace {
         Ok(Some(node))
     }
 
-    /// `above` holds device and inode of the folders on the way down, to recognise a loop of symlinks.
-    fn walk(
-        &self,
-        path: ProjectPath,
-        os_path: PathBuf,
-        metadata: &fs::Metadata,
-        above: &mut Vec<(u64, u64)>,
-    ) -> Result<Node, CacheError> {
-        use std::os::unix::fs::MetadataExt;
-        if metadata.is_file() {
-            let stamp = Stamp::of(metadata);
-            let digest = self.state().get(&path, &stamp);
-            return Ok(Node::File { path, os_path, stamp, digest });
+    /// What the folder `os_path` holds, with symlinks followed.
+    fn walk(&self, path: &ProjectPath, os_path: &Path) -> Result<Node, CacheError> {
+        // The folders from the top down to where the walk is, each with what was found in it.
+        let mut open = vec![OpenFolder { name: String::new(), path: path.clone(), entries: Vec::new() }];
+        for entry in WalkDir::new(os_path).min_depth(1).follow_links(true) {
+            let entry = entry.map_err(|fault| walk_fault(os_path, fault))?;
+            close(&mut open, entry.depth());
+            let name = record_name(entry.path(), entry.file_name())?;
+            let folder = open.last_mut().expect("the top is never closed");
+            let path = folder.path.join(&name);
+            if entry.file_type().is_dir() {
+                open.push(OpenFolder { name, path, entries: Vec::new() });
+            } else {
+                let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
+                folder.entries.push((name, self.file(path, entry.into_path(), &metadata)?));
+            }
         }
-        if !metadata.is_dir() {
+        close(&mut open, 1);
+        Ok(Node::Folder { entries: open.remove(0).entries })
+    }
+
+    fn file(&self, path: ProjectPath, os_path: PathBuf, metadata: &fs::Metadata) -> Result<Node, CacheError> {
+        if !metadata.is_file() {
             return Err(CacheError::Special { path: os_path });
         }
-        let identity = (metadata.dev(), metadata.ino());
-        if above.contains(&identity) {
-            return Err(CacheError::Loop { path: os_path });
-        }
-        above.push(identity);
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
-            let below = entry.map_err(|source| read_fault(&os_path, source))?.path();
-            let name = Path::new(below.file_name().expect("an entry has a name"));
-            let named = ProjectPath::from_relative(name)
-                .and_then(|name| ProjectPath::from_record(name.as_str()))
-                .map_err(|source| CacheError::Name { path: below.clone(), source })?;
-            let metadata = fs::metadata(&below).map_err(|source| read_fault(&below, source))?;
-            let node = self.walk(path.join(named.as_str()), below, &metadata, above)?;
-            entries.push((named.as_str().to_owned(), node));
-        }
-        above.pop();
-        Ok(Node::Folder { entries })
+        let stamp = Stamp::of(metadata);
+        let digest = self.state().get(&path, &stamp);
+        Ok(Node::File { path, os_path, stamp, digest })
+    }
+}
+
+/// A folder that a walk is in.
+struct OpenFolder {
+    name: String,
+    path: ProjectPath,
+    entries: Vec<(String, Node)>,
+}
+
+/// Hands folders that the walk has left to the folders that hold them, until `depth` of them are open.
+fn close(open: &mut Vec<OpenFolder>, depth: usize) {
+    while open.len() > depth.max(1) {
+        let left = open.pop().expect("more than one is open");
+        let above = open.last_mut().expect("more than one was open");
+        above.entries.push((left.name, Node::Folder { entries: left.entries }));
+    }
+}
+
+/// The name of an entry as records hold it.
+fn record_name(os_path: &Path, name: &OsStr) -> Result<String, CacheError> {
+    ProjectPath::from_relative(Path::new(name))
+        .and_then(|name| ProjectPath::from_record(name.as_str()))
+        .map(|name| name.as_str().to_owned())
+        .map_err(|source| CacheError::Name { path: os_path.to_owned(), source })
+}
+
+/// `top` is where the walk began, for faults that name no path.
+fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
+    let path = fault.path().unwrap_or(top).to_owned();
+    match fault.into_io_error() {
+        Some(source) => CacheError::Read { path, source },
+        None => CacheError::Loop { path },
     }
 }
 
@@ -275,11 +306,11 @@ fn collect_files<'a>(node: &'a Node, files: &mut Vec<(&'a PathBuf, &'a Stamp, Di
     }
 }
 
+/// Is shown a folder's digest and manifest.
+type OnFolder<'a> = dyn FnMut(&Digest, &[u8]) -> Result<(), CacheError> + 'a;
+
 /// Digest and size of a scanned node; each folder's manifest is shown to `on_folder`, children first.
-fn summarize(
-    node: &Node,
-    on_folder: &mut dyn FnMut(&Digest, &[u8]) -> Result<(), CacheError>,
-) -> Result<FileState, CacheError> {
+fn summarize(node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, CacheError> {
     match node {
         Node::File { stamp, digest, .. } => Ok(FileState {
             digest: digest.expect("scanned nodes know their digests"),
@@ -363,6 +394,23 @@ mod tests {
         assert_eq!(project.workspace.observe(&path("out")).unwrap(), Some(state));
     }
 
+    /// Where a walk climbs by more than one level at once, nothing may end up in the wrong folder.
+    #[test]
+    fn every_file_stays_in_its_folder() {
+        let project = project();
+        let files = ["a/b/c/d", "a/b/x", "a/z/y", "a/z/z/z/z", "b/b/b", "c", "z/a/a/a"];
+        for file in files {
+            project.write(&format!("out/{file}"), file);
+        }
+        let state = project.workspace.store(&path("out")).unwrap().unwrap();
+        assert_eq!(state.files, Some(files.len() as u64));
+        fs::remove_dir_all(project.folder.path().join("out")).unwrap();
+        project.workspace.restore(&path("out"), &state).unwrap();
+        for file in files {
+            assert_eq!(project.read(&format!("out/{file}")), file);
+        }
+    }
+
     #[test]
     fn same_size_edits_with_old_mtime_are_seen() {
         let project = project();
@@ -424,5 +472,15 @@ mod tests {
         assert_eq!(project.workspace.observe(&path("file/below")).unwrap(), None);
         project.write("folder/.git/config", "x");
         assert!(matches!(project.workspace.observe(&path("folder")), Err(CacheError::Name { .. })));
+        project.write("broken/file", "x");
+        std::os::unix::fs::symlink("nowhere", project.folder.path().join("broken/link")).unwrap();
+        let fault = project.workspace.observe(&path("broken")).unwrap_err();
+        assert!(fault.to_string().ends_with("broken/link"), "{fault}");
+        project.write("special/file", "x");
+        let socket = project.folder.path().join("special/socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let fault = project.workspace.observe(&path("special")).unwrap_err();
+        assert!(matches!(&fault, CacheError::Special { path } if *path == socket), "{fault}");
+        assert!(project.workspace.observe(&path("special/socket")).is_err());
     }
 }
