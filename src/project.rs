@@ -30,12 +30,27 @@ const IGNORED: &str = "\
 /tmp/
 ";
 
-/// Which tool's files a project is made of. DVC's come with their own issue of work; everything that
-/// depends on the difference asks this value.
+/// Which tool's files a project is made of. Everything that depends on the difference asks this value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// `pipeline.yaml` and `pipeline.lock`.
     Native,
+}
+
+impl Dialect {
+    /// The name of a pipeline file.
+    pub fn pipeline_file(self) -> &'static str {
+        match self {
+            Dialect::Native => PIPELINE_FILE,
+        }
+    }
+
+    /// The folder below the root with everything that `pipe` keeps.
+    pub fn pipe_folder(self) -> &'static str {
+        match self {
+            Dialect::Native => PIPE_FOLDER,
+        }
+    }
 }
 
 /// A project, found from the current folder.
@@ -59,7 +74,8 @@ impl Project {
         let current = std::env::current_dir()
             .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
         let with = |name: &str| current.ancestors().find(|folder| folder.join(name).exists());
-        let root = with(PIPE_FOLDER).or_else(|| with(".git")).or_else(|| with(PIPELINE_FILE)).unwrap_or(&current);
+        let root =
+            with(PIPE_FOLDER).or_else(|| with(".git")).or_else(|| with(PIPELINE_FILE)).unwrap_or(&current);
         Project::at(root, &current)
     }
 
@@ -74,7 +90,7 @@ impl Project {
 
     /// A path inside [`PIPE_FOLDER`].
     pub fn pipe_path(&self, name: &str) -> PathBuf {
-        self.root.join(PIPE_FOLDER).join(name)
+        self.root.join(self.dialect.pipe_folder()).join(name)
     }
 
     /// The git repository around it.
@@ -101,15 +117,19 @@ impl Project {
     pub fn pipeline_file(&self) -> CliResult<ProjectPath> {
         let mut folder = Some(self.base.clone());
         while let Some(at) = folder {
-            let file = at.join(PIPELINE_FILE);
+            let file = at.join(self.dialect.pipeline_file());
             if file.to_path(&self.root).is_file() {
                 return Ok(file);
             }
             folder = at.parent();
         }
         let place = self.base.to_path(&self.root);
-        Err(CliError::message(format!("there is no {PIPELINE_FILE} in {} or above it", place.display()))
-            .hint("`pipe init --example` makes a project with a pipeline to start from"))
+        Err(CliError::message(format!(
+            "there is no {} in {} or above it",
+            self.dialect.pipeline_file(),
+            place.display()
+        ))
+        .hint("`pipe init --example` makes a project with a pipeline to start from"))
     }
 
     /// Reads the pipeline file of the current folder, with all that it refers to.

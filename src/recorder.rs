@@ -15,8 +15,8 @@ use exec::{Exit, Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Summary
 use indexmap::IndexMap;
 use pipeline::{OutKind, PARAMS_FILE, Stage};
 use track::{
-    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore, SqliteStore,
-    StoreError, Tag,
+    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
+    SqliteStore, StoreError, Tag,
 };
 
 use crate::environment::{self, names};
@@ -65,6 +65,8 @@ pub struct Recorder<'a> {
     printer: Printer,
     /// The command line that started it.
     command: String,
+    /// When the reproduction began: before any of its stages.
+    started: Timestamp,
     store: OnceLock<Option<SqliteStore>>,
     facts: OnceLock<Facts>,
     tracked: OnceLock<Result<Vec<String>, GitError>>,
@@ -89,6 +91,7 @@ impl<'a> Recorder<'a> {
             workspace,
             printer,
             command,
+            started: Timestamp::now(),
             store: OnceLock::new(),
             facts: OnceLock::new(),
             tracked: OnceLock::new(),
@@ -111,7 +114,12 @@ impl<'a> Recorder<'a> {
             Some(summary) if summary.failed.is_empty() => RunStatus::Finished,
             _ => RunStatus::Failed,
         };
-        self.apply(vec![Change::UpdateRun { run, status: Some(status), end_time: Some(Timestamp::now()), name: None }]);
+        self.apply(vec![Change::UpdateRun {
+            run,
+            status: Some(status),
+            end_time: Some(Timestamp::now()),
+            name: None,
+        }]);
     }
 
     fn store(&self) -> Option<&SqliteStore> {
@@ -120,7 +128,8 @@ impl<'a> Recorder<'a> {
 
     fn warn(&self, fault: &StoreError) {
         if !self.warned.swap(true, Ordering::SeqCst) {
-            let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause =
+                std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
             let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
             self.printer.warn(format_args!("this reproduction is not tracked in full: {fault}{cause}{hint}"));
         }
@@ -159,7 +168,7 @@ impl<'a> Recorder<'a> {
                 user: environment::user(),
                 lease: Some(Lease::current()),
                 name: Some("repro".to_owned()),
-                ..NewRun::new(run, Timestamp::now())
+                ..NewRun::new(run, self.started)
             };
             self.apply(vec![Change::CreateRun(new), Change::SetTags { run, tags }]);
             Some(run)
@@ -203,7 +212,7 @@ impl<'a> Recorder<'a> {
         let now = Timestamp::now();
         let metrics: Vec<Metric> = metrics_of(self.workspace, stage)
             .into_iter()
-            .flat_map(|(file, values)| numbers(&file, values))
+            .flat_map(|(_, values)| numbers(values))
             .filter(|(key, _)| !known.contains(key))
             .map(|(key, value)| Metric { key, value, step: 0, timestamp: now })
             .collect();
@@ -303,7 +312,9 @@ impl Host for Recorder<'_> {
             (None, Ok(Outcome::Restored { source, .. })) => {
                 let from = match source {
                     Source::Lock => "lock".to_owned(),
-                    Source::StageCache(entry) => entry.run.clone().unwrap_or_else(|| "stage cache".to_owned()),
+                    Source::StageCache(entry) => {
+                        entry.run.clone().unwrap_or_else(|| "stage cache".to_owned())
+                    }
                 };
                 self.create_stage_run(job, vec![tag(tags::RESTORED_FROM, &from)])
             }
@@ -330,7 +341,11 @@ impl Host for Recorder<'_> {
                 more.extend(exit_tag(failure));
                 let shown = partial.map(|path| path.strip_prefix(&self.project.root).unwrap_or(path));
                 more.extend(shown.map(|path| tag(tags::PARTIAL, &path.display().to_string())));
-                if matches!(failure, Failure::Interrupted { .. }) { RunStatus::Killed } else { RunStatus::Failed }
+                if matches!(failure, Failure::Interrupted { .. }) {
+                    RunStatus::Killed
+                } else {
+                    RunStatus::Failed
+                }
             }
         };
         let logs = self.store_logs(run);
@@ -387,7 +402,10 @@ pub fn params_of(values: &pipeline::ParamValues) -> Vec<Param> {
     for (file, values) in values {
         for (key, value) in values {
             let key = if file.as_str() == PARAMS_FILE { key.clone() } else { format!("{file}:{key}") };
-            params.push(Param { key: legal_key(&key), value: track::fit_param_value(&value.to_string()).into() });
+            params.push(Param {
+                key: legal_key(&key),
+                value: track::fit_param_value(&value.to_string()).into(),
+            });
         }
     }
     params
@@ -420,8 +438,7 @@ fn metrics_of(workspace: &Workspace, stage: &Stage) -> IndexMap<ProjectPath, Ind
 }
 
 /// The numbers among a metrics file's values, under keys that the store takes.
-fn numbers(file: &ProjectPath, values: IndexMap<String, Value>) -> Vec<(String, f64)> {
-    let _ = file;
+fn numbers(values: IndexMap<String, Value>) -> Vec<(String, f64)> {
     values.into_iter().filter_map(|(key, value)| Some((legal_key(&key), value.as_f64()?))).collect()
 }
 
@@ -430,9 +447,10 @@ fn tracked_below<'t>(tracked: &'t [String], path: &ProjectPath) -> Option<&'t St
     let from = tracked.partition_point(|file| file.as_str() < path.as_str());
     let folder = format!("{}/", path.as_str());
     let below = tracked.partition_point(|file| *file < folder);
-    tracked.get(from).filter(|file| file.as_str() == path.as_str()).or_else(|| {
-        tracked.get(below).filter(|file| file.starts_with(&folder))
-    })
+    tracked
+        .get(from)
+        .filter(|file| file.as_str() == path.as_str())
+        .or_else(|| tracked.get(below).filter(|file| file.starts_with(&folder)))
 }
 
 /// The search path with a folder before it in which `pipe` is the running binary, whatever its file is
@@ -455,7 +473,8 @@ mod tests {
 
     #[test]
     fn tracked_files_are_found_at_and_below_a_path() {
-        let tracked: Vec<String> = ["a", "a-b", "data/x/1", "data0", "results/m.json"].map(str::to_owned).into();
+        let tracked: Vec<String> =
+            ["a", "a-b", "data/x/1", "data0", "results/m.json"].map(str::to_owned).into();
         let below = |path: &str| tracked_below(&tracked, &ProjectPath::from_record(path).unwrap());
         assert_eq!(below("a").map(String::as_str), Some("a"));
         assert_eq!(below("data").map(String::as_str), Some("data/x/1"));

@@ -9,7 +9,7 @@ use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
-use crate::project::{PIPE_FOLDER, Project, load_pipeline};
+use crate::project::{Project, load_pipeline};
 use crate::recorder::tags;
 
 /// What a revision argument names.
@@ -36,8 +36,10 @@ impl Revision {
             return Ok(Revision::Workspace);
         }
         let git = project.git().ok_or_else(|| {
-            CliError::message(format!("`{text}` is taken for a git revision, and there is no git repository here"))
-                .hint("name a run as `run:ID`; `pipe runs list` shows them")
+            CliError::message(format!(
+                "`{text}` is taken for a git revision, and there is no git repository here"
+            ))
+            .hint("name a run as `run:ID`; `pipe runs list` shows them")
         })?;
         Ok(Revision::Commit(git.commit(text)?))
     }
@@ -102,7 +104,9 @@ impl Revision {
                 let blobs = Blobs::new(&project.pipe_path("cache"));
                 for run in with_children(&store, *run)? {
                     for file in store.lineage(run.info.id, Role::Output)? {
-                        let Some(path) = files.iter().find(|path| path.as_str() == file.path) else { continue };
+                        let Some(path) = files.iter().find(|path| path.as_str() == file.path) else {
+                            continue;
+                        };
                         if let Some(text) = blob_text(&blobs, &file.digest) {
                             insert(&mut side, path, &text)?;
                         }
@@ -165,7 +169,9 @@ fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
         Ok(pipeline) => Ok(Some(pipeline)),
         Err(mut fault) => {
             let short = &commit[..commit.len().min(10)];
-            fault.source = fault.source.map(|source| source.context(format!("failed to load the pipeline of commit {short}")));
+            fault.source = fault
+                .source
+                .map(|source| source.context(format!("failed to load the pipeline of commit {short}")));
             Err(fault)
         }
     }
@@ -182,7 +188,12 @@ fn params_file_at(project: &Project, commit: &str) -> CliResult<DiffSide> {
 }
 
 /// The text of an out in a commit: from git where git keeps it, else from the cache by the commit's lock.
-fn text_at(project: &Project, commit: &str, pipeline: &Pipeline, path: &ProjectPath) -> CliResult<Option<String>> {
+fn text_at(
+    project: &Project,
+    commit: &str,
+    pipeline: &Pipeline,
+    path: &ProjectPath,
+) -> CliResult<Option<String>> {
     let Some(git) = project.git() else { return Ok(None) };
     if let Some(bytes) = git.file(commit, path)? {
         return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
@@ -191,7 +202,7 @@ fn text_at(project: &Project, commit: &str, pipeline: &Pipeline, path: &ProjectP
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
     let lock = parse_lock(&lock_path, &String::from_utf8_lossy(&bytes))?;
     let recorded: Option<&FileState> = lock.stages.values().find_map(|stage| stage.out(path));
-    let blobs = Blobs::new(&project.root.join(PIPE_FOLDER).join("cache"));
+    let blobs = Blobs::new(&project.pipe_path("cache"));
     Ok(recorded.and_then(|state| blob_text(&blobs, &state.digest)))
 }
 
@@ -204,7 +215,8 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
         let refs: Vec<_> = pipeline.stages.iter().flat_map(|stage| stage.params.clone()).collect();
         let mut side = DiffSide::new();
         for reference in refs {
-            let values = params::select(std::slice::from_ref(&reference), &pipeline.param_files).unwrap_or_default();
+            let values =
+                params::select(std::slice::from_ref(&reference), &pipeline.param_files).unwrap_or_default();
             for (file, values) in values {
                 side.entry(file.to_string()).or_default().extend(values);
             }

@@ -76,18 +76,29 @@ impl<'a> ReproView<'a> {
         }
     }
 
+    /// Prints above what is redrawn, with `-q` as well.
+    fn insist(&self, state: &State, text: &str) {
+        match &state.screen {
+            Some(screen) => screen.bars.suspend(|| self.printer.insist(text)),
+            None => self.printer.insist(text),
+        }
+    }
+
     fn started(&self, state: &mut State, stage: StageId, reasons: &[StaleReason]) {
         let name = self.name(stage);
         let bold = self.printer.paint("1", &name);
         self.say(state, &format!("Running {bold}: {}.", because(reasons)));
         let bar = state.screen.as_ref().map(|screen| {
-            let bar = ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {prefix:.bold} {elapsed:>4} {wide_msg:.dim}"));
+            let bar = ProgressBar::new_spinner()
+                .with_style(style("{spinner:.cyan} {prefix:.bold} {elapsed:>4} {wide_msg:.dim}"));
             let bar = screen.bars.insert_before(&screen.summary, bar);
             bar.set_prefix(name);
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        state.at_work.insert(stage, AtWork { bar, lines: std::collections::VecDeque::new(), since: Instant::now() });
+        state
+            .at_work
+            .insert(stage, AtWork { bar, lines: std::collections::VecDeque::new(), since: Instant::now() });
     }
 
     fn line(&self, state: &mut State, stage: StageId, text: &str) {
@@ -123,7 +134,9 @@ impl<'a> ReproView<'a> {
         self.settle(state, stage);
         let name = self.printer.paint("1", self.name(stage));
         match outcome {
-            Outcome::Fresh if self.printer.is_verbose() => self.say(state, &format!("Stage {name} is up to date.")),
+            Outcome::Fresh if self.printer.is_verbose() => {
+                self.say(state, &format!("Stage {name} is up to date."))
+            }
             Outcome::Fresh => {}
             Outcome::Ran { duration, .. } => {
                 let took = report::duration_text(millis(*duration));
@@ -136,22 +149,34 @@ impl<'a> ReproView<'a> {
         }
     }
 
-    fn failed(&self, state: &mut State, stage: StageId, failure: &Failure, partial: Option<&std::path::Path>) {
+    fn failed(
+        &self,
+        state: &mut State,
+        stage: StageId,
+        failure: &Failure,
+        partial: Option<&std::path::Path>,
+    ) {
         let work = self.settle(state, stage);
         let name = self.printer.paint("1", self.name(stage));
         // Elsewhere than on a terminal the lines were shown as they came.
-        if let Some(work) = work.as_ref().filter(|work| !work.lines.is_empty() && !self.printer.is_verbose()) {
+        if let Some(work) = work.as_ref().filter(|work| !work.lines.is_empty() && !self.printer.is_verbose())
+        {
             for line in &work.lines {
                 let prefix = self.printer.paint("2", format_args!("{} |", self.name(stage)));
                 self.say(state, &format!("{prefix} {line}"));
             }
         }
-        let after = work.map(|work| format!(" after {}", report::duration_text(millis(work.since.elapsed())))).unwrap_or_default();
+        let after = work
+            .map(|work| format!(" after {}", report::duration_text(millis(work.since.elapsed()))))
+            .unwrap_or_default();
         let causes = causes(failure);
         let word = self.printer.paint("31;1", "Failed");
-        self.say(state, &format!("{word} {name}{after}: {causes}."));
+        self.insist(state, &format!("{word} {name}{after}: {causes}."));
         if let Some(partial) = partial {
-            self.say(state, &format!("Its partial outs are in {}; the last good ones are in place.", partial.display()));
+            self.insist(
+                state,
+                &format!("Its partial outs are in {}; the last good ones are in place.", partial.display()),
+            );
         }
     }
 
@@ -159,7 +184,9 @@ impl<'a> ReproView<'a> {
         if let Some(screen) = &state.screen {
             let at_work = state.at_work.len();
             let waiting = self.wanted.saturating_sub(at_work + state.settled);
-            screen.summary.set_message(format!("{at_work} running, {} done, {waiting} waiting", state.settled));
+            screen
+                .summary
+                .set_message(format!("{at_work} running, {} done, {waiting} waiting", state.settled));
         }
     }
 }
@@ -175,9 +202,11 @@ impl Observer for ReproView<'_> {
                 let what = if saved.is_folder() { "tree" } else { "file" };
                 let name = self.name(stage);
                 let blob = blob.display();
-                self.say(
+                self.insist(
                     state,
-                    &format!("Saved {path}, which was in no cache, before stage {name} replaces it: {what} {blob}"),
+                    &format!(
+                        "Saved {path}, which was in no cache, before stage {name} replaces it: {what} {blob}"
+                    ),
                 );
             }
             Event::Finished { stage, outcome } => self.finished(state, stage, outcome),
@@ -216,7 +245,10 @@ pub fn describe_source(source: &Source) -> String {
     match source {
         Source::Lock => "the cache, as the lock records it".to_owned(),
         Source::StageCache(entry) => {
-            let run = entry.run.as_ref().map_or_else(|| "an earlier run".to_owned(), |run| format!("run {}", &run[run.len() - 8..]));
+            let run = entry
+                .run
+                .as_ref()
+                .map_or_else(|| "an earlier run".to_owned(), |run| format!("run {}", &run[run.len() - 8..]));
             format!("{run} of {} on {}", entry.created.local(), entry.host)
         }
     }

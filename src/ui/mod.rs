@@ -1,6 +1,8 @@
 //! The only printer: stdout carries data, stderr talk.
 
 pub mod live;
+#[cfg(feature = "train")]
+pub mod training;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -70,11 +72,9 @@ impl Printer {
         }
     }
 
-    /// Talk for `-v`.
-    pub fn detail(&self, text: impl Display) {
-        if self.verbosity >= Verbosity::Verbose {
-            let _ = writeln!(io::stderr().lock(), "{text}");
-        }
+    /// What must not be missed, on stderr, with `-q` as well: a stage that failed, bytes that were saved.
+    pub fn insist(&self, text: impl Display) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     /// Something that went well enough, but that someone should know; said even with `-q`.

@@ -88,6 +88,9 @@ impl Cell {
             Cell::Duration(millis) => duration_text(*millis),
             Cell::Time(time) => time.local(),
             Cell::Value { value: Value::Float(value), precision } => typed_float(*value, *precision),
+            Cell::Value { value: value @ (Value::List(_) | Value::Map(_)), .. } => {
+                shorten(one_line(&value.to_string()))
+            }
             Cell::Value { value, .. } => one_line(&value.to_string()),
         }
     }
@@ -127,6 +130,16 @@ impl Cell {
             Cell::Missing => Some(Tone::Faint),
             _ => None,
         }
+    }
+}
+
+/// A list or map can be of any length, and would push every other column off the terminal; CSV and JSON have it
+/// whole.
+fn shorten(text: String) -> String {
+    const MOST: usize = 40;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

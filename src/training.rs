@@ -1,0 +1,329 @@
+//! Records a training: in the run of the stage that started it, or in a run of its own.
+//!
+//! The training's thread only hands over what happened; a thread of its own writes to the store in batches,
+//! so that logging never slows a step. A store that is away is a warning, never a failed training.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use base::{Timestamp, Value};
+use cache::Blobs;
+use learn::{OutputPaths, TrainConfig, TrainEvent, TrainOutcome};
+use track::{
+    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
+    SqliteStore, StoreError,
+};
+
+use crate::cli::command_line;
+use crate::environment;
+use crate::git::Git;
+use crate::project::Project;
+use crate::recorder::{common_tags, new_run_id, tag, tags};
+use crate::ui::Printer;
+
+/// How long a point may wait before it is in the store, where others can see it.
+const FLUSH_EVERY: Duration = Duration::from_millis(250);
+/// How many points are written in one go at most.
+const FLUSH_POINTS: usize = 5000;
+
+/// The recording of one training.
+pub struct TrainingRun {
+    writer: Option<(Sender<Message>, JoinHandle<()>)>,
+    run: RunId,
+    /// Whether the run is of this training alone, and is ended by it.
+    own: bool,
+    blobs: Option<Blobs>,
+    transitions: Mutex<BTreeMap<String, String>>,
+    printer: Printer,
+}
+
+enum Message {
+    Metrics(Vec<Metric>),
+    Change(Vec<Change>),
+}
+
+impl TrainingRun {
+    /// Starts recording, in the run that the environment names or in a new one.
+    pub fn start(config: &TrainConfig, data: &Path, printer: Printer) -> Self {
+        match TrainingRun::open(config, data, printer) {
+            Ok(run) => run,
+            Err(fault) => {
+                printer.warn(format_args!("this training is not tracked: {fault}"));
+                TrainingRun {
+                    writer: None,
+                    run: new_run_id(),
+                    own: false,
+                    blobs: None,
+                    transitions: Mutex::default(),
+                    printer,
+                }
+            }
+        }
+    }
+
+    fn open(config: &TrainConfig, data: &Path, printer: Printer) -> Result<Self, String> {
+        let enclosing = environment::enclosing_run()
+            .and_then(|(root, run)| Some((Project::at(&root, &root).ok()?, run.parse::<RunId>().ok()?)));
+        let (project, run, own) = match enclosing {
+            Some((project, run)) => (project, run, false),
+            None => {
+                let project = Project::find().map_err(|fault| format!("{:?}", fault.source))?;
+                project.make_pipe_folder().map_err(|fault| format!("{:?}", fault.source))?;
+                (project, new_run_id(), true)
+            }
+        };
+        let store = project.store().map_err(|fault| describe(&fault))?;
+        let mut changes = Vec::new();
+        if own {
+            changes.extend(create_own(&project, run));
+            changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });
+        }
+        // What the stage declared as params is recorded already, spelled as the params file spells it.
+        let known =
+            if own { BTreeMap::new() } else { store.run(run).map_err(|fault| describe(&fault))?.data.params };
+        let params = params(config).into_iter().filter(|param| !known.contains_key(&param.key)).collect();
+        changes.push(Change::LogParams { run, params });
+        store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
+        let (sender, receiver) = channel();
+        let handle = std::thread::spawn(move || write(&store, run, &receiver, printer));
+        let blobs = Some(Blobs::new(&project.pipe_path("cache")));
+        Ok(TrainingRun {
+            writer: Some((sender, handle)),
+            run,
+            own,
+            blobs,
+            transitions: Mutex::default(),
+            printer,
+        })
+    }
+
+    fn send(&self, message: Message) {
+        if let Some((sender, _)) = &self.writer {
+            let _ = sender.send(message);
+        }
+    }
+
+    /// Records what happened at `now`.
+    pub fn event(&self, event: &TrainEvent, now: Timestamp) {
+        let run = self.run;
+        let metrics = metrics_of(event, now);
+        if !metrics.is_empty() {
+            self.send(Message::Metrics(metrics));
+        }
+        match event {
+            TrainEvent::Phase { to, .. } => {
+                self.send(Message::Change(vec![Change::SetTags {
+                    run,
+                    tags: vec![tag("phase", to.name())],
+                }]));
+            }
+            TrainEvent::SeedTransition { seed, from, to, epoch, step } => {
+                let mut transitions =
+                    self.transitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let text = transitions.entry(seed.to_string()).or_default();
+                text.push_str(&format!("epoch {epoch} step {step}: {from} -> {to}\n"));
+                let tags = vec![tag(&format!("seed/{seed}/state"), to.name())];
+                self.send(Message::Change(vec![Change::SetTags { run, tags }]));
+            }
+            _ => {}
+        }
+    }
+
+    /// Records what the training came to, and the files it wrote.
+    pub fn results(&self, outcome: &TrainOutcome, paths: &OutputPaths) {
+        let (run, now) = (self.run, Timestamp::now());
+        let final_metrics = &outcome.metrics;
+        let step = i64::try_from(final_metrics.total_steps).unwrap_or(i64::MAX);
+        let point = |key: &str, value: f64| Metric { key: key.to_owned(), value, step, timestamp: now };
+        let mut metrics = vec![
+            point("total_seeds", final_metrics.total_seeds as f64),
+            point("active_seeds", final_metrics.active_seeds as f64),
+        ];
+        metrics.extend(final_metrics.best_acc.map(|value| point("final_best_acc", value)));
+        metrics.extend(final_metrics.accuracy_dip.map(|value| point("accuracy_dip", value)));
+        metrics.extend(final_metrics.recovery_time.map(|value| point("recovery_time", value as f64)));
+        self.send(Message::Metrics(metrics));
+        let activated = if final_metrics.seeds_activated { "True" } else { "False" };
+        let mut changes = vec![Change::SetTags { run, tags: vec![tag("seeds_activated", activated)] }];
+        if self.own {
+            let files = [&paths.model, &paths.metrics, &paths.history, &paths.seeds, &paths.events];
+            changes.push(self.artifacts(files.into_iter().cloned()));
+        }
+        self.send(Message::Change(changes));
+    }
+
+    /// Stores files in the cache and names them as artifacts of the run.
+    fn artifacts(&self, files: impl Iterator<Item = PathBuf>) -> Change {
+        let mut artifacts = Vec::new();
+        for file in files {
+            let (Some(blobs), Ok(Some(bytes))) = (&self.blobs, disk::read_optional(&file)) else { continue };
+            let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            match blobs.store_bytes(&bytes) {
+                Ok(digest) => artifacts.push(Artifact { path: name, digest, size: bytes.len() as u64 }),
+                Err(fault) => self.printer.warn(format_args!("{name} is not recorded: {fault}")),
+            }
+        }
+        Change::LogArtifacts { run: self.run, artifacts }
+    }
+
+    /// Ends the recording: writes what is left, and ends the run when it is this training's own.
+    pub fn end(mut self, status: RunStatus, logs: &[PathBuf]) {
+        let run = self.run;
+        let mut changes = vec![self.artifacts(logs.iter().cloned())];
+        let transitions =
+            std::mem::take(self.transitions.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let mut artifacts = Vec::new();
+        for (seed, text) in transitions {
+            if let Some(Ok(digest)) = self.blobs.as_ref().map(|blobs| blobs.store_bytes(text.as_bytes())) {
+                artifacts.push(Artifact {
+                    path: format!("seed_{seed}_transitions.txt"),
+                    digest,
+                    size: text.len() as u64,
+                });
+            }
+        }
+        changes.push(Change::LogArtifacts { run, artifacts });
+        if self.own {
+            changes.push(Change::UpdateRun {
+                run,
+                status: Some(status),
+                end_time: Some(Timestamp::now()),
+                name: None,
+            });
+        }
+        self.send(Message::Change(changes));
+        if let Some((sender, handle)) = self.writer.take() {
+            drop(sender);
+            let _ = handle.join();
+        }
+    }
+}
+
+fn describe(fault: &StoreError) -> String {
+    let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{fault}{cause}")
+}
+
+fn create_own(project: &Project, run: RunId) -> [Change; 2] {
+    let git = project.git();
+    let commit = git.as_ref().and_then(Git::head);
+    let dirty = git.as_ref().and_then(|git| git.is_dirty().ok());
+    let mut tags = common_tags("train", commit.as_deref(), dirty);
+    tags.push(tag(tags::COMMAND, &command_line()));
+    let new = NewRun {
+        user: environment::user(),
+        lease: Some(Lease::current()),
+        name: Some("train".to_owned()),
+        ..NewRun::new(run, Timestamp::now())
+    };
+    [Change::CreateRun(new), Change::SetTags { run, tags }]
+}
+
+/// The data set as an input; `None` when it cannot be hashed, which the training itself will tell.
+fn lineage(project: &Project, data: &Path) -> Option<LineageFile> {
+    let (digest, stamp) = cache::hash_file(data).ok()?;
+    let path = std::path::absolute(data).ok()?;
+    let path = path.strip_prefix(&project.root).map(Path::to_path_buf).unwrap_or(path);
+    Some(LineageFile { path: path.to_string_lossy().into_owned(), digest, size: stamp.size })
+}
+
+fn params(config: &TrainConfig) -> Vec<Param> {
+    let values = serde_json::to_value(config).expect("a configuration is plain data");
+    let values: Value = serde_json::from_value(values).expect("JSON is a value");
+    let entries = values.as_map().into_iter().flatten().filter(|(_, value)| **value != Value::Null);
+    entries.map(|(key, value)| Param { key: key.clone(), value: value.to_string() }).collect()
+}
+
+/// The points in an event. Series per epoch have the epoch as their step, those per step the step.
+fn metrics_of(event: &TrainEvent, timestamp: Timestamp) -> Vec<Metric> {
+    let point = |key: &str, step: usize, value: f64| Metric {
+        key: key.to_owned(),
+        value,
+        step: i64::try_from(step).unwrap_or(i64::MAX),
+        timestamp,
+    };
+    match event {
+        TrainEvent::Step { step, loss, accuracy, learning_rate, seconds, .. } => vec![
+            point("train/loss_step", *step, *loss),
+            point("train/accuracy_step", *step, *accuracy),
+            point("train/learning_rate", *step, *learning_rate),
+            point("train/batch_time_seconds", *step, *seconds),
+        ],
+        TrainEvent::Seed(row) => vec![point(&format!("seed/{}/alpha", row.seed), row.step, row.alpha)],
+        TrainEvent::Epoch { record, average_batch_seconds, .. } => {
+            let epoch = record.epoch;
+            let mut metrics = vec![
+                point("val_loss", epoch, record.val_loss),
+                point("val_acc", epoch, record.val_acc),
+                point("best_acc", epoch, record.best_acc),
+                point("epoch/val_loss", epoch, record.val_loss),
+                point("epoch/val_accuracy", epoch, record.val_acc),
+            ];
+            let trained = [
+                ("train_loss", record.train_loss),
+                ("epoch/train_loss", record.train_loss),
+                ("epoch/train_accuracy", record.train_accuracy),
+                ("epoch/train_avg_batch_time", *average_batch_seconds),
+            ];
+            metrics.extend(trained.into_iter().filter_map(|(key, value)| Some(point(key, epoch, value?))));
+            metrics
+        }
+        TrainEvent::Finished(finished) => {
+            let step = finished.total_steps;
+            let mut metrics = vec![
+                point("final/total_epochs", step, finished.total_epochs as f64),
+                point("final/total_steps", step, step as f64),
+                point("final/early_stopped", step, f64::from(u8::from(finished.early_stopped))),
+            ];
+            let best = [
+                ("final/best_acc", finished.best_acc),
+                ("final/best_loss", finished.best_loss),
+                ("final/best_epoch", finished.best_epoch.map(|epoch| epoch as f64)),
+            ];
+            metrics.extend(best.into_iter().filter_map(|(key, value)| Some(point(key, step, value?))));
+            metrics
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Writes what comes in, in batches, until nobody sends any more.
+fn write(store: &SqliteStore, run: RunId, messages: &Receiver<Message>, printer: Printer) {
+    let mut warned = false;
+    let mut apply = |changes: Vec<Change>| {
+        if let Err(fault) = store.apply(Changes::new(Timestamp::now(), changes))
+            && !std::mem::replace(&mut warned, true)
+        {
+            printer.warn(format_args!("this training is not tracked in full: {}", describe(&fault)));
+        }
+    };
+    let mut points: Vec<Metric> = Vec::new();
+    let mut flushed = Instant::now();
+    loop {
+        let message = messages.recv_timeout(FLUSH_EVERY);
+        let ended = matches!(message, Err(RecvTimeoutError::Disconnected));
+        let mut changes = Vec::new();
+        match message {
+            Ok(Message::Metrics(more)) => points.extend(more),
+            Ok(Message::Change(more)) => changes = more,
+            Err(_) => {}
+        }
+        let due = flushed.elapsed() >= FLUSH_EVERY || points.len() >= FLUSH_POINTS;
+        if ended || due || !changes.is_empty() {
+            if !points.is_empty() {
+                changes.insert(0, Change::LogMetrics { run, metrics: std::mem::take(&mut points) });
+            }
+            if !changes.is_empty() {
+                apply(changes);
+            }
+            flushed = Instant::now();
+        }
+        if ended {
+            return;
+        }
+    }
+}
