@@ -14,7 +14,7 @@ use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, StageEntry, StageOut};
 use pipeline::{Out, OutKind, Stage, StageId, StageLock, StaleReason};
 
-use crate::aside::Aside;
+use crate::aside::{Aside, PROCESS};
 use crate::assess::{Assessment, Decision, World, assess, source_outs};
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
@@ -316,7 +316,7 @@ impl Attempt<'_, '_, '_> {
         let name = self.stage.address.to_string();
         let result = Aside::set(&options.root, &folder, &name, &outs, Some(&partial))
             .map_err(Failure::from)
-            .and_then(|aside| match self.run_and_store(job, &env) {
+            .and_then(|aside| match self.run_and_store(job, &env, &folder) {
                 Ok(outcome) => {
                     aside.drop_old()?;
                     Ok(outcome)
@@ -360,7 +360,7 @@ impl Attempt<'_, '_, '_> {
         kept
     }
 
-    fn run_and_store(&self, job: &Job<'_>, env: &JobEnv) -> Result<Outcome, Failure> {
+    fn run_and_store(&self, job: &Job<'_>, env: &JobEnv, folder: &Path) -> Result<Outcome, Failure> {
         let Shop { world, crew, options, .. } = self.shop;
         for out in &self.stage.outs {
             if let Some(parent) = out.path.parent() {
@@ -369,7 +369,7 @@ impl Attempt<'_, '_, '_> {
         }
         crew.observer.event(Event::Started { stage: self.id, reasons: job.reasons });
         let started = Instant::now();
-        let exit = self.run_scripts(env)?;
+        let exit = self.run_scripts(env, folder)?;
         let duration = started.elapsed();
         if exit != Exit::Code(0) {
             let interrupted = crew.stop.load(Ordering::SeqCst);
@@ -390,7 +390,7 @@ impl Attempt<'_, '_, '_> {
         Ok(Outcome::Ran { duration, outs })
     }
 
-    fn run_scripts(&self, env: &JobEnv) -> Result<Exit, Failure> {
+    fn run_scripts(&self, env: &JobEnv, folder: &Path) -> Result<Exit, Failure> {
         let crew = self.shop.crew;
         let on_line = |stream: Stream, text: &str| {
             crew.observer.event(Event::Line { stage: self.id, stream, text });
@@ -406,6 +406,7 @@ impl Attempt<'_, '_, '_> {
                 variables: &env.variables,
                 stdout: env.folder.join("stdout.log"),
                 stderr: env.folder.join("stderr.log"),
+                note: folder.join(PROCESS),
             };
             let exit = crew.runner.run(&spawn, &on_line)?;
             if exit != Exit::Code(0) {

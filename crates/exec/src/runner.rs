@@ -7,17 +7,20 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use disk::{Appender, DiskError};
+use disk::{Appender, DiskError, Holder, Liveness};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// How long a stopped process may take to end before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a killed orphan is waited for; one that hangs in the kernel cannot be ended by anybody.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which of its two outputs a process wrote to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Spawn<'a> {
     pub stdout: PathBuf,
     /// Log file of its standard error, which is appended to.
     pub stderr: PathBuf,
+    /// Where its process is written down, for [`end_orphan`].
+    pub note: PathBuf,
 }
 
 /// How a process ended.
@@ -104,6 +109,9 @@ impl Runner for LocalRunner {
         let mut child = start(spawn)?;
         let group = Pid::from_child(&child);
         self.lock_groups().push(group);
+        // Without the note the command runs all the same; it only cannot be ended after a kill of this process.
+        let holder = serde_json::to_vec(&Holder::of(child.id())).expect("a holder is plain data");
+        let _ = disk::replace_volatile(&spawn.note, &holder);
         if self.stopped.load(Ordering::SeqCst) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -163,6 +171,24 @@ impl LocalRunner {
         ended.map_err(|errno| RunError::Wait(errno.into()))?;
         child.wait().map(exit_of).map_err(RunError::Wait)
     }
+}
+
+/// Ends the command that the note at `path` tells of, when it outlived the process that started it: it would
+/// go on writing where the next attempt writes. Where the system does not tell when a process started, the
+/// number may belong to another one by now, and nothing is done.
+pub(crate) fn end_orphan(path: &Path) -> Result<(), DiskError> {
+    let note = disk::read_optional(path)?.and_then(|text| serde_json::from_slice::<Holder>(&text).ok());
+    let Some(orphan) = note.filter(|holder| holder.started != 0) else { return Ok(()) };
+    let group = i32::try_from(orphan.pid).ok().and_then(Pid::from_raw);
+    let asked = Instant::now();
+    while let Some(group) = group
+        && orphan.liveness() == Liveness::Alive
+        && asked.elapsed() < ORPHAN_PATIENCE
+    {
+        let _ = kill_process_group(group, Signal::KILL);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 fn exit_of(status: ExitStatus) -> Exit {
@@ -252,7 +278,7 @@ mod tests {
     use std::sync::Arc;
 
     fn run_in(
-        folder: &std::path::Path,
+        folder: &Path,
         runner: &LocalRunner,
         script: &str,
         shell: Option<&str>,
@@ -265,6 +291,7 @@ mod tests {
             variables: &[("NAME".into(), "value".into())],
             stdout: folder.join("stdout.log"),
             stderr: folder.join("stderr.log"),
+            note: folder.join("process.json"),
         };
         let exit = runner
             .run(&spawn, &|stream, line| lines.lock().unwrap().push(format!("{stream:?} {line}")))
