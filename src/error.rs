@@ -57,25 +57,45 @@ impl CliError {
     pub fn all_hints(&self) -> Vec<String> {
         let mut hints: Vec<String> = Vec::new();
         for cause in self.source.iter().flat_map(anyhow::Error::chain) {
-            if let Some(fault) = cause.downcast_ref::<disk::DiskError>() {
-                hints.extend(fault.hint().map(str::to_owned));
-            } else if let Some(fault) = cause.downcast_ref::<track::StoreError>() {
-                hints.extend(fault.hint().map(str::to_owned));
-            } else if let Some(fault) = cause.downcast_ref::<pipeline::LoadFault>() {
-                hints.extend(fault.hints().map(str::to_owned));
-            } else if let Some(fault) = cause.downcast_ref::<pipeline::PipelineError>() {
-                hints.extend(fault.hint.clone());
-            } else if let Some(fault) = cause.downcast_ref::<pipeline::graph::TargetError>() {
-                hints.extend(fault.hint.clone());
-            } else if cause.downcast_ref::<disk::JournalError>().is_some() {
-                hints.push(
-                    "move the journal away: the lock file and the cache keep what was finished before".to_owned(),
-                );
-            }
+            hints.extend(hints_of(cause));
         }
         hints.extend(self.hints.iter().cloned());
         hints.dedup();
         hints
+    }
+}
+
+/// What one cause suggests. An error that only wraps another one is no link of the chain besides it, so it is
+/// opened here.
+fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    let one = |hint: Option<&str>| hint.map(str::to_owned).into_iter().collect();
+    if let Some(fault) = cause.downcast_ref::<disk::DiskError>() {
+        one(fault.hint())
+    } else if let Some(fault) = cause.downcast_ref::<track::StoreError>() {
+        one(fault.hint())
+    } else if let Some(fault) = cause.downcast_ref::<pipeline::LoadFault>() {
+        fault.hints().map(str::to_owned).collect()
+    } else if let Some(fault) = cause.downcast_ref::<pipeline::PipelineError>() {
+        one(fault.hint.as_deref())
+    } else if let Some(fault) = cause.downcast_ref::<pipeline::graph::TargetError>() {
+        one(fault.hint.as_deref())
+    } else if let Some(fault) = cause.downcast_ref::<disk::JournalError>() {
+        match fault {
+            disk::JournalError::Damaged { .. } => {
+                one(Some("move the journal away: the lock file and the cache keep what was finished before"))
+            }
+            disk::JournalError::Disk(fault) => hints_of(fault),
+        }
+    } else if let Some(exec::LedgerError::Lock(fault)) = cause.downcast_ref() {
+        hints_of(fault)
+    } else if let Some(exec::LedgerError::Journal(fault)) = cause.downcast_ref() {
+        hints_of(fault)
+    } else if let Some(exec::LedgerError::Disk(fault)) = cause.downcast_ref() {
+        hints_of(fault)
+    } else if let Some(cache::CacheError::Disk(fault)) = cause.downcast_ref() {
+        hints_of(fault)
+    } else {
+        Vec::new()
     }
 }
 
