@@ -96,13 +96,15 @@ pub enum Attribute {
 }
 
 impl Attribute {
-    /// All of them with their names.
-    const NAMES: [(&str, Attribute); 10] = [
+    /// All of them with their names; of several, the first is the one that is shown.
+    const NAMES: [(&str, Attribute); 12] = [
         ("run_id", Attribute::RunId),
         ("name", Attribute::Name),
         ("status", Attribute::Status),
         ("start_time", Attribute::StartTime),
+        ("start", Attribute::StartTime),
         ("end_time", Attribute::EndTime),
+        ("end", Attribute::EndTime),
         ("duration", Attribute::Duration),
         ("experiment", Attribute::Experiment),
         ("experiment_id", Attribute::ExperimentId),
