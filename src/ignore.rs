@@ -13,7 +13,10 @@ use crate::project::Project;
 ///
 /// # Errors
 /// When git or the disk refuses.
-pub fn ignore_outs<'a>(project: &Project, stages: impl Iterator<Item = &'a Stage>) -> CliResult<Vec<ProjectPath>> {
+pub fn ignore_outs<'a>(
+    project: &Project,
+    stages: impl Iterator<Item = &'a Stage>,
+) -> CliResult<Vec<ProjectPath>> {
     let Some(git) = project.git() else { return Ok(Vec::new()) };
     let outs: Vec<&ProjectPath> =
         stages.flat_map(|stage| &stage.outs).filter(|out| out.cache).map(|out| &out.path).collect();

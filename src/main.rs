@@ -8,6 +8,8 @@ mod ignore;
 mod project;
 mod recorder;
 mod revision;
+#[cfg(feature = "train")]
+mod training;
 mod ui;
 
 use std::process::ExitCode;

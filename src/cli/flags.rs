@@ -65,7 +65,9 @@ fn read(text: &str, default: &Json) -> Json {
     let number = |text: &str| -> Json {
         let text = text.trim();
         let whole = text.parse::<u64>().map(Json::from).or_else(|_| text.parse::<i64>().map(Json::from));
-        let number = whole.ok().or_else(|| text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Json::from));
+        let number = whole
+            .ok()
+            .or_else(|| text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Json::from));
         number.unwrap_or_else(|| Json::from(text))
     };
     match default {

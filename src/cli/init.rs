@@ -21,17 +21,21 @@ pub struct InitArgs {
 }
 
 /// The example: the pipeline of this repository itself.
-const EXAMPLE: [(&str, &str); 2] =
-    [("pipeline.yaml", include_str!("../../pipeline.yaml")), ("params.yaml", include_str!("../../params.yaml"))];
+const EXAMPLE: [(&str, &str); 2] = [
+    ("pipeline.yaml", include_str!("../../pipeline.yaml")),
+    ("params.yaml", include_str!("../../params.yaml")),
+];
 
 /// Makes the project.
 ///
 /// # Errors
 /// When there is no git repository and `--no-git` was not given, or the disk refuses.
 pub fn run(args: &InitArgs, printer: Printer) -> CliResult {
-    let current = std::env::current_dir()
-        .map_err(|source| disk::DiskError::new("find the current folder", std::path::Path::new("."), source))?;
-    let project = Project { root: current.clone(), base: ProjectPath::root(), ..Project::at(&current, &current)? };
+    let current = std::env::current_dir().map_err(|source| {
+        disk::DiskError::new("find the current folder", std::path::Path::new("."), source)
+    })?;
+    let project =
+        Project { root: current.clone(), base: ProjectPath::root(), ..Project::at(&current, &current)? };
     if project.git().is_none() && !args.no_git {
         return Err(CliError::message(format!("{} is in no git repository", current.display()))
             .hint("run `git init` first, so that git can keep pipeline and params")

@@ -63,9 +63,8 @@ fn show(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResul
         return Ok(());
     }
     if side.is_empty() {
-        return Err(CliError::message(format!("there are no metrics in {}", args.revision)).hint(
-            "declare a file under `metrics:` of a stage in pipeline.yaml and run `pipe repro`",
-        ));
+        return Err(CliError::message(format!("there are no metrics in {}", args.revision))
+            .hint("declare a file under `metrics:` of a stage in pipeline.yaml and run `pipe repro`"));
     }
     let precision = usize::from(args.precision);
     let keys: IndexSet<&String> = side.values().flat_map(indexmap::IndexMap::keys).collect();
@@ -88,7 +87,8 @@ fn show(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResul
 
 /// One file's metrics one beneath the other: there are often more than fit beside each other.
 fn tall(side: &report::DiffSide, precision: usize) -> Table {
-    let mut table = Table::new(vec![Column::text("file"), Column::text("key").kept(), Column::number("value").kept()]);
+    let mut table =
+        Table::new(vec![Column::text("file"), Column::text("key").kept(), Column::number("value").kept()]);
     for (file, values) in side {
         for (key, value) in values {
             table.push(vec![Cell::text(file), Cell::text(key), cell(Some(value), precision)]);

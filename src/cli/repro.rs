@@ -75,7 +75,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     recover(&project.root, &job_folder, &view)?;
     let runner = LocalRunner::default();
     let crew = Crew { runner: &runner, host: &recorder, observer: &view, stop: &interrupt.stop };
-    let jobs = args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let jobs =
+        args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let options =
         Options { jobs: jobs.unwrap_or(1), force: args.force, root: project.root.clone(), job_folder };
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
@@ -105,7 +106,8 @@ fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], prin
     match ignore_outs(project, wanted.iter().map(|id| pipeline.stage(*id))) {
         Ok(files) => {
             for file in files {
-                printer.say(format_args!("Added the cached outs to {file}, so that git leaves them to pipe."));
+                printer
+                    .say(format_args!("Added the cached outs to {file}, so that git leaves them to pipe."));
             }
         }
         Err(fault) => {
@@ -162,11 +164,14 @@ struct Interrupt {
 impl Interrupt {
     fn listen() -> CliResult<Self> {
         let interrupt = Interrupt { stop: Arc::default(), signal: Arc::default() };
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
+        {
             let number = usize::try_from(signal).expect("signals are small positive numbers");
             signal_hook::flag::register_usize(signal, interrupt.signal.clone(), number)
                 .and_then(|_| signal_hook::flag::register(signal, interrupt.stop.clone()))
-                .map_err(|source| disk::DiskError::new("listen for signals", std::path::Path::new("."), source))?;
+                .map_err(|source| {
+                    disk::DiskError::new("listen for signals", std::path::Path::new("."), source)
+                })?;
         }
         Ok(interrupt)
     }

@@ -101,7 +101,8 @@ fn reasons(pipeline: &Pipeline, decision: &Decision) -> Vec<StaleReason> {
         | Decision::Frozen { reasons }
         | Decision::Unknown { reasons } => reasons.clone(),
         Decision::Depends { reasons, on } => {
-            let upstream = on.iter().map(|id| StaleReason::Upstream { stage: pipeline.stage(*id).address.clone() });
+            let upstream =
+                on.iter().map(|id| StaleReason::Upstream { stage: pipeline.stage(*id).address.clone() });
             reasons.iter().cloned().chain(upstream).collect()
         }
     }
@@ -175,10 +176,13 @@ pub fn print_plan(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
             Decision::Restore { reasons, sources } => {
                 format!("would be restored from {}: {}", describe_source(&sources[0]), because(reasons))
             }
-            Decision::Frozen { reasons } => format!("is frozen and would be left alone: {}", because(reasons)),
+            Decision::Frozen { reasons } => {
+                format!("is frozen and would be left alone: {}", because(reasons))
+            }
             Decision::Unknown { reasons } => format!("cannot run: {}", because(reasons)),
             Decision::Depends { reasons, on } => {
-                let names: Vec<String> = on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect();
+                let names: Vec<String> =
+                    on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect();
                 let on = names.join(", ");
                 if reasons.is_empty() {
                     format!("depends on the result of {on}")

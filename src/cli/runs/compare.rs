@@ -44,7 +44,8 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
         runs.iter().map(|run| run.info.duration_millis().map_or(Cell::Missing, Cell::Duration)).collect(),
     ));
     for key in keys(&runs, |run| run.data.metrics.keys()) {
-        let cell = |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::float(metric.value));
+        let cell =
+            |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::float(metric.value));
         rows.push(Row::new(&format!("metrics.{key}"), runs.iter().map(cell).collect()));
     }
     for key in keys(&runs, |run| run.data.params.keys()) {
@@ -60,11 +61,14 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
     }
     rows.sort_by_key(|row| !row.differs);
     let mut columns = vec![Column::text("field").kept()];
-    columns.extend(runs.iter().map(|run| Column::number(format!("{} {}", run.info.name, run.info.id.short())).kept()));
+    columns.extend(
+        runs.iter().map(|run| Column::number(format!("{} {}", run.info.name, run.info.id.short())).kept()),
+    );
     let mut table = Table::new(columns);
     for row in rows.into_iter().filter(|row| row.differs || !args.changed) {
         let mark = if row.differs { "* " } else { "  " };
-        let field = if args.format.json || args.format.csv { row.field } else { format!("{mark}{}", row.field) };
+        let field =
+            if args.format.json || args.format.csv { row.field } else { format!("{mark}{}", row.field) };
         table.push(std::iter::once(Cell::text(field)).chain(row.cells).collect());
     }
     args.format.print(&table, printer);

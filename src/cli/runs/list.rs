@@ -61,9 +61,11 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         runs.truncate(args.limit);
     }
     let columns = if columns.is_empty() { default_columns(&runs) } else { columns };
+    // Ids of one day begin alike: people get the end, which tells runs apart, programs the whole.
+    let short_ids = !args.format.json && !args.format.csv;
     let mut table = Table::new(columns.iter().map(ColumnSpec::head).collect());
     for run in &runs {
-        table.push(columns.iter().map(|column| column.cell(run)).collect());
+        table.push(columns.iter().map(|column| column.cell(run, short_ids)).collect());
     }
     table.leave_out(all - runs.len());
     args.format.print(&table, printer);
@@ -135,9 +137,10 @@ impl ColumnSpec {
         }
     }
 
-    fn cell(&self, run: &Run) -> Cell {
+    fn cell(&self, run: &Run, short_ids: bool) -> Cell {
+        let id = |id: track::RunId| Cell::text(if short_ids { id.short() } else { id.to_string() });
         match self {
-            ColumnSpec::Id => Cell::text(run.info.id.to_string()),
+            ColumnSpec::Id => id(run.info.id),
             ColumnSpec::Name => Cell::text(&run.info.name),
             ColumnSpec::Stage => Cell::text(what(run)),
             ColumnSpec::Status => status_cell(run.info.status),
@@ -145,11 +148,15 @@ impl ColumnSpec {
             ColumnSpec::Duration => run.info.duration_millis().map_or(Cell::Missing, Cell::Duration),
             ColumnSpec::Experiment => Cell::text(&run.info.experiment_name),
             ColumnSpec::User => Cell::text(&run.info.user),
-            ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, |id| Cell::text(id.to_string())),
-            ColumnSpec::Metric(key) => run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::float(metric.value)),
-            ColumnSpec::Param(key) => run.data.params.get(key).map_or(Cell::Missing, |text| {
-                Cell::Value { value: Value::from_text(text), precision: 5 }
-            }),
+            ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, id),
+            ColumnSpec::Metric(key) => {
+                run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::float(metric.value))
+            }
+            ColumnSpec::Param(key) => run
+                .data
+                .params
+                .get(key)
+                .map_or(Cell::Missing, |text| Cell::Value { value: Value::from_text(text), precision: 5 }),
             ColumnSpec::Tag(key) => run.data.tags.get(key).map_or(Cell::Missing, Cell::text),
         }
     }
@@ -162,7 +169,8 @@ const FIRST_METRICS: [&str; 6] = ["best_acc", "val_acc", "accuracy", "val_loss",
 fn default_columns(runs: &[Run]) -> Vec<ColumnSpec> {
     let mut columns =
         vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status, ColumnSpec::Start, ColumnSpec::Duration];
-    let known: IndexSet<&str> = runs.iter().flat_map(|run| run.data.metrics.keys()).map(String::as_str).collect();
+    let known: IndexSet<&str> =
+        runs.iter().flat_map(|run| run.data.metrics.keys()).map(String::as_str).collect();
     let first = FIRST_METRICS.iter().copied().filter(|key| known.contains(key));
     let plain = known.iter().copied().filter(|key| !key.contains('/') && !FIRST_METRICS.contains(key));
     columns.extend(first.chain(plain).take(4).map(|key| ColumnSpec::Metric(key.to_owned())));
@@ -176,7 +184,10 @@ mod tests {
     #[test]
     fn columns_by_name() {
         let parse = |text: &str| ColumnSpec::parse(text).ok();
-        assert_eq!(parse("metrics.seed/seed1_1/alpha"), Some(ColumnSpec::Metric("seed/seed1_1/alpha".into())));
+        assert_eq!(
+            parse("metrics.seed/seed1_1/alpha"),
+            Some(ColumnSpec::Metric("seed/seed1_1/alpha".into()))
+        );
         assert_eq!(parse("tags.pipe.stage"), Some(ColumnSpec::Tag("pipe.stage".into())));
         assert_eq!(parse("id"), Some(ColumnSpec::Id));
         assert!(parse("metrik.x").is_none());

@@ -43,7 +43,7 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
         ]);
         for child in &children {
             table.push(vec![
-                Cell::text(child.info.id.to_string()),
+                Cell::text(child.info.id.short()),
                 Cell::text(&child.info.name),
                 status_cell(child.info.status),
                 child.info.duration_millis().map_or(Cell::Missing, Cell::Duration),
@@ -131,7 +131,8 @@ fn files(title: &str, store: &SqliteStore, run: RunId, role: Role, printer: Prin
 }
 
 fn file_table(rows: impl Iterator<Item = (String, base::Digest, u64)>, printer: Printer) {
-    let mut table = Table::new(vec![Column::text("path").kept(), Column::number("size"), Column::text("digest")]);
+    let mut table =
+        Table::new(vec![Column::text("path").kept(), Column::number("size"), Column::text("digest")]);
     for (path, digest, size) in rows {
         table.push(vec![Cell::text(path), Cell::Bytes(size), Cell::text(digest.to_string())]);
     }
@@ -147,7 +148,10 @@ fn as_json(store: &SqliteStore, run: &Run) -> CliResult<Json> {
     }
     let lineage = |role| -> CliResult<Vec<Json>> {
         let files = store.lineage(id, role)?;
-        Ok(files.iter().map(|file| json!({"path": file.path, "digest": file.digest, "size": file.size})).collect())
+        Ok(files
+            .iter()
+            .map(|file| json!({"path": file.path, "digest": file.digest, "size": file.size}))
+            .collect())
     };
     let children: Vec<String> = store.children(id)?.iter().map(|child| child.info.id.to_string()).collect();
     let artifacts = store.artifacts(id)?;
