@@ -95,7 +95,7 @@ fn the_example_from_first_run_to_restored() {
         "list",
         "--json",
         "--sort",
-        "start",
+        "start_time",
         "--columns",
         "id,stage,status",
         "-n",

@@ -11,7 +11,7 @@ stages:
     cmd: echo 1 > good.txt
     outs: [good.txt]
   bad:
-    cmd: echo to stdout; echo to stderr >&2; exit 7
+    cmd: echo to stdout; sleep 0.2; echo to stderr >&2; exit 7
     deps: [good.txt]
     outs: [bad.txt]
   after:
@@ -150,4 +150,14 @@ fn a_reader_that_goes_away_is_no_fault() {
     command.args(["-c", &format!("set -o pipefail; {binary} --help | true; {binary} status --json | true; {binary} repro 2>&1 | true")]);
     sandbox.finish(command);
     assert_eq!(sandbox.states(), "a:stale", "a stage without outs always runs");
+}
+
+#[test]
+fn quiet_tells_failures_all_the_same() {
+    let sandbox =
+        Sandbox::with_pipeline("stages:\n  a:\n    cmd: echo words; rm out; exit 1\n    outs: [out]\n");
+    sandbox.write("out", "mine");
+    let said =
+        sandbox.pipe(["repro", "-q"]).code(1).tells(&["Saved out, which was in no cache", "Failed a after "]);
+    assert!(!said.stderr.contains("words") && !said.stderr.contains("Running"), "{}", said.stderr);
 }

@@ -139,7 +139,7 @@ fn commands_are_scripts_lists_and_other_shells() {
 stages:
   block:
     cmd: |
-      value=kept between lines
+      value=\"kept between lines\"
       echo \"$value\" > block.txt
     outs: [block.txt]
   list:
