@@ -32,11 +32,7 @@ pub enum Liveness {
 impl Holder {
     /// This process.
     pub fn current() -> Self {
-        Holder::of(std::process::id())
-    }
-
-    /// The process of this host that has the id `pid` now.
-    pub fn of(pid: u32) -> Self {
+        let pid = std::process::id();
         Holder {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             boot: boot_id(),

@@ -12,12 +12,10 @@ use base::ProjectPath;
 use disk::{DiskError, Holder, Liveness};
 use serde::{Deserialize, Serialize};
 
-use crate::runner::end_orphan;
+use crate::runner::end_orphans;
 
 /// The note's file name in a job's folder.
 const NOTE: &str = "job.json";
-/// The file name of the note on the command's process, beside it.
-pub(crate) const PROCESS: &str = "process.json";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
@@ -164,7 +162,7 @@ pub fn recover(root: &Path, jobs: &Path) -> Result<Vec<Recovered>, DiskError> {
         if note.holder.liveness() == Liveness::Alive && note.holder != Holder::current() {
             continue;
         }
-        end_orphan(&folder.join(PROCESS))?;
+        end_orphans(&folder);
         let stage = note.stage.clone();
         let aside = Aside { root: root.to_owned(), folder, note };
         recovered.push(Recovered { stage, partial: aside.put_back()? });

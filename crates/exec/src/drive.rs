@@ -14,7 +14,7 @@ use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, StageEntry, StageOut};
 use pipeline::{Out, OutKind, Stage, StageId, StageLock, StaleReason};
 
-use crate::aside::{Aside, PROCESS};
+use crate::aside::Aside;
 use crate::assess::{Assessment, Decision, World, assess, source_outs};
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
@@ -406,7 +406,7 @@ impl Attempt<'_, '_, '_> {
                 variables: &env.variables,
                 stdout: env.folder.join("stdout.log"),
                 stderr: env.folder.join("stderr.log"),
-                note: folder.join(PROCESS),
+                job: folder.to_owned(),
             };
             let exit = crew.runner.run(&spawn, &on_line)?;
             if exit != Exit::Code(0) {

@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,11 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use disk::{Appender, DiskError, Holder, Liveness};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use disk::{Appender, DiskError};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 /// How long a stopped process may take to end before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// The variable that tells a command which job it belongs to.
+const JOB: &str = "PIPE_JOB";
 
 /// How long a killed orphan is waited for; one that hangs in the kernel cannot be ended by anybody.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
@@ -46,8 +50,8 @@ pub struct Spawn<'a> {
     pub stdout: PathBuf,
     /// Log file of its standard error, which is appended to.
     pub stderr: PathBuf,
-    /// Where its process is written down, for [`end_orphan`].
-    pub note: PathBuf,
+    /// The job's folder: tells its processes from all others, for [`end_orphans`].
+    pub job: PathBuf,
 }
 
 /// How a process ended.
@@ -109,9 +113,6 @@ impl Runner for LocalRunner {
         let mut child = start(spawn)?;
         let group = Pid::from_child(&child);
         self.lock_groups().push(group);
-        // Without the note the command runs all the same; it only cannot be ended after a kill of this process.
-        let holder = serde_json::to_vec(&Holder::of(child.id())).expect("a holder is plain data");
-        let _ = disk::replace_volatile(&spawn.note, &holder);
         if self.stopped.load(Ordering::SeqCst) {
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -173,22 +174,39 @@ impl LocalRunner {
     }
 }
 
-/// Ends the command that the note at `path` tells of, when it outlived the process that started it: it would
-/// go on writing where the next attempt writes. Where the system does not tell when a process started, the
-/// number may belong to another one by now, and nothing is done.
-pub(crate) fn end_orphan(path: &Path) -> Result<(), DiskError> {
-    let note = disk::read_optional(path)?.and_then(|text| serde_json::from_slice::<Holder>(&text).ok());
-    let Some(orphan) = note.filter(|holder| holder.started != 0) else { return Ok(()) };
-    let group = i32::try_from(orphan.pid).ok().and_then(Pid::from_raw);
+/// Ends what is left of the commands of the job in `folder`, when they outlived the process that started them:
+/// they would go on writing where the next attempt writes. They are known by a variable of their environment,
+/// which their children have too and which no other process can have by chance. Where the system does not
+/// show it (there is no `/proc`), nothing is done.
+pub(crate) fn end_orphans(folder: &Path) {
     let asked = Instant::now();
-    while let Some(group) = group
-        && orphan.liveness() == Liveness::Alive
-        && asked.elapsed() < ORPHAN_PATIENCE
-    {
-        let _ = kill_process_group(group, Signal::KILL);
+    loop {
+        let orphans = processes_of(folder);
+        for orphan in &orphans {
+            let _ = kill_process(*orphan, Signal::KILL);
+        }
+        if orphans.is_empty() || asked.elapsed() > ORPHAN_PATIENCE {
+            return;
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
-    Ok(())
+}
+
+/// The living processes with the job's folder in their environment.
+fn processes_of(folder: &Path) -> Vec<Pid> {
+    let mut wanted = format!("{JOB}=").into_bytes();
+    wanted.extend_from_slice(folder.as_os_str().as_bytes());
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| *pid != std::process::id().cast_signed())
+        .filter(|pid| {
+            // A process of somebody else does not show its environment, and is none of ours.
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == wanted)
+        })
+        .filter_map(Pid::from_raw)
+        .collect()
 }
 
 fn exit_of(status: ExitStatus) -> Exit {
@@ -206,6 +224,7 @@ fn start(spawn: &Spawn<'_>) -> Result<Child, RunError> {
         .arg("-c")
         .arg(spawn.script)
         .current_dir(&spawn.folder)
+        .env(JOB, &spawn.job)
         .envs(spawn.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -291,7 +310,7 @@ mod tests {
             variables: &[("NAME".into(), "value".into())],
             stdout: folder.join("stdout.log"),
             stderr: folder.join("stderr.log"),
-            note: folder.join("process.json"),
+            job: folder.join("job"),
         };
         let exit = runner
             .run(&spawn, &|stream, line| lines.lock().unwrap().push(format!("{stream:?} {line}")))
