@@ -405,7 +405,11 @@ fn read_only(sandbox: &Sandbox, arguments: &[&str]) -> Said {
     };
     // The binary may lie in a folder that others cannot enter.
     let binary = sandbox.root().with_file_name("pipe");
-    std::fs::copy(env!("CARGO_BIN_EXE_pipe"), &binary).unwrap();
+    // Copied by another process: a file that this one has open for writing cannot be executed by a child that
+    // was forked meanwhile for another test.
+    let mut copy = sandbox.program("cp");
+    copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
+    sandbox.finish(copy).code(0);
     std::fs::set_permissions(sandbox.root().parent().unwrap(), std::fs::Permissions::from_mode(0o755))
         .unwrap();
     let is_root = sandbox.finish({
