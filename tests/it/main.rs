@@ -4,6 +4,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
+    clippy::print_stdout,
     reason = "tests play the user, who writes files and starts programs as he likes"
 )]
 

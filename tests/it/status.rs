@@ -111,7 +111,8 @@ fn quiet_tells_by_exit_code() {
 #[test]
 fn every_kind_of_change_has_its_reason() {
     let start = "stages:\n  a:\n    cmd: cat input > out; mkdir -p sub\n    deps: [input]\n    params: [k]\n    outs: [out]\n";
-    let cases: [(&str, fn(&Sandbox)); 12] = [
+    type Change = fn(&Sandbox);
+    let cases: [(&str, Change); 12] = [
         ("command_changed", |sandbox| sandbox.edit("pipeline.yaml", "cat input", "cat  input")),
         ("shell_changed", |sandbox| sandbox.edit("pipeline.yaml", "    cmd", "    shell: bash\n    cmd")),
         ("wdir_changed", |sandbox| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, await_that};
 
 const SHORT: [&str; 8] =
     ["--warm_up_epochs", "2", "--adaptation_epochs", "2", "--hidden_dim", "8", "--num_layers", "1"];
@@ -96,6 +96,30 @@ fn started_by_hand_it_records_a_run_of_its_own() {
     let run = sandbox.json(["runs", "show", "--json", list[0]["id"].as_str().unwrap()]);
     assert_eq!((&run["status"], &run["tags"]["pipe.kind"]), (&json!("FINISHED"), &json!("train")));
     check_metrics(&run);
+    assert_eq!(
+        (&run["tags"]["phase"], &run["tags"]["seed/seed1_1/state"]),
+        (&json!("phase_2"), &json!("active"))
+    );
+    let artifacts: Vec<&str> =
+        run["artifacts"].as_array().unwrap().iter().filter_map(|file| file["path"].as_str()).collect();
+    for file in
+        ["model.safetensors", "metrics.json", "seed_seed1_1_transitions.txt", "train.log", "events.jsonl"]
+    {
+        assert!(artifacts.contains(&file), "{file} in {artifacts:?}");
+    }
+}
+
+#[test]
+fn a_killed_training_does_not_stay_running() {
+    let sandbox = with_data();
+    let arguments = ["train", "--data", "d.npz", "--output", "out", "--warm_up_epochs", "1000000"];
+    let started = sandbox.start(sandbox.pipe_command(arguments));
+    await_that("the training has a run", || sandbox.exists(".pipe/runs.db") && sandbox.run_count() == 1);
+    let status = || sandbox.json(["runs", "list", "--json", "--columns", "status"]);
+    assert_eq!(status(), json!([{"status": "RUNNING"}]));
+    started.signal("KILL");
+    started.wait();
+    assert_eq!(status(), json!([{"status": "KILLED"}]));
 }
 
 /// What a training logs, whoever started it.
@@ -153,9 +177,9 @@ fn an_interrupt_ends_it_and_its_run() {
     let sandbox = with_data();
     let arguments = ["train", "--data", "d.npz", "--output", "out", "--warm_up_epochs", "100000"];
     let started = sandbox.start(sandbox.pipe_command(arguments));
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    started.signal("INT");
+    await_that("the training has begun", || sandbox.exists(".pipe/runs.db") && sandbox.run_count() == 1);
     let asked = std::time::Instant::now();
+    started.signal("INT");
     started.wait().code(130);
     assert!(asked.elapsed() < std::time::Duration::from_secs(3));
     let list = sandbox.json(["runs", "list", "--json", "--columns", "status"]);
