@@ -75,7 +75,7 @@ fn ctrl_c_on_a_terminal_ends_it() {
     let mut command = sandbox.program("script");
     let binary = env!("CARGO_BIN_EXE_pipe");
     // The terminal's own interrupt character reaches the whole foreground group, as a key press does.
-    command.args(["-q", "-e", "-c", &format!("{binary} repro"), "/dev/null"]).env("TERM", "xterm");
+    command.args(["-q", "-e", "-c", &format!("exec {binary} repro"), "/dev/null"]).env("TERM", "xterm");
     command.stdin(std::process::Stdio::piped());
     let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
     sandbox.await_file("up");
