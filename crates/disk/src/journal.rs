@@ -111,7 +111,10 @@ pub fn read_journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, JournalE
 const TORN: &str = "it is cut off";
 
 fn parse_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
-    let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+    let text = std::str::from_utf8(line).map_err(|fault| {
+        // A cut inside a character leaves its first bytes; other bytes were damaged.
+        if fault.error_len().is_none() { TORN.to_owned() } else { "it is not UTF-8".to_owned() }
+    })?;
     let (checksum, json) = text.split_once(' ').ok_or(TORN)?;
     let expected = u32::from_str_radix(checksum, 16).map_err(|_| "it has no checksum".to_owned())?;
     if crc32c::crc32c(json.as_bytes()) != expected {
@@ -149,6 +152,18 @@ mod tests {
             let after: Vec<Vec<u32>> = read_journal(&path).unwrap();
             assert_eq!(after.len(), records.len() + 1, "cut at {cut}, then appended");
         }
+    }
+
+    #[test]
+    fn a_cut_inside_a_character_is_a_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        Journal::open(&path).unwrap().append(&"é").unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let inside = whole.iter().position(|byte| *byte >= 0x80).unwrap() + 1;
+        std::fs::write(&path, &whole[..inside]).unwrap();
+        Journal::open(&path).unwrap().append(&"next").unwrap();
+        assert_eq!(read_journal::<String>(&path).unwrap(), ["next"]);
     }
 
     #[test]

@@ -296,12 +296,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    fn run_in(
-        folder: &Path,
-        runner: &LocalRunner,
-        script: &str,
-        shell: Option<&str>,
-    ) -> (Exit, Vec<String>) {
+    fn run_in(folder: &Path, runner: &LocalRunner, script: &str, shell: Option<&str>) -> (Exit, Vec<String>) {
         let lines = Mutex::new(Vec::new());
         let spawn = Spawn {
             script,

@@ -1,4 +1,5 @@
 //! Both logs of a short training, read back.
+#![cfg(feature = "train")]
 
 use base::Timestamp;
 use learn::{Control, DataConfig, Logs, TrainConfig, generate, train};

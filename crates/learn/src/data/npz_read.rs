@@ -1,13 +1,14 @@
 //! Reads a data set from numpy's `.npz`: either memory order, either byte order, stored or deflated.
 //!
-//! The npy headers are parsed here and every declared size is compared with the bytes that are there before anything
-//! is allocated by it: a broken or hostile file costs an error, no memory. Only plain numbers are read; text,
-//! records and pickled objects are refused by the name of their type.
+//! `ndarray-npy` reads the arrays. Before it does, every declared size is compared here with the bytes that are
+//! there: a broken or hostile file costs an error, no memory. Only plain numbers are read; text, records and
+//! pickled objects are refused by the name of their type.
 
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use ndarray::{Array2, ShapeBuilder};
+use ndarray::{Array1, Array2, Dimension};
+use ndarray_npy::{ReadNpyExt, ReadableElement};
 use zip::ZipArchive;
 
 use super::{DataError, Dataset};
@@ -31,8 +32,8 @@ pub fn read_npz(path: &Path) -> Result<Dataset, DataError> {
 fn dataset_from_npz(bytes: &[u8]) -> Result<Dataset, String> {
     let mut archive =
         ZipArchive::new(Cursor::new(bytes)).map_err(|fault| format!("not an npz archive ({fault})"))?;
-    let features = Npy::parse(&entry(&mut archive, "X")?, "X")?;
-    let labels = Npy::parse(&entry(&mut archive, "y")?, "y")?;
+    let features = Npy::parse(entry(&mut archive, "X")?, "X")?;
+    let labels = Npy::parse(entry(&mut archive, "y")?, "y")?;
     let (rows, columns) = match features.shape[..] {
         [rows, columns] => (rows, columns),
         _ => {
@@ -48,13 +49,12 @@ fn dataset_from_npz(bytes: &[u8]) -> Result<Dataset, String> {
     if rows != count {
         return Err(format!("array X has {rows} rows but y has {count} labels"));
     }
-    let values = features.floats()?;
-    let shape = (rows, columns).set_f(features.by_columns);
-    let features = Array2::from_shape_vec(shape, values).map_err(|fault| format!("array X: {fault}"))?;
+    let features = features.floats()?;
     if let Some(((row, column), value)) = features.indexed_iter().find(|(_, value)| !value.is_finite()) {
         return Err(format!("array X has {value} at row {row}, column {column}"));
     }
-    let labels = labels.integers()?;
+    let labels: Array1<i64> = labels.integers()?;
+    let labels = labels.to_vec();
     check_labels(&labels)?;
     Ok(Dataset { features, labels })
 }
@@ -100,19 +100,18 @@ fn entry(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// One array as it lies in an npy file.
+/// One array as it lies in an npy file, whose declared size was found to be true.
 struct Npy<'a> {
     name: &'a str,
     /// numpy's type string: byte order, kind, size.
     kind: String,
-    by_columns: bool,
     shape: Vec<usize>,
-    /// Exactly the declared number of elements.
-    data: Vec<u8>,
+    /// The whole file.
+    bytes: Vec<u8>,
 }
 
 impl<'a> Npy<'a> {
-    fn parse(bytes: &[u8], name: &'a str) -> Result<Self, String> {
+    fn parse(bytes: Vec<u8>, name: &'a str) -> Result<Self, String> {
         let broken = |what: &str| format!("array {name} is no npy array ({what})");
         let version = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(|| broken("wrong magic"))?;
         let (start, length) = match version {
@@ -120,30 +119,28 @@ impl<'a> Npy<'a> {
             [2 | 3, _, a, b, c, d, ..] => (12, u32::from_le_bytes([*a, *b, *c, *d]) as usize),
             _ => return Err(broken("unknown version")),
         };
-        let header =
-            bytes.get(start..start.saturating_add(length)).ok_or_else(|| broken("header cut off"))?;
+        let end = start.saturating_add(length);
+        let header = bytes.get(start..end).ok_or_else(|| broken("header cut off"))?;
         let header = std::str::from_utf8(header).map_err(|_| broken("header is no text"))?;
         let kind = field(header, "descr").ok_or_else(|| broken("no 'descr'"))?;
         let kind = kind.strip_prefix('\'').and_then(|kind| kind.split('\'').next());
-        // A record type has a list here; its text up to the shape is shown as the type's name.
+        // A record type has a list here.
         let kind = kind.map_or_else(|| "a record".to_owned(), str::to_owned);
-        let by_columns = field(header, "fortran_order").is_some_and(|order| order.starts_with("True"));
         let shape = field(header, "shape").and_then(shape).ok_or_else(|| broken("no readable 'shape'"))?;
-        let data = bytes[start + length..].to_vec();
-        let array = Self { name, kind, by_columns, shape, data };
-        array.check_length()?;
+        let array = Self { name, kind, shape, bytes };
+        array.check_length(array.bytes.len() - end)?;
         Ok(array)
     }
 
-    /// Compares the declared shape with the bytes that are there.
-    fn check_length(&self) -> Result<(), String> {
+    /// Compares the declared shape with the bytes of data that are there.
+    fn check_length(&self, data: usize) -> Result<(), String> {
         let size = self.element_size().ok_or_else(|| self.unreadable("a plain number"))?;
         let declared = self.shape.iter().try_fold(size, |product, axis| product.checked_mul(*axis));
-        if declared == Some(self.data.len()) {
+        if declared == Some(data) {
             return Ok(());
         }
-        let Self { name, shape, data, .. } = self;
-        Err(format!("array {name} declares the shape {shape:?} but holds {} bytes of data", data.len()))
+        let Self { name, shape, .. } = self;
+        Err(format!("array {name} declares the shape {shape:?} but holds {data} bytes of data"))
     }
 
     fn element_size(&self) -> Option<usize> {
@@ -160,42 +157,32 @@ impl<'a> Npy<'a> {
         format!("array {} has the type {:?} but must be {wanted}", self.name, self.kind)
     }
 
-    /// The elements' bytes in little-endian order, one after the other.
-    fn elements<const SIZE: usize>(&self) -> impl Iterator<Item = [u8; SIZE]> {
-        let big = self.kind.starts_with('>');
-        self.data.as_chunks::<SIZE>().0.iter().map(move |chunk| {
-            let mut bytes = *chunk;
-            if big {
-                bytes.reverse();
-            }
-            bytes
-        })
+    /// Reads the array with the element type that its header names.
+    fn read<T: ReadableElement, D: Dimension>(&self) -> Result<ndarray::Array<T, D>, String> {
+        let array = ndarray::Array::<T, D>::read_npy(self.bytes.as_slice());
+        array.map_err(|fault| format!("array {} cannot be read ({fault})", self.name))
     }
 
-    fn floats(&self) -> Result<Vec<f32>, String> {
+    fn floats(&self) -> Result<Array2<f32>, String> {
         match &self.kind[1..] {
-            "f4" => Ok(self.elements().map(f32::from_le_bytes).collect()),
-            "f8" => Ok(self.elements().map(|bytes| f64::from_le_bytes(bytes) as f32).collect()),
-            _ => Ok(self.integers()?.into_iter().map(|value| value as f32).collect()),
+            "f4" => self.read(),
+            "f8" => Ok(self.read::<f64, _>()?.mapv(|value| value as f32)),
+            _ => Ok(self.integers::<ndarray::Ix2>()?.mapv(|value| value as f32)),
         }
     }
 
-    fn integers(&self) -> Result<Vec<i64>, String> {
-        let integers = match &self.kind[1..] {
-            "i1" => self.elements().map(|bytes| i64::from(i8::from_le_bytes(bytes))).collect(),
-            "u1" => self.elements().map(|bytes| i64::from(u8::from_le_bytes(bytes))).collect(),
-            "i2" => self.elements().map(|bytes| i64::from(i16::from_le_bytes(bytes))).collect(),
-            "u2" => self.elements().map(|bytes| i64::from(u16::from_le_bytes(bytes))).collect(),
-            "i4" => self.elements().map(|bytes| i64::from(i32::from_le_bytes(bytes))).collect(),
-            "u4" => self.elements().map(|bytes| i64::from(u32::from_le_bytes(bytes))).collect(),
-            "i8" => self.elements().map(i64::from_le_bytes).collect(),
-            "u8" => self
-                .elements()
-                .map(|bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX))
-                .collect(),
-            _ => return Err(self.unreadable("an integer")),
-        };
-        Ok(integers)
+    fn integers<D: Dimension>(&self) -> Result<ndarray::Array<i64, D>, String> {
+        match &self.kind[1..] {
+            "i1" => Ok(self.read::<i8, D>()?.mapv(i64::from)),
+            "u1" => Ok(self.read::<u8, D>()?.mapv(i64::from)),
+            "i2" => Ok(self.read::<i16, D>()?.mapv(i64::from)),
+            "u2" => Ok(self.read::<u16, D>()?.mapv(i64::from)),
+            "i4" => Ok(self.read::<i32, D>()?.mapv(i64::from)),
+            "u4" => Ok(self.read::<u32, D>()?.mapv(i64::from)),
+            "i8" => self.read(),
+            "u8" => Ok(self.read::<u64, D>()?.mapv(|value| i64::try_from(value).unwrap_or(i64::MAX))),
+            _ => Err(self.unreadable("an integer")),
+        }
     }
 }
 

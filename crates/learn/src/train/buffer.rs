@@ -54,7 +54,9 @@ impl Buffers {
         for row in batches.iter().flat_map(|batch| batch.chunks_exact(width)) {
             mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += f64::from(*value));
         }
-        mean.iter_mut().for_each(|mean| *mean /= rows as f64);
+        for mean in &mut mean {
+            *mean /= rows as f64;
+        }
         let mut squares = vec![0.0f64; width];
         for row in batches.iter().flat_map(|batch| batch.chunks_exact(width)) {
             for ((square, mean), value) in squares.iter_mut().zip(&mean).zip(row) {

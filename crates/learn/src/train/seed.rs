@@ -90,7 +90,7 @@ pub struct Seed {
     pub id: SeedId,
     /// Where it stands.
     pub state: SeedState,
-    /// Share of the child in the output: 0 before blending, 1 when active.
+    /// Share of the child in the output: 0 before blending; when active it stands where the blend ended, near 1.
     pub alpha: f64,
     /// Grows with each shadow step, from 0 to at most 1.
     pub progress: f64,
