@@ -96,7 +96,7 @@ pub fn drive(
                 crew.runner.stop();
             }
             while !halted && at_work < options.jobs {
-                let Some(id) = schedule.next() else { break };
+                let Some(id) = schedule.start_next() else { break };
                 at_work += 1;
                 let (shop, sender) = (&shop, sender.clone());
                 if at_work == 1 && !options.force {

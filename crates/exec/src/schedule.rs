@@ -16,7 +16,7 @@ pub enum StageState {
     Want,
     /// Everything before it is done.
     Ready,
-    /// Handed out by [`Schedule::next`].
+    /// Handed out by [`Schedule::start_next`].
     Running,
     /// Up to date now, by whatever means.
     Done,
@@ -76,7 +76,7 @@ impl Schedule {
     }
 
     /// The next stage that may start, which counts as running from now on.
-    pub fn next(&mut self) -> Option<StageId> {
+    pub fn start_next(&mut self) -> Option<StageId> {
         let id = *self.ready.first()?;
         self.set(id, StageState::Running);
         Some(id)
@@ -144,36 +144,36 @@ mod tests {
     #[test]
     fn a_diamond_runs_in_order() {
         let mut schedule = schedule(&[0, 1, 2, 3, 4]);
-        assert_eq!(schedule.next(), Some(StageId(0)));
-        assert_eq!(schedule.next(), Some(StageId(4)));
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.start_next(), Some(StageId(0)));
+        assert_eq!(schedule.start_next(), Some(StageId(4)));
+        assert_eq!(schedule.start_next(), None);
         schedule.done(StageId(0));
         assert_eq!(
-            (schedule.next(), schedule.next(), schedule.next()),
+            (schedule.start_next(), schedule.start_next(), schedule.start_next()),
             (Some(StageId(1)), Some(StageId(2)), None)
         );
         schedule.done(StageId(2));
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.start_next(), None);
         schedule.done(StageId(1));
-        assert_eq!(schedule.next(), Some(StageId(3)));
+        assert_eq!(schedule.start_next(), Some(StageId(3)));
     }
 
     #[test]
     fn a_failure_blocks_what_builds_on_it_and_nothing_else() {
         let mut schedule = schedule(&[0, 1, 2, 3, 4]);
-        schedule.next();
+        schedule.start_next();
         schedule.done(StageId(0));
-        assert_eq!(schedule.next(), Some(StageId(1)));
+        assert_eq!(schedule.start_next(), Some(StageId(1)));
         assert_eq!(schedule.failed(StageId(1)), [StageId(3)]);
-        assert_eq!(schedule.next(), Some(StageId(2)));
+        assert_eq!(schedule.start_next(), Some(StageId(2)));
         schedule.done(StageId(2));
-        assert_eq!(schedule.next(), Some(StageId(4)));
+        assert_eq!(schedule.start_next(), Some(StageId(4)));
         assert_eq!(schedule.state(StageId(3)), StageState::Blocked);
     }
 
     #[test]
     fn what_is_not_wanted_is_not_waited_for() {
         let mut schedule = schedule(&[3]);
-        assert_eq!(schedule.next(), Some(StageId(3)));
+        assert_eq!(schedule.start_next(), Some(StageId(3)));
     }
 }

@@ -1,6 +1,8 @@
-//! One training of the example's parameters, timed by phase: `cargo bench -p learn`.
+//! One training of the example's parameters, timed by phase, beside burn's own bare loop: `cargo bench -p learn`.
 //!
-//! No harness: a training is long enough to be its own measurement, and what matters is where its time goes.
+//! The bare loop is the usual burn training step (2-128-128-2, ReLU, burn's Adam and cross-entropy, batches of 64 rows
+//! built from a host vector), so that one run tells what of our time is burn's. No harness: a training is long
+//! enough to be its own measurement, and what matters is where its time goes.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_macros,
@@ -9,6 +11,12 @@
 
 use std::time::Instant;
 
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::{Linear, LinearConfig};
+use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use learn::{Control, DataConfig, Phase, TrainConfig, TrainEvent, generate, train};
 
 /// The allocator of the `pipe` binary: the tensors' buffers are many, short-lived, and copied when badly aligned.
@@ -26,6 +34,7 @@ fn main() {
         ..TrainConfig::default()
     };
     for _ in 0..3 {
+        bare_loop();
         measure(&data, &config);
     }
     // The trainer's own defaults: 8 blocks, 50 and 200 epochs.
@@ -61,4 +70,34 @@ fn measure(data: &learn::Dataset, config: &TrainConfig) {
         epochs - one_seconds - two_seconds,
         total - epochs,
     );
+}
+
+#[derive(Module, Debug)]
+struct Probe {
+    first: Linear,
+    second: Linear,
+    last: Linear,
+}
+
+/// Steps per second of burn's bare loop.
+fn bare_loop() {
+    const STEPS: usize = 3000;
+    const ROWS: usize = 64;
+    let device = Device::flex().autodiff();
+    let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(&device);
+    let mut model = Probe { first: linear(2, 128), second: linear(128, 128), last: linear(128, 2) };
+    let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+    let criterion = CrossEntropyLossConfig::new().init(&device);
+    let start = Instant::now();
+    for step in 0..STEPS {
+        let rows: Vec<f32> = (0..ROWS * 2).map(|at| ((step * ROWS + at) % 97) as f32 / 97.0 - 0.5).collect();
+        let classes: Vec<i32> = (0..ROWS).map(|row| i32::from(rows[row * 2] > 0.0)).collect();
+        let input = Tensor::<2>::from_data(TensorData::new(rows, [ROWS, 2]), &device);
+        let targets = Tensor::<1, Int>::from_data(TensorData::new(classes, [ROWS]), &device);
+        let hidden = relu(model.second.forward(relu(model.first.forward(input))));
+        let loss = criterion.forward(model.last.forward(hidden), targets);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = optimizer.step(1e-3, model, gradients);
+    }
+    println!("burn's bare loop, 2-128-128-2: {:.0} steps/s", STEPS as f64 / start.elapsed().as_secs_f64());
 }
