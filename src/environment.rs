@@ -1,7 +1,6 @@
 //! What the environment says: the only reader of its variables.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// Variables that a stage's command finds, and that `pipe` run by a stage reads back.
 pub mod names {
@@ -20,8 +19,9 @@ fn variable(name: &str) -> Option<OsString> {
 
 /// The run that a stage's command is recorded by, with the project it belongs to: set when `pipe` is
 /// called by a stage.
-pub fn enclosing_run() -> Option<(PathBuf, String)> {
-    Some((PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
+#[cfg(feature = "train")]
+pub fn enclosing_run() -> Option<(std::path::PathBuf, String)> {
+    Some((std::path::PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }
 
 /// The search path for programs.

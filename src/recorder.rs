@@ -388,7 +388,7 @@ pub fn common_tags(kind: &str, commit: Option<&str>, dirty: Option<bool>) -> Vec
 
 /// A tag whose value is cut to the store's limit: a long command is still recorded.
 pub fn tag(key: &str, value: &str) -> Tag {
-    Tag { key: key.to_owned(), value: track::fit_tag_value(value).into() }
+    Tag { key: key.to_owned(), value: track::fit_tag_value(value) }
 }
 
 /// A new id for a run of this moment.
@@ -402,10 +402,7 @@ pub fn params_of(values: &pipeline::ParamValues) -> Vec<Param> {
     for (file, values) in values {
         for (key, value) in values {
             let key = if file.as_str() == PARAMS_FILE { key.clone() } else { format!("{file}:{key}") };
-            params.push(Param {
-                key: legal_key(&key),
-                value: track::fit_param_value(&value.to_string()).into(),
-            });
+            params.push(Param { key: legal_key(&key), value: track::fit_param_value(&value.to_string()) });
         }
     }
     params

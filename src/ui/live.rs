@@ -135,7 +135,7 @@ impl<'a> ReproView<'a> {
         let name = self.printer.paint("1", self.name(stage));
         match outcome {
             Outcome::Fresh if self.printer.is_verbose() => {
-                self.say(state, &format!("Stage {name} is up to date."))
+                self.say(state, &format!("Stage {name} is up to date."));
             }
             Outcome::Fresh => {}
             Outcome::Ran { duration, .. } => {

@@ -130,7 +130,7 @@ mod tests {
         let held = LockFile::acquire(&path, "pipe repro", Duration::ZERO, &mut |_| {}).unwrap();
         let mut told = String::new();
         let second = LockFile::acquire(&path, "pipe repro", Duration::from_millis(50), &mut |who| {
-            told = who.to_owned()
+            told = who.to_owned();
         });
         let LockError::Held { holder, .. } = second.unwrap_err() else { panic!("held") };
         assert_eq!(holder, told);

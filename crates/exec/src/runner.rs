@@ -50,7 +50,7 @@ pub struct Spawn<'a> {
     pub stdout: PathBuf,
     /// Log file of its standard error, which is appended to.
     pub stderr: PathBuf,
-    /// The job's folder: tells its processes from all others, for [`end_orphans`].
+    /// The job's folder: tells its processes from all others, for `end_orphans`.
     pub job: PathBuf,
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use pipeline::StageId;
 
-/// Where a stage stands. Every transition is made by [`Schedule::set`].
+/// Where a stage stands. Every transition is made by `Schedule::set`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageState {
     /// Not asked for.
