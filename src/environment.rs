@@ -24,6 +24,21 @@ pub fn enclosing_run() -> Option<(std::path::PathBuf, String)> {
     Some((std::path::PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }
 
+/// The signals that end what is going on in order. One that was ignored when this process started stays so:
+/// under `nohup`, a lost terminal is no reason to stop.
+pub fn ending_signals() -> impl Iterator<Item = i32> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    [SIGINT, SIGTERM, SIGQUIT, SIGHUP].into_iter().filter(|signal| !ignores_signal(*signal))
+}
+
+/// Whether a signal is ignored. Where the system does not tell (there is no `/proc`), no.
+fn ignores_signal(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    u32::try_from(signal - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or_default() & 1 == 1)
+}
+
 /// The search path for programs.
 pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()

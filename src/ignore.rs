@@ -18,8 +18,11 @@ pub fn ignore_outs<'a>(
     stages: impl Iterator<Item = &'a Stage>,
 ) -> CliResult<Vec<ProjectPath>> {
     let Some(git) = project.git() else { return Ok(Vec::new()) };
-    let outs: Vec<&ProjectPath> =
-        stages.flat_map(|stage| &stage.outs).filter(|out| out.cache).map(|out| &out.path).collect();
+    // What lies behind a symlink git does not see.
+    let seen =
+        |path: &&ProjectPath| disk::symlink_between(&project.root, &path.to_path(&project.root)).is_none();
+    let cached = stages.flat_map(|stage| &stage.outs).filter(|out| out.cache).map(|out| &out.path);
+    let outs: Vec<&ProjectPath> = cached.filter(seen).collect();
     let mut missing: BTreeMap<ProjectPath, Vec<&str>> = BTreeMap::new();
     for out in git.not_ignored(&outs)? {
         let file = out.parent().unwrap_or_default().join(".gitignore");

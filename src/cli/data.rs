@@ -1,22 +1,37 @@
-//! `pipe data generate`: synthetic data sets.
+//! `pipe data`: synthetic data sets, and contents of the cache by their digest.
 
 use std::path::PathBuf;
 
+use base::ProjectPath;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use learn::DataConfig;
 use serde_json::{Map, Value as Json};
 
 use crate::cli::flags::{self, Flag};
 use crate::error::{CliError, CliResult};
+use crate::project::Project;
 use crate::ui::Printer;
 
-/// Make data sets
+/// Make data sets; bring contents back from the cache
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Make a synthetic data set and write it as .npz, with arrays X (float32) and y (int64)
     ///
     /// The same flags make the same bytes, on every machine.
     Generate(GenerateArgs),
+    /// Bring a file or folder back from the cache by its digest
+    ///
+    /// For bytes that `pipe repro` saved before it replaced them, and for any out of an earlier run.
+    Restore(RestoreArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The content's digest, or the first hexadecimal digits of it
+    digest: String,
+    /// Where to put it; nothing may stand there
+    #[arg(value_hint = clap::ValueHint::AnyPath)]
+    destination: String,
 }
 
 /// The fields of [`DataConfig`].
@@ -80,12 +95,54 @@ impl FromArgMatches for GenerateArgs {
     }
 }
 
-/// Makes the data set.
+/// Makes a data set, or brings a content back.
 ///
 /// # Errors
-/// When a flag has an illegal value, or the file cannot be written.
+/// When a flag has an illegal value, the cache does not hold the content, or the disk refuses.
 pub fn run(command: DataCommand, printer: Printer) -> CliResult {
-    let DataCommand::Generate(args) = command;
+    match command {
+        DataCommand::Generate(args) => generate(args, printer),
+        DataCommand::Restore(args) => restore(&args, printer),
+    }
+}
+
+/// Brings a content back from the cache.
+fn restore(args: &RestoreArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let workspace = project.workspace(printer)?;
+    let destination = ProjectPath::resolve(&project.base, &args.destination)?;
+    if std::fs::symlink_metadata(workspace.os_path(&destination)).is_ok() {
+        return Err(CliError::message(format!("{destination} exists already"))
+            .hint("name a place where nothing stands"));
+    }
+    let digits = args.digest.trim_start_matches("blake3:");
+    let digest = match workspace.blobs.starting_with(digits)?.as_slice() {
+        [digest] => *digest,
+        [] => {
+            return Err(CliError::message(format!(
+                "the cache holds nothing with the digest {}",
+                args.digest
+            )));
+        }
+        several => {
+            return Err(CliError::message(format!(
+                "the cache holds {} contents whose digest begins with {digits}",
+                several.len()
+            ))
+            .hint("give more digits"));
+        }
+    };
+    let state = workspace.blobs.describe(&digest)?;
+    workspace.restore(&destination, &state)?;
+    let what = match state.files {
+        Some(files) => format!("a folder with {files} file{}", if files == 1 { "" } else { "s" }),
+        None => format!("a file of {} bytes", state.size),
+    };
+    printer.say(format_args!("Restored {destination}: {what}."));
+    Ok(())
+}
+
+fn generate(args: GenerateArgs, printer: Printer) -> CliResult {
     let mut values = defaults();
     for (name, value) in args.given {
         let shown = value.clone();

@@ -8,6 +8,7 @@ use exec::{Crew, Decision, LocalRunner, Options, Summary, World, drive, recover,
 use pipeline::{Pipeline, StageId};
 
 use crate::cli::{command_line, status};
+use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::ignore::ignore_outs;
 use crate::project::Project;
@@ -51,11 +52,15 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
     let forced = |id: StageId| args.force && wanted.contains(&id);
-    if args.dry || !args.force {
-        let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), forced)?;
+    let recorder = Recorder::new(&project, &workspace, printer, command_line());
+    let job_folder = project.pipe_path("tmp").join("jobs");
+    // Where stages are at work, or were when their process died, outs are in motion: judging them has to wait for
+    // the lock and the recovery.
+    let in_motion = std::fs::read_dir(&job_folder).is_ok_and(|mut jobs| jobs.next().is_some());
+    if args.dry || !(args.force || in_motion) {
+        let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), forced);
         if args.dry {
-            status::print_plan(&pipeline, &plan, printer);
-            return status::plan_result(&plan);
+            return status::print_plan(&pipeline, &plan, &recorder, printer);
         }
         let nothing = plan.iter().all(|(_, assessment)| assessment.decision == Decision::Fresh);
         if nothing && !ledger.has_unwritten() {
@@ -70,8 +75,6 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     ledger = project.ledger(&pipeline)?;
     let view = ReproView::new(printer, &pipeline, wanted.len());
     let interrupt = Interrupt::listen()?;
-    let recorder = Recorder::new(&project, &workspace, printer, command_line());
-    let job_folder = project.pipe_path("tmp").join("jobs");
     recover(&project.root, &job_folder, &view)?;
     let runner = LocalRunner::default();
     let crew = Crew { runner: &runner, host: &recorder, observer: &view, stop: &interrupt.stop };
@@ -164,8 +167,7 @@ struct Interrupt {
 impl Interrupt {
     fn listen() -> CliResult<Self> {
         let interrupt = Interrupt { stop: Arc::default(), signal: Arc::default() };
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
-        {
+        for signal in environment::ending_signals() {
             let number = usize::try_from(signal).expect("signals are small positive numbers");
             signal_hook::flag::register_usize(signal, interrupt.signal.clone(), number)
                 .and_then(|_| signal_hook::flag::register(signal, interrupt.stop.clone()))

@@ -1,7 +1,7 @@
 //! `pipe status`: what is stale now, what is stale because of something before it, and why.
 
 use clap::Args;
-use exec::{Assessment, Decision, World, survey};
+use exec::{Assessment, Decision, Host, World, survey};
 use pipeline::{Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
@@ -42,7 +42,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let ledger = project.ledger(&pipeline)?;
-    let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| false)?;
+    let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| false);
     let _ = workspace.save_state();
     if args.json {
         let stages: Vec<Json> = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged)).collect();
@@ -70,7 +70,7 @@ pub fn plan_result(plan: &Plan) -> CliResult {
             Decision::Unknown { reasons } | Decision::Depends { reasons, .. } => reasons,
             _ => continue,
         };
-        for reason in reasons.iter().filter(|reason| reason.is_missing_input()) {
+        for reason in reasons.iter().filter(|reason| reason.blocks_verdict()) {
             let text = reason.to_string();
             if !missing.contains(&text) {
                 missing.push(text);
@@ -86,7 +86,7 @@ fn state(decision: &Decision) -> &'static str {
         Decision::Fresh => "fresh",
         Decision::Restore { .. } | Decision::Run { .. } | Decision::Frozen { .. } => "stale",
         Decision::Unknown { .. } => "unknown",
-        Decision::Depends { reasons, .. } if reasons.iter().any(StaleReason::is_missing_input) => "unknown",
+        Decision::Depends { reasons, .. } if reasons.iter().any(StaleReason::blocks_verdict) => "unknown",
         Decision::Depends { reasons, .. } if reasons.is_empty() => "upstream",
         Decision::Depends { .. } => "stale",
     }
@@ -150,6 +150,9 @@ fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
                 }
                 continue;
             }
+            (Decision::Frozen { .. }, _) if judged.frozen_refusal().is_some() => {
+                "frozen, and its outs cannot be restored"
+            }
             (Decision::Frozen { .. }, _) => "frozen, with other outs than recorded",
             (_, "upstream") => "stale because of what is before it",
             (_, "unknown") => "cannot be told",
@@ -167,9 +170,24 @@ fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
 }
 
 /// Says for each stage what `repro` would do.
-pub fn print_plan(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
+///
+/// # Errors
+/// With exit code 2 when a stage could not be told, or would be refused.
+pub fn print_plan(pipeline: &Pipeline, plan: &Plan, host: &dyn Host, printer: Printer) -> CliResult {
+    let mut refused = Vec::new();
     for (id, judged) in plan {
-        let name = &pipeline.stage(*id).address;
+        let stage = pipeline.stage(*id);
+        let name = &stage.address;
+        let refusal = match &judged.decision {
+            Decision::Run { .. } | Decision::Restore { .. } => host.permit(stage).err(),
+            Decision::Frozen { .. } => judged.frozen_refusal(),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            printer.data_line(format_args!("{name}: cannot run: {refusal}"));
+            refused.push(format!("stage {name}: {refusal}"));
+            continue;
+        }
         let text = match &judged.decision {
             Decision::Fresh => "up to date".to_owned(),
             Decision::Run { reasons } => format!("would run: {}", because(reasons)),
@@ -193,4 +211,6 @@ pub fn print_plan(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
         };
         printer.data_line(format_args!("{name}: {text}"));
     }
+    plan_result(plan)?;
+    if refused.is_empty() { Ok(()) } else { Err(CliError::message(refused.join("; "))) }
 }

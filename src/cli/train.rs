@@ -196,7 +196,7 @@ pub fn run(args: TrainArgs, printer: Printer) -> CliResult {
 /// The signal that came, or 0. A training that is told to stop ends after the step it is at.
 fn listen() -> CliResult<Arc<AtomicUsize>> {
     let signal = Arc::new(AtomicUsize::new(0));
-    for number in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+    for number in crate::environment::ending_signals() {
         let value = usize::try_from(number).expect("signals are small positive numbers");
         signal_hook::flag::register_usize(number, signal.clone(), value)
             .map_err(|source| disk::DiskError::new("listen for signals", Path::new("."), source))?;

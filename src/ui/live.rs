@@ -198,14 +198,14 @@ impl Observer for ReproView<'_> {
         match event {
             Event::Started { stage, reasons } => self.started(state, stage, reasons),
             Event::Line { stage, text, .. } => self.line(state, stage, text),
-            Event::Saved { stage, path, blob, state: saved } => {
-                let what = if saved.is_folder() { "tree" } else { "file" };
+            Event::Saved { stage, path, state: saved } => {
                 let name = self.name(stage);
-                let blob = blob.display();
+                let digest = &saved.digest.hex()[..12];
                 self.insist(
                     state,
                     &format!(
-                        "Saved {path}, which was in no cache, before stage {name} replaces it: {what} {blob}"
+                        "Saved {path}, which was in no cache, before stage {name} replaces it; `pipe data restore \
+                         {digest} DESTINATION` brings it back"
                     ),
                 );
             }
@@ -235,7 +235,8 @@ fn style(template: &str) -> ProgressStyle {
 pub fn because(reasons: &[StaleReason]) -> String {
     let mut text: Vec<String> = reasons.iter().take(3).map(ToString::to_string).collect();
     if reasons.len() > 3 {
-        text.push(format!("{} more reasons", reasons.len() - 3));
+        let more = reasons.len() - 3;
+        text.push(format!("{more} more reason{}", if more == 1 { "" } else { "s" }));
     }
     text.join("; ")
 }

@@ -137,7 +137,7 @@ fn a_new_time_alone_makes_nothing_stale() {
     sandbox.set_modified("input", std::time::SystemTime::UNIX_EPOCH);
     sandbox.set_modified("first.txt", std::time::SystemTime::now());
     assert_eq!(sandbox.states(), "first:fresh second:fresh");
-    sandbox.remove(".pipe/state");
+    sandbox.forget();
     assert_eq!(sandbox.states(), "first:fresh second:fresh", "the state is memory, not truth");
 }
 

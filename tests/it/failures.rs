@@ -134,6 +134,14 @@ fn an_out_that_is_no_file_is_told() {
 }
 
 #[test]
+fn a_working_folder_that_does_not_exist_is_not_made() {
+    let sandbox =
+        Sandbox::with_pipeline("stages:\n  a:\n    cmd: echo 1 > out\n    wdir: scr\n    outs: [out]\n");
+    sandbox.pipe(["repro"]).code(2).tells(&["Failed a", "its working folder `scr` does not exist"]);
+    assert!(!sandbox.exists("scr"));
+}
+
+#[test]
 fn output_that_is_no_text_does_no_harm() {
     let sandbox =
         Sandbox::with_pipeline("stages:\n  a:\n    cmd: head -c 20000 /dev/urandom; printf 'no line feed'\n");

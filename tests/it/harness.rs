@@ -185,6 +185,11 @@ impl Sandbox {
         gone.unwrap_or_else(|fault| panic!("failed to remove {}: {fault}", path.display()));
     }
 
+    /// Drops the memory of what was hashed. There is none when every file was too new to be remembered.
+    pub fn forget(&self) {
+        let _ = fs::remove_file(self.path(".pipe/state"));
+    }
+
     /// Replaces the one place where `old` stands in a file.
     #[track_caller]
     pub fn edit(&self, path: &str, old: &str, new: &str) {

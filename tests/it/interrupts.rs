@@ -117,3 +117,24 @@ fn waiting_for_the_lock_can_be_interrupted() {
     sandbox.write("go", "");
     first.wait().code(0);
 }
+
+#[test]
+fn under_nohup_a_lost_terminal_stops_nothing() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: touch up; while [ ! -e go ]; do sleep 0.02; done; echo 1 > out\n    outs: [out]\n",
+    );
+    let mut command = sandbox.program("nohup");
+    command.args([env!("CARGO_BIN_EXE_pipe"), "repro"]);
+    let started = sandbox.start(command);
+    sandbox.await_file("up");
+    started.signal("HUP");
+    std::thread::sleep(Duration::from_millis(200));
+    sandbox.write("go", "");
+    started.wait().code(0);
+    assert_eq!(sandbox.states(), "a:fresh");
+}
+
+#[test]
+fn sigquit_ends_with_131() {
+    check(":", "QUIT", 131);
+}

@@ -56,6 +56,21 @@ fn the_orphan_does_not_write_into_the_next_result() {
 }
 
 #[test]
+fn an_orphan_that_writes_without_a_pause_does_not_stop_the_next_reproduction() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo $$ > shell; touch up; test -e go || while :; do echo more >> out; done; echo whole > out\n    deps: [input]\n    outs: [out]\n",
+    );
+    sandbox.write("input", "1");
+    let started = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("up");
+    started.signal("KILL");
+    started.wait();
+    sandbox.write("go", "");
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.read("out"), "whole\n");
+}
+
+#[test]
 fn the_outs_of_before_come_back() {
     let sandbox = killed();
     // Any later reproduction puts them back, not only one of that stage.

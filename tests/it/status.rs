@@ -146,3 +146,66 @@ fn targets_limit_it_to_what_they_need() {
     assert!(!sandbox.ok(["status", "first"]).stdout.contains("second"));
     assert!(sandbox.ok(["status", "second.txt"]).stdout.contains("first"));
 }
+
+#[test]
+fn what_cannot_be_read_concerns_its_own_stage_alone() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  good:\n    cmd: cp input out\n    deps: [input]\n    outs: [out]\n  bad:\n    cmd: cat folder/*\n    deps: [folder]\n",
+    );
+    sandbox.write("input", "1");
+    sandbox.write("folder/x", "");
+    std::os::unix::fs::symlink("nowhere", sandbox.path("folder/dangling")).unwrap();
+    assert_eq!(sandbox.states(), "good:stale bad:unknown");
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 2
+    --- stdout
+    good: stale
+      has not run yet
+    bad: cannot be told
+      ROOT/folder/dangling is a symlink to something that does not exist
+    --- stderr
+    error: ROOT/folder/dangling is a symlink to something that does not exist
+    ");
+    sandbox.pipe(["status", "-q"]).code(2);
+    snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
+    exit: 2
+    --- stderr
+    Running good: has not run yet.
+    Finished good in [DURATION].
+    Failed bad: ROOT/folder/dangling is a symlink to something that does not exist.
+    Added the cached outs to .gitignore, so that git leaves them to pipe.
+    2 stages: 1 ran, 1 failed. Run [RUN].
+    ");
+    assert_eq!(sandbox.states(), "good:fresh bad:unknown");
+}
+
+#[test]
+fn the_plan_tells_what_would_be_refused() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  kept:\n    cmd: echo 1 > kept\n    outs: [kept]\n  still:\n    cmd: echo 1 > still\n    outs: [still]\n    frozen: true\n",
+    );
+    sandbox.write("kept", "by git");
+    sandbox.commit("kept");
+    snapshot!(sandbox.pipe(["repro", "--dry"]), @"
+    exit: 2
+    --- stdout
+    kept: cannot run: git tracks its out `kept`; run `git rm -r --cached 'kept'` to let pipe keep it, or declare it with `cache: false` to let git keep it
+    still: cannot run: it is frozen and cannot be restored (has not run yet); remove `frozen: true` to let it run
+    --- stderr
+    error: stage kept: git tracks its out `kept`; run `git rm -r --cached 'kept'` to let pipe keep it, or declare it with `cache: false` to let git keep it; stage still: it is frozen and cannot be restored (has not run yet); remove `frozen: true` to let it run
+    ");
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 0
+    --- stdout
+    kept: stale
+      has not run yet
+    still: frozen, and its outs cannot be restored
+      has not run yet
+    ");
+    snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
+    exit: 2
+    --- stderr
+    Failed kept: git tracks its out `kept`; run `git rm -r --cached 'kept'` to let pipe keep it, or declare it with `cache: false` to let git keep it.
+    2 stages: 1 failed, 1 not started.
+    ");
+}

@@ -105,6 +105,41 @@ impl Blobs {
         Tree::decode(&self.read(digest)?).map_err(|source| CacheError::Tree { digest: *digest, source })
     }
 
+    /// The contents whose digest begins with the hexadecimal digits `start`, ascending; at least two digits.
+    ///
+    /// # Errors
+    /// When the cache folder is there and cannot be read.
+    pub fn starting_with(&self, start: &str) -> Result<Vec<Digest>, CacheError> {
+        let algorithm = base::Algorithm::Blake3;
+        let (Some(folder), Some(rest)) = (start.get(..2), start.get(2..)) else { return Ok(Vec::new()) };
+        let path = self.root.join(algorithm.name()).join(folder);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(CacheError::Read { path, source }),
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let matching = names.filter(|name| name.starts_with(rest));
+        let mut found: Vec<Digest> = matching
+            .filter_map(|name| Digest::from_hex(algorithm, &format!("{folder}{name}")).ok())
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// What the blob of `digest` is: a folder when it is a manifest, a file otherwise.
+    ///
+    /// # Errors
+    /// When the blob is missing or damaged.
+    pub fn describe(&self, digest: &Digest) -> Result<FileState, CacheError> {
+        let bytes = self.read(digest)?;
+        let state = FileState { digest: *digest, size: bytes.len() as u64, files: None, executable: false };
+        Ok(Tree::decode(&bytes).map_or(state, |tree| {
+            let (size, files) = tree.totals();
+            FileState { size, files: Some(files), ..state }
+        }))
+    }
+
     /// Places a blob's bytes in the workspace, after checking them.
     ///
     /// # Errors

@@ -34,6 +34,12 @@ pub enum CacheError {
         /// The symlink.
         path: PathBuf,
     },
+    /// A symlink leads to nothing.
+    #[error("{} is a symlink to something that does not exist", path.display())]
+    Dangling {
+        /// The symlink.
+        path: PathBuf,
+    },
     /// A name inside a tracked folder that records cannot hold.
     #[error("failed to record {}", path.display())]
     Name {

@@ -154,19 +154,24 @@ impl Workspace {
         Ok(())
     }
 
+    /// Whether a folder above the path is a symlink, which could lead out of the project.
+    pub fn leads_through_symlink(&self, path: &ProjectPath) -> bool {
+        self.symlink_above(path).is_some()
+    }
+
+    fn symlink_above(&self, path: &ProjectPath) -> Option<PathBuf> {
+        disk::symlink_between(&self.root, &self.os_path(path))
+    }
+
     /// A symlink above the path would lead the write out of the project: it is refused.
     fn make_way(&self, path: &ProjectPath) -> Result<(), CacheError> {
-        let mut above = path.parent();
-        while let Some(folder) = above {
-            let os_path = self.os_path(&folder);
-            if !folder.is_root() && fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_symlink())
-            {
+        match self.symlink_above(path) {
+            None => Ok(()),
+            Some(link) => {
                 let source = io::Error::other("it is a symlink, and restoring never writes through one");
-                return Err(disk::DiskError::new("restore into", &os_path, source).into());
+                Err(disk::DiskError::new("restore into", &link, source).into())
             }
-            above = folder.parent();
         }
-        Ok(())
     }
 
     fn digest_of(&self, path: &ProjectPath, os_path: &Path, stamp: &Stamp) -> Result<Digest, CacheError> {
@@ -268,6 +273,9 @@ fn record_name(os_path: &Path, name: &OsStr) -> Result<String, CacheError> {
 fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
     let path = fault.path().unwrap_or(top).to_owned();
     match fault.into_io_error() {
+        Some(source) if source.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            CacheError::Dangling { path }
+        }
         Some(source) => CacheError::Read { path, source },
         None => CacheError::Loop { path },
     }
@@ -475,7 +483,7 @@ mod tests {
         project.write("broken/file", "x");
         std::os::unix::fs::symlink("nowhere", project.folder.path().join("broken/link")).unwrap();
         let fault = project.workspace.observe(&path("broken")).unwrap_err();
-        assert!(fault.to_string().ends_with("broken/link"), "{fault}");
+        assert!(matches!(&fault, CacheError::Dangling { path } if path.ends_with("broken/link")), "{fault}");
         project.write("special/file", "x");
         let socket = project.folder.path().join("special/socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();

@@ -64,6 +64,14 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
+/// The outermost symlink among the folders between `root` and `path`, both left out.
+pub fn symlink_between(root: &Path, path: &Path) -> Option<PathBuf> {
+    let folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
+    let is_symlink =
+        |folder: &&Path| fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_symlink());
+    folders.filter(is_symlink).last().map(Path::to_owned)
+}
+
 /// Makes a folder and those above it; one that exists is fine.
 ///
 /// # Errors

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use base::{FileState, ProjectPath};
-use cache::{CacheError, Tree, TreeEntry, Workspace};
+use cache::{Tree, TreeEntry, Workspace};
 use pipeline::{
-    Builtins, Freshness, Observed, ParamFile, Pipeline, Stage, StageId, StageKey, StageLock, StaleReason,
-    fresh, params,
+    Builtins, Freshness, Observed, Out, ParamFile, Pipeline, Stage, StageId, StageKey, StageLock,
+    StaleReason, fresh, params,
 };
 
 use crate::job::Source;
+use crate::params::{ParamReader, Unreadable};
 
 /// Everything that a decision is made from and that does not change while it is made.
 #[derive(Clone, Copy)]
@@ -47,9 +48,9 @@ pub enum Decision {
         /// Why it is not up to date.
         reasons: Vec<StaleReason>,
     },
-    /// Nothing can be said: inputs are missing that no stage makes.
+    /// Nothing can be said: inputs are missing that no stage makes, or something cannot be read.
     Unknown {
-        /// What is missing, before anything else that is known.
+        /// What is missing or unreadable, before anything else that is known.
         reasons: Vec<StaleReason>,
     },
     /// A stage before it is going to change; only then can more be said.
@@ -77,22 +78,30 @@ impl Assessment {
     pub fn key(&self) -> Option<StageKey> {
         self.inputs.as_ref().map(StageLock::key)
     }
+
+    /// Why a frozen stage cannot be left as it is: an out is not there, and nothing can bring it back.
+    pub fn frozen_refusal(&self) -> Option<String> {
+        let Decision::Frozen { reasons } = &self.decision else { return None };
+        let because = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        self.outs.iter().any(Option::is_none).then(|| {
+            format!("it is frozen and cannot be restored ({because}); remove `frozen: true` to let it run")
+        })
+    }
 }
 
 /// Deps that are not what the disk says: results that are going to be restored.
 type Foretold = HashMap<ProjectPath, FileState>;
 
-/// Judges a stage whose inputs are final.
-///
-/// # Errors
-/// When a dep or an out cannot be read.
+/// Judges a stage whose inputs are final, with its parameters as `params` reads them now.
 pub fn assess(
     world: World<'_>,
+    params: &ParamReader<'_>,
     stage: &Stage,
     locked: Option<&StageLock>,
     forced: bool,
-) -> Result<Assessment, CacheError> {
-    assess_with(world, stage, locked, forced, &Foretold::new())
+) -> Assessment {
+    let files = params.files_of(stage);
+    assess_with(world, stage, locked, forced, files, &Foretold::new())
 }
 
 fn assess_with(
@@ -100,9 +109,17 @@ fn assess_with(
     stage: &Stage,
     locked: Option<&StageLock>,
     forced: bool,
+    param_files: Result<BTreeMap<ProjectPath, ParamFile>, Unreadable>,
     foretold: &Foretold,
-) -> Result<Assessment, CacheError> {
-    let observed = observe(world, stage, locked, foretold)?;
+) -> Assessment {
+    let observed = param_files.and_then(|files| observe(world, stage, locked, files, foretold));
+    let observed = match observed {
+        Ok(observed) => observed,
+        Err(unreadable) => {
+            let decision = Decision::Unknown { reasons: vec![unreadable.into()] };
+            return Assessment { decision, inputs: None, outs: vec![None; stage.outs.len()] };
+        }
+    };
     let mut reasons = match fresh(stage, locked, &observed, world.builtins) {
         Freshness::Fresh => Vec::new(),
         Freshness::Stale(reasons) => reasons,
@@ -113,8 +130,8 @@ fn assess_with(
     let inputs = inputs_of(world, stage, &observed);
     let decision = if reasons.is_empty() {
         Decision::Fresh
-    } else if reasons.iter().any(StaleReason::is_missing_input) && !stage.frozen {
-        reasons.sort_by_key(|reason| !reason.is_missing_input());
+    } else if reasons.iter().any(StaleReason::blocks_verdict) && !stage.frozen {
+        reasons.sort_by_key(|reason| !reason.blocks_verdict());
         Decision::Unknown { reasons }
     } else {
         let sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
@@ -124,46 +141,51 @@ fn assess_with(
             (true, true) => Decision::Frozen { reasons },
         }
     };
-    Ok(Assessment { decision, inputs, outs: observed.outs })
+    Assessment { decision, inputs, outs: observed.outs }
 }
 
 fn observe(
     world: World<'_>,
     stage: &Stage,
     locked: Option<&StageLock>,
+    params: BTreeMap<ProjectPath, ParamFile>,
     foretold: &Foretold,
-) -> Result<Observed, CacheError> {
+) -> Result<Observed, Unreadable> {
+    let look =
+        |path: &ProjectPath| world.workspace.observe(path).map_err(|fault| Unreadable::new(path, &fault));
     let deps = if stage.frozen {
         vec![None; stage.deps.len()]
     } else {
         let dep = |path: &ProjectPath| match foretell(world.workspace, foretold, path) {
             Some(state) => Ok(Some(state)),
-            None => world.workspace.observe(path),
+            None => look(path),
         };
         stage.deps.iter().map(dep).collect::<Result<_, _>>()?
     };
     let outs: Vec<Option<FileState>> =
-        stage.outs.iter().map(|out| world.workspace.observe(&out.path)).collect::<Result<_, _>>()?;
+        stage.outs.iter().map(|out| look(&out.path)).collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
         let Some(recorded) = locked.and_then(|locked| locked.out(&out.path)) else { return false };
         now.is_some_and(|now| now.digest == recorded.digest) || world.workspace.blobs.has_all(recorded)
     });
     let outs_cached = outs_cached.collect();
-    Ok(Observed { deps, params: param_files(world, stage)?, outs, outs_cached })
+    Ok(Observed { deps, params, outs, outs_cached })
 }
 
-/// The param files that a stage reads. One that another stage writes is read anew: it may have changed
-/// since the pipeline was loaded.
-fn param_files(world: World<'_>, stage: &Stage) -> Result<BTreeMap<ProjectPath, ParamFile>, CacheError> {
+/// The param files that a stage reads, as they were when the pipeline was loaded. One that another stage writes
+/// was not read then.
+fn loaded_params(
+    world: World<'_>,
+    params: &ParamReader<'_>,
+    stage: &Stage,
+) -> Result<BTreeMap<ProjectPath, ParamFile>, Unreadable> {
     let mut files = BTreeMap::new();
     for reference in &stage.params {
         if files.contains_key(&reference.file) {
             continue;
         }
         let file = if world.pipeline.graph.producer(&reference.file).is_some() {
-            let text = disk::read_text_optional(&world.workspace.os_path(&reference.file))?;
-            text.and_then(|text| params::parse(&reference.file, &text).ok())
-                .map_or(ParamFile::Missing, |value| ParamFile::Read(value.into()))
+            params.read(&reference.file)?
         } else {
             world.pipeline.param_files.get(&reference.file).cloned().unwrap_or(ParamFile::Missing)
         };
@@ -202,8 +224,10 @@ fn sources(
     let must_run = reasons.iter().any(|reason| {
         matches!(reason, StaleReason::Forced | StaleReason::AlwaysChanged | StaleReason::Callback)
     });
-    // What a persisting out holds depends on what it held before, which the key does not know.
-    if must_run || stage.outs.is_empty() || stage.outs.iter().any(|out| out.persist) {
+    // What a persisting out holds depends on what it held before, which the key does not know. Nothing is
+    // restored through a symlink, which may lead anywhere; a command may write through one, if it likes.
+    let cannot = |out: &Out| out.persist || world.workspace.leads_through_symlink(&out.path);
+    if must_run || stage.outs.is_empty() || stage.outs.iter().any(cannot) {
         return Vec::new();
     }
     let mut sources = Vec::new();
@@ -264,16 +288,15 @@ fn entry_of(tree: &Tree, name: &str) -> Option<FileState> {
 }
 
 /// Judges the stages `wanted`, which are in an order where each comes after those before it, without
-/// touching anything. `forced` tells which are to run in any case.
-///
-/// # Errors
-/// When a dep or an out cannot be read.
+/// touching anything. `forced` tells which are to run in any case. A stage with something that cannot be read is
+/// [unknown](Decision::Unknown); the others are judged all the same.
 pub fn survey(
     world: World<'_>,
     wanted: &[StageId],
     locked: impl Fn(&Stage) -> Option<StageLock>,
     forced: impl Fn(StageId) -> bool,
-) -> Result<Vec<(StageId, Assessment)>, CacheError> {
+) -> Vec<(StageId, Assessment)> {
+    let params = ParamReader::new(world.workspace);
     let mut foretold = Foretold::new();
     let mut changing: Vec<bool> = vec![false; world.pipeline.stages.len()];
     let mut judged = Vec::with_capacity(wanted.len());
@@ -282,7 +305,8 @@ pub fn survey(
         let locked = locked(stage);
         let upstream = if stage.frozen { &[] } else { world.pipeline.graph.upstream(*id) };
         let on: Vec<StageId> = upstream.iter().copied().filter(|before| changing[before.index()]).collect();
-        let mut assessment = assess_with(world, stage, locked.as_ref(), forced(*id), &foretold)?;
+        let files = loaded_params(world, &params, stage);
+        let mut assessment = assess_with(world, stage, locked.as_ref(), forced(*id), files, &foretold);
         if !on.is_empty() {
             assessment.decision = Decision::Depends { reasons: own_reasons(world, &assessment, &on), on };
         }
@@ -307,7 +331,7 @@ pub fn survey(
         }
         judged.push((*id, assessment));
     }
-    Ok(judged)
+    judged
 }
 
 /// The reasons that hold whatever the stages `on` are going to write: what is said of deps that they
@@ -328,7 +352,9 @@ fn own_reasons(world: World<'_>, assessment: &Assessment, on: &[StageId]) -> Vec
     reasons
         .iter()
         .filter(|reason| match reason {
-            StaleReason::DepChanged { path, .. } | StaleReason::DepMissing { path } => !is_theirs(path),
+            StaleReason::DepChanged { path, .. }
+            | StaleReason::DepMissing { path }
+            | StaleReason::Unreadable { path, .. } => !is_theirs(path),
             StaleReason::ParamMissing { file, .. }
             | StaleReason::ParamChanged { file, .. }
             | StaleReason::ParamAdded { file, .. }

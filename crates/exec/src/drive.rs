@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, StageEntry, StageOut};
-use pipeline::{Out, OutKind, Stage, StageId, StageLock, StaleReason};
+use pipeline::{Out, OutKind, ParamValues, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::Aside;
 use crate::assess::{Assessment, Decision, World, assess, source_outs};
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
 use crate::ledger::Ledger;
+use crate::params::ParamReader;
 use crate::runner::{Exit, Runner, Spawn, Stream};
 use crate::schedule::{Schedule, StageState};
 
@@ -84,7 +85,8 @@ pub fn drive(
     let mut schedule = Schedule::new(world.pipeline.stages.len(), wanted, |id| graph.upstream(id));
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
-    let shop = Shop { world, crew, options, ledger: &ledger, serial: AtomicU64::new(0) };
+    let params = ParamReader::new(world.workspace);
+    let shop = Shop { world, crew, options, ledger: &ledger, params, serial: AtomicU64::new(0) };
     let (sender, results) = mpsc::channel::<(StageId, Result<Outcome, Failure>)>();
     std::thread::scope(|scope| {
         let mut at_work = 0;
@@ -103,7 +105,7 @@ pub fn drive(
                     // With nobody at work, a verdict of "up to date" needs no thread.
                     let stage = world.pipeline.stage(id);
                     let judged = shop.assess(stage);
-                    if matches!(&judged, Ok(Assessment { decision: Decision::Fresh, .. })) {
+                    if judged.decision == Decision::Fresh {
                         let _ = sender.send((id, Ok(Outcome::Fresh)));
                         break;
                     }
@@ -151,6 +153,7 @@ struct Shop<'a, 'l> {
     crew: &'a Crew<'a>,
     options: &'a Options,
     ledger: &'a Mutex<&'l mut Ledger>,
+    params: ParamReader<'a>,
     serial: AtomicU64,
 }
 
@@ -159,9 +162,9 @@ impl<'l> Shop<'_, 'l> {
         self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn assess(&self, stage: &Stage) -> Result<Assessment, CacheError> {
+    fn assess(&self, stage: &Stage) -> Assessment {
         let locked = self.ledger().get(&stage.address).cloned();
-        assess(self.world, stage, locked.as_ref(), self.options.force)
+        assess(self.world, &self.params, stage, locked.as_ref(), self.options.force)
     }
 
     fn bring_up_to_date(&self, id: StageId) -> Result<Outcome, Failure> {
@@ -188,14 +191,19 @@ struct Attempt<'s, 'a, 'l> {
 impl Attempt<'_, '_, '_> {
     /// `told` says whether a failure was told to the observer already.
     fn go(&self, told: &mut bool) -> Result<Outcome, Failure> {
-        let assessment = self.shop.assess(self.stage)?;
+        let assessment = self.shop.assess(self.stage);
         let (reasons, sources) = match &assessment.decision {
             Decision::Fresh => return Ok(Outcome::Fresh),
             Decision::Unknown { reasons } => {
-                let missing = reasons.iter().filter(|reason| reason.is_missing_input()).cloned().collect();
+                let missing = reasons.iter().filter(|reason| reason.blocks_verdict()).cloned().collect();
                 return Err(Failure::MissingInput(missing));
             }
-            Decision::Frozen { reasons } => return self.leave_frozen(reasons, &assessment),
+            Decision::Frozen { reasons } => {
+                if let Some(refusal) = assessment.frozen_refusal() {
+                    return Err(Failure::Refused(refusal));
+                }
+                return Ok(self.leave_frozen(reasons));
+            }
             Decision::Depends { .. } => unreachable!("a stage is assessed when those before it are done"),
             Decision::Restore { reasons, sources } => (reasons, sources.as_slice()),
             Decision::Run { reasons } => (reasons, &[][..]),
@@ -226,7 +234,11 @@ impl Attempt<'_, '_, '_> {
             }
         }
         if self.stage.frozen {
-            return self.leave_frozen(reasons, &assessment);
+            // Its result was in the cache when it was judged, and is damaged.
+            let frozen = Assessment { decision: Decision::Frozen { reasons: reasons.clone() }, ..assessment };
+            return frozen
+                .frozen_refusal()
+                .map_or_else(|| Ok(self.leave_frozen(reasons)), |refusal| Err(Failure::Refused(refusal)));
         }
         self.run(&job, locked.as_ref(), &assessment, told)
     }
@@ -236,16 +248,11 @@ impl Attempt<'_, '_, '_> {
     }
 
     /// A frozen stage never runs: outs that are there are taken as they are.
-    fn leave_frozen(&self, reasons: &[StaleReason], assessment: &Assessment) -> Result<Outcome, Failure> {
+    fn leave_frozen(&self, reasons: &[StaleReason]) -> Outcome {
         let because = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let name = &self.stage.address;
-        if assessment.outs.iter().any(Option::is_none) {
-            return Err(Failure::Refused(format!(
-                "it is frozen and cannot be restored ({because}); remove `frozen: true` to let it run"
-            )));
-        }
         self.warn(format!("stage {name} is frozen and its outs are left as they are ({because})"));
-        Ok(Outcome::Fresh)
+        Outcome::Fresh
     }
 
     /// Saves what nothing else keeps: bytes that neither the cache holds nor the lock records.
@@ -258,8 +265,7 @@ impl Attempt<'_, '_, '_> {
                 continue;
             }
             if let Some(saved) = workspace.save_unsaved(&out.path)? {
-                let blob = workspace.blobs.path(&saved.digest);
-                let event = Event::Saved { stage: self.id, path: &out.path, state: &saved, blob };
+                let event = Event::Saved { stage: self.id, path: &out.path, state: &saved };
                 self.shop.crew.observer.event(event);
             }
         }
@@ -362,6 +368,10 @@ impl Attempt<'_, '_, '_> {
 
     fn run_and_store(&self, job: &Job<'_>, env: &JobEnv, folder: &Path) -> Result<Outcome, Failure> {
         let Shop { world, crew, options, .. } = self.shop;
+        let wdir = &self.stage.wdir;
+        if !wdir.to_path(&options.root).is_dir() {
+            return Err(Failure::Refused(format!("its working folder `{wdir}` does not exist")));
+        }
         for out in &self.stage.outs {
             if let Some(parent) = out.path.parent() {
                 disk::make_folder(&parent.to_path(&options.root))?;
@@ -380,8 +390,15 @@ impl Attempt<'_, '_, '_> {
             });
         }
         let outs = self.store_outs(duration)?;
-        let unchanged = self.warn_of_changed_deps(job)?;
-        if unchanged && self.is_restorable() {
+        // Which state of a changed input the command read nobody knows: such a result is no result of either.
+        if let Some(changed) = self.changed_input(job) {
+            self.warn(format!(
+                "{changed} changed while stage {} ran: its result is not recorded; run `pipe repro` again",
+                self.stage.address
+            ));
+            return Ok(Outcome::Ran { duration, outs });
+        }
+        if self.is_restorable() {
             let mut entry = self.entry(job, env, &outs, duration);
             crew.host.annotate(self.stage, &mut entry);
             world.workspace.stages.store(&entry)?;
@@ -431,22 +448,23 @@ impl Attempt<'_, '_, '_> {
         if missing.is_empty() { Ok(outs) } else { Err(Failure::OutsMissing { missing, duration }) }
     }
 
-    /// The success is recorded with the inputs that were there before the command started. One that
-    /// changed meanwhile may have been read in either state: the next verdict finds it changed, and the
-    /// result is not offered to others.
-    fn warn_of_changed_deps(&self, job: &Job<'_>) -> Result<bool, CacheError> {
-        let mut unchanged = true;
-        for (path, before) in &job.inputs.deps {
-            let now = self.shop.world.workspace.observe(path)?;
-            if now.is_none_or(|now| now.digest != before.digest) {
-                unchanged = false;
-                self.warn(format!(
-                    "dep {path} changed while stage {} ran; the stage counts as stale",
-                    self.stage.address
-                ));
-            }
+    /// The first input that is not what it was before the command started; `None` when all are.
+    fn changed_input(&self, job: &Job<'_>) -> Option<String> {
+        let workspace = self.shop.world.workspace;
+        let is_same = |path: &ProjectPath, before: &FileState| {
+            workspace.observe(path).is_ok_and(|now| now.is_some_and(|now| now.digest == before.digest))
+        };
+        if let Some((path, _)) = job.inputs.deps.iter().find(|(path, before)| !is_same(path, before)) {
+            return Some(format!("dep {path}"));
         }
-        Ok(unchanged)
+        let files = self.shop.params.files_of(self.stage).unwrap_or_default();
+        let now = pipeline::params::select(&self.stage.params, &files).unwrap_or_default();
+        let before = &job.inputs.params;
+        let (file, values) =
+            now.iter().chain(before).find(|(file, _)| now.get(*file) != before.get(*file))?;
+        let value = |params: &ParamValues, key: &String| params.get(file)?.get(key).cloned();
+        let key = values.keys().find(|key| value(&now, key) != value(before, key));
+        Some(key.map_or_else(|| format!("param file {file}"), |key| format!("param {file}:{key}")))
     }
 
     fn is_restorable(&self) -> bool {

@@ -35,8 +35,6 @@ pub enum Event<'a> {
         path: &'a ProjectPath,
         /// What it held.
         state: &'a FileState,
-        /// The blob, or the manifest of a folder.
-        blob: PathBuf,
     },
     /// A stage is up to date.
     Finished {

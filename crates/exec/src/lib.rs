@@ -9,6 +9,7 @@ mod drive;
 mod event;
 mod job;
 mod ledger;
+mod params;
 mod runner;
 mod schedule;
 
@@ -17,5 +18,6 @@ pub use drive::{Crew, Options, Summary, drive, recover};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
 pub use ledger::{Ledger, LedgerError, lock_file};
+pub use params::{ParamReader, Unreadable};
 pub use runner::{Exit, LocalRunner, RunError, Runner, Spawn, Stream};
 pub use schedule::{Schedule, StageState};

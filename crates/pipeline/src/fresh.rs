@@ -113,6 +113,13 @@ pub enum StaleReason {
         /// Its dotted key; `None` when the whole file is missing.
         key: Option<String>,
     },
+    /// A dep, an out or a parameter file cannot be read. An error: nothing can be said about the stage.
+    Unreadable {
+        /// What cannot be read.
+        path: ProjectPath,
+        /// Why not, with the causes.
+        message: String,
+    },
     /// An out is not in the workspace.
     OutMissing {
         /// The out.
@@ -203,6 +210,7 @@ impl StaleReason {
             StaleReason::ParamAdded { .. } => "param_added",
             StaleReason::ParamRemoved { .. } => "param_removed",
             StaleReason::ParamMissing { .. } => "param_missing",
+            StaleReason::Unreadable { .. } => "unreadable",
             StaleReason::OutMissing { .. } => "out_missing",
             StaleReason::OutChanged { .. } => "out_changed",
             StaleReason::OutAdded { .. } => "out_added",
@@ -223,6 +231,7 @@ impl StaleReason {
             | StaleReason::DepAdded { path }
             | StaleReason::DepRemoved { path }
             | StaleReason::DepMissing { path }
+            | StaleReason::Unreadable { path, .. }
             | StaleReason::OutMissing { path }
             | StaleReason::OutChanged { path, .. }
             | StaleReason::OutAdded { path }
@@ -274,9 +283,15 @@ impl StaleReason {
         }
     }
 
-    /// Whether nothing can be said about the stage until the user acts: a declared input is not there.
-    pub fn is_missing_input(&self) -> bool {
-        matches!(self, StaleReason::DepMissing { .. } | StaleReason::ParamMissing { .. })
+    /// Whether nothing can be said about the stage until the user acts: a declared input is not there, or
+    /// something cannot be read.
+    pub fn blocks_verdict(&self) -> bool {
+        matches!(
+            self,
+            StaleReason::DepMissing { .. }
+                | StaleReason::ParamMissing { .. }
+                | StaleReason::Unreadable { .. }
+        )
     }
 }
 
@@ -319,6 +334,7 @@ impl fmt::Display for StaleReason {
                 write!(f, "param file {file} has no key `{key}`")
             }
             StaleReason::ParamMissing { file, key: None } => write!(f, "param file {file} does not exist"),
+            StaleReason::Unreadable { message, .. } => f.write_str(message),
             StaleReason::OutMissing { path } => write!(f, "out {path} does not exist"),
             StaleReason::OutChanged { path, old, new } => {
                 write!(f, "out {path} changed: {} -> {}", old.short(), new.short())

@@ -250,6 +250,10 @@ fn refuse(
         let message = format!("stage `{name}` runs inside its own out `{out}`");
         return Some(GraphFault::new(id, message));
     }
+    if matches!(out.name(), ".gitignore" | ".gitattributes" | ".gitmodules") {
+        let message = format!("out `{out}` of stage `{name}` is a file that git itself reads");
+        return Some(GraphFault::new(id, message));
+    }
     // Few files are protected; outs are many.
     let file = protected.iter().find(|file| out.contains(file))?;
     let message = match out == file {

@@ -74,16 +74,6 @@ fn stage_key_version_1() {
     assert_eq!(keys, KEYS);
 }
 
-/// Not part of the suite: shows what the golden files would hold, for when a version is raised on purpose.
-#[test]
-#[ignore = "prints instead of checking"]
-fn show() {
-    let lock =
-        Lock { stages: locks().into_iter().map(|(name, lock, _)| (name, lock)).collect(), ..Lock::default() };
-    let keys: String = locks().iter().map(|(name, _, key)| format!("{name} {key}\n")).collect();
-    panic!("{}---\n{keys}", pipeline::write_lock(&lock));
-}
-
 /// The bytes of docs/design/stage-key.md, put together by hand for the smallest stage.
 #[test]
 fn stage_key_by_hand() {

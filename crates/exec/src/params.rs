@@ -1,0 +1,88 @@
+//! Parameter files as they are when a stage begins and when it has ended.
+//!
+//! A reproduction can take hours, and people edit `params.yaml` meanwhile. A stage's command reads what stands
+//! there when it starts, so that this is what its record must say, not what stood there when the pipeline was loaded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+
+use base::ProjectPath;
+use cache::Workspace;
+use pipeline::{ParamFile, Stage, StaleReason, params};
+
+/// Reads parameter files anew, and parses one again only when its text is another.
+#[derive(Debug)]
+pub struct ParamReader<'a> {
+    workspace: &'a Workspace,
+    known: Mutex<HashMap<ProjectPath, (String, ParamFile)>>,
+}
+
+impl<'a> ParamReader<'a> {
+    /// A reader of the workspace's files.
+    pub fn new(workspace: &'a Workspace) -> Self {
+        ParamReader { workspace, known: Mutex::default() }
+    }
+
+    /// The files that `stage` reads parameters from, as they are now.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for the first that cannot be read or parsed.
+    pub fn files_of(&self, stage: &Stage) -> Result<BTreeMap<ProjectPath, ParamFile>, Unreadable> {
+        let mut files = BTreeMap::new();
+        for reference in &stage.params {
+            if !files.contains_key(&reference.file) {
+                files.insert(reference.file.clone(), self.read(&reference.file)?);
+            }
+        }
+        Ok(files)
+    }
+
+    /// One file as it is now.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it cannot be read or parsed.
+    pub fn read(&self, file: &ProjectPath) -> Result<ParamFile, Unreadable> {
+        let text = disk::read_text_optional(&self.workspace.os_path(file))
+            .map_err(|fault| Unreadable::new(file, &fault))?;
+        let Some(text) = text else { return Ok(ParamFile::Missing) };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, parsed)) = known.get(file).filter(|(before, _)| *before == text) {
+            return Ok(parsed.clone());
+        }
+        let value = params::parse(file, &text).map_err(|fault| Unreadable::new(file, &fault))?;
+        let parsed = ParamFile::Read(value.into());
+        known.insert(file.clone(), (text, parsed.clone()));
+        Ok(parsed)
+    }
+}
+
+/// A path that cannot be read, so that nothing can be said about the stages that declare it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Unreadable {
+    path: ProjectPath,
+    message: String,
+}
+
+impl Unreadable {
+    /// Says why `path` cannot be read, with every cause.
+    pub(crate) fn new(path: &ProjectPath, fault: &dyn Error) -> Self {
+        let mut message = fault.to_string();
+        let mut cause = fault.source();
+        while let Some(next) = cause {
+            let more = next.to_string();
+            if !message.ends_with(&more) {
+                message = format!("{message}: {more}");
+            }
+            cause = next.source();
+        }
+        Unreadable { path: path.clone(), message }
+    }
+}
+
+impl From<Unreadable> for StaleReason {
+    fn from(fault: Unreadable) -> Self {
+        StaleReason::Unreadable { path: fault.path, message: fault.message }
+    }
+}
