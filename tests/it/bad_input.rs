@@ -74,11 +74,12 @@ fn a_file_that_is_no_text() {
 
 #[test]
 fn wrong_types() {
-    snapshot!(refused("stages:\n  a:\n    cmd: 1\n    deps: input\n"), @"
+    snapshot!(refused("stages:\n  a:\n    cmd: 1\n    deps: input\n"), @r#"
     exit: 2
     --- stderr
     error: pipeline.yaml:3:10: `stages.a.cmd`: expected a string or a list of strings, found an integer
-    ");
+    hint: in quotes it is a string: "1"
+    "#);
     snapshot!(refused("stages:\n  - a\n"), @"
     exit: 2
     --- stderr

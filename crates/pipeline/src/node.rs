@@ -47,12 +47,17 @@ impl<'p, 'v> Node<'p, 'v> {
     }
 
     pub fn string(&self) -> Result<&'v str, PipelineError> {
-        self.value.as_str().ok_or_else(|| self.expected("a string"))
+        self.value.as_str().ok_or_else(|| self.expected("a string").hint(self.quote_hint()))
     }
 
     pub fn boolean(&self) -> Result<bool, PipelineError> {
         match self.value {
             Value::Bool(truth) => Ok(*truth),
+            Value::Str(word) => {
+                let old = matches!(word.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off");
+                let hint = old.then_some("YAML 1.2 has no `yes` and `no`");
+                Err(self.expected("`true` or `false`").hint(hint))
+            }
             _ => Err(self.expected("`true` or `false`")),
         }
     }
@@ -122,6 +127,12 @@ impl<'p, 'v> Node<'p, 'v> {
         let name = self.name();
         let whose = if name.is_empty() { "the file".to_owned() } else { format!("`{name}`") };
         self.fault(format!("{whose}: expected {expected}, found {}", self.value.type_name()))
+    }
+
+    /// What to do about a bare word that YAML takes for something else than a string.
+    pub fn quote_hint(&self) -> Option<String> {
+        let is_word = matches!(self.value, Value::Bool(_) | Value::Int(_) | Value::Float(_));
+        is_word.then(|| format!("in quotes it is a string: \"{}\"", self.value))
     }
 
     /// A key that is none of `known`.

@@ -155,6 +155,7 @@ fn faults_of_form() {
     assert_eq!(of("stages:\n  a: {deps: [x]}\n"), ["pipeline.yaml:2:3: stage `a` has no `cmd`"]);
     assert_eq!(of("stages: [a]\n"), ["pipeline.yaml:1:9: `stages`: expected a map, found a list"]);
     assert_eq!(of("stages:\n  a:\n"), ["pipeline.yaml:2:4: `stages.a`: expected a map, found null"]);
+    assert!(of("stages:\n  -a: {cmd: x}\n")[0].contains("stage name `-a` begins with `-`"));
     assert!(of("stages:\n  a.b: {cmd: x}\n")[0].starts_with("pipeline.yaml:2:3: stage name `a.b` holds '.'"));
     let quote = "a `: ` inside makes a map of it; put the command in quotes";
     assert_eq!(
@@ -172,7 +173,9 @@ fn faults_of_form() {
     );
     assert_eq!(
         of("stages:\n  a:\n    cmd: x\n    deps: [1]\n"),
-        ["pipeline.yaml:4:12: `stages.a.deps[0]`: expected a string, found an integer"]
+        [
+            "pipeline.yaml:4:12: `stages.a.deps[0]`: expected a string, found an integer | in quotes it is a string: \"1\""
+        ]
     );
     assert_eq!(of("[]"), ["pipeline.yaml:1:1: the file: expected a map, found a list"]);
     assert!(load_with("", &[]).expect("an empty pipeline").stages.is_empty());

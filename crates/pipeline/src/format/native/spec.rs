@@ -193,6 +193,8 @@ fn check_stage(stages: &Node<'_, '_>, name: &str, stage: &Node<'_, '_>, faults: 
         let message = format!("stage name `{}` holds {wrong:?}", name.escape_debug());
         let hint = Some("use letters, digits, `-` and `_`");
         faults.push(stages.child_fault(name, message).hint(hint));
+    } else if name.starts_with('-') {
+        faults.push(stages.child_fault(name, format!("stage name `{name}` begins with `-`, as flags do")));
     } else if name.trim() != name || name.is_empty() {
         faults
             .push(stages.child_fault(name, format!("stage name `{name}` is empty or has spaces around it")));
@@ -264,7 +266,7 @@ fn command(stage: &Node<'_, '_>) -> Result<Command, PipelineError> {
         Value::Str(script) => Command::Script(script.clone()),
         Value::List(_) => Command::List(node.items()?.map(|item| script(&item)).collect::<Result<_, _>>()?),
         Value::Map(_) => return Err(node.expected("a string or a list of strings").hint(Some(QUOTE))),
-        _ => return Err(node.expected("a string or a list of strings")),
+        _ => return Err(node.expected("a string or a list of strings").hint(node.quote_hint())),
     };
     match command.scripts() {
         scripts if scripts.is_empty() || scripts.iter().any(|script| script.trim().is_empty()) => {
