@@ -160,7 +160,7 @@ pub(crate) fn json_float(value: f64) -> Json {
 }
 
 /// A value as JSON, floats as [`json_float`] has them.
-pub(crate) fn json_value(value: &Value) -> Json {
+pub fn json_value(value: &Value) -> Json {
     match value {
         Value::Float(value) => json_float(*value),
         Value::List(list) => list.iter().map(json_value).collect(),
