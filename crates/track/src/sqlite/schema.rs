@@ -155,7 +155,8 @@ pub(super) fn check_current(connection: &Connection, path: &Path) -> Result<(), 
     if found == SCHEMA_VERSION {
         return Ok(());
     }
-    let source = format!("its schema is {found}, and it cannot be upgraded to {SCHEMA_VERSION} without writing");
+    let source =
+        format!("its schema is {found}, and it cannot be upgraded to {SCHEMA_VERSION} without writing");
     Err(StoreError::Failed { doing: "read", path: path.to_owned(), source: source.into() }.into())
 }
 

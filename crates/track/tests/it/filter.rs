@@ -3,8 +3,8 @@
 use base::Timestamp;
 use proptest::prelude::*;
 use track::{
-    Attribute, Change, Comparison, Field, Filter, Literal, Metric, NewRun, OrderBy, Run, RunStatus, RunStore, Search,
-    SqliteStore,
+    Attribute, Change, Comparison, Field, Filter, Literal, Metric, NewRun, OrderBy, Run, RunStatus, RunStore,
+    Search, SqliteStore,
 };
 
 use crate::{at, id, param, point, tag};
