@@ -103,10 +103,10 @@ pub fn run(command: DataCommand, printer: Printer) -> CliResult {
     }
     learn::write_npz(&output, &data)?;
     printer.say(format_args!(
-        "Wrote {} ({} points, {} columns, {}).",
+        "Wrote {} ({}, {}, {}).",
         output.display(),
-        data.rows(),
-        data.columns(),
+        report::count_text(data.rows(), "point"),
+        report::count_text(data.columns(), "column"),
         config.problem_type
     ));
     Ok(())
