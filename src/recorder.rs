@@ -280,6 +280,8 @@ impl<'a> Recorder<'a> {
 
 impl Host for Recorder<'_> {
     fn permit(&self, stage: &Stage) -> Result<(), String> {
+        // Asked before anything is written: outs that git tracks must not make their own run dirty.
+        self.facts();
         let Some(git) = self.project.git() else { return Ok(()) };
         let tracked = match self.tracked.get_or_init(|| git.tracked()) {
             Ok(tracked) => tracked,

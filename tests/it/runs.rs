@@ -314,15 +314,25 @@ fn data_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn untracked_files_alone_make_no_commit_dirty() {
-    let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: 'true'\n");
-    sandbox.commit("first");
-    sandbox.write("notes.txt", "not for git");
+fn untracked_files_and_what_a_run_writes_make_no_commit_dirty() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo n=${n} > m.toml\n    metrics: [{m.toml: {cache: false}}]\n",
+    );
+    let dirty = || sandbox.stage_run("a")["tags"]["git.dirty"].as_str().unwrap().to_owned();
+    for n in ["1", "2", "1"] {
+        sandbox.write("params.yaml", format!("n: {n}\n"));
+        sandbox.commit("next");
+        sandbox.write("notes.txt", "not for git");
+        sandbox.ok(["repro"]);
+        assert_eq!(dirty(), "false", "n: {n}");
+        sandbox.remove("notes.txt");
+        sandbox.commit("its results");
+    }
+    let run = sandbox.stage_run("a");
+    assert!(run["tags"]["pipe.restored_from"].is_string(), "the last one was restored");
+    sandbox.edit("params.yaml", "1", "3");
     sandbox.ok(["repro"]);
-    assert_eq!(sandbox.stage_run("a")["tags"]["git.dirty"], "false");
-    sandbox.edit("pipeline.yaml", "'true'", "'true '");
-    sandbox.ok(["repro"]);
-    assert_eq!(sandbox.stage_run("a")["tags"]["git.dirty"], "true");
+    assert_eq!(dirty(), "true");
 }
 
 #[test]
