@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::Cli;
+use crate::error::ErrorKind;
 
 /// Training makes and drops many small tensors: this allocator is worth a fifth of its time.
 #[global_allocator]
@@ -25,13 +26,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = cli.printer();
-    match cli.run(printer) {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match cli.run(printer) {
+        Ok(()) => 0,
         Err(fault) => {
             if let Some(source) = &fault.source {
                 printer.error(source.chain().map(ToString::to_string), &fault.all_hints());
             }
-            ExitCode::from(fault.kind.code())
+            fault.kind.code()
         }
+    };
+    // Whoever reads the data must not take a part of it for the whole.
+    if let Some(fault) = printer.lost_data() {
+        printer.error([format!("failed to write to standard output: {fault}")], &[]);
+        return ExitCode::from(code.max(ErrorKind::Unable.code()));
     }
+    ExitCode::from(code)
 }

@@ -201,12 +201,24 @@ impl Project {
         Ok(store)
     }
 
-    /// Opens the run store for reading; `None` when no run was ever recorded.
+    /// Opens the run store for reading; `None` when no run was ever recorded. Where it cannot be written to,
+    /// the runs of dead processes are left as they are.
     ///
     /// # Errors
-    /// As [`Project::store`].
+    /// When it is damaged, from a newer version, or cannot be read.
     pub fn existing_store(&self) -> Result<Option<SqliteStore>, track::StoreError> {
-        if self.pipe_path("runs.db").exists() { self.store().map(Some) } else { Ok(None) }
+        let path = self.pipe_path("runs.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        match self.store() {
+            Ok(store) => Ok(Some(store)),
+            Err(fault @ track::StoreError::Failed { .. }) => {
+                // What kept it from being written to says more than why it could not be read either.
+                SqliteStore::open_read_only(&path).map(Some).map_err(|_| fault)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Where the files of a run lie while they belong to nothing else.

@@ -4,6 +4,7 @@
 //! Nothing is opened before there is something to record. Whatever fails here is told once, as a warning:
 //! tracking never fails a stage.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +73,8 @@ pub struct Recorder<'a> {
     tracked: OnceLock<Result<Vec<String>, GitError>>,
     reproduction: OnceLock<Option<RunId>>,
     warned: AtomicBool,
+    /// Metrics files that were said not to parse: each is read several times.
+    unreadable: Mutex<BTreeSet<ProjectPath>>,
     /// Stages at work, by name, so that `finish` knows the run that `prepare` made.
     open: Mutex<IndexMap<String, RunId>>,
 }
@@ -97,6 +100,7 @@ impl<'a> Recorder<'a> {
             tracked: OnceLock::new(),
             reproduction: OnceLock::new(),
             warned: AtomicBool::new(false),
+            unreadable: Mutex::new(BTreeSet::new()),
             open: Mutex::new(IndexMap::new()),
         }
     }
@@ -210,7 +214,8 @@ impl<'a> Recorder<'a> {
     fn result_changes(&self, run: RunId, stage: &Stage, outs: &OutStates) -> Vec<Change> {
         let known = self.store().and_then(|store| store.metric_keys(run).ok()).unwrap_or_default();
         let now = Timestamp::now();
-        let metrics: Vec<Metric> = metrics_of(self.workspace, stage)
+        let metrics: Vec<Metric> = self
+            .metrics_of(stage)
             .into_iter()
             .flat_map(|(_, values)| numbers(values))
             .filter(|(key, _)| !known.contains(key))
@@ -220,6 +225,28 @@ impl<'a> Recorder<'a> {
             Change::LogMetrics { run, metrics },
             Change::LogOutputs { run, files: lineage(outs.iter().map(|(path, state)| (path, state))) },
         ]
+    }
+
+    /// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys. A file
+    /// that cannot be read has none, and a warning says why.
+    fn metrics_of(&self, stage: &Stage) -> IndexMap<ProjectPath, IndexMap<String, Value>> {
+        let mut metrics = IndexMap::new();
+        for out in stage.outs.iter().filter(|out| out.kind == OutKind::Metrics) {
+            match read_metrics(self.workspace, &out.path) {
+                Ok(Some(value)) => {
+                    metrics.insert(out.path.clone(), report::flatten(&value));
+                }
+                Ok(None) => {}
+                Err(fault) => {
+                    let mut told = self.unreadable.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    if told.insert(out.path.clone()) {
+                        self.printer
+                            .warn(format_args!("the metrics of {} are not recorded: {fault}", stage.address));
+                    }
+                }
+            }
+        }
+        metrics
     }
 
     /// Moves the logs of a run into the cache, where equal ones are one.
@@ -253,6 +280,8 @@ impl<'a> Recorder<'a> {
 
 impl Host for Recorder<'_> {
     fn permit(&self, stage: &Stage) -> Result<(), String> {
+        // Asked before anything is written: outs that git tracks must not make their own run dirty.
+        self.facts();
         let Some(git) = self.project.git() else { return Ok(()) };
         let tracked = match self.tracked.get_or_init(|| git.tracked()) {
             Ok(tracked) => tracked,
@@ -295,7 +324,7 @@ impl Host for Recorder<'_> {
 
     fn annotate(&self, stage: &Stage, entry: &mut StageEntry) {
         entry.git_revision.clone_from(&self.facts().commit);
-        for (file, values) in metrics_of(self.workspace, stage) {
+        for (file, values) in self.metrics_of(stage) {
             entry.metrics.insert(file, values);
         }
     }
@@ -397,15 +426,21 @@ pub fn new_run_id() -> RunId {
 }
 
 /// Params as the store keeps them: those of `params.yaml` by their key, others with their file before it.
+/// Of a map each leaf is one, so that a filter finds it; a list is one value.
 pub fn params_of(values: &pipeline::ParamValues) -> Vec<Param> {
-    let mut params = Vec::new();
+    // A stage may name a map and a key in it.
+    let mut params: IndexMap<String, String> = IndexMap::new();
     for (file, values) in values {
         for (key, value) in values {
             let key = if file.as_str() == PARAMS_FILE { key.clone() } else { format!("{file}:{key}") };
-            params.push(Param { key: legal_key(&key), value: track::fit_param_value(&value.to_string()) });
+            for (below, leaf) in report::flatten(value) {
+                let key = if below.is_empty() { key.clone() } else { format!("{key}.{below}") };
+                let value = track::fit_param_value(&leaf.to_string());
+                params.entry(legal_key(&key)).or_insert(value);
+            }
         }
     }
-    params
+    params.into_iter().map(|(key, value)| Param { key, value }).collect()
 }
 
 /// The key with each character that the store does not take replaced by `_`.
@@ -420,18 +455,12 @@ fn lineage<'b>(files: impl Iterator<Item = (&'b ProjectPath, &'b FileState)>) ->
         .collect()
 }
 
-/// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys. A file
-/// that does not parse has none: `metrics show` tells what is wrong with it.
-fn metrics_of(workspace: &Workspace, stage: &Stage) -> IndexMap<ProjectPath, IndexMap<String, Value>> {
-    let mut metrics = IndexMap::new();
-    for out in stage.outs.iter().filter(|out| out.kind == OutKind::Metrics) {
-        let text = disk::read_text_optional(&workspace.os_path(&out.path)).ok().flatten();
-        let value = text.and_then(|text| pipeline::params::parse(&out.path, &text).ok());
-        if let Some(value) = value {
-            metrics.insert(out.path.clone(), report::flatten(&value));
-        }
-    }
-    metrics
+/// What a metrics file holds; nothing when it is not there.
+fn read_metrics(workspace: &Workspace, path: &ProjectPath) -> Result<Option<Value>, String> {
+    let text = disk::read_text_optional(&workspace.os_path(path))
+        .map_err(|fault| format!("{fault}: {}", fault.source))?;
+    let value = text.map(|text| pipeline::params::parse(path, &text)).transpose();
+    value.map_err(|fault| fault.to_string())
 }
 
 /// The numbers among a metrics file's values, under keys that the store takes.
@@ -478,6 +507,27 @@ mod tests {
         assert_eq!(below("data/x").map(String::as_str), Some("data/x/1"));
         assert_eq!(below("dat"), None);
         assert_eq!(below("results/m"), None);
+    }
+
+    #[test]
+    fn maps_are_recorded_leaf_by_leaf() {
+        let value: Value =
+            serde_json::from_str(r#"{"lr": 0.1, "net": {"sizes": [1, 2]}, "none": {}}"#).unwrap();
+        let file = |name: &str| ProjectPath::from_record(name).unwrap();
+        let keys = IndexMap::from([("train".to_owned(), value), ("train.lr".to_owned(), Value::from(0.1))]);
+        let mut values = pipeline::ParamValues::new();
+        values.insert(file("params.yaml"), keys.clone());
+        values.insert(file("other.toml"), keys);
+        let params: Vec<String> =
+            params_of(&values).iter().map(|param| format!("{}={}", param.key, param.value)).collect();
+        let expected = ["train.lr=0.1", "train.net.sizes=[1,2]", "train.none={}"];
+        for text in expected {
+            assert!(
+                params.contains(&text.to_owned()) && params.contains(&format!("other.toml:{text}")),
+                "{params:?}"
+            );
+        }
+        assert_eq!(params.len(), 6, "{params:?}");
     }
 
     #[test]

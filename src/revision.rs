@@ -1,9 +1,11 @@
 //! A state of the project that can be compared with another one: the workspace, a git revision, or a run.
 
+use std::fmt;
+
 use base::{FileState, ProjectPath, Value};
 use cache::Blobs;
 use indexmap::IndexMap;
-use pipeline::{OutKind, PARAMS_FILE, Pipeline, params, parse_lock};
+use pipeline::{OutKind, PARAMS_FILE, Pipeline, PipelineError, params, parse_lock};
 use report::DiffSide;
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
@@ -11,6 +13,7 @@ use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::project::{Project, load_pipeline};
 use crate::recorder::tags;
+use crate::ui::Printer;
 
 /// What a revision argument names.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,19 +48,23 @@ impl Revision {
     }
 
     /// What the workspace is compared with when nothing is said: the commit that is checked out, or the
-    /// last run where there is none.
+    /// last run where there is none; which is told.
     ///
     /// # Errors
     /// When there is neither.
-    pub fn default_base(project: &Project) -> CliResult<Self> {
-        if let Some(commit) = project.git().as_ref().and_then(Git::head) {
+    pub fn default_base(project: &Project, printer: Printer) -> CliResult<Self> {
+        let git = project.git();
+        if let Some(commit) = git.as_ref().and_then(Git::head) {
             return Ok(Revision::Commit(commit));
         }
         let last = project.existing_store()?.map(|store| last_reproduction(&store)).transpose()?.flatten();
-        last.map(|run| Revision::Run(run.info.id)).ok_or_else(|| {
+        let base = last.map(|run| Revision::Run(run.info.id)).ok_or_else(|| {
             CliError::message("there is nothing to compare the workspace with: no git commit and no run")
                 .hint("commit the project, or run `pipe repro` first")
-        })
+        })?;
+        let missing = if git.is_some() { "no commit yet" } else { "no git repository" };
+        printer.say(format_args!("There is {missing}: the workspace is compared with {base}, the last one."));
+        Ok(base)
     }
 
     /// The params of this state by file, flattened to dotted keys. With `declared`, only those that a stage
@@ -81,20 +88,38 @@ impl Revision {
     /// # Errors
     /// When a file cannot be read or does not parse.
     pub fn metrics(&self, project: &Project) -> CliResult<DiffSide> {
+        let (side, faults) = self.readable_metrics(project)?;
+        match faults.into_iter().next() {
+            None => Ok(side),
+            Some(fault) => Err(fault.into()),
+        }
+    }
+
+    /// The same of the files that parse, and what is wrong with the others.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn readable_metrics(&self, project: &Project) -> CliResult<(DiffSide, Vec<PipelineError>)> {
         let mut side = DiffSide::new();
+        let mut faults = Vec::new();
+        let mut insert = |path: &ProjectPath, text: &str| {
+            faults.extend(insert(&mut side, path, text).err());
+        };
         match self {
             Revision::Workspace => {
                 for path in metrics_files(&project.pipeline()?) {
                     if let Some(text) = disk::read_text_optional(&path.to_path(&project.root))? {
-                        insert(&mut side, &path, &text)?;
+                        insert(&path, &text);
                     }
                 }
             }
             Revision::Commit(commit) => {
-                let Some(pipeline) = pipeline_at(project, commit)? else { return Ok(side) };
+                let Some(pipeline) = pipeline_at(project, commit)? else {
+                    return Ok((side, faults));
+                };
                 for path in metrics_files(&pipeline) {
                     if let Some(text) = text_at(project, commit, &pipeline, &path)? {
-                        insert(&mut side, &path, &text)?;
+                        insert(&path, &text);
                     }
                 }
             }
@@ -108,13 +133,24 @@ impl Revision {
                             continue;
                         };
                         if let Some(text) = blob_text(&blobs, &file.digest) {
-                            insert(&mut side, path, &text)?;
+                            insert(path, &text);
                         }
                     }
                 }
             }
         }
-        Ok(side)
+        Ok((side, faults))
+    }
+}
+
+/// As messages name it.
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Revision::Workspace => f.write_str("the workspace"),
+            Revision::Commit(commit) => write!(f, "commit {}", &commit[..commit.len().min(10)]),
+            Revision::Run(run) => write!(f, "run {}", run.short()),
+        }
     }
 }
 
@@ -131,7 +167,7 @@ pub fn metrics_files(pipeline: &Pipeline) -> Vec<ProjectPath> {
     files
 }
 
-fn insert(side: &mut DiffSide, path: &ProjectPath, text: &str) -> CliResult {
+fn insert(side: &mut DiffSide, path: &ProjectPath, text: &str) -> Result<(), PipelineError> {
     side.insert(path.to_string(), report::flatten(&params::parse_any(path, text)?));
     Ok(())
 }
@@ -218,7 +254,8 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
             let values =
                 params::select(std::slice::from_ref(&reference), &pipeline.param_files).unwrap_or_default();
             for (file, values) in values {
-                side.entry(file.to_string()).or_default().extend(values);
+                let leaves = values.iter().flat_map(|(key, value)| leaves(key, value));
+                side.entry(file.to_string()).or_default().extend(leaves);
             }
         }
         return side;
@@ -228,6 +265,12 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
         pipeline::ParamFile::Missing => None,
     });
     files.collect()
+}
+
+/// The leaves of a value that stands under `key`, by their whole keys.
+fn leaves(key: &str, value: &Value) -> Vec<(String, Value)> {
+    let whole = |below: String| if below.is_empty() { key.to_owned() } else { format!("{key}.{below}") };
+    report::flatten(value).into_iter().map(|(below, leaf)| (whole(below), leaf)).collect()
 }
 
 /// The params that a run and its stages recorded, back under their files. The store keeps texts; they read
@@ -242,7 +285,7 @@ fn run_params(store: &SqliteStore, run: RunId) -> CliResult<DiffSide> {
             };
             let value = Value::from_text(&text);
             let values: &mut IndexMap<String, Value> = side.entry(file).or_default();
-            values.insert(key, value);
+            values.extend(leaves(&key, &value));
         }
     }
     Ok(side)

@@ -135,7 +135,10 @@ fn restore(args: &RestoreArgs, printer: Printer) -> CliResult {
     let state = workspace.blobs.describe(&digest)?;
     workspace.restore(&destination, &state)?;
     let what = match state.files {
-        Some(files) => format!("a folder with {files} file{}", if files == 1 { "" } else { "s" }),
+        Some(files) => format!(
+            "a folder with {}",
+            report::count_text(usize::try_from(files).unwrap_or(usize::MAX), "file")
+        ),
         None => format!("a file of {} bytes", state.size),
     };
     printer.say(format_args!("Restored {destination}: {what}."));
@@ -160,10 +163,10 @@ fn generate(args: GenerateArgs, printer: Printer) -> CliResult {
     }
     learn::write_npz(&output, &data)?;
     printer.say(format_args!(
-        "Wrote {} ({} points, {} columns, {}).",
+        "Wrote {} ({}, {}, {}).",
         output.display(),
-        data.rows(),
-        data.columns(),
+        report::count_text(data.rows(), "point"),
+        report::count_text(data.columns(), "column"),
         config.problem_type
     ));
     Ok(())

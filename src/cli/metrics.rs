@@ -2,7 +2,7 @@
 
 use base::Value;
 use clap::{Args, Subcommand};
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use report::{Cell, Column, Diff, Table};
 
 use crate::cli::FormatArgs;
@@ -23,7 +23,7 @@ pub enum MetricsCommand {
 
 #[derive(Debug, Args)]
 pub struct MetricsShowArgs {
-    /// The state: a git revision, `run:ID` or `workspace`
+    /// The state: a git revision, `run:ID`, `run:last` or `workspace`
     #[arg(value_name = "REVISION", default_value = "workspace")]
     revision: String,
     /// Significant digits of numbers in text and markdown
@@ -48,33 +48,49 @@ pub fn run(command: &MetricsCommand, printer: Printer) -> CliResult {
     match command {
         MetricsCommand::Show(args) => show(args, &project, printer),
         MetricsCommand::Diff(args) => {
-            let (old, new) = args.sides.revisions(&project)?;
+            let (old, new) = args.sides.revisions(&project, printer)?;
             let diff = Diff::new(&old.metrics(&project)?, &new.metrics(&project)?);
-            args.sides.print(&diff, printer);
+            args.sides.print(&old, &new, &diff, printer);
             Ok(())
         }
     }
 }
 
+/// Shows the files that parse, whatever is wrong with others, which then fail the command.
 fn show(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResult {
-    let side = Revision::parse(project, &args.revision)?.metrics(project)?;
+    let (side, mut faults) = Revision::parse(project, &args.revision)?.readable_metrics(project)?;
     if args.format.json {
-        printer.data_line(serde_json::to_string_pretty(&side)?);
-        return Ok(());
+        let json = side.iter().map(|(file, values)| (file, json_values(values)));
+        printer.data_line(serde_json::to_string_pretty(&json.collect::<IndexMap<_, _>>())?);
+    } else if !side.is_empty() || faults.is_empty() {
+        show_tables(args, &side, printer)?;
     }
+    let Some(last) = faults.pop() else { return Ok(()) };
+    for fault in faults {
+        printer.error([fault.to_string()], fault.hint.as_slice());
+    }
+    Err(last.into())
+}
+
+/// JSON's own numbers, and texts for those that it has none for.
+fn json_values(values: &IndexMap<String, Value>) -> IndexMap<&String, serde_json::Value> {
+    values.iter().map(|(key, value)| (key, report::json_value(value))).collect()
+}
+
+fn show_tables(args: &MetricsShowArgs, side: &report::DiffSide, printer: Printer) -> CliResult {
     if side.is_empty() {
         return Err(CliError::message(format!("there are no metrics in {}", args.revision))
             .hint("declare a file under `metrics:` of a stage in pipeline.yaml and run `pipe repro`"));
     }
     let precision = usize::from(args.precision);
-    let keys: IndexSet<&String> = side.values().flat_map(indexmap::IndexMap::keys).collect();
+    let keys: IndexSet<&String> = side.values().flat_map(IndexMap::keys).collect();
     let table = if side.len() == 1 {
-        tall(&side, precision)
+        tall(side, precision)
     } else {
         let mut columns = vec![Column::text("file").kept()];
         columns.extend(keys.iter().map(|key| Column::number(key.as_str())));
         let mut table = Table::new(columns);
-        for (file, values) in &side {
+        for (file, values) in side {
             let mut row = vec![Cell::text(file)];
             row.extend(keys.iter().map(|key| cell(values.get(*key), precision)));
             table.push(row);
@@ -87,8 +103,11 @@ fn show(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResul
 
 /// One file's metrics one beneath the other: there are often more than fit beside each other.
 fn tall(side: &report::DiffSide, precision: usize) -> Table {
-    let mut table =
-        Table::new(vec![Column::text("file"), Column::text("key").kept(), Column::number("value").kept()]);
+    let mut table = Table::new(vec![
+        Column::text("file"),
+        Column::text("key").kept().whole(),
+        Column::number("value").kept(),
+    ]);
     for (file, values) in side {
         for (key, value) in values {
             table.push(vec![Cell::text(file), Cell::text(key), cell(Some(value), precision)]);

@@ -22,7 +22,7 @@ use crate::ui::{ColorChoice, Printer, Verbosity};
 
 /// A reproducible data and model pipeline, with every run tracked, over one store.
 #[derive(Debug, Parser)]
-#[command(name = "pipe", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "pipe", version, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     global: GlobalArgs,

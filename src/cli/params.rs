@@ -28,7 +28,8 @@ pub struct ParamsDiffArgs {
 /// Two states, and how their difference is shown.
 #[derive(Debug, Args)]
 pub struct SidesArgs {
-    /// The old state: a git revision, `run:ID` or `workspace` [default: HEAD, or the last run without git]
+    /// The old state: a git revision, `run:ID`, `run:last` or `workspace` [default: HEAD, or the last run where there
+    /// is no commit]
     #[arg(value_name = "A")]
     old: Option<String>,
     /// The new state [default: workspace]
@@ -49,10 +50,10 @@ impl SidesArgs {
     ///
     /// # Errors
     /// When one of them names nothing.
-    pub fn revisions(&self, project: &Project) -> CliResult<(Revision, Revision)> {
+    pub fn revisions(&self, project: &Project, printer: Printer) -> CliResult<(Revision, Revision)> {
         let old = match &self.old {
             Some(text) => Revision::parse(project, text)?,
-            None => Revision::default_base(project)?,
+            None => Revision::default_base(project, printer)?,
         };
         let new = match &self.new {
             Some(text) => Revision::parse(project, text)?,
@@ -61,8 +62,8 @@ impl SidesArgs {
         Ok((old, new))
     }
 
-    /// Prints the difference.
-    pub fn print(&self, diff: &Diff, printer: Printer) {
+    /// Prints the difference of two states.
+    pub fn print(&self, old: &Revision, new: &Revision, diff: &Diff, printer: Printer) {
         let options = DiffOptions { all: self.all, precision: usize::from(self.precision) };
         if self.format.json {
             printer.data(diff.json(options));
@@ -70,7 +71,7 @@ impl SidesArgs {
         }
         let table = diff.table(options);
         if table.is_empty() && !self.format.csv && !self.format.md {
-            printer.say("Nothing differs.");
+            printer.say(format_args!("Nothing differs between {old} and {new}."));
         } else {
             self.format.print(&table, printer);
         }
@@ -84,10 +85,10 @@ impl SidesArgs {
 pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     let ParamsCommand::Diff(args) = command;
     let project = Project::find()?;
-    let (old, new) = args.sides.revisions(&project)?;
+    let (old, new) = args.sides.revisions(&project, printer)?;
     // A run recorded only what stages depend on: more would look added or removed.
     let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
     let diff = Diff::new(&old.params(&project, declared)?, &new.params(&project, declared)?);
-    args.sides.print(&diff, printer);
+    args.sides.print(&old, &new, &diff, printer);
     Ok(())
 }

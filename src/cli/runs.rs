@@ -13,6 +13,10 @@ use crate::recorder::tags;
 use crate::ui::Printer;
 
 /// List, show and compare recorded runs
+///
+/// A run is named by its id, by the start or the end of it, or by its name. Lists show the END of ids (the last
+/// eight digits), since ids of one time begin alike. `last` is the newest run that is no part of another one,
+/// `last~1` the one before it.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
     /// List runs, newest first
@@ -27,7 +31,7 @@ pub enum RunsCommand {
 
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// The run: its id, the start or end of it, or its name
+    /// The run: the end of its id as lists show it, the whole id, its name, or `last`
     run: String,
     /// Only what went to standard output
     #[arg(long, conflicts_with = "stderr")]
@@ -57,8 +61,17 @@ fn open(project: &Project) -> CliResult<SqliteStore> {
     })
 }
 
-/// How a status looks.
-fn status_cell(status: RunStatus) -> report::Cell {
+/// Where the result of a run came from that executed nothing: a run's id, or another word.
+fn restored_from(run: &Run) -> Option<&str> {
+    run.data.tags.get(tags::RESTORED_FROM).map(String::as_str)
+}
+
+/// How a status looks. A restored run finished, but for people it is not what they take for a run.
+fn status_cell(run: &Run) -> report::Cell {
+    let status = run.info.status;
+    if status == RunStatus::Finished && restored_from(run).is_some() {
+        return report::Cell::Toned(report::Tone::Faint, "restored".to_owned());
+    }
     let tone = match status {
         RunStatus::Finished => report::Tone::Good,
         RunStatus::Failed | RunStatus::Killed => report::Tone::Bad,
@@ -89,6 +102,9 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
     let several = runs.len() > 2;
     let mut found = false;
     for run in &runs {
+        if let Some(from) = restored_from(run) {
+            tell_origin(&store, run, from, printer);
+        }
         let artifacts = store.artifacts(run.info.id)?;
         for (name, wanted) in [("stdout.log", !args.stderr), ("stderr.log", !args.stdout)] {
             if !wanted {
@@ -112,9 +128,26 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
             }
         }
     }
-    if !found {
+    if !found && !runs.iter().any(|run| restored_from(run).is_some()) {
         let status = runs[0].info.status;
         printer.say(format_args!("Run {} ({status}) has no output.", id.short()));
     }
     Ok(())
+}
+
+/// Says where the result of a restored run came from, and where the output of its command is.
+fn tell_origin(store: &SqliteStore, run: &Run, from: &str, printer: Printer) {
+    let what = format!("Run {} ({}) executed nothing: it was restored", run.info.id.short(), run.info.name);
+    match from.parse::<RunId>().map(|origin| (origin, store.run(origin).is_ok())) {
+        Ok((origin, true)) => {
+            let short = origin.short();
+            printer.say(format_args!(
+                "{what} from run {short}; `pipe runs logs {short}` prints that run's output."
+            ));
+        }
+        Ok((origin, false)) => {
+            printer.say(format_args!("{what} from run {origin}, which is no longer recorded."));
+        }
+        Err(_) => printer.say(format_args!("{what} from the {from}.")),
+    }
 }

@@ -236,7 +236,7 @@ pub fn because(reasons: &[StaleReason]) -> String {
     let mut text: Vec<String> = reasons.iter().take(3).map(ToString::to_string).collect();
     if reasons.len() > 3 {
         let more = reasons.len() - 3;
-        text.push(format!("{more} more reason{}", if more == 1 { "" } else { "s" }));
+        text.push(report::count_text(more, "more reason"));
     }
     text.join("; ")
 }

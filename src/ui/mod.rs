@@ -6,6 +6,7 @@ pub mod training;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use crate::environment;
 
@@ -32,6 +33,9 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// What first kept standard output from taking data: one for all printers, as standard output is.
+static LOST_DATA: OnceLock<io::Error> = OnceLock::new();
+
 /// Where everything that a person or a program reads goes through.
 #[derive(Clone, Copy, Debug)]
 pub struct Printer {
@@ -55,9 +59,20 @@ impl Printer {
         }
     }
 
-    /// Data, on stdout, as it is. A reader that has gone away is no error: nobody wants the rest.
+    /// Data, on stdout, as it is. A reader that has gone away is no error: nobody wants the rest. Any other
+    /// fault is kept for [`Printer::lost_data`].
     pub fn data(&self, text: impl Display) {
-        let _ = write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush());
+        let written = write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush());
+        if let Err(fault) = written
+            && fault.kind() != io::ErrorKind::BrokenPipe
+        {
+            let _ = LOST_DATA.set(fault);
+        }
+    }
+
+    /// Why data did not arrive on stdout, if some did not: a full disk, for one.
+    pub fn lost_data(&self) -> Option<&'static io::Error> {
+        LOST_DATA.get()
     }
 
     /// Data with a line feed.

@@ -25,6 +25,7 @@ fn help_and_version_need_no_project() {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help");
         assert!(sandbox.ok([command, "--help"]).stdout.contains("Usage: pipe "), "{command}");
     }
+    assert!(sandbox.ok(["help", "runs", "list"]).stdout.contains("Usage: pipe runs list"));
     assert_eq!(sandbox.files(""), Vec::<String>::new(), "asking leaves nothing behind");
 }
 

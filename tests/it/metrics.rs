@@ -76,11 +76,9 @@ fn shows_earlier_states() {
 #[test]
 fn diffs_numbers_texts_and_keys() {
     let sandbox = committed();
-    snapshot!(sandbox.pipe(["metrics", "diff"]), @"
-    exit: 0
-    --- stderr
-    Nothing differs.
-    ");
+    let head = sandbox.git(["rev-parse", "HEAD"]);
+    let nothing = format!("Nothing differs between commit {} and the workspace.\n", &head[..10]);
+    assert_eq!(sandbox.ok(["metrics", "diff"]).stderr, nothing);
     sandbox.write("source.json", "{\"accuracy\": 0.75, \"per_class\": [0.5, 1, 2], \"name\": \"other\"}");
     sandbox.ok(["repro"]);
     snapshot!(sandbox.pipe(["metrics", "diff"]), @"
@@ -153,11 +151,62 @@ fn runs_are_states_too() {
 }
 
 #[test]
-fn a_metrics_file_that_does_not_parse_is_named() {
+fn a_metrics_file_that_does_not_parse_is_named_and_the_others_are_shown() {
     let sandbox = committed();
     sandbox.write("git.json", "{\"accuracy\": }");
-    sandbox.pipe(["metrics", "show"]).code(2).tells(&["git.json:1:"]);
-    sandbox.pipe(["metrics", "diff"]).code(2).tells(&["git.json:1:"]);
+    sandbox.write("deep.yaml", "a: [");
+    snapshot!(sandbox.pipe(["metrics", "show"]), @"
+    exit: 2
+    --- stdout
+    file         key           value
+    cached.toml  loss.train    0.125
+    cached.toml  loss.valid  0.12346
+    --- stderr
+    error: deep.yaml:2:1: did not find expected node content, while parsing a flow node
+    error: git.json:1:14: expected value
+    ");
+    let said = sandbox.pipe(["metrics", "show", "--json"]).code(2).tells(&["deep.yaml:", "git.json:1:14:"]);
+    assert_eq!(said.json(), json!({"cached.toml": {"loss.train": 0.125, "loss.valid": 0.123456789}}));
+    sandbox.pipe(["metrics", "diff"]).code(2).tells(&["deep.yaml:"]);
+}
+
+#[test]
+fn a_metrics_file_that_does_not_parse_is_told_once_when_its_stage_ran() {
+    let sandbox = committed();
+    sandbox.write("source.json", "{\"accuracy\": 0.5,\n \"loss\": }");
+    let said = sandbox.ok(["repro"]).tells(&["warning: the metrics of a are not recorded: git.json:2:10: "]);
+    assert_eq!(said.stderr.matches("git.json:").count(), 1, "{said:?}");
+    assert_eq!(sandbox.stage_run("a")["metrics"]["loss.train"][0]["value"], 0.125, "the others are recorded");
+}
+
+#[test]
+fn numbers_that_python_writes_and_json_does_not_know_are_metrics() {
+    let sandbox = committed();
+    sandbox
+        .write("source.json", "{\"loss\": NaN, \"most\": Infinity, \"least\": -Infinity, \"name\": \"NaN\"}");
+    let said = sandbox.ok(["repro"]);
+    assert!(!said.stderr.contains("warning"), "{said:?}");
+    let expected = json!({"loss": "NaN", "most": "Infinity", "least": "-Infinity", "name": "NaN"});
+    assert_eq!(sandbox.json(["metrics", "show", "--json"])["git.json"], expected);
+    let metrics = &sandbox.stage_run("a")["metrics"];
+    for (key, value) in [("loss", "NaN"), ("most", "Infinity"), ("least", "-Infinity")] {
+        assert_eq!(metrics[key][0]["value"], value, "{metrics}");
+    }
+    sandbox.ok(["metrics", "diff"]);
+}
+
+#[test]
+fn without_a_commit_the_base_is_named() {
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    sources(&sandbox, "0.5");
+    sandbox.ok(["repro"]);
+    let run = sandbox.json(["runs", "show", "--json", "last"])["run_id"].as_str().unwrap()[24..].to_owned();
+    for what in ["metrics", "params"] {
+        sandbox.ok([what, "diff"]).tells(&[
+            &format!("There is no commit yet: the workspace is compared with run {run}, the last one."),
+            &format!("Nothing differs between run {run} and the workspace."),
+        ]);
+    }
 }
 
 #[test]

@@ -16,11 +16,7 @@ fn committed() -> Sandbox {
 #[test]
 fn the_workspace_is_compared_with_head() {
     let sandbox = committed();
-    snapshot!(sandbox.pipe(["params", "diff"]), @"
-    exit: 0
-    --- stderr
-    Nothing differs.
-    ");
+    sandbox.ok(["params", "diff"]).tells(&["Nothing differs between commit ", " and the workspace."]);
     sandbox.write("params.yaml", "factor: 1.25\nmodel:\n  name: net\n  sizes: [1, 3]\nnew: '1'\n");
     snapshot!(sandbox.pipe(["params", "diff"]), @r#"
     exit: 0

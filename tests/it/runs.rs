@@ -160,9 +160,179 @@ fn compare_shows_what_differs_first() {
     ] {
         assert!(place(different) < place(equal), "{different} comes before {equal}: {fields:?}");
     }
-    let changed = sandbox.ok(["runs", "compare", "--changed", ids[0], ids[1]]).stdout;
-    assert!(changed.contains("* metrics.acc") && !changed.contains("metrics.deep.loss"), "{changed}");
+    let last = &fields[fields.len() - 1..];
+    let volatile = place("tags.pipe.reasons") < place("start") || last[0] == "start";
+    assert!(volatile, "what always differs comes after what tells something: {fields:?}");
+    let said = sandbox.ok(["runs", "compare", ids[0], ids[1]]).tells(&[" equal rows; --all shows them."]);
+    assert!(said.stdout.contains("\nmetrics.acc ") && !said.stdout.contains("metrics.deep.loss"), "{said:?}");
+    let all = sandbox.ok(["runs", "compare", "--all", ids[0], ids[1]]).stdout;
+    assert!(all.contains("\n* metrics.acc ") && all.contains("\n  metrics.deep.loss "), "{all}");
+    let changed = sandbox.json(["runs", "compare", "--changed", "--json", ids[0], ids[1]]);
+    assert!(changed.as_array().unwrap().iter().all(|row| field(row) != "metrics.deep.loss"), "{changed}");
     sandbox.pipe(["runs", "compare", ids[0]]).code(2);
+}
+
+#[test]
+fn compare_is_readable_with_long_values() {
+    let long = "x".repeat(2000);
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  a:\n    cmd: 'true {long} ${{end}} {long}'\n    params: [end]\n"
+    ));
+    for end in ["first", "second"] {
+        sandbox.write("params.yaml", format!("end: {end}\n"));
+        sandbox.ok(["repro"]);
+    }
+    let list = sandbox.json(["runs", "list", "--json", "--where", "stage = 'a'", "--columns", "id"]);
+    let ids: Vec<&str> = list.as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap()).collect();
+    let table = sandbox.ok(["runs", "compare", ids[1], ids[0]]).stdout;
+    assert!(table.lines().all(|line| line.chars().count() < 160), "{table}");
+    let row = table.lines().find(|line| line.starts_with("tags.pipe.command  ")).unwrap();
+    assert!(row.contains(" first xx") && row.contains(" second xx"), "the difference is to be seen: {row}");
+    let rows = sandbox.json(["runs", "compare", "--json", ids[1], ids[0]]);
+    let command = rows.as_array().unwrap().iter().find(|row| row["field"] == "tags.pipe.command").unwrap();
+    assert!(command.to_string().len() > 8000, "programs get the whole");
+}
+
+#[test]
+fn a_map_among_the_params_is_recorded_leaf_by_leaf() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: 'true'\n    params: [train]\n");
+    sandbox.write("params.yaml", "train:\n  lr: 0.5\n  net: {sizes: [1, 2]}\n");
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.stage_run("a")["params"], json!({"train.lr": "0.5", "train.net.sizes": "[1,2]"}));
+    let list = sandbox.json(["runs", "list", "--json", "--where", "params.train.lr = 0.5"]);
+    assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
+    // What a run recorded compares with what the files say.
+    let said = sandbox.ok(["params", "diff", "run:last"]);
+    assert_eq!(said.stdout, "", "{said:?}");
+}
+
+#[test]
+fn a_restored_run_is_told_from_one_that_worked() {
+    let sandbox = three_runs();
+    sandbox.write("params.yaml", "acc: 0.5\nseed: 1\n");
+    sandbox.ok(["repro"]);
+    let origin = sandbox.json(["runs", "list", "--json", "--where", "metrics.acc = 0.5", "--sort", "start"]);
+    let origin = origin[0]["id"].as_str().unwrap();
+    let said = sandbox.ok(["runs", "list", "-n", "2", "--columns", "name,status"]).stdout;
+    assert!(said.contains("\ntrain  restored\nrepro  FINISHED\n"), "{said}");
+    assert!(sandbox.ok(["runs", "show", "last"]).stdout.contains("  train  restored "));
+    let list = sandbox.json(["runs", "list", "--json", "--where", "stage = 'train'"]);
+    let row = |index: usize| (&list[index]["status"], &list[index]["tags.pipe.restored_from"]);
+    assert_eq!(row(0), (&json!("FINISHED"), &json!(origin)));
+    assert_eq!(row(1), (&json!("FINISHED"), &Json::Null));
+    let logs = format!("restored from run {0}; `pipe runs logs {0}` prints that run's output", &origin[24..]);
+    let said = sandbox.ok(["runs", "logs", list[0]["id"].as_str().unwrap()]).tells(&[&logs]);
+    assert!(!said.stderr.contains("has no output"), "{said:?}");
+    sandbox.ok(["runs", "logs", "last"]).tells(&[&logs]);
+}
+
+#[test]
+fn a_list_without_a_match_says_so() {
+    let sandbox = three_runs();
+    let said = sandbox.ok(["runs", "list", "--where", "params.seed = 7"]);
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("", "No run matches.\n"));
+    assert_eq!(sandbox.ok(["runs", "list", "--where", "params.seed = 7", "--json"]).stdout, "[]\n");
+}
+
+#[test]
+fn metrics_come_before_times_and_digests_are_short() {
+    let sandbox = three_runs();
+    let head = sandbox.ok(["runs", "list", "-n", "1"]).stdout.lines().next().unwrap().to_owned();
+    let heads: Vec<&str> = head.split_whitespace().collect();
+    assert_eq!(
+        heads,
+        ["id", "name", "status", "metrics.acc", "metrics.deep.loss", "start", "duration"],
+        "a narrow terminal drops the last"
+    );
+    let run = sandbox.stage_run("train");
+    let digest = run["inputs"][0]["digest"].as_str().unwrap().strip_prefix("blake3:").unwrap();
+    let text = sandbox.ok(["runs", "show", run["run_id"].as_str().unwrap()]).stdout;
+    assert!(text.contains(&format!("  {}\n", &digest[..12])) && !text.contains(digest), "{text}");
+    assert_eq!(digest.len(), 64);
+}
+
+#[test]
+fn the_newest_run_has_a_name_and_ambiguous_ids_can_be_pasted() {
+    let sandbox = three_runs();
+    let tops = sandbox.json(["runs", "list", "--json", "--top", "--columns", "id"]);
+    for (name, place) in [("last", 0), ("last~1", 1), ("last~2", 2)] {
+        assert_eq!(sandbox.json(["runs", "show", "--json", name])["run_id"], tops[place]["id"], "{name}");
+    }
+    assert_eq!(sandbox.ok(["runs", "logs", "last"]).stdout, "to stdout\nto stderr\n");
+    sandbox.pipe(["runs", "show", "last~3"]).code(2).tells(&["no run `last~3`: 3 runs were recorded"]);
+    assert_eq!(sandbox.json(["metrics", "diff", "--json", "run:last"]), json!({}));
+    let newest = sandbox.stage_run("train")["run_id"].as_str().unwrap().to_owned();
+    let said = sandbox.pipe(["runs", "show", "train"]).code(2).tells(&["`train` could be 3 runs"]);
+    let shown = said.stderr.split("newest first: ").nth(1).unwrap().split(' ').next().unwrap();
+    assert_eq!(sandbox.json(["runs", "show", "--json", shown])["run_id"], newest.as_str());
+    assert!(newest.ends_with(shown), "the end of the id: {shown}");
+    assert!(sandbox.ok(["runs", "--help"]).stdout.contains("END of ids"));
+}
+
+/// A process that may write no file at all, root or not: as in a folder of somebody else.
+fn unable_to_write(sandbox: &Sandbox, arguments: &str) -> crate::harness::Said {
+    let mut command = sandbox.program("sh");
+    let script = format!("trap '' XFSZ; ulimit -f 0; exec '{}' {arguments}", env!("CARGO_BIN_EXE_pipe"));
+    command.args(["-c", &script]);
+    sandbox.finish(command)
+}
+
+#[test]
+fn runs_are_read_where_nothing_can_be_written() {
+    let sandbox = three_runs();
+    let expected = sandbox.ok(["runs", "list"]).stdout;
+    assert_eq!(unable_to_write(&sandbox, "runs list").code(0).stdout, expected);
+    unable_to_write(&sandbox, "runs show last").code(0);
+    // Root is not stopped by a mode; everybody else is.
+    use std::os::unix::fs::PermissionsExt;
+    let set = |path: &str, mode: u32| {
+        std::fs::set_permissions(sandbox.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for name in ["runs.db-wal", "runs.db-shm"] {
+        let _ = std::fs::remove_file(sandbox.path(&format!(".pipe/{name}")));
+    }
+    set(".pipe/runs.db", 0o444);
+    set(".pipe", 0o555);
+    let said = sandbox.pipe(["runs", "list"]);
+    set(".pipe", 0o755);
+    assert_eq!(said.code(0).stdout, expected);
+}
+
+#[test]
+fn data_that_cannot_be_written_is_an_error() {
+    let sandbox = three_runs();
+    for arguments in ["runs list", "metrics show", "dag", "status --json", "completions bash"] {
+        let mut command = sandbox.program("sh");
+        command.args(["-c", &format!("exec '{}' {arguments} > /dev/full", env!("CARGO_BIN_EXE_pipe"))]);
+        sandbox.finish(command).code(2).tells(&["error: failed to write to standard output: No space left"]);
+        let mut command = sandbox.program("bash");
+        let script =
+            format!("set -o pipefail; '{}' {arguments} | head -c 0 > /dev/null", env!("CARGO_BIN_EXE_pipe"));
+        command.args(["-c", &script]);
+        sandbox.finish(command).code(0);
+    }
+}
+
+#[test]
+fn untracked_files_and_what_a_run_writes_make_no_commit_dirty() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo n=${n} > m.toml\n    metrics: [{m.toml: {cache: false}}]\n",
+    );
+    let dirty = || sandbox.stage_run("a")["tags"]["git.dirty"].as_str().unwrap().to_owned();
+    for n in ["1", "2", "1"] {
+        sandbox.write("params.yaml", format!("n: {n}\n"));
+        sandbox.commit("next");
+        sandbox.write("notes.txt", "not for git");
+        sandbox.ok(["repro"]);
+        assert_eq!(dirty(), "false", "n: {n}");
+        sandbox.remove("notes.txt");
+        sandbox.commit("its results");
+    }
+    let run = sandbox.stage_run("a");
+    assert!(run["tags"]["pipe.restored_from"].is_string(), "the last one was restored");
+    sandbox.edit("params.yaml", "1", "3");
+    sandbox.ok(["repro"]);
+    assert_eq!(dirty(), "true");
 }
 
 #[test]
@@ -201,7 +371,10 @@ fn bad_questions_are_answered_with_what_is_wrong() {
     error: filter, column 14: expected a number, or a text in quotes
     ");
     sandbox.pipe(["runs", "list", "--where", "metrik.acc > 1"]).code(2).tells(&["metrik"]);
-    sandbox.pipe(["runs", "list", "--sort", "metrics.acc upwards"]).code(2).tells(&["column 13"]);
+    sandbox
+        .pipe(["runs", "list", "--sort", "metrics.acc upwards"])
+        .code(2)
+        .tells(&["error: sort, column 13"]);
     sandbox.pipe(["runs", "list", "--columns", "stag"]).code(2).tells(&["there is no column `stag`"]);
 }
 

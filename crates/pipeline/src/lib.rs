@@ -9,6 +9,7 @@ mod error;
 pub mod format;
 mod fresh;
 pub mod graph;
+mod json;
 mod key;
 mod lock;
 mod node;

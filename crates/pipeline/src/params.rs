@@ -36,8 +36,8 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
 pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
     let suffix = file.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
     match suffix.as_str() {
-        "json" => serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            let position = position(error.line(), error.column());
+        "json" => crate::json::parse(text.trim_start_matches('\u{feff}')).map_err(|error| {
+            let position = position_of_byte_column(text, error.line(), error.column());
             let message = error.to_string();
             let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
             PipelineError::new(file, message).at(position)
@@ -55,6 +55,14 @@ pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError>
 fn position(line: usize, column: usize) -> Option<Position> {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     (line > 0).then(|| Position { line: number(line), column: number(column.max(1)) })
+}
+
+/// The JSON reader counts bytes, people count characters.
+fn position_of_byte_column(text: &str, line: usize, column: usize) -> Option<Position> {
+    let bytes = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().as_bytes();
+    let before = &bytes[..column.saturating_sub(1).min(bytes.len())];
+    let before = String::from_utf8_lossy(before).chars().filter(|c| *c != '\u{feff}').count();
+    position(line, before + 1)
 }
 
 fn position_of_offset(text: &str, offset: usize) -> Position {
@@ -125,4 +133,17 @@ pub fn select(
         }
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_json_faults_count_characters() {
+        let file = ProjectPath::from_record("m.json").expect("a path");
+        let fault = |text: &str| parse_any(&file, text).expect_err(text).to_string();
+        assert!(fault("{\"größe\": }").starts_with("m.json:1:11: "), "{}", fault("{\"größe\": }"));
+        assert!(fault("[NaN,\n \"é\" NaN]").starts_with("m.json:2:6: "));
+    }
 }

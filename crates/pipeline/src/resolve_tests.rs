@@ -165,7 +165,9 @@ fn faults_of_form() {
     assert_eq!(of("stages:\n  a:\n    cmd: ''\n"), ["pipeline.yaml:3:10: the command is empty"]);
     assert_eq!(
         of("stages:\n  a:\n    cmd: x\n    frozen: 'yes'\n"),
-        ["pipeline.yaml:4:13: `stages.a.frozen`: expected `true` or `false`, found a string | YAML 1.2 has no `yes` and `no`"]
+        [
+            "pipeline.yaml:4:13: `stages.a.frozen`: expected `true` or `false`, found a string | YAML 1.2 has no `yes` and `no`"
+        ]
     );
     assert_eq!(
         of("stages:\n  a:\n    cmd: x\n    outs:\n    - y: {cach: false}\n"),

@@ -159,8 +159,8 @@ pub(crate) fn json_float(value: f64) -> Json {
     }
 }
 
-/// A value as JSON, floats as [`json_float`] has them.
-pub(crate) fn json_value(value: &Value) -> Json {
+/// A value as JSON. NaN and the infinities, which JSON has not, are the texts `NaN`, `Infinity` and `-Infinity`.
+pub fn json_value(value: &Value) -> Json {
     match value {
         Value::Float(value) => json_float(*value),
         Value::List(list) => list.iter().map(json_value).collect(),

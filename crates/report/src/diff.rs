@@ -92,7 +92,7 @@ impl Diff {
         let has_delta = self.shown(options).any(|row| row.delta().is_some());
         let mut columns = vec![
             Column::text("file"),
-            Column::text("key").kept(),
+            Column::text("key").kept().whole(),
             Column::number("old").kept(),
             Column::number("new").kept(),
         ];

@@ -22,6 +22,11 @@ fn without_zeros(digits: &str) -> &str {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }
 
+/// A number of things: `1 row`, `2 rows`. For nouns that take an s.
+pub fn count_text(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A size: `512 B`, `4.9 kB`, `1.2 GB`. Thousands, as storage is sold and `ls --si` counts.
 pub fn bytes_text(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -77,6 +82,11 @@ mod tests {
             assert_eq!(float_text(value, 5), text);
         }
         assert_eq!(float_text(0.1, 0), "0.1");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|count| count_text(count, "row")), ["0 rows", "1 row", "2 rows"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use console::{Style, measure_text_width, truncate_str};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use crate::{Cell, Tone};
+use crate::{Cell, Tone, count_text};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -35,12 +35,16 @@ pub struct Column {
     pub align: Align,
     /// Never dropped, however narrow the terminal.
     pub keep: bool,
+    /// Cut only when every other column is as narrow as can be or dropped.
+    pub whole: bool,
+    /// Text cuts longer cells to this width even where there is room; the other forms never do.
+    pub widest: Option<usize>,
 }
 
 impl Column {
     /// A column of texts.
     pub fn text(name: impl Into<String>) -> Column {
-        Column { name: name.into(), align: Align::Left, keep: false }
+        Column { name: name.into(), align: Align::Left, keep: false, whole: false, widest: None }
     }
 
     /// A column of numbers.
@@ -51,6 +55,16 @@ impl Column {
     /// The same column, never dropped.
     pub fn kept(self) -> Column {
         Column { keep: true, ..self }
+    }
+
+    /// The same column, cut last of all: the names that its row is found by.
+    pub fn whole(self) -> Column {
+        Column { whole: true, ..self }
+    }
+
+    /// The same column, its cells cut to `width` in text.
+    pub fn at_most(self, width: usize) -> Column {
+        Column { widest: Some(width), ..self }
     }
 }
 
@@ -154,18 +168,20 @@ impl Table {
         let natural: Vec<usize> = (0..self.columns.len())
             .map(|at| {
                 let cells = shown.iter().map(|row| measure_text_width(&row[at]));
-                cells.max().unwrap_or(0).max(measure_text_width(&self.columns[at].name))
+                let widest = self.columns[at].widest.unwrap_or(usize::MAX);
+                let name = measure_text_width(&self.columns[at].name);
+                cells.max().unwrap_or(0).min(widest.max(name)).max(name)
             })
             .collect();
-        let narrowest = |at: usize| match self.columns[at].align {
-            Align::Left => natural[at].min(NARROWEST),
-            Align::Right => natural[at],
+        let narrowest = |at: usize, whole: bool| match self.columns[at].align {
+            Align::Left if !(whole && self.columns[at].whole) => natural[at].min(NARROWEST),
+            _ => natural[at],
         };
         let mut kept: Vec<usize> = (0..self.columns.len()).collect();
-        let needed = |kept: &[usize]| {
-            kept.iter().map(|at| narrowest(*at)).sum::<usize>() + GAP * kept.len().saturating_sub(1)
+        let needed = |kept: &[usize], whole: bool| {
+            kept.iter().map(|at| narrowest(*at, whole)).sum::<usize>() + GAP * kept.len().saturating_sub(1)
         };
-        while needed(&kept) > width {
+        while needed(&kept, true) > width {
             let Some(last) = kept.iter().rposition(|at| !self.columns[*at].keep) else { break };
             // One column is better than none, however narrow the terminal.
             if kept.len() == 1 {
@@ -174,12 +190,13 @@ impl Table {
             kept.remove(last);
         }
         let mut widths = vec![None; self.columns.len()];
-        let mut spare = width.saturating_sub(needed(&kept));
         for at in &kept {
-            let more = (natural[*at] - narrowest(*at)).min(spare);
-            spare -= more;
-            widths[*at] = Some(narrowest(*at) + more);
+            widths[*at] = Some(narrowest(*at, false));
         }
+        let spare = width.saturating_sub(needed(&kept, false));
+        let (whole, others): (Vec<usize>, Vec<usize>) = kept.iter().partition(|at| self.columns[**at].whole);
+        let spare = share(spare, &whole, &natural, &mut widths);
+        share(spare, &others, &natural, &mut widths);
         let dropped = (0..self.columns.len()).filter(|at| widths[*at].is_none());
         let dropped = dropped.map(|at| self.columns[at].name.as_str()).collect();
         (widths, dropped)
@@ -219,15 +236,29 @@ impl Table {
 
     fn footer(&self, text: &mut String, dropped: &[&str]) {
         if self.left_out > 0 {
-            let rows = if self.left_out == 1 { "row" } else { "rows" };
-            writeln!(text, "({} more {rows} not shown)", self.left_out).expect("a String takes all");
+            let rows = count_text(self.left_out, "more row");
+            writeln!(text, "({rows} not shown)").expect("a String takes all");
         }
         if !dropped.is_empty() {
-            let columns = if dropped.len() == 1 { "column" } else { "columns" };
+            let columns = count_text(dropped.len(), "column");
             let names = crate::cell::one_line(&dropped.join(", "));
-            writeln!(text, "({} {columns} not shown: {names})", dropped.len()).expect("a String takes all");
+            writeln!(text, "({columns} not shown: {names})").expect("a String takes all");
         }
     }
+}
+
+/// Widens columns to what they need, the least needy first, so that one long column takes no more than
+/// its share from the others; what is left over comes back.
+fn share(mut spare: usize, columns: &[usize], natural: &[usize], widths: &mut [Option<usize>]) -> usize {
+    let lacks = |at: usize, widths: &[Option<usize>]| natural[at] - widths[at].unwrap_or(natural[at]);
+    let mut order = columns.to_vec();
+    order.sort_by_key(|at| lacks(*at, widths));
+    for (done, at) in order.iter().enumerate() {
+        let more = lacks(*at, widths).min(spare / (order.len() - done));
+        spare -= more;
+        widths[*at] = widths[*at].map(|width| width + more);
+    }
+    spare
 }
 
 fn style(tone: Tone) -> Style {
@@ -308,6 +339,44 @@ b2   x                nan  -
                 "{width}:\n{text}"
             );
         }
+    }
+
+    #[test]
+    fn names_stay_whole_beside_long_values() {
+        let columns = vec![
+            Column::text("field").kept().whole(),
+            Column::text("first").kept().at_most(30),
+            Column::text("second").kept().at_most(30),
+        ];
+        let mut table = Table::new(columns);
+        let field = "tags.pipe.restored_from";
+        table.push(vec![Cell::text(field), Cell::text("a".repeat(2000)), Cell::text("b".repeat(40))]);
+        for width in [Some(51), Some(80), None] {
+            let text = table.text(width, false);
+            assert!(text.lines().all(|line| measure_text_width(line) <= width.unwrap_or(87)), "{text}");
+            assert!(text.contains(field), "{text}");
+        }
+        let row = table.text(Some(80), false).lines().nth(1).map(str::to_owned).expect("a row");
+        let (a, b) = (row.matches('a').count(), row.matches('b').count());
+        assert!(a.abs_diff(b) <= 4 && b > 20, "an equal share for each: {row}");
+        assert!(table.csv().contains(&"a".repeat(2000)));
+        // Narrower than the name alone: then the name gives way as well.
+        assert!(table.text(Some(30), false).contains("tags.pipe.r…"));
+    }
+
+    #[test]
+    fn a_droppable_column_goes_before_a_name_is_cut() {
+        let mut table = Table::new(vec![
+            Column::text("file"),
+            Column::text("key").kept().whole(),
+            Column::number("value").kept(),
+        ]);
+        let key = "validation.per_class.accuracy.of_the_rarest_class";
+        table.push(vec![Cell::text("results/metrics.json"), Cell::text(key), Cell::Int(1)]);
+        let text = table.text(Some(60), false);
+        assert!(text.contains(key) && text.contains("(1 column not shown: file)"), "{text}");
+        let text = table.text(Some(75), false);
+        assert!(text.contains(key) && text.contains("results/metrics.…"), "{text}");
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl RunId {
         Timestamp((self.0 >> 80) as i64)
     }
 
-    /// The last eight digits, for people: ids ordered by time have like heads.
+    /// The last eight digits, for people: ids of one time begin alike, so short ids are the end of an id.
     pub fn short(self) -> String {
         self.to_string()[24..].to_owned()
     }

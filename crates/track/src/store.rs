@@ -48,7 +48,8 @@ pub trait RunStore: Send + Sync {
     fn run(&self, id: RunId) -> Result<Run, StoreError>;
 
     /// The one run that a person means: the start or the end of its id, or its whole name. Active
-    /// runs only; ids go before names.
+    /// runs only; ids go before names. `last` is the newest run that no other run started, and
+    /// `last~2` the second before it.
     ///
     /// # Errors
     /// When none or several match, or when the store fails.
@@ -159,14 +160,22 @@ pub enum StoreError {
     /// No run matches what a person wrote.
     #[error("no run has an id that starts or ends with `{0}`, or that name")]
     NoMatch(String),
+    /// `last~N` goes back before the first run.
+    #[error("there is no run `{wanted}`: {count} {} recorded", if *count == 1 { "run was" } else { "runs were" })]
+    NotSoMany {
+        /// What was written.
+        wanted: String,
+        /// How many runs without a parent there are.
+        count: i64,
+    },
     /// Several runs match what a person wrote.
-    #[error("`{wanted}` could be {count} runs: {}", candidates.join(", "))]
+    #[error("`{wanted}` could be {count} runs, the newest first: {}", listed(candidates, *count))]
     Ambiguous {
         /// What was written.
         wanted: String,
         /// How many match.
         count: usize,
-        /// The first of them, as `id (name)`.
+        /// The newest of them, as `id (name, start)`, where the id is an end that finds this run alone.
         candidates: Vec<String>,
     },
     /// No such experiment.
@@ -259,9 +268,18 @@ impl StoreError {
                 Some("move it away; the runs in it are lost to pipe, the pipeline is not")
             }
             StoreError::Newer { .. } => Some("use the newer pipe, or move the file away"),
-            StoreError::NoMatch(_) => Some("`pipe runs list` shows the runs that there are"),
-            StoreError::Ambiguous { .. } => Some("give more digits of the id"),
+            StoreError::NoMatch(_) | StoreError::NotSoMany { .. } => {
+                Some("`pipe runs list` shows the runs that there are")
+            }
+            StoreError::Ambiguous { .. } => {
+                Some("give one of these ids, or more digits; `last` is the newest run")
+            }
             _ => None,
         }
     }
+}
+
+fn listed(candidates: &[String], count: usize) -> String {
+    let more = if candidates.len() < count { ", …" } else { "" };
+    format!("{}{more}", candidates.join(", "))
 }

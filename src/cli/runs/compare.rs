@@ -1,4 +1,4 @@
-//! `pipe runs compare`: what differs first.
+//! `pipe runs compare`: what differs first, and what is equal only when asked for.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,14 @@ use super::open;
 
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Two or more runs: ids, the start or end of them, or names
+    /// Two or more runs: ends of their ids as lists show them, whole ids, names, or `last` and `last~1`
     #[arg(required = true, num_args = 2..)]
     runs: Vec<String>,
-    /// Only what differs
+    /// Show what is equal too; JSON and CSV always have it
     #[arg(long)]
+    all: bool,
+    /// Only what differs, in JSON and CSV too
+    #[arg(long, conflicts_with = "all")]
     changed: bool,
     #[command(flatten)]
     format: FormatArgs,
@@ -37,42 +40,68 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
         .iter()
         .map(|wanted| Ok(store.run(store.find_run(wanted)?)?))
         .collect::<CliResult<Vec<Run>>>()?;
+    let for_programs = args.format.json || args.format.csv;
+    let mut rows = rows(&runs);
+    rows.sort_by_key(|row| (!row.differs, row.is_volatile()));
+    let equal = rows.iter().filter(|row| !row.differs).count();
+    let with_equal = args.all || (for_programs && !args.changed);
+    rows.retain(|row| row.differs || with_equal);
+    let mut columns = vec![Column::text("field").kept().whole()];
+    let head = |run: &Run| Column::text(format!("{} {}", run.info.name, run.info.id.short()));
+    columns.extend(runs.iter().map(|run| head(run).kept().at_most(WIDEST)));
+    let mut table = Table::new(columns);
+    for mut row in rows {
+        if !for_programs && with_equal {
+            row.field.insert_str(0, if row.differs { "* " } else { "  " });
+        }
+        if !for_programs && !args.format.md {
+            row.start_at_difference();
+        }
+        table.push(std::iter::once(Cell::text(row.field)).chain(row.cells).collect());
+    }
+    args.format.print(&table, printer);
+    if equal > 0 && !with_equal && !for_programs {
+        let them = if equal == 1 { "it" } else { "them" };
+        printer.say(format_args!("{}; --all shows {them}.", report::count_text(equal, "equal row")));
+    }
+    Ok(())
+}
+
+/// Values are cut to so many columns: commands and reasons have thousands of characters.
+const WIDEST: usize = 60;
+
+/// How much of what two long values have in common is left before the first difference.
+const CONTEXT: usize = 12;
+
+/// Differ between any two runs, which says nothing about them.
+const VOLATILE: [&str; 3] = ["start", "duration", "tags.pipe.duration_ms"];
+
+/// Everything that is compared, in the order: status, metrics, params, tags, time.
+fn rows(runs: &[Run]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     rows.push(Row::new("status", runs.iter().map(|run| Cell::text(run.info.status.name())).collect()));
-    rows.push(Row::new(
-        "duration",
-        runs.iter().map(|run| run.info.duration_millis().map_or(Cell::Missing, Cell::Duration)).collect(),
-    ));
-    for key in keys(&runs, |run| run.data.metrics.keys()) {
+    for key in keys(runs, |run| run.data.metrics.keys()) {
         let cell =
             |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::float(metric.value));
         rows.push(Row::new(&format!("metrics.{key}"), runs.iter().map(cell).collect()));
     }
-    for key in keys(&runs, |run| run.data.params.keys()) {
+    for key in keys(runs, |run| run.data.params.keys()) {
         let cell = |run: &Run| match run.data.params.get(&key) {
             Some(text) => Cell::Value { value: Value::from_text(text), precision: 5 },
             None => Cell::Missing,
         };
         rows.push(Row::new(&format!("params.{key}"), runs.iter().map(cell).collect()));
     }
-    for key in keys(&runs, |run| run.data.tags.keys()) {
+    for key in keys(runs, |run| run.data.tags.keys()) {
         let cell = |run: &Run| run.data.tags.get(&key).map_or(Cell::Missing, Cell::text);
         rows.push(Row::new(&format!("tags.{key}"), runs.iter().map(cell).collect()));
     }
-    rows.sort_by_key(|row| !row.differs);
-    let mut columns = vec![Column::text("field").kept()];
-    columns.extend(
-        runs.iter().map(|run| Column::number(format!("{} {}", run.info.name, run.info.id.short())).kept()),
-    );
-    let mut table = Table::new(columns);
-    for row in rows.into_iter().filter(|row| row.differs || !args.changed) {
-        let mark = if row.differs { "* " } else { "  " };
-        let field =
-            if args.format.json || args.format.csv { row.field } else { format!("{mark}{}", row.field) };
-        table.push(std::iter::once(Cell::text(field)).chain(row.cells).collect());
-    }
-    args.format.print(&table, printer);
-    Ok(())
+    rows.push(Row::new("start", runs.iter().map(|run| Cell::Time(run.info.start_time)).collect()));
+    rows.push(Row::new(
+        "duration",
+        runs.iter().map(|run| run.info.duration_millis().map_or(Cell::Missing, Cell::Duration)).collect(),
+    ));
+    rows
 }
 
 struct Row {
@@ -83,8 +112,56 @@ struct Row {
 
 impl Row {
     fn new(field: &str, cells: Vec<Cell>) -> Self {
-        let differs = cells.windows(2).any(|pair| pair[0].shown() != pair[1].shown());
-        Row { field: field.to_owned(), cells, differs }
+        let differs = cells.windows(2).any(|pair| !is_same(&pair[0], &pair[1]));
+        let mut row = Row { field: field.to_owned(), cells, differs };
+        if differs && row.cells.windows(2).all(|pair| pair[0].shown() == pair[1].shown()) {
+            row.show_all_digits();
+        }
+        row
+    }
+
+    fn show_all_digits(&mut self) {
+        for cell in &mut self.cells {
+            if let Cell::Float { precision, .. } | Cell::Value { precision, .. } = cell {
+                *precision = 17;
+            }
+        }
+    }
+
+    fn is_volatile(&self) -> bool {
+        VOLATILE.contains(&self.field.as_str())
+    }
+
+    /// Long texts that begin alike would look alike once they are cut: leaves most of the beginning out.
+    fn start_at_difference(&mut self) {
+        let texts: Vec<Vec<char>> = self.cells.iter().map(|cell| cell.shown().chars().collect()).collect();
+        let present =
+            || self.cells.iter().zip(&texts).filter(|(cell, _)| **cell != Cell::Missing).map(|(_, t)| t);
+        if !self.differs || !present().any(|text| text.len() > WIDEST) {
+            return;
+        }
+        let Some(first) = present().next() else { return };
+        let shared = |text: &Vec<char>| first.iter().zip(text).take_while(|(a, b)| a == b).count();
+        let common = present().map(shared).min().unwrap_or(0);
+        // One value alone is all common with itself.
+        if common <= CONTEXT || present().all(|text| text.len() == common) {
+            return;
+        }
+        for (cell, text) in self.cells.iter_mut().zip(&texts) {
+            if *cell != Cell::Missing {
+                *cell = Cell::Text(
+                    std::iter::once('…').chain(text[common - CONTEXT..].iter().copied()).collect(),
+                );
+            }
+        }
+    }
+}
+
+/// Whether two values are the same; a metric that is NaN twice has not changed.
+fn is_same(a: &Cell, b: &Cell) -> bool {
+    match (a, b) {
+        (Cell::Float { value: a, .. }, Cell::Float { value: b, .. }) => a == b || (a.is_nan() && b.is_nan()),
+        _ => a == b,
     }
 }
 

@@ -9,9 +9,10 @@ use track::{Filter, OrderBy, ParentFilter, Run, RunStore, Search};
 use crate::cli::FormatArgs;
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
+use crate::recorder::tags;
 use crate::ui::Printer;
 
-use super::{open, status_cell, what};
+use super::{restored_from, status_cell, what};
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -51,8 +52,7 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         }
         return Ok(());
     };
-    drop(store);
-    let store = open(project)?;
+    let is_narrowed = filter.is_some() || args.top;
     let parent = if args.top { ParentFilter::TopLevel } else { ParentFilter::Any };
     let search = Search { filter, order_by, parent, ..Search::default() };
     let mut runs = store.search(&search)?;
@@ -60,12 +60,16 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     if args.limit > 0 {
         runs.truncate(args.limit);
     }
-    let columns = if columns.is_empty() { default_columns(&runs) } else { columns };
     // Ids of one day begin alike: people get the end, which tells runs apart, programs the whole.
-    let short_ids = !args.format.json && !args.format.csv;
+    let for_people = !args.format.json && !args.format.csv;
+    if runs.is_empty() && for_people {
+        printer.say(if is_narrowed { "No run matches." } else { "There is no run." });
+        return Ok(());
+    }
+    let columns = if columns.is_empty() { default_columns(&runs, for_people) } else { columns };
     let mut table = Table::new(columns.iter().map(ColumnSpec::head).collect());
     for run in &runs {
-        table.push(columns.iter().map(|column| column.cell(run, short_ids)).collect());
+        table.push(columns.iter().map(|column| column.cell(run, for_people)).collect());
     }
     table.leave_out(all - runs.len());
     args.format.print(&table, printer);
@@ -137,13 +141,14 @@ impl ColumnSpec {
         }
     }
 
-    fn cell(&self, run: &Run, short_ids: bool) -> Cell {
-        let id = |id: track::RunId| Cell::text(if short_ids { id.short() } else { id.to_string() });
+    fn cell(&self, run: &Run, for_people: bool) -> Cell {
+        let id = |id: track::RunId| Cell::text(if for_people { id.short() } else { id.to_string() });
         match self {
             ColumnSpec::Id => id(run.info.id),
             ColumnSpec::Name => Cell::text(&run.info.name),
             ColumnSpec::Stage => Cell::text(what(run)),
-            ColumnSpec::Status => status_cell(run.info.status),
+            ColumnSpec::Status if for_people => status_cell(run),
+            ColumnSpec::Status => Cell::text(run.info.status.name()),
             ColumnSpec::Start => Cell::Time(run.info.start_time),
             ColumnSpec::Duration => run.info.duration_millis().map_or(Cell::Missing, Cell::Duration),
             ColumnSpec::Experiment => Cell::text(&run.info.experiment_name),
@@ -165,15 +170,19 @@ impl ColumnSpec {
 /// Metrics that people ask for first, where runs have them.
 const FIRST_METRICS: [&str; 6] = ["best_acc", "val_acc", "accuracy", "val_loss", "loss", "train_loss"];
 
-/// Id, name, status, time, and the few metrics that tell most.
-fn default_columns(runs: &[Run]) -> Vec<ColumnSpec> {
-    let mut columns =
-        vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status, ColumnSpec::Start, ColumnSpec::Duration];
+/// Id, name, status, the few metrics that tell most, and time, which a narrow terminal drops first. Programs,
+/// whose status is the stored one, see by a tag what was restored.
+fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
+    let mut columns = vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status];
     let known: IndexSet<&str> =
         runs.iter().flat_map(|run| run.data.metrics.keys()).map(String::as_str).collect();
     let first = FIRST_METRICS.iter().copied().filter(|key| known.contains(key));
     let plain = known.iter().copied().filter(|key| !key.contains('/') && !FIRST_METRICS.contains(key));
     columns.extend(first.chain(plain).take(4).map(|key| ColumnSpec::Metric(key.to_owned())));
+    columns.extend([ColumnSpec::Start, ColumnSpec::Duration]);
+    if !for_people && runs.iter().any(|run| restored_from(run).is_some()) {
+        columns.push(ColumnSpec::Tag(tags::RESTORED_FROM.to_owned()));
+    }
     columns
 }
 

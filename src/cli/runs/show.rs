@@ -13,7 +13,7 @@ use super::{open, status_cell};
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The run: its id, the start or end of it, or its name
+    /// The run: the end of its id as lists show it, the whole id, its name, or `last`
     run: String,
     /// Print everything as JSON, the whole history of each metric included
     #[arg(long)]
@@ -45,7 +45,7 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
             table.push(vec![
                 Cell::text(child.info.id.short()),
                 Cell::text(&child.info.name),
-                status_cell(child.info.status),
+                status_cell(child),
                 child.info.duration_millis().map_or(Cell::Missing, Cell::Duration),
             ]);
         }
@@ -66,7 +66,8 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
 }
 
 fn head(run: &Run, printer: Printer) {
-    printer.data_line(format_args!("{}  {}  {}", run.info.id, run.info.name, run.info.status));
+    let status = status_cell(run).shown();
+    printer.data_line(format_args!("{}  {}  {status}", run.info.id, run.info.name));
     let started = run.info.start_time.local();
     let took = run.info.duration_millis().map_or("still running".to_owned(), report::duration_text);
     let parent = run.info.parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
@@ -78,7 +79,7 @@ fn section(title: &str, printer: Printer) {
 }
 
 fn pairs<'a>(title: &str, pairs: impl Iterator<Item = (&'a String, &'a String)>, printer: Printer) {
-    let mut table = Table::new(vec![Column::text("key").kept(), Column::text("value").kept()]);
+    let mut table = Table::new(vec![Column::text("key").kept().whole(), Column::text("value").kept()]);
     for (key, value) in pairs {
         table.push(vec![Cell::text(key), Cell::text(value)]);
     }
@@ -94,7 +95,7 @@ fn metrics(store: &SqliteStore, run: &Run, printer: Printer) -> CliResult {
     }
     section("Metrics", printer);
     let mut table = Table::new(vec![
-        Column::text("key").kept(),
+        Column::text("key").kept().whole(),
         Column::number("last").kept(),
         Column::number("min"),
         Column::number("max"),
@@ -130,11 +131,17 @@ fn files(title: &str, store: &SqliteStore, run: RunId, role: Role, printer: Prin
     Ok(())
 }
 
+/// How many digits of a digest people see.
+const DIGITS: usize = 12;
+
 fn file_table(rows: impl Iterator<Item = (String, base::Digest, u64)>, printer: Printer) {
     let mut table =
-        Table::new(vec![Column::text("path").kept(), Column::number("size"), Column::text("digest")]);
+        Table::new(vec![Column::text("path").kept().whole(), Column::number("size"), Column::text("digest")]);
     for (path, digest, size) in rows {
-        table.push(vec![Cell::text(path), Cell::Bytes(size), Cell::text(digest.to_string())]);
+        // Enough to tell two files apart; `--json` has the whole.
+        let digest = digest.to_string();
+        let digest: String = digest.rsplit(':').next().unwrap_or(&digest).chars().take(DIGITS).collect();
+        table.push(vec![Cell::text(path), Cell::Bytes(size), Cell::text(digest)]);
     }
     printer.data(table.text(printer.width(), printer.colors_data()));
 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-/// A filter that cannot be understood.
+/// A filter, or an order, that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
-    /// The whole filter.
+    /// What was read: `filter` or `sort`.
+    pub noun: &'static str,
+    /// The whole text.
     pub text: String,
     /// Where the fault starts, in bytes.
     pub offset: usize,
@@ -23,7 +25,7 @@ impl FilterError {
         self.text[..self.offset].chars().count() + 1
     }
 
-    /// The filter with the faulty part underlined: two lines.
+    /// The text with the faulty part underlined: two lines.
     pub fn caret(&self) -> String {
         let length = self.text[self.offset..self.offset + self.length].chars().count().max(1);
         let line: String = self.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -33,7 +35,7 @@ impl FilterError {
 
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "filter, column {}: {}", self.column(), self.message)?;
+        write!(f, "{}, column {}: {}", self.noun, self.column(), self.message)?;
         match &self.suggestion {
             Some(suggestion) => write!(f, " (did you mean `{suggestion}`?)"),
             None => Ok(()),

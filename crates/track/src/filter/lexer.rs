@@ -69,6 +69,7 @@ fn quoted(text: &str, start: usize, quote: char) -> Result<(Kind, usize), Filter
         }
     }
     Err(FilterError {
+        noun: "filter",
         text: text.to_owned(),
         offset: start,
         length: text.len() - start,
@@ -93,5 +94,12 @@ fn word(text: &str, start: usize) -> Result<(Kind, usize), FilterError> {
     };
     let run = rest.find(|c| c != first).unwrap_or(rest.len());
     let message = format!("`{}` means nothing here", &rest[..run]);
-    Err(FilterError { text: text.to_owned(), offset: start, length: run, message, suggestion })
+    Err(FilterError {
+        noun: "filter",
+        text: text.to_owned(),
+        offset: start,
+        length: run,
+        message,
+        suggestion,
+    })
 }

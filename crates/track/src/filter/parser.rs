@@ -25,6 +25,10 @@ pub(super) fn filter(text: &str) -> Result<Filter, FilterError> {
 }
 
 pub(super) fn order_by(text: &str) -> Result<OrderBy, FilterError> {
+    order(text).map_err(|fault| FilterError { noun: "sort", ..fault })
+}
+
+fn order(text: &str) -> Result<OrderBy, FilterError> {
     let mut parser = Parser { text, tokens: tokens(text)?, at: 0, depth: 0 };
     let field = parser.field()?;
     let descending = parser.take_word("desc");
@@ -306,6 +310,7 @@ impl Parser<'_> {
     fn fault(&self, message: impl Into<String>, suggestion: Option<String>) -> FilterError {
         let token = &self.tokens[self.at];
         FilterError {
+            noun: "filter",
             text: self.text.to_owned(),
             offset: token.start,
             length: token.end - token.start,

@@ -11,7 +11,9 @@ mod read;
 mod schema;
 mod search;
 
+use std::ffi::OsString;
 use std::fs::Permissions;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -63,6 +65,33 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = open().map_err(|fault| fault.into_error(path, "open"))?;
+        Ok(SqliteStore { path: path.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    /// Opens a file that is there for questions alone: nothing is written, not even beside it. For a
+    /// folder or a file system that cannot be written to.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`]; and when an older `pipe` made the file, since it cannot be upgraded.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = |name: &Path, flags: OpenFlags| -> Result<Connection, Fault> {
+            let mut connection = Connection::open_with_flags(name, flags)?;
+            connection.busy_handler(Some(nap))?;
+            schema::check_current(&connection, path)?;
+            configure(&connection)?;
+            Ok(connection)
+        };
+        let connection = open(path, flags).or_else(|fault| {
+            // Without the files that processes share, SQLite reads only what it is told not to change under
+            // its eyes. That is safe as long as no log beside the file holds something newer.
+            let log = beside(path, "-wal");
+            if matches!(fault, Fault::Store(_)) || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+                return Err(fault);
+            }
+            open(&immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI).map_err(|_| fault)
+        });
+        let connection = connection.map_err(|fault| fault.into_error(path, "read"))?;
         Ok(SqliteStore { path: path.to_owned(), connection: Mutex::new(connection) })
     }
 
@@ -177,6 +206,26 @@ fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, Faul
             done => return done,
         }
     }
+}
+
+/// The file with something added to its name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The file as SQLite's URI for one that never changes.
+fn immutable_uri(path: &Path) -> PathBuf {
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'?' | b'#' | b'%' => uri.extend(format!("%{byte:02x}").as_bytes()),
+            _ => uri.push(*byte),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    PathBuf::from(OsString::from_vec(uri))
 }
 
 /// Files 0600: commands, params and host names are nobody else's business. SQLite gives its `-wal` and

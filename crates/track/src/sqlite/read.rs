@@ -47,35 +47,93 @@ fn with_tags(connection: &Connection, mut experiment: Experiment) -> Result<Expe
     Ok(experiment)
 }
 
+/// Of an id, the fewest digits that are shown to people.
+const SHORTEST: usize = 8;
+
 pub(super) fn find_run(connection: &Connection, wanted: &str) -> Result<RunId, Fault> {
+    if let Some(back) = back_from_last(wanted) {
+        return newest(connection, wanted, back);
+    }
     let digits = wanted.to_ascii_lowercase();
     let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id {
         // `g` comes after every digit of an id.
-        let start = "SELECT id, name FROM run WHERE id >= ?1 AND id < ?1 || 'g' AND lifecycle = 0";
-        let end = "SELECT id, name FROM run WHERE substr(id, -length(?1)) = ?1 AND lifecycle = 0";
-        for sql in [start, end] {
-            if let Some(run) = single(connection, sql, &digits, wanted)? {
+        for condition in [STARTS_WITH, "substr(id, -length(?1)) = ?1"] {
+            if let Some(run) = single(connection, condition, &digits, wanted)? {
                 return Ok(run);
             }
         }
     }
-    let name = "SELECT id, name FROM run WHERE name = ?1 AND lifecycle = 0";
-    single(connection, name, wanted, wanted)?.ok_or_else(|| StoreError::NoMatch(wanted.to_owned()).into())
+    single(connection, "name = ?1", wanted, wanted)?
+        .ok_or_else(|| StoreError::NoMatch(wanted.to_owned()).into())
 }
 
-/// The one run that a question finds, if any; an error when it finds several.
-fn single(connection: &Connection, sql: &str, value: &str, wanted: &str) -> Result<Option<RunId>, Fault> {
-    let mut query = connection.prepare_cached(sql)?;
-    let found = query.query_map([value], |row| Ok((run_id(row, 0)?, row.get(1)?)))?;
-    let found: Vec<(RunId, String)> = found.collect::<Result<_, _>>()?;
+/// `g` comes after every digit of an id.
+const STARTS_WITH: &str = "id >= ?1 AND id < ?1 || 'g'";
+
+/// How far before the newest run a text points: 0 for `last`, 2 for `last~2`.
+fn back_from_last(wanted: &str) -> Option<i64> {
+    let rest = wanted.strip_prefix("last")?;
+    if rest.is_empty() {
+        return Some(0);
+    }
+    let digits = rest.strip_prefix('~')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // As in git, `~` alone is one back.
+    if digits.is_empty() { Some(1) } else { digits.parse().ok() }
+}
+
+fn newest(connection: &Connection, wanted: &str, back: i64) -> Result<RunId, Fault> {
+    let top = "FROM run WHERE parent IS NULL AND lifecycle = 0";
+    let order = "ORDER BY start_time DESC, id DESC LIMIT 1 OFFSET ?1";
+    let mut query = connection.prepare_cached(&format!("SELECT id {top} {order}"))?;
+    if let Some(run) = query.query_row([back], |row| run_id(row, 0)).optional()? {
+        return Ok(run);
+    }
+    let count = connection.query_row(&format!("SELECT count(*) {top}"), [], |row| row.get(0))?;
+    Err(StoreError::NotSoMany { wanted: wanted.to_owned(), count }.into())
+}
+
+/// The one active run that fulfils a condition on `value`, if any; an error when several do.
+fn single(
+    connection: &Connection,
+    condition: &str,
+    value: &str,
+    wanted: &str,
+) -> Result<Option<RunId>, Fault> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT id, name, start_time FROM run WHERE {condition} AND lifecycle = 0
+         ORDER BY start_time DESC, id DESC"
+    ))?;
+    let found = query.query_map([value], |row| Ok((run_id(row, 0)?, row.get(1)?, Timestamp(row.get(2)?))))?;
+    let found: Vec<(RunId, String, Timestamp)> = found.collect::<Result<_, _>>()?;
     if found.len() > 1 {
-        let candidates = found.iter().take(CANDIDATES).map(|(id, name)| format!("{id} ({name})")).collect();
+        let candidates = found.iter().take(CANDIDATES).map(|(id, name, start)| {
+            Ok(format!("{} ({name}, {})", unique_end(connection, *id)?, start.local()))
+        });
+        let candidates = candidates.collect::<Result<_, Fault>>()?;
         return Err(
             StoreError::Ambiguous { wanted: wanted.to_owned(), count: found.len(), candidates }.into()
         );
     }
-    Ok(found.first().map(|(id, _)| *id))
+    Ok(found.first().map(|(id, ..)| *id))
+}
+
+/// The shortest end of an id, of [`SHORTEST`] digits at least, that names no other run.
+fn unique_end(connection: &Connection, id: RunId) -> Result<String, Fault> {
+    let id = id.to_string();
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT count(*) FROM run WHERE (substr(id, -length(?1)) = ?1 OR {STARTS_WITH}) AND lifecycle = 0"
+    ))?;
+    for digits in (SHORTEST..id.len()).step_by(4) {
+        let end = &id[id.len() - digits..];
+        if query.query_row([end], |row| row.get::<_, i64>(0))? == 1 {
+            return Ok(end.to_owned());
+        }
+    }
+    Ok(id)
 }
 
 pub(super) fn metric_keys(connection: &Connection, run: RunId) -> Result<Vec<String>, Fault> {

@@ -148,6 +148,18 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
     version(&transaction, path, SCHEMA_VERSION).map(drop)
 }
 
+/// Refuses every file but one of the current schema; writes nothing.
+pub(super) fn check_current(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    let transaction = connection.unchecked_transaction()?;
+    let found = version(&transaction, path, SCHEMA_VERSION)?;
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let source =
+        format!("its schema is {found}, and it cannot be upgraded to {SCHEMA_VERSION} without writing");
+    Err(StoreError::Failed { doing: "read", path: path.to_owned(), source: source.into() }.into())
+}
+
 /// Brings the file to the current schema: nothing, a first filling, or an upgrade after a backup.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
     advance(connection, path, STEPS)

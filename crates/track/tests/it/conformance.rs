@@ -191,9 +191,34 @@ fn people_name_runs_by_parts(store: &dyn RunStore) {
     assert_eq!(store.find_run("bc1").expect("tail"), first);
     assert_eq!(store.find_run(&run_name(second)).expect("name"), second);
     let message = store.find_run(&text[..10]).expect_err("both").to_string();
-    assert!(message.contains(&format!("2 runs: {first} ({})", run_name(first))), "{message}");
+    let (newer, older) = (run_name(second), run_name(first));
+    let expected = format!("2 runs, the newest first: 0000abd2 ({newer}, ");
+    assert!(message.contains(&expected) && message.contains(&format!("0000abc1 ({older}, ")), "{message}");
+    // Two ids whose last eight digits are the same are told apart by more of them.
+    let twin = make_run(store, 0x7_0000_abc1);
+    let message = store.find_run("abc1").expect_err("twins").to_string();
+    for (run, end) in [(first, "00000000abc1"), (twin, "00070000abc1")] {
+        assert!(message.contains(&format!(" {end} (")), "{message}");
+        assert_eq!(store.find_run(end).expect("pasted"), run);
+    }
+    assert!(matches!(store.find_run("last~"), Ok(run) if run == second), "newest start first");
     assert!(matches!(store.find_run("%"), Err(StoreError::NoMatch(_))));
     assert!(matches!(store.find_run(""), Err(StoreError::NoMatch(_))));
+}
+
+fn people_name_the_newest_runs(store: &dyn RunStore) {
+    assert!(matches!(store.find_run("last"), Err(StoreError::NotSoMany { count: 0, .. })));
+    let (first, second) = (make_run(store, 1), make_run(store, 2));
+    let nested = NewRun { parent: Some(second), ..NewRun::new(id(3), Timestamp(2_000_000)) };
+    store.apply(at(0, vec![Change::CreateRun(nested)])).expect("applied");
+    assert_eq!(store.find_run("last").expect("newest"), second, "a nested run is a part of its parent");
+    assert_eq!(store.find_run("last~0").expect("newest"), second);
+    assert_eq!(store.find_run("last~1").expect("the one before"), first);
+    let message = store.find_run("last~2").expect_err("none").to_string();
+    assert_eq!(message, "there is no run `last~2`: 2 runs were recorded");
+    for bad in ["last~x", "last~-1", "last~99999999999999999999", "lastly"] {
+        assert!(matches!(store.find_run(bad), Err(StoreError::NoMatch(_))), "{bad}");
+    }
 }
 
 fn digest(byte: u8) -> Digest {
@@ -370,6 +395,7 @@ conformance!(
     tags_keep_their_history,
     deleted_runs_are_hidden_and_closed,
     people_name_runs_by_parts,
+    people_name_the_newest_runs,
     bytes_lead_to_the_runs_that_made_them,
     searches_order_and_cut,
     the_dead_are_settled_and_the_living_left,

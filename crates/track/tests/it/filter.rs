@@ -3,8 +3,8 @@
 use base::Timestamp;
 use proptest::prelude::*;
 use track::{
-    Attribute, Change, Comparison, Field, Filter, Literal, Metric, NewRun, Run, RunStatus, RunStore, Search,
-    SqliteStore,
+    Attribute, Change, Comparison, Field, Filter, Literal, Metric, NewRun, OrderBy, Run, RunStatus, RunStore,
+    Search, SqliteStore,
 };
 
 use crate::{at, id, param, point, tag};
@@ -141,6 +141,14 @@ fn faults_have_a_place_and_a_suggestion() {
     }
     let error = Filter::parse("ä = 1 or metrcs.x > 1").expect_err("no field");
     assert_eq!(error.caret(), "ä = 1 or metrcs.x > 1\n^");
+    assert!(error.to_string().starts_with("filter, column 1: "), "{error}");
+    for (text, message) in [
+        ("metrics.a upwards", "sort, column 11: expected `asc`, `desc` or the end"),
+        ("'metrics.a", "sort, column 1: the quote ' is not closed"),
+        ("&", "sort, column 1: `&` means nothing here (did you mean `and`?)"),
+    ] {
+        assert_eq!(OrderBy::parse(text).expect_err(text).to_string(), message);
+    }
     assert!(Filter::parse(&"(".repeat(100_000)).is_err());
     assert!(Filter::parse(&"not ".repeat(100_000)).is_err());
 }

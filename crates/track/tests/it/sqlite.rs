@@ -168,6 +168,24 @@ fn a_file_with_holes_is_an_error_and_no_panic() {
 }
 
 #[test]
+fn a_store_for_questions_alone_writes_nothing() {
+    let folder = folder();
+    let path = folder.path().join("odd %?# name.db");
+    let run = make_run(&SqliteStore::open(&path).expect("opens"), 1);
+    let store = SqliteStore::open_read_only(&path).expect("opens");
+    assert_eq!(store.run(run).expect("there").info.id, run);
+    let change = Change::UpdateRun { run, status: None, end_time: None, name: Some("x".into()) };
+    assert!(store.apply(at(0, vec![change])).is_err());
+    // Beside a process that writes, its newest changes are seen.
+    let writer = SqliteStore::open(&path).expect("opens");
+    let newer = make_run(&writer, 2);
+    let store = SqliteStore::open_read_only(&path).expect("opens");
+    assert_eq!(store.run(newer).expect("there").info.id, newer);
+    assert!(SqliteStore::open_read_only(&folder.path().join("none.db")).is_err());
+    assert!(!folder.path().join("none.db").exists());
+}
+
+#[test]
 fn a_missing_folder_is_named() {
     let error = SqliteStore::open(Path::new("/nonexistent/runs.db")).expect_err("no folder").to_string();
     assert_eq!(error, "failed to open the run store /nonexistent/runs.db");
