@@ -198,7 +198,8 @@ fn text_at(
     if let Some(bytes) = git.file(commit, path)? {
         return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
     }
-    let lock_path = pipeline.lock_file();
+    let Some(producer) = pipeline.graph.producer(path) else { return Ok(None) };
+    let lock_path = pipeline.lock_file(producer);
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
     let lock = parse_lock(&lock_path, &String::from_utf8_lossy(&bytes))?;
     let recorded: Option<&FileState> = lock.stages.values().find_map(|stage| stage.out(path));

@@ -34,7 +34,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let wanted = if args.targets.is_empty() {
-        pipeline.graph.order().to_vec()
+        pipeline.default_stages()
     } else {
         pipeline.graph.with_upstream(&pipeline.targets(&args.targets, &project.base)?)
     };

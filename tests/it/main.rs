@@ -17,6 +17,7 @@ mod dag;
 mod data;
 mod example;
 mod failures;
+mod groups;
 mod histories;
 mod init;
 mod interrupts;

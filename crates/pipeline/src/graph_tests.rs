@@ -1,7 +1,7 @@
 //! Graphs from stages made by hand.
 
 use super::*;
-use crate::stage::{Address, Command, Out, OutKind};
+use crate::stage::{Address, Command, Out, OutKind, PIPELINE_FILE};
 
 fn path(text: &str) -> ProjectPath {
     ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")

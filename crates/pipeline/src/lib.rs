@@ -6,16 +6,19 @@
 pub mod builtins;
 pub mod dag;
 mod error;
+mod expand;
 pub mod format;
 mod fresh;
 pub mod graph;
 mod key;
+mod loader;
 mod lock;
 mod node;
 pub mod params;
 mod resolve;
 mod stage;
 mod suggest;
+mod target;
 pub mod template;
 pub mod yaml;
 
@@ -26,8 +29,9 @@ pub use fresh::{Freshness, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock};
-pub use resolve::{Loaded, Pipeline, load};
+pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use stage::{
     Address, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE, ParamFile, ParamRef,
     ParamValues, Stage, StageId,
 };
+pub use target::TargetError;
