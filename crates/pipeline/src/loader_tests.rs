@@ -140,3 +140,151 @@ fn faults_of_groups() {
             .contains("unknown key `matrix`")
     );
 }
+
+#[test]
+fn a_stage_has_vars_of_its_own() {
+    let text = "\
+vars:
+- model: {name: cnn}
+stages:
+  a:
+    wdir: work
+    vars:
+    - own.yaml
+    - model: {size: 3}
+    - more.json:x,y
+    cmd: run ${model.name} ${model.size} ${rate} ${x}${y}
+  b:
+    cmd: run ${model}
+";
+    let files = [("work/own.yaml", "rate: 0.5\n"), ("work/more.json", r#"{"x": 1, "y": 2, "model": 9}"#)];
+    let pipeline = loaded(text, &files);
+    assert_eq!(commands(&pipeline), ["run cnn 3 0.5 12", "run --name cnn"]);
+    let own = text.replace("run ${model}\n", "run ${rate}\n");
+    assert!(faults(&own, &files)[0].contains("`${rate}` is undefined in `cmd` of stage `b`"));
+}
+
+#[test]
+fn generated_stages_have_vars_too() {
+    let text = "\
+stages:
+  a:
+    foreach: [x, y]
+    do:
+      wdir: ${item}
+      vars: [own.yaml]
+      cmd: run ${item} ${n}
+  b:
+    matrix: {m: [1]}
+    vars: [{n: 7}]
+    cmd: run ${item.m} ${n}
+";
+    let pipeline = loaded(text, &[("x/own.yaml", "n: 1\n"), ("y/own.yaml", "n: 2\n")]);
+    assert_eq!(commands(&pipeline), ["run x 1", "run y 2", "run 1 7"]);
+    assert_eq!(
+        faults("stages:\n  a:\n    foreach: [1]\n    do:\n      cmd: x\n      vars: [{item: 1}]\n", &[]),
+        ["pipeline.yaml:6:14: `item` is a name of `foreach` and `matrix` and cannot be defined here"]
+    );
+    assert_eq!(commands(&loaded("stages:\n  a:\n    vars: [{item: 1}]\n    cmd: x ${item}\n", &[])), ["x 1"]);
+}
+
+#[test]
+fn faults_of_vars() {
+    let files = [
+        ("params.yaml", "lr: 1\nnet: {depth: 2}\n"),
+        ("v.yaml", "w: {a: 1, b: 2}\nu: 0\n"),
+        ("w.yaml", "w: {b: 3}\n"),
+    ];
+    let stage = |vars: &str| format!("stages:\n  a:\n    cmd: x\n    vars: {vars}\n");
+    let of = |vars: &str| faults(&stage(vars), &files);
+    assert_eq!(
+        of("[{lr: 2}]"),
+        ["pipeline.yaml:4:12: `lr` of `vars` of stage `a` is already defined in `params.yaml`"]
+    );
+    assert_eq!(
+        of("[{net: 2}]"),
+        ["pipeline.yaml:4:12: `net` of `vars` of stage `a` is already defined in `params.yaml`"]
+    );
+    assert_eq!(
+        of("[v.yaml, w.yaml]"),
+        ["pipeline.yaml:4:20: `w.b` of `w.yaml` is already defined in `v.yaml`"]
+    );
+    assert_eq!(of("['v.yaml:u', v.yaml]"), ["pipeline.yaml:4:24: `v.yaml` is loaded both whole and by keys"]);
+    assert_eq!(
+        of("[v.yaml, 'v.yaml:u']")[0],
+        "pipeline.yaml:4:20: `v.yaml` is loaded both whole and by keys"
+    );
+    assert_eq!(of("['v.yaml:u,z']"), ["pipeline.yaml:4:12: `v.yaml` has no key `z`"]);
+    assert_eq!(of("[gone.yaml]"), ["pipeline.yaml:4:12: vars file `gone.yaml` does not exist"]);
+    assert_eq!(
+        of("[1]"),
+        ["pipeline.yaml:4:12: `stages.a.vars[0]`: expected a file or a map, found an integer"]
+    );
+    // Partly at the top and wholly in a stage is both, too; wholly twice is once; keys may come one by one.
+    let both = format!("vars: ['v.yaml:u']\n{}", stage("[v.yaml]"));
+    assert!(faults(&both, &files)[0].contains("both whole and by keys"));
+    let twice = format!("vars: [v.yaml]\n{}", stage("[v.yaml, params.yaml]"));
+    assert!(load_with(&twice, &files).is_ok());
+    assert!(load_with(&stage("['v.yaml:u', 'v.yaml:w', {net: {width: 1}}]"), &files).is_ok());
+    let out = stage("[v.yaml]").replace("cmd: x", "cmd: x\n    outs: [v.yaml]");
+    assert!(faults(&out, &files)[0].contains("params file"));
+}
+
+#[test]
+fn flags_and_lists_from_params() {
+    let params = "\
+files: [a.csv, b c.csv]
+plots: [p1.csv, p2.csv]
+train: {lr: 0.1, on: true, off: false, in: {k: it's, n: 1}, many: [1, q r], empty: []}
+";
+    let text = "\
+stages:
+  a:
+    cmd:
+    - run ${train} --seed ${seed:-7}
+    - ${tool:-sh} ${train.in}
+    deps: ${files}
+    outs: ['${name:-model}.bin', '${gone:-}x']
+    plots:
+    - ${plots}
+    - last.csv: {cache: false}
+  b:
+    cmd: x
+    deps: [c.csv, '${files}', '${no:-d.csv}']
+    frozen: ${frozen:-true}
+    outs: ['${outs:-o}']
+";
+    let pipeline = loaded(text, &[("params.yaml", params)]);
+    let [a, b] = pipeline.stages.as_slice() else { panic!("two stages") };
+    assert_eq!(
+        a.command.scripts(),
+        [
+            "run --lr 0.1 --on --in.k 'it'\"'\"'s' --in.n 1 --many 1 'q r' --empty --seed 7",
+            "sh --k 'it'\"'\"'s' --n 1"
+        ]
+    );
+    assert_eq!(a.deps, [path("a.csv"), path("b c.csv")]);
+    let outs: Vec<_> = a.outs.iter().map(|out| (out.path.as_str(), out.kind.field(), out.cache)).collect();
+    let expected = [
+        ("last.csv", "plots", false),
+        ("model.bin", "outs", true),
+        ("p1.csv", "plots", true),
+        ("p2.csv", "plots", true),
+        ("x", "outs", true),
+    ];
+    assert_eq!(outs, expected);
+    assert_eq!(b.deps, [path("a.csv"), path("b c.csv"), path("c.csv"), path("d.csv")]);
+    assert!(b.frozen);
+    let of = |text: &str| faults(text, &[("params.yaml", "files: [a, 1]\nmap: {a: 1}\n")]);
+    assert_eq!(
+        of("stages:\n  a:\n    cmd: x\n    deps: [b, '${files}']\n"),
+        ["pipeline.yaml:4:15: `stages.a.deps[1][1]`: expected a string, found an integer"]
+    );
+    assert_eq!(
+        of("stages:\n  a:\n    cmd: x\n    deps: ['${map}']\n"),
+        ["pipeline.yaml:4:12: `${map}` is a map, which cannot stand in a string in `deps` of stage `a`"]
+    );
+    assert!(
+        of("stages:\n  a:\n    cmd: x ${files}\n")[0].contains("is a list, which cannot stand in a string")
+    );
+}
