@@ -1,5 +1,7 @@
 //! A state of the project that can be compared with another one: the workspace, a git revision, or a run.
 
+mod plots;
+
 use base::{FileState, ProjectPath, Value};
 use cache::Blobs;
 use indexmap::IndexMap;
@@ -11,6 +13,8 @@ use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::project::{Project, load_pipeline};
 use crate::recorder::tags;
+
+pub use plots::PlotFile;
 
 /// What a revision argument names.
 #[derive(Clone, Debug, PartialEq)]

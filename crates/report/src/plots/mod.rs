@@ -21,7 +21,7 @@ pub use image::Image;
 pub use json::json;
 pub use options::{PlotOptions, Template};
 pub use page::{Page, page};
-pub use records::{Datum, Records};
+pub use records::{Datum, Records, RecordsFault};
 pub use svg::svg;
 pub use text::text;
 

@@ -16,6 +16,21 @@ pub enum Datum {
     Text(String),
 }
 
+/// Why bytes hold no rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordsFault {
+    /// Where in the file, from 1; `None` when it concerns no place.
+    pub line: Option<u64>,
+    /// What is wrong, in lower case, without a full stop.
+    pub message: String,
+}
+
+impl RecordsFault {
+    fn new(line: Option<u64>, message: impl Into<String>) -> Self {
+        RecordsFault { line, message: message.into() }
+    }
+}
+
 /// Rows as columns. All columns are equally long.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Records {
@@ -29,7 +44,7 @@ impl Records {
     /// # Errors
     /// When a row has another number of cells than the first, a column's name comes twice, the text is not
     /// UTF-8, or there is no row.
-    pub fn from_delimited(bytes: &[u8], delimiter: u8, header: bool) -> Result<Records, String> {
+    pub fn from_delimited(bytes: &[u8], delimiter: u8, header: bool) -> Result<Records, RecordsFault> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
@@ -40,7 +55,7 @@ impl Records {
         if header {
             for name in reader.headers().map_err(|fault| csv_fault(&fault))? {
                 if columns.insert(name.to_owned(), Vec::new()).is_some() {
-                    return Err(format!("line 1: the column `{name}` comes twice"));
+                    return Err(RecordsFault::new(Some(1), format!("the column `{name}` comes twice")));
                 }
             }
         }
@@ -56,7 +71,7 @@ impl Records {
             rows += 1;
         }
         if rows == 0 {
-            return Err("it holds no row".to_owned());
+            return Err(RecordsFault::new(None, "it holds no row"));
         }
         Ok(Records { columns, rows })
     }
@@ -66,15 +81,16 @@ impl Records {
     ///
     /// # Errors
     /// When there is no list of records.
-    pub fn from_value(value: &Value, wanted: &[&str]) -> Result<Records, String> {
+    pub fn from_value(value: &Value, wanted: &[&str]) -> Result<Records, RecordsFault> {
         let mut lists = Vec::new();
         record_lists(value, &mut lists);
         let has_all = |list: &&[Value]| {
             wanted.iter().all(|field| list.iter().any(|record| record.get(field).is_some()))
         };
         let list = lists.iter().copied().find(has_all).or_else(|| lists.first().copied());
-        let list =
-            list.ok_or_else(|| "it holds no list of records (maps from a name to a value)".to_owned())?;
+        let list = list.ok_or_else(|| {
+            RecordsFault::new(None, "it holds no list of records (maps from a name to a value)")
+        })?;
         let mut columns: IndexMap<String, Vec<Datum>> = IndexMap::new();
         for (row, record) in list.iter().enumerate() {
             for (name, value) in flatten(record) {
@@ -149,17 +165,14 @@ fn record_lists<'a>(value: &'a Value, lists: &mut Vec<&'a [Value]>) {
     }
 }
 
-fn csv_fault(fault: &csv::Error) -> String {
+fn csv_fault(fault: &csv::Error) -> RecordsFault {
+    let line = fault.position().map(csv::Position::line);
     match fault.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            format!("line {line}: expected {expected_len} cells as in the first line, found {len}")
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            RecordsFault::new(line, format!("expected {expected_len} cells as in the first row, found {len}"))
         }
-        csv::ErrorKind::Utf8 { pos, .. } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            format!("line {line}: it is not UTF-8 text")
-        }
-        _ => fault.to_string(),
+        csv::ErrorKind::Utf8 { .. } => RecordsFault::new(line, "it is not UTF-8 text"),
+        _ => RecordsFault::new(line, fault.to_string()),
     }
 }
 
@@ -167,11 +180,11 @@ fn csv_fault(fault: &csv::Error) -> String {
 mod tests {
     use super::*;
 
-    fn csv(text: &str) -> Result<Records, String> {
+    fn csv(text: &str) -> Result<Records, RecordsFault> {
         Records::from_delimited(text.as_bytes(), b',', true)
     }
 
-    fn json(text: &str, wanted: &[&str]) -> Result<Records, String> {
+    fn json(text: &str, wanted: &[&str]) -> Result<Records, RecordsFault> {
         Records::from_value(&serde_json::from_str(text).expect("JSON"), wanted)
     }
 
@@ -194,13 +207,16 @@ mod tests {
 
     #[test]
     fn faults_of_csv_name_the_line() {
-        let fault = csv("a,b\n1,2\n3\n").expect_err("a short row");
-        assert_eq!(fault, "line 3: expected 2 cells as in the first line, found 1");
-        assert_eq!(csv("a,a\n1,2\n").expect_err("twice"), "line 1: the column `a` comes twice");
-        assert_eq!(csv("a,b\n").expect_err("empty"), "it holds no row");
-        assert_eq!(csv("").expect_err("empty"), "it holds no row");
+        for (text, line, message) in [
+            ("a,b\n1,2\n3\n", Some(3), "expected 2 cells as in the first row, found 1"),
+            ("a,a\n1,2\n", Some(1), "the column `a` comes twice"),
+            ("a,b\n", None, "it holds no row"),
+            ("", None, "it holds no row"),
+        ] {
+            assert_eq!(csv(text), Err(RecordsFault::new(line, message)), "{text:?}");
+        }
         let bytes = Records::from_delimited(b"a\n1\n\xff\n", b',', true);
-        assert_eq!(bytes.expect_err("no text"), "line 3: it is not UTF-8 text");
+        assert_eq!(bytes, Err(RecordsFault::new(Some(3), "it is not UTF-8 text")));
     }
 
     #[test]

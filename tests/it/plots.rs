@@ -1,0 +1,1 @@
+//! `pipe plots show` and `pipe plots diff`.
