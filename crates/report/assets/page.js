@@ -6,21 +6,25 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const color = (index) => colors[index % colors.length];
 
+  const dashes = ["solid", "dash", "dot", "dashdot"];
+  const symbols = ["circle", "square", "diamond", "cross"];
+
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
   const axis = (title) => {
-    const style = getComputedStyle(document.documentElement);
-    const line = style.getPropertyValue("--line").trim();
-    return { title: { text: title }, automargin: true, gridcolor: line, linecolor: line, zerolinecolor: line };
+    const line = css("--line");
+    return { title: { text: title, standoff: 12 }, automargin: true, gridcolor: line, linecolor: line, zerolinecolor: line };
   };
 
   const base = (chart) => {
-    const text = getComputedStyle(document.documentElement).getPropertyValue("--text").trim();
-    const card = getComputedStyle(document.documentElement).getPropertyValue("--card").trim();
+    const [text, faint, card] = ["--text", "--faint", "--card"].map(css);
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: text, family: "system-ui, sans-serif", size: 12 },
-      margin: { l: 48, r: 12, t: 12, b: 40 }, height: 360,
+      margin: { l: 48, r: 12, t: 30, b: 40 }, height: 360,
       xaxis: axis(chart.x), yaxis: axis(chart.y),
-      showlegend: Boolean(chart.legend), legend: { orientation: "h", y: -0.25 },
+      showlegend: Boolean(chart.legend), legend: { orientation: "h", yref: "container", yanchor: "bottom", y: 0 },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: faint, activecolor: text },
       hoverlabel: { bgcolor: card, font: { color: text } },
     };
   };
@@ -34,7 +38,8 @@
         text: chart.categories ? trace.x.map((at) => chart.categories[at]) : undefined,
         hoverinfo: chart.categories ? "text+y+name" : "x+y+name",
         opacity: trace.faint ? 0.3 : 1, showlegend: trace.named, legendgroup: trace.name,
-        line: { color: color(trace.color), width: 2 }, marker: { color: color(trace.color), size: 6 },
+        line: { color: color(trace.color), width: 2, dash: dashes[trace.dash % dashes.length] },
+        marker: { color: color(trace.color), size: 6, symbol: symbols[trace.dash % symbols.length] },
       }));
       const layout = base(chart);
       layout.hovermode = "closest";
@@ -95,11 +100,15 @@
 
   const all = () => charts.forEach((chart, at) => {
     const [traces, layout] = draw[chart.kind](chart);
-    const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    // Named one by one: the library's own set can send the data to its maker.
+    const config = { displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
     Plotly.react(`chart-${at}`, traces, layout, config);
   });
 
   document.querySelectorAll(".revisions li").forEach((item, at) => item.style.setProperty("--color", color(at)));
   all();
+  // The page may change its width without the window: beside a side bar, in a frame, on paper.
+  const sizes = new ResizeObserver((entries) => entries.forEach((entry) => Plotly.Plots.resize(entry.target)));
+  document.querySelectorAll(".chart").forEach((chart) => sizes.observe(chart));
   dark.addEventListener("change", all);
 })();

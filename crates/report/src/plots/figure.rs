@@ -90,8 +90,10 @@ pub struct Trace {
     pub revision: String,
     /// The column along the vertical axis.
     pub column: String,
-    /// Which colour it has: the same for the same revision and column on the whole page.
+    /// Which colour it has: that of its revision; where there is only one, that of its column.
     pub color: usize,
+    /// Which dashes or marks it has: those of its column, where colours tell revisions.
+    pub dash: usize,
     /// `x` is finite, `y` is NaN where there is a gap. In the order of the file.
     pub points: Vec<(f64, f64)>,
     /// The line through the points, for the template `smooth` alone; ascending in `x`.
@@ -262,6 +264,7 @@ fn series(
         }
         categories = Some(found);
     }
+    let several = sides.revisions.len() > 1;
     let mut traces = Vec::new();
     for (at, name) in columns.iter().enumerate() {
         let ys = sides.column(name, &mut figure.notes)?;
@@ -287,7 +290,8 @@ fn series(
                 name: sides.name(revision, name, columns.len()),
                 revision: (*revision).to_owned(),
                 column: name.clone(),
-                color: sides.color(revision) * columns.len() + at,
+                color: if several { sides.color(revision) } else { at },
+                dash: if several { at } else { 0 },
                 smooth: if template == Template::Smooth { smoothed(&points) } else { Vec::new() },
                 points,
             });

@@ -49,9 +49,14 @@ fn colours_and_names_tell_revisions_and_columns_apart() {
     let figure =
         draw(with(Template::Linear, Some("epoch"), &["a", "b"]), &[("HEAD", old), ("workspace", new)]);
     let figure = figure.unwrap();
-    let told: Vec<_> = traces(&figure).iter().map(|trace| (trace.name.as_str(), trace.color)).collect();
-    assert_eq!(told, [("HEAD: a", 0), ("workspace: a", 2), ("HEAD: b", 1), ("workspace: b", 3)]);
+    let told: Vec<_> =
+        traces(&figure).iter().map(|trace| (trace.name.as_str(), trace.color, trace.dash)).collect();
+    assert_eq!(told, [("HEAD: a", 0, 0), ("workspace: a", 1, 0), ("HEAD: b", 0, 1), ("workspace: b", 1, 1)]);
     assert!(figure.has_legend());
+    let alone = draw(with(Template::Linear, None, &["a", "b"]), &[("workspace", new)]).unwrap();
+    let told: Vec<_> =
+        traces(&alone).iter().map(|trace| (trace.name.as_str(), trace.color, trace.dash)).collect();
+    assert_eq!(told, [("a", 0, 0), ("b", 1, 0)]);
     let json = json(&[figure]);
     assert!(json.contains("\"y\": null"), "{json}");
 }

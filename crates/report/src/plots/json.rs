@@ -51,10 +51,10 @@ fn entry(figure: &Figure) -> Json {
             put("kind", json!("confusion"));
             put("normalized", json!(confusion.normalized));
             put("classes", json!(confusion.classes));
-            let matrices = confusion
-                .matrices
-                .iter()
-                .map(|matrix| json!({"revision": matrix.revision, "rows": matrix.cells}));
+            let row = |row: &Vec<f64>| row.iter().copied().map(number).collect::<Json>();
+            let matrices = confusion.matrices.iter().map(|matrix| {
+                json!({"revision": matrix.revision, "rows": matrix.cells.iter().map(row).collect::<Json>()})
+            });
             put("matrices", matrices.collect());
         }
         Shape::Images(images) => {

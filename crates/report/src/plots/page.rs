@@ -161,7 +161,7 @@ fn traces(series: &Series) -> (Vec<Json>, usize) {
         let mut push = |mode: &str, points: &[(f64, f64)], faint: bool, named: bool| {
             let (x, y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
             traces.push(json!({
-                "name": escape(&trace.name), "color": trace.color, "mode": mode, "x": x, "y": y,
+                "name": escape(&trace.name), "color": trace.color, "dash": trace.dash, "mode": mode, "x": x, "y": y,
                 "faint": faint, "named": named,
             }));
         };

@@ -12,6 +12,9 @@ use super::{Bars, Confusion, Figure, Image, Series, Shape, Template, escape};
 pub(crate) const COLORS: [&str; 8] =
     ["#3b82c4", "#e4572e", "#2a9d5c", "#b8860b", "#8e5bc0", "#17a2b8", "#d1499b", "#7f8c8d"];
 
+/// What tells columns apart where colours tell revisions.
+const DASHES: [&str; 4] = ["none", "8 5", "2 4", "8 4 2 4"];
+
 /// How wide a drawing is, in pixels; how high, if nothing makes it higher.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 400.0;
@@ -23,7 +26,7 @@ const LINE: f64 = 18.0;
 
 const STYLE: &str = "\
 svg{background:#fff}text{font:12px sans-serif;fill:#222}.title{font-size:15px;font-weight:600}\
-.grid{stroke:#ddd}.axis{stroke:#888}\
+.grid{stroke:#ddd}.none{stroke:none}.axis{stroke:#888}\
 @media(prefers-color-scheme:dark){svg{background:#16181c}text{fill:#ddd}.grid{stroke:#333}}";
 
 /// The figure as a whole SVG file.
@@ -101,18 +104,25 @@ fn fitting(text: &str, width: f64) -> String {
     text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Marks and names of both axes. Labels along the horizontal one that would touch are left out.
-fn axes(canvas: &mut Canvas, figure: &Figure, frame: &Frame, x: &[(f64, String)], y: &[(f64, String)]) {
+/// Marks and names of both axes, with lines across in the style `grid` (`none` for none). Labels along the horizontal one that would touch are left out.
+fn axes(
+    canvas: &mut Canvas,
+    figure: &Figure,
+    frame: &Frame,
+    grid: &str,
+    x: &[(f64, String)],
+    y: &[(f64, String)],
+) {
     for (share, label) in y {
         let at = frame.y(*share);
-        canvas.line("grid", (frame.left, at), (frame.right, at));
+        canvas.line(grid, (frame.left, at), (frame.right, at));
         canvas.text(frame.left - 6.0, at + 4.0, "end", &fitting(label, frame.left - 30.0), "");
     }
     let mut free_from = f64::NEG_INFINITY;
     for (share, label) in x {
         let at = frame.x(*share);
         let label = fitting(label, 120.0);
-        canvas.line("grid", (at, frame.top), (at, frame.bottom));
+        canvas.line(grid, (at, frame.top), (at, frame.bottom));
         if at - width_of(&label) / 2.0 > free_from {
             canvas.text(at, frame.bottom + LINE, "middle", &label, "");
             free_from = at + width_of(&label) / 2.0 + 6.0;
@@ -127,20 +137,21 @@ fn axes(canvas: &mut Canvas, figure: &Figure, frame: &Frame, x: &[(f64, String)]
 }
 
 /// The names of the traces beneath the axes, in as many rows as they need.
-fn legend(canvas: &mut Canvas, names: &[(String, usize)], from: f64) {
+fn legend(canvas: &mut Canvas, names: &[(String, usize, usize)], from: f64) {
     let (mut x, mut y) = (60.0, from);
-    for (name, color) in names {
+    for (name, color, dash) in names {
         let name = fitting(name, WIDTH - 140.0);
-        if x > 60.0 && x + width_of(&name) + 24.0 > WIDTH - 20.0 {
+        if x > 60.0 && x + width_of(&name) + 32.0 > WIDTH - 20.0 {
             (x, y) = (60.0, y + LINE);
         }
         let color = COLORS[color % COLORS.len()];
+        let (dash, middle, end) = (DASHES[dash % DASHES.len()], y - 4.0, x + 20.0);
         canvas.push(format_args!(
-            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"12\" height=\"12\" fill=\"{color}\"/>",
-            y - 10.0
+            "<line x1=\"{x:.1}\" y1=\"{middle:.1}\" x2=\"{end:.1}\" y2=\"{middle:.1}\" stroke=\"{color}\" \
+             stroke-width=\"4\" stroke-dasharray=\"{dash}\"/>"
         ));
-        canvas.text(x + 17.0, y, "start", &name, "");
-        x += width_of(&name) + 36.0;
+        canvas.text(x + 25.0, y, "start", &name, "");
+        x += width_of(&name) + 44.0;
     }
     canvas.height = y + LINE;
 }
@@ -169,20 +180,21 @@ fn series(canvas: &mut Canvas, figure: &Figure, series: &Series) {
     };
     let bottom = HEIGHT - BOTTOM;
     let frame = Frame { left: left_room(&y_ticks), right: WIDTH - 20.0, top: TOP, bottom };
-    axes(canvas, figure, &frame, &x_ticks, &y_ticks);
+    axes(canvas, figure, &frame, "grid", &x_ticks, &y_ticks);
     let place = |point: &(f64, f64)| (frame.x(x.share(point.0)), frame.y(y.share(point.1)));
     for trace in &series.traces {
         let color = COLORS[trace.color % COLORS.len()];
+        let dash = DASHES[trace.dash % DASHES.len()];
         let points = thinned(&trace.points, MOST_POINTS);
         match series.template {
             Template::Scatter => dots(canvas, &points, color, 0.8, place),
-            Template::Simple => path(canvas, &points, color, place),
+            Template::Simple => path(canvas, &points, (color, dash), place),
             Template::Smooth => {
                 dots(canvas, &points, color, 0.25, place);
-                path(canvas, &trace.smooth, color, place);
+                path(canvas, &trace.smooth, (color, dash), place);
             }
             _ => {
-                path(canvas, &points, color, place);
+                path(canvas, &points, (color, dash), place);
                 if points.len() <= 60 {
                     dots(canvas, &points, color, 1.0, place);
                 }
@@ -190,13 +202,19 @@ fn series(canvas: &mut Canvas, figure: &Figure, series: &Series) {
         }
     }
     if figure.has_legend() {
-        let names: Vec<_> = series.traces.iter().map(|trace| (trace.name.clone(), trace.color)).collect();
+        let names = series.traces.iter().map(|trace| (trace.name.clone(), trace.color, trace.dash));
+        let names: Vec<_> = names.collect();
         legend(canvas, &names, bottom + BOTTOM + LINE / 2.0);
     }
 }
 
 /// A line with a gap wherever there is no value.
-fn path(canvas: &mut Canvas, points: &[(f64, f64)], color: &str, place: impl Fn(&(f64, f64)) -> (f64, f64)) {
+fn path(
+    canvas: &mut Canvas,
+    points: &[(f64, f64)],
+    (color, dash): (&str, &str),
+    place: impl Fn(&(f64, f64)) -> (f64, f64),
+) {
     let mut commands = String::new();
     let mut is_open = false;
     for point in points {
@@ -209,7 +227,8 @@ fn path(canvas: &mut Canvas, points: &[(f64, f64)], color: &str, place: impl Fn(
         is_open = true;
     }
     canvas.push(format_args!(
-        "<path d=\"{commands}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" stroke-linejoin=\"round\"/>"
+        "<path d=\"{commands}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\" \
+         stroke-linejoin=\"round\"/>"
     ));
 }
 
@@ -240,7 +259,7 @@ fn bars(canvas: &mut Canvas, figure: &Figure, bars: &Bars) {
     let y_ticks: Vec<_> =
         bars.categories.iter().enumerate().map(|(at, name)| (share(at), name.clone())).collect();
     let frame = Frame { left: left_room(&y_ticks), right: WIDTH - 20.0, top: TOP, bottom };
-    axes(canvas, figure, &frame, &x_ticks, &y_ticks);
+    axes(canvas, figure, &frame, "grid", &x_ticks, &y_ticks);
     canvas.height = bottom + BOTTOM;
     let zero = frame.x(x.share(0.0));
     for (index, (_, color, lengths)) in bars.traces.iter().enumerate() {
@@ -258,7 +277,7 @@ fn bars(canvas: &mut Canvas, figure: &Figure, bars: &Bars) {
         }
     }
     if figure.has_legend() {
-        let names: Vec<_> = bars.traces.iter().map(|(name, color, _)| (name.clone(), *color)).collect();
+        let names: Vec<_> = bars.traces.iter().map(|(name, color, _)| (name.clone(), *color, 0)).collect();
         legend(canvas, &names, bottom + BOTTOM + LINE / 2.0);
     }
 }
@@ -278,7 +297,7 @@ fn confusion(canvas: &mut Canvas, figure: &Figure, confusion: &Confusion) {
         let frame = Frame { left, right: left + size, top, bottom: top + size };
         let most = matrix.cells.iter().flatten().fold(0.0_f64, |most, cell| most.max(*cell));
         let edge = size / count as f64;
-        axes(canvas, figure, &frame, &x_ticks, &y_ticks);
+        axes(canvas, figure, &frame, "none", &x_ticks, &y_ticks);
         for (row, cells) in matrix.cells.iter().enumerate() {
             for (column, cell) in cells.iter().enumerate() {
                 let (x, y) = (left + edge * column as f64, top + edge * row as f64);
