@@ -145,7 +145,7 @@ fn on_disk(root: &Path, path: &ProjectPath, is_named: bool, found: &mut Files) {
     // A link that was named is followed; a link to a folder inside a folder might lead in a circle.
     let is_link = at.is_symlink();
     if at.is_dir() && (is_named || !is_link) {
-        let entries = std::fs::read_dir(&at).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let entries = std::fs::read_dir(&at).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         match entries {
             Ok(mut entries) => {
                 entries.sort_by_key(std::fs::DirEntry::file_name);

@@ -92,8 +92,7 @@ impl PlotOptions {
     /// The options of a plots out as a pipeline file writes them: `template`, `x`, `y` (one or a list),
     /// `title`, `x_label`, `y_label`, `header`. The one place that knows these names.
     ///
-    /// # Errors
-    /// A sentence for each option whose value cannot be used; the others hold.
+    /// An option whose value cannot be used is left out, and a sentence tells which and why.
     pub fn from_map(map: &IndexMap<String, Value>) -> (PlotOptions, Vec<String>) {
         let mut options = PlotOptions::default();
         let mut faults = Vec::new();
