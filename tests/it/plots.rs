@@ -116,6 +116,8 @@ fn compares_with_head_and_with_runs() {
         sandbox.json(["plots", "diff", "--json", &run, "HEAD", "workspace", "--targets", "history.csv"]);
     assert_eq!(told(&three), [format!("history.csv:{run},HEAD,workspace")]);
     assert_eq!(three["plots"][0]["traces"][0]["points"], traces[0]["points"]);
+    let below = sandbox.pipe(["plots", "diff", "--targets", "history.csv/x"]).code(2);
+    below.tells(&["failed to draw history.csv/x: there is no such file or folder"]);
     sandbox.commit("second");
     let commits = sandbox.json(["plots", "diff", "--json", "HEAD~1", "HEAD", "--targets", "curves/deep"]);
     assert_eq!(told(&commits), ["curves/deep/a.csv:HEAD~1,HEAD"]);
