@@ -98,13 +98,15 @@ impl Git {
         if listed.is_empty() { Ok(None) } else { Err(failed(&["cat-file"], &output)) }
     }
 
-    /// All files of a commit below the project, relative to its root.
+    /// The files of the project at or below `path` in a commit, ascending; none when there is nothing.
     ///
     /// # Errors
     /// When git fails.
-    pub fn files(&self, commit: &str) -> Result<Vec<String>, GitError> {
-        let text = self.text(&["ls-tree", "-r", "-z", "--name-only", commit])?;
-        Ok(text.split_terminator('\0').map(str::to_owned).collect())
+    pub fn files_at(&self, commit: &str, path: &ProjectPath) -> Result<Vec<ProjectPath>, GitError> {
+        let path = if path.is_root() { "." } else { path.as_str() };
+        let listed = self.text(&["ls-tree", "-r", "-z", "--name-only", commit, "--", path])?;
+        // A name that is no path of a project (`..`, not UTF-8) is none of ours.
+        Ok(listed.split_terminator('\0').filter_map(|name| ProjectPath::from_record(name).ok()).collect())
     }
 
     /// All files that git tracks below the project, relative to its root and ascending.

@@ -1,5 +1,7 @@
 //! A state of the project that can be compared with another one: the workspace, a git revision, or a run.
 
+mod plots;
+
 use std::fmt;
 
 use base::{FileState, ProjectPath, Value};
@@ -15,6 +17,8 @@ use crate::git::Git;
 use crate::project::{Project, load_pipeline};
 use crate::recorder::tags;
 use crate::ui::Printer;
+
+pub use plots::PlotFile;
 
 /// What a revision argument names.
 #[derive(Clone, Debug, PartialEq)]
@@ -196,7 +200,7 @@ fn with_children(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
 fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
     let Some(git) = project.git() else { return Ok(None) };
     let file = project.pipeline_file()?;
-    let files = discover::among(git.files(commit)?.iter().map(String::as_str));
+    let files = discover::among(git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str));
     if files.is_empty() {
         return Ok(None);
     }

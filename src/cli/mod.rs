@@ -7,6 +7,7 @@ mod flags;
 mod init;
 mod metrics;
 mod params;
+mod plots;
 mod repro;
 mod runs;
 mod status;
@@ -58,6 +59,8 @@ enum Command {
     #[command(subcommand)]
     Metrics(metrics::MetricsCommand),
     #[command(subcommand)]
+    Plots(plots::PlotsCommand),
+    #[command(subcommand)]
     Data(data::DataCommand),
     #[cfg(feature = "train")]
     Train(train::TrainArgs),
@@ -93,6 +96,7 @@ impl Cli {
             Command::Dag(args) => dag::run(&args, printer),
             Command::Params(command) => params::run(&command, printer),
             Command::Metrics(command) => metrics::run(&command, printer),
+            Command::Plots(command) => plots::run(&command, printer),
             Command::Data(command) => data::run(command, printer),
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),

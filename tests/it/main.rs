@@ -25,6 +25,7 @@ mod init;
 mod interrupts;
 mod metrics;
 mod params;
+mod plots;
 mod python;
 mod recovery;
 mod repro;

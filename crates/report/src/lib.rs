@@ -1,4 +1,4 @@
-//! Tables, diffs and small charts from plain data, rendered as text, markdown, CSV and JSON.
+//! Tables, diffs and charts from plain data, rendered as text, markdown, CSV, JSON, SVG and HTML.
 //!
 //! Nothing here knows where the data comes from, prints it or asks how wide the terminal is: the
 //! width and whether colour is wanted come in, a text goes out. Every character of the data is
@@ -7,6 +7,7 @@
 mod cell;
 mod diff;
 mod human;
+pub mod plots;
 mod sparkline;
 mod table;
 
