@@ -17,6 +17,7 @@ mod dag;
 mod data;
 mod example;
 mod failures;
+mod folders;
 mod groups;
 mod histories;
 mod init;

@@ -55,7 +55,7 @@ impl Pipeline {
         let mut seen = std::collections::HashSet::new();
         for target in targets {
             let target = target.as_ref();
-            let named = self.target(target, base).ok_or_else(|| self.unknown_target(target))?;
+            let named = self.target(target, base).ok_or_else(|| self.unknown_target(target, base))?;
             found.extend(named.into_iter().filter(|id| seen.insert(*id)));
         }
         Ok(found)
@@ -97,7 +97,10 @@ impl Pipeline {
         groups.get(name).map(|range| range.clone().map(StageId).collect())
     }
 
-    fn unknown_target(&self, target: &str) -> TargetError {
+    fn unknown_target(&self, target: &str, base: &ProjectPath) -> TargetError {
+        if let Some(error) = self.unknown_name(target, base) {
+            return error;
+        }
         let own = self.contents.get(&self.file);
         let mut names: Vec<String> = own
             .map(|content| content.names.keys().chain(content.groups.keys()).cloned().collect())
@@ -112,5 +115,16 @@ impl Pipeline {
                 (!known.is_empty()).then(|| format!("stages are: {known}{more}"))
             });
         TargetError { target: target.to_owned(), file: self.file.clone(), hint }
+    }
+
+    /// A target that names a pipeline file of the project, and then no stage of it.
+    fn unknown_name(&self, target: &str, base: &ProjectPath) -> Option<TargetError> {
+        let (place, name) = target.rsplit_once(':')?;
+        let file = self.file_at(place, base)?;
+        let content = self.contents.get(file)?;
+        let names = content.names.keys().chain(content.groups.keys()).map(String::as_str);
+        let near = suggest::nearest(name, names);
+        let hint = near.map(|near| format!("did you mean `{place}:{near}`?"));
+        Some(TargetError { target: target.to_owned(), file: file.clone(), hint })
     }
 }
