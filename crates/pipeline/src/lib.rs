@@ -15,6 +15,7 @@ mod loader;
 mod lock;
 mod node;
 pub mod params;
+mod python;
 mod resolve;
 mod stage;
 mod suggest;
