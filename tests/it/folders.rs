@@ -145,3 +145,29 @@ fn faults_are_found_over_all_files() {
     hint: did you mean `stages`?
     ");
 }
+
+#[test]
+fn what_no_stage_writes_is_shown_too() {
+    let sandbox = project();
+    sandbox.append("fit/pipeline.yaml", "metrics: [more.json]\nparams: [extra.toml]\n");
+    sandbox.write("fit/more.json", "{\"acc\": 0.5}");
+    sandbox.write("fit/extra.toml", "depth = 1\n");
+    sandbox.commit("first");
+    sandbox.write("fit/more.json", "{\"acc\": 0.75}");
+    sandbox.write("fit/extra.toml", "depth = 2\n");
+    let shown = sandbox.ok(["metrics", "show", "--json"]).json();
+    assert_eq!(shown["fit/more.json"]["acc"], 0.75);
+    snapshot!(sandbox.pipe(["metrics", "diff"]), @"
+    exit: 0
+    --- stdout
+    file           key  old   new   diff
+    fit/more.json  acc  0.5  0.75  +0.25
+    ");
+    snapshot!(sandbox.pipe(["params", "diff"]), @"
+    exit: 0
+    --- stdout
+    file            key    old  new  diff
+    fit/extra.toml  depth    1    2    +1
+    ");
+    assert_eq!(sandbox.ok(["params", "diff", "--deps"]).stdout, "");
+}

@@ -109,7 +109,8 @@ fn python_files_hold_params_too() {
     let sandbox = Sandbox::with_pipeline(
         "stages:\n  fit:\n    cmd: cp conf.py out\n    params:\n    - conf.py: [LR, Train.epochs]\n    outs: [out]\n",
     );
-    let module = "LR: float = 0.1\nother = 1\nclass Train:\n    def __init__(self):\n        self.epochs = 70\n";
+    let module =
+        "LR: float = 0.1\nother = 1\nclass Train:\n    def __init__(self):\n        self.epochs = 70\n";
     sandbox.write("conf.py", module);
     sandbox.ok(["repro"]);
     sandbox.edit("conf.py", "other = 1", "other = LR * 2  # computed");

@@ -13,7 +13,10 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         kind: OutKind::Data,
         cache: true,
         persist: false,
+        remote: None,
+        push: true,
         desc: None,
+        annotation: crate::stage::Annotation::default(),
         plot: indexmap::IndexMap::new(),
     };
     Stage {

@@ -32,7 +32,7 @@ pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock};
 pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use stage::{
-    Address, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE, ParamFile, ParamRef,
-    ParamValues, Stage, StageId,
+    Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
+    ParamFile, ParamRef, ParamValues, Plot, Stage, StageId,
 };
 pub use target::TargetError;

@@ -14,9 +14,12 @@ use crate::expand::{self, Member};
 use crate::format::native::spec::{
     self, BodyPlace, Form, OutSpec, ParamSpec, PipelineSpec, StageSpec, Written,
 };
-use crate::node::Source;
+use crate::format::native::top::{self, ArtifactSpec, PlotSpec, TopSpec};
+use crate::node::{Node, Source};
 use crate::params;
-use crate::stage::{Address, Command, LOCK_FILE, Out, PARAMS_FILE, ParamFile, ParamRef, Stage};
+use crate::stage::{
+    Address, Artifact, Command, LOCK_FILE, Out, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage,
+};
 use crate::template::{Context, Field, Scope, Step, TemplateError};
 use crate::yaml::{self, Segment};
 
@@ -79,6 +82,10 @@ pub(crate) struct Part {
     pub params: Vec<ProjectPath>,
     /// The top-level list `metrics`.
     pub metrics: Vec<ProjectPath>,
+    /// The top-level list `plots`.
+    pub plots: Vec<Plot>,
+    /// The top-level map `artifacts`.
+    pub artifacts: Vec<Artifact>,
     /// Files that templates were filled in from.
     pub vars_files: BTreeSet<ProjectPath>,
 }
@@ -98,12 +105,15 @@ pub(crate) fn load_file(
         return Ok(None);
     }
     let (stages, groups) = loader.stages(&spec, &vars)?;
-    let params = loader.top_paths("params", &spec.params)?;
-    let metrics = loader.top_paths("metrics", &spec.metrics)?;
+    let top = loader.top(&spec, &vars)?;
     if !loader.complete {
         return Ok(None);
     }
-    Ok(Some(Part { stages, groups, params, metrics, vars_files: loader.vars_files }))
+    let params = loader.top_paths("params", &top.params)?;
+    let metrics = loader.top_paths("metrics", &top.metrics)?;
+    let plots = loader.plots(&top.plots)?;
+    let artifacts = loader.artifacts(&top.artifacts)?;
+    Ok(Some(Part { stages, groups, params, metrics, plots, artifacts, vars_files: loader.vars_files }))
 }
 
 /// The values for templates, and which files they came from.
@@ -509,7 +519,10 @@ impl Loader<'_, '_> {
                 kind: spec.kind,
                 cache: spec.cache,
                 persist: spec.persist,
+                remote: spec.remote.clone(),
+                push: spec.push,
                 desc: spec.desc.clone(),
+                annotation: spec.annotation.clone(),
                 plot: spec.plot.clone(),
             });
         }
@@ -517,12 +530,68 @@ impl Loader<'_, '_> {
         Ok(outs)
     }
 
-    fn top_paths(&self, key: &str, texts: &[String]) -> Result<Vec<ProjectPath>, PipelineError> {
-        let path = |(at, text): (usize, &String)| {
-            ProjectPath::resolve(&self.folder, text)
-                .map_err(|error| self.fault_at(&[Segment::Key(key), Segment::Index(at)], error.to_string()))
+    /// What stands beside the stages, templates filled in.
+    fn top(&self, spec: &PipelineSpec, vars: &Vars) -> Result<TopSpec, PipelineError> {
+        let mut filled = IndexMap::new();
+        for (key, value) in spec.top.as_map().into_iter().flatten() {
+            let field =
+                if matches!(key.as_str(), "params" | "metrics") { Field::Paths } else { Field::Other };
+            let value = vars.context.fill(value, field).map_err(|error| {
+                let mut path = vec![Segment::Key(key)];
+                path.extend(error.way.iter().rev().map(segment));
+                self.fault_at(&path, format!("{} in `{key}`", error.message)).hint(error.hint.clone())
+            })?;
+            filled.insert(key.clone(), value);
+        }
+        let filled = Value::Map(filled);
+        top::read(&Node::root(Source { file: self.file, text: self.text }, &filled))
+    }
+
+    fn top_path(&self, text: &str, place: &[Segment<'_>]) -> Result<ProjectPath, PipelineError> {
+        ProjectPath::resolve(&self.folder, text).map_err(|error| self.fault_at(place, error.to_string()))
+    }
+
+    fn top_paths(&self, key: &str, texts: &[(usize, String)]) -> Result<Vec<ProjectPath>, PipelineError> {
+        let path =
+            |(at, text): &(usize, String)| self.top_path(text, &[Segment::Key(key), Segment::Index(*at)]);
+        texts.iter().map(path).collect()
+    }
+
+    fn plots(&self, specs: &[PlotSpec]) -> Result<Vec<Plot>, PipelineError> {
+        let mut plots = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let last = spec.index.map_or(Segment::Key(spec.id.as_str()), Segment::Index);
+            let place = [Segment::Key("plots"), last];
+            let maps = ["x", "y"].into_iter().filter_map(|axis| spec.options.get(axis)?.as_map());
+            let mut named: Vec<&str> = maps.flat_map(|map| map.keys().map(String::as_str)).collect();
+            if named.is_empty() {
+                named.push(&spec.id);
+            }
+            let mut sources = Vec::with_capacity(named.len());
+            for text in named {
+                let source = self.top_path(text, &place)?;
+                if !sources.contains(&source) {
+                    sources.push(source);
+                }
+            }
+            let (file, id, options) = (self.file.clone(), spec.id.clone(), spec.options.clone());
+            plots.push(Plot { file, id, sources, options });
+        }
+        Ok(plots)
+    }
+
+    fn artifacts(&self, specs: &[ArtifactSpec]) -> Result<Vec<Artifact>, PipelineError> {
+        let artifact = |spec: &ArtifactSpec| {
+            let place = [Segment::Key("artifacts"), Segment::Key(&spec.id), Segment::Key("path")];
+            Ok(Artifact {
+                file: self.file.clone(),
+                id: spec.id.clone(),
+                path: self.top_path(&spec.path, &place)?,
+                desc: spec.desc.clone(),
+                annotation: spec.annotation.clone(),
+            })
         };
-        texts.iter().enumerate().map(path).collect()
+        specs.iter().map(artifact).collect()
     }
 }
 

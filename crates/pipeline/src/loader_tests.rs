@@ -288,3 +288,106 @@ stages:
         of("stages:\n  a:\n    cmd: x ${files}\n")[0].contains("is a list, which cannot stand in a string")
     );
 }
+
+#[test]
+fn what_stands_beside_the_stages() {
+    let text = "\
+params: [conf.toml, '${more}']
+metrics:
+- '${dir}/m.json'
+plots:
+- out/loss.csv
+- out/curve.csv: {x: epoch, y: [train, val], title: Loss, header: true}
+- both:
+    template: linear
+    x: {a.csv: step}
+    y: {a.csv: loss, b.csv: [loss, acc]}
+    x_label: s
+artifacts:
+  best-model:
+    path: ${dir}/model
+    type: model
+    desc: The best
+    labels: [a, b]
+    meta: {framework: burn}
+";
+    let files = [
+        ("params.yaml", "dir: out\nmore: [a.yaml, b.yaml]\n"),
+        ("conf.toml", "x = 1\n"),
+        ("a.yaml", "y: 2\n"),
+    ];
+    let pipeline = loaded(text, &files);
+    assert_eq!(pipeline.params, ["conf.toml", "a.yaml", "b.yaml"].map(path));
+    assert_eq!(pipeline.param_files.len(), 4);
+    assert_eq!(pipeline.metrics, [path("out/m.json")]);
+    let sources: Vec<_> = pipeline.plots.iter().map(|plot| (plot.id.as_str(), plot.sources.len())).collect();
+    assert_eq!(sources, [("out/loss.csv", 1), ("out/curve.csv", 1), ("both", 2)]);
+    assert_eq!(pipeline.plots[1].options["title"].as_str(), Some("Loss"));
+    let artifact = &pipeline.artifacts[0];
+    assert_eq!((artifact.id.as_str(), &artifact.path), ("best-model", &path("out/model")));
+    assert_eq!(artifact.annotation.kind.as_deref(), Some("model"));
+    assert_eq!(artifact.annotation.labels, ["a", "b"]);
+    assert_eq!(artifact.annotation.meta["framework"].as_str(), Some("burn"));
+    // The older form of `plots` is a map.
+    assert_eq!(loaded("plots: {l.csv: {y: a}, m.csv: }\n", &[]).plots.len(), 2);
+}
+
+#[test]
+fn faults_beside_the_stages() {
+    let of = |text: &str| faults(text, &[]);
+    assert_eq!(
+        of("artifacts:\n  m: {path: x, kind: model}\n"),
+        [
+            "pipeline.yaml:2:16: unknown key `kind` in `artifacts.m` | known here: path, type, desc, labels, meta"
+        ]
+    );
+    assert_eq!(of("artifacts:\n  m: {type: model}\n"), ["pipeline.yaml:2:3: artifact `m` has no `path`"]);
+    assert!(
+        of("artifacts:\n  -m: {path: x}\n")[0]
+            .starts_with("pipeline.yaml:2:3: `-m` is no name for an artifact")
+    );
+    assert_eq!(
+        of("artifacts:\n  m: {path: x, labels: [1]}\n"),
+        ["pipeline.yaml:2:25: `artifacts.m.labels[0]`: expected a string, found an integer"]
+    );
+    assert_eq!(
+        of("plots:\n- a.csv: {y: {b.csv: {c: 1}}}\n"),
+        [
+            "pipeline.yaml:2:22: `plots[0].a.csv.y.b.csv`: expected a column, a list of columns, or a map of files to columns, found a map"
+        ]
+    );
+    assert_eq!(
+        of("plots:\n- a.csv: {titel: x}\n"),
+        ["pipeline.yaml:2:11: unknown key `titel` in `plots[0].a.csv` | did you mean `title`?"]
+    );
+    assert_eq!(of("metrics: [../x]\n"), ["pipeline.yaml:1:11: `../x` leads out of the project"]);
+    assert_eq!(of("metrics: m\n"), ["pipeline.yaml:1:10: `metrics`: expected a list, found a string"]);
+    assert!(of("params: ['${x}']\n")[0].starts_with("pipeline.yaml:1:10: `${x}` is undefined in `params`"));
+    assert!(of("datasets: []\n")[0].contains("not yet supported"));
+}
+
+#[test]
+fn all_options_of_outs() {
+    let text = "\
+stages:
+  a:
+    cmd: x
+    outs:
+    - m: {remote: far, push: false, type: model, labels: [l], meta: {k: 1}, desc: d, persist: true}
+    plots:
+    - p.csv: {template: linear, x: e, y: 0, x_label: X, y_label: Y, title: T, header: false, cache: false}
+";
+    let pipeline = loaded(text, &[]);
+    let [m, p] = pipeline.stages[0].outs.as_slice() else { panic!("two outs") };
+    assert_eq!(
+        (m.remote.as_deref(), m.push, m.persist, m.desc.as_deref()),
+        (Some("far"), false, true, Some("d"))
+    );
+    assert_eq!((m.annotation.kind.as_deref(), m.annotation.labels.len()), (Some("model"), 1));
+    assert_eq!((p.push, p.cache, p.plot.len()), (true, false, 7));
+    let of =
+        |options: &str| faults(&format!("stages:\n  a:\n    cmd: x\n    outs:\n    - m: {options}\n"), &[]);
+    assert!(of("{push: 1}")[0].contains("expected `true` or `false`"));
+    assert!(of("{title: x}")[0].contains("unknown key `title`"));
+    assert!(of("{meta: [1]}")[0].contains("expected a map"));
+}

@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
 use crate::loader::{Part, Provided, Texts, load_file, lock_beside};
-use crate::stage::{PARAMS_FILE, ParamFile, Stage, StageId};
+use crate::stage::{Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId};
 use crate::yaml::{self, Segment};
 
 /// How far [`load`] came.
@@ -43,6 +43,10 @@ pub struct Pipeline {
     pub params: Vec<ProjectPath>,
     /// The top-level lists `metrics`.
     pub metrics: Vec<ProjectPath>,
+    /// The top-level lists `plots`.
+    pub plots: Vec<Plot>,
+    /// The top-level maps `artifacts`.
+    pub artifacts: Vec<Artifact>,
     pub(crate) contents: IndexMap<ProjectPath, Content>,
 }
 
@@ -150,6 +154,8 @@ struct Builder {
     contents: IndexMap<ProjectPath, Content>,
     params: Vec<ProjectPath>,
     metrics: Vec<ProjectPath>,
+    plots: Vec<Plot>,
+    artifacts: Vec<Artifact>,
     vars_files: BTreeSet<ProjectPath>,
     param_files: BTreeMap<ProjectPath, ParamFile>,
 }
@@ -168,6 +174,8 @@ impl Builder {
         self.stages.extend(part.stages);
         self.params.extend(part.params);
         self.metrics.extend(part.metrics);
+        self.plots.extend(part.plots);
+        self.artifacts.extend(part.artifacts);
         self.vars_files.extend(part.vars_files);
     }
 
@@ -211,6 +219,8 @@ impl Builder {
             param_files: self.param_files,
             params: self.params,
             metrics: self.metrics,
+            plots: self.plots,
+            artifacts: self.artifacts,
             contents: self.contents,
         })
     }

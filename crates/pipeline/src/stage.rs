@@ -133,10 +133,56 @@ pub struct Out {
     pub cache: bool,
     /// Whether it stays in place when the stage runs, so that the command can build on it.
     pub persist: bool,
+    /// The remote that its bytes go to; `None` for the default one.
+    pub remote: Option<String>,
+    /// Whether its bytes go to a remote at all.
+    pub push: bool,
     /// For people.
     pub desc: Option<String>,
+    /// What it is, for people and registries.
+    pub annotation: Annotation,
     /// How to draw it: `template`, `x`, `y`, `x_label`, `y_label`, `title`, `header`, as written.
     pub plot: IndexMap<String, Value>,
+}
+
+/// What someone says of an out or an artifact. Changes nothing that `pipe` does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// `type`: `model`, `dataset` or any other word.
+    pub kind: Option<String>,
+    /// Words to find it by.
+    pub labels: Vec<String>,
+    /// Whatever else.
+    pub meta: IndexMap<String, Value>,
+}
+
+/// A plot that is declared beside the stages: an item of the top-level list `plots`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plot {
+    /// The pipeline file that declares it.
+    pub file: ProjectPath,
+    /// As written: a path, or a name where the options name the files.
+    pub id: String,
+    /// The files or folders with its data, relative to the project root; the keys of the maps `x` and `y`, or else
+    /// the path that `id` is.
+    pub sources: Vec<ProjectPath>,
+    /// `template`, `x`, `y`, `x_label`, `y_label`, `title`, `header`, as written.
+    pub options: IndexMap<String, Value>,
+}
+
+/// An entry of the top-level map `artifacts`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artifact {
+    /// The pipeline file that declares it.
+    pub file: ProjectPath,
+    /// Its name.
+    pub id: String,
+    /// Relative to the project root.
+    pub path: ProjectPath,
+    /// For people.
+    pub desc: Option<String>,
+    /// What it is.
+    pub annotation: Annotation,
 }
 
 /// A parameter, or all of a file, that a stage depends on.

@@ -2,3 +2,4 @@
 
 pub mod lock;
 pub mod spec;
+pub(crate) mod top;

@@ -7,13 +7,14 @@ use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
 use crate::error::{LoadFault, PipelineError};
+use crate::format::native::top::{self, PLOT_KEYS};
 use crate::node::{Node, Source};
-use crate::stage::{Command, OutKind};
+use crate::stage::{Annotation, Command, OutKind};
 use crate::yaml::{self, Segment};
 
 /// Keys of a pipeline file.
-const TOP_KEYS: &[&str] = &["stages", "vars", "params", "metrics"];
-const TOP_NOT_YET: &[&str] = &["plots", "artifacts", "datasets"];
+const TOP_KEYS: &[&str] = &["stages", "vars", "params", "metrics", "plots", "artifacts"];
+const TOP_NOT_YET: &[&str] = &["datasets"];
 /// Keys of a stage.
 const STAGE_KEYS: &[&str] = &[
     "cmd",
@@ -32,11 +33,8 @@ const STAGE_KEYS: &[&str] = &[
 ];
 const STAGE_NOT_YET: &[&str] =
     &["resources", "pool", "timeout", "retries", "env", "tools", "map", "experiment", "run"];
-/// Keys of an out. `push`, `type`, `labels` and `meta` change nothing that `pipe` does today.
-const OUT_KEYS: &[&str] = &["cache", "persist", "desc", "push", "type", "labels", "meta"];
-const OUT_NOT_YET: &[&str] = &["remote"];
-/// Keys of a plots out beyond those.
-const PLOT_KEYS: &[&str] = &["template", "x", "y", "x_label", "y_label", "title", "header"];
+/// Keys of an out; plots have those of [`PLOT_KEYS`] too.
+const OUT_KEYS: &[&str] = &["cache", "persist", "remote", "push", "desc", "type", "labels", "meta"];
 
 /// Keys of a stage that is written once and stands for several.
 const FOREACH_KEYS: &[&str] = &["foreach", "do"];
@@ -51,10 +49,8 @@ pub struct PipelineSpec {
     pub stages: IndexMap<String, Written>,
     /// Files (`file`, `file:key,key`) and maps, for templates.
     pub vars: Vec<Value>,
-    /// Parameter files besides those of stages, relative to the file's folder.
-    pub params: Vec<String>,
-    /// Metrics files besides those of stages, relative to the file's folder.
-    pub metrics: Vec<String>,
+    /// A map of `params`, `metrics`, `plots` and `artifacts`, those that there are.
+    pub top: Value,
 }
 
 /// A stage as written. Templates are not filled in, types not checked; keys are.
@@ -147,8 +143,14 @@ pub struct OutSpec {
     pub cache: bool,
     /// Whether it stays in place.
     pub persist: bool,
+    /// The remote that it goes to instead of the default one.
+    pub remote: Option<String>,
+    /// Whether it goes to a remote at all.
+    pub push: bool,
     /// For people.
     pub desc: Option<String>,
+    /// For people and registries.
+    pub annotation: Annotation,
     /// How to draw it.
     pub plot: IndexMap<String, Value>,
 }
@@ -179,9 +181,10 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<PipelineSpec, LoadFault> 
     check_keys(&root, "the file", TOP_KEYS, TOP_NOT_YET, &mut faults);
     let mut spec = PipelineSpec::default();
     let mut note = |result: Result<(), PipelineError>| faults.extend(result.err());
-    note(strings(&root, "params").map(|list| spec.params = list));
-    note(strings(&root, "metrics").map(|list| spec.metrics = list));
     note(vars(&root).map(|list| spec.vars = list));
+    let top = root.value.as_map().into_iter().flatten();
+    let top = top.filter(|(key, _)| !matches!(key.as_str(), "stages" | "vars"));
+    spec.top = Value::Map(top.map(|(key, value)| (key.clone(), value.clone())).collect());
     if let Some(stages) = root.get("stages") {
         match stages.entries() {
             Ok(entries) => {
@@ -201,6 +204,18 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<PipelineSpec, LoadFault> 
     }
     faults.truncate(MOST_FAULTS);
     Err(LoadFault { faults })
+}
+
+/// The text under a key, where there is one.
+pub(crate) fn text(node: &Node<'_, '_>, key: &'static str) -> Result<Option<String>, PipelineError> {
+    node.get(key).map(|node| node.string().map(str::to_owned)).transpose()
+}
+
+/// An error for the first key that is none of `known`; `whose` is how messages call the map.
+pub(crate) fn known_keys_only(node: &Node<'_, '_>, whose: &str, known: &[&str]) -> Result<(), PipelineError> {
+    let mut faults = Vec::new();
+    check_keys(node, whose, known, &[], &mut faults);
+    faults.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Every key is known; those that will be, and are not yet, are told apart from slips.
@@ -276,13 +291,8 @@ fn body_of(stage: &Node<'_, '_>, no_cmd: impl Fn() -> PipelineError) -> Result<V
     Ok(Value::Map(own.map(|(key, value)| (key.clone(), value.clone())).collect()))
 }
 
-fn strings(root: &Node<'_, '_>, key: &'static str) -> Result<Vec<String>, PipelineError> {
-    let Some(list) = root.get(key) else { return Ok(Vec::new()) };
-    list.items()?.map(|item| item.string().map(str::to_owned)).collect()
-}
-
-/// Like [`strings`], with lists among the items unfolded: a parameter may hold several paths.
-fn paths(stage: &Node<'_, '_>, key: &'static str) -> Result<Vec<(usize, String)>, PipelineError> {
+/// A list of paths, with lists among the items unfolded: a parameter may hold several paths.
+pub(crate) fn paths(stage: &Node<'_, '_>, key: &'static str) -> Result<Vec<(usize, String)>, PipelineError> {
     let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
     let mut paths = Vec::new();
     for (at, item) in list.items()?.enumerate() {
@@ -322,7 +332,7 @@ pub(crate) fn stage_spec(
     let stages = root.child("stages", &nothing);
     let group = stages.child(place.group, &nothing);
     let stage = if place.under_do { group.child("do", filled) } else { stages.child(place.group, filled) };
-    let string = |key| stage.get(key).map(|node| node.string().map(str::to_owned)).transpose();
+    let string = |key| text(&stage, key);
     let switch = |key| stage.get(key).map_or(Ok(false), |node| node.boolean());
     let mut outs = Vec::new();
     for kind in [OutKind::Data, OutKind::Metrics, OutKind::Plots] {
@@ -422,7 +432,10 @@ fn read_out(
         index,
         cache: true,
         persist: false,
+        remote: None,
+        push: true,
         desc: None,
+        annotation: Annotation::default(),
         plot: IndexMap::new(),
     };
     match item.value {
@@ -449,16 +462,15 @@ fn read_options(options: &Node<'_, '_>, out: &mut OutSpec) -> Result<(), Pipelin
     if out.kind == OutKind::Plots {
         known.extend(PLOT_KEYS);
     }
-    let mut faults = Vec::new();
-    check_keys(options, &format!("out `{}`", out.path), &known, OUT_NOT_YET, &mut faults);
-    if let Some(fault) = faults.into_iter().next() {
-        return Err(fault);
-    }
+    known_keys_only(options, &format!("out `{}`", out.path), &known)?;
     let switch = |key, default| options.get(key).map_or(Ok(default), |node| node.boolean());
     out.cache = switch("cache", true)?;
     out.persist = switch("persist", false)?;
-    switch("push", true)?;
-    out.desc = options.get("desc").map(|node| node.string().map(str::to_owned)).transpose()?;
+    out.push = switch("push", true)?;
+    out.remote = text(options, "remote")?;
+    out.desc = text(options, "desc")?;
+    out.annotation = top::annotation(options)?;
+    top::check_plot(options)?;
     for key in PLOT_KEYS {
         if let Some(node) = options.get(key) {
             out.plot.insert((*key).to_owned(), node.value.clone());
