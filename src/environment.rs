@@ -24,6 +24,14 @@ pub fn enclosing_run() -> Option<(std::path::PathBuf, String)> {
     Some((std::path::PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }
 
+/// The value of a variable that a stage declares as an input; an empty one is set all the same. What is not Unicode
+/// is spelled with escapes: it is only compared.
+#[allow(clippy::disallowed_methods, reason = "this is the reader that the lint leads to")]
+pub fn declared(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    Some(value.into_string().unwrap_or_else(|value| format!("{value:?}")))
+}
+
 /// The search path for programs.
 pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()

@@ -12,6 +12,7 @@ use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
 use track::{SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::pipeline_files;
+use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::ui::Printer;
@@ -145,7 +146,11 @@ impl Project {
             files.push(file.clone());
         }
         let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
-        load_pipeline(&file, &files, text)
+        let mut pipeline = load_pipeline(&file, &files, text)?;
+        let declared = pipeline.declared_variables();
+        let set = |name: &str| Some((name.to_owned(), environment::declared(name)?));
+        pipeline.environment = pipeline::Environment(declared.into_iter().filter_map(set).collect());
+        Ok(pipeline)
     }
 
     /// The built-in commands with the versions of their algorithms.

@@ -129,6 +129,9 @@ fn reason_json(reason: &StaleReason) -> Json {
             entry.insert("path".to_owned(), file.to_string().into());
             entry.insert("key".to_owned(), key.into());
         }
+        Subject::Variable(name) => {
+            entry.insert("variable".to_owned(), name.into());
+        }
         Subject::Other(stage) => {
             entry.insert("stage".to_owned(), stage.to_string().into());
         }

@@ -15,6 +15,7 @@ mod completions;
 mod cutoff;
 mod dag;
 mod data;
+mod environment;
 mod example;
 mod failures;
 mod folders;

@@ -149,7 +149,8 @@ fn observe(
         now.is_some_and(|now| now.digest == recorded.digest) || world.workspace.blobs.has_all(recorded)
     });
     let outs_cached = outs_cached.collect();
-    Ok(Observed { deps, params: param_files(world, stage)?, outs, outs_cached })
+    let env = world.pipeline.environment.clone();
+    Ok(Observed { deps, params: param_files(world, stage)?, outs, outs_cached, env })
 }
 
 /// The param files that a stage reads. One that another stage writes is read anew: it may have changed
@@ -184,6 +185,7 @@ fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<Sta
         params: values,
         outs: stage.outs.iter().map(|out| (out.path.clone(), PLACEHOLDER)).collect(),
         persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
+        env: pipeline::env_states(stage, &observed.env),
     })
 }
 

@@ -31,6 +31,10 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         always_changed: false,
         desc: None,
         meta: None,
+        env: Vec::new(),
+        timeout_millis: None,
+        resources: crate::stage::Resources::default(),
+        pools: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod builtins;
 pub mod dag;
+mod env;
 mod error;
 mod expand;
 pub mod format;
@@ -24,6 +25,7 @@ pub mod template;
 pub mod yaml;
 
 pub use builtins::Builtins;
+pub use env::{EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
 pub use fresh::{Freshness, StaleReason, Subject, fresh};
@@ -33,6 +35,6 @@ pub use lock::{LOCK_SCHEMA, Lock, StageLock};
 pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use stage::{
     Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
-    ParamFile, ParamRef, ParamValues, Plot, Stage, StageId,
+    ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId,
 };
 pub use target::TargetError;

@@ -342,7 +342,7 @@ impl Loader<'_, '_> {
         let deps = self.deps(place, &wdir, &spec.deps)?;
         let params = self.params(place, &wdir, &spec.params)?;
         let outs = self.outs(place, &wdir, &spec.outs)?;
-        let StageSpec { cmd, shell, frozen, always_changed, desc, meta, .. } = spec;
+        let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, .. } = spec;
         Ok(Some(Stage {
             address: Address { file: self.file.clone(), name: name.to_owned() },
             command: trim(cmd),
@@ -355,6 +355,10 @@ impl Loader<'_, '_> {
             always_changed,
             desc,
             meta,
+            env: needs.env,
+            timeout_millis: needs.timeout_millis,
+            resources: needs.resources,
+            pools: needs.pools,
         }))
     }
 

@@ -391,3 +391,84 @@ stages:
     assert!(of("{title: x}")[0].contains("unknown key `title`"));
     assert!(of("{meta: [1]}")[0].contains("expected a map"));
 }
+
+#[test]
+fn needs_of_a_stage() {
+    let text = "\
+stages:
+  a:
+    cmd: x
+    env: [TOKEN, {MODE: {plain: true}}, _X1]
+    timeout: ${limit}
+    resources: {cpus: 0.5, gpus: 1, memory: 512MiB, tokens: {licence: 2}}
+    pool: disk
+  b:
+    cmd: x
+    env: {B: , A: {plain: true}}
+    timeout: 0.25
+    resources: {memory: 1000}
+    pool: [gpu, disk, gpu]
+";
+    let pipeline = loaded(text, &[("params.yaml", "limit: 1h 30m\n")]);
+    let [a, b] = pipeline.stages.as_slice() else { panic!("two stages") };
+    let env = |stage: &crate::Stage| {
+        stage.env.iter().map(|variable| format!("{} {}", variable.name, variable.plain)).collect::<Vec<_>>()
+    };
+    assert_eq!(env(a), ["MODE true", "TOKEN false", "_X1 false"]);
+    assert_eq!(env(b), ["A true", "B false"]);
+    assert_eq!((a.timeout_millis, b.timeout_millis), (Some(5_400_000), Some(250)));
+    assert_eq!(
+        (a.resources.cpus, a.resources.gpus, a.resources.memory),
+        (Some(0.5), Some(1), Some(512 << 20))
+    );
+    assert_eq!(a.resources.tokens["licence"], 2);
+    assert_eq!(b.resources.memory, Some(1000));
+    assert_eq!(
+        (a.pools.as_slice(), b.pools.as_slice()),
+        (&["disk".to_owned()][..], &["disk".to_owned(), "gpu".into()][..])
+    );
+    let names: Vec<_> = pipeline.declared_variables().into_iter().collect();
+    assert_eq!(names, ["A", "B", "MODE", "TOKEN", "_X1"]);
+}
+
+#[test]
+fn faults_of_needs() {
+    let of = |line: &str| faults(&format!("stages:\n  a:\n    cmd: x\n    {line}\n"), &[]).remove(0);
+    for timeout in ["0", "-1", "''", "ten", "5x", "1h 30", ".inf", "[1]", "1e300", "5 s s"] {
+        let fault = of(&format!("timeout: {timeout}"));
+        assert!(fault.starts_with("pipeline.yaml:4:14: `"), "{fault}");
+    }
+    for (line, expected) in [
+        ("env: [A, A]", "pipeline.yaml:4:14: variable `A` is declared twice"),
+        ("env: [A=1]", "pipeline.yaml:4:11: `A=1` is no name of a variable"),
+        (
+            "env: {A: 1}",
+            "pipeline.yaml:4:14: `stages.a.env.A`: expected options such as `{plain: true}`, found an integer",
+        ),
+        (
+            "env: {A: {plan: true}}",
+            "pipeline.yaml:4:15: unknown key `plan` in `stages.a.env.A` | did you mean `plain`?",
+        ),
+        ("env: A", "pipeline.yaml:4:10: `stages.a.env`: expected a list of names"),
+        (
+            "resources: {cpu: 1}",
+            "pipeline.yaml:4:17: unknown key `cpu` in `stages.a.resources` | did you mean `cpus`?",
+        ),
+        ("resources: {cpus: 0}", "pipeline.yaml:4:23: `stages.a.resources.cpus`: expected a number above 0"),
+        ("resources: {gpus: -1}", "pipeline.yaml:4:23: -1 is out of range"),
+        (
+            "resources: {memory: 4 XB}",
+            "pipeline.yaml:4:25: `stages.a.resources.memory`: expected a number of bytes",
+        ),
+        (
+            "resources: {tokens: {x: a}}",
+            "pipeline.yaml:4:29: `stages.a.resources.tokens.x`: expected a whole number",
+        ),
+        ("pool: ''", "pipeline.yaml:4:11: the name of a pool is empty"),
+        ("pool: {a: 1}", "pipeline.yaml:4:11: `stages.a.pool`: expected a string, found a map"),
+        ("retries: 2", "pipeline.yaml:4:5: `retries` of stage `a` is not yet supported"),
+    ] {
+        let fault = of(line);
+        assert!(fault.starts_with(expected), "{fault}\nexpected {expected}");
+    }
+}

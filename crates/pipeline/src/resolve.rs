@@ -11,6 +11,7 @@ use std::sync::Arc;
 use base::ProjectPath;
 use indexmap::IndexMap;
 
+use crate::env::Environment;
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
 use crate::loader::{Part, Provided, Texts, load_file, lock_beside};
@@ -47,6 +48,8 @@ pub struct Pipeline {
     pub plots: Vec<Plot>,
     /// The top-level maps `artifacts`.
     pub artifacts: Vec<Artifact>,
+    /// The values of the variables that stages declare. Empty until the caller, who alone may look, fills it in.
+    pub environment: Environment,
     pub(crate) contents: IndexMap<ProjectPath, Content>,
 }
 
@@ -74,6 +77,11 @@ impl Pipeline {
     /// The stage of a name in the file [`Pipeline::file`].
     pub fn find(&self, name: &str) -> Option<StageId> {
         self.contents.get(&self.file)?.names.get(name).copied()
+    }
+
+    /// The names of all variables that stages declare, each once.
+    pub fn declared_variables(&self) -> BTreeSet<&str> {
+        self.stages.iter().flat_map(|stage| &stage.env).map(|variable| variable.name.as_str()).collect()
     }
 
     /// Where the stage's key stands in its file. Reads the text again: for messages only.
@@ -221,6 +229,7 @@ impl Builder {
             metrics: self.metrics,
             plots: self.plots,
             artifacts: self.artifacts,
+            environment: Environment::default(),
             contents: self.contents,
         })
     }

@@ -12,6 +12,8 @@ use base::{FileState, PathError, ProjectPath, Value};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::env::{EnvRef, Environment};
+
 /// The name of a native pipeline file.
 pub const PIPELINE_FILE: &str = "pipeline.yaml";
 /// The name of a native lock, beside its pipeline file.
@@ -194,6 +196,19 @@ pub struct ParamRef {
     pub key: Option<String>,
 }
 
+/// What a stage occupies while it runs. Nothing is occupied of what is not named.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Processors, a part of one perhaps.
+    pub cpus: Option<f64>,
+    /// Graphics processors.
+    pub gpus: Option<u64>,
+    /// Memory, in bytes.
+    pub memory: Option<u64>,
+    /// Whatever else is scarce, by a name of the user's: licences, slots on a server.
+    pub tokens: BTreeMap<String, u64>,
+}
+
 /// A stage with every template filled in and every path relative to the project root.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
@@ -219,12 +234,21 @@ pub struct Stage {
     pub desc: Option<String>,
     /// Whatever the user keeps there; never read.
     pub meta: Option<Value>,
+    /// Variables of the environment that it reads; sorted by name, each once.
+    pub env: Vec<EnvRef>,
+    /// How long it may run, in milliseconds. No part of the stage key, like all that follows.
+    pub timeout_millis: Option<u64>,
+    /// What it occupies while it runs.
+    pub resources: Resources,
+    /// Pools it is in: of the stages of one pool, one runs at a time. Sorted, each once.
+    pub pools: Vec<String>,
 }
 
 impl Stage {
-    /// Whether it has nothing that could be up to date and thus runs every time: no deps, no params, no outs.
+    /// Whether it has nothing that could be up to date and thus runs every time: no deps, params, outs or
+    /// declared variables.
     pub fn is_callback(&self) -> bool {
-        self.deps.is_empty() && self.params.is_empty() && self.outs.is_empty()
+        self.deps.is_empty() && self.params.is_empty() && self.outs.is_empty() && self.env.is_empty()
     }
 }
 
@@ -249,6 +273,8 @@ pub struct Observed {
     /// One for each of [`Stage::outs`]: whether the bytes that the *lock* records for it can be had,
     /// from the cache or the workspace. Not asked for outs with `cache: false`.
     pub outs_cached: Vec<bool>,
+    /// The values of [`Stage::env`].
+    pub env: Environment,
 }
 
 /// Parameter values by file and dotted key.

@@ -7,6 +7,7 @@ use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
 use crate::error::{LoadFault, PipelineError};
+use crate::format::native::needs::{self, Needs};
 use crate::format::native::top::{self, PLOT_KEYS};
 use crate::node::{Node, Source};
 use crate::stage::{Annotation, Command, OutKind};
@@ -30,9 +31,12 @@ const STAGE_KEYS: &[&str] = &[
     "desc",
     "meta",
     "vars",
+    "env",
+    "timeout",
+    "resources",
+    "pool",
 ];
-const STAGE_NOT_YET: &[&str] =
-    &["resources", "pool", "timeout", "retries", "env", "tools", "map", "experiment", "run"];
+const STAGE_NOT_YET: &[&str] = &["retries", "tools", "map", "experiment", "run"];
 /// Keys of an out; plots have those of [`PLOT_KEYS`] too.
 const OUT_KEYS: &[&str] = &["cache", "persist", "remote", "push", "desc", "type", "labels", "meta"];
 
@@ -119,6 +123,8 @@ pub struct StageSpec {
     pub desc: Option<String>,
     /// For people.
     pub meta: Option<Value>,
+    /// What it needs of the machine.
+    pub needs: Needs,
 }
 
 /// An item of `params`.
@@ -349,6 +355,7 @@ pub(crate) fn stage_spec(
         always_changed: switch("always_changed")?,
         desc: string("desc")?,
         meta: stage.get("meta").map(|node| node.value.clone()),
+        needs: needs::read(&stage)?,
     })
 }
 
