@@ -24,11 +24,13 @@ pub fn enclosing_run() -> Option<(std::path::PathBuf, String)> {
     Some((std::path::PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }
 
-/// The signals that end what is going on in order. One that was ignored when this process started stays so:
-/// under `nohup`, a lost terminal is no reason to stop.
+/// The signals that end what is going on in order. Under `nohup`, which ignores it, a lost terminal is no reason to
+/// stop. That a shell ignores SIGINT and SIGQUIT for what it starts in the background keeps nobody from sending them.
 pub fn ending_signals() -> impl Iterator<Item = i32> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-    [SIGINT, SIGTERM, SIGQUIT, SIGHUP].into_iter().filter(|signal| !ignores_signal(*signal))
+    [SIGINT, SIGTERM, SIGQUIT, SIGHUP]
+        .into_iter()
+        .filter(|signal| *signal != SIGHUP || !ignores_signal(*signal))
 }
 
 /// Whether a signal is ignored. Where the system does not tell (there is no `/proc`), no.

@@ -467,7 +467,7 @@ fn no_git() {
 #[test]
 fn two_reproductions_at_once() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  a:\n    cmd: echo a >> ran; touch up; while [ ! -e go ]; do sleep 0.01; done; echo 1 > out\n    outs: [out]\n",
+        "stages:\n  a:\n    cmd: echo a >> ran; touch up; while [ ! -e go ] && [ -e up ]; do sleep 0.01; done; echo 1 > out\n    outs: [out]\n",
     );
     let first = sandbox.start(sandbox.pipe_command(["repro"]));
     sandbox.await_file("up");

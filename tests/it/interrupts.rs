@@ -102,7 +102,7 @@ fn finished_stages_stay_finished() {
 #[test]
 fn waiting_for_the_lock_can_be_interrupted() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  slow:\n    cmd: touch up; while [ ! -e go ]; do sleep 0.01; done\n",
+        "stages:\n  slow:\n    cmd: touch up; while [ ! -e go ] && [ -e up ]; do sleep 0.01; done\n",
     );
     let first = sandbox.start(sandbox.pipe_command(["repro"]));
     sandbox.await_file("up");
@@ -121,7 +121,7 @@ fn waiting_for_the_lock_can_be_interrupted() {
 #[test]
 fn under_nohup_a_lost_terminal_stops_nothing() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  a:\n    cmd: touch up; while [ ! -e go ]; do sleep 0.02; done; echo 1 > out\n    outs: [out]\n",
+        "stages:\n  a:\n    cmd: touch up; while [ ! -e go ] && [ -e up ]; do sleep 0.02; done; echo 1 > out\n    outs: [out]\n",
     );
     let mut command = sandbox.program("nohup");
     command.args([env!("CARGO_BIN_EXE_pipe"), "repro"]);

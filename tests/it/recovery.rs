@@ -12,7 +12,7 @@ stages:
     deps: [input]
     outs: [quick]
   slow:
-    cmd: echo slow >> ran; echo $$ > shell; echo begin >> slow; touch up; while [ ! -e go ]; do sleep 0.02; done; echo end >> slow
+    cmd: echo slow >> ran; echo $$ > shell; echo begin >> slow; touch up; while [ ! -e go ] && [ -e input ]; do sleep 0.02; done; echo end >> slow
     deps: [quick]
     outs: [slow]
 ";
@@ -58,7 +58,7 @@ fn the_orphan_does_not_write_into_the_next_result() {
 #[test]
 fn an_orphan_that_writes_without_a_pause_does_not_stop_the_next_reproduction() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  a:\n    cmd: echo $$ > shell; touch up; test -e go || while :; do echo more >> out; done; echo whole > out\n    deps: [input]\n    outs: [out]\n",
+        "stages:\n  a:\n    cmd: echo $$ > shell; touch up; test -e go || while [ -e input ]; do echo more >> out; done; echo whole > out\n    deps: [input]\n    outs: [out]\n",
     );
     sandbox.write("input", "1");
     let started = sandbox.start(sandbox.pipe_command(["repro"]));
