@@ -400,6 +400,7 @@ fn exit_tag(failure: &Failure) -> Option<Tag> {
     Some(match exit {
         Exit::Code(code) => tag(tags::EXIT_CODE, &code.to_string()),
         Exit::Signal(signal) => tag(tags::SIGNAL, &signal.to_string()),
+        Exit::TimedOut => return None,
     })
 }
 

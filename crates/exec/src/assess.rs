@@ -62,6 +62,17 @@ pub enum Decision {
     },
 }
 
+/// Under which conditions a stage is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// It is to run in any case.
+    pub forced: bool,
+    /// Nothing is restored from the stage cache.
+    pub no_stage_cache: bool,
+    /// Data that is not here counts as what the lock records.
+    pub allow_missing: bool,
+}
+
 /// A judged stage.
 #[derive(Clone, Debug)]
 pub struct Assessment {
@@ -98,23 +109,30 @@ pub fn assess(
     params: &ParamReader<'_>,
     stage: &Stage,
     locked: Option<&StageLock>,
-    forced: bool,
+    conditions: Conditions,
 ) -> Assessment {
     let files = params.files_of(stage);
-    assess_with(world, stage, locked, forced, files, &Foretold::new())
+    assess_with(world, stage, locked, conditions, files, &Foretold::new())
 }
 
 fn assess_with(
     world: World<'_>,
     stage: &Stage,
     locked: Option<&StageLock>,
-    forced: bool,
+    conditions: Conditions,
     param_files: Result<BTreeMap<ProjectPath, ParamFile>, Unreadable>,
     foretold: &Foretold,
 ) -> Assessment {
     let observed = param_files.and_then(|files| observe(world, stage, locked, files, foretold));
+    let Conditions { forced, no_stage_cache, allow_missing } = conditions;
+    let mut assumed = Vec::new();
     let observed = match observed {
-        Ok(observed) => observed,
+        Ok(mut observed) => {
+            if let Some(locked) = locked.filter(|_| allow_missing) {
+                assumed = assume(stage, locked, &mut observed);
+            }
+            observed
+        }
         Err(unreadable) => {
             let decision = Decision::Unknown { reasons: vec![unreadable.into()] };
             return Assessment { decision, inputs: None, outs: vec![None; stage.outs.len()] };
@@ -134,14 +152,42 @@ fn assess_with(
         reasons.sort_by_key(|reason| !reason.blocks_verdict());
         Decision::Unknown { reasons }
     } else {
-        let sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
+        let mut sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
+        sources.retain(|source| !no_stage_cache || *source == Source::Lock);
         match (sources.is_empty(), stage.frozen) {
             (false, _) => Decision::Restore { reasons, sources },
+            (true, false) if !assumed.is_empty() => {
+                let missing = assumed.into_iter().map(|path| StaleReason::DepMissing { path });
+                Decision::Unknown { reasons: missing.chain(reasons).collect() }
+            }
             (true, false) => Decision::Run { reasons },
             (true, true) => Decision::Frozen { reasons },
         }
     };
     Assessment { decision, inputs, outs: observed.outs }
+}
+
+/// Takes what the lock records for deps and outs that are not here. Returns the deps.
+fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<ProjectPath> {
+    let mut assumed = Vec::new();
+    for (path, found) in stage.deps.iter().zip(&mut observed.deps) {
+        if found.is_none()
+            && !stage.frozen
+            && let Some((_, recorded)) = locked.deps.iter().find(|(known, _)| known == path)
+        {
+            *found = Some(*recorded);
+            assumed.push(path.clone());
+        }
+    }
+    for (at, out) in stage.outs.iter().enumerate() {
+        if observed.outs[at].is_none()
+            && let Some(recorded) = locked.out(&out.path)
+        {
+            observed.outs[at] = Some(*recorded);
+            observed.outs_cached[at] = true;
+        }
+    }
+    assumed
 }
 
 fn observe(
@@ -290,13 +336,13 @@ fn entry_of(tree: &Tree, name: &str) -> Option<FileState> {
 }
 
 /// Judges the stages `wanted`, which are in an order where each comes after those before it, without
-/// touching anything. `forced` tells which are to run in any case. A stage with something that cannot be read is
+/// touching anything. `conditions` tells of each what holds for it. A stage with something that cannot be read is
 /// [unknown](Decision::Unknown); the others are judged all the same.
 pub fn survey(
     world: World<'_>,
     wanted: &[StageId],
     locked: impl Fn(&Stage) -> Option<StageLock>,
-    forced: impl Fn(StageId) -> bool,
+    conditions: impl Fn(StageId) -> Conditions,
 ) -> Vec<(StageId, Assessment)> {
     let params = ParamReader::new(world.workspace);
     let mut foretold = Foretold::new();
@@ -308,7 +354,7 @@ pub fn survey(
         let upstream = if stage.frozen { &[] } else { world.pipeline.graph.upstream(*id) };
         let on: Vec<StageId> = upstream.iter().copied().filter(|before| changing[before.index()]).collect();
         let files = loaded_params(world, &params, stage);
-        let mut assessment = assess_with(world, stage, locked.as_ref(), forced(*id), files, &foretold);
+        let mut assessment = assess_with(world, stage, locked.as_ref(), conditions(*id), files, &foretold);
         if !on.is_empty() {
             assessment.decision = Decision::Depends { reasons: own_reasons(world, &assessment, &on), on };
         }

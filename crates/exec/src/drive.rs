@@ -5,6 +5,7 @@
 //! is at work, at most `jobs` of them. Nothing is recorded before it is whole: outs are stored in the
 //! cache, then the success goes into the journal, then it is told.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, mpsc};
@@ -15,7 +16,9 @@ use cache::{CacheError, StageEntry, StageOut};
 use pipeline::{Out, OutKind, ParamValues, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::Aside;
-use crate::assess::{Assessment, Decision, World, assess, source_outs};
+use crate::assess::{Assessment, Conditions, Decision, World, assess, source_outs};
+use crate::budget::{Budget, Limits};
+use crate::durations::Durations;
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
 use crate::ledger::Ledger;
@@ -41,14 +44,38 @@ pub struct Crew<'a> {
 /// How stages are brought up to date.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many stages may be at work at once; at least 1.
-    pub jobs: usize,
+    /// What stages at work may occupy together.
+    pub limits: Limits,
     /// Run every stage, up to date or not, and restore none.
     pub force: bool,
+    /// Run every stage after one that ran.
+    pub force_downstream: bool,
+    /// What a failure means for the others.
+    pub on_failure: OnFailure,
+    /// Restore nothing from the stage cache.
+    pub no_stage_cache: bool,
+    /// Store no outs in the cache; the lock is written all the same.
+    pub no_commit: bool,
+    /// Data that is not here counts as what the lock records.
+    pub allow_missing: bool,
     /// The project's root.
     pub root: PathBuf,
     /// Where outs are set aside.
     pub job_folder: PathBuf,
+    /// Where it is noted how long stages took.
+    pub durations: PathBuf,
+}
+
+/// What a failure of a stage means for the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// No other stage starts; those at work finish.
+    #[default]
+    Stop,
+    /// What needs it does not start; all others go on.
+    KeepGoing,
+    /// All others go on, what needs it with what is there.
+    Ignore,
 }
 
 /// What a reproduction came to.
@@ -70,7 +97,7 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
-/// Brings the stages `wanted` up to date. When one fails, no other starts; those at work finish.
+/// Brings the stages `wanted`, which are in an order where each comes after those before it, up to date.
 ///
 /// # Errors
 /// When a result cannot be written down. What had been is kept.
@@ -82,7 +109,11 @@ pub fn drive(
     options: &Options,
 ) -> Result<Summary, disk::DiskError> {
     let graph = &world.pipeline.graph;
-    let mut schedule = Schedule::new(world.pipeline.stages.len(), wanted, |id| graph.upstream(id));
+    let mut durations = Durations::load(&options.durations);
+    let ranks = durations.ranks(graph, wanted, |id| world.pipeline.stage(id).address.clone());
+    let mut schedule = Schedule::new(ranks, wanted, |id| graph.upstream(id));
+    let mut budget = Budget::new(options.limits.clone());
+    let mut ran: HashSet<StageId> = HashSet::new();
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
     let params = ParamReader::new(world.workspace);
@@ -97,21 +128,25 @@ pub fn drive(
                 halted = true;
                 crew.runner.stop();
             }
-            while !halted && at_work < options.jobs {
-                let Some(id) = schedule.start_next() else { break };
+            while !halted {
+                let Some(id) = schedule.start_next(|id| budget.fits(world.pipeline.stage(id))) else { break };
+                let stage = world.pipeline.stage(id);
                 at_work += 1;
+                budget.take(stage);
+                let after_ran =
+                    options.force_downstream && graph.upstream(id).iter().any(|id| ran.contains(id));
+                let forced = options.force || after_ran;
                 let (shop, sender) = (&shop, sender.clone());
-                if at_work == 1 && !options.force {
+                if at_work == 1 && !forced {
                     // With nobody at work, a verdict of "up to date" needs no thread.
-                    let stage = world.pipeline.stage(id);
-                    let judged = shop.assess(stage);
+                    let judged = shop.assess(stage, false);
                     if judged.decision == Decision::Fresh {
                         let _ = sender.send((id, Ok(Outcome::Fresh)));
                         break;
                     }
                 }
                 scope.spawn(move || {
-                    let _ = sender.send((id, shop.bring_up_to_date(id)));
+                    let _ = sender.send((id, shop.bring_up_to_date(id, forced)));
                 });
             }
             if at_work == 0 {
@@ -119,27 +154,37 @@ pub fn drive(
             }
             let Ok((id, result)) = results.recv_timeout(STOP_CHECK) else { continue };
             at_work -= 1;
+            budget.give_back(world.pipeline.stage(id));
             match result {
                 Ok(outcome) => {
                     crew.observer.event(Event::Finished { stage: id, outcome: &outcome });
                     match outcome {
                         Outcome::Fresh => summary.fresh += 1,
                         Outcome::Restored { .. } => summary.restored += 1,
-                        Outcome::Ran { .. } => summary.ran += 1,
+                        Outcome::Ran { duration, .. } => {
+                            durations.note(&world.pipeline.stage(id).address, duration);
+                            ran.insert(id);
+                            summary.ran += 1;
+                        }
                     }
                     schedule.done(id);
                 }
                 Err(failure) => {
-                    halted = true;
-                    for blocked in schedule.failed(id) {
-                        summary.blocked += 1;
-                        crew.observer.event(Event::Blocked { stage: blocked, by: id });
+                    halted |= options.on_failure == OnFailure::Stop || summary.interrupted;
+                    if options.on_failure == OnFailure::Ignore {
+                        schedule.done(id);
+                    } else {
+                        for blocked in schedule.failed(id) {
+                            summary.blocked += 1;
+                            crew.observer.event(Event::Blocked { stage: blocked, by: id });
+                        }
                     }
                     summary.failed.push((id, failure));
                 }
             }
         }
     });
+    durations.save();
     summary.not_started = schedule.count(StageState::Ready) + schedule.count(StageState::Want);
     let declared =
         |address: &pipeline::Address| world.pipeline.stages.iter().any(|stage| stage.address == *address);
@@ -162,14 +207,16 @@ impl<'l> Shop<'_, 'l> {
         self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn assess(&self, stage: &Stage) -> Assessment {
+    fn assess(&self, stage: &Stage, forced: bool) -> Assessment {
         let locked = self.ledger().get(&stage.address).cloned();
-        assess(self.world, &self.params, stage, locked.as_ref(), self.options.force)
+        let Options { no_stage_cache, allow_missing, .. } = *self.options;
+        let conditions = Conditions { forced, no_stage_cache, allow_missing };
+        assess(self.world, &self.params, stage, locked.as_ref(), conditions)
     }
 
-    fn bring_up_to_date(&self, id: StageId) -> Result<Outcome, Failure> {
+    fn bring_up_to_date(&self, id: StageId, forced: bool) -> Result<Outcome, Failure> {
         let stage = self.world.pipeline.stage(id);
-        let attempt = Attempt { shop: self, id, stage };
+        let attempt = Attempt { shop: self, id, stage, forced };
         let mut told = false;
         let result = attempt.go(&mut told);
         if let Err(failure) = &result
@@ -186,12 +233,13 @@ struct Attempt<'s, 'a, 'l> {
     shop: &'s Shop<'a, 'l>,
     id: StageId,
     stage: &'s Stage,
+    forced: bool,
 }
 
 impl Attempt<'_, '_, '_> {
     /// `told` says whether a failure was told to the observer already.
     fn go(&self, told: &mut bool) -> Result<Outcome, Failure> {
-        let assessment = self.shop.assess(self.stage);
+        let assessment = self.shop.assess(self.stage, self.forced);
         let (reasons, sources) = match &assessment.decision {
             Decision::Fresh => return Ok(Outcome::Fresh),
             Decision::Unknown { reasons } => {
@@ -398,7 +446,7 @@ impl Attempt<'_, '_, '_> {
             ));
             return Ok(Outcome::Ran { duration, outs });
         }
-        if self.is_restorable() {
+        if self.is_restorable() && !options.no_commit {
             let mut entry = self.entry(job, env, &outs, duration);
             crew.host.annotate(self.stage, &mut entry);
             world.workspace.stages.store(&entry)?;
@@ -409,6 +457,7 @@ impl Attempt<'_, '_, '_> {
 
     fn run_scripts(&self, env: &JobEnv, folder: &Path) -> Result<Exit, Failure> {
         let crew = self.shop.crew;
+        let deadline = self.stage.timeout_millis.map(|millis| Instant::now() + Duration::from_millis(millis));
         let on_line = |stream: Stream, text: &str| {
             crew.observer.event(Event::Line { stage: self.id, stream, text });
         };
@@ -424,6 +473,7 @@ impl Attempt<'_, '_, '_> {
                 stdout: env.folder.join("stdout.log"),
                 stderr: env.folder.join("stderr.log"),
                 job: folder.to_owned(),
+                deadline,
             };
             let exit = crew.runner.run(&spawn, &on_line)?;
             if exit != Exit::Code(0) {
@@ -438,8 +488,8 @@ impl Attempt<'_, '_, '_> {
         let mut outs = OutStates::new();
         let mut missing = Vec::new();
         for out in &self.stage.outs {
-            let found =
-                if is_stored(out) { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+            let stored = is_stored(out) && !self.shop.options.no_commit;
+            let found = if stored { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
             match found {
                 Some(state) => outs.push((out.path.clone(), state)),
                 None => missing.push(out.path.clone()),

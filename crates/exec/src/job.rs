@@ -124,6 +124,7 @@ fn describe_exit(exit: Exit) -> String {
         Exit::Signal(signal) => {
             format!("the command was killed by signal {signal} ({})", signal_name(signal))
         }
+        Exit::TimedOut => "the command was stopped because its `timeout` had passed".to_owned(),
     }
 }
 

@@ -5,7 +5,9 @@
 
 mod aside;
 mod assess;
+mod budget;
 mod drive;
+mod durations;
 mod event;
 mod job;
 mod ledger;
@@ -13,8 +15,9 @@ mod params;
 mod runner;
 mod schedule;
 
-pub use assess::{Assessment, Decision, World, assess, survey};
-pub use drive::{Crew, Options, Summary, drive, recover};
+pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
+pub use budget::Limits;
+pub use drive::{Crew, OnFailure, Options, Summary, drive, recover};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
 pub use ledger::{Ledger, LedgerError, lock_file};

@@ -52,6 +52,8 @@ pub struct Spawn<'a> {
     pub stderr: PathBuf,
     /// The job's folder: tells its processes from all others, for `end_orphans`.
     pub job: PathBuf,
+    /// When it is ended, if it has not by then.
+    pub deadline: Option<Instant>,
 }
 
 /// How a process ended.
@@ -61,6 +63,8 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
+    /// It was ended because its deadline passed.
+    TimedOut,
 }
 
 /// Why a process could not be started or followed.
@@ -130,12 +134,16 @@ impl Runner for LocalRunner {
                 });
             }
             drop(done);
+            let (ended, end) = mpsc::channel::<()>();
+            let watch = spawn.deadline.map(|deadline| scope.spawn(move || self.watch(group, deadline, &end)));
             let exit = self.wait(&mut child, group);
+            drop(ended);
+            let timed_out = watch.is_some_and(|watch| watch.join().unwrap_or(false));
             // Both pipes end when the whole group has: it was killed in `wait`.
             let logged: Result<Vec<()>, DiskError> = finished.iter().collect();
             let exit = exit?;
             logged?;
-            Ok(exit)
+            Ok(if timed_out { Exit::TimedOut } else { exit })
         })
     }
 
@@ -157,6 +165,25 @@ impl Runner for LocalRunner {
 impl LocalRunner {
     fn lock_groups(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
         self.groups.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Ends a group when `deadline` passes before `end` is closed: asks first, kills half a second later. Returns
+    /// whether it did.
+    fn watch(&self, group: Pid, deadline: Instant, end: &mpsc::Receiver<()>) -> bool {
+        let signal = |signal: Signal| {
+            if self.lock_groups().contains(&group) {
+                let _ = kill_process_group(group, signal);
+            }
+        };
+        let patience = deadline.saturating_duration_since(Instant::now());
+        if end.recv_timeout(patience) != Err(mpsc::RecvTimeoutError::Timeout) {
+            return false;
+        }
+        signal(Signal::TERM);
+        if end.recv_timeout(GRACE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            signal(Signal::KILL);
+        }
+        true
     }
 
     /// Waits for the command to end, ends what it left behind in its group, and only then reaps it.
@@ -306,6 +333,7 @@ mod tests {
             stdout: folder.join("stdout.log"),
             stderr: folder.join("stderr.log"),
             job: folder.join("job"),
+            deadline: None,
         };
         let exit = runner
             .run(&spawn, &|stream, line| lines.lock().unwrap().push(format!("{stream:?} {line}")))

@@ -1,8 +1,10 @@
 //! Which stage may start next. Knows stages by number only: no files, no processes, no time.
 //!
 //! A stage is ready when everything before it is done; when one fails, all that builds on it is blocked.
-//! Ready stages start in the order of their numbers, which is the order of the pipeline file.
+//! Of the ready stages the one with the longest way to the end starts first; with equal ways, the order of their
+//! numbers counts, which is the order of the pipeline file.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use pipeline::StageId;
@@ -34,13 +36,18 @@ pub struct Schedule {
     waiting_for: Vec<u32>,
     /// The wanted stages right after each.
     after: Vec<Vec<StageId>>,
-    ready: BTreeSet<StageId>,
+    /// How long the way to the end is, by stage number.
+    ranks: Vec<u64>,
+    ready: BTreeSet<(Reverse<u64>, StageId)>,
 }
 
 impl Schedule {
-    /// A schedule of the stages `wanted` of `count`; `before` gives the stages right before each.
-    pub fn new<'a>(count: usize, wanted: &[StageId], before: impl Fn(StageId) -> &'a [StageId]) -> Self {
+    /// A schedule of the stages `wanted`; `ranks` tells of every stage how long the way to the end is, and `before`
+    /// gives the stages right before each.
+    pub fn new<'a>(ranks: Vec<u64>, wanted: &[StageId], before: impl Fn(StageId) -> &'a [StageId]) -> Self {
+        let count = ranks.len();
         let mut schedule = Schedule {
+            ranks,
             states: vec![StageState::Unwanted; count],
             waiting_for: vec![0; count],
             after: vec![Vec::new(); count],
@@ -75,9 +82,9 @@ impl Schedule {
         self.states.iter().filter(|known| **known == state).count()
     }
 
-    /// The next stage that may start, which counts as running from now on.
-    pub fn start_next(&mut self) -> Option<StageId> {
-        let id = *self.ready.first()?;
+    /// The next stage that may start and that `fits` beside those at work; it counts as running from now on.
+    pub fn start_next(&mut self, fits: impl Fn(StageId) -> bool) -> Option<StageId> {
+        let (_, id) = *self.ready.iter().find(|(_, id)| fits(*id))?;
         self.set(id, StageState::Running);
         Some(id)
     }
@@ -121,10 +128,10 @@ impl Schedule {
             "stage {id:?} goes from {old:?} to {state:?}"
         );
         if old == StageState::Ready {
-            self.ready.remove(&id);
+            self.ready.remove(&(Reverse(self.ranks[id.index()]), id));
         }
         if state == StageState::Ready {
-            self.ready.insert(id);
+            self.ready.insert((Reverse(self.ranks[id.index()]), id));
         }
     }
 }
@@ -138,42 +145,54 @@ mod tests {
 
     fn schedule(wanted: &[u32]) -> Schedule {
         let wanted: Vec<StageId> = wanted.iter().map(|id| StageId(*id)).collect();
-        Schedule::new(5, &wanted, |id| BEFORE[id.index()])
+        Schedule::new(vec![0; 5], &wanted, |id| BEFORE[id.index()])
     }
 
     #[test]
     fn a_diamond_runs_in_order() {
         let mut schedule = schedule(&[0, 1, 2, 3, 4]);
-        assert_eq!(schedule.start_next(), Some(StageId(0)));
-        assert_eq!(schedule.start_next(), Some(StageId(4)));
-        assert_eq!(schedule.start_next(), None);
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(0)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(4)));
+        assert_eq!(schedule.start_next(|_| true), None);
         schedule.done(StageId(0));
         assert_eq!(
-            (schedule.start_next(), schedule.start_next(), schedule.start_next()),
+            (schedule.start_next(|_| true), schedule.start_next(|_| true), schedule.start_next(|_| true)),
             (Some(StageId(1)), Some(StageId(2)), None)
         );
         schedule.done(StageId(2));
-        assert_eq!(schedule.start_next(), None);
+        assert_eq!(schedule.start_next(|_| true), None);
         schedule.done(StageId(1));
-        assert_eq!(schedule.start_next(), Some(StageId(3)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(3)));
     }
 
     #[test]
     fn a_failure_blocks_what_builds_on_it_and_nothing_else() {
         let mut schedule = schedule(&[0, 1, 2, 3, 4]);
-        schedule.start_next();
+        schedule.start_next(|_| true);
         schedule.done(StageId(0));
-        assert_eq!(schedule.start_next(), Some(StageId(1)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(1)));
         assert_eq!(schedule.failed(StageId(1)), [StageId(3)]);
-        assert_eq!(schedule.start_next(), Some(StageId(2)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(2)));
         schedule.done(StageId(2));
-        assert_eq!(schedule.start_next(), Some(StageId(4)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(4)));
         assert_eq!(schedule.state(StageId(3)), StageState::Blocked);
+    }
+
+    #[test]
+    fn the_longest_way_starts_first_and_what_does_not_fit_is_passed_over() {
+        let wanted: Vec<StageId> = (0..5).map(StageId).collect();
+        let mut schedule = Schedule::new(vec![30, 20, 25, 10, 90], &wanted, |id| BEFORE[id.index()]);
+        assert_eq!(schedule.start_next(|id| id != StageId(4)), Some(StageId(0)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(4)));
+        schedule.done(StageId(0));
+        assert_eq!(schedule.start_next(|_| false), None);
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(2)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(1)));
     }
 
     #[test]
     fn what_is_not_wanted_is_not_waited_for() {
         let mut schedule = schedule(&[3]);
-        assert_eq!(schedule.start_next(), Some(StageId(3)));
+        assert_eq!(schedule.start_next(|_| true), Some(StageId(3)));
     }
 }
