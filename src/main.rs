@@ -6,6 +6,7 @@ mod environment;
 mod error;
 mod git;
 mod ignore;
+mod interrupt;
 mod project;
 mod recorder;
 mod revision;

@@ -13,8 +13,9 @@ use track::{SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::pipeline_files;
 use crate::environment;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
+use crate::interrupt::Interrupt;
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -185,16 +186,27 @@ impl Project {
         Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files)?)
     }
 
-    /// Takes the project's lock, waiting while another process holds it, unless `wait` is false.
+    /// Takes the project's lock, waiting while another process holds it, unless `wait` is false; until `interrupt`
+    /// comes.
     ///
     /// # Errors
-    /// When it is held and `wait` is false, or the lock file cannot be written.
-    pub fn lock(&self, command: &str, wait: bool, printer: Printer) -> CliResult<LockFile> {
+    /// When it is held and `wait` is false, the wait was interrupted, or the lock file cannot be written.
+    pub fn lock(
+        &self,
+        command: &str,
+        wait: bool,
+        interrupt: &Interrupt,
+        printer: Printer,
+    ) -> CliResult<LockFile> {
         self.make_pipe_folder()?;
         let patience = if wait { Duration::MAX } else { Duration::ZERO };
         let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));
-        let taken = LockFile::acquire(&self.pipe_path("lock"), command, patience, on_wait);
+        let taken =
+            LockFile::acquire(&self.pipe_path("lock"), command, patience, &|| !interrupt.came(), on_wait);
         taken.map_err(|fault| match fault {
+            disk::LockError::Held { .. } if interrupt.came() => {
+                CliError::silent(ErrorKind::Interrupted(interrupt.signal()))
+            }
             disk::LockError::Held { .. } => {
                 CliError::from(fault).hint("leave `--no-wait` out to wait for it")
             }

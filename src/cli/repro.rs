@@ -1,16 +1,13 @@
 //! `pipe repro`: brings stages up to date.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 use clap::Args;
 use exec::{Crew, Decision, LocalRunner, Options, Summary, World, drive, recover, survey};
 use pipeline::{Pipeline, StageId};
 
 use crate::cli::{command_line, status};
-use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::ignore::ignore_outs;
+use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorder::Recorder;
 use crate::ui::Printer;
@@ -70,11 +67,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
             return Ok(());
         }
     }
-    let _lock = project.lock(&command_line(), !args.no_wait, printer)?;
+    let interrupt = Interrupt::listen()?;
+    let _lock = project.lock(&command_line(), !args.no_wait, &interrupt, printer)?;
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
     let view = ReproView::new(printer, &pipeline, wanted.len());
-    let interrupt = Interrupt::listen()?;
     recover(&project.root, &job_folder, &view)?;
     let runner = LocalRunner::default();
     let crew = Crew { runner: &runner, host: &recorder, observer: &view, stop: &interrupt.stop };
@@ -156,29 +153,4 @@ fn conclude(
     let Some((_, _)) = summary.failed.first() else { return Ok(()) };
     let of_stage = summary.failed.iter().all(|(_, failure)| failure.is_of_stage());
     Err(CliError::silent(if of_stage { ErrorKind::Negative } else { ErrorKind::Unable }))
-}
-
-/// Listens for the signals that end a reproduction in order.
-struct Interrupt {
-    stop: Arc<AtomicBool>,
-    signal: Arc<AtomicUsize>,
-}
-
-impl Interrupt {
-    fn listen() -> CliResult<Self> {
-        let interrupt = Interrupt { stop: Arc::default(), signal: Arc::default() };
-        for signal in environment::ending_signals() {
-            let number = usize::try_from(signal).expect("signals are small positive numbers");
-            signal_hook::flag::register_usize(signal, interrupt.signal.clone(), number)
-                .and_then(|_| signal_hook::flag::register(signal, interrupt.stop.clone()))
-                .map_err(|source| {
-                    disk::DiskError::new("listen for signals", std::path::Path::new("."), source)
-                })?;
-        }
-        Ok(interrupt)
-    }
-
-    fn signal(&self) -> i32 {
-        i32::try_from(self.signal.load(Ordering::SeqCst)).unwrap_or(signal_hook::consts::SIGINT)
-    }
 }

@@ -1,8 +1,6 @@
 //! `pipe train`: trains on a data set, showing and recording it live.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base::{ProjectPath, Timestamp};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -11,6 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::cli::flags::{self, Flag};
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::interrupt::Interrupt;
 use crate::training::TrainingRun;
 use crate::ui::Printer;
 use crate::ui::training::TrainingView;
@@ -140,7 +139,8 @@ pub fn run(args: TrainArgs, printer: Printer) -> CliResult {
     config.validate()?;
     let data = learn::read_npz(&args.data)?;
     config.check_data(&data)?;
-    let signal = listen()?;
+    // A training that is told to stop ends after the step it is at.
+    let interrupt = Interrupt::listen()?;
     let logs_folder = args.output.join("logs");
     // The logs tell the time, so they are no outs; git need not see them either.
     disk::replace(&logs_folder.join(".gitignore"), b"*\n")?;
@@ -155,15 +155,14 @@ pub fn run(args: TrainArgs, printer: Printer) -> CliResult {
         }
         view.event(&event);
         run.event(&event, now);
-        let stop = signal.load(Ordering::Relaxed) != 0 || log_fault.is_some();
+        let stop = interrupt.came() || log_fault.is_some();
         if stop { Control::Stop } else { Control::Continue }
     });
     view.close();
-    let interrupted = i32::try_from(signal.load(Ordering::Relaxed)).unwrap_or(0);
     let outcome = match trained {
-        Ok(_) if interrupted != 0 => {
+        Ok(_) if interrupt.came() => {
             run.end(track::RunStatus::Killed, &[]);
-            return Err(CliError::silent(ErrorKind::Interrupted(interrupted)));
+            return Err(CliError::silent(ErrorKind::Interrupted(interrupt.signal())));
         }
         Ok(outcome) => outcome,
         Err(fault) => {
@@ -191,17 +190,6 @@ pub fn run(args: TrainArgs, printer: Printer) -> CliResult {
         args.output.display()
     ));
     Ok(())
-}
-
-/// The signal that came, or 0. A training that is told to stop ends after the step it is at.
-fn listen() -> CliResult<Arc<AtomicUsize>> {
-    let signal = Arc::new(AtomicUsize::new(0));
-    for number in crate::environment::ending_signals() {
-        let value = usize::try_from(number).expect("signals are small positive numbers");
-        signal_hook::flag::register_usize(number, signal.clone(), value)
-            .map_err(|source| disk::DiskError::new("listen for signals", Path::new("."), source))?;
-    }
-    Ok(signal)
 }
 
 /// Defaults, then the params file, then flags.

@@ -48,15 +48,16 @@ pub enum LockError {
 }
 
 impl LockFile {
-    /// Takes the lock at `path` for `command`, waiting at most `patience`. `on_wait` is told once who
-    /// holds it, when it has to wait.
+    /// Takes the lock at `path` for `command`, waiting at most `patience` and while `go_on` says so. `on_wait` is
+    /// told once who holds it, when it has to wait.
     ///
     /// # Errors
-    /// [`LockError::Held`] when it is still held after `patience`.
+    /// [`LockError::Held`] when it is still held then.
     pub fn acquire(
         path: &Path,
         command: &str,
         patience: Duration,
+        go_on: &dyn Fn() -> bool,
         on_wait: &mut dyn FnMut(&str),
     ) -> Result<Self, LockError> {
         if let Some(folder) = path.parent() {
@@ -80,7 +81,7 @@ impl LockFile {
                 Err(TryLockError::WouldBlock) => {}
             }
             let holder = read_holder(&mut file);
-            if started.elapsed() >= patience {
+            if started.elapsed() >= patience || !go_on() {
                 return Err(LockError::Held { holder, path: path.to_owned() });
             }
             if !told {
@@ -127,15 +128,16 @@ mod tests {
     fn the_second_is_told_who_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let held = LockFile::acquire(&path, "pipe repro", Duration::ZERO, &mut |_| {}).unwrap();
+        let held = LockFile::acquire(&path, "pipe repro", Duration::ZERO, &|| true, &mut |_| {}).unwrap();
         let mut told = String::new();
-        let second = LockFile::acquire(&path, "pipe repro", Duration::from_millis(50), &mut |who| {
-            told = who.to_owned();
-        });
+        let second =
+            LockFile::acquire(&path, "pipe repro", Duration::from_millis(50), &|| true, &mut |who| {
+                told = who.to_owned();
+            });
         let LockError::Held { holder, .. } = second.unwrap_err() else { panic!("held") };
         assert_eq!(holder, told);
         assert!(holder.starts_with(&format!("`pipe repro` (pid {})", std::process::id())), "{holder}");
         drop(held);
-        LockFile::acquire(&path, "pipe repro", Duration::ZERO, &mut |_| {}).unwrap();
+        LockFile::acquire(&path, "pipe repro", Duration::ZERO, &|| true, &mut |_| {}).unwrap();
     }
 }

@@ -1,0 +1,46 @@
+//! The signals that end what is going on, in order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::environment;
+use crate::error::CliResult;
+
+/// Listens for the signals that end a command in order, from its making on.
+#[derive(Debug)]
+pub struct Interrupt {
+    /// Set when a signal came.
+    pub stop: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+}
+
+impl Interrupt {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn listen() -> CliResult<Self> {
+        let interrupt = Interrupt { stop: Arc::default(), signal: Arc::default() };
+        for signal in environment::ending_signals() {
+            let number = usize::try_from(signal).expect("signals are small positive numbers");
+            signal_hook::flag::register_usize(signal, interrupt.signal.clone(), number)
+                .and_then(|_| signal_hook::flag::register(signal, interrupt.stop.clone()))
+                .map_err(|source| disk::DiskError::new("listen for signals", Path::new("."), source))?;
+        }
+        Ok(interrupt)
+    }
+
+    /// Whether a signal came.
+    pub fn came(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// The signal that came; SIGINT before any did.
+    pub fn signal(&self) -> i32 {
+        match self.signal.load(Ordering::SeqCst) {
+            0 => signal_hook::consts::SIGINT,
+            signal => i32::try_from(signal).unwrap_or(signal_hook::consts::SIGINT),
+        }
+    }
+}
