@@ -49,6 +49,19 @@ pub fn declared(name: &str) -> Option<String> {
     Some(value.into_string().unwrap_or_else(|value| format!("{value:?}")))
 }
 
+/// How many graphics processors NVIDIA's driver shows; 0 without it.
+pub fn gpus() -> u64 {
+    let devices = std::fs::read_dir("/proc/driver/nvidia/gpus");
+    devices.map(|devices| devices.count() as u64).unwrap_or(0)
+}
+
+/// The machine's memory in bytes, where the system tells.
+pub fn memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    total.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// The search path for programs.
 pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()

@@ -7,9 +7,11 @@ mod flags;
 mod init;
 mod metrics;
 mod params;
+mod plan;
 mod plots;
 mod repro;
 mod runs;
+mod select;
 mod status;
 #[cfg(feature = "train")]
 mod train;

@@ -1,10 +1,18 @@
 //! `pipe repro`: brings stages up to date.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use clap::Args;
-use exec::{Crew, Decision, LocalRunner, Options, Summary, World, drive, recover, survey};
+use exec::{
+    Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, World, drive, recover,
+    survey,
+};
 use pipeline::{Pipeline, StageId};
 
-use crate::cli::{command_line, status};
+use crate::cli::select::SelectArgs;
+use crate::cli::{command_line, plan};
+use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::ignore::ignore_outs;
 use crate::interrupt::Interrupt;
@@ -16,24 +24,59 @@ use crate::ui::live::ReproView;
 /// Bring stages up to date: skip, restore or run each
 #[derive(Debug, Args)]
 pub struct ReproArgs {
-    /// Stages, outs, or `pipeline.yaml` for all; without, all stages of the nearest pipeline file
-    #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
-    /// Run at most N stages at once [default: the number of processors]
+    #[command(flatten)]
+    select: SelectArgs,
+    /// Let at most N stages run at once; a stage with `resources: {cpus: C}` counts as C [default: the number of
+    /// processors]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// How much there is of something that stages ask for under `resources`: `gpus=2`, `memory=64GB`, or a token's
+    /// name [default: gpus and memory of this machine, one of each token]
+    #[arg(long = "resource", value_name = "NAME=COUNT", value_parser = parse_resource)]
+    resources: Vec<(String, u64)>,
     /// Run the stages even if they are up to date, and restore none
     #[arg(short, long)]
     force: bool,
-    /// Only the targets themselves, not what they need
-    #[arg(short, long)]
-    single_item: bool,
+    /// Run what comes after a stage that ran, even if the result is the same
+    #[arg(long)]
+    force_downstream: bool,
+    /// When a stage fails, go on with all that does not need it
+    #[arg(short, long, conflicts_with = "ignore_errors")]
+    keep_going: bool,
+    /// When a stage fails, go on with all others, even with those that need it
+    #[arg(long)]
+    ignore_errors: bool,
+    /// Take what the lock records for deps and outs that are not here
+    #[arg(long)]
+    allow_missing: bool,
+    /// Do not store outs in the cache
+    #[arg(long)]
+    no_commit: bool,
+    /// Restore nothing from the stage cache: run what is not up to date
+    #[arg(long, alias = "no-run-cache")]
+    no_stage_cache: bool,
     /// Show what would be done, and do nothing
     #[arg(long)]
     dry: bool,
+    /// Give every reason, not the first three alone
+    #[arg(long)]
+    explain: bool,
+    /// With `--dry`, print JSON
+    #[arg(long, requires = "dry")]
+    json: bool,
     /// Fail at once when another pipe process holds the project, instead of waiting for it
     #[arg(long)]
     no_wait: bool,
+}
+
+fn parse_resource(text: &str) -> Result<(String, u64), String> {
+    let wrong = || format!("`{text}` is not NAME=COUNT");
+    let (name, count) = text.split_once('=').ok_or_else(wrong)?;
+    let count = match name {
+        "memory" => pipeline::amount(count).ok_or_else(wrong)?,
+        _ => count.parse().map_err(|_| wrong())?,
+    };
+    Ok((name.to_owned(), count))
 }
 
 /// Brings the targets up to date.
@@ -43,21 +86,25 @@ pub struct ReproArgs {
 pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
-    let wanted = wanted(&pipeline, &project, args)?;
+    let wanted = args.select.stages(&pipeline, &project)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
-    let forced = |id: StageId| args.force && wanted.contains(&id);
+    let conditions = Conditions {
+        forced: args.force,
+        no_stage_cache: args.no_stage_cache,
+        allow_missing: args.allow_missing,
+    };
     let recorder = Recorder::new(&project, &workspace, printer, command_line());
     let job_folder = project.pipe_path("tmp").join("jobs");
     // Where stages are at work, or were when their process died, outs are in motion: judging them has to wait for
     // the lock and the recovery.
     let in_motion = std::fs::read_dir(&job_folder).is_ok_and(|mut jobs| jobs.next().is_some());
     if args.dry || !(args.force || in_motion) {
-        let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), forced);
+        let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| conditions);
         if args.dry {
-            return status::print_plan(&pipeline, &plan, &recorder, printer);
+            return plan::print(&pipeline, &plan, &recorder, args.json, args.explain, printer);
         }
         let nothing = plan.iter().all(|(_, assessment)| assessment.decision == Decision::Fresh);
         if nothing && !ledger.has_unwritten() {
@@ -71,14 +118,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let _lock = project.lock(&command_line(), !args.no_wait, &interrupt, printer)?;
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
-    let view = ReproView::new(printer, &pipeline, wanted.len());
+    let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);
     recover(&project.root, &job_folder, &view)?;
     let runner = LocalRunner::default();
     let crew = Crew { runner: &runner, host: &recorder, observer: &view, stop: &interrupt.stop };
-    let jobs =
-        args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-    let options =
-        Options { jobs: jobs.unwrap_or(1), force: args.force, root: project.root.clone(), job_folder };
+    let options = options(args, &project, job_folder);
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();
     recorder.close(driven.as_ref().ok());
@@ -91,15 +135,39 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     conclude(&summary, &recorder, wanted.len(), &interrupt, printer)
 }
 
-fn wanted(pipeline: &Pipeline, project: &Project, args: &ReproArgs) -> CliResult<Vec<StageId>> {
-    if args.targets.is_empty() {
-        return Ok(pipeline.default_stages());
+fn options(args: &ReproArgs, project: &Project, job_folder: PathBuf) -> Options {
+    let jobs =
+        args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let slots = f64::from(u16::try_from(jobs.unwrap_or(1)).unwrap_or(u16::MAX));
+    let mut limits =
+        Limits { slots, gpus: environment::gpus(), memory: environment::memory(), tokens: BTreeMap::new() };
+    for (name, count) in &args.resources {
+        match name.as_str() {
+            "gpus" => limits.gpus = *count,
+            "memory" => limits.memory = Some(*count),
+            "cpus" => limits.slots = f64::from(u16::try_from(*count).unwrap_or(u16::MAX)),
+            _ => {
+                limits.tokens.insert(name.clone(), *count);
+            }
+        }
     }
-    let targets = pipeline.targets(&args.targets, &project.base)?;
-    if !args.single_item {
-        return Ok(pipeline.graph.with_upstream(&targets));
+    let on_failure = match (args.keep_going, args.ignore_errors) {
+        (_, true) => OnFailure::Ignore,
+        (true, _) => OnFailure::KeepGoing,
+        _ => OnFailure::Stop,
+    };
+    Options {
+        limits,
+        force: args.force,
+        force_downstream: args.force_downstream,
+        on_failure,
+        no_stage_cache: args.no_stage_cache,
+        no_commit: args.no_commit,
+        allow_missing: args.allow_missing,
+        root: project.root.clone(),
+        job_folder,
+        durations: project.pipe_path("tmp").join("durations.json"),
     }
-    Ok(pipeline.graph.order().iter().copied().filter(|id| targets.contains(id)).collect())
 }
 
 fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], printer: Printer) {

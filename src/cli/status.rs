@@ -1,14 +1,14 @@
 //! `pipe status`: what is stale now, what is stale because of something before it, and why.
 
 use clap::Args;
-use exec::{Assessment, Decision, Host, World, survey};
+use exec::{Assessment, Conditions, Decision, World, survey};
 use pipeline::{Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
+use crate::cli::select::SelectArgs;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
 use crate::ui::Printer;
-use crate::ui::live::{because, describe_source};
 
 /// Show which stages are stale, and why
 ///
@@ -16,15 +16,15 @@ use crate::ui::live::{because, describe_source};
 /// stale, 2 when it could not be told.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Stages or outs, with what they need; without, all stages of the nearest pipeline file
-    #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
+    #[command(flatten)]
+    select: SelectArgs,
     /// Print JSON: every stage with its state and reasons
     #[arg(long)]
     json: bool,
 }
 
-type Plan = [(StageId, Assessment)];
+/// Judged stages, in the order of the graph.
+pub type Plan = [(StageId, Assessment)];
 
 /// Shows the status.
 ///
@@ -33,16 +33,12 @@ type Plan = [(StageId, Assessment)];
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
-    let wanted = if args.targets.is_empty() {
-        pipeline.default_stages()
-    } else {
-        pipeline.graph.with_upstream(&pipeline.targets(&args.targets, &project.base)?)
-    };
+    let wanted = args.select.stages(&pipeline, &project)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let ledger = project.ledger(&pipeline)?;
-    let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| false);
+    let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
     let _ = workspace.save_state();
     if args.json {
         let stages: Vec<Json> = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged)).collect();
@@ -93,7 +89,7 @@ fn state(decision: &Decision) -> &'static str {
 }
 
 /// All reasons, those that stand before the stage included.
-fn reasons(pipeline: &Pipeline, decision: &Decision) -> Vec<StaleReason> {
+pub fn reasons(pipeline: &Pipeline, decision: &Decision) -> Vec<StaleReason> {
     match decision {
         Decision::Fresh => Vec::new(),
         Decision::Restore { reasons, .. }
@@ -117,7 +113,7 @@ fn stage_json(pipeline: &Pipeline, id: StageId, judged: &Assessment) -> Json {
     })
 }
 
-fn reason_json(reason: &StaleReason) -> Json {
+pub fn reason_json(reason: &StaleReason) -> Json {
     let mut entry = Map::new();
     entry.insert("kind".to_owned(), reason.kind().into());
     match reason.subject() {
@@ -170,50 +166,4 @@ fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
     if all_fresh {
         printer.data_line("Everything is up to date.");
     }
-}
-
-/// Says for each stage what `repro` would do.
-///
-/// # Errors
-/// With exit code 2 when a stage could not be told, or would be refused.
-pub fn print_plan(pipeline: &Pipeline, plan: &Plan, host: &dyn Host, printer: Printer) -> CliResult {
-    let mut refused = Vec::new();
-    for (id, judged) in plan {
-        let stage = pipeline.stage(*id);
-        let name = &stage.address;
-        let refusal = match &judged.decision {
-            Decision::Run { .. } | Decision::Restore { .. } => host.permit(stage).err(),
-            Decision::Frozen { .. } => judged.frozen_refusal(),
-            _ => None,
-        };
-        if let Some(refusal) = refusal {
-            printer.data_line(format_args!("{name}: cannot run: {refusal}"));
-            refused.push(format!("stage {name}: {refusal}"));
-            continue;
-        }
-        let text = match &judged.decision {
-            Decision::Fresh => "up to date".to_owned(),
-            Decision::Run { reasons } => format!("would run: {}", because(reasons)),
-            Decision::Restore { reasons, sources } => {
-                format!("would be restored from {}: {}", describe_source(&sources[0]), because(reasons))
-            }
-            Decision::Frozen { reasons } => {
-                format!("is frozen and would be left alone: {}", because(reasons))
-            }
-            Decision::Unknown { reasons } => format!("cannot run: {}", because(reasons)),
-            Decision::Depends { reasons, on } => {
-                let names: Vec<String> =
-                    on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect();
-                let on = names.join(", ");
-                if reasons.is_empty() {
-                    format!("depends on the result of {on}")
-                } else {
-                    format!("would run or be restored after {on}: {}", because(reasons))
-                }
-            }
-        };
-        printer.data_line(format_args!("{name}: {text}"));
-    }
-    plan_result(plan)?;
-    if refused.is_empty() { Ok(()) } else { Err(CliError::message(refused.join("; "))) }
 }

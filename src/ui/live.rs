@@ -19,6 +19,7 @@ pub struct ReproView<'a> {
     printer: Printer,
     pipeline: &'a Pipeline,
     wanted: usize,
+    explain: bool,
     state: Mutex<State>,
 }
 
@@ -42,14 +43,20 @@ struct AtWork {
 }
 
 impl<'a> ReproView<'a> {
-    /// A view of bringing `wanted` stages up to date.
-    pub fn new(printer: Printer, pipeline: &'a Pipeline, wanted: usize) -> Self {
+    /// A view of bringing `wanted` stages up to date; with `explain`, it gives every reason.
+    pub fn new(printer: Printer, pipeline: &'a Pipeline, wanted: usize, explain: bool) -> Self {
         let screen = printer.is_live().then(|| {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12));
             let summary = bars.add(ProgressBar::new_spinner().with_style(style("{wide_msg}")));
             Screen { bars, summary }
         });
-        ReproView { printer, pipeline, wanted, state: Mutex::new(State { screen, ..State::default() }) }
+        ReproView {
+            printer,
+            pipeline,
+            wanted,
+            explain,
+            state: Mutex::new(State { screen, ..State::default() }),
+        }
     }
 
     /// Takes what is redrawn off the screen.
@@ -87,7 +94,14 @@ impl<'a> ReproView<'a> {
     fn started(&self, state: &mut State, stage: StageId, reasons: &[StaleReason]) {
         let name = self.name(stage);
         let bold = self.printer.paint("1", &name);
-        self.say(state, &format!("Running {bold}: {}.", because(reasons)));
+        if self.explain {
+            self.say(state, &format!("Running {bold}:"));
+            for reason in reasons {
+                self.say(state, &format!("  {reason}"));
+            }
+        } else {
+            self.say(state, &format!("Running {bold}: {}.", because(reasons)));
+        }
         let bar = state.screen.as_ref().map(|screen| {
             let bar = ProgressBar::new_spinner()
                 .with_style(style("{spinner:.cyan} {prefix:.bold} {elapsed:>4} {wide_msg:.dim}"));

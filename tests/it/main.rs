@@ -24,6 +24,7 @@ mod histories;
 mod init;
 mod interrupts;
 mod metrics;
+mod options;
 mod params;
 mod plots;
 mod python;

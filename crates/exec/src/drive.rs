@@ -128,8 +128,10 @@ pub fn drive(
                 halted = true;
                 crew.runner.stop();
             }
-            while !halted {
-                let Some(id) = schedule.start_next(|id| budget.fits(world.pipeline.stage(id))) else { break };
+            let next = |schedule: &mut Schedule, budget: &Budget| {
+                if halted { None } else { schedule.start_next(|id| budget.fits(world.pipeline.stage(id))) }
+            };
+            while let Some(id) = next(&mut schedule, &budget) {
                 let stage = world.pipeline.stage(id);
                 at_work += 1;
                 budget.take(stage);

@@ -29,6 +29,7 @@ pub use builtins::Builtins;
 pub use env::{EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
+pub use format::native::needs::amount;
 pub use fresh::{Freshness, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};

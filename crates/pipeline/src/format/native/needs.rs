@@ -164,7 +164,12 @@ fn bytes(node: &Node<'_, '_>) -> Result<u64, PipelineError> {
     let Value::Str(text) = node.value else {
         return if matches!(node.value, Value::Int(_)) { node.unsigned() } else { Err(wrong()) };
     };
-    let (number, unit) = number(text.trim()).ok_or_else(wrong)?;
+    amount(text).ok_or_else(wrong)
+}
+
+/// An amount of bytes as people write it: `512`, `512MiB`, `4 GB`; `None` for anything else, and beyond 9 PB.
+pub fn amount(text: &str) -> Option<u64> {
+    let (number, unit) = number(text.trim())?;
     let factor = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1.0,
         "k" | "kb" => 1e3,
@@ -175,14 +180,11 @@ fn bytes(node: &Node<'_, '_>) -> Result<u64, PipelineError> {
         "mib" => 1_048_576.0,
         "gib" => 1_073_741_824.0,
         "tib" => 1_099_511_627_776.0,
-        _ => return Err(wrong()),
+        _ => return None,
     };
     let bytes = number * factor;
-    if !(0.0..=9.0e15).contains(&bytes) {
-        return Err(node.fault(format!("`memory`: {text} is out of range")));
-    }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
-    Ok(bytes.round() as u64)
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
+    (0.0..=9.0e15).contains(&bytes).then(|| bytes.round() as u64)
 }
 
 fn pools(stage: &Node<'_, '_>) -> Result<Vec<String>, PipelineError> {

@@ -1,0 +1,117 @@
+//! `pipe repro --dry`: what would be done, and why.
+
+use exec::{Decision, Host};
+use pipeline::{Pipeline, StaleReason};
+use serde_json::{Value as Json, json};
+
+use crate::cli::status::{Plan, plan_result, reason_json, reasons};
+use crate::error::{CliError, CliResult};
+use crate::ui::Printer;
+use crate::ui::live::{because, describe_source};
+
+/// Says for each stage what `repro` would do; with `explain`, all reasons, one to a line.
+///
+/// # Errors
+/// With exit code 2 when a stage could not be told, or would be refused.
+pub fn print(
+    pipeline: &Pipeline,
+    plan: &Plan,
+    host: &dyn Host,
+    json: bool,
+    explain: bool,
+    printer: Printer,
+) -> CliResult {
+    let mut refused = Vec::new();
+    let mut stages = Vec::new();
+    for (id, judged) in plan {
+        let stage = pipeline.stage(*id);
+        let name = &stage.address;
+        let refusal = match &judged.decision {
+            Decision::Run { .. } | Decision::Restore { .. } => host.permit(stage).err(),
+            Decision::Frozen { .. } => judged.frozen_refusal(),
+            _ => None,
+        };
+        if json {
+            stages.push(stage_json(pipeline, name, &judged.decision, refusal.as_deref()));
+        } else if let Some(refusal) = &refusal {
+            printer.data_line(format_args!("{name}: cannot run: {refusal}"));
+        } else {
+            print_stage(pipeline, name, &judged.decision, explain, printer);
+        }
+        refused.extend(refusal.map(|refusal| format!("stage {name}: {refusal}")));
+    }
+    if json {
+        printer.data_line(serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data"));
+    }
+    plan_result(plan)?;
+    if refused.is_empty() { Ok(()) } else { Err(CliError::message(refused.join("; "))) }
+}
+
+/// What would be done, without the reasons.
+fn action(pipeline: &Pipeline, decision: &Decision) -> String {
+    match decision {
+        Decision::Fresh => "up to date".to_owned(),
+        Decision::Run { .. } => "would run".to_owned(),
+        Decision::Restore { sources, .. } => {
+            format!("would be restored from {}", describe_source(&sources[0]))
+        }
+        Decision::Frozen { .. } => "is frozen and would be left alone".to_owned(),
+        Decision::Unknown { .. } => "cannot run".to_owned(),
+        Decision::Depends { reasons, on } => {
+            let on: Vec<String> = on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect();
+            let on = on.join(", ");
+            if reasons.is_empty() {
+                format!("depends on the result of {on}")
+            } else {
+                format!("would run or be restored after {on}")
+            }
+        }
+    }
+}
+
+fn print_stage(
+    pipeline: &Pipeline,
+    name: &pipeline::Address,
+    decision: &Decision,
+    explain: bool,
+    printer: Printer,
+) {
+    let action = action(pipeline, decision);
+    let own: Vec<StaleReason> = reasons(pipeline, decision)
+        .into_iter()
+        .filter(|reason| !matches!(reason, StaleReason::Upstream { .. }))
+        .collect();
+    if own.is_empty() {
+        printer.data_line(format_args!("{name}: {action}"));
+    } else if explain {
+        printer.data_line(format_args!("{name}: {action}"));
+        for reason in own {
+            printer.data_line(format_args!("  {reason}"));
+        }
+    } else {
+        printer.data_line(format_args!("{name}: {action}: {}", because(&own)));
+    }
+}
+
+fn stage_json(
+    pipeline: &Pipeline,
+    name: &pipeline::Address,
+    decision: &Decision,
+    refusal: Option<&str>,
+) -> Json {
+    let word = match decision {
+        _ if refusal.is_some() => "refused",
+        Decision::Fresh => "fresh",
+        Decision::Run { .. } => "run",
+        Decision::Restore { .. } => "restore",
+        Decision::Frozen { .. } => "frozen",
+        Decision::Unknown { .. } => "unknown",
+        Decision::Depends { .. } => "depends",
+    };
+    let on: Vec<String> = match decision {
+        Decision::Depends { on, .. } => on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect(),
+        _ => Vec::new(),
+    };
+    let reasons: Vec<Json> = reasons(pipeline, decision).iter().map(reason_json).collect();
+    json!({ "stage": name.to_string(), "action": word, "reasons": reasons, "on": on, "refusal": refusal })
+}

@@ -1,0 +1,119 @@
+//! Which stages a command is about: targets, and the flags that widen or narrow what they name.
+
+use base::ProjectPath;
+use clap::Args;
+use pipeline::{Pipeline, StageId};
+
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+
+/// What of the pipeline is meant.
+#[derive(Debug, Default, Args)]
+pub struct SelectArgs {
+    /// Stages, groups, outs, pipeline files or their folders; without, the stages of the nearest pipeline file and
+    /// what they need
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Only the targets themselves, not what they need
+    #[arg(short, long, conflicts_with_all = ["downstream", "pipeline", "all_pipelines"])]
+    pub single_item: bool,
+    /// The targets and what needs them, instead of what they need
+    #[arg(long, conflicts_with_all = ["pipeline", "all_pipelines"])]
+    pub downstream: bool,
+    /// Targets are patterns (`*`, `?`, `[abc]`) for the names of stages
+    #[arg(long)]
+    pub glob: bool,
+    /// Targets are folders: all stages of the pipeline files in and below them
+    #[arg(short = 'R', long, conflicts_with = "glob")]
+    pub recursive: bool,
+    /// Everything that hangs together with the targets
+    #[arg(short, long)]
+    pub pipeline: bool,
+    /// All stages of all pipeline files of the project
+    #[arg(short = 'P', long, conflicts_with = "targets")]
+    pub all_pipelines: bool,
+}
+
+impl SelectArgs {
+    /// The stages that are meant, in an order where each comes after those it needs.
+    ///
+    /// # Errors
+    /// When a target names nothing.
+    pub fn stages(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
+        let graph = &pipeline.graph;
+        if self.all_pipelines {
+            return Ok(graph.order().to_vec());
+        }
+        if self.targets.is_empty() && !self.recursive {
+            let all = pipeline.default_stages();
+            return Ok(if self.pipeline { together(pipeline, &all) } else { all });
+        }
+        let targets = self.named(pipeline, project)?;
+        Ok(if self.single_item {
+            graph.order().iter().copied().filter(|id| targets.contains(id)).collect()
+        } else if self.downstream {
+            graph.with_downstream(&targets)
+        } else if self.pipeline {
+            together(pipeline, &targets)
+        } else {
+            graph.with_upstream(&targets)
+        })
+    }
+
+    fn named(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
+        if self.recursive {
+            return self.below(pipeline, &project.base);
+        }
+        if !self.glob {
+            return Ok(pipeline.targets(&self.targets, &project.base)?);
+        }
+        let mut found = Vec::new();
+        for target in &self.targets {
+            let pattern = glob::Pattern::new(target)
+                .map_err(|fault| CliError::message(format!("`{target}` is no pattern: {fault}")))?;
+            let before = found.len();
+            found.extend(pipeline.ids().filter(|id| {
+                let address = &pipeline.stage(*id).address;
+                pattern.matches(&address.to_string())
+                    || (address.file == pipeline.file && pattern.matches(&address.name))
+            }));
+            if found.len() == before {
+                return Err(CliError::message(format!("no stage's name matches `{target}`")).hint(
+                    "`pipe status -v` lists the stages; quote a pattern, so that the shell leaves it alone",
+                ));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The stages of the pipeline files in and below the folders that the targets name.
+    fn below(&self, pipeline: &Pipeline, base: &ProjectPath) -> CliResult<Vec<StageId>> {
+        let own = [".".to_owned()];
+        let targets = if self.targets.is_empty() { &own[..] } else { &self.targets };
+        let mut found = Vec::new();
+        for target in targets {
+            let folder = ProjectPath::resolve(base, target)?;
+            let inside = |file: &ProjectPath| folder.is_root() || folder.contains(file);
+            let before = found.len();
+            found.extend(pipeline.ids().filter(|id| inside(&pipeline.stage(*id).address.file)));
+            if found.len() == before {
+                return Err(CliError::message(format!(
+                    "no pipeline file lies in or below the folder `{target}`"
+                )));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// `targets` and all that is connected with them.
+fn together(pipeline: &Pipeline, targets: &[StageId]) -> Vec<StageId> {
+    let mut known = pipeline.graph.with_upstream(targets);
+    loop {
+        let wider = pipeline.graph.with_upstream(&pipeline.graph.with_downstream(&known));
+        if wider.len() == known.len() {
+            return wider;
+        }
+        known = wider;
+    }
+}

@@ -1,0 +1,226 @@
+//! The ways in which `pipe repro` can be told to go on, to wait, to leave things out.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{Sandbox, snapshot};
+use crate::repro::chain;
+
+/// `bad` fails; `after` needs it, `other` does not.
+const FAILING: &str = "\
+stages:
+  bad:
+    cmd: test -e fixed; echo 1 > bad
+    outs: [bad]
+  after:
+    cmd: cat bad > after || echo nothing > after
+    deps: [bad]
+    outs: [after]
+  other:
+    cmd: echo 1 > other
+    outs: [other]
+  last:
+    cmd: cp other last
+    deps: [other]
+    outs: [last]
+";
+
+#[test]
+fn keep_going_leaves_out_only_what_needs_the_failed_one() {
+    let sandbox = Sandbox::with_pipeline(FAILING);
+    sandbox.pipe(["repro", "-j", "1"]).code(1).tells(&["1 failed, 3 not started"]);
+    let said = sandbox.pipe(["repro", "-j", "1", "--keep-going"]).code(1);
+    said.tells(&["4 stages: 2 ran, 1 failed, 1 not started", "Skipped after: it needs bad."]);
+    assert_eq!(sandbox.states(), "bad:stale after:stale other:fresh last:fresh");
+}
+
+#[test]
+fn ignore_errors_runs_what_needs_the_failed_one_too() {
+    let sandbox = Sandbox::with_pipeline(FAILING);
+    // What the failed one left from before is what the next one reads.
+    sandbox.write("fixed", "");
+    sandbox.ok(["repro"]);
+    sandbox.remove("fixed");
+    sandbox.edit("pipeline.yaml", "cat bad > after", "cat bad bad > after");
+    sandbox.pipe(["repro", "--force", "--ignore-errors"]).code(1).tells(&["3 ran, 1 failed"]);
+    assert_eq!(sandbox.read("after"), "1\n1\n");
+    // Without anything to read, it cannot start.
+    let empty = Sandbox::with_pipeline(FAILING);
+    empty
+        .pipe(["repro", "--ignore-errors"])
+        .code(2)
+        .tells(&["Failed after: dep bad does not exist", "2 ran, 2 failed"]);
+}
+
+#[test]
+fn downstream_turns_the_direction_round() {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    sandbox.write("input", "2");
+    sandbox.edit("pipeline.yaml", "echo second >> ran", "echo second >> ran; true");
+    sandbox.ok(["repro", "--downstream", "second"]);
+    assert_eq!(sandbox.read("ran"), "first\nsecond\nsecond\n");
+    assert_eq!(sandbox.states(), "first:stale second:upstream");
+}
+
+#[test]
+fn force_downstream_runs_what_comes_after_a_stage_that_ran() {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    // The result of `first` is the same.
+    sandbox.write("params.yaml", "factor: 2\n");
+    sandbox.ok(["repro", "--force-downstream"]).tells(&["Running second: was forced"]);
+    assert_eq!(sandbox.read("ran"), "first\nsecond\nfirst\nsecond\n");
+    sandbox.ok(["repro", "--force-downstream"]).tells(&["Everything is up to date"]);
+}
+
+#[test]
+fn allow_missing_takes_the_lock_for_data_that_is_not_here() {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    for file in ["input", "first.txt", "second.txt", ".pipe/cache"] {
+        sandbox.remove(file);
+    }
+    sandbox.pipe(["repro", "--dry"]).code(2);
+    snapshot!(sandbox.pipe(["repro", "--dry", "--allow-missing"]), @"
+    exit: 0
+    --- stdout
+    first: up to date
+    second: up to date
+    ");
+    sandbox.ok(["repro", "--allow-missing"]).tells(&["Everything is up to date"]);
+    // What must run needs its data all the same.
+    sandbox.write("params.yaml", "factor: 2\n");
+    sandbox.pipe(["repro", "--allow-missing"]).code(2).tells(&["Failed first: dep input does not exist"]);
+}
+
+#[test]
+fn no_stage_cache_runs_what_could_be_restored() {
+    let sandbox = chain();
+    for text in ["1", "2"] {
+        sandbox.write("input", text);
+        sandbox.ok(["repro"]);
+    }
+    sandbox.write("input", "1");
+    sandbox.ok(["repro", "--no-stage-cache"]).tells(&["2 ran"]);
+}
+
+#[test]
+fn no_commit_leaves_the_cache_alone() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat input > out\n    deps: [input]\n    outs: [out]\n",
+    );
+    sandbox.write("input", "text of an out\n");
+    sandbox.ok(["repro", "--no-commit"]);
+    assert!(sandbox.read("pipeline.lock").contains("out"));
+    let kept =
+        sandbox.files(".pipe/cache/blake3").iter().any(|blob| sandbox.read(blob) == "text of an out\n");
+    assert!(!kept, "the cache does not hold the out");
+    assert_eq!(sandbox.states(), "a:fresh");
+}
+
+#[test]
+fn targets_can_be_patterns_folders_and_whole_pipelines() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  train-a: {cmd: touch a, outs: [a]}\n  train-b: {cmd: touch b, deps: [a], outs: [b]}\n  other: {cmd: touch c, outs: [c]}\n",
+    );
+    sandbox.write("sub/pipeline.yaml", "stages:\n  x: {cmd: touch y, deps: [../c], outs: [y]}\n");
+    let names = |arguments: &[&str]| {
+        let plan = sandbox.pipe([&["repro", "--dry", "--json"], arguments].concat()).json();
+        let names = plan["stages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|stage| stage["stage"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(&["--glob", "train-*"]), "train-a train-b");
+    assert_eq!(names(&["--glob", "-s", "*-b"]), "train-b");
+    assert_eq!(names(&["-R", "sub"]), "other sub/pipeline.yaml:x");
+    assert_eq!(names(&["-p", "train-a"]), "train-a train-b");
+    assert_eq!(names(&[]), "train-a train-b other");
+    assert_eq!(names(&["-P"]), "train-a train-b other sub/pipeline.yaml:x");
+    sandbox.pipe(["repro", "--glob", "nothing*"]).code(2).tells(&["no stage's name matches `nothing*`"]);
+}
+
+#[test]
+fn the_plan_can_be_read_by_programs_and_in_full() {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    sandbox.write("input", "2");
+    sandbox.write("params.yaml", "factor: 2\n");
+    let plan = sandbox.json(["repro", "--dry", "--json"]);
+    assert_eq!(plan["stages"][0]["action"], "run");
+    assert_eq!(plan["stages"][1]["action"], "depends");
+    assert_eq!(plan["stages"][1]["on"], json!(["first"]));
+    snapshot!(sandbox.pipe(["repro", "--dry", "--explain"]), @"
+    exit: 0
+    --- stdout
+    first: would run
+      dep input changed: e0e63aa4c8 -> 813e9b7291
+      param params.yaml:factor changed: 1 -> 2
+    second: depends on the result of first
+    ");
+}
+
+#[test]
+fn a_stage_that_takes_too_long_is_stopped() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  slow:\n    cmd: sleep 60 & echo $! > child; wait\n    timeout: 0.3\n  quick:\n    cmd: sleep 0.01\n    timeout: 1m\n",
+    );
+    let started = Instant::now();
+    let said = sandbox.pipe(["repro", "--keep-going"]).code(1);
+    said.tells(&[
+        "Failed slow",
+        "the command was stopped because its `timeout` had passed",
+        "1 ran, 1 failed",
+    ]);
+    assert!(started.elapsed() < Duration::from_secs(30));
+    assert_eq!(sandbox.stage_run("slow")["status"], "FAILED");
+}
+
+/// Stages that note when they begin and end; returns how many were at work at once.
+fn at_once(needs: &str, arguments: &[&str]) -> usize {
+    let mut text = String::from("stages:\n");
+    for index in 0..4 {
+        text.push_str(&format!(
+            "  s{index}:\n    cmd: echo begin >> log; sleep 0.1; echo end >> log\n    {needs}\n"
+        ));
+    }
+    let sandbox = Sandbox::with_pipeline(&text);
+    sandbox.ok([&["repro"], arguments].concat());
+    let mut now = 0;
+    let mut most = 0;
+    for line in sandbox.read("log").lines() {
+        now = if line == "begin" { now + 1 } else { now - 1 };
+        most = most.max(now);
+    }
+    most
+}
+
+#[test]
+fn what_is_scarce_is_shared_out() {
+    assert_eq!(at_once("desc: free", &["-j", "4"]), 4);
+    assert_eq!(at_once("resources: {cpus: 2}", &["-j", "4"]), 2);
+    assert_eq!(at_once("resources: {cpus: 9}", &["-j", "4"]), 1);
+    assert_eq!(at_once("resources: {gpus: 1}", &["-j", "4", "--resource", "gpus=3"]), 3);
+    assert_eq!(at_once("resources: {memory: 2GB}", &["-j", "4", "--resource", "memory=5GB"]), 2);
+    assert_eq!(at_once("resources: {tokens: {licence: 1}}", &["-j", "4"]), 1);
+    assert_eq!(at_once("resources: {tokens: {licence: 1}}", &["-j", "4", "--resource", "licence=2"]), 2);
+    assert_eq!(at_once("pool: database", &["-j", "4"]), 1);
+}
+
+#[test]
+fn the_longest_way_starts_first() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a: {cmd: echo a >> log, params: [p]}\n  b: {cmd: sleep 0.3; echo b >> log, params: [p]}\n  c: {cmd: sleep 0.1; echo c >> log, params: [p]}\n",
+    );
+    sandbox.write("params.yaml", "p: 1");
+    sandbox.ok(["repro", "-j", "1"]);
+    assert_eq!(sandbox.read("log"), "a\nb\nc\n", "the order of the file, when nothing is known");
+    sandbox.remove("log");
+    sandbox.write("params.yaml", "p: 2");
+    sandbox.ok(["repro", "-j", "1"]);
+    assert_eq!(sandbox.read("log"), "b\nc\na\n");
+}
