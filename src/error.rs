@@ -46,6 +46,11 @@ impl CliError {
         CliError { kind: ErrorKind::Unable, source: Some(anyhow::Error::msg(message)), hints: Vec::new() }
     }
 
+    /// Something that was asked for and is not done, because it may not be meant: exit code 1.
+    pub fn refusal(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+        CliError { kind: ErrorKind::Negative, ..CliError::message(message) }
+    }
+
     /// The same error with one more hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -7,6 +7,7 @@ mod git;
 mod ignore;
 mod project;
 mod recorder;
+mod recovery;
 mod revision;
 #[cfg(feature = "train")]
 mod training;

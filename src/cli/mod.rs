@@ -1,5 +1,6 @@
 //! The command line: what was written, and which command carries it out.
 
+mod commit;
 mod completions;
 mod dag;
 mod data;
@@ -52,6 +53,7 @@ enum Command {
     Init(init::InitArgs),
     Repro(repro::ReproArgs),
     Status(status::StatusArgs),
+    Commit(commit::CommitArgs),
     Dag(dag::DagArgs),
     #[command(subcommand)]
     Params(params::ParamsCommand),
@@ -90,6 +92,7 @@ impl Cli {
             Command::Init(args) => init::run(&args, printer),
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
+            Command::Commit(args) => commit::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),
             Command::Params(command) => params::run(&command, printer),
             Command::Metrics(command) => metrics::run(&command, printer),

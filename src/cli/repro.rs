@@ -105,7 +105,8 @@ fn wanted(pipeline: &Pipeline, project: &Project, args: &ReproArgs) -> CliResult
     Ok(pipeline.graph.order().iter().copied().filter(|id| targets.contains(id)).collect())
 }
 
-fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], printer: Printer) {
+/// Keeps the cached outs of `wanted` out of git, and says so.
+pub fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], printer: Printer) {
     match ignore_outs(project, wanted.iter().map(|id| pipeline.stage(*id))) {
         Ok(files) => {
             for file in files {

@@ -11,6 +11,7 @@
 mod harness;
 
 mod bad_input;
+mod commit;
 mod completions;
 mod cutoff;
 mod dag;

@@ -5,6 +5,7 @@
 
 mod aside;
 mod assess;
+mod commit;
 mod drive;
 mod event;
 mod job;
@@ -14,6 +15,7 @@ mod runner;
 mod schedule;
 
 pub use assess::{Assessment, Decision, World, assess, survey};
+pub use commit::{Committable, commit, committable};
 pub use drive::{Crew, Options, Summary, drive, recover};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
