@@ -1,5 +1,6 @@
 //! The command line: what was written, and which command carries it out.
 
+mod checkout;
 mod commit;
 mod completions;
 mod dag;
@@ -54,6 +55,7 @@ enum Command {
     Repro(repro::ReproArgs),
     Status(status::StatusArgs),
     Commit(commit::CommitArgs),
+    Checkout(checkout::CheckoutArgs),
     Dag(dag::DagArgs),
     #[command(subcommand)]
     Params(params::ParamsCommand),
@@ -93,6 +95,7 @@ impl Cli {
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
+            Command::Checkout(args) => checkout::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),
             Command::Params(command) => params::run(&command, printer),
             Command::Metrics(command) => metrics::run(&command, printer),

@@ -11,6 +11,7 @@
 mod harness;
 
 mod bad_input;
+mod checkout;
 mod commit;
 mod completions;
 mod cutoff;

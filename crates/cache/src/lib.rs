@@ -4,6 +4,7 @@
 //! uncompressed and read-only, so that a result can be shared by reflink and looked at with any tool.
 
 mod blobs;
+mod checkout;
 mod error;
 mod hash;
 mod stages;
@@ -12,6 +13,7 @@ mod tree;
 mod workspace;
 
 pub use blobs::Blobs;
+pub use checkout::{Change, Checkout};
 pub use error::CacheError;
 pub use hash::{hash_bytes, hash_file};
 pub use stages::{StageCache, StageEntry, StageOut};
