@@ -9,6 +9,7 @@ mod project;
 mod recorder;
 mod recovery;
 mod revision;
+mod roots;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

@@ -6,6 +6,7 @@ mod completions;
 mod dag;
 mod data;
 mod flags;
+mod gc;
 mod init;
 mod metrics;
 mod params;
@@ -67,6 +68,7 @@ enum Command {
     Train(train::TrainArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -103,6 +105,7 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
+            Command::Gc(args) => gc::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
     }

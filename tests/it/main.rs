@@ -19,6 +19,7 @@ mod dag;
 mod data;
 mod example;
 mod failures;
+mod gc;
 mod histories;
 mod init;
 mod interrupts;

@@ -6,6 +6,7 @@
 mod blobs;
 mod checkout;
 mod error;
+mod gc;
 mod hash;
 mod stages;
 mod state;
@@ -15,6 +16,7 @@ mod workspace;
 pub use blobs::Blobs;
 pub use checkout::{Change, Checkout};
 pub use error::CacheError;
+pub use gc::{Entries, GcError, GcOptions, GcPlan, Removed, Roots, Tally, plan_gc, sweep};
 pub use hash::{hash_bytes, hash_file};
 pub use stages::{StageCache, StageEntry, StageOut};
 pub use state::State;

@@ -1,9 +1,11 @@
 //! Whole files: replaced atomically, appended line by line, moved, removed.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use crate::error::{Context, DiskError};
 
@@ -109,6 +111,38 @@ pub fn read_text_optional(path: &Path) -> Result<Option<String>, DiskError> {
     String::from_utf8(bytes).map(Some).map_err(|_| {
         DiskError::new("read file", path, io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
     })
+}
+
+/// Whether a file begins with these bytes; a missing one does not.
+///
+/// # Errors
+/// When it is there and unreadable.
+pub fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(fault) if is_missing(&fault) => return Ok(false),
+        Err(fault) => return Err(DiskError::new("read file", path, fault)),
+    };
+    let mut start = vec![0; bytes.len()];
+    match file.read_exact(&mut start) {
+        Ok(()) => Ok(start == bytes),
+        Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(fault) => Err(DiskError::new("read file", path, fault)),
+    }
+}
+
+/// Makes now the time of a file's last change. False when there is no such file.
+///
+/// # Errors
+/// When the file is another user's.
+pub fn touch(path: &Path) -> Result<bool, DiskError> {
+    let now = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    match utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(()) => Ok(true),
+        Err(fault) if is_missing(&fault.into()) => Ok(false),
+        Err(fault) => Err(DiskError::new("set the times of", path, fault.into())),
+    }
 }
 
 /// A path below a file is as missing as one below nothing.

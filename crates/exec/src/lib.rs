@@ -14,6 +14,7 @@ mod params;
 mod runner;
 mod schedule;
 
+pub use aside::{AtWork, at_work};
 pub use assess::{Assessment, Decision, World, assess, survey};
 pub use commit::{Committable, commit, committable};
 pub use drive::{Crew, Options, Summary, drive, recover};
