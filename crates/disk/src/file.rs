@@ -304,6 +304,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn touching_tells_whether_there_is_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert!(!touch(&path).unwrap());
+        assert!(!starts_with(&path, b"ab").unwrap());
+        replace(&path, b"abc").unwrap();
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        File::open(&path).unwrap().set_modified(old).unwrap();
+        set_mode(&path, 0o444).unwrap();
+        assert!(touch(&path).unwrap());
+        assert!(fs::metadata(&path).unwrap().modified().unwrap() > old + std::time::Duration::from_secs(30));
+        assert!(starts_with(&path, b"ab").unwrap() && starts_with(&path, b"abc").unwrap());
+        assert!(!starts_with(&path, b"abcd").unwrap() && !starts_with(&path, b"b").unwrap());
+    }
+
+    #[test]
     fn replaced_whole_and_with_its_mode() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b.txt");
