@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
-use crate::harness::{Sandbox, snapshot};
+use crate::harness::{Sandbox, await_that, snapshot};
 
 const PIPELINE: &str = "\
 stages:
@@ -199,4 +199,40 @@ fn outs_that_git_keeps_are_left_alone() {
     assert_eq!(sandbox.ok(["checkout"]).stdout, "");
     sandbox.ok(["checkout", "kept.json"]).tells(&["kept.json has `cache: false` and is left alone."]);
     assert_eq!(sandbox.read("kept.json"), "2\n");
+}
+
+#[test]
+fn kill_9_in_the_middle_leaves_whole_files_and_the_next_one_goes_on() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  many:\n    cmd: mkdir out; for i in $(seq 800); do echo $(cat input) $i > out/$i; done\n    deps: [input]\n    outs: [out]\n",
+    );
+    for input in ["one", "two"] {
+        sandbox.write("input", input);
+        sandbox.ok(["repro"]);
+        sandbox.commit(input);
+    }
+    let mut cut_off = 0;
+    for round in 0..6 {
+        sandbox.git(["checkout", "--quiet", if round % 2 == 0 { "HEAD~1" } else { "main" }]);
+        let mut started = sandbox.start(sandbox.pipe_command(["checkout"]));
+        let first = ["one 1\n", "two 1\n"][round % 2];
+        await_that("it has begun, or it ends", || {
+            std::fs::read_to_string(sandbox.path("out/1")).is_ok_and(|text| text == first)
+                || !started.is_running()
+        });
+        if started.is_running() {
+            started.signal("KILL");
+            cut_off += 1;
+        }
+        started.wait();
+        for index in 1..=800 {
+            let text = sandbox.read(&format!("out/{index}"));
+            assert!(text == format!("one {index}\n") || text == format!("two {index}\n"), "{index}: {text}");
+        }
+        sandbox.write("out/.pipe-a1b2c3.tmp", "half");
+        let said = sandbox.ok(["checkout"]);
+        assert!(!said.stdout.contains("tmp"), "{}", said.stdout);
+        assert_eq!(sandbox.states(), "many:fresh");
+    }
+    assert!(cut_off > 0, "it was too fast to be killed");
 }

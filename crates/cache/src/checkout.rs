@@ -242,6 +242,11 @@ impl Planner<'_> {
                     let name = record_name(&entry.path(), &entry.file_name())?;
                     if tree.entries().binary_search_by(|(known, _)| known.cmp(&name)).is_err() {
                         let extra = path.join(&name);
+                        // What a killed checkout left half written is nobody's work.
+                        if disk::is_unfinished(&name) {
+                            self.plan.steps.push((extra, Step::Remove, None));
+                            continue;
+                        }
                         let now = self.workspace.observe(&extra)?;
                         self.check_saved(&extra, now);
                         self.plan.steps.push((extra, Step::Remove, told.then_some(Change::Deleted)));

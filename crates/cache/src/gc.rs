@@ -210,6 +210,10 @@ pub fn plan_gc(
     }
     marks.missing += marks.owners.keys().filter(|digest| !found.contains_key(digest)).count();
     let mut sorting = Sorting::new(found, kept, gone, &marks, options.start);
+    for file in list_unfinished(blobs, options.start).map_err(GcError::List)? {
+        sorting.kept.add(file.bytes);
+        sorting.drop_blob(file);
+    }
     if options.max_size.is_none() || options.older_than.is_some() {
         sorting.drop_garbage(is_old);
     }
@@ -415,6 +419,20 @@ fn list_blobs(blobs: &Blobs) -> Result<HashMap<Digest, Listed>, CacheError> {
         for (rest, path) in children(&folder)? {
             let Ok(digest) = Digest::from_hex(algorithm, &format!("{start}{rest}")) else { continue };
             found.extend(listed(path)?.map(|file| (digest, file)));
+        }
+    }
+    Ok(found)
+}
+
+/// How long ago a blob must have been begun to count as given up, nanoseconds.
+const GIVEN_UP: i64 = 24 * 3600 * 1_000_000_000;
+
+/// Blobs that processes began to write and never will finish.
+fn list_unfinished(blobs: &Blobs, start: i64) -> Result<Vec<Listed>, CacheError> {
+    let mut found = Vec::new();
+    for (_, folder) in children(&blobs.folder(Algorithm::Blake3))? {
+        for (_, path) in children(&folder)?.into_iter().filter(|(name, _)| disk::is_unfinished(name)) {
+            found.extend(listed(path)?.filter(|file| file.used < start.saturating_sub(GIVEN_UP)));
         }
     }
     Ok(found)

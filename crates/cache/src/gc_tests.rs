@@ -219,3 +219,21 @@ fn a_size_drops_garbage_first_then_the_oldest_results_and_no_more_than_needed() 
     assert_eq!((removed.files.count, removed.entries.count), (2, 1));
     assert!(cache.blobs.has_all(&newest), "the lock needs it, however old it is");
 }
+
+#[test]
+fn what_killed_writers_left_behind_goes_after_a_day() {
+    let cache = cache();
+    let blob = cache.blobs.path(&cache.file("kept").digest);
+    let mut roots = Roots::default();
+    roots.keep(&cache.file("kept"));
+    for (name, hours) in [(".pipe-a1b2c3.tmp", 30), (".pipe-d4e5f6.tmp", 20)] {
+        let path = blob.with_file_name(name);
+        disk::replace(&path, b"half").unwrap();
+        age(&path, hours);
+    }
+    let now = GcOptions { start: Stamp::now(), ..options() };
+    let plan = plan_gc(&cache.blobs, &cache.stages, &roots, &now).unwrap();
+    assert_eq!(sweep(&plan).unwrap().files, Tally { count: 1, bytes: 4 });
+    assert!(!blob.with_file_name(".pipe-a1b2c3.tmp").exists());
+    assert!(blob.with_file_name(".pipe-d4e5f6.tmp").exists() && blob.exists());
+}

@@ -145,6 +145,13 @@ pub fn touch(path: &Path) -> Result<bool, DiskError> {
     }
 }
 
+/// Whether a file's name is one that this crate gives to what it has not finished: a process that was killed leaves
+/// such files behind.
+pub fn is_unfinished(name: &str) -> bool {
+    let random = name.strip_prefix(".pipe-").and_then(|rest| rest.strip_suffix(".tmp"));
+    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// A path below a file is as missing as one below nothing.
 fn is_missing(fault: &io::Error) -> bool {
     matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -302,6 +309,22 @@ impl Appender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unfinished_files_are_known_by_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        replace_with(&folder.path().join("file"), |_| {
+            let names = fs::read_dir(folder.path())?.map(|entry| entry.map(|entry| entry.file_name()));
+            let names = names.collect::<io::Result<Vec<_>>>()?;
+            assert!(names.iter().all(|name| is_unfinished(name.to_str().unwrap())), "{names:?}");
+            assert_eq!(names.len(), 1);
+            Ok(())
+        })
+        .unwrap();
+        for name in ["file", ".pipe-.tmp", ".pipe-notes.tmp", ".pipe-a1b2c3.tmp~"] {
+            assert!(!is_unfinished(name), "{name}");
+        }
+    }
 
     #[test]
     fn touching_tells_whether_there_is_a_file() {
