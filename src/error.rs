@@ -46,6 +46,11 @@ impl CliError {
         CliError { kind: ErrorKind::Unable, source: Some(anyhow::Error::msg(message)), hints: Vec::new() }
     }
 
+    /// Something that was asked for and is not done, because it may not be meant: exit code 1.
+    pub fn refusal(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+        CliError { kind: ErrorKind::Negative, ..CliError::message(message) }
+    }
+
     /// The same error with one more hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -92,6 +97,16 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
         hints_of(fault)
     } else if let Some(exec::LedgerError::Disk(fault)) = cause.downcast_ref() {
         hints_of(fault)
+    } else if let Some(fault) = cause.downcast_ref::<cache::GcError>() {
+        match fault {
+            cache::GcError::Root(cache::CacheError::Damaged { .. } | cache::CacheError::Tree { .. }) => {
+                one(Some("move the damaged blob away; `pipe repro` makes it anew where it is an out"))
+            }
+            cache::GcError::Entry { .. } => {
+                one(Some("move the entry away: what it alone names is garbage then"))
+            }
+            _ => Vec::new(),
+        }
     } else if let Some(cache::CacheError::Disk(fault)) = cause.downcast_ref() {
         hints_of(fault)
     } else {

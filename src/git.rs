@@ -26,6 +26,17 @@ pub enum GitError {
     NoRevision(String),
 }
 
+/// A file as a commit has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileVersion {
+    /// A commit that has it.
+    pub commit: String,
+    /// Relative to the project's root.
+    pub path: String,
+    /// The name of the content in git.
+    pub object: String,
+}
+
 /// The git repository that a project lies in.
 #[derive(Clone, Debug)]
 pub struct Git {
@@ -109,6 +120,134 @@ impl Git {
         Ok(listed.split_terminator('\0').filter_map(|name| ProjectPath::from_record(name).ok()).collect())
     }
 
+    /// The commits that branches (`refs/heads`) or tags (`refs/tags`) point to. A tag of something else is none.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn tips(&self, refs: &str) -> Result<Vec<String>, GitError> {
+        let names = self.text(&["for-each-ref", "--format=%(refname)", refs])?;
+        let commits = names.lines().map(|name| self.commit(name));
+        commits.filter(|commit| !matches!(commit, Err(GitError::NoRevision(_)))).collect()
+    }
+
+    /// The newest `count` commits from `commit` backwards.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn last(&self, commit: &str, count: usize) -> Result<Vec<String>, GitError> {
+        let text = self.text(&["rev-list", &format!("--max-count={count}"), commit])?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// Every file called `name` below the project in a commit.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn files_named(&self, commit: &str, name: &str) -> Result<Vec<FileVersion>, GitError> {
+        let text = self.text(&["ls-tree", "-r", "-z", commit])?;
+        let entries = text.split_terminator('\0').filter_map(|entry| entry.split_once('\t'));
+        let files = entries.filter(|(_, path)| path.rsplit('/').next() == Some(name));
+        let versions = files.filter_map(|(about, path)| {
+            let mut about = about.split(' ');
+            let is_file = about.next()?.starts_with("100");
+            let object = about.nth(1)?.to_owned();
+            is_file.then(|| FileVersion { commit: commit.to_owned(), path: path.to_owned(), object })
+        });
+        Ok(versions.collect())
+    }
+
+    /// Every version that a file called `name` below the project has in any commit that a reference or `HEAD`
+    /// reaches.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn history_of_files_named(&self, name: &str) -> Result<Vec<FileVersion>, GitError> {
+        // A version either comes from a parent, or is in the difference to each of them: with `-m` and the whole
+        // history, the differences name them all.
+        let pattern = format!(":(glob)**/{name}");
+        let text = self.text(&[
+            "-c",
+            "log.showSignature=false",
+            "-c",
+            "log.showRoot=true",
+            "log",
+            "--all",
+            "--full-history",
+            "-m",
+            "--raw",
+            "-z",
+            "--no-abbrev",
+            "--no-renames",
+            "--relative",
+            "--format=commit %H",
+            "--",
+            &pattern,
+        ])?;
+        let mut versions = Vec::new();
+        let mut commit = "";
+        let mut tokens = text.split('\0').map(|token| token.trim_start_matches('\n'));
+        while let Some(token) = tokens.next() {
+            if let Some(hash) = token.strip_prefix("commit ") {
+                commit = hash.trim_end();
+            } else if let Some(about) = token.strip_prefix(':') {
+                let fields: Vec<&str> = about.split(' ').collect();
+                let path = tokens.next().unwrap_or_default().to_owned();
+                if let [_, mode, _, object, _] = fields[..]
+                    && mode.starts_with("100")
+                {
+                    versions.push(FileVersion { commit: commit.to_owned(), path, object: object.to_owned() });
+                }
+            }
+        }
+        Ok(versions)
+    }
+
+    /// The contents of versions, each object once, in the order named.
+    ///
+    /// # Errors
+    /// When git fails or lacks one.
+    pub fn contents(&self, versions: &[FileVersion]) -> Result<Vec<(FileVersion, Vec<u8>)>, GitError> {
+        let mut seen = std::collections::HashSet::new();
+        let wanted: Vec<&FileVersion> =
+            versions.iter().filter(|version| seen.insert(&version.object)).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let input: String = wanted.iter().map(|version| format!("{}\n", version.object)).collect();
+        let arguments = ["cat-file", "--batch"];
+        let output = self.feed(&arguments, input)?;
+        if !output.status.success() {
+            return Err(failed(&arguments, &output));
+        }
+        let mut rest = output.stdout.as_slice();
+        let mut found = Vec::with_capacity(wanted.len());
+        for version in wanted {
+            let content = take_object(&mut rest).ok_or_else(|| GitError::Failed {
+                command: "cat-file".to_owned(),
+                message: format!("it has no object {}", version.object),
+            })?;
+            found.push((version.clone(), content));
+        }
+        Ok(found)
+    }
+
+    /// Runs git with something to read.
+    fn feed(&self, arguments: &[&str], input: String) -> Result<Output, GitError> {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(GitError::Start)?;
+        let mut stdin = child.stdin.take().expect("it was piped");
+        // Written from a thread of its own: git answers while it reads.
+        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().map_err(GitError::Start)?;
+        let _ = writer.join();
+        Ok(output)
+    }
+
     /// All files that git tracks below the project, relative to its root and ascending.
     ///
     /// # Errors
@@ -129,19 +268,8 @@ impl Git {
             return Ok(Vec::new());
         }
         let arguments = ["check-ignore", "--stdin", "-z"];
-        let mut child = self
-            .command(&arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(GitError::Start)?;
-        let input: String = paths.iter().map(|path| format!("{}\0", path.as_str())).collect();
-        let mut stdin = child.stdin.take().expect("it was piped");
-        // Written from a thread of its own: git answers while it reads.
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().map_err(GitError::Start)?;
-        let _ = writer.join();
+        let input = paths.iter().map(|path| format!("{}\0", path.as_str())).collect();
+        let output = self.feed(&arguments, input)?;
         // 1 means that none is ignored.
         if !matches!(output.status.code(), Some(0 | 1)) {
             return Err(failed(&arguments, &output));
@@ -152,7 +280,24 @@ impl Git {
     }
 }
 
+/// The next content in what `git cat-file --batch` writes: `NAME blob SIZE`, a line feed, the bytes, a line feed.
+fn take_object(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let line = rest.iter().position(|byte| *byte == b'\n')?;
+    let (_, size) = std::str::from_utf8(&rest[..line]).ok()?.rsplit_once(" blob ")?;
+    let from = line + 1;
+    let to = from.checked_add(size.parse().ok()?)?;
+    let content = rest.get(from..to)?.to_vec();
+    *rest = rest.get(to + 1..)?;
+    Some(content)
+}
+
 fn failed(arguments: &[&str], output: &Output) -> GitError {
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    GitError::Failed { command: arguments[0].to_owned(), message }
+    // Settings for this one call come before the command.
+    let mut words = arguments.iter();
+    let mut command = words.next();
+    while command == Some(&"-c") {
+        command = words.nth(1);
+    }
+    GitError::Failed { command: command.copied().unwrap_or_default().to_owned(), message }
 }

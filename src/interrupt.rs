@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::environment;
 use crate::error::CliResult;
 
-/// Listens for the signals that end a command in order, from its making on.
-#[derive(Debug)]
+/// Listens for the signals that end a command in order, from its making on. The default one listens for nothing: for
+/// commands that a signal may simply end.
+#[derive(Debug, Default)]
 pub struct Interrupt {
     /// Set when a signal came.
     pub stop: Arc<AtomicBool>,

@@ -9,7 +9,9 @@ mod ignore;
 mod interrupt;
 mod project;
 mod recorder;
+mod recovery;
 mod revision;
+mod roots;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

@@ -342,6 +342,7 @@ impl Host for Recorder<'_> {
                 let from = match source {
                     Source::Lock => "lock".to_owned(),
                     Source::StageCache(entry) => {
+                        self.workspace.stages.mark_used(entry);
                         entry.run.clone().unwrap_or_else(|| "stage cache".to_owned())
                     }
                 };

@@ -1,9 +1,12 @@
 //! The command line: what was written, and which command carries it out.
 
+mod checkout;
+mod commit;
 mod completions;
 mod dag;
 mod data;
 mod flags;
+mod gc;
 mod init;
 mod metrics;
 mod params;
@@ -55,6 +58,8 @@ enum Command {
     Init(init::InitArgs),
     Repro(repro::ReproArgs),
     Status(status::StatusArgs),
+    Commit(commit::CommitArgs),
+    Checkout(checkout::CheckoutArgs),
     Dag(dag::DagArgs),
     #[command(subcommand)]
     Params(params::ParamsCommand),
@@ -68,6 +73,7 @@ enum Command {
     Train(train::TrainArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -95,6 +101,8 @@ impl Cli {
             Command::Init(args) => init::run(&args, printer),
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
+            Command::Commit(args) => commit::run(&args, printer),
+            Command::Checkout(args) => checkout::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),
             Command::Params(command) => params::run(&command, printer),
             Command::Metrics(command) => metrics::run(&command, printer),
@@ -103,6 +111,7 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
+            Command::Gc(args) => gc::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
     }

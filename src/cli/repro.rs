@@ -170,7 +170,8 @@ fn options(args: &ReproArgs, project: &Project, job_folder: PathBuf) -> Options 
     }
 }
 
-fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], printer: Printer) {
+/// Keeps the cached outs of `wanted` out of git, and says so.
+pub fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], printer: Printer) {
     match ignore_outs(project, wanted.iter().map(|id| pipeline.stage(*id))) {
         Ok(files) => {
             for file in files {

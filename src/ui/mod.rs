@@ -117,6 +117,19 @@ impl Printer {
         }
     }
 
+    /// Asks a question that is answered by yes or no; anything but yes is no. `None` when nobody is there to be
+    /// asked: stdin or stderr is no terminal.
+    pub fn ask(&self, question: impl Display) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        Some(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Whether `-v` was given.
     pub fn is_verbose(&self) -> bool {
         self.verbosity >= Verbosity::Verbose

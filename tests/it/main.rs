@@ -11,6 +11,8 @@
 mod harness;
 
 mod bad_input;
+mod checkout;
+mod commit;
 mod completions;
 mod cutoff;
 mod dag;
@@ -19,6 +21,7 @@ mod environment;
 mod example;
 mod failures;
 mod folders;
+mod gc;
 mod groups;
 mod histories;
 mod init;

@@ -22,10 +22,15 @@ impl Blobs {
         Blobs { root: root.to_owned() }
     }
 
+    /// The folder with all blobs of an algorithm.
+    pub(crate) fn folder(&self, algorithm: base::Algorithm) -> PathBuf {
+        self.root.join(algorithm.name())
+    }
+
     /// Where the blob of `digest` lies, or would lie.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         let hex = digest.hex();
-        self.root.join(digest.algorithm().name()).join(&hex[..2]).join(&hex[2..])
+        self.folder(digest.algorithm()).join(&hex[..2]).join(&hex[2..])
     }
 
     /// Whether the blob is there. Its bytes are not read.
@@ -50,14 +55,16 @@ impl Blobs {
         })
     }
 
-    /// Stores bytes and returns their digest.
+    /// Stores bytes and returns their digest. A blob that is there already is touched: outside of stages this is
+    /// called without the project's lock, and a collection of garbage that is under way keeps what was touched.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn store_bytes(&self, bytes: &[u8]) -> Result<Digest, CacheError> {
         let digest = hash_bytes(bytes);
-        if !self.has(&digest) {
-            let path = self.path(&digest);
+        let path = self.path(&digest);
+        // Where touching is refused (another user's blob), that it is there has to do.
+        if !disk::touch(&path).unwrap_or_else(|_| self.has(&digest)) {
             disk::replace(&path, bytes)?;
             disk::set_mode(&path, 0o444)?;
         }

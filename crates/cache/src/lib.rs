@@ -4,7 +4,9 @@
 //! uncompressed and read-only, so that a result can be shared by reflink and looked at with any tool.
 
 mod blobs;
+mod checkout;
 mod error;
+mod gc;
 mod hash;
 mod stages;
 mod state;
@@ -12,7 +14,9 @@ mod tree;
 mod workspace;
 
 pub use blobs::Blobs;
+pub use checkout::{Change, Checkout};
 pub use error::CacheError;
+pub use gc::{Entries, GcError, GcOptions, GcPlan, Removed, Roots, Tally, plan_gc, sweep};
 pub use hash::{hash_bytes, hash_file};
 pub use stages::{StageCache, StageEntry, StageOut};
 pub use state::State;

@@ -78,10 +78,24 @@ impl StageEntry {
 
     /// Names the result: equal outs have equal names.
     fn result(&self) -> Digest {
-        let outs: String =
-            self.outs.iter().map(|out| format!("{} {}\n", out.state.digest, out.path)).collect();
-        hash_bytes(outs.as_bytes())
+        result_digest(self.outs.iter().map(|out| (&out.path, &out.state)))
     }
+
+    /// Reads an entry's file.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let bytes = disk::read(path).map_err(|fault| format!("{fault}: {}", fault.source))?;
+        let entry: StageEntry = serde_json::from_slice(&bytes).map_err(|fault| fault.to_string())?;
+        if entry.version > VERSION {
+            return Err(format!("it has version {}, newer than this pipe knows ({VERSION})", entry.version));
+        }
+        Ok(entry)
+    }
+}
+
+/// Names a result by its outs, ascending by path.
+pub(crate) fn result_digest<'a>(outs: impl Iterator<Item = (&'a ProjectPath, &'a FileState)>) -> Digest {
+    let outs: String = outs.map(|(path, state)| format!("{} {path}\n", state.digest)).collect();
+    hash_bytes(outs.as_bytes())
 }
 
 /// The stage cache of a cache folder.
@@ -96,9 +110,24 @@ impl StageCache {
         StageCache { root: root.join("stages") }
     }
 
+    /// The folder with all entries.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn folder(&self, key: &Digest) -> PathBuf {
         let hex = key.hex();
         self.root.join(&hex[..2]).join(hex)
+    }
+
+    fn path(&self, entry: &StageEntry) -> PathBuf {
+        self.folder(&entry.key).join(format!("{}.json", entry.result().hex()))
+    }
+
+    /// Remembers that a result was used, for a collection of garbage that asks for ages. Where nothing can be
+    /// written, its age stays what it is.
+    pub fn mark_used(&self, entry: &StageEntry) {
+        let _ = disk::touch(&self.path(entry));
     }
 
     /// Remembers a result. The same outs again replace what was told of their making.
@@ -106,7 +135,7 @@ impl StageCache {
     /// # Errors
     /// When the disk refuses.
     pub fn store(&self, entry: &StageEntry) -> Result<(), CacheError> {
-        let path = self.folder(&entry.key).join(format!("{}.json", entry.result().hex()));
+        let path = self.path(entry);
         let mut json = serde_json::to_vec_pretty(entry).expect("an entry is plain data");
         json.push(b'\n');
         Ok(disk::replace(&path, &json)?)

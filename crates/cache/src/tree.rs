@@ -6,7 +6,7 @@
 use base::{Algorithm, Digest, ProjectPath};
 
 /// First line of a manifest: name and version of the format.
-const HEADER: &str = "pipe-tree 1";
+pub(crate) const HEADER: &str = "pipe-tree 1";
 
 /// One thing in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -164,7 +164,7 @@ impl Workspace {
     }
 
     /// A symlink above the path would lead the write out of the project: it is refused.
-    fn make_way(&self, path: &ProjectPath) -> Result<(), CacheError> {
+    pub(crate) fn make_way(&self, path: &ProjectPath) -> Result<(), CacheError> {
         match self.symlink_above(path) {
             None => Ok(()),
             Some(link) => {
@@ -262,7 +262,7 @@ fn close(open: &mut Vec<OpenFolder>, depth: usize) {
 }
 
 /// The name of an entry as records hold it.
-fn record_name(os_path: &Path, name: &OsStr) -> Result<String, CacheError> {
+pub(crate) fn record_name(os_path: &Path, name: &OsStr) -> Result<String, CacheError> {
     ProjectPath::from_relative(Path::new(name))
         .and_then(|name| ProjectPath::from_record(name.as_str()))
         .map(|name| name.as_str().to_owned())
@@ -281,7 +281,7 @@ fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
     }
 }
 
-fn read_fault(path: &Path, source: io::Error) -> CacheError {
+pub(crate) fn read_fault(path: &Path, source: io::Error) -> CacheError {
     CacheError::Read { path: path.to_owned(), source }
 }
 

@@ -1,9 +1,11 @@
 //! Whole files: replaced atomically, appended line by line, moved, removed.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use crate::error::{Context, DiskError};
 
@@ -109,6 +111,45 @@ pub fn read_text_optional(path: &Path) -> Result<Option<String>, DiskError> {
     String::from_utf8(bytes).map(Some).map_err(|_| {
         DiskError::new("read file", path, io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
     })
+}
+
+/// Whether a file begins with these bytes; a missing one does not.
+///
+/// # Errors
+/// When it is there and unreadable.
+pub fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(fault) if is_missing(&fault) => return Ok(false),
+        Err(fault) => return Err(DiskError::new("read file", path, fault)),
+    };
+    let mut start = vec![0; bytes.len()];
+    match file.read_exact(&mut start) {
+        Ok(()) => Ok(start == bytes),
+        Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(fault) => Err(DiskError::new("read file", path, fault)),
+    }
+}
+
+/// Makes now the time of a file's last change. False when there is no such file.
+///
+/// # Errors
+/// When the file is another user's.
+pub fn touch(path: &Path) -> Result<bool, DiskError> {
+    let now = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    match utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(()) => Ok(true),
+        Err(fault) if is_missing(&fault.into()) => Ok(false),
+        Err(fault) => Err(DiskError::new("set the times of", path, fault.into())),
+    }
+}
+
+/// Whether a file's name is one that this crate gives to what it has not finished: a process that was killed leaves
+/// such files behind.
+pub fn is_unfinished(name: &str) -> bool {
+    let random = name.strip_prefix(".pipe-").and_then(|rest| rest.strip_suffix(".tmp"));
+    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// A path below a file is as missing as one below nothing.
@@ -268,6 +309,38 @@ impl Appender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unfinished_files_are_known_by_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        replace_with(&folder.path().join("file"), |_| {
+            let names = fs::read_dir(folder.path())?.map(|entry| entry.map(|entry| entry.file_name()));
+            let names = names.collect::<io::Result<Vec<_>>>()?;
+            assert!(names.iter().all(|name| is_unfinished(name.to_str().unwrap())), "{names:?}");
+            assert_eq!(names.len(), 1);
+            Ok(())
+        })
+        .unwrap();
+        for name in ["file", ".pipe-.tmp", ".pipe-notes.tmp", ".pipe-a1b2c3.tmp~"] {
+            assert!(!is_unfinished(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn touching_tells_whether_there_is_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert!(!touch(&path).unwrap());
+        assert!(!starts_with(&path, b"ab").unwrap());
+        replace(&path, b"abc").unwrap();
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        File::open(&path).unwrap().set_modified(old).unwrap();
+        set_mode(&path, 0o444).unwrap();
+        assert!(touch(&path).unwrap());
+        assert!(fs::metadata(&path).unwrap().modified().unwrap() > old + std::time::Duration::from_secs(30));
+        assert!(starts_with(&path, b"ab").unwrap() && starts_with(&path, b"abc").unwrap());
+        assert!(!starts_with(&path, b"abcd").unwrap() && !starts_with(&path, b"b").unwrap());
+    }
 
     #[test]
     fn replaced_whole_and_with_its_mode() {

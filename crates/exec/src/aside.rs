@@ -141,6 +141,42 @@ impl Aside {
     }
 }
 
+/// A job folder whose stage is at work, or was when its process died.
+#[derive(Debug)]
+pub struct AtWork {
+    /// The stage.
+    pub stage: String,
+    /// The process that runs it.
+    pub holder: Holder,
+    /// What it has set aside.
+    pub outs: Vec<PathBuf>,
+}
+
+/// The jobs below `jobs`.
+///
+/// # Errors
+/// When something there cannot be read.
+pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
+    let fault = |source| DiskError::new("list folder", jobs, source);
+    let folders = match fs::read_dir(jobs) {
+        Ok(folders) => folders,
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(fault(source)),
+    };
+    let mut found = Vec::new();
+    for folder in folders {
+        let folder = folder.map_err(fault)?.path();
+        let note = disk::read_optional(&folder.join(NOTE))?
+            .and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+        // Without a note nothing was set aside yet, or the new outs are good: see `recover`.
+        let Some(Note { holder, stage, outs, .. }) = note else { continue };
+        let slots = (0..outs.len()).map(|index| folder.join(index.to_string()));
+        let outs = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
+        found.push(AtWork { stage, holder, outs });
+    }
+    Ok(found)
+}
+
 /// Puts back what dead processes had set aside in the job folders below `jobs`. Called with the project's
 /// lock held, so that no living process is at work there.
 ///

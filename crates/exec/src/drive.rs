@@ -540,7 +540,7 @@ impl Attempt<'_, '_, '_> {
 
 /// Metrics and plots that git keeps (`cache: false`) are small, and stored all the same: without them the
 /// stage could not be restored.
-fn is_stored(out: &Out) -> bool {
+pub(crate) fn is_stored(out: &Out) -> bool {
     out.cache || out.kind != OutKind::Data
 }
 

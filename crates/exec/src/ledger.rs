@@ -116,6 +116,11 @@ impl Ledger {
         self.locks.get(&lock_file(&stage.file))?.stages.get(&stage.name)
     }
 
+    /// What is known of the last success of every stage, also of those that are declared no longer.
+    pub fn all(&self) -> impl Iterator<Item = &StageLock> {
+        self.locks.values().flat_map(|lock| lock.stages.values())
+    }
+
     /// Writes a success down: in the journal at once, in the lock file soon.
     ///
     /// # Errors

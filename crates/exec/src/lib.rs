@@ -6,6 +6,7 @@
 mod aside;
 mod assess;
 mod budget;
+mod commit;
 mod drive;
 mod durations;
 mod event;
@@ -15,8 +16,10 @@ mod params;
 mod runner;
 mod schedule;
 
+pub use aside::{AtWork, at_work};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
 pub use budget::Limits;
+pub use commit::{Committable, commit, committable};
 pub use drive::{Crew, OnFailure, Options, Summary, drive, recover};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};

@@ -111,6 +111,15 @@ impl SqliteStore {
         Ok(SqliteStore { path, connection: Mutex::new(connection) })
     }
 
+    /// The contents of all artifacts of runs that are not deleted, each once: what a collection of garbage has to
+    /// keep.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn kept_artifacts(&self) -> Result<Vec<Digest>, StoreError> {
+        self.read(read::kept_artifacts)
+    }
+
     /// Answers a question on one moment's state of the store.
     fn read<T>(&self, question: impl Fn(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);

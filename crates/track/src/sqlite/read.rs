@@ -155,6 +155,14 @@ pub(super) fn artifacts(connection: &Connection, run: RunId) -> Result<Vec<Artif
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+pub(super) fn kept_artifacts(connection: &Connection) -> Result<Vec<Digest>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT DISTINCT digest FROM artifact JOIN run ON run.number = artifact.run WHERE lifecycle = 0",
+    )?;
+    let found = query.query_map([], |row| digest(row, 0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn tag_history(connection: &Connection, run: RunId, key: &str) -> Result<Vec<TagValue>, Fault> {
     let mut query = connection.prepare_cached(
         "WITH this AS (SELECT number FROM run WHERE id = ?1)

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use track::{Change, RunStore, SqliteStore, StoreError};
+use track::{Artifact, Change, Lifecycle, RunStore, SqliteStore, StoreError};
 
 use crate::{at, id, make_run, point};
 
@@ -197,4 +197,25 @@ fn what_is_closed_is_there_when_opened() {
     let path = folder.path().join("runs.db");
     let run = make_run(&SqliteStore::open(&path).expect("opens"), 1);
     assert_eq!(SqliteStore::open(&path).expect("opens").run(run).expect("there").info.id, run);
+}
+
+#[test]
+fn artifacts_are_kept_as_long_as_a_run_that_has_them_is_not_deleted() {
+    let store = SqliteStore::open_in_memory().expect("memory");
+    let digest = |byte: u8| base::Digest::Blake3([byte; 32]);
+    for (run, bytes) in [(1, [1, 2]), (2, [2, 3])] {
+        let run = make_run(&store, run);
+        let artifacts = bytes.map(|byte| Artifact { path: byte.to_string(), digest: digest(byte), size: 1 });
+        store.apply(at(0, vec![Change::LogArtifacts { run, artifacts: artifacts.into() }])).expect("logged");
+    }
+    let kept = || {
+        let mut kept = store.kept_artifacts().expect("read");
+        kept.sort();
+        kept
+    };
+    assert_eq!(kept(), [1, 2, 3].map(digest));
+    store
+        .apply(at(0, vec![Change::SetLifecycle { run: id(1), lifecycle: Lifecycle::Deleted }]))
+        .expect("deleted");
+    assert_eq!(kept(), [2, 3].map(digest), "another run has the second as well");
 }

@@ -1,0 +1,304 @@
+//! Bringing a path to a recorded state file by file: first everything is looked at, then it is done.
+//!
+//! [`Workspace::restore`] does the same for a caller who has saved what it replaces. Here the user is told before
+//! anything is touched what would be lost, and afterwards what was changed; a file that the cache lacks does not
+//! keep the others from coming back.
+
+use std::fs;
+
+use base::{Digest, FileState, ProjectPath};
+use rayon::prelude::*;
+
+use crate::tree::TreeEntry;
+use crate::workspace::{Workspace, read_fault, record_name};
+use crate::{Blobs, CacheError};
+
+/// What happens to a path, as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// There was nothing.
+    Added,
+    /// Something else was there.
+    Modified,
+    /// It is not part of what is recorded.
+    Deleted,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    /// Remove what stands there.
+    Remove,
+    /// Make a folder.
+    Folder,
+    /// Place a file, over whatever stands there.
+    File { digest: Digest, executable: bool },
+    /// Only the executable bit is wrong.
+    Mode { executable: bool },
+}
+
+/// What has to be done to bring paths to their recorded states.
+#[derive(Debug, Default)]
+pub struct Checkout {
+    /// In an order where a folder is there before what lies in it. The change is `None` where it is told by the
+    /// folder above.
+    steps: Vec<(ProjectPath, Step, Option<Change>)>,
+    /// What would be replaced or removed, and that the cache does not hold. To be saved first.
+    pub unsaved: Vec<ProjectPath>,
+    /// What is recorded and cannot be brought back, with the reason.
+    pub failed: Vec<(ProjectPath, CacheError)>,
+}
+
+impl Checkout {
+    /// What is going to be changed, ascending by path; whether each is a folder.
+    pub fn changes(&self) -> Vec<(ProjectPath, Change, bool)> {
+        let told = self.steps.iter().filter_map(|(path, step, change)| {
+            let failed = self.failed.iter().any(|(other, _)| other == path);
+            (*change).filter(|_| !failed).map(|change| (path.clone(), change, *step == Step::Folder))
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort();
+        told
+    }
+}
+
+impl Blobs {
+    /// What a recorded folder holds at the path `below` it; `None` when it holds nothing there.
+    ///
+    /// # Errors
+    /// When a manifest on the way is missing or damaged.
+    pub fn entry_below(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+    ) -> Result<Option<FileState>, CacheError> {
+        let mut state = *folder;
+        for name in below.parts() {
+            if !state.is_folder() {
+                return Ok(None);
+            }
+            let tree = self.tree(&state.digest)?;
+            let Ok(at) = tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)) else {
+                return Ok(None);
+            };
+            state = tree.entries()[at].1.state();
+        }
+        Ok(Some(state))
+    }
+}
+
+impl TreeEntry {
+    /// What the entry says of its file or folder.
+    pub fn state(&self) -> FileState {
+        match *self {
+            TreeEntry::File { digest, size, executable } => {
+                FileState { digest, size, files: None, executable }
+            }
+            TreeEntry::Folder { digest, size, files } => {
+                FileState { digest, size, files: Some(files), executable: false }
+            }
+        }
+    }
+}
+
+impl Workspace {
+    /// Adds to `plan` what brings `path` to `state`. What is right already is left alone, or with `relink` placed
+    /// anew from the cache. Nothing is touched.
+    ///
+    /// # Errors
+    /// When something that stands there cannot be read.
+    pub fn plan_checkout(
+        &self,
+        path: &ProjectPath,
+        state: &FileState,
+        relink: bool,
+        plan: &mut Checkout,
+    ) -> Result<(), CacheError> {
+        let is_right = self.observe(path)?.is_some_and(|now| is_same(&now, state));
+        if is_right && !relink {
+            return Ok(());
+        }
+        if let Err(fault) = self.make_way(path) {
+            if !is_right {
+                plan.failed.push((path.clone(), fault));
+            }
+            return Ok(());
+        }
+        Planner { workspace: self, relink, plan }.path(path, state, true)
+    }
+
+    /// Does what was planned. What the cache turns out to hold damaged is added to [`Checkout::failed`], and the
+    /// rest is done.
+    ///
+    /// # Errors
+    /// When the disk refuses. What was done until then stands; the next attempt goes on.
+    pub fn carry_out(&self, plan: &mut Checkout) -> Result<(), CacheError> {
+        for (path, step, _) in &plan.steps {
+            match step {
+                Step::Remove => disk::remove(&self.os_path(path))?,
+                Step::Folder => disk::make_folder(&self.os_path(path))?,
+                Step::File { .. } | Step::Mode { .. } => {}
+            }
+        }
+        let results: Vec<_> = plan
+            .steps
+            .par_iter()
+            .filter_map(|(path, step, _)| Some((path.clone(), self.do_file(path, step).err()?)))
+            .collect();
+        for (path, fault) in results {
+            match fault {
+                CacheError::Missing { .. } | CacheError::Damaged { .. } => plan.failed.push((path, fault)),
+                fault => return Err(fault),
+            }
+        }
+        plan.failed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(())
+    }
+
+    fn do_file(&self, path: &ProjectPath, step: &Step) -> Result<(), CacheError> {
+        let os_path = self.os_path(path);
+        match step {
+            Step::Remove | Step::Folder => Ok(()),
+            Step::Mode { executable } => {
+                Ok(disk::set_mode(&os_path, if *executable { 0o755 } else { 0o644 })?)
+            }
+            Step::File { digest, executable } => {
+                if fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_dir()) {
+                    disk::remove(&os_path)?;
+                }
+                self.make_way(path)?;
+                self.blobs.place(digest, &os_path, *executable)
+            }
+        }
+    }
+}
+
+/// Whether two states are one content. Sizes are what somebody wrote down, and decide nothing.
+fn is_same(now: &FileState, recorded: &FileState) -> bool {
+    now.digest == recorded.digest
+        && now.is_folder() == recorded.is_folder()
+        && now.executable == recorded.executable
+}
+
+struct Planner<'a> {
+    workspace: &'a Workspace,
+    relink: bool,
+    plan: &'a mut Checkout,
+}
+
+impl Planner<'_> {
+    /// `told` says whether changes are told of this path, rather than of a folder above.
+    fn path(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
+        if state.is_folder() { self.folder(path, state, told) } else { self.file(path, state, told) }
+    }
+
+    fn file(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
+        let now = self.workspace.observe(path)?;
+        let metadata = fs::symlink_metadata(self.workspace.os_path(path)).ok();
+        let has_bytes = now.is_some_and(|now| now.digest == state.digest && !now.is_folder());
+        let is_right = has_bytes && now.is_some_and(|now| is_same(&now, state));
+        let is_cached = self.workspace.blobs.has(&state.digest);
+        if is_right && (!self.relink || !is_cached) {
+            return Ok(());
+        }
+        let change = match (&metadata, is_right) {
+            (_, true) => None,
+            (Some(_), false) => Some(Change::Modified),
+            (None, false) => Some(Change::Added),
+        };
+        let change = change.filter(|_| told);
+        let executable = state.executable;
+        // A link's own bits mean nothing, and those of its target are somebody else's.
+        if has_bytes && !self.relink && metadata.as_ref().is_some_and(fs::Metadata::is_file) {
+            self.plan.steps.push((path.clone(), Step::Mode { executable }, change));
+        } else if is_cached {
+            self.check_saved(path, now);
+            let step = Step::File { digest: state.digest, executable };
+            self.plan.steps.push((path.clone(), step, change));
+        } else {
+            self.plan.failed.push((path.clone(), CacheError::Missing { digest: state.digest }));
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
+        let os_path = self.workspace.os_path(path);
+        if !self.relink && self.workspace.observe(path)?.is_some_and(|now| is_same(&now, state)) {
+            return Ok(());
+        }
+        let tree = match self.workspace.blobs.tree(&state.digest) {
+            Ok(tree) => tree,
+            Err(CacheError::Disk(fault)) => return Err(fault.into()),
+            Err(fault) => {
+                self.plan.failed.push((path.clone(), fault));
+                return Ok(());
+            }
+        };
+        let mut told_below = told;
+        match fs::symlink_metadata(&os_path) {
+            Ok(metadata) if metadata.is_dir() => {
+                for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
+                    let entry = entry.map_err(|source| read_fault(&os_path, source))?;
+                    let name = record_name(&entry.path(), &entry.file_name())?;
+                    if tree.entries().binary_search_by(|(known, _)| known.cmp(&name)).is_err() {
+                        let extra = path.join(&name);
+                        // What a killed checkout left half written is nobody's work.
+                        if disk::is_unfinished(&name) {
+                            self.plan.steps.push((extra, Step::Remove, None));
+                            continue;
+                        }
+                        let now = self.workspace.observe(&extra)?;
+                        self.check_saved(&extra, now);
+                        self.plan.steps.push((extra, Step::Remove, told.then_some(Change::Deleted)));
+                    }
+                }
+            }
+            Ok(_) => {
+                let now = self.workspace.observe(path)?;
+                self.check_saved(path, now);
+                self.plan.steps.push((path.clone(), Step::Remove, None));
+                self.plan.steps.push((path.clone(), Step::Folder, told.then_some(Change::Modified)));
+                return self.absent(path, &tree);
+            }
+            Err(_) => {
+                self.plan.steps.push((path.clone(), Step::Folder, told.then_some(Change::Added)));
+                told_below = false;
+            }
+        }
+        for (name, entry) in tree.entries() {
+            self.path(&path.join(name), &entry.state(), told_below)?;
+        }
+        Ok(())
+    }
+
+    /// Plans everything in a folder where nothing is yet, whatever a link there shows now.
+    fn absent(&mut self, path: &ProjectPath, tree: &crate::Tree) -> Result<(), CacheError> {
+        for (name, entry) in tree.entries() {
+            let below = path.join(name);
+            match *entry {
+                TreeEntry::File { digest, executable, .. } if self.workspace.blobs.has(&digest) => {
+                    self.plan.steps.push((below, Step::File { digest, executable }, None));
+                }
+                TreeEntry::File { digest, .. } => {
+                    self.plan.failed.push((below, CacheError::Missing { digest }));
+                }
+                TreeEntry::Folder { digest, .. } => match self.workspace.blobs.tree(&digest) {
+                    Ok(tree) => {
+                        self.plan.steps.push((below.clone(), Step::Folder, None));
+                        self.absent(&below, &tree)?;
+                    }
+                    Err(CacheError::Disk(fault)) => return Err(fault.into()),
+                    Err(fault) => self.plan.failed.push((below, fault)),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what no cache holds.
+    fn check_saved(&mut self, path: &ProjectPath, now: Option<FileState>) {
+        if now.is_some_and(|now| !self.workspace.blobs.has_all(&now)) {
+            self.plan.unsaved.push(path.clone());
+        }
+    }
+}

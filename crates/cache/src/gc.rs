@@ -1,0 +1,494 @@
+//! Garbage collection: what of a cache nobody needs, and removing it.
+//!
+//! Whoever calls names the roots; who those are (locks, runs, jobs) is not known here. Everything is marked before
+//! anything is removed, and a root that cannot be followed stops the collection: what it would have kept is not known.
+//! A blob that was written, or stored once more, since the collection began stays, whatever the marks say.
+//!
+//! What is removed is closed under "is named by": entries go first, then manifests, then files. So a collection that
+//! is cut off leaves nothing that names what is gone, but for what was garbage itself.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base::{Algorithm, Digest, FileState, ProjectPath};
+use disk::{DiskError, Stamp};
+
+use crate::stages::{StageEntry, result_digest};
+use crate::tree::{HEADER, TreeEntry};
+use crate::{Blobs, CacheError, StageCache};
+
+/// What must stay.
+#[derive(Debug, Default)]
+pub struct Roots {
+    contents: Vec<(Digest, bool)>,
+    /// Stage key and result of each stage cache entry that a lock stands on.
+    results: HashSet<(Digest, Digest)>,
+}
+
+impl Roots {
+    /// Keeps a content; of a folder everything in it.
+    pub fn keep(&mut self, state: &FileState) {
+        self.contents.push((state.digest, state.is_folder()));
+    }
+
+    /// Keeps the blob of a file.
+    pub fn keep_file(&mut self, digest: Digest) {
+        self.contents.push((digest, false));
+    }
+
+    /// Keeps a stage's result: the outs, and the stage cache entry that tells where they came from. `outs` are
+    /// ascending by path.
+    pub fn keep_result(&mut self, key: Digest, outs: &[(ProjectPath, FileState)]) {
+        self.results.insert((key, result_digest(outs.iter().map(|(path, state)| (path, state)))));
+        for (_, state) in outs {
+            self.keep(state);
+        }
+    }
+}
+
+/// What becomes of stage cache entries that no lock stands on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Entries {
+    /// They keep what they name, unless limits of age or size are given: then the oldest go.
+    #[default]
+    Limited,
+    /// They keep what they name, whatever the limits are.
+    Keep,
+    /// They keep nothing: without limits all go, with limits the oldest.
+    Drop,
+}
+
+/// What else decides what goes.
+#[derive(Clone, Copy, Debug)]
+pub struct GcOptions {
+    /// What is as young as this stays: when the collection, or the oldest job that is still at work, began.
+    /// Nanoseconds since 1970.
+    pub start: i64,
+    /// What becomes of stage cache entries that no lock stands on.
+    pub entries: Entries,
+    /// Only what was last used before this moment goes, entries of the stage cache included. Nanoseconds since 1970.
+    pub older_than: Option<i64>,
+    /// The oldest go, entries of the stage cache included, until the cache has at most so many bytes.
+    pub max_size: Option<u64>,
+}
+
+/// A number of files, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Files.
+    pub count: usize,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Tally {
+    fn add(&mut self, bytes: u64) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn with(self, other: Tally) -> Tally {
+        Tally { count: self.count + other.count, bytes: self.bytes + other.bytes }
+    }
+}
+
+/// What a collection removes, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Blobs of files.
+    pub files: Tally,
+    /// Blobs that are manifests of folders.
+    pub folders: Tally,
+    /// Entries of the stage cache.
+    pub entries: Tally,
+}
+
+impl Removed {
+    /// All kinds together.
+    pub fn total(&self) -> Tally {
+        self.files.with(self.folders).with(self.entries)
+    }
+}
+
+/// What is to go and what stays.
+#[derive(Debug, Default)]
+pub struct GcPlan {
+    /// What would be removed.
+    pub removed: Removed,
+    /// What stays.
+    pub kept: Tally,
+    /// How many contents are needed that the cache does not hold.
+    pub missing: usize,
+    entries: Vec<Listed>,
+    folders: Vec<Listed>,
+    files: Vec<Listed>,
+    start: i64,
+}
+
+/// Why it cannot be said what is garbage, or why it cannot be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum GcError {
+    /// Something that is needed names other things, and cannot be read.
+    #[error("nothing was removed, since something that is needed cannot be read")]
+    Root(#[source] CacheError),
+    /// An entry of the stage cache cannot be read.
+    #[error("nothing was removed, since the stage cache entry {} cannot be read: {reason}", path.display())]
+    Entry {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The cache folder cannot be listed.
+    #[error(transparent)]
+    List(CacheError),
+    /// Something cannot be removed.
+    #[error(transparent)]
+    Remove(#[from] DiskError),
+}
+
+/// A file of the cache.
+#[derive(Clone, Debug)]
+struct Listed {
+    path: PathBuf,
+    bytes: u64,
+    /// When it was last written, stored again or restored from, nanoseconds since 1970.
+    used: i64,
+}
+
+/// An entry of the stage cache, with the names that its path gives it.
+struct ListedEntry {
+    file: Listed,
+    is_needed: bool,
+}
+
+/// Says what would go. Touches nothing.
+///
+/// # Errors
+/// When something that is needed is damaged or unreadable. What the cache lacks is only counted.
+pub fn plan_gc(
+    blobs: &Blobs,
+    stages: &StageCache,
+    roots: &Roots,
+    options: &GcOptions,
+) -> Result<GcPlan, GcError> {
+    let found = list_blobs(blobs).map_err(GcError::List)?;
+    let mut entries = list_entries(stages, roots).map_err(GcError::List)?;
+    // The newest first: what two of them name belongs to the younger.
+    entries.sort_by(|a, b| b.file.used.cmp(&a.file.used).then_with(|| a.file.path.cmp(&b.file.path)));
+    let is_old = |used: i64| used < options.start && options.older_than.is_none_or(|limit| used < limit);
+    let drops_entries = match options.entries {
+        Entries::Keep => false,
+        Entries::Limited => options.older_than.is_some(),
+        Entries::Drop => options.older_than.is_some() || options.max_size.is_none(),
+    };
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| drops_entries && !entry.is_needed && is_old(entry.file.used));
+    let mut marks = Marks { blobs, owners: HashMap::new(), folders: HashSet::new(), missing: 0 };
+    for (digest, folder) in &roots.contents {
+        marks.mark(*digest, *folder, FIXED)?;
+    }
+    // Needed entries mark first: what they name must not be charged to one that may go.
+    for entry in kept.iter().filter(|entry| entry.is_needed) {
+        marks.mark_entry(entry, FIXED)?;
+    }
+    for (index, entry) in kept.iter().enumerate().filter(|(_, entry)| !entry.is_needed) {
+        marks.mark_entry(entry, u32::try_from(index).unwrap_or(FIXED))?;
+    }
+    // What is too young to go keeps what it names, whatever it is: somebody may be about to name it.
+    let young =
+        found.iter().filter(|(digest, file)| !is_old(file.used) && !marks.owners.contains_key(digest));
+    let young: Vec<(Digest, PathBuf)> = young.map(|(digest, file)| (*digest, file.path.clone())).collect();
+    for (digest, path) in young {
+        if disk::starts_with(&path, HEADER.as_bytes())? {
+            // A manifest that cannot be read keeps nothing, and is no root either.
+            let _ = marks.mark(digest, true, FIXED);
+        }
+    }
+    marks.missing += marks.owners.keys().filter(|digest| !found.contains_key(digest)).count();
+    let mut sorting = Sorting::new(found, kept, gone, &marks, options.start);
+    for file in list_unfinished(blobs, options.start).map_err(GcError::List)? {
+        sorting.kept.add(file.bytes);
+        sorting.drop_blob(file);
+    }
+    if options.max_size.is_none() || options.older_than.is_some() {
+        sorting.drop_garbage(is_old);
+    }
+    if let Some(limit) = options.max_size {
+        if options.entries == Entries::Keep {
+            sorting.entries.clear();
+        }
+        sorting.shrink(limit);
+    }
+    sorting.finish(marks.missing)
+}
+
+/// Removes what was planned, but for what was stored anew since. Returns what was removed.
+///
+/// # Errors
+/// When something cannot be removed; what was until then is gone.
+pub fn sweep(plan: &GcPlan) -> Result<Removed, GcError> {
+    let mut removed = Removed::default();
+    for entry in &plan.entries {
+        if remove(entry, plan.start, &mut removed.entries)?
+            && let (Some(folder), Some(above)) = (entry.path.parent(), entry.path.ancestors().nth(3))
+        {
+            disk::remove_empty_folders(folder, above);
+        }
+    }
+    for folder in &plan.folders {
+        remove(folder, plan.start, &mut removed.folders)?;
+    }
+    for file in &plan.files {
+        remove(file, plan.start, &mut removed.files)?;
+    }
+    Ok(removed)
+}
+
+/// Whoever stores a content that is there already touches its blob instead of writing it.
+fn remove(listed: &Listed, start: i64, tally: &mut Tally) -> Result<bool, DiskError> {
+    let Ok(metadata) = fs::symlink_metadata(&listed.path) else { return Ok(false) };
+    if Stamp::of(&metadata).mtime >= start {
+        return Ok(false);
+    }
+    disk::remove(&listed.path)?;
+    tally.add(listed.bytes);
+    Ok(true)
+}
+
+/// Owner of what a root needs.
+const FIXED: u32 = u32::MAX;
+
+/// What is needed, and by whom.
+struct Marks<'a> {
+    blobs: &'a Blobs,
+    /// By content: the youngest entry that names it, by its place in the list, or [`FIXED`].
+    owners: HashMap<Digest, u32>,
+    /// The manifests that were followed.
+    folders: HashSet<Digest>,
+    missing: usize,
+}
+
+impl Marks<'_> {
+    fn mark(&mut self, digest: Digest, folder: bool, owner: u32) -> Result<(), GcError> {
+        let mut open = vec![(digest, folder)];
+        while let Some((digest, folder)) = open.pop() {
+            self.owners.entry(digest).or_insert(owner);
+            if !folder || !self.folders.insert(digest) {
+                continue;
+            }
+            let tree = match self.blobs.tree(&digest) {
+                Ok(tree) => tree,
+                // Nothing can be brought back by it. It is counted as missing, like a file.
+                Err(CacheError::Missing { .. }) => continue,
+                Err(fault) => return Err(GcError::Root(fault)),
+            };
+            open.extend(tree.entries().iter().map(|(_, entry)| match *entry {
+                TreeEntry::File { digest, .. } => (digest, false),
+                TreeEntry::Folder { digest, .. } => (digest, true),
+            }));
+        }
+        Ok(())
+    }
+
+    fn mark_entry(&mut self, entry: &ListedEntry, owner: u32) -> Result<(), GcError> {
+        for out in StageEntry::read(&entry.file.path)
+            .map_err(|reason| GcError::Entry { path: entry.file.path.clone(), reason })?
+            .outs
+        {
+            self.mark(out.state.digest, out.state.is_folder(), owner)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything in the cache on its way to one side or the other.
+struct Sorting {
+    /// Not needed by anything that stays, the oldest last.
+    garbage: Vec<Listed>,
+    /// Entries that may go, the oldest last, each with what it alone still needs.
+    entries: Vec<(Listed, Vec<Listed>)>,
+    /// Bytes of all that stays as things are, garbage that was not dropped included.
+    kept: Tally,
+    gone_entries: Vec<Listed>,
+    gone_blobs: Vec<Listed>,
+    start: i64,
+}
+
+impl Sorting {
+    fn new(
+        found: HashMap<Digest, Listed>,
+        kept_entries: Vec<ListedEntry>,
+        gone_entries: Vec<ListedEntry>,
+        marks: &Marks<'_>,
+        start: i64,
+    ) -> Self {
+        let mut kept = Tally::default();
+        let mut owned: HashMap<u32, Vec<Listed>> = HashMap::new();
+        let mut garbage = Vec::new();
+        for (digest, file) in found {
+            kept.add(file.bytes);
+            match marks.owners.get(&digest) {
+                None => garbage.push(file),
+                Some(&FIXED) => {}
+                Some(owner) => owned.entry(*owner).or_default().push(file),
+            }
+        }
+        let mut entries = Vec::new();
+        for (index, entry) in kept_entries.into_iter().enumerate() {
+            kept.add(entry.file.bytes);
+            if !entry.is_needed {
+                let owned = u32::try_from(index).ok().and_then(|index| owned.remove(&index));
+                entries.push((entry.file, owned.unwrap_or_default()));
+            }
+        }
+        garbage.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.path.cmp(&b.path)));
+        let gone_entries = gone_entries.into_iter().map(|entry| entry.file).collect();
+        Sorting { garbage, entries, kept, gone_entries, gone_blobs: Vec::new(), start }
+    }
+
+    fn drop_garbage(&mut self, is_old: impl Fn(i64) -> bool) {
+        let (old, young): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.garbage).into_iter().partition(|file| is_old(file.used));
+        self.garbage = young;
+        for file in old {
+            self.drop_blob(file);
+        }
+    }
+
+    fn drop_blob(&mut self, file: Listed) {
+        self.kept.count -= 1;
+        self.kept.bytes -= file.bytes;
+        self.gone_blobs.push(file);
+    }
+
+    /// Drops the oldest until at most `limit` bytes are left: first what nothing needs, then entries with what they
+    /// alone need.
+    fn shrink(&mut self, limit: u64) {
+        while self.kept.bytes > limit
+            && let Some(file) = self.garbage.pop()
+        {
+            if file.used < self.start {
+                self.drop_blob(file);
+            }
+        }
+        while self.kept.bytes > limit
+            && let Some((entry, owned)) = self.entries.pop()
+        {
+            if entry.used >= self.start {
+                continue;
+            }
+            self.kept.count -= 1;
+            self.kept.bytes -= entry.bytes;
+            self.gone_entries.push(entry);
+            for file in owned {
+                if file.used < self.start {
+                    self.drop_blob(file);
+                }
+            }
+        }
+    }
+
+    fn finish(self, missing: usize) -> Result<GcPlan, GcError> {
+        let mut plan = GcPlan { kept: self.kept, missing, start: self.start, ..GcPlan::default() };
+        for entry in self.gone_entries {
+            plan.removed.entries.add(entry.bytes);
+            plan.entries.push(entry);
+        }
+        for blob in self.gone_blobs {
+            if disk::starts_with(&blob.path, HEADER.as_bytes())? {
+                plan.removed.folders.add(blob.bytes);
+                plan.folders.push(blob);
+            } else {
+                plan.removed.files.add(blob.bytes);
+                plan.files.push(blob);
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// All blobs by digest. Other files in the folder (those being written, for one) are none.
+fn list_blobs(blobs: &Blobs) -> Result<HashMap<Digest, Listed>, CacheError> {
+    let algorithm = Algorithm::Blake3;
+    let mut found = HashMap::new();
+    for (start, folder) in children(&blobs.folder(algorithm))? {
+        for (rest, path) in children(&folder)? {
+            let Ok(digest) = Digest::from_hex(algorithm, &format!("{start}{rest}")) else { continue };
+            found.extend(listed(path)?.map(|file| (digest, file)));
+        }
+    }
+    Ok(found)
+}
+
+/// How long ago a blob must have been begun to count as given up, nanoseconds.
+const GIVEN_UP: i64 = 24 * 3600 * 1_000_000_000;
+
+/// Blobs that processes began to write and never will finish.
+fn list_unfinished(blobs: &Blobs, start: i64) -> Result<Vec<Listed>, CacheError> {
+    let mut found = Vec::new();
+    for (_, folder) in children(&blobs.folder(Algorithm::Blake3))? {
+        for (_, path) in children(&folder)?.into_iter().filter(|(name, _)| disk::is_unfinished(name)) {
+            found.extend(listed(path)?.filter(|file| file.used < start.saturating_sub(GIVEN_UP)));
+        }
+    }
+    Ok(found)
+}
+
+fn list_entries(stages: &StageCache, roots: &Roots) -> Result<Vec<ListedEntry>, CacheError> {
+    let mut found = Vec::new();
+    for (_, start) in children(stages.root())? {
+        for (key, folder) in children(&start)? {
+            let key = Digest::from_hex(Algorithm::Blake3, &key).ok();
+            for (name, path) in children(&folder)? {
+                let Some(result) = name.strip_suffix(".json") else { continue };
+                let result = Digest::from_hex(Algorithm::Blake3, result).ok();
+                let is_needed = key.zip(result).is_some_and(|names| roots.results.contains(&names));
+                found.extend(listed(path)?.map(|file| ListedEntry { file, is_needed }));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Names and paths in a folder; none when there is no folder. Names that are not UTF-8 are none of ours.
+fn children(folder: &Path) -> Result<Vec<(String, PathBuf)>, CacheError> {
+    let fault = |source| CacheError::Read { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(missing)
+            if matches!(missing.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(source) => return Err(fault(source)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(fault)?;
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+/// `None` for what is no file, or went away meanwhile.
+fn listed(path: PathBuf) -> Result<Option<Listed>, CacheError> {
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() => {
+            let stamp = Stamp::of(&metadata);
+            Ok(Some(Listed { path, bytes: stamp.size, used: stamp.mtime }))
+        }
+        Ok(_) => Ok(None),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(CacheError::Read { path, source }),
+    }
+}
+
+#[cfg(test)]
+#[path = "gc_tests.rs"]
+mod tests;

@@ -1,0 +1,125 @@
+//! Recording the outs of a stage as they are, as if its command had just written them.
+//!
+//! Judged first, recorded later: whoever calls sees what every stage comes to before the first one is written
+//! down. That is also where the user is asked; nothing here decides whether changed inputs are to be accepted.
+
+use base::{ProjectPath, Timestamp};
+use cache::{StageEntry, StageOut, Workspace};
+use pipeline::{Stage, StageLock, StaleReason};
+
+use crate::assess::{Conditions, Decision, World, assess};
+use crate::drive::is_stored;
+use crate::job::{Failure, Host, OutStates};
+use crate::ledger::Ledger;
+use crate::params::ParamReader;
+
+/// What recording a stage's outs would mean.
+#[derive(Debug)]
+pub struct Committable {
+    /// Why its outs may not be the result of its inputs: it never succeeded, or its inputs are others since. Empty
+    /// when they are those of the last success.
+    pub doubts: Vec<StaleReason>,
+    /// Whether there is nothing to record: lock and cache say already what is there.
+    pub is_recorded: bool,
+    inputs: StageLock,
+}
+
+/// Judges whether the outs of `stage` can be recorded, with its inputs as they are. A frozen stage, too, is
+/// recorded with the inputs of now.
+///
+/// # Errors
+/// [`Failure::MissingInput`] when an input is missing or unreadable, [`Failure::Refused`] when an out is not there.
+pub fn committable(
+    world: World<'_>,
+    params: &ParamReader<'_>,
+    stage: &Stage,
+    locked: Option<&StageLock>,
+) -> Result<Committable, Failure> {
+    let thawed = Stage { frozen: false, ..stage.clone() };
+    let assessment = assess(world, params, &thawed, locked, Conditions::default());
+    let reasons = match assessment.decision {
+        Decision::Fresh => Vec::new(),
+        Decision::Restore { reasons, .. }
+        | Decision::Run { reasons }
+        | Decision::Frozen { reasons }
+        | Decision::Unknown { reasons }
+        | Decision::Depends { reasons, .. } => reasons,
+    };
+    let blocking: Vec<StaleReason> =
+        reasons.iter().filter(|reason| reason.blocks_verdict()).cloned().collect();
+    let Some(inputs) = assessment.inputs.filter(|_| blocking.is_empty()) else {
+        return Err(Failure::MissingInput(blocking));
+    };
+    let outs = stage.outs.iter().zip(&assessment.outs);
+    let missing: Vec<ProjectPath> =
+        outs.filter(|(_, now)| now.is_none()).map(|(out, _)| out.path.clone()).collect();
+    if !missing.is_empty() {
+        return Err(Failure::Refused(format!("{} is not there", list(&missing))));
+    }
+    let is_recorded = reasons.iter().all(is_of_every_run);
+    let doubts = reasons.into_iter().filter(is_doubt).collect();
+    Ok(Committable { doubts, is_recorded, inputs })
+}
+
+/// Stores the outs of `stage` as they are and records them with the inputs that [`committable`] found. The lock
+/// file itself is written by [`Ledger::write`].
+///
+/// # Errors
+/// When an out vanished or changed meanwhile, or the disk refuses.
+pub fn commit(
+    workspace: &Workspace,
+    ledger: &mut Ledger,
+    host: &dyn Host,
+    stage: &Stage,
+    found: Committable,
+) -> Result<OutStates, Failure> {
+    let mut outs = OutStates::new();
+    for out in &stage.outs {
+        let state =
+            if is_stored(out) { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+        let state = state.ok_or_else(|| Failure::Refused(format!("`{}` is not there", out.path)))?;
+        outs.push((out.path.clone(), state));
+    }
+    let lock = StageLock { outs: outs.clone(), ..found.inputs };
+    if is_restorable(stage) {
+        let states = outs.iter().map(|(path, state)| StageOut { path: path.clone(), state: *state });
+        let mut entry = StageEntry::new(lock.key().0, stage.address.to_string(), states.collect());
+        entry.host = disk::Holder::current().host;
+        entry.created = Timestamp::now();
+        entry.params.clone_from(&lock.params);
+        host.annotate(stage, &mut entry);
+        workspace.stages.store(&entry)?;
+    }
+    ledger.record(&stage.address, lock)?;
+    Ok(outs)
+}
+
+/// Whether a result of the stage can be put back without running it.
+fn is_restorable(stage: &Stage) -> bool {
+    let outs = &stage.outs;
+    !stage.always_changed && !outs.is_empty() && outs.iter().all(|out| is_stored(out) && !out.persist)
+}
+
+/// Whether a reason lets a stage run although nothing changed.
+fn is_of_every_run(reason: &StaleReason) -> bool {
+    matches!(reason, StaleReason::AlwaysChanged | StaleReason::Callback | StaleReason::Forced)
+}
+
+/// Whether a reason is about what the stage reads rather than what it wrote: that its outs are others is what is
+/// to be recorded.
+fn is_doubt(reason: &StaleReason) -> bool {
+    !is_of_every_run(reason)
+        && !matches!(
+            reason,
+            StaleReason::OutMissing { .. }
+                | StaleReason::OutChanged { .. }
+                | StaleReason::OutAdded { .. }
+                | StaleReason::OutRemoved { .. }
+                | StaleReason::OutNotCached { .. }
+                | StaleReason::PersistChanged { .. }
+        )
+}
+
+fn list(paths: &[ProjectPath]) -> String {
+    paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+}

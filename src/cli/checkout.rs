@@ -1,0 +1,221 @@
+//! `pipe checkout`: brings outs to what pipeline.lock records of them.
+
+use base::{FileState, ProjectPath};
+use cache::{Change, Checkout, Workspace};
+use clap::Args;
+use exec::Ledger;
+use pipeline::{Pipeline, StageId};
+use serde_json::json;
+
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::project::Project;
+use crate::recovery;
+use crate::ui::Printer;
+
+/// Bring outs to what pipeline.lock records of them
+///
+/// Changed files come back from the cache, missing ones too, and what a recorded folder does not hold is removed. Files
+/// that are right stay as they are. When that would replace bytes that no cache holds, nothing is touched, unless
+/// `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
+/// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
+#[derive(Debug, Args)]
+pub struct CheckoutArgs {
+    /// Stages, outs, or files inside outs; without, all outs of the nearest pipeline file
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Save bytes that no cache holds, then replace them
+    #[arg(short, long)]
+    force: bool,
+    /// Place files anew that are right already, so that they share blocks with the cache where the file system can
+    #[arg(long)]
+    relink: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many paths a refusal names.
+const NAMED: usize = 10;
+
+/// Brings the outs that are meant to their recorded states.
+///
+/// # Errors
+/// With exit code 1 when it would replace unsaved bytes, or something is not in the cache.
+pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let pipeline = project.pipeline()?;
+    let picked = pick(&pipeline, &project, &args.targets)?;
+    let _lock = recovery::hold(&project, printer)?;
+    let workspace = project.workspace(printer)?;
+    let ledger = project.ledger(&pipeline)?;
+    let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;
+    let mut plan = Checkout::default();
+    for (path, state) in &wanted {
+        workspace.plan_checkout(path, state, args.relink, &mut plan)?;
+    }
+    plan.unsaved.sort();
+    if !plan.unsaved.is_empty() && !args.force {
+        return Err(refuse(&plan.unsaved));
+    }
+    let saved = save(&workspace, &plan.unsaved, printer)?;
+    workspace.carry_out(&mut plan)?;
+    workspace.save_state()?;
+    tell(args, &plan, &saved, wanted.len(), printer);
+    if plan.failed.is_empty() { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+}
+
+/// A stage, or a path that is one of its outs or lies inside one.
+struct Picked {
+    stage: StageId,
+    path: Option<ProjectPath>,
+}
+
+fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult<Vec<Picked>> {
+    if targets.is_empty() {
+        return Ok(pipeline.graph.order().iter().map(|stage| Picked { stage: *stage, path: None }).collect());
+    }
+    let mut picked = Vec::new();
+    for target in targets {
+        let path = ProjectPath::resolve(&project.base, target).ok();
+        for stage in pipeline.targets(std::slice::from_ref(target), &project.base)? {
+            let inside = |path: &ProjectPath| {
+                pipeline.stage(stage).outs.iter().any(|out| out.path.contains(path))
+                    && pipeline.find(target).is_none()
+            };
+            picked.push(Picked { stage, path: path.clone().filter(inside) });
+        }
+    }
+    Ok(picked)
+}
+
+/// What the lock records of what was picked. With `named`, the user is told where that is nothing.
+fn recorded(
+    pipeline: &Pipeline,
+    ledger: &Ledger,
+    workspace: &Workspace,
+    picked: &[Picked],
+    named: bool,
+    printer: Printer,
+) -> CliResult<Vec<(ProjectPath, FileState)>> {
+    let mut wanted = Vec::new();
+    for Picked { stage, path } in picked {
+        let stage = pipeline.stage(*stage);
+        let locked = ledger.get(&stage.address);
+        for out in &stage.outs {
+            if path.as_ref().is_some_and(|path| !out.path.contains(path)) {
+                continue;
+            }
+            let state = match locked.and_then(|locked| locked.out(&out.path)) {
+                Some(state) if out.cache => state,
+                Some(_) if named => {
+                    printer.say(format_args!("{} has `cache: false` and is left alone.", out.path));
+                    continue;
+                }
+                None if named => {
+                    printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));
+                    continue;
+                }
+                _ => continue,
+            };
+            match path.as_ref().filter(|path| **path != out.path) {
+                None => wanted.push((out.path.clone(), *state)),
+                Some(path) => {
+                    let below = path.as_str()[out.path.as_str().len() + 1..].to_owned();
+                    let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
+                    let state = workspace.blobs.entry_below(state, &below)?.ok_or_else(|| {
+                        CliError::message(format!("the lock records no {path} in out {}", out.path))
+                            .hint(format!("`pipe checkout {}` brings the whole out back", out.path))
+                    })?;
+                    wanted.push((path.clone(), state));
+                }
+            }
+        }
+    }
+    wanted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    // What lies inside something else that is wanted comes with it.
+    let mut outer: Vec<(ProjectPath, FileState)> = Vec::new();
+    for (path, state) in wanted {
+        if !outer.iter().any(|(above, _)| above.contains(&path)) {
+            outer.push((path, state));
+        }
+    }
+    Ok(outer)
+}
+
+fn refuse(unsaved: &[ProjectPath]) -> CliError {
+    let mut named: Vec<String> = unsaved.iter().take(NAMED).map(ToString::to_string).collect();
+    if unsaved.len() > NAMED {
+        named.push(format!("{} more", unsaved.len() - NAMED));
+    }
+    CliError::refusal(format!(
+        "nothing was touched, since bytes that no cache holds would be replaced: {}",
+        named.join(", ")
+    ))
+    .hint("`pipe checkout -f` saves them to the cache first; `pipe commit` records them as results")
+}
+
+/// Saves what is about to be replaced, and says how to get it back.
+fn save(
+    workspace: &Workspace,
+    unsaved: &[ProjectPath],
+    printer: Printer,
+) -> CliResult<Vec<(ProjectPath, FileState)>> {
+    let mut saved = Vec::new();
+    for path in unsaved {
+        let Some(state) = workspace.store(path)? else { continue };
+        printer.insist(format_args!(
+            "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it \
+             back",
+            &state.digest.hex()[..12]
+        ));
+        saved.push((path.clone(), state));
+    }
+    Ok(saved)
+}
+
+fn tell(
+    args: &CheckoutArgs,
+    plan: &Checkout,
+    saved: &[(ProjectPath, FileState)],
+    outs: usize,
+    printer: Printer,
+) {
+    let changes = plan.changes();
+    for (path, fault) in &plan.failed {
+        let hint =
+            if matches!(fault, cache::CacheError::Disk(_)) { "" } else { "; `pipe repro` makes it anew" };
+        let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+        printer.insist(format_args!("Cannot bring back {path}: {fault}{cause}{hint}"));
+    }
+    if args.json {
+        let of = |wanted: Change| {
+            let paths = changes.iter().filter(|(_, change, _)| *change == wanted);
+            paths.map(|(path, ..)| path.to_string()).collect::<Vec<_>>()
+        };
+        let saved: Vec<_> =
+            saved.iter().map(|(path, state)| json!({ "path": path, "digest": state.digest })).collect();
+        let failed = plan.failed.iter();
+        let failed: Vec<_> =
+            failed.map(|(path, fault)| json!({ "path": path, "reason": fault.to_string() })).collect();
+        let text = serde_json::to_string_pretty(&json!({
+            "added": of(Change::Added),
+            "modified": of(Change::Modified),
+            "deleted": of(Change::Deleted),
+            "saved": saved,
+            "failed": failed,
+        }));
+        printer.data_line(text.expect("plain data"));
+        return;
+    }
+    for (path, change, folder) in &changes {
+        let letter = match change {
+            Change::Added => 'A',
+            Change::Modified => 'M',
+            Change::Deleted => 'D',
+        };
+        printer.data_line(format_args!("{letter}\t{path}{}", if *folder { "/" } else { "" }));
+    }
+    if changes.is_empty() && plan.failed.is_empty() {
+        printer.say(format_args!("Everything is as recorded ({}).", report::count_text(outs, "out")));
+    }
+}

@@ -1,0 +1,121 @@
+//! `pipe commit`: takes outs as they are for the result of their stages.
+
+use clap::Args;
+use exec::{Committable, Failure, ParamReader, World, commit, committable};
+use pipeline::{Pipeline, StageId};
+
+use crate::cli::command_line;
+use crate::cli::repro::tell_ignored;
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::project::Project;
+use crate::recorder::Recorder;
+use crate::recovery;
+use crate::ui::Printer;
+use crate::ui::live::because;
+
+/// Record the outs of stages as they are, as if the stages had just run
+///
+/// The outs go into the cache, and with the inputs as they are into pipeline.lock. Nothing runs. A stage whose inputs
+/// are others than at its last success is recorded only after a question, or with `-f`: nobody but you knows whether
+/// its outs are what the new inputs would give. When one stage cannot be recorded, none is.
+#[derive(Debug, Args)]
+pub struct CommitArgs {
+    /// Stages or outs, without what they need; without, all stages of the nearest pipeline file
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Record without asking, also when inputs changed since the last success
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Records the outs of the targets.
+///
+/// # Errors
+/// With exit code 1 when a stage is refused, 2 when it could not be told.
+pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let pipeline = project.pipeline()?;
+    let wanted = wanted(&pipeline, &project, &args.targets)?;
+    let _lock = recovery::hold(&project, printer)?;
+    let workspace = project.workspace(printer)?;
+    let builtins = Project::builtins();
+    let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
+    let mut ledger = project.ledger(&pipeline)?;
+    let params = ParamReader::new(&workspace);
+    let recorder = Recorder::new(&project, &workspace, printer, command_line());
+    let mut found = Vec::new();
+    for id in &wanted {
+        let stage = pipeline.stage(*id);
+        let judged = exec::Host::permit(&recorder, stage)
+            .map_err(Failure::Refused)
+            .and_then(|()| committable(world, &params, stage, ledger.get(&stage.address)));
+        found.push((*id, judged.map_err(|failure| cannot(&pipeline, *id, failure))?));
+    }
+    if !args.force {
+        accept(&pipeline, &found, printer)?;
+    }
+    let mut recorded = 0;
+    for (id, committable) in found {
+        let stage = pipeline.stage(id);
+        if committable.is_recorded {
+            continue;
+        }
+        let outs = commit(&workspace, &mut ledger, &recorder, stage, committable)
+            .map_err(|failure| cannot(&pipeline, id, failure))?;
+        recorded += 1;
+        printer.say(format_args!("Recorded {}: {}.", stage.address, report::count_text(outs.len(), "out")));
+    }
+    ledger.write(|address| pipeline.stages.iter().any(|stage| stage.address == *address))?;
+    workspace.save_state()?;
+    if recorded == 0 {
+        printer.say(format_args!(
+            "Everything is recorded already ({}).",
+            report::count_text(wanted.len(), "stage")
+        ));
+    } else {
+        tell_ignored(&project, &pipeline, &wanted, printer);
+    }
+    Ok(())
+}
+
+/// The stages that targets name, or all, each after those it reads from.
+fn wanted(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult<Vec<StageId>> {
+    let order = pipeline.graph.order().iter().copied();
+    if targets.is_empty() {
+        return Ok(order.collect());
+    }
+    let targets = pipeline.targets(targets, &project.base)?;
+    Ok(order.filter(|id| targets.contains(id)).collect())
+}
+
+/// Asks about stages whose outs may not be the result of their inputs.
+fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printer) -> CliResult {
+    let mut refused = Vec::new();
+    for (id, committable) in found.iter().filter(|(_, committable)| !committable.doubts.is_empty()) {
+        let doubt = format!("stage {}: {}", pipeline.stage(*id).address, because(&committable.doubts));
+        match printer.ask(format_args!("{doubt}. Record its outs all the same?")) {
+            Some(true) => {}
+            Some(false) => {
+                printer.say("Nothing was recorded.");
+                return Err(CliError::silent(ErrorKind::Negative));
+            }
+            None => refused.push(doubt),
+        }
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::refusal(format!(
+        "nothing was recorded, since outs may be older than their inputs: {}",
+        refused.join("; ")
+    ))
+    .hint("`pipe commit -f` records them all the same; `pipe repro` makes them anew"))
+}
+
+/// A stage that cannot be recorded: its outs are not there or belong to git (1), or it cannot be told (2).
+fn cannot(pipeline: &Pipeline, id: StageId, failure: Failure) -> CliError {
+    let kind = if matches!(failure, Failure::Refused(_)) { ErrorKind::Negative } else { ErrorKind::Unable };
+    let name = &pipeline.stage(id).address;
+    let source = anyhow::Error::new(failure).context(format!("cannot record stage {name}"));
+    CliError { kind, source: Some(source), hints: Vec::new() }
+}

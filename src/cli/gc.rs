@@ -1,0 +1,239 @@
+//! `pipe gc`: removes from the cache what nobody needs.
+
+use cache::{Blobs, Entries, GcOptions, Removed, StageCache, Tally, plan_gc, sweep};
+use clap::Args;
+use disk::Stamp;
+use serde_json::{Value as Json, json};
+
+use crate::cli::command_line;
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::roots::{Scope, gather};
+use crate::ui::Printer;
+
+/// Remove from the cache what nobody needs
+///
+/// Needed is what the locks of the chosen revisions record, always those of the workspace too; what artifacts and logs
+/// of recorded runs are; and, unless limits or `--no-stage-cache` say otherwise, every result in the stage cache. What is
+/// stored while this runs stays. When something that is needed cannot be read, nothing is removed. Bytes of yours that
+/// were saved before they were replaced are named by nothing, and go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to keep")]
+pub struct GcArgs {
+    /// Keep what the workspace needs
+    #[arg(short, long)]
+    workspace: bool,
+    /// Keep what the tips of all branches need
+    #[arg(short = 'a', long)]
+    all_branches: bool,
+    /// Keep what all tags need
+    #[arg(short = 'T', long)]
+    all_tags: bool,
+    /// Keep what all commits need
+    #[arg(short = 'A', long)]
+    all_commits: bool,
+    /// Keep what a revision needs
+    #[arg(long, value_name = "REVISION")]
+    rev: Option<String>,
+    /// Keep what the newest N commits need, from `--rev` backwards [default: from HEAD]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    num: Option<u32>,
+    /// Keep all results in the stage cache, whatever the limits are
+    #[arg(long, conflicts_with = "no_stage_cache")]
+    keep_stage_cache: bool,
+    /// Keep no result in the stage cache for its own sake
+    #[arg(long)]
+    no_stage_cache: bool,
+    /// Remove only what was not used for so long, old results in the stage cache too: 30d, 12h, 2w
+    #[arg(long, value_name = "AGE", value_parser = parse_age, help_heading = "Limits")]
+    older_than: Option<i64>,
+    /// Remove the oldest, results in the stage cache too, until the cache has at most so much: 10GB, 500MB, 1GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Limits")]
+    max_size: Option<u64>,
+    /// Show what would go, and remove nothing
+    #[arg(long, help_heading = "Options")]
+    dry: bool,
+    /// Remove without asking
+    #[arg(short, long, help_heading = "Options")]
+    force: bool,
+    /// Print JSON
+    #[arg(long, help_heading = "Options")]
+    json: bool,
+}
+
+/// Files as fresh as this count as written since the start: file systems stamp with a clock that lags behind.
+const CLOCK_LAG: i64 = 20_000_000;
+
+/// Removes what nobody needs.
+///
+/// # Errors
+/// With exit code 1 when it is not confirmed, 2 when it cannot be told what is needed.
+pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
+    let scope = scope(args)?;
+    let project = Project::find()?;
+    let _lock = if args.dry {
+        None
+    } else {
+        Some(project.lock(&command_line(), true, &Interrupt::default(), printer)?)
+    };
+    let now = Stamp::now();
+    let needed = gather(&project, &scope)?;
+    if let (Some(job), false) = (needed.at_work.first(), args.dry) {
+        let text = format!("stage {} is at work ({}), and may need anything", job.stage, job.holder);
+        return Err(CliError::message(text).hint("try again when it has ended"));
+    }
+    let cache = project.pipe_path("cache");
+    let options = GcOptions {
+        start: needed.since.map_or(now, |since| since.min(now)).saturating_sub(CLOCK_LAG),
+        entries: match (args.keep_stage_cache, args.no_stage_cache) {
+            (true, _) => Entries::Keep,
+            (_, true) => Entries::Drop,
+            _ => Entries::Limited,
+        },
+        older_than: args.older_than.map(|age| now.saturating_sub(age)),
+        max_size: args.max_size,
+    };
+    let plan = plan_gc(&Blobs::new(&cache), &StageCache::new(&cache), &needed.roots, &options)?;
+    let total = plan.removed.total();
+    if let Some(limit) = args.max_size.filter(|limit| plan.kept.bytes > *limit) {
+        printer.warn(format_args!(
+            "{} are needed, more than the {} asked for",
+            report::bytes_text(plan.kept.bytes),
+            report::bytes_text(limit)
+        ));
+    }
+    if args.dry {
+        show(args, &plan.removed, plan.kept, plan.missing, printer);
+        return Ok(());
+    }
+    if total.count > 0 && !args.force {
+        let question = format!("{} would be removed from the cache", tally_text(total));
+        match printer.ask(format_args!("{question}. Go on?")) {
+            Some(true) => {}
+            Some(false) => {
+                printer.say("Nothing was removed.");
+                return Err(CliError::silent(ErrorKind::Negative));
+            }
+            None => {
+                return Err(CliError::refusal(format!("nothing was removed: {question}"))
+                    .hint("`--dry` shows what goes, `-f` removes it without asking"));
+            }
+        }
+    }
+    let removed = sweep(&plan)?;
+    let kept = Tally {
+        count: plan.kept.count + (total.count - removed.total().count),
+        bytes: plan.kept.bytes + (total.bytes - removed.total().bytes),
+    };
+    if args.json {
+        show(args, &removed, kept, plan.missing, printer);
+    } else if removed.total().count == 0 {
+        printer.say(format_args!("There is nothing to remove; {} stay.", tally_text(kept)));
+    } else {
+        printer.say(format_args!("Removed {}; {} stay.", tally_text(removed.total()), tally_text(kept)));
+    }
+    Ok(())
+}
+
+fn scope(args: &GcArgs) -> CliResult<Scope> {
+    let named = [args.workspace, args.all_branches, args.all_tags, args.all_commits];
+    if !named.contains(&true) && args.rev.is_none() && args.num.is_none() {
+        return Err(CliError::message("it is not said what to keep").hint(
+            "name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev` and `--num`",
+        ));
+    }
+    let last = (args.rev.is_some() || args.num.is_some()).then(|| {
+        let count = args.num.and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+        (count, args.rev.clone().unwrap_or_else(|| "HEAD".to_owned()))
+    });
+    Ok(Scope { branches: args.all_branches, tags: args.all_tags, commits: args.all_commits, last })
+}
+
+fn tally_text(tally: Tally) -> String {
+    format!("{} ({})", report::count_text(tally.count, "file"), report::bytes_text(tally.bytes))
+}
+
+fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: usize, printer: Printer) {
+    if args.json {
+        let tally = |tally: Tally| -> Json { json!({ "count": tally.count, "bytes": tally.bytes }) };
+        let text = serde_json::to_string_pretty(&json!({
+            "dry": args.dry,
+            "removed": {
+                "files": tally(removed.files),
+                "folders": tally(removed.folders),
+                "stage_entries": tally(removed.entries),
+                "total": tally(removed.total()),
+            },
+            "kept": tally(kept),
+            "not_in_cache": missing,
+        }));
+        printer.data_line(text.expect("plain data"));
+        return;
+    }
+    printer.data_line("would be removed");
+    for (what, tally) in [
+        ("  contents of files", removed.files),
+        ("  lists of folders", removed.folders),
+        ("  stage cache entries", removed.entries),
+        ("  in all", removed.total()),
+        ("would stay", kept),
+    ] {
+        printer.data_line(format_args!(
+            "{what:<22}{:>9}{:>12}",
+            tally.count,
+            report::bytes_text(tally.bytes)
+        ));
+    }
+}
+
+/// An age in nanoseconds.
+fn parse_age(text: &str) -> Result<i64, String> {
+    let (number, unit) = split_unit(text)?;
+    let seconds = match unit {
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        "w" => 604_800.0,
+        _ => return Err("expected a number with one of s, m, h, d and w, as in 30d".to_owned()),
+    };
+    Ok((number * seconds * 1e9) as i64)
+}
+
+/// A size in bytes.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!("`{text}` is no size: expected a number with one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB")
+    };
+    pipeline::amount(text).ok_or_else(wrong)
+}
+
+fn split_unit(text: &str) -> Result<(f64, &str), String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number = text[..end].parse().map_err(|_| format!("`{text}` does not begin with a number"))?;
+    Ok((number, text[end..].trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_and_sizes_are_read() {
+        for (text, seconds) in [("30d", 2_592_000), ("12h", 43_200), ("2w", 1_209_600), ("0s", 0)] {
+            assert_eq!(parse_age(text), Ok(seconds * 1_000_000_000), "{text}");
+        }
+        for (text, bytes) in
+            [("10GB", 10_000_000_000), ("1GiB", 1 << 30), ("1.5 kB", 1500), ("7", 7), ("7b", 7)]
+        {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "d", "30", "30y", "-1d"] {
+            assert!(parse_age(text).is_err(), "{text}");
+        }
+        for text in ["", "GB", "1XB", "-1"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+}

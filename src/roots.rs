@@ -1,0 +1,175 @@
+//! What a project needs of its cache: the roots of a collection of garbage.
+//!
+//! Every source is read, or nothing is known: one that cannot be read is an error, never an empty source. To keep too
+//! much costs space; to keep too little, somebody's results.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use base::ProjectPath;
+use cache::{Roots, State, Workspace};
+use disk::{DiskError, Liveness};
+use exec::{AtWork, Ledger, at_work};
+use pipeline::{LOCK_FILE, PIPELINE_FILE, StageLock, parse_lock};
+use track::{RunStore, lease_is_alive};
+
+use crate::error::{CliError, CliResult};
+use crate::git::{FileVersion, Git};
+use crate::project::{PIPE_FOLDER, Project};
+
+/// Whose locks count, besides those of the workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Those at the tip of every branch.
+    pub branches: bool,
+    /// Those of every tagged commit.
+    pub tags: bool,
+    /// Those of every commit.
+    pub commits: bool,
+    /// Those of the newest commits, so many, from a revision backwards.
+    pub last: Option<(usize, String)>,
+}
+
+/// What is needed.
+#[derive(Debug, Default)]
+pub struct Needed {
+    /// By name.
+    pub roots: Roots,
+    /// And whatever is as young as this, nanoseconds since 1970: somebody is at work whose results are not written
+    /// down yet. `None` when nobody is.
+    pub since: Option<i64>,
+    /// Stages at work in processes that live.
+    pub at_work: Vec<AtWork>,
+}
+
+/// Gathers what locks, journal, runs and jobs need.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
+    let mut needed = Needed::default();
+    let mut files = Vec::new();
+    find_locks(&project.root, &ProjectPath::root(), &mut files)?;
+    for path in &files {
+        // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
+        let text = disk::read_text_optional(&path.to_path(&project.root))?.unwrap_or_default();
+        keep_lock(&mut needed.roots, parse_lock(path, &text)?.stages.values());
+    }
+    let pipelines: Vec<ProjectPath> =
+        files.iter().map(|lock| lock.parent().unwrap_or_default().join(PIPELINE_FILE)).collect();
+    let ledger = Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines)?;
+    keep_lock(&mut needed.roots, ledger.all());
+    keep_revisions(project, scope, &mut needed.roots)?;
+    keep_runs(project, &mut needed)?;
+    keep_jobs(project, &mut needed)?;
+    Ok(needed)
+}
+
+fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>) {
+    for stage in stages {
+        roots.keep_result(stage.key().0, &stage.outs);
+    }
+}
+
+/// All locks below a folder, but for those of projects inside the project.
+fn find_locks(root: &Path, folder: &ProjectPath, found: &mut Vec<ProjectPath>) -> CliResult {
+    let os_path = folder.to_path(root);
+    let fault = |source| DiskError::new("list folder", &os_path, source);
+    for entry in std::fs::read_dir(&os_path).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        let kind = entry.file_type().map_err(fault)?;
+        // What records cannot name holds no stages.
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let path = folder.join(&name);
+        if kind.is_dir() && !path.is_reserved() && !entry.path().join(PIPE_FOLDER).is_dir() {
+            find_locks(root, &path, found)?;
+        } else if name == LOCK_FILE && entry.path().is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn keep_revisions(project: &Project, scope: &Scope, roots: &mut Roots) -> CliResult {
+    if *scope == Scope::default() {
+        return Ok(());
+    }
+    let git = project.git().ok_or_else(|| {
+        CliError::message("there is no git repository here, so there are no branches, tags and commits")
+            .hint("`pipe gc --workspace` keeps what the workspace needs")
+    })?;
+    let versions = versions(&git, scope)?;
+    for (version, bytes) in git.contents(&versions)? {
+        let lock = ProjectPath::from_record(&version.path)
+            .map_err(anyhow::Error::new)
+            .and_then(|path| parse_lock(&path, &String::from_utf8_lossy(&bytes)).map_err(anyhow::Error::new));
+        let lock = lock.map_err(|fault| {
+            let short = &version.commit[..version.commit.len().min(10)];
+            let mut fault = CliError::message(format!("{fault}"))
+                .hint("choose revisions whose locks can be read; nothing was removed");
+            fault.source = fault
+                .source
+                .map(|source| source.context(format!("failed to read {} of commit {short}", version.path)));
+            fault
+        })?;
+        keep_lock(roots, lock.stages.values());
+    }
+    Ok(())
+}
+
+fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
+    if scope.commits {
+        return Ok(git.history_of_files_named(LOCK_FILE)?);
+    }
+    let mut commits = Vec::new();
+    if scope.branches {
+        commits.extend(git.tips("refs/heads")?);
+    }
+    if scope.tags {
+        commits.extend(git.tips("refs/tags")?);
+    }
+    if let Some((count, revision)) = &scope.last {
+        commits.extend(git.last(&git.commit(revision)?, *count)?);
+    }
+    let mut seen = HashSet::new();
+    let mut versions = Vec::new();
+    for commit in commits.iter().filter(|commit| seen.insert(*commit)) {
+        versions.extend(git.files_named(commit, LOCK_FILE)?);
+    }
+    Ok(versions)
+}
+
+/// Artifacts of runs, logs among them. What a run that goes on has stored may not be written down yet.
+fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
+    let Some(store) = project.existing_store()? else { return Ok(()) };
+    // Asked first: a run that ends between the two questions has written its artifacts down by the second.
+    for (run, lease) in store.leases()? {
+        if lease_is_alive(&lease) {
+            let start = store.run(run)?.info.start_time.0.saturating_mul(1_000_000);
+            needed.since = Some(needed.since.map_or(start, |since| since.min(start)));
+        }
+    }
+    for digest in store.kept_artifacts()? {
+        needed.roots.keep_file(digest);
+    }
+    Ok(())
+}
+
+/// What stages have set aside, which comes back if they fail.
+fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
+    // A memory of its own, which is never saved: these paths are none that records may name.
+    let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
+    let workspace = Workspace::new(&project.root, &project.pipe_path("cache"), forgetful);
+    for job in at_work(&project.pipe_path("tmp").join("jobs"))? {
+        for slot in &job.outs {
+            let path = ProjectPath::from_relative(slot.strip_prefix(&project.root).unwrap_or(slot))?;
+            if let Some(state) = workspace.observe(&path)? {
+                needed.roots.keep(&state);
+            }
+        }
+        if job.holder.liveness() != Liveness::Dead {
+            needed.at_work.push(job);
+        }
+    }
+    Ok(())
+}

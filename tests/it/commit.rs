@@ -1,0 +1,92 @@
+//! `pipe commit`: outs as they are become the recorded result; refused where that could be a lie.
+
+use crate::harness::{Sandbox, snapshot};
+use crate::repro::chain;
+
+fn done() -> Sandbox {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    sandbox
+}
+
+#[test]
+fn an_edited_out_is_recorded_and_what_reads_it_is_stale() {
+    let sandbox = done();
+    sandbox.write("first.txt", "by hand\n");
+    snapshot!(sandbox.pipe(["commit", "first"]), @"
+    exit: 0
+    --- stderr
+    Recorded first: 1 out.
+    ");
+    assert_eq!(sandbox.states(), "first:fresh second:stale");
+    assert_eq!(sandbox.count("ran", "first"), 1, "nothing ran");
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.read("second.txt"), "by hand\n");
+    // The bytes are in the cache: when the out is gone, it comes back without running.
+    sandbox.remove("first.txt");
+    sandbox.ok(["repro"]).tells(&["Restored first"]);
+    assert_eq!((sandbox.read("first.txt"), sandbox.count("ran", "first")), ("by hand\n".into(), 1));
+    sandbox.ok(["commit"]).tells(&["Everything is recorded already (2 stages)."]);
+}
+
+#[test]
+fn changed_inputs_are_refused_without_force() {
+    let sandbox = done();
+    sandbox.write("params.yaml", "factor: 2\n");
+    sandbox.write("second.txt", "by hand\n");
+    let before = sandbox.read("pipeline.lock");
+    snapshot!(sandbox.pipe(["commit"]), @"
+    exit: 1
+    --- stderr
+    error: nothing was recorded, since outs may be older than their inputs: stage first: param params.yaml:factor changed: 1 -> 2
+    hint: `pipe commit -f` records them all the same; `pipe repro` makes them anew
+    ");
+    assert_eq!(sandbox.read("pipeline.lock"), before, "nor is what could have been");
+    sandbox.ok(["commit", "-f"]).tells(&["Recorded first: 1 out.", "Recorded second: 1 out."]);
+    assert_eq!(sandbox.states(), "first:fresh second:fresh");
+    assert!(sandbox.read("pipeline.lock").contains("factor: 2"));
+    assert_eq!(sandbox.count("ran", "first"), 1);
+}
+
+#[test]
+fn a_stage_that_never_ran_takes_force() {
+    let sandbox = chain();
+    sandbox.write("first.txt", "made elsewhere\n");
+    sandbox
+        .pipe(["commit", "first"])
+        .code(1)
+        .tells(&["stage first: has not run yet", "hint: `pipe commit -f`"]);
+    sandbox.ok(["commit", "-f", "first"]).tells(&["Added the cached outs to .gitignore"]);
+    assert_eq!(sandbox.states(), "first:fresh second:stale");
+    // As if it had been run: other inputs and back again, and it is restored.
+    sandbox.write("input", "two\n");
+    sandbox.ok(["repro"]);
+    sandbox.write("input", "one\n");
+    sandbox.ok(["repro"]).tells(&["Restored first"]);
+    assert_eq!(sandbox.read("first.txt"), "made elsewhere\n");
+}
+
+#[test]
+fn what_is_not_there_cannot_be_recorded() {
+    let sandbox = done();
+    sandbox.remove("second.txt");
+    sandbox.write("first.txt", "by hand\n");
+    sandbox
+        .pipe(["commit", "-f"])
+        .code(1)
+        .tells(&["cannot record stage second", "`second.txt` is not there"]);
+    assert_eq!(sandbox.states(), "first:stale second:stale", "then none is recorded");
+    sandbox.remove("input");
+    sandbox.pipe(["commit", "-f", "first"]).code(2).tells(&["dep input does not exist"]);
+    sandbox.pipe(["commit", "frist"]).code(2).tells(&["did you mean"]);
+}
+
+#[test]
+fn an_out_that_git_tracks_is_refused() {
+    let sandbox = Sandbox::with_pipeline(crate::repro::CHAIN);
+    sandbox.write("input", "one\n");
+    sandbox.write("params.yaml", "factor: 1\n");
+    sandbox.write("first.txt", "mine\n");
+    sandbox.commit("all");
+    sandbox.pipe(["commit", "-f", "first"]).code(1).tells(&["git tracks its out `first.txt`"]);
+}

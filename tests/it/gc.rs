@@ -1,0 +1,329 @@
+//! `pipe gc`: what nobody needs goes, and nothing else, whatever happens meanwhile.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value as Json;
+
+use crate::harness::{Said, Sandbox, await_that, snapshot};
+
+const PIPELINE: &str = "\
+stages:
+  file:
+    cmd: echo file >> ran; echo talks; cat input > file.txt
+    deps: [input]
+    outs: [file.txt]
+  folder:
+    cmd: echo folder >> ran; mkdir -p out/deep; cat input > out/a; echo run $(cat input) > out/deep/b
+    deps: [input]
+    outs: [out]
+";
+
+/// A project whose stages ran for each of `inputs`, one commit each, tagged by its text.
+fn history(inputs: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    for input in inputs {
+        sandbox.write("input", input);
+        sandbox.ok(["repro"]);
+        sandbox.commit(input);
+        sandbox.git(["tag", input]);
+    }
+    sandbox
+}
+
+/// `pipe gc`, once all that was written before is old enough to go.
+#[track_caller]
+fn gc(sandbox: &Sandbox, arguments: &[&str]) -> Said {
+    std::thread::sleep(Duration::from_millis(60));
+    sandbox.pipe(std::iter::once(&"gc").chain(arguments))
+}
+
+#[track_caller]
+fn removed(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let told = gc(sandbox, &[arguments, &["-f", "--json"]].concat()).code(0).json();
+    let count = |kind: &str| told["removed"][kind]["count"].clone();
+    format!("files {} folders {} entries {}", count("files"), count("folders"), count("stage_entries"))
+}
+
+/// Whether a stage's result for an earlier input still comes back without running.
+#[track_caller]
+fn comes_back(sandbox: &Sandbox, input: &str) -> bool {
+    sandbox.write("input", input);
+    let before = sandbox.read("ran").lines().count();
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.read("out/deep/b"), format!("run {input}\n"));
+    sandbox.read("ran").lines().count() == before
+}
+
+fn blobs(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.files(".pipe/cache/blake3")
+}
+
+#[test]
+fn it_has_to_be_said_what_to_keep() {
+    let sandbox = history(&["one"]);
+    snapshot!(sandbox.pipe(["gc", "-f"]), @"
+    exit: 2
+    --- stderr
+    error: it is not said what to keep
+    hint: name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev` and `--num`
+    ");
+    sandbox.pipe(["gc", "-f", "--rev", "nowhere"]).code(2).tells(&["there is no git revision `nowhere`"]);
+    sandbox.pipe(["gc", "-w", "--older-than", "soon"]).code(2);
+    let alone = Sandbox::without_git();
+    alone.write("pipeline.yaml", PIPELINE);
+    alone.pipe(["gc", "-A", "-f"]).code(2).tells(&["there is no git repository here"]);
+    alone.ok(["gc", "-w", "-f"]).tells(&["There is nothing to remove"]);
+}
+
+#[test]
+fn every_result_stays_and_bytes_that_nothing_names_go() {
+    let sandbox = history(&["one", "two"]);
+    sandbox.write("file.txt", "an edit that repro saved");
+    sandbox.ok(["repro"]).tells(&["Saved file.txt"]);
+    let before = blobs(&sandbox);
+    let said = gc(&sandbox, &["-w", "--dry"]).code(0).stdout;
+    let (going, staying) = said.rsplit_once("would stay").unwrap();
+    insta::assert_snapshot!(going, @"
+    would be removed
+      contents of files           1        24 B
+      lists of folders            0         0 B
+      stage cache entries         0         0 B
+      in all                      1        24 B
+    ");
+    assert!(staying.contains(" 13 "), "{said}");
+    snapshot!(gc(&sandbox, &["-w"]), @"
+    exit: 1
+    --- stderr
+    error: nothing was removed: 1 file (24 B) would be removed from the cache
+    hint: `--dry` shows what goes, `-f` removes it without asking
+    ");
+    assert_eq!(blobs(&sandbox), before);
+    assert_eq!(removed(&sandbox, &["-w"]), "files 1 folders 0 entries 0");
+    assert_eq!(removed(&sandbox, &["-w"]), "files 0 folders 0 entries 0");
+    assert_eq!(sandbox.states(), "file:fresh folder:fresh");
+    assert!(comes_back(&sandbox, "one"));
+}
+
+#[test]
+fn without_the_stage_cache_only_the_chosen_locks_count() {
+    let sandbox = history(&["one", "two", "three"]);
+    assert_eq!(removed(&sandbox, &["-A", "--no-stage-cache"]), "files 0 folders 0 entries 0");
+    assert_eq!(removed(&sandbox, &["-n", "2", "--no-stage-cache"]), "files 2 folders 2 entries 2");
+    assert_eq!(sandbox.states(), "file:fresh folder:fresh");
+    assert_eq!(sandbox.ok(["runs", "logs", &oldest_run(&sandbox)]).stdout, "talks\n", "logs are no garbage");
+    sandbox.ok(["checkout"]);
+    sandbox.git(["checkout", "--quiet", "two"]);
+    assert_eq!(sandbox.ok(["checkout"]).stdout, "M\tfile.txt\nM\tout/a\nM\tout/deep/b\n");
+    assert!(comes_back(&sandbox, "two") && comes_back(&sandbox, "three"));
+    assert!(!comes_back(&sandbox, "one"), "it had to run again");
+}
+
+/// The oldest run of the stage `file`.
+fn oldest_run(sandbox: &Sandbox) -> String {
+    let filter = "tags.`pipe.stage` = 'file'";
+    let runs = sandbox.json(["runs", "list", "--json", "-n", "0", "--columns", "id", "--where", filter]);
+    runs.as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn revisions_are_branches_tags_and_commits() {
+    let sandbox = history(&["one", "two", "three"]);
+    sandbox.git(["branch", "side", "one"]);
+    for tag in ["one", "two"] {
+        sandbox.git(["tag", "--delete", tag]);
+    }
+    sandbox.git(["tag", "of-a-tree", "HEAD^{tree}"]);
+    let dry = |arguments: &[&str]| {
+        let told =
+            gc(&sandbox, &[&["--no-stage-cache", "--dry", "--json"], arguments].concat()).code(0).json();
+        told["removed"]["stage_entries"]["count"].clone()
+    };
+    assert_eq!(dry(&["-w"]), 4);
+    assert_eq!(dry(&["-T"]), 4, "a tag of what is no commit is none");
+    assert_eq!(dry(&["-a"]), 2, "`side` needs the first");
+    assert_eq!(dry(&["--rev", "HEAD~1"]), 2);
+    assert_eq!(dry(&["--rev", "HEAD~1", "-n", "2"]), 0);
+    assert_eq!(dry(&["-A"]), 0);
+}
+
+#[test]
+fn all_commits_are_those_of_side_branches_and_merges_too() {
+    let sandbox = history(&["one"]);
+    sandbox.write("sub/pipeline.yaml", "stages:\n  s:\n    cmd: cat x > y\n    deps: [x]\n    outs: [y]\n");
+    for text in ["sub one", "sub two"] {
+        sandbox.write("sub/x", text);
+        sandbox.ok(["--cd", "sub", "repro"]);
+        sandbox.commit(text);
+    }
+    sandbox.git(["checkout", "--quiet", "-b", "side", "HEAD~1"]);
+    sandbox.write("input", "side");
+    sandbox.ok(["repro"]);
+    sandbox.commit("side");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    // Our lock wins, so that the merge looks like its first parent; the side branch itself is then forgotten.
+    sandbox.git(["merge", "--quiet", "--strategy=ours", "--message", "merge", "side"]);
+    sandbox.git(["branch", "--delete", "--force", "side"]);
+    // A merge whose lock is none of its parents'.
+    sandbox.git(["checkout", "--quiet", "-b", "other", "HEAD~1"]);
+    sandbox.commit("other");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    sandbox.git(["merge", "--quiet", "--no-ff", "--no-commit", "other"]);
+    sandbox.write("input", "merge");
+    sandbox.ok(["repro"]);
+    sandbox.commit("evil merge");
+    sandbox.write("input", "now");
+    sandbox.ok(["repro"]);
+    sandbox.ok(["--cd", "sub", "repro"]);
+    assert_eq!(removed(&sandbox, &["-A", "--no-stage-cache"]), "files 0 folders 0 entries 0");
+    for input in ["one", "side", "merge", "now"] {
+        assert!(comes_back(&sandbox, input), "{input}");
+    }
+    let gone = removed(&sandbox, &["-w", "--no-stage-cache"]);
+    assert!(gone.ends_with("entries 7"), "{gone}");
+}
+
+#[test]
+fn a_root_that_cannot_be_read_stops_it() {
+    let sandbox = history(&["one", "two"]);
+    let before = blobs(&sandbox);
+    let refused = |arguments: &[&str], tells: &[&str]| {
+        gc(&sandbox, &[arguments, &["-f", "--no-stage-cache"]].concat()).code(2).tells(tells);
+        assert_eq!(blobs(&sandbox), before);
+    };
+    let lock = sandbox.read("pipeline.lock");
+    sandbox.write("pipeline.lock", "<<<<<<< ours\n");
+    refused(&["-w"], &["pipeline.lock:1"]);
+    sandbox.commit("a conflict");
+    sandbox.write("pipeline.lock", &lock);
+    refused(&["-A"], &["failed to read pipeline.lock of commit ", "pipeline.lock:1"]);
+    refused(&["--rev", "main"], &["failed to read pipeline.lock of commit "]);
+    let store = sandbox.bytes(".pipe/runs.db");
+    sandbox.write(".pipe/runs.db", "no database");
+    for log in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(sandbox.path(&format!(".pipe/runs.db{log}")));
+    }
+    refused(&["-w"], &["runs.db"]);
+    sandbox.write(".pipe/runs.db", store);
+    // A list of a folder that the lock names.
+    let list =
+        before.iter().find(|blob| sandbox.read(blob).contains("\nfile ") && in_lock(&lock, blob)).unwrap();
+    let whole = sandbox.read(list);
+    sandbox.remove(list);
+    sandbox.write(list, whole.replace("\nfile ", "\nfiles "));
+    refused(
+        &["-w"],
+        &["something that is needed cannot be read", "damaged", "hint: move the damaged blob away"],
+    );
+    sandbox.remove(list);
+    sandbox.write(list, whole);
+    let entry = sandbox.files(".pipe/cache/stages").remove(0);
+    sandbox.write(&entry, "{");
+    gc(&sandbox, &["-w", "-f"]).code(2).tells(&["the stage cache entry ROOT/.pipe/cache/stages/"]);
+    assert_eq!(blobs(&sandbox), before);
+}
+
+fn in_lock(lock: &str, blob: &str) -> bool {
+    lock.contains(&blob[blob.len() - 62..])
+}
+
+#[test]
+fn limits_of_age_and_size_take_the_oldest_results() {
+    let sandbox = history(&["one", "two", "three"]);
+    assert_eq!(removed(&sandbox, &["-w", "--older-than", "1h"]), "files 0 folders 0 entries 0");
+    let old = SystemTime::now() - Duration::from_secs(7200);
+    for file in sandbox.files(".pipe/cache") {
+        std::fs::File::open(sandbox.path(&file)).unwrap().set_modified(old).unwrap();
+    }
+    // A result that was restored is a used one, and not old any more.
+    assert!(comes_back(&sandbox, "two") && comes_back(&sandbox, "three"));
+    assert_eq!(
+        removed(&sandbox, &["-w", "--older-than", "1h", "--keep-stage-cache"]),
+        "files 0 folders 0 entries 0"
+    );
+    assert_eq!(removed(&sandbox, &["-w", "--older-than", "1h"]), "files 2 folders 2 entries 2");
+    let size = |said: Json| said["kept"]["bytes"].as_u64().unwrap();
+    let now = size(gc(&sandbox, &["-w", "--dry", "--json"]).json());
+    assert_eq!(removed(&sandbox, &["-w", "--max-size", &format!("{now}B")]), "files 0 folders 0 entries 0");
+    assert!(removed(&sandbox, &["-w", "--max-size", &format!("{}B", now - 1)]).ends_with("entries 1"));
+    gc(&sandbox, &["-w", "-f", "--max-size", "1B"])
+        .code(0)
+        .tells(&["are needed, more than the 1 B asked for"]);
+    assert!(comes_back(&sandbox, "three"));
+    assert!(!comes_back(&sandbox, "two"));
+}
+
+#[test]
+fn what_a_killed_reproduction_had_finished_and_set_aside_stays() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  quick:\n    cmd: echo quick >> ran; cat input > quick\n    deps: [input]\n    outs: [quick]\n  slow:\n    cmd: echo $$ > shell; touch up; while [ ! -e go ]; do sleep 0.02; done; echo new > slow\n    deps: [quick]\n    outs: [slow]\n",
+    );
+    sandbox.write("input", "1");
+    sandbox.write("slow", "from before\n");
+    let blob = |digit: char| format!(".pipe/cache/blake3/00/{}", digit.to_string().repeat(62));
+    sandbox.write(&blob('a'), "old");
+    std::thread::sleep(Duration::from_millis(60));
+    let started = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("up");
+    let living = sandbox.files(".pipe/tmp/jobs").into_iter().find(|file| file.ends_with("job.json")).unwrap();
+    let note = sandbox.read(&living);
+    // A preview waits for nobody. What was stored since the run began may be its own.
+    sandbox.write(&blob('b'), "young");
+    let told = gc(&sandbox, &["-w", "--dry", "--json"]).code(0).json();
+    assert_eq!(told["removed"]["total"]["count"], 1);
+    let other = Sandbox::with_pipeline(PIPELINE);
+    other.write(".pipe/tmp/jobs/1/job.json", note);
+    other.pipe(["gc", "-w", "-f"]).code(2).tells(&["stage slow is at work (pid "]);
+    started.signal("KILL");
+    started.wait();
+    assert!(!sandbox.exists("pipeline.lock"), "the journal alone knows");
+    sandbox.remove("quick");
+    let journal = sandbox.read(".pipe/journal");
+    sandbox.write(".pipe/journal", format!("00000000 {{}}\n{journal}"));
+    gc(&sandbox, &["-w", "-f"]).code(2).tells(&["damaged journal record"]);
+    sandbox.write(".pipe/journal", journal);
+    assert_eq!(
+        removed(&sandbox, &["-w", "--no-stage-cache"]),
+        "files 2 folders 0 entries 0",
+        "only those of this test"
+    );
+    sandbox.write("go", "");
+    sandbox.ok(["repro"]).tells(&["Restored quick"]);
+    assert_eq!((sandbox.count("ran", "quick"), sandbox.read("slow")), (1, "new\n".into()));
+}
+
+#[test]
+fn kill_9_in_the_middle_loses_nothing_that_is_needed() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  many:\n    cmd: mkdir out; for i in $(seq 1500); do echo $(cat input) $i > out/$i; done\n    deps: [input]\n    outs: [out]\n",
+    );
+    for input in ["one", "two"] {
+        sandbox.write("input", input);
+        sandbox.ok(["repro"]);
+    }
+    let all = blobs(&sandbox).len();
+    let mut cut_off = 0;
+    for round in 0..40 {
+        std::thread::sleep(Duration::from_millis(25));
+        let mut started = sandbox.start(sandbox.pipe_command(["gc", "-w", "-f", "--no-stage-cache"]));
+        await_that("something is removed, or it ends", || {
+            blobs(&sandbox).len() < all || !started.is_running()
+        });
+        std::thread::sleep(Duration::from_micros(300 * round));
+        if started.is_running() {
+            started.signal("KILL");
+            cut_off += 1;
+        }
+        let ended = started.wait().signal().is_none();
+        assert_eq!(sandbox.states(), "many:fresh");
+        if ended {
+            break;
+        }
+    }
+    assert!(cut_off > 0, "it was too fast to be killed");
+    gc(&sandbox, &["-w", "-f", "--no-stage-cache"]).code(0);
+    assert!(blobs(&sandbox).len() <= all / 2 + 2, "the rest goes the next time");
+    sandbox.remove("out");
+    assert_eq!(sandbox.ok(["checkout"]).stdout, "A\tout/\n");
+    assert_eq!(sandbox.read("out/1500"), "two 1500\n");
+    assert_eq!(sandbox.states(), "many:fresh");
+}
