@@ -39,6 +39,14 @@ fn ignores_signal(signal: i32) -> bool {
     u32::try_from(signal - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or_default() & 1 == 1)
 }
 
+/// The value of a variable that a stage declares as an input; an empty one is set all the same. What is not Unicode
+/// is spelled with escapes: it is only compared.
+#[allow(clippy::disallowed_methods, reason = "this is the reader that the lint leads to")]
+pub fn declared(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    Some(value.into_string().unwrap_or_else(|value| format!("{value:?}")))
+}
+
 /// The search path for programs.
 pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()

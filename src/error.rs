@@ -77,7 +77,7 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
         fault.hints().map(str::to_owned).collect()
     } else if let Some(fault) = cause.downcast_ref::<pipeline::PipelineError>() {
         one(fault.hint.as_deref())
-    } else if let Some(fault) = cause.downcast_ref::<pipeline::graph::TargetError>() {
+    } else if let Some(fault) = cause.downcast_ref::<pipeline::TargetError>() {
         one(fault.hint.as_deref())
     } else if let Some(fault) = cause.downcast_ref::<disk::JournalError>() {
         match fault {

@@ -98,6 +98,15 @@ impl Git {
         if listed.is_empty() { Ok(None) } else { Err(failed(&["cat-file"], &output)) }
     }
 
+    /// All files of a commit below the project, relative to its root.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn files(&self, commit: &str) -> Result<Vec<String>, GitError> {
+        let text = self.text(&["ls-tree", "-r", "-z", "--name-only", commit])?;
+        Ok(text.split_terminator('\0').map(str::to_owned).collect())
+    }
+
     /// All files that git tracks below the project, relative to its root and ascending.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The `pipe` binary: parse, dispatch, tell what went wrong, exit code.
 
 mod cli;
+mod discover;
 mod environment;
 mod error;
 mod git;

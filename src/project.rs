@@ -11,6 +11,8 @@ use exec::Ledger;
 use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
 use track::{SqliteStore, lease_is_alive, settle_dead};
 
+use crate::discover::pipeline_files;
+use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::ui::Printer;
@@ -132,14 +134,23 @@ impl Project {
         .hint("`pipe init --example` makes a project with a pipeline to start from"))
     }
 
-    /// Reads the pipeline file of the current folder, with all that it refers to.
+    /// Reads all pipeline files of the project, with all that they refer to.
     ///
     /// # Errors
-    /// When there is none, or something in it is wrong.
+    /// When there is none for the current folder, or something in one is wrong.
     pub fn pipeline(&self) -> CliResult<Pipeline> {
         let file = self.pipeline_file()?;
+        let mut files = pipeline_files(&self.root);
+        if !files.contains(&file) {
+            // It stands in a folder that is not looked into; someone who works there means it all the same.
+            files.push(file.clone());
+        }
         let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
-        load_pipeline(&file, text)
+        let mut pipeline = load_pipeline(&file, &files, text)?;
+        let declared = pipeline.declared_variables();
+        let set = |name: &str| Some((name.to_owned(), environment::declared(name)?));
+        pipeline.environment = pipeline::Environment(declared.into_iter().filter_map(set).collect());
+        Ok(pipeline)
     }
 
     /// The built-in commands with the versions of their algorithms.
@@ -171,7 +182,7 @@ impl Project {
     /// # Errors
     /// When lock or journal are damaged.
     pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
-        Ok(Ledger::read(&self.root, &self.pipe_path("journal"), std::slice::from_ref(&pipeline.file))?)
+        Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files)?)
     }
 
     /// Takes the project's lock, waiting while another process holds it, unless `wait` is false.
@@ -227,22 +238,19 @@ impl Project {
     }
 }
 
-/// Reads a pipeline whose texts come from anywhere: the workspace, or a git revision.
+/// Reads the pipeline of `files`, whose texts come from anywhere: the workspace, or a git revision. `file` is the
+/// one that is meant where none is named.
 ///
 /// # Errors
 /// When something in the texts is wrong, or `text` fails.
 pub fn load_pipeline(
     file: &ProjectPath,
+    files: &[ProjectPath],
     text: impl Fn(&ProjectPath) -> CliResult<Option<String>>,
 ) -> CliResult<Pipeline> {
     let mut provided = BTreeMap::new();
-    let params = file.parent().unwrap_or_default().join(pipeline::PARAMS_FILE);
-    for path in [file.clone(), params] {
-        let content = text(&path)?;
-        provided.insert(path, content);
-    }
     loop {
-        match pipeline::load(file, &provided)? {
+        match pipeline::load_all(file, files, &provided)? {
             Loaded::Done(pipeline) => return Ok(*pipeline),
             Loaded::Need(paths) => {
                 for path in paths {

@@ -9,6 +9,7 @@ use pipeline::{OutKind, PARAMS_FILE, Pipeline, PipelineError, params, parse_lock
 use report::DiffSide;
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
+use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::project::{Project, load_pipeline};
@@ -195,13 +196,14 @@ fn with_children(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
 fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
     let Some(git) = project.git() else { return Ok(None) };
     let file = project.pipeline_file()?;
-    if git.file(commit, &file)?.is_none() {
+    let files = discover::among(git.files(commit)?.iter().map(String::as_str));
+    if files.is_empty() {
         return Ok(None);
     }
     let text = |path: &ProjectPath| {
         Ok(git.file(commit, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     };
-    match load_pipeline(&file, text) {
+    match load_pipeline(&file, &files, text) {
         Ok(pipeline) => Ok(Some(pipeline)),
         Err(mut fault) => {
             let short = &commit[..commit.len().min(10)];
@@ -234,7 +236,8 @@ fn text_at(
     if let Some(bytes) = git.file(commit, path)? {
         return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
     }
-    let lock_path = pipeline.lock_file();
+    let Some(producer) = pipeline.graph.producer(path) else { return Ok(None) };
+    let lock_path = pipeline.lock_file(producer);
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
     let lock = parse_lock(&lock_path, &String::from_utf8_lossy(&bytes))?;
     let recorded: Option<&FileState> = lock.stages.values().find_map(|stage| stage.out(path));

@@ -96,7 +96,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
 
 fn wanted(pipeline: &Pipeline, project: &Project, args: &ReproArgs) -> CliResult<Vec<StageId>> {
     if args.targets.is_empty() {
-        return Ok(pipeline.graph.order().to_vec());
+        return Ok(pipeline.default_stages());
     }
     let targets = pipeline.targets(&args.targets, &project.base)?;
     if !args.single_item {

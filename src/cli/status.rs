@@ -34,7 +34,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let wanted = if args.targets.is_empty() {
-        pipeline.graph.order().to_vec()
+        pipeline.default_stages()
     } else {
         pipeline.graph.with_upstream(&pipeline.targets(&args.targets, &project.base)?)
     };
@@ -128,6 +128,9 @@ fn reason_json(reason: &StaleReason) -> Json {
         Subject::Param(file, key) => {
             entry.insert("path".to_owned(), file.to_string().into());
             entry.insert("key".to_owned(), key.into());
+        }
+        Subject::Variable(name) => {
+            entry.insert("variable".to_owned(), name.into());
         }
         Subject::Other(stage) => {
             entry.insert("stage".to_owned(), stage.to_string().into());

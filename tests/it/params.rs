@@ -99,3 +99,19 @@ fn without_git_the_last_run_is_the_base() {
     assert_eq!(diff, json!({"params.yaml": {"factor": {"old": 1, "new": 3, "diff": 2}}}));
     sandbox.pipe(["params", "diff", "HEAD"]).code(2).tells(&["no git repository"]);
 }
+
+#[test]
+fn python_files_hold_params_too() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  fit:\n    cmd: cp conf.py out\n    params:\n    - conf.py: [LR, Train.epochs]\n    outs: [out]\n",
+    );
+    let module =
+        "LR: float = 0.1\nother = 1\nclass Train:\n    def __init__(self):\n        self.epochs = 70\n";
+    sandbox.write("conf.py", module);
+    sandbox.ok(["repro"]);
+    sandbox.edit("conf.py", "other = 1", "other = LR * 2  # computed");
+    sandbox.ok(["repro"]).tells(&["up to date"]);
+    sandbox.edit("conf.py", "70", "71");
+    let status = sandbox.pipe(["status"]);
+    assert!(status.stdout.contains("param conf.py:Train.epochs changed: 70 -> 71"), "{}", status.stdout);
+}

@@ -169,7 +169,8 @@ fn observe(
         now.is_some_and(|now| now.digest == recorded.digest) || world.workspace.blobs.has_all(recorded)
     });
     let outs_cached = outs_cached.collect();
-    Ok(Observed { deps, params, outs, outs_cached })
+    let env = world.pipeline.environment.clone();
+    Ok(Observed { deps, params, outs, outs_cached, env })
 }
 
 /// The param files that a stage reads, as they were when the pipeline was loaded. One that another stage writes
@@ -206,6 +207,7 @@ fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<Sta
         params: values,
         outs: stage.outs.iter().map(|out| (out.path.clone(), PLACEHOLDER)).collect(),
         persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
+        env: pipeline::env_states(stage, &observed.env),
     })
 }
 

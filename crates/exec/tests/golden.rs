@@ -31,6 +31,7 @@ fn train() -> StageLock {
             (path("tool"), state(0x77, 12, None, true)),
         ],
         persist: [path("model")].into(),
+        env: Vec::new(),
     }
 }
 
@@ -44,6 +45,7 @@ fn prepare() -> StageLock {
         params: IndexMap::new(),
         outs: Vec::new(),
         persist: [].into(),
+        env: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use base::{Digest, ProjectPath, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::builtins::Builtins;
+use crate::env::EnvState;
 use crate::key::{Entry, EntryValue, Inputs, Kind};
 use crate::lock::StageLock;
 use crate::stage::{Address, Command, Observed, Stage};
@@ -158,9 +159,31 @@ pub enum StaleReason {
         /// As it is.
         new: bool,
     },
+    /// A declared variable has another value. Values are told only of variables that are `plain`, or not set.
+    EnvChanged {
+        /// Its name.
+        #[serde(rename = "variable")]
+        name: String,
+        /// What it was last, where that may be told.
+        old: Option<String>,
+        /// What it is, where that may be told.
+        new: Option<String>,
+    },
+    /// A variable that the last success did not declare.
+    EnvAdded {
+        /// Its name.
+        #[serde(rename = "variable")]
+        name: String,
+    },
+    /// A variable of the last success that is no longer declared.
+    EnvRemoved {
+        /// Its name.
+        #[serde(rename = "variable")]
+        name: String,
+    },
     /// It says `always_changed: true`.
     AlwaysChanged,
-    /// It has no deps, no params and no outs, so that nothing could be up to date.
+    /// It has no deps, params, declared variables or outs, so that nothing could be up to date.
     Callback,
     /// The user asked for it.
     Forced,
@@ -189,6 +212,8 @@ pub enum Subject<'a> {
     Path(&'a ProjectPath),
     /// A parameter file and a dotted key; no key for the whole file.
     Param(&'a ProjectPath, Option<&'a str>),
+    /// A variable of the environment.
+    Variable(&'a str),
     /// Another stage.
     Other(&'a Address),
 }
@@ -217,6 +242,9 @@ impl StaleReason {
             StaleReason::OutRemoved { .. } => "out_removed",
             StaleReason::OutNotCached { .. } => "out_not_cached",
             StaleReason::PersistChanged { .. } => "persist_changed",
+            StaleReason::EnvChanged { .. } => "env_changed",
+            StaleReason::EnvAdded { .. } => "env_added",
+            StaleReason::EnvRemoved { .. } => "env_removed",
             StaleReason::AlwaysChanged => "always_changed",
             StaleReason::Callback => "callback",
             StaleReason::Forced => "forced",
@@ -242,6 +270,9 @@ impl StaleReason {
             | StaleReason::ParamAdded { file, key, .. }
             | StaleReason::ParamRemoved { file, key, .. } => Subject::Param(file, Some(key)),
             StaleReason::ParamMissing { file, key } => Subject::Param(file, key.as_deref()),
+            StaleReason::EnvChanged { name, .. }
+            | StaleReason::EnvAdded { name }
+            | StaleReason::EnvRemoved { name } => Subject::Variable(name),
             StaleReason::Upstream { stage } => Subject::Other(stage),
             _ => Subject::Stage,
         }
@@ -261,6 +292,7 @@ impl StaleReason {
             StaleReason::ParamChanged { old, .. } | StaleReason::ParamRemoved { old, .. } => {
                 Some(old.clone())
             }
+            StaleReason::EnvChanged { old, .. } => old.as_deref().map(Value::from),
             StaleReason::PersistChanged { old, .. } => Some(Value::Bool(*old)),
             _ => None,
         }
@@ -278,6 +310,7 @@ impl StaleReason {
                 Some(Value::Str(new.to_string()))
             }
             StaleReason::ParamChanged { new, .. } | StaleReason::ParamAdded { new, .. } => Some(new.clone()),
+            StaleReason::EnvChanged { new, .. } => new.as_deref().map(Value::from),
             StaleReason::PersistChanged { new, .. } => Some(Value::Bool(*new)),
             _ => None,
         }
@@ -345,6 +378,12 @@ impl fmt::Display for StaleReason {
             StaleReason::PersistChanged { path, old, new } => {
                 write!(f, "persist of out {path} changed: {old} -> {new}")
             }
+            StaleReason::EnvChanged { name, old: Some(old), new: Some(new) } => {
+                write!(f, "variable {name} changed: {old} -> {new}")
+            }
+            StaleReason::EnvChanged { name, .. } => write!(f, "variable {name} changed"),
+            StaleReason::EnvAdded { name } => write!(f, "variable {name} is new"),
+            StaleReason::EnvRemoved { name } => write!(f, "variable {name} is no longer declared"),
             StaleReason::AlwaysChanged => f.write_str("is always changed"),
             StaleReason::Callback => f.write_str("has neither deps, params nor outs"),
             StaleReason::Forced => f.write_str("was forced"),
@@ -405,7 +444,7 @@ fn compare_inputs(
         let old = if order.is_le() { old_entries.next() } else { None };
         let new = if order.is_ge() { new_entries.next() } else { None };
         let reason = match (old, new) {
-            (Some(old), Some(new)) if old.value != new.value => Some(changed(old, new)),
+            (Some(old), Some(new)) if !old.value.is_same(&new.value) => Some(changed(old, new)),
             (Some(old), None) if !is_missing(stage, &old, missing) => removed(old),
             (None, Some(new)) => added(new),
             _ => None,
@@ -456,6 +495,10 @@ fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
         (Kind::Out, &EntryValue::Bool(old), &EntryValue::Bool(new)) => {
             StaleReason::PersistChanged { path, old, new }
         }
+        (Kind::Env, EntryValue::Env(old), EntryValue::Env(state)) => {
+            let shown = |state: &EnvState| state.shown().map(std::borrow::Cow::into_owned);
+            StaleReason::EnvChanged { name: new.key.to_owned(), old: shown(old), new: shown(state) }
+        }
         // Dropping a difference here would be a wrong verdict; better none at all.
         (kind, ..) => unreachable!("entries of kind {kind:?} hold values of one type"),
     }
@@ -469,6 +512,7 @@ fn added(new: Entry<'_>) -> Option<StaleReason> {
             Some(StaleReason::ParamAdded { file: path, key: new.key.to_owned(), new: value.clone() })
         }
         (Kind::Out, _) => Some(StaleReason::OutAdded { path }),
+        (Kind::Env, _) => Some(StaleReason::EnvAdded { name: new.key.to_owned() }),
         // The entries without path stand on both sides always.
         _ => None,
     }
@@ -482,6 +526,7 @@ fn removed(old: Entry<'_>) -> Option<StaleReason> {
             Some(StaleReason::ParamRemoved { file: path, key: old.key.to_owned(), old: value.clone() })
         }
         (Kind::Out, _) => Some(StaleReason::OutRemoved { path }),
+        (Kind::Env, _) => Some(StaleReason::EnvRemoved { name: old.key.to_owned() }),
         _ => None,
     }
 }

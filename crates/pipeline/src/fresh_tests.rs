@@ -7,6 +7,7 @@ use super::*;
 use crate::graph::tests::stage as plain_stage;
 use base::FileState;
 
+use crate::env::{EnvRef, Environment, env_states};
 use crate::key::stage_key;
 use crate::params;
 use crate::stage::{OutKind, ParamFile, ParamRef};
@@ -47,6 +48,9 @@ fn world() -> World {
         params,
         outs: vec![Some(state(3)), Some(state(4))],
         outs_cached: vec![true, true],
+        env: Environment(
+            [("MODE".to_owned(), "fast".to_owned()), ("TOKEN".to_owned(), "t0".to_owned())].into(),
+        ),
     };
     let builtins = Builtins(BUILTINS.to_vec());
     let values = params::select(&stage.params, &observed.params).expect("all there");
@@ -55,6 +59,7 @@ fn world() -> World {
         builtins.of(&stage.command),
         vec![state(1), state(2)],
         values,
+        env_states(&stage, &observed.env),
         vec![state(3), state(4)],
     );
     World { stage, observed, lock, builtins }
@@ -201,12 +206,12 @@ fn never_ran_and_callback() {
     let freshness = fresh(&world.stage, None, &world.observed, &world.builtins);
     assert_eq!(freshness, Freshness::Stale(vec![StaleReason::New]));
     let stage = plain_stage("hook", &[], &[]);
-    let lock = StageLock::new(&stage, None, Vec::new(), Default::default(), Vec::new());
+    let lock = StageLock::new(&stage, None, Vec::new(), Default::default(), Vec::new(), Vec::new());
     let freshness = fresh(&stage, Some(&lock), &Observed::default(), &world.builtins);
     assert_eq!(freshness, Freshness::Stale(vec![StaleReason::Callback]));
     // Outs and no deps: up to date once it ran.
     let stage = plain_stage("make", &[], &["x"]);
-    let lock = StageLock::new(&stage, None, Vec::new(), Default::default(), vec![state(1)]);
+    let lock = StageLock::new(&stage, None, Vec::new(), Default::default(), Vec::new(), vec![state(1)]);
     let observed = Observed { outs: vec![Some(state(1))], outs_cached: vec![true], ..Observed::default() };
     assert_eq!(fresh(&stage, Some(&lock), &observed, &world.builtins), Freshness::Fresh);
 }
@@ -226,4 +231,45 @@ fn reasons_are_data() {
     assert_eq!((reason.old_value(), reason.new_value()), (Some(Value::from(1)), Some(Value::from(1.0))));
     let json = serde_json::to_value(StaleReason::New).expect("JSON");
     assert_eq!(json["kind"], StaleReason::New.kind());
+}
+
+/// A declared variable is an input: set, changed, unset, declared and no longer declared are all told, and a value
+/// only where it is declared plain.
+#[test]
+fn declared_variables() {
+    let mut world = world();
+    let key = world.lock.key();
+    let variable = |name: &str, plain| EnvRef { name: name.to_owned(), plain };
+    let texts = |world: &World| match fresh(&world.stage, Some(&world.lock), &world.observed, &world.builtins)
+    {
+        Freshness::Fresh => Vec::new(),
+        Freshness::Stale(reasons) => reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    };
+    assert!(texts(&world).is_empty());
+    world.stage.env = vec![variable("MODE", true), variable("TOKEN", false)];
+    assert_eq!(texts(&world), ["variable MODE is new", "variable TOKEN is new"]);
+    world.lock.env = env_states(&world.stage, &world.observed.env);
+    assert!(texts(&world).is_empty());
+    assert_ne!(world.lock.key(), key);
+    let inputs = Inputs::observed(&world.stage, &world.observed, &world.builtins).expect("all there");
+    assert_eq!(stage_key(&inputs), world.lock.key());
+    let record = serde_json::to_string(&world.lock.env).expect("JSON");
+    assert!(record.contains("fast") && !record.contains("t0"), "{record}");
+
+    world.observed.env.0.insert("MODE".into(), "slow".into());
+    world.observed.env.0.insert("TOKEN".into(), "t1".into());
+    assert_eq!(texts(&world), ["variable MODE changed: fast -> slow", "variable TOKEN changed"]);
+    world.observed.env.0.remove("MODE");
+    world.observed.env.0.insert("TOKEN".into(), "t0".into());
+    assert_eq!(texts(&world), ["variable MODE changed: fast -> not set"]);
+    world.observed.env.0.insert("MODE".into(), "fast".into());
+    // How much of a value is recorded does not make it another input.
+    world.stage.env = vec![variable("MODE", false), variable("TOKEN", true)];
+    assert!(texts(&world).is_empty());
+    let inputs = Inputs::observed(&world.stage, &world.observed, &world.builtins).expect("all there");
+    assert_eq!(stage_key(&inputs), world.lock.key());
+    world.stage.env.remove(0);
+    assert_eq!(texts(&world), ["variable MODE is no longer declared"]);
+    world.stage.frozen = true;
+    assert!(texts(&world).is_empty());
 }

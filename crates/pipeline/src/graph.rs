@@ -20,9 +20,7 @@ use petgraph::visit::{
     Dfs, GraphBase, IntoNeighbors, IntoNeighborsDirected, IntoNodeIdentifiers, Reversed, Visitable,
 };
 
-use crate::resolve::Pipeline;
-use crate::stage::{PIPELINE_FILE, Stage, StageId};
-use crate::suggest;
+use crate::stage::{Stage, StageId};
 
 /// The edges between stages. Acyclic.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +87,7 @@ impl Graph {
         for dep in &stage.deps {
             for (out, producer) in self.touching(dep) {
                 if producer == id {
-                    let name = &stage.address.name;
+                    let name = &stage.address;
                     let message = match dep == out {
                         true => format!("stage `{name}` has `{dep}` both as dep and as out"),
                         false => format!("stage `{name}` has dep `{dep}` and out `{out}`, which overlap"),
@@ -242,7 +240,7 @@ fn refuse(
     out: &ProjectPath,
     protected: &BTreeSet<ProjectPath>,
 ) -> Option<GraphFault> {
-    let name = &stage.address.name;
+    let name = &stage.address;
     if out.is_root() {
         return Some(GraphFault::new(id, format!("an out of stage `{name}` is the project root itself")));
     }
@@ -254,8 +252,11 @@ fn refuse(
         let message = format!("out `{out}` of stage `{name}` is a file that git itself reads");
         return Some(GraphFault::new(id, message));
     }
-    // Few files are protected; outs are many.
-    let file = protected.iter().find(|file| out.contains(file))?;
+    let file = protected.get(out).or_else(|| {
+        // What lies inside stands together behind `out/`.
+        let inside = protected.range((Bound::Excluded(out.join("")), Bound::Unbounded)).next();
+        inside.filter(|file| out.contains(file))
+    })?;
     let message = match out == file {
         true => format!("out `{out}` of stage `{name}` is a pipeline, lock or params file"),
         false => format!("out `{out}` of stage `{name}` contains `{file}`, a pipeline, lock or params file"),
@@ -266,7 +267,7 @@ fn refuse(
 /// Every out with its stage; faults for outs that two have, or that lie inside another.
 fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<ProjectPath, StageId> {
     let mut producers: BTreeMap<ProjectPath, StageId> = BTreeMap::new();
-    let name = |id: StageId| &stages[id.index()].address.name;
+    let name = |id: StageId| &stages[id.index()].address;
     for (id, stage) in numbered(stages) {
         for out in &stage.outs {
             match producers.insert(out.path.clone(), id) {
@@ -306,73 +307,10 @@ fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<Project
 
 fn cycle_fault(stages: &[Stage], cycle: &[StageId]) -> GraphFault {
     let first = cycle.first().copied();
-    let names: Vec<&str> =
-        cycle.iter().copied().chain(first).map(|id| stages[id.index()].address.name.as_str()).collect();
+    let names: Vec<String> =
+        cycle.iter().copied().chain(first).map(|id| stages[id.index()].address.to_string()).collect();
     let stage = first.unwrap_or(StageId(0));
     GraphFault::new(stage, format!("stages depend on each other in a circle: {}", names.join(" -> ")))
-}
-
-/// A target that names nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{target}` is neither a stage nor an out of one in {file}")]
-pub struct TargetError {
-    /// As written.
-    pub target: String,
-    /// The pipeline file that was searched.
-    pub file: ProjectPath,
-    /// What was meant, perhaps.
-    pub hint: Option<String>,
-}
-
-impl Pipeline {
-    /// The stages that `targets` name, each once, in the order named: a stage's name or address, the path of an
-    /// out or of something inside it, or the pipeline file for all. Paths are relative to the folder `base`.
-    ///
-    /// # Errors
-    /// When a target names nothing.
-    pub fn targets<T: AsRef<str>>(
-        &self,
-        targets: &[T],
-        base: &ProjectPath,
-    ) -> Result<Vec<StageId>, TargetError> {
-        let mut found = Vec::new();
-        for target in targets {
-            let target = target.as_ref();
-            let named = self.target(target, base);
-            if named.is_empty() {
-                return Err(self.unknown_target(target));
-            }
-            found.extend(named.into_iter().filter(|id| !found.contains(id)).collect::<Vec<_>>());
-        }
-        Ok(found)
-    }
-
-    fn target(&self, target: &str, base: &ProjectPath) -> Vec<StageId> {
-        if let Some(id) = self.find(target) {
-            return vec![id];
-        }
-        if let Some((file, name)) = target.rsplit_once(':') {
-            let file = if file.is_empty() { PIPELINE_FILE } else { file };
-            let same = ProjectPath::resolve(base, file).is_ok_and(|file| file == self.file);
-            return if same { self.find(name).into_iter().collect() } else { Vec::new() };
-        }
-        match ProjectPath::resolve(base, target) {
-            Ok(path) if path == self.file => self.ids().collect(),
-            Ok(path) => self.graph.producer(&path).into_iter().collect(),
-            Err(_) => Vec::new(),
-        }
-    }
-
-    fn unknown_target(&self, target: &str) -> TargetError {
-        let names = self.stages.iter().map(|stage| stage.address.name.as_str());
-        let outs = self.stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.as_str());
-        let hint = suggest::did_you_mean(target, names.clone().chain(outs)).or_else(|| {
-            let known: Vec<&str> = names.clone().take(10).collect();
-            let more = if names.count() > 10 { ", …" } else { "" };
-            (!known.is_empty()).then(|| format!("stages are: {}{more}", known.join(", ")))
-        });
-        TargetError { target: target.to_owned(), file: self.file.clone(), hint }
-    }
 }
 
 /// For petgraph, a stage is a node, and an edge leads to the stage that reads.

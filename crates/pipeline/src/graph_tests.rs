@@ -1,7 +1,7 @@
 //! Graphs from stages made by hand.
 
 use super::*;
-use crate::stage::{Address, Command, Out, OutKind};
+use crate::stage::{Address, Command, Out, OutKind, PIPELINE_FILE};
 
 fn path(text: &str) -> ProjectPath {
     ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")
@@ -13,7 +13,10 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         kind: OutKind::Data,
         cache: true,
         persist: false,
+        remote: None,
+        push: true,
         desc: None,
+        annotation: crate::stage::Annotation::default(),
         plot: indexmap::IndexMap::new(),
     };
     Stage {
@@ -28,6 +31,10 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         always_changed: false,
         desc: None,
         meta: None,
+        env: Vec::new(),
+        timeout_millis: None,
+        resources: crate::stage::Resources::default(),
+        pools: Vec::new(),
     }
 }
 

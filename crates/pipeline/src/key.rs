@@ -9,6 +9,7 @@
 //! | path and digest of each dep, and whether it is a folder | size, modification time, executable bit of a dep |
 //! | file, key and typed value of each param | order and layout of the param file |
 //! | path and `persist` of each out | kind of an out, `cache`, `desc`, plot options |
+//! | name and digest of each declared variable | whether it is `plain`; `timeout`, `resources`, `pool` |
 //!
 //! The name is left out so that a renamed stage keeps its results; the kind of an out, so that a relabelled
 //! one does. The byte layout is fixed in docs/design/stage-key.md.
@@ -19,6 +20,7 @@ use base::{Digest, FileState, ProjectPath, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::builtins::Builtins;
+use crate::env::{EnvState, env_states};
 use crate::fresh::StaleReason;
 use crate::lock::StageLock;
 use crate::params;
@@ -49,6 +51,8 @@ pub enum Kind {
     Param,
     /// Whether an out persists, by path.
     Out,
+    /// A declared variable's digest, by name as key.
+    Env,
 }
 
 impl Kind {
@@ -61,6 +65,7 @@ impl Kind {
             Kind::Dep => "dep",
             Kind::Param => "param",
             Kind::Out => "out",
+            Kind::Env => "env",
         }
     }
 }
@@ -72,7 +77,7 @@ pub struct Entry<'a> {
     pub kind: Kind,
     /// Of a dep, an out or a parameter's file; the root otherwise.
     pub path: Cow<'a, ProjectPath>,
-    /// Of a parameter; empty otherwise.
+    /// Of a parameter, or the name of a variable; empty otherwise.
     pub key: &'a str,
     /// What it is.
     pub value: EntryValue<'a>,
@@ -100,6 +105,18 @@ pub enum EntryValue<'a> {
     },
     /// A parameter.
     Value(&'a Value),
+    /// A variable.
+    Env(&'a EnvState),
+}
+
+impl EntryValue<'_> {
+    /// Whether both stand for the same input. Of a variable, how much is recorded does not count.
+    pub(crate) fn is_same(&self, other: &EntryValue<'_>) -> bool {
+        match (self, other) {
+            (EntryValue::Env(a), EntryValue::Env(b)) => a.digest == b.digest,
+            (a, b) => a == b,
+        }
+    }
 }
 
 /// All inputs of a stage.
@@ -119,6 +136,8 @@ pub struct Inputs<'a> {
     pub params: Vec<(&'a ProjectPath, &'a str, &'a Value)>,
     /// Path and `persist`; sorted by path, each once.
     pub outs: Vec<(&'a ProjectPath, bool)>,
+    /// Name and state of variables; sorted by name, each once.
+    pub env: Cow<'a, [(String, EnvState)]>,
 }
 
 impl<'a> Inputs<'a> {
@@ -166,6 +185,7 @@ impl<'a> Inputs<'a> {
             deps,
             params,
             outs: stage.outs.iter().map(|out| (&out.path, out.persist)).collect(),
+            env: Cow::Owned(env_states(stage, &observed.env)),
         };
         (inputs, missing)
     }
@@ -186,6 +206,7 @@ impl<'a> Inputs<'a> {
             deps: lock.deps.iter().map(|(path, state)| (path, *state)).collect(),
             params,
             outs: lock.outs.iter().map(|(path, _)| (path, lock.persist.contains(path))).collect(),
+            env: Cow::Borrowed(&lock.env),
         }
     }
 
@@ -218,7 +239,13 @@ impl<'a> Inputs<'a> {
             key: "",
             value: EntryValue::Bool(persist),
         });
-        singles.into_iter().chain(deps).chain(params).chain(outs)
+        let env = self.env.iter().map(|(name, state)| Entry {
+            kind: Kind::Env,
+            path: Cow::Owned(ProjectPath::root()),
+            key: name,
+            value: EntryValue::Env(state),
+        });
+        singles.into_iter().chain(deps).chain(params).chain(outs).chain(env)
     }
 }
 
@@ -246,6 +273,10 @@ pub fn stage_key(inputs: &Inputs<'_>) -> StageKey {
             EntryValue::Content { digest, folder: false } => put_str(&mut bytes, &digest.to_string()),
             EntryValue::Content { digest, folder: true } => put_str(&mut bytes, &format!("{digest}/")),
             EntryValue::Value(value) => put_value(&mut bytes, value),
+            EntryValue::Env(EnvState { digest: Some(digest), .. }) => {
+                put_str(&mut bytes, &digest.to_string())
+            }
+            EntryValue::Env(EnvState { digest: None, .. }) => bytes.push(b'n'),
         }
     }
     StageKey(Digest::Blake3(*blake3::hash(&bytes).as_bytes()))

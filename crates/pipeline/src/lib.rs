@@ -5,30 +5,37 @@
 
 pub mod builtins;
 pub mod dag;
+mod env;
 mod error;
+mod expand;
 pub mod format;
 mod fresh;
 pub mod graph;
 mod json;
 mod key;
+mod loader;
 mod lock;
 mod node;
 pub mod params;
+mod python;
 mod resolve;
 mod stage;
 mod suggest;
+mod target;
 pub mod template;
 pub mod yaml;
 
 pub use builtins::Builtins;
+pub use env::{EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
 pub use fresh::{Freshness, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock};
-pub use resolve::{Loaded, Pipeline, load};
+pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use stage::{
-    Address, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE, ParamFile, ParamRef,
-    ParamValues, Stage, StageId,
+    Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
+    ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId,
 };
+pub use target::TargetError;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{FileState, ProjectPath};
 use serde::{Deserialize, Serialize};
 
+use crate::env::EnvState;
 use crate::stage::{Command, Out, ParamValues, Stage};
 
 /// The version of the lock format that this code writes, and the newest it reads.
@@ -31,16 +32,21 @@ pub struct StageLock {
     pub outs: Vec<(ProjectPath, FileState)>,
     /// Those of `outs` that stayed in place while it ran.
     pub persist: BTreeSet<ProjectPath>,
+    /// The variables of the environment that it declared. Sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, EnvState)>,
 }
 
 impl StageLock {
     /// The lock of `stage` after a success. `deps` and `outs` hold one state for each of the stage's, in
-    /// its order; `params` are the values it ran with (see [`select`](crate::params::select)).
+    /// its order; `params` are the values it ran with (see [`select`](crate::params::select)),
+    /// and `env` the states of its variables (see [`env_states`](crate::env_states)).
     pub fn new(
         stage: &Stage,
         builtin: Option<String>,
         deps: Vec<FileState>,
         params: ParamValues,
+        env: Vec<(String, EnvState)>,
         outs: Vec<FileState>,
     ) -> Self {
         debug_assert_eq!(deps.len(), stage.deps.len());
@@ -54,6 +60,7 @@ impl StageLock {
             params,
             outs: stage.outs.iter().map(|out| out.path.clone()).zip(outs).collect(),
             persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
+            env,
         }
     }
 

@@ -1,7 +1,6 @@
 //! Parameter files: reading their text, and the values that a stage depends on.
 //!
-//! A file's kind follows from its suffix: `.json`, `.toml`, and YAML for everything else. Python files, which
-//! would have to be parsed as programs, are refused for now.
+//! A file's kind follows from its suffix: `.json`, `.toml`, `.py`, and YAML for everything else.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,7 +10,7 @@ use indexmap::IndexMap;
 
 use crate::error::{PipelineError, Position};
 use crate::stage::{ParamFile, ParamRef, ParamValues};
-use crate::yaml;
+use crate::{python, yaml};
 
 /// Reads the text of a parameter (or metrics) file. An empty YAML file is an empty map.
 ///
@@ -29,7 +28,7 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
     }
 }
 
-/// Reads the text of a YAML, JSON or TOML file, whatever stands at its top level.
+/// Reads the text of a YAML, JSON, TOML or Python file, whatever stands at its top level.
 ///
 /// # Errors
 /// When the text is malformed.
@@ -46,8 +45,8 @@ pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError>
             let position = error.span().map(|span| position_of_offset(text, span.start));
             PipelineError::new(file, error.message().trim().replace('\n', ", ")).at(position)
         }),
-        "py" => Err(PipelineError::new(file, "parameters from Python files are not yet supported")
-            .hint(Some("move them to a YAML, JSON or TOML file"))),
+        "py" => python::parse(text.trim_start_matches('\u{feff}'))
+            .map_err(|(position, message)| PipelineError::new(file, message).at(Some(position))),
         _ => yaml::parse(file, text),
     }
 }

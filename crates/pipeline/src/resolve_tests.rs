@@ -1,15 +1,18 @@
 //! Whole texts, from the first letter to the graph.
 
 use super::*;
+use crate::params;
 use crate::stage::OutKind;
+use crate::stage::{Command, ParamRef};
+use base::Value;
 use proptest::prelude::*;
 
-fn path(text: &str) -> ProjectPath {
+pub(crate) fn path(text: &str) -> ProjectPath {
     ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")
 }
 
 /// Loads `pipeline.yaml` with the files given; what is asked for and not given does not exist.
-fn load_with(pipeline: &str, files: &[(&str, &str)]) -> Result<Pipeline, LoadFault> {
+pub(crate) fn load_with(pipeline: &str, files: &[(&str, &str)]) -> Result<Pipeline, LoadFault> {
     let mut provided = Provided::from([(path("pipeline.yaml"), Some(pipeline.to_owned()))]);
     for _ in 0..4 {
         match load(&path("pipeline.yaml"), &provided)? {
@@ -28,7 +31,7 @@ fn load_with(pipeline: &str, files: &[(&str, &str)]) -> Result<Pipeline, LoadFau
 }
 
 /// Every fault as `place message | hint`.
-fn faults(pipeline: &str, files: &[(&str, &str)]) -> Vec<String> {
+pub(crate) fn faults(pipeline: &str, files: &[(&str, &str)]) -> Vec<String> {
     let fault = load_with(pipeline, files).expect_err(pipeline);
     let line = |fault: &PipelineError| match &fault.hint {
         Some(hint) => format!("{fault} | {hint}"),
@@ -149,8 +152,8 @@ fn faults_of_form() {
         ["pipeline.yaml:1:1: unknown key `stage` at the top level | did you mean `stages`?"]
     );
     assert_eq!(
-        of("stages:\n  a: {cmd: x, matrix: {b: [1]}}\n"),
-        ["pipeline.yaml:2:15: `matrix` of stage `a` is not yet supported"]
+        of("stages:\n  a: {cmd: x, retries: 2}\n"),
+        ["pipeline.yaml:2:15: `retries` of stage `a` is not yet supported"]
     );
     assert_eq!(of("stages:\n  a: {deps: [x]}\n"), ["pipeline.yaml:2:3: stage `a` has no `cmd`"]);
     assert_eq!(of("stages: [a]\n"), ["pipeline.yaml:1:9: `stages`: expected a map, found a list"]);
@@ -207,7 +210,7 @@ fn faults_of_templates() {
         ["pipeline.yaml:5:7: `${lrr}` is undefined in `deps` of stage `a` | did you mean `${lr}`?"]
     );
     assert!(
-        of("stages:\n  a:\n    cmd: x\n    deps: ['${list}']\n")[0]
+        of("stages:\n  a:\n    cmd: x\n    deps: ['x/${list}']\n")[0]
             .starts_with("pipeline.yaml:4:12: `${list}` is a list")
     );
     let twice = of("vars: [v.yaml]\nstages: {}\n");
@@ -234,7 +237,7 @@ fn faults_of_param_files() {
         of("p.yaml", "- 1\n"),
         ["p.yaml: expected a map of parameters at the top level, found a list"]
     );
-    assert!(of("p.py", "a = 1\n")[0].contains("not yet supported"));
+    assert_eq!(of("p.py", "b = 1\na = (1\n"), ["p.py:2:5: `(` is never closed"]);
 }
 
 proptest! {

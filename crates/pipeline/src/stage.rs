@@ -12,6 +12,8 @@ use base::{FileState, PathError, ProjectPath, Value};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::env::{EnvRef, Environment};
+
 /// The name of a native pipeline file.
 pub const PIPELINE_FILE: &str = "pipeline.yaml";
 /// The name of a native lock, beside its pipeline file.
@@ -133,10 +135,56 @@ pub struct Out {
     pub cache: bool,
     /// Whether it stays in place when the stage runs, so that the command can build on it.
     pub persist: bool,
+    /// The remote that its bytes go to; `None` for the default one.
+    pub remote: Option<String>,
+    /// Whether its bytes go to a remote at all.
+    pub push: bool,
     /// For people.
     pub desc: Option<String>,
+    /// What it is, for people and registries.
+    pub annotation: Annotation,
     /// How to draw it: `template`, `x`, `y`, `x_label`, `y_label`, `title`, `header`, as written.
     pub plot: IndexMap<String, Value>,
+}
+
+/// What someone says of an out or an artifact. Changes nothing that `pipe` does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// `type`: `model`, `dataset` or any other word.
+    pub kind: Option<String>,
+    /// Words to find it by.
+    pub labels: Vec<String>,
+    /// Whatever else.
+    pub meta: IndexMap<String, Value>,
+}
+
+/// A plot that is declared beside the stages: an item of the top-level list `plots`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plot {
+    /// The pipeline file that declares it.
+    pub file: ProjectPath,
+    /// As written: a path, or a name where the options name the files.
+    pub id: String,
+    /// The files or folders with its data, relative to the project root; the keys of the maps `x` and `y`, or else
+    /// the path that `id` is.
+    pub sources: Vec<ProjectPath>,
+    /// `template`, `x`, `y`, `x_label`, `y_label`, `title`, `header`, as written.
+    pub options: IndexMap<String, Value>,
+}
+
+/// An entry of the top-level map `artifacts`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artifact {
+    /// The pipeline file that declares it.
+    pub file: ProjectPath,
+    /// Its name.
+    pub id: String,
+    /// Relative to the project root.
+    pub path: ProjectPath,
+    /// For people.
+    pub desc: Option<String>,
+    /// What it is.
+    pub annotation: Annotation,
 }
 
 /// A parameter, or all of a file, that a stage depends on.
@@ -146,6 +194,19 @@ pub struct ParamRef {
     pub file: ProjectPath,
     /// A dotted key; `None` for all top-level keys of the file.
     pub key: Option<String>,
+}
+
+/// What a stage occupies while it runs. Nothing is occupied of what is not named.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Processors, a part of one perhaps.
+    pub cpus: Option<f64>,
+    /// Graphics processors.
+    pub gpus: Option<u64>,
+    /// Memory, in bytes.
+    pub memory: Option<u64>,
+    /// Whatever else is scarce, by a name of the user's: licences, slots on a server.
+    pub tokens: BTreeMap<String, u64>,
 }
 
 /// A stage with every template filled in and every path relative to the project root.
@@ -173,12 +234,21 @@ pub struct Stage {
     pub desc: Option<String>,
     /// Whatever the user keeps there; never read.
     pub meta: Option<Value>,
+    /// Variables of the environment that it reads; sorted by name, each once.
+    pub env: Vec<EnvRef>,
+    /// How long it may run, in milliseconds. No part of the stage key, like all that follows.
+    pub timeout_millis: Option<u64>,
+    /// What it occupies while it runs.
+    pub resources: Resources,
+    /// Pools it is in: of the stages of one pool, one runs at a time. Sorted, each once.
+    pub pools: Vec<String>,
 }
 
 impl Stage {
-    /// Whether it has nothing that could be up to date and thus runs every time: no deps, no params, no outs.
+    /// Whether it has nothing that could be up to date and thus runs every time: no deps, params, outs or
+    /// declared variables.
     pub fn is_callback(&self) -> bool {
-        self.deps.is_empty() && self.params.is_empty() && self.outs.is_empty()
+        self.deps.is_empty() && self.params.is_empty() && self.outs.is_empty() && self.env.is_empty()
     }
 }
 
@@ -203,6 +273,8 @@ pub struct Observed {
     /// One for each of [`Stage::outs`]: whether the bytes that the *lock* records for it can be had,
     /// from the cache or the workspace. Not asked for outs with `cache: false`.
     pub outs_cached: Vec<bool>,
+    /// The values of [`Stage::env`].
+    pub env: Environment,
 }
 
 /// Parameter values by file and dotted key.

@@ -1,13 +1,14 @@
 //! `${…}`: filling in values from parameter files and `vars`.
 //!
-//! An expression is a path (`a.b`, `a[0]`, `a.0`) and nothing more. A string that is exactly one expression takes
-//! the value with its type; inside a longer string scalars are spelled out. In a command, a map becomes flags.
-//! `\${` stands for `${` itself, so that a command can leave an expression to its shell.
+//! An expression is a path (`a.b`, `a[0]`, `a.0`), with a default perhaps (`a.b:-text`), and nothing more. A string
+//! that is exactly one expression takes the value with its type; inside a longer string scalars are spelled out.
+//! In a command, a map becomes flags; among paths, a list stands for its items. `\${` stands for `${` itself, so
+//! that a command can leave an expression to its shell.
 
 use base::Value;
 use indexmap::IndexMap;
 
-use crate::suggest;
+use crate::{suggest, yaml};
 
 /// The values that expressions may name, and where each came from.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,10 @@ impl TemplateError {
 pub enum Field {
     /// A command, in which a map becomes flags.
     Command,
+    /// A list of deps or outs, into which a list may be put where an item or the whole would stand.
+    Paths,
+    /// What `foreach` and `matrix` go through: anything.
+    Data,
     /// Everywhere else, where a map or list is an error inside a string.
     Other,
 }
@@ -81,6 +86,37 @@ impl Context {
         }
     }
 
+    /// The same values with more that only one stage sees.
+    pub fn with<'a>(&'a self, locals: &'a [(&'static str, Value)]) -> Scope<'a> {
+        Scope { context: self, locals }
+    }
+
+    /// Fills in every string of `value`, keys of maps included.
+    ///
+    /// # Errors
+    /// When an expression names nothing, is none, or has a value that cannot stand there.
+    pub fn fill(&self, value: &Value, field: Field) -> Result<Value, TemplateError> {
+        self.with(&[]).fill(value, field)
+    }
+}
+
+/// A context, and before it the names that one generated stage has for itself: `item` and `key`.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    context: &'a Context,
+    locals: &'a [(&'static str, Value)],
+}
+
+impl Scope<'_> {
+    /// The value at a dotted path. A local name hides the same one of the context.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        let end = path.find(['.', '[']).unwrap_or(path.len());
+        match self.locals.iter().find(|(name, _)| *name == &path[..end]) {
+            Some((_, value)) => value.get(path[end..].strip_prefix('.').unwrap_or(&path[end..])),
+            None => self.context.get(path),
+        }
+    }
+
     /// Fills in every string of `value`, keys of maps included.
     ///
     /// # Errors
@@ -93,6 +129,8 @@ impl Context {
                 Value::List(list.iter().enumerate().map(item).collect::<Result<_, _>>()?)
             }
             Value::Map(map) => {
+                // Below a path stand its options, which are no paths.
+                let field = if field == Field::Paths { Field::Other } else { field };
                 let mut filled = IndexMap::with_capacity(map.len());
                 for (key, value) in map {
                     self.fill_entry(&mut filled, key, value, field)
@@ -128,38 +166,74 @@ impl Context {
             return Ok(Value::Str(text.to_owned()));
         }
         let pieces = split(text)?;
-        if let [Piece::Expression(path)] = pieces.as_slice() {
-            let value = self.look_up(path, field)?;
-            return match value {
-                Value::Map(_) | Value::List(_) => Ok(Value::Str(spell(value, path, field)?)),
-                scalar if field == Field::Command => Ok(Value::Str(spell(scalar, path, field)?)),
-                scalar => Ok(scalar.clone()),
+        if let [Piece::Expression(expression)] = pieces.as_slice() {
+            let path = expression.path;
+            let value = match self.look_up(expression, field)? {
+                Found::Value(value) => value.clone(),
+                Found::Default(text) => default_value(text),
+            };
+            return match (&value, field) {
+                (_, Field::Data) | (Value::List(_), Field::Paths) => Ok(value),
+                (Value::Map(_) | Value::List(_), _) | (_, Field::Command) => {
+                    Ok(Value::Str(spell(&value, path, field)?))
+                }
+                _ => Ok(value),
             };
         }
         let mut filled = String::with_capacity(text.len());
         for piece in pieces {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
-                Piece::Expression(path) => {
-                    filled.push_str(&spell(self.look_up(path, field)?, path, field)?);
-                }
+                Piece::Expression(expression) => match self.look_up(&expression, field)? {
+                    Found::Value(value) => filled.push_str(&spell(value, expression.path, field)?),
+                    Found::Default(text) => filled.push_str(text),
+                },
             }
         }
         Ok(Value::Str(filled))
     }
 
-    fn look_up(&self, path: &str, field: Field) -> Result<&Value, TemplateError> {
-        self.get(path).ok_or_else(|| {
-            let near = suggest::nearest(path, self.sources.keys().map(String::as_str));
-            let hint = match (near, field) {
-                (Some(near), _) => format!("did you mean `${{{near}}}`?"),
-                (None, Field::Command) => {
-                    format!("add `{path}` to a params file or `vars`, or write `\\${{{path}}}` to leave it to the shell")
-                }
-                (None, Field::Other) => format!("add `{path}` to a params file or `vars`"),
-            };
-            TemplateError::new(format!("`${{{path}}}` is undefined"), Some(hint))
-        })
+    fn look_up<'a>(&'a self, expression: &Expression<'a>, field: Field) -> Result<Found<'a>, TemplateError> {
+        let path = expression.path;
+        match (self.get(path), expression.default) {
+            (Some(Value::Null) | None, Some(default)) => Ok(Found::Default(default)),
+            (Some(value), _) => Ok(Found::Value(value)),
+            (None, None) => Err(self.undefined(path, field)),
+        }
+    }
+
+    fn undefined(&self, path: &str, field: Field) -> TemplateError {
+        let known = self.context.sources.keys().cloned().chain(self.locals.iter().flat_map(local_paths));
+        let known: Vec<String> = known.collect();
+        let near = suggest::nearest(path, known.iter().map(String::as_str));
+        let head = path.split(['.', '[']).next();
+        let hint = match (near, field) {
+            (Some(near), _) => format!("did you mean `${{{near}}}`?"),
+            (None, _) if matches!(head, Some("item" | "key")) => {
+                "`item` exists in a stage with `foreach` or `matrix`, `key` in one with `matrix` or with `foreach` \
+                 over a map"
+                    .to_owned()
+            }
+            (None, Field::Command) => format!(
+                "add `{path}` to a params file or `vars`, or write `\\${{{path}}}` to leave it to the shell"
+            ),
+            (None, _) => format!("add `{path}` to a params file or `vars`"),
+        };
+        TemplateError::new(format!("`${{{path}}}` is undefined"), Some(hint))
+    }
+}
+
+/// A local name, and the names of what is right below it.
+fn local_paths((name, value): &(&'static str, Value)) -> Vec<String> {
+    let below = value.as_map().into_iter().flatten().map(|(key, _)| format!("{name}.{key}"));
+    std::iter::once((*name).to_owned()).chain(below).collect()
+}
+
+/// The value of a default that stands alone: typed as a scalar of YAML would be; anything else is text.
+fn default_value(text: &str) -> Value {
+    match yaml::parse(&base::ProjectPath::root(), text) {
+        Ok(value @ (Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Str(_))) => value,
+        _ => Value::Str(text.to_owned()),
     }
 }
 
@@ -209,7 +283,19 @@ fn note_sources(sources: &mut IndexMap<String, String>, value: &Value, path: &st
 
 enum Piece<'a> {
     Text(&'a str),
-    Expression(&'a str),
+    Expression(Expression<'a>),
+}
+
+/// What stands in `${…}`.
+struct Expression<'a> {
+    path: &'a str,
+    /// What takes its place when it is not defined, or null.
+    default: Option<&'a str>,
+}
+
+enum Found<'a> {
+    Value(&'a Value),
+    Default(&'a str),
 }
 
 fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
@@ -228,12 +314,15 @@ fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
                 Some("close it with `}`, or write `\\${` to keep it as it stands".to_owned()),
             ));
         };
-        let path = after[..end].trim();
+        let (path, default) = match after[..end].split_once(":-") {
+            Some((path, default)) => (path.trim(), Some(default)),
+            None => (after[..end].trim(), None),
+        };
         check_path(path)?;
         if !before.is_empty() {
             pieces.push(Piece::Text(before));
         }
-        pieces.push(Piece::Expression(path));
+        pieces.push(Piece::Expression(Expression { path, default }));
         rest = &after[end + 1..];
     }
     if !rest.is_empty() {
@@ -248,9 +337,6 @@ fn first_line(text: &str) -> &str {
 
 /// Letters, digits, `_`, `-`, `.` and positions in brackets; anything else is somebody else's syntax.
 fn check_path(path: &str) -> Result<(), TemplateError> {
-    if path.contains(":-") {
-        return Err(TemplateError::new(format!("`${{{path}}}`: a default is not yet supported"), None));
-    }
     let good = !path.is_empty()
         && path.starts_with(|c: char| c.is_alphanumeric() || c == '_')
         && path.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']'));
@@ -369,8 +455,61 @@ mod tests {
         let error = fill("${a.d}", Field::Other).expect_err("undefined");
         assert_eq!(error.message, "`${a.d}` is undefined");
         assert_eq!(error.hint.as_deref(), Some("did you mean `${a.b}`?"));
-        for text in ["${", "${}", "${a b}", "${x:-1}", "${#a}", "${a..b}", "${l[9]}"] {
+        for text in ["${", "${}", "${a b}", "${x:=1}", "${:-1}", "${#a}", "${a..b}", "${l[9]}"] {
             assert!(fill(text, Field::Other).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_default_stands_for_what_is_undefined_or_null() {
+        assert_eq!(fill("${x.y:-1}", Field::Other), Ok(Value::from(1)));
+        assert_eq!(fill("${x:-true}", Field::Other), Ok(Value::Bool(true)));
+        assert_eq!(fill("${x:-}", Field::Other), Ok(Value::from("")));
+        assert_eq!(fill("${x:-[a, b]}", Field::Other), Ok(Value::from("[a, b]")));
+        assert_eq!(fill("${n:-0.5}", Field::Other), Ok(Value::from(0.5)));
+        assert_eq!(fill("${a.b:-7}", Field::Other), Ok(Value::from(1)));
+        assert_eq!(fill("d/${x:-a b}.csv", Field::Other), Ok(Value::from("d/a b.csv")));
+        assert_eq!(fill("run ${x:-1.0}", Field::Command), Ok(Value::from("run 1.0")));
+        assert_eq!(fill("${x:-1}", Field::Command), Ok(Value::from("1")));
+        assert_eq!(fill(r"\${x:-1}", Field::Command), Ok(Value::from("${x:-1}")));
+    }
+
+    #[test]
+    fn lists_stand_among_paths_and_data() {
+        let list: Value = serde_json::from_str(r#"[1, "x"]"#).expect("JSON");
+        assert_eq!(fill("${l}", Field::Paths), Ok(list.clone()));
+        assert_eq!(fill("${l}", Field::Data), Ok(list));
+        assert!(fill("a/${l}", Field::Paths).is_err());
+        assert!(fill("${f}", Field::Paths).is_err());
+        assert!(fill("${f}", Field::Data).is_ok());
+        assert_eq!(fill("${n}", Field::Data), Ok(Value::Null));
+    }
+
+    #[test]
+    fn locals_come_first() {
+        let context = context(r#"{"item": 1, "a": 2}"#);
+        let locals = [("item", serde_json::from_str(r#"{"lr": 0.5, "l": [7]}"#).expect("JSON"))];
+        let scope = context.with(&locals);
+        let fill = |text: &str| scope.fill(&Value::from(text), Field::Other);
+        assert_eq!(fill("${item.lr}-${item.l[0]}-${a}"), Ok(Value::from("0.5-7-2")));
+        let error = fill("${item.lrr}").expect_err("undefined");
+        assert_eq!(error.hint.as_deref(), Some("did you mean `${item.lr}`?"));
+        assert!(fill("${key}").expect_err("no key").hint.is_some_and(|hint| hint.contains("over a map")));
+    }
+
+    /// What Python's `shlex.quote` says of the same words.
+    #[test]
+    fn words_are_quoted_as_python_does() {
+        for (word, quoted) in [
+            ("", "''"),
+            ("a_b-c.d/e:f,g@h%i+j=k", "a_b-c.d/e:f,g@h%i+j=k"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\"'\"'s'"),
+            ("é", "'é'"),
+            ("$x", "'$x'"),
+            ("~", "'~'"),
+        ] {
+            assert_eq!(quote(word), quoted);
         }
     }
 

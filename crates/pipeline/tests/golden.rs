@@ -52,6 +52,7 @@ fn locks() -> Vec<(String, StageLock, String)> {
             builtins.of(&stage.command),
             stage.deps.iter().map(state).collect(),
             pipeline::params::select(&stage.params, &pipeline.param_files).expect("all there"),
+            Vec::new(),
             stage.outs.iter().map(|out| state(&out.path)).collect(),
         );
         assert_eq!(stage_key(&inputs), lock.key(), "a stage and its lock have one key");

@@ -11,6 +11,7 @@ use base::{Digest, FileState, ProjectPath, Value};
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::env::EnvState;
 use crate::error::PipelineError;
 use crate::lock::{LOCK_SCHEMA, Lock, StageLock};
 use crate::node::{Node, Source};
@@ -39,6 +40,8 @@ struct StageText<'a> {
     deps: Vec<FileText<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     params: BTreeMap<&'a str, BTreeMap<&'a str, Cow<'a, Value>>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<&'a str, &'a EnvState>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     outs: Vec<FileText<'a>>,
 }
@@ -77,6 +80,7 @@ fn stage_text(stage: &StageLock) -> StageText<'_> {
         builtin: stage.builtin.as_deref(),
         deps: files_text(&stage.deps, &BTreeSet::new()),
         params,
+        env: stage.env.iter().map(|(name, state)| (name.as_str(), state)).collect(),
         outs: files_text(&stage.outs, &stage.persist),
     }
 }
@@ -169,7 +173,7 @@ fn only_keys(node: &Node<'_, '_>, known: &[&str]) -> Result<(), PipelineError> {
 }
 
 fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
-    only_keys(stage, &["cmd", "shell", "wdir", "builtin", "deps", "params", "outs"])?;
+    only_keys(stage, &["cmd", "shell", "wdir", "builtin", "deps", "params", "env", "outs"])?;
     let text = |key| stage.get(key).map(|node| node.string().map(str::to_owned)).transpose();
     let command = match stage.get("cmd") {
         Some(node) => match node.value {
@@ -193,6 +197,7 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
         params: read_params(stage)?,
         outs,
         persist,
+        env: read_env(stage)?,
     })
 }
 
@@ -211,6 +216,21 @@ fn read_params(stage: &Node<'_, '_>) -> Result<ParamValues, PipelineError> {
     }
     params.sort_unstable_keys();
     Ok(params)
+}
+
+fn read_env(stage: &Node<'_, '_>) -> Result<Vec<(String, EnvState)>, PipelineError> {
+    let Some(variables) = stage.get("env") else { return Ok(Vec::new()) };
+    let mut env = Vec::new();
+    for (name, state) in variables.entries()? {
+        only_keys(&state, &["digest", "plain"])?;
+        let digest = state.get("digest").map(|node| {
+            node.string()?.parse().map_err(|error: base::ParseDigestError| node.fault(error.to_string()))
+        });
+        let plain = state.get("plain").map(|node| node.string().map(str::to_owned));
+        env.push((name.to_owned(), EnvState { digest: digest.transpose()?, plain: plain.transpose()? }));
+    }
+    env.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(env)
 }
 
 fn read_files(

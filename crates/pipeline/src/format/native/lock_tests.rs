@@ -77,6 +77,7 @@ fn empty() -> StageLock {
         params: ParamValues::new(),
         outs: Vec::new(),
         persist: BTreeSet::new(),
+        env: Vec::new(),
     }
 }
 
@@ -136,8 +137,11 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
         files.into_iter().map(|(file, values)| (file, values.into_iter().collect())).collect::<ParamValues>()
     });
     let option = || proptest::option::of(text());
-    (command, option(), a_path(), option(), files(), params, files(), any::<bool>()).prop_map(
-        |(command, shell, wdir, builtin, deps, params, outs, persist)| StageLock {
+    let env_state = (any::<Option<[u8; 32]>>(), option())
+        .prop_map(|(digest, plain)| EnvState { digest: digest.map(Digest::Blake3), plain });
+    let env = proptest::collection::btree_map(text(), env_state, 0..3);
+    (command, option(), a_path(), option(), files(), params, files(), any::<bool>(), env).prop_map(
+        |(command, shell, wdir, builtin, deps, params, outs, persist, env)| StageLock {
             command,
             shell,
             wdir,
@@ -146,6 +150,7 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
             params,
             persist: outs.iter().filter(|_| persist).map(|(path, _)| path.clone()).collect(),
             outs,
+            env: env.into_iter().collect(),
         },
     )
 }

@@ -1,4 +1,6 @@
 //! The native dialect: `pipeline.yaml` and `pipeline.lock`.
 
 pub mod lock;
+pub(crate) mod needs;
 pub mod spec;
+pub(crate) mod top;

@@ -7,13 +7,15 @@ use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
 use crate::error::{LoadFault, PipelineError};
+use crate::format::native::needs::{self, Needs};
+use crate::format::native::top::{self, PLOT_KEYS};
 use crate::node::{Node, Source};
-use crate::stage::{Command, OutKind};
-use crate::yaml;
+use crate::stage::{Annotation, Command, OutKind};
+use crate::yaml::{self, Segment};
 
 /// Keys of a pipeline file.
-const TOP_KEYS: &[&str] = &["stages", "vars", "params", "metrics"];
-const TOP_NOT_YET: &[&str] = &["plots", "artifacts", "datasets"];
+const TOP_KEYS: &[&str] = &["stages", "vars", "params", "metrics", "plots", "artifacts"];
+const TOP_NOT_YET: &[&str] = &["datasets"];
 /// Keys of a stage.
 const STAGE_KEYS: &[&str] = &[
     "cmd",
@@ -28,27 +30,18 @@ const STAGE_KEYS: &[&str] = &[
     "always_changed",
     "desc",
     "meta",
-];
-const STAGE_NOT_YET: &[&str] = &[
-    "foreach",
-    "do",
-    "matrix",
     "vars",
+    "env",
+    "timeout",
     "resources",
     "pool",
-    "timeout",
-    "retries",
-    "env",
-    "tools",
-    "map",
-    "experiment",
-    "run",
 ];
-/// Keys of an out. `push`, `type`, `labels` and `meta` change nothing that `pipe` does today.
-const OUT_KEYS: &[&str] = &["cache", "persist", "desc", "push", "type", "labels", "meta"];
-const OUT_NOT_YET: &[&str] = &["remote"];
-/// Keys of a plots out beyond those.
-const PLOT_KEYS: &[&str] = &["template", "x", "y", "x_label", "y_label", "title", "header"];
+const STAGE_NOT_YET: &[&str] = &["retries", "tools", "map", "experiment", "run"];
+/// Keys of an out; plots have those of [`PLOT_KEYS`] too.
+const OUT_KEYS: &[&str] = &["cache", "persist", "remote", "push", "desc", "type", "labels", "meta"];
+
+/// Keys of a stage that is written once and stands for several.
+const FOREACH_KEYS: &[&str] = &["foreach", "do"];
 
 /// No more faults than this are told at once: the rest usually follows from the first.
 const MOST_FAULTS: usize = 20;
@@ -56,14 +49,55 @@ const MOST_FAULTS: usize = 20;
 /// A pipeline file as written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PipelineSpec {
-    /// By name, in the order written. Templates are not filled in, types not checked; keys are.
-    pub stages: IndexMap<String, Value>,
+    /// By name, in the order written.
+    pub stages: IndexMap<String, Written>,
     /// Files (`file`, `file:key,key`) and maps, for templates.
     pub vars: Vec<Value>,
-    /// Parameter files besides those of stages, relative to the file's folder.
-    pub params: Vec<String>,
-    /// Metrics files besides those of stages, relative to the file's folder.
-    pub metrics: Vec<String>,
+    /// A map of `params`, `metrics`, `plots` and `artifacts`, those that there are.
+    pub top: Value,
+}
+
+/// A stage as written. Templates are not filled in, types not checked; keys are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// How many stages it becomes.
+    pub form: Form,
+    /// The stage's own keys, without `vars`, `foreach` and `matrix`.
+    pub body: Value,
+    /// Files and maps for its templates alone.
+    pub vars: Vec<Value>,
+}
+
+/// How a written stage becomes stages.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// It is one.
+    Single,
+    /// One for each item of this value; the body stands under `do`.
+    Foreach(Value),
+    /// One for each combination of this value's variables.
+    Matrix(Value),
+}
+
+/// Where the body of a stage stands in its file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyPlace<'a> {
+    /// The key under `stages`.
+    pub group: &'a str,
+    /// Whether it stands under `do` there.
+    pub under_do: bool,
+}
+
+impl<'a> BodyPlace<'a> {
+    /// The way from the top of the file to something in the body.
+    pub fn path(&self, inside: &[Segment<'a>]) -> Vec<Segment<'a>> {
+        let mut path = vec![Segment::Key("stages"), Segment::Key(self.group)];
+        if self.under_do {
+            path.push(Segment::Key("do"));
+        }
+        path.extend(inside);
+        path
+    }
 }
 
 /// One stage as written, templates filled in. Paths are relative to its wdir.
@@ -75,8 +109,8 @@ pub struct StageSpec {
     pub shell: Option<String>,
     /// Where it runs, relative to the pipeline file's folder.
     pub wdir: Option<String>,
-    /// What it reads.
-    pub deps: Vec<String>,
+    /// What it reads, each with the number of the item it came from.
+    pub deps: Vec<(usize, String)>,
     /// Parameters it reads.
     pub params: Vec<ParamSpec>,
     /// What it writes.
@@ -89,6 +123,8 @@ pub struct StageSpec {
     pub desc: Option<String>,
     /// For people.
     pub meta: Option<Value>,
+    /// What it needs of the machine.
+    pub needs: Needs,
 }
 
 /// An item of `params`.
@@ -113,8 +149,14 @@ pub struct OutSpec {
     pub cache: bool,
     /// Whether it stays in place.
     pub persist: bool,
+    /// The remote that it goes to instead of the default one.
+    pub remote: Option<String>,
+    /// Whether it goes to a remote at all.
+    pub push: bool,
     /// For people.
     pub desc: Option<String>,
+    /// For people and registries.
+    pub annotation: Annotation,
     /// How to draw it.
     pub plot: IndexMap<String, Value>,
 }
@@ -145,15 +187,19 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<PipelineSpec, LoadFault> 
     check_keys(&root, "the file", TOP_KEYS, TOP_NOT_YET, &mut faults);
     let mut spec = PipelineSpec::default();
     let mut note = |result: Result<(), PipelineError>| faults.extend(result.err());
-    note(strings(&root, "params").map(|list| spec.params = list));
-    note(strings(&root, "metrics").map(|list| spec.metrics = list));
     note(vars(&root).map(|list| spec.vars = list));
+    let top = root.value.as_map().into_iter().flatten();
+    let top = top.filter(|(key, _)| !matches!(key.as_str(), "stages" | "vars"));
+    spec.top = Value::Map(top.map(|(key, value)| (key.clone(), value.clone())).collect());
     if let Some(stages) = root.get("stages") {
         match stages.entries() {
             Ok(entries) => {
                 for (name, stage) in entries {
-                    check_stage(&stages, name, &stage, &mut faults);
-                    spec.stages.insert(name.to_owned(), stage.value.clone());
+                    check_name(&stages, name, &mut faults);
+                    match written(&stages, name, &stage, &mut faults) {
+                        Ok(written) => drop(spec.stages.insert(name.to_owned(), written)),
+                        Err(fault) => faults.push(fault),
+                    }
                 }
             }
             Err(fault) => faults.push(fault),
@@ -164,6 +210,18 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<PipelineSpec, LoadFault> 
     }
     faults.truncate(MOST_FAULTS);
     Err(LoadFault { faults })
+}
+
+/// The text under a key, where there is one.
+pub(crate) fn text(node: &Node<'_, '_>, key: &'static str) -> Result<Option<String>, PipelineError> {
+    node.get(key).map(|node| node.string().map(str::to_owned)).transpose()
+}
+
+/// An error for the first key that is none of `known`; `whose` is how messages call the map.
+pub(crate) fn known_keys_only(node: &Node<'_, '_>, whose: &str, known: &[&str]) -> Result<(), PipelineError> {
+    let mut faults = Vec::new();
+    check_keys(node, whose, known, &[], &mut faults);
+    faults.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Every key is known; those that will be, and are not yet, are told apart from slips.
@@ -187,7 +245,7 @@ fn check_keys(
     }
 }
 
-fn check_stage(stages: &Node<'_, '_>, name: &str, stage: &Node<'_, '_>, faults: &mut Vec<PipelineError>) {
+fn check_name(stages: &Node<'_, '_>, name: &str, faults: &mut Vec<PipelineError>) {
     let wrong = |c: char| c.is_control() || (c.is_ascii_punctuation() && c != '-' && c != '_');
     if let Some(wrong) = name.chars().find(|&c| wrong(c)) {
         let message = format!("stage name `{}` holds {wrong:?}", name.escape_debug());
@@ -199,19 +257,63 @@ fn check_stage(stages: &Node<'_, '_>, name: &str, stage: &Node<'_, '_>, faults: 
         faults
             .push(stages.child_fault(name, format!("stage name `{name}` is empty or has spaces around it")));
     }
-    check_keys(stage, &format!("stage `{name}`"), STAGE_KEYS, STAGE_NOT_YET, faults);
-    let generated = ["foreach", "matrix", "do"];
-    if let Ok(map) = stage.map()
-        && !map.contains_key("cmd")
-        && !generated.iter().any(|key| map.contains_key(*key))
-    {
-        faults.push(stages.child_fault(name, format!("stage `{name}` has no `cmd`")));
-    }
 }
 
-fn strings(root: &Node<'_, '_>, key: &'static str) -> Result<Vec<String>, PipelineError> {
-    let Some(list) = root.get(key) else { return Ok(Vec::new()) };
-    list.items()?.map(|item| item.string().map(str::to_owned)).collect()
+/// Takes a stage apart; its keys are checked, their values are not.
+fn written(
+    stages: &Node<'_, '_>,
+    name: &str,
+    stage: &Node<'_, '_>,
+    faults: &mut Vec<PipelineError>,
+) -> Result<Written, PipelineError> {
+    let whose = format!("stage `{name}`");
+    let map = stage.map()?;
+    if map.contains_key("foreach") || map.contains_key("do") {
+        let (Some(data), Some(body)) = (map.get("foreach"), map.get("do")) else {
+            return Err(stages.child_fault(name, format!("{whose} needs both `foreach` and `do`")));
+        };
+        let hint = "with `foreach`, everything else of the stage stands under `do`";
+        if let Some(key) = map.keys().find(|key| !FOREACH_KEYS.contains(&key.as_str())) {
+            let message = format!("`{key}` of {whose} stands beside `foreach`");
+            return Err(stage.child_fault(key, message).hint(Some(hint)));
+        }
+        let node = stage.child("do", body);
+        let whose = format!("`do` of {whose}");
+        check_keys(&node, &whose, STAGE_KEYS, STAGE_NOT_YET, faults);
+        let body = body_of(&node, || stage.child_fault("do", format!("{whose} has no `cmd`")))?;
+        return Ok(Written { form: Form::Foreach(data.clone()), body, vars: vars(&node)? });
+    }
+    let known: Vec<&str> = STAGE_KEYS.iter().copied().chain(["foreach", "do", "matrix"]).collect();
+    check_keys(stage, &whose, &known, STAGE_NOT_YET, faults);
+    let body = body_of(stage, || stages.child_fault(name, format!("{whose} has no `cmd`")))?;
+    let form = map.get("matrix").map_or(Form::Single, |data| Form::Matrix(data.clone()));
+    Ok(Written { form, body, vars: vars(stage)? })
+}
+
+fn body_of(stage: &Node<'_, '_>, no_cmd: impl Fn() -> PipelineError) -> Result<Value, PipelineError> {
+    let map = stage.map()?;
+    if !map.contains_key("cmd") {
+        return Err(no_cmd());
+    }
+    let own = map.iter().filter(|(key, _)| !matches!(key.as_str(), "vars" | "matrix"));
+    Ok(Value::Map(own.map(|(key, value)| (key.clone(), value.clone())).collect()))
+}
+
+/// A list of paths, with lists among the items unfolded: a parameter may hold several paths.
+pub(crate) fn paths(stage: &Node<'_, '_>, key: &'static str) -> Result<Vec<(usize, String)>, PipelineError> {
+    let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
+    let mut paths = Vec::new();
+    for (at, item) in list.items()?.enumerate() {
+        match item.value {
+            Value::List(_) => {
+                for item in item.items()? {
+                    paths.push((at, item.string()?.to_owned()));
+                }
+            }
+            _ => paths.push((at, item.string()?.to_owned())),
+        }
+    }
+    Ok(paths)
 }
 
 fn vars(root: &Node<'_, '_>) -> Result<Vec<Value>, PipelineError> {
@@ -224,21 +326,21 @@ fn vars(root: &Node<'_, '_>) -> Result<Vec<Value>, PipelineError> {
         .collect()
 }
 
-/// Reads one stage, templates filled in; `name` is its key, `text` the whole pipeline file for positions.
+/// Reads the body of one stage, templates filled in; `source` is the whole pipeline file, for positions.
 ///
 /// # Errors
 /// When a value has a wrong type or an out an unknown key.
-pub fn stage_spec(
-    file: &ProjectPath,
-    text: &str,
-    name: &str,
+pub(crate) fn stage_spec(
+    source: Source<'_>,
+    place: BodyPlace<'_>,
     filled: &Value,
 ) -> Result<StageSpec, PipelineError> {
     let nothing = Value::Null;
-    let root = Node::root(Source { file, text }, &nothing);
+    let root = Node::root(source, &nothing);
     let stages = root.child("stages", &nothing);
-    let stage = stages.child(name, filled);
-    let string = |key| stage.get(key).map(|node| node.string().map(str::to_owned)).transpose();
+    let group = stages.child(place.group, &nothing);
+    let stage = if place.under_do { group.child("do", filled) } else { stages.child(place.group, filled) };
+    let string = |key| text(&stage, key);
     let switch = |key| stage.get(key).map_or(Ok(false), |node| node.boolean());
     let mut outs = Vec::new();
     for kind in [OutKind::Data, OutKind::Metrics, OutKind::Plots] {
@@ -248,13 +350,14 @@ pub fn stage_spec(
         cmd: command(&stage)?,
         shell: string("shell")?,
         wdir: string("wdir")?,
-        deps: strings(&stage, "deps")?,
+        deps: paths(&stage, "deps")?,
         params: read_params(&stage)?,
         outs,
         frozen: switch("frozen")?,
         always_changed: switch("always_changed")?,
         desc: string("desc")?,
         meta: stage.get("meta").map(|node| node.value.clone()),
+        needs: needs::read(&stage)?,
     })
 }
 
@@ -313,29 +416,50 @@ fn read_params(stage: &Node<'_, '_>) -> Result<Vec<ParamSpec>, PipelineError> {
 fn read_outs(stage: &Node<'_, '_>, kind: OutKind, outs: &mut Vec<OutSpec>) -> Result<(), PipelineError> {
     let Some(list) = stage.get(kind.field()) else { return Ok(()) };
     for (index, item) in list.items()?.enumerate() {
-        let plain = |path: &str| OutSpec {
-            path: path.to_owned(),
-            kind,
-            index,
-            cache: true,
-            persist: false,
-            desc: None,
-            plot: IndexMap::new(),
-        };
         match item.value {
-            Value::Str(path) => outs.push(plain(path)),
-            Value::Map(map) if map.len() == 1 => {
-                for (path, options) in item.entries()? {
-                    let mut out = plain(path);
-                    if !matches!(options.value, Value::Null) {
-                        read_options(&options, &mut out)?;
-                    }
-                    outs.push(out);
+            // A parameter may hold several paths.
+            Value::List(_) => {
+                for item in item.items()? {
+                    read_out(&item, kind, index, outs)?;
                 }
             }
-            Value::Map(_) => return Err(item.expected("one path with its options").hint(Some(INDENT))),
-            _ => return Err(item.expected("a path, or a map of a path to its options")),
+            _ => read_out(&item, kind, index, outs)?,
         }
+    }
+    Ok(())
+}
+
+fn read_out(
+    item: &Node<'_, '_>,
+    kind: OutKind,
+    index: usize,
+    outs: &mut Vec<OutSpec>,
+) -> Result<(), PipelineError> {
+    let plain = |path: &str| OutSpec {
+        path: path.to_owned(),
+        kind,
+        index,
+        cache: true,
+        persist: false,
+        remote: None,
+        push: true,
+        desc: None,
+        annotation: Annotation::default(),
+        plot: IndexMap::new(),
+    };
+    match item.value {
+        Value::Str(path) => outs.push(plain(path)),
+        Value::Map(map) if map.len() == 1 => {
+            for (path, options) in item.entries()? {
+                let mut out = plain(path);
+                if !matches!(options.value, Value::Null) {
+                    read_options(&options, &mut out)?;
+                }
+                outs.push(out);
+            }
+        }
+        Value::Map(_) => return Err(item.expected("one path with its options").hint(Some(INDENT))),
+        _ => return Err(item.expected("a path, or a map of a path to its options")),
     }
     Ok(())
 }
@@ -347,16 +471,15 @@ fn read_options(options: &Node<'_, '_>, out: &mut OutSpec) -> Result<(), Pipelin
     if out.kind == OutKind::Plots {
         known.extend(PLOT_KEYS);
     }
-    let mut faults = Vec::new();
-    check_keys(options, &format!("out `{}`", out.path), &known, OUT_NOT_YET, &mut faults);
-    if let Some(fault) = faults.into_iter().next() {
-        return Err(fault);
-    }
+    known_keys_only(options, &format!("out `{}`", out.path), &known)?;
     let switch = |key, default| options.get(key).map_or(Ok(default), |node| node.boolean());
     out.cache = switch("cache", true)?;
     out.persist = switch("persist", false)?;
-    switch("push", true)?;
-    out.desc = options.get("desc").map(|node| node.string().map(str::to_owned)).transpose()?;
+    out.push = switch("push", true)?;
+    out.remote = text(options, "remote")?;
+    out.desc = text(options, "desc")?;
+    out.annotation = top::annotation(options)?;
+    top::check_plot(options)?;
     for key in PLOT_KEYS {
         if let Some(node) = options.get(key) {
             out.plot.insert((*key).to_owned(), node.value.clone());

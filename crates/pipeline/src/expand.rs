@@ -1,0 +1,162 @@
+//! `foreach` and `matrix`: one written stage becomes several.
+//!
+//! Only the names and the values of `item` and `key` are made here; the body is filled in with them like that of
+//! any other stage. The rules for names are DVC's, so that its files keep their stages' names.
+
+use base::Value;
+use indexmap::IndexMap;
+
+/// No written stage becomes more than this: a product of a few lists is soon too large for any machine.
+const MOST: usize = 100_000;
+
+/// One stage to be made of a written one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Member {
+    /// What stands behind the `@` in its name.
+    pub suffix: String,
+    /// `item`, and `key` where there is one.
+    pub locals: Vec<(&'static str, Value)>,
+}
+
+/// The members of `foreach` over `data`.
+///
+/// A map's members are called by their keys, a list's by their values, or by their numbers where an item is a map
+/// or a list itself.
+pub(crate) fn foreach(data: &Value) -> Result<Vec<Member>, String> {
+    let members = match data {
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, item)| Member {
+                suffix: key.clone(),
+                locals: vec![("item", item.clone()), ("key", Value::from(key.as_str()))],
+            })
+            .collect(),
+        Value::List(list) => {
+            let numbered = list.iter().any(is_composite);
+            let member = |(at, item): (usize, &Value)| Member {
+                suffix: if numbered { at.to_string() } else { text(item) },
+                locals: vec![("item", item.clone())],
+            };
+            list.iter().enumerate().map(member).collect()
+        }
+        other => return Err(format!("expected a list or a map, found {}", other.type_name())),
+    };
+    each_once(members)
+}
+
+/// The members of `matrix` over `data`: every choice of one value for each variable, the last variable changing
+/// fastest. A value that is a map or list is called by its variable and number.
+pub(crate) fn matrix(data: &Value) -> Result<Vec<Member>, String> {
+    let Value::Map(variables) = data else {
+        return Err(format!("expected a map of lists, found {}", data.type_name()));
+    };
+    if variables.is_empty() {
+        return Err("expected at least one variable with its values".to_owned());
+    }
+    let mut choices: Vec<(Vec<String>, IndexMap<String, Value>)> = vec![Default::default()];
+    for (variable, values) in variables {
+        let Value::List(values) = values else {
+            return Err(format!("`{variable}`: expected a list, found {}", values.type_name()));
+        };
+        if choices.len().saturating_mul(values.len()) > MOST {
+            return Err(format!("more than {MOST} stages"));
+        }
+        let mut longer = Vec::with_capacity(choices.len() * values.len());
+        for (parts, chosen) in &choices {
+            for (at, value) in values.iter().enumerate() {
+                let part = if is_composite(value) { format!("{variable}{at}") } else { text(value) };
+                let mut parts = parts.clone();
+                parts.push(part);
+                let mut chosen = chosen.clone();
+                chosen.insert(variable.clone(), value.clone());
+                longer.push((parts, chosen));
+            }
+        }
+        choices = longer;
+    }
+    let member = |(parts, chosen): (Vec<String>, IndexMap<String, Value>)| {
+        let suffix = parts.join("-");
+        let key = Value::from(suffix.as_str());
+        Member { suffix, locals: vec![("item", Value::Map(chosen)), ("key", key)] }
+    };
+    each_once(choices.into_iter().map(member).collect())
+}
+
+/// Refuses names that no stage can have, and two different values of one name; the same value twice is one stage.
+fn each_once(members: Vec<Member>) -> Result<Vec<Member>, String> {
+    if members.len() > MOST {
+        return Err(format!("more than {MOST} stages"));
+    }
+    let mut known: IndexMap<String, Member> = IndexMap::with_capacity(members.len());
+    for member in members {
+        let suffix = &member.suffix;
+        if suffix.is_empty() || suffix.chars().any(char::is_control) {
+            return Err(format!("`{}` cannot be part of a stage's name", suffix.escape_debug()));
+        }
+        match known.get(suffix) {
+            Some(first) if *first == member => {}
+            Some(_) => return Err(format!("two different values would both be called `{suffix}`")),
+            None => drop(known.insert(suffix.clone(), member)),
+        }
+    }
+    Ok(known.into_values().collect())
+}
+
+fn is_composite(value: &Value) -> bool {
+    matches!(value, Value::Map(_) | Value::List(_))
+}
+
+/// A scalar without the quotes that tell texts from numbers in messages.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Str(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(members: Result<Vec<Member>, String>) -> Vec<String> {
+        members.expect("members").into_iter().map(|member| member.suffix).collect()
+    }
+
+    fn json(text: &str) -> Value {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    #[test]
+    fn names_of_foreach() {
+        assert_eq!(names(foreach(&json(r#"["a", 1, 0.5, true, "1.0"]"#))), ["a", "1", "0.5", "true", "1.0"]);
+        assert_eq!(names(foreach(&json(r#"["a", {"b": 1}]"#))), ["0", "1"]);
+        assert_eq!(names(foreach(&json(r#"["a", [1]]"#))), ["0", "1"]);
+        assert_eq!(names(foreach(&json(r#"{"us": 1, "uk": {"x": 2}}"#))), ["us", "uk"]);
+        assert!(names(foreach(&json("[]"))).is_empty());
+        assert_eq!(names(foreach(&json("[1, 1]"))), ["1"]);
+        assert!(foreach(&json(r#"[1, "1"]"#)).is_err());
+        assert!(foreach(&json(r#"[""]"#)).is_err());
+        assert!(foreach(&json("3")).is_err());
+    }
+
+    #[test]
+    fn key_exists_for_maps_only() {
+        let of = |text: &str| foreach(&json(text)).expect("members")[0].locals.clone();
+        assert_eq!(of(r#"{"us": 1}"#), [("item", Value::from(1)), ("key", Value::from("us"))]);
+        assert_eq!(of("[1]"), [("item", Value::from(1))]);
+    }
+
+    #[test]
+    fn a_matrix_is_a_product_in_declared_order() {
+        let members = matrix(&json(r#"{"m": ["a", "b"], "c": [1, {"x": 2}]}"#));
+        assert_eq!(names(members.clone()), ["a-1", "a-c1", "b-1", "b-c1"]);
+        let last = members.expect("members").pop().expect("four");
+        assert_eq!(last.locals[0].1, json(r#"{"m": "b", "c": {"x": 2}}"#));
+        assert_eq!(last.locals[1], ("key", Value::from("b-c1")));
+        assert!(matrix(&json(r#"{"m": 1}"#)).is_err());
+        assert!(matrix(&json("{}")).is_err());
+        let many = format!("[{}]", (0..400).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
+        let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#))).expect_err("too many");
+        assert_eq!(error, "more than 100000 stages");
+    }
+}

@@ -1,0 +1,625 @@
+//! One pipeline file, from its text to its stages: templates filled in, groups unfolded, paths resolved.
+//!
+//! Of all stages the first fault each is collected, so that one run shows everything that must be mended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use base::{PathError, ProjectPath, Value};
+use indexmap::IndexMap;
+
+use crate::error::{LoadFault, PipelineError};
+use crate::expand::{self, Member};
+use crate::format::native::spec::{
+    self, BodyPlace, Form, OutSpec, ParamSpec, PipelineSpec, StageSpec, Written,
+};
+use crate::format::native::top::{self, ArtifactSpec, PlotSpec, TopSpec};
+use crate::node::{Node, Source};
+use crate::params;
+use crate::stage::{
+    Address, Artifact, Command, LOCK_FILE, Out, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage,
+};
+use crate::template::{Context, Field, Scope, Step, TemplateError};
+use crate::yaml::{self, Segment};
+
+/// The texts at hand; `None` when it is known that there is no such file.
+pub(crate) type Provided = BTreeMap<ProjectPath, Option<String>>;
+
+/// What the caller provided, what was made of it, and what is still needed.
+pub(crate) struct Texts<'a> {
+    provided: &'a Provided,
+    /// What the caller must read next.
+    pub needed: BTreeSet<ProjectPath>,
+    /// What was parsed already.
+    parsed: BTreeMap<ProjectPath, Arc<Value>>,
+}
+
+impl<'a> Texts<'a> {
+    pub fn new(provided: &'a Provided) -> Self {
+        Texts { provided, needed: BTreeSet::new(), parsed: BTreeMap::new() }
+    }
+
+    /// The text of a file; a file that was not provided yet is noted, one that does not exist is `None` too.
+    pub fn text(&mut self, file: &ProjectPath) -> Option<&'a str> {
+        match self.provided.get(file) {
+            Some(text) => text.as_deref(),
+            None => {
+                self.needed.insert(file.clone());
+                None
+            }
+        }
+    }
+
+    /// A parameter file's value: `None` while it is not provided, `Missing` when there is none.
+    pub fn value(&mut self, file: &ProjectPath) -> Result<Option<ParamFile>, PipelineError> {
+        if let Some(value) = self.parsed.get(file) {
+            return Ok(Some(ParamFile::Read(Arc::clone(value))));
+        }
+        match self.provided.get(file) {
+            None => {
+                self.needed.insert(file.clone());
+                Ok(None)
+            }
+            Some(None) => Ok(Some(ParamFile::Missing)),
+            Some(Some(text)) => {
+                let value = Arc::new(params::parse(file, text)?);
+                self.parsed.insert(file.clone(), Arc::clone(&value));
+                Ok(Some(ParamFile::Read(value)))
+            }
+        }
+    }
+}
+
+/// What one pipeline file adds to a pipeline.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// In the order of the file.
+    pub stages: Vec<Stage>,
+    /// Stages with `foreach` or `matrix`, and which of `stages` were made of each.
+    pub groups: IndexMap<String, Range<usize>>,
+    /// The top-level list `params`.
+    pub params: Vec<ProjectPath>,
+    /// The top-level list `metrics`.
+    pub metrics: Vec<ProjectPath>,
+    /// The top-level list `plots`.
+    pub plots: Vec<Plot>,
+    /// The top-level map `artifacts`.
+    pub artifacts: Vec<Artifact>,
+    /// Files that templates were filled in from.
+    pub vars_files: BTreeSet<ProjectPath>,
+}
+
+/// Reads one pipeline file; `None` when a file was needed first that `texts` does not have yet.
+pub(crate) fn load_file(
+    file: &ProjectPath,
+    text: &str,
+    texts: &mut Texts<'_>,
+) -> Result<Option<Part>, LoadFault> {
+    let spec = spec::parse(file, text)?;
+    let folder = file.parent().unwrap_or_default();
+    let default_params = folder.join(PARAMS_FILE);
+    let mut loader = Loader { file, text, folder, texts, vars_files: BTreeSet::new(), complete: true };
+    let vars = loader.context(&spec, default_params)?;
+    if !loader.complete {
+        return Ok(None);
+    }
+    let (stages, groups) = loader.stages(&spec, &vars)?;
+    let top = loader.top(&spec, &vars)?;
+    if !loader.complete {
+        return Ok(None);
+    }
+    let params = loader.top_paths("params", &top.params)?;
+    let metrics = loader.top_paths("metrics", &top.metrics)?;
+    let plots = loader.plots(&top.plots)?;
+    let artifacts = loader.artifacts(&top.artifacts)?;
+    Ok(Some(Part { stages, groups, params, metrics, plots, artifacts, vars_files: loader.vars_files }))
+}
+
+/// The values for templates, and which files they came from.
+#[derive(Clone, Default)]
+struct Vars {
+    context: Context,
+    /// Files that were loaded whole.
+    whole: BTreeSet<ProjectPath>,
+    /// Files of which only some keys were loaded.
+    parts: BTreeSet<ProjectPath>,
+}
+
+/// Values for templates, and how messages call where they came from.
+type Sourced = (IndexMap<String, Value>, String);
+
+/// Stages, and the range of each group among them.
+type Unfolded = (Vec<Stage>, IndexMap<String, Range<usize>>);
+
+struct Loader<'a, 't> {
+    file: &'a ProjectPath,
+    text: &'a str,
+    folder: ProjectPath,
+    texts: &'a mut Texts<'t>,
+    vars_files: BTreeSet<ProjectPath>,
+    /// Whether all files that templates are filled in from were there.
+    complete: bool,
+}
+
+impl Loader<'_, '_> {
+    fn fault_at(&self, path: &[Segment<'_>], message: impl Into<String>) -> PipelineError {
+        let place = yaml::locate(self.text, path);
+        PipelineError::new(self.file, message).at(place.map(|place| place.value))
+    }
+
+    /// The values for templates of all stages: `params.yaml`, then `vars` in order.
+    fn context(&mut self, spec: &PipelineSpec, default_params: ProjectPath) -> Result<Vars, PipelineError> {
+        let mut vars = Vars::default();
+        match self.texts.value(&default_params)? {
+            Some(ParamFile::Read(value)) => {
+                let map = value.as_map().expect("a parsed parameter file is a map");
+                vars.context
+                    .merge(map, &format!("`{default_params}`"))
+                    .expect("nothing is defined twice in an empty context");
+                vars.whole.insert(default_params);
+            }
+            Some(ParamFile::Missing) => {}
+            None => self.complete = false,
+        }
+        let folder = self.folder.clone();
+        self.add_vars(&mut vars, &spec.vars, &folder, &[], "`vars`")?;
+        Ok(vars)
+    }
+
+    /// Adds a list `vars` that stands at `place`; its files are relative to `folder`.
+    fn add_vars(
+        &mut self,
+        vars: &mut Vars,
+        list: &[Value],
+        folder: &ProjectPath,
+        place: &[Segment<'_>],
+        source: &str,
+    ) -> Result<(), PipelineError> {
+        for (at, item) in list.iter().enumerate() {
+            let mut place = place.to_vec();
+            place.extend([Segment::Key("vars"), Segment::Index(at)]);
+            let merged = match item {
+                Value::Map(map) => vars.context.merge(map, source),
+                Value::Str(text) => match self.vars_file(vars, text, folder, &place)? {
+                    Some((map, source)) => vars.context.merge(&map, &source),
+                    None => Ok(()),
+                },
+                _ => Ok(()),
+            };
+            merged.map_err(|error| self.fault_at(&place, error.message).hint(error.hint))?;
+        }
+        Ok(())
+    }
+
+    /// The values of `file` or `file:key,key`; `None` while the file is not provided, or was loaded before.
+    fn vars_file(
+        &mut self,
+        vars: &mut Vars,
+        text: &str,
+        folder: &ProjectPath,
+        place: &[Segment<'_>],
+    ) -> Result<Option<Sourced>, PipelineError> {
+        let (name, keys) = match text.split_once(':') {
+            Some((name, keys)) => (name, Some(keys)),
+            None => (text, None),
+        };
+        let file =
+            ProjectPath::resolve(folder, name).map_err(|error| self.fault_at(place, error.to_string()))?;
+        let (again, mixed) = match keys {
+            Some(_) => (false, vars.whole.contains(&file)),
+            None => (vars.whole.contains(&file), vars.parts.contains(&file)),
+        };
+        if mixed {
+            return Err(self.fault_at(place, format!("`{file}` is loaded both whole and by keys")));
+        }
+        if again {
+            return Ok(None);
+        }
+        let value = match self.texts.value(&file)? {
+            None => {
+                self.complete = false;
+                return Ok(None);
+            }
+            Some(ParamFile::Missing) => {
+                return Err(self.fault_at(place, format!("vars file `{file}` does not exist")));
+            }
+            Some(ParamFile::Read(value)) => value,
+        };
+        self.vars_files.insert(file.clone());
+        let map = value.as_map().expect("a parsed parameter file is a map");
+        let source = format!("`{file}`");
+        let Some(keys) = keys else {
+            vars.whole.insert(file);
+            return Ok(Some((map.clone(), source)));
+        };
+        let mut chosen = IndexMap::new();
+        for key in keys.split(',').map(str::trim) {
+            let Some(value) = map.get(key) else {
+                return Err(self.fault_at(place, format!("`{file}` has no key `{key}`")));
+            };
+            chosen.insert(key.to_owned(), value.clone());
+        }
+        vars.parts.insert(file);
+        Ok(Some((chosen, source)))
+    }
+
+    fn stages(&mut self, spec: &PipelineSpec, vars: &Vars) -> Result<Unfolded, LoadFault> {
+        let mut stages = Vec::with_capacity(spec.stages.len());
+        let mut groups = IndexMap::new();
+        let mut faults = Vec::new();
+        for (name, written) in &spec.stages {
+            let first = stages.len();
+            let members = match self.members(name, written, vars) {
+                Ok(Some(members)) => members,
+                Ok(None) => {
+                    match self.stage(name, name, written, vars, &[]) {
+                        Ok(stage) => stages.extend(stage),
+                        Err(fault) => faults.push(fault),
+                    }
+                    continue;
+                }
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            for member in members {
+                let whole_name = format!("{name}@{}", member.suffix);
+                match self.stage(name, &whole_name, written, vars, &member.locals) {
+                    Ok(stage) => stages.extend(stage),
+                    // What is wrong with one is most likely wrong with all.
+                    Err(fault) => {
+                        faults.push(fault);
+                        break;
+                    }
+                }
+            }
+            groups.insert(name.clone(), first..stages.len());
+        }
+        if faults.is_empty() { Ok((stages, groups)) } else { Err(LoadFault { faults }) }
+    }
+
+    /// What a stage with `foreach` or `matrix` stands for; `None` when it stands for itself.
+    fn members(
+        &self,
+        name: &str,
+        written: &Written,
+        vars: &Vars,
+    ) -> Result<Option<Vec<Member>>, PipelineError> {
+        let (key, data) = match &written.form {
+            Form::Single => return Ok(None),
+            Form::Foreach(data) => ("foreach", data),
+            Form::Matrix(data) => ("matrix", data),
+        };
+        let data = vars.context.fill(data, Field::Data).map_err(|error| {
+            let mut path = vec![Segment::Key("stages"), Segment::Key(name), Segment::Key(key)];
+            path.extend(error.way.iter().rev().map(segment));
+            let message = format!("{} in `{key}` of stage `{name}`", error.message);
+            self.fault_at(&path, message).hint(error.hint.clone())
+        })?;
+        let members = if key == "foreach" { expand::foreach(&data) } else { expand::matrix(&data) };
+        let path = [Segment::Key("stages"), Segment::Key(name), Segment::Key(key)];
+        members
+            .map(Some)
+            .map_err(|message| self.fault_at(&path, format!("`{key}` of stage `{name}`: {message}")))
+    }
+
+    /// One stage of the written stage `group`; `None` when a file of its `vars` is needed first.
+    fn stage(
+        &mut self,
+        group: &str,
+        name: &str,
+        written: &Written,
+        vars: &Vars,
+        locals: &[(&'static str, Value)],
+    ) -> Result<Option<Stage>, PipelineError> {
+        let place = BodyPlace { group, under_do: matches!(written.form, Form::Foreach(_)) };
+        let private;
+        let mut context = &vars.context;
+        if !written.vars.is_empty() {
+            let wdir = self.wdir(place, name, written, context.with(locals))?;
+            let mut own = vars.clone();
+            let source = format!("`vars` of stage `{group}`");
+            self.refuse_reserved(place, written, locals)?;
+            let complete = std::mem::replace(&mut self.complete, true);
+            self.add_vars(&mut own, &written.vars, &wdir, &place.path(&[]), &source)?;
+            let got_all = std::mem::replace(&mut self.complete, complete);
+            if !got_all {
+                self.complete = false;
+                return Ok(None);
+            }
+            private = own.context;
+            context = &private;
+        }
+        let filled = self.fill(place, name, &written.body, context.with(locals))?;
+        let source = Source { file: self.file, text: self.text };
+        let spec = spec::stage_spec(source, place, &filled)?;
+        let wdir = match &spec.wdir {
+            Some(wdir) => self.path(&self.folder, wdir, place, &[Segment::Key("wdir")])?,
+            None => self.folder.clone(),
+        };
+        let deps = self.deps(place, &wdir, &spec.deps)?;
+        let params = self.params(place, &wdir, &spec.params)?;
+        let outs = self.outs(place, &wdir, &spec.outs)?;
+        let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, .. } = spec;
+        Ok(Some(Stage {
+            address: Address { file: self.file.clone(), name: name.to_owned() },
+            command: trim(cmd),
+            shell,
+            wdir,
+            deps,
+            params,
+            outs,
+            frozen,
+            always_changed,
+            desc,
+            meta,
+            env: needs.env,
+            timeout_millis: needs.timeout_millis,
+            resources: needs.resources,
+            pools: needs.pools,
+        }))
+    }
+
+    /// The folder that files of a stage's own `vars` are relative to: its wdir, which must not need them.
+    fn wdir(
+        &self,
+        place: BodyPlace<'_>,
+        name: &str,
+        written: &Written,
+        scope: Scope<'_>,
+    ) -> Result<ProjectPath, PipelineError> {
+        let Some(wdir) = written.body.as_map().and_then(|map| map.get("wdir")) else {
+            return Ok(self.folder.clone());
+        };
+        let filled = scope
+            .fill(wdir, Field::Other)
+            .map_err(|error| self.template_fault(place, name, "wdir", error))?;
+        match filled {
+            Value::Str(wdir) => self.path(&self.folder, &wdir, place, &[Segment::Key("wdir")]),
+            // Of a wrong type; that is told when the stage is read.
+            _ => Ok(self.folder.clone()),
+        }
+    }
+
+    /// In a generated stage, `item` and `key` are taken.
+    fn refuse_reserved(
+        &self,
+        place: BodyPlace<'_>,
+        written: &Written,
+        locals: &[(&'static str, Value)],
+    ) -> Result<(), PipelineError> {
+        if locals.is_empty() {
+            return Ok(());
+        }
+        for (at, item) in written.vars.iter().enumerate() {
+            let taken =
+                item.as_map().into_iter().flatten().find(|(key, _)| matches!(key.as_str(), "item" | "key"));
+            if let Some((key, _)) = taken {
+                let path = place.path(&[Segment::Key("vars"), Segment::Index(at)]);
+                let message =
+                    format!("`{key}` is a name of `foreach` and `matrix` and cannot be defined here");
+                return Err(self.fault_at(&path, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn fill(
+        &self,
+        place: BodyPlace<'_>,
+        name: &str,
+        body: &Value,
+        scope: Scope<'_>,
+    ) -> Result<Value, PipelineError> {
+        let map = body.as_map().expect("a written stage is a map");
+        let mut filled = IndexMap::with_capacity(map.len());
+        for (key, value) in map {
+            let field = match key.as_str() {
+                "cmd" => Field::Command,
+                "deps" | "outs" | "metrics" | "plots" => Field::Paths,
+                _ => Field::Other,
+            };
+            let value =
+                scope.fill(value, field).map_err(|error| self.template_fault(place, name, key, error))?;
+            filled.insert(key.clone(), value);
+        }
+        Ok(Value::Map(filled))
+    }
+
+    fn template_fault(
+        &self,
+        place: BodyPlace<'_>,
+        name: &str,
+        key: &str,
+        error: TemplateError,
+    ) -> PipelineError {
+        let mut inside = vec![Segment::Key(key)];
+        inside.extend(error.way.iter().rev().map(segment));
+        let message = format!("{} in `{key}` of stage `{name}`", error.message);
+        self.fault_at(&place.path(&inside), message).hint(error.hint.clone())
+    }
+
+    /// A path as written in a stage, told with its place when it is none.
+    fn path(
+        &self,
+        base: &ProjectPath,
+        text: &str,
+        place: BodyPlace<'_>,
+        inside: &[Segment<'static>],
+    ) -> Result<ProjectPath, PipelineError> {
+        let fault = |message: String| self.fault_at(&place.path(inside), message);
+        if text.is_empty() {
+            return Err(fault("the path is empty".to_owned()));
+        }
+        if text.contains("://") {
+            return Err(fault(format!("`{text}` is a URL; these are not yet supported here")));
+        }
+        let path = ProjectPath::resolve(base, text).map_err(|error| fault(error.to_string()))?;
+        if path.is_reserved() {
+            return Err(fault(PathError::Reserved(text.to_owned()).to_string()));
+        }
+        Ok(path)
+    }
+
+    fn deps(
+        &self,
+        place: BodyPlace<'_>,
+        wdir: &ProjectPath,
+        deps: &[(usize, String)],
+    ) -> Result<Vec<ProjectPath>, PipelineError> {
+        let mut paths = deps
+            .iter()
+            .map(|(at, dep)| self.path(wdir, dep, place, &[Segment::Key("deps"), Segment::Index(*at)]))
+            .collect::<Result<Vec<_>, _>>()?;
+        paths.sort_unstable();
+        paths.dedup();
+        Ok(paths)
+    }
+
+    fn params(
+        &self,
+        place: BodyPlace<'_>,
+        wdir: &ProjectPath,
+        specs: &[ParamSpec],
+    ) -> Result<Vec<ParamRef>, PipelineError> {
+        let mut refs = Vec::new();
+        for (at, spec) in specs.iter().enumerate() {
+            let inside = [Segment::Key("params"), Segment::Index(at)];
+            match spec {
+                ParamSpec::Key(key) => {
+                    let file = self.path(wdir, PARAMS_FILE, place, &inside)?;
+                    refs.push(ParamRef { file, key: Some(key.clone()) });
+                }
+                ParamSpec::File(file, None) => {
+                    refs.push(ParamRef { file: self.path(wdir, file, place, &inside)?, key: None });
+                }
+                ParamSpec::File(file, Some(keys)) => {
+                    let file = self.path(wdir, file, place, &inside)?;
+                    refs.extend(
+                        keys.iter().map(|key| ParamRef { file: file.clone(), key: Some(key.clone()) }),
+                    );
+                }
+            }
+        }
+        refs.sort_unstable();
+        refs.dedup();
+        Ok(refs)
+    }
+
+    fn outs(
+        &self,
+        place: BodyPlace<'_>,
+        wdir: &ProjectPath,
+        specs: &[OutSpec],
+    ) -> Result<Vec<Out>, PipelineError> {
+        let mut outs = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let inside = [Segment::Key(spec.kind.field()), Segment::Index(spec.index)];
+            let path = self.path(wdir, &spec.path, place, &inside)?;
+            outs.push(Out {
+                path,
+                kind: spec.kind,
+                cache: spec.cache,
+                persist: spec.persist,
+                remote: spec.remote.clone(),
+                push: spec.push,
+                desc: spec.desc.clone(),
+                annotation: spec.annotation.clone(),
+                plot: spec.plot.clone(),
+            });
+        }
+        outs.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(outs)
+    }
+
+    /// What stands beside the stages, templates filled in.
+    fn top(&self, spec: &PipelineSpec, vars: &Vars) -> Result<TopSpec, PipelineError> {
+        let mut filled = IndexMap::new();
+        for (key, value) in spec.top.as_map().into_iter().flatten() {
+            let field =
+                if matches!(key.as_str(), "params" | "metrics") { Field::Paths } else { Field::Other };
+            let value = vars.context.fill(value, field).map_err(|error| {
+                let mut path = vec![Segment::Key(key)];
+                path.extend(error.way.iter().rev().map(segment));
+                self.fault_at(&path, format!("{} in `{key}`", error.message)).hint(error.hint.clone())
+            })?;
+            filled.insert(key.clone(), value);
+        }
+        let filled = Value::Map(filled);
+        top::read(&Node::root(Source { file: self.file, text: self.text }, &filled))
+    }
+
+    fn top_path(&self, text: &str, place: &[Segment<'_>]) -> Result<ProjectPath, PipelineError> {
+        ProjectPath::resolve(&self.folder, text).map_err(|error| self.fault_at(place, error.to_string()))
+    }
+
+    fn top_paths(&self, key: &str, texts: &[(usize, String)]) -> Result<Vec<ProjectPath>, PipelineError> {
+        let path =
+            |(at, text): &(usize, String)| self.top_path(text, &[Segment::Key(key), Segment::Index(*at)]);
+        texts.iter().map(path).collect()
+    }
+
+    fn plots(&self, specs: &[PlotSpec]) -> Result<Vec<Plot>, PipelineError> {
+        let mut plots = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let last = spec.index.map_or(Segment::Key(spec.id.as_str()), Segment::Index);
+            let place = [Segment::Key("plots"), last];
+            let maps = ["x", "y"].into_iter().filter_map(|axis| spec.options.get(axis)?.as_map());
+            let mut named: Vec<&str> = maps.flat_map(|map| map.keys().map(String::as_str)).collect();
+            if named.is_empty() {
+                named.push(&spec.id);
+            }
+            let mut sources = Vec::with_capacity(named.len());
+            for text in named {
+                let source = self.top_path(text, &place)?;
+                if !sources.contains(&source) {
+                    sources.push(source);
+                }
+            }
+            let (file, id, options) = (self.file.clone(), spec.id.clone(), spec.options.clone());
+            plots.push(Plot { file, id, sources, options });
+        }
+        Ok(plots)
+    }
+
+    fn artifacts(&self, specs: &[ArtifactSpec]) -> Result<Vec<Artifact>, PipelineError> {
+        let artifact = |spec: &ArtifactSpec| {
+            let place = [Segment::Key("artifacts"), Segment::Key(&spec.id), Segment::Key("path")];
+            Ok(Artifact {
+                file: self.file.clone(),
+                id: spec.id.clone(),
+                path: self.top_path(&spec.path, &place)?,
+                desc: spec.desc.clone(),
+                annotation: spec.annotation.clone(),
+            })
+        };
+        specs.iter().map(artifact).collect()
+    }
+}
+
+fn segment(step: &Step) -> Segment<'_> {
+    match step {
+        Step::Key(key) => Segment::Key(key),
+        Step::Index(at) => Segment::Index(*at),
+    }
+}
+
+/// Line ends after the last line are the block's, not the command's: `|` and `|-` mean the same command.
+fn trim(command: Command) -> Command {
+    let trim = |script: String| script.trim_end().to_owned();
+    match command {
+        Command::Script(script) => Command::Script(trim(script)),
+        Command::List(scripts) => Command::List(scripts.into_iter().map(trim).collect()),
+    }
+}
+
+/// The lock beside a pipeline file.
+pub(crate) fn lock_beside(file: &ProjectPath) -> ProjectPath {
+    file.parent().unwrap_or_default().join(LOCK_FILE)
+}
+
+#[cfg(test)]
+#[path = "loader_tests.rs"]
+mod tests;

@@ -1,0 +1,571 @@
+//! Parameters written as Python: the constants of a module, of its classes, and of their `__init__`.
+//!
+//! No interpreter and no full parser: a program is cut into logical lines, of which only assignments of literals to
+//! names count; everything else is passed over. The values are those that DVC takes: constants at the top
+//! level, `Class.name` from a class body, `Class.name` from `self.name = …` in `__init__`. Tuples and sets read as
+//! lists. What is computed (`x = 2 * y`), bound by unpacking or nested deeper is no parameter.
+
+use base::Value;
+use indexmap::IndexMap;
+
+use crate::error::Position;
+
+/// How deep literals may nest; a module that goes deeper is no set of parameters.
+const DEEPEST: usize = 64;
+
+/// The parameters of a Python module as a map, classes as maps in it. A later assignment wins, as in Python.
+///
+/// # Errors
+/// When a string or a bracket is never closed, with the place where it opens.
+pub(crate) fn parse(text: &str) -> Result<Value, (Position, String)> {
+    let mut values = IndexMap::new();
+    let mut place = Place::Module;
+    for line in logical_lines(text)? {
+        let words = line.text.trim();
+        let (is_here, in_init) = place.enter(line.indent);
+        if !is_here {
+            continue;
+        }
+        if let Some(rest) = keyword(words, "class") {
+            if line.indent == 0 {
+                place = Place::Class { name: identifier(rest).to_owned(), body: None, init: None };
+            }
+        } else if let Some(rest) = keyword(words, "def") {
+            if let Place::Class { init, .. } = &mut place
+                && !in_init
+                && identifier(rest) == "__init__"
+            {
+                *init = Some(None);
+            }
+        } else {
+            for (target, value) in statements(words).into_iter().filter_map(assignment) {
+                let target = if in_init { target.strip_prefix("self.") } else { Some(target) };
+                let name = target.filter(|name| !name.is_empty() && identifier(name) == *name);
+                if let (Some(name), Some(value)) = (name, literal(value)) {
+                    place.insert(&mut values, name, value);
+                }
+            }
+        }
+    }
+    Ok(Value::Map(values))
+}
+
+/// Where in a module a statement may be a parameter.
+enum Place {
+    Module,
+    /// In a class at the top level, whose body has the indent `body` once its first line was seen; and perhaps in its
+    /// `__init__`, of which the same is known.
+    Class {
+        name: String,
+        body: Option<usize>,
+        init: Option<Option<usize>>,
+    },
+}
+
+impl Place {
+    /// Moves to a line with that indent: whether it belongs to the body at hand and not to something nested in it, and
+    /// whether that body is `__init__`'s.
+    fn enter(&mut self, indent: usize) -> (bool, bool) {
+        if indent == 0 {
+            *self = Place::Module;
+            return (true, false);
+        }
+        let Place::Class { body, init, .. } = self else { return (false, false) };
+        let body = *body.get_or_insert(indent);
+        if indent <= body {
+            *init = None;
+            return (indent == body, false);
+        }
+        match init {
+            Some(inner) => (indent == *inner.get_or_insert(indent), true),
+            None => (false, false),
+        }
+    }
+
+    fn insert(&self, values: &mut IndexMap<String, Value>, name: &str, value: Value) {
+        let Place::Class { name: class, .. } = self else {
+            values.insert(name.to_owned(), value);
+            return;
+        };
+        let entry = values.entry(class.clone()).or_insert(Value::Null);
+        if !matches!(entry, Value::Map(_)) {
+            *entry = Value::Map(IndexMap::new());
+        }
+        if let Value::Map(map) = entry {
+            map.insert(name.to_owned(), value);
+        }
+    }
+}
+
+/// One statement line, with the lines that brackets, strings and backslashes join to it, and without comments.
+struct Line {
+    /// Columns before the first word.
+    indent: usize,
+    text: String,
+}
+
+fn logical_lines(text: &str) -> Result<Vec<Line>, (Position, String)> {
+    let mut lines = Vec::new();
+    let mut at = Cursor::new(text);
+    while !at.is_done() {
+        let indent = at.indent();
+        let mut line = String::new();
+        let mut open: Vec<(char, Position)> = Vec::new();
+        while let Some(c) = at.peek() {
+            match c {
+                '\n' if open.is_empty() => break,
+                '#' => at.skip_to_line_end(),
+                '\\' if at.rest.starts_with("\\\n") || at.rest.starts_with("\\\r\n") => {
+                    at.skip_to_line_end();
+                    at.next();
+                    line.push(' ');
+                }
+                '"' | '\'' => at.string(&mut line)?,
+                _ => {
+                    match c {
+                        '(' | '[' | '{' => open.push((c, at.position())),
+                        ')' | ']' | '}' => drop(open.pop()),
+                        _ => {}
+                    }
+                    at.next();
+                    line.push(if c == '\n' || c == '\r' { ' ' } else { c });
+                }
+            }
+        }
+        if let Some((bracket, position)) = open.pop() {
+            return Err((position, format!("`{bracket}` is never closed")));
+        }
+        at.next();
+        if !line.trim().is_empty() {
+            lines.push(Line { indent, text: line });
+        }
+    }
+    Ok(lines)
+}
+
+struct Cursor<'a> {
+    rest: &'a str,
+    line: u32,
+    column: u32,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(text: &'a str) -> Self {
+        Cursor { rest: text, line: 1, column: 1 }
+    }
+
+    fn is_done(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    fn position(&self) -> Position {
+        Position { line: self.line, column: self.column }
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.rest = &self.rest[c.len_utf8()..];
+        if c == '\n' {
+            self.line += 1;
+            self.column = 1;
+        } else {
+            self.column += 1;
+        }
+        Some(c)
+    }
+
+    /// The columns of white space that follow; a tab goes on to the next multiple of eight.
+    fn indent(&mut self) -> usize {
+        let mut indent = 0;
+        while let Some(c @ (' ' | '\t' | '\u{c}')) = self.peek() {
+            indent = match c {
+                ' ' => indent + 1,
+                '\t' => (indent / 8 + 1) * 8,
+                _ => 0,
+            };
+            self.next();
+        }
+        indent
+    }
+
+    fn skip_to_line_end(&mut self) {
+        while self.peek().is_some_and(|c| c != '\n') {
+            self.next();
+        }
+    }
+
+    /// Copies a string literal as it stands, quotes included.
+    fn string(&mut self, line: &mut String) -> Result<(), (Position, String)> {
+        let start = self.position();
+        let quote = self.peek().unwrap_or('"');
+        let long = self.rest.starts_with(&quote.to_string().repeat(3));
+        let fence = quote.to_string().repeat(if long { 3 } else { 1 });
+        for _ in 0..fence.len() {
+            line.extend(self.next());
+        }
+        loop {
+            if self.rest.starts_with(&fence) {
+                for _ in 0..fence.len() {
+                    line.extend(self.next());
+                }
+                return Ok(());
+            }
+            match self.next() {
+                Some('\\') => {
+                    line.push('\\');
+                    line.extend(self.next());
+                }
+                Some('\n') if !long => return Err((start, "the string is never closed".to_owned())),
+                Some(c) => line.push(c),
+                None => return Err((start, "the string is never closed".to_owned())),
+            }
+        }
+    }
+}
+
+/// What follows a keyword at the start of a statement.
+fn keyword<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(word)?;
+    rest.starts_with(char::is_whitespace).then(|| rest.trim_start())
+}
+
+/// The identifier at the start of a text; empty when there is none.
+fn identifier(text: &str) -> &str {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return "";
+    }
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    &text[..end]
+}
+
+/// The parts of a logical line between `;`.
+fn statements(line: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = line;
+    loop {
+        match find_outside(rest, |c| c == ';') {
+            Some(at) => {
+                parts.push(&rest[..at]);
+                rest = &rest[at + 1..];
+            }
+            None => {
+                parts.push(rest);
+                return parts;
+            }
+        }
+    }
+}
+
+/// The first character outside of strings and brackets that is wanted.
+fn find_outside(text: &str, is_wanted: impl Fn(char) -> bool) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut reader = Reader { rest: text };
+    loop {
+        let at = text.len() - reader.rest.len();
+        let c = reader.peek()?;
+        if depth == 0 && is_wanted(c) {
+            return Some(at);
+        }
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '"' | '\'' => {
+                reader.raw_string()?;
+                continue;
+            }
+            _ => {}
+        }
+        reader.bump();
+    }
+}
+
+/// Target and value of `target = value` or `target: type = value`. Chains (`a = b = 1`) and comparisons are none.
+fn assignment(statement: &str) -> Option<(&str, &str)> {
+    let at = find_outside(statement, |c| c == '=')?;
+    let (target, value) = (&statement[..at], &statement[at + 1..]);
+    let is_operator = target.ends_with(|c| "=!<>+-*/%&|^@:".contains(c)) || value.starts_with('=');
+    if is_operator {
+        return None;
+    }
+    let target = match find_outside(target, |c| c == ':') {
+        Some(at) => &target[..at],
+        None => target,
+    };
+    Some((target.trim(), value.trim()))
+}
+
+/// The value of a text that is one literal and nothing else.
+fn literal(text: &str) -> Option<Value> {
+    let mut reader = Reader { rest: text };
+    let first = reader.value(0)?;
+    reader.space();
+    if reader.rest.is_empty() {
+        return Some(first);
+    }
+    // `x = 1, 2` is a tuple without its brackets.
+    let mut items = vec![first];
+    while reader.take(',') {
+        reader.space();
+        if reader.rest.is_empty() {
+            return Some(Value::List(items));
+        }
+        items.push(reader.value(0)?);
+        reader.space();
+    }
+    reader.rest.is_empty().then_some(Value::List(items))
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    fn bump(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.rest = &self.rest[c.len_utf8()..];
+        Some(c)
+    }
+
+    fn take(&mut self, wanted: char) -> bool {
+        let found = self.peek() == Some(wanted);
+        if found {
+            self.bump();
+        }
+        found
+    }
+
+    fn space(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Value> {
+        self.space();
+        if depth > DEEPEST {
+            return None;
+        }
+        match self.peek()? {
+            '[' => self.items('[', ']', depth).map(Value::List),
+            '(' => self.parenthesised(depth),
+            '{' => self.braces(depth),
+            '"' | '\'' => self.strings(),
+            '-' | '+' => {
+                let negative = self.bump() == Some('-');
+                self.space();
+                match (self.value(depth + 1)?, negative) {
+                    (Value::Int(number), true) => number.checked_neg().map(Value::Int),
+                    (Value::Float(number), true) => Some(Value::Float(-number)),
+                    (number @ (Value::Int(_) | Value::Float(_)), false) => Some(number),
+                    _ => None,
+                }
+            }
+            c if c.is_ascii_digit() || c == '.' => self.number(),
+            _ => self.word(),
+        }
+    }
+
+    /// A constant, or a string with a prefix.
+    fn word(&mut self) -> Option<Value> {
+        let word = identifier(self.rest);
+        let after = &self.rest[word.len()..];
+        if after.starts_with(['"', '\'']) {
+            return self.strings();
+        }
+        self.rest = after;
+        match word {
+            "True" => Some(Value::Bool(true)),
+            "False" => Some(Value::Bool(false)),
+            "None" => Some(Value::Null),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> Option<Value> {
+        let is_part = |at: usize, c: char| {
+            let exponent_sign = matches!(c, '+' | '-')
+                && self.rest[..at].ends_with(['e', 'E'])
+                && !self.rest.starts_with("0x");
+            c.is_ascii_alphanumeric() || matches!(c, '.' | '_') || exponent_sign
+        };
+        let end =
+            self.rest.char_indices().find(|&(at, c)| !is_part(at, c)).map_or(self.rest.len(), |(at, _)| at);
+        let text = self.rest[..end].replace('_', "").to_ascii_lowercase();
+        self.rest = &self.rest[end..];
+        let radix =
+            |prefix: &str, radix| text.strip_prefix(prefix).map(|digits| i128::from_str_radix(digits, radix));
+        if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)).or_else(|| radix("0b", 2)) {
+            return number.ok().map(Value::Int);
+        }
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return text.parse().ok().map(Value::Int);
+        }
+        // Rust reads `inf` and `nan` too; a number here starts with a digit or a point.
+        text.parse().ok().map(Value::Float)
+    }
+
+    fn items(&mut self, open: char, close: char, depth: usize) -> Option<Vec<Value>> {
+        if !self.take(open) {
+            return None;
+        }
+        let mut items = Vec::new();
+        loop {
+            self.space();
+            if self.take(close) {
+                return Some(items);
+            }
+            items.push(self.value(depth + 1)?);
+            self.space();
+            if !self.take(',') {
+                self.space();
+                return self.take(close).then_some(items);
+            }
+        }
+    }
+
+    /// A tuple, or one value in brackets.
+    fn parenthesised(&mut self, depth: usize) -> Option<Value> {
+        let start = self.rest;
+        let mut items = self.items('(', ')', depth)?;
+        let inside = &start[..start.len() - self.rest.len() - 1];
+        match items.len() {
+            1 if !inside.trim_end().ends_with(',') => items.pop(),
+            _ => Some(Value::List(items)),
+        }
+    }
+
+    /// A dict, or a set.
+    fn braces(&mut self, depth: usize) -> Option<Value> {
+        let start = self.rest;
+        self.bump();
+        self.space();
+        let mut map = IndexMap::new();
+        loop {
+            self.space();
+            if self.take('}') {
+                return Some(Value::Map(map));
+            }
+            let key = self.value(depth + 1)?;
+            self.space();
+            if !self.take(':') {
+                if !map.is_empty() {
+                    return None;
+                }
+                self.rest = start;
+                return self.items('{', '}', depth).map(Value::List);
+            }
+            let key = match key {
+                Value::Str(key) => key,
+                Value::List(_) | Value::Map(_) => return None,
+                other => other.to_string(),
+            };
+            let value = self.value(depth + 1)?;
+            map.insert(key, value);
+            self.space();
+            if !self.take(',') {
+                self.space();
+                return self.take('}').then_some(Value::Map(map));
+            }
+        }
+    }
+
+    /// One or more string literals, which Python joins. Bytes and formatted strings are no constants.
+    fn strings(&mut self) -> Option<Value> {
+        let mut text = String::new();
+        loop {
+            let prefix = identifier(self.rest).to_ascii_lowercase();
+            self.rest = &self.rest[prefix.len()..];
+            let raw = match prefix.as_str() {
+                "" | "u" => false,
+                "r" => true,
+                _ => return None,
+            };
+            let literal = self.raw_string()?;
+            if raw {
+                text.push_str(literal)
+            } else {
+                unescape(literal, &mut text)?
+            }
+            self.space();
+            let next = identifier(self.rest);
+            if !self.rest[next.len()..].starts_with(['"', '\'']) {
+                return Some(Value::Str(text));
+            }
+        }
+    }
+
+    /// What stands between the quotes, as written.
+    fn raw_string(&mut self) -> Option<&'a str> {
+        let quote = self.peek()?;
+        let three = quote.to_string().repeat(3);
+        let fence = if self.rest.starts_with(&three) { three } else { quote.to_string() };
+        let inside = &self.rest[fence.len()..];
+        let mut at = 0;
+        while at < inside.len() {
+            if inside[at..].starts_with(&fence) {
+                self.rest = &inside[at + fence.len()..];
+                return Some(&inside[..at]);
+            }
+            let c = inside[at..].chars().next()?;
+            at += c.len_utf8();
+            if c == '\\' {
+                at += inside[at..].chars().next().map_or(0, char::len_utf8);
+            }
+        }
+        None
+    }
+}
+
+/// Adds a literal's text with its escapes resolved; `None` when one means no character.
+fn unescape(literal: &str, text: &mut String) -> Option<()> {
+    let mut chars = literal.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            text.push(c);
+            continue;
+        }
+        match chars.next()? {
+            '\n' => {}
+            'n' => text.push('\n'),
+            't' => text.push('\t'),
+            'r' => text.push('\r'),
+            'a' => text.push('\u{7}'),
+            'b' => text.push('\u{8}'),
+            'f' => text.push('\u{c}'),
+            'v' => text.push('\u{b}'),
+            c @ ('\\' | '\'' | '"') => text.push(c),
+            c @ ('x' | 'u' | 'U') => {
+                let digits = match c {
+                    'x' => 2,
+                    'u' => 4,
+                    _ => 8,
+                };
+                let digits: String = chars.by_ref().take(digits).collect();
+                text.push(char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?);
+            }
+            first @ '0'..='7' => {
+                let mut number = first.to_digit(8)?;
+                for _ in 0..2 {
+                    let Some(digit) = chars.clone().next().and_then(|c| c.to_digit(8)) else { break };
+                    number = number * 8 + digit;
+                    chars.next();
+                }
+                text.push(char::from_u32(number)?);
+            }
+            // Python keeps a backslash that escapes nothing; a name of Unicode's it would look up.
+            'N' => return None,
+            other => text.extend(['\\', other]),
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+#[path = "python_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! What Python says of the same programs.
+
+use super::*;
+use proptest::prelude::*;
+
+const PROGRAM: &str = r#""""A module, with x = 1 in its text."""
+from os import path  # y = 1
+import sys
+
+LR = 0.1
+N: int = 1_000
+neg = -3; pos = +1e-3
+HEX, OTHER = 1, 2
+flag = True; nothing = None
+name = 'it\'s' "\tjoined" r'\n'
+text = """two
+lines # no comment"""
+sizes = [
+    1,  # one
+    2,
+]
+pair = (1, 'b')
+one = (5)
+single = (5,)
+bare = 1, 2
+many = {'a': 1, "b": {'c': [True, None]}, 3: 4.5}
+a_set = {1, 2}
+empty = {}
+long = 1 + \
+    2
+computed = LR * 2
+called = dict(a=1)
+formatted = f"x{LR}"
+bits = b'x'
+compared = 1 == 2
+chain = also = 3
+late = 1
+late = 2
+hexed = 0xff
+obj.attr = 1
+items[0] = 1
+
+if True:
+    hidden = 1
+
+def function(a=1):
+    inner = 1
+    return inner
+
+class Train(Base):
+    """Doc."""
+    epochs = 70
+    layers: list = [1, 2]
+    undecided: int
+    total = epochs * 2
+
+    def __init__(self, a=1):
+        self.rate = 0.5
+        local = 3
+        self.deep.er = 1
+        self.a = a
+
+        def helper():
+            self.wrong = 1
+
+        if a:
+            self.perhaps = 1
+
+    def other(self):
+        self.never = 1
+
+    class Inner:
+        no = 1
+
+    if True:
+        either = 1
+
+    after = 'x'
+
+last = "é"
+"#;
+
+/// Written down from Python's own `ast` over the program above, by the rules of the module's comment.
+const EXPECTED: &str = r#"{
+    "LR": 0.1, "N": 1000, "neg": -3, "pos": 0.001, "flag": true, "nothing": null,
+    "name": "it's\tjoined\\n", "text": "two\nlines # no comment", "sizes": [1, 2], "pair": [1, "b"], "one": 5,
+    "single": [5], "bare": [1, 2], "many": {"a": 1, "b": {"c": [true, null]}, "3": 4.5}, "a_set": [1, 2],
+    "empty": {}, "late": 2, "hexed": 255,
+    "Train": {"epochs": 70, "layers": [1, 2], "rate": 0.5, "after": "x"}, "last": "é"
+}"#;
+
+#[test]
+fn constants_classes_and_init() {
+    let expected: Value = serde_json::from_str(EXPECTED).expect("JSON");
+    let found = parse(PROGRAM).expect("a program");
+    let (Value::Map(found_map), Value::Map(expected_map)) = (&found, &expected) else { panic!("maps") };
+    for (key, value) in expected_map {
+        assert_eq!(found_map.get(key), Some(value), "{key}");
+    }
+    let keys: Vec<_> = found_map.keys().filter(|key| !expected_map.contains_key(*key)).collect();
+    assert!(keys.is_empty(), "{keys:?}");
+}
+
+#[test]
+fn line_ends_and_tabs_do_not_matter() {
+    let program = "class A:\r\n\tx = 1\r\n\tdef __init__(self):\r\n\t\tself.y = [1,\r\n 2]\r\nz = 1\r\n";
+    let expected: Value = serde_json::from_str(r#"{"A": {"x": 1, "y": [1, 2]}, "z": 1}"#).expect("JSON");
+    assert_eq!(parse(program), Ok(expected));
+    assert_eq!(parse(""), Ok(Value::Map(IndexMap::new())));
+}
+
+#[test]
+fn what_is_never_closed_is_told() {
+    let at = |text: &str| parse(text).expect_err(text);
+    assert_eq!(
+        at("a = 1\nb = [1,\n2\n"),
+        (Position { line: 2, column: 5 }, "`[` is never closed".to_owned())
+    );
+    assert_eq!(at("a = 'x\n"), (Position { line: 1, column: 5 }, "the string is never closed".to_owned()));
+    assert_eq!(
+        at("a = '''x\n\n"),
+        (Position { line: 1, column: 5 }, "the string is never closed".to_owned())
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_panics(at in 0_usize..1200, length in 0_usize..8, patch in "[-=:;\\[\\](){}\"'\\\\a-zé0_# \\n]{0,6}") {
+        let mut text = PROGRAM.to_owned();
+        let floor = |mut at: usize| {
+            while !PROGRAM.is_char_boundary(at) { at -= 1; }
+            at
+        };
+        let start = floor(at.min(text.len()));
+        let end = floor((at + length).min(text.len())).max(start);
+        text.replace_range(start..end, &patch);
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn nothing_at_all_panics(text in "[-=:;\\[\\](){}\"'\\\\a-zé0-9_.#+ \\n\\t]{0,60}") {
+        let _ = parse(&text);
+        let _ = literal(&text);
+    }
+}

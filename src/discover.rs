@@ -1,0 +1,152 @@
+//! Finds the pipeline files of a project: one per folder, anywhere below the root.
+//!
+//! Every command does this, so it must cost next to nothing: folders that cannot hold a pipeline of the project are
+//! not entered. These are hidden ones, Python environments, packages of npm, other projects, and folders that the
+//! `.gitignore` beside them names without a pattern: outs, mostly, which may hold any number of files.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use base::ProjectPath;
+use pipeline::PIPELINE_FILE;
+
+use crate::project::PIPE_FOLDER;
+
+/// All pipeline files below `root`, that of the root first, then in byte order. A folder that cannot be read holds
+/// none, and symlinks are not followed.
+pub fn pipeline_files(root: &Path) -> Vec<ProjectPath> {
+    let mut files = Vec::new();
+    let mut folders = vec![ProjectPath::root()];
+    while let Some(folder) = folders.pop() {
+        visit(root, &folder, &mut files, &mut folders);
+    }
+    sort(&mut files);
+    files
+}
+
+fn visit(root: &Path, folder: &ProjectPath, files: &mut Vec<ProjectPath>, folders: &mut Vec<ProjectPath>) {
+    let place = folder.to_path(root);
+    let Ok(entries) = std::fs::read_dir(&place) else { return };
+    let mut has_pipeline = false;
+    let mut has_ignore = false;
+    let mut inner: Vec<String> = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        match name {
+            PIPELINE_FILE => has_pipeline = true,
+            ".gitignore" => has_ignore = true,
+            "pyvenv.cfg" => return,
+            PIPE_FOLDER | ".git" if !folder.is_root() => return,
+            _ if name.starts_with('.') || name == "node_modules" => {}
+            _ if entry.file_type().is_ok_and(|kind| kind.is_dir()) => inner.push(name.to_owned()),
+            _ => {}
+        }
+    }
+    if has_pipeline && folder.join(PIPELINE_FILE).to_path(root).is_file() {
+        files.push(folder.join(PIPELINE_FILE));
+    }
+    let text = if has_ignore && !inner.is_empty() {
+        std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
+    } else {
+        String::new()
+    };
+    let ignored = ignored_names(&text);
+    let kept = inner.iter().filter(|name| !ignored.contains(name.as_str()));
+    folders.extend(kept.map(|name| folder.join(name)));
+}
+
+/// The names in an ignore file that stand for one entry beside it or below. A file that takes something back
+/// (`!name`) is not read: what it means is for git to say.
+fn ignored_names(text: &str) -> BTreeSet<&str> {
+    let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    if lines().any(|line| line.starts_with('!')) {
+        return BTreeSet::new();
+    }
+    lines()
+        .map(|line| line.strip_prefix('/').unwrap_or(line))
+        .map(|line| line.strip_suffix('/').unwrap_or(line))
+        .filter(|name| !name.contains(['/', '*', '?', '[', '\\']))
+        .collect()
+}
+
+/// The pipeline files among `paths`, which are all files of a commit, by the same rules as far as paths tell.
+pub fn among<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
+    let has_part = |path: &str, part: &str| path.split('/').any(|name| name == part);
+    // Folders that hold a `.pipe` of their own are other projects.
+    let others: BTreeSet<String> = paths
+        .clone()
+        .filter(|path| has_part(path, PIPE_FOLDER))
+        .filter_map(|path| {
+            path.split_once(&format!("/{PIPE_FOLDER}/")).map(|(folder, _)| format!("{folder}/"))
+        })
+        .collect();
+    let mut files: Vec<ProjectPath> = paths
+        .filter(|path| path.rsplit('/').next() == Some(PIPELINE_FILE))
+        .filter(|path| !path.split('/').any(|part| part.starts_with('.') || part == "node_modules"))
+        .filter(|path| !others.iter().any(|folder| path.starts_with(folder.as_str())))
+        .filter_map(|path| ProjectPath::from_record(path).ok())
+        .collect();
+    sort(&mut files);
+    files
+}
+
+/// The root's file first, so that its stages come first wherever stages are shown; then by folder.
+fn sort(files: &mut [ProjectPath]) {
+    files.sort_by(|a, b| (a.parent(), a).cmp(&(b.parent(), b)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_belongs_to_the_project_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let write = |path: &str, text: &str| {
+            disk::replace(&root.join(path), text.as_bytes()).expect("written");
+        };
+        for path in [
+            "pipeline.yaml",
+            "a/pipeline.yaml",
+            "a/b/c/pipeline.yaml",
+            "Z/pipeline.yaml",
+            ".hidden/pipeline.yaml",
+            "node_modules/x/pipeline.yaml",
+            "venv/pipeline.yaml",
+            "venv/lib/pipeline.yaml",
+            "other/pipeline.yaml",
+            "other/sub/pipeline.yaml",
+            "out/pipeline.yaml",
+            "a/model/pipeline.yaml",
+            "kept/pipeline.yaml",
+        ] {
+            write(path, "stages: {}\n");
+        }
+        write("venv/pyvenv.cfg", "");
+        write("other/.pipe/.gitignore", "");
+        write(".gitignore", "# outs\n/out\n*.kept\nkept/x\n");
+        write("a/.gitignore", "model/\n");
+        let found: Vec<String> = pipeline_files(root).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            [
+                "pipeline.yaml",
+                "Z/pipeline.yaml",
+                "a/pipeline.yaml",
+                "a/b/c/pipeline.yaml",
+                "kept/pipeline.yaml"
+            ]
+        );
+        write(".gitignore", "out\n!out/pipeline.yaml\n");
+        assert!(pipeline_files(root).iter().any(|file| file.as_str() == "out/pipeline.yaml"));
+    }
+
+    #[test]
+    fn the_files_of_a_commit() {
+        let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx";
+        let found: Vec<String> = among(paths.lines()).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["pipeline.yaml", "a/pipeline.yaml"]);
+    }
+}
