@@ -3,12 +3,14 @@
 mod completions;
 mod dag;
 mod data;
+mod diff;
 mod flags;
 mod init;
 mod metrics;
 mod params;
 mod repro;
 mod runs;
+mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;
@@ -54,9 +56,16 @@ enum Command {
     Status(status::StatusArgs),
     Dag(dag::DagArgs),
     #[command(subcommand)]
+    Stage(stage::StageCommand),
+    /// Keep stages from running: `pipe stage freeze`
+    Freeze(stage::NamesArgs),
+    /// Let frozen stages run again: `pipe stage unfreeze`
+    Unfreeze(stage::NamesArgs),
+    #[command(subcommand)]
     Params(params::ParamsCommand),
     #[command(subcommand)]
     Metrics(metrics::MetricsCommand),
+    Diff(diff::DiffArgs),
     #[command(subcommand)]
     Data(data::DataCommand),
     #[cfg(feature = "train")]
@@ -91,8 +100,12 @@ impl Cli {
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),
+            Command::Stage(command) => stage::run(&command, printer),
+            Command::Freeze(args) => stage::freeze(&args, true, printer),
+            Command::Unfreeze(args) => stage::freeze(&args, false, printer),
             Command::Params(command) => params::run(&command, printer),
             Command::Metrics(command) => metrics::run(&command, printer),
+            Command::Diff(args) => diff::run(&args, printer),
             Command::Data(command) => data::run(command, printer),
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),

@@ -15,6 +15,7 @@ mod completions;
 mod cutoff;
 mod dag;
 mod data;
+mod diff;
 mod environment;
 mod example;
 mod failures;
@@ -30,6 +31,7 @@ mod recovery;
 mod repro;
 mod runs;
 mod safety;
+mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;

@@ -56,7 +56,8 @@ impl NewStage {
         let text = |text: &String| Value::Str(text.clone());
         let mut stage = IndexMap::new();
         let mut set = |key: &str, value: Value| drop(stage.insert(key.to_owned(), value));
-        for (key, value) in [("desc", &self.desc), ("cmd", &Some(self.command.clone())), ("wdir", &self.wdir)] {
+        for (key, value) in [("desc", &self.desc), ("cmd", &Some(self.command.clone())), ("wdir", &self.wdir)]
+        {
             if let Some(value) = value {
                 set(key, text(value));
             }

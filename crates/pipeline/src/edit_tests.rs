@@ -81,7 +81,8 @@ fn commands_of_several_lines_stand_as_they_are() {
     let text = add(&file(), "", "a", &stage("echo 1\n\necho ': #'"), false).expect("taken");
     assert_eq!(text, "stages:\n  a:\n    cmd: |-\n      echo 1\n\n      echo ': #'\n");
     for odd in ["a\r\nb", " a\nb", "a\u{7}b", "a\n\n", "- a", "'a' \"b\"", "a\tb", "é: ☃"] {
-        let text = add(&file(), "", "a", &stage(odd), false).unwrap_or_else(|fault| panic!("{odd:?}: {fault}"));
+        let text =
+            add(&file(), "", "a", &stage(odd), false).unwrap_or_else(|fault| panic!("{odd:?}: {fault}"));
         assert_eq!(remove(&file(), &text, "a").expect("removed"), "stages: {}\n", "{text}");
     }
 }
@@ -131,7 +132,10 @@ fn a_stage_of_that_name_is_replaced_only_when_asked() {
 fn a_stage_goes_with_the_comments_right_above() {
     let text = "# top\nstages:\n  # of a\n  a:\n    cmd: x\n    # in a\n\n  # apart\n\n  # of b\n  # still\n  b:\n    cmd: y # y\n\n  'c': {cmd: z}\n# end\n";
     for (name, expected) in [
-        ("a", "# top\nstages:\n  # apart\n\n  # of b\n  # still\n  b:\n    cmd: y # y\n\n  'c': {cmd: z}\n# end\n"),
+        (
+            "a",
+            "# top\nstages:\n  # apart\n\n  # of b\n  # still\n  b:\n    cmd: y # y\n\n  'c': {cmd: z}\n# end\n",
+        ),
         (
             "b",
             "# top\nstages:\n  # of a\n  a:\n    cmd: x\n    # in a\n\n  # apart\n\n  'c': {cmd: z}\n# end\n",
@@ -168,7 +172,10 @@ fn what_others_refer_to_is_not_cut() {
 #[test]
 fn frozen_is_written_below_the_name() {
     for (before, after) in [
-        ("stages:\n  a: # c\n    # d\n    cmd: x\n", "stages:\n  a: # c\n    frozen: true\n    # d\n    cmd: x\n"),
+        (
+            "stages:\n  a: # c\n    # d\n    cmd: x\n",
+            "stages:\n  a: # c\n    frozen: true\n    # d\n    cmd: x\n",
+        ),
         ("stages:\n  a: { cmd: x }", "stages:\n  a: { frozen: true, cmd: x }"),
         ("{stages: {a: {cmd: x}}}", "{stages: {a: {frozen: true, cmd: x}}}"),
         (
