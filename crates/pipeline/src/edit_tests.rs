@@ -267,6 +267,8 @@ fn is_insertion(short: &str, long: &str) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn freeze_and_unfreeze_undo_each_other((text, chunks) in pipeline()) {
         for at in 0..chunks.len() {

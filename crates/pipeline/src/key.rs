@@ -274,7 +274,7 @@ pub fn stage_key(inputs: &Inputs<'_>) -> StageKey {
             EntryValue::Content { digest, folder: true } => put_str(&mut bytes, &format!("{digest}/")),
             EntryValue::Value(value) => put_value(&mut bytes, value),
             EntryValue::Env(EnvState { digest: Some(digest), .. }) => {
-                put_str(&mut bytes, &digest.to_string())
+                put_str(&mut bytes, &digest.to_string());
             }
             EntryValue::Env(EnvState { digest: None, .. }) => bytes.push(b'n'),
         }

@@ -472,3 +472,54 @@ fn faults_of_needs() {
         assert!(fault.starts_with(expected), "{fault}\nexpected {expected}");
     }
 }
+
+const GROUPS: &str = "\
+vars: [{n: [1, {a: b}]}, 'v.yaml:x']
+stages:
+  a:
+    foreach: ${n}
+    do:
+      wdir: d
+      vars: [v.yaml, {k: 1}]
+      cmd: run ${item} ${x:-1} ${k}
+      deps: ['${files:-f}', [g]]
+  b:
+    matrix: {m: [x, y], n: '${n}'}
+    cmd: run ${key} ${item.m}
+    env: [A, {B: {plain: true}}]
+    timeout: 1h5m
+    resources: {cpus: 1, memory: 4GB, tokens: {t: 1}}
+    pool: [p]
+    outs: ['${key}.out': {labels: [l]}]
+plots: [{p: {y: {q.csv: [a]}}}]
+artifacts: {m: {path: '${x}/m', meta: {a: 1}}}
+";
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    /// A file with all there is, a few characters of it changed: a pipeline or a fault, never a panic.
+    #[test]
+    fn mutated_groups_never_panic(
+        cuts in proptest::collection::vec((0..GROUPS.len(), 0_usize..12, "[-:\\[\\]{}$*&!@ \\na-z0]{0,4}"), 0..4),
+    ) {
+        let mut text = GROUPS.to_owned();
+        for (at, length, patch) in cuts {
+            let at = at.min(text.len());
+            let end = (at + length).min(text.len());
+            text.replace_range(at..end, &patch);
+        }
+        let files = [("v.yaml", "x: y\n"), ("d/v.yaml", "z: 1\n"), ("params.yaml", "files: [a, b]\n")];
+        if let Ok(pipeline) = load_with(&text, &files) {
+            let _ = pipeline.targets(&["a", "b@x-1", "x-n1.out"], &path("."));
+        }
+    }
+}
+
+#[test]
+fn a_file_with_all_there_is_loads() {
+    let files = [("v.yaml", "x: y\n"), ("d/v.yaml", "z: 1\n"), ("params.yaml", "files: [a, b]\n")];
+    let text = GROUPS.replace("${item} ", "");
+    let pipeline = loaded(&text, &files);
+    assert_eq!(names(&pipeline), ["a@0", "a@1", "b@x-1", "b@x-n1", "b@y-1", "b@y-n1"]);
+}

@@ -488,9 +488,9 @@ impl<'a> Reader<'a> {
             };
             let literal = self.raw_string()?;
             if raw {
-                text.push_str(literal)
+                text.push_str(literal);
             } else {
-                unescape(literal, &mut text)?
+                unescape(literal, &mut text)?;
             }
             self.space();
             let next = identifier(self.rest);
