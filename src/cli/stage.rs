@@ -26,7 +26,7 @@ use crate::ui::Printer;
 #[derive(Debug, Subcommand)]
 pub enum StageCommand {
     /// Write a stage into the pipeline.yaml of the current folder
-    Add(add::AddArgs),
+    Add(Box<add::AddArgs>),
     /// List stages
     List(list::ListArgs),
     /// Keep stages from running

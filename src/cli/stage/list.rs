@@ -86,7 +86,7 @@ fn stage_json(stage: &Stage) -> Json {
         "desc": stage.desc,
         "command": stage.command,
         "wdir": stage.wdir.as_str(),
-        "deps": stage.deps.iter().map(|dep| dep.as_str()).collect::<Vec<_>>(),
+        "deps": stage.deps.iter().map(base::ProjectPath::as_str).collect::<Vec<_>>(),
         "params": params.collect::<Vec<_>>(),
         "outs": outs.collect::<Vec<_>>(),
         "frozen": stage.frozen,
