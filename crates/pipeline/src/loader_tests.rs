@@ -124,7 +124,9 @@ fn faults_of_groups() {
     );
     assert_eq!(
         of("stages:\n  a:\n    foreach: [1]\n    do:\n      cmd: x\n      deps: [1]\n"),
-        ["pipeline.yaml:6:14: `stages.a.do.deps[0]`: expected a string, found an integer"]
+        [
+            "pipeline.yaml:6:14: `stages.a.do.deps[0]`: expected a string, found an integer | in quotes it is a string: \"1\""
+        ]
     );
     assert_eq!(
         of("stages:\n  a:\n    foreach: [1, 2]\n    do: {cmd: x, outs: [same]}\n"),
@@ -278,7 +280,9 @@ stages:
     let of = |text: &str| faults(text, &[("params.yaml", "files: [a, 1]\nmap: {a: 1}\n")]);
     assert_eq!(
         of("stages:\n  a:\n    cmd: x\n    deps: [b, '${files}']\n"),
-        ["pipeline.yaml:4:15: `stages.a.deps[1][1]`: expected a string, found an integer"]
+        [
+            "pipeline.yaml:4:15: `stages.a.deps[1][1]`: expected a string, found an integer | in quotes it is a string: \"1\""
+        ]
     );
     assert_eq!(
         of("stages:\n  a:\n    cmd: x\n    deps: ['${map}']\n"),
@@ -348,7 +352,9 @@ fn faults_beside_the_stages() {
     );
     assert_eq!(
         of("artifacts:\n  m: {path: x, labels: [1]}\n"),
-        ["pipeline.yaml:2:25: `artifacts.m.labels[0]`: expected a string, found an integer"]
+        [
+            "pipeline.yaml:2:25: `artifacts.m.labels[0]`: expected a string, found an integer | in quotes it is a string: \"1\""
+        ]
     );
     assert_eq!(
         of("plots:\n- a.csv: {y: {b.csv: {c: 1}}}\n"),
