@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::ProjectPath;
-use pipeline::Stage;
+use pipeline::{Pipeline, Stage};
 
 use crate::error::CliResult;
 use crate::project::Project;
@@ -41,6 +41,48 @@ pub fn ignore_outs<'a>(
         disk::replace(&path, text.as_bytes())?;
     }
     Ok(missing.into_keys().collect())
+}
+
+/// Takes the lines that [`ignore_outs`] wrote for the outs of `stages` out of the ignore files, unless `pipeline`
+/// still has a cached out there. An ignore file that is empty then goes. Returns those that were changed.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn unignore_outs<'a>(
+    project: &Project,
+    stages: impl Iterator<Item = &'a Stage>,
+    pipeline: &Pipeline,
+) -> CliResult<Vec<ProjectPath>> {
+    let kept = |path: &ProjectPath| {
+        let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+        outs.filter(|out| out.cache).any(|out| out.path == *path)
+    };
+    let mut gone: BTreeMap<ProjectPath, Vec<String>> = BTreeMap::new();
+    for out in stages.flat_map(|stage| &stage.outs).filter(|out| out.cache && !kept(&out.path)) {
+        let file = out.path.parent().unwrap_or_default().join(".gitignore");
+        gone.entry(file).or_default().push(pattern(out.path.name()));
+    }
+    let mut changed = Vec::new();
+    for (file, patterns) in gone {
+        let path = file.to_path(&project.root);
+        if disk::symlink_between(&project.root, &path).is_some() {
+            continue;
+        }
+        let Some(text) = disk::read_text_optional(&path)? else { continue };
+        let is_gone =
+            |line: &&str| patterns.iter().any(|pattern| line.trim_end_matches(['\r', '\n']) == pattern);
+        let left: String = text.split_inclusive('\n').filter(|line| !is_gone(line)).collect();
+        if left == text {
+            continue;
+        }
+        if left.is_empty() {
+            disk::remove(&path)?;
+        } else {
+            disk::replace(&path, left.as_bytes())?;
+        }
+        changed.push(file);
+    }
+    Ok(changed)
 }
 
 /// The pattern for exactly that name in the ignore file's own folder.

@@ -45,6 +45,8 @@ pub mod tags {
     pub const FAILURE: &str = "pipe.failure";
     /// Where partial outs of a failure were moved.
     pub const PARTIAL: &str = "pipe.partial_outs";
+    /// Before the name of a declared variable of the environment: its value where it may be shown, else its digest.
+    pub const ENV: &str = "pipe.env.";
     /// How long the command took, in milliseconds.
     pub const DURATION: &str = "pipe.duration_ms";
     /// What a restored stage was restored from: a run's id, or `lock`.
@@ -192,6 +194,14 @@ impl<'a> Recorder<'a> {
             tag(tags::KEY, &job.key.0.to_string()),
             tag(tags::REASONS, &reasons.join("; ")),
         ]);
+        tags.extend(job.inputs.env.iter().map(|(name, state)| {
+            let value = match (&state.plain, &state.digest) {
+                (Some(plain), _) => plain.clone(),
+                (None, Some(digest)) => digest.to_string(),
+                (None, None) => String::new(),
+            };
+            tag(&format!("{}{name}", tags::ENV), &value)
+        }));
         tags.extend(more);
         let new = NewRun {
             parent: Some(parent),

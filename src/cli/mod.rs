@@ -5,6 +5,7 @@ mod commit;
 mod completions;
 mod dag;
 mod data;
+mod diff;
 mod flags;
 mod gc;
 mod init;
@@ -15,6 +16,7 @@ mod plots;
 mod repro;
 mod runs;
 mod select;
+mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;
@@ -62,9 +64,16 @@ enum Command {
     Checkout(checkout::CheckoutArgs),
     Dag(dag::DagArgs),
     #[command(subcommand)]
+    Stage(stage::StageCommand),
+    /// Keep stages from running: `pipe stage freeze`
+    Freeze(stage::NamesArgs),
+    /// Let frozen stages run again: `pipe stage unfreeze`
+    Unfreeze(stage::NamesArgs),
+    #[command(subcommand)]
     Params(params::ParamsCommand),
     #[command(subcommand)]
     Metrics(metrics::MetricsCommand),
+    Diff(diff::DiffArgs),
     #[command(subcommand)]
     Plots(plots::PlotsCommand),
     #[command(subcommand)]
@@ -104,9 +113,13 @@ impl Cli {
             Command::Commit(args) => commit::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),
+            Command::Stage(command) => stage::run(&command, printer),
+            Command::Freeze(args) => stage::freeze(&args, true, printer),
+            Command::Unfreeze(args) => stage::freeze(&args, false, printer),
             Command::Params(command) => params::run(&command, printer),
             Command::Metrics(command) => metrics::run(&command, printer),
             Command::Plots(command) => plots::run(&command, printer),
+            Command::Diff(args) => diff::run(&args, printer),
             Command::Data(command) => data::run(command, printer),
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),

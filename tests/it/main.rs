@@ -17,6 +17,7 @@ mod completions;
 mod cutoff;
 mod dag;
 mod data;
+mod diff;
 mod environment;
 mod example;
 mod failures;
@@ -35,6 +36,7 @@ mod recovery;
 mod repro;
 mod runs;
 mod safety;
+mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;

@@ -5,6 +5,7 @@
 
 pub mod builtins;
 pub mod dag;
+pub mod edit;
 mod env;
 mod error;
 mod expand;

@@ -1,0 +1,258 @@
+//! `pipe diff`: what was different between two executions of a stage.
+//!
+//! Told from what the runs recorded, so that it works however the workspace looks now. What a folder held is read
+//! from its manifest, when the cache has it.
+
+mod side;
+
+use clap::Args;
+use report::{Cell, Column, Table};
+use serde_json::{Map, Value as Json, json};
+use track::{Filter, ParentFilter, Run, RunStore, Search, SqliteStore};
+
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+use crate::recorder::tags;
+use crate::ui::Printer;
+use side::{Change, FileChange, Sides};
+
+/// Show what differed between two executions of a stage
+///
+/// First the inputs: command, params, deps, declared variables of the environment; then commit and host; then the
+/// outs. With a stage alone, its last two executions are compared; with a stage and a run, that run and its last
+/// execution. Of two reproductions all stages are compared that both executed.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// A stage, or a run: the end of its id as lists show it, the whole id, `last`, or `last~1`
+    #[arg(value_name = "STAGE|RUN")]
+    first: String,
+    /// The run to compare with
+    #[arg(value_name = "RUN")]
+    second: Option<String>,
+    /// Print JSON, with whole digests
+    #[arg(long, conflicts_with = "md")]
+    json: bool,
+    /// Print markdown tables
+    #[arg(long)]
+    md: bool,
+}
+
+/// Compares executions.
+///
+/// # Errors
+/// When there is no such stage or run, or nothing to compare it with.
+pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let store = project.existing_store()?.ok_or_else(|| {
+        CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
+    })?;
+    let blobs = cache::Blobs::new(&project.pipe_path("cache"));
+    let pairs = pairs(args, &project, &store)?;
+    let sides = pairs.iter().map(|(old, new)| Sides::read(&store, &blobs, old, new));
+    let sides = sides.collect::<Result<Vec<_>, _>>()?;
+    if args.json {
+        let all: Vec<Json> = sides.iter().map(sides_json).collect();
+        printer.data_line(serde_json::to_string_pretty(&all)?);
+        return Ok(());
+    }
+    for (at, sides) in sides.iter().enumerate() {
+        if at > 0 {
+            printer.data("\n");
+        }
+        print(sides, args.md, printer);
+    }
+    Ok(())
+}
+
+/// The executions to compare, old and new.
+fn pairs(args: &DiffArgs, project: &Project, store: &SqliteStore) -> CliResult<Vec<(Run, Run)>> {
+    let executions = executions(project, store, &args.first)?;
+    let Some(second) = &args.second else {
+        let mut executions = executions.into_iter();
+        return match (executions.next(), executions.next()) {
+            (Some(new), Some(old)) => Ok(vec![(old, new)]),
+            (Some(_), None) => {
+                Err(CliError::message(format!("stage `{}` was executed only once", args.first))
+                    .hint("there is something to compare once it ran again"))
+            }
+            (None, _) => {
+                Err(CliError::message(format!("no execution of a stage `{}` is recorded", args.first))
+                    .hint("name a stage that ran, or two runs; `pipe runs list` shows them"))
+            }
+        };
+    };
+    let second = store.run(store.find_run(second)?)?;
+    if let Some(newest) = executions.into_iter().next() {
+        let name = stage_of(&newest).unwrap_or_default().to_owned();
+        let other = stage_runs(store, second)?.into_iter().find(|run| stage_of(run) == Some(&name));
+        let other = other.ok_or_else(|| {
+            CliError::message(format!(
+                "run {} executed no stage `{name}`",
+                args.second.as_deref().unwrap_or("")
+            ))
+        })?;
+        return Ok(vec![(other, newest)]);
+    }
+    let first = store.run(store.find_run(&args.first)?)?;
+    let titles = [&first, &second].map(|run| format!("run {} ({})", run.info.id.short(), run.info.name));
+    let news = stage_runs(store, second)?;
+    let mut pairs = Vec::new();
+    for old in stage_runs(store, first)? {
+        if let Some(new) = news.iter().find(|new| stage_of(new) == stage_of(&old)) {
+            pairs.push((old, new.clone()));
+        }
+    }
+    if pairs.is_empty() {
+        let [first, second] = titles;
+        return Err(CliError::message(format!("{first} and {second} have no stage in common"))
+            .hint("`pipe runs compare` compares params, metrics and tags of any runs"));
+    }
+    Ok(pairs)
+}
+
+fn stage_of(run: &Run) -> Option<&str> {
+    run.data.tags.get(tags::STAGE).map(String::as_str)
+}
+
+/// A stage's run itself, or the runs of the stages that a reproduction executed.
+fn stage_runs(store: &SqliteStore, run: Run) -> CliResult<Vec<Run>> {
+    if stage_of(&run).is_some() {
+        return Ok(vec![run]);
+    }
+    let children = store.children(run.info.id)?;
+    Ok(children.into_iter().filter(|run| stage_of(run).is_some()).collect())
+}
+
+/// The runs in which a stage ran, restored ones not counted, the newest first; none when the text names no stage.
+fn executions(project: &Project, store: &SqliteStore, wanted: &str) -> CliResult<Vec<Run>> {
+    let mut names = vec![wanted.to_owned()];
+    if let Ok(pipeline) = project.pipeline()
+        && let Ok(stages) = pipeline.targets(&[wanted], &project.base)
+        && let [stage] = stages.as_slice()
+    {
+        names.insert(0, pipeline.stage(*stage).address.to_string());
+    }
+    for name in names {
+        let quote = if name.contains('\'') { '"' } else { '\'' };
+        let Ok(filter) = Filter::parse(&format!("tags.`{}` = {quote}{name}{quote}", tags::STAGE)) else {
+            continue;
+        };
+        let search = Search { filter: Some(filter), parent: ParentFilter::Any, ..Search::default() };
+        let mut runs = store.search(&search)?;
+        runs.retain(|run| !run.data.tags.contains_key(tags::RESTORED_FROM));
+        if !runs.is_empty() {
+            return Ok(runs);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn title(run: &Run) -> String {
+    let status = run.info.status.name().to_lowercase();
+    format!("run {} ({}, {status})", run.info.id.short(), run.info.start_time.local())
+}
+
+fn print(sides: &Sides, md: bool, printer: Printer) {
+    let name = stage_of(&sides.new).unwrap_or_default();
+    let mut table = Table::new(vec![
+        Column::text("what").kept(),
+        Column::text("name").kept().whole(),
+        Column::text("old").kept(),
+        Column::text("new").kept(),
+    ]);
+    let cell = |value: &Option<String>| value.as_ref().map_or(Cell::Missing, Cell::text);
+    let mut push = |what: &str, changes: &[Change]| {
+        for Change { name, old, new } in changes {
+            table.push(vec![Cell::text(what), Cell::text(name), cell(old), cell(new)]);
+        }
+    };
+    push("command", sides.command.as_slice());
+    push("param", &sides.params);
+    push("dep", &shown(&sides.deps));
+    push("env", &sides.shown_env());
+    let inputs_are_equal = sides.inputs_are_equal();
+    push("git", &sides.git);
+    push("host", &sides.host);
+    push("out", &shown(&sides.outs));
+    let [old, new] = [&sides.old, &sides.new].map(title);
+    if md {
+        printer.data_line(format_args!("### {name}: {old} -> {new}\n"));
+        if !table.is_empty() {
+            printer.data(table.markdown());
+        }
+    } else {
+        printer.data_line(format_args!("{name}: {old} -> {new}"));
+        if !table.is_empty() {
+            printer.data(table.text(printer.width(), printer.colors_data()));
+        }
+    }
+    if inputs_are_equal {
+        let text = match (sides.key_differs, table.is_empty()) {
+            (true, _) => {
+                "Other inputs differ than the runs recorded: the shell, the folder or the list of outs."
+            }
+            (false, true) => "Nothing differs.",
+            (false, false) => "The inputs are the same.",
+        };
+        printer.data_line(text);
+    }
+}
+
+/// Files with short digests, those inside a folder below it.
+fn shown(files: &[FileChange]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for file in files {
+        let short = |digest: &Option<base::Digest>| digest.as_ref().map(base::Digest::short);
+        changes.push(Change { name: file.path.clone(), old: short(&file.old), new: short(&file.new) });
+        changes.extend(shown(&file.inside));
+    }
+    changes
+}
+
+fn change_json(change: &Change) -> Json {
+    json!({"old": change.old, "new": change.new})
+}
+
+fn map_json(changes: &[Change]) -> Json {
+    let entries = changes.iter().map(|change| (change.name.clone(), change_json(change)));
+    Json::Object(entries.collect::<Map<_, _>>())
+}
+
+fn files_json(files: &[FileChange]) -> Json {
+    let file = |file: &FileChange| {
+        let change = match (&file.old, &file.new) {
+            (None, _) => "added",
+            (_, None) => "removed",
+            _ => "changed",
+        };
+        let mut entry = json!({"path": file.path, "change": change, "old": file.old, "new": file.new});
+        if !file.inside.is_empty() {
+            entry["files"] = files_json(&file.inside);
+        }
+        entry
+    };
+    files.iter().map(file).collect()
+}
+
+fn sides_json(sides: &Sides) -> Json {
+    let run = |run: &Run| {
+        json!({
+            "run": run.info.id.to_string(),
+            "start_time": run.info.start_time.to_string(),
+            "status": run.info.status.name(),
+        })
+    };
+    json!({
+        "stage": stage_of(&sides.new),
+        "old": run(&sides.old),
+        "new": run(&sides.new),
+        "inputs_differ": sides.key_differs || !sides.inputs_are_equal(),
+        "command": sides.command.as_ref().map(change_json),
+        "params": sides.params_json(),
+        "deps": files_json(&sides.deps),
+        "env": map_json(&sides.env),
+        "git": map_json(&sides.git),
+        "host": map_json(&sides.host),
+        "outs": files_json(&sides.outs),
+    })
+}

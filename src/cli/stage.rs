@@ -1,0 +1,198 @@
+//! `pipe stage`: lists stages, and changes how they are written in their pipeline files.
+//!
+//! A change is made in the text, the whole project is read with it, and only then is the file replaced.
+
+mod add;
+mod list;
+mod remove;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base::ProjectPath;
+use clap::{Args, Subcommand};
+use disk::LockFile;
+use pipeline::{Pipeline, PipelineError, StageId, edit};
+
+use crate::discover::pipeline_files;
+use crate::error::{CliError, CliResult};
+use crate::project::{Project, load_pipeline};
+use crate::ui::Printer;
+
+/// List stages, and change how they are written
+///
+/// Changes keep the comments, the order and the blank lines of the file. A change with which the pipeline would be
+/// faulty is refused, and nothing is written.
+#[derive(Debug, Subcommand)]
+pub enum StageCommand {
+    /// Write a stage into the pipeline.yaml of the current folder
+    Add(Box<add::AddArgs>),
+    /// List stages
+    List(list::ListArgs),
+    /// Keep stages from running
+    Freeze(NamesArgs),
+    /// Let frozen stages run again
+    Unfreeze(NamesArgs),
+    /// Take stages out of their pipeline files
+    Remove(remove::RemoveArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct NamesArgs {
+    /// The stages; one with `foreach` or `matrix` as a whole
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+}
+
+/// Lists or changes stages.
+///
+/// # Errors
+/// When a pipeline file is faulty, or would be with the change.
+pub fn run(command: &StageCommand, printer: Printer) -> CliResult {
+    match command {
+        StageCommand::Add(args) => add::run(args, printer),
+        StageCommand::List(args) => list::run(args, printer),
+        StageCommand::Freeze(args) => freeze(args, true, printer),
+        StageCommand::Unfreeze(args) => freeze(args, false, printer),
+        StageCommand::Remove(args) => remove::run(args, printer),
+    }
+}
+
+/// Freezes or unfreezes stages.
+///
+/// # Errors
+/// When there is no such stage, or its file cannot be changed.
+pub fn freeze(args: &NamesArgs, frozen: bool, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let (_lock, pipeline) = (lock(&project, printer)?, project.pipeline()?);
+    let written = written(&pipeline, &project, &args.names)?;
+    let mut edits = Edits::new(&project);
+    for Written { file, name, .. } in &written {
+        let change = if frozen { edit::freeze } else { edit::unfreeze };
+        edits.change(file, |text| change(file, text, name))?;
+    }
+    let checked = edits.check(&pipeline.file)?;
+    for Written { file, name, .. } in &written {
+        let is = |id: &StageId| {
+            let stage = checked.stage(*id);
+            stage.address.file == *file && written_name(&stage.address.name) == name
+        };
+        if checked.ids().filter(is).any(|id| checked.stage(id).frozen != frozen) {
+            let message = format!("`frozen` of stage `{name}` in {file} comes from elsewhere");
+            return Err(CliError::message(message).hint("it is merged in with `<<`; change it by hand"));
+        }
+    }
+    edits.write()?;
+    let names: Vec<&str> = written.iter().map(|stage| stage.name.as_str()).collect();
+    let (what, effect) =
+        if frozen { ("Froze", "will not run") } else { ("Unfroze", "will run again when stale") };
+    printer.say(format_args!("{what} {}: {effect}.", names.join(", ")));
+    Ok(())
+}
+
+/// A stage as its file writes it.
+struct Written {
+    file: ProjectPath,
+    name: String,
+    /// What it is, or what was made of it.
+    stages: Vec<StageId>,
+}
+
+/// The name under which a stage is written: of a generated one that of the stage it was made of.
+fn written_name(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(group, _)| group)
+}
+
+/// The written stages of these names, each once.
+fn written(pipeline: &Pipeline, project: &Project, names: &[String]) -> CliResult<Vec<Written>> {
+    let mut found: Vec<Written> = Vec::new();
+    for name in names {
+        let stages = pipeline.targets(&[name], &project.base)?;
+        let first = stages.first().map(|id| &pipeline.stage(*id).address);
+        let last_word = name.rsplit(':').next().unwrap_or(name);
+        let Some(first) = first.filter(|first| written_name(&first.name) == written_name(last_word)) else {
+            return Err(CliError::message(format!("`{name}` is no stage's name"))
+                .hint("`pipe stage list --all` shows the names"));
+        };
+        let own = written_name(&first.name);
+        if last_word != own {
+            return Err(CliError::message(format!("`{last_word}` is made of stage `{own}` with others"))
+                .hint(format!("name `{own}`, or change its `foreach` or `matrix`")));
+        }
+        if !found.iter().any(|stage| stage.file == first.file && stage.name == own) {
+            found.push(Written { file: first.file.clone(), name: own.to_owned(), stages });
+        }
+    }
+    Ok(found)
+}
+
+/// One edit of pipeline files at a time: of two at once, one would be lost.
+fn lock(project: &Project, printer: Printer) -> CliResult<LockFile> {
+    project.make_pipe_folder()?;
+    let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} edits the pipeline."));
+    let path = project.pipe_path("tmp").join("edit");
+    Ok(LockFile::acquire(&path, &crate::cli::command_line(), Duration::MAX, &|| true, on_wait)?)
+}
+
+/// Texts of pipeline files, changed and not written yet.
+struct Edits<'a> {
+    project: &'a Project,
+    /// By file: as it was read (`None` where there was none), and as it shall be.
+    texts: BTreeMap<ProjectPath, (Option<String>, String)>,
+}
+
+impl<'a> Edits<'a> {
+    fn new(project: &'a Project) -> Self {
+        Edits { project, texts: BTreeMap::new() }
+    }
+
+    /// Changes the text of a file; one that does not exist is empty.
+    fn change(
+        &mut self,
+        file: &ProjectPath,
+        change: impl FnOnce(&str) -> Result<String, PipelineError>,
+    ) -> CliResult {
+        if !self.texts.contains_key(file) {
+            let old = disk::read_text_optional(&file.to_path(&self.project.root))?;
+            let new = old.clone().unwrap_or_default();
+            self.texts.insert(file.clone(), (old, new));
+        }
+        let (_, text) = self.texts.get_mut(file).expect("it is there now");
+        *text = change(text)?;
+        Ok(())
+    }
+
+    /// The project as it would be.
+    fn check(&self, file: &ProjectPath) -> CliResult<Pipeline> {
+        let mut files = pipeline_files(&self.project.root);
+        for file in std::iter::once(file).chain(self.texts.keys()) {
+            if !files.contains(file) {
+                files.push(file.clone());
+            }
+        }
+        let text = |path: &ProjectPath| match self.texts.get(path) {
+            Some((_, new)) => Ok(Some(new.clone())),
+            None => Ok(disk::read_text_optional(&path.to_path(&self.project.root))?),
+        };
+        load_pipeline(file, &files, text).map_err(|mut fault| {
+            let what = "the pipeline would be faulty, so nothing was written";
+            fault.source = fault.source.map(|source| source.context(what));
+            fault
+        })
+    }
+
+    /// Replaces the files.
+    fn write(&self) -> CliResult {
+        for (file, (old, new)) in &self.texts {
+            let path = file.to_path(&self.project.root);
+            if disk::read_text_optional(&path)? != *old {
+                return Err(CliError::message(format!("{file} was changed meanwhile, and is left as it is"))
+                    .hint("run the command again"));
+            }
+            if old.as_ref() != Some(new) {
+                disk::replace(&path, new.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! `pipe stage add`: a stage from flags.
+
+use clap::{Args, FromArgMatches};
+use pipeline::edit::{self, NewOut, NewStage};
+use pipeline::{OutKind, Stage};
+
+use crate::cli::repro::{self, ReproArgs};
+use crate::error::{CliError, CliResult};
+use crate::ignore::{ignore_outs, unignore_outs};
+use crate::project::Project;
+use crate::ui::Printer;
+
+use super::{Edits, lock, written_name};
+
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The stage's name
+    #[arg(short, long)]
+    name: String,
+    /// A file or folder that it reads
+    #[arg(short, long, value_name = "PATH")]
+    deps: Vec<String>,
+    /// Parameters that it reads: keys of params.yaml, `FILE:KEY,KEY` of another file, `FILE:` for all of it
+    #[arg(short, long, value_name = "KEYS")]
+    params: Vec<String>,
+    /// A file or folder that it writes
+    #[arg(short, long, value_name = "PATH")]
+    outs: Vec<String>,
+    /// The same, not kept in the cache
+    #[arg(short = 'O', long, value_name = "PATH")]
+    outs_no_cache: Vec<String>,
+    /// The same, left in place when the stage runs
+    #[arg(long, value_name = "PATH")]
+    outs_persist: Vec<String>,
+    /// The same, left in place and not kept in the cache
+    #[arg(long, value_name = "PATH")]
+    outs_persist_no_cache: Vec<String>,
+    /// A file with metrics that it writes
+    #[arg(short, long, value_name = "PATH")]
+    metrics: Vec<String>,
+    /// The same, not kept in the cache
+    #[arg(short = 'M', long, value_name = "PATH")]
+    metrics_no_cache: Vec<String>,
+    /// A file or folder with plots that it writes
+    #[arg(long, value_name = "PATH")]
+    plots: Vec<String>,
+    /// The same, not kept in the cache
+    #[arg(long, value_name = "PATH")]
+    plots_no_cache: Vec<String>,
+    /// The folder that it runs in; all paths are relative to it
+    #[arg(short, long, value_name = "FOLDER")]
+    wdir: Option<String>,
+    /// Replace the stage of that name
+    #[arg(short, long)]
+    force: bool,
+    /// It runs every time
+    #[arg(long)]
+    always_changed: bool,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    desc: Option<String>,
+    /// Bring the stage up to date afterwards, without what it needs
+    #[arg(long)]
+    run: bool,
+    /// What it runs; of several words, those with spaces or quotes in them are quoted
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// Writes the stage.
+///
+/// # Errors
+/// When there is one of that name, or the pipeline would be faulty with it.
+pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let file = project.base.join(project.dialect.pipeline_file());
+    let own = |stage: &Stage| stage.address.file == file && written_name(&stage.address.name) == args.name;
+    {
+        let _lock = lock(&project, printer)?;
+        let mut edits = Edits::new(&project);
+        let stage = new_stage(args)?;
+        edits.change(&file, |text| edit::add(&file, text, &args.name, &stage, args.force))?;
+        let old = if args.force { project.pipeline().ok() } else { None };
+        let pipeline = edits.check(&file)?;
+        edits.write()?;
+        printer.say(format_args!("Wrote stage {} into {file}.", args.name));
+        let old = old.iter().flat_map(|old| &old.stages).filter(|stage| own(stage));
+        for changed in unignore_outs(&project, old, &pipeline)? {
+            printer.say(format_args!("Took the old outs out of {changed}."));
+        }
+        for changed in ignore_outs(&project, pipeline.stages.iter().filter(|stage| own(stage)))? {
+            printer.say(format_args!("Added the outs to {changed}, so that git leaves them to pipe."));
+        }
+    }
+    if args.run {
+        let command = ReproArgs::augment_args(clap::Command::new("repro"));
+        let matches = command.try_get_matches_from(["repro", "--single-item", &args.name])?;
+        return repro::run(&ReproArgs::from_arg_matches(&matches)?, printer);
+    }
+    Ok(())
+}
+
+fn new_stage(args: &AddArgs) -> CliResult<NewStage> {
+    let mut outs = Vec::new();
+    for (paths, kind, cache, persist) in [
+        (&args.outs, OutKind::Data, true, false),
+        (&args.outs_no_cache, OutKind::Data, false, false),
+        (&args.outs_persist, OutKind::Data, true, true),
+        (&args.outs_persist_no_cache, OutKind::Data, false, true),
+        (&args.metrics, OutKind::Metrics, true, false),
+        (&args.metrics_no_cache, OutKind::Metrics, false, false),
+        (&args.plots, OutKind::Plots, true, false),
+        (&args.plots_no_cache, OutKind::Plots, false, false),
+    ] {
+        outs.extend(paths.iter().map(|path| NewOut { path: path.clone(), kind, cache, persist }));
+    }
+    Ok(NewStage {
+        command: command(&args.command),
+        desc: args.desc.clone(),
+        wdir: args.wdir.clone(),
+        deps: args.deps.clone(),
+        params: args.params.iter().map(|text| param(text)).collect::<CliResult<_>>()?,
+        outs,
+        always_changed: args.always_changed,
+    })
+}
+
+/// `key,key`, `file:key,key` or `file:`.
+fn param(text: &str) -> CliResult<(Option<String>, Vec<String>)> {
+    let (file, keys) = match text.rsplit_once(':') {
+        Some((file, keys)) => (Some(file.to_owned()), keys),
+        None => (None, text),
+    };
+    let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
+    let keys: Vec<String> = keys.map(str::to_owned).collect();
+    if file.as_ref().map_or(keys.is_empty(), String::is_empty) {
+        return Err(CliError::message(format!("`{text}` names no parameter"))
+            .hint("write `--params KEY,KEY`, `--params FILE:KEY,KEY` or `--params FILE:`"));
+    }
+    Ok((file, keys))
+}
+
+/// One command line. A single word is a whole one; of several, operators such as `>` stay what they are.
+fn command(words: &[String]) -> String {
+    if let [whole] = words {
+        return whole.trim_end().to_owned();
+    }
+    let quoted = words.iter().map(|word| {
+        if word.is_empty() || word.contains(|c: char| c.is_whitespace() || matches!(c, '\'' | '"')) {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        } else {
+            word.clone()
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_a_command() {
+        let command =
+            |words: &[&str]| command(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(command(&["echo 'a b' > x"]), "echo 'a b' > x");
+        assert_eq!(command(&["echo", "a b", "it's", "", ">", "x"]), r"echo 'a b' 'it'\''s' '' > x");
+    }
+
+    #[test]
+    fn params_name_files_and_keys() {
+        let read = |text: &str| param(text).ok();
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        assert_eq!(read("lr, epochs"), Some((None, keys(&["lr", "epochs"]))));
+        assert_eq!(read("a.json:x.y"), Some((Some("a.json".to_owned()), keys(&["x.y"]))));
+        assert_eq!(read("a.json:"), Some((Some("a.json".to_owned()), Vec::new())));
+        for nothing in ["", ",", ":", ":a"] {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `pipe stage remove`: takes stages out of their files, and their outs out of the workspace when asked.
+
+use base::ProjectPath;
+use clap::Args;
+use pipeline::{Stage, edit};
+
+use crate::cli::command_line;
+use crate::error::{CliError, CliResult};
+use crate::ignore::unignore_outs;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::ui::Printer;
+
+use super::{Edits, Written, lock, written};
+
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The stages; one with `foreach` or `matrix` as a whole
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+    /// Remove their outs too; bytes that the cache does not hold are saved in it first
+    #[arg(long)]
+    outs: bool,
+}
+
+/// Removes the stages.
+///
+/// # Errors
+/// When there is no such stage, or the pipeline would be faulty without it.
+pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let _project_lock = if args.outs {
+        Some(project.lock(&command_line(), true, &Interrupt::default(), printer)?)
+    } else {
+        None
+    };
+    let (_lock, pipeline) = (lock(&project, printer)?, project.pipeline()?);
+    let removed = written(&pipeline, &project, &args.names)?;
+    let mut edits = Edits::new(&project);
+    for Written { file, name, .. } in &removed {
+        edits.change(file, |text| edit::remove(file, text, name))?;
+    }
+    let checked = edits.check(&pipeline.file)?;
+    let stages: Vec<&Stage> =
+        removed.iter().flat_map(|stage| &stage.stages).map(|id| pipeline.stage(*id)).collect();
+    let outs: Vec<&ProjectPath> = stages.iter().flat_map(|stage| &stage.outs).map(|out| &out.path).collect();
+    if args.outs {
+        save(&project, &outs, printer)?;
+    }
+    edits.write()?;
+    for Written { file, name, .. } in &removed {
+        printer.say(format_args!("Removed stage {name} from {file}."));
+    }
+    if args.outs {
+        for out in outs {
+            let path = out.to_path(&project.root);
+            if std::fs::symlink_metadata(&path).is_ok() {
+                disk::remove(&path)?;
+                printer.say(format_args!("Removed {out}."));
+            }
+        }
+    }
+    for file in unignore_outs(&project, stages.iter().copied(), &checked)? {
+        printer.say(format_args!("Took its outs out of {file}."));
+    }
+    Ok(())
+}
+
+/// Brings what only the workspace holds into the cache.
+fn save(project: &Project, outs: &[&ProjectPath], printer: Printer) -> CliResult {
+    let workspace = project.workspace(printer)?;
+    for out in outs {
+        if workspace.leads_through_symlink(out) {
+            return Err(CliError::message(format!("{out} lies behind a symlink, outside of the project"))
+                .hint("leave `--outs` out, and remove it by hand"));
+        }
+        if let Some(state) = workspace.save_unsaved(out)? {
+            let digest = state.digest;
+            printer.say(format_args!(
+                "Saved {out}, which no cache held; `pipe data restore {digest} {out}` brings it back."
+            ));
+        }
+    }
+    workspace.save_state()?;
+    Ok(())
+}
