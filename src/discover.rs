@@ -15,16 +15,29 @@ use crate::project::PIPE_FOLDER;
 /// All pipeline files below `root`, that of the root first, then in byte order. A folder that cannot be read holds
 /// none, and symlinks are not followed.
 pub fn pipeline_files(root: &Path) -> Vec<ProjectPath> {
-    let mut files = Vec::new();
-    let mut folders = vec![ProjectPath::root()];
-    while let Some(folder) = folders.pop() {
-        visit(root, &folder, &mut files, &mut folders);
-    }
-    sort(&mut files);
-    files
+    look_around(root).0
 }
 
-fn visit(root: &Path, folder: &ProjectPath, files: &mut Vec<ProjectPath>, folders: &mut Vec<ProjectPath>) {
+/// The same, and what the answer follows from: every folder that was looked into, and the ignore files in them.
+pub fn look_around(root: &Path) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
+    let mut files = Vec::new();
+    let mut seen = Vec::new();
+    let mut folders = vec![ProjectPath::root()];
+    while let Some(folder) = folders.pop() {
+        visit(root, &folder, &mut files, &mut folders, &mut seen);
+        seen.push(folder);
+    }
+    sort(&mut files);
+    (files, seen)
+}
+
+fn visit(
+    root: &Path,
+    folder: &ProjectPath,
+    files: &mut Vec<ProjectPath>,
+    folders: &mut Vec<ProjectPath>,
+    seen: &mut Vec<ProjectPath>,
+) {
     let place = folder.to_path(root);
     let Ok(entries) = std::fs::read_dir(&place) else { return };
     let mut has_pipeline = false;
@@ -47,6 +60,7 @@ fn visit(root: &Path, folder: &ProjectPath, files: &mut Vec<ProjectPath>, folder
         files.push(folder.join(PIPELINE_FILE));
     }
     let text = if has_ignore && !inner.is_empty() {
+        seen.push(folder.join(".gitignore"));
         std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
     } else {
         String::new()

@@ -4,6 +4,7 @@ mod cli;
 mod discover;
 mod environment;
 mod error;
+mod freshness;
 mod git;
 mod ignore;
 mod interrupt;

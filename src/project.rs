@@ -1,5 +1,6 @@
 //! A project: where it is, and the only place that opens what belongs to it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use exec::Ledger;
 use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
 use track::{SqliteStore, lease_is_alive, settle_dead};
 
-use crate::discover::pipeline_files;
+use crate::discover::look_around;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
@@ -67,6 +68,17 @@ pub struct Project {
     pub dialect: Dialect,
 }
 
+/// What a pipeline was made of.
+#[derive(Debug)]
+pub struct Origin {
+    /// The moment before the first file was read, in nanoseconds since 1970.
+    pub start: i64,
+    /// Files that were read, and folders that were looked into.
+    pub present: Vec<ProjectPath>,
+    /// Files that were not there.
+    pub absent: Vec<ProjectPath>,
+}
+
 impl Project {
     /// The project around the current folder: the nearest folder above with `.pipe`, else with `.git`,
     /// else with a pipeline file, else the current folder itself.
@@ -113,6 +125,12 @@ impl Project {
         Ok(())
     }
 
+    /// Whether stages are at work, or were when their process died: then outs are in motion.
+    pub fn is_in_motion(&self) -> bool {
+        let jobs = std::fs::read_dir(self.pipe_path("tmp").join("jobs"));
+        jobs.is_ok_and(|mut jobs| jobs.next().is_some())
+    }
+
     /// The pipeline file meant without a target: that of the current folder, else of the nearest above.
     ///
     /// # Errors
@@ -140,18 +158,33 @@ impl Project {
     /// # Errors
     /// When there is none for the current folder, or something in one is wrong.
     pub fn pipeline(&self) -> CliResult<Pipeline> {
+        Ok(self.pipeline_with_origin()?.0)
+    }
+
+    /// The same, with what it was made of.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline`].
+    pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
+        let start = disk::Stamp::now();
         let file = self.pipeline_file()?;
-        let mut files = pipeline_files(&self.root);
+        let (mut files, seen) = look_around(&self.root);
         if !files.contains(&file) {
             // It stands in a folder that is not looked into; someone who works there means it all the same.
             files.push(file.clone());
         }
-        let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
+        let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
+        let text = |path: &ProjectPath| {
+            let text = disk::read_text_optional(&path.to_path(&self.root))?;
+            let mut read = read.borrow_mut();
+            if text.is_some() { &mut read.present } else { &mut read.absent }.push(path.clone());
+            Ok(text)
+        };
         let mut pipeline = load_pipeline(&file, &files, text)?;
         let declared = pipeline.declared_variables();
         let set = |name: &str| Some((name.to_owned(), environment::declared(name)?));
         pipeline.environment = pipeline::Environment(declared.into_iter().filter_map(set).collect());
-        Ok(pipeline)
+        Ok((pipeline, read.into_inner()))
     }
 
     /// The built-in commands with the versions of their algorithms.

@@ -14,6 +14,7 @@ use crate::cli::select::SelectArgs;
 use crate::cli::{command_line, plan};
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::freshness::Question;
 use crate::ignore::ignore_outs;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -85,7 +86,13 @@ fn parse_resource(text: &str) -> Result<(String, u64), String> {
 /// With exit code 1 when a stage fails, 2 when it could not be told, 130 or 143 when interrupted.
 pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    let pipeline = project.pipeline()?;
+    let asks_only = !(args.force || args.dry || args.allow_missing);
+    let question = Question::new(&project, &format!("{:?}", args.select));
+    if asks_only && let Some(count) = question.recall() {
+        say_up_to_date(usize::try_from(count).unwrap_or(usize::MAX), printer);
+        return Ok(());
+    }
+    let (pipeline, origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
@@ -100,8 +107,10 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let job_folder = project.pipe_path("tmp").join("jobs");
     // Where stages are at work, or were when their process died, outs are in motion: judging them has to wait for
     // the lock and the recovery.
-    let in_motion = std::fs::read_dir(&job_folder).is_ok_and(|mut jobs| jobs.next().is_some());
-    if args.dry || !(args.force || in_motion) {
+    if args.dry || !(args.force || project.is_in_motion()) {
+        if asks_only {
+            workspace.begin_witness();
+        }
         let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| conditions);
         if args.dry {
             return plan::print(&pipeline, &plan, &recorder, args.json, args.explain, printer);
@@ -110,9 +119,13 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         if nothing && !ledger.has_unwritten() {
             // A project that cannot be written to is no reason to fail where nothing is to be written.
             let _ = workspace.save_state();
-            printer.say(format_args!("Everything is up to date ({}).", stages(wanted.len())));
+            if asks_only {
+                question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
+            }
+            say_up_to_date(wanted.len(), printer);
             return Ok(());
         }
+        workspace.end_witness();
     }
     let interrupt = Interrupt::listen()?;
     let _lock = project.lock(&command_line(), !args.no_wait, &interrupt, printer)?;
@@ -187,6 +200,10 @@ pub fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], 
     }
 }
 
+fn say_up_to_date(count: usize, printer: Printer) {
+    printer.say(format_args!("Everything is up to date ({}).", stages(count)));
+}
+
 fn stages(count: usize) -> String {
     if count == 1 { "1 stage".to_owned() } else { format!("{count} stages") }
 }
@@ -211,7 +228,7 @@ fn conclude(
         }
     }
     if summary.fresh == wanted {
-        printer.say(format_args!("Everything is up to date ({}).", stages(wanted)));
+        say_up_to_date(wanted, printer);
     } else {
         let run = recorder.run().map(|run| format!(" Run {}.", run.short())).unwrap_or_default();
         printer.say(format_args!("{}: {}.{run}", stages(wanted), parts.join(", ")));

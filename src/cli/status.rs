@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::freshness::Question;
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -23,6 +24,8 @@ pub struct StatusArgs {
     json: bool,
 }
 
+const UP_TO_DATE: &str = "Everything is up to date.";
+
 /// Judged stages, in the order of the graph.
 pub type Plan = [(StageId, Assessment)];
 
@@ -32,14 +35,26 @@ pub type Plan = [(StageId, Assessment)];
 /// With `-q`, exit code 1 when something is stale; exit code 2 when it could not be told.
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    let pipeline = project.pipeline()?;
+    let question = Question::new(&project, &format!("{:?}", args.select));
+    let names_none = !args.json && !printer.is_verbose();
+    if names_none && question.recall().is_some() {
+        if !printer.is_quiet() {
+            printer.data_line(UP_TO_DATE);
+        }
+        return Ok(());
+    }
+    let (pipeline, origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let ledger = project.ledger(&pipeline)?;
+    workspace.begin_witness();
     let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
     let _ = workspace.save_state();
+    if plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
+        question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
+    }
     if args.json {
         let stages: Vec<Json> = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged)).collect();
         let text = serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data");
@@ -164,6 +179,6 @@ fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
         }
     }
     if all_fresh {
-        printer.data_line("Everything is up to date.");
+        printer.data_line(UP_TO_DATE);
     }
 }

@@ -169,3 +169,62 @@ fn the_number_of_jobs_does_not_show_in_the_lock() {
     };
     assert_eq!(lock("1"), lock("8"));
 }
+
+/// Asks until the verdict is remembered: what is newer than the last tick of the clock is not.
+fn remembered(sandbox: &Sandbox) {
+    for _ in 0..100 {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        sandbox.ok(["repro"]).tells(&["Everything is up to date (2 stages)."]);
+        if sandbox.exists(".pipe/tmp/up-to-date") {
+            return;
+        }
+    }
+    panic!("the verdict is never remembered");
+}
+
+#[test]
+fn a_remembered_verdict_ends_with_the_smallest_change() {
+    type Change = (&'static str, fn(&Sandbox));
+    let changes: &[Change] = &[
+        ("a dep of the same size and time", |sandbox| {
+            let time = std::fs::metadata(sandbox.path("input")).unwrap().modified().unwrap();
+            let text = sandbox.read("input");
+            sandbox.write("input", text.replace(|_: char| true, "x"));
+            sandbox.set_modified("input", time);
+        }),
+        ("a dep that is gone", |sandbox| sandbox.remove("input")),
+        ("an out", |sandbox| sandbox.append("first.txt", "more")),
+        ("an out that is gone", |sandbox| sandbox.remove("second.txt")),
+        ("a param", |sandbox| sandbox.write("params.yaml", "factor: 3\n")),
+        ("the pipeline", |sandbox| sandbox.edit("pipeline.yaml", "echo second >> ran", "echo again >> ran")),
+        ("the lock", |sandbox| sandbox.remove("pipeline.lock")),
+        ("a stage at work", |sandbox| sandbox.write(".pipe/tmp/jobs/1-1/x", "")),
+    ];
+    for (what, change) in changes {
+        let sandbox = chain();
+        sandbox.write("input", "a longer input");
+        sandbox.ok(["repro"]);
+        remembered(&sandbox);
+        assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+        change(&sandbox);
+        let said = sandbox.pipe(["repro"]);
+        if *what == "a stage at work" {
+            said.code(0);
+            assert!(!sandbox.exists(".pipe/tmp/jobs/1-1"), "it was recovered");
+        } else {
+            assert!(!said.stderr.contains("Everything is up to date"), "{what}:\n{}", said.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_remembered_verdict_is_about_its_own_question() {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    remembered(&sandbox);
+    sandbox.write("sub/pipeline.yaml", "stages:\n  new:\n    cmd: touch ../new\n    outs: [../new]\n");
+    sandbox.pipe(["status", "-q", "-P"]).code(1);
+    sandbox.pipe(["status", "-q", "sub:new"]).code(1);
+    sandbox.ok(["status", "-q", "first"]);
+    assert_eq!(sandbox.states(), "first:fresh second:fresh");
+}

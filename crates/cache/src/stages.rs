@@ -138,7 +138,8 @@ impl StageCache {
         let path = self.path(entry);
         let mut json = serde_json::to_vec_pretty(entry).expect("an entry is plain data");
         json.push(b'\n');
-        Ok(disk::replace(&path, &json)?)
+        // A power cut may take the entry; then the stage runs once more.
+        Ok(disk::replace_volatile(&path, &json)?)
     }
 
     /// All results of a key, newest first. Files that do not parse, or are of a newer version, are

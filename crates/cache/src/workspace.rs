@@ -31,6 +31,8 @@ pub struct Workspace {
     /// The results of its stages.
     pub stages: StageCache,
     state: Mutex<State>,
+    /// The stamps of all that was looked at, while somebody wants them.
+    witness: Mutex<Option<Vec<(ProjectPath, Stamp)>>>,
 }
 
 /// What was found at a path, before it is made into manifests.
@@ -47,6 +49,23 @@ impl Workspace {
             blobs: Blobs::new(cache),
             stages: StageCache::new(cache),
             state: Mutex::new(state),
+            witness: Mutex::new(None),
+        }
+    }
+
+    /// Begins to note the stamps of all files and folders that are looked at.
+    pub fn begin_witness(&self) {
+        *self.witness.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// Ends noting, and tells what was noted.
+    pub fn end_witness(&self) -> Vec<(ProjectPath, Stamp)> {
+        self.witness.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    fn note(&self, path: &ProjectPath, metadata: &fs::Metadata) {
+        if let Some(witness) = &mut *self.witness.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            witness.push((path.clone(), Stamp::of(metadata)));
         }
     }
 
@@ -201,6 +220,9 @@ impl Workspace {
             }
             Err(source) => return Err(read_fault(&os_path, source)),
         };
+        if metadata.is_dir() {
+            self.note(path, &metadata);
+        }
         let mut node = match metadata.is_dir() {
             true => self.walk(path, &os_path)?,
             false => self.file(path.clone(), os_path, &metadata)?,
@@ -225,6 +247,7 @@ impl Workspace {
             let folder = open.last_mut().expect("the top is never closed");
             let path = folder.path.join(&name);
             if entry.file_type().is_dir() {
+                self.note(&path, &entry.metadata().map_err(|fault| walk_fault(os_path, fault))?);
                 open.push(OpenFolder { name, path, entries: Vec::new() });
             } else {
                 let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
@@ -239,6 +262,7 @@ impl Workspace {
         if !metadata.is_file() {
             return Err(CacheError::Special { path: os_path });
         }
+        self.note(&path, metadata);
         let stamp = Stamp::of(metadata);
         let digest = self.state().get(&path, &stamp);
         Ok(Node::File { path, os_path, stamp, digest })

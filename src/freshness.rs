@@ -1,0 +1,72 @@
+//! Whether everything is up to date, asked in the fastest way: by recalling that it was, when nothing changed since.
+
+use base::ProjectPath;
+use cache::{Memo, Workspace};
+use exec::Ledger;
+use pipeline::{Pipeline, StageId};
+
+use crate::project::{Origin, Project};
+
+/// One way to ask, whose answer can be remembered.
+#[derive(Debug)]
+pub struct Question<'a> {
+    project: &'a Project,
+    text: String,
+}
+
+impl<'a> Question<'a> {
+    /// The question whether the stages of `select` (everything that tells which they are) are up to date.
+    pub fn new(project: &'a Project, select: &str) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let text = format!("{version}\n{:?}\n{}\n{select}", Project::builtins(), project.base);
+        Question { project, text }
+    }
+
+    fn memo(&self) -> Memo {
+        Memo::new(&self.project.root, &self.project.pipe_path("tmp").join("up-to-date"))
+    }
+
+    /// How many stages it is about, when all were up to date and nothing changed since.
+    pub fn recall(&self) -> Option<u64> {
+        // Deleting the state asks for everything to be hashed again.
+        if !self.project.pipe_path("state").exists() || self.project.is_in_motion() {
+            return None;
+        }
+        self.memo().recall(&self.text)
+    }
+
+    /// Remembers that the stages `wanted` are up to date, as `workspace` has witnessed. What cannot be remembered
+    /// safely is not: it only costs the next process its time.
+    pub fn remember(
+        &self,
+        pipeline: &Pipeline,
+        origin: &Origin,
+        ledger: &Ledger,
+        workspace: &Workspace,
+        wanted: &[StageId],
+    ) {
+        let witness = workspace.end_witness();
+        let stages = || wanted.iter().map(|id| pipeline.stage(*id));
+        let witnessed: std::collections::HashSet<&ProjectPath> =
+            witness.iter().map(|(path, _)| path).collect();
+        let is_witnessed = |path: &ProjectPath| witnessed.contains(path);
+        let covered = stages().all(|stage| {
+            stage.env.is_empty()
+                && (stage.frozen || stage.deps.iter().all(is_witnessed))
+                && stage.outs.iter().all(|out| is_witnessed(&out.path))
+        });
+        if !covered || ledger.has_unwritten() || !self.project.pipe_path("state").exists() {
+            return;
+        }
+        let (mut present, mut absent) = (origin.present.clone(), origin.absent.clone());
+        let params = stages().flat_map(|stage| &stage.params).map(|reference| &reference.file);
+        let locks = pipeline.files.iter().map(exec::lock_file);
+        let journal = ProjectPath::from_relative(std::path::Path::new(".pipe/journal")).ok();
+        for path in params.cloned().chain(locks).chain(journal) {
+            let is_there = path.to_path(&self.project.root).exists();
+            if is_there { &mut present } else { &mut absent }.push(path);
+        }
+        let count = wanted.len() as u64;
+        let _ = self.memo().remember(&self.text, count, origin.start, (&present, &absent), witness);
+    }
+}
