@@ -74,6 +74,7 @@ pub struct Recorder<'a> {
     facts: OnceLock<Facts>,
     tracked: OnceLock<Result<Vec<String>, GitError>>,
     reproduction: OnceLock<Option<RunId>>,
+    search_path: OnceLock<Option<OsString>>,
     warned: AtomicBool,
     /// Metrics files that were said not to parse: each is read several times.
     unreadable: Mutex<BTreeSet<ProjectPath>>,
@@ -101,6 +102,7 @@ impl<'a> Recorder<'a> {
             facts: OnceLock::new(),
             tracked: OnceLock::new(),
             reproduction: OnceLock::new(),
+            search_path: OnceLock::new(),
             warned: AtomicBool::new(false),
             unreadable: Mutex::new(BTreeSet::new()),
             open: Mutex::new(IndexMap::new()),
@@ -282,6 +284,10 @@ impl<'a> Recorder<'a> {
         disk::remove_empty_folders(&folder, &self.project.pipe_path("artifacts"));
     }
 
+    fn search_path(&self) -> Option<OsString> {
+        self.search_path.get_or_init(|| search_path_with_this_binary(self.project)).clone()
+    }
+
     fn take_open(&self, stage: &Stage) -> Option<RunId> {
         let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         open.shift_remove(&stage.address.to_string())
@@ -328,7 +334,7 @@ impl Host for Recorder<'_> {
             (names::STAGE.into(), job.stage.address.to_string().into()),
             (names::RUN.into(), run.map(|run| run.to_string()).unwrap_or_default().into()),
         ];
-        variables.extend(search_path_with_this_binary(self.project).map(|path| ("PATH".into(), path)));
+        variables.extend(self.search_path().map(|path| ("PATH".into(), path)));
         JobEnv { run: run.map(|run| run.to_string()), folder, variables }
     }
 

@@ -54,3 +54,20 @@ fn a_secret_is_written_nowhere() {
         assert!(!bytes.windows(7).any(|window| window == b"hunter2"), "{file} holds the secret");
     }
 }
+
+#[test]
+fn a_secret_is_masked_in_what_a_command_says() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo \"token $API_TOKEN.\"; printf 'no end %s' \"$API_TOKEN\" >&2; echo $API_TOKEN | wc -c > out\n    env: [API_TOKEN]\n    outs: [out]\n",
+    );
+    let mut command = sandbox.pipe_command(["repro"]);
+    command.env("API_TOKEN", "s3cr3t-value");
+    let said = sandbox.finish(command).code(0);
+    said.tells(&["a | token ***.", "a | no end ***"]);
+    assert_eq!(sandbox.read("out").trim(), "13", "the command itself sees it");
+    for file in sandbox.files(".") {
+        let bytes = sandbox.bytes(&file);
+        let found = bytes.windows(12).any(|window| window == b"s3cr3t-value");
+        assert!(!found, "{file} holds the secret");
+    }
+}

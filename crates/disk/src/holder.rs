@@ -3,6 +3,8 @@
 //! A process id alone is no identity: it is used again after a reboot, and means another process on
 //! another host of a shared file system. So a holder is host, boot, process id and start time.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 /// A process, named so that it cannot be mistaken for another one.
@@ -32,13 +34,17 @@ pub enum Liveness {
 impl Holder {
     /// This process.
     pub fn current() -> Self {
-        let pid = std::process::id();
-        Holder {
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            boot: boot_id(),
-            pid,
-            started: start_time(pid).unwrap_or(0),
-        }
+        static CURRENT: OnceLock<Holder> = OnceLock::new();
+        let current = CURRENT.get_or_init(|| {
+            let pid = std::process::id();
+            Holder {
+                host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+                boot: boot_id(),
+                pid,
+                started: start_time(pid).unwrap_or(0),
+            }
+        });
+        current.clone()
     }
 
     /// Whether the process still runs, as far as this host can know.

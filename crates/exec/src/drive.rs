@@ -460,6 +460,7 @@ impl Attempt<'_, '_, '_> {
     fn run_scripts(&self, env: &JobEnv, folder: &Path) -> Result<Exit, Failure> {
         let crew = self.shop.crew;
         let deadline = self.stage.timeout_millis.map(|millis| Instant::now() + Duration::from_millis(millis));
+        let secrets = self.secrets();
         let on_line = |stream: Stream, text: &str| {
             crew.observer.event(Event::Line { stage: self.id, stream, text });
         };
@@ -476,6 +477,7 @@ impl Attempt<'_, '_, '_> {
                 stderr: env.folder.join("stderr.log"),
                 job: folder.to_owned(),
                 deadline,
+                secrets: &secrets,
             };
             let exit = crew.runner.run(&spawn, &on_line)?;
             if exit != Exit::Code(0) {
@@ -483,6 +485,22 @@ impl Attempt<'_, '_, '_> {
             }
         }
         Ok(Exit::Code(0))
+    }
+
+    /// The values of the declared variables that are not to be seen. Very short ones are no secrets, and masking them
+    /// would make the logs unreadable.
+    fn secrets(&self) -> Vec<String> {
+        let values = &self.shop.world.pipeline.environment.0;
+        let hidden = self.stage.env.iter().filter(|variable| !variable.plain);
+        let mut secrets: Vec<String> = hidden
+            .filter_map(|variable| values.get(&variable.name))
+            .flat_map(|value| value.lines())
+            .map(str::to_owned)
+            .collect();
+        secrets.retain(|secret| secret.len() >= 4);
+        // One that holds another goes first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets
     }
 
     fn store_outs(&self, duration: Duration) -> Result<OutStates, Failure> {

@@ -54,6 +54,8 @@ pub struct Spawn<'a> {
     pub job: PathBuf,
     /// When it is ended, if it has not by then.
     pub deadline: Option<Instant>,
+    /// Texts that neither logs nor anybody who is told may see.
+    pub secrets: &'a [String],
 }
 
 /// How a process ended.
@@ -130,7 +132,8 @@ impl Runner for LocalRunner {
                 let Some(source) = source else { continue };
                 let done = done.clone();
                 scope.spawn(move || {
-                    let _ = done.send(copy_lines(source, log, &|line| on_line(stream, line)));
+                    let tell = |line: &str| on_line(stream, line);
+                    let _ = done.send(copy_lines(source, log, spawn.secrets, &tell));
                 });
             }
             drop(done);
@@ -280,8 +283,14 @@ fn shell_arguments(shell: Option<&str>) -> Vec<String> {
 }
 
 /// Copies a process's output to its log, byte for byte, and tells each line. A carriage return ends a line
-/// for the teller too: progress bars redraw theirs with it.
-fn copy_lines(source: Box<dyn Read + Send>, mut log: Appender, tell: &dyn Fn(&str)) -> Result<(), DiskError> {
+/// for the teller too: progress bars redraw theirs with it. With secrets, log and teller get whole lines in which
+/// each of them is masked.
+fn copy_lines(
+    source: Box<dyn Read + Send>,
+    mut log: Appender,
+    secrets: &[String],
+    tell: &dyn Fn(&str),
+) -> Result<(), DiskError> {
     let mut reader = BufReader::with_capacity(64 * 1024, source);
     let mut line: Vec<u8> = Vec::new();
     let mut fault = None;
@@ -293,20 +302,39 @@ fn copy_lines(source: Box<dyn Read + Send>, mut log: Appender, tell: &dyn Fn(&st
             Err(_) => break,
         };
         // After a full disk the process must still be able to write, or it would hang in its pipe.
-        if fault.is_none() {
+        if fault.is_none() && secrets.is_empty() {
             fault = log.bytes(bytes).err();
         }
         for part in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             line.extend_from_slice(part);
             if matches!(part.last(), Some(b'\n' | b'\r')) || line.len() > 64 * 1024 {
+                if !secrets.is_empty() {
+                    mask(&mut line, secrets);
+                    fault = fault.or_else(|| log.bytes(&line).err());
+                }
                 tell_line(&mut line, tell);
             }
         }
         let length = bytes.len();
         reader.consume(length);
     }
+    if !secrets.is_empty() {
+        mask(&mut line, secrets);
+        fault = fault.or_else(|| log.bytes(&line).err());
+    }
     tell_line(&mut line, tell);
     fault.map_or(Ok(()), Err)
+}
+
+/// Puts `***` in the place of each secret.
+fn mask(line: &mut Vec<u8>, secrets: &[String]) {
+    for secret in secrets.iter().map(String::as_bytes).filter(|secret| !secret.is_empty()) {
+        let mut from = 0;
+        while let Some(at) = line[from..].windows(secret.len()).position(|window| window == secret) {
+            line.splice(from + at..from + at + secret.len(), *b"***");
+            from += at + 3;
+        }
+    }
 }
 
 fn tell_line(line: &mut Vec<u8>, tell: &dyn Fn(&str)) {
@@ -334,6 +362,7 @@ mod tests {
             stderr: folder.join("stderr.log"),
             job: folder.join("job"),
             deadline: None,
+            secrets: &[],
         };
         let exit = runner
             .run(&spawn, &|stream, line| lines.lock().unwrap().push(format!("{stream:?} {line}")))
@@ -356,6 +385,18 @@ mod tests {
         assert_eq!(of("Stdout"), ["Stdout value", "Stdout a", "Stdout b"]);
         assert_eq!(of("Stderr"), ["Stderr no"]);
         assert_eq!(disk::read(&folder.path().join("stdout.log")).unwrap(), b"value\na\rb");
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let masked = |text: &str, secrets: &[&str]| {
+            let mut line = text.as_bytes().to_vec();
+            mask(&mut line, &secrets.iter().map(ToString::to_string).collect::<Vec<_>>());
+            String::from_utf8(line).unwrap()
+        };
+        assert_eq!(masked("key=abcdabcd, abc", &["abcd"]), "key=******, abc");
+        assert_eq!(masked("one two", &["two", "", "one"]), "*** ***");
+        assert_eq!(masked("***", &["*"]), "*********");
     }
 
     #[test]
