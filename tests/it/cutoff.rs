@@ -176,6 +176,11 @@ fn remembered(sandbox: &Sandbox) {
         std::thread::sleep(std::time::Duration::from_millis(30));
         sandbox.ok(["repro"]).tells(&["Everything is up to date (2 stages)."]);
         if sandbox.exists(".pipe/tmp/up-to-date") {
+            let before = std::fs::metadata(sandbox.path(".pipe/tmp/up-to-date")).unwrap().modified().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            sandbox.ok(["repro"]).tells(&["Everything is up to date (2 stages)."]);
+            let after = std::fs::metadata(sandbox.path(".pipe/tmp/up-to-date")).unwrap().modified().unwrap();
+            assert_eq!(before, after, "it was recalled, not judged again");
             return;
         }
     }

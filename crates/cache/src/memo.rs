@@ -120,7 +120,8 @@ fn decode(bytes: &[u8], question: &str) -> Option<(u64, Vec<Seen>)> {
     let count = u64::from_le_bytes(reader.take()?);
     let mut seen = Vec::with_capacity(reader.0.len() / 60);
     while !reader.0.is_empty() {
-        let path = ProjectPath::from_record(reader.text()?).ok()?;
+        // Not a record of somebody else: files of `.pipe` itself are among them.
+        let path = ProjectPath::from_relative(Path::new(reader.text()?)).ok()?;
         let stamp = match reader.take::<1>()? {
             [0] => None,
             _ => Some(Stamp {
@@ -163,15 +164,18 @@ mod tests {
     }
 
     /// A project with a memo of `a` and `folder`, of which `none` is absent.
-    fn remembered(start: i64) -> (tempfile::TempDir, Memo) {
+    fn remembered(start: i64) -> ((tempfile::TempDir, tempfile::TempDir), Memo) {
         let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
         let root = folder.path();
         fs::write(root.join("a"), "1").unwrap();
         fs::create_dir(root.join("folder")).unwrap();
-        let memo = Memo::new(root, &root.join("folder.memo"));
+        let memo = Memo::new(root, &outside.path().join("memo"));
         let witness = vec![(path("a"), memo.look(&path("a")).unwrap())];
-        memo.remember("all", 7, start, (&[path("folder")], &[path("none")]), witness).unwrap();
-        (folder, memo)
+        let journal = ProjectPath::from_relative(Path::new(".pipe/journal")).unwrap();
+        let present = [ProjectPath::root(), path("folder")];
+        memo.remember("all", 7, start, (&present, &[path("none"), journal]), witness).unwrap();
+        ((folder, outside), memo)
     }
 
     fn later() -> i64 {
@@ -180,33 +184,33 @@ mod tests {
 
     #[test]
     fn holds_until_something_changes() {
-        let (folder, memo) = remembered(later());
+        let ((folder, _outside), memo) = remembered(later());
         assert_eq!(memo.recall("all"), Some(7));
         assert_eq!(memo.recall("other"), None);
         fs::write(folder.path().join("a"), "22").unwrap();
         assert_eq!(memo.recall("all"), None);
         for change in ["folder/new", "none"] {
-            let (folder, memo) = remembered(later());
+            let ((folder, _outside), memo) = remembered(later());
             // The folder's clock ticks every few milliseconds.
             std::thread::sleep(std::time::Duration::from_millis(20));
             fs::write(folder.path().join(change), "").unwrap();
             assert_eq!(memo.recall("all"), None, "{change}");
         }
-        let (folder, memo) = remembered(later());
+        let ((folder, _outside), memo) = remembered(later());
         fs::remove_file(folder.path().join("a")).unwrap();
         assert_eq!(memo.recall("all"), None);
     }
 
     #[test]
     fn what_may_have_changed_since_the_start_is_not_remembered() {
-        let (_folder, memo) = remembered(Stamp::now());
+        let (_folders, memo) = remembered(Stamp::now());
         assert_eq!(memo.recall("all"), None);
     }
 
     #[test]
     fn any_damage_is_no_memory() {
-        let (folder, memo) = remembered(later());
-        let file = folder.path().join("folder.memo");
+        let ((_folder, outside), memo) = remembered(later());
+        let file = outside.path().join("memo");
         let whole = fs::read(&file).unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
