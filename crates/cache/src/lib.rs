@@ -6,6 +6,7 @@
 mod blobs;
 mod checkout;
 mod error;
+mod gather;
 mod gc;
 mod hash;
 mod stages;
@@ -16,6 +17,7 @@ mod workspace;
 pub use blobs::Blobs;
 pub use checkout::{Change, Checkout};
 pub use error::CacheError;
+pub use gather::Choice;
 pub use gc::{Entries, GcError, GcOptions, GcPlan, Removed, Roots, Tally, plan_gc, sweep};
 pub use hash::{hash_bytes, hash_file};
 pub use stages::{StageCache, StageEntry, StageOut};

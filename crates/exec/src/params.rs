@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base::ProjectPath;
 use cache::Workspace;
-use pipeline::{ParamFile, Stage, StaleReason, params};
+use pipeline::{DepName, ParamFile, Stage, StaleReason, params};
 
 /// Reads parameter files anew, and parses one again only when its text is another.
 #[derive(Debug)]
@@ -44,13 +44,13 @@ impl<'a> ParamReader<'a> {
     /// [`Unreadable`] when it cannot be read or parsed.
     pub fn read(&self, file: &ProjectPath) -> Result<ParamFile, Unreadable> {
         let text = disk::read_text_optional(&self.workspace.os_path(file))
-            .map_err(|fault| Unreadable::new(file, &fault))?;
+            .map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let Some(text) = text else { return Ok(ParamFile::Missing) };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, parsed)) = known.get(file).filter(|(before, _)| *before == text) {
             return Ok(parsed.clone());
         }
-        let value = params::parse(file, &text).map_err(|fault| Unreadable::new(file, &fault))?;
+        let value = params::parse(file, &text).map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let parsed = ParamFile::Read(value.into());
         known.insert(file.clone(), (text, parsed.clone()));
         Ok(parsed)
@@ -61,13 +61,13 @@ impl<'a> ParamReader<'a> {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Unreadable {
-    path: ProjectPath,
+    path: DepName,
     message: String,
 }
 
 impl Unreadable {
     /// Says why `path` cannot be read, with every cause.
-    pub(crate) fn new(path: &ProjectPath, fault: &dyn Error) -> Self {
+    pub(crate) fn new(path: impl Into<DepName>, fault: &dyn Error) -> Self {
         let mut message = fault.to_string();
         let mut cause = fault.source();
         while let Some(next) = cause {
@@ -77,7 +77,7 @@ impl Unreadable {
             }
             cause = next.source();
         }
-        Unreadable { path: path.clone(), message }
+        Unreadable { path: path.into(), message }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Of all stages the first fault each is collected, so that one run shows everything that must be mended.
 
+mod deps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -339,7 +341,7 @@ impl Loader<'_, '_> {
             Some(wdir) => self.path(&self.folder, wdir, place, &[Segment::Key("wdir")])?,
             None => self.folder.clone(),
         };
-        let deps = self.deps(place, &wdir, &spec.deps)?;
+        let (deps, special) = self.deps(place, &wdir, &spec.deps)?;
         let params = self.params(place, &wdir, &spec.params)?;
         let outs = self.outs(place, &wdir, &spec.outs)?;
         let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, .. } = spec;
@@ -349,6 +351,7 @@ impl Loader<'_, '_> {
             shell,
             wdir,
             deps,
+            special,
             params,
             outs,
             frozen,
@@ -461,21 +464,6 @@ impl Loader<'_, '_> {
             return Err(fault(PathError::Reserved(text.to_owned()).to_string()));
         }
         Ok(path)
-    }
-
-    fn deps(
-        &self,
-        place: BodyPlace<'_>,
-        wdir: &ProjectPath,
-        deps: &[(usize, String)],
-    ) -> Result<Vec<ProjectPath>, PipelineError> {
-        let mut paths = deps
-            .iter()
-            .map(|(at, dep)| self.path(wdir, dep, place, &[Segment::Key("deps"), Segment::Index(*at)]))
-            .collect::<Result<Vec<_>, _>>()?;
-        paths.sort_unstable();
-        paths.dedup();
-        Ok(paths)
     }
 
     fn params(

@@ -1,0 +1,298 @@
+//! Deps that are no single path of the project: patterns for many files, paths outside, URLs.
+//!
+//! They stand beside [`Stage::deps`](crate::Stage::deps) and not among them, since all that concerns outs, edges and
+//! restoring goes by paths of the project. Here is only what they are called and what a pattern means; looking at
+//! the files is the caller's business.
+
+use std::fmt;
+
+use base::ProjectPath;
+use glob::{MatchOptions, Pattern};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Graph;
+use crate::stage::{Stage, StageId};
+
+/// What sort of dep it is. Ordered as in the stage key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpecialKind {
+    /// All files of the project that a pattern matches.
+    Glob,
+}
+
+impl SpecialKind {
+    /// All kinds, in order.
+    pub const ALL: [SpecialKind; 1] = [SpecialKind::Glob];
+
+    /// Its word in locks and stage keys.
+    pub fn word(self) -> &'static str {
+        match self {
+            SpecialKind::Glob => "glob",
+        }
+    }
+}
+
+/// What locks, reasons and keys call such a dep.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SpecialName {
+    /// What sort of dep it is.
+    pub kind: SpecialKind,
+    /// The pattern, relative to the project root.
+    pub text: String,
+}
+
+impl fmt::Display for SpecialName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A declared dep that is no single path of the project.
+///
+/// What a pattern excludes is no part of its name: an input is the set of files, however it was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Special {
+    /// What it is called.
+    pub name: SpecialName,
+    /// The pattern with what it excludes; `None` for all other kinds.
+    pub glob: Option<Glob>,
+}
+
+/// What a reason calls a dep or an out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DepName {
+    /// A path of the project.
+    Path(ProjectPath),
+    /// Another dep.
+    Special(SpecialName),
+}
+
+impl DepName {
+    /// The path, where it is one.
+    pub fn path(&self) -> Option<&ProjectPath> {
+        match self {
+            DepName::Path(path) => Some(path),
+            DepName::Special(_) => None,
+        }
+    }
+}
+
+impl From<ProjectPath> for DepName {
+    fn from(path: ProjectPath) -> Self {
+        DepName::Path(path)
+    }
+}
+
+impl From<SpecialName> for DepName {
+    fn from(name: SpecialName) -> Self {
+        DepName::Special(name)
+    }
+}
+
+impl fmt::Display for DepName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DepName::Path(path) => path.fmt(f),
+            DepName::Special(name) => name.fmt(f),
+        }
+    }
+}
+
+/// A pattern for files, relative to the project root, with patterns for what it leaves out.
+///
+/// `*`, `?` and `[…]` match within one name, `**` any number of folders. As in a shell none of them matches a
+/// leading dot, unless the pattern spells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    base: ProjectPath,
+    parts: Vec<Part>,
+    exclude: Vec<Vec<Part>>,
+}
+
+/// What one name, or any number of them, must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// `**`
+    Deep,
+    Name(Pattern),
+}
+
+impl Glob {
+    /// The pattern `text` without what `exclude` matches, as paths or folders above them.
+    ///
+    /// # Errors
+    /// When one of them is no pattern; says which, and why.
+    pub fn new(text: &ProjectPath, exclude: &[ProjectPath]) -> Result<Self, String> {
+        let parts = parse(text)?;
+        let literal = text.parts().take_while(|part| !part.contains(['*', '?', '['])).count();
+        let base = text.parts().take(literal.min(parts.len().saturating_sub(1)));
+        let base = base.fold(ProjectPath::root(), |folder, part| folder.join(part));
+        Ok(Glob { base, parts, exclude: exclude.iter().map(parse).collect::<Result<_, _>>()? })
+    }
+
+    /// The folder that all matching files lie in.
+    pub fn base(&self) -> &ProjectPath {
+        &self.base
+    }
+
+    /// Whether a file at `path` is one of those meant.
+    pub fn matches(&self, path: &ProjectPath) -> bool {
+        let names: Vec<&str> = path.parts().collect();
+        is_match(&self.parts, &names, false) && !self.excludes(&names)
+    }
+
+    /// Whether a file in the folder `path`, however deep, could be one of those meant.
+    pub fn may_lie_below(&self, path: &ProjectPath) -> bool {
+        let names: Vec<&str> = path.parts().collect();
+        if self.excludes(&names) {
+            return false;
+        }
+        for (at, name) in names.iter().enumerate() {
+            match self.parts.get(at) {
+                None => return false,
+                Some(Part::Deep) => return names[at..].iter().all(|name| can_pass(&self.parts[at..], name)),
+                Some(Part::Name(pattern)) if !is_name(pattern, name, false) => return false,
+                Some(Part::Name(_)) => {}
+            }
+        }
+        names.len() < self.parts.len()
+    }
+
+    /// Whether it can mean anything that stands at `path` or below.
+    pub fn touches(&self, path: &ProjectPath) -> bool {
+        self.matches(path) || self.may_lie_below(path)
+    }
+
+    fn excludes(&self, names: &[&str]) -> bool {
+        let is_out = |length| self.exclude.iter().any(|parts| is_match(parts, &names[..length], true));
+        (1..=names.len()).any(is_out)
+    }
+}
+
+fn parse(text: &ProjectPath) -> Result<Vec<Part>, String> {
+    let part = |part: &str| match part {
+        "**" => Ok(Part::Deep),
+        _ if part.contains("**") => Err(format!("`**` stands beside other characters in `{text}`")),
+        _ => Pattern::new(part).map(Part::Name).map_err(|fault| format!("`{text}`: {}", fault.msg)),
+    };
+    text.parts().map(part).collect()
+}
+
+fn is_name(pattern: &Pattern, name: &str, hidden: bool) -> bool {
+    pattern.matches_with(name, MatchOptions { require_literal_leading_dot: !hidden, ..MatchOptions::new() })
+}
+
+/// Whether a folder of this name can lie behind a `**`, where `parts` are it and what follows: a hidden one only if
+/// a later part may spell it.
+fn can_pass(parts: &[Part], name: &str) -> bool {
+    !name.starts_with('.')
+        || parts.iter().any(|part| matches!(part, Part::Name(pattern) if is_name(pattern, name, false)))
+}
+
+/// A `**` at the end stands for at least one name: the files in a folder, not the folder.
+fn is_match(parts: &[Part], names: &[&str], hidden: bool) -> bool {
+    match (parts.split_first(), names.split_first()) {
+        (None, None) => true,
+        (None, Some(_)) | (Some(_), None) => false,
+        (Some((Part::Name(pattern), parts)), Some((name, names))) => {
+            is_name(pattern, name, hidden) && is_match(parts, names, hidden)
+        }
+        (Some((Part::Deep, rest)), Some((name, below))) => {
+            let passes = hidden || !name.starts_with('.');
+            (!rest.is_empty() && is_match(rest, names, hidden))
+                || (passes && (is_match(parts, below, hidden) || (rest.is_empty() && below.is_empty())))
+        }
+    }
+}
+
+impl Graph {
+    /// The outs that a pattern can mean something of, with their stages.
+    pub(crate) fn touching_glob<'a>(&'a self, glob: &Glob) -> Vec<(&'a ProjectPath, StageId)> {
+        let near = self.touching(glob.base()).into_iter();
+        near.filter(|(out, _)| glob.touches(out)).collect()
+    }
+}
+
+impl Stage {
+    /// Its special dep of a name.
+    pub fn special(&self, name: &SpecialName) -> Option<&Special> {
+        self.special.iter().find(|special| special.name == *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")
+    }
+
+    fn glob(text: &str, exclude: &[&str]) -> Glob {
+        let exclude: Vec<ProjectPath> = exclude.iter().map(|text| path(text)).collect();
+        Glob::new(&path(text), &exclude).expect("a pattern")
+    }
+
+    #[test]
+    fn what_patterns_match() {
+        let cases = [
+            ("raw/*.json", "raw/a.json", true),
+            ("raw/*.json", "raw/b/a.json", false),
+            ("raw/*.json", "raw/.a.json", false),
+            ("raw/.*", "raw/.a.json", true),
+            ("raw/[ab]?", "raw/a1", true),
+            ("raw/[!ab]?", "raw/a1", false),
+            ("data/**/*.csv", "data/a.csv", true),
+            ("data/**/*.csv", "data/b/c/a.csv", true),
+            ("data/**/*.csv", "data/.b/a.csv", false),
+            ("data/**", "data/b/c", true),
+            ("data/**", "data", false),
+            ("**/x/**/y", "a/x/b/x/y", true),
+            ("a[[]1]/x", "a[1]/x", true),
+        ];
+        for (pattern, file, expected) in cases {
+            assert_eq!(glob(pattern, &[]).matches(&path(file)), expected, "{pattern} {file}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out() {
+        let glob = glob("raw/**", &["raw/tmp*", "**/.cache"]);
+        assert!(glob.matches(&path("raw/a/tmp")));
+        assert!(!glob.matches(&path("raw/tmp1")));
+        assert!(!glob.matches(&path("raw/tmp1/a")), "what lies in a folder that is left out");
+        assert!(!glob.may_lie_below(&path("raw/tmp1")));
+    }
+
+    /// Whoever does not enter a folder must know that nothing in it matches.
+    #[test]
+    fn folders_are_entered_for_every_match() {
+        for (pattern, file) in [
+            ("data/**/*.csv", "data/b/c/a.csv"),
+            ("**/x/**/y", "a/x/b/x/y"),
+            ("a/*/c", "a/b/c"),
+            ("**/.hidden/x", "a/.hidden/x"),
+        ] {
+            let (glob, file) = (glob(pattern, &[]), path(file));
+            assert!(glob.matches(&file), "{pattern}");
+            for above in std::iter::successors(file.parent(), ProjectPath::parent) {
+                assert!(glob.may_lie_below(&above), "{pattern} {above}");
+            }
+        }
+        assert!(!glob("raw/*.json", &[]).touches(&path("raw/x.bin")));
+        assert!(!glob("raw/*.json", &[]).may_lie_below(&path("raw/a.json")));
+        assert!(glob("raw/*/x", &[]).touches(&path("raw/sub")));
+        assert_eq!(glob("a/b/*.csv", &[]).base(), &path("a/b"));
+        assert_eq!(glob("a/b", &[]).base(), &path("a"));
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        for text in ["a/b**", "a/[", "***"] {
+            assert!(Glob::new(&path(text), &[]).is_err(), "{text}");
+            assert!(Glob::new(&path("a"), &[path(text)]).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Deps that are no single path of the project: patterns, paths outside, URLs.
+
+use crate::harness::{Sandbox, snapshot};
+
+const PATTERN: &str = "\
+stages:
+  join:
+    cmd: cat raw/*.json > joined
+    deps:
+    - glob: raw/*.json
+      exclude: ['raw/tmp*']
+    outs: [joined]
+";
+
+fn ran(sandbox: &Sandbox) -> bool {
+    sandbox.ok(["repro"]).stderr.contains(" ran")
+}
+
+#[test]
+fn a_pattern_is_the_set_of_files_that_it_matches() {
+    let sandbox = Sandbox::with_pipeline(PATTERN);
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 2
+    --- stdout
+    join: cannot be told
+      no file matches dep raw/*.json
+      has not run yet
+    --- stderr
+    error: no file matches dep raw/*.json
+    ");
+    sandbox.write("raw/a.json", "1\n");
+    sandbox.write("raw/b.json", "2\n");
+    assert!(ran(&sandbox));
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains("    deps:\n    - glob: raw/*.json\n      digest: blake3:"), "{lock}");
+    // What does not match, is excluded, hidden or lies deeper is no input.
+    for path in ["raw/a.txt", "raw/tmp.json", "raw/.c.json", "raw/sub/c.json"] {
+        sandbox.write(path, "x\n");
+    }
+    assert!(!ran(&sandbox));
+    // An edit, a new file, a lost file, another name: each is a change.
+    sandbox.write("raw/a.json", "3\n");
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 0
+    --- stdout
+    join: stale
+      dep raw/*.json changed: 60d6832c67 -> d8cca804f5
+    ");
+    assert_eq!(sandbox.pipe(["status", "--json"]).json()["stages"][0]["reasons"][0]["path"], "raw/*.json");
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("joined"), "3\n2\nx\n");
+    sandbox.write("raw/c.json", "4\n");
+    assert!(ran(&sandbox));
+    std::fs::rename(sandbox.path("raw/c.json"), sandbox.path("raw/d.json")).unwrap();
+    assert!(ran(&sandbox));
+    std::fs::remove_file(sandbox.path("raw/d.json")).unwrap();
+    let back = sandbox.ok(["repro"]);
+    assert!(back.stderr.contains("1 restored"), "{}", back.stderr);
+    // How the same files are chosen is no input.
+    sandbox.write("pipeline.yaml", &PATTERN.replace("['raw/tmp*']", "[raw/tmp.json, raw/none]"));
+    assert!(!ran(&sandbox));
+    // Without any file there is nothing to be told but that.
+    for name in ["a", "b"] {
+        std::fs::remove_file(sandbox.path(&format!("raw/{name}.json"))).unwrap();
+    }
+    sandbox.pipe(["repro"]).code(2);
+    assert!(!sandbox.pipe(["repro", "--allow-missing"]).stderr.contains(" ran"));
+}
+
+#[test]
+fn a_stage_that_writes_what_a_pattern_can_match_comes_first() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:
+  join:
+    cmd: cat parts/*/*.csv > joined
+    deps: [{glob: 'parts/*/*.csv'}]
+    outs: [joined]
+  folder:
+    cmd: mkdir -p parts/f && cat x > parts/f/1.csv
+    deps: [x]
+    outs: [parts/f]
+  file:
+    cmd: mkdir -p parts/g && echo g > parts/g/2.csv
+    outs: [parts/g/2.csv]
+  other:
+    cmd: mkdir -p parts && echo other > parts/g/other.txt
+    outs: [parts/g/other.txt]
+",
+    );
+    snapshot!(sandbox.pipe(["dag"]), @"
+    exit: 0
+    --- stdout
+    ○    folder
+    │ ○  file
+    ●─┘  join    ← folder, file
+    ○    other
+    ");
+    sandbox.write("x", "1\n");
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("joined"), "1\ng\n");
+    sandbox.write("x", "2\n");
+    snapshot!(sandbox.pipe(["repro", "--dry"]), @"
+    exit: 0
+    --- stdout
+    folder: would run: dep x changed: 50cc1102b1 -> b9a1a3183d
+    file: up to date
+    join: depends on the result of folder
+    other: up to date
+    ");
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("joined"), "2\ng\n");
+    // What is going to be restored is not foretold, and the plan says so.
+    sandbox.write("x", "1\n");
+    let plan = sandbox.ok(["repro", "--dry"]);
+    assert!(plan.stdout.contains("folder: would be restored"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("join: depends on the result of folder"), "{}", plan.stdout);
+    let back = sandbox.ok(["repro"]);
+    assert!(back.stderr.contains("2 restored"), "{}", back.stderr);
+    assert_eq!(sandbox.read("joined"), "1\ng\n");
+}
+
+#[test]
+fn patterns_that_cannot_be_meant_are_refused() {
+    let stage = |dep: &str| format!("stages:\n  a:\n    cmd: x\n    deps: [{dep}]\n    outs: [data/sum]\n");
+    let sandbox = Sandbox::with_pipeline(&stage("{glob: 'data/**'}"));
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 2
+    --- stderr
+    error: pipeline.yaml:2:3: stage `a` has out `data/sum`, which a pattern among its deps covers
+    hint: leave it out: `exclude: ['data/sum']`
+    ");
+    for (dep, message) in [
+        ("{glob: 'a['}", "`a[`"),
+        ("{glob: 'a**'}", "stands beside other characters"),
+        ("{glob: '../*'}", "leads out of the project"),
+        ("{glob: '.git/*'}", "keeps for itself"),
+        ("{exclude: a}", "expected a path"),
+        ("{glob: a, globs: b}", "unknown key `globs`"),
+        ("{glob: 'a*'}, {glob: 'a*', exclude: ab}", "stands here twice"),
+    ] {
+        sandbox.write("pipeline.yaml", &stage(dep));
+        let said = sandbox.pipe(["status"]).code(2);
+        assert!(said.stderr.contains(message), "{dep}: {}", said.stderr);
+    }
+}
+
+/// A plain dvc.yaml means what it means elsewhere: such a dep is a file of that very name.
+#[test]
+fn a_plain_path_is_no_pattern() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat '*.txt' > out\n    deps: ['*.txt']\n    outs: [out]\n",
+    );
+    sandbox.write("a.txt", "a\n");
+    sandbox.pipe(["repro"]).code(2);
+    sandbox.write("*.txt", "star\n");
+    assert!(ran(&sandbox));
+    sandbox.write("a.txt", "b\n");
+    assert!(!ran(&sandbox));
+}
