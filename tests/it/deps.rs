@@ -157,3 +157,45 @@ fn a_plain_path_is_no_pattern() {
     sandbox.write("a.txt", "b\n");
     assert!(!ran(&sandbox));
 }
+
+#[test]
+fn what_lies_outside_the_project_is_an_input_too() {
+    let sandbox = Sandbox::new();
+    let outside = sandbox.root().with_file_name("outside");
+    let file = outside.join("x.csv");
+    std::fs::create_dir_all(outside.join("folder")).unwrap();
+    std::fs::write(outside.join("folder/y"), "y\n").unwrap();
+    let (file_text, folder_text) = (file.display(), outside.join("folder").display().to_string());
+    let pipeline = format!(
+        "stages:\n  a:\n    cmd: cat {file_text} {folder_text}/* > out\n    deps: [{file_text}, {folder_text}/]\n    outs: [out]\n"
+    );
+    sandbox.write("pipeline.yaml", &pipeline);
+    let missing = sandbox.pipe(["status"]).code(2);
+    assert!(missing.stderr.contains(&format!("dep {file_text} does not exist")), "{}", missing.stderr);
+    std::fs::write(&file, "x\n").unwrap();
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("out"), "x\ny\n");
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains(&format!("    - outside: {file_text}\n      digest: blake3:")), "{lock}");
+    assert!(lock.contains(&format!("    - outside: {folder_text}\n")), "{lock}");
+    assert!(!ran(&sandbox));
+    std::fs::write(outside.join("folder/y"), "z\n").unwrap();
+    let status = sandbox.ok(["status"]);
+    assert!(status.stdout.contains(&format!("  dep {folder_text} changed: ")), "{}", status.stdout);
+    assert!(ran(&sandbox));
+    // Same size, and the time put back: seen all the same.
+    let time = std::fs::metadata(&file).unwrap().modified().unwrap();
+    std::fs::write(&file, "X\n").unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("out"), "X\nz\n");
+    // Only what is read may lie there; and what lies in the project has a path in it, and edges.
+    sandbox.write("pipeline.yaml", format!("stages:\n  a:\n    cmd: x\n    outs: [{file_text}]\n"));
+    let said = sandbox.pipe(["status"]).code(2);
+    assert!(said.stderr.contains("is an absolute path"), "{}", said.stderr);
+    assert!(said.stderr.contains("hint: what a stage writes lies in the project"), "{}", said.stderr);
+    let inside = sandbox.root().canonicalize().unwrap().join("in.csv");
+    sandbox.write("pipeline.yaml", format!("stages:\n  a:\n    cmd: x\n    deps: [{}]\n", inside.display()));
+    let said = sandbox.pipe(["status"]).code(2);
+    assert!(said.stderr.contains("lies in the project: write it as `in.csv`"), "{}", said.stderr);
+}

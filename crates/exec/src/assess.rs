@@ -113,7 +113,7 @@ pub fn assess(
     conditions: Conditions,
 ) -> Assessment {
     let files = params.files_of(stage);
-    assess_with(world, stage, locked, conditions, files, &Foretold::new())
+    assess_with(world, stage, locked, conditions, params, files, &Foretold::new())
 }
 
 fn assess_with(
@@ -121,10 +121,11 @@ fn assess_with(
     stage: &Stage,
     locked: Option<&StageLock>,
     conditions: Conditions,
+    reader: &ParamReader<'_>,
     param_files: Result<BTreeMap<ProjectPath, ParamFile>, Unreadable>,
     foretold: &Foretold,
 ) -> Assessment {
-    let observed = param_files.and_then(|files| observe(world, stage, locked, files, foretold));
+    let observed = param_files.and_then(|files| observe(world, stage, locked, reader, files, foretold));
     let Conditions { forced, no_stage_cache, allow_missing } = conditions;
     let mut assumed = Vec::new();
     let observed = match observed {
@@ -204,6 +205,7 @@ fn observe(
     world: World<'_>,
     stage: &Stage,
     locked: Option<&StageLock>,
+    reader: &ParamReader<'_>,
     params: BTreeMap<ProjectPath, ParamFile>,
     foretold: &Foretold,
 ) -> Result<Observed, Unreadable> {
@@ -222,7 +224,7 @@ fn observe(
     let special = if stage.frozen {
         vec![None; stage.special.len()]
     } else {
-        stage.special.iter().map(|dep| special::observe(world.workspace, dep)).collect::<Result<_, _>>()?
+        stage.special.iter().map(|dep| special::observe(reader, dep)).collect::<Result<_, _>>()?
     };
     let outs: Vec<Option<FileState>> =
         stage.outs.iter().map(|out| look(&out.path)).collect::<Result<_, _>>()?;
@@ -372,7 +374,8 @@ pub fn survey(
         let upstream = if stage.frozen { &[] } else { world.pipeline.graph.upstream(*id) };
         let on: Vec<StageId> = upstream.iter().copied().filter(|before| changing[before.index()]).collect();
         let files = loaded_params(world, &params, stage);
-        let mut assessment = assess_with(world, stage, locked.as_ref(), conditions(*id), files, &foretold);
+        let mut assessment =
+            assess_with(world, stage, locked.as_ref(), conditions(*id), &params, files, &foretold);
         if !on.is_empty() {
             assessment.decision =
                 Decision::Depends { reasons: own_reasons(world, stage, &assessment, &on), on };

@@ -2,13 +2,15 @@
 //!
 //! A reproduction can take hours, and people edit `params.yaml` meanwhile. A stage's command reads what stands
 //! there when it starts, so that this is what its record must say, not what stood there when the pipeline was loaded.
+//! What lies outside the project is reached from here too, since its memory lives as long.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
-use cache::Workspace;
+use cache::{State, Workspace};
 use pipeline::{DepName, ParamFile, Stage, StaleReason, params};
 
 /// Reads parameter files anew, and parses one again only when its text is another.
@@ -16,12 +18,32 @@ use pipeline::{DepName, ParamFile, Stage, StaleReason, params};
 pub struct ParamReader<'a> {
     workspace: &'a Workspace,
     known: Mutex<HashMap<ProjectPath, (String, ParamFile)>>,
+    outside: OnceLock<Outside>,
 }
 
 impl<'a> ParamReader<'a> {
     /// A reader of the workspace's files.
     pub fn new(workspace: &'a Workspace) -> Self {
-        ParamReader { workspace, known: Mutex::default() }
+        ParamReader { workspace, known: Mutex::default(), outside: OnceLock::new() }
+    }
+
+    /// The project's own files.
+    pub(crate) fn workspace(&self) -> &'a Workspace {
+        self.workspace
+    }
+
+    /// The whole file system, with a memory of its own of what was hashed there.
+    ///
+    /// # Errors
+    /// When that memory is there and cannot be read.
+    pub(crate) fn outside(&self) -> Result<&Workspace, disk::DiskError> {
+        if let Some(outside) = self.outside.get() {
+            return Ok(&outside.0);
+        }
+        let folder = self.workspace.os_path(&ProjectPath::root()).join(".pipe");
+        let state = State::load(&folder.join("outside"))?;
+        let outside = || Outside(Workspace::new(Path::new("/"), &folder.join("cache"), state));
+        Ok(&self.outside.get_or_init(outside).0)
     }
 
     /// The files that `stage` reads parameters from, as they are now.
@@ -54,6 +76,17 @@ impl<'a> ParamReader<'a> {
         let parsed = ParamFile::Read(value.into());
         known.insert(file.clone(), (text, parsed.clone()));
         Ok(parsed)
+    }
+}
+
+/// The whole file system; what was hashed there is written down at the end.
+#[derive(Debug)]
+struct Outside(Workspace);
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        // Lost, it costs time only; and where nothing can be written, nothing must be.
+        let _ = self.0.save_state();
     }
 }
 

@@ -505,6 +505,12 @@ impl Loader<'_, '_> {
         let mut outs = Vec::with_capacity(specs.len());
         for spec in specs {
             let inside = [Segment::Key(spec.kind.field()), Segment::Index(spec.index)];
+            if spec.path.starts_with('/') {
+                let message = format!("out `{}` is an absolute path", spec.path);
+                let hint =
+                    "what a stage writes lies in the project, where pipe can set it aside and put it back";
+                return Err(self.fault_at(&place.path(&inside), message).hint(Some(hint)));
+            }
             let path = self.path(wdir, &spec.path, place, &inside)?;
             outs.push(Out {
                 path,

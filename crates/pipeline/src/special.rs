@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use base::ProjectPath;
+use base::{PathError, ProjectPath};
 use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
@@ -19,16 +19,19 @@ use crate::stage::{Stage, StageId};
 pub enum SpecialKind {
     /// All files of the project that a pattern matches.
     Glob,
+    /// A file or folder outside the project.
+    Outside,
 }
 
 impl SpecialKind {
     /// All kinds, in order.
-    pub const ALL: [SpecialKind; 1] = [SpecialKind::Glob];
+    pub const ALL: [SpecialKind; 2] = [SpecialKind::Glob, SpecialKind::Outside];
 
     /// Its word in locks and stage keys.
     pub fn word(self) -> &'static str {
         match self {
             SpecialKind::Glob => "glob",
+            SpecialKind::Outside => "outside",
         }
     }
 }
@@ -38,7 +41,7 @@ impl SpecialKind {
 pub struct SpecialName {
     /// What sort of dep it is.
     pub kind: SpecialKind,
-    /// The pattern, relative to the project root.
+    /// The pattern, relative to the project root; or the absolute path.
     pub text: String,
 }
 
@@ -97,6 +100,28 @@ impl fmt::Display for DepName {
             DepName::Path(path) => path.fmt(f),
             DepName::Special(name) => name.fmt(f),
         }
+    }
+}
+
+impl SpecialName {
+    /// The file or folder at an absolute path, `.` and `..` resolved by their spelling.
+    ///
+    /// # Errors
+    /// When the path leads above the root of the file system, is that root, or lies in a folder that git, pipe or
+    /// DVC keeps for itself.
+    pub fn outside(text: &str) -> Result<Self, PathError> {
+        let below = text.strip_prefix('/').ok_or_else(|| PathError::Outside(text.to_owned()))?;
+        let path = ProjectPath::resolve(&ProjectPath::root(), below.trim_start_matches('/'))?;
+        if path.is_root() || path.is_reserved() {
+            return Err(PathError::Reserved(text.to_owned()));
+        }
+        Ok(SpecialName { kind: SpecialKind::Outside, text: format!("/{}", path.as_str()) })
+    }
+
+    /// The path below the root of the file system, of what lies outside the project.
+    pub fn outside_path(&self) -> Option<ProjectPath> {
+        let path = || ProjectPath::from_record(self.text.strip_prefix('/')?).ok();
+        (self.kind == SpecialKind::Outside).then(path)?
     }
 }
 

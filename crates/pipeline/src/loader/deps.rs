@@ -22,6 +22,11 @@ impl Loader<'_, '_> {
         for (at, dep) in deps {
             let inside = [Segment::Key("deps"), Segment::Index(*at)];
             match dep {
+                DepSpec::Path(text) if text.starts_with('/') => {
+                    let name = SpecialName::outside(text)
+                        .map_err(|fault| self.fault_at(&place.path(&inside), fault.to_string()))?;
+                    special.push(Special { name, glob: None });
+                }
                 DepSpec::Path(text) => paths.push(self.path(wdir, text, place, &inside)?),
                 DepSpec::Glob { pattern, exclude } => {
                     let dep = glob(wdir, pattern, exclude)

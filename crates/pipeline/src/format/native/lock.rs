@@ -53,6 +53,8 @@ struct FileText<'a> {
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     glob: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside: Option<&'a str>,
     digest: Digest,
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +127,7 @@ fn file_text<'a>(state: &FileState) -> FileText<'a> {
     FileText {
         path: None,
         glob: None,
+        outside: None,
         digest: state.digest,
         size: state.size,
         files: state.files,
@@ -139,6 +142,7 @@ fn deps_text(stage: &StageLock) -> Vec<FileText<'_>> {
     special.sort_by_key(|(name, _)| name);
     let special = special.into_iter().map(|(name, state)| match name.kind {
         SpecialKind::Glob => FileText { glob: Some(&name.text), ..file_text(state) },
+        SpecialKind::Outside => FileText { outside: Some(&name.text), ..file_text(state) },
     });
     files_text(&stage.deps, &BTreeSet::new()).into_iter().chain(special).collect()
 }
@@ -319,6 +323,11 @@ fn special_name(kind: SpecialKind, node: &Node<'_, '_>) -> Result<SpecialName, P
     let text = node.string()?;
     match kind {
         SpecialKind::Glob => drop(record_path(node, text)?),
+        SpecialKind::Outside => match SpecialName::outside(text) {
+            Ok(name) if name.text == text => {}
+            Ok(name) => return Err(node.fault(format!("`{text}` is not spelled as `{name}`"))),
+            Err(fault) => return Err(node.fault(fault.to_string())),
+        },
     }
     Ok(SpecialName { kind, text: text.to_owned() })
 }
