@@ -199,3 +199,129 @@ fn what_lies_outside_the_project_is_an_input_too() {
     let said = sandbox.pipe(["status"]).code(2);
     assert!(said.stderr.contains("lies in the project: write it as `in.csv`"), "{}", said.stderr);
 }
+
+#[test]
+fn a_file_url_is_a_path_outside() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.root().with_file_name("a b.csv");
+    std::fs::write(&file, "1\n").unwrap();
+    let url = format!("file://{}", file.display()).replace(' ', "%20");
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n  a:\n    cmd: echo x > out\n    deps: ['{url}']\n    outs: [out]\n"),
+    );
+    assert!(ran(&sandbox));
+    assert!(sandbox.read("pipeline.lock").contains(&format!("- outside: {}\n", file.display())));
+    assert!(!ran(&sandbox));
+    std::fs::write(&file, "2\n").unwrap();
+    assert!(ran(&sandbox));
+    sandbox.write("pipeline.yaml", "stages:\n  a:\n    cmd: x\n    deps: ['s3://bucket/x']\n");
+    let said = sandbox.pipe(["status"]).code(2);
+    assert!(said.stderr.contains("use http, https or file"), "{}", said.stderr);
+}
+
+/// A server of one resource, whose answers to HEAD the test chooses. It ends with the test.
+#[cfg(feature = "http")]
+mod server {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::{Arc, Mutex};
+
+    pub struct Server {
+        pub address: SocketAddr,
+        answers: Arc<Mutex<[String; 2]>>,
+    }
+
+    impl Server {
+        pub fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let answers = Arc::new(Mutex::new([String::new(), String::new()]));
+            let shared = Arc::clone(&answers);
+            std::thread::spawn(move || {
+                for connection in listener.incoming() {
+                    let mut connection = connection.unwrap();
+                    let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
+                    let first = lines.next().unwrap().unwrap();
+                    while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                    let [head, get] = shared.lock().unwrap().clone();
+                    let answer = if first.starts_with("HEAD ") { head } else { get };
+                    let _ = write!(connection, "HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n");
+                }
+            });
+            Server { address, answers }
+        }
+
+        /// What it answers to HEAD and to GET from now on: status, then header lines.
+        pub fn answer(&self, head: &str, get: &str) {
+            *self.answers.lock().unwrap() = [head.replace('\n', "\r\n"), get.replace('\n', "\r\n")];
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_server_is_asked_and_believed() {
+    let sandbox = Sandbox::new();
+    let server = server::Server::start();
+    let url = format!("http://{}/x.csv", server.address);
+    sandbox.write(
+        "pipeline.yaml",
+        format!(
+            "stages:\n  a:\n    cmd: echo x > out\n    deps: ['{url}']\n    outs: [out]\n  b:\n    cmd: echo y > other\n    deps: [in]\n    outs: [other]\n"
+        ),
+    );
+    sandbox.write("in", "1\n");
+    let pipe = |arguments: &[&str]| {
+        let mut command = sandbox.pipe_command(arguments);
+        for name in ["http_proxy", "https_proxy", "all_proxy"] {
+            command.env_remove(name);
+        }
+        sandbox.finish(command)
+    };
+    let stale = |expected: bool| {
+        let said = pipe(&["status"]).code(0);
+        assert_eq!(said.stdout.contains(&format!("  dep {url} changed: ")), expected, "{}", said.stdout);
+        pipe(&["repro"]).code(0);
+    };
+    server.answer("200 OK\nETag: \"1\"\nContent-Length: 5", "");
+    assert!(pipe(&["repro"]).code(0).stderr.contains("2 ran"));
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains(&format!("    - url: {url}\n      digest: blake3:")), "{lock}");
+    assert!(lock.contains("      size: 5\n"), "{lock}");
+    stale(false);
+    // The tag counts before all else.
+    server.answer("200 OK\nETag: \"1\"\nLast-Modified: now\nContent-Length: 5", "");
+    stale(false);
+    server.answer("200 OK\nETag: \"2\"\nContent-Length: 5", "");
+    stale(true);
+    // Without a tag, time and length do.
+    server.answer("200 OK\nLast-Modified: now\nContent-Length: 5", "");
+    stale(true);
+    stale(false);
+    server.answer("200 OK\nLast-Modified: now\nContent-Length: 6", "");
+    stale(true);
+    // Who does not answer to HEAD is asked for one byte.
+    server.answer(
+        "405 Method Not Allowed",
+        "206 Partial Content\nLast-Modified: now\nContent-Range: bytes 0-0/6\nContent-Length: 0",
+    );
+    stale(false);
+    // What cannot be told is told, with the URL, and hinders no other stage.
+    for (answer, message) in [
+        ("200 OK\nContent-Length: 5", "neither its ETag"),
+        ("503 Service Unavailable", "the server answers 503"),
+        ("404 Not Found", "does not exist"),
+    ] {
+        server.answer(answer, "");
+        sandbox.write("in", format!("{answer}\n"));
+        let said = pipe(&["status"]).code(2);
+        assert!(said.stderr.contains(message) && said.stderr.contains(&url), "{}", said.stderr);
+        assert!(said.stdout.contains("a: cannot be told"), "{}", said.stdout);
+        assert!(said.stdout.contains("b: stale\n  dep in changed"), "{}", said.stdout);
+    }
+    // Nobody answers: the sandbox has no way to the network.
+    let offline = sandbox.pipe(["status"]).code(2);
+    assert!(offline.stderr.contains(&format!("failed to ask about {url}: ")), "{}", offline.stderr);
+    assert!(offline.stdout.contains("a: cannot be told"), "{}", offline.stdout);
+}

@@ -16,6 +16,7 @@ mod params;
 mod runner;
 mod schedule;
 mod special;
+mod url;
 
 pub use aside::{AtWork, at_work};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};

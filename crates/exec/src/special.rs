@@ -7,12 +7,15 @@ use cache::Choice;
 use pipeline::{Special, SpecialKind, Stage, StageLock};
 
 use crate::params::{ParamReader, Unreadable};
+use crate::url;
 
 /// What the dep holds now; `None` when there is nothing.
 pub(crate) fn observe(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {
     match dep.name.kind {
         SpecialKind::Glob => matching(reader, dep),
         SpecialKind::Outside => outside(reader, dep),
+        SpecialKind::Url => url::ask(&dep.name.text)
+            .map_err(|message| Unreadable::new(dep.name.clone(), &io::Error::other(message))),
     }
 }
 

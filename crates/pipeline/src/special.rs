@@ -21,17 +21,20 @@ pub enum SpecialKind {
     Glob,
     /// A file or folder outside the project.
     Outside,
+    /// What a server has at an http or https URL.
+    Url,
 }
 
 impl SpecialKind {
     /// All kinds, in order.
-    pub const ALL: [SpecialKind; 2] = [SpecialKind::Glob, SpecialKind::Outside];
+    pub const ALL: [SpecialKind; 3] = [SpecialKind::Glob, SpecialKind::Outside, SpecialKind::Url];
 
     /// Its word in locks and stage keys.
     pub fn word(self) -> &'static str {
         match self {
             SpecialKind::Glob => "glob",
             SpecialKind::Outside => "outside",
+            SpecialKind::Url => "url",
         }
     }
 }
@@ -41,7 +44,7 @@ impl SpecialKind {
 pub struct SpecialName {
     /// What sort of dep it is.
     pub kind: SpecialKind,
-    /// The pattern, relative to the project root; or the absolute path.
+    /// The pattern, relative to the project root; or the absolute path, or the URL.
     pub text: String,
 }
 
@@ -118,11 +121,56 @@ impl SpecialName {
         Ok(SpecialName { kind: SpecialKind::Outside, text: format!("/{}", path.as_str()) })
     }
 
+    /// What a URL names: a file outside the project, or what a server has.
+    ///
+    /// # Errors
+    /// When the URL is none of `http`, `https` and `file`, holds a password, or names no host or file.
+    pub fn url(text: &str) -> Result<Self, String> {
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme == "file" {
+            let path = rest.strip_prefix("localhost").unwrap_or(rest);
+            let path = decode(path).filter(|path| path.starts_with('/'));
+            let path = path.ok_or_else(|| format!("`{text}` names no file of this machine"))?;
+            return SpecialName::outside(&path).map_err(|fault| fault.to_string());
+        }
+        if !matches!(scheme.as_str(), "http" | "https") {
+            return Err(format!(
+                "`{text}` is a URL of a kind that is not supported: use http, https or file"
+            ));
+        }
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if host.is_empty() {
+            return Err(format!("`{text}` names no host"));
+        }
+        if host.contains('@') {
+            return Err(
+                "the URL holds a user or a password, which pipeline.lock would tell everyone".to_owned()
+            );
+        }
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(format!("`{}` is no URL: it holds a space", text.escape_debug()));
+        }
+        Ok(SpecialName { kind: SpecialKind::Url, text: text.to_owned() })
+    }
+
     /// The path below the root of the file system, of what lies outside the project.
     pub fn outside_path(&self) -> Option<ProjectPath> {
         let path = || ProjectPath::from_record(self.text.strip_prefix('/')?).ok();
         (self.kind == SpecialKind::Outside).then(path)?
     }
+}
+
+/// The text with `%20` and the like resolved; `None` when that gives no UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// A pattern for files, relative to the project root, with patterns for what it leaves out.
@@ -311,6 +359,18 @@ mod tests {
         assert!(glob("raw/*/x", &[]).touches(&path("raw/sub")));
         assert_eq!(glob("a/b/*.csv", &[]).base(), &path("a/b"));
         assert_eq!(glob("a/b", &[]).base(), &path("a"));
+    }
+
+    #[test]
+    fn urls_name_files_or_servers() {
+        let text = |url: &str| SpecialName::url(url).map(|name| (name.kind, name.text));
+        assert_eq!(text("file:///a%20b/./c"), Ok((SpecialKind::Outside, "/a b/c".to_owned())));
+        assert_eq!(text("https://h/x?y"), Ok((SpecialKind::Url, "https://h/x?y".to_owned())));
+        for url in
+            ["ftp://h/x", "https:///x", "https://u:p@h/x", "https://h/a b", "file://h/x", "file:///%zz"]
+        {
+            assert!(text(url).is_err(), "{url}");
+        }
     }
 
     #[test]

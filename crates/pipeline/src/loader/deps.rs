@@ -27,6 +27,11 @@ impl Loader<'_, '_> {
                         .map_err(|fault| self.fault_at(&place.path(&inside), fault.to_string()))?;
                     special.push(Special { name, glob: None });
                 }
+                DepSpec::Path(text) if text.contains("://") => {
+                    let name =
+                        SpecialName::url(text).map_err(|fault| self.fault_at(&place.path(&inside), fault))?;
+                    special.push(Special { name, glob: None });
+                }
                 DepSpec::Path(text) => paths.push(self.path(wdir, text, place, &inside)?),
                 DepSpec::Glob { pattern, exclude } => {
                     let dep = glob(wdir, pattern, exclude)

@@ -55,6 +55,8 @@ struct FileText<'a> {
     glob: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outside: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
     digest: Digest,
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +130,7 @@ fn file_text<'a>(state: &FileState) -> FileText<'a> {
         path: None,
         glob: None,
         outside: None,
+        url: None,
         digest: state.digest,
         size: state.size,
         files: state.files,
@@ -143,6 +146,7 @@ fn deps_text(stage: &StageLock) -> Vec<FileText<'_>> {
     let special = special.into_iter().map(|(name, state)| match name.kind {
         SpecialKind::Glob => FileText { glob: Some(&name.text), ..file_text(state) },
         SpecialKind::Outside => FileText { outside: Some(&name.text), ..file_text(state) },
+        SpecialKind::Url => FileText { url: Some(&name.text), ..file_text(state) },
     });
     files_text(&stage.deps, &BTreeSet::new()).into_iter().chain(special).collect()
 }
@@ -327,6 +331,11 @@ fn special_name(kind: SpecialKind, node: &Node<'_, '_>) -> Result<SpecialName, P
             Ok(name) if name.text == text => {}
             Ok(name) => return Err(node.fault(format!("`{text}` is not spelled as `{name}`"))),
             Err(fault) => return Err(node.fault(fault.to_string())),
+        },
+        SpecialKind::Url => match SpecialName::url(text) {
+            Ok(name) if name.kind == kind => {}
+            Ok(_) => return Err(node.fault(format!("`{text}` is a file, not what a server has"))),
+            Err(fault) => return Err(node.fault(fault)),
         },
     }
     Ok(SpecialName { kind, text: text.to_owned() })
