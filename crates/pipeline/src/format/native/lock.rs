@@ -283,11 +283,11 @@ fn read_files(
         known.extend(kinds.clone().map(|kind| kind.word()));
         only_keys(&item, &known)?;
         let needed = |key| item.get(key).ok_or_else(|| item.fault(format!("the file has no `{key}`")));
-        let name = match kinds.clone().find_map(|kind| Some((*kind, item.get(kind.word())?))) {
-            Some((kind, node)) if item.get("path").is_none() => Some(special_name(kind, &node)?),
-            Some((_, node)) => return Err(node.key_fault("the dep has a `path` too")),
-            None => None,
-        };
+        let mut names = kinds.clone().filter_map(|kind| Some((*kind, item.get(kind.word())?)));
+        let name = names.next().map(|(kind, node)| special_name(kind, &node)).transpose()?;
+        if name.is_some() && (names.next().is_some() || item.get("path").is_some()) {
+            return Err(item.fault("the dep has two names"));
+        }
         let digest_node = needed("digest")?;
         let digest: Digest = digest_node
             .string()?
