@@ -17,6 +17,7 @@ mod completions;
 mod cutoff;
 mod dag;
 mod data;
+mod deps;
 mod diff;
 mod environment;
 mod example;

@@ -6,6 +6,7 @@
 mod blobs;
 mod checkout;
 mod error;
+mod gather;
 mod gc;
 mod hash;
 mod memo;
@@ -17,6 +18,7 @@ mod workspace;
 pub use blobs::Blobs;
 pub use checkout::{Change, Checkout};
 pub use error::CacheError;
+pub use gather::Choice;
 pub use gc::{Entries, GcError, GcOptions, GcPlan, Removed, Roots, Tally, plan_gc, sweep};
 pub use hash::{hash_bytes, hash_file};
 pub use memo::Memo;

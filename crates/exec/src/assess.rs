@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use base::{FileState, ProjectPath};
 use cache::{Tree, TreeEntry, Workspace};
 use pipeline::{
-    Builtins, Freshness, Observed, Out, ParamFile, Pipeline, Stage, StageId, StageKey, StageLock,
-    StaleReason, fresh, params,
+    Builtins, DepName, Freshness, Observed, Out, ParamFile, Pipeline, Special, Stage, StageId, StageKey,
+    StageLock, StaleReason, fresh, params,
 };
 
 use crate::job::Source;
 use crate::params::{ParamReader, Unreadable};
+use crate::special;
 
 /// Everything that a decision is made from and that does not change while it is made.
 #[derive(Clone, Copy)]
@@ -112,7 +113,7 @@ pub fn assess(
     conditions: Conditions,
 ) -> Assessment {
     let files = params.files_of(stage);
-    assess_with(world, stage, locked, conditions, files, &Foretold::new())
+    assess_with(world, stage, locked, conditions, params, files, &Foretold::new())
 }
 
 fn assess_with(
@@ -120,10 +121,11 @@ fn assess_with(
     stage: &Stage,
     locked: Option<&StageLock>,
     conditions: Conditions,
+    reader: &ParamReader<'_>,
     param_files: Result<BTreeMap<ProjectPath, ParamFile>, Unreadable>,
     foretold: &Foretold,
 ) -> Assessment {
-    let observed = param_files.and_then(|files| observe(world, stage, locked, files, foretold));
+    let observed = param_files.and_then(|files| observe(world, stage, locked, reader, files, foretold));
     let Conditions { forced, no_stage_cache, allow_missing } = conditions;
     let mut assumed = Vec::new();
     let observed = match observed {
@@ -168,7 +170,7 @@ fn assess_with(
 }
 
 /// Takes what the lock records for deps and outs that are not here. Returns the deps.
-fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<ProjectPath> {
+fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<DepName> {
     let mut assumed = Vec::new();
     for (path, found) in stage.deps.iter().zip(&mut observed.deps) {
         if found.is_none()
@@ -176,7 +178,16 @@ fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<Pro
             && let Some((_, recorded)) = locked.deps.iter().find(|(known, _)| known == path)
         {
             *found = Some(*recorded);
-            assumed.push(path.clone());
+            assumed.push(path.clone().into());
+        }
+    }
+    for (Special { name, .. }, found) in stage.special.iter().zip(&mut observed.special) {
+        if found.is_none()
+            && !stage.frozen
+            && let Some(recorded) = locked.special(name)
+        {
+            *found = Some(*recorded);
+            assumed.push(name.clone().into());
         }
     }
     for (at, out) in stage.outs.iter().enumerate() {
@@ -194,11 +205,13 @@ fn observe(
     world: World<'_>,
     stage: &Stage,
     locked: Option<&StageLock>,
+    reader: &ParamReader<'_>,
     params: BTreeMap<ProjectPath, ParamFile>,
     foretold: &Foretold,
 ) -> Result<Observed, Unreadable> {
-    let look =
-        |path: &ProjectPath| world.workspace.observe(path).map_err(|fault| Unreadable::new(path, &fault));
+    let look = |path: &ProjectPath| {
+        world.workspace.observe(path).map_err(|fault| Unreadable::new(path.clone(), &fault))
+    };
     let deps = if stage.frozen {
         vec![None; stage.deps.len()]
     } else {
@@ -208,6 +221,11 @@ fn observe(
         };
         stage.deps.iter().map(dep).collect::<Result<_, _>>()?
     };
+    let special = if stage.frozen {
+        vec![None; stage.special.len()]
+    } else {
+        stage.special.iter().map(|dep| special::observe(reader, dep)).collect::<Result<_, _>>()?
+    };
     let outs: Vec<Option<FileState>> =
         stage.outs.iter().map(|out| look(&out.path)).collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
@@ -216,7 +234,7 @@ fn observe(
     });
     let outs_cached = outs_cached.collect();
     let env = world.pipeline.environment.clone();
-    Ok(Observed { deps, params, outs, outs_cached, env })
+    Ok(Observed { deps, special, params, outs, outs_cached, env })
 }
 
 /// The param files that a stage reads, as they were when the pipeline was loaded. One that another stage writes
@@ -243,6 +261,7 @@ fn loaded_params(
 
 fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<StageLock> {
     let deps: Option<Vec<FileState>> = observed.deps.iter().copied().collect();
+    let special: Option<Vec<FileState>> = observed.special.iter().copied().collect();
     let values = params::select(&stage.params, &observed.params).ok()?;
     Some(StageLock {
         command: stage.command.clone(),
@@ -254,6 +273,7 @@ fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<Sta
         outs: stage.outs.iter().map(|out| (out.path.clone(), PLACEHOLDER)).collect(),
         persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
         env: pipeline::env_states(stage, &observed.env),
+        special: stage.special.iter().map(|dep| dep.name.clone()).zip(special?).collect(),
     })
 }
 
@@ -354,9 +374,11 @@ pub fn survey(
         let upstream = if stage.frozen { &[] } else { world.pipeline.graph.upstream(*id) };
         let on: Vec<StageId> = upstream.iter().copied().filter(|before| changing[before.index()]).collect();
         let files = loaded_params(world, &params, stage);
-        let mut assessment = assess_with(world, stage, locked.as_ref(), conditions(*id), files, &foretold);
+        let mut assessment =
+            assess_with(world, stage, locked.as_ref(), conditions(*id), &params, files, &foretold);
         if !on.is_empty() {
-            assessment.decision = Decision::Depends { reasons: own_reasons(world, &assessment, &on), on };
+            assessment.decision =
+                Decision::Depends { reasons: own_reasons(world, stage, &assessment, &on), on };
         }
         match &assessment.decision {
             Decision::Run { .. } | Decision::Depends { .. } | Decision::Unknown { .. } => {
@@ -366,13 +388,13 @@ pub fn survey(
                 for (path, state) in source_outs(&sources[0], locked.as_ref()) {
                     foretold.insert(path.clone(), *state);
                 }
-                // A folder that holds restored outs cannot be foretold: what else lies in it is not known here.
+                // A folder or a pattern that holds restored outs cannot be foretold: what else lies in it is not known here.
                 changing[id.index()] = world.pipeline.graph.downstream(*id).iter().any(|after| {
-                    let deps = &world.pipeline.stage(*after).deps;
-                    stage
-                        .outs
-                        .iter()
-                        .any(|out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path)))
+                    let Stage { deps, special, .. } = world.pipeline.stage(*after);
+                    let in_folder =
+                        |out: &Out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path));
+                    let matched = |out: &Out| special.iter().any(|dep| touches(dep, &out.path));
+                    stage.outs.iter().any(|out| in_folder(out) || matched(out))
                 });
             }
             Decision::Fresh | Decision::Frozen { .. } => {}
@@ -382,9 +404,14 @@ pub fn survey(
     judged
 }
 
+/// Whether a pattern can mean something at `path` or below.
+fn touches(dep: &Special, path: &ProjectPath) -> bool {
+    dep.glob.as_ref().is_some_and(|glob| glob.touches(path))
+}
+
 /// The reasons that hold whatever the stages `on` are going to write: what is said of deps that they
 /// write is dropped.
-fn own_reasons(world: World<'_>, assessment: &Assessment, on: &[StageId]) -> Vec<StaleReason> {
+fn own_reasons(world: World<'_>, stage: &Stage, assessment: &Assessment, on: &[StageId]) -> Vec<StaleReason> {
     let reasons = match &assessment.decision {
         Decision::Fresh | Decision::Depends { .. } => &[][..],
         Decision::Restore { reasons, .. }
@@ -397,12 +424,20 @@ fn own_reasons(world: World<'_>, assessment: &Assessment, on: &[StageId]) -> Vec
             .flat_map(|before| &world.pipeline.stage(*before).outs)
             .any(|out| out.path.contains(path) || path.contains(&out.path))
     };
+    let is_their_dep = |dep: &DepName| match dep {
+        DepName::Path(path) => is_theirs(path),
+        DepName::Special(name) => {
+            let dep = stage.special(name);
+            let outs = on.iter().flat_map(|before| &world.pipeline.stage(*before).outs);
+            dep.is_some_and(|dep| outs.into_iter().any(|out| touches(dep, &out.path)))
+        }
+    };
     reasons
         .iter()
         .filter(|reason| match reason {
             StaleReason::DepChanged { path, .. }
             | StaleReason::DepMissing { path }
-            | StaleReason::Unreadable { path, .. } => !is_theirs(path),
+            | StaleReason::Unreadable { path, .. } => !is_their_dep(path),
             StaleReason::ParamMissing { file, .. }
             | StaleReason::ParamChanged { file, .. }
             | StaleReason::ParamAdded { file, .. }

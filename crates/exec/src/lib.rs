@@ -15,6 +15,8 @@ mod ledger;
 mod params;
 mod runner;
 mod schedule;
+mod special;
+mod url;
 
 pub use aside::{AtWork, at_work};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
@@ -27,3 +29,4 @@ pub use ledger::{Ledger, LedgerError, lock_file};
 pub use params::{ParamReader, Unreadable};
 pub use runner::{Exit, LocalRunner, RunError, Runner, Spawn, Stream};
 pub use schedule::{Schedule, StageState};
+pub use special::changed_special;

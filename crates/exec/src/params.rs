@@ -2,26 +2,48 @@
 //!
 //! A reproduction can take hours, and people edit `params.yaml` meanwhile. A stage's command reads what stands
 //! there when it starts, so that this is what its record must say, not what stood there when the pipeline was loaded.
+//! What lies outside the project is reached from here too, since its memory lives as long.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
-use cache::Workspace;
-use pipeline::{ParamFile, Stage, StaleReason, params};
+use cache::{State, Workspace};
+use pipeline::{DepName, ParamFile, Stage, StaleReason, params};
 
 /// Reads parameter files anew, and parses one again only when its text is another.
 #[derive(Debug)]
 pub struct ParamReader<'a> {
     workspace: &'a Workspace,
     known: Mutex<HashMap<ProjectPath, (String, ParamFile)>>,
+    outside: OnceLock<Outside>,
 }
 
 impl<'a> ParamReader<'a> {
     /// A reader of the workspace's files.
     pub fn new(workspace: &'a Workspace) -> Self {
-        ParamReader { workspace, known: Mutex::default() }
+        ParamReader { workspace, known: Mutex::default(), outside: OnceLock::new() }
+    }
+
+    /// The project's own files.
+    pub(crate) fn workspace(&self) -> &'a Workspace {
+        self.workspace
+    }
+
+    /// The whole file system, with a memory of its own of what was hashed there.
+    ///
+    /// # Errors
+    /// When that memory is there and cannot be read.
+    pub(crate) fn outside(&self) -> Result<&Workspace, disk::DiskError> {
+        if let Some(outside) = self.outside.get() {
+            return Ok(&outside.0);
+        }
+        let folder = self.workspace.os_path(&ProjectPath::root()).join(".pipe");
+        let state = State::load(&folder.join("outside"))?;
+        let outside = || Outside(Workspace::new(Path::new("/"), &folder.join("cache"), state));
+        Ok(&self.outside.get_or_init(outside).0)
     }
 
     /// The files that `stage` reads parameters from, as they are now.
@@ -44,16 +66,27 @@ impl<'a> ParamReader<'a> {
     /// [`Unreadable`] when it cannot be read or parsed.
     pub fn read(&self, file: &ProjectPath) -> Result<ParamFile, Unreadable> {
         let text = disk::read_text_optional(&self.workspace.os_path(file))
-            .map_err(|fault| Unreadable::new(file, &fault))?;
+            .map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let Some(text) = text else { return Ok(ParamFile::Missing) };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, parsed)) = known.get(file).filter(|(before, _)| *before == text) {
             return Ok(parsed.clone());
         }
-        let value = params::parse(file, &text).map_err(|fault| Unreadable::new(file, &fault))?;
+        let value = params::parse(file, &text).map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let parsed = ParamFile::Read(value.into());
         known.insert(file.clone(), (text, parsed.clone()));
         Ok(parsed)
+    }
+}
+
+/// The whole file system; what was hashed there is written down at the end.
+#[derive(Debug)]
+struct Outside(Workspace);
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        // Lost, it costs time only; and where nothing can be written, nothing must be.
+        let _ = self.0.save_state();
     }
 }
 
@@ -61,13 +94,13 @@ impl<'a> ParamReader<'a> {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Unreadable {
-    path: ProjectPath,
+    path: DepName,
     message: String,
 }
 
 impl Unreadable {
     /// Says why `path` cannot be read, with every cause.
-    pub(crate) fn new(path: &ProjectPath, fault: &dyn Error) -> Self {
+    pub(crate) fn new(path: impl Into<DepName>, fault: &dyn Error) -> Self {
         let mut message = fault.to_string();
         let mut cause = fault.source();
         while let Some(next) = cause {
@@ -77,7 +110,7 @@ impl Unreadable {
             }
             cause = next.source();
         }
-        Unreadable { path: path.clone(), message }
+        Unreadable { path: path.into(), message }
     }
 }
 

@@ -32,6 +32,7 @@ fn train() -> StageLock {
         ],
         persist: [path("model")].into(),
         env: Vec::new(),
+        special: Vec::new(),
     }
 }
 
@@ -46,6 +47,7 @@ fn prepare() -> StageLock {
         outs: Vec::new(),
         persist: [].into(),
         env: Vec::new(),
+        special: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::builtins::Builtins;
 use crate::env::EnvState;
 use crate::key::{Entry, EntryValue, Inputs, Kind};
 use crate::lock::StageLock;
+use crate::special::{DepName, SpecialKind, SpecialName};
 use crate::stage::{Address, Command, Observed, Stage};
 
 /// One reason why a stage is not up to date.
@@ -53,7 +54,7 @@ pub enum StaleReason {
     /// A dep has other bytes.
     DepChanged {
         /// The dep.
-        path: ProjectPath,
+        path: DepName,
         /// What it was read as last.
         old: Digest,
         /// What it is.
@@ -62,17 +63,17 @@ pub enum StaleReason {
     /// A dep that the last success did not have.
     DepAdded {
         /// The dep.
-        path: ProjectPath,
+        path: DepName,
     },
     /// A dep of the last success that is no longer declared.
     DepRemoved {
         /// The dep.
-        path: ProjectPath,
+        path: DepName,
     },
     /// There is no such file. An error unless a stage is about to make it.
     DepMissing {
         /// The dep.
-        path: ProjectPath,
+        path: DepName,
     },
     /// A parameter has another value.
     ParamChanged {
@@ -117,7 +118,7 @@ pub enum StaleReason {
     /// A dep, an out or a parameter file cannot be read. An error: nothing can be said about the stage.
     Unreadable {
         /// What cannot be read.
-        path: ProjectPath,
+        path: DepName,
         /// Why not, with the causes.
         message: String,
     },
@@ -209,13 +210,31 @@ pub enum Subject<'a> {
     /// The stage as a whole.
     Stage,
     /// A dep or an out.
-    Path(&'a ProjectPath),
+    Path(PathOrName<'a>),
     /// A parameter file and a dotted key; no key for the whole file.
     Param(&'a ProjectPath, Option<&'a str>),
     /// A variable of the environment.
     Variable(&'a str),
     /// Another stage.
     Other(&'a Address),
+}
+
+/// A path of the project, or what a special dep is called.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PathOrName<'a> {
+    /// A path.
+    Path(&'a ProjectPath),
+    /// A name.
+    Name(&'a SpecialName),
+}
+
+impl fmt::Display for PathOrName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathOrName::Path(path) => path.fmt(f),
+            PathOrName::Name(name) => name.fmt(f),
+        }
+    }
 }
 
 impl StaleReason {
@@ -259,13 +278,16 @@ impl StaleReason {
             | StaleReason::DepAdded { path }
             | StaleReason::DepRemoved { path }
             | StaleReason::DepMissing { path }
-            | StaleReason::Unreadable { path, .. }
-            | StaleReason::OutMissing { path }
+            | StaleReason::Unreadable { path, .. } => Subject::Path(match path {
+                DepName::Path(path) => PathOrName::Path(path),
+                DepName::Special(name) => PathOrName::Name(name),
+            }),
+            StaleReason::OutMissing { path }
             | StaleReason::OutChanged { path, .. }
             | StaleReason::OutAdded { path }
             | StaleReason::OutRemoved { path }
             | StaleReason::OutNotCached { path }
-            | StaleReason::PersistChanged { path, .. } => Subject::Path(path),
+            | StaleReason::PersistChanged { path, .. } => Subject::Path(PathOrName::Path(path)),
             StaleReason::ParamChanged { file, key, .. }
             | StaleReason::ParamAdded { file, key, .. }
             | StaleReason::ParamRemoved { file, key, .. } => Subject::Param(file, Some(key)),
@@ -355,6 +377,11 @@ impl fmt::Display for StaleReason {
             }
             StaleReason::DepAdded { path } => write!(f, "dep {path} is new"),
             StaleReason::DepRemoved { path } => write!(f, "dep {path} was removed"),
+            StaleReason::DepMissing {
+                path: DepName::Special(SpecialName { kind: SpecialKind::Glob, text }),
+            } => {
+                write!(f, "no file matches dep {text}")
+            }
             StaleReason::DepMissing { path } => write!(f, "dep {path} does not exist"),
             StaleReason::ParamChanged { file, key, old, new } => {
                 write!(f, "param {file}:{key} changed: {old} -> {new}")
@@ -458,6 +485,9 @@ fn compare_inputs(
 fn is_missing(stage: &Stage, entry: &Entry<'_>, missing: &[StaleReason]) -> bool {
     match entry.kind {
         Kind::Dep => stage.deps.binary_search(&entry.path).is_ok(),
+        Kind::Special(kind) => {
+            stage.special.iter().any(|special| special.name.kind == kind && special.name.text == entry.key)
+        }
         Kind::Param => missing.iter().any(|reason| match reason {
             StaleReason::ParamMissing { file, key } => {
                 *file == *entry.path && key.as_deref().is_none_or(|key| key == entry.key)
@@ -468,7 +498,16 @@ fn is_missing(stage: &Stage, entry: &Entry<'_>, missing: &[StaleReason]) -> bool
     }
 }
 
+/// What a reason calls an entry of a dep.
+fn dep_name(entry: &Entry<'_>) -> DepName {
+    match entry.kind {
+        Kind::Special(kind) => SpecialName { kind, text: entry.key.to_owned() }.into(),
+        _ => entry.path.clone().into_owned().into(),
+    }
+}
+
 fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
+    let dep = dep_name(&new);
     let path = new.path.into_owned();
     let text = |value: &EntryValue<'_>| match value {
         EntryValue::Text(text) => Some((*text).to_owned()),
@@ -483,9 +522,11 @@ fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
             StaleReason::WdirChanged { old: (*old).clone(), new: (*new).clone() }
         }
         (Kind::Builtin, old, new) => StaleReason::BuiltinChanged { old: text(old), new: text(new) },
-        (Kind::Dep, &EntryValue::Content { digest: old, .. }, &EntryValue::Content { digest: new, .. }) => {
-            StaleReason::DepChanged { path, old, new }
-        }
+        (
+            Kind::Dep | Kind::Special(_),
+            &EntryValue::Content { digest: old, .. },
+            &EntryValue::Content { digest: new, .. },
+        ) => StaleReason::DepChanged { path: dep, old, new },
         (Kind::Param, EntryValue::Value(old), EntryValue::Value(value)) => StaleReason::ParamChanged {
             file: path,
             key: new.key.to_owned(),
@@ -505,9 +546,10 @@ fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
 }
 
 fn added(new: Entry<'_>) -> Option<StaleReason> {
+    let dep = dep_name(&new);
     let path = new.path.into_owned();
     match (new.kind, new.value) {
-        (Kind::Dep, _) => Some(StaleReason::DepAdded { path }),
+        (Kind::Dep | Kind::Special(_), _) => Some(StaleReason::DepAdded { path: dep }),
         (Kind::Param, EntryValue::Value(value)) => {
             Some(StaleReason::ParamAdded { file: path, key: new.key.to_owned(), new: value.clone() })
         }
@@ -519,9 +561,10 @@ fn added(new: Entry<'_>) -> Option<StaleReason> {
 }
 
 fn removed(old: Entry<'_>) -> Option<StaleReason> {
+    let dep = dep_name(&old);
     let path = old.path.into_owned();
     match (old.kind, old.value) {
-        (Kind::Dep, _) => Some(StaleReason::DepRemoved { path }),
+        (Kind::Dep | Kind::Special(_), _) => Some(StaleReason::DepRemoved { path: dep }),
         (Kind::Param, EntryValue::Value(value)) => {
             Some(StaleReason::ParamRemoved { file: path, key: old.key.to_owned(), old: value.clone() })
         }

@@ -45,6 +45,7 @@ fn world() -> World {
     ]);
     let observed = Observed {
         deps: vec![Some(state(1)), Some(state(2))],
+        special: Vec::new(),
         params,
         outs: vec![Some(state(3)), Some(state(4))],
         outs_cached: vec![true, true],

@@ -98,6 +98,20 @@ impl Graph {
                 }
             }
         }
+        for glob in stage.special.iter().filter_map(|special| special.glob.as_ref()) {
+            for (out, producer) in self.touching_glob(glob) {
+                if producer == id {
+                    let name = &stage.address;
+                    let message =
+                        format!("stage `{name}` has out `{out}`, which a pattern among its deps covers");
+                    let out = out.relative_to(&stage.wdir);
+                    let hint = Some(format!("leave it out: `exclude: ['{out}']`"));
+                    faults.push(GraphFault { hint, ..GraphFault::new(id, message) });
+                } else {
+                    upstream.insert(producer);
+                }
+            }
+        }
         if stage.frozen {
             return;
         }
@@ -108,7 +122,7 @@ impl Graph {
     }
 
     /// The outs equal to `path`, containing it, or inside it, with their stages.
-    fn touching(&self, path: &ProjectPath) -> Vec<(&ProjectPath, StageId)> {
+    pub(crate) fn touching(&self, path: &ProjectPath) -> Vec<(&ProjectPath, StageId)> {
         let mut found: Vec<_> = self.above(path).collect();
         found.extend(self.below(path));
         found

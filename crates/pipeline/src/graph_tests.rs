@@ -25,6 +25,7 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         shell: None,
         wdir: ProjectPath::root(),
         deps: deps.iter().map(|dep| path(dep)).collect(),
+        special: Vec::new(),
         params: Vec::new(),
         outs: outs.iter().map(out).collect(),
         frozen: false,

@@ -9,6 +9,7 @@
 //! | path and digest of each dep, and whether it is a folder | size, modification time, executable bit of a dep |
 //! | file, key and typed value of each param | order and layout of the param file |
 //! | path and `persist` of each out | kind of an out, `cache`, `desc`, plot options |
+//! | name and digest of each special dep, and whether it is a folder or file | what a pattern excludes |
 //! | name and digest of each declared variable | whether it is `plain`; `timeout`, `resources`, `pool` |
 //!
 //! The name is left out so that a renamed stage keeps its results; the kind of an out, so that a relabelled
@@ -24,6 +25,7 @@ use crate::env::{EnvState, env_states};
 use crate::fresh::StaleReason;
 use crate::lock::StageLock;
 use crate::params;
+use crate::special::{Special, SpecialKind, SpecialName};
 use crate::stage::{Command, Observed, Stage};
 
 /// The first bytes of what is hashed. Changing anything below means another number here.
@@ -53,6 +55,8 @@ pub enum Kind {
     Out,
     /// A declared variable's digest, by name as key.
     Env,
+    /// A special dep's content, by its text as key.
+    Special(SpecialKind),
 }
 
 impl Kind {
@@ -66,6 +70,7 @@ impl Kind {
             Kind::Param => "param",
             Kind::Out => "out",
             Kind::Env => "env",
+            Kind::Special(kind) => kind.word(),
         }
     }
 }
@@ -77,7 +82,7 @@ pub struct Entry<'a> {
     pub kind: Kind,
     /// Of a dep, an out or a parameter's file; the root otherwise.
     pub path: Cow<'a, ProjectPath>,
-    /// Of a parameter, or the name of a variable; empty otherwise.
+    /// Of a parameter, the name of a variable, or the text of a special dep; empty otherwise.
     pub key: &'a str,
     /// What it is.
     pub value: EntryValue<'a>,
@@ -138,6 +143,8 @@ pub struct Inputs<'a> {
     pub outs: Vec<(&'a ProjectPath, bool)>,
     /// Name and state of variables; sorted by name, each once.
     pub env: Cow<'a, [(String, EnvState)]>,
+    /// Sorted by name, each once.
+    pub special: Vec<(&'a SpecialName, FileState)>,
 }
 
 impl<'a> Inputs<'a> {
@@ -167,7 +174,14 @@ impl<'a> Inputs<'a> {
         for (at, path) in stage.deps.iter().enumerate() {
             match observed.deps.get(at).copied().flatten() {
                 Some(state) => deps.push((path, state)),
-                None => missing.push(StaleReason::DepMissing { path: path.clone() }),
+                None => missing.push(StaleReason::DepMissing { path: path.clone().into() }),
+            }
+        }
+        let mut special = Vec::with_capacity(stage.special.len());
+        for (at, Special { name, .. }) in stage.special.iter().enumerate() {
+            match observed.special.get(at).copied().flatten() {
+                Some(state) => special.push((name, state)),
+                None => missing.push(StaleReason::DepMissing { path: name.clone().into() }),
             }
         }
         let (params, absent) = params::find(&stage.params, &observed.params);
@@ -186,6 +200,7 @@ impl<'a> Inputs<'a> {
             params,
             outs: stage.outs.iter().map(|out| (&out.path, out.persist)).collect(),
             env: Cow::Owned(env_states(stage, &observed.env)),
+            special,
         };
         (inputs, missing)
     }
@@ -207,6 +222,7 @@ impl<'a> Inputs<'a> {
             params,
             outs: lock.outs.iter().map(|(path, _)| (path, lock.persist.contains(path))).collect(),
             env: Cow::Borrowed(&lock.env),
+            special: lock.special.iter().map(|(name, state)| (name, *state)).collect(),
         }
     }
 
@@ -245,7 +261,13 @@ impl<'a> Inputs<'a> {
             key: name,
             value: EntryValue::Env(state),
         });
-        singles.into_iter().chain(deps).chain(params).chain(outs).chain(env)
+        let special = self.special.iter().map(|&(name, state)| Entry {
+            kind: Kind::Special(name.kind),
+            path: Cow::Owned(ProjectPath::root()),
+            key: &name.text,
+            value: EntryValue::Content { digest: state.digest, folder: state.is_folder() },
+        });
+        singles.into_iter().chain(deps).chain(params).chain(outs).chain(env).chain(special)
     }
 }
 

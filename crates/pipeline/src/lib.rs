@@ -20,6 +20,7 @@ mod node;
 pub mod params;
 mod python;
 mod resolve;
+mod special;
 mod stage;
 mod suggest;
 mod target;
@@ -31,11 +32,12 @@ pub use env::{EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
-pub use fresh::{Freshness, StaleReason, Subject, fresh};
+pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock};
 pub use resolve::{Loaded, Pipeline, load, load_all};
+pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{
     Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
     ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId,

@@ -2,6 +2,8 @@
 //!
 //! Of all stages the first fault each is collected, so that one run shows everything that must be mended.
 
+mod deps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -339,7 +341,7 @@ impl Loader<'_, '_> {
             Some(wdir) => self.path(&self.folder, wdir, place, &[Segment::Key("wdir")])?,
             None => self.folder.clone(),
         };
-        let deps = self.deps(place, &wdir, &spec.deps)?;
+        let (deps, special) = self.deps(place, &wdir, &spec.deps)?;
         let params = self.params(place, &wdir, &spec.params)?;
         let outs = self.outs(place, &wdir, &spec.outs)?;
         let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, .. } = spec;
@@ -349,6 +351,7 @@ impl Loader<'_, '_> {
             shell,
             wdir,
             deps,
+            special,
             params,
             outs,
             frozen,
@@ -463,21 +466,6 @@ impl Loader<'_, '_> {
         Ok(path)
     }
 
-    fn deps(
-        &self,
-        place: BodyPlace<'_>,
-        wdir: &ProjectPath,
-        deps: &[(usize, String)],
-    ) -> Result<Vec<ProjectPath>, PipelineError> {
-        let mut paths = deps
-            .iter()
-            .map(|(at, dep)| self.path(wdir, dep, place, &[Segment::Key("deps"), Segment::Index(*at)]))
-            .collect::<Result<Vec<_>, _>>()?;
-        paths.sort_unstable();
-        paths.dedup();
-        Ok(paths)
-    }
-
     fn params(
         &self,
         place: BodyPlace<'_>,
@@ -517,6 +505,12 @@ impl Loader<'_, '_> {
         let mut outs = Vec::with_capacity(specs.len());
         for spec in specs {
             let inside = [Segment::Key(spec.kind.field()), Segment::Index(spec.index)];
+            if spec.path.starts_with('/') {
+                let message = format!("out `{}` is an absolute path", spec.path);
+                let hint =
+                    "what a stage writes lies in the project, where pipe can set it aside and put it back";
+                return Err(self.fault_at(&place.path(&inside), message).hint(Some(hint)));
+            }
             let path = self.path(wdir, &spec.path, place, &inside)?;
             outs.push(Out {
                 path,

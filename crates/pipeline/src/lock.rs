@@ -8,6 +8,7 @@ use base::{FileState, ProjectPath};
 use serde::{Deserialize, Serialize};
 
 use crate::env::EnvState;
+use crate::special::SpecialName;
 use crate::stage::{Command, Out, ParamValues, Stage};
 
 /// The version of the lock format that this code writes, and the newest it reads.
@@ -35,10 +36,13 @@ pub struct StageLock {
     /// The variables of the environment that it declared. Sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, EnvState)>,
+    /// What else it read. Sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub special: Vec<(SpecialName, FileState)>,
 }
 
 impl StageLock {
-    /// The lock of `stage` after a success. `deps` and `outs` hold one state for each of the stage's, in
+    /// The lock of `stage`, which has no special deps, after a success. `deps` and `outs` hold one state for each of the stage's, in
     /// its order; `params` are the values it ran with (see [`select`](crate::params::select)),
     /// and `env` the states of its variables (see [`env_states`](crate::env_states)).
     pub fn new(
@@ -61,6 +65,7 @@ impl StageLock {
             outs: stage.outs.iter().map(|out| out.path.clone()).zip(outs).collect(),
             persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
             env,
+            special: Vec::new(),
         }
     }
 
@@ -72,6 +77,11 @@ impl StageLock {
     /// What it says of the dep at `path`.
     pub fn dep(&self, path: &ProjectPath) -> Option<&FileState> {
         find(&self.deps, path)
+    }
+
+    /// What it says of a special dep.
+    pub fn special(&self, name: &SpecialName) -> Option<&FileState> {
+        self.special.iter().find(|(known, _)| known == name).map(|(_, state)| state)
     }
 
     /// Whether it records exactly the outs that `outs` declares, so that all of them could be restored.

@@ -191,7 +191,9 @@ fn faults_of_paths_and_graph() {
     let of = |text: &str| faults(text, &[("params.yaml", "")]);
     let outside = of("stages:\n  a:\n    cmd: x\n    deps: [../x]\n");
     assert_eq!(outside, ["pipeline.yaml:4:12: `../x` leads out of the project"]);
-    assert!(of("stages:\n  a: {cmd: x, deps: [/etc]}\n")[0].contains("absolute path"));
+    assert!(of("stages:\n  a: {cmd: x, outs: [/etc]}\n")[0].contains("absolute path"));
+    assert!(of("stages:\n  a: {cmd: x, deps: [/a/.git/x]}\n")[0].contains("git, pipe or DVC keeps"));
+    assert!(of("stages:\n  a: {cmd: x, deps: [/]}\n")[0].contains("`/`"));
     assert!(of("stages:\n  a: {cmd: x, outs: [.git/x]}\n")[0].contains("git, pipe or DVC keeps"));
     assert!(of("stages:\n  a: {cmd: x, outs: ['s3://b/x']}\n")[0].contains("not yet supported"));
     assert!(of("stages:\n  a: {cmd: x, outs: [params.yaml]}\n")[0].contains("params file"));

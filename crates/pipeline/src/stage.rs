@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::env::{EnvRef, Environment};
+use crate::special::Special;
 
 /// The name of a native pipeline file.
 pub const PIPELINE_FILE: &str = "pipeline.yaml";
@@ -222,6 +223,8 @@ pub struct Stage {
     pub wdir: ProjectPath,
     /// Files and folders it reads; sorted, each once.
     pub deps: Vec<ProjectPath>,
+    /// What else it reads; sorted by name, each once.
+    pub special: Vec<Special>,
     /// Parameters it reads; sorted, each once.
     pub params: Vec<ParamRef>,
     /// Files and folders it writes; sorted by path, each once.
@@ -248,7 +251,11 @@ impl Stage {
     /// Whether it has nothing that could be up to date and thus runs every time: no deps, params, outs or
     /// declared variables.
     pub fn is_callback(&self) -> bool {
-        self.deps.is_empty() && self.params.is_empty() && self.outs.is_empty() && self.env.is_empty()
+        self.deps.is_empty()
+            && self.special.is_empty()
+            && self.params.is_empty()
+            && self.outs.is_empty()
+            && self.env.is_empty()
     }
 }
 
@@ -266,6 +273,8 @@ pub enum ParamFile {
 pub struct Observed {
     /// One for each of [`Stage::deps`], in that order; `None` when there is no such file.
     pub deps: Vec<Option<FileState>>,
+    /// One for each of [`Stage::special`], in that order; `None` when there is no such thing, or nothing matches.
+    pub special: Vec<Option<FileState>>,
     /// Every file that [`Stage::params`] names; one that is left out counts as missing.
     pub params: BTreeMap<ProjectPath, ParamFile>,
     /// One for each of [`Stage::outs`], in that order; `None` when there is no such file.

@@ -105,3 +105,56 @@ fn stage_key_by_hand() {
     let expected = format!("sort blake3:{}\n", blake3::hash(&bytes).to_hex());
     assert!(KEYS.contains(&expected), "{expected}");
 }
+
+/// Deps that are no single path of the project come last, each kind with entries of its own.
+#[test]
+fn stage_key_of_special_deps_by_hand() {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let string = |value: &str| [b"s".to_vec(), text(value)].concat();
+    let entry =
+        |kind: &str, key: &str, value: &[u8]| [text(kind), text(""), text(key), value.to_vec()].concat();
+    let zeros = format!("blake3:{}", "00".repeat(32));
+    let lock = format!(
+        "schema: 1\nstages:\n  a:\n    cmd: x\n    deps:\n    - url: https://h/x\n      digest: {zeros}\n      size: 0\n    \
+         - outside: /a\n      digest: {zeros}\n      size: 1\n    - glob: '*'\n      digest: {zeros}\n      size: 2\n      \
+         files: 1\n"
+    );
+    let lock = pipeline::parse_lock(&path("pipeline.lock"), &lock).expect("a lock");
+    let bytes = [
+        b"pipe stage key 1\n".to_vec(),
+        entry("command", "", &string("x")),
+        entry("shell", "", b"n"),
+        entry("wdir", "", &string("")),
+        entry("builtin", "", b"n"),
+        entry("glob", "*", &string(&format!("{zeros}/"))),
+        entry("outside", "/a", &string(&zeros)),
+        entry("url", "https://h/x", &string(&zeros)),
+    ];
+    let expected = blake3::hash(&bytes.concat()).to_hex();
+    assert_eq!(lock.stages["a"].key().0.to_string(), format!("blake3:{expected}"));
+    assert_eq!(pipeline::parse_lock(&path("pipeline.lock"), &pipeline::write_lock(&lock)), Ok(lock));
+}
+
+#[test]
+fn hostile_special_deps_are_refused() {
+    for dep in [
+        "outside: a",
+        "outside: /a/../b",
+        "outside: /a/.git/x",
+        "outside: /",
+        "url: file:///etc/passwd",
+        "url: ftp://h/x",
+        "url: https://u:p@h/x",
+        "glob: ../*",
+        "glob: '*', path: a",
+        "glob: '*', url: https://h/x",
+    ] {
+        let zeros = "00".repeat(32);
+        let lock = format!(
+            "schema: 1\nstages:\n  a:\n    cmd: x\n    deps:\n    - {{{dep}, digest: 'blake3:{zeros}', size: 0}}\n"
+        );
+        assert!(pipeline::parse_lock(&path("pipeline.lock"), &lock).is_err(), "{dep}");
+        let out = lock.replace("deps:", "outs:");
+        assert!(pipeline::parse_lock(&path("pipeline.lock"), &out).is_err(), "an out: {dep}");
+    }
+}

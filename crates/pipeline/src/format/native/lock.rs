@@ -15,6 +15,7 @@ use crate::env::EnvState;
 use crate::error::PipelineError;
 use crate::lock::{LOCK_SCHEMA, Lock, StageLock};
 use crate::node::{Node, Source};
+use crate::special::{SpecialKind, SpecialName};
 use crate::stage::{Command, ParamValues};
 use crate::yaml;
 
@@ -48,7 +49,14 @@ struct StageText<'a> {
 
 #[derive(Serialize)]
 struct FileText<'a> {
-    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    glob: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outside: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
     digest: Digest,
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +86,7 @@ fn stage_text(stage: &StageLock) -> StageText<'_> {
         shell: stage.shell.as_deref(),
         wdir: (!stage.wdir.is_root()).then(|| stage.wdir.as_str()),
         builtin: stage.builtin.as_deref(),
-        deps: files_text(&stage.deps, &BTreeSet::new()),
+        deps: deps_text(stage),
         params,
         env: stage.env.iter().map(|(name, state)| (name.as_str(), state)).collect(),
         outs: files_text(&stage.outs, &stage.persist),
@@ -107,16 +115,40 @@ fn files_text<'a>(
     let mut files: Vec<_> = files
         .iter()
         .map(|(path, state)| FileText {
-            path: path.as_str(),
-            digest: state.digest,
-            size: state.size,
-            files: state.files,
-            exec: state.executable,
+            path: Some(path.as_str()),
             persist: persist.contains(path),
+            ..file_text(state)
         })
         .collect();
     files.sort_by_key(|file| file.path);
     files
+}
+
+/// What is told of a file or folder without its name.
+fn file_text<'a>(state: &FileState) -> FileText<'a> {
+    FileText {
+        path: None,
+        glob: None,
+        outside: None,
+        url: None,
+        digest: state.digest,
+        size: state.size,
+        files: state.files,
+        exec: state.executable,
+        persist: false,
+    }
+}
+
+/// First paths of the project, then everything else.
+fn deps_text(stage: &StageLock) -> Vec<FileText<'_>> {
+    let mut special: Vec<_> = stage.special.iter().collect();
+    special.sort_by_key(|(name, _)| name);
+    let special = special.into_iter().map(|(name, state)| match name.kind {
+        SpecialKind::Glob => FileText { glob: Some(&name.text), ..file_text(state) },
+        SpecialKind::Outside => FileText { outside: Some(&name.text), ..file_text(state) },
+        SpecialKind::Url => FileText { url: Some(&name.text), ..file_text(state) },
+    });
+    files_text(&stage.deps, &BTreeSet::new()).into_iter().chain(special).collect()
 }
 
 /// Reads the text of a lock. An empty text is an empty lock.
@@ -165,6 +197,9 @@ fn read(file: &ProjectPath, text: &str) -> Result<Lock, PipelineError> {
     Ok(lock)
 }
 
+/// Paths of the project, and all other deps, with what they held.
+type Files = (Vec<(ProjectPath, FileState)>, Vec<(SpecialName, FileState)>);
+
 fn only_keys(node: &Node<'_, '_>, known: &[&str]) -> Result<(), PipelineError> {
     match node.map()?.keys().find(|key| !known.contains(&key.as_str())) {
         Some(key) => Err(node.unknown_key(key, known)),
@@ -186,8 +221,8 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
     };
     let wdir = stage.get("wdir").map(|node| record_path(&node, node.string()?)).transpose()?;
     let mut persist = BTreeSet::new();
-    let deps = read_files(stage, "deps", &mut BTreeSet::new())?;
-    let outs = read_files(stage, "outs", &mut persist)?;
+    let (deps, special) = read_files(stage, "deps", &mut BTreeSet::new())?;
+    let (outs, _) = read_files(stage, "outs", &mut persist)?;
     Ok(StageLock {
         command,
         shell: text("shell")?,
@@ -198,6 +233,7 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
         outs,
         persist,
         env: read_env(stage)?,
+        special,
     })
 }
 
@@ -237,14 +273,22 @@ fn read_files(
     stage: &Node<'_, '_>,
     key: &'static str,
     persist: &mut BTreeSet<ProjectPath>,
-) -> Result<Vec<(ProjectPath, FileState)>, PipelineError> {
-    let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
+) -> Result<Files, PipelineError> {
+    let Some(list) = stage.get(key) else { return Ok(Files::default()) };
+    let kinds = SpecialKind::ALL.iter().filter(|_| key == "deps");
+    let mut special: Vec<(SpecialName, FileState)> = Vec::new();
     let mut files: Vec<(ProjectPath, FileState)> = Vec::new();
     for item in list.items()? {
-        only_keys(&item, &["path", "digest", "size", "files", "exec", "persist"])?;
+        let mut known = vec!["path", "digest", "size", "files", "exec", "persist"];
+        known.extend(kinds.clone().map(|kind| kind.word()));
+        only_keys(&item, &known)?;
         let needed = |key| item.get(key).ok_or_else(|| item.fault(format!("the file has no `{key}`")));
-        let (path_node, digest_node) = (needed("path")?, needed("digest")?);
-        let path = record_path(&path_node, path_node.string()?)?;
+        let mut names = kinds.clone().filter_map(|kind| Some((*kind, item.get(kind.word())?)));
+        let name = names.next().map(|(kind, node)| special_name(kind, &node)).transpose()?;
+        if name.is_some() && (names.next().is_some() || item.get("path").is_some()) {
+            return Err(item.fault("the dep has two names"));
+        }
+        let digest_node = needed("digest")?;
         let digest: Digest = digest_node
             .string()?
             .parse()
@@ -256,6 +300,12 @@ fn read_files(
             files: item.get("files").map(|node| node.unsigned()).transpose()?,
             executable: switch("exec")?,
         };
+        if let Some(name) = name {
+            special.push((name, state));
+            continue;
+        }
+        let path_node = needed("path")?;
+        let path = record_path(&path_node, path_node.string()?)?;
         if switch("persist")? {
             persist.insert(path.clone());
         }
@@ -265,7 +315,30 @@ fn read_files(
     if let Some(twice) = files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(list.key_fault(format!("`{}` stands twice in `{key}`", twice[0].0)));
     }
-    Ok(files)
+    special.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if let Some(twice) = special.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(list.key_fault(format!("`{}` stands twice in `{key}`", twice[0].0)));
+    }
+    Ok((files, special))
+}
+
+/// The name of a dep that is no path of the project, spelled as it is written by [`write_lock`].
+fn special_name(kind: SpecialKind, node: &Node<'_, '_>) -> Result<SpecialName, PipelineError> {
+    let text = node.string()?;
+    match kind {
+        SpecialKind::Glob => drop(record_path(node, text)?),
+        SpecialKind::Outside => match SpecialName::outside(text) {
+            Ok(name) if name.text == text => {}
+            Ok(name) => return Err(node.fault(format!("`{text}` is not spelled as `{name}`"))),
+            Err(fault) => return Err(node.fault(fault.to_string())),
+        },
+        SpecialKind::Url => match SpecialName::url(text) {
+            Ok(name) if name.kind == kind => {}
+            Ok(_) => return Err(node.fault(format!("`{text}` is a file, not what a server has"))),
+            Err(fault) => return Err(node.fault(fault)),
+        },
+    }
+    Ok(SpecialName { kind, text: text.to_owned() })
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ fn empty() -> StageLock {
         outs: Vec::new(),
         persist: BTreeSet::new(),
         env: Vec::new(),
+        special: Vec::new(),
     }
 }
 
@@ -140,8 +141,13 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
     let env_state = (any::<Option<[u8; 32]>>(), option())
         .prop_map(|(digest, plain)| EnvState { digest: digest.map(Digest::Blake3), plain });
     let env = proptest::collection::btree_map(text(), env_state, 0..3);
-    (command, option(), a_path(), option(), files(), params, files(), any::<bool>(), env).prop_map(
-        |(command, shell, wdir, builtin, deps, params, outs, persist, env)| StageLock {
+    let special = files().prop_map(|files| {
+        let name =
+            |path: ProjectPath| SpecialName { kind: SpecialKind::Glob, text: path.as_str().to_owned() };
+        files.into_iter().map(|(path, state)| (name(path), state)).collect::<Vec<_>>()
+    });
+    (command, option(), a_path(), option(), (files(), special), params, files(), any::<bool>(), env).prop_map(
+        |(command, shell, wdir, builtin, (deps, special), params, outs, persist, env)| StageLock {
             command,
             shell,
             wdir,
@@ -151,6 +157,7 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
             persist: outs.iter().filter(|_| persist).map(|(path, _)| path.clone()).collect(),
             outs,
             env: env.into_iter().collect(),
+            special,
         },
     )
 }

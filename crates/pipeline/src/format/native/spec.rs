@@ -110,7 +110,7 @@ pub struct StageSpec {
     /// Where it runs, relative to the pipeline file's folder.
     pub wdir: Option<String>,
     /// What it reads, each with the number of the item it came from.
-    pub deps: Vec<(usize, String)>,
+    pub deps: Vec<(usize, DepSpec)>,
     /// Parameters it reads.
     pub params: Vec<ParamSpec>,
     /// What it writes.
@@ -125,6 +125,20 @@ pub struct StageSpec {
     pub meta: Option<Value>,
     /// What it needs of the machine.
     pub needs: Needs,
+}
+
+/// An item of `deps`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DepSpec {
+    /// As written: a path, whatever characters it holds.
+    Path(String),
+    /// All files that a pattern matches.
+    Glob {
+        /// As written.
+        pattern: String,
+        /// Patterns for what is left out.
+        exclude: Vec<String>,
+    },
 }
 
 /// An item of `params`.
@@ -316,6 +330,39 @@ pub(crate) fn paths(stage: &Node<'_, '_>, key: &'static str) -> Result<Vec<(usiz
     Ok(paths)
 }
 
+fn read_deps(stage: &Node<'_, '_>) -> Result<Vec<(usize, DepSpec)>, PipelineError> {
+    let Some(list) = stage.get("deps") else { return Ok(Vec::new()) };
+    let mut deps = Vec::new();
+    for (at, item) in list.items()?.enumerate() {
+        match item.value {
+            // A parameter may hold several paths.
+            Value::List(_) => {
+                for item in item.items()? {
+                    deps.push((at, read_dep(&item)?));
+                }
+            }
+            _ => deps.push((at, read_dep(&item)?)),
+        }
+    }
+    Ok(deps)
+}
+
+fn read_dep(item: &Node<'_, '_>) -> Result<DepSpec, PipelineError> {
+    if !matches!(item.value, Value::Map(_)) {
+        return Ok(DepSpec::Path(item.string()?.to_owned()));
+    }
+    known_keys_only(item, "a dep", &["glob", "exclude"])?;
+    let pattern = text(item, "glob")?.ok_or_else(|| item.expected("a path, or `{glob: PATTERN}`"))?;
+    let exclude = match item.get("exclude") {
+        None => Vec::new(),
+        Some(node) => match node.value {
+            Value::Str(pattern) => vec![pattern.clone()],
+            _ => node.items()?.map(|item| item.string().map(str::to_owned)).collect::<Result<_, _>>()?,
+        },
+    };
+    Ok(DepSpec::Glob { pattern, exclude })
+}
+
 fn vars(root: &Node<'_, '_>) -> Result<Vec<Value>, PipelineError> {
     let Some(list) = root.get("vars") else { return Ok(Vec::new()) };
     list.items()?
@@ -350,7 +397,7 @@ pub(crate) fn stage_spec(
         cmd: command(&stage)?,
         shell: string("shell")?,
         wdir: string("wdir")?,
-        deps: paths(&stage, "deps")?,
+        deps: read_deps(&stage)?,
         params: read_params(&stage)?,
         outs,
         frozen: switch("frozen")?,

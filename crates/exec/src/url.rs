@@ -1,0 +1,83 @@
+//! Asks servers what they have at a URL, without fetching it.
+//!
+//! The answer stands for the content: its `ETag`, or else `Last-Modified` with the length. A server that tells
+//! neither cannot be believed to have the same as yesterday.
+
+use base::FileState;
+
+/// What the server has at `url`, by what it says of it; `None` when there is nothing.
+///
+/// # Errors
+/// A sentence that names the URL, when no server answers in time, or none that tells enough.
+#[cfg(feature = "http")]
+pub(crate) fn ask(url: &str) -> Result<Option<FileState>, String> {
+    use ureq::http::StatusCode;
+
+    let agent = agent();
+    let fault = |fault: ureq::Error| format!("failed to ask about {url}: {fault}");
+    let mut answer = agent.head(url).call().map_err(fault)?;
+    if matches!(answer.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+        answer = agent.get(url).header("Range", "bytes=0-0").call().map_err(fault)?;
+    }
+    let status = answer.status();
+    if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        return Ok(None);
+    }
+    if !status.is_success() {
+        return Err(format!("failed to ask about {url}: the server answers {status}"));
+    }
+    let header = |name: &str| answer.headers().get(name)?.to_str().ok();
+    let length = match header("content-range") {
+        Some(range) => range.rsplit_once('/').map(|(_, whole)| whole),
+        None => header("content-length"),
+    };
+    let told = match (header("etag"), header("last-modified"), length) {
+        (Some(etag), ..) => format!("etag {etag}"),
+        (None, Some(time), Some(length)) => format!("last-modified {time} length {length}"),
+        _ => {
+            return Err(format!(
+                "failed to ask about {url}: the server tells neither its ETag nor when it was changed; \
+                 fetch it in a stage with `always_changed: true`"
+            ));
+        }
+    };
+    let digest = cache::hash_bytes(format!("pipe url 1\n{told}").as_bytes());
+    let size = length.and_then(|length| length.parse().ok()).unwrap_or_default();
+    Ok(Some(FileState { digest, size, files: None, executable: false }))
+}
+
+/// What this build answers to every URL.
+///
+/// # Errors
+/// Always: it has no client.
+#[cfg(not(feature = "http"))]
+pub(crate) fn ask(url: &str) -> Result<Option<FileState>, String> {
+    Err(format!("failed to ask about {url}: this pipe was built without its feature `http`"))
+}
+
+/// A client that gives up after ten seconds and trusts whom the system trusts.
+#[cfg(feature = "http")]
+fn agent() -> ureq::Agent {
+    use std::sync::{Arc, LazyLock};
+    use std::time::Duration;
+
+    use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+    static AGENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
+        let found = rustls_native_certs::load_native_certs().certs;
+        let certificates: Vec<Certificate<'static>> =
+            found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::new(certificates)))
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(10)))
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .http_status_as_error(false)
+            .tls_config(tls)
+            .build();
+        config.into()
+    });
+    AGENT.clone()
+}

@@ -1,0 +1,74 @@
+//! What a stage reads: paths of the project, and all that is none.
+
+use base::{PathError, ProjectPath};
+use glob::Pattern;
+
+use super::Loader;
+use crate::error::PipelineError;
+use crate::format::native::spec::{BodyPlace, DepSpec};
+use crate::special::{Glob, Special, SpecialKind, SpecialName};
+use crate::yaml::Segment;
+
+impl Loader<'_, '_> {
+    /// The deps of a stage that runs in `wdir`: paths of the project, and the others; both sorted, each once.
+    pub(super) fn deps(
+        &self,
+        place: BodyPlace<'_>,
+        wdir: &ProjectPath,
+        deps: &[(usize, DepSpec)],
+    ) -> Result<(Vec<ProjectPath>, Vec<Special>), PipelineError> {
+        let mut paths = Vec::new();
+        let mut special: Vec<Special> = Vec::new();
+        for (at, dep) in deps {
+            let inside = [Segment::Key("deps"), Segment::Index(*at)];
+            match dep {
+                DepSpec::Path(text) if text.starts_with('/') => {
+                    let name = SpecialName::outside(text)
+                        .map_err(|fault| self.fault_at(&place.path(&inside), fault.to_string()))?;
+                    special.push(Special { name, glob: None });
+                }
+                DepSpec::Path(text) if text.contains("://") => {
+                    let name =
+                        SpecialName::url(text).map_err(|fault| self.fault_at(&place.path(&inside), fault))?;
+                    special.push(Special { name, glob: None });
+                }
+                DepSpec::Path(text) => paths.push(self.path(wdir, text, place, &inside)?),
+                DepSpec::Glob { pattern, exclude } => {
+                    let dep = glob(wdir, pattern, exclude)
+                        .map_err(|message| self.fault_at(&place.path(&inside), message))?;
+                    if special.iter().any(|known| known.name == dep.name && *known != dep) {
+                        let message =
+                            format!("pattern `{}` stands here twice, with different `exclude`", dep.name);
+                        return Err(self.fault_at(&place.path(&inside), message));
+                    }
+                    special.push(dep);
+                }
+            }
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        special.sort_by(|a, b| a.name.cmp(&b.name));
+        special.dedup();
+        Ok((paths, special))
+    }
+}
+
+/// The pattern as written in a stage that runs in `wdir`.
+fn glob(wdir: &ProjectPath, pattern: &str, exclude: &[String]) -> Result<Special, String> {
+    // What the folder is called is no pattern.
+    let folder = ProjectPath::resolve(&ProjectPath::root(), &Pattern::escape(wdir.as_str()))
+        .map_err(|fault| fault.to_string())?;
+    let resolve = |text: &str| {
+        let path = ProjectPath::resolve(&folder, text).map_err(|fault| fault.to_string())?;
+        match path.is_reserved() {
+            true => Err(PathError::Reserved(text.to_owned()).to_string()),
+            false if path.is_root() => Err(format!("pattern `{text}` matches no file")),
+            false => Ok(path),
+        }
+    };
+    let path = resolve(pattern)?;
+    let exclude = exclude.iter().map(|text| resolve(text)).collect::<Result<Vec<_>, _>>()?;
+    let glob = Glob::new(&path, &exclude)?;
+    let name = SpecialName { kind: SpecialKind::Glob, text: path.as_str().to_owned() };
+    Ok(Special { name, glob: Some(glob) })
+}

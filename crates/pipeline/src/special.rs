@@ -1,0 +1,383 @@
+//! Deps that are no single path of the project: patterns for many files, paths outside, URLs.
+//!
+//! They stand beside [`Stage::deps`](crate::Stage::deps) and not among them, since all that concerns outs, edges and
+//! restoring goes by paths of the project. Here is only what they are called and what a pattern means; looking at
+//! the files is the caller's business.
+
+use std::fmt;
+
+use base::{PathError, ProjectPath};
+use glob::{MatchOptions, Pattern};
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Graph;
+use crate::stage::{Stage, StageId};
+
+/// What sort of dep it is. Ordered as in the stage key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpecialKind {
+    /// All files of the project that a pattern matches.
+    Glob,
+    /// A file or folder outside the project.
+    Outside,
+    /// What a server has at an http or https URL.
+    Url,
+}
+
+impl SpecialKind {
+    /// All kinds, in order.
+    pub const ALL: [SpecialKind; 3] = [SpecialKind::Glob, SpecialKind::Outside, SpecialKind::Url];
+
+    /// Its word in locks and stage keys.
+    pub fn word(self) -> &'static str {
+        match self {
+            SpecialKind::Glob => "glob",
+            SpecialKind::Outside => "outside",
+            SpecialKind::Url => "url",
+        }
+    }
+}
+
+/// What locks, reasons and keys call such a dep.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SpecialName {
+    /// What sort of dep it is.
+    pub kind: SpecialKind,
+    /// The pattern, relative to the project root; or the absolute path, or the URL.
+    pub text: String,
+}
+
+impl fmt::Display for SpecialName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A declared dep that is no single path of the project.
+///
+/// What a pattern excludes is no part of its name: an input is the set of files, however it was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Special {
+    /// What it is called.
+    pub name: SpecialName,
+    /// The pattern with what it excludes; `None` for all other kinds.
+    pub glob: Option<Glob>,
+}
+
+/// What a reason calls a dep or an out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DepName {
+    /// A path of the project.
+    Path(ProjectPath),
+    /// Another dep.
+    Special(SpecialName),
+}
+
+impl DepName {
+    /// The path, where it is one.
+    pub fn path(&self) -> Option<&ProjectPath> {
+        match self {
+            DepName::Path(path) => Some(path),
+            DepName::Special(_) => None,
+        }
+    }
+}
+
+impl From<ProjectPath> for DepName {
+    fn from(path: ProjectPath) -> Self {
+        DepName::Path(path)
+    }
+}
+
+impl From<SpecialName> for DepName {
+    fn from(name: SpecialName) -> Self {
+        DepName::Special(name)
+    }
+}
+
+impl fmt::Display for DepName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DepName::Path(path) => path.fmt(f),
+            DepName::Special(name) => name.fmt(f),
+        }
+    }
+}
+
+impl SpecialName {
+    /// The file or folder at an absolute path, `.` and `..` resolved by their spelling.
+    ///
+    /// # Errors
+    /// When the path leads above the root of the file system, is that root, or lies in a folder that git, pipe or
+    /// DVC keeps for itself.
+    pub fn outside(text: &str) -> Result<Self, PathError> {
+        let below = text.strip_prefix('/').ok_or_else(|| PathError::Outside(text.to_owned()))?;
+        let path = ProjectPath::resolve(&ProjectPath::root(), below.trim_start_matches('/'))?;
+        if path.is_root() || path.is_reserved() {
+            return Err(PathError::Reserved(text.to_owned()));
+        }
+        Ok(SpecialName { kind: SpecialKind::Outside, text: format!("/{}", path.as_str()) })
+    }
+
+    /// What a URL names: a file outside the project, or what a server has.
+    ///
+    /// # Errors
+    /// When the URL is none of `http`, `https` and `file`, holds a password, or names no host or file.
+    pub fn url(text: &str) -> Result<Self, String> {
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme == "file" {
+            let path = rest.strip_prefix("localhost").unwrap_or(rest);
+            let path = decode(path).filter(|path| path.starts_with('/'));
+            let path = path.ok_or_else(|| format!("`{text}` names no file of this machine"))?;
+            return SpecialName::outside(&path).map_err(|fault| fault.to_string());
+        }
+        if !matches!(scheme.as_str(), "http" | "https") {
+            return Err(format!(
+                "`{text}` is a URL of a kind that is not supported: use http, https or file"
+            ));
+        }
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if host.is_empty() {
+            return Err(format!("`{text}` names no host"));
+        }
+        if host.contains('@') {
+            return Err(
+                "the URL holds a user or a password, which pipeline.lock would tell everyone".to_owned()
+            );
+        }
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(format!("`{}` is no URL: it holds a space", text.escape_debug()));
+        }
+        Ok(SpecialName { kind: SpecialKind::Url, text: text.to_owned() })
+    }
+
+    /// The path below the root of the file system, of what lies outside the project.
+    pub fn outside_path(&self) -> Option<ProjectPath> {
+        let path = || ProjectPath::from_record(self.text.strip_prefix('/')?).ok();
+        (self.kind == SpecialKind::Outside).then(path)?
+    }
+}
+
+/// The text with `%20` and the like resolved; `None` when that gives no UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// A pattern for files, relative to the project root, with patterns for what it leaves out.
+///
+/// `*`, `?` and `[…]` match within one name, `**` any number of folders. As in a shell none of them matches a
+/// leading dot, unless the pattern spells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    base: ProjectPath,
+    parts: Vec<Part>,
+    exclude: Vec<Vec<Part>>,
+}
+
+/// What one name, or any number of them, must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// `**`
+    Deep,
+    Name(Pattern),
+}
+
+impl Glob {
+    /// The pattern `text` without what `exclude` matches, as paths or folders above them.
+    ///
+    /// # Errors
+    /// When one of them is no pattern; says which, and why.
+    pub fn new(text: &ProjectPath, exclude: &[ProjectPath]) -> Result<Self, String> {
+        let parts = parse(text)?;
+        let literal = text.parts().take_while(|part| !part.contains(['*', '?', '['])).count();
+        let base = text.parts().take(literal.min(parts.len().saturating_sub(1)));
+        let base = base.fold(ProjectPath::root(), |folder, part| folder.join(part));
+        Ok(Glob { base, parts, exclude: exclude.iter().map(parse).collect::<Result<_, _>>()? })
+    }
+
+    /// The folder that all matching files lie in.
+    pub fn base(&self) -> &ProjectPath {
+        &self.base
+    }
+
+    /// Whether a file at `path` is one of those meant.
+    pub fn matches(&self, path: &ProjectPath) -> bool {
+        let names: Vec<&str> = path.parts().collect();
+        is_match(&self.parts, &names, false) && !self.excludes(&names)
+    }
+
+    /// Whether a file in the folder `path`, however deep, could be one of those meant.
+    pub fn may_lie_below(&self, path: &ProjectPath) -> bool {
+        let names: Vec<&str> = path.parts().collect();
+        if self.excludes(&names) {
+            return false;
+        }
+        for (at, name) in names.iter().enumerate() {
+            match self.parts.get(at) {
+                None => return false,
+                Some(Part::Deep) => return names[at..].iter().all(|name| can_pass(&self.parts[at..], name)),
+                Some(Part::Name(pattern)) if !is_name(pattern, name, false) => return false,
+                Some(Part::Name(_)) => {}
+            }
+        }
+        names.len() < self.parts.len()
+    }
+
+    /// Whether it can mean anything that stands at `path` or below.
+    pub fn touches(&self, path: &ProjectPath) -> bool {
+        self.matches(path) || self.may_lie_below(path)
+    }
+
+    fn excludes(&self, names: &[&str]) -> bool {
+        let is_out = |length| self.exclude.iter().any(|parts| is_match(parts, &names[..length], true));
+        (1..=names.len()).any(is_out)
+    }
+}
+
+fn parse(text: &ProjectPath) -> Result<Vec<Part>, String> {
+    let part = |part: &str| match part {
+        "**" => Ok(Part::Deep),
+        _ if part.contains("**") => Err(format!("`**` stands beside other characters in `{text}`")),
+        _ => Pattern::new(part).map(Part::Name).map_err(|fault| format!("`{text}`: {}", fault.msg)),
+    };
+    text.parts().map(part).collect()
+}
+
+fn is_name(pattern: &Pattern, name: &str, hidden: bool) -> bool {
+    pattern.matches_with(name, MatchOptions { require_literal_leading_dot: !hidden, ..MatchOptions::new() })
+}
+
+/// Whether a folder of this name can lie behind a `**`, where `parts` are it and what follows: a hidden one only if
+/// a later part may spell it.
+fn can_pass(parts: &[Part], name: &str) -> bool {
+    !name.starts_with('.')
+        || parts.iter().any(|part| matches!(part, Part::Name(pattern) if is_name(pattern, name, false)))
+}
+
+/// A `**` at the end stands for at least one name: the files in a folder, not the folder.
+fn is_match(parts: &[Part], names: &[&str], hidden: bool) -> bool {
+    match (parts.split_first(), names.split_first()) {
+        (None, None) => true,
+        (None, Some(_)) | (Some(_), None) => false,
+        (Some((Part::Name(pattern), parts)), Some((name, names))) => {
+            is_name(pattern, name, hidden) && is_match(parts, names, hidden)
+        }
+        (Some((Part::Deep, rest)), Some((name, below))) => {
+            let passes = hidden || !name.starts_with('.');
+            (!rest.is_empty() && is_match(rest, names, hidden))
+                || (passes && (is_match(parts, below, hidden) || (rest.is_empty() && below.is_empty())))
+        }
+    }
+}
+
+impl Graph {
+    /// The outs that a pattern can mean something of, with their stages.
+    pub(crate) fn touching_glob<'a>(&'a self, glob: &Glob) -> Vec<(&'a ProjectPath, StageId)> {
+        let near = self.touching(glob.base()).into_iter();
+        near.filter(|(out, _)| glob.touches(out)).collect()
+    }
+}
+
+impl Stage {
+    /// Its special dep of a name.
+    pub fn special(&self, name: &SpecialName) -> Option<&Special> {
+        self.special.iter().find(|special| special.name == *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")
+    }
+
+    fn glob(text: &str, exclude: &[&str]) -> Glob {
+        let exclude: Vec<ProjectPath> = exclude.iter().map(|text| path(text)).collect();
+        Glob::new(&path(text), &exclude).expect("a pattern")
+    }
+
+    #[test]
+    fn what_patterns_match() {
+        let cases = [
+            ("raw/*.json", "raw/a.json", true),
+            ("raw/*.json", "raw/b/a.json", false),
+            ("raw/*.json", "raw/.a.json", false),
+            ("raw/.*", "raw/.a.json", true),
+            ("raw/[ab]?", "raw/a1", true),
+            ("raw/[!ab]?", "raw/a1", false),
+            ("data/**/*.csv", "data/a.csv", true),
+            ("data/**/*.csv", "data/b/c/a.csv", true),
+            ("data/**/*.csv", "data/.b/a.csv", false),
+            ("data/**", "data/b/c", true),
+            ("data/**", "data", false),
+            ("**/x/**/y", "a/x/b/x/y", true),
+            ("a[[]1]/x", "a[1]/x", true),
+        ];
+        for (pattern, file, expected) in cases {
+            assert_eq!(glob(pattern, &[]).matches(&path(file)), expected, "{pattern} {file}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out() {
+        let glob = glob("raw/**", &["raw/tmp*", "**/.cache"]);
+        assert!(glob.matches(&path("raw/a/tmp")));
+        assert!(!glob.matches(&path("raw/tmp1")));
+        assert!(!glob.matches(&path("raw/tmp1/a")), "what lies in a folder that is left out");
+        assert!(!glob.may_lie_below(&path("raw/tmp1")));
+    }
+
+    /// Whoever does not enter a folder must know that nothing in it matches.
+    #[test]
+    fn folders_are_entered_for_every_match() {
+        for (pattern, file) in [
+            ("data/**/*.csv", "data/b/c/a.csv"),
+            ("**/x/**/y", "a/x/b/x/y"),
+            ("a/*/c", "a/b/c"),
+            ("**/.hidden/x", "a/.hidden/x"),
+        ] {
+            let (glob, file) = (glob(pattern, &[]), path(file));
+            assert!(glob.matches(&file), "{pattern}");
+            for above in std::iter::successors(file.parent(), ProjectPath::parent) {
+                assert!(glob.may_lie_below(&above), "{pattern} {above}");
+            }
+        }
+        assert!(!glob("raw/*.json", &[]).touches(&path("raw/x.bin")));
+        assert!(!glob("raw/*.json", &[]).may_lie_below(&path("raw/a.json")));
+        assert!(glob("raw/*/x", &[]).touches(&path("raw/sub")));
+        assert_eq!(glob("a/b/*.csv", &[]).base(), &path("a/b"));
+        assert_eq!(glob("a/b", &[]).base(), &path("a"));
+    }
+
+    #[test]
+    fn urls_name_files_or_servers() {
+        let text = |url: &str| SpecialName::url(url).map(|name| (name.kind, name.text));
+        assert_eq!(text("file:///a%20b/./c"), Ok((SpecialKind::Outside, "/a b/c".to_owned())));
+        assert_eq!(text("https://h/x?y"), Ok((SpecialKind::Url, "https://h/x?y".to_owned())));
+        for url in
+            ["ftp://h/x", "https:///x", "https://u:p@h/x", "https://h/a b", "file://h/x", "file:///%zz"]
+        {
+            assert!(text(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        for text in ["a/b**", "a/[", "***"] {
+            assert!(Glob::new(&path(text), &[]).is_err(), "{text}");
+            assert!(Glob::new(&path("a"), &[path(text)]).is_err(), "{text}");
+        }
+    }
+}

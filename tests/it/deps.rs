@@ -1,0 +1,327 @@
+//! Deps that are no single path of the project: patterns, paths outside, URLs.
+
+use crate::harness::{Sandbox, snapshot};
+
+const PATTERN: &str = "\
+stages:
+  join:
+    cmd: cat raw/*.json > joined
+    deps:
+    - glob: raw/*.json
+      exclude: ['raw/tmp*']
+    outs: [joined]
+";
+
+fn ran(sandbox: &Sandbox) -> bool {
+    sandbox.ok(["repro"]).stderr.contains(" ran")
+}
+
+#[test]
+fn a_pattern_is_the_set_of_files_that_it_matches() {
+    let sandbox = Sandbox::with_pipeline(PATTERN);
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 2
+    --- stdout
+    join: cannot be told
+      no file matches dep raw/*.json
+      has not run yet
+    --- stderr
+    error: no file matches dep raw/*.json
+    ");
+    sandbox.write("raw/a.json", "1\n");
+    sandbox.write("raw/b.json", "2\n");
+    assert!(ran(&sandbox));
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains("    deps:\n    - glob: raw/*.json\n      digest: blake3:"), "{lock}");
+    // What does not match, is excluded, hidden or lies deeper is no input.
+    for path in ["raw/a.txt", "raw/tmp.json", "raw/.c.json", "raw/sub/c.json"] {
+        sandbox.write(path, "x\n");
+    }
+    assert!(!ran(&sandbox));
+    // An edit, a new file, a lost file, another name: each is a change.
+    sandbox.write("raw/a.json", "3\n");
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 0
+    --- stdout
+    join: stale
+      dep raw/*.json changed: 60d6832c67 -> d8cca804f5
+    ");
+    assert_eq!(sandbox.pipe(["status", "--json"]).json()["stages"][0]["reasons"][0]["path"], "raw/*.json");
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("joined"), "3\n2\nx\n");
+    sandbox.write("raw/c.json", "4\n");
+    assert!(ran(&sandbox));
+    std::fs::rename(sandbox.path("raw/c.json"), sandbox.path("raw/d.json")).unwrap();
+    assert!(ran(&sandbox));
+    std::fs::remove_file(sandbox.path("raw/d.json")).unwrap();
+    let back = sandbox.ok(["repro"]);
+    assert!(back.stderr.contains("1 restored"), "{}", back.stderr);
+    // How the same files are chosen is no input.
+    sandbox.write("pipeline.yaml", &PATTERN.replace("['raw/tmp*']", "[raw/tmp.json, raw/none]"));
+    assert!(!ran(&sandbox));
+    // Without any file there is nothing to be told but that.
+    for name in ["a", "b"] {
+        std::fs::remove_file(sandbox.path(&format!("raw/{name}.json"))).unwrap();
+    }
+    sandbox.pipe(["repro"]).code(2);
+    assert!(!sandbox.pipe(["repro", "--allow-missing"]).stderr.contains(" ran"));
+}
+
+#[test]
+fn a_stage_that_writes_what_a_pattern_can_match_comes_first() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:
+  join:
+    cmd: cat parts/*/*.csv > joined
+    deps: [{glob: 'parts/*/*.csv'}]
+    outs: [joined]
+  folder:
+    cmd: mkdir -p parts/f && cat x > parts/f/1.csv
+    deps: [x]
+    outs: [parts/f]
+  file:
+    cmd: mkdir -p parts/g && echo g > parts/g/2.csv
+    outs: [parts/g/2.csv]
+  other:
+    cmd: mkdir -p parts && echo other > parts/g/other.txt
+    outs: [parts/g/other.txt]
+",
+    );
+    snapshot!(sandbox.pipe(["dag"]), @"
+    exit: 0
+    --- stdout
+    ○    folder
+    │ ○  file
+    ●─┘  join    ← folder, file
+    ○    other
+    ");
+    sandbox.write("x", "1\n");
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("joined"), "1\ng\n");
+    sandbox.write("x", "2\n");
+    snapshot!(sandbox.pipe(["repro", "--dry"]), @"
+    exit: 0
+    --- stdout
+    folder: would run: dep x changed: 50cc1102b1 -> b9a1a3183d
+    file: up to date
+    join: depends on the result of folder
+    other: up to date
+    ");
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("joined"), "2\ng\n");
+    // What is going to be restored is not foretold, and the plan says so.
+    sandbox.write("x", "1\n");
+    let plan = sandbox.ok(["repro", "--dry"]);
+    assert!(plan.stdout.contains("folder: would be restored"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("join: depends on the result of folder"), "{}", plan.stdout);
+    let back = sandbox.ok(["repro"]);
+    assert!(back.stderr.contains("2 restored"), "{}", back.stderr);
+    assert_eq!(sandbox.read("joined"), "1\ng\n");
+}
+
+#[test]
+fn patterns_that_cannot_be_meant_are_refused() {
+    let stage = |dep: &str| format!("stages:\n  a:\n    cmd: x\n    deps: [{dep}]\n    outs: [data/sum]\n");
+    let sandbox = Sandbox::with_pipeline(&stage("{glob: 'data/**'}"));
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 2
+    --- stderr
+    error: pipeline.yaml:2:3: stage `a` has out `data/sum`, which a pattern among its deps covers
+    hint: leave it out: `exclude: ['data/sum']`
+    ");
+    for (dep, message) in [
+        ("{glob: 'a['}", "`a[`"),
+        ("{glob: 'a**'}", "stands beside other characters"),
+        ("{glob: '../*'}", "leads out of the project"),
+        ("{glob: '.git/*'}", "keeps for itself"),
+        ("{exclude: a}", "expected a path"),
+        ("{glob: a, globs: b}", "unknown key `globs`"),
+        ("{glob: 'a*'}, {glob: 'a*', exclude: ab}", "stands here twice"),
+    ] {
+        sandbox.write("pipeline.yaml", &stage(dep));
+        let said = sandbox.pipe(["status"]).code(2);
+        assert!(said.stderr.contains(message), "{dep}: {}", said.stderr);
+    }
+}
+
+/// A plain dvc.yaml means what it means elsewhere: such a dep is a file of that very name.
+#[test]
+fn a_plain_path_is_no_pattern() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat '*.txt' > out\n    deps: ['*.txt']\n    outs: [out]\n",
+    );
+    sandbox.write("a.txt", "a\n");
+    sandbox.pipe(["repro"]).code(2);
+    sandbox.write("*.txt", "star\n");
+    assert!(ran(&sandbox));
+    sandbox.write("a.txt", "b\n");
+    assert!(!ran(&sandbox));
+}
+
+#[test]
+fn what_lies_outside_the_project_is_an_input_too() {
+    let sandbox = Sandbox::new();
+    let outside = sandbox.root().with_file_name("outside");
+    let file = outside.join("x.csv");
+    std::fs::create_dir_all(outside.join("folder")).unwrap();
+    std::fs::write(outside.join("folder/y"), "y\n").unwrap();
+    let (file_text, folder_text) = (file.display(), outside.join("folder").display().to_string());
+    let pipeline = format!(
+        "stages:\n  a:\n    cmd: cat {file_text} {folder_text}/* > out\n    deps: [{file_text}, {folder_text}/]\n    outs: [out]\n"
+    );
+    sandbox.write("pipeline.yaml", &pipeline);
+    let missing = sandbox.pipe(["status"]).code(2);
+    assert!(missing.stderr.contains(&format!("dep {file_text} does not exist")), "{}", missing.stderr);
+    std::fs::write(&file, "x\n").unwrap();
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("out"), "x\ny\n");
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains(&format!("    - outside: {file_text}\n      digest: blake3:")), "{lock}");
+    assert!(lock.contains(&format!("    - outside: {folder_text}\n")), "{lock}");
+    assert!(!ran(&sandbox));
+    std::fs::write(outside.join("folder/y"), "z\n").unwrap();
+    let status = sandbox.ok(["status"]);
+    assert!(status.stdout.contains(&format!("  dep {folder_text} changed: ")), "{}", status.stdout);
+    assert!(ran(&sandbox));
+    // Same size, and the time put back: seen all the same.
+    let time = std::fs::metadata(&file).unwrap().modified().unwrap();
+    std::fs::write(&file, "X\n").unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    assert!(ran(&sandbox));
+    assert_eq!(sandbox.read("out"), "X\nz\n");
+    // Only what is read may lie there; and what lies in the project has a path in it, and edges.
+    sandbox.write("pipeline.yaml", format!("stages:\n  a:\n    cmd: x\n    outs: [{file_text}]\n"));
+    let said = sandbox.pipe(["status"]).code(2);
+    assert!(said.stderr.contains("is an absolute path"), "{}", said.stderr);
+    assert!(said.stderr.contains("hint: what a stage writes lies in the project"), "{}", said.stderr);
+    let inside = sandbox.root().canonicalize().unwrap().join("in.csv");
+    sandbox.write("pipeline.yaml", format!("stages:\n  a:\n    cmd: x\n    deps: [{}]\n", inside.display()));
+    let said = sandbox.pipe(["status"]).code(2);
+    assert!(said.stderr.contains("lies in the project: write it as `in.csv`"), "{}", said.stderr);
+}
+
+#[test]
+fn a_file_url_is_a_path_outside() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.root().with_file_name("a b.csv");
+    std::fs::write(&file, "1\n").unwrap();
+    let url = format!("file://{}", file.display()).replace(' ', "%20");
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n  a:\n    cmd: echo x > out\n    deps: ['{url}']\n    outs: [out]\n"),
+    );
+    assert!(ran(&sandbox));
+    assert!(sandbox.read("pipeline.lock").contains(&format!("- outside: {}\n", file.display())));
+    assert!(!ran(&sandbox));
+    std::fs::write(&file, "2\n").unwrap();
+    assert!(ran(&sandbox));
+    sandbox.write("pipeline.yaml", "stages:\n  a:\n    cmd: x\n    deps: ['s3://bucket/x']\n");
+    let said = sandbox.pipe(["status"]).code(2);
+    assert!(said.stderr.contains("use http, https or file"), "{}", said.stderr);
+}
+
+/// A server of one resource, whose answers to HEAD the test chooses. It ends with the test.
+#[cfg(feature = "http")]
+mod server {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::{Arc, Mutex};
+
+    pub struct Server {
+        pub address: SocketAddr,
+        answers: Arc<Mutex<[String; 2]>>,
+    }
+
+    impl Server {
+        pub fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let answers = Arc::new(Mutex::new([String::new(), String::new()]));
+            let shared = Arc::clone(&answers);
+            std::thread::spawn(move || {
+                for connection in listener.incoming() {
+                    let mut connection = connection.unwrap();
+                    let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
+                    let first = lines.next().unwrap().unwrap();
+                    while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                    let [head, get] = shared.lock().unwrap().clone();
+                    let answer = if first.starts_with("HEAD ") { head } else { get };
+                    let _ = write!(connection, "HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n");
+                }
+            });
+            Server { address, answers }
+        }
+
+        /// What it answers to HEAD and to GET from now on: status, then header lines.
+        pub fn answer(&self, head: &str, get: &str) {
+            *self.answers.lock().unwrap() = [head.replace('\n', "\r\n"), get.replace('\n', "\r\n")];
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_server_is_asked_and_believed() {
+    let sandbox = Sandbox::new();
+    let server = server::Server::start();
+    let url = format!("http://{}/x.csv", server.address);
+    sandbox.write(
+        "pipeline.yaml",
+        format!(
+            "stages:\n  a:\n    cmd: echo x > out\n    deps: ['{url}']\n    outs: [out]\n  b:\n    cmd: echo y > other\n    deps: [in]\n    outs: [other]\n"
+        ),
+    );
+    sandbox.write("in", "1\n");
+    let pipe = |arguments: &[&str]| {
+        let mut command = sandbox.pipe_command(arguments);
+        for name in ["http_proxy", "https_proxy", "all_proxy"] {
+            command.env_remove(name);
+        }
+        sandbox.finish(command)
+    };
+    let stale = |expected: bool| {
+        let said = pipe(&["status"]).code(0);
+        assert_eq!(said.stdout.contains(&format!("  dep {url} changed: ")), expected, "{}", said.stdout);
+        pipe(&["repro"]).code(0);
+    };
+    server.answer("200 OK\nETag: \"1\"\nContent-Length: 5", "");
+    assert!(pipe(&["repro"]).code(0).stderr.contains("2 ran"));
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains(&format!("    - url: {url}\n      digest: blake3:")), "{lock}");
+    assert!(lock.contains("      size: 5\n"), "{lock}");
+    stale(false);
+    // The tag counts before all else.
+    server.answer("200 OK\nETag: \"1\"\nLast-Modified: now\nContent-Length: 5", "");
+    stale(false);
+    server.answer("200 OK\nETag: \"2\"\nContent-Length: 5", "");
+    stale(true);
+    // Without a tag, time and length do.
+    server.answer("200 OK\nLast-Modified: now\nContent-Length: 5", "");
+    stale(true);
+    stale(false);
+    server.answer("200 OK\nLast-Modified: now\nContent-Length: 6", "");
+    stale(true);
+    // Who does not answer to HEAD is asked for one byte.
+    server.answer(
+        "405 Method Not Allowed",
+        "206 Partial Content\nLast-Modified: now\nContent-Range: bytes 0-0/6\nContent-Length: 0",
+    );
+    stale(false);
+    // What cannot be told is told, with the URL, and hinders no other stage.
+    for (answer, message) in [
+        ("200 OK\nContent-Length: 5", "neither its ETag"),
+        ("503 Service Unavailable", "the server answers 503"),
+        ("404 Not Found", "does not exist"),
+    ] {
+        server.answer(answer, "");
+        sandbox.write("in", format!("{answer}\n"));
+        let said = pipe(&["status"]).code(2);
+        assert!(said.stderr.contains(message) && said.stderr.contains(&url), "{}", said.stderr);
+        assert!(said.stdout.contains("a: cannot be told"), "{}", said.stdout);
+        assert!(said.stdout.contains("b: stale\n  dep in changed"), "{}", said.stdout);
+    }
+    // Nobody answers: the sandbox has no way to the network.
+    let offline = sandbox.pipe(["status"]).code(2);
+    assert!(offline.stderr.contains(&format!("failed to ask about {url}: ")), "{}", offline.stderr);
+    assert!(offline.stdout.contains("a: cannot be told"), "{}", offline.stdout);
+}
