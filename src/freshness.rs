@@ -51,7 +51,9 @@ impl<'a> Question<'a> {
             witness.iter().map(|(path, _)| path).collect();
         let is_witnessed = |path: &ProjectPath| witnessed.contains(path);
         let covered = stages().all(|stage| {
+            // A verdict about anything but files of the project is made anew.
             stage.env.is_empty()
+                && stage.special.is_empty()
                 && (stage.frozen || stage.deps.iter().all(is_witnessed))
                 && stage.outs.iter().all(|out| is_witnessed(&out.path))
         });

@@ -57,7 +57,7 @@ fn a_pattern_is_the_set_of_files_that_it_matches() {
     let back = sandbox.ok(["repro"]);
     assert!(back.stderr.contains("1 restored"), "{}", back.stderr);
     // How the same files are chosen is no input.
-    sandbox.write("pipeline.yaml", &PATTERN.replace("['raw/tmp*']", "[raw/tmp.json, raw/none]"));
+    sandbox.write("pipeline.yaml", PATTERN.replace("['raw/tmp*']", "[raw/tmp.json, raw/none]"));
     assert!(!ran(&sandbox));
     // Without any file there is nothing to be told but that.
     for name in ["a", "b"] {
@@ -138,7 +138,7 @@ fn patterns_that_cannot_be_meant_are_refused() {
         ("{glob: a, globs: b}", "unknown key `globs`"),
         ("{glob: 'a*'}, {glob: 'a*', exclude: ab}", "stands here twice"),
     ] {
-        sandbox.write("pipeline.yaml", &stage(dep));
+        sandbox.write("pipeline.yaml", stage(dep));
         let said = sandbox.pipe(["status"]).code(2);
         assert!(said.stderr.contains(message), "{dep}: {}", said.stderr);
     }

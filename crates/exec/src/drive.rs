@@ -25,6 +25,7 @@ use crate::ledger::Ledger;
 use crate::params::ParamReader;
 use crate::runner::{Exit, Runner, Spawn, Stream};
 use crate::schedule::{Schedule, StageState};
+use crate::special;
 
 /// How often the loop looks whether it was told to stop.
 const STOP_CHECK: Duration = Duration::from_millis(20);
@@ -526,6 +527,9 @@ impl Attempt<'_, '_, '_> {
         };
         if let Some((path, _)) = job.inputs.deps.iter().find(|(path, before)| !is_same(path, before)) {
             return Some(format!("dep {path}"));
+        }
+        if let Some(changed) = special::changed_special(&self.shop.params, self.stage, job.inputs) {
+            return Some(changed);
         }
         let files = self.shop.params.files_of(self.stage).unwrap_or_default();
         let now = pipeline::params::select(&self.stage.params, &files).unwrap_or_default();
