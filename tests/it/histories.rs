@@ -11,10 +11,10 @@ use crate::harness::Sandbox;
 const STEPS: usize = 7;
 
 /// A splitmix generator: small, and nobody else's.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -247,6 +247,17 @@ fn check(sandbox: &Sandbox, project: &Project, random: &mut Random, story: &str)
     sandbox.ok(["status", "-q"]);
 }
 
+/// A number from the environment.
+pub fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// A seed that was not there before.
+pub fn seed_of_now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::from(now.subsec_nanos()) << 20
+}
+
 fn history(seed: u64) {
     let mut random = Random(seed);
     let mut project = Project::random(&mut random);
@@ -265,12 +276,10 @@ fn history(seed: u64) {
 
 #[test]
 fn random_histories_agree_with_a_shell() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     if let Some(seed) = number("PIPE_TEST_SEED") {
         return history(seed);
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let first = u64::from(now.subsec_nanos()) << 20;
+    let first = seed_of_now();
     let rounds = number("PIPE_TEST_ROUNDS").unwrap_or(5);
     println!("{rounds} histories from PIPE_TEST_SEED={first} on");
     for seed in first..first + rounds {

@@ -29,6 +29,7 @@ mod groups;
 mod histories;
 mod init;
 mod interrupts;
+mod kills;
 mod metrics;
 mod options;
 mod params;
