@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Sandbox, is_alive};
+use crate::harness::{Sandbox, await_that, is_alive};
 
 const PIPELINE: &str = "\
 stages:
@@ -40,6 +40,14 @@ fn what_was_done_is_in_the_journal() {
     assert_eq!((sandbox.count("ran", "quick"), sandbox.count("ran", "slow")), (1, 2));
     assert!(sandbox.read("pipeline.lock").contains("quick"));
     assert_eq!(sandbox.read(".pipe/journal"), "", "what it told stands in the lock");
+}
+
+#[test]
+fn nothing_outlives_a_killed_pipe_process() {
+    let sandbox = killed();
+    let shell = sandbox.read("shell");
+    await_that("the guard has ended the command", || !is_alive(&shell));
+    assert_eq!(sandbox.read("slow"), "begin\n");
 }
 
 #[test]

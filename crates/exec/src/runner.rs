@@ -1,6 +1,7 @@
 //! Starts the processes of stages: the only place that spawns them.
 //!
-//! Each command has a process group of its own, so that stopping it stops all that it started. Two
+//! Each command has a process group of its own, so that stopping it stops all that it started; a guard ends it
+//! when we die. Two
 //! threads per process copy its output to log files and tell each whole line; a thread costs memory, not
 //! processor time, and spares a poll loop.
 
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use disk::{Appender, DiskError};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+
+use crate::guard::Guard;
 
 /// How long a stopped process may take to end before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -109,6 +112,7 @@ pub struct LocalRunner {
     /// so that the number cannot have passed to another process.
     groups: Mutex<Vec<Pid>>,
     stopped: AtomicBool,
+    guard: Guard,
 }
 
 impl Runner for LocalRunner {
@@ -116,6 +120,7 @@ impl Runner for LocalRunner {
         let logs = (Appender::open(&spawn.stdout)?, Appender::open(&spawn.stderr)?);
         let mut child = start(spawn)?;
         let group = Pid::from_child(&child);
+        self.guard.watch(group);
         self.lock_groups().push(group);
         if self.stopped.load(Ordering::SeqCst) {
             let _ = kill_process_group(group, Signal::KILL);
@@ -196,6 +201,7 @@ impl LocalRunner {
         };
         let _ = kill_process_group(group, Signal::KILL);
         self.lock_groups().retain(|known| *known != group);
+        self.guard.release(group);
         ended.map_err(|errno| RunError::Wait(errno.into()))?;
         child.wait().map(exit_of).map_err(RunError::Wait)
     }
