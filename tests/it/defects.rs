@@ -124,7 +124,13 @@ fn a_dry_run_is_the_run() {
     let ran = sandbox.read("ran");
     sandbox.ok(["repro"]).tells(&["1 restored, 1 up to date"]);
     assert_eq!(sandbox.read("ran"), ran, "as was said");
-    sandbox.ok(["repro", "--dry"]);
+    // What a restored stage will hold is known to those after it.
+    sandbox.write("input", "two\n");
+    sandbox.ok(["repro"]);
+    sandbox.write("input", "one\n");
+    let dry = sandbox.ok(["repro", "--dry"]).stdout;
+    assert_eq!(dry.matches("would be restored from run").count(), 2, "{dry}");
+    sandbox.ok(["repro"]).tells(&["2 restored"]);
 }
 
 /// Row 17; #3783, #2031, #4325: a second process fails at once, and a crash leaves a lock that somebody must remove.

@@ -44,10 +44,18 @@ fn what_was_done_is_in_the_journal() {
 
 #[test]
 fn nothing_outlives_a_killed_pipe_process() {
-    let sandbox = killed();
-    let shell = sandbox.read("shell");
-    await_that("the guard has ended the command", || !is_alive(&shell));
-    assert_eq!(sandbox.read("slow"), "begin\n");
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: sleep 60 & echo $! > child; setsid sleep 60 & echo $! > apart; echo $$ > shell; touch up; sleep 60\n    outs: [out]\n",
+    );
+    let started = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("up");
+    started.signal("KILL");
+    assert_eq!(started.wait().signal(), Some(9));
+    // Not the next `pipe` process: there is none.
+    for file in ["shell", "child", "apart"] {
+        let pid = sandbox.read(file);
+        await_that(&format!("{file} is gone"), || !is_alive(&pid));
+    }
 }
 
 #[test]
