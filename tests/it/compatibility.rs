@@ -55,6 +55,17 @@ fn a_stage_without_deps_runs_once() {
 }
 
 #[test]
+fn bytes_in_place_are_enough() {
+    let sandbox = chain();
+    sandbox.ok(["repro"]);
+    sandbox.remove(".pipe/cache");
+    sandbox.ok(["repro"]).tells(&["Everything is up to date"]);
+    // Gone from both places, they are made again.
+    sandbox.remove("second.txt");
+    sandbox.ok(["repro"]).tells(&["1 ran, 1 up to date"]);
+}
+
+#[test]
 fn a_stage_with_neither_deps_nor_outs_runs_every_time_unless_frozen() {
     let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: echo a >> ran\n");
     sandbox.ok(["repro"]);
