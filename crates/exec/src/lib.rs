@@ -10,6 +10,7 @@ mod commit;
 mod drive;
 mod durations;
 mod event;
+mod guard;
 mod job;
 mod ledger;
 mod params;

@@ -1,10 +1,11 @@
 //! Starts the processes of stages: the only place that spawns them.
 //!
-//! Each command has a process group of its own, so that stopping it stops all that it started. Two
+//! Each command has a process group of its own, so that stopping it stops all that it started; a guard ends it
+//! when we die. Two
 //! threads per process copy its output to log files and tell each whole line; a thread costs memory, not
 //! processor time, and spares a poll loop.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use disk::{Appender, DiskError};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+
+use crate::guard::{Guard, MARK};
 
 /// How long a stopped process may take to end before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
@@ -111,13 +114,15 @@ pub struct LocalRunner {
     /// so that the number cannot have passed to another process.
     groups: Mutex<Vec<Pid>>,
     stopped: AtomicBool,
+    guard: Guard,
 }
 
 impl Runner for LocalRunner {
     fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError> {
         let logs = (Appender::open(&spawn.stdout)?, Appender::open(&spawn.stderr)?);
-        let mut child = start(spawn)?;
+        let mut child = start(spawn, self.guard.stand_by())?;
         let group = Pid::from_child(&child);
+        self.guard.watch(group);
         self.lock_groups().push(group);
         if self.stopped.load(Ordering::SeqCst) {
             let _ = kill_process_group(group, Signal::KILL);
@@ -199,6 +204,7 @@ impl LocalRunner {
         };
         let _ = kill_process_group(group, Signal::KILL);
         self.lock_groups().retain(|known| *known != group);
+        self.guard.release(group);
         ended.map_err(|errno| RunError::Wait(errno.into()))?;
         child.wait().map(exit_of).map_err(RunError::Wait)
     }
@@ -247,7 +253,7 @@ fn exit_of(status: ExitStatus) -> Exit {
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the spawner that the lint leads to")]
-fn start(spawn: &Spawn<'_>) -> Result<Child, RunError> {
+fn start(spawn: &Spawn<'_>, mark: &OsStr) -> Result<Child, RunError> {
     let arguments = shell_arguments(spawn.shell);
     Command::new(&arguments[0])
         .args(&arguments[1..])
@@ -255,6 +261,7 @@ fn start(spawn: &Spawn<'_>) -> Result<Child, RunError> {
         .arg(spawn.script)
         .current_dir(&spawn.folder)
         .env(JOB, &spawn.job)
+        .env(MARK, mark)
         .envs(spawn.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
