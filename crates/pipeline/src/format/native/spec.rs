@@ -1,7 +1,7 @@
 //! The text of a `pipeline.yaml` as it is written: keys and types are checked, paths and names mean nothing yet.
 //!
 //! Reading has two halves, since templates are filled in between: [`parse`] checks which keys there are,
-//! [`stage_spec`] takes one filled-in stage and checks its types.
+//! `stage_spec` takes one filled-in stage and checks its types.
 
 use base::{ProjectPath, Value};
 use indexmap::IndexMap;
