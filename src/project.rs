@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::{ProjectPath, Timestamp};
 use cache::{State, Workspace};
-use disk::LockFile;
+use disk::{LockFile, Sharing};
 use exec::Ledger;
 use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
 use track::{SqliteStore, lease_is_alive, settle_dead};
@@ -28,7 +28,7 @@ const IGNORED: &str = "\
 /cache/
 /config.local.toml
 /journal
-/lock
+/lock*
 /runs.db*
 /state
 /tmp/
@@ -127,8 +127,13 @@ impl Project {
 
     /// Whether stages are at work, or were when their process died: then outs are in motion.
     pub fn is_in_motion(&self) -> bool {
-        let jobs = std::fs::read_dir(self.pipe_path("tmp").join("jobs"));
+        let jobs = std::fs::read_dir(self.job_folder());
         jobs.is_ok_and(|mut jobs| jobs.next().is_some())
+    }
+
+    /// Where it is noted what processes are at work on, and what they have set aside.
+    pub fn job_folder(&self) -> PathBuf {
+        self.pipe_path("tmp").join("jobs")
     }
 
     /// The pipeline file meant without a target: that of the current folder, else of the nearest above.
@@ -219,14 +224,15 @@ impl Project {
         Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files)?)
     }
 
-    /// Takes the project's lock, waiting while another process holds it, unless `wait` is false; until `interrupt`
-    /// comes.
+    /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,
+    /// unless `wait` is false; until `interrupt` comes.
     ///
     /// # Errors
     /// When it is held and `wait` is false, the wait was interrupted, or the lock file cannot be written.
     pub fn lock(
         &self,
         command: &str,
+        sharing: Sharing,
         wait: bool,
         interrupt: &Interrupt,
         printer: Printer,
@@ -234,8 +240,14 @@ impl Project {
         self.make_pipe_folder()?;
         let patience = if wait { Duration::MAX } else { Duration::ZERO };
         let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));
-        let taken =
-            LockFile::acquire(&self.pipe_path("lock"), command, patience, &|| !interrupt.came(), on_wait);
+        let taken = LockFile::acquire(
+            &self.pipe_path("lock"),
+            command,
+            sharing,
+            patience,
+            &|| !interrupt.came(),
+            on_wait,
+        );
         taken.map_err(|fault| match fault {
             disk::LockError::Held { .. } if interrupt.came() => {
                 CliError::silent(ErrorKind::Interrupted(interrupt.signal()))

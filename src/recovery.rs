@@ -1,14 +1,20 @@
 //! What a command has to do before it touches outs: wait for its turn, and put back what a killed process had set
 //! aside.
 
-use disk::LockFile;
-use exec::{Event, Observer};
+use std::time::Duration;
+
+use base::ProjectPath;
+use disk::{LockFile, Sharing};
+use exec::{Claim, Claims, Event, Observer, Wish};
 
 use crate::cli::command_line;
 use crate::error::CliResult;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
+
+/// How often it is asked whether what is in the way has gone.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Passes on what a recovery has to say.
 struct Warnings(Printer);
@@ -21,12 +27,46 @@ impl Observer for Warnings {
     }
 }
 
-/// Takes the project's lock, waiting for it, and recovers the outs of stages that were cut off.
+/// What a command holds while it changes outs.
+#[derive(Debug)]
+pub struct Held {
+    // Goes before the lock does.
+    _claim: Claim,
+    _lock: LockFile,
+}
+
+/// Claims `outs` to write and `deps` to read for `what`, waiting for whoever is at work on them, and recovers the
+/// outs of stages that were cut off. Others may be at work on the rest of the project.
 ///
 /// # Errors
 /// When the lock cannot be taken or something cannot be moved back.
-pub fn hold(project: &Project, printer: Printer) -> CliResult<LockFile> {
-    let lock = project.lock(&command_line(), true, &Interrupt::default(), printer)?;
-    exec::recover(&project.root, &project.pipe_path("tmp").join("jobs"), &Warnings(printer))?;
-    Ok(lock)
+pub fn hold<'p>(
+    project: &Project,
+    what: &str,
+    deps: impl IntoIterator<Item = &'p ProjectPath>,
+    outs: impl IntoIterator<Item = &'p ProjectPath>,
+    printer: Printer,
+) -> CliResult<Held> {
+    let command = command_line();
+    let lock = project.lock(&command, Sharing::Shared, true, &Interrupt::default(), printer)?;
+    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
+    let warnings = Warnings(printer);
+    claims.recover(&warnings)?;
+    let wish = Wish {
+        what: what.to_owned(),
+        reads: deps.into_iter().cloned().collect(),
+        writes: outs.into_iter().map(|out| (out.clone(), true)).collect(),
+        pools: Vec::new(),
+    };
+    let mut told = false;
+    let claim = loop {
+        match claims.claim(wish.clone(), &warnings)? {
+            Ok(claim) => break claim,
+            Err(by) if !told => printer.say(format_args!("Waiting: {by}.")),
+            Err(_) => {}
+        }
+        told = true;
+        std::thread::sleep(AGAIN);
+    };
+    Ok(Held { _claim: claim, _lock: lock })
 }

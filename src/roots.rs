@@ -160,7 +160,7 @@ fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
     // A memory of its own, which is never saved: these paths are none that records may name.
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
     let workspace = Workspace::new(&project.root, &project.pipe_path("cache"), forgetful);
-    for job in at_work(&project.pipe_path("tmp").join("jobs"))? {
+    for job in at_work(&project.job_folder())? {
         for slot in &job.outs {
             let path = ProjectPath::from_relative(slot.strip_prefix(&project.root).unwrap_or(slot))?;
             if let Some(state) = workspace.observe(&path)? {

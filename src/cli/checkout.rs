@@ -45,7 +45,11 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let picked = pick(&pipeline, &project, &args.targets)?;
-    let _lock = recovery::hold(&project, printer)?;
+    let outs = picked.iter().flat_map(|picked| match &picked.path {
+        Some(path) => vec![path],
+        None => pipeline.stage(picked.stage).outs.iter().map(|out| &out.path).collect(),
+    });
+    let _held = recovery::hold(&project, "a checkout", [], outs, printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;

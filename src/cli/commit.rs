@@ -36,7 +36,10 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let wanted = wanted(&pipeline, &project, &args.targets)?;
-    let _lock = recovery::hold(&project, printer)?;
+    let stages = || wanted.iter().map(|id| pipeline.stage(*id));
+    let deps = stages().flat_map(|stage| &stage.deps);
+    let outs = stages().flat_map(|stage| &stage.outs).map(|out| &out.path);
+    let _held = recovery::hold(&project, "a commit", deps, outs, printer)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };

@@ -2,7 +2,7 @@
 
 use cache::{Blobs, Entries, GcOptions, Removed, StageCache, Tally, plan_gc, sweep};
 use clap::Args;
-use disk::Stamp;
+use disk::{Sharing, Stamp};
 use serde_json::{Value as Json, json};
 
 use crate::cli::command_line;
@@ -75,12 +75,12 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     let _lock = if args.dry {
         None
     } else {
-        Some(project.lock(&command_line(), true, &Interrupt::default(), printer)?)
+        Some(project.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?)
     };
     let now = Stamp::now();
     let needed = gather(&project, &scope)?;
     if let (Some(job), false) = (needed.at_work.first(), args.dry) {
-        let text = format!("stage {} is at work ({}), and may need anything", job.stage, job.holder);
+        let text = format!("{} is at work ({}), and may need anything", job.stage, job.holder);
         return Err(CliError::message(text).hint("try again when it has ended"));
     }
     let cache = project.pipe_path("cache");

@@ -1,11 +1,11 @@
 //! `pipe repro`: brings stages up to date.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use clap::Args;
+use disk::Sharing;
 use exec::{
-    Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, World, drive, recover,
+    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, World, drive,
     survey,
 };
 use pipeline::{Pipeline, StageId};
@@ -65,7 +65,10 @@ pub struct ReproArgs {
     /// With `--dry`, print JSON
     #[arg(long, requires = "dry")]
     json: bool,
-    /// Fail at once when another pipe process holds the project, instead of waiting for it
+    /// Wait for other pipe processes where they are at work on what a stage reads or writes (the default)
+    #[arg(long, overrides_with = "no_wait")]
+    wait: bool,
+    /// Fail where another pipe process is at work on what a stage reads or writes, instead of waiting for it
     #[arg(long)]
     no_wait: bool,
 }
@@ -104,7 +107,6 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         allow_missing: args.allow_missing,
     };
     let recorder = Recorder::new(&project, &workspace, printer, command_line());
-    let job_folder = project.pipe_path("tmp").join("jobs");
     // Where stages are at work, or were when their process died, outs are in motion: judging them has to wait for
     // the lock and the recovery.
     if args.dry || !(args.force || project.is_in_motion()) {
@@ -128,14 +130,17 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         workspace.end_witness();
     }
     let interrupt = Interrupt::listen()?;
-    let _lock = project.lock(&command_line(), !args.no_wait, &interrupt, printer)?;
+    let command = command_line();
+    let lock = project.lock(&command, Sharing::Shared, !args.no_wait, &interrupt, printer)?;
+    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
     let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);
-    recover(&project.root, &job_folder, &view)?;
+    claims.recover(&view)?;
     let runner = LocalRunner::default();
-    let crew = Crew { runner: &runner, host: &recorder, observer: &view, stop: &interrupt.stop };
-    let options = options(args, &project, job_folder);
+    let crew =
+        Crew { runner: &runner, host: &recorder, observer: &view, claims: &claims, stop: &interrupt.stop };
+    let options = options(args, &project);
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();
     recorder.close(driven.as_ref().ok());
@@ -148,7 +153,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     conclude(&summary, &recorder, wanted.len(), &interrupt, printer)
 }
 
-fn options(args: &ReproArgs, project: &Project, job_folder: PathBuf) -> Options {
+fn options(args: &ReproArgs, project: &Project) -> Options {
     let jobs =
         args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let slots = f64::from(u16::try_from(jobs.unwrap_or(1)).unwrap_or(u16::MAX));
@@ -178,7 +183,7 @@ fn options(args: &ReproArgs, project: &Project, job_folder: PathBuf) -> Options 
         no_commit: args.no_commit,
         allow_missing: args.allow_missing,
         root: project.root.clone(),
-        job_folder,
+        wait: !args.no_wait,
         durations: project.pipe_path("tmp").join("durations.json"),
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use base::ProjectPath;
 use clap::{Args, Subcommand};
-use disk::LockFile;
+use disk::{LockFile, Sharing};
 use pipeline::{Pipeline, PipelineError, StageId, edit};
 
 use crate::discover::pipeline_files;
@@ -131,7 +131,14 @@ fn lock(project: &Project, printer: Printer) -> CliResult<LockFile> {
     project.make_pipe_folder()?;
     let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} edits the pipeline."));
     let path = project.pipe_path("tmp").join("edit");
-    Ok(LockFile::acquire(&path, &crate::cli::command_line(), Duration::MAX, &|| true, on_wait)?)
+    Ok(LockFile::acquire(
+        &path,
+        &crate::cli::command_line(),
+        Sharing::Exclusive,
+        Duration::MAX,
+        &|| true,
+        on_wait,
+    )?)
 }
 
 /// Texts of pipeline files, changed and not written yet.

@@ -227,6 +227,10 @@ impl Observer for ReproView<'_> {
             Event::Failed { stage, failure, partial, .. } => {
                 self.failed(state, stage, failure, partial.map(std::path::PathBuf::as_path));
             }
+            Event::Waiting { stage, by } => {
+                let name = self.name(stage);
+                self.say(state, &format!("Waiting with {name}: {by}."));
+            }
             Event::Blocked { stage, by } => {
                 state.settled += 1;
                 let (stage, by) = (self.name(stage), self.name(by));

@@ -474,7 +474,7 @@ fn two_reproductions_at_once() {
     let first = sandbox.start(sandbox.pipe_command(["repro"]));
     sandbox.await_file("up");
     let said = sandbox.pipe(["repro", "--no-wait"]).code(2);
-    said.tells(&["`pipe repro` (pid ", "holds ROOT/.pipe/lock", "hint: "]);
+    said.tells(&["`pipe repro` (pid ", "is at work on stage a"]);
     let second = sandbox.start(sandbox.pipe_command(["repro"]));
     std::thread::sleep(std::time::Duration::from_millis(300));
     // Readers wait for nobody.
@@ -483,8 +483,8 @@ fn two_reproductions_at_once() {
     sandbox.write("go", "");
     first.wait().code(0);
     second.wait().code(0).tells(&[
-        "Waiting: `pipe repro` (pid ",
-        "holds the project.",
+        "Waiting with a: `pipe repro` (pid ",
+        "is at work on stage a.",
         "Everything is up to date",
     ]);
     assert_eq!(sandbox.count("ran", "a"), 1);

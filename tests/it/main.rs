@@ -42,6 +42,7 @@ mod runs;
 mod safety;
 mod stage;
 mod status;
+mod together;
 #[cfg(feature = "train")]
 mod train;
 

@@ -20,6 +20,8 @@ pub struct State {
     records: HashMap<ProjectPath, (Stamp, Digest)>,
     changed: bool,
     damaged: bool,
+    /// What the file was when it was read.
+    file: Option<Stamp>,
 }
 
 impl State {
@@ -28,11 +30,12 @@ impl State {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn load(path: &Path) -> Result<Self, DiskError> {
+        let file = stamp_of(path);
         let bytes = disk::read_optional(path)?;
         let records = bytes.as_deref().map(decode);
         let damaged = matches!(records, Some(None));
         let records = records.flatten().unwrap_or_default();
-        Ok(State { path: path.to_owned(), records, changed: damaged, damaged })
+        Ok(State { path: path.to_owned(), records, changed: damaged, damaged, file })
     }
 
     /// Whether the file was there and unreadable as a state.
@@ -57,17 +60,30 @@ impl State {
         }
     }
 
-    /// Writes the state when something was added.
+    /// Writes the state when something was added, together with what another process has added to the file since.
     ///
     /// # Errors
     /// When the disk refuses; the old file stands then.
     pub fn save(&mut self) -> Result<(), DiskError> {
         if self.changed {
+            if stamp_of(&self.path) != self.file
+                && let Some(others) = disk::read_optional(&self.path)?.as_deref().and_then(decode)
+            {
+                // Of two records of one path at most one fits what is there now: neither does harm.
+                for (path, record) in others {
+                    self.records.entry(path).or_insert(record);
+                }
+            }
             disk::replace(&self.path, &encode(&self.records))?;
+            self.file = stamp_of(&self.path);
             self.changed = false;
         }
         Ok(())
     }
+}
+
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
 }
 
 fn encode(records: &HashMap<ProjectPath, (Stamp, Digest)>) -> Vec<u8> {
@@ -151,9 +167,29 @@ mod tests {
     }
 
     #[test]
+    fn two_processes_keep_what_the_other_hashed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state");
+        let path = |name: &str| ProjectPath::from_record(name).unwrap();
+        let (mut one, mut two) = (State::load(&file).unwrap(), State::load(&file).unwrap());
+        one.put(&path("one"), stamp(1_000), Digest::Blake3([1; 32]), 9_000_000_000);
+        two.put(&path("two"), stamp(1_000), Digest::Blake3([2; 32]), 9_000_000_000);
+        one.save().unwrap();
+        two.save().unwrap();
+        let state = State::load(&file).unwrap();
+        assert!(state.get(&path("one"), &stamp(1_000)).is_some());
+        assert!(state.get(&path("two"), &stamp(1_000)).is_some());
+    }
+
+    #[test]
     fn racy_stamps_are_forgotten() {
-        let mut state =
-            State { path: PathBuf::new(), records: HashMap::new(), changed: false, damaged: false };
+        let mut state = State {
+            path: PathBuf::new(),
+            records: HashMap::new(),
+            changed: false,
+            damaged: false,
+            file: None,
+        };
         let path = ProjectPath::from_record("x").unwrap();
         state.put(&path, stamp(1_000), Digest::Blake3([7; 32]), 1_000 + 9_000_000_000);
         state.put(&path, stamp(2_000), Digest::Blake3([8; 32]), 2_000);

@@ -47,6 +47,13 @@ impl Holder {
         current.clone()
     }
 
+    /// A name for files of this process, which those of no other process on any host have.
+    pub fn file_name(&self) -> String {
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+        let host: String = self.host.chars().map(plain).collect();
+        format!("{host}-{}-{}", self.pid, self.started)
+    }
+
     /// Whether the process still runs, as far as this host can know.
     pub fn liveness(&self) -> Liveness {
         let here = Holder::current();

@@ -12,6 +12,7 @@ mod holder;
 mod journal;
 mod link;
 mod lock;
+mod presence;
 mod stamp;
 
 pub use error::DiskError;
@@ -23,5 +24,5 @@ pub use file::{
 pub use holder::{Holder, Liveness};
 pub use journal::{Journal, JournalError, read_journal};
 pub use link::{place_copy, store_copy};
-pub use lock::{LockError, LockFile};
+pub use lock::{LockError, LockFile, Moment, Sharing};
 pub use stamp::Stamp;

@@ -1,34 +1,35 @@
-//! A lock on a folder's state, held by one process at a time, that says by whom.
+//! A lock on a folder's state, held by one process or shared by several, that says by whom.
 //!
-//! The lock is the operating system's (it goes with the process, kill -9 included); the file's text only
-//! tells people who holds it. On a shared file system whose locks do not cross hosts, the text is judged
-//! too: a holder on this host that is dead is no holder.
+//! The lock is the operating system's (it goes with the process, kill -9 included); a [`Presence`] beside it tells
+//! who holds it. On a shared file system whose locks do not cross hosts, or that has none, the presences alone
+//! decide, and then nobody shares.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, DiskError};
 use crate::holder::Holder;
+use crate::presence::{self, Entry, Presence, Sign};
 
-/// What the lock file tells about its holder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
-    #[serde(flatten)]
-    holder: Holder,
-    /// The command, as in "pipe repro".
-    command: String,
-    since: Timestamp,
+/// Who may hold the lock beside this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Others that share as well.
+    Shared,
+    /// Nobody.
+    Exclusive,
 }
 
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct LockFile {
     file: File,
+    folder: PathBuf,
+    // Goes before the lock does, so that what is free is held by nobody.
+    presence: Option<Presence>,
 }
 
 /// Why a lock was not taken.
@@ -56,6 +57,7 @@ impl LockFile {
     pub fn acquire(
         path: &Path,
         command: &str,
+        sharing: Sharing,
         patience: Duration,
         go_on: &dyn Fn() -> bool,
         on_wait: &mut dyn FnMut(&str),
@@ -63,7 +65,8 @@ impl LockFile {
         if let Some(folder) = path.parent() {
             crate::make_folder(folder)?;
         }
-        let mut file = OpenOptions::new()
+        let folder = holders_folder(path);
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -73,50 +76,114 @@ impl LockFile {
         let started = Instant::now();
         let mut told = false;
         loop {
-            match file.try_lock() {
-                Ok(()) => break,
+            let taken = match sharing {
+                Sharing::Shared => file.try_lock_shared(),
+                Sharing::Exclusive => file.try_lock(),
+            };
+            let has_locks = match taken {
+                Ok(()) => Some(true),
+                Err(TryLockError::Error(fault)) if presence::is_unsupported(&fault) => Some(false),
                 Err(TryLockError::Error(fault)) => {
                     return Err(DiskError::new("lock file", path, fault).into());
                 }
-                Err(TryLockError::WouldBlock) => {}
-            }
-            let holder = read_holder(&mut file);
+                Err(TryLockError::WouldBlock) => None,
+            };
+            let in_the_way = match has_locks {
+                Some(has_locks) => {
+                    let entry = Entry {
+                        holder: Holder::current(),
+                        command: command.to_owned(),
+                        since: Timestamp::now(),
+                        shared: sharing == Sharing::Shared && has_locks,
+                    };
+                    // Announced first, looked round then: of two that come at once without locks, at least one
+                    // sees the other.
+                    let presence = Presence::announce(&folder, &entry)?;
+                    // Where the system's lock is seen by the others, it has said that they are not in the way.
+                    let in_the_way = presence::others(&folder)
+                        .into_iter()
+                        .find(|(_, sign)| !has_locks || *sign == Sign::Apart);
+                    let Some((other, _)) = in_the_way else {
+                        return Ok(LockFile { file, folder, presence: Some(presence) });
+                    };
+                    let _ = file.unlock();
+                    Some(other)
+                }
+                None => {
+                    let mut others = presence::others(&folder).into_iter().map(|(entry, _)| entry);
+                    others.find(|entry| sharing == Sharing::Exclusive || !entry.shared)
+                }
+            };
+            let holder = in_the_way.map_or_else(|| "another process".to_owned(), |entry| entry.to_string());
             if started.elapsed() >= patience || !go_on() {
                 return Err(LockError::Held { holder, path: path.to_owned() });
             }
-            if !told {
+            // Who has just taken it has not written its name yet.
+            if !told && (holder != "another process" || started.elapsed() > Duration::from_millis(100)) {
                 on_wait(&holder);
                 told = true;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            // Two that gave way to each other do not come back at the same time.
+            std::thread::sleep(Duration::from_millis(20 + u64::from(std::process::id() % 7)));
         }
-        let entry = Entry { holder: Holder::current(), command: command.to_owned(), since: Timestamp::now() };
-        let text = serde_json::to_vec(&entry).expect("an entry is plain data");
-        file.set_len(0).context("write lock file", path)?;
-        file.seek(SeekFrom::Start(0)).context("write lock file", path)?;
-        file.write_all(&text).context("write lock file", path)?;
-        Ok(LockFile { file })
+    }
+
+    /// Whether no other process holds the lock, too, as far as can be seen without asking whether they live.
+    pub fn is_alone(&self) -> bool {
+        std::fs::read_dir(&self.folder).is_ok_and(|files| files.take(2).count() == 1)
+    }
+
+    /// Whether a file whose name begins with a [`Holder::file_name`] and a hyphen is one of a living process.
+    pub fn is_of_the_living(&self, name: &str) -> bool {
+        presence::others(&self.folder).iter().any(|(entry, _)| {
+            name.strip_prefix(&entry.holder.file_name()).is_some_and(|rest| rest.starts_with('-'))
+        })
+    }
+
+    /// Whether `holder`, which held the lock while it was at work, lives.
+    pub fn is_alive(&self, holder: &Holder) -> bool {
+        presence::is_alive(&self.folder, holder)
     }
 }
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        // The text goes first: a lock file that names nobody is held by nobody.
-        let _ = self.file.set_len(0);
+        drop(self.presence.take());
         let _ = self.file.unlock();
     }
 }
 
-fn read_holder(file: &mut File) -> String {
-    let mut text = String::new();
-    let entry = file
-        .seek(SeekFrom::Start(0))
-        .and_then(|_| file.read_to_string(&mut text))
-        .ok()
-        .and_then(|_| serde_json::from_str::<Entry>(&text).ok());
-    match entry {
-        Some(entry) => format!("`{}` ({}), since {},", entry.command, entry.holder, entry.since.local()),
-        None => "another process".to_owned(),
+fn holders_folder(path: &Path) -> PathBuf {
+    path.with_extension("holders")
+}
+
+/// Held for moments only, while something small is read and written; waits without limit. Threads of one process
+/// exclude each other as well.
+#[derive(Debug)]
+pub struct Moment {
+    _file: File,
+}
+
+impl Moment {
+    /// Waits for the file at `path`, which is made when missing. Where the file system has no locks, nobody is
+    /// excluded: [`LockFile`] lets no second process in there.
+    ///
+    /// # Errors
+    /// When the file cannot be made or locked.
+    pub fn take(path: &Path) -> Result<Self, DiskError> {
+        let open = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = match open() {
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+                crate::make_folder(path.parent().unwrap_or(path))?;
+                open()
+            }
+            opened => opened,
+        };
+        let file = file.context("open lock file", path)?;
+        match file.lock() {
+            Err(fault) if !presence::is_unsupported(&fault) => Err(DiskError::new("lock file", path, fault)),
+            _ => Ok(Moment { _file: file }),
+        }
     }
 }
 
@@ -124,20 +191,82 @@ fn read_holder(file: &mut File) -> String {
 mod tests {
     use super::*;
 
+    fn take(path: &Path, sharing: Sharing, patience: Duration) -> (Result<LockFile, LockError>, String) {
+        let mut told = String::new();
+        let on_wait = &mut |who: &str| told = who.to_owned();
+        let taken = LockFile::acquire(path, "pipe repro", sharing, patience, &|| true, on_wait);
+        (taken, told)
+    }
+
+    #[test]
+    fn what_is_shared_keeps_out_only_those_who_do_not_share() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let one = take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
+        assert!(one.is_alone());
+        let two = take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
+        assert!(!one.is_alone());
+        assert!(take(&path, Sharing::Exclusive, Duration::ZERO).0.is_err());
+        drop(one);
+        assert!(take(&path, Sharing::Exclusive, Duration::ZERO).0.is_err());
+        drop(two);
+        let alone = take(&path, Sharing::Exclusive, Duration::ZERO).0.unwrap();
+        assert!(take(&path, Sharing::Shared, Duration::ZERO).0.is_err());
+        drop(alone);
+        take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
+    }
+
+    /// Another process on this host, which the system's lock keeps out, is told by its presence.
     #[test]
     fn the_second_is_told_who_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let held = LockFile::acquire(&path, "pipe repro", Duration::ZERO, &|| true, &mut |_| {}).unwrap();
-        let mut told = String::new();
-        let second =
-            LockFile::acquire(&path, "pipe repro", Duration::from_millis(50), &|| true, &mut |who| {
-                told = who.to_owned();
-            });
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        let started = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok());
+        let holder = Holder { pid: child.id(), started: started.unwrap_or(0), ..Holder::current() };
+        let entry = Entry { holder, command: "pipe gc".to_owned(), since: Timestamp::now(), shared: false };
+        let presence = Presence::announce(&holders_folder(&path), &entry).unwrap();
+        let held = File::create(&path).unwrap();
+        held.try_lock().unwrap();
+        let (second, told) = take(&path, Sharing::Shared, Duration::from_millis(150));
         let LockError::Held { holder, .. } = second.unwrap_err() else { panic!("held") };
         assert_eq!(holder, told);
-        assert!(holder.starts_with(&format!("`pipe repro` (pid {})", std::process::id())), "{holder}");
+        assert!(holder.starts_with(&format!("`pipe gc` (pid {})", child.id())), "{holder}");
+        drop((held, presence));
+        take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Where locks do not cross hosts, or there are none, a living process of another host keeps all out.
+    #[test]
+    fn a_process_whose_locks_are_not_seen_keeps_all_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let holder = Holder { host: "elsewhere.test".to_owned(), ..Holder::current() };
+        let entry = Entry { holder, command: "pipe repro".to_owned(), since: Timestamp::now(), shared: true };
+        let name = holders_folder(&path).join(entry.holder.file_name());
+        crate::replace(&name, &serde_json::to_vec(&entry).unwrap()).unwrap();
+        let (second, told) = take(&path, Sharing::Shared, Duration::from_millis(50));
+        assert!(second.is_err() && told.contains(" on elsewhere.test)"), "{told}");
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(120);
+        File::options().write(true).open(&name).unwrap().set_modified(long_ago).unwrap();
+        take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
+    }
+
+    #[test]
+    fn moments_exclude_threads_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("below/moment");
+        let held = Moment::take(&path).unwrap();
+        let waiting = std::thread::spawn({
+            let path = path.clone();
+            move || Moment::take(&path).map(|_| Instant::now())
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        let freed = Instant::now();
         drop(held);
-        LockFile::acquire(&path, "pipe repro", Duration::ZERO, &|| true, &mut |_| {}).unwrap();
+        assert!(waiting.join().unwrap().unwrap() >= freed);
     }
 }

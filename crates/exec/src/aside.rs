@@ -9,25 +9,55 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use base::ProjectPath;
-use disk::{DiskError, Holder, Liveness};
+use disk::{DiskError, Holder};
 use serde::{Deserialize, Serialize};
 
+use crate::claim::{Claim, Wish};
 use crate::runner::end_orphans;
 
 /// The note's file name in a job's folder.
 const NOTE: &str = "job.json";
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Note {
+pub(crate) struct Note {
     version: u32,
-    holder: Holder,
-    stage: String,
+    pub holder: Holder,
+    /// The command that the process was started with.
+    #[serde(default)]
+    pub command: String,
+    /// What it is at work on: `stage train`.
+    pub stage: String,
     /// Whether everything was moved, so that what stands at an out's place since is the command's work.
     running: bool,
     /// Where the partial outs of a failure go, relative to the project root.
     partial: Option<PathBuf>,
     /// Every out; whether it stays in place while the command runs.
-    outs: Vec<(ProjectPath, bool)>,
+    pub outs: Vec<(ProjectPath, bool)>,
+    /// What others may not write meanwhile.
+    #[serde(default)]
+    pub reads: Vec<ProjectPath>,
+    /// What others may not hold meanwhile.
+    #[serde(default)]
+    pub pools: Vec<String>,
+}
+
+impl Note {
+    /// That this process, started as `command`, is at work on what `wish` names.
+    pub fn new(command: &str, wish: Wish) -> Self {
+        let Wish { what, reads, writes, pools } = wish;
+        let (holder, command) = (Holder::current(), command.to_owned());
+        Note {
+            version: 1,
+            holder,
+            command,
+            stage: what,
+            running: false,
+            partial: None,
+            outs: writes,
+            reads,
+            pools,
+        }
+    }
 }
 
 /// The outs of one running stage, set aside.
@@ -48,24 +78,17 @@ pub struct Recovered {
 }
 
 impl Aside {
-    /// Moves the outs that exist into `folder`, a new one below the project's temporary folder. Outs that
-    /// persist stay. `partial` is where a failure's leftovers go.
+    /// Moves the outs that exist into the folder of `claim`. Outs that persist stay. `partial` is where a failure's
+    /// leftovers go.
     ///
     /// # Errors
     /// When something cannot be moved; what was moved before is put back.
-    pub fn set(
-        root: &Path,
-        folder: &Path,
-        stage: &str,
-        outs: &[(ProjectPath, bool)],
-        partial: Option<&Path>,
-    ) -> Result<Self, DiskError> {
+    pub fn set(root: &Path, mut claim: Claim, partial: Option<&Path>) -> Result<Self, DiskError> {
+        let note = claim.note.take().expect("a claim is handed on once");
         let partial = partial.map(|path| path.strip_prefix(root).unwrap_or(path).to_owned());
-        let (stage, outs) = (stage.to_owned(), outs.to_vec());
-        let note = Note { version: 1, holder: Holder::current(), stage, running: false, partial, outs };
-        let mut aside = Aside { root: root.to_owned(), folder: folder.to_owned(), note };
-        // The note stands before anything moves: a kill in between finds what to put back.
-        aside.write_note()?;
+        let folder = claim.folder.clone();
+        // The note stands already: a kill in between finds what to put back.
+        let mut aside = Aside { root: root.to_owned(), folder, note: Note { partial, ..note } };
         for (index, (path, persist)) in aside.note.outs.iter().enumerate() {
             let from = path.to_path(root);
             if *persist || fs::symlink_metadata(&from).is_err() {
@@ -77,13 +100,8 @@ impl Aside {
             }
         }
         aside.note.running = true;
-        aside.write_note()?;
+        write_note(&aside.folder, &aside.note)?;
         Ok(aside)
-    }
-
-    fn write_note(&self) -> Result<(), DiskError> {
-        let text = serde_json::to_vec(&self.note).expect("a note is plain data");
-        disk::replace_volatile(&self.folder.join(NOTE), &text)
     }
 
     fn slot(&self, index: usize) -> PathBuf {
@@ -95,9 +113,7 @@ impl Aside {
     /// # Errors
     /// When it cannot be removed.
     pub fn drop_old(self) -> Result<(), DiskError> {
-        // The note goes first: without it, nothing is put back over the new outs.
-        disk::remove(&self.folder.join(NOTE))?;
-        disk::remove(&self.folder)
+        drop_folder(&self.folder)
     }
 
     /// Moves partial outs away and the old ones back. Returns where the partial ones are.
@@ -127,8 +143,7 @@ impl Aside {
                 disk::move_path(&old, &place)?;
             }
         }
-        disk::remove(&self.folder.join(NOTE))?;
-        disk::remove(&self.folder)?;
+        drop_folder(&self.folder)?;
         Ok(kept)
     }
 
@@ -152,11 +167,24 @@ pub struct AtWork {
     pub outs: Vec<PathBuf>,
 }
 
-/// The jobs below `jobs`.
+/// The jobs below `jobs` that have set something aside, or run.
 ///
 /// # Errors
 /// When something there cannot be read.
 pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
+    let mut found = Vec::new();
+    for (folder, note) in notes(jobs)? {
+        // Without a note nothing was set aside yet, or the new outs are good: see `Claims::recover`.
+        let Some(Note { holder, stage, outs, .. }) = note else { continue };
+        let slots = (0..outs.len()).map(|index| folder.join(index.to_string()));
+        let outs = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
+        found.push(AtWork { stage, holder, outs });
+    }
+    Ok(found)
+}
+
+/// The folders below `jobs` in order, each with its note.
+pub(crate) fn notes(jobs: &Path) -> Result<Vec<(PathBuf, Option<Note>)>, DiskError> {
     let fault = |source| DiskError::new("list folder", jobs, source);
     let folders = match fs::read_dir(jobs) {
         Ok(folders) => folders,
@@ -166,44 +194,35 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
     let mut found = Vec::new();
     for folder in folders {
         let folder = folder.map_err(fault)?.path();
-        let note = disk::read_optional(&folder.join(NOTE))?
-            .and_then(|text| serde_json::from_slice::<Note>(&text).ok());
-        // Without a note nothing was set aside yet, or the new outs are good: see `recover`.
-        let Some(Note { holder, stage, outs, .. }) = note else { continue };
-        let slots = (0..outs.len()).map(|index| folder.join(index.to_string()));
-        let outs = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
-        found.push(AtWork { stage, holder, outs });
+        let note = disk::read_optional(&folder.join(NOTE))?;
+        found.push((folder, note.and_then(|text| serde_json::from_slice(&text).ok())));
     }
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(found)
 }
 
-/// Puts back what dead processes had set aside in the job folders below `jobs`. Called with the project's
-/// lock held, so that no living process is at work there.
+pub(crate) fn write_note(folder: &Path, note: &Note) -> Result<(), DiskError> {
+    let text = serde_json::to_vec(note).expect("a note is plain data");
+    disk::replace_volatile(&folder.join(NOTE), &text)
+}
+
+/// Ends a job. The note goes first: without it, nothing is put back.
+pub(crate) fn drop_folder(folder: &Path) -> Result<(), DiskError> {
+    disk::remove(&folder.join(NOTE))?;
+    disk::remove(folder)
+}
+
+/// Puts back what a dead process had set aside; `None` when it had not begun.
 ///
 /// # Errors
 /// When something cannot be moved.
-pub fn recover(root: &Path, jobs: &Path) -> Result<Vec<Recovered>, DiskError> {
-    let Ok(folders) = fs::read_dir(jobs) else { return Ok(Vec::new()) };
-    let mut recovered = Vec::new();
-    let mut folders: Vec<PathBuf> = folders.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    folders.sort();
-    for folder in folders {
-        let note = disk::read_optional(&folder.join(NOTE))?
-            .and_then(|text| serde_json::from_slice::<Note>(&text).ok());
-        let Some(note) = note else {
-            // No note: the process died while it was making or dropping the folder.
-            disk::remove(&folder)?;
-            continue;
-        };
-        if note.holder.liveness() == Liveness::Alive && note.holder != Holder::current() {
-            continue;
-        }
-        end_orphans(&folder);
-        let stage = note.stage.clone();
-        let aside = Aside { root: root.to_owned(), folder, note };
-        recovered.push(Recovered { stage, partial: aside.put_back()? });
-    }
-    Ok(recovered)
+pub(crate) fn recover_one(root: &Path, folder: PathBuf, note: Note) -> Result<Option<Recovered>, DiskError> {
+    end_orphans(&folder);
+    let stage = note.stage.clone();
+    let slots = (0..note.outs.len()).map(|index| folder.join(index.to_string()));
+    let had_begun = note.running || slots.into_iter().any(|slot| fs::symlink_metadata(slot).is_ok());
+    let partial = Aside { root: root.to_owned(), folder, note }.put_back()?;
+    Ok(had_begun.then_some(Recovered { stage, partial }))
 }
 
 #[cfg(test)]
@@ -220,15 +239,26 @@ mod tests {
         let root = folder.path();
         fs::create_dir_all(root.join("results")).unwrap();
         fs::write(root.join("results/model"), "good").unwrap();
-        let outs = [(path("results/model"), false), (path("results/new"), false), (path("kept"), true)];
+        let writes = vec![(path("results/model"), false), (path("results/new"), false), (path("kept"), true)];
         fs::write(root.join("kept"), "grows").unwrap();
+        let note =
+            Note::new("pipe repro", Wish { what: "stage train".to_owned(), writes, ..Wish::default() });
         let jobs = root.join("jobs/1");
-        let aside = Aside::set(root, &jobs, "train", &outs, Some(&root.join("partial"))).unwrap();
+        write_note(&jobs, &note).unwrap();
+        let claim = Claim { folder: jobs, note: Some(note) };
+        let aside = Aside::set(root, claim, Some(&root.join("partial"))).unwrap();
         assert!(!root.join("results/model").exists());
         assert!(root.join("kept").exists());
         fs::write(root.join("results/model"), "half").unwrap();
         fs::write(root.join("results/new"), "half").unwrap();
         (folder, aside)
+    }
+
+    /// As the next process after a kill.
+    fn recover(root: &Path) -> Vec<Recovered> {
+        let notes = notes(&root.join("jobs")).unwrap();
+        let recover = |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?).unwrap();
+        notes.into_iter().filter_map(recover).collect()
     }
 
     fn assert_recovered(root: &Path) {
@@ -250,20 +280,20 @@ mod tests {
     fn the_next_process_puts_back_what_a_killed_one_left() {
         let (folder, aside) = set_aside();
         drop(aside);
-        let recovered = recover(folder.path(), &folder.path().join("jobs")).unwrap();
+        let recovered = recover(folder.path());
         assert_eq!(recovered.len(), 1);
-        assert_eq!(recovered[0].stage, "train");
+        assert_eq!(recovered[0].stage, "stage train");
         assert_recovered(folder.path());
-        assert_eq!(recover(folder.path(), &folder.path().join("jobs")).unwrap(), []);
+        assert_eq!(recover(folder.path()), []);
     }
 
     #[test]
     fn a_kill_before_the_command_ran_makes_nothing_partial() {
         let (folder, mut aside) = set_aside();
         aside.note.running = false;
-        aside.write_note().unwrap();
+        write_note(&aside.folder, &aside.note).unwrap();
         fs::rename(aside.slot(0), folder.path().join("results/model")).unwrap();
-        recover(folder.path(), &folder.path().join("jobs")).unwrap();
+        recover(folder.path());
         assert_eq!(fs::read_to_string(folder.path().join("results/model")).unwrap(), "good");
     }
 
@@ -272,6 +302,6 @@ mod tests {
         let (folder, aside) = set_aside();
         aside.drop_old().unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("results/model")).unwrap(), "half");
-        assert_eq!(recover(folder.path(), &folder.path().join("jobs")).unwrap(), []);
+        assert_eq!(recover(folder.path()), []);
     }
 }

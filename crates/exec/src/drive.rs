@@ -5,9 +5,9 @@
 //! is at work, at most `jobs` of them. Nothing is recorded before it is whole: outs are stored in the
 //! cache, then the success goes into the journal, then it is told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
@@ -18,10 +18,11 @@ use pipeline::{Out, OutKind, ParamValues, Stage, StageId, StageLock, StaleReason
 use crate::aside::Aside;
 use crate::assess::{Assessment, Conditions, Decision, World, assess, source_outs};
 use crate::budget::{Budget, Limits};
+use crate::claim::{Claim, Claims, Wish};
 use crate::durations::Durations;
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::params::ParamReader;
 use crate::runner::{Exit, Runner, Spawn, Stream};
 use crate::schedule::{Schedule, StageState};
@@ -29,6 +30,9 @@ use crate::special;
 
 /// How often the loop looks whether it was told to stop.
 const STOP_CHECK: Duration = Duration::from_millis(20);
+
+/// How often it is asked whether what is in a stage's way has gone.
+const CLAIM_CHECK: Duration = Duration::from_millis(50);
 
 /// Who takes part in a reproduction.
 pub struct Crew<'a> {
@@ -38,6 +42,8 @@ pub struct Crew<'a> {
     pub host: &'a dyn Host,
     /// Listens.
     pub observer: &'a dyn Observer,
+    /// What other processes are at work on.
+    pub claims: &'a Claims<'a>,
     /// Set from outside to stop everything.
     pub stop: &'a AtomicBool,
 }
@@ -59,10 +65,10 @@ pub struct Options {
     pub no_commit: bool,
     /// Data that is not here counts as what the lock records.
     pub allow_missing: bool,
+    /// What another process is at work on is waited for; otherwise a stage in whose way it is fails.
+    pub wait: bool,
     /// The project's root.
     pub root: PathBuf,
-    /// Where outs are set aside.
-    pub job_folder: PathBuf,
     /// Where it is noted how long stages took.
     pub durations: PathBuf,
 }
@@ -108,7 +114,7 @@ pub fn drive(
     wanted: &[StageId],
     crew: &Crew<'_>,
     options: &Options,
-) -> Result<Summary, disk::DiskError> {
+) -> Result<Summary, LedgerError> {
     let graph = &world.pipeline.graph;
     let mut durations = Durations::load(&options.durations);
     let ranks = durations.ranks(graph, wanted, |id| world.pipeline.stage(id).address.clone());
@@ -118,8 +124,10 @@ pub fn drive(
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
     let params = ParamReader::new(world.workspace);
-    let shop = Shop { world, crew, options, ledger: &ledger, params, serial: AtomicU64::new(0) };
+    let shop = Shop { world, crew, options, ledger: &ledger, params };
     let (sender, results) = mpsc::channel::<(StageId, Result<Outcome, Failure>)>();
+    // Stages in whose way somebody is, and when they are tried again.
+    let mut postponed: HashMap<StageId, Instant> = HashMap::new();
     std::thread::scope(|scope| {
         let mut at_work = 0;
         let mut halted = false;
@@ -130,7 +138,11 @@ pub fn drive(
                 crew.runner.stop();
             }
             let next = |schedule: &mut Schedule, budget: &Budget| {
-                if halted { None } else { schedule.start_next(|id| budget.fits(world.pipeline.stage(id))) }
+                let now = Instant::now();
+                let may_start = |id| {
+                    postponed.get(&id).is_none_or(|at| *at <= now) && budget.fits(world.pipeline.stage(id))
+                };
+                if halted { None } else { schedule.start_next(may_start) }
             };
             while let Some(id) = next(&mut schedule, &budget) {
                 let stage = world.pipeline.stage(id);
@@ -153,12 +165,22 @@ pub fn drive(
                 });
             }
             if at_work == 0 {
-                break;
+                if halted || schedule.count(StageState::Ready) == 0 {
+                    break;
+                }
+                std::thread::sleep(STOP_CHECK);
+                continue;
             }
             let Ok((id, result)) = results.recv_timeout(STOP_CHECK) else { continue };
             at_work -= 1;
             budget.give_back(world.pipeline.stage(id));
             match result {
+                Err(Failure::Busy(by)) if options.wait => {
+                    schedule.postponed(id);
+                    if postponed.insert(id, Instant::now() + CLAIM_CHECK).is_none() {
+                        crew.observer.event(Event::Waiting { stage: id, by: &by });
+                    }
+                }
                 Ok(outcome) => {
                     crew.observer.event(Event::Finished { stage: id, outcome: &outcome });
                     match outcome {
@@ -202,7 +224,6 @@ struct Shop<'a, 'l> {
     options: &'a Options,
     ledger: &'a Mutex<&'l mut Ledger>,
     params: ParamReader<'a>,
-    serial: AtomicU64,
 }
 
 impl<'l> Shop<'_, 'l> {
@@ -222,8 +243,10 @@ impl<'l> Shop<'_, 'l> {
         let attempt = Attempt { shop: self, id, stage, forced };
         let mut told = false;
         let result = attempt.go(&mut told);
+        let is_busy = self.options.wait && matches!(result, Err(Failure::Busy(_)));
         if let Err(failure) = &result
             && !told
+            && !is_busy
         {
             self.crew.observer.event(Event::Failed { stage: id, failure, folder: None, partial: None });
         }
@@ -242,7 +265,21 @@ struct Attempt<'s, 'a, 'l> {
 impl Attempt<'_, '_, '_> {
     /// `told` says whether a failure was told to the observer already.
     fn go(&self, told: &mut bool) -> Result<Outcome, Failure> {
-        let assessment = self.shop.assess(self.stage, self.forced);
+        let claims = self.shop.crew.claims;
+        let was_alone = claims.is_alone();
+        let mut assessment = self.shop.assess(self.stage, self.forced);
+        if assessment.decision == Decision::Fresh {
+            return Ok(Outcome::Fresh);
+        }
+        let claim = match claims.claim(Wish::of_stage(self.stage), self.shop.crew.observer)? {
+            Ok(claim) => claim,
+            Err(by) => return Err(Failure::Busy(by)),
+        };
+        // What another process did meanwhile is known now, and what it is at work on is not in the way.
+        let changed = self.shop.ledger().refresh_for(&self.stage.address)?;
+        if changed || !was_alone || !claims.is_alone() {
+            assessment = self.shop.assess(self.stage, self.forced);
+        }
         let (reasons, sources) = match &assessment.decision {
             Decision::Fresh => return Ok(Outcome::Fresh),
             Decision::Unknown { reasons } => {
@@ -272,7 +309,7 @@ impl Attempt<'_, '_, '_> {
         for source in sources {
             match self.restore(&job, source, locked.as_ref(), &assessment) {
                 Ok(outcome) => return Ok(outcome),
-                Err(CacheError::Damaged { digest, path }) => {
+                Err(Failure::Cache(CacheError::Damaged { digest, path })) => {
                     let aside = self.shop.world.workspace.blobs.quarantine(&digest)?;
                     self.warn(format!(
                         "the cache's copy of {digest} is damaged ({}); it was moved to {} and is not used",
@@ -280,8 +317,8 @@ impl Attempt<'_, '_, '_> {
                         aside.display()
                     ));
                 }
-                Err(CacheError::Missing { .. } | CacheError::Tree { .. }) => {}
-                Err(fault) => return Err(fault.into()),
+                Err(Failure::Cache(CacheError::Missing { .. } | CacheError::Tree { .. })) => {}
+                Err(fault) => return Err(fault),
             }
         }
         if self.stage.frozen {
@@ -291,7 +328,7 @@ impl Attempt<'_, '_, '_> {
                 .frozen_refusal()
                 .map_or_else(|| Ok(self.leave_frozen(reasons)), |refusal| Err(Failure::Refused(refusal)));
         }
-        self.run(&job, locked.as_ref(), &assessment, told)
+        self.run(&job, locked.as_ref(), &assessment, claim, told)
     }
 
     fn warn(&self, text: String) {
@@ -329,7 +366,7 @@ impl Attempt<'_, '_, '_> {
         source: &Source,
         locked: Option<&StageLock>,
         assessment: &Assessment,
-    ) -> Result<Outcome, CacheError> {
+    ) -> Result<Outcome, Failure> {
         let workspace = self.shop.world.workspace;
         let outs: OutStates =
             source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
@@ -343,7 +380,7 @@ impl Attempt<'_, '_, '_> {
         Ok(outcome)
     }
 
-    fn record(&self, job: &Job<'_>, outs: &OutStates) -> Result<(), disk::DiskError> {
+    fn record(&self, job: &Job<'_>, outs: &OutStates) -> Result<(), LedgerError> {
         let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
         self.shop.ledger().record(&self.stage.address, lock)
     }
@@ -353,9 +390,10 @@ impl Attempt<'_, '_, '_> {
         job: &Job<'_>,
         locked: Option<&StageLock>,
         assessment: &Assessment,
+        claim: Claim,
         told: &mut bool,
     ) -> Result<Outcome, Failure> {
-        let Shop { world, crew, options, serial, .. } = self.shop;
+        let Shop { world, crew, options, .. } = self.shop;
         if crew.stop.load(Ordering::SeqCst) {
             return Err(Failure::Interrupted { exit: None });
         }
@@ -366,30 +404,27 @@ impl Attempt<'_, '_, '_> {
         }
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
-        let number = serial.fetch_add(1, Ordering::Relaxed);
-        let folder = options.job_folder.join(format!("{}-{number}", std::process::id()));
-        let outs: Vec<(ProjectPath, bool)> =
-            self.stage.outs.iter().map(|out| (out.path.clone(), out.persist)).collect();
-        let name = self.stage.address.to_string();
-        let result = Aside::set(&options.root, &folder, &name, &outs, Some(&partial))
-            .map_err(Failure::from)
-            .and_then(|aside| match self.run_and_store(job, &env, &folder) {
-                Ok(outcome) => {
-                    aside.drop_old()?;
-                    Ok(outcome)
-                }
-                Err(failure) => {
-                    let kept = self.put_back(aside, assessment);
-                    crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
-                    let event = Event::Failed {
-                        stage: self.id,
-                        failure: &failure,
-                        folder: Some(&env.folder),
-                        partial: kept.as_ref(),
-                    };
-                    crew.observer.event(event);
-                    *told = true;
-                    Err(failure)
+        let folder = claim.folder.clone();
+        let result =
+            Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
+                match self.run_and_store(job, &env, &folder) {
+                    Ok(outcome) => {
+                        aside.drop_old()?;
+                        Ok(outcome)
+                    }
+                    Err(failure) => {
+                        let kept = self.put_back(aside, assessment);
+                        crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
+                        let event = Event::Failed {
+                            stage: self.id,
+                            failure: &failure,
+                            folder: Some(&env.folder),
+                            partial: kept.as_ref(),
+                        };
+                        crew.observer.event(event);
+                        *told = true;
+                        Err(failure)
+                    }
                 }
             });
         if let Ok(outcome) = &result {
@@ -564,23 +599,4 @@ impl Attempt<'_, '_, '_> {
 /// stage could not be restored.
 pub(crate) fn is_stored(out: &Out) -> bool {
     out.cache || out.kind != OutKind::Data
-}
-
-/// Puts back what a killed process had set aside; tells the observer what it did. Called with the
-/// project's lock held, before [`drive`].
-///
-/// # Errors
-/// When something cannot be moved.
-pub fn recover(root: &Path, job_folder: &Path, observer: &dyn Observer) -> Result<(), disk::DiskError> {
-    for recovered in crate::aside::recover(root, job_folder)? {
-        let partial = recovered
-            .partial
-            .map(|folder| format!("; its partial outs are in {}", folder.display()))
-            .unwrap_or_default();
-        observer.event(Event::Warning(format!(
-            "stage {} was cut off by the end of its pipe process; its last good outs are back in place{partial}",
-            recovered.stage
-        )));
-    }
-    Ok(())
 }

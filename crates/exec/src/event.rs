@@ -27,6 +27,13 @@ pub enum Event<'a> {
         /// The line, without its end.
         text: &'a str,
     },
+    /// A stage has to wait, since another process is at work on what it reads or writes. Told once per stage.
+    Waiting {
+        /// The stage.
+        stage: StageId,
+        /// Who is in the way.
+        by: &'a str,
+    },
     /// Bytes that nothing else kept were saved before they are replaced.
     Saved {
         /// The stage whose out they were.

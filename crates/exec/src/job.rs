@@ -100,6 +100,12 @@ pub enum Failure {
     /// An input is not there.
     #[error("{}", list_reasons(.0))]
     MissingInput(Vec<StaleReason>),
+    /// Another process is at work on what it reads or writes.
+    #[error("{0}")]
+    Busy(String),
+    /// What is known of its last success cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] crate::LedgerError),
     /// Running it would destroy something.
     #[error("{0}")]
     Refused(String),

@@ -4,14 +4,15 @@
 //! While a reproduction runs, the journal is the truth: a success is in it before anyone is told. The lock
 //! is rewritten from it by rename at the end, and at most once a second meanwhile. A process that finds a
 //! journal left by a dead one reads it over the lock and goes on from there. Readers need no lock of
-//! their own: both files are replaced or appended, never edited.
+//! their own: both files are replaced or appended, never edited. Several processes may write: each holds
+//! `.pipe/tmp/journal.lock` for the moment, and reads first what the others wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base::ProjectPath;
-use disk::{DiskError, Journal, JournalError};
+use disk::{DiskError, Journal, JournalError, Moment, Stamp};
 use pipeline::{Address, LOCK_FILE, Lock, PipelineError, StageLock, parse_lock, write_lock};
 use serde::{Deserialize, Serialize};
 
@@ -35,11 +36,22 @@ pub struct Ledger {
     root: PathBuf,
     journal_path: PathBuf,
     /// By lock file.
-    locks: BTreeMap<ProjectPath, Lock>,
+    locks: BTreeMap<ProjectPath, LockState>,
     /// Lock files whose content here differs from the disk's.
     unwritten: Vec<ProjectPath>,
     journal: Option<Journal>,
+    /// How long the journal was when it was last read or written here.
+    journal_length: u64,
     last_write: Instant,
+}
+
+#[derive(Debug, Default)]
+struct LockState {
+    lock: Lock,
+    /// The stamp of the file that `lock` was read from or written to; `None` when there is none.
+    stamp: Option<Stamp>,
+    /// The stages that it told of at first. What others have added since is theirs.
+    first: HashSet<String>,
 }
 
 /// Why the ledger cannot be read.
@@ -79,30 +91,89 @@ impl Ledger {
         journal_path: &Path,
         pipeline_files: &[ProjectPath],
     ) -> Result<Self, LedgerError> {
-        let mut locks = BTreeMap::new();
-        for file in pipeline_files {
-            let path = lock_file(file);
-            let lock = match disk::read_text_optional(&path.to_path(root))? {
-                Some(text) => parse_lock(&path, &text)?,
-                None => Lock::default(),
-            };
-            locks.insert(path, lock);
-        }
         let mut ledger = Ledger {
             root: root.to_owned(),
             journal_path: journal_path.to_owned(),
-            locks,
+            locks: pipeline_files.iter().map(|file| (lock_file(file), LockState::default())).collect(),
             unwritten: Vec::new(),
             journal: None,
+            journal_length: 0,
             last_write: Instant::now(),
         };
-        for record in disk::read_journal::<Record>(journal_path)? {
-            if record.version > VERSION {
-                return Err(LedgerError::Newer { path: journal_path.to_owned(), version: record.version });
-            }
-            ledger.insert(&record.stage, record.lock);
+        // Who writes them down replaces a lock and empties the journal, and may do so in between.
+        ledger.read_locks(true)?;
+        ledger.read_journal()?;
+        while ledger.read_locks(false)? {
+            ledger.read_journal()?;
+        }
+        for state in ledger.locks.values_mut() {
+            state.first = state.lock.stages.keys().cloned().collect();
         }
         Ok(ledger)
+    }
+
+    /// Reads the lock files that are not what was last read or written here, or all; says whether there were any.
+    fn read_locks(&mut self, all: bool) -> Result<bool, LedgerError> {
+        let mut changed = false;
+        for (path, state) in &mut self.locks {
+            let os_path = path.to_path(&self.root);
+            let stamp = stamp_of(&os_path);
+            if !all && stamp == state.stamp {
+                continue;
+            }
+            changed = true;
+            state.lock = match disk::read_text_optional(&os_path)? {
+                Some(text) => parse_lock(path, &text)?,
+                None => Lock::default(),
+            };
+            state.stamp = stamp;
+        }
+        Ok(changed)
+    }
+
+    fn read_journal(&mut self) -> Result<(), LedgerError> {
+        self.journal_length = length_of(&self.journal_path);
+        for record in disk::read_journal::<Record>(&self.journal_path)? {
+            if record.version > VERSION {
+                let path = self.journal_path.clone();
+                return Err(LedgerError::Newer { path, version: record.version });
+            }
+            self.insert(&record.stage, record.lock);
+        }
+        Ok(())
+    }
+
+    /// Reads again what other processes wrote down since, if that may concern `stage`; says whether there was
+    /// anything.
+    ///
+    /// # Errors
+    /// As [`Ledger::read`].
+    pub fn refresh_for(&mut self, stage: &Address) -> Result<bool, LedgerError> {
+        let path = lock_file(&stage.file);
+        let known = self.locks.get(&path).and_then(|state| state.stamp);
+        if length_of(&self.journal_path) == self.journal_length
+            && stamp_of(&path.to_path(&self.root)) == known
+        {
+            return Ok(false);
+        }
+        let _moment = self.moment()?;
+        self.refresh()?;
+        Ok(true)
+    }
+
+    /// Reads again what other processes wrote down since. What this one recorded is in the journal, or in the locks.
+    fn refresh(&mut self) -> Result<(), LedgerError> {
+        let locks_changed = self.read_locks(false)?;
+        if locks_changed || length_of(&self.journal_path) != self.journal_length {
+            self.read_journal()?;
+        }
+        Ok(())
+    }
+
+    /// Keeps other processes from writing meanwhile.
+    fn moment(&self) -> Result<Moment, DiskError> {
+        let folder = self.journal_path.parent().unwrap_or(&self.root);
+        Moment::take(&folder.join("tmp/journal.lock"))
     }
 
     /// Whether the journal tells of successes that the lock files do not: a process died before it wrote
@@ -113,26 +184,37 @@ impl Ledger {
 
     /// What is known of a stage's last success.
     pub fn get(&self, stage: &Address) -> Option<&StageLock> {
-        self.locks.get(&lock_file(&stage.file))?.stages.get(&stage.name)
+        self.locks.get(&lock_file(&stage.file))?.lock.stages.get(&stage.name)
     }
 
     /// What is known of the last success of every stage, also of those that are declared no longer.
     pub fn all(&self) -> impl Iterator<Item = &StageLock> {
-        self.locks.values().flat_map(|lock| lock.stages.values())
+        self.locks.values().flat_map(|state| state.lock.stages.values())
     }
 
     /// Writes a success down: in the journal at once, in the lock file soon.
     ///
     /// # Errors
     /// When the disk refuses; the success counts for this process alone then.
-    pub fn record(&mut self, stage: &Address, lock: StageLock) -> Result<(), DiskError> {
-        if self.journal.is_none() {
-            self.journal = Some(Journal::open(&self.journal_path)?);
-        }
+    pub fn record(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
         let record = Record { version: VERSION, stage: stage.clone(), lock };
-        self.journal.as_mut().expect("it was just opened").append(&record)?;
+        {
+            let _moment = self.moment()?;
+            if length_of(&self.journal_path) != self.journal_length {
+                // Another process wrote, and died perhaps before its line was whole: opening it mends that.
+                self.journal = None;
+                self.refresh()?;
+            }
+            if self.journal.is_none() {
+                self.journal = Some(Journal::open(&self.journal_path)?);
+            }
+            self.journal.as_mut().expect("it was just opened").append(&record)?;
+            self.journal_length = length_of(&self.journal_path);
+        }
         self.insert(stage, record.lock);
         if self.last_write.elapsed() >= WRITE_EVERY {
+            let _moment = self.moment()?;
+            self.refresh()?;
             self.write_locks()?;
         }
         Ok(())
@@ -140,43 +222,57 @@ impl Ledger {
 
     fn insert(&mut self, stage: &Address, lock: StageLock) {
         let file = lock_file(&stage.file);
-        self.locks.entry(file.clone()).or_default().stages.insert(stage.name.clone(), lock);
+        self.locks.entry(file.clone()).or_default().lock.stages.insert(stage.name.clone(), lock);
         if !self.unwritten.contains(&file) {
             self.unwritten.push(file);
         }
     }
 
     /// Writes the lock files and empties the journal. `declared` says which stages still exist: the others
-    /// are dropped from a lock that is written, so that it does not grow for ever.
+    /// are dropped from a lock that is written, so that it does not grow for ever, unless another process added them.
     ///
     /// # Errors
-    /// When the disk refuses; the journal keeps everything then.
-    pub fn write(&mut self, declared: impl Fn(&Address) -> bool) -> Result<(), DiskError> {
+    /// When the disk refuses, or what another process wrote cannot be read; the journal keeps everything then.
+    pub fn write(&mut self, declared: impl Fn(&Address) -> bool) -> Result<(), LedgerError> {
         if self.unwritten.is_empty() {
             return Ok(());
         }
+        let _moment = self.moment()?;
+        self.refresh()?;
         for file in &self.unwritten {
             let pipeline_file = file.parent().unwrap_or_default().join(pipeline::PIPELINE_FILE);
-            if let Some(lock) = self.locks.get_mut(file) {
-                lock.stages
-                    .retain(|name, _| declared(&Address { file: pipeline_file.clone(), name: name.clone() }));
+            if let Some(LockState { lock, first, .. }) = self.locks.get_mut(file) {
+                let is_declared =
+                    |name: &String| declared(&Address { file: pipeline_file.clone(), name: name.clone() });
+                lock.stages.retain(|name, _| is_declared(name) || !first.contains(name));
             }
         }
         self.write_locks()?;
         self.unwritten.clear();
-        match &mut self.journal {
-            Some(journal) => journal.clear(),
-            None => Journal::open(&self.journal_path)?.clear(),
-        }
+        let mut journal = self.journal.take().map_or_else(|| Journal::open(&self.journal_path), Ok)?;
+        journal.clear()?;
+        self.journal = Some(journal);
+        self.journal_length = 0;
+        Ok(())
     }
 
     fn write_locks(&mut self) -> Result<(), DiskError> {
         for file in &self.unwritten {
-            if let Some(lock) = self.locks.get(file) {
-                disk::replace(&file.to_path(&self.root), write_lock(lock).as_bytes())?;
+            if let Some(state) = self.locks.get_mut(file) {
+                let os_path = file.to_path(&self.root);
+                disk::replace(&os_path, write_lock(&state.lock).as_bytes())?;
+                state.stamp = stamp_of(&os_path);
             }
         }
         self.last_write = Instant::now();
         Ok(())
     }
+}
+
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
+}
+
+fn length_of(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

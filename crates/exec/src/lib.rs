@@ -6,6 +6,7 @@
 mod aside;
 mod assess;
 mod budget;
+mod claim;
 mod commit;
 mod drive;
 mod durations;
@@ -22,8 +23,9 @@ mod url;
 pub use aside::{AtWork, at_work};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
 pub use budget::Limits;
+pub use claim::{Claim, Claims, Wish};
 pub use commit::{Committable, commit, committable};
-pub use drive::{Crew, OnFailure, Options, Summary, drive, recover};
+pub use drive::{Crew, OnFailure, Options, Summary, drive};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
 pub use ledger::{Ledger, LedgerError, lock_file};

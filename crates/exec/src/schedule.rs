@@ -89,6 +89,11 @@ impl Schedule {
         Some(id)
     }
 
+    /// A running stage has to be started again later: something is in its way.
+    pub fn postponed(&mut self, id: StageId) {
+        self.set(id, StageState::Ready);
+    }
+
     /// A running stage is up to date now.
     pub fn done(&mut self, id: StageId) {
         self.set(id, StageState::Done);
@@ -122,7 +127,7 @@ impl Schedule {
                 (StageState::Unwanted, StageState::Want)
                     | (StageState::Want, StageState::Ready | StageState::Blocked)
                     | (StageState::Ready, StageState::Running)
-                    | (StageState::Running, StageState::Done | StageState::Failed)
+                    | (StageState::Running, StageState::Done | StageState::Failed | StageState::Ready)
                     | (StageState::Blocked, StageState::Blocked)
             ),
             "stage {id:?} goes from {old:?} to {state:?}"

@@ -2,6 +2,7 @@
 
 use base::ProjectPath;
 use clap::Args;
+use disk::Sharing;
 use pipeline::{Stage, edit};
 
 use crate::cli::command_line;
@@ -30,7 +31,7 @@ pub struct RemoveArgs {
 pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let _project_lock = if args.outs {
-        Some(project.lock(&command_line(), true, &Interrupt::default(), printer)?)
+        Some(project.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?)
     } else {
         None
     };

@@ -1,0 +1,196 @@
+//! What processes at work on one project leave to each other: each claims what it reads and writes, and nobody
+//! begins what is in the way of somebody else's claim.
+//!
+//! A claim is the job's folder with its note (`aside.rs`), so that what a killed process had claimed and what it had
+//! set aside are found in one place. Stages of one process are not asked: its schedule keeps them apart.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base::ProjectPath;
+use disk::{DiskError, Holder, LockFile, Moment};
+use pipeline::Stage;
+
+use crate::aside::{self, Note};
+use crate::event::{Event, Observer};
+
+/// What somebody is about to do.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// What it is called: `stage train`.
+    pub what: String,
+    /// What it reads.
+    pub reads: Vec<ProjectPath>,
+    /// What it writes; whether it stays in place meanwhile.
+    pub writes: Vec<(ProjectPath, bool)>,
+    /// Names of which one at a time may hold each.
+    pub pools: Vec<String>,
+}
+
+impl Wish {
+    /// What bringing `stage` up to date reads and writes.
+    pub fn of_stage(stage: &Stage) -> Self {
+        let patterns = stage.special.iter().filter_map(|special| special.glob.as_ref());
+        let outside = stage.special.iter().filter_map(|special| special.name.outside_path());
+        let params = stage.params.iter().map(|param| param.file.clone());
+        let reads = stage.deps.iter().cloned().chain(params).chain(outside);
+        let what = format!("stage {}", stage.address);
+        // Also where it writes nothing, one at a time brings it up to date.
+        let pools = stage.pools.iter().cloned().chain([what.clone()]).collect();
+        Wish {
+            what,
+            reads: reads.chain(patterns.map(|glob| glob.base().clone())).collect(),
+            writes: stage.outs.iter().map(|out| (out.path.clone(), out.persist)).collect(),
+            pools,
+        }
+    }
+
+    fn is_hindered_by(&self, note: &Note) -> bool {
+        let overlap = |a: &ProjectPath, b: &ProjectPath| a.contains(b) || b.contains(a);
+        let written = |path: &ProjectPath| note.outs.iter().any(|(out, _)| overlap(out, path));
+        let read = |path: &ProjectPath| note.reads.iter().any(|dep| overlap(dep, path));
+        self.reads.iter().any(written)
+            || self.writes.iter().any(|(path, _)| written(path) || read(path))
+            || self.pools.iter().any(|pool| note.pools.contains(pool))
+    }
+}
+
+/// What this process has claimed; dropping it lets go.
+#[derive(Debug)]
+pub struct Claim {
+    pub(crate) folder: PathBuf,
+    /// `None` once it was handed on.
+    pub(crate) note: Option<Note>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.note.is_some() {
+            // What cannot be removed is found by the next process, which sees that nothing was set aside.
+            let _ = aside::drop_folder(&self.folder);
+        }
+    }
+}
+
+/// The claims on a project, of this process and of others.
+#[derive(Debug)]
+pub struct Claims<'a> {
+    root: &'a Path,
+    jobs: PathBuf,
+    lock: &'a LockFile,
+    command: &'a str,
+    prefix: String,
+    serial: AtomicU64,
+}
+
+impl<'a> Claims<'a> {
+    /// Claims on the project at `root`, whose `lock` this process holds, for `command`; noted in the folder `jobs`.
+    pub fn new(root: &'a Path, jobs: &Path, lock: &'a LockFile, command: &'a str) -> Self {
+        let prefix = format!("{}-", Holder::current().file_name());
+        Claims { root, jobs: jobs.to_owned(), lock, command, prefix, serial: AtomicU64::new(0) }
+    }
+
+    /// Whether no other process is at work on the project.
+    pub fn is_alone(&self) -> bool {
+        self.lock.is_alone()
+    }
+
+    fn moment(&self) -> Result<Moment, DiskError> {
+        Moment::take(&self.jobs.with_extension("lock"))
+    }
+
+    /// Claims what `wish` names; `Err` tells who is in the way. What a dead process left in the way is recovered.
+    ///
+    /// # Errors
+    /// When notes cannot be read or written, or something cannot be moved back.
+    pub fn claim(&self, wish: Wish, observer: &dyn Observer) -> Result<Result<Claim, String>, DiskError> {
+        let _moment = self.moment()?;
+        for (folder, note) in aside::notes(&self.jobs)? {
+            if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.prefix)) {
+                continue;
+            }
+            let Some(note) = note.filter(|note| wish.is_hindered_by(note)) else { continue };
+            if self.lock.is_alive(&note.holder) {
+                return Ok(Err(format!("`{}` ({}) is at work on {}", note.command, note.holder, note.stage)));
+            }
+            tell(aside::recover_one(self.root, folder, note)?, observer);
+        }
+        let folder =
+            self.jobs.join(format!("{}{}", self.prefix, self.serial.fetch_add(1, Ordering::Relaxed)));
+        let note = Note::new(self.command, wish);
+        aside::write_note(&folder, &note)?;
+        Ok(Ok(Claim { folder, note: Some(note) }))
+    }
+
+    /// Puts back what dead processes had set aside, and tells what it did.
+    ///
+    /// # Errors
+    /// When something cannot be moved.
+    pub fn recover(&self, observer: &dyn Observer) -> Result<(), DiskError> {
+        let _moment = self.moment()?;
+        for (folder, note) in aside::notes(&self.jobs)? {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with(&self.prefix) {
+                continue;
+            }
+            match note {
+                Some(note) if self.lock.is_alive(&note.holder) => {}
+                Some(note) => tell(aside::recover_one(self.root, folder, note)?, observer),
+                // No note: its process is dropping the folder, or died in doing so.
+                None if self.lock.is_of_the_living(&name) => {}
+                None => disk::remove(&folder)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tell(recovered: Option<aside::Recovered>, observer: &dyn Observer) {
+    let Some(recovered) = recovered else { return };
+    let partial = recovered
+        .partial
+        .map(|folder| format!("; its partial outs are in {}", folder.display()))
+        .unwrap_or_default();
+    observer.event(Event::Warning(format!(
+        "{} was cut off by the end of its pipe process; its last good outs are back in place{partial}",
+        recovered.stage
+    )));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::from_record(text).unwrap()
+    }
+
+    fn wish(reads: &[&str], writes: &[&str], pools: &[&str]) -> Wish {
+        Wish {
+            what: "stage a".to_owned(),
+            reads: reads.iter().map(|text| path(text)).collect(),
+            writes: writes.iter().map(|text| (path(text), false)).collect(),
+            pools: pools.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn writers_exclude_readers_and_writers_below_and_above() {
+        let held = Note::new("pipe repro", wish(&["data/raw"], &["out/models"], &["gpu"]));
+        for (reads, writes, pools, is_hindered) in [
+            (&["data/raw"][..], &["other"][..], &["cpu"][..], false),
+            (&["out/models"], &[], &[], true),
+            (&["out/models/best.bin"], &[], &[], true),
+            (&["out"], &[], &[], true),
+            (&["out/models2"], &[], &[], false),
+            (&[], &["out/models/best.bin"], &[], true),
+            (&[], &["data"], &[], true),
+            (&[], &["data/raw/x"], &[], true),
+            (&[], &["data/clean"], &[], false),
+            (&[], &[], &["gpu"], true),
+        ] {
+            let wish = wish(reads, writes, pools);
+            assert_eq!(wish.is_hindered_by(&held), is_hindered, "{wish:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Several `pipe` processes at work on one project: what can go on goes on, what must wait waits.
+
+use std::time::Duration;
+
+use crate::harness::Sandbox;
+
+/// `slow` waits for a file `go`; `after` reads what it writes; `apart` has nothing to do with them.
+fn project() -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(concat!(
+        "stages:\n",
+        "  slow:\n    cmd: echo slow >> ran; touch up; while [ ! -e go ]; do sleep 0.01; done; cat in > slow.txt\n",
+        "    deps: [in]\n    outs: [slow.txt]\n",
+        "  after:\n    cmd: echo after >> ran; cat slow.txt slow.txt > after.txt\n",
+        "    deps: [slow.txt]\n    outs: [after.txt]\n",
+        "  apart:\n    cmd: echo apart >> ran; cat other > apart.txt\n    deps: [other]\n    outs: [apart.txt]\n",
+        "  pooled:\n    cmd: echo pooled >> ran; echo 1 > pooled.txt\n    outs: [pooled.txt]\n    pool: p\n",
+    ));
+    sandbox.write("in", "one\n");
+    sandbox.write("other", "other\n");
+    sandbox
+}
+
+#[test]
+fn what_can_go_on_goes_on() {
+    let sandbox = project();
+    let first = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
+    sandbox.await_file("up");
+    // Neither running nor recording nor putting back waits for what is elsewhere at work.
+    sandbox.ok(["repro", "--no-wait", "apart"]).tells(&["1 stage: 1 ran"]);
+    sandbox.write("apart.txt", "by hand\n");
+    sandbox.ok(["commit", "-f", "apart"]).tells(&["Recorded apart"]);
+    sandbox.write("apart.txt", "again by hand\n");
+    sandbox.ok(["checkout", "-f", "apart"]);
+    assert_eq!(sandbox.read("apart.txt"), "by hand\n");
+    // What needs what the other makes, does wait.
+    let refused = sandbox.pipe(["repro", "--no-wait", "after"]).code(2);
+    refused.tells(&["`pipe repro slow` (pid ", "is at work on stage slow"]);
+    let second = sandbox.start(sandbox.pipe_command(["repro", "after"]));
+    let third = sandbox.start(sandbox.pipe_command(["checkout", "slow"]));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(sandbox.count("ran", "after"), 0);
+    sandbox.write("go", "");
+    first.wait().code(0);
+    second
+        .wait()
+        .code(0)
+        .tells(&["Waiting with slow: `pipe repro slow` (pid ", "2 stages: 1 ran, 1 up to date"]);
+    third.wait().code(0).tells(&["Waiting: `pipe repro slow` (pid "]);
+    assert_eq!((sandbox.count("ran", "slow"), sandbox.count("ran", "after")), (1, 1));
+    assert_eq!(sandbox.read("after.txt"), "one\none\n");
+    // Nobody's success was lost.
+    assert_eq!(sandbox.states(), "slow:fresh after:fresh apart:fresh pooled:stale");
+    assert_eq!(sandbox.files(".pipe/lock.holders"), Vec::<String>::new());
+}
+
+#[test]
+fn a_killed_process_is_in_nobodys_way() {
+    let sandbox = project();
+    sandbox.write("slow.txt", "good\n");
+    let first = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
+    sandbox.await_file("up");
+    let waiting = sandbox.start(sandbox.pipe_command(["repro", "after"]));
+    std::thread::sleep(Duration::from_millis(200));
+    sandbox.write("go", "");
+    sandbox.remove("up");
+    first.signal("KILL");
+    first.wait();
+    waiting.wait().code(0);
+    assert_eq!(sandbox.read("after.txt"), "one\none\n");
+    assert_eq!(sandbox.files(".pipe/tmp/jobs"), Vec::<String>::new());
+}
+
+#[test]
+fn pools_and_garbage_are_minded_across_processes() {
+    let sandbox = project();
+    sandbox.edit("pipeline.yaml", "    outs: [slow.txt]\n", "    outs: [slow.txt]\n    pool: p\n");
+    let first = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
+    sandbox.await_file("up");
+    let pooled = sandbox.start(sandbox.pipe_command(["repro", "pooled"]));
+    let garbage = sandbox.start(sandbox.pipe_command(["gc", "-w", "-f"]));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(sandbox.count("ran", "pooled"), 0);
+    sandbox.write("go", "");
+    first.wait().code(0);
+    pooled.wait().code(0).tells(&["Waiting with pooled: `pipe repro slow` (pid "]);
+    garbage.wait().code(0).tells(&["Waiting: `pipe repro "]);
+    assert_eq!(sandbox.count("ran", "pooled"), 1);
+}
+
+/// Many at once: every stage runs once, and every success is in the lock.
+#[test]
+fn many_at_once_lose_nothing() {
+    let mut text = "stages:\n".to_owned();
+    let names: Vec<String> = (0..12).map(|number| format!("s{number:02}")).collect();
+    for name in &names {
+        text.push_str(&format!(
+            "  {name}:\n    cmd: echo {name} >> ran; echo {name} > {name}.txt\n    outs: [{name}.txt]\n"
+        ));
+    }
+    let sandbox = Sandbox::with_pipeline(&text);
+    let process = |start: usize| {
+        // Each wants most of them, in overlapping sets.
+        let targets = (0..9).map(|offset| names[(start * 3 + offset) % names.len()].clone());
+        let arguments: Vec<String> =
+            ["repro".to_owned(), "-j2".to_owned()].into_iter().chain(targets).collect();
+        sandbox.start(sandbox.pipe_command(arguments))
+    };
+    let processes: Vec<_> = (0..4).map(process).collect();
+    for process in processes {
+        process.wait().code(0);
+    }
+    for name in &names {
+        assert_eq!(sandbox.count("ran", name), 1, "{name}");
+    }
+    sandbox.ok(["status", "-q"]);
+    assert_eq!(sandbox.read(".pipe/journal"), "");
+}
