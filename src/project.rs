@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base::{ProjectPath, Timestamp};
-use cache::{State, Workspace};
+use base::{Digest, ProjectPath, Timestamp};
+use cache::{StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
 use exec::Ledger;
 use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
-use track::{SqliteStore, lease_is_alive, settle_dead};
+use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::look_around;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
 use crate::interrupt::Interrupt;
+use crate::recorder::tags;
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -265,8 +266,19 @@ impl Project {
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, track::StoreError> {
         let store = SqliteStore::open(&self.pipe_path("runs.db"))?;
-        settle_dead(&store, &lease_is_alive, Timestamp::now())?;
+        let known = |run| self.ended_well(&store, run);
+        settle_dead(&store, &lease_is_alive, &known, Timestamp::now())?;
         Ok(store)
+    }
+
+    /// When the stage of a run succeeded, if the stage cache tells of it: its process died before it had told the store.
+    fn ended_well(&self, store: &SqliteStore, run: RunId) -> Option<(RunStatus, Timestamp)> {
+        let tags = store.run(run).ok()?.data.tags;
+        let key = tags.get(tags::KEY)?.parse::<Digest>().ok()?;
+        let results = StageCache::new(&self.pipe_path("cache")).results(&key);
+        let id = run.to_string();
+        let entry = results.into_iter().find(|entry| entry.run.as_ref() == Some(&id))?;
+        Some((RunStatus::Finished, entry.created))
     }
 
     /// Opens the run store for reading; `None` when no run was ever recorded. Where it cannot be written to,
@@ -290,7 +302,7 @@ impl Project {
     }
 
     /// Where the files of a run lie while they belong to nothing else.
-    pub fn run_folder(&self, run: track::RunId) -> PathBuf {
+    pub fn run_folder(&self, run: RunId) -> PathBuf {
         self.pipe_path("artifacts").join(run.to_string())
     }
 }

@@ -1,6 +1,9 @@
 //! Records reproductions as runs: one for the reproduction, one nested in it for each stage that ran or
 //! was restored, with its params, metrics, tags, logs and the digests of what it read and wrote.
 //!
+//! What is recorded is written a moment later, together with what other stages record. When the process is killed in that
+//! moment, the next one sees in the stage cache that the stage succeeded.
+//!
 //! Nothing is opened before there is something to record. Whatever fails here is told once, as a warning:
 //! tracking never fails a stage.
 
@@ -8,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
@@ -16,9 +19,13 @@ use exec::{Exit, Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Summary
 use indexmap::IndexMap;
 use pipeline::{OutKind, PARAMS_FILE, Stage};
 use track::{
-    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
-    SqliteStore, StoreError, Tag,
+    Artifact, Change, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore, SqliteStore,
+    StoreError, Tag,
 };
+
+mod writer;
+
+use writer::{Batch, Writer};
 
 use crate::environment::{self, names};
 use crate::git::{Git, GitError};
@@ -70,12 +77,12 @@ pub struct Recorder<'a> {
     command: String,
     /// When the reproduction began: before any of its stages.
     started: Timestamp,
-    store: OnceLock<Option<SqliteStore>>,
+    store: OnceLock<Option<(Arc<SqliteStore>, Mutex<Writer>)>>,
     facts: OnceLock<Facts>,
     tracked: OnceLock<Result<Vec<String>, GitError>>,
     reproduction: OnceLock<Option<RunId>>,
     search_path: OnceLock<Option<OsString>>,
-    warned: AtomicBool,
+    warned: Arc<AtomicBool>,
     /// Metrics files that were said not to parse: each is read several times.
     unreadable: Mutex<BTreeSet<ProjectPath>>,
     /// Stages at work, by name, so that `finish` knows the run that `prepare` made.
@@ -103,7 +110,7 @@ impl<'a> Recorder<'a> {
             tracked: OnceLock::new(),
             reproduction: OnceLock::new(),
             search_path: OnceLock::new(),
-            warned: AtomicBool::new(false),
+            warned: Arc::default(),
             unreadable: Mutex::new(BTreeSet::new()),
             open: Mutex::new(IndexMap::new()),
         }
@@ -128,26 +135,38 @@ impl<'a> Recorder<'a> {
             end_time: Some(Timestamp::now()),
             name: None,
         }]);
-    }
-
-    fn store(&self) -> Option<&SqliteStore> {
-        self.store.get_or_init(|| self.project.store().map_err(|fault| self.warn(&fault)).ok()).as_ref()
-    }
-
-    fn warn(&self, fault: &StoreError) {
-        if !self.warned.swap(true, Ordering::SeqCst) {
-            let cause =
-                std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
-            let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            self.printer.warn(format_args!("this reproduction is not tracked in full: {fault}{cause}{hint}"));
+        if let Some((_, mut writer)) = self.store() {
+            writer.end();
         }
     }
 
+    /// The store with the thread that writes to it; `None` when it is away.
+    fn store(&self) -> Option<(&SqliteStore, MutexGuard<'_, Writer>)> {
+        let opened = self.store.get_or_init(|| {
+            let (printer, warned) = (self.printer, self.warned.clone());
+            let warn = move |fault: &StoreError| tell_once(printer, &warned, fault);
+            let store = Arc::new(self.project.store().map_err(|fault| warn(&fault)).ok()?);
+            let (warned, artifacts) = (self.warned.clone(), self.project.pipe_path("artifacts"));
+            let written = move |logs: &[PathBuf]| {
+                // Once the store has them, the log files themselves are no longer needed.
+                for log in logs.iter().filter(|_| !warned.load(Ordering::SeqCst)) {
+                    let _ = disk::remove(log);
+                    disk::remove_empty_folders(log.parent().unwrap_or(log), &artifacts);
+                }
+            };
+            Some((store.clone(), Mutex::new(Writer::start(store, warn, written))))
+        });
+        let (store, writer) = opened.as_ref()?;
+        Some((store, writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)))
+    }
+
     fn apply(&self, changes: Vec<Change>) {
-        if let Some(store) = self.store()
-            && let Err(fault) = store.apply(Changes::new(Timestamp::now(), changes))
-        {
-            self.warn(&fault);
+        self.write(Batch { changes, logs: Vec::new() });
+    }
+
+    fn write(&self, batch: Batch) {
+        if let Some((_, writer)) = self.store() {
+            writer.write(batch);
         }
     }
 
@@ -168,7 +187,7 @@ impl<'a> Recorder<'a> {
     /// The run of the reproduction, made when the first stage needs it.
     fn ensure_reproduction(&self) -> Option<RunId> {
         *self.reproduction.get_or_init(|| {
-            self.store()?;
+            drop(self.store()?);
             let run = new_run_id();
             let mut tags = self.common_tags("repro");
             tags.push(tag(tags::COMMAND, &self.command));
@@ -224,15 +243,18 @@ impl<'a> Recorder<'a> {
 
     /// The changes that tell what a stage wrote, its metrics files among it.
     fn result_changes(&self, run: RunId, stage: &Stage, outs: &OutStates) -> Vec<Change> {
-        let known = self.store().and_then(|store| store.metric_keys(run).ok()).unwrap_or_default();
         let now = Timestamp::now();
-        let metrics: Vec<Metric> = self
+        let mut metrics: Vec<Metric> = self
             .metrics_of(stage)
             .into_iter()
             .flat_map(|(_, values)| numbers(values))
-            .filter(|(key, _)| !known.contains(key))
             .map(|(key, value)| Metric { key, value, step: 0, timestamp: now })
             .collect();
+        if !metrics.is_empty() {
+            // What the command logged itself, with its history, stands.
+            let known = self.store().and_then(|(store, _)| store.metric_keys(run).ok()).unwrap_or_default();
+            metrics.retain(|metric| !known.contains(&metric.key));
+        }
         vec![
             Change::LogMetrics { run, metrics },
             Change::LogOutputs { run, files: lineage(outs.iter().map(|(path, state)| (path, state))) },
@@ -261,27 +283,20 @@ impl<'a> Recorder<'a> {
         metrics
     }
 
-    /// Moves the logs of a run into the cache, where equal ones are one.
-    fn store_logs(&self, run: RunId) -> Option<Change> {
+    /// Copies the logs of a run into the cache, where equal ones are one; tells the files too.
+    fn store_logs(&self, run: RunId) -> Option<(Change, Vec<PathBuf>)> {
         let folder = self.project.run_folder(run);
-        let mut artifacts = Vec::new();
+        let (mut artifacts, mut logs) = (Vec::new(), Vec::new());
         for name in ["stdout.log", "stderr.log"] {
-            let Ok(Some(bytes)) = disk::read_optional(&folder.join(name)) else { continue };
+            let log = folder.join(name);
+            let Ok(Some(bytes)) = disk::read_optional(&log) else { continue };
+            logs.push(log);
             if !bytes.is_empty() {
                 let Ok(digest) = self.workspace.blobs.store_bytes(&bytes) else { return None };
                 artifacts.push(Artifact { path: name.to_owned(), digest, size: bytes.len() as u64 });
             }
         }
-        Some(Change::LogArtifacts { run, artifacts })
-    }
-
-    /// Once the store has them, the log files themselves are no longer needed.
-    fn drop_log_files(&self, run: RunId) {
-        let folder = self.project.run_folder(run);
-        for name in ["stdout.log", "stderr.log"] {
-            let _ = disk::remove(&folder.join(name));
-        }
-        disk::remove_empty_folders(&folder, &self.project.pipe_path("artifacts"));
+        Some((Change::LogArtifacts { run, artifacts }, logs))
     }
 
     fn search_path(&self) -> Option<OsString> {
@@ -320,11 +335,8 @@ impl Host for Recorder<'_> {
 
     fn prepare(&self, job: &Job<'_>) -> JobEnv {
         let run = self.create_stage_run(job, Vec::new());
-        // Without a store the logs still have a folder of their own.
+        // Without a store the logs still have a folder of their own, made with the first of them.
         let folder = self.project.run_folder(run.unwrap_or_else(new_run_id));
-        if let Err(fault) = disk::make_folder(&folder) {
-            self.printer.warn(format_args!("{fault}: {}", fault.source));
-        }
         if let Some(run) = run {
             let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             open.insert(job.stage.address.to_string(), run);
@@ -394,16 +406,20 @@ impl Host for Recorder<'_> {
                 }
             }
         };
-        let logs = self.store_logs(run);
-        let logged = logs.is_some();
-        changes.extend(logs);
+        let (logged, logs) = self.store_logs(run).unzip();
+        changes.extend(logged);
         changes.push(Change::SetTags { run, tags: more });
         let end_time = Some(Timestamp::now());
         changes.push(Change::UpdateRun { run, status: Some(status), end_time, name: None });
-        self.apply(changes);
-        if logged && !self.warned.load(Ordering::SeqCst) {
-            self.drop_log_files(run);
-        }
+        self.write(Batch { changes, logs: logs.unwrap_or_default() });
+    }
+}
+
+fn tell_once(printer: Printer, warned: &AtomicBool, fault: &StoreError) {
+    if !warned.swap(true, Ordering::SeqCst) {
+        let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+        let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        printer.warn(format_args!("this reproduction is not tracked in full: {fault}{cause}{hint}"));
     }
 }
 

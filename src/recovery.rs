@@ -68,5 +68,6 @@ pub fn hold<'p>(
         told = true;
         std::thread::sleep(AGAIN);
     };
+    drop(claims);
     Ok(Held { _claim: claim, _lock: lock })
 }

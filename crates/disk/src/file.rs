@@ -79,6 +79,10 @@ pub fn symlink_between(root: &Path, path: &Path) -> Option<PathBuf> {
 /// # Errors
 /// When one cannot be made, or a file stands in the way.
 pub fn make_folder(path: &Path) -> Result<(), DiskError> {
+    // Asking is cheaper than trying, which locks the folder above.
+    if path.is_dir() {
+        return Ok(());
+    }
     fs::create_dir_all(path).context("make folder", path)
 }
 
@@ -254,10 +258,9 @@ impl Appender {
     /// # Errors
     /// When it cannot be made.
     pub fn create(path: &Path) -> Result<Self, DiskError> {
-        make_folder(parent(path))?;
-        let file = OpenOptions::new().append(true).create(true).open(path).context("write file", path)?;
-        file.set_len(0).context("write file", path)?;
-        Ok(Appender { file, path: path.to_owned() })
+        let mut appender = Appender::open(path)?;
+        appender.clear()?;
+        Ok(appender)
     }
 
     /// Goes on at the end of a file, which is made when missing.
@@ -265,9 +268,16 @@ impl Appender {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
-        make_folder(parent(path))?;
-        let file = OpenOptions::new().append(true).create(true).open(path).context("write file", path)?;
-        Ok(Appender { file, path: path.to_owned() })
+        let open = || OpenOptions::new().append(true).create(true).open(path);
+        let file = match open() {
+            // Most often the folder is there.
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+                make_folder(parent(path))?;
+                open()
+            }
+            opened => opened,
+        };
+        Ok(Appender { file: file.context("write file", path)?, path: path.to_owned() })
     }
 
     /// Appends a line; the line feed is added.

@@ -16,7 +16,7 @@ use crate::claim::{Claim, Wish};
 use crate::runner::end_orphans;
 
 /// The note's file name in a job's folder.
-const NOTE: &str = "job.json";
+pub(crate) const NOTE: &str = "job.json";
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
@@ -28,9 +28,9 @@ pub(crate) struct Note {
     /// What it is at work on: `stage train`.
     pub stage: String,
     /// Whether everything was moved, so that what stands at an out's place since is the command's work.
-    running: bool,
+    pub running: bool,
     /// Where the partial outs of a failure go, relative to the project root.
-    partial: Option<PathBuf>,
+    pub partial: Option<PathBuf>,
     /// Every out; whether it stays in place while the command runs.
     pub outs: Vec<(ProjectPath, bool)>,
     /// What others may not write meanwhile.
@@ -64,8 +64,43 @@ impl Note {
 #[derive(Debug)]
 pub struct Aside {
     root: PathBuf,
-    folder: PathBuf,
-    note: Note,
+    job: Job,
+}
+
+/// Where a stage's outs were set aside, and by whom.
+#[derive(Debug)]
+enum Job {
+    /// This process, which claimed the outs.
+    Ours(Claim),
+    /// A dead one.
+    Dead { folder: PathBuf, note: Note },
+}
+
+impl Job {
+    fn folder(&self) -> &Path {
+        match self {
+            Job::Ours(claim) => &claim.folder,
+            Job::Dead { folder, .. } => folder,
+        }
+    }
+
+    fn note(&self) -> &Note {
+        match self {
+            Job::Ours(claim) => &claim.note,
+            Job::Dead { note, .. } => note,
+        }
+    }
+
+    /// Ends it. The note goes first: without it, nothing is put back over what stands there now.
+    fn end(self) -> Result<(), DiskError> {
+        match self {
+            Job::Ours(claim) => claim.end(),
+            Job::Dead { folder, .. } => {
+                disk::remove(&folder.join(NOTE))?;
+                disk::remove(&folder)
+            }
+        }
+    }
 }
 
 /// What the recovery of a killed process's stage did.
@@ -84,28 +119,21 @@ impl Aside {
     /// # Errors
     /// When something cannot be moved; what was moved before is put back.
     pub fn set(root: &Path, mut claim: Claim, partial: Option<&Path>) -> Result<Self, DiskError> {
-        let note = claim.note.take().expect("a claim is handed on once");
-        let partial = partial.map(|path| path.strip_prefix(root).unwrap_or(path).to_owned());
-        let folder = claim.folder.clone();
         // The note stands already: a kill in between finds what to put back.
-        let mut aside = Aside { root: root.to_owned(), folder, note: Note { partial, ..note } };
-        for (index, (path, persist)) in aside.note.outs.iter().enumerate() {
+        for (index, (path, persist)) in claim.note.outs.iter().enumerate() {
             let from = path.to_path(root);
             if *persist || fs::symlink_metadata(&from).is_err() {
                 continue;
             }
-            if let Err(fault) = disk::move_path(&from, &aside.slot(index)) {
-                aside.put_back()?;
+            if let Err(fault) = disk::move_path(&from, &slot(&claim.folder, index)) {
+                Aside { root: root.to_owned(), job: Job::Ours(claim) }.put_back()?;
                 return Err(fault);
             }
         }
-        aside.note.running = true;
-        write_note(&aside.folder, &aside.note)?;
-        Ok(aside)
-    }
-
-    fn slot(&self, index: usize) -> PathBuf {
-        self.folder.join(index.to_string())
+        claim.note.partial = partial.map(|path| path.strip_prefix(root).unwrap_or(path).to_owned());
+        claim.note.running = true;
+        claim.write_note()?;
+        Ok(Aside { root: root.to_owned(), job: Job::Ours(claim) })
     }
 
     /// Drops what was set aside: the new outs are good.
@@ -113,22 +141,38 @@ impl Aside {
     /// # Errors
     /// When it cannot be removed.
     pub fn drop_old(self) -> Result<(), DiskError> {
-        drop_folder(&self.folder)
+        self.job.end()
     }
 
     /// Moves partial outs away and the old ones back. Returns where the partial ones are.
     ///
     /// # Errors
     /// When something cannot be moved; the note stays, so that the next attempt goes on.
-    pub fn put_back(self) -> Result<Option<PathBuf>, DiskError> {
-        let partial = self.note.partial.as_ref().map(|path| self.root.join(path));
+    pub fn put_back(mut self) -> Result<Option<PathBuf>, DiskError> {
+        let kept = self.move_back();
+        match (kept, &mut self.job) {
+            (Ok(kept), _) => {
+                self.job.end()?;
+                Ok(kept)
+            }
+            (Err(fault), Job::Ours(claim)) => {
+                claim.leave();
+                Err(fault)
+            }
+            (Err(fault), Job::Dead { .. }) => Err(fault),
+        }
+    }
+
+    fn move_back(&self) -> Result<Option<PathBuf>, DiskError> {
+        let note = self.job.note();
+        let partial = note.partial.as_ref().map(|path| self.root.join(path));
         let mut kept = None;
-        for (index, (path, persist)) in self.note.outs.iter().enumerate() {
+        for (index, (path, persist)) in note.outs.iter().enumerate() {
             let place = path.to_path(&self.root);
-            let old = self.slot(index);
+            let old = slot(self.job.folder(), index);
             let has_old = fs::symlink_metadata(&old).is_ok();
             // A second attempt finds the old out in place and its slot empty: then nothing is partial.
-            let is_partial = self.note.running && !persist && (has_old || !self.was_put_back(index));
+            let is_partial = note.running && !persist && (has_old || !self.mark(index).exists());
             if is_partial && fs::symlink_metadata(&place).is_ok() {
                 match &partial {
                     Some(folder) => {
@@ -143,17 +187,17 @@ impl Aside {
                 disk::move_path(&old, &place)?;
             }
         }
-        drop_folder(&self.folder)?;
         Ok(kept)
     }
 
     fn mark(&self, index: usize) -> PathBuf {
-        self.folder.join(format!("{index}.back"))
+        self.job.folder().join(format!("{index}.back"))
     }
+}
 
-    fn was_put_back(&self, index: usize) -> bool {
-        self.mark(index).exists()
-    }
+/// Where an out lies meanwhile.
+fn slot(folder: &Path, index: usize) -> PathBuf {
+    folder.join(index.to_string())
 }
 
 /// A job folder whose stage is at work, or was when its process died.
@@ -176,7 +220,7 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
     for (folder, note) in notes(jobs)? {
         // Without a note nothing was set aside yet, or the new outs are good: see `Claims::recover`.
         let Some(Note { holder, stage, outs, .. }) = note else { continue };
-        let slots = (0..outs.len()).map(|index| folder.join(index.to_string()));
+        let slots = (0..outs.len()).map(|index| slot(&folder, index));
         let outs = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
         found.push(AtWork { stage, holder, outs });
     }
@@ -185,31 +229,28 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
 
 /// The folders below `jobs` in order, each with its note.
 pub(crate) fn notes(jobs: &Path) -> Result<Vec<(PathBuf, Option<Note>)>, DiskError> {
+    let noted = |folder: PathBuf| Ok((folder.clone(), read_note(&folder)?));
+    folders(jobs)?.into_iter().map(noted).collect()
+}
+
+/// The folders below `jobs` in order.
+pub(crate) fn folders(jobs: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let fault = |source| DiskError::new("list folder", jobs, source);
-    let folders = match fs::read_dir(jobs) {
-        Ok(folders) => folders,
+    let entries = match fs::read_dir(jobs) {
+        Ok(entries) => entries,
         Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(fault(source)),
     };
-    let mut found = Vec::new();
-    for folder in folders {
-        let folder = folder.map_err(fault)?.path();
-        let note = disk::read_optional(&folder.join(NOTE))?;
-        found.push((folder, note.and_then(|text| serde_json::from_slice(&text).ok())));
-    }
-    found.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(found)
+    let path = |entry: std::io::Result<fs::DirEntry>| entry.map(|entry| entry.path()).map_err(fault);
+    let mut folders = entries.map(path).collect::<Result<Vec<PathBuf>, DiskError>>()?;
+    folders.sort();
+    Ok(folders)
 }
 
-pub(crate) fn write_note(folder: &Path, note: &Note) -> Result<(), DiskError> {
-    let text = serde_json::to_vec(note).expect("a note is plain data");
-    disk::replace_volatile(&folder.join(NOTE), &text)
-}
-
-/// Ends a job. The note goes first: without it, nothing is put back.
-pub(crate) fn drop_folder(folder: &Path) -> Result<(), DiskError> {
-    disk::remove(&folder.join(NOTE))?;
-    disk::remove(folder)
+/// The last whole line of a folder's note; `None` when it has none, or none any more.
+pub(crate) fn read_note(folder: &Path) -> Result<Option<Note>, DiskError> {
+    let Some(text) = disk::read_optional(&folder.join(NOTE))? else { return Ok(None) };
+    Ok(text.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok()))
 }
 
 /// Puts back what a dead process had set aside; `None` when it had not begun.
@@ -219,9 +260,9 @@ pub(crate) fn drop_folder(folder: &Path) -> Result<(), DiskError> {
 pub(crate) fn recover_one(root: &Path, folder: PathBuf, note: Note) -> Result<Option<Recovered>, DiskError> {
     end_orphans(&folder);
     let stage = note.stage.clone();
-    let slots = (0..note.outs.len()).map(|index| folder.join(index.to_string()));
+    let slots = (0..note.outs.len()).map(|index| slot(&folder, index));
     let had_begun = note.running || slots.into_iter().any(|slot| fs::symlink_metadata(slot).is_ok());
-    let partial = Aside { root: root.to_owned(), folder, note }.put_back()?;
+    let partial = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
     Ok(had_begun.then_some(Recovered { stage, partial }))
 }
 
@@ -243,15 +284,19 @@ mod tests {
         fs::write(root.join("kept"), "grows").unwrap();
         let note =
             Note::new("pipe repro", Wish { what: "stage train".to_owned(), writes, ..Wish::default() });
-        let jobs = root.join("jobs/1");
-        write_note(&jobs, &note).unwrap();
-        let claim = Claim { folder: jobs, note: Some(note) };
+        let claim = Claim::in_folder(root.join("jobs/1"), note).unwrap();
         let aside = Aside::set(root, claim, Some(&root.join("partial"))).unwrap();
         assert!(!root.join("results/model").exists());
         assert!(root.join("kept").exists());
         fs::write(root.join("results/model"), "half").unwrap();
         fs::write(root.join("results/new"), "half").unwrap();
         (folder, aside)
+    }
+
+    /// As a kill does.
+    fn leave(mut aside: Aside) {
+        let Job::Ours(claim) = &mut aside.job else { panic!("it is ours") };
+        claim.leave();
     }
 
     /// As the next process after a kill.
@@ -266,7 +311,7 @@ mod tests {
         assert!(!root.join("results/new").exists());
         assert_eq!(fs::read_to_string(root.join("partial/results/model")).unwrap(), "half");
         assert_eq!(fs::read_to_string(root.join("partial/results/new")).unwrap(), "half");
-        assert!(!root.join("jobs/1").exists());
+        assert_eq!(notes(&root.join("jobs")).unwrap().iter().filter(|(_, note)| note.is_some()).count(), 0);
     }
 
     #[test]
@@ -279,7 +324,7 @@ mod tests {
     #[test]
     fn the_next_process_puts_back_what_a_killed_one_left() {
         let (folder, aside) = set_aside();
-        drop(aside);
+        leave(aside);
         let recovered = recover(folder.path());
         assert_eq!(recovered.len(), 1);
         assert_eq!(recovered[0].stage, "stage train");
@@ -290,9 +335,11 @@ mod tests {
     #[test]
     fn a_kill_before_the_command_ran_makes_nothing_partial() {
         let (folder, mut aside) = set_aside();
-        aside.note.running = false;
-        write_note(&aside.folder, &aside.note).unwrap();
-        fs::rename(aside.slot(0), folder.path().join("results/model")).unwrap();
+        let Job::Ours(claim) = &mut aside.job else { panic!("it is ours") };
+        claim.note.running = false;
+        claim.write_note().unwrap();
+        fs::rename(slot(&claim.folder, 0), folder.path().join("results/model")).unwrap();
+        leave(aside);
         recover(folder.path());
         assert_eq!(fs::read_to_string(folder.path().join("results/model")).unwrap(), "good");
     }

@@ -6,9 +6,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::ProjectPath;
-use disk::{DiskError, Holder, LockFile, Moment};
+use disk::{Appender, DiskError, Holder, LockFile, Moment};
 use pipeline::Stage;
 
 use crate::aside::{self, Note};
@@ -59,16 +60,67 @@ impl Wish {
 #[derive(Debug)]
 pub struct Claim {
     pub(crate) folder: PathBuf,
-    /// `None` once it was handed on.
-    pub(crate) note: Option<Note>,
+    pub(crate) note: Note,
+    /// The note's file; `None` once it was let go of, or is left to the next process.
+    file: Option<Appender>,
+    folders: Arc<Folders>,
+}
+
+/// The folders of this process's jobs that are free, with their empty notes. A folder is used again by the next job:
+/// file systems are slow with files that come and go.
+#[derive(Debug, Default)]
+struct Folders(Mutex<Vec<(PathBuf, Appender)>>);
+
+impl Folders {
+    fn lock(&self) -> MutexGuard<'_, Vec<(PathBuf, Appender)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Claim {
+    /// Appends the note to its file, where the last whole line counts.
+    pub(crate) fn write_note(&mut self) -> Result<(), DiskError> {
+        let text = serde_json::to_string(&self.note).expect("a note is plain data");
+        self.file.as_mut().map_or(Ok(()), |file| file.line(&text))
+    }
+
+    /// Lets go, and removes what lies in the folder. The note goes first: without it, nothing is put back.
+    pub(crate) fn end(mut self) -> Result<(), DiskError> {
+        self.let_go()
+    }
+
+    /// Leaves everything as it is to the next process.
+    pub(crate) fn leave(&mut self) {
+        self.file = None;
+    }
+
+    fn let_go(&mut self) -> Result<(), DiskError> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        file.clear()?;
+        if !self.note.outs.is_empty() {
+            for entry in aside::folders(&self.folder)? {
+                if entry.file_name().is_some_and(|name| name != aside::NOTE) {
+                    disk::remove(&entry)?;
+                }
+            }
+        }
+        self.folders.lock().push((std::mem::take(&mut self.folder), file));
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_folder(folder: PathBuf, note: Note) -> Result<Self, DiskError> {
+        let file = Some(Appender::create(&folder.join(aside::NOTE))?);
+        let mut claim = Claim { folder, note, file, folders: Arc::default() };
+        claim.write_note()?;
+        Ok(claim)
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.note.is_some() {
-            // What cannot be removed is found by the next process, which sees that nothing was set aside.
-            let _ = aside::drop_folder(&self.folder);
-        }
+        // What cannot be removed is found by the next process, which sees that nothing was set aside.
+        let _ = self.let_go();
     }
 }
 
@@ -81,13 +133,15 @@ pub struct Claims<'a> {
     command: &'a str,
     prefix: String,
     serial: AtomicU64,
+    folders: Arc<Folders>,
 }
 
 impl<'a> Claims<'a> {
     /// Claims on the project at `root`, whose `lock` this process holds, for `command`; noted in the folder `jobs`.
     pub fn new(root: &'a Path, jobs: &Path, lock: &'a LockFile, command: &'a str) -> Self {
         let prefix = format!("{}-", Holder::current().file_name());
-        Claims { root, jobs: jobs.to_owned(), lock, command, prefix, serial: AtomicU64::new(0) }
+        let (jobs, serial, folders) = (jobs.to_owned(), AtomicU64::new(0), Arc::default());
+        Claims { root, jobs, lock, command, prefix, serial, folders }
     }
 
     /// Whether no other process is at work on the project.
@@ -105,21 +159,31 @@ impl<'a> Claims<'a> {
     /// When notes cannot be read or written, or something cannot be moved back.
     pub fn claim(&self, wish: Wish, observer: &dyn Observer) -> Result<Result<Claim, String>, DiskError> {
         let _moment = self.moment()?;
-        for (folder, note) in aside::notes(&self.jobs)? {
+        for folder in aside::folders(&self.jobs)? {
             if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.prefix)) {
                 continue;
             }
+            let note = aside::read_note(&folder)?;
             let Some(note) = note.filter(|note| wish.is_hindered_by(note)) else { continue };
             if self.lock.is_alive(&note.holder) {
                 return Ok(Err(format!("`{}` ({}) is at work on {}", note.command, note.holder, note.stage)));
             }
             tell(aside::recover_one(self.root, folder, note)?, observer);
         }
-        let folder =
-            self.jobs.join(format!("{}{}", self.prefix, self.serial.fetch_add(1, Ordering::Relaxed)));
+        let free = self.folders.lock().pop();
+        let (folder, file) = match free {
+            Some(free) => free,
+            None => {
+                let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+                let folder = self.jobs.join(format!("{}{serial}", self.prefix));
+                let file = Appender::create(&folder.join(aside::NOTE))?;
+                (folder, file)
+            }
+        };
         let note = Note::new(self.command, wish);
-        aside::write_note(&folder, &note)?;
-        Ok(Ok(Claim { folder, note: Some(note) }))
+        let mut claim = Claim { folder, note, file: Some(file), folders: self.folders.clone() };
+        claim.write_note()?;
+        Ok(Ok(claim))
     }
 
     /// Puts back what dead processes had set aside, and tells what it did.
@@ -142,6 +206,16 @@ impl<'a> Claims<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Claims<'_> {
+    fn drop(&mut self) {
+        for (folder, file) in self.folders.lock().drain(..) {
+            drop(file);
+            // An empty note is in nobody's way.
+            let _ = disk::remove(&folder);
+        }
     }
 }
 

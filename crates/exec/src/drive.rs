@@ -128,8 +128,21 @@ pub fn drive(
     let (sender, results) = mpsc::channel::<(StageId, Result<Outcome, Failure>)>();
     // Stages in whose way somebody is, and when they are tried again.
     let mut postponed: HashMap<StageId, Instant> = HashMap::new();
+    let (work, handed_out) = mpsc::channel::<(StageId, bool)>();
+    let handed_out = Mutex::new(handed_out);
+    // A thread takes one stage after the other: starting one for each would cost more than judging a stage.
+    let labour = || {
+        loop {
+            let next = handed_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
+            let Ok((id, forced)) = next else { return };
+            let _ = sender.send((id, shop.bring_up_to_date(id, forced)));
+        }
+    };
     std::thread::scope(|scope| {
+        // Ends the threads with this block.
+        let work = work;
         let mut at_work = 0;
+        let mut workers = 0;
         let mut halted = false;
         loop {
             if crew.stop.load(Ordering::SeqCst) && !summary.interrupted {
@@ -151,7 +164,6 @@ pub fn drive(
                 let after_ran =
                     options.force_downstream && graph.upstream(id).iter().any(|id| ran.contains(id));
                 let forced = options.force || after_ran;
-                let (shop, sender) = (&shop, sender.clone());
                 if at_work == 1 && !forced {
                     // With nobody at work, a verdict of "up to date" needs no thread.
                     let judged = shop.assess(stage, false);
@@ -160,9 +172,11 @@ pub fn drive(
                         break;
                     }
                 }
-                scope.spawn(move || {
-                    let _ = sender.send((id, shop.bring_up_to_date(id, forced)));
-                });
+                if workers < at_work {
+                    workers += 1;
+                    scope.spawn(&labour);
+                }
+                let _ = work.send((id, forced));
             }
             if at_work == 0 {
                 if halted || schedule.count(StageState::Ready) == 0 {

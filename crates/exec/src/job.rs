@@ -30,7 +30,7 @@ pub struct Job<'a> {
 pub struct JobEnv {
     /// The run that records it, when there is one.
     pub run: Option<String>,
-    /// Where its logs go, and its partial outs when it fails. Made by the host.
+    /// Where its logs go, and its partial outs when it fails; made with the first of them.
     pub folder: PathBuf,
     /// Variables for its processes.
     pub variables: Vec<(OsString, OsString)>,
@@ -171,7 +171,7 @@ pub trait Host: Sync {
     /// When running it would destroy what somebody else keeps.
     fn permit(&self, stage: &Stage) -> Result<(), String>;
 
-    /// Called before the first process of a stage starts. The folder it names must exist.
+    /// Called before the first process of a stage starts.
     fn prepare(&self, job: &Job<'_>) -> JobEnv;
 
     /// Adds what only the host knows (git revision, metrics) to a result before it is cached.

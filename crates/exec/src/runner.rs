@@ -1,21 +1,22 @@
 //! Starts the processes of stages: the only place that spawns them.
 //!
 //! Each command has a process group of its own, so that stopping it stops all that it started; a guard ends it
-//! when we die. Two
-//! threads per process copy its output to log files and tell each whole line; a thread costs memory, not
-//! processor time, and spares a poll loop.
+//! when we die. The thread that waits for the command copies its output to log files meanwhile and tells each whole
+//! line.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use disk::{Appender, DiskError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::guard::{Guard, MARK};
@@ -25,6 +26,12 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// The variable that tells a command which job it belongs to.
 const JOB: &str = "PIPE_JOB";
+
+/// How long after a command's end somebody else may hold its outputs.
+const LEFTOVER: Duration = Duration::from_millis(100);
+
+/// How often a process is asked for where nothing tells of its end.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
 
 /// How long a killed orphan is waited for; one that hangs in the kernel cannot be ended by anybody.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
@@ -119,7 +126,6 @@ pub struct LocalRunner {
 
 impl Runner for LocalRunner {
     fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError> {
-        let logs = (Appender::open(&spawn.stdout)?, Appender::open(&spawn.stderr)?);
         let mut child = start(spawn, self.guard.stand_by())?;
         let group = Pid::from_child(&child);
         self.guard.watch(group);
@@ -127,32 +133,26 @@ impl Runner for LocalRunner {
         if self.stopped.load(Ordering::SeqCst) {
             let _ = kill_process_group(group, Signal::KILL);
         }
-        let outputs = (child.stdout.take(), child.stderr.take());
-        std::thread::scope(|scope| {
-            let (done, finished) = mpsc::channel::<Result<(), DiskError>>();
-            for (stream, source, log) in [
-                (Stream::Stdout, outputs.0.map(|out| Box::new(out) as Box<dyn Read + Send>), logs.0),
-                (Stream::Stderr, outputs.1.map(|out| Box::new(out) as Box<dyn Read + Send>), logs.1),
-            ] {
-                let Some(source) = source else { continue };
-                let done = done.clone();
-                scope.spawn(move || {
-                    let tell = |line: &str| on_line(stream, line);
-                    let _ = done.send(copy_lines(source, log, spawn.secrets, &tell));
-                });
+        let mut outputs = Vec::new();
+        outputs.extend(child.stdout.take().map(|out| Output::new(Stream::Stdout, out.into(), &spawn.stdout)));
+        outputs.extend(child.stderr.take().map(|out| Output::new(Stream::Stderr, out.into(), &spawn.stderr)));
+        let (exit, timed_out) = self.follow(&mut child, group, spawn, &mut outputs, on_line);
+        // What left the group and still holds the pipes is ended as an orphan would be.
+        let ended = Instant::now();
+        while !outputs.is_empty() {
+            wait_for(&outputs, None, Some(ended + LEFTOVER));
+            read_ready(&mut outputs, spawn.secrets, on_line)?;
+            if ended.elapsed() > LEFTOVER && !outputs.is_empty() {
+                end_orphans(&spawn.job);
+                break;
             }
-            drop(done);
-            let (ended, end) = mpsc::channel::<()>();
-            let watch = spawn.deadline.map(|deadline| scope.spawn(move || self.watch(group, deadline, &end)));
-            let exit = self.wait(&mut child, group);
-            drop(ended);
-            let timed_out = watch.is_some_and(|watch| watch.join().unwrap_or(false));
-            // Both pipes end when the whole group has: it was killed in `wait`.
-            let logged: Result<Vec<()>, DiskError> = finished.iter().collect();
-            let exit = exit?;
-            logged?;
-            Ok(if timed_out { Exit::TimedOut } else { exit })
-        })
+        }
+        while !outputs.is_empty() && ended.elapsed() < ORPHAN_PATIENCE {
+            wait_for(&outputs, None, Some(ended + ORPHAN_PATIENCE));
+            read_ready(&mut outputs, spawn.secrets, on_line)?;
+        }
+        let exit = exit?;
+        Ok(if timed_out { Exit::TimedOut } else { exit })
     }
 
     fn stop(&self) {
@@ -175,38 +175,185 @@ impl LocalRunner {
         self.groups.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Ends a group when `deadline` passes before `end` is closed: asks first, kills half a second later. Returns
-    /// whether it did.
-    fn watch(&self, group: Pid, deadline: Instant, end: &mpsc::Receiver<()>) -> bool {
-        let signal = |signal: Signal| {
-            if self.lock_groups().contains(&group) {
-                let _ = kill_process_group(group, signal);
-            }
-        };
-        let patience = deadline.saturating_duration_since(Instant::now());
-        if end.recv_timeout(patience) != Err(mpsc::RecvTimeoutError::Timeout) {
-            return false;
-        }
-        signal(Signal::TERM);
-        if end.recv_timeout(GRACE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            signal(Signal::KILL);
-        }
-        true
-    }
-
-    /// Waits for the command to end, ends what it left behind in its group, and only then reaps it.
-    fn wait(&self, child: &mut Child, group: Pid) -> Result<Exit, RunError> {
+    /// Copies what the command writes until it has ended, stops it when its time is up, ends what it left behind in its
+    /// group, and only then reaps it. Tells also whether its time was up.
+    fn follow(
+        &self,
+        child: &mut Child,
+        group: Pid,
+        spawn: &Spawn<'_>,
+        outputs: &mut Vec<Output<'_>>,
+        on_line: &(dyn Fn(Stream, &str) + Sync),
+    ) -> (Result<Exit, RunError>, bool) {
+        let end = ProcessEnd::of(group);
+        let mut deadline = spawn.deadline;
+        let (mut timed_out, mut logged) = (false, Ok(()));
         let ended = loop {
-            match waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-                Err(rustix::io::Errno::INTR) => {}
-                other => break other,
+            wait_for(outputs, Some(&end), deadline);
+            if let Err(fault) = read_ready(outputs, spawn.secrets, on_line) {
+                logged = Err(fault);
+            }
+            match has_ended(group) {
+                Ok(false) => {}
+                Ok(true) => break Ok(()),
+                Err(fault) => break Err(fault),
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                // Asked first, killed half a second later.
+                let signal = if timed_out { Signal::KILL } else { Signal::TERM };
+                let _ = kill_process_group(group, signal);
+                deadline = (!timed_out).then(|| Instant::now() + GRACE);
+                timed_out = true;
             }
         };
         let _ = kill_process_group(group, Signal::KILL);
         self.lock_groups().retain(|known| *known != group);
         self.guard.release(group);
-        ended.map_err(|errno| RunError::Wait(errno.into()))?;
-        child.wait().map(exit_of).map_err(RunError::Wait)
+        let exit = ended.and_then(|()| child.wait()).map(exit_of).map_err(RunError::Wait);
+        (logged.map_err(RunError::Log).and(exit), timed_out)
+    }
+}
+
+/// Whether the process has ended; it is not reaped.
+fn has_ended(process: Pid) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    match waitid(WaitId::Pid(process), options) {
+        Ok(status) => Ok(status.is_some()),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Tells of the end of a process. Where the system has nothing to wait on, it is asked every few milliseconds.
+struct ProcessEnd(Option<OwnedFd>);
+
+impl ProcessEnd {
+    #[cfg(target_os = "linux")]
+    fn of(process: Pid) -> Self {
+        ProcessEnd(rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty()).ok())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn of(_: Pid) -> Self {
+        ProcessEnd(None)
+    }
+}
+
+/// Waits until there is something to read, the process has ended, or `until` has come.
+fn wait_for(outputs: &[Output<'_>], end: Option<&ProcessEnd>, until: Option<Instant>) {
+    let mut until = until.map(|until| until.saturating_duration_since(Instant::now()));
+    if end.is_some_and(|end| end.0.is_none()) {
+        until = Some(until.unwrap_or(ASK_AGAIN).min(ASK_AGAIN));
+    }
+    let mut sources: Vec<PollFd<'_>> =
+        outputs.iter().map(|output| PollFd::new(&output.source, PollFlags::IN)).collect();
+    if let Some(end) = end.and_then(|end| end.0.as_ref()) {
+        sources.push(PollFd::new(end, PollFlags::IN));
+    }
+    // A timeout that is rounded down would turn into a busy loop.
+    let timeout = until.and_then(|until| Timespec::try_from(until + Duration::from_micros(1)).ok());
+    // An interrupted wait is one that ended early.
+    let _ = poll(&mut sources, timeout.as_ref());
+}
+
+/// Reads what is there; outputs that have ended are dropped. A log that cannot be written is told once all is read:
+/// after a full disk the process must still be able to write, or it would hang in its pipe.
+fn read_ready(
+    outputs: &mut Vec<Output<'_>>,
+    secrets: &[String],
+    on_line: &(dyn Fn(Stream, &str) + Sync),
+) -> Result<(), DiskError> {
+    let mut fault = Ok(());
+    outputs.retain_mut(|output| {
+        let tell = |line: &str| on_line(output.stream, line);
+        let mut source = [PollFd::new(&output.source, PollFlags::IN)];
+        if !matches!(poll(&mut source, Some(&Timespec::default())), Ok(1..)) {
+            return true;
+        }
+        let mut bytes = [0; 64 * 1024];
+        match rustix::io::read(&output.source, &mut bytes) {
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => true,
+            Ok(length @ 1..) => {
+                output.lines.take(&bytes[..length], secrets, &tell);
+                true
+            }
+            _ => {
+                if let Some(broken) = output.lines.end(secrets, &tell) {
+                    fault = Err(broken);
+                }
+                false
+            }
+        }
+    });
+    fault
+}
+
+/// One of the two outputs of a running process.
+struct Output<'a> {
+    stream: Stream,
+    source: OwnedFd,
+    lines: Lines<'a>,
+}
+
+impl<'a> Output<'a> {
+    fn new(stream: Stream, source: OwnedFd, log: &'a Path) -> Self {
+        Output { stream, source, lines: Lines { path: log, log: None, line: Vec::new(), fault: None } }
+    }
+}
+
+/// Copies output to its log, byte for byte, and tells each line. A carriage return ends a line for the teller too:
+/// progress bars redraw theirs with it. With secrets, log and teller get whole lines in which each of them is masked.
+struct Lines<'a> {
+    path: &'a Path,
+    /// Made with the first byte: most commands say nothing.
+    log: Option<Appender>,
+    line: Vec<u8>,
+    fault: Option<DiskError>,
+}
+
+impl Lines<'_> {
+    fn take(&mut self, bytes: &[u8], secrets: &[String], tell: &dyn Fn(&str)) {
+        if secrets.is_empty() {
+            self.write(bytes);
+        }
+        for part in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            self.line.extend_from_slice(part);
+            if matches!(part.last(), Some(b'\n' | b'\r')) || self.line.len() > 64 * 1024 {
+                self.finish_line(secrets, tell);
+            }
+        }
+    }
+
+    fn end(&mut self, secrets: &[String], tell: &dyn Fn(&str)) -> Option<DiskError> {
+        self.finish_line(secrets, tell);
+        self.fault.take()
+    }
+
+    fn finish_line(&mut self, secrets: &[String], tell: &dyn Fn(&str)) {
+        let mut line = std::mem::take(&mut self.line);
+        if !secrets.is_empty() {
+            mask(&mut line, secrets);
+            self.write(&line);
+        }
+        tell_line(&mut line, tell);
+        self.line = line;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if self.fault.is_some() || bytes.is_empty() {
+            return;
+        }
+        let log = match self.log.take() {
+            Some(log) => Ok(log),
+            None => Appender::open(self.path),
+        };
+        match log {
+            Ok(mut log) => {
+                self.fault = log.bytes(bytes).err();
+                self.log = Some(log);
+            }
+            Err(fault) => self.fault = Some(fault),
+        }
     }
 }
 
@@ -287,50 +434,6 @@ fn shell_arguments(shell: Option<&str>) -> Vec<String> {
         }
         _ => words,
     }
-}
-
-/// Copies a process's output to its log, byte for byte, and tells each line. A carriage return ends a line
-/// for the teller too: progress bars redraw theirs with it. With secrets, log and teller get whole lines in which
-/// each of them is masked.
-fn copy_lines(
-    source: Box<dyn Read + Send>,
-    mut log: Appender,
-    secrets: &[String],
-    tell: &dyn Fn(&str),
-) -> Result<(), DiskError> {
-    let mut reader = BufReader::with_capacity(64 * 1024, source);
-    let mut line: Vec<u8> = Vec::new();
-    let mut fault = None;
-    loop {
-        let bytes = match reader.fill_buf() {
-            Ok([]) => break,
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => break,
-        };
-        // After a full disk the process must still be able to write, or it would hang in its pipe.
-        if fault.is_none() && secrets.is_empty() {
-            fault = log.bytes(bytes).err();
-        }
-        for part in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            line.extend_from_slice(part);
-            if matches!(part.last(), Some(b'\n' | b'\r')) || line.len() > 64 * 1024 {
-                if !secrets.is_empty() {
-                    mask(&mut line, secrets);
-                    fault = fault.or_else(|| log.bytes(&line).err());
-                }
-                tell_line(&mut line, tell);
-            }
-        }
-        let length = bytes.len();
-        reader.consume(length);
-    }
-    if !secrets.is_empty() {
-        mask(&mut line, secrets);
-        fault = fault.or_else(|| log.bytes(&line).err());
-    }
-    tell_line(&mut line, tell);
-    fault.map_or(Ok(()), Err)
 }
 
 /// Puts `***` in the place of each secret.
@@ -428,6 +531,38 @@ mod tests {
             started.elapsed() < Duration::from_secs(30),
             "the pipe of the background process is not waited for"
         );
+    }
+
+    /// What made a session of its own holds the outputs and would be waited for; it is ended as an orphan is.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_leaves_the_group_ends_with_it_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let started = Instant::now();
+        let (exit, lines) = run_in(folder.path(), &LocalRunner::default(), "setsid sleep 60 & echo up", None);
+        assert_eq!((exit, lines), (Exit::Code(0), vec!["Stdout up".to_owned()]));
+        assert!(started.elapsed() < Duration::from_secs(30));
+        assert_eq!(processes_of(&folder.path().join("job")), []);
+    }
+
+    #[test]
+    fn a_deadline_ends_a_command_that_ignores_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spawn = Spawn {
+            script: "trap '' TERM; echo up; while :; do sleep 1; done",
+            shell: None,
+            folder: folder.path().to_owned(),
+            variables: &[],
+            stdout: folder.path().join("stdout.log"),
+            stderr: folder.path().join("stderr.log"),
+            job: folder.path().join("job"),
+            deadline: Some(Instant::now() + Duration::from_millis(200)),
+            secrets: &[],
+        };
+        let started = Instant::now();
+        assert_eq!(LocalRunner::default().run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
+        assert!(started.elapsed() >= Duration::from_millis(600), "it was asked first");
+        assert!(!folder.path().join("stderr.log").exists(), "no log without output");
     }
 
     #[test]

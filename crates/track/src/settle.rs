@@ -10,8 +10,8 @@ use crate::{Change, Changes, Lease, Precondition, RunId, RunStatus, RunStore, St
 /// The tag that tells a run settled here from one that reported its own end.
 pub const SETTLED_TAG: &str = "pipe.settled";
 
-/// Marks every running run of this host whose process is dead as killed, ended `now`, and says so in
-/// the tag [`SETTLED_TAG`]. Runs of other hosts and runs without a lease are left alone.
+/// Marks every running run of this host whose process is dead as killed, ended `now`, or as `known` says that it
+/// ended, and says so in the tag [`SETTLED_TAG`]. Runs of other hosts and runs without a lease are left alone.
 ///
 /// Returns the runs that were settled.
 ///
@@ -20,6 +20,7 @@ pub const SETTLED_TAG: &str = "pipe.settled";
 pub fn settle_dead(
     store: &dyn RunStore,
     is_alive: &dyn Fn(&Lease) -> bool,
+    known: &dyn Fn(RunId) -> Option<(RunStatus, Timestamp)>,
     now: Timestamp,
 ) -> Result<Vec<RunId>, StoreError> {
     let host = Lease::current().host;
@@ -28,7 +29,7 @@ pub fn settle_dead(
         if lease.host != host || is_alive(&lease) {
             continue;
         }
-        match store.apply(settlement(run, &lease, now)) {
+        match store.apply(settlement(run, &lease, known(run).unwrap_or((RunStatus::Killed, now)), now)) {
             Ok(_) => settled.push(run),
             // Someone else settled it, ended it or deleted it since we looked.
             Err(StoreError::Precondition { .. } | StoreError::Deleted { .. }) => {}
@@ -38,7 +39,7 @@ pub fn settle_dead(
     Ok(settled)
 }
 
-fn settlement(run: RunId, lease: &Lease, now: Timestamp) -> Changes {
+fn settlement(run: RunId, lease: &Lease, (status, end): (RunStatus, Timestamp), now: Timestamp) -> Changes {
     let value = format!("process {} died without reporting the end of the run", lease.pid);
     Changes {
         preconditions: vec![Precondition::LeaseIs { run, lease: lease.clone() }],
@@ -46,7 +47,7 @@ fn settlement(run: RunId, lease: &Lease, now: Timestamp) -> Changes {
             now,
             vec![
                 Change::SetTags { run, tags: vec![Tag { key: SETTLED_TAG.to_owned(), value }] },
-                Change::UpdateRun { run, status: Some(RunStatus::Killed), end_time: Some(now), name: None },
+                Change::UpdateRun { run, status: Some(status), end_time: Some(end), name: None },
             ],
         )
     }

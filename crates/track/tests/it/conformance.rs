@@ -281,13 +281,18 @@ fn the_dead_are_settled_and_the_living_left(store: &dyn RunStore) {
         let run = NewRun { lease: Some(lease), ..NewRun::new(id(number), Timestamp(1)) };
         store.apply(at(0, vec![Change::CreateRun(run)])).expect("made");
     }
-    let settled = settle_dead(store, &|lease| *lease != dead, Timestamp(99)).expect("settled");
-    assert_eq!(settled, [id(2)]);
+    let run = NewRun { lease: Some(dead.clone()), ..NewRun::new(id(4), Timestamp(1)) };
+    store.apply(at(0, vec![Change::CreateRun(run)])).expect("made");
+    let known = |run: RunId| (run == id(4)).then_some((RunStatus::Finished, Timestamp(50)));
+    let settled = settle_dead(store, &|lease| *lease != dead, &known, Timestamp(99)).expect("settled");
+    assert_eq!(settled, [id(2), id(4)]);
+    let run = store.run(id(4)).expect("there");
+    assert_eq!((run.info.status, run.info.end_time), (RunStatus::Finished, Some(Timestamp(50))));
     let run = store.run(id(2)).expect("there");
     assert_eq!((run.info.status, run.info.end_time), (RunStatus::Killed, Some(Timestamp(99))));
     assert!(run.data.tags[SETTLED_TAG].contains("process 1 died"));
     assert_eq!(store.run(id(3)).expect("there").info.status, RunStatus::Running);
-    assert_eq!(settle_dead(store, &|lease| *lease != dead, Timestamp(99)).expect("again"), []);
+    assert_eq!(settle_dead(store, &|lease| *lease != dead, &known, Timestamp(99)).expect("again"), []);
 }
 
 /// A step of a random history: points to log, or the end (and later reopening) of the run.
