@@ -16,6 +16,7 @@ mod roots;
 #[cfg(feature = "train")]
 mod training;
 mod ui;
+mod verify;
 
 use std::process::ExitCode;
 

@@ -21,12 +21,12 @@ impl Observer for Warnings {
     }
 }
 
-/// Takes the project's lock, waiting for it, and recovers the outs of stages that were cut off.
+/// Takes the project's lock, waiting for it if `wait` says so, and recovers the outs of stages that were cut off.
 ///
 /// # Errors
 /// When the lock cannot be taken or something cannot be moved back.
-pub fn hold(project: &Project, printer: Printer) -> CliResult<LockFile> {
-    let lock = project.lock(&command_line(), true, &Interrupt::default(), printer)?;
+pub fn hold(project: &Project, wait: bool, printer: Printer) -> CliResult<LockFile> {
+    let lock = project.lock(&command_line(), wait, &Interrupt::default(), printer)?;
     exec::recover(&project.root, &project.pipe_path("tmp").join("jobs"), &Warnings(printer))?;
     Ok(lock)
 }

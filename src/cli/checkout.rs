@@ -45,7 +45,7 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let picked = pick(&pipeline, &project, &args.targets)?;
-    let _lock = recovery::hold(&project, printer)?;
+    let _lock = recovery::hold(&project, true, printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;

@@ -36,7 +36,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let wanted = wanted(&pipeline, &project, &args.targets)?;
-    let _lock = recovery::hold(&project, printer)?;
+    let _lock = recovery::hold(&project, true, printer)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };

@@ -21,6 +21,7 @@ use crate::project::Project;
 use crate::recorder::Recorder;
 use crate::ui::Printer;
 use crate::ui::live::ReproView;
+use crate::verify::VerifyArgs;
 
 /// Bring stages up to date: skip, restore or run each
 #[derive(Debug, Args)]
@@ -50,6 +51,8 @@ pub struct ReproArgs {
     /// Take what the lock records for deps and outs that are not here
     #[arg(long)]
     allow_missing: bool,
+    #[command(flatten)]
+    verify: VerifyArgs,
     /// Do not store outs in the cache
     #[arg(long)]
     no_commit: bool,
@@ -88,16 +91,21 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let asks_only = !(args.force || args.dry || args.allow_missing);
     let question = Question::new(&project, &format!("{:?}", args.select));
-    if asks_only && let Some(count) = question.recall() {
+    if asks_only
+        && !args.verify.verify
+        && let Some(count) = question.recall()
+    {
         say_up_to_date(usize::try_from(count).unwrap_or(usize::MAX), printer);
         return Ok(());
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
-    let workspace = project.workspace(printer)?;
+    let workspace = args.verify.workspace(&project, printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
+    let wait = !args.no_wait;
+    args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), wait, printer)?;
     let conditions = Conditions {
         forced: args.force,
         no_stage_cache: args.no_stage_cache,
@@ -128,7 +136,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         workspace.end_witness();
     }
     let interrupt = Interrupt::listen()?;
-    let _lock = project.lock(&command_line(), !args.no_wait, &interrupt, printer)?;
+    let _lock = project.lock(&command_line(), wait, &interrupt, printer)?;
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
     let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);

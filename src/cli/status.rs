@@ -10,6 +10,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
 use crate::project::Project;
 use crate::ui::Printer;
+use crate::verify::VerifyArgs;
 
 /// Show which stages are stale, and why
 ///
@@ -19,6 +20,8 @@ use crate::ui::Printer;
 pub struct StatusArgs {
     #[command(flatten)]
     select: SelectArgs,
+    #[command(flatten)]
+    verify: VerifyArgs,
     /// Print JSON: every stage with its state and reasons
     #[arg(long)]
     json: bool,
@@ -37,7 +40,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let question = Question::new(&project, &format!("{:?}", args.select));
     let names_none = !args.json && !printer.is_verbose();
-    if names_none && question.recall().is_some() {
+    if names_none && !args.verify.verify && question.recall().is_some() {
         if !printer.is_quiet() {
             printer.data_line(UP_TO_DATE);
         }
@@ -45,10 +48,11 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
-    let workspace = project.workspace(printer)?;
+    let workspace = args.verify.workspace(&project, printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let ledger = project.ledger(&pipeline)?;
+    args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), true, printer)?;
     workspace.begin_witness();
     let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
     let _ = workspace.save_state();

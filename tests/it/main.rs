@@ -44,6 +44,7 @@ mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;
+mod verify;
 
 /// A file that nobody names here would silently never run.
 #[test]

@@ -20,6 +20,7 @@ pub struct State {
     records: HashMap<ProjectPath, (Stamp, Digest)>,
     changed: bool,
     damaged: bool,
+    anew: bool,
 }
 
 impl State {
@@ -32,7 +33,18 @@ impl State {
         let records = bytes.as_deref().map(decode);
         let damaged = matches!(records, Some(None));
         let records = records.flatten().unwrap_or_default();
-        Ok(State { path: path.to_owned(), records, changed: damaged, damaged })
+        Ok(State { path: path.to_owned(), records, changed: damaged, damaged, anew: false })
+    }
+
+    /// An empty state in place of what the file remembers, which is not read: with it, everything is hashed again. The
+    /// file is replaced when this is saved.
+    pub fn anew(path: &Path) -> Self {
+        State { path: path.to_owned(), records: HashMap::new(), changed: true, damaged: false, anew: true }
+    }
+
+    /// Whether this was begun [anew](State::anew).
+    pub fn is_anew(&self) -> bool {
+        self.anew
     }
 
     /// Whether the file was there and unreadable as a state.
@@ -57,7 +69,7 @@ impl State {
         }
     }
 
-    /// Writes the state when something was added.
+    /// Writes the state when something was added, or it was begun anew.
     ///
     /// # Errors
     /// When the disk refuses; the old file stands then.
@@ -148,12 +160,19 @@ mod tests {
         assert_eq!(state.get(&path, &stamp(1_000)), Some(digest));
         assert_eq!(state.get(&path, &stamp(1_001)), None);
         assert_eq!(state.get(&path, &Stamp { inode: 10, ..stamp(1_000) }), None);
+        State::anew(&file).save().unwrap();
+        assert_eq!(State::load(&file).unwrap().get(&path, &stamp(1_000)), None, "begun anew, it forgets");
     }
 
     #[test]
     fn racy_stamps_are_forgotten() {
-        let mut state =
-            State { path: PathBuf::new(), records: HashMap::new(), changed: false, damaged: false };
+        let mut state = State {
+            path: PathBuf::new(),
+            records: HashMap::new(),
+            changed: false,
+            damaged: false,
+            anew: false,
+        };
         let path = ProjectPath::from_record("x").unwrap();
         state.put(&path, stamp(1_000), Digest::Blake3([7; 32]), 1_000 + 9_000_000_000);
         state.put(&path, stamp(2_000), Digest::Blake3([8; 32]), 2_000);
