@@ -107,7 +107,7 @@ impl SelectArgs {
 }
 
 /// `targets` and all that is connected with them.
-fn together(pipeline: &Pipeline, targets: &[StageId]) -> Vec<StageId> {
+pub fn together(pipeline: &Pipeline, targets: &[StageId]) -> Vec<StageId> {
     let mut known = pipeline.graph.with_upstream(targets);
     loop {
         let wider = pipeline.graph.with_upstream(&pipeline.graph.with_downstream(&known));
