@@ -20,9 +20,12 @@ use crate::ui::live::because;
 /// its outs are what the new inputs would give. When one stage cannot be recorded, none is.
 #[derive(Debug, Args)]
 pub struct CommitArgs {
-    /// Stages or outs, without what they need; without, all stages of the nearest pipeline file
+    /// Stages or outs, without what they need; without, all stages
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
+    /// Record what the targets need, too
+    #[arg(short = 'd', long)]
+    with_deps: bool,
     /// Record without asking, also when inputs changed since the last success
     #[arg(short, long)]
     force: bool,
@@ -35,7 +38,7 @@ pub struct CommitArgs {
 pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
-    let wanted = wanted(&pipeline, &project, &args.targets)?;
+    let wanted = wanted(&pipeline, &project, args)?;
     let _lock = recovery::hold(&project, true, printer)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
@@ -79,12 +82,15 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
 }
 
 /// The stages that targets name, or all, each after those it reads from.
-fn wanted(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult<Vec<StageId>> {
+fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResult<Vec<StageId>> {
     let order = pipeline.graph.order().iter().copied();
-    if targets.is_empty() {
+    if args.targets.is_empty() {
         return Ok(order.collect());
     }
-    let targets = pipeline.targets(targets, &project.base)?;
+    let targets = pipeline.targets(&args.targets, &project.base)?;
+    if args.with_deps {
+        return Ok(pipeline.graph.with_upstream(&targets));
+    }
     Ok(order.filter(|id| targets.contains(id)).collect())
 }
 

@@ -149,3 +149,13 @@ fn outs_that_were_not_stored_are_stored() {
     sandbox.ok(["repro"]).tells(&["2 restored"]);
     assert_eq!(sandbox.count("ran", "first"), 1);
 }
+
+#[test]
+fn what_a_target_needs_is_recorded_when_asked() {
+    let sandbox = done();
+    sandbox.write("first.txt", "by hand\n");
+    sandbox.ok(["commit", "-f", "second"]);
+    assert_eq!(sandbox.states(), "first:stale second:stale");
+    sandbox.ok(["commit", "-d", "-f", "second"]).tells(&["Recorded first"]);
+    assert_eq!(sandbox.states(), "first:fresh second:fresh");
+}

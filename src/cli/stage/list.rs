@@ -20,6 +20,9 @@ pub struct ListArgs {
     /// Only the names, one a line
     #[arg(long, alias = "name-only", conflicts_with = "json")]
     names_only: bool,
+    /// Nothing: a fault in a pipeline file is never passed over
+    #[arg(long, hide = true)]
+    fail: bool,
     /// Print JSON: every stage with its command, deps, params and outs
     #[arg(long)]
     json: bool,
