@@ -17,8 +17,8 @@ use crate::ui::Printer;
 /// Whether everything is to be hashed again.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Trust nothing that was remembered: hash every file again, and the cache's copies of the outs; a damaged copy is
-    /// moved away and, where the workspace still has its bytes, stored again
+    /// Hash every file again, whatever was remembered, and the cache's copies of the outs: a damaged one is moved away,
+    /// and stored again where the workspace still has its bytes
     #[arg(long)]
     pub verify: bool,
 }

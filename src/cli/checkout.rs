@@ -20,16 +20,16 @@ use crate::ui::Printer;
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
-    /// Stages, outs, or files inside outs; without, all outs of the nearest pipeline file
+    /// Stages, outs, or files inside outs [default: all outs of the nearest pipeline file]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Save bytes that no cache holds, then replace them
+    /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,
     /// Place files anew that are right already, so that they share blocks with the cache where the file system can
     #[arg(long)]
     relink: bool,
-    /// Print JSON
+    /// Print JSON: what was added, modified, deleted, saved, and what failed
     #[arg(long)]
     json: bool,
 }

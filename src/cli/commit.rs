@@ -20,13 +20,13 @@ use crate::ui::live::because;
 /// its outs are what the new inputs would give. When one stage cannot be recorded, none is.
 #[derive(Debug, Args)]
 pub struct CommitArgs {
-    /// Stages or outs, without what they need; without, all stages
+    /// Stages or outs, without what they need [default: all stages]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Record what the targets need, too
+    /// Record also the stages that the targets need
     #[arg(short = 'd', long)]
     with_deps: bool,
-    /// Record without asking, also when inputs changed since the last success
+    /// Record without asking, even if inputs changed since the last success
     #[arg(short, long)]
     force: bool,
 }

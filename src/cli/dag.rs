@@ -18,22 +18,22 @@ use crate::ui::Printer;
 /// signs mean.
 #[derive(Debug, Args)]
 pub struct DagArgs {
-    /// Stages or outs, with what they need; without, all stages
+    /// Stages or outs, with what they need [default: all stages]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Draw everything that hangs together with the targets, not only what they need
+    /// Draw everything that is connected with the targets, not only what they need
     #[arg(long)]
     full: bool,
     /// Draw outs instead of stages
     #[arg(short, long)]
     outs: bool,
-    /// Draw the stages that one with `foreach` or `matrix` stands for as one
+    /// Draw all stages made of one `foreach` or `matrix` as one, with the worst of their signs
     #[arg(long, conflicts_with = "outs")]
     collapse_foreach_matrix: bool,
-    /// Show what is up to date, and what is not
+    /// Show how each stage stands, where that is no default
     #[arg(long, conflicts_with = "no_status")]
     status: bool,
-    /// Look at no files, and draw the graph alone
+    /// Draw the graph alone, and look at no files
     #[arg(long)]
     no_status: bool,
     #[command(flatten)]
@@ -44,13 +44,13 @@ pub struct DagArgs {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct FormArgs {
-    /// Print it in the DOT language of Graphviz
+    /// Print the graph in the DOT language of Graphviz
     #[arg(long)]
     dot: bool,
-    /// Print it as a Mermaid flowchart
+    /// Print the graph as a Mermaid flowchart
     #[arg(long)]
     mermaid: bool,
-    /// Print it as a Mermaid flowchart in a code block of Markdown
+    /// Print the graph as a Mermaid flowchart in a code block of Markdown
     #[arg(long)]
     md: bool,
 }

@@ -23,7 +23,7 @@ pub enum ParamsCommand {
 pub struct ParamsDiffArgs {
     #[command(flatten)]
     sides: SidesArgs,
-    /// Only parameters that a stage depends on
+    /// Compare only parameters that a stage depends on
     #[arg(long)]
     deps: bool,
 }
@@ -35,19 +35,19 @@ pub struct SidesArgs {
     /// is no commit]
     #[arg(value_name = "A")]
     old: Option<String>,
-    /// The new state [default: workspace]
+    /// The new state, named likewise [default: workspace]
     #[arg(value_name = "B")]
     new: Option<String>,
-    /// Only the values in these files
+    /// Compare the values in these files alone
     #[arg(long, value_name = "FILE", num_args = 1..)]
     targets: Vec<String>,
-    /// Show what is equal too
+    /// Show values that are equal, too
     #[arg(long)]
     all: bool,
     /// Leave out of tables in which file a value stands
     #[arg(long)]
     no_path: bool,
-    /// Significant digits of numbers in text and markdown
+    /// Round numbers to N significant digits, in text and markdown
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=17))]
     precision: u8,
     #[command(flatten)]

@@ -24,52 +24,55 @@ use crate::ui::live::ReproView;
 use crate::verify::VerifyArgs;
 
 /// Bring stages up to date: skip, restore or run each
+///
+/// A stage whose inputs and outs are what pipeline.lock records is skipped. One whose inputs were computed with before
+/// gets that result back from the cache. Any other runs; when it fails, its last good outs are put back. The exit code
+/// is 1 when a stage failed, and 2 when one could not be judged.
 #[derive(Debug, Args)]
 pub struct ReproArgs {
     #[command(flatten)]
     select: SelectArgs,
-    /// Let at most N stages run at once; a stage with `resources: {cpus: C}` counts as C [default: the number of
-    /// processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Run at most N stages at once; one with `resources: {cpus: C}` counts as C [default: the number of processors]
+    #[arg(short, long, help_heading = "How they run", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// How much there is of something that stages ask for under `resources`: `gpus=2`, `memory=64GB`, or a token's
-    /// name [default: gpus and memory of this machine, one of each token]
-    #[arg(long = "resource", value_name = "NAME=COUNT", value_parser = parse_resource)]
+    /// Say how much there is of what stages ask for under `resources`: `gpus=2`, `memory=64GB`, or a token's name
+    /// [default: gpus and memory of this machine, one of each token]
+    #[arg(long = "resource", help_heading = "How they run", value_name = "NAME=COUNT", value_parser = parse_resource)]
     resources: Vec<(String, u64)>,
-    /// Run the stages even if they are up to date, and restore none
-    #[arg(short, long)]
+    /// Run every stage, even if it is up to date or could be restored
+    #[arg(short, long, help_heading = "How they run")]
     force: bool,
-    /// Run what comes after a stage that ran, even if the result is the same
-    #[arg(long)]
+    /// Run what needs a stage that ran, even if its result is the same as before
+    #[arg(long, help_heading = "How they run")]
     force_downstream: bool,
-    /// When a stage fails, go on with all that does not need it
-    #[arg(short, long, conflicts_with = "ignore_errors")]
+    /// Go on after a failure with all that does not need the failed stage
+    #[arg(short, long, help_heading = "How they run", conflicts_with = "ignore_errors")]
     keep_going: bool,
-    /// When a stage fails, go on with all others, even with those that need it
-    #[arg(long)]
+    /// Go on after a failure with all other stages, even with those that need the failed one
+    #[arg(long, help_heading = "How they run")]
     ignore_errors: bool,
-    /// Take what the lock records for deps and outs that are not here
-    #[arg(long)]
+    /// Take deps and outs that are not here for what pipeline.lock records of them
+    #[arg(long, help_heading = "What is believed and kept")]
     allow_missing: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "What is believed and kept")]
     verify: VerifyArgs,
-    /// Do not store outs in the cache
-    #[arg(long)]
+    /// Store no outs in the cache; `pipe commit` makes up for it
+    #[arg(long, help_heading = "What is believed and kept")]
     no_commit: bool,
-    /// Restore nothing from the stage cache: run what is not up to date
-    #[arg(long, alias = "no-run-cache")]
+    /// Restore no result that only the stage cache knows: run the stage instead
+    #[arg(long, help_heading = "What is believed and kept", alias = "no-run-cache")]
     no_stage_cache: bool,
-    /// Show what would be done, and do nothing
-    #[arg(long)]
+    /// Show what would be done, and run and restore nothing
+    #[arg(long, help_heading = "What is shown")]
     dry: bool,
-    /// Give every reason, not the first three alone
-    #[arg(long)]
+    /// Tell every reason why a stage runs, one a line, not the first three alone
+    #[arg(long, help_heading = "What is shown")]
     explain: bool,
-    /// With `--dry`, print JSON
-    #[arg(long, requires = "dry")]
+    /// Print the plan of `--dry` as JSON
+    #[arg(long, help_heading = "What is shown", requires = "dry")]
     json: bool,
     /// Fail at once when another pipe process holds the project, instead of waiting for it
-    #[arg(long)]
+    #[arg(long, help_heading = "How they run")]
     no_wait: bool,
 }
 

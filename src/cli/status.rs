@@ -15,16 +15,16 @@ use crate::verify::VerifyArgs;
 
 /// Show which stages are stale, and why
 ///
-/// With `-q` nothing is printed and the exit code tells: 0 when everything is up to date, 1 when something is
+/// Nothing is run or restored. With `-q` nothing is printed and the exit code tells: 0 when everything is up to date, 1 when something is
 /// stale, 2 when it could not be told.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     #[command(flatten)]
     select: SelectArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = None)]
     verify: VerifyArgs,
-    /// Print JSON: every stage with its state and reasons
-    #[arg(long)]
+    /// Print JSON: every stage with its state (fresh, stale, upstream or unknown) and the reasons
+    #[arg(long, help_heading = None)]
     json: bool,
 }
 

@@ -17,19 +17,19 @@ pub struct MetricsShowArgs {
     /// The states: git revisions, `run:ID`, `run:last` or `workspace` [default: workspace]
     #[arg(value_name = "REVISION")]
     revisions: Vec<String>,
-    /// The workspace and the tips of all branches
+    /// Show the workspace and the tips of all branches
     #[arg(short = 'a', long)]
     all_branches: bool,
-    /// The workspace and all tags
+    /// Show the workspace and all tags
     #[arg(short = 'T', long)]
     all_tags: bool,
-    /// The workspace and all commits
+    /// Show the workspace and all commits
     #[arg(short = 'A', long)]
     all_commits: bool,
     /// Leave out of tables in which file a value stands
     #[arg(long)]
     no_path: bool,
-    /// Significant digits of numbers in text and markdown
+    /// Round numbers to N significant digits, in text and markdown
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=17))]
     precision: u8,
     #[command(flatten)]
@@ -83,7 +83,7 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
 fn states(args: &MetricsShowArgs, project: &Project) -> CliResult<Vec<(String, Revision)>> {
     let many = args.all_branches || args.all_tags || args.all_commits;
     let mut named: Vec<(String, Revision)> = Vec::new();
-    if args.revisions.is_empty() {
+    if args.revisions.is_empty() || many {
         named.push(("workspace".to_owned(), Revision::Workspace));
     }
     for text in &args.revisions {
@@ -115,6 +115,7 @@ fn states(args: &MetricsShowArgs, project: &Project) -> CliResult<Vec<(String, R
     let mut states: Vec<(String, Revision)> = Vec::new();
     for (name, revision) in named {
         match states.iter_mut().find(|(_, known)| *known == revision) {
+            Some((names, _)) if names.split(", ").any(|known| known == name) => {}
             Some((names, _)) => *names = format!("{names}, {name}"),
             None => states.push((name, revision)),
         }
