@@ -1,8 +1,10 @@
 //! Finds the pipeline files of a project: one per folder, anywhere below the root.
 //!
 //! Every command does this, so it must cost next to nothing: folders that cannot hold a pipeline of the project are
-//! not entered. These are hidden ones, Python environments, packages of npm, other projects, and folders that the
-//! `.gitignore` beside them names without a pattern: outs, mostly, which may hold any number of files.
+//! not entered. These are hidden ones, Python environments, packages of npm, other projects, and folders that a
+//! `.gitignore` beside or above them names without a pattern: outs, mostly, which may hold any number of files. Of the
+//! others the entries are read and nothing is asked of a file: 200,000 files take 0.1 s, almost all of it the
+//! system's; on two cores, two threads are no faster.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,24 +22,29 @@ pub fn pipeline_files(root: &Path) -> Vec<ProjectPath> {
 
 /// The same, and what the answer follows from: every folder that was looked into, and the ignore files in them.
 pub fn look_around(root: &Path) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
-    let mut files = Vec::new();
-    let mut seen = Vec::new();
-    let mut folders = vec![ProjectPath::root()];
-    while let Some(folder) = folders.pop() {
-        visit(root, &folder, &mut files, &mut folders, &mut seen);
-        seen.push(folder);
+    let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
+    while let Some(folder) = walk.folders.pop() {
+        visit(root, &folder, &mut walk);
+        walk.seen.push(folder);
     }
-    sort(&mut files);
-    (files, seen)
+    sort(&mut walk.files);
+    (walk.files, walk.seen)
 }
 
-fn visit(
-    root: &Path,
-    folder: &ProjectPath,
-    files: &mut Vec<ProjectPath>,
-    folders: &mut Vec<ProjectPath>,
-    seen: &mut Vec<ProjectPath>,
-) {
+/// How far a walk came.
+#[derive(Default)]
+struct Walk {
+    /// Pipeline files.
+    files: Vec<ProjectPath>,
+    /// What the answer follows from.
+    seen: Vec<ProjectPath>,
+    /// Still to be looked into.
+    folders: Vec<ProjectPath>,
+    /// Folders that an ignore file further up names.
+    ignored: BTreeSet<ProjectPath>,
+}
+
+fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) {
     let place = folder.to_path(root);
     let Ok(entries) = std::fs::read_dir(&place) else { return };
     let mut has_pipeline = false;
@@ -57,31 +64,37 @@ fn visit(
         }
     }
     if has_pipeline && folder.join(PIPELINE_FILE).to_path(root).is_file() {
-        files.push(folder.join(PIPELINE_FILE));
+        walk.files.push(folder.join(PIPELINE_FILE));
     }
     let text = if has_ignore && !inner.is_empty() {
-        seen.push(folder.join(".gitignore"));
+        walk.seen.push(folder.join(".gitignore"));
         std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
     } else {
         String::new()
     };
-    let ignored = ignored_names(&text);
-    let kept = inner.iter().filter(|name| !ignored.contains(name.as_str()));
-    folders.extend(kept.map(|name| folder.join(name)));
+    let inner = inner.iter().map(|name| folder.join(name));
+    // What a file that takes something back (`!name`) means is for git to say.
+    match ignored_names(&text) {
+        None => walk.folders.extend(inner),
+        Some(names) => {
+            walk.ignored.extend(names.iter().filter_map(|name| ProjectPath::resolve(folder, name).ok()));
+            walk.folders.extend(inner.filter(|path| !walk.ignored.contains(path)));
+        }
+    }
 }
 
-/// The names in an ignore file that stand for one entry beside it or below. A file that takes something back
-/// (`!name`) is not read: what it means is for git to say.
-fn ignored_names(text: &str) -> BTreeSet<&str> {
+/// The names in an ignore file that stand for one entry beside it, or below where they are paths. Names without a
+/// slash mean entries at any depth for git; here those beside the file. `None` for a file that takes something back.
+fn ignored_names(text: &str) -> Option<Vec<&str>> {
     let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
     if lines().any(|line| line.starts_with('!')) {
-        return BTreeSet::new();
+        return None;
     }
-    lines()
+    let names = lines()
         .map(|line| line.strip_prefix('/').unwrap_or(line))
         .map(|line| line.strip_suffix('/').unwrap_or(line))
-        .filter(|name| !name.contains(['/', '*', '?', '[', '\\']))
-        .collect()
+        .filter(|name| !name.contains(['*', '?', '[', '\\']) && !name.contains(".."));
+    Some(names.collect())
 }
 
 /// The pipeline files among `paths`, which are all files of a commit, by the same rules as far as paths tell.
@@ -135,6 +148,8 @@ mod tests {
             "out/pipeline.yaml",
             "a/model/pipeline.yaml",
             "kept/pipeline.yaml",
+            "kept/x/pipeline.yaml",
+            "kept/y/pipeline.yaml",
         ] {
             write(path, "stages: {}\n");
         }
@@ -150,9 +165,13 @@ mod tests {
                 "Z/pipeline.yaml",
                 "a/pipeline.yaml",
                 "a/b/c/pipeline.yaml",
-                "kept/pipeline.yaml"
+                "kept/pipeline.yaml",
+                "kept/y/pipeline.yaml",
             ]
         );
+        // Taken back further down: then it is looked into.
+        write("kept/.gitignore", "!x\n");
+        assert!(pipeline_files(root).iter().any(|file| file.as_str() == "kept/x/pipeline.yaml"));
         write(".gitignore", "out\n!out/pipeline.yaml\n");
         assert!(pipeline_files(root).iter().any(|file| file.as_str() == "out/pipeline.yaml"));
     }

@@ -120,14 +120,32 @@ impl Git {
         Ok(listed.split_terminator('\0').filter_map(|name| ProjectPath::from_record(name).ok()).collect())
     }
 
-    /// The commits that branches (`refs/heads`) or tags (`refs/tags`) point to. A tag of something else is none.
+    /// The names of branches (`refs/heads`) or tags (`refs/tags`), with the commits that they point to. A tag of
+    /// something else is none.
     ///
     /// # Errors
     /// When git fails.
-    pub fn tips(&self, refs: &str) -> Result<Vec<String>, GitError> {
-        let names = self.text(&["for-each-ref", "--format=%(refname)", refs])?;
-        let commits = names.lines().map(|name| self.commit(name));
-        commits.filter(|commit| !matches!(commit, Err(GitError::NoRevision(_)))).collect()
+    pub fn tips(&self, refs: &str) -> Result<Vec<(String, String)>, GitError> {
+        let mut tips = Vec::new();
+        for name in self.text(&["for-each-ref", "--format=%(refname)", refs])?.lines() {
+            let short = name.strip_prefix(refs).unwrap_or(name).trim_start_matches('/');
+            match self.commit(name) {
+                Ok(commit) => tips.push((short.to_owned(), commit)),
+                Err(GitError::NoRevision(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(tips)
+    }
+
+    /// All commits that a reference or `HEAD` reaches, newest first.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn all_commits(&self) -> Result<Vec<String>, GitError> {
+        let head: &[&str] = if self.head().is_some() { &["HEAD"] } else { &[] };
+        let text = self.text(&[&["rev-list", "--all"], head].concat())?;
+        Ok(text.lines().map(str::to_owned).collect())
     }
 
     /// The newest `count` commits from `commit` backwards.

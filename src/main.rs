@@ -16,6 +16,7 @@ mod roots;
 #[cfg(feature = "train")]
 mod training;
 mod ui;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -23,21 +24,23 @@ use clap::Parser;
 
 use crate::cli::Cli;
 use crate::error::ErrorKind;
+use crate::ui::{ColorChoice, Printer, Verbosity};
 
 /// Training makes and drops many small tensors: this allocator is worth a fifth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let printer = cli.printer();
-    let code = match cli.run(printer) {
-        Ok(()) => 0,
-        Err(fault) => {
-            if let Some(source) = &fault.source {
-                printer.error(source.chain().map(ToString::to_string), &fault.all_hints());
-            }
-            fault.kind.code()
+    let (code, printer) = match Cli::try_parse() {
+        Ok(cli) => {
+            let printer = cli.printer();
+            (carry_out(cli, printer), printer)
+        }
+        // Help and version come this way too, and are data.
+        Err(told) => {
+            let printer = Printer::new(Verbosity::Normal, ColorChoice::Auto);
+            printer.usage(&told);
+            (u8::try_from(told.exit_code()).unwrap_or(ErrorKind::Unable.code()), printer)
         }
     };
     // Whoever reads the data must not take a part of it for the whole.
@@ -46,4 +49,13 @@ fn main() -> ExitCode {
         return ExitCode::from(code.max(ErrorKind::Unable.code()));
     }
     ExitCode::from(code)
+}
+
+/// Carries the command out, tells what went wrong, and says what exit code it means.
+fn carry_out(cli: Cli, printer: Printer) -> u8 {
+    let Err(fault) = cli.run(printer) else { return 0 };
+    if let Some(source) = &fault.source {
+        printer.error(source.chain().map(ToString::to_string), &fault.all_hints());
+    }
+    fault.kind.code()
 }

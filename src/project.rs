@@ -202,6 +202,11 @@ impl Project {
         ])
     }
 
+    /// The project's files and their cache, with no memory of what was hashed before.
+    pub fn workspace_anew(&self) -> Workspace {
+        Workspace::new(&self.root, &self.pipe_path("cache"), State::anew(&self.pipe_path("state")))
+    }
+
     /// The project's files and their cache.
     ///
     /// # Errors

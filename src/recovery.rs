@@ -8,7 +8,7 @@ use disk::{LockFile, Sharing};
 use exec::{Claim, Claims, Event, Observer, Wish};
 
 use crate::cli::command_line;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
@@ -35,7 +35,8 @@ pub struct Held {
     _lock: LockFile,
 }
 
-/// Claims `outs` to write and `deps` to read for `what`, waiting for whoever is at work on them, and recovers the
+/// Claims `outs` to write and `deps` to read for `what`, waiting for whoever is at work on them if `wait` says so, and
+/// recovers the
 /// outs of stages that were cut off. Others may be at work on the rest of the project.
 ///
 /// # Errors
@@ -45,10 +46,11 @@ pub fn hold<'p>(
     what: &str,
     deps: impl IntoIterator<Item = &'p ProjectPath>,
     outs: impl IntoIterator<Item = &'p ProjectPath>,
+    wait: bool,
     printer: Printer,
 ) -> CliResult<Held> {
     let command = command_line();
-    let lock = project.lock(&command, Sharing::Shared, true, &Interrupt::default(), printer)?;
+    let lock = project.lock(&command, Sharing::Shared, wait, &Interrupt::default(), printer)?;
     let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
     let warnings = Warnings(printer);
     claims.recover(&warnings)?;
@@ -62,6 +64,9 @@ pub fn hold<'p>(
     let claim = loop {
         match claims.claim(wish.clone(), &warnings)? {
             Ok(claim) => break claim,
+            Err(by) if !wait => {
+                return Err(CliError::message(by).hint("leave `--no-wait` out to wait for it"));
+            }
             Err(by) if !told => printer.say(format_args!("Waiting: {by}.")),
             Err(_) => {}
         }

@@ -121,12 +121,15 @@ fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
     if scope.commits {
         return Ok(git.history_of_files_named(LOCK_FILE)?);
     }
+    let tips = |refs| -> CliResult<Vec<String>> {
+        Ok(git.tips(refs)?.into_iter().map(|(_, commit)| commit).collect())
+    };
     let mut commits = Vec::new();
     if scope.branches {
-        commits.extend(git.tips("refs/heads")?);
+        commits.extend(tips("refs/heads")?);
     }
     if scope.tags {
-        commits.extend(git.tips("refs/tags")?);
+        commits.extend(tips("refs/tags")?);
     }
     if let Some((count, revision)) = &scope.last {
         commits.extend(git.last(&git.commit(revision)?, *count)?);

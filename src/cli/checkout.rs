@@ -20,16 +20,16 @@ use crate::ui::Printer;
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
-    /// Stages, outs, or files inside outs; without, all outs of the nearest pipeline file
+    /// Stages, outs, or files inside outs [default: all outs of the nearest pipeline file]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Save bytes that no cache holds, then replace them
+    /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,
     /// Place files anew that are right already, so that they share blocks with the cache where the file system can
     #[arg(long)]
     relink: bool,
-    /// Print JSON
+    /// Print JSON: what was added, modified, deleted, saved, and what failed
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +49,7 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
         Some(path) => vec![path],
         None => pipeline.stage(picked.stage).outs.iter().map(|out| &out.path).collect(),
     });
-    let _held = recovery::hold(&project, "a checkout", [], outs, printer)?;
+    let _held = recovery::hold(&project, "a checkout", [], outs, true, printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;

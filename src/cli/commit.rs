@@ -20,10 +20,13 @@ use crate::ui::live::because;
 /// its outs are what the new inputs would give. When one stage cannot be recorded, none is.
 #[derive(Debug, Args)]
 pub struct CommitArgs {
-    /// Stages or outs, without what they need; without, all stages of the nearest pipeline file
+    /// Stages or outs, without what they need [default: all stages]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// Record without asking, also when inputs changed since the last success
+    /// Record also the stages that the targets need
+    #[arg(short = 'd', long)]
+    with_deps: bool,
+    /// Record without asking, even if inputs changed since the last success
     #[arg(short, long)]
     force: bool,
 }
@@ -35,11 +38,11 @@ pub struct CommitArgs {
 pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
-    let wanted = wanted(&pipeline, &project, &args.targets)?;
+    let wanted = wanted(&pipeline, &project, args)?;
     let stages = || wanted.iter().map(|id| pipeline.stage(*id));
     let deps = stages().flat_map(|stage| &stage.deps);
     let outs = stages().flat_map(|stage| &stage.outs).map(|out| &out.path);
-    let _held = recovery::hold(&project, "a commit", deps, outs, printer)?;
+    let _held = recovery::hold(&project, "a commit", deps, outs, true, printer)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
@@ -82,12 +85,15 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
 }
 
 /// The stages that targets name, or all, each after those it reads from.
-fn wanted(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult<Vec<StageId>> {
+fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResult<Vec<StageId>> {
     let order = pipeline.graph.order().iter().copied();
-    if targets.is_empty() {
+    if args.targets.is_empty() {
         return Ok(order.collect());
     }
-    let targets = pipeline.targets(targets, &project.base)?;
+    let targets = pipeline.targets(&args.targets, &project.base)?;
+    if args.with_deps {
+        return Ok(pipeline.graph.with_upstream(&targets));
+    }
     Ok(order.filter(|id| targets.contains(id)).collect())
 }
 

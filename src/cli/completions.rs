@@ -6,9 +6,12 @@ use crate::error::CliResult;
 use crate::ui::Printer;
 
 /// Print the completion script for a shell
+///
+/// For bash: `pipe completions bash > ~/.local/share/bash-completion/completions/pipe`; for fish: `pipe completions fish >
+/// ~/.config/fish/completions/pipe.fish`; for zsh: into a file `_pipe` in a folder of `$fpath`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// The shell that the script is for
     shell: clap_complete::Shell,
 }
 

@@ -75,7 +75,8 @@ impl Args for GenerateArgs {
             .value_hint(clap::ValueHint::FilePath)
             .help("The .npz file to write; the suffix is added where it is missing");
         let command = flags::add(command.arg(output), "Data", FLAGS, &defaults());
-        command.mut_arg("problem_type", |arg| arg.required(true))
+        // It has to be said, so that its default would be a lie.
+        command.mut_arg(FLAGS[0].0, |arg| arg.required(true).help(FLAGS[0].1))
     }
 
     fn augment_args_for_update(command: Command) -> Command {

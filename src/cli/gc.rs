@@ -52,13 +52,13 @@ pub struct GcArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Limits")]
     max_size: Option<u64>,
     /// Show what would go, and remove nothing
-    #[arg(long, help_heading = "Options")]
+    #[arg(long, help_heading = None)]
     dry: bool,
     /// Remove without asking
-    #[arg(short, long, help_heading = "Options")]
+    #[arg(short, long, help_heading = None)]
     force: bool,
-    /// Print JSON
-    #[arg(long, help_heading = "Options")]
+    /// Print JSON: what went, what stays, and what is missing
+    #[arg(long, help_heading = None)]
     json: bool,
 }
 

@@ -12,10 +12,10 @@ use crate::ui::Printer;
 /// Safe to run again: what exists is left as it is.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Make a project that is in no git repository
+    /// Make a project even where there is no git repository
     #[arg(long)]
     no_git: bool,
-    /// Write a small pipeline to start from: synthetic data and a training
+    /// Write a small pipeline to start from, which makes synthetic data and trains on them
     #[arg(long)]
     example: bool,
 }

@@ -41,16 +41,23 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct GlobalArgs {
-    /// Say nothing but errors and data
+    /// Print errors and data alone, and no word about progress
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Say more
+    /// Tell also which stages are up to date, and every line that stages print
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
-    /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    /// Use colours: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     color: ColorChoice,
-    /// Work as if started in this folder
+    /// Work as if pipe had been started in FOLDER
     #[arg(long, global = true, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     cd: Option<PathBuf>,
 }
@@ -134,10 +141,10 @@ impl Cli {
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[group(multiple = false)]
 pub struct FormatArgs {
-    /// Print JSON
+    /// Print JSON, with all digits
     #[arg(long)]
     pub json: bool,
-    /// Print CSV
+    /// Print CSV, with all digits
     #[arg(long)]
     pub csv: bool,
     /// Print a markdown table

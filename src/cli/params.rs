@@ -1,10 +1,13 @@
 //! `pipe params diff`: what changed between two states' parameters.
 
+use std::collections::BTreeSet;
+
+use base::ProjectPath;
 use clap::{Args, Subcommand};
-use report::{Diff, DiffOptions};
+use report::{Diff, DiffOptions, DiffSide};
 
 use crate::cli::FormatArgs;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::revision::Revision;
 use crate::ui::Printer;
@@ -20,7 +23,7 @@ pub enum ParamsCommand {
 pub struct ParamsDiffArgs {
     #[command(flatten)]
     sides: SidesArgs,
-    /// Only parameters that a stage depends on
+    /// Compare only parameters that a stage depends on
     #[arg(long)]
     deps: bool,
 }
@@ -32,13 +35,19 @@ pub struct SidesArgs {
     /// is no commit]
     #[arg(value_name = "A")]
     old: Option<String>,
-    /// The new state [default: workspace]
+    /// The new state, named likewise [default: workspace]
     #[arg(value_name = "B")]
     new: Option<String>,
-    /// Show what is equal too
+    /// Compare the values in these files alone
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    targets: Vec<String>,
+    /// Show values that are equal, too
     #[arg(long)]
     all: bool,
-    /// Significant digits of numbers in text and markdown
+    /// Leave out of tables in which file a value stands
+    #[arg(long)]
+    no_path: bool,
+    /// Round numbers to N significant digits, in text and markdown
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=17))]
     precision: u8,
     #[command(flatten)]
@@ -62,6 +71,27 @@ impl SidesArgs {
         Ok((old, new))
     }
 
+    /// Compares two states, as far as they are asked for.
+    ///
+    /// # Errors
+    /// When neither has one of the files that are asked for.
+    pub fn compare(&self, project: &Project, mut old: DiffSide, mut new: DiffSide) -> CliResult<Diff> {
+        let mut wanted = BTreeSet::new();
+        for target in &self.targets {
+            let file = ProjectPath::resolve(&project.base, target)?.to_string();
+            if !old.contains_key(&file) && !new.contains_key(&file) {
+                return Err(CliError::message(format!("neither state has values in a file `{target}`"))
+                    .hint("without `--targets`, the values of all files are compared"));
+            }
+            wanted.insert(file);
+        }
+        if !wanted.is_empty() {
+            old.retain(|file, _| wanted.contains(file));
+            new.retain(|file, _| wanted.contains(file));
+        }
+        Ok(Diff::new(&old, &new))
+    }
+
     /// Prints the difference of two states.
     pub fn print(&self, old: &Revision, new: &Revision, diff: &Diff, printer: Printer) {
         let options = DiffOptions { all: self.all, precision: usize::from(self.precision) };
@@ -70,6 +100,7 @@ impl SidesArgs {
             return;
         }
         let table = diff.table(options);
+        let table = if self.no_path { table.without("file") } else { table };
         if table.is_empty() && !self.format.csv && !self.format.md {
             printer.say(format_args!("Nothing differs between {old} and {new}."));
         } else {
@@ -88,7 +119,8 @@ pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     let (old, new) = args.sides.revisions(&project, printer)?;
     // A run recorded only what stages depend on: more would look added or removed.
     let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
-    let diff = Diff::new(&old.params(&project, declared)?, &new.params(&project, declared)?);
+    let (before, after) = (old.params(&project, declared)?, new.params(&project, declared)?);
+    let diff = args.sides.compare(&project, before, after)?;
     args.sides.print(&old, &new, &diff, printer);
     Ok(())
 }

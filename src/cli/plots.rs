@@ -32,7 +32,7 @@ pub enum PlotsCommand {
 
 #[derive(Debug, Args)]
 pub struct PlotsShowArgs {
-    /// Files or folders, declared or not [default: all that pipeline.yaml declares]
+    /// Files or folders with plots, declared or not [default: all that pipeline.yaml declares]
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::AnyPath)]
     files: Vec<String>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub struct PlotsDiffArgs {
     /// [default: HEAD, or the last run without git, and the workspace]
     #[arg(value_name = "REVISION")]
     revisions: Vec<String>,
-    /// Only these files or folders, declared or not
+    /// Draw only these files or folders, declared or not
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = clap::ValueHint::AnyPath)]
     targets: Vec<String>,
     #[command(flatten)]
@@ -55,35 +55,35 @@ pub struct PlotsDiffArgs {
 /// How plots are drawn and where to. What is said here goes before what pipeline.yaml says.
 #[derive(Debug, Args)]
 struct DrawingArgs {
-    /// The shape [default: linear]
+    /// Draw in this shape [default: linear]
     #[arg(short, long, value_name = "NAME", value_parser = template_parser())]
     template: Option<Template>,
-    /// The column along the horizontal axis [default: the row's number]
+    /// Take this column along the horizontal axis [default: the row's number]
     #[arg(short, value_name = "COLUMN")]
     x: Option<String>,
-    /// A column along the vertical axis; may be given several times [default: the last one with numbers]
+    /// Take this column along the vertical axis; may be given several times [default: the last one with numbers]
     #[arg(short, value_name = "COLUMN")]
     y: Vec<String>,
-    /// The heading [default: the file's path]
+    /// Put this heading above [default: the file's path]
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
-    /// What the horizontal axis is called [default: the column's name]
+    /// Call the horizontal axis so [default: the column's name]
     #[arg(long, value_name = "TEXT")]
     x_label: Option<String>,
-    /// What the vertical axis is called [default: the column's name]
+    /// Call the vertical axis so [default: the column's name]
     #[arg(long, value_name = "TEXT")]
     y_label: Option<String>,
-    /// The first row of CSV and TSV is data; columns are called 0, 1, …
+    /// Take the first row of CSV and TSV for data; columns are called 0, 1, …
     #[arg(long)]
     no_header: bool,
-    /// What is made: a page, an SVG file for each plot, or lines in the terminal
+    /// Make a page, an SVG file for each plot, or lines in the terminal
     #[arg(long, value_name = "FORMAT", default_value = "html", hide_possible_values = false)]
     format: Format,
-    /// The folder for the drawings, or the page's file if it ends in .html
+    /// Write the drawings into this folder, or the page into this file if it ends in .html
     /// [default: pipe_plots in the project]
     #[arg(short, long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     out: Option<PathBuf>,
-    /// Print the data points as JSON
+    /// Print the data points as JSON, and draw nothing
     #[arg(long, conflicts_with_all = ["format", "out"])]
     json: bool,
 }

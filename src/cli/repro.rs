@@ -21,55 +21,61 @@ use crate::project::Project;
 use crate::recorder::Recorder;
 use crate::ui::Printer;
 use crate::ui::live::ReproView;
+use crate::verify::VerifyArgs;
 
 /// Bring stages up to date: skip, restore or run each
+///
+/// A stage whose inputs and outs are what pipeline.lock records is skipped. One whose inputs were computed with before
+/// gets that result back from the cache. Any other runs; when it fails, its last good outs are put back. The exit code
+/// is 1 when a stage failed, and 2 when one could not be judged.
 #[derive(Debug, Args)]
 pub struct ReproArgs {
     #[command(flatten)]
     select: SelectArgs,
-    /// Let at most N stages run at once; a stage with `resources: {cpus: C}` counts as C [default: the number of
-    /// processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Run at most N stages at once; one with `resources: {cpus: C}` counts as C [default: the number of processors]
+    #[arg(short, long, help_heading = "How they run", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// How much there is of something that stages ask for under `resources`: `gpus=2`, `memory=64GB`, or a token's
-    /// name [default: gpus and memory of this machine, one of each token]
-    #[arg(long = "resource", value_name = "NAME=COUNT", value_parser = parse_resource)]
+    /// Say how much there is of what stages ask for under `resources`: `gpus=2`, `memory=64GB`, or a token's name
+    /// [default: gpus and memory of this machine, one of each token]
+    #[arg(long = "resource", help_heading = "How they run", value_name = "NAME=COUNT", value_parser = parse_resource)]
     resources: Vec<(String, u64)>,
-    /// Run the stages even if they are up to date, and restore none
-    #[arg(short, long)]
+    /// Run every stage, even if it is up to date or could be restored
+    #[arg(short, long, help_heading = "How they run")]
     force: bool,
-    /// Run what comes after a stage that ran, even if the result is the same
-    #[arg(long)]
+    /// Run what needs a stage that ran, even if its result is the same as before
+    #[arg(long, help_heading = "How they run")]
     force_downstream: bool,
-    /// When a stage fails, go on with all that does not need it
-    #[arg(short, long, conflicts_with = "ignore_errors")]
+    /// Go on after a failure with all that does not need the failed stage
+    #[arg(short, long, help_heading = "How they run", conflicts_with = "ignore_errors")]
     keep_going: bool,
-    /// When a stage fails, go on with all others, even with those that need it
-    #[arg(long)]
+    /// Go on after a failure with all other stages, even with those that need the failed one
+    #[arg(long, help_heading = "How they run")]
     ignore_errors: bool,
-    /// Take what the lock records for deps and outs that are not here
-    #[arg(long)]
+    /// Take deps and outs that are not here for what pipeline.lock records of them
+    #[arg(long, help_heading = "What is believed and kept")]
     allow_missing: bool,
-    /// Do not store outs in the cache
-    #[arg(long)]
+    #[command(flatten, next_help_heading = "What is believed and kept")]
+    verify: VerifyArgs,
+    /// Store no outs in the cache; `pipe commit` makes up for it
+    #[arg(long, help_heading = "What is believed and kept")]
     no_commit: bool,
-    /// Restore nothing from the stage cache: run what is not up to date
-    #[arg(long, alias = "no-run-cache")]
+    /// Restore no result that only the stage cache knows: run the stage instead
+    #[arg(long, help_heading = "What is believed and kept", alias = "no-run-cache")]
     no_stage_cache: bool,
-    /// Show what would be done, and do nothing
-    #[arg(long)]
+    /// Show what would be done, and run and restore nothing
+    #[arg(long, help_heading = "What is shown")]
     dry: bool,
-    /// Give every reason, not the first three alone
-    #[arg(long)]
+    /// Tell every reason why a stage runs, one a line, not the first three alone
+    #[arg(long, help_heading = "What is shown")]
     explain: bool,
-    /// With `--dry`, print JSON
-    #[arg(long, requires = "dry")]
+    /// Print the plan of `--dry` as JSON
+    #[arg(long, help_heading = "What is shown", requires = "dry")]
     json: bool,
     /// Wait for other pipe processes where they are at work on what a stage reads or writes (the default)
-    #[arg(long, overrides_with = "no_wait")]
+    #[arg(long, help_heading = "How they run", overrides_with = "no_wait")]
     wait: bool,
     /// Fail where another pipe process is at work on what a stage reads or writes, instead of waiting for it
-    #[arg(long)]
+    #[arg(long, help_heading = "How they run")]
     no_wait: bool,
 }
 
@@ -91,16 +97,21 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let asks_only = !(args.force || args.dry || args.allow_missing);
     let question = Question::new(&project, &format!("{:?}", args.select));
-    if asks_only && let Some(count) = question.recall() {
+    if asks_only
+        && !args.verify.verify
+        && let Some(count) = question.recall()
+    {
         say_up_to_date(usize::try_from(count).unwrap_or(usize::MAX), printer);
         return Ok(());
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
-    let workspace = project.workspace(printer)?;
+    let workspace = args.verify.workspace(&project, printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
+    let wait = !args.no_wait;
+    args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), wait, printer)?;
     let conditions = Conditions {
         forced: args.force,
         no_stage_cache: args.no_stage_cache,
@@ -131,7 +142,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     }
     let interrupt = Interrupt::listen()?;
     let command = command_line();
-    let lock = project.lock(&command, Sharing::Shared, !args.no_wait, &interrupt, printer)?;
+    let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
     let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;

@@ -33,10 +33,10 @@ pub enum RunsCommand {
 pub struct LogsArgs {
     /// The run: the end of its id as lists show it, the whole id, its name, or `last`
     run: String,
-    /// Only what went to standard output
+    /// Print only what went to standard output
     #[arg(long, conflicts_with = "stderr")]
     stdout: bool,
-    /// Only what went to standard error
+    /// Print only what went to standard error
     #[arg(long)]
     stderr: bool,
 }

@@ -9,27 +9,28 @@ use crate::project::Project;
 
 /// What of the pipeline is meant.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Which stages")]
 pub struct SelectArgs {
-    /// Stages, groups, outs, pipeline files or their folders; without, the stages of the nearest pipeline file and
-    /// what they need
-    #[arg(value_name = "TARGET")]
+    /// Stages, groups, outs, pipeline files or their folders, and what they need [default: the stages of the nearest
+    /// pipeline file, and what they need]
+    #[arg(value_name = "TARGET", help_heading = None)]
     pub targets: Vec<String>,
-    /// Only the targets themselves, not what they need
+    /// Take the targets alone, without what they need
     #[arg(short, long, conflicts_with_all = ["downstream", "pipeline", "all_pipelines"])]
     pub single_item: bool,
-    /// The targets and what needs them, instead of what they need
+    /// Take the targets and what needs them, instead of what they need
     #[arg(long, conflicts_with_all = ["pipeline", "all_pipelines"])]
     pub downstream: bool,
-    /// Targets are patterns (`*`, `?`, `[abc]`) for the names of stages
+    /// Read the targets as patterns (`*`, `?`, `[abc]`) for names of stages
     #[arg(long)]
     pub glob: bool,
-    /// Targets are folders: all stages of the pipeline files in and below them
+    /// Read the targets as folders: all stages of the pipeline files in and below them
     #[arg(short = 'R', long, conflicts_with = "glob")]
     pub recursive: bool,
-    /// Everything that hangs together with the targets
+    /// Take everything that is connected with the targets, before and after them
     #[arg(short, long)]
     pub pipeline: bool,
-    /// All stages of all pipeline files of the project
+    /// Take all stages of all pipeline files of the project
     #[arg(short = 'P', long, conflicts_with = "targets")]
     pub all_pipelines: bool,
 }
@@ -107,7 +108,7 @@ impl SelectArgs {
 }
 
 /// `targets` and all that is connected with them.
-fn together(pipeline: &Pipeline, targets: &[StageId]) -> Vec<StageId> {
+pub fn together(pipeline: &Pipeline, targets: &[StageId]) -> Vec<StageId> {
     let mut known = pipeline.graph.with_upstream(targets);
     loop {
         let wider = pipeline.graph.with_upstream(&pipeline.graph.with_downstream(&known));

@@ -27,9 +27,9 @@ use crate::ui::Printer;
 pub enum StageCommand {
     /// Write a stage into the pipeline.yaml of the current folder
     Add(Box<add::AddArgs>),
-    /// List stages
+    /// List stages, and what they are for
     List(list::ListArgs),
-    /// Keep stages from running
+    /// Keep stages from running, by `frozen: true`
     Freeze(NamesArgs),
     /// Let frozen stages run again
     Unfreeze(NamesArgs),
@@ -39,7 +39,7 @@ pub enum StageCommand {
 
 #[derive(Debug, Args)]
 pub struct NamesArgs {
-    /// The stages; one with `foreach` or `matrix` as a whole
+    /// Names of stages; one with `foreach` or `matrix` is meant as a whole
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
 }

@@ -1,7 +1,8 @@
 //! `pipe status`: what is stale now, what is stale because of something before it, and why.
 
+use cache::Workspace;
 use clap::Args;
-use exec::{Assessment, Conditions, Decision, World, survey};
+use exec::{Assessment, Conditions, Decision, Ledger, World, survey};
 use pipeline::{Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
@@ -10,17 +11,20 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
 use crate::project::Project;
 use crate::ui::Printer;
+use crate::verify::VerifyArgs;
 
 /// Show which stages are stale, and why
 ///
-/// With `-q` nothing is printed and the exit code tells: 0 when everything is up to date, 1 when something is
+/// Nothing is run or restored. With `-q` nothing is printed and the exit code tells: 0 when everything is up to date, 1 when something is
 /// stale, 2 when it could not be told.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     #[command(flatten)]
     select: SelectArgs,
-    /// Print JSON: every stage with its state and reasons
-    #[arg(long)]
+    #[command(flatten, next_help_heading = None)]
+    verify: VerifyArgs,
+    /// Print JSON: every stage with its state (fresh, stale, upstream or unknown) and the reasons
+    #[arg(long, help_heading = None)]
     json: bool,
 }
 
@@ -37,7 +41,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let question = Question::new(&project, &format!("{:?}", args.select));
     let names_none = !args.json && !printer.is_verbose();
-    if names_none && question.recall().is_some() {
+    if names_none && !args.verify.verify && question.recall().is_some() {
         if !printer.is_quiet() {
             printer.data_line(UP_TO_DATE);
         }
@@ -45,12 +49,11 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
-    let workspace = project.workspace(printer)?;
-    let builtins = Project::builtins();
-    let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
+    let workspace = args.verify.workspace(&project, printer)?;
     let ledger = project.ledger(&pipeline)?;
+    args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), true, printer)?;
     workspace.begin_witness();
-    let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
+    let plan = survey_now(&pipeline, &workspace, &ledger, &wanted);
     let _ = workspace.save_state();
     if plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
@@ -91,16 +94,71 @@ pub fn plan_result(plan: &Plan) -> CliResult {
     if missing.is_empty() { Ok(()) } else { Err(CliError::message(missing.join("; "))) }
 }
 
-/// The word of the machine-readable status.
-fn state(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Fresh => "fresh",
-        Decision::Restore { .. } | Decision::Run { .. } | Decision::Frozen { .. } => "stale",
-        Decision::Unknown { .. } => "unknown",
-        Decision::Depends { reasons, .. } if reasons.iter().any(StaleReason::blocks_verdict) => "unknown",
-        Decision::Depends { reasons, .. } if reasons.is_empty() => "upstream",
-        Decision::Depends { .. } => "stale",
+/// How a stage stands, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Up to date.
+    Fresh,
+    /// Not up to date.
+    Stale,
+    /// Not up to date because of what is before it.
+    Upstream,
+    /// It could not be told.
+    Unknown,
+}
+
+impl State {
+    /// The word of the machine-readable status.
+    fn word(self) -> &'static str {
+        match self {
+            State::Fresh => "fresh",
+            State::Stale => "stale",
+            State::Upstream => "upstream",
+            State::Unknown => "unknown",
+        }
     }
+}
+
+/// How a stage stands, as far as `status` tells.
+pub fn state(decision: &Decision) -> State {
+    match decision {
+        Decision::Fresh => State::Fresh,
+        Decision::Restore { .. } | Decision::Run { .. } | Decision::Frozen { .. } => State::Stale,
+        Decision::Unknown { .. } => State::Unknown,
+        Decision::Depends { reasons, .. } if reasons.iter().any(StaleReason::blocks_verdict) => {
+            State::Unknown
+        }
+        Decision::Depends { reasons, .. } if reasons.is_empty() => State::Upstream,
+        Decision::Depends { .. } => State::Stale,
+    }
+}
+
+/// Judges stages as they are now.
+///
+/// # Errors
+/// When what is known of them cannot be read.
+pub fn judge(
+    project: &Project,
+    pipeline: &Pipeline,
+    wanted: &[StageId],
+    printer: Printer,
+) -> CliResult<Vec<(StageId, Assessment)>> {
+    let workspace = project.workspace(printer)?;
+    let ledger = project.ledger(pipeline)?;
+    let plan = survey_now(pipeline, &workspace, &ledger, wanted);
+    let _ = workspace.save_state();
+    Ok(plan)
+}
+
+fn survey_now(
+    pipeline: &Pipeline,
+    workspace: &Workspace,
+    ledger: &Ledger,
+    wanted: &[StageId],
+) -> Vec<(StageId, Assessment)> {
+    let builtins = Project::builtins();
+    let world = World { pipeline, workspace, builtins: &builtins };
+    survey(world, wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default())
 }
 
 /// All reasons, those that stand before the stage included.
@@ -123,7 +181,7 @@ fn stage_json(pipeline: &Pipeline, id: StageId, judged: &Assessment) -> Json {
     let reasons: Vec<Json> = reasons(pipeline, &judged.decision).iter().map(reason_json).collect();
     json!({
         "stage": pipeline.stage(id).address.to_string(),
-        "state": state(&judged.decision),
+        "state": state(&judged.decision).word(),
         "reasons": reasons,
     })
 }
@@ -168,8 +226,8 @@ fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
                 "frozen, and its outs cannot be restored"
             }
             (Decision::Frozen { .. }, _) => "frozen, with other outs than recorded",
-            (_, "upstream") => "stale because of what is before it",
-            (_, "unknown") => "cannot be told",
+            (_, State::Upstream) => "stale because of what is before it",
+            (_, State::Unknown) => "cannot be told",
             _ => "stale",
         };
         all_fresh = false;

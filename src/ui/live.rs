@@ -267,7 +267,7 @@ pub fn describe_source(source: &Source) -> String {
             let run = entry
                 .run
                 .as_ref()
-                .map_or_else(|| "an earlier run".to_owned(), |run| format!("run {}", &run[run.len() - 8..]));
+                .map_or_else(|| "the result".to_owned(), |run| format!("run {}", &run[run.len() - 8..]));
             format!("{run} of {} on {}", entry.created.local(), entry.host)
         }
     }

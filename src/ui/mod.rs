@@ -70,6 +70,16 @@ impl Printer {
         }
     }
 
+    /// What the command line's parser has to say: help and version on stdout, wrong usage on stderr.
+    pub fn usage(&self, told: &clap::Error) {
+        if let Err(fault) = told.print().and_then(|()| io::stdout().flush())
+            && fault.kind() != io::ErrorKind::BrokenPipe
+            && !told.use_stderr()
+        {
+            let _ = LOST_DATA.set(fault);
+        }
+    }
+
     /// Why data did not arrive on stdout, if some did not: a full disk, for one.
     pub fn lost_data(&self) -> Option<&'static io::Error> {
         LOST_DATA.get()

@@ -1,5 +1,7 @@
 //! `pipe commit`: outs as they are become the recorded result; refused where that could be a lie.
 
+use serde_json::json;
+
 use crate::harness::{Sandbox, snapshot};
 use crate::repro::chain;
 
@@ -89,4 +91,71 @@ fn an_out_that_git_tracks_is_refused() {
     sandbox.write("first.txt", "mine\n");
     sandbox.commit("all");
     sandbox.pipe(["commit", "-f", "first"]).code(1).tells(&["git tracks its out `first.txt`"]);
+}
+
+/// The entry of the stage cache whose out has these bytes.
+fn entry(sandbox: &Sandbox, stage: &str, size: u64) -> serde_json::Value {
+    let entries = sandbox.files(".pipe/cache/stages");
+    let entries =
+        entries.iter().map(|file| serde_json::from_str::<serde_json::Value>(&sandbox.read(file)).unwrap());
+    let mut found = entries.filter(|entry| entry["stage"] == stage && entry["outs"][0]["size"] == size);
+    found.next().unwrap_or_else(|| panic!("no entry of {stage} with {size} bytes"))
+}
+
+#[test]
+fn what_is_recorded_by_hand_names_no_run() {
+    let sandbox = done();
+    let runs = sandbox.run_count();
+    sandbox.write("first.txt", "by hand, and longer\n");
+    sandbox.ok(["commit", "first"]);
+    assert_eq!(sandbox.run_count(), runs, "nothing was executed");
+    let entry_now = entry(&sandbox, "first", 20);
+    assert_eq!((entry_now["run"].clone(), entry_now["duration"].clone()), (json!(null), json!(0)));
+    assert_eq!(entry_now["params"]["params.yaml"]["factor"], 1);
+    let lock = sandbox.read("pipeline.lock");
+    assert!(lock.contains(entry_now["outs"][0]["digest"].as_str().unwrap()), "{lock}");
+    assert_eq!(sandbox.read(".pipe/journal"), "", "what the lock says needs no journal");
+    // Restored later, after other inputs and back again: from no run that there was.
+    sandbox.write("input", "two\n");
+    sandbox.ok(["repro"]);
+    sandbox.write("input", "one\n");
+    let said = sandbox.ok(["repro"]).stderr;
+    assert!(said.contains("Restored first from the result of "), "{said}");
+    assert_eq!(sandbox.read("first.txt"), "by hand, and longer\n");
+    assert_eq!(sandbox.stage_run("first")["tags"]["pipe.restored_from"], "stage cache");
+}
+
+#[test]
+fn the_same_result_keeps_the_run_that_made_it() {
+    let sandbox = done();
+    let size = sandbox.bytes("first.txt").len() as u64;
+    let run = entry(&sandbox, "first", size)["run"].clone();
+    assert!(run.is_string(), "{run}");
+    sandbox.remove("pipeline.lock");
+    sandbox.ok(["commit", "-f"]).tells(&["Recorded first"]);
+    assert_eq!(entry(&sandbox, "first", size)["run"], run);
+}
+
+/// What `--no-commit` left out can be made up for.
+#[test]
+fn outs_that_were_not_stored_are_stored() {
+    let sandbox = chain();
+    sandbox.ok(["repro", "--no-commit"]);
+    sandbox.ok(["commit"]).tells(&["Recorded first: 1 out.", "Recorded second: 1 out."]);
+    sandbox.ok(["commit"]).tells(&["Everything is recorded already"]);
+    for file in ["first.txt", "second.txt", "pipeline.lock"] {
+        sandbox.remove(file);
+    }
+    sandbox.ok(["repro"]).tells(&["2 restored"]);
+    assert_eq!(sandbox.count("ran", "first"), 1);
+}
+
+#[test]
+fn what_a_target_needs_is_recorded_when_asked() {
+    let sandbox = done();
+    sandbox.write("first.txt", "by hand\n");
+    sandbox.ok(["commit", "-f", "second"]);
+    assert_eq!(sandbox.states(), "first:stale second:stale");
+    sandbox.ok(["commit", "-d", "-f", "second"]).tells(&["Recorded first"]);
+    assert_eq!(sandbox.states(), "first:fresh second:fresh");
 }

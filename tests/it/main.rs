@@ -45,6 +45,7 @@ mod status;
 mod together;
 #[cfg(feature = "train")]
 mod train;
+mod verify;
 
 /// A file that nobody names here would silently never run.
 #[test]

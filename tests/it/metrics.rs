@@ -214,3 +214,52 @@ fn no_metrics_at_all_is_told() {
     let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: 'true'\n");
     sandbox.pipe(["metrics", "show"]).code(2).tells(&["there are no metrics", "hint: "]);
 }
+
+#[test]
+fn shows_several_states_beneath_each_other() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cp source.json m.json\n    deps: [source.json]\n    metrics: [m.json]\n",
+    );
+    for (accuracy, message) in [("0.5", "first"), ("0.75", "second"), ("0.875", "third")] {
+        sandbox.write("source.json", format!("{{\"accuracy\": {accuracy}}}"));
+        sandbox.ok(["repro"]);
+        sandbox.commit(message);
+    }
+    sandbox.git(["tag", "v1", "HEAD~1"]);
+    sandbox.git(["branch", "old", "HEAD~2"]);
+    snapshot!(sandbox.pipe(["metrics", "show", "--all-branches", "--all-tags"]), @"
+    exit: 0
+    --- stdout
+    revision   file    accuracy
+    workspace  m.json     0.875
+    main       m.json     0.875
+    old        m.json       0.5
+    v1         m.json      0.75
+    ");
+    snapshot!(sandbox.pipe(["metrics", "show", "--no-path", "v1", "HEAD"]), @"
+    exit: 0
+    --- stdout
+    revision  accuracy
+    v1            0.75
+    HEAD         0.875
+    ");
+    snapshot!(sandbox.pipe(["metrics", "show", "--no-path"]), @"
+    exit: 0
+    --- stdout
+    key       value
+    accuracy  0.875
+    ");
+    let all = sandbox.json(["metrics", "show", "-A", "--json"]);
+    assert_eq!(all.as_object().unwrap().len(), 4, "{all}");
+    assert_eq!(all["workspace"]["m.json"]["accuracy"], 0.875);
+    // A commit whose pipeline cannot be read hides no other.
+    let good = sandbox.read("pipeline.yaml");
+    sandbox.write("pipeline.yaml", "stages: 1\n");
+    sandbox.commit("broken");
+    sandbox.git(["tag", "broken"]);
+    sandbox.write("pipeline.yaml", good);
+    let said = sandbox.pipe(["metrics", "show", "-T"]).code(2);
+    assert!(said.stdout.contains("v1") && said.stdout.contains("workspace"), "{}", said.stdout);
+    said.tells(&["failed to load the pipeline of commit"]);
+    Sandbox::without_git().pipe(["metrics", "show", "-a"]).code(2).tells(&["no git repository"]);
+}

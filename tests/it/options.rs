@@ -90,8 +90,14 @@ fn allow_missing_takes_the_lock_for_data_that_is_not_here() {
     second: up to date
     ");
     sandbox.ok(["repro", "--allow-missing"]).tells(&["Everything is up to date"]);
-    // What must run needs its data all the same.
+    // What must run is told, and needs its data all the same.
     sandbox.write("params.yaml", "factor: 2\n");
+    snapshot!(sandbox.pipe(["repro", "--dry", "--allow-missing"]), @"
+    exit: 0
+    --- stdout
+    first: would run: param params.yaml:factor changed: 1 -> 2
+    second: depends on the result of first
+    ");
     sandbox.pipe(["repro", "--allow-missing"]).code(2).tells(&["Failed first: dep input does not exist"]);
 }
 

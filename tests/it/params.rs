@@ -115,3 +115,32 @@ fn python_files_hold_params_too() {
     let status = sandbox.pipe(["status"]);
     assert!(status.stdout.contains("param conf.py:Train.epochs changed: 70 -> 71"), "{}", status.stdout);
 }
+
+#[test]
+fn files_can_be_chosen_and_left_unnamed() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: 'true'\n    params: [lr, {sub/other.json: [n]}]\n    outs: []\n",
+    );
+    sandbox.write("params.yaml", "lr: 1\n");
+    sandbox.write("sub/other.json", "{\"n\": 1}");
+    sandbox.commit("first");
+    sandbox.write("params.yaml", "lr: 2\n");
+    sandbox.write("sub/other.json", "{\"n\": 3}");
+    snapshot!(sandbox.pipe(["params", "diff", "--no-path"]), @"
+    exit: 0
+    --- stdout
+    key  old  new  diff
+    lr     1    2    +1
+    n      1    3    +2
+    ");
+    snapshot!(sandbox.pipe(["params", "diff", "--targets", "sub/other.json"]), @"
+    exit: 0
+    --- stdout
+    file            key  old  new  diff
+    sub/other.json  n      1    3    +2
+    ");
+    // Paths are those of the folder that one is in.
+    let inside = sandbox.json(["params", "diff", "--json", "--cd", "sub", "--targets", "other.json"]);
+    assert_eq!(inside, json!({"sub/other.json": {"n": {"old": 1, "new": 3, "diff": 2}}}));
+    sandbox.pipe(["params", "diff", "--targets", "none.yaml"]).code(2).tells(&["in a file `none.yaml`"]);
+}

@@ -301,7 +301,9 @@ fn runs_are_read_where_nothing_can_be_written() {
 #[test]
 fn data_that_cannot_be_written_is_an_error() {
     let sandbox = three_runs();
-    for arguments in ["runs list", "metrics show", "dag", "status --json", "completions bash"] {
+    let commands = ["runs list", "metrics show", "dag", "status --json", "completions bash"];
+    // Those that the parser of the command line answers by itself.
+    for arguments in commands.into_iter().chain(["--help", "-h", "repro --help", "help runs", "--version"]) {
         let mut command = sandbox.program("sh");
         command.args(["-c", &format!("exec '{}' {arguments} > /dev/full", env!("CARGO_BIN_EXE_pipe"))]);
         sandbox.finish(command).code(2).tells(&["error: failed to write to standard output: No space left"]);

@@ -13,6 +13,7 @@ mod memo;
 mod stages;
 mod state;
 mod tree;
+mod verify;
 mod workspace;
 
 pub use blobs::Blobs;
@@ -25,4 +26,5 @@ pub use memo::Memo;
 pub use stages::{StageCache, StageEntry, StageOut};
 pub use state::State;
 pub use tree::{Tree, TreeEntry, TreeError};
+pub use verify::{Damage, Mended};
 pub use workspace::Workspace;

@@ -142,6 +142,11 @@ impl StageCache {
         Ok(disk::replace_volatile(&path, &json)?)
     }
 
+    /// Whether this very result of its key is remembered already, whatever is told of its making.
+    pub fn knows(&self, entry: &StageEntry) -> bool {
+        self.results(&entry.key).iter().any(|known| known.outs == entry.outs)
+    }
+
     /// All results of a key, newest first. Files that do not parse, or are of a newer version, are
     /// passed over: a result that cannot be read is only not restored.
     pub fn results(&self, key: &Digest) -> Vec<StageEntry> {

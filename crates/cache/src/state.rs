@@ -22,6 +22,7 @@ pub struct State {
     damaged: bool,
     /// What the file was when it was read.
     file: Option<Stamp>,
+    anew: bool,
 }
 
 impl State {
@@ -35,7 +36,25 @@ impl State {
         let records = bytes.as_deref().map(decode);
         let damaged = matches!(records, Some(None));
         let records = records.flatten().unwrap_or_default();
-        Ok(State { path: path.to_owned(), records, changed: damaged, damaged, file })
+        Ok(State { path: path.to_owned(), records, changed: damaged, damaged, anew: false, file })
+    }
+
+    /// An empty state in place of what the file remembers, which is not read: with it, everything is hashed again. The
+    /// file is replaced when this is saved.
+    pub fn anew(path: &Path) -> Self {
+        State {
+            path: path.to_owned(),
+            records: HashMap::new(),
+            changed: true,
+            damaged: false,
+            anew: true,
+            file: None,
+        }
+    }
+
+    /// Whether this was begun [anew](State::anew).
+    pub fn is_anew(&self) -> bool {
+        self.anew
     }
 
     /// Whether the file was there and unreadable as a state.
@@ -60,13 +79,15 @@ impl State {
         }
     }
 
-    /// Writes the state when something was added, together with what another process has added to the file since.
+    /// Writes the state when something was added, or it was begun anew, together with what another process has added to
+    /// the file since; begun anew, without.
     ///
     /// # Errors
     /// When the disk refuses; the old file stands then.
     pub fn save(&mut self) -> Result<(), DiskError> {
         if self.changed {
-            if stamp_of(&self.path) != self.file
+            if !self.anew
+                && stamp_of(&self.path) != self.file
                 && let Some(others) = disk::read_optional(&self.path)?.as_deref().and_then(decode)
             {
                 // Of two records of one path at most one fits what is there now: neither does harm.
@@ -164,6 +185,8 @@ mod tests {
         assert_eq!(state.get(&path, &stamp(1_000)), Some(digest));
         assert_eq!(state.get(&path, &stamp(1_001)), None);
         assert_eq!(state.get(&path, &Stamp { inode: 10, ..stamp(1_000) }), None);
+        State::anew(&file).save().unwrap();
+        assert_eq!(State::load(&file).unwrap().get(&path, &stamp(1_000)), None, "begun anew, it forgets");
     }
 
     #[test]
@@ -189,6 +212,7 @@ mod tests {
             changed: false,
             damaged: false,
             file: None,
+            anew: false,
         };
         let path = ProjectPath::from_record("x").unwrap();
         state.put(&path, stamp(1_000), Digest::Blake3([7; 32]), 1_000 + 9_000_000_000);

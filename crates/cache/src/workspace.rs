@@ -82,6 +82,14 @@ impl Workspace {
         Ok(self.state().save()?)
     }
 
+    /// A further memory of what was hashed, in the file `path`: believed, or begun anew as this workspace's own was.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn memory(&self, path: &Path) -> Result<State, disk::DiskError> {
+        if self.state().is_anew() { Ok(State::anew(path)) } else { State::load(path) }
+    }
+
     /// What the path holds now; `None` when there is nothing. Files whose stamp is known are not read.
     ///
     /// # Errors

@@ -83,6 +83,8 @@ pub struct Assessment {
     pub inputs: Option<StageLock>,
     /// What its outs hold now, in its order.
     pub outs: Vec<Option<FileState>>,
+    /// Deps that are not here and count as what the lock records. It cannot run without them.
+    pub assumed: Vec<DepName>,
 }
 
 impl Assessment {
@@ -137,7 +139,7 @@ fn assess_with(
         }
         Err(unreadable) => {
             let decision = Decision::Unknown { reasons: vec![unreadable.into()] };
-            return Assessment { decision, inputs: None, outs: vec![None; stage.outs.len()] };
+            return Assessment { decision, inputs: None, outs: vec![None; stage.outs.len()], assumed };
         }
     };
     let mut reasons = match fresh(stage, locked, &observed, world.builtins) {
@@ -158,15 +160,11 @@ fn assess_with(
         sources.retain(|source| !no_stage_cache || *source == Source::Lock);
         match (sources.is_empty(), stage.frozen) {
             (false, _) => Decision::Restore { reasons, sources },
-            (true, false) if !assumed.is_empty() => {
-                let missing = assumed.into_iter().map(|path| StaleReason::DepMissing { path });
-                Decision::Unknown { reasons: missing.chain(reasons).collect() }
-            }
             (true, false) => Decision::Run { reasons },
             (true, true) => Decision::Frozen { reasons },
         }
     };
-    Assessment { decision, inputs, outs: observed.outs }
+    Assessment { decision, inputs, outs: observed.outs, assumed }
 }
 
 /// Takes what the lock records for deps and outs that are not here. Returns the deps.

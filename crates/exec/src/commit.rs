@@ -3,9 +3,9 @@
 //! Judged first, recorded later: whoever calls sees what every stage comes to before the first one is written
 //! down. That is also where the user is asked; nothing here decides whether changed inputs are to be accepted.
 
-use base::{ProjectPath, Timestamp};
+use base::{FileState, ProjectPath, Timestamp};
 use cache::{StageEntry, StageOut, Workspace};
-use pipeline::{Stage, StageLock, StaleReason};
+use pipeline::{Out, Stage, StageKey, StageLock, StaleReason};
 
 use crate::assess::{Conditions, Decision, World, assess};
 use crate::drive::is_stored;
@@ -56,7 +56,8 @@ pub fn committable(
     if !missing.is_empty() {
         return Err(Failure::Refused(format!("{} is not there", list(&missing))));
     }
-    let is_recorded = reasons.iter().all(is_of_every_run);
+    let is_recorded =
+        reasons.iter().all(is_of_every_run) && is_cached(world.workspace, stage, &inputs, &assessment.outs);
     let doubts = reasons.into_iter().filter(is_doubt).collect();
     Ok(Committable { doubts, is_recorded, inputs })
 }
@@ -82,22 +83,41 @@ pub fn commit(
     }
     let lock = StageLock { outs: outs.clone(), ..found.inputs };
     if is_restorable(stage) {
-        let states = outs.iter().map(|(path, state)| StageOut { path: path.clone(), state: *state });
-        let mut entry = StageEntry::new(lock.key().0, stage.address.to_string(), states.collect());
-        entry.host = disk::Holder::current().host;
-        entry.created = Timestamp::now();
-        entry.params.clone_from(&lock.params);
-        host.annotate(stage, &mut entry);
-        workspace.stages.store(&entry)?;
+        let mut entry = entry(stage, lock.key(), &outs);
+        // The same result of an execution tells more of its making than this could.
+        if !workspace.stages.knows(&entry) {
+            entry.params.clone_from(&lock.params);
+            host.annotate(stage, &mut entry);
+            workspace.stages.store(&entry)?;
+        }
     }
     ledger.record(&stage.address, lock)?;
     Ok(outs)
 }
 
 /// Whether a result of the stage can be put back without running it.
-fn is_restorable(stage: &Stage) -> bool {
+pub(crate) fn is_restorable(stage: &Stage) -> bool {
     let outs = &stage.outs;
     !stage.always_changed && !outs.is_empty() && outs.iter().all(|out| is_stored(out) && !out.persist)
+}
+
+/// What the stage cache is to remember of a result that was just found, but for what made it.
+pub(crate) fn entry(stage: &Stage, key: StageKey, outs: &OutStates) -> StageEntry {
+    let outs = outs.iter().map(|(path, state)| StageOut { path: path.clone(), state: *state });
+    let mut entry = StageEntry::new(key.0, stage.address.to_string(), outs.collect());
+    entry.host = disk::Holder::current().host;
+    entry.created = Timestamp::now();
+    entry
+}
+
+/// Whether the cache holds what the outs are now, and remembers it as the result of these inputs: `repro --no-commit`
+/// leaves that out.
+fn is_cached(workspace: &Workspace, stage: &Stage, inputs: &StageLock, now: &[Option<FileState>]) -> bool {
+    let outs = || stage.outs.iter().zip(now).filter_map(|(out, now)| Some((out, (*now)?)));
+    let has = |(out, now): (&Out, FileState)| !is_stored(out) || workspace.blobs.has_all(&now);
+    let states = || outs().map(|(out, now)| (out.path.clone(), now)).collect();
+    outs().all(has)
+        && (!is_restorable(stage) || workspace.stages.knows(&entry(stage, inputs.key(), &states())))
 }
 
 /// Whether a reason lets a stage run although nothing changed.

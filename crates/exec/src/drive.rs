@@ -12,13 +12,14 @@ use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
-use cache::{CacheError, StageEntry, StageOut};
+use cache::{CacheError, StageEntry};
 use pipeline::{Out, OutKind, ParamValues, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::Aside;
 use crate::assess::{Assessment, Conditions, Decision, World, assess, source_outs};
 use crate::budget::{Budget, Limits};
 use crate::claim::{Claim, Claims, Wish};
+use crate::commit::{entry, is_restorable};
 use crate::durations::Durations;
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
@@ -342,6 +343,13 @@ impl Attempt<'_, '_, '_> {
                 .frozen_refusal()
                 .map_or_else(|| Ok(self.leave_frozen(reasons)), |refusal| Err(Failure::Refused(refusal)));
         }
+        if !assessment.assumed.is_empty() {
+            // What is not here sufficed to tell that it must run, and does not suffice to run it.
+            let missing = assessment.assumed.iter().cloned();
+            return Err(Failure::MissingInput(
+                missing.map(|path| StaleReason::DepMissing { path }).collect(),
+            ));
+        }
         self.run(&job, locked.as_ref(), &assessment, claim, told)
     }
 
@@ -498,7 +506,7 @@ impl Attempt<'_, '_, '_> {
             ));
             return Ok(Outcome::Ran { duration, outs });
         }
-        if self.is_restorable() && !options.no_commit {
+        if is_restorable(self.stage) && !options.no_commit {
             let mut entry = self.entry(job, env, &outs, duration);
             crew.host.annotate(self.stage, &mut entry);
             world.workspace.stages.store(&entry)?;
@@ -590,19 +598,9 @@ impl Attempt<'_, '_, '_> {
         Some(key.map_or_else(|| format!("param file {file}"), |key| format!("param {file}:{key}")))
     }
 
-    fn is_restorable(&self) -> bool {
-        let outs = &self.stage.outs;
-        !self.stage.always_changed
-            && !outs.is_empty()
-            && outs.iter().all(|out| is_stored(out) && !out.persist)
-    }
-
     fn entry(&self, job: &Job<'_>, env: &JobEnv, outs: &OutStates, duration: Duration) -> StageEntry {
-        let outs = outs.iter().map(|(path, state)| StageOut { path: path.clone(), state: *state }).collect();
-        let mut entry = StageEntry::new(job.key.0, self.stage.address.to_string(), outs);
+        let mut entry = entry(self.stage, job.key, outs);
         entry.run.clone_from(&env.run);
-        entry.host = disk::Holder::current().host;
-        entry.created = Timestamp::now();
         entry.duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         entry.params.clone_from(&job.inputs.params);
         entry

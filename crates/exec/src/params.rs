@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
-use cache::{State, Workspace};
+use cache::Workspace;
 use pipeline::{DepName, ParamFile, Stage, StaleReason, params};
 
 /// Reads parameter files anew, and parses one again only when its text is another.
@@ -41,7 +41,7 @@ impl<'a> ParamReader<'a> {
             return Ok(&outside.0);
         }
         let folder = self.workspace.os_path(&ProjectPath::root()).join(".pipe");
-        let state = State::load(&folder.join("outside"))?;
+        let state = self.workspace.memory(&folder.join("outside"))?;
         let outside = || Outside(Workspace::new(Path::new("/"), &folder.join("cache"), state));
         Ok(&self.outside.get_or_init(outside).0)
     }

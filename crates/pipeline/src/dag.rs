@@ -1,216 +1,214 @@
 //! The graph, drawn: as text for a terminal, for Graphviz, and for Mermaid.
 //!
-//! The text has one line per stage, each below what it reads. A stage keeps a lane open until its last reader,
-//! as in `git log --graph`; where that needs too many lanes for the width, the lines stand without lanes.
-//! What each stage reads is written behind it in either case, so that no line has to be followed by eye.
+//! What is drawn is a [`Drawing`], which knows labels, marks and edges alone: of stages, of groups of them, or of
+//! outs. A mark says how a node stands, by a character as well as by colour, so that it is understood without.
 
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use base::ProjectPath;
+use indexmap::IndexMap;
+
 use crate::graph::Graph;
-use crate::stage::StageId;
+use crate::stage::{Stage, StageId};
 
-/// The graph for Graphviz; `name` gives the label of a stage.
-pub fn dot<'a>(graph: &Graph, ids: &[StageId], name: impl Fn(StageId) -> &'a str) -> String {
-    let mut text = String::from("digraph pipeline {\n");
-    let quoted = |id| format!("\"{}\"", name(id).replace('\\', "\\\\").replace('"', "\\\""));
-    for &id in ids {
-        let _ = writeln!(text, "    {};", quoted(id));
-    }
-    for (from, to) in edges(graph, ids) {
-        let _ = writeln!(text, "    {} -> {};", quoted(from), quoted(to));
-    }
-    text.push_str("}\n");
-    text
+/// How a stage stands. Ordered: of several, the last one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Up to date.
+    Fresh,
+    /// Up to date, since it never runs.
+    Frozen,
+    /// Not up to date because something before it is not.
+    Upstream,
+    /// Not up to date.
+    Stale,
+    /// It cannot be told.
+    Unknown,
 }
 
-/// The graph for Mermaid; `name` gives the label of a stage.
-pub fn mermaid<'a>(graph: &Graph, ids: &[StageId], name: impl Fn(StageId) -> &'a str) -> String {
-    let mut text = String::from("flowchart TD\n");
-    for &id in ids {
-        let _ = writeln!(text, "    s{}[\"{}\"]", id.0, name(id).replace('"', "#quot;"));
+/// How a mark looks.
+struct Look {
+    sign: char,
+    words: &'static str,
+    /// SGR parameters for terminals.
+    style: &'static str,
+    /// Name in Mermaid.
+    class: &'static str,
+    fill: &'static str,
+}
+
+impl Mark {
+    /// All marks, in the order of legends.
+    const ALL: [Mark; 5] = [Mark::Fresh, Mark::Stale, Mark::Upstream, Mark::Frozen, Mark::Unknown];
+
+    fn look(self) -> Look {
+        let (sign, words, style, class, fill) = match self {
+            Mark::Fresh => ('✓', "up to date", "32", "fresh", "#c7e9c0"),
+            Mark::Stale => ('!', "stale", "33", "stale", "#fee391"),
+            Mark::Upstream => ('↑', "after a stale one", "36", "upstream", "#c6e7f2"),
+            Mark::Frozen => ('*', "frozen", "94", "frozen", "#c6d3f7"),
+            Mark::Unknown => ('?', "cannot be told", "31", "unknown", "#fcbba1"),
+        };
+        Look { sign, words, style, class, fill }
     }
-    for (from, to) in edges(graph, ids) {
-        let _ = writeln!(text, "    s{} --> s{}", from.0, to.0);
-    }
-    text
 }
 
-/// The edges among `ids`, sorted by reader as `ids` are.
-fn edges(graph: &Graph, ids: &[StageId]) -> Vec<(StageId, StageId)> {
-    let shown = Shown::new(graph, ids);
-    ids.iter().flat_map(|&to| shown.upstream(to).map(move |from| (from, to))).collect()
+/// Something in a drawing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// What is written on it; unlike that of every other node of the drawing.
+    pub label: String,
+    /// How it stands, where that is to be shown.
+    pub mark: Option<Mark>,
 }
 
-/// Which stages are drawn.
-struct Shown<'a> {
-    graph: &'a Graph,
-    shown: Vec<bool>,
-}
-
-impl<'a> Shown<'a> {
-    fn new(graph: &'a Graph, ids: &[StageId]) -> Self {
-        let mut shown = vec![false; graph.ids().count()];
-        for id in ids {
-            shown[id.index()] = true;
+impl Node {
+    /// The label behind the mark's sign.
+    fn marked_label(&self) -> String {
+        match self.mark {
+            Some(mark) => format!("{} {}", mark.look().sign, self.label),
+            None => self.label.clone(),
         }
-        Shown { graph, shown }
+    }
+}
+
+/// Nodes, and which of them reads what which writes.
+#[derive(Clone, Debug, Default)]
+pub struct Drawing {
+    nodes: Vec<Node>,
+    /// By node: those that it reads from. Sorted, each once.
+    upstream: Vec<Vec<usize>>,
+    /// By node: those that read from it. Sorted, each once.
+    downstream: Vec<Vec<usize>>,
+}
+
+impl Drawing {
+    /// The stages `ids`, in their order, each as `node` has it. Those of equal labels become one node, with the worst
+    /// of their marks; such a drawing may have circles.
+    pub fn stages(graph: &Graph, ids: &[StageId], node: impl Fn(StageId) -> Node) -> Self {
+        let mut nodes: IndexMap<String, Option<Mark>> = IndexMap::new();
+        let mut places: BTreeMap<StageId, usize> = BTreeMap::new();
+        for &id in ids {
+            let Node { label, mark } = node(id);
+            let entry = nodes.entry(label);
+            places.insert(id, entry.index());
+            let worst = entry.or_insert(mark);
+            *worst = mark.max(*worst);
+        }
+        let readers =
+            places.iter().flat_map(|(&id, &to)| graph.upstream(id).iter().map(move |from| (from, to)));
+        let edges = readers.filter_map(|(from, to)| Some((*places.get(from)?, to))).collect();
+        Drawing::new(nodes.into_iter().map(|(label, mark)| Node { label, mark }).collect(), edges)
     }
 
-    fn upstream(&self, id: StageId) -> impl Iterator<Item = StageId> + use<'a, '_> {
-        self.graph.upstream(id).iter().copied().filter(|id| self.shown[id.index()])
-    }
-
-    fn downstream(&self, id: StageId) -> impl Iterator<Item = StageId> + use<'a, '_> {
-        self.graph.downstream(id).iter().copied().filter(|id| self.shown[id.index()])
-    }
-
-    /// Each stage after its upstream and, where it can be, right after one of them: that keeps lanes short.
-    fn order(&self, ids: &[StageId]) -> Vec<StageId> {
-        let mut waiting: Vec<usize> = self.graph.ids().map(|id| self.upstream(id).count()).collect();
-        let mut stack: Vec<StageId> = ids.iter().copied().filter(|id| waiting[id.index()] == 0).collect();
-        stack.sort_unstable_by(|a, b| b.cmp(a));
-        let mut order = Vec::with_capacity(ids.len());
-        while let Some(id) = stack.pop() {
-            order.push(id);
-            let mut ready = Vec::new();
-            for reader in self.downstream(id) {
-                waiting[reader.index()] -= 1;
-                if waiting[reader.index()] == 0 {
-                    ready.push(reader);
-                }
+    /// The outs of the stages `ids`, in their order, each with the mark of its stage. An edge leads from an out to
+    /// those of the stages that read it.
+    pub fn outs(
+        graph: &Graph,
+        stages: &[Stage],
+        ids: &[StageId],
+        mark: impl Fn(StageId) -> Option<Mark>,
+    ) -> Self {
+        let mut nodes = Vec::new();
+        let mut places: BTreeMap<&ProjectPath, usize> = BTreeMap::new();
+        for &id in ids {
+            for out in &stages[id.index()].outs {
+                places.insert(&out.path, nodes.len());
+                nodes.push(Node { label: out.path.to_string(), mark: mark(id) });
             }
-            stack.extend(ready.into_iter().rev());
         }
-        order
+        let mut edges = BTreeSet::new();
+        for &id in ids {
+            let stage = &stages[id.index()];
+            // One that is frozen waits for nobody.
+            for (path, _) in graph.read_by(stage).into_iter().filter(|_| !stage.frozen) {
+                let Some(&from) = places.get(path) else { continue };
+                edges.extend(stage.outs.iter().map(|out| (from, places[&out.path])));
+            }
+        }
+        Drawing::new(nodes, edges)
     }
-}
 
-/// One stage's line before it is fitted to a width.
-struct Row {
-    lanes: String,
-    id: StageId,
-}
-
-/// The graph as lines of at most `width` columns. `label` gives what stands for a stage; its width in columns is
-/// taken to be its number of characters.
-pub fn text<'a>(graph: &Graph, ids: &[StageId], width: usize, label: impl Fn(StageId) -> &'a str) -> String {
-    let shown = Shown::new(graph, ids);
-    let order = shown.order(ids);
-    let rows = draw(&shown, &order);
-    let lanes = rows.iter().map(|row| row.lanes.chars().count()).max().unwrap_or(0);
-    let with_lanes = lanes <= (width / 3).max(8);
-    let names = order.iter().map(|&id| label(id).chars().count()).max().unwrap_or(0);
-    let names = names.min(width / 2);
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        if with_lanes {
-            let _ = write!(line, "{:lanes$}  ", row.lanes);
+    /// Edges from a node to itself say nothing, and are left out.
+    fn new(nodes: Vec<Node>, edges: BTreeSet<(usize, usize)>) -> Self {
+        let mut drawing = Drawing {
+            upstream: vec![Vec::new(); nodes.len()],
+            downstream: vec![Vec::new(); nodes.len()],
+            nodes,
+        };
+        for (from, to) in edges.into_iter().filter(|(from, to)| from != to) {
+            drawing.upstream[to].push(from);
+            drawing.downstream[from].push(to);
         }
-        let upstream: Vec<&str> = shown.upstream(row.id).map(&label).collect();
-        if upstream.is_empty() {
-            line.push_str(label(row.id));
-        } else {
-            let _ = write!(line, "{:names$}  ← {}", label(row.id), upstream.join(", "));
-        }
-        text.push_str(&fit(line.trim_end(), width));
-        text.push('\n');
+        drawing
     }
-    text
-}
 
-fn fit(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
-        return line.to_owned();
+    /// All edges, by reader.
+    fn edges(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.upstream.iter().enumerate().flat_map(|(to, from)| from.iter().map(move |&from| (from, to)))
     }
-    line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
 
-/// Lays lanes: each belongs to the stage that opened it, until the last reader of that stage is drawn.
-fn draw(shown: &Shown<'_>, order: &[StageId]) -> Vec<Row> {
-    let mut lanes: Vec<Option<StageId>> = Vec::new();
-    let mut readers: Vec<usize> = shown.graph.ids().map(|id| shown.downstream(id).count()).collect();
-    let mut rows = Vec::with_capacity(order.len());
-    for &id in order {
-        let upstream: Vec<StageId> = shown.upstream(id).collect();
-        for from in &upstream {
-            readers[from.index()] -= 1;
+    /// The marks that there are.
+    fn marks(&self) -> impl Iterator<Item = Mark> {
+        Mark::ALL.into_iter().filter(|mark| self.nodes.iter().any(|node| node.mark == Some(*mark)))
+    }
+
+    /// For Graphviz.
+    pub fn dot(&self) -> String {
+        let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let name = |at: usize| quoted(&self.nodes[at].label);
+        let mut text = String::from("digraph pipeline {\n");
+        for (at, node) in self.nodes.iter().enumerate() {
+            let looks = node.mark.map(|mark| {
+                let (label, fill) = (quoted(&node.marked_label()), mark.look().fill);
+                format!(" [label={label}, style=filled, fillcolor=\"{fill}\"]")
+            });
+            let _ = writeln!(text, "    {}{};", name(at), looks.unwrap_or_default());
         }
-        let reads = |lane: &Option<StageId>| lane.is_some_and(|owner| upstream.contains(&owner));
-        let ends =
-            |lane: &Option<StageId>| reads(lane) && lane.is_some_and(|owner| readers[owner.index()] == 0);
-        let free = |lane: &Option<StageId>| lane.is_none();
-        let own = lanes.iter().position(ends).or_else(|| lanes.iter().position(free)).unwrap_or(lanes.len());
-        if own == lanes.len() {
-            lanes.push(None);
+        for (from, to) in self.edges() {
+            let _ = writeln!(text, "    {} -> {};", name(from), name(to));
         }
-        let joined: Vec<usize> = (0..lanes.len()).filter(|&at| at == own || reads(&lanes[at])).collect();
-        let cells: Vec<Cell> = lanes
-            .iter()
-            .enumerate()
-            .map(|(at, lane)| match lane {
-                _ if at == own && upstream.is_empty() => Cell::Source,
-                _ if at == own => Cell::Stage,
-                lane if ends(lane) => Cell::Ends,
-                lane if reads(lane) => Cell::Joins,
-                Some(_) => Cell::Passes,
-                None => Cell::Free,
-            })
+        text.push_str("}\n");
+        text
+    }
+
+    /// For Mermaid.
+    pub fn mermaid(&self) -> String {
+        let mut text = String::from("flowchart TD\n");
+        for (at, node) in self.nodes.iter().enumerate() {
+            let class = node.mark.map(|mark| format!(":::{}", mark.look().class)).unwrap_or_default();
+            let label = node.marked_label().replace('"', "#quot;");
+            let _ = writeln!(text, "    s{at}[\"{label}\"]{class}");
+        }
+        for (from, to) in self.edges() {
+            let _ = writeln!(text, "    s{from} --> s{to}");
+        }
+        for Look { class, fill, .. } in self.marks().map(Mark::look) {
+            let _ = writeln!(text, "    classDef {class} fill:{fill},stroke:#444,color:#000");
+        }
+        text
+    }
+
+    /// As lines of at most `width` columns, and below them what the marks mean. With `colors`, for a terminal that
+    /// has them. The width of a label is taken to be its number of characters.
+    pub fn text(&self, width: usize, colors: bool) -> String {
+        let paint = |mark: Mark, text: &str| match colors {
+            true => format!("\x1b[{}m{text}\x1b[0m", mark.look().style),
+            false => text.to_owned(),
+        };
+        let mut drawn = text::lines(self, width, &paint);
+        let legend: Vec<String> = self
+            .marks()
+            .map(|mark| paint(mark, &format!("{} {}", mark.look().sign, mark.look().words)))
             .collect();
-        rows.push(Row { lanes: spell(&cells, &joined), id });
-        for lane in &mut lanes {
-            if lane.is_some_and(|owner| readers[owner.index()] == 0) {
-                *lane = None;
-            }
+        if !legend.is_empty() {
+            let _ = write!(drawn, "\n{}\n", legend.join("  "));
         }
-        lanes[own] = (readers[id.index()] > 0).then_some(id);
-        while lanes.last().is_some_and(Option::is_none) {
-            lanes.pop();
-        }
+        drawn
     }
-    rows
-}
-
-/// What one lane shows on one line.
-#[derive(Clone, Copy)]
-enum Cell {
-    /// The stage of the line, which reads nothing that is drawn.
-    Source,
-    /// The stage of the line.
-    Stage,
-    /// Is read by it, and by nobody after.
-    Ends,
-    /// Is read by it, and by others below.
-    Joins,
-    /// Has nothing to do with it.
-    Passes,
-    /// Nobody's.
-    Free,
-}
-
-/// One character per lane, one between two; a line runs from the first to the last lane that is `joined`.
-fn spell(cells: &[Cell], joined: &[usize]) -> String {
-    let (first, last) = (joined.first().copied().unwrap_or(0), joined.last().copied().unwrap_or(0));
-    let mut text = String::new();
-    for (at, cell) in cells.iter().enumerate() {
-        if at > 0 {
-            text.push(if at > first && at <= last { '─' } else { ' ' });
-        }
-        text.push(match cell {
-            Cell::Source => '○',
-            Cell::Stage => '●',
-            Cell::Ends if at == first => '└',
-            Cell::Ends if at == last => '┘',
-            Cell::Ends => '┴',
-            Cell::Joins if at == first => '├',
-            Cell::Joins if at == last => '┤',
-            Cell::Joins => '┼',
-            Cell::Passes => '│',
-            Cell::Free if at > first && at < last => '─',
-            Cell::Free => ' ',
-        });
-    }
-    text.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -218,9 +216,8 @@ mod tests {
     use super::*;
     use crate::graph::tests::{graph_of, stage};
 
-    #[test]
-    fn drawn_in_three_ways() {
-        let stages = [
+    fn small() -> (Vec<Stage>, Graph, Vec<StageId>) {
+        let stages = vec![
             stage("get", &[], &["raw"]),
             stage("split", &["raw"], &["a", "b"]),
             stage("train", &["a"], &["model"]),
@@ -229,9 +226,18 @@ mod tests {
             stage("alone", &[], &["x"]),
         ];
         let graph = graph_of(&stages).expect("a graph");
-        let ids: Vec<StageId> = graph.ids().collect();
-        let name = |id: StageId| stages[id.index()].address.name.as_str();
-        let drawn = text(&graph, &ids, 80, name);
+        let ids = graph.ids().collect();
+        (stages, graph, ids)
+    }
+
+    fn named(stages: &[Stage], mark: fn(StageId) -> Option<Mark>) -> impl Fn(StageId) -> Node {
+        move |id| Node { label: stages[id.index()].address.name.clone(), mark: mark(id) }
+    }
+
+    #[test]
+    fn drawn_in_three_ways() {
+        let (stages, graph, ids) = small();
+        let drawing = Drawing::stages(&graph, &ids, named(&stages, |_| None));
         let expected = "\
 ○      get
 ├─●    split  ← get
@@ -240,28 +246,78 @@ mod tests {
 ●      plot   ← get
 ○      alone
 ";
-        assert_eq!(drawn, expected);
+        assert_eq!(drawing.text(80, false), expected);
+        let drawing = Drawing::stages(&graph, &ids[..2], named(&stages, |_| None));
         assert_eq!(
-            dot(&graph, &ids[..2], name),
+            drawing.dot(),
             "digraph pipeline {\n    \"get\";\n    \"split\";\n    \"get\" -> \"split\";\n}\n"
         );
-        assert_eq!(
-            mermaid(&graph, &ids[..2], name),
-            "flowchart TD\n    s0[\"get\"]\n    s1[\"split\"]\n    s0 --> s1\n"
-        );
+        assert_eq!(drawing.mermaid(), "flowchart TD\n    s0[\"get\"]\n    s1[\"split\"]\n    s0 --> s1\n");
     }
 
     #[test]
-    fn every_stage_has_its_line_within_the_width() {
-        let outs: Vec<String> = (0..50).map(|at| format!("out{at}")).collect();
-        let mut stages: Vec<_> =
-            outs.iter().enumerate().map(|(at, out)| stage(&format!("stage{at}"), &[], &[out])).collect();
-        let deps: Vec<&str> = outs.iter().map(String::as_str).collect();
-        stages.push(stage("all", &deps, &["last"]));
+    fn marks_are_signs_and_colours() {
+        let (stages, graph, ids) = small();
+        let mark = |id: StageId| Some([Mark::Frozen, Mark::Stale, Mark::Upstream][id.index()]);
+        let drawing = Drawing::stages(&graph, &ids[..3], named(&stages, mark));
+        let expected = "\
+○  * get
+●  ! split  ← get
+●  ↑ train  ← split
+
+! stale  ↑ after a stale one  * frozen
+";
+        assert_eq!(drawing.text(80, false), expected);
+        let colored = drawing.text(80, true);
+        assert!(
+            colored.starts_with("○  \x1b[94m* get\x1b[0m\n●  \x1b[33m! split\x1b[0m  ← get\n"),
+            "{colored}"
+        );
+        let plain = colored.replace("\x1b[0m", "").replace("\x1b[94m", "").replace("\x1b[33m", "");
+        assert_eq!(plain.replace("\x1b[36m", ""), expected, "colour moves nothing");
+        let narrow = drawing.text(8, true);
+        assert!(narrow.starts_with("○  \x1b[94m* get\x1b[0m\n●  \x1b[33m! sp…\x1b[0m\n"), "{narrow:?}");
+        assert!(drawing.dot().contains("\"get\" [label=\"* get\", style=filled, fillcolor=\"#c6d3f7\"];"));
+        let mermaid = drawing.mermaid();
+        assert!(mermaid.contains("    s1[\"! split\"]:::stale\n"), "{mermaid}");
+        assert!(mermaid.ends_with("    classDef frozen fill:#c6d3f7,stroke:#444,color:#000\n"), "{mermaid}");
+    }
+
+    #[test]
+    fn outs_are_drawn_with_the_outs_they_are_made_of() {
+        let (stages, graph, ids) = small();
+        let drawing = Drawing::outs(&graph, &stages, &ids, |_| None);
+        let expected = "\
+○      raw
+├─●    a          ← raw
+│ ●    model      ← a
+├─│─●  b          ← raw
+│ ●─┘  score      ← b, model
+●      plot.json  ← raw
+○      x
+";
+        assert_eq!(drawing.text(80, false), expected);
+    }
+
+    #[test]
+    fn stages_of_one_label_are_one_node_even_in_a_circle() {
+        let stages = [
+            stage("a@1", &[], &["one"]),
+            stage("b", &["one"], &["two"]),
+            stage("a@2", &["two"], &["three"]),
+            stage("a@3", &["three"], &["four"]),
+            stage("c", &["four"], &["five"]),
+        ];
         let graph = graph_of(&stages).expect("a graph");
         let ids: Vec<StageId> = graph.ids().collect();
-        let drawn = text(&graph, &ids, 80, |id| stages[id.index()].address.name.as_str());
-        assert_eq!(drawn.lines().count(), 51);
-        assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
+        let node = |id: StageId| {
+            let name = &stages[id.index()].address.name;
+            let mark = if name == "a@2" { Mark::Stale } else { Mark::Fresh };
+            Node { label: name.split('@').next().unwrap_or_default().to_owned(), mark: Some(mark) }
+        };
+        let drawn = Drawing::stages(&graph, &ids, node).text(80, false);
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert!(lines[0].ends_with("! a  ← b") && lines[1].ends_with("✓ b  ← a"), "{drawn}");
+        assert!(lines[2].ends_with("✓ c  ← a"), "{drawn}");
     }
 }

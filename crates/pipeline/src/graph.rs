@@ -121,6 +121,13 @@ impl Graph {
         self.upstream[id.index()] = upstream.into_iter().collect();
     }
 
+    /// The outs that a stage reads, by its deps and by its patterns, with their stages.
+    pub(crate) fn read_by(&self, stage: &Stage) -> Vec<(&ProjectPath, StageId)> {
+        let globs = stage.special.iter().filter_map(|special| special.glob.as_ref());
+        let by_path = stage.deps.iter().flat_map(|dep| self.touching(dep));
+        by_path.chain(globs.flat_map(|glob| self.touching_glob(glob))).collect()
+    }
+
     /// The outs equal to `path`, containing it, or inside it, with their stages.
     pub(crate) fn touching(&self, path: &ProjectPath) -> Vec<(&ProjectPath, StageId)> {
         let mut found: Vec<_> = self.above(path).collect();

@@ -15,7 +15,7 @@ use crate::env::Environment;
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
 use crate::loader::{Part, Provided, Texts, load_file, lock_beside};
-use crate::stage::{Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId};
+use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId};
 use crate::yaml::{self, Segment};
 
 /// How far [`load`] came.
@@ -77,6 +77,14 @@ impl Pipeline {
     /// The stage of a name in the file [`Pipeline::file`].
     pub fn find(&self, name: &str) -> Option<StageId> {
         self.contents.get(&self.file)?.names.get(name).copied()
+    }
+
+    /// The address of the stage with `foreach` or `matrix` that a stage was made of; of any other stage its own.
+    pub fn written_address(&self, id: StageId) -> Address {
+        let Address { file, name } = self.stage(id).address.clone();
+        let groups = self.contents.get(&file).map(|content| &content.groups);
+        let group = groups.and_then(|groups| groups.iter().find(|(_, members)| members.contains(&id.0)));
+        Address { name: group.map_or(name, |(group, _)| group.clone()), file }
     }
 
     /// The names of all variables that stages declare, each once.

@@ -90,6 +90,18 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// The same table without the column of a name, if it has one.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Table {
+        if let Some(at) = self.columns.iter().position(|column| column.name == name) {
+            self.columns.remove(at);
+            for row in &mut self.rows {
+                row.remove(at);
+            }
+        }
+        self
+    }
+
     /// Says that there are so many more rows that were not added; the text form tells its reader.
     pub fn leave_out(&mut self, rows: usize) {
         self.left_out = rows;

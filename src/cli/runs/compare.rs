@@ -19,10 +19,10 @@ pub struct CompareArgs {
     /// Two or more runs: ends of their ids as lists show them, whole ids, names, or `last` and `last~1`
     #[arg(required = true, num_args = 2..)]
     runs: Vec<String>,
-    /// Show what is equal too; JSON and CSV always have it
+    /// Show what is equal, too; JSON and CSV always have it
     #[arg(long)]
     all: bool,
-    /// Only what differs, in JSON and CSV too
+    /// Show only what differs, in JSON and CSV too
     #[arg(long, conflicts_with = "all")]
     changed: bool,
     #[command(flatten)]

@@ -16,20 +16,20 @@ use super::{restored_from, status_cell, what};
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only runs that match, as in 'metrics.best_acc > 0.8 and params.seed = 42'
+    /// List only runs that match, as in 'metrics.best_acc > 0.8 and params.seed = 42'
     #[arg(long, value_name = "FILTER")]
     r#where: Option<String>,
     /// Order by a field, as in 'metrics.best_acc desc'; may be repeated
     #[arg(long, value_name = "FIELD [asc|desc]")]
     sort: Vec<String>,
-    /// Columns, separated by commas: metrics.NAME, params.NAME, tags.NAME, and id, name, stage, status, start,
+    /// Show these columns, separated by commas: metrics.NAME, params.NAME, tags.NAME, and id, name, stage, status, start,
     /// duration, experiment, user, parent
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     columns: Vec<String>,
-    /// At most N runs; 0 for all
+    /// List at most N runs, or all with 0
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     limit: usize,
-    /// Only reproductions, not the runs of their stages
+    /// List only reproductions, not the runs of their stages
     #[arg(long)]
     top: bool,
     #[command(flatten)]

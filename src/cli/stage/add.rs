@@ -14,55 +14,55 @@ use super::{Edits, lock, written_name};
 
 #[derive(Debug, Args)]
 pub struct AddArgs {
-    /// The stage's name
+    /// Call the stage NAME
     #[arg(short, long)]
     name: String,
-    /// A file or folder that it reads
-    #[arg(short, long, value_name = "PATH")]
+    /// Let it read a file or folder; may be repeated, as all of these may
+    #[arg(short, long, value_name = "PATH", help_heading = "What it reads")]
     deps: Vec<String>,
-    /// Parameters that it reads: keys of params.yaml, `FILE:KEY,KEY` of another file, `FILE:` for all of it
-    #[arg(short, long, value_name = "KEYS")]
+    /// Let it read parameters: keys of params.yaml, `FILE:KEY,KEY` of another file, `FILE:` for all of it
+    #[arg(short, long, value_name = "KEYS", help_heading = "What it reads")]
     params: Vec<String>,
-    /// A file or folder that it writes
-    #[arg(short, long, value_name = "PATH")]
+    /// Let it write a file or folder
+    #[arg(short, long, value_name = "PATH", help_heading = "What it writes")]
     outs: Vec<String>,
-    /// The same, not kept in the cache
-    #[arg(short = 'O', long, value_name = "PATH")]
+    /// Let it write a file or folder that is not kept in the cache
+    #[arg(short = 'O', long, value_name = "PATH", help_heading = "What it writes")]
     outs_no_cache: Vec<String>,
-    /// The same, left in place when the stage runs
-    #[arg(long, value_name = "PATH")]
+    /// Let it write a file or folder that stays in place while it runs
+    #[arg(long, value_name = "PATH", help_heading = "What it writes")]
     outs_persist: Vec<String>,
-    /// The same, left in place and not kept in the cache
-    #[arg(long, value_name = "PATH")]
+    /// Let it write one that stays in place and is not kept in the cache
+    #[arg(long, value_name = "PATH", help_heading = "What it writes")]
     outs_persist_no_cache: Vec<String>,
-    /// A file with metrics that it writes
-    #[arg(short, long, value_name = "PATH")]
+    /// Let it write a file with metrics
+    #[arg(short, long, value_name = "PATH", help_heading = "What it writes")]
     metrics: Vec<String>,
-    /// The same, not kept in the cache
-    #[arg(short = 'M', long, value_name = "PATH")]
+    /// Let it write a file with metrics that is not kept in the cache
+    #[arg(short = 'M', long, value_name = "PATH", help_heading = "What it writes")]
     metrics_no_cache: Vec<String>,
-    /// A file or folder with plots that it writes
-    #[arg(long, value_name = "PATH")]
+    /// Let it write a file or folder with plots
+    #[arg(long, value_name = "PATH", help_heading = "What it writes")]
     plots: Vec<String>,
-    /// The same, not kept in the cache
-    #[arg(long, value_name = "PATH")]
+    /// Let it write plots that are not kept in the cache
+    #[arg(long, value_name = "PATH", help_heading = "What it writes")]
     plots_no_cache: Vec<String>,
-    /// The folder that it runs in; all paths are relative to it
+    /// Let it run in FOLDER; all paths are relative to it
     #[arg(short, long, value_name = "FOLDER")]
     wdir: Option<String>,
-    /// Replace the stage of that name
+    /// Replace a stage that has the name already
     #[arg(short, long)]
     force: bool,
-    /// It runs every time
+    /// Let it run every time, up to date or not
     #[arg(long)]
     always_changed: bool,
-    /// What it is for
+    /// Say what it is for
     #[arg(long, value_name = "TEXT")]
     desc: Option<String>,
     /// Bring the stage up to date afterwards, without what it needs
     #[arg(long)]
     run: bool,
-    /// What it runs; of several words, those with spaces or quotes in them are quoted
+    /// The command that it runs; of several words, those with spaces or quotes in them are quoted
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }

@@ -11,15 +11,18 @@ use crate::ui::Printer;
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Stages, outs, or pipeline files; without, all stages of the nearest pipeline file
+    /// Stages, groups, outs, pipeline files or their folders [default: the nearest pipeline file]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// The stages of all pipeline files of the project
+    /// List the stages of all pipeline files of the project
     #[arg(short, long, conflicts_with = "targets")]
     all: bool,
-    /// Only the names, one a line
+    /// Print the names alone, one a line
     #[arg(long, alias = "name-only", conflicts_with = "json")]
     names_only: bool,
+    /// Nothing: a fault in a pipeline file is never passed over
+    #[arg(long, hide = true)]
+    fail: bool,
     /// Print JSON: every stage with its command, deps, params and outs
     #[arg(long)]
     json: bool,

@@ -16,7 +16,7 @@ use super::{Edits, Written, lock, written};
 
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
-    /// The stages; one with `foreach` or `matrix` as a whole
+    /// Names of stages; one with `foreach` or `matrix` is meant as a whole
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
     /// Remove their outs too; bytes that the cache does not hold are saved in it first

@@ -1,0 +1,185 @@
+//! `pipe metrics show`: the metrics of one state of the project, or of several beneath each other.
+
+use base::Value;
+use clap::Args;
+use indexmap::{IndexMap, IndexSet};
+use report::{Cell, Column, DiffSide, Table};
+use serde_json::Value as Json;
+
+use crate::cli::FormatArgs;
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::project::Project;
+use crate::revision::Revision;
+use crate::ui::Printer;
+
+#[derive(Debug, Args)]
+pub struct MetricsShowArgs {
+    /// The states: git revisions, `run:ID`, `run:last` or `workspace` [default: workspace]
+    #[arg(value_name = "REVISION")]
+    revisions: Vec<String>,
+    /// Show the workspace and the tips of all branches
+    #[arg(short = 'a', long)]
+    all_branches: bool,
+    /// Show the workspace and all tags
+    #[arg(short = 'T', long)]
+    all_tags: bool,
+    /// Show the workspace and all commits
+    #[arg(short = 'A', long)]
+    all_commits: bool,
+    /// Leave out of tables in which file a value stands
+    #[arg(long)]
+    no_path: bool,
+    /// Round numbers to N significant digits, in text and markdown
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=17))]
+    precision: u8,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// A state as it is called, and its metrics.
+type Shown = (String, DiffSide);
+
+/// Shows the files that parse, whatever is wrong with others, which is told below and fails the command.
+///
+/// # Errors
+/// When a state cannot be read.
+pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResult {
+    let states = states(args, project)?;
+    let alone = states.len() == 1;
+    let mut told: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut shown: Vec<Shown> = Vec::new();
+    for (name, revision) in states {
+        match revision.readable_metrics(project) {
+            Ok((side, faults)) => {
+                shown.push((name, side));
+                told.extend(
+                    faults.into_iter().map(|fault| (vec![fault.to_string()], Vec::from_iter(fault.hint))),
+                );
+            }
+            Err(fault) if alone => return Err(fault),
+            // An old commit whose pipeline does not load hides no other.
+            Err(fault) => {
+                let causes = fault.source.iter().flat_map(anyhow::Error::chain).map(ToString::to_string);
+                told.push((causes.collect(), fault.all_hints()));
+            }
+        }
+    }
+    if args.format.json {
+        printer.data_line(serde_json::to_string_pretty(&json(&shown, alone))?);
+    } else if shown.iter().any(|(_, side)| !side.is_empty()) || told.is_empty() {
+        let table = table(args, &shown, alone)?;
+        args.format.print(&if args.no_path { table.without("file") } else { table }, printer);
+    }
+    if told.is_empty() {
+        return Ok(());
+    }
+    for (causes, hints) in told {
+        printer.error(causes, &hints);
+    }
+    Err(CliError::silent(ErrorKind::Unable))
+}
+
+/// The states that are asked for, each once, with all names that it goes by.
+fn states(args: &MetricsShowArgs, project: &Project) -> CliResult<Vec<(String, Revision)>> {
+    let many = args.all_branches || args.all_tags || args.all_commits;
+    let mut named: Vec<(String, Revision)> = Vec::new();
+    if args.revisions.is_empty() || many {
+        named.push(("workspace".to_owned(), Revision::Workspace));
+    }
+    for text in &args.revisions {
+        named.push((text.clone(), Revision::parse(project, text)?));
+    }
+    if many {
+        let git = project.git().ok_or_else(|| {
+            CliError::message("there is no git repository here, so there are no branches, tags and commits")
+                .hint("`pipe runs list` shows the metrics of runs")
+        })?;
+        let mut commits = Vec::new();
+        if args.all_branches {
+            commits.extend(git.tips("refs/heads")?);
+        }
+        if args.all_tags {
+            commits.extend(git.tips("refs/tags")?);
+        }
+        named.extend(commits.into_iter().map(|(name, commit)| (name, Revision::Commit(commit))));
+        if args.all_commits {
+            for commit in git.all_commits()? {
+                let revision = Revision::Commit(commit.clone());
+                // One that has a name already needs no other.
+                if !named.iter().any(|(_, known)| *known == revision) {
+                    named.push((commit[..commit.len().min(10)].to_owned(), revision));
+                }
+            }
+        }
+    }
+    let mut states: Vec<(String, Revision)> = Vec::new();
+    for (name, revision) in named {
+        match states.iter_mut().find(|(_, known)| *known == revision) {
+            Some((names, _)) if names.split(", ").any(|known| known == name) => {}
+            Some((names, _)) => *names = format!("{names}, {name}"),
+            None => states.push((name, revision)),
+        }
+    }
+    Ok(states)
+}
+
+/// By file; of several states, by state and file.
+fn json(shown: &[Shown], alone: bool) -> Json {
+    // JSON's own numbers, and texts for those that it has none for.
+    let values = |values: &IndexMap<String, Value>| -> Json {
+        values.iter().map(|(key, value)| (key.clone(), report::json_value(value))).collect()
+    };
+    let files =
+        |side: &DiffSide| -> Json { side.iter().map(|(file, side)| (file.clone(), values(side))).collect() };
+    match shown {
+        [(_, side)] if alone => files(side),
+        _ => shown.iter().map(|(name, side)| (name.clone(), files(side))).collect(),
+    }
+}
+
+fn table(args: &MetricsShowArgs, shown: &[Shown], alone: bool) -> CliResult<Table> {
+    let precision = usize::from(args.precision);
+    let sides = || shown.iter().flat_map(|(_, side)| side);
+    if sides().next().is_none() {
+        let names: Vec<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(CliError::message(format!("there are no metrics in {}", names.join(", ")))
+            .hint("declare a file under `metrics:` of a stage in pipeline.yaml and run `pipe repro`"));
+    }
+    if alone && sides().count() == 1 {
+        return Ok(tall(sides(), precision));
+    }
+    let keys: IndexSet<&String> = sides().flat_map(|(_, values)| values.keys()).collect();
+    let mut columns = vec![Column::text("revision").kept().whole(), Column::text("file").kept()];
+    columns.extend(keys.iter().map(|key| Column::number(key.as_str())));
+    let mut table = Table::new(columns);
+    for (name, side) in shown {
+        for (file, values) in side {
+            let mut row = vec![Cell::text(name), Cell::text(file)];
+            row.extend(keys.iter().map(|key| cell(values.get(*key), precision)));
+            table.push(row);
+        }
+    }
+    Ok(if alone { table.without("revision") } else { table })
+}
+
+/// One file's metrics one beneath the other: there are often more than fit beside each other.
+fn tall<'a>(
+    side: impl Iterator<Item = (&'a String, &'a IndexMap<String, Value>)>,
+    precision: usize,
+) -> Table {
+    let mut table = Table::new(vec![
+        Column::text("file"),
+        Column::text("key").kept().whole(),
+        Column::number("value").kept(),
+    ]);
+    for (file, values) in side {
+        for (key, value) in values {
+            table.push(vec![Cell::text(file), Cell::text(key), cell(Some(value), precision)]);
+        }
+    }
+    table
+}
+
+fn cell(value: Option<&Value>, precision: usize) -> Cell {
+    value.map_or(Cell::Missing, |value| Cell::Value { value: value.clone(), precision })
+}
