@@ -68,6 +68,9 @@ pub struct Project {
     pub dialect: Dialect,
 }
 
+/// Tells the text of a file; `None` where there is none.
+pub type TextOf<'a> = dyn Fn(&ProjectPath) -> CliResult<Option<String>> + 'a;
+
 /// What a pipeline was made of.
 #[derive(Debug)]
 pub struct Origin {
@@ -168,11 +171,7 @@ impl Project {
     pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
         let start = disk::Stamp::now();
         let file = self.pipeline_file()?;
-        let (mut files, seen) = look_around(&self.root);
-        if !files.contains(&file) {
-            // It stands in a folder that is not looked into; someone who works there means it all the same.
-            files.push(file.clone());
-        }
+        let (files, seen) = self.pipeline_files(&file);
         let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
         let text = |path: &ProjectPath| {
             let text = disk::read_text_optional(&path.to_path(&self.root))?;
@@ -180,11 +179,34 @@ impl Project {
             if text.is_some() { &mut read.present } else { &mut read.absent }.push(path.clone());
             Ok(text)
         };
-        let mut pipeline = load_pipeline(&file, &files, text)?;
+        let mut pipeline = load_pipeline(&file, &files, &text)?;
         let declared = pipeline.declared_variables();
         let set = |name: &str| Some((name.to_owned(), environment::declared(name)?));
         pipeline.environment = pipeline::Environment(declared.into_iter().filter_map(set).collect());
         Ok((pipeline, read.into_inner()))
+    }
+
+    /// All pipeline files, `file` among them, and what was looked into to find them.
+    fn pipeline_files(&self, file: &ProjectPath) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
+        let (mut files, seen) = look_around(&self.root);
+        if !files.contains(file) {
+            // It stands in a folder that is not looked into; someone who works there means it all the same.
+            files.push(file.clone());
+        }
+        (files, seen)
+    }
+
+    /// Loads the texts of the workspace with `load`, which gets the pipeline file that is meant and all of them.
+    ///
+    /// # Errors
+    /// When there is no pipeline file, or `load` fails.
+    pub fn load_with<T>(
+        &self,
+        load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
+    ) -> CliResult<T> {
+        let file = self.pipeline_file()?;
+        let (files, _) = self.pipeline_files(&file);
+        load(&file, &files, &|path| Ok(disk::read_text_optional(&path.to_path(&self.root))?))
     }
 
     /// The built-in commands with the versions of their algorithms.
@@ -288,11 +310,7 @@ impl Project {
 ///
 /// # Errors
 /// When something in the texts is wrong, or `text` fails.
-pub fn load_pipeline(
-    file: &ProjectPath,
-    files: &[ProjectPath],
-    text: impl Fn(&ProjectPath) -> CliResult<Option<String>>,
-) -> CliResult<Pipeline> {
+pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], text: &TextOf<'_>) -> CliResult<Pipeline> {
     let mut provided = BTreeMap::new();
     loop {
         match pipeline::load_all(file, files, &provided)? {

@@ -212,7 +212,8 @@ impl<'a> Recorder<'a> {
             name: Some(name.clone()),
             ..NewRun::new(run, job.started)
         };
-        let inputs = lineage(job.inputs.deps.iter().map(|(path, state)| (path, state)));
+        let mut inputs = lineage(&job.inputs.deps);
+        inputs.extend(lineage(&job.inputs.special));
         self.apply(vec![
             Change::CreateRun(new),
             Change::SetTags { run, tags },
@@ -233,10 +234,7 @@ impl<'a> Recorder<'a> {
             .filter(|(key, _)| !known.contains(key))
             .map(|(key, value)| Metric { key, value, step: 0, timestamp: now })
             .collect();
-        vec![
-            Change::LogMetrics { run, metrics },
-            Change::LogOutputs { run, files: lineage(outs.iter().map(|(path, state)| (path, state))) },
-        ]
+        vec![Change::LogMetrics { run, metrics }, Change::LogOutputs { run, files: lineage(outs) }]
     }
 
     /// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys. A file
@@ -467,8 +465,10 @@ fn legal_key(key: &str) -> String {
     key.chars().map(|c| if legal(c) { c } else { '_' }).take(track::MAX_KEY).collect()
 }
 
-fn lineage<'b>(files: impl Iterator<Item = (&'b ProjectPath, &'b FileState)>) -> Vec<LineageFile> {
+/// Files and folders by path, and other inputs by what the pipeline file calls them.
+fn lineage(files: &[(impl ToString, FileState)]) -> Vec<LineageFile> {
     files
+        .iter()
         .map(|(path, state)| LineageFile { path: path.to_string(), digest: state.digest, size: state.size })
         .collect()
 }

@@ -3,13 +3,13 @@
 use base::Value;
 use clap::{Args, Subcommand};
 use indexmap::{IndexMap, IndexSet};
-use report::{Cell, Column, Diff, Table};
+use report::{Cell, Column, Table};
 
-use crate::cli::FormatArgs;
 use crate::cli::params::SidesArgs;
+use crate::cli::{FormatArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::revision::Revision;
+use crate::revision::{Readable, Revision};
 use crate::ui::Printer;
 
 /// Show and compare metrics
@@ -49,27 +49,22 @@ pub fn run(command: &MetricsCommand, printer: Printer) -> CliResult {
         MetricsCommand::Show(args) => show(args, &project, printer),
         MetricsCommand::Diff(args) => {
             let (old, new) = args.sides.revisions(&project, printer)?;
-            let diff = Diff::new(&old.metrics(&project)?, &new.metrics(&project)?);
-            args.sides.print(&old, &new, &diff, printer);
-            Ok(())
+            let (diff, faults) = old.metrics(&project)?.diff(new.metrics(&project)?);
+            args.sides.print(&old, &new, &diff, faults, printer)
         }
     }
 }
 
 /// Shows the files that parse, whatever is wrong with others, which then fail the command.
 fn show(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResult {
-    let (side, mut faults) = Revision::parse(project, &args.revision)?.readable_metrics(project)?;
+    let Readable { side, faults } = Revision::parse(project, &args.revision)?.metrics(project)?;
     if args.format.json {
         let json = side.iter().map(|(file, values)| (file, json_values(values)));
         printer.data_line(serde_json::to_string_pretty(&json.collect::<IndexMap<_, _>>())?);
     } else if !side.is_empty() || faults.is_empty() {
         show_tables(args, &side, printer)?;
     }
-    let Some(last) = faults.pop() else { return Ok(()) };
-    for fault in faults {
-        printer.error([fault.to_string()], fault.hint.as_slice());
-    }
-    Err(last.into())
+    all_told(faults.into_iter().map(|(_, fault)| fault).collect(), printer)
 }
 
 /// JSON's own numbers, and texts for those that it has none for.

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use report::{Diff, DiffOptions};
 
-use crate::cli::FormatArgs;
-use crate::error::CliResult;
+use crate::cli::{FormatArgs, all_told};
+use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::revision::Revision;
 use crate::ui::Printer;
@@ -62,19 +62,30 @@ impl SidesArgs {
         Ok((old, new))
     }
 
-    /// Prints the difference of two states.
-    pub fn print(&self, old: &Revision, new: &Revision, diff: &Diff, printer: Printer) {
+    /// Prints the difference of two states, then what is wrong with files that are not part of it.
+    ///
+    /// # Errors
+    /// The last of these faults.
+    pub fn print(
+        &self,
+        old: &Revision,
+        new: &Revision,
+        diff: &Diff,
+        faults: Vec<CliError>,
+        printer: Printer,
+    ) -> CliResult {
         let options = DiffOptions { all: self.all, precision: usize::from(self.precision) };
         if self.format.json {
             printer.data(diff.json(options));
-            return;
+            return all_told(faults, printer);
         }
         let table = diff.table(options);
-        if table.is_empty() && !self.format.csv && !self.format.md {
-            printer.say(format_args!("Nothing differs between {old} and {new}."));
-        } else {
+        if !table.is_empty() || self.format.csv || self.format.md {
             self.format.print(&table, printer);
+        } else if faults.is_empty() {
+            printer.say(format_args!("Nothing differs between {old} and {new}."));
         }
+        all_told(faults, printer)
     }
 }
 
@@ -88,7 +99,6 @@ pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     let (old, new) = args.sides.revisions(&project, printer)?;
     // A run recorded only what stages depend on: more would look added or removed.
     let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
-    let diff = Diff::new(&old.params(&project, declared)?, &new.params(&project, declared)?);
-    args.sides.print(&old, &new, &diff, printer);
-    Ok(())
+    let (diff, faults) = old.params(&project, declared)?.diff(new.params(&project, declared)?);
+    args.sides.print(&old, &new, &diff, faults, printer)
 }

@@ -192,6 +192,15 @@ enum Part {
     Name(Pattern),
 }
 
+impl Part {
+    fn text(&self) -> &str {
+        match self {
+            Part::Deep => "**",
+            Part::Name(pattern) => pattern.as_str(),
+        }
+    }
+}
+
 impl Glob {
     /// The pattern `text` without what `exclude` matches, as paths or folders above them.
     ///
@@ -236,6 +245,12 @@ impl Glob {
     /// Whether it can mean anything that stands at `path` or below.
     pub fn touches(&self, path: &ProjectPath) -> bool {
         self.matches(path) || self.may_lie_below(path)
+    }
+
+    /// The patterns for what it leaves out, relative to the project root.
+    pub fn excluded(&self) -> Vec<String> {
+        let text = |parts: &Vec<Part>| parts.iter().map(Part::text).collect::<Vec<_>>().join("/");
+        self.exclude.iter().map(text).collect()
     }
 
     fn excludes(&self, names: &[&str]) -> bool {
