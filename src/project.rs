@@ -9,10 +9,11 @@ use base::{ProjectPath, Timestamp};
 use cache::{State, Workspace};
 use disk::LockFile;
 use exec::Ledger;
-use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
+use pipeline::{Builtins, Environment, Loaded, PIPELINE_FILE, Pipeline};
 use track::{SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::look_around;
+use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
@@ -27,6 +28,7 @@ const IGNORED: &str = "\
 /artifacts/
 /cache/
 /config.local.toml
+/env-key
 /journal
 /lock
 /runs.db*
@@ -128,6 +130,21 @@ impl Project {
         Ok(())
     }
 
+    /// Keeps a file in [`PIPE_FOLDER`] out of git, also where its ignore file is older than the file's name.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn ignore_in_pipe_folder(&self, name: &str) -> Result<(), disk::DiskError> {
+        let ignore = self.pipe_path(".gitignore");
+        let mut text = disk::read_text_optional(&ignore)?.unwrap_or_else(|| IGNORED.to_owned());
+        if !text.lines().any(|line| line.strip_prefix('/') == Some(name)) {
+            text = format!("{}\n/{name}\n", text.trim_end());
+        } else if ignore.exists() {
+            return Ok(());
+        }
+        disk::replace(&ignore, text.as_bytes())
+    }
+
     /// Whether stages are at work, or were when their process died: then outs are in motion.
     pub fn is_in_motion(&self) -> bool {
         let jobs = std::fs::read_dir(self.pipe_path("tmp").join("jobs"));
@@ -180,10 +197,24 @@ impl Project {
             Ok(text)
         };
         let mut pipeline = load_pipeline(&file, &files, &text)?;
-        let declared = pipeline.declared_variables();
-        let set = |name: &str| Some((name.to_owned(), environment::declared(name)?));
-        pipeline.environment = pipeline::Environment(declared.into_iter().filter_map(set).collect());
+        pipeline.environment = self.environment(&pipeline)?;
         Ok((pipeline, read.into_inner()))
+    }
+
+    /// What the variables hold that stages declare. The key is asked for where there is something to hide.
+    fn environment(&self, pipeline: &Pipeline) -> CliResult<Environment> {
+        let mut environment = Environment::default();
+        let mut secrets = false;
+        for variable in pipeline.declared_variables() {
+            if let Some(value) = environment::declared(&variable.name) {
+                secrets |= !variable.plain;
+                environment.values.insert(variable.name.clone(), value);
+            }
+        }
+        if secrets {
+            environment.key = env_key(self)?;
+        }
+        Ok(environment)
     }
 
     /// All pipeline files, `file` among them, and what was looked into to find them.

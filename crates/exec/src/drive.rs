@@ -491,7 +491,7 @@ impl Attempt<'_, '_, '_> {
     /// The values of the declared variables that are not to be seen. Very short ones are no secrets, and masking them
     /// would make the logs unreadable.
     fn secrets(&self) -> Vec<String> {
-        let values = &self.shop.world.pipeline.environment.0;
+        let values = &self.shop.world.pipeline.environment.values;
         let hidden = self.stage.env.iter().filter(|variable| !variable.plain);
         let mut secrets: Vec<String> = hidden
             .filter_map(|variable| values.get(&variable.name))

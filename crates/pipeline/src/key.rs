@@ -10,7 +10,7 @@
 //! | file, key and typed value of each param | order and layout of the param file |
 //! | path and `persist` of each out | kind of an out, `cache`, `desc`, plot options |
 //! | name and digest of each special dep, and whether it is a folder or file | what a pattern excludes |
-//! | name and digest of each declared variable | whether it is `plain`; `timeout`, `resources`, `pool` |
+//! | name and digest of each declared variable | `timeout`, `resources`, `pool` |
 //!
 //! The name is left out so that a renamed stage keeps its results; the kind of an out, so that a relabelled
 //! one does. The byte layout is fixed in docs/design/stage-key.md.
@@ -115,7 +115,7 @@ pub enum EntryValue<'a> {
 }
 
 impl EntryValue<'_> {
-    /// Whether both stand for the same input. Of a variable, how much is recorded does not count.
+    /// Whether both stand for the same input. Of a variable, the digest tells.
     pub(crate) fn is_same(&self, other: &EntryValue<'_>) -> bool {
         match (self, other) {
             (EntryValue::Env(a), EntryValue::Env(b)) => a.digest == b.digest,

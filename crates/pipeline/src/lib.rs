@@ -28,7 +28,7 @@ pub mod template;
 pub mod yaml;
 
 pub use builtins::Builtins;
-pub use env::{EnvRef, EnvState, Environment, env_states};
+pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
