@@ -14,7 +14,7 @@ use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
 use exec::{Exit, Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Summary};
 use indexmap::IndexMap;
-use pipeline::{OutKind, PARAMS_FILE, Stage};
+use pipeline::{Out, OutKind, PARAMS_FILE, Stage};
 use track::{
     Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
     SqliteStore, StoreError, Tag,
@@ -304,12 +304,12 @@ impl Host for Recorder<'_> {
             Err(fault) => return Err(format!("failed to ask git which files it tracks: {fault}")),
         };
         for out in stage.outs.iter().filter(|out| out.cache) {
-            if let Some(file) = tracked_below(tracked, &out.path) {
-                let path = &out.path;
+            if let Some(file) = tracked_of(tracked, out) {
+                let path = if out.glob.is_some() { file } else { out.path.as_str() };
                 return Err(format!(
                     "git tracks {} out `{path}`; run `git rm -r --cached '{path}'` to let pipe keep it, or declare it \
                      with `cache: false` to let git keep it",
-                    if file == path.as_str() { "its".to_owned() } else { format!("`{file}` in its") }
+                    if file == path { "its".to_owned() } else { format!("`{file}` in its") }
                 ));
             }
         }
@@ -484,6 +484,13 @@ fn read_metrics(workspace: &Workspace, path: &ProjectPath) -> Result<Option<Valu
 /// The numbers among a metrics file's values, under keys that the store takes.
 fn numbers(values: IndexMap<String, Value>) -> Vec<(String, f64)> {
     values.into_iter().filter_map(|(key, value)| Some((legal_key(&key), value.as_f64()?))).collect()
+}
+
+/// The first tracked file of an out.
+fn tracked_of<'t>(tracked: &'t [String], out: &Out) -> Option<&'t String> {
+    let Some(glob) = &out.glob else { return tracked_below(tracked, &out.path) };
+    let is_meant = |file: &&String| ProjectPath::from_record(file).is_ok_and(|path| glob.matches(&path));
+    tracked.iter().find(is_meant)
 }
 
 /// The first tracked file that is `path` or lies below it. `tracked` is ascending.

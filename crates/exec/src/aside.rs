@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use base::ProjectPath;
 use disk::{DiskError, Holder, Liveness};
+use pipeline::Out;
 use serde::{Deserialize, Serialize};
 
+use crate::aside_files::{FilesOf, files_below};
 use crate::runner::end_orphans;
 
 /// The note's file name in a job's folder.
@@ -26,8 +28,11 @@ struct Note {
     running: bool,
     /// Where the partial outs of a failure go, relative to the project root.
     partial: Option<PathBuf>,
-    /// Every out; whether it stays in place while the command runs.
+    /// Every out that is a path; whether it stays in place while the command runs.
     outs: Vec<(ProjectPath, bool)>,
+    /// Every out that is a pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    patterns: Vec<FilesOf>,
 }
 
 /// The outs of one running stage, set aside.
@@ -57,12 +62,21 @@ impl Aside {
         root: &Path,
         folder: &Path,
         stage: &str,
-        outs: &[(ProjectPath, bool)],
+        outs: &[Out],
         partial: Option<&Path>,
     ) -> Result<Self, DiskError> {
         let partial = partial.map(|path| path.strip_prefix(root).unwrap_or(path).to_owned());
-        let (stage, outs) = (stage.to_owned(), outs.to_vec());
-        let note = Note { version: 1, holder: Holder::current(), stage, running: false, partial, outs };
+        let stage = stage.to_owned();
+        let paths = outs.iter().filter(|out| out.glob.is_none());
+        let note = Note {
+            version: 1,
+            holder: Holder::current(),
+            stage,
+            running: false,
+            partial,
+            outs: paths.map(|out| (out.path.clone(), out.persist)).collect(),
+            patterns: outs.iter().filter_map(FilesOf::out).collect(),
+        };
         let mut aside = Aside { root: root.to_owned(), folder: folder.to_owned(), note };
         // The note stands before anything moves: a kill in between finds what to put back.
         aside.write_note()?;
@@ -72,6 +86,12 @@ impl Aside {
                 continue;
             }
             if let Err(fault) = disk::move_path(&from, &aside.slot(index)) {
+                aside.put_back()?;
+                return Err(fault);
+            }
+        }
+        for (index, pattern) in aside.note.patterns.iter().enumerate() {
+            if let Err(fault) = pattern.set_aside(root, &aside.files_slot(index)) {
                 aside.put_back()?;
                 return Err(fault);
             }
@@ -88,6 +108,10 @@ impl Aside {
 
     fn slot(&self, index: usize) -> PathBuf {
         self.folder.join(index.to_string())
+    }
+
+    fn files_slot(&self, index: usize) -> PathBuf {
+        files_slot(&self.folder, index)
     }
 
     /// Drops what was set aside: the new outs are good.
@@ -127,6 +151,13 @@ impl Aside {
                 disk::move_path(&old, &place)?;
             }
         }
+        for (index, pattern) in self.note.patterns.iter().enumerate() {
+            let mark = self.folder.join(format!("files-{index}.back"));
+            let running = self.note.running && !mark.exists();
+            let moved =
+                pattern.put_back(&self.root, &self.files_slot(index), &mark, running, partial.as_deref())?;
+            kept = kept.or_else(|| partial.clone().filter(|_| moved));
+        }
         disk::remove(&self.folder.join(NOTE))?;
         disk::remove(&self.folder)?;
         Ok(kept)
@@ -139,6 +170,11 @@ impl Aside {
     fn was_put_back(&self, index: usize) -> bool {
         self.mark(index).exists()
     }
+}
+
+/// Where the files of the pattern of this number lie while they are set aside.
+fn files_slot(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("files-{index}"))
 }
 
 /// A job folder whose stage is at work, or was when its process died.
@@ -169,9 +205,13 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
         let note = disk::read_optional(&folder.join(NOTE))?
             .and_then(|text| serde_json::from_slice::<Note>(&text).ok());
         // Without a note nothing was set aside yet, or the new outs are good: see `recover`.
-        let Some(Note { holder, stage, outs, .. }) = note else { continue };
+        let Some(Note { holder, stage, outs, patterns, .. }) = note else { continue };
         let slots = (0..outs.len()).map(|index| folder.join(index.to_string()));
-        let outs = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
+        let mut outs: Vec<PathBuf> = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
+        for index in 0..patterns.len() {
+            let slot = files_slot(&folder, index);
+            outs.extend(files_below(&slot)?.iter().map(|file| file.to_path(&slot)));
+        }
         found.push(AtWork { stage, holder, outs });
     }
     Ok(found)
@@ -211,8 +251,8 @@ pub fn recover(root: &Path, jobs: &Path) -> Result<Vec<Recovered>, DiskError> {
 mod tests {
     use super::*;
 
-    fn path(text: &str) -> ProjectPath {
-        ProjectPath::from_record(text).unwrap()
+    fn out(text: &str, persist: bool) -> Out {
+        Out { persist, ..crate::aside_files::tests::plain(text) }
     }
 
     fn set_aside() -> (tempfile::TempDir, Aside) {
@@ -220,7 +260,7 @@ mod tests {
         let root = folder.path();
         fs::create_dir_all(root.join("results")).unwrap();
         fs::write(root.join("results/model"), "good").unwrap();
-        let outs = [(path("results/model"), false), (path("results/new"), false), (path("kept"), true)];
+        let outs = [out("results/model", false), out("results/new", false), out("kept", true)];
         fs::write(root.join("kept"), "grows").unwrap();
         let jobs = root.join("jobs/1");
         let aside = Aside::set(root, &jobs, "train", &outs, Some(&root.join("partial"))).unwrap();

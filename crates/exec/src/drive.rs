@@ -22,6 +22,7 @@ use crate::durations::Durations;
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
 use crate::ledger::Ledger;
+use crate::outs;
 use crate::params::ParamReader;
 use crate::runner::{Exit, Runner, Spawn, Stream};
 use crate::schedule::{Schedule, StageState};
@@ -280,7 +281,7 @@ impl Attempt<'_, '_, '_> {
                         aside.display()
                     ));
                 }
-                Err(CacheError::Missing { .. } | CacheError::Tree { .. }) => {}
+                Err(CacheError::Missing { .. } | CacheError::Tree { .. } | CacheError::Stray { .. }) => {}
                 Err(fault) => return Err(fault.into()),
             }
         }
@@ -311,11 +312,11 @@ impl Attempt<'_, '_, '_> {
         let workspace = self.shop.world.workspace;
         for (out, state) in self.stage.outs.iter().zip(now) {
             let Some(state) = state else { continue };
-            let recorded = locked.and_then(|locked| locked.out(&out.path));
+            let recorded = locked.and_then(|locked| locked.recorded(out));
             if recorded.is_some_and(|recorded| recorded.digest == state.digest) && !out.cache {
                 continue;
             }
-            if let Some(saved) = workspace.save_unsaved(&out.path)? {
+            if let Some(saved) = outs::save_unsaved(workspace, out)? {
                 let event = Event::Saved { stage: self.id, path: &out.path, state: &saved };
                 self.shop.crew.observer.event(event);
             }
@@ -335,7 +336,8 @@ impl Attempt<'_, '_, '_> {
             source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
         self.save_unsaved(locked, &assessment.outs)?;
         for (path, state) in &outs {
-            workspace.restore(path, state)?;
+            let out = self.stage.outs.iter().find(|out| out.path == *path);
+            outs::restore(workspace, out.expect("only declared outs are a source"), state)?;
         }
         self.record(job, &outs)?;
         let outcome = Outcome::Restored { source: source.clone(), outs };
@@ -368,10 +370,8 @@ impl Attempt<'_, '_, '_> {
         let partial = env.folder.join("partial");
         let number = serial.fetch_add(1, Ordering::Relaxed);
         let folder = options.job_folder.join(format!("{}-{number}", std::process::id()));
-        let outs: Vec<(ProjectPath, bool)> =
-            self.stage.outs.iter().map(|out| (out.path.clone(), out.persist)).collect();
         let name = self.stage.address.to_string();
-        let result = Aside::set(&options.root, &folder, &name, &outs, Some(&partial))
+        let result = Aside::set(&options.root, &folder, &name, &self.stage.outs, Some(&partial))
             .map_err(Failure::from)
             .and_then(|aside| match self.run_and_store(job, &env, &folder) {
                 Ok(outcome) => {
@@ -424,9 +424,9 @@ impl Attempt<'_, '_, '_> {
             return Err(Failure::Refused(format!("its working folder `{wdir}` does not exist")));
         }
         for out in &self.stage.outs {
-            if let Some(parent) = out.path.parent() {
-                disk::make_folder(&parent.to_path(&options.root))?;
-            }
+            let parent =
+                out.glob.as_ref().map_or_else(|| out.path.parent(), |glob| Some(glob.base().clone()));
+            disk::make_folder(&parent.unwrap_or_default().to_path(&options.root))?;
         }
         crew.observer.event(Event::Started { stage: self.id, reasons: job.reasons });
         let started = Instant::now();
@@ -506,17 +506,17 @@ impl Attempt<'_, '_, '_> {
 
     fn store_outs(&self, duration: Duration) -> Result<OutStates, Failure> {
         let workspace = self.shop.world.workspace;
-        let mut outs = OutStates::new();
+        let mut states = OutStates::new();
         let mut missing = Vec::new();
         for out in &self.stage.outs {
             let stored = is_stored(out) && !self.shop.options.no_commit;
-            let found = if stored { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+            let found = if stored { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
             match found {
-                Some(state) => outs.push((out.path.clone(), state)),
+                Some(state) => states.push((out.path.clone(), state)),
                 None => missing.push(out.path.clone()),
             }
         }
-        if missing.is_empty() { Ok(outs) } else { Err(Failure::OutsMissing { missing, duration }) }
+        if missing.is_empty() { Ok(states) } else { Err(Failure::OutsMissing { missing, duration }) }
     }
 
     /// The first input that is not what it was before the command started; `None` when all are.

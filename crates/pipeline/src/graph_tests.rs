@@ -9,6 +9,7 @@ fn path(text: &str) -> ProjectPath {
 
 pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
     let out = |out: &&str| Out {
+        glob: None,
         path: path(out),
         kind: OutKind::Data,
         cache: true,

@@ -35,7 +35,7 @@ pub use format::native::needs::amount;
 pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
-pub use lock::{LOCK_SCHEMA, Lock, StageLock};
+pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
 pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{

@@ -511,9 +511,15 @@ impl Loader<'_, '_> {
                     "what a stage writes lies in the project, where pipe can set it aside and put it back";
                 return Err(self.fault_at(&place.path(&inside), message).hint(Some(hint)));
             }
-            let path = self.path(wdir, &spec.path, place, &inside)?;
+            let (path, glob) = match &spec.exclude {
+                None => (self.path(wdir, &spec.path, place, &inside)?, None),
+                Some(exclude) => deps::out_glob(wdir, &spec.path, exclude)
+                    .map(|(path, glob)| (path, Some(glob)))
+                    .map_err(|message| self.fault_at(&place.path(&inside), message))?,
+            };
             outs.push(Out {
                 path,
+                glob,
                 kind: spec.kind,
                 cache: spec.cache,
                 persist: spec.persist,

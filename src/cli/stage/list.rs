@@ -76,7 +76,14 @@ fn what(stage: &Stage) -> String {
 
 fn stage_json(stage: &Stage) -> Json {
     let outs = stage.outs.iter().map(|out| {
-        json!({"path": out.path.as_str(), "kind": out.kind, "cache": out.cache, "persist": out.persist})
+        let mut json =
+            json!({"path": out.path.as_str(), "kind": out.kind, "cache": out.cache, "persist": out.persist});
+        if let (Some(exclude), Some(map)) = (out.excluded(), json.as_object_mut()) {
+            map.remove("path");
+            map.insert("glob".to_owned(), json!(out.path.as_str()));
+            map.insert("exclude".to_owned(), json!(exclude));
+        }
+        json
     });
     let params = stage.params.iter().map(|param| json!({"file": param.file.as_str(), "key": param.key}));
     // As the pipeline file writes them: absolute paths and URLs are texts.
