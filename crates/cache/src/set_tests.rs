@@ -1,3 +1,5 @@
+//! Sets of files between a project and its cache.
+
 use std::os::unix::fs::symlink;
 
 use super::*;

@@ -103,7 +103,11 @@ impl Graph {
                         true => format!("stage `{name}` has `{dep}` both as dep and as out"),
                         false => format!("stage `{name}` has dep `{dep}` and out `{out}`, which overlap"),
                     };
-                    faults.push(GraphFault::new(id, message));
+                    let is_pattern = !self.producers.contains_key(out);
+                    let hint = is_pattern && !dep.contains(out);
+                    let hint = hint
+                        .then(|| format!("leave it out: `exclude: ['{}']`", dep.relative_to(&stage.wdir)));
+                    faults.push(GraphFault { hint, ..GraphFault::new(id, message) });
                 } else {
                     upstream.insert(producer);
                 }
