@@ -126,3 +126,22 @@ fn a_recorded_set_with_other_files_is_refused_and_a_folder_is_no_place() {
     assert!(with_choice(|choice| workspace.restore_set(choice, &state)).is_err());
     assert_eq!(project.read("r/a.csv/note.txt").as_deref(), Some("mine"));
 }
+
+/// Every one of them is the same blob, which threads place at the same time.
+#[test]
+fn equal_files_are_stored_at_the_same_time() {
+    let text = "x".repeat(300_000);
+    for _ in 0..20 {
+        let project = project();
+        std::thread::scope(|scope| {
+            for at in 0..8 {
+                let (project, text) = (&project, &text);
+                scope.spawn(move || {
+                    let path = ProjectPath::from_record(&format!("r/{at}.csv")).unwrap();
+                    project.write(path.as_str(), text);
+                    assert!(project.workspace.store(&path).unwrap().is_some());
+                });
+            }
+        });
+    }
+}
