@@ -1,6 +1,7 @@
 //! What the environment says: the only reader of its variables.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Variables that a stage's command finds, and that `pipe` run by a stage reads back.
 pub mod names {
@@ -20,7 +21,7 @@ fn variable(name: &str) -> Option<OsString> {
 /// The run that a stage's command is recorded by, with the project it belongs to: set when `pipe` is
 /// called by a stage.
 #[cfg(feature = "train")]
-pub fn enclosing_run() -> Option<(std::path::PathBuf, String)> {
+pub fn enclosing_run() -> Option<(PathBuf, String)> {
     Some((std::path::PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }
 
@@ -47,6 +48,18 @@ fn ignores_signal(signal: i32) -> bool {
 pub fn declared(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?;
     Some(value.into_string().unwrap_or_else(|value| format!("{value:?}")))
+}
+
+/// The text under whose key the values of declared variables are digested, where one is given.
+pub fn env_key() -> Option<OsString> {
+    variable("PIPE_ENV_KEY")
+}
+
+/// The folder with the user's own settings.
+pub fn config_folder() -> Option<PathBuf> {
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
+    folder.map(|folder| folder.join("pipe"))
 }
 
 /// How many graphics processors NVIDIA's driver shows; 0 without it.

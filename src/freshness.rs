@@ -51,11 +51,11 @@ impl<'a> Question<'a> {
             witness.iter().map(|(path, _)| path).collect();
         let is_witnessed = |path: &ProjectPath| witnessed.contains(path);
         let covered = stages().all(|stage| {
-            // A verdict about anything but files of the project is made anew.
+            // A verdict about anything but paths of the project is made anew.
             stage.env.is_empty()
                 && stage.special.is_empty()
                 && (stage.frozen || stage.deps.iter().all(is_witnessed))
-                && stage.outs.iter().all(|out| is_witnessed(&out.path))
+                && stage.outs.iter().all(|out| out.glob.is_none() && is_witnessed(&out.path))
         });
         if !covered || ledger.has_unwritten() || !self.project.pipe_path("state").exists() {
             return;

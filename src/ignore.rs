@@ -1,9 +1,10 @@
-//! Keeps what the cache holds out of git: outs of stages get a line in the `.gitignore` beside them.
+//! Keeps what the cache holds out of git: outs of stages get a line in the `.gitignore` beside them. So does each file
+//! of a pattern; a pattern of git's would hide what it leaves out, too. Whoever wants it shorter writes one himself.
 
 use std::collections::BTreeMap;
 
 use base::ProjectPath;
-use pipeline::{Pipeline, Stage};
+use pipeline::{Out, Pipeline, Stage};
 
 use crate::error::CliResult;
 use crate::project::Project;
@@ -21,8 +22,8 @@ pub fn ignore_outs<'a>(
     // What lies behind a symlink git does not see.
     let seen =
         |path: &&ProjectPath| disk::symlink_between(&project.root, &path.to_path(&project.root)).is_none();
-    let cached = stages.flat_map(|stage| &stage.outs).filter(|out| out.cache).map(|out| &out.path);
-    let outs: Vec<&ProjectPath> = cached.filter(seen).collect();
+    let cached = places(project, stages.flat_map(|stage| &stage.outs).filter(|out| out.cache))?;
+    let outs: Vec<&ProjectPath> = cached.iter().filter(seen).collect();
     let mut missing: BTreeMap<ProjectPath, Vec<&str>> = BTreeMap::new();
     for out in git.not_ignored(&outs)? {
         let file = out.parent().unwrap_or_default().join(".gitignore");
@@ -43,6 +44,23 @@ pub fn ignore_outs<'a>(
     Ok(missing.into_keys().collect())
 }
 
+/// Where outs lie: of a pattern, the files that there are.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn places<'a>(project: &Project, outs: impl Iterator<Item = &'a Out>) -> CliResult<Vec<ProjectPath>> {
+    let mut places = Vec::new();
+    for out in outs {
+        match &out.glob {
+            None => places.push(out.path.clone()),
+            Some(glob) => {
+                places.extend(exec::with_choice(glob, |choice| cache::chosen_files(&project.root, choice))?);
+            }
+        }
+    }
+    Ok(places)
+}
+
 /// Takes the lines that [`ignore_outs`] wrote for the outs of `stages` out of the ignore files, unless `pipeline`
 /// still has a cached out there. An ignore file that is empty then goes. Returns those that were changed.
 ///
@@ -55,12 +73,14 @@ pub fn unignore_outs<'a>(
 ) -> CliResult<Vec<ProjectPath>> {
     let kept = |path: &ProjectPath| {
         let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
-        outs.filter(|out| out.cache).any(|out| out.path == *path)
+        outs.filter(|out| out.cache)
+            .any(|out| out.glob.as_ref().map_or(out.path == *path, |glob| glob.matches(path)))
     };
     let mut gone: BTreeMap<ProjectPath, Vec<String>> = BTreeMap::new();
-    for out in stages.flat_map(|stage| &stage.outs).filter(|out| out.cache && !kept(&out.path)) {
-        let file = out.path.parent().unwrap_or_default().join(".gitignore");
-        gone.entry(file).or_default().push(pattern(out.path.name()));
+    let cached = places(project, stages.flat_map(|stage| &stage.outs).filter(|out| out.cache))?;
+    for out in cached.iter().filter(|out| !kept(out)) {
+        let file = out.parent().unwrap_or_default().join(".gitignore");
+        gone.entry(file).or_default().push(pattern(out.name()));
     }
     let mut changed = Vec::new();
     for (file, patterns) in gone {

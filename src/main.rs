@@ -2,6 +2,7 @@
 
 mod cli;
 mod discover;
+mod env_key;
 mod environment;
 mod error;
 mod freshness;

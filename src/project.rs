@@ -9,10 +9,11 @@ use base::{Digest, ProjectPath, Timestamp};
 use cache::{StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
 use exec::Ledger;
-use pipeline::{Builtins, Loaded, PIPELINE_FILE, Pipeline};
+use pipeline::{Builtins, Environment, Loaded, PIPELINE_FILE, Pipeline};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::look_around;
+use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
@@ -28,6 +29,7 @@ const IGNORED: &str = "\
 /artifacts/
 /cache/
 /config.local.toml
+/env-key
 /journal
 /lock*
 /runs.db*
@@ -68,6 +70,9 @@ pub struct Project {
     /// Whose files it is made of.
     pub dialect: Dialect,
 }
+
+/// Tells the text of a file; `None` where there is none.
+pub type TextOf<'a> = dyn Fn(&ProjectPath) -> CliResult<Option<String>> + 'a;
 
 /// What a pipeline was made of.
 #[derive(Debug)]
@@ -126,6 +131,21 @@ impl Project {
         Ok(())
     }
 
+    /// Keeps a file in [`PIPE_FOLDER`] out of git, also where its ignore file is older than the file's name.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn ignore_in_pipe_folder(&self, name: &str) -> Result<(), disk::DiskError> {
+        let ignore = self.pipe_path(".gitignore");
+        let mut text = disk::read_text_optional(&ignore)?.unwrap_or_else(|| IGNORED.to_owned());
+        if !text.lines().any(|line| line.strip_prefix('/') == Some(name)) {
+            text = format!("{}\n/{name}\n", text.trim_end());
+        } else if ignore.exists() {
+            return Ok(());
+        }
+        disk::replace(&ignore, text.as_bytes())
+    }
+
     /// Whether stages are at work, or were when their process died: then outs are in motion.
     pub fn is_in_motion(&self) -> bool {
         let jobs = std::fs::read_dir(self.job_folder());
@@ -174,11 +194,7 @@ impl Project {
     pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
         let start = disk::Stamp::now();
         let file = self.pipeline_file()?;
-        let (mut files, seen) = look_around(&self.root);
-        if !files.contains(&file) {
-            // It stands in a folder that is not looked into; someone who works there means it all the same.
-            files.push(file.clone());
-        }
+        let (files, seen) = self.pipeline_files(&file);
         let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
         let text = |path: &ProjectPath| {
             let text = disk::read_text_optional(&path.to_path(&self.root))?;
@@ -186,11 +202,48 @@ impl Project {
             if text.is_some() { &mut read.present } else { &mut read.absent }.push(path.clone());
             Ok(text)
         };
-        let mut pipeline = load_pipeline(&file, &files, text)?;
-        let declared = pipeline.declared_variables();
-        let set = |name: &str| Some((name.to_owned(), environment::declared(name)?));
-        pipeline.environment = pipeline::Environment(declared.into_iter().filter_map(set).collect());
+        let mut pipeline = load_pipeline(&file, &files, &text)?;
+        pipeline.environment = self.environment(&pipeline)?;
         Ok((pipeline, read.into_inner()))
+    }
+
+    /// What the variables hold that stages declare. The key is asked for where there is something to hide.
+    fn environment(&self, pipeline: &Pipeline) -> CliResult<Environment> {
+        let mut environment = Environment::default();
+        let mut secrets = false;
+        for variable in pipeline.declared_variables() {
+            if let Some(value) = environment::declared(&variable.name) {
+                secrets |= !variable.plain;
+                environment.values.insert(variable.name.clone(), value);
+            }
+        }
+        if secrets {
+            environment.key = env_key(self)?;
+        }
+        Ok(environment)
+    }
+
+    /// All pipeline files, `file` among them, and what was looked into to find them.
+    fn pipeline_files(&self, file: &ProjectPath) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
+        let (mut files, seen) = look_around(&self.root);
+        if !files.contains(file) {
+            // It stands in a folder that is not looked into; someone who works there means it all the same.
+            files.push(file.clone());
+        }
+        (files, seen)
+    }
+
+    /// Loads the texts of the workspace with `load`, which gets the pipeline file that is meant and all of them.
+    ///
+    /// # Errors
+    /// When there is no pipeline file, or `load` fails.
+    pub fn load_with<T>(
+        &self,
+        load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
+    ) -> CliResult<T> {
+        let file = self.pipeline_file()?;
+        let (files, _) = self.pipeline_files(&file);
+        load(&file, &files, &|path| Ok(disk::read_text_optional(&path.to_path(&self.root))?))
     }
 
     /// The built-in commands with the versions of their algorithms.
@@ -317,11 +370,7 @@ impl Project {
 ///
 /// # Errors
 /// When something in the texts is wrong, or `text` fails.
-pub fn load_pipeline(
-    file: &ProjectPath,
-    files: &[ProjectPath],
-    text: impl Fn(&ProjectPath) -> CliResult<Option<String>>,
-) -> CliResult<Pipeline> {
+pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], text: &TextOf<'_>) -> CliResult<Pipeline> {
     let mut provided = BTreeMap::new();
     loop {
         match pipeline::load_all(file, files, &provided)? {

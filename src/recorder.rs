@@ -17,7 +17,7 @@ use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
 use exec::{Exit, Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Summary};
 use indexmap::IndexMap;
-use pipeline::{OutKind, PARAMS_FILE, Stage};
+use pipeline::{Out, OutKind, PARAMS_FILE, Stage};
 use track::{
     Artifact, Change, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore, SqliteStore,
     StoreError, Tag,
@@ -231,7 +231,8 @@ impl<'a> Recorder<'a> {
             name: Some(name.clone()),
             ..NewRun::new(run, job.started)
         };
-        let inputs = lineage(job.inputs.deps.iter().map(|(path, state)| (path, state)));
+        let mut inputs = lineage(&job.inputs.deps);
+        inputs.extend(lineage(&job.inputs.special));
         self.apply(vec![
             Change::CreateRun(new),
             Change::SetTags { run, tags },
@@ -255,10 +256,7 @@ impl<'a> Recorder<'a> {
             let known = self.store().and_then(|(store, _)| store.metric_keys(run).ok()).unwrap_or_default();
             metrics.retain(|metric| !known.contains(&metric.key));
         }
-        vec![
-            Change::LogMetrics { run, metrics },
-            Change::LogOutputs { run, files: lineage(outs.iter().map(|(path, state)| (path, state))) },
-        ]
+        vec![Change::LogMetrics { run, metrics }, Change::LogOutputs { run, files: lineage(outs) }]
     }
 
     /// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys. A file
@@ -321,12 +319,12 @@ impl Host for Recorder<'_> {
             Err(fault) => return Err(format!("failed to ask git which files it tracks: {fault}")),
         };
         for out in stage.outs.iter().filter(|out| out.cache) {
-            if let Some(file) = tracked_below(tracked, &out.path) {
-                let path = &out.path;
+            if let Some(file) = tracked_of(tracked, out) {
+                let path = if out.glob.is_some() { file } else { out.path.as_str() };
                 return Err(format!(
                     "git tracks {} out `{path}`; run `git rm -r --cached '{path}'` to let pipe keep it, or declare it \
                      with `cache: false` to let git keep it",
-                    if file == path.as_str() { "its".to_owned() } else { format!("`{file}` in its") }
+                    if file == path { "its".to_owned() } else { format!("`{file}` in its") }
                 ));
             }
         }
@@ -483,8 +481,10 @@ fn legal_key(key: &str) -> String {
     key.chars().map(|c| if legal(c) { c } else { '_' }).take(track::MAX_KEY).collect()
 }
 
-fn lineage<'b>(files: impl Iterator<Item = (&'b ProjectPath, &'b FileState)>) -> Vec<LineageFile> {
+/// Files and folders by path, and other inputs by what the pipeline file calls them.
+fn lineage(files: &[(impl ToString, FileState)]) -> Vec<LineageFile> {
     files
+        .iter()
         .map(|(path, state)| LineageFile { path: path.to_string(), digest: state.digest, size: state.size })
         .collect()
 }
@@ -500,6 +500,13 @@ fn read_metrics(workspace: &Workspace, path: &ProjectPath) -> Result<Option<Valu
 /// The numbers among a metrics file's values, under keys that the store takes.
 fn numbers(values: IndexMap<String, Value>) -> Vec<(String, f64)> {
     values.into_iter().filter_map(|(key, value)| Some((legal_key(&key), value.as_f64()?))).collect()
+}
+
+/// The first tracked file of an out.
+fn tracked_of<'t>(tracked: &'t [String], out: &Out) -> Option<&'t String> {
+    let Some(glob) = &out.glob else { return tracked_below(tracked, &out.path) };
+    let is_meant = |file: &&String| ProjectPath::from_record(file).is_ok_and(|path| glob.matches(&path));
+    tracked.iter().find(is_meant)
 }
 
 /// The first tracked file that is `path` or lies below it. `tracked` is ascending.

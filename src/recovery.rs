@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use base::ProjectPath;
 use disk::{LockFile, Sharing};
 use exec::{Claim, Claims, Event, Observer, Wish};
 
@@ -35,31 +34,17 @@ pub struct Held {
     _lock: LockFile,
 }
 
-/// Claims `outs` to write and `deps` to read for `what`, waiting for whoever is at work on them if `wait` says so, and
-/// recovers the
-/// outs of stages that were cut off. Others may be at work on the rest of the project.
+/// Claims what `wish` names, waiting for whoever is at work on it if `wait` says so, and recovers the outs of stages that
+/// were cut off. Others may be at work on the rest of the project.
 ///
 /// # Errors
-/// When the lock cannot be taken or something cannot be moved back.
-pub fn hold<'p>(
-    project: &Project,
-    what: &str,
-    deps: impl IntoIterator<Item = &'p ProjectPath>,
-    outs: impl IntoIterator<Item = &'p ProjectPath>,
-    wait: bool,
-    printer: Printer,
-) -> CliResult<Held> {
+/// When the lock or the claim cannot be had or something cannot be moved back.
+pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> CliResult<Held> {
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &Interrupt::default(), printer)?;
     let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
     let warnings = Warnings(printer);
     claims.recover(&warnings)?;
-    let wish = Wish {
-        what: what.to_owned(),
-        reads: deps.into_iter().cloned().collect(),
-        writes: outs.into_iter().map(|out| (out.clone(), true)).collect(),
-        pools: Vec::new(),
-    };
     let mut told = false;
     let claim = loop {
         match claims.claim(wish.clone(), &warnings)? {

@@ -1,20 +1,21 @@
 //! A state of the project that can be compared with another one: the workspace, a git revision, or a run.
 
+mod params;
 mod plots;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use base::{FileState, ProjectPath, Value};
+use base::{FileState, ProjectPath};
 use cache::Blobs;
-use indexmap::IndexMap;
-use pipeline::{OutKind, PARAMS_FILE, Pipeline, PipelineError, params, parse_lock};
-use report::DiffSide;
+use pipeline::{OutKind, Pipeline, parse_lock};
+use report::{Diff, DiffSide};
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
 use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
-use crate::project::{Project, load_pipeline};
+use crate::project::{Project, TextOf, load_pipeline};
 use crate::recorder::tags;
 use crate::ui::Printer;
 
@@ -29,6 +30,28 @@ pub enum Revision {
     Commit(String),
     /// A recorded run: a reproduction with its stages, or a single stage.
     Run(RunId),
+}
+
+/// The files of a state that could be read, and what is wrong with the others.
+#[derive(Debug, Default)]
+pub struct Readable {
+    /// By file, flattened to dotted keys.
+    pub side: DiffSide,
+    /// The others.
+    pub faults: Vec<(ProjectPath, CliError)>,
+}
+
+impl Readable {
+    /// Whether a file of this name was looked at, however that ended.
+    pub fn tells_of(&self, file: &str) -> bool {
+        self.side.contains_key(file) || self.faults.iter().any(|(path, _)| path.as_str() == file)
+    }
+
+    /// Forgets all other files.
+    pub fn retain(&mut self, wanted: &BTreeSet<String>) {
+        self.side.retain(|file, _| wanted.contains(file));
+        self.faults.retain(|(path, _)| wanted.contains(path.as_str()));
+    }
 }
 
 impl Revision {
@@ -72,60 +95,25 @@ impl Revision {
         Ok(base)
     }
 
-    /// The params of this state by file, flattened to dotted keys. With `declared`, only those that a stage
-    /// depends on.
-    ///
-    /// # Errors
-    /// When a file cannot be read or does not parse.
-    pub fn params(&self, project: &Project, declared: bool) -> CliResult<DiffSide> {
-        match self {
-            Revision::Run(run) => run_params(&store(project)?, *run),
-            Revision::Workspace => Ok(pipeline_params(&project.pipeline()?, declared)),
-            Revision::Commit(commit) => match pipeline_at(project, commit)? {
-                Some(pipeline) => Ok(pipeline_params(&pipeline, declared)),
-                None => params_file_at(project, commit),
-            },
-        }
-    }
-
     /// The metrics of this state by file, flattened to dotted keys.
     ///
     /// # Errors
-    /// When a file cannot be read or does not parse.
-    pub fn metrics(&self, project: &Project) -> CliResult<DiffSide> {
-        let (side, faults) = self.readable_metrics(project)?;
-        match faults.into_iter().next() {
-            None => Ok(side),
-            Some(fault) => Err(fault.into()),
-        }
-    }
-
-    /// The same of the files that parse, and what is wrong with the others.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn readable_metrics(&self, project: &Project) -> CliResult<(DiffSide, Vec<PipelineError>)> {
-        let mut side = DiffSide::new();
-        let mut faults = Vec::new();
-        let mut insert = |path: &ProjectPath, text: &str| {
-            faults.extend(insert(&mut side, path, text).err());
-        };
+    /// When the state itself cannot be read; what is wrong with single files is told beside the others.
+    pub fn metrics(&self, project: &Project) -> CliResult<Readable> {
+        let mut readable = Readable::default();
         match self {
             Revision::Workspace => {
                 for path in metrics_files(&project.pipeline()?) {
-                    if let Some(text) = disk::read_text_optional(&path.to_path(&project.root))? {
-                        insert(&path, &text);
-                    }
+                    let text = disk::read_text_optional(&path.to_path(&project.root));
+                    readable.insert(self, &path, text.map_err(CliError::from));
                 }
             }
             Revision::Commit(commit) => {
                 let Some(pipeline) = pipeline_at(project, commit)? else {
-                    return Ok((side, faults));
+                    return Ok(readable);
                 };
                 for path in metrics_files(&pipeline) {
-                    if let Some(text) = text_at(project, commit, &pipeline, &path)? {
-                        insert(&path, &text);
-                    }
+                    readable.insert(self, &path, text_at(project, commit, &pipeline, &path));
                 }
             }
             Revision::Run(run) => {
@@ -137,14 +125,12 @@ impl Revision {
                         let Some(path) = files.iter().find(|path| path.as_str() == file.path) else {
                             continue;
                         };
-                        if let Some(text) = blob_text(&blobs, &file.digest) {
-                            insert(path, &text);
-                        }
+                        readable.insert(self, path, Ok(blob_text(&blobs, &file.digest)));
                     }
                 }
             }
         }
-        Ok((side, faults))
+        Ok(readable)
     }
 }
 
@@ -172,9 +158,37 @@ pub fn metrics_files(pipeline: &Pipeline) -> Vec<ProjectPath> {
     files
 }
 
-fn insert(side: &mut DiffSide, path: &ProjectPath, text: &str) -> Result<(), PipelineError> {
-    side.insert(path.to_string(), report::flatten(&params::parse_any(path, text)?));
-    Ok(())
+impl Readable {
+    /// Adds a file of `revision`, whose text was asked for; nothing where there is none.
+    fn insert(&mut self, revision: &Revision, path: &ProjectPath, text: CliResult<Option<String>>) {
+        let value = text
+            .and_then(|text| Ok(text.map(|text| pipeline::params::parse_any(path, &text)).transpose()?));
+        match value {
+            Ok(Some(value)) => drop(self.side.insert(path.to_string(), report::flatten(&value))),
+            Ok(None) => {}
+            Err(fault) => self.reject(revision, path, fault),
+        }
+    }
+
+    /// Notes what is wrong with a file of `revision`.
+    fn reject(&mut self, revision: &Revision, path: &ProjectPath, mut fault: CliError) {
+        if *revision != Revision::Workspace {
+            let context = format!("failed to read {path} of {revision}");
+            fault.source = fault.source.map(|source| source.context(context));
+        }
+        self.faults.push((path.clone(), fault));
+    }
+
+    /// The difference of the files that can be read on both sides, and what is wrong with the others.
+    pub fn diff(mut self, mut new: Readable) -> (Diff, Vec<CliError>) {
+        let faults: Vec<_> = self.faults.drain(..).chain(new.faults.drain(..)).collect();
+        for (path, _) in &faults {
+            for side in [&mut self.side, &mut new.side] {
+                side.shift_remove(path.as_str());
+            }
+        }
+        (Diff::new(&self.side, &new.side), faults.into_iter().map(|(_, fault)| fault).collect())
+    }
 }
 
 fn store(project: &Project) -> CliResult<SqliteStore> {
@@ -196,8 +210,17 @@ fn with_children(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
     Ok(runs)
 }
 
-/// The pipeline of a commit; `None` when it has no pipeline file or one that does not load any more.
+/// The pipeline of a commit; `None` when it has no pipeline file.
 fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
+    load_at(project, commit, load_pipeline)
+}
+
+/// Loads the pipeline of a commit with `load`; `None` when it has no pipeline file.
+fn load_at<T>(
+    project: &Project,
+    commit: &str,
+    load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
+) -> CliResult<Option<T>> {
     let Some(git) = project.git() else { return Ok(None) };
     let file = project.pipeline_file()?;
     let files = discover::among(git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str));
@@ -207,26 +230,13 @@ fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
     let text = |path: &ProjectPath| {
         Ok(git.file(commit, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     };
-    match load_pipeline(&file, &files, text) {
-        Ok(pipeline) => Ok(Some(pipeline)),
-        Err(mut fault) => {
-            let short = &commit[..commit.len().min(10)];
-            fault.source = fault
-                .source
-                .map(|source| source.context(format!("failed to load the pipeline of commit {short}")));
-            Err(fault)
-        }
-    }
-}
-
-fn params_file_at(project: &Project, commit: &str) -> CliResult<DiffSide> {
-    let mut side = DiffSide::new();
-    let path = project.pipeline_file()?.parent().unwrap_or_default().join(PARAMS_FILE);
-    let Some(git) = project.git() else { return Ok(side) };
-    if let Some(bytes) = git.file(commit, &path)? {
-        insert(&mut side, &path, &String::from_utf8_lossy(&bytes))?;
-    }
-    Ok(side)
+    load(&file, &files, &text).map(Some).map_err(|mut fault| {
+        let short = &commit[..commit.len().min(10)];
+        fault.source = fault
+            .source
+            .map(|source| source.context(format!("failed to load the pipeline of commit {short}")));
+        fault
+    })
 }
 
 /// The text of an out in a commit: from git where git keeps it, else from the cache by the commit's lock.
@@ -251,49 +261,4 @@ fn text_at(
 
 fn blob_text(blobs: &Blobs, digest: &base::Digest) -> Option<String> {
     blobs.read(digest).ok().and_then(|bytes| String::from_utf8(bytes).ok())
-}
-
-fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
-    if declared {
-        let refs: Vec<_> = pipeline.stages.iter().flat_map(|stage| stage.params.clone()).collect();
-        let mut side = DiffSide::new();
-        for reference in refs {
-            let values =
-                params::select(std::slice::from_ref(&reference), &pipeline.param_files).unwrap_or_default();
-            for (file, values) in values {
-                let leaves = values.iter().flat_map(|(key, value)| leaves(key, value));
-                side.entry(file.to_string()).or_default().extend(leaves);
-            }
-        }
-        return side;
-    }
-    let files = pipeline.param_files.iter().filter_map(|(path, file)| match file {
-        pipeline::ParamFile::Read(value) => Some((path.to_string(), report::flatten(value))),
-        pipeline::ParamFile::Missing => None,
-    });
-    files.collect()
-}
-
-/// The leaves of a value that stands under `key`, by their whole keys.
-fn leaves(key: &str, value: &Value) -> Vec<(String, Value)> {
-    let whole = |below: String| if below.is_empty() { key.to_owned() } else { format!("{key}.{below}") };
-    report::flatten(value).into_iter().map(|(below, leaf)| (whole(below), leaf)).collect()
-}
-
-/// The params that a run and its stages recorded, back under their files. The store keeps texts; they read
-/// back as the types they were written from.
-fn run_params(store: &SqliteStore, run: RunId) -> CliResult<DiffSide> {
-    let mut side = DiffSide::new();
-    for run in with_children(store, run)? {
-        for (key, text) in run.data.params {
-            let (file, key) = match key.split_once(':') {
-                Some((file, key)) => (file.to_owned(), key.to_owned()),
-                None => (PARAMS_FILE.to_owned(), key),
-            };
-            let value = Value::from_text(&text);
-            let values: &mut IndexMap<String, Value> = side.entry(file).or_default();
-            values.extend(leaves(&key, &value));
-        }
-    }
-    Ok(side)
 }

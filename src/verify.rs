@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use base::{Digest, FileState, ProjectPath};
 use cache::{Damage, Workspace};
 use clap::Args;
-use exec::Ledger;
+use exec::{Ledger, Wish};
 use pipeline::{Pipeline, StageId};
 
 use crate::error::CliResult;
@@ -58,7 +58,7 @@ impl VerifyArgs {
             return Ok(());
         }
         let _lock =
-            recovery::hold(project, "a verification", [], [], wait, printer).map_err(|mut fault| {
+            recovery::hold(project, &Wish::named("a verification"), wait, printer).map_err(|mut fault| {
                 let context = format!("cannot move away {}", list(workspace, &damaged));
                 fault.source = fault.source.map(|source| source.context(context));
                 fault

@@ -3,8 +3,8 @@
 use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
 use clap::Args;
-use exec::Ledger;
-use pipeline::{Pipeline, StageId};
+use exec::{Ledger, Wish, with_choice};
+use pipeline::{Glob, Pipeline, StageId};
 use serde_json::json;
 
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -45,17 +45,22 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let picked = pick(&pipeline, &project, &args.targets)?;
-    let outs = picked.iter().flat_map(|picked| match &picked.path {
-        Some(path) => vec![path],
-        None => pipeline.stage(picked.stage).outs.iter().map(|out| &out.path).collect(),
+    let wish = picked.iter().fold(Wish::named("a checkout"), |wish, picked| match &picked.path {
+        Some(path) => wish.writing_path(path),
+        None => wish.writing(&pipeline.stage(picked.stage).outs),
     });
-    let _held = recovery::hold(&project, "a checkout", [], outs, true, printer)?;
+    let _held = recovery::hold(&project, &wish, true, printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;
     let mut plan = Checkout::default();
-    for (path, state) in &wanted {
-        workspace.plan_checkout(path, state, args.relink, &mut plan)?;
+    for Wanted { path, state, glob } in &wanted {
+        match glob {
+            None => workspace.plan_checkout(path, state, args.relink, &mut plan)?,
+            Some(glob) => with_choice(glob, |files| {
+                workspace.plan_checkout_set(path, files, state, args.relink, &mut plan)
+            })?,
+        }
     }
     plan.unsaved.sort();
     if !plan.unsaved.is_empty() && !args.force {
@@ -83,7 +88,7 @@ fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult
         let path = ProjectPath::resolve(&project.base, target).ok();
         for stage in pipeline.targets(std::slice::from_ref(target), &project.base)? {
             let inside = |path: &ProjectPath| {
-                pipeline.stage(stage).outs.iter().any(|out| out.path.contains(path))
+                pipeline.stage(stage).outs.iter().any(|out| out.holds(path))
                     && pipeline.find(target).is_none()
             };
             picked.push(Picked { stage, path: path.clone().filter(inside) });
@@ -92,24 +97,32 @@ fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult
     Ok(picked)
 }
 
+/// What is to be brought to a recorded state.
+struct Wanted<'a> {
+    path: ProjectPath,
+    state: FileState,
+    /// Of an out that is a pattern and is meant as a whole.
+    glob: Option<&'a Glob>,
+}
+
 /// What the lock records of what was picked. With `named`, the user is told where that is nothing.
-fn recorded(
-    pipeline: &Pipeline,
+fn recorded<'a>(
+    pipeline: &'a Pipeline,
     ledger: &Ledger,
     workspace: &Workspace,
     picked: &[Picked],
     named: bool,
     printer: Printer,
-) -> CliResult<Vec<(ProjectPath, FileState)>> {
+) -> CliResult<Vec<Wanted<'a>>> {
     let mut wanted = Vec::new();
     for Picked { stage, path } in picked {
         let stage = pipeline.stage(*stage);
         let locked = ledger.get(&stage.address);
         for out in &stage.outs {
-            if path.as_ref().is_some_and(|path| !out.path.contains(path)) {
+            if path.as_ref().is_some_and(|path| !out.holds(path)) {
                 continue;
             }
-            let state = match locked.and_then(|locked| locked.out(&out.path)) {
+            let state = match locked.and_then(|locked| locked.recorded(out)) {
                 Some(state) if out.cache => state,
                 Some(_) if named => {
                     printer.say(format_args!("{} has `cache: false` and is left alone.", out.path));
@@ -122,25 +135,33 @@ fn recorded(
                 _ => continue,
             };
             match path.as_ref().filter(|path| **path != out.path) {
-                None => wanted.push((out.path.clone(), *state)),
+                None => {
+                    let (path, glob) = (out.path.clone(), out.glob.as_ref());
+                    wanted.push(Wanted { path, state: *state, glob });
+                }
                 Some(path) => {
-                    let below = path.as_str()[out.path.as_str().len() + 1..].to_owned();
-                    let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
+                    let base = out.glob.as_ref().map_or(&out.path, Glob::base);
+                    let below = path.parts().skip(base.parts().count());
+                    let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
                     let state = workspace.blobs.entry_below(state, &below)?.ok_or_else(|| {
                         CliError::message(format!("the lock records no {path} in out {}", out.path))
                             .hint(format!("`pipe checkout {}` brings the whole out back", out.path))
                     })?;
-                    wanted.push((path.clone(), state));
+                    wanted.push(Wanted { path: path.clone(), state, glob: None });
                 }
             }
         }
     }
-    wanted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    wanted.sort_by(|a, b| a.path.cmp(&b.path));
     // What lies inside something else that is wanted comes with it.
-    let mut outer: Vec<(ProjectPath, FileState)> = Vec::new();
-    for (path, state) in wanted {
-        if !outer.iter().any(|(above, _)| above.contains(&path)) {
-            outer.push((path, state));
+    let mut outer: Vec<Wanted<'a>> = Vec::new();
+    for one in wanted {
+        let holds = |above: &Wanted<'_>| match above.glob {
+            Some(glob) => above.path == one.path || (one.glob.is_none() && glob.matches(&one.path)),
+            None => one.glob.is_none() && above.path.contains(&one.path),
+        };
+        if !outer.iter().any(holds) {
+            outer.push(one);
         }
     }
     Ok(outer)

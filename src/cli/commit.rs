@@ -1,7 +1,7 @@
 //! `pipe commit`: takes outs as they are for the result of their stages.
 
 use clap::Args;
-use exec::{Committable, Failure, ParamReader, World, commit, committable};
+use exec::{Committable, Failure, ParamReader, Wish, World, commit, committable};
 use pipeline::{Pipeline, StageId};
 
 use crate::cli::command_line;
@@ -40,9 +40,10 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let pipeline = project.pipeline()?;
     let wanted = wanted(&pipeline, &project, args)?;
     let stages = || wanted.iter().map(|id| pipeline.stage(*id));
-    let deps = stages().flat_map(|stage| &stage.deps);
-    let outs = stages().flat_map(|stage| &stage.outs).map(|out| &out.path);
-    let _held = recovery::hold(&project, "a commit", deps, outs, true, printer)?;
+    let wish = Wish::named("a commit")
+        .reading(stages().flat_map(|stage| &stage.deps))
+        .writing(stages().flat_map(|stage| &stage.outs));
+    let _held = recovery::hold(&project, &wish, true, printer)?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };

@@ -34,9 +34,9 @@ pub fn run(command: &MetricsCommand, printer: Printer) -> CliResult {
         MetricsCommand::Show(args) => show::run(args, &project, printer),
         MetricsCommand::Diff(args) => {
             let (old, new) = args.sides.revisions(&project, printer)?;
-            let diff = args.sides.compare(&project, old.metrics(&project)?, new.metrics(&project)?)?;
-            args.sides.print(&old, &new, &diff, printer);
-            Ok(())
+            let (old_side, new_side) = (old.metrics(&project)?, new.metrics(&project)?);
+            let (diff, faults) = args.sides.compare(&project, old_side, new_side)?;
+            args.sides.print(&old, &new, &diff, faults, printer)
         }
     }
 }

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::ui::{ColorChoice, Printer, Verbosity};
 
 /// A reproducible data and model pipeline, with every run tracked, over one store.
@@ -165,6 +165,16 @@ impl FormatArgs {
             table.text(printer.width(), printer.colors_data())
         });
     }
+}
+
+/// Tells what is wrong with single files after the others were shown; the last fault is left to whoever called.
+fn all_told(mut faults: Vec<CliError>, printer: Printer) -> CliResult {
+    let Some(last) = faults.pop() else { return Ok(()) };
+    for fault in faults {
+        let causes = fault.source.iter().flat_map(anyhow::Error::chain);
+        printer.error(causes.map(ToString::to_string), &fault.all_hints());
+    }
+    Err(last)
 }
 
 /// The command line as it was written, for records.

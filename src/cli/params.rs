@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use base::ProjectPath;
 use clap::{Args, Subcommand};
-use report::{Diff, DiffOptions, DiffSide};
+use report::{Diff, DiffOptions};
 
-use crate::cli::FormatArgs;
+use crate::cli::{FormatArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::revision::Revision;
+use crate::revision::{Readable, Revision};
 use crate::ui::Printer;
 
 /// Compare parameters
@@ -71,41 +71,57 @@ impl SidesArgs {
         Ok((old, new))
     }
 
-    /// Compares two states, as far as they are asked for.
+    /// Compares two states, as far as they are asked for and could be read; tells also what is wrong with the rest.
     ///
     /// # Errors
     /// When neither has one of the files that are asked for.
-    pub fn compare(&self, project: &Project, mut old: DiffSide, mut new: DiffSide) -> CliResult<Diff> {
+    pub fn compare(
+        &self,
+        project: &Project,
+        mut old: Readable,
+        mut new: Readable,
+    ) -> CliResult<(Diff, Vec<CliError>)> {
         let mut wanted = BTreeSet::new();
         for target in &self.targets {
             let file = ProjectPath::resolve(&project.base, target)?.to_string();
-            if !old.contains_key(&file) && !new.contains_key(&file) {
+            if !old.tells_of(&file) && !new.tells_of(&file) {
                 return Err(CliError::message(format!("neither state has values in a file `{target}`"))
                     .hint("without `--targets`, the values of all files are compared"));
             }
             wanted.insert(file);
         }
         if !wanted.is_empty() {
-            old.retain(|file, _| wanted.contains(file));
-            new.retain(|file, _| wanted.contains(file));
+            old.retain(&wanted);
+            new.retain(&wanted);
         }
-        Ok(Diff::new(&old, &new))
+        Ok(old.diff(new))
     }
 
-    /// Prints the difference of two states.
-    pub fn print(&self, old: &Revision, new: &Revision, diff: &Diff, printer: Printer) {
+    /// Prints the difference of two states, then what is wrong with files that are not part of it.
+    ///
+    /// # Errors
+    /// The last of these faults.
+    pub fn print(
+        &self,
+        old: &Revision,
+        new: &Revision,
+        diff: &Diff,
+        faults: Vec<CliError>,
+        printer: Printer,
+    ) -> CliResult {
         let options = DiffOptions { all: self.all, precision: usize::from(self.precision) };
         if self.format.json {
             printer.data(diff.json(options));
-            return;
+            return all_told(faults, printer);
         }
         let table = diff.table(options);
         let table = if self.no_path { table.without("file") } else { table };
-        if table.is_empty() && !self.format.csv && !self.format.md {
-            printer.say(format_args!("Nothing differs between {old} and {new}."));
-        } else {
+        if !table.is_empty() || self.format.csv || self.format.md {
             self.format.print(&table, printer);
+        } else if faults.is_empty() {
+            printer.say(format_args!("Nothing differs between {old} and {new}."));
         }
+        all_told(faults, printer)
     }
 }
 
@@ -120,7 +136,6 @@ pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     // A run recorded only what stages depend on: more would look added or removed.
     let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
     let (before, after) = (old.params(&project, declared)?, new.params(&project, declared)?);
-    let diff = args.sides.compare(&project, before, after)?;
-    args.sides.print(&old, &new, &diff, printer);
-    Ok(())
+    let (diff, faults) = args.sides.compare(&project, before, after)?;
+    args.sides.print(&old, &new, &diff, faults, printer)
 }

@@ -181,7 +181,7 @@ impl<'a> Edits<'a> {
             Some((_, new)) => Ok(Some(new.clone())),
             None => Ok(disk::read_text_optional(&path.to_path(&self.project.root))?),
         };
-        load_pipeline(file, &files, text).map_err(|mut fault| {
+        load_pipeline(file, &files, &text).map_err(|mut fault| {
             let what = "the pipeline would be faulty, so nothing was written";
             fault.source = fault.source.map(|source| source.context(what));
             fault

@@ -1,5 +1,7 @@
 //! Deps that are no single path of the project: patterns, paths outside, URLs.
 
+use serde_json::json;
+
 use crate::harness::{Sandbox, snapshot};
 
 const PATTERN: &str = "\
@@ -218,6 +220,35 @@ fn a_file_url_is_a_path_outside() {
     sandbox.write("pipeline.yaml", "stages:\n  a:\n    cmd: x\n    deps: ['s3://bucket/x']\n");
     let said = sandbox.pipe(["status"]).code(2);
     assert!(said.stderr.contains("use http, https or file"), "{}", said.stderr);
+}
+
+#[test]
+fn lists_and_runs_name_deps_of_every_sort() {
+    let sandbox = Sandbox::new();
+    let outside = sandbox.root().with_file_name("outside.csv");
+    std::fs::write(&outside, "1\n").unwrap();
+    let outside_text = outside.display().to_string();
+    sandbox.write(
+        "pipeline.yaml",
+        format!(
+            "stages:\n  a:\n    cmd: echo x > out\n    deps: [in, '{outside_text}', {{glob: 'raw/*.json', exclude: ['raw/t*', '**/b*']}}]\n    outs: [out]\n"
+        ),
+    );
+    sandbox.write("in", "1\n");
+    sandbox.write("raw/a.json", "1\n");
+    assert_eq!(
+        sandbox.json(["stage", "list", "--json"])[0]["deps"],
+        json!(["in", {"glob": "raw/*.json", "exclude": ["raw/t*", "**/b*"]}, outside_text])
+    );
+    assert!(ran(&sandbox));
+    std::fs::write(&outside, "2\n").unwrap();
+    sandbox.write("raw/a.json", "2\n");
+    assert!(ran(&sandbox));
+    let names = |list: &serde_json::Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&sandbox.stage_run("a")["inputs"]), [&outside_text, "in", "raw/*.json"]);
+    assert_eq!(names(&sandbox.json(["diff", "a", "--json"])[0]["deps"]), [&outside_text, "raw/*.json"]);
 }
 
 /// A server of one resource, whose answers to HEAD the test chooses. It ends with the test.

@@ -40,6 +40,114 @@ fn a_change_makes_stale_and_an_old_value_is_restored() {
 }
 
 #[test]
+fn an_empty_value_is_not_the_lack_of_one() {
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    assert!(pipe(&sandbox, &["repro"], &[("API_TOKEN", ""), ("MODE", "")]).stderr.contains("1 ran"));
+    pipe(&sandbox, &["status", "-q"], &[("API_TOKEN", ""), ("MODE", "")]).code(0);
+    let unset = pipe(&sandbox, &["status", "-q"], &[("MODE", "")]).code(1);
+    assert_eq!(unset.stdout, "");
+    let status = pipe(&sandbox, &["status"], &[("MODE", "")]).stdout;
+    assert!(status.contains("variable API_TOKEN changed\n"), "{status}");
+}
+
+/// The digest of the secret in the lock.
+fn digest(sandbox: &Sandbox) -> String {
+    let lock = sandbox.read("pipeline.lock");
+    let (_, rest) = lock.split_once("API_TOKEN:\n        digest: ").expect("it is in the lock");
+    rest[.."blake3:".len() + 64].to_owned()
+}
+
+/// A project where the stage ran with the secret, and with the variables `more`.
+fn project(more: &[(&str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    let mut command = sandbox.pipe_command(["repro"]);
+    command.env("API_TOKEN", "hunter2").env("MODE", "fast").envs(more.iter().copied());
+    assert!(sandbox.finish(command).code(0).stderr.contains("1 ran"));
+    sandbox
+}
+
+#[test]
+fn a_secret_cannot_be_found_by_trying() {
+    let (sandbox, other) = (project(&[]), project(&[]));
+    assert_ne!(digest(&sandbox), digest(&other), "each project has a key of its own");
+    let guesses = [
+        blake3::hash(b"hunter2"),
+        blake3::hash(b"API_TOKEN\0hunter2"),
+        blake3::derive_key("pipe declared environment variable 1", b"API_TOKEN\0hunter2").into(),
+    ]
+    .map(|guess| guess.to_hex().to_string());
+    for file in sandbox.files(".") {
+        let bytes = sandbox.bytes(&file);
+        for guess in &guesses {
+            let found = bytes.windows(64).any(|window| window == guess.as_bytes());
+            assert!(!found, "{file} holds a digest that anybody can make");
+        }
+    }
+    // Without the key, or with another, nothing is known of the value, and plain ones are as they were.
+    sandbox.remove(".pipe/env-key");
+    let same = [("API_TOKEN", "hunter2"), ("MODE", "fast")];
+    let status = pipe(&sandbox, &["status"], &same).stdout;
+    assert_eq!(status.matches("variable").count(), 1, "{status}");
+    assert!(status.contains("variable API_TOKEN changed\n"), "{status}");
+}
+
+#[test]
+fn the_key_is_kept_from_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::with_pipeline(PIPELINE);
+    // A project that is older than keys.
+    sandbox.write(".pipe/.gitignore", "/cache/\n/lock");
+    sandbox.git(["init", "-q"]);
+    assert!(pipe(&sandbox, &["status"], &[("API_TOKEN", "hunter2")]).code(0).stdout.contains("stale"));
+    let mode = std::fs::metadata(sandbox.path(".pipe/env-key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(sandbox.read(".pipe/.gitignore"), "/cache/\n/lock\n/env-key\n");
+    sandbox.git(["check-ignore", ".pipe/env-key"]);
+    // Nothing to hide, no key.
+    let plain = Sandbox::with_pipeline("stages:\n  a: {cmd: 'true', env: [{MODE: {plain: true}}, UNSET]}\n");
+    pipe(&plain, &["repro"], &[("MODE", "fast")]).code(0);
+    assert!(!plain.path(".pipe/env-key").exists());
+}
+
+#[test]
+fn a_key_can_be_shared() {
+    let first = project(&[]);
+    let key = first.read(".pipe/env-key");
+    let shared = project(&[("PIPE_ENV_KEY", key.trim())]);
+    assert_eq!(digest(&first), digest(&shared), "the content of a key file is as good as the file");
+    assert!(!shared.path(".pipe/env-key").exists());
+    let text = project(&[("PIPE_ENV_KEY", "any text")]);
+    assert_ne!(digest(&first), digest(&text));
+    assert_eq!(digest(&text), digest(&project(&[("PIPE_ENV_KEY", "any text")])));
+    // The user's key stands before the project's.
+    let config = text.root().with_file_name("config");
+    std::fs::create_dir_all(config.join("pipe")).unwrap();
+    std::fs::write(config.join("pipe/env-key"), &key).unwrap();
+    let (config, values) = (config.display().to_string(), [("API_TOKEN", "hunter2"), ("MODE", "fast")]);
+    let variables = [values[0], values[1], ("XDG_CONFIG_HOME", &config)];
+    pipe(&text, &["repro"], &variables).code(0).tells(&["1 ran"]);
+    assert_eq!(digest(&first), digest(&text));
+}
+
+#[test]
+fn a_damaged_key_is_told() {
+    let sandbox = project(&[]);
+    let whole = sandbox.read(".pipe/env-key");
+    for text in ["", "12", &whole[1..], &format!("{whole}0")] {
+        sandbox.write(".pipe/env-key", text);
+        let said = pipe(&sandbox, &["status"], &[("API_TOKEN", "hunter2")]).code(2);
+        said.tells(&[
+            "/.pipe/env-key holds no key: 64 hexadecimal digits",
+            "hint: restore the file, or remove it",
+        ]);
+    }
+    sandbox.remove(".pipe/env-key");
+    sandbox.write(".pipe/env-key/x", "");
+    let said = pipe(&sandbox, &["status"], &[("API_TOKEN", "hunter2")]).code(2);
+    said.tells(&["failed to read file: ", "/.pipe/env-key", "hint: restore the file, or remove it"]);
+}
+
+#[test]
 fn a_secret_is_written_nowhere() {
     let sandbox = Sandbox::with_pipeline(PIPELINE);
     assert!(

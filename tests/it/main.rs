@@ -33,6 +33,7 @@ mod interrupts;
 mod kills;
 mod metrics;
 mod options;
+mod out_patterns;
 mod params;
 mod plots;
 mod python;

@@ -167,7 +167,32 @@ fn a_metrics_file_that_does_not_parse_is_named_and_the_others_are_shown() {
     ");
     let said = sandbox.pipe(["metrics", "show", "--json"]).code(2).tells(&["deep.yaml:", "git.json:1:14:"]);
     assert_eq!(said.json(), json!({"cached.toml": {"loss.train": 0.125, "loss.valid": 0.123456789}}));
-    sandbox.pipe(["metrics", "diff"]).code(2).tells(&["deep.yaml:"]);
+    sandbox.write("cached.toml", "[loss]\ntrain = 0.25\nvalid = 0.123456789\n");
+    snapshot!(sandbox.pipe(["metrics", "diff"]), @"
+    exit: 2
+    --- stdout
+    file         key           old   new    diff
+    cached.toml  loss.train  0.125  0.25  +0.125
+    --- stderr
+    error: deep.yaml:2:1: did not find expected node content, while parsing a flow node
+    error: git.json:1:14: expected value
+    ");
+    // A file that is bad on one side is not one that was removed.
+    sandbox.commit("bad");
+    sandbox.write("git.json", "{\"accuracy\": 0.5}");
+    sandbox.write("deep.yaml", "large: 1\n");
+    let said = sandbox.pipe(["metrics", "diff", "--json", "HEAD"]).code(2);
+    let said = said.tells(&["error: failed to read git.json of commit ", "caused by: git.json:1:14:"]);
+    let diff = said.json();
+    assert_eq!((&diff["git.json"], &diff["deep.yaml"]["large"]["new"]), (&json!(null), &json!(1)));
+    assert_eq!(diff["cached.toml"], json!({"loss.train": {"old": 0.125, "new": 0.25, "diff": 0.125}}));
+    // Nor does one that cannot be read at all end it.
+    sandbox.remove("deep.yaml");
+    sandbox.write("deep.yaml/x", "");
+    for command in ["show", "diff"] {
+        let said = sandbox.pipe(["metrics", command]).code(2).tells(&["failed to read file: ", "deep.yaml"]);
+        assert!(said.stdout.contains("cached.toml"), "{said:?}");
+    }
 }
 
 #[test]

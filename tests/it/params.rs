@@ -144,3 +144,49 @@ fn files_can_be_chosen_and_left_unnamed() {
     assert_eq!(inside, json!({"sub/other.json": {"n": {"old": 1, "new": 3, "diff": 2}}}));
     sandbox.pipe(["params", "diff", "--targets", "none.yaml"]).code(2).tells(&["in a file `none.yaml`"]);
 }
+
+#[test]
+fn a_params_file_that_does_not_parse_is_named_and_the_others_are_compared() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: 'true'\n    params: [lr, {other.json: [x]}, {more.toml: [y]}]\n",
+    );
+    sandbox.write("params.yaml", "lr: 0.1\n");
+    sandbox.write("other.json", "{\"x\": 1}");
+    sandbox.write("more.toml", "y = 1");
+    sandbox.commit("first");
+    sandbox.write("params.yaml", "lr: 0.2\n");
+    sandbox.write("other.json", "{\"x\": }");
+    sandbox.remove("more.toml");
+    sandbox.write("more.toml/x", "");
+    snapshot!(sandbox.pipe(["params", "diff"]), @"
+    exit: 2
+    --- stdout
+    file         key  old  new  diff
+    params.yaml  lr   0.1  0.2  +0.1
+    --- stderr
+    error: failed to read file: ROOT/more.toml
+      caused by: Is a directory (os error 21)
+    error: other.json:1:7: expected value
+    ");
+    snapshot!(sandbox.pipe(["params", "diff", "--deps", "--json"]), @r#"
+    exit: 2
+    --- stdout
+    {
+      "params.yaml": {
+        "lr": {
+          "old": 0.1,
+          "new": 0.2,
+          "diff": 0.1
+        }
+      }
+    }
+    --- stderr
+    error: failed to read file: ROOT/more.toml
+      caused by: Is a directory (os error 21)
+    error: other.json:1:7: expected value
+    "#);
+    // What the pipeline itself is made of cannot be left out.
+    sandbox.write("params.yaml", "lr: [");
+    sandbox.edit("pipeline.yaml", "cmd: 'true'", "cmd: echo ${lr}");
+    sandbox.pipe(["params", "diff"]).code(2).tells(&["params.yaml:2:1:"]);
+}

@@ -74,21 +74,22 @@ impl Blobs {
     /// Stores the file `from`, which was found to be `digest` when it had `stamp`.
     ///
     /// # Errors
-    /// [`CacheError::Changed`] when the file was written since; no blob stands then.
+    /// [`CacheError::Changed`] when the file was written since; no blob of it stands then.
     pub fn store_file(&self, from: &Path, digest: &Digest, stamp: &Stamp) -> Result<(), CacheError> {
         if self.has(digest) {
             return Ok(());
         }
-        let blob = self.path(digest);
-        disk::store_copy(from, &blob)?;
-        let now = fs::metadata(from).map_err(|source| CacheError::Read { path: from.to_owned(), source })?;
-        // A racy stamp proves nothing, so the copy itself is asked.
-        let unchanged = Stamp::of(&now) == *stamp && !stamp.is_racy(Stamp::now());
-        if !unchanged && hash_file(&blob)?.0 != *digest {
-            disk::remove(&blob)?;
-            return Err(CacheError::Changed { path: from.to_owned() });
+        // Before it is the blob: another thread may store an equal file at the same time.
+        let is_good = |copy: &Path| {
+            let now = fs::metadata(from).ok().map(|metadata| Stamp::of(&metadata));
+            // A racy stamp proves nothing, so the copy itself is asked.
+            let unchanged = now == Some(*stamp) && !stamp.is_racy(Stamp::now());
+            unchanged || hash_file(copy).is_ok_and(|(found, _)| found == *digest)
+        };
+        match disk::store_copy(from, &self.path(digest), is_good)? {
+            true => Ok(()),
+            false => Err(CacheError::Changed { path: from.to_owned() }),
         }
-        Ok(())
     }
 
     /// The bytes of a blob, checked against its name.

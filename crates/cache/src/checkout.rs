@@ -9,6 +9,8 @@ use std::fs;
 use base::{Digest, FileState, ProjectPath};
 use rayon::prelude::*;
 
+use crate::gather::Choice;
+use crate::set::chosen_files;
 use crate::tree::TreeEntry;
 use crate::workspace::{Workspace, read_fault, record_name};
 use crate::{Blobs, CacheError};
@@ -125,6 +127,47 @@ impl Workspace {
             return Ok(());
         }
         Planner { workspace: self, relink, plan }.path(path, state, true)
+    }
+
+    /// The same for a chosen set of files, which faults call `name`. What is not chosen is left alone.
+    ///
+    /// # Errors
+    /// As [`Workspace::plan_checkout`].
+    pub fn plan_checkout_set(
+        &self,
+        name: &ProjectPath,
+        choice: &Choice<'_>,
+        state: &FileState,
+        relink: bool,
+        plan: &mut Checkout,
+    ) -> Result<(), CacheError> {
+        let files = match self.blobs.files_of_set(choice, state) {
+            Ok(files) => files,
+            Err(CacheError::Disk(fault)) => return Err(fault.into()),
+            // Without the manifest the files may be right all the same.
+            Err(_) if !relink && self.observe_set(choice)?.is_some_and(|now| is_same(&now, state)) => {
+                return Ok(());
+            }
+            Err(fault) => {
+                plan.failed.push((name.clone(), fault));
+                return Ok(());
+            }
+        };
+        let mut planner = Planner { workspace: self, relink, plan };
+        for path in chosen_files(&self.os_path(&ProjectPath::root()), choice)? {
+            if files.binary_search_by(|(known, _)| known.cmp(&path)).is_err() {
+                let now = self.observe(&path)?;
+                planner.check_saved(&path, now);
+                planner.plan.steps.push((path, Step::Remove, Some(Change::Deleted)));
+            }
+        }
+        for (path, state) in &files {
+            match self.check_set_place(path) {
+                Ok(()) => planner.file(path, state, true)?,
+                Err(fault) => planner.plan.failed.push((path.clone(), fault)),
+            }
+        }
+        Ok(())
     }
 
     /// Does what was planned. What the cache turns out to hold damaged is added to [`Checkout::failed`], and the

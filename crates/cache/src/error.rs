@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use base::{Digest, PathError};
+use base::{Digest, PathError, ProjectPath};
 use disk::DiskError;
 
 use crate::tree::TreeError;
@@ -47,6 +47,12 @@ pub enum CacheError {
         path: PathBuf,
         /// Why its name does not do.
         source: PathError,
+    },
+    /// A recorded set of files holds one that its pattern does not mean.
+    #[error("the recorded files hold {path}, which the pattern does not mean")]
+    Stray {
+        /// The file.
+        path: ProjectPath,
     },
     /// Somebody wrote the file while it was read.
     #[error("{} changed while it was being read", path.display())]

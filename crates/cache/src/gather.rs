@@ -24,7 +24,7 @@ pub struct Choice<'a> {
 
 /// Folders and files by name.
 #[derive(Default)]
-struct Folder {
+pub(crate) struct Folder {
     files: Vec<(String, FileState)>,
     folders: BTreeMap<String, Folder>,
 }
@@ -46,14 +46,9 @@ impl Workspace {
             // Gone since the walk: as if it had never been there.
             let Some(state) = state else { continue };
             any = true;
-            let parent = path.parent().unwrap_or_default();
-            let mut folder = &mut top;
-            for part in parent.parts() {
-                folder = folder.folders.entry(part.to_owned()).or_default();
-            }
-            folder.files.push((path.name().to_owned(), state));
+            top.insert(path.parts(), state);
         }
-        Ok(any.then(|| top.state()))
+        if any { top.state(&mut |_| Ok(())).map(Some) } else { Ok(None) }
     }
 
     /// The chosen files that there are.
@@ -97,7 +92,7 @@ impl Workspace {
 }
 
 /// `top` is where the walk began, for faults that name no path.
-fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
+pub(crate) fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
     let path = fault.path().unwrap_or(top).to_owned();
     match fault.into_io_error() {
         Some(source) if source.kind() == io::ErrorKind::NotFound => CacheError::Dangling { path },
@@ -107,25 +102,44 @@ fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
 }
 
 /// The path as records hold it; `None` for what they cannot.
-fn project_path(root: &Path, path: &Path) -> Option<ProjectPath> {
+pub(crate) fn project_path(root: &Path, path: &Path) -> Option<ProjectPath> {
     let relative = ProjectPath::from_relative(path.strip_prefix(root).ok()?).ok()?;
     ProjectPath::from_record(relative.as_str()).ok()
 }
 
 impl Folder {
-    fn state(self) -> FileState {
+    /// Adds a file that is reached by `parts`, at least one.
+    pub(crate) fn insert<'a>(&mut self, parts: impl Iterator<Item = &'a str>, state: FileState) {
+        let mut parts = parts.peekable();
+        let mut folder = self;
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                folder.files.push((part.to_owned(), state));
+                return;
+            }
+            folder = folder.folders.entry(part.to_owned()).or_default();
+        }
+    }
+
+    /// The folder's state; each manifest is shown to `on_folder`, children first.
+    pub(crate) fn state(
+        self,
+        on_folder: &mut dyn FnMut(&[u8]) -> Result<(), CacheError>,
+    ) -> Result<FileState, CacheError> {
         let file = |(name, state): (String, FileState)| {
             let FileState { digest, size, executable, .. } = state;
             (name, TreeEntry::File { digest, size, executable })
         };
-        let folder = |(name, folder): (String, Folder)| {
-            let FileState { digest, size, files, .. } = folder.state();
-            (name, TreeEntry::Folder { digest, size, files: files.unwrap_or_default() })
-        };
-        let entries = self.files.into_iter().map(file).chain(self.folders.into_iter().map(folder));
-        let tree = Tree::new(entries.collect());
+        let mut entries: Vec<_> = self.files.into_iter().map(file).collect();
+        for (name, folder) in self.folders {
+            let FileState { digest, size, files, .. } = folder.state(on_folder)?;
+            entries.push((name, TreeEntry::Folder { digest, size, files: files.unwrap_or_default() }));
+        }
+        let tree = Tree::new(entries);
         let (size, files) = tree.totals();
-        FileState { digest: hash_bytes(&tree.encode()), size, files: Some(files), executable: false }
+        let manifest = tree.encode();
+        on_folder(&manifest)?;
+        Ok(FileState { digest: hash_bytes(&manifest), size, files: Some(files), executable: false })
     }
 }
 

@@ -41,6 +41,28 @@ pub fn replace_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>)
     Ok(())
 }
 
+/// Makes a file that only its owner may read, whole. False when something stands there already, which is left.
+///
+/// # Errors
+/// As [`replace`].
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
+    let folder = parent(path);
+    make_folder(folder)?;
+    // A temporary file is its owner's alone.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".pipe-")
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .context("write file", path)?;
+    temporary.write_all(bytes).context("write file", path)?;
+    temporary.as_file().sync_data().context("write file", path)?;
+    match temporary.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(fault) if fault.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(fault) => Err(DiskError::new("write file", path, fault.error)),
+    }
+}
+
 /// Writes a small file that matters to this boot only: whole for every process at any time, but without
 /// waiting for the disk, so a power loss may take it.
 ///
@@ -364,6 +386,17 @@ mod tests {
         let failed = replace_with(&path, |_| Err(io::Error::other("no")));
         assert!(failed.is_err());
         assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_private_file_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/key");
+        assert!(create_private(&path, b"one").unwrap());
+        assert!(!create_private(&path, b"two").unwrap());
+        assert_eq!(read(&path).unwrap(), b"one");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
     }
 

@@ -17,9 +17,9 @@ mod stamp;
 
 pub use error::DiskError;
 pub use file::{
-    Appender, is_unfinished, make_folder, move_path, read, read_optional, read_text_optional, remove,
-    remove_empty_folders, replace, replace_symlink, replace_volatile, replace_with, set_mode, starts_with,
-    symlink_between, touch,
+    Appender, create_private, is_unfinished, make_folder, move_path, read, read_optional, read_text_optional,
+    remove, remove_empty_folders, replace, replace_symlink, replace_volatile, replace_with, set_mode,
+    starts_with, symlink_between, touch,
 };
 pub use holder::{Holder, Liveness};
 pub use journal::{Journal, JournalError, read_journal};

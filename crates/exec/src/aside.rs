@@ -12,6 +12,7 @@ use base::ProjectPath;
 use disk::{DiskError, Holder};
 use serde::{Deserialize, Serialize};
 
+use crate::aside_files::{FilesOf, files_below};
 use crate::claim::{Claim, Wish};
 use crate::runner::end_orphans;
 
@@ -31,8 +32,11 @@ pub(crate) struct Note {
     pub running: bool,
     /// Where the partial outs of a failure go, relative to the project root.
     pub partial: Option<PathBuf>,
-    /// Every out; whether it stays in place while the command runs.
+    /// Every out that is a path; whether it stays in place while the command runs.
     pub outs: Vec<(ProjectPath, bool)>,
+    /// Every out that is a pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<FilesOf>,
     /// What others may not write meanwhile.
     #[serde(default)]
     pub reads: Vec<ProjectPath>,
@@ -44,7 +48,7 @@ pub(crate) struct Note {
 impl Note {
     /// That this process, started as `command`, is at work on what `wish` names.
     pub fn new(command: &str, wish: Wish) -> Self {
-        let Wish { what, reads, writes, pools } = wish;
+        let Wish { what, reads, writes, patterns, pools } = wish;
         let (holder, command) = (Holder::current(), command.to_owned());
         Note {
             version: 1,
@@ -54,6 +58,7 @@ impl Note {
             running: false,
             partial: None,
             outs: writes,
+            patterns,
             reads,
             pools,
         }
@@ -130,6 +135,12 @@ impl Aside {
                 return Err(fault);
             }
         }
+        for (index, pattern) in claim.note.patterns.iter().enumerate() {
+            if let Err(fault) = pattern.set_aside(root, &files_slot(&claim.folder, index)) {
+                Aside { root: root.to_owned(), job: Job::Ours(claim) }.put_back()?;
+                return Err(fault);
+            }
+        }
         claim.note.partial = partial.map(|path| path.strip_prefix(root).unwrap_or(path).to_owned());
         claim.note.running = true;
         claim.write_note()?;
@@ -187,6 +198,13 @@ impl Aside {
                 disk::move_path(&old, &place)?;
             }
         }
+        for (index, pattern) in note.patterns.iter().enumerate() {
+            let mark = self.job.folder().join(format!("files-{index}.back"));
+            let running = note.running && !mark.exists();
+            let slot = files_slot(self.job.folder(), index);
+            let moved = pattern.put_back(&self.root, &slot, &mark, running, partial.as_deref())?;
+            kept = kept.or_else(|| partial.clone().filter(|_| moved));
+        }
         Ok(kept)
     }
 
@@ -198,6 +216,11 @@ impl Aside {
 /// Where an out lies meanwhile.
 fn slot(folder: &Path, index: usize) -> PathBuf {
     folder.join(index.to_string())
+}
+
+/// Where the files of the pattern of this number lie while they are set aside.
+fn files_slot(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("files-{index}"))
 }
 
 /// A job folder whose stage is at work, or was when its process died.
@@ -219,9 +242,13 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
     let mut found = Vec::new();
     for (folder, note) in notes(jobs)? {
         // Without a note nothing was set aside yet, or the new outs are good: see `Claims::recover`.
-        let Some(Note { holder, stage, outs, .. }) = note else { continue };
+        let Some(Note { holder, stage, outs, patterns, .. }) = note else { continue };
         let slots = (0..outs.len()).map(|index| slot(&folder, index));
-        let outs = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
+        let mut outs: Vec<PathBuf> = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
+        for index in 0..patterns.len() {
+            let slot = files_slot(&folder, index);
+            outs.extend(files_below(&slot)?.iter().map(|file| file.to_path(&slot)));
+        }
         found.push(AtWork { stage, holder, outs });
     }
     Ok(found)
@@ -261,18 +288,28 @@ pub(crate) fn recover_one(root: &Path, folder: PathBuf, note: Note) -> Result<Op
     end_orphans(&folder);
     let stage = note.stage.clone();
     let slots = (0..note.outs.len()).map(|index| slot(&folder, index));
-    let had_begun = note.running || slots.into_iter().any(|slot| fs::symlink_metadata(slot).is_ok());
+    let mut slots = slots.chain((0..note.patterns.len()).map(|index| files_slot(&folder, index)));
+    let had_begun = note.running || slots.any(|slot| fs::symlink_metadata(slot).is_ok());
     let partial = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
     Ok(had_begun.then_some(Recovered { stage, partial }))
 }
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests play the stage's command")]
-mod tests {
+pub(crate) mod tests {
+    use pipeline::Out;
+
     use super::*;
 
-    fn path(text: &str) -> ProjectPath {
-        ProjectPath::from_record(text).unwrap()
+    /// Sets `outs` aside in `jobs/1` for the stage `train`.
+    pub fn set(root: &Path, outs: &[Out]) -> Aside {
+        let note = Note::new("pipe repro", Wish::named("stage train").writing(outs));
+        let claim = Claim::in_folder(root.join("jobs/1"), note).unwrap();
+        Aside::set(root, claim, Some(&root.join("partial"))).unwrap()
+    }
+
+    fn out(text: &str, persist: bool) -> Out {
+        Out { persist, ..crate::aside_files::tests::plain(text) }
     }
 
     fn set_aside() -> (tempfile::TempDir, Aside) {
@@ -280,12 +317,9 @@ mod tests {
         let root = folder.path();
         fs::create_dir_all(root.join("results")).unwrap();
         fs::write(root.join("results/model"), "good").unwrap();
-        let writes = vec![(path("results/model"), false), (path("results/new"), false), (path("kept"), true)];
         fs::write(root.join("kept"), "grows").unwrap();
-        let note =
-            Note::new("pipe repro", Wish { what: "stage train".to_owned(), writes, ..Wish::default() });
-        let claim = Claim::in_folder(root.join("jobs/1"), note).unwrap();
-        let aside = Aside::set(root, claim, Some(&root.join("partial"))).unwrap();
+        let outs = [out("results/model", false), out("results/new", false), out("kept", true)];
+        let aside = set(root, &outs);
         assert!(!root.join("results/model").exists());
         assert!(root.join("kept").exists());
         fs::write(root.join("results/model"), "half").unwrap();
@@ -294,13 +328,13 @@ mod tests {
     }
 
     /// As a kill does.
-    fn leave(mut aside: Aside) {
+    pub fn leave(mut aside: Aside) {
         let Job::Ours(claim) = &mut aside.job else { panic!("it is ours") };
         claim.leave();
     }
 
     /// As the next process after a kill.
-    fn recover(root: &Path) -> Vec<Recovered> {
+    pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
         let recover = |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?).unwrap();
         notes.into_iter().filter_map(recover).collect()

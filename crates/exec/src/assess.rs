@@ -13,6 +13,7 @@ use pipeline::{
 };
 
 use crate::job::Source;
+use crate::outs;
 use crate::params::{ParamReader, Unreadable};
 use crate::special;
 
@@ -190,7 +191,7 @@ fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<Dep
     }
     for (at, out) in stage.outs.iter().enumerate() {
         if observed.outs[at].is_none()
-            && let Some(recorded) = locked.out(&out.path)
+            && let Some(recorded) = locked.recorded(out)
         {
             observed.outs[at] = Some(*recorded);
             observed.outs_cached[at] = true;
@@ -224,10 +225,12 @@ fn observe(
     } else {
         stage.special.iter().map(|dep| special::observe(reader, dep)).collect::<Result<_, _>>()?
     };
-    let outs: Vec<Option<FileState>> =
-        stage.outs.iter().map(|out| look(&out.path)).collect::<Result<_, _>>()?;
+    let look_out = |out: &Out| {
+        outs::observe(world.workspace, out).map_err(|fault| Unreadable::new(out.path.clone(), &fault))
+    };
+    let outs: Vec<Option<FileState>> = stage.outs.iter().map(look_out).collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
-        let Some(recorded) = locked.and_then(|locked| locked.out(&out.path)) else { return false };
+        let Some(recorded) = locked.and_then(|locked| locked.recorded(out)) else { return false };
         now.is_some_and(|now| now.digest == recorded.digest) || world.workspace.blobs.has_all(recorded)
     });
     let outs_cached = outs_cached.collect();
@@ -269,6 +272,7 @@ fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<Sta
         deps: stage.deps.iter().cloned().zip(deps?).collect(),
         params: values,
         outs: stage.outs.iter().map(|out| (out.path.clone(), PLACEHOLDER)).collect(),
+        globs: pipeline::globs_of(&stage.outs),
         persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
         env: pipeline::env_states(stage, &observed.env),
         special: stage.special.iter().map(|dep| dep.name.clone()).zip(special?).collect(),
@@ -383,16 +387,19 @@ pub fn survey(
                 changing[id.index()] = true;
             }
             Decision::Restore { sources, .. } => {
-                for (path, state) in source_outs(&sources[0], locked.as_ref()) {
-                    foretold.insert(path.clone(), *state);
-                }
-                // A folder or a pattern that holds restored outs cannot be foretold: what else lies in it is not known here.
+                let is_path =
+                    |path: &ProjectPath| stage.outs.iter().any(|out| out.path == *path && out.glob.is_none());
+                let restored = source_outs(&sources[0], locked.as_ref()).into_iter();
+                let paths = restored.filter(|(path, _)| is_path(path));
+                foretold.extend(paths.map(|(path, state)| (path.clone(), *state)));
+                // A folder or a pattern that holds restored outs cannot be foretold: what else lies in it is not known here;
+                // nor can what is read of an out that is a pattern.
                 changing[id.index()] = world.pipeline.graph.downstream(*id).iter().any(|after| {
                     let Stage { deps, special, .. } = world.pipeline.stage(*after);
                     let in_folder =
                         |out: &Out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path));
-                    let matched = |out: &Out| special.iter().any(|dep| touches(dep, &out.path));
-                    stage.outs.iter().any(|out| in_folder(out) || matched(out))
+                    let matched = |out: &Out| special.iter().any(|dep| touches(dep, out));
+                    stage.outs.iter().any(|out| out.glob.is_some() || in_folder(out) || matched(out))
                 });
             }
             Decision::Fresh | Decision::Frozen { .. } => {}
@@ -402,9 +409,9 @@ pub fn survey(
     judged
 }
 
-/// Whether a pattern can mean something at `path` or below.
-fn touches(dep: &Special, path: &ProjectPath) -> bool {
-    dep.glob.as_ref().is_some_and(|glob| glob.touches(path))
+/// Whether a pattern can mean something of an out.
+fn touches(dep: &Special, out: &Out) -> bool {
+    dep.glob.as_ref().is_some_and(|glob| out.concerns_glob(glob))
 }
 
 /// The reasons that hold whatever the stages `on` are going to write: what is said of deps that they
@@ -418,16 +425,14 @@ fn own_reasons(world: World<'_>, stage: &Stage, assessment: &Assessment, on: &[S
         | Decision::Unknown { reasons } => reasons,
     };
     let is_theirs = |path: &ProjectPath| {
-        on.iter()
-            .flat_map(|before| &world.pipeline.stage(*before).outs)
-            .any(|out| out.path.contains(path) || path.contains(&out.path))
+        on.iter().flat_map(|before| &world.pipeline.stage(*before).outs).any(|out| out.concerns(path))
     };
     let is_their_dep = |dep: &DepName| match dep {
         DepName::Path(path) => is_theirs(path),
         DepName::Special(name) => {
             let dep = stage.special(name);
             let outs = on.iter().flat_map(|before| &world.pipeline.stage(*before).outs);
-            dep.is_some_and(|dep| outs.into_iter().any(|out| touches(dep, &out.path)))
+            dep.is_some_and(|dep| outs.into_iter().any(|out| touches(dep, out)))
         }
     };
     reasons

@@ -10,22 +10,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::ProjectPath;
 use disk::{Appender, DiskError, Holder, LockFile, Moment};
-use pipeline::Stage;
+use pipeline::{Out, Stage};
 
 use crate::aside::{self, Note};
+use crate::aside_files::FilesOf;
 use crate::event::{Event, Observer};
 
 /// What somebody is about to do.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
     /// What it is called: `stage train`.
-    pub what: String,
+    pub(crate) what: String,
     /// What it reads.
-    pub reads: Vec<ProjectPath>,
+    pub(crate) reads: Vec<ProjectPath>,
     /// What it writes; whether it stays in place meanwhile.
-    pub writes: Vec<(ProjectPath, bool)>,
+    pub(crate) writes: Vec<(ProjectPath, bool)>,
+    /// Patterns of files that it writes.
+    pub(crate) patterns: Vec<FilesOf>,
     /// Names of which one at a time may hold each.
-    pub pools: Vec<String>,
+    pub(crate) pools: Vec<String>,
 }
 
 impl Wish {
@@ -36,24 +39,60 @@ impl Wish {
         let params = stage.params.iter().map(|param| param.file.clone());
         let reads = stage.deps.iter().cloned().chain(params).chain(outside);
         let what = format!("stage {}", stage.address);
+        let mut wish = Wish::named(&what).writing(&stage.outs);
+        wish.reads.extend(reads.chain(patterns.map(|glob| glob.base().clone())));
         // Also where it writes nothing, one at a time brings it up to date.
-        let pools = stage.pools.iter().cloned().chain([what.clone()]).collect();
-        Wish {
-            what,
-            reads: reads.chain(patterns.map(|glob| glob.base().clone())).collect(),
-            writes: stage.outs.iter().map(|out| (out.path.clone(), out.persist)).collect(),
-            pools,
+        wish.pools.extend(stage.pools.iter().cloned().chain([what]));
+        wish
+    }
+
+    /// Nothing yet, called `what`.
+    pub fn named(what: &str) -> Self {
+        Wish { what: what.to_owned(), ..Wish::default() }
+    }
+
+    /// It reads `paths` too.
+    #[must_use]
+    pub fn reading<'p>(mut self, paths: impl IntoIterator<Item = &'p ProjectPath>) -> Self {
+        self.reads.extend(paths.into_iter().cloned());
+        self
+    }
+
+    /// It writes `outs` too.
+    #[must_use]
+    pub fn writing<'o>(mut self, outs: impl IntoIterator<Item = &'o Out>) -> Self {
+        for out in outs {
+            match FilesOf::out(out) {
+                Some(files) => self.patterns.push(files),
+                None => self.writes.push((out.path.clone(), out.persist)),
+            }
         }
+        self
+    }
+
+    /// It writes `path` in place too.
+    #[must_use]
+    pub fn writing_path(mut self, path: &ProjectPath) -> Self {
+        self.writes.push((path.clone(), true));
+        self
     }
 
     fn is_hindered_by(&self, note: &Note) -> bool {
         let overlap = |a: &ProjectPath, b: &ProjectPath| a.contains(b) || b.contains(a);
-        let written = |path: &ProjectPath| note.outs.iter().any(|(out, _)| overlap(out, path));
-        let read = |path: &ProjectPath| note.reads.iter().any(|dep| overlap(dep, path));
-        self.reads.iter().any(written)
-            || self.writes.iter().any(|(path, _)| written(path) || read(path))
+        let theirs = written(&note.outs, &note.patterns);
+        let ours = written(&self.writes, &self.patterns);
+        let is_written = |path: &ProjectPath| theirs.iter().any(|out| overlap(out, path));
+        let is_read = |path: &ProjectPath| note.reads.iter().any(|dep| overlap(dep, path));
+        self.reads.iter().any(is_written)
+            || ours.iter().any(|path| is_written(path) || is_read(path))
             || self.pools.iter().any(|pool| note.pools.contains(pool))
     }
+}
+
+/// The paths that are written; of a pattern, the folder in which its files lie.
+fn written(paths: &[(ProjectPath, bool)], patterns: &[FilesOf]) -> Vec<ProjectPath> {
+    let paths = paths.iter().map(|(path, _)| path.clone());
+    paths.chain(patterns.iter().map(FilesOf::base)).collect()
 }
 
 /// What this process has claimed; dropping it lets go.
@@ -97,7 +136,7 @@ impl Claim {
     fn let_go(&mut self) -> Result<(), DiskError> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         file.clear()?;
-        if !self.note.outs.is_empty() {
+        if !self.note.outs.is_empty() || !self.note.patterns.is_empty() {
             for entry in aside::folders(&self.folder)? {
                 if entry.file_name().is_some_and(|name| name != aside::NOTE) {
                     disk::remove(&entry)?;
@@ -245,6 +284,7 @@ mod tests {
             reads: reads.iter().map(|text| path(text)).collect(),
             writes: writes.iter().map(|text| (path(text), false)).collect(),
             pools: pools.iter().map(ToString::to_string).collect(),
+            ..Wish::default()
         }
     }
 

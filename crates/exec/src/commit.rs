@@ -11,6 +11,7 @@ use crate::assess::{Conditions, Decision, World, assess};
 use crate::drive::is_stored;
 use crate::job::{Failure, Host, OutStates};
 use crate::ledger::Ledger;
+use crate::outs;
 use crate::params::ParamReader;
 
 /// What recording a stage's outs would mean.
@@ -74,16 +75,16 @@ pub fn commit(
     stage: &Stage,
     found: Committable,
 ) -> Result<OutStates, Failure> {
-    let mut outs = OutStates::new();
+    let mut states = OutStates::new();
     for out in &stage.outs {
         let state =
-            if is_stored(out) { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+            if is_stored(out) { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
         let state = state.ok_or_else(|| Failure::Refused(format!("`{}` is not there", out.path)))?;
-        outs.push((out.path.clone(), state));
+        states.push((out.path.clone(), state));
     }
-    let lock = StageLock { outs: outs.clone(), ..found.inputs };
+    let lock = StageLock { outs: states.clone(), ..found.inputs };
     if is_restorable(stage) {
-        let mut entry = entry(stage, lock.key(), &outs);
+        let mut entry = entry(stage, lock.key(), &states);
         // The same result of an execution tells more of its making than this could.
         if !workspace.stages.knows(&entry) {
             entry.params.clone_from(&lock.params);
@@ -92,7 +93,7 @@ pub fn commit(
         }
     }
     ledger.record(&stage.address, lock)?;
-    Ok(outs)
+    Ok(states)
 }
 
 /// Whether a result of the stage can be put back without running it.

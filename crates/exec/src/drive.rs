@@ -24,6 +24,7 @@ use crate::durations::Durations;
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
 use crate::ledger::{Ledger, LedgerError};
+use crate::outs;
 use crate::params::ParamReader;
 use crate::runner::{Exit, Runner, Spawn, Stream};
 use crate::schedule::{Schedule, StageState};
@@ -332,7 +333,9 @@ impl Attempt<'_, '_, '_> {
                         aside.display()
                     ));
                 }
-                Err(Failure::Cache(CacheError::Missing { .. } | CacheError::Tree { .. })) => {}
+                Err(Failure::Cache(
+                    CacheError::Missing { .. } | CacheError::Tree { .. } | CacheError::Stray { .. },
+                )) => {}
                 Err(fault) => return Err(fault),
             }
         }
@@ -370,11 +373,11 @@ impl Attempt<'_, '_, '_> {
         let workspace = self.shop.world.workspace;
         for (out, state) in self.stage.outs.iter().zip(now) {
             let Some(state) = state else { continue };
-            let recorded = locked.and_then(|locked| locked.out(&out.path));
+            let recorded = locked.and_then(|locked| locked.recorded(out));
             if recorded.is_some_and(|recorded| recorded.digest == state.digest) && !out.cache {
                 continue;
             }
-            if let Some(saved) = workspace.save_unsaved(&out.path)? {
+            if let Some(saved) = outs::save_unsaved(workspace, out)? {
                 let event = Event::Saved { stage: self.id, path: &out.path, state: &saved };
                 self.shop.crew.observer.event(event);
             }
@@ -394,7 +397,8 @@ impl Attempt<'_, '_, '_> {
             source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
         self.save_unsaved(locked, &assessment.outs)?;
         for (path, state) in &outs {
-            workspace.restore(path, state)?;
+            let out = self.stage.outs.iter().find(|out| out.path == *path);
+            outs::restore(workspace, out.expect("only declared outs are a source"), state)?;
         }
         self.record(job, &outs)?;
         let outcome = Outcome::Restored { source: source.clone(), outs };
@@ -481,9 +485,9 @@ impl Attempt<'_, '_, '_> {
             return Err(Failure::Refused(format!("its working folder `{wdir}` does not exist")));
         }
         for out in &self.stage.outs {
-            if let Some(parent) = out.path.parent() {
-                disk::make_folder(&parent.to_path(&options.root))?;
-            }
+            let parent =
+                out.glob.as_ref().map_or_else(|| out.path.parent(), |glob| Some(glob.base().clone()));
+            disk::make_folder(&parent.unwrap_or_default().to_path(&options.root))?;
         }
         crew.observer.event(Event::Started { stage: self.id, reasons: job.reasons });
         let started = Instant::now();
@@ -548,7 +552,7 @@ impl Attempt<'_, '_, '_> {
     /// The values of the declared variables that are not to be seen. Very short ones are no secrets, and masking them
     /// would make the logs unreadable.
     fn secrets(&self) -> Vec<String> {
-        let values = &self.shop.world.pipeline.environment.0;
+        let values = &self.shop.world.pipeline.environment.values;
         let hidden = self.stage.env.iter().filter(|variable| !variable.plain);
         let mut secrets: Vec<String> = hidden
             .filter_map(|variable| values.get(&variable.name))
@@ -563,17 +567,17 @@ impl Attempt<'_, '_, '_> {
 
     fn store_outs(&self, duration: Duration) -> Result<OutStates, Failure> {
         let workspace = self.shop.world.workspace;
-        let mut outs = OutStates::new();
+        let mut states = OutStates::new();
         let mut missing = Vec::new();
         for out in &self.stage.outs {
             let stored = is_stored(out) && !self.shop.options.no_commit;
-            let found = if stored { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+            let found = if stored { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
             match found {
-                Some(state) => outs.push((out.path.clone(), state)),
+                Some(state) => states.push((out.path.clone(), state)),
                 None => missing.push(out.path.clone()),
             }
         }
-        if missing.is_empty() { Ok(outs) } else { Err(Failure::OutsMissing { missing, duration }) }
+        if missing.is_empty() { Ok(states) } else { Err(Failure::OutsMissing { missing, duration }) }
     }
 
     /// The first input that is not what it was before the command started; `None` when all are.

@@ -4,6 +4,7 @@
 //! know: it asks its [`Host`] and tells its [`Observer`].
 
 mod aside;
+mod aside_files;
 mod assess;
 mod budget;
 mod claim;
@@ -14,6 +15,7 @@ mod event;
 mod guard;
 mod job;
 mod ledger;
+mod outs;
 mod params;
 mod runner;
 mod schedule;
@@ -29,6 +31,7 @@ pub use drive::{Crew, OnFailure, Options, Summary, drive};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
 pub use ledger::{Ledger, LedgerError, lock_file};
+pub use outs::{save_unsaved, with_choice};
 pub use params::{ParamReader, Unreadable};
 pub use runner::{Exit, LocalRunner, RunError, Runner, Spawn, Stream};
 pub use schedule::{Schedule, StageState};

@@ -3,9 +3,9 @@
 use std::io;
 
 use base::{FileState, ProjectPath};
-use cache::Choice;
 use pipeline::{Special, SpecialKind, Stage, StageLock};
 
+use crate::outs::with_choice;
 use crate::params::{ParamReader, Unreadable};
 use crate::url;
 
@@ -21,12 +21,8 @@ pub(crate) fn observe(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<
 
 fn matching(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {
     let Some(glob) = &dep.glob else { return Ok(None) };
-    let choice = Choice {
-        base: glob.base(),
-        matches: &|path| glob.matches(path),
-        enters: &|folder| glob.may_lie_below(folder),
-    };
-    reader.workspace().observe_chosen(&choice).map_err(|fault| Unreadable::new(dep.name.clone(), &fault))
+    with_choice(glob, |files| reader.workspace().observe_chosen(files))
+        .map_err(|fault| Unreadable::new(dep.name.clone(), &fault))
 }
 
 fn outside(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {

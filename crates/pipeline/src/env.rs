@@ -1,9 +1,9 @@
 //! Declared environment variables: inputs of a stage whose values nobody may read back.
 //!
-//! A value is compared, not kept: what is recorded is a digest of name and value under a key of its own, so that
-//! neither two variables with one value nor a value and a file with its bytes have the same digest. Only a variable
-//! declared with `plain: true` is recorded as it was. The digest is the same on every machine, since a lock is
-//! shared; a short secret could thus be found by trying, as from any digest of it.
+//! A value is compared, not kept: what is recorded is a digest of name and value under a key that is recorded
+//! nowhere. Locks are shared, and without the key a short secret could be found in one by trying; with another key
+//! a variable merely counts as changed. Only a variable declared with `plain: true` is recorded as it was, with a
+//! digest that is the same everywhere.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,8 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::stage::Stage;
 
-/// Changing it makes every stage with declared variables stale once.
-const CONTEXT: &str = "pipe declared environment variable 1";
+/// Of the digest of a plain value. Changing it makes every stage with such variables stale once.
+const PLAIN_CONTEXT: &str = "pipe declared environment variable 1";
+
+/// Of the key, when it is made of a text. Changing it makes every stage with declared variables stale once.
+const KEY_CONTEXT: &str = "pipe environment key 1";
 
 /// A variable that a stage declares.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,13 +29,35 @@ pub struct EnvRef {
     pub plain: bool,
 }
 
-/// Values of variables by name; one that is not in it is not set. Its `Debug` tells names only.
+/// Under which values are digested. As secret as they are: its `Debug` tells nothing.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Environment(pub BTreeMap<String, String>);
+pub struct EnvKey([u8; 32]);
+
+impl EnvKey {
+    /// The key that a text stands for, which had better be long and random.
+    pub fn of(text: &[u8]) -> Self {
+        EnvKey(blake3::derive_key(KEY_CONTEXT, text))
+    }
+}
+
+impl fmt::Debug for EnvKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnvKey")
+    }
+}
+
+/// What the variables that stages declare hold. Its `Debug` tells names only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// By name; one that is not in it is not set.
+    pub values: BTreeMap<String, String>,
+    /// Under which they are digested.
+    pub key: EnvKey,
+}
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
@@ -48,10 +73,13 @@ pub struct EnvState {
 }
 
 impl EnvState {
-    /// The state of a variable with this value; `None` when it is not set.
-    pub fn of(variable: &EnvRef, value: Option<&str>) -> Self {
+    /// The state of a variable with this value (`None` when it is not set), digested under `key` unless it is plain.
+    pub fn of(variable: &EnvRef, value: Option<&str>, key: &EnvKey) -> Self {
         let digest = value.map(|value| {
-            let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+            let mut hasher = match variable.plain {
+                true => blake3::Hasher::new_derive_key(PLAIN_CONTEXT),
+                false => blake3::Hasher::new_keyed(&key.0),
+            };
             hasher.update(variable.name.as_bytes()).update(&[0]).update(value.as_bytes());
             Digest::Blake3(*hasher.finalize().as_bytes())
         });
@@ -71,8 +99,8 @@ impl EnvState {
 /// The states of the variables that `stage` declares, by name, as a lock records them.
 pub fn env_states(stage: &Stage, environment: &Environment) -> Vec<(String, EnvState)> {
     let state = |variable: &EnvRef| {
-        let value = environment.0.get(&variable.name).map(String::as_str);
-        (variable.name.clone(), EnvState::of(variable, value))
+        let value = environment.values.get(&variable.name).map(String::as_str);
+        (variable.name.clone(), EnvState::of(variable, value, &environment.key))
     };
     stage.env.iter().map(state).collect()
 }
@@ -81,21 +109,36 @@ pub fn env_states(stage: &Stage, environment: &Environment) -> Vec<(String, EnvS
 mod tests {
     use super::*;
 
+    fn of(name: &str, plain: bool, value: Option<&str>, key: &str) -> EnvState {
+        EnvState::of(&EnvRef { name: name.to_owned(), plain }, value, &EnvKey::of(key.as_bytes()))
+    }
+
     #[test]
-    fn a_digest_is_of_name_and_value() {
-        let of = |name: &str, value| EnvState::of(&EnvRef { name: name.to_owned(), plain: false }, value);
-        assert_ne!(of("A", Some("x")), of("B", Some("x")));
-        assert_ne!(of("A", Some("x")), of("A", Some("y")));
-        assert_ne!(of("A", Some("")), of("A", None));
-        assert_eq!(of("A", None), EnvState::default());
-        let state = of("A", Some("x"));
-        // By hand: the derived-key mode of BLAKE3 over `A`, a zero, `x`.
-        let expected = blake3::derive_key("pipe declared environment variable 1", b"A\0x");
-        assert_eq!(state.digest, Some(Digest::Blake3(expected)));
+    fn a_digest_is_of_name_value_and_key() {
+        let state = of("A", false, Some("x"), "key");
+        assert_ne!(state, of("B", false, Some("x"), "key"));
+        assert_ne!(state, of("A", false, Some("y"), "key"));
+        assert_ne!(state, of("A", false, Some("x"), "other key"));
+        assert_ne!(of("A", false, Some(""), "key"), of("A", false, None, "key"));
+        assert_eq!(of("A", false, None, "key"), EnvState::default());
+        // By hand: the keyed mode of BLAKE3 over `A`, a zero, `x`.
+        let key = blake3::derive_key("pipe environment key 1", b"key");
+        assert_eq!(state.digest, Some(Digest::Blake3(*blake3::keyed_hash(&key, b"A\0x").as_bytes())));
         assert_eq!(state.shown(), None);
-        let plain = EnvState::of(&EnvRef { name: "A".to_owned(), plain: true }, Some("x"));
-        assert_eq!((plain.digest, plain.shown().as_deref()), (state.digest, Some("x")));
-        let environment = Environment([("TOKEN".to_owned(), "secret".to_owned())].into());
-        assert_eq!(format!("{environment:?}"), r#"{"TOKEN"}"#);
+    }
+
+    #[test]
+    fn a_plain_value_is_the_same_under_every_key() {
+        let state = of("A", true, Some("x"), "key");
+        assert_eq!(state, of("A", true, Some("x"), "other key"));
+        let expected = blake3::derive_key("pipe declared environment variable 1", b"A\0x");
+        assert_eq!((state.digest, state.shown().as_deref()), (Some(Digest::Blake3(expected)), Some("x")));
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let values = [("TOKEN".to_owned(), "secret".to_owned())].into();
+        let environment = Environment { values, key: EnvKey::of(b"key") };
+        assert_eq!(format!("{environment:?} {:?}", environment.key), r#"{"TOKEN"} EnvKey"#);
     }
 }

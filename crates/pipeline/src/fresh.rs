@@ -160,6 +160,15 @@ pub enum StaleReason {
         /// As it is.
         new: bool,
     },
+    /// An out that is a pattern leaves out something else.
+    ExcludeChanged {
+        /// The pattern.
+        path: ProjectPath,
+        /// What it left out last.
+        old: Vec<String>,
+        /// What it leaves out.
+        new: Vec<String>,
+    },
     /// A declared variable has another value. Values are told only of variables that are `plain`, or not set.
     EnvChanged {
         /// Its name.
@@ -261,6 +270,7 @@ impl StaleReason {
             StaleReason::OutRemoved { .. } => "out_removed",
             StaleReason::OutNotCached { .. } => "out_not_cached",
             StaleReason::PersistChanged { .. } => "persist_changed",
+            StaleReason::ExcludeChanged { .. } => "exclude_changed",
             StaleReason::EnvChanged { .. } => "env_changed",
             StaleReason::EnvAdded { .. } => "env_added",
             StaleReason::EnvRemoved { .. } => "env_removed",
@@ -287,6 +297,7 @@ impl StaleReason {
             | StaleReason::OutAdded { path }
             | StaleReason::OutRemoved { path }
             | StaleReason::OutNotCached { path }
+            | StaleReason::ExcludeChanged { path, .. }
             | StaleReason::PersistChanged { path, .. } => Subject::Path(PathOrName::Path(path)),
             StaleReason::ParamChanged { file, key, .. }
             | StaleReason::ParamAdded { file, key, .. }
@@ -404,6 +415,9 @@ impl fmt::Display for StaleReason {
             StaleReason::OutNotCached { path } => write!(f, "out {path} is not in the cache"),
             StaleReason::PersistChanged { path, old, new } => {
                 write!(f, "persist of out {path} changed: {old} -> {new}")
+            }
+            StaleReason::ExcludeChanged { path, old, new } => {
+                write!(f, "exclude of out {path} changed: [{}] -> [{}]", old.join(", "), new.join(", "))
             }
             StaleReason::EnvChanged { name, old: Some(old), new: Some(new) } => {
                 write!(f, "variable {name} changed: {old} -> {new}")
@@ -536,6 +550,9 @@ fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
         (Kind::Out, &EntryValue::Bool(old), &EntryValue::Bool(new)) => {
             StaleReason::PersistChanged { path, old, new }
         }
+        (Kind::OutGlob, EntryValue::Patterns(old), EntryValue::Patterns(new)) => {
+            StaleReason::ExcludeChanged { path, old: old.to_vec(), new: new.to_vec() }
+        }
         (Kind::Env, EntryValue::Env(old), EntryValue::Env(state)) => {
             let shown = |state: &EnvState| state.shown().map(std::borrow::Cow::into_owned);
             StaleReason::EnvChanged { name: new.key.to_owned(), old: shown(old), new: shown(state) }
@@ -553,7 +570,7 @@ fn added(new: Entry<'_>) -> Option<StaleReason> {
         (Kind::Param, EntryValue::Value(value)) => {
             Some(StaleReason::ParamAdded { file: path, key: new.key.to_owned(), new: value.clone() })
         }
-        (Kind::Out, _) => Some(StaleReason::OutAdded { path }),
+        (Kind::Out | Kind::OutGlob, _) => Some(StaleReason::OutAdded { path }),
         (Kind::Env, _) => Some(StaleReason::EnvAdded { name: new.key.to_owned() }),
         // The entries without path stand on both sides always.
         _ => None,
@@ -568,7 +585,7 @@ fn removed(old: Entry<'_>) -> Option<StaleReason> {
         (Kind::Param, EntryValue::Value(value)) => {
             Some(StaleReason::ParamRemoved { file: path, key: old.key.to_owned(), old: value.clone() })
         }
-        (Kind::Out, _) => Some(StaleReason::OutRemoved { path }),
+        (Kind::Out | Kind::OutGlob, _) => Some(StaleReason::OutRemoved { path }),
         (Kind::Env, _) => Some(StaleReason::EnvRemoved { name: old.key.to_owned() }),
         _ => None,
     }
@@ -580,7 +597,7 @@ fn compare_outs(stage: &Stage, locked: &StageLock, observed: &Observed, reasons:
     for (at, out) in stage.outs.iter().enumerate() {
         let path = out.path.clone();
         let found = observed.outs.get(at).copied().flatten();
-        let reason = match (locked.out(&out.path), found) {
+        let reason = match (locked.recorded(out), found) {
             (None, _) => stage.frozen.then(|| StaleReason::OutAdded { path }),
             (Some(_), None) => Some(StaleReason::OutMissing { path }),
             (Some(old), Some(new)) if old.digest != new.digest || old.is_folder() != new.is_folder() => {

@@ -7,7 +7,7 @@ use super::*;
 use crate::graph::tests::stage as plain_stage;
 use base::FileState;
 
-use crate::env::{EnvRef, Environment, env_states};
+use crate::env::{EnvKey, EnvRef, Environment, env_states};
 use crate::key::stage_key;
 use crate::params;
 use crate::stage::{OutKind, ParamFile, ParamRef};
@@ -49,9 +49,10 @@ fn world() -> World {
         params,
         outs: vec![Some(state(3)), Some(state(4))],
         outs_cached: vec![true, true],
-        env: Environment(
-            [("MODE".to_owned(), "fast".to_owned()), ("TOKEN".to_owned(), "t0".to_owned())].into(),
-        ),
+        env: Environment {
+            values: [("MODE".to_owned(), "fast".to_owned()), ("TOKEN".to_owned(), "t0".to_owned())].into(),
+            key: EnvKey::of(b"one"),
+        },
     };
     let builtins = Builtins(BUILTINS.to_vec());
     let values = params::select(&stage.params, &observed.params).expect("all there");
@@ -257,16 +258,20 @@ fn declared_variables() {
     let record = serde_json::to_string(&world.lock.env).expect("JSON");
     assert!(record.contains("fast") && !record.contains("t0"), "{record}");
 
-    world.observed.env.0.insert("MODE".into(), "slow".into());
-    world.observed.env.0.insert("TOKEN".into(), "t1".into());
+    world.observed.env.values.insert("MODE".into(), "slow".into());
+    world.observed.env.values.insert("TOKEN".into(), "t1".into());
     assert_eq!(texts(&world), ["variable MODE changed: fast -> slow", "variable TOKEN changed"]);
-    world.observed.env.0.remove("MODE");
-    world.observed.env.0.insert("TOKEN".into(), "t0".into());
+    world.observed.env.values.remove("MODE");
+    world.observed.env.values.insert("TOKEN".into(), "t0".into());
     assert_eq!(texts(&world), ["variable MODE changed: fast -> not set"]);
-    world.observed.env.0.insert("MODE".into(), "fast".into());
-    // How much of a value is recorded does not make it another input.
-    world.stage.env = vec![variable("MODE", false), variable("TOKEN", true)];
-    assert!(texts(&world).is_empty());
+    world.observed.env.values.insert("MODE".into(), "fast".into());
+    // Under another key nothing is known of a secret's value; plain ones are the same everywhere.
+    world.observed.env.key = EnvKey::of(b"other");
+    assert_eq!(texts(&world), ["variable TOKEN changed"]);
+    world.observed.env.key = EnvKey::of(b"one");
+    world.stage.env[1].plain = true;
+    assert_eq!(texts(&world), ["variable TOKEN changed"]);
+    world.stage.env[1].plain = false;
     let inputs = Inputs::observed(&world.stage, &world.observed, &world.builtins).expect("all there");
     assert_eq!(stage_key(&inputs), world.lock.key());
     world.stage.env.remove(0);

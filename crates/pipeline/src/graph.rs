@@ -20,13 +20,19 @@ use petgraph::visit::{
     Dfs, GraphBase, IntoNeighbors, IntoNeighborsDirected, IntoNodeIdentifiers, Reversed, Visitable,
 };
 
+use crate::special::Glob;
 use crate::stage::{Stage, StageId};
+
+/// Files that git itself reads: no stage may write them.
+const GIT_FILES: [&str; 3] = [".gitignore", ".gitattributes", ".gitmodules"];
 
 /// The edges between stages. Acyclic.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// Every out with its stage.
+    /// Every out that is a path with its stage.
     producers: BTreeMap<ProjectPath, StageId>,
+    /// Every out that is a pattern, as it is written and as it is meant, with its stage.
+    patterns: Vec<(ProjectPath, Glob, StageId)>,
     /// By stage: those that write what it reads. Sorted, each once.
     upstream: Vec<Vec<StageId>>,
     /// By stage: those that read what it writes. Sorted, each once.
@@ -58,14 +64,19 @@ impl Graph {
     ) -> Result<Graph, Vec<GraphFault>> {
         let mut faults = Vec::new();
         for (id, stage) in numbered(stages) {
-            faults.extend(stage.outs.iter().filter_map(|out| refuse(id, stage, &out.path, protected)));
+            faults.extend(stage.outs.iter().filter_map(|out| match &out.glob {
+                None => refuse(id, stage, &out.path, protected),
+                Some(glob) => refuse_pattern(id, stage, &out.path, glob, protected),
+            }));
         }
         let producers = producers(stages, &mut faults);
+        let patterns = patterns(stages, &producers, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
         let mut graph = Graph {
             producers,
+            patterns,
             upstream: vec![Vec::new(); stages.len()],
             downstream: vec![Vec::new(); stages.len()],
             order: Vec::new(),
@@ -92,7 +103,11 @@ impl Graph {
                         true => format!("stage `{name}` has `{dep}` both as dep and as out"),
                         false => format!("stage `{name}` has dep `{dep}` and out `{out}`, which overlap"),
                     };
-                    faults.push(GraphFault::new(id, message));
+                    let is_pattern = !self.producers.contains_key(out);
+                    let hint = is_pattern && !dep.contains(out);
+                    let hint = hint
+                        .then(|| format!("leave it out: `exclude: ['{}']`", dep.relative_to(&stage.wdir)));
+                    faults.push(GraphFault { hint, ..GraphFault::new(id, message) });
                 } else {
                     upstream.insert(producer);
                 }
@@ -128,10 +143,21 @@ impl Graph {
         by_path.chain(globs.flat_map(|glob| self.touching_glob(glob))).collect()
     }
 
-    /// The outs equal to `path`, containing it, or inside it, with their stages.
+    /// The outs equal to `path`, containing it, or inside it, and the patterns that concern it, with their stages.
     pub(crate) fn touching(&self, path: &ProjectPath) -> Vec<(&ProjectPath, StageId)> {
         let mut found: Vec<_> = self.above(path).collect();
         found.extend(self.below(path));
+        let patterns = self.patterns.iter().filter(|(_, glob, _)| glob.concerns(path));
+        found.extend(patterns.map(|(pattern, _, id)| (pattern, *id)));
+        found
+    }
+
+    /// The outs that a pattern can mean something of, with their stages.
+    fn touching_glob(&self, glob: &Glob) -> Vec<(&ProjectPath, StageId)> {
+        let near = self.above(glob.base()).chain(self.below(glob.base()));
+        let mut found: Vec<_> = near.filter(|(out, _)| glob.touches(out)).collect();
+        let patterns = self.patterns.iter().filter(|(_, other, _)| glob.meets(other));
+        found.extend(patterns.map(|(pattern, _, id)| (pattern, *id)));
         found
     }
 
@@ -230,9 +256,12 @@ impl Graph {
         self.order.iter().copied().filter(|id| search.discovered.contains(id)).collect()
     }
 
-    /// The stage whose out is `path` or contains it.
+    /// The stage whose out is `path` or contains it, or has a pattern that is written so or matches it.
     pub fn producer(&self, path: &ProjectPath) -> Option<StageId> {
-        self.above(path).next().map(|(_, id)| id)
+        let means =
+            |(pattern, glob, _): &&(ProjectPath, Glob, StageId)| pattern == path || glob.matches(path);
+        let pattern = || self.patterns.iter().find(means).map(|(_, _, id)| *id);
+        self.above(path).next().map(|(_, id)| id).or_else(pattern)
     }
 }
 
@@ -269,7 +298,7 @@ fn refuse(
         let message = format!("stage `{name}` runs inside its own out `{out}`");
         return Some(GraphFault::new(id, message));
     }
-    if matches!(out.name(), ".gitignore" | ".gitattributes" | ".gitmodules") {
+    if GIT_FILES.contains(&out.name()) {
         let message = format!("out `{out}` of stage `{name}` is a file that git itself reads");
         return Some(GraphFault::new(id, message));
     }
@@ -285,12 +314,60 @@ fn refuse(
     Some(GraphFault::new(id, message))
 }
 
-/// Every out with its stage; faults for outs that two have, or that lie inside another.
+fn refuse_pattern(
+    id: StageId,
+    stage: &Stage,
+    out: &ProjectPath,
+    glob: &Glob,
+    protected: &BTreeSet<ProjectPath>,
+) -> Option<GraphFault> {
+    let name = &stage.address;
+    if let Some(file) = GIT_FILES.iter().find(|file| glob.may_name(file)) {
+        let message = format!("out `{out}` of stage `{name}` covers `{file}`, a file that git itself reads");
+        return Some(GraphFault::new(id, message));
+    }
+    let file = protected.iter().find(|file| glob.matches(file))?;
+    let message = format!("out `{out}` of stage `{name}` covers `{file}`, a pipeline, lock or params file");
+    let hint = Some(format!("leave it out: `exclude: ['{}']`", file.relative_to(&stage.wdir)));
+    Some(GraphFault { hint, ..GraphFault::new(id, message) })
+}
+
+/// Every pattern with its stage; faults for those that could mean a file of another out.
+fn patterns(
+    stages: &[Stage],
+    producers: &BTreeMap<ProjectPath, StageId>,
+    faults: &mut Vec<GraphFault>,
+) -> Vec<(ProjectPath, Glob, StageId)> {
+    let mut patterns: Vec<(ProjectPath, Glob, StageId)> = Vec::new();
+    for (id, stage) in numbered(stages) {
+        for (path, glob) in stage.outs.iter().filter_map(|out| Some((&out.path, out.glob.as_ref()?))) {
+            let is_near = |out: &ProjectPath| out.contains(glob.base()) || glob.base().contains(out);
+            // One text for two outs of a stage would be one name in its lock.
+            let is_met = |out: &ProjectPath| out == path || (is_near(out) && glob.touches(out));
+            let paths = producers.iter().filter(|(out, _)| is_met(out));
+            let others = patterns.iter().filter(|(_, other, _)| glob.meets(other));
+            let met = paths.map(|(out, id)| (out, *id)).chain(others.map(|(out, _, id)| (out, *id)));
+            faults.extend(met.map(|(out, other)| {
+                let (name, other) = (&stage.address, &stages[other.index()].address);
+                let message = format!(
+                    "out `{path}` of stage `{name}` can mean files of out `{out}` of stage `{other}`, and no file has \
+                     two stages"
+                );
+                let hint = Some(format!("leave them out: `exclude: ['{}']`", out.relative_to(&stage.wdir)));
+                GraphFault { hint, ..GraphFault::new(id, message) }
+            }));
+            patterns.push((path.clone(), glob.clone(), id));
+        }
+    }
+    patterns
+}
+
+/// Every out that is a path with its stage; faults for outs that two have, or that lie inside another.
 fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<ProjectPath, StageId> {
     let mut producers: BTreeMap<ProjectPath, StageId> = BTreeMap::new();
     let name = |id: StageId| &stages[id.index()].address;
     for (id, stage) in numbered(stages) {
-        for out in &stage.outs {
+        for out in stage.outs.iter().filter(|out| out.glob.is_none()) {
             match producers.insert(out.path.clone(), id) {
                 Some(first) if first == id => {
                     let message = format!("stage `{}` has out `{}` twice", name(id), out.path);

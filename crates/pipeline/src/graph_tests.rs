@@ -9,6 +9,7 @@ fn path(text: &str) -> ProjectPath {
 
 pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
     let out = |out: &&str| Out {
+        glob: None,
         path: path(out),
         kind: OutKind::Data,
         cache: true,
@@ -50,6 +51,39 @@ fn faults(stages: &[Stage]) -> Vec<String> {
 
 fn numbers(ids: &[StageId]) -> Vec<u32> {
     ids.iter().map(|id| id.0).collect()
+}
+
+/// A stage whose one out is a pattern.
+fn pattern_stage(name: &str, deps: &[&str], pattern: &str) -> Stage {
+    let mut stage = stage(name, deps, &[pattern]);
+    stage.outs[0].glob = Some(Glob::new(&path(pattern), &[]).expect("a pattern"));
+    stage
+}
+
+#[test]
+fn patterns_are_outs_of_all_that_they_can_match() {
+    let stages = [
+        stage("file", &["r/sub/a.csv"], &["1"]),
+        stage("folder", &["r"], &["2"]),
+        stage("below", &["r/sub"], &["3"]),
+        stage("other", &["x/a.csv", "s"], &["4"]),
+        pattern_stage("make", &["in"], "r/**/*.csv"),
+    ];
+    let graph = graph_of(&stages).expect("a graph");
+    assert_eq!(numbers(graph.downstream(StageId(4))), [0, 1, 2]);
+    assert_eq!(graph.producer(&path("r/x/y.csv")), Some(StageId(4)));
+    assert_eq!(graph.producer(&path("r/x/y.txt")), None);
+    let twice = [pattern_stage("a", &[], "r/*"), pattern_stage("b", &[], "r/x*")];
+    assert_eq!(
+        faults(&twice),
+        ["out `r/x*` of stage `b` can mean files of out `r/*` of stage `a`, and no file has two stages"]
+    );
+    assert_eq!(
+        faults(&[pattern_stage("a", &["r/x"], "r/*")]),
+        ["stage `a` has dep `r/x` and out `r/*`, which overlap"]
+    );
+    let circle = [pattern_stage("a", &["o"], "r/*"), stage("b", &["r/x"], &["o"])];
+    assert_eq!(faults(&circle), ["stages depend on each other in a circle: a -> b -> a"]);
 }
 
 #[test]

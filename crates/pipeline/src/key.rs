@@ -8,9 +8,9 @@
 //! | command, shell, wdir, built-in commands' versions | the stage's name, `desc`, `meta`, `frozen`, `always_changed` |
 //! | path and digest of each dep, and whether it is a folder | size, modification time, executable bit of a dep |
 //! | file, key and typed value of each param | order and layout of the param file |
-//! | path and `persist` of each out | kind of an out, `cache`, `desc`, plot options |
+//! | path and `persist` of each out; of a pattern, what it leaves out | kind of an out, `cache`, `desc`, plot options |
 //! | name and digest of each special dep, and whether it is a folder or file | what a pattern excludes |
-//! | name and digest of each declared variable | whether it is `plain`; `timeout`, `resources`, `pool` |
+//! | name and digest of each declared variable | `timeout`, `resources`, `pool` |
 //!
 //! The name is left out so that a renamed stage keeps its results; the kind of an out, so that a relabelled
 //! one does. The byte layout is fixed in docs/design/stage-key.md.
@@ -57,6 +57,8 @@ pub enum Kind {
     Env,
     /// A special dep's content, by its text as key.
     Special(SpecialKind),
+    /// What an out that is a pattern leaves out, by the pattern.
+    OutGlob,
 }
 
 impl Kind {
@@ -71,6 +73,7 @@ impl Kind {
             Kind::Out => "out",
             Kind::Env => "env",
             Kind::Special(kind) => kind.word(),
+            Kind::OutGlob => "out glob",
         }
     }
 }
@@ -112,10 +115,12 @@ pub enum EntryValue<'a> {
     Value(&'a Value),
     /// A variable.
     Env(&'a EnvState),
+    /// Patterns.
+    Patterns(&'a [String]),
 }
 
 impl EntryValue<'_> {
-    /// Whether both stand for the same input. Of a variable, how much is recorded does not count.
+    /// Whether both stand for the same input. Of a variable, the digest tells.
     pub(crate) fn is_same(&self, other: &EntryValue<'_>) -> bool {
         match (self, other) {
             (EntryValue::Env(a), EntryValue::Env(b)) => a.digest == b.digest,
@@ -139,8 +144,10 @@ pub struct Inputs<'a> {
     pub deps: Vec<(&'a ProjectPath, FileState)>,
     /// File, dotted key, value; sorted by file and key, each pair once.
     pub params: Vec<(&'a ProjectPath, &'a str, &'a Value)>,
-    /// Path and `persist`; sorted by path, each once.
+    /// Path and `persist`, of the outs that are paths; sorted by path, each once.
     pub outs: Vec<(&'a ProjectPath, bool)>,
+    /// Of the outs that are patterns, what each leaves out; sorted by pattern, each once.
+    pub out_globs: Vec<(&'a ProjectPath, Cow<'a, [String]>)>,
     /// Name and state of variables; sorted by name, each once.
     pub env: Cow<'a, [(String, EnvState)]>,
     /// Sorted by name, each once.
@@ -191,6 +198,8 @@ impl<'a> Inputs<'a> {
                 key: absent.key.clone(),
             }),
         );
+        let paths = stage.outs.iter().filter(|out| out.glob.is_none());
+        let globs = stage.outs.iter().filter_map(|out| Some((&out.path, Cow::Owned(out.excluded()?))));
         let inputs = Inputs {
             command: &stage.command,
             shell: stage.shell.as_deref(),
@@ -198,7 +207,8 @@ impl<'a> Inputs<'a> {
             builtin: builtins.of(&stage.command).map(Cow::Owned),
             deps,
             params,
-            outs: stage.outs.iter().map(|out| (&out.path, out.persist)).collect(),
+            outs: paths.map(|out| (&out.path, out.persist)).collect(),
+            out_globs: globs.collect(),
             env: Cow::Owned(env_states(stage, &observed.env)),
             special,
         };
@@ -213,6 +223,7 @@ impl<'a> Inputs<'a> {
             .flat_map(|(file, values)| values.iter().map(move |(key, value)| (file, key.as_str(), value)))
             .collect();
         params.sort_by_key(|&(file, key, _)| (file, key));
+        let paths = lock.outs.iter().filter(|(path, _)| !lock.globs.contains_key(path));
         Inputs {
             command: &lock.command,
             shell: lock.shell.as_deref(),
@@ -220,7 +231,8 @@ impl<'a> Inputs<'a> {
             builtin: lock.builtin.as_deref().map(Cow::Borrowed),
             deps: lock.deps.iter().map(|(path, state)| (path, *state)).collect(),
             params,
-            outs: lock.outs.iter().map(|(path, _)| (path, lock.persist.contains(path))).collect(),
+            outs: paths.map(|(path, _)| (path, lock.persist.contains(path))).collect(),
+            out_globs: lock.globs.iter().map(|(path, exclude)| (path, Cow::Borrowed(&exclude[..]))).collect(),
             env: Cow::Borrowed(&lock.env),
             special: lock.special.iter().map(|(name, state)| (name, *state)).collect(),
         }
@@ -267,7 +279,13 @@ impl<'a> Inputs<'a> {
             key: &name.text,
             value: EntryValue::Content { digest: state.digest, folder: state.is_folder() },
         });
-        singles.into_iter().chain(deps).chain(params).chain(outs).chain(env).chain(special)
+        let out_globs = self.out_globs.iter().map(|(pattern, exclude)| Entry {
+            kind: Kind::OutGlob,
+            path: Cow::Borrowed(*pattern),
+            key: "",
+            value: EntryValue::Patterns(exclude),
+        });
+        singles.into_iter().chain(deps).chain(params).chain(outs).chain(env).chain(special).chain(out_globs)
     }
 }
 
@@ -285,13 +303,7 @@ pub fn stage_key(inputs: &Inputs<'_>) -> StageKey {
             EntryValue::Text(text) => put_str(&mut bytes, text),
             EntryValue::Path(path) => put_str(&mut bytes, path.as_str()),
             EntryValue::Command(Command::Script(script)) => put_str(&mut bytes, script),
-            EntryValue::Command(Command::List(scripts)) => {
-                bytes.push(b'l');
-                put_length(&mut bytes, scripts.len());
-                for script in scripts {
-                    put_str(&mut bytes, script);
-                }
-            }
+            EntryValue::Command(Command::List(scripts)) => put_list(&mut bytes, scripts),
             EntryValue::Content { digest, folder: false } => put_str(&mut bytes, &digest.to_string()),
             EntryValue::Content { digest, folder: true } => put_str(&mut bytes, &format!("{digest}/")),
             EntryValue::Value(value) => put_value(&mut bytes, value),
@@ -299,6 +311,7 @@ pub fn stage_key(inputs: &Inputs<'_>) -> StageKey {
                 put_str(&mut bytes, &digest.to_string());
             }
             EntryValue::Env(EnvState { digest: None, .. }) => bytes.push(b'n'),
+            EntryValue::Patterns(patterns) => put_list(&mut bytes, patterns),
         }
     }
     StageKey(Digest::Blake3(*blake3::hash(&bytes).as_bytes()))
@@ -344,6 +357,14 @@ fn put_value(bytes: &mut Vec<u8>, value: &Value) {
                 put_value(bytes, value);
             }
         }
+    }
+}
+
+fn put_list(bytes: &mut Vec<u8>, texts: &[String]) {
+    bytes.push(b'l');
+    put_length(bytes, texts.len());
+    for text in texts {
+        put_str(bytes, text);
     }
 }
 

@@ -28,14 +28,14 @@ pub mod template;
 pub mod yaml;
 
 pub use builtins::Builtins;
-pub use env::{EnvRef, EnvState, Environment, env_states};
+pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
 pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
-pub use lock::{LOCK_SCHEMA, Lock, StageLock};
+pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
 pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{

@@ -3,6 +3,7 @@
 //! Of all stages the first fault each is collected, so that one run shows everything that must be mended.
 
 mod deps;
+mod outs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -13,15 +14,11 @@ use indexmap::IndexMap;
 
 use crate::error::{LoadFault, PipelineError};
 use crate::expand::{self, Member};
-use crate::format::native::spec::{
-    self, BodyPlace, Form, OutSpec, ParamSpec, PipelineSpec, StageSpec, Written,
-};
+use crate::format::native::spec::{self, BodyPlace, Form, ParamSpec, PipelineSpec, StageSpec, Written};
 use crate::format::native::top::{self, ArtifactSpec, PlotSpec, TopSpec};
 use crate::node::{Node, Source};
 use crate::params;
-use crate::stage::{
-    Address, Artifact, Command, LOCK_FILE, Out, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage,
-};
+use crate::stage::{Address, Artifact, Command, LOCK_FILE, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
 use crate::template::{Context, Field, Scope, Step, TemplateError};
 use crate::yaml::{self, Segment};
 
@@ -494,38 +491,6 @@ impl Loader<'_, '_> {
         refs.sort_unstable();
         refs.dedup();
         Ok(refs)
-    }
-
-    fn outs(
-        &self,
-        place: BodyPlace<'_>,
-        wdir: &ProjectPath,
-        specs: &[OutSpec],
-    ) -> Result<Vec<Out>, PipelineError> {
-        let mut outs = Vec::with_capacity(specs.len());
-        for spec in specs {
-            let inside = [Segment::Key(spec.kind.field()), Segment::Index(spec.index)];
-            if spec.path.starts_with('/') {
-                let message = format!("out `{}` is an absolute path", spec.path);
-                let hint =
-                    "what a stage writes lies in the project, where pipe can set it aside and put it back";
-                return Err(self.fault_at(&place.path(&inside), message).hint(Some(hint)));
-            }
-            let path = self.path(wdir, &spec.path, place, &inside)?;
-            outs.push(Out {
-                path,
-                kind: spec.kind,
-                cache: spec.cache,
-                persist: spec.persist,
-                remote: spec.remote.clone(),
-                push: spec.push,
-                desc: spec.desc.clone(),
-                annotation: spec.annotation.clone(),
-                plot: spec.plot.clone(),
-            });
-        }
-        outs.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(outs)
     }
 
     /// What stands beside the stages, templates filled in.

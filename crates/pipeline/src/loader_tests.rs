@@ -434,6 +434,7 @@ stages:
         (&["disk".to_owned()][..], &["disk".to_owned(), "gpu".into()][..])
     );
     let names: Vec<_> = pipeline.declared_variables().into_iter().collect();
+    let names: Vec<&str> = names.iter().map(|variable| variable.name.as_str()).collect();
     assert_eq!(names, ["A", "B", "MODE", "TOKEN", "_X1"]);
 }
 

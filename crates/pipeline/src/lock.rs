@@ -31,6 +31,10 @@ pub struct StageLock {
     pub params: ParamValues,
     /// What it wrote. Sorted by path.
     pub outs: Vec<(ProjectPath, FileState)>,
+    /// Those of `outs` that are patterns, each with what it leaves out. What such an out held is a folder at the
+    /// place of the pattern's fixed part, with the files that matched alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub globs: BTreeMap<ProjectPath, Vec<String>>,
     /// Those of `outs` that stayed in place while it ran.
     pub persist: BTreeSet<ProjectPath>,
     /// The variables of the environment that it declared. Sorted by name.
@@ -63,15 +67,21 @@ impl StageLock {
             deps: stage.deps.iter().cloned().zip(deps).collect(),
             params,
             outs: stage.outs.iter().map(|out| out.path.clone()).zip(outs).collect(),
+            globs: globs_of(&stage.outs),
             persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
             env,
             special: Vec::new(),
         }
     }
 
-    /// What it says of the out at `path`.
+    /// What it says of the out that is the path `path`.
     pub fn out(&self, path: &ProjectPath) -> Option<&FileState> {
-        find(&self.outs, path)
+        find(&self.outs, path).filter(|_| !self.globs.contains_key(path))
+    }
+
+    /// What it says of an out as it is declared: a pattern that leaves out something else is another out.
+    pub fn recorded(&self, out: &Out) -> Option<&FileState> {
+        find(&self.outs, &out.path).filter(|_| self.globs.get(&out.path) == out.excluded().as_ref())
     }
 
     /// What it says of the dep at `path`.
@@ -86,8 +96,13 @@ impl StageLock {
 
     /// Whether it records exactly the outs that `outs` declares, so that all of them could be restored.
     pub fn has_outs(&self, outs: &[Out]) -> bool {
-        self.outs.len() == outs.len() && outs.iter().all(|out| self.out(&out.path).is_some())
+        self.outs.len() == outs.len() && outs.iter().all(|out| self.recorded(out).is_some())
     }
+}
+
+/// The patterns among `outs`, each with what it leaves out.
+pub fn globs_of(outs: &[Out]) -> BTreeMap<ProjectPath, Vec<String>> {
+    outs.iter().filter_map(|out| Some((out.path.clone(), out.excluded()?))).collect()
 }
 
 /// Both lists of a lock are sorted by path.

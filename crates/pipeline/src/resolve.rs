@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base::ProjectPath;
 use indexmap::IndexMap;
 
-use crate::env::Environment;
+use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
 use crate::loader::{Part, Provided, Texts, load_file, lock_beside};
@@ -87,9 +87,9 @@ impl Pipeline {
         Address { name: group.map_or(name, |(group, _)| group.clone()), file }
     }
 
-    /// The names of all variables that stages declare, each once.
-    pub fn declared_variables(&self) -> BTreeSet<&str> {
-        self.stages.iter().flat_map(|stage| &stage.env).map(|variable| variable.name.as_str()).collect()
+    /// All variables that stages declare, each once; twice where one stage declares it plain and another does not.
+    pub fn declared_variables(&self) -> BTreeSet<&EnvRef> {
+        self.stages.iter().flat_map(|stage| &stage.env).collect()
     }
 
     /// Where the stage's key stands in its file. Reads the text again: for messages only.

@@ -10,8 +10,7 @@ use base::{PathError, ProjectPath};
 use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Graph;
-use crate::stage::{Stage, StageId};
+use crate::stage::Stage;
 
 /// What sort of dep it is. Ordered as in the stage key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -192,6 +191,15 @@ enum Part {
     Name(Pattern),
 }
 
+impl Part {
+    fn text(&self) -> &str {
+        match self {
+            Part::Deep => "**",
+            Part::Name(pattern) => pattern.as_str(),
+        }
+    }
+}
+
 impl Glob {
     /// The pattern `text` without what `exclude` matches, as paths or folders above them.
     ///
@@ -238,6 +246,52 @@ impl Glob {
         self.matches(path) || self.may_lie_below(path)
     }
 
+    /// Whether it and `path` have to do with each other: `path` is one of the files meant, or such files can lie below
+    /// it, or it lies below one.
+    pub fn concerns(&self, path: &ProjectPath) -> bool {
+        let above = || std::iter::successors(path.parent(), ProjectPath::parent);
+        self.touches(path) || above().any(|above| self.matches(&above))
+    }
+
+    /// Whether some path could match both; true also where that cannot be told.
+    pub fn meets(&self, other: &Glob) -> bool {
+        let leaves_out = |a: &Glob, b: &Glob| a.exclude.contains(&b.parts);
+        if leaves_out(self, other) || leaves_out(other, self) {
+            return false;
+        }
+        let (a, b) = (&self.parts, &other.parts);
+        // Whether what is left of both from a place on could match one path.
+        let mut meet = vec![vec![false; b.len() + 1]; a.len() + 1];
+        for (i, j) in (0..=a.len()).rev().flat_map(|i| (0..=b.len()).rev().map(move |j| (i, j))) {
+            let at = |i: usize, j: usize| meet.get(i).and_then(|row| row.get(j)).copied().unwrap_or(false);
+            meet[i][j] = match (a.get(i), b.get(j)) {
+                (None, None) => true,
+                (Some(Part::Deep), _) | (_, Some(Part::Deep)) => {
+                    let past = |part: Option<&Part>, other: Option<&Part>| {
+                        part == Some(&Part::Deep) || (part.is_some() && other == Some(&Part::Deep))
+                    };
+                    (past(a.get(i), b.get(j)) && at(i + 1, j)) || (past(b.get(j), a.get(i)) && at(i, j + 1))
+                }
+                (Some(Part::Name(one)), Some(Part::Name(other))) => {
+                    names_meet(one, other) && at(i + 1, j + 1)
+                }
+                _ => false,
+            };
+        }
+        meet[0][0]
+    }
+
+    /// Whether a file of this name can be one of those meant.
+    pub(crate) fn may_name(&self, name: &str) -> bool {
+        matches!(self.parts.last(), Some(Part::Name(pattern)) if is_name(pattern, name, false))
+    }
+
+    /// The patterns for what it leaves out, relative to the project root.
+    pub fn excluded(&self) -> Vec<String> {
+        let text = |parts: &Vec<Part>| parts.iter().map(Part::text).collect::<Vec<_>>().join("/");
+        self.exclude.iter().map(text).collect()
+    }
+
     fn excludes(&self, names: &[&str]) -> bool {
         let is_out = |length| self.exclude.iter().any(|parts| is_match(parts, &names[..length], true));
         (1..=names.len()).any(is_out)
@@ -255,6 +309,25 @@ fn parse(text: &ProjectPath) -> Result<Vec<Part>, String> {
 
 fn is_name(pattern: &Pattern, name: &str, hidden: bool) -> bool {
     pattern.matches_with(name, MatchOptions { require_literal_leading_dot: !hidden, ..MatchOptions::new() })
+}
+
+/// Whether one name could match both; true also where that cannot be told.
+fn names_meet(one: &Pattern, other: &Pattern) -> bool {
+    let ends = |pattern: &Pattern| {
+        let text = pattern.as_str();
+        let first = text.find(['*', '?', '[']).unwrap_or(text.len());
+        let last = text.rfind(['*', '?', ']']).map_or(0, |at| at + 1);
+        (text[..first].to_owned(), text[last.max(first)..].to_owned(), first == text.len())
+    };
+    let ((start, end, literal), (other_start, other_end, other_literal)) = (ends(one), ends(other));
+    match (literal, other_literal) {
+        (true, _) => is_name(other, &start, false),
+        (_, true) => is_name(one, &other_start, false),
+        _ => {
+            (start.starts_with(&other_start) || other_start.starts_with(&start))
+                && (end.ends_with(&other_end) || other_end.ends_with(&end))
+        }
+    }
 }
 
 /// Whether a folder of this name can lie behind a `**`, where `parts` are it and what follows: a hidden one only if
@@ -277,14 +350,6 @@ fn is_match(parts: &[Part], names: &[&str], hidden: bool) -> bool {
             (!rest.is_empty() && is_match(rest, names, hidden))
                 || (passes && (is_match(parts, below, hidden) || (rest.is_empty() && below.is_empty())))
         }
-    }
-}
-
-impl Graph {
-    /// The outs that a pattern can mean something of, with their stages.
-    pub(crate) fn touching_glob<'a>(&'a self, glob: &Glob) -> Vec<(&'a ProjectPath, StageId)> {
-        let near = self.touching(glob.base()).into_iter();
-        near.filter(|(out, _)| glob.touches(out)).collect()
     }
 }
 
@@ -328,6 +393,34 @@ mod tests {
         for (pattern, file, expected) in cases {
             assert_eq!(glob(pattern, &[]).matches(&path(file)), expected, "{pattern} {file}");
         }
+    }
+
+    #[test]
+    fn patterns_that_cannot_meet() {
+        let cases = [
+            ("r/*.csv", "r/*.json", false),
+            ("r/*.csv", "r/a.csv", true),
+            ("r/*.csv", "r/a.json", false),
+            ("r/a*", "r/b*", false),
+            ("r/a*", "r/*b", true),
+            ("r/*.csv", "s/*.csv", false),
+            ("r/*.csv", "r/*/x.csv", false),
+            ("r/**", "r/a/b", true),
+            ("r/**/x", "r/**/y", false),
+            ("r/**/x", "**/x", true),
+            ("**/a/*", "**/b/*", false),
+            ("**/a/**", "**/b/**", true),
+            ("r/[ab]", "r/[cd]", true),
+            ("r/a[12].csv", "r/b[12].csv", false),
+            ("r/**/*.csv", "r/x.csv", true),
+        ];
+        for (one, other, expected) in cases {
+            let (a, b) = (glob(one, &[]), glob(other, &[]));
+            assert_eq!((a.meets(&b), b.meets(&a)), (expected, expected), "{one} {other}");
+        }
+        let rest = glob("r/*", &["r/*.csv"]);
+        assert!(!rest.meets(&glob("r/*.csv", &[])) && !glob("r/*.csv", &[]).meets(&rest));
+        assert!(rest.meets(&glob("r/a*.csv", &[])), "it is not seen that the one lies in the other");
     }
 
     #[test]

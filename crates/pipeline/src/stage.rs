@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::env::{EnvRef, Environment};
-use crate::special::Special;
+use crate::special::{Glob, Special};
 
 /// The name of a native pipeline file.
 pub const PIPELINE_FILE: &str = "pipeline.yaml";
@@ -128,8 +128,11 @@ pub enum OutKind {
 /// A file or folder that a stage writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Out {
-    /// Relative to the project root.
+    /// Relative to the project root; the pattern, of an out that is one.
     pub path: ProjectPath,
+    /// Of an out that is a pattern, which files are meant: it is the set of those that match.
+    #[serde(skip)]
+    pub glob: Option<Glob>,
     /// What it is read as.
     pub kind: OutKind,
     /// Whether its bytes are kept in the cache; without, git or nobody keeps them.
@@ -146,6 +149,31 @@ pub struct Out {
     pub annotation: Annotation,
     /// How to draw it: `template`, `x`, `y`, `x_label`, `y_label`, `title`, `header`, as written.
     pub plot: IndexMap<String, Value>,
+}
+
+impl Out {
+    /// Of a pattern, what it leaves out; `None` for a path.
+    pub fn excluded(&self) -> Option<Vec<String>> {
+        self.glob.as_ref().map(Glob::excluded)
+    }
+
+    /// Whether `path` is the out, lies in it, or is one of its files.
+    pub fn holds(&self, path: &ProjectPath) -> bool {
+        self.glob.as_ref().map_or_else(|| self.path.contains(path), |glob| glob.matches(path))
+    }
+
+    /// Whether the out can hold something at `path`, above it or below it.
+    pub fn concerns(&self, path: &ProjectPath) -> bool {
+        match &self.glob {
+            Some(glob) => glob.concerns(path),
+            None => self.path.contains(path) || path.contains(&self.path),
+        }
+    }
+
+    /// Whether the out can hold something of what a pattern means.
+    pub fn concerns_glob(&self, other: &Glob) -> bool {
+        self.glob.as_ref().map_or_else(|| other.touches(&self.path), |glob| glob.meets(other))
+    }
 }
 
 /// What someone says of an out or an artifact. Changes nothing that `pipe` does.

@@ -135,6 +135,44 @@ fn stage_key_of_special_deps_by_hand() {
     assert_eq!(pipeline::parse_lock(&path("pipeline.lock"), &pipeline::write_lock(&lock)), Ok(lock));
 }
 
+/// Outs that are patterns come after everything else, each with what it leaves out.
+#[test]
+fn stage_key_of_out_patterns_by_hand() {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let string = |value: &str| [b"s".to_vec(), text(value)].concat();
+    let entry =
+        |kind: &str, path: &str, value: &[u8]| [text(kind), text(path), text(""), value.to_vec()].concat();
+    let state = format!("digest: blake3:{}\n      size: 1\n", "00".repeat(32));
+    let lock = format!(
+        "schema: 1\nstages:\n  a:\n    cmd: x\n    outs:\n    - glob: r/*\n      exclude:\n      - r/a\n      - r/b\n      {state}      \
+         files: 1\n    - path: z\n      {state}"
+    );
+    let lock = pipeline::parse_lock(&path("pipeline.lock"), &lock).expect("a lock");
+    let bytes = [
+        b"pipe stage key 1\n".to_vec(),
+        entry("command", "", &string("x")),
+        entry("shell", "", b"n"),
+        entry("wdir", "", &string("")),
+        entry("builtin", "", b"n"),
+        entry("out", "z", &[b'b', 0]),
+        entry(
+            "out glob",
+            "r/*",
+            &[b"l".to_vec(), 2_u64.to_le_bytes().to_vec(), string("r/a"), string("r/b")].concat(),
+        ),
+    ];
+    let expected = blake3::hash(&bytes.concat()).to_hex();
+    assert_eq!(lock.stages["a"].key().0.to_string(), format!("blake3:{expected}"));
+    assert_eq!(pipeline::parse_lock(&path("pipeline.lock"), &pipeline::write_lock(&lock)), Ok(lock));
+    for out in ["glob: ../*", "glob: r/*, path: r", "glob: r/*, exclude: [../x]", "path: r, exclude: [x]"] {
+        let text = format!(
+            "schema: 1\nstages: {{a: {{cmd: x, outs: [{{{out}, digest: 'blake3:{}', size: 0}}]}}}}",
+            "00".repeat(32)
+        );
+        assert!(pipeline::parse_lock(&path("pipeline.lock"), &text).is_err(), "{out}");
+    }
+}
+
 #[test]
 fn hostile_special_deps_are_refused() {
     for dep in [

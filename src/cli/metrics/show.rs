@@ -6,8 +6,8 @@ use indexmap::{IndexMap, IndexSet};
 use report::{Cell, Column, DiffSide, Table};
 use serde_json::Value as Json;
 
-use crate::cli::FormatArgs;
-use crate::error::{CliError, CliResult, ErrorKind};
+use crate::cli::{FormatArgs, all_told};
+use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::revision::Revision;
 use crate::ui::Printer;
@@ -46,37 +46,26 @@ type Shown = (String, DiffSide);
 pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResult {
     let states = states(args, project)?;
     let alone = states.len() == 1;
-    let mut told: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut faults: Vec<CliError> = Vec::new();
     let mut shown: Vec<Shown> = Vec::new();
     for (name, revision) in states {
-        match revision.readable_metrics(project) {
-            Ok((side, faults)) => {
-                shown.push((name, side));
-                told.extend(
-                    faults.into_iter().map(|fault| (vec![fault.to_string()], Vec::from_iter(fault.hint))),
-                );
+        match revision.metrics(project) {
+            Ok(readable) => {
+                shown.push((name, readable.side));
+                faults.extend(readable.faults.into_iter().map(|(_, fault)| fault));
             }
             Err(fault) if alone => return Err(fault),
             // An old commit whose pipeline does not load hides no other.
-            Err(fault) => {
-                let causes = fault.source.iter().flat_map(anyhow::Error::chain).map(ToString::to_string);
-                told.push((causes.collect(), fault.all_hints()));
-            }
+            Err(fault) => faults.push(fault),
         }
     }
     if args.format.json {
         printer.data_line(serde_json::to_string_pretty(&json(&shown, alone))?);
-    } else if shown.iter().any(|(_, side)| !side.is_empty()) || told.is_empty() {
+    } else if shown.iter().any(|(_, side)| !side.is_empty()) || faults.is_empty() {
         let table = table(args, &shown, alone)?;
         args.format.print(&if args.no_path { table.without("file") } else { table }, printer);
     }
-    if told.is_empty() {
-        return Ok(());
-    }
-    for (causes, hints) in told {
-        printer.error(causes, &hints);
-    }
-    Err(CliError::silent(ErrorKind::Unable))
+    all_told(faults, printer)
 }
 
 /// The states that are asked for, each once, with all names that it goes by.

@@ -79,9 +79,21 @@ fn what(stage: &Stage) -> String {
 
 fn stage_json(stage: &Stage) -> Json {
     let outs = stage.outs.iter().map(|out| {
-        json!({"path": out.path.as_str(), "kind": out.kind, "cache": out.cache, "persist": out.persist})
+        let mut json =
+            json!({"path": out.path.as_str(), "kind": out.kind, "cache": out.cache, "persist": out.persist});
+        if let (Some(exclude), Some(map)) = (out.excluded(), json.as_object_mut()) {
+            map.remove("path");
+            map.insert("glob".to_owned(), json!(out.path.as_str()));
+            map.insert("exclude".to_owned(), json!(exclude));
+        }
+        json
     });
     let params = stage.params.iter().map(|param| json!({"file": param.file.as_str(), "key": param.key}));
+    // As the pipeline file writes them: absolute paths and URLs are texts.
+    let special = stage.special.iter().map(|dep| match &dep.glob {
+        Some(glob) => json!({"glob": dep.name.text, "exclude": glob.excluded()}),
+        None => json!(dep.name.text),
+    });
     json!({
         "stage": stage.address.to_string(),
         "file": stage.address.file.as_str(),
@@ -89,7 +101,7 @@ fn stage_json(stage: &Stage) -> Json {
         "desc": stage.desc,
         "command": stage.command,
         "wdir": stage.wdir.as_str(),
-        "deps": stage.deps.iter().map(base::ProjectPath::as_str).collect::<Vec<_>>(),
+        "deps": stage.deps.iter().map(|dep| json!(dep.as_str())).chain(special).collect::<Vec<_>>(),
         "params": params.collect::<Vec<_>>(),
         "outs": outs.collect::<Vec<_>>(),
         "frozen": stage.frozen,

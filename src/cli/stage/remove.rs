@@ -1,13 +1,12 @@
 //! `pipe stage remove`: takes stages out of their files, and their outs out of the workspace when asked.
 
-use base::ProjectPath;
 use clap::Args;
 use disk::Sharing;
-use pipeline::{Stage, edit};
+use pipeline::{Out, Stage, edit};
 
 use crate::cli::command_line;
 use crate::error::{CliError, CliResult};
-use crate::ignore::unignore_outs;
+use crate::ignore::{places, unignore_outs};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
@@ -44,7 +43,7 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     let checked = edits.check(&pipeline.file)?;
     let stages: Vec<&Stage> =
         removed.iter().flat_map(|stage| &stage.stages).map(|id| pipeline.stage(*id)).collect();
-    let outs: Vec<&ProjectPath> = stages.iter().flat_map(|stage| &stage.outs).map(|out| &out.path).collect();
+    let outs: Vec<&Out> = stages.iter().flat_map(|stage| &stage.outs).collect();
     if args.outs {
         save(&project, &outs, printer)?;
     }
@@ -52,33 +51,37 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     for Written { file, name, .. } in &removed {
         printer.say(format_args!("Removed stage {name} from {file}."));
     }
+    // The files of a pattern are known only while they are there.
+    let ignore_files = unignore_outs(&project, stages.iter().copied(), &checked)?;
     if args.outs {
-        for out in outs {
-            let path = out.to_path(&project.root);
-            if std::fs::symlink_metadata(&path).is_ok() {
-                disk::remove(&path)?;
-                printer.say(format_args!("Removed {out}."));
+        for path in places(&project, outs.into_iter())? {
+            let os_path = path.to_path(&project.root);
+            if std::fs::symlink_metadata(&os_path).is_ok() {
+                disk::remove(&os_path)?;
+                printer.say(format_args!("Removed {path}."));
             }
         }
     }
-    for file in unignore_outs(&project, stages.iter().copied(), &checked)? {
+    for file in ignore_files {
         printer.say(format_args!("Took its outs out of {file}."));
     }
     Ok(())
 }
 
 /// Brings what only the workspace holds into the cache.
-fn save(project: &Project, outs: &[&ProjectPath], printer: Printer) -> CliResult {
+fn save(project: &Project, outs: &[&Out], printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
     for out in outs {
-        if workspace.leads_through_symlink(out) {
-            return Err(CliError::message(format!("{out} lies behind a symlink, outside of the project"))
+        let path = &out.path;
+        if workspace.leads_through_symlink(path) {
+            return Err(CliError::message(format!("{path} lies behind a symlink, outside of the project"))
                 .hint("leave `--outs` out, and remove it by hand"));
         }
-        if let Some(state) = workspace.save_unsaved(out)? {
+        if let Some(state) = exec::save_unsaved(&workspace, out)? {
             let digest = state.digest;
+            let place = if out.glob.is_some() { "DESTINATION" } else { path.as_str() };
             printer.say(format_args!(
-                "Saved {out}, which no cache held; `pipe data restore {digest} {out}` brings it back."
+                "Saved {path}, which no cache held; `pipe data restore {digest} {place}` brings it back."
             ));
         }
     }

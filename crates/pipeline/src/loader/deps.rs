@@ -53,8 +53,34 @@ impl Loader<'_, '_> {
     }
 }
 
-/// The pattern as written in a stage that runs in `wdir`.
+/// The pattern of an out as written in a stage that runs in `wdir`, with its text.
+pub(super) fn out_glob(
+    wdir: &ProjectPath,
+    pattern: &str,
+    exclude: &[String],
+) -> Result<(ProjectPath, Glob), String> {
+    let (path, mut exclude) = resolve_glob(wdir, pattern, exclude)?;
+    // It is recorded, and its order means nothing.
+    exclude.sort_unstable();
+    exclude.dedup();
+    let glob = Glob::new(&path, &exclude)?;
+    Ok((path, glob))
+}
+
+/// The pattern of a dep as written in a stage that runs in `wdir`.
 fn glob(wdir: &ProjectPath, pattern: &str, exclude: &[String]) -> Result<Special, String> {
+    let (path, exclude) = resolve_glob(wdir, pattern, exclude)?;
+    let glob = Glob::new(&path, &exclude)?;
+    let name = SpecialName { kind: SpecialKind::Glob, text: path.as_str().to_owned() };
+    Ok(Special { name, glob: Some(glob) })
+}
+
+/// A pattern and what it excludes, relative to the project root.
+fn resolve_glob(
+    wdir: &ProjectPath,
+    pattern: &str,
+    exclude: &[String],
+) -> Result<(ProjectPath, Vec<ProjectPath>), String> {
     // What the folder is called is no pattern.
     let folder = ProjectPath::resolve(&ProjectPath::root(), &Pattern::escape(wdir.as_str()))
         .map_err(|fault| fault.to_string())?;
@@ -66,9 +92,5 @@ fn glob(wdir: &ProjectPath, pattern: &str, exclude: &[String]) -> Result<Special
             false => Ok(path),
         }
     };
-    let path = resolve(pattern)?;
-    let exclude = exclude.iter().map(|text| resolve(text)).collect::<Result<Vec<_>, _>>()?;
-    let glob = Glob::new(&path, &exclude)?;
-    let name = SpecialName { kind: SpecialKind::Glob, text: path.as_str().to_owned() };
-    Ok(Special { name, glob: Some(glob) })
+    Ok((resolve(pattern)?, exclude.iter().map(|text| resolve(text)).collect::<Result<_, _>>()?))
 }

@@ -57,6 +57,8 @@ struct FileText<'a> {
     outside: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    exclude: &'a [String],
     digest: Digest,
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +91,7 @@ fn stage_text(stage: &StageLock) -> StageText<'_> {
         deps: deps_text(stage),
         params,
         env: stage.env.iter().map(|(name, state)| (name.as_str(), state)).collect(),
-        outs: files_text(&stage.outs, &stage.persist),
+        outs: outs_text(stage),
     }
 }
 
@@ -131,12 +133,28 @@ fn file_text<'a>(state: &FileState) -> FileText<'a> {
         glob: None,
         outside: None,
         url: None,
+        exclude: &[],
         digest: state.digest,
         size: state.size,
         files: state.files,
         exec: state.executable,
         persist: false,
     }
+}
+
+/// First paths, then patterns.
+fn outs_text(stage: &StageLock) -> Vec<FileText<'_>> {
+    let mut outs = files_text(&stage.outs, &stage.persist);
+    for out in &mut outs {
+        let Some((pattern, exclude)) =
+            out.path.and_then(|path| stage.globs.iter().find(|(pattern, _)| pattern.as_str() == path))
+        else {
+            continue;
+        };
+        (out.path, out.glob, out.exclude) = (None, Some(pattern.as_str()), exclude);
+    }
+    outs.sort_by_key(|out| (out.glob, out.path));
+    outs
 }
 
 /// First paths of the project, then everything else.
@@ -220,9 +238,9 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
         None => return Err(stage.key_fault("the stage has no `cmd`")),
     };
     let wdir = stage.get("wdir").map(|node| record_path(&node, node.string()?)).transpose()?;
-    let mut persist = BTreeSet::new();
-    let (deps, special) = read_files(stage, "deps", &mut BTreeSet::new())?;
-    let (outs, _) = read_files(stage, "outs", &mut persist)?;
+    let (deps, special) = read_files(stage, "deps", &mut BTreeSet::new(), &mut BTreeMap::new())?;
+    let (mut persist, mut globs) = (BTreeSet::new(), BTreeMap::new());
+    let (outs, _) = read_files(stage, "outs", &mut persist, &mut globs)?;
     Ok(StageLock {
         command,
         shell: text("shell")?,
@@ -231,6 +249,7 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
         deps,
         params: read_params(stage)?,
         outs,
+        globs,
         persist,
         env: read_env(stage)?,
         special,
@@ -273,6 +292,7 @@ fn read_files(
     stage: &Node<'_, '_>,
     key: &'static str,
     persist: &mut BTreeSet<ProjectPath>,
+    globs: &mut BTreeMap<ProjectPath, Vec<String>>,
 ) -> Result<Files, PipelineError> {
     let Some(list) = stage.get(key) else { return Ok(Files::default()) };
     let kinds = SpecialKind::ALL.iter().filter(|_| key == "deps");
@@ -281,6 +301,9 @@ fn read_files(
     for item in list.items()? {
         let mut known = vec!["path", "digest", "size", "files", "exec", "persist"];
         known.extend(kinds.clone().map(|kind| kind.word()));
+        if key == "outs" {
+            known.extend(["glob", "exclude"]);
+        }
         only_keys(&item, &known)?;
         let needed = |key| item.get(key).ok_or_else(|| item.fault(format!("the file has no `{key}`")));
         let mut names = kinds.clone().filter_map(|kind| Some((*kind, item.get(kind.word())?)));
@@ -304,8 +327,25 @@ fn read_files(
             special.push((name, state));
             continue;
         }
-        let path_node = needed("path")?;
+        let pattern = item.get("glob");
+        if pattern.is_some() && item.get("path").is_some() {
+            return Err(item.fault("the out has two names"));
+        }
+        if pattern.is_none() && item.get("exclude").is_some() {
+            return Err(item.fault("the out leaves something out, and is no pattern"));
+        }
+        let path_node = pattern.map_or_else(|| needed("path"), Ok)?;
         let path = record_path(&path_node, path_node.string()?)?;
+        if pattern.is_some() {
+            let exclude = match item.get("exclude") {
+                None => Vec::new(),
+                Some(list) => list
+                    .items()?
+                    .map(|item| Ok(record_path(&item, item.string()?)?.as_str().to_owned()))
+                    .collect::<Result<_, PipelineError>>()?,
+            };
+            globs.insert(path.clone(), exclude);
+        }
         if switch("persist")? {
             persist.insert(path.clone());
         }

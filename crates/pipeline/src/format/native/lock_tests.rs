@@ -76,6 +76,7 @@ fn empty() -> StageLock {
         deps: Vec::new(),
         params: ParamValues::new(),
         outs: Vec::new(),
+        globs: BTreeMap::new(),
         persist: BTreeSet::new(),
         env: Vec::new(),
         special: Vec::new(),
@@ -155,6 +156,14 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
             deps,
             params,
             persist: outs.iter().filter(|_| persist).map(|(path, _)| path.clone()).collect(),
+            globs: outs
+                .iter()
+                .filter(|_| !persist)
+                .step_by(2)
+                .map(|(path, state)| {
+                    (path.clone(), vec![path.as_str().to_owned(); usize::from(state.executable)])
+                })
+                .collect(),
             outs,
             env: env.into_iter().collect(),
             special,

@@ -153,8 +153,10 @@ pub enum ParamSpec {
 /// An item of `outs`, `metrics` or `plots`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutSpec {
-    /// As written.
+    /// As written: a path, or a pattern.
     pub path: String,
+    /// Of a pattern, patterns for what is left out; `None` for a path.
+    pub exclude: Option<Vec<String>>,
     /// From the list it stands in.
     pub kind: OutKind,
     /// Its number in that list, from 0.
@@ -353,14 +355,16 @@ fn read_dep(item: &Node<'_, '_>) -> Result<DepSpec, PipelineError> {
     }
     known_keys_only(item, "a dep", &["glob", "exclude"])?;
     let pattern = text(item, "glob")?.ok_or_else(|| item.expected("a path, or `{glob: PATTERN}`"))?;
-    let exclude = match item.get("exclude") {
-        None => Vec::new(),
-        Some(node) => match node.value {
-            Value::Str(pattern) => vec![pattern.clone()],
-            _ => node.items()?.map(|item| item.string().map(str::to_owned)).collect::<Result<_, _>>()?,
-        },
-    };
-    Ok(DepSpec::Glob { pattern, exclude })
+    Ok(DepSpec::Glob { pattern, exclude: exclude(item)? })
+}
+
+/// What a pattern leaves out: a pattern, or a list of them.
+fn exclude(item: &Node<'_, '_>) -> Result<Vec<String>, PipelineError> {
+    let Some(node) = item.get("exclude") else { return Ok(Vec::new()) };
+    match node.value {
+        Value::Str(pattern) => Ok(vec![pattern.clone()]),
+        _ => node.items()?.map(|item| item.string().map(str::to_owned)).collect(),
+    }
 }
 
 fn vars(root: &Node<'_, '_>) -> Result<Vec<Value>, PipelineError> {
@@ -484,6 +488,7 @@ fn read_out(
 ) -> Result<(), PipelineError> {
     let plain = |path: &str| OutSpec {
         path: path.to_owned(),
+        exclude: None,
         kind,
         index,
         cache: true,
@@ -496,6 +501,9 @@ fn read_out(
     };
     match item.value {
         Value::Str(path) => outs.push(plain(path)),
+        Value::Map(map) if matches!(map.get("glob"), Some(Value::Str(_))) => {
+            outs.push(read_glob_out(item, kind, plain)?);
+        }
         Value::Map(map) if map.len() == 1 => {
             for (path, options) in item.entries()? {
                 let mut out = plain(path);
@@ -511,12 +519,35 @@ fn read_out(
     Ok(())
 }
 
+/// A pattern, with its options beside it.
+fn read_glob_out(
+    item: &Node<'_, '_>,
+    kind: OutKind,
+    plain: impl Fn(&str) -> OutSpec,
+) -> Result<OutSpec, PipelineError> {
+    if kind != OutKind::Data {
+        let hint = Some("a pattern stands under `outs`; name each file here");
+        return Err(item.fault(format!("`{}` cannot be patterns", kind.field())).hint(hint));
+    }
+    let mut out = plain(&text(item, "glob")?.unwrap_or_default());
+    out.exclude = Some(exclude(item)?);
+    read_options(item, &mut out)?;
+    if out.persist {
+        let hint = Some("name a folder that persists instead");
+        return Err(item.child_fault("persist", "files of a pattern cannot persist").hint(hint));
+    }
+    Ok(out)
+}
+
 const INDENT: &str = "options are indented below their path, which ends in `:`";
 
 fn read_options(options: &Node<'_, '_>, out: &mut OutSpec) -> Result<(), PipelineError> {
     let mut known = OUT_KEYS.to_vec();
     if out.kind == OutKind::Plots {
         known.extend(PLOT_KEYS);
+    }
+    if out.exclude.is_some() {
+        known.extend(["glob", "exclude"]);
     }
     known_keys_only(options, &format!("out `{}`", out.path), &known)?;
     let switch = |key, default| options.get(key).map_or(Ok(default), |node| node.boolean());

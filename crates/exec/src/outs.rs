@@ -1,0 +1,49 @@
+//! What is done with an out: the same for a path and for the files of a pattern.
+
+use base::FileState;
+use cache::{CacheError, Choice, Workspace};
+use pipeline::{Glob, Out};
+
+/// Calls `then` with the files that a pattern means.
+pub fn with_choice<T>(glob: &Glob, then: impl FnOnce(&Choice<'_>) -> T) -> T {
+    then(&Choice {
+        base: glob.base(),
+        matches: &|path| glob.matches(path),
+        enters: &|folder| glob.may_lie_below(folder),
+    })
+}
+
+/// What the out holds now; `None` when there is nothing.
+pub(crate) fn observe(workspace: &Workspace, out: &Out) -> Result<Option<FileState>, CacheError> {
+    match &out.glob {
+        None => workspace.observe(&out.path),
+        Some(glob) => with_choice(glob, |files| workspace.observe_set(files)),
+    }
+}
+
+/// Stores what the out holds, and says what it was; `None` when there is nothing.
+pub(crate) fn store(workspace: &Workspace, out: &Out) -> Result<Option<FileState>, CacheError> {
+    match &out.glob {
+        None => workspace.store(&out.path),
+        Some(glob) => with_choice(glob, |files| workspace.store_set(files)),
+    }
+}
+
+/// Stores what the out holds when the cache has no copy of it yet; says what was saved.
+///
+/// # Errors
+/// When it cannot be read, or the disk refuses.
+pub fn save_unsaved(workspace: &Workspace, out: &Out) -> Result<Option<FileState>, CacheError> {
+    match observe(workspace, out)? {
+        Some(state) if !workspace.blobs.has_all(&state) => store(workspace, out),
+        _ => Ok(None),
+    }
+}
+
+/// Puts `state` back in the out's place; what stands in the way was saved.
+pub(crate) fn restore(workspace: &Workspace, out: &Out, state: &FileState) -> Result<(), CacheError> {
+    match &out.glob {
+        None => workspace.restore(&out.path, state),
+        Some(glob) => with_choice(glob, |files| workspace.restore_set(files, state)),
+    }
+}

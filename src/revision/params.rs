@@ -1,0 +1,132 @@
+//! The params of a state.
+
+use std::cell::RefCell;
+
+use base::{ProjectPath, Value};
+use indexmap::IndexMap;
+use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, params};
+use report::DiffSide;
+use track::{RunId, SqliteStore};
+
+use super::{Readable, Revision, load_at, store, with_children};
+use crate::error::{CliError, CliResult};
+use crate::project::{Project, TextOf, load_pipeline};
+
+impl Revision {
+    /// The params of this state by file, flattened to dotted keys. With `declared`, only those that a stage
+    /// depends on.
+    ///
+    /// # Errors
+    /// When the state itself cannot be read; what is wrong with single params files is told beside the others.
+    pub fn params(&self, project: &Project, declared: bool) -> CliResult<Readable> {
+        let mut readable = Readable::default();
+        let loaded = match self {
+            Revision::Run(run) => {
+                readable.side = run_params(&store(project)?, *run)?;
+                return Ok(readable);
+            }
+            Revision::Workspace => Some(project.load_with(load_what_parses)?),
+            Revision::Commit(commit) => load_at(project, commit, load_what_parses)?,
+        };
+        match (loaded, self) {
+            (Some((pipeline, faults)), _) => {
+                readable.side = pipeline_params(&pipeline, declared);
+                for (path, fault) in faults {
+                    readable.reject(self, &path, fault);
+                }
+            }
+            (None, Revision::Commit(commit)) => {
+                let path = project.pipeline_file()?.parent().unwrap_or_default().join(PARAMS_FILE);
+                let bytes = project.git().map(|git| git.file(commit, &path)).transpose()?.flatten();
+                let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                readable.insert(self, &path, Ok(text));
+            }
+            (None, _) => {}
+        }
+        Ok(readable)
+    }
+}
+
+/// A pipeline as if the params files that cannot be read were not there, with what is wrong with each of them.
+/// Where it cannot be loaded without one, that one is the fault.
+fn load_what_parses(
+    file: &ProjectPath,
+    files: &[ProjectPath],
+    text: &TextOf<'_>,
+) -> CliResult<(Pipeline, Vec<(ProjectPath, CliError)>)> {
+    let bad: RefCell<Vec<(ProjectPath, CliError)>> = RefCell::default();
+    loop {
+        let text = |path: &ProjectPath| {
+            if bad.borrow().iter().any(|(known, _)| known == path) {
+                return Ok(None);
+            }
+            match text(path) {
+                Err(fault) if !files.contains(path) => {
+                    bad.borrow_mut().push((path.clone(), fault));
+                    Ok(None)
+                }
+                text => text,
+            }
+        };
+        let fault = match load_pipeline(file, files, &text) {
+            Ok(pipeline) => return Ok((pipeline, bad.into_inner())),
+            Err(fault) => fault,
+        };
+        let load = fault.source.as_ref().and_then(|source| source.downcast_ref::<LoadFault>());
+        let faults = load.map(|load| load.faults.clone()).unwrap_or_default();
+        let is_of_other_files = !faults.is_empty() && faults.iter().all(|fault| !files.contains(&fault.file));
+        if is_of_other_files {
+            let faults = faults.into_iter().map(|fault| (fault.file.clone(), CliError::from(fault)));
+            bad.borrow_mut().extend(faults);
+        } else {
+            // What was left out is what it is faulty without.
+            let first = bad.into_inner().into_iter().next();
+            return Err(first.map_or(fault, |(_, first)| first));
+        }
+    }
+}
+
+fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
+    if declared {
+        let refs: Vec<_> = pipeline.stages.iter().flat_map(|stage| stage.params.clone()).collect();
+        let mut side = DiffSide::new();
+        for reference in refs {
+            let values =
+                params::select(std::slice::from_ref(&reference), &pipeline.param_files).unwrap_or_default();
+            for (file, values) in values {
+                let leaves = values.iter().flat_map(|(key, value)| leaves(key, value));
+                side.entry(file.to_string()).or_default().extend(leaves);
+            }
+        }
+        return side;
+    }
+    let files = pipeline.param_files.iter().filter_map(|(path, file)| match file {
+        ParamFile::Read(value) => Some((path.to_string(), report::flatten(value))),
+        ParamFile::Missing => None,
+    });
+    files.collect()
+}
+
+/// The leaves of a value that stands under `key`, by their whole keys.
+fn leaves(key: &str, value: &Value) -> Vec<(String, Value)> {
+    let whole = |below: String| if below.is_empty() { key.to_owned() } else { format!("{key}.{below}") };
+    report::flatten(value).into_iter().map(|(below, leaf)| (whole(below), leaf)).collect()
+}
+
+/// The params that a run and its stages recorded, back under their files. The store keeps texts; they read
+/// back as the types they were written from.
+fn run_params(store: &SqliteStore, run: RunId) -> CliResult<DiffSide> {
+    let mut side = DiffSide::new();
+    for run in with_children(store, run)? {
+        for (key, text) in run.data.params {
+            let (file, key) = match key.split_once(':') {
+                Some((file, key)) => (file.to_owned(), key.to_owned()),
+                None => (PARAMS_FILE.to_owned(), key),
+            };
+            let value = Value::from_text(&text);
+            let values: &mut IndexMap<String, Value> = side.entry(file).or_default();
+            values.extend(leaves(&key, &value));
+        }
+    }
+    Ok(side)
+}
