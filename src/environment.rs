@@ -1,6 +1,7 @@
 //! What the environment says: the only reader of its variables.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Variables that a stage's command finds, and that `pipe` run by a stage reads back.
 pub mod names {
@@ -65,6 +66,17 @@ pub fn memory() -> Option<u64> {
 /// The search path for programs.
 pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()
+}
+
+/// The user's home folder.
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
+}
+
+/// Where the user's programs keep their settings: `$XDG_CONFIG_HOME`, which has to be absolute, else `~/.config`.
+pub fn config_folder() -> Option<PathBuf> {
+    let named = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    named.or_else(|| Some(home()?.join(".config")))
 }
 
 /// The user's name, or an empty text.

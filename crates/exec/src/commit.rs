@@ -8,7 +8,7 @@ use cache::{StageEntry, StageOut, Workspace};
 use pipeline::{Out, Stage, StageKey, StageLock, StaleReason};
 
 use crate::assess::{Conditions, Decision, World, assess};
-use crate::drive::is_stored;
+use crate::drive::{is_stored, placement};
 use crate::job::{Failure, Host, OutStates};
 use crate::ledger::Ledger;
 use crate::params::ParamReader;
@@ -76,8 +76,11 @@ pub fn commit(
 ) -> Result<OutStates, Failure> {
     let mut outs = OutStates::new();
     for out in &stage.outs {
-        let state =
-            if is_stored(out) { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+        let state = if is_stored(out) {
+            workspace.store(&out.path, placement(out))?
+        } else {
+            workspace.observe(&out.path)?
+        };
         let state = state.ok_or_else(|| Failure::Refused(format!("`{}` is not there", out.path)))?;
         outs.push((out.path.clone(), state));
     }

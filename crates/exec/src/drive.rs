@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
-use cache::{CacheError, StageEntry};
+use cache::{CacheError, Placement, StageEntry};
 use pipeline::{Out, OutKind, ParamValues, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::Aside;
@@ -325,6 +325,10 @@ impl Attempt<'_, '_, '_> {
             match self.restore(&job, source, locked.as_ref(), &assessment) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Failure::Cache(CacheError::Damaged { digest, path })) => {
+                    // Links to it would lead nowhere: what they show becomes files.
+                    for out in &self.stage.outs {
+                        self.shop.world.workspace.unprotect(&out.path)?;
+                    }
                     let aside = self.shop.world.workspace.blobs.quarantine(&digest)?;
                     self.warn(format!(
                         "the cache's copy of {digest} is damaged ({}); it was moved to {} and is not used",
@@ -394,7 +398,8 @@ impl Attempt<'_, '_, '_> {
             source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
         self.save_unsaved(locked, &assessment.outs)?;
         for (path, state) in &outs {
-            workspace.restore(path, state)?;
+            let out = self.stage.outs.iter().find(|out| out.path == *path);
+            workspace.restore(path, state, out.map_or(Placement::Private, placement))?;
         }
         self.record(job, &outs)?;
         let outcome = Outcome::Restored { source: source.clone(), outs };
@@ -422,7 +427,9 @@ impl Attempt<'_, '_, '_> {
         self.save_unsaved(locked, &assessment.outs)?;
         // What persists is changed in place, so that only the cache can bring it back after a failure.
         for out in self.stage.outs.iter().filter(|out| out.persist) {
-            world.workspace.store(&out.path)?;
+            world.workspace.store(&out.path, Placement::Private)?;
+            // What is a link into the cache must not be written to.
+            world.workspace.unprotect(&out.path)?;
         }
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
@@ -466,7 +473,7 @@ impl Attempt<'_, '_, '_> {
         };
         for (out, before) in self.stage.outs.iter().zip(&assessment.outs) {
             if let (true, Some(before)) = (out.persist, before)
-                && let Err(fault) = self.shop.world.workspace.restore(&out.path, before)
+                && let Err(fault) = self.shop.world.workspace.restore(&out.path, before, Placement::Private)
             {
                 self.warn(format!("failed to put back {}: {fault}", out.path));
             }
@@ -567,7 +574,11 @@ impl Attempt<'_, '_, '_> {
         let mut missing = Vec::new();
         for out in &self.stage.outs {
             let stored = is_stored(out) && !self.shop.options.no_commit;
-            let found = if stored { workspace.store(&out.path)? } else { workspace.observe(&out.path)? };
+            let found = if stored {
+                workspace.store(&out.path, placement(out))?
+            } else {
+                workspace.observe(&out.path)?
+            };
             match found {
                 Some(state) => outs.push((out.path.clone(), state)),
                 None => missing.push(out.path.clone()),
@@ -611,4 +622,9 @@ impl Attempt<'_, '_, '_> {
 /// stage could not be restored.
 pub(crate) fn is_stored(out: &Out) -> bool {
     out.cache || out.kind != OutKind::Data
+}
+
+/// What git keeps is never a link.
+pub(crate) fn placement(out: &Out) -> Placement {
+    if out.cache { Placement::Linked } else { Placement::Private }
 }
