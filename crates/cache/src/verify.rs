@@ -133,6 +133,9 @@ mod tests {
         let mended = workspace.mend(&damaged(out).unwrap()).unwrap();
         assert_eq!(mended.from, Some(path("out")));
         assert_eq!(fs::read(mended.aside).unwrap(), b"evil");
+        // Storing the folder mended what is in it too.
+        assert_eq!(damaged(copy), None);
+        disk::replace(&workspace.blobs.path(&copy), b"evil").unwrap();
         assert_eq!(damaged(copy).unwrap().paths, [path("out/sub/b"), path("copy")]);
         // The first place has other bytes now, and the second has them still.
         fs::write(root.join("out/sub/b"), "other").unwrap();
