@@ -80,6 +80,11 @@ pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()
 }
 
+/// The user's home folder.
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
+}
+
 /// The user's name, or an empty text.
 pub fn user() -> String {
     let name = variable("USER").or_else(|| variable("LOGNAME"));

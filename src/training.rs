@@ -66,8 +66,12 @@ impl TrainingRun {
     }
 
     fn open(config: &TrainConfig, data: &Path, printer: Printer) -> Result<Self, String> {
-        let enclosing = environment::enclosing_run()
-            .and_then(|(root, run)| Some((Project::at(&root, &root).ok()?, run.parse::<RunId>().ok()?)));
+        let enclosing = environment::enclosing_run().and_then(|(root, run)| {
+            Some((
+                Project::at(&root, &root).and_then(Project::with_settings).ok()?,
+                run.parse::<RunId>().ok()?,
+            ))
+        });
         let (project, run, own) = match enclosing {
             Some((project, run)) => (project, run, false),
             None => {
@@ -89,7 +93,7 @@ impl TrainingRun {
         store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
         let (sender, receiver) = channel();
         let handle = std::thread::spawn(move || write(&store, run, &receiver, printer));
-        let blobs = Some(Blobs::new(&project.pipe_path("cache")));
+        let blobs = Some(Blobs::new(&project.cache_folder()));
         Ok(TrainingRun {
             writer: Some((sender, handle)),
             run,

@@ -4,8 +4,8 @@ use clap::Args;
 use exec::{Committable, Failure, ParamReader, Wish, World, commit, committable};
 use pipeline::{Pipeline, StageId};
 
-use crate::cli::command_line;
 use crate::cli::repro::tell_ignored;
+use crate::cli::{command_line, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
 use crate::recorder::Recorder;
@@ -74,6 +74,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     }
     ledger.write(|address| pipeline.stages.iter().any(|stage| stage.address == *address))?;
     workspace.save_state()?;
+    tell_damage(&workspace, printer);
     if recorded == 0 {
         printer.say(format_args!(
             "Everything is recorded already ({}).",

@@ -3,6 +3,7 @@
 mod checkout;
 mod commit;
 mod completions;
+mod config;
 mod dag;
 mod data;
 mod diff;
@@ -20,9 +21,11 @@ mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;
+mod unprotect;
 
 use std::path::PathBuf;
 
+use cache::{Damage, Workspace};
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::{CliError, CliResult};
@@ -90,6 +93,8 @@ enum Command {
     #[command(subcommand)]
     Runs(runs::RunsCommand),
     Gc(gc::GcArgs),
+    Config(config::ConfigArgs),
+    Unprotect(unprotect::UnprotectArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -132,6 +137,8 @@ impl Cli {
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
             Command::Gc(args) => gc::run(&args, printer),
+            Command::Config(args) => config::run(&args, printer),
+            Command::Unprotect(args) => unprotect::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
     }
@@ -175,6 +182,17 @@ fn all_told(mut faults: Vec<CliError>, printer: Printer) -> CliResult {
         printer.error(causes.map(ToString::to_string), &fault.all_hints());
     }
     Err(last)
+}
+
+/// Tells which blobs were found to have been written to through links in the workspace.
+pub fn tell_damage(workspace: &Workspace, printer: Printer) {
+    for Damage { path, digest, blob } in workspace.take_damage() {
+        printer.warn(format_args!(
+            "{path} is a link into the cache and was written to: the cache's copy of {digest} is damaged ({}) and not \
+             used; `pipe unprotect` makes links files that may be edited",
+            blob.display()
+        ));
+    }
 }
 
 /// The command line as it was written, for records.

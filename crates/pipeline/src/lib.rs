@@ -42,4 +42,5 @@ pub use stage::{
     Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
     ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId,
 };
+pub use suggest::did_you_mean;
 pub use target::TargetError;
