@@ -84,23 +84,23 @@ impl Blobs {
         parts.next().is_none().then(|| Digest::from_hex(algorithm, &format!("{start}{rest}")).ok())?
     }
 
-    /// Whether the blob is there and holds what its name says. A [sealed](crate::seal) one is not read; one that
-    /// turns out right is sealed.
+    /// Whether the blob holds what its name says; `None` when there is none. A [sealed](crate::seal) one is not read;
+    /// one that turns out right is sealed.
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub(crate) fn is_sound(&self, digest: &Digest) -> Result<bool, CacheError> {
+    pub(crate) fn is_sound(&self, digest: &Digest) -> Result<Option<bool>, CacheError> {
         let path = self.path(digest);
-        let Ok(metadata) = fs::metadata(&path) else { return Ok(false) };
+        let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
         if metadata.is_file() && is_sealed(digest, &Stamp::of(&metadata)) {
-            return Ok(true);
+            return Ok(Some(true));
         }
         let (found, stamp) = hash_file(&path)?;
         if found == *digest {
             // Refused where it is another user's: it is hashed each time then.
             let _ = disk::set_modified(&path, seal(digest, stamp.size, Stamp::now()));
         }
-        Ok(found == *digest)
+        Ok(Some(found == *digest))
     }
 
     /// The bytes of a blob, checked against its name.

@@ -213,10 +213,15 @@ impl Workspace {
                 Ok(disk::set_mode(&os_path, if *executable { 0o755 } else { 0o644 })?)
             }
             Step::File { digest, executable } => {
-                if os_path.is_dir() && !os_path.is_symlink() {
-                    disk::remove(&os_path)?;
+                let place = || self.place(path, digest, *executable, Placement::Linked);
+                match place() {
+                    // Only a folder keeps a file from being placed over it.
+                    Err(CacheError::Disk(_)) if os_path.is_dir() && !os_path.is_symlink() => {
+                        disk::remove(&os_path)?;
+                        place()
+                    }
+                    placed => placed,
                 }
-                self.place(path, digest, *executable, Placement::Linked)
             }
         }
     }

@@ -135,14 +135,11 @@ impl Workspace {
         let blob = self.blobs.path(&digest);
         let may_share =
             placement == Placement::Linked && found.may_share && stamp.size > 0 && !stamp.is_executable();
-        let is_stored = match self.blobs.is_sound(&digest)? {
-            true => true,
-            false if self.blobs.has(&digest) => {
-                self.blobs.quarantine(&digest)?;
-                false
-            }
-            false => false,
-        };
+        let sound = self.blobs.is_sound(&digest)?;
+        if sound == Some(false) {
+            self.blobs.quarantine(&digest)?;
+        }
+        let mut is_stored = sound == Some(true);
         if is_stored && !may_share {
             return Ok(());
         }
@@ -154,13 +151,17 @@ impl Workspace {
         }
         self.links.first_that_works(&blob, os_path, may_share, |kind| {
             if kind.is_shared() {
-                if !self.blobs.has(&digest) {
-                    self.adopt(found, &blob)?;
+                if !is_stored {
+                    let is_blob = self.adopt(found, &blob)?;
+                    is_stored = true;
+                    if is_blob && kind == LinkType::Hardlink {
+                        return self.remember_link(found.path, &digest, os_path);
+                    }
                 } else if !is_unchanged(os_path, stamp, &digest) {
                     return Err(CacheError::Changed { path: os_path.to_owned() });
                 }
                 self.share(kind, found.path, &digest, os_path)?;
-            } else if !self.blobs.has(&digest) {
+            } else if !is_stored {
                 copy_to_cache(kind, found, &blob)?;
             }
             Ok(())
@@ -168,8 +169,9 @@ impl Workspace {
     }
 
     /// Makes a file of the workspace the blob itself, when nothing else has it under another name. Its bytes are not
-    /// copied. A process that still holds it open for writing breaks the seal when it writes.
-    fn adopt(&self, found: &Found<'_>, blob: &Path) -> Result<(), CacheError> {
+    /// copied. A process that still holds it open for writing breaks the seal when it writes. False when the blob is a
+    /// copy, because it had to be.
+    fn adopt(&self, found: &Found<'_>, blob: &Path) -> Result<bool, CacheError> {
         let Found { os_path, stamp, digest, .. } = *found;
         let metadata = fs::symlink_metadata(os_path).map_err(|source| read_fault(os_path, source))?;
         if metadata.nlink() > 1 || metadata.is_symlink() {
@@ -177,7 +179,7 @@ impl Workspace {
             return self
                 .links
                 .first_that_works(blob, os_path, false, |kind| copy_to_cache(kind, found, blob))
-                .map(drop);
+                .map(|()| false);
         }
         if Stamp::of(&metadata) != *stamp {
             return Err(CacheError::Changed { path: os_path.to_owned() });
@@ -195,12 +197,13 @@ impl Workspace {
             return Err(CacheError::Changed { path: os_path.to_owned() });
         }
         match disk::hard_link_new(os_path, blob) {
-            Ok(_) => Ok(()),
+            // Where another process was faster, the file is no blob.
+            Ok(linked) => Ok(linked),
             Err(fault) => {
                 undo()?;
                 match is_refusal(&fault.source) {
                     // A symlink works between two file systems all the same, once there is a blob.
-                    true => copy_to_cache(LinkType::Copy, found, blob),
+                    true => copy_to_cache(LinkType::Copy, found, blob).map(|()| false),
                     false => Err(fault.into()),
                 }
             }
@@ -220,6 +223,11 @@ impl Workspace {
             LinkType::Hardlink => disk::hard_link(&blob, os_path)?,
             _ => disk::replace_symlink(&self.target(path, &blob), os_path)?,
         }
+        self.remember_link(path, digest, os_path)
+    }
+
+    /// Remembers what a link that was just made is.
+    fn remember_link(&self, path: &ProjectPath, digest: &Digest, os_path: &Path) -> Result<(), CacheError> {
         let metadata = fs::metadata(os_path).map_err(|source| read_fault(os_path, source))?;
         let stamp = Stamp::of(&metadata);
         if is_sealed(digest, &stamp) {
@@ -259,7 +267,7 @@ impl Workspace {
         let mut is_checked = false;
         self.links.first_that_works(&blob, &os_path, may_share, |kind| {
             if kind.is_shared() {
-                if !is_sealed(digest, &Stamp::of(&metadata)) && !self.blobs.is_sound(digest)? {
+                if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
                     return Err(damaged());
                 }
                 return self.share(kind, path, digest, &os_path);

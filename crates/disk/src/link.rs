@@ -8,7 +8,7 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
@@ -59,7 +59,7 @@ impl LinkType {
 /// # Errors
 /// When `from` is missing, the file system cannot do it, or the disk refuses; what stood at `to` stands then.
 pub fn duplicate(kind: LinkType, from: &Path, to: &Path, mode: u32) -> Result<(), DiskError> {
-    beside(to, |temporary| duplicate_new(kind, from, temporary, mode))
+    beside(to, |temporary| duplicate_new(kind, from, temporary, mode)).map(drop)
 }
 
 /// The same with a time of last change (nanoseconds since 1970), and only if `is_right` says so of the new file before it
@@ -84,7 +84,7 @@ pub fn duplicate_checked(
         }
         set_times(temporary, modified)
     });
-    if refused { Ok(false) } else { made.map(|()| true) }
+    if refused { Ok(false) } else { made.map(|_| true) }
 }
 
 fn duplicate_new(kind: LinkType, from: &Path, to: &Path, mode: u32) -> io::Result<()> {
@@ -102,7 +102,16 @@ fn duplicate_new(kind: LinkType, from: &Path, to: &Path, mode: u32) -> io::Resul
 pub fn hard_link(from: &Path, to: &Path) -> Result<(), DiskError> {
     match fs::hard_link(from, to) {
         Ok(()) => Ok(()),
-        Err(fault) if is_in_the_way(&fault) => beside(to, |temporary| fs::hard_link(from, temporary)),
+        Err(fault) if is_in_the_way(&fault) => {
+            let temporary = beside(to, |temporary| fs::hard_link(from, temporary))?;
+            // Where `to` was a name of the file before, the system leaves both names as they are.
+            match fs::remove_file(&temporary) {
+                Err(fault) if fault.kind() != io::ErrorKind::NotFound => {
+                    Err(fault).context("remove", &temporary)
+                }
+                _ => Ok(()),
+            }
+        }
         Err(fault) => Err(DiskError::new("make hard link", to, fault)),
     }
 }
@@ -134,7 +143,7 @@ pub fn replace_symlink(target: &Path, link: &Path) -> Result<(), DiskError> {
     match std::os::unix::fs::symlink(target, link) {
         Ok(()) => Ok(()),
         Err(fault) if is_in_the_way(&fault) => {
-            beside(link, |temporary| std::os::unix::fs::symlink(target, temporary))
+            beside(link, |temporary| std::os::unix::fs::symlink(target, temporary)).map(drop)
         }
         Err(fault) => Err(DiskError::new("make symlink", link, fault)),
     }
@@ -161,8 +170,9 @@ fn set_times(path: &Path, modified: i64) -> io::Result<()> {
     Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// Has `place` make a file under a name of its own beside `path`, and then gives it that name.
-fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result<(), DiskError> {
+/// Has `place` make a file under a name of its own beside `path`, and then gives it that name. Returns the name that it
+/// had.
+fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result<PathBuf, DiskError> {
     let folder = parent(path);
     let mut make = || {
         // A name that is taken is tried again by the builder, so that it must not be written over.
@@ -183,11 +193,7 @@ fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result
     let made = made.context("write file", path)?.into_temp_path();
     let temporary = made.to_path_buf();
     made.persist(path).map_err(|fault| DiskError::new("write file", path, fault.error))?;
-    // Two names of one file are left as they are by the system.
-    match fs::remove_file(&temporary) {
-        Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(fault).context("remove", &temporary),
-        _ => Ok(()),
-    }
+    Ok(temporary)
 }
 
 #[cfg(test)]
