@@ -197,7 +197,10 @@ fn with_children(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
 }
 
 /// The pipeline of a commit; `None` when it has no pipeline file or one that does not load any more.
-fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
+///
+/// # Errors
+/// When git fails, or it does not load.
+pub fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
     let Some(git) = project.git() else { return Ok(None) };
     let file = project.pipeline_file()?;
     let files = discover::among(git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str));

@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use base::Digest;
+use base::{Digest, FileState, ProjectPath};
 use disk::{DiskError, Partial, Stamp};
 
 use crate::hash::Hasher;
@@ -75,6 +75,30 @@ impl Transfer<'_> {
         let lacking = report.missing.iter().chain(report.failed.iter().map(|(item, _)| item));
         report.absent = lacking.map(|item| item.state.digest).collect();
         Ok(report)
+    }
+
+    /// What a recorded folder holds at the path `below` it, with manifests that the cache lacks fetched; `None` when it
+    /// holds nothing there.
+    ///
+    /// # Errors
+    /// When a manifest on the way is not to be had.
+    pub fn entry_below(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+    ) -> Result<Option<FileState>, TransferError> {
+        loop {
+            match self.blobs.entry_below(folder, below) {
+                Err(CacheError::Missing { digest }) => {
+                    let state = FileState { digest, size: 0, files: Some(0), executable: false };
+                    let item = Item { path: below.clone(), state };
+                    if !matches!(self.bring(&item)?, Arrival::Moved(_)) {
+                        return Err(CacheError::Missing { digest }.into());
+                    }
+                }
+                found => return Ok(found?),
+            }
+        }
     }
 
     fn settle(&self, item: &Item, arrival: Arrival, report: &Mutex<Report>) {

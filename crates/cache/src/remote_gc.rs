@@ -25,8 +25,6 @@ pub struct RemotePlan {
     pub leftovers: Tally,
     /// What stays.
     pub kept: Tally,
-    /// How many contents are needed that the remote does not hold.
-    pub missing: usize,
     /// In the order of their removal, by kind.
     entries: Vec<Object>,
     folders: Vec<Object>,
@@ -80,7 +78,6 @@ pub fn plan_remote_gc(
         open.extend(outs.map(|out| (out.state.digest, out.state.is_folder())));
     }
     marks.mark(open)?;
-    plan.missing = marks.needed.iter().filter(|digest| !blobs.contains_key(digest)).count();
     // A manifest that is too young to go keeps what it names.
     let mut unneeded: Vec<(Digest, Object)> =
         blobs.iter().filter(|(digest, _)| !marks.needed.contains(digest)).map(|(a, b)| (*a, b.clone())).collect();
