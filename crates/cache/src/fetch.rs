@@ -63,7 +63,10 @@ impl Transfer<'_> {
             .map(|Node { item, .. }| item)
             .filter(|item| !item.state.is_folder())
             .partition(|item| self.blobs.has(&item.state.digest));
-        lock(&report).present = lock(&report).present.with(expected(&here));
+        {
+            let mut report = lock(&report);
+            report.present = report.present.with(expected(&here));
+        }
         self.meter.expect(expected(&lacking));
         self.each(&lacking, |item| {
             self.settle(item, self.bring(item)?, &report);
