@@ -475,3 +475,7 @@ pub(crate) fn expected(items: &[&Item]) -> Tally {
         all
     })
 }
+
+#[cfg(test)]
+#[path = "transfer_tests.rs"]
+mod tests;
