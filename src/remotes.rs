@@ -25,8 +25,9 @@ pub fn name(project: &Project, named: Option<&str>) -> CliResult<String> {
         if known().any(|known| known == name) {
             return Ok(name.to_owned());
         }
-        let hint = pipeline::did_you_mean(name, known())
-            .unwrap_or_else(|| format!("`pipe remote add {name} URL` makes it known; `pipe remote list` lists them"));
+        let hint = pipeline::did_you_mean(name, known()).unwrap_or_else(|| {
+            format!("`pipe remote add {name} URL` makes it known; `pipe remote list` lists them")
+        });
         return Err(CliError::message(format!("there is no remote `{name}`")).hint(hint));
     }
     match remotes[..] {
@@ -47,6 +48,19 @@ pub fn open(project: &Project, name: &str) -> CliResult<FolderRemote> {
     let remotes = project.settings.remotes();
     let url = remotes.iter().find(|(known, _)| *known == name).map(|(_, url)| *url).unwrap_or_default();
     Ok(FolderRemote::new(&name, &folder(project, url)?))
+}
+
+/// Opens a remote that something is to be read from: what is not there, or not mounted, must not pass for empty.
+///
+/// # Errors
+/// As [`open`], and when there is no such folder.
+pub fn open_existing(project: &Project, name: &str) -> CliResult<FolderRemote> {
+    let remote = open(project, name)?;
+    if remote.root().is_dir() {
+        return Ok(remote);
+    }
+    Err(CliError::message(format!("remote `{name}` is not there: {} is no folder", remote.root().display()))
+        .hint("mount it if it is a share; the first `pipe push` makes it"))
 }
 
 /// The folder that a URL names: an absolute path, one relative to the project's root, one at the user's home, or

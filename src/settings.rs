@@ -335,9 +335,10 @@ impl Key {
             }
             Kind::Age => match parse_age(text) {
                 Ok(_) => Ok(Value::Text(text.to_owned())),
-                Err(reason) => {
-                    Err(Fault { message: format!("`{}` is no length of time", self.name), hint: Some(reason) })
-                }
+                Err(reason) => Err(Fault {
+                    message: format!("`{}` is no length of time", self.name),
+                    hint: Some(reason),
+                }),
             },
             Kind::Flag => match text {
                 "true" => Ok(Value::Flag(true)),
@@ -347,7 +348,9 @@ impl Key {
                     hint: Some(format!("set `{}` to true or false", self.name)),
                 }),
             },
-            Kind::Names | Kind::LinkTypes => self.of_words(text.split(',').map(|word| word.trim().to_owned()).collect()),
+            Kind::Names | Kind::LinkTypes => {
+                self.of_words(text.split(',').map(|word| word.trim().to_owned()).collect())
+            }
         }
     }
 
@@ -362,7 +365,9 @@ impl Key {
         }
         for (at, word) in words.iter().enumerate() {
             let is_right = match self.kind {
-                Kind::Names => !word.is_empty() && (words.len() == 1 || !matches!(word.as_str(), "all" | "local")),
+                Kind::Names => {
+                    !word.is_empty() && (words.len() == 1 || !matches!(word.as_str(), "all" | "local"))
+                }
                 _ => LinkType::from_name(word).is_some(),
             };
             if !is_right && matches!(self.kind, Kind::Names) {
@@ -479,10 +484,7 @@ mod tests {
         for (text, expected) in [
             ("[cache]\ndri = 'x'\n", "config.toml:2:1: unknown key `cache.dri` | did you mean `cache.dir`?"),
             ("x = 1\n", &format!("config.toml:1:1: unknown key `x` | {known}")),
-            (
-                "[cash]\ndir = 'x'\n",
-                &format!("config.toml:1:2: unknown key `cash` | {known}"),
-            ),
+            ("[cash]\ndir = 'x'\n", &format!("config.toml:1:2: unknown key `cash` | {known}")),
             ("\ncache.dir = 3\n", "config.toml:2:13: `cache.dir` is a text, not an integer | "),
             ("cache.dir = ''\n", "config.toml:1:13: `cache.dir` is empty | name a folder"),
             ("cache = 1\n", &format!("config.toml:1:1: unknown key `cache` | {known}")),

@@ -36,16 +36,11 @@ impl<'a> Remotes<'a> {
         with_results: bool,
     ) -> CliResult<Self> {
         let name = remotes::name(project, named)?;
-        remotes::open(project, &name)?;
+        remotes::open_existing(project, &name)?;
         Ok(Remotes { project, workspace, interrupt, name, with_results })
     }
 
-    fn bring(
-        &self,
-        stage: &Stage,
-        key: Option<StageKey>,
-        locked: Option<&StageLock>,
-    ) -> Result<(), String> {
+    fn bring(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String> {
         let mut groups: BTreeMap<&str, Vec<Root>> = BTreeMap::new();
         for out in &stage.outs {
             let Some(state) = locked.and_then(|locked| locked.out(&out.path)) else { continue };
@@ -84,9 +79,8 @@ impl<'a> Remotes<'a> {
         name: &str,
         work: impl FnOnce(&cache::Transfer<'_>) -> Result<(), TransferError>,
     ) -> Result<(), String> {
-        let remote = remotes::open(self.project, name).map_err(|fault| {
-            fault.source.map_or_else(String::new, |source| format!("{source:#}"))
-        })?;
+        let remote = remotes::open_existing(self.project, name)
+            .map_err(|fault| fault.source.map_or_else(String::new, |source| format!("{source:#}")))?;
         let meter = Meter::new(self.interrupt.stop.clone());
         let transfer = remotes::transfer(&self.workspace.blobs, &remote, None, &meter);
         work(&transfer).map_err(|fault| chain(&fault))
@@ -94,14 +88,11 @@ impl<'a> Remotes<'a> {
 }
 
 impl Supplier for Remotes<'_> {
-    fn supply(
-        &self,
-        stage: &Stage,
-        key: Option<StageKey>,
-        locked: Option<&StageLock>,
-    ) -> Result<(), String> {
+    fn supply(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String> {
         self.bring(stage, key, locked).map_err(|reason| {
-            format!("it could not be told whether a remote has its result ({reason}); without `--pull` it runs")
+            format!(
+                "it could not be told whether a remote has its result ({reason}); without `--pull` it runs"
+            )
         })
     }
 }

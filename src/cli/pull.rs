@@ -84,7 +84,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let workspace = project.workspace(printer)?;
     let mut fetched = Fetched { wishes, sides: Vec::new(), is_whole: true };
     for (name, wishes) in &fetched.wishes {
-        let remote = remotes::open(&project, name)?;
+        let remote = remotes::open_existing(&project, name)?;
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);
         let roots = roots_of(&transfer, wishes, !args.dry)?;

@@ -76,8 +76,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
             side["results"] = entry_json("pushed", shared);
         }
         if !args.json {
-            let missing =
-                format!("neither the cache nor remote `{name}` has it; `pipe repro` makes it anew");
+            let missing = format!("neither the cache nor remote `{name}` has it; `pipe repro` makes it anew");
             tell_faults(&report, &missing, printer);
             summarize("pushed to", name, &report, args.stage_cache.then_some(shared), printer);
         }
@@ -114,13 +113,7 @@ pub fn end<T>(
 }
 
 /// `12 files pushed to storage, 1.2 GB, 3 up to date.`
-pub fn summarize(
-    done: &str,
-    remote: &str,
-    report: &Report,
-    results: Option<EntryReport>,
-    printer: Printer,
-) {
+pub fn summarize(done: &str, remote: &str, report: &Report, results: Option<EntryReport>, printer: Printer) {
     let results = results.map(|results| {
         let of = report::count_text(results.moved + results.present, "result");
         format!(", {} of {of} new", results.moved)
@@ -148,7 +141,8 @@ pub fn tell_dry(
     sides: &mut Vec<Json>,
     printer: Printer,
 ) -> bool {
-    let goes = |place: &&Whereabouts| if up { place.here && !place.there } else { place.there && !place.here };
+    let goes =
+        |place: &&Whereabouts| if up { place.here && !place.there } else { place.there && !place.here };
     let going: Vec<&Whereabouts> = found.iter().filter(goes).collect();
     let lost = |place: &&Whereabouts| !place.there && !place.here;
     let lost: Vec<&Whereabouts> = found.iter().filter(lost).collect();

@@ -202,7 +202,8 @@ fn default(project: &Project, args: &DefaultArgs, printer: Printer) -> CliResult
             project.set(args.scope.scope(), CORE_REMOTE, name)
         }
         None if args.unset => {
-            let scopes = args.scope.named().map_or_else(|| vec![Scope::Local, Scope::Project], |scope| vec![scope]);
+            let scopes =
+                args.scope.named().map_or_else(|| vec![Scope::Local, Scope::Project], |scope| vec![scope]);
             for scope in scopes {
                 project.unset(scope, CORE_REMOTE)?;
             }
@@ -288,7 +289,11 @@ fn remove(project: &Project, args: &RemoveArgs, printer: Printer) -> CliResult {
     }
     let named = outs_naming(project, &args.name);
     if !named.is_empty() {
-        printer.warn(format_args!("pipeline files still say `remote: {}` of {}", args.name, named.join(", ")));
+        printer.warn(format_args!(
+            "pipeline files still say `remote: {}` of {}",
+            args.name,
+            named.join(", ")
+        ));
     }
     Ok(())
 }

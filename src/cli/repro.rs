@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier,
-    World, drive, survey,
+    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,
+    drive, survey,
 };
 use pipeline::{Pipeline, StageId};
 

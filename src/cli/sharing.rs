@@ -73,7 +73,12 @@ pub type Wishes = BTreeMap<String, Vec<Wish>>;
 ///
 /// # Errors
 /// When a target names nothing, a revision cannot be read, or there is no remote.
-pub fn wishes(project: &Project, pipeline: &Pipeline, args: &ShareArgs, printer: Printer) -> CliResult<Wishes> {
+pub fn wishes(
+    project: &Project,
+    pipeline: &Pipeline,
+    args: &ShareArgs,
+    printer: Printer,
+) -> CliResult<Wishes> {
     let chosen = crate::remotes::name(project, args.remote.as_deref())?;
     let mut wishes = Wishes::new();
     wishes.insert(chosen.clone(), Vec::new());
@@ -124,7 +129,10 @@ pub fn wishes(project: &Project, pipeline: &Pipeline, args: &ShareArgs, printer:
                     Some(out) => Some(out),
                     None => {
                         if !earlier.contains_key(&version.commit) {
-                            earlier.insert(version.commit.clone(), declared_at(project, &version.commit, printer));
+                            earlier.insert(
+                                version.commit.clone(),
+                                declared_at(project, &version.commit, printer),
+                            );
                         }
                         earlier[&version.commit].0.get(path)
                     }

@@ -26,11 +26,8 @@ pub struct UnprotectArgs {
 /// When there is nothing at a path, or the cache lacks what a link shows.
 pub fn run(args: &UnprotectArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    let paths: Vec<ProjectPath> = args
-        .paths
-        .iter()
-        .map(|text| ProjectPath::resolve(&project.base, text))
-        .collect::<Result<_, _>>()?;
+    let paths: Vec<ProjectPath> =
+        args.paths.iter().map(|text| ProjectPath::resolve(&project.base, text)).collect::<Result<_, _>>()?;
     let _held = recovery::hold(&project, "taking links apart", [], &paths, true, printer)?;
     let workspace = project.workspace(printer)?;
     let mut count = 0;

@@ -42,6 +42,7 @@ mod recovery;
 mod repro;
 mod runs;
 mod safety;
+mod sharing;
 mod stage;
 mod status;
 mod together;

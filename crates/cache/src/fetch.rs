@@ -10,11 +10,11 @@ use std::sync::Mutex;
 use base::{Digest, FileState, ProjectPath};
 use disk::{DiskError, Partial, Stamp};
 
+use crate::CacheError;
 use crate::hash::Hasher;
 use crate::remote::{RemoteError, blob_key};
 use crate::seal::seal;
 use crate::transfer::{ATTEMPTS, Item, Node, Report, Root, Transfer, TransferError, expected, lock};
-use crate::CacheError;
 
 /// What became of one object.
 enum Arrival {

@@ -49,11 +49,8 @@ pub trait Remote: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be asked.
-    fn list(
-        &self,
-        prefix: &str,
-        found: &mut dyn FnMut(Object) -> ControlFlow<()>,
-    ) -> Result<(), RemoteError>;
+    fn list(&self, prefix: &str, found: &mut dyn FnMut(Object) -> ControlFlow<()>)
+    -> Result<(), RemoteError>;
 
     /// Calls `found` with what transfers that ended before their end have left behind. Their keys serve to remove them.
     ///

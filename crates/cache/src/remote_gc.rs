@@ -10,11 +10,11 @@ use std::path::PathBuf;
 
 use base::Digest;
 
+use crate::CacheError;
 use crate::gc::{Entries, GcError, GcOptions, Removed, Roots, Tally};
 use crate::remote::{BLOBS, ENTRIES, Object, RemoteError, blob_key, digest_of_key, entry_of_key};
 use crate::transfer::{Transfer, TransferError};
 use crate::tree::{HEADER, TreeEntry};
-use crate::CacheError;
 
 /// What is to go from a remote, and what stays.
 #[derive(Debug, Default)]
@@ -79,12 +79,18 @@ pub fn plan_remote_gc(
     }
     marks.mark(open)?;
     // A manifest that is too young to go keeps what it names.
-    let mut unneeded: Vec<(Digest, Object)> =
-        blobs.iter().filter(|(digest, _)| !marks.needed.contains(digest)).map(|(a, b)| (*a, b.clone())).collect();
-    unneeded.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut unneeded: Vec<(Digest, Object)> = blobs
+        .iter()
+        .filter(|(digest, _)| !marks.needed.contains(digest))
+        .map(|(a, b)| (*a, b.clone()))
+        .collect();
+    unneeded.sort_by_key(|(digest, _)| *digest);
     let folders = transfer.each(&unneeded, |(digest, _)| transfer.is_manifest(digest))?;
-    let unneeded: Vec<(Digest, Object, bool)> =
-        unneeded.into_iter().zip(folders).map(|((digest, object), folder)| (digest, object, folder)).collect();
+    let unneeded: Vec<(Digest, Object, bool)> = unneeded
+        .into_iter()
+        .zip(folders)
+        .map(|((digest, object), folder)| (digest, object, folder))
+        .collect();
     let young = unneeded.iter().filter(|(_, object, folder)| *folder && !is_old(object));
     marks.mark(young.map(|(digest, ..)| (*digest, true)).collect())?;
     for (digest, object, folder) in unneeded {
@@ -170,7 +176,8 @@ impl Marks<'_, '_> {
                     folders.push(digest);
                 }
             }
-            let trees = self.transfer.each(&folders, |digest| Ok((*digest, self.transfer.manifest(digest)?)))?;
+            let trees =
+                self.transfer.each(&folders, |digest| Ok((*digest, self.transfer.manifest(digest)?)))?;
             level = Vec::new();
             for (digest, tree) in trees {
                 let Some(tree) = tree else {

@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 use base::{Digest, ProjectPath};
 use walkdir::WalkDir;
 
+use crate::CacheError;
 use crate::hash::hash_bytes;
 use crate::remote::{ENTRIES, Object, entry_key, entry_of_key};
 use crate::stages::{StageCache, StageEntry};
 use crate::transfer::{Report, Root, Transfer, TransferError};
-use crate::CacheError;
 
 /// No entry is larger.
 const LARGEST: u64 = 16 << 20;
@@ -57,10 +57,8 @@ impl StageCache {
             return Ok(found);
         }
         for file in WalkDir::new(self.root()).min_depth(3).max_depth(3).sort_by_file_name() {
-            let file = file.map_err(|fault| CacheError::Read {
-                path: self.root().to_owned(),
-                source: fault.into(),
-            })?;
+            let file = file
+                .map_err(|fault| CacheError::Read { path: self.root().to_owned(), source: fault.into() })?;
             let key = file.path().strip_prefix(self.root()).ok().and_then(|path| path.to_str());
             let names = key.and_then(|key| entry_of_key(&format!("{ENTRIES}{key}")));
             if let Some(names) = names
@@ -134,10 +132,8 @@ impl Transfer<'_> {
         if !stages.trust().admits_others() {
             return Ok((Vec::new(), 0));
         }
-        let prefix = key.map_or_else(
-            || ENTRIES.to_owned(),
-            |key| format!("{ENTRIES}{}/{}/", &key.hex()[..2], key.hex()),
-        );
+        let prefix = key
+            .map_or_else(|| ENTRIES.to_owned(), |key| format!("{ENTRIES}{}/{}/", &key.hex()[..2], key.hex()));
         let listed: Vec<String> = self.list_entries(&prefix)?.into_keys().collect();
         let found = self.each(&listed, |key| {
             let names = entry_of_key(key).expect("others were left out");
@@ -184,9 +180,8 @@ impl Transfer<'_> {
         key: &Digest,
         paths: &[&ProjectPath],
     ) -> Result<bool, TransferError> {
-        let fits = |shared: &&SharedEntry| {
-            shared.entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied())
-        };
+        let fits =
+            |shared: &&SharedEntry| shared.entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied());
         // Those that were here already and lack their bytes only.
         let known = stages.all_of(key).into_iter().filter(|shared| stages.trust().admits(&shared.entry));
         let mut candidates: Vec<SharedEntry> = known.collect();

@@ -244,16 +244,17 @@ impl Transfer<'_> {
         let mut nodes: Vec<Node> = Vec::new();
         let mut known: HashMap<(Digest, bool), usize> = HashMap::new();
         let mut level: Vec<usize> = Vec::new();
-        let mut enter = |nodes: &mut Vec<Node>, level: &mut Vec<usize>, path: ProjectPath, state: FileState| {
-            *known.entry((state.digest, state.is_folder())).or_insert_with(|| {
-                if state.is_folder() {
-                    level.push(nodes.len());
-                }
-                let is_known = !state.is_folder();
-                nodes.push(Node { item: Item { path, state }, below: Vec::new(), is_known });
-                nodes.len() - 1
-            })
-        };
+        let mut enter =
+            |nodes: &mut Vec<Node>, level: &mut Vec<usize>, path: ProjectPath, state: FileState| {
+                *known.entry((state.digest, state.is_folder())).or_insert_with(|| {
+                    if state.is_folder() {
+                        level.push(nodes.len());
+                    }
+                    let is_known = !state.is_folder();
+                    nodes.push(Node { item: Item { path, state }, below: Vec::new(), is_known });
+                    nodes.len() - 1
+                })
+            };
         for root in roots {
             enter(&mut nodes, &mut level, root.path.clone(), root.state);
         }
@@ -263,9 +264,10 @@ impl Transfer<'_> {
             for (at, tree) in level.iter().zip(trees) {
                 let Some(tree) = tree else { continue };
                 let path = nodes[*at].item.path.clone();
-                let below = tree.entries().iter().map(|(name, entry)| {
-                    enter(&mut nodes, &mut next, path.join(name), entry.state())
-                });
+                let below = tree
+                    .entries()
+                    .iter()
+                    .map(|(name, entry)| enter(&mut nodes, &mut next, path.join(name), entry.state()));
                 let below = below.collect();
                 nodes[*at].below = below;
                 nodes[*at].is_known = true;
@@ -276,10 +278,7 @@ impl Transfer<'_> {
     }
 
     /// What of these blobs the remote has.
-    fn there(
-        &self,
-        digests: impl Iterator<Item = Digest>,
-    ) -> Result<HashMap<Digest, Object>, TransferError> {
+    fn there(&self, digests: impl Iterator<Item = Digest>) -> Result<HashMap<Digest, Object>, TransferError> {
         let wanted: HashMap<String, Digest> = digests.map(|digest| (blob_key(&digest), digest)).collect();
         let prefixes: HashSet<String> = match wanted.len() {
             0..=FEW => wanted.keys().cloned().collect(),
@@ -300,7 +299,12 @@ impl Transfer<'_> {
     }
 
     /// Touches objects that are relied on. Returns the places of those that went away meanwhile.
-    fn mark(&self, nodes: &[Node], places: &[usize], report: &mut Report) -> Result<Vec<usize>, TransferError> {
+    fn mark(
+        &self,
+        nodes: &[Node],
+        places: &[usize],
+        report: &mut Report,
+    ) -> Result<Vec<usize>, TransferError> {
         let unmarked = AtomicUsize::new(0);
         let marked = self.each(places, |at| {
             let touched = self.remote.touch(&blob_key(&nodes[*at].item.state.digest));

@@ -73,7 +73,11 @@ impl Remote for Scripted {
         "scripted"
     }
 
-    fn list(&self, prefix: &str, found: &mut dyn FnMut(Object) -> ControlFlow<()>) -> Result<(), RemoteError> {
+    fn list(
+        &self,
+        prefix: &str,
+        found: &mut dyn FnMut(Object) -> ControlFlow<()>,
+    ) -> Result<(), RemoteError> {
         self.ask("list", prefix)?;
         let lie = u64::from(self.lies.load(Ordering::Relaxed));
         let all = lock(&self.objects).clone();
@@ -147,7 +151,11 @@ impl House {
     }
 
     fn workspace(&self, name: &str) -> Workspace {
-        Workspace::new(&self.path(name), &self.path(name).join(".pipe/cache"), State::anew(&self.path("state")))
+        Workspace::new(
+            &self.path(name),
+            &self.path(name).join(".pipe/cache"),
+            State::anew(&self.path("state")),
+        )
     }
 
     /// A folder `out` with two files and a folder in it, stored in the cache of `here`.
@@ -173,7 +181,8 @@ fn what_is_missing_goes_over_and_the_manifests_go_last() {
     let there = house.workspace("there");
     let report = house.transfer(&here.blobs).push(&roots).unwrap();
     assert_eq!((report.moved.count, report.present.count, report.is_whole()), (5, 0, true));
-    let puts: Vec<String> = lock(&house.remote.asked).iter().filter(|asked| asked.starts_with("put")).cloned().collect();
+    let puts: Vec<String> =
+        lock(&house.remote.asked).iter().filter(|asked| asked.starts_with("put")).cloned().collect();
     assert_eq!(puts[4], format!("put {}", blob_key(&roots[0].state.digest)), "the folder comes last");
     let report = house.transfer(&here.blobs).push(&roots).unwrap();
     assert_eq!((report.moved.count, report.present.count), (0, 5));
@@ -273,7 +282,9 @@ fn what_is_nowhere_is_told_and_its_folder_is_not_put_there() {
     disk::remove(&here.blobs.path(&beta)).unwrap();
     assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
     let places = house.transfer(&here.blobs).compare(&roots).unwrap();
-    let of = |here: bool, there: bool| places.iter().filter(|place| (place.here, place.there) == (here, there)).count();
+    let of = |here: bool, there: bool| {
+        places.iter().filter(|place| (place.here, place.there) == (here, there)).count()
+    };
     assert_eq!((of(true, true), of(false, true)), (4, 1));
 }
 
@@ -324,7 +335,8 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     assert!(transfer.fetch_result(&with(Whose::Named(vec!["alice".to_owned()])), &key, &paths).unwrap());
     assert_eq!(there.stages.restorable(&key, &paths, &there.blobs).unwrap().user, "alice");
     // One under the name of another key, one that leads out, and junk are passed over.
-    let (name, (bytes, _)) = lock(&house.remote.objects).iter().next_back().map(|(a, b)| (a.clone(), b.clone())).unwrap();
+    let (name, (bytes, _)) =
+        lock(&house.remote.objects).iter().next_back().map(|(a, b)| (a.clone(), b.clone())).unwrap();
     assert!(name.starts_with("stages/"));
     let other = hash_bytes(b"other").hex();
     let file = name.rsplit('/').next().unwrap();
@@ -343,7 +355,8 @@ fn garbage_goes_but_for_what_is_young_and_what_it_names() {
     let (here, roots) = house.roots();
     house.transfer(&here.blobs).push(&roots).unwrap();
     house.remote.set("somebody/else's", b"file", 0);
-    let options = GcOptions { start: NOW - JUST_USED, entries: Entries::Limited, older_than: None, max_size: None };
+    let options =
+        GcOptions { start: NOW - JUST_USED, entries: Entries::Limited, older_than: None, max_size: None };
     let count = |roots: &Roots| {
         let transfer = house.transfer(&here.blobs);
         let plan = plan_remote_gc(&transfer, roots, &options).unwrap();
@@ -369,7 +382,8 @@ fn garbage_goes_but_for_what_is_young_and_what_it_names() {
     house.remote.touch(&alpha).unwrap();
     assert_eq!(sweep_remote(&transfer, &plan).unwrap().total().count, 4);
     assert_eq!(house.remote.keys(), [alpha, "somebody/else's".to_owned()]);
-    let removed: Vec<String> = lock(&house.remote.asked).iter().filter(|asked| asked.starts_with("remove")).cloned().collect();
+    let removed: Vec<String> =
+        lock(&house.remote.asked).iter().filter(|asked| asked.starts_with("remove")).cloned().collect();
     let folders = [&roots[0].state.digest].map(|digest| format!("remove {}", blob_key(digest)));
     assert!(removed[..2].contains(&folders[0]), "folders go before what they name");
 }

@@ -55,7 +55,11 @@ mod tests {
         entry.host = "laptop".to_owned();
         let whose = |whose| Trust { whose, other_platforms: false };
         let named = |name: &str| whose(Whose::Named(vec![name.to_owned()]));
-        assert!(Trust::default().admits(&entry) && named("alice").admits(&entry) && named("laptop").admits(&entry));
+        assert!(
+            Trust::default().admits(&entry)
+                && named("alice").admits(&entry)
+                && named("laptop").admits(&entry)
+        );
         assert!(!named("bob").admits(&entry) && !whose(Whose::Local).admits(&entry));
         let own = StageEntry { host: disk::Holder::current().host, ..entry.clone() };
         assert!(whose(Whose::Local).admits(&own));

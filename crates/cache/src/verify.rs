@@ -113,7 +113,8 @@ mod tests {
         for (name, text) in [("out/a", "1"), ("out/sub/b", "2"), ("copy", "2"), ("alone", "3")] {
             fs::write(root.join(name), text).unwrap();
         }
-        let store = |name: &str| (path(name), workspace.store(&path(name), Placement::Linked).unwrap().unwrap());
+        let store =
+            |name: &str| (path(name), workspace.store(&path(name), Placement::Linked).unwrap().unwrap());
         let recorded = [store("out"), store("copy"), store("alone")];
         assert_eq!(workspace.damaged(&recorded).unwrap(), []);
         let [out, copy, alone] = [0, 1, 2].map(|at: usize| recorded[at].1.digest);

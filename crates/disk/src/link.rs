@@ -173,7 +173,8 @@ fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result
         tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").make_in(folder, free)
     };
     let made = match make() {
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound && !folder.is_dir() => {
+        // Another thread may have made the folder since.
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
             make_folder(folder)?;
             make()
         }

@@ -35,6 +35,11 @@ impl FolderRemote {
         FolderRemote { resumed: size, ..self }
     }
 
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where an object lies. A key that would lead out of the folder is none.
     fn path(&self, key: &str, action: &'static str) -> Result<PathBuf, RemoteError> {
         let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
@@ -132,8 +137,9 @@ impl FolderRemote {
         // What was put there before may be damaged: then once more from the start.
         for _ in 0..2 {
             let mut hasher = Hasher::default();
-            let there =
-                partial.reread(|piece| hasher.update(piece)).map_err(|fault| self.refused("write", key, fault))?;
+            let there = partial
+                .reread(|piece| hasher.update(piece))
+                .map_err(|fault| self.refused("write", key, fault))?;
             source.seek(SeekFrom::Start(there)).map_err(unreadable)?;
             loop {
                 let count = source.read(&mut buffer).map_err(unreadable)?;
@@ -168,6 +174,9 @@ impl Remote for FolderRemote {
         prefix: &str,
         found: &mut dyn FnMut(Object) -> ControlFlow<()>,
     ) -> Result<(), RemoteError> {
+        if fs::metadata(&self.root).is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(self.failed("list", prefix, io::ErrorKind::NotADirectory.into()));
+        }
         let folder = prefix.rfind('/').map_or("", |end| &prefix[..=end]);
         if !prefix.is_empty() {
             // A whole key needs no listing of the folder around it.

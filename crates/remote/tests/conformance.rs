@@ -50,7 +50,8 @@ fn objects_are_put_listed_read_touched_and_removed() {
     for (key, bytes) in [("a/bc/x", "1"), ("a/bc/y", "22"), ("a/bd/x", "333"), ("b/x", "")] {
         put(&remote, &from, key, bytes.as_bytes(), u64::MAX).unwrap();
     }
-    let all = [("a/bc/x".to_owned(), 1), ("a/bc/y".to_owned(), 2), ("a/bd/x".to_owned(), 3), ("b/x".to_owned(), 0)];
+    let all =
+        [("a/bc/x".to_owned(), 1), ("a/bc/y".to_owned(), 2), ("a/bd/x".to_owned(), 3), ("b/x".to_owned(), 0)];
     assert_eq!(keys(&remote, ""), all);
     assert_eq!(keys(&remote, "a/"), all[..3]);
     assert_eq!(keys(&remote, "a/b"), all[..3]);

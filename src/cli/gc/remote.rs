@@ -20,7 +20,7 @@ use crate::ui::transfer::watch;
 pub fn collect(args: &GcArgs, project: &Project, interrupt: &Interrupt, printer: Printer) -> CliResult {
     let scope = scope(args)?;
     let name = remotes::name(project, args.remote.as_deref())?;
-    let remote = remotes::open(project, &name)?;
+    let remote = remotes::open_existing(project, &name)?;
     let meter = Meter::new(interrupt.stop.clone());
     let workspace = project.workspace(printer)?;
     let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);

@@ -19,11 +19,8 @@ pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Pri
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let interrupt = Interrupt::listen()?;
-    let args = ShareArgs {
-        targets: targets.to_vec(),
-        remote: remote.map(str::to_owned),
-        ..ShareArgs::default()
-    };
+    let args =
+        ShareArgs { targets: targets.to_vec(), remote: remote.map(str::to_owned), ..ShareArgs::default() };
     let workspace = project.workspace(printer)?;
     let mut sides = Vec::new();
     let mut lines = Vec::new();
@@ -34,7 +31,8 @@ pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Pri
         let roots = roots_of(&transfer, wishes, false)?;
         let found = end(transfer.compare(&roots), &interrupt, "compared", &meter, name, printer)?;
         let of = |here: bool, there: bool| {
-            let places = found.iter().filter(|place: &&Whereabouts| place.here == here && place.there == there);
+            let places =
+                found.iter().filter(|place: &&Whereabouts| place.here == here && place.there == there);
             places.map(|place| shown(&place.item)).collect::<Vec<_>>()
         };
         let (new, deleted, missing) = (of(true, false), of(false, true), of(false, false));
