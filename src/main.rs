@@ -1,5 +1,6 @@
 //! The `pipe` binary: parse, dispatch, tell what went wrong, exit code.
 
+mod age;
 mod cli;
 mod discover;
 mod env_key;
@@ -12,9 +13,11 @@ mod interrupt;
 mod project;
 mod recorder;
 mod recovery;
+mod remotes;
 mod revision;
 mod roots;
 mod settings;
+mod supplier;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

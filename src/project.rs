@@ -19,7 +19,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
 use crate::interrupt::Interrupt;
 use crate::recorder::tags;
-use crate::settings::{Scope, Settings};
+use crate::settings::{self, Scope, Settings};
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -152,6 +152,44 @@ impl Project {
             Scope::Project => Some(self.pipe_path("config.toml")),
             Scope::Local => Some(self.pipe_path("config.local.toml")),
         }
+    }
+
+    /// The file of a scope, with its name for errors and what it holds.
+    fn settings_text(&self, scope: Scope) -> CliResult<(PathBuf, PathBuf, String)> {
+        let path = self.settings_file(scope).ok_or_else(|| {
+            CliError::message("there is no folder for the user's settings")
+                .hint("set XDG_CONFIG_HOME or HOME, or use `--local`")
+        })?;
+        let text = disk::read_text_optional(&path)?.unwrap_or_default();
+        let named = path.strip_prefix(&self.root).unwrap_or(&path).to_owned();
+        Ok((path, named, text))
+    }
+
+    /// Sets a key in a settings file.
+    ///
+    /// # Errors
+    /// When the key or the value is none, or the file is faulty or cannot be written.
+    pub fn set(&self, scope: Scope, key: &str, value: &str) -> CliResult {
+        let (path, named, text) = self.settings_text(scope)?;
+        let text = settings::set(&text, scope, &named, key, value)?;
+        if scope != Scope::User {
+            self.make_pipe_folder()?;
+        }
+        if scope == Scope::Local {
+            self.ignore_in_pipe_folder("config.local.toml")?;
+        }
+        Ok(disk::replace(&path, text.as_bytes())?)
+    }
+
+    /// Takes a key out of a settings file. False when it is not set there.
+    ///
+    /// # Errors
+    /// When the file is no TOML, or cannot be written.
+    pub fn unset(&self, scope: Scope, key: &str) -> CliResult<bool> {
+        let (path, named, text) = self.settings_text(scope)?;
+        let Some(text) = settings::unset(&text, scope, &named, key)? else { return Ok(false) };
+        disk::replace(&path, text.as_bytes())?;
+        Ok(true)
     }
 
     /// Where the cache is: in the project, unless `cache.dir` says otherwise. A relative path there starts at the
@@ -310,8 +348,14 @@ impl Project {
 
     /// The project's files and their cache, with no memory of what was hashed before.
     pub fn workspace_anew(&self) -> Workspace {
-        Workspace::new(&self.root, &self.cache_folder(), State::anew(&self.pipe_path("state")))
-            .with_link_types(self.settings.link_types())
+        self.workspace_with(State::anew(&self.pipe_path("state")))
+    }
+
+    fn workspace_with(&self, state: State) -> Workspace {
+        let mut workspace = Workspace::new(&self.root, &self.cache_folder(), state)
+            .with_link_types(self.settings.link_types());
+        workspace.stages = workspace.stages.with_trust(self.settings.trust());
+        workspace
     }
 
     /// The project's files and their cache.
@@ -326,8 +370,7 @@ impl Project {
                 self.pipe_path("state").display()
             ));
         }
-        let workspace = Workspace::new(&self.root, &self.cache_folder(), state);
-        Ok(workspace.with_link_types(self.settings.link_types()))
+        Ok(self.workspace_with(state))
     }
 
     /// What is known of the last successes of the pipeline's stages.

@@ -10,7 +10,7 @@ use base::ProjectPath;
 use cache::{Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
-use pipeline::{LOCK_FILE, PIPELINE_FILE, StageLock, parse_lock};
+use pipeline::{LOCK_FILE, Lock, PIPELINE_FILE, StageLock, parse_lock};
 use track::{RunStore, lease_is_alive};
 
 use crate::error::{CliError, CliResult};
@@ -102,14 +102,26 @@ fn find_locks(
 }
 
 fn keep_revisions(project: &Project, scope: &Scope, roots: &mut Roots) -> CliResult {
+    for (_, lock) in locks(project, scope)? {
+        keep_lock(roots, lock.stages.values());
+    }
+    Ok(())
+}
+
+/// The locks of the chosen revisions, each content once.
+///
+/// # Errors
+/// When there is no git repository, or one of them cannot be read.
+pub fn locks(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, Lock)>> {
     if *scope == Scope::default() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let git = project.git().ok_or_else(|| {
         CliError::message("there is no git repository here, so there are no branches, tags and commits")
-            .hint("`pipe gc --workspace` keeps what the workspace needs")
+            .hint("name no revisions: what the workspace needs is always meant")
     })?;
     let versions = versions(&git, scope)?;
+    let mut locks = Vec::new();
     for (version, bytes) in git.contents(&versions)? {
         let lock = ProjectPath::from_record(&version.path)
             .map_err(anyhow::Error::new)
@@ -117,15 +129,15 @@ fn keep_revisions(project: &Project, scope: &Scope, roots: &mut Roots) -> CliRes
         let lock = lock.map_err(|fault| {
             let short = &version.commit[..version.commit.len().min(10)];
             let mut fault = CliError::message(format!("{fault}"))
-                .hint("choose revisions whose locks can be read; nothing was removed");
+                .hint("choose revisions whose locks can be read; nothing was touched");
             fault.source = fault
                 .source
                 .map(|source| source.context(format!("failed to read {} of commit {short}", version.path)));
             fault
         })?;
-        keep_lock(roots, lock.stages.values());
+        locks.push((version, lock));
     }
-    Ok(())
+    Ok(locks)
 }
 
 fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {

@@ -14,9 +14,13 @@ mod metrics;
 mod params;
 mod plan;
 mod plots;
+mod pull;
+mod push;
+mod remote;
 mod repro;
 mod runs;
 mod select;
+mod sharing;
 mod stage;
 mod status;
 #[cfg(feature = "train")]
@@ -72,6 +76,11 @@ enum Command {
     Status(status::StatusArgs),
     Commit(commit::CommitArgs),
     Checkout(checkout::CheckoutArgs),
+    Push(push::PushArgs),
+    Pull(pull::PullArgs),
+    Fetch(pull::FetchArgs),
+    #[command(subcommand)]
+    Remote(remote::RemoteCommand),
     Dag(dag::DagArgs),
     #[command(subcommand)]
     Stage(stage::StageCommand),
@@ -124,6 +133,10 @@ impl Cli {
             Command::Status(args) => status::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
+            Command::Push(args) => push::run(&args, printer),
+            Command::Pull(args) => pull::run(&args, printer),
+            Command::Fetch(args) => pull::fetch(&args, printer),
+            Command::Remote(command) => remote::run(&command, printer),
             Command::Dag(args) => dag::run(&args, printer),
             Command::Stage(command) => stage::run(&command, printer),
             Command::Freeze(args) => stage::freeze(&args, true, printer),

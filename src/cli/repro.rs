@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, World, drive,
-    survey,
+    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,
+    drive, survey,
 };
 use pipeline::{Pipeline, StageId};
 
@@ -19,6 +19,7 @@ use crate::ignore::ignore_outs;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorder::Recorder;
+use crate::supplier::Remotes;
 use crate::ui::Printer;
 use crate::ui::live::ReproView;
 use crate::verify::VerifyArgs;
@@ -62,6 +63,12 @@ pub struct ReproArgs {
     /// Restore no result that only the stage cache knows: run the stage instead
     #[arg(long, help_heading = "What is believed and kept", alias = "no-run-cache")]
     no_stage_cache: bool,
+    /// Look for results of stages that would run at the remote too, and fetch those that it has
+    #[arg(long, help_heading = "What is believed and kept", conflicts_with = "dry")]
+    pull: bool,
+    /// The remote that `--pull` asks [default: the one of `core.remote`]
+    #[arg(short, long, help_heading = "What is believed and kept", value_name = "NAME", requires = "pull")]
+    remote: Option<String>,
     /// Show what would be done, and run and restore nothing
     #[arg(long, help_heading = "What is shown")]
     dry: bool,
@@ -147,11 +154,24 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
+    let supplier = match args.pull {
+        true => {
+            let named = args.remote.as_deref();
+            Some(Remotes::new(&project, &workspace, &interrupt, named, !args.no_stage_cache)?)
+        }
+        false => None,
+    };
     let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);
     claims.recover(&view)?;
     let runner = LocalRunner::default();
-    let crew =
-        Crew { runner: &runner, host: &recorder, observer: &view, claims: &claims, stop: &interrupt.stop };
+    let crew = Crew {
+        runner: &runner,
+        host: &recorder,
+        observer: &view,
+        supplier: supplier.as_ref().map(|supplier| supplier as &dyn Supplier),
+        claims: &claims,
+        stop: &interrupt.stop,
+    };
     let options = options(args, &project);
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();

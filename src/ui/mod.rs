@@ -3,6 +3,7 @@
 pub mod live;
 #[cfg(feature = "train")]
 pub mod training;
+pub mod transfer;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

@@ -22,7 +22,7 @@ use crate::claim::{Claim, Claims, Wish};
 use crate::commit::{entry, is_restorable};
 use crate::durations::Durations;
 use crate::event::{Event, Observer};
-use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
+use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier};
 use crate::ledger::{Ledger, LedgerError};
 use crate::outs;
 use crate::params::ParamReader;
@@ -44,6 +44,8 @@ pub struct Crew<'a> {
     pub host: &'a dyn Host,
     /// Listens.
     pub observer: &'a dyn Observer,
+    /// Brings results from elsewhere, when somebody does.
+    pub supplier: Option<&'a dyn Supplier>,
     /// What other processes are at work on.
     pub claims: &'a Claims<'a>,
     /// Set from outside to stop everything.
@@ -296,6 +298,9 @@ impl Attempt<'_, '_, '_> {
         if changed || !was_alone || !claims.is_alone() {
             assessment = self.shop.assess(self.stage, self.forced);
         }
+        if self.supply(&assessment)? {
+            assessment = self.shop.assess(self.stage, self.forced);
+        }
         let (reasons, sources) = match &assessment.decision {
             Decision::Fresh => return Ok(Outcome::Fresh),
             Decision::Unknown { reasons } => {
@@ -358,6 +363,22 @@ impl Attempt<'_, '_, '_> {
             ));
         }
         self.run(&job, locked.as_ref(), &assessment, claim, told)
+    }
+
+    /// Has what would save the stage from running brought from elsewhere. False when nobody was asked.
+    fn supply(&self, assessment: &Assessment) -> Result<bool, Failure> {
+        let would_run = matches!(assessment.decision, Decision::Run { .. } | Decision::Frozen { .. });
+        let Some(supplier) = self.shop.crew.supplier.filter(|_| would_run && !self.forced) else {
+            return Ok(false);
+        };
+        if !is_restorable(self.stage) {
+            return Ok(false);
+        }
+        let key = assessment.key().filter(|_| !self.stage.frozen);
+        let locked = self.shop.ledger().get(&self.stage.address).cloned();
+        let locked = locked.filter(|locked| self.stage.frozen || Some(locked.key()) == key);
+        supplier.supply(self.stage, key, locked.as_ref()).map_err(Failure::Refused)?;
+        Ok(true)
     }
 
     fn warn(&self, text: String) {
