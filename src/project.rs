@@ -27,15 +27,9 @@ pub const PIPE_FOLDER: &str = ".pipe";
 
 /// What of [`PIPE_FOLDER`] git shall not see.
 const IGNORED: &str = "\
-/artifacts/
-/cache/
-/config.local.toml
-/env-key
-/journal
-/lock*
-/runs.db*
-/state
-/tmp/
+/*
+!/.gitignore
+!/config.toml
 ";
 
 /// Which tool's files a project is made of. Everything that depends on the difference asks this value.
@@ -229,7 +223,7 @@ impl Project {
     pub fn ignore_in_pipe_folder(&self, name: &str) -> Result<(), disk::DiskError> {
         let ignore = self.pipe_path(".gitignore");
         let mut text = disk::read_text_optional(&ignore)?.unwrap_or_else(|| IGNORED.to_owned());
-        if !text.lines().any(|line| line.strip_prefix('/') == Some(name)) {
+        if !text.lines().any(|line| line == "/*" || line.strip_prefix('/') == Some(name)) {
             text = format!("{}\n/{name}\n", text.trim_end());
         } else if ignore.exists() {
             return Ok(());
@@ -381,6 +375,22 @@ impl Project {
         Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files)?)
     }
 
+    /// The stage of this project that this process is started by. It must wait for no other: that may be its own
+    /// stage, or one that waits for it.
+    pub fn enclosing_stage(&self) -> Option<String> {
+        environment::enclosing_stage().filter(|(root, _)| *root == self.root).map(|(_, stage)| stage)
+    }
+
+    /// What to do when somebody is in the way who is not waited for.
+    pub fn waiting_hint(&self) -> String {
+        match self.enclosing_stage() {
+            Some(stage) => format!(
+                "stage {stage} of this project called pipe, which waits for nobody there, since it could wait for itself"
+            ),
+            None => "leave `--no-wait` out to wait for it".to_owned(),
+        }
+    }
+
     /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,
     /// unless `wait` is false; until `interrupt` comes.
     ///
@@ -395,6 +405,7 @@ impl Project {
         printer: Printer,
     ) -> CliResult<LockFile> {
         self.make_pipe_folder()?;
+        let wait = wait && self.enclosing_stage().is_none();
         let patience = if wait { Duration::MAX } else { Duration::ZERO };
         let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));
         let taken = LockFile::acquire(
@@ -409,9 +420,7 @@ impl Project {
             disk::LockError::Held { .. } if interrupt.came() => {
                 CliError::silent(ErrorKind::Interrupted(interrupt.signal()))
             }
-            disk::LockError::Held { .. } => {
-                CliError::from(fault).hint("leave `--no-wait` out to wait for it")
-            }
+            disk::LockError::Held { .. } => CliError::from(fault).hint(self.waiting_hint()),
             disk::LockError::Disk(fault) => CliError::from(fault),
         })
     }

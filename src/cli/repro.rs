@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use base::{FileState, ProjectPath};
 use disk::Sharing;
 use exec::{
     Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,
@@ -19,6 +20,7 @@ use crate::ignore::ignore_outs;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorder::Recorder;
+use crate::recovery;
 use crate::supplier::Remotes;
 use crate::ui::Printer;
 use crate::ui::live::ReproView;
@@ -117,7 +119,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
-    let wait = !args.no_wait;
+    let wait = !args.no_wait && project.enclosing_stage().is_none();
     args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), wait, printer)?;
     let conditions = Conditions {
         forced: args.force,
@@ -151,7 +153,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
-    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
+    let restore =
+        |path: &ProjectPath, state: &FileState| recovery::put_back(&workspace, path, state, printer);
+    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore);
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
     let supplier = match args.pull {
@@ -216,7 +220,7 @@ fn options(args: &ReproArgs, project: &Project) -> Options {
         no_commit: args.no_commit,
         allow_missing: args.allow_missing,
         root: project.root.clone(),
-        wait: !args.no_wait,
+        wait: !args.no_wait && project.enclosing_stage().is_none(),
         durations: project.pipe_path("tmp").join("durations.json"),
     }
 }
@@ -256,6 +260,7 @@ fn conclude(
     let mut parts = Vec::new();
     for (count, what) in [
         (summary.ran, "ran"),
+        (summary.unrecorded, "not recorded"),
         (summary.restored, "restored"),
         (summary.fresh, "up to date"),
         (summary.failed.len(), "failed"),
@@ -274,7 +279,10 @@ fn conclude(
     if summary.interrupted {
         return Err(CliError::silent(ErrorKind::Interrupted(interrupt.signal())));
     }
-    let Some((_, _)) = summary.failed.first() else { return Ok(()) };
+    if summary.failed.is_empty() {
+        // What ran on changing inputs is as stale as before.
+        return if summary.unrecorded == 0 { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) };
+    }
     let of_stage = summary.failed.iter().all(|(_, failure)| failure.is_of_stage());
     Err(CliError::silent(if of_stage { ErrorKind::Negative } else { ErrorKind::Unable }))
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,8 @@ pub struct Summary {
     pub restored: usize,
     /// Stages whose command ran.
     pub ran: usize,
+    /// Those among them whose result is recorded nowhere, since an input changed meanwhile.
+    pub unrecorded: usize,
     /// Stages that failed, in the order they did.
     pub failed: Vec<(StageId, Failure)>,
     /// Stages that did not run because one before them failed.
@@ -128,7 +130,7 @@ pub fn drive(
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
     let params = ParamReader::new(world.workspace);
-    let shop = Shop { world, crew, options, ledger: &ledger, params };
+    let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded: AtomicUsize::new(0) };
     let (sender, results) = mpsc::channel::<(StageId, Result<Outcome, Failure>)>();
     // Stages in whose way somebody is, and when they are tried again.
     let mut postponed: HashMap<StageId, Instant> = HashMap::new();
@@ -227,6 +229,7 @@ pub fn drive(
             }
         }
     });
+    summary.unrecorded = shop.unrecorded.load(Ordering::SeqCst);
     durations.save();
     summary.not_started = schedule.count(StageState::Ready) + schedule.count(StageState::Want);
     let declared =
@@ -242,6 +245,7 @@ struct Shop<'a, 'l> {
     options: &'a Options,
     ledger: &'a Mutex<&'l mut Ledger>,
     params: ParamReader<'a>,
+    unrecorded: AtomicUsize,
 }
 
 impl<'l> Shop<'_, 'l> {
@@ -441,7 +445,7 @@ impl Attempt<'_, '_, '_> {
         job: &Job<'_>,
         locked: Option<&StageLock>,
         assessment: &Assessment,
-        claim: Claim,
+        mut claim: Claim,
         told: &mut bool,
     ) -> Result<Outcome, Failure> {
         let Shop { world, crew, options, .. } = self.shop;
@@ -457,6 +461,9 @@ impl Attempt<'_, '_, '_> {
         }
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
+        let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
+        claim.note.persisted =
+            before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
         let folder = claim.folder.clone();
         let result =
             Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
@@ -535,6 +542,7 @@ impl Attempt<'_, '_, '_> {
                 "{changed} changed while stage {} ran: its result is not recorded; run `pipe repro` again",
                 self.stage.address
             ));
+            self.shop.unrecorded.fetch_add(1, Ordering::SeqCst);
             return Ok(Outcome::Ran { duration, outs });
         }
         if is_restorable(self.stage) && !options.no_commit {

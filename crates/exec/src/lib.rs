@@ -22,7 +22,7 @@ mod schedule;
 mod special;
 mod url;
 
-pub use aside::{AtWork, at_work};
+pub use aside::{AtWork, Restore, at_work};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
 pub use budget::Limits;
 pub use claim::{Claim, Claims, Wish};
