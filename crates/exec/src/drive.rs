@@ -177,7 +177,7 @@ pub fn drive(
                 }
                 if workers < at_work {
                     workers += 1;
-                    scope.spawn(&labour);
+                    scope.spawn(labour);
                 }
                 let _ = work.send((id, forced));
             }
