@@ -17,7 +17,10 @@ use crate::ui::Printer;
 ///
 /// Keys: `cache.dir`, the folder of the cache (a relative one starts at the project's root); `cache.link_types`, how files
 /// of the workspace are made from the cache: an ordered list of `reflink`, `hardlink`, `symlink` and `copy`, of which the
-/// first that works counts (default `reflink,copy`).
+/// first that works counts (default `reflink,copy`); `core.remote` and `remote.NAME.url`, as `pipe remote` sets them;
+/// `gc.grace`, how young something at a remote must be to stay in any case (default `1d`); `stage_cache.trust`, whose results
+/// are restored: `all`, `local`, or users and hosts (default `all`); `stage_cache.other_platforms`, whether those of other
+/// platforms are (default `false`).
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// The key, as in cache.dir

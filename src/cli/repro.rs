@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
 use base::{FileState, ProjectPath};
+use clap::Args;
 use disk::Sharing;
 use exec::{
     Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,

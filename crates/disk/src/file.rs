@@ -258,8 +258,8 @@ pub fn move_path(from: &Path, to: &Path) -> Result<(), DiskError> {
         Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied && with_write_bit(from) => {
             let moved = fs::rename(from, to).context("move", from);
             let at = if moved.is_ok() { to } else { from };
-            let _ = fs::metadata(at)
-                .and_then(|metadata| fs::set_permissions(at, without_write_bit(&metadata)));
+            let _ =
+                fs::metadata(at).and_then(|metadata| fs::set_permissions(at, without_write_bit(&metadata)));
             moved
         }
         Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {

@@ -57,6 +57,9 @@ impl Partial {
     pub fn reread(&mut self, mut piece: impl FnMut(&[u8])) -> Result<u64, DiskError> {
         let mut read = || -> io::Result<u64> {
             self.file.seek(SeekFrom::Start(0))?;
+            if self.file.metadata()?.len() == 0 {
+                return Ok(0);
+            }
             let mut buffer = vec![0; PIECE];
             let mut length = 0;
             loop {

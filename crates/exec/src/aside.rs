@@ -353,7 +353,8 @@ pub(crate) mod tests {
     /// As the next process after a kill.
     pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
-        let recover = |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?, &|_, _| ()).unwrap();
+        let recover =
+            |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?, &|_, _| ()).unwrap();
         notes.into_iter().filter_map(recover).collect()
     }
 

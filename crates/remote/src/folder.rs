@@ -133,7 +133,7 @@ impl FolderRemote {
     fn fill(&self, key: &str, upload: &Upload<'_>, partial: &mut Partial) -> Result<(), RemoteError> {
         let unreadable = |fault| self.failed("read the file for", key, fault);
         let mut source = File::open(upload.from).map_err(unreadable)?;
-        let mut buffer = vec![0; PIECE];
+        let mut buffer = buffer_for(upload.size);
         // What was put there before may be damaged: then once more from the start.
         for _ in 0..2 {
             let mut hasher = Hasher::default();
@@ -203,20 +203,20 @@ impl Remote for FolderRemote {
     fn get(&self, key: &str, start: u64, sink: &mut Sink<'_>) -> Result<(), RemoteError> {
         let path = self.path(key, "read")?;
         let failed = |fault| self.failed("read", key, fault);
-        match fs::symlink_metadata(&path) {
+        let size = match fs::symlink_metadata(&path) {
             // Nothing but a file is opened: a pipe would hang.
-            Ok(metadata) if metadata.is_file() => {}
+            Ok(metadata) if metadata.is_file() => metadata.len(),
             Ok(_) => return Err(self.missing(key)),
             Err(fault) if is_absent(&fault) && self.root.is_dir() => return Err(self.missing(key)),
             Err(fault) => return Err(failed(fault)),
-        }
+        };
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(fault) if is_absent(&fault) => return Err(self.missing(key)),
             Err(fault) => return Err(failed(fault)),
         };
         file.seek(SeekFrom::Start(start)).map_err(failed)?;
-        let mut buffer = vec![0; PIECE];
+        let mut buffer = buffer_for(size);
         loop {
             let count = file.read(&mut buffer).map_err(failed)?;
             if count == 0 || sink(&buffer[..count]).is_break() {
@@ -267,6 +267,12 @@ impl Remote for FolderRemote {
         probe.discard();
         modified
     }
+}
+
+/// Room for a piece of something so large: most objects are small, and clearing a whole piece for each costs more than
+/// copying it.
+fn buffer_for(size: u64) -> Vec<u8> {
+    vec![0; usize::try_from(size).map_or(PIECE, |size| size.clamp(1, PIECE))]
 }
 
 fn object(key: String, metadata: &fs::Metadata) -> Object {

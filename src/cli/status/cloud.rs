@@ -44,7 +44,9 @@ pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Pri
     if as_json {
         printer.data_line(serde_json::to_string_pretty(&json!({ "remotes": sides })).expect("plain data"));
     } else if !printer.is_quiet() {
-        lines.iter().for_each(|line| printer.data_line(line));
+        for line in &lines {
+            printer.data_line(line);
+        }
         if lines.is_empty() {
             printer.data_line("The cache and the remote hold the same of what is recorded.");
         }
