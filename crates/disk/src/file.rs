@@ -52,8 +52,6 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     let mut temporary = tempfile::Builder::new()
         .prefix(".pipe-")
         .suffix(".tmp")
-        // As the user's mask has it: others may share the cache.
-        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .context("write file", path)?;
     temporary.write_all(bytes).context("write file", path)?;
@@ -76,6 +74,8 @@ pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let mut temporary = tempfile::Builder::new()
         .prefix(".pipe-")
         .suffix(".tmp")
+        // As the user's mask has it: others may share the cache.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .context("write file", path)?;
     temporary.write_all(bytes).context("write file", path)?;
@@ -370,6 +370,22 @@ impl Appender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn read_only_folders_are_moved_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("below")).unwrap();
+        fs::write(from.join("below/file"), "").unwrap();
+        for path in [from.join("below"), from.clone()] {
+            set_mode(&path, 0o555).unwrap();
+        }
+        // Root is stopped by nothing; the others are let in for the moment.
+        move_path(&from, &to).unwrap();
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o555);
+        remove(&to).unwrap();
+        assert!(!to.exists());
+    }
 
     #[test]
     fn unfinished_files_are_known_by_their_names() {
