@@ -157,14 +157,14 @@ impl Git {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// Every file called `name` below the project in a commit.
+    /// Every file below the project in a commit whose name is wanted.
     ///
     /// # Errors
     /// When git fails.
-    pub fn files_named(&self, commit: &str, name: &str) -> Result<Vec<FileVersion>, GitError> {
+    pub fn files_named(&self, commit: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<FileVersion>, GitError> {
         let text = self.text(&["ls-tree", "-r", "-z", commit])?;
         let entries = text.split_terminator('\0').filter_map(|entry| entry.split_once('\t'));
-        let files = entries.filter(|(_, path)| path.rsplit('/').next() == Some(name));
+        let files = entries.filter(|(_, path)| path.rsplit('/').next().is_some_and(&is_wanted));
         let versions = files.filter_map(|(about, path)| {
             let mut about = about.split(' ');
             let is_file = about.next()?.starts_with("100");
@@ -174,7 +174,7 @@ impl Git {
         Ok(versions.collect())
     }
 
-    /// Every version that a file called `name` below the project has in any commit that a reference or `HEAD`
+    /// Every version that a file called `name`, a pattern, below the project has in any commit that a reference or `HEAD`
     /// reaches.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod cli;
 mod discover;
+mod edits;
 mod env_key;
 mod environment;
 mod error;
@@ -9,6 +10,7 @@ mod freshness;
 mod git;
 mod ignore;
 mod interrupt;
+mod names;
 mod project;
 mod recorder;
 mod recovery;

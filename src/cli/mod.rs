@@ -1,5 +1,6 @@
 //! The command line: what was written, and which command carries it out.
 
+mod add;
 mod checkout;
 mod commit;
 mod completions;
@@ -10,9 +11,11 @@ mod flags;
 mod gc;
 mod init;
 mod metrics;
+mod moving;
 mod params;
 mod plan;
 mod plots;
+mod remove;
 mod repro;
 mod runs;
 mod select;
@@ -67,7 +70,10 @@ enum Command {
     Init(init::InitArgs),
     Repro(repro::ReproArgs),
     Status(status::StatusArgs),
+    Add(add::AddArgs),
     Commit(commit::CommitArgs),
+    Move(moving::MoveArgs),
+    Remove(remove::RemoveArgs),
     Checkout(checkout::CheckoutArgs),
     Dag(dag::DagArgs),
     #[command(subcommand)]
@@ -117,6 +123,9 @@ impl Cli {
             Command::Init(args) => init::run(&args, printer),
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
+            Command::Add(args) => add::run(&args, printer),
+            Command::Move(args) => moving::run(&args, printer),
+            Command::Remove(args) => remove::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),

@@ -17,7 +17,7 @@ use walkdir::WalkDir;
 
 use crate::hash::{hash_bytes, hash_file};
 use crate::tree::{Tree, TreeEntry};
-use crate::{Blobs, CacheError, StageCache, State};
+use crate::{Blobs, CacheError, Files, StageCache, State};
 
 /// From this size on, waiting until a file's stamp is no longer racy costs less than hashing it twice.
 const WORTH_WAITING: u64 = 64 << 20;
@@ -96,6 +96,18 @@ impl Workspace {
     /// When something there cannot be read, is no file or folder, or has a name that records cannot hold.
     pub fn observe(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
         Ok(self.scan(path)?.map(|node| summarize(&node, &mut |_, _| Ok(())).expect("nothing here can fail")))
+    }
+
+    /// The files at `path` as they are now; none when there is nothing.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`].
+    pub fn files(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+        let mut files = Files::new();
+        if let Some(node) = self.scan(path)? {
+            list(path.clone(), &node, &mut files);
+        }
+        Ok(files)
     }
 
     /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing.
@@ -342,6 +354,20 @@ fn collect_files<'a>(node: &'a Node, files: &mut Vec<(&'a PathBuf, &'a Stamp, Di
             for (_, below) in entries {
                 collect_files(below, files);
             }
+        }
+    }
+}
+
+fn list(path: ProjectPath, node: &Node, files: &mut Files) {
+    match node {
+        Node::Folder { entries } if !entries.is_empty() => {
+            for (name, below) in entries {
+                list(path.join(name), below, files);
+            }
+        }
+        node => {
+            let state = summarize(node, &mut |_, _| Ok(())).expect("nothing here can fail");
+            files.insert(path, state);
         }
     }
 }
