@@ -1,6 +1,7 @@
 //! What git knows about the project, asked of the git program: exact behaviour, hooks and settings
 //! respected, and no second implementation of git in the binary.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -172,6 +173,28 @@ impl Git {
             is_file.then(|| FileVersion { commit: commit.to_owned(), path: path.to_owned(), object })
         });
         Ok(versions.collect())
+    }
+
+    /// The texts of all files below the project in a commit whose name is wanted. A name that is no path of a project
+    /// is none of ours.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn texts(
+        &self,
+        commit: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<ProjectPath, String>, GitError> {
+        let versions = self.files_named(commit, is_wanted)?;
+        let contents: HashMap<String, String> = self
+            .contents(&versions)?
+            .into_iter()
+            .map(|(version, bytes)| (version.object, String::from_utf8_lossy(&bytes).into_owned()))
+            .collect();
+        let text = |version: &FileVersion| {
+            Some((ProjectPath::from_record(&version.path).ok()?, contents.get(&version.object)?.clone()))
+        };
+        Ok(versions.iter().filter_map(text).collect())
     }
 
     /// Every version that a file called `name`, a pattern, below the project has in any commit that a reference or `HEAD`

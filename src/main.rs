@@ -12,6 +12,7 @@ mod ignore;
 mod interrupt;
 mod names;
 mod project;
+mod recorded;
 mod recorder;
 mod recovery;
 mod revision;

@@ -215,8 +215,11 @@ fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
     load_at(project, commit, load_pipeline)
 }
 
-/// Loads the pipeline of a commit with `load`; `None` when it has no pipeline file.
-fn load_at<T>(
+/// Loads the pipeline of a commit with `load`; `None` when it has neither a pipeline file nor a pointer.
+///
+/// # Errors
+/// When git or `load` fails.
+pub fn load_at<T>(
     project: &Project,
     commit: &str,
     load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,

@@ -10,6 +10,7 @@ mod diff;
 mod flags;
 mod gc;
 mod init;
+mod list;
 mod metrics;
 mod moving;
 mod params;
@@ -95,6 +96,8 @@ enum Command {
     Train(train::TrainArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    List(list::ListArgs),
+    Du(list::DuArgs),
     Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -140,6 +143,8 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
+            Command::List(args) => list::run(&args, printer),
+            Command::Du(args) => list::du(&args, printer),
             Command::Gc(args) => gc::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
