@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use base::ProjectPath;
+use cache::{IGNORE_FILE, Ignores};
 use pipeline::{PIPELINE_FILE, POINTER_SUFFIX, is_pointer};
 
 use crate::project::PIPE_FOLDER;
@@ -54,6 +55,8 @@ pub fn is_looked_into(root: &Path, folder: &ProjectPath) -> bool {
 #[derive(Default)]
 struct Walk {
     found: Found,
+    /// What `.pipeignore` files say, once one was found.
+    ignores: Option<Ignores>,
     /// Still to be looked into.
     folders: Vec<ProjectPath>,
     /// Folders that an ignore file further up names.
@@ -67,6 +70,7 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
     let mut pointers = Vec::new();
     let mut has_pipeline = false;
     let mut has_ignore = false;
+    let mut has_pipeignore = false;
     let mut inner: Vec<String> = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -74,6 +78,7 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
         match name {
             PIPELINE_FILE => has_pipeline = true,
             ".gitignore" => has_ignore = true,
+            IGNORE_FILE => has_pipeignore = true,
             "pyvenv.cfg" => return false,
             PIPE_FOLDER | ".git" if !folder.is_root() => return false,
             _ if name.ends_with(POINTER_SUFFIX) && entry.file_type().is_ok_and(|kind| kind.is_file()) => {
@@ -94,7 +99,15 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
     } else {
         String::new()
     };
-    let inner = inner.iter().map(|name| folder.join(name));
+    if has_pipeignore {
+        walk.found.seen.push(folder.join(IGNORE_FILE));
+        walk.ignores.get_or_insert_with(|| Ignores::new(root));
+    }
+    let ignores = walk.ignores.as_ref();
+    let is_passed = |path: &ProjectPath| ignores.is_some_and(|ignores| ignores.is_ignored(path, true));
+    let inner: Vec<ProjectPath> =
+        inner.iter().map(|name| folder.join(name)).filter(|path| !is_passed(path)).collect();
+    let inner = inner.into_iter();
     // What a file that takes something back (`!name`) means is for git to say.
     match ignored_names(&text) {
         None => walk.folders.extend(inner),

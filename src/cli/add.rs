@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
-use cache::{State, Workspace};
+use cache::{Ignores, State, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, is_pointer, parse_pointer, pointer_of, update_pointer, write_pointer};
@@ -215,6 +215,11 @@ impl Admission<'_> {
             return Err(refuse(&format!("it contains {pointer}, a pointer to data")).hint(format!(
                 "`pipe remove {pointer}` first: the whole folder gets one pointer"
             )));
+        }
+        let is_folder = self.workspace.os_path(path).is_dir();
+        if let Some(rule) = Ignores::new(&self.project.root).rule(path, is_folder) {
+            return Err(refuse(&format!("{}:{} ignores it: {}", rule.file, rule.line, rule.pattern))
+                .hint("change the rule, or leave the file out"));
         }
         if let Some(owner) = self.pipeline.graph.producer(path) {
             let stage = self.pipeline.stage(owner);

@@ -1,6 +1,7 @@
 //! The command line: what was written, and which command carries it out.
 
 mod add;
+mod check_ignore;
 mod checkout;
 mod commit;
 mod completions;
@@ -98,6 +99,7 @@ enum Command {
     Runs(runs::RunsCommand),
     List(list::ListArgs),
     Du(list::DuArgs),
+    CheckIgnore(check_ignore::CheckIgnoreArgs),
     Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -145,6 +147,7 @@ impl Cli {
             Command::Runs(command) => runs::run(&command, printer),
             Command::List(args) => list::run(&args, printer),
             Command::Du(args) => list::du(&args, printer),
+            Command::CheckIgnore(args) => check_ignore::run(&args, printer),
             Command::Gc(args) => gc::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }

@@ -11,6 +11,7 @@ mod gc;
 mod hash;
 mod listing;
 mod memo;
+mod pipeignore;
 mod set;
 mod stages;
 mod state;
@@ -26,6 +27,7 @@ pub use gc::{Entries, GcError, GcOptions, GcPlan, Removed, Roots, Tally, plan_gc
 pub use hash::{hash_bytes, hash_file};
 pub use listing::{Difference, Files};
 pub use memo::Memo;
+pub use pipeignore::{IGNORE_FILE, Ignored, Ignores};
 pub use set::chosen_files;
 pub use stages::{StageCache, StageEntry, StageOut};
 pub use state::State;

@@ -17,7 +17,7 @@ use walkdir::WalkDir;
 
 use crate::hash::{hash_bytes, hash_file};
 use crate::tree::{Tree, TreeEntry};
-use crate::{Blobs, CacheError, Files, StageCache, State};
+use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
 /// From this size on, waiting until a file's stamp is no longer racy costs less than hashing it twice.
 const WORTH_WAITING: u64 = 64 << 20;
@@ -31,6 +31,8 @@ pub struct Workspace {
     /// The results of its stages.
     pub stages: StageCache,
     state: Mutex<State>,
+    /// What is passed over in folders.
+    pub(crate) ignores: Ignores,
     /// The stamps of all that was looked at, while somebody wants them.
     witness: Mutex<Option<Vec<(ProjectPath, Stamp)>>>,
 }
@@ -49,6 +51,7 @@ impl Workspace {
             blobs: Blobs::new(cache),
             stages: StageCache::new(cache),
             state: Mutex::new(state),
+            ignores: Ignores::new(root),
             witness: Mutex::new(None),
         }
     }
@@ -177,7 +180,11 @@ impl Workspace {
             |name: &str| tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).is_ok();
         for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
             let name = entry.map_err(|source| read_fault(&os_path, source))?.file_name();
-            if !name.to_str().is_some_and(wanted) {
+            let is_ignored = |name: &str| {
+                let below = os_path.join(name);
+                self.ignores.is_ignored(&path.join(name), below.is_dir())
+            };
+            if !name.to_str().is_some_and(|name| wanted(name) || is_ignored(name)) {
                 disk::remove(&os_path.join(name))?;
             }
         }
@@ -260,7 +267,20 @@ impl Workspace {
     fn walk(&self, path: &ProjectPath, os_path: &Path) -> Result<Node, CacheError> {
         // The folders from the top down to where the walk is, each with what was found in it.
         let mut open = vec![OpenFolder { name: String::new(), path: path.clone(), entries: Vec::new() }];
-        for entry in WalkDir::new(os_path).min_depth(1).follow_links(true) {
+        // Asked with what stands for the top, so that a walk through a link is judged as what it is in the project.
+        let is_wanted = |entry: &walkdir::DirEntry| {
+            let below = entry.path().strip_prefix(os_path).ok().and_then(Path::to_str);
+            let below = below.filter(|_| entry.depth() > 0);
+            let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
+            !place.is_some_and(|place| self.ignores.is_ignored(&place, entry.file_type().is_dir()))
+        };
+        for source in self.ignores.above(path) {
+            if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
+                self.note(&source, &metadata);
+            }
+        }
+        let walk = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
+        for entry in walk.filter_entry(is_wanted) {
             let entry = entry.map_err(|fault| walk_fault(os_path, fault))?;
             close(&mut open, entry.depth());
             let name = record_name(entry.path(), entry.file_name())?;
