@@ -38,15 +38,22 @@ pub fn look_around(root: &Path) -> Found {
     walk.found
 }
 
-/// Whether pointers in `folder` are found.
+/// Whether pointers in `folder`, which need not be there yet, are found.
 pub fn is_looked_into(root: &Path, folder: &ProjectPath) -> bool {
+    let mut folder = folder.clone();
+    while !folder.to_path(root).is_dir() {
+        if folder.name().starts_with('.') || folder.name() == "node_modules" {
+            return false;
+        }
+        folder = folder.parent().unwrap_or_default();
+    }
     let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
     while let Some(next) = walk.folders.pop() {
         let was_entered = visit(root, &next, &mut walk);
-        if next == *folder {
+        if next == folder {
             return was_entered;
         }
-        walk.folders.retain(|inner| inner.contains(folder));
+        walk.folders.retain(|inner| inner.contains(&folder));
     }
     false
 }
@@ -216,7 +223,7 @@ mod tests {
         );
         let pointers: Vec<String> = look_around(root).pointers.iter().map(ToString::to_string).collect();
         assert_eq!(pointers, ["a/.x.pipe", "a/x.pipe"]);
-        for (place, is_open) in [("", true), ("a/b", true), ("out", false), (".hidden", false), ("other", false)] {
+        for (place, is_open) in [("", true), ("a/b", true), ("a/new/one", true), ("a/.new/one", false), ("out", false), (".hidden", false), ("other", false)] {
             let folder = ProjectPath::resolve(&ProjectPath::root(), place).expect("a path");
             assert_eq!(is_looked_into(root, &folder), is_open, "{place}");
         }

@@ -65,7 +65,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         return Err(refuse("something stands there already".to_owned())
             .hint("name another place, or move it away first"));
     }
-    if !is_looked_into(&project.root, &nearest_folder(&project, &to)) {
+    if !is_looked_into(&project.root, &to.parent().unwrap_or_default()) {
         return Err(refuse("pipe looks for no pointers there".to_owned())
             .hint("hidden folders, Python environments, other projects and folders that git ignores are left alone"));
     }
@@ -119,15 +119,6 @@ fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &Projec
         Ok(parse_pointer(file, &text)?.state)
     };
     Ok(state(&new)? == state(&stage.address.file)?)
-}
-
-/// The folder that a path shall stand in, or the nearest above that is there.
-fn nearest_folder(project: &Project, path: &ProjectPath) -> ProjectPath {
-    let mut folder = path.parent().unwrap_or_default();
-    while !folder.to_path(&project.root).is_dir() {
-        folder = folder.parent().unwrap_or_default();
-    }
-    folder
 }
 
 /// The stages that name the data, or something in it, among their deps.
