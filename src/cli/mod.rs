@@ -11,7 +11,9 @@ mod diff;
 mod flags;
 mod gc;
 mod init;
+mod install;
 mod list;
+mod merge_driver;
 mod metrics;
 mod moving;
 mod params;
@@ -101,6 +103,10 @@ enum Command {
     Du(list::DuArgs),
     CheckIgnore(check_ignore::CheckIgnoreArgs),
     Gc(gc::GcArgs),
+    Install(install::InstallArgs),
+    /// Merge locks and pointers for git
+    #[command(hide = true)]
+    MergeDriver(merge_driver::MergeDriverArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -149,6 +155,8 @@ impl Cli {
             Command::Du(args) => list::du(&args, printer),
             Command::CheckIgnore(args) => check_ignore::run(&args, printer),
             Command::Gc(args) => gc::run(&args, printer),
+            Command::Install(args) => install::run(&args, printer),
+            Command::MergeDriver(args) => merge_driver::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
     }

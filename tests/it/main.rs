@@ -30,6 +30,7 @@ mod gc;
 mod groups;
 mod histories;
 mod init;
+mod install;
 mod interrupts;
 mod kills;
 mod metrics;
