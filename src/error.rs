@@ -84,6 +84,8 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
         one(fault.hint.as_deref())
     } else if let Some(fault) = cause.downcast_ref::<pipeline::TargetError>() {
         one(fault.hint.as_deref())
+    } else if let Some(fault) = cause.downcast_ref::<crate::settings::SettingsError>() {
+        one(fault.hint.as_deref())
     } else if let Some(fault) = cause.downcast_ref::<disk::JournalError>() {
         match fault {
             disk::JournalError::Damaged { .. } => {

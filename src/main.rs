@@ -17,6 +17,7 @@ mod recorder;
 mod recovery;
 mod revision;
 mod roots;
+mod settings;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

@@ -19,6 +19,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
 use crate::interrupt::Interrupt;
 use crate::recorder::tags;
+use crate::settings::{Scope, Settings};
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -69,6 +70,8 @@ pub struct Project {
     pub base: ProjectPath,
     /// Whose files it is made of.
     pub dialect: Dialect,
+    /// What its settings files say.
+    pub settings: Settings,
 }
 
 /// Tells the text of a file; `None` where there is none.
@@ -90,8 +93,16 @@ impl Project {
     /// else with a pipeline file, else the current folder itself.
     ///
     /// # Errors
-    /// When the current folder cannot be named.
+    /// When the current folder cannot be named, or a settings file is faulty.
     pub fn find() -> CliResult<Self> {
+        Project::locate()?.with_settings()
+    }
+
+    /// The same without settings, for whoever mends them.
+    ///
+    /// # Errors
+    /// When the current folder cannot be named.
+    pub fn locate() -> CliResult<Self> {
         let current = std::env::current_dir()
             .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
         let with = |name: &str| current.ancestors().find(|folder| folder.join(name).exists());
@@ -106,7 +117,49 @@ impl Project {
     /// When `current` has a name that records cannot hold.
     pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
         let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
-        Ok(Project { root: root.to_owned(), base, dialect: Dialect::Native })
+        Ok(Project { root: root.to_owned(), base, dialect: Dialect::Native, settings: Settings::default() })
+    }
+
+    /// The same with what the settings files say.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or holds something that is no setting.
+    pub fn with_settings(self) -> CliResult<Self> {
+        self.with_settings_of(None)
+    }
+
+    /// The same with what one settings file says, or all of them.
+    ///
+    /// # Errors
+    /// As [`Project::with_settings`].
+    pub fn with_settings_of(self, only: Option<Scope>) -> CliResult<Self> {
+        let mut texts = Vec::new();
+        for scope in Scope::ALL.into_iter().filter(|scope| only.is_none_or(|only| only == *scope)) {
+            if let Some(path) = self.settings_file(scope)
+                && let Some(text) = disk::read_text_optional(&path)?
+            {
+                texts.push((scope, path.strip_prefix(&self.root).unwrap_or(&path).to_owned(), text));
+            }
+        }
+        let files = texts.iter().map(|(scope, path, text)| (*scope, path.as_path(), text.as_str()));
+        Ok(Project { settings: Settings::of(files)?, ..self })
+    }
+
+    /// Where the settings of a scope are; `None` when the user has no home.
+    pub fn settings_file(&self, scope: Scope) -> Option<PathBuf> {
+        match scope {
+            Scope::User => Some(environment::config_folder()?.join("config.toml")),
+            Scope::Project => Some(self.pipe_path("config.toml")),
+            Scope::Local => Some(self.pipe_path("config.local.toml")),
+        }
+    }
+
+    /// Where the cache is: in the project, unless `cache.dir` says otherwise. A relative path there starts at the
+    /// project's root, one with `~/` at the user's home.
+    pub fn cache_folder(&self) -> PathBuf {
+        let Some(folder) = self.settings.cache_dir() else { return self.pipe_path("cache") };
+        let home = folder.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
+        cache::lexical(&self.root.join(home.unwrap_or_else(|| PathBuf::from(folder))))
     }
 
     /// A path inside [`PIPE_FOLDER`].
@@ -273,7 +326,8 @@ impl Project {
 
     /// The project's files and their cache, with no memory of what was hashed before.
     pub fn workspace_anew(&self) -> Workspace {
-        Workspace::new(&self.root, &self.pipe_path("cache"), State::anew(&self.pipe_path("state")))
+        Workspace::new(&self.root, &self.cache_folder(), State::anew(&self.pipe_path("state")))
+            .with_link_types(self.settings.link_types())
     }
 
     /// The project's files and their cache.
@@ -288,7 +342,8 @@ impl Project {
                 self.pipe_path("state").display()
             ));
         }
-        Ok(Workspace::new(&self.root, &self.pipe_path("cache"), state))
+        let workspace = Workspace::new(&self.root, &self.cache_folder(), state);
+        Ok(workspace.with_link_types(self.settings.link_types()))
     }
 
     /// What is known of the last successes of the pipeline's stages.
@@ -349,7 +404,7 @@ impl Project {
     fn ended_well(&self, store: &SqliteStore, run: RunId) -> Option<(RunStatus, Timestamp)> {
         let tags = store.run(run).ok()?.data.tags;
         let key = tags.get(tags::KEY)?.parse::<Digest>().ok()?;
-        let results = StageCache::new(&self.pipe_path("cache")).results(&key);
+        let results = StageCache::new(&self.cache_folder()).results(&key);
         let id = run.to_string();
         let entry = results.into_iter().find(|entry| entry.run.as_ref() == Some(&id))?;
         Some((RunStatus::Finished, entry.created))

@@ -119,7 +119,7 @@ impl Revision {
             Revision::Run(run) => {
                 let files = metrics_files(&project.pipeline()?);
                 let store = store(project)?;
-                let blobs = Blobs::new(&project.pipe_path("cache"));
+                let blobs = Blobs::new(&project.cache_folder());
                 for run in with_children(&store, *run)? {
                     for file in store.lineage(run.info.id, Role::Output)? {
                         let Some(path) = files.iter().find(|path| path.as_str() == file.path) else {
@@ -263,7 +263,7 @@ fn text_at(
     } else {
         parse_lock(&lock_path, &text)?.stages.values().find_map(|stage| stage.out(path)).copied()
     };
-    let blobs = Blobs::new(&project.pipe_path("cache"));
+    let blobs = Blobs::new(&project.cache_folder());
     Ok(recorded.and_then(|state| blob_text(&blobs, &state.digest)))
 }
 

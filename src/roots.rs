@@ -51,7 +51,9 @@ pub struct Needed {
 pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     let mut needed = Needed::default();
     let mut files = Vec::new();
-    find_locks(&project.root, &ProjectPath::root(), &mut files)?;
+    let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
+    let workspace = Workspace::new(&project.root, &project.cache_folder(), forgetful);
+    find_locks(&workspace, &project.root, &ProjectPath::root(), &mut files, &mut needed.roots)?;
     let pointers = look_around(&project.root).pointers;
     for path in &files {
         // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
@@ -94,8 +96,15 @@ fn is_record(name: &str) -> bool {
     name == LOCK_FILE || is_pointer(&ProjectPath::root().join(name))
 }
 
-/// All locks and pointers below a folder, but for those of projects inside the project.
-fn find_locks(root: &Path, folder: &ProjectPath, found: &mut Vec<ProjectPath>) -> CliResult {
+/// All locks and pointers below a folder, but for those of projects inside the project. A symlink into the cache keeps
+/// its blob, whether a lock records it or not: it is all that there is of the file.
+fn find_locks(
+    workspace: &Workspace,
+    root: &Path,
+    folder: &ProjectPath,
+    found: &mut Vec<ProjectPath>,
+    roots: &mut Roots,
+) -> CliResult {
     let os_path = folder.to_path(root);
     let fault = |source| DiskError::new("list folder", &os_path, source);
     for entry in std::fs::read_dir(&os_path).map_err(fault)? {
@@ -105,7 +114,9 @@ fn find_locks(root: &Path, folder: &ProjectPath, found: &mut Vec<ProjectPath>) -
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
         let path = folder.join(&name);
         if kind.is_dir() && !path.is_reserved() && !entry.path().join(PIPE_FOLDER).is_dir() {
-            find_locks(root, &path, found)?;
+            find_locks(workspace, root, &path, found, roots)?;
+        } else if let (true, Some(digest)) = (kind.is_symlink(), workspace.digest_of_symlink(&entry.path())) {
+            roots.keep_file(digest);
         } else if is_record(&name) && entry.path().is_file() {
             found.push(path);
         }
@@ -191,7 +202,7 @@ fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
 fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
     // A memory of its own, which is never saved: these paths are none that records may name.
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
-    let workspace = Workspace::new(&project.root, &project.pipe_path("cache"), forgetful);
+    let workspace = Workspace::new(&project.root, &project.cache_folder(), forgetful);
     for job in at_work(&project.job_folder())? {
         for slot in &job.outs {
             let path = ProjectPath::from_relative(slot.strip_prefix(&project.root).unwrap_or(slot))?;

@@ -7,6 +7,7 @@ use exec::{Ledger, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
 use serde_json::json;
 
+use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
 use crate::recovery;
@@ -26,7 +27,7 @@ pub struct CheckoutArgs {
     /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,
-    /// Place files anew that are right already, so that they share blocks with the cache where the file system can
+    /// Place files anew that are right already, by the first of `cache.link_types` that works
     #[arg(long)]
     relink: bool,
     /// Print JSON: what was added, modified, deleted, saved, and what failed
@@ -62,6 +63,7 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
             })?,
         }
     }
+    tell_damage(&workspace, printer);
     plan.unsaved.sort();
     if !plan.unsaved.is_empty() && !args.force {
         return Err(refuse(&plan.unsaved));
@@ -190,7 +192,7 @@ fn save(
 ) -> CliResult<Vec<(ProjectPath, FileState)>> {
     let mut saved = Vec::new();
     for path in unsaved {
-        let Some(state) = workspace.store(path)? else { continue };
+        let Some(state) = workspace.store(path, cache::Placement::Private)? else { continue };
         printer.insist(format_args!(
             "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it \
              back",

@@ -5,8 +5,8 @@ use clap::Args;
 use exec::{OutStates, Committable, Failure, ParamReader, Wish, World, commit, committable};
 use pipeline::{Pipeline, StageId};
 
-use crate::cli::command_line;
 use crate::cli::repro::tell_ignored;
+use crate::cli::{command_line, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
 use crate::recorded;
@@ -82,6 +82,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     }
     ledger.write(|address| pipeline.stages.iter().any(|stage| stage.address == *address))?;
     workspace.save_state()?;
+    tell_damage(&workspace, printer);
     if recorded == 0 {
         printer.say(format_args!(
             "Everything is recorded already ({}).",

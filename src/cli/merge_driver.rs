@@ -170,7 +170,7 @@ fn blobs_of(path: &Path) -> Blobs {
     let root = place.ancestors().skip(1).find(|folder| folder.join(PIPE_FOLDER).exists()).unwrap_or(&here);
     Project::at(root, root).map_or_else(
         |_| Blobs::new(&root.join(PIPE_FOLDER).join("cache")),
-        |project| Blobs::new(&project.pipe_path("cache")),
+        |project| Blobs::new(&project.cache_folder()),
     )
 }
 

@@ -5,6 +5,7 @@ mod check_ignore;
 mod checkout;
 mod commit;
 mod completions;
+mod config;
 mod dag;
 mod data;
 mod diff;
@@ -27,9 +28,11 @@ mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;
+mod unprotect;
 
 use std::path::PathBuf;
 
+use cache::{Damage, Workspace};
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::{CliError, CliResult};
@@ -107,6 +110,8 @@ enum Command {
     /// Merge locks and pointers for git
     #[command(hide = true)]
     MergeDriver(merge_driver::MergeDriverArgs),
+    Config(config::ConfigArgs),
+    Unprotect(unprotect::UnprotectArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -157,6 +162,8 @@ impl Cli {
             Command::Gc(args) => gc::run(&args, printer),
             Command::Install(args) => install::run(&args, printer),
             Command::MergeDriver(args) => merge_driver::run(&args, printer),
+            Command::Config(args) => config::run(&args, printer),
+            Command::Unprotect(args) => unprotect::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
     }
@@ -200,6 +207,17 @@ fn all_told(mut faults: Vec<CliError>, printer: Printer) -> CliResult {
         printer.error(causes.map(ToString::to_string), &fault.all_hints());
     }
     Err(last)
+}
+
+/// Tells which blobs were found to have been written to through links in the workspace.
+pub fn tell_damage(workspace: &Workspace, printer: Printer) {
+    for Damage { path, digest, blob } in workspace.take_damage() {
+        printer.warn(format_args!(
+            "{path} is a link into the cache and was written to: the cache's copy of {digest} is damaged ({}) and not \
+             used; `pipe unprotect` makes links files that may be edited",
+            blob.display()
+        ));
+    }
 }
 
 /// The command line as it was written, for records.

@@ -1,6 +1,7 @@
 //! `pipe move`: renames data with its pointer.
 
 use base::ProjectPath;
+use cache::Placement;
 use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, Stage, parse_pointer, pointer_of, update_pointer};
@@ -84,7 +85,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     // First both pointers stand, and then the new one alone: whatever happens in between, one tells of the data.
     both.write()?;
     if is_there(&from_place) {
-        disk::move_path(&from_place, &to_place)?;
+        carry(&project, from, &to, printer)?;
     }
     unignore_outs(&project, std::iter::once(stage), &checked)?;
     disk::remove(&old.to_path(&project.root))?;
@@ -119,6 +120,23 @@ fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &Projec
         Ok(parse_pointer(file, &text)?.state)
     };
     Ok(state(&new)? == state(&stage.address.file)?)
+}
+
+/// Moves the files. A symlink into the cache says the way from where it stands: such links become files first, and links
+/// again at the new place.
+fn carry(project: &Project, from: &ProjectPath, to: &ProjectPath, printer: Printer) -> CliResult {
+    let workspace = project.workspace(printer)?;
+    let is_link = |path: &ProjectPath| workspace.digest_of_symlink(&workspace.os_path(path)).is_some();
+    let has_links = workspace.listing(from)?.keys().any(is_link);
+    if has_links {
+        workspace.unprotect(from)?;
+    }
+    disk::move_path(&workspace.os_path(from), &workspace.os_path(to))?;
+    if has_links {
+        workspace.store(to, Placement::Linked)?;
+    }
+    workspace.save_state()?;
+    Ok(())
 }
 
 /// The stages that name the data, or something in it, among their deps.

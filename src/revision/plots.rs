@@ -60,7 +60,7 @@ impl Revision {
                         }
                     }
                 }
-                Source::Cache { outs, blobs: Blobs::new(&project.pipe_path("cache")), git: None }
+                Source::Cache { outs, blobs: Blobs::new(&project.cache_folder()), git: None }
             }
         };
         let places: Vec<ProjectPath> =
@@ -133,7 +133,7 @@ impl<'a> Source<'a> {
                 outs.extend(recorded.map(|(path, state)| (path, (state.digest, Some(state.is_folder())))));
             }
         }
-        let blobs = Blobs::new(&project.pipe_path("cache"));
+        let blobs = Blobs::new(&project.cache_folder());
         Ok(Source::Cache { outs, blobs, git: git.map(|git| (git, commit)) })
     }
 

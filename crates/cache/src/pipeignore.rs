@@ -116,7 +116,7 @@ impl Ignores {
 #[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 mod tests {
     use super::*;
-    use crate::{State, Workspace};
+    use crate::{Placement, State, Workspace};
 
     fn path(text: &str) -> ProjectPath {
         ProjectPath::from_record(text).unwrap()
@@ -157,12 +157,12 @@ mod tests {
         let write = |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
         write(".pipeignore", "*.tmp\n/out\nskip/\n");
         write("out/a", "1");
-        let alone = workspace.store(&path("out")).unwrap();
+        let alone = workspace.store(&path("out"), Placement::Private).unwrap();
         write("out/b.tmp", "2");
         write("out/skip/c", "3");
         assert_eq!(workspace.observe(&path("out")).unwrap(), alone, "named itself, it counts, but for what is in it");
         write("out/d", "4");
-        workspace.restore(&path("out"), &alone.unwrap()).unwrap();
+        workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();
         let is_there = |path: &str| folder.path().join(path).exists();
         assert!(is_there("out/b.tmp") && is_there("out/skip/c") && !is_there("out/d"));
         write("out/d", "4");

@@ -43,4 +43,5 @@ pub use stage::{
     Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
     POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId, is_pointer, pointer_of,
 };
+pub use suggest::did_you_mean;
 pub use target::TargetError;
