@@ -114,11 +114,11 @@ fn pairs(args: &DiffArgs, first_name: &str, project: &Project, store: &SqliteSto
         return match (executions.next(), executions.next()) {
             (Some(new), Some(old)) => Ok(vec![(old, new)]),
             (Some(_), None) => {
-                Err(CliError::message(format!("stage `{}` was executed only once", first_name))
+                Err(CliError::message(format!("stage `{first_name}` was executed only once"))
                     .hint("there is something to compare once it ran again"))
             }
             (None, _) => {
-                Err(CliError::message(format!("no execution of a stage `{}` is recorded", first_name))
+                Err(CliError::message(format!("no execution of a stage `{first_name}` is recorded"))
                     .hint("name a stage that ran, or two runs; `pipe runs list` shows them"))
             }
         };

@@ -338,6 +338,62 @@ fn moving_and_removing() {
 }
 
 #[test]
+fn data_that_is_linked_moves_and_is_let_go() {
+    for kind in ["symlink", "hardlink"] {
+        let sandbox = Sandbox::new();
+        sandbox.ok(["config", "cache.link_types", kind]);
+        sandbox.write("raw/x", "1\n");
+        sandbox.ok(["add", "raw"]);
+        let is_link = |path: &str| {
+            let metadata = std::fs::symlink_metadata(sandbox.path(path)).unwrap();
+            metadata.is_symlink() || metadata.nlink() > 1
+        };
+        assert!(is_link("raw/x"), "{kind}");
+        sandbox.ok(["move", "raw", "deep/er/raw"]);
+        assert_eq!((sandbox.read("deep/er/raw/x"), is_link("deep/er/raw/x")), ("1\n".to_owned(), true), "{kind}");
+        assert_eq!(sandbox.states(), "deep/er/raw.pipe:fresh");
+        sandbox.ok(["remove", "deep/er/raw"]);
+        assert!(!is_link("deep/er/raw/x"), "{kind}: git gets the file itself");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_the_way_out() {
+    let sandbox = Sandbox::new();
+    sandbox.write("raw/x", "1\n");
+    symlink("nowhere", sandbox.path("raw/dangling")).unwrap();
+    sandbox.pipe(["add", "raw"]).code(2).tells(&["raw/dangling is a symlink to something that does not exist", ".pipeignore"]);
+    sandbox.write(".pipeignore", "dangling\n");
+    sandbox.ok(["add", "raw"]);
+    let _socket = std::os::unix::net::UnixListener::bind(sandbox.path("raw/socket")).unwrap();
+    sandbox.pipe(["status"]).code(2).tells(&["raw/socket is neither a file nor a folder"]);
+    sandbox.remove("raw/socket");
+    assert_eq!(sandbox.states(), "raw.pipe:fresh");
+    // A file that is written to all the time is recorded as one of its states, or not at all.
+    let path = sandbox.path("busy");
+    std::fs::write(&path, vec![0; 1 << 20]).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                std::io::Write::write_all(&mut file, b"more").unwrap();
+            }
+        });
+        for _ in 0..5 {
+            let said = sandbox.pipe(["add", "busy"]);
+            if sandbox.exists("busy.pipe") {
+                break;
+            }
+            said.code(2).tells(&["busy changed while it was being read", "once nothing writes"]);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    sandbox.ok(["add", "busy"]);
+    sandbox.ok(["status", "--verify"]);
+}
+
+#[test]
 fn garbage_is_what_no_pointer_of_workspace_and_history_names() {
     let sandbox = data();
     sandbox.commit("one");

@@ -348,12 +348,13 @@ impl Workspace {
         let top = OpenFolder { name: String::new(), path: path.clone(), entries: Vec::new(), may_share };
         let mut open = vec![top];
         // Asked with what stands for the top, so that a walk through a link is judged as what it is in the project.
-        let is_wanted = |entry: &walkdir::DirEntry| {
-            let below = entry.path().strip_prefix(os_path).ok().and_then(Path::to_str);
-            let below = below.filter(|_| entry.depth() > 0);
+        let is_ignored = |os_below: &Path, is_folder: bool| {
+            let below = os_below.strip_prefix(os_path).ok().and_then(Path::to_str);
             let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
-            !place.is_some_and(|place| self.ignores.is_ignored(&place, entry.file_type().is_dir()))
+            place.is_some_and(|place| place != *path && self.ignores.is_ignored(&place, is_folder))
         };
+        let is_wanted =
+            |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
         for source in self.ignores.above(path) {
             if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
                 self.note(&source, &metadata);
@@ -361,6 +362,11 @@ impl Workspace {
         }
         let walk = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
         for entry in walk.filter_entry(is_wanted) {
+            // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
+            let faulty = entry.as_ref().err().and_then(|fault| fault.path());
+            if faulty.is_some_and(|path| is_ignored(path, path.is_dir())) {
+                continue;
+            }
             let entry = match entry.map_err(|fault| walk_fault(os_path, fault)) {
                 // A link to a blob that is gone is a file that is gone.
                 Err(CacheError::Dangling { path }) if self.digest_of_symlink(&path).is_some() => continue,
