@@ -1,4 +1,4 @@
-//! Finds the pipeline files of a project: one per folder, anywhere below the root.
+//! Finds the pipeline files of a project, one per folder, anywhere below the root, and its pointers to data.
 //!
 //! Every command does this, so it must cost next to nothing: folders that cannot hold a pipeline of the project are
 //! not entered. These are hidden ones, Python environments, packages of npm, other projects, and folders that a
@@ -10,45 +10,74 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use base::ProjectPath;
-use pipeline::PIPELINE_FILE;
+use cache::{IGNORE_FILE, Ignores};
+use pipeline::{PIPELINE_FILE, POINTER_SUFFIX, is_pointer};
 
 use crate::project::PIPE_FOLDER;
 
-/// All pipeline files below `root`, that of the root first, then in byte order. A folder that cannot be read holds
-/// none, and symlinks are not followed.
-pub fn pipeline_files(root: &Path) -> Vec<ProjectPath> {
-    look_around(root).0
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// All pipeline files, that of the root first, then in byte order.
+    pub pipelines: Vec<ProjectPath>,
+    /// All pointers, in the same order.
+    pub pointers: Vec<ProjectPath>,
+    /// What the answer follows from: every folder that was looked into, and the ignore files in them.
+    pub seen: Vec<ProjectPath>,
 }
 
-/// The same, and what the answer follows from: every folder that was looked into, and the ignore files in them.
-pub fn look_around(root: &Path) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
+/// All that lies below `root`. A folder that cannot be read holds nothing, and symlinks are not followed.
+pub fn look_around(root: &Path) -> Found {
     let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
     while let Some(folder) = walk.folders.pop() {
         visit(root, &folder, &mut walk);
-        walk.seen.push(folder);
+        walk.found.seen.push(folder);
     }
-    sort(&mut walk.files);
-    (walk.files, walk.seen)
+    sort(&mut walk.found.pipelines);
+    sort(&mut walk.found.pointers);
+    walk.found
+}
+
+/// Whether pointers in `folder`, which need not be there yet, are found.
+pub fn is_looked_into(root: &Path, folder: &ProjectPath) -> bool {
+    let mut folder = folder.clone();
+    while !folder.to_path(root).is_dir() {
+        if folder.name().starts_with('.') || folder.name() == "node_modules" {
+            return false;
+        }
+        folder = folder.parent().unwrap_or_default();
+    }
+    let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
+    while let Some(next) = walk.folders.pop() {
+        let was_entered = visit(root, &next, &mut walk);
+        if next == folder {
+            return was_entered;
+        }
+        walk.folders.retain(|inner| inner.contains(&folder));
+    }
+    false
 }
 
 /// How far a walk came.
 #[derive(Default)]
 struct Walk {
-    /// Pipeline files.
-    files: Vec<ProjectPath>,
-    /// What the answer follows from.
-    seen: Vec<ProjectPath>,
+    found: Found,
+    /// What `.pipeignore` files say, once one was found.
+    ignores: Option<Ignores>,
     /// Still to be looked into.
     folders: Vec<ProjectPath>,
     /// Folders that an ignore file further up names.
     ignored: BTreeSet<ProjectPath>,
 }
 
-fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) {
+/// Says whether the folder is one of the project.
+fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
     let place = folder.to_path(root);
-    let Ok(entries) = std::fs::read_dir(&place) else { return };
+    let Ok(entries) = std::fs::read_dir(&place) else { return false };
+    let mut pointers = Vec::new();
     let mut has_pipeline = false;
     let mut has_ignore = false;
+    let mut has_pipeignore = false;
     let mut inner: Vec<String> = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -56,23 +85,36 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) {
         match name {
             PIPELINE_FILE => has_pipeline = true,
             ".gitignore" => has_ignore = true,
-            "pyvenv.cfg" => return,
-            PIPE_FOLDER | ".git" if !folder.is_root() => return,
+            IGNORE_FILE => has_pipeignore = true,
+            "pyvenv.cfg" => return false,
+            PIPE_FOLDER | ".git" if !folder.is_root() => return false,
+            _ if name.ends_with(POINTER_SUFFIX) && entry.file_type().is_ok_and(|kind| kind.is_file()) => {
+                pointers.push(folder.join(name));
+            }
             _ if name.starts_with('.') || name == "node_modules" => {}
             _ if entry.file_type().is_ok_and(|kind| kind.is_dir()) => inner.push(name.to_owned()),
             _ => {}
         }
     }
     if has_pipeline && folder.join(PIPELINE_FILE).to_path(root).is_file() {
-        walk.files.push(folder.join(PIPELINE_FILE));
+        walk.found.pipelines.push(folder.join(PIPELINE_FILE));
     }
+    walk.found.pointers.extend(pointers.into_iter().filter(is_pointer));
     let text = if has_ignore && !inner.is_empty() {
-        walk.seen.push(folder.join(".gitignore"));
+        walk.found.seen.push(folder.join(".gitignore"));
         std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
     } else {
         String::new()
     };
-    let inner = inner.iter().map(|name| folder.join(name));
+    if has_pipeignore {
+        walk.found.seen.push(folder.join(IGNORE_FILE));
+        walk.ignores.get_or_insert_with(|| Ignores::new(root));
+    }
+    let ignores = walk.ignores.as_ref();
+    let is_passed = |path: &ProjectPath| ignores.is_some_and(|ignores| ignores.is_ignored(path, true));
+    let inner: Vec<ProjectPath> =
+        inner.iter().map(|name| folder.join(name)).filter(|path| !is_passed(path)).collect();
+    let inner = inner.into_iter();
     // What a file that takes something back (`!name`) means is for git to say.
     match ignored_names(&text) {
         None => walk.folders.extend(inner),
@@ -81,6 +123,7 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) {
             walk.folders.extend(inner.filter(|path| !walk.ignored.contains(path)));
         }
     }
+    true
 }
 
 /// The names in an ignore file that stand for one entry beside it, or below where they are paths. Names without a
@@ -97,7 +140,8 @@ fn ignored_names(text: &str) -> Option<Vec<&str>> {
     Some(names.collect())
 }
 
-/// The pipeline files among `paths`, which are all files of a commit, by the same rules as far as paths tell.
+/// The pipeline files and pointers among `paths`, which are all files of a commit, by the same rules as far as paths
+/// tell.
 pub fn among<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
     let has_part = |path: &str, part: &str| path.split('/').any(|name| name == part);
     // Folders that hold a `.pipe` of their own are other projects.
@@ -109,8 +153,11 @@ pub fn among<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPat
         })
         .collect();
     let mut files: Vec<ProjectPath> = paths
-        .filter(|path| path.rsplit('/').next() == Some(PIPELINE_FILE))
-        .filter(|path| !path.split('/').any(|part| part.starts_with('.') || part == "node_modules"))
+        .filter(|path| {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let is_open = !folder.split('/').any(|part| part.starts_with('.') || part == "node_modules");
+            is_open && (name == PIPELINE_FILE || (name.ends_with(POINTER_SUFFIX) && name != POINTER_SUFFIX))
+        })
         .filter(|path| !others.iter().any(|folder| path.starts_with(folder.as_str())))
         .filter_map(|path| ProjectPath::from_record(path).ok())
         .collect();
@@ -150,6 +197,11 @@ mod tests {
             "kept/pipeline.yaml",
             "kept/x/pipeline.yaml",
             "kept/y/pipeline.yaml",
+            "a/x.pipe",
+            "a/.x.pipe",
+            "out/x.pipe",
+            "other/x.pipe",
+            "a/folder.pipe/file",
         ] {
             write(path, "stages: {}\n");
         }
@@ -157,7 +209,7 @@ mod tests {
         write("other/.pipe/.gitignore", "");
         write(".gitignore", "# outs\n/out\n*.kept\nkept/x\n");
         write("a/.gitignore", "model/\n");
-        let found: Vec<String> = pipeline_files(root).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = look_around(root).pipelines.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             [
@@ -169,17 +221,31 @@ mod tests {
                 "kept/y/pipeline.yaml",
             ]
         );
+        let pointers: Vec<String> = look_around(root).pointers.iter().map(ToString::to_string).collect();
+        assert_eq!(pointers, ["a/.x.pipe", "a/x.pipe"]);
+        for (place, is_open) in [
+            ("", true),
+            ("a/b", true),
+            ("a/new/one", true),
+            ("a/.new/one", false),
+            ("out", false),
+            (".hidden", false),
+            ("other", false),
+        ] {
+            let folder = ProjectPath::resolve(&ProjectPath::root(), place).expect("a path");
+            assert_eq!(is_looked_into(root, &folder), is_open, "{place}");
+        }
         // Taken back further down: then it is looked into.
         write("kept/.gitignore", "!x\n");
-        assert!(pipeline_files(root).iter().any(|file| file.as_str() == "kept/x/pipeline.yaml"));
+        assert!(look_around(root).pipelines.iter().any(|file| file.as_str() == "kept/x/pipeline.yaml"));
         write(".gitignore", "out\n!out/pipeline.yaml\n");
-        assert!(pipeline_files(root).iter().any(|file| file.as_str() == "out/pipeline.yaml"));
+        assert!(look_around(root).pipelines.iter().any(|file| file.as_str() == "out/pipeline.yaml"));
     }
 
     #[test]
     fn the_files_of_a_commit() {
-        let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx";
+        let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx\na/d.pipe\n.pipe/x\n.x/d.pipe";
         let found: Vec<String> = among(paths.lines()).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["pipeline.yaml", "a/pipeline.yaml"]);
+        assert_eq!(found, ["pipeline.yaml", "a/d.pipe", "a/pipeline.yaml"]);
     }
 }

@@ -12,7 +12,7 @@ use exec::Ledger;
 use pipeline::{Builtins, Environment, Loaded, PIPELINE_FILE, Pipeline};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
-use crate::discover::look_around;
+use crate::discover::{Found, look_around};
 use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -278,8 +278,7 @@ impl Project {
     /// As [`Project::pipeline`].
     pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
         let start = disk::Stamp::now();
-        let file = self.pipeline_file()?;
-        let (files, seen) = self.pipeline_files(&file);
+        let (file, files, seen) = self.pipeline_files()?;
         let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
         let text = |path: &ProjectPath| {
             let text = disk::read_text_optional(&path.to_path(&self.root))?;
@@ -308,14 +307,34 @@ impl Project {
         Ok(environment)
     }
 
-    /// All pipeline files, `file` among them, and what was looked into to find them.
-    fn pipeline_files(&self, file: &ProjectPath) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
-        let (mut files, seen) = look_around(&self.root);
-        if !files.contains(file) {
+    /// The pipeline file that is meant, all of them and all pointers, and what was looked into to find them. Where there
+    /// are pointers alone, the file that is meant need not be there.
+    fn pipeline_files(&self) -> CliResult<(ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>)> {
+        let Found { pipelines: mut files, pointers, seen } = look_around(&self.root);
+        let file = match self.pipeline_file() {
+            Ok(file) => file,
+            Err(_) if !pointers.is_empty() => ProjectPath::root().join(self.dialect.pipeline_file()),
+            Err(fault) => return Err(fault),
+        };
+        if !files.contains(&file) && file.to_path(&self.root).is_file() {
             // It stands in a folder that is not looked into; someone who works there means it all the same.
             files.push(file.clone());
         }
-        (files, seen)
+        files.extend(pointers);
+        Ok((file, files, seen))
+    }
+
+    /// The pipeline, or one without stages where there is no pipeline file and no pointer.
+    ///
+    /// # Errors
+    /// When something in a file is wrong.
+    pub fn pipeline_if_any(&self) -> CliResult<Pipeline> {
+        match self.pipeline_files() {
+            Ok(_) => self.pipeline(),
+            Err(_) => {
+                load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], &|_| Ok(None))
+            }
+        }
     }
 
     /// Loads the texts of the workspace with `load`, which gets the pipeline file that is meant and all of them.
@@ -326,8 +345,7 @@ impl Project {
         &self,
         load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
     ) -> CliResult<T> {
-        let file = self.pipeline_file()?;
-        let (files, _) = self.pipeline_files(&file);
+        let (file, files, _) = self.pipeline_files()?;
         load(&file, &files, &|path| Ok(disk::read_text_optional(&path.to_path(&self.root))?))
     }
 
@@ -372,7 +390,7 @@ impl Project {
     /// # Errors
     /// When lock or journal are damaged.
     pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
-        Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files)?)
+        Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files, &pipeline.pointers)?)
     }
 
     /// The stage of this project that this process is started by. It must wait for no other: that may be its own

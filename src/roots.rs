@@ -1,4 +1,5 @@
-//! What a project needs of its cache: the roots of a collection of garbage.
+//! What a project needs of its cache: the roots of a collection of garbage. "Lock" stands here for pointers too: both
+//! record digests, and lie anywhere in the project.
 //!
 //! Every source is read, or nothing is known: one that cannot be read is an error, never an empty source. To keep too
 //! much costs space; to keep too little, somebody's results.
@@ -6,13 +7,17 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use base::ProjectPath;
+use base::{FileState, ProjectPath};
 use cache::{Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
-use pipeline::{LOCK_FILE, Lock, PIPELINE_FILE, StageLock, parse_lock};
+use pipeline::{
+    LOCK_FILE, Lock, PIPELINE_FILE, POINTER_SUFFIX, PipelineError, Pointer, StageLock, is_pointer,
+    parse_lock, parse_pointer,
+};
 use track::{RunStore, lease_is_alive};
 
+use crate::discover::look_around;
 use crate::error::{CliError, CliResult};
 use crate::git::{FileVersion, Git};
 use crate::project::{PIPE_FOLDER, Project};
@@ -52,19 +57,66 @@ pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
     let workspace = Workspace::new(&project.root, &project.cache_folder(), forgetful);
     find_locks(&workspace, &project.root, &ProjectPath::root(), &mut files, &mut needed.roots)?;
+    let pointers = look_around(&project.root).pointers;
     for path in &files {
         // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
         let text = disk::read_text_optional(&path.to_path(&project.root))?.unwrap_or_default();
-        keep_lock(&mut needed.roots, parse_lock(path, &text)?.stages.values());
+        match keep_text(&mut needed.roots, path, &text) {
+            // A file of the user's that happens to be called so, where no pointers are looked for.
+            Err(_) if is_pointer(path) && !pointers.contains(path) => {}
+            kept => kept?,
+        }
     }
+    let locks = files.iter().filter(|file| !is_pointer(file));
     let pipelines: Vec<ProjectPath> =
-        files.iter().map(|lock| lock.parent().unwrap_or_default().join(PIPELINE_FILE)).collect();
-    let ledger = Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines)?;
+        locks.map(|lock| lock.parent().unwrap_or_default().join(PIPELINE_FILE)).collect();
+    let ledger = Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines, &[])?;
     keep_lock(&mut needed.roots, ledger.all());
     keep_revisions(project, scope, &mut needed.roots)?;
     keep_runs(project, &mut needed)?;
     keep_jobs(project, &mut needed)?;
     Ok(needed)
+}
+
+/// A file that records contents.
+#[derive(Debug)]
+pub enum Record {
+    /// Of stages.
+    Lock(Lock),
+    /// Of data.
+    Pointer(Box<Pointer>),
+}
+
+impl Record {
+    fn parse(path: &ProjectPath, text: &str) -> Result<Self, PipelineError> {
+        Ok(match is_pointer(path) {
+            true => Record::Pointer(Box::new(parse_pointer(path, text)?)),
+            false => Record::Lock(parse_lock(path, text)?),
+        })
+    }
+
+    /// The outs and what they held.
+    pub fn outs(&self) -> Vec<(&ProjectPath, &FileState)> {
+        match self {
+            Record::Lock(lock) => {
+                let outs = lock.stages.values().flat_map(|stage| &stage.outs);
+                outs.map(|(path, state)| (path, state)).collect()
+            }
+            Record::Pointer(pointer) => vec![(&pointer.out.path, &pointer.state)],
+        }
+    }
+
+    fn keep(&self, roots: &mut Roots) {
+        match self {
+            Record::Lock(lock) => keep_lock(roots, lock.stages.values()),
+            Record::Pointer(pointer) => roots.keep(&pointer.state),
+        }
+    }
+}
+
+/// Keeps what the text of a lock or pointer records.
+fn keep_text(roots: &mut Roots, path: &ProjectPath, text: &str) -> Result<(), PipelineError> {
+    Record::parse(path, text).map(|record| record.keep(roots))
 }
 
 fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>) {
@@ -73,8 +125,13 @@ fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>)
     }
 }
 
-/// All locks below a folder, but for those of projects inside the project. A symlink into the cache keeps its blob, whether
-/// a lock records it or not: it is all that there is of the file.
+/// Whether a file is a lock or a pointer by its name.
+fn is_record(name: &str) -> bool {
+    name == LOCK_FILE || is_pointer(&ProjectPath::root().join(name))
+}
+
+/// All locks and pointers below a folder, but for those of projects inside the project. A symlink into the cache keeps
+/// its blob, whether a lock records it or not: it is all that there is of the file.
 fn find_locks(
     workspace: &Workspace,
     root: &Path,
@@ -94,7 +151,7 @@ fn find_locks(
             find_locks(workspace, root, &path, found, roots)?;
         } else if let (true, Some(digest)) = (kind.is_symlink(), workspace.digest_of_symlink(&entry.path())) {
             roots.keep_file(digest);
-        } else if name == LOCK_FILE && entry.path().is_file() {
+        } else if is_record(&name) && entry.path().is_file() {
             found.push(path);
         }
     }
@@ -102,17 +159,17 @@ fn find_locks(
 }
 
 fn keep_revisions(project: &Project, scope: &Scope, roots: &mut Roots) -> CliResult {
-    for (_, lock) in locks(project, scope)? {
-        keep_lock(roots, lock.stages.values());
+    for (_, record) in records(project, scope)? {
+        record.keep(roots);
     }
     Ok(())
 }
 
-/// The locks of the chosen revisions, each content once.
+/// The locks and pointers of the chosen revisions, each content once.
 ///
 /// # Errors
 /// When there is no git repository, or one of them cannot be read.
-pub fn locks(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, Lock)>> {
+pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, Record)>> {
     if *scope == Scope::default() {
         return Ok(Vec::new());
     }
@@ -121,12 +178,17 @@ pub fn locks(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, Lo
             .hint("name no revisions: what the workspace needs is always meant")
     })?;
     let versions = versions(&git, scope)?;
-    let mut locks = Vec::new();
+    let mut records = Vec::new();
     for (version, bytes) in git.contents(&versions)? {
-        let lock = ProjectPath::from_record(&version.path)
-            .map_err(anyhow::Error::new)
-            .and_then(|path| parse_lock(&path, &String::from_utf8_lossy(&bytes)).map_err(anyhow::Error::new));
-        let lock = lock.map_err(|fault| {
+        let text = String::from_utf8_lossy(&bytes);
+        let record = ProjectPath::from_record(&version.path).map_err(anyhow::Error::new).and_then(|path| {
+            if is_pointer(&path) && !text.contains("digest:") {
+                // Somebody's file that is called so.
+                return Ok(None);
+            }
+            Ok(Some(Record::parse(&path, &text)?))
+        });
+        let record = record.map_err(|fault| {
             let short = &version.commit[..version.commit.len().min(10)];
             let mut fault = CliError::message(format!("{fault}"))
                 .hint("choose revisions whose locks can be read; nothing was touched");
@@ -135,14 +197,18 @@ pub fn locks(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, Lo
                 .map(|source| source.context(format!("failed to read {} of commit {short}", version.path)));
             fault
         })?;
-        locks.push((version, lock));
+        if let Some(record) = record {
+            records.push((version, record));
+        }
     }
-    Ok(locks)
+    Ok(records)
 }
 
 fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
     if scope.commits {
-        return Ok(git.history_of_files_named(LOCK_FILE)?);
+        let mut versions = git.history_of_files_named(LOCK_FILE)?;
+        versions.extend(git.history_of_files_named(&format!("*{POINTER_SUFFIX}"))?);
+        return Ok(versions);
     }
     let tips = |refs| -> CliResult<Vec<String>> {
         Ok(git.tips(refs)?.into_iter().map(|(_, commit)| commit).collect())
@@ -160,7 +226,7 @@ fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
     let mut seen = HashSet::new();
     let mut versions = Vec::new();
     for commit in commits.iter().filter(|commit| seen.insert(*commit)) {
-        versions.extend(git.files_named(commit, LOCK_FILE)?);
+        versions.extend(git.files_named(commit, is_record)?);
     }
     Ok(versions)
 }

@@ -1,4 +1,4 @@
-//! `pipe checkout`: brings outs to what pipeline.lock records of them.
+//! `pipe checkout`: brings outs and data to what pipeline.lock and pointers record of them.
 
 use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
@@ -13,7 +13,7 @@ use crate::project::Project;
 use crate::recovery;
 use crate::ui::Printer;
 
-/// Bring outs to what pipeline.lock records of them
+/// Bring outs and data to what pipeline.lock and pointers record of them
 ///
 /// Changed files come back from the cache, missing ones too, and what a recorded folder does not hold is removed. Files
 /// that are right stay as they are. When that would replace bytes that no cache holds, nothing is touched, unless
@@ -21,7 +21,7 @@ use crate::ui::Printer;
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
-    /// Stages, outs, or files inside outs [default: all outs of the nearest pipeline file]
+    /// Stages, outs, pointers, or files inside outs and data [default: all outs and data]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// Replace bytes that no cache holds too, after saving them in it
@@ -74,7 +74,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;
     let mut plan = Checkout::default();
-    for Wanted { path, state, glob } in &wanted {
+    for Wanted { path, state, glob, .. } in &wanted {
         match glob {
             None => workspace.plan_checkout(path, state, args.relink, &mut plan)?,
             Some(glob) => with_choice(glob, |files| {
@@ -90,7 +90,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     let saved = save(&workspace, &plan.unsaved, printer)?;
     workspace.carry_out(&mut plan)?;
     workspace.save_state()?;
-    Ok((tell(args, &plan, &saved, wanted.len(), printer), plan.failed.is_empty()))
+    Ok((tell(args, &plan, &saved, &wanted, printer), plan.failed.is_empty()))
 }
 
 /// A stage, or a path that is one of its outs or lies inside one.
@@ -125,6 +125,8 @@ pub fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliRe
 
 /// What is to be brought to a recorded state.
 struct Wanted<'a> {
+    /// Whether a pointer tells of it, rather than a lock.
+    is_data: bool,
     path: ProjectPath,
     state: FileState,
     /// Of an out that is a pattern and is meant as a whole.
@@ -144,6 +146,7 @@ fn recorded<'a>(
     for Picked { stage, path } in picked {
         let stage = pipeline.stage(*stage);
         let locked = ledger.get(&stage.address);
+        let is_data = stage.is_source();
         for out in &stage.outs {
             if path.as_ref().is_some_and(|path| !out.holds(path)) {
                 continue;
@@ -163,7 +166,7 @@ fn recorded<'a>(
             match path.as_ref().filter(|path| **path != out.path) {
                 None => {
                     let (path, glob) = (out.path.clone(), out.glob.as_ref());
-                    wanted.push(Wanted { path, state: *state, glob });
+                    wanted.push(Wanted { is_data, path, state: *state, glob });
                 }
                 Some(path) => {
                     let base = out.glob.as_ref().map_or(&out.path, Glob::base);
@@ -173,7 +176,7 @@ fn recorded<'a>(
                         CliError::message(format!("the lock records no {path} in out {}", out.path))
                             .hint(format!("`pipe checkout {}` brings the whole out back", out.path))
                     })?;
-                    wanted.push(Wanted { path: path.clone(), state, glob: None });
+                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None });
                 }
             }
         }
@@ -228,13 +231,17 @@ fn tell(
     args: &CheckoutArgs,
     plan: &Checkout,
     saved: &[(ProjectPath, FileState)],
-    outs: usize,
+    wanted: &[Wanted<'_>],
     printer: Printer,
 ) -> Json {
     let changes = plan.changes();
     for (path, fault) in &plan.failed {
-        let hint =
-            if matches!(fault, cache::CacheError::Disk(_)) { "" } else { "; `pipe repro` makes it anew" };
+        let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
+        let hint = match (fault, is_data) {
+            (cache::CacheError::Disk(_), _) => "",
+            (_, true) => "; `pipe pull` fetches it",
+            (_, false) => "; `pipe repro` makes it anew",
+        };
         let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
         printer.insist(format_args!("Cannot bring back {path}: {fault}{cause}{hint}"));
     }
@@ -265,7 +272,7 @@ fn tell(
         printer.data_line(format_args!("{letter}\t{path}{}", if *folder { "/" } else { "" }));
     }
     if changes.is_empty() && plan.failed.is_empty() {
-        printer.say(format_args!("Everything is as recorded ({}).", report::count_text(outs, "out")));
+        printer.say(format_args!("Everything is as recorded ({}).", report::count_text(wanted.len(), "out")));
     }
     Json::Null
 }

@@ -1,5 +1,7 @@
 //! The command line: what was written, and which command carries it out.
 
+mod add;
+mod check_ignore;
 mod checkout;
 mod commit;
 mod completions;
@@ -10,13 +12,18 @@ mod diff;
 mod flags;
 mod gc;
 mod init;
+mod install;
+mod list;
+mod merge_driver;
 mod metrics;
+mod moving;
 mod params;
 mod plan;
 mod plots;
 mod pull;
 mod push;
 mod remote;
+mod remove;
 mod repro;
 mod runs;
 mod select;
@@ -74,7 +81,10 @@ enum Command {
     Init(init::InitArgs),
     Repro(repro::ReproArgs),
     Status(status::StatusArgs),
+    Add(add::AddArgs),
     Commit(commit::CommitArgs),
+    Move(moving::MoveArgs),
+    Remove(remove::RemoveArgs),
     Checkout(checkout::CheckoutArgs),
     Push(push::PushArgs),
     Pull(pull::PullArgs),
@@ -101,7 +111,14 @@ enum Command {
     Train(train::TrainArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    List(list::ListArgs),
+    Du(list::DuArgs),
+    CheckIgnore(check_ignore::CheckIgnoreArgs),
     Gc(gc::GcArgs),
+    Install(install::InstallArgs),
+    /// Merge locks and pointers for git
+    #[command(hide = true)]
+    MergeDriver(merge_driver::MergeDriverArgs),
     Config(config::ConfigArgs),
     Unprotect(unprotect::UnprotectArgs),
     Completions(completions::CompletionsArgs),
@@ -131,6 +148,9 @@ impl Cli {
             Command::Init(args) => init::run(&args, printer),
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
+            Command::Add(args) => add::run(&args, printer),
+            Command::Move(args) => moving::run(&args, printer),
+            Command::Remove(args) => remove::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
             Command::Push(args) => push::run(&args, printer),
@@ -149,7 +169,12 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
+            Command::List(args) => list::run(&args, printer),
+            Command::Du(args) => list::du(&args, printer),
+            Command::CheckIgnore(args) => check_ignore::run(&args, printer),
             Command::Gc(args) => gc::run(&args, printer),
+            Command::Install(args) => install::run(&args, printer),
+            Command::MergeDriver(args) => merge_driver::run(&args, printer),
             Command::Config(args) => config::run(&args, printer),
             Command::Unprotect(args) => unprotect::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),

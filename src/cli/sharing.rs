@@ -118,8 +118,8 @@ pub fn wishes(
     let declared = Declared::of(pipeline);
     let mut earlier: HashMap<String, Declared> = HashMap::new();
     for scope in &scopes {
-        for (version, lock) in roots::locks(project, scope)? {
-            for (path, state) in lock.stages.values().flat_map(|stage| &stage.outs) {
+        for (version, record) in roots::records(project, scope)? {
+            for (path, state) in record.outs() {
                 let inner = meant.get(path);
                 if inner.is_none() && !args.targets.is_empty() {
                     continue;

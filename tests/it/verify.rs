@@ -158,7 +158,7 @@ fn what_was_written_through_a_link_is_kept() {
         for word in ["precious", "dear"] {
             std::fs::set_permissions(
                 sandbox.path("out"),
-                std::os::unix::fs::PermissionsExt::from_mode(0o644),
+                PermissionsExt::from_mode(0o644),
             )
             .unwrap();
             let before = sandbox.read("out");

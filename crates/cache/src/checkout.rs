@@ -293,6 +293,12 @@ impl Planner<'_> {
             Ok(metadata) if metadata.is_dir() => {
                 for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
                     let entry = entry.map_err(|source| read_fault(&os_path, source))?;
+                    let is_ignored = |name: &str| {
+                        self.workspace.ignores.is_ignored(&path.join(name), entry.path().is_dir())
+                    };
+                    if entry.file_name().to_str().is_some_and(is_ignored) {
+                        continue;
+                    }
                     let name = record_name(&entry.path(), &entry.file_name())?;
                     if tree.entries().binary_search_by(|(known, _)| known.cmp(&name)).is_err() {
                         let extra = path.join(&name);

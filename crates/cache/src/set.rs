@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::gather::{Choice, Folder, project_path, walk_fault};
-use crate::{Blobs, CacheError, Placement, TreeEntry, Workspace};
+use crate::{Blobs, CacheError, Ignores, Placement, TreeEntry, Workspace};
 
 /// The chosen files below the project's root, ascending; those that lead nowhere are among them.
 ///
@@ -26,9 +26,13 @@ pub fn chosen_files(root: &Path, choice: &Choice<'_>) -> Result<Vec<ProjectPath>
     if !base.is_dir() {
         return Ok(Vec::new());
     }
+    let ignores = Ignores::new(root);
     let is_wanted = |entry: &DirEntry| {
         let Some(path) = project_path(root, entry.path()) else { return false };
         let kind = entry.file_type();
+        if ignores.is_ignored_within(choice.base, &path, kind.is_dir()) {
+            return false;
+        }
         if kind.is_dir() {
             return (choice.enters)(&path);
         }

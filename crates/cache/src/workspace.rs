@@ -18,7 +18,7 @@ use walkdir::WalkDir;
 use crate::hash::{hash_bytes, hash_file};
 use crate::links::{Damage, Found, Links, Placement};
 use crate::tree::{Tree, TreeEntry};
-use crate::{Blobs, CacheError, StageCache, State};
+use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
 /// From this size on, waiting until a file's stamp is no longer racy costs less than hashing it twice.
 const WORTH_WAITING: u64 = 64 << 20;
@@ -33,6 +33,8 @@ pub struct Workspace {
     pub stages: StageCache,
     pub(crate) links: Links,
     state: Mutex<State>,
+    /// What is passed over in folders.
+    pub(crate) ignores: Ignores,
     damage: Mutex<Vec<Damage>>,
     /// The stamps of all that was looked at, while somebody wants them.
     witness: Mutex<Option<Vec<(ProjectPath, Stamp)>>>,
@@ -53,6 +55,7 @@ impl Workspace {
             stages: StageCache::new(cache),
             links: Links::new(vec![LinkType::Reflink]),
             state: Mutex::new(state),
+            ignores: Ignores::new(root),
             damage: Mutex::default(),
             witness: Mutex::new(None),
         }
@@ -120,6 +123,18 @@ impl Workspace {
     /// When something there cannot be read, is no file or folder, or has a name that records cannot hold.
     pub fn observe(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
         Ok(self.scan(path)?.map(|node| summarize(&node, &mut |_, _| Ok(())).expect("nothing here can fail")))
+    }
+
+    /// The files at `path` as they are now; none when there is nothing.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`].
+    pub fn listing(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+        let mut files = Files::new();
+        if let Some(node) = self.scan(path)? {
+            list(path.clone(), &node, &mut files);
+        }
+        Ok(files)
     }
 
     /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing. With
@@ -233,7 +248,11 @@ impl Workspace {
             |name: &str| tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).is_ok();
         for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
             let name = entry.map_err(|source| read_fault(&os_path, source))?.file_name();
-            if !name.to_str().is_some_and(wanted) {
+            let is_ignored = |name: &str| {
+                let below = os_path.join(name);
+                self.ignores.is_ignored(&path.join(name), below.is_dir())
+            };
+            if !name.to_str().is_some_and(|name| wanted(name) || is_ignored(name)) {
                 disk::remove(&os_path.join(name))?;
             }
         }
@@ -328,7 +347,25 @@ impl Workspace {
         let may_share = !os_path.is_symlink() && !self.leads_through_symlink(path);
         let top = OpenFolder { name: String::new(), path: path.clone(), entries: Vec::new(), may_share };
         let mut open = vec![top];
-        for entry in WalkDir::new(os_path).min_depth(1).follow_links(true) {
+        // Asked with what stands for the top, so that a walk through a link is judged as what it is in the project.
+        let is_ignored = |os_below: &Path, is_folder: bool| {
+            let below = os_below.strip_prefix(os_path).ok().and_then(Path::to_str);
+            let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
+            place.is_some_and(|place| place != *path && self.ignores.is_ignored(&place, is_folder))
+        };
+        let is_wanted = |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
+        for source in self.ignores.above(path) {
+            if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
+                self.note(&source, &metadata);
+            }
+        }
+        let walk = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
+        for entry in walk.filter_entry(is_wanted) {
+            // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
+            let faulty = entry.as_ref().err().and_then(|fault| fault.path());
+            if faulty.is_some_and(|path| is_ignored(path, path.is_dir())) {
+                continue;
+            }
             let entry = match entry.map_err(|fault| walk_fault(os_path, fault)) {
                 // A link to a blob that is gone is a file that is gone.
                 Err(CacheError::Dangling { path }) if self.digest_of_symlink(&path).is_some() => continue,
@@ -438,6 +475,20 @@ fn collect_files<'a>(node: &'a Node, files: &mut Vec<Found<'a>>) {
             for (_, below) in entries {
                 collect_files(below, files);
             }
+        }
+    }
+}
+
+fn list(path: ProjectPath, node: &Node, files: &mut Files) {
+    match node {
+        Node::Folder { entries } if !entries.is_empty() => {
+            for (name, below) in entries {
+                list(path.join(name), below, files);
+            }
+        }
+        node => {
+            let state = summarize(node, &mut |_, _| Ok(())).expect("nothing here can fail");
+            files.insert(path, state);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What is known of each stage's last success: the lock file, and the journal of what happened since it
-//! was written.
+//! was written. Of a source, it is what its pointer says, which is rewritten at once and stands in no journal.
 //!
 //! While a reproduction runs, the journal is the truth: a success is in it before anyone is told. The lock
 //! is rewritten from it by rename at the end, and at most once a second meanwhile. A process that finds a
@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 
 use base::ProjectPath;
 use disk::{DiskError, Journal, JournalError, Moment, Stamp};
-use pipeline::{Address, LOCK_FILE, Lock, PipelineError, StageLock, parse_lock, write_lock};
+use pipeline::{
+    Address, LOCK_FILE, Lock, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer,
+    update_pointer, write_lock, write_pointer,
+};
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's records.
@@ -76,13 +79,18 @@ pub enum LedgerError {
     Disk(#[from] DiskError),
 }
 
+/// The file that tells of a stage: the lock beside its pipeline file, or the pointer of a source.
+pub fn record_file(stage: &Address) -> ProjectPath {
+    if stage.is_source() { stage.file.clone() } else { lock_file(&stage.file) }
+}
+
 /// The lock file beside a pipeline file.
 pub fn lock_file(pipeline_file: &ProjectPath) -> ProjectPath {
     pipeline_file.parent().unwrap_or_default().join(LOCK_FILE)
 }
 
 impl Ledger {
-    /// Reads the locks of the given pipeline files and the journal at `journal_path`.
+    /// Reads the locks of the given pipeline files, the given pointers and the journal at `journal_path`.
     ///
     /// # Errors
     /// When one of them is damaged, from a newer version, or unreadable.
@@ -90,11 +98,13 @@ impl Ledger {
         root: &Path,
         journal_path: &Path,
         pipeline_files: &[ProjectPath],
+        pointers: &[ProjectPath],
     ) -> Result<Self, LedgerError> {
+        let files = pipeline_files.iter().map(lock_file).chain(pointers.iter().cloned());
         let mut ledger = Ledger {
             root: root.to_owned(),
             journal_path: journal_path.to_owned(),
-            locks: pipeline_files.iter().map(|file| (lock_file(file), LockState::default())).collect(),
+            locks: files.map(|file| (file, LockState::default())).collect(),
             unwritten: Vec::new(),
             journal: None,
             journal_length: 0,
@@ -123,6 +133,7 @@ impl Ledger {
             }
             changed = true;
             state.lock = match disk::read_text_optional(&os_path)? {
+                Some(text) if is_pointer(path) => lock_of_source(parse_pointer(path, &text)?.lock(path)),
                 Some(text) => parse_lock(path, &text)?,
                 None => Lock::default(),
             };
@@ -149,7 +160,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::read`].
     pub fn refresh_for(&mut self, stage: &Address) -> Result<bool, LedgerError> {
-        let path = lock_file(&stage.file);
+        let path = record_file(stage);
         let known = self.locks.get(&path).and_then(|state| state.stamp);
         if length_of(&self.journal_path) == self.journal_length
             && stamp_of(&path.to_path(&self.root)) == known
@@ -184,7 +195,7 @@ impl Ledger {
 
     /// What is known of a stage's last success.
     pub fn get(&self, stage: &Address) -> Option<&StageLock> {
-        self.locks.get(&lock_file(&stage.file))?.lock.stages.get(&stage.name)
+        self.locks.get(&record_file(stage))?.lock.stages.get(&stage.name)
     }
 
     /// What is known of the last success of every stage, also of those that are declared no longer.
@@ -192,11 +203,31 @@ impl Ledger {
         self.locks.values().flat_map(|state| state.lock.stages.values())
     }
 
+    /// Writes down what a source holds: in its pointer, at once.
+    fn record_source(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
+        let file = &stage.file;
+        let os_path = file.to_path(&self.root);
+        let (path, state) = lock.outs.first().expect("a source has one out");
+        let _moment = self.moment()?;
+        let text = match disk::read_text_optional(&os_path)? {
+            Some(text) => update_pointer(file, &text, state, None, None)?,
+            None => write_pointer(&path.relative_to(&file.parent().unwrap_or_default()), state, None),
+        };
+        disk::replace(&os_path, text.as_bytes())?;
+        let stamp = stamp_of(&os_path);
+        self.locks
+            .insert(file.clone(), LockState { lock: lock_of_source(lock), stamp, first: HashSet::new() });
+        Ok(())
+    }
+
     /// Writes a success down: in the journal at once, in the lock file soon.
     ///
     /// # Errors
     /// When the disk refuses; the success counts for this process alone then.
     pub fn record(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
+        if stage.is_source() {
+            return self.record_source(stage, lock);
+        }
         let record = Record { version: VERSION, stage: stage.clone(), lock };
         {
             let _moment = self.moment()?;
@@ -267,6 +298,10 @@ impl Ledger {
         self.last_write = Instant::now();
         Ok(())
     }
+}
+
+fn lock_of_source(lock: StageLock) -> Lock {
+    Lock { stages: BTreeMap::from([(String::new(), lock)]), ..Lock::default() }
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {

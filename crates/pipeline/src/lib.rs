@@ -32,6 +32,7 @@ pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
+pub use format::native::pointer::{Pointer, parse_pointer, update_pointer, write_pointer};
 pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
@@ -40,7 +41,8 @@ pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{
     Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
-    ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId,
+    POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId, is_pointer,
+    pointer_of,
 };
 pub use suggest::did_you_mean;
 pub use target::TargetError;

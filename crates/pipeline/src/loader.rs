@@ -571,6 +571,7 @@ fn trim(command: Command) -> Command {
     match command {
         Command::Script(script) => Command::Script(trim(script)),
         Command::List(scripts) => Command::List(scripts.into_iter().map(trim).collect()),
+        Command::None => Command::None,
     }
 }
 

@@ -22,6 +22,19 @@ pub const LOCK_FILE: &str = "pipeline.lock";
 /// The parameter file that templates and plain `params` keys read, beside its pipeline file.
 pub const PARAMS_FILE: &str = "params.yaml";
 
+/// How the names of pointers end: `data.csv.pipe` beside `data.csv`.
+pub const POINTER_SUFFIX: &str = ".pipe";
+
+/// Whether a file is a pointer by its name.
+pub fn is_pointer(file: &ProjectPath) -> bool {
+    file.name().len() > POINTER_SUFFIX.len() && file.name().ends_with(POINTER_SUFFIX)
+}
+
+/// The pointer of data at `path`.
+pub fn pointer_of(path: &ProjectPath) -> ProjectPath {
+    path.parent().unwrap_or_default().join(&format!("{}{POINTER_SUFFIX}", path.name()))
+}
+
 /// The number of a stage in [`Pipeline::stages`](crate::Pipeline): dense, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StageId(pub u32);
@@ -34,6 +47,7 @@ impl StageId {
 }
 
 /// The name of a stage across the project: `train` in the file at the root, `sub/pipeline.yaml:train` elsewhere.
+/// A source is called as its pointer, `data.csv.pipe`, and has an empty name in it; it is never read back from a text.
 ///
 /// Ordered by file, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,9 +58,23 @@ pub struct Address {
     pub name: String,
 }
 
+impl Address {
+    /// The address of the data that a pointer tells of.
+    pub fn of_pointer(file: &ProjectPath) -> Self {
+        Address { file: file.clone(), name: String::new() }
+    }
+
+    /// Whether it is that of data rather than of a command.
+    pub fn is_source(&self) -> bool {
+        self.name.is_empty()
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.file.as_str() == PIPELINE_FILE {
+        if self.is_source() {
+            self.file.fmt(f)
+        } else if self.file.as_str() == PIPELINE_FILE {
             f.write_str(&self.name)
         } else {
             write!(f, "{}:{}", self.file, self.name)
@@ -83,6 +111,8 @@ pub enum Command {
     Script(String),
     /// Each item has a shell of its own; the first failure stops.
     List(Vec<String>),
+    /// Nothing runs: a source, whose out is data that people change.
+    None,
 }
 
 impl Command {
@@ -91,6 +121,7 @@ impl Command {
         match self {
             Command::Script(script) => std::slice::from_ref(script),
             Command::List(scripts) => scripts,
+            Command::None => &[],
         }
     }
 }
@@ -276,6 +307,11 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Whether it is data that a pointer tells of: it has one out and nothing that runs.
+    pub fn is_source(&self) -> bool {
+        self.command == Command::None
+    }
+
     /// Whether it has nothing that could be up to date and thus runs every time: no deps, params, outs or
     /// declared variables.
     pub fn is_callback(&self) -> bool {
