@@ -223,7 +223,15 @@ mod tests {
         );
         let pointers: Vec<String> = look_around(root).pointers.iter().map(ToString::to_string).collect();
         assert_eq!(pointers, ["a/.x.pipe", "a/x.pipe"]);
-        for (place, is_open) in [("", true), ("a/b", true), ("a/new/one", true), ("a/.new/one", false), ("out", false), (".hidden", false), ("other", false)] {
+        for (place, is_open) in [
+            ("", true),
+            ("a/b", true),
+            ("a/new/one", true),
+            ("a/.new/one", false),
+            ("out", false),
+            (".hidden", false),
+            ("other", false),
+        ] {
             let folder = ProjectPath::resolve(&ProjectPath::root(), place).expect("a path");
             assert_eq!(is_looked_into(root, &folder), is_open, "{place}");
         }

@@ -22,14 +22,7 @@ pub fn lock(project: &Project, printer: Printer) -> CliResult<LockFile> {
     project.make_pipe_folder()?;
     let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} edits the pipeline."));
     let path = project.pipe_path("tmp").join("edit");
-    Ok(LockFile::acquire(
-        &path,
-        &command_line(),
-        Sharing::Exclusive,
-        Duration::MAX,
-        &|| true,
-        on_wait,
-    )?)
+    Ok(LockFile::acquire(&path, &command_line(), Sharing::Exclusive, Duration::MAX, &|| true, on_wait)?)
 }
 
 /// Texts of pipeline files and pointers, changed and not written yet.

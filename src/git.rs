@@ -162,7 +162,11 @@ impl Git {
     ///
     /// # Errors
     /// When git fails.
-    pub fn files_named(&self, commit: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<FileVersion>, GitError> {
+    pub fn files_named(
+        &self,
+        commit: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<FileVersion>, GitError> {
         let text = self.text(&["ls-tree", "-r", "-z", commit])?;
         let entries = text.split_terminator('\0').filter_map(|entry| entry.split_once('\t'));
         let files = entries.filter(|(_, path)| path.rsplit('/').next().is_some_and(&is_wanted));

@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn lines_stand_in_order_behind_those_of_others() {
-        let text = ["/b", "/c", "/a"].iter().fold("*.tmp\n/z*\n# mine".to_owned(), |text, line| with_line(&text, line));
+        let text = ["/b", "/c", "/a"]
+            .iter()
+            .fold("*.tmp\n/z*\n# mine".to_owned(), |text, line| with_line(&text, line));
         assert_eq!(text, "*.tmp\n/z*\n# mine\n/a\n/b\n/c\n");
         assert_eq!(with_line("", "/a"), "/a\n");
     }

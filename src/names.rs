@@ -32,8 +32,9 @@ pub fn check<'a>(paths: impl Iterator<Item = &'a ProjectPath>, printer: Printer)
                     shown(other),
                     shown(&path)
                 );
-                return Err(CliError::message(message)
-                    .hint("rename one of them: some file systems cannot hold both"));
+                return Err(
+                    CliError::message(message).hint("rename one of them: some file systems cannot hold both")
+                );
             }
             let lower = text.to_lowercase();
             if let Some(other) = folded.get(&lower)
@@ -53,8 +54,9 @@ pub fn check<'a>(paths: impl Iterator<Item = &'a ProjectPath>, printer: Printer)
 
 /// A path that shows what its letters are made of.
 fn shown(path: &ProjectPath) -> String {
-    let escaped = path.as_str().chars().map(|c| {
-        if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() }
-    });
+    let escaped = path
+        .as_str()
+        .chars()
+        .map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
     format!("`{path}` ({})", escaped.collect::<String>())
 }

@@ -299,7 +299,9 @@ impl Project {
     pub fn pipeline_if_any(&self) -> CliResult<Pipeline> {
         match self.pipeline_files() {
             Ok(_) => self.pipeline(),
-            Err(_) => load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], &|_| Ok(None)),
+            Err(_) => {
+                load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], &|_| Ok(None))
+            }
         }
     }
 

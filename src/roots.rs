@@ -11,7 +11,9 @@ use base::ProjectPath;
 use cache::{Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
-use pipeline::{LOCK_FILE, PIPELINE_FILE, POINTER_SUFFIX, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer};
+use pipeline::{
+    LOCK_FILE, PIPELINE_FILE, POINTER_SUFFIX, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer,
+};
 use track::{RunStore, lease_is_alive};
 
 use crate::discover::look_around;

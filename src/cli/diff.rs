@@ -107,16 +107,19 @@ fn data_states(
 }
 
 /// The executions to compare, old and new.
-fn pairs(args: &DiffArgs, first_name: &str, project: &Project, store: &SqliteStore) -> CliResult<Vec<(Run, Run)>> {
+fn pairs(
+    args: &DiffArgs,
+    first_name: &str,
+    project: &Project,
+    store: &SqliteStore,
+) -> CliResult<Vec<(Run, Run)>> {
     let executions = executions(project, store, first_name)?;
     let Some(second) = &args.second else {
         let mut executions = executions.into_iter();
         return match (executions.next(), executions.next()) {
             (Some(new), Some(old)) => Ok(vec![(old, new)]),
-            (Some(_), None) => {
-                Err(CliError::message(format!("stage `{first_name}` was executed only once"))
-                    .hint("there is something to compare once it ran again"))
-            }
+            (Some(_), None) => Err(CliError::message(format!("stage `{first_name}` was executed only once"))
+                .hint("there is something to compare once it ran again")),
             (None, _) => {
                 Err(CliError::message(format!("no execution of a stage `{first_name}` is recorded"))
                     .hint("name a stage that ran, or two runs; `pipe runs list` shows them"))

@@ -49,13 +49,16 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
         printer.say("Installed the hooks post-checkout, pre-commit and pre-push.");
     }
     install_driver(&project, &git)?;
-    printer.say("Installed the merge driver for pipeline.lock and pointers; `git add .gitattributes` shares it.");
+    printer.say(
+        "Installed the merge driver for pipeline.lock and pointers; `git add .gitattributes` shares it.",
+    );
     Ok(())
 }
 
 /// What each hook does; `cd` leads from the top of the repository to the project.
 fn hooks(cd: &str) -> [(&'static str, String); 3] {
-    let pipe = if cd.is_empty() { "pipe".to_owned() } else { format!("pipe --cd '{}'", cd.replace('\'', r"'\''")) };
+    let pipe =
+        if cd.is_empty() { "pipe".to_owned() } else { format!("pipe --cd '{}'", cd.replace('\'', r"'\''")) };
     [
         (
             "post-checkout",
@@ -85,12 +88,16 @@ fn hook_text(path: &Path, body: &str) -> CliResult<String> {
         return Ok(format!("#!/bin/sh\n{ours}"));
     }
     let (first, rest) = old.split_once('\n').unwrap_or((&old, ""));
-    let is_shell = first.starts_with("#!") && first.split(['/', ' ']).any(|word| {
-        matches!(word.trim(), "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh")
-    });
+    let is_shell = first.starts_with("#!")
+        && first
+            .split(['/', ' '])
+            .any(|word| matches!(word.trim(), "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh"));
     if !is_shell {
-        return Err(CliError::message(format!("the hook {} is no shell script, and is left as it is", path.display()))
-            .hint(format!("let it do this itself, and use `--no-hooks` here:\n{body}")));
+        return Err(CliError::message(format!(
+            "the hook {} is no shell script, and is left as it is",
+            path.display()
+        ))
+        .hint(format!("let it do this itself, and use `--no-hooks` here:\n{body}")));
     }
     Ok(format!("{first}\n{ours}{rest}"))
 }

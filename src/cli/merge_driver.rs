@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use base::{FileState, ProjectPath};
 use cache::{Blobs, Difference};
 use clap::Args;
-use pipeline::{LOCK_FILE, Lock, Pointer, StageLock, is_pointer, parse_lock, parse_pointer, update_pointer, write_lock};
+use pipeline::{
+    LOCK_FILE, Lock, Pointer, StageLock, is_pointer, parse_lock, parse_pointer, update_pointer, write_lock,
+};
 
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::{PIPE_FOLDER, Project};
@@ -60,7 +62,9 @@ struct Merged {
 }
 
 fn conflict(ours: &str, theirs: &str) -> String {
-    let ended = |text: &str| if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+    let ended = |text: &str| {
+        if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+    };
     format!("<<<<<<< ours\n{}=======\n{}>>>>>>> theirs\n", ended(ours), ended(theirs))
 }
 
@@ -80,13 +84,16 @@ fn merge_locks(file: &ProjectPath, texts: &[String; 3]) -> Option<Merged> {
     let read = |text: &String| parse_lock(file, text).ok();
     let [base, ours, theirs] = texts.each_ref().map(read);
     let (base, ours, theirs) = (base?, ours?, theirs?);
-    let names: BTreeSet<&String> = [&base, &ours, &theirs].into_iter().flat_map(|lock| lock.stages.keys()).collect();
-    let mut merged = Merged { text: write_lock(&Lock::default()).replace("stages: {}", "stages:"), conflicts: 0 };
+    let names: BTreeSet<&String> =
+        [&base, &ours, &theirs].into_iter().flat_map(|lock| lock.stages.keys()).collect();
+    let mut merged =
+        Merged { text: write_lock(&Lock::default()).replace("stages: {}", "stages:"), conflicts: 0 };
     let mut any = false;
     for name in names {
         let of = |lock: &Lock| lock.stages.get(name).cloned();
         let (old, mine, other) = (of(&base), of(&ours), of(&theirs));
-        let block = |stage: &Option<StageLock>| stage.as_ref().map_or_else(String::new, |stage| block(name, stage));
+        let block =
+            |stage: &Option<StageLock>| stage.as_ref().map_or_else(String::new, |stage| block(name, stage));
         match side(&old, &mine, &other) {
             Some(stage) => merged.text.push_str(&block(stage)),
             None => {

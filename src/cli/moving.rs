@@ -60,15 +60,18 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let is_there = |path: &std::path::Path| std::fs::symlink_metadata(path).is_ok();
     let resumed = is_cut_off(&to)?;
     if !resumed && is_there(&new.to_path(&project.root)) {
-        return Err(refuse(format!("{new} stands there already")).hint("name another place, or remove it first"));
+        return Err(
+            refuse(format!("{new} stands there already")).hint("name another place, or remove it first")
+        );
     }
     if is_there(&to_place) && (is_there(&from_place) || !resumed) {
         return Err(refuse("something stands there already".to_owned())
             .hint("name another place, or move it away first"));
     }
     if !is_looked_into(&project.root, &to.parent().unwrap_or_default()) {
-        return Err(refuse("pipe looks for no pointers there".to_owned())
-            .hint("hidden folders, Python environments, other projects and folders that git ignores are left alone"));
+        return Err(refuse("pipe looks for no pointers there".to_owned()).hint(
+            "hidden folders, Python environments, other projects and folders that git ignores are left alone",
+        ));
     }
     let text = disk::read_text_optional(&old.to_path(&project.root))?.unwrap_or_default();
     let state = parse_pointer(old, &text)?.state;

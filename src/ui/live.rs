@@ -157,7 +157,10 @@ impl<'a> ReproView<'a> {
                 self.say(state, &format!("{} {name} in {took}.", self.printer.paint("32", "Finished")));
             }
             Outcome::Recorded { .. } => {
-                self.say(state, &format!("{} the changed data of {name}.", self.printer.paint("32", "Recorded")));
+                self.say(
+                    state,
+                    &format!("{} the changed data of {name}.", self.printer.paint("32", "Recorded")),
+                );
             }
             Outcome::Restored { source, .. } => {
                 let from = describe_source(source);

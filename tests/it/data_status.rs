@@ -6,7 +6,8 @@ use crate::harness::{Sandbox, snapshot};
 
 /// A commit with a file, a folder and the out of a stage.
 fn project() -> Sandbox {
-    let sandbox = Sandbox::with_pipeline("stages:\n  copy: {cmd: cp data.csv n, deps: [data.csv], outs: [n]}\n");
+    let sandbox =
+        Sandbox::with_pipeline("stages:\n  copy: {cmd: cp data.csv n, deps: [data.csv], outs: [n]}\n");
     sandbox.write("data.csv", "a\n");
     sandbox.write("raw/x", "1\n");
     sandbox.write("raw/sub/y", "2\n");
@@ -116,7 +117,10 @@ fn list_and_du_need_no_data() {
     assert_eq!(sandbox.ok(["list", "HEAD", "-R"]).stdout, "data.csv\nn\nraw/sub/y\nraw/x\n");
     assert_eq!(sandbox.ok(["list", "--size", "raw/sub"]).stdout, "size  path\n2 B   y\n");
     let list = sandbox.json(["list", "--json"]);
-    assert_eq!((&list[2]["path"], &list[2]["isdir"], &list[2]["files"], &list[2]["size"]), (&json!("raw"), &json!(true), &json!(3), &json!(14)));
+    assert_eq!(
+        (&list[2]["path"], &list[2]["isdir"], &list[2]["files"], &list[2]["size"]),
+        (&json!("raw"), &json!(true), &json!(3), &json!(14))
+    );
     assert_eq!(sandbox.ok(["du"]).stdout, "2 B\tdata.csv\n2 B\tn\n14 B\traw/\n18 B\ttotal\n");
     assert_eq!(sandbox.ok(["du", "HEAD", "raw", "-s"]).stdout, "4 B\ttotal\n");
     sandbox.pipe(["list", "nowhere"]).code(2).tells(&["no data is recorded at nowhere"]);

@@ -33,7 +33,9 @@ fn hooks_are_installed_once_beside_what_stands_there() {
     sandbox.write(".git/hooks/pre-commit", "#!/usr/bin/env bash\ntouch theirs\nexit 0\n");
     sandbox.write(".gitattributes", "*.bin -diff");
     sandbox.ok(["install"]);
-    let read = || ["pre-commit", "post-checkout", "pre-push"].map(|name| sandbox.read(&format!(".git/hooks/{name}")));
+    let read = || {
+        ["pre-commit", "post-checkout", "pre-push"].map(|name| sandbox.read(&format!(".git/hooks/{name}")))
+    };
     let before = read();
     assert!(before[0].starts_with("#!/usr/bin/env bash\n# >>> pipe >>>\npipe status"), "{}", before[0]);
     assert!(before[0].ends_with("# <<< pipe <<<\ntouch theirs\nexit 0\n"), "{}", before[0]);
@@ -95,8 +97,14 @@ fn what_both_changed_is_a_conflict_of_that_stage_alone() {
     assert!(said.stdout.contains("CONFLICT (content): Merge conflict in pipeline.lock"), "{}", said.stdout);
     let lock = sandbox.read("pipeline.lock");
     let inside = lock.split("<<<<<<< ours\n").nth(1).unwrap().split(">>>>>>> theirs\n").next().unwrap();
-    assert!(inside.starts_with("  a:\n") && inside.contains("=======\n  a:\n") && !inside.contains("  b:\n"), "{lock}");
-    assert!(lock.ends_with(&sandbox.git(["show", "HEAD:pipeline.lock"]).split("  b:\n").nth(1).unwrap()), "{lock}");
+    assert!(
+        inside.starts_with("  a:\n") && inside.contains("=======\n  a:\n") && !inside.contains("  b:\n"),
+        "{lock}"
+    );
+    assert!(
+        lock.ends_with(&sandbox.git(["show", "HEAD:pipeline.lock"]).split("  b:\n").nth(1).unwrap()),
+        "{lock}"
+    );
     let pointer = sandbox.read("data.pipe");
     assert!(pointer.starts_with("<<<<<<< ours\nversion: 1"), "{pointer}");
     sandbox.pipe(["status"]).code(2).tells(&["unresolved merge conflict"]);

@@ -57,7 +57,10 @@ fn adding_writes_pointers_that_git_keeps() {
 #[test]
 fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
     let sandbox = data();
-    sandbox.write("pipeline.yaml", "stages:\n  count: {cmd: cat data.csv raw/x > n, deps: [data.csv, raw/x], outs: [n]}\n");
+    sandbox.write(
+        "pipeline.yaml",
+        "stages:\n  count: {cmd: cat data.csv raw/x > n, deps: [data.csv, raw/x], outs: [n]}\n",
+    );
     sandbox.ok(["repro"]);
     assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:fresh count:fresh");
     sandbox.write("raw/x", "10\n");
@@ -69,7 +72,9 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
     count: stale because of what is before it
       data of raw.pipe before it is stale
     ");
-    sandbox.ok(["repro"]).tells(&["Recorded the changed data of raw.pipe.", "3 stages: 1 ran, 1 recorded, 1 up to date"]);
+    sandbox
+        .ok(["repro"])
+        .tells(&["Recorded the changed data of raw.pipe.", "3 stages: 1 ran, 1 recorded, 1 up to date"]);
     assert_eq!(sandbox.read("n"), "a\n10\n");
     // Both runs are nested in reproductions; data has none.
     assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:fresh count:fresh");
@@ -91,7 +96,10 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
     // A pointer that came with a commit, before its data.
     sandbox.remove("raw");
     sandbox.remove(".pipe/cache");
-    sandbox.pipe(["repro"]).code(2).tells(&["data raw is neither in the workspace nor in the cache", "pipe pull"]);
+    sandbox
+        .pipe(["repro"])
+        .code(2)
+        .tells(&["data raw is neither in the workspace nor in the cache", "pipe pull"]);
     sandbox.pipe(["status"]).code(2);
     sandbox.ok(["repro", "--allow-missing", "--dry"]);
     sandbox.pipe(["checkout"]).code(1).tells(&["Cannot bring back raw", "pipe pull"]);
@@ -159,6 +167,17 @@ fn a_file_in_a_tracked_folder_goes_into_its_pointer() {
 }
 
 #[test]
+fn data_that_is_not_here_keeps_nothing_from_being_recorded() {
+    let sandbox = data();
+    sandbox.remove("raw");
+    sandbox.write("data.csv", "b\n");
+    let pointer = sandbox.read("raw.pipe");
+    sandbox.ok(["commit"]).tells(&["Recorded data.csv.pipe: 1 modified."]);
+    assert_eq!(sandbox.read("raw.pipe"), pointer);
+    sandbox.pipe(["commit", "raw"]).code(1).tells(&["cannot record data of raw.pipe", "is not there"]);
+}
+
+#[test]
 fn no_commit_records_and_commit_stores() {
     let sandbox = Sandbox::new();
     sandbox.write("data", "bytes\n");
@@ -193,11 +212,15 @@ fn data_from_outside_is_copied_in() {
 fn what_cannot_be_added_is_refused_with_the_way_out() {
     let sandbox = Sandbox::new();
     sandbox.write("pipeline.yaml", "stages:\n  make: {cmd: echo > made, outs: [made]}\n");
-    for (path, text) in [("tracked", "x"), ("folder/tracked", "x"), (".hidden/x", "x"), ("venv/pyvenv.cfg", "")] {
+    for (path, text) in
+        [("tracked", "x"), ("folder/tracked", "x"), (".hidden/x", "x"), ("venv/pyvenv.cfg", "")]
+    {
         sandbox.write(path, text);
     }
     sandbox.commit("files");
-    for path in ["made", "venv/x", "real/x", "data", "nest/inner", "git/.git/config", "nested/.pipe/x", "junk.tmp"] {
+    for path in
+        ["made", "venv/x", "real/x", "data", "nest/inner", "git/.git/config", "nested/.pipe/x", "junk.tmp"]
+    {
         sandbox.write(path, "y");
     }
     symlink("real", sandbox.path("link")).unwrap();
@@ -268,7 +291,9 @@ fn hostile_pointers_lead_nowhere() {
     let text = sandbox.read("data.csv.pipe");
     let outside = sandbox.root().with_file_name("victim");
     std::fs::write(&outside, "mine").unwrap();
-    for path in ["../victim", "/etc/passwd", ".git/hooks/post-checkout", ".GIT/config", "sub/.Pipe/x", ".", "a/../b"] {
+    for path in
+        ["../victim", "/etc/passwd", ".git/hooks/post-checkout", ".GIT/config", "sub/.Pipe/x", ".", "a/../b"]
+    {
         sandbox.write("data.csv.pipe", text.replace("path: data.csv", &format!("path: '{path}'")));
         for command in ["status", "checkout", "repro", "commit"] {
             sandbox.pipe([command]).code(2).tells(&["data.csv.pipe:3:9"]);
@@ -280,7 +305,10 @@ fn hostile_pointers_lead_nowhere() {
     for (path, why) in [
         ("raw", "`raw` is an out of both pointer `data.csv.pipe` and pointer `raw.pipe`"),
         ("raw/x", "`raw/x` of pointer `data.csv.pipe` lies inside out `raw` of pointer `raw.pipe`"),
-        ("stage/out", "`stage/out` is an out of both stage `stage/pipeline.yaml:s` and pointer `data.csv.pipe`"),
+        (
+            "stage/out",
+            "`stage/out` is an out of both stage `stage/pipeline.yaml:s` and pointer `data.csv.pipe`",
+        ),
         ("raw.pipe", "is a pointer to data"),
         ("stage", "contains `stage/p"),
         (".gitignore", "is a file that git itself reads"),
@@ -297,7 +325,10 @@ fn hostile_pointers_lead_nowhere() {
     sandbox.pipe(["checkout"]).code(1).tells(&["never writes through one"]);
     assert!(!sandbox.root().with_file_name("data.csv").exists());
     sandbox.write("data.csv.pipe", "<<<<<<< HEAD\nversion: 1\n=======\nversion: 1\n>>>>>>> other\n");
-    sandbox.pipe(["status"]).code(2).tells(&["data.csv.pipe:1:1: the file holds an unresolved merge conflict"]);
+    sandbox
+        .pipe(["status"])
+        .code(2)
+        .tells(&["data.csv.pipe:1:1: the file holds an unresolved merge conflict"]);
 }
 
 #[test]
@@ -312,7 +343,10 @@ fn moving_and_removing() {
     assert_eq!(std::fs::metadata(sandbox.path("sub/other.csv")).unwrap().ino(), inode);
     assert_eq!(sandbox.files("sub"), ["sub/.gitignore", "sub/other.csv", "sub/other.csv.pipe"]);
     assert!(sandbox.read("sub/other.csv.pipe").starts_with("# ours\nversion: 1\nouts:\n- path: other.csv\n"));
-    assert_eq!((sandbox.read(".gitignore"), sandbox.read("sub/.gitignore")), ("/raw\n".into(), "/other.csv\n".into()));
+    assert_eq!(
+        (sandbox.read(".gitignore"), sandbox.read("sub/.gitignore")),
+        ("/raw\n".into(), "/other.csv\n".into())
+    );
     sandbox.write("taken", "x");
     for (from, to, why) in [
         ("raw", "taken", "something stands there"),
@@ -331,7 +365,9 @@ fn moving_and_removing() {
     sandbox.ok(["remove", "raw.pipe"]).tells(&["the data stays, and git sees it now"]);
     assert!(sandbox.exists("raw/x") && !sandbox.exists("raw.pipe") && !sandbox.exists(".gitignore"));
     sandbox.write("sub/other.csv", "unsaved\n");
-    sandbox.ok(["remove", "--outs", "sub/other.csv"]).tells(&["Saved sub/other.csv", "Removed sub/other.csv"]);
+    sandbox
+        .ok(["remove", "--outs", "sub/other.csv"])
+        .tells(&["Saved sub/other.csv", "Removed sub/other.csv"]);
     assert_eq!(sandbox.files("sub"), Vec::<String>::new());
     // Stages too, as DVC has it.
     sandbox.ok(["remove", "count"]).tells(&["Removed stage count"]);
@@ -350,7 +386,11 @@ fn data_that_is_linked_moves_and_is_let_go() {
         };
         assert!(is_link("raw/x"), "{kind}");
         sandbox.ok(["move", "raw", "deep/er/raw"]);
-        assert_eq!((sandbox.read("deep/er/raw/x"), is_link("deep/er/raw/x")), ("1\n".to_owned(), true), "{kind}");
+        assert_eq!(
+            (sandbox.read("deep/er/raw/x"), is_link("deep/er/raw/x")),
+            ("1\n".to_owned(), true),
+            "{kind}"
+        );
         assert_eq!(sandbox.states(), "deep/er/raw.pipe:fresh");
         sandbox.ok(["remove", "deep/er/raw"]);
         assert!(!is_link("deep/er/raw/x"), "{kind}: git gets the file itself");
@@ -362,7 +402,10 @@ fn what_cannot_be_read_is_told_with_the_way_out() {
     let sandbox = Sandbox::new();
     sandbox.write("raw/x", "1\n");
     symlink("nowhere", sandbox.path("raw/dangling")).unwrap();
-    sandbox.pipe(["add", "raw"]).code(2).tells(&["raw/dangling is a symlink to something that does not exist", ".pipeignore"]);
+    sandbox
+        .pipe(["add", "raw"])
+        .code(2)
+        .tells(&["raw/dangling is a symlink to something that does not exist", ".pipeignore"]);
     sandbox.write(".pipeignore", "dangling\n");
     sandbox.ok(["add", "raw"]);
     let _socket = std::os::unix::net::UnixListener::bind(sandbox.path("raw/socket")).unwrap();

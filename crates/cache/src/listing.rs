@@ -137,9 +137,13 @@ mod tests {
             let planted = workspace.blobs.with_entry(&before, &path(file), entry).unwrap();
             let files = workspace.blobs.files(&path("out"), &planted).unwrap();
             assert_eq!(files[&path(&format!("out/{file}"))], entry);
-            assert_eq!(workspace.blobs.files(&path("out"), &now).unwrap(), workspace.listing(&path("out")).unwrap());
+            assert_eq!(
+                workspace.blobs.files(&path("out"), &now).unwrap(),
+                workspace.listing(&path("out")).unwrap()
+            );
         }
-        let (old, new) = (workspace.blobs.files(&path("out"), &before).unwrap(), workspace.listing(&path("out")).unwrap());
+        let (old, new) =
+            (workspace.blobs.files(&path("out"), &before).unwrap(), workspace.listing(&path("out")).unwrap());
         let difference = Difference::between(&old, &new);
         assert_eq!(difference.modified, [path("out/a/b/old")]);
         assert_eq!(difference.deleted, [path("out/empty")]);

@@ -107,7 +107,8 @@ impl Ignores {
         let file = folder.join(IGNORE_FILE);
         let text = disk::read_text_optional(&file.to_path(&self.root)).ok().flatten().unwrap_or_default();
         // Of equal lines the last decides.
-        let line = text.lines().collect::<Vec<_>>().iter().rposition(|line| line.trim_end() == pattern.trim_end());
+        let line =
+            text.lines().collect::<Vec<_>>().iter().rposition(|line| line.trim_end() == pattern.trim_end());
         Ignored { file, line: line.map_or(0, |line| line + 1), pattern }
     }
 }
@@ -125,7 +126,8 @@ mod tests {
     #[test]
     fn deeper_files_decide_and_folders_above_count_for_a_rule() {
         let folder = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+        let write =
+            |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
         write(".pipeignore", "# junk\n*.tmp\n/top\nbuild/\n[\n");
         write("a/.pipeignore", "!keep.tmp\n*.log\n");
         let ignores = Ignores::new(folder.path());
@@ -154,13 +156,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::load(&folder.path().join(".pipe/state")).unwrap();
         let workspace = Workspace::new(folder.path(), &folder.path().join(".pipe/cache"), state);
-        let write = |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+        let write =
+            |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
         write(".pipeignore", "*.tmp\n/out\nskip/\n");
         write("out/a", "1");
         let alone = workspace.store(&path("out"), Placement::Private).unwrap();
         write("out/b.tmp", "2");
         write("out/skip/c", "3");
-        assert_eq!(workspace.observe(&path("out")).unwrap(), alone, "named itself, it counts, but for what is in it");
+        assert_eq!(
+            workspace.observe(&path("out")).unwrap(),
+            alone,
+            "named itself, it counts, but for what is in it"
+        );
         write("out/d", "4");
         workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();
         let is_there = |path: &str| folder.path().join(path).exists();

@@ -353,8 +353,7 @@ impl Workspace {
             let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
             place.is_some_and(|place| place != *path && self.ignores.is_ignored(&place, is_folder))
         };
-        let is_wanted =
-            |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
+        let is_wanted = |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
         for source in self.ignores.above(path) {
             if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
                 self.note(&source, &metadata);

@@ -305,7 +305,8 @@ fn sources(
     // restored through a symlink, which may lead anywhere; a command may write through one, if it likes.
     let cannot = |out: &Out| out.persist || world.workspace.leads_through_symlink(&out.path);
     // Data that is there and another than its pointer says is what somebody made of it, and is recorded.
-    let is_data = stage.is_source() && !reasons.iter().any(|reason| matches!(reason, StaleReason::OutMissing { .. }));
+    let is_data =
+        stage.is_source() && !reasons.iter().any(|reason| matches!(reason, StaleReason::OutMissing { .. }));
     if must_run || is_data || stage.outs.is_empty() || stage.outs.iter().any(cannot) {
         return Vec::new();
     }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use base::ProjectPath;
 use disk::{DiskError, Journal, JournalError, Moment, Stamp};
 use pipeline::{
-    Address, LOCK_FILE, Lock, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer, update_pointer,
-    write_lock, write_pointer,
+    Address, LOCK_FILE, Lock, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer,
+    update_pointer, write_lock, write_pointer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -215,10 +215,8 @@ impl Ledger {
         };
         disk::replace(&os_path, text.as_bytes())?;
         let stamp = stamp_of(&os_path);
-        self.locks.insert(
-            file.clone(),
-            LockState { lock: lock_of_source(lock), stamp, first: HashSet::new() },
-        );
+        self.locks
+            .insert(file.clone(), LockState { lock: lock_of_source(lock), stamp, first: HashSet::new() });
         Ok(())
     }
 

@@ -381,12 +381,8 @@ fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<Project
                     faults.push(GraphFault::new(id, message));
                 }
                 Some(first) => {
-                    let message = format!(
-                        "`{}` is an out of both {} and {}",
-                        out.path,
-                        name(first),
-                        name(id)
-                    );
+                    let message =
+                        format!("`{}` is an out of both {} and {}", out.path, name(first), name(id));
                     faults.push(GraphFault::new(id, message));
                 }
                 None => {}
@@ -399,11 +395,7 @@ fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<Project
         if let Some((outer, &owner)) = outer {
             faults.push(GraphFault::new(
                 id,
-                format!(
-                    "out `{path}` of {} lies inside out `{outer}` of {}",
-                    name(id),
-                    name(owner)
-                ),
+                format!("out `{path}` of {} lies inside out `{outer}` of {}", name(id), name(owner)),
             ));
         }
     }

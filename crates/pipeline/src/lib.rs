@@ -41,7 +41,8 @@ pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{
     Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
-    POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId, is_pointer, pointer_of,
+    POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId, is_pointer,
+    pointer_of,
 };
 pub use suggest::did_you_mean;
 pub use target::TargetError;

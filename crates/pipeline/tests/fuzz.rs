@@ -369,8 +369,14 @@ fn pointers_are_changed_or_refused() {
         let state = base::FileState { size: 7, files: Some(2), executable: false, ..state };
         let new = update_pointer(&file, &text, &state, Some("b c"), Some("x: y")).expect("it was read");
         let after = parse_pointer(&file, &new).unwrap_or_else(|fault| panic!("{fault}\n{text}\n{new}"));
-        assert_eq!((after.state, after.desc.as_deref(), after.out.path.as_str()), (state, Some("x: y"), "sub/b c"));
-        assert_eq!((after.frozen, &after.meta, after.out.push), (before.frozen, &before.meta, before.out.push));
+        assert_eq!(
+            (after.state, after.desc.as_deref(), after.out.path.as_str()),
+            (state, Some("x: y"), "sub/b c")
+        );
+        assert_eq!(
+            (after.frozen, &after.meta, after.out.push),
+            (before.frozen, &before.meta, before.out.push)
+        );
     });
 }
 

@@ -31,10 +31,16 @@ fn pointers_of_version_1() {
     let text = include_str!("golden/pointer.yaml");
     let read = pipeline::parse_pointer(&file, text).expect("a pointer");
     let (out, state) = (&read.out, read.state);
-    assert_eq!((out.path.as_str(), state.size, state.files, state.executable), ("sub/data.csv", 2, None, true));
+    assert_eq!(
+        (out.path.as_str(), state.size, state.files, state.executable),
+        ("sub/data.csv", 2, None, true)
+    );
     assert_eq!((out.cache, out.push, out.remote.as_deref()), (true, false, Some("archive")));
     assert_eq!((out.desc.as_deref(), out.annotation.kind.as_deref()), (Some("one line"), Some("dataset")));
-    assert_eq!((read.frozen, read.desc.as_deref(), read.meta.is_some()), (true, Some("raw measurements"), true));
+    assert_eq!(
+        (read.frozen, read.desc.as_deref(), read.meta.is_some()),
+        (true, Some("raw measurements"), true)
+    );
     // Written down again, it is the same text, comments and all.
     assert_eq!(pipeline::update_pointer(&file, text, &state, None, None).as_deref(), Ok(text));
     let text = include_str!("golden/pointer-of-folder.yaml");

@@ -47,14 +47,14 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let missing: Vec<&ProjectPath> =
         now.iter().filter(|(_, state)| !blobs.has_all(state)).map(|(path, _)| path).collect();
     let is_changed = |path: &ProjectPath| {
-        [&committed, &uncommitted].iter().any(|one| {
-            [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path))
-        })
+        [&committed, &uncommitted]
+            .iter()
+            .any(|one| [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path)))
     };
-    let unchanged: Vec<&ProjectPath> = now.keys().filter(|path| args.unchanged && !is_changed(path)).collect();
-    let name = |path: &ProjectPath| {
-        recorded::shown(path, found.get(path).or(now.get(path)).or(head.get(path)))
-    };
+    let unchanged: Vec<&ProjectPath> =
+        now.keys().filter(|path| args.unchanged && !is_changed(path)).collect();
+    let name =
+        |path: &ProjectPath| recorded::shown(path, found.get(path).or(now.get(path)).or(head.get(path)));
     if args.json {
         let names = |paths: &[ProjectPath]| paths.iter().map(name).collect::<Vec<_>>();
         let sides = |one: &Difference| -> Json {

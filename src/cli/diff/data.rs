@@ -146,7 +146,8 @@ fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, prin
 fn print(changes: &Changes, old: &Files, new: &Files, args: &DiffArgs, printer: Printer) {
     let short = |state: Option<&FileState>| state.map_or_else(String::new, |state| state.digest.short());
     let mut rows: Vec<(&str, String, String)> = Vec::new();
-    let one = |path: &ProjectPath, side: &Files| (recorded::shown(path, side.get(path)), short(side.get(path)));
+    let one =
+        |path: &ProjectPath, side: &Files| (recorded::shown(path, side.get(path)), short(side.get(path)));
     for path in &changes.plain.added {
         let (name, hash) = one(path, new);
         rows.push(("added", name, hash));

@@ -21,7 +21,18 @@ use crate::yaml::{self, Segment};
 const VERSION: u64 = 1;
 
 const OUT_KEYS: [&str; 12] = [
-    "path", "digest", "size", "files", "executable", "cache", "push", "remote", "desc", "type", "labels", "meta",
+    "path",
+    "digest",
+    "size",
+    "files",
+    "executable",
+    "cache",
+    "push",
+    "remote",
+    "desc",
+    "type",
+    "labels",
+    "meta",
 ];
 
 /// What a pointer tells.
@@ -109,8 +120,9 @@ fn read(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
         VERSION => {}
         0 => return Err(node.fault("there is no version 0")),
         newer => {
-            let message =
-                format!("version {newer} was written by a newer version of pipe; this one reads up to {VERSION}");
+            let message = format!(
+                "version {newer} was written by a newer version of pipe; this one reads up to {VERSION}"
+            );
             return Err(node.fault(message).hint(Some("install the newer version")));
         }
     }
@@ -124,7 +136,8 @@ fn read(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
     }
     only_keys(&item, &OUT_KEYS)?;
     let (path, state) = (read_path(file, &item)?, read_state(&item)?);
-    let text_of = |node: &Node<'_, '_>, key| node.get(key).map(|node| node.string().map(str::to_owned)).transpose();
+    let text_of =
+        |node: &Node<'_, '_>, key| node.get(key).map(|node| node.string().map(str::to_owned)).transpose();
     let switch = |node: &Node<'_, '_>, key, default| node.get(key).map_or(Ok(default), |node| node.boolean());
     let out = Out {
         path,
@@ -168,7 +181,10 @@ fn read_state(item: &Node<'_, '_>) -> Result<FileState, PipelineError> {
     let needed = |key| item.get(key).ok_or_else(|| item.fault(format!("the out has no `{key}`")));
     let digest = needed("digest")?;
     Ok(FileState {
-        digest: digest.string()?.parse().map_err(|fault: base::ParseDigestError| digest.fault(fault.to_string()))?,
+        digest: digest
+            .string()?
+            .parse()
+            .map_err(|fault: base::ParseDigestError| digest.fault(fault.to_string()))?,
         size: needed("size")?.unsigned()?,
         files: item.get("files").map(|node| node.unsigned()).transpose()?,
         executable: item.get("executable").map_or(Ok(false), |node| node.boolean())?,
@@ -197,7 +213,8 @@ struct OutText<'a> {
 /// The text of a new pointer in the folder `folder` to the data `path`, which is in it.
 pub fn write_pointer(path: &str, state: &FileState, desc: Option<&str>) -> String {
     let FileState { digest, size, files, executable } = *state;
-    let text = PointerText { version: VERSION, desc, outs: [OutText { path, digest, size, files, executable }] };
+    let text =
+        PointerText { version: VERSION, desc, outs: [OutText { path, digest, size, files, executable }] };
     serde_yaml::to_string(&text).expect("texts and numbers are YAML")
 }
 
@@ -251,9 +268,10 @@ fn change(text: &str, state: &FileState, name: Option<&str>, desc: Option<&str>)
 
 /// A text as YAML spells it on one line.
 fn quoted(text: &str) -> String {
-    serde_json::to_string(text).ok().filter(|json| json[1..json.len() - 1] != *text || !is_plain(text)).unwrap_or_else(
-        || text.to_owned(),
-    )
+    serde_json::to_string(text)
+        .ok()
+        .filter(|json| json[1..json.len() - 1] != *text || !is_plain(text))
+        .unwrap_or_else(|| text.to_owned())
 }
 
 /// Whether YAML reads a word as it stands as that very text.

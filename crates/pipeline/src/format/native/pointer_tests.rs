@@ -74,8 +74,14 @@ fn what_is_wrong_is_told_with_its_place() {
         (out("a").replace("size: 1", "size: -1"), "a.pipe:5:9: -1 is out of range"),
         (out("a").replace("size: 1", "sise: 1"), "a.pipe:5:3: unknown key `sise` in `outs[0]`"),
         (out("a").replace("blake3:0", "blake3:x"), "a.pipe:4:11"),
-        (format!("{}- path: b\n  digest: blake3:{HEX}\n  size: 1\n", out("a")), "a.pipe:6:3: a pointer has one out"),
-        (out("a").replace("  digest", "<<<<<<< HEAD\n  digest"), "a.pipe:4:1: the file holds an unresolved merge"),
+        (
+            format!("{}- path: b\n  digest: blake3:{HEX}\n  size: 1\n", out("a")),
+            "a.pipe:6:3: a pointer has one out",
+        ),
+        (
+            out("a").replace("  digest", "<<<<<<< HEAD\n  digest"),
+            "a.pipe:4:1: the file holds an unresolved merge",
+        ),
     ];
     for (text, expected) in cases {
         let fault = parse_pointer(&path("a.pipe"), &text).expect_err(&text);
