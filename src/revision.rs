@@ -262,7 +262,7 @@ fn text_at(
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
     let recorded = if is_pointer(&lock_path) {
-        Some(parse_pointer(&lock_path, &text)?.state)
+        Some(parse_pointer(&lock_path, &text)?).filter(|data| data.out.path == *path).map(|data| data.state)
     } else {
         parse_lock(&lock_path, &text)?.stages.values().find_map(|stage| stage.out(path)).copied()
     };

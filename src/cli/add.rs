@@ -1,5 +1,6 @@
 //! `pipe add`: puts data under version control, by a pointer beside it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -63,8 +64,14 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let pipeline = project.pipeline_if_any()?;
     let workspace = project.workspace(printer)?;
     let tracked = project.git().map(|git| git.tracked()).transpose()?.unwrap_or_default();
-    let admission =
-        Admission { project: &project, pipeline: &pipeline, workspace: &workspace, tracked: &tracked };
+    let folders = RefCell::default();
+    let admission = Admission {
+        project: &project,
+        pipeline: &pipeline,
+        workspace: &workspace,
+        tracked: &tracked,
+        folders,
+    };
     let places = paths.iter().map(|path| admission.place(path)).collect::<CliResult<Vec<_>>>()?;
     let known = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path);
     names::check(known.chain(&paths), printer)?;
@@ -77,12 +84,14 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let mut added = Vec::new();
     let mut now: BTreeMap<ProjectPath, FileState> = BTreeMap::new();
     for (path, place) in paths.iter().zip(&places) {
+        let working = printer.working(&format!("Adding {path}"));
         let found = if args.no_commit {
             workspace.observe(path)?
         } else {
             workspace.store(path, Placement::Linked)?
         };
         let found = found.ok_or_else(|| CliError::message(format!("{path} vanished while it was added")))?;
+        drop(working);
         check_names(&workspace, path, printer)?;
         let recorded = now.get(&place.pointer).copied().or(place.recorded);
         let state = match (&place.below, recorded) {
@@ -191,6 +200,8 @@ struct Admission<'a> {
     workspace: &'a Workspace,
     /// All files that git tracks.
     tracked: &'a [String],
+    /// Folders, and whether pointers in them are found.
+    folders: RefCell<BTreeMap<ProjectPath, bool>>,
 }
 
 impl Admission<'_> {
@@ -209,10 +220,7 @@ impl Admission<'_> {
             let why = format!("it lies behind the symlink {}, which may lead anywhere", link.display());
             return Err(refuse(&why).hint("add it where it is, or copy it into the project with `-o`"));
         }
-        let inside = |file: &&String| {
-            ProjectPath::from_record(file).is_ok_and(|file| path.contains(&file) || file.contains(path))
-        };
-        if let Some(file) = self.tracked.iter().find(inside) {
+        if let Some(file) = self.tracked_near(path) {
             let what = if *file == path.as_str() { "it".to_owned() } else { format!("`{file}`") };
             return Err(refuse(&format!("git tracks {what}"))
                 .hint(format!("`git rm -r --cached '{path}'` lets pipe keep it; then add it again")));
@@ -240,7 +248,9 @@ impl Admission<'_> {
                 .hint("rename the data, or that file"));
         }
         let folder = path.parent().unwrap_or_default();
-        if !is_looked_into(&self.project.root, &folder) {
+        let mut folders = self.folders.borrow_mut();
+        let is_open = || is_looked_into(&self.project.root, &folder);
+        if !*folders.entry(folder.clone()).or_insert_with(is_open) {
             let why = format!("pipe looks for no pointers in the folder {folder}");
             return Err(refuse(&why).hint(
                 "hidden folders, Python environments, other projects and folders that git ignores are left alone; \
@@ -248,6 +258,21 @@ impl Admission<'_> {
             ));
         }
         Ok(Place { pointer, below: None, recorded: None })
+    }
+
+    /// A file that git tracks: the path itself, something in it, or what it would have to lie in.
+    fn tracked_near(&self, path: &ProjectPath) -> Option<&String> {
+        let is_tracked = |path: &ProjectPath| {
+            let at = self.tracked.binary_search_by(|file| file.as_str().cmp(path.as_str())).ok()?;
+            Some(&self.tracked[at])
+        };
+        // What lies inside stands together behind `path/`.
+        let start = format!("{path}/");
+        let at = self.tracked.partition_point(|file| *file < start);
+        let inside = self.tracked.get(at).filter(|file| file.starts_with(&start));
+        inside.or_else(|| {
+            std::iter::successors(Some(path.clone()), ProjectPath::parent).find_map(|path| is_tracked(&path))
+        })
     }
 
     /// Data that a pointer tells of, or something inside it.

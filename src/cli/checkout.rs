@@ -74,6 +74,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;
     let mut plan = Checkout::default();
+    let working = printer.working("Comparing with what is recorded");
     for Wanted { path, state, glob, .. } in &wanted {
         match glob {
             None => workspace.plan_checkout(path, state, args.relink, &mut plan)?,
@@ -84,11 +85,14 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     }
     tell_damage(&workspace, printer);
     plan.unsaved.sort();
+    drop(working);
     if !plan.unsaved.is_empty() && !args.force {
         return Err(refuse(&plan.unsaved));
     }
     let saved = save(&workspace, &plan.unsaved, printer)?;
+    let working = printer.working("Bringing files back");
     workspace.carry_out(&mut plan)?;
+    drop(working);
     workspace.save_state()?;
     Ok((tell(args, &plan, &saved, &wanted, printer), plan.failed.is_empty()))
 }

@@ -1,5 +1,6 @@
 //! `pipe commit`: takes outs as they are for the result of their stages.
 
+use base::ProjectPath;
 use cache::{Blobs, Difference};
 use clap::Args;
 use exec::{Committable, Failure, OutStates, ParamReader, Wish, World, commit, committable};
@@ -15,14 +16,14 @@ use crate::recovery;
 use crate::ui::Printer;
 use crate::ui::live::because;
 
-/// Record the outs of stages as they are, as if the stages had just run
+/// Record data and the outs of stages as they are, as if the stages had just run
 ///
 /// The outs go into the cache, and with the inputs as they are into pipeline.lock. Nothing runs. A stage whose inputs
 /// are others than at its last success is recorded only after a question, or with `-f`: nobody but you knows whether
 /// its outs are what the new inputs would give. When one stage cannot be recorded, none is.
 #[derive(Debug, Args)]
 pub struct CommitArgs {
-    /// Stages or outs, without what they need [default: all stages]
+    /// Stages, outs or pointers, without what they need [default: all stages, and all data that is here]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// Record also the stages that the targets need
@@ -69,6 +70,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         if committable.is_recorded {
             continue;
         }
+        let _working = printer.working(&format!("Recording {}", stage.address));
         let before = ledger.get(&stage.address).map(|locked| locked.outs.clone()).unwrap_or_default();
         let outs = commit(&workspace, &mut ledger, &recorder, stage, committable)
             .map_err(|failure| cannot(&pipeline, id, failure))?;
@@ -108,7 +110,13 @@ fn summary(blobs: &Blobs, before: OutStates, now: &OutStates) -> CliResult<Strin
 fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResult<Vec<StageId>> {
     let order = pipeline.graph.order().iter().copied();
     if args.targets.is_empty() {
-        return Ok(order.collect());
+        // Data that is not here has not changed.
+        let is_there = |path: &ProjectPath| std::fs::symlink_metadata(path.to_path(&project.root)).is_ok();
+        let is_absent = |id: &StageId| {
+            let stage = pipeline.stage(*id);
+            stage.is_source() && !stage.outs.iter().any(|out| is_there(&out.path))
+        };
+        return Ok(order.filter(|id| !is_absent(id)).collect());
     }
     let targets = pipeline.targets(&args.targets, &project.base)?;
     if args.with_deps {
@@ -144,7 +152,8 @@ fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printe
 /// A stage that cannot be recorded: its outs are not there or belong to git (1), or it cannot be told (2).
 fn cannot(pipeline: &Pipeline, id: StageId, failure: Failure) -> CliError {
     let kind = if matches!(failure, Failure::Refused(_)) { ErrorKind::Negative } else { ErrorKind::Unable };
-    let name = &pipeline.stage(id).address;
-    let source = anyhow::Error::new(failure).context(format!("cannot record stage {name}"));
+    let stage = pipeline.stage(id);
+    let word = if stage.is_source() { "data of" } else { "stage" };
+    let source = anyhow::Error::new(failure).context(format!("cannot record {word} {}", stage.address));
     CliError { kind, source: Some(source), hints: Vec::new() }
 }

@@ -167,6 +167,17 @@ fn a_file_in_a_tracked_folder_goes_into_its_pointer() {
 }
 
 #[test]
+fn data_that_is_not_here_keeps_nothing_from_being_recorded() {
+    let sandbox = data();
+    sandbox.remove("raw");
+    sandbox.write("data.csv", "b\n");
+    let pointer = sandbox.read("raw.pipe");
+    sandbox.ok(["commit"]).tells(&["Recorded data.csv.pipe: 1 modified."]);
+    assert_eq!(sandbox.read("raw.pipe"), pointer);
+    sandbox.pipe(["commit", "raw"]).code(1).tells(&["cannot record data of raw.pipe", "is not there"]);
+}
+
+#[test]
 fn no_commit_records_and_commit_stores() {
     let sandbox = Sandbox::new();
     sandbox.write("data", "bytes\n");
