@@ -15,7 +15,8 @@ use disk::Stamp;
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
-use crate::hash::{hash_bytes, hash_file};
+use crate::hash::{hash_bytes_by, hash_file_by};
+use crate::layout::Layout;
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError, StageCache, State};
 
@@ -44,10 +45,15 @@ enum Node {
 impl Workspace {
     /// The project at `root` with the cache folder `cache` and what `state` remembers.
     pub fn new(root: &Path, cache: &Path, state: State) -> Self {
+        Workspace::with_caches(root, Blobs::new(cache), StageCache::new(cache), state)
+    }
+
+    /// The same with caches in any place and layout.
+    pub fn with_caches(root: &Path, blobs: Blobs, stages: StageCache, state: State) -> Self {
         Workspace {
             root: root.to_owned(),
-            blobs: Blobs::new(cache),
-            stages: StageCache::new(cache),
+            blobs,
+            stages,
             state: Mutex::new(state),
             witness: Mutex::new(None),
         }
@@ -95,7 +101,7 @@ impl Workspace {
     /// # Errors
     /// When something there cannot be read, is no file or folder, or has a name that records cannot hold.
     pub fn observe(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
-        Ok(self.scan(path)?.map(|node| summarize(&node, &mut |_, _| Ok(())).expect("nothing here can fail")))
+        Ok(self.scan(path)?.map(|node| summarize(self.blobs.layout(), &node, &mut |_, _| Ok(())).expect("nothing here can fail")))
     }
 
     /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing.
@@ -109,7 +115,10 @@ impl Workspace {
         files
             .par_iter()
             .try_for_each(|(os_path, stamp, digest)| self.blobs.store_file(os_path, digest, stamp))?;
-        summarize(&node, &mut |_, manifest| self.blobs.store_bytes(manifest).map(drop)).map(Some)
+        summarize(self.blobs.layout(), &node, &mut |digest, manifest| {
+            self.blobs.store_manifest(digest, manifest)
+        })
+        .map(Some)
     }
 
     /// Stores what the path holds when the cache has no copy of it yet; says what was saved.
@@ -209,7 +218,7 @@ impl Workspace {
             std::thread::sleep(Duration::from_millis(25));
         }
         let now = Stamp::now();
-        let (digest, stamp) = hash_file(os_path)?;
+        let (digest, stamp) = hash_file_by(self.blobs.layout().algorithm(), os_path)?;
         self.state().put(path, stamp, digest, now);
         Ok(digest)
     }
@@ -346,11 +355,27 @@ fn collect_files<'a>(node: &'a Node, files: &mut Vec<(&'a PathBuf, &'a Stamp, Di
     }
 }
 
+/// All files below a node, each with its path from the top, and the sum of their sizes.
+fn flatten(node: &Node, path: &str, files: &mut Vec<(String, Digest)>, size: &mut u64) {
+    match node {
+        Node::File { stamp, digest, .. } => {
+            *size += stamp.size;
+            files.push((path.to_owned(), digest.expect("scanned nodes know their digests")));
+        }
+        Node::Folder { entries } => {
+            for (name, below) in entries {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+                flatten(below, &path, files, size);
+            }
+        }
+    }
+}
+
 /// Is shown a folder's digest and manifest.
 type OnFolder<'a> = dyn FnMut(&Digest, &[u8]) -> Result<(), CacheError> + 'a;
 
 /// Digest and size of a scanned node; each folder's manifest is shown to `on_folder`, children first.
-fn summarize(node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, CacheError> {
+fn summarize(layout: Layout, node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, CacheError> {
     match node {
         Node::File { stamp, digest, .. } => Ok(FileState {
             digest: digest.expect("scanned nodes know their digests"),
@@ -358,10 +383,19 @@ fn summarize(node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, Cac
             files: None,
             executable: stamp.is_executable(),
         }),
+        Node::Folder { .. } if layout.is_flat() => {
+            let (mut files, mut size) = (Vec::new(), 0);
+            flatten(node, "", &mut files, &mut size);
+            let count = files.len() as u64;
+            let manifest = layout.encode_files(files).expect("a flat layout has a form for all files");
+            let digest = hash_bytes_by(layout.algorithm(), &manifest);
+            on_folder(&digest, &manifest)?;
+            Ok(FileState { digest, size, files: Some(count), executable: false })
+        }
         Node::Folder { entries } => {
             let mut named = Vec::with_capacity(entries.len());
             for (name, below) in entries {
-                let FileState { digest, size, files, executable } = summarize(below, on_folder)?;
+                let FileState { digest, size, files, executable } = summarize(layout, below, on_folder)?;
                 let entry = match files {
                     None => TreeEntry::File { digest, size, executable },
                     Some(files) => TreeEntry::Folder { digest, size, files },
@@ -370,7 +404,7 @@ fn summarize(node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, Cac
             }
             let tree = Tree::new(named);
             let manifest = tree.encode();
-            let digest = hash_bytes(&manifest);
+            let digest = hash_bytes_by(layout.algorithm(), &manifest);
             on_folder(&digest, &manifest)?;
             let (size, files) = tree.totals();
             Ok(FileState { digest, size, files: Some(files), executable: false })

@@ -42,7 +42,10 @@ impl<'a> ParamReader<'a> {
         }
         let folder = self.workspace.os_path(&ProjectPath::root()).join(".pipe");
         let state = self.workspace.memory(&folder.join("outside"))?;
-        let outside = || Outside(Workspace::new(Path::new("/"), &folder.join("cache"), state));
+        let outside = || {
+            let Workspace { blobs, stages, .. } = self.workspace;
+            Outside(Workspace::with_caches(Path::new("/"), blobs.clone(), stages.clone(), state))
+        };
         Ok(&self.outside.get_or_init(outside).0)
     }
 
