@@ -10,64 +10,78 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use base::ProjectPath;
-use pipeline::PIPELINE_FILE;
+use pipeline::Dialect;
 
-use crate::project::PIPE_FOLDER;
+use crate::project::{DVC_FOLDER, PIPE_FOLDER};
 
-/// All pipeline files below `root`, that of the root first, then in byte order. A folder that cannot be read holds
-/// none, and symlinks are not followed.
-pub fn pipeline_files(root: &Path) -> Vec<ProjectPath> {
-    look_around(root).0
+/// What there is below a root.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// All pipeline files, that of the root first, then in byte order.
+    pub files: Vec<ProjectPath>,
+    /// What the answer follows from: every folder that was looked into, and the ignore files in them.
+    pub seen: Vec<ProjectPath>,
+    /// Pipeline files of the other dialect.
+    pub strangers: Vec<ProjectPath>,
 }
 
-/// The same, and what the answer follows from: every folder that was looked into, and the ignore files in them.
-pub fn look_around(root: &Path) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
+/// All pipeline files of a dialect below `root`. A folder that cannot be read holds none, and symlinks are not followed.
+pub fn look_around(root: &Path, dialect: Dialect) -> Surroundings {
     let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
     while let Some(folder) = walk.folders.pop() {
-        visit(root, &folder, &mut walk);
-        walk.seen.push(folder);
+        visit(root, dialect, &folder, &mut walk);
+        walk.found.seen.push(folder);
     }
-    sort(&mut walk.files);
-    (walk.files, walk.seen)
+    sort(&mut walk.found.files);
+    sort(&mut walk.found.strangers);
+    walk.found
 }
 
 /// How far a walk came.
 #[derive(Default)]
 struct Walk {
-    /// Pipeline files.
-    files: Vec<ProjectPath>,
-    /// What the answer follows from.
-    seen: Vec<ProjectPath>,
+    found: Surroundings,
     /// Still to be looked into.
     folders: Vec<ProjectPath>,
     /// Folders that an ignore file further up names.
     ignored: BTreeSet<ProjectPath>,
 }
 
-fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) {
+fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) {
     let place = folder.to_path(root);
     let Ok(entries) = std::fs::read_dir(&place) else { return };
+    let stranger = match dialect {
+        Dialect::Native => Dialect::Dvc,
+        Dialect::Dvc => Dialect::Native,
+    };
     let mut has_pipeline = false;
+    let mut has_stranger = false;
     let mut has_ignore = false;
     let mut inner: Vec<String> = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         match name {
-            PIPELINE_FILE => has_pipeline = true,
+            _ if name == dialect.pipeline_file() => has_pipeline = true,
+            _ if name == stranger.pipeline_file() => has_stranger = true,
             ".gitignore" => has_ignore = true,
             "pyvenv.cfg" => return,
-            PIPE_FOLDER | ".git" if !folder.is_root() => return,
+            PIPE_FOLDER | DVC_FOLDER | ".git" if !folder.is_root() => return,
             _ if name.starts_with('.') || name == "node_modules" => {}
             _ if entry.file_type().is_ok_and(|kind| kind.is_dir()) => inner.push(name.to_owned()),
             _ => {}
         }
     }
-    if has_pipeline && folder.join(PIPELINE_FILE).to_path(root).is_file() {
-        walk.files.push(folder.join(PIPELINE_FILE));
+    for (dialect, is_there, files) in
+        [(dialect, has_pipeline, &mut walk.found.files), (stranger, has_stranger, &mut walk.found.strangers)]
+    {
+        let file = folder.join(dialect.pipeline_file());
+        if is_there && file.to_path(root).is_file() {
+            files.push(file);
+        }
     }
     let text = if has_ignore && !inner.is_empty() {
-        walk.seen.push(folder.join(".gitignore"));
+        walk.found.seen.push(folder.join(".gitignore"));
         std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
     } else {
         String::new()
@@ -98,7 +112,7 @@ fn ignored_names(text: &str) -> Option<Vec<&str>> {
 }
 
 /// The pipeline files among `paths`, which are all files of a commit, by the same rules as far as paths tell.
-pub fn among<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
+pub fn among<'a>(dialect: Dialect, paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
     let has_part = |path: &str, part: &str| path.split('/').any(|name| name == part);
     // Folders that hold a `.pipe` of their own are other projects.
     let others: BTreeSet<String> = paths
@@ -109,7 +123,7 @@ pub fn among<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPat
         })
         .collect();
     let mut files: Vec<ProjectPath> = paths
-        .filter(|path| path.rsplit('/').next() == Some(PIPELINE_FILE))
+        .filter(|path| path.rsplit('/').next() == Some(dialect.pipeline_file()))
         .filter(|path| !path.split('/').any(|part| part.starts_with('.') || part == "node_modules"))
         .filter(|path| !others.iter().any(|folder| path.starts_with(folder.as_str())))
         .filter_map(|path| ProjectPath::from_record(path).ok())
@@ -157,7 +171,8 @@ mod tests {
         write("other/.pipe/.gitignore", "");
         write(".gitignore", "# outs\n/out\n*.kept\nkept/x\n");
         write("a/.gitignore", "model/\n");
-        let found: Vec<String> = pipeline_files(root).iter().map(ToString::to_string).collect();
+        let found: Vec<String> =
+            look_around(root, Dialect::Native).files.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             [
@@ -171,15 +186,23 @@ mod tests {
         );
         // Taken back further down: then it is looked into.
         write("kept/.gitignore", "!x\n");
-        assert!(pipeline_files(root).iter().any(|file| file.as_str() == "kept/x/pipeline.yaml"));
+        assert!(
+            look_around(root, Dialect::Native)
+                .files
+                .iter()
+                .any(|file| file.as_str() == "kept/x/pipeline.yaml")
+        );
         write(".gitignore", "out\n!out/pipeline.yaml\n");
-        assert!(pipeline_files(root).iter().any(|file| file.as_str() == "out/pipeline.yaml"));
+        assert!(
+            look_around(root, Dialect::Native).files.iter().any(|file| file.as_str() == "out/pipeline.yaml")
+        );
     }
 
     #[test]
     fn the_files_of_a_commit() {
         let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx";
-        let found: Vec<String> = among(paths.lines()).iter().map(ToString::to_string).collect();
+        let found: Vec<String> =
+            among(Dialect::Native, paths.lines()).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["pipeline.yaml", "a/pipeline.yaml"]);
     }
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod discover;
+mod dvc_config;
 mod env_key;
 mod environment;
 mod error;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::{Digest, ProjectPath, Timestamp};
-use cache::{StageCache, State, Workspace};
+use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
 use exec::Ledger;
-use pipeline::{Builtins, Environment, Loaded, PIPELINE_FILE, Pipeline};
+use pipeline::{Builtins, Dialect, Environment, Loaded, Pipeline};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
-use crate::discover::look_around;
+use crate::discover::{Surroundings, look_around};
 use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -37,28 +37,8 @@ const IGNORED: &str = "\
 /tmp/
 ";
 
-/// Which tool's files a project is made of. Everything that depends on the difference asks this value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// `pipeline.yaml` and `pipeline.lock`.
-    Native,
-}
-
-impl Dialect {
-    /// The name of a pipeline file.
-    pub fn pipeline_file(self) -> &'static str {
-        match self {
-            Dialect::Native => PIPELINE_FILE,
-        }
-    }
-
-    /// The folder below the root with everything that `pipe` keeps.
-    pub fn pipe_folder(self) -> &'static str {
-        match self {
-            Dialect::Native => PIPE_FOLDER,
-        }
-    }
-}
+/// The folder that makes a project of DVC.
+pub const DVC_FOLDER: &str = ".dvc";
 
 /// A project, found from the current folder.
 #[derive(Clone, Debug)]
@@ -86,32 +66,79 @@ pub struct Origin {
 }
 
 impl Project {
-    /// The project around the current folder: the nearest folder above with `.pipe`, else with `.git`,
+    /// The project around the current folder: the nearest folder above with `.pipe` or `.dvc`, else with `.git`,
     /// else with a pipeline file, else the current folder itself.
     ///
     /// # Errors
-    /// When the current folder cannot be named.
+    /// When the current folder cannot be named, or the project is one of pipe and one of DVC at once.
     pub fn find() -> CliResult<Self> {
         let current = std::env::current_dir()
             .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
-        let with = |name: &str| current.ancestors().find(|folder| folder.join(name).exists());
-        let root =
-            with(PIPE_FOLDER).or_else(|| with(".git")).or_else(|| with(PIPELINE_FILE)).unwrap_or(&current);
+        let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
+        let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+        let root = with(&made)
+            .or_else(|| with(&|folder| folder.join(".git").exists()))
+            .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))
+            .unwrap_or(&current);
         Project::at(root, &current)
     }
 
     /// The project at `root`, seen from the folder `current` inside it.
     ///
     /// # Errors
-    /// When `current` has a name that records cannot hold.
+    /// When `current` has a name that records cannot hold, or the project is one of pipe and one of DVC at once.
     pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
         let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
-        Ok(Project { root: root.to_owned(), base, dialect: Dialect::Native })
+        let dialect = match (root.join(PIPE_FOLDER).exists(), root.join(DVC_FOLDER).is_dir()) {
+            (true, true) => {
+                let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", root.display());
+                return Err(CliError::message(text).hint(
+                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both",
+                ));
+            }
+            (true, false) => Dialect::Native,
+            (false, true) => Dialect::Dvc,
+            (false, false) => {
+                let inside = current.ancestors().take_while(|folder| folder.starts_with(root));
+                inside.flat_map(dialects_of_files).next().unwrap_or_default()
+            }
+        };
+        Ok(Project { root: root.to_owned(), base, dialect })
+    }
+
+    /// How its cache is laid out.
+    pub fn layout(&self) -> Layout {
+        match self.dialect {
+            Dialect::Native => Layout::Native,
+            Dialect::Dvc => Layout::Dvc,
+        }
+    }
+
+    /// Where the cache is.
+    fn cache_folder(&self) -> PathBuf {
+        match self.dialect {
+            Dialect::Native => self.pipe_path("cache"),
+            Dialect::Dvc => crate::dvc_config::cache_folder(&self.root),
+        }
+    }
+
+    /// The cache's contents.
+    pub fn blobs(&self) -> Blobs {
+        Blobs::with_layout(&self.cache_folder(), self.layout())
+    }
+
+    /// The cache's results of stages.
+    pub fn stage_cache(&self) -> StageCache {
+        match self.dialect {
+            Dialect::Native => StageCache::new(&self.cache_folder()),
+            // DVC would not know what to make of it.
+            Dialect::Dvc => StageCache::new(&self.pipe_path("")),
+        }
     }
 
     /// A path inside [`PIPE_FOLDER`].
     pub fn pipe_path(&self, name: &str) -> PathBuf {
-        self.root.join(self.dialect.pipe_folder()).join(name)
+        self.root.join(self.dialect.state_folder()).join(name)
     }
 
     /// The git repository around it.
@@ -194,7 +221,7 @@ impl Project {
     pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
         let start = disk::Stamp::now();
         let file = self.pipeline_file()?;
-        let (files, seen) = self.pipeline_files(&file);
+        let (files, seen) = self.pipeline_files(&file)?;
         let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
         let text = |path: &ProjectPath| {
             let text = disk::read_text_optional(&path.to_path(&self.root))?;
@@ -203,6 +230,10 @@ impl Project {
             Ok(text)
         };
         let mut pipeline = load_pipeline(&file, &files, &text)?;
+        let shell = self.dialect.default_shell(environment::shell().as_deref());
+        for stage in pipeline.stages.iter_mut().filter(|stage| stage.shell.is_none()) {
+            stage.shell.clone_from(&shell);
+        }
         pipeline.environment = self.environment(&pipeline)?;
         Ok((pipeline, read.into_inner()))
     }
@@ -224,13 +255,19 @@ impl Project {
     }
 
     /// All pipeline files, `file` among them, and what was looked into to find them.
-    fn pipeline_files(&self, file: &ProjectPath) -> (Vec<ProjectPath>, Vec<ProjectPath>) {
-        let (mut files, seen) = look_around(&self.root);
+    fn pipeline_files(&self, file: &ProjectPath) -> CliResult<(Vec<ProjectPath>, Vec<ProjectPath>)> {
+        let Surroundings { mut files, seen, strangers } = look_around(&self.root, self.dialect);
+        if let Some(stranger) = strangers.first() {
+            let own = self.dialect.pipeline_file();
+            let text = format!("the project has a {stranger} and a {own}: it is one of pipe or one of DVC");
+            return Err(CliError::message(text)
+                .hint(format!("remove or rename {stranger}, or all files named {own}")));
+        }
         if !files.contains(file) {
             // It stands in a folder that is not looked into; someone who works there means it all the same.
             files.push(file.clone());
         }
-        (files, seen)
+        Ok((files, seen))
     }
 
     /// Loads the texts of the workspace with `load`, which gets the pipeline file that is meant and all of them.
@@ -242,7 +279,7 @@ impl Project {
         load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
     ) -> CliResult<T> {
         let file = self.pipeline_file()?;
-        let (files, _) = self.pipeline_files(&file);
+        let (files, _) = self.pipeline_files(&file)?;
         load(&file, &files, &|path| Ok(disk::read_text_optional(&path.to_path(&self.root))?))
     }
 
@@ -257,7 +294,7 @@ impl Project {
 
     /// The project's files and their cache, with no memory of what was hashed before.
     pub fn workspace_anew(&self) -> Workspace {
-        Workspace::new(&self.root, &self.pipe_path("cache"), State::anew(&self.pipe_path("state")))
+        self.workspace_with(State::anew(&self.pipe_path("state")))
     }
 
     /// The project's files and their cache.
@@ -272,7 +309,12 @@ impl Project {
                 self.pipe_path("state").display()
             ));
         }
-        Ok(Workspace::new(&self.root, &self.pipe_path("cache"), state))
+        Ok(self.workspace_with(state))
+    }
+
+    /// The project's files and their cache, with this memory.
+    pub fn workspace_with(&self, state: State) -> Workspace {
+        Workspace::with_caches(&self.root, self.blobs(), self.stage_cache(), state)
     }
 
     /// What is known of the last successes of the pipeline's stages.
@@ -280,7 +322,8 @@ impl Project {
     /// # Errors
     /// When lock or journal are damaged.
     pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
-        Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files)?)
+        let journal = self.pipe_path("journal");
+        Ok(Ledger::read_with(pipeline.lock_codec(), &self.root, &journal, &pipeline.files)?)
     }
 
     /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,
@@ -333,7 +376,7 @@ impl Project {
     fn ended_well(&self, store: &SqliteStore, run: RunId) -> Option<(RunStatus, Timestamp)> {
         let tags = store.run(run).ok()?.data.tags;
         let key = tags.get(tags::KEY)?.parse::<Digest>().ok()?;
-        let results = StageCache::new(&self.pipe_path("cache")).results(&key);
+        let results = self.stage_cache().results(&key);
         let id = run.to_string();
         let entry = results.into_iter().find(|entry| entry.run.as_ref() == Some(&id))?;
         Some((RunStatus::Finished, entry.created))
@@ -363,6 +406,14 @@ impl Project {
     pub fn run_folder(&self, run: RunId) -> PathBuf {
         self.pipe_path("artifacts").join(run.to_string())
     }
+}
+
+/// The dialects of the pipeline files in a folder.
+fn dialects_of_files(folder: &Path) -> impl Iterator<Item = Dialect> {
+    let folder = folder.to_owned();
+    [Dialect::Native, Dialect::Dvc]
+        .into_iter()
+        .filter(move |dialect| folder.join(dialect.pipeline_file()).is_file())
 }
 
 /// Reads the pipeline of `files`, whose texts come from anywhere: the workspace, or a git revision. `file` is the

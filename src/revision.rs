@@ -8,7 +8,7 @@ use std::fmt;
 
 use base::{FileState, ProjectPath};
 use cache::Blobs;
-use pipeline::{OutKind, Pipeline, parse_lock};
+use pipeline::{OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
@@ -119,7 +119,7 @@ impl Revision {
             Revision::Run(run) => {
                 let files = metrics_files(&project.pipeline()?);
                 let store = store(project)?;
-                let blobs = Blobs::new(&project.pipe_path("cache"));
+                let blobs = project.blobs();
                 for run in with_children(&store, *run)? {
                     for file in store.lineage(run.info.id, Role::Output)? {
                         let Some(path) = files.iter().find(|path| path.as_str() == file.path) else {
@@ -223,7 +223,10 @@ fn load_at<T>(
 ) -> CliResult<Option<T>> {
     let Some(git) = project.git() else { return Ok(None) };
     let file = project.pipeline_file()?;
-    let files = discover::among(git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str));
+    let files = discover::among(
+        project.dialect,
+        git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str),
+    );
     if files.is_empty() {
         return Ok(None);
     }
@@ -253,9 +256,9 @@ fn text_at(
     let Some(producer) = pipeline.graph.producer(path) else { return Ok(None) };
     let lock_path = pipeline.lock_file(producer);
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
-    let lock = parse_lock(&lock_path, &String::from_utf8_lossy(&bytes))?;
+    let lock = pipeline.lock_codec().parse(&lock_path, &String::from_utf8_lossy(&bytes))?;
     let recorded: Option<&FileState> = lock.stages.values().find_map(|stage| stage.out(path));
-    let blobs = Blobs::new(&project.pipe_path("cache"));
+    let blobs = project.blobs();
     Ok(recorded.and_then(|state| blob_text(&blobs, &state.digest)))
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use base::ProjectPath;
-use cache::{Roots, State, Workspace};
+use cache::{Roots, State};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{LOCK_FILE, PIPELINE_FILE, StageLock, parse_lock};
@@ -162,7 +162,7 @@ fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
 fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
     // A memory of its own, which is never saved: these paths are none that records may name.
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
-    let workspace = Workspace::new(&project.root, &project.pipe_path("cache"), forgetful);
+    let workspace = project.workspace_with(forgetful);
     for job in at_work(&project.job_folder())? {
         for slot in &job.outs {
             let path = ProjectPath::from_relative(slot.strip_prefix(&project.root).unwrap_or(slot))?;

@@ -89,7 +89,7 @@ impl TrainingRun {
         store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
         let (sender, receiver) = channel();
         let handle = std::thread::spawn(move || write(&store, run, &receiver, printer));
-        let blobs = Some(Blobs::new(&project.pipe_path("cache")));
+        let blobs = Some(project.blobs());
         Ok(TrainingRun {
             writer: Some((sender, handle)),
             run,

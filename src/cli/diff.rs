@@ -46,7 +46,7 @@ pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
     let store = project.existing_store()?.ok_or_else(|| {
         CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
     })?;
-    let blobs = cache::Blobs::new(&project.pipe_path("cache"));
+    let blobs = project.blobs();
     let pairs = pairs(args, &project, &store)?;
     let sides = pairs.iter().map(|(old, new)| Sides::read(&store, &blobs, old, new));
     let sides = sides.collect::<Result<Vec<_>, _>>()?;

@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use disk::{LockFile, Sharing};
 use pipeline::{Pipeline, PipelineError, StageId, edit};
 
-use crate::discover::pipeline_files;
+use crate::discover::look_around;
 use crate::error::{CliError, CliResult};
 use crate::project::{Project, load_pipeline};
 use crate::ui::Printer;
@@ -171,7 +171,7 @@ impl<'a> Edits<'a> {
 
     /// The project as it would be.
     fn check(&self, file: &ProjectPath) -> CliResult<Pipeline> {
-        let mut files = pipeline_files(&self.project.root);
+        let mut files = look_around(&self.project.root, self.project.dialect).files;
         for file in std::iter::once(file).chain(self.texts.keys()) {
             if !files.contains(file) {
                 files.push(file.clone());

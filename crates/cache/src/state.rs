@@ -55,6 +55,11 @@ impl State {
         }
     }
 
+    /// The folder that its file lies in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Whether this was begun [anew](State::anew).
     pub fn is_anew(&self) -> bool {
         self.anew

@@ -88,6 +88,11 @@ impl Workspace {
         Ok(self.state().save()?)
     }
 
+    /// The folder with the memory of what was hashed, where the project's other memories lie too.
+    pub fn memory_folder(&self) -> PathBuf {
+        self.state().folder().to_owned()
+    }
+
     /// A further memory of what was hashed, in the file `path`: believed, or begun anew as this workspace's own was.
     ///
     /// # Errors
@@ -101,7 +106,9 @@ impl Workspace {
     /// # Errors
     /// When something there cannot be read, is no file or folder, or has a name that records cannot hold.
     pub fn observe(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
-        Ok(self.scan(path)?.map(|node| summarize(self.blobs.layout(), &node, &mut |_, _| Ok(())).expect("nothing here can fail")))
+        Ok(self.scan(path)?.map(|node| {
+            summarize(self.blobs.layout(), &node, &mut |_, _| Ok(())).expect("nothing here can fail")
+        }))
     }
 
     /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing.

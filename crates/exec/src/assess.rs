@@ -9,7 +9,7 @@ use base::{FileState, ProjectPath};
 use cache::{Tree, TreeEntry, Workspace};
 use pipeline::{
     Builtins, DepName, Freshness, Observed, Out, ParamFile, Pipeline, Special, Stage, StageId, StageKey,
-    StageLock, StaleReason, fresh, params,
+    StageLock, StaleReason, params,
 };
 
 use crate::job::Source;
@@ -143,7 +143,10 @@ fn assess_with(
             return Assessment { decision, inputs: None, outs: vec![None; stage.outs.len()], assumed };
         }
     };
-    let mut reasons = match fresh(stage, locked, &observed, world.builtins) {
+    let dialect = world.pipeline.dialect();
+    let locked = locked.map(|locked| dialect.settled(stage, locked, &observed, world.builtins));
+    let locked = locked.as_deref();
+    let mut reasons = match dialect.judge(stage, locked, &observed, world.builtins) {
         Freshness::Fresh => Vec::new(),
         Freshness::Stale(reasons) => reasons,
     };
@@ -159,7 +162,10 @@ fn assess_with(
     } else {
         let mut sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
         sources.retain(|source| !no_stage_cache || *source == Source::Lock);
-        match (sources.is_empty(), stage.frozen) {
+        let is_left = stage.frozen
+            && (dialect.frozen_never_runs()
+                || reasons.iter().all(|reason| *reason == StaleReason::AlwaysChanged));
+        match (sources.is_empty(), is_left) {
             (false, _) => Decision::Restore { reasons, sources },
             (true, false) => Decision::Run { reasons },
             (true, true) => Decision::Frozen { reasons },
@@ -211,7 +217,8 @@ fn observe(
     let look = |path: &ProjectPath| {
         world.workspace.observe(path).map_err(|fault| Unreadable::new(path.clone(), &fault))
     };
-    let deps = if stage.frozen {
+    let is_asked = !stage.frozen || !world.pipeline.dialect().frozen_never_runs();
+    let deps = if !is_asked {
         vec![None; stage.deps.len()]
     } else {
         let dep = |path: &ProjectPath| match foretell(world.workspace, foretold, path) {
@@ -220,7 +227,7 @@ fn observe(
         };
         stage.deps.iter().map(dep).collect::<Result<_, _>>()?
     };
-    let special = if stage.frozen {
+    let special = if !is_asked {
         vec![None; stage.special.len()]
     } else {
         stage.special.iter().map(|dep| special::observe(reader, dep)).collect::<Result<_, _>>()?
@@ -231,7 +238,9 @@ fn observe(
     let outs: Vec<Option<FileState>> = stage.outs.iter().map(look_out).collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
         let Some(recorded) = locked.and_then(|locked| locked.recorded(out)) else { return false };
-        now.is_some_and(|now| now.digest == recorded.digest) || world.workspace.blobs.has_all(recorded)
+        let in_place = world.pipeline.dialect().bytes_in_place_are_enough()
+            && now.is_some_and(|now| now.digest == recorded.digest);
+        in_place || world.workspace.blobs.has_all(recorded)
     });
     let outs_cached = outs_cached.collect();
     let env = world.pipeline.environment.clone();
@@ -303,7 +312,8 @@ fn sources(
     let mut sources = Vec::new();
     let blobs = &world.workspace.blobs;
     if let Some(locked) = locked.filter(|locked| locked.has_outs(&stage.outs)) {
-        let same_inputs = stage.frozen || inputs.is_some_and(|inputs| inputs.key() == locked.key());
+        let is_left = stage.frozen && world.pipeline.dialect().frozen_never_runs();
+        let same_inputs = is_left || inputs.is_some_and(|inputs| inputs.key() == locked.key());
         if same_inputs && locked.outs.iter().all(|(_, state)| blobs.has_all(state)) {
             sources.push(Source::Lock);
         }

@@ -339,7 +339,7 @@ impl Attempt<'_, '_, '_> {
                 Err(fault) => return Err(fault),
             }
         }
-        if self.stage.frozen {
+        if self.stage.frozen && self.shop.world.pipeline.dialect().frozen_never_runs() {
             // Its result was in the cache when it was judged, and is damaged.
             let frozen = Assessment { decision: Decision::Frozen { reasons: reasons.clone() }, ..assessment };
             return frozen
@@ -526,12 +526,13 @@ impl Attempt<'_, '_, '_> {
         let on_line = |stream: Stream, text: &str| {
             crew.observer.event(Event::Line { stage: self.id, stream, text });
         };
-        for script in self.stage.command.scripts() {
+        let dialect = self.shop.world.pipeline.dialect();
+        for script in dialect.scripts(&self.stage.command) {
             if crew.stop.load(Ordering::SeqCst) {
                 return Err(Failure::Interrupted { exit: None });
             }
             let spawn = Spawn {
-                script,
+                script: &script,
                 shell: self.stage.shell.as_deref(),
                 folder: self.stage.wdir.to_path(&self.shop.options.root),
                 variables: &env.variables,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use base::ProjectPath;
 use disk::{DiskError, Journal, JournalError, Moment, Stamp};
-use pipeline::{Address, LOCK_FILE, Lock, PipelineError, StageLock, parse_lock, write_lock};
+use pipeline::{Address, Lock, LockCodec, PipelineError, StageLock, lock_beside, pipeline_file_of};
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's records.
@@ -34,6 +34,7 @@ struct Record {
 #[derive(Debug)]
 pub struct Ledger {
     root: PathBuf,
+    codec: LockCodec,
     journal_path: PathBuf,
     /// By lock file.
     locks: BTreeMap<ProjectPath, LockState>,
@@ -76,13 +77,8 @@ pub enum LedgerError {
     Disk(#[from] DiskError),
 }
 
-/// The lock file beside a pipeline file.
-pub fn lock_file(pipeline_file: &ProjectPath) -> ProjectPath {
-    pipeline_file.parent().unwrap_or_default().join(LOCK_FILE)
-}
-
 impl Ledger {
-    /// Reads the locks of the given pipeline files and the journal at `journal_path`.
+    /// Reads the locks of the given pipeline files, all of them ours, and the journal at `journal_path`.
     ///
     /// # Errors
     /// When one of them is damaged, from a newer version, or unreadable.
@@ -91,10 +87,24 @@ impl Ledger {
         journal_path: &Path,
         pipeline_files: &[ProjectPath],
     ) -> Result<Self, LedgerError> {
+        Ledger::read_with(LockCodec::default(), root, journal_path, pipeline_files)
+    }
+
+    /// The same, of pipeline files whose locks `codec` reads and writes.
+    ///
+    /// # Errors
+    /// As [`Ledger::read`].
+    pub fn read_with(
+        codec: LockCodec,
+        root: &Path,
+        journal_path: &Path,
+        pipeline_files: &[ProjectPath],
+    ) -> Result<Self, LedgerError> {
         let mut ledger = Ledger {
             root: root.to_owned(),
+            codec,
             journal_path: journal_path.to_owned(),
-            locks: pipeline_files.iter().map(|file| (lock_file(file), LockState::default())).collect(),
+            locks: pipeline_files.iter().map(|file| (lock_beside(file), LockState::default())).collect(),
             unwritten: Vec::new(),
             journal: None,
             journal_length: 0,
@@ -123,7 +133,7 @@ impl Ledger {
             }
             changed = true;
             state.lock = match disk::read_text_optional(&os_path)? {
-                Some(text) => parse_lock(path, &text)?,
+                Some(text) => self.codec.parse(path, &text)?,
                 None => Lock::default(),
             };
             state.stamp = stamp;
@@ -149,7 +159,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::read`].
     pub fn refresh_for(&mut self, stage: &Address) -> Result<bool, LedgerError> {
-        let path = lock_file(&stage.file);
+        let path = lock_beside(&stage.file);
         let known = self.locks.get(&path).and_then(|state| state.stamp);
         if length_of(&self.journal_path) == self.journal_length
             && stamp_of(&path.to_path(&self.root)) == known
@@ -184,7 +194,7 @@ impl Ledger {
 
     /// What is known of a stage's last success.
     pub fn get(&self, stage: &Address) -> Option<&StageLock> {
-        self.locks.get(&lock_file(&stage.file))?.lock.stages.get(&stage.name)
+        self.locks.get(&lock_beside(&stage.file))?.lock.stages.get(&stage.name)
     }
 
     /// What is known of the last success of every stage, also of those that are declared no longer.
@@ -221,7 +231,7 @@ impl Ledger {
     }
 
     fn insert(&mut self, stage: &Address, lock: StageLock) {
-        let file = lock_file(&stage.file);
+        let file = lock_beside(&stage.file);
         self.locks.entry(file.clone()).or_default().lock.stages.insert(stage.name.clone(), lock);
         if !self.unwritten.contains(&file) {
             self.unwritten.push(file);
@@ -240,7 +250,7 @@ impl Ledger {
         let _moment = self.moment()?;
         self.refresh()?;
         for file in &self.unwritten {
-            let pipeline_file = file.parent().unwrap_or_default().join(pipeline::PIPELINE_FILE);
+            let pipeline_file = pipeline_file_of(file);
             if let Some(LockState { lock, first, .. }) = self.locks.get_mut(file) {
                 let is_declared =
                     |name: &String| declared(&Address { file: pipeline_file.clone(), name: name.clone() });
@@ -260,7 +270,9 @@ impl Ledger {
         for file in &self.unwritten {
             if let Some(state) = self.locks.get_mut(file) {
                 let os_path = file.to_path(&self.root);
-                disk::replace(&os_path, write_lock(&state.lock).as_bytes())?;
+                let old = disk::read_text_optional(&os_path)?;
+                let text = self.codec.write(file, old.as_deref(), &state.lock);
+                disk::replace(&os_path, text.as_bytes())?;
                 state.stamp = stamp_of(&os_path);
             }
         }

@@ -30,7 +30,7 @@ pub use commit::{Committable, commit, committable};
 pub use drive::{Crew, OnFailure, Options, Summary, drive};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
-pub use ledger::{Ledger, LedgerError, lock_file};
+pub use ledger::{Ledger, LedgerError};
 pub use outs::{save_unsaved, with_choice};
 pub use params::{ParamReader, Unreadable};
 pub use runner::{Exit, LocalRunner, RunError, Runner, Spawn, Stream};

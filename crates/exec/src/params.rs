@@ -40,7 +40,7 @@ impl<'a> ParamReader<'a> {
         if let Some(outside) = self.outside.get() {
             return Ok(&outside.0);
         }
-        let folder = self.workspace.os_path(&ProjectPath::root()).join(".pipe");
+        let folder = self.workspace.memory_folder();
         let state = self.workspace.memory(&folder.join("outside"))?;
         let outside = || {
             let Workspace { blobs, stages, .. } = self.workspace;

@@ -4,7 +4,9 @@
 //! [`load`] says what it needs and is called again. Running, hashing and storing are other crates' work.
 
 pub mod builtins;
+mod codec;
 pub mod dag;
+mod dialect;
 pub mod edit;
 mod env;
 mod error;
@@ -28,6 +30,8 @@ pub mod template;
 pub mod yaml;
 
 pub use builtins::Builtins;
+pub use codec::{LockCodec, lock_beside, pipeline_file_of};
+pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use base::ProjectPath;
 use indexmap::IndexMap;
 
+use crate::codec::lock_beside;
 use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
-use crate::loader::{Part, Provided, Texts, load_file, lock_beside};
+use crate::loader::{Part, Provided, Texts, load_file};
 use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId};
 use crate::yaml::{self, Segment};
 

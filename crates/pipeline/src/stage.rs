@@ -33,7 +33,7 @@ impl StageId {
     }
 }
 
-/// The name of a stage across the project: `train` in the file at the root, `sub/pipeline.yaml:train` elsewhere.
+/// The name of a stage across the project, for people: `train` in the file at the root, `sub/pipeline.yaml:train` elsewhere.
 ///
 /// Ordered by file, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,7 +46,7 @@ pub struct Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.file.as_str() == PIPELINE_FILE {
+        if matches!(self.file.as_str(), PIPELINE_FILE | crate::dialect::DVC_FILE) {
             f.write_str(&self.name)
         } else {
             write!(f, "{}:{}", self.file, self.name)
@@ -65,7 +65,10 @@ impl FromStr for Address {
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.file.as_str() {
+            PIPELINE_FILE => serializer.serialize_str(&self.name),
+            _ => serializer.collect_str(&format_args!("{}:{}", self.file, self.name)),
+        }
     }
 }
 
@@ -257,6 +260,9 @@ pub struct Stage {
     pub params: Vec<ParamRef>,
     /// Files and folders it writes; sorted by path, each once.
     pub outs: Vec<Out>,
+    /// Of paths that the pipeline file spells in another way than they are seen from `wdir`, how it does; by path, or by
+    /// the name of a special dep.
+    pub spelled: BTreeMap<String, String>,
     /// Whether it never runs: deps and params are not asked, edges to what it reads are cut.
     pub frozen: bool,
     /// Whether it runs every time.
@@ -325,7 +331,7 @@ mod tests {
     fn addresses_read_back() {
         for text in ["train", "sub/pipeline.yaml:train", "dvc.yaml:a@1"] {
             let address: Address = text.parse().expect("an address");
-            assert_eq!(address.to_string(), text);
+            assert_eq!(serde_json::to_string(&address).expect("plain data"), format!("\"{text}\""));
         }
         assert!("../pipeline.yaml:a".parse::<Address>().is_err());
     }

@@ -86,8 +86,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, TreeError> {
         let fault = |message: String| TreeError::new(1, format!("entry {}: {message}", at + 1));
         let digest =
             Digest::from_hex(Algorithm::Md5, &entry.md5).map_err(|error| fault(error.to_string()))?;
-        let path =
-            ProjectPath::from_record(&entry.relpath).map_err(|error| fault(error.to_string()))?;
+        let path = ProjectPath::from_record(&entry.relpath).map_err(|error| fault(error.to_string()))?;
         let mut folder = &mut top;
         let mut parts = path.parts().peekable();
         while let Some(part) = parts.next() {
@@ -137,10 +136,8 @@ mod tests {
     /// The digests are what DVC 3.67 wrote for such a folder.
     #[test]
     fn a_list_is_what_python_writes() {
-        let files = vec![
-            ("sub/b".to_owned(), md5("b\n")),
-            ("a é\u{1f600}\"\\\u{7f}\u{1}".to_owned(), md5("a\n")),
-        ];
+        let files =
+            vec![("sub/b".to_owned(), md5("b\n")), ("a é\u{1f600}\"\\\u{7f}\u{1}".to_owned(), md5("a\n"))];
         let text = String::from_utf8(encode(files)).unwrap();
         assert_eq!(
             text,
@@ -155,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_list_and_back() {
-        let files = vec![("a/b/c".to_owned(), md5("1")), ("a/d".to_owned(), md5("2")), ("e".to_owned(), md5("3"))];
+        let files =
+            vec![("a/b/c".to_owned(), md5("1")), ("a/d".to_owned(), md5("2")), ("e".to_owned(), md5("3"))];
         let Decoded { tree, below } = decode(&encode(files.clone())).unwrap();
         assert_eq!(tree.totals().1, 3);
         let digests: Vec<Digest> = below.iter().map(|(digest, _)| *digest).collect();
