@@ -197,6 +197,12 @@ impl Project {
             }
             folder = at.parent();
         }
+        // Stages and data of a DVC project count wherever they stand.
+        if self.dialect == Dialect::Dvc
+            && let Some(file) = look_around(&self.root, self.dialect).files.into_iter().next()
+        {
+            return Ok(file);
+        }
         let place = self.base.to_path(&self.root);
         Err(CliError::message(format!(
             "there is no {} in {} or above it",

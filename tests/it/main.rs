@@ -21,6 +21,8 @@ mod data;
 mod defects;
 mod deps;
 mod diff;
+mod dvc_matrix;
+mod dvc_tool;
 mod environment;
 mod example;
 mod failures;

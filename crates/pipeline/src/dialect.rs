@@ -138,6 +138,11 @@ impl Dialect {
         self == Dialect::Native
     }
 
+    /// Whether `status` tells how each stage stands now, also of deps that a stage before it is about to make anew.
+    pub fn status_is_of_now(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether a frozen stage is left alone whatever its outs and its command have become. In projects of DVC only
     /// what it reads does not count.
     pub fn frozen_never_runs(self) -> bool {

@@ -590,18 +590,14 @@ impl Loader<'_, '_> {
     }
 }
 
-/// The paths of a stage as written.
+/// The paths of a stage as written, but for those of params, which DVC spells plainly itself.
 fn spec_texts(spec: &StageSpec) -> impl Iterator<Item = &str> {
     let deps = spec.deps.iter().filter_map(|(_, dep)| match dep {
         DepSpec::Path(text) => Some(text.as_str()),
         DepSpec::Glob { .. } => None,
     });
     let outs = spec.outs.iter().filter(|out| out.exclude.is_none()).map(|out| out.path.as_str());
-    let params = spec.params.iter().filter_map(|param| match param {
-        ParamSpec::File(file, _) => Some(file.as_str()),
-        ParamSpec::Key(_) => None,
-    });
-    deps.chain(outs).chain(params)
+    deps.chain(outs)
 }
 
 fn segment(step: &Step) -> Segment<'_> {
