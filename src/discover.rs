@@ -1,4 +1,4 @@
-//! Finds the pipeline files of a project: one per folder, anywhere below the root.
+//! Finds the pipeline files of a project, one per folder, anywhere below the root, and its pointers to data.
 //!
 //! Every command does this, so it must cost next to nothing: folders that cannot hold a pipeline of the project are
 //! not entered. These are hidden ones, Python environments, packages of npm, other projects, and folders that a
@@ -10,46 +10,64 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use base::ProjectPath;
-use pipeline::Dialect;
+use pipeline::{Dialect, is_pointer};
 
 use crate::project::{DVC_FOLDER, PIPE_FOLDER};
 
-/// What there is below a root.
+/// What was found.
 #[derive(Debug, Default)]
-pub struct Surroundings {
+pub struct Found {
     /// All pipeline files, that of the root first, then in byte order.
-    pub files: Vec<ProjectPath>,
-    /// What the answer follows from: every folder that was looked into, and the ignore files in them.
-    pub seen: Vec<ProjectPath>,
+    pub pipelines: Vec<ProjectPath>,
+    /// All pointers, in the same order.
+    pub pointers: Vec<ProjectPath>,
     /// Pipeline files of the other dialect.
     pub strangers: Vec<ProjectPath>,
+    /// What the answer follows from: every folder that was looked into, and the ignore files in them.
+    pub seen: Vec<ProjectPath>,
 }
 
-/// All pipeline files of a dialect below `root`. A folder that cannot be read holds none, and symlinks are not followed.
-pub fn look_around(root: &Path, dialect: Dialect) -> Surroundings {
+/// All that lies below `root`, a project of this dialect. A folder that cannot be read holds nothing, and symlinks are not followed.
+pub fn look_around(root: &Path, dialect: Dialect) -> Found {
     let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
     while let Some(folder) = walk.folders.pop() {
         visit(root, dialect, &folder, &mut walk);
         walk.found.seen.push(folder);
     }
-    sort(&mut walk.found.files);
+    sort(&mut walk.found.pipelines);
     sort(&mut walk.found.strangers);
+    sort(&mut walk.found.pointers);
     walk.found
+}
+
+/// Whether pointers in `folder` are found.
+pub fn is_looked_into(root: &Path, dialect: Dialect, folder: &ProjectPath) -> bool {
+    let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
+    while let Some(next) = walk.folders.pop() {
+        let was_entered = visit(root, dialect, &next, &mut walk);
+        if next == *folder {
+            return was_entered;
+        }
+        walk.folders.retain(|inner| inner.contains(folder));
+    }
+    false
 }
 
 /// How far a walk came.
 #[derive(Default)]
 struct Walk {
-    found: Surroundings,
+    found: Found,
     /// Still to be looked into.
     folders: Vec<ProjectPath>,
     /// Folders that an ignore file further up names.
     ignored: BTreeSet<ProjectPath>,
 }
 
-fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) {
+/// Says whether the folder is one of the project.
+fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -> bool {
     let place = folder.to_path(root);
-    let Ok(entries) = std::fs::read_dir(&place) else { return };
+    let Ok(entries) = std::fs::read_dir(&place) else { return false };
+    let mut pointers = Vec::new();
     let stranger = match dialect {
         Dialect::Native => Dialect::Dvc,
         Dialect::Dvc => Dialect::Native,
@@ -65,21 +83,28 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) {
             _ if name == dialect.pipeline_file() => has_pipeline = true,
             _ if name == stranger.pipeline_file() => has_stranger = true,
             ".gitignore" => has_ignore = true,
-            "pyvenv.cfg" => return,
-            PIPE_FOLDER | DVC_FOLDER | ".git" if !folder.is_root() => return,
+            "pyvenv.cfg" => return false,
+            PIPE_FOLDER | DVC_FOLDER | ".git" if !folder.is_root() => return false,
+            _ if name.ends_with(dialect.pointer_suffix())
+                && entry.file_type().is_ok_and(|kind| kind.is_file()) =>
+            {
+                pointers.push(folder.join(name));
+            }
             _ if name.starts_with('.') || name == "node_modules" => {}
             _ if entry.file_type().is_ok_and(|kind| kind.is_dir()) => inner.push(name.to_owned()),
             _ => {}
         }
     }
-    for (dialect, is_there, files) in
-        [(dialect, has_pipeline, &mut walk.found.files), (stranger, has_stranger, &mut walk.found.strangers)]
-    {
+    for (dialect, is_there, files) in [
+        (dialect, has_pipeline, &mut walk.found.pipelines),
+        (stranger, has_stranger, &mut walk.found.strangers),
+    ] {
         let file = folder.join(dialect.pipeline_file());
         if is_there && file.to_path(root).is_file() {
             files.push(file);
         }
     }
+    walk.found.pointers.extend(pointers.into_iter().filter(is_pointer));
     let text = if has_ignore && !inner.is_empty() {
         walk.found.seen.push(folder.join(".gitignore"));
         std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
@@ -95,6 +120,7 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) {
             walk.folders.extend(inner.filter(|path| !walk.ignored.contains(path)));
         }
     }
+    true
 }
 
 /// The names in an ignore file that stand for one entry beside it, or below where they are paths. Names without a
@@ -111,7 +137,8 @@ fn ignored_names(text: &str) -> Option<Vec<&str>> {
     Some(names.collect())
 }
 
-/// The pipeline files among `paths`, which are all files of a commit, by the same rules as far as paths tell.
+/// The pipeline files and pointers among `paths`, which are all files of a commit, by the same rules as far as paths
+/// tell.
 pub fn among<'a>(dialect: Dialect, paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
     let has_part = |path: &str, part: &str| path.split('/').any(|name| name == part);
     // Folders that hold a `.pipe` of their own are other projects.
@@ -123,8 +150,13 @@ pub fn among<'a>(dialect: Dialect, paths: impl Iterator<Item = &'a str> + Clone)
         })
         .collect();
     let mut files: Vec<ProjectPath> = paths
-        .filter(|path| path.rsplit('/').next() == Some(dialect.pipeline_file()))
-        .filter(|path| !path.split('/').any(|part| part.starts_with('.') || part == "node_modules"))
+        .filter(|path| {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let is_open = !folder.split('/').any(|part| part.starts_with('.') || part == "node_modules");
+            is_open
+                && (name == dialect.pipeline_file()
+                    || (name.ends_with(dialect.pointer_suffix()) && name != dialect.pointer_suffix()))
+        })
         .filter(|path| !others.iter().any(|folder| path.starts_with(folder.as_str())))
         .filter_map(|path| ProjectPath::from_record(path).ok())
         .collect();
@@ -164,6 +196,11 @@ mod tests {
             "kept/pipeline.yaml",
             "kept/x/pipeline.yaml",
             "kept/y/pipeline.yaml",
+            "a/x.pipe",
+            "a/.x.pipe",
+            "out/x.pipe",
+            "other/x.pipe",
+            "a/folder.pipe/file",
         ] {
             write(path, "stages: {}\n");
         }
@@ -172,7 +209,7 @@ mod tests {
         write(".gitignore", "# outs\n/out\n*.kept\nkept/x\n");
         write("a/.gitignore", "model/\n");
         let found: Vec<String> =
-            look_around(root, Dialect::Native).files.iter().map(ToString::to_string).collect();
+            look_around(root, Dialect::Native).pipelines.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             [
@@ -184,25 +221,37 @@ mod tests {
                 "kept/y/pipeline.yaml",
             ]
         );
+        let pointers: Vec<String> =
+            look_around(root, Dialect::Native).pointers.iter().map(ToString::to_string).collect();
+        assert_eq!(pointers, ["a/.x.pipe", "a/x.pipe"]);
+        for (place, is_open) in
+            [("", true), ("a/b", true), ("out", false), (".hidden", false), ("other", false)]
+        {
+            let folder = ProjectPath::resolve(&ProjectPath::root(), place).expect("a path");
+            assert_eq!(is_looked_into(root, Dialect::Native, &folder), is_open, "{place}");
+        }
         // Taken back further down: then it is looked into.
         write("kept/.gitignore", "!x\n");
         assert!(
             look_around(root, Dialect::Native)
-                .files
+                .pipelines
                 .iter()
                 .any(|file| file.as_str() == "kept/x/pipeline.yaml")
         );
         write(".gitignore", "out\n!out/pipeline.yaml\n");
         assert!(
-            look_around(root, Dialect::Native).files.iter().any(|file| file.as_str() == "out/pipeline.yaml")
+            look_around(root, Dialect::Native)
+                .pipelines
+                .iter()
+                .any(|file| file.as_str() == "out/pipeline.yaml")
         );
     }
 
     #[test]
     fn the_files_of_a_commit() {
-        let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx";
+        let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx\na/d.pipe\n.pipe/x\n.x/d.pipe";
         let found: Vec<String> =
             among(Dialect::Native, paths.lines()).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["pipeline.yaml", "a/pipeline.yaml"]);
+        assert_eq!(found, ["pipeline.yaml", "a/d.pipe", "a/pipeline.yaml"]);
     }
 }

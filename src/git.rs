@@ -1,6 +1,7 @@
 //! What git knows about the project, asked of the git program: exact behaviour, hooks and settings
 //! respected, and no second implementation of git in the binary.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -157,14 +158,18 @@ impl Git {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// Every file called `name` below the project in a commit.
+    /// Every file below the project in a commit whose name is wanted.
     ///
     /// # Errors
     /// When git fails.
-    pub fn files_named(&self, commit: &str, name: &str) -> Result<Vec<FileVersion>, GitError> {
+    pub fn files_named(
+        &self,
+        commit: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<FileVersion>, GitError> {
         let text = self.text(&["ls-tree", "-r", "-z", commit])?;
         let entries = text.split_terminator('\0').filter_map(|entry| entry.split_once('\t'));
-        let files = entries.filter(|(_, path)| path.rsplit('/').next() == Some(name));
+        let files = entries.filter(|(_, path)| path.rsplit('/').next().is_some_and(&is_wanted));
         let versions = files.filter_map(|(about, path)| {
             let mut about = about.split(' ');
             let is_file = about.next()?.starts_with("100");
@@ -174,7 +179,29 @@ impl Git {
         Ok(versions.collect())
     }
 
-    /// Every version that a file called `name` below the project has in any commit that a reference or `HEAD`
+    /// The texts of all files below the project in a commit whose name is wanted. A name that is no path of a project
+    /// is none of ours.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn texts(
+        &self,
+        commit: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<ProjectPath, String>, GitError> {
+        let versions = self.files_named(commit, is_wanted)?;
+        let contents: HashMap<String, String> = self
+            .contents(&versions)?
+            .into_iter()
+            .map(|(version, bytes)| (version.object, String::from_utf8_lossy(&bytes).into_owned()))
+            .collect();
+        let text = |version: &FileVersion| {
+            Some((ProjectPath::from_record(&version.path).ok()?, contents.get(&version.object)?.clone()))
+        };
+        Ok(versions.iter().filter_map(text).collect())
+    }
+
+    /// Every version that a file called `name`, a pattern, below the project has in any commit that a reference or `HEAD`
     /// reaches.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod cli;
 mod discover;
 mod dvc_config;
+mod edits;
 mod env_key;
 mod environment;
 mod error;
@@ -10,7 +11,9 @@ mod freshness;
 mod git;
 mod ignore;
 mod interrupt;
+mod names;
 mod project;
+mod recorded;
 mod recorder;
 mod recovery;
 mod revision;

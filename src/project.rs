@@ -12,7 +12,7 @@ use exec::Ledger;
 use pipeline::{Builtins, Dialect, Environment, Loaded, Pipeline};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
-use crate::discover::{Surroundings, look_around};
+use crate::discover::{Found, look_around};
 use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -199,7 +199,7 @@ impl Project {
         }
         // Stages and data of a DVC project count wherever they stand.
         if self.dialect == Dialect::Dvc
-            && let Some(file) = look_around(&self.root, self.dialect).files.into_iter().next()
+            && let Some(file) = look_around(&self.root, self.dialect).pipelines.into_iter().next()
         {
             return Ok(file);
         }
@@ -226,8 +226,7 @@ impl Project {
     /// As [`Project::pipeline`].
     pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
         let start = disk::Stamp::now();
-        let file = self.pipeline_file()?;
-        let (files, seen) = self.pipeline_files(&file)?;
+        let (file, files, seen) = self.pipeline_files()?;
         let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
         let text = |path: &ProjectPath| {
             let text = disk::read_text_optional(&path.to_path(&self.root))?;
@@ -260,20 +259,41 @@ impl Project {
         Ok(environment)
     }
 
-    /// All pipeline files, `file` among them, and what was looked into to find them.
-    fn pipeline_files(&self, file: &ProjectPath) -> CliResult<(Vec<ProjectPath>, Vec<ProjectPath>)> {
-        let Surroundings { mut files, seen, strangers } = look_around(&self.root, self.dialect);
-        if let Some(stranger) = strangers.first() {
-            let own = self.dialect.pipeline_file();
-            let text = format!("the project has a {stranger} and a {own}: it is one of pipe or one of DVC");
-            return Err(CliError::message(text)
-                .hint(format!("remove or rename {stranger}, or all files named {own}")));
+    /// The pipeline file that is meant, all of them and all pointers, and what was looked into to find them. Where there
+    /// are pointers alone, the file that is meant need not be there.
+    fn pipeline_files(&self) -> CliResult<(ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>)> {
+        let Found { pipelines: mut files, pointers, strangers, seen } = look_around(&self.root, self.dialect);
+        if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
+            let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
+            let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
+            return Err(CliError::message(text).hint(format!(
+                "remove or rename one of them; `pipe convert` makes pipeline files of DVC's"
+            )));
         }
-        if !files.contains(file) {
+        let file = match self.pipeline_file() {
+            Ok(file) => file,
+            Err(_) if !pointers.is_empty() => ProjectPath::root().join(self.dialect.pipeline_file()),
+            Err(fault) => return Err(fault),
+        };
+        if !files.contains(&file) && file.to_path(&self.root).is_file() {
             // It stands in a folder that is not looked into; someone who works there means it all the same.
             files.push(file.clone());
         }
-        Ok((files, seen))
+        files.extend(pointers);
+        Ok((file, files, seen))
+    }
+
+    /// The pipeline, or one without stages where there is no pipeline file and no pointer.
+    ///
+    /// # Errors
+    /// When something in a file is wrong.
+    pub fn pipeline_if_any(&self) -> CliResult<Pipeline> {
+        match self.pipeline_files() {
+            Ok(_) => self.pipeline(),
+            Err(_) => {
+                load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], &|_| Ok(None))
+            }
+        }
     }
 
     /// Loads the texts of the workspace with `load`, which gets the pipeline file that is meant and all of them.
@@ -284,8 +304,7 @@ impl Project {
         &self,
         load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
     ) -> CliResult<T> {
-        let file = self.pipeline_file()?;
-        let (files, _) = self.pipeline_files(&file)?;
+        let (file, files, _) = self.pipeline_files()?;
         load(&file, &files, &|path| Ok(disk::read_text_optional(&path.to_path(&self.root))?))
     }
 
@@ -329,7 +348,8 @@ impl Project {
     /// When lock or journal are damaged.
     pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
         let journal = self.pipe_path("journal");
-        Ok(Ledger::read_with(pipeline.lock_codec(), &self.root, &journal, &pipeline.files)?)
+        let (files, pointers) = (&pipeline.files, &pipeline.pointers);
+        Ok(Ledger::read_with(pipeline.lock_codec(), &self.root, &journal, files, pointers)?)
     }
 
     /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,

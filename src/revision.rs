@@ -6,7 +6,7 @@ mod plots;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use base::{FileState, ProjectPath};
+use base::ProjectPath;
 use cache::Blobs;
 use pipeline::{OutKind, Pipeline};
 use report::{Diff, DiffSide};
@@ -215,14 +215,18 @@ fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
     load_at(project, commit, load_pipeline)
 }
 
-/// Loads the pipeline of a commit with `load`; `None` when it has no pipeline file.
-fn load_at<T>(
+/// Loads the pipeline of a commit with `load`; `None` when it has neither a pipeline file nor a pointer.
+///
+/// # Errors
+/// When git or `load` fails.
+pub fn load_at<T>(
     project: &Project,
     commit: &str,
     load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
 ) -> CliResult<Option<T>> {
     let Some(git) = project.git() else { return Ok(None) };
-    let file = project.pipeline_file()?;
+    let root_file = || ProjectPath::root().join(project.dialect.pipeline_file());
+    let file = project.pipeline_file().unwrap_or_else(|_| root_file());
     let files = discover::among(
         project.dialect,
         git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str),
@@ -256,8 +260,9 @@ fn text_at(
     let Some(producer) = pipeline.graph.producer(path) else { return Ok(None) };
     let lock_path = pipeline.lock_file(producer);
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
-    let lock = pipeline.lock_codec().parse(&lock_path, &String::from_utf8_lossy(&bytes))?;
-    let recorded: Option<&FileState> = lock.stages.values().find_map(|stage| stage.out(path));
+    let text = String::from_utf8_lossy(&bytes);
+    let lock = pipeline.lock_codec().parse(&lock_path, &text)?;
+    let recorded = lock.stages.values().find_map(|stage| stage.out(path)).copied();
     let blobs = project.blobs();
     Ok(recorded.and_then(|state| blob_text(&blobs, &state.digest)))
 }

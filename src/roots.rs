@@ -1,4 +1,5 @@
-//! What a project needs of its cache: the roots of a collection of garbage.
+//! What a project needs of its cache: the roots of a collection of garbage. "Lock" stands here for pointers too: both
+//! record digests, and lie anywhere in the project.
 //!
 //! Every source is read, or nothing is known: one that cannot be read is an error, never an empty source. To keep too
 //! much costs space; to keep too little, somebody's results.
@@ -10,9 +11,12 @@ use base::ProjectPath;
 use cache::{Roots, State};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
-use pipeline::{LOCK_FILE, PIPELINE_FILE, StageLock, parse_lock};
+use pipeline::{
+    LOCK_FILE, PIPELINE_FILE, POINTER_SUFFIX, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer,
+};
 use track::{RunStore, lease_is_alive};
 
+use crate::discover::look_around;
 use crate::error::{CliError, CliResult};
 use crate::git::{FileVersion, Git};
 use crate::project::{PIPE_FOLDER, Project};
@@ -50,19 +54,35 @@ pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     let mut needed = Needed::default();
     let mut files = Vec::new();
     find_locks(&project.root, &ProjectPath::root(), &mut files)?;
+    let pointers = look_around(&project.root, project.dialect).pointers;
     for path in &files {
         // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
         let text = disk::read_text_optional(&path.to_path(&project.root))?.unwrap_or_default();
-        keep_lock(&mut needed.roots, parse_lock(path, &text)?.stages.values());
+        match keep_text(&mut needed.roots, path, &text) {
+            // A file of the user's that happens to be called so, where no pointers are looked for.
+            Err(_) if is_pointer(path) && !pointers.contains(path) => {}
+            kept => kept?,
+        }
     }
+    let locks = files.iter().filter(|file| !is_pointer(file));
     let pipelines: Vec<ProjectPath> =
-        files.iter().map(|lock| lock.parent().unwrap_or_default().join(PIPELINE_FILE)).collect();
-    let ledger = Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines)?;
+        locks.map(|lock| lock.parent().unwrap_or_default().join(PIPELINE_FILE)).collect();
+    let ledger = Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines, &[])?;
     keep_lock(&mut needed.roots, ledger.all());
     keep_revisions(project, scope, &mut needed.roots)?;
     keep_runs(project, &mut needed)?;
     keep_jobs(project, &mut needed)?;
     Ok(needed)
+}
+
+/// Keeps what the text of a lock or pointer records.
+fn keep_text(roots: &mut Roots, path: &ProjectPath, text: &str) -> Result<(), PipelineError> {
+    if is_pointer(path) {
+        roots.keep(&parse_pointer(path, text)?.state);
+    } else {
+        keep_lock(roots, parse_lock(path, text)?.stages.values());
+    }
+    Ok(())
 }
 
 fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>) {
@@ -71,7 +91,12 @@ fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>)
     }
 }
 
-/// All locks below a folder, but for those of projects inside the project.
+/// Whether a file is a lock or a pointer by its name.
+fn is_record(name: &str) -> bool {
+    name == LOCK_FILE || is_pointer(&ProjectPath::root().join(name))
+}
+
+/// All locks and pointers below a folder, but for those of projects inside the project.
 fn find_locks(root: &Path, folder: &ProjectPath, found: &mut Vec<ProjectPath>) -> CliResult {
     let os_path = folder.to_path(root);
     let fault = |source| DiskError::new("list folder", &os_path, source);
@@ -83,7 +108,7 @@ fn find_locks(root: &Path, folder: &ProjectPath, found: &mut Vec<ProjectPath>) -
         let path = folder.join(&name);
         if kind.is_dir() && !path.is_reserved() && !entry.path().join(PIPE_FOLDER).is_dir() {
             find_locks(root, &path, found)?;
-        } else if name == LOCK_FILE && entry.path().is_file() {
+        } else if is_record(&name) && entry.path().is_file() {
             found.push(path);
         }
     }
@@ -100,10 +125,15 @@ fn keep_revisions(project: &Project, scope: &Scope, roots: &mut Roots) -> CliRes
     })?;
     let versions = versions(&git, scope)?;
     for (version, bytes) in git.contents(&versions)? {
-        let lock = ProjectPath::from_record(&version.path)
-            .map_err(anyhow::Error::new)
-            .and_then(|path| parse_lock(&path, &String::from_utf8_lossy(&bytes)).map_err(anyhow::Error::new));
-        let lock = lock.map_err(|fault| {
+        let text = String::from_utf8_lossy(&bytes);
+        let kept = ProjectPath::from_record(&version.path).map_err(anyhow::Error::new).and_then(|path| {
+            if is_pointer(&path) && !text.contains("digest:") {
+                // Somebody's file that is called so.
+                return Ok(());
+            }
+            Ok(keep_text(roots, &path, &text)?)
+        });
+        kept.map_err(|fault| {
             let short = &version.commit[..version.commit.len().min(10)];
             let mut fault = CliError::message(format!("{fault}"))
                 .hint("choose revisions whose locks can be read; nothing was removed");
@@ -112,14 +142,15 @@ fn keep_revisions(project: &Project, scope: &Scope, roots: &mut Roots) -> CliRes
                 .map(|source| source.context(format!("failed to read {} of commit {short}", version.path)));
             fault
         })?;
-        keep_lock(roots, lock.stages.values());
     }
     Ok(())
 }
 
 fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
     if scope.commits {
-        return Ok(git.history_of_files_named(LOCK_FILE)?);
+        let mut versions = git.history_of_files_named(LOCK_FILE)?;
+        versions.extend(git.history_of_files_named(&format!("*{POINTER_SUFFIX}"))?);
+        return Ok(versions);
     }
     let tips = |refs| -> CliResult<Vec<String>> {
         Ok(git.tips(refs)?.into_iter().map(|(_, commit)| commit).collect())
@@ -137,7 +168,7 @@ fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
     let mut seen = HashSet::new();
     let mut versions = Vec::new();
     for commit in commits.iter().filter(|commit| seen.insert(*commit)) {
-        versions.extend(git.files_named(commit, LOCK_FILE)?);
+        versions.extend(git.files_named(commit, is_record)?);
     }
     Ok(versions)
 }

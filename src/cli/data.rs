@@ -1,4 +1,6 @@
-//! `pipe data`: synthetic data sets, and contents of the cache by their digest.
+//! `pipe data`: how data under version control stands, synthetic data sets, and contents of the cache by their digest.
+
+mod status;
 
 use std::path::PathBuf;
 
@@ -12,7 +14,7 @@ use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::ui::Printer;
 
-/// Make data sets; bring contents back from the cache
+/// Show how data stands; make data sets; bring contents back from the cache
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Make a synthetic data set and write it as .npz, with arrays X (float32) and y (int64)
@@ -23,6 +25,10 @@ pub enum DataCommand {
     ///
     /// For bytes that `pipe repro` saved before it replaced them, and for any out of an earlier run.
     Restore(RestoreArgs),
+    /// Show what of the data changed: since the last commit, and since it was recorded
+    ///
+    /// Data is what pointers tell of, and outs of stages that the cache keeps.
+    Status(status::StatusArgs),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +110,7 @@ pub fn run(command: DataCommand, printer: Printer) -> CliResult {
     match command {
         DataCommand::Generate(args) => generate(args, printer),
         DataCommand::Restore(args) => restore(&args, printer),
+        DataCommand::Status(args) => status::run(&args, printer),
     }
 }
 

@@ -1,8 +1,9 @@
-//! `pipe diff`: what was different between two executions of a stage.
+//! `pipe diff`: what was different between two executions of a stage, or between the data of two states.
 //!
 //! Told from what the runs recorded, so that it works however the workspace looks now. What a folder held is read
 //! from its manifest, when the cache has it.
 
+mod data;
 mod side;
 
 use clap::Args;
@@ -13,22 +14,35 @@ use track::{Filter, ParentFilter, Run, RunStore, Search, SqliteStore};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::recorder::tags;
+use crate::revision::Revision;
 use crate::ui::Printer;
 use side::{Change, FileChange, Sides};
 
-/// Show what differed between two executions of a stage
+/// Show what differed between two executions of a stage, or in the data of two revisions
 ///
-/// First the inputs: command, params, deps, declared variables of the environment; then commit and host; then the
+/// Without a stage or run, the data is compared: of two git revisions, of one and the workspace, or of HEAD and the
+/// workspace. Files in folders count one by one, and equal bytes under another name are a renaming.
+///
+/// Of executions, first the inputs: command, params, deps, declared variables of the environment; then commit and host; then the
 /// outs. With a stage alone, its last two executions are compared; with a stage and a run, that run and its last
 /// execution. Of two reproductions all stages are compared that both executed.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// A stage, or a run: the end of its id as lists show it, the whole id, `last`, or `last~1`
-    #[arg(value_name = "STAGE|RUN")]
-    first: String,
-    /// The run to compare with
-    #[arg(value_name = "RUN")]
+    /// A stage, or a run: the end of its id as lists show it, the whole id, `last`, or `last~1`; else a git revision
+    #[arg(value_name = "STAGE|RUN|REV")]
+    first: Option<String>,
+    /// The run to compare with, or the other revision
+    #[arg(value_name = "RUN|REV")]
     second: Option<String>,
+    /// Take the words for revisions and compare the data, also where a stage or run is called so
+    #[arg(long)]
+    data: bool,
+    /// Compare only these files and folders, and what is in them
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    targets: Vec<String>,
+    /// Show digests of data too
+    #[arg(long)]
+    show_hash: bool,
     /// Print JSON, with whole digests
     #[arg(long, conflicts_with = "md")]
     json: bool,
@@ -43,11 +57,15 @@ pub struct DiffArgs {
 /// When there is no such stage or run, or nothing to compare it with.
 pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
+    let states = data_states(args, &project)?;
+    let (Some(first), None) = (&args.first, &states) else {
+        return data::run(args, &project, states.unwrap_or((None, None)), printer);
+    };
     let store = project.existing_store()?.ok_or_else(|| {
         CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
     })?;
     let blobs = project.blobs();
-    let pairs = pairs(args, &project, &store)?;
+    let pairs = pairs(args, first, &project, &store)?;
     let sides = pairs.iter().map(|(old, new)| Sides::read(&store, &blobs, old, new));
     let sides = sides.collect::<Result<Vec<_>, _>>()?;
     if args.json {
@@ -64,19 +82,48 @@ pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
     Ok(())
 }
 
+/// The states whose data is to be compared; `None` where executions are meant.
+fn data_states(
+    args: &DiffArgs,
+    project: &Project,
+) -> CliResult<Option<(Option<Revision>, Option<Revision>)>> {
+    let Some(first) = &args.first else { return Ok(Some((None, None))) };
+    let words = || std::iter::once(first).chain(&args.second);
+    if !args.data {
+        let store = project.existing_store()?;
+        let is_run = |word: &String| store.as_ref().is_some_and(|store| store.find_run(word).is_ok());
+        let pipeline = project.pipeline_if_any()?;
+        let is_stage = |word: &String| {
+            let found = pipeline.targets(&[word], &project.base);
+            found.is_ok_and(|found| found.iter().any(|id| !pipeline.stage(*id).is_source()))
+        };
+        let names_state = |word: &String| Revision::parse(project, word).is_ok();
+        if words().any(|word| is_run(word) || is_stage(word)) || !words().all(names_state) {
+            return Ok(None);
+        }
+    }
+    let second = args.second.as_ref().map(|word| Revision::parse(project, word)).transpose()?;
+    Ok(Some((Some(Revision::parse(project, first)?), second)))
+}
+
 /// The executions to compare, old and new.
-fn pairs(args: &DiffArgs, project: &Project, store: &SqliteStore) -> CliResult<Vec<(Run, Run)>> {
-    let executions = executions(project, store, &args.first)?;
+fn pairs(
+    args: &DiffArgs,
+    first_name: &str,
+    project: &Project,
+    store: &SqliteStore,
+) -> CliResult<Vec<(Run, Run)>> {
+    let executions = executions(project, store, first_name)?;
     let Some(second) = &args.second else {
         let mut executions = executions.into_iter();
         return match (executions.next(), executions.next()) {
             (Some(new), Some(old)) => Ok(vec![(old, new)]),
             (Some(_), None) => {
-                Err(CliError::message(format!("stage `{}` was executed only once", args.first))
+                Err(CliError::message(format!("stage `{}` was executed only once", first_name))
                     .hint("there is something to compare once it ran again"))
             }
             (None, _) => {
-                Err(CliError::message(format!("no execution of a stage `{}` is recorded", args.first))
+                Err(CliError::message(format!("no execution of a stage `{}` is recorded", first_name))
                     .hint("name a stage that ran, or two runs; `pipe runs list` shows them"))
             }
         };
@@ -93,7 +140,7 @@ fn pairs(args: &DiffArgs, project: &Project, store: &SqliteStore) -> CliResult<V
         })?;
         return Ok(vec![(other, newest)]);
     }
-    let first = store.run(store.find_run(&args.first)?)?;
+    let first = store.run(store.find_run(first_name)?)?;
     let titles = [&first, &second].map(|run| format!("run {} ({})", run.info.id.short(), run.info.name));
     let news = stage_runs(store, second)?;
     let mut pairs = Vec::new();

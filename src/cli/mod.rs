@@ -1,5 +1,6 @@
 //! The command line: what was written, and which command carries it out.
 
+mod add;
 mod checkout;
 mod commit;
 mod completions;
@@ -9,10 +10,13 @@ mod diff;
 mod flags;
 mod gc;
 mod init;
+mod list;
 mod metrics;
+mod moving;
 mod params;
 mod plan;
 mod plots;
+mod remove;
 mod repro;
 mod runs;
 mod select;
@@ -67,7 +71,10 @@ enum Command {
     Init(init::InitArgs),
     Repro(repro::ReproArgs),
     Status(status::StatusArgs),
+    Add(add::AddArgs),
     Commit(commit::CommitArgs),
+    Move(moving::MoveArgs),
+    Remove(remove::RemoveArgs),
     Checkout(checkout::CheckoutArgs),
     Dag(dag::DagArgs),
     #[command(subcommand)]
@@ -89,6 +96,8 @@ enum Command {
     Train(train::TrainArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    List(list::ListArgs),
+    Du(list::DuArgs),
     Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -117,6 +126,9 @@ impl Cli {
             Command::Init(args) => init::run(&args, printer),
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
+            Command::Add(args) => add::run(&args, printer),
+            Command::Move(args) => moving::run(&args, printer),
+            Command::Remove(args) => remove::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),
@@ -131,6 +143,8 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
+            Command::List(args) => list::run(&args, printer),
+            Command::Du(args) => list::du(&args, printer),
             Command::Gc(args) => gc::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }

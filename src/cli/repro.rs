@@ -158,7 +158,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let saved = workspace.save_state();
     let summary = driven?;
     saved?;
-    if summary.ran + summary.restored > 0 {
+    if summary.ran + summary.restored + summary.recorded > 0 {
         tell_ignored(&project, &pipeline, &wanted, printer);
     }
     conclude(&summary, &recorder, wanted.len(), &interrupt, printer)
@@ -235,6 +235,7 @@ fn conclude(
     for (count, what) in [
         (summary.ran, "ran"),
         (summary.restored, "restored"),
+        (summary.recorded, "recorded"),
         (summary.fresh, "up to date"),
         (summary.failed.len(), "failed"),
         (summary.blocked + summary.not_started, "not started"),

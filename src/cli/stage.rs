@@ -4,19 +4,15 @@
 
 mod add;
 mod list;
-mod remove;
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+pub mod remove;
 
 use base::ProjectPath;
 use clap::{Args, Subcommand};
-use disk::{LockFile, Sharing};
-use pipeline::{Pipeline, PipelineError, StageId, edit};
+use pipeline::{Pipeline, StageId, edit};
 
-use crate::discover::look_around;
+use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
-use crate::project::{Project, load_pipeline};
+use crate::project::Project;
 use crate::ui::Printer;
 
 /// List stages, and change how they are written
@@ -124,82 +120,4 @@ fn written(pipeline: &Pipeline, project: &Project, names: &[String]) -> CliResul
         }
     }
     Ok(found)
-}
-
-/// One edit of pipeline files at a time: of two at once, one would be lost.
-fn lock(project: &Project, printer: Printer) -> CliResult<LockFile> {
-    project.make_pipe_folder()?;
-    let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} edits the pipeline."));
-    let path = project.pipe_path("tmp").join("edit");
-    Ok(LockFile::acquire(
-        &path,
-        &crate::cli::command_line(),
-        Sharing::Exclusive,
-        Duration::MAX,
-        &|| true,
-        on_wait,
-    )?)
-}
-
-/// Texts of pipeline files, changed and not written yet.
-struct Edits<'a> {
-    project: &'a Project,
-    /// By file: as it was read (`None` where there was none), and as it shall be.
-    texts: BTreeMap<ProjectPath, (Option<String>, String)>,
-}
-
-impl<'a> Edits<'a> {
-    fn new(project: &'a Project) -> Self {
-        Edits { project, texts: BTreeMap::new() }
-    }
-
-    /// Changes the text of a file; one that does not exist is empty.
-    fn change(
-        &mut self,
-        file: &ProjectPath,
-        change: impl FnOnce(&str) -> Result<String, PipelineError>,
-    ) -> CliResult {
-        if !self.texts.contains_key(file) {
-            let old = disk::read_text_optional(&file.to_path(&self.project.root))?;
-            let new = old.clone().unwrap_or_default();
-            self.texts.insert(file.clone(), (old, new));
-        }
-        let (_, text) = self.texts.get_mut(file).expect("it is there now");
-        *text = change(text)?;
-        Ok(())
-    }
-
-    /// The project as it would be.
-    fn check(&self, file: &ProjectPath) -> CliResult<Pipeline> {
-        let mut files = look_around(&self.project.root, self.project.dialect).files;
-        for file in std::iter::once(file).chain(self.texts.keys()) {
-            if !files.contains(file) {
-                files.push(file.clone());
-            }
-        }
-        let text = |path: &ProjectPath| match self.texts.get(path) {
-            Some((_, new)) => Ok(Some(new.clone())),
-            None => Ok(disk::read_text_optional(&path.to_path(&self.project.root))?),
-        };
-        load_pipeline(file, &files, &text).map_err(|mut fault| {
-            let what = "the pipeline would be faulty, so nothing was written";
-            fault.source = fault.source.map(|source| source.context(what));
-            fault
-        })
-    }
-
-    /// Replaces the files.
-    fn write(&self) -> CliResult {
-        for (file, (old, new)) in &self.texts {
-            let path = file.to_path(&self.project.root);
-            if disk::read_text_optional(&path)? != *old {
-                return Err(CliError::message(format!("{file} was changed meanwhile, and is left as it is"))
-                    .hint("run the command again"));
-            }
-            if old.as_ref() != Some(new) {
-                disk::replace(&path, new.as_bytes())?;
-            }
-        }
-        Ok(())
-    }
 }

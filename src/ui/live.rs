@@ -156,6 +156,12 @@ impl<'a> ReproView<'a> {
                 let took = report::duration_text(millis(*duration));
                 self.say(state, &format!("{} {name} in {took}.", self.printer.paint("32", "Finished")));
             }
+            Outcome::Recorded { .. } => {
+                self.say(
+                    state,
+                    &format!("{} the changed data of {name}.", self.printer.paint("32", "Recorded")),
+                );
+            }
             Outcome::Restored { source, .. } => {
                 let from = describe_source(source);
                 self.say(state, &format!("{} {name} from {from}.", self.printer.paint("32", "Restored")));

@@ -18,7 +18,7 @@ use walkdir::WalkDir;
 use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
 use crate::tree::{Tree, TreeEntry};
-use crate::{Blobs, CacheError, StageCache, State};
+use crate::{Blobs, CacheError, Files, StageCache, State};
 
 /// From this size on, waiting until a file's stamp is no longer racy costs less than hashing it twice.
 const WORTH_WAITING: u64 = 64 << 20;
@@ -109,6 +109,18 @@ impl Workspace {
         Ok(self.scan(path)?.map(|node| {
             summarize(self.blobs.layout(), &node, &mut |_, _| Ok(())).expect("nothing here can fail")
         }))
+    }
+
+    /// The files at `path` as they are now; none when there is nothing.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`].
+    pub fn files(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+        let mut files = Files::new();
+        if let Some(node) = self.scan(path)? {
+            list(self.blobs.layout(), path.clone(), &node, &mut files);
+        }
+        Ok(files)
     }
 
     /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing.
@@ -374,6 +386,20 @@ fn flatten(node: &Node, path: &str, files: &mut Vec<(String, Digest)>, size: &mu
                 let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
                 flatten(below, &path, files, size);
             }
+        }
+    }
+}
+
+fn list(layout: Layout, path: ProjectPath, node: &Node, files: &mut Files) {
+    match node {
+        Node::Folder { entries } if !entries.is_empty() => {
+            for (name, below) in entries {
+                list(layout, path.join(name), below, files);
+            }
+        }
+        node => {
+            let state = summarize(layout, node, &mut |_, _| Ok(())).expect("nothing here can fail");
+            files.insert(path, state);
         }
     }
 }

@@ -130,6 +130,8 @@ fn assess_with(
 ) -> Assessment {
     let observed = param_files.and_then(|files| observe(world, stage, locked, reader, files, foretold));
     let Conditions { forced, no_stage_cache, allow_missing } = conditions;
+    // There is nothing to run of data.
+    let forced = forced && !stage.is_source();
     let mut assumed = Vec::new();
     let observed = match observed {
         Ok(mut observed) => {
@@ -162,6 +164,11 @@ fn assess_with(
     } else {
         let mut sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
         sources.retain(|source| !no_stage_cache || *source == Source::Lock);
+        if stage.is_source() && sources.is_empty() && observed.outs.iter().any(Option::is_none) {
+            let path = stage.outs[0].path.clone();
+            let decision = Decision::Unknown { reasons: vec![StaleReason::DataMissing { path }] };
+            return Assessment { decision, inputs, outs: observed.outs, assumed };
+        }
         let is_left = stage.frozen
             && (dialect.frozen_never_runs()
                 || reasons.iter().all(|reason| *reason == StaleReason::AlwaysChanged));
@@ -306,7 +313,10 @@ fn sources(
     // What a persisting out holds depends on what it held before, which the key does not know. Nothing is
     // restored through a symlink, which may lead anywhere; a command may write through one, if it likes.
     let cannot = |out: &Out| out.persist || world.workspace.leads_through_symlink(&out.path);
-    if must_run || stage.outs.is_empty() || stage.outs.iter().any(cannot) {
+    // Data that is there and another than its pointer says is what somebody made of it, and is recorded.
+    let is_data =
+        stage.is_source() && !reasons.iter().any(|reason| matches!(reason, StaleReason::OutMissing { .. }));
+    if must_run || is_data || stage.outs.is_empty() || stage.outs.iter().any(cannot) {
         return Vec::new();
     }
     let mut sources = Vec::new();
@@ -318,7 +328,7 @@ fn sources(
             sources.push(Source::Lock);
         }
     }
-    if let Some(inputs) = inputs.filter(|_| !stage.frozen) {
+    if let Some(inputs) = inputs.filter(|_| !stage.frozen && !stage.is_source()) {
         let paths: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
         let earlier = world.workspace.stages.restorable(&inputs.key().0, &paths, blobs);
         sources.extend(earlier.into_iter().map(|entry| Source::StageCache(Box::new(entry))));

@@ -99,7 +99,10 @@ pub fn commit(
 /// Whether a result of the stage can be put back without running it.
 pub(crate) fn is_restorable(stage: &Stage) -> bool {
     let outs = &stage.outs;
-    !stage.always_changed && !outs.is_empty() && outs.iter().all(|out| is_stored(out) && !out.persist)
+    !stage.is_source()
+        && !stage.always_changed
+        && !outs.is_empty()
+        && outs.iter().all(|out| is_stored(out) && !out.persist)
 }
 
 /// What the stage cache is to remember of a result that was just found, but for what made it.

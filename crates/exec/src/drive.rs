@@ -94,6 +94,8 @@ pub struct Summary {
     pub fresh: usize,
     /// Stages that were restored.
     pub restored: usize,
+    /// Sources whose data had changed and was recorded.
+    pub recorded: usize,
     /// Stages whose command ran.
     pub ran: usize,
     /// Stages that failed, in the order they did.
@@ -202,6 +204,10 @@ pub fn drive(
                     match outcome {
                         Outcome::Fresh => summary.fresh += 1,
                         Outcome::Restored { .. } => summary.restored += 1,
+                        Outcome::Recorded { .. } => {
+                            ran.insert(id);
+                            summary.recorded += 1;
+                        }
                         Outcome::Ran { duration, .. } => {
                             durations.note(&world.pipeline.stage(id).address, duration);
                             ran.insert(id);
@@ -353,6 +359,11 @@ impl Attempt<'_, '_, '_> {
                 missing.map(|path| StaleReason::DepMissing { path }).collect(),
             ));
         }
+        if self.stage.is_source() {
+            let outs = self.store_outs(Duration::ZERO)?;
+            self.record(&job, &outs)?;
+            return Ok(Outcome::Recorded { outs });
+        }
         self.run(&job, locked.as_ref(), &assessment, claim, told)
     }
 
@@ -399,6 +410,10 @@ impl Attempt<'_, '_, '_> {
         for (path, state) in &outs {
             let out = self.stage.outs.iter().find(|out| out.path == *path);
             outs::restore(workspace, out.expect("only declared outs are a source"), state)?;
+        }
+        if self.stage.is_source() {
+            // The pointer says so already, and data has no runs.
+            return Ok(Outcome::Restored { source: source.clone(), outs });
         }
         self.record(job, &outs)?;
         let outcome = Outcome::Restored { source: source.clone(), outs };

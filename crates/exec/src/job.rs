@@ -60,6 +60,11 @@ pub enum Outcome {
         /// What was put back.
         outs: OutStates,
     },
+    /// It is data that has changed, and was stored and recorded.
+    Recorded {
+        /// What it holds.
+        outs: OutStates,
+    },
     /// Its command ran.
     Ran {
         /// How long the command took.

@@ -1,5 +1,5 @@
 //! What is known of each stage's last success: the lock file, and the journal of what happened since it
-//! was written.
+//! was written. Of a source, it is what its pointer says, which is rewritten at once and stands in no journal.
 //!
 //! While a reproduction runs, the journal is the truth: a success is in it before anyone is told. The lock
 //! is rewritten from it by rename at the end, and at most once a second meanwhile. A process that finds a
@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use base::ProjectPath;
 use disk::{DiskError, Journal, JournalError, Moment, Stamp};
-use pipeline::{Address, Lock, LockCodec, PipelineError, StageLock, lock_beside, pipeline_file_of};
+use pipeline::{
+    Address, Lock, LockCodec, PipelineError, StageLock, lock_beside, pipeline_file_of, update_source,
+};
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's records.
@@ -78,7 +80,7 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// Reads the locks of the given pipeline files, all of them ours, and the journal at `journal_path`.
+    /// Reads the locks of the given pipeline files, all of them ours, the given pointers and the journal at `journal_path`.
     ///
     /// # Errors
     /// When one of them is damaged, from a newer version, or unreadable.
@@ -86,8 +88,9 @@ impl Ledger {
         root: &Path,
         journal_path: &Path,
         pipeline_files: &[ProjectPath],
+        pointers: &[ProjectPath],
     ) -> Result<Self, LedgerError> {
-        Ledger::read_with(LockCodec::default(), root, journal_path, pipeline_files)
+        Ledger::read_with(LockCodec::default(), root, journal_path, pipeline_files, pointers)
     }
 
     /// The same, of pipeline files whose locks `codec` reads and writes.
@@ -99,12 +102,14 @@ impl Ledger {
         root: &Path,
         journal_path: &Path,
         pipeline_files: &[ProjectPath],
+        pointers: &[ProjectPath],
     ) -> Result<Self, LedgerError> {
+        let files = pipeline_files.iter().map(lock_beside).chain(pointers.iter().cloned());
         let mut ledger = Ledger {
             root: root.to_owned(),
             codec,
             journal_path: journal_path.to_owned(),
-            locks: pipeline_files.iter().map(|file| (lock_beside(file), LockState::default())).collect(),
+            locks: files.map(|file| (file, LockState::default())).collect(),
             unwritten: Vec::new(),
             journal: None,
             journal_length: 0,
@@ -202,11 +207,28 @@ impl Ledger {
         self.locks.values().flat_map(|state| state.lock.stages.values())
     }
 
+    /// Writes down what a source holds: in its pointer, at once.
+    fn record_source(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
+        let file = &stage.file;
+        let os_path = file.to_path(&self.root);
+        let _moment = self.moment()?;
+        let old = disk::read_text_optional(&os_path)?;
+        let text = update_source(file, old.as_deref(), &lock)?;
+        disk::replace(&os_path, text.as_bytes())?;
+        let stamp = stamp_of(&os_path);
+        self.locks
+            .insert(file.clone(), LockState { lock: lock_of_source(lock), stamp, first: HashSet::new() });
+        Ok(())
+    }
+
     /// Writes a success down: in the journal at once, in the lock file soon.
     ///
     /// # Errors
     /// When the disk refuses; the success counts for this process alone then.
     pub fn record(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
+        if stage.is_source() {
+            return self.record_source(stage, lock);
+        }
         let record = Record { version: VERSION, stage: stage.clone(), lock };
         {
             let _moment = self.moment()?;
@@ -279,6 +301,10 @@ impl Ledger {
         self.last_write = Instant::now();
         Ok(())
     }
+}
+
+fn lock_of_source(lock: StageLock) -> Lock {
+    Lock { stages: BTreeMap::from([(String::new(), lock)]), ..Lock::default() }
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {

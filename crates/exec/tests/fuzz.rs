@@ -46,7 +46,7 @@ fn records_are_taken_or_refused() {
         let Ok(record) = serde_json::from_slice::<serde_json::Value>(bytes) else { return };
         disk::replace_volatile(&path, b"").expect("written");
         Journal::open(&path).expect("opened").append(&record).expect("appended");
-        let Ok(ledger) = Ledger::read(folder.path(), &path, std::slice::from_ref(&file)) else { return };
+        let Ok(ledger) = Ledger::read(folder.path(), &path, std::slice::from_ref(&file), &[]) else { return };
         let _ = ledger.get(&Address { file: file.clone(), name: "train".to_owned() });
         for lock in ledger.all() {
             let _ = lock.key();

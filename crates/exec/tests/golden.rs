@@ -61,12 +61,12 @@ fn a_journal_of_version_1() {
     let address = |name: &str| Address { file: files[0].clone(), name: name.to_owned() };
 
     disk::replace(&golden, JOURNAL_1.as_bytes()).expect("written");
-    let ledger = Ledger::read(folder.path(), &golden, &files).expect("readable");
+    let ledger = Ledger::read(folder.path(), &golden, &files, &[]).expect("readable");
     assert!(ledger.has_unwritten());
     assert_eq!(ledger.get(&address("train")), Some(&train()));
     assert_eq!(ledger.get(&address("prepare")), Some(&prepare()));
 
-    let mut ledger = Ledger::read(folder.path(), &ours, &files).expect("readable");
+    let mut ledger = Ledger::read(folder.path(), &ours, &files, &[]).expect("readable");
     ledger.record(&address("train"), train()).expect("recorded");
     ledger.record(&address("prepare"), prepare()).expect("recorded");
     assert_eq!(disk::read(&ours).expect("readable"), JOURNAL_1.as_bytes());

@@ -7,8 +7,9 @@ use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::format::{dvc, native};
 use crate::lock::Lock;
+use crate::pointer::parse_source;
 use crate::resolve::Pipeline;
-use crate::stage::Stage;
+use crate::stage::{Stage, is_pointer};
 
 /// Reads and writes the locks of a pipeline. What a lock of DVC says of a stage can be read only by who knows how the
 /// stage is declared.
@@ -35,11 +36,14 @@ impl LockCodec {
         self.frames.get(&pipeline_file_of(lock)).cloned().unwrap_or_default()
     }
 
-    /// Reads the text of a lock.
+    /// Reads the text of a lock or a pointer.
     ///
     /// # Errors
     /// When it is none, or a newer version wrote it.
     pub fn parse(&self, file: &ProjectPath, text: &str) -> Result<Lock, PipelineError> {
+        if is_pointer(file) {
+            return Ok(parse_source(file, text)?.1);
+        }
         match Dialect::of_file(file) {
             Dialect::Native => native::lock::parse_lock(file, text),
             Dialect::Dvc => dvc::lock::parse(file, text, &self.frames(file)).map_err(|fault| {
@@ -71,8 +75,11 @@ impl Pipeline {
     }
 }
 
-/// The lock beside a pipeline file.
+/// The lock beside a pipeline file; of a pointer, itself.
 pub fn lock_beside(file: &ProjectPath) -> ProjectPath {
+    if is_pointer(file) {
+        return file.clone();
+    }
     file.parent().unwrap_or_default().join(Dialect::of_file(file).lock_file())
 }
 

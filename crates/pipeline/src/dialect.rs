@@ -11,7 +11,7 @@ use crate::builtins::Builtins;
 use crate::format::dvc;
 use crate::fresh::{Freshness, fresh};
 use crate::lock::StageLock;
-use crate::stage::{Command, LOCK_FILE, Observed, PIPELINE_FILE, Stage};
+use crate::stage::{Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, PIPELINE_FILE, POINTER_SUFFIX, Stage};
 
 /// The name of a pipeline file of DVC.
 pub const DVC_FILE: &str = "dvc.yaml";
@@ -39,10 +39,11 @@ pub enum Told {
 }
 
 impl Dialect {
-    /// The dialect that a pipeline file or a lock of this name belongs to.
+    /// The dialect that a pipeline file, a lock or a pointer of this name belongs to.
     pub fn of_file(file: &ProjectPath) -> Self {
         match file.name() {
             DVC_FILE | DVC_LOCK_FILE => Dialect::Dvc,
+            name if name.ends_with(DVC_POINTER_SUFFIX) => Dialect::Dvc,
             _ => Dialect::Native,
         }
     }
@@ -61,6 +62,19 @@ impl Dialect {
             Dialect::Native => LOCK_FILE,
             Dialect::Dvc => DVC_LOCK_FILE,
         }
+    }
+
+    /// How the names of pointers end.
+    pub fn pointer_suffix(self) -> &'static str {
+        match self {
+            Dialect::Native => POINTER_SUFFIX,
+            Dialect::Dvc => DVC_POINTER_SUFFIX,
+        }
+    }
+
+    /// The pointer of data at `path`.
+    pub fn pointer_of(self, path: &ProjectPath) -> ProjectPath {
+        path.parent().unwrap_or_default().join(&format!("{}{}", path.name(), self.pointer_suffix()))
     }
 
     /// The keys of a stage that its file may hold beside those of DVC. Where there are none, they stand under

@@ -127,6 +127,11 @@ pub enum StaleReason {
         /// The out.
         path: ProjectPath,
     },
+    /// Data that a pointer tells of is neither in the workspace nor in the cache. An error: nobody can make it.
+    DataMissing {
+        /// The data.
+        path: ProjectPath,
+    },
     /// An out has other bytes than the stage wrote.
     OutChanged {
         /// The out.
@@ -265,6 +270,7 @@ impl StaleReason {
             StaleReason::ParamMissing { .. } => "param_missing",
             StaleReason::Unreadable { .. } => "unreadable",
             StaleReason::OutMissing { .. } => "out_missing",
+            StaleReason::DataMissing { .. } => "data_missing",
             StaleReason::OutChanged { .. } => "out_changed",
             StaleReason::OutAdded { .. } => "out_added",
             StaleReason::OutRemoved { .. } => "out_removed",
@@ -293,6 +299,7 @@ impl StaleReason {
                 DepName::Special(name) => PathOrName::Name(name),
             }),
             StaleReason::OutMissing { path }
+            | StaleReason::DataMissing { path }
             | StaleReason::OutChanged { path, .. }
             | StaleReason::OutAdded { path }
             | StaleReason::OutRemoved { path }
@@ -357,6 +364,7 @@ impl StaleReason {
             StaleReason::DepMissing { .. }
                 | StaleReason::ParamMissing { .. }
                 | StaleReason::Unreadable { .. }
+                | StaleReason::DataMissing { .. }
         )
     }
 }
@@ -365,6 +373,7 @@ fn command_value(command: &Command) -> Value {
     match command {
         Command::Script(script) => Value::Str(script.clone()),
         Command::List(scripts) => Value::List(scripts.iter().cloned().map(Value::Str).collect()),
+        Command::None => Value::Null,
     }
 }
 
@@ -407,6 +416,9 @@ impl fmt::Display for StaleReason {
             StaleReason::ParamMissing { file, key: None } => write!(f, "param file {file} does not exist"),
             StaleReason::Unreadable { message, .. } => f.write_str(message),
             StaleReason::OutMissing { path } => write!(f, "out {path} does not exist"),
+            StaleReason::DataMissing { path } => {
+                write!(f, "data {path} is neither in the workspace nor in the cache (`pipe pull` fetches it)")
+            }
             StaleReason::OutChanged { path, old, new } => {
                 write!(f, "out {path} changed: {} -> {}", old.short(), new.short())
             }

@@ -21,7 +21,7 @@ use petgraph::visit::{
 };
 
 use crate::special::Glob;
-use crate::stage::{Stage, StageId};
+use crate::stage::{Stage, StageId, is_pointer};
 
 /// Files that git itself reads: no stage may write them.
 const GIT_FILES: [&str; 3] = [".gitignore", ".gitattributes", ".gitmodules"];
@@ -265,6 +265,12 @@ impl Graph {
     }
 }
 
+/// How messages call a stage.
+fn called(stage: &Stage) -> String {
+    let word = if stage.is_source() { "pointer" } else { "stage" };
+    format!("{word} `{}`", stage.address)
+}
+
 fn number(at: usize) -> StageId {
     StageId(u32::try_from(at).expect("fewer stages than a 4 GiB text has lines"))
 }
@@ -290,16 +296,16 @@ fn refuse(
     out: &ProjectPath,
     protected: &BTreeSet<ProjectPath>,
 ) -> Option<GraphFault> {
-    let name = &stage.address;
+    let name = called(stage);
     if out.is_root() {
-        return Some(GraphFault::new(id, format!("an out of stage `{name}` is the project root itself")));
+        return Some(GraphFault::new(id, format!("an out of {name} is the project root itself")));
     }
     if out.contains(&stage.wdir) {
-        let message = format!("stage `{name}` runs inside its own out `{out}`");
+        let message = format!("{name} runs inside its own out `{out}`");
         return Some(GraphFault::new(id, message));
     }
     if GIT_FILES.contains(&out.name()) {
-        let message = format!("out `{out}` of stage `{name}` is a file that git itself reads");
+        let message = format!("out `{out}` of {name} is a file that git itself reads");
         return Some(GraphFault::new(id, message));
     }
     let file = protected.get(out).or_else(|| {
@@ -307,9 +313,10 @@ fn refuse(
         let inside = protected.range((Bound::Excluded(out.join("")), Bound::Unbounded)).next();
         inside.filter(|file| out.contains(file))
     })?;
+    let kind = if is_pointer(file) { "a pointer to data" } else { "a pipeline, lock or params file" };
     let message = match out == file {
-        true => format!("out `{out}` of stage `{name}` is a pipeline, lock or params file"),
-        false => format!("out `{out}` of stage `{name}` contains `{file}`, a pipeline, lock or params file"),
+        true => format!("out `{out}` of {name} is {kind}"),
+        false => format!("out `{out}` of {name} contains `{file}`, {kind}"),
     };
     Some(GraphFault::new(id, message))
 }
@@ -348,9 +355,9 @@ fn patterns(
             let others = patterns.iter().filter(|(_, other, _)| glob.meets(other));
             let met = paths.map(|(out, id)| (out, *id)).chain(others.map(|(out, _, id)| (out, *id)));
             faults.extend(met.map(|(out, other)| {
-                let (name, other) = (&stage.address, &stages[other.index()].address);
+                let (name, other) = (called(stage), called(&stages[other.index()]));
                 let message = format!(
-                    "out `{path}` of stage `{name}` can mean files of out `{out}` of stage `{other}`, and no file has \
+                    "out `{path}` of {name} can mean files of out `{out}` of {other}, and no file has \
                      two stages"
                 );
                 let hint = Some(format!("leave them out: `exclude: ['{}']`", out.relative_to(&stage.wdir)));
@@ -365,21 +372,17 @@ fn patterns(
 /// Every out that is a path with its stage; faults for outs that two have, or that lie inside another.
 fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<ProjectPath, StageId> {
     let mut producers: BTreeMap<ProjectPath, StageId> = BTreeMap::new();
-    let name = |id: StageId| &stages[id.index()].address;
+    let name = |id: StageId| called(&stages[id.index()]);
     for (id, stage) in numbered(stages) {
         for out in stage.outs.iter().filter(|out| out.glob.is_none()) {
             match producers.insert(out.path.clone(), id) {
                 Some(first) if first == id => {
-                    let message = format!("stage `{}` has out `{}` twice", name(id), out.path);
+                    let message = format!("{} has out `{}` twice", name(id), out.path);
                     faults.push(GraphFault::new(id, message));
                 }
                 Some(first) => {
-                    let message = format!(
-                        "`{}` is an out of both stage `{}` and stage `{}`",
-                        out.path,
-                        name(first),
-                        name(id)
-                    );
+                    let message =
+                        format!("`{}` is an out of both {} and {}", out.path, name(first), name(id));
                     faults.push(GraphFault::new(id, message));
                 }
                 None => {}
@@ -392,11 +395,7 @@ fn producers(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<Project
         if let Some((outer, &owner)) = outer {
             faults.push(GraphFault::new(
                 id,
-                format!(
-                    "out `{path}` of stage `{}` lies inside out `{outer}` of stage `{}`",
-                    name(id),
-                    name(owner)
-                ),
+                format!("out `{path}` of {} lies inside out `{outer}` of {}", name(id), name(owner)),
             ));
         }
     }

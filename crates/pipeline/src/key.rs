@@ -304,6 +304,7 @@ pub fn stage_key(inputs: &Inputs<'_>) -> StageKey {
             EntryValue::Path(path) => put_str(&mut bytes, path.as_str()),
             EntryValue::Command(Command::Script(script)) => put_str(&mut bytes, script),
             EntryValue::Command(Command::List(scripts)) => put_list(&mut bytes, scripts),
+            EntryValue::Command(Command::None) => put_list(&mut bytes, &[]),
             EntryValue::Content { digest, folder: false } => put_str(&mut bytes, &digest.to_string()),
             EntryValue::Content { digest, folder: true } => put_str(&mut bytes, &format!("{digest}/")),
             EntryValue::Value(value) => put_value(&mut bytes, value),

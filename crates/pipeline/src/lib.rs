@@ -20,6 +20,7 @@ mod loader;
 mod lock;
 mod node;
 pub mod params;
+mod pointer;
 mod python;
 mod resolve;
 mod special;
@@ -40,10 +41,12 @@ pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
+pub use pointer::{Pointer, parse_pointer, parse_source, update_pointer, update_source, write_pointer};
 pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{
-    Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
-    ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId,
+    Address, Annotation, Artifact, Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, Out, OutKind,
+    PARAMS_FILE, PIPELINE_FILE, POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage,
+    StageId, is_pointer,
 };
 pub use target::TargetError;

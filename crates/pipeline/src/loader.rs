@@ -613,6 +613,7 @@ fn recorded(dialect: Dialect, command: Command) -> Command {
         Command::List(scripts) => {
             Command::List(scripts.into_iter().map(|script| dialect.recorded(script)).collect())
         }
+        Command::None => Command::None,
     }
 }
 

@@ -16,7 +16,8 @@ use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
 use crate::loader::{Part, Provided, Texts, load_file};
-use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId};
+use crate::pointer::parse_source;
+use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId, is_pointer};
 use crate::yaml::{self, Segment};
 
 /// How far [`load`] came.
@@ -35,6 +36,8 @@ pub struct Pipeline {
     pub file: ProjectPath,
     /// All pipeline files, in the order of their stages.
     pub files: Vec<ProjectPath>,
+    /// All pointers, in the order of their sources, which stand behind the stages.
+    pub pointers: Vec<ProjectPath>,
     /// File by file, each in its order; [`StageId`] is an index into it.
     pub stages: Vec<Stage>,
     /// Who reads what whom wrote.
@@ -100,14 +103,22 @@ impl Pipeline {
         position(&content.text, stage)
     }
 
-    /// The lock file that tells of `stage`.
+    /// The lock file that tells of `stage`; of a source, its pointer.
     pub fn lock_file(&self, stage: StageId) -> ProjectPath {
         lock_beside(&self.stage(stage).address.file)
     }
+
+    /// All sources, in the order of their pointers.
+    pub fn sources(&self) -> impl Iterator<Item = StageId> {
+        self.ids().filter(|id| self.stage(*id).is_source())
+    }
 }
 
-/// Where the key of a stage stands; of a generated one, that of the stage it was made of.
+/// Where the key of a stage stands; of a generated one, that of the stage it was made of; of a source, its out.
 fn position(text: &str, stage: &Stage) -> Option<Position> {
+    if stage.is_source() {
+        return yaml::locate(text, &[Segment::Key("outs"), Segment::Index(0)]).map(|place| place.value);
+    }
     let name = &stage.address.name;
     let written = name.split_once('@').map_or(name.as_str(), |(group, _)| group);
     yaml::locate(text, &[Segment::Key("stages"), Segment::Key(written)]).map(|place| place.key)
@@ -121,22 +132,27 @@ pub fn load(file: &ProjectPath, provided: &Provided) -> Result<Loaded, LoadFault
     load_all(file, std::slice::from_ref(file), provided)
 }
 
-/// Resolves several pipeline files into one pipeline; `file` is the one that is meant where none is named.
+/// Resolves several pipeline files and pointers into one pipeline; `file` is the pipeline file that is meant where
+/// none is named, and need not be there.
 ///
 /// # Errors
 /// Every fault that could be found, with its place.
 pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) -> Result<Loaded, LoadFault> {
     let mut texts = Texts::new(provided);
-    for file in files {
+    let (pointers, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(is_pointer);
+    for file in &files {
         texts.text(file);
         texts.text(&params_beside(file));
+    }
+    for file in &pointers {
+        texts.text(file);
     }
     if !texts.needed.is_empty() {
         return Ok(Loaded::Need(texts.needed.into_iter().collect()));
     }
     let mut builder = Builder::default();
     let mut faults = Vec::new();
-    for file in files {
+    for file in &files {
         let Some(text) = texts.text(file) else {
             let hint = Some("run `pipe init` to make one, or name another folder with `--cd`");
             faults.push(PipelineError::new(file, "there is no such pipeline file").hint(hint));
@@ -148,8 +164,16 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
             Err(fault) => faults.extend(fault.faults),
         }
     }
+    for file in &pointers {
+        // Gone since it was found: then there is no such data.
+        let Some(text) = texts.text(file) else { continue };
+        match parse_source(file, text) {
+            Ok((stage, _)) => builder.add_source(file, text, stage),
+            Err(fault) => faults.push(fault),
+        }
+    }
     if faults.is_empty() {
-        builder.read_param_files(files, &mut texts, &mut faults);
+        builder.read_param_files(&files, &mut texts, &mut faults);
     }
     if !faults.is_empty() {
         return Err(LoadFault { faults });
@@ -157,7 +181,7 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
     if !texts.needed.is_empty() {
         return Ok(Loaded::Need(texts.needed.into_iter().collect()));
     }
-    builder.finish(file, files).map(|pipeline| Loaded::Done(Box::new(pipeline)))
+    builder.finish(file, &files).map(|pipeline| Loaded::Done(Box::new(pipeline)))
 }
 
 fn params_beside(file: &ProjectPath) -> ProjectPath {
@@ -175,9 +199,18 @@ struct Builder {
     artifacts: Vec<Artifact>,
     vars_files: BTreeSet<ProjectPath>,
     param_files: BTreeMap<ProjectPath, ParamFile>,
+    pointers: Vec<ProjectPath>,
 }
 
 impl Builder {
+    fn add_source(&mut self, file: &ProjectPath, text: &str, stage: Stage) {
+        let id = StageId(u32::try_from(self.stages.len()).expect("fewer files than a disk holds"));
+        let names = [(String::new(), id)].into_iter().collect();
+        self.contents.insert(file.clone(), Content { names, groups: IndexMap::new(), text: text.into() });
+        self.stages.push(stage);
+        self.pointers.push(file.clone());
+    }
+
     fn add(&mut self, file: &ProjectPath, text: &str, part: Part) {
         let first = self.stages.len();
         let number = |at: usize| {
@@ -225,12 +258,13 @@ impl Builder {
         for file in files {
             protected.extend([file.clone(), lock_beside(file), params_beside(file)]);
         }
-        protected.extend(self.param_files.keys().cloned());
+        protected.extend(self.param_files.keys().chain(&self.pointers).cloned());
         let graph = Graph::build(&self.stages, &protected)
             .map_err(|faults| place_faults(&self.contents, &self.stages, faults))?;
         Ok(Pipeline {
             file: file.clone(),
             files: files.to_vec(),
+            pointers: self.pointers,
             stages: self.stages,
             graph,
             param_files: self.param_files,

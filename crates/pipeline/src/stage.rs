@@ -22,6 +22,18 @@ pub const LOCK_FILE: &str = "pipeline.lock";
 /// The parameter file that templates and plain `params` keys read, beside its pipeline file.
 pub const PARAMS_FILE: &str = "params.yaml";
 
+/// How the names of pointers end: `data.csv.pipe` beside `data.csv`.
+pub const POINTER_SUFFIX: &str = ".pipe";
+
+/// How the names of DVC's pointers end.
+pub const DVC_POINTER_SUFFIX: &str = ".dvc";
+
+/// Whether a file is a pointer of either dialect by its name.
+pub fn is_pointer(file: &ProjectPath) -> bool {
+    let ends = |suffix: &str| file.name().len() > suffix.len() && file.name().ends_with(suffix);
+    ends(POINTER_SUFFIX) || ends(DVC_POINTER_SUFFIX)
+}
+
 /// The number of a stage in [`Pipeline::stages`](crate::Pipeline): dense, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StageId(pub u32);
@@ -33,7 +45,9 @@ impl StageId {
     }
 }
 
-/// The name of a stage across the project, for people: `train` in the file at the root, `sub/pipeline.yaml:train` elsewhere.
+/// The name of a stage across the project, for people: `train` in the file at the root, `sub/pipeline.yaml:train`
+/// elsewhere. A source is called as its pointer, `data.csv.pipe`, and has an empty name in it; it is never read back from
+/// a text.
 ///
 /// Ordered by file, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,9 +58,23 @@ pub struct Address {
     pub name: String,
 }
 
+impl Address {
+    /// The address of the data that a pointer tells of.
+    pub fn of_pointer(file: &ProjectPath) -> Self {
+        Address { file: file.clone(), name: String::new() }
+    }
+
+    /// Whether it is that of data rather than of a command.
+    pub fn is_source(&self) -> bool {
+        self.name.is_empty()
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if matches!(self.file.as_str(), PIPELINE_FILE | crate::dialect::DVC_FILE) {
+        if self.is_source() {
+            self.file.fmt(f)
+        } else if matches!(self.file.as_str(), PIPELINE_FILE | crate::dialect::DVC_FILE) {
             f.write_str(&self.name)
         } else {
             write!(f, "{}:{}", self.file, self.name)
@@ -86,6 +114,8 @@ pub enum Command {
     Script(String),
     /// Each item has a shell of its own; the first failure stops.
     List(Vec<String>),
+    /// Nothing runs: a source, whose out is data that people change.
+    None,
 }
 
 impl Command {
@@ -94,6 +124,7 @@ impl Command {
         match self {
             Command::Script(script) => std::slice::from_ref(script),
             Command::List(scripts) => scripts,
+            Command::None => &[],
         }
     }
 }
@@ -282,6 +313,11 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Whether it is data that a pointer tells of: it has one out and nothing that runs.
+    pub fn is_source(&self) -> bool {
+        self.command == Command::None
+    }
+
     /// Whether it has nothing that could be up to date and thus runs every time: no deps, params, outs or
     /// declared variables.
     pub fn is_callback(&self) -> bool {

@@ -19,13 +19,15 @@ pub struct TargetError {
 }
 
 impl Pipeline {
-    /// The stages that are meant without a target: those of [`Pipeline::file`] with everything they need, in the
-    /// order of the graph.
+    /// The stages that are meant without a target: those of [`Pipeline::file`] with everything they need, and the
+    /// sources in and below its folder, in the order of the graph.
     pub fn default_stages(&self) -> Vec<StageId> {
-        if self.files.len() == 1 {
+        if self.files.len() <= 1 {
             return self.graph.order().to_vec();
         }
-        let own: Vec<StageId> = self.stages_of(&self.file);
+        let folder = self.file.parent().unwrap_or_default();
+        let near = self.sources().filter(|id| folder.contains(&self.stage(*id).address.file));
+        let own: Vec<StageId> = self.stages_of(&self.file).into_iter().chain(near).collect();
         self.graph.with_upstream(&own)
     }
 
@@ -40,7 +42,8 @@ impl Pipeline {
     ///   `matrix` for all that is made of it;
     /// - such a name behind the path of its pipeline file, or of that file's folder: `sub:train`;
     /// - the path of an out, or of something inside it;
-    /// - a pipeline file or its folder, for all of its stages.
+    /// - a pipeline file or its folder, for all of its stages;
+    /// - a pointer, for its data.
     ///
     /// Paths are relative to the folder `base`.
     ///

@@ -53,11 +53,8 @@ fn has_merge_key(text: &str) -> bool {
 }
 
 fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineError {
-    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
-        let position = Position { line: number(line + 1), column: 1 };
-        return PipelineError::new(file, "the file holds an unresolved merge conflict")
-            .at(Some(position))
-            .hint(Some("keep one side of each conflict and delete the markers"));
+    if let Some(fault) = conflict(file, text) {
+        return fault;
     }
     let position = error
         .location()
@@ -76,6 +73,14 @@ fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineE
         _ => None,
     };
     PipelineError::new(file, message).at(position).hint(hint)
+}
+
+/// The fault of a text with the marks of a merge conflict.
+pub(crate) fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {
+    let line = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
+    let position = Position { line: number(line + 1), column: 1 };
+    let fault = PipelineError::new(file, "the file holds an unresolved merge conflict").at(Some(position));
+    Some(fault.hint(Some("keep one side of each conflict and delete the markers")))
 }
 
 /// The first key that its map has already, and where it stands.

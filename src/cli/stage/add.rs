@@ -5,12 +5,13 @@ use pipeline::edit::{self, NewOut, NewStage};
 use pipeline::{OutKind, Stage};
 
 use crate::cli::repro::{self, ReproArgs};
+use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::{ignore_outs, unignore_outs};
 use crate::project::Project;
 use crate::ui::Printer;
 
-use super::{Edits, lock, written_name};
+use super::written_name;
 
 #[derive(Debug, Args)]
 pub struct AddArgs {

@@ -5,22 +5,23 @@ use disk::Sharing;
 use pipeline::{Out, Stage, edit};
 
 use crate::cli::command_line;
+use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::{places, unignore_outs};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
 
-use super::{Edits, Written, lock, written};
+use super::{Written, written};
 
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
     /// Names of stages; one with `foreach` or `matrix` is meant as a whole
     #[arg(value_name = "NAME", required = true)]
-    names: Vec<String>,
+    pub names: Vec<String>,
     /// Remove their outs too; bytes that the cache does not hold are saved in it first
     #[arg(long)]
-    outs: bool,
+    pub outs: bool,
 }
 
 /// Removes the stages.
@@ -69,7 +70,10 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
 }
 
 /// Brings what only the workspace holds into the cache.
-fn save(project: &Project, outs: &[&Out], printer: Printer) -> CliResult {
+///
+/// # Errors
+/// When an out lies behind a symlink, or cannot be stored.
+pub fn save(project: &Project, outs: &[&Out], printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
     for out in outs {
         let path = &out.path;

@@ -249,6 +249,7 @@ fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
     let command = match &stage.command {
         Command::Script(script) => Value::from(script.as_str()),
         Command::List(scripts) => Value::List(scripts.iter().cloned().map(Value::Str).collect()),
+        Command::None => Value::Null,
     };
     map.insert("cmd".to_owned(), command);
     let deps = stage.deps.iter().map(|(path, state)| (frame.text(path), *state));

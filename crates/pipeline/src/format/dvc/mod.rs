@@ -2,5 +2,6 @@
 
 pub(crate) mod emit;
 pub(crate) mod lock;
+pub(crate) mod pointer;
 pub(crate) mod python;
 pub(crate) mod rules;

@@ -2,5 +2,6 @@
 
 pub mod lock;
 pub(crate) mod needs;
+pub mod pointer;
 pub mod spec;
 pub(crate) mod top;

@@ -1,0 +1,158 @@
+//! The single files of a content: of a recorded folder, by its manifests; of the workspace, by a look at it.
+
+use std::collections::BTreeMap;
+
+use base::{FileState, ProjectPath};
+
+use crate::tree::{Tree, TreeEntry};
+use crate::{Blobs, CacheError};
+
+/// Files by path; an empty folder stands among them as itself.
+pub type Files = BTreeMap<ProjectPath, FileState>;
+
+/// What differs between two contents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// What only the second has.
+    pub added: Vec<ProjectPath>,
+    /// What is another in the second.
+    pub modified: Vec<ProjectPath>,
+    /// What only the first has.
+    pub deleted: Vec<ProjectPath>,
+}
+
+impl Difference {
+    /// What leads from `old` to `new`; ascending.
+    pub fn between(old: &Files, new: &Files) -> Self {
+        let mut difference = Difference::default();
+        for (path, state) in new {
+            match old.get(path) {
+                None => difference.added.push(path.clone()),
+                Some(before) if !is_same(before, state) => difference.modified.push(path.clone()),
+                Some(_) => {}
+            }
+        }
+        difference.deleted = old.keys().filter(|path| !new.contains_key(path)).cloned().collect();
+        difference
+    }
+}
+
+fn is_same(a: &FileState, b: &FileState) -> bool {
+    a.digest == b.digest && a.is_folder() == b.is_folder() && a.executable == b.executable
+}
+
+impl Blobs {
+    /// The files of the content `state` at `path`.
+    ///
+    /// # Errors
+    /// When a manifest is missing or damaged.
+    pub fn files(&self, path: &ProjectPath, state: &FileState) -> Result<Files, CacheError> {
+        let mut files = Files::new();
+        let mut open = vec![(path.clone(), *state)];
+        while let Some((path, state)) = open.pop() {
+            if !state.is_folder() {
+                files.insert(path, state);
+                continue;
+            }
+            let tree = self.tree(&state.digest)?;
+            if tree.entries().is_empty() {
+                files.insert(path, state);
+            } else {
+                open.extend(tree.entries().iter().map(|(name, entry)| (path.join(name), entry.state())));
+            }
+        }
+        Ok(files)
+    }
+
+    /// The recorded folder `folder` with `entry` at the path `below` in it, whatever stood there. Its new manifests are
+    /// stored.
+    ///
+    /// # Errors
+    /// When a manifest on the way is missing or damaged, or the disk refuses.
+    pub fn with_entry(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+        entry: FileState,
+    ) -> Result<FileState, CacheError> {
+        let parts: Vec<&str> = below.parts().collect();
+        self.planted(Some(folder), &parts, entry)
+    }
+
+    fn planted(
+        &self,
+        folder: Option<&FileState>,
+        parts: &[&str],
+        entry: FileState,
+    ) -> Result<FileState, CacheError> {
+        let Some((name, rest)) = parts.split_first() else { return Ok(entry) };
+        let tree = match folder.filter(|state| state.is_folder()) {
+            Some(folder) => self.tree(&folder.digest)?,
+            None => Tree::default(),
+        };
+        let is_it = |(known, _): &&(String, TreeEntry)| known == name;
+        let before = tree.entries().iter().find(is_it).map(|(_, entry)| entry.state());
+        let FileState { digest, size, files, executable } = self.planted(before.as_ref(), rest, entry)?;
+        let planted = match files {
+            None => TreeEntry::File { digest, size, executable },
+            Some(files) => TreeEntry::Folder { digest, size, files },
+        };
+        let others = tree.entries().iter().filter(|entry| !is_it(entry)).cloned();
+        let tree = Tree::new(others.chain([((*name).to_owned(), planted)]).collect());
+        let (size, files) = tree.totals();
+        let digest = self.store_bytes(&tree.encode())?;
+        Ok(FileState { digest, size, files: Some(files), executable: false })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
+mod tests {
+    use super::*;
+    use crate::{State, Workspace};
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::from_record(text).unwrap()
+    }
+
+    #[test]
+    fn a_planted_entry_is_what_storing_it_all_would_give() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::load(&folder.path().join(".pipe/state")).unwrap();
+        let workspace = Workspace::new(folder.path(), &folder.path().join(".pipe/cache"), state);
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("out/a/b/old", "1");
+        write("out/file", "2");
+        std::fs::create_dir(folder.path().join("out/empty")).unwrap();
+        let before = workspace.store(&path("out")).unwrap().unwrap();
+        for (file, text) in [("a/b/new", "3"), ("a/b/old", "4"), ("x/y", "5"), ("empty/z", "6")] {
+            write(&format!("out/{file}"), text);
+            let now = workspace.store(&path("out")).unwrap().unwrap();
+            let entry = workspace.store(&path(&format!("out/{file}"))).unwrap().unwrap();
+            // From the state before the last change alone.
+            let planted = workspace.blobs.with_entry(&before, &path(file), entry).unwrap();
+            let files = workspace.blobs.files(&path("out"), &planted).unwrap();
+            assert_eq!(files[&path(&format!("out/{file}"))], entry);
+            assert_eq!(
+                workspace.blobs.files(&path("out"), &now).unwrap(),
+                workspace.files(&path("out")).unwrap()
+            );
+        }
+        let (old, new) =
+            (workspace.blobs.files(&path("out"), &before).unwrap(), workspace.files(&path("out")).unwrap());
+        let difference = Difference::between(&old, &new);
+        assert_eq!(difference.modified, [path("out/a/b/old")]);
+        assert_eq!(difference.deleted, [path("out/empty")]);
+        assert_eq!(difference.added, [path("out/a/b/new"), path("out/empty/z"), path("out/x/y")]);
+        let mut planted = before;
+        for file in ["a/b/new", "a/b/old", "x/y", "empty/z"] {
+            let entry = workspace.observe(&path(&format!("out/{file}"))).unwrap().unwrap();
+            planted = workspace.blobs.with_entry(&planted, &path(file), entry).unwrap();
+        }
+        assert_eq!(Some(planted), workspace.observe(&path("out")).unwrap());
+    }
+}

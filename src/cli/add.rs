@@ -1,0 +1,303 @@
+//! `pipe add`: puts data under version control, by a pointer beside it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base::{FileState, ProjectPath};
+use cache::{State, Workspace};
+use clap::Args;
+use exec::Wish;
+use pipeline::{Pipeline, is_pointer, parse_pointer, update_pointer, write_pointer};
+
+use crate::discover::is_looked_into;
+use crate::edits::{Edits, lock};
+use crate::error::{CliError, CliResult};
+use crate::ignore::ignore_outs;
+use crate::names;
+use crate::project::Project;
+use crate::recovery;
+use crate::ui::Printer;
+
+/// Put data under version control: keep it in the cache, and write a pointer that git keeps
+///
+/// `pipe add data.csv` writes `data.csv.pipe` and keeps `data.csv` out of git. Adding again records what changed; a file
+/// inside a tracked folder is recorded in that folder's pointer. The data stays where it is.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// Files and folders
+    #[arg(value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath)]
+    paths: Vec<PathBuf>,
+    /// Read the paths as patterns (`*`, `?`, `**`, `[abc]`)
+    #[arg(long)]
+    glob: bool,
+    /// Copy one PATH, which may lie outside of the project, to OUT and add that
+    #[arg(short, long, value_name = "OUT", conflicts_with_all = ["glob", "no_commit"])]
+    out: Option<String>,
+    /// Record the data without storing it in the cache; `pipe commit` makes up for it
+    #[arg(long)]
+    no_commit: bool,
+    /// Replace what stands at OUT, after saving what no cache holds
+    #[arg(short, long, requires = "out")]
+    force: bool,
+    /// Describe the data, for people
+    #[arg(long, value_name = "TEXT")]
+    desc: Option<String>,
+}
+
+/// Adds the paths.
+///
+/// # Errors
+/// When one cannot be added; nothing is recorded then.
+pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let mut paths = match &args.out {
+        Some(out) => vec![ProjectPath::resolve(&project.base, out)?],
+        None => wanted(&project, args)?,
+    };
+    paths.sort();
+    paths.dedup();
+    let wish = paths.iter().fold(Wish::named("an add"), Wish::writing_path);
+    let _held = recovery::hold(&project, &wish, true, printer)?;
+    let _lock = lock(&project, printer)?;
+    let pipeline = project.pipeline_if_any()?;
+    let workspace = project.workspace(printer)?;
+    let tracked = project.git().map(|git| git.tracked()).transpose()?.unwrap_or_default();
+    let admission =
+        Admission { project: &project, pipeline: &pipeline, workspace: &workspace, tracked: &tracked };
+    let places = paths.iter().map(|path| admission.place(path)).collect::<CliResult<Vec<_>>>()?;
+    let known = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path);
+    names::check(known.chain(&paths), printer)?;
+    if let (Some(_), [path]) = (&args.out, paths.as_slice()) {
+        bring_in(&project, &workspace, args, path, printer)?;
+    }
+    for path in &paths {
+        admission.look(path)?;
+    }
+    let mut added = Vec::new();
+    let mut now: BTreeMap<ProjectPath, FileState> = BTreeMap::new();
+    for (path, place) in paths.iter().zip(&places) {
+        let found = if args.no_commit { workspace.observe(path)? } else { workspace.store(path)? };
+        let found = found.ok_or_else(|| CliError::message(format!("{path} vanished while it was added")))?;
+        check_names(&workspace, path, printer)?;
+        let recorded = now.get(&place.pointer).copied().or(place.recorded);
+        let state = match (&place.below, recorded) {
+            (Some(below), Some(folder)) => workspace
+                .blobs
+                .with_entry(&folder, below, found)
+                .map_err(|fault| CliError::from(fault).hint("`pipe add` the whole folder"))?,
+            _ => found,
+        };
+        now.insert(place.pointer.clone(), state);
+        let is_same = |old: &FileState| old.digest == state.digest && old.executable == state.executable;
+        let is_new = args.desc.is_some() || !recorded.as_ref().is_some_and(is_same);
+        added.push((path, found, is_new));
+    }
+    let mut edits = Edits::new(&project);
+    for (pointer, state) in &now {
+        let desc = args.desc.as_deref();
+        edits.change(pointer, |text| match text {
+            "" => Ok(write_pointer(pointer, data_name(&project, pointer), state, desc)),
+            text => update_pointer(pointer, text, state, None, desc),
+        })?;
+    }
+    let checked = edits.check(&pipeline.file)?;
+    // Before the pointers: data that a pointer names is never left for git to take.
+    let sources = checked.sources().map(|id| checked.stage(id));
+    let ignore_files = ignore_outs(&project, sources.filter(|stage| now.contains_key(&stage.address.file)))?;
+    edits.write()?;
+    workspace.save_state()?;
+    for (path, state, is_new) in &added {
+        let what = match state.files {
+            Some(files) => {
+                let files = report::count_text(usize::try_from(files).unwrap_or(usize::MAX), "file");
+                format!("{files}, {}", report::bytes_text(state.size))
+            }
+            None => report::bytes_text(state.size),
+        };
+        let word = if *is_new { "Added" } else { "Unchanged:" };
+        printer.say(format_args!("{word} {path} ({what})."));
+    }
+    if project.git().is_some() && added.iter().any(|(.., is_new)| *is_new) {
+        let files = now.keys().chain(&ignore_files).map(|file| file.relative_to(&project.base));
+        let files: Vec<String> = files.take(6).collect();
+        let more = if now.len() + ignore_files.len() > 6 { " …" } else { "" };
+        printer.say(format_args!("To version the change: git add {}{more}", files.join(" ")));
+    }
+    Ok(())
+}
+
+/// The name of the data of a pointer that `pipe add` made.
+fn data_name<'a>(project: &Project, pointer: &'a ProjectPath) -> &'a str {
+    pointer.name().strip_suffix(project.dialect.pointer_suffix()).unwrap_or(pointer.name())
+}
+
+/// The paths that are meant, which exist.
+fn wanted(project: &Project, args: &AddArgs) -> CliResult<Vec<ProjectPath>> {
+    let mut wanted = Vec::new();
+    for path in &args.paths {
+        if !args.glob {
+            wanted.push(in_project(project, path)?);
+            continue;
+        }
+        let text = path.to_string_lossy().into_owned();
+        let found = glob::glob(&text)
+            .map_err(|fault| CliError::message(format!("`{text}` is no pattern: {fault}")))?
+            .collect::<Result<Vec<PathBuf>, _>>()?;
+        let data = found.iter().map(|path| in_project(project, path)).collect::<CliResult<Vec<_>>>()?;
+        let before = wanted.len();
+        wanted.extend(data.into_iter().filter(|path| !is_pointer(path) && !path.is_reserved()));
+        if wanted.len() == before {
+            return Err(CliError::message(format!("nothing matches `{text}`"))
+                .hint("quote a pattern, so that the shell leaves it alone"));
+        }
+    }
+    Ok(wanted)
+}
+
+/// The path in the project; an absolute one may name it too.
+fn in_project(project: &Project, path: &Path) -> CliResult<ProjectPath> {
+    let outside = |fault: &dyn std::fmt::Display| {
+        CliError::message(format!("cannot add {}: {fault}", path.display()))
+            .hint("`pipe add PATH -o OUT` copies it into the project")
+    };
+    if let Ok(below) = path.strip_prefix(&project.root) {
+        return ProjectPath::from_relative(below).map_err(|fault| outside(&fault));
+    }
+    let text = path.to_str().ok_or_else(|| {
+        CliError::message(format!("cannot add {}: its name is not UTF-8", path.display())).hint("rename it")
+    })?;
+    ProjectPath::resolve(&project.base, text).map_err(|fault| outside(&fault))
+}
+
+/// Where what is added is recorded.
+struct Place {
+    pointer: ProjectPath,
+    /// Of a file in a tracked folder, where in it.
+    below: Option<ProjectPath>,
+    /// What the pointer records now.
+    recorded: Option<FileState>,
+}
+
+/// What decides whether something can be added.
+struct Admission<'a> {
+    project: &'a Project,
+    pipeline: &'a Pipeline,
+    workspace: &'a Workspace,
+    /// All files that git tracks.
+    tracked: &'a [String],
+}
+
+impl Admission<'_> {
+    /// Where `path` is to be recorded.
+    fn place(&self, path: &ProjectPath) -> CliResult<Place> {
+        let refuse = |why: &str| CliError::message(format!("cannot add {path}: {why}"));
+        if path.is_root() {
+            return Err(refuse("it is the project's root").hint("add the files and folders in it"));
+        }
+        ProjectPath::from_record(path.as_str()).map_err(|fault| refuse(&fault.to_string()))?;
+        if is_pointer(path) {
+            return Err(refuse("it is a pointer to data")
+                .hint("`pipe commit` records what its data holds now; git keeps the pointer itself"));
+        }
+        if let Some(link) = disk::symlink_between(&self.project.root, &self.workspace.os_path(path)) {
+            let why = format!("it lies behind the symlink {}, which may lead anywhere", link.display());
+            return Err(refuse(&why).hint("add it where it is, or copy it into the project with `-o`"));
+        }
+        let inside = |file: &&String| {
+            ProjectPath::from_record(file).is_ok_and(|file| path.contains(&file) || file.contains(path))
+        };
+        if let Some(file) = self.tracked.iter().find(inside) {
+            let what = if *file == path.as_str() { "it".to_owned() } else { format!("`{file}`") };
+            return Err(refuse(&format!("git tracks {what}"))
+                .hint(format!("`git rm -r --cached '{path}'` lets pipe keep it; then add it again")));
+        }
+        if let Some(pointer) = self.pipeline.pointers.iter().find(|pointer| path.contains(pointer)) {
+            return Err(refuse(&format!("it contains {pointer}, a pointer to data"))
+                .hint(format!("`pipe remove {pointer}` first: the whole folder gets one pointer")));
+        }
+        if let Some(owner) = self.pipeline.graph.producer(path) {
+            let stage = self.pipeline.stage(owner);
+            if !stage.is_source() {
+                let why = format!("it is an out of stage {}, which pipe keeps already", stage.address);
+                return Err(refuse(&why).hint(format!("`pipe commit {}` records it as it is", stage.address)));
+            }
+            return self.known(path, &stage.address.file, &stage.outs[0].path);
+        }
+        let pointer = self.project.dialect.pointer_of(path);
+        if pointer.to_path(&self.project.root).symlink_metadata().is_ok() {
+            return Err(refuse(&format!("{pointer} stands there, and is not its pointer"))
+                .hint("rename the data, or that file"));
+        }
+        let folder = path.parent().unwrap_or_default();
+        if !is_looked_into(&self.project.root, self.project.dialect, &folder) {
+            let why = format!("pipe looks for no pointers in the folder {folder}");
+            return Err(refuse(&why).hint(
+                "hidden folders, Python environments, other projects and folders that git ignores are left alone; \
+                 move the data, or add the folder as a whole from above",
+            ));
+        }
+        Ok(Place { pointer, below: None, recorded: None })
+    }
+
+    /// Data that a pointer tells of, or something inside it.
+    fn known(&self, path: &ProjectPath, pointer: &ProjectPath, top: &ProjectPath) -> CliResult<Place> {
+        let text = disk::read_text_optional(&pointer.to_path(&self.project.root))?.unwrap_or_default();
+        let recorded = parse_pointer(pointer, &text)?.state;
+        let below = path.parts().skip(top.parts().count());
+        let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
+        let below = (!below.is_root() && recorded.is_folder()).then_some(below);
+        Ok(Place { pointer: pointer.clone(), below, recorded: Some(recorded) })
+    }
+
+    /// Whether something that can be added stands at `path`.
+    fn look(&self, path: &ProjectPath) -> CliResult {
+        let os_path = self.workspace.os_path(path);
+        match std::fs::symlink_metadata(&os_path) {
+            Ok(metadata) if metadata.is_symlink() && os_path.is_dir() => {
+                Err(CliError::message(format!("cannot add {path}: it is a symlink to a folder"))
+                    .hint("add the folder that it leads to"))
+            }
+            Ok(_) => Ok(()),
+            Err(_) => Err(CliError::message(format!("cannot add {path}: there is no such file or folder"))),
+        }
+    }
+}
+
+/// Copies a file or folder from anywhere to `to`, through the cache: what is half done stands nowhere.
+fn bring_in(
+    project: &Project,
+    workspace: &Workspace,
+    args: &AddArgs,
+    to: &ProjectPath,
+    printer: Printer,
+) -> CliResult {
+    let [from] = args.paths.as_slice() else {
+        return Err(CliError::message("`-o` takes one PATH").hint("add several one after the other"));
+    };
+    if std::fs::symlink_metadata(workspace.os_path(to)).is_ok() && !args.force {
+        return Err(CliError::message(format!("{to} exists already")).hint("`-f` replaces it"));
+    }
+    let from = std::fs::canonicalize(from).map_err(|source| disk::DiskError::new("find", from, source))?;
+    let name = from.file_name().map(Path::new).unwrap_or(Path::new(""));
+    let name = ProjectPath::from_relative(name)?;
+    let folder = from.parent().unwrap_or(Path::new("/"));
+    let cache = project.pipe_path("cache");
+    let outside = Workspace::new(folder, &cache, State::anew(&project.pipe_path("tmp").join("no-state")));
+    let state = outside
+        .store(&name)?
+        .ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;
+    if let Some(saved) = workspace.save_unsaved(to)? {
+        printer.insist(format_args!(
+            "Saved {to}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it back",
+            &saved.digest.hex()[..12]
+        ));
+    }
+    workspace.restore(to, &state)?;
+    Ok(())
+}
+
+/// Refuses a folder in which two names are one.
+fn check_names(workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
+    let files = workspace.files(path)?;
+    if files.len() > 1 { names::check(files.keys(), printer) } else { Ok(()) }
+}

@@ -1,0 +1,190 @@
+//! `pipe diff` of data: what was added, deleted, changed or renamed between two states.
+
+use std::collections::BTreeMap;
+
+use base::{Digest, FileState, ProjectPath};
+use cache::{Difference, Files};
+use report::{Cell, Column, Table};
+use serde_json::{Value as Json, json};
+
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+use crate::recorded;
+use crate::revision::Revision;
+use crate::ui::Printer;
+
+use super::DiffArgs;
+
+/// What leads from one state to another.
+struct Changes {
+    plain: Difference,
+    /// Old and new path of equal bytes.
+    renamed: Vec<(ProjectPath, ProjectPath)>,
+}
+
+/// Compares the data of two states; `None` for the commit that is checked out and for the workspace.
+///
+/// # Errors
+/// When a state cannot be read.
+pub fn run(
+    args: &DiffArgs,
+    project: &Project,
+    states: (Option<Revision>, Option<Revision>),
+    printer: Printer,
+) -> CliResult {
+    let old = match states.0 {
+        Some(revision) => revision,
+        None => match project.git().and_then(|git| git.head()) {
+            Some(commit) => Revision::Commit(commit),
+            None => {
+                return Err(CliError::message("there is no commit to compare the data with")
+                    .hint("commit the project; `pipe data status` tells what is not recorded"));
+            }
+        },
+    };
+    let new = states.1.unwrap_or(Revision::Workspace);
+    let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
+    let targets = targets.collect::<Result<Vec<_>, _>>()?;
+    let [old, new] = [&old, &new].map(|revision| files(project, revision, &targets, printer));
+    let (old, new) = (old?, new?);
+    let changes = changes(&old, &new);
+    if args.json {
+        print_json(&changes, &old, &new, args.show_hash, printer)?;
+    } else {
+        print(&changes, &old, &new, args, printer);
+    }
+    Ok(())
+}
+
+/// The data of a state file by file, and its folders: of the workspace as it is.
+fn files(
+    project: &Project,
+    revision: &Revision,
+    targets: &[ProjectPath],
+    printer: Printer,
+) -> CliResult<Files> {
+    let workspace = project.workspace(printer)?;
+    let (whole, single) = match revision {
+        Revision::Workspace => {
+            let pipeline = project.pipeline_if_any()?;
+            let recorded = recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs)?;
+            let single = recorded::in_place(&workspace, &recorded, true)?;
+            let whole = recorded::in_place(&workspace, &recorded, false)?;
+            let _ = workspace.save_state();
+            (whole, single)
+        }
+        Revision::Commit(commit) => {
+            let recorded = recorded::at(project, commit, &workspace.blobs)?;
+            let single = recorded::granular(&recorded, &workspace.blobs)?;
+            (recorded, single)
+        }
+        Revision::Run(_) => {
+            return Err(CliError::message("a run has no data of its own").hint("name git revisions"));
+        }
+    };
+    let mut all: Files = whole.into_iter().chain(single).collect();
+    if !targets.is_empty() {
+        all.retain(|path, _| targets.iter().any(|target| target.contains(path)));
+    }
+    Ok(all)
+}
+
+fn changes(old: &Files, new: &Files) -> Changes {
+    let mut plain = Difference::between(old, new);
+    let mut gone: BTreeMap<(Digest, bool), Vec<ProjectPath>> = BTreeMap::new();
+    for path in plain.deleted.iter().rev() {
+        let state = old[path];
+        gone.entry((state.digest, state.is_folder())).or_default().push(path.clone());
+    }
+    let mut renamed = Vec::new();
+    for path in &plain.added {
+        let state = new[path];
+        if let Some(before) = gone.get_mut(&(state.digest, state.is_folder())).and_then(Vec::pop) {
+            renamed.push((before, path.clone()));
+        }
+    }
+    plain.deleted.retain(|path| !renamed.iter().any(|(old, _)| old == path));
+    plain.added.retain(|path| !renamed.iter().any(|(_, new)| new == path));
+    Changes { plain, renamed }
+}
+
+fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, printer: Printer) -> CliResult {
+    let one = |path: &ProjectPath, side: &Files| -> Json {
+        let mut entry = json!({ "path": recorded::shown(path, side.get(path)) });
+        if with_hash {
+            entry["hash"] = json!(side.get(path).map(|state| state.digest));
+        }
+        entry
+    };
+    let modified = changes.plain.modified.iter().map(|path| {
+        let mut entry = json!({ "path": recorded::shown(path, new.get(path)) });
+        if with_hash {
+            entry["hash"] = json!({ "old": old[path].digest, "new": new[path].digest });
+        }
+        entry
+    });
+    let renamed = changes.renamed.iter().map(|(before, after)| {
+        let mut entry = json!({ "path": {
+            "old": recorded::shown(before, old.get(before)),
+            "new": recorded::shown(after, new.get(after)),
+        } });
+        if with_hash {
+            entry["hash"] = json!(new[after].digest);
+        }
+        entry
+    });
+    let all = json!({
+        "added": changes.plain.added.iter().map(|path| one(path, new)).collect::<Vec<_>>(),
+        "deleted": changes.plain.deleted.iter().map(|path| one(path, old)).collect::<Vec<_>>(),
+        "modified": modified.collect::<Vec<_>>(),
+        "renamed": renamed.collect::<Vec<_>>(),
+    });
+    printer.data_line(serde_json::to_string_pretty(&all)?);
+    Ok(())
+}
+
+fn print(changes: &Changes, old: &Files, new: &Files, args: &DiffArgs, printer: Printer) {
+    let short =
+        |state: Option<&FileState>| state.map_or_else(String::new, |state| state.digest.short().to_string());
+    let mut rows: Vec<(&str, String, String)> = Vec::new();
+    let one =
+        |path: &ProjectPath, side: &Files| (recorded::shown(path, side.get(path)), short(side.get(path)));
+    for path in &changes.plain.added {
+        let (name, hash) = one(path, new);
+        rows.push(("added", name, hash));
+    }
+    for path in &changes.plain.deleted {
+        let (name, hash) = one(path, old);
+        rows.push(("deleted", name, hash));
+    }
+    for (before, after) in &changes.renamed {
+        let name = format!("{} -> {}", one(before, old).0, one(after, new).0);
+        rows.push(("renamed", name, short(new.get(after))));
+    }
+    for path in &changes.plain.modified {
+        let hash = format!("{} -> {}", short(old.get(path)), short(new.get(path)));
+        rows.push(("modified", recorded::shown(path, new.get(path)), hash));
+    }
+    if rows.is_empty() {
+        if !args.md {
+            printer.data_line("Nothing differs.");
+        }
+        return;
+    }
+    let mut columns = vec![Column::text("change").kept(), Column::text("path").kept().whole()];
+    if args.show_hash {
+        columns.push(Column::text("digest").kept());
+    }
+    let mut table = Table::new(columns);
+    for (word, name, hash) in rows {
+        let mut row = vec![Cell::text(word), Cell::text(name)];
+        if args.show_hash {
+            row.push(Cell::text(hash));
+        }
+        table.push(row);
+    }
+    printer.data(match args.md {
+        true => table.markdown(),
+        false => table.text(printer.width(), printer.colors_data()),
+    });
+}

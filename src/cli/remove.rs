@@ -1,0 +1,86 @@
+//! `pipe remove`: takes data out of version control, or stages out of their files.
+
+use clap::Args;
+use exec::Wish;
+use pipeline::{Out, Pipeline, Stage, StageId};
+
+use crate::cli::stage::remove::{RemoveArgs as StageArgs, run as remove_stages, save};
+use crate::edits::{Edits, lock};
+use crate::error::CliResult;
+use crate::ignore::unignore_outs;
+use crate::project::Project;
+use crate::recovery;
+use crate::ui::Printer;
+
+/// Take data out of version control, or stages out of their pipeline files
+///
+/// A pointer goes, and the data stays; with `--outs` the data goes too. What the cache holds stays until `pipe gc`.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// Pointers, their data, or names of stages
+    #[arg(value_name = "TARGET", required = true)]
+    targets: Vec<String>,
+    /// Remove the data or the outs too; bytes that the cache does not hold are saved in it first
+    #[arg(long)]
+    outs: bool,
+}
+
+/// Removes the targets.
+///
+/// # Errors
+/// When one names nothing, or the pipeline would be faulty without it.
+pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let pipeline = project.pipeline()?;
+    let mut sources: Vec<StageId> = Vec::new();
+    let mut names = Vec::new();
+    for target in &args.targets {
+        match pipeline.targets(std::slice::from_ref(target), &project.base)?.as_slice() {
+            [id] if pipeline.stage(*id).is_source() => sources.push(*id),
+            _ => names.push(target.clone()),
+        }
+    }
+    if !sources.is_empty() {
+        remove_data(&project, &pipeline, &sources, args.outs, printer)?;
+    }
+    if names.is_empty() { Ok(()) } else { remove_stages(&StageArgs { names, outs: args.outs }, printer) }
+}
+
+/// The pointer goes last: until then, the same command goes on where this one was cut off.
+fn remove_data(
+    project: &Project,
+    pipeline: &Pipeline,
+    sources: &[StageId],
+    with_data: bool,
+    printer: Printer,
+) -> CliResult {
+    let stages: Vec<&Stage> = sources.iter().map(|id| pipeline.stage(*id)).collect();
+    let outs: Vec<&Out> = stages.iter().flat_map(|stage| &stage.outs).collect();
+    let wish = Wish::named("a removal").writing(outs.iter().copied());
+    let _held = recovery::hold(project, &wish, true, printer)?;
+    let _lock = lock(project, printer)?;
+    let mut edits = Edits::new(project);
+    for stage in &stages {
+        edits.remove(&stage.address.file)?;
+    }
+    let checked = edits.check(&pipeline.file)?;
+    if with_data {
+        save(project, &outs, printer)?;
+        for out in &outs {
+            let os_path = out.path.to_path(&project.root);
+            if std::fs::symlink_metadata(&os_path).is_ok() {
+                disk::remove(&os_path)?;
+                printer.say(format_args!("Removed {}.", out.path));
+            }
+        }
+    }
+    for file in unignore_outs(project, stages.iter().copied(), &checked)? {
+        printer.say(format_args!("Took its data out of {file}."));
+    }
+    edits.write()?;
+    for stage in &stages {
+        let rest = if with_data { "" } else { "; the data stays, and git sees it now" };
+        printer.say(format_args!("Removed the pointer {}{rest}.", stage.address));
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The data of a state of the project, as locks and pointers record it: which bytes lie where. Told without the data
+//! itself, and of a folder as far as the cache has its manifests.
+
+use std::collections::BTreeMap;
+
+use base::{FileState, ProjectPath};
+use cache::{Blobs, CacheError, Files, Workspace};
+use exec::Ledger;
+use pipeline::{Pipeline, StageLock, is_pointer};
+
+use crate::error::CliResult;
+use crate::project::{Project, TextOf, load_pipeline};
+use crate::revision::load_at;
+
+/// The recorded data of the workspace: of all outs that the cache keeps. One that is a pattern is told by its files.
+///
+/// # Errors
+/// When a manifest is damaged.
+pub fn now(pipeline: &Pipeline, ledger: &Ledger, blobs: &Blobs) -> CliResult<Files> {
+    gather(pipeline, blobs, |stage| ledger.get(&stage.address).cloned())
+}
+
+/// The recorded data of a commit; nothing where it has no pipeline.
+///
+/// # Errors
+/// When git fails, or a file of the commit is wrong.
+pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
+    let Some(git) = project.git() else { return Ok(Files::new()) };
+    let is_record = |name: &str| {
+        let Project { dialect, .. } = project;
+        name == dialect.lock_file()
+            || name == dialect.pipeline_file()
+            || is_pointer(&ProjectPath::root().join(name))
+    };
+    let texts = git.texts(commit, is_record)?;
+    let load = |file: &ProjectPath, files: &[ProjectPath], text: &TextOf<'_>| {
+        load_pipeline(file, files, &|path| match texts.get(path) {
+            Some(known) => Ok(Some(known.clone())),
+            None => text(path),
+        })
+    };
+    let Some(pipeline) = load_at(project, commit, load)? else { return Ok(Files::new()) };
+    let codec = pipeline.lock_codec();
+    let mut locks: BTreeMap<ProjectPath, BTreeMap<String, StageLock>> = BTreeMap::new();
+    for file in pipeline.ids().map(|id| pipeline.lock_file(id)) {
+        if locks.contains_key(&file) {
+            continue;
+        }
+        let stages = match texts.get(&file) {
+            Some(text) => codec.parse(&file, text)?.stages,
+            None => BTreeMap::new(),
+        };
+        locks.insert(file, stages);
+    }
+    gather(&pipeline, blobs, |stage| {
+        locks.get(&pipeline::lock_beside(&stage.address.file))?.get(&stage.address.name).cloned()
+    })
+}
+
+fn gather(
+    pipeline: &Pipeline,
+    blobs: &Blobs,
+    locked: impl Fn(&pipeline::Stage) -> Option<StageLock>,
+) -> CliResult<Files> {
+    let mut recorded = Files::new();
+    for stage in &pipeline.stages {
+        let Some(locked) = locked(stage) else { continue };
+        for out in stage.outs.iter().filter(|out| out.cache) {
+            let Some(state) = locked.recorded(out) else { continue };
+            match &out.glob {
+                None => drop(recorded.insert(out.path.clone(), *state)),
+                Some(glob) => recorded.extend(files(blobs, glob.base(), state)?),
+            }
+        }
+    }
+    Ok(recorded)
+}
+
+/// The files of a content; the content itself where its manifests are not in the cache.
+fn files(blobs: &Blobs, path: &ProjectPath, state: &FileState) -> CliResult<Files> {
+    match blobs.files(path, state) {
+        Err(CacheError::Missing { .. }) => Ok(Files::from([(path.clone(), *state)])),
+        found => Ok(found?),
+    }
+}
+
+/// The same data file by file.
+///
+/// # Errors
+/// When a manifest is damaged.
+pub fn granular(data: &Files, blobs: &Blobs) -> CliResult<Files> {
+    let mut all = Files::new();
+    for (path, state) in data {
+        all.extend(files(blobs, path, state)?);
+    }
+    Ok(all)
+}
+
+/// What stands in the workspace where data is recorded, or, with `granular`, file by file.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn in_place(workspace: &Workspace, data: &Files, granular: bool) -> CliResult<Files> {
+    let mut found = Files::new();
+    for path in data.keys() {
+        if granular {
+            found.extend(workspace.files(path)?);
+        } else if let Some(state) = workspace.observe(path)? {
+            found.insert(path.clone(), state);
+        }
+    }
+    Ok(found)
+}
+
+/// How data is shown: folders with a slash behind them.
+pub fn shown(path: &ProjectPath, state: Option<&FileState>) -> String {
+    let slash = if state.is_some_and(FileState::is_folder) { "/" } else { "" };
+    format!("{path}{slash}")
+}
