@@ -8,7 +8,7 @@ use std::time::Duration;
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
-use exec::Ledger;
+use exec::{Ledger, Neighbour};
 use pipeline::{Builtins, Dialect, Environment, Loaded, Pipeline};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
@@ -120,6 +120,12 @@ impl Project {
             Dialect::Native => self.pipe_path("cache"),
             Dialect::Dvc => crate::dvc_config::cache_folder(&self.root),
         }
+    }
+
+    /// Another tool that works on the same files.
+    pub fn neighbour(&self) -> Option<Neighbour> {
+        let folder = self.dialect.neighbours_folder()?;
+        Some(Neighbour::new(&self.root, &self.root.join(folder)))
     }
 
     /// The cache's contents.
@@ -349,7 +355,13 @@ impl Project {
     pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
         let journal = self.pipe_path("journal");
         let (files, pointers) = (&pipeline.files, &pipeline.pointers);
-        Ok(Ledger::read_with(pipeline.lock_codec(), &self.root, &journal, files, pointers)?)
+        Ok(Ledger::read_with(
+            (pipeline.lock_codec(), self.neighbour()),
+            &self.root,
+            &journal,
+            files,
+            pointers,
+        )?)
     }
 
     /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,

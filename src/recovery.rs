@@ -42,7 +42,7 @@ pub struct Held {
 pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> CliResult<Held> {
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &Interrupt::default(), printer)?;
-    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
+    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command, project.neighbour());
     let warnings = Warnings(printer);
     claims.recover(&warnings)?;
     let mut told = false;

@@ -143,7 +143,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
-    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
+    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command, project.neighbour());
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
     let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);

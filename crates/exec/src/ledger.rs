@@ -18,6 +18,8 @@ use pipeline::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::neighbour::Neighbour;
+
 /// Version of the journal's records.
 const VERSION: u32 = 1;
 
@@ -37,6 +39,7 @@ struct Record {
 pub struct Ledger {
     root: PathBuf,
     codec: LockCodec,
+    neighbour: Option<Neighbour>,
     journal_path: PathBuf,
     /// By lock file.
     locks: BTreeMap<ProjectPath, LockState>,
@@ -90,15 +93,15 @@ impl Ledger {
         pipeline_files: &[ProjectPath],
         pointers: &[ProjectPath],
     ) -> Result<Self, LedgerError> {
-        Ledger::read_with(LockCodec::default(), root, journal_path, pipeline_files, pointers)
+        Ledger::read_with((LockCodec::default(), None), root, journal_path, pipeline_files, pointers)
     }
 
-    /// The same, of pipeline files whose locks `codec` reads and writes.
+    /// The same, of pipeline files whose locks `codec` reads and writes, beside a neighbour who writes them too.
     ///
     /// # Errors
     /// As [`Ledger::read`].
     pub fn read_with(
-        codec: LockCodec,
+        (codec, neighbour): (LockCodec, Option<Neighbour>),
         root: &Path,
         journal_path: &Path,
         pipeline_files: &[ProjectPath],
@@ -108,6 +111,7 @@ impl Ledger {
         let mut ledger = Ledger {
             root: root.to_owned(),
             codec,
+            neighbour,
             journal_path: journal_path.to_owned(),
             locks: files.map(|file| (file, LockState::default())).collect(),
             unwritten: Vec::new(),
@@ -185,6 +189,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Keeps the neighbour from the locks meanwhile.
+    fn neighbours_moment(&self) -> Result<Option<Moment>, DiskError> {
+        self.neighbour.as_ref().map(Neighbour::records).transpose()
+    }
+
     /// Keeps other processes from writing meanwhile.
     fn moment(&self) -> Result<Moment, DiskError> {
         let folder = self.journal_path.parent().unwrap_or(&self.root);
@@ -211,7 +220,7 @@ impl Ledger {
     fn record_source(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
         let file = &stage.file;
         let os_path = file.to_path(&self.root);
-        let _moment = self.moment()?;
+        let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
         let old = disk::read_text_optional(&os_path)?;
         let text = update_source(file, old.as_deref(), &lock)?;
         disk::replace(&os_path, text.as_bytes())?;
@@ -245,7 +254,7 @@ impl Ledger {
         }
         self.insert(stage, record.lock);
         if self.last_write.elapsed() >= WRITE_EVERY {
-            let _moment = self.moment()?;
+            let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
             self.refresh()?;
             self.write_locks()?;
         }
@@ -269,7 +278,7 @@ impl Ledger {
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        let _moment = self.moment()?;
+        let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
         self.refresh()?;
         for file in &self.unwritten {
             let pipeline_file = pipeline_file_of(file);

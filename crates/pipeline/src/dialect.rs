@@ -139,6 +139,14 @@ impl Dialect {
         }
     }
 
+    /// Where another tool that works on the same files notes what it is at, below the project's root.
+    pub fn neighbours_folder(self) -> Option<&'static str> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => Some(".dvc/tmp"),
+        }
+    }
+
     /// The variables that tell a command its project's root and its stage.
     pub fn command_variables(self) -> &'static [(&'static str, Told)] {
         match self {
