@@ -48,7 +48,8 @@ pub struct Dvc {
     answers: BufReader<ChildStdout>,
 }
 
-fn program() -> PathBuf {
+/// Its program.
+pub fn program() -> PathBuf {
     let installed = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/test-python/bin/dvc");
     let program = std::env::var_os("PIPE_TEST_DVC").map_or_else(installed, PathBuf::from);
     assert!(

@@ -21,6 +21,7 @@ mod data;
 mod defects;
 mod deps;
 mod diff;
+mod dvc;
 mod dvc_matrix;
 mod dvc_tool;
 mod environment;
