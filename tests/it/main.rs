@@ -23,6 +23,7 @@ mod deps;
 mod diff;
 mod dvc;
 mod dvc_matrix;
+mod dvc_random;
 mod dvc_tool;
 mod environment;
 mod example;

@@ -33,6 +33,11 @@ impl Blobs {
         Blobs { root: root.to_owned(), layout, below: Arc::default() }
     }
 
+    /// The cache folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// How they lie there.
     pub fn layout(&self) -> Layout {
         self.layout

@@ -15,6 +15,7 @@ use pipeline::{
 use crate::job::Source;
 use crate::outs;
 use crate::params::{ParamReader, Unreadable};
+use crate::run_cache;
 use crate::special;
 
 /// Everything that a decision is made from and that does not change while it is made.
@@ -331,6 +332,8 @@ fn sources(
     if let Some(inputs) = inputs.filter(|_| !stage.frozen && !stage.is_source()) {
         let paths: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
         let earlier = world.workspace.stages.restorable(&inputs.key().0, &paths, blobs);
+        let dialect = world.pipeline.dialect();
+        let earlier = earlier.or_else(|| run_cache::restorable(world.workspace, dialect, stage, inputs));
         sources.extend(earlier.into_iter().map(|entry| Source::StageCache(Box::new(entry))));
     }
     sources

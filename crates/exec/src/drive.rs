@@ -26,6 +26,7 @@ use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
 use crate::ledger::{Ledger, LedgerError};
 use crate::outs;
 use crate::params::ParamReader;
+use crate::run_cache;
 use crate::runner::{Exit, Runner, Spawn, Stream};
 use crate::schedule::{Schedule, StageState};
 use crate::special;
@@ -529,6 +530,8 @@ impl Attempt<'_, '_, '_> {
             let mut entry = self.entry(job, env, &outs, duration);
             crew.host.annotate(self.stage, &mut entry);
             world.workspace.stages.store(&entry)?;
+            let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
+            run_cache::store(world.workspace, world.pipeline.dialect(), self.stage, &lock)?;
         }
         self.record(job, &outs)?;
         Ok(Outcome::Ran { duration, outs })

@@ -18,6 +18,7 @@ mod ledger;
 mod neighbour;
 mod outs;
 mod params;
+mod run_cache;
 mod runner;
 mod schedule;
 mod special;

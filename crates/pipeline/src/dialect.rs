@@ -5,10 +5,10 @@
 
 use std::borrow::Cow;
 
-use base::{ProjectPath, Value};
+use base::{FileState, ProjectPath, Value};
 
 use crate::builtins::Builtins;
-use crate::format::dvc;
+use crate::format::dvc::{self, run_cache::RunEntry};
 use crate::fresh::{Freshness, fresh};
 use crate::lock::StageLock;
 use crate::stage::{Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, PIPELINE_FILE, POINTER_SUFFIX, Stage};
@@ -152,6 +152,31 @@ impl Dialect {
         match self {
             Dialect::Native => &[],
             Dialect::Dvc => &[("DVC_ROOT", Told::Root), ("DVC_STAGE", Told::Stage)],
+        }
+    }
+
+    /// A result as an entry of the dialect's own cache of results; `None` where there is no such cache, or the
+    /// stage's results are not kept.
+    pub fn run_entry(self, stage: &Stage, lock: &StageLock) -> Option<RunEntry> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => dvc::run_cache::entry(stage, lock),
+        }
+    }
+
+    /// The key of inputs in that cache.
+    pub fn run_key(self, stage: &Stage, inputs: &StageLock) -> Option<String> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => dvc::run_cache::key(stage, inputs),
+        }
+    }
+
+    /// The outs that an entry of that cache records for `stage`; `None` where it is none.
+    pub fn read_run_entry(self, stage: &Stage, text: &str) -> Option<Vec<(ProjectPath, FileState)>> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => dvc::run_cache::read(stage, text),
         }
     }
 

@@ -38,36 +38,11 @@ pub(super) fn encode(mut files: Vec<(String, Digest)>) -> Vec<u8> {
     let mut text = String::from("[");
     for (at, (path, digest)) in files.iter().enumerate() {
         let comma = if at > 0 { ", " } else { "" };
-        write!(text, "{comma}{{\"md5\": \"{}\", \"relpath\": {}}}", digest.hex(), ascii_json(path))
+        write!(text, "{comma}{{\"md5\": \"{}\", \"relpath\": {}}}", digest.hex(), base::ascii_json(path))
             .expect("writing to a string");
     }
     text.push(']');
     text.into_bytes()
-}
-
-/// A text in quotes as Python's `json` writes it.
-fn ascii_json(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\r' => json.push_str("\\r"),
-            '\t' => json.push_str("\\t"),
-            '\u{8}' => json.push_str("\\b"),
-            '\u{c}' => json.push_str("\\f"),
-            ' '..='\u{7f}' => json.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(json, "\\u{unit:04x}").expect("writing to a string");
-                }
-            }
-        }
-    }
-    json.push('"');
-    json
 }
 
 /// A folder on the way from a list to trees.

@@ -85,6 +85,11 @@ impl Emitter {
                             self.put(" ");
                             self.block(value, indent + 2);
                         }
+                        // With the space that would stand before a value, unlike a key's.
+                        Value::Null => {
+                            self.put(" ");
+                            self.end_line();
+                        }
                         _ => {
                             self.node(value, indent + 2);
                             self.end_line();

@@ -120,7 +120,7 @@ pub(crate) fn parse(
     Ok(lock)
 }
 
-fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLock, PipelineError> {
+pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLock, PipelineError> {
     let command = match stage.map()?.get("cmd") {
         Some(Value::Str(script)) => Command::Script(script.clone()),
         Some(list @ Value::List(_)) => {
@@ -244,7 +244,7 @@ pub(crate) fn write(
 }
 
 /// What is written of a stage.
-fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
+pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
     let mut map = IndexMap::new();
     let command = match &stage.command {
         Command::Script(script) => Value::from(script.as_str()),

@@ -5,3 +5,4 @@ pub(crate) mod lock;
 pub(crate) mod pointer;
 pub(crate) mod python;
 pub(crate) mod rules;
+pub(crate) mod run_cache;
