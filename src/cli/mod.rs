@@ -4,6 +4,7 @@ mod add;
 mod checkout;
 mod commit;
 mod completions;
+mod convert;
 mod dag;
 mod data;
 mod diff;
@@ -99,6 +100,7 @@ enum Command {
     List(list::ListArgs),
     Du(list::DuArgs),
     Gc(gc::GcArgs),
+    Convert(convert::ConvertArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -130,6 +132,7 @@ impl Cli {
             Command::Move(args) => moving::run(&args, printer),
             Command::Remove(args) => remove::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
+            Command::Convert(args) => convert::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
             Command::Dag(args) => dag::run(&args, printer),
             Command::Stage(command) => stage::run(&command, printer),

@@ -22,6 +22,7 @@ mod defects;
 mod deps;
 mod diff;
 mod dvc;
+mod dvc_convert;
 mod dvc_matrix;
 mod dvc_random;
 mod dvc_tool;
