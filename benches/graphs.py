@@ -5,9 +5,10 @@
                       [--runs 20] [--first-runs 3]
 
 Every tool gets the same graph of `cp` and `cat` stages in a folder of its own; the tools take turns within one round,
-so that a busy machine slows all alike. What counts is the ratio of the medians. Measured are the first run with two jobs,
-a run that finds everything up to date, the same without pipe's memory of what it hashed (`.pipe/state`), the size of
-pipe's process, and `pipe status`. A peer that is not installed is left out and named (ninja: Debian's `ninja-build`; DVC:
+so that a busy machine slows all alike. What counts are the ratios: of the medians of the time that passed, and of the
+processor time, with all that a tool started, which a busy machine distorts less. Measured are the first run with two jobs,
+a run that finds everything up to date, the same without pipe's memory of what it hashed (`.pipe/state`), and
+`pipe status`; memory is the largest size of the tool's own process (of a shell's, where one starts it). A peer that is not installed is left out and named (ninja: Debian's `ninja-build`; DVC:
 PyPI's `dvc`), and so is one whose graph is larger than `--dvc-stages`.
 """
 
@@ -79,17 +80,15 @@ def run(command, folder):
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def timed(command, folder):
+def measured(command, folder):
+    """Seconds that passed, seconds of processor time of the process and all it started, and its largest size in MiB."""
     start = time.perf_counter()
-    run(command, folder)
-    return time.perf_counter() - start
-
-
-def memory(command, folder):
-    """The largest size of the process itself, in MiB; its children do not count."""
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, _, usage = os.wait4(process.pid, 0)
-    return usage.ru_maxrss / 1024
+    _, status, usage = os.wait4(process.pid, 0)
+    passed = time.perf_counter() - start
+    if status:
+        sys.exit(f"{command} failed in {folder}")
+    return passed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def write(folder, name, text):
@@ -135,7 +134,7 @@ def first_runs(tools, stages):
                 continue
             with tempfile.TemporaryDirectory(prefix="pipe-bench-") as folder:
                 prepare(tool, folder + "/x", stages)
-                times[tool].append(timed(FIRST[tool], folder + "/x"))
+                times[tool].append(measured(FIRST[tool], folder + "/x"))
     return times
 
 
@@ -156,16 +155,19 @@ def again(tools, stages):
                 if name == "pipe repro":
                     # The call before deleted the state: what is measured here is the second call after.
                     run(command, f"{folder}/{tool}")
-                times[name].append(timed(command, f"{folder}/{tool}"))
+                times[name].append(measured(command, f"{folder}/{tool}"))
     return times
 
 
 def table(times, base):
-    reference = statistics.median(times[base])
+    def median(name, what):
+        return statistics.median(values[what] for values in times[name])
+
     for name, values in times.items():
         if values:
-            median = statistics.median(values)
-            yield f"`{name}` | {median * 1000:.1f} ms | {min(values) * 1000:.1f} ms | {median / reference:.2f}"
+            least = min(passed for passed, _, _ in values)
+            ratios = " | ".join(f"{median(name, what) / max(median(base, what), 1e-9):.2f}" for what in [0, 1])
+            yield f"`{name}` | {median(name, 0) * 1000:.1f} ms | {least * 1000:.1f} ms | {ratios} | {median(name, 2):.0f} MiB"
 
 
 def version(*command):
@@ -178,8 +180,8 @@ for tool in ["ninja", "dvc"]:
         print(f"{tool} is not installed and left out", file=sys.stderr)
 versions = ", ".join([f"pipe {version(pipe, '--version')}"] + [f"{tool} {version(tool, '--version')}" for tool in found])
 print(f"{platform.machine()}, {os.cpu_count()} processors; {versions}\n")
-print("| shape | stages | what | command | median | min | ratio to ninja |")
-print("|---|---:|---|---|---:|---:|---:|")
+print("| shape | stages | what | command | median | min | ratio to ninja | of processor time | memory |")
+print("|---|---:|---|---|---:|---:|---:|---:|---:|")
 for shape in arguments.shapes:
     for count in arguments.stages:
         stages = list(graph(shape, count))
@@ -189,6 +191,3 @@ for shape in arguments.shapes:
             print(f"| {shape} | {count} | first run | {row} |", flush=True)
         for row in table(again(tools, stages), "ninja" if base == "ninja" else "pipe repro"):
             print(f"| {shape} | {count} | up to date | {row} |", flush=True)
-    with tempfile.TemporaryDirectory(prefix="pipe-bench-") as folder:
-        prepare("pipe", folder + "/x", stages)
-        print(f"| {shape} | {count} | memory | first run `pipe` | {memory(FIRST['pipe'], folder + '/x'):.0f} MiB | | |")

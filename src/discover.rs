@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use base::ProjectPath;
+use cache::Ignores;
 use pipeline::{Dialect, is_pointer};
 
-use crate::project::{DVC_FOLDER, PIPE_FOLDER};
+use crate::project::{DVC_FOLDER, PIPE_FOLDER, layout_of};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -40,15 +41,22 @@ pub fn look_around(root: &Path, dialect: Dialect) -> Found {
     walk.found
 }
 
-/// Whether pointers in `folder` are found.
+/// Whether pointers in `folder`, which need not be there yet, are found.
 pub fn is_looked_into(root: &Path, dialect: Dialect, folder: &ProjectPath) -> bool {
+    let mut folder = folder.clone();
+    while !folder.to_path(root).is_dir() {
+        if folder.name().starts_with('.') || folder.name() == "node_modules" {
+            return false;
+        }
+        folder = folder.parent().unwrap_or_default();
+    }
     let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
     while let Some(next) = walk.folders.pop() {
         let was_entered = visit(root, dialect, &next, &mut walk);
-        if next == *folder {
+        if next == folder {
             return was_entered;
         }
-        walk.folders.retain(|inner| inner.contains(folder));
+        walk.folders.retain(|inner| inner.contains(&folder));
     }
     false
 }
@@ -57,6 +65,8 @@ pub fn is_looked_into(root: &Path, dialect: Dialect, folder: &ProjectPath) -> bo
 #[derive(Default)]
 struct Walk {
     found: Found,
+    /// What `.pipeignore` files say, once one was found.
+    ignores: Option<Ignores>,
     /// Still to be looked into.
     folders: Vec<ProjectPath>,
     /// Folders that an ignore file further up names.
@@ -75,6 +85,7 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
     let mut has_pipeline = false;
     let mut has_stranger = false;
     let mut has_ignore = false;
+    let mut has_pipeignore = false;
     let mut inner: Vec<String> = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -83,6 +94,7 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
             _ if name == dialect.pipeline_file() => has_pipeline = true,
             _ if name == stranger.pipeline_file() => has_stranger = true,
             ".gitignore" => has_ignore = true,
+            _ if name == layout_of(dialect).ignore_file() => has_pipeignore = true,
             "pyvenv.cfg" => return false,
             PIPE_FOLDER | DVC_FOLDER | ".git" if !folder.is_root() => return false,
             _ if name.ends_with(dialect.pointer_suffix())
@@ -111,7 +123,15 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
     } else {
         String::new()
     };
-    let inner = inner.iter().map(|name| folder.join(name));
+    if has_pipeignore {
+        walk.found.seen.push(folder.join(layout_of(dialect).ignore_file()));
+        walk.ignores.get_or_insert_with(|| Ignores::of_layout(root, layout_of(dialect)));
+    }
+    let ignores = walk.ignores.as_ref();
+    let is_passed = |path: &ProjectPath| ignores.is_some_and(|ignores| ignores.is_ignored(path, true));
+    let inner: Vec<ProjectPath> =
+        inner.iter().map(|name| folder.join(name)).filter(|path| !is_passed(path)).collect();
+    let inner = inner.into_iter();
     // What a file that takes something back (`!name`) means is for git to say.
     match ignored_names(&text) {
         None => walk.folders.extend(inner),
@@ -224,9 +244,15 @@ mod tests {
         let pointers: Vec<String> =
             look_around(root, Dialect::Native).pointers.iter().map(ToString::to_string).collect();
         assert_eq!(pointers, ["a/.x.pipe", "a/x.pipe"]);
-        for (place, is_open) in
-            [("", true), ("a/b", true), ("out", false), (".hidden", false), ("other", false)]
-        {
+        for (place, is_open) in [
+            ("", true),
+            ("a/b", true),
+            ("a/new/one", true),
+            ("a/.new/one", false),
+            ("out", false),
+            (".hidden", false),
+            ("other", false),
+        ] {
             let folder = ProjectPath::resolve(&ProjectPath::root(), place).expect("a path");
             assert_eq!(is_looked_into(root, Dialect::Native, &folder), is_open, "{place}");
         }

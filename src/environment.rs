@@ -22,7 +22,7 @@ fn variable(name: &str) -> Option<OsString> {
 /// called by a stage.
 #[cfg(feature = "train")]
 pub fn enclosing_run() -> Option<(PathBuf, String)> {
-    Some((std::path::PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
+    Some((PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }
 
 /// The signals that end what is going on in order. Under `nohup`, which ignores it, a lost terminal is no reason to
@@ -87,6 +87,11 @@ pub fn shell() -> Option<String> {
 /// The search path for programs.
 pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()
+}
+
+/// The user's home folder.
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
 }
 
 /// The user's name, or an empty text.

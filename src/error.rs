@@ -84,6 +84,8 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
         one(fault.hint.as_deref())
     } else if let Some(fault) = cause.downcast_ref::<pipeline::TargetError>() {
         one(fault.hint.as_deref())
+    } else if let Some(fault) = cause.downcast_ref::<crate::settings::SettingsError>() {
+        one(fault.hint.as_deref())
     } else if let Some(fault) = cause.downcast_ref::<disk::JournalError>() {
         match fault {
             disk::JournalError::Damaged { .. } => {
@@ -107,8 +109,19 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
             }
             _ => Vec::new(),
         }
-    } else if let Some(cache::CacheError::Disk(fault)) = cause.downcast_ref() {
-        hints_of(fault)
+    } else if let Some(fault) = cause.downcast_ref::<cache::CacheError>() {
+        match fault {
+            cache::CacheError::Disk(fault) => hints_of(fault),
+            cache::CacheError::Changed { .. } => {
+                one(Some("run the command again once nothing writes to the file; nothing was recorded"))
+            }
+            cache::CacheError::Name { .. } => one(Some("rename it, or move it elsewhere")),
+            cache::CacheError::Loop { .. } | cache::CacheError::Dangling { .. } => {
+                one(Some("remove the link, or name it in .pipeignore"))
+            }
+            cache::CacheError::Special { .. } => one(Some("move it elsewhere, or name it in .pipeignore")),
+            _ => Vec::new(),
+        }
     } else {
         Vec::new()
     }

@@ -293,6 +293,32 @@ impl Git {
         Ok(output)
     }
 
+    /// The folder with the repository's hooks, wherever its settings say.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn hooks_folder(&self) -> Result<PathBuf, GitError> {
+        // Told relative to where git was started.
+        Ok(self.root.join(self.text(&["rev-parse", "--git-path", "hooks"])?.trim_end_matches('\n')))
+    }
+
+    /// The way from the top of the work tree to the project; empty where they are one.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn prefix(&self) -> Result<String, GitError> {
+        let text = self.text(&["rev-parse", "--show-prefix"])?;
+        Ok(text.trim_end_matches('\n').trim_end_matches('/').to_owned())
+    }
+
+    /// Sets a setting of the repository.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn configure(&self, key: &str, value: &str) -> Result<(), GitError> {
+        self.text(&["config", "--local", key, value]).map(drop)
+    }
+
     /// All files that git tracks below the project, relative to its root and ascending.
     ///
     /// # Errors

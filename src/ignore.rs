@@ -32,12 +32,8 @@ pub fn ignore_outs<'a>(
     for (file, names) in &missing {
         let path = file.to_path(&project.root);
         let mut text = disk::read_text_optional(&path)?.unwrap_or_default();
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
         for name in names {
-            text.push_str(&pattern(name));
-            text.push('\n');
+            text = with_line(&text, &pattern(name));
         }
         disk::replace(&path, text.as_bytes())?;
     }
@@ -105,6 +101,17 @@ pub fn unignore_outs<'a>(
     Ok(changed)
 }
 
+/// The text of an ignore file with a line more: in its place among those at the end that are like it, so that branches
+/// which add different lines seldom meet.
+fn with_line(text: &str, line: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let ours = lines.iter().rev().take_while(|line| line.starts_with('/')).count();
+    let (others, ours) = lines.split_at(lines.len() - ours);
+    let at = ours.iter().position(|known| *known > line).unwrap_or(ours.len());
+    let all = others.iter().chain(&ours[..at]).chain(std::iter::once(&line)).chain(&ours[at..]);
+    all.map(|line| format!("{line}\n")).collect()
+}
+
 /// The pattern for exactly that name in the ignore file's own folder.
 fn pattern(name: &str) -> String {
     let mut pattern = String::from("/");
@@ -122,7 +129,16 @@ fn pattern(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::pattern;
+    use super::{pattern, with_line};
+
+    #[test]
+    fn lines_stand_in_order_behind_those_of_others() {
+        let text = ["/b", "/c", "/a"]
+            .iter()
+            .fold("*.tmp\n/z*\n# mine".to_owned(), |text, line| with_line(&text, line));
+        assert_eq!(text, "*.tmp\n/z*\n# mine\n/a\n/b\n/c\n");
+        assert_eq!(with_line("", "/a"), "/a\n");
+    }
 
     #[test]
     fn names_are_taken_literally() {

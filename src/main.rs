@@ -18,6 +18,7 @@ mod recorder;
 mod recovery;
 mod revision;
 mod roots;
+mod settings;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

@@ -19,6 +19,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
 use crate::interrupt::Interrupt;
 use crate::recorder::tags;
+use crate::settings::{Scope, Settings};
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -49,6 +50,8 @@ pub struct Project {
     pub base: ProjectPath,
     /// Whose files it is made of.
     pub dialect: Dialect,
+    /// What its settings files say.
+    pub settings: Settings,
 }
 
 /// Tells the text of a file; `None` where there is none.
@@ -70,8 +73,17 @@ impl Project {
     /// else with a pipeline file, else the current folder itself.
     ///
     /// # Errors
-    /// When the current folder cannot be named, or the project is one of pipe and one of DVC at once.
+    /// When the current folder cannot be named, a settings file is faulty, or the project is one of pipe and one of
+    /// DVC at once.
     pub fn find() -> CliResult<Self> {
+        Project::locate()?.with_settings()
+    }
+
+    /// The same without settings, for whoever mends them.
+    ///
+    /// # Errors
+    /// When the current folder cannot be named.
+    pub fn locate() -> CliResult<Self> {
         let current = std::env::current_dir()
             .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
         let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
@@ -103,23 +115,12 @@ impl Project {
                 inside.flat_map(dialects_of_files).next().unwrap_or_default()
             }
         };
-        Ok(Project { root: root.to_owned(), base, dialect })
+        Ok(Project { root: root.to_owned(), base, dialect, settings: Settings::default() })
     }
 
     /// How its cache is laid out.
     pub fn layout(&self) -> Layout {
-        match self.dialect {
-            Dialect::Native => Layout::Native,
-            Dialect::Dvc => Layout::Dvc,
-        }
-    }
-
-    /// Where the cache is.
-    fn cache_folder(&self) -> PathBuf {
-        match self.dialect {
-            Dialect::Native => self.pipe_path("cache"),
-            Dialect::Dvc => crate::dvc_config::cache_folder(&self.root),
-        }
+        layout_of(self.dialect)
     }
 
     /// Another tool that works on the same files.
@@ -140,6 +141,53 @@ impl Project {
             // DVC would not know what to make of it.
             Dialect::Dvc => StageCache::new(&self.pipe_path("")),
         }
+    }
+
+    /// The same with what the settings files say.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or holds something that is no setting.
+    pub fn with_settings(self) -> CliResult<Self> {
+        self.with_settings_of(None)
+    }
+
+    /// The same with what one settings file says, or all of them.
+    ///
+    /// # Errors
+    /// As [`Project::with_settings`].
+    pub fn with_settings_of(self, only: Option<Scope>) -> CliResult<Self> {
+        let mut texts = Vec::new();
+        for scope in Scope::ALL.into_iter().filter(|scope| only.is_none_or(|only| only == *scope)) {
+            if let Some(path) = self.settings_file(scope)
+                && let Some(text) = disk::read_text_optional(&path)?
+            {
+                texts.push((scope, path.strip_prefix(&self.root).unwrap_or(&path).to_owned(), text));
+            }
+        }
+        let files = texts.iter().map(|(scope, path, text)| (*scope, path.as_path(), text.as_str()));
+        Ok(Project { settings: Settings::of(files)?, ..self })
+    }
+
+    /// Where the settings of a scope are; `None` when the user has no home.
+    pub fn settings_file(&self, scope: Scope) -> Option<PathBuf> {
+        match scope {
+            Scope::User => Some(environment::config_folder()?.join("config.toml")),
+            Scope::Project => Some(self.pipe_path("config.toml")),
+            Scope::Local => Some(self.pipe_path("config.local.toml")),
+        }
+    }
+
+    /// Where the cache is: in the project, unless `cache.dir` says otherwise. A relative path there starts at the
+    /// project's root, one with `~/` at the user's home.
+    pub fn cache_folder(&self) -> PathBuf {
+        let Some(folder) = self.settings.cache_dir() else {
+            return match self.dialect {
+                Dialect::Native => self.pipe_path("cache"),
+                Dialect::Dvc => crate::dvc_config::cache_folder(&self.root),
+            };
+        };
+        let home = folder.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
+        cache::lexical(&self.root.join(home.unwrap_or_else(|| PathBuf::from(folder))))
     }
 
     /// A path inside [`PIPE_FOLDER`].
@@ -345,7 +393,8 @@ impl Project {
 
     /// The project's files and their cache, with this memory.
     pub fn workspace_with(&self, state: State) -> Workspace {
-        Workspace::with_caches(&self.root, self.blobs(), self.stage_cache(), state)
+        let workspace = Workspace::with_caches(&self.root, self.blobs(), self.stage_cache(), state);
+        workspace.with_link_types(self.settings.link_types())
     }
 
     /// What is known of the last successes of the pipeline's stages.
@@ -443,6 +492,14 @@ impl Project {
     /// Where the files of a run lie while they belong to nothing else.
     pub fn run_folder(&self, run: RunId) -> PathBuf {
         self.pipe_path("artifacts").join(run.to_string())
+    }
+}
+
+/// How the cache of a project is laid out.
+pub fn layout_of(dialect: Dialect) -> Layout {
+    match dialect {
+        Dialect::Native => Layout::Native,
+        Dialect::Dvc => Layout::Dvc,
     }
 }
 

@@ -104,7 +104,7 @@ pub fn in_place(workspace: &Workspace, data: &Files, granular: bool) -> CliResul
     let mut found = Files::new();
     for path in data.keys() {
         if granular {
-            found.extend(workspace.files(path)?);
+            found.extend(workspace.listing(path)?);
         } else if let Some(state) = workspace.observe(path)? {
             found.insert(path.clone(), state);
         }

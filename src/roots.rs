@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use base::ProjectPath;
-use cache::{Roots, State};
+use cache::{Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
@@ -53,7 +53,9 @@ pub struct Needed {
 pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     let mut needed = Needed::default();
     let mut files = Vec::new();
-    find_locks(&project.root, &ProjectPath::root(), &mut files)?;
+    let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
+    let workspace = project.workspace_with(forgetful);
+    find_locks(&workspace, &project.root, &ProjectPath::root(), &mut files, &mut needed.roots)?;
     let pointers = look_around(&project.root, project.dialect).pointers;
     for path in &files {
         // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
@@ -96,8 +98,15 @@ fn is_record(name: &str) -> bool {
     name == LOCK_FILE || is_pointer(&ProjectPath::root().join(name))
 }
 
-/// All locks and pointers below a folder, but for those of projects inside the project.
-fn find_locks(root: &Path, folder: &ProjectPath, found: &mut Vec<ProjectPath>) -> CliResult {
+/// All locks and pointers below a folder, but for those of projects inside the project. A symlink into the cache keeps
+/// its blob, whether a lock records it or not: it is all that there is of the file.
+fn find_locks(
+    workspace: &Workspace,
+    root: &Path,
+    folder: &ProjectPath,
+    found: &mut Vec<ProjectPath>,
+    roots: &mut Roots,
+) -> CliResult {
     let os_path = folder.to_path(root);
     let fault = |source| DiskError::new("list folder", &os_path, source);
     for entry in std::fs::read_dir(&os_path).map_err(fault)? {
@@ -107,7 +116,9 @@ fn find_locks(root: &Path, folder: &ProjectPath, found: &mut Vec<ProjectPath>) -
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
         let path = folder.join(&name);
         if kind.is_dir() && !path.is_reserved() && !entry.path().join(PIPE_FOLDER).is_dir() {
-            find_locks(root, &path, found)?;
+            find_locks(workspace, root, &path, found, roots)?;
+        } else if let (true, Some(digest)) = (kind.is_symlink(), workspace.digest_of_symlink(&entry.path())) {
+            roots.keep_file(digest);
         } else if is_record(&name) && entry.path().is_file() {
             found.push(path);
         }

@@ -14,7 +14,7 @@ use base::{Timestamp, Value};
 use cache::Blobs;
 use learn::{OutputPaths, TrainConfig, TrainEvent, TrainOutcome};
 use track::{
-    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
+    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, Run, RunId, RunStatus, RunStore,
     SqliteStore, StoreError,
 };
 
@@ -66,8 +66,12 @@ impl TrainingRun {
     }
 
     fn open(config: &TrainConfig, data: &Path, printer: Printer) -> Result<Self, String> {
-        let enclosing = environment::enclosing_run()
-            .and_then(|(root, run)| Some((Project::at(&root, &root).ok()?, run.parse::<RunId>().ok()?)));
+        let enclosing = environment::enclosing_run().and_then(|(root, run)| {
+            Some((
+                Project::at(&root, &root).and_then(Project::with_settings).ok()?,
+                run.parse::<RunId>().ok()?,
+            ))
+        });
         let (project, run, own) = match enclosing {
             Some((project, run)) => (project, run, false),
             None => {
@@ -208,11 +212,11 @@ fn describe(fault: &StoreError) -> String {
 }
 
 /// The run of the stage that this process is the command of: the process that started it writes it in this moment.
-fn await_run(store: &SqliteStore, run: RunId) -> Result<track::Run, String> {
+fn await_run(store: &SqliteStore, run: RunId) -> Result<Run, String> {
     let asked = Instant::now();
     loop {
         match store.run(run) {
-            Err(track::StoreError::NotFound { .. }) if asked.elapsed() < Duration::from_secs(5) => {
+            Err(StoreError::UnknownRun(_)) if asked.elapsed() < Duration::from_secs(5) => {
                 std::thread::sleep(Duration::from_millis(2));
             }
             found => return found.map_err(|fault| describe(&fault)),

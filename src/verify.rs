@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use base::{Digest, FileState, ProjectPath};
-use cache::{Damage, Workspace};
+use cache::{DamagedBlob, Workspace};
 use clap::Args;
 use exec::{Ledger, Wish};
 use pipeline::{Pipeline, StageId};
@@ -90,12 +90,12 @@ impl VerifyArgs {
     }
 }
 
-fn paths(damage: &Damage) -> String {
+fn paths(damage: &DamagedBlob) -> String {
     damage.paths.iter().map(ProjectPath::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn list(workspace: &Workspace, damaged: &[Damage]) -> String {
-    let named = |damage: &Damage| {
+fn list(workspace: &Workspace, damaged: &[DamagedBlob]) -> String {
+    let named = |damage: &DamagedBlob| {
         format!("the damaged copy of {} ({})", paths(damage), workspace.blobs.path(&damage.digest).display())
     };
     damaged.iter().map(named).collect::<Vec<_>>().join(", ")

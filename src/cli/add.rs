@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
-use cache::{State, Workspace};
+use cache::{Ignores, Placement, State, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, is_pointer, parse_pointer, update_pointer, write_pointer};
 
+use crate::cli::tell_damage;
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -76,7 +77,11 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let mut added = Vec::new();
     let mut now: BTreeMap<ProjectPath, FileState> = BTreeMap::new();
     for (path, place) in paths.iter().zip(&places) {
-        let found = if args.no_commit { workspace.observe(path)? } else { workspace.store(path)? };
+        let found = if args.no_commit {
+            workspace.observe(path)?
+        } else {
+            workspace.store(path, Placement::Linked)?
+        };
         let found = found.ok_or_else(|| CliError::message(format!("{path} vanished while it was added")))?;
         check_names(&workspace, path, printer)?;
         let recorded = now.get(&place.pointer).copied().or(place.recorded);
@@ -106,6 +111,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let ignore_files = ignore_outs(&project, sources.filter(|stage| now.contains_key(&stage.address.file)))?;
     edits.write()?;
     workspace.save_state()?;
+    tell_damage(&workspace, printer);
     for (path, state, is_new) in &added {
         let what = match state.files {
             Some(files) => {
@@ -215,6 +221,13 @@ impl Admission<'_> {
             return Err(refuse(&format!("it contains {pointer}, a pointer to data"))
                 .hint(format!("`pipe remove {pointer}` first: the whole folder gets one pointer")));
         }
+        let is_folder = self.workspace.os_path(path).is_dir();
+        if let Some(rule) =
+            Ignores::of_layout(&self.project.root, self.project.layout()).rule(path, is_folder)
+        {
+            return Err(refuse(&format!("{}:{} ignores it: {}", rule.file, rule.line, rule.pattern))
+                .hint("change the rule, or leave the file out"));
+        }
         if let Some(owner) = self.pipeline.graph.producer(path) {
             let stage = self.pipeline.stage(owner);
             if !stage.is_source() {
@@ -281,10 +294,10 @@ fn bring_in(
     let name = from.file_name().map(Path::new).unwrap_or(Path::new(""));
     let name = ProjectPath::from_relative(name)?;
     let folder = from.parent().unwrap_or(Path::new("/"));
-    let cache = project.pipe_path("cache");
+    let cache = project.cache_folder();
     let outside = Workspace::new(folder, &cache, State::anew(&project.pipe_path("tmp").join("no-state")));
     let state = outside
-        .store(&name)?
+        .store(&name, Placement::Private)?
         .ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;
     if let Some(saved) = workspace.save_unsaved(to)? {
         printer.insist(format_args!(
@@ -292,12 +305,12 @@ fn bring_in(
             &saved.digest.hex()[..12]
         ));
     }
-    workspace.restore(to, &state)?;
+    workspace.restore(to, &state, Placement::Linked)?;
     Ok(())
 }
 
 /// Refuses a folder in which two names are one.
 fn check_names(workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
-    let files = workspace.files(path)?;
+    let files = workspace.listing(path)?;
     if files.len() > 1 { names::check(files.keys(), printer) } else { Ok(()) }
 }

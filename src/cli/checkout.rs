@@ -1,4 +1,4 @@
-//! `pipe checkout`: brings outs to what pipeline.lock records of them.
+//! `pipe checkout`: brings outs and data to what pipeline.lock and pointers record of them.
 
 use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
@@ -7,12 +7,13 @@ use exec::{Ledger, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
 use serde_json::json;
 
+use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
 use crate::recovery;
 use crate::ui::Printer;
 
-/// Bring outs to what pipeline.lock records of them
+/// Bring outs and data to what pipeline.lock and pointers record of them
 ///
 /// Changed files come back from the cache, missing ones too, and what a recorded folder does not hold is removed. Files
 /// that are right stay as they are. When that would replace bytes that no cache holds, nothing is touched, unless
@@ -20,13 +21,13 @@ use crate::ui::Printer;
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
-    /// Stages, outs, or files inside outs [default: all outs of the nearest pipeline file]
+    /// Stages, outs, pointers, or files inside outs and data [default: all outs and data]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,
-    /// Place files anew that are right already, so that they share blocks with the cache where the file system can
+    /// Place files anew that are right already, by the first of `cache.link_types` that works
     #[arg(long)]
     relink: bool,
     /// Print JSON: what was added, modified, deleted, saved, and what failed
@@ -54,7 +55,7 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;
     let mut plan = Checkout::default();
-    for Wanted { path, state, glob } in &wanted {
+    for Wanted { path, state, glob, .. } in &wanted {
         match glob {
             None => workspace.plan_checkout(path, state, args.relink, &mut plan)?,
             Some(glob) => with_choice(glob, |files| {
@@ -62,6 +63,7 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
             })?,
         }
     }
+    tell_damage(&workspace, printer);
     plan.unsaved.sort();
     if !plan.unsaved.is_empty() && !args.force {
         return Err(refuse(&plan.unsaved));
@@ -69,7 +71,7 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
     let saved = save(&workspace, &plan.unsaved, printer)?;
     workspace.carry_out(&mut plan)?;
     workspace.save_state()?;
-    tell(args, &plan, &saved, wanted.len(), printer);
+    tell(args, &plan, &saved, &wanted, printer);
     if plan.failed.is_empty() { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
 }
 
@@ -99,6 +101,8 @@ fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult
 
 /// What is to be brought to a recorded state.
 struct Wanted<'a> {
+    /// Whether a pointer tells of it, rather than a lock.
+    is_data: bool,
     path: ProjectPath,
     state: FileState,
     /// Of an out that is a pattern and is meant as a whole.
@@ -118,6 +122,7 @@ fn recorded<'a>(
     for Picked { stage, path } in picked {
         let stage = pipeline.stage(*stage);
         let locked = ledger.get(&stage.address);
+        let is_data = stage.is_source();
         for out in &stage.outs {
             if path.as_ref().is_some_and(|path| !out.holds(path)) {
                 continue;
@@ -137,7 +142,7 @@ fn recorded<'a>(
             match path.as_ref().filter(|path| **path != out.path) {
                 None => {
                     let (path, glob) = (out.path.clone(), out.glob.as_ref());
-                    wanted.push(Wanted { path, state: *state, glob });
+                    wanted.push(Wanted { is_data, path, state: *state, glob });
                 }
                 Some(path) => {
                     let base = out.glob.as_ref().map_or(&out.path, Glob::base);
@@ -147,7 +152,7 @@ fn recorded<'a>(
                         CliError::message(format!("the lock records no {path} in out {}", out.path))
                             .hint(format!("`pipe checkout {}` brings the whole out back", out.path))
                     })?;
-                    wanted.push(Wanted { path: path.clone(), state, glob: None });
+                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None });
                 }
             }
         }
@@ -187,7 +192,7 @@ fn save(
 ) -> CliResult<Vec<(ProjectPath, FileState)>> {
     let mut saved = Vec::new();
     for path in unsaved {
-        let Some(state) = workspace.store(path)? else { continue };
+        let Some(state) = workspace.store(path, cache::Placement::Private)? else { continue };
         printer.insist(format_args!(
             "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it \
              back",
@@ -202,13 +207,17 @@ fn tell(
     args: &CheckoutArgs,
     plan: &Checkout,
     saved: &[(ProjectPath, FileState)],
-    outs: usize,
+    wanted: &[Wanted<'_>],
     printer: Printer,
 ) {
     let changes = plan.changes();
     for (path, fault) in &plan.failed {
-        let hint =
-            if matches!(fault, cache::CacheError::Disk(_)) { "" } else { "; `pipe repro` makes it anew" };
+        let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
+        let hint = match (fault, is_data) {
+            (cache::CacheError::Disk(_), _) => "",
+            (_, true) => "; `pipe pull` fetches it",
+            (_, false) => "; `pipe repro` makes it anew",
+        };
         let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
         printer.insist(format_args!("Cannot bring back {path}: {fault}{cause}{hint}"));
     }
@@ -241,6 +250,6 @@ fn tell(
         printer.data_line(format_args!("{letter}\t{path}{}", if *folder { "/" } else { "" }));
     }
     if changes.is_empty() && plan.failed.is_empty() {
-        printer.say(format_args!("Everything is as recorded ({}).", report::count_text(outs, "out")));
+        printer.say(format_args!("Everything is as recorded ({}).", report::count_text(wanted.len(), "out")));
     }
 }

@@ -1,13 +1,15 @@
 //! `pipe commit`: takes outs as they are for the result of their stages.
 
+use cache::{Blobs, Difference};
 use clap::Args;
-use exec::{Committable, Failure, ParamReader, Wish, World, commit, committable};
+use exec::{Committable, Failure, OutStates, ParamReader, Wish, World, commit, committable};
 use pipeline::{Pipeline, StageId};
 
-use crate::cli::command_line;
 use crate::cli::repro::tell_ignored;
+use crate::cli::{command_line, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
+use crate::recorded;
 use crate::recorder::Recorder;
 use crate::recovery;
 use crate::ui::Printer;
@@ -67,13 +69,20 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         if committable.is_recorded {
             continue;
         }
+        let before = ledger.get(&stage.address).map(|locked| locked.outs.clone()).unwrap_or_default();
         let outs = commit(&workspace, &mut ledger, &recorder, stage, committable)
             .map_err(|failure| cannot(&pipeline, id, failure))?;
         recorded += 1;
-        printer.say(format_args!("Recorded {}: {}.", stage.address, report::count_text(outs.len(), "out")));
+        let what = if stage.is_source() {
+            summary(&workspace.blobs, before, &outs)?
+        } else {
+            report::count_text(outs.len(), "out")
+        };
+        printer.say(format_args!("Recorded {}: {what}.", stage.address));
     }
     ledger.write(|address| pipeline.stages.iter().any(|stage| stage.address == *address))?;
     workspace.save_state()?;
+    tell_damage(&workspace, printer);
     if recorded == 0 {
         printer.say(format_args!(
             "Everything is recorded already ({}).",
@@ -83,6 +92,16 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         tell_ignored(&project, &pipeline, &wanted, printer);
     }
     Ok(())
+}
+
+/// What became of the files of data: `1 added, 2 modified`.
+fn summary(blobs: &Blobs, before: OutStates, now: &OutStates) -> CliResult<String> {
+    let files = |states: OutStates| recorded::granular(&states.into_iter().collect(), blobs);
+    let Difference { added, modified, deleted } = Difference::between(&files(before)?, &files(now.clone())?);
+    let counts = [(added.len(), "added"), (modified.len(), "modified"), (deleted.len(), "deleted")];
+    let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    let told: Vec<String> = told.collect();
+    Ok(if told.is_empty() { "stored in the cache".to_owned() } else { told.join(", ") })
 }
 
 /// The stages that targets name, or all, each after those it reads from.

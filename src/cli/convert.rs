@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use base::ProjectPath;
+use cache::Placement;
 use clap::Args;
 use disk::Sharing;
 use exec::{Conditions, Decision, Ledger, ParamReader, World, commit, committable, survey};
@@ -156,7 +157,7 @@ fn new_pointers(
         if let Some(state) = recorded.filter(|state| !dry && theirs.blobs.has_all(state))
             && theirs.observe(&out.path)?.is_none()
         {
-            theirs.restore(&out.path, &state)?;
+            theirs.restore(&out.path, &state, Placement::Private)?;
         }
         let now = theirs.observe(&out.path)?;
         if recorded.is_none() || now.map(|now| now.digest) != recorded.map(|state| state.digest) {
@@ -166,7 +167,7 @@ fn new_pointers(
             ));
             continue;
         }
-        let stored = if dry { ours.observe(&out.path)? } else { ours.store(&out.path)? };
+        let stored = if dry { ours.observe(&out.path)? } else { ours.store(&out.path, Placement::Private)? };
         let Some(state) = stored else { continue };
         let place = Dialect::Native.pointer_of(&out.path);
         let desc = out.desc.as_deref().or(stage.desc.as_deref());

@@ -141,7 +141,7 @@ fn restore(args: &RestoreArgs, printer: Printer) -> CliResult {
         }
     };
     let state = workspace.blobs.describe(&digest)?;
-    workspace.restore(&destination, &state)?;
+    workspace.restore(&destination, &state, cache::Placement::Private)?;
     let what = match state.files {
         Some(files) => format!(
             "a folder with {}",

@@ -118,12 +118,10 @@ fn pairs(
         let mut executions = executions.into_iter();
         return match (executions.next(), executions.next()) {
             (Some(new), Some(old)) => Ok(vec![(old, new)]),
-            (Some(_), None) => {
-                Err(CliError::message(format!("stage `{}` was executed only once", first_name))
-                    .hint("there is something to compare once it ran again"))
-            }
+            (Some(_), None) => Err(CliError::message(format!("stage `{first_name}` was executed only once"))
+                .hint("there is something to compare once it ran again")),
             (None, _) => {
-                Err(CliError::message(format!("no execution of a stage `{}` is recorded", first_name))
+                Err(CliError::message(format!("no execution of a stage `{first_name}` is recorded"))
                     .hint("name a stage that ran, or two runs; `pipe runs list` shows them"))
             }
         };

@@ -89,6 +89,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         let text = format!("{} is at work ({}), and may need anything", job.stage, job.holder);
         return Err(CliError::message(text).hint("try again when it has ended"));
     }
+    let cache = project.cache_folder();
     let options = GcOptions {
         start: needed.since.map_or(now, |since| since.min(now)).saturating_sub(CLOCK_LAG),
         entries: match (args.keep_stage_cache, args.no_stage_cache) {
@@ -113,7 +114,14 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         return Ok(());
     }
     if total.count > 0 && !args.force {
-        let question = format!("{} would be removed from the cache", tally_text(total));
+        let shared = match cache.starts_with(&project.root) {
+            true => String::new(),
+            false => format!(
+                "; {} is outside the project, and what other projects need of it is not known",
+                cache.display()
+            ),
+        };
+        let question = format!("{} would be removed from the cache{shared}", tally_text(total));
         match printer.ask(format_args!("{question}. Go on?")) {
             Some(true) => {}
             Some(false) => {

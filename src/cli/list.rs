@@ -161,7 +161,9 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
         columns.push(Column::text("size").kept());
     }
     if columns.is_empty() {
-        entries.keys().for_each(|name| printer.data_line(name));
+        for name in entries.keys() {
+            printer.data_line(name);
+        }
         return Ok(());
     }
     let mut table = Table::new(columns.into_iter().chain([Column::text("path").kept().whole()]).collect());

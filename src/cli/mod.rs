@@ -1,9 +1,11 @@
 //! The command line: what was written, and which command carries it out.
 
 mod add;
+mod check_ignore;
 mod checkout;
 mod commit;
 mod completions;
+mod config;
 mod convert;
 mod dag;
 mod data;
@@ -11,7 +13,9 @@ mod diff;
 mod flags;
 mod gc;
 mod init;
+mod install;
 mod list;
+mod merge_driver;
 mod metrics;
 mod moving;
 mod params;
@@ -25,9 +29,11 @@ mod stage;
 mod status;
 #[cfg(feature = "train")]
 mod train;
+mod unprotect;
 
 use std::path::PathBuf;
 
+use cache::{Damage, Workspace};
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::{CliError, CliResult};
@@ -99,8 +105,15 @@ enum Command {
     Runs(runs::RunsCommand),
     List(list::ListArgs),
     Du(list::DuArgs),
+    CheckIgnore(check_ignore::CheckIgnoreArgs),
     Gc(gc::GcArgs),
     Convert(convert::ConvertArgs),
+    Install(install::InstallArgs),
+    /// Merge locks and pointers for git
+    #[command(hide = true)]
+    MergeDriver(merge_driver::MergeDriverArgs),
+    Config(config::ConfigArgs),
+    Unprotect(unprotect::UnprotectArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -148,7 +161,12 @@ impl Cli {
             Command::Runs(command) => runs::run(&command, printer),
             Command::List(args) => list::run(&args, printer),
             Command::Du(args) => list::du(&args, printer),
+            Command::CheckIgnore(args) => check_ignore::run(&args, printer),
             Command::Gc(args) => gc::run(&args, printer),
+            Command::Install(args) => install::run(&args, printer),
+            Command::MergeDriver(args) => merge_driver::run(&args, printer),
+            Command::Config(args) => config::run(&args, printer),
+            Command::Unprotect(args) => unprotect::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
     }
@@ -192,6 +210,17 @@ fn all_told(mut faults: Vec<CliError>, printer: Printer) -> CliResult {
         printer.error(causes.map(ToString::to_string), &fault.all_hints());
     }
     Err(last)
+}
+
+/// Tells which blobs were found to have been written to through links in the workspace.
+pub fn tell_damage(workspace: &Workspace, printer: Printer) {
+    for Damage { path, digest, blob } in workspace.take_damage() {
+        printer.warn(format_args!(
+            "{path} is a link into the cache and was written to: the cache's copy of {digest} is damaged ({}) and not \
+             used; `pipe unprotect` makes links files that may be edited",
+            blob.display()
+        ));
+    }
 }
 
 /// The command line as it was written, for records.

@@ -1,6 +1,7 @@
 //! `pipe move`: renames data with its pointer.
 
 use base::ProjectPath;
+use cache::Placement;
 use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, Stage, parse_pointer, update_pointer};
@@ -67,7 +68,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         return Err(refuse("something stands there already".to_owned())
             .hint("name another place, or move it away first"));
     }
-    if !is_looked_into(&project.root, project.dialect, &nearest_folder(&project, &to)) {
+    if !is_looked_into(&project.root, project.dialect, &to.parent().unwrap_or_default()) {
         return Err(refuse("pipe looks for no pointers there".to_owned()).hint(
             "hidden folders, Python environments, other projects and folders that git ignores are left alone",
         ));
@@ -87,7 +88,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     // First both pointers stand, and then the new one alone: whatever happens in between, one tells of the data.
     both.write()?;
     if is_there(&from_place) {
-        disk::move_path(&from_place, &to_place)?;
+        carry(&project, from, &to, printer)?;
     }
     unignore_outs(&project, std::iter::once(stage), &checked)?;
     disk::remove(&old.to_path(&project.root))?;
@@ -124,13 +125,21 @@ fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &Projec
     Ok(state(&new)? == state(&stage.address.file)?)
 }
 
-/// The folder that a path shall stand in, or the nearest above that is there.
-fn nearest_folder(project: &Project, path: &ProjectPath) -> ProjectPath {
-    let mut folder = path.parent().unwrap_or_default();
-    while !folder.to_path(&project.root).is_dir() {
-        folder = folder.parent().unwrap_or_default();
+/// Moves the files. A symlink into the cache says the way from where it stands: such links become files first, and links
+/// again at the new place.
+fn carry(project: &Project, from: &ProjectPath, to: &ProjectPath, printer: Printer) -> CliResult {
+    let workspace = project.workspace(printer)?;
+    let is_link = |path: &ProjectPath| workspace.digest_of_symlink(&workspace.os_path(path)).is_some();
+    let has_links = workspace.listing(from)?.keys().any(is_link);
+    if has_links {
+        workspace.unprotect(from)?;
     }
-    folder
+    disk::move_path(&workspace.os_path(from), &workspace.os_path(to))?;
+    if has_links {
+        workspace.store(to, Placement::Linked)?;
+    }
+    workspace.save_state()?;
+    Ok(())
 }
 
 /// The stages that name the data, or something in it, among their deps.

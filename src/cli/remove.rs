@@ -74,6 +74,13 @@ fn remove_data(
             }
         }
     }
+    if !with_data {
+        // Git gets files, and nothing that leads into the cache.
+        let workspace = project.workspace(printer)?;
+        for out in &outs {
+            workspace.unprotect(&out.path)?;
+        }
+    }
     for file in unignore_outs(project, stages.iter().copied(), &checked)? {
         printer.say(format_args!("Took its data out of {file}."));
     }

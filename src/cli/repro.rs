@@ -11,7 +11,7 @@ use exec::{
 use pipeline::{Pipeline, StageId};
 
 use crate::cli::select::SelectArgs;
-use crate::cli::{command_line, plan};
+use crate::cli::{command_line, plan, tell_damage};
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
@@ -125,6 +125,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
             workspace.begin_witness();
         }
         let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| conditions);
+        tell_damage(&workspace, printer);
         if args.dry {
             return plan::print(&pipeline, &plan, &recorder, args.json, args.explain, printer);
         }
@@ -154,6 +155,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let options = options(args, &project);
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();
+    tell_damage(&workspace, printer);
     recorder.close(driven.as_ref().ok());
     let saved = workspace.save_state();
     let summary = driven?;

@@ -8,6 +8,7 @@ use pipeline::{DepName, Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
+use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
 use crate::project::Project;
@@ -56,6 +57,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     workspace.begin_witness();
     let plan = survey_now(&pipeline, &workspace, &ledger, &wanted);
     let _ = workspace.save_state();
+    tell_damage(&workspace, printer);
     if plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }

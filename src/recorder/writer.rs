@@ -89,7 +89,9 @@ fn write(
     if gathered.len() > 1 {
         let all = gathered.iter().flat_map(|batch| batch.changes.iter().cloned()).collect();
         if apply(all).is_ok() {
-            gathered.iter().for_each(|batch| written(&batch.logs));
+            for batch in gathered {
+                written(&batch.logs);
+            }
             return;
         }
     }

@@ -163,6 +163,27 @@ fn results_are_found_by_their_inputs() {
     assert_eq!((runs(), sandbox.read("w/d/ü")), (4, "3\n".to_owned()), "restored from ours");
 }
 
+#[test]
+fn what_dvcignore_names_is_passed_over() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(".dvcignore", "*.log\n!keep.log\n/data/tmp/\n");
+    let text = "stages:\n  a:\n    cmd: mkdir -p d && cp in d/a && cp in d/x.log\n    deps: [in, sub, data]\n    outs: [d]\n";
+    sandbox.write("dvc.yaml", text);
+    for path in ["in", "sub/a", "sub/keep.log", "sub/x.log", "data/a", "data/tmp/x"] {
+        sandbox.write(path, "1\n");
+    }
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+    for (path, is_seen) in
+        [("sub/x.log", false), ("data/tmp/x", false), ("d/x.log", false), ("sub/keep.log", true)]
+    {
+        sandbox.write(path, "2\n");
+        assert_eq!(!stale(&sandbox).is_empty(), is_seen, "{path}");
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{path}");
+    }
+}
+
 /// Neither runs a stage into the other's files.
 #[test]
 fn pipe_and_dvc_exclude_each_other() {

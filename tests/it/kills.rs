@@ -105,6 +105,7 @@ struct Tally {
     too_late: u32,
     orphans_after_sigkill: u32,
     done_before: u32,
+    beside: u32,
 }
 
 fn round(sandbox: &Sandbox, random: &mut Random, index: u64, whole: Duration, tally: &mut Tally) {
@@ -116,6 +117,13 @@ fn round(sandbox: &Sandbox, random: &mut Random, index: u64, whole: Duration, ta
     let jobs = 1 + random.below(4);
     let begun = Instant::now();
     let mut started = sandbox.start(repro(sandbox, jobs));
+    // Sometimes another process is at work on a part of it, or waits for what the killed one is at work on.
+    let beside = (index % 5 > 2).then(|| {
+        let mut command = repro(sandbox, jobs);
+        command.arg(STAGES[random.below(STAGES.len())].0);
+        tally.beside += 1;
+        sandbox.start(command)
+    });
     let moment = if index % 4 < 2 {
         let stage = STAGES[random.below(STAGES.len())].0;
         let near = format!("ending.{stage}");
@@ -139,6 +147,10 @@ fn round(sandbox: &Sandbox, random: &mut Random, index: u64, whole: Duration, ta
         tally.too_late += 1;
     }
     let said = started.wait();
+    if let Some(beside) = beside {
+        let beside = beside.wait();
+        beside.code(0);
+    }
     if signal == "TERM" {
         assert_eq!(alive(sandbox), Vec::<String>::new(), "{story}\n{}", said.stderr);
     } else if said.signal() == Some(9) {
@@ -198,14 +210,15 @@ fn kills_at_any_moment_lose_nothing() {
     }
     println!(
         "an undisturbed reproduction took {whole:?}; {} SIGKILL, {} SIGTERM, {} came too late; {} within 50 ms of a stage's \
-         end; {} of {} stages were done when it came; {} SIGKILLs left processes for the next pipe process to end",
+         end; {} of {} stages were done when it came; {} SIGKILLs left processes for the next pipe process to end; {} came beside another process",
         tally.kills[0],
         tally.kills[1],
         tally.too_late,
         tally.near_an_end,
         tally.done_before,
         kills * STAGES.len() as u64,
-        tally.orphans_after_sigkill
+        tally.orphans_after_sigkill,
+        tally.beside
     );
     assert!(
         tally.orphans_after_sigkill <= 1 + tally.kills[0] / 50,

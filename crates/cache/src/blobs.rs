@@ -11,6 +11,7 @@ use disk::Stamp;
 use crate::CacheError;
 use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
+use crate::seal::{is_sealed, seal};
 use crate::tree::{Tree, TreeEntry};
 
 /// The blobs below one folder, as a [layout](Layout) has them.
@@ -91,25 +92,32 @@ impl Blobs {
         store_at(&self.layout.manifest(&self.root, digest), manifest)
     }
 
-    /// Stores the file `from`, which was found to be `digest` when it had `stamp`.
+    /// The digest that a path inside this cache is the blob of.
+    pub fn digest_at(&self, path: &Path) -> Option<Digest> {
+        let mut parts =
+            path.strip_prefix(self.folder()).ok()?.components().map(|part| part.as_os_str().to_str());
+        let (start, rest) = (parts.next()??, parts.next()??);
+        let hex = format!("{start}{rest}");
+        parts.next().is_none().then(|| Digest::from_hex(self.layout.algorithm(), &hex).ok())?
+    }
+
+    /// Whether the blob holds what its name says; `None` when there is none. A [sealed](crate::seal) one is not read;
+    /// one that turns out right is sealed.
     ///
     /// # Errors
-    /// [`CacheError::Changed`] when the file was written since; no blob of it stands then.
-    pub fn store_file(&self, from: &Path, digest: &Digest, stamp: &Stamp) -> Result<(), CacheError> {
-        if self.has(digest) {
-            return Ok(());
+    /// When it is there and cannot be read.
+    pub(crate) fn is_sound(&self, digest: &Digest) -> Result<Option<bool>, CacheError> {
+        let path = self.path(digest);
+        let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
+        if metadata.is_file() && is_sealed(digest, &Stamp::of(&metadata)) {
+            return Ok(Some(true));
         }
-        // Before it is the blob: another thread may store an equal file at the same time.
-        let is_good = |copy: &Path| {
-            let now = fs::metadata(from).ok().map(|metadata| Stamp::of(&metadata));
-            // A racy stamp proves nothing, so the copy itself is asked.
-            let unchanged = now == Some(*stamp) && !stamp.is_racy(Stamp::now());
-            unchanged || hash_file_by(digest.algorithm(), copy).is_ok_and(|(found, _)| found == *digest)
-        };
-        match disk::store_copy(from, &self.path(digest), is_good)? {
-            true => Ok(()),
-            false => Err(CacheError::Changed { path: from.to_owned() }),
+        let (found, stamp) = hash_file_by(digest.algorithm(), &path)?;
+        if found == *digest {
+            // Refused where it is another user's: it is hashed each time then.
+            let _ = disk::set_modified(&path, seal(digest, stamp.size, Stamp::now()));
         }
+        Ok(Some(found == *digest))
     }
 
     /// The bytes of a blob, checked against its name.
@@ -175,21 +183,6 @@ impl Blobs {
         Ok(FileState { digest: *digest, size, files: None, executable: false })
     }
 
-    /// Places a blob's bytes in the workspace, after checking them.
-    ///
-    /// # Errors
-    /// When the blob is missing or damaged, or the disk refuses; what stood at `to` stands then.
-    pub fn place(&self, digest: &Digest, to: &Path, executable: bool) -> Result<(), CacheError> {
-        let path = self.path(digest);
-        if !self.has(digest) {
-            return Err(CacheError::Missing { digest: *digest });
-        }
-        if hash_file_by(digest.algorithm(), &path)?.0 != *digest {
-            return Err(CacheError::Damaged { digest: *digest, path });
-        }
-        Ok(disk::place_copy(&path, to, executable)?)
-    }
-
     /// Takes a damaged blob out of the way, so that the next result can take its place; the bytes are
     /// kept beside it for a look.
     ///
@@ -205,9 +198,11 @@ impl Blobs {
 }
 
 fn store_at(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
+    // One that a loss of power cut off has another size.
+    let is_whole = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64);
     // Where touching is refused (another user's blob), that it is there has to do.
-    if !disk::touch(path).unwrap_or_else(|_| path.is_file()) {
-        disk::replace(path, bytes)?;
+    if !is_whole || !disk::touch(path).unwrap_or_else(|_| path.is_file()) {
+        disk::replace_volatile(path, bytes)?;
         disk::set_mode(path, 0o444)?;
     }
     Ok(())

@@ -4,12 +4,15 @@
 //! anything is touched what would be lost, and afterwards what was changed; a file that the cache lacks does not
 //! keep the others from coming back.
 
+use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use base::{Digest, FileState, ProjectPath};
 use rayon::prelude::*;
 
 use crate::gather::Choice;
+use crate::links::Placement;
 use crate::set::chosen_files;
 use crate::tree::TreeEntry;
 use crate::workspace::{Workspace, read_fault, record_name};
@@ -183,6 +186,10 @@ impl Workspace {
                 Step::File { .. } | Step::Mode { .. } => {}
             }
         }
+        // What leads out of the project is refused, each folder being asked once.
+        let files = plan.steps.iter().filter(|(_, step, _)| matches!(step, Step::File { .. }));
+        let parents: HashSet<ProjectPath> = files.filter_map(|(path, ..)| path.parent()).collect();
+        parents.par_iter().try_for_each(|parent| self.make_way(&parent.join("file")))?;
         let results: Vec<_> = plan
             .steps
             .par_iter()
@@ -206,11 +213,15 @@ impl Workspace {
                 Ok(disk::set_mode(&os_path, if *executable { 0o755 } else { 0o644 })?)
             }
             Step::File { digest, executable } => {
-                if fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_dir()) {
-                    disk::remove(&os_path)?;
+                let place = || self.place(path, digest, *executable, Placement::Linked);
+                match place() {
+                    // Only a folder keeps a file from being placed over it.
+                    Err(CacheError::Disk(_)) if os_path.is_dir() && !os_path.is_symlink() => {
+                        disk::remove(&os_path)?;
+                        place()
+                    }
+                    placed => placed,
                 }
-                self.make_way(path)?;
-                self.blobs.place(digest, &os_path, *executable)
             }
         }
     }
@@ -251,8 +262,9 @@ impl Planner<'_> {
         };
         let change = change.filter(|_| told);
         let executable = state.executable;
-        // A link's own bits mean nothing, and those of its target are somebody else's.
-        if has_bytes && !self.relink && metadata.as_ref().is_some_and(fs::Metadata::is_file) {
+        // A link's own bits mean nothing, and those of its target, or of a file with other names, are somebody else's.
+        let is_own = |metadata: &fs::Metadata| metadata.is_file() && metadata.nlink() == 1;
+        if has_bytes && !self.relink && metadata.as_ref().is_some_and(is_own) {
             self.plan.steps.push((path.clone(), Step::Mode { executable }, change));
         } else if is_cached {
             self.check_saved(path, now);
@@ -277,11 +289,16 @@ impl Planner<'_> {
                 return Ok(());
             }
         };
-        let mut told_below = told;
         match fs::symlink_metadata(&os_path) {
             Ok(metadata) if metadata.is_dir() => {
                 for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
                     let entry = entry.map_err(|source| read_fault(&os_path, source))?;
+                    let is_ignored = |name: &str| {
+                        self.workspace.ignores.is_ignored(&path.join(name), entry.path().is_dir())
+                    };
+                    if entry.file_name().to_str().is_some_and(is_ignored) {
+                        continue;
+                    }
                     let name = record_name(&entry.path(), &entry.file_name())?;
                     if tree.entries().binary_search_by(|(known, _)| known.cmp(&name)).is_err() {
                         let extra = path.join(&name);
@@ -305,11 +322,11 @@ impl Planner<'_> {
             }
             Err(_) => {
                 self.plan.steps.push((path.clone(), Step::Folder, told.then_some(Change::Added)));
-                told_below = false;
+                return self.absent(path, &tree);
             }
         }
         for (name, entry) in tree.entries() {
-            self.path(&path.join(name), &entry.state(), told_below)?;
+            self.path(&path.join(name), &entry.state(), told)?;
         }
         Ok(())
     }
@@ -319,11 +336,9 @@ impl Planner<'_> {
         for (name, entry) in tree.entries() {
             let below = path.join(name);
             match *entry {
-                TreeEntry::File { digest, executable, .. } if self.workspace.blobs.has(&digest) => {
+                // Whether the cache has it turns out when it is placed.
+                TreeEntry::File { digest, executable, .. } => {
                     self.plan.steps.push((below, Step::File { digest, executable }, None));
-                }
-                TreeEntry::File { digest, .. } => {
-                    self.plan.failed.push((below, CacheError::Missing { digest }));
                 }
                 TreeEntry::Folder { digest, .. } => match self.workspace.blobs.tree(&digest) {
                     Ok(tree) => {

@@ -60,6 +60,9 @@ impl Workspace {
         }
         let is_wanted = |entry: &DirEntry| {
             let Some(path) = project_path(&root, entry.path()) else { return false };
+            if self.ignores.is_ignored_within(choice.base, &path, entry.file_type().is_dir()) {
+                return false;
+            }
             match entry.file_type().is_dir() {
                 true => (choice.enters)(&path),
                 false => (choice.matches)(&path),

@@ -109,7 +109,7 @@ impl Blobs {
 #[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 mod tests {
     use super::*;
-    use crate::{State, Workspace};
+    use crate::{Placement, State, Workspace};
 
     fn path(text: &str) -> ProjectPath {
         ProjectPath::from_record(text).unwrap()
@@ -128,22 +128,22 @@ mod tests {
         write("out/a/b/old", "1");
         write("out/file", "2");
         std::fs::create_dir(folder.path().join("out/empty")).unwrap();
-        let before = workspace.store(&path("out")).unwrap().unwrap();
+        let before = workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
         for (file, text) in [("a/b/new", "3"), ("a/b/old", "4"), ("x/y", "5"), ("empty/z", "6")] {
             write(&format!("out/{file}"), text);
-            let now = workspace.store(&path("out")).unwrap().unwrap();
-            let entry = workspace.store(&path(&format!("out/{file}"))).unwrap().unwrap();
+            let now = workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+            let entry = workspace.store(&path(&format!("out/{file}")), Placement::Private).unwrap().unwrap();
             // From the state before the last change alone.
             let planted = workspace.blobs.with_entry(&before, &path(file), entry).unwrap();
             let files = workspace.blobs.files(&path("out"), &planted).unwrap();
             assert_eq!(files[&path(&format!("out/{file}"))], entry);
             assert_eq!(
                 workspace.blobs.files(&path("out"), &now).unwrap(),
-                workspace.files(&path("out")).unwrap()
+                workspace.listing(&path("out")).unwrap()
             );
         }
         let (old, new) =
-            (workspace.blobs.files(&path("out"), &before).unwrap(), workspace.files(&path("out")).unwrap());
+            (workspace.blobs.files(&path("out"), &before).unwrap(), workspace.listing(&path("out")).unwrap());
         let difference = Difference::between(&old, &new);
         assert_eq!(difference.modified, [path("out/a/b/old")]);
         assert_eq!(difference.deleted, [path("out/empty")]);

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::gather::{Choice, Folder, project_path, walk_fault};
-use crate::{Blobs, CacheError, TreeEntry, Workspace};
+use crate::{Blobs, CacheError, Ignores, Placement, TreeEntry, Workspace};
 
 /// The chosen files below the project's root, ascending; those that lead nowhere are among them.
 ///
@@ -26,9 +26,13 @@ pub fn chosen_files(root: &Path, choice: &Choice<'_>) -> Result<Vec<ProjectPath>
     if !base.is_dir() {
         return Ok(Vec::new());
     }
+    let ignores = Ignores::new(root);
     let is_wanted = |entry: &DirEntry| {
         let Some(path) = project_path(root, entry.path()) else { return false };
         let kind = entry.file_type();
+        if ignores.is_ignored_within(choice.base, &path, kind.is_dir()) {
+            return false;
+        }
         if kind.is_dir() {
             return (choice.enters)(&path);
         }
@@ -89,8 +93,12 @@ impl Workspace {
     ///
     /// # Errors
     /// As [`Workspace::store`].
-    pub fn store_set(&self, choice: &Choice<'_>) -> Result<Option<FileState>, CacheError> {
-        self.set_state(choice, &|path| self.store(path), &mut |manifest| {
+    pub fn store_set(
+        &self,
+        choice: &Choice<'_>,
+        placement: Placement,
+    ) -> Result<Option<FileState>, CacheError> {
+        self.set_state(choice, &|path| self.store(path, placement), &mut |manifest| {
             self.blobs.store_bytes(manifest).map(drop)
         })
     }
@@ -100,7 +108,12 @@ impl Workspace {
     ///
     /// # Errors
     /// As [`Workspace::restore`]; when a folder stands where a file belongs, or `state` holds what is not chosen.
-    pub fn restore_set(&self, choice: &Choice<'_>, state: &FileState) -> Result<(), CacheError> {
+    pub fn restore_set(
+        &self,
+        choice: &Choice<'_>,
+        state: &FileState,
+        placement: Placement,
+    ) -> Result<(), CacheError> {
         let files = self.blobs.files_of_set(choice, state)?;
         for (path, _) in &files {
             self.check_set_place(path)?;
@@ -111,7 +124,7 @@ impl Workspace {
                 disk::remove(&self.os_path(&path))?;
             }
         }
-        files.iter().try_for_each(|(path, state)| self.restore(path, state))
+        files.iter().try_for_each(|(path, state)| self.restore(path, state, placement))
     }
 
     /// Whether a file of a set can be put at `path`: no folder may stand there, whose content would go.

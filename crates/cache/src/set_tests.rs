@@ -47,7 +47,7 @@ fn a_set_is_stored_and_put_back_and_nothing_else_is_touched() {
     let state = with_choice(|choice| {
         let state = workspace.observe_set(choice).unwrap().unwrap();
         assert!(!workspace.blobs.has_all(&state));
-        assert_eq!(workspace.store_set(choice).unwrap(), Some(state));
+        assert_eq!(workspace.store_set(choice, Placement::Linked).unwrap(), Some(state));
         assert!(workspace.blobs.has_all(&state));
         state
     });
@@ -61,7 +61,7 @@ fn a_set_is_stored_and_put_back_and_nothing_else_is_touched() {
     project.write("r/new/note.txt", "mine too");
     project.write("r/gone/more.csv", "3");
     fs::remove_file(project.folder.path().join("r/deep/b.csv")).unwrap();
-    with_choice(|choice| workspace.restore_set(choice, &state).unwrap());
+    with_choice(|choice| workspace.restore_set(choice, &state, Placement::Linked).unwrap());
     assert_eq!(
         (project.read("r/a.csv").as_deref(), project.read("r/deep/b.csv").as_deref()),
         (Some("1"), Some("2"))
@@ -76,7 +76,7 @@ fn a_checkout_of_a_set_tells_what_it_would_lose() {
     let project = project();
     let workspace = &project.workspace;
     project.write("r/a.csv", "1");
-    let state = with_choice(|choice| workspace.store_set(choice).unwrap().unwrap());
+    let state = with_choice(|choice| workspace.store_set(choice, Placement::Linked).unwrap().unwrap());
     project.write("r/a.csv", "2");
     project.write("r/b.csv", "3");
     project.write("r/note.txt", "mine");
@@ -101,8 +101,8 @@ fn what_lies_behind_a_link_to_a_folder_is_not_the_stages() {
     symlink("../mine/x.csv", project.folder.path().join("r/file.csv")).unwrap();
     let files = with_choice(|choice| chosen_files(project.folder.path(), choice).unwrap());
     assert_eq!(files.iter().map(ProjectPath::as_str).collect::<Vec<_>>(), ["r/a.csv", "r/file.csv"]);
-    let state = with_choice(|choice| workspace.store_set(choice).unwrap().unwrap());
-    with_choice(|choice| workspace.restore_set(choice, &state).unwrap());
+    let state = with_choice(|choice| workspace.store_set(choice, Placement::Linked).unwrap().unwrap());
+    with_choice(|choice| workspace.restore_set(choice, &state, Placement::Linked).unwrap());
     assert_eq!(project.read("mine/x.csv").as_deref(), Some("1"));
     symlink("nowhere", project.folder.path().join("r/z.csv")).unwrap();
     let fault = with_choice(|choice| workspace.observe_set(choice).unwrap_err());
@@ -115,15 +115,15 @@ fn a_recorded_set_with_other_files_is_refused_and_a_folder_is_no_place() {
     let workspace = &project.workspace;
     project.write("r/a.csv", "1");
     project.write("r/note.txt", "x");
-    let all = workspace.store(&ProjectPath::from_record("r").unwrap()).unwrap().unwrap();
+    let all = workspace.store(&ProjectPath::from_record("r").unwrap(), Placement::Linked).unwrap().unwrap();
     project.write("r/note.txt", "mine");
-    let fault = with_choice(|choice| workspace.restore_set(choice, &all).unwrap_err());
+    let fault = with_choice(|choice| workspace.restore_set(choice, &all, Placement::Linked).unwrap_err());
     assert!(matches!(fault, CacheError::Stray { .. }), "{fault}");
     assert_eq!(project.read("r/note.txt").as_deref(), Some("mine"));
-    let state = with_choice(|choice| workspace.store_set(choice).unwrap().unwrap());
+    let state = with_choice(|choice| workspace.store_set(choice, Placement::Linked).unwrap().unwrap());
     fs::remove_file(project.folder.path().join("r/a.csv")).unwrap();
     project.write("r/a.csv/note.txt", "mine");
-    assert!(with_choice(|choice| workspace.restore_set(choice, &state)).is_err());
+    assert!(with_choice(|choice| workspace.restore_set(choice, &state, Placement::Linked)).is_err());
     assert_eq!(project.read("r/a.csv/note.txt").as_deref(), Some("mine"));
 }
 
@@ -139,7 +139,7 @@ fn equal_files_are_stored_at_the_same_time() {
                 scope.spawn(move || {
                     let path = ProjectPath::from_record(&format!("r/{at}.csv")).unwrap();
                     project.write(path.as_str(), text);
-                    assert!(project.workspace.store(&path).unwrap().is_some());
+                    assert!(project.workspace.store(&path, Placement::Linked).unwrap().is_some());
                 });
             }
         });

@@ -81,6 +81,17 @@ impl State {
             self.changed |= self.records.remove(path).is_some();
             return;
         }
+        self.put_sealed(path, stamp, digest);
+    }
+
+    /// The digest that `path` was last known by, whatever its stamp was then.
+    pub fn last(&self, path: &ProjectPath) -> Option<Digest> {
+        self.records.get(path).map(|(_, digest)| *digest)
+    }
+
+    /// Remembers a path whose stamp no write can leave equal, racy or not: a write moves the time of the last change
+    /// away from the seal of `digest`.
+    pub(crate) fn put_sealed(&mut self, path: &ProjectPath, stamp: Stamp, digest: Digest) {
         if self.records.get(path) != Some(&(stamp, digest)) {
             self.records.insert(path.clone(), (stamp, digest));
             self.changed = true;

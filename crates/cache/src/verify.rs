@@ -11,11 +11,11 @@ use base::{Digest, FileState, ProjectPath};
 use rayon::prelude::*;
 
 use crate::hash::hash_file_by;
-use crate::{CacheError, Workspace};
+use crate::{CacheError, Placement, Workspace};
 
 /// A blob whose bytes are not those of its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
+pub struct DamagedBlob {
     /// The content that the blob should hold.
     pub digest: Digest,
     /// Where that content belongs: outs, or paths in them. At least one.
@@ -37,14 +37,14 @@ impl Workspace {
     ///
     /// # Errors
     /// When a blob cannot be read.
-    pub fn damaged(&self, recorded: &[(ProjectPath, FileState)]) -> Result<Vec<Damage>, CacheError> {
+    pub fn damaged(&self, recorded: &[(ProjectPath, FileState)]) -> Result<Vec<DamagedBlob>, CacheError> {
         let mut named = BTreeMap::new();
         for (path, state) in recorded {
             self.name_contents(path, state, &mut named);
         }
         let judge = |(digest, paths): (Digest, Vec<ProjectPath>)| match self.is_damaged(&digest) {
             Ok(false) => None,
-            Ok(true) => Some(Ok(Damage { digest, paths })),
+            Ok(true) => Some(Ok(DamagedBlob { digest, paths })),
             Err(fault) => Some(Err(fault)),
         };
         named.into_par_iter().filter_map(judge).collect()
@@ -55,7 +55,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn mend(&self, damage: &Damage) -> Result<Mended, CacheError> {
+    pub fn mend(&self, damage: &DamagedBlob) -> Result<Mended, CacheError> {
         let aside = self.blobs.quarantine(&damage.digest)?;
         // A path that cannot be read does not hold it.
         let holds = |path: &&ProjectPath| {
@@ -63,7 +63,7 @@ impl Workspace {
         };
         let from = damage.paths.iter().find(holds).cloned();
         if let Some(path) = &from {
-            self.store(path)?;
+            self.store(path, Placement::Linked)?;
         }
         Ok(Mended { aside, from })
     }
@@ -113,7 +113,8 @@ mod tests {
         for (name, text) in [("out/a", "1"), ("out/sub/b", "2"), ("copy", "2"), ("alone", "3")] {
             fs::write(root.join(name), text).unwrap();
         }
-        let store = |name: &str| (path(name), workspace.store(&path(name)).unwrap().unwrap());
+        let store =
+            |name: &str| (path(name), workspace.store(&path(name), Placement::Linked).unwrap().unwrap());
         let recorded = [store("out"), store("copy"), store("alone")];
         assert_eq!(workspace.damaged(&recorded).unwrap(), []);
         let [out, copy, alone] = [0, 1, 2].map(|at: usize| recorded[at].1.digest);
@@ -133,6 +134,9 @@ mod tests {
         let mended = workspace.mend(&damaged(out).unwrap()).unwrap();
         assert_eq!(mended.from, Some(path("out")));
         assert_eq!(fs::read(mended.aside).unwrap(), b"evil");
+        // Storing the folder mended what is in it too.
+        assert_eq!(damaged(copy), None);
+        disk::replace(&workspace.blobs.path(&copy), b"evil").unwrap();
         assert_eq!(damaged(copy).unwrap().paths, [path("out/sub/b"), path("copy")]);
         // The first place has other bytes now, and the second has them still.
         fs::write(root.join("out/sub/b"), "other").unwrap();

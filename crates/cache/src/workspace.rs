@@ -11,14 +11,15 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use base::{Digest, FileState, ProjectPath};
-use disk::Stamp;
+use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
+use crate::links::{Damage, Found, Links, Placement};
 use crate::tree::{Tree, TreeEntry};
-use crate::{Blobs, CacheError, Files, StageCache, State};
+use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
 /// From this size on, waiting until a file's stamp is no longer racy costs less than hashing it twice.
 const WORTH_WAITING: u64 = 64 << 20;
@@ -31,14 +32,18 @@ pub struct Workspace {
     pub blobs: Blobs,
     /// The results of its stages.
     pub stages: StageCache,
+    pub(crate) links: Links,
     state: Mutex<State>,
+    /// What is passed over in folders.
+    pub(crate) ignores: Ignores,
+    damage: Mutex<Vec<Damage>>,
     /// The stamps of all that was looked at, while somebody wants them.
     witness: Mutex<Option<Vec<(ProjectPath, Stamp)>>>,
 }
 
 /// What was found at a path, before it is made into manifests.
 enum Node {
-    File { path: ProjectPath, os_path: PathBuf, stamp: Stamp, digest: Option<Digest> },
+    File { path: ProjectPath, os_path: PathBuf, stamp: Stamp, digest: Option<Digest>, may_share: bool },
     Folder { entries: Vec<(String, Node)> },
 }
 
@@ -52,11 +57,33 @@ impl Workspace {
     pub fn with_caches(root: &Path, blobs: Blobs, stages: StageCache, state: State) -> Self {
         Workspace {
             root: root.to_owned(),
+            ignores: Ignores::of_layout(root, blobs.layout()),
             blobs,
             stages,
+            links: Links::new(vec![LinkType::Reflink]),
             state: Mutex::new(state),
+            damage: Mutex::default(),
             witness: Mutex::new(None),
         }
+    }
+
+    /// The same, with files made from the cache by the first of these types that works.
+    #[must_use]
+    pub fn with_link_types(self, types: Vec<LinkType>) -> Self {
+        Workspace { links: Links::new(types), ..self }
+    }
+
+    /// Blobs that were found to have been written to through a link in the workspace, until now.
+    pub fn take_damage(&self) -> Vec<Damage> {
+        std::mem::take(&mut self.damage())
+    }
+
+    pub(crate) fn damage(&self) -> MutexGuard<'_, Vec<Damage>> {
+        self.damage.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Begins to note the stamps of all files and folders that are looked at.
@@ -115,7 +142,7 @@ impl Workspace {
     ///
     /// # Errors
     /// As [`Workspace::observe`].
-    pub fn files(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+    pub fn listing(&self, path: &ProjectPath) -> Result<Files, CacheError> {
         let mut files = Files::new();
         if let Some(node) = self.scan(path)? {
             list(self.blobs.layout(), path.clone(), &node, &mut files);
@@ -123,21 +150,32 @@ impl Workspace {
         Ok(files)
     }
 
-    /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing.
+    /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing. With
+    /// [`Placement::Linked`], files are replaced by links where the settings want them.
     ///
     /// # Errors
     /// As [`Workspace::observe`], and when the disk refuses or a file changes meanwhile.
-    pub fn store(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
+    pub fn store(&self, path: &ProjectPath, placement: Placement) -> Result<Option<FileState>, CacheError> {
         let Some(node) = self.scan(path)? else { return Ok(None) };
         let mut files = Vec::new();
         collect_files(&node, &mut files);
-        files
-            .par_iter()
-            .try_for_each(|(os_path, stamp, digest)| self.blobs.store_file(os_path, digest, stamp))?;
+        files.par_iter().try_for_each(|found| self.store_file(found, placement))?;
         summarize(self.blobs.layout(), &node, &mut |digest, manifest| {
             self.blobs.store_manifest(digest, manifest)
         })
         .map(Some)
+    }
+
+    /// The files at and below a path, with what they hold.
+    pub(crate) fn files(
+        &self,
+        path: &ProjectPath,
+    ) -> Result<Vec<(ProjectPath, PathBuf, Digest)>, CacheError> {
+        let Some(node) = self.scan(path)? else { return Ok(Vec::new()) };
+        let mut files = Vec::new();
+        collect_files(&node, &mut files);
+        let owned = |found: &Found<'_>| (found.path.clone(), found.os_path.to_owned(), found.digest);
+        Ok(files.iter().map(owned).collect())
     }
 
     /// Stores what the path holds when the cache has no copy of it yet; says what was saved.
@@ -146,67 +184,103 @@ impl Workspace {
     /// As [`Workspace::store`].
     pub fn save_unsaved(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
         match self.observe(path)? {
-            Some(state) if !self.blobs.has_all(&state) => self.store(path),
+            Some(state) if !self.blobs.has_all(&state) => self.store(path, Placement::Private),
             _ => Ok(None),
         }
     }
 
-    /// Puts `state` back at the path. Files that already hold the right bytes are not touched; what else
-    /// stands in the way is removed, so that the caller saves it first.
+    /// Puts `state` back at the path. Files that already hold the right bytes are not touched, but for links where
+    /// they shall be [private](Placement::Private); what else stands in the way is removed, so that the caller saves it
+    /// first.
     ///
     /// # Errors
     /// When the cache lacks something or holds it damaged, or the disk refuses. A fault in the middle of
     /// a folder leaves it half restored; the next attempt goes on.
-    pub fn restore(&self, path: &ProjectPath, state: &FileState) -> Result<(), CacheError> {
+    pub fn restore(
+        &self,
+        path: &ProjectPath,
+        state: &FileState,
+        placement: Placement,
+    ) -> Result<(), CacheError> {
+        self.make_way(path)?;
         if state.is_folder() {
-            self.restore_folder(path, &state.digest)
+            self.restore_folder(path, &state.digest, placement)
         } else {
-            self.restore_file(path, &state.digest, state.executable)
+            self.restore_file(path, &state.digest, state.executable, placement)
         }
     }
 
-    fn restore_file(&self, path: &ProjectPath, digest: &Digest, executable: bool) -> Result<(), CacheError> {
+    fn restore_file(
+        &self,
+        path: &ProjectPath,
+        digest: &Digest,
+        executable: bool,
+        placement: Placement,
+    ) -> Result<(), CacheError> {
         let os_path = self.os_path(path);
         if let Ok(metadata) = fs::symlink_metadata(&os_path) {
-            let stamp = Stamp::of(&metadata);
-            let known = metadata.is_file() && self.digest_of(path, &os_path, &stamp)? == *digest;
-            if known && stamp.is_executable() == executable {
-                return Ok(());
-            }
             if metadata.is_dir() {
                 disk::remove(&os_path)?;
+            } else if self.is_placed(path, digest, executable, placement, &metadata)? {
+                return Ok(());
             }
         }
-        self.make_way(path)?;
-        self.blobs.place(digest, &os_path, executable)
+        self.place(path, digest, executable, placement)
     }
 
-    fn restore_folder(&self, path: &ProjectPath, digest: &Digest) -> Result<(), CacheError> {
+    /// Whether a file is there already as it shall be.
+    fn is_placed(
+        &self,
+        path: &ProjectPath,
+        digest: &Digest,
+        executable: bool,
+        placement: Placement,
+        metadata: &fs::Metadata,
+    ) -> Result<bool, CacheError> {
+        let os_path = self.os_path(path);
+        if self.is_linked(digest, &os_path, metadata) {
+            return Ok(placement == Placement::Linked && !executable);
+        }
+        if !metadata.is_file() {
+            return Ok(false);
+        }
+        let stamp = Stamp::of(metadata);
+        Ok(stamp.is_executable() == executable && self.digest_of(path, &os_path, &stamp)? == *digest)
+    }
+
+    fn restore_folder(
+        &self,
+        path: &ProjectPath,
+        digest: &Digest,
+        placement: Placement,
+    ) -> Result<(), CacheError> {
         let tree = self.blobs.tree(digest)?;
         let os_path = self.os_path(path);
         if fs::symlink_metadata(&os_path).is_ok_and(|metadata| !metadata.is_dir()) {
             disk::remove(&os_path)?;
         }
-        self.make_way(path)?;
         disk::make_folder(&os_path)?;
         let wanted =
             |name: &str| tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).is_ok();
         for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
             let name = entry.map_err(|source| read_fault(&os_path, source))?.file_name();
-            if !name.to_str().is_some_and(wanted) {
+            let is_ignored = |name: &str| {
+                let below = os_path.join(name);
+                self.ignores.is_ignored(&path.join(name), below.is_dir())
+            };
+            if !name.to_str().is_some_and(|name| wanted(name) || is_ignored(name)) {
                 disk::remove(&os_path.join(name))?;
             }
         }
-        for (name, entry) in tree.entries() {
+        tree.entries().par_iter().try_for_each(|(name, entry)| {
             let below = path.join(name);
             match entry {
                 TreeEntry::File { digest, executable, .. } => {
-                    self.restore_file(&below, digest, *executable)?;
+                    self.restore_file(&below, digest, *executable, placement)
                 }
-                TreeEntry::Folder { digest, .. } => self.restore_folder(&below, digest)?,
+                TreeEntry::Folder { digest, .. } => self.restore_folder(&below, digest, placement),
             }
-        }
-        Ok(())
+        })
     }
 
     /// Whether a folder above the path is a symlink, which could lead out of the project.
@@ -214,7 +288,7 @@ impl Workspace {
         self.symlink_above(path).is_some()
     }
 
-    fn symlink_above(&self, path: &ProjectPath) -> Option<PathBuf> {
+    pub(crate) fn symlink_above(&self, path: &ProjectPath) -> Option<PathBuf> {
         disk::symlink_between(&self.root, &self.os_path(path))
     }
 
@@ -238,11 +312,14 @@ impl Workspace {
         }
         let now = Stamp::now();
         let (digest, stamp) = hash_file_by(self.blobs.layout().algorithm(), os_path)?;
-        self.state().put(path, stamp, digest, now);
+        // A link that was written through stays known by its blob, so that it is named each time.
+        if !self.note_damage(path, os_path, &digest) {
+            self.state().put(path, stamp, digest, now);
+        }
         Ok(digest)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // A thread that panicked left at worst a record out: the map itself is whole.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -261,7 +338,10 @@ impl Workspace {
         }
         let mut node = match metadata.is_dir() {
             true => self.walk(path, &os_path)?,
-            false => self.file(path.clone(), os_path, &metadata)?,
+            false => {
+                let may_share = self.is_ours(&os_path) && !self.leads_through_symlink(path);
+                self.file(path.clone(), os_path, &metadata, may_share)?
+            }
         };
         let mut unknown = Vec::new();
         collect_unknown(&mut node, &mut unknown);
@@ -272,36 +352,74 @@ impl Workspace {
         Ok(Some(node))
     }
 
+    /// Whether a path may be made a link: it is no symlink, or one that was made so.
+    fn is_ours(&self, os_path: &Path) -> bool {
+        !os_path.is_symlink() || self.digest_of_symlink(os_path).is_some()
+    }
+
     /// What the folder `os_path` holds, with symlinks followed.
     fn walk(&self, path: &ProjectPath, os_path: &Path) -> Result<Node, CacheError> {
         // The folders from the top down to where the walk is, each with what was found in it.
-        let mut open = vec![OpenFolder { name: String::new(), path: path.clone(), entries: Vec::new() }];
-        for entry in WalkDir::new(os_path).min_depth(1).follow_links(true) {
-            let entry = entry.map_err(|fault| walk_fault(os_path, fault))?;
+        let may_share = !os_path.is_symlink() && !self.leads_through_symlink(path);
+        let top = OpenFolder { name: String::new(), path: path.clone(), entries: Vec::new(), may_share };
+        let mut open = vec![top];
+        // Asked with what stands for the top, so that a walk through a link is judged as what it is in the project.
+        let is_ignored = |os_below: &Path, is_folder: bool| {
+            let below = os_below.strip_prefix(os_path).ok().and_then(Path::to_str);
+            let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
+            place.is_some_and(|place| place != *path && self.ignores.is_ignored(&place, is_folder))
+        };
+        let is_wanted = |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
+        for source in self.ignores.above(path) {
+            if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
+                self.note(&source, &metadata);
+            }
+        }
+        let walk = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
+        for entry in walk.filter_entry(is_wanted) {
+            // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
+            let faulty = entry.as_ref().err().and_then(|fault| fault.path());
+            if faulty.is_some_and(|path| is_ignored(path, path.is_dir())) {
+                continue;
+            }
+            let entry = match entry.map_err(|fault| walk_fault(os_path, fault)) {
+                // A link to a blob that is gone is a file that is gone.
+                Err(CacheError::Dangling { path }) if self.digest_of_symlink(&path).is_some() => continue,
+                entry => entry?,
+            };
             close(&mut open, entry.depth());
             let name = record_name(entry.path(), entry.file_name())?;
             let folder = open.last_mut().expect("the top is never closed");
             let path = folder.path.join(&name);
+            let may_share = folder.may_share && (!entry.path_is_symlink() || self.is_ours(entry.path()));
             if entry.file_type().is_dir() {
                 self.note(&path, &entry.metadata().map_err(|fault| walk_fault(os_path, fault))?);
-                open.push(OpenFolder { name, path, entries: Vec::new() });
+                open.push(OpenFolder { name, path, entries: Vec::new(), may_share });
             } else {
                 let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
-                folder.entries.push((name, self.file(path, entry.into_path(), &metadata)?));
+                let file = self.file(path, entry.into_path(), &metadata, may_share)?;
+                folder.entries.push((name, file));
             }
         }
         close(&mut open, 1);
         Ok(Node::Folder { entries: open.remove(0).entries })
     }
 
-    fn file(&self, path: ProjectPath, os_path: PathBuf, metadata: &fs::Metadata) -> Result<Node, CacheError> {
+    fn file(
+        &self,
+        path: ProjectPath,
+        os_path: PathBuf,
+        metadata: &fs::Metadata,
+        may_share: bool,
+    ) -> Result<Node, CacheError> {
         if !metadata.is_file() {
             return Err(CacheError::Special { path: os_path });
         }
         self.note(&path, metadata);
         let stamp = Stamp::of(metadata);
-        let digest = self.state().get(&path, &stamp);
-        Ok(Node::File { path, os_path, stamp, digest })
+        let known = self.state().get(&path, &stamp);
+        let digest = known.or_else(|| self.digest_of_link(&path, &os_path, metadata));
+        Ok(Node::File { path, os_path, stamp, digest, may_share })
     }
 }
 
@@ -310,6 +428,8 @@ struct OpenFolder {
     name: String,
     path: ProjectPath,
     entries: Vec<(String, Node)>,
+    /// Whether no folder on the way is a symlink.
+    may_share: bool,
 }
 
 /// Hands folders that the walk has left to the folders that hold them, until `depth` of them are open.
@@ -349,7 +469,7 @@ type Unknown<'a> = (&'a ProjectPath, &'a PathBuf, &'a Stamp, &'a mut Option<Dige
 
 fn collect_unknown<'a>(node: &'a mut Node, unknown: &mut Vec<Unknown<'a>>) {
     match node {
-        Node::File { path, os_path, stamp, digest } if digest.is_none() => {
+        Node::File { path, os_path, stamp, digest, .. } if digest.is_none() => {
             unknown.push((path, os_path, stamp, digest));
         }
         Node::File { .. } => {}
@@ -361,10 +481,11 @@ fn collect_unknown<'a>(node: &'a mut Node, unknown: &mut Vec<Unknown<'a>>) {
     }
 }
 
-fn collect_files<'a>(node: &'a Node, files: &mut Vec<(&'a PathBuf, &'a Stamp, Digest)>) {
+fn collect_files<'a>(node: &'a Node, files: &mut Vec<Found<'a>>) {
     match node {
-        Node::File { os_path, stamp, digest, .. } => {
-            files.push((os_path, stamp, digest.expect("scanned nodes know their digests")));
+        Node::File { path, os_path, stamp, digest, may_share } => {
+            let digest = digest.expect("scanned nodes know their digests");
+            files.push(Found { path, os_path, stamp, digest, may_share: *may_share });
         }
         Node::Folder { entries } => {
             for (_, below) in entries {
@@ -446,148 +567,5 @@ fn summarize(layout: Layout, node: &Node, on_folder: &mut OnFolder<'_>) -> Resul
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
-mod tests {
-    use super::*;
-
-    struct Project {
-        folder: tempfile::TempDir,
-        workspace: Workspace,
-    }
-
-    fn project() -> Project {
-        let folder = tempfile::tempdir().unwrap();
-        let state = State::load(&folder.path().join(".pipe/state")).unwrap();
-        let workspace = Workspace::new(folder.path(), &folder.path().join(".pipe/cache"), state);
-        Project { folder, workspace }
-    }
-
-    impl Project {
-        fn write(&self, path: &str, text: &str) {
-            let path = self.folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-
-        fn read(&self, path: &str) -> String {
-            fs::read_to_string(self.folder.path().join(path)).unwrap()
-        }
-    }
-
-    fn path(text: &str) -> ProjectPath {
-        ProjectPath::from_record(text).unwrap()
-    }
-
-    #[test]
-    fn folders_come_back_exactly() {
-        let project = project();
-        project.write("out/a", "1");
-        project.write("out/sub/b", "22");
-        fs::create_dir(project.folder.path().join("out/empty")).unwrap();
-        disk::set_mode(&project.folder.path().join("out/a"), 0o755).unwrap();
-        let state = project.workspace.store(&path("out")).unwrap().unwrap();
-        assert_eq!((state.size, state.files), (3, Some(2)));
-        fs::remove_dir_all(project.folder.path().join("out/empty")).unwrap();
-        project.write("out/sub/b", "changed");
-        project.write("out/extra/c", "x");
-        assert_ne!(project.workspace.observe(&path("out")).unwrap(), Some(state));
-        project.workspace.restore(&path("out"), &state).unwrap();
-        assert_eq!(project.workspace.observe(&path("out")).unwrap(), Some(state));
-        assert!(project.folder.path().join("out/empty").is_dir());
-        assert!(!project.folder.path().join("out/extra").exists());
-        fs::remove_dir_all(project.folder.path().join("out")).unwrap();
-        project.write("out", "a file in the way");
-        project.workspace.restore(&path("out"), &state).unwrap();
-        assert_eq!(project.workspace.observe(&path("out")).unwrap(), Some(state));
-    }
-
-    /// Where a walk climbs by more than one level at once, nothing may end up in the wrong folder.
-    #[test]
-    fn every_file_stays_in_its_folder() {
-        let project = project();
-        let files = ["a/b/c/d", "a/b/x", "a/z/y", "a/z/z/z/z", "b/b/b", "c", "z/a/a/a"];
-        for file in files {
-            project.write(&format!("out/{file}"), file);
-        }
-        let state = project.workspace.store(&path("out")).unwrap().unwrap();
-        assert_eq!(state.files, Some(files.len() as u64));
-        fs::remove_dir_all(project.folder.path().join("out")).unwrap();
-        project.workspace.restore(&path("out"), &state).unwrap();
-        for file in files {
-            assert_eq!(project.read(&format!("out/{file}")), file);
-        }
-    }
-
-    #[test]
-    fn same_size_edits_with_old_mtime_are_seen() {
-        let project = project();
-        project.write("data", "one");
-        let before = project.workspace.observe(&path("data")).unwrap();
-        let file = project.folder.path().join("data");
-        let modified = fs::metadata(&file).unwrap().modified().unwrap();
-        project.write("data", "two");
-        fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
-        assert_ne!(project.workspace.observe(&path("data")).unwrap(), before);
-    }
-
-    #[test]
-    fn an_edit_never_reaches_the_cache() {
-        let project = project();
-        project.write("out", "made");
-        let state = project.workspace.store(&path("out")).unwrap().unwrap();
-        project.write("out", "edit");
-        let saved = project.workspace.save_unsaved(&path("out")).unwrap().expect("these bytes were nowhere");
-        assert_eq!(project.workspace.save_unsaved(&path("out")).unwrap(), None);
-        project.workspace.restore(&path("out"), &state).unwrap();
-        assert_eq!(project.read("out"), "made");
-        assert_eq!(project.workspace.blobs.read(&saved.digest).unwrap(), b"edit");
-    }
-
-    #[test]
-    fn a_damaged_blob_is_named_and_not_restored() {
-        let project = project();
-        project.write("out", "made");
-        let state = project.workspace.store(&path("out")).unwrap().unwrap();
-        let blob = project.workspace.blobs.path(&state.digest);
-        disk::replace(&blob, b"evil").unwrap();
-        project.write("out", "mine");
-        let fault = project.workspace.restore(&path("out"), &state).unwrap_err();
-        assert!(matches!(fault, CacheError::Damaged { .. }), "{fault}");
-        assert_eq!(project.read("out"), "mine");
-    }
-
-    #[test]
-    fn symlinks_are_read_through_and_never_written_through() {
-        let project = project();
-        project.write("elsewhere/file", "text");
-        project.write("direct/file", "text");
-        std::os::unix::fs::symlink("elsewhere", project.folder.path().join("link")).unwrap();
-        let state = project.workspace.store(&path("direct")).unwrap().unwrap();
-        assert_eq!(project.workspace.observe(&path("link")).unwrap(), Some(state));
-        let file = project.workspace.observe(&path("direct/file")).unwrap().unwrap();
-        assert!(project.workspace.restore(&path("link/new"), &file).is_err());
-        assert!(!project.folder.path().join("elsewhere/new").exists());
-        std::os::unix::fs::symlink(".", project.folder.path().join("direct/loop")).unwrap();
-        assert!(matches!(project.workspace.observe(&path("direct")), Err(CacheError::Loop { .. })));
-    }
-
-    #[test]
-    fn nothing_is_none_and_odd_things_are_errors() {
-        let project = project();
-        project.write("file", "x");
-        assert_eq!(project.workspace.observe(&path("none")).unwrap(), None);
-        assert_eq!(project.workspace.observe(&path("file/below")).unwrap(), None);
-        project.write("folder/.git/config", "x");
-        assert!(matches!(project.workspace.observe(&path("folder")), Err(CacheError::Name { .. })));
-        project.write("broken/file", "x");
-        std::os::unix::fs::symlink("nowhere", project.folder.path().join("broken/link")).unwrap();
-        let fault = project.workspace.observe(&path("broken")).unwrap_err();
-        assert!(matches!(&fault, CacheError::Dangling { path } if path.ends_with("broken/link")), "{fault}");
-        project.write("special/file", "x");
-        let socket = project.folder.path().join("special/socket");
-        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        let fault = project.workspace.observe(&path("special")).unwrap_err();
-        assert!(matches!(&fault, CacheError::Special { path } if *path == socket), "{fault}");
-        assert!(project.workspace.observe(&path("special/socket")).is_err());
-    }
-}
+#[path = "workspace_tests.rs"]
+mod tests;

@@ -81,7 +81,7 @@ pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 }
 
 /// The folder a file lies in; the current one for a bare name.
-fn parent(path: &Path) -> &Path {
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -238,24 +238,6 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), DiskError> {
         copy_tree(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
-}
-
-/// Makes `link` a symlink to `target`, in place of whatever file or link stands there.
-///
-/// # Errors
-/// When the folder cannot be written.
-pub fn replace_symlink(target: &Path, link: &Path) -> Result<(), DiskError> {
-    let folder = parent(link);
-    make_folder(folder)?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".pipe-")
-        .suffix(".tmp")
-        .make_in(folder, |path| std::os::unix::fs::symlink(target, path))
-        .context("make symlink", link)?;
-    temporary
-        .into_temp_path()
-        .persist(link)
-        .map_err(|fault| DiskError::new("make symlink", link, fault.error))
 }
 
 /// Sets the permission bits of a file.

@@ -18,11 +18,13 @@ mod stamp;
 pub use error::DiskError;
 pub use file::{
     Appender, create_private, is_unfinished, make_folder, move_path, read, read_optional, read_text_optional,
-    remove, remove_empty_folders, replace, replace_symlink, replace_volatile, replace_with, set_mode,
-    starts_with, symlink_between, touch,
+    remove, remove_empty_folders, replace, replace_volatile, replace_with, set_mode, starts_with,
+    symlink_between, touch,
 };
 pub use holder::{Holder, Liveness};
 pub use journal::{Journal, JournalError, read_journal};
-pub use link::{place_copy, store_copy};
+pub use link::{
+    LinkType, duplicate, duplicate_checked, hard_link, hard_link_new, replace_symlink, set_modified,
+};
 pub use lock::{LockError, LockFile, Moment, Sharing};
 pub use stamp::Stamp;

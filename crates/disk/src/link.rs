@@ -1,67 +1,199 @@
-//! Placing the bytes of one file under another name: by sharing blocks where the file system can, else
-//! by copying.
+//! Placing the bytes of one file under another name: by sharing blocks or the file itself where the file system can,
+//! else by copying.
 //!
-//! Both directions leave the new name complete or absent. Hard links and symlinks are not made here:
-//! an edit through one would reach the cache.
+//! The new name is complete or absent in every case, and what stood there is replaced whole. A hard link or symlink
+//! leads an edit to the other name too: who makes one marks the file as read-only, and looks at its times before
+//! believing it.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, DiskError};
-use crate::file::make_folder;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
-/// A name beside `path` that nobody else uses.
-fn neighbour(path: &Path) -> Result<PathBuf, DiskError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    make_folder(folder)?;
-    let name = tempfile::Builder::new()
-        .prefix(".pipe-")
-        .suffix(".tmp")
-        .make_in(folder, |path| match fs::symlink_metadata(path) {
-            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-            Err(_) => Ok(()),
-        })
-        .context("write file", path)?;
-    name.into_temp_path().keep().map_err(|fault| DiskError::new("write file", path, fault.error))
+use crate::error::{Context, DiskError};
+use crate::file::{make_folder, parent};
+
+/// A way to make a file of the workspace from one of the cache, or the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkType {
+    /// A file of its own that shares blocks until one of both is written to.
+    Reflink,
+    /// Another name of the same file.
+    Hardlink,
+    /// A pointer to the other name.
+    Symlink,
+    /// A file of its own.
+    Copy,
 }
 
-/// The copy gets its name when `is_good`, which is shown it where nobody else has it, says so. Returns the answer.
-fn copy_as(
+impl LinkType {
+    /// All of them.
+    pub const ALL: [LinkType; 4] = [LinkType::Reflink, LinkType::Hardlink, LinkType::Symlink, LinkType::Copy];
+
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            LinkType::Reflink => "reflink",
+            LinkType::Hardlink => "hardlink",
+            LinkType::Symlink => "symlink",
+            LinkType::Copy => "copy",
+        }
+    }
+
+    /// The type of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        LinkType::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether an edit of the new name would reach the old one.
+    pub fn is_shared(self) -> bool {
+        matches!(self, LinkType::Hardlink | LinkType::Symlink)
+    }
+}
+
+/// Makes `to` a file of its own with the bytes of `from`, over a file that stands there. With `kind` the way is chosen:
+/// [`LinkType::Reflink`], or [`LinkType::Copy`].
+///
+/// # Errors
+/// When `from` is missing, the file system cannot do it, or the disk refuses; what stood at `to` stands then.
+pub fn duplicate(kind: LinkType, from: &Path, to: &Path, mode: u32) -> Result<(), DiskError> {
+    beside(to, |temporary| duplicate_new(kind, from, temporary, mode)).map(drop)
+}
+
+/// The same with a time of last change (nanoseconds since 1970), and only if `is_right` says so of the new file before it
+/// gets its name. Returns what it said.
+///
+/// # Errors
+/// As [`duplicate`].
+pub fn duplicate_checked(
+    kind: LinkType,
     from: &Path,
     to: &Path,
     mode: u32,
-    is_good: impl FnOnce(&Path) -> bool,
+    modified: i64,
+    is_right: &dyn Fn(&Path) -> bool,
 ) -> Result<bool, DiskError> {
-    let temporary = neighbour(to)?;
-    let placed = reflink_copy::reflink_or_copy(from, &temporary)
-        .and_then(|_| fs::set_permissions(&temporary, Permissions::from_mode(mode)))
-        .and_then(|()| match is_good(&temporary) {
-            true => fs::rename(&temporary, to).map(|()| true),
-            false => fs::remove_file(&temporary).map(|()| false),
-        });
-    placed.map_err(|fault| {
-        let _ = fs::remove_file(&temporary);
-        DiskError::new("write file", to, fault)
-    })
+    let mut refused = false;
+    let made = beside(to, |temporary| {
+        duplicate_new(kind, from, temporary, mode)?;
+        if !is_right(temporary) {
+            refused = true;
+            return Err(io::Error::other("it is not what it should be"));
+        }
+        set_times(temporary, modified)
+    });
+    if refused { Ok(false) } else { made.map(|_| true) }
 }
 
-/// Places a blob's bytes in the workspace as an ordinary, writable file, over a file that stands there.
-///
-/// # Errors
-/// When the blob is missing or the disk refuses; what stood at `to` stands then.
-pub fn place_copy(blob: &Path, to: &Path, executable: bool) -> Result<(), DiskError> {
-    copy_as(blob, to, if executable { 0o755 } else { 0o644 }, |_| true).map(drop)
+fn duplicate_new(kind: LinkType, from: &Path, to: &Path, mode: u32) -> io::Result<()> {
+    match kind {
+        LinkType::Reflink => reflink_copy::reflink(from, to)?,
+        _ => fs::copy(from, to).map(drop)?,
+    }
+    fs::set_permissions(to, Permissions::from_mode(mode))
 }
 
-/// Places a workspace file's bytes in the cache as a read-only blob, when `is_good` says so of the copy. Returns the
-/// answer.
+/// Makes `to` another name of the file `from`, over a file that stands there.
 ///
 /// # Errors
-/// When the disk refuses; no blob stands then.
-pub fn store_copy(from: &Path, blob: &Path, is_good: impl FnOnce(&Path) -> bool) -> Result<bool, DiskError> {
-    copy_as(from, blob, 0o444, is_good)
+/// As [`duplicate`].
+pub fn hard_link(from: &Path, to: &Path) -> Result<(), DiskError> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(fault) if is_in_the_way(&fault) => {
+            let temporary = beside(to, |temporary| fs::hard_link(from, temporary))?;
+            // Where `to` was a name of the file before, the system leaves both names as they are.
+            match fs::remove_file(&temporary) {
+                Err(fault) if fault.kind() != io::ErrorKind::NotFound => {
+                    Err(fault).context("remove", &temporary)
+                }
+                _ => Ok(()),
+            }
+        }
+        Err(fault) => Err(DiskError::new("make hard link", to, fault)),
+    }
+}
+
+/// Makes `to` a name of the file `from`, unless something stands there. True when it did.
+///
+/// # Errors
+/// As [`duplicate`].
+pub fn hard_link_new(from: &Path, to: &Path) -> Result<bool, DiskError> {
+    let linked = match fs::hard_link(from, to) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+            make_folder(parent(to))?;
+            fs::hard_link(from, to)
+        }
+        linked => linked,
+    };
+    match linked {
+        Ok(()) => Ok(true),
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(fault) => Err(DiskError::new("make hard link", to, fault)),
+    }
+}
+
+/// Makes `link` a symlink to `target`, over whatever file or link stands there.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn replace_symlink(target: &Path, link: &Path) -> Result<(), DiskError> {
+    match std::os::unix::fs::symlink(target, link) {
+        Ok(()) => Ok(()),
+        Err(fault) if is_in_the_way(&fault) => {
+            beside(link, |temporary| std::os::unix::fs::symlink(target, temporary)).map(drop)
+        }
+        Err(fault) => Err(DiskError::new("make symlink", link, fault)),
+    }
+}
+
+/// Whether making a link may be tried again on a name of its own: something stands there, or the folder is missing.
+fn is_in_the_way(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound)
+}
+
+/// Sets the time of a file's last change, nanoseconds since 1970.
+///
+/// # Errors
+/// When the file is missing or another user's.
+pub fn set_modified(path: &Path, modified: i64) -> Result<(), DiskError> {
+    set_times(path, modified).context("set the times of", path)
+}
+
+fn set_times(path: &Path, modified: i64) -> io::Result<()> {
+    let time =
+        Timespec { tv_sec: modified.div_euclid(1_000_000_000), tv_nsec: modified.rem_euclid(1_000_000_000) };
+    let kept = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+    let times = Timestamps { last_access: kept, last_modification: time };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+/// Has `place` make a file under a name of its own beside `path`, and then gives it that name. Returns the name that it
+/// had.
+fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result<PathBuf, DiskError> {
+    let folder = parent(path);
+    let mut make = || {
+        // A name that is taken is tried again by the builder, so that it must not be written over.
+        let free = |temporary: &Path| match fs::symlink_metadata(temporary) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => place(temporary).inspect_err(|_| drop(fs::remove_file(temporary))),
+        };
+        tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").make_in(folder, free)
+    };
+    let made = match make() {
+        // It may be there by now, made by another thread.
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+            make_folder(folder)?;
+            make()
+        }
+        made => made,
+    };
+    let made = made.context("write file", path)?.into_temp_path();
+    let temporary = made.to_path_buf();
+    made.persist(path).map_err(|fault| DiskError::new("write file", path, fault.error))?;
+    Ok(temporary)
 }
 
 #[cfg(test)]
@@ -69,20 +201,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_carry_their_mode() {
+    fn every_type_replaces_what_stands_there() {
         let folder = tempfile::tempdir().unwrap();
-        let (file, blob, back) =
-            (folder.path().join("file"), folder.path().join("cache/blob"), folder.path().join("back"));
-        fs::write(&file, "bytes").unwrap();
-        assert!(!store_copy(&file, &blob, |copy| fs::read(copy).unwrap() != b"bytes").unwrap());
-        assert!(!blob.exists());
-        assert!(store_copy(&file, &blob, |_| true).unwrap());
-        place_copy(&blob, &back, true).unwrap();
-        place_copy(&blob, &file, false).unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&file), mode(&blob), mode(&back)), (0o644, 0o444, 0o755));
-        assert_eq!(fs::read(&back).unwrap(), b"bytes");
-        assert!(store_copy(&folder.path().join("none"), &folder.path().join("x"), |_| true).is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left over");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("file"), "bytes").unwrap();
+        let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
+        let time = 1_500_000_000_123_456_789;
+        let store = |is_right: bool| {
+            let (from, to) = (path("file"), path("cache/blob"));
+            duplicate_checked(LinkType::Copy, &from, &to, 0o444, time, &|_| is_right).unwrap()
+        };
+        assert!(!store(false) && !path("cache/blob").exists());
+        assert!(store(true));
+        let stamp = crate::Stamp::of(&fs::metadata(path("cache/blob")).unwrap());
+        assert_eq!((stamp.mtime, mode("cache/blob")), (time, 0o444));
+        for round in 0..2 {
+            duplicate(LinkType::Copy, &path("cache/blob"), &path("back"), 0o755).unwrap();
+            hard_link(&path("cache/blob"), &path("below/hard")).unwrap();
+            replace_symlink(&path("cache/blob"), &path("below/soft")).unwrap();
+            for name in ["back", "below/hard", "below/soft"] {
+                assert_eq!(fs::read(path(name)).unwrap(), b"bytes", "{name} {round}");
+            }
+            assert_eq!((mode("back"), mode("below/hard")), (0o755, 0o444));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "nothing is left over");
+            assert_eq!(fs::read_dir(path("below")).unwrap().count(), 2, "nothing is left over");
+        }
+        assert!(path("below/soft").is_symlink());
+        assert!(hard_link_new(&path("file"), &path("new/name")).unwrap());
+        assert!(!hard_link_new(&path("file"), &path("below/soft")).unwrap());
+        assert!(duplicate(LinkType::Copy, &path("none"), &path("x"), 0o444).is_err());
+        assert!(hard_link(&path("none"), &path("x")).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "nothing is left over");
     }
 }

@@ -228,7 +228,11 @@ impl<'a> Claims<'a> {
         }
         let listed = match &self.neighbour {
             Some(neighbour) => match neighbour.list(&wish, self.command)? {
-                Ok(listed) => Some(listed),
+                Ok(listed) => {
+                    // It takes its paths off the list a moment before it writes down what became of them.
+                    drop(neighbour.records()?);
+                    Some(listed)
+                }
                 Err(by) => return Ok(Err(by)),
             },
             None => None,

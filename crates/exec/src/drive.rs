@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
-use cache::{CacheError, StageEntry};
+use cache::{CacheError, Placement, StageEntry};
 use pipeline::{Out, OutKind, ParamValues, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::Aside;
@@ -333,6 +333,10 @@ impl Attempt<'_, '_, '_> {
             match self.restore(&job, source, locked.as_ref(), &assessment) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Failure::Cache(CacheError::Damaged { digest, path })) => {
+                    // Links to it would lead nowhere: what they show becomes files.
+                    for out in &self.stage.outs {
+                        self.shop.world.workspace.unprotect(&out.path)?;
+                    }
                     let aside = self.shop.world.workspace.blobs.quarantine(&digest)?;
                     self.warn(format!(
                         "the cache's copy of {digest} is damaged ({}); it was moved to {} and is not used",
@@ -442,7 +446,9 @@ impl Attempt<'_, '_, '_> {
         self.save_unsaved(locked, &assessment.outs)?;
         // What persists is changed in place, so that only the cache can bring it back after a failure.
         for out in self.stage.outs.iter().filter(|out| out.persist) {
-            world.workspace.store(&out.path)?;
+            world.workspace.store(&out.path, Placement::Private)?;
+            // What is a link into the cache must not be written to.
+            world.workspace.unprotect(&out.path)?;
         }
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
@@ -486,7 +492,7 @@ impl Attempt<'_, '_, '_> {
         };
         for (out, before) in self.stage.outs.iter().zip(&assessment.outs) {
             if let (true, Some(before)) = (out.persist, before)
-                && let Err(fault) = self.shop.world.workspace.restore(&out.path, before)
+                && let Err(fault) = self.shop.world.workspace.restore(&out.path, before, Placement::Private)
             {
                 self.warn(format!("failed to put back {}: {fault}", out.path));
             }

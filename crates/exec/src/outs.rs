@@ -1,8 +1,13 @@
 //! What is done with an out: the same for a path and for the files of a pattern.
 
 use base::FileState;
-use cache::{CacheError, Choice, Workspace};
+use cache::{CacheError, Choice, Placement, Workspace};
 use pipeline::{Glob, Out};
+
+/// What git keeps is never a link.
+pub(crate) fn placement(out: &Out) -> Placement {
+    if out.cache { Placement::Linked } else { Placement::Private }
+}
 
 /// Calls `then` with the files that a pattern means.
 pub fn with_choice<T>(glob: &Glob, then: impl FnOnce(&Choice<'_>) -> T) -> T {
@@ -24,8 +29,8 @@ pub(crate) fn observe(workspace: &Workspace, out: &Out) -> Result<Option<FileSta
 /// Stores what the out holds, and says what it was; `None` when there is nothing.
 pub(crate) fn store(workspace: &Workspace, out: &Out) -> Result<Option<FileState>, CacheError> {
     match &out.glob {
-        None => workspace.store(&out.path),
-        Some(glob) => with_choice(glob, |files| workspace.store_set(files)),
+        None => workspace.store(&out.path, placement(out)),
+        Some(glob) => with_choice(glob, |files| workspace.store_set(files, placement(out))),
     }
 }
 
@@ -43,7 +48,7 @@ pub fn save_unsaved(workspace: &Workspace, out: &Out) -> Result<Option<FileState
 /// Puts `state` back in the out's place; what stands in the way was saved.
 pub(crate) fn restore(workspace: &Workspace, out: &Out, state: &FileState) -> Result<(), CacheError> {
     match &out.glob {
-        None => workspace.restore(&out.path, state),
-        Some(glob) => with_choice(glob, |files| workspace.restore_set(files, state)),
+        None => workspace.restore(&out.path, state, placement(out)),
+        Some(glob) => with_choice(glob, |files| workspace.restore_set(files, state, placement(out))),
     }
 }

@@ -14,6 +14,16 @@ pub struct Position {
     pub column: u32,
 }
 
+impl Position {
+    /// The place of the byte `offset` in `text`.
+    pub fn of_offset(text: &str, offset: usize) -> Self {
+        let before = String::from_utf8_lossy(&text.as_bytes()[..offset.min(text.len())]);
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        Position { line: number(before.matches('\n').count() + 1), column: number(column) }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)

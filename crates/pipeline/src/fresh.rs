@@ -440,6 +440,9 @@ impl fmt::Display for StaleReason {
             StaleReason::AlwaysChanged => f.write_str("is always changed"),
             StaleReason::Callback => f.write_str("has neither deps, params nor outs"),
             StaleReason::Forced => f.write_str("was forced"),
+            StaleReason::Upstream { stage } if stage.is_source() => {
+                write!(f, "data of {stage} before it is stale")
+            }
             StaleReason::Upstream { stage } => write!(f, "stage {stage} before it is stale"),
         }
     }

@@ -50,4 +50,5 @@ pub use stage::{
     PARAMS_FILE, PIPELINE_FILE, POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage,
     StageId, is_pointer,
 };
+pub use suggest::did_you_mean;
 pub use target::TargetError;

@@ -42,7 +42,7 @@ pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError>
             PipelineError::new(file, message).at(position)
         }),
         "toml" => toml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error: toml::de::Error| {
-            let position = error.span().map(|span| position_of_offset(text, span.start));
+            let position = error.span().map(|span| Position::of_offset(text, span.start));
             PipelineError::new(file, error.message().trim().replace('\n', ", ")).at(position)
         }),
         "py" => python::parse(text.trim_start_matches('\u{feff}'))
@@ -62,14 +62,6 @@ fn position_of_byte_column(text: &str, line: usize, column: usize) -> Option<Pos
     let before = &bytes[..column.saturating_sub(1).min(bytes.len())];
     let before = String::from_utf8_lossy(before).chars().filter(|c| *c != '\u{feff}').count();
     position(line, before + 1)
-}
-
-fn position_of_offset(text: &str, offset: usize) -> Position {
-    let before = &text.as_bytes()[..offset.min(text.len())];
-    let before = String::from_utf8_lossy(before);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
-    position(line, column).unwrap_or(Position { line: 1, column: 1 })
 }
 
 /// A value by reference, as found by [`find`]: file, dotted key, value.

@@ -8,9 +8,10 @@ use base::{ProjectPath, Value};
 use mutate::fuzz;
 use pipeline::template::{Context, Field};
 use pipeline::yaml::{self, Segment};
-use pipeline::{Loaded, edit, load, params, parse_lock, write_lock};
+use pipeline::{Loaded, edit, load, params, parse_lock, parse_pointer, update_pointer, write_lock};
 
 const PIPELINE: &str = include_str!("golden/pipeline.yaml");
+const POINTER: &str = include_str!("golden/pointer.yaml");
 const LOCK: &str = include_str!("golden/pipeline.lock");
 const PARAMS: &str = include_str!("golden/params.yaml");
 
@@ -353,6 +354,29 @@ fn texts_are_edited_or_refused() {
         if let Ok(frozen) = edit::freeze(&file, &text, "b") {
             edit::unfreeze(&file, &frozen, "b").expect("what was frozen can be thawed");
         }
+    });
+}
+
+#[test]
+fn pointers_are_changed_or_refused() {
+    let words = [YAML_WORDS, LOCK_WORDS].concat();
+    let flow = POINTER.replace("outs:\n- path", "outs: # these\n  -   path").replace("false", "'no'");
+    let state = parse_pointer(&path("a.pipe"), POINTER).expect("a pointer").state;
+    fuzz("pointers", &[POINTER, &flow], &words, |bytes| {
+        let (file, text) = (path("sub/a.pipe"), text(bytes));
+        let Ok(before) = parse_pointer(&file, &text) else { return };
+        assert!(before.out.path.as_str().starts_with("sub/") && !before.out.path.is_reserved(), "{text}");
+        let state = base::FileState { size: 7, files: Some(2), executable: false, ..state };
+        let new = update_pointer(&file, &text, &state, Some("b c"), Some("x: y")).expect("it was read");
+        let after = parse_pointer(&file, &new).unwrap_or_else(|fault| panic!("{fault}\n{text}\n{new}"));
+        assert_eq!(
+            (after.state, after.desc.as_deref(), after.out.path.as_str()),
+            (state, Some("x: y"), "sub/b c")
+        );
+        assert_eq!(
+            (after.frozen, &after.meta, after.out.push),
+            (before.frozen, &before.meta, before.out.push)
+        );
     });
 }
 

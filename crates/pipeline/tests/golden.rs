@@ -25,6 +25,29 @@ fn pipeline() -> Pipeline {
     }
 }
 
+#[test]
+fn pointers_of_version_1() {
+    let file = path("sub/data.csv.pipe");
+    let text = include_str!("golden/pointer.yaml");
+    let read = pipeline::parse_pointer(&file, text).expect("a pointer");
+    let (out, state) = (&read.out, read.state);
+    assert_eq!(
+        (out.path.as_str(), state.size, state.files, state.executable),
+        ("sub/data.csv", 2, None, true)
+    );
+    assert_eq!((out.cache, out.push, out.remote.as_deref()), (true, false, Some("archive")));
+    assert_eq!((out.desc.as_deref(), out.annotation.kind.as_deref()), (Some("one line"), Some("dataset")));
+    assert_eq!(
+        (read.frozen, read.desc.as_deref(), read.meta.is_some()),
+        (true, Some("raw measurements"), true)
+    );
+    // Written down again, it is the same text, comments and all.
+    assert_eq!(pipeline::update_pointer(&file, text, &state, None, None).as_deref(), Ok(text));
+    let text = include_str!("golden/pointer-of-folder.yaml");
+    let read = pipeline::parse_pointer(&path("raw.pipe"), text).expect("a pointer");
+    assert_eq!(pipeline::write_pointer(&path("raw.pipe"), "raw", &read.state, None), text);
+}
+
 /// Some state for each path, always the same for the same path.
 fn state(path: &ProjectPath) -> FileState {
     let digest = Digest::Blake3(*blake3::hash(path.as_str().as_bytes()).as_bytes());

@@ -79,7 +79,9 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         if !lines.is_empty() {
             printer.data_line(format_args!("{title}:"));
             printer.data_line(format_args!("  ({help})"));
-            lines.iter().for_each(|line| printer.data_line(format_args!("        {line}")));
+            for line in &lines {
+                printer.data_line(format_args!("        {line}"));
+            }
             printer.data("\n");
         }
         !lines.is_empty()

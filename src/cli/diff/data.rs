@@ -144,8 +144,7 @@ fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, prin
 }
 
 fn print(changes: &Changes, old: &Files, new: &Files, args: &DiffArgs, printer: Printer) {
-    let short =
-        |state: Option<&FileState>| state.map_or_else(String::new, |state| state.digest.short().to_string());
+    let short = |state: Option<&FileState>| state.map_or_else(String::new, |state| state.digest.short());
     let mut rows: Vec<(&str, String, String)> = Vec::new();
     let one =
         |path: &ProjectPath, side: &Files| (recorded::shown(path, side.get(path)), short(side.get(path)));

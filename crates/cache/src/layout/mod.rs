@@ -40,6 +40,14 @@ impl Layout {
         }
     }
 
+    /// How the files are called that name what is passed over in folders.
+    pub fn ignore_file(self) -> &'static str {
+        match self {
+            Layout::Native => ".pipeignore",
+            Layout::Dvc => ".dvcignore",
+        }
+    }
+
     /// The folder with the folders `ab`.
     pub(crate) fn folder(self, root: &Path) -> PathBuf {
         match self {

@@ -1,3 +1,5 @@
+//! Pointers: written and read back, changed in place, refused with the place of the fault.
+
 use super::*;
 
 fn path(text: &str) -> ProjectPath {

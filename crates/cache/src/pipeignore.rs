@@ -1,0 +1,187 @@
+//! `.pipeignore`, or `.dvcignore` in projects of DVC: what is passed over in folders, in the grammar of `.gitignore`. A file of it counts for its folder and
+//! everything below, and the deepest one that says something decides.
+//!
+//! It is asked about what lies in a folder, never about a path that somebody names himself.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::ProjectPath;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::Layout;
+
+/// The rule that a path is ignored by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// The file that says so.
+    pub file: ProjectPath,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub pattern: String,
+}
+
+/// The ignore files of a project, each read when it is first asked for.
+#[derive(Debug)]
+pub struct Ignores {
+    root: PathBuf,
+    /// How the files are called.
+    name: &'static str,
+    /// By folder; `None` where there is none.
+    files: Mutex<HashMap<ProjectPath, Option<Arc<Gitignore>>>>,
+}
+
+impl Ignores {
+    /// Those of the project at `root`.
+    pub fn new(root: &Path) -> Self {
+        Ignores::of_layout(root, Layout::Native)
+    }
+
+    /// The same, with the files' name as a layout has it.
+    pub fn of_layout(root: &Path, layout: Layout) -> Self {
+        Ignores { root: root.to_owned(), name: layout.ignore_file(), files: Mutex::default() }
+    }
+
+    /// The file of a folder.
+    fn file(&self, folder: &ProjectPath) -> Option<Arc<Gitignore>> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = files.get(folder) {
+            return known.clone();
+        }
+        let text = disk::read_optional(&folder.join(self.name).to_path(&self.root)).ok().flatten();
+        let read = text.map(|bytes| {
+            let mut builder = GitignoreBuilder::new(folder.to_path(&self.root));
+            for line in String::from_utf8_lossy(&bytes).lines() {
+                // A line that is no pattern ignores nothing, as with git.
+                let _ = builder.add_line(None, line);
+            }
+            Arc::new(builder.build().unwrap_or_else(|_| Gitignore::empty()))
+        });
+        files.insert(folder.clone(), read.clone());
+        read
+    }
+
+    /// The files that say something about what lies in `folder`, from the top down to that of `folder` itself.
+    pub fn above(&self, folder: &ProjectPath) -> Vec<ProjectPath> {
+        let mut above: Vec<ProjectPath> =
+            std::iter::successors(Some(folder.clone()), ProjectPath::parent).collect();
+        above.reverse();
+        above.retain(|folder| self.file(folder).is_some());
+        above.into_iter().map(|folder| folder.join(self.name)).collect()
+    }
+
+    /// Whether an entry of a folder is passed over. The folders above it are not asked for.
+    pub fn is_ignored(&self, path: &ProjectPath, is_folder: bool) -> bool {
+        self.decision(path, is_folder).is_some_and(|(_, _, is_ignored)| is_ignored)
+    }
+
+    /// The same for an entry that was found on a walk from `top`: what is named itself is never passed over.
+    pub fn is_ignored_within(&self, top: &ProjectPath, path: &ProjectPath, is_folder: bool) -> bool {
+        path != top && self.is_ignored(path, is_folder)
+    }
+
+    /// The rule by which a path is ignored, itself or with a folder above it.
+    pub fn rule(&self, path: &ProjectPath, is_folder: bool) -> Option<Ignored> {
+        let mut places: Vec<ProjectPath> =
+            std::iter::successors(Some(path.clone()), ProjectPath::parent).collect();
+        places.reverse();
+        places.iter().skip(1).find_map(|place| {
+            let (folder, pattern, is_ignored) = self.decision(place, is_folder || place != path)?;
+            is_ignored.then(|| self.located(&folder, pattern))
+        })
+    }
+
+    /// Which folder's file decides about a path, by which pattern, and how.
+    fn decision(&self, path: &ProjectPath, is_folder: bool) -> Option<(ProjectPath, String, bool)> {
+        let os_path = path.to_path(&self.root);
+        let mut folder = path.parent();
+        while let Some(at) = folder {
+            if let Some(file) = self.file(&at) {
+                let found = file.matched(&os_path, is_folder);
+                if let Some(glob) = found.inner() {
+                    return Some((at, glob.original().to_owned(), found.is_ignore()));
+                }
+            }
+            folder = at.parent();
+        }
+        None
+    }
+
+    fn located(&self, folder: &ProjectPath, pattern: String) -> Ignored {
+        let file = folder.join(self.name);
+        let text = disk::read_text_optional(&file.to_path(&self.root)).ok().flatten().unwrap_or_default();
+        // Of equal lines the last decides.
+        let line =
+            text.lines().collect::<Vec<_>>().iter().rposition(|line| line.trim_end() == pattern.trim_end());
+        Ignored { file, line: line.map_or(0, |line| line + 1), pattern }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
+mod tests {
+    use super::*;
+    use crate::{Placement, State, Workspace};
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::from_record(text).unwrap()
+    }
+
+    #[test]
+    fn deeper_files_decide_and_folders_above_count_for_a_rule() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+        write(".pipeignore", "# junk\n*.tmp\n/top\nbuild/\n[\n");
+        write("a/.pipeignore", "!keep.tmp\n*.log\n");
+        let ignores = Ignores::new(folder.path());
+        for (text, is_folder, expected) in [
+            ("x.tmp", false, true),
+            ("a/x.tmp", false, true),
+            ("a/keep.tmp", false, false),
+            ("keep.tmp", false, true),
+            ("a/x.log", false, true),
+            ("x.log", false, false),
+            ("top", false, true),
+            ("a/top", false, false),
+            ("a/build", true, true),
+            ("a/build", false, false),
+        ] {
+            assert_eq!(ignores.is_ignored(&path(text), is_folder), expected, "{text}");
+        }
+        let rule = ignores.rule(&path("a/build/deep/x.csv"), false).unwrap();
+        assert_eq!((rule.file.as_str(), rule.line, rule.pattern.as_str()), (".pipeignore", 4, "build/"));
+        assert_eq!(ignores.rule(&path("a/x.csv"), false), None);
+        assert_eq!(ignores.above(&path("a/b")), [path(".pipeignore"), path("a/.pipeignore")]);
+    }
+
+    #[test]
+    fn what_is_ignored_is_neither_recorded_nor_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::load(&folder.path().join(".pipe/state")).unwrap();
+        let workspace = Workspace::new(folder.path(), &folder.path().join(".pipe/cache"), state);
+        let write =
+            |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+        write(".pipeignore", "*.tmp\n/out\nskip/\n");
+        write("out/a", "1");
+        let alone = workspace.store(&path("out"), Placement::Private).unwrap();
+        write("out/b.tmp", "2");
+        write("out/skip/c", "3");
+        assert_eq!(
+            workspace.observe(&path("out")).unwrap(),
+            alone,
+            "named itself, it counts, but for what is in it"
+        );
+        write("out/d", "4");
+        workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();
+        let is_there = |path: &str| folder.path().join(path).exists();
+        assert!(is_there("out/b.tmp") && is_there("out/skip/c") && !is_there("out/d"));
+        write("out/d", "4");
+        let mut plan = crate::Checkout::default();
+        workspace.plan_checkout(&path("out"), &alone.unwrap(), false, &mut plan).unwrap();
+        workspace.carry_out(&mut plan).unwrap();
+        assert!(is_there("out/b.tmp") && is_there("out/skip/c") && !is_there("out/d"));
+    }
+}

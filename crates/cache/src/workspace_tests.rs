@@ -1,0 +1,145 @@
+//! Storing, observing and restoring, with files made by hand.
+#![allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
+
+use super::*;
+
+struct Project {
+    folder: tempfile::TempDir,
+    workspace: Workspace,
+}
+
+fn project() -> Project {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::load(&folder.path().join(".pipe/state")).unwrap();
+    let workspace = Workspace::new(folder.path(), &folder.path().join(".pipe/cache"), state);
+    Project { folder, workspace }
+}
+
+impl Project {
+    fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.folder.path().join(path)).unwrap()
+    }
+}
+
+fn path(text: &str) -> ProjectPath {
+    ProjectPath::from_record(text).unwrap()
+}
+
+#[test]
+fn folders_come_back_exactly() {
+    let project = project();
+    project.write("out/a", "1");
+    project.write("out/sub/b", "22");
+    fs::create_dir(project.folder.path().join("out/empty")).unwrap();
+    disk::set_mode(&project.folder.path().join("out/a"), 0o755).unwrap();
+    let state = project.workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+    assert_eq!((state.size, state.files), (3, Some(2)));
+    fs::remove_dir_all(project.folder.path().join("out/empty")).unwrap();
+    project.write("out/sub/b", "changed");
+    project.write("out/extra/c", "x");
+    assert_ne!(project.workspace.observe(&path("out")).unwrap(), Some(state));
+    project.workspace.restore(&path("out"), &state, Placement::Private).unwrap();
+    assert_eq!(project.workspace.observe(&path("out")).unwrap(), Some(state));
+    assert!(project.folder.path().join("out/empty").is_dir());
+    assert!(!project.folder.path().join("out/extra").exists());
+    fs::remove_dir_all(project.folder.path().join("out")).unwrap();
+    project.write("out", "a file in the way");
+    project.workspace.restore(&path("out"), &state, Placement::Private).unwrap();
+    assert_eq!(project.workspace.observe(&path("out")).unwrap(), Some(state));
+}
+
+/// Where a walk climbs by more than one level at once, nothing may end up in the wrong folder.
+#[test]
+fn every_file_stays_in_its_folder() {
+    let project = project();
+    let files = ["a/b/c/d", "a/b/x", "a/z/y", "a/z/z/z/z", "b/b/b", "c", "z/a/a/a"];
+    for file in files {
+        project.write(&format!("out/{file}"), file);
+    }
+    let state = project.workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+    assert_eq!(state.files, Some(files.len() as u64));
+    fs::remove_dir_all(project.folder.path().join("out")).unwrap();
+    project.workspace.restore(&path("out"), &state, Placement::Private).unwrap();
+    for file in files {
+        assert_eq!(project.read(&format!("out/{file}")), file);
+    }
+}
+
+#[test]
+fn same_size_edits_with_old_mtime_are_seen() {
+    let project = project();
+    project.write("data", "one");
+    let before = project.workspace.observe(&path("data")).unwrap();
+    let file = project.folder.path().join("data");
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    project.write("data", "two");
+    fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    assert_ne!(project.workspace.observe(&path("data")).unwrap(), before);
+}
+
+#[test]
+fn an_edit_never_reaches_the_cache() {
+    let project = project();
+    project.write("out", "made");
+    let state = project.workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+    project.write("out", "edit");
+    let saved = project.workspace.save_unsaved(&path("out")).unwrap().expect("these bytes were nowhere");
+    assert_eq!(project.workspace.save_unsaved(&path("out")).unwrap(), None);
+    project.workspace.restore(&path("out"), &state, Placement::Private).unwrap();
+    assert_eq!(project.read("out"), "made");
+    assert_eq!(project.workspace.blobs.read(&saved.digest).unwrap(), b"edit");
+}
+
+#[test]
+fn a_damaged_blob_is_named_and_not_restored() {
+    let project = project();
+    project.write("out", "made");
+    let state = project.workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+    let blob = project.workspace.blobs.path(&state.digest);
+    disk::replace(&blob, b"evil").unwrap();
+    project.write("out", "mine");
+    let fault = project.workspace.restore(&path("out"), &state, Placement::Private).unwrap_err();
+    assert!(matches!(fault, CacheError::Damaged { .. }), "{fault}");
+    assert_eq!(project.read("out"), "mine");
+}
+
+#[test]
+fn symlinks_are_read_through_and_never_written_through() {
+    let project = project();
+    project.write("elsewhere/file", "text");
+    project.write("direct/file", "text");
+    std::os::unix::fs::symlink("elsewhere", project.folder.path().join("link")).unwrap();
+    let state = project.workspace.store(&path("direct"), Placement::Private).unwrap().unwrap();
+    assert_eq!(project.workspace.observe(&path("link")).unwrap(), Some(state));
+    let file = project.workspace.observe(&path("direct/file")).unwrap().unwrap();
+    assert!(project.workspace.restore(&path("link/new"), &file, Placement::Private).is_err());
+    assert!(!project.folder.path().join("elsewhere/new").exists());
+    std::os::unix::fs::symlink(".", project.folder.path().join("direct/loop")).unwrap();
+    assert!(matches!(project.workspace.observe(&path("direct")), Err(CacheError::Loop { .. })));
+}
+
+#[test]
+fn nothing_is_none_and_odd_things_are_errors() {
+    let project = project();
+    project.write("file", "x");
+    assert_eq!(project.workspace.observe(&path("none")).unwrap(), None);
+    assert_eq!(project.workspace.observe(&path("file/below")).unwrap(), None);
+    project.write("folder/.git/config", "x");
+    assert!(matches!(project.workspace.observe(&path("folder")), Err(CacheError::Name { .. })));
+    project.write("broken/file", "x");
+    std::os::unix::fs::symlink("nowhere", project.folder.path().join("broken/link")).unwrap();
+    let fault = project.workspace.observe(&path("broken")).unwrap_err();
+    assert!(matches!(&fault, CacheError::Dangling { path } if path.ends_with("broken/link")), "{fault}");
+    project.write("special/file", "x");
+    let socket = project.folder.path().join("special/socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let fault = project.workspace.observe(&path("special")).unwrap_err();
+    assert!(matches!(&fault, CacheError::Special { path } if *path == socket), "{fault}");
+    assert!(project.workspace.observe(&path("special/socket")).is_err());
+}

@@ -1,0 +1,136 @@
+//! `pipe config`: shows and changes settings.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::project::Project;
+use crate::settings::{self, Scope, Setting};
+use crate::ui::Printer;
+
+/// Show or change settings
+///
+/// A KEY alone prints its value (exit code 1 when it is not set), a KEY with a VALUE sets it, and nothing at all lists what
+/// is set. Settings are in `.pipe/config.toml` (committed to git), `.pipe/config.local.toml` (kept out of git) and
+/// `pipe/config.toml` in the user's folder for settings; the local file counts before the project's, and that before the
+/// user's. Comments and order of a file stay as they are.
+///
+/// Keys: `cache.dir`, the folder of the cache (a relative one starts at the project's root); `cache.link_types`, how files
+/// of the workspace are made from the cache: an ordered list of `reflink`, `hardlink`, `symlink` and `copy`, of which the
+/// first that works counts (default `reflink,copy`).
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The key, as in cache.dir
+    #[arg(value_name = "KEY")]
+    key: Option<String>,
+    /// Its new value; several words are separated by commas
+    #[arg(value_name = "VALUE", requires = "key", allow_hyphen_values = true)]
+    value: Option<String>,
+    /// The project's file of this machine, which git does not see
+    #[arg(long, conflicts_with = "user")]
+    local: bool,
+    /// The user's file, for all projects
+    #[arg(long, visible_alias = "global")]
+    user: bool,
+    /// Take the key out of the file
+    #[arg(short, long, requires = "key", conflicts_with = "value")]
+    unset: bool,
+    /// List what is set
+    #[arg(short, long, conflicts_with_all = ["key", "unset"])]
+    list: bool,
+    /// Tell the file of each setting too
+    #[arg(long)]
+    show_origin: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows or changes settings.
+///
+/// # Errors
+/// With exit code 1 when the key is not set, 2 when a file, a key or a value is faulty.
+pub fn run(args: &ConfigArgs, printer: Printer) -> CliResult {
+    let project = Project::locate()?;
+    let scope = match (args.local, args.user) {
+        (true, _) => Some(Scope::Local),
+        (_, true) => Some(Scope::User),
+        _ => None,
+    };
+    match (&args.key, &args.value) {
+        (Some(key), Some(value)) => set(&project, scope.unwrap_or(Scope::Project), key, value),
+        (Some(key), None) if args.unset => unset(&project, scope.unwrap_or(Scope::Project), key),
+        (Some(key), None) => {
+            settings::check_key(key)?;
+            let found: Vec<Setting> =
+                shown(&project, scope)?.into_iter().filter(|setting| setting.key == *key).collect();
+            match found.is_empty() {
+                true => Err(not_set(key)),
+                false => show(args, &project, &found, printer),
+            }
+        }
+        (None, _) => show(args, &project, &shown(&project, scope)?, printer),
+    }
+}
+
+fn not_set(key: &str) -> CliError {
+    CliError { kind: ErrorKind::Negative, ..CliError::message(format!("`{key}` is not set")) }
+}
+
+/// What is set: in one file, or what counts of all.
+fn shown(project: &Project, scope: Option<Scope>) -> CliResult<Vec<Setting>> {
+    Ok(project.clone().with_settings_of(scope)?.settings.all().to_vec())
+}
+
+fn show(args: &ConfigArgs, project: &Project, settings: &[Setting], printer: Printer) -> CliResult {
+    let file = |setting: &Setting| {
+        let path = project.settings_file(setting.scope).unwrap_or_default();
+        path.strip_prefix(&project.root).unwrap_or(&path).display().to_string()
+    };
+    if args.json {
+        let rows: Vec<_> = settings
+            .iter()
+            .map(|setting| {
+                let Setting { key, value, scope } = setting;
+                json!({ "key": key, "value": value.to_string(), "scope": scope.name(), "file": file(setting) })
+            })
+            .collect();
+        printer.data_line(serde_json::to_string_pretty(&rows).expect("plain data"));
+        return Ok(());
+    }
+    for setting in settings {
+        let origin = if args.show_origin { format!("{}\t", file(setting)) } else { String::new() };
+        let key = if args.key.is_some() { String::new() } else { format!("{}=", setting.key) };
+        printer.data_line(format_args!("{origin}{key}{}", setting.value));
+    }
+    Ok(())
+}
+
+/// The file of a scope, with its name for errors and what it holds.
+fn open(project: &Project, scope: Scope) -> CliResult<(std::path::PathBuf, std::path::PathBuf, String)> {
+    let path = project.settings_file(scope).ok_or_else(|| {
+        CliError::message("there is no folder for the user's settings")
+            .hint("set XDG_CONFIG_HOME or HOME, or use `--local`")
+    })?;
+    let text = disk::read_text_optional(&path)?.unwrap_or_default();
+    let named = path.strip_prefix(&project.root).unwrap_or(&path).to_owned();
+    Ok((path, named, text))
+}
+
+fn set(project: &Project, scope: Scope, key: &str, value: &str) -> CliResult {
+    let (path, named, text) = open(project, scope)?;
+    let text = settings::set(&text, scope, &named, key, value)?;
+    if scope != Scope::User {
+        project.make_pipe_folder()?;
+    }
+    if scope == Scope::Local {
+        project.ignore_in_pipe_folder("config.local.toml")?;
+    }
+    Ok(disk::replace(&path, text.as_bytes())?)
+}
+
+fn unset(project: &Project, scope: Scope, key: &str) -> CliResult {
+    let (path, named, text) = open(project, scope)?;
+    let text = settings::unset(&text, scope, &named, key)?.ok_or_else(|| not_set(key))?;
+    Ok(disk::replace(&path, text.as_bytes())?)
+}

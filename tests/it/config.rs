@@ -1,0 +1,96 @@
+//! `pipe config`: settings of the user, the project and this machine.
+
+use crate::harness::{Sandbox, snapshot};
+
+#[test]
+fn the_nearer_file_counts() {
+    let sandbox = Sandbox::new();
+    snapshot!(sandbox.pipe(["config", "cache.dir"]), @"
+    exit: 1
+    --- stderr
+    error: `cache.dir` is not set
+    ");
+    sandbox.ok(["config", "--user", "cache.link_types", "hardlink, copy"]);
+    sandbox.ok(["config", "--user", "cache.dir", "/user"]);
+    sandbox.ok(["config", "cache.dir", "shared"]);
+    let listed = sandbox.ok(["config", "--list", "--show-origin"]).stdout;
+    assert!(listed.starts_with(".pipe/config.toml\tcache.dir=shared\n/"), "{listed}");
+    assert!(listed.ends_with("/config/pipe/config.toml\tcache.link_types=hardlink,copy\n"), "{listed}");
+    sandbox.ok(["config", "--local", "cache.dir", "mine"]);
+    assert_eq!(sandbox.ok(["config", "cache.dir"]).stdout, "mine\n");
+    assert_eq!(sandbox.ok(["config", "--user", "cache.dir"]).stdout, "/user\n");
+    assert_eq!(sandbox.read(".pipe/config.toml"), "[cache]\ndir = \"shared\"\n");
+    assert_eq!(sandbox.json(["config", "--json"])[0]["scope"], "local");
+    sandbox.ok(["config", "--local", "--unset", "cache.dir"]);
+    assert_eq!(sandbox.ok(["config"]).stdout, "cache.dir=shared\ncache.link_types=hardlink,copy\n");
+    snapshot!(sandbox.pipe(["config", "--local", "--unset", "cache.dir"]), @"
+    exit: 1
+    --- stderr
+    error: `cache.dir` is not set
+    ");
+}
+
+#[test]
+fn git_sees_the_settings_of_the_project_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    sandbox.write(".pipe/.gitignore", "# mine");
+    for _ in 0..2 {
+        sandbox.ok(["config", "cache.link_types", "copy"]);
+        sandbox.ok(["config", "--local", "cache.link_types", "copy"]);
+    }
+    assert_eq!(sandbox.read(".pipe/.gitignore"), "# mine\n/config.local.toml\n");
+    let seen = sandbox.git(["status", "--porcelain", "--untracked-files=all"]);
+    assert_eq!(seen, "?? .pipe/.gitignore\n?? .pipe/config.toml\n");
+}
+
+#[test]
+fn faults_have_a_place_and_stop_every_command() {
+    let sandbox = Sandbox::with_pipeline("stages: {a: {cmd: echo 1 > a, outs: [a]}}\n");
+    sandbox.write(".pipe/config.toml", "# ours\n[cache]\nlink_type = ['copy']\n");
+    snapshot!(sandbox.pipe(["repro"]), @"
+    exit: 2
+    --- stderr
+    error: .pipe/config.toml:3:1: unknown key `cache.link_type`
+    hint: did you mean `cache.link_types`?
+    ");
+    snapshot!(sandbox.pipe(["config", "cache.dir", "x"]), @"
+    exit: 2
+    --- stderr
+    error: .pipe/config.toml:3:1: unknown key `cache.link_type`
+    hint: did you mean `cache.link_types`?
+    ");
+    snapshot!(sandbox.pipe(["config", "cache.dri"]), @"
+    exit: 2
+    --- stderr
+    error: unknown key `cache.dri`
+    hint: did you mean `cache.dir`?
+    ");
+    sandbox.ok(["config", "--unset", "cache.link_type"]);
+    assert_eq!(sandbox.read(".pipe/config.toml"), "# ours\n[cache]\n");
+    snapshot!(sandbox.pipe(["config", "cache.link_types", "copy,hard"]), @"
+    exit: 2
+    --- stderr
+    error: `hard` is no link type
+    hint: choose among reflink, hardlink, symlink, copy, the preferred one first
+    ");
+    sandbox.ok(["repro"]);
+}
+
+#[test]
+fn the_cache_may_lie_elsewhere() {
+    let sandbox = Sandbox::with_pipeline("stages: {a: {cmd: echo 1 > a, outs: [a]}}\n");
+    sandbox.ok(["config", "--local", "cache.dir", "../elsewhere"]);
+    sandbox.ok(["repro"]);
+    assert!(!sandbox.exists(".pipe/cache"));
+    assert!(sandbox.path("../elsewhere/blake3").is_dir());
+    sandbox.remove("a");
+    sandbox.ok(["checkout"]);
+    assert_eq!(sandbox.read("a"), "1\n");
+    // A warning of what others may need: who else uses that folder is not known.
+    sandbox.write("pipeline.yaml", "stages: {a: {cmd: echo 2 > a, outs: [a]}}\n");
+    sandbox.ok(["repro"]);
+    let said = sandbox.pipe(["gc", "-w", "--no-stage-cache"]).code(1);
+    said.tells(&["is outside the project", "nothing was removed"]);
+    sandbox.ok(["gc", "-w", "--no-stage-cache", "-f"]);
+}

@@ -1,0 +1,161 @@
+//! What became of data: `pipe data status`, `pipe diff` of revisions, `pipe list`, `pipe du`, `.pipeignore`.
+
+use serde_json::json;
+
+use crate::harness::{Sandbox, snapshot};
+
+/// A commit with a file, a folder and the out of a stage.
+fn project() -> Sandbox {
+    let sandbox =
+        Sandbox::with_pipeline("stages:\n  copy: {cmd: cp data.csv n, deps: [data.csv], outs: [n]}\n");
+    sandbox.write("data.csv", "a\n");
+    sandbox.write("raw/x", "1\n");
+    sandbox.write("raw/sub/y", "2\n");
+    sandbox.ok(["add", "data.csv", "raw"]);
+    sandbox.ok(["repro"]);
+    sandbox.commit("one");
+    sandbox
+}
+
+#[test]
+fn data_status_tells_what_is_committed_and_what_is_not() {
+    let sandbox = project();
+    snapshot!(sandbox.pipe(["data", "status"]), @"
+    exit: 0
+    --- stdout
+    No changes.
+    ");
+    sandbox.write("data.csv", "b\n");
+    sandbox.ok(["commit", "data.csv"]);
+    sandbox.write("raw/new", "3\n");
+    sandbox.remove("raw/x");
+    sandbox.remove("n");
+    snapshot!(sandbox.pipe(["data", "status", "--unchanged"]), @"
+    exit: 0
+    --- stdout
+    Committed changes:
+      (git commit the pointers and locks to keep them)
+            modified: data.csv
+
+    Uncommitted changes:
+      (use `pipe commit` to record them, `pipe checkout` to discard them)
+            modified: raw/
+            deleted: n
+    ");
+    let status = sandbox.json(["data", "status", "--granular", "--unchanged", "--json"]);
+    assert_eq!(
+        status,
+        json!({
+            "not_in_cache": [],
+            "committed": { "added": [], "modified": ["data.csv"], "deleted": [] },
+            "uncommitted": { "added": ["raw/new"], "modified": [], "deleted": ["n", "raw/x"] },
+            "unchanged": ["raw/sub/y"],
+        })
+    );
+    sandbox.remove(".pipe/cache");
+    let status = sandbox.json(["data", "status", "--json"]);
+    assert_eq!(status["not_in_cache"], json!(["data.csv", "n", "raw/"]));
+    // Without a commit everything is new.
+    let fresh = Sandbox::without_git();
+    fresh.write("x", "1");
+    fresh.ok(["add", "x"]);
+    assert_eq!(fresh.json(["data", "status", "--json"])["committed"]["added"], json!(["x"]));
+}
+
+#[test]
+fn diff_of_revisions_sees_renames_inside_folders() {
+    let sandbox = project();
+    sandbox.write("data.csv", "b\n");
+    std::fs::rename(sandbox.path("raw/x"), sandbox.path("raw/z")).unwrap();
+    sandbox.write("raw/new", "3\n");
+    snapshot!(sandbox.pipe(["diff"]), @"
+    exit: 0
+    --- stdout
+    change    path
+    added     raw/new
+    renamed   raw/x -> raw/z
+    modified  data.csv
+    modified  raw/
+    ");
+    sandbox.ok(["repro"]);
+    sandbox.commit("two");
+    assert_eq!(sandbox.ok(["diff"]).stdout, "Nothing differs.\n");
+    let diff = sandbox.json(["diff", "HEAD~1", "HEAD", "--json", "--targets", "raw"]);
+    assert_eq!(
+        diff,
+        json!({
+            "added": [{ "path": "raw/new" }],
+            "deleted": [],
+            "modified": [{ "path": "raw/" }],
+            "renamed": [{ "path": { "old": "raw/x", "new": "raw/z" } }],
+        })
+    );
+    let back = sandbox.json(["diff", "HEAD", "HEAD~1", "--json", "--show-hash"]);
+    assert_eq!(back["deleted"][0]["path"], "raw/new");
+    assert!(back["renamed"][0]["hash"].as_str().unwrap().starts_with("blake3:"));
+    let markdown = sandbox.ok(["diff", "HEAD~1", "--md"]).stdout;
+    assert!(markdown.contains("| renamed"), "{markdown}");
+    // A stage's name still means its executions.
+    sandbox.ok(["diff", "copy"]).tells(&[]);
+    sandbox.pipe(["diff", "nowhere"]).code(2);
+    sandbox.git(["branch", "copy"]);
+    assert_eq!(sandbox.ok(["diff", "--data", "copy"]).stdout, "Nothing differs.\n");
+}
+
+#[test]
+fn list_and_du_need_no_data() {
+    let sandbox = project();
+    sandbox.write("raw/big", "0123456789");
+    sandbox.ok(["commit", "raw"]);
+    for path in ["raw", "data.csv", "n"] {
+        sandbox.remove(path);
+    }
+    assert_eq!(sandbox.ok(["list"]).stdout, "data.csv\nn\nraw/\n");
+    assert_eq!(sandbox.ok(["list", "-R"]).stdout, "data.csv\nn\nraw/big\nraw/sub/y\nraw/x\n");
+    assert_eq!(sandbox.ok(["list", "raw"]).stdout, "big\nsub/\nx\n");
+    assert_eq!(sandbox.ok(["list", "HEAD", "raw"]).stdout, "sub/\nx\n");
+    assert_eq!(sandbox.ok(["list", "HEAD", "-R"]).stdout, "data.csv\nn\nraw/sub/y\nraw/x\n");
+    assert_eq!(sandbox.ok(["list", "--size", "raw/sub"]).stdout, "size  path\n2 B   y\n");
+    let list = sandbox.json(["list", "--json"]);
+    assert_eq!(
+        (&list[2]["path"], &list[2]["isdir"], &list[2]["files"], &list[2]["size"]),
+        (&json!("raw"), &json!(true), &json!(3), &json!(14))
+    );
+    assert_eq!(sandbox.ok(["du"]).stdout, "2 B\tdata.csv\n2 B\tn\n14 B\traw/\n18 B\ttotal\n");
+    assert_eq!(sandbox.ok(["du", "HEAD", "raw", "-s"]).stdout, "4 B\ttotal\n");
+    sandbox.pipe(["list", "nowhere"]).code(2).tells(&["no data is recorded at nowhere"]);
+    sandbox.pipe(["list", "nowhere", "raw"]).code(2).tells(&["no git revision `nowhere`"]);
+    assert_eq!(Sandbox::new().ok(["list"]).stdout, "");
+}
+
+#[test]
+fn what_is_ignored_is_no_part_of_data_and_not_looked_into() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".pipeignore", "*.tmp\n/junk/\n");
+    sandbox.write("raw/x", "1\n");
+    sandbox.write("raw/y.tmp", "2\n");
+    sandbox.write("junk/pipeline.yaml", "this is: [no pipeline\n");
+    sandbox.ok(["add", "raw"]);
+    assert!(sandbox.read("raw.pipe").contains("files: 1"));
+    sandbox.ok(["repro"]);
+    sandbox.write("raw/y.tmp", "other\n");
+    assert_eq!(sandbox.states(), "raw.pipe:fresh");
+    sandbox.ok(["repro"]).tells(&["Everything is up to date"]);
+    // A new rule changes what the folder is, and is seen by a verdict that is recalled.
+    sandbox.write(".pipeignore", "/junk/\n");
+    sandbox.ok(["repro"]).tells(&["Recorded the changed data of raw.pipe"]);
+    sandbox.write("raw/.pipeignore", "!x\nx\n");
+    sandbox.ok(["commit"]).tells(&["1 added, 1 deleted"]);
+    sandbox.remove("raw");
+    sandbox.ok(["checkout"]);
+    assert_eq!(sandbox.files("raw"), ["raw/.pipeignore", "raw/y.tmp"]);
+    snapshot!(sandbox.pipe(["check-ignore", "-d", "raw/x", "raw/y.tmp", "junk/a/b", "junk"]), @"
+    exit: 0
+    --- stdout
+    raw/.pipeignore:2:x	raw/x
+    .pipeignore:1:/junk/	junk/a/b
+    .pipeignore:1:/junk/	junk
+    ");
+    assert_eq!(sandbox.ok(["--cd", "raw", "check-ignore", "x"]).stdout, "x\n");
+    sandbox.pipe(["check-ignore", "raw/y.tmp"]).code(1);
+}

@@ -1,0 +1,115 @@
+//! `pipe install`: git's hooks, and merges of locks and pointers.
+
+use std::process::Command;
+
+use crate::harness::Sandbox;
+
+/// Git that finds this `pipe`.
+fn git(sandbox: &Sandbox, words: &[&str]) -> Command {
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_pipe")).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let mut command = sandbox.program("git");
+    command.args(words).env("PATH", path);
+    command
+}
+
+fn pair() -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a: {cmd: cp one a, deps: [one], outs: [a]}\n  b: {cmd: cp two b, deps: [two], outs: [b]}\n",
+    );
+    for (path, text) in [("one", "1\n"), ("two", "2\n"), ("raw/x", "x\n"), ("data", "d\n")] {
+        sandbox.write(path, text);
+    }
+    sandbox.ok(["add", "raw", "data"]);
+    sandbox.ok(["install"]);
+    sandbox.ok(["repro"]);
+    sandbox.commit("base");
+    sandbox
+}
+
+#[test]
+fn hooks_are_installed_once_beside_what_stands_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".git/hooks/pre-commit", "#!/usr/bin/env bash\ntouch theirs\nexit 0\n");
+    sandbox.write(".gitattributes", "*.bin -diff");
+    sandbox.ok(["install"]);
+    let read = || {
+        ["pre-commit", "post-checkout", "pre-push"].map(|name| sandbox.read(&format!(".git/hooks/{name}")))
+    };
+    let before = read();
+    assert!(before[0].starts_with("#!/usr/bin/env bash\n# >>> pipe >>>\npipe status"), "{}", before[0]);
+    assert!(before[0].ends_with("# <<< pipe <<<\ntouch theirs\nexit 0\n"), "{}", before[0]);
+    assert!(before[2].contains("pipe push"), "{}", before[2]);
+    sandbox.ok(["install"]);
+    assert_eq!(read(), before);
+    assert_eq!(sandbox.read(".gitattributes"), "*.bin -diff\npipeline.lock merge=pipe\n*.pipe merge=pipe\n");
+    sandbox.write(".git/hooks/pre-push", "#!/usr/bin/env python3\nprint()\n");
+    sandbox.pipe(["install"]).code(2).tells(&["is no shell script", "--no-hooks"]);
+    sandbox.ok(["install", "--no-hooks"]);
+    Sandbox::without_git().pipe(["install"]).code(2).tells(&["there is no git repository here"]);
+}
+
+#[test]
+fn data_follows_a_checkout() {
+    let sandbox = pair();
+    sandbox.write("raw/x", "changed\n");
+    sandbox.ok(["commit"]);
+    sandbox.commit("changed");
+    sandbox.finish(git(&sandbox, &["checkout", "--quiet", "HEAD~1"])).code(0);
+    assert_eq!(sandbox.read("raw/x"), "x\n");
+    sandbox.finish(git(&sandbox, &["checkout", "--quiet", "main"])).code(0);
+    assert_eq!(sandbox.read("raw/x"), "changed\n");
+}
+
+#[test]
+fn branches_that_changed_different_things_merge() {
+    let sandbox = pair();
+    sandbox.git(["branch", "other"]);
+    sandbox.write("one", "10\n");
+    sandbox.write("raw/mine", "mine\n");
+    sandbox.ok(["repro"]);
+    sandbox.commit("mine");
+    sandbox.finish(git(&sandbox, &["checkout", "--quiet", "other"])).code(0);
+    sandbox.write("two", "20\n");
+    sandbox.write("raw/theirs", "theirs\n");
+    sandbox.ok(["repro"]);
+    sandbox.commit("theirs");
+    sandbox.finish(git(&sandbox, &["merge", "--quiet", "-m", "merged", "main"])).code(0);
+    sandbox.ok(["checkout"]);
+    assert_eq!(sandbox.files("raw"), ["raw/mine", "raw/theirs", "raw/x"]);
+    assert_eq!((sandbox.read("a"), sandbox.read("b")), ("10\n".into(), "20\n".into()));
+    assert_eq!(sandbox.states(), "a:fresh b:fresh data.pipe:fresh raw.pipe:fresh");
+}
+
+#[test]
+fn what_both_changed_is_a_conflict_of_that_stage_alone() {
+    let sandbox = pair();
+    sandbox.git(["branch", "other"]);
+    for (text, branch) in [("10\n", "main"), ("11\n", "other")] {
+        sandbox.finish(git(&sandbox, &["checkout", "--quiet", branch])).code(0);
+        sandbox.write("a.txt", text);
+        sandbox.edit("pipeline.yaml", "cp one a", &format!("cp one a && echo {}", text.trim()));
+        sandbox.write("data", text);
+        sandbox.ok(["repro"]);
+        sandbox.commit(branch);
+    }
+    let said = sandbox.finish(git(&sandbox, &["merge", "main"])).code(1);
+    assert!(said.stdout.contains("CONFLICT (content): Merge conflict in pipeline.lock"), "{}", said.stdout);
+    let lock = sandbox.read("pipeline.lock");
+    let inside = lock.split("<<<<<<< ours\n").nth(1).unwrap().split(">>>>>>> theirs\n").next().unwrap();
+    assert!(
+        inside.starts_with("  a:\n") && inside.contains("=======\n  a:\n") && !inside.contains("  b:\n"),
+        "{lock}"
+    );
+    assert!(
+        lock.ends_with(&sandbox.git(["show", "HEAD:pipeline.lock"]).split("  b:\n").nth(1).unwrap()),
+        "{lock}"
+    );
+    let pointer = sandbox.read("data.pipe");
+    assert!(pointer.starts_with("<<<<<<< ours\nversion: 1"), "{pointer}");
+    sandbox.pipe(["status"]).code(2).tells(&["unresolved merge conflict"]);
+    // One side of each, and everything is read again.
+    sandbox.git(["checkout", "--ours", "pipeline.lock", "data.pipe", "pipeline.yaml", "a.txt"]);
+    sandbox.ok(["checkout", "-f"]);
+    assert_eq!(sandbox.states(), "a:fresh b:fresh data.pipe:fresh raw.pipe:fresh");
+}
