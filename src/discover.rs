@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use base::ProjectPath;
-use cache::{IGNORE_FILE, Ignores};
-use pipeline::{PIPELINE_FILE, POINTER_SUFFIX, is_pointer};
+use cache::Ignores;
+use pipeline::{Dialect, is_pointer};
 
-use crate::project::PIPE_FOLDER;
+use crate::project::{DVC_FOLDER, PIPE_FOLDER, layout_of};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -22,24 +22,27 @@ pub struct Found {
     pub pipelines: Vec<ProjectPath>,
     /// All pointers, in the same order.
     pub pointers: Vec<ProjectPath>,
+    /// Pipeline files of the other dialect.
+    pub strangers: Vec<ProjectPath>,
     /// What the answer follows from: every folder that was looked into, and the ignore files in them.
     pub seen: Vec<ProjectPath>,
 }
 
-/// All that lies below `root`. A folder that cannot be read holds nothing, and symlinks are not followed.
-pub fn look_around(root: &Path) -> Found {
+/// All that lies below `root`, a project of this dialect. A folder that cannot be read holds nothing, and symlinks are not followed.
+pub fn look_around(root: &Path, dialect: Dialect) -> Found {
     let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
     while let Some(folder) = walk.folders.pop() {
-        visit(root, &folder, &mut walk);
+        visit(root, dialect, &folder, &mut walk);
         walk.found.seen.push(folder);
     }
     sort(&mut walk.found.pipelines);
+    sort(&mut walk.found.strangers);
     sort(&mut walk.found.pointers);
     walk.found
 }
 
 /// Whether pointers in `folder`, which need not be there yet, are found.
-pub fn is_looked_into(root: &Path, folder: &ProjectPath) -> bool {
+pub fn is_looked_into(root: &Path, dialect: Dialect, folder: &ProjectPath) -> bool {
     let mut folder = folder.clone();
     while !folder.to_path(root).is_dir() {
         if folder.name().starts_with('.') || folder.name() == "node_modules" {
@@ -49,7 +52,7 @@ pub fn is_looked_into(root: &Path, folder: &ProjectPath) -> bool {
     }
     let mut walk = Walk { folders: vec![ProjectPath::root()], ..Walk::default() };
     while let Some(next) = walk.folders.pop() {
-        let was_entered = visit(root, &next, &mut walk);
+        let was_entered = visit(root, dialect, &next, &mut walk);
         if next == folder {
             return was_entered;
         }
@@ -71,11 +74,16 @@ struct Walk {
 }
 
 /// Says whether the folder is one of the project.
-fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
+fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -> bool {
     let place = folder.to_path(root);
     let Ok(entries) = std::fs::read_dir(&place) else { return false };
     let mut pointers = Vec::new();
+    let stranger = match dialect {
+        Dialect::Native => Dialect::Dvc,
+        Dialect::Dvc => Dialect::Native,
+    };
     let mut has_pipeline = false;
+    let mut has_stranger = false;
     let mut has_ignore = false;
     let mut has_pipeignore = false;
     let mut inner: Vec<String> = Vec::new();
@@ -83,12 +91,15 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         match name {
-            PIPELINE_FILE => has_pipeline = true,
+            _ if name == dialect.pipeline_file() => has_pipeline = true,
+            _ if name == stranger.pipeline_file() => has_stranger = true,
             ".gitignore" => has_ignore = true,
-            IGNORE_FILE => has_pipeignore = true,
+            _ if name == layout_of(dialect).ignore_file() => has_pipeignore = true,
             "pyvenv.cfg" => return false,
-            PIPE_FOLDER | ".git" if !folder.is_root() => return false,
-            _ if name.ends_with(POINTER_SUFFIX) && entry.file_type().is_ok_and(|kind| kind.is_file()) => {
+            PIPE_FOLDER | DVC_FOLDER | ".git" if !folder.is_root() => return false,
+            _ if name.ends_with(dialect.pointer_suffix())
+                && entry.file_type().is_ok_and(|kind| kind.is_file()) =>
+            {
                 pointers.push(folder.join(name));
             }
             _ if name.starts_with('.') || name == "node_modules" => {}
@@ -96,8 +107,14 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
             _ => {}
         }
     }
-    if has_pipeline && folder.join(PIPELINE_FILE).to_path(root).is_file() {
-        walk.found.pipelines.push(folder.join(PIPELINE_FILE));
+    for (dialect, is_there, files) in [
+        (dialect, has_pipeline, &mut walk.found.pipelines),
+        (stranger, has_stranger, &mut walk.found.strangers),
+    ] {
+        let file = folder.join(dialect.pipeline_file());
+        if is_there && file.to_path(root).is_file() {
+            files.push(file);
+        }
     }
     walk.found.pointers.extend(pointers.into_iter().filter(is_pointer));
     let text = if has_ignore && !inner.is_empty() {
@@ -107,8 +124,8 @@ fn visit(root: &Path, folder: &ProjectPath, walk: &mut Walk) -> bool {
         String::new()
     };
     if has_pipeignore {
-        walk.found.seen.push(folder.join(IGNORE_FILE));
-        walk.ignores.get_or_insert_with(|| Ignores::new(root));
+        walk.found.seen.push(folder.join(layout_of(dialect).ignore_file()));
+        walk.ignores.get_or_insert_with(|| Ignores::of_layout(root, layout_of(dialect)));
     }
     let ignores = walk.ignores.as_ref();
     let is_passed = |path: &ProjectPath| ignores.is_some_and(|ignores| ignores.is_ignored(path, true));
@@ -142,7 +159,7 @@ fn ignored_names(text: &str) -> Option<Vec<&str>> {
 
 /// The pipeline files and pointers among `paths`, which are all files of a commit, by the same rules as far as paths
 /// tell.
-pub fn among<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
+pub fn among<'a>(dialect: Dialect, paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPath> {
     let has_part = |path: &str, part: &str| path.split('/').any(|name| name == part);
     // Folders that hold a `.pipe` of their own are other projects.
     let others: BTreeSet<String> = paths
@@ -156,7 +173,9 @@ pub fn among<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Vec<ProjectPat
         .filter(|path| {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
             let is_open = !folder.split('/').any(|part| part.starts_with('.') || part == "node_modules");
-            is_open && (name == PIPELINE_FILE || (name.ends_with(POINTER_SUFFIX) && name != POINTER_SUFFIX))
+            is_open
+                && (name == dialect.pipeline_file()
+                    || (name.ends_with(dialect.pointer_suffix()) && name != dialect.pointer_suffix()))
         })
         .filter(|path| !others.iter().any(|folder| path.starts_with(folder.as_str())))
         .filter_map(|path| ProjectPath::from_record(path).ok())
@@ -209,7 +228,8 @@ mod tests {
         write("other/.pipe/.gitignore", "");
         write(".gitignore", "# outs\n/out\n*.kept\nkept/x\n");
         write("a/.gitignore", "model/\n");
-        let found: Vec<String> = look_around(root).pipelines.iter().map(ToString::to_string).collect();
+        let found: Vec<String> =
+            look_around(root, Dialect::Native).pipelines.iter().map(ToString::to_string).collect();
         assert_eq!(
             found,
             [
@@ -221,7 +241,8 @@ mod tests {
                 "kept/y/pipeline.yaml",
             ]
         );
-        let pointers: Vec<String> = look_around(root).pointers.iter().map(ToString::to_string).collect();
+        let pointers: Vec<String> =
+            look_around(root, Dialect::Native).pointers.iter().map(ToString::to_string).collect();
         assert_eq!(pointers, ["a/.x.pipe", "a/x.pipe"]);
         for (place, is_open) in [
             ("", true),
@@ -233,19 +254,30 @@ mod tests {
             ("other", false),
         ] {
             let folder = ProjectPath::resolve(&ProjectPath::root(), place).expect("a path");
-            assert_eq!(is_looked_into(root, &folder), is_open, "{place}");
+            assert_eq!(is_looked_into(root, Dialect::Native, &folder), is_open, "{place}");
         }
         // Taken back further down: then it is looked into.
         write("kept/.gitignore", "!x\n");
-        assert!(look_around(root).pipelines.iter().any(|file| file.as_str() == "kept/x/pipeline.yaml"));
+        assert!(
+            look_around(root, Dialect::Native)
+                .pipelines
+                .iter()
+                .any(|file| file.as_str() == "kept/x/pipeline.yaml")
+        );
         write(".gitignore", "out\n!out/pipeline.yaml\n");
-        assert!(look_around(root).pipelines.iter().any(|file| file.as_str() == "out/pipeline.yaml"));
+        assert!(
+            look_around(root, Dialect::Native)
+                .pipelines
+                .iter()
+                .any(|file| file.as_str() == "out/pipeline.yaml")
+        );
     }
 
     #[test]
     fn the_files_of_a_commit() {
         let paths = "a/pipeline.yaml\n.x/pipeline.yaml\nother/.pipe/.gitignore\nother/pipeline.yaml\npipeline.yaml\nx\na/d.pipe\n.pipe/x\n.x/d.pipe";
-        let found: Vec<String> = among(paths.lines()).iter().map(ToString::to_string).collect();
+        let found: Vec<String> =
+            among(Dialect::Native, paths.lines()).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["pipeline.yaml", "a/d.pipe", "a/pipeline.yaml"]);
     }
 }

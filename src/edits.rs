@@ -76,7 +76,8 @@ impl<'a> Edits<'a> {
     /// # Errors
     /// When it would be faulty.
     pub fn check(&self, file: &ProjectPath) -> CliResult<Pipeline> {
-        let Found { pipelines: mut files, pointers, .. } = look_around(&self.project.root);
+        let Found { pipelines: mut files, pointers, .. } =
+            look_around(&self.project.root, self.project.dialect);
         files.extend(pointers);
         let is_there = |file: &&ProjectPath| file.to_path(&self.project.root).is_file();
         for file in Some(file).filter(is_there).into_iter().chain(self.texts.keys()) {

@@ -62,9 +62,13 @@ pub fn env_key() -> Option<OsString> {
 
 /// The folder with the user's own settings.
 pub fn config_folder() -> Option<PathBuf> {
+    config_home().map(|folder| folder.join("pipe"))
+}
+
+/// The folder with the settings of the user's programs.
+pub fn config_home() -> Option<PathBuf> {
     let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
-    folder.map(|folder| folder.join("pipe"))
+    absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))
 }
 
 /// How many graphics processors NVIDIA's driver shows; 0 without it.
@@ -78,6 +82,11 @@ pub fn memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     total.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// The user's shell.
+pub fn shell() -> Option<String> {
+    variable("SHELL")?.into_string().ok()
 }
 
 /// The search path for programs.

@@ -29,7 +29,8 @@ impl<'a> Question<'a> {
     /// How many stages it is about, when all were up to date and nothing changed since.
     pub fn recall(&self) -> Option<u64> {
         // Deleting the state asks for everything to be hashed again.
-        if !self.project.pipe_path("state").exists() || self.project.is_in_motion() {
+        let may_recall = self.project.dialect.bytes_in_place_are_enough();
+        if !may_recall || !self.project.pipe_path("state").exists() || self.project.is_in_motion() {
             return None;
         }
         self.memo().recall(&self.text)
@@ -62,7 +63,7 @@ impl<'a> Question<'a> {
         }
         let (mut present, mut absent) = (origin.present.clone(), origin.absent.clone());
         let params = stages().flat_map(|stage| &stage.params).map(|reference| &reference.file);
-        let locks = pipeline.files.iter().map(exec::lock_file);
+        let locks = pipeline.files.iter().map(pipeline::lock_beside);
         let journal = ProjectPath::from_relative(std::path::Path::new(".pipe/journal")).ok();
         for path in params.cloned().chain(locks).chain(journal) {
             let is_there = path.to_path(&self.project.root).exists();

@@ -3,6 +3,7 @@
 mod age;
 mod cli;
 mod discover;
+mod dvc_config;
 mod edits;
 mod env_key;
 mod environment;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::{Digest, ProjectPath, Timestamp};
-use cache::{StageCache, State, Workspace};
+use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
-use exec::Ledger;
-use pipeline::{Builtins, Environment, Loaded, PIPELINE_FILE, Pipeline};
+use exec::{Ledger, Neighbour};
+use pipeline::{Builtins, Dialect, Environment, Loaded, Pipeline};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::{Found, look_around};
@@ -32,28 +32,8 @@ const IGNORED: &str = "\
 !/config.toml
 ";
 
-/// Which tool's files a project is made of. Everything that depends on the difference asks this value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// `pipeline.yaml` and `pipeline.lock`.
-    Native,
-}
-
-impl Dialect {
-    /// The name of a pipeline file.
-    pub fn pipeline_file(self) -> &'static str {
-        match self {
-            Dialect::Native => PIPELINE_FILE,
-        }
-    }
-
-    /// The folder below the root with everything that `pipe` keeps.
-    pub fn pipe_folder(self) -> &'static str {
-        match self {
-            Dialect::Native => PIPE_FOLDER,
-        }
-    }
-}
+/// The folder that makes a project of DVC.
+pub const DVC_FOLDER: &str = ".dvc";
 
 /// A project, found from the current folder.
 #[derive(Clone, Debug)]
@@ -83,11 +63,12 @@ pub struct Origin {
 }
 
 impl Project {
-    /// The project around the current folder: the nearest folder above with `.pipe`, else with `.git`,
+    /// The project around the current folder: the nearest folder above with `.pipe` or `.dvc`, else with `.git`,
     /// else with a pipeline file, else the current folder itself.
     ///
     /// # Errors
-    /// When the current folder cannot be named, or a settings file is faulty.
+    /// When the current folder cannot be named, a settings file is faulty, or the project is one of pipe and one of
+    /// DVC at once.
     pub fn find() -> CliResult<Self> {
         Project::locate()?.with_settings()
     }
@@ -99,19 +80,61 @@ impl Project {
     pub fn locate() -> CliResult<Self> {
         let current = std::env::current_dir()
             .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
-        let with = |name: &str| current.ancestors().find(|folder| folder.join(name).exists());
-        let root =
-            with(PIPE_FOLDER).or_else(|| with(".git")).or_else(|| with(PIPELINE_FILE)).unwrap_or(&current);
+        let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
+        let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+        let root = with(&made)
+            .or_else(|| with(&|folder| folder.join(".git").exists()))
+            .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))
+            .unwrap_or(&current);
         Project::at(root, &current)
     }
 
     /// The project at `root`, seen from the folder `current` inside it.
     ///
     /// # Errors
-    /// When `current` has a name that records cannot hold.
+    /// When `current` has a name that records cannot hold, or the project is one of pipe and one of DVC at once.
     pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
         let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
-        Ok(Project { root: root.to_owned(), base, dialect: Dialect::Native, settings: Settings::default() })
+        let dialect = match (root.join(PIPE_FOLDER).exists(), root.join(DVC_FOLDER).is_dir()) {
+            (true, true) => {
+                let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", root.display());
+                return Err(CliError::message(text).hint(
+                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both",
+                ));
+            }
+            (true, false) => Dialect::Native,
+            (false, true) => Dialect::Dvc,
+            (false, false) => {
+                let inside = current.ancestors().take_while(|folder| folder.starts_with(root));
+                inside.flat_map(dialects_of_files).next().unwrap_or_default()
+            }
+        };
+        Ok(Project { root: root.to_owned(), base, dialect, settings: Settings::default() })
+    }
+
+    /// How its cache is laid out.
+    pub fn layout(&self) -> Layout {
+        layout_of(self.dialect)
+    }
+
+    /// Another tool that works on the same files.
+    pub fn neighbour(&self) -> Option<Neighbour> {
+        let folder = self.dialect.neighbours_folder()?;
+        Some(Neighbour::new(&self.root, &self.root.join(folder)))
+    }
+
+    /// The cache's contents.
+    pub fn blobs(&self) -> Blobs {
+        Blobs::with_layout(&self.cache_folder(), self.layout())
+    }
+
+    /// The cache's results of stages.
+    pub fn stage_cache(&self) -> StageCache {
+        match self.dialect {
+            Dialect::Native => StageCache::new(&self.cache_folder()),
+            // DVC would not know what to make of it.
+            Dialect::Dvc => StageCache::new(&self.pipe_path("")),
+        }
     }
 
     /// The same with what the settings files say.
@@ -189,14 +212,19 @@ impl Project {
     /// Where the cache is: in the project, unless `cache.dir` says otherwise. A relative path there starts at the
     /// project's root, one with `~/` at the user's home.
     pub fn cache_folder(&self) -> PathBuf {
-        let Some(folder) = self.settings.cache_dir() else { return self.pipe_path("cache") };
+        let Some(folder) = self.settings.cache_dir() else {
+            return match self.dialect {
+                Dialect::Native => self.pipe_path("cache"),
+                Dialect::Dvc => crate::dvc_config::cache_folder(&self.root),
+            };
+        };
         let home = folder.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
         cache::lexical(&self.root.join(home.unwrap_or_else(|| PathBuf::from(folder))))
     }
 
     /// A path inside [`PIPE_FOLDER`].
     pub fn pipe_path(&self, name: &str) -> PathBuf {
-        self.root.join(self.dialect.pipe_folder()).join(name)
+        self.root.join(self.dialect.state_folder()).join(name)
     }
 
     /// The git repository around it.
@@ -255,6 +283,12 @@ impl Project {
             }
             folder = at.parent();
         }
+        // Stages and data of a DVC project count wherever they stand.
+        if self.dialect == Dialect::Dvc
+            && let Some(file) = look_around(&self.root, self.dialect).pipelines.into_iter().next()
+        {
+            return Ok(file);
+        }
         let place = self.base.to_path(&self.root);
         Err(CliError::message(format!(
             "there is no {} in {} or above it",
@@ -287,6 +321,10 @@ impl Project {
             Ok(text)
         };
         let mut pipeline = load_pipeline(&file, &files, &text)?;
+        let shell = self.dialect.default_shell(environment::shell().as_deref());
+        for stage in pipeline.stages.iter_mut().filter(|stage| stage.shell.is_none()) {
+            stage.shell.clone_from(&shell);
+        }
         pipeline.environment = self.environment(&pipeline)?;
         Ok((pipeline, read.into_inner()))
     }
@@ -310,7 +348,14 @@ impl Project {
     /// The pipeline file that is meant, all of them and all pointers, and what was looked into to find them. Where there
     /// are pointers alone, the file that is meant need not be there.
     fn pipeline_files(&self) -> CliResult<(ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>)> {
-        let Found { pipelines: mut files, pointers, seen } = look_around(&self.root);
+        let Found { pipelines: mut files, pointers, strangers, seen } = look_around(&self.root, self.dialect);
+        if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
+            let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
+            let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
+            return Err(CliError::message(text).hint(format!(
+                "remove or rename one of them; `pipe convert` makes pipeline files of DVC's"
+            )));
+        }
         let file = match self.pipeline_file() {
             Ok(file) => file,
             Err(_) if !pointers.is_empty() => ProjectPath::root().join(self.dialect.pipeline_file()),
@@ -363,13 +408,6 @@ impl Project {
         self.workspace_with(State::anew(&self.pipe_path("state")))
     }
 
-    fn workspace_with(&self, state: State) -> Workspace {
-        let mut workspace = Workspace::new(&self.root, &self.cache_folder(), state)
-            .with_link_types(self.settings.link_types());
-        workspace.stages = workspace.stages.with_trust(self.settings.trust());
-        workspace
-    }
-
     /// The project's files and their cache.
     ///
     /// # Errors
@@ -385,12 +423,28 @@ impl Project {
         Ok(self.workspace_with(state))
     }
 
+    /// The project's files and their cache, with this memory.
+    pub fn workspace_with(&self, state: State) -> Workspace {
+        let mut workspace = Workspace::with_caches(&self.root, self.blobs(), self.stage_cache(), state)
+            .with_link_types(self.settings.link_types());
+        workspace.stages = workspace.stages.with_trust(self.settings.trust());
+        workspace
+    }
+
     /// What is known of the last successes of the pipeline's stages.
     ///
     /// # Errors
     /// When lock or journal are damaged.
     pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
-        Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files, &pipeline.pointers)?)
+        let journal = self.pipe_path("journal");
+        let (files, pointers) = (&pipeline.files, &pipeline.pointers);
+        Ok(Ledger::read_with(
+            (pipeline.lock_codec(), self.neighbour()),
+            &self.root,
+            &journal,
+            files,
+            pointers,
+        )?)
     }
 
     /// The stage of this project that this process is started by. It must wait for no other: that may be its own
@@ -458,7 +512,7 @@ impl Project {
     fn ended_well(&self, store: &SqliteStore, run: RunId) -> Option<(RunStatus, Timestamp)> {
         let tags = store.run(run).ok()?.data.tags;
         let key = tags.get(tags::KEY)?.parse::<Digest>().ok()?;
-        let results = StageCache::new(&self.cache_folder()).results(&key);
+        let results = self.stage_cache().results(&key);
         let id = run.to_string();
         let entry = results.into_iter().find(|entry| entry.run.as_ref() == Some(&id))?;
         Some((RunStatus::Finished, entry.created))
@@ -488,6 +542,22 @@ impl Project {
     pub fn run_folder(&self, run: RunId) -> PathBuf {
         self.pipe_path("artifacts").join(run.to_string())
     }
+}
+
+/// How the cache of a project is laid out.
+pub fn layout_of(dialect: Dialect) -> Layout {
+    match dialect {
+        Dialect::Native => Layout::Native,
+        Dialect::Dvc => Layout::Dvc,
+    }
+}
+
+/// The dialects of the pipeline files in a folder.
+fn dialects_of_files(folder: &Path) -> impl Iterator<Item = Dialect> {
+    let folder = folder.to_owned();
+    [Dialect::Native, Dialect::Dvc]
+        .into_iter()
+        .filter(move |dialect| folder.join(dialect.pipeline_file()).is_file())
 }
 
 /// Reads the pipeline of `files`, whose texts come from anywhere: the workspace, or a git revision. `file` is the

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base::{FileState, ProjectPath};
 use cache::{Blobs, CacheError, Files, Workspace};
 use exec::Ledger;
-use pipeline::{LOCK_FILE, PIPELINE_FILE, Pipeline, StageLock, is_pointer, parse_lock, parse_pointer};
+use pipeline::{Pipeline, StageLock, is_pointer};
 
 use crate::error::CliResult;
 use crate::project::{Project, TextOf, load_pipeline};
@@ -27,7 +27,10 @@ pub fn now(pipeline: &Pipeline, ledger: &Ledger, blobs: &Blobs) -> CliResult<Fil
 pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
     let Some(git) = project.git() else { return Ok(Files::new()) };
     let is_record = |name: &str| {
-        name == LOCK_FILE || name == PIPELINE_FILE || is_pointer(&ProjectPath::root().join(name))
+        let Project { dialect, .. } = project;
+        name == dialect.lock_file()
+            || name == dialect.pipeline_file()
+            || is_pointer(&ProjectPath::root().join(name))
     };
     let texts = git.texts(commit, is_record)?;
     let load = |file: &ProjectPath, files: &[ProjectPath], text: &TextOf<'_>| {
@@ -37,22 +40,20 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
         })
     };
     let Some(pipeline) = load_at(project, commit, load)? else { return Ok(Files::new()) };
+    let codec = pipeline.lock_codec();
     let mut locks: BTreeMap<ProjectPath, BTreeMap<String, StageLock>> = BTreeMap::new();
     for file in pipeline.ids().map(|id| pipeline.lock_file(id)) {
         if locks.contains_key(&file) {
             continue;
         }
         let stages = match texts.get(&file) {
-            Some(text) if is_pointer(&file) => {
-                BTreeMap::from([(String::new(), parse_pointer(&file, text)?.lock(&file))])
-            }
-            Some(text) => parse_lock(&file, text)?.stages,
+            Some(text) => codec.parse(&file, text)?.stages,
             None => BTreeMap::new(),
         };
         locks.insert(file, stages);
     }
     gather(&pipeline, blobs, |stage| {
-        locks.get(&exec::record_file(&stage.address))?.get(&stage.address.name).cloned()
+        locks.get(&pipeline::lock_beside(&stage.address.file))?.get(&stage.address.name).cloned()
     })
 }
 

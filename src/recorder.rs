@@ -17,7 +17,7 @@ use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
 use exec::{Exit, Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Summary};
 use indexmap::IndexMap;
-use pipeline::{Out, OutKind, PARAMS_FILE, Stage};
+use pipeline::{Out, OutKind, PARAMS_FILE, Stage, Told};
 use track::{
     Artifact, Change, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore, SqliteStore,
     StoreError, Tag,
@@ -344,6 +344,13 @@ impl Host for Recorder<'_> {
             (names::STAGE.into(), job.stage.address.to_string().into()),
             (names::RUN.into(), run.map(|run| run.to_string()).unwrap_or_default().into()),
         ];
+        for (name, told) in self.project.dialect.command_variables() {
+            let value: OsString = match told {
+                Told::Root => self.project.root.clone().into(),
+                Told::Stage => job.stage.address.to_string().into(),
+            };
+            variables.push(((*name).into(), value));
+        }
         variables.extend(self.search_path().map(|path| ("PATH".into(), path)));
         JobEnv { run: run.map(|run| run.to_string()), folder, variables }
     }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use base::ProjectPath;
 use cache::Blobs;
-use pipeline::{OutKind, Pipeline, is_pointer, parse_lock, parse_pointer};
+use pipeline::{OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
@@ -119,7 +119,7 @@ impl Revision {
             Revision::Run(run) => {
                 let files = metrics_files(&project.pipeline()?);
                 let store = store(project)?;
-                let blobs = Blobs::new(&project.cache_folder());
+                let blobs = project.blobs();
                 for run in with_children(&store, *run)? {
                     for file in store.lineage(run.info.id, Role::Output)? {
                         let Some(path) = files.iter().find(|path| path.as_str() == file.path) else {
@@ -230,7 +230,10 @@ pub fn load_at<T>(
     let Some(git) = project.git() else { return Ok(None) };
     let root_file = || ProjectPath::root().join(project.dialect.pipeline_file());
     let file = project.pipeline_file().unwrap_or_else(|_| root_file());
-    let files = discover::among(git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str));
+    let files = discover::among(
+        project.dialect,
+        git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str),
+    );
     if files.is_empty() {
         return Ok(None);
     }
@@ -261,12 +264,9 @@ fn text_at(
     let lock_path = pipeline.lock_file(producer);
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
-    let recorded = if is_pointer(&lock_path) {
-        Some(parse_pointer(&lock_path, &text)?).filter(|data| data.out.path == *path).map(|data| data.state)
-    } else {
-        parse_lock(&lock_path, &text)?.stages.values().find_map(|stage| stage.out(path)).copied()
-    };
-    let blobs = Blobs::new(&project.cache_folder());
+    let lock = pipeline.lock_codec().parse(&lock_path, &text)?;
+    let recorded = lock.stages.values().find_map(|stage| stage.out(path)).copied();
+    let blobs = project.blobs();
     Ok(recorded.and_then(|state| blob_text(&blobs, &state.digest)))
 }
 

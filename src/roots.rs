@@ -55,9 +55,9 @@ pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     let mut needed = Needed::default();
     let mut files = Vec::new();
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
-    let workspace = Workspace::new(&project.root, &project.cache_folder(), forgetful);
+    let workspace = project.workspace_with(forgetful);
     find_locks(&workspace, &project.root, &ProjectPath::root(), &mut files, &mut needed.roots)?;
-    let pointers = look_around(&project.root).pointers;
+    let pointers = look_around(&project.root, project.dialect).pointers;
     for path in &files {
         // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
         let text = disk::read_text_optional(&path.to_path(&project.root))?.unwrap_or_default();
@@ -251,7 +251,7 @@ fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
 fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
     // A memory of its own, which is never saved: these paths are none that records may name.
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
-    let workspace = Workspace::new(&project.root, &project.cache_folder(), forgetful);
+    let workspace = project.workspace_with(forgetful);
     for job in at_work(&project.job_folder())? {
         for slot in &job.outs {
             let path = ProjectPath::from_relative(slot.strip_prefix(&project.root).unwrap_or(slot))?;

@@ -93,7 +93,7 @@ impl TrainingRun {
         store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
         let (sender, receiver) = channel();
         let handle = std::thread::spawn(move || write(&store, run, &receiver, printer));
-        let blobs = Some(Blobs::new(&project.cache_folder()));
+        let blobs = Some(project.blobs());
         Ok(TrainingRun {
             writer: Some((sender, handle)),
             run,

@@ -8,7 +8,7 @@ use base::{FileState, ProjectPath};
 use cache::{Ignores, Placement, State, Workspace};
 use clap::Args;
 use exec::Wish;
-use pipeline::{Pipeline, is_pointer, parse_pointer, pointer_of, update_pointer, write_pointer};
+use pipeline::{Pipeline, is_pointer, parse_pointer, update_pointer, write_pointer};
 
 use crate::cli::tell_damage;
 use crate::discover::is_looked_into;
@@ -110,7 +110,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     for (pointer, state) in &now {
         let desc = args.desc.as_deref();
         edits.change(pointer, |text| match text {
-            "" => Ok(write_pointer(data_name(pointer), state, desc)),
+            "" => Ok(write_pointer(pointer, data_name(&project, pointer), state, desc)),
             text => update_pointer(pointer, text, state, None, desc),
         })?;
     }
@@ -142,8 +142,8 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
 }
 
 /// The name of the data of a pointer that `pipe add` made.
-fn data_name(pointer: &ProjectPath) -> &str {
-    pointer.name().strip_suffix(pipeline::POINTER_SUFFIX).unwrap_or(pointer.name())
+fn data_name<'a>(project: &Project, pointer: &'a ProjectPath) -> &'a str {
+    pointer.name().strip_suffix(project.dialect.pointer_suffix()).unwrap_or(pointer.name())
 }
 
 /// The paths that are meant, which exist.
@@ -230,7 +230,9 @@ impl Admission<'_> {
                 .hint(format!("`pipe remove {pointer}` first: the whole folder gets one pointer")));
         }
         let is_folder = self.workspace.os_path(path).is_dir();
-        if let Some(rule) = Ignores::new(&self.project.root).rule(path, is_folder) {
+        if let Some(rule) =
+            Ignores::of_layout(&self.project.root, self.project.layout()).rule(path, is_folder)
+        {
             return Err(refuse(&format!("{}:{} ignores it: {}", rule.file, rule.line, rule.pattern))
                 .hint("change the rule, or leave the file out"));
         }
@@ -242,14 +244,14 @@ impl Admission<'_> {
             }
             return self.known(path, &stage.address.file, &stage.outs[0].path);
         }
-        let pointer = pointer_of(path);
+        let pointer = self.project.dialect.pointer_of(path);
         if pointer.to_path(&self.project.root).symlink_metadata().is_ok() {
             return Err(refuse(&format!("{pointer} stands there, and is not its pointer"))
                 .hint("rename the data, or that file"));
         }
         let folder = path.parent().unwrap_or_default();
         let mut folders = self.folders.borrow_mut();
-        let is_open = || is_looked_into(&self.project.root, &folder);
+        let is_open = || is_looked_into(&self.project.root, self.project.dialect, &folder);
         if !*folders.entry(folder.clone()).or_insert_with(is_open) {
             let why = format!("pipe looks for no pointers in the folder {folder}");
             return Err(refuse(&why).hint(

@@ -27,7 +27,7 @@ pub struct CheckIgnoreArgs {
 /// With exit code 1 when none is.
 pub fn run(args: &CheckIgnoreArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    let ignores = Ignores::new(&project.root);
+    let ignores = Ignores::of_layout(&project.root, project.layout());
     let mut any = false;
     for text in &args.paths {
         let path = ProjectPath::resolve(&project.base, text)?;

@@ -64,7 +64,7 @@ pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
     let store = project.existing_store()?.ok_or_else(|| {
         CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
     })?;
-    let blobs = cache::Blobs::new(&project.cache_folder());
+    let blobs = project.blobs();
     let pairs = pairs(args, first, &project, &store)?;
     let sides = pairs.iter().map(|(old, new)| Sides::read(&store, &blobs, old, new));
     let sides = sides.collect::<Result<Vec<_>, _>>()?;

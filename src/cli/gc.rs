@@ -2,7 +2,7 @@
 
 mod remote;
 
-use cache::{Blobs, Entries, GcOptions, Removed, StageCache, Tally, plan_gc, sweep};
+use cache::{Entries, GcOptions, Removed, Tally, plan_gc, sweep};
 use clap::Args;
 use disk::{Sharing, Stamp};
 use serde_json::{Value as Json, json};
@@ -81,6 +81,12 @@ const CLOCK_LAG: i64 = 20_000_000;
 pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     let scope = scope(args)?;
     let project = Project::find()?;
+    if project.layout() != cache::Layout::Native {
+        return Err(CliError::message(
+            "the cache of a DVC project holds what `.dvc` files and experiments need, too",
+        )
+        .hint("collect it with `dvc gc`"));
+    }
     let _lock = if args.dry {
         None
     } else {
@@ -106,7 +112,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         older_than: args.older_than.map(|age| now.saturating_sub(age)),
         max_size: args.max_size,
     };
-    let plan = plan_gc(&Blobs::new(&cache), &StageCache::new(&cache), &needed.roots, &options)?;
+    let plan = plan_gc(&project.blobs(), &project.stage_cache(), &needed.roots, &options)?;
     let total = plan.removed.total();
     if let Some(limit) = args.max_size.filter(|limit| plan.kept.bytes > *limit) {
         printer.warn(format_args!(

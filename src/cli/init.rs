@@ -41,6 +41,11 @@ pub fn run(args: &InitArgs, printer: Printer) -> CliResult {
             .hint("run `git init` first, so that git can keep pipeline and params")
             .hint("or run `pipe init --no-git` for a project without"));
     }
+    if project.dialect != pipeline::Dialect::Native {
+        return Err(CliError::message(format!("{} is a DVC project", current.display()))
+            .hint("pipe works in it as it is: try `pipe status`")
+            .hint("`pipe convert` makes a project of pipe from it"));
+    }
     let existed = project.root.join(PIPE_FOLDER).is_dir();
     project.make_pipe_folder()?;
     if args.example {

@@ -175,10 +175,8 @@ fn blobs_of(path: &Path) -> Blobs {
     let here = std::env::current_dir().unwrap_or_default();
     let place = here.join(path);
     let root = place.ancestors().skip(1).find(|folder| folder.join(PIPE_FOLDER).exists()).unwrap_or(&here);
-    Project::at(root, root).map_or_else(
-        |_| Blobs::new(&root.join(PIPE_FOLDER).join("cache")),
-        |project| Blobs::new(&project.cache_folder()),
-    )
+    Project::at(root, root)
+        .map_or_else(|_| Blobs::new(&root.join(PIPE_FOLDER).join("cache")), |project| project.blobs())
 }
 
 #[cfg(test)]
@@ -191,7 +189,7 @@ mod tests {
     }
 
     fn pointer(number: u64, desc: Option<&str>) -> String {
-        pipeline::write_pointer("a", &state(number), desc)
+        pipeline::write_pointer(&ProjectPath::root().join("a.pipe"), "a", &state(number), desc)
     }
 
     fn merged(texts: [String; 3]) -> Option<String> {

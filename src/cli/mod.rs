@@ -6,6 +6,7 @@ mod checkout;
 mod commit;
 mod completions;
 mod config;
+mod convert;
 mod dag;
 mod data;
 mod diff;
@@ -115,6 +116,7 @@ enum Command {
     Du(list::DuArgs),
     CheckIgnore(check_ignore::CheckIgnoreArgs),
     Gc(gc::GcArgs),
+    Convert(convert::ConvertArgs),
     Install(install::InstallArgs),
     /// Merge locks and pointers for git
     #[command(hide = true)]
@@ -152,6 +154,7 @@ impl Cli {
             Command::Move(args) => moving::run(&args, printer),
             Command::Remove(args) => remove::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
+            Command::Convert(args) => convert::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
             Command::Push(args) => push::run(&args, printer),
             Command::Pull(args) => pull::run(&args, printer),

@@ -4,7 +4,7 @@ use base::ProjectPath;
 use cache::Placement;
 use clap::Args;
 use exec::Wish;
-use pipeline::{Pipeline, Stage, parse_pointer, pointer_of, update_pointer};
+use pipeline::{Pipeline, Stage, parse_pointer, update_pointer};
 
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
@@ -52,7 +52,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let wish = Wish::named("a move").writing(&stage.outs).writing_path(&to);
     let _held = recovery::hold(&project, &wish, true, printer)?;
     let _lock = lock(&project, printer)?;
-    let (old, new) = (&stage.address.file, pointer_of(&to));
+    let (old, new) = (&stage.address.file, project.dialect.pointer_of(&to));
     let [from_place, to_place] = [from, &to].map(|path| path.to_path(&project.root));
     if let Some(link) = disk::symlink_between(&project.root, &to_place) {
         return Err(refuse(format!("it lies behind the symlink {}", link.display())));
@@ -68,7 +68,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         return Err(refuse("something stands there already".to_owned())
             .hint("name another place, or move it away first"));
     }
-    if !is_looked_into(&project.root, &to.parent().unwrap_or_default()) {
+    if !is_looked_into(&project.root, project.dialect, &to.parent().unwrap_or_default()) {
         return Err(refuse("pipe looks for no pointers there".to_owned()).hint(
             "hidden folders, Python environments, other projects and folders that git ignores are left alone",
         ));
@@ -114,7 +114,7 @@ fn source<'a>(pipeline: &'a Pipeline, project: &Project, target: &str) -> CliRes
 
 /// Whether the pointer of `to` tells of the same bytes: then this move was begun before and cut off.
 fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &ProjectPath) -> CliResult<bool> {
-    let new = pointer_of(to);
+    let new = project.dialect.pointer_of(to);
     if !pipeline.pointers.contains(&new) {
         return Ok(false);
     }

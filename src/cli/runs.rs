@@ -98,7 +98,7 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project)?;
     let id = store.find_run(&args.run)?;
     let runs = with_stages(&store, id)?;
-    let blobs = cache::Blobs::new(&project.cache_folder());
+    let blobs = project.blobs();
     let several = runs.len() > 2;
     let mut found = false;
     for run in &runs {

@@ -2,10 +2,11 @@
 
 mod cloud;
 
+use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
-use exec::{Assessment, Conditions, Decision, Ledger, World, survey};
-use pipeline::{Pipeline, StageId, StaleReason, Subject};
+use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, World, assess, survey};
+use pipeline::{DepName, Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
@@ -172,7 +173,39 @@ fn survey_now(
 ) -> Vec<(StageId, Assessment)> {
     let builtins = Project::builtins();
     let world = World { pipeline, workspace, builtins: &builtins };
-    survey(world, wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default())
+    let mut plan =
+        survey(world, wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
+    if pipeline.dialect().status_is_of_now() {
+        let params = ParamReader::new(workspace);
+        for (id, judged) in &mut plan {
+            let stage = pipeline.stage(*id);
+            let now = assess(world, &params, stage, ledger.get(&stage.address), Conditions::default());
+            tell_now(pipeline, *id, judged, now);
+        }
+    }
+    plan
+}
+
+/// Adds to what is foretold of a stage what is so already: a dep that is to be made anew is another now.
+fn tell_now(pipeline: &Pipeline, id: StageId, judged: &mut Assessment, now: Assessment) {
+    let will_be_made = |path: &ProjectPath| {
+        let before = pipeline.graph.upstream(id);
+        before.iter().flat_map(|id| &pipeline.stage(*id).outs).any(|out| out.concerns(path))
+    };
+    let told = |reason| match reason {
+        StaleReason::DepMissing { path: DepName::Path(path) } if will_be_made(&path) => {
+            StaleReason::OutMissing { path }
+        }
+        reason => reason,
+    };
+    let reasons: Vec<StaleReason> = reasons(pipeline, &now.decision).into_iter().map(told).collect();
+    match &mut judged.decision {
+        Decision::Depends { reasons: known, .. } => *known = reasons,
+        Decision::Fresh if !reasons.is_empty() => {
+            judged.decision = Decision::Depends { reasons, on: Vec::new() };
+        }
+        _ => {}
+    }
 }
 
 /// All reasons, those that stand before the stage included.

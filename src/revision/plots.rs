@@ -8,7 +8,7 @@ use std::path::Path;
 use base::{Digest, ProjectPath, Value};
 use cache::{Blobs, TreeEntry};
 use indexmap::IndexMap;
-use pipeline::{OutKind, Pipeline, Plot, parse_lock};
+use pipeline::{OutKind, Pipeline, Plot};
 use track::{Role, RunStore};
 
 use super::{Revision, pipeline_at, store, with_children};
@@ -60,7 +60,7 @@ impl Revision {
                         }
                     }
                 }
-                Source::Cache { outs, blobs: Blobs::new(&project.cache_folder()), git: None }
+                Source::Cache { outs, blobs: project.blobs(), git: None }
             }
         };
         let places: Vec<ProjectPath> =
@@ -126,14 +126,14 @@ impl<'a> Source<'a> {
         let mut outs = IndexMap::new();
         if let (Some(git), Some(pipeline)) = (&git, pipeline) {
             for file in &pipeline.files {
-                let path = exec::lock_file(file);
+                let path = pipeline::lock_beside(file);
                 let Some(bytes) = git.file(commit, &path)? else { continue };
-                let lock = parse_lock(&path, &String::from_utf8_lossy(&bytes))?;
+                let lock = pipeline.lock_codec().parse(&path, &String::from_utf8_lossy(&bytes))?;
                 let recorded = lock.stages.into_values().flat_map(|stage| stage.outs);
                 outs.extend(recorded.map(|(path, state)| (path, (state.digest, Some(state.is_folder())))));
             }
         }
-        let blobs = Blobs::new(&project.cache_folder());
+        let blobs = project.blobs();
         Ok(Source::Cache { outs, blobs, git: git.map(|git| (git, commit)) })
     }
 

@@ -5,12 +5,14 @@
 
 mod content;
 mod digest;
+mod json;
 mod path;
 mod timestamp;
 mod value;
 
 pub use content::FileState;
 pub use digest::{Algorithm, Digest, ParseDigestError};
+pub use json::ascii_json;
 pub use path::{PathError, ProjectPath};
 pub use timestamp::Timestamp;
 pub use value::Value;

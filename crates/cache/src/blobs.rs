@@ -1,37 +1,57 @@
 //! The blobs of a cache folder: one read-only file per content, named by its digest.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Digest, FileState};
 use disk::Stamp;
 
 use crate::CacheError;
-use crate::hash::{hash_bytes, hash_file};
+use crate::hash::{hash_bytes_by, hash_file_by};
+use crate::layout::Layout;
 use crate::seal::{is_sealed, seal};
 use crate::tree::{Tree, TreeEntry};
 
-/// The blobs below one folder: `blake3/ab/cdef…`.
+/// The blobs below one folder, as a [layout](Layout) has them.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     root: PathBuf,
+    layout: Layout,
+    /// Folders that have no manifest of their own in the cache: what lists that were read say of them.
+    below: Arc<Mutex<HashMap<Digest, Tree>>>,
 }
 
 impl Blobs {
     /// The blobs of the cache folder `root`, which need not exist yet.
     pub fn new(root: &Path) -> Self {
-        Blobs { root: root.to_owned() }
+        Blobs::with_layout(root, Layout::Native)
     }
 
-    /// The folder with all blobs of an algorithm.
-    pub(crate) fn folder(&self, algorithm: base::Algorithm) -> PathBuf {
-        self.root.join(algorithm.name())
+    /// The same in another layout.
+    pub fn with_layout(root: &Path, layout: Layout) -> Self {
+        Blobs { root: root.to_owned(), layout, below: Arc::default() }
+    }
+
+    /// The cache folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How they lie there.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The folder with all blobs.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.layout.folder(&self.root)
     }
 
     /// Where the blob of `digest` lies, or would lie.
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.folder(digest.algorithm()).join(&hex[..2]).join(&hex[2..])
+        self.layout.file(&self.root, digest)
     }
 
     /// Whether the blob is there. Its bytes are not read.
@@ -62,26 +82,23 @@ impl Blobs {
     /// # Errors
     /// When the disk refuses.
     pub fn store_bytes(&self, bytes: &[u8]) -> Result<Digest, CacheError> {
-        let digest = hash_bytes(bytes);
-        let path = self.path(&digest);
-        // One that a loss of power cut off has another size.
-        let is_whole =
-            fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64);
-        // Where touching is refused (another user's blob), that it is there has to do.
-        if !is_whole || !disk::touch(&path).unwrap_or_else(|_| self.has(&digest)) {
-            disk::replace_volatile(&path, bytes)?;
-            disk::set_mode(&path, 0o444)?;
-        }
+        let digest = hash_bytes_by(self.layout.algorithm(), bytes);
+        store_at(&self.path(&digest), bytes)?;
         Ok(digest)
+    }
+
+    /// Stores the manifest of a folder.
+    pub(crate) fn store_manifest(&self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
+        store_at(&self.layout.manifest(&self.root, digest), manifest)
     }
 
     /// The digest that a path inside this cache is the blob of.
     pub fn digest_at(&self, path: &Path) -> Option<Digest> {
         let mut parts =
-            path.strip_prefix(&self.root).ok()?.components().map(|part| part.as_os_str().to_str());
-        let (algorithm, start, rest) = (parts.next()??, parts.next()??, parts.next()??);
-        let algorithm = base::Algorithm::Blake3.name().eq(algorithm).then_some(base::Algorithm::Blake3)?;
-        parts.next().is_none().then(|| Digest::from_hex(algorithm, &format!("{start}{rest}")).ok())?
+            path.strip_prefix(self.folder()).ok()?.components().map(|part| part.as_os_str().to_str());
+        let (start, rest) = (parts.next()??, parts.next()??);
+        let hex = format!("{start}{rest}");
+        parts.next().is_none().then(|| Digest::from_hex(self.layout.algorithm(), &hex).ok())?
     }
 
     /// Whether the blob holds what its name says; `None` when there is none. A [sealed](crate::seal) one is not read;
@@ -95,7 +112,7 @@ impl Blobs {
         if metadata.is_file() && is_sealed(digest, &Stamp::of(&metadata)) {
             return Ok(Some(true));
         }
-        let (found, stamp) = hash_file(&path)?;
+        let (found, stamp) = hash_file_by(digest.algorithm(), &path)?;
         if found == *digest {
             // Refused where it is another user's: it is hashed each time then.
             let _ = disk::set_modified(&path, seal(digest, stamp.size, Stamp::now()));
@@ -108,12 +125,7 @@ impl Blobs {
     /// # Errors
     /// When the blob is missing or damaged.
     pub fn read(&self, digest: &Digest) -> Result<Vec<u8>, CacheError> {
-        let path = self.path(digest);
-        let bytes = disk::read_optional(&path)?.ok_or(CacheError::Missing { digest: *digest })?;
-        if hash_bytes(&bytes) != *digest {
-            return Err(CacheError::Damaged { digest: *digest, path });
-        }
-        Ok(bytes)
+        read_at(self.path(digest), digest)
     }
 
     /// The manifest of a folder.
@@ -121,7 +133,19 @@ impl Blobs {
     /// # Errors
     /// When it is missing, damaged, or no manifest.
     pub fn tree(&self, digest: &Digest) -> Result<Tree, CacheError> {
-        Tree::decode(&self.read(digest)?).map_err(|source| CacheError::Tree { digest: *digest, source })
+        if let Some(tree) = self.below().get(digest) {
+            return Ok(tree.clone());
+        }
+        let manifest = read_at(self.layout.manifest(&self.root, digest), digest)?;
+        let decoded = self.layout.decode(&manifest);
+        let decoded = decoded.map_err(|source| CacheError::Tree { digest: *digest, source })?;
+        self.below().extend(decoded.below);
+        Ok(decoded.tree)
+    }
+
+    fn below(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Tree>> {
+        // A thread that panicked left at worst a tree out.
+        self.below.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The contents whose digest begins with the hexadecimal digits `start`, ascending; at least two digits.
@@ -129,9 +153,9 @@ impl Blobs {
     /// # Errors
     /// When the cache folder is there and cannot be read.
     pub fn starting_with(&self, start: &str) -> Result<Vec<Digest>, CacheError> {
-        let algorithm = base::Algorithm::Blake3;
+        let algorithm = self.layout.algorithm();
         let (Some(folder), Some(rest)) = (start.get(..2), start.get(2..)) else { return Ok(Vec::new()) };
-        let path = self.root.join(algorithm.name()).join(folder);
+        let path = self.layout.folder(&self.root).join(folder);
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -151,12 +175,12 @@ impl Blobs {
     /// # Errors
     /// When the blob is missing or damaged.
     pub fn describe(&self, digest: &Digest) -> Result<FileState, CacheError> {
-        let bytes = self.read(digest)?;
-        let state = FileState { digest: *digest, size: bytes.len() as u64, files: None, executable: false };
-        Ok(Tree::decode(&bytes).map_or(state, |tree| {
+        if let Ok(tree) = self.tree(digest) {
             let (size, files) = tree.totals();
-            FileState { size, files: Some(files), ..state }
-        }))
+            return Ok(FileState { digest: *digest, size, files: Some(files), executable: false });
+        }
+        let size = self.read(digest)?.len() as u64;
+        Ok(FileState { digest: *digest, size, files: None, executable: false })
     }
 
     /// Takes a damaged blob out of the way, so that the next result can take its place; the bytes are
@@ -174,7 +198,28 @@ impl Blobs {
             }
             aside = folder.join(format!("{}.{number}", digest.hex()));
         }
-        disk::move_path(&self.path(digest), &aside)?;
+        let manifest = self.layout.manifest(&self.root, digest);
+        let path = if self.has(digest) { self.path(digest) } else { manifest };
+        disk::move_path(&path, &aside)?;
         Ok(aside)
     }
+}
+
+fn store_at(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
+    // One that a loss of power cut off has another size.
+    let is_whole = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64);
+    // Where touching is refused (another user's blob), that it is there has to do.
+    if !is_whole || !disk::touch(path).unwrap_or_else(|_| path.is_file()) {
+        disk::replace_volatile(path, bytes)?;
+        disk::set_mode(path, 0o444)?;
+    }
+    Ok(())
+}
+
+fn read_at(path: PathBuf, digest: &Digest) -> Result<Vec<u8>, CacheError> {
+    let bytes = disk::read_optional(&path)?.ok_or(CacheError::Missing { digest: *digest })?;
+    if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
+        return Err(CacheError::Damaged { digest: *digest, path });
+    }
+    Ok(bytes)
 }

@@ -413,9 +413,9 @@ impl Sorting {
 
 /// All blobs by digest. Other files in the folder (those being written, for one) are none.
 fn list_blobs(blobs: &Blobs) -> Result<HashMap<Digest, Listed>, CacheError> {
-    let algorithm = Algorithm::Blake3;
+    let algorithm = blobs.layout().algorithm();
     let mut found = HashMap::new();
-    for (start, folder) in children(&blobs.folder(algorithm))? {
+    for (start, folder) in children(&blobs.folder())? {
         for (rest, path) in children(&folder)? {
             let Ok(digest) = Digest::from_hex(algorithm, &format!("{start}{rest}")) else { continue };
             found.extend(listed(path)?.map(|file| (digest, file)));
@@ -430,7 +430,7 @@ const GIVEN_UP: i64 = 24 * 3600 * 1_000_000_000;
 /// Blobs that processes began to write and never will finish.
 fn list_unfinished(blobs: &Blobs, start: i64) -> Result<Vec<Listed>, CacheError> {
     let mut found = Vec::new();
-    for (_, folder) in children(&blobs.folder(Algorithm::Blake3))? {
+    for (_, folder) in children(&blobs.folder())? {
         for (_, path) in children(&folder)?.into_iter().filter(|(name, _)| disk::is_unfinished(name)) {
             found.extend(listed(path)?.filter(|file| file.used < start.saturating_sub(GIVEN_UP)));
         }

@@ -1,20 +1,37 @@
-//! BLAKE3 of bytes and files.
+//! Digests of bytes and files.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use base::Digest;
+use base::{Algorithm, Digest};
 use disk::Stamp;
+use md5::Digest as _;
 
 use crate::CacheError;
 
 /// From this size on, a file is mapped and hashed on several threads; below, one read is faster.
 const LARGE: u64 = 1 << 20;
 
-/// The digest of some bytes.
+/// The BLAKE3 digest of some bytes.
 pub fn hash_bytes(bytes: &[u8]) -> Digest {
-    Digest::Blake3(*blake3::hash(bytes).as_bytes())
+    hash_bytes_by(Algorithm::Blake3, bytes)
+}
+
+/// The digest of some bytes.
+pub fn hash_bytes_by(algorithm: Algorithm, bytes: &[u8]) -> Digest {
+    match algorithm {
+        Algorithm::Blake3 => Digest::Blake3(*blake3::hash(bytes).as_bytes()),
+        Algorithm::Md5 => Digest::Md5(md5::Md5::digest(bytes).into()),
+    }
+}
+
+/// The BLAKE3 digest of a file, with the stamp it had both before and after reading.
+///
+/// # Errors
+/// When it cannot be read, or was written meanwhile.
+pub fn hash_file(path: &Path) -> Result<(Digest, Stamp), CacheError> {
+    hash_file_by(Algorithm::Blake3, path)
 }
 
 /// Makes a digest of bytes that come in pieces.
@@ -37,18 +54,30 @@ impl Hasher {
 ///
 /// # Errors
 /// When it cannot be read, or was written meanwhile.
-pub fn hash_file(path: &Path) -> Result<(Digest, Stamp), CacheError> {
+pub fn hash_file_by(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp), CacheError> {
     let fault = |source: io::Error| CacheError::Read { path: path.to_owned(), source };
     let before = Stamp::of(&fs::metadata(path).map_err(fault)?);
-    let mut hasher = blake3::Hasher::new();
-    if before.size >= LARGE {
-        hasher.update_mmap_rayon(path).map_err(fault)?;
-    } else {
-        hasher.update_reader(File::open(path).map_err(fault)?).map_err(fault)?;
-    }
+    let digest = match algorithm {
+        Algorithm::Blake3 => {
+            let mut hasher = blake3::Hasher::new();
+            if before.size >= LARGE {
+                hasher.update_mmap_rayon(path).map_err(fault)?;
+            } else {
+                hasher.update_reader(File::open(path).map_err(fault)?).map_err(fault)?;
+            }
+            Digest::Blake3(*hasher.finalize().as_bytes())
+        }
+        Algorithm::Md5 => {
+            // One byte after the other; only several files go at once.
+            let mut hasher = md5::Md5::new();
+            let mut file = io::BufReader::with_capacity(1 << 17, File::open(path).map_err(fault)?);
+            io::copy(&mut file, &mut hasher).map_err(fault)?;
+            Digest::Md5(hasher.finalize().into())
+        }
+    };
     let after = Stamp::of(&fs::metadata(path).map_err(fault)?);
     if before != after {
         return Err(CacheError::Changed { path: path.to_owned() });
     }
-    Ok((Digest::Blake3(*hasher.finalize().as_bytes()), before))
+    Ok((digest, before))
 }

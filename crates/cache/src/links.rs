@@ -17,7 +17,7 @@ use base::{Digest, ProjectPath};
 use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
-use crate::hash::hash_file;
+use crate::hash::hash_file_by;
 use crate::seal::{is_sealed, seal};
 use crate::workspace::read_fault;
 use crate::{CacheError, Workspace};
@@ -192,7 +192,7 @@ impl Workspace {
         disk::set_mode(os_path, BLOB_MODE)?;
         disk::set_modified(os_path, seal(&digest, stamp.size, Stamp::now()))?;
         // A racy stamp proves nothing, so the sealed file itself is asked.
-        if is_racy && hash_file(os_path)?.0 != digest {
+        if is_racy && hash_file_by(digest.algorithm(), os_path)?.0 != digest {
             undo()?;
             return Err(CacheError::Changed { path: os_path.to_owned() });
         }
@@ -273,7 +273,7 @@ impl Workspace {
                 return self.share(kind, path, digest, &os_path);
             }
             // Bytes that are copied anyway are read, whatever their seal says.
-            if !is_checked && hash_file(&blob)?.0 != *digest {
+            if !is_checked && hash_file_by(digest.algorithm(), &blob)?.0 != *digest {
                 return Err(damaged());
             }
             is_checked = true;
@@ -387,7 +387,8 @@ impl Workspace {
 fn is_unchanged(os_path: &Path, stamp: &Stamp, digest: &Digest) -> bool {
     let is_same = |now: Stamp| Stamp { ctime: stamp.ctime, ..now } == *stamp;
     fs::metadata(os_path).is_ok_and(|now| is_same(Stamp::of(&now)))
-        && (!stamp.is_racy(Stamp::now()) || hash_file(os_path).is_ok_and(|(found, _)| found == *digest))
+        && (!stamp.is_racy(Stamp::now())
+            || hash_file_by(digest.algorithm(), os_path).is_ok_and(|(found, _)| found == *digest))
 }
 
 /// Copies a file into the cache, unless it was written to since it was hashed.
@@ -397,7 +398,7 @@ fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), C
         let now = fs::metadata(os_path).ok().map(|now| Stamp::of(&now));
         // A racy stamp proves nothing, so the copy itself is asked.
         (now == Some(*stamp) && !stamp.is_racy(Stamp::now()))
-            || hash_file(copy).is_ok_and(|(found, _)| found == digest)
+            || hash_file_by(digest.algorithm(), copy).is_ok_and(|(found, _)| found == digest)
     };
     let modified = seal(&digest, stamp.size, Stamp::now());
     match disk::duplicate_checked(kind, os_path, blob, BLOB_MODE, modified, &is_right)? {

@@ -1,4 +1,4 @@
-//! `.pipeignore`: what is passed over in folders, in the grammar of `.gitignore`. A file of it counts for its folder and
+//! `.pipeignore`, or `.dvcignore` in projects of DVC: what is passed over in folders, in the grammar of `.gitignore`. A file of it counts for its folder and
 //! everything below, and the deepest one that says something decides.
 //!
 //! It is asked about what lies in a folder, never about a path that somebody names himself.
@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::ProjectPath;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-/// The name of the files.
-pub const IGNORE_FILE: &str = ".pipeignore";
+use crate::Layout;
 
 /// The rule that a path is ignored by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +23,12 @@ pub struct Ignored {
     pub pattern: String,
 }
 
-/// The `.pipeignore` files of a project, each read when it is first asked for.
+/// The ignore files of a project, each read when it is first asked for.
 #[derive(Debug)]
 pub struct Ignores {
     root: PathBuf,
+    /// How the files are called.
+    name: &'static str,
     /// By folder; `None` where there is none.
     files: Mutex<HashMap<ProjectPath, Option<Arc<Gitignore>>>>,
 }
@@ -35,7 +36,12 @@ pub struct Ignores {
 impl Ignores {
     /// Those of the project at `root`.
     pub fn new(root: &Path) -> Self {
-        Ignores { root: root.to_owned(), files: Mutex::default() }
+        Ignores::of_layout(root, Layout::Native)
+    }
+
+    /// The same, with the files' name as a layout has it.
+    pub fn of_layout(root: &Path, layout: Layout) -> Self {
+        Ignores { root: root.to_owned(), name: layout.ignore_file(), files: Mutex::default() }
     }
 
     /// The file of a folder.
@@ -44,7 +50,7 @@ impl Ignores {
         if let Some(known) = files.get(folder) {
             return known.clone();
         }
-        let text = disk::read_optional(&folder.join(IGNORE_FILE).to_path(&self.root)).ok().flatten();
+        let text = disk::read_optional(&folder.join(self.name).to_path(&self.root)).ok().flatten();
         let read = text.map(|bytes| {
             let mut builder = GitignoreBuilder::new(folder.to_path(&self.root));
             for line in String::from_utf8_lossy(&bytes).lines() {
@@ -63,7 +69,7 @@ impl Ignores {
             std::iter::successors(Some(folder.clone()), ProjectPath::parent).collect();
         above.reverse();
         above.retain(|folder| self.file(folder).is_some());
-        above.into_iter().map(|folder| folder.join(IGNORE_FILE)).collect()
+        above.into_iter().map(|folder| folder.join(self.name)).collect()
     }
 
     /// Whether an entry of a folder is passed over. The folders above it are not asked for.
@@ -104,7 +110,7 @@ impl Ignores {
     }
 
     fn located(&self, folder: &ProjectPath, pattern: String) -> Ignored {
-        let file = folder.join(IGNORE_FILE);
+        let file = folder.join(self.name);
         let text = disk::read_text_optional(&file.to_path(&self.root)).ok().flatten().unwrap_or_default();
         // Of equal lines the last decides.
         let line =

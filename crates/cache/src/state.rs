@@ -7,11 +7,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use base::{Digest, ProjectPath};
+use base::{Algorithm, Digest, ProjectPath};
 use disk::{DiskError, Stamp};
 
-/// Name and version of the format.
+/// Name and version of the format, with BLAKE3 digests.
 const HEADER: &[u8; 8] = b"pipest\x00\x01";
+
+/// The same with MD5 digests. All records of a file are of one algorithm.
+const MD5_HEADER: &[u8; 8] = b"pipest\x00\x02";
 
 /// Stamps and digests by path.
 #[derive(Debug)]
@@ -50,6 +53,11 @@ impl State {
             anew: true,
             file: None,
         }
+    }
+
+    /// The folder that its file lies in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     /// Whether this was begun [anew](State::anew).
@@ -120,9 +128,15 @@ fn stamp_of(path: &Path) -> Option<Stamp> {
 
 fn encode(records: &HashMap<ProjectPath, (Stamp, Digest)>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 + records.len() * 112);
-    bytes.extend_from_slice(HEADER);
+    let algorithm = records.values().next().map_or(Algorithm::Blake3, |(_, digest)| digest.algorithm());
+    bytes.extend_from_slice(match algorithm {
+        Algorithm::Blake3 => HEADER,
+        Algorithm::Md5 => MD5_HEADER,
+    });
     for (path, (stamp, digest)) in records {
-        let Digest::Blake3(digest) = digest else { continue };
+        if digest.algorithm() != algorithm {
+            continue;
+        }
         let name = path.as_str().as_bytes();
         let Ok(length) = u16::try_from(name.len()) else { continue };
         bytes.extend_from_slice(&length.to_le_bytes());
@@ -132,7 +146,7 @@ fn encode(records: &HashMap<ProjectPath, (Stamp, Digest)>) -> Vec<u8> {
         bytes.extend_from_slice(&stamp.ctime.to_le_bytes());
         bytes.extend_from_slice(&stamp.inode.to_le_bytes());
         bytes.extend_from_slice(&stamp.mode.to_le_bytes());
-        bytes.extend_from_slice(digest);
+        bytes.extend_from_slice(digest.bytes());
     }
     let checksum = crc32c::crc32c(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
@@ -144,7 +158,11 @@ fn decode(bytes: &[u8]) -> Option<HashMap<ProjectPath, (Stamp, Digest)>> {
     if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
         return None;
     }
-    let mut reader = Reader { rest: body.strip_prefix(HEADER.as_slice())? };
+    let (algorithm, rest) = match body.strip_prefix(HEADER.as_slice()) {
+        Some(rest) => (Algorithm::Blake3, rest),
+        None => (Algorithm::Md5, body.strip_prefix(MD5_HEADER.as_slice())?),
+    };
+    let mut reader = Reader { rest };
     let mut records = HashMap::with_capacity(reader.rest.len() / 100);
     while !reader.rest.is_empty() {
         let length = usize::from(u16::from_le_bytes(reader.take()?));
@@ -158,7 +176,11 @@ fn decode(bytes: &[u8]) -> Option<HashMap<ProjectPath, (Stamp, Digest)>> {
             inode: u64::from_le_bytes(reader.take()?),
             mode: u32::from_le_bytes(reader.take()?),
         };
-        records.insert(path, (stamp, Digest::Blake3(reader.take()?)));
+        let digest = match algorithm {
+            Algorithm::Blake3 => Digest::Blake3(reader.take()?),
+            Algorithm::Md5 => Digest::Md5(reader.take()?),
+        };
+        records.insert(path, (stamp, digest));
     }
     Some(records)
 }

@@ -46,6 +46,12 @@ pub struct TreeError {
     message: String,
 }
 
+impl TreeError {
+    pub(crate) fn new(line: usize, message: String) -> Self {
+        TreeError { line, message }
+    }
+}
+
 impl Tree {
     /// A manifest of `entries`, in any order. Names must be single, distinct path parts.
     pub fn new(mut entries: Vec<(String, TreeEntry)>) -> Self {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use base::{Digest, FileState, ProjectPath};
 use rayon::prelude::*;
 
-use crate::hash::hash_file;
+use crate::hash::hash_file_by;
 use crate::{CacheError, Placement, Workspace};
 
 /// A blob whose bytes are not those of its name.
@@ -97,7 +97,7 @@ impl Workspace {
 
     fn is_damaged(&self, digest: &Digest) -> Result<bool, CacheError> {
         match self.blobs.has(digest) {
-            true => Ok(hash_file(&self.blobs.path(digest))?.0 != *digest),
+            true => Ok(hash_file_by(digest.algorithm(), &self.blobs.path(digest))?.0 != *digest),
             false => Ok(false),
         }
     }

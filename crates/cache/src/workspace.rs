@@ -15,7 +15,8 @@ use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
-use crate::hash::{hash_bytes, hash_file};
+use crate::hash::{hash_bytes_by, hash_file_by};
+use crate::layout::Layout;
 use crate::links::{Damage, Found, Links, Placement};
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
@@ -49,13 +50,18 @@ enum Node {
 impl Workspace {
     /// The project at `root` with the cache folder `cache` and what `state` remembers.
     pub fn new(root: &Path, cache: &Path, state: State) -> Self {
+        Workspace::with_caches(root, Blobs::new(cache), StageCache::new(cache), state)
+    }
+
+    /// The same with caches in any place and layout.
+    pub fn with_caches(root: &Path, blobs: Blobs, stages: StageCache, state: State) -> Self {
         Workspace {
             root: root.to_owned(),
-            blobs: Blobs::new(cache),
-            stages: StageCache::new(cache),
+            ignores: Ignores::of_layout(root, blobs.layout()),
+            blobs,
+            stages,
             links: Links::new(vec![LinkType::Reflink]),
             state: Mutex::new(state),
-            ignores: Ignores::new(root),
             damage: Mutex::default(),
             witness: Mutex::new(None),
         }
@@ -109,6 +115,11 @@ impl Workspace {
         Ok(self.state().save()?)
     }
 
+    /// The folder with the memory of what was hashed, where the project's other memories lie too.
+    pub fn memory_folder(&self) -> PathBuf {
+        self.state().folder().to_owned()
+    }
+
     /// A further memory of what was hashed, in the file `path`: believed, or begun anew as this workspace's own was.
     ///
     /// # Errors
@@ -122,7 +133,9 @@ impl Workspace {
     /// # Errors
     /// When something there cannot be read, is no file or folder, or has a name that records cannot hold.
     pub fn observe(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
-        Ok(self.scan(path)?.map(|node| summarize(&node, &mut |_, _| Ok(())).expect("nothing here can fail")))
+        Ok(self.scan(path)?.map(|node| {
+            summarize(self.blobs.layout(), &node, &mut |_, _| Ok(())).expect("nothing here can fail")
+        }))
     }
 
     /// The files at `path` as they are now; none when there is nothing.
@@ -132,7 +145,7 @@ impl Workspace {
     pub fn listing(&self, path: &ProjectPath) -> Result<Files, CacheError> {
         let mut files = Files::new();
         if let Some(node) = self.scan(path)? {
-            list(path.clone(), &node, &mut files);
+            list(self.blobs.layout(), path.clone(), &node, &mut files);
         }
         Ok(files)
     }
@@ -147,7 +160,10 @@ impl Workspace {
         let mut files = Vec::new();
         collect_files(&node, &mut files);
         files.par_iter().try_for_each(|found| self.store_file(found, placement))?;
-        summarize(&node, &mut |_, manifest| self.blobs.store_bytes(manifest).map(drop)).map(Some)
+        summarize(self.blobs.layout(), &node, &mut |digest, manifest| {
+            self.blobs.store_manifest(digest, manifest)
+        })
+        .map(Some)
     }
 
     /// The files at and below a path, with what they hold.
@@ -295,7 +311,7 @@ impl Workspace {
             std::thread::sleep(Duration::from_millis(25));
         }
         let now = Stamp::now();
-        let (digest, stamp) = hash_file(os_path)?;
+        let (digest, stamp) = hash_file_by(self.blobs.layout().algorithm(), os_path)?;
         // A link that was written through stays known by its blob, so that it is named each time.
         if !self.note_damage(path, os_path, &digest) {
             self.state().put(path, stamp, digest, now);
@@ -479,15 +495,31 @@ fn collect_files<'a>(node: &'a Node, files: &mut Vec<Found<'a>>) {
     }
 }
 
-fn list(path: ProjectPath, node: &Node, files: &mut Files) {
+/// All files below a node, each with its path from the top, and the sum of their sizes.
+fn flatten(node: &Node, path: &str, files: &mut Vec<(String, Digest)>, size: &mut u64) {
+    match node {
+        Node::File { stamp, digest, .. } => {
+            *size += stamp.size;
+            files.push((path.to_owned(), digest.expect("scanned nodes know their digests")));
+        }
+        Node::Folder { entries } => {
+            for (name, below) in entries {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+                flatten(below, &path, files, size);
+            }
+        }
+    }
+}
+
+fn list(layout: Layout, path: ProjectPath, node: &Node, files: &mut Files) {
     match node {
         Node::Folder { entries } if !entries.is_empty() => {
             for (name, below) in entries {
-                list(path.join(name), below, files);
+                list(layout, path.join(name), below, files);
             }
         }
         node => {
-            let state = summarize(node, &mut |_, _| Ok(())).expect("nothing here can fail");
+            let state = summarize(layout, node, &mut |_, _| Ok(())).expect("nothing here can fail");
             files.insert(path, state);
         }
     }
@@ -497,7 +529,7 @@ fn list(path: ProjectPath, node: &Node, files: &mut Files) {
 type OnFolder<'a> = dyn FnMut(&Digest, &[u8]) -> Result<(), CacheError> + 'a;
 
 /// Digest and size of a scanned node; each folder's manifest is shown to `on_folder`, children first.
-fn summarize(node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, CacheError> {
+fn summarize(layout: Layout, node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, CacheError> {
     match node {
         Node::File { stamp, digest, .. } => Ok(FileState {
             digest: digest.expect("scanned nodes know their digests"),
@@ -505,10 +537,19 @@ fn summarize(node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, Cac
             files: None,
             executable: stamp.is_executable(),
         }),
+        Node::Folder { .. } if layout.is_flat() => {
+            let (mut files, mut size) = (Vec::new(), 0);
+            flatten(node, "", &mut files, &mut size);
+            let count = files.len() as u64;
+            let manifest = layout.encode_files(files).expect("a flat layout has a form for all files");
+            let digest = hash_bytes_by(layout.algorithm(), &manifest);
+            on_folder(&digest, &manifest)?;
+            Ok(FileState { digest, size, files: Some(count), executable: false })
+        }
         Node::Folder { entries } => {
             let mut named = Vec::with_capacity(entries.len());
             for (name, below) in entries {
-                let FileState { digest, size, files, executable } = summarize(below, on_folder)?;
+                let FileState { digest, size, files, executable } = summarize(layout, below, on_folder)?;
                 let entry = match files {
                     None => TreeEntry::File { digest, size, executable },
                     Some(files) => TreeEntry::Folder { digest, size, files },
@@ -517,7 +558,7 @@ fn summarize(node: &Node, on_folder: &mut OnFolder<'_>) -> Result<FileState, Cac
             }
             let tree = Tree::new(named);
             let manifest = tree.encode();
-            let digest = hash_bytes(&manifest);
+            let digest = hash_bytes_by(layout.algorithm(), &manifest);
             on_folder(&digest, &manifest)?;
             let (size, files) = tree.totals();
             Ok(FileState { digest, size, files: Some(files), executable: false })

@@ -9,12 +9,13 @@ use base::{FileState, ProjectPath};
 use cache::{Tree, TreeEntry, Workspace};
 use pipeline::{
     Builtins, DepName, Freshness, Observed, Out, ParamFile, Pipeline, Special, Stage, StageId, StageKey,
-    StageLock, StaleReason, fresh, params,
+    StageLock, StaleReason, params,
 };
 
 use crate::job::Source;
 use crate::outs;
 use crate::params::{ParamReader, Unreadable};
+use crate::run_cache;
 use crate::special;
 
 /// Everything that a decision is made from and that does not change while it is made.
@@ -145,7 +146,10 @@ fn assess_with(
             return Assessment { decision, inputs: None, outs: vec![None; stage.outs.len()], assumed };
         }
     };
-    let mut reasons = match fresh(stage, locked, &observed, world.builtins) {
+    let dialect = world.pipeline.dialect();
+    let locked = locked.map(|locked| dialect.settled(stage, locked, &observed, world.builtins));
+    let locked = locked.as_deref();
+    let mut reasons = match dialect.judge(stage, locked, &observed, world.builtins) {
         Freshness::Fresh => Vec::new(),
         Freshness::Stale(reasons) => reasons,
     };
@@ -166,7 +170,10 @@ fn assess_with(
             let decision = Decision::Unknown { reasons: vec![StaleReason::DataMissing { path }] };
             return Assessment { decision, inputs, outs: observed.outs, assumed };
         }
-        match (sources.is_empty(), stage.frozen) {
+        let is_left = stage.frozen
+            && (dialect.frozen_never_runs()
+                || reasons.iter().all(|reason| *reason == StaleReason::AlwaysChanged));
+        match (sources.is_empty(), is_left) {
             (false, _) => Decision::Restore { reasons, sources },
             (true, false) => Decision::Run { reasons },
             (true, true) => Decision::Frozen { reasons },
@@ -218,7 +225,8 @@ fn observe(
     let look = |path: &ProjectPath| {
         world.workspace.observe(path).map_err(|fault| Unreadable::new(path.clone(), &fault))
     };
-    let deps = if stage.frozen {
+    let is_asked = !stage.frozen || !world.pipeline.dialect().frozen_never_runs();
+    let deps = if !is_asked {
         vec![None; stage.deps.len()]
     } else {
         let dep = |path: &ProjectPath| match foretell(world.workspace, foretold, path) {
@@ -227,7 +235,7 @@ fn observe(
         };
         stage.deps.iter().map(dep).collect::<Result<_, _>>()?
     };
-    let special = if stage.frozen {
+    let special = if !is_asked {
         vec![None; stage.special.len()]
     } else {
         stage.special.iter().map(|dep| special::observe(reader, dep)).collect::<Result<_, _>>()?
@@ -238,7 +246,9 @@ fn observe(
     let outs: Vec<Option<FileState>> = stage.outs.iter().map(look_out).collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
         let Some(recorded) = locked.and_then(|locked| locked.recorded(out)) else { return false };
-        now.is_some_and(|now| now.digest == recorded.digest) || world.workspace.blobs.has_all(recorded)
+        let in_place = world.pipeline.dialect().bytes_in_place_are_enough()
+            && now.is_some_and(|now| now.digest == recorded.digest);
+        in_place || world.workspace.blobs.has_all(recorded)
     });
     let outs_cached = outs_cached.collect();
     let env = world.pipeline.environment.clone();
@@ -313,7 +323,8 @@ fn sources(
     let mut sources = Vec::new();
     let blobs = &world.workspace.blobs;
     if let Some(locked) = locked.filter(|locked| locked.has_outs(&stage.outs)) {
-        let same_inputs = stage.frozen || inputs.is_some_and(|inputs| inputs.key() == locked.key());
+        let is_left = stage.frozen && world.pipeline.dialect().frozen_never_runs();
+        let same_inputs = is_left || inputs.is_some_and(|inputs| inputs.key() == locked.key());
         if same_inputs && locked.outs.iter().all(|(_, state)| blobs.has_all(state)) {
             sources.push(Source::Lock);
         }
@@ -321,6 +332,8 @@ fn sources(
     if let Some(inputs) = inputs.filter(|_| !stage.frozen && !stage.is_source()) {
         let paths: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
         let earlier = world.workspace.stages.restorable(&inputs.key().0, &paths, blobs);
+        let dialect = world.pipeline.dialect();
+        let earlier = earlier.or_else(|| run_cache::restorable(world.workspace, dialect, stage, inputs));
         sources.extend(earlier.into_iter().map(|entry| Source::StageCache(Box::new(entry))));
     }
     sources

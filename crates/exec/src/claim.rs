@@ -15,6 +15,7 @@ use pipeline::{Out, Stage};
 use crate::aside::{self, Note, Restore};
 use crate::aside_files::FilesOf;
 use crate::event::{Event, Observer};
+use crate::neighbour::{Listed, Neighbour};
 
 /// What somebody is about to do.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +78,11 @@ impl Wish {
         self
     }
 
+    /// The paths that it writes.
+    pub(crate) fn written_paths(&self) -> Vec<ProjectPath> {
+        written(&self.writes, &self.patterns)
+    }
+
     fn is_hindered_by(&self, note: &Note) -> bool {
         let overlap = |a: &ProjectPath, b: &ProjectPath| a.contains(b) || b.contains(a);
         let theirs = written(&note.outs, &note.patterns);
@@ -103,6 +109,8 @@ pub struct Claim {
     /// The note's file; `None` once it was let go of, or is left to the next process.
     file: Option<Appender>,
     folders: Arc<Folders>,
+    /// What stands in the neighbour's list for as long.
+    _listed: Option<Listed>,
 }
 
 /// The folders of this process's jobs that are free, with their empty notes. A folder is used again by the next job:
@@ -150,7 +158,7 @@ impl Claim {
     #[cfg(test)]
     pub(crate) fn in_folder(folder: PathBuf, note: Note) -> Result<Self, DiskError> {
         let file = Some(Appender::create(&folder.join(aside::NOTE))?);
-        let mut claim = Claim { folder, note, file, folders: Arc::default() };
+        let mut claim = Claim { folder, note, file, folders: Arc::default(), _listed: None };
         claim.write_note()?;
         Ok(claim)
     }
@@ -173,21 +181,25 @@ pub struct Claims<'a> {
     prefix: String,
     serial: AtomicU64,
     folders: Arc<Folders>,
+    neighbour: Option<Neighbour>,
 }
 
 impl<'a> Claims<'a> {
     /// Claims on the project at `root`, whose `lock` this process holds, for `command`; noted in the folder `jobs`.
     /// `restore` puts back what outs that persist held before their stage was cut off.
+    ///
+    /// They keep clear of the `neighbour`, where there is one.
     pub fn new(
         root: &'a Path,
         jobs: &Path,
         lock: &'a LockFile,
         command: &'a str,
         restore: &'a Restore<'a>,
+        neighbour: Option<Neighbour>,
     ) -> Self {
         let prefix = format!("{}-", Holder::current().file_name());
         let (jobs, serial, folders) = (jobs.to_owned(), AtomicU64::new(0), Arc::default());
-        Claims { root, restore, jobs, lock, command, prefix, serial, folders }
+        Claims { root, restore, jobs, lock, command, prefix, serial, folders, neighbour }
     }
 
     /// Whether no other process is at work on the project.
@@ -216,6 +228,17 @@ impl<'a> Claims<'a> {
             }
             tell(aside::recover_one(self.root, folder, note, self.restore)?, observer);
         }
+        let listed = match &self.neighbour {
+            Some(neighbour) => match neighbour.list(&wish, self.command)? {
+                Ok(listed) => {
+                    // It takes its paths off the list a moment before it writes down what became of them.
+                    drop(neighbour.records()?);
+                    Some(listed)
+                }
+                Err(by) => return Ok(Err(by)),
+            },
+            None => None,
+        };
         let free = self.folders.lock().pop();
         let (folder, file) = match free {
             Some(free) => free,
@@ -227,7 +250,8 @@ impl<'a> Claims<'a> {
             }
         };
         let note = Note::new(self.command, wish);
-        let mut claim = Claim { folder, note, file: Some(file), folders: self.folders.clone() };
+        let folders = self.folders.clone();
+        let mut claim = Claim { folder, note, file: Some(file), folders, _listed: listed };
         claim.write_note()?;
         Ok(Ok(claim))
     }

@@ -26,6 +26,7 @@ use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplie
 use crate::ledger::{Ledger, LedgerError};
 use crate::outs;
 use crate::params::ParamReader;
+use crate::run_cache;
 use crate::runner::{Exit, Runner, Spawn, Stream};
 use crate::schedule::{Schedule, StageState};
 use crate::special;
@@ -358,7 +359,7 @@ impl Attempt<'_, '_, '_> {
                 Err(fault) => return Err(fault),
             }
         }
-        if self.stage.frozen {
+        if self.stage.frozen && self.shop.world.pipeline.dialect().frozen_never_runs() {
             // Its result was in the cache when it was judged, and is damaged.
             let frozen = Assessment { decision: Decision::Frozen { reasons: reasons.clone() }, ..assessment };
             return frozen
@@ -564,6 +565,8 @@ impl Attempt<'_, '_, '_> {
             let mut entry = self.entry(job, env, &outs, duration);
             crew.host.annotate(self.stage, &mut entry);
             world.workspace.stages.store(&entry)?;
+            let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
+            run_cache::store(world.workspace, world.pipeline.dialect(), self.stage, &lock)?;
         }
         self.record(job, &outs)?;
         Ok(Outcome::Ran { duration, outs })
@@ -576,12 +579,13 @@ impl Attempt<'_, '_, '_> {
         let on_line = |stream: Stream, text: &str| {
             crew.observer.event(Event::Line { stage: self.id, stream, text });
         };
-        for script in self.stage.command.scripts() {
+        let dialect = self.shop.world.pipeline.dialect();
+        for script in dialect.scripts(&self.stage.command) {
             if crew.stop.load(Ordering::SeqCst) {
                 return Err(Failure::Interrupted { exit: None });
             }
             let spawn = Spawn {
-                script,
+                script: &script,
                 shell: self.stage.shell.as_deref(),
                 folder: self.stage.wdir.to_path(&self.shop.options.root),
                 variables: &env.variables,

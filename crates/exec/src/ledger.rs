@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use base::ProjectPath;
 use disk::{DiskError, Journal, JournalError, Moment, Stamp};
 use pipeline::{
-    Address, LOCK_FILE, Lock, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer,
-    update_pointer, write_lock, write_pointer,
+    Address, Lock, LockCodec, PipelineError, StageLock, lock_beside, pipeline_file_of, update_source,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::neighbour::Neighbour;
 
 /// Version of the journal's records.
 const VERSION: u32 = 1;
@@ -37,6 +38,8 @@ struct Record {
 #[derive(Debug)]
 pub struct Ledger {
     root: PathBuf,
+    codec: LockCodec,
+    neighbour: Option<Neighbour>,
     journal_path: PathBuf,
     /// By lock file.
     locks: BTreeMap<ProjectPath, LockState>,
@@ -79,18 +82,8 @@ pub enum LedgerError {
     Disk(#[from] DiskError),
 }
 
-/// The file that tells of a stage: the lock beside its pipeline file, or the pointer of a source.
-pub fn record_file(stage: &Address) -> ProjectPath {
-    if stage.is_source() { stage.file.clone() } else { lock_file(&stage.file) }
-}
-
-/// The lock file beside a pipeline file.
-pub fn lock_file(pipeline_file: &ProjectPath) -> ProjectPath {
-    pipeline_file.parent().unwrap_or_default().join(LOCK_FILE)
-}
-
 impl Ledger {
-    /// Reads the locks of the given pipeline files, the given pointers and the journal at `journal_path`.
+    /// Reads the locks of the given pipeline files, all of them ours, the given pointers and the journal at `journal_path`.
     ///
     /// # Errors
     /// When one of them is damaged, from a newer version, or unreadable.
@@ -100,9 +93,25 @@ impl Ledger {
         pipeline_files: &[ProjectPath],
         pointers: &[ProjectPath],
     ) -> Result<Self, LedgerError> {
-        let files = pipeline_files.iter().map(lock_file).chain(pointers.iter().cloned());
+        Ledger::read_with((LockCodec::default(), None), root, journal_path, pipeline_files, pointers)
+    }
+
+    /// The same, of pipeline files whose locks `codec` reads and writes, beside a neighbour who writes them too.
+    ///
+    /// # Errors
+    /// As [`Ledger::read`].
+    pub fn read_with(
+        (codec, neighbour): (LockCodec, Option<Neighbour>),
+        root: &Path,
+        journal_path: &Path,
+        pipeline_files: &[ProjectPath],
+        pointers: &[ProjectPath],
+    ) -> Result<Self, LedgerError> {
+        let files = pipeline_files.iter().map(lock_beside).chain(pointers.iter().cloned());
         let mut ledger = Ledger {
             root: root.to_owned(),
+            codec,
+            neighbour,
             journal_path: journal_path.to_owned(),
             locks: files.map(|file| (file, LockState::default())).collect(),
             unwritten: Vec::new(),
@@ -133,8 +142,7 @@ impl Ledger {
             }
             changed = true;
             state.lock = match disk::read_text_optional(&os_path)? {
-                Some(text) if is_pointer(path) => lock_of_source(parse_pointer(path, &text)?.lock(path)),
-                Some(text) => parse_lock(path, &text)?,
+                Some(text) => self.codec.parse(path, &text)?,
                 None => Lock::default(),
             };
             state.stamp = stamp;
@@ -160,7 +168,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::read`].
     pub fn refresh_for(&mut self, stage: &Address) -> Result<bool, LedgerError> {
-        let path = record_file(stage);
+        let path = lock_beside(&stage.file);
         let known = self.locks.get(&path).and_then(|state| state.stamp);
         if length_of(&self.journal_path) == self.journal_length
             && stamp_of(&path.to_path(&self.root)) == known
@@ -181,6 +189,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Keeps the neighbour from the locks meanwhile.
+    fn neighbours_moment(&self) -> Result<Option<Moment>, DiskError> {
+        self.neighbour.as_ref().map(Neighbour::records).transpose()
+    }
+
     /// Keeps other processes from writing meanwhile.
     fn moment(&self) -> Result<Moment, DiskError> {
         let folder = self.journal_path.parent().unwrap_or(&self.root);
@@ -195,7 +208,7 @@ impl Ledger {
 
     /// What is known of a stage's last success.
     pub fn get(&self, stage: &Address) -> Option<&StageLock> {
-        self.locks.get(&record_file(stage))?.lock.stages.get(&stage.name)
+        self.locks.get(&lock_beside(&stage.file))?.lock.stages.get(&stage.name)
     }
 
     /// What is known of the last success of every stage, also of those that are declared no longer.
@@ -207,12 +220,9 @@ impl Ledger {
     fn record_source(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
         let file = &stage.file;
         let os_path = file.to_path(&self.root);
-        let (path, state) = lock.outs.first().expect("a source has one out");
-        let _moment = self.moment()?;
-        let text = match disk::read_text_optional(&os_path)? {
-            Some(text) => update_pointer(file, &text, state, None, None)?,
-            None => write_pointer(&path.relative_to(&file.parent().unwrap_or_default()), state, None),
-        };
+        let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
+        let old = disk::read_text_optional(&os_path)?;
+        let text = update_source(file, old.as_deref(), &lock)?;
         disk::replace(&os_path, text.as_bytes())?;
         let stamp = stamp_of(&os_path);
         self.locks
@@ -244,7 +254,7 @@ impl Ledger {
         }
         self.insert(stage, record.lock);
         if self.last_write.elapsed() >= WRITE_EVERY {
-            let _moment = self.moment()?;
+            let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
             self.refresh()?;
             self.write_locks()?;
         }
@@ -252,7 +262,7 @@ impl Ledger {
     }
 
     fn insert(&mut self, stage: &Address, lock: StageLock) {
-        let file = lock_file(&stage.file);
+        let file = lock_beside(&stage.file);
         self.locks.entry(file.clone()).or_default().lock.stages.insert(stage.name.clone(), lock);
         if !self.unwritten.contains(&file) {
             self.unwritten.push(file);
@@ -268,10 +278,10 @@ impl Ledger {
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        let _moment = self.moment()?;
+        let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
         self.refresh()?;
         for file in &self.unwritten {
-            let pipeline_file = file.parent().unwrap_or_default().join(pipeline::PIPELINE_FILE);
+            let pipeline_file = pipeline_file_of(file);
             if let Some(LockState { lock, first, .. }) = self.locks.get_mut(file) {
                 let is_declared =
                     |name: &String| declared(&Address { file: pipeline_file.clone(), name: name.clone() });
@@ -291,7 +301,9 @@ impl Ledger {
         for file in &self.unwritten {
             if let Some(state) = self.locks.get_mut(file) {
                 let os_path = file.to_path(&self.root);
-                disk::replace(&os_path, write_lock(&state.lock).as_bytes())?;
+                let old = disk::read_text_optional(&os_path)?;
+                let text = self.codec.write(file, old.as_deref(), &state.lock);
+                disk::replace(&os_path, text.as_bytes())?;
                 state.stamp = stamp_of(&os_path);
             }
         }

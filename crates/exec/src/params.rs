@@ -40,9 +40,12 @@ impl<'a> ParamReader<'a> {
         if let Some(outside) = self.outside.get() {
             return Ok(&outside.0);
         }
-        let folder = self.workspace.os_path(&ProjectPath::root()).join(".pipe");
+        let folder = self.workspace.memory_folder();
         let state = self.workspace.memory(&folder.join("outside"))?;
-        let outside = || Outside(Workspace::new(Path::new("/"), &folder.join("cache"), state));
+        let outside = || {
+            let Workspace { blobs, stages, .. } = self.workspace;
+            Outside(Workspace::with_caches(Path::new("/"), blobs.clone(), stages.clone(), state))
+        };
         Ok(&self.outside.get_or_init(outside).0)
     }
 

@@ -6,6 +6,8 @@
 use base::Value;
 use indexmap::IndexMap;
 
+use crate::dialect::Dialect;
+
 /// No written stage becomes more than this: a product of a few lists is soon too large for any machine.
 const MOST: usize = 100_000;
 
@@ -22,7 +24,7 @@ pub(crate) struct Member {
 ///
 /// A map's members are called by their keys, a list's by their values, or by their numbers where an item is a map
 /// or a list itself.
-pub(crate) fn foreach(data: &Value) -> Result<Vec<Member>, String> {
+pub(crate) fn foreach(data: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
     let members = match data {
         Value::Map(map) => map
             .iter()
@@ -34,7 +36,7 @@ pub(crate) fn foreach(data: &Value) -> Result<Vec<Member>, String> {
         Value::List(list) => {
             let numbered = list.iter().any(is_composite);
             let member = |(at, item): (usize, &Value)| Member {
-                suffix: if numbered { at.to_string() } else { text(item) },
+                suffix: if numbered { at.to_string() } else { dialect.scalar_text(item) },
                 locals: vec![("item", item.clone())],
             };
             list.iter().enumerate().map(member).collect()
@@ -46,7 +48,7 @@ pub(crate) fn foreach(data: &Value) -> Result<Vec<Member>, String> {
 
 /// The members of `matrix` over `data`: every choice of one value for each variable, the last variable changing
 /// fastest. A value that is a map or list is called by its variable and number.
-pub(crate) fn matrix(data: &Value) -> Result<Vec<Member>, String> {
+pub(crate) fn matrix(data: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
     let Value::Map(variables) = data else {
         return Err(format!("expected a map of lists, found {}", data.type_name()));
     };
@@ -64,7 +66,8 @@ pub(crate) fn matrix(data: &Value) -> Result<Vec<Member>, String> {
         let mut longer = Vec::with_capacity(choices.len() * values.len());
         for (parts, chosen) in &choices {
             for (at, value) in values.iter().enumerate() {
-                let part = if is_composite(value) { format!("{variable}{at}") } else { text(value) };
+                let part =
+                    if is_composite(value) { format!("{variable}{at}") } else { dialect.scalar_text(value) };
                 let mut parts = parts.clone();
                 parts.push(part);
                 let mut chosen = chosen.clone();
@@ -106,14 +109,6 @@ fn is_composite(value: &Value) -> bool {
     matches!(value, Value::Map(_) | Value::List(_))
 }
 
-/// A scalar without the quotes that tell texts from numbers in messages.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Str(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,35 +123,38 @@ mod tests {
 
     #[test]
     fn names_of_foreach() {
-        assert_eq!(names(foreach(&json(r#"["a", 1, 0.5, true, "1.0"]"#))), ["a", "1", "0.5", "true", "1.0"]);
-        assert_eq!(names(foreach(&json(r#"["a", {"b": 1}]"#))), ["0", "1"]);
-        assert_eq!(names(foreach(&json(r#"["a", [1]]"#))), ["0", "1"]);
-        assert_eq!(names(foreach(&json(r#"{"us": 1, "uk": {"x": 2}}"#))), ["us", "uk"]);
-        assert!(names(foreach(&json("[]"))).is_empty());
-        assert_eq!(names(foreach(&json("[1, 1]"))), ["1"]);
-        assert!(foreach(&json(r#"[1, "1"]"#)).is_err());
-        assert!(foreach(&json(r#"[""]"#)).is_err());
-        assert!(foreach(&json("3")).is_err());
+        assert_eq!(
+            names(foreach(&json(r#"["a", 1, 0.5, true, "1.0"]"#), Dialect::Native)),
+            ["a", "1", "0.5", "true", "1.0"]
+        );
+        assert_eq!(names(foreach(&json(r#"["a", {"b": 1}]"#), Dialect::Native)), ["0", "1"]);
+        assert_eq!(names(foreach(&json(r#"["a", [1]]"#), Dialect::Native)), ["0", "1"]);
+        assert_eq!(names(foreach(&json(r#"{"us": 1, "uk": {"x": 2}}"#), Dialect::Native)), ["us", "uk"]);
+        assert!(names(foreach(&json("[]"), Dialect::Native)).is_empty());
+        assert_eq!(names(foreach(&json("[1, 1]"), Dialect::Native)), ["1"]);
+        assert!(foreach(&json(r#"[1, "1"]"#), Dialect::Native).is_err());
+        assert!(foreach(&json(r#"[""]"#), Dialect::Native).is_err());
+        assert!(foreach(&json("3"), Dialect::Native).is_err());
     }
 
     #[test]
     fn key_exists_for_maps_only() {
-        let of = |text: &str| foreach(&json(text)).expect("members")[0].locals.clone();
+        let of = |text: &str| foreach(&json(text), Dialect::Native).expect("members")[0].locals.clone();
         assert_eq!(of(r#"{"us": 1}"#), [("item", Value::from(1)), ("key", Value::from("us"))]);
         assert_eq!(of("[1]"), [("item", Value::from(1))]);
     }
 
     #[test]
     fn a_matrix_is_a_product_in_declared_order() {
-        let members = matrix(&json(r#"{"m": ["a", "b"], "c": [1, {"x": 2}]}"#));
+        let members = matrix(&json(r#"{"m": ["a", "b"], "c": [1, {"x": 2}]}"#), Dialect::Native);
         assert_eq!(names(members.clone()), ["a-1", "a-c1", "b-1", "b-c1"]);
         let last = members.expect("members").pop().expect("four");
         assert_eq!(last.locals[0].1, json(r#"{"m": "b", "c": {"x": 2}}"#));
         assert_eq!(last.locals[1], ("key", Value::from("b-c1")));
-        assert!(matrix(&json(r#"{"m": 1}"#)).is_err());
-        assert!(matrix(&json("{}")).is_err());
+        assert!(matrix(&json(r#"{"m": 1}"#), Dialect::Native).is_err());
+        assert!(matrix(&json("{}"), Dialect::Native).is_err());
         let many = format!("[{}]", (0..400).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
-        let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#))).expect_err("too many");
+        let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#), Dialect::Native).expect_err("too many");
         assert_eq!(error, "more than 100000 stages");
     }
 }

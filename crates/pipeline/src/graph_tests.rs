@@ -21,6 +21,7 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         plot: indexmap::IndexMap::new(),
     };
     Stage {
+        spelled: BTreeMap::new(),
         address: Address { file: path(PIPELINE_FILE), name: name.to_owned() },
         command: Command::Script(format!("make {name}")),
         shell: None,

@@ -4,7 +4,9 @@
 //! [`load`] says what it needs and is called again. Running, hashing and storing are other crates' work.
 
 pub mod builtins;
+mod codec;
 pub mod dag;
+mod dialect;
 pub mod edit;
 mod env;
 mod error;
@@ -18,6 +20,7 @@ mod loader;
 mod lock;
 mod node;
 pub mod params;
+mod pointer;
 mod python;
 mod resolve;
 mod special;
@@ -28,21 +31,24 @@ pub mod template;
 pub mod yaml;
 
 pub use builtins::Builtins;
+pub use codec::{LockCodec, lock_beside, pipeline_file_of};
+pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
+pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
-pub use format::native::pointer::{Pointer, parse_pointer, update_pointer, write_pointer};
 pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
+pub use pointer::{Pointer, parse_pointer, parse_source, update_pointer, update_source, write_pointer};
 pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{
-    Address, Annotation, Artifact, Command, LOCK_FILE, Observed, Out, OutKind, PARAMS_FILE, PIPELINE_FILE,
-    POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage, StageId, is_pointer,
-    pointer_of,
+    Address, Annotation, Artifact, Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, Out, OutKind,
+    PARAMS_FILE, PIPELINE_FILE, POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage,
+    StageId, is_pointer,
 };
 pub use suggest::did_you_mean;
 pub use target::TargetError;

@@ -12,13 +12,18 @@ use std::sync::Arc;
 use base::{PathError, ProjectPath, Value};
 use indexmap::IndexMap;
 
+use crate::dialect::Dialect;
 use crate::error::{LoadFault, PipelineError};
 use crate::expand::{self, Member};
-use crate::format::native::spec::{self, BodyPlace, Form, ParamSpec, PipelineSpec, StageSpec, Written};
+use crate::format::dvc::lock::relative;
+use crate::format::native::spec::{
+    self, BodyPlace, DepSpec, Form, ParamSpec, PipelineSpec, StageSpec, Written,
+};
 use crate::format::native::top::{self, ArtifactSpec, PlotSpec, TopSpec};
 use crate::node::{Node, Source};
 use crate::params;
-use crate::stage::{Address, Artifact, Command, LOCK_FILE, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
+use crate::special::SpecialName;
+use crate::stage::{Address, Artifact, Command, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
 use crate::template::{Context, Field, Scope, Step, TemplateError};
 use crate::yaml::{self, Segment};
 
@@ -95,10 +100,12 @@ pub(crate) fn load_file(
     text: &str,
     texts: &mut Texts<'_>,
 ) -> Result<Option<Part>, LoadFault> {
-    let spec = spec::parse(file, text)?;
+    let dialect = Dialect::of_file(file);
+    let spec = spec::parse(file, text, dialect)?;
     let folder = file.parent().unwrap_or_default();
     let default_params = folder.join(PARAMS_FILE);
-    let mut loader = Loader { file, text, folder, texts, vars_files: BTreeSet::new(), complete: true };
+    let mut loader =
+        Loader { dialect, file, text, folder, texts, vars_files: BTreeSet::new(), complete: true };
     let vars = loader.context(&spec, default_params)?;
     if !loader.complete {
         return Ok(None);
@@ -132,6 +139,7 @@ type Sourced = (IndexMap<String, Value>, String);
 type Unfolded = (Vec<Stage>, IndexMap<String, Range<usize>>);
 
 struct Loader<'a, 't> {
+    dialect: Dialect,
     file: &'a ProjectPath,
     text: &'a str,
     folder: ProjectPath,
@@ -149,7 +157,8 @@ impl Loader<'_, '_> {
 
     /// The values for templates of all stages: `params.yaml`, then `vars` in order.
     fn context(&mut self, spec: &PipelineSpec, default_params: ProjectPath) -> Result<Vars, PipelineError> {
-        let mut vars = Vars::default();
+        let context = Context::new(self.dialect);
+        let mut vars = Vars { context, ..Vars::default() };
         match self.texts.value(&default_params)? {
             Some(ParamFile::Read(value)) => {
                 let map = value.as_map().expect("a parsed parameter file is a map");
@@ -297,7 +306,11 @@ impl Loader<'_, '_> {
             let message = format!("{} in `{key}` of stage `{name}`", error.message);
             self.fault_at(&path, message).hint(error.hint.clone())
         })?;
-        let members = if key == "foreach" { expand::foreach(&data) } else { expand::matrix(&data) };
+        let members = if key == "foreach" {
+            expand::foreach(&data, self.dialect)
+        } else {
+            expand::matrix(&data, self.dialect)
+        };
         let path = [Segment::Key("stages"), Segment::Key(name), Segment::Key(key)];
         members
             .map(Some)
@@ -331,8 +344,11 @@ impl Loader<'_, '_> {
             private = own.context;
             context = &private;
         }
-        let filled = self.fill(place, name, &written.body, context.with(locals))?;
+        let mut filled = self.fill(place, name, &written.body, context.with(locals))?;
         let source = Source { file: self.file, text: self.text };
+        if !self.dialect.has_extensions() {
+            spec::lift_extensions(source, place, &mut filled)?;
+        }
         let spec = spec::stage_spec(source, place, &filled)?;
         let wdir = match &spec.wdir {
             Some(wdir) => self.path(&self.folder, wdir, place, &[Segment::Key("wdir")])?,
@@ -341,10 +357,26 @@ impl Loader<'_, '_> {
         let (deps, special) = self.deps(place, &wdir, &spec.deps)?;
         let params = self.params(place, &wdir, &spec.params)?;
         let outs = self.outs(place, &wdir, &spec.outs)?;
+        let mut spelled = BTreeMap::new();
+        for text in spec_texts(&spec) {
+            let (name, plain) = match ProjectPath::resolve(&wdir, text) {
+                _ if text.contains("://") => continue,
+                _ if text.starts_with('/') => match SpecialName::outside(text) {
+                    Ok(name) => (name.text.clone(), name.text),
+                    Err(_) => continue,
+                },
+                Ok(path) => (path.as_str().to_owned(), relative(&wdir, &path)),
+                Err(_) => continue,
+            };
+            if plain != *text {
+                spelled.insert(name, text.to_owned());
+            }
+        }
         let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, .. } = spec;
         Ok(Some(Stage {
+            spelled,
             address: Address { file: self.file.clone(), name: name.to_owned() },
-            command: trim(cmd),
+            command: recorded(self.dialect, cmd),
             shell,
             wdir,
             deps,
@@ -558,6 +590,16 @@ impl Loader<'_, '_> {
     }
 }
 
+/// The paths of a stage as written, but for those of params, which DVC spells plainly itself.
+fn spec_texts(spec: &StageSpec) -> impl Iterator<Item = &str> {
+    let deps = spec.deps.iter().filter_map(|(_, dep)| match dep {
+        DepSpec::Path(text) => Some(text.as_str()),
+        DepSpec::Glob { .. } => None,
+    });
+    let outs = spec.outs.iter().filter(|out| out.exclude.is_none()).map(|out| out.path.as_str());
+    deps.chain(outs)
+}
+
 fn segment(step: &Step) -> Segment<'_> {
     match step {
         Step::Key(key) => Segment::Key(key),
@@ -565,19 +607,14 @@ fn segment(step: &Step) -> Segment<'_> {
     }
 }
 
-/// Line ends after the last line are the block's, not the command's: `|` and `|-` mean the same command.
-fn trim(command: Command) -> Command {
-    let trim = |script: String| script.trim_end().to_owned();
+fn recorded(dialect: Dialect, command: Command) -> Command {
     match command {
-        Command::Script(script) => Command::Script(trim(script)),
-        Command::List(scripts) => Command::List(scripts.into_iter().map(trim).collect()),
+        Command::Script(script) => Command::Script(dialect.recorded(script)),
+        Command::List(scripts) => {
+            Command::List(scripts.into_iter().map(|script| dialect.recorded(script)).collect())
+        }
         Command::None => Command::None,
     }
-}
-
-/// The lock beside a pipeline file.
-pub(crate) fn lock_beside(file: &ProjectPath) -> ProjectPath {
-    file.parent().unwrap_or_default().join(LOCK_FILE)
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use base::ProjectPath;
 use indexmap::IndexMap;
 
+use crate::codec::lock_beside;
 use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
-use crate::format::native::pointer::{Pointer, parse_pointer};
 use crate::graph::{self, Graph};
-use crate::loader::{Part, Provided, Texts, load_file, lock_beside};
+use crate::loader::{Part, Provided, Texts, load_file};
+use crate::pointer::parse_source;
 use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId, is_pointer};
 use crate::yaml::{self, Segment};
 
@@ -104,8 +105,7 @@ impl Pipeline {
 
     /// The lock file that tells of `stage`; of a source, its pointer.
     pub fn lock_file(&self, stage: StageId) -> ProjectPath {
-        let stage = self.stage(stage);
-        if stage.is_source() { stage.address.file.clone() } else { lock_beside(&stage.address.file) }
+        lock_beside(&self.stage(stage).address.file)
     }
 
     /// All sources, in the order of their pointers.
@@ -167,8 +167,8 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
     for file in &pointers {
         // Gone since it was found: then there is no such data.
         let Some(text) = texts.text(file) else { continue };
-        match parse_pointer(file, text) {
-            Ok(pointer) => builder.add_source(file, text, pointer),
+        match parse_source(file, text) {
+            Ok((stage, _)) => builder.add_source(file, text, stage),
             Err(fault) => faults.push(fault),
         }
     }
@@ -203,11 +203,11 @@ struct Builder {
 }
 
 impl Builder {
-    fn add_source(&mut self, file: &ProjectPath, text: &str, pointer: Pointer) {
+    fn add_source(&mut self, file: &ProjectPath, text: &str, stage: Stage) {
         let id = StageId(u32::try_from(self.stages.len()).expect("fewer files than a disk holds"));
         let names = [(String::new(), id)].into_iter().collect();
         self.contents.insert(file.clone(), Content { names, groups: IndexMap::new(), text: text.into() });
-        self.stages.push(pointer.into_stage(file));
+        self.stages.push(stage);
         self.pointers.push(file.clone());
     }
 

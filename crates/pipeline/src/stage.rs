@@ -25,14 +25,13 @@ pub const PARAMS_FILE: &str = "params.yaml";
 /// How the names of pointers end: `data.csv.pipe` beside `data.csv`.
 pub const POINTER_SUFFIX: &str = ".pipe";
 
-/// Whether a file is a pointer by its name.
-pub fn is_pointer(file: &ProjectPath) -> bool {
-    file.name().len() > POINTER_SUFFIX.len() && file.name().ends_with(POINTER_SUFFIX)
-}
+/// How the names of DVC's pointers end.
+pub const DVC_POINTER_SUFFIX: &str = ".dvc";
 
-/// The pointer of data at `path`.
-pub fn pointer_of(path: &ProjectPath) -> ProjectPath {
-    path.parent().unwrap_or_default().join(&format!("{}{POINTER_SUFFIX}", path.name()))
+/// Whether a file is a pointer of either dialect by its name.
+pub fn is_pointer(file: &ProjectPath) -> bool {
+    let ends = |suffix: &str| file.name().len() > suffix.len() && file.name().ends_with(suffix);
+    ends(POINTER_SUFFIX) || ends(DVC_POINTER_SUFFIX)
 }
 
 /// The number of a stage in [`Pipeline::stages`](crate::Pipeline): dense, in the order of the file.
@@ -46,8 +45,9 @@ impl StageId {
     }
 }
 
-/// The name of a stage across the project: `train` in the file at the root, `sub/pipeline.yaml:train` elsewhere.
-/// A source is called as its pointer, `data.csv.pipe`, and has an empty name in it; it is never read back from a text.
+/// The name of a stage across the project, for people: `train` in the file at the root, `sub/pipeline.yaml:train`
+/// elsewhere. A source is called as its pointer, `data.csv.pipe`, and has an empty name in it; it is never read back from
+/// a text.
 ///
 /// Ordered by file, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,7 +74,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_source() {
             self.file.fmt(f)
-        } else if self.file.as_str() == PIPELINE_FILE {
+        } else if matches!(self.file.as_str(), PIPELINE_FILE | crate::dialect::DVC_FILE) {
             f.write_str(&self.name)
         } else {
             write!(f, "{}:{}", self.file, self.name)
@@ -93,7 +93,10 @@ impl FromStr for Address {
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.file.as_str() {
+            PIPELINE_FILE => serializer.serialize_str(&self.name),
+            _ => serializer.collect_str(&format_args!("{}:{}", self.file, self.name)),
+        }
     }
 }
 
@@ -288,6 +291,9 @@ pub struct Stage {
     pub params: Vec<ParamRef>,
     /// Files and folders it writes; sorted by path, each once.
     pub outs: Vec<Out>,
+    /// Of paths that the pipeline file spells in another way than they are seen from `wdir`, how it does; by path, or by
+    /// the name of a special dep.
+    pub spelled: BTreeMap<String, String>,
     /// Whether it never runs: deps and params are not asked, edges to what it reads are cut.
     pub frozen: bool,
     /// Whether it runs every time.
@@ -361,7 +367,7 @@ mod tests {
     fn addresses_read_back() {
         for text in ["train", "sub/pipeline.yaml:train", "dvc.yaml:a@1"] {
             let address: Address = text.parse().expect("an address");
-            assert_eq!(address.to_string(), text);
+            assert_eq!(serde_json::to_string(&address).expect("plain data"), format!("\"{text}\""));
         }
         assert!("../pipeline.yaml:a".parse::<Address>().is_err());
     }

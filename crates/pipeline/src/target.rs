@@ -3,7 +3,7 @@
 use base::ProjectPath;
 
 use crate::resolve::{Content, Pipeline};
-use crate::stage::{PIPELINE_FILE, StageId};
+use crate::stage::StageId;
 use crate::suggest;
 
 /// A target that names nothing.
@@ -65,7 +65,7 @@ impl Pipeline {
     }
 
     fn target(&self, target: &str, base: &ProjectPath) -> Option<Vec<StageId>> {
-        let root_file = ProjectPath::root().join(PIPELINE_FILE);
+        let root_file = ProjectPath::root().join(self.dialect().pipeline_file());
         let named = [&self.file, &root_file].into_iter().find_map(|file| self.named(file, target));
         if named.is_some() {
             return named;
@@ -87,7 +87,7 @@ impl Pipeline {
     /// The pipeline file at a path, or in the folder at that path.
     fn file_at(&self, place: &str, base: &ProjectPath) -> Option<&ProjectPath> {
         let path = ProjectPath::resolve(base, place).ok()?;
-        let inside = path.join(PIPELINE_FILE);
+        let inside = path.join(self.dialect().pipeline_file());
         let found = self.contents.get_key_value(&path).or_else(|| self.contents.get_key_value(&inside));
         found.map(|(file, _)| file)
     }

@@ -8,6 +8,7 @@
 use base::Value;
 use indexmap::IndexMap;
 
+use crate::dialect::Dialect;
 use crate::{suggest, yaml};
 
 /// The values that expressions may name, and where each came from.
@@ -16,6 +17,8 @@ pub struct Context {
     values: IndexMap<String, Value>,
     /// By dotted key of a leaf: what defined it.
     sources: IndexMap<String, String>,
+    /// How scalars are spelled inside texts.
+    dialect: Dialect,
 }
 
 /// Why a template could not be filled in.
@@ -63,6 +66,11 @@ pub enum Field {
 }
 
 impl Context {
+    /// Without values, for files of a dialect.
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Context { dialect, ..Context::default() }
+    }
+
     /// Adds all of `values`. Maps merge; a leaf that is there already is an error that names both sources.
     ///
     /// # Errors
@@ -151,7 +159,7 @@ impl Scope<'_> {
     ) -> Result<(), TemplateError> {
         let key = match self.fill_text(key, Field::Other)? {
             Value::Str(key) => key,
-            other => spell(&other, key, Field::Other)?,
+            other => spell(self.context.dialect, &other, key, Field::Other)?,
         };
         let value = self.fill(value, field)?;
         if filled.contains_key(&key) {
@@ -175,7 +183,7 @@ impl Scope<'_> {
             return match (&value, field) {
                 (_, Field::Data) | (Value::List(_), Field::Paths) => Ok(value),
                 (Value::Map(_) | Value::List(_), _) | (_, Field::Command) => {
-                    Ok(Value::Str(spell(&value, path, field)?))
+                    Ok(Value::Str(spell(self.context.dialect, &value, path, field)?))
                 }
                 _ => Ok(value),
             };
@@ -185,7 +193,9 @@ impl Scope<'_> {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
                 Piece::Expression(expression) => match self.look_up(&expression, field)? {
-                    Found::Value(value) => filled.push_str(&spell(value, expression.path, field)?),
+                    Found::Value(value) => {
+                        filled.push_str(&spell(self.context.dialect, value, expression.path, field)?)
+                    }
                     Found::Default(text) => filled.push_str(text),
                 },
             }
@@ -350,26 +360,27 @@ fn check_path(path: &str) -> Result<(), TemplateError> {
 }
 
 /// A value inside a string.
-fn spell(value: &Value, path: &str, field: Field) -> Result<String, TemplateError> {
+fn spell(dialect: Dialect, value: &Value, path: &str, field: Field) -> Result<String, TemplateError> {
     match (value, field) {
         (Value::Str(text), _) => Ok(text.clone()),
-        (Value::Map(map), Field::Command) => flags(map, path),
+        (Value::Map(map), Field::Command) => flags(dialect, map, path),
         (Value::Null | Value::List(_) | Value::Map(_), _) => Err(TemplateError::new(
             format!("`${{{path}}}` is {}, which cannot stand in a string", value.type_name()),
             None,
         )),
-        (scalar, _) => Ok(scalar.to_string()),
+        (scalar, _) => Ok(dialect.scalar_text(scalar)),
     }
 }
 
 /// A map as flags: `--k v`, nested `--a.b v`, true `--k`, false nothing, a list `--k a b`.
-fn flags(map: &IndexMap<String, Value>, path: &str) -> Result<String, TemplateError> {
+fn flags(dialect: Dialect, map: &IndexMap<String, Value>, path: &str) -> Result<String, TemplateError> {
     let mut words = Vec::new();
-    push_flags(&mut words, map, "", path)?;
+    push_flags(dialect, &mut words, map, "", path)?;
     Ok(words.join(" "))
 }
 
 fn push_flags(
+    dialect: Dialect,
     words: &mut Vec<String>,
     map: &IndexMap<String, Value>,
     prefix: &str,
@@ -380,23 +391,23 @@ fn push_flags(
         match value {
             Value::Bool(false) => {}
             Value::Bool(true) => words.push(flag),
-            Value::Map(inner) => push_flags(words, inner, &format!("{prefix}{key}."), path)?,
+            Value::Map(inner) => push_flags(dialect, words, inner, &format!("{prefix}{key}."), path)?,
             Value::List(items) => {
                 words.push(flag);
                 for item in items {
-                    words.push(word(item, path)?);
+                    words.push(word(dialect, item, path)?);
                 }
             }
-            scalar => words.extend([flag, word(scalar, path)?]),
+            scalar => words.extend([flag, word(dialect, scalar, path)?]),
         }
     }
     Ok(())
 }
 
-fn word(value: &Value, path: &str) -> Result<String, TemplateError> {
+fn word(dialect: Dialect, value: &Value, path: &str) -> Result<String, TemplateError> {
     match value {
         Value::Str(text) => Ok(quote(text)),
-        other => spell(other, path, Field::Other),
+        other => spell(dialect, other, path, Field::Other),
     }
 }
 

@@ -45,7 +45,7 @@ fn pointers_of_version_1() {
     assert_eq!(pipeline::update_pointer(&file, text, &state, None, None).as_deref(), Ok(text));
     let text = include_str!("golden/pointer-of-folder.yaml");
     let read = pipeline::parse_pointer(&path("raw.pipe"), text).expect("a pointer");
-    assert_eq!(pipeline::write_pointer("raw", &read.state, None), text);
+    assert_eq!(pipeline::write_pointer(&path("raw.pipe"), "raw", &read.state, None), text);
 }
 
 /// Some state for each path, always the same for the same path.

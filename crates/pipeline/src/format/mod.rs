@@ -1,3 +1,4 @@
 //! The text formats of the dialects.
 
+pub mod dvc;
 pub mod native;

@@ -54,6 +54,7 @@ impl Pointer {
     /// The data as a stage without a command, whose pointer is `file`.
     pub fn into_stage(self, file: &ProjectPath) -> Stage {
         Stage {
+            spelled: BTreeMap::new(),
             address: Address::of_pointer(file),
             command: Command::None,
             shell: None,
@@ -249,7 +250,7 @@ pub fn update_pointer(
 fn change(text: &str, state: &FileState, name: Option<&str>, desc: Option<&str>) -> Option<String> {
     let mut text = text.to_owned();
     if let Some(desc) = desc {
-        text = set(&text, &[Segment::Key("desc")], Some(&quoted(desc)), Some("version"))?;
+        text = set_scalar(&text, &[Segment::Key("desc")], Some(&quoted(desc)), Some("version"))?;
     }
     let number = |number: u64| number.to_string();
     let values = [
@@ -261,7 +262,7 @@ fn change(text: &str, state: &FileState, name: Option<&str>, desc: Option<&str>)
     ];
     for (key, value, behind, _) in values.iter().filter(|(.., is_set)| *is_set) {
         let path = [Segment::Key("outs"), Segment::Index(0), Segment::Key(key)];
-        text = set(&text, &path, value.as_deref(), Some(behind))?;
+        text = set_scalar(&text, &path, value.as_deref(), Some(behind))?;
     }
     Some(text)
 }
@@ -284,7 +285,12 @@ fn is_plain(text: &str) -> bool {
 
 /// The text with the scalar at `path` replaced, added behind its sibling `behind`, or taken out with its line. `None`
 /// where that takes more than replacing a word or a line.
-fn set(text: &str, path: &[Segment<'_>], value: Option<&str>, behind: Option<&str>) -> Option<String> {
+pub(crate) fn set_scalar(
+    text: &str,
+    path: &[Segment<'_>],
+    value: Option<&str>,
+    behind: Option<&str>,
+) -> Option<String> {
     let (last, above) = path.split_last()?;
     let Segment::Key(key) = *last else { return None };
     let place = yaml::locate(text, path).filter(|place| place.depth == path.len());

@@ -6,6 +6,7 @@
 use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
+use crate::dialect::Dialect;
 use crate::error::{LoadFault, PipelineError};
 use crate::format::native::needs::{self, Needs};
 use crate::format::native::top::{self, PLOT_KEYS};
@@ -36,6 +37,8 @@ const STAGE_KEYS: &[&str] = &[
     "resources",
     "pool",
 ];
+/// Those of them that DVC does not know. In its files they stand under `meta.pipe`, where it does not look.
+const EXTENSIONS: &[&str] = &["shell", "env", "timeout", "resources", "pool"];
 const STAGE_NOT_YET: &[&str] = &["retries", "tools", "map", "experiment", "run"];
 /// Keys of an out; plots have those of [`PLOT_KEYS`] too.
 const OUT_KEYS: &[&str] = &["cache", "persist", "remote", "push", "desc", "type", "labels", "meta"];
@@ -192,7 +195,7 @@ impl OutKind {
 ///
 /// # Errors
 /// When the text is no YAML, has unknown or reserved keys, or a top-level key of a wrong type.
-pub fn parse(file: &ProjectPath, text: &str) -> Result<PipelineSpec, LoadFault> {
+pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<PipelineSpec, LoadFault> {
     let value = yaml::parse(file, text)?;
     if matches!(value, Value::Null) {
         return Ok(PipelineSpec::default());
@@ -212,7 +215,7 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<PipelineSpec, LoadFault> 
             Ok(entries) => {
                 for (name, stage) in entries {
                     check_name(&stages, name, &mut faults);
-                    match written(&stages, name, &stage, &mut faults) {
+                    match written(&stages, name, &stage, dialect, &mut faults) {
                         Ok(written) => drop(spec.stages.insert(name.to_owned(), written)),
                         Err(fault) => faults.push(fault),
                     }
@@ -280,8 +283,13 @@ fn written(
     stages: &Node<'_, '_>,
     name: &str,
     stage: &Node<'_, '_>,
+    dialect: Dialect,
     faults: &mut Vec<PipelineError>,
 ) -> Result<Written, PipelineError> {
+    let known: Vec<&str> = match dialect.has_extensions() {
+        true => STAGE_KEYS.to_vec(),
+        false => STAGE_KEYS.iter().copied().filter(|key| !EXTENSIONS.contains(key)).collect(),
+    };
     let whose = format!("stage `{name}`");
     let map = stage.map()?;
     if map.contains_key("foreach") || map.contains_key("do") {
@@ -295,11 +303,11 @@ fn written(
         }
         let node = stage.child("do", body);
         let whose = format!("`do` of {whose}");
-        check_keys(&node, &whose, STAGE_KEYS, STAGE_NOT_YET, faults);
+        check_keys(&node, &whose, &known, STAGE_NOT_YET, faults);
         let body = body_of(&node, || stage.child_fault("do", format!("{whose} has no `cmd`")))?;
         return Ok(Written { form: Form::Foreach(data.clone()), body, vars: vars(&node)? });
     }
-    let known: Vec<&str> = STAGE_KEYS.iter().copied().chain(["foreach", "do", "matrix"]).collect();
+    let known: Vec<&str> = known.into_iter().chain(["foreach", "do", "matrix"]).collect();
     check_keys(stage, &whose, &known, STAGE_NOT_YET, faults);
     let body = body_of(stage, || stages.child_fault(name, format!("{whose} has no `cmd`")))?;
     let form = map.get("matrix").map_or(Form::Single, |data| Form::Matrix(data.clone()));
@@ -410,6 +418,32 @@ pub(crate) fn stage_spec(
         meta: stage.get("meta").map(|node| node.value.clone()),
         needs: needs::read(&stage)?,
     })
+}
+
+/// Puts what stands under `meta.pipe` of a stage where it stands in a file of ours.
+///
+/// # Errors
+/// When it is no map, or has other keys than our extensions.
+pub(crate) fn lift_extensions(
+    source: Source<'_>,
+    place: BodyPlace<'_>,
+    filled: &mut Value,
+) -> Result<(), PipelineError> {
+    let Some(found) = filled.as_map().and_then(|body| body.get("meta")?.as_map()?.get("pipe")).cloned()
+    else {
+        return Ok(());
+    };
+    let nothing = Value::Null;
+    let root = Node::root(source, &nothing);
+    let stages = root.child("stages", &nothing);
+    let group = stages.child(place.group, &nothing);
+    let under_do = group.child("do", &nothing);
+    let meta = if place.under_do { under_do.child("meta", &nothing) } else { group.child("meta", &nothing) };
+    known_keys_only(&meta.child("pipe", &found), "`meta.pipe`", EXTENSIONS)?;
+    if let (Value::Map(body), Value::Map(extensions)) = (filled, found) {
+        body.extend(extensions);
+    }
+    Ok(())
 }
 
 fn command(stage: &Node<'_, '_>) -> Result<Command, PipelineError> {

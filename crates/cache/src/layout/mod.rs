@@ -1,0 +1,95 @@
+//! Whose cache it is: which algorithm names contents, where they lie, and what a folder's manifest looks like.
+//!
+//! A workspace has one layout, chosen where the project is opened. Nobody else asks which one it is: what differs is
+//! a method here.
+
+mod dvc;
+mod native;
+
+use std::path::{Path, PathBuf};
+
+use base::{Algorithm, Digest};
+
+use crate::tree::{Tree, TreeError};
+
+/// How bytes lie in a cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// BLAKE3, a manifest for each folder, executable bits and empty folders kept: docs/design/tree.md.
+    #[default]
+    Native,
+    /// What DVC 3 writes, and DVC 1 and 2 wrote: MD5, one manifest for all files below a folder. It knows neither
+    /// empty folders nor the modes of files in folders.
+    Dvc,
+}
+
+/// A manifest, and those of the folders in it that have no file of their own.
+pub(crate) struct Decoded {
+    /// What was asked for.
+    pub tree: Tree,
+    /// By digest, what a folder below holds.
+    pub below: Vec<(Digest, Tree)>,
+}
+
+impl Layout {
+    /// What names contents.
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Layout::Native => Algorithm::Blake3,
+            Layout::Dvc => Algorithm::Md5,
+        }
+    }
+
+    /// How the files are called that name what is passed over in folders.
+    pub fn ignore_file(self) -> &'static str {
+        match self {
+            Layout::Native => ".pipeignore",
+            Layout::Dvc => ".dvcignore",
+        }
+    }
+
+    /// The folder with the folders `ab`.
+    pub(crate) fn folder(self, root: &Path) -> PathBuf {
+        match self {
+            Layout::Native => root.join(self.algorithm().name()),
+            Layout::Dvc => root.join("files").join("md5"),
+        }
+    }
+
+    /// Where the bytes of a file lie in the cache folder `root`, or would lie.
+    pub(crate) fn file(self, root: &Path, digest: &Digest) -> PathBuf {
+        match self {
+            Layout::Native => native::path(root, digest),
+            Layout::Dvc => dvc::path(root, &digest.hex()),
+        }
+    }
+
+    /// Where the manifest of a folder lies, or would lie.
+    pub(crate) fn manifest(self, root: &Path, digest: &Digest) -> PathBuf {
+        match self {
+            Layout::Native => native::path(root, digest),
+            Layout::Dvc => dvc::path(root, &format!("{}{}", digest.hex(), dvc::FOLDER_SUFFIX)),
+        }
+    }
+
+    /// Reads a manifest. Nothing of it is believed that could lead outside the folder.
+    pub(crate) fn decode(self, bytes: &[u8]) -> Result<Decoded, TreeError> {
+        match self {
+            Layout::Native => Tree::decode(bytes).map(|tree| Decoded { tree, below: Vec::new() }),
+            Layout::Dvc => dvc::decode(bytes),
+        }
+    }
+
+    /// The manifest of a folder with all the files below it, of a layout that has one for all of them.
+    pub(crate) fn encode_files(self, files: Vec<(String, Digest)>) -> Option<Vec<u8>> {
+        match self {
+            Layout::Native => None,
+            Layout::Dvc => Some(dvc::encode(files)),
+        }
+    }
+
+    /// Whether a folder has one manifest for all files below it.
+    pub(crate) fn is_flat(self) -> bool {
+        self == Layout::Dvc
+    }
+}

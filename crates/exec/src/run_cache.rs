@@ -1,0 +1,51 @@
+//! The run cache of DVC beside our stage cache: results of ours are put there, and its results are restored.
+
+use std::path::PathBuf;
+
+use base::ProjectPath;
+use cache::{StageEntry, StageOut, Workspace};
+use disk::DiskError;
+use pipeline::{Dialect, Stage, StageLock};
+
+fn folder(workspace: &Workspace, key: &str) -> PathBuf {
+    workspace.blobs.root().join("runs").join(&key[..2]).join(key)
+}
+
+/// Puts a result there, where the dialect has such a cache and the stage's results are kept.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn store(
+    workspace: &Workspace,
+    dialect: Dialect,
+    stage: &Stage,
+    lock: &StageLock,
+) -> Result<(), DiskError> {
+    let Some(entry) = dialect.run_entry(stage, lock) else { return Ok(()) };
+    let path = folder(workspace, &entry.key).join(&entry.value);
+    if path.exists() { Ok(()) } else { disk::replace_volatile(&path, entry.text.as_bytes()) }
+}
+
+/// The newest result for these inputs that makes exactly the stage's outs and whose bytes are all there.
+pub(crate) fn restorable(
+    workspace: &Workspace,
+    dialect: Dialect,
+    stage: &Stage,
+    inputs: &StageLock,
+) -> Option<StageEntry> {
+    let key = dialect.run_key(stage, inputs)?;
+    let files = std::fs::read_dir(folder(workspace, &key)).ok()?;
+    let mut files: Vec<PathBuf> = files.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let written = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    files.sort_by_cached_key(|path| std::cmp::Reverse(written(path)));
+    files.into_iter().find_map(|path| {
+        let outs = dialect.read_run_entry(stage, &disk::read_text_optional(&path).ok()??)?;
+        let declared: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
+        let is_whole = outs.iter().map(|(path, _)| path).eq(declared)
+            && outs.iter().all(|(_, state)| workspace.blobs.has_all(state));
+        is_whole.then(|| {
+            let outs = outs.into_iter().map(|(path, state)| StageOut { path, state }).collect();
+            StageEntry::new(inputs.key().0, stage.address.to_string(), outs)
+        })
+    })
+}

@@ -1,0 +1,227 @@
+//! Whose files a project is made of, and everything that follows from that for texts, stages and verdicts.
+//!
+//! Chosen once, where the project is opened, by the names of its files. Nobody else asks which one it is: what
+//! differs is a method here.
+
+use std::borrow::Cow;
+
+use base::{FileState, ProjectPath, Value};
+
+use crate::builtins::Builtins;
+use crate::format::dvc::{self, run_cache::RunEntry};
+use crate::fresh::{Freshness, fresh};
+use crate::lock::StageLock;
+use crate::stage::{Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, PIPELINE_FILE, POINTER_SUFFIX, Stage};
+
+/// The name of a pipeline file of DVC.
+pub const DVC_FILE: &str = "dvc.yaml";
+
+/// The name of a lock of DVC, beside its pipeline file.
+pub const DVC_LOCK_FILE: &str = "dvc.lock";
+
+/// Whose files a project is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// `pipeline.yaml` and `pipeline.lock`.
+    #[default]
+    Native,
+    /// `dvc.yaml` and `dvc.lock`, as DVC 3 reads and writes them.
+    Dvc,
+}
+
+/// What a variable tells a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The project's root folder.
+    Root,
+    /// The stage's name.
+    Stage,
+}
+
+impl Dialect {
+    /// The dialect that a pipeline file, a lock or a pointer of this name belongs to.
+    pub fn of_file(file: &ProjectPath) -> Self {
+        match file.name() {
+            DVC_FILE | DVC_LOCK_FILE => Dialect::Dvc,
+            name if name.ends_with(DVC_POINTER_SUFFIX) => Dialect::Dvc,
+            _ => Dialect::Native,
+        }
+    }
+
+    /// The name of a pipeline file.
+    pub fn pipeline_file(self) -> &'static str {
+        match self {
+            Dialect::Native => PIPELINE_FILE,
+            Dialect::Dvc => DVC_FILE,
+        }
+    }
+
+    /// The name of a lock.
+    pub fn lock_file(self) -> &'static str {
+        match self {
+            Dialect::Native => LOCK_FILE,
+            Dialect::Dvc => DVC_LOCK_FILE,
+        }
+    }
+
+    /// How the names of pointers end.
+    pub fn pointer_suffix(self) -> &'static str {
+        match self {
+            Dialect::Native => POINTER_SUFFIX,
+            Dialect::Dvc => DVC_POINTER_SUFFIX,
+        }
+    }
+
+    /// The pointer of data at `path`.
+    pub fn pointer_of(self, path: &ProjectPath) -> ProjectPath {
+        path.parent().unwrap_or_default().join(&format!("{}{}", path.name(), self.pointer_suffix()))
+    }
+
+    /// The keys of a stage that its file may hold beside those of DVC. Where there are none, they stand under
+    /// `meta.pipe`.
+    pub(crate) fn has_extensions(self) -> bool {
+        self == Dialect::Native
+    }
+
+    /// A command as it is recorded. Line ends after the last line are the block's, not the command's; DVC compares
+    /// them all the same.
+    pub(crate) fn recorded(self, script: String) -> String {
+        match self {
+            Dialect::Native => script.trim_end().to_owned(),
+            Dialect::Dvc => script,
+        }
+    }
+
+    /// A scalar inside a text, or as part of a name.
+    pub(crate) fn scalar_text(self, value: &Value) -> String {
+        match (self, value) {
+            (_, Value::Str(text)) => text.clone(),
+            (Dialect::Dvc, Value::Float(number)) => dvc::python::float_text(*number),
+            (Dialect::Dvc, Value::Null) => "None".to_owned(),
+            (_, scalar) => scalar.to_string(),
+        }
+    }
+
+    /// The scripts of a command that have a shell of their own each, in the order they run.
+    pub fn scripts(self, command: &Command) -> Vec<String> {
+        match self {
+            Dialect::Native => command.scripts().to_vec(),
+            Dialect::Dvc => {
+                let lines = command.scripts().iter().flat_map(|script| script.lines());
+                lines.map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+            }
+        }
+    }
+
+    /// The shell of stages that name none, written with all its flags; `None` for `/bin/sh -e`, which makes a result
+    /// independent of who runs it. `user` is what `$SHELL` says.
+    pub fn default_shell(self, user: Option<&str>) -> Option<String> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => {
+                let shell = user.unwrap_or("/bin/sh");
+                let flags = match shell.rsplit('/').next().unwrap_or(shell).to_ascii_lowercase().as_str() {
+                    "bash" => "--noprofile --norc",
+                    "zsh" => "--no-rcs",
+                    // Each command is one line, and whether it goes on after a failure is the line's affair.
+                    _ => "+e",
+                };
+                Some(format!("{shell} {flags}"))
+            }
+        }
+    }
+
+    /// The folder below the project's root where `pipe` keeps what is its own.
+    pub fn state_folder(self) -> &'static str {
+        match self {
+            Dialect::Native => ".pipe",
+            Dialect::Dvc => ".dvc/tmp/pipe",
+        }
+    }
+
+    /// Where another tool that works on the same files notes what it is at, below the project's root.
+    pub fn neighbours_folder(self) -> Option<&'static str> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => Some(".dvc/tmp"),
+        }
+    }
+
+    /// The variables that tell a command its project's root and its stage.
+    pub fn command_variables(self) -> &'static [(&'static str, Told)] {
+        match self {
+            Dialect::Native => &[],
+            Dialect::Dvc => &[("DVC_ROOT", Told::Root), ("DVC_STAGE", Told::Stage)],
+        }
+    }
+
+    /// A result as an entry of the dialect's own cache of results; `None` where there is no such cache, or the
+    /// stage's results are not kept.
+    pub fn run_entry(self, stage: &Stage, lock: &StageLock) -> Option<RunEntry> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => dvc::run_cache::entry(stage, lock),
+        }
+    }
+
+    /// The key of inputs in that cache.
+    pub fn run_key(self, stage: &Stage, inputs: &StageLock) -> Option<String> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => dvc::run_cache::key(stage, inputs),
+        }
+    }
+
+    /// The outs that an entry of that cache records for `stage`; `None` where it is none.
+    pub fn read_run_entry(self, stage: &Stage, text: &str) -> Option<Vec<(ProjectPath, FileState)>> {
+        match self {
+            Dialect::Native => None,
+            Dialect::Dvc => dvc::run_cache::read(stage, text),
+        }
+    }
+
+    /// Whether an out that is in place as recorded is enough, also where the cache lost its bytes.
+    pub fn bytes_in_place_are_enough(self) -> bool {
+        self == Dialect::Native
+    }
+
+    /// Whether `status` tells how each stage stands now, also of deps that a stage before it is about to make anew.
+    pub fn status_is_of_now(self) -> bool {
+        self == Dialect::Dvc
+    }
+
+    /// Whether a frozen stage is left alone whatever its outs and its command have become. In projects of DVC only
+    /// what it reads does not count.
+    pub fn frozen_never_runs(self) -> bool {
+        self == Dialect::Native
+    }
+
+    /// The lock of a stage as far as it counts against what is declared and observed now: what a lock of this dialect
+    /// does not record, and what it compares differently, stands there as it is now.
+    pub fn settled<'a>(
+        self,
+        stage: &Stage,
+        locked: &'a StageLock,
+        observed: &Observed,
+        builtins: &Builtins,
+    ) -> Cow<'a, StageLock> {
+        match self {
+            Dialect::Native => Cow::Borrowed(locked),
+            Dialect::Dvc => Cow::Owned(dvc::rules::settled(stage, locked, observed, builtins)),
+        }
+    }
+
+    /// Whether `stage` must run; see [`fresh`].
+    pub fn judge(
+        self,
+        stage: &Stage,
+        settled: Option<&StageLock>,
+        observed: &Observed,
+        builtins: &Builtins,
+    ) -> Freshness {
+        match self {
+            Dialect::Native => fresh(stage, settled, observed, builtins),
+            Dialect::Dvc => dvc::rules::judge(stage, settled, observed, builtins),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! YAML as DVC's writer lays it out, so that a file which both tools write changes only where its content does.
+//!
+//! Blocks throughout, lists at the indentation of their key, quotes only where a plain text would be read as something
+//! else, and lines folded at spaces behind the 80th column.
+
+use std::fmt::Write as _;
+
+use base::Value;
+
+use super::python::float_text;
+
+/// Where lines are folded.
+const WIDTH: usize = 80;
+
+/// The text of a map.
+pub(crate) fn emit(value: &Value) -> String {
+    let mut out = Emitter::default();
+    match value {
+        Value::Map(map) if !map.is_empty() => out.block(value, 0),
+        other => {
+            out.node(other, 0);
+            out.end_line();
+        }
+    }
+    out.text
+}
+
+#[derive(Default)]
+struct Emitter {
+    text: String,
+    column: usize,
+}
+
+impl Emitter {
+    fn put(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.column += text.chars().count();
+    }
+
+    fn end_line(&mut self) {
+        self.text.push('\n');
+        self.column = 0;
+    }
+
+    fn indent(&mut self, indent: usize) {
+        let missing = indent.saturating_sub(self.column);
+        self.put(&" ".repeat(missing));
+    }
+
+    /// A map or list that has lines of its own.
+    fn block(&mut self, value: &Value, indent: usize) {
+        match value {
+            Value::Map(map) => {
+                for (key, value) in map {
+                    self.indent(indent);
+                    let style = style(key);
+                    self.scalar(key, style, None);
+                    self.put(":");
+                    match value {
+                        Value::Map(map) if !map.is_empty() => {
+                            self.end_line();
+                            self.block(value, indent + 2);
+                        }
+                        Value::List(list) if !list.is_empty() => {
+                            self.end_line();
+                            self.block(value, indent);
+                        }
+                        _ => {
+                            self.node(value, indent + 2);
+                            self.end_line();
+                        }
+                    }
+                }
+            }
+            Value::List(list) => {
+                for value in list {
+                    self.indent(indent);
+                    self.put("-");
+                    match value {
+                        Value::Map(map) if !map.is_empty() => {
+                            self.put(" ");
+                            self.block(value, indent + 2);
+                        }
+                        Value::List(list) if !list.is_empty() => {
+                            self.put(" ");
+                            self.block(value, indent + 2);
+                        }
+                        // With the space that would stand before a value, unlike a key's.
+                        Value::Null => {
+                            self.put(" ");
+                            self.end_line();
+                        }
+                        _ => {
+                            self.node(value, indent + 2);
+                            self.end_line();
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What stands behind a key or a dash on the same line, with the space before it.
+    fn node(&mut self, value: &Value, indent: usize) {
+        let plain = |text: &str| format!(" {text}");
+        match value {
+            Value::Null => {}
+            Value::Bool(truth) => self.put(&plain(&truth.to_string())),
+            Value::Int(number) => self.put(&plain(&number.to_string())),
+            Value::Float(number) if number.is_nan() => self.put(" .nan"),
+            Value::Float(number) if number.is_infinite() => {
+                self.put(if *number > 0.0 { " .inf" } else { " -.inf" });
+            }
+            Value::Float(number) => self.put(&plain(&float_text(*number))),
+            Value::List(_) => self.put(" []"),
+            Value::Map(_) => self.put(" {}"),
+            Value::Str(text) => {
+                self.put(" ");
+                self.scalar(text, style(text), Some(indent));
+            }
+        }
+    }
+
+    /// A text; folded to `indent` where that is given.
+    fn scalar(&mut self, text: &str, style: Style, indent: Option<usize>) {
+        match style {
+            Style::Plain => self.words(text, indent, true),
+            Style::Single => {
+                self.put("'");
+                self.words(&text.replace('\'', "''"), indent, false);
+                self.put("'");
+            }
+            Style::Double => self.put(&double_quoted(text)),
+        }
+    }
+
+    fn words(&mut self, text: &str, indent: Option<usize>, plain: bool) {
+        let Some(indent) = indent else { return self.put(text) };
+        let mut rest = text;
+        while !rest.is_empty() {
+            let spaces = rest.len() - rest.trim_start_matches(' ').len();
+            if spaces > 0 {
+                let is_edge = spaces == rest.len() || rest.len() == text.len();
+                let is_full = if plain { self.column >= WIDTH } else { self.column > WIDTH && !is_edge };
+                if spaces == 1 && is_full {
+                    self.end_line();
+                    self.indent(indent);
+                } else {
+                    self.put(&rest[..spaces]);
+                }
+                rest = &rest[spaces..];
+                continue;
+            }
+            let end = rest.find(' ').unwrap_or(rest.len());
+            if plain && self.column + rest[..end].chars().count() > WIDTH && self.column > indent {
+                // The space before it is written already, and is read as the fold.
+                self.end_line();
+                self.indent(indent);
+            }
+            self.put(&rest[..end]);
+            rest = &rest[end..];
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Plain,
+    Single,
+    Double,
+}
+
+/// How a text is written: plain where that reads back as the text.
+fn style(text: &str) -> Style {
+    let special = text.chars().any(|c| {
+        c != '\n'
+            && !(' '..='~').contains(&c)
+            && (c < '\u{a0}' || c == '\u{feff}' || c == '\u{fffe}' || c == '\u{ffff}')
+            && c != '\u{85}'
+    });
+    let has_break = text.contains(['\n', '\u{85}', '\u{2028}', '\u{2029}']);
+    let is_plain = !text.is_empty()
+        && !special
+        && !has_break
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+        && !has_indicator(text)
+        && !is_typed(text);
+    if is_plain {
+        Style::Plain
+    } else if special || has_break || text.contains('\'') {
+        Style::Double
+    } else {
+        Style::Single
+    }
+}
+
+/// Whether something in a text means something else in a block.
+fn has_indicator(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    let blank = |at: usize| chars.get(at).is_none_or(|c| matches!(c, ' ' | '\t'));
+    text.starts_with("---")
+        || text.starts_with("...")
+        || text.starts_with(['#', ',', '[', ']', '{', '}', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`'])
+        || (text.starts_with(['?', ':', '-']) && blank(1))
+        || chars
+            .iter()
+            .enumerate()
+            .skip(1)
+            .any(|(at, c)| (*c == ':' && blank(at + 1)) || (*c == '#' && matches!(chars[at - 1], ' ' | '\t')))
+}
+
+/// Whether YAML 1.2 reads a plain text as something else than a text.
+fn is_typed(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let digits =
+        |text: &str, base: u32| !text.is_empty() && text.chars().all(|c| c == '_' || c.is_digit(base));
+    let is_integer = digits(unsigned, 10)
+        || unsigned.strip_prefix("0b").is_some_and(|digits_| digits(digits_, 2))
+        || unsigned.strip_prefix("0o").is_some_and(|digits_| digits(digits_, 8))
+        || unsigned.strip_prefix("0x").is_some_and(|digits_| digits(digits_, 16));
+    let is_exponent = |text: &str| {
+        let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_digit())
+    };
+    let is_float = {
+        let (mantissa, exponent) =
+            unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(a, b)| (a, Some(b)));
+        let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(a, b)| (a, Some(b)));
+        exponent.is_none_or(is_exponent)
+            && (fraction.is_some() || exponent.is_some())
+            && (whole.starts_with(|c: char| c.is_ascii_digit())
+                || (whole.is_empty() && fraction.is_some_and(|f| !f.is_empty())))
+            && whole.chars().all(|c| c == '_' || c.is_ascii_digit())
+            && fraction.is_none_or(|fraction| fraction.chars().all(|c| c == '_' || c.is_ascii_digit()))
+    };
+    let is_date = {
+        let parts: Vec<&str> = text.get(..text.len().min(10)).unwrap_or(text).splitn(3, '-').collect();
+        let number = |text: &str, most: usize| {
+            (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit())
+        };
+        matches!(parts.as_slice(), [year, month, day] if year.len() == 4 && number(year, 4) && number(month, 2)
+            && number(day.split(['T', 't', ' ']).next().unwrap_or(day), 2))
+    };
+    is_integer
+        || is_float
+        || is_date
+        || matches!(text, "~" | "null" | "Null" | "NULL" | "<<" | "=")
+        || matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
+        || matches!(unsigned, ".inf" | ".Inf" | ".INF")
+        || matches!(text, ".nan" | ".NaN" | ".NAN")
+}
+
+fn double_quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\0' => out.push_str("\\0"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            '\u{1b}' => out.push_str("\\e"),
+            '\u{85}' => out.push_str("\\N"),
+            '\u{2028}' => out.push_str("\\L"),
+            '\u{2029}' => out.push_str("\\P"),
+            ' '..='~' => out.push(c),
+            '\u{feff}' => out.push_str("\\uFEFF"),
+            _ if c >= '\u{a0}' => out.push(c),
+            _ => write!(out, "\\x{:02X}", u32::from(c)).expect("writing to a string"),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+
+    fn map(entries: Vec<(&str, Value)>) -> Value {
+        Value::Map(
+            entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<IndexMap<_, _>>(),
+        )
+    }
+
+    /// What DVC 3.67 writes.
+    #[test]
+    fn texts_are_quoted_where_they_would_be_something_else() {
+        for (text, expected) in [
+            ("plain text", "plain text"),
+            ("2.0", "'2.0'"),
+            ("1e-5", "'1e-5'"),
+            ("true", "'true'"),
+            ("yes", "yes"),
+            ("", "''"),
+            ("2024-01-02", "'2024-01-02'"),
+            ("a: b", "'a: b'"),
+            ("a #b", "'a #b'"),
+            ("'a' b", "\"'a' b\""),
+            ("a 'b'", "a 'b'"),
+            ("a\nb", "\"a\\nb\""),
+            ("- a", "'- a'"),
+            ("-a", "-a"),
+            ("größe", "größe"),
+            ("{a}", "'{a}'"),
+        ] {
+            let written = emit(&map(vec![("k", Value::from(text))]));
+            assert_eq!(written, format!("k: {expected}\n"));
+        }
+    }
+
+    #[test]
+    fn blocks_floats_and_nothing() {
+        let value = map(vec![
+            (
+                "a",
+                Value::List(vec![
+                    map(vec![("path", Value::from("x")), ("size", Value::Int(2))]),
+                    Value::Int(1),
+                ]),
+            ),
+            (
+                "b",
+                map(vec![
+                    ("lr", Value::Float(1e-5)),
+                    ("none", Value::Null),
+                    ("list", Value::List(Vec::new())),
+                ]),
+            ),
+        ]);
+        let expected = "a:\n- path: x\n  size: 2\n- 1\nb:\n  lr: 1e-05\n  none:\n  list: []\n";
+        assert_eq!(emit(&value), expected);
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let file = base::ProjectPath::from_record("dvc.lock").expect("a path");
+        let long = "python train.py --one 1 --two 22 ".repeat(9);
+        for text in
+            [long.trim(), &format!("'{long}'x"), &"x".repeat(200), &format!("a: {long}b"), "a  b   c", "x\ty"]
+        {
+            let value = map(vec![("stages", map(vec![("a", map(vec![("cmd", Value::from(text))]))]))]);
+            let written = emit(&value);
+            assert_eq!(crate::yaml::parse(&file, &written).expect("YAML"), value, "{written}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The text of a `dvc.lock`: what is read of it, and how it is written beside DVC.
+//!
+//! Paths are spelled as the pipeline file spells them, relative to the stage's wdir, so that reading and writing ask for
+//! the declared stage. What belongs to stages that are not declared, or was not made anew, stays as it is: DVC keeps
+//! it, too.
+
+use std::collections::BTreeMap;
+
+use base::{Algorithm, Digest, FileState, ProjectPath, Value};
+use indexmap::IndexMap;
+
+use super::emit::emit;
+use crate::error::PipelineError;
+use crate::lock::{Lock, StageLock};
+use crate::node::{Node, Source};
+use crate::special::SpecialName;
+use crate::stage::{Command, PARAMS_FILE, ParamValues, Stage};
+use crate::yaml;
+
+/// The version of the format that is written.
+const SCHEMA: &str = "2.0";
+
+/// How the paths of a stage are spelled.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    wdir: ProjectPath,
+    /// By path or name, the text in the pipeline file, where that is another than the plain one.
+    spelled: BTreeMap<String, String>,
+}
+
+impl Frame {
+    pub fn of(stage: &Stage) -> Self {
+        Frame { wdir: stage.wdir.clone(), spelled: stage.spelled.clone() }
+    }
+
+    /// What a text in the lock names; `None` for what no declared path can be.
+    fn name(&self, text: &str) -> Option<Name> {
+        if let Some((name, _)) = self.spelled.iter().find(|(_, spelled)| *spelled == text) {
+            return Name::of(name);
+        }
+        if text.starts_with('/') {
+            return SpecialName::outside(text).ok().map(Name::Special);
+        }
+        if text.contains("://") {
+            return SpecialName::url(text).ok().map(Name::Special);
+        }
+        self.path(text).map(Name::Path)
+    }
+
+    fn path(&self, text: &str) -> Option<ProjectPath> {
+        ProjectPath::resolve(&self.wdir, text).ok().filter(|path| !path.is_reserved())
+    }
+
+    fn text(&self, path: &ProjectPath) -> String {
+        self.spelled.get(path.as_str()).cloned().unwrap_or_else(|| relative(&self.wdir, path))
+    }
+
+    fn special_text(&self, name: &SpecialName) -> String {
+        self.spelled.get(&name.text).cloned().unwrap_or_else(|| name.text.clone())
+    }
+}
+
+enum Name {
+    Path(ProjectPath),
+    Special(SpecialName),
+}
+
+impl Name {
+    fn of(text: &str) -> Option<Self> {
+        if text.starts_with('/') || text.contains("://") {
+            let name = SpecialName::outside(text).or_else(|_| SpecialName::url(text));
+            return name.ok().map(Name::Special);
+        }
+        ProjectPath::from_record(text).ok().map(Name::Path)
+    }
+}
+
+/// A path seen from a folder.
+pub(crate) fn relative(folder: &ProjectPath, path: &ProjectPath) -> String {
+    let (mut from, mut to) = (folder.parts().peekable(), path.parts().peekable());
+    while from.peek().is_some() && from.peek() == to.peek() {
+        from.next();
+        to.next();
+    }
+    let up = from.map(|_| "..");
+    let parts: Vec<&str> = up.chain(to).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}
+
+/// Reads the stages of a lock that are among `frames`.
+///
+/// # Errors
+/// When the text is no lock of DVC.
+pub(crate) fn parse(
+    file: &ProjectPath,
+    text: &str,
+    frames: &IndexMap<String, Frame>,
+) -> Result<Lock, PipelineError> {
+    let value = yaml::parse(file, text)?;
+    let mut lock = Lock::default();
+    if matches!(value, Value::Null) {
+        return Ok(lock);
+    }
+    let root = Node::root(Source { file, text }, &value);
+    let stages = match root.map()?.get("schema") {
+        // The first version had no schema, and stages at the top.
+        None => Some(Node::root(Source { file, text }, &value)),
+        Some(Value::Str(schema)) if schema.starts_with("2.") => root.get("stages"),
+        Some(schema) => {
+            let message = format!("schema {schema} is none that pipe knows: it reads up to {SCHEMA}");
+            return Err(root.child_fault("schema", message).hint(Some("install the newer version")));
+        }
+    };
+    let Some(stages) = stages else { return Ok(lock) };
+    for (name, stage) in stages.entries()? {
+        if let Some(frame) = frames.get(name) {
+            lock.stages.insert(name.to_owned(), read_stage(&stage, frame)?);
+        }
+    }
+    Ok(lock)
+}
+
+pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLock, PipelineError> {
+    let command = match stage.map()?.get("cmd") {
+        Some(Value::Str(script)) => Command::Script(script.clone()),
+        Some(list @ Value::List(_)) => {
+            let items = stage.child("cmd", list);
+            let scripts = items.items()?.map(|item| item.string().map(str::to_owned));
+            Command::List(scripts.collect::<Result<_, _>>()?)
+        }
+        _ => return Err(stage.key_fault("the stage has no `cmd`")),
+    };
+    let (mut deps, mut special) = (Vec::new(), Vec::new());
+    for (name, state) in read_entries(stage, "deps", frame)? {
+        match name {
+            Name::Path(path) => deps.push((path, state)),
+            Name::Special(name) => special.push((name, state)),
+        }
+    }
+    let outs = read_entries(stage, "outs", frame)?.into_iter().filter_map(|(name, state)| match name {
+        Name::Path(path) => Some((path, state)),
+        Name::Special(_) => None,
+    });
+    let mut outs: Vec<_> = outs.collect();
+    deps.sort_by(|(a, _), (b, _)| a.cmp(b));
+    deps.dedup_by(|(a, _), (b, _)| a == b);
+    outs.sort_by(|(a, _), (b, _)| a.cmp(b));
+    outs.dedup_by(|(a, _), (b, _)| a == b);
+    special.sort_by(|(a, _), (b, _)| a.cmp(b));
+    special.dedup_by(|(a, _), (b, _)| a == b);
+    Ok(StageLock {
+        command,
+        shell: None,
+        wdir: frame.wdir.clone(),
+        builtin: None,
+        deps,
+        params: read_params(stage, frame)?,
+        outs,
+        globs: BTreeMap::new(),
+        persist: std::collections::BTreeSet::new(),
+        env: Vec::new(),
+        special,
+    })
+}
+
+/// The entries of a list that name a content by MD5. Another name for a content, an etag for one, is as good as none:
+/// the stage is stale then.
+fn read_entries(
+    stage: &Node<'_, '_>,
+    key: &'static str,
+    frame: &Frame,
+) -> Result<Vec<(Name, FileState)>, PipelineError> {
+    let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
+    let mut entries = Vec::new();
+    for item in list.items()? {
+        let path = item.get("path").ok_or_else(|| item.fault("the entry has no `path`"))?;
+        let (Some(name), Some(state)) = (frame.name(path.string()?), read_state(&item)?) else { continue };
+        entries.push((name, state));
+    }
+    Ok(entries)
+}
+
+/// What an entry of a lock or a pointer says of a content; `None` where it has no MD5.
+pub(crate) fn read_state(item: &Node<'_, '_>) -> Result<Option<FileState>, PipelineError> {
+    let Some(md5) = item.get("md5") else { return Ok(None) };
+    let text = match md5.value {
+        // 32 digits may look like a number.
+        Value::Int(number) => format!("{number:0>32}"),
+        _ => md5.string()?.to_owned(),
+    };
+    let (hex, is_folder) = text.strip_suffix(".dir").map_or((text.as_str(), false), |hex| (hex, true));
+    let digest =
+        Digest::from_hex(Algorithm::Md5, hex).map_err(|_| md5.fault(format!("`{text}` is no MD5 digest")))?;
+    let number = |key| item.get(key).map(|node| node.unsigned()).transpose();
+    let files = number("nfiles")?;
+    Ok(Some(FileState {
+        digest,
+        size: number("size")?.unwrap_or(0),
+        files: is_folder.then(|| files.unwrap_or(0)),
+        executable: item.get("isexec").map_or(Ok(false), |node| node.boolean())?,
+    }))
+}
+
+fn read_params(stage: &Node<'_, '_>, frame: &Frame) -> Result<ParamValues, PipelineError> {
+    let mut params = ParamValues::new();
+    let Some(files) = stage.get("params") else { return Ok(params) };
+    for (file, values) in files.entries()? {
+        let Some(Name::Path(path)) = frame.name(file) else { continue };
+        let mut entries: IndexMap<String, Value> = values.map()?.clone();
+        entries.sort_unstable_keys();
+        params.insert(path, entries);
+    }
+    params.sort_unstable_keys();
+    Ok(params)
+}
+
+/// The text of a lock with the stages of `lock`; `old` is the file's text until now.
+pub(crate) fn write(
+    file: &ProjectPath,
+    old: Option<&str>,
+    lock: &Lock,
+    frames: &IndexMap<String, Frame>,
+) -> String {
+    let old = old.and_then(|text| Some((text, yaml::parse(file, text).ok()?)));
+    let known = old.as_ref().and_then(|(text, _)| parse(file, text, frames).ok()).unwrap_or_default();
+    let mut top = old.and_then(|(_, value)| value.as_map().cloned()).unwrap_or_default();
+    if !top.contains_key("schema") {
+        let stages = std::mem::take(&mut top);
+        top.insert("schema".to_owned(), Value::from(SCHEMA));
+        top.insert("stages".to_owned(), Value::Map(stages));
+    }
+    if !matches!(top.get("stages"), Some(Value::Map(_))) {
+        top.insert("stages".to_owned(), Value::Map(IndexMap::new()));
+    }
+    if let Some(Value::Map(stages)) = top.get_mut("stages") {
+        for (name, frame) in frames {
+            let Some(stage) = lock.stages.get(name) else { continue };
+            if known.stages.get(name) != Some(stage) {
+                stages.insert(name.clone(), stage_value(stage, frame));
+            }
+        }
+    }
+    emit(&Value::Map(top))
+}
+
+/// What is written of a stage.
+pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
+    let mut map = IndexMap::new();
+    let command = match &stage.command {
+        Command::Script(script) => Value::from(script.as_str()),
+        Command::List(scripts) => Value::List(scripts.iter().cloned().map(Value::Str).collect()),
+        Command::None => Value::Null,
+    };
+    map.insert("cmd".to_owned(), command);
+    let deps = stage.deps.iter().map(|(path, state)| (frame.text(path), *state));
+    let special = stage.special.iter().map(|(name, state)| (frame.special_text(name), *state));
+    let outs = stage.outs.iter().map(|(path, state)| (frame.text(path), *state));
+    for (key, entries) in [("deps", deps.chain(special).collect::<Vec<_>>()), ("outs", outs.collect())] {
+        if key == "outs" && !stage.params.is_empty() {
+            map.insert("params".to_owned(), params_value(stage, frame));
+        }
+        if !entries.is_empty() {
+            map.insert(key.to_owned(), entries_value(entries));
+        }
+    }
+    Value::Map(map)
+}
+
+fn entries_value(mut entries: Vec<(String, FileState)>) -> Value {
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let entry = |(path, state): (String, FileState)| {
+        let mut map =
+            IndexMap::from([("path".to_owned(), Value::Str(path)), ("hash".to_owned(), Value::from("md5"))]);
+        write_state(&mut map, &state);
+        Value::Map(map)
+    };
+    Value::List(entries.into_iter().map(entry).collect())
+}
+
+/// Says what a content is: `md5`, `size`, and what more there is to say.
+pub(crate) fn write_state(map: &mut IndexMap<String, Value>, state: &FileState) {
+    let suffix = if state.is_folder() { ".dir" } else { "" };
+    map.insert("md5".to_owned(), Value::Str(format!("{}{suffix}", state.digest.hex())));
+    map.insert("size".to_owned(), Value::Int(i128::from(state.size)));
+    if let Some(files) = state.files {
+        map.insert("nfiles".to_owned(), Value::Int(i128::from(files)));
+    }
+    if state.executable {
+        map.insert("isexec".to_owned(), Value::Bool(true));
+    }
+}
+
+fn params_value(stage: &StageLock, frame: &Frame) -> Value {
+    let mut files: Vec<(String, Value)> = stage
+        .params
+        .iter()
+        .map(|(file, values)| {
+            let mut values: IndexMap<String, Value> = values.clone();
+            values.sort_unstable_keys();
+            (frame.text(file), Value::Map(values))
+        })
+        .collect();
+    files.sort_by(|(a, _), (b, _)| (a != PARAMS_FILE, a).cmp(&(b != PARAMS_FILE, b)));
+    Value::Map(files.into_iter().collect())
+}

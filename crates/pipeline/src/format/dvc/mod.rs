@@ -1,0 +1,8 @@
+//! The texts of DVC, and its rules where they are not ours.
+
+pub(crate) mod emit;
+pub(crate) mod lock;
+pub(crate) mod pointer;
+pub(crate) mod python;
+pub(crate) mod rules;
+pub(crate) mod run_cache;

@@ -1,0 +1,325 @@
+//! The text of a `.dvc` file: which bytes the data beside it holds.
+//!
+//! People write into it too (a description, labels, comments), so that it is changed in place: what stands around digest
+//! and size stays as it is. What came from elsewhere (`deps`: imports) is data like any other here, and never fetched again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{FileState, ProjectPath, Value};
+use indexmap::IndexMap;
+
+use super::emit::emit;
+use super::lock::{read_state, write_state};
+use crate::error::PipelineError;
+use crate::format::native::pointer::{Pointer as Single, set_scalar};
+use crate::format::native::top;
+use crate::lock::StageLock;
+use crate::node::{Node, Source};
+use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage};
+use crate::yaml::{self, Segment};
+
+const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta", "always_changed"];
+
+/// What a `.dvc` file tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pointer {
+    /// The data, and what it holds where that is recorded; in the order of the file.
+    pub outs: Vec<(Out, Option<FileState>)>,
+    wdir: ProjectPath,
+    frozen: bool,
+    desc: Option<String>,
+    meta: Option<Value>,
+}
+
+impl Pointer {
+    /// As a pointer to one thing.
+    pub fn single(&self, file: &ProjectPath) -> Result<Single, PipelineError> {
+        let [(out, state)] = self.outs.as_slice() else {
+            let message =
+                format!("it tells of {} outs, and this is possible with one alone", self.outs.len());
+            return Err(PipelineError::new(file, message)
+                .hint(Some("name the outs one by one in `.dvc` files of their own")));
+        };
+        let Some(state) = *state else {
+            let hint = Some("`dvc commit` or `pipe repro` records what is there");
+            return Err(PipelineError::new(file, "it has no `md5` yet").hint(hint));
+        };
+        let Pointer { frozen, desc, meta, .. } = self.clone();
+        Ok(Single { out: out.clone(), state, frozen, desc, meta })
+    }
+
+    /// The data as a stage without a command.
+    pub fn into_stage(self, file: &ProjectPath) -> Stage {
+        let mut outs: Vec<Out> = self.outs.into_iter().map(|(out, _)| out).collect();
+        outs.sort_by(|a, b| a.path.cmp(&b.path));
+        Stage {
+            address: Address::of_pointer(file),
+            command: Command::None,
+            shell: None,
+            wdir: self.wdir,
+            deps: Vec::new(),
+            special: Vec::new(),
+            params: Vec::new(),
+            outs,
+            spelled: BTreeMap::new(),
+            frozen: self.frozen,
+            always_changed: false,
+            desc: self.desc,
+            meta: self.meta,
+            env: Vec::new(),
+            timeout_millis: None,
+            resources: Resources::default(),
+            pools: Vec::new(),
+        }
+    }
+
+    /// What it records, in the words of a lock.
+    pub fn lock(&self, _: &ProjectPath) -> StageLock {
+        let states = self.outs.iter().filter_map(|(out, state)| Some((out.path.clone(), (*state)?)));
+        let mut outs: Vec<_> = states.collect();
+        outs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        StageLock {
+            command: Command::None,
+            shell: None,
+            wdir: self.wdir.clone(),
+            builtin: None,
+            deps: Vec::new(),
+            params: ParamValues::new(),
+            outs,
+            globs: BTreeMap::new(),
+            persist: BTreeSet::new(),
+            env: Vec::new(),
+            special: Vec::new(),
+        }
+    }
+}
+
+/// Reads a `.dvc` file.
+///
+/// # Errors
+/// When it is none, holds a stage with a command, or names a path outside the project.
+pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
+    let value = yaml::parse(file, text)?;
+    let root = Node::root(Source { file, text }, &value);
+    if let Some(command) = root.map()?.get("cmd") {
+        let hint = Some("DVC 1.0 moved such stages into dvc.yaml; `dvc stage add` makes one");
+        return Err(root
+            .child("cmd", command)
+            .fault("a `.dvc` file with a command is not supported")
+            .hint(hint));
+    }
+    if let Some(key) = root.map()?.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(root.unknown_key(key, KEYS));
+    }
+    let text_of =
+        |node: &Node<'_, '_>, key| node.get(key).map(|node| node.string().map(str::to_owned)).transpose();
+    let switch = |node: &Node<'_, '_>, key, default| node.get(key).map_or(Ok(default), |node| node.boolean());
+    let folder = file.parent().unwrap_or_default();
+    let resolve = |base: &ProjectPath, node: &Node<'_, '_>| {
+        let path =
+            ProjectPath::resolve(base, node.string()?).map_err(|fault| node.fault(fault.to_string()))?;
+        ProjectPath::from_record(path.as_str()).map_err(|fault| node.fault(fault.to_string()))
+    };
+    let wdir = match root.get("wdir") {
+        Some(node) => {
+            ProjectPath::resolve(&folder, node.string()?).map_err(|fault| node.fault(fault.to_string()))?
+        }
+        None => folder,
+    };
+    let mut outs = Vec::new();
+    if let Some(list) = root.get("outs") {
+        for item in list.items()? {
+            let node = item.get("path").ok_or_else(|| item.fault("the out has no `path`"))?;
+            let out = Out {
+                path: resolve(&wdir, &node)?,
+                glob: None,
+                kind: OutKind::Data,
+                cache: switch(&item, "cache", true)?,
+                persist: switch(&item, "persist", false)?,
+                remote: text_of(&item, "remote")?,
+                push: switch(&item, "push", true)?,
+                desc: text_of(&item, "desc")?,
+                annotation: top::annotation(&item)?,
+                plot: IndexMap::new(),
+            };
+            outs.push((out, read_state(&item)?));
+        }
+    }
+    if outs.is_empty() {
+        return Err(root.fault("this is no pointer to data: it has no `outs`"));
+    }
+    Ok(Pointer {
+        outs,
+        wdir,
+        frozen: switch(&root, "frozen", false)? || root.get("deps").is_some(),
+        desc: text_of(&root, "desc")?,
+        meta: root.get("meta").map(|node| node.value.clone()),
+    })
+}
+
+/// The text with these states of the outs, in the order of the file. Where it is laid out so that it cannot be changed in
+/// place, comments go.
+///
+/// # Errors
+/// When the text is no YAML.
+pub(crate) fn update(
+    file: &ProjectPath,
+    text: &str,
+    states: &[FileState],
+    name: Option<&str>,
+    desc: Option<&str>,
+) -> Result<String, PipelineError> {
+    let mut wanted = parse(file, text)?;
+    for ((out, known), state) in wanted.outs.iter_mut().zip(states) {
+        *known = Some(*state);
+        if let Some(name) = name {
+            out.path = file.parent().unwrap_or_default().join(name);
+        }
+    }
+    if let Some(desc) = desc {
+        wanted.desc = Some(desc.to_owned());
+    }
+    let changed = change(text, states, name, desc);
+    if let Some(changed) = changed.filter(|changed| parse(file, changed).is_ok_and(|read| read == wanted)) {
+        return Ok(changed);
+    }
+    let mut top = yaml::parse(file, text)?.as_map().cloned().unwrap_or_default();
+    if let Some(desc) = desc {
+        top.insert("desc".to_owned(), Value::from(desc));
+    }
+    if let Some(Value::List(outs)) = top.get_mut("outs") {
+        for (out, state) in outs.iter_mut().zip(states) {
+            let Value::Map(out) = out else { continue };
+            for key in ["md5", "size", "nfiles", "isexec", "hash"] {
+                out.shift_remove(key);
+            }
+            let rest = std::mem::take(out);
+            write_state(out, state);
+            out.insert("hash".to_owned(), Value::from("md5"));
+            out.extend(rest);
+            if let Some(name) = name {
+                out.insert("path".to_owned(), Value::from(name));
+            }
+        }
+    }
+    Ok(emit(&Value::Map(top)))
+}
+
+fn change(text: &str, states: &[FileState], name: Option<&str>, desc: Option<&str>) -> Option<String> {
+    let mut text = text.to_owned();
+    // A word as it stands in a map of one, with its quotes.
+    let spelled = |value: &str| {
+        let map = Value::Map(IndexMap::from([("k".to_owned(), Value::from(value))]));
+        emit(&map).strip_prefix("k: ").map(|text| text.trim_end().to_owned())
+    };
+    if let Some(desc) = desc {
+        text = set_scalar(&text, &[Segment::Key("desc")], Some(&spelled(desc)?), Some("outs"))?;
+    }
+    for (at, state) in states.iter().enumerate() {
+        let mut fields = IndexMap::new();
+        write_state(&mut fields, state);
+        fields.insert("hash".to_owned(), Value::from("md5"));
+        if let Some(name) = name {
+            fields.insert("path".to_owned(), Value::from(name));
+        }
+        let mut behind = "path";
+        for key in ["md5", "size", "nfiles", "isexec", "hash", "path"] {
+            if key == "path" && name.is_none() {
+                continue;
+            }
+            let value = fields.get(key).map(|value| match value {
+                Value::Str(text) => spelled(text),
+                other => Some(other.to_string()),
+            });
+            let path = [Segment::Key("outs"), Segment::Index(at), Segment::Key(key)];
+            text = set_scalar(&text, &path, value.flatten().as_deref(), Some(behind))?;
+            if fields.contains_key(key) {
+                behind = key;
+            }
+        }
+    }
+    Some(text)
+}
+
+/// The text of a new `.dvc` file.
+pub(crate) fn write(path: &str, state: &FileState, desc: Option<&str>) -> String {
+    let mut out = IndexMap::new();
+    write_state(&mut out, state);
+    out.insert("hash".to_owned(), Value::from("md5"));
+    out.insert("path".to_owned(), Value::from(path));
+    let mut top = IndexMap::from([("outs".to_owned(), Value::List(vec![Value::Map(out)]))]);
+    if let Some(desc) = desc {
+        top.insert("desc".to_owned(), Value::from(desc));
+    }
+    emit(&Value::Map(top))
+}
+
+#[cfg(test)]
+mod tests {
+    use base::Digest;
+
+    use super::*;
+
+    const FILE: &str = "# what it is\nouts:\n- md5: d8e8fca2dc0f896fd7cb4cb0031ba249\n  size: 5   # bytes\n  hash: md5\n  path: \
+                        data.txt\n  desc: \"raw\"\nmeta:\n  a: [1]\n";
+
+    fn state(folder: bool) -> FileState {
+        FileState { digest: Digest::Md5([0x5a; 16]), size: 7, files: folder.then_some(3), executable: false }
+    }
+
+    fn file() -> ProjectPath {
+        ProjectPath::from_record("sub/data.txt.dvc").expect("a path")
+    }
+
+    #[test]
+    fn what_a_file_says() {
+        let pointer = parse(&file(), FILE).expect("a pointer").single(&file()).expect("one out");
+        assert_eq!(pointer.out.path.as_str(), "sub/data.txt");
+        assert_eq!((pointer.state.size, pointer.out.desc.as_deref()), (5, Some("raw")));
+        let stage = parse(&file(), "wdir: ..\nouts: [{path: a}, {path: b/c}]\n")
+            .expect("a pointer")
+            .into_stage(&file());
+        let paths: Vec<&str> = stage.outs.iter().map(|out| out.path.as_str()).collect();
+        assert_eq!(paths, ["a", "b/c"]);
+    }
+
+    #[test]
+    fn comments_and_order_stay() {
+        let changed = update(&file(), FILE, &[state(false)], None, None).expect("a text");
+        let expected =
+            FILE.replace("d8e8fca2dc0f896fd7cb4cb0031ba249", &"5a".repeat(16)).replace("size: 5", "size: 7");
+        assert_eq!(changed, expected);
+        let folder = update(&file(), FILE, &[state(true)], None, None).expect("a text");
+        assert!(folder.contains("5a.dir\n  size: 7   # bytes\n  nfiles: 3\n  hash: md5\n"), "{folder}");
+        assert_eq!(update(&file(), &folder, &[state(false)], None, None).expect("a text"), expected);
+        // What cannot be changed in place is written anew.
+        let flow = "outs: [{md5: d8e8fca2dc0f896fd7cb4cb0031ba249, path: data.txt}]\n";
+        let anew = update(&file(), flow, &[state(true)], None, None).expect("a text");
+        assert_eq!(parse(&file(), &anew).expect("a pointer").outs[0].1, Some(state(true)));
+    }
+
+    #[test]
+    fn what_dvc_add_writes() {
+        let text = write("data.txt", &state(true), None);
+        let digest = "5a".repeat(16);
+        assert_eq!(
+            text,
+            format!("outs:\n- md5: {digest}.dir\n  size: 7\n  nfiles: 3\n  hash: md5\n  path: data.txt\n")
+        );
+    }
+
+    #[test]
+    fn hostile_and_old_files_are_refused() {
+        for text in [
+            "",
+            "outs: []\n",
+            "outs: [{md5: x, path: a}]\n",
+            "outs: [{path: ../../a}]\n",
+            "outs: [{path: .git/config}]\n",
+            "cmd: rm -rf /\nouts: [{path: a}]\n",
+            "what: 1\nouts: [{path: a}]\n",
+        ] {
+            assert!(parse(&file(), text).is_err(), "{text}");
+        }
+    }
+}

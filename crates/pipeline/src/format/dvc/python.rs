@@ -1,0 +1,86 @@
+//! Values as Python has them.
+
+use base::Value;
+
+/// What `str` makes of a float.
+pub(crate) fn float_text(number: f64) -> String {
+    // Rust changes to exponents where Python does, and spells them without sign and leading zero.
+    let text = Value::float_text(number);
+    let Some((digits, exponent)) = text.split_once('e').filter(|_| number.is_finite()) else { return text };
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+    let digits = digits.strip_suffix(".0").unwrap_or(digits);
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
+/// Whether `a == b` in Python: numbers of all types are compared by what they are worth, and a NaN is not itself.
+pub(crate) fn is_equal(a: &Value, b: &Value) -> bool {
+    let integer = |value: &Value| match value {
+        Value::Bool(truth) => Some(i128::from(*truth)),
+        Value::Int(number) => Some(*number),
+        _ => None,
+    };
+    match (a, b) {
+        (Value::Null, Value::Null) => true,
+        (Value::Str(a), Value::Str(b)) => a == b,
+        (Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| is_equal(value, other)))
+        }
+        (Value::Float(a), Value::Float(b)) => a == b,
+        (Value::Float(float), other) | (other, Value::Float(float)) => {
+            // Exact, as in Python: no integer is rounded to be compared.
+            integer(other)
+                .is_some_and(|number| float.fract() == 0.0 && float.abs() < 1e38 && *float as i128 == number)
+        }
+        (a, b) => integer(a).is_some() && integer(a) == integer(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_as_python_spells_them() {
+        for (number, text) in [
+            (1e-5, "1e-05"),
+            (1.5e-7, "1.5e-07"),
+            (1e16, "1e+16"),
+            (1.25e100, "1.25e+100"),
+            (1e15, "1000000000000000.0"),
+            (0.0001, "0.0001"),
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (f64::INFINITY, "inf"),
+            (f64::NAN, "nan"),
+        ] {
+            assert_eq!(float_text(number), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_equal_whatever_their_type() {
+        let equal = [
+            (Value::Int(1), Value::Float(1.0)),
+            (Value::Int(1), Value::Bool(true)),
+            (Value::Bool(false), Value::Float(-0.0)),
+            (Value::List(vec![Value::Int(2)]), Value::List(vec![Value::Float(2.0)])),
+        ];
+        for (a, b) in equal {
+            assert!(is_equal(&a, &b) && is_equal(&b, &a), "{a} {b}");
+        }
+        let different = [
+            (Value::Int(1), Value::Str("1".to_owned())),
+            (Value::Int(1), Value::Float(1.5)),
+            (Value::Int((1 << 53) + 1), Value::Float(9_007_199_254_740_992.0)),
+            (Value::Null, Value::Bool(false)),
+            (Value::Float(f64::NAN), Value::Float(f64::NAN)),
+        ];
+        for (a, b) in different {
+            assert!(!is_equal(&a, &b) && !is_equal(&b, &a), "{a} {b}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! When a stage of DVC is up to date, where DVC judges otherwise than we do.
+//!
+//! Its lock knows command, deps, params and outs. What stands in it and is declared no longer does not count, params are
+//! compared as Python compares them, and of a frozen stage only what it reads does not count.
+
+use crate::builtins::Builtins;
+use crate::env::env_states;
+use crate::format::dvc::python::is_equal;
+use crate::fresh::{Freshness, StaleReason, fresh};
+use crate::lock::{StageLock, globs_of};
+use crate::params;
+use crate::stage::{Observed, Stage};
+
+/// See [`Dialect::settled`](crate::Dialect::settled).
+pub(crate) fn settled(
+    stage: &Stage,
+    locked: &StageLock,
+    observed: &Observed,
+    builtins: &Builtins,
+) -> StageLock {
+    let mut lock = locked.clone();
+    lock.shell.clone_from(&stage.shell);
+    lock.wdir.clone_from(&stage.wdir);
+    lock.builtin = builtins.of(&stage.command);
+    lock.env = env_states(stage, &observed.env);
+    lock.persist = stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect();
+    lock.globs = globs_of(&stage.outs);
+    lock.deps.retain(|(path, _)| stage.deps.binary_search(path).is_ok());
+    lock.special.retain(|(name, _)| stage.special(name).is_some());
+    lock.outs.retain(|(path, _)| stage.outs.iter().any(|out| out.path == *path));
+    for (file, values) in &mut lock.params {
+        values.retain(|key, _| {
+            let is_it = |known: &crate::stage::ParamRef| {
+                known.file == *file && known.key.as_ref().is_none_or(|known| known == key)
+            };
+            stage.params.iter().any(is_it)
+        });
+    }
+    lock.params.retain(|_, values| !values.is_empty());
+    let (found, _) = params::find(&stage.params, &observed.params);
+    for (file, key, now) in found {
+        if let Some(old) = lock.params.get_mut(file).and_then(|values| values.get_mut(key)) {
+            match is_equal(old, now) {
+                true => old.clone_from(now),
+                // A NaN is not itself in Python, and is here.
+                false if old == now => drop(lock.params[file].shift_remove(key)),
+                false => {}
+            }
+        }
+    }
+    lock
+}
+
+/// See [`Dialect::judge`](crate::Dialect::judge); `locked` is settled.
+pub(crate) fn judge(
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    observed: &Observed,
+    builtins: &Builtins,
+) -> Freshness {
+    if !stage.frozen {
+        return fresh(stage, locked, observed, builtins);
+    }
+    let thawed = Stage { frozen: false, ..stage.clone() };
+    let Freshness::Stale(mut reasons) = fresh(&thawed, locked, observed, builtins) else {
+        return Freshness::Fresh;
+    };
+    reasons.retain(|reason| {
+        !matches!(
+            reason,
+            StaleReason::DepChanged { .. }
+                | StaleReason::DepAdded { .. }
+                | StaleReason::DepRemoved { .. }
+                | StaleReason::DepMissing { .. }
+                | StaleReason::ParamChanged { .. }
+                | StaleReason::ParamAdded { .. }
+                | StaleReason::ParamRemoved { .. }
+                | StaleReason::ParamMissing { .. }
+                | StaleReason::Callback
+        )
+    });
+    if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
+}

@@ -1,0 +1,106 @@
+//! DVC's run cache: for each key of a stage's inputs the results it had, as texts like those of a lock.
+//!
+//! Key and value are SHA-256 of the entry as Python's `json` writes it, keys sorted, sizes and numbers of files left out
+//! wherever they stand; for the key, outs count by their paths alone.
+
+use base::{FileState, ProjectPath, Value};
+use indexmap::IndexMap;
+use sha2::{Digest as _, Sha256};
+
+use super::emit::emit;
+use super::lock::{Frame, read_stage, stage_value};
+use super::python::float_text;
+use crate::lock::StageLock;
+use crate::node::{Node, Source};
+use crate::stage::Stage;
+use crate::yaml;
+
+/// One result as a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEntry {
+    /// The digest of the inputs: names the folder.
+    pub key: String,
+    /// The digest of inputs and outs: names the file.
+    pub value: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// The entry of a result; `None` of a stage whose results are not kept.
+pub(crate) fn entry(stage: &Stage, lock: &StageLock) -> Option<RunEntry> {
+    let key = key(stage, lock)?;
+    let map = stage_value(lock, &Frame::of(stage));
+    Some(RunEntry { key, value: digest(&map), text: emit(&map) })
+}
+
+/// The key of a stage's inputs, whatever its outs hold.
+pub(crate) fn key(stage: &Stage, inputs: &StageLock) -> Option<String> {
+    let reads = !stage.deps.is_empty() || !stage.special.is_empty() || !stage.params.is_empty();
+    let is_kept = reads && !stage.outs.is_empty() && !stage.always_changed && !stage.is_source();
+    if !is_kept || stage.outs.iter().any(|out| out.persist) {
+        return None;
+    }
+    let mut map = stage_value(inputs, &Frame::of(stage));
+    if let Value::Map(map) = &mut map
+        && let Some(Value::List(outs)) = map.get_mut("outs")
+    {
+        for out in outs {
+            let path = out.as_map().and_then(|out| out.get("path")).cloned().unwrap_or_default();
+            *out = path;
+        }
+    }
+    Some(digest(&map))
+}
+
+/// The outs that an entry records for `stage`; `None` where it is none.
+pub(crate) fn read(stage: &Stage, text: &str) -> Option<Vec<(ProjectPath, FileState)>> {
+    let file = ProjectPath::root().join("run-cache");
+    let value = yaml::parse(&file, text).ok()?;
+    let node = Node::root(Source { file: &file, text }, &value);
+    Some(read_stage(&node, &Frame::of(stage)).ok()?.outs)
+}
+
+fn digest(value: &Value) -> String {
+    let mut json = String::new();
+    put(&mut json, value);
+    Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn put(json: &mut String, value: &Value) {
+    match value {
+        Value::Null => json.push_str("null"),
+        Value::Bool(truth) => json.push_str(if *truth { "true" } else { "false" }),
+        Value::Int(number) => json.push_str(&number.to_string()),
+        Value::Float(number) if number.is_nan() => json.push_str("NaN"),
+        Value::Float(number) if number.is_infinite() => {
+            json.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" });
+        }
+        Value::Float(number) => json.push_str(&float_text(*number)),
+        Value::Str(text) => json.push_str(&base::ascii_json(text)),
+        Value::List(list) => {
+            json.push('[');
+            for (at, value) in list.iter().enumerate() {
+                if at > 0 {
+                    json.push_str(", ");
+                }
+                put(json, value);
+            }
+            json.push(']');
+        }
+        Value::Map(map) => {
+            let mut entries: IndexMap<&String, &Value> =
+                map.iter().filter(|(key, _)| !matches!(key.as_str(), "size" | "nfiles")).collect();
+            entries.sort_unstable_keys();
+            json.push('{');
+            for (at, (key, value)) in entries.into_iter().enumerate() {
+                if at > 0 {
+                    json.push_str(", ");
+                }
+                json.push_str(&base::ascii_json(key));
+                json.push_str(": ");
+                put(json, value);
+            }
+            json.push('}');
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Pointers to data, of either dialect: who reads or writes one asks this, not the format.
+
+use base::{FileState, ProjectPath};
+
+use crate::dialect::Dialect;
+use crate::error::PipelineError;
+use crate::format::dvc::pointer as dvc;
+use crate::format::native::pointer as native;
+use crate::lock::{Lock, StageLock};
+use crate::stage::Stage;
+
+pub use native::Pointer;
+
+/// Reads the text of a pointer to one thing.
+///
+/// # Errors
+/// When the text is no pointer, was written by a newer version, names a path that is not beside or below it, or several.
+pub fn parse_pointer(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
+    match Dialect::of_file(file) {
+        Dialect::Native => native::parse_pointer(file, text),
+        Dialect::Dvc => dvc::parse(file, text)?.single(file),
+    }
+}
+
+/// Reads the text of a pointer as a stage without a command, and what it records of it.
+///
+/// # Errors
+/// As [`parse_pointer`], but for several things.
+pub fn parse_source(file: &ProjectPath, text: &str) -> Result<(Stage, Lock), PipelineError> {
+    let (stage, lock) = match Dialect::of_file(file) {
+        Dialect::Native => {
+            let pointer = native::parse_pointer(file, text)?;
+            let lock = pointer.lock(file);
+            (pointer.into_stage(file), lock)
+        }
+        Dialect::Dvc => {
+            let pointer = dvc::parse(file, text)?;
+            let lock = pointer.lock(file);
+            (pointer.into_stage(file), lock)
+        }
+    };
+    Ok((stage, Lock { stages: [(String::new(), lock)].into(), ..Lock::default() }))
+}
+
+/// The text of the pointer `file` with another state, and perhaps another path or description. Everything else stays as
+/// it is written.
+///
+/// # Errors
+/// When the text is no pointer.
+pub fn update_pointer(
+    file: &ProjectPath,
+    text: &str,
+    state: &FileState,
+    name: Option<&str>,
+    desc: Option<&str>,
+) -> Result<String, PipelineError> {
+    match Dialect::of_file(file) {
+        Dialect::Native => native::update_pointer(file, text, state, name, desc),
+        Dialect::Dvc => {
+            dvc::parse(file, text)?.single(file)?;
+            dvc::update(file, text, &[*state], name, desc)
+        }
+    }
+}
+
+/// The text of a pointer with what `lock` says of its things; `old` is what it held until now.
+///
+/// # Errors
+/// When the old text is no pointer.
+pub fn update_source(
+    file: &ProjectPath,
+    old: Option<&str>,
+    lock: &StageLock,
+) -> Result<String, PipelineError> {
+    let states: Vec<FileState> = lock.outs.iter().map(|(_, state)| *state).collect();
+    match (Dialect::of_file(file), old, lock.outs.first()) {
+        (Dialect::Dvc, Some(text), _) => {
+            let outs = dvc::parse(file, text)?.outs;
+            let state_of = |path: &ProjectPath| lock.outs.iter().find(|(known, _)| known == path);
+            let states: Vec<FileState> =
+                outs.iter().filter_map(|(out, _)| Some(state_of(&out.path)?.1)).collect();
+            dvc::update(file, text, &states, None, None)
+        }
+        (Dialect::Native, Some(text), Some(_)) => native::update_pointer(file, text, &states[0], None, None),
+        (_, _, Some((path, state))) => {
+            let folder = file.parent().unwrap_or_default();
+            Ok(write_pointer(file, &path.relative_to(&folder), state, None))
+        }
+        (_, text, None) => Ok(text.unwrap_or_default().to_owned()),
+    }
+}
+
+/// The text of a new pointer `file` to the data `path` below its folder.
+pub fn write_pointer(file: &ProjectPath, path: &str, state: &FileState, desc: Option<&str>) -> String {
+    match Dialect::of_file(file) {
+        Dialect::Native => native::write_pointer(path, state, desc),
+        Dialect::Dvc => dvc::write(path, state, desc),
+    }
+}

@@ -1,0 +1,254 @@
+//! Projects of DVC in place, beside the real DVC: what is not a matter of single features.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::harness::Sandbox;
+
+const CHAIN: &str = "stages:\n  one:\n    cmd: mkdir -p d && cp in d/a\n    deps: [in]\n    outs: [d]\n  two:\n    cmd: cat d/a > \
+                     out\n    deps: [d]\n    outs: [out]\n";
+
+fn chain(dvc: &mut Dvc) -> Sandbox {
+    let sandbox = project(dvc);
+    sandbox.write("dvc.yaml", CHAIN);
+    sandbox.write("in", "1\n");
+    sandbox
+}
+
+#[test]
+fn a_project_is_of_one_tool() {
+    let sandbox = Sandbox::new();
+    sandbox.write("dvc.yaml", CHAIN);
+    sandbox.write("in", "1\n");
+    // A pipeline file is enough; nobody needs to have run `dvc init`.
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(
+        sandbox.read("dvc.lock").starts_with("schema: '2.0'\n") && sandbox.exists(".dvc/tmp/pipe/runs.db")
+    );
+    pipe(&sandbox, &["init"]).code(2).tells(&["is a DVC project", "pipe convert"]);
+    pipe(&sandbox, &["gc", "-w"]).code(2).tells(&["dvc gc"]);
+    sandbox.write("sub/pipeline.yaml", "stages: {}\n");
+    pipe(&sandbox, &["status"])
+        .code(2)
+        .tells(&["dvc.yaml and sub/pipeline.yaml", "one of pipe or one of DVC"]);
+    sandbox.remove("sub");
+    sandbox.write(".pipe/x", "");
+    pipe(&sandbox, &["status"]).code(2).tells(&["has both .pipe and .dvc"]);
+    let native = Sandbox::with_pipeline("stages: {a: {cmd: echo}}\n");
+    native.write("sub/dvc.yaml", "stages: {}\n");
+    pipe(&native, &["status"]).code(2).tells(&["pipeline.yaml and sub/dvc.yaml"]);
+}
+
+#[test]
+fn our_extensions_stand_under_meta() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: sleep 60\n    outs: [o]\n    meta: {pipe: {timeout: 1s}}\n",
+    );
+    sandbox.write(".dvc/config", "");
+    pipe(&sandbox, &["repro"]).code(1).tells(&["`timeout` had passed"]);
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: sleep 60\n    outs: [o]\n    timeout: 1s\n");
+    pipe(&sandbox, &["repro"]).code(2).tells(&["dvc.yaml:5:5", "timeout"]);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: sleep 60\n    outs: [o]\n    meta: {pipe: {timeot: 1s}}\n",
+    );
+    pipe(&sandbox, &["repro"]).code(2).tells(&["timeot"]);
+}
+
+#[test]
+fn each_restores_what_the_other_has_stored() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = chain(&mut dvc);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    sandbox.remove("d");
+    sandbox.remove("out");
+    pipe(&sandbox, &["checkout"]).code(0);
+    assert_eq!((sandbox.read("d/a"), sandbox.read("out")), ("1\n".to_owned(), "1\n".to_owned()));
+    sandbox.write("in", "2\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.remove("d");
+    sandbox.remove("out");
+    dvc.ok(&sandbox, &["checkout", "-q"]);
+    assert_eq!((sandbox.read("d/a"), sandbox.read("out")), ("2\n".to_owned(), "2\n".to_owned()));
+    assert!(stale(&sandbox).is_empty() && dvc.stale(&sandbox).is_empty());
+    let ignored = sandbox.read(".gitignore");
+    assert_eq!(ignored.lines().collect::<Vec<_>>(), ["/d", "/out"]);
+    // What is not in the cache is stale for DVC, bytes in place or not.
+    sandbox.remove(".dvc/cache/files");
+    assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+}
+
+#[test]
+fn the_cache_of_dvc_2_is_read() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = chain(&mut dvc);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    for folder in std::fs::read_dir(sandbox.path(".dvc/cache/files/md5")).unwrap().flatten() {
+        std::fs::rename(folder.path(), sandbox.path(".dvc/cache").join(folder.file_name())).unwrap();
+    }
+    sandbox.remove("d");
+    sandbox.remove("out");
+    pipe(&sandbox, &["checkout"]).code(0);
+    assert_eq!(sandbox.read("d/a"), "1\n");
+}
+
+#[test]
+fn the_cache_may_lie_elsewhere() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = chain(&mut dvc);
+    dvc.ok(&sandbox, &["cache", "dir", "../shared"]);
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+    assert!(sandbox.exists("../shared/files/md5") && !sandbox.exists(".dvc/cache/files"));
+}
+
+#[test]
+fn data_is_added_moved_and_taken_over() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("data/größe 1", "1\n");
+    sandbox.write("data/sub/b", "2\n");
+    sandbox.write("one.csv", "a,b\n");
+    pipe(&sandbox, &["add", "data", "one.csv"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+    let ours = (sandbox.read("data.dvc"), sandbox.read("one.csv.dvc"));
+    dvc.ok(&sandbox, &["add", "-q", "data", "one.csv"]);
+    assert_eq!((sandbox.read("data.dvc"), sandbox.read("one.csv.dvc")), ours, "as DVC writes it");
+    sandbox.write("one.csv", "a,c\n");
+    pipe(&sandbox, &["commit", "-f"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+    pipe(&sandbox, &["move", "one.csv", "two.csv"]).code(0);
+    assert!(sandbox.exists("two.csv.dvc") && dvc.stale(&sandbox).is_empty());
+}
+
+/// The run cache: what one has run, the other need not.
+#[test]
+fn results_are_found_by_their_inputs() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let text = "stages:\n  a:\n    wdir: w\n    cmd: echo run >> ../../log && mkdir -p d && cp ../in d/ü && cat params.yaml > o\n    \
+                deps: [../in, run.sh]\n    params: [size, 'größe', f]\n    outs: [d]\n    metrics: [{o: {cache: false}}]\n";
+    sandbox.write("dvc.yaml", text);
+    sandbox.write("w/params.yaml", "size: 3\ngröße: {b: [1.0e-05, null], a: 'ü'}\nf: 1.0\n");
+    sandbox.write("w/run.sh", "");
+    std::fs::set_permissions(sandbox.path("w/run.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let runs = || sandbox.read("../log").lines().count();
+    let entries = || sandbox.files(".dvc/cache/runs");
+    sandbox.write("in", "1\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    let ours = entries();
+    assert_eq!(ours.len(), 1);
+    let text = sandbox.read(&ours[0]);
+    sandbox.remove(".dvc/cache/runs");
+    dvc.ok(&sandbox, &["repro", "-q", "-f"]);
+    assert_eq!((entries(), sandbox.read(&ours[0])), (ours, text), "key, value and text are DVC's");
+    sandbox.write("in", "2\n");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    assert_eq!(runs(), 3);
+    sandbox.write("in", "1\n");
+    sandbox.remove(".dvc/tmp/pipe");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(runs(), 3, "restored from DVC's entry");
+    assert!(dvc.stale(&sandbox).is_empty());
+    sandbox.write("in", "3\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.write("in", "1\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.write("in", "3\n");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    assert_eq!((runs(), sandbox.read("w/d/ü")), (4, "3\n".to_owned()), "restored from ours");
+}
+
+#[test]
+fn what_dvcignore_names_is_passed_over() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(".dvcignore", "*.log\n!keep.log\n/data/tmp/\n");
+    let text = "stages:\n  a:\n    cmd: mkdir -p d && cp in d/a && cp in d/x.log\n    deps: [in, sub, data]\n    outs: [d]\n";
+    sandbox.write("dvc.yaml", text);
+    for path in ["in", "sub/a", "sub/keep.log", "sub/x.log", "data/a", "data/tmp/x"] {
+        sandbox.write(path, "1\n");
+    }
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+    for (path, is_seen) in
+        [("sub/x.log", false), ("data/tmp/x", false), ("d/x.log", false), ("sub/keep.log", true)]
+    {
+        sandbox.write(path, "2\n");
+        assert_eq!(!stale(&sandbox).is_empty(), is_seen, "{path}");
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{path}");
+    }
+}
+
+/// Neither runs a stage into the other's files.
+#[test]
+fn pipe_and_dvc_exclude_each_other() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: touch began && sleep 2 && echo 1 > o && echo run >> ../log\n    outs: [o]\n",
+    );
+    let mut command = sandbox.pipe_command(["repro"]);
+    command.env("SHELL", "/bin/bash");
+    let running = sandbox.start(command);
+    sandbox.await_file("began");
+    let (code, _, err) = dvc.call(&sandbox, &["repro"]);
+    assert!(code != 0 && err.contains("busy"), "{code} {err}");
+    running.wait().code(0);
+    // The other way round.
+    sandbox.remove("began");
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: touch began && sleep 2 && echo 2 > o && echo run >> ../log\n    outs: [o]\n",
+    );
+    let before = sandbox.read("../log").lines().count();
+    let program = std::thread::spawn({
+        let root = sandbox.root();
+        let program = crate::dvc_tool::program();
+        let mut command = sandbox.program(program);
+        command.arg("repro").current_dir(root).env("DVC_NO_ANALYTICS", "1").env("SHELL", "/bin/bash");
+        command.env("DVC_SITE_CACHE_DIR", sandbox.path("../tmp/site2"));
+        move || command.output().unwrap()
+    });
+    sandbox.await_file("began");
+    let said = pipe(&sandbox, &["repro", "--no-wait"]).code(2);
+    assert!(said.stderr.contains("is at work on"), "{}", said.stderr);
+    let said = pipe(&sandbox, &["repro"]).code(0);
+    assert!(program.join().unwrap().status.success());
+    assert_eq!(
+        sandbox.read("../log").lines().count(),
+        before + 1,
+        "it waited and found all done: {}",
+        said.stderr
+    );
+    assert!(stale(&sandbox).is_empty() && dvc.stale(&sandbox).is_empty());
+}
+
+/// DVC calls a stage up to date that is not, or never up to date what is: we say "stale" where it does not, never the
+/// reverse, but for what no run would mend.
+#[test]
+fn where_dvc_is_wrong() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = chain(&mut dvc);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    // An edit of the same size that keeps the time is invisible to it.
+    let time = sandbox.modified("in");
+    sandbox.write("in", "7\n");
+    sandbox.set_modified("in", time);
+    assert!(stale(&sandbox).contains("one"));
+    // A params file that is spelled with `./` is new to it for ever.
+    let sandbox = project(&mut dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: echo > o\n    params: [{./p.json: [x]}]\n    outs: [o]\n",
+    );
+    sandbox.write("p.json", "{\"x\": 1}");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    assert_eq!(dvc.stale(&sandbox).len(), 1);
+    assert!(stale(&sandbox).is_empty());
+}
