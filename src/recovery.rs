@@ -58,7 +58,8 @@ pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> Cli
             put_back(&workspace, path, state, printer);
         }
     };
-    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
+    let claims =
+        Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
     let warnings = Warnings(printer);
     claims.recover(&warnings)?;
     let mut told = false;

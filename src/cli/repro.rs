@@ -155,7 +155,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
     let restore =
         |path: &ProjectPath, state: &FileState| recovery::put_back(&workspace, path, state, printer);
-    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
+    let claims =
+        Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
     let supplier = match args.pull {

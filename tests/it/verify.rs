@@ -156,11 +156,7 @@ fn what_was_written_through_a_link_is_kept() {
         sandbox.ok(["config", "cache.link_types", kind]);
         sandbox.ok(["repro"]);
         for word in ["precious", "dear"] {
-            std::fs::set_permissions(
-                sandbox.path("out"),
-                PermissionsExt::from_mode(0o644),
-            )
-            .unwrap();
+            std::fs::set_permissions(sandbox.path("out"), PermissionsExt::from_mode(0o644)).unwrap();
             let before = sandbox.read("out");
             std::fs::write(sandbox.path("out"), format!("{before}{word}\n")).unwrap();
             let expected = sandbox.read("out");

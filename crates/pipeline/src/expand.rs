@@ -154,7 +154,8 @@ mod tests {
         assert!(matrix(&json(r#"{"m": 1}"#), Dialect::Native).is_err());
         assert!(matrix(&json("{}"), Dialect::Native).is_err());
         let many = format!("[{}]", (0..400).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
-        let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#), Dialect::Native).expect_err("too many");
+        let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#)), Dialect::Native)
+            .expect_err("too many");
         assert_eq!(error, "more than 100000 stages");
     }
 }
