@@ -2,7 +2,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 
 use super::*;
-use crate::Layout;
 
 struct Project {
     folder: tempfile::TempDir,
@@ -173,6 +172,6 @@ fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
     let entry = workspace.blobs.tree(&state.digest).unwrap();
     let sub = entry.entries().iter().find(|(name, _)| name == "sub").map(|(_, entry)| entry.state());
     assert_eq!(sub.map(|sub| sub.digest), Some(below.digest), "a folder below is known by its own digest");
-    disk::remove(&workspace.blobs.path(&crate::hash_bytes_by(base::Algorithm::Md5, b"2\n"))).unwrap();
+    disk::remove(&workspace.blobs.path(&hash_bytes_by(base::Algorithm::Md5, b"2\n"))).unwrap();
     assert!(!workspace.blobs.has_all(&state));
 }
