@@ -352,9 +352,8 @@ impl Project {
         if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
             let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
             let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
-            return Err(CliError::message(text).hint(format!(
-                "remove or rename one of them; `pipe convert` makes pipeline files of DVC's"
-            )));
+            return Err(CliError::message(text)
+                .hint("remove or rename one of them; `pipe convert` makes pipeline files of DVC's"));
         }
         let file = match self.pipeline_file() {
             Ok(file) => file,

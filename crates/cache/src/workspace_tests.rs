@@ -143,3 +143,35 @@ fn nothing_is_none_and_odd_things_are_errors() {
     assert!(matches!(&fault, CacheError::Special { path } if *path == socket), "{fault}");
     assert!(project.workspace.observe(&path("special/socket")).is_err());
 }
+
+/// In DVC's layout a folder is a list of its files: neither empty folders nor modes are in it.
+#[test]
+fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::load(&folder.path().join("state")).unwrap();
+    let cache = folder.path().join(".dvc/cache");
+    let blobs = Blobs::with_layout(&cache, Layout::Dvc);
+    let workspace = Workspace::with_caches(folder.path(), blobs, StageCache::new(folder.path()), state);
+    let write = |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+    write("out/a", "1\n");
+    write("out/sub/deep/b", "2\n");
+    let state = workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+    let below = workspace.observe(&path("out/sub")).unwrap().unwrap();
+    assert_eq!((state.digest.algorithm(), state.size, state.files), (base::Algorithm::Md5, 4, Some(2)));
+    disk::set_mode(&folder.path().join("out/a"), 0o755).unwrap();
+    disk::make_folder(&folder.path().join("out/empty")).unwrap();
+    assert_eq!(workspace.observe(&path("out")).unwrap().unwrap().digest, state.digest);
+    assert!(cache.join("files/md5/b0/26324c6904b2a9cb4b88d6d61c81d1").is_file());
+    let hex = state.digest.hex();
+    assert!(cache.join("files/md5").join(&hex[..2]).join(format!("{}.dir", &hex[2..])).is_file());
+    disk::remove(&folder.path().join("out")).unwrap();
+    assert!(workspace.blobs.has_all(&state));
+    workspace.restore(&path("out"), &state, Placement::Private).unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("out/sub/deep/b")).unwrap(), "2\n");
+    assert!(!folder.path().join("out/empty").exists());
+    let entry = workspace.blobs.tree(&state.digest).unwrap();
+    let sub = entry.entries().iter().find(|(name, _)| name == "sub").map(|(_, entry)| entry.state());
+    assert_eq!(sub.map(|sub| sub.digest), Some(below.digest), "a folder below is known by its own digest");
+    disk::remove(&workspace.blobs.path(&hash_bytes_by(base::Algorithm::Md5, b"2\n"))).unwrap();
+    assert!(!workspace.blobs.has_all(&state));
+}

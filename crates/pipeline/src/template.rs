@@ -194,7 +194,7 @@ impl Scope<'_> {
                 Piece::Text(text) => filled.push_str(text),
                 Piece::Expression(expression) => match self.look_up(&expression, field)? {
                     Found::Value(value) => {
-                        filled.push_str(&spell(self.context.dialect, value, expression.path, field)?)
+                        filled.push_str(&spell(self.context.dialect, value, expression.path, field)?);
                     }
                     Found::Default(text) => filled.push_str(text),
                 },

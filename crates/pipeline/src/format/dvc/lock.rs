@@ -303,3 +303,107 @@ fn params_value(stage: &StageLock, frame: &Frame) -> Value {
     files.sort_by(|(a, _), (b, _)| (a != PARAMS_FILE, a).cmp(&(b != PARAMS_FILE, b)));
     Value::Map(files.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As DVC 3.67 wrote it, but for the stage that is declared no longer.
+    const TEXT: &str = "\
+schema: '2.0'
+stages:
+  gone:
+    cmd: rm -rf x
+    outs:
+    - path: remote://x
+      etag: abc
+  train:
+    cmd: python train.py --lr 1e-05
+    deps:
+    - path: ../data
+      hash: md5
+      md5: 0e78515393b4d6abfe97d11554e60ffe.dir
+      size: 12
+      nfiles: 2
+    - path: ./train.py
+      hash: md5
+      md5: b1946ac92492d2347c6235b4d2611184
+      size: 6
+      isexec: true
+    params:
+      params.yaml:
+        lr: 1e-05
+      ../a.json:
+        b: true
+    outs:
+    - path: model
+      hash: md5
+      md5: 6a7b04fd602d7518d3f89495521630f0
+      size: 6
+datasets:
+- name: kept
+";
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::resolve(&ProjectPath::root(), text).expect("a path")
+    }
+
+    fn frames() -> IndexMap<String, Frame> {
+        let spelled = [("w/train.py".to_owned(), "./train.py".to_owned())].into();
+        [("train".to_owned(), Frame { wdir: path("w"), spelled })].into_iter().collect()
+    }
+
+    #[test]
+    fn paths_are_of_the_project_and_the_text_is_dvcs() {
+        let (file, frames) = (path("dvc.lock"), frames());
+        let lock = parse(&file, TEXT, &frames).expect("a lock");
+        assert_eq!(lock.stages.len(), 1, "what is not declared is not read");
+        let stage = &lock.stages["train"];
+        let deps: Vec<(&str, Option<u64>, bool)> =
+            stage.deps.iter().map(|(path, state)| (path.as_str(), state.files, state.executable)).collect();
+        assert_eq!(deps, [("data", Some(2), false), ("w/train.py", None, true)]);
+        assert_eq!(stage.params[&path("a.json")]["b"], Value::Bool(true));
+        assert_eq!(stage.out(&path("w/model")).map(|state| state.size), Some(6));
+        assert_eq!(write(&file, Some(TEXT), &lock, &frames), TEXT);
+        let anew = write(&file, None, &lock, &frames);
+        let train = &TEXT[TEXT.find("  train:").expect("there")..TEXT.find("datasets").expect("there")];
+        assert_eq!(anew, format!("schema: '2.0'\nstages:\n{train}"));
+    }
+
+    #[test]
+    fn the_first_version_has_its_stages_at_the_top() {
+        let text = "train:\n  cmd: a\n  outs:\n  - path: model\n    md5: 6a7b04fd602d7518d3f89495521630f0\n";
+        let (file, frames) = (path("dvc.lock"), frames());
+        let mut lock = parse(&file, text, &frames).expect("a lock");
+        assert!(lock.stages["train"].out(&path("w/model")).is_some());
+        lock.stages.get_mut("train").expect("there").command = Command::Script("b".to_owned());
+        let written = write(&file, Some(text), &lock, &frames);
+        assert!(written.starts_with("schema: '2.0'\nstages:\n  train:\n    cmd: b\n"), "{written}");
+    }
+
+    #[test]
+    fn what_cannot_be_believed_is_refused_or_passed_over() {
+        let (file, frames) = (path("dvc.lock"), frames());
+        for text in ["schema: '3.0'\n", "schema: 2\n", "schema: '2.0'\nstages: {train: {}}\n", "[]"] {
+            assert!(parse(&file, text, &frames).is_err(), "{text}");
+        }
+        let text = "schema: '2.0'\nstages:\n  train:\n    cmd: a\n    outs:\n    - {path: ../../x, md5: \
+                    6a7b04fd602d7518d3f89495521630f0}\n    - {path: ../.git/x, md5: 6a7b04fd602d7518d3f89495521630f0}\n    \
+                    - {path: y, etag: z}\n";
+        assert_eq!(parse(&file, text, &frames).expect("a lock").stages["train"].outs, []);
+        assert!(parse(&file, &text.replace("6a7b", "zz"), &frames).is_err());
+    }
+
+    #[test]
+    fn paths_seen_from_a_folder() {
+        for (folder, to, expected) in [
+            ("", "a/b", "a/b"),
+            ("w", "w/a", "a"),
+            ("a/b", "a/c", "../c"),
+            ("a/b", "x", "../../x"),
+            ("a", "a", "."),
+        ] {
+            assert_eq!(relative(&path(folder), &path(to)), expected);
+        }
+    }
+}
