@@ -108,12 +108,15 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
 #[test]
 fn a_frozen_pointer_is_left_as_it_is() {
     let sandbox = data();
-    sandbox.append("raw.pipe", "frozen: true\n");
+    sandbox.ok(["freeze", "raw.pipe"]).tells(&["Froze raw.pipe: is left as it is"]);
     let text = sandbox.read("raw.pipe");
     sandbox.write("raw/x", "10\n");
     sandbox.ok(["repro"]).tells(&["raw.pipe is frozen and its outs are left as they are"]);
     assert_eq!((sandbox.read("raw.pipe"), sandbox.read("raw/x")), (text, "10\n".to_owned()));
     sandbox.ok(["commit", "raw"]).tells(&["Recorded raw.pipe: 1 modified."]);
+    sandbox.write("raw/x", "11\n");
+    sandbox.ok(["unfreeze", "raw"]);
+    sandbox.ok(["repro"]).tells(&["Recorded the changed data of raw.pipe"]);
     assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:fresh");
 }
 
@@ -282,6 +285,24 @@ fn names_that_are_one_name_are_refused() {
     sandbox.pipe(["add", "bytes"]).code(2).tells(&["failed to record", "is not UTF-8"]);
     std::fs::write(sandbox.root().join(name), "x").unwrap();
     sandbox.pipe([std::ffi::OsStr::new("add"), name]).code(2).tells(&["its name is not UTF-8"]);
+}
+
+#[test]
+fn several_at_once_add_all() {
+    let sandbox = Sandbox::new();
+    let names: Vec<String> = (0..8).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        sandbox.write(name, name);
+    }
+    let started: Vec<_> =
+        names.iter().map(|name| sandbox.start(sandbox.pipe_command(["add", name]))).collect();
+    for one in started {
+        one.wait().code(0);
+    }
+    let lines: String = names.iter().map(|name| format!("/{name}\n")).collect();
+    assert_eq!(sandbox.read(".gitignore"), lines);
+    let states: Vec<String> = names.iter().map(|name| format!("{name}.pipe:fresh")).collect();
+    assert_eq!(sandbox.states(), states.join(" "));
 }
 
 #[test]

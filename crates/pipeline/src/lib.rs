@@ -32,7 +32,7 @@ pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
-pub use format::native::pointer::{Pointer, parse_pointer, update_pointer, write_pointer};
+pub use format::native::pointer::{Pointer, freeze_pointer, parse_pointer, update_pointer, write_pointer};
 pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};

@@ -13,7 +13,7 @@ pub(crate) fn nearest<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>)
         .map(|(_, word)| word)
 }
 
-/// The hint line that goes with [`nearest`].
+/// The hint line that goes with `nearest`.
 pub fn did_you_mean<'a>(wrong: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(wrong, words).map(|word| format!("did you mean `{word}`?"))
 }
