@@ -254,6 +254,9 @@ fn what_cannot_be_added_is_refused_with_the_way_out() {
         sandbox.pipe(["add", path]).code(2).tells(&[why, hint]);
         assert!(!sandbox.exists(&format!("{path}.pipe")), "{path}");
     }
+    sandbox.remove("data");
+    sandbox.pipe(["add", "data"]).code(2).tells(&["there is no such file", "pipe checkout data"]);
+    sandbox.ok(["checkout", "data"]);
     // Of several, none is recorded when one is refused.
     sandbox.write("good", "z");
     sandbox.pipe(["add", "good", "tracked"]).code(2);
