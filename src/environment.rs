@@ -25,6 +25,11 @@ pub fn enclosing_run() -> Option<(PathBuf, String)> {
     Some((PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }
 
+/// The stage whose command this process is part of, with the root of its project.
+pub fn enclosing_stage() -> Option<(PathBuf, String)> {
+    Some((PathBuf::from(variable(names::ROOT)?), variable(names::STAGE)?.into_string().ok()?))
+}
+
 /// The signals that end what is going on in order. Under `nohup`, which ignores it, a lost terminal is no reason to
 /// stop. That a shell ignores SIGINT and SIGQUIT for what it starts in the background keeps nobody from sending them.
 pub fn ending_signals() -> impl Iterator<Item = i32> {

@@ -109,6 +109,19 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
             }
             _ => Vec::new(),
         }
+    } else if let Some(fault) = cause.downcast_ref::<cache::RemoteError>() {
+        one(fault.hint())
+    } else if let Some(fault) = cause.downcast_ref::<cache::TransferError>() {
+        match fault {
+            cache::TransferError::Remote(fault) => hints_of(fault),
+            cache::TransferError::Cache(fault) => hints_of(fault),
+            cache::TransferError::Stopped => Vec::new(),
+        }
+    } else if let Some(fault) = cause.downcast_ref::<cache::RemoteGcError>() {
+        match fault {
+            cache::RemoteGcError::Gc(fault) => hints_of(fault),
+            cache::RemoteGcError::Transfer(fault) => hints_of(fault),
+        }
     } else if let Some(fault) = cause.downcast_ref::<cache::CacheError>() {
         match fault {
             cache::CacheError::Disk(fault) => hints_of(fault),

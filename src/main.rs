@@ -1,5 +1,6 @@
 //! The `pipe` binary: parse, dispatch, tell what went wrong, exit code.
 
+mod age;
 mod cli;
 mod discover;
 mod edits;
@@ -15,9 +16,11 @@ mod project;
 mod recorded;
 mod recorder;
 mod recovery;
+mod remotes;
 mod revision;
 mod roots;
 mod settings;
+mod supplier;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

@@ -19,7 +19,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
 use crate::interrupt::Interrupt;
 use crate::recorder::tags;
-use crate::settings::{Scope, Settings};
+use crate::settings::{self, Scope, Settings};
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -27,15 +27,9 @@ pub const PIPE_FOLDER: &str = ".pipe";
 
 /// What of [`PIPE_FOLDER`] git shall not see.
 const IGNORED: &str = "\
-/artifacts/
-/cache/
-/config.local.toml
-/env-key
-/journal
-/lock*
-/runs.db*
-/state
-/tmp/
+/*
+!/.gitignore
+!/config.toml
 ";
 
 /// Which tool's files a project is made of. Everything that depends on the difference asks this value.
@@ -154,6 +148,44 @@ impl Project {
         }
     }
 
+    /// The file of a scope, with its name for errors and what it holds.
+    fn settings_text(&self, scope: Scope) -> CliResult<(PathBuf, PathBuf, String)> {
+        let path = self.settings_file(scope).ok_or_else(|| {
+            CliError::message("there is no folder for the user's settings")
+                .hint("set XDG_CONFIG_HOME or HOME, or use `--local`")
+        })?;
+        let text = disk::read_text_optional(&path)?.unwrap_or_default();
+        let named = path.strip_prefix(&self.root).unwrap_or(&path).to_owned();
+        Ok((path, named, text))
+    }
+
+    /// Sets a key in a settings file.
+    ///
+    /// # Errors
+    /// When the key or the value is none, or the file is faulty or cannot be written.
+    pub fn set(&self, scope: Scope, key: &str, value: &str) -> CliResult {
+        let (path, named, text) = self.settings_text(scope)?;
+        let text = settings::set(&text, scope, &named, key, value)?;
+        if scope != Scope::User {
+            self.make_pipe_folder()?;
+        }
+        if scope == Scope::Local {
+            self.ignore_in_pipe_folder("config.local.toml")?;
+        }
+        Ok(disk::replace(&path, text.as_bytes())?)
+    }
+
+    /// Takes a key out of a settings file. False when it is not set there.
+    ///
+    /// # Errors
+    /// When the file is no TOML, or cannot be written.
+    pub fn unset(&self, scope: Scope, key: &str) -> CliResult<bool> {
+        let (path, named, text) = self.settings_text(scope)?;
+        let Some(text) = settings::unset(&text, scope, &named, key)? else { return Ok(false) };
+        disk::replace(&path, text.as_bytes())?;
+        Ok(true)
+    }
+
     /// Where the cache is: in the project, unless `cache.dir` says otherwise. A relative path there starts at the
     /// project's root, one with `~/` at the user's home.
     pub fn cache_folder(&self) -> PathBuf {
@@ -191,7 +223,7 @@ impl Project {
     pub fn ignore_in_pipe_folder(&self, name: &str) -> Result<(), disk::DiskError> {
         let ignore = self.pipe_path(".gitignore");
         let mut text = disk::read_text_optional(&ignore)?.unwrap_or_else(|| IGNORED.to_owned());
-        if !text.lines().any(|line| line.strip_prefix('/') == Some(name)) {
+        if !text.lines().any(|line| line == "/*" || line.strip_prefix('/') == Some(name)) {
             text = format!("{}\n/{name}\n", text.trim_end());
         } else if ignore.exists() {
             return Ok(());
@@ -328,8 +360,14 @@ impl Project {
 
     /// The project's files and their cache, with no memory of what was hashed before.
     pub fn workspace_anew(&self) -> Workspace {
-        Workspace::new(&self.root, &self.cache_folder(), State::anew(&self.pipe_path("state")))
-            .with_link_types(self.settings.link_types())
+        self.workspace_with(State::anew(&self.pipe_path("state")))
+    }
+
+    fn workspace_with(&self, state: State) -> Workspace {
+        let mut workspace = Workspace::new(&self.root, &self.cache_folder(), state)
+            .with_link_types(self.settings.link_types());
+        workspace.stages = workspace.stages.with_trust(self.settings.trust());
+        workspace
     }
 
     /// The project's files and their cache.
@@ -344,8 +382,7 @@ impl Project {
                 self.pipe_path("state").display()
             ));
         }
-        let workspace = Workspace::new(&self.root, &self.cache_folder(), state);
-        Ok(workspace.with_link_types(self.settings.link_types()))
+        Ok(self.workspace_with(state))
     }
 
     /// What is known of the last successes of the pipeline's stages.
@@ -354,6 +391,22 @@ impl Project {
     /// When lock or journal are damaged.
     pub fn ledger(&self, pipeline: &Pipeline) -> CliResult<Ledger> {
         Ok(Ledger::read(&self.root, &self.pipe_path("journal"), &pipeline.files, &pipeline.pointers)?)
+    }
+
+    /// The stage of this project that this process is started by. It must wait for no other: that may be its own
+    /// stage, or one that waits for it.
+    pub fn enclosing_stage(&self) -> Option<String> {
+        environment::enclosing_stage().filter(|(root, _)| *root == self.root).map(|(_, stage)| stage)
+    }
+
+    /// What to do when somebody is in the way who is not waited for.
+    pub fn waiting_hint(&self) -> String {
+        match self.enclosing_stage() {
+            Some(stage) => format!(
+                "stage {stage} of this project called pipe, which waits for nobody there, since it could wait for itself"
+            ),
+            None => "leave `--no-wait` out to wait for it".to_owned(),
+        }
     }
 
     /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,
@@ -370,6 +423,7 @@ impl Project {
         printer: Printer,
     ) -> CliResult<LockFile> {
         self.make_pipe_folder()?;
+        let wait = wait && self.enclosing_stage().is_none();
         let patience = if wait { Duration::MAX } else { Duration::ZERO };
         let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));
         let taken = LockFile::acquire(
@@ -384,9 +438,7 @@ impl Project {
             disk::LockError::Held { .. } if interrupt.came() => {
                 CliError::silent(ErrorKind::Interrupted(interrupt.signal()))
             }
-            disk::LockError::Held { .. } => {
-                CliError::from(fault).hint("leave `--no-wait` out to wait for it")
-            }
+            disk::LockError::Held { .. } => CliError::from(fault).hint(self.waiting_hint()),
             disk::LockError::Disk(fault) => CliError::from(fault),
         })
     }

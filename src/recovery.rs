@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base::{FileState, ProjectPath};
+use cache::{Placement, Workspace};
 use disk::{LockFile, Sharing};
 use exec::{Claim, Claims, Event, Observer, Wish};
 
@@ -34,6 +36,13 @@ pub struct Held {
     _lock: LockFile,
 }
 
+/// Puts back what an out that persists held before its stage was cut off.
+pub fn put_back(workspace: &Workspace, path: &ProjectPath, state: &FileState, printer: Printer) {
+    if let Err(fault) = workspace.restore(path, state, Placement::Private) {
+        printer.warn(format_args!("failed to put back {path}: {fault}"));
+    }
+}
+
 /// Claims what `wish` names, waiting for whoever is at work on it if `wait` says so, and recovers the outs of stages that
 /// were cut off. Others may be at work on the rest of the project.
 ///
@@ -41,8 +50,15 @@ pub struct Held {
 /// When the lock or the claim cannot be had or something cannot be moved back.
 pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> CliResult<Held> {
     let command = command_line();
+    let wait = wait && project.enclosing_stage().is_none();
     let lock = project.lock(&command, Sharing::Shared, wait, &Interrupt::default(), printer)?;
-    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
+    let restore = |path: &ProjectPath, state: &FileState| {
+        // Most often nothing is to be recovered.
+        if let Ok(workspace) = project.workspace(printer) {
+            put_back(&workspace, path, state, printer);
+        }
+    };
+    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore);
     let warnings = Warnings(printer);
     claims.recover(&warnings)?;
     let mut told = false;
@@ -50,7 +66,7 @@ pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> Cli
         match claims.claim(wish.clone(), &warnings)? {
             Ok(claim) => break claim,
             Err(by) if !wait => {
-                return Err(CliError::message(by).hint("leave `--no-wait` out to wait for it"));
+                return Err(CliError::message(by).hint(project.waiting_hint()));
             }
             Err(by) if !told => printer.say(format_args!("Waiting: {by}.")),
             Err(_) => {}

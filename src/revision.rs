@@ -210,8 +210,11 @@ fn with_children(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
     Ok(runs)
 }
 
-/// The pipeline of a commit; `None` when it has no pipeline file.
-fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
+/// The pipeline of a commit; `None` when it has no pipeline file or one that does not load any more.
+///
+/// # Errors
+/// When git fails, or it does not load.
+pub fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline>> {
     load_at(project, commit, load_pipeline)
 }
 

@@ -7,12 +7,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use base::ProjectPath;
+use base::{FileState, ProjectPath};
 use cache::{Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
-    LOCK_FILE, PIPELINE_FILE, POINTER_SUFFIX, PipelineError, StageLock, is_pointer, parse_lock, parse_pointer,
+    LOCK_FILE, Lock, PIPELINE_FILE, POINTER_SUFFIX, PipelineError, Pointer, StageLock, is_pointer,
+    parse_lock, parse_pointer,
 };
 use track::{RunStore, lease_is_alive};
 
@@ -77,14 +78,45 @@ pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     Ok(needed)
 }
 
+/// A file that records contents.
+#[derive(Debug)]
+pub enum Record {
+    /// Of stages.
+    Lock(Lock),
+    /// Of data.
+    Pointer(Box<Pointer>),
+}
+
+impl Record {
+    fn parse(path: &ProjectPath, text: &str) -> Result<Self, PipelineError> {
+        Ok(match is_pointer(path) {
+            true => Record::Pointer(Box::new(parse_pointer(path, text)?)),
+            false => Record::Lock(parse_lock(path, text)?),
+        })
+    }
+
+    /// The outs and what they held.
+    pub fn outs(&self) -> Vec<(&ProjectPath, &FileState)> {
+        match self {
+            Record::Lock(lock) => {
+                let outs = lock.stages.values().flat_map(|stage| &stage.outs);
+                outs.map(|(path, state)| (path, state)).collect()
+            }
+            Record::Pointer(pointer) => vec![(&pointer.out.path, &pointer.state)],
+        }
+    }
+
+    fn keep(&self, roots: &mut Roots) {
+        match self {
+            Record::Lock(lock) => keep_lock(roots, lock.stages.values()),
+            Record::Pointer(pointer) => roots.keep(&pointer.state),
+        }
+    }
+}
+
 /// Keeps what the text of a lock or pointer records.
 fn keep_text(roots: &mut Roots, path: &ProjectPath, text: &str) -> Result<(), PipelineError> {
-    if is_pointer(path) {
-        roots.keep(&parse_pointer(path, text)?.state);
-    } else {
-        keep_lock(roots, parse_lock(path, text)?.stages.values());
-    }
-    Ok(())
+    Record::parse(path, text).map(|record| record.keep(roots))
 }
 
 fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>) {
@@ -127,34 +159,49 @@ fn find_locks(
 }
 
 fn keep_revisions(project: &Project, scope: &Scope, roots: &mut Roots) -> CliResult {
+    for (_, record) in records(project, scope)? {
+        record.keep(roots);
+    }
+    Ok(())
+}
+
+/// The locks and pointers of the chosen revisions, each content once.
+///
+/// # Errors
+/// When there is no git repository, or one of them cannot be read.
+pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, Record)>> {
     if *scope == Scope::default() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let git = project.git().ok_or_else(|| {
         CliError::message("there is no git repository here, so there are no branches, tags and commits")
-            .hint("`pipe gc --workspace` keeps what the workspace needs")
+            .hint("name no revisions: what the workspace needs is always meant")
     })?;
     let versions = versions(&git, scope)?;
+    let mut records = Vec::new();
     for (version, bytes) in git.contents(&versions)? {
         let text = String::from_utf8_lossy(&bytes);
-        let kept = ProjectPath::from_record(&version.path).map_err(anyhow::Error::new).and_then(|path| {
+        let record = ProjectPath::from_record(&version.path).map_err(anyhow::Error::new).and_then(|path| {
             if is_pointer(&path) && !text.contains("digest:") {
                 // Somebody's file that is called so.
-                return Ok(());
+                return Ok(None);
             }
-            Ok(keep_text(roots, &path, &text)?)
+            Ok(Some(Record::parse(&path, &text)?))
         });
-        kept.map_err(|fault| {
+        let record = record.map_err(|fault| {
             let short = &version.commit[..version.commit.len().min(10)];
             let mut fault = CliError::message(format!("{fault}"))
-                .hint("choose revisions whose locks can be read; nothing was removed");
+                .hint("choose revisions whose locks can be read; nothing was touched");
             fault.source = fault
                 .source
                 .map(|source| source.context(format!("failed to read {} of commit {short}", version.path)));
             fault
         })?;
+        if let Some(record) = record {
+            records.push((version, record));
+        }
     }
-    Ok(())
+    Ok(records)
 }
 
 fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {

@@ -9,9 +9,12 @@ mod edit;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use cache::{Trust, Whose};
 use disk::LinkType;
 use pipeline::Position;
 use toml_edit::{Document, Item, TableLike};
+
+use crate::age::parse_age;
 
 pub use edit::{set, unset};
 
@@ -47,6 +50,16 @@ enum Kind {
     Folder,
     /// One or more link types, the preferred one first.
     LinkTypes,
+    /// The name of a remote.
+    Remote,
+    /// Where a remote is.
+    Url,
+    /// A length of time.
+    Age,
+    /// True or false.
+    Flag,
+    /// `all`, `local`, or names of users and hosts.
+    Names,
 }
 
 /// A key that settings may hold.
@@ -63,6 +76,11 @@ struct Key {
 const KEYS: &[Key] = &[
     Key { name: CACHE_DIR, kind: Kind::Folder, local_only: false },
     Key { name: CACHE_LINK_TYPES, kind: Kind::LinkTypes, local_only: false },
+    Key { name: CORE_REMOTE, kind: Kind::Remote, local_only: false },
+    Key { name: GC_GRACE, kind: Kind::Age, local_only: false },
+    Key { name: "remote.*.url", kind: Kind::Url, local_only: false },
+    Key { name: OTHER_PLATFORMS, kind: Kind::Flag, local_only: false },
+    Key { name: TRUST, kind: Kind::Names, local_only: false },
 ];
 
 /// Where the cache is.
@@ -70,9 +88,23 @@ const CACHE_DIR: &str = "cache.dir";
 /// How files of the workspace are made from the cache.
 const CACHE_LINK_TYPES: &str = "cache.link_types";
 
+/// Which remote is meant when none is named.
+pub const CORE_REMOTE: &str = "core.remote";
+/// How young something at a remote must be to stay in any case.
+const GC_GRACE: &str = "gc.grace";
+/// Whether results of other platforms are restored.
+const OTHER_PLATFORMS: &str = "stage_cache.other_platforms";
+/// Whose results are restored.
+const TRUST: &str = "stage_cache.trust";
+
+/// A day in nanoseconds.
+const DAY: i64 = 86_400 * 1_000_000_000;
+
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
+    /// True or false.
+    Flag(bool),
     /// One text.
     Text(String),
     /// Several words.
@@ -82,6 +114,7 @@ pub enum Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Value::Flag(flag) => write!(f, "{flag}"),
             Value::Text(text) => f.write_str(text),
             Value::Words(words) => f.write_str(&words.join(",")),
         }
@@ -157,10 +190,50 @@ impl Settings {
 
     /// Where the cache is, when it is not in the project: as it was written.
     pub fn cache_dir(&self) -> Option<&str> {
-        match &self.get(CACHE_DIR)?.value {
+        self.text(CACHE_DIR)
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        match &self.get(key)?.value {
             Value::Text(text) => Some(text),
-            Value::Words(_) => None,
+            Value::Flag(_) | Value::Words(_) => None,
         }
+    }
+
+    /// The remote that is meant when none is named.
+    pub fn default_remote(&self) -> Option<&str> {
+        self.text(CORE_REMOTE)
+    }
+
+    /// Name and URL of each remote, ascending by name.
+    pub fn remotes(&self) -> Vec<(&str, &str)> {
+        let name = |key: &'_ str| Some(key.strip_prefix("remote.")?.strip_suffix(".url")?.len());
+        let remotes = self.settings.iter().filter_map(|Setting { key, value, .. }| match value {
+            Value::Text(url) => Some((&key["remote.".len()..][..name(key)?], url.as_str())),
+            _ => None,
+        });
+        remotes.collect()
+    }
+
+    /// How young something at a remote must be to stay in any case, in nanoseconds.
+    pub fn gc_grace(&self) -> i64 {
+        self.text(GC_GRACE).and_then(|age| parse_age(age).ok()).unwrap_or(DAY)
+    }
+
+    /// Which results of the stage cache are restored.
+    pub fn trust(&self) -> Trust {
+        let words: Vec<String> = match self.get(TRUST).map(|setting| &setting.value) {
+            Some(Value::Words(words)) => words.clone(),
+            _ => vec!["all".to_owned()],
+        };
+        let whose = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["all"] => Whose::All,
+            ["local"] => Whose::Local,
+            _ => Whose::Named(words),
+        };
+        let other_platforms =
+            self.get(OTHER_PLATFORMS).is_some_and(|setting| setting.value == Value::Flag(true));
+        Trust { whose, other_platforms }
     }
 
     /// How files of the workspace are made from the cache, the preferred way first.
@@ -178,6 +251,27 @@ impl Settings {
 /// When there is none, with the one that may be meant.
 pub fn check_key(name: &str) -> Result<(), SettingsError> {
     find(name, KEYS).map(drop).map_err(Fault::bare)
+}
+
+/// Checks the name of a remote, which is a part of a key.
+fn check_remote_name(name: &str) -> Result<(), Fault> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    Err(Fault {
+        message: format!("`{name}` is no name of a remote"),
+        hint: Some("use letters, digits, `-` and `_`".to_owned()),
+    })
+}
+
+/// The key of a remote's URL.
+///
+/// # Errors
+/// When `name` is no name of a remote.
+pub fn remote_key(name: &str) -> Result<String, SettingsError> {
+    check_remote_name(name).map_err(Fault::bare)?;
+    Ok(format!("remote.{name}.url"))
 }
 
 /// What is wrong, before its place is known.
@@ -230,18 +324,59 @@ impl Key {
                 hint: Some("name a folder".to_owned()),
             }),
             Kind::Folder => Ok(Value::Text(text.to_owned())),
-            Kind::LinkTypes => self.of_words(text.split(',').map(|word| word.trim().to_owned()).collect()),
+            Kind::Url if text.trim().is_empty() => Err(Fault {
+                message: format!("`{}` is empty", self.name),
+                hint: Some("name a folder, or its file:// URL".to_owned()),
+            }),
+            Kind::Url => Ok(Value::Text(text.to_owned())),
+            Kind::Remote => {
+                check_remote_name(text)?;
+                Ok(Value::Text(text.to_owned()))
+            }
+            Kind::Age => match parse_age(text) {
+                Ok(_) => Ok(Value::Text(text.to_owned())),
+                Err(reason) => Err(Fault {
+                    message: format!("`{}` is no length of time", self.name),
+                    hint: Some(reason),
+                }),
+            },
+            Kind::Flag => match text {
+                "true" => Ok(Value::Flag(true)),
+                "false" => Ok(Value::Flag(false)),
+                _ => Err(Fault {
+                    message: format!("`{text}` is neither true nor false"),
+                    hint: Some(format!("set `{}` to true or false", self.name)),
+                }),
+            },
+            Kind::Names | Kind::LinkTypes => {
+                self.of_words(text.split(',').map(|word| word.trim().to_owned()).collect())
+            }
         }
     }
 
     fn of_words(&self, words: Vec<String>) -> Result<Value, Fault> {
         let names = LinkType::ALL.map(LinkType::name);
-        let all = || format!("choose among {}, the preferred one first", names.join(", "));
+        let all = || match self.kind {
+            Kind::Names => "set it to all, to local, or to names of users and hosts".to_owned(),
+            _ => format!("choose among {}, the preferred one first", names.join(", ")),
+        };
         if words.is_empty() {
             return Err(Fault { message: format!("`{}` is empty", self.name), hint: Some(all()) });
         }
         for (at, word) in words.iter().enumerate() {
-            if LinkType::from_name(word).is_none() {
+            let is_right = match self.kind {
+                Kind::Names => {
+                    !word.is_empty() && (words.len() == 1 || !matches!(word.as_str(), "all" | "local"))
+                }
+                _ => LinkType::from_name(word).is_some(),
+            };
+            if !is_right && matches!(self.kind, Kind::Names) {
+                return Err(Fault {
+                    message: format!("`{word}` does not stand beside other names"),
+                    hint: Some(all()),
+                });
+            }
+            if !is_right {
                 let hint = pipeline::did_you_mean(word, names).unwrap_or_else(all);
                 return Err(Fault { message: format!("`{word}` is no link type"), hint: Some(hint) });
             }
@@ -257,16 +392,20 @@ impl Key {
         if let Some(text) = item.as_str() {
             return self.of_text(text);
         }
+        if let (Kind::Flag, Some(flag)) = (self.kind, item.as_bool()) {
+            return Ok(Value::Flag(flag));
+        }
         let expected = match self.kind {
-            Kind::Folder => "a text",
-            Kind::LinkTypes => "a list of texts",
+            Kind::Folder | Kind::Remote | Kind::Url | Kind::Age => "a text",
+            Kind::LinkTypes | Kind::Names => "a list of texts",
+            Kind::Flag => "true or false",
         };
         let wrong = || Fault {
             message: format!("`{}` is {expected}, not {}", self.name, article(item.type_name())),
             hint: None,
         };
         match (self.kind, item.as_array()) {
-            (Kind::LinkTypes, Some(array)) => {
+            (Kind::LinkTypes | Kind::Names, Some(array)) => {
                 let words = array.iter().map(|value| value.as_str().map(str::to_owned));
                 self.of_words(words.collect::<Option<_>>().ok_or_else(wrong)?)
             }
@@ -341,16 +480,14 @@ mod tests {
     #[test]
     fn faults_have_a_place_and_a_suggestion() {
         let types = "choose among reflink, hardlink, symlink, copy, the preferred one first";
+        let known = format!("known keys: {}", KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", "));
         for (text, expected) in [
             ("[cache]\ndri = 'x'\n", "config.toml:2:1: unknown key `cache.dri` | did you mean `cache.dir`?"),
-            ("x = 1\n", "config.toml:1:1: unknown key `x` | known keys: cache.dir, cache.link_types"),
-            (
-                "[cash]\ndir = 'x'\n",
-                "config.toml:1:2: unknown key `cash` | known keys: cache.dir, cache.link_types",
-            ),
+            ("x = 1\n", &format!("config.toml:1:1: unknown key `x` | {known}")),
+            ("[cash]\ndir = 'x'\n", &format!("config.toml:1:2: unknown key `cash` | {known}")),
             ("\ncache.dir = 3\n", "config.toml:2:13: `cache.dir` is a text, not an integer | "),
             ("cache.dir = ''\n", "config.toml:1:13: `cache.dir` is empty | name a folder"),
-            ("cache = 1\n", "config.toml:1:1: unknown key `cache` | known keys: cache.dir, cache.link_types"),
+            ("cache = 1\n", &format!("config.toml:1:1: unknown key `cache` | {known}")),
             (
                 "cache.link_types = ['hardlnk']\n",
                 "config.toml:1:20: `hardlnk` is no link type | did you mean `hardlink`?",

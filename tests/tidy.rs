@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("disk", &["base"]),
     ("pipeline", &["base"]),
     ("cache", &["base", "disk"]),
-    ("remote", &["base", "cache"]),
+    ("remote", &["base", "disk", "cache"]),
     ("exec", &["base", "disk", "pipeline", "cache"]),
     ("track", &["base", "disk"]),
     ("tune", &["base", "track"]),

@@ -5,7 +5,7 @@ use cache::{Change, Checkout, Workspace};
 use clap::Args;
 use exec::{Ledger, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -43,6 +43,25 @@ const NAMED: usize = 10;
 /// # Errors
 /// With exit code 1 when it would replace unsaved bytes, or something is not in the cache.
 pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
+    let (told, is_whole) = bring_back(args, printer)?;
+    if args.json {
+        printer.data_line(serde_json::to_string_pretty(&told).expect("plain data"));
+    }
+    if is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+}
+
+impl CheckoutArgs {
+    /// A checkout as part of something else.
+    pub fn new(targets: &[String], force: bool, json: bool) -> Self {
+        CheckoutArgs { targets: targets.to_vec(), force, relink: false, json }
+    }
+}
+
+/// Does what is asked for and tells it, unless JSON is asked for. Returns it for machines, and whether nothing was missing.
+///
+/// # Errors
+/// With exit code 1 when it would replace unsaved bytes.
+pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, bool)> {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let picked = pick(&pipeline, &project, &args.targets)?;
@@ -75,17 +94,22 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
     workspace.carry_out(&mut plan)?;
     drop(working);
     workspace.save_state()?;
-    tell(args, &plan, &saved, &wanted, printer);
-    if plan.failed.is_empty() { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+    Ok((tell(args, &plan, &saved, &wanted, printer), plan.failed.is_empty()))
 }
 
 /// A stage, or a path that is one of its outs or lies inside one.
-struct Picked {
-    stage: StageId,
-    path: Option<ProjectPath>,
+pub struct Picked {
+    /// The stage.
+    pub stage: StageId,
+    /// The path; `None` for all its outs.
+    pub path: Option<ProjectPath>,
 }
 
-fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult<Vec<Picked>> {
+/// What targets name; without any, all stages.
+///
+/// # Errors
+/// When one names nothing.
+pub fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult<Vec<Picked>> {
     if targets.is_empty() {
         return Ok(pipeline.graph.order().iter().map(|stage| Picked { stage: *stage, path: None }).collect());
     }
@@ -213,7 +237,7 @@ fn tell(
     saved: &[(ProjectPath, FileState)],
     wanted: &[Wanted<'_>],
     printer: Printer,
-) {
+) -> Json {
     let changes = plan.changes();
     for (path, fault) in &plan.failed {
         let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
@@ -225,25 +249,23 @@ fn tell(
         let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
         printer.insist(format_args!("Cannot bring back {path}: {fault}{cause}{hint}"));
     }
+    let of = |wanted: Change| {
+        let paths = changes.iter().filter(|(_, change, _)| *change == wanted);
+        paths.map(|(path, ..)| path.to_string()).collect::<Vec<_>>()
+    };
     if args.json {
-        let of = |wanted: Change| {
-            let paths = changes.iter().filter(|(_, change, _)| *change == wanted);
-            paths.map(|(path, ..)| path.to_string()).collect::<Vec<_>>()
-        };
         let saved: Vec<_> =
             saved.iter().map(|(path, state)| json!({ "path": path, "digest": state.digest })).collect();
         let failed = plan.failed.iter();
         let failed: Vec<_> =
             failed.map(|(path, fault)| json!({ "path": path, "reason": fault.to_string() })).collect();
-        let text = serde_json::to_string_pretty(&json!({
+        return json!({
             "added": of(Change::Added),
             "modified": of(Change::Modified),
             "deleted": of(Change::Deleted),
             "saved": saved,
             "failed": failed,
-        }));
-        printer.data_line(text.expect("plain data"));
-        return;
+        });
     }
     for (path, change, folder) in &changes {
         let letter = match change {
@@ -256,4 +278,5 @@ fn tell(
     if changes.is_empty() && plan.failed.is_empty() {
         printer.say(format_args!("Everything is as recorded ({}).", report::count_text(wanted.len(), "out")));
     }
+    Json::Null
 }

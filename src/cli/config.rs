@@ -17,7 +17,10 @@ use crate::ui::Printer;
 ///
 /// Keys: `cache.dir`, the folder of the cache (a relative one starts at the project's root); `cache.link_types`, how files
 /// of the workspace are made from the cache: an ordered list of `reflink`, `hardlink`, `symlink` and `copy`, of which the
-/// first that works counts (default `reflink,copy`).
+/// first that works counts (default `reflink,copy`); `core.remote` and `remote.NAME.url`, as `pipe remote` sets them;
+/// `gc.grace`, how young something at a remote must be to stay in any case (default `1d`); `stage_cache.trust`, whose results
+/// are restored: `all`, `local`, or users and hosts (default `all`); `stage_cache.other_platforms`, whether those of other
+/// platforms are (default `false`).
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// The key, as in cache.dir
@@ -58,8 +61,11 @@ pub fn run(args: &ConfigArgs, printer: Printer) -> CliResult {
         _ => None,
     };
     match (&args.key, &args.value) {
-        (Some(key), Some(value)) => set(&project, scope.unwrap_or(Scope::Project), key, value),
-        (Some(key), None) if args.unset => unset(&project, scope.unwrap_or(Scope::Project), key),
+        (Some(key), Some(value)) => project.set(scope.unwrap_or(Scope::Project), key, value),
+        (Some(key), None) if args.unset => match project.unset(scope.unwrap_or(Scope::Project), key)? {
+            true => Ok(()),
+            false => Err(not_set(key)),
+        },
         (Some(key), None) => {
             settings::check_key(key)?;
             let found: Vec<Setting> =
@@ -104,33 +110,4 @@ fn show(args: &ConfigArgs, project: &Project, settings: &[Setting], printer: Pri
         printer.data_line(format_args!("{origin}{key}{}", setting.value));
     }
     Ok(())
-}
-
-/// The file of a scope, with its name for errors and what it holds.
-fn open(project: &Project, scope: Scope) -> CliResult<(std::path::PathBuf, std::path::PathBuf, String)> {
-    let path = project.settings_file(scope).ok_or_else(|| {
-        CliError::message("there is no folder for the user's settings")
-            .hint("set XDG_CONFIG_HOME or HOME, or use `--local`")
-    })?;
-    let text = disk::read_text_optional(&path)?.unwrap_or_default();
-    let named = path.strip_prefix(&project.root).unwrap_or(&path).to_owned();
-    Ok((path, named, text))
-}
-
-fn set(project: &Project, scope: Scope, key: &str, value: &str) -> CliResult {
-    let (path, named, text) = open(project, scope)?;
-    let text = settings::set(&text, scope, &named, key, value)?;
-    if scope != Scope::User {
-        project.make_pipe_folder()?;
-    }
-    if scope == Scope::Local {
-        project.ignore_in_pipe_folder("config.local.toml")?;
-    }
-    Ok(disk::replace(&path, text.as_bytes())?)
-}
-
-fn unset(project: &Project, scope: Scope, key: &str) -> CliResult {
-    let (path, named, text) = open(project, scope)?;
-    let text = settings::unset(&text, scope, &named, key)?.ok_or_else(|| not_set(key))?;
-    Ok(disk::replace(&path, text.as_bytes())?)
 }

@@ -1,10 +1,13 @@
 //! `pipe gc`: removes from the cache what nobody needs.
 
+mod remote;
+
 use cache::{Blobs, Entries, GcOptions, Removed, StageCache, Tally, plan_gc, sweep};
 use clap::Args;
 use disk::{Sharing, Stamp};
 use serde_json::{Value as Json, json};
 
+use crate::age::parse_age;
 use crate::cli::command_line;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
@@ -51,6 +54,12 @@ pub struct GcArgs {
     /// Remove the oldest, results in the stage cache too, until the cache has at most so much: 10GB, 500MB, 1GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Limits")]
     max_size: Option<u64>,
+    /// Remove from the remote NAME instead of the cache; what was put or used there within `gc.grace` (a day) stays
+    #[arg(short, long, value_name = "NAME", help_heading = "Where", conflicts_with = "max_size")]
+    remote: Option<String>,
+    /// Remove from the default remote instead of the cache
+    #[arg(short, long, help_heading = "Where", conflicts_with = "max_size")]
+    cloud: bool,
     /// Show what would go, and remove nothing
     #[arg(long, help_heading = None)]
     dry: bool,
@@ -77,6 +86,9 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     } else {
         Some(project.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?)
     };
+    if args.cloud || args.remote.is_some() {
+        return remote::collect(args, &project, &Interrupt::listen()?, printer);
+    }
     let now = Stamp::now();
     let needed = gather(&project, &scope)?;
     if let (Some(job), false) = (needed.at_work.first(), args.dry) {
@@ -104,7 +116,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         ));
     }
     if args.dry {
-        show(args, &plan.removed, plan.kept, plan.missing, printer);
+        show(args, &plan.removed, plan.kept, Some(plan.missing), printer);
         return Ok(());
     }
     if total.count > 0 && !args.force {
@@ -116,17 +128,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
             ),
         };
         let question = format!("{} would be removed from the cache{shared}", tally_text(total));
-        match printer.ask(format_args!("{question}. Go on?")) {
-            Some(true) => {}
-            Some(false) => {
-                printer.say("Nothing was removed.");
-                return Err(CliError::silent(ErrorKind::Negative));
-            }
-            None => {
-                return Err(CliError::refusal(format!("nothing was removed: {question}"))
-                    .hint("`--dry` shows what goes, `-f` removes it without asking"));
-            }
-        }
+        confirm(&question, printer)?;
     }
     let removed = sweep(&plan)?;
     let kept = Tally {
@@ -134,13 +136,29 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         bytes: plan.kept.bytes + (total.bytes - removed.total().bytes),
     };
     if args.json {
-        show(args, &removed, kept, plan.missing, printer);
+        show(args, &removed, kept, Some(plan.missing), printer);
     } else if removed.total().count == 0 {
         printer.say(format_args!("There is nothing to remove; {} stay.", tally_text(kept)));
     } else {
         printer.say(format_args!("Removed {}; {} stay.", tally_text(removed.total()), tally_text(kept)));
     }
     Ok(())
+}
+
+/// Asks before something is removed.
+///
+/// # Errors
+/// With exit code 1 when the answer is no, or nobody is there to be asked.
+fn confirm(question: &str, printer: Printer) -> CliResult {
+    match printer.ask(format_args!("{question}. Go on?")) {
+        Some(true) => Ok(()),
+        Some(false) => {
+            printer.say("Nothing was removed.");
+            Err(CliError::silent(ErrorKind::Negative))
+        }
+        None => Err(CliError::refusal(format!("nothing was removed: {question}"))
+            .hint("`--dry` shows what goes, `-f` removes it without asking")),
+    }
 }
 
 fn scope(args: &GcArgs) -> CliResult<Scope> {
@@ -161,10 +179,10 @@ fn tally_text(tally: Tally) -> String {
     format!("{} ({})", report::count_text(tally.count, "file"), report::bytes_text(tally.bytes))
 }
 
-fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: usize, printer: Printer) {
+fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: Option<usize>, printer: Printer) {
     if args.json {
         let tally = |tally: Tally| -> Json { json!({ "count": tally.count, "bytes": tally.bytes }) };
-        let text = serde_json::to_string_pretty(&json!({
+        let mut told = json!({
             "dry": args.dry,
             "removed": {
                 "files": tally(removed.files),
@@ -173,9 +191,11 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: usize, printer: 
                 "total": tally(removed.total()),
             },
             "kept": tally(kept),
-            "not_in_cache": missing,
-        }));
-        printer.data_line(text.expect("plain data"));
+        });
+        if let Some(missing) = missing {
+            told["not_in_cache"] = missing.into();
+        }
+        printer.data_line(serde_json::to_string_pretty(&told).expect("plain data"));
         return;
     }
     printer.data_line("would be removed");
@@ -194,20 +214,6 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: usize, printer: 
     }
 }
 
-/// An age in nanoseconds.
-fn parse_age(text: &str) -> Result<i64, String> {
-    let (number, unit) = split_unit(text)?;
-    let seconds = match unit {
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        "d" => 86_400.0,
-        "w" => 604_800.0,
-        _ => return Err("expected a number with one of s, m, h, d and w, as in 30d".to_owned()),
-    };
-    Ok((number * seconds * 1e9) as i64)
-}
-
 /// A size in bytes.
 fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || {
@@ -216,28 +222,16 @@ fn parse_size(text: &str) -> Result<u64, String> {
     pipeline::amount(text).ok_or_else(wrong)
 }
 
-fn split_unit(text: &str) -> Result<(f64, &str), String> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let number = text[..end].parse().map_err(|_| format!("`{text}` does not begin with a number"))?;
-    Ok((number, text[end..].trim()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ages_and_sizes_are_read() {
-        for (text, seconds) in [("30d", 2_592_000), ("12h", 43_200), ("2w", 1_209_600), ("0s", 0)] {
-            assert_eq!(parse_age(text), Ok(seconds * 1_000_000_000), "{text}");
-        }
+    fn sizes_are_read() {
         for (text, bytes) in
             [("10GB", 10_000_000_000), ("1GiB", 1 << 30), ("1.5 kB", 1500), ("7", 7), ("7b", 7)]
         {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "d", "30", "30y", "-1d"] {
-            assert!(parse_age(text).is_err(), "{text}");
         }
         for text in ["", "GB", "1XB", "-1"] {
             assert!(parse_size(text).is_err(), "{text}");

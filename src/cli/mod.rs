@@ -20,10 +20,14 @@ mod moving;
 mod params;
 mod plan;
 mod plots;
+mod pull;
+mod push;
+mod remote;
 mod remove;
 mod repro;
 mod runs;
 mod select;
+mod sharing;
 mod stage;
 mod status;
 #[cfg(feature = "train")]
@@ -82,6 +86,11 @@ enum Command {
     Move(moving::MoveArgs),
     Remove(remove::RemoveArgs),
     Checkout(checkout::CheckoutArgs),
+    Push(push::PushArgs),
+    Pull(pull::PullArgs),
+    Fetch(pull::FetchArgs),
+    #[command(subcommand)]
+    Remote(remote::RemoteCommand),
     Dag(dag::DagArgs),
     #[command(subcommand)]
     Stage(stage::StageCommand),
@@ -144,6 +153,10 @@ impl Cli {
             Command::Remove(args) => remove::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),
             Command::Checkout(args) => checkout::run(&args, printer),
+            Command::Push(args) => push::run(&args, printer),
+            Command::Pull(args) => pull::run(&args, printer),
+            Command::Fetch(args) => pull::fetch(&args, printer),
+            Command::Remote(command) => remote::run(&command, printer),
             Command::Dag(args) => dag::run(&args, printer),
             Command::Stage(command) => stage::run(&command, printer),
             Command::Freeze(args) => stage::freeze(&args, true, printer),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use base::{FileState, ProjectPath};
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, World, drive,
-    survey,
+    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,
+    drive, survey,
 };
 use pipeline::{Pipeline, StageId};
 
@@ -19,6 +20,8 @@ use crate::ignore::ignore_outs;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorder::Recorder;
+use crate::recovery;
+use crate::supplier::Remotes;
 use crate::ui::Printer;
 use crate::ui::live::ReproView;
 use crate::verify::VerifyArgs;
@@ -62,6 +65,12 @@ pub struct ReproArgs {
     /// Restore no result that only the stage cache knows: run the stage instead
     #[arg(long, help_heading = "What is believed and kept", alias = "no-run-cache")]
     no_stage_cache: bool,
+    /// Look for results of stages that would run at the remote too, and fetch those that it has
+    #[arg(long, help_heading = "What is believed and kept", conflicts_with = "dry")]
+    pull: bool,
+    /// The remote that `--pull` asks [default: the one of `core.remote`]
+    #[arg(short, long, help_heading = "What is believed and kept", value_name = "NAME", requires = "pull")]
+    remote: Option<String>,
     /// Show what would be done, and run and restore nothing
     #[arg(long, help_heading = "What is shown")]
     dry: bool,
@@ -110,7 +119,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
-    let wait = !args.no_wait;
+    let wait = !args.no_wait && project.enclosing_stage().is_none();
     args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), wait, printer)?;
     let conditions = Conditions {
         forced: args.force,
@@ -144,14 +153,29 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
-    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command);
+    let restore =
+        |path: &ProjectPath, state: &FileState| recovery::put_back(&workspace, path, state, printer);
+    let claims = Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore);
     // Whoever held the lock may have changed what was read before.
     ledger = project.ledger(&pipeline)?;
+    let supplier = match args.pull {
+        true => {
+            let named = args.remote.as_deref();
+            Some(Remotes::new(&project, &workspace, &interrupt, named, !args.no_stage_cache)?)
+        }
+        false => None,
+    };
     let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);
     claims.recover(&view)?;
     let runner = LocalRunner::default();
-    let crew =
-        Crew { runner: &runner, host: &recorder, observer: &view, claims: &claims, stop: &interrupt.stop };
+    let crew = Crew {
+        runner: &runner,
+        host: &recorder,
+        observer: &view,
+        supplier: supplier.as_ref().map(|supplier| supplier as &dyn Supplier),
+        claims: &claims,
+        stop: &interrupt.stop,
+    };
     let options = options(args, &project);
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();
@@ -196,7 +220,7 @@ fn options(args: &ReproArgs, project: &Project) -> Options {
         no_commit: args.no_commit,
         allow_missing: args.allow_missing,
         root: project.root.clone(),
-        wait: !args.no_wait,
+        wait: !args.no_wait && project.enclosing_stage().is_none(),
         durations: project.pipe_path("tmp").join("durations.json"),
     }
 }
@@ -236,6 +260,7 @@ fn conclude(
     let mut parts = Vec::new();
     for (count, what) in [
         (summary.ran, "ran"),
+        (summary.unrecorded, "not recorded"),
         (summary.restored, "restored"),
         (summary.recorded, "recorded"),
         (summary.fresh, "up to date"),
@@ -255,7 +280,10 @@ fn conclude(
     if summary.interrupted {
         return Err(CliError::silent(ErrorKind::Interrupted(interrupt.signal())));
     }
-    let Some((_, _)) = summary.failed.first() else { return Ok(()) };
+    if summary.failed.is_empty() {
+        // What ran on changing inputs is as stale as before.
+        return if summary.unrecorded == 0 { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) };
+    }
     let of_stage = summary.failed.iter().all(|(_, failure)| failure.is_of_stage());
     Err(CliError::silent(if of_stage { ErrorKind::Negative } else { ErrorKind::Unable }))
 }

@@ -1,5 +1,7 @@
 //! `pipe status`: what is stale now, what is stale because of something before it, and why.
 
+mod cloud;
+
 use cache::Workspace;
 use clap::Args;
 use exec::{Assessment, Conditions, Decision, Ledger, World, survey};
@@ -24,6 +26,13 @@ pub struct StatusArgs {
     select: SelectArgs,
     #[command(flatten, next_help_heading = None)]
     verify: VerifyArgs,
+    /// Compare the cache with the remote instead: `new` is what only the cache has, `deleted` what only the remote has,
+    /// `missing` what neither has
+    #[arg(short, long, help_heading = None)]
+    cloud: bool,
+    /// The same with this remote [default: the one of `core.remote`]
+    #[arg(short, long, help_heading = None, value_name = "NAME")]
+    remote: Option<String>,
     /// Print JSON: every stage with its state (fresh, stale, upstream or unknown) and the reasons
     #[arg(long, help_heading = None)]
     json: bool,
@@ -39,6 +48,9 @@ pub type Plan = [(StageId, Assessment)];
 /// # Errors
 /// With `-q`, exit code 1 when something is stale; exit code 2 when it could not be told.
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
+    if args.cloud || args.remote.is_some() {
+        return cloud::run(&args.select.targets, args.remote.as_deref(), args.json, printer);
+    }
     let project = Project::find()?;
     let question = Question::new(&project, &format!("{:?}", args.select));
     let names_none = !args.json && !printer.is_verbose();

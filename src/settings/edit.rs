@@ -14,6 +14,7 @@ pub fn set(text: &str, scope: Scope, path: &Path, name: &str, given: &str) -> Re
     let key = find(name, KEYS).map_err(Fault::bare)?;
     key.permit(name, scope).map_err(Fault::bare)?;
     let new = match key.of_text(given).map_err(Fault::bare)? {
+        Value::Flag(flag) => value(flag),
         Value::Text(text) => value(text),
         Value::Words(words) => value(words.into_iter().collect::<Array>()),
     };
@@ -22,7 +23,7 @@ pub fn set(text: &str, scope: Scope, path: &Path, name: &str, given: &str) -> Re
     let (last, above) = split(name);
     let mut table: &mut dyn TableLike = document.as_table_mut();
     for part in above {
-        let entry = table.entry(part).or_insert_with(|| Item::Table(Table::new()));
+        let entry = table.entry(part).or_insert_with(|| Item::Table(idle_table()));
         table = entry.as_table_like_mut().expect("the file was checked");
     }
     match table.get_mut(last).and_then(Item::as_value_mut) {
@@ -55,14 +56,33 @@ pub fn unset(text: &str, scope: Scope, path: &Path, name: &str) -> Result<Option
         return Ok(None);
     }
     // A table that this leaves empty says nothing, unless somebody wrote a comment over it.
-    let is_empty = table.is_empty();
-    if let [only] = above.as_slice()
-        && is_empty
-        && !document.get(only).and_then(Item::as_table).is_some_and(is_commented)
-    {
-        document.remove(only);
+    for end in (1..=above.len()).rev() {
+        if !remove_empty(document.as_table_mut(), &above[..end]) {
+            break;
+        }
     }
     Ok(Some(document.to_string()))
+}
+
+/// A table that is written down only when it holds something itself.
+fn idle_table() -> Table {
+    let mut table = Table::new();
+    table.set_implicit(true);
+    table
+}
+
+/// Removes the table of this name if it is empty and without comments.
+fn remove_empty(document: &mut Table, name: &[&str]) -> bool {
+    let Some((last, above)) = name.split_last() else { return false };
+    let mut table: &mut dyn TableLike = document;
+    for part in above {
+        let Some(below) = table.get_mut(part).and_then(Item::as_table_like_mut) else { return false };
+        table = below;
+    }
+    let is_idle = table.get(last).is_some_and(|item| {
+        item.as_table_like().is_some_and(TableLike::is_empty) && !item.as_table().is_some_and(is_commented)
+    });
+    is_idle && table.remove(last).is_some()
 }
 
 fn is_commented(table: &Table) -> bool {

@@ -274,7 +274,8 @@ pub fn describe_source(source: &Source) -> String {
                 .run
                 .as_ref()
                 .map_or_else(|| "the result".to_owned(), |run| format!("run {}", &run[run.len() - 8..]));
-            format!("{run} of {} on {}", entry.created.local(), entry.host)
+            let by = if entry.user.is_empty() { String::new() } else { format!(" by {}", entry.user) };
+            format!("{run} of {}{by} on {} ({})", entry.created.local(), entry.host, entry.platform)
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod live;
 mod progress;
 #[cfg(feature = "train")]
 pub mod training;
+pub mod transfer;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

@@ -169,3 +169,12 @@ fn quiet_tells_failures_all_the_same() {
         sandbox.pipe(["repro", "-q"]).code(1).tells(&["Saved out, which was in no cache", "Failed a after "]);
     assert!(!said.stderr.contains("words") && !said.stderr.contains("Running"), "{}", said.stderr);
 }
+
+#[test]
+fn a_stage_that_two_failures_block_is_counted_once() {
+    let sandbox = Sandbox::with_pipeline(concat!(
+        "stages:\n  b: {cmd: echo > b; false, outs: [b]}\n  c: {cmd: echo > c; false, outs: [c]}\n",
+        "  d: {cmd: cat b c > d, deps: [b, c], outs: [d]}\n",
+    ));
+    sandbox.pipe(["repro", "-k"]).code(1).tells(&["3 stages: 2 failed, 1 not started"]);
+}

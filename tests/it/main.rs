@@ -47,6 +47,7 @@ mod recovery;
 mod repro;
 mod runs;
 mod safety;
+mod sharing;
 mod stage;
 mod status;
 mod together;

@@ -461,6 +461,22 @@ fn what_cannot_be_read_is_told_with_the_way_out() {
 }
 
 #[test]
+fn data_is_pushed_and_pulled() {
+    let sandbox = data();
+    let remote = sandbox.root().with_file_name("remote");
+    sandbox.ok(["remote", "add", "-d", "store", remote.to_str().unwrap()]);
+    sandbox.ok(["push"]);
+    for path in [".pipe/cache", "raw", "data.csv"] {
+        sandbox.remove(path);
+    }
+    sandbox.ok(["pull", "raw.pipe"]);
+    assert_eq!(sandbox.files("raw"), ["raw/sub/y", "raw/x"]);
+    assert!(!sandbox.exists("data.csv"));
+    sandbox.ok(["pull"]);
+    assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:fresh");
+}
+
+#[test]
 fn garbage_is_what_no_pointer_of_workspace_and_history_names() {
     let sandbox = data();
     sandbox.commit("one");

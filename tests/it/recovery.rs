@@ -129,3 +129,24 @@ fn a_journal_alone_is_written_down_by_a_reproduction_that_has_nothing_else_to_do
     assert_eq!(sandbox.read(".pipe/journal"), "");
     assert_eq!(sandbox.count("ran", "quick"), 1);
 }
+
+/// The half-written one would be what the next attempt goes on from.
+#[test]
+fn what_persists_comes_back_too() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat input >> log; touch up; while [ -e wait ]; do sleep 0.01; done\n    deps: [input]\n    outs:\n    - log: {persist: true}\n",
+    );
+    sandbox.write("input", "1\n");
+    sandbox.ok(["repro"]);
+    sandbox.remove("up");
+    sandbox.write("wait", "");
+    sandbox.write("input", "2\n");
+    let killed = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("up");
+    assert_eq!(sandbox.read("log"), "1\n2\n");
+    killed.signal("KILL");
+    killed.wait();
+    sandbox.remove("wait");
+    sandbox.ok(["repro"]).tells(&["its last good outs are back in place"]);
+    assert_eq!(sandbox.read("log"), "1\n2\n", "once, not twice");
+}

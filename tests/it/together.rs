@@ -115,3 +115,22 @@ fn many_at_once_lose_nothing() {
     sandbox.ok(["status", "-q"]);
     assert_eq!(sandbox.read(".pipe/journal"), "");
 }
+
+/// It would wait for itself.
+#[test]
+fn a_stage_that_calls_pipe_is_not_waited_for() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: pipe COMMAND || echo $? > code; echo 1 > a\n    outs: [a]\n  b: {cmd: echo b > b, outs: [b]}\n",
+    );
+    let text = sandbox.read("pipeline.yaml");
+    for (command, code) in [("repro a", "2\n"), ("gc -w -f", "2\n"), ("checkout a", "2\n"), ("repro b", "")] {
+        sandbox.write("pipeline.yaml", text.replace("COMMAND", command));
+        let _ = std::fs::remove_file(sandbox.path("code"));
+        let said = sandbox.ok(["repro", "-f", "a"]);
+        assert_eq!(std::fs::read_to_string(sandbox.path("code")).unwrap_or_default(), code, "{command}");
+        if !code.is_empty() && !command.starts_with("repro") {
+            said.tells(&["stage a of this project called pipe, which waits for nobody there"]);
+        }
+    }
+    assert_eq!(sandbox.read("b"), "b\n", "what is in nobody's way is done");
+}

@@ -147,3 +147,22 @@ fn damage_is_moved_away_beside_another_process() {
     sandbox.write("go", "");
     at_work.wait().code(0);
 }
+
+/// What was written through a link is somebody's work: it stays where it is.
+#[test]
+fn what_was_written_through_a_link_is_kept() {
+    for kind in ["symlink", "hardlink"] {
+        let sandbox = copy();
+        sandbox.ok(["config", "cache.link_types", kind]);
+        sandbox.ok(["repro"]);
+        for word in ["precious", "dear"] {
+            std::fs::set_permissions(sandbox.path("out"), PermissionsExt::from_mode(0o644)).unwrap();
+            let before = sandbox.read("out");
+            std::fs::write(sandbox.path("out"), format!("{before}{word}\n")).unwrap();
+            let expected = sandbox.read("out");
+            sandbox.pipe(["status", "--verify"]).code(0);
+            assert_eq!(sandbox.read("out"), expected, "{kind}");
+            sandbox.ok(["repro"]).tells(&["Saved out"]);
+        }
+    }
+}

@@ -165,7 +165,15 @@ impl Blobs {
     /// # Errors
     /// When the disk refuses.
     pub fn quarantine(&self, digest: &Digest) -> Result<PathBuf, CacheError> {
-        let aside = self.root.join("damaged").join(digest.hex());
+        let folder = self.root.join("damaged");
+        // What lies there already may be all that is left of somebody's work.
+        let mut aside = folder.join(digest.hex());
+        for number in 1.. {
+            if fs::symlink_metadata(&aside).is_err() {
+                break;
+            }
+            aside = folder.join(format!("{}.{number}", digest.hex()));
+        }
         disk::move_path(&self.path(digest), &aside)?;
         Ok(aside)
     }

@@ -21,9 +21,9 @@ use crate::{Blobs, CacheError, StageCache};
 /// What must stay.
 #[derive(Debug, Default)]
 pub struct Roots {
-    contents: Vec<(Digest, bool)>,
+    pub(crate) contents: Vec<(Digest, bool)>,
     /// Stage key and result of each stage cache entry that a lock stands on.
-    results: HashSet<(Digest, Digest)>,
+    pub(crate) results: HashSet<(Digest, Digest)>,
 }
 
 impl Roots {
@@ -83,7 +83,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.count += 1;
         self.bytes += bytes;
     }

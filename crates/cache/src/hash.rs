@@ -17,6 +17,22 @@ pub fn hash_bytes(bytes: &[u8]) -> Digest {
     Digest::Blake3(*blake3::hash(bytes).as_bytes())
 }
 
+/// Makes a digest of bytes that come in pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes until now.
+    pub fn digest(&self) -> Digest {
+        Digest::Blake3(*self.0.finalize().as_bytes())
+    }
+}
+
 /// The digest of a file, with the stamp it had both before and after reading.
 ///
 /// # Errors

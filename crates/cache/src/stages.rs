@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash_bytes;
+use crate::trust::Trust;
 use crate::{Blobs, CacheError};
 
 /// Version of the entry's format.
@@ -40,6 +41,9 @@ pub struct StageEntry {
     pub outs: Vec<StageOut>,
     /// The run that made it, when it was recorded.
     pub run: Option<String>,
+    /// Who ran it; empty where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
     /// The host it ran on.
     pub host: String,
     /// Operating system and processor, as in `linux-x86_64`.
@@ -66,8 +70,9 @@ impl StageEntry {
             stage,
             outs,
             run: None,
+            user: String::new(),
             host: String::new(),
-            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            platform: platform(),
             git_revision: None,
             created: Timestamp::default(),
             duration: 0,
@@ -77,19 +82,28 @@ impl StageEntry {
     }
 
     /// Names the result: equal outs have equal names.
-    fn result(&self) -> Digest {
+    pub(crate) fn result(&self) -> Digest {
         result_digest(self.outs.iter().map(|out| (&out.path, &out.state)))
     }
 
     /// Reads an entry's file.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let bytes = disk::read(path).map_err(|fault| format!("{fault}: {}", fault.source))?;
-        let entry: StageEntry = serde_json::from_slice(&bytes).map_err(|fault| fault.to_string())?;
+        StageEntry::decode(&disk::read(path).map_err(|fault| format!("{fault}: {}", fault.source))?)
+    }
+
+    /// Reads an entry.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let entry: StageEntry = serde_json::from_slice(bytes).map_err(|fault| fault.to_string())?;
         if entry.version > VERSION {
             return Err(format!("it has version {}, newer than this pipe knows ({VERSION})", entry.version));
         }
         Ok(entry)
     }
+}
+
+/// Operating system and processor of this machine.
+pub fn platform() -> String {
+    format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// Names a result by its outs, ascending by path.
@@ -102,12 +116,24 @@ pub(crate) fn result_digest<'a>(outs: impl Iterator<Item = (&'a ProjectPath, &'a
 #[derive(Clone, Debug)]
 pub struct StageCache {
     root: PathBuf,
+    trust: Trust,
 }
 
 impl StageCache {
     /// The stage cache of the cache folder `root`, which need not exist yet.
     pub fn new(root: &Path) -> Self {
-        StageCache { root: root.join("stages") }
+        StageCache { root: root.join("stages"), trust: Trust::default() }
+    }
+
+    /// The same, restoring only what `trust` admits.
+    #[must_use]
+    pub fn with_trust(self, trust: Trust) -> Self {
+        StageCache { trust, ..self }
+    }
+
+    /// Whose results are restored.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// The folder with all entries.
@@ -120,7 +146,7 @@ impl StageCache {
         self.root.join(&hex[..2]).join(hex)
     }
 
-    fn path(&self, entry: &StageEntry) -> PathBuf {
+    pub(crate) fn path(&self, entry: &StageEntry) -> PathBuf {
         self.folder(&entry.key).join(format!("{}.json", entry.result().hex()))
     }
 
@@ -160,11 +186,12 @@ impl StageCache {
         entries
     }
 
-    /// The newest result of a key that makes exactly the outs `paths` (ascending) and whose bytes are
+    /// The newest trusted result of a key that makes exactly the outs `paths` (ascending) and whose bytes are
     /// all in `blobs`.
     pub fn restorable(&self, key: &Digest, paths: &[&ProjectPath], blobs: &Blobs) -> Option<StageEntry> {
         self.results(key).into_iter().find(|entry| {
-            entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied())
+            self.trust.admits(entry)
+                && entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied())
                 && entry.outs.iter().all(|out| blobs.has_all(&out.state))
         })
     }
@@ -222,6 +249,11 @@ mod tests {
         entry.params.insert(params, IndexMap::from([("lr".to_owned(), Value::from(0.001))]));
         let json = serde_json::to_string_pretty(&entry).unwrap() + "\n";
         assert_eq!(json, include_str!("../tests/golden/stage-entry-1.json"));
+        assert_eq!(serde_json::from_str::<StageEntry>(&json).unwrap(), entry);
+        // An entry that tells who made it is of the same version: older code passes the key over.
+        entry.user = "alice".to_owned();
+        let json = serde_json::to_string_pretty(&entry).unwrap() + "\n";
+        assert_eq!(json, include_str!("../tests/golden/stage-entry-1-user.json"));
         assert_eq!(serde_json::from_str::<StageEntry>(&json).unwrap(), entry);
     }
 }

@@ -5,6 +5,8 @@
 //! find that nothing is to be done would cost more than any reproduction saves.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use base::{Digest, FileState, ProjectPath};
@@ -56,6 +58,15 @@ impl Workspace {
     /// # Errors
     /// When the disk refuses.
     pub fn mend(&self, damage: &DamagedBlob) -> Result<Mended, CacheError> {
+        // What a link shows is what somebody wrote through it: it stays where it was written.
+        for path in &damage.paths {
+            let os_path = self.os_path(path);
+            let is_link =
+                |metadata: fs::Metadata| metadata.is_symlink() || metadata.is_file() && metadata.nlink() > 1;
+            if fs::symlink_metadata(&os_path).is_ok_and(is_link) {
+                self.unprotect(path)?;
+            }
+        }
         let aside = self.blobs.quarantine(&damage.digest)?;
         // A path that cannot be read does not hold it.
         let holds = |path: &&ProjectPath| {
@@ -95,8 +106,6 @@ impl Workspace {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::State;
 

@@ -74,6 +74,8 @@ pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let mut temporary = tempfile::Builder::new()
         .prefix(".pipe-")
         .suffix(".tmp")
+        // As the user's mask has it: others may share the cache.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .context("write file", path)?;
     temporary.write_all(bytes).context("write file", path)?;
@@ -174,7 +176,11 @@ pub fn touch(path: &Path) -> Result<bool, DiskError> {
 /// Whether a file's name is one that this crate gives to what it has not finished: a process that was killed leaves
 /// such files behind.
 pub fn is_unfinished(name: &str) -> bool {
-    let random = name.strip_prefix(".pipe-").and_then(|rest| rest.strip_suffix(".tmp"));
+    let Some(rest) = name.strip_prefix(".pipe-") else { return false };
+    if rest.strip_suffix(".part").is_some_and(crate::partial::is_kept_name) {
+        return true;
+    }
+    let random = rest.strip_suffix(".tmp");
     random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
@@ -194,7 +200,40 @@ pub fn remove(path: &Path) -> Result<(), DiskError> {
         Err(fault) if is_missing(&fault) => return Ok(()),
         Err(fault) => return Err(DiskError::new("remove", path, fault)),
     };
-    if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.context("remove", path)
+    if !metadata.is_dir() {
+        return fs::remove_file(path).context("remove", path);
+    }
+    match fs::remove_dir_all(path) {
+        // What was made read-only is ours all the same.
+        Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => {
+            make_writable(path);
+            fs::remove_dir_all(path).context("remove", path)
+        }
+        removed => removed.context("remove", path),
+    }
+}
+
+/// Lets the owner write to a folder that he could not write to. True when something changed.
+fn with_write_bit(folder: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(folder) else { return false };
+    let mode = metadata.permissions().mode();
+    metadata.is_dir()
+        && mode & 0o200 == 0
+        && fs::set_permissions(folder, Permissions::from_mode(mode | 0o700)).is_ok()
+}
+
+fn without_write_bit(metadata: &fs::Metadata) -> Permissions {
+    Permissions::from_mode(metadata.permissions().mode() & !0o200)
+}
+
+/// Lets the owner write to all folders of a tree; what cannot be changed stays as it is.
+fn make_writable(folder: &Path) {
+    with_write_bit(folder);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_writable(&entry.path());
+        }
+    }
 }
 
 /// Removes `folder` and those above it, up to but without `stop`, as long as they are empty.
@@ -215,6 +254,14 @@ pub fn move_path(from: &Path, to: &Path) -> Result<(), DiskError> {
     make_folder(parent(to))?;
     match fs::rename(from, to) {
         Ok(()) => Ok(()),
+        // A folder that cannot be written to cannot get another parent.
+        Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied && with_write_bit(from) => {
+            let moved = fs::rename(from, to).context("move", from);
+            let at = if moved.is_ok() { to } else { from };
+            let _ =
+                fs::metadata(at).and_then(|metadata| fs::set_permissions(at, without_write_bit(&metadata)));
+            moved
+        }
         Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
             copy_tree(from, to)?;
             remove(from)
@@ -323,6 +370,22 @@ impl Appender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn read_only_folders_are_moved_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("below")).unwrap();
+        fs::write(from.join("below/file"), "").unwrap();
+        for path in [from.join("below"), from.clone()] {
+            set_mode(&path, 0o555).unwrap();
+        }
+        // Root is stopped by nothing; the others are let in for the moment.
+        move_path(&from, &to).unwrap();
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o555);
+        remove(&to).unwrap();
+        assert!(!to.exists());
+    }
 
     #[test]
     fn unfinished_files_are_known_by_their_names() {

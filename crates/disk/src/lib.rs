@@ -12,6 +12,7 @@ mod holder;
 mod journal;
 mod link;
 mod lock;
+mod partial;
 mod presence;
 mod stamp;
 
@@ -27,4 +28,5 @@ pub use link::{
     LinkType, duplicate, duplicate_checked, hard_link, hard_link_new, replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing};
+pub use partial::Partial;
 pub use stamp::Stamp;

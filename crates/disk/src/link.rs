@@ -183,7 +183,7 @@ fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result
         tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").make_in(folder, free)
     };
     let made = match make() {
-        // It may be there by now, made by another thread.
+        // Another thread may have made the folder since.
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
             make_folder(folder)?;
             make()

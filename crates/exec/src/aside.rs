@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use base::ProjectPath;
+use base::{FileState, ProjectPath};
 use disk::{DiskError, Holder};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub(crate) struct Note {
     /// Every out that is a pattern.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<FilesOf>,
+    /// What the outs held that stay in place; the cache has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub persisted: Vec<(ProjectPath, FileState)>,
     /// What others may not write meanwhile.
     #[serde(default)]
     pub reads: Vec<ProjectPath>,
@@ -59,6 +62,7 @@ impl Note {
             partial: None,
             outs: writes,
             patterns,
+            persisted: Vec::new(),
             reads,
             pools,
         }
@@ -280,12 +284,25 @@ pub(crate) fn read_note(folder: &Path) -> Result<Option<Note>, DiskError> {
     Ok(text.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok()))
 }
 
+/// Puts back what an out that persists held before.
+pub type Restore<'a> = dyn Fn(&ProjectPath, &FileState) + Sync + 'a;
+
 /// Puts back what a dead process had set aside; `None` when it had not begun.
 ///
 /// # Errors
 /// When something cannot be moved.
-pub(crate) fn recover_one(root: &Path, folder: PathBuf, note: Note) -> Result<Option<Recovered>, DiskError> {
+pub(crate) fn recover_one(
+    root: &Path,
+    folder: PathBuf,
+    note: Note,
+    restore: &Restore<'_>,
+) -> Result<Option<Recovered>, DiskError> {
     end_orphans(&folder);
+    if note.running {
+        for (path, state) in &note.persisted {
+            restore(path, state);
+        }
+    }
     let stage = note.stage.clone();
     let slots = (0..note.outs.len()).map(|index| slot(&folder, index));
     let mut slots = slots.chain((0..note.patterns.len()).map(|index| files_slot(&folder, index)));
@@ -336,7 +353,8 @@ pub(crate) mod tests {
     /// As the next process after a kill.
     pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
-        let recover = |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?).unwrap();
+        let recover =
+            |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?, &|_, _| ()).unwrap();
         notes.into_iter().filter_map(recover).collect()
     }
 

@@ -12,7 +12,7 @@ use base::ProjectPath;
 use disk::{Appender, DiskError, Holder, LockFile, Moment};
 use pipeline::{Out, Stage};
 
-use crate::aside::{self, Note};
+use crate::aside::{self, Note, Restore};
 use crate::aside_files::FilesOf;
 use crate::event::{Event, Observer};
 
@@ -164,9 +164,9 @@ impl Drop for Claim {
 }
 
 /// The claims on a project, of this process and of others.
-#[derive(Debug)]
 pub struct Claims<'a> {
     root: &'a Path,
+    restore: &'a Restore<'a>,
     jobs: PathBuf,
     lock: &'a LockFile,
     command: &'a str,
@@ -177,10 +177,17 @@ pub struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     /// Claims on the project at `root`, whose `lock` this process holds, for `command`; noted in the folder `jobs`.
-    pub fn new(root: &'a Path, jobs: &Path, lock: &'a LockFile, command: &'a str) -> Self {
+    /// `restore` puts back what outs that persist held before their stage was cut off.
+    pub fn new(
+        root: &'a Path,
+        jobs: &Path,
+        lock: &'a LockFile,
+        command: &'a str,
+        restore: &'a Restore<'a>,
+    ) -> Self {
         let prefix = format!("{}-", Holder::current().file_name());
         let (jobs, serial, folders) = (jobs.to_owned(), AtomicU64::new(0), Arc::default());
-        Claims { root, jobs, lock, command, prefix, serial, folders }
+        Claims { root, restore, jobs, lock, command, prefix, serial, folders }
     }
 
     /// Whether no other process is at work on the project.
@@ -207,7 +214,7 @@ impl<'a> Claims<'a> {
             if self.lock.is_alive(&note.holder) {
                 return Ok(Err(format!("`{}` ({}) is at work on {}", note.command, note.holder, note.stage)));
             }
-            tell(aside::recover_one(self.root, folder, note)?, observer);
+            tell(aside::recover_one(self.root, folder, note, self.restore)?, observer);
         }
         let free = self.folders.lock().pop();
         let (folder, file) = match free {
@@ -238,7 +245,7 @@ impl<'a> Claims<'a> {
             }
             match note {
                 Some(note) if self.lock.is_alive(&note.holder) => {}
-                Some(note) => tell(aside::recover_one(self.root, folder, note)?, observer),
+                Some(note) => tell(aside::recover_one(self.root, folder, note, self.restore)?, observer),
                 // No note: its process is dropping the folder, or died in doing so.
                 None if self.lock.is_of_the_living(&name) => {}
                 None => disk::remove(&folder)?,

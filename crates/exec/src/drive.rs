@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::claim::{Claim, Claims, Wish};
 use crate::commit::{entry, is_restorable};
 use crate::durations::Durations;
 use crate::event::{Event, Observer};
-use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source};
+use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier};
 use crate::ledger::{Ledger, LedgerError};
 use crate::outs;
 use crate::params::ParamReader;
@@ -44,6 +44,8 @@ pub struct Crew<'a> {
     pub host: &'a dyn Host,
     /// Listens.
     pub observer: &'a dyn Observer,
+    /// Brings results from elsewhere, when somebody does.
+    pub supplier: Option<&'a dyn Supplier>,
     /// What other processes are at work on.
     pub claims: &'a Claims<'a>,
     /// Set from outside to stop everything.
@@ -98,6 +100,8 @@ pub struct Summary {
     pub recorded: usize,
     /// Stages whose command ran.
     pub ran: usize,
+    /// Those among them whose result is recorded nowhere, since an input changed meanwhile.
+    pub unrecorded: usize,
     /// Stages that failed, in the order they did.
     pub failed: Vec<(StageId, Failure)>,
     /// Stages that did not run because one before them failed.
@@ -128,7 +132,7 @@ pub fn drive(
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
     let params = ParamReader::new(world.workspace);
-    let shop = Shop { world, crew, options, ledger: &ledger, params };
+    let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded: AtomicUsize::new(0) };
     let (sender, results) = mpsc::channel::<(StageId, Result<Outcome, Failure>)>();
     // Stages in whose way somebody is, and when they are tried again.
     let mut postponed: HashMap<StageId, Instant> = HashMap::new();
@@ -231,6 +235,7 @@ pub fn drive(
             }
         }
     });
+    summary.unrecorded = shop.unrecorded.load(Ordering::SeqCst);
     durations.save();
     summary.not_started = schedule.count(StageState::Ready) + schedule.count(StageState::Want);
     let declared =
@@ -246,6 +251,7 @@ struct Shop<'a, 'l> {
     options: &'a Options,
     ledger: &'a Mutex<&'l mut Ledger>,
     params: ParamReader<'a>,
+    unrecorded: AtomicUsize,
 }
 
 impl<'l> Shop<'_, 'l> {
@@ -300,6 +306,9 @@ impl Attempt<'_, '_, '_> {
         // What another process did meanwhile is known now, and what it is at work on is not in the way.
         let changed = self.shop.ledger().refresh_for(&self.stage.address)?;
         if changed || !was_alone || !claims.is_alone() {
+            assessment = self.shop.assess(self.stage, self.forced);
+        }
+        if self.supply(&assessment)? {
             assessment = self.shop.assess(self.stage, self.forced);
         }
         let (reasons, sources) = match &assessment.decision {
@@ -371,6 +380,22 @@ impl Attempt<'_, '_, '_> {
         self.run(&job, locked.as_ref(), &assessment, claim, told)
     }
 
+    /// Has what would save the stage from running brought from elsewhere. False when nobody was asked.
+    fn supply(&self, assessment: &Assessment) -> Result<bool, Failure> {
+        let would_run = matches!(assessment.decision, Decision::Run { .. } | Decision::Frozen { .. });
+        let Some(supplier) = self.shop.crew.supplier.filter(|_| would_run && !self.forced) else {
+            return Ok(false);
+        };
+        if !is_restorable(self.stage) {
+            return Ok(false);
+        }
+        let key = assessment.key().filter(|_| !self.stage.frozen);
+        let locked = self.shop.ledger().get(&self.stage.address).cloned();
+        let locked = locked.filter(|locked| self.stage.frozen || Some(locked.key()) == key);
+        supplier.supply(self.stage, key, locked.as_ref()).map_err(Failure::Refused)?;
+        Ok(true)
+    }
+
     fn warn(&self, text: String) {
         self.shop.crew.observer.event(Event::Warning(text));
     }
@@ -435,7 +460,7 @@ impl Attempt<'_, '_, '_> {
         job: &Job<'_>,
         locked: Option<&StageLock>,
         assessment: &Assessment,
-        claim: Claim,
+        mut claim: Claim,
         told: &mut bool,
     ) -> Result<Outcome, Failure> {
         let Shop { world, crew, options, .. } = self.shop;
@@ -451,6 +476,9 @@ impl Attempt<'_, '_, '_> {
         }
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
+        let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
+        claim.note.persisted =
+            before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
         let folder = claim.folder.clone();
         let result =
             Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
@@ -529,6 +557,7 @@ impl Attempt<'_, '_, '_> {
                 "{changed} changed while stage {} ran: its result is not recorded; run `pipe repro` again",
                 self.stage.address
             ));
+            self.shop.unrecorded.fetch_add(1, Ordering::SeqCst);
             return Ok(Outcome::Ran { duration, outs });
         }
         if is_restorable(self.stage) && !options.no_commit {

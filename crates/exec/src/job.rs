@@ -191,3 +191,13 @@ pub trait Host: Sync {
         partial: Option<&PathBuf>,
     );
 }
+
+/// Who brings results into the cache from elsewhere. Called from several threads at once.
+pub trait Supplier: Sync {
+    /// Brings what would save the stage from running: what its lock records, given when it is of the same inputs, or a
+    /// result of its key. That there is none is no fault.
+    ///
+    /// # Errors
+    /// When it cannot be told whether there is one; the stage does not run then.
+    fn supply(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String>;
+}

@@ -22,14 +22,14 @@ mod schedule;
 mod special;
 mod url;
 
-pub use aside::{AtWork, at_work};
+pub use aside::{AtWork, Restore, at_work};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
 pub use budget::Limits;
 pub use claim::{Claim, Claims, Wish};
 pub use commit::{Committable, commit, committable};
 pub use drive::{Crew, OnFailure, Options, Summary, drive};
 pub use event::{Event, Observer};
-pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, signal_name};
+pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier, signal_name};
 pub use ledger::{Ledger, LedgerError, lock_file, record_file};
 pub use outs::{save_unsaved, with_choice};
 pub use params::{ParamReader, Unreadable};

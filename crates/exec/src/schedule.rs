@@ -105,13 +105,14 @@ impl Schedule {
         }
     }
 
-    /// A running stage failed. Returns the stages that are blocked by it, in order.
+    /// A running stage failed. Returns the stages that are blocked by it and by no other before, in order.
     pub fn failed(&mut self, id: StageId) -> Vec<StageId> {
         self.set(id, StageState::Failed);
         let mut blocked = BTreeSet::new();
         let mut todo = self.after[id.index()].clone();
         while let Some(later) = todo.pop() {
-            if blocked.insert(later) {
+            // What another failure blocks already was told then.
+            if self.state(later) != StageState::Blocked && blocked.insert(later) {
                 self.set(later, StageState::Blocked);
                 todo.extend_from_slice(&self.after[later.index()]);
             }

@@ -1,0 +1,188 @@
+//! Bringing what a remote has into the cache.
+//!
+//! Nothing that arrives is believed: it is written under a name of its own, hashed meanwhile, and becomes a blob only
+//! when its digest is the one that was asked for. What has arrived of a large object when a transfer is cut off stays,
+//! and is hashed again when the next one goes on with it.
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
+use base::{Digest, FileState, ProjectPath};
+use disk::{DiskError, Partial, Stamp};
+
+use crate::CacheError;
+use crate::hash::Hasher;
+use crate::remote::{RemoteError, blob_key};
+use crate::seal::seal;
+use crate::transfer::{ATTEMPTS, Item, Node, Report, Root, Transfer, TransferError, expected, lock};
+
+/// What became of one object.
+enum Arrival {
+    Moved(u64),
+    Missing,
+    Failed(String),
+}
+
+impl Transfer<'_> {
+    /// Brings into the cache what of `roots` it lacks. What the remote does not have, or has with other bytes, is told
+    /// in the report, and the rest is done.
+    ///
+    /// # Errors
+    /// When the remote cannot be read or the cache cannot be written, or the transfer was stopped. What arrived until
+    /// then stays, and the next attempt goes on.
+    pub fn fetch(&self, roots: &[Root]) -> Result<Report, TransferError> {
+        let report = Mutex::new(Report::default());
+        let nodes = self.walk(roots, &|item| {
+            match self.blobs.tree(&item.state.digest) {
+                Ok(tree) => {
+                    lock(&report).present.add(0);
+                    return Ok(Some(tree));
+                }
+                Err(CacheError::Missing { .. }) => {}
+                Err(CacheError::Damaged { digest, .. }) => drop(self.blobs.quarantine(&digest)?),
+                Err(fault @ CacheError::Tree { .. }) => {
+                    lock(&report).failed.push((item.clone(), fault.to_string()));
+                    return Ok(None);
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+            self.meter.expect(expected(&[item]));
+            self.settle(item, self.bring(item)?, &report);
+            match self.blobs.tree(&item.state.digest) {
+                Ok(tree) => Ok(Some(tree)),
+                Err(CacheError::Disk(fault)) => Err(fault.into()),
+                Err(CacheError::Missing { .. }) => Ok(None),
+                Err(fault) => {
+                    lock(&report).failed.push((item.clone(), fault.to_string()));
+                    Ok(None)
+                }
+            }
+        })?;
+        let (here, lacking): (Vec<&Item>, Vec<&Item>) = nodes
+            .iter()
+            .map(|Node { item, .. }| item)
+            .filter(|item| !item.state.is_folder())
+            .partition(|item| self.blobs.has(&item.state.digest));
+        {
+            let mut report = lock(&report);
+            report.present = report.present.with(expected(&here));
+        }
+        self.meter.expect(expected(&lacking));
+        self.each(&lacking, |item| {
+            self.settle(item, self.bring(item)?, &report);
+            Ok(())
+        })?;
+        let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        report.missing.sort_by(|a, b| a.path.cmp(&b.path));
+        report.failed.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        let lacking = report.missing.iter().chain(report.failed.iter().map(|(item, _)| item));
+        report.absent = lacking.map(|item| item.state.digest).collect();
+        Ok(report)
+    }
+
+    /// What a recorded folder holds at the path `below` it, with manifests that the cache lacks fetched; `None` when it
+    /// holds nothing there.
+    ///
+    /// # Errors
+    /// When a manifest on the way is not to be had.
+    pub fn entry_below(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+    ) -> Result<Option<FileState>, TransferError> {
+        loop {
+            match self.blobs.entry_below(folder, below) {
+                Err(CacheError::Missing { digest }) => {
+                    let state = FileState { digest, size: 0, files: Some(0), executable: false };
+                    let item = Item { path: below.clone(), state };
+                    if !matches!(self.bring(&item)?, Arrival::Moved(_)) {
+                        return Err(CacheError::Missing { digest }.into());
+                    }
+                }
+                found => return Ok(found?),
+            }
+        }
+    }
+
+    fn settle(&self, item: &Item, arrival: Arrival, report: &Mutex<Report>) {
+        let mut report = lock(report);
+        match arrival {
+            Arrival::Moved(bytes) => {
+                self.meter.arrived();
+                report.moved.add(bytes);
+            }
+            Arrival::Missing => report.missing.push(item.clone()),
+            Arrival::Failed(reason) => report.failed.push((item.clone(), reason)),
+        }
+    }
+
+    /// Brings one object into the cache.
+    fn bring(&self, item: &Item) -> Result<Arrival, TransferError> {
+        let digest = item.state.digest;
+        let key = blob_key(&digest);
+        let keeps = !item.state.is_folder() && item.state.size >= self.resumed;
+        let mut partial = Partial::open(&self.blobs.path(&digest), keeps)?;
+        let mut whole_attempts = 0;
+        for attempt in 1.. {
+            let (start, length, found, result) = self.append(&key, &mut partial)?;
+            match result {
+                Err(RemoteError::Missing { .. }) => {
+                    partial.discard();
+                    return Ok(Arrival::Missing);
+                }
+                // What has arrived is gone on with.
+                Err(fault) if fault.is_passing() && attempt < ATTEMPTS => {
+                    self.meter.undo(length - start);
+                    continue;
+                }
+                Err(fault) => return Err(fault.into()),
+                Ok(()) => {}
+            }
+            if found == digest {
+                partial.finish(Some(seal(&digest, length, Stamp::now())))?;
+                return Ok(Arrival::Moved(length));
+            }
+            // What an earlier transfer left may be what is wrong.
+            self.meter.undo(length - start);
+            partial.restart()?;
+            whole_attempts += usize::from(start == 0);
+            if whole_attempts == 2 || attempt >= 2 * ATTEMPTS {
+                break;
+            }
+        }
+        partial.discard();
+        let remote = self.remote.name();
+        Ok(Arrival::Failed(format!(
+            "remote `{remote}` delivers other bytes under {key}, and nothing of them was taken"
+        )))
+    }
+
+    /// Appends to what has arrived. Returns how much that was, how much it is now, its digest, and what the remote said.
+    fn append(
+        &self,
+        key: &str,
+        partial: &mut Partial,
+    ) -> Result<(u64, u64, Digest, Result<(), RemoteError>), TransferError> {
+        let mut hasher = Hasher::default();
+        let start = partial.reread(|piece| hasher.update(piece))?;
+        let mut length = start;
+        let mut broken: Option<DiskError> = None;
+        let mut stopped = false;
+        let result = self.remote.get(key, start, &mut |piece| {
+            if let Err(fault) = partial.append(piece) {
+                broken = Some(fault);
+                return ControlFlow::Break(());
+            }
+            hasher.update(piece);
+            length += piece.len() as u64;
+            let flow = self.meter.moved(piece.len() as u64);
+            stopped = flow.is_break();
+            flow
+        });
+        match broken {
+            Some(fault) => Err(fault.into()),
+            None if stopped => Err(TransferError::Stopped),
+            None => Ok((start, length, hasher.digest(), result)),
+        }
+    }
+}

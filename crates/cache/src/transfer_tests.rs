@@ -1,0 +1,389 @@
+//! Transfers with a remote in memory that plays every trick: it fails, lies about sizes, delivers other bytes, and hangs
+//! up in the middle.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::gc::{Entries, GcOptions, Roots};
+use crate::hash::hash_bytes;
+use crate::remote_gc::{plan_remote_gc, sweep_remote};
+use crate::stages::{StageCache, StageEntry, StageOut};
+use crate::{Placement, State, Trust, Whose, Workspace};
+
+const NOW: i64 = 1_000_000 * JUST_USED;
+
+#[derive(Default)]
+struct Scripted {
+    objects: Mutex<BTreeMap<String, (Vec<u8>, i64)>>,
+    /// Everything that was asked, in order.
+    asked: Mutex<Vec<String>>,
+    /// How many reads hang up in their middle.
+    hang_ups: AtomicUsize,
+    /// How many writes fail for the moment.
+    refusals: AtomicUsize,
+    /// Whether listed sizes are made up.
+    lies: AtomicBool,
+    /// Whether all that is asked fails.
+    is_gone: AtomicBool,
+}
+
+impl Scripted {
+    fn fault(&self, key: &str, is_passing: bool) -> RemoteError {
+        RemoteError::Failed {
+            remote: "scripted".to_owned(),
+            key: key.to_owned(),
+            action: "reach",
+            source: "no answer".into(),
+            hint: None,
+            is_passing,
+        }
+    }
+
+    fn ask(&self, what: &str, key: &str) -> Result<(), RemoteError> {
+        lock(&self.asked).push(format!("{what} {key}"));
+        if self.is_gone.load(Ordering::Relaxed) { Err(self.fault(key, false)) } else { Ok(()) }
+    }
+
+    fn asked(&self, what: &str) -> usize {
+        lock(&self.asked).iter().filter(|asked| asked.starts_with(what)).count()
+    }
+
+    fn keys(&self) -> Vec<String> {
+        lock(&self.objects).keys().cloned().collect()
+    }
+
+    fn set(&self, key: &str, bytes: &[u8], modified: i64) {
+        lock(&self.objects).insert(key.to_owned(), (bytes.to_vec(), modified));
+    }
+
+    fn age(&self) {
+        lock(&self.objects).values_mut().for_each(|(_, modified)| *modified = NOW - 10 * JUST_USED);
+    }
+}
+
+/// Takes one of a number, if there is one.
+fn take(count: &AtomicUsize) -> bool {
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1)).is_ok()
+}
+
+impl Remote for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn list(
+        &self,
+        prefix: &str,
+        found: &mut dyn FnMut(Object) -> ControlFlow<()>,
+    ) -> Result<(), RemoteError> {
+        self.ask("list", prefix)?;
+        let lie = u64::from(self.lies.load(Ordering::Relaxed));
+        let all = lock(&self.objects).clone();
+        for (key, (bytes, modified)) in all.into_iter().filter(|(key, _)| key.starts_with(prefix)) {
+            if found(Object { key, size: bytes.len() as u64 + lie, modified: Some(modified) }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &str, start: u64, sink: &mut crate::Sink<'_>) -> Result<(), RemoteError> {
+        self.ask("get", key)?;
+        let missing = || RemoteError::Missing { remote: "scripted".to_owned(), key: key.to_owned() };
+        let bytes = lock(&self.objects).get(key).cloned().ok_or_else(missing)?.0;
+        let rest = bytes.get(usize::try_from(start).unwrap()..).unwrap_or_default();
+        let hangs_up = take(&self.hang_ups);
+        let end = if hangs_up { rest.len() / 2 } else { rest.len() };
+        let _ = sink(&rest[..end]);
+        if hangs_up { Err(self.fault(key, true)) } else { Ok(()) }
+    }
+
+    fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError> {
+        self.ask("put", key)?;
+        if take(&self.refusals) {
+            return Err(self.fault(key, true));
+        }
+        let bytes = disk::read(upload.from).unwrap();
+        if hash_bytes(&bytes) != upload.digest {
+            return Err(RemoteError::Mismatch { remote: "scripted".to_owned(), key: key.to_owned() });
+        }
+        if (upload.moved)(bytes.len() as u64).is_break() {
+            return Err(RemoteError::Stopped);
+        }
+        self.set(key, &bytes, NOW);
+        Ok(())
+    }
+
+    fn remove(&self, key: &str, unless_since: Option<i64>) -> Result<bool, RemoteError> {
+        self.ask("remove", key)?;
+        let mut objects = lock(&self.objects);
+        let is_old = objects.get(key).is_some_and(|(_, at)| unless_since.is_none_or(|since| *at < since));
+        Ok(is_old && objects.remove(key).is_some())
+    }
+
+    fn touch(&self, key: &str) -> Result<bool, RemoteError> {
+        self.ask("touch", key)?;
+        Ok(lock(&self.objects).get_mut(key).map(|(_, modified)| *modified = NOW).is_some())
+    }
+
+    fn now(&self) -> Result<i64, RemoteError> {
+        self.ask("now", "")?;
+        Ok(NOW)
+    }
+}
+
+struct House {
+    folder: tempfile::TempDir,
+    remote: Scripted,
+    meter: Meter,
+}
+
+impl House {
+    fn new() -> Self {
+        let stop = Arc::default();
+        House { folder: tempfile::tempdir().unwrap(), remote: Scripted::default(), meter: Meter::new(stop) }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn workspace(&self, name: &str) -> Workspace {
+        Workspace::new(
+            &self.path(name),
+            &self.path(name).join(".pipe/cache"),
+            State::anew(&self.path("state")),
+        )
+    }
+
+    /// A folder `out` with two files and a folder in it, stored in the cache of `here`.
+    fn roots(&self) -> (Workspace, Vec<Root>) {
+        let here = self.workspace("here");
+        for (name, text) in [("out/a", "alpha"), ("out/sub/b", "beta"), ("out/sub/c", "gamma")] {
+            disk::replace(&self.path("here").join(name), text.as_bytes()).unwrap();
+        }
+        let path = ProjectPath::from_record("out").unwrap();
+        let state = here.store(&path, Placement::Private).unwrap().unwrap();
+        (here, vec![Root { path, state }])
+    }
+
+    fn transfer<'a>(&'a self, blobs: &'a Blobs) -> Transfer<'a> {
+        Transfer { blobs, remote: &self.remote, jobs: 3, resumed: 1, meter: &self.meter }
+    }
+}
+
+#[test]
+fn what_is_missing_goes_over_and_the_manifests_go_last() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    let there = house.workspace("there");
+    let report = house.transfer(&here.blobs).push(&roots).unwrap();
+    assert_eq!((report.moved.count, report.present.count, report.is_whole()), (5, 0, true));
+    let puts: Vec<String> =
+        lock(&house.remote.asked).iter().filter(|asked| asked.starts_with("put")).cloned().collect();
+    assert_eq!(puts[4], format!("put {}", blob_key(&roots[0].state.digest)), "the folder comes last");
+    let report = house.transfer(&here.blobs).push(&roots).unwrap();
+    assert_eq!((report.moved.count, report.present.count), (0, 5));
+    assert_eq!(house.remote.asked("touch"), 0, "what was just put there needs no touch");
+    house.remote.age();
+    house.transfer(&here.blobs).push(&roots).unwrap();
+    assert_eq!(house.remote.asked("touch"), 5);
+    let report = house.transfer(&there.blobs).fetch(&roots).unwrap();
+    assert_eq!((report.moved.count, report.is_whole()), (5, true));
+    there.restore(&roots[0].path, &roots[0].state, Placement::Private).unwrap();
+    assert_eq!(disk::read(&house.path("there/out/sub/c")).unwrap(), b"gamma");
+    let report = house.transfer(&there.blobs).fetch(&roots).unwrap();
+    assert_eq!((report.moved.count, report.present.count), (0, 5));
+}
+
+#[test]
+fn a_remote_is_asked_by_listing_when_there_is_much() {
+    let house = House::new();
+    let here = house.workspace("here");
+    for at in 0..500 {
+        disk::replace_volatile(&house.path(&format!("here/out/{at}")), format!("{at}").as_bytes()).unwrap();
+    }
+    let path = ProjectPath::from_record("out").unwrap();
+    let state = here.store(&path, Placement::Private).unwrap().unwrap();
+    house.transfer(&here.blobs).push(&[Root { path, state }]).unwrap();
+    assert!(house.remote.asked("list") <= 256, "{}", house.remote.asked("list"));
+    assert_eq!(house.remote.asked("put"), 501);
+}
+
+#[test]
+fn what_passes_is_tried_again_and_gone_on_with() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    house.remote.refusals.store(2, Ordering::Relaxed);
+    assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
+    house.remote.hang_ups.store(2, Ordering::Relaxed);
+    let there = house.workspace("there");
+    assert!(house.transfer(&there.blobs).fetch(&roots).unwrap().is_whole());
+    assert!(there.blobs.has_all(&roots[0].state));
+    house.remote.is_gone.store(true, Ordering::Relaxed);
+    let fault = house.transfer(&here.blobs).push(&roots).unwrap_err();
+    assert!(fault.to_string().contains("failed to reach blake3/"), "{fault}");
+}
+
+#[test]
+fn other_bytes_are_never_taken() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    house.transfer(&here.blobs).push(&roots).unwrap();
+    let beta = blob_key(&hash_bytes(b"beta"));
+    house.remote.set(&beta, b"evil", NOW);
+    let there = house.workspace("there");
+    let report = house.transfer(&there.blobs).fetch(&roots).unwrap();
+    assert_eq!((report.moved.count, report.failed.len()), (4, 1));
+    assert!(report.failed[0].1.contains("delivers other bytes under"), "{}", report.failed[0].1);
+    assert_eq!(report.failed[0].0.path.as_str(), "out/sub/b");
+    assert!(!there.blobs.has(&hash_bytes(b"beta")));
+    // So it is with a manifest: nothing that it names is asked for.
+    let sub = here.blobs.tree(&roots[0].state.digest).unwrap().entries()[1].1.state().digest;
+    let hostile = format!("pipe-tree 1\nfile {} 4 ../../evil\n", hash_bytes(b"evil").hex());
+    house.remote.set(&blob_key(&sub), hostile.as_bytes(), NOW);
+    let third = house.workspace("third");
+    let report = house.transfer(&third.blobs).fetch(&roots).unwrap();
+    assert_eq!((report.moved.count, report.failed.len()), (2, 1));
+    assert!(!third.blobs.has(&sub));
+    // A lock may name such a manifest rightly: it is fetched, and is none.
+    let digest = hash_bytes(hostile.as_bytes());
+    house.remote.set(&blob_key(&digest), hostile.as_bytes(), NOW);
+    let state = FileState { digest, size: 4, files: Some(1), executable: false };
+    let report = house.transfer(&third.blobs).fetch(&[Root { path: roots[0].path.clone(), state }]).unwrap();
+    assert_eq!(report.failed.len(), 1);
+    assert!(report.failed[0].1.contains("failed to read the tree"), "{}", report.failed[0].1);
+    // Sizes that are made up cost time, and harm nothing.
+    house.remote.lies.store(true, Ordering::Relaxed);
+    assert_eq!(house.transfer(&here.blobs).push(&roots).unwrap().moved.count, 5);
+    assert_eq!(lock(&house.remote.objects)[&beta].0, b"beta");
+}
+
+#[test]
+fn what_is_nowhere_is_told_and_its_folder_is_not_put_there() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    let beta = hash_bytes(b"beta");
+    disk::remove(&here.blobs.path(&beta)).unwrap();
+    let report = house.transfer(&here.blobs).push(&roots).unwrap();
+    assert_eq!((report.moved.count, report.missing.len()), (2, 1));
+    assert_eq!(report.missing[0].path.as_str(), "out/sub/b");
+    assert!(report.absent.contains(&roots[0].state.digest), "neither is what names it");
+    assert!(!house.remote.keys().contains(&blob_key(&roots[0].state.digest)));
+    // So it is with one that is damaged here.
+    disk::replace(&here.blobs.path(&beta), b"evil").unwrap();
+    let report = house.transfer(&here.blobs).push(&roots).unwrap();
+    assert_eq!(report.failed.len(), 1);
+    assert!(!house.remote.keys().contains(&blob_key(&beta)));
+    // What the remote has need not be here.
+    house.remote.set(&blob_key(&beta), b"beta", NOW);
+    disk::remove(&here.blobs.path(&beta)).unwrap();
+    assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
+    let places = house.transfer(&here.blobs).compare(&roots).unwrap();
+    let of = |here: bool, there: bool| {
+        places.iter().filter(|place| (place.here, place.there) == (here, there)).count()
+    };
+    assert_eq!((of(true, true), of(false, true)), (4, 1));
+}
+
+#[test]
+fn a_stop_ends_it_and_the_next_one_goes_on() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    let stop = Arc::new(AtomicBool::new(true));
+    let stopped = Meter::new(stop);
+    let transfer = Transfer { meter: &stopped, ..house.transfer(&here.blobs) };
+    assert!(matches!(transfer.push(&roots), Err(TransferError::Stopped)));
+    assert!(matches!(transfer.fetch(&roots), Err(TransferError::Stopped)));
+    assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
+}
+
+fn entry(roots: &[Root], key: &[u8], user: &str) -> StageEntry {
+    let outs = roots.iter().map(|root| StageOut { path: root.path.clone(), state: root.state }).collect();
+    let mut entry = StageEntry::new(hash_bytes(key), "make".to_owned(), outs);
+    entry.user = user.to_owned();
+    entry
+}
+
+#[test]
+fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    here.stages.store(&entry(&roots, b"key", "alice")).unwrap();
+    let push = |blobs: &Blobs, stages: &StageCache| {
+        let transfer = house.transfer(blobs);
+        let entries = stages.all().unwrap();
+        let wanted: Vec<Root> = entries.iter().flat_map(crate::SharedEntry::roots).collect();
+        let report = transfer.push(&wanted).unwrap();
+        transfer.push_entries(stages, &entries, &report).unwrap()
+    };
+    assert_eq!(push(&here.blobs, &here.stages).moved, 1);
+    assert_eq!(push(&here.blobs, &here.stages).present, 1);
+    let there = house.workspace("there");
+    let paths = [&roots[0].path];
+    let key = hash_bytes(b"key");
+    let with = |whose| there.stages.clone().with_trust(Trust { whose, other_platforms: false });
+    let transfer = house.transfer(&there.blobs);
+    for whose in [Whose::Local, Whose::Named(vec!["bob".to_owned()])] {
+        assert!(!transfer.fetch_result(&with(whose), &key, &paths).unwrap());
+    }
+    assert!(!transfer.fetch_result(&there.stages, &key, &[]).unwrap(), "outs that are not declared");
+    assert!(!transfer.fetch_result(&there.stages, &hash_bytes(b"other"), &paths).unwrap());
+    assert!(there.stages.all().unwrap().is_empty());
+    assert!(transfer.fetch_result(&with(Whose::Named(vec!["alice".to_owned()])), &key, &paths).unwrap());
+    assert_eq!(there.stages.restorable(&key, &paths, &there.blobs).unwrap().user, "alice");
+    // One under the name of another key, one that leads out, and junk are passed over.
+    let (name, (bytes, _)) =
+        lock(&house.remote.objects).iter().next_back().map(|(a, b)| (a.clone(), b.clone())).unwrap();
+    assert!(name.starts_with("stages/"));
+    let other = hash_bytes(b"other").hex();
+    let file = name.rsplit('/').next().unwrap();
+    house.remote.set(&format!("stages/{}/{other}/{file}", &other[..2]), &bytes, NOW);
+    let hostile = String::from_utf8(bytes).unwrap().replace("\"out\"", "\"../../out\"");
+    house.remote.set(&name.replace(file, &format!("{other}.json")), hostile.as_bytes(), NOW);
+    house.remote.set(&name.replace(file, &format!("{}.json", "0".repeat(64))), b"junk", NOW);
+    let third = house.workspace("third");
+    let (found, _) = house.transfer(&third.blobs).remote_entries(&third.stages, None).unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn garbage_goes_but_for_what_is_young_and_what_it_names() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    house.transfer(&here.blobs).push(&roots).unwrap();
+    house.remote.set("somebody/else's", b"file", 0);
+    let options =
+        GcOptions { start: NOW - JUST_USED, entries: Entries::Limited, older_than: None, max_size: None };
+    let count = |roots: &Roots| {
+        let transfer = house.transfer(&here.blobs);
+        let plan = plan_remote_gc(&transfer, roots, &options).unwrap();
+        (plan.removed.files.count, plan.removed.folders.count)
+    };
+    assert_eq!(count(&Roots::default()), (0, 0), "all is young");
+    house.remote.age();
+    // A manifest that somebody is pushing keeps what it names.
+    house.remote.touch(&blob_key(&roots[0].state.digest)).unwrap();
+    assert_eq!(count(&Roots::default()), (0, 0));
+    house.remote.age();
+    let mut needed = Roots::default();
+    needed.keep(&roots[0].state);
+    assert_eq!(count(&needed), (0, 0));
+    let mut sub = Roots::default();
+    sub.keep(&here.blobs.tree(&roots[0].state.digest).unwrap().entries()[1].1.state());
+    assert_eq!(count(&sub), (1, 1));
+    assert_eq!(count(&Roots::default()), (3, 2));
+    let transfer = house.transfer(&here.blobs);
+    let plan = plan_remote_gc(&transfer, &Roots::default(), &options).unwrap();
+    // Touched between plan and sweep: it stays.
+    let alpha = blob_key(&hash_bytes(b"alpha"));
+    house.remote.touch(&alpha).unwrap();
+    assert_eq!(sweep_remote(&transfer, &plan).unwrap().total().count, 4);
+    assert_eq!(house.remote.keys(), [alpha, "somebody/else's".to_owned()]);
+    let removed: Vec<String> =
+        lock(&house.remote.asked).iter().filter(|asked| asked.starts_with("remove")).cloned().collect();
+    let folders = [&roots[0].state.digest].map(|digest| format!("remove {}", blob_key(digest)));
+    assert!(removed[..2].contains(&folders[0]), "folders go before what they name");
+}

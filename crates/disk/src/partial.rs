@@ -1,0 +1,211 @@
+//! A file that arrives in pieces: written under a name of its own beside the one it is meant for, and given that name
+//! once it is whole.
+//!
+//! One that is worth it keeps its bytes when its process ends before it is whole: its name is made of the name it is
+//! meant for, so that the next process goes on with it. The process that writes to it holds a lock on it, which the
+//! system lets go when the process dies; another one that comes meanwhile writes to a file of its own.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, DiskError};
+use crate::file::{make_folder, parent};
+use crate::link::set_modified;
+use crate::stamp::Stamp;
+
+/// How much is read at once.
+const PIECE: usize = 1 << 20;
+
+/// A file on its way to a name.
+#[derive(Debug)]
+pub struct Partial {
+    file: File,
+    path: PathBuf,
+    to: PathBuf,
+    /// Whether what has arrived stays when this ends before all has.
+    keeps: bool,
+    done: bool,
+}
+
+impl Partial {
+    /// Begins a file that is to be `to`, or with `keep` goes on with what an earlier process left of it. Missing parent
+    /// folders are made.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written.
+    pub fn open(to: &Path, keep: bool) -> Result<Self, DiskError> {
+        make_folder(parent(to))?;
+        if keep && let Some((file, path)) = take_up(to).context("write file", to)? {
+            return Ok(Partial { file, path, to: to.to_owned(), keeps: true, done: false });
+        }
+        let made = tempfile::Builder::new()
+            .prefix(".pipe-")
+            .suffix(".tmp")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(parent(to))
+            .context("write file", to)?;
+        let (file, path) = made.keep().map_err(|fault| DiskError::new("write file", to, fault.error))?;
+        Ok(Partial { file, path, to: to.to_owned(), keeps: false, done: false })
+    }
+
+    /// Reads what is there from its start, piece by piece, so that what follows is appended. Returns its length.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn reread(&mut self, mut piece: impl FnMut(&[u8])) -> Result<u64, DiskError> {
+        let mut read = || -> io::Result<u64> {
+            self.file.seek(SeekFrom::Start(0))?;
+            if self.file.metadata()?.len() == 0 {
+                return Ok(0);
+            }
+            let mut buffer = vec![0; PIECE];
+            let mut length = 0;
+            loop {
+                match self.file.read(&mut buffer)? {
+                    0 => return Ok(length),
+                    count => {
+                        piece(&buffer[..count]);
+                        length += count as u64;
+                    }
+                }
+            }
+        };
+        read().context("read file", &self.path)
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        self.file.write_all(bytes).context("write file", &self.to)
+    }
+
+    /// Forgets what has arrived.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn restart(&mut self) -> Result<(), DiskError> {
+        let restart = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
+        restart.map(drop).context("write file", &self.to)
+    }
+
+    /// Waits until the disk has all of it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&self) -> Result<(), DiskError> {
+        self.file.sync_data().context("write file", &self.to)
+    }
+
+    /// The time of its last change by the clock of its file system, nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn modified(&self) -> Result<i64, DiskError> {
+        Ok(Stamp::of(&self.file.metadata().context("read the times of", &self.path)?).mtime)
+    }
+
+    /// Gives it its name, over a file that stands there; with `modified`, read-only and with that time of last change
+    /// (nanoseconds since 1970).
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(mut self, modified: Option<i64>) -> Result<(), DiskError> {
+        if let Some(modified) = modified {
+            self.file.set_permissions(Permissions::from_mode(0o444)).context("write file", &self.to)?;
+            set_modified(&self.path, modified)?;
+        }
+        fs::rename(&self.path, &self.to).context("write file", &self.to)?;
+        self.done = true;
+        Ok(())
+    }
+
+    /// Removes what has arrived.
+    pub fn discard(mut self) {
+        self.keeps = false;
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let is_empty = || self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        if !self.done && (!self.keeps || is_empty()) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The unfinished file of a name, locked; `None` when another process is at work on it, or nothing can be locked here.
+fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf)>> {
+    let Some(path) = kept_path(to) else { return Ok(None) };
+    for _ in 0..3 {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        if file.try_lock().is_err() {
+            return Ok(None);
+        }
+        // Between opening and locking another process may have given it its name.
+        let opened = file.metadata()?;
+        let is_same = |named: fs::Metadata| (named.dev(), named.ino()) == (opened.dev(), opened.ino());
+        if fs::symlink_metadata(&path).is_ok_and(is_same) {
+            return Ok(Some((file, path)));
+        }
+    }
+    Ok(None)
+}
+
+fn kept_path(to: &Path) -> Option<PathBuf> {
+    let name = to.file_name()?.to_str().filter(|name| is_kept_name(name))?;
+    Some(parent(to).join(format!(".pipe-{name}.part")))
+}
+
+/// Only what is named by a digest is taken up again: no other name says what the bytes have to be.
+pub(crate) fn is_kept_name(name: &str) -> bool {
+    name.len() >= 30 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worth_it_is_taken_up_again_by_one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("ab").join("c".repeat(62));
+        let mut first = Partial::open(&to, true).unwrap();
+        first.append(b"abc").unwrap();
+        // Somebody else at the same time has a file of his own.
+        let mut second = Partial::open(&to, true).unwrap();
+        assert_eq!(second.reread(|_| {}).unwrap(), 0);
+        drop(second);
+        drop(first);
+        let mut again = Partial::open(&to, true).unwrap();
+        let mut seen = Vec::new();
+        assert_eq!(again.reread(|piece| seen.extend_from_slice(piece)).unwrap(), 3);
+        again.append(b"def").unwrap();
+        again.finish(Some(1_000_000_000)).unwrap();
+        assert_eq!((seen.as_slice(), fs::read(&to).unwrap().as_slice()), (&b"abc"[..], &b"abcdef"[..]));
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o444);
+        assert_eq!(fs::metadata(&to).unwrap().mtime(), 1);
+        let mut other = Partial::open(&to, true).unwrap();
+        other.append(b"x").unwrap();
+        other.discard();
+        let mut small = Partial::open(&folder.path().join("ab/plain"), true).unwrap();
+        small.append(b"x").unwrap();
+        drop(small);
+        assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn left_overs_are_known_by_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut partial = Partial::open(&folder.path().join("d".repeat(62)), true).unwrap();
+        partial.append(b"x").unwrap();
+        drop(partial);
+        let name = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().file_name();
+        assert!(crate::is_unfinished(name.to_str().unwrap()));
+        assert!(!crate::is_unfinished(".pipe-notes.part"));
+    }
+}

@@ -1,0 +1,285 @@
+//! A folder as a remote: each object is a file at the path that is its key.
+//!
+//! An object is written under a name of its own in the folder where it belongs, and renamed when the disk has all of
+//! it; so a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
+//! [`disk::is_unfinished`].
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use cache::{Hasher, Object, RESUMED, Remote, RemoteError, Sink, Upload};
+use disk::{DiskError, Partial, Stamp};
+
+/// How much is copied at once.
+const PIECE: usize = 1 << 20;
+
+/// A remote in a folder.
+#[derive(Clone, Debug)]
+pub struct FolderRemote {
+    name: String,
+    root: PathBuf,
+    resumed: u64,
+}
+
+impl FolderRemote {
+    /// The remote called `name` in the folder `root`, which is made with the first object.
+    pub fn new(name: &str, root: &Path) -> Self {
+        FolderRemote { name: name.to_owned(), root: root.to_owned(), resumed: RESUMED }
+    }
+
+    /// The same, with transfers of objects from `size` on taken up again.
+    #[must_use]
+    pub fn resuming_from(self, size: u64) -> Self {
+        FolderRemote { resumed: size, ..self }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where an object lies. A key that would lead out of the folder is none.
+    fn path(&self, key: &str, action: &'static str) -> Result<PathBuf, RemoteError> {
+        let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
+        if !key.split('/').all(is_plain) {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no key of an object");
+            return Err(self.failed(action, key, source));
+        }
+        Ok(self.root.join(key))
+    }
+
+    fn failed(&self, action: &'static str, key: &str, source: io::Error) -> RemoteError {
+        let kind = source.kind();
+        let hint = match kind {
+            io::ErrorKind::PermissionDenied => {
+                Some("check the owner and the permissions of that folder".to_owned())
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Some("make room there; `pipe gc --remote` removes what nobody needs".to_owned())
+            }
+            io::ErrorKind::ReadOnlyFilesystem => Some("that file system is mounted read-only".to_owned()),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                Some(format!("see that {} is there, and mounted if it is a share", self.root.display()))
+            }
+            _ => None,
+        };
+        use io::ErrorKind::{ConnectionReset, Interrupted, StaleNetworkFileHandle, TimedOut, WouldBlock};
+        let is_passing =
+            matches!(kind, ConnectionReset | Interrupted | StaleNetworkFileHandle | TimedOut | WouldBlock);
+        RemoteError::Failed {
+            remote: self.name.clone(),
+            key: key.to_owned(),
+            action,
+            source: Box::new(source),
+            hint,
+            is_passing,
+        }
+    }
+
+    fn refused(&self, action: &'static str, key: &str, fault: DiskError) -> RemoteError {
+        self.failed(action, key, fault.source)
+    }
+
+    fn missing(&self, key: &str) -> RemoteError {
+        RemoteError::Missing { remote: self.name.clone(), key: key.to_owned() }
+    }
+
+    /// Calls `found` with all files at and below a folder whose keys begin with `prefix`; those that are not finished
+    /// when `unfinished`, else the others.
+    fn walk(
+        &self,
+        folder: &str,
+        prefix: &str,
+        unfinished: bool,
+        found: &mut dyn FnMut(Object) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
+        let entries = match fs::read_dir(self.root.join(folder)) {
+            Ok(entries) => entries,
+            Err(fault) if is_absent(&fault) => return Ok(ControlFlow::Continue(())),
+            Err(fault) => return Err(fault),
+        };
+        for entry in entries {
+            let entry = entry?;
+            // What has no name in UTF-8 is nothing of ours.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let key = format!("{folder}{name}");
+            let kind = entry.file_type()?;
+            let flow = if kind.is_dir() {
+                let below = format!("{key}/");
+                match below.starts_with(prefix) || prefix.starts_with(&below) {
+                    true => self.walk(&below, prefix, unfinished, found)?,
+                    false => ControlFlow::Continue(()),
+                }
+            } else if kind.is_file() && key.starts_with(prefix) && disk::is_unfinished(&name) == unfinished {
+                match fs::symlink_metadata(entry.path()) {
+                    Ok(metadata) => found(object(key, &metadata)),
+                    // It went away meanwhile.
+                    Err(fault) if is_absent(&fault) => ControlFlow::Continue(()),
+                    Err(fault) => return Err(fault),
+                }
+            } else {
+                ControlFlow::Continue(())
+            };
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Copies what of the file is not there yet.
+    fn fill(&self, key: &str, upload: &Upload<'_>, partial: &mut Partial) -> Result<(), RemoteError> {
+        let unreadable = |fault| self.failed("read the file for", key, fault);
+        let mut source = File::open(upload.from).map_err(unreadable)?;
+        let mut buffer = buffer_for(upload.size);
+        // What was put there before may be damaged: then once more from the start.
+        for _ in 0..2 {
+            let mut hasher = Hasher::default();
+            let there = partial
+                .reread(|piece| hasher.update(piece))
+                .map_err(|fault| self.refused("write", key, fault))?;
+            source.seek(SeekFrom::Start(there)).map_err(unreadable)?;
+            loop {
+                let count = source.read(&mut buffer).map_err(unreadable)?;
+                if count == 0 {
+                    break;
+                }
+                hasher.update(&buffer[..count]);
+                partial.append(&buffer[..count]).map_err(|fault| self.refused("write", key, fault))?;
+                if (upload.moved)(count as u64).is_break() {
+                    return Err(RemoteError::Stopped);
+                }
+            }
+            if hasher.digest() == upload.digest {
+                return Ok(());
+            }
+            partial.restart().map_err(|fault| self.refused("write", key, fault))?;
+            if there == 0 {
+                break;
+            }
+        }
+        Err(RemoteError::Mismatch { remote: self.name.clone(), key: key.to_owned() })
+    }
+}
+
+impl Remote for FolderRemote {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn list(
+        &self,
+        prefix: &str,
+        found: &mut dyn FnMut(Object) -> ControlFlow<()>,
+    ) -> Result<(), RemoteError> {
+        if fs::metadata(&self.root).is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(self.failed("list", prefix, io::ErrorKind::NotADirectory.into()));
+        }
+        let folder = prefix.rfind('/').map_or("", |end| &prefix[..=end]);
+        if !prefix.is_empty() {
+            // A whole key needs no listing of the folder around it.
+            let path = self.path(prefix.trim_end_matches('/'), "list")?;
+            if !prefix.ends_with('/')
+                && let Ok(metadata) = fs::symlink_metadata(path)
+                && metadata.is_file()
+            {
+                let _ = found(object(prefix.to_owned(), &metadata));
+                return Ok(());
+            }
+        }
+        self.walk(folder, prefix, false, found).map(drop).map_err(|fault| self.failed("list", prefix, fault))
+    }
+
+    fn leftovers(&self, found: &mut dyn FnMut(Object)) -> Result<(), RemoteError> {
+        let mut all = |object| {
+            found(object);
+            ControlFlow::Continue(())
+        };
+        self.walk("", "", true, &mut all).map(drop).map_err(|fault| self.failed("list", "", fault))
+    }
+
+    fn get(&self, key: &str, start: u64, sink: &mut Sink<'_>) -> Result<(), RemoteError> {
+        let path = self.path(key, "read")?;
+        let failed = |fault| self.failed("read", key, fault);
+        let size = match fs::symlink_metadata(&path) {
+            // Nothing but a file is opened: a pipe would hang.
+            Ok(metadata) if metadata.is_file() => metadata.len(),
+            Ok(_) => return Err(self.missing(key)),
+            Err(fault) if is_absent(&fault) && self.root.is_dir() => return Err(self.missing(key)),
+            Err(fault) => return Err(failed(fault)),
+        };
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(fault) if is_absent(&fault) => return Err(self.missing(key)),
+            Err(fault) => return Err(failed(fault)),
+        };
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut buffer = buffer_for(size);
+        loop {
+            let count = file.read(&mut buffer).map_err(failed)?;
+            if count == 0 || sink(&buffer[..count]).is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError> {
+        let path = self.path(key, "write")?;
+        let refused = |fault| self.refused("write", key, fault);
+        let mut partial = Partial::open(&path, upload.size >= self.resumed).map_err(refused)?;
+        match self.fill(key, upload, &mut partial) {
+            Err(fault @ RemoteError::Mismatch { .. }) => {
+                partial.discard();
+                return Err(fault);
+            }
+            filled => filled?,
+        }
+        partial.sync().map_err(refused)?;
+        partial.finish(None).map_err(refused)
+    }
+
+    fn remove(&self, key: &str, unless_since: Option<i64>) -> Result<bool, RemoteError> {
+        let path = self.path(key, "remove")?;
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Ok(false),
+            Err(fault) if is_absent(&fault) => return Ok(false),
+            Err(fault) => return Err(self.failed("remove", key, fault)),
+        };
+        if unless_since.is_some_and(|since| Stamp::of(&metadata).mtime >= since) {
+            return Ok(false);
+        }
+        // The folder around it stays: somebody may be about to put something there.
+        disk::remove(&path).map_err(|fault| self.refused("remove", key, fault))?;
+        Ok(true)
+    }
+
+    fn touch(&self, key: &str) -> Result<bool, RemoteError> {
+        disk::touch(&self.path(key, "touch")?).map_err(|fault| self.refused("touch", key, fault))
+    }
+
+    fn now(&self) -> Result<i64, RemoteError> {
+        let failed = |fault| self.refused("ask the clock of", "a file", fault);
+        let probe = Partial::open(&self.root.join("clock"), false).map_err(failed)?;
+        let modified = probe.modified().map_err(failed);
+        probe.discard();
+        modified
+    }
+}
+
+/// Room for a piece of something so large: most objects are small, and clearing a whole piece for each costs more than
+/// copying it.
+fn buffer_for(size: u64) -> Vec<u8> {
+    vec![0; usize::try_from(size).map_or(PIECE, |size| size.clamp(1, PIECE))]
+}
+
+fn object(key: String, metadata: &fs::Metadata) -> Object {
+    let stamp = Stamp::of(metadata);
+    Object { key, size: stamp.size, modified: Some(stamp.mtime) }
+}
+
+fn is_absent(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

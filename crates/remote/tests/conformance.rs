@@ -1,0 +1,131 @@
+//! What every remote has to keep, asked of the folder.
+#![allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use cache::{Remote, RemoteError, Upload, hash_bytes};
+use remote::FolderRemote;
+
+fn keys(remote: &dyn Remote, prefix: &str) -> Vec<(String, u64)> {
+    let mut found = Vec::new();
+    let mut take = |object: cache::Object| {
+        found.push((object.key, object.size));
+        ControlFlow::Continue(())
+    };
+    remote.list(prefix, &mut take).unwrap();
+    found.sort();
+    found
+}
+
+fn put(remote: &dyn Remote, from: &Path, key: &str, bytes: &[u8], until: u64) -> Result<(), RemoteError> {
+    fs::write(from, bytes).unwrap();
+    let moved = std::cell::Cell::new(0);
+    let count = |more| {
+        moved.set(moved.get() + more);
+        if moved.get() >= until { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let digest = hash_bytes(bytes);
+    remote.put(key, &Upload { from, size: bytes.len() as u64, digest, moved: &count })
+}
+
+fn get(remote: &dyn Remote, key: &str, start: u64) -> Result<Vec<u8>, RemoteError> {
+    let mut bytes = Vec::new();
+    let mut take = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        ControlFlow::Continue(())
+    };
+    remote.get(key, start, &mut take)?;
+    Ok(bytes)
+}
+
+#[test]
+fn objects_are_put_listed_read_touched_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    let remote = FolderRemote::new("store", &folder.path().join("remote"));
+    assert_eq!(keys(&remote, ""), [], "where nothing was put is nothing");
+    assert!(matches!(get(&remote, "a/b", 0), Err(RemoteError::Failed { .. })), "it may not be mounted");
+    for (key, bytes) in [("a/bc/x", "1"), ("a/bc/y", "22"), ("a/bd/x", "333"), ("b/x", "")] {
+        put(&remote, &from, key, bytes.as_bytes(), u64::MAX).unwrap();
+    }
+    let all =
+        [("a/bc/x".to_owned(), 1), ("a/bc/y".to_owned(), 2), ("a/bd/x".to_owned(), 3), ("b/x".to_owned(), 0)];
+    assert_eq!(keys(&remote, ""), all);
+    assert_eq!(keys(&remote, "a/"), all[..3]);
+    assert_eq!(keys(&remote, "a/b"), all[..3]);
+    assert_eq!(keys(&remote, "a/bc/"), all[..2]);
+    assert_eq!(keys(&remote, "a/bd/x"), all[2..3]);
+    assert_eq!(keys(&remote, "c/"), []);
+    put(&remote, &from, "b/x", b"other", u64::MAX).unwrap();
+    assert_eq!(get(&remote, "b/x", 0).unwrap(), b"other");
+    assert_eq!(get(&remote, "b/x", 3).unwrap(), b"er");
+    assert_eq!(get(&remote, "b/x", 9).unwrap(), b"");
+    assert!(matches!(get(&remote, "b/none", 0), Err(RemoteError::Missing { .. })));
+    assert!(matches!(get(&remote, "a", 0), Err(RemoteError::Missing { .. })), "a folder is no object");
+    let now = remote.now().unwrap();
+    assert!(!remote.remove("b/x", Some(now - 60_000_000_000)).unwrap(), "it is young");
+    assert!(remote.touch("b/x").unwrap() && !remote.touch("b/none").unwrap());
+    assert!(remote.remove("b/x", Some(now + 60_000_000_000)).unwrap());
+    assert!(remote.remove("a/bd/x", None).unwrap() && !remote.remove("a/bd/x", None).unwrap());
+    assert_eq!(keys(&remote, ""), all[..2]);
+}
+
+#[test]
+fn a_part_is_no_object_and_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    let remote = FolderRemote::new("store", &folder.path().join("remote")).resuming_from(1 << 20);
+    let bytes: Vec<u8> = (0..5_u32 << 20).map(|at| (at % 251) as u8).collect();
+    let key = format!("blake3/ab/{}", "c".repeat(62));
+    let stopped = put(&remote, &from, &key, &bytes, 2 << 20);
+    assert!(matches!(stopped, Err(RemoteError::Stopped)));
+    assert_eq!(keys(&remote, ""), []);
+    let mut left = Vec::new();
+    remote.leftovers(&mut |object| left.push(object)).unwrap();
+    assert_eq!((left.len(), left[0].size), (1, 2 << 20));
+    // Three of five pieces are left to go.
+    put(&remote, &from, &key, &bytes, 4 << 20).unwrap();
+    assert_eq!(get(&remote, &key, 0).unwrap(), bytes);
+    // One that was damaged meanwhile is begun anew.
+    put(&remote, &from, &key, &bytes, 2 << 20).unwrap_err();
+    fs::write(folder.path().join("remote").join(&left[0].key), "junk").unwrap();
+    put(&remote, &from, &key, &bytes, u64::MAX).unwrap();
+    assert_eq!(get(&remote, &key, 0).unwrap(), bytes);
+    left.clear();
+    remote.leftovers(&mut |object| left.push(object)).unwrap();
+    assert_eq!(left, []);
+}
+
+#[test]
+fn other_bytes_than_promised_are_not_put() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    fs::write(&from, "evil").unwrap();
+    let remote = FolderRemote::new("store", &folder.path().join("remote"));
+    let moved = |_| ControlFlow::Continue(());
+    let upload = Upload { from: &from, size: 4, digest: hash_bytes(b"good"), moved: &moved };
+    let fault = remote.put("a/b", &upload).unwrap_err();
+    assert!(matches!(fault, RemoteError::Mismatch { .. }), "{fault}");
+    assert_eq!(fs::read_dir(folder.path().join("remote/a")).unwrap().count(), 0);
+}
+
+#[test]
+fn no_key_leads_out_and_nothing_but_files_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    let root = folder.path().join("remote");
+    let remote = FolderRemote::new("store", &root);
+    fs::create_dir(&root).unwrap();
+    fs::write(folder.path().join("secret"), "secret").unwrap();
+    for key in ["../secret", "/etc/passwd", "a/../../secret", "", "a//b", "./a"] {
+        assert!(get(&remote, key, 0).is_err(), "{key}");
+        assert!(put(&remote, &from, key, b"x", u64::MAX).is_err(), "{key}");
+        assert!(remote.remove(key, None).is_err(), "{key}");
+    }
+    assert_eq!(fs::read(folder.path().join("secret")).unwrap(), b"secret");
+    std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link")).unwrap();
+    assert!(matches!(get(&remote, "link", 0), Err(RemoteError::Missing { .. })));
+    assert_eq!(keys(&remote, ""), []);
+}

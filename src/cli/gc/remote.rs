@@ -1,0 +1,72 @@
+//! `pipe gc --remote`: removes from a remote what nobody needs.
+
+use cache::{Entries, GcOptions, Meter, RemotePlan, plan_remote_gc, sweep_remote};
+use disk::Stamp;
+
+use super::{GcArgs, confirm, scope, show, tally_text};
+use crate::cli::push::end;
+use crate::error::CliResult;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::remotes;
+use crate::roots::gather;
+use crate::ui::Printer;
+use crate::ui::transfer::watch;
+
+/// Removes from the remote what the chosen roots do not need and nobody put or used there lately.
+///
+/// # Errors
+/// When it cannot be told what is needed, or the remote fails.
+pub fn collect(args: &GcArgs, project: &Project, interrupt: &Interrupt, printer: Printer) -> CliResult {
+    let scope = scope(args)?;
+    let name = remotes::name(project, args.remote.as_deref())?;
+    let remote = remotes::open_existing(project, &name)?;
+    let meter = Meter::new(interrupt.stop.clone());
+    let workspace = project.workspace(printer)?;
+    let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);
+    let now = cache::Remote::now(&remote)?;
+    let needed = gather(project, &scope)?;
+    let options = GcOptions {
+        start: now - project.settings.gc_grace(),
+        entries: match (args.keep_stage_cache, args.no_stage_cache) {
+            (true, _) => Entries::Keep,
+            (_, true) => Entries::Drop,
+            _ => Entries::Limited,
+        },
+        older_than: args.older_than.map(|age| Stamp::now() - age),
+        max_size: None,
+    };
+    let plan = watch(printer, &format!("Looking through {name}"), &meter, || {
+        plan_remote_gc(&transfer, &needed.roots, &options)
+    })?;
+    let RemotePlan { removed, leftovers, kept, .. } = plan;
+    let total = removed.total().with(leftovers);
+    if args.dry {
+        show(args, &with_leftovers(removed, leftovers), kept, None, printer);
+        return Ok(());
+    }
+    if total.count > 0 && !args.force {
+        confirm(
+            &format!(
+                "{} would be removed from remote {name}; what others need that is in none of the revisions named here is not \
+                 known",
+                tally_text(total)
+            ),
+            printer,
+        )?;
+    }
+    let removed = end(sweep_remote(&transfer, &plan), interrupt, "removed", &meter, &name, printer)?;
+    if args.json {
+        show(args, &removed, kept, None, printer);
+    } else if removed.total().count == 0 {
+        printer.say(format_args!("There is nothing to remove from {name}; {} stay.", tally_text(kept)));
+    } else {
+        let gone = tally_text(removed.total());
+        printer.say(format_args!("Removed {gone} from {name}; {} stay.", tally_text(kept)));
+    }
+    Ok(())
+}
+
+fn with_leftovers(removed: cache::Removed, leftovers: cache::Tally) -> cache::Removed {
+    cache::Removed { files: removed.files.with(leftovers), ..removed }
+}

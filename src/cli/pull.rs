@@ -1,0 +1,133 @@
+//! `pipe pull` and `pipe fetch`: bring what locks record from a remote into the cache, and from there into the workspace.
+
+use cache::{Meter, Root};
+use clap::Args;
+use disk::Sharing;
+use serde_json::{Value as Json, json};
+
+use crate::cli::checkout::{CheckoutArgs, bring_back};
+use crate::cli::command_line;
+use crate::cli::push::{conclude, end, entry_json, summarize, tell_dry};
+use crate::cli::sharing::{ShareArgs, Wishes, report_json, roots_of, tell_faults, wishes};
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::remotes;
+use crate::ui::Printer;
+use crate::ui::transfer::watch;
+
+/// Bring what pipeline.lock records from a remote into the cache
+///
+/// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. Every byte that arrives is checked
+/// against its digest. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
+/// cut off is gone on with by the next one.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    #[command(flatten)]
+    share: ShareArgs,
+}
+
+/// Bring what pipeline.lock records from a remote into the workspace
+///
+/// This is `pipe fetch`, and then `pipe checkout` of the same targets: when it would replace bytes that no cache holds,
+/// nothing in the workspace is touched, unless `-f` says to save them first.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    #[command(flatten)]
+    share: ShareArgs,
+    /// Replace bytes that no cache holds too, after saving them in it
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Fetches.
+///
+/// # Errors
+/// With exit code 1 when something is not to be had, 2 when the remote fails, 130 or 143 when interrupted.
+pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
+    let Fetched { wishes, sides, is_whole } = bring(&args.share, printer)?;
+    conclude(&args.share, &sides, is_whole, &wishes, printer)
+}
+
+/// Fetches and checks out.
+///
+/// # Errors
+/// As [`fetch`], and with exit code 1 when unsaved bytes would be replaced.
+pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
+    let Fetched { wishes, sides, is_whole } = bring(&args.share, printer)?;
+    if args.share.dry {
+        return conclude(&args.share, &sides, is_whole, &wishes, printer);
+    }
+    let (told, all_back) =
+        bring_back(&CheckoutArgs::new(&args.share.targets, args.force, args.share.json), printer)?;
+    if args.share.json {
+        let text = serde_json::to_string_pretty(&json!({ "dry": false, "remotes": sides, "checkout": told }));
+        printer.data_line(text.expect("plain data"));
+    }
+    if is_whole && all_back { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+}
+
+struct Fetched {
+    wishes: Wishes,
+    sides: Vec<Json>,
+    is_whole: bool,
+}
+
+fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
+    let project = Project::find()?;
+    let pipeline = project.pipeline()?;
+    let interrupt = Interrupt::listen()?;
+    // What arrives must not be collected before the locks are read.
+    let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
+    let wishes = wishes(&project, &pipeline, args, printer)?;
+    let chosen = remotes::name(&project, args.remote.as_deref())?;
+    let workspace = project.workspace(printer)?;
+    let mut fetched = Fetched { wishes, sides: Vec::new(), is_whole: true };
+    for (name, wishes) in &fetched.wishes {
+        let remote = remotes::open_existing(&project, name)?;
+        let meter = Meter::new(interrupt.stop.clone());
+        let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);
+        let roots = roots_of(&transfer, wishes, !args.dry)?;
+        let with_results = args.stage_cache && *name == chosen;
+        if args.dry {
+            let found = (|| {
+                let entries = match with_results {
+                    true => transfer.remote_entries(&workspace.stages, None)?.0,
+                    false => Vec::new(),
+                };
+                let shared = entries.iter().flat_map(cache::SharedEntry::roots);
+                transfer.compare(&roots.iter().cloned().chain(shared).collect::<Vec<Root>>())
+            })();
+            let found = end(found, &interrupt, "fetched", &meter, name, printer)?;
+            fetched.is_whole &= tell_dry(name, &found, false, args.json, &mut fetched.sides, printer);
+            continue;
+        }
+        let brought = watch(printer, &format!("Fetching from {name}"), &meter, || {
+            let report = transfer.fetch(&roots)?;
+            if !with_results {
+                return Ok((report, None));
+            }
+            let (entries, present) = transfer.remote_entries(&workspace.stages, None)?;
+            let shared: Vec<Root> = entries.iter().flat_map(cache::SharedEntry::roots).collect();
+            // A result that is not whole there is left out, and nobody's fault.
+            let of_results = transfer.fetch(&shared)?;
+            let mut kept = transfer.keep_entries(&workspace.stages, &entries)?;
+            kept.present += present;
+            let moved = report.moved.with(of_results.moved);
+            Ok((cache::Report { moved, ..report }, Some(kept)))
+        });
+        let (report, results) = end(brought, &interrupt, "fetched", &meter, name, printer)?;
+        fetched.is_whole &= report.is_whole();
+        let mut side = report_json(name, "fetched", &report);
+        if let Some(results) = results {
+            side["results"] = entry_json("fetched", results);
+        }
+        fetched.sides.push(side);
+        if !args.json {
+            let missing = format!("remote `{name}` does not have it; who made it can `pipe push` it");
+            tell_faults(&report, &missing, printer);
+            summarize("fetched from", name, &report, results, printer);
+        }
+    }
+    Ok(fetched)
+}

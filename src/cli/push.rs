@@ -1,0 +1,185 @@
+//! `pipe push`: brings what locks record from the cache to a remote.
+
+use cache::{EntryReport, Meter, Report, TransferError, Whereabouts};
+use clap::Args;
+use disk::Sharing;
+use serde_json::{Value as Json, json};
+
+use crate::cli::command_line;
+use crate::cli::sharing::{
+    ShareArgs, Wishes, report_json, roots_of, shareable, shown, tally_text, tell_faults, wishes,
+};
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::remotes;
+use crate::ui::Printer;
+use crate::ui::transfer::watch;
+
+/// Bring what pipeline.lock records to a remote
+///
+/// Only what the remote lacks goes over, and every byte is checked on the way. Outs with `push: false` or `cache: false`
+/// stay here, and one with `remote: NAME` goes there. What neither the cache nor the remote has is told, and the exit
+/// code is 1; the rest is done. A push that was cut off is gone on with by the next one.
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    #[command(flatten)]
+    share: ShareArgs,
+}
+
+/// Pushes.
+///
+/// # Errors
+/// With exit code 1 when something could not be pushed, 2 when the remote fails, 130 or 143 when interrupted.
+pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
+    let args = &args.share;
+    let project = Project::find()?;
+    let pipeline = project.pipeline()?;
+    let interrupt = Interrupt::listen()?;
+    // What is pushed must not be collected meanwhile.
+    let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
+    let wishes = wishes(&project, &pipeline, args, printer)?;
+    let chosen = remotes::name(&project, args.remote.as_deref())?;
+    let workspace = project.workspace(printer)?;
+    let blobs = &workspace.blobs;
+    let mut sides: Vec<Json> = Vec::new();
+    let mut is_whole = true;
+    for (name, wishes) in &wishes {
+        let remote = remotes::open(&project, name)?;
+        let meter = Meter::new(interrupt.stop.clone());
+        let transfer = remotes::transfer(blobs, &remote, args.jobs, &meter);
+        let mut roots = roots_of(&transfer, wishes, false)?;
+        let entries = match args.stage_cache && *name == chosen {
+            true => shareable(workspace.stages.all()?, &pipeline, name),
+            false => Vec::new(),
+        };
+        // A result whose bytes are gone is of no use to anybody.
+        let entries: Vec<_> = entries
+            .into_iter()
+            .filter(|shared| shared.roots().all(|root| blobs.has_all(&root.state)))
+            .collect();
+        roots.extend(entries.iter().flat_map(cache::SharedEntry::roots));
+        if args.dry {
+            let found = end(transfer.compare(&roots), &interrupt, "pushed", &meter, name, printer)?;
+            is_whole &= tell_dry(name, &found, true, args.json, &mut sides, printer);
+            continue;
+        }
+        let pushed = watch(printer, &format!("Pushing to {name}"), &meter, || {
+            let report = transfer.push(&roots)?;
+            let shared = transfer.push_entries(&workspace.stages, &entries, &report)?;
+            Ok((report, shared))
+        });
+        let (report, shared) = end(pushed, &interrupt, "pushed", &meter, name, printer)?;
+        is_whole &= report.is_whole();
+        sides.push(report_json(name, "pushed", &report));
+        if let (true, Some(side)) = (args.stage_cache, sides.last_mut()) {
+            side["results"] = entry_json("pushed", shared);
+        }
+        if !args.json {
+            let missing = format!("neither the cache nor remote `{name}` has it; `pipe repro` makes it anew");
+            tell_faults(&report, &missing, printer);
+            summarize("pushed to", name, &report, args.stage_cache.then_some(shared), printer);
+        }
+    }
+    conclude(args, &sides, is_whole, &wishes, printer)
+}
+
+/// Tells what an interrupt or a fault leaves behind.
+///
+/// # Errors
+/// Whatever the transfer ended with.
+pub fn end<T>(
+    result: Result<T, TransferError>,
+    interrupt: &Interrupt,
+    done: &str,
+    meter: &Meter,
+    remote: &str,
+    printer: Printer,
+) -> CliResult<T> {
+    result.map_err(|fault| {
+        let (moved, all) = meter.read();
+        if moved.count > 0 {
+            printer.say(format_args!(
+                "{} of {} {done} before it ended ({remote}); the next time goes on from there.",
+                moved.count,
+                report::count_text(all.count.max(moved.count), "file")
+            ));
+        }
+        match fault {
+            TransferError::Stopped => CliError::silent(ErrorKind::Interrupted(interrupt.signal())),
+            fault => fault.into(),
+        }
+    })
+}
+
+/// `12 files pushed to storage, 1.2 GB, 3 up to date.`
+pub fn summarize(done: &str, remote: &str, report: &Report, results: Option<EntryReport>, printer: Printer) {
+    let results = results.map(|results| {
+        let of = report::count_text(results.moved + results.present, "result");
+        format!(", {} of {of} new", results.moved)
+    });
+    printer.say(format_args!(
+        "{} {done} {remote}, {}, {} up to date{}.",
+        report::count_text(report.moved.count, "file"),
+        report::bytes_text(report.moved.bytes),
+        report.present.count,
+        results.unwrap_or_default()
+    ));
+}
+
+/// What became of entries of the stage cache, for machines.
+pub fn entry_json(moved: &str, results: EntryReport) -> Json {
+    json!({ (moved): results.moved, "up_to_date": results.present, "left_out": results.left_out })
+}
+
+/// Tells what would go over: `up` to the remote, else from it. True when all that is wanted can be had.
+pub fn tell_dry(
+    remote: &str,
+    found: &[Whereabouts],
+    up: bool,
+    as_json: bool,
+    sides: &mut Vec<Json>,
+    printer: Printer,
+) -> bool {
+    let goes =
+        |place: &&Whereabouts| if up { place.here && !place.there } else { place.there && !place.here };
+    let going: Vec<&Whereabouts> = found.iter().filter(goes).collect();
+    let lost = |place: &&Whereabouts| !place.there && !place.here;
+    let lost: Vec<&Whereabouts> = found.iter().filter(lost).collect();
+    let names = |places: &[&Whereabouts]| places.iter().map(|place| shown(&place.item)).collect::<Vec<_>>();
+    sides.push(json!({ "remote": remote, "would_go": names(&going), "missing": names(&lost) }));
+    if !as_json {
+        for name in names(&going) {
+            printer.data_line(name);
+        }
+        for name in names(&lost) {
+            printer.insist(format_args!("{name}: neither the cache nor remote `{remote}` has it"));
+        }
+        let files = going.iter().filter(|place| !place.item.state.is_folder());
+        let bytes = files.map(|place| place.item.state.size).sum();
+        let tally = tally_text(cache::Tally { count: going.len(), bytes });
+        let way = if up { "to" } else { "from" };
+        printer.say(format_args!("Would bring {tally} {way} {remote}."));
+    }
+    lost.is_empty()
+}
+
+/// Prints JSON if it is asked for, and says by the exit code whether all is well.
+///
+/// # Errors
+/// With exit code 1 when something is missing.
+pub fn conclude(
+    args: &ShareArgs,
+    sides: &[Json],
+    is_whole: bool,
+    wishes: &Wishes,
+    printer: Printer,
+) -> CliResult {
+    if args.json {
+        let text = serde_json::to_string_pretty(&json!({ "dry": args.dry, "remotes": sides }));
+        printer.data_line(text.expect("plain data"));
+    } else if wishes.values().all(Vec::is_empty) && !args.stage_cache {
+        printer.say("The locks record nothing to share; `pipe repro` makes results.");
+    }
+    if is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+}

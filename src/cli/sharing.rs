@@ -1,0 +1,265 @@
+//! What `push`, `fetch`, `pull` and `status --cloud` have in common: which outs are meant, where each of them goes, and
+//! how the end is told.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use base::{FileState, ProjectPath};
+use cache::{Item, Report, Root, SharedEntry, Tally, Transfer};
+use clap::Args;
+use pipeline::{Out, Pipeline};
+use serde_json::{Value as Json, json};
+
+use crate::cli::checkout::{Picked, pick};
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+use crate::revision::pipeline_at;
+use crate::roots::{self, Scope};
+use crate::ui::Printer;
+
+/// How many paths are named.
+const NAMED: usize = 20;
+
+/// Which outs are meant, and how they are transferred.
+#[derive(Debug, Default, Args)]
+pub struct ShareArgs {
+    /// Stages, outs, files inside outs, or pipeline files [default: all outs of the pipeline]
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// The remote [default: the one of `core.remote`]
+    #[arg(short, long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// Transfer N files at once [default: four for each processor, at most 32]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Also what the tips of all branches record
+    #[arg(short = 'a', long)]
+    pub all_branches: bool,
+    /// Also what all tags record
+    #[arg(short = 'T', long)]
+    pub all_tags: bool,
+    /// Also what all commits record
+    #[arg(short = 'A', long)]
+    pub all_commits: bool,
+    /// Also what a revision records; can be given several times
+    #[arg(long, value_name = "REVISION")]
+    pub rev: Vec<String>,
+    /// Also the results in the stage cache, with what they name
+    #[arg(long, alias = "run-cache")]
+    pub stage_cache: bool,
+    /// Show what would be transferred, and transfer nothing
+    #[arg(long)]
+    pub dry: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A content that is meant.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The out.
+    pub out: ProjectPath,
+    /// What it held.
+    pub state: FileState,
+    /// Only what lies at this path in it.
+    pub inner: Option<ProjectPath>,
+}
+
+/// What is meant, by the name of the remote that it goes to.
+pub type Wishes = BTreeMap<String, Vec<Wish>>;
+
+/// What is meant by the arguments: of the workspace, and of the chosen revisions. What is not to be shared is left out,
+/// and so is what goes to another remote than the one that is named.
+///
+/// # Errors
+/// When a target names nothing, a revision cannot be read, or there is no remote.
+pub fn wishes(
+    project: &Project,
+    pipeline: &Pipeline,
+    args: &ShareArgs,
+    printer: Printer,
+) -> CliResult<Wishes> {
+    let chosen = crate::remotes::name(project, args.remote.as_deref())?;
+    let mut wishes = Wishes::new();
+    wishes.insert(chosen.clone(), Vec::new());
+    let mut add = |out: &Out, state: &FileState, inner: Option<ProjectPath>| {
+        let remote = out.remote.as_deref().unwrap_or(&chosen);
+        if out.cache && out.push && (args.remote.is_none() || remote == chosen) {
+            let wish = Wish { out: out.path.clone(), state: *state, inner };
+            wishes.entry(remote.to_owned()).or_default().push(wish);
+        }
+    };
+    let picked = pick(pipeline, project, &args.targets)?;
+    let ledger = project.ledger(pipeline)?;
+    // By out: the paths in it that are meant, none for all of it.
+    let mut meant: HashMap<&ProjectPath, Vec<Option<ProjectPath>>> = HashMap::new();
+    for Picked { stage, path } in &picked {
+        let stage = pipeline.stage(*stage);
+        let locked = ledger.get(&stage.address);
+        for out in stage.outs.iter().filter(|out| path.as_ref().is_none_or(|path| out.path.contains(path))) {
+            let inner = path.clone().filter(|path| *path != out.path);
+            match locked.and_then(|locked| locked.out(&out.path)) {
+                Some(state) => add(out, state, inner.clone()),
+                None if !args.targets.is_empty() => {
+                    printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));
+                }
+                None => {}
+            }
+            meant.entry(&out.path).or_default().push(inner);
+        }
+    }
+    let mut scopes = vec![Scope {
+        branches: args.all_branches,
+        tags: args.all_tags,
+        commits: args.all_commits,
+        last: None,
+    }];
+    scopes.extend(args.rev.iter().map(|rev| Scope { last: Some((1, rev.clone())), ..Scope::default() }));
+    let declared = Declared::of(pipeline);
+    let mut earlier: HashMap<String, Declared> = HashMap::new();
+    for scope in &scopes {
+        for (version, record) in roots::records(project, scope)? {
+            for (path, state) in record.outs() {
+                let inner = meant.get(path);
+                if inner.is_none() && !args.targets.is_empty() {
+                    continue;
+                }
+                // How an out is shared is said by the pipeline as it is now; of one that is gone, by that of its commit.
+                let out = match declared.0.get(path) {
+                    Some(out) => Some(out),
+                    None => {
+                        if !earlier.contains_key(&version.commit) {
+                            earlier.insert(
+                                version.commit.clone(),
+                                declared_at(project, &version.commit, printer),
+                            );
+                        }
+                        earlier[&version.commit].0.get(path)
+                    }
+                };
+                let Some(out) = out else { continue };
+                for inner in inner.cloned().unwrap_or_else(|| vec![None]) {
+                    add(out, state, inner);
+                }
+            }
+        }
+    }
+    Ok(wishes)
+}
+
+/// Outs by path.
+struct Declared(HashMap<ProjectPath, Out>);
+
+impl Declared {
+    fn of(pipeline: &Pipeline) -> Self {
+        let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+        Declared(outs.map(|out| (out.path.clone(), out.clone())).collect())
+    }
+}
+
+fn declared_at(project: &Project, commit: &str, printer: Printer) -> Declared {
+    match pipeline_at(project, commit) {
+        Ok(Some(pipeline)) => Declared::of(&pipeline),
+        Ok(None) => Declared(HashMap::new()),
+        Err(fault) => {
+            let reason = fault.source.map(|source| format!("{source:#}")).unwrap_or_default();
+            printer.warn(format_args!(
+                "what commit {} records of outs that are gone is left out, since its pipeline does not load: {reason}",
+                &commit[..commit.len().min(10)]
+            ));
+            Declared(HashMap::new())
+        }
+    }
+}
+
+/// The contents of wishes. A path inside a folder is found with manifests that are here, or else are fetched when
+/// `fetch` says so.
+///
+/// # Errors
+/// When a folder records nothing at a path, or the remote fails.
+pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliResult<Vec<Root>> {
+    let mut roots = Vec::new();
+    let mut seen = HashSet::new();
+    for Wish { out, state, inner } in wishes {
+        let root = match inner {
+            None => Root { path: out.clone(), state: *state },
+            Some(path) => {
+                let below = path.as_str()[out.as_str().len() + 1..].to_owned();
+                let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
+                let found = match fetch {
+                    true => transfer.entry_below(state, &below)?,
+                    false => transfer.blobs.entry_below(state, &below)?,
+                };
+                let state = found.ok_or_else(|| {
+                    CliError::message(format!("the lock records no {path} in out {out}"))
+                        .hint(format!("`pipe pull {out}` brings the whole out"))
+                })?;
+                Root { path: path.clone(), state }
+            }
+        };
+        if seen.insert((root.path.clone(), root.state)) {
+            roots.push(root);
+        }
+    }
+    Ok(roots)
+}
+
+/// The entries of the stage cache that may be shared through `remote`: none that names an out which is not to be pushed,
+/// or goes elsewhere.
+pub fn shareable(entries: Vec<SharedEntry>, pipeline: &Pipeline, remote: &str) -> Vec<SharedEntry> {
+    let Declared(outs) = Declared::of(pipeline);
+    let may = |path: &ProjectPath| {
+        outs.get(path).is_none_or(|out| out.push && out.remote.as_deref().is_none_or(|name| name == remote))
+    };
+    entries.into_iter().filter(|shared| shared.roots().all(|root| may(&root.path))).collect()
+}
+
+/// `12 files (1.2 GB)`.
+pub fn tally_text(tally: Tally) -> String {
+    format!("{} ({})", report::count_text(tally.count, "file"), report::bytes_text(tally.bytes))
+}
+
+/// Names what did not go over.
+pub fn tell_faults(report: &Report, missing: &str, printer: Printer) {
+    for item in report.missing.iter().take(NAMED) {
+        printer.insist(format_args!("{}: {missing}", shown(item)));
+    }
+    for (item, reason) in report.failed.iter().take(NAMED) {
+        printer.insist(format_args!("{}: {reason}", shown(item)));
+    }
+    let more = report.missing.len().saturating_sub(NAMED) + report.failed.len().saturating_sub(NAMED);
+    if more > 0 {
+        printer.insist(format_args!("and {more} more; `--json` names them all"));
+    }
+    if report.unmarked > 0 {
+        printer.warn(format_args!(
+            "{} of other users could not be marked as used at the remote, so that a collection of garbage there may not \
+             know that they are needed; make the files writable for the group that shares them",
+            report::count_text(report.unmarked, "file")
+        ));
+    }
+}
+
+/// The path of an object, a folder's with a slash.
+pub fn shown(item: &Item) -> String {
+    format!("{}{}", item.path, if item.state.is_folder() { "/" } else { "" })
+}
+
+/// A report for machines; `moved` is the word for what went over.
+pub fn report_json(remote: &str, moved: &str, report: &Report) -> Json {
+    let tally = |tally: Tally| json!({ "count": tally.count, "bytes": tally.bytes });
+    let missing = report.missing.iter();
+    let missing: Vec<Json> =
+        missing.map(|item| json!({ "path": shown(item), "digest": item.state.digest })).collect();
+    let failed = report.failed.iter();
+    let failed: Vec<Json> = failed
+        .map(|(item, reason)| json!({ "path": shown(item), "digest": item.state.digest, "reason": reason }))
+        .collect();
+    json!({
+        "remote": remote,
+        (moved): tally(report.moved),
+        "up_to_date": tally(report.present),
+        "missing": missing,
+        "failed": failed,
+    })
+}

@@ -1,0 +1,58 @@
+//! `pipe status --cloud`: what of the recorded outs the cache has and a remote lacks, and the other way round.
+
+use cache::{Meter, Whereabouts};
+use serde_json::json;
+
+use crate::cli::push::end;
+use crate::cli::sharing::{ShareArgs, roots_of, shown, wishes};
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::remotes;
+use crate::ui::Printer;
+
+/// Compares the cache with remotes.
+///
+/// # Errors
+/// With `-q`, exit code 1 when they differ; exit code 2 when a remote cannot be asked.
+pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Printer) -> CliResult {
+    let project = Project::find()?;
+    let pipeline = project.pipeline()?;
+    let interrupt = Interrupt::listen()?;
+    let args =
+        ShareArgs { targets: targets.to_vec(), remote: remote.map(str::to_owned), ..ShareArgs::default() };
+    let workspace = project.workspace(printer)?;
+    let mut sides = Vec::new();
+    let mut lines = Vec::new();
+    for (name, wishes) in &wishes(&project, &pipeline, &args, printer)? {
+        let remote = remotes::open(&project, name)?;
+        let meter = Meter::new(interrupt.stop.clone());
+        let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);
+        let roots = roots_of(&transfer, wishes, false)?;
+        let found = end(transfer.compare(&roots), &interrupt, "compared", &meter, name, printer)?;
+        let of = |here: bool, there: bool| {
+            let places =
+                found.iter().filter(|place: &&Whereabouts| place.here == here && place.there == there);
+            places.map(|place| shown(&place.item)).collect::<Vec<_>>()
+        };
+        let (new, deleted, missing) = (of(true, false), of(false, true), of(false, false));
+        for (word, paths) in [("new", &new), ("deleted", &deleted), ("missing", &missing)] {
+            lines.extend(paths.iter().map(|path| format!("{word}\t{path}")));
+        }
+        sides.push(json!({ "remote": name, "new": new, "deleted": deleted, "missing": missing }));
+    }
+    if as_json {
+        printer.data_line(serde_json::to_string_pretty(&json!({ "remotes": sides })).expect("plain data"));
+    } else if !printer.is_quiet() {
+        for line in &lines {
+            printer.data_line(line);
+        }
+        if lines.is_empty() {
+            printer.data_line("The cache and the remote hold the same of what is recorded.");
+        }
+    }
+    match printer.is_quiet() && !lines.is_empty() {
+        true => Err(CliError::silent(ErrorKind::Negative)),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,97 @@
+//! Opens remotes by what the settings say of them.
+
+use std::path::PathBuf;
+
+use cache::{Meter, RESUMED, Transfer};
+use remote::FolderRemote;
+
+use crate::environment;
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+
+/// How many objects are transferred at once when nothing is said.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(4, |cores| usize::from(cores) * 4).min(32)
+}
+
+/// The name of the remote that is meant: the one that is named, else the default one, else the only one.
+///
+/// # Errors
+/// When there is none of that name, or it is not said which of several.
+pub fn name(project: &Project, named: Option<&str>) -> CliResult<String> {
+    let remotes = project.settings.remotes();
+    let known = || remotes.iter().map(|(name, _)| *name);
+    if let Some(name) = named.or_else(|| project.settings.default_remote()) {
+        if known().any(|known| known == name) {
+            return Ok(name.to_owned());
+        }
+        let hint = pipeline::did_you_mean(name, known()).unwrap_or_else(|| {
+            format!("`pipe remote add {name} URL` makes it known; `pipe remote list` lists them")
+        });
+        return Err(CliError::message(format!("there is no remote `{name}`")).hint(hint));
+    }
+    match remotes[..] {
+        [(only, _)] => Ok(only.to_owned()),
+        [] => Err(CliError::message("there is no remote to share data through")
+            .hint("`pipe remote add --default NAME FOLDER` makes one known")),
+        _ => Err(CliError::message("there are several remotes, and none is the default one")
+            .hint("name one with `-r`, or choose with `pipe remote default NAME`")),
+    }
+}
+
+/// Opens the remote of a name.
+///
+/// # Errors
+/// When there is none, or its URL is of a kind that is not known yet.
+pub fn open(project: &Project, name: &str) -> CliResult<FolderRemote> {
+    let name = self::name(project, Some(name))?;
+    let remotes = project.settings.remotes();
+    let url = remotes.iter().find(|(known, _)| *known == name).map(|(_, url)| *url).unwrap_or_default();
+    Ok(FolderRemote::new(&name, &folder(project, url)?))
+}
+
+/// Opens a remote that something is to be read from: what is not there, or not mounted, must not pass for empty.
+///
+/// # Errors
+/// As [`open`], and when there is no such folder.
+pub fn open_existing(project: &Project, name: &str) -> CliResult<FolderRemote> {
+    let remote = open(project, name)?;
+    if remote.root().is_dir() {
+        return Ok(remote);
+    }
+    Err(CliError::message(format!("remote `{name}` is not there: {} is no folder", remote.root().display()))
+        .hint("mount it if it is a share; the first `pipe push` makes it"))
+}
+
+/// The folder that a URL names: an absolute path, one relative to the project's root, one at the user's home, or
+/// `file://` with an absolute path.
+///
+/// # Errors
+/// When it is of another kind.
+pub fn folder(project: &Project, url: &str) -> CliResult<PathBuf> {
+    let path = match url.split_once("://") {
+        None => url,
+        Some(("file", path)) if path.starts_with('/') => path,
+        Some(("file", _)) => {
+            return Err(CliError::message(format!("`{url}` names no folder"))
+                .hint("write three slashes before an absolute path: file:///data/shared"));
+        }
+        Some((scheme, _)) => {
+            return Err(CliError::message(format!("remotes of the kind `{scheme}://` are not there yet"))
+                .hint("a folder for now: on a disk, or on a share that is mounted"));
+        }
+    };
+    let home = path.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
+    Ok(cache::lexical(&project.root.join(home.unwrap_or_else(|| PathBuf::from(path)))))
+}
+
+/// Transfers between the cache of a project and a remote.
+pub fn transfer<'a>(
+    blobs: &'a cache::Blobs,
+    remote: &'a FolderRemote,
+    jobs: Option<u16>,
+    meter: &'a Meter,
+) -> Transfer<'a> {
+    let jobs = jobs.map_or_else(default_jobs, usize::from);
+    Transfer { blobs, remote, jobs, resumed: RESUMED, meter }
+}

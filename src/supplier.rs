@@ -1,0 +1,108 @@
+//! Brings results from remotes before a stage would run: `pipe repro --pull`.
+
+use std::collections::BTreeMap;
+
+use base::ProjectPath;
+use cache::{Meter, Placement, Root, TransferError, Workspace};
+use exec::Supplier;
+use pipeline::{Stage, StageKey, StageLock};
+
+use crate::error::CliResult;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::remotes;
+
+/// Brings results from the remotes of a project.
+pub struct Remotes<'a> {
+    project: &'a Project,
+    workspace: &'a Workspace,
+    interrupt: &'a Interrupt,
+    /// The one that is meant where an out names none.
+    name: String,
+    /// Whether results are looked up by stage key too.
+    with_results: bool,
+}
+
+impl<'a> Remotes<'a> {
+    /// The remotes of `project`, which has to have one.
+    ///
+    /// # Errors
+    /// When there is none, or it is not said which.
+    pub fn new(
+        project: &'a Project,
+        workspace: &'a Workspace,
+        interrupt: &'a Interrupt,
+        named: Option<&str>,
+        with_results: bool,
+    ) -> CliResult<Self> {
+        let name = remotes::name(project, named)?;
+        remotes::open_existing(project, &name)?;
+        Ok(Remotes { project, workspace, interrupt, name, with_results })
+    }
+
+    fn bring(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String> {
+        let mut groups: BTreeMap<&str, Vec<Root>> = BTreeMap::new();
+        for out in &stage.outs {
+            let Some(state) = locked.and_then(|locked| locked.out(&out.path)) else { continue };
+            if self.workspace.blobs.has_all(state) {
+                continue;
+            }
+            // What git keeps is in place already; restoring needs it in the cache.
+            if !out.cache {
+                let is_there = self.workspace.observe(&out.path).ok().flatten() == Some(*state);
+                if is_there {
+                    let stored = self.workspace.store(&out.path, Placement::Private);
+                    stored.map_err(|fault| chain(&fault))?;
+                }
+                continue;
+            }
+            let remote = out.remote.as_deref().unwrap_or(&self.name);
+            groups.entry(remote).or_default().push(Root { path: out.path.clone(), state: *state });
+        }
+        for (name, roots) in groups {
+            self.with_transfer(name, |transfer| transfer.fetch(&roots).map(drop))?;
+        }
+        let is_whole = |locked: &StageLock| {
+            locked.has_outs(&stage.outs)
+                && locked.outs.iter().all(|(_, state)| self.workspace.blobs.has_all(state))
+        };
+        let (Some(key), true, false) = (key, self.with_results, locked.is_some_and(is_whole)) else {
+            return Ok(());
+        };
+        let paths: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
+        let stages = &self.workspace.stages;
+        self.with_transfer(&self.name, |transfer| transfer.fetch_result(stages, &key.0, &paths).map(drop))
+    }
+
+    fn with_transfer(
+        &self,
+        name: &str,
+        work: impl FnOnce(&cache::Transfer<'_>) -> Result<(), TransferError>,
+    ) -> Result<(), String> {
+        let remote = remotes::open_existing(self.project, name)
+            .map_err(|fault| fault.source.map_or_else(String::new, |source| format!("{source:#}")))?;
+        let meter = Meter::new(self.interrupt.stop.clone());
+        let transfer = remotes::transfer(&self.workspace.blobs, &remote, None, &meter);
+        work(&transfer).map_err(|fault| chain(&fault))
+    }
+}
+
+impl Supplier for Remotes<'_> {
+    fn supply(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String> {
+        self.bring(stage, key, locked).map_err(|reason| {
+            format!(
+                "it could not be told whether a remote has its result ({reason}); without `--pull` it runs"
+            )
+        })
+    }
+}
+
+fn chain(fault: &dyn std::error::Error) -> String {
+    let mut text = fault.to_string();
+    let mut cause = fault.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

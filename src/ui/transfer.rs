@@ -1,0 +1,85 @@
+//! What a transfer shows while it goes on: on a terminal a bar with bytes, rate and what is left, redrawn in place;
+//! elsewhere a plain line every few seconds.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use cache::Meter;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::ui::Printer;
+
+/// How often plain lines come.
+const PLAIN: Duration = Duration::from_secs(5);
+
+/// Does `work`, showing meanwhile how far `meter` says that it has come. `what` is the doing: `Pushing to storage`.
+pub fn watch<T>(printer: Printer, what: &str, meter: &Meter, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        // Dropped with this block, however it ends, which ends the thread.
+        let (_end, ended) = mpsc::channel::<()>();
+        scope.spawn(move || show(printer, what, meter, &ended));
+        work()
+    })
+}
+
+fn show(printer: Printer, what: &str, meter: &Meter, ended: &mpsc::Receiver<()>) {
+    let begun = Instant::now();
+    let bar = printer.is_live().then(|| {
+        let template = "{prefix:.bold} {bar:24.cyan/dim} {wide_msg}";
+        let style = ProgressStyle::with_template(template).expect("the template is one of ours");
+        let target = ProgressDrawTarget::stderr_with_hz(12);
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        bar.set_prefix(what.to_owned());
+        bar
+    });
+    let pause = if bar.is_some() { Duration::from_millis(100) } else { PLAIN };
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(pause) {
+        let text = text(meter, begun.elapsed());
+        match &bar {
+            Some(bar) => {
+                let (done, all) = meter.read();
+                bar.set_length(all.bytes.max(1));
+                bar.set_position(done.bytes);
+                bar.set_message(text);
+            }
+            None => printer.say(format_args!("{what}: {text}.")),
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+}
+
+/// `3 of 12 files, 1.2 of 4.8 GB, 110.0 MB/s, 33s left`.
+fn text(meter: &Meter, elapsed: Duration) -> String {
+    let (done, all) = meter.read();
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let rate = done.bytes as f64 / seconds;
+    let left = match all.bytes.saturating_sub(done.bytes) {
+        0 => String::new(),
+        _ if rate < 1.0 => String::new(),
+        bytes => {
+            let millis = (bytes as f64 / rate * 1000.0).min(1e15) as i64;
+            format!(", {} left", report::duration_text(millis))
+        }
+    };
+    format!(
+        "{} of {}, {} of {}, {}/s{left}",
+        done.count,
+        report::count_text(all.count, "file"),
+        report::bytes_text(done.bytes),
+        report::bytes_text(all.bytes.max(done.bytes)),
+        report::bytes_text(rate as u64)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_done_yet_has_no_time_left() {
+        let meter = Meter::default();
+        assert_eq!(text(&meter, Duration::ZERO), "0 of 0 files, 0 B of 0 B, 0 B/s");
+    }
+}

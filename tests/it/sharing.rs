@@ -1,0 +1,323 @@
+//! Data and results shared by two clones of a repository through a folder.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::harness::{Said, Sandbox, snapshot};
+use crate::histories::Random;
+
+const PIPELINE: &str = "\
+stages:
+  make:
+    cmd: mkdir -p out/sub; echo alpha > out/a; echo beta > out/sub/b; echo ran >> $PIPE_ROOT/log
+    outs: [out]
+  use:
+    cmd: cat out/a out/sub/b > used; echo 2 > n.json; echo ran >> $PIPE_ROOT/log
+    deps: [out]
+    outs: [used, {private: {push: false}}, {other: {remote: second}}]
+    metrics: [{n.json: {cache: false}}]
+";
+
+/// A project that ran and was pushed to `../store`, committed.
+fn pushed() -> Sandbox {
+    let sandbox = plain(&PIPELINE.replace(", {private: {push: false}}, {other: {remote: second}}", ""));
+    sandbox.ok(["push"]).tells(&["5 files pushed to store", "0 up to date"]);
+    sandbox
+}
+
+fn plain(pipeline: &str) -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(pipeline);
+    sandbox.write("in", "0\n");
+    sandbox.write(".gitignore", "/log\n");
+    sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+    sandbox.ok(["repro"]);
+    sandbox.commit("done");
+    sandbox
+}
+
+/// Calls `pipe` in another clone of the project.
+#[track_caller]
+fn there(sandbox: &Sandbox, clone: &str, arguments: &[&str]) -> Said {
+    let clone = format!("../{clone}");
+    if !sandbox.exists(&clone) {
+        sandbox.git(["clone", "--quiet", ".", &clone]);
+    }
+    sandbox.pipe(["--cd", &clone].iter().chain(arguments))
+}
+
+fn objects(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.files("../store").iter().map(|name| name.rsplit("/store/").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn remotes_are_kept_in_the_settings() {
+    let sandbox = Sandbox::new();
+    snapshot!(sandbox.pipe(["remote", "check"]), @r"
+    exit: 2
+    --- stderr
+    error: there is no remote to share data through
+    hint: `pipe remote add --default NAME FOLDER` makes one known
+    ");
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    sandbox.ok(["remote", "add", "--local", "mine", "file:///mine"]);
+    assert_eq!(
+        sandbox.read(".pipe/config.toml"),
+        "[remote.store]\nurl = \"../store\"\n\n[core]\nremote = \"store\"\n"
+    );
+    assert_eq!(sandbox.ok(["remote", "list"]).stdout, "mine\tfile:///mine\nstore\t../store\t(default)\n");
+    snapshot!(sandbox.pipe(["remote", "add", "cloud", "s3://bucket"]), @r"
+    exit: 2
+    --- stderr
+    error: remotes of the kind `s3://` are not there yet
+    hint: a folder for now: on a disk, or on a share that is mounted
+    ");
+    snapshot!(sandbox.pipe(["remote", "add", "a.b", "x"]), @r"
+    exit: 2
+    --- stderr
+    error: `a.b` is no name of a remote
+    hint: use letters, digits, `-` and `_`
+    ");
+    sandbox.pipe(["remote", "add", "store", "x"]).code(2).tells(&["there is a remote `store` already"]);
+    sandbox.pipe(["remote", "default", "stroe"]).code(2).tells(&["did you mean `store`?"]);
+    sandbox.ok(["remote", "rename", "store", "shared"]);
+    sandbox.ok(["remote", "modify", "shared", "url", "../shared"]);
+    assert_eq!(sandbox.ok(["remote", "default"]).stdout, "shared\n");
+    let told = sandbox.json(["remote", "check", "--json"]);
+    assert_eq!(told["objects"], 0);
+    assert_eq!(sandbox.files("../shared").len(), 0, "a check leaves nothing behind");
+    sandbox.ok(["remote", "default", "--unset"]);
+    sandbox.pipe(["remote", "default"]).code(1);
+    sandbox.pipe(["remote", "check"]).code(2).tells(&["there are several remotes"]);
+    sandbox.ok(["remote", "remove", "shared"]);
+    assert_eq!(sandbox.ok(["remote", "list"]).stdout, "mine\tfile:///mine\n");
+    assert_eq!(sandbox.read(".pipe/config.toml"), "");
+}
+
+#[test]
+fn a_clone_pulls_what_was_pushed() {
+    let sandbox = pushed();
+    sandbox.ok(["push"]).tells(&["0 files pushed to store, 0 B, 5 up to date"]);
+    let said = there(&sandbox, "clone", &["status", "--cloud"]).code(0);
+    assert_eq!(
+        said.stdout,
+        "deleted\tout/\ndeleted\tused\ndeleted\tout/a\ndeleted\tout/sub/\ndeleted\tout/sub/b\n"
+    );
+    there(&sandbox, "clone", &["status", "-q", "-c"]).code(1);
+    assert_eq!(there(&sandbox, "clone", &["pull", "--dry"]).code(0).stdout.lines().count(), 5);
+    let told = there(&sandbox, "clone", &["pull", "--json"]).code(0).json();
+    assert_eq!(told["remotes"][0]["fetched"]["count"], 5);
+    assert_eq!(told["checkout"]["added"], serde_json::json!(["out", "used"]));
+    assert_eq!(sandbox.read("../clone/used"), "alpha\nbeta\n");
+    there(&sandbox, "clone", &["repro"]).code(0).tells(&["Everything is up to date"]);
+    there(&sandbox, "clone", &["status", "-q", "-c"]).code(0);
+    // Bytes of one's own are not overwritten.
+    sandbox.write("../clone/used", "mine\n");
+    there(&sandbox, "clone", &["pull"]).code(1).tells(&["nothing was touched", "used"]);
+    there(&sandbox, "clone", &["pull", "-f"]).code(0).tells(&["Saved used"]);
+    assert_eq!(sandbox.read("../clone/used"), "alpha\nbeta\n");
+    // A part of an out, and the cache alone.
+    there(&sandbox, "part", &["pull", "out/sub/b"]).code(0);
+    assert_eq!(sandbox.files("../part/out").len(), 1);
+    there(&sandbox, "cache", &["fetch", "use"]).code(0).tells(&["1 file fetched from store, 11 B"]);
+    assert!(!sandbox.exists("../cache/used"));
+}
+
+#[test]
+fn outs_say_whether_and_where_they_go() {
+    let command = "cat out/a out/sub/b > used; echo secret > private; echo other > other;";
+    let sandbox = Sandbox::with_pipeline(&PIPELINE.replace("cat out/a out/sub/b > used;", command));
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    sandbox.ok(["repro"]);
+    sandbox.pipe(["push"]).code(2).tells(&["there is no remote `second`"]);
+    sandbox.ok(["remote", "add", "second", "../second"]);
+    sandbox.ok(["push", "--stage-cache"]).tells(&["1 file pushed to second", "1 of 1 result new"]);
+    assert_eq!(sandbox.files("../second").len(), 1);
+    let held = |folder: &str| {
+        let files = sandbox.files(folder);
+        files.iter().any(|file| std::fs::read(sandbox.path(file)).unwrap_or_default() == b"secret\n")
+    };
+    assert!(!held("../store") && !held("../second"), "what is not to be pushed stays here");
+    // What is in no cache is told, and the rest is done.
+    sandbox.remove("../second");
+    sandbox.remove(".pipe/cache/blake3");
+    sandbox.remove("../store");
+    let said = sandbox.pipe(["push"]).code(1);
+    said.tells(&[
+        "used: neither the cache nor remote `store` has it; `pipe repro` makes it anew",
+        "0 files pushed",
+    ]);
+}
+
+#[test]
+fn what_revisions_record_is_shared_too() {
+    let sandbox = pushed();
+    let first = sandbox.read("used");
+    sandbox.edit("pipeline.yaml", "echo alpha", "echo gamma");
+    sandbox.ok(["repro"]);
+    sandbox.commit("second");
+    sandbox.remove("../store");
+    sandbox.ok(["push"]).tells(&["5 files pushed"]);
+    sandbox.ok(["push", "--rev", "HEAD~1"]).tells(&["5 up to date"]);
+    sandbox.git(["tag", "old", "HEAD~1"]);
+    there(&sandbox, "clone", &["fetch", "--all-tags"]).code(0).tells(&["8 files fetched"]);
+    sandbox.git(["-C", "../clone", "checkout", "--quiet", "old"]);
+    there(&sandbox, "clone", &["checkout"]).code(0);
+    assert_eq!(sandbox.read("../clone/used"), first);
+}
+
+#[test]
+fn a_colleagues_result_is_restored_and_tells_who_made_it() {
+    let sandbox =
+        plain("stages: {make: {cmd: 'cp in out; echo ran >> $PIPE_ROOT/log', deps: [in], outs: [out]}}\n");
+    sandbox.write("in", "1\n");
+    sandbox.ok(["repro"]);
+    sandbox.write("in", "2\n");
+    sandbox.ok(["repro"]);
+    sandbox.ok(["push", "--stage-cache"]).tells(&["3 of 3 results new"]);
+    sandbox.commit("two");
+    // No lock knows of the first result: the stage cache does.
+    there(&sandbox, "clone", &["fetch", "--run-cache"]).code(0).tells(&["3 of 3 results new"]);
+    sandbox.write("../clone/in", "1\n");
+    let platform = format!("({}-{})", std::env::consts::OS, std::env::consts::ARCH);
+    let said = there(&sandbox, "clone", &["repro"]).code(0).tells(&[
+        "Restored make from run",
+        " by tester on ",
+        &platform,
+    ]);
+    drop(said);
+    // Without a fetch before, when it is asked for; a look at the key suffices.
+    there(&sandbox, "other", &["status"]).code(0);
+    sandbox.write("../other/in", "1\n");
+    there(&sandbox, "other", &["repro", "--pull"]).code(0).tells(&["Restored make from run", "by tester"]);
+    sandbox.write("../other/in", "3\n");
+    there(&sandbox, "other", &["repro", "--pull"]).code(0).tells(&["1 ran"]);
+    assert!(!sandbox.exists("../clone/log") && sandbox.read("../other/log") == "ran\n");
+    // Results of others count as the settings say.
+    there(&sandbox, "wary", &["config", "--local", "stage_cache.trust", "bob,carol"]).code(0);
+    there(&sandbox, "wary", &["fetch", "--stage-cache"]).code(0).tells(&["0 of 0 results new"]);
+    sandbox.write("../wary/in", "1\n");
+    there(&sandbox, "wary", &["repro", "--pull"]).code(0).tells(&["1 ran"]);
+    // A remote that is gone is no reason to compute for hours.
+    sandbox.remove("../store");
+    sandbox.write("../other/in", "4\n");
+    there(&sandbox, "other", &["repro", "--pull"])
+        .code(2)
+        .tells(&["remote `store` is not there", "mount it"]);
+    there(&sandbox, "other", &["pull"]).code(2).tells(&["remote `store` is not there"]);
+}
+
+#[test]
+fn a_lock_is_restored_from_the_remote_without_running() {
+    let sandbox = pushed();
+    there(&sandbox, "clone", &["repro", "--pull"]).code(0).tells(&["2 restored"]);
+    assert_eq!(sandbox.read("../clone/used"), "alpha\nbeta\n");
+    assert!(!sandbox.exists("../clone/log"));
+}
+
+#[test]
+fn hostile_objects_are_refused() {
+    let sandbox = pushed();
+    sandbox.ok(["push", "--stage-cache"]);
+    let (mut blob, mut tree) = (None, None);
+    for object in sandbox.files("../store") {
+        let object = sandbox.path(&object).display().to_string();
+        let text = std::fs::read_to_string(&object).unwrap_or_default();
+        if text == "beta\n" {
+            blob = Some(object);
+        } else if text.starts_with("pipe-tree 1") && text.contains("folder") {
+            tree = Some((object, text));
+        } else if object.contains("/stages/") && text.contains("\"out\"") {
+            let replace = |path: &str| text.replace("\"out\"", path);
+            std::fs::write(&object, replace("\"../../evil\"")).unwrap();
+            let (folder, _) = object.rsplit_once('/').unwrap();
+            std::fs::write(format!("{folder}/{}.json", "0".repeat(64)), replace("\"/evil\"")).unwrap();
+        }
+    }
+    let blob = blob.unwrap();
+    std::fs::write(&blob, "evil\n").unwrap();
+    let said = there(&sandbox, "clone", &["pull", "--stage-cache"]).code(1);
+    said.tells(&[
+        "out/sub/b: remote `store` delivers other bytes under blake3/",
+        "nothing of them was taken",
+    ]);
+    assert!(!sandbox.exists("../clone/out/sub/b") && !sandbox.exists("../evil"));
+    assert_eq!(sandbox.read("../clone/used"), "alpha\nbeta\n", "the rest is done");
+    // A manifest with other names than its digest is of.
+    let (path, text) = tree.unwrap();
+    std::fs::write(&path, text.replace(" a\n", " ../../a\n")).unwrap();
+    there(&sandbox, "second", &["pull"]).code(1).tells(&["out/: remote `store` delivers other bytes"]);
+    assert!(!sandbox.exists("../second/out"));
+    // Who has the right bytes puts them back.
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    sandbox.ok(["push"]).tells(&["2 files pushed"]);
+    there(&sandbox, "second", &["pull"]).code(0);
+}
+
+#[test]
+fn garbage_goes_from_a_remote_but_what_is_young_stays() {
+    let sandbox = pushed();
+    sandbox.edit("pipeline.yaml", "echo alpha", "echo gamma");
+    sandbox.ok(["repro"]);
+    sandbox.ok(["push"]);
+    sandbox.write("../store/notes.txt", "somebody's");
+    let before = objects(&sandbox);
+    assert_eq!(sandbox.json(["gc", "-w", "-r", "store", "--dry", "--json"])["removed"]["total"]["count"], 0);
+    for object in sandbox.files("../store") {
+        let old = SystemTime::now() - Duration::from_secs(3 * 86_400);
+        std::fs::File::options().write(true).open(sandbox.path(&object)).unwrap().set_modified(old).unwrap();
+    }
+    sandbox
+        .pipe(["gc", "-w", "-c"])
+        .code(1)
+        .tells(&["nothing was removed: 3 files", "would be removed from remote store"]);
+    assert_eq!(objects(&sandbox), before);
+    sandbox.ok(["gc", "-w", "-c", "-f"]).tells(&["Removed 3 files"]);
+    assert!(sandbox.exists("../store/notes.txt"));
+    there(&sandbox, "clone", &["pull"]).code(1);
+    sandbox.commit("new");
+    sandbox.git(["-C", "../clone", "pull", "--quiet"]);
+    there(&sandbox, "clone", &["pull"]).code(0);
+    assert_eq!(sandbox.read("../clone/used"), "gamma\nbeta\n");
+}
+
+#[test]
+fn kills_at_any_moment_leave_nothing_wrong() {
+    let kills = std::env::var("PIPE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let seed = crate::histories::seed_of_now();
+    println!("seed {seed}");
+    let mut random = Random(seed);
+    let sandbox = plain(
+        "stages: {make: {cmd: 'mkdir -p out; for i in $(seq 300); do echo $i > out/$i; done; head -c 70000000 /dev/zero > \
+         big', outs: [out, big]}}\n",
+    );
+    let mut whole = [Duration::from_millis(400); 2];
+    for round in 0..kills {
+        for (at, (clone, command)) in [("project", "push"), ("clone", "pull")].into_iter().enumerate() {
+            there(&sandbox, clone, &["status"]);
+            let begun = Instant::now();
+            let started =
+                sandbox.start(sandbox.pipe_command(["--cd", &format!("../{clone}"), command, "-j", "2"]));
+            std::thread::sleep(whole[at].mul_f64(random.below(1000) as f64 / 1000.0));
+            if at == 0 || round > 0 {
+                let mut started = started;
+                if started.is_running() {
+                    started.signal("KILL");
+                }
+                let _ = started.wait();
+            } else {
+                let _ = started.wait();
+            }
+            // The next one goes on.
+            there(&sandbox, clone, &[command]).code(0);
+            whole[at] = whole[at].max(begun.elapsed() / 2).min(Duration::from_secs(2));
+        }
+        assert_eq!(sandbox.read("../clone/out/300"), "300\n");
+        assert_eq!(std::fs::metadata(sandbox.path("../clone/big")).unwrap().len(), 70_000_000);
+        there(&sandbox, "clone", &["status", "-q", "--verify"]).code(0);
+        for object in objects(&sandbox).iter().filter(|key| !key.contains(".pipe-")) {
+            assert!(object.starts_with("blake3/"), "{object}");
+        }
+        sandbox.remove("../store");
+        sandbox.remove("../clone");
+    }
+}
