@@ -78,8 +78,8 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     if let (Some(_), [path]) = (&args.out, paths.as_slice()) {
         bring_in(&project, &workspace, args, path, printer)?;
     }
-    for path in &paths {
-        admission.look(path)?;
+    for (path, place) in paths.iter().zip(&places) {
+        admission.look(path, place)?;
     }
     let mut added = Vec::new();
     let mut now: BTreeMap<ProjectPath, FileState> = BTreeMap::new();
@@ -288,7 +288,7 @@ impl Admission<'_> {
     }
 
     /// Whether something that can be added stands at `path`.
-    fn look(&self, path: &ProjectPath) -> CliResult {
+    fn look(&self, path: &ProjectPath, place: &Place) -> CliResult {
         let os_path = self.workspace.os_path(path);
         match std::fs::symlink_metadata(&os_path) {
             Ok(metadata) if metadata.is_symlink() && os_path.is_dir() => {
@@ -296,7 +296,13 @@ impl Admission<'_> {
                     .hint("add the folder that it leads to"))
             }
             Ok(_) => Ok(()),
-            Err(_) => Err(CliError::message(format!("cannot add {path}: there is no such file or folder"))),
+            Err(_) => {
+                let fault = CliError::message(format!("cannot add {path}: there is no such file or folder"));
+                Err(match place.recorded {
+                    Some(_) => fault.hint(format!("`pipe checkout {path}` brings back what is recorded")),
+                    None => fault,
+                })
+            }
         }
     }
 }

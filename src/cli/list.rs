@@ -85,15 +85,14 @@ impl PlaceArgs {
                     return found;
                 }
                 match Revision::parse(&project, word) {
-                    Ok(revision) => select(data(&project, &revision, printer)?, at(None)?),
+                    Ok(revision) => Ok(within(data(&project, &revision, printer)?, at(None)?)),
                     Err(_) => found,
                 }
             }
             _ => {
                 let now = data(&project, &Revision::Workspace, printer)?;
                 let place = at(None)?;
-                // An empty project has nothing to list, and that is no fault.
-                if now.0.is_empty() { Ok((place, now.0, now.1)) } else { select(now, place) }
+                Ok(within(now, place))
             }
         }
     }
@@ -117,10 +116,16 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<(
 }
 
 /// What lies at or below `place`.
-fn select(data: (Files, Files), place: ProjectPath) -> CliResult<(ProjectPath, Files, Files)> {
+fn within(data: (Files, Files), place: ProjectPath) -> (ProjectPath, Files, Files) {
     let (mut recorded, mut files) = data;
     recorded.retain(|path, _| place.contains(path));
     files.retain(|path, _| place.contains(path));
+    (place, recorded, files)
+}
+
+/// The same for a place that somebody names: there must be something.
+fn select(data: (Files, Files), place: ProjectPath) -> CliResult<(ProjectPath, Files, Files)> {
+    let (place, recorded, files) = within(data, place);
     if files.is_empty() && !place.is_root() {
         return Err(CliError::message(format!("no data is recorded at {place}"))
             .hint("`pipe list -R` shows all of it; a word that names no data is taken for a git revision"));

@@ -8,7 +8,7 @@ pub mod remove;
 
 use base::ProjectPath;
 use clap::{Args, Subcommand};
-use pipeline::{Pipeline, StageId, edit};
+use pipeline::{Pipeline, StageId, edit, freeze_pointer};
 
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -35,7 +35,7 @@ pub enum StageCommand {
 
 #[derive(Debug, Args)]
 pub struct NamesArgs {
-    /// Names of stages; one with `foreach` or `matrix` is meant as a whole
+    /// Names of stages, one with `foreach` or `matrix` as a whole; or pointers
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
 }
@@ -61,8 +61,18 @@ pub fn run(command: &StageCommand, printer: Printer) -> CliResult {
 pub fn freeze(args: &NamesArgs, frozen: bool, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let (_lock, pipeline) = (lock(&project, printer)?, project.pipeline()?);
-    let written = written(&pipeline, &project, &args.names)?;
+    let is_data = |name: &&String| {
+        let found = pipeline.targets(&[name], &project.base);
+        found.is_ok_and(|found| !found.is_empty() && found.iter().all(|id| pipeline.stage(*id).is_source()))
+    };
+    let (data, names): (Vec<&String>, Vec<&String>) = args.names.iter().partition(is_data);
+    let names: Vec<String> = names.into_iter().cloned().collect();
+    let written = written(&pipeline, &project, &names)?;
     let mut edits = Edits::new(&project);
+    for id in pipeline.targets(&data, &project.base)? {
+        let file = &pipeline.stage(id).address.file;
+        edits.change(file, |text| freeze_pointer(file, text, frozen))?;
+    }
     for Written { file, name, .. } in &written {
         let change = if frozen { edit::freeze } else { edit::unfreeze };
         edits.change(file, |text| change(file, text, name))?;
@@ -80,9 +90,17 @@ pub fn freeze(args: &NamesArgs, frozen: bool, printer: Printer) -> CliResult {
     }
     edits.write()?;
     let names: Vec<&str> = written.iter().map(|stage| stage.name.as_str()).collect();
-    let (what, effect) =
-        if frozen { ("Froze", "will not run") } else { ("Unfroze", "will run again when stale") };
-    printer.say(format_args!("{what} {}: {effect}.", names.join(", ")));
+    let data: Vec<&str> = data.into_iter().map(String::as_str).collect();
+    let (what, effect, of_data) = if frozen {
+        ("Froze", "will not run", "is left as it is when it changed")
+    } else {
+        ("Unfroze", "will run again when stale", "is recorded by `pipe repro` when it changed")
+    };
+    for (names, effect) in [(names, effect), (data, of_data)] {
+        if !names.is_empty() {
+            printer.say(format_args!("{what} {}: {effect}.", names.join(", ")));
+        }
+    }
     Ok(())
 }
 

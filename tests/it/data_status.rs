@@ -123,6 +123,8 @@ fn list_and_du_need_no_data() {
     );
     assert_eq!(sandbox.ok(["du"]).stdout, "2 B\tdata.csv\n2 B\tn\n14 B\traw/\n18 B\ttotal\n");
     assert_eq!(sandbox.ok(["du", "HEAD", "raw", "-s"]).stdout, "4 B\ttotal\n");
+    std::fs::create_dir(sandbox.path("empty")).unwrap();
+    assert_eq!(sandbox.ok(["--cd", "empty", "list"]).stdout, "");
     sandbox.pipe(["list", "nowhere"]).code(2).tells(&["no data is recorded at nowhere"]);
     sandbox.pipe(["list", "nowhere", "raw"]).code(2).tells(&["no git revision `nowhere`"]);
     assert_eq!(Sandbox::new().ok(["list"]).stdout, "");

@@ -108,12 +108,15 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
 #[test]
 fn a_frozen_pointer_is_left_as_it_is() {
     let sandbox = data();
-    sandbox.append("raw.pipe", "frozen: true\n");
+    sandbox.ok(["freeze", "raw.pipe"]).tells(&["Froze raw.pipe: is left as it is"]);
     let text = sandbox.read("raw.pipe");
     sandbox.write("raw/x", "10\n");
     sandbox.ok(["repro"]).tells(&["raw.pipe is frozen and its outs are left as they are"]);
     assert_eq!((sandbox.read("raw.pipe"), sandbox.read("raw/x")), (text, "10\n".to_owned()));
     sandbox.ok(["commit", "raw"]).tells(&["Recorded raw.pipe: 1 modified."]);
+    sandbox.write("raw/x", "11\n");
+    sandbox.ok(["unfreeze", "raw"]);
+    sandbox.ok(["repro"]).tells(&["Recorded the changed data of raw.pipe"]);
     assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:fresh");
 }
 
@@ -251,6 +254,9 @@ fn what_cannot_be_added_is_refused_with_the_way_out() {
         sandbox.pipe(["add", path]).code(2).tells(&[why, hint]);
         assert!(!sandbox.exists(&format!("{path}.pipe")), "{path}");
     }
+    sandbox.remove("data");
+    sandbox.pipe(["add", "data"]).code(2).tells(&["there is no such file", "pipe checkout data"]);
+    sandbox.ok(["checkout", "data"]);
     // Of several, none is recorded when one is refused.
     sandbox.write("good", "z");
     sandbox.pipe(["add", "good", "tracked"]).code(2);
@@ -282,6 +288,24 @@ fn names_that_are_one_name_are_refused() {
     sandbox.pipe(["add", "bytes"]).code(2).tells(&["failed to record", "is not UTF-8"]);
     std::fs::write(sandbox.root().join(name), "x").unwrap();
     sandbox.pipe([std::ffi::OsStr::new("add"), name]).code(2).tells(&["its name is not UTF-8"]);
+}
+
+#[test]
+fn several_at_once_add_all() {
+    let sandbox = Sandbox::new();
+    let names: Vec<String> = (0..8).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        sandbox.write(name, name);
+    }
+    let started: Vec<_> =
+        names.iter().map(|name| sandbox.start(sandbox.pipe_command(["add", name]))).collect();
+    for one in started {
+        one.wait().code(0);
+    }
+    let lines: String = names.iter().map(|name| format!("/{name}\n")).collect();
+    assert_eq!(sandbox.read(".gitignore"), lines);
+    let states: Vec<String> = names.iter().map(|name| format!("{name}.pipe:fresh")).collect();
+    assert_eq!(sandbox.states(), states.join(" "));
 }
 
 #[test]
@@ -434,6 +458,22 @@ fn what_cannot_be_read_is_told_with_the_way_out() {
     });
     sandbox.ok(["add", "busy"]);
     sandbox.ok(["status", "--verify"]);
+}
+
+#[test]
+fn data_is_pushed_and_pulled() {
+    let sandbox = data();
+    let remote = sandbox.root().with_file_name("remote");
+    sandbox.ok(["remote", "add", "-d", "store", remote.to_str().unwrap()]);
+    sandbox.ok(["push"]);
+    for path in [".pipe/cache", "raw", "data.csv"] {
+        sandbox.remove(path);
+    }
+    sandbox.ok(["pull", "raw.pipe"]);
+    assert_eq!(sandbox.files("raw"), ["raw/sub/y", "raw/x"]);
+    assert!(!sandbox.exists("data.csv"));
+    sandbox.ok(["pull"]);
+    assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:fresh");
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Workspace {
     pub fn carry_out(&self, plan: &mut Checkout) -> Result<(), CacheError> {
         for (path, step, _) in &plan.steps {
             match step {
-                Step::Remove => disk::remove(&self.os_path(path))?,
+                Step::Remove => self.remove(path)?,
                 Step::Folder => disk::make_folder(&self.os_path(path))?,
                 Step::File { .. } | Step::Mode { .. } => {}
             }

@@ -4,13 +4,15 @@
 //! It is asked about what lies in a folder, never about a path that somebody names himself.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::ProjectPath;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::Layout;
+use crate::workspace::read_fault;
+use crate::{CacheError, Layout, Workspace};
 
 /// The rule that a path is ignored by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,11 +121,35 @@ impl Ignores {
     }
 }
 
+impl Workspace {
+    /// Removes what stands at a path, but for what is ignored in it: nothing holds its bytes. The folders that it lies in
+    /// stay then.
+    pub(crate) fn remove(&self, path: &ProjectPath) -> Result<(), CacheError> {
+        let os_path = self.os_path(path);
+        if !fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_dir()) {
+            return Ok(disk::remove(&os_path)?);
+        }
+        for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
+            let entry = entry.map_err(|source| read_fault(&os_path, source))?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                disk::remove(&entry.path())?;
+                continue;
+            };
+            if !self.ignores.is_ignored(&path.join(name), entry.path().is_dir()) {
+                self.remove(&path.join(name))?;
+            }
+        }
+        disk::remove_empty_folders(&os_path, os_path.parent().unwrap_or(&os_path));
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 mod tests {
     use super::*;
-    use crate::{Placement, State, Workspace};
+    use crate::{Placement, State};
 
     fn path(text: &str) -> ProjectPath {
         ProjectPath::from_record(text).unwrap()
@@ -183,5 +209,15 @@ mod tests {
         workspace.plan_checkout(&path("out"), &alone.unwrap(), false, &mut plan).unwrap();
         workspace.carry_out(&mut plan).unwrap();
         assert!(is_there("out/b.tmp") && is_there("out/skip/c") && !is_there("out/d"));
+        // In a folder that goes, too.
+        write("out/new/e", "5");
+        write("out/new/f.tmp", "6");
+        let mut plan = crate::Checkout::default();
+        workspace.plan_checkout(&path("out"), &alone.unwrap(), false, &mut plan).unwrap();
+        workspace.carry_out(&mut plan).unwrap();
+        assert!(is_there("out/new/f.tmp") && !is_there("out/new/e"));
+        write("out/gone/e", "5");
+        workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();
+        assert!(is_there("out/new/f.tmp") && !is_there("out/gone"));
     }
 }

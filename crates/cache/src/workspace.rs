@@ -269,7 +269,10 @@ impl Workspace {
                 self.ignores.is_ignored(&path.join(name), below.is_dir())
             };
             if !name.to_str().is_some_and(|name| wanted(name) || is_ignored(name)) {
-                disk::remove(&os_path.join(name))?;
+                match name.to_str() {
+                    Some(name) => self.remove(&path.join(name))?,
+                    None => disk::remove(&os_path.join(name))?,
+                }
             }
         }
         tree.entries().par_iter().try_for_each(|(name, entry)| {

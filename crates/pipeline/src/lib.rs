@@ -42,7 +42,9 @@ pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
-pub use pointer::{Pointer, parse_pointer, parse_source, update_pointer, update_source, write_pointer};
+pub use pointer::{
+    Pointer, freeze_pointer, parse_pointer, parse_source, update_pointer, update_source, write_pointer,
+};
 pub use resolve::{Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{

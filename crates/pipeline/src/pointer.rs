@@ -42,6 +42,18 @@ pub fn parse_source(file: &ProjectPath, text: &str) -> Result<(Stage, Lock), Pip
     Ok((stage, Lock { stages: [(String::new(), lock)].into(), ..Lock::default() }))
 }
 
+/// The text of the pointer `file` with `frozen` as said.
+///
+/// # Errors
+/// When the text is no pointer, or takes the word only by hand.
+pub fn freeze_pointer(file: &ProjectPath, text: &str, frozen: bool) -> Result<String, PipelineError> {
+    match Dialect::of_file(file) {
+        Dialect::Native => native::freeze_pointer(file, text, frozen),
+        Dialect::Dvc => Err(PipelineError::new(file, "a file of DVC's data is not frozen by pipe")
+            .hint(Some("write `frozen: true` into it, or use `dvc freeze`"))),
+    }
+}
+
 /// The text of the pointer `file` with another state, and perhaps another path or description. Everything else stays as
 /// it is written.
 ///

@@ -247,6 +247,24 @@ pub fn update_pointer(
     Ok(rewritten(file, text, &after))
 }
 
+/// The text of the pointer `file` with `frozen` as said.
+///
+/// # Errors
+/// When the text is no pointer, or takes the word only when written anew.
+pub fn freeze_pointer(file: &ProjectPath, text: &str, frozen: bool) -> Result<String, PipelineError> {
+    let before = parse_pointer(file, text)?;
+    if before.frozen == frozen {
+        return Ok(text.to_owned());
+    }
+    let value = frozen.then_some("true");
+    let changed = set_scalar(text, &[Segment::Key("frozen")], value, Some("version"));
+    let after = Pointer { frozen, ..before };
+    changed.filter(|changed| read(file, changed).is_ok_and(|read| read == after)).ok_or_else(|| {
+        let hint = "put `version` on a line of its own, or write `frozen` yourself";
+        PipelineError::new(file, "the pointer cannot be changed in place").hint(Some(hint))
+    })
+}
+
 fn change(text: &str, state: &FileState, name: Option<&str>, desc: Option<&str>) -> Option<String> {
     let mut text = text.to_owned();
     if let Some(desc) = desc {

@@ -59,6 +59,17 @@ fn a_layout_that_takes_no_change_is_written_anew() {
 }
 
 #[test]
+fn freezing_changes_a_line() {
+    let (file, text) = (path("a.pipe"), write_pointer("a", &state(1, None), None));
+    let frozen = freeze_pointer(&file, &text, true).expect("frozen");
+    assert_eq!(frozen, text.replace("version: 1\n", "version: 1\nfrozen: true\n"));
+    assert_eq!(freeze_pointer(&file, &frozen, true).as_ref(), Ok(&frozen));
+    assert_eq!(freeze_pointer(&file, &frozen, false), Ok(text.clone()));
+    let flow = format!("{{version: 1, outs: [{{path: a, digest: 'blake3:{HEX}', size: 3}}]}}");
+    assert!(freeze_pointer(&file, &flow, true).is_err());
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     let out = |path: &str| format!("version: 1\nouts:\n- path: {path}\n  digest: blake3:{HEX}\n  size: 1\n");
     let cases = [
