@@ -184,6 +184,43 @@ fn what_dvcignore_names_is_passed_over() {
     }
 }
 
+/// What the lock knows and the file declares no longer, another wdir, other options.
+#[test]
+fn edits_of_the_file_count_as_they_do_for_dvc() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let write = |wdir: &str, deps: &str, params: &str, outs: &str| {
+        let text = format!(
+            "stages:\n  a:\n    cmd: pwd > /dev/null; cp $DVC_ROOT/in $DVC_ROOT/o; cp $DVC_ROOT/in $DVC_ROOT/p\n    wdir: {wdir}\n    \
+             deps: [{deps}]\n    params: [{params}]\n    outs: [{outs}]\n"
+        );
+        sandbox.write("dvc.yaml", text);
+    };
+    for path in ["in", "in2", "w/x"] {
+        sandbox.write(path, "1\n");
+    }
+    sandbox.write("params.yaml", "x: 1\ny: 2\n");
+    write(".", "in, in2", "x, y", "o, p");
+    pipe(&sandbox, &["repro"]).code(0);
+    let mut told = Vec::new();
+    for (wdir, deps, params, outs) in [
+        (".", "in", "x, y", "o, p"),
+        (".", "in, in2", "x", "o, p"),
+        (".", "in, in2", "x, y", "o"),
+        (".", "in, in2, w", "x, y", "o, p"),
+        (".", "in, in2", "x, y", "o: {persist: true, push: false}, p"),
+        ("w", "../in, ../in2", "../params.yaml: [x]", "../o, ../p"),
+    ] {
+        let outs = outs.replace("o: {", "{o: {").replace("false}", "false}}");
+        let params = if params.contains(':') { format!("{{{params}}}") } else { params.to_owned() };
+        write(wdir, deps, &params, &outs);
+        let (ours, theirs) = (stale(&sandbox), dvc.stale(&sandbox));
+        assert_eq!(ours, theirs, "{wdir} {deps} {params} {outs}");
+        told.push(ours.len());
+    }
+    assert_eq!(told[..5], [0, 0, 0, 1, 0]);
+}
+
 /// Neither runs a stage into the other's files.
 #[test]
 fn pipe_and_dvc_exclude_each_other() {

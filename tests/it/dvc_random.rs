@@ -114,12 +114,12 @@ fn history(dvc: &mut Dvc, seed: u64) -> Result<(), String> {
             return Err(format!("ours {ours:?}, DVC {theirs:?}; {}", place()));
         }
         if random.below(2) == 0 {
-            let said = pipe(&sandbox, &["repro"]);
+            let said = pipe(&sandbox, &["repro", "-P"]);
             if said.stderr.contains("Failed") || said.stderr.contains("rror:") {
                 return Err(format!("pipe: {}; {}", said.stderr, place()));
             }
         } else {
-            let (code, out, err) = dvc.call(&sandbox, &["repro"]);
+            let (code, out, err) = dvc.call(&sandbox, &["repro", "-P"]);
             if code != 0 {
                 return Err(format!("dvc: {out}{err}; {}", place()));
             }
