@@ -12,22 +12,51 @@ use crate::project::DVC_FOLDER;
 /// Sections and their keys.
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
+/// The files, the weakest first.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let own = root.join(DVC_FOLDER);
+    let user = environment::config_home().map(|folder| folder.join("dvc").join("config"));
+    let elsewhere = [Some(PathBuf::from("/etc/xdg/dvc/config")), user].into_iter().flatten();
+    elsewhere.chain([own.join("config"), own.join("config.local")]).collect()
+}
+
 /// The cache folder: `cache.dir`, relative to the file that says so, else `.dvc/cache`.
 pub fn cache_folder(root: &Path) -> PathBuf {
     let own = root.join(DVC_FOLDER);
-    let user = environment::config_home().map(|folder| folder.join("dvc").join("config"));
-    let files = [Some(PathBuf::from("/etc/xdg/dvc/config")), user]
-        .into_iter()
-        .flatten()
-        .chain([own.join("config"), own.join("config.local")]);
     let mut folder = own.join("cache");
-    for file in files {
+    for file in files(root) {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         if let Some(dir) = parse(&text).get("cache").and_then(|section| section.get("dir")) {
             folder = file.parent().unwrap_or(&own).join(dir);
         }
     }
     folder
+}
+
+/// The remotes with their URLs, ascending by name, and the name of the one that is meant when none is named. A path is
+/// relative to the file that names it.
+pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {
+    let (mut remotes, mut default) = (BTreeMap::new(), None);
+    for file in files(root) {
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        for (section, keys) in parse(&text) {
+            let name = section.strip_prefix("remote").map(|rest| unquoted(rest.trim()));
+            match (name, keys.get("url")) {
+                (Some(name), Some(url)) if url.contains("://") => {
+                    remotes.insert(name.to_owned(), url.clone());
+                }
+                (Some(name), Some(url)) => {
+                    let path = file.parent().unwrap_or(root).join(url);
+                    remotes.insert(name.to_owned(), path.display().to_string());
+                }
+                _ => {}
+            }
+            if section == "core" {
+                default = keys.get("remote").cloned().or(default);
+            }
+        }
+    }
+    (remotes.into_iter().collect(), default)
 }
 
 /// Reads a settings file. Lines that are none of its grammar are passed over.

@@ -13,6 +13,7 @@ use pipeline::{Builtins, Dialect, Environment, Loaded, Pipeline};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::{Found, look_around};
+use crate::dvc_config;
 use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -162,6 +163,31 @@ impl Project {
         Ok(Project { settings: Settings::of(files)?, ..self })
     }
 
+    /// The remotes with their URLs, and the name of the one that is meant when none is named.
+    pub fn remotes(&self) -> (Vec<(String, String)>, Option<String>) {
+        match self.dialect {
+            Dialect::Native => {
+                let remotes = self.settings.remotes().into_iter();
+                let owned = remotes.map(|(name, url)| (name.to_owned(), url.to_owned()));
+                (owned.collect(), self.settings.default_remote().map(str::to_owned))
+            }
+            Dialect::Dvc => dvc_config::remotes(&self.root),
+        }
+    }
+
+    /// Refuses what is only done in projects of pipe.
+    ///
+    /// # Errors
+    /// In a project of DVC.
+    pub fn only_native(&self, what: &str, instead: &str) -> CliResult {
+        match self.dialect {
+            Dialect::Native => Ok(()),
+            Dialect::Dvc => {
+                Err(CliError::message(format!("{what} in a project of DVC is not there yet")).hint(instead))
+            }
+        }
+    }
+
     /// Where the settings of a scope are; `None` when the user has no home.
     pub fn settings_file(&self, scope: Scope) -> Option<PathBuf> {
         match scope {
@@ -215,7 +241,7 @@ impl Project {
         let Some(folder) = self.settings.cache_dir() else {
             return match self.dialect {
                 Dialect::Native => self.pipe_path("cache"),
-                Dialect::Dvc => crate::dvc_config::cache_folder(&self.root),
+                Dialect::Dvc => dvc_config::cache_folder(&self.root),
             };
         };
         let home = folder.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));

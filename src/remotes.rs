@@ -19,9 +19,9 @@ pub fn default_jobs() -> usize {
 /// # Errors
 /// When there is none of that name, or it is not said which of several.
 pub fn name(project: &Project, named: Option<&str>) -> CliResult<String> {
-    let remotes = project.settings.remotes();
-    let known = || remotes.iter().map(|(name, _)| *name);
-    if let Some(name) = named.or_else(|| project.settings.default_remote()) {
+    let (remotes, default) = project.remotes();
+    let known = || remotes.iter().map(|(name, _)| name.as_str());
+    if let Some(name) = named.or(default.as_deref()) {
         if known().any(|known| known == name) {
             return Ok(name.to_owned());
         }
@@ -30,8 +30,8 @@ pub fn name(project: &Project, named: Option<&str>) -> CliResult<String> {
         });
         return Err(CliError::message(format!("there is no remote `{name}`")).hint(hint));
     }
-    match remotes[..] {
-        [(only, _)] => Ok(only.to_owned()),
+    match &remotes[..] {
+        [(only, _)] => Ok(only.clone()),
         [] => Err(CliError::message("there is no remote to share data through")
             .hint("`pipe remote add --default NAME FOLDER` makes one known")),
         _ => Err(CliError::message("there are several remotes, and none is the default one")
@@ -45,9 +45,9 @@ pub fn name(project: &Project, named: Option<&str>) -> CliResult<String> {
 /// When there is none, or its URL is of a kind that is not known yet.
 pub fn open(project: &Project, name: &str) -> CliResult<FolderRemote> {
     let name = self::name(project, Some(name))?;
-    let remotes = project.settings.remotes();
-    let url = remotes.iter().find(|(known, _)| *known == name).map(|(_, url)| *url).unwrap_or_default();
-    Ok(FolderRemote::new(&name, &folder(project, url)?))
+    let (remotes, _) = project.remotes();
+    let url = remotes.into_iter().find(|(known, _)| *known == name).map(|(_, url)| url).unwrap_or_default();
+    Ok(FolderRemote::new(&name, &folder(project, &url)?))
 }
 
 /// Opens a remote that something is to be read from: what is not there, or not mounted, must not pass for empty.

@@ -75,6 +75,7 @@ struct Fetched {
 
 fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let project = Project::find()?;
+    args.check(&project)?;
     let pipeline = project.pipeline()?;
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.

@@ -34,6 +34,7 @@ pub struct PushArgs {
 pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let args = &args.share;
     let project = Project::find()?;
+    args.check(&project)?;
     let pipeline = project.pipeline()?;
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.

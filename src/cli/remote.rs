@@ -141,6 +141,10 @@ pub struct CheckArgs {
 /// When a name is none, or a file cannot be changed; of `default` and `check` with exit code 1 when the answer is no.
 pub fn run(command: &RemoteCommand, printer: Printer) -> CliResult {
     let project = Project::find()?;
+    if !matches!(command, RemoteCommand::List(_) | RemoteCommand::Check(_)) {
+        let instead = "`dvc remote` does it, or write it into .dvc/config: pipe reads the remotes there";
+        project.only_native("changing remotes", instead)?;
+    }
     match command {
         RemoteCommand::Add(args) => add(&project, args, printer),
         RemoteCommand::List(args) => list(&project, args, printer),
@@ -174,22 +178,21 @@ fn add(project: &Project, args: &AddArgs, printer: Printer) -> CliResult {
 }
 
 fn list(project: &Project, args: &ListArgs, printer: Printer) -> CliResult {
-    let settings = &project.settings;
-    let is_default = |name: &str| settings.default_remote() == Some(name);
+    let (remotes, default) = project.remotes();
+    let is_default = |name: &str| default.as_deref() == Some(name);
     if args.json {
-        let rows: Vec<_> = settings
-            .remotes()
-            .into_iter()
+        let rows: Vec<_> = remotes
+            .iter()
             .map(|(name, url)| json!({ "name": name, "url": url, "default": is_default(name) }))
             .collect();
         printer.data_line(serde_json::to_string_pretty(&rows).expect("plain data"));
         return Ok(());
     }
-    for (name, url) in settings.remotes() {
+    for (name, url) in &remotes {
         let mark = if is_default(name) { "\t(default)" } else { "" };
         printer.data_line(format_args!("{name}\t{url}{mark}"));
     }
-    if settings.remotes().is_empty() {
+    if remotes.is_empty() {
         printer.say("There is no remote; `pipe remote add --default NAME FOLDER` makes one known.");
     }
     Ok(())

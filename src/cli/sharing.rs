@@ -54,6 +54,20 @@ pub struct ShareArgs {
     pub json: bool,
 }
 
+impl ShareArgs {
+    /// Checks that what is asked for can be done in this project.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(&self, project: &Project) -> CliResult {
+        if !self.stage_cache {
+            return Ok(());
+        }
+        project
+            .only_native("sharing results", "leave `--stage-cache` out; `dvc push --run-cache` shares them")
+    }
+}
+
 /// A content that is meant.
 #[derive(Clone, Debug)]
 pub struct Wish {

@@ -289,3 +289,41 @@ fn where_dvc_is_wrong() {
     assert_eq!(dvc.stale(&sandbox).len(), 1);
     assert!(stale(&sandbox).is_empty());
 }
+
+/// What one has pushed the other pulls: files, folders in folders, and data.
+#[test]
+fn a_remote_serves_both() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = chain(&mut dvc);
+    sandbox.write("data/deep/er/x", "x\n");
+    sandbox.write("data/y", "y\n");
+    sandbox.write("single", "s\n");
+    dvc.ok(&sandbox, &["add", "-q", "data", "single"]);
+    let remote = sandbox.root().with_file_name("remote").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
+    pipe(&sandbox, &["remote", "add", "other", "/tmp"]).code(2).tells(&[".dvc/config"]);
+    assert!(pipe(&sandbox, &["remote", "list"]).code(0).stdout.starts_with("shared\t"));
+    pipe(&sandbox, &["repro"]).code(0);
+    let outs = ["data", "single", "d", "out", ".dvc/cache"];
+    let held = |sandbox: &Sandbox| {
+        ["data/deep/er/x", "data/y", "single", "d/a", "out"].map(|file| sandbox.read(file))
+    };
+    let before = held(&sandbox);
+    for (push, pull) in [("pipe", "dvc"), ("dvc", "pipe"), ("pipe", "pipe")] {
+        let _ = std::fs::remove_dir_all(&remote);
+        for (tool, command) in [(push, "push"), (pull, "pull")] {
+            if command == "pull" {
+                outs.iter().for_each(|out| sandbox.remove(out));
+            }
+            match tool {
+                "pipe" => drop(pipe(&sandbox, &[command]).code(0)),
+                _ => drop(dvc.ok(&sandbox, &[command, "-q"])),
+            }
+        }
+        assert_eq!(held(&sandbox), before, "pushed by {push}, pulled by {pull}");
+        assert_eq!(dvc.stale(&sandbox), stale(&sandbox));
+    }
+    // Nothing is left to do.
+    pipe(&sandbox, &["push"]).code(0).tells(&["0 files pushed"]);
+    pipe(&sandbox, &["push", "--stage-cache"]).code(2).tells(&["dvc push --run-cache"]);
+}

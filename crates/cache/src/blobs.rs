@@ -128,6 +128,21 @@ impl Blobs {
         read_at(self.path(digest), digest)
     }
 
+    /// Where the manifest of a folder lies, or would lie.
+    pub(crate) fn manifest_path(&self, digest: &Digest) -> PathBuf {
+        self.layout.manifest(&self.root, digest)
+    }
+
+    /// Reads a manifest that comes from elsewhere; `None` when it is none of this digest.
+    pub(crate) fn read_manifest(&self, digest: &Digest, bytes: &[u8]) -> Option<Tree> {
+        if hash_bytes_by(self.layout.algorithm(), bytes) != *digest {
+            return None;
+        }
+        let decoded = self.layout.decode(bytes).ok()?;
+        self.below().extend(decoded.below);
+        Some(decoded.tree)
+    }
+
     /// The manifest of a folder.
     ///
     /// # Errors

@@ -12,9 +12,11 @@ use disk::{DiskError, Partial, Stamp};
 
 use crate::CacheError;
 use crate::hash::Hasher;
-use crate::remote::{RemoteError, blob_key};
+use crate::remote::RemoteError;
 use crate::seal::seal;
-use crate::transfer::{ATTEMPTS, Item, Node, Report, Root, Transfer, TransferError, expected, lock};
+use crate::transfer::{
+    ATTEMPTS, Item, Node, Report, Root, Transfer, TransferError, expected, lock, path_here,
+};
 
 /// What became of one object.
 enum Arrival {
@@ -35,7 +37,9 @@ impl Transfer<'_> {
         let nodes = self.walk(roots, &|item| {
             match self.blobs.tree(&item.state.digest) {
                 Ok(tree) => {
-                    lock(&report).present.add(0);
+                    if path_here(self.blobs, item).exists() {
+                        lock(&report).present.add(0);
+                    }
                     return Ok(Some(tree));
                 }
                 Err(CacheError::Missing { .. }) => {}
@@ -119,9 +123,9 @@ impl Transfer<'_> {
     /// Brings one object into the cache.
     fn bring(&self, item: &Item) -> Result<Arrival, TransferError> {
         let digest = item.state.digest;
-        let key = blob_key(&digest);
+        let key = self.key(item);
         let keeps = !item.state.is_folder() && item.state.size >= self.resumed;
-        let mut partial = Partial::open(&self.blobs.path(&digest), keeps)?;
+        let mut partial = Partial::open(&path_here(self.blobs, item), keeps)?;
         let mut whole_attempts = 0;
         for attempt in 1.. {
             let (start, length, found, result) = self.append(&key, &mut partial)?;
@@ -163,7 +167,7 @@ impl Transfer<'_> {
         key: &str,
         partial: &mut Partial,
     ) -> Result<(u64, u64, Digest, Result<(), RemoteError>), TransferError> {
-        let mut hasher = Hasher::default();
+        let mut hasher = Hasher::new(self.blobs.layout().algorithm());
         let start = partial.reread(|piece| hasher.update(piece))?;
         let mut length = start;
         let mut broken: Option<DiskError> = None;

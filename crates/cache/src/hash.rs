@@ -35,18 +35,38 @@ pub fn hash_file(path: &Path) -> Result<(Digest, Stamp), CacheError> {
 }
 
 /// Makes a digest of bytes that come in pieces.
-#[derive(Clone, Debug, Default)]
-pub struct Hasher(blake3::Hasher);
+#[derive(Clone, Debug)]
+pub struct Hasher(By);
+
+#[derive(Clone, Debug)]
+enum By {
+    Blake3(Box<blake3::Hasher>),
+    Md5(md5::Md5),
+}
 
 impl Hasher {
+    /// One for digests of this algorithm.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Hasher(match algorithm {
+            Algorithm::Blake3 => By::Blake3(Box::default()),
+            Algorithm::Md5 => By::Md5(md5::Md5::default()),
+        })
+    }
+
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        match &mut self.0 {
+            By::Blake3(hasher) => drop(hasher.update(bytes)),
+            By::Md5(hasher) => hasher.update(bytes),
+        }
     }
 
     /// The digest of all bytes until now.
     pub fn digest(&self) -> Digest {
-        Digest::Blake3(*self.0.finalize().as_bytes())
+        match &self.0 {
+            By::Blake3(hasher) => Digest::Blake3(*hasher.finalize().as_bytes()),
+            By::Md5(hasher) => Digest::Md5(hasher.clone().finalize().into()),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use base::{Algorithm, Digest};
 
+use crate::Layout;
+
 /// From this size on, what has arrived of an object stays when its transfer is cut off, and the next one goes on.
 pub const RESUMED: u64 = 64 << 20;
 
@@ -159,8 +161,7 @@ pub(crate) const ENTRIES: &str = "stages/";
 
 /// The key of a blob.
 pub fn blob_key(digest: &Digest) -> String {
-    let hex = digest.hex();
-    format!("{}/{}/{}", digest.algorithm().name(), &hex[..2], &hex[2..])
+    Layout::Native.key(digest, false)
 }
 
 /// The digest of a blob by its key; `None` for other keys.

@@ -7,15 +7,15 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use base::{Digest, FileState, ProjectPath};
 
 use crate::gc::Tally;
-use crate::hash::hash_bytes;
 use crate::meter::Meter;
-use crate::remote::{BLOBS, Object, Remote, RemoteError, Upload, blob_key};
+use crate::remote::{Object, Remote, RemoteError, Upload};
 use crate::tree::Tree;
 use crate::{Blobs, CacheError};
 
@@ -132,6 +132,8 @@ pub(crate) struct Node {
     pub(crate) below: Vec<usize>,
     /// Whether it is a file, or its manifest is known.
     pub(crate) is_known: bool,
+    /// Whether it is an object of its own: a folder in a folder may stand in the manifest of that one.
+    pub(crate) is_object: bool,
 }
 
 impl Transfer<'_> {
@@ -153,15 +155,15 @@ impl Transfer<'_> {
         };
         let nodes = self.walk(roots, &manifest)?;
         let damaged = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let there = self.there(nodes.iter().map(|node| node.item.state.digest))?;
+        let there = self.there(&nodes)?;
         let now = self.remote.now()?;
         let mut report = Report::default();
         let mut uploads: Vec<usize> = Vec::new();
         let mut to_mark: Vec<usize> = Vec::new();
         let mut bad: HashSet<usize> = HashSet::new();
-        for (at, node) in nodes.iter().enumerate() {
+        for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_object) {
             let digest = &node.item.state.digest;
-            let here = size_here(self.blobs, digest).filter(|_| !damaged.contains_key(digest));
+            let here = size_here(self.blobs, &node.item).filter(|_| !damaged.contains_key(digest));
             match (here, there.get(digest)) {
                 (here, Some(object)) if here.is_none_or(|size| size == object.size) => {
                     report.present.add(object.size);
@@ -182,7 +184,7 @@ impl Transfer<'_> {
         // What is relied on must not be taken away by a collection of garbage that goes on meanwhile.
         for at in self.mark(&nodes, &to_mark, &mut report)? {
             report.present.count -= 1;
-            if size_here(self.blobs, &nodes[at].item.state.digest).is_some() {
+            if size_here(self.blobs, &nodes[at].item).is_some() {
                 uploads.push(at);
             } else {
                 bad.insert(at);
@@ -200,10 +202,10 @@ impl Transfer<'_> {
     /// When the remote cannot be asked.
     pub fn compare(&self, roots: &[Root]) -> Result<Vec<Whereabouts>, TransferError> {
         let nodes = self.walk(roots, &|item| self.manifest(&item.state.digest))?;
-        let there = self.there(nodes.iter().map(|node| node.item.state.digest))?;
-        let found = nodes.into_iter().map(|Node { item, .. }| {
+        let there = self.there(&nodes)?;
+        let found = nodes.into_iter().filter(|node| node.is_object).map(|Node { item, .. }| {
             let digest = item.state.digest;
-            let here = size_here(self.blobs, &digest);
+            let here = size_here(self.blobs, &item);
             let there = there.get(&digest).is_some_and(|object| here.is_none_or(|size| size == object.size));
             Whereabouts { item, here: here.is_some(), there }
         });
@@ -217,8 +219,14 @@ impl Transfer<'_> {
             Err(CacheError::Disk(fault)) => return Err(fault.into()),
             Err(_) => {}
         }
-        let Some(bytes) = self.bytes(&blob_key(digest), LARGEST_MANIFEST)? else { return Ok(None) };
-        Ok((hash_bytes(&bytes) == *digest).then(|| Tree::decode(&bytes).ok()).flatten())
+        let key = self.blobs.layout().key(digest, true);
+        let Some(bytes) = self.bytes(&key, LARGEST_MANIFEST)? else { return Ok(None) };
+        Ok(self.blobs.read_manifest(digest, &bytes))
+    }
+
+    /// The key of a file or folder.
+    pub(crate) fn key(&self, item: &Item) -> String {
+        self.blobs.layout().key(&item.state.digest, item.state.is_folder())
     }
 
     /// The bytes of an object, at most so many; `None` when there is no such object or it is larger.
@@ -244,19 +252,24 @@ impl Transfer<'_> {
         let mut nodes: Vec<Node> = Vec::new();
         let mut known: HashMap<(Digest, bool), usize> = HashMap::new();
         let mut level: Vec<usize> = Vec::new();
-        let mut enter =
-            |nodes: &mut Vec<Node>, level: &mut Vec<usize>, path: ProjectPath, state: FileState| {
-                *known.entry((state.digest, state.is_folder())).or_insert_with(|| {
-                    if state.is_folder() {
-                        level.push(nodes.len());
-                    }
-                    let is_known = !state.is_folder();
-                    nodes.push(Node { item: Item { path, state }, below: Vec::new(), is_known });
-                    nodes.len() - 1
-                })
-            };
+        let is_flat = self.blobs.layout().is_flat();
+        let mut enter = |nodes: &mut Vec<Node>,
+                         level: &mut Vec<usize>,
+                         path: ProjectPath,
+                         state: FileState,
+                         is_root: bool| {
+            *known.entry((state.digest, state.is_folder())).or_insert_with(|| {
+                if state.is_folder() {
+                    level.push(nodes.len());
+                }
+                let is_known = !state.is_folder();
+                let is_object = is_root || is_known || !is_flat;
+                nodes.push(Node { item: Item { path, state }, below: Vec::new(), is_known, is_object });
+                nodes.len() - 1
+            })
+        };
         for root in roots {
-            enter(&mut nodes, &mut level, root.path.clone(), root.state);
+            enter(&mut nodes, &mut level, root.path.clone(), root.state, true);
         }
         while !level.is_empty() {
             let trees = self.each(&level, |at| manifest(&nodes[*at].item))?;
@@ -267,7 +280,7 @@ impl Transfer<'_> {
                 let below = tree
                     .entries()
                     .iter()
-                    .map(|(name, entry)| enter(&mut nodes, &mut next, path.join(name), entry.state()));
+                    .map(|(name, entry)| enter(&mut nodes, &mut next, path.join(name), entry.state(), false));
                 let below = below.collect();
                 nodes[*at].below = below;
                 nodes[*at].is_known = true;
@@ -278,11 +291,14 @@ impl Transfer<'_> {
     }
 
     /// What of these blobs the remote has.
-    fn there(&self, digests: impl Iterator<Item = Digest>) -> Result<HashMap<Digest, Object>, TransferError> {
-        let wanted: HashMap<String, Digest> = digests.map(|digest| (blob_key(&digest), digest)).collect();
+    fn there(&self, nodes: &[Node]) -> Result<HashMap<Digest, Object>, TransferError> {
+        let objects = nodes.iter().filter(|node| node.is_object).map(|node| &node.item);
+        let wanted: HashMap<String, Digest> =
+            objects.map(|item| (self.key(item), item.state.digest)).collect();
+        let folder = |key: &String| key[..=key.rfind('/').unwrap_or_default()].to_owned();
         let prefixes: HashSet<String> = match wanted.len() {
             0..=FEW => wanted.keys().cloned().collect(),
-            _ => wanted.keys().map(|key| key[..BLOBS.len() + 3].to_owned()).collect(),
+            _ => wanted.keys().map(folder).collect(),
         };
         let prefixes: Vec<String> = prefixes.into_iter().collect();
         let listed = self.each(&prefixes, |prefix| {
@@ -307,7 +323,7 @@ impl Transfer<'_> {
     ) -> Result<Vec<usize>, TransferError> {
         let unmarked = AtomicUsize::new(0);
         let marked = self.each(places, |at| {
-            let touched = self.remote.touch(&blob_key(&nodes[*at].item.state.digest));
+            let touched = self.remote.touch(&self.key(&nodes[*at].item));
             unmarked.fetch_add(usize::from(touched.is_err()), Ordering::Relaxed);
             Ok((!touched.unwrap_or(true)).then_some(*at))
         })?;
@@ -324,7 +340,7 @@ impl Transfer<'_> {
         report: &mut Report,
     ) -> Result<(), TransferError> {
         let wanted: HashSet<usize> = places.iter().copied().collect();
-        let size = |at: &usize| size_here(self.blobs, &nodes[*at].item.state.digest).unwrap_or_default();
+        let size = |at: &usize| size_here(self.blobs, &nodes[*at].item).unwrap_or_default();
         let all = wanted.iter().map(size).fold(Tally::default(), |mut all, bytes| {
             all.add(bytes);
             all
@@ -354,11 +370,11 @@ impl Transfer<'_> {
     /// Uploads one blob. Returns its size, or why it is not to be had.
     fn put(&self, item: &Item) -> Result<Result<u64, String>, TransferError> {
         let digest = item.state.digest;
-        let path = self.blobs.path(&digest);
-        let Some(size) = size_here(self.blobs, &digest) else {
+        let path = path_here(self.blobs, item);
+        let Some(size) = size_here(self.blobs, item) else {
             return Ok(Err(CacheError::Missing { digest }.to_string()));
         };
-        match self.put_file(&blob_key(&digest), &path, size, digest) {
+        match self.put_file(&self.key(item), &path, size, digest) {
             Ok(()) => Ok(Ok(size)),
             Err(TransferError::Remote(RemoteError::Mismatch { .. })) => {
                 Ok(Err(CacheError::Damaged { digest, path }.to_string()))
@@ -442,8 +458,16 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The length of a blob in the cache; `None` when it is not there.
-fn size_here(blobs: &Blobs, digest: &Digest) -> Option<u64> {
-    fs::metadata(blobs.path(digest)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+fn size_here(blobs: &Blobs, item: &Item) -> Option<u64> {
+    fs::metadata(path_here(blobs, item)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// Where the cache has a file or a folder's manifest.
+pub(crate) fn path_here(blobs: &Blobs, item: &Item) -> PathBuf {
+    match item.state.is_folder() {
+        true => blobs.manifest_path(&item.state.digest),
+        false => blobs.path(&item.state.digest),
+    }
 }
 
 /// The nodes by how far they are above files: what is in a folder comes in an earlier level than the folder.

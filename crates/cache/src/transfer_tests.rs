@@ -10,7 +10,7 @@ use crate::gc::{Entries, GcOptions, Roots};
 use crate::hash::hash_bytes;
 use crate::remote_gc::{plan_remote_gc, sweep_remote};
 use crate::stages::{StageCache, StageEntry, StageOut};
-use crate::{Placement, State, Trust, Whose, Workspace};
+use crate::{Placement, State, Trust, Whose, Workspace, blob_key};
 
 const NOW: i64 = 1_000_000 * JUST_USED;
 

@@ -136,7 +136,7 @@ impl FolderRemote {
         let mut buffer = buffer_for(upload.size);
         // What was put there before may be damaged: then once more from the start.
         for _ in 0..2 {
-            let mut hasher = Hasher::default();
+            let mut hasher = Hasher::new(upload.digest.algorithm());
             let there = partial
                 .reread(|piece| hasher.update(piece))
                 .map_err(|fault| self.refused("write", key, fault))?;

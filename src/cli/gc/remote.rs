@@ -19,6 +19,7 @@ use crate::ui::transfer::watch;
 /// When it cannot be told what is needed, or the remote fails.
 pub fn collect(args: &GcArgs, project: &Project, interrupt: &Interrupt, printer: Printer) -> CliResult {
     let scope = scope(args)?;
+    project.only_native("collecting the garbage of a remote", "`dvc gc --cloud` does it")?;
     let name = remotes::name(project, args.remote.as_deref())?;
     let remote = remotes::open_existing(project, &name)?;
     let meter = Meter::new(interrupt.stop.clone());

@@ -72,6 +72,17 @@ impl Layout {
         }
     }
 
+    /// The key of a content at a remote.
+    pub(crate) fn key(self, digest: &Digest, is_folder: bool) -> String {
+        let hex = digest.hex();
+        let (start, rest) = hex.split_at(2);
+        match self {
+            Layout::Native => format!("{}/{start}/{rest}", digest.algorithm().name()),
+            Layout::Dvc if is_folder => format!("files/md5/{start}/{rest}{}", dvc::FOLDER_SUFFIX),
+            Layout::Dvc => format!("files/md5/{start}/{rest}"),
+        }
+    }
+
     /// Reads a manifest. Nothing of it is believed that could lead outside the folder.
     pub(crate) fn decode(self, bytes: &[u8]) -> Result<Decoded, TreeError> {
         match self {
