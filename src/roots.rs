@@ -53,6 +53,15 @@ pub struct Needed {
 /// When one of them cannot be read.
 pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     let mut needed = Needed::default();
+    gather_into(&mut needed, project, scope)?;
+    Ok(needed)
+}
+
+/// The same of one more project.
+///
+/// # Errors
+/// As [`gather`].
+pub fn gather_into(needed: &mut Needed, project: &Project, scope: &Scope) -> CliResult {
     let mut files = Vec::new();
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
     let workspace = project.workspace_with(forgetful);
@@ -73,9 +82,8 @@ pub fn gather(project: &Project, scope: &Scope) -> CliResult<Needed> {
     let ledger = Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines, &[])?;
     keep_lock(&mut needed.roots, ledger.all());
     keep_revisions(project, scope, &mut needed.roots)?;
-    keep_runs(project, &mut needed)?;
-    keep_jobs(project, &mut needed)?;
-    Ok(needed)
+    keep_runs(project, needed)?;
+    keep_jobs(project, needed)
 }
 
 /// A file that records contents.

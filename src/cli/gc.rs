@@ -12,7 +12,7 @@ use crate::cli::command_line;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::roots::{Scope, gather};
+use crate::roots::{Scope, gather, gather_into};
 use crate::ui::Printer;
 
 /// Remove from the cache what nobody needs
@@ -96,12 +96,22 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         return remote::collect(args, &project, &Interrupt::listen()?, printer);
     }
     let now = Stamp::now();
-    let needed = gather(&project, &scope)?;
+    let mut needed = gather(&project, &scope)?;
+    let others = project.sharing()?;
+    let mut other_locks = Vec::new();
+    for other in &others {
+        if !args.dry {
+            let interrupt = Interrupt::default();
+            other_locks.push(other.lock(&command_line(), Sharing::Exclusive, true, &interrupt, printer)?);
+        }
+        // One without git has no revisions.
+        let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
+        gather_into(&mut needed, other, &scope)?;
+    }
     if let (Some(job), false) = (needed.at_work.first(), args.dry) {
         let text = format!("{} is at work ({}), and may need anything", job.stage, job.holder);
         return Err(CliError::message(text).hint("try again when it has ended"));
     }
-    let cache = project.cache_folder();
     let options = GcOptions {
         start: needed.since.map_or(now, |since| since.min(now)).saturating_sub(CLOCK_LAG),
         entries: match (args.keep_stage_cache, args.no_stage_cache) {
@@ -126,11 +136,13 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         return Ok(());
     }
     if total.count > 0 && !args.force {
+        let cache = project.cache_folder();
         let shared = match cache.starts_with(&project.root) {
             true => String::new(),
             false => format!(
-                "; {} is outside the project, and what other projects need of it is not known",
-                cache.display()
+                "; {} is outside the project, and stays as far as {} need it",
+                cache.display(),
+                report::count_text(others.len() + 1, "known project")
             ),
         };
         let question = format!("{} would be removed from the cache{shared}", tally_text(total));

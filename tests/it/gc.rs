@@ -329,3 +329,31 @@ fn kill_9_in_the_middle_loses_nothing_that_is_needed() {
     assert_eq!(sandbox.read("out/1500"), "two 1500\n");
     assert_eq!(sandbox.states(), "many:fresh");
 }
+
+/// What one project needs of a cache that several share, no other collects.
+#[test]
+fn a_shared_cache_keeps_what_each_project_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = folder.path().join("cache").display().to_string();
+    let project = |word: &str| {
+        let sandbox = Sandbox::with_pipeline(&format!("stages:\n  a: {{cmd: echo {word} > a, outs: [a]}}\n"));
+        sandbox.ok(["config", "cache.dir", &shared]);
+        sandbox.ok(["repro"]);
+        sandbox
+    };
+    let (one, two) = (project("one"), project("two"));
+    two.ok(["gc", "-w", "--no-stage-cache", "-f"]);
+    one.remove("a");
+    one.ok(["checkout"]);
+    assert_eq!(one.read("a"), "one\n");
+    // One that cannot be read stops it.
+    let away = one.root().with_file_name("away");
+    std::fs::rename(one.root(), &away).unwrap();
+    two.pipe(["gc", "-w", "--no-stage-cache", "-f"])
+        .code(2)
+        .tells(&["which shares this cache, is not there", "mount it"]);
+    std::fs::rename(&away, one.root()).unwrap();
+    // One that is gone for good is forgotten by its file.
+    std::fs::remove_dir_all(folder.path().join("cache/projects")).unwrap();
+    two.ok(["gc", "-w", "--no-stage-cache", "-f"]).tells(&["Removed"]);
+}
