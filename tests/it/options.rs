@@ -230,3 +230,14 @@ fn the_longest_way_starts_first() {
     sandbox.ok(["repro", "-j", "1"]);
     assert_eq!(sandbox.read("log"), "b\nc\na\n");
 }
+
+/// A pipeline that was written for a larger machine is slow on a small one, not stuck; that is told.
+#[test]
+fn what_is_asked_for_beyond_what_there_is_is_told() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a: {cmd: echo 1 > a, outs: [a], resources: {gpus: 9, tokens: {licence: 2}}}\n",
+    );
+    sandbox
+        .ok(["repro", "--resource", "gpus=1"])
+        .tells(&["stage a asks for 9 gpus, and there are 1; 2 of `licence`, and there are 1"]);
+}

@@ -21,6 +21,24 @@ pub struct Limits {
     pub tokens: BTreeMap<String, u64>,
 }
 
+impl Limits {
+    /// What a stage asks for beyond what there is: it runs all the same, while nobody else holds any of it.
+    pub fn lacking(&self, stage: &Stage) -> Option<String> {
+        let asked = &stage.resources;
+        let mut wants = vec![("gpus".to_owned(), asked.gpus.unwrap_or(0), self.gpus)];
+        wants.extend(
+            self.memory.map(|memory| ("bytes of memory".to_owned(), asked.memory.unwrap_or(0), memory)),
+        );
+        wants.extend(asked.tokens.iter().map(|(name, count)| {
+            (format!("of `{name}`"), *count, self.tokens.get(name).copied().unwrap_or(1))
+        }));
+        let lacking = wants.into_iter().filter(|(_, asked, limit)| asked > limit);
+        let texts: Vec<String> =
+            lacking.map(|(name, asked, limit)| format!("{asked} {name}, and there are {limit}")).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+}
+
 /// What is occupied.
 #[derive(Debug)]
 pub struct Budget {

@@ -468,6 +468,12 @@ impl Attempt<'_, '_, '_> {
         if crew.stop.load(Ordering::SeqCst) {
             return Err(Failure::Interrupted { exit: None });
         }
+        if let Some(lacking) = options.limits.lacking(self.stage) {
+            self.warn(format!(
+                "stage {} asks for {lacking}: it runs alone among those that ask",
+                self.stage.address
+            ));
+        }
         self.save_unsaved(locked, &assessment.outs)?;
         // What persists is changed in place, so that only the cache can bring it back after a failure.
         for out in self.stage.outs.iter().filter(|out| out.persist) {
