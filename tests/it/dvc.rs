@@ -313,7 +313,9 @@ fn a_remote_serves_both() {
         let _ = std::fs::remove_dir_all(&remote);
         for (tool, command) in [(push, "push"), (pull, "pull")] {
             if command == "pull" {
-                outs.iter().for_each(|out| sandbox.remove(out));
+                for out in outs {
+                    sandbox.remove(out);
+                }
             }
             match tool {
                 "pipe" => drop(pipe(&sandbox, &[command]).code(0)),
