@@ -340,6 +340,46 @@ impl Project {
         jobs.is_ok_and(|mut jobs| jobs.next().is_some())
     }
 
+    fn checkouts(&self) -> PathBuf {
+        self.pipe_path("tmp").join("checkouts")
+    }
+
+    /// Notes that `paths` are about to be brought back: cut off in the middle, they hold a part of what is recorded, which
+    /// must not be taken for somebody's edit.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn begin_checkout(&self, paths: &[&ProjectPath]) -> Result<(), disk::DiskError> {
+        let lines: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
+        let note = self.checkouts().join(disk::Holder::current().file_name());
+        disk::replace_volatile(&note, lines.join("\n").as_bytes())
+    }
+
+    /// Forgets what was begun by this process, and what others were cut off at that is now brought back.
+    pub fn end_checkout(&self, paths: &[&ProjectPath]) {
+        for (note, unfinished) in self.unfinished_checkouts() {
+            if unfinished.iter().all(|path| paths.iter().any(|done| done.contains(path))) {
+                let _ = disk::remove(&note);
+            }
+        }
+    }
+
+    /// Whether a checkout of something at, in or around `path` was cut off.
+    pub fn is_half_checked_out(&self, path: &ProjectPath) -> bool {
+        let meets = |other: &ProjectPath| other.contains(path) || path.contains(other);
+        self.unfinished_checkouts().iter().any(|(_, unfinished)| unfinished.iter().any(meets))
+    }
+
+    fn unfinished_checkouts(&self) -> Vec<(PathBuf, Vec<ProjectPath>)> {
+        let notes = std::fs::read_dir(self.checkouts()).into_iter().flatten().flatten();
+        let read = |note: PathBuf| {
+            let text = disk::read_text_optional(&note).ok().flatten()?;
+            let paths = text.lines().filter_map(|line| ProjectPath::from_record(line).ok());
+            Some((note, paths.collect()))
+        };
+        notes.filter_map(|note| read(note.path())).collect()
+    }
+
     /// Where it is noted what processes are at work on, and what they have set aside.
     pub fn job_folder(&self) -> PathBuf {
         self.pipe_path("tmp").join("jobs")

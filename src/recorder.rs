@@ -309,6 +309,13 @@ impl<'a> Recorder<'a> {
 
 impl Host for Recorder<'_> {
     fn permit(&self, stage: &Stage) -> Result<(), String> {
+        let half = stage.outs.iter().find(|out| {
+            stage.command == pipeline::Command::None && self.project.is_half_checked_out(&out.path)
+        });
+        if let Some(out) = half {
+            let path = &out.path;
+            return Err(format!("a checkout of `{path}` was cut off; `pipe checkout {path}` finishes it"));
+        }
         // Asked before anything is written: outs that git tracks must not make their own run dirty.
         self.facts();
         let Some(git) = self.project.git() else { return Ok(()) };

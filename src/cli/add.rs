@@ -60,6 +60,12 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     paths.dedup();
     let wish = paths.iter().fold(Wish::named("an add"), Wish::writing_path);
     let _held = recovery::hold(&project, &wish, true, printer)?;
+    if let Some(path) = paths.iter().find(|path| project.is_half_checked_out(path)) {
+        return Err(CliError::message(format!(
+            "a checkout of {path} was cut off, and it holds a part of its data"
+        ))
+        .hint(format!("`pipe checkout {path}` finishes it")));
+    }
     let _lock = lock(&project, printer)?;
     let pipeline = project.pipeline_if_any()?;
     let workspace = project.workspace(printer)?;

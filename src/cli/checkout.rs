@@ -91,7 +91,10 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     }
     let saved = save(&workspace, &plan.unsaved, printer)?;
     let working = printer.working("Bringing files back");
+    let paths: Vec<&ProjectPath> = wanted.iter().map(|wanted| &wanted.path).collect();
+    project.begin_checkout(&paths)?;
     workspace.carry_out(&mut plan)?;
+    project.end_checkout(&paths);
     drop(working);
     workspace.save_state()?;
     Ok((tell(args, &plan, &saved, &wanted, printer), plan.failed.is_empty()))

@@ -11,7 +11,7 @@ use base::Timestamp;
 use track::{Change, Changes, RunStore, SqliteStore, StoreError};
 
 /// How long something may wait for more to be written together with it.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(5);
 
 /// Changes that belong together, and what is no longer needed once they are written.
 #[derive(Debug)]

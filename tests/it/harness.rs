@@ -354,6 +354,11 @@ impl Said {
         self
     }
 
+    /// The exit code, if it ended by itself.
+    pub fn code_of(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// The signal that ended it, if one did.
     pub fn signal(&self) -> Option<i32> {
         self.status.signal()

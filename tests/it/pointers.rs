@@ -503,3 +503,31 @@ fn garbage_is_what_no_pointer_of_workspace_and_history_names() {
     sandbox.ok(["checkout"]);
     assert_eq!(sandbox.read("raw/x"), "1\n");
 }
+
+/// What a checkout that was cut off left is a part of the data, and nobody's edit.
+#[test]
+fn half_a_checkout_is_never_recorded() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    for name in ["a", "b"] {
+        sandbox.write(&format!("data/{name}"), name);
+    }
+    sandbox.ok(["add", "data"]);
+    let pointer = sandbox.read("data.pipe");
+    // As a kill leaves it: a note, a file that is missing, and one that had no name yet.
+    sandbox.remove("data/b");
+    sandbox.write("data/.pipe-a1b2c3.tmp", "half");
+    sandbox.write(".pipe/tmp/checkouts/vm-1-1", "data");
+    for command in [&["repro"][..], &["commit", "-f"], &["add", "data"]] {
+        let said = sandbox.pipe(command);
+        assert_ne!(said.code_of(), Some(0), "{command:?}");
+        said.tells(&["was cut off", "`pipe checkout data`"]);
+        assert_eq!(sandbox.read("data.pipe"), pointer, "{command:?}");
+    }
+    sandbox.ok(["checkout"]);
+    assert_eq!((sandbox.read("data/b"), sandbox.read("data.pipe")), ("b".to_owned(), pointer.clone()));
+    sandbox.write("data/c", "c");
+    sandbox.ok(["commit", "-f"]);
+    assert_ne!(sandbox.read("data.pipe"), pointer, "a true edit is recorded");
+    assert!(!sandbox.ok(["list", "-R"]).stdout.contains(".tmp"));
+}

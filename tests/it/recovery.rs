@@ -24,6 +24,8 @@ fn killed() -> Sandbox {
     sandbox.write("slow", "from before\n");
     let started = sandbox.start(sandbox.pipe_command(["repro"]));
     sandbox.await_file("up");
+    // Runs are written together with what comes within milliseconds.
+    std::thread::sleep(std::time::Duration::from_millis(100));
     started.signal("KILL");
     assert_eq!(started.wait().signal(), Some(9));
     sandbox

@@ -391,6 +391,10 @@ impl Workspace {
                 entry => entry?,
             };
             close(&mut open, entry.depth());
+            // What a killed process of ours was about to put there is nobody's data.
+            if entry.file_name().to_str().is_some_and(disk::is_unfinished) {
+                continue;
+            }
             let name = record_name(entry.path(), entry.file_name())?;
             let folder = open.last_mut().expect("the top is never closed");
             let path = folder.path.join(&name);
