@@ -23,7 +23,8 @@ use crate::ui::Printer;
 /// Make a project of pipe from one of DVC
 ///
 /// Pipeline files, pointers to data, locks and the cache become those of pipe, as far as the data is here; what does not
-/// is told. The files of DVC are kept in the folder `.dvc-converted`: moving them back undoes it all.
+/// is told; remotes and `.dvcignore` files are left behind without a word. The files of DVC, with the cache of all earlier
+/// commits, are kept in the folder `.dvc-converted`.
 #[derive(Debug, Args)]
 pub struct ConvertArgs {
     /// Only tell what would be done
@@ -91,7 +92,7 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     if !args.dry {
         put_aside(&old, &pipeline)?;
         ignore_outs(&new, converted.stages.iter())?;
-        printer.say(format_args!("Kept the files of DVC in {ASIDE}: remove it when all is well."));
+        printer.say(format_args!("Kept the files of DVC in {ASIDE}, with its remotes, its ignore files and the cache of all earlier commits."));
     }
     for text in &left {
         printer.warn(format_args!("not converted: {text}"));
