@@ -394,7 +394,7 @@ fn gc_leaves_what_can_be_restored() {
         sandbox.ok(["repro"]);
     }
     std::thread::sleep(Duration::from_millis(60));
-    sandbox.ok(["gc", "-w", "-f"]);
+    sandbox.gc(&["-w", "-f"]).code(0);
     for value in [1, 2, 3] {
         sandbox.write("params.yaml", format!("p: {value}\n"));
         sandbox.ok(["repro"]);

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value as Json;
 
-use crate::harness::{Said, Sandbox, snapshot};
+use crate::harness::{Sandbox, snapshot};
 
 const PIPELINE: &str = "\
 stages:
@@ -30,16 +30,9 @@ fn history(inputs: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// `pipe gc`, once all that was written before is old enough to go.
-#[track_caller]
-fn gc(sandbox: &Sandbox, arguments: &[&str]) -> Said {
-    std::thread::sleep(Duration::from_millis(60));
-    sandbox.pipe(std::iter::once(&"gc").chain(arguments))
-}
-
 #[track_caller]
 fn removed(sandbox: &Sandbox, arguments: &[&str]) -> String {
-    let told = gc(sandbox, &[arguments, &["-f", "--json"]].concat()).code(0).json();
+    let told = sandbox.gc(&[arguments, &["-f", "--json"]].concat()).code(0).json();
     let count = |kind: &str| told["removed"][kind]["count"].clone();
     format!("files {} folders {} entries {}", count("files"), count("folders"), count("stage_entries"))
 }
@@ -61,18 +54,18 @@ fn blobs(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn it_has_to_be_said_what_to_keep() {
     let sandbox = history(&["one"]);
-    snapshot!(sandbox.pipe(["gc", "-f"]), @"
+    snapshot!(sandbox.gc(&["-f"]), @"
     exit: 2
     --- stderr
     error: it is not said what to keep
     hint: name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev` and `--num`
     ");
-    sandbox.pipe(["gc", "-f", "--rev", "nowhere"]).code(2).tells(&["there is no git revision `nowhere`"]);
-    sandbox.pipe(["gc", "-w", "--older-than", "soon"]).code(2);
+    sandbox.gc(&["-f", "--rev", "nowhere"]).code(2).tells(&["there is no git revision `nowhere`"]);
+    sandbox.gc(&["-w", "--older-than", "soon"]).code(2);
     let alone = Sandbox::without_git();
     alone.write("pipeline.yaml", PIPELINE);
-    alone.pipe(["gc", "-A", "-f"]).code(2).tells(&["there is no git repository here"]);
-    alone.ok(["gc", "-w", "-f"]).tells(&["There is nothing to remove"]);
+    alone.gc(&["-A", "-f"]).code(2).tells(&["there is no git repository here"]);
+    alone.gc(&["-w", "-f"]).code(0).tells(&["There is nothing to remove"]);
 }
 
 #[test]
@@ -81,7 +74,7 @@ fn every_result_stays_and_bytes_that_nothing_names_go() {
     sandbox.write("file.txt", "an edit that repro saved");
     sandbox.ok(["repro"]).tells(&["Saved file.txt"]);
     let before = blobs(&sandbox);
-    let said = gc(&sandbox, &["-w", "--dry"]).code(0).stdout;
+    let said = sandbox.gc(&["-w", "--dry"]).code(0).stdout;
     let (going, staying) = said.rsplit_once("would stay").unwrap();
     insta::assert_snapshot!(going, @"
     would be removed
@@ -91,7 +84,7 @@ fn every_result_stays_and_bytes_that_nothing_names_go() {
       in all                      1        24 B
     ");
     assert!(staying.contains(" 13 "), "{said}");
-    snapshot!(gc(&sandbox, &["-w"]), @"
+    snapshot!(sandbox.gc(&["-w"]), @"
     exit: 1
     --- stderr
     error: nothing was removed: 1 file (24 B) would be removed from the cache
@@ -134,8 +127,7 @@ fn revisions_are_branches_tags_and_commits() {
     }
     sandbox.git(["tag", "of-a-tree", "HEAD^{tree}"]);
     let dry = |arguments: &[&str]| {
-        let told =
-            gc(&sandbox, &[&["--no-stage-cache", "--dry", "--json"], arguments].concat()).code(0).json();
+        let told = sandbox.gc(&[&["--no-stage-cache", "--dry", "--json"], arguments].concat()).code(0).json();
         told["removed"]["stage_entries"]["count"].clone()
     };
     assert_eq!(dry(&["-w"]), 4);
@@ -187,7 +179,7 @@ fn a_root_that_cannot_be_read_stops_it() {
     let sandbox = history(&["one", "two"]);
     let before = blobs(&sandbox);
     let refused = |arguments: &[&str], tells: &[&str]| {
-        gc(&sandbox, &[arguments, &["-f", "--no-stage-cache"]].concat()).code(2).tells(tells);
+        sandbox.gc(&[arguments, &["-f", "--no-stage-cache"]].concat()).code(2).tells(tells);
         assert_eq!(blobs(&sandbox), before);
     };
     let lock = sandbox.read("pipeline.lock");
@@ -218,7 +210,7 @@ fn a_root_that_cannot_be_read_stops_it() {
     sandbox.write(list, whole);
     let entry = sandbox.files(".pipe/cache/stages").remove(0);
     sandbox.write(&entry, "{");
-    gc(&sandbox, &["-w", "-f"]).code(2).tells(&["the stage cache entry ROOT/.pipe/cache/stages/"]);
+    sandbox.gc(&["-w", "-f"]).code(2).tells(&["the stage cache entry ROOT/.pipe/cache/stages/"]);
     assert_eq!(blobs(&sandbox), before);
 }
 
@@ -242,12 +234,10 @@ fn limits_of_age_and_size_take_the_oldest_results() {
     );
     assert_eq!(removed(&sandbox, &["-w", "--older-than", "1h"]), "files 2 folders 2 entries 2");
     let size = |said: Json| said["kept"]["bytes"].as_u64().unwrap();
-    let now = size(gc(&sandbox, &["-w", "--dry", "--json"]).json());
+    let now = size(sandbox.gc(&["-w", "--dry", "--json"]).json());
     assert_eq!(removed(&sandbox, &["-w", "--max-size", &format!("{now}B")]), "files 0 folders 0 entries 0");
     assert!(removed(&sandbox, &["-w", "--max-size", &format!("{}B", now - 1)]).ends_with("entries 1"));
-    gc(&sandbox, &["-w", "-f", "--max-size", "1B"])
-        .code(0)
-        .tells(&["are needed, more than the 1 B asked for"]);
+    sandbox.gc(&["-w", "-f", "--max-size", "1B"]).code(0).tells(&["are needed, more than the 1 B asked for"]);
     assert!(comes_back(&sandbox, "three"));
     assert!(!comes_back(&sandbox, "two"));
 }
@@ -268,18 +258,18 @@ fn what_a_killed_reproduction_had_finished_and_set_aside_stays() {
     let note = sandbox.read(&living);
     // A preview waits for nobody. What was stored since the run began may be its own.
     sandbox.write(&blob('b'), "young");
-    let told = gc(&sandbox, &["-w", "--dry", "--json"]).code(0).json();
+    let told = sandbox.gc(&["-w", "--dry", "--json"]).code(0).json();
     assert_eq!(told["removed"]["total"]["count"], 1);
     let other = Sandbox::with_pipeline(PIPELINE);
     other.write(".pipe/tmp/jobs/1/job.json", note);
-    other.pipe(["gc", "-w", "-f"]).code(2).tells(&["stage slow is at work (pid "]);
+    other.gc(&["-w", "-f"]).code(2).tells(&["stage slow is at work (pid "]);
     started.signal("KILL");
     started.wait();
     assert!(!sandbox.exists("pipeline.lock"), "the journal alone knows");
     sandbox.remove("quick");
     let journal = sandbox.read(".pipe/journal");
     sandbox.write(".pipe/journal", format!("00000000 {{}}\n{journal}"));
-    gc(&sandbox, &["-w", "-f"]).code(2).tells(&["damaged journal record"]);
+    sandbox.gc(&["-w", "-f"]).code(2).tells(&["damaged journal record"]);
     sandbox.write(".pipe/journal", journal);
     assert_eq!(
         removed(&sandbox, &["-w", "--no-stage-cache"]),
@@ -317,7 +307,7 @@ fn kill_9_in_the_middle_loses_nothing_that_is_needed() {
         }
     }
     assert!(cut_off > 0, "it was too fast to be killed");
-    let said = gc(&sandbox, &["-w", "-f", "--no-stage-cache"]).code(0);
+    let said = sandbox.gc(&["-w", "-f", "--no-stage-cache"]).code(0);
     let left = blobs(&sandbox).len();
     assert!(
         left <= all / 2 + 2,
@@ -342,18 +332,18 @@ fn a_shared_cache_keeps_what_each_project_needs() {
         sandbox
     };
     let (one, two) = (project("one"), project("two"));
-    two.ok(["gc", "-w", "--no-stage-cache", "-f"]);
+    two.gc(&["-w", "--no-stage-cache", "-f"]).code(0);
     one.remove("a");
     one.ok(["checkout"]);
     assert_eq!(one.read("a"), "one\n");
     // One that cannot be read stops it.
     let away = one.root().with_file_name("away");
     std::fs::rename(one.root(), &away).unwrap();
-    two.pipe(["gc", "-w", "--no-stage-cache", "-f"])
+    two.gc(&["-w", "--no-stage-cache", "-f"])
         .code(2)
         .tells(&["which shares this cache, is not there", "mount it"]);
     std::fs::rename(&away, one.root()).unwrap();
     // One that is gone for good is forgotten by its file.
     std::fs::remove_dir_all(folder.path().join("cache/projects")).unwrap();
-    two.ok(["gc", "-w", "--no-stage-cache", "-f"]).tells(&["Removed"]);
+    two.gc(&["-w", "--no-stage-cache", "-f"]).code(0).tells(&["Removed"]);
 }

@@ -114,6 +114,13 @@ impl Sandbox {
         self.pipe(arguments).code(0)
     }
 
+    /// Runs `pipe gc`, once all that was written before is old enough to go.
+    #[track_caller]
+    pub fn gc(&self, arguments: &[&str]) -> Said {
+        std::thread::sleep(Duration::from_millis(60));
+        self.pipe(std::iter::once(&"gc").chain(arguments))
+    }
+
     /// Runs `pipe` with `--json` output, which must succeed.
     #[track_caller]
     pub fn json<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Json {

@@ -322,7 +322,7 @@ fn hostile_pointers_lead_nowhere() {
         for command in ["status", "checkout", "repro", "commit"] {
             sandbox.pipe([command]).code(2).tells(&["data.csv.pipe:3:9"]);
         }
-        sandbox.pipe(["gc", "-w"]).code(2);
+        sandbox.gc(&["-w"]).code(2);
     }
     assert_eq!(std::fs::read_to_string(&outside).unwrap(), "mine");
     // Two pointers to one place, one inside another, one over the out of a stage, one over a pointer.
@@ -489,7 +489,7 @@ fn garbage_is_what_no_pointer_of_workspace_and_history_names() {
         sandbox.git(["checkout", "--quiet", revision, "--", "raw.pipe"]);
         sandbox.pipe(["checkout", "-f"])
     };
-    sandbox.ok(["gc", "-f", "--rev", "HEAD"]);
+    sandbox.gc(&["-f", "--rev", "HEAD"]).code(0);
     bring("HEAD").code(0);
     assert_eq!(sandbox.read("raw/x"), "2nd\n");
     bring("HEAD~1").code(1);
@@ -498,7 +498,7 @@ fn garbage_is_what_no_pointer_of_workspace_and_history_names() {
     sandbox.write("raw/x", "2nd\n");
     sandbox.ok(["commit"]);
     sandbox.commit("two");
-    sandbox.ok(["gc", "-f", "-A"]);
+    sandbox.gc(&["-f", "-A"]).code(0);
     sandbox.git(["checkout", "--quiet", "HEAD~1"]);
     sandbox.ok(["checkout"]);
     assert_eq!(sandbox.read("raw/x"), "1\n");
