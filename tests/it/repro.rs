@@ -302,6 +302,27 @@ fn independent_stages_run_at_the_same_time() {
 }
 
 #[test]
+fn the_next_command_starts_while_outs_are_read() {
+    // `wait` holds one of two places until `next` has started. Reading the out of `large` takes much longer than
+    // starting a command.
+    let sandbox = Sandbox::with_pipeline(
+        "\
+stages:
+  large:
+    cmd: truncate -s 1G large
+    outs: [large: {cache: false}]
+  wait:
+    cmd: n=0; while [ ! -e started ]; do n=$((n+1)); [ $n -lt 1000 ]; sleep 0.01; done
+  next:
+    cmd: touch started
+",
+    );
+    let said = sandbox.ok(["repro", "-j", "2"]);
+    let at = |text: &str| said.stderr.find(text).unwrap_or_else(|| panic!("{}", said.stderr));
+    assert!(at("Running next") < at("Finished large"), "{}", said.stderr);
+}
+
+#[test]
 fn with_one_job_only_one_stage_is_at_work() {
     let stage = |name: &str| {
         format!("  {name}:\n    cmd: mkdir busy; echo {name} >> ran; sleep 0.02; rmdir busy\n    outs: []\n")

@@ -2,7 +2,8 @@
 //! verdict to the journal.
 //!
 //! One thread decides what starts next; each stage that is not up to date has a thread of its own while it
-//! is at work, at most `jobs` of them. Nothing is recorded before it is whole: outs are stored in the
+//! is at work. At most `jobs` commands run at once: while the outs of one are stored and its success is
+//! recorded, the next command starts. Nothing is recorded before it is whole: outs are stored in the
 //! cache, then the success goes into the journal, then it is told.
 
 use std::collections::{HashMap, HashSet};
@@ -113,6 +114,14 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
+/// What a thread at work says to the one that decides.
+enum Report {
+    /// The command succeeded: what is left is to store its outs and to record it.
+    CommandEnded(StageId),
+    /// It is over.
+    Done(StageId, Result<Outcome, Failure>),
+}
+
 /// Brings the stages `wanted`, which are in an order where each comes after those before it, up to date.
 ///
 /// # Errors
@@ -133,8 +142,13 @@ pub fn drive(
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
     let params = ParamReader::new(world.workspace);
-    let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded: AtomicUsize::new(0) };
-    let (sender, results) = mpsc::channel::<(StageId, Result<Outcome, Failure>)>();
+    let (sender, reports) = mpsc::channel::<Report>();
+    let unrecorded = AtomicUsize::new(0);
+    let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded, reports: sender };
+    // Stages whose command ended, and which hold no part of the budget any more. Where one command runs at a time,
+    // one stage is at work at a time: people who ask for that want to follow what happens.
+    let mut ended: HashSet<StageId> = HashSet::new();
+    let most_ended = if options.limits.slots > 1.0 { options.limits.slots as usize } else { 0 };
     // Stages in whose way somebody is, and when they are tried again.
     let mut postponed: HashMap<StageId, Instant> = HashMap::new();
     let (work, handed_out) = mpsc::channel::<(StageId, bool)>();
@@ -144,7 +158,7 @@ pub fn drive(
         loop {
             let next = handed_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
             let Ok((id, forced)) = next else { return };
-            let _ = sender.send((id, shop.bring_up_to_date(id, forced)));
+            shop.report(Report::Done(id, shop.bring_up_to_date(id, forced)));
         }
     };
     std::thread::scope(|scope| {
@@ -177,7 +191,7 @@ pub fn drive(
                     // With nobody at work, a verdict of "up to date" needs no thread.
                     let judged = shop.assess(stage, false);
                     if judged.decision == Decision::Fresh {
-                        let _ = sender.send((id, Ok(Outcome::Fresh)));
+                        shop.report(Report::Done(id, Ok(Outcome::Fresh)));
                         break;
                     }
                 }
@@ -194,9 +208,21 @@ pub fn drive(
                 std::thread::sleep(STOP_CHECK);
                 continue;
             }
-            let Ok((id, result)) = results.recv_timeout(STOP_CHECK) else { continue };
+            let (id, result) = match reports.recv_timeout(STOP_CHECK) {
+                Ok(Report::CommandEnded(id)) => {
+                    if ended.len() < most_ended {
+                        ended.insert(id);
+                        budget.give_back(world.pipeline.stage(id));
+                    }
+                    continue;
+                }
+                Ok(Report::Done(id, result)) => (id, result),
+                Err(_) => continue,
+            };
             at_work -= 1;
-            budget.give_back(world.pipeline.stage(id));
+            if !ended.remove(&id) {
+                budget.give_back(world.pipeline.stage(id));
+            }
             match result {
                 Err(Failure::Busy(by)) if options.wait => {
                     schedule.postponed(id);
@@ -253,11 +279,17 @@ struct Shop<'a, 'l> {
     ledger: &'a Mutex<&'l mut Ledger>,
     params: ParamReader<'a>,
     unrecorded: AtomicUsize,
+    reports: mpsc::Sender<Report>,
 }
 
 impl<'l> Shop<'_, 'l> {
     fn ledger(&self) -> MutexGuard<'_, &'l mut Ledger> {
         self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn report(&self, report: Report) {
+        // It is heard until the last thread has ended.
+        let _ = self.reports.send(report);
     }
 
     fn assess(&self, stage: &Stage, forced: bool) -> Assessment {
@@ -557,6 +589,7 @@ impl Attempt<'_, '_, '_> {
                 Failure::Command { exit, duration }
             });
         }
+        self.shop.report(Report::CommandEnded(self.id));
         let outs = self.store_outs(duration)?;
         // Which state of a changed input the command read nobody knows: such a result is no result of either.
         if let Some(changed) = self.changed_input(job) {
