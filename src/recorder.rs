@@ -79,7 +79,7 @@ pub struct Recorder<'a> {
     started: Timestamp,
     store: OnceLock<Option<(Arc<SqliteStore>, Mutex<Writer>)>>,
     facts: OnceLock<Facts>,
-    tracked: OnceLock<Result<Vec<String>, GitError>>,
+    tracked: OnceLock<Option<Result<Vec<String>, GitError>>>,
     reproduction: OnceLock<Option<RunId>>,
     search_path: OnceLock<Option<OsString>>,
     warned: Arc<AtomicBool>,
@@ -318,12 +318,11 @@ impl Host for Recorder<'_> {
         }
         // Asked before anything is written: outs that git tracks must not make their own run dirty.
         self.facts();
-        let Some(git) = self.project.git() else { return Ok(()) };
-        let tracked = match self.tracked.get_or_init(|| git.tracked()) {
-            Ok(tracked) => tracked,
+        let tracked = match self.tracked.get_or_init(|| Some(self.project.git()?.tracked())) {
+            Some(Ok(tracked)) => tracked,
             // Without git nothing can be said to be tracked by it.
-            Err(GitError::Start(_)) => return Ok(()),
-            Err(fault) => return Err(format!("failed to ask git which files it tracks: {fault}")),
+            None | Some(Err(GitError::Start(_))) => return Ok(()),
+            Some(Err(fault)) => return Err(format!("failed to ask git which files it tracks: {fault}")),
         };
         for out in stage.outs.iter().filter(|out| out.cache) {
             if let Some(file) = tracked_of(tracked, out) {

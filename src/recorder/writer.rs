@@ -2,16 +2,15 @@
 //! would cost more than a small stage itself.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base::Timestamp;
 use track::{Change, Changes, RunStore, SqliteStore, StoreError};
 
 /// How long something may wait for more to be written together with it.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Changes that belong together, and what is no longer needed once they are written.
 #[derive(Debug)]
@@ -22,10 +21,46 @@ pub struct Batch {
     pub logs: Vec<PathBuf>,
 }
 
+/// What waits to be written.
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: Vec<Batch>,
+    is_over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+impl Queue {
+    fn change(&self, change: impl FnOnce(&mut Waiting) -> bool) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if change(&mut waiting) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// What came in until it is time to write; `None` when nothing can come any more.
+    fn gather(&self) -> Option<Vec<Batch>> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_idle = |waiting: &mut Waiting| waiting.batches.is_empty() && !waiting.is_over;
+        let waiting = self.changed.wait_while(waiting, is_idle).unwrap_or_else(PoisonError::into_inner);
+        let may_come = |waiting: &mut Waiting| !waiting.is_over;
+        let (mut waiting, _) = self
+            .changed
+            .wait_timeout_while(waiting, GATHER, may_come)
+            .unwrap_or_else(PoisonError::into_inner);
+        let gathered = std::mem::take(&mut waiting.batches);
+        (!gathered.is_empty()).then_some(gathered)
+    }
+}
+
 /// The thread with the store.
 #[derive(Debug)]
 pub struct Writer {
-    sender: Option<Sender<Batch>>,
+    queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -36,25 +71,31 @@ impl Writer {
         warn: impl Fn(&StoreError) + Send + 'static,
         written: impl Fn(&[PathBuf]) + Send + 'static,
     ) -> Self {
-        let (sender, batches) = channel();
+        let queue = Arc::new(Queue::default());
+        let batches = queue.clone();
         let thread = std::thread::spawn(move || {
-            while let Some(gathered) = gather(&batches) {
+            while let Some(gathered) = batches.gather() {
                 write(&store, gathered, &warn, &written);
             }
         });
-        Writer { sender: Some(sender), thread: Some(thread) }
+        Writer { queue, thread: Some(thread) }
     }
 
     /// Writes soon.
     pub fn write(&self, batch: Batch) {
-        if let Some(sender) = &self.sender {
-            let _ = sender.send(batch);
-        }
+        // Only the first of several wakes the thread.
+        self.queue.change(|waiting| {
+            waiting.batches.push(batch);
+            waiting.batches.len() == 1
+        });
     }
 
     /// Waits until everything is written.
     pub fn end(&mut self) {
-        self.sender = None;
+        self.queue.change(|waiting| {
+            waiting.is_over = true;
+            true
+        });
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -64,18 +105,6 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// What comes until it is time to write; `None` when nothing can come any more.
-fn gather(batches: &Receiver<Batch>) -> Option<Vec<Batch>> {
-    let mut gathered = vec![batches.recv().ok()?];
-    let until = Instant::now() + GATHER;
-    loop {
-        match batches.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(batch) => gathered.push(batch),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Some(gathered),
-        }
     }
 }
 
