@@ -76,26 +76,29 @@ impl Hasher {
 /// When it cannot be read, or was written meanwhile.
 pub fn hash_file_by(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp), CacheError> {
     let fault = |source: io::Error| CacheError::Read { path: path.to_owned(), source };
-    let before = Stamp::of(&fs::metadata(path).map_err(fault)?);
+    let mut file = File::open(path).map_err(fault)?;
+    let before = Stamp::of(&file.metadata().map_err(fault)?);
+    let is_mapped = algorithm == Algorithm::Blake3 && before.size >= LARGE;
     let digest = match algorithm {
         Algorithm::Blake3 => {
             let mut hasher = blake3::Hasher::new();
-            if before.size >= LARGE {
+            if is_mapped {
                 hasher.update_mmap_rayon(path).map_err(fault)?;
             } else {
-                hasher.update_reader(File::open(path).map_err(fault)?).map_err(fault)?;
+                hasher.update_reader(&mut file).map_err(fault)?;
             }
             Digest::Blake3(*hasher.finalize().as_bytes())
         }
         Algorithm::Md5 => {
             // One byte after the other; only several files go at once.
             let mut hasher = md5::Md5::new();
-            let mut file = io::BufReader::with_capacity(1 << 17, File::open(path).map_err(fault)?);
-            io::copy(&mut file, &mut hasher).map_err(fault)?;
+            io::copy(&mut io::BufReader::with_capacity(1 << 17, &mut file), &mut hasher).map_err(fault)?;
             Digest::Md5(hasher.finalize().into())
         }
     };
-    let after = Stamp::of(&fs::metadata(path).map_err(fault)?);
+    // What was mapped was opened by its name once more.
+    let after = if is_mapped { fs::metadata(path) } else { file.metadata() };
+    let after = Stamp::of(&after.map_err(fault)?);
     if before != after {
         return Err(CacheError::Changed { path: path.to_owned() });
     }

@@ -5,25 +5,30 @@
 //! alone. What remains when nothing works is a copy. Files that are empty or executable are never shared: the first would
 //! all be one file, and the second would lend their bit to the blob.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::{Digest, ProjectPath};
 use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
-use crate::hash::hash_file_by;
+use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::seal::{is_sealed, seal};
 use crate::workspace::read_fault;
 use crate::{CacheError, Workspace};
 
 /// Mode of a blob, and so of what shares its file.
 const BLOB_MODE: u32 = 0o444;
+
+/// Up to this size (bytes) a file is copied by reading and writing it whole, which takes half the calls of a copy by the
+/// system, and no second look at what was copied.
+const SMALL: u64 = 1 << 17;
 
 /// Whether a file of the workspace may share its bytes with the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,8 @@ pub struct Damage {
 #[derive(Debug)]
 pub(crate) struct Links {
     types: Vec<LinkType>,
+    /// The device of the cache, once somebody asked.
+    cache_device: OnceLock<Option<u64>>,
     /// Whether there is anything in `unable`: as long as there is not, nobody has to ask for devices.
     any_unable: AtomicBool,
     unable: Mutex<HashSet<(u64, u64, LinkType)>>,
@@ -59,7 +66,17 @@ impl Links {
         if !types.contains(&LinkType::Copy) {
             types.push(LinkType::Copy);
         }
-        Links { types, any_unable: AtomicBool::new(false), unable: Mutex::default() }
+        Links {
+            types,
+            cache_device: OnceLock::new(),
+            any_unable: AtomicBool::new(false),
+            unable: Mutex::default(),
+        }
+    }
+
+    /// Whether a file of the workspace may become a link, as long as nothing speaks against it.
+    pub(crate) fn may_share(&self) -> bool {
+        self.types.iter().any(|kind| kind.is_shared())
     }
 
     /// Does `attempt` with each type until one works; copying is the last. `cache` and `place` are files or folders on
@@ -71,10 +88,16 @@ impl Links {
         may_share: bool,
         mut attempt: impl FnMut(LinkType) -> Result<T, CacheError>,
     ) -> Result<T, CacheError> {
-        let ways = if may_share { self.types.as_slice() } else { &[LinkType::Reflink, LinkType::Copy] };
+        let as_set = may_share || !self.may_share();
+        let ways = if as_set { self.types.as_slice() } else { &[LinkType::Reflink, LinkType::Copy] };
+        let place_device = OnceCell::new();
         for kind in ways {
-            let key = || Some((device(cache)?, device(place)?, *kind));
-            if self.any_unable.load(Ordering::Relaxed)
+            let key = || {
+                let cache = (*self.cache_device.get_or_init(|| device(cache)))?;
+                Some((cache, (*place_device.get_or_init(|| device(place)))?, *kind))
+            };
+            if *kind != LinkType::Copy
+                && self.any_unable.load(Ordering::Relaxed)
                 && key().is_some_and(|key| self.unable().contains(&key))
             {
                 continue;
@@ -133,8 +156,11 @@ impl Workspace {
     pub(crate) fn store_file(&self, found: &Found<'_>, placement: Placement) -> Result<(), CacheError> {
         let Found { os_path, stamp, digest, .. } = *found;
         let blob = self.blobs.path(&digest);
-        let may_share =
-            placement == Placement::Linked && found.may_share && stamp.size > 0 && !stamp.is_executable();
+        let may_share = placement == Placement::Linked
+            && self.links.may_share()
+            && found.may_share
+            && stamp.size > 0
+            && !stamp.is_executable();
         let sound = self.blobs.is_sound(&digest)?;
         if sound == Some(false) {
             self.blobs.quarantine(&digest)?;
@@ -226,7 +252,7 @@ impl Workspace {
         self.remember_link(path, digest, os_path)
     }
 
-    /// Remembers what a link that was just made is.
+    /// Remembers what a link or copy that was just made is.
     fn remember_link(&self, path: &ProjectPath, digest: &Digest, os_path: &Path) -> Result<(), CacheError> {
         let metadata = fs::metadata(os_path).map_err(|source| read_fault(os_path, source))?;
         let stamp = Stamp::of(&metadata);
@@ -262,10 +288,11 @@ impl Workspace {
         let os_path = self.os_path(path);
         let Ok(metadata) = fs::metadata(&blob) else { return Err(CacheError::Missing { digest: *digest }) };
         let may_share = placement == Placement::Linked && !executable && metadata.len() > 0;
+        let folder = os_path.parent().unwrap_or(&os_path);
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
         let mode = if executable { 0o755 } else { 0o644 };
         let mut is_checked = false;
-        self.links.first_that_works(&blob, &os_path, may_share, |kind| {
+        self.links.first_that_works(&blob, folder, may_share, |kind| {
             if kind.is_shared() {
                 if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
                     return Err(damaged());
@@ -273,11 +300,21 @@ impl Workspace {
                 return self.share(kind, path, digest, &os_path);
             }
             // Bytes that are copied anyway are read, whatever their seal says.
-            if !is_checked && hash_file_by(digest.algorithm(), &blob)?.0 != *digest {
-                return Err(damaged());
+            let modified = seal(digest, metadata.len(), Stamp::now());
+            if kind == LinkType::Copy && metadata.len() <= SMALL {
+                let bytes = fs::read(&blob).map_err(|source| read_fault(&blob, source))?;
+                if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
+                    return Err(damaged());
+                }
+                disk::place_bytes(&bytes, &os_path, mode, modified)?;
+            } else {
+                if !is_checked && hash_file_by(digest.algorithm(), &blob)?.0 != *digest {
+                    return Err(damaged());
+                }
+                is_checked = true;
+                disk::duplicate(kind, &blob, &os_path, mode, Some(modified))?;
             }
-            is_checked = true;
-            Ok(disk::duplicate(kind, &blob, &os_path, mode)?)
+            self.remember_link(path, digest, &os_path)
         })
     }
 
@@ -359,7 +396,7 @@ impl Workspace {
                 && self.symlink_above(path).is_none()
                 && self.is_any_blob(path, os_path, digest, &followed)
             {
-                let copy = |kind| Ok(disk::duplicate(kind, os_path, os_path, 0o644)?);
+                let copy = |kind| Ok(disk::duplicate(kind, os_path, os_path, 0o644, None)?);
                 self.links.first_that_works(&self.blobs.path(digest), os_path, false, copy)?;
                 return Ok(1);
             }
@@ -394,13 +431,20 @@ fn is_unchanged(os_path: &Path, stamp: &Stamp, digest: &Digest) -> bool {
 /// Copies a file into the cache, unless it was written to since it was hashed.
 fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), CacheError> {
     let Found { os_path, stamp, digest, .. } = *found;
+    let modified = seal(&digest, stamp.size, Stamp::now());
+    if kind == LinkType::Copy && stamp.size <= SMALL {
+        let bytes = fs::read(os_path).map_err(|source| read_fault(os_path, source))?;
+        if hash_bytes_by(digest.algorithm(), &bytes) != digest {
+            return Err(CacheError::Changed { path: os_path.to_owned() });
+        }
+        return Ok(disk::place_bytes(&bytes, blob, BLOB_MODE, modified)?);
+    }
     let is_right = |copy: &Path| {
         let now = fs::metadata(os_path).ok().map(|now| Stamp::of(&now));
         // A racy stamp proves nothing, so the copy itself is asked.
         (now == Some(*stamp) && !stamp.is_racy(Stamp::now()))
             || hash_file_by(digest.algorithm(), copy).is_ok_and(|(found, _)| found == digest)
     };
-    let modified = seal(&digest, stamp.size, Stamp::now());
     match disk::duplicate_checked(kind, os_path, blob, BLOB_MODE, modified, &is_right)? {
         true => Ok(()),
         false => Err(CacheError::Changed { path: os_path.to_owned() }),

@@ -118,7 +118,8 @@ fn a_link_is_known_without_being_read_whoever_links_the_blob_too() {
         let known = workspace.digest_of_link(&path("out"), &project.os_path("out"), &metadata);
         assert_eq!(known, Some(state.digest));
         // Nor is anything else taken for it: the same fraction of a second, another inode.
-        disk::duplicate(LinkType::Copy, &project.os_path("out"), &project.os_path("out"), 0o444).unwrap();
+        disk::duplicate(LinkType::Copy, &project.os_path("out"), &project.os_path("out"), 0o444, None)
+            .unwrap();
         disk::set_modified(&project.os_path("out"), Stamp::of(&metadata).mtime).unwrap();
         let metadata = fs::metadata(project.os_path("out")).unwrap();
         assert_eq!(workspace.digest_of_link(&path("out"), &project.os_path("out"), &metadata), None);
@@ -271,4 +272,22 @@ fn a_symlink_to_a_blob_that_is_gone_is_a_file_that_is_gone() {
     assert_eq!(project.observed("out").files, Some(1));
     assert_ne!(project.observed("out"), state);
     assert_eq!(project.workspace.observe(&path("out/b")).unwrap(), None);
+}
+
+#[test]
+fn a_copy_is_known_when_it_is_placed_and_an_edit_at_once_is_seen() {
+    // Copied through memory, and by the system.
+    for size in [3, SMALL as usize + 1] {
+        let project = project(LinkType::Copy);
+        project.write("out", &"a".repeat(size));
+        let state = project.stored("out");
+        fs::remove_file(project.os_path("out")).unwrap();
+        project.workspace.restore(&path("out"), &state, Placement::Linked).unwrap();
+        let stamp = Stamp::of(&fs::metadata(project.os_path("out")).unwrap());
+        assert_eq!(project.workspace.state().get(&path("out"), &stamp), Some(state.digest));
+        assert_eq!(project.observed("out"), state);
+        project.write("out", &"b".repeat(size));
+        assert_ne!(project.observed("out").digest, state.digest);
+        assert_eq!(project.workspace.blobs.read(&state.digest).unwrap(), "a".repeat(size).as_bytes());
+    }
 }

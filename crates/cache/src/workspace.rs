@@ -329,7 +329,9 @@ impl Workspace {
 
     fn scan(&self, path: &ProjectPath) -> Result<Option<Node>, CacheError> {
         let os_path = self.os_path(path);
-        let metadata = match fs::metadata(&os_path) {
+        let own = fs::symlink_metadata(&os_path);
+        let is_symlink = own.as_ref().is_ok_and(fs::Metadata::is_symlink);
+        let metadata = match if is_symlink { fs::metadata(&os_path) } else { own } {
             Ok(metadata) => metadata,
             Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);
@@ -342,7 +344,8 @@ impl Workspace {
         let mut node = match metadata.is_dir() {
             true => self.walk(path, &os_path)?,
             false => {
-                let may_share = self.is_ours(&os_path) && !self.leads_through_symlink(path);
+                let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
+                let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
                 self.file(path.clone(), os_path, &metadata, may_share)?
             }
         };

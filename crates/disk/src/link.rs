@@ -5,12 +5,12 @@
 //! leads an edit to the other name too: who makes one marks the file as read-only, and looks at its times before
 //! believing it.
 
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
 
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
@@ -54,12 +54,40 @@ impl LinkType {
 }
 
 /// Makes `to` a file of its own with the bytes of `from`, over a file that stands there. With `kind` the way is chosen:
-/// [`LinkType::Reflink`], or [`LinkType::Copy`].
+/// [`LinkType::Reflink`], or [`LinkType::Copy`]. With `modified` its time of last change is (nanoseconds since 1970).
 ///
 /// # Errors
 /// When `from` is missing, the file system cannot do it, or the disk refuses; what stood at `to` stands then.
-pub fn duplicate(kind: LinkType, from: &Path, to: &Path, mode: u32) -> Result<(), DiskError> {
-    beside(to, |temporary| duplicate_new(kind, from, temporary, mode)).map(drop)
+pub fn duplicate(
+    kind: LinkType,
+    from: &Path,
+    to: &Path,
+    mode: u32,
+    modified: Option<i64>,
+) -> Result<(), DiskError> {
+    beside(to, |temporary| {
+        duplicate_new(kind, from, temporary, mode)?;
+        modified.map_or(Ok(()), |modified| set_times(temporary, modified))
+    })
+    .map(drop)
+}
+
+/// Makes `to` a file with these bytes, over a file that stands there, with a time of last change (nanoseconds since
+/// 1970). Unlike [`replace`](crate::replace) it does not wait for the disk.
+///
+/// # Errors
+/// As [`duplicate`].
+pub fn place_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<(), DiskError> {
+    beside_new(to, |temporary| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+        let mut fill = || {
+            file.write_all(bytes)?;
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(futimens(&file, &times(modified))?)
+        };
+        remove_failed(temporary, fill())
+    })
+    .map(drop)
 }
 
 /// The same with a time of last change (nanoseconds since 1970), and only if `is_right` says so of the new file before it
@@ -163,24 +191,38 @@ pub fn set_modified(path: &Path, modified: i64) -> Result<(), DiskError> {
 }
 
 fn set_times(path: &Path, modified: i64) -> io::Result<()> {
+    Ok(utimensat(CWD, path, &times(modified), AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+fn times(modified: i64) -> Timestamps {
     let time =
         Timespec { tv_sec: modified.div_euclid(1_000_000_000), tv_nsec: modified.rem_euclid(1_000_000_000) };
     let kept = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
-    let times = Timestamps { last_access: kept, last_modification: time };
-    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    Timestamps { last_access: kept, last_modification: time }
 }
 
 /// Has `place` make a file under a name of its own beside `path`, and then gives it that name. Returns the name that it
 /// had.
 fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result<PathBuf, DiskError> {
+    beside_new(path, |temporary| match fs::symlink_metadata(temporary) {
+        // It must not be written over.
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => remove_failed(temporary, place(temporary)),
+    })
+}
+
+/// Leaves no half file behind.
+fn remove_failed(temporary: &Path, made: io::Result<()>) -> io::Result<()> {
+    made.inspect_err(|_| drop(fs::remove_file(temporary)))
+}
+
+/// The same for a `place` that refuses with [`AlreadyExists`](io::ErrorKind::AlreadyExists) a name that is taken, upon
+/// which it is asked for another one, and leaves nothing there when it fails.
+fn beside_new(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result<PathBuf, DiskError> {
     let folder = parent(path);
     let mut make = || {
-        // A name that is taken is tried again by the builder, so that it must not be written over.
-        let free = |temporary: &Path| match fs::symlink_metadata(temporary) {
-            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-            Err(_) => place(temporary).inspect_err(|_| drop(fs::remove_file(temporary))),
-        };
-        tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").make_in(folder, free)
+        let place = |temporary: &Path| place(temporary);
+        tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").make_in(folder, place)
     };
     let made = match make() {
         // Another thread may have made the folder since.
@@ -216,7 +258,7 @@ mod tests {
         let stamp = crate::Stamp::of(&fs::metadata(path("cache/blob")).unwrap());
         assert_eq!((stamp.mtime, mode("cache/blob")), (time, 0o444));
         for round in 0..2 {
-            duplicate(LinkType::Copy, &path("cache/blob"), &path("back"), 0o755).unwrap();
+            duplicate(LinkType::Copy, &path("cache/blob"), &path("back"), 0o755, None).unwrap();
             hard_link(&path("cache/blob"), &path("below/hard")).unwrap();
             replace_symlink(&path("cache/blob"), &path("below/soft")).unwrap();
             for name in ["back", "below/hard", "below/soft"] {
@@ -229,8 +271,24 @@ mod tests {
         assert!(path("below/soft").is_symlink());
         assert!(hard_link_new(&path("file"), &path("new/name")).unwrap());
         assert!(!hard_link_new(&path("file"), &path("below/soft")).unwrap());
-        assert!(duplicate(LinkType::Copy, &path("none"), &path("x"), 0o444).is_err());
+        assert!(duplicate(LinkType::Copy, &path("none"), &path("x"), 0o444, None).is_err());
         assert!(hard_link(&path("none"), &path("x")).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "nothing is left over");
+    }
+
+    #[test]
+    fn bytes_are_placed_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for bytes in ["one", "two"] {
+            place_bytes(bytes.as_bytes(), &path("below/file"), 0o444, 1_500_000_000_123_456_789).unwrap();
+            assert_eq!(fs::read_to_string(path("below/file")).unwrap(), bytes);
+        }
+        let stamp = crate::Stamp::of(&fs::metadata(path("below/file")).unwrap());
+        assert_eq!((stamp.mtime, stamp.mode & 0o777), (1_500_000_000_123_456_789, 0o444));
+        fs::create_dir(path("taken")).unwrap();
+        assert!(place_bytes(b"three", &path("taken"), 0o644, 0).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left over");
+        assert_eq!(fs::read_dir(path("below")).unwrap().count(), 1, "nothing is left over");
     }
 }
