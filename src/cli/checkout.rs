@@ -96,6 +96,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     workspace.carry_out(&mut plan)?;
     project.end_checkout(&paths);
     drop(working);
+    remember(&workspace, &pipeline, &wanted, &plan);
     workspace.save_state()?;
     Ok((tell(args, &plan, &saved, &wanted, printer), plan.failed.is_empty()))
 }
@@ -201,6 +202,18 @@ fn recorded<'a>(
         }
     }
     Ok(outer)
+}
+
+/// Data that is here as its pointer says can be told from an edit later; of what is here in part, nothing can.
+fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], plan: &Checkout) {
+    let is_whole = |path: &ProjectPath| {
+        pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).any(|out| out.path == *path)
+    };
+    for Wanted { path, state, .. } in wanted.iter().filter(|wanted| wanted.is_data && is_whole(&wanted.path))
+    {
+        let has_failed = plan.failed.iter().any(|(failed, _)| path.contains(failed));
+        workspace.agree(path, (!has_failed).then_some(state.digest));
+    }
 }
 
 fn refuse(unsaved: &[ProjectPath]) -> CliError {

@@ -129,6 +129,8 @@ fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &Projec
 /// again at the new place.
 fn carry(project: &Project, from: &ProjectPath, to: &ProjectPath, printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
+    workspace.agree(to, workspace.agreed(from));
+    workspace.agree(from, None);
     let is_link = |path: &ProjectPath| workspace.digest_of_symlink(&workspace.os_path(path)).is_some();
     let has_links = workspace.listing(from)?.keys().any(is_link);
     if has_links {

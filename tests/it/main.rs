@@ -43,6 +43,7 @@ mod links;
 mod metrics;
 mod options;
 mod out_patterns;
+mod outdated;
 mod params;
 mod plots;
 mod pointer_kills;
