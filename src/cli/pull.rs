@@ -126,7 +126,8 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         fetched.sides.push(side);
         if !args.json {
             let missing = format!("remote `{name}` does not have it; who made it can `pipe push` it");
-            tell_faults(&report, &missing, printer);
+            let damaged = "the cache held other bytes than its name says, which are not used";
+            tell_faults(&report, &missing, damaged, printer);
             summarize("fetched from", name, &report, results, printer);
         }
     }
