@@ -25,6 +25,7 @@ mod deps;
 mod diff;
 mod dvc;
 mod dvc_convert;
+mod dvc_data;
 mod dvc_matrix;
 mod dvc_random;
 mod dvc_tool;

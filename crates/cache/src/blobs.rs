@@ -59,6 +59,11 @@ impl Blobs {
         self.path(digest).is_file()
     }
 
+    /// The length of a blob; `None` when it is not there.
+    pub fn size(&self, digest: &Digest) -> Option<u64> {
+        fs::metadata(self.path(digest)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+    }
+
     /// Whether a content is there whole: the blob, or the tree with everything it names.
     pub fn has_all(&self, state: &FileState) -> bool {
         if !state.is_folder() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base::{FileState, ProjectPath};
 
+use crate::hash::hash_bytes_by;
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError};
 
@@ -75,8 +76,37 @@ impl Blobs {
         below: &ProjectPath,
         entry: FileState,
     ) -> Result<FileState, CacheError> {
+        if self.layout().is_flat() {
+            return self.planted_flat(folder, below, entry);
+        }
         let parts: Vec<&str> = below.parts().collect();
         self.planted(Some(folder), &parts, entry)
+    }
+
+    /// The same where one manifest tells of all files.
+    fn planted_flat(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+        entry: FileState,
+    ) -> Result<FileState, CacheError> {
+        let mut files = self.files(&ProjectPath::root(), folder)?;
+        let size_of = |state: &FileState| self.size(&state.digest).unwrap_or(state.size);
+        let mut size = folder.size;
+        files.retain(|path, state| {
+            let is_in_the_way = below.contains(path) || path.contains(below);
+            if is_in_the_way {
+                size = size.saturating_sub(size_of(state));
+            }
+            !is_in_the_way
+        });
+        files.extend(self.files(below, &entry)?);
+        let count = files.len() as u64;
+        let named = files.iter().map(|(path, state)| (path.to_string(), state.digest)).collect();
+        let manifest = self.layout().encode_files(named).expect("a flat layout has a form for all files");
+        let digest = hash_bytes_by(self.layout().algorithm(), &manifest);
+        self.store_manifest(&digest, &manifest)?;
+        Ok(FileState { digest, size: size.saturating_add(entry.size), files: Some(count), executable: false })
     }
 
     fn planted(

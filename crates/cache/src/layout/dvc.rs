@@ -117,9 +117,8 @@ mod tests {
         assert_eq!(
             text,
             concat!(
-                r#"[{"md5": "60b725f10c9c85c70d97880dfe8191b3", "relpath": "a \u00e9\ud83d\ude00\"\\"#,
-                "\u{7f}",
-                r#"\u0001"}, {"md5": "3b5d5c3712955042212316173ccf37be", "relpath": "sub/b"}]"#
+                r#"[{"md5": "60b725f10c9c85c70d97880dfe8191b3", "relpath": "a \u00e9\ud83d\ude00\"\\\u007f\u0001"}, "#,
+                r#"{"md5": "3b5d5c3712955042212316173ccf37be", "relpath": "sub/b"}]"#
             )
         );
         assert_eq!(encode(Vec::new()), b"[]");
