@@ -1,8 +1,8 @@
 //! The single files of a content: of a recorded folder, by its manifests; of the workspace, by a look at it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use base::{FileState, ProjectPath};
+use base::{Digest, FileState, ProjectPath};
 
 use crate::hash::hash_bytes_by;
 use crate::tree::{Tree, TreeEntry};
@@ -20,6 +20,8 @@ pub struct Difference {
     pub modified: Vec<ProjectPath>,
     /// What only the first has.
     pub deleted: Vec<ProjectPath>,
+    /// Old and new path of equal bytes, where they are [told apart](Difference::with_renames).
+    pub renamed: Vec<(ProjectPath, ProjectPath)>,
 }
 
 impl Difference {
@@ -35,6 +37,30 @@ impl Difference {
         }
         difference.deleted = old.keys().filter(|path| !new.contains_key(path)).cloned().collect();
         difference
+    }
+}
+
+impl Difference {
+    /// The same, with what was added and deleted with equal bytes told as renamed.
+    #[must_use]
+    pub fn with_renames(mut self, old: &Files, new: &Files) -> Self {
+        let mut gone: HashMap<(Digest, bool), Vec<ProjectPath>> = HashMap::new();
+        for path in self.deleted.iter().rev() {
+            let state = old[path];
+            gone.entry((state.digest, state.is_folder())).or_default().push(path.clone());
+        }
+        let mut taken = HashSet::new();
+        self.added.retain(|path| {
+            let state = new[path];
+            let before = gone.get_mut(&(state.digest, state.is_folder())).and_then(Vec::pop);
+            if let Some(before) = before.clone() {
+                taken.insert(before.clone());
+                self.renamed.push((before, path.clone()));
+            }
+            before.is_none()
+        });
+        self.deleted.retain(|path| !taken.contains(path));
+        self
     }
 }
 

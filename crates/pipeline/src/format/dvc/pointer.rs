@@ -194,8 +194,9 @@ fn own_digest(text: &Value) -> String {
     if map.get("wdir").and_then(Value::as_str) == Some(".") {
         map.shift_remove("wdir");
     }
-    let without =
-        ["desc", "type", "labels", "meta", "locked", "frozen", "metric", "persist", "isexec", "size", "nfiles"];
+    let without = [
+        "desc", "type", "labels", "meta", "locked", "frozen", "metric", "persist", "isexec", "size", "nfiles",
+    ];
     let json = json(&Value::Map(map), &without);
     Md5::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
