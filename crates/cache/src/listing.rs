@@ -5,8 +5,29 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use base::{Digest, FileState, ProjectPath};
 
 use crate::hash::hash_bytes_by;
-use crate::tree::{Tree, TreeEntry};
+use crate::tree::{Tree, TreeEntry, TreeError};
 use crate::{Blobs, CacheError};
+
+/// No folder is unfolded to more files and folders: small manifests that name each other more than once can stand for any
+/// number.
+const LARGEST: usize = 20_000_000;
+
+/// Nor to deeper paths: no file system holds twice as many folders in each other.
+const DEEPEST: usize = 1000;
+
+/// Refuses to unfold the folder of `digest` at `path`, where `count` files and folders were unfolded before.
+pub(crate) fn check_size(path: &ProjectPath, digest: &Digest, count: usize) -> Result<(), CacheError> {
+    let fault = |message: String| {
+        Err(CacheError::Tree { digest: *digest, source: TreeError::new(1, format!("with it, {message}")) })
+    };
+    if count > LARGEST {
+        return fault(format!("a folder has more than {LARGEST} files and folders"));
+    }
+    if path.parts().count() > DEEPEST {
+        return fault(format!("more than {DEEPEST} folders lie in each other"));
+    }
+    Ok(())
+}
 
 /// Files by path; an empty folder stands among them as itself.
 pub type Files = BTreeMap<ProjectPath, FileState>;
@@ -81,6 +102,7 @@ impl Blobs {
                 files.insert(path, state);
                 continue;
             }
+            check_size(&path, &state.digest, files.len() + open.len())?;
             let tree = self.tree(&state.digest)?;
             if tree.entries().is_empty() {
                 files.insert(path, state);
@@ -169,6 +191,36 @@ mod tests {
 
     fn path(text: &str) -> ProjectPath {
         ProjectPath::from_record(text).unwrap()
+    }
+
+    #[test]
+    fn manifests_that_unfold_without_bound_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path());
+        let mut state =
+            FileState { digest: blobs.store_bytes(b"1").unwrap(), size: 1, files: None, executable: false };
+        let wrap = |state: FileState, names: &[&str]| {
+            let entry = match state.files {
+                None => TreeEntry::File { digest: state.digest, size: 1, executable: false },
+                Some(files) => TreeEntry::Folder { digest: state.digest, size: 1, files },
+            };
+            let tree = Tree::new(names.iter().map(|name| ((*name).to_owned(), entry.clone())).collect());
+            let digest = blobs.store_bytes(&tree.encode()).unwrap();
+            FileState { digest, size: 1, files: Some(1), executable: false }
+        };
+        for _ in 0..1001 {
+            state = wrap(state, &["a"]);
+        }
+        let fault = blobs.files(&path("out"), &state).unwrap_err();
+        assert!(matches!(fault, CacheError::Tree { .. }), "{fault}");
+        // 2^60 files: asked for in no time.
+        let mut state = wrap(FileState { files: None, ..state }, &["a"]);
+        for _ in 0..60 {
+            state = wrap(state, &["a", "b"]);
+        }
+        assert!(blobs.has_all(&state));
+        check_size(&path("out"), &state.digest, LARGEST).unwrap();
+        check_size(&path("out"), &state.digest, LARGEST + 1).unwrap_err();
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::agreed::Agreed;
 use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
 use crate::links::{Damage, Found, Links, Placement};
+use crate::listing::check_size;
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -272,6 +273,7 @@ impl Workspace {
         digest: &Digest,
         placement: Placement,
     ) -> Result<(), CacheError> {
+        check_size(path, digest, 0)?;
         let tree = self.blobs.tree(digest)?;
         let os_path = self.os_path(path);
         if fs::symlink_metadata(&os_path).is_ok_and(|metadata| !metadata.is_dir()) {
