@@ -335,6 +335,13 @@ impl Admission<'_> {
                 Err(CliError::message(format!("cannot add {path}: it is a symlink to a folder"))
                     .hint("add the folder that it leads to"))
             }
+            Ok(metadata) if metadata.is_symlink() && !os_path.exists() => {
+                let target = std::fs::read_link(&os_path).unwrap_or_default();
+                Err(CliError::message(format!(
+                    "cannot add {path}: it is a symlink to {}, where nothing is",
+                    target.display()
+                )))
+            }
             Ok(_) => Ok(()),
             Err(_) => {
                 let fault = CliError::message(format!("cannot add {path}: there is no such file or folder"));

@@ -33,6 +33,9 @@ pub struct CheckoutArgs {
     /// Print JSON: what was added, modified, deleted, saved, and what failed
     #[arg(long)]
     json: bool,
+    /// Whether it ends a pull, which told already what is not to be had.
+    #[arg(skip)]
+    is_pulled: bool,
 }
 
 /// How many paths a refusal names.
@@ -51,9 +54,9 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
 }
 
 impl CheckoutArgs {
-    /// A checkout as part of something else.
+    /// A checkout as the end of a pull.
     pub fn new(targets: &[String], force: bool, json: bool) -> Self {
-        CheckoutArgs { targets: targets.to_vec(), force, relink: false, json }
+        CheckoutArgs { targets: targets.to_vec(), force, relink: false, json, is_pulled: true }
     }
 }
 
@@ -259,6 +262,7 @@ fn tell(
         let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
         let hint = match (fault, is_data) {
             (cache::CacheError::Disk(_), _) => "",
+            (_, true) if args.is_pulled => "",
             (_, true) => "; `pipe pull` fetches it",
             (_, false) => "; `pipe repro` makes it anew",
         };

@@ -124,7 +124,19 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
             return Err(CliError::message("a run has no data of its own").hint("name a git revision"));
         }
     };
-    let files = recorded::granular(&recorded, &workspace.blobs)?;
+    let mut files = Files::new();
+    for (path, state) in &recorded {
+        match recorded::granular(&Files::from([(path.clone(), *state)]), &workspace.blobs) {
+            Ok(found) => files.extend(found),
+            // It hides nothing else.
+            Err(fault) => {
+                let causes = fault.source.iter().flat_map(anyhow::Error::chain).map(ToString::to_string);
+                let told: Vec<String> = causes.chain(fault.all_hints()).collect();
+                printer.warn(told.join("; "));
+                files.insert(path.clone(), *state);
+            }
+        }
+    }
     let has_sizes = workspace.blobs.layout().manifests_have_sizes();
     let size = |path: &ProjectPath, state: &FileState| match has_sizes || recorded.contains_key(path) {
         true => Some(state.size),

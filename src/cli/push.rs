@@ -1,5 +1,6 @@
 //! `pipe push`: brings what locks record from the cache to a remote.
 
+use base::ProjectPath;
 use cache::{EntryReport, Meter, Report, TransferError, Whereabouts};
 use clap::Args;
 use disk::Sharing;
@@ -81,8 +82,18 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
             side["results"] = entry_json("pushed", shared);
         }
         if !args.json {
-            let missing = format!("neither the cache nor remote `{name}` has it; `pipe repro` makes it anew");
-            tell_faults(&report, &missing, "the remote held other bytes than its name says", printer);
+            let is_made = |path: &ProjectPath| {
+                let outs = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
+                !outs.into_iter().any(|out| out.path.contains(path))
+            };
+            let missing = |path: &ProjectPath| {
+                let way = match is_made(path) {
+                    true => "`pipe repro` makes it anew",
+                    false => "who has the data can `pipe push` it, and `pipe commit` stores it where it lies",
+                };
+                format!("neither the cache nor remote `{name}` has it; {way}")
+            };
+            tell_faults(&report, missing, "the remote held other bytes than its name says", printer);
             summarize("pushed to", name, &report, args.stage_cache.then_some(shared), printer);
         }
     }

@@ -234,12 +234,17 @@ pub fn tally_text(tally: Tally) -> String {
 }
 
 /// Names what did not go over, and what `damaged` says of what stood there with other bytes.
-pub fn tell_faults(report: &Report, missing: &str, damaged: &str, printer: Printer) {
+pub fn tell_faults(
+    report: &Report,
+    missing: impl Fn(&ProjectPath) -> String,
+    damaged: &str,
+    printer: Printer,
+) {
     for item in report.damaged.iter().take(NAMED) {
         printer.warn(format_args!("{}: {damaged}", shown(item)));
     }
     for item in report.missing.iter().take(NAMED) {
-        printer.insist(format_args!("{}: {missing}", shown(item)));
+        printer.insist(format_args!("{}: {}", shown(item), missing(&item.path)));
     }
     for (item, reason) in report.failed.iter().take(NAMED) {
         printer.insist(format_args!("{}: {reason}", shown(item)));

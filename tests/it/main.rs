@@ -61,6 +61,7 @@ mod together;
 #[cfg(feature = "train")]
 mod train;
 mod verify;
+mod way_out;
 
 /// A file that nobody names here would silently never run.
 #[test]
