@@ -410,7 +410,12 @@ impl Project {
             self.dialect.pipeline_file(),
             place.display()
         ))
-        .hint("`pipe init --example` makes a project with a pipeline to start from"))
+        .hint(match self.dialect {
+            Dialect::Native => "`pipe init --example` makes a project with a pipeline to start from",
+            Dialect::Dvc => {
+                "`pipe stage add` makes one with a stage, `pipe add` puts data under version control"
+            }
+        }))
     }
 
     /// Reads all pipeline files of the project, with all that they refer to.

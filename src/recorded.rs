@@ -8,7 +8,7 @@ use cache::{Blobs, CacheError, Files, Workspace};
 use exec::Ledger;
 use pipeline::{Pipeline, StageLock, is_pointer};
 
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::project::{Project, TextOf, load_pipeline};
 use crate::revision::load_at;
 
@@ -80,6 +80,10 @@ fn gather(
 fn files(blobs: &Blobs, path: &ProjectPath, state: &FileState) -> CliResult<Files> {
     match blobs.files(path, state) {
         Err(CacheError::Missing { .. }) => Ok(Files::from([(path.clone(), *state)])),
+        Err(fault @ (CacheError::Damaged { .. } | CacheError::Tree { .. })) => {
+            Err(CliError::message(format!("the files of {path} cannot be told: {fault}"))
+                .hint(format!("`pipe fetch {}` brings its list again", crate::cli::quoted(path.as_str()))))
+        }
         found => Ok(found?),
     }
 }

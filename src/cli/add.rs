@@ -10,7 +10,7 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, is_pointer, parse_pointer, update_pointer, write_pointer};
 
-use crate::cli::tell_damage;
+use crate::cli::{quoted, tell_damage};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -86,6 +86,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     }
     for (path, place) in paths.iter().zip(&places) {
         admission.look(path, place)?;
+        admission.refuse_outdated(path, place)?;
     }
     let mut added = Vec::new();
     let mut now: BTreeMap<ProjectPath, FileState> = BTreeMap::new();
@@ -108,6 +109,13 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
             _ => found,
         };
         now.insert(place.pointer.clone(), state);
+        // What one file is recorded into may hold others that were edited, or were changed by somebody else.
+        let has_agreed = |top: &ProjectPath| {
+            place.below.is_none() || workspace.agreed(top) == recorded.map(|recorded| recorded.digest)
+        };
+        if has_agreed(&place.top) {
+            workspace.agree(&place.top, Some(state.digest));
+        }
         let is_same = |old: &FileState| old.digest == state.digest && old.executable == state.executable;
         let is_new = args.desc.is_some() || !recorded.as_ref().is_some_and(is_same);
         added.push((path, found, is_new));
@@ -139,7 +147,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         printer.say(format_args!("{word} {path} ({what})."));
     }
     if project.git().is_some() && added.iter().any(|(.., is_new)| *is_new) {
-        let files = now.keys().chain(&ignore_files).map(|file| file.relative_to(&project.base));
+        let files = now.keys().chain(&ignore_files).map(|file| quoted(&file.relative_to(&project.base)));
         let files: Vec<String> = files.take(6).collect();
         let more = if now.len() + ignore_files.len() > 6 { " …" } else { "" };
         printer.say(format_args!("To version the change: git add {}{more}", files.join(" ")));
@@ -193,6 +201,8 @@ fn in_project(project: &Project, path: &Path) -> CliResult<ProjectPath> {
 /// Where what is added is recorded.
 struct Place {
     pointer: ProjectPath,
+    /// The data that the pointer tells of.
+    top: ProjectPath,
     /// Of a file in a tracked folder, where in it.
     below: Option<ProjectPath>,
     /// What the pointer records now.
@@ -228,8 +238,10 @@ impl Admission<'_> {
         }
         if let Some(file) = self.tracked_near(path) {
             let what = if *file == path.as_str() { "it".to_owned() } else { format!("`{file}`") };
-            return Err(refuse(&format!("git tracks {what}"))
-                .hint(format!("`git rm -r --cached '{path}'` lets pipe keep it; then add it again")));
+            return Err(refuse(&format!("git tracks {what}")).hint(format!(
+                "`git rm -r --cached {}` lets pipe keep it; then add it again",
+                quoted(path.as_str())
+            )));
         }
         if let Some(pointer) = self.pipeline.pointers.iter().find(|pointer| path.contains(pointer)) {
             return Err(refuse(&format!("it contains {pointer}, a pointer to data"))
@@ -265,7 +277,7 @@ impl Admission<'_> {
                  move the data, or add the folder as a whole from above",
             ));
         }
-        Ok(Place { pointer, below: None, recorded: None })
+        Ok(Place { pointer, top: path.clone(), below: None, recorded: None })
     }
 
     /// A file that git tracks: the path itself, something in it, or what it would have to lie in.
@@ -290,7 +302,29 @@ impl Admission<'_> {
         let below = path.parts().skip(top.parts().count());
         let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
         let below = (!below.is_root() && recorded.is_folder()).then_some(below);
-        Ok(Place { pointer: pointer.clone(), below, recorded: Some(recorded) })
+        Ok(Place { pointer: pointer.clone(), top: top.clone(), below, recorded: Some(recorded) })
+    }
+
+    /// Refuses what would be recorded over a pointer that moved since data and pointer last agreed here.
+    fn refuse_outdated(&self, path: &ProjectPath, place: &Place) -> CliResult {
+        let (Some(recorded), None, Some(agreed)) =
+            (place.recorded, &place.below, self.workspace.agreed(&place.top))
+        else {
+            return Ok(());
+        };
+        let now = self.workspace.observe(path)?.map(|now| now.digest);
+        if agreed == recorded.digest || now == Some(recorded.digest) {
+            return Ok(());
+        }
+        let quoted = quoted(path.as_str());
+        Err(if now == Some(agreed) {
+            CliError::message(format!("{path} is outdated, since its pointer moved"))
+                .hint(format!("`pipe checkout {quoted}` brings what it records"))
+        } else {
+            CliError::message(format!("{path} was edited, and its pointer moved meanwhile")).hint(format!(
+                "`pipe checkout -f {quoted}` takes what the pointer records, `pipe commit -f {quoted}` the edit"
+            ))
+        })
     }
 
     /// Whether something that can be added stands at `path`.
@@ -300,6 +334,13 @@ impl Admission<'_> {
             Ok(metadata) if metadata.is_symlink() && os_path.is_dir() => {
                 Err(CliError::message(format!("cannot add {path}: it is a symlink to a folder"))
                     .hint("add the folder that it leads to"))
+            }
+            Ok(metadata) if metadata.is_symlink() && !os_path.exists() => {
+                let target = std::fs::read_link(&os_path).unwrap_or_default();
+                Err(CliError::message(format!(
+                    "cannot add {path}: it is a symlink to {}, where nothing is",
+                    target.display()
+                )))
             }
             Ok(_) => Ok(()),
             Err(_) => {

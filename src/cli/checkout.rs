@@ -33,6 +33,9 @@ pub struct CheckoutArgs {
     /// Print JSON: what was added, modified, deleted, saved, and what failed
     #[arg(long)]
     json: bool,
+    /// Whether it ends a pull, which told already what is not to be had.
+    #[arg(skip)]
+    is_pulled: bool,
 }
 
 /// How many paths a refusal names.
@@ -51,9 +54,9 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
 }
 
 impl CheckoutArgs {
-    /// A checkout as part of something else.
+    /// A checkout as the end of a pull.
     pub fn new(targets: &[String], force: bool, json: bool) -> Self {
-        CheckoutArgs { targets: targets.to_vec(), force, relink: false, json }
+        CheckoutArgs { targets: targets.to_vec(), force, relink: false, json, is_pulled: true }
     }
 }
 
@@ -96,6 +99,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     workspace.carry_out(&mut plan)?;
     project.end_checkout(&paths);
     drop(working);
+    remember(&workspace, &pipeline, &wanted, &plan);
     workspace.save_state()?;
     Ok((tell(args, &plan, &saved, &wanted, printer), plan.failed.is_empty()))
 }
@@ -203,6 +207,18 @@ fn recorded<'a>(
     Ok(outer)
 }
 
+/// Data that is here as its pointer says can be told from an edit later; of what is here in part, nothing can.
+fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], plan: &Checkout) {
+    let is_whole = |path: &ProjectPath| {
+        pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).any(|out| out.path == *path)
+    };
+    for Wanted { path, state, .. } in wanted.iter().filter(|wanted| wanted.is_data && is_whole(&wanted.path))
+    {
+        let has_failed = plan.failed.iter().any(|(failed, _)| path.contains(failed));
+        workspace.agree(path, (!has_failed).then_some(state.digest));
+    }
+}
+
 fn refuse(unsaved: &[ProjectPath]) -> CliError {
     let mut named: Vec<String> = unsaved.iter().take(NAMED).map(ToString::to_string).collect();
     if unsaved.len() > NAMED {
@@ -246,6 +262,7 @@ fn tell(
         let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
         let hint = match (fault, is_data) {
             (cache::CacheError::Disk(_), _) => "",
+            (_, true) if args.is_pulled => "",
             (_, true) => "; `pipe pull` fetches it",
             (_, false) => "; `pipe repro` makes it anew",
         };

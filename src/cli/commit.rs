@@ -20,7 +20,8 @@ use crate::ui::live::because;
 ///
 /// The outs go into the cache, and with the inputs as they are into pipeline.lock. Nothing runs. A stage whose inputs
 /// are others than at its last success is recorded only after a question, or with `-f`: nobody but you knows whether
-/// its outs are what the new inputs would give. When one stage cannot be recorded, none is.
+/// its outs are what the new inputs would give. Data whose pointer moved, as by `git pull`, is refused: `pipe checkout`
+/// brings what the pointer records. When one stage cannot be recorded, none is.
 #[derive(Debug, Args)]
 pub struct CommitArgs {
     /// Stages, outs or pointers, without what they need [default: all stages, and all data that is here]
@@ -29,7 +30,8 @@ pub struct CommitArgs {
     /// Record also the stages that the targets need
     #[arg(short = 'd', long)]
     with_deps: bool,
-    /// Record without asking, even if inputs changed since the last success
+    /// Record without asking, even if inputs changed since the last success; and data that is named, even if its pointer
+    /// moved since
     #[arg(short, long)]
     force: bool,
 }
@@ -53,12 +55,14 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let mut ledger = project.ledger(&pipeline)?;
     let params = ParamReader::new(&workspace);
     let recorder = Recorder::new(&project, &workspace, printer, command_line());
+    // Nobody who says no name means to undo what others recorded.
+    let over_pointers = args.force && !args.targets.is_empty();
     let mut found = Vec::new();
     for id in &wanted {
         let stage = pipeline.stage(*id);
         let judged = exec::Host::permit(&recorder, stage)
             .map_err(Failure::Refused)
-            .and_then(|()| committable(world, &params, stage, ledger.get(&stage.address)));
+            .and_then(|()| committable(world, &params, stage, ledger.get(&stage.address), over_pointers));
         found.push((*id, judged.map_err(|failure| cannot(&pipeline, *id, failure))?));
     }
     if !args.force {
@@ -99,7 +103,8 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
 /// What became of the files of data: `1 added, 2 modified`.
 fn summary(blobs: &Blobs, before: OutStates, now: &OutStates) -> CliResult<String> {
     let files = |states: OutStates| recorded::granular(&states.into_iter().collect(), blobs);
-    let Difference { added, modified, deleted } = Difference::between(&files(before)?, &files(now.clone())?);
+    let Difference { added, modified, deleted, .. } =
+        Difference::between(&files(before)?, &files(now.clone())?);
     let counts = [(added.len(), "added"), (modified.len(), "modified"), (deleted.len(), "deleted")];
     let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     let told: Vec<String> = told.collect();

@@ -224,7 +224,7 @@ fn record(
     let params = ParamReader::new(&workspace);
     let mut recorded = 0;
     for stage in converted.stages.iter().filter(|stage| fresh.contains(&stage.address)) {
-        let done = committable(world, &params, stage, None)
+        let done = committable(world, &params, stage, None, true)
             .and_then(|found| commit(&workspace, &mut ledger, &recorder, stage, found));
         match done {
             Ok(_) => recorded += 1,

@@ -11,9 +11,9 @@ use crate::ui::Printer;
 
 /// Let git call pipe: data follows checkouts and pushes, locks and pointers merge stage by stage
 ///
-/// Hooks: after a checkout `pipe checkout`, before a commit `pipe status` (which stops nothing), before a push
+/// Hooks: after a checkout and after a merge (which `git pull` makes) `pipe checkout`, before a commit `pipe status` (which stops nothing), before a push
 /// `pipe push`. What stands in hooks stays. The merge driver is noted in the settings of this clone and in
-/// .gitattributes, which belongs into version control. Safe to run again.
+/// .gitattributes, which belongs into version control; in projects of DVC, the hooks alone are installed. Safe to run again.
 #[derive(Debug, Args)]
 pub struct InstallArgs {
     /// Install the merge driver alone
@@ -46,7 +46,14 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
         for ((name, _), text) in hooks.iter().zip(texts) {
             install_hook(&folder.join(name), text)?;
         }
-        printer.say("Installed the hooks post-checkout, pre-commit and pre-push.");
+        printer.say("Installed the hooks post-checkout, post-merge, pre-commit and pre-push.");
+    }
+    if !project.dialect.has_merge_driver() {
+        printer.say(
+            "Files of DVC merge as git merges texts, or by DVC's own driver for `.dvc` files (`dvc git-hook \
+             merge-driver`): there is none of pipe for them.",
+        );
+        return Ok(());
     }
     install_driver(&project, &git)?;
     printer.say(
@@ -56,7 +63,7 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
 }
 
 /// What each hook does; `cd` leads from the top of the repository to the project.
-fn hooks(cd: &str) -> [(&'static str, String); 3] {
+fn hooks(cd: &str) -> [(&'static str, String); 4] {
     let pipe =
         if cd.is_empty() { "pipe".to_owned() } else { format!("pipe --cd '{}'", cd.replace('\'', r"'\''")) };
     [
@@ -69,6 +76,8 @@ fn hooks(cd: &str) -> [(&'static str, String); 3] {
             ),
         ),
         ("pre-commit", format!("{pipe} status </dev/null || true")),
+        // Git calls no hook of checkouts after a merge, and this one only after one without conflicts.
+        ("post-merge", format!("{pipe} checkout </dev/null || true")),
         ("pre-push", format!("{pipe} push </dev/null || exit $?")),
     ]
 }

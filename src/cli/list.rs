@@ -55,10 +55,23 @@ struct PlaceArgs {
     path: Option<String>,
 }
 
+/// The recorded data of a state.
+#[derive(Default)]
+struct Data {
+    /// As it is recorded.
+    recorded: Files,
+    /// File by file.
+    files: Files,
+    /// How large the files are. Of one that is not here, nothing tells: a manifest of DVC has no sizes.
+    sizes: BTreeMap<ProjectPath, u64>,
+}
+
 /// An entry of a listing.
 #[derive(Default)]
 struct Entry {
     size: u64,
+    /// Whether that is all of it.
+    is_sized: bool,
     files: u64,
     /// What is recorded of it as a whole.
     state: Option<FileState>,
@@ -66,7 +79,7 @@ struct Entry {
 
 impl PlaceArgs {
     /// The files that are meant, by their path, and the folder that they are listed from.
-    fn files(&self, printer: Printer) -> CliResult<(ProjectPath, Files, Files)> {
+    fn files(&self, printer: Printer) -> CliResult<(ProjectPath, Data)> {
         let project = Project::find()?;
         let at = |text: Option<&str>| match text {
             None => Ok(project.base.clone()),
@@ -98,8 +111,8 @@ impl PlaceArgs {
     }
 }
 
-/// The recorded data of a state: as it is recorded, and file by file.
-fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<(Files, Files)> {
+/// The recorded data of a state.
+fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<Data> {
     let workspace = project.workspace(printer)?;
     let recorded = match revision {
         Revision::Workspace => {
@@ -111,26 +124,43 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<(
             return Err(CliError::message("a run has no data of its own").hint("name a git revision"));
         }
     };
-    let files = recorded::granular(&recorded, &workspace.blobs)?;
-    Ok((recorded, files))
+    let mut files = Files::new();
+    for (path, state) in &recorded {
+        match recorded::granular(&Files::from([(path.clone(), *state)]), &workspace.blobs) {
+            Ok(found) => files.extend(found),
+            // It hides nothing else.
+            Err(fault) => {
+                let causes = fault.source.iter().flat_map(anyhow::Error::chain).map(ToString::to_string);
+                let told: Vec<String> = causes.chain(fault.all_hints()).collect();
+                printer.warn(told.join("; "));
+                files.insert(path.clone(), *state);
+            }
+        }
+    }
+    let has_sizes = workspace.blobs.layout().manifests_have_sizes();
+    let size = |path: &ProjectPath, state: &FileState| match has_sizes || recorded.contains_key(path) {
+        true => Some(state.size),
+        false => workspace.blobs.size(&state.digest),
+    };
+    let sizes = files.iter().filter_map(|(path, state)| Some((path.clone(), size(path, state)?))).collect();
+    Ok(Data { recorded, files, sizes })
 }
 
 /// What lies at or below `place`.
-fn within(data: (Files, Files), place: ProjectPath) -> (ProjectPath, Files, Files) {
-    let (mut recorded, mut files) = data;
-    recorded.retain(|path, _| place.contains(path));
-    files.retain(|path, _| place.contains(path));
-    (place, recorded, files)
+fn within(mut data: Data, place: ProjectPath) -> (ProjectPath, Data) {
+    data.recorded.retain(|path, _| place.contains(path));
+    data.files.retain(|path, _| place.contains(path));
+    (place, data)
 }
 
 /// The same for a place that somebody names: there must be something.
-fn select(data: (Files, Files), place: ProjectPath) -> CliResult<(ProjectPath, Files, Files)> {
-    let (place, recorded, files) = within(data, place);
-    if files.is_empty() && !place.is_root() {
+fn select(data: Data, place: ProjectPath) -> CliResult<(ProjectPath, Data)> {
+    let (place, data) = within(data, place);
+    if data.files.is_empty() && !place.is_root() {
         return Err(CliError::message(format!("no data is recorded at {place}"))
             .hint("`pipe list -R` shows all of it; a word that names no data is taken for a git revision"));
     }
-    Ok((place, recorded, files))
+    Ok((place, data))
 }
 
 /// Lists data.
@@ -138,8 +168,8 @@ fn select(data: (Files, Files), place: ProjectPath) -> CliResult<(ProjectPath, F
 /// # Errors
 /// When there is no such revision or data.
 pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
-    let (place, recorded, files) = args.place.files(printer)?;
-    let entries = entries(&place, &recorded, &files, args.recursive);
+    let (place, data) = args.place.files(printer)?;
+    let entries = entries(&place, &data, args.recursive);
     if args.json {
         let entries = entries.iter().map(|(name, entry)| {
             let digest = entry.state.map(|state| state.digest);
@@ -147,7 +177,7 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
                 "path": name.trim_end_matches('/'),
                 "isdir": name.ends_with('/'),
                 "isexec": entry.state.is_some_and(|state| state.executable),
-                "size": entry.size,
+                "size": entry.is_sized.then_some(entry.size),
                 "digest": digest,
             });
             if name.ends_with('/') {
@@ -178,7 +208,10 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
             row.push(entry.state.map_or(Cell::Missing, |state| Cell::text(state.digest.to_string())));
         }
         if args.size {
-            row.push(Cell::text(report::bytes_text(entry.size)));
+            row.push(match entry.is_sized {
+                true => Cell::text(report::bytes_text(entry.size)),
+                false => Cell::Missing,
+            });
         }
         row.push(Cell::text(name));
         table.push(row);
@@ -192,19 +225,30 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
 /// # Errors
 /// When there is no such revision or data.
 pub fn du(args: &DuArgs, printer: Printer) -> CliResult {
-    let (place, recorded, files) = args.place.files(printer)?;
-    let total: u64 = files.values().fold(0, |sum, state| sum.saturating_add(state.size));
+    let (place, data) = args.place.files(printer)?;
+    let text = |entry: &Entry| match (entry.is_sized, entry.size) {
+        (true, size) => report::bytes_text(size),
+        (false, 0) => "unknown".to_owned(),
+        (false, size) => format!("at least {}", report::bytes_text(size)),
+    };
+    let entries = entries(&place, &data, false);
     if !args.summarize {
-        for (name, entry) in entries(&place, &recorded, &files, false) {
-            printer.data_line(format_args!("{}\t{name}", report::bytes_text(entry.size)));
+        for (name, entry) in &entries {
+            printer.data_line(format_args!("{}\t{name}", text(entry)));
         }
     }
-    printer.data_line(format_args!("{}\ttotal", report::bytes_text(total)));
+    let total = entries.values().fold(Entry { is_sized: true, ..Entry::default() }, |total, entry| Entry {
+        size: total.size.saturating_add(entry.size),
+        is_sized: total.is_sized && entry.is_sized,
+        ..total
+    });
+    printer.data_line(format_args!("{}\ttotal", text(&total)));
     Ok(())
 }
 
 /// Entries by name below `place`, folders with a slash: all files, or what stands in it itself.
-fn entries(place: &ProjectPath, recorded: &Files, files: &Files, recursive: bool) -> BTreeMap<String, Entry> {
+fn entries(place: &ProjectPath, data: &Data, recursive: bool) -> BTreeMap<String, Entry> {
+    let Data { recorded, files, sizes } = data;
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
     for (path, state) in files {
         let below: Vec<&str> = path.parts().skip(place.parts().count()).collect();
@@ -217,13 +261,20 @@ fn entries(place: &ProjectPath, recorded: &Files, files: &Files, recursive: bool
         if is_inner || state.is_folder() {
             name.push('/');
         }
-        let entry = entries.entry(name).or_default();
-        entry.size = entry.size.saturating_add(state.size);
+        let entry = entries.entry(name).or_insert(Entry { is_sized: true, ..Entry::default() });
+        entry.size = entry.size.saturating_add(sizes.get(path).copied().unwrap_or_default());
+        entry.is_sized &= sizes.contains_key(path);
         entry.files += state.files.unwrap_or(1);
         if !is_inner {
             entry.state = Some(*state);
         } else if let Some(whole) = recorded.get(&place.join(below[0])) {
             entry.state = Some(*whole);
+        }
+    }
+    // What a pointer says of a folder as a whole is known without its files.
+    for entry in entries.values_mut().filter(|entry| !entry.is_sized) {
+        if let Some(size) = entry.state.map(|state| state.size).filter(|size| *size > 0) {
+            (entry.size, entry.is_sized) = (size, true);
         }
     }
     entries

@@ -238,11 +238,14 @@ pub fn tell_damage(workspace: &Workspace, printer: Printer) {
 
 /// The command line as it was written, for records.
 pub fn command_line() -> String {
-    let words = std::env::args().skip(1).map(|word| {
-        let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,@%+".contains(c));
-        if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    });
+    let words = std::env::args().skip(1).map(|word| quoted(&word));
     std::iter::once("pipe".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it back.
+pub fn quoted(word: &str) -> String {
+    let is_plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,@%+".contains(c));
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

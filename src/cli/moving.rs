@@ -6,6 +6,7 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, Stage, parse_pointer, update_pointer};
 
+use crate::cli::quoted;
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -48,6 +49,13 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     }
     if from.contains(&to) {
         return Err(refuse("that lies inside it".to_owned()));
+    }
+    let mut outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+    if let Some(out) = outs.find(|out| out.path != to && out.path.contains(&to)) {
+        let (from, to) = (quoted(from.as_str()), quoted(to.as_str()));
+        return Err(refuse(format!("{} is kept as a whole, and holds no pointers", out.path)).hint(format!(
+            "move the data itself; `pipe add {to}` records it there, and `pipe remove {from}` takes the old pointer"
+        )));
     }
     let wish = Wish::named("a move").writing(&stage.outs).writing_path(&to);
     let _held = recovery::hold(&project, &wish, true, printer)?;
@@ -129,6 +137,8 @@ fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &Projec
 /// again at the new place.
 fn carry(project: &Project, from: &ProjectPath, to: &ProjectPath, printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
+    workspace.agree(to, workspace.agreed(from));
+    workspace.agree(from, None);
     let is_link = |path: &ProjectPath| workspace.digest_of_symlink(&workspace.os_path(path)).is_some();
     let has_links = workspace.listing(from)?.keys().any(is_link);
     if has_links {

@@ -125,8 +125,9 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         }
         fetched.sides.push(side);
         if !args.json {
-            let missing = format!("remote `{name}` does not have it; who made it can `pipe push` it");
-            tell_faults(&report, &missing, printer);
+            let missing = |_: &_| format!("remote `{name}` does not have it; who made it can `pipe push` it");
+            let damaged = "the cache held other bytes than its name says, which are not used";
+            tell_faults(&report, missing, damaged, printer);
             summarize("fetched from", name, &report, results, printer);
         }
     }

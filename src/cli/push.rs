@@ -1,5 +1,6 @@
 //! `pipe push`: brings what locks record from the cache to a remote.
 
+use base::ProjectPath;
 use cache::{EntryReport, Meter, Report, TransferError, Whereabouts};
 use clap::Args;
 use disk::Sharing;
@@ -18,13 +19,16 @@ use crate::ui::transfer::watch;
 
 /// Bring what pipeline.lock records to a remote
 ///
-/// Only what the remote lacks goes over, and every byte is checked on the way. Outs with `push: false` or `cache: false`
+/// Only what the remote lacks goes over (what it has is known by its size, but with `--verify`), and every byte is checked on the way. Outs with `push: false` or `cache: false`
 /// stay here, and one with `remote: NAME` goes there. What neither the cache nor the remote has is told, and the exit
 /// code is 1; the rest is done. A push that was cut off is gone on with by the next one.
 #[derive(Debug, Args)]
 pub struct PushArgs {
     #[command(flatten)]
     share: ShareArgs,
+    /// Read and hash what the remote has already, and replace what is damaged there
+    #[arg(long, conflicts_with = "dry")]
+    verify: bool,
 }
 
 /// Pushes.
@@ -32,6 +36,7 @@ pub struct PushArgs {
 /// # Errors
 /// With exit code 1 when something could not be pushed, 2 when the remote fails, 130 or 143 when interrupted.
 pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
+    let verify = args.verify;
     let args = &args.share;
     let project = Project::find()?;
     args.check(&project)?;
@@ -66,7 +71,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
             continue;
         }
         let pushed = watch(printer, &format!("Pushing to {name}"), &meter, || {
-            let report = transfer.push(&roots)?;
+            let report = transfer.push_checked(&roots, verify)?;
             let shared = transfer.push_entries(&workspace.stages, &entries, &report)?;
             Ok((report, shared))
         });
@@ -77,8 +82,18 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
             side["results"] = entry_json("pushed", shared);
         }
         if !args.json {
-            let missing = format!("neither the cache nor remote `{name}` has it; `pipe repro` makes it anew");
-            tell_faults(&report, &missing, printer);
+            let is_made = |path: &ProjectPath| {
+                let outs = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
+                !outs.into_iter().any(|out| out.path.contains(path))
+            };
+            let missing = |path: &ProjectPath| {
+                let way = match is_made(path) {
+                    true => "`pipe repro` makes it anew",
+                    false => "who has the data can `pipe push` it, and `pipe commit` stores it where it lies",
+                };
+                format!("neither the cache nor remote `{name}` has it; {way}")
+            };
+            tell_faults(&report, missing, "the remote held other bytes than its name says", printer);
             summarize("pushed to", name, &report, args.stage_cache.then_some(shared), printer);
         }
     }

@@ -311,7 +311,7 @@ fn outs_naming(project: &Project, name: &str) -> Vec<String> {
 
 fn check(project: &Project, args: &CheckArgs, printer: Printer) -> CliResult {
     let name = remotes::name(project, args.name.as_deref())?;
-    let remote = remotes::open(project, &name)?;
+    let remote = remotes::open_existing(project, &name)?;
     let told = try_out(project, &remote).map_err(|fault| CliError { kind: ErrorKind::Negative, ..fault })?;
     if args.json {
         let Speeds { objects, bytes, list, write, read } = told;

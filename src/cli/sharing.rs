@@ -233,10 +233,18 @@ pub fn tally_text(tally: Tally) -> String {
     format!("{} ({})", report::count_text(tally.count, "file"), report::bytes_text(tally.bytes))
 }
 
-/// Names what did not go over.
-pub fn tell_faults(report: &Report, missing: &str, printer: Printer) {
+/// Names what did not go over, and what `damaged` says of what stood there with other bytes.
+pub fn tell_faults(
+    report: &Report,
+    missing: impl Fn(&ProjectPath) -> String,
+    damaged: &str,
+    printer: Printer,
+) {
+    for item in report.damaged.iter().take(NAMED) {
+        printer.warn(format_args!("{}: {damaged}", shown(item)));
+    }
     for item in report.missing.iter().take(NAMED) {
-        printer.insist(format_args!("{}: {missing}", shown(item)));
+        printer.insist(format_args!("{}: {}", shown(item), missing(&item.path)));
     }
     for (item, reason) in report.failed.iter().take(NAMED) {
         printer.insist(format_args!("{}: {reason}", shown(item)));
@@ -269,8 +277,12 @@ pub fn report_json(remote: &str, moved: &str, report: &Report) -> Json {
     let failed: Vec<Json> = failed
         .map(|(item, reason)| json!({ "path": shown(item), "digest": item.state.digest, "reason": reason }))
         .collect();
+    let damaged = report.damaged.iter();
+    let damaged: Vec<Json> =
+        damaged.map(|item| json!({ "path": shown(item), "digest": item.state.digest })).collect();
     json!({
         "remote": remote,
+        "damaged": damaged,
         (moved): tally(report.moved),
         "up_to_date": tally(report.present),
         "missing": missing,

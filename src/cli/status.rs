@@ -258,6 +258,14 @@ pub fn reason_json(reason: &StaleReason) -> Json {
     Json::Object(entry)
 }
 
+/// Whether data waits for what its pointer records, rather than the other way round.
+fn is_of_pointer(decision: &Decision) -> bool {
+    let (Decision::Restore { reasons, .. } | Decision::Unknown { reasons }) = decision else { return false };
+    reasons
+        .iter()
+        .any(|reason| matches!(reason, StaleReason::DataOutdated { .. } | StaleReason::DataNotFetched { .. }))
+}
+
 fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
     let mut all_fresh = true;
     for (id, judged) in plan {
@@ -273,6 +281,7 @@ fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
                 "frozen, and its outs cannot be restored"
             }
             (Decision::Frozen { .. }, _) => "frozen, with other outs than recorded",
+            _ if is_of_pointer(&judged.decision) => "outdated: its pointer moved",
             (_, State::Upstream) => "stale because of what is before it",
             (_, State::Unknown) => "cannot be told",
             _ => "stale",

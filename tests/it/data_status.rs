@@ -47,8 +47,9 @@ fn data_status_tells_what_is_committed_and_what_is_not() {
         status,
         json!({
             "not_in_cache": [],
-            "committed": { "added": [], "modified": ["data.csv"], "deleted": [] },
-            "uncommitted": { "added": ["raw/new"], "modified": [], "deleted": ["n", "raw/x"] },
+            "committed": { "added": [], "modified": ["data.csv"], "deleted": [], "renamed": [] },
+            "uncommitted": { "added": ["raw/new"], "modified": [], "deleted": ["n", "raw/x"], "renamed": [] },
+            "outdated": [],
             "unchanged": ["raw/sub/y"],
         })
     );
@@ -60,6 +61,43 @@ fn data_status_tells_what_is_committed_and_what_is_not() {
     fresh.write("x", "1");
     fresh.ok(["add", "x"]);
     assert_eq!(fresh.json(["data", "status", "--json"])["committed"]["added"], json!(["x"]));
+}
+
+#[test]
+fn data_status_tells_renames_and_what_is_outdated() {
+    let sandbox = project();
+    sandbox.ok(["move", "data.csv", "other.csv"]);
+    sandbox.write("raw/x", "another\n");
+    std::fs::rename(sandbox.path("raw/sub/y"), sandbox.path("raw/z")).unwrap();
+    snapshot!(sandbox.pipe(["data", "status", "--granular"]), @"
+    exit: 0
+    --- stdout
+    Committed changes:
+      (git commit the pointers and locks to keep them)
+            renamed: data.csv -> other.csv
+
+    Uncommitted changes:
+      (use `pipe commit` to record them, `pipe checkout` to discard them)
+            added: raw/sub/
+            modified: raw/x
+            renamed: raw/sub/y -> raw/z
+    ");
+    sandbox.ok(["commit", "raw"]);
+    let status = sandbox.json(["data", "status", "--granular", "--json"]);
+    assert_eq!(status["committed"]["renamed"][1], json!({ "old": "raw/sub/y", "new": "raw/z" }));
+    // A branch without hooks.
+    sandbox.git(["checkout", "-q", "raw.pipe"]);
+    snapshot!(sandbox.pipe(["data", "status", "--granular"]), @"
+    exit: 0
+    --- stdout
+    Committed changes:
+      (git commit the pointers and locks to keep them)
+            renamed: data.csv -> other.csv
+
+    Outdated data, whose pointers moved:
+      (use `pipe checkout` to bring what they record, after `pipe fetch` where the cache lacks it)
+            raw
+    ");
 }
 
 #[test]

@@ -34,7 +34,8 @@ fn hooks_are_installed_once_beside_what_stands_there() {
     sandbox.write(".gitattributes", "*.bin -diff");
     sandbox.ok(["install"]);
     let read = || {
-        ["pre-commit", "post-checkout", "pre-push"].map(|name| sandbox.read(&format!(".git/hooks/{name}")))
+        ["pre-commit", "post-checkout", "pre-push", "post-merge"]
+            .map(|name| sandbox.read(&format!(".git/hooks/{name}")))
     };
     let before = read();
     assert!(before[0].starts_with("#!/usr/bin/env bash\n# >>> pipe >>>\npipe status"), "{}", before[0]);
@@ -59,6 +60,22 @@ fn data_follows_a_checkout() {
     assert_eq!(sandbox.read("raw/x"), "x\n");
     sandbox.finish(git(&sandbox, &["checkout", "--quiet", "main"])).code(0);
     assert_eq!(sandbox.read("raw/x"), "changed\n");
+}
+
+#[test]
+fn data_follows_a_merge_and_a_pull() {
+    let sandbox = pair();
+    let clone = |words: &[&str]| sandbox.finish(git(&sandbox, &[&["-C", "../clone"], words].concat()));
+    sandbox.git(["clone", "--quiet", ".", "../clone"]);
+    sandbox.ok(["--cd", "../clone", "config", "cache.dir", "../project/.pipe/cache", "--local"]);
+    sandbox.ok(["--cd", "../clone", "install"]);
+    sandbox.ok(["--cd", "../clone", "checkout"]);
+    assert_eq!(sandbox.read("../clone/raw/x"), "x\n");
+    sandbox.write("raw/x", "changed\n");
+    sandbox.ok(["commit"]);
+    sandbox.commit("changed");
+    clone(&["pull", "--quiet"]).code(0);
+    assert_eq!(sandbox.read("../clone/raw/x"), "changed\n");
 }
 
 #[test]

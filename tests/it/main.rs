@@ -25,6 +25,7 @@ mod deps;
 mod diff;
 mod dvc;
 mod dvc_convert;
+mod dvc_data;
 mod dvc_matrix;
 mod dvc_random;
 mod dvc_tool;
@@ -43,6 +44,7 @@ mod links;
 mod metrics;
 mod options;
 mod out_patterns;
+mod outdated;
 mod params;
 mod plots;
 mod pointer_kills;
@@ -59,6 +61,7 @@ mod together;
 #[cfg(feature = "train")]
 mod train;
 mod verify;
+mod way_out;
 
 /// A file that nobody names here would silently never run.
 #[test]

@@ -81,6 +81,10 @@ fn remotes_are_kept_in_the_settings() {
     sandbox.ok(["remote", "rename", "store", "shared"]);
     sandbox.ok(["remote", "modify", "shared", "url", "../shared"]);
     assert_eq!(sandbox.ok(["remote", "default"]).stdout, "shared\n");
+    let absent = "remote `shared` is not there";
+    sandbox.pipe(["remote", "check"]).code(2).tells(&[absent, "mount it if it is a share"]);
+    assert!(!sandbox.exists("../shared"), "a check makes no remote");
+    std::fs::create_dir(sandbox.path("../shared")).unwrap();
     let told = sandbox.json(["remote", "check", "--json"]);
     assert_eq!(told["objects"], 0);
     assert_eq!(sandbox.files("../shared").len(), 0, "a check leaves nothing behind");
@@ -203,6 +207,50 @@ fn a_colleagues_result_is_restored_and_tells_who_made_it() {
         .code(2)
         .tells(&["remote `store` is not there", "mount it"]);
     there(&sandbox, "other", &["pull"]).code(2).tells(&["remote `store` is not there"]);
+    let said = there(&sandbox, "other", &["status", "--cloud"]).code(2);
+    assert_eq!(said.tells(&["remote `store` is not there", "mount it"]).stdout, "");
+    assert!(!sandbox.exists("../store"));
+}
+
+/// The file of the cache or remote in `folder` that holds `text`, with other bytes of the same length.
+fn damage(sandbox: &Sandbox, folder: &str, text: &str) -> String {
+    let found = sandbox
+        .files(folder)
+        .into_iter()
+        .find(|file| std::fs::read(sandbox.path(file)).unwrap() == text.as_bytes());
+    let file = found.unwrap();
+    sandbox.remove(&file);
+    sandbox.write(&file, "X".repeat(text.len()));
+    file
+}
+
+#[test]
+fn what_is_damaged_at_equal_size_is_named_and_replaced_on_either_side() {
+    let sandbox = pushed();
+    there(&sandbox, "clone", &["pull"]).code(0);
+    // In the cache.
+    let blob = damage(&sandbox, "../clone/.pipe/cache/blake3", "beta\n");
+    sandbox.remove("../clone/out");
+    there(&sandbox, "clone", &["checkout"]).code(1).tells(&["Cannot bring back out/sub/b", "is damaged"]);
+    there(&sandbox, "clone", &["pull"])
+        .code(0)
+        .tells(&["out/sub/b: the cache held other bytes than its name says"]);
+    assert_eq!((sandbox.read(&blob), sandbox.read("../clone/out/sub/b")), ("beta\n".into(), "beta\n".into()));
+    assert_eq!(sandbox.files("../clone/.pipe/cache/damaged").len(), 1, "it may be somebody's work");
+    // At the remote: who fetches is told who can mend it, and who has it does.
+    let object = damage(&sandbox, "../store/blake3", "beta\n");
+    sandbox.ok(["push"]).tells(&["0 files pushed"]);
+    there(&sandbox, "second", &["pull"]).code(1).tells(&["delivers other bytes", "`pipe push --verify`"]);
+    sandbox.ok(["push", "--verify"]).tells(&["out/sub/b: the remote held other bytes", "1 file pushed"]);
+    assert_eq!(sandbox.read(&object), "beta\n");
+    sandbox.ok(["push", "--verify"]).tells(&["0 files pushed"]);
+    there(&sandbox, "second", &["pull"]).code(0);
+    // Where nobody has it any more, that is said, and what is damaged here stays until something better comes.
+    damage(&sandbox, "../store/blake3", "beta\n");
+    damage(&sandbox, ".pipe/cache/blake3", "beta\n");
+    sandbox.pipe(["push", "--verify"]).code(1).tells(&["out/sub/b: "]);
+    sandbox.pipe(["fetch"]).code(1).tells(&["the cache held other bytes", "delivers other bytes"]);
+    assert!(!sandbox.exists(".pipe/cache/damaged"));
 }
 
 #[test]

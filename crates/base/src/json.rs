@@ -15,7 +15,7 @@ pub fn ascii_json(text: &str) -> String {
             '\t' => json.push_str("\\t"),
             '\u{8}' => json.push_str("\\b"),
             '\u{c}' => json.push_str("\\f"),
-            ' '..='\u{7f}' => json.push(c),
+            ' '..='~' => json.push(c),
             _ => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(json, "\\u{unit:04x}").expect("writing to a string");

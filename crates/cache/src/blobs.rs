@@ -1,6 +1,6 @@
 //! The blobs of a cache folder: one read-only file per content, named by its digest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::CacheError;
 use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
 use crate::seal::{is_sealed, seal};
-use crate::tree::{Tree, TreeEntry};
+use crate::tree::Tree;
 
 /// The blobs below one folder, as a [layout](Layout) has them.
 #[derive(Clone, Debug)]
@@ -59,21 +59,27 @@ impl Blobs {
         self.path(digest).is_file()
     }
 
-    /// Whether a content is there whole: the blob, or the tree with everything it names.
+    /// The length of a blob; `None` when it is not there.
+    pub fn size(&self, digest: &Digest) -> Option<u64> {
+        fs::metadata(self.path(digest)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+    }
+
+    /// Whether a content is there whole: the blob, or the tree with everything it names. Each content is asked for once,
+    /// however often a manifest that came from elsewhere names it.
     pub fn has_all(&self, state: &FileState) -> bool {
-        if !state.is_folder() {
-            return self.has(&state.digest);
+        let mut open = vec![*state];
+        let mut seen = HashSet::new();
+        while let Some(state) = open.pop() {
+            if !state.is_folder() {
+                if !self.has(&state.digest) {
+                    return false;
+                }
+            } else if seen.insert(state.digest) {
+                let Ok(tree) = self.tree(&state.digest) else { return false };
+                open.extend(tree.entries().iter().map(|(_, entry)| entry.state()));
+            }
         }
-        let Ok(tree) = self.tree(&state.digest) else { return false };
-        tree.entries().iter().all(|(_, entry)| match entry {
-            TreeEntry::File { digest, .. } => self.has(digest),
-            TreeEntry::Folder { digest, size, files } => self.has_all(&FileState {
-                digest: *digest,
-                size: *size,
-                files: Some(*files),
-                executable: false,
-            }),
-        })
+        true
     }
 
     /// Stores bytes and returns their digest. A blob that is there already is touched: outside of stages this is

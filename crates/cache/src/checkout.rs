@@ -13,8 +13,9 @@ use rayon::prelude::*;
 
 use crate::gather::Choice;
 use crate::links::Placement;
+use crate::listing::check_size;
 use crate::set::chosen_files;
-use crate::tree::TreeEntry;
+use crate::tree::{Tree, TreeEntry};
 use crate::workspace::{Workspace, read_fault, record_name};
 use crate::{Blobs, CacheError};
 
@@ -281,7 +282,7 @@ impl Planner<'_> {
         if !self.relink && self.workspace.observe(path)?.is_some_and(|now| is_same(&now, state)) {
             return Ok(());
         }
-        let tree = match self.workspace.blobs.tree(&state.digest) {
+        let tree = match self.tree(path, &state.digest) {
             Ok(tree) => tree,
             Err(CacheError::Disk(fault)) => return Err(fault.into()),
             Err(fault) => {
@@ -331,8 +332,13 @@ impl Planner<'_> {
         Ok(())
     }
 
+    fn tree(&self, path: &ProjectPath, digest: &Digest) -> Result<Tree, CacheError> {
+        check_size(path, digest, self.plan.steps.len())?;
+        self.workspace.blobs.tree(digest)
+    }
+
     /// Plans everything in a folder where nothing is yet, whatever a link there shows now.
-    fn absent(&mut self, path: &ProjectPath, tree: &crate::Tree) -> Result<(), CacheError> {
+    fn absent(&mut self, path: &ProjectPath, tree: &Tree) -> Result<(), CacheError> {
         for (name, entry) in tree.entries() {
             let below = path.join(name);
             match *entry {
@@ -340,7 +346,7 @@ impl Planner<'_> {
                 TreeEntry::File { digest, executable, .. } => {
                     self.plan.steps.push((below, Step::File { digest, executable }, None));
                 }
-                TreeEntry::Folder { digest, .. } => match self.workspace.blobs.tree(&digest) {
+                TreeEntry::Folder { digest, .. } => match self.tree(&below, &digest) {
                     Ok(tree) => {
                         self.plan.steps.push((below.clone(), Step::Folder, None));
                         self.absent(&below, &tree)?;

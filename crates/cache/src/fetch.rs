@@ -43,7 +43,7 @@ impl Transfer<'_> {
                     return Ok(Some(tree));
                 }
                 Err(CacheError::Missing { .. }) => {}
-                Err(CacheError::Damaged { digest, .. }) => drop(self.blobs.quarantine(&digest)?),
+                Err(CacheError::Damaged { .. }) => lock(&report).damaged.push(item.clone()),
                 Err(fault @ CacheError::Tree { .. }) => {
                     lock(&report).failed.push((item.clone(), fault.to_string()));
                     return Ok(None);
@@ -62,14 +62,23 @@ impl Transfer<'_> {
                 }
             }
         })?;
-        let (here, lacking): (Vec<&Item>, Vec<&Item>) = nodes
-            .iter()
-            .map(|Node { item, .. }| item)
-            .filter(|item| !item.state.is_folder())
-            .partition(|item| self.blobs.has(&item.state.digest));
+        let files = nodes.iter().map(|Node { item, .. }| item).filter(|item| !item.state.is_folder());
+        let files: Vec<&Item> = files.collect();
+        // Hashes only those that have no seal.
+        let sound = self.each(&files, |item| Ok(self.blobs.is_sound(&item.state.digest)?))?;
+        let mut lacking = Vec::new();
         {
             let mut report = lock(&report);
-            report.present = report.present.with(expected(&here));
+            for (item, sound) in files.into_iter().zip(sound) {
+                match sound {
+                    Some(true) => report.present.add(item.state.size),
+                    Some(false) => report.damaged.push(item.clone()),
+                    None => {}
+                }
+                if sound != Some(true) {
+                    lacking.push(item);
+                }
+            }
         }
         self.meter.expect(expected(&lacking));
         self.each(&lacking, |item| {
@@ -79,6 +88,7 @@ impl Transfer<'_> {
         let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         report.missing.sort_by(|a, b| a.path.cmp(&b.path));
         report.failed.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        report.damaged.sort_by(|a, b| a.path.cmp(&b.path));
         let lacking = report.missing.iter().chain(report.failed.iter().map(|(item, _)| item));
         report.absent = lacking.map(|item| item.state.digest).collect();
         Ok(report)
@@ -143,6 +153,10 @@ impl Transfer<'_> {
                 Ok(()) => {}
             }
             if found == digest {
+                // Somebody may have written what is damaged: it goes aside, and only now.
+                if self.is_damaged(item)? {
+                    self.blobs.quarantine(&digest)?;
+                }
                 partial.finish(Some(seal(&digest, length, Stamp::now())))?;
                 return Ok(Arrival::Moved(length));
             }
@@ -157,8 +171,18 @@ impl Transfer<'_> {
         partial.discard();
         let remote = self.remote.name();
         Ok(Arrival::Failed(format!(
-            "remote `{remote}` delivers other bytes under {key}, and nothing of them was taken"
+            "remote `{remote}` delivers other bytes under {key}, and nothing of them was taken; `pipe push --verify` \
+             replaces it, where somebody has it"
         )))
+    }
+
+    /// Whether the cache has other bytes in the place of an object.
+    fn is_damaged(&self, item: &Item) -> Result<bool, CacheError> {
+        let digest = item.state.digest;
+        match item.state.is_folder() {
+            true => Ok(matches!(self.blobs.tree(&digest), Err(CacheError::Damaged { .. }))),
+            false => Ok(self.blobs.is_sound(&digest)? == Some(false)),
+        }
     }
 
     /// Appends to what has arrived. Returns how much that was, how much it is now, its digest, and what the remote said.

@@ -3,6 +3,7 @@
 //! The cache knows files and digests, not stages' commands or why something is stale. Blobs are plain,
 //! uncompressed and read-only, so that a result can be shared by reflink and looked at with any tool.
 
+mod agreed;
 mod blobs;
 mod checkout;
 mod error;

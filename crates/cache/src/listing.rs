@@ -1,11 +1,33 @@
 //! The single files of a content: of a recorded folder, by its manifests; of the workspace, by a look at it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use base::{FileState, ProjectPath};
+use base::{Digest, FileState, ProjectPath};
 
-use crate::tree::{Tree, TreeEntry};
+use crate::hash::hash_bytes_by;
+use crate::tree::{Tree, TreeEntry, TreeError};
 use crate::{Blobs, CacheError};
+
+/// No folder is unfolded to more files and folders: small manifests that name each other more than once can stand for any
+/// number.
+const LARGEST: usize = 20_000_000;
+
+/// Nor to deeper paths: no file system holds twice as many folders in each other.
+const DEEPEST: usize = 1000;
+
+/// Refuses to unfold the folder of `digest` at `path`, where `count` files and folders were unfolded before.
+pub(crate) fn check_size(path: &ProjectPath, digest: &Digest, count: usize) -> Result<(), CacheError> {
+    let fault = |message: String| {
+        Err(CacheError::Tree { digest: *digest, source: TreeError::new(1, format!("with it, {message}")) })
+    };
+    if count > LARGEST {
+        return fault(format!("a folder has more than {LARGEST} files and folders"));
+    }
+    if path.parts().count() > DEEPEST {
+        return fault(format!("more than {DEEPEST} folders lie in each other"));
+    }
+    Ok(())
+}
 
 /// Files by path; an empty folder stands among them as itself.
 pub type Files = BTreeMap<ProjectPath, FileState>;
@@ -19,6 +41,8 @@ pub struct Difference {
     pub modified: Vec<ProjectPath>,
     /// What only the first has.
     pub deleted: Vec<ProjectPath>,
+    /// Old and new path of equal bytes, where they are [told apart](Difference::with_renames).
+    pub renamed: Vec<(ProjectPath, ProjectPath)>,
 }
 
 impl Difference {
@@ -34,6 +58,30 @@ impl Difference {
         }
         difference.deleted = old.keys().filter(|path| !new.contains_key(path)).cloned().collect();
         difference
+    }
+}
+
+impl Difference {
+    /// The same, with what was added and deleted with equal bytes told as renamed.
+    #[must_use]
+    pub fn with_renames(mut self, old: &Files, new: &Files) -> Self {
+        let mut gone: HashMap<(Digest, bool), Vec<ProjectPath>> = HashMap::new();
+        for path in self.deleted.iter().rev() {
+            let state = old[path];
+            gone.entry((state.digest, state.is_folder())).or_default().push(path.clone());
+        }
+        let mut taken = HashSet::new();
+        self.added.retain(|path| {
+            let state = new[path];
+            let before = gone.get_mut(&(state.digest, state.is_folder())).and_then(Vec::pop);
+            if let Some(before) = before.clone() {
+                taken.insert(before.clone());
+                self.renamed.push((before, path.clone()));
+            }
+            before.is_none()
+        });
+        self.deleted.retain(|path| !taken.contains(path));
+        self
     }
 }
 
@@ -54,6 +102,7 @@ impl Blobs {
                 files.insert(path, state);
                 continue;
             }
+            check_size(&path, &state.digest, files.len() + open.len())?;
             let tree = self.tree(&state.digest)?;
             if tree.entries().is_empty() {
                 files.insert(path, state);
@@ -75,8 +124,37 @@ impl Blobs {
         below: &ProjectPath,
         entry: FileState,
     ) -> Result<FileState, CacheError> {
+        if self.layout().is_flat() {
+            return self.planted_flat(folder, below, entry);
+        }
         let parts: Vec<&str> = below.parts().collect();
         self.planted(Some(folder), &parts, entry)
+    }
+
+    /// The same where one manifest tells of all files.
+    fn planted_flat(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+        entry: FileState,
+    ) -> Result<FileState, CacheError> {
+        let mut files = self.files(&ProjectPath::root(), folder)?;
+        let size_of = |state: &FileState| self.size(&state.digest).unwrap_or(state.size);
+        let mut size = folder.size;
+        files.retain(|path, state| {
+            let is_in_the_way = below.contains(path) || path.contains(below);
+            if is_in_the_way {
+                size = size.saturating_sub(size_of(state));
+            }
+            !is_in_the_way
+        });
+        files.extend(self.files(below, &entry)?);
+        let count = files.len() as u64;
+        let named = files.iter().map(|(path, state)| (path.to_string(), state.digest)).collect();
+        let manifest = self.layout().encode_files(named).expect("a flat layout has a form for all files");
+        let digest = hash_bytes_by(self.layout().algorithm(), &manifest);
+        self.store_manifest(&digest, &manifest)?;
+        Ok(FileState { digest, size: size.saturating_add(entry.size), files: Some(count), executable: false })
     }
 
     fn planted(
@@ -113,6 +191,36 @@ mod tests {
 
     fn path(text: &str) -> ProjectPath {
         ProjectPath::from_record(text).unwrap()
+    }
+
+    #[test]
+    fn manifests_that_unfold_without_bound_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path());
+        let mut state =
+            FileState { digest: blobs.store_bytes(b"1").unwrap(), size: 1, files: None, executable: false };
+        let wrap = |state: FileState, names: &[&str]| {
+            let entry = match state.files {
+                None => TreeEntry::File { digest: state.digest, size: 1, executable: false },
+                Some(files) => TreeEntry::Folder { digest: state.digest, size: 1, files },
+            };
+            let tree = Tree::new(names.iter().map(|name| ((*name).to_owned(), entry.clone())).collect());
+            let digest = blobs.store_bytes(&tree.encode()).unwrap();
+            FileState { digest, size: 1, files: Some(1), executable: false }
+        };
+        for _ in 0..1001 {
+            state = wrap(state, &["a"]);
+        }
+        let fault = blobs.files(&path("out"), &state).unwrap_err();
+        assert!(matches!(fault, CacheError::Tree { .. }), "{fault}");
+        // 2^60 files: asked for in no time.
+        let mut state = wrap(FileState { files: None, ..state }, &["a"]);
+        for _ in 0..60 {
+            state = wrap(state, &["a", "b"]);
+        }
+        assert!(blobs.has_all(&state));
+        check_size(&path("out"), &state.digest, LARGEST).unwrap();
+        check_size(&path("out"), &state.digest, LARGEST + 1).unwrap_err();
     }
 
     #[test]

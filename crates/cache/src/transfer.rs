@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use base::{Digest, FileState, ProjectPath};
 
 use crate::gc::Tally;
+use crate::hash::Hasher;
 use crate::meter::Meter;
 use crate::remote::{Object, Remote, RemoteError, Upload};
 use crate::tree::Tree;
@@ -66,6 +67,8 @@ pub struct Report {
     pub missing: Vec<Item>,
     /// What could not be brought over, and why.
     pub failed: Vec<(Item, String)>,
+    /// What the side that it was brought to held with other bytes than its name says.
+    pub damaged: Vec<Item>,
     /// How many objects could not be marked as used, since they are another user's.
     pub unmarked: usize,
     /// Contents that are not whole on the other side.
@@ -143,6 +146,15 @@ impl Transfer<'_> {
     /// When the remote cannot be asked or written to, or the transfer was stopped. What went over until then stays, and
     /// the next attempt goes on.
     pub fn push(&self, roots: &[Root]) -> Result<Report, TransferError> {
+        self.push_checked(roots, false)
+    }
+
+    /// The same; with `verify`, what the remote has is read and hashed, and replaced where it holds other bytes than its
+    /// name says. Otherwise its size has to do.
+    ///
+    /// # Errors
+    /// As [`Transfer::push`].
+    pub fn push_checked(&self, roots: &[Root], verify: bool) -> Result<Report, TransferError> {
         let damaged = Mutex::new(HashMap::new());
         let manifest = |item: &Item| match self.blobs.tree(&item.state.digest) {
             Ok(tree) => Ok(Some(tree)),
@@ -155,9 +167,15 @@ impl Transfer<'_> {
         };
         let nodes = self.walk(roots, &manifest)?;
         let damaged = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let there = self.there(&nodes)?;
-        let now = self.remote.now()?;
+        let mut there = self.there(&nodes)?;
         let mut report = Report::default();
+        if verify {
+            report.damaged = self.damaged_there(&nodes, &there)?;
+            for item in &report.damaged {
+                there.remove(&item.state.digest);
+            }
+        }
+        let now = self.remote.now()?;
         let mut uploads: Vec<usize> = Vec::new();
         let mut to_mark: Vec<usize> = Vec::new();
         let mut bad: HashSet<usize> = HashSet::new();
@@ -176,6 +194,10 @@ impl Transfer<'_> {
                     bad.insert(at);
                     match damaged.get(digest) {
                         Some(fault) => report.failed.push((node.item.clone(), fault.clone())),
+                        None if report.damaged.contains(&node.item) => {
+                            let text = "the remote holds it damaged, and the cache does not have it";
+                            report.failed.push((node.item.clone(), text.to_owned()));
+                        }
                         None => report.missing.push(node.item.clone()),
                     }
                 }
@@ -312,6 +334,31 @@ impl Transfer<'_> {
             Ok(found)
         })?;
         Ok(listed.into_iter().flatten().collect())
+    }
+
+    /// What the remote has with other bytes than its name says.
+    fn damaged_there(
+        &self,
+        nodes: &[Node],
+        there: &HashMap<Digest, Object>,
+    ) -> Result<Vec<Item>, TransferError> {
+        let is_there = |node: &&Node| node.is_object && there.contains_key(&node.item.state.digest);
+        let items: Vec<&Item> = nodes.iter().filter(is_there).map(|node| &node.item).collect();
+        let damaged = self.each(&items, |item| {
+            let mut hasher = Hasher::new(self.blobs.layout().algorithm());
+            let read = self.remote.get(&self.key(item), 0, &mut |piece| {
+                hasher.update(piece);
+                if self.meter.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            match read {
+                _ if self.meter.is_stopped() => Err(TransferError::Stopped),
+                Ok(()) => Ok((hasher.digest() != item.state.digest).then(|| (*item).clone())),
+                // It went away meanwhile, and is put there again.
+                Err(RemoteError::Missing { .. }) => Ok(Some((*item).clone())),
+                Err(fault) => Err(fault.into()),
+            }
+        })?;
+        Ok(damaged.into_iter().flatten().collect())
     }
 
     /// Touches objects that are relied on. Returns the places of those that went away meanwhile.

@@ -262,6 +262,26 @@ fn other_bytes_are_never_taken() {
 }
 
 #[test]
+fn what_is_damaged_at_equal_size_is_replaced_on_either_side() {
+    let house = House::new();
+    let (here, roots) = house.roots();
+    let beta = hash_bytes(b"beta");
+    house.transfer(&here.blobs).push(&roots).unwrap();
+    let paths = |report: &Report| report.damaged.iter().map(|item| item.path.to_string()).collect::<Vec<_>>();
+    house.remote.set(&blob_key(&beta), b"evil", NOW);
+    house.remote.set(&blob_key(&roots[0].state.digest), b"pipe-tree 1\n", NOW);
+    assert_eq!(house.transfer(&here.blobs).push(&roots).unwrap().moved.count, 1, "sizes are believed");
+    let report = house.transfer(&here.blobs).push_checked(&roots, true).unwrap();
+    assert_eq!((report.moved.count, paths(&report)), (1, vec!["out/sub/b".to_owned()]));
+    assert!(report.is_whole());
+    assert_eq!(lock(&house.remote.objects)[&blob_key(&beta)].0, b"beta");
+    disk::replace(&here.blobs.path(&beta), b"evil").unwrap();
+    let report = house.transfer(&here.blobs).fetch(&roots).unwrap();
+    assert_eq!((report.moved.count, paths(&report)), (1, vec!["out/sub/b".to_owned()]));
+    assert_eq!(here.blobs.read(&beta).unwrap(), b"beta");
+}
+
+#[test]
 fn what_is_nowhere_is_told_and_its_folder_is_not_put_there() {
     let house = House::new();
     let (here, roots) = house.roots();

@@ -15,9 +15,11 @@ use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
+use crate::agreed::Agreed;
 use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
 use crate::links::{Damage, Found, Links, Placement};
+use crate::listing::check_size;
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -34,6 +36,7 @@ pub struct Workspace {
     pub stages: StageCache,
     pub(crate) links: Links,
     state: Mutex<State>,
+    agreed: Mutex<Agreed>,
     /// What is passed over in folders.
     pub(crate) ignores: Ignores,
     damage: Mutex<Vec<Damage>>,
@@ -61,6 +64,7 @@ impl Workspace {
             blobs,
             stages,
             links: Links::new(vec![LinkType::Reflink]),
+            agreed: Mutex::new(Agreed::load(state.folder())),
             state: Mutex::new(state),
             damage: Mutex::default(),
             witness: Mutex::new(None),
@@ -107,12 +111,27 @@ impl Workspace {
         path.to_path(&self.root)
     }
 
-    /// Writes down what was hashed, for the next process.
+    /// Writes down what was hashed, and what data and pointers agree on, for the next process.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn save_state(&self) -> Result<(), CacheError> {
-        Ok(self.state().save()?)
+        self.state().save()?;
+        Ok(self.agreements().save()?)
+    }
+
+    fn agreements(&self) -> MutexGuard<'_, Agreed> {
+        self.agreed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What data and its pointer last agreed on here; `None` where nothing is remembered.
+    pub fn agreed(&self, path: &ProjectPath) -> Option<Digest> {
+        self.agreements().get(path)
+    }
+
+    /// Remembers that data and its pointer agree on `digest`; or, without one, forgets what they agreed on.
+    pub fn agree(&self, path: &ProjectPath, digest: Option<Digest>) {
+        self.agreements().set(path, digest);
     }
 
     /// The folder with the memory of what was hashed, where the project's other memories lie too.
@@ -254,6 +273,7 @@ impl Workspace {
         digest: &Digest,
         placement: Placement,
     ) -> Result<(), CacheError> {
+        check_size(path, digest, 0)?;
         let tree = self.blobs.tree(digest)?;
         let os_path = self.os_path(path);
         if fs::symlink_metadata(&os_path).is_ok_and(|metadata| !metadata.is_dir()) {

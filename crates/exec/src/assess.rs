@@ -156,6 +156,12 @@ fn assess_with(
     if forced {
         reasons.insert(0, StaleReason::Forced);
     }
+    if let Some(locked) = locked.filter(|_| stage.is_source()) {
+        if !allow_missing {
+            remember_agreement(world, stage, locked, &observed);
+        }
+        tell_edits_from_moves(world, stage, locked, &mut reasons);
+    }
     let inputs = inputs_of(world, stage, &observed);
     let decision = if reasons.is_empty() {
         Decision::Fresh
@@ -180,6 +186,49 @@ fn assess_with(
         }
     };
     Assessment { decision, inputs, outs: observed.outs, assumed }
+}
+
+/// Data that is what its pointer says: should they differ later, it can be told which of them changed.
+fn remember_agreement(world: World<'_>, stage: &Stage, locked: &StageLock, observed: &Observed) {
+    for (out, now) in stage.outs.iter().zip(&observed.outs) {
+        if let (Some(now), Some(recorded)) = (now, locked.recorded(out))
+            && now.digest == recorded.digest
+        {
+            world.workspace.agree(&out.path, Some(now.digest));
+        }
+    }
+}
+
+/// Data that differs from its pointer was edited only where the pointer is what both last agreed on. Otherwise somebody
+/// else moved the pointer, which must not be undone.
+fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, reasons: &mut [StaleReason]) {
+    let state_of = |path: &ProjectPath| {
+        let out = stage.outs.iter().find(|out| out.path == *path)?;
+        locked.recorded(out)
+    };
+    for reason in reasons.iter_mut() {
+        let StaleReason::OutChanged { path, old: recorded, new: now } = reason else { continue };
+        let (path, new, now) = (path.clone(), *recorded, *now);
+        let has = |state| world.workspace.blobs.has_all(state);
+        match world.workspace.agreed(&path) {
+            Some(agreed) if agreed == new => {}
+            Some(agreed) if agreed == now => {
+                *reason = match state_of(&path).is_some_and(has) {
+                    true => StaleReason::DataOutdated { path, old: now, new },
+                    false => StaleReason::DataNotFetched { path, old: now, new },
+                };
+            }
+            old => *reason = StaleReason::DataDiverged { path, old, new },
+        }
+    }
+    // Of several things that one pointer tells of, one cannot be recorded while another is brought back.
+    if reasons.iter().any(StaleReason::is_of_pointer) {
+        for reason in reasons.iter_mut() {
+            if let StaleReason::OutChanged { path, old, .. } = reason {
+                *reason = StaleReason::DataDiverged { path: path.clone(), old: Some(*old), new: *old };
+            }
+        }
+    }
 }
 
 /// Takes what the lock records for deps and outs that are not here. Returns the deps.
@@ -314,9 +363,14 @@ fn sources(
     // What a persisting out holds depends on what it held before, which the key does not know. Nothing is
     // restored through a symlink, which may lead anywhere; a command may write through one, if it likes.
     let cannot = |out: &Out| out.persist || world.workspace.leads_through_symlink(&out.path);
-    // Data that is there and another than its pointer says is what somebody made of it, and is recorded.
-    let is_data =
-        stage.is_source() && !reasons.iter().any(|reason| matches!(reason, StaleReason::OutMissing { .. }));
+    // Data that is there and another than its pointer says is what somebody made of it, and is recorded; but where
+    // the pointer moved.
+    let is_to_be_brought = |reason: &StaleReason| match reason {
+        StaleReason::OutMissing { .. } => true,
+        StaleReason::DataOutdated { .. } => !stage.frozen,
+        _ => false,
+    };
+    let is_data = stage.is_source() && !reasons.iter().any(is_to_be_brought);
     if must_run || is_data || stage.outs.is_empty() || stage.outs.iter().any(cannot) {
         return Vec::new();
     }

@@ -26,15 +26,17 @@ pub struct Committable {
 }
 
 /// Judges whether the outs of `stage` can be recorded, with its inputs as they are. A frozen stage, too, is
-/// recorded with the inputs of now.
+/// recorded with the inputs of now. Data whose pointer moved is recorded over it only `over_pointers`.
 ///
 /// # Errors
-/// [`Failure::MissingInput`] when an input is missing or unreadable, [`Failure::Refused`] when an out is not there.
+/// [`Failure::MissingInput`] when an input is missing or unreadable, [`Failure::Refused`] when an out is not there or would
+/// undo what a pointer records.
 pub fn committable(
     world: World<'_>,
     params: &ParamReader<'_>,
     stage: &Stage,
     locked: Option<&StageLock>,
+    over_pointers: bool,
 ) -> Result<Committable, Failure> {
     let thawed = Stage { frozen: false, ..stage.clone() };
     let assessment = assess(world, params, &thawed, locked, Conditions::default());
@@ -46,6 +48,12 @@ pub fn committable(
         | Decision::Unknown { reasons }
         | Decision::Depends { reasons, .. } => reasons,
     };
+    let moved: Vec<String> =
+        reasons.iter().filter(|reason| reason.is_of_pointer()).map(ToString::to_string).collect();
+    if !moved.is_empty() && !over_pointers {
+        return Err(Failure::Refused(moved.join("; ")));
+    }
+    let reasons: Vec<StaleReason> = reasons.into_iter().map(as_edit).collect();
     let blocking: Vec<StaleReason> =
         reasons.iter().filter(|reason| reason.blocks_verdict()).cloned().collect();
     let Some(inputs) = assessment.inputs.filter(|_| blocking.is_empty()) else {
@@ -93,7 +101,25 @@ pub fn commit(
         }
     }
     ledger.record(&stage.address, lock)?;
+    agree(workspace, stage, &states);
     Ok(states)
+}
+
+/// Remembers that data is what its pointer says.
+pub(crate) fn agree(workspace: &Workspace, stage: &Stage, states: &OutStates) {
+    for (path, state) in states.iter().filter(|_| stage.is_source()) {
+        workspace.agree(path, Some(state.digest));
+    }
+}
+
+/// Where the user wants data recorded over its pointer, what it is now counts as his edit.
+fn as_edit(reason: StaleReason) -> StaleReason {
+    match reason {
+        StaleReason::DataOutdated { path, .. }
+        | StaleReason::DataNotFetched { path, .. }
+        | StaleReason::DataDiverged { path, .. } => StaleReason::OutAdded { path },
+        reason => reason,
+    }
 }
 
 /// Whether a result of the stage can be put back without running it.

@@ -20,7 +20,7 @@ use crate::aside::Aside;
 use crate::assess::{Assessment, Conditions, Decision, World, assess, source_outs};
 use crate::budget::{Budget, Limits};
 use crate::claim::{Claim, Claims, Wish};
-use crate::commit::{entry, is_restorable};
+use crate::commit::{agree, entry, is_restorable};
 use crate::durations::Durations;
 use crate::event::{Event, Observer};
 use crate::job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier};
@@ -370,6 +370,7 @@ impl Attempt<'_, '_, '_> {
         self.shop.crew.host.permit(self.stage).map_err(Failure::Refused)?;
         let job =
             Job { stage: self.stage, key: inputs.key(), reasons, inputs: &inputs, started: Timestamp::now() };
+        let is_to_be_brought = self.stage.is_source() && !sources.is_empty();
         for source in sources {
             match self.restore(&job, source, locked.as_ref(), &assessment) {
                 Ok(outcome) => return Ok(outcome),
@@ -405,6 +406,15 @@ impl Attempt<'_, '_, '_> {
                 missing.map(|path| StaleReason::DepMissing { path }).collect(),
             ));
         }
+        if is_to_be_brought {
+            // What the cache had of it turned out damaged. What stands in its place is not what the pointer records.
+            let now = self.shop.assess(self.stage, false);
+            let Decision::Unknown { reasons } = now.decision else {
+                let text = "what its pointer records could not be brought back; `pipe pull` fetches it";
+                return Err(Failure::Refused(text.to_owned()));
+            };
+            return Err(Failure::MissingInput(reasons));
+        }
         if self.stage.is_source() {
             let outs = self.store_outs(Duration::ZERO)?;
             self.record(&job, &outs)?;
@@ -415,16 +425,22 @@ impl Attempt<'_, '_, '_> {
 
     /// Has what would save the stage from running brought from elsewhere. False when nobody was asked.
     fn supply(&self, assessment: &Assessment) -> Result<bool, Failure> {
-        let would_run = matches!(assessment.decision, Decision::Run { .. } | Decision::Frozen { .. });
+        let would_run = match &assessment.decision {
+            Decision::Run { .. } | Decision::Frozen { .. } => true,
+            // Nothing makes data.
+            Decision::Unknown { reasons } => self.stage.is_source() && reasons.iter().any(is_to_be_fetched),
+            _ => false,
+        };
         let Some(supplier) = self.shop.crew.supplier.filter(|_| would_run && !self.forced) else {
             return Ok(false);
         };
-        if !is_restorable(self.stage) {
+        if !is_restorable(self.stage) && !matches!(assessment.decision, Decision::Unknown { .. }) {
             return Ok(false);
         }
-        let key = assessment.key().filter(|_| !self.stage.frozen);
+        let is_left = self.stage.frozen || self.stage.is_source();
+        let key = assessment.key().filter(|_| !is_left);
         let locked = self.shop.ledger().get(&self.stage.address).cloned();
-        let locked = locked.filter(|locked| self.stage.frozen || Some(locked.key()) == key);
+        let locked = locked.filter(|locked| is_left || Some(locked.key()) == key);
         supplier.supply(self.stage, key, locked.as_ref()).map_err(Failure::Refused)?;
         Ok(true)
     }
@@ -475,6 +491,7 @@ impl Attempt<'_, '_, '_> {
         }
         if self.stage.is_source() {
             // The pointer says so already, and data has no runs.
+            agree(workspace, self.stage, &outs);
             return Ok(Outcome::Restored { source: source.clone(), outs });
         }
         self.record(job, &outs)?;
@@ -485,7 +502,9 @@ impl Attempt<'_, '_, '_> {
 
     fn record(&self, job: &Job<'_>, outs: &OutStates) -> Result<(), LedgerError> {
         let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
-        self.shop.ledger().record(&self.stage.address, lock)
+        self.shop.ledger().record(&self.stage.address, lock)?;
+        agree(self.shop.world.workspace, self.stage, outs);
+        Ok(())
     }
 
     fn run(
@@ -702,6 +721,10 @@ impl Attempt<'_, '_, '_> {
         entry.params.clone_from(&job.inputs.params);
         entry
     }
+}
+
+fn is_to_be_fetched(reason: &StaleReason) -> bool {
+    matches!(reason, StaleReason::DataMissing { .. } | StaleReason::DataNotFetched { .. })
 }
 
 /// Metrics and plots that git keeps (`cache: false`) are small, and stored all the same: without them the

@@ -132,6 +132,34 @@ pub enum StaleReason {
         /// The data.
         path: ProjectPath,
     },
+    /// Data is what was last recorded or brought back here, and its pointer tells of other bytes since.
+    DataOutdated {
+        /// The data.
+        path: ProjectPath,
+        /// What it is.
+        old: Digest,
+        /// What the pointer records.
+        new: Digest,
+    },
+    /// The same, and the cache does not hold what the pointer records. An error: somebody has to fetch it.
+    DataNotFetched {
+        /// The data.
+        path: ProjectPath,
+        /// What it is.
+        old: Digest,
+        /// What the pointer records.
+        new: Digest,
+    },
+    /// Data is not what its pointer records, and either both changed, or nothing here remembers which of them did. An
+    /// error: somebody has to choose.
+    DataDiverged {
+        /// The data.
+        path: ProjectPath,
+        /// What data and pointer last agreed on here, where that is remembered.
+        old: Option<Digest>,
+        /// What the pointer records.
+        new: Digest,
+    },
     /// An out has other bytes than the stage wrote.
     OutChanged {
         /// The out.
@@ -271,6 +299,9 @@ impl StaleReason {
             StaleReason::Unreadable { .. } => "unreadable",
             StaleReason::OutMissing { .. } => "out_missing",
             StaleReason::DataMissing { .. } => "data_missing",
+            StaleReason::DataOutdated { .. } => "data_outdated",
+            StaleReason::DataNotFetched { .. } => "data_not_fetched",
+            StaleReason::DataDiverged { .. } => "data_diverged",
             StaleReason::OutChanged { .. } => "out_changed",
             StaleReason::OutAdded { .. } => "out_added",
             StaleReason::OutRemoved { .. } => "out_removed",
@@ -300,6 +331,9 @@ impl StaleReason {
             }),
             StaleReason::OutMissing { path }
             | StaleReason::DataMissing { path }
+            | StaleReason::DataOutdated { path, .. }
+            | StaleReason::DataNotFetched { path, .. }
+            | StaleReason::DataDiverged { path, .. }
             | StaleReason::OutChanged { path, .. }
             | StaleReason::OutAdded { path }
             | StaleReason::OutRemoved { path }
@@ -326,9 +360,11 @@ impl StaleReason {
                 old.as_deref().map(Value::from)
             }
             StaleReason::WdirChanged { old, .. } => Some(Value::Str(old.to_string())),
-            StaleReason::DepChanged { old, .. } | StaleReason::OutChanged { old, .. } => {
-                Some(Value::Str(old.to_string()))
-            }
+            StaleReason::DepChanged { old, .. }
+            | StaleReason::OutChanged { old, .. }
+            | StaleReason::DataOutdated { old, .. }
+            | StaleReason::DataNotFetched { old, .. } => Some(Value::Str(old.to_string())),
+            StaleReason::DataDiverged { old, .. } => old.map(|old| Value::Str(old.to_string())),
             StaleReason::ParamChanged { old, .. } | StaleReason::ParamRemoved { old, .. } => {
                 Some(old.clone())
             }
@@ -346,9 +382,11 @@ impl StaleReason {
                 new.as_deref().map(Value::from)
             }
             StaleReason::WdirChanged { new, .. } => Some(Value::Str(new.to_string())),
-            StaleReason::DepChanged { new, .. } | StaleReason::OutChanged { new, .. } => {
-                Some(Value::Str(new.to_string()))
-            }
+            StaleReason::DepChanged { new, .. }
+            | StaleReason::OutChanged { new, .. }
+            | StaleReason::DataOutdated { new, .. }
+            | StaleReason::DataNotFetched { new, .. }
+            | StaleReason::DataDiverged { new, .. } => Some(Value::Str(new.to_string())),
             StaleReason::ParamChanged { new, .. } | StaleReason::ParamAdded { new, .. } => Some(new.clone()),
             StaleReason::EnvChanged { new, .. } => new.as_deref().map(Value::from),
             StaleReason::PersistChanged { new, .. } => Some(Value::Bool(*new)),
@@ -365,6 +403,18 @@ impl StaleReason {
                 | StaleReason::ParamMissing { .. }
                 | StaleReason::Unreadable { .. }
                 | StaleReason::DataMissing { .. }
+                | StaleReason::DataNotFetched { .. }
+                | StaleReason::DataDiverged { .. }
+        )
+    }
+
+    /// Whether recording the data as it is would undo what somebody else recorded in its pointer.
+    pub fn is_of_pointer(&self) -> bool {
+        matches!(
+            self,
+            StaleReason::DataOutdated { .. }
+                | StaleReason::DataNotFetched { .. }
+                | StaleReason::DataDiverged { .. }
         )
     }
 }
@@ -419,6 +469,29 @@ impl fmt::Display for StaleReason {
             StaleReason::DataMissing { path } => {
                 write!(f, "data {path} is neither in the workspace nor in the cache (`pipe pull` fetches it)")
             }
+            StaleReason::DataOutdated { path, old, new } => {
+                let (old, new) = (old.short(), new.short());
+                write!(
+                    f,
+                    "data {path} is outdated, since its pointer moved: {old} -> {new} (`pipe checkout {path}` brings it)"
+                )
+            }
+            StaleReason::DataNotFetched { path, new, .. } => write!(
+                f,
+                "data {path} is outdated, since its pointer moved to {}, which the cache does not hold (`pipe pull` \
+                 fetches it)",
+                new.short()
+            ),
+            StaleReason::DataDiverged { path, old: Some(_), .. } => write!(
+                f,
+                "data {path} was edited, and its pointer moved meanwhile (`pipe checkout -f {path}` takes what the \
+                 pointer records, `pipe commit -f {path}` the edit)"
+            ),
+            StaleReason::DataDiverged { path, old: None, .. } => write!(
+                f,
+                "data {path} is not what its pointer records, and nothing here tells which of them changed (`pipe \
+                 checkout -f {path}` takes what the pointer records, `pipe commit -f {path}` records the data)"
+            ),
             StaleReason::OutChanged { path, old, new } => {
                 write!(f, "out {path} changed: {} -> {}", old.short(), new.short())
             }

@@ -14,12 +14,19 @@ use serde::Deserialize;
 
 use crate::error::{PipelineError, Position};
 
+/// The reader goes no deeper.
+const DEEPEST: usize = 128;
+
+/// So many brackets cost the reader no time that anybody would notice, however deep they are nested.
+const FEW_BRACKETS: usize = 2000;
+
 /// Reads one YAML document. An empty text is null. Merge keys (`<<`) are applied.
 ///
 /// # Errors
 /// When the text is malformed or holds what is refused; with line and column.
 pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    check_depth(file, text)?;
     read(text).map_err(|error| fault(file, text, &error))
 }
 
@@ -28,7 +35,41 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_record(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+    check_depth(file, text)?;
     plain(text).map_err(|error| fault(file, text, &error))
+}
+
+/// Refuses what is nested too deep before the reader does, which takes a time that grows with the square of the depth. Few
+/// brackets are no reason to look: most files have no more, and are scanned once.
+fn check_depth(file: &ProjectPath, text: &str) -> Result<(), PipelineError> {
+    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).nth(FEW_BRACKETS).is_none() {
+        return Ok(());
+    }
+    let too_deep = |at: Position| {
+        let message = format!("lists and maps are nested more than {DEEPEST} deep");
+        Err(PipelineError::new(file, message).at(Some(at)))
+    };
+    let mut depth = 0_usize;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = match event {
+            Ok(event) => event,
+            Err(fault) if fault.info().contains("recursion limit") => {
+                let at = fault.marker();
+                return too_deep(Position { line: number(at.line()), column: number(at.col() + 1) });
+            }
+            // The reader tells what else is wrong.
+            Err(_) => return Ok(()),
+        };
+        match event {
+            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
+            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return too_deep(start(span));
+        }
+    }
+    Ok(())
 }
 
 fn plain(text: &str) -> Result<Value, serde_yaml::Error> {

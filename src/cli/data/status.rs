@@ -1,8 +1,10 @@
 //! `pipe data status`: what of the data changed since the last commit, and what is not recorded yet.
 
 use base::ProjectPath;
-use cache::{Difference, Files};
+use cache::{Difference, Files, Workspace};
 use clap::Args;
+use exec::Ledger;
+use pipeline::Pipeline;
 use serde_json::{Value as Json, json};
 
 use crate::error::CliResult;
@@ -42,14 +44,23 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let _ = workspace.save_state();
     let sort = |data: Files| if args.granular { recorded::granular(&data, blobs) } else { Ok(data) };
     let (head, now) = (sort(head)?, sort(now)?);
-    let committed = Difference::between(&head, &now);
-    let uncommitted = Difference::between(&now, &found);
+    let committed = Difference::between(&head, &now).with_renames(&head, &now);
+    let mut uncommitted = Difference::between(&now, &found).with_renames(&now, &found);
+    // What nobody edited waits for what its pointer records.
+    let outdated = outdated(&workspace, &pipeline, &ledger)?;
+    let is_outdated = |path: &ProjectPath| outdated.iter().any(|data| data.contains(path));
+    uncommitted.added.retain(|path| !is_outdated(path));
+    uncommitted.modified.retain(|path| !is_outdated(path));
+    uncommitted.deleted.retain(|path| !is_outdated(path));
+    uncommitted.renamed.retain(|(_, path)| !is_outdated(path));
     let missing: Vec<&ProjectPath> =
         now.iter().filter(|(_, state)| !blobs.has_all(state)).map(|(path, _)| path).collect();
     let is_changed = |path: &ProjectPath| {
-        [&committed, &uncommitted]
-            .iter()
-            .any(|one| [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path)))
+        let is_in = |one: &Difference| {
+            let is_renamed = one.renamed.iter().any(|(old, new)| old == path || new == path);
+            is_renamed || [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path))
+        };
+        is_outdated(path) || is_in(&committed) || is_in(&uncommitted)
     };
     let unchanged: Vec<&ProjectPath> =
         now.keys().filter(|path| args.unchanged && !is_changed(path)).collect();
@@ -62,12 +73,14 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
                 "added": names(&one.added),
                 "modified": names(&one.modified),
                 "deleted": names(&one.deleted),
+                "renamed": one.renamed.iter().map(|(old, new)| json!({ "old": name(old), "new": name(new) })).collect::<Vec<_>>(),
             })
         };
         let mut all = json!({
             "not_in_cache": missing.into_iter().map(name).collect::<Vec<_>>(),
             "committed": sides(&committed),
             "uncommitted": sides(&uncommitted),
+            "outdated": names(&outdated),
         });
         if args.unchanged {
             all["unchanged"] = unchanged.into_iter().map(name).collect();
@@ -90,7 +103,14 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         let of = |word: &str, paths: &[ProjectPath]| {
             paths.iter().map(|path| format!("{word}: {}", name(path))).collect::<Vec<_>>()
         };
-        [of("added", &one.added), of("modified", &one.modified), of("deleted", &one.deleted)].concat()
+        let renamed = one.renamed.iter().map(|(old, new)| format!("renamed: {} -> {}", name(old), name(new)));
+        [
+            of("added", &one.added),
+            of("modified", &one.modified),
+            of("deleted", &one.deleted),
+            renamed.collect(),
+        ]
+        .concat()
     };
     let mut any = list(
         "Not in cache",
@@ -103,9 +123,33 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         "use `pipe commit` to record them, `pipe checkout` to discard them",
         lines(&uncommitted),
     );
+    any |= list(
+        "Outdated data, whose pointers moved",
+        "use `pipe checkout` to bring what they record, after `pipe fetch` where the cache lacks it",
+        outdated.iter().map(name).collect(),
+    );
     any |= list("Unchanged", "as the last commit records it", unchanged.into_iter().map(name).collect());
     if !any {
         printer.data_line("No changes.");
     }
     Ok(())
+}
+
+/// Data that is what was last recorded or brought back here, and not what its pointer records now.
+fn outdated(workspace: &Workspace, pipeline: &Pipeline, ledger: &Ledger) -> CliResult<Vec<ProjectPath>> {
+    let mut outdated = Vec::new();
+    for stage in pipeline.sources().map(|id| pipeline.stage(id)) {
+        for out in &stage.outs {
+            let recorded = ledger.get(&stage.address).and_then(|locked| locked.recorded(out));
+            let agreed = workspace.agreed(&out.path);
+            if agreed.is_some()
+                && recorded.is_some_and(|recorded| Some(recorded.digest) != agreed)
+                && workspace.observe(&out.path)?.map(|now| now.digest) == agreed
+            {
+                outdated.push(out.path.clone());
+            }
+        }
+    }
+    outdated.sort();
+    Ok(outdated)
 }

@@ -1,8 +1,6 @@
 //! `pipe diff` of data: what was added, deleted, changed or renamed between two states.
 
-use std::collections::BTreeMap;
-
-use base::{Digest, FileState, ProjectPath};
+use base::{FileState, ProjectPath};
 use cache::{Difference, Files};
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
@@ -14,13 +12,6 @@ use crate::revision::Revision;
 use crate::ui::Printer;
 
 use super::DiffArgs;
-
-/// What leads from one state to another.
-struct Changes {
-    plain: Difference,
-    /// Old and new path of equal bytes.
-    renamed: Vec<(ProjectPath, ProjectPath)>,
-}
 
 /// Compares the data of two states; `None` for the commit that is checked out and for the workspace.
 ///
@@ -47,7 +38,7 @@ pub fn run(
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let [old, new] = [&old, &new].map(|revision| files(project, revision, &targets, printer));
     let (old, new) = (old?, new?);
-    let changes = changes(&old, &new);
+    let changes = Difference::between(&old, &new).with_renames(&old, &new);
     if args.json {
         print_json(&changes, &old, &new, args.show_hash, printer)?;
     } else {
@@ -89,26 +80,13 @@ fn files(
     Ok(all)
 }
 
-fn changes(old: &Files, new: &Files) -> Changes {
-    let mut plain = Difference::between(old, new);
-    let mut gone: BTreeMap<(Digest, bool), Vec<ProjectPath>> = BTreeMap::new();
-    for path in plain.deleted.iter().rev() {
-        let state = old[path];
-        gone.entry((state.digest, state.is_folder())).or_default().push(path.clone());
-    }
-    let mut renamed = Vec::new();
-    for path in &plain.added {
-        let state = new[path];
-        if let Some(before) = gone.get_mut(&(state.digest, state.is_folder())).and_then(Vec::pop) {
-            renamed.push((before, path.clone()));
-        }
-    }
-    plain.deleted.retain(|path| !renamed.iter().any(|(old, _)| old == path));
-    plain.added.retain(|path| !renamed.iter().any(|(_, new)| new == path));
-    Changes { plain, renamed }
-}
-
-fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, printer: Printer) -> CliResult {
+fn print_json(
+    changes: &Difference,
+    old: &Files,
+    new: &Files,
+    with_hash: bool,
+    printer: Printer,
+) -> CliResult {
     let one = |path: &ProjectPath, side: &Files| -> Json {
         let mut entry = json!({ "path": recorded::shown(path, side.get(path)) });
         if with_hash {
@@ -116,7 +94,7 @@ fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, prin
         }
         entry
     };
-    let modified = changes.plain.modified.iter().map(|path| {
+    let modified = changes.modified.iter().map(|path| {
         let mut entry = json!({ "path": recorded::shown(path, new.get(path)) });
         if with_hash {
             entry["hash"] = json!({ "old": old[path].digest, "new": new[path].digest });
@@ -134,8 +112,8 @@ fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, prin
         entry
     });
     let all = json!({
-        "added": changes.plain.added.iter().map(|path| one(path, new)).collect::<Vec<_>>(),
-        "deleted": changes.plain.deleted.iter().map(|path| one(path, old)).collect::<Vec<_>>(),
+        "added": changes.added.iter().map(|path| one(path, new)).collect::<Vec<_>>(),
+        "deleted": changes.deleted.iter().map(|path| one(path, old)).collect::<Vec<_>>(),
         "modified": modified.collect::<Vec<_>>(),
         "renamed": renamed.collect::<Vec<_>>(),
     });
@@ -143,16 +121,16 @@ fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, prin
     Ok(())
 }
 
-fn print(changes: &Changes, old: &Files, new: &Files, args: &DiffArgs, printer: Printer) {
+fn print(changes: &Difference, old: &Files, new: &Files, args: &DiffArgs, printer: Printer) {
     let short = |state: Option<&FileState>| state.map_or_else(String::new, |state| state.digest.short());
     let mut rows: Vec<(&str, String, String)> = Vec::new();
     let one =
         |path: &ProjectPath, side: &Files| (recorded::shown(path, side.get(path)), short(side.get(path)));
-    for path in &changes.plain.added {
+    for path in &changes.added {
         let (name, hash) = one(path, new);
         rows.push(("added", name, hash));
     }
-    for path in &changes.plain.deleted {
+    for path in &changes.deleted {
         let (name, hash) = one(path, old);
         rows.push(("deleted", name, hash));
     }
@@ -160,7 +138,7 @@ fn print(changes: &Changes, old: &Files, new: &Files, args: &DiffArgs, printer: 
         let name = format!("{} -> {}", one(before, old).0, one(after, new).0);
         rows.push(("renamed", name, short(new.get(after))));
     }
-    for path in &changes.plain.modified {
+    for path in &changes.modified {
         let hash = format!("{} -> {}", short(old.get(path)), short(new.get(path)));
         rows.push(("modified", recorded::shown(path, new.get(path)), hash));
     }

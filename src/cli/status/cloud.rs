@@ -25,7 +25,7 @@ pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Pri
     let mut sides = Vec::new();
     let mut lines = Vec::new();
     for (name, wishes) in &wishes(&project, &pipeline, &args, printer)? {
-        let remote = remotes::open(&project, name)?;
+        let remote = remotes::open_existing(&project, name)?;
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);
         let roots = roots_of(&transfer, wishes, false)?;

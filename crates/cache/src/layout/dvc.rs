@@ -26,6 +26,9 @@ pub(super) fn path(root: &Path, name: &str) -> PathBuf {
     if !path.exists() && older.exists() { older } else { path }
 }
 
+/// No list names a path of more parts.
+const DEEPEST: usize = 1000;
+
 #[derive(Deserialize)]
 struct Entry {
     md5: String,
@@ -62,6 +65,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, TreeError> {
         let digest =
             Digest::from_hex(Algorithm::Md5, &entry.md5).map_err(|error| fault(error.to_string()))?;
         let path = ProjectPath::from_record(&entry.relpath).map_err(|error| fault(error.to_string()))?;
+        if path.parts().count() > DEEPEST {
+            return Err(fault(format!("more than {DEEPEST} folders lie in each other")));
+        }
         let mut folder = &mut top;
         let mut parts = path.parts().peekable();
         while let Some(part) = parts.next() {
@@ -117,9 +123,8 @@ mod tests {
         assert_eq!(
             text,
             concat!(
-                r#"[{"md5": "60b725f10c9c85c70d97880dfe8191b3", "relpath": "a \u00e9\ud83d\ude00\"\\"#,
-                "\u{7f}",
-                r#"\u0001"}, {"md5": "3b5d5c3712955042212316173ccf37be", "relpath": "sub/b"}]"#
+                r#"[{"md5": "60b725f10c9c85c70d97880dfe8191b3", "relpath": "a \u00e9\ud83d\ude00\"\\\u007f\u0001"}, "#,
+                r#"{"md5": "3b5d5c3712955042212316173ccf37be", "relpath": "sub/b"}]"#
             )
         );
         assert_eq!(encode(Vec::new()), b"[]");
@@ -150,6 +155,8 @@ mod tests {
             );
             assert!(decode(text.as_bytes()).is_err(), "{one} {other}");
         }
+        let text = format!(r#"[{{"md5": "{hex}", "relpath": "{}x"}}]"#, "a/".repeat(100_000));
+        assert!(decode(text.as_bytes()).is_err());
         assert!(decode(b"{}").is_err());
         assert!(decode(br#"[{"md5": "zz", "relpath": "a"}]"#).is_err());
     }

@@ -99,6 +99,11 @@ impl Layout {
         }
     }
 
+    /// Whether a manifest tells how large files are.
+    pub fn manifests_have_sizes(self) -> bool {
+        self == Layout::Native
+    }
+
     /// Whether a folder has one manifest for all files below it.
     pub(crate) fn is_flat(self) -> bool {
         self == Layout::Dvc

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::{FileState, ProjectPath, Value};
 use indexmap::IndexMap;
+use md5::{Digest as _, Md5};
 
 use super::emit::emit;
 use super::lock::{read_state, write_state};
+use super::python::json;
 use crate::error::PipelineError;
 use crate::format::native::pointer::{Pointer as Single, set_scalar};
 use crate::format::native::top;
@@ -163,6 +165,43 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
 /// # Errors
 /// When the text is no YAML.
 pub(crate) fn update(
+    file: &ProjectPath,
+    text: &str,
+    states: &[FileState],
+    name: Option<&str>,
+    desc: Option<&str>,
+) -> Result<String, PipelineError> {
+    let changed = update_outs(file, text, states, name, desc)?;
+    // One that is wrong already was not made of this text, and is left to DVC.
+    let own = |text: &str| Ok::<_, PipelineError>(own_digest(&yaml::parse(file, text)?));
+    if own_digest_of(&yaml::parse(file, text)?) != Some(own(text)?) {
+        return Ok(changed);
+    }
+    Ok(set_scalar(&changed, &[Segment::Key("md5")], Some(&own(&changed)?), None).unwrap_or(changed))
+}
+
+/// The digest that the text of an import has of itself.
+fn own_digest_of(text: &Value) -> Option<String> {
+    Some(text.as_map()?.get("md5")?.as_str()?.to_owned())
+}
+
+/// The digest that DVC compares with it: should they differ, the import counts as changed.
+fn own_digest(text: &Value) -> String {
+    let mut map = text.as_map().cloned().unwrap_or_default();
+    for key in ["md5", "meta", "desc"] {
+        map.shift_remove(key);
+    }
+    if map.get("wdir").and_then(Value::as_str) == Some(".") {
+        map.shift_remove("wdir");
+    }
+    let without = [
+        "desc", "type", "labels", "meta", "locked", "frozen", "metric", "persist", "isexec", "size", "nfiles",
+    ];
+    let json = json(&Value::Map(map), &without);
+    Md5::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn update_outs(
     file: &ProjectPath,
     text: &str,
     states: &[FileState],

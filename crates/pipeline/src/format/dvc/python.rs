@@ -1,6 +1,7 @@
 //! Values as Python has them.
 
 use base::Value;
+use indexmap::IndexMap;
 
 /// What `str` makes of a float.
 pub(crate) fn float_text(number: f64) -> String {
@@ -10,6 +11,52 @@ pub(crate) fn float_text(number: f64) -> String {
     let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
     let digits = digits.strip_suffix(".0").unwrap_or(digits);
     format!("{digits}e{sign}{exponent:0>2}")
+}
+
+/// What `json.dumps` with sorted keys makes of a value, the keys `without` left out wherever they stand.
+pub(crate) fn json(value: &Value, without: &[&str]) -> String {
+    let mut json = String::new();
+    put(&mut json, value, without);
+    json
+}
+
+fn put(json: &mut String, value: &Value, without: &[&str]) {
+    match value {
+        Value::Null => json.push_str("null"),
+        Value::Bool(truth) => json.push_str(if *truth { "true" } else { "false" }),
+        Value::Int(number) => json.push_str(&number.to_string()),
+        Value::Float(number) if number.is_nan() => json.push_str("NaN"),
+        Value::Float(number) if number.is_infinite() => {
+            json.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" });
+        }
+        Value::Float(number) => json.push_str(&float_text(*number)),
+        Value::Str(text) => json.push_str(&base::ascii_json(text)),
+        Value::List(list) => {
+            json.push('[');
+            for (at, value) in list.iter().enumerate() {
+                if at > 0 {
+                    json.push_str(", ");
+                }
+                put(json, value, without);
+            }
+            json.push(']');
+        }
+        Value::Map(map) => {
+            let mut entries: IndexMap<&String, &Value> =
+                map.iter().filter(|(key, _)| !without.contains(&key.as_str())).collect();
+            entries.sort_unstable_keys();
+            json.push('{');
+            for (at, (key, value)) in entries.into_iter().enumerate() {
+                if at > 0 {
+                    json.push_str(", ");
+                }
+                json.push_str(&base::ascii_json(key));
+                json.push_str(": ");
+                put(json, value, without);
+            }
+            json.push('}');
+        }
+    }
 }
 
 /// Whether `a == b` in Python: numbers of all types are compared by what they are worth, and a NaN is not itself.

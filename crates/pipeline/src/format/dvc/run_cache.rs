@@ -4,12 +4,11 @@
 //! wherever they stand; for the key, outs count by their paths alone.
 
 use base::{FileState, ProjectPath, Value};
-use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::emit::emit;
 use super::lock::{Frame, read_stage, stage_value};
-use super::python::float_text;
+use super::python::json;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
 use crate::stage::Stage;
@@ -61,46 +60,6 @@ pub(crate) fn read(stage: &Stage, text: &str) -> Option<Vec<(ProjectPath, FileSt
 }
 
 fn digest(value: &Value) -> String {
-    let mut json = String::new();
-    put(&mut json, value);
+    let json = json(value, &["size", "nfiles"]);
     Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn put(json: &mut String, value: &Value) {
-    match value {
-        Value::Null => json.push_str("null"),
-        Value::Bool(truth) => json.push_str(if *truth { "true" } else { "false" }),
-        Value::Int(number) => json.push_str(&number.to_string()),
-        Value::Float(number) if number.is_nan() => json.push_str("NaN"),
-        Value::Float(number) if number.is_infinite() => {
-            json.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" });
-        }
-        Value::Float(number) => json.push_str(&float_text(*number)),
-        Value::Str(text) => json.push_str(&base::ascii_json(text)),
-        Value::List(list) => {
-            json.push('[');
-            for (at, value) in list.iter().enumerate() {
-                if at > 0 {
-                    json.push_str(", ");
-                }
-                put(json, value);
-            }
-            json.push(']');
-        }
-        Value::Map(map) => {
-            let mut entries: IndexMap<&String, &Value> =
-                map.iter().filter(|(key, _)| !matches!(key.as_str(), "size" | "nfiles")).collect();
-            entries.sort_unstable_keys();
-            json.push('{');
-            for (at, (key, value)) in entries.into_iter().enumerate() {
-                if at > 0 {
-                    json.push_str(", ");
-                }
-                json.push_str(&base::ascii_json(key));
-                json.push_str(": ");
-                put(json, value);
-            }
-            json.push('}');
-        }
-    }
 }

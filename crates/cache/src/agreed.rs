@@ -1,0 +1,126 @@
+//! What data and its pointer last agreed on, here: the memory that tells an edit from a pointer that moved.
+//!
+//! Git moves pointers without the data: after a pull, a pointer may record a colleague's bytes while the data is still
+//! ours. Data that is what is remembered here was edited by nobody, and the pointer is right; where the pointer is what
+//! is remembered, the data is. Deleting the memory loses that, so that somebody has to be asked; never any data.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base::{Digest, ProjectPath};
+use disk::{DiskError, Moment};
+use serde::{Deserialize, Serialize};
+
+const VERSION: u32 = 1;
+
+/// The file, as it lies on disk.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    data: BTreeMap<ProjectPath, Digest>,
+}
+
+/// Digests by path of data.
+#[derive(Debug)]
+pub(crate) struct Agreed {
+    path: PathBuf,
+    known: BTreeMap<ProjectPath, Digest>,
+    /// What was learnt or forgotten since it was read.
+    changes: BTreeMap<ProjectPath, Option<Digest>>,
+}
+
+impl Agreed {
+    /// What the file `agreed` in `folder` remembers; nothing, where it cannot be read as one.
+    pub(crate) fn load(folder: &Path) -> Self {
+        let path = folder.join("agreed");
+        Agreed { known: read(&path), path, changes: BTreeMap::new() }
+    }
+
+    pub(crate) fn get(&self, path: &ProjectPath) -> Option<Digest> {
+        self.known.get(path).copied()
+    }
+
+    pub(crate) fn set(&mut self, path: &ProjectPath, digest: Option<Digest>) {
+        if self.get(path) == digest {
+            return;
+        }
+        match digest {
+            Some(digest) => self.known.insert(path.clone(), digest),
+            None => self.known.remove(path),
+        };
+        self.changes.insert(path.clone(), digest);
+    }
+
+    /// Writes down what was learnt, over what others have learnt meanwhile.
+    pub(crate) fn save(&mut self) -> Result<(), DiskError> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let _moment = Moment::take(&folder.join("tmp").join("agreed.lock"))?;
+        let mut data = read(&self.path);
+        for (path, digest) in &self.changes {
+            match digest {
+                Some(digest) => data.insert(path.clone(), *digest),
+                None => data.remove(path),
+            };
+        }
+        let record = Record { version: VERSION, data };
+        let mut text = serde_json::to_string_pretty(&record).expect("plain data");
+        text.push('\n');
+        disk::replace(&self.path, text.as_bytes())?;
+        self.changes.clear();
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> BTreeMap<ProjectPath, Digest> {
+    let text = disk::read_text_optional(path).ok().flatten().unwrap_or_default();
+    let record = serde_json::from_str::<Record>(&text).ok().filter(|record| record.version == VERSION);
+    record.map(|record| record.data).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash_bytes;
+
+    fn path(text: &str) -> ProjectPath {
+        ProjectPath::from_record(text).unwrap()
+    }
+
+    #[test]
+    fn what_several_learn_is_kept_and_a_damaged_file_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = [b"1", b"2"].map(|bytes| hash_bytes(bytes));
+        let (mut ours, mut theirs) = (Agreed::load(folder.path()), Agreed::load(folder.path()));
+        ours.set(&path("a"), Some(one));
+        ours.set(&path("gone"), Some(one));
+        ours.save().unwrap();
+        theirs.set(&path("é\n"), Some(two));
+        theirs.save().unwrap();
+        ours.set(&path("gone"), None);
+        ours.save().unwrap();
+        let now = Agreed::load(folder.path());
+        assert_eq!(
+            [now.get(&path("a")), now.get(&path("é\n")), now.get(&path("gone"))],
+            [Some(one), Some(two), None]
+        );
+        for text in ["", "{", "{\"version\":2,\"data\":{}}", "{\"version\":1,\"data\":{\"../x\":\"md5:1\"}}"]
+        {
+            disk::replace(&folder.path().join("agreed"), text.as_bytes()).unwrap();
+            assert_eq!(Agreed::load(folder.path()).get(&path("a")), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_memory_of_version_1() {
+        let folder = tempfile::tempdir().unwrap();
+        let golden = include_str!("../tests/golden/agreed-1.json");
+        let mut ours = Agreed::load(folder.path());
+        ours.set(&path("data/é.csv"), Some(Digest::Blake3(std::array::from_fn(|at| at as u8))));
+        ours.save().unwrap();
+        assert_eq!(disk::read(&folder.path().join("agreed")).unwrap(), golden.as_bytes());
+        assert_eq!(read(&folder.path().join("agreed")), ours.known);
+    }
+}

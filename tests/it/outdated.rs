@@ -1,0 +1,208 @@
+//! Pointers that git moved while the data stayed: what a colleague recorded is never overwritten with what was here before.
+
+use crate::dvc_tool::{Dvc, project};
+use crate::harness::{Sandbox, snapshot};
+
+/// Two clones with a remote between them, and data that both have.
+fn shared() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("data", "old\n");
+    sandbox.write("raw/x", "x\n");
+    sandbox.write("raw/y", "y\n");
+    sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+    sandbox.ok(["add", "data", "raw"]);
+    sandbox.ok(["push"]);
+    sandbox.commit("data");
+    sandbox.git(["clone", "--quiet", ".", "../theirs"]);
+    sandbox.ok(["--cd", "../theirs", "pull"]);
+    sandbox
+}
+
+/// A colleague changes the data, and git brings the pointers.
+fn moved() -> Sandbox {
+    let sandbox = shared();
+    sandbox.write("../theirs/data", "new\n");
+    sandbox.write("../theirs/raw/x", "x of theirs\n");
+    sandbox.ok(["--cd", "../theirs", "commit"]);
+    sandbox.ok(["--cd", "../theirs", "push"]);
+    sandbox.git(["-C", "../theirs", "commit", "-qam", "theirs"]);
+    sandbox.git(["pull", "--quiet", "../theirs", "main"]);
+    sandbox
+}
+
+fn pointers(sandbox: &Sandbox) -> [String; 2] {
+    ["data.pipe", "raw.pipe"].map(|path| sandbox.read(path))
+}
+
+#[test]
+fn data_whose_pointer_moved_is_outdated_and_never_recorded() {
+    let sandbox = moved();
+    let theirs = pointers(&sandbox);
+    sandbox.write("pipeline.yaml", "stages:\n  copy: {cmd: cp data copy, deps: [data], outs: [copy]}\n");
+    snapshot!(sandbox.pipe(["status"]), @"
+    exit: 2
+    --- stdout
+    data.pipe: outdated: its pointer moved
+      data data is outdated, since its pointer moved to 79d1d8da0b, which the cache does not hold (`pipe pull` fetches it)
+    copy: stale
+      has not run yet
+      data of data.pipe before it is stale
+    raw.pipe: outdated: its pointer moved
+      data raw is outdated, since its pointer moved to bda624acaa, which the cache does not hold (`pipe pull` fetches it)
+    --- stderr
+    error: data data is outdated, since its pointer moved to 79d1d8da0b, which the cache does not hold (`pipe pull` fetches it); data raw is outdated, since its pointer moved to bda624acaa, which the cache does not hold (`pipe pull` fetches it)
+    ");
+    sandbox.pipe(["status", "-q"]).code(2);
+    sandbox
+        .pipe(["repro"])
+        .code(2)
+        .tells(&["data data is outdated, since its pointer moved to", "`pipe pull`"]);
+    snapshot!(sandbox.pipe(["commit"]), @"
+    exit: 1
+    --- stderr
+    error: cannot record data of data.pipe
+      caused by: data data is outdated, since its pointer moved to 79d1d8da0b, which the cache does not hold (`pipe pull` fetches it)
+    ");
+    sandbox.pipe(["commit", "-f"]).code(1).tells(&["pointer moved"]);
+    sandbox.pipe(["add", "data"]).code(2).tells(&["data is outdated, since its pointer moved"]);
+    assert_eq!((pointers(&sandbox), sandbox.read("data")), (theirs.clone(), "old\n".into()));
+    // What the cache holds is brought, and what it does not hold with `--pull`.
+    sandbox.ok(["fetch", "raw"]);
+    snapshot!(sandbox.pipe(["status", "raw.pipe"]), @"
+    exit: 0
+    --- stdout
+    raw.pipe: outdated: its pointer moved
+      data raw is outdated, since its pointer moved: 833f98c6af -> bda624acaa (`pipe checkout raw` brings it)
+    ");
+    sandbox.pipe(["commit", "raw"]).code(1).tells(&["`pipe checkout raw`"]);
+    sandbox.ok(["repro", "raw.pipe"]).tells(&["Restored raw.pipe"]);
+    assert_eq!(sandbox.read("raw/x"), "x of theirs\n");
+    sandbox.ok(["repro", "--pull"]).tells(&["Restored data.pipe"]);
+    assert_eq!((sandbox.read("data"), sandbox.read("copy")), ("new\n".into(), "new\n".into()));
+    assert_eq!(pointers(&sandbox), theirs);
+    // What is edited from there is an edit.
+    sandbox.write("data", "newer\n");
+    sandbox.ok(["repro"]).tells(&["Recorded the changed data of data.pipe"]);
+    assert_ne!(pointers(&sandbox), theirs);
+}
+
+#[test]
+fn data_that_was_edited_while_its_pointer_moved_waits_for_a_choice() {
+    let sandbox = moved();
+    sandbox.ok(["fetch"]);
+    let theirs = pointers(&sandbox);
+    sandbox.write("data", "edited\n");
+    sandbox.write("raw/y", "edited too\n");
+    snapshot!(sandbox.pipe(["repro"]), @"
+    exit: 2
+    --- stderr
+    Failed data.pipe: data data was edited, and its pointer moved meanwhile (`pipe checkout -f data` takes what the pointer records, `pipe commit -f data` the edit).
+    Failed raw.pipe: data raw was edited, and its pointer moved meanwhile (`pipe checkout -f raw` takes what the pointer records, `pipe commit -f raw` the edit).
+    2 stages: 2 failed.
+    ");
+    sandbox.pipe(["commit"]).code(1).tells(&["`pipe checkout -f data`", "`pipe commit -f data`"]);
+    sandbox.pipe(["commit", "-f"]).code(1);
+    sandbox.pipe(["add", "data"]).code(2).tells(&["was edited, and its pointer moved meanwhile"]);
+    assert_eq!((pointers(&sandbox), sandbox.read("data")), (theirs.clone(), "edited\n".into()));
+    sandbox.ok(["commit", "-f", "data"]).tells(&["Recorded data.pipe"]);
+    sandbox.pipe(["checkout", "raw"]).code(1).tells(&["nothing was touched"]);
+    sandbox.ok(["checkout", "-f", "raw"]);
+    assert_eq!((sandbox.read("raw/x"), sandbox.read("raw/y")), ("x of theirs\n".into(), "y\n".into()));
+    assert_eq!(sandbox.read("raw.pipe"), theirs[1]);
+    assert_eq!(sandbox.states(), "data.pipe:fresh raw.pipe:fresh");
+    // What was forced is what both agree on.
+    sandbox.write("data", "again\n");
+    sandbox.ok(["commit", "data"]);
+}
+
+#[test]
+fn without_a_memory_nothing_is_overwritten() {
+    let sandbox = moved();
+    let theirs = pointers(&sandbox);
+    sandbox.remove(".pipe/agreed");
+    for command in ["repro", "commit"] {
+        let said = sandbox.pipe([command]);
+        assert_ne!(said.code_of(), Some(0));
+        said.tells(&["nothing here tells which of them changed"]);
+    }
+    assert_eq!((pointers(&sandbox), sandbox.read("data")), (theirs, "old\n".into()));
+    sandbox.ok(["commit", "-f", "data", "raw"]);
+    assert_eq!(sandbox.states(), "data.pipe:fresh raw.pipe:fresh");
+}
+
+#[test]
+fn data_that_came_in_part_is_not_recorded() {
+    let sandbox = moved();
+    sandbox.remove("raw");
+    sandbox.remove(".pipe/cache");
+    sandbox.ok(["fetch"]);
+    let text = sandbox.read("raw.pipe");
+    let lost =
+        sandbox.files(".pipe/cache/blake3").into_iter().find(|file| sandbox.read(file) == "y\n").unwrap();
+    sandbox.remove(&lost);
+    sandbox.pipe(["checkout", "raw"]).code(1).tells(&["Cannot bring back raw/y"]);
+    assert_ne!(sandbox.pipe(["repro", "raw.pipe"]).code_of(), Some(0));
+    assert_eq!(sandbox.read("raw.pipe"), text);
+    sandbox.ok(["pull", "-f"]);
+    assert_eq!(sandbox.states(), "data.pipe:fresh raw.pipe:fresh");
+}
+
+#[test]
+fn what_the_cache_holds_damaged_is_not_replaced_by_what_was_there() {
+    let sandbox = moved();
+    sandbox.ok(["fetch"]);
+    let theirs = pointers(&sandbox);
+    let file =
+        sandbox.files(".pipe/cache/blake3").into_iter().find(|file| sandbox.read(file) == "new\n").unwrap();
+    sandbox.remove(&file);
+    sandbox.write(&file, "bad\n");
+    sandbox.pipe(["repro", "data.pipe"]).code(2).tells(&["damaged", "which the cache does not hold"]);
+    assert_eq!((pointers(&sandbox), sandbox.read("data")), (theirs, "old\n".into()));
+    sandbox.ok(["pull", "data"]);
+    assert_eq!(sandbox.read("data"), "new\n");
+}
+
+#[test]
+fn files_in_folders_and_moves_keep_what_is_known() {
+    let sandbox = moved();
+    sandbox.ok(["fetch"]);
+    sandbox.write("raw/mine", "mine\n");
+    sandbox.ok(["add", "raw/mine"]);
+    // The pointer holds theirs and mine now, and the folder still lacks theirs.
+    sandbox.pipe(["commit", "raw"]).code(1).tells(&["raw was edited, and its pointer moved"]);
+    sandbox.ok(["checkout", "raw"]);
+    assert_eq!(sandbox.read("raw/x"), "x of theirs\n");
+    sandbox.write("raw/x", "edited\n");
+    sandbox.write("raw/more", "more\n");
+    sandbox.ok(["add", "raw/more"]);
+    sandbox.ok(["commit", "raw"]).tells(&["1 modified"]);
+    sandbox.ok(["checkout", "data"]);
+    sandbox.ok(["move", "data", "other"]);
+    sandbox.write("other", "edited\n");
+    sandbox.ok(["commit", "other"]);
+}
+
+#[test]
+fn a_branch_switch_without_hooks_is_one_too() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for sandbox in [shared(), {
+        let sandbox = project(&mut dvc);
+        sandbox.write("data", "old\n");
+        dvc.ok(&sandbox, &["add", "-q", "data"]);
+        sandbox.commit("data");
+        sandbox
+    }] {
+        sandbox.ok(["status"]);
+        sandbox.git(["checkout", "-q", "-b", "other"]);
+        sandbox.write("data", "other\n");
+        sandbox.ok(["commit"]);
+        sandbox.commit("other");
+        let pointer = if sandbox.exists("data.dvc") { "data.dvc" } else { "data.pipe" };
+        sandbox.git(["checkout", "-q", "main"]);
+        let text = sandbox.read(pointer);
+        assert!(sandbox.pipe(["status"]).stdout.contains("outdated: its pointer moved"));
+        sandbox.pipe(["commit"]).code(1);
+        sandbox.ok(["repro"]).tells(&["Restored"]);
+        assert_eq!((sandbox.read(pointer), sandbox.read("data")), (text, "old\n".into()));
+    }
+}
