@@ -13,6 +13,7 @@ use crate::cli::select::SelectArgs;
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
+use crate::leftovers::{self, Leftover, tell_empty_groups};
 use crate::project::Project;
 use crate::ui::Printer;
 use crate::verify::VerifyArgs;
@@ -65,23 +66,30 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let wanted = args.select.stages(&pipeline, &project)?;
     let workspace = args.verify.workspace(&project, printer)?;
     let ledger = project.ledger(&pipeline)?;
+    tell_empty_groups(&pipeline, printer);
+    let left = leftovers::find(&pipeline, &ledger, &wanted, args.select.targets.is_empty());
     args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), true, printer)?;
     workspace.begin_witness();
     let plan = survey_now(&pipeline, &workspace, &ledger, &wanted);
     let _ = workspace.save_state();
     tell_damage(&workspace, printer);
-    if plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
+    if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }
     if args.json {
-        let stages: Vec<Json> = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged)).collect();
+        let stages = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged));
+        let stages: Vec<Json> = stages.chain(left.iter().map(leftover_json)).collect();
         let text = serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data");
         printer.data_line(text);
     } else if !printer.is_quiet() {
-        print_status(&pipeline, &plan, printer);
+        print_status(&pipeline, &plan, &left, printer);
     }
     match plan_result(&plan) {
-        Ok(()) if printer.is_quiet() && plan.iter().any(|(_, judged)| judged.decision != Decision::Fresh) => {
+        Ok(())
+            if printer.is_quiet()
+                && !(left.is_empty()
+                    && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh)) =>
+        {
             Err(CliError::silent(ErrorKind::Negative))
         }
         result => result,
@@ -233,6 +241,11 @@ fn stage_json(pipeline: &Pipeline, id: StageId, judged: &Assessment) -> Json {
     })
 }
 
+fn leftover_json(leftover: &Leftover) -> Json {
+    let outs: Vec<String> = leftover.outs.iter().map(|(path, _)| path.to_string()).collect();
+    json!({ "stage": leftover.stage.to_string(), "state": "gone", "reasons": [], "outs": outs })
+}
+
 pub fn reason_json(reason: &StaleReason) -> Json {
     let mut entry = Map::new();
     entry.insert("kind".to_owned(), reason.kind().into());
@@ -258,8 +271,9 @@ pub fn reason_json(reason: &StaleReason) -> Json {
     Json::Object(entry)
 }
 
-fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
-    let mut all_fresh = true;
+fn print_status(pipeline: &Pipeline, plan: &Plan, left: &[Leftover], printer: Printer) {
+    let mut all_fresh = left.is_empty();
+    left.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
     for (id, judged) in plan {
         let name = &pipeline.stage(*id).address;
         let word = match (&judged.decision, state(&judged.decision)) {

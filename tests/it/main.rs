@@ -31,6 +31,7 @@ mod dvc_tool;
 mod environment;
 mod example;
 mod failures;
+mod files;
 mod folders;
 mod gc;
 mod groups;
