@@ -5,7 +5,7 @@ mod cloud;
 use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
-use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, World, assess, survey};
+use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, Running, World, assess, survey};
 use pipeline::{DepName, Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
@@ -35,7 +35,7 @@ pub struct StatusArgs {
     /// The same with this remote [default: the one of `core.remote`]
     #[arg(short, long, help_heading = None, value_name = "NAME")]
     remote: Option<String>,
-    /// Print JSON: every stage with its state (fresh, stale, upstream or unknown) and the reasons
+    /// Print JSON: every stage with its state (fresh, stale, upstream, unknown, or gone with its file), the reasons, and who runs it now
     #[arg(long, help_heading = None)]
     json: bool,
 }
@@ -76,13 +76,14 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }
+    let running = exec::running(&project.job_folder(), &project.pipe_path("lock"));
     if args.json {
-        let stages = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged));
+        let stages = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged, &running));
         let stages: Vec<Json> = stages.chain(left.iter().map(leftover_json)).collect();
         let text = serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data");
         printer.data_line(text);
     } else if !printer.is_quiet() {
-        print_status(&pipeline, &plan, &left, printer);
+        print_status(&pipeline, &plan, (&left, &running), printer);
     }
     match plan_result(&plan) {
         Ok(())
@@ -232,13 +233,23 @@ pub fn reasons(pipeline: &Pipeline, decision: &Decision) -> Vec<StaleReason> {
     }
 }
 
-fn stage_json(pipeline: &Pipeline, id: StageId, judged: &Assessment) -> Json {
+fn stage_json(pipeline: &Pipeline, id: StageId, judged: &Assessment, running: &[Running]) -> Json {
     let reasons: Vec<Json> = reasons(pipeline, &judged.decision).iter().map(reason_json).collect();
-    json!({
+    let mut stage = json!({
         "stage": pipeline.stage(id).address.to_string(),
         "state": state(&judged.decision).word(),
         "reasons": reasons,
-    })
+    });
+    if let Some(Running { holder, command, .. }) = run_of(pipeline, id, running) {
+        stage["running"] = json!({ "command": command, "pid": holder.pid, "host": holder.host });
+    }
+    stage
+}
+
+/// Who runs a stage now.
+fn run_of<'a>(pipeline: &Pipeline, id: StageId, running: &'a [Running]) -> Option<&'a Running> {
+    let name = pipeline.stage(id).address.to_string();
+    running.iter().find(|running| running.stage == name)
 }
 
 fn leftover_json(leftover: &Leftover) -> Json {
@@ -271,11 +282,22 @@ pub fn reason_json(reason: &StaleReason) -> Json {
     Json::Object(entry)
 }
 
-fn print_status(pipeline: &Pipeline, plan: &Plan, left: &[Leftover], printer: Printer) {
+fn print_status(
+    pipeline: &Pipeline,
+    plan: &Plan,
+    (left, running): (&[Leftover], &[Running]),
+    printer: Printer,
+) {
     let mut all_fresh = left.is_empty();
     left.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
     for (id, judged) in plan {
         let name = &pipeline.stage(*id).address;
+        if let Some(Running { holder, command, .. }) = run_of(pipeline, *id, running) {
+            // Its outs are in motion: what they are now says nothing.
+            all_fresh = false;
+            printer.data_line(format_args!("{name}: runs now (`{command}`, {holder})"));
+            continue;
+        }
         let word = match (&judged.decision, state(&judged.decision)) {
             (Decision::Fresh, _) => {
                 if printer.is_verbose() {

@@ -27,6 +27,6 @@ pub use journal::{Journal, JournalError, read_journal};
 pub use link::{
     LinkType, duplicate, duplicate_checked, hard_link, hard_link_new, replace_symlink, set_modified,
 };
-pub use lock::{LockError, LockFile, Moment, Sharing};
+pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use partial::Partial;
 pub use stamp::Stamp;
