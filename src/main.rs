@@ -14,6 +14,7 @@ mod ignore;
 mod interrupt;
 mod leftovers;
 mod names;
+mod partials;
 mod project;
 mod reading;
 mod recorded;
