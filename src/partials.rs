@@ -57,10 +57,8 @@ pub fn find(project: &Project, start: i64, older_than: Option<i64>) -> CliResult
         };
         let tally = tally(&path);
         if path.is_dir() {
-            found.tally = Tally {
-                count: found.tally.count + tally.count,
-                bytes: found.tally.bytes + tally.bytes,
-            };
+            found.tally =
+                Tally { count: found.tally.count + tally.count, bytes: found.tally.bytes + tally.bytes };
             found.folders.push(path);
         }
     }
@@ -73,7 +71,10 @@ fn tally(path: &Path) -> Tally {
         return Tally { count: 1, bytes: metadata.len() };
     }
     let inner = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| tally(&entry.path()));
-    inner.fold(Tally::default(), |sum, one| Tally { count: sum.count + one.count, bytes: sum.bytes + one.bytes })
+    inner.fold(Tally::default(), |sum, one| Tally {
+        count: sum.count + one.count,
+        bytes: sum.bytes + one.bytes,
+    })
 }
 
 impl Partials {

@@ -207,13 +207,7 @@ fn tally_text(tally: Tally) -> String {
     format!("{} ({})", report::count_text(tally.count, "file"), report::bytes_text(tally.bytes))
 }
 
-fn show(
-    args: &GcArgs,
-    removed: &Removed,
-    kept: Tally,
-    local: Option<(usize, Tally)>,
-    printer: Printer,
-) {
+fn show(args: &GcArgs, removed: &Removed, kept: Tally, local: Option<(usize, Tally)>, printer: Printer) {
     if args.json {
         let tally = |tally: Tally| -> Json { json!({ "count": tally.count, "bytes": tally.bytes }) };
         let mut told = json!({

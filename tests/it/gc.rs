@@ -354,10 +354,7 @@ fn what_failed_stages_had_made_goes_with_old_runs() {
     let sandbox =
         Sandbox::with_pipeline("stages:\n  s:\n    cmd: echo half > out; exit 1\n    outs: [out]\n");
     sandbox.pipe(["repro"]).code(1);
-    let partial = format!(
-        "{}/out",
-        sandbox.stage_run("s")["tags"]["pipe.partial_outs"].as_str().unwrap()
-    );
+    let partial = format!("{}/out", sandbox.stage_run("s")["tags"]["pipe.partial_outs"].as_str().unwrap());
     assert_eq!(removed(&sandbox, &["-w"]), "files 0 folders 0 entries 0");
     assert_eq!(removed(&sandbox, &["-w", "--older-than", "1h"]), "files 0 folders 0 entries 0");
     assert!(sandbox.exists(&partial));

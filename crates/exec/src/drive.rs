@@ -644,7 +644,7 @@ impl Attempt<'_, '_, '_> {
     fn changed_input(&self, job: &Job<'_>) -> Option<String> {
         let workspace = self.shop.world.workspace;
         let is_same = |path: &ProjectPath, before: &FileState| {
-            workspace.observe(path).is_ok_and(|now| now.is_some_and(|now| now.digest == before.digest))
+            workspace.observe_input(path).is_ok_and(|now| now.is_some_and(|now| now.digest == before.digest))
         };
         if let Some((path, _)) = job.inputs.deps.iter().find(|(path, before)| !is_same(path, before)) {
             return Some(format!("dep {path}"));
