@@ -17,6 +17,7 @@ use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
 use crate::ignore::ignore_outs;
+use crate::inside::Inside;
 use crate::interrupt::Interrupt;
 use crate::leftovers::{self, tell_empty_groups};
 use crate::project::Project;
@@ -143,7 +144,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
             if !args.json {
                 leftovers.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
             }
-            return plan::print(&pipeline, &plan, &recorder, args.json, args.explain, printer);
+            let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
+            return plan::print(inside, &plan, &recorder, args.json, args.explain, printer);
         }
         let nothing = plan.iter().all(|(_, assessment)| assessment.decision == Decision::Fresh);
         if nothing && leftovers.is_empty() && !ledger.has_unwritten() {

@@ -13,6 +13,7 @@ use crate::cli::select::SelectArgs;
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
+use crate::inside::{self, Inside};
 use crate::leftovers::{self, Leftover, tell_empty_groups};
 use crate::project::Project;
 use crate::ui::Printer;
@@ -76,14 +77,15 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }
+    let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
     let running = exec::running(&project.job_folder(), &project.pipe_path("lock"));
     if args.json {
-        let stages = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged, &running));
+        let stages = plan.iter().map(|(id, judged)| stage_json(inside, *id, judged, &running));
         let stages: Vec<Json> = stages.chain(left.iter().map(leftover_json)).collect();
         let text = serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data");
         printer.data_line(text);
     } else if !printer.is_quiet() {
-        print_status(&pipeline, &plan, (&left, &running), printer);
+        print_status(inside, &plan, (&left, &running), printer);
     }
     match plan_result(&plan) {
         Ok(())
@@ -233,8 +235,10 @@ pub fn reasons(pipeline: &Pipeline, decision: &Decision) -> Vec<StaleReason> {
     }
 }
 
-fn stage_json(pipeline: &Pipeline, id: StageId, judged: &Assessment, running: &[Running]) -> Json {
-    let reasons: Vec<Json> = reasons(pipeline, &judged.decision).iter().map(reason_json).collect();
+fn stage_json(inside: Inside<'_>, id: StageId, judged: &Assessment, running: &[Running]) -> Json {
+    let pipeline = inside.pipeline;
+    let reasons: Vec<Json> =
+        reasons(pipeline, &judged.decision).iter().map(|reason| reason_json(inside, id, reason)).collect();
     let mut stage = json!({
         "stage": pipeline.stage(id).address.to_string(),
         "state": state(&judged.decision).word(),
@@ -257,7 +261,8 @@ fn leftover_json(leftover: &Leftover) -> Json {
     json!({ "stage": leftover.stage.to_string(), "state": "gone", "reasons": [], "outs": outs })
 }
 
-pub fn reason_json(reason: &StaleReason) -> Json {
+/// A reason with all files that differ in a folder it tells of.
+pub fn reason_json(inside: Inside<'_>, id: StageId, reason: &StaleReason) -> Json {
     let mut entry = Map::new();
     entry.insert("kind".to_owned(), reason.kind().into());
     match reason.subject() {
@@ -279,15 +284,27 @@ pub fn reason_json(reason: &StaleReason) -> Json {
     let value = |value: Option<base::Value>| value.and_then(|value| serde_json::to_value(value).ok()).into();
     entry.insert("old".to_owned(), value(reason.old_value()));
     entry.insert("new".to_owned(), value(reason.new_value()));
+    if let Some(difference) = inside.of(id, reason) {
+        entry.insert("files".to_owned(), inside::json(&difference));
+    }
     Json::Object(entry)
 }
 
+/// A reason on a line of its own, and below it the first files that differ in a folder it tells of.
+pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, printer: Printer) {
+    printer.data_line(format_args!("  {reason}"));
+    if let Some(difference) = inside.of(id, reason) {
+        inside::lines(&difference).iter().for_each(|line| printer.data_line(format_args!("    {line}")));
+    }
+}
+
 fn print_status(
-    pipeline: &Pipeline,
+    inside: Inside<'_>,
     plan: &Plan,
     (left, running): (&[Leftover], &[Running]),
     printer: Printer,
 ) {
+    let pipeline = inside.pipeline;
     let mut all_fresh = left.is_empty();
     left.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
     for (id, judged) in plan {
@@ -316,7 +333,7 @@ fn print_status(
         all_fresh = false;
         printer.data_line(format_args!("{name}: {word}"));
         for reason in reasons(pipeline, &judged.decision) {
-            printer.data_line(format_args!("  {reason}"));
+            print_reason(inside, *id, &reason, printer);
         }
     }
     if all_fresh {

@@ -153,8 +153,20 @@ impl Workspace {
     /// # Errors
     /// As [`Workspace::observe`].
     pub fn listing(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+        self.list(path, Within::Records)
+    }
+
+    /// The same of what is only read.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`].
+    pub fn input_listing(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+        self.list(path, Within::Inputs)
+    }
+
+    fn list(&self, path: &ProjectPath, within: Within) -> Result<Files, CacheError> {
         let mut files = Files::new();
-        if let Some(node) = self.scan(path, Within::Records)? {
+        if let Some(node) = self.scan(path, within)? {
             list(self.blobs.layout(), path.clone(), &node, &mut files);
         }
         Ok(files)
