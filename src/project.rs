@@ -9,7 +9,7 @@ use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
 use exec::{Ledger, Neighbour};
-use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline};
+use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::{Found, look_around};
@@ -632,13 +632,20 @@ impl Project {
         Ok(store)
     }
 
-    /// When the stage of a run succeeded, if the stage cache tells of it: its process died before it had told the store.
+    /// When the stage of a run succeeded, if the stage cache tells of it and lock or journal have recorded it: its process died
+    /// before it had told the store. A result that could not be recorded, on a full disk say, is no success.
     fn ended_well(&self, store: &SqliteStore, run: RunId) -> Option<(RunStatus, Timestamp)> {
         let tags = store.run(run).ok()?.data.tags;
         let key = tags.get(tags::KEY)?.parse::<Digest>().ok()?;
         let results = self.stage_cache().results(&key);
         let id = run.to_string();
         let entry = results.into_iter().find(|entry| entry.run.as_ref() == Some(&id))?;
+        let ledger = self.ledger(&self.pipeline().ok()?).ok()?;
+        let is_it = |lock: &StageLock| {
+            lock.outs.len() == entry.outs.len()
+                && entry.outs.iter().all(|out| lock.out(&out.path) == Some(&out.state))
+        };
+        ledger.all().any(is_it).then_some(())?;
         Some((RunStatus::Finished, entry.created))
     }
 

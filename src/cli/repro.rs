@@ -192,7 +192,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();
     tell_damage(&workspace, printer);
-    recorder.close(driven.as_ref().ok());
+    recorder.close(driven.as_ref());
     let saved = workspace.save_state();
     let summary = driven?;
     saved?;

@@ -491,7 +491,10 @@ impl Attempt<'_, '_, '_> {
             Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
                 match self.run_and_store(job, &env, &folder) {
                     Ok(outcome) => {
-                        aside.drop_old()?;
+                        // The result is recorded: what it replaced is only in the way.
+                        if let Err(fault) = aside.drop_old() {
+                            self.warn(format!("failed to remove what stage {} replaced: {fault}: {}", self.stage.address, fault.source));
+                        }
                         Ok(outcome)
                     }
                     Err(failure) => {
