@@ -1,17 +1,19 @@
 //! Changes to how stages and data are written: made in the texts, checked by reading the whole project with them, and
 //! only then put in place of the files.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::ProjectPath;
 use disk::{LockFile, Sharing};
-use pipeline::{Pipeline, PipelineError};
+use pipeline::{Glob, Pipeline, PipelineError};
 
 use crate::cli::command_line;
 use crate::discover::{Found, look_around};
 use crate::error::{CliError, CliResult};
-use crate::project::{Project, load_pipeline};
+use crate::project::Project;
+use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::ui::Printer;
 
 /// One edit of pipeline files at a time: of two at once, one would be lost.
@@ -90,7 +92,8 @@ impl<'a> Edits<'a> {
             Some((_, new)) => Ok(new.clone()),
             None => Ok(disk::read_text_optional(&path.to_path(&self.project.root))?),
         };
-        load_pipeline(file, &files, &text).map_err(|mut fault| {
+        let found = |glob: &Glob| files_in_place(self.project, &files, glob, &RefCell::default());
+        load_pipeline(file, &files, Reader { text: &text, files: &found }).map_err(|mut fault| {
             let what = "the pipeline would be faulty, so nothing was written";
             fault.source = fault.source.map(|source| source.context(what));
             fault

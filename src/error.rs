@@ -148,3 +148,18 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for CliError {
 
 /// What a command comes to.
 pub type CliResult<T = ()> = Result<T, CliError>;
+
+/// An error with what caused it, in one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let more = next.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = next.source();
+    }
+    text
+}

@@ -1,7 +1,8 @@
 //! Keeps what the cache holds out of git: outs of stages get a line in the `.gitignore` beside them. So does each file
 //! of a pattern; a pattern of git's would hide what it leaves out, too. Whoever wants it shorter writes one himself.
+//! In a folder that a stage reads as a whole no ignore file is put: it would be read, too, and change what is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use base::ProjectPath;
 use pipeline::{Out, Pipeline, Stage};
@@ -9,7 +10,7 @@ use pipeline::{Out, Pipeline, Stage};
 use crate::error::CliResult;
 use crate::project::Project;
 
-/// Adds the cached outs of `stages` to the ignore files, unless git ignores them already. Without a git
+/// Adds the cached outs of `stages`, which are some of `pipeline`'s, to the ignore files, unless git ignores them already. Without a git
 /// repository nothing is done. Returns the ignore files that were changed.
 ///
 /// # Errors
@@ -17,6 +18,7 @@ use crate::project::Project;
 pub fn ignore_outs<'a>(
     project: &Project,
     stages: impl Iterator<Item = &'a Stage>,
+    pipeline: &Pipeline,
 ) -> CliResult<Vec<ProjectPath>> {
     let Some(git) = project.git() else { return Ok(Vec::new()) };
     // What lies behind a symlink git does not see.
@@ -24,16 +26,20 @@ pub fn ignore_outs<'a>(
         |path: &&ProjectPath| disk::symlink_between(&project.root, &path.to_path(&project.root)).is_none();
     let cached = places(project, stages.flat_map(|stage| &stage.outs).filter(|out| out.cache))?;
     let outs: Vec<&ProjectPath> = cached.iter().filter(seen).collect();
-    let mut missing: BTreeMap<ProjectPath, Vec<&str>> = BTreeMap::new();
+    let read: HashSet<&ProjectPath> = pipeline.stages.iter().flat_map(|stage| &stage.deps).collect();
+    let mut missing: BTreeMap<ProjectPath, Vec<String>> = BTreeMap::new();
     for out in git.not_ignored(&outs)? {
-        let file = out.parent().unwrap_or_default().join(".gitignore");
-        missing.entry(file).or_default().push(out.name());
+        let beside = out.parent().unwrap_or_default();
+        let folders = std::iter::successors(Some(beside.clone()), ProjectPath::parent);
+        let above = folders.filter(|folder| read.contains(folder)).last().and_then(|folder| folder.parent());
+        let folder = above.unwrap_or(beside);
+        missing.entry(folder.join(".gitignore")).or_default().push(pattern(&out.relative_to(&folder)));
     }
-    for (file, names) in &missing {
+    for (file, patterns) in &missing {
         let path = file.to_path(&project.root);
         let mut text = disk::read_text_optional(&path)?.unwrap_or_default();
-        for name in names {
-            text = with_line(&text, &pattern(name));
+        for pattern in patterns {
+            text = with_line(&text, pattern);
         }
         disk::replace(&path, text.as_bytes())?;
     }
@@ -75,8 +81,10 @@ pub fn unignore_outs<'a>(
     let mut gone: BTreeMap<ProjectPath, Vec<String>> = BTreeMap::new();
     let cached = places(project, stages.flat_map(|stage| &stage.outs).filter(|out| out.cache))?;
     for out in cached.iter().filter(|out| !kept(out)) {
-        let file = out.parent().unwrap_or_default().join(".gitignore");
-        gone.entry(file).or_default().push(pattern(out.name()));
+        for folder in std::iter::successors(out.parent(), ProjectPath::parent) {
+            let pattern = pattern(&out.relative_to(&folder));
+            gone.entry(folder.join(".gitignore")).or_default().push(pattern);
+        }
     }
     let mut changed = Vec::new();
     for (file, patterns) in gone {
@@ -112,7 +120,7 @@ fn with_line(text: &str, line: &str) -> String {
     all.map(|line| format!("{line}\n")).collect()
 }
 
-/// The pattern for exactly that name in the ignore file's own folder.
+/// The pattern for exactly that name, or path, in the ignore file's own folder.
 fn pattern(name: &str) -> String {
     let mut pattern = String::from("/");
     for c in name.chars() {

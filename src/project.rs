@@ -1,7 +1,6 @@
 //! A project: where it is, and the only place that opens what belongs to it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
 use exec::{Ledger, Neighbour};
-use pipeline::{Builtins, Dialect, Environment, Loaded, Pipeline};
+use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::{Found, look_around};
@@ -20,6 +19,7 @@ use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
 use crate::interrupt::Interrupt;
+use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::recorder::tags;
 use crate::settings::{self, Scope, Settings};
 use crate::ui::Printer;
@@ -49,9 +49,6 @@ pub struct Project {
     /// What its settings files say.
     pub settings: Settings,
 }
-
-/// Tells the text of a file; `None` where there is none.
-pub type TextOf<'a> = dyn Fn(&ProjectPath) -> CliResult<Option<String>> + 'a;
 
 /// What a pipeline was made of.
 #[derive(Debug)]
@@ -440,7 +437,16 @@ impl Project {
             if text.is_some() { &mut read.present } else { &mut read.absent }.push(path.clone());
             Ok(text)
         };
-        let mut pipeline = load_pipeline(&file, &files, &text)?;
+        let seen = RefCell::default();
+        let found = |glob: &Glob| {
+            let base = glob.base();
+            if !base.to_path(&self.root).is_dir() {
+                read.borrow_mut().absent.push(base.clone());
+            }
+            files_in_place(self, &files, glob, &seen)
+        };
+        let mut pipeline = load_pipeline(&file, &files, Reader { text: &text, files: &found })?;
+        read.borrow_mut().present.append(&mut seen.borrow_mut());
         let shell = self.dialect.default_shell(environment::shell().as_deref());
         for stage in pipeline.stages.iter_mut().filter(|stage| stage.shell.is_none()) {
             stage.shell.clone_from(&shell);
@@ -496,7 +502,8 @@ impl Project {
         match self.pipeline_files() {
             Ok(_) => self.pipeline(),
             Err(_) => {
-                load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], &|_| Ok(None))
+                let nothing = Reader { text: &|_| Ok(None), files: &|_| Ok(Vec::new()) };
+                load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], nothing)
             }
         }
     }
@@ -507,10 +514,12 @@ impl Project {
     /// When there is no pipeline file, or `load` fails.
     pub fn load_with<T>(
         &self,
-        load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
+        load: impl FnOnce(&ProjectPath, &[ProjectPath], Reader<'_>) -> CliResult<T>,
     ) -> CliResult<T> {
         let (file, files, _) = self.pipeline_files()?;
-        load(&file, &files, &|path| Ok(disk::read_text_optional(&path.to_path(&self.root))?))
+        let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
+        let found = |glob: &Glob| files_in_place(self, &files, glob, &RefCell::default());
+        load(&file, &files, Reader { text: &text, files: &found })
     }
 
     /// The built-in commands with the versions of their algorithms.
@@ -628,13 +637,20 @@ impl Project {
         Ok(store)
     }
 
-    /// When the stage of a run succeeded, if the stage cache tells of it: its process died before it had told the store.
+    /// When the stage of a run succeeded, if the stage cache tells of it and lock or journal have recorded it: its process died
+    /// before it had told the store. A result that could not be recorded, on a full disk say, is no success.
     fn ended_well(&self, store: &SqliteStore, run: RunId) -> Option<(RunStatus, Timestamp)> {
         let tags = store.run(run).ok()?.data.tags;
         let key = tags.get(tags::KEY)?.parse::<Digest>().ok()?;
         let results = self.stage_cache().results(&key);
         let id = run.to_string();
         let entry = results.into_iter().find(|entry| entry.run.as_ref() == Some(&id))?;
+        let ledger = self.ledger(&self.pipeline().ok()?).ok()?;
+        let is_it = |lock: &StageLock| {
+            lock.outs.len() == entry.outs.len()
+                && entry.outs.iter().all(|out| lock.out(&out.path) == Some(&out.state))
+        };
+        ledger.all().any(is_it).then_some(())?;
         Some((RunStatus::Finished, entry.created))
     }
 
@@ -678,24 +694,4 @@ fn dialects_of_files(folder: &Path) -> impl Iterator<Item = Dialect> {
     [Dialect::Native, Dialect::Dvc]
         .into_iter()
         .filter(move |dialect| folder.join(dialect.pipeline_file()).is_file())
-}
-
-/// Reads the pipeline of `files`, whose texts come from anywhere: the workspace, or a git revision. `file` is the
-/// one that is meant where none is named.
-///
-/// # Errors
-/// When something in the texts is wrong, or `text` fails.
-pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], text: &TextOf<'_>) -> CliResult<Pipeline> {
-    let mut provided = BTreeMap::new();
-    loop {
-        match pipeline::load_all(file, files, &provided)? {
-            Loaded::Done(pipeline) => return Ok(*pipeline),
-            Loaded::Need(paths) => {
-                for path in paths {
-                    let content = text(&path)?;
-                    provided.insert(path, content);
-                }
-            }
-        }
-    }
 }

@@ -9,7 +9,8 @@ use exec::Ledger;
 use pipeline::{Pipeline, StageLock, is_pointer};
 
 use crate::error::{CliError, CliResult};
-use crate::project::{Project, TextOf, load_pipeline};
+use crate::project::Project;
+use crate::reading::{Reader, load_pipeline};
 use crate::revision::load_at;
 
 /// The recorded data of the workspace: of all outs that the cache keeps. One that is a pattern is told by its files.
@@ -33,11 +34,12 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
             || is_pointer(&ProjectPath::root().join(name))
     };
     let texts = git.texts(commit, is_record)?;
-    let load = |file: &ProjectPath, files: &[ProjectPath], text: &TextOf<'_>| {
-        load_pipeline(file, files, &|path| match texts.get(path) {
+    let load = |file: &ProjectPath, files: &[ProjectPath], reader: Reader<'_>| {
+        let text = |path: &ProjectPath| match texts.get(path) {
             Some(known) => Ok(Some(known.clone())),
-            None => text(path),
-        })
+            None => (reader.text)(path),
+        };
+        load_pipeline(file, files, Reader { text: &text, ..reader })
     };
     let Some(pipeline) = load_at(project, commit, load)? else { return Ok(Files::new()) };
     let codec = pipeline.lock_codec();

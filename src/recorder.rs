@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
-use exec::{Exit, Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Summary};
+use exec::{Exit, Failure, Host, Job, JobEnv, LedgerError, OutStates, Outcome, Source, Summary};
 use indexmap::IndexMap;
 use pipeline::{Out, OutKind, PARAMS_FILE, Stage, Told};
 use track::{
@@ -28,6 +28,7 @@ mod writer;
 use writer::{Batch, Writer};
 
 use crate::environment::{self, names};
+use crate::error::with_causes;
 use crate::git::{Git, GitError};
 use crate::project::Project;
 use crate::ui::Printer;
@@ -122,19 +123,22 @@ impl<'a> Recorder<'a> {
     }
 
     /// Ends the run of the reproduction, if there is one.
-    pub fn close(&self, summary: Option<&Summary>) {
+    pub fn close(&self, driven: Result<&Summary, &LedgerError>) {
         let Some(run) = self.run() else { return };
-        let status = match summary {
-            Some(summary) if summary.interrupted => RunStatus::Killed,
-            Some(summary) if summary.failed.is_empty() => RunStatus::Finished,
-            _ => RunStatus::Failed,
+        let mut changes = Vec::new();
+        let status = match driven {
+            Ok(summary) if summary.interrupted => RunStatus::Killed,
+            Ok(summary) if summary.failed.is_empty() => RunStatus::Finished,
+            Ok(_) => RunStatus::Failed,
+            Err(fault) => {
+                let why = format!("its results could not be recorded: {}", with_causes(fault));
+                changes.push(Change::SetTags { run, tags: vec![tag(tags::FAILURE, &why)] });
+                RunStatus::Failed
+            }
         };
-        self.apply(vec![Change::UpdateRun {
-            run,
-            status: Some(status),
-            end_time: Some(Timestamp::now()),
-            name: None,
-        }]);
+        let end_time = Some(Timestamp::now());
+        changes.push(Change::UpdateRun { run, status: Some(status), end_time, name: None });
+        self.apply(changes);
         if let Some((_, mut writer)) = self.store() {
             writer.end();
         }
@@ -407,7 +411,7 @@ impl Host for Recorder<'_> {
                 RunStatus::Finished
             }
             Err(failure) => {
-                more.push(tag(tags::FAILURE, &failure.to_string()));
+                more.push(tag(tags::FAILURE, &with_causes(failure)));
                 more.extend(exit_tag(failure));
                 let shown = partial.map(|path| path.strip_prefix(&self.project.root).unwrap_or(path));
                 more.extend(shown.map(|path| tag(tags::PARTIAL, &path.display().to_string())));

@@ -8,14 +8,15 @@ use std::fmt;
 
 use base::ProjectPath;
 use cache::Blobs;
-use pipeline::{OutKind, Pipeline};
+use pipeline::{Glob, OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
 use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
-use crate::project::{Project, TextOf, load_pipeline};
+use crate::project::Project;
+use crate::reading::{Reader, load_pipeline, recorded_files};
 use crate::recorder::tags;
 use crate::ui::Printer;
 
@@ -225,7 +226,7 @@ pub fn pipeline_at(project: &Project, commit: &str) -> CliResult<Option<Pipeline
 pub fn load_at<T>(
     project: &Project,
     commit: &str,
-    load: impl FnOnce(&ProjectPath, &[ProjectPath], &TextOf<'_>) -> CliResult<T>,
+    load: impl FnOnce(&ProjectPath, &[ProjectPath], Reader<'_>) -> CliResult<T>,
 ) -> CliResult<Option<T>> {
     let Some(git) = project.git() else { return Ok(None) };
     let root_file = || ProjectPath::root().join(project.dialect.pipeline_file());
@@ -240,7 +241,14 @@ pub fn load_at<T>(
     let text = |path: &ProjectPath| {
         Ok(git.file(commit, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     };
-    load(&file, &files, &text).map(Some).map_err(|mut fault| {
+    let found = |glob: &Glob| {
+        // What git has, and what the commit's stages have read of what it does not have.
+        let mut found = git.files_at(commit, glob.base())?;
+        found.retain(|path| glob.matches(path));
+        found.extend(recorded_files(&files, &text, glob)?);
+        Ok(found)
+    };
+    load(&file, &files, Reader { text: &text, files: &found }).map(Some).map_err(|mut fault| {
         let short = &commit[..commit.len().min(10)];
         fault.source = fault
             .source

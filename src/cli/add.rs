@@ -131,7 +131,8 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let checked = edits.check(&pipeline.file)?;
     // Before the pointers: data that a pointer names is never left for git to take.
     let sources = checked.sources().map(|id| checked.stage(id));
-    let ignore_files = ignore_outs(&project, sources.filter(|stage| now.contains_key(&stage.address.file)))?;
+    let added_now = sources.filter(|stage| now.contains_key(&stage.address.file));
+    let ignore_files = ignore_outs(&project, added_now, &checked)?;
     edits.write()?;
     workspace.save_state()?;
     tell_damage(&workspace, printer);

@@ -16,7 +16,8 @@ use crate::cli::command_line;
 use crate::error::{CliError, CliResult};
 use crate::ignore::ignore_outs;
 use crate::interrupt::Interrupt;
-use crate::project::{DVC_FOLDER, Project, load_pipeline};
+use crate::project::{DVC_FOLDER, Project};
+use crate::reading::{Reader, load_pipeline};
 use crate::recorder::Recorder;
 use crate::ui::Printer;
 
@@ -91,7 +92,7 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
     if !args.dry {
         put_aside(&old, &pipeline)?;
-        ignore_outs(&new, converted.stages.iter())?;
+        ignore_outs(&new, converted.stages.iter(), &converted)?;
         printer.say(format_args!("Kept the files of DVC in {ASIDE}, with its remotes, its ignore files and the cache of all earlier commits."));
     }
     for text in &left {
@@ -192,7 +193,17 @@ fn load_new(root: &Path, pipeline: &Pipeline, files: &[NewFile]) -> CliResult<Pi
         Some(file) => Ok(Some(file.text.clone())),
         None => Ok(disk::read_text_optional(&path.to_path(root))?),
     };
-    load_pipeline(&renamed(&pipeline.file), &paths, &text)
+    // DVC's files know nothing that goes through files.
+    load_pipeline(&renamed(&pipeline.file), &paths, Reader { text: &text, files: &|_| Ok(Vec::new()) }).and_then(|converted| {
+        match converted.file_groups.first() {
+            None => Ok(converted),
+            Some(group) => Err(CliError::message(format!(
+                "`foreach` of {} goes through a map of the one item `glob`, which means files in pipeline.yaml",
+                group.address
+            ))
+            .hint("call the item otherwise first")),
+        }
+    })
 }
 
 /// What means something else in a file of ours.

@@ -11,6 +11,7 @@ use crate::age::parse_age;
 use crate::cli::command_line;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
+use crate::partials;
 use crate::project::Project;
 use crate::roots::{Scope, gather, gather_into};
 use crate::ui::Printer;
@@ -20,7 +21,8 @@ use crate::ui::Printer;
 /// Needed is what the locks of the chosen revisions record, always those of the workspace too; what artifacts and logs
 /// of recorded runs are; and, unless limits or `--no-stage-cache` say otherwise, every result in the stage cache. What is
 /// stored while this runs stays. When something that is needed cannot be read, nothing is removed. Bytes of yours that
-/// were saved before they were replaced are named by nothing, and go.
+/// were saved before they were replaced are named by nothing, and go. What failed stages had made goes with its run, or
+/// with `--older-than`, when the run ended before.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to keep")]
 pub struct GcArgs {
@@ -124,6 +126,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     };
     let plan = plan_gc(&project.blobs(), &project.stage_cache(), &needed.roots, &options)?;
     let total = plan.removed.total();
+    let partials = partials::find(&project, options.start, options.older_than)?;
     if let Some(limit) = args.max_size.filter(|limit| plan.kept.bytes > *limit) {
         printer.warn(format_args!(
             "{} are needed, more than the {} asked for",
@@ -132,10 +135,10 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         ));
     }
     if args.dry {
-        show(args, &plan.removed, plan.kept, Some(plan.missing), printer);
+        show(args, &plan.removed, plan.kept, Some((plan.missing, partials.tally)), printer);
         return Ok(());
     }
-    if total.count > 0 && !args.force {
+    if (total.count > 0 || !partials.is_empty()) && !args.force {
         let cache = project.cache_folder();
         let shared = match cache.starts_with(&project.root) {
             true => String::new(),
@@ -145,20 +148,27 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
                 report::count_text(others.len() + 1, "known project")
             ),
         };
-        let question = format!("{} would be removed from the cache{shared}", tally_text(total));
+        let mut question = format!("{} would be removed from the cache{shared}", tally_text(total));
+        if !partials.is_empty() {
+            question += &format!("; and {} that failed runs have left", tally_text(partials.tally));
+        }
         confirm(&question, printer)?;
     }
     let removed = sweep(&plan)?;
+    partials.remove(&project)?;
     let kept = Tally {
         count: plan.kept.count + (total.count - removed.total().count),
         bytes: plan.kept.bytes + (total.bytes - removed.total().bytes),
     };
     if args.json {
-        show(args, &removed, kept, Some(plan.missing), printer);
+        show(args, &removed, kept, Some((plan.missing, partials.tally)), printer);
     } else if removed.total().count == 0 {
         printer.say(format_args!("There is nothing to remove; {} stay.", tally_text(kept)));
     } else {
         printer.say(format_args!("Removed {}; {} stay.", tally_text(removed.total()), tally_text(kept)));
+    }
+    if !partials.is_empty() && !args.json {
+        printer.say(format_args!("Removed {} that failed runs had left.", tally_text(partials.tally)));
     }
     Ok(())
 }
@@ -197,7 +207,7 @@ fn tally_text(tally: Tally) -> String {
     format!("{} ({})", report::count_text(tally.count, "file"), report::bytes_text(tally.bytes))
 }
 
-fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: Option<usize>, printer: Printer) {
+fn show(args: &GcArgs, removed: &Removed, kept: Tally, local: Option<(usize, Tally)>, printer: Printer) {
     if args.json {
         let tally = |tally: Tally| -> Json { json!({ "count": tally.count, "bytes": tally.bytes }) };
         let mut told = json!({
@@ -210,8 +220,9 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: Option<usize>, p
             },
             "kept": tally(kept),
         });
-        if let Some(missing) = missing {
+        if let Some((missing, partials)) = local {
             told["not_in_cache"] = missing.into();
+            told["partial_outs"] = tally(partials);
         }
         printer.data_line(serde_json::to_string_pretty(&told).expect("plain data"));
         return;
@@ -229,6 +240,10 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: Option<usize>, p
             tally.count,
             report::bytes_text(tally.bytes)
         ));
+    }
+    if let Some((_, partials)) = local.filter(|(_, partials)| partials.count > 0) {
+        let (count, bytes) = (partials.count, report::bytes_text(partials.bytes));
+        printer.data_line(format_args!("{:<22}{count:>9}{bytes:>12}", "left by failed runs"));
     }
 }
 

@@ -92,7 +92,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     last.remove(old)?;
     let checked = last.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == new);
-    ignore_outs(&project, stages)?;
+    ignore_outs(&project, stages, &checked)?;
     // First both pointers stand, and then the new one alone: whatever happens in between, one tells of the data.
     both.write()?;
     if is_there(&from_place) {

@@ -1,11 +1,12 @@
 //! `pipe repro --dry`: what would be done, and why.
 
 use exec::{Decision, Host};
-use pipeline::{Pipeline, StaleReason};
+use pipeline::{Pipeline, StageId, StaleReason};
 use serde_json::{Value as Json, json};
 
-use crate::cli::status::{Plan, plan_result, reason_json, reasons};
+use crate::cli::status::{Plan, plan_result, print_reason, reason_json, reasons};
 use crate::error::{CliError, CliResult};
+use crate::inside::Inside;
 use crate::ui::Printer;
 use crate::ui::live::{because, describe_source};
 
@@ -14,13 +15,14 @@ use crate::ui::live::{because, describe_source};
 /// # Errors
 /// With exit code 2 when a stage could not be told, or would be refused.
 pub fn print(
-    pipeline: &Pipeline,
+    inside: Inside<'_>,
     plan: &Plan,
     host: &dyn Host,
     json: bool,
     explain: bool,
     printer: Printer,
 ) -> CliResult {
+    let pipeline = inside.pipeline;
     let mut refused = Vec::new();
     let mut stages = Vec::new();
     for (id, judged) in plan {
@@ -32,11 +34,11 @@ pub fn print(
             _ => None,
         };
         if json {
-            stages.push(stage_json(pipeline, name, &judged.decision, refusal.as_deref()));
+            stages.push(stage_json(inside, *id, &judged.decision, refusal.as_deref()));
         } else if let Some(refusal) = &refusal {
             printer.data_line(format_args!("{name}: cannot run: {refusal}"));
         } else {
-            print_stage(pipeline, name, &judged.decision, explain, printer);
+            print_stage(inside, *id, &judged.decision, explain, printer);
         }
         refused.extend(refusal.map(|refusal| format!("stage {name}: {refusal}")));
     }
@@ -69,13 +71,9 @@ fn action(pipeline: &Pipeline, decision: &Decision) -> String {
     }
 }
 
-fn print_stage(
-    pipeline: &Pipeline,
-    name: &pipeline::Address,
-    decision: &Decision,
-    explain: bool,
-    printer: Printer,
-) {
+fn print_stage(inside: Inside<'_>, id: StageId, decision: &Decision, explain: bool, printer: Printer) {
+    let pipeline = inside.pipeline;
+    let name = &pipeline.stage(id).address;
     let action = action(pipeline, decision);
     let own: Vec<StaleReason> = reasons(pipeline, decision)
         .into_iter()
@@ -86,19 +84,16 @@ fn print_stage(
     } else if explain {
         printer.data_line(format_args!("{name}: {action}"));
         for reason in own {
-            printer.data_line(format_args!("  {reason}"));
+            print_reason(inside, id, &reason, printer);
         }
     } else {
         printer.data_line(format_args!("{name}: {action}: {}", because(&own)));
     }
 }
 
-fn stage_json(
-    pipeline: &Pipeline,
-    name: &pipeline::Address,
-    decision: &Decision,
-    refusal: Option<&str>,
-) -> Json {
+fn stage_json(inside: Inside<'_>, id: StageId, decision: &Decision, refusal: Option<&str>) -> Json {
+    let pipeline = inside.pipeline;
+    let name = &pipeline.stage(id).address;
     let word = match decision {
         _ if refusal.is_some() => "refused",
         Decision::Fresh => "fresh",
@@ -112,6 +107,6 @@ fn stage_json(
         Decision::Depends { on, .. } => on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect(),
         _ => Vec::new(),
     };
-    let reasons: Vec<Json> = reasons(pipeline, decision).iter().map(reason_json).collect();
+    let reasons: Vec<Json> = reasons(pipeline, decision).iter().map(|reason| reason_json(inside, id, reason)).collect();
     json!({ "stage": name.to_string(), "action": word, "reasons": reasons, "on": on, "refusal": refusal })
 }

@@ -17,7 +17,9 @@ use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
 use crate::ignore::ignore_outs;
+use crate::inside::Inside;
 use crate::interrupt::Interrupt;
+use crate::leftovers::{self, tell_empty_groups};
 use crate::project::Project;
 use crate::recorder::Recorder;
 use crate::recovery;
@@ -119,6 +121,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
+    tell_empty_groups(&pipeline, printer);
+    let names_none = args.select.targets.is_empty();
+    let leftovers = leftovers::find(&pipeline, &ledger, &wanted, names_none);
     let wait = !args.no_wait && project.enclosing_stage().is_none();
     args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), wait, printer)?;
     let conditions = Conditions {
@@ -136,10 +141,14 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| conditions);
         tell_damage(&workspace, printer);
         if args.dry {
-            return plan::print(&pipeline, &plan, &recorder, args.json, args.explain, printer);
+            if !args.json {
+                leftovers.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
+            }
+            let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
+            return plan::print(inside, &plan, &recorder, args.json, args.explain, printer);
         }
         let nothing = plan.iter().all(|(_, assessment)| assessment.decision == Decision::Fresh);
-        if nothing && !ledger.has_unwritten() {
+        if nothing && leftovers.is_empty() && !ledger.has_unwritten() {
             // A project that cannot be written to is no reason to fail where nothing is to be written.
             let _ = workspace.save_state();
             if asks_only {
@@ -168,6 +177,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     };
     let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);
     claims.recover(&view)?;
+    let leftovers = leftovers::find(&pipeline, &ledger, &wanted, names_none);
+    leftovers::remove(&project, &workspace, &mut ledger, &leftovers, (&claims, &view), printer)?;
     let runner = LocalRunner::default();
     let crew = Crew {
         runner: &runner,
@@ -181,7 +192,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let driven = drive(world, &mut ledger, &wanted, &crew, &options);
     view.close();
     tell_damage(&workspace, printer);
-    recorder.close(driven.as_ref().ok());
+    recorder.close(driven.as_ref());
     let saved = workspace.save_state();
     let summary = driven?;
     saved?;
@@ -228,7 +239,7 @@ fn options(args: &ReproArgs, project: &Project) -> Options {
 
 /// Keeps the cached outs of `wanted` out of git, and says so.
 pub fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], printer: Printer) {
-    match ignore_outs(project, wanted.iter().map(|id| pipeline.stage(*id))) {
+    match ignore_outs(project, wanted.iter().map(|id| pipeline.stage(*id)), pipeline) {
         Ok(files) => {
             for file in files {
                 printer

@@ -5,7 +5,7 @@ mod cloud;
 use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
-use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, World, assess, survey};
+use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, Running, World, assess, survey};
 use pipeline::{DepName, Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
@@ -13,6 +13,8 @@ use crate::cli::select::SelectArgs;
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
+use crate::inside::{self, Inside};
+use crate::leftovers::{self, Leftover, tell_empty_groups};
 use crate::project::Project;
 use crate::ui::Printer;
 use crate::verify::VerifyArgs;
@@ -34,7 +36,7 @@ pub struct StatusArgs {
     /// The same with this remote [default: the one of `core.remote`]
     #[arg(short, long, help_heading = None, value_name = "NAME")]
     remote: Option<String>,
-    /// Print JSON: every stage with its state (fresh, stale, upstream or unknown) and the reasons
+    /// Print JSON: every stage with its state (fresh, stale, upstream, unknown, or gone with its file), the reasons, and who runs it now
     #[arg(long, help_heading = None)]
     json: bool,
 }
@@ -65,23 +67,32 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let wanted = args.select.stages(&pipeline, &project)?;
     let workspace = args.verify.workspace(&project, printer)?;
     let ledger = project.ledger(&pipeline)?;
+    tell_empty_groups(&pipeline, printer);
+    let left = leftovers::find(&pipeline, &ledger, &wanted, args.select.targets.is_empty());
     args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), true, printer)?;
     workspace.begin_witness();
     let plan = survey_now(&pipeline, &workspace, &ledger, &wanted);
     let _ = workspace.save_state();
     tell_damage(&workspace, printer);
-    if plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
+    if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }
+    let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
+    let running = exec::running(&project.job_folder(), &project.pipe_path("lock"));
     if args.json {
-        let stages: Vec<Json> = plan.iter().map(|(id, judged)| stage_json(&pipeline, *id, judged)).collect();
+        let stages = plan.iter().map(|(id, judged)| stage_json(inside, *id, judged, &running));
+        let stages: Vec<Json> = stages.chain(left.iter().map(leftover_json)).collect();
         let text = serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data");
         printer.data_line(text);
     } else if !printer.is_quiet() {
-        print_status(&pipeline, &plan, printer);
+        print_status(inside, &plan, (&left, &running), printer);
     }
     match plan_result(&plan) {
-        Ok(()) if printer.is_quiet() && plan.iter().any(|(_, judged)| judged.decision != Decision::Fresh) => {
+        Ok(())
+            if printer.is_quiet()
+                && !(left.is_empty()
+                    && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh)) =>
+        {
             Err(CliError::silent(ErrorKind::Negative))
         }
         result => result,
@@ -224,16 +235,34 @@ pub fn reasons(pipeline: &Pipeline, decision: &Decision) -> Vec<StaleReason> {
     }
 }
 
-fn stage_json(pipeline: &Pipeline, id: StageId, judged: &Assessment) -> Json {
-    let reasons: Vec<Json> = reasons(pipeline, &judged.decision).iter().map(reason_json).collect();
-    json!({
+fn stage_json(inside: Inside<'_>, id: StageId, judged: &Assessment, running: &[Running]) -> Json {
+    let pipeline = inside.pipeline;
+    let reasons: Vec<Json> =
+        reasons(pipeline, &judged.decision).iter().map(|reason| reason_json(inside, id, reason)).collect();
+    let mut stage = json!({
         "stage": pipeline.stage(id).address.to_string(),
         "state": state(&judged.decision).word(),
         "reasons": reasons,
-    })
+    });
+    if let Some(Running { holder, command, .. }) = run_of(pipeline, id, running) {
+        stage["running"] = json!({ "command": command, "pid": holder.pid, "host": holder.host });
+    }
+    stage
 }
 
-pub fn reason_json(reason: &StaleReason) -> Json {
+/// Who runs a stage now.
+fn run_of<'a>(pipeline: &Pipeline, id: StageId, running: &'a [Running]) -> Option<&'a Running> {
+    let name = pipeline.stage(id).address.to_string();
+    running.iter().find(|running| running.stage == name)
+}
+
+fn leftover_json(leftover: &Leftover) -> Json {
+    let outs: Vec<String> = leftover.outs.iter().map(|(path, _)| path.to_string()).collect();
+    json!({ "stage": leftover.stage.to_string(), "state": "gone", "reasons": [], "outs": outs })
+}
+
+/// A reason with all files that differ in a folder it tells of.
+pub fn reason_json(inside: Inside<'_>, id: StageId, reason: &StaleReason) -> Json {
     let mut entry = Map::new();
     entry.insert("kind".to_owned(), reason.kind().into());
     match reason.subject() {
@@ -255,6 +284,9 @@ pub fn reason_json(reason: &StaleReason) -> Json {
     let value = |value: Option<base::Value>| value.and_then(|value| serde_json::to_value(value).ok()).into();
     entry.insert("old".to_owned(), value(reason.old_value()));
     entry.insert("new".to_owned(), value(reason.new_value()));
+    if let Some(difference) = inside.of(id, reason) {
+        entry.insert("files".to_owned(), inside::json(&difference));
+    }
     Json::Object(entry)
 }
 
@@ -266,10 +298,31 @@ fn is_of_pointer(decision: &Decision) -> bool {
         .any(|reason| matches!(reason, StaleReason::DataOutdated { .. } | StaleReason::DataNotFetched { .. }))
 }
 
-fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
-    let mut all_fresh = true;
+/// A reason on a line of its own, and below it the first files that differ in a folder it tells of.
+pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, printer: Printer) {
+    printer.data_line(format_args!("  {reason}"));
+    if let Some(difference) = inside.of(id, reason) {
+        inside::lines(&difference).iter().for_each(|line| printer.data_line(format_args!("    {line}")));
+    }
+}
+
+fn print_status(
+    inside: Inside<'_>,
+    plan: &Plan,
+    (left, running): (&[Leftover], &[Running]),
+    printer: Printer,
+) {
+    let pipeline = inside.pipeline;
+    let mut all_fresh = left.is_empty();
+    left.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
     for (id, judged) in plan {
         let name = &pipeline.stage(*id).address;
+        if let Some(Running { holder, command, .. }) = run_of(pipeline, *id, running) {
+            // Its outs are in motion: what they are now says nothing.
+            all_fresh = false;
+            printer.data_line(format_args!("{name}: runs now (`{command}`, {holder})"));
+            continue;
+        }
         let word = match (&judged.decision, state(&judged.decision)) {
             (Decision::Fresh, _) => {
                 if printer.is_verbose() {
@@ -289,7 +342,7 @@ fn print_status(pipeline: &Pipeline, plan: &Plan, printer: Printer) {
         all_fresh = false;
         printer.data_line(format_args!("{name}: {word}"));
         for reason in reasons(pipeline, &judged.decision) {
-            printer.data_line(format_args!("  {reason}"));
+            print_reason(inside, *id, &reason, printer);
         }
     }
     if all_fresh {

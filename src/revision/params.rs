@@ -10,7 +10,8 @@ use track::{RunId, SqliteStore};
 
 use super::{Readable, Revision, load_at, store, with_children};
 use crate::error::{CliError, CliResult};
-use crate::project::{Project, TextOf, load_pipeline};
+use crate::project::Project;
+use crate::reading::{Reader, load_pipeline};
 
 impl Revision {
     /// The params of this state by file, flattened to dotted keys. With `declared`, only those that a stage
@@ -52,7 +53,7 @@ impl Revision {
 fn load_what_parses(
     file: &ProjectPath,
     files: &[ProjectPath],
-    text: &TextOf<'_>,
+    reader: Reader<'_>,
 ) -> CliResult<(Pipeline, Vec<(ProjectPath, CliError)>)> {
     let bad: RefCell<Vec<(ProjectPath, CliError)>> = RefCell::default();
     loop {
@@ -60,7 +61,7 @@ fn load_what_parses(
             if bad.borrow().iter().any(|(known, _)| known == path) {
                 return Ok(None);
             }
-            match text(path) {
+            match (reader.text)(path) {
                 Err(fault) if !files.contains(path) => {
                     bad.borrow_mut().push((path.clone(), fault));
                     Ok(None)
@@ -68,7 +69,7 @@ fn load_what_parses(
                 text => text,
             }
         };
-        let fault = match load_pipeline(file, files, &text) {
+        let fault = match load_pipeline(file, files, Reader { text: &text, ..reader }) {
             Ok(pipeline) => return Ok((pipeline, bad.into_inner())),
             Err(fault) => fault,
         };

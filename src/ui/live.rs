@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pipeline::{Pipeline, StageId, StaleReason};
 
+use crate::error::with_causes;
 use crate::ui::Printer;
 
 /// How many of a stage's last lines are kept to be shown when it fails.
@@ -189,7 +190,7 @@ impl<'a> ReproView<'a> {
         let after = work
             .map(|work| format!(" after {}", report::duration_text(millis(work.since.elapsed()))))
             .unwrap_or_default();
-        let causes = causes(failure);
+        let causes = with_causes(failure);
         let word = self.printer.paint("31;1", "Failed");
         self.insist(state, &format!("{word} {name}{after}: {causes}."));
         if let Some(partial) = partial {
@@ -278,20 +279,6 @@ pub fn describe_source(source: &Source) -> String {
             format!("{run} of {}{by} on {} ({})", entry.created.local(), entry.host, entry.platform)
         }
     }
-}
-
-fn causes(failure: &Failure) -> String {
-    let mut text = failure.to_string();
-    let mut cause = std::error::Error::source(failure);
-    while let Some(next) = cause {
-        let more = next.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = next.source();
-    }
-    text
 }
 
 fn millis(duration: Duration) -> i64 {

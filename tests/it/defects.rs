@@ -312,8 +312,24 @@ fn a_folder_is_read_once_for_all_its_stages() {
     assert!(again < BYTES / 4, "{again} bytes read to see that nothing changed");
 }
 
-/// Row 9; #331, #4279, #6907, #10650: one item more, and all items are made again. (A `map` over the files of a folder
-/// is still to come; items are written down or come from params.)
+/// Row 9; #331, #4279, #6907, #10650, #10042: one file more, and all are made again. With more cases in `files.rs`.
+#[test]
+fn a_file_more_runs_that_file_alone() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  each:\n    foreach: {glob: 'in/*'}\n    do:\n      cmd: echo ${key} >> ran; mkdir -p out; cp ${item} out/${key}\n      outs: ['out/${key}']\n  all:\n    cmd: cat out/* > all\n    deps: [out]\n    outs: [all]\n",
+    );
+    for item in ["a", "b"] {
+        sandbox.write(&format!("in/{item}"), item);
+    }
+    sandbox.ok(["repro", "-j", "1"]);
+    sandbox.write("in/c", "c");
+    sandbox.write("in/b", "changed");
+    sandbox.ok(["repro", "-j", "1"]);
+    assert_eq!(["a", "b", "c"].map(|item| sandbox.count("ran", item)), [1, 2, 1]);
+    assert_eq!(sandbox.read("all"), "achangedc");
+}
+
+/// The same, where items are written down or come from params.
 #[test]
 fn an_item_more_runs_that_item_alone() {
     let sandbox = Sandbox::with_pipeline(

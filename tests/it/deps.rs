@@ -356,3 +356,21 @@ fn a_server_is_asked_and_believed() {
     assert!(offline.stderr.contains(&format!("failed to ask about {url}: ")), "{}", offline.stderr);
     assert!(offline.stdout.contains("a: cannot be told"), "{}", offline.stdout);
 }
+
+/// A folder that is read may be a repository: what its tools keep for themselves is no input.
+#[test]
+fn what_tools_keep_in_a_folder_is_no_input() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  s:\n    cmd: cat in/a > out; echo x >> in/.git/index\n    deps: [in]\n    outs: [out]\n  o:\n    cmd: mkdir made; mkdir made/.git; touch made/.git/x\n    outs: [made]\n",
+    );
+    for file in ["a", ".git/config", "sub/.GIT", "sub/.dvc/config", "sub/.pipe/x"] {
+        sandbox.write(&format!("in/{file}"), "1");
+    }
+    sandbox.ok(["repro", "s"]);
+    sandbox.write("in/.git/config", "2");
+    assert!(sandbox.ok(["repro", "s"]).stderr.contains("up to date"));
+    sandbox.write("in/a", "2");
+    assert!(sandbox.ok(["repro", "s"]).stderr.contains("1 ran"));
+    // What a stage writes would lose it.
+    sandbox.pipe(["repro", "o"]).code(2).tells(&["keeps for itself"]);
+}

@@ -170,14 +170,21 @@ fn what_dvcignore_names_is_passed_over() {
     sandbox.write(".dvcignore", "*.log\n!keep.log\n/data/tmp/\n");
     let text = "stages:\n  a:\n    cmd: mkdir -p d && cp in d/a && cp in d/x.log\n    deps: [in, sub, data]\n    outs: [d]\n";
     sandbox.write("dvc.yaml", text);
-    for path in ["in", "sub/a", "sub/keep.log", "sub/x.log", "data/a", "data/tmp/x"] {
+    for path in
+        ["in", "sub/a", "sub/keep.log", "sub/x.log", "sub/.git/x", "sub/.hg/x", "data/a", "data/tmp/x"]
+    {
         sandbox.write(path, "1\n");
     }
     pipe(&sandbox, &["repro"]).code(0);
     assert!(dvc.stale(&sandbox).is_empty());
-    for (path, is_seen) in
-        [("sub/x.log", false), ("data/tmp/x", false), ("d/x.log", false), ("sub/keep.log", true)]
-    {
+    for (path, is_seen) in [
+        ("sub/.git/x", false),
+        ("sub/.hg/x", false),
+        ("sub/x.log", false),
+        ("data/tmp/x", false),
+        ("d/x.log", false),
+        ("sub/keep.log", true),
+    ] {
         sandbox.write(path, "2\n");
         assert_eq!(!stale(&sandbox).is_empty(), is_seen, "{path}");
         assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{path}");

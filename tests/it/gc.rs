@@ -347,3 +347,27 @@ fn a_shared_cache_keeps_what_each_project_needs() {
     std::fs::remove_dir_all(folder.path().join("cache/projects")).unwrap();
     two.gc(&["-w", "--no-stage-cache", "-f"]).code(0).tells(&["Removed"]);
 }
+
+/// Partial outs lie where their run's other files do, and go when it is old, or gone.
+#[test]
+fn what_failed_stages_had_made_goes_with_old_runs() {
+    let sandbox =
+        Sandbox::with_pipeline("stages:\n  s:\n    cmd: echo half > out; exit 1\n    outs: [out]\n");
+    sandbox.pipe(["repro"]).code(1);
+    let partial = format!("{}/out", sandbox.stage_run("s")["tags"]["pipe.partial_outs"].as_str().unwrap());
+    assert_eq!(removed(&sandbox, &["-w"]), "files 0 folders 0 entries 0");
+    assert_eq!(removed(&sandbox, &["-w", "--older-than", "1h"]), "files 0 folders 0 entries 0");
+    assert!(sandbox.exists(&partial));
+    let said = sandbox.gc(&["-w", "--older-than", "0s", "--dry"]).code(0);
+    assert!(said.stdout.contains("left by failed runs           1         5 B"), "{said:?}");
+    sandbox.gc(&["-w", "--older-than", "0s"]).code(1).tells(&["1 file (5 B) that failed runs have left"]);
+    assert!(sandbox.exists(&partial));
+    let told = sandbox.gc(&["-w", "--older-than", "0s", "-f", "--json"]).code(0).json();
+    assert_eq!(told["partial_outs"]["bytes"], 5);
+    assert!(!sandbox.exists(&partial));
+    // A run that the store knows nothing of is gone.
+    sandbox.pipe(["repro"]).code(1);
+    sandbox.remove(".pipe/runs.db");
+    sandbox.gc(&["-w", "-f"]).code(0).tells(&["Removed 1 file (5 B) that failed runs had left."]);
+    assert_eq!(sandbox.files(".pipe/artifacts"), [""; 0]);
+}

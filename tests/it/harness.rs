@@ -114,10 +114,15 @@ impl Sandbox {
         self.pipe(arguments).code(0)
     }
 
+    /// Waits until what was written is old enough to be remembered by its stamp, and to go.
+    pub fn settle(&self) {
+        std::thread::sleep(Duration::from_millis(60));
+    }
+
     /// Runs `pipe gc`, once all that was written before is old enough to go.
     #[track_caller]
     pub fn gc(&self, arguments: &[&str]) -> Said {
-        std::thread::sleep(Duration::from_millis(60));
+        self.settle();
         self.pipe(std::iter::once(&"gc").chain(arguments))
     }
 

@@ -32,6 +32,7 @@ mod dvc_tool;
 mod environment;
 mod example;
 mod failures;
+mod files;
 mod folders;
 mod gc;
 mod groups;

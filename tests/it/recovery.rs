@@ -152,3 +152,29 @@ fn what_persists_comes_back_too() {
     sandbox.ok(["repro"]).tells(&["its last good outs are back in place"]);
     assert_eq!(sandbox.read("log"), "1\n2\n", "once, not twice");
 }
+
+/// As on a full disk: what cannot be recorded has not succeeded, and its run says why.
+#[test]
+fn a_result_that_cannot_be_recorded_is_a_failure() {
+    let pipeline =
+        |breaks: &str| format!("stages:\n  a:\n    cmd: echo 1 > out; {breaks}\n    outs: [out]\n    deps: [in]\n");
+    let sandbox = Sandbox::with_pipeline(&pipeline("rm -f .pipe/journal; mkdir -p .pipe/journal/x"));
+    sandbox.write("in", "1");
+    sandbox.pipe(["repro"]).code(2);
+    sandbox.remove(".pipe/journal");
+    let run = sandbox.stage_run("a");
+    assert_eq!(run["status"], "FAILED");
+    let why = run["tags"]["pipe.failure"].as_str().unwrap();
+    assert!(why.contains(".pipe/journal") && why.contains("directory"), "{why}");
+    assert!(!sandbox.states().contains("fresh"));
+    // The lock: the journal has the result, and the reproduction says what went wrong.
+    sandbox.write("pipeline.yaml", pipeline("mkdir -p pipeline.lock/x"));
+    sandbox.pipe(["repro"]).code(2);
+    sandbox.remove("pipeline.lock");
+    let run = sandbox.stage_run("a");
+    let parent = sandbox.json(["runs", "show", "--json", run["parent"].as_str().unwrap()]);
+    assert_eq!((run["status"].as_str(), parent["status"].as_str()), (Some("FINISHED"), Some("FAILED")));
+    let why = parent["tags"]["pipe.failure"].as_str().unwrap();
+    assert!(why.starts_with("its results could not be recorded: ") && why.contains("pipeline.lock"), "{why}");
+    assert_eq!(sandbox.states(), "a:fresh");
+}

@@ -209,3 +209,44 @@ fn the_plan_tells_what_would_be_refused() {
     2 stages: 1 failed, 1 not started.
     ");
 }
+
+/// What a folder held before is known where the cache has it.
+#[test]
+fn files_that_changed_in_a_folder_are_named() {
+    let sandbox = Sandbox::with_pipeline(concat!(
+        "stages:\n  s:\n    cmd: cat data/* > out; mkdir made; cp out made/x\n    deps: [data, plain]\n    outs: [out, made]\n",
+        "  t:\n    cmd: cat made/* > last\n    deps: [{glob: 'made/*'}]\n    outs: [last]\n",
+    ));
+    for file in ["data/b", "data/c", "plain/x"] {
+        sandbox.write(file, "1");
+    }
+    sandbox.ok(["add", "data"]);
+    sandbox.ok(["repro", "-j", "1"]);
+    sandbox.write("data/a", "1");
+    sandbox.write("data/b", "2");
+    sandbox.remove("data/c");
+    sandbox.write("plain/x", "2");
+    sandbox.write("made/y", "");
+    snapshot!(sandbox.pipe(["status", "s"]), @"
+    exit: 0
+    --- stdout
+    data.pipe: stale
+      out data changed: d7ce56e449 -> c342f151c3
+        A data/a
+        M data/b
+        D data/c
+    s: stale
+      dep plain changed: dd22c20dfd -> bffca1b83b
+      out made changed: 0b3f442fc6 -> 80736d4641
+        A made/y
+      data of data.pipe before it is stale
+    ");
+    let json = sandbox.json(["status", "--json", "s"]);
+    let files = &json["stages"][0]["reasons"][0]["files"];
+    assert_eq!((files["added"][0].as_str(), files["deleted"][0].as_str()), (Some("data/a"), Some("data/c")));
+    for n in 0..7 {
+        sandbox.write(&format!("data/d{n}"), "1");
+    }
+    let said = sandbox.ok(["repro", "--dry", "--explain", "s"]);
+    assert!(said.stdout.contains("    D data/c\n    A data/d0\n    A data/d1\n    and 5 more\n"), "{said:?}");
+}

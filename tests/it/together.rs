@@ -134,3 +134,29 @@ fn a_stage_that_calls_pipe_is_not_waited_for() {
     }
     assert_eq!(sandbox.read("b"), "b\n", "what is in nobody's way is done");
 }
+
+/// What is set aside while a stage runs is not missing.
+#[test]
+fn status_says_what_runs_now() {
+    let sandbox = project();
+    let first = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
+    sandbox.await_file("up");
+    let said = sandbox.ok(["status", "slow", "after"]);
+    assert!(said.stdout.starts_with("slow: runs now (`pipe repro slow`, pid "), "{said:?}");
+    assert!(!said.stdout.contains("slow.txt is missing"), "{said:?}");
+    let json = sandbox.json(["status", "--json", "after"]);
+    assert_eq!(json["stages"][0]["running"]["command"], "pipe repro slow");
+    assert_eq!(json["stages"][1].get("running"), None);
+    sandbox.write("go", "");
+    first.wait().code(0);
+    assert_eq!(sandbox.ok(["status", "slow"]).stdout, "Everything is up to date.\n");
+    // One that was killed does not run.
+    sandbox.remove("go");
+    sandbox.remove("up");
+    sandbox.write("in", "two\n");
+    let second = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
+    sandbox.await_file("up");
+    second.signal("KILL");
+    second.wait();
+    assert!(!sandbox.ok(["status", "slow"]).stdout.contains("runs now"));
+}

@@ -51,8 +51,11 @@ impl Workspace {
         if any { top.state(&mut |_| Ok(())).map(Some) } else { Ok(None) }
     }
 
-    /// The chosen files that there are.
-    fn chosen(&self, choice: &Choice<'_>) -> Result<Vec<ProjectPath>, CacheError> {
+    /// The chosen files that there are, in any order.
+    ///
+    /// # Errors
+    /// When something that must be entered cannot be read.
+    pub fn chosen(&self, choice: &Choice<'_>) -> Result<Vec<ProjectPath>, CacheError> {
         let root = self.os_path(&ProjectPath::root());
         let base = self.os_path(choice.base);
         if !base.is_dir() {

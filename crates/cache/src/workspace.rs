@@ -152,9 +152,19 @@ impl Workspace {
     /// # Errors
     /// When something there cannot be read, is no file or folder, or has a name that records cannot hold.
     pub fn observe(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
-        Ok(self.scan(path)?.map(|node| {
+        Ok(self.scan(path, Within::Records)?.map(|node| {
             summarize(self.blobs.layout(), &node, &mut |_, _| Ok(())).expect("nothing here can fail")
         }))
+    }
+
+    /// The same of what is only read: folders in it that git, pipe or DVC keeps for itself are passed over, as by DVC.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`].
+    pub fn observe_input(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
+        let node = self.scan(path, Within::Inputs)?;
+        let state = |node| summarize(self.blobs.layout(), &node, &mut |_, _| Ok(()));
+        Ok(node.map(|node| state(node).expect("nothing here can fail")))
     }
 
     /// The files at `path` as they are now; none when there is nothing.
@@ -162,8 +172,20 @@ impl Workspace {
     /// # Errors
     /// As [`Workspace::observe`].
     pub fn listing(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+        self.list(path, Within::Records)
+    }
+
+    /// The same of what is only read.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`].
+    pub fn input_listing(&self, path: &ProjectPath) -> Result<Files, CacheError> {
+        self.list(path, Within::Inputs)
+    }
+
+    fn list(&self, path: &ProjectPath, within: Within) -> Result<Files, CacheError> {
         let mut files = Files::new();
-        if let Some(node) = self.scan(path)? {
+        if let Some(node) = self.scan(path, within)? {
             list(self.blobs.layout(), path.clone(), &node, &mut files);
         }
         Ok(files)
@@ -175,7 +197,7 @@ impl Workspace {
     /// # Errors
     /// As [`Workspace::observe`], and when the disk refuses or a file changes meanwhile.
     pub fn store(&self, path: &ProjectPath, placement: Placement) -> Result<Option<FileState>, CacheError> {
-        let Some(node) = self.scan(path)? else { return Ok(None) };
+        let Some(node) = self.scan(path, Within::Records)? else { return Ok(None) };
         let mut files = Vec::new();
         collect_files(&node, &mut files);
         files.par_iter().try_for_each(|found| self.store_file(found, placement))?;
@@ -190,7 +212,7 @@ impl Workspace {
         &self,
         path: &ProjectPath,
     ) -> Result<Vec<(ProjectPath, PathBuf, Digest)>, CacheError> {
-        let Some(node) = self.scan(path)? else { return Ok(Vec::new()) };
+        let Some(node) = self.scan(path, Within::Records)? else { return Ok(Vec::new()) };
         let mut files = Vec::new();
         collect_files(&node, &mut files);
         let owned = |found: &Found<'_>| (found.path.clone(), found.os_path.to_owned(), found.digest);
@@ -347,7 +369,7 @@ impl Workspace {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn scan(&self, path: &ProjectPath) -> Result<Option<Node>, CacheError> {
+    fn scan(&self, path: &ProjectPath, within: Within) -> Result<Option<Node>, CacheError> {
         let os_path = self.os_path(path);
         let own = fs::symlink_metadata(&os_path);
         let is_symlink = own.as_ref().is_ok_and(fs::Metadata::is_symlink);
@@ -362,7 +384,7 @@ impl Workspace {
             self.note(path, &metadata);
         }
         let mut node = match metadata.is_dir() {
-            true => self.walk(path, &os_path)?,
+            true => self.walk(path, &os_path, within)?,
             false => {
                 let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
                 let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
@@ -384,7 +406,7 @@ impl Workspace {
     }
 
     /// What the folder `os_path` holds, with symlinks followed.
-    fn walk(&self, path: &ProjectPath, os_path: &Path) -> Result<Node, CacheError> {
+    fn walk(&self, path: &ProjectPath, os_path: &Path, within: Within) -> Result<Node, CacheError> {
         // The folders from the top down to where the walk is, each with what was found in it.
         let may_share = !os_path.is_symlink() && !self.leads_through_symlink(path);
         let top = OpenFolder { name: String::new(), path: path.clone(), entries: Vec::new(), may_share };
@@ -393,7 +415,11 @@ impl Workspace {
         let is_ignored = |os_below: &Path, is_folder: bool| {
             let below = os_below.strip_prefix(os_path).ok().and_then(Path::to_str);
             let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
-            place.is_some_and(|place| place != *path && self.ignores.is_ignored(&place, is_folder))
+            place.is_some_and(|place| {
+                place != *path
+                    && (within.passes_over(&place, self.blobs.layout())
+                        || self.ignores.is_ignored(&place, is_folder))
+            })
         };
         let is_wanted = |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
         for source in self.ignores.above(path) {
@@ -450,6 +476,23 @@ impl Workspace {
         let known = self.state().get(&path, &stamp);
         let digest = known.or_else(|| self.digest_of_link(&path, &os_path, metadata));
         Ok(Node::File { path, os_path, stamp, digest, may_share })
+    }
+}
+
+/// What a walk goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    /// What is recorded to be put in place again, so that all of it has to be recorded or refused.
+    Records,
+    /// What is only read.
+    Inputs,
+}
+
+impl Within {
+    /// Whether what lies there is nobody's data.
+    fn passes_over(self, place: &ProjectPath, layout: Layout) -> bool {
+        let name = || ProjectPath::root().join(place.name());
+        self == Within::Inputs && (name().is_reserved() || (layout == Layout::Dvc && place.name() == ".hg"))
     }
 }
 

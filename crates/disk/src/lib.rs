@@ -28,6 +28,6 @@ pub use link::{
     LinkType, duplicate, duplicate_checked, hard_link, hard_link_new, place_bytes, replace_symlink,
     set_modified,
 };
-pub use lock::{LockError, LockFile, Moment, Sharing};
+pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use partial::Partial;
 pub use stamp::Stamp;

@@ -146,6 +146,11 @@ impl LockFile {
     }
 }
 
+/// The same of the lock at `path`, for those who do not hold it.
+pub fn holder_is_alive(path: &Path, holder: &Holder) -> bool {
+    presence::is_alive(&holders_folder(path), holder)
+}
+
 impl Drop for LockFile {
     fn drop(&mut self) {
         drop(self.presence.take());

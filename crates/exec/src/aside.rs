@@ -258,6 +258,29 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
     Ok(found)
 }
 
+/// A stage whose command runs now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// The stage.
+    pub stage: String,
+    /// The process that runs it.
+    pub holder: Holder,
+    /// The command that the process was started with.
+    pub command: String,
+}
+
+/// The stages that processes noted below `jobs` run now, whose life the lock at `lock` tells of. What cannot be read tells
+/// of none: it may just be coming or going.
+pub fn running(jobs: &Path, lock: &Path) -> Vec<Running> {
+    let notes = folders(jobs).unwrap_or_default().into_iter().filter_map(|folder| read_note(&folder).ok()?);
+    let notes = notes.filter(|note| note.running && disk::holder_is_alive(lock, &note.holder));
+    let stage = |note: Note| {
+        let stage = note.stage.strip_prefix("stage ")?.to_owned();
+        Some(Running { stage, holder: note.holder, command: note.command })
+    };
+    notes.filter_map(stage).collect()
+}
+
 /// The folders below `jobs` in order, each with its note.
 pub(crate) fn notes(jobs: &Path) -> Result<Vec<(PathBuf, Option<Note>)>, DiskError> {
     let noted = |folder: PathBuf| Ok((folder.clone(), read_note(&folder)?));

@@ -272,7 +272,7 @@ fn observe(
     foretold: &Foretold,
 ) -> Result<Observed, Unreadable> {
     let look = |path: &ProjectPath| {
-        world.workspace.observe(path).map_err(|fault| Unreadable::new(path.clone(), &fault))
+        world.workspace.observe_input(path).map_err(|fault| Unreadable::new(path.clone(), &fault))
     };
     let is_asked = !stage.frozen || !world.pipeline.dialect().frozen_never_runs();
     let deps = if !is_asked {

@@ -115,6 +115,7 @@ mod tests {
         let file = ProjectPath::from_record("pipeline.yaml").unwrap();
         let params = ProjectPath::from_record("params.yaml").unwrap();
         let texts = BTreeMap::from([(file.clone(), Some(text.to_owned())), (params, None)]);
+        let texts = pipeline::Provided { texts, ..Default::default() };
         match pipeline::load(&file, &texts).unwrap() {
             pipeline::Loaded::Done(pipeline) => pipeline.stages,
             pipeline::Loaded::Need(paths) => panic!("{paths:?}"),

@@ -33,6 +33,13 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Taking `outs` away, which nobody makes any more.
+    pub fn to_remove(what: &str, outs: impl IntoIterator<Item = ProjectPath>) -> Self {
+        let mut wish = Wish::named(what);
+        wish.writes.extend(outs.into_iter().map(|out| (out, false)));
+        wish
+    }
+
     /// What bringing `stage` up to date reads and writes.
     pub fn of_stage(stage: &Stage) -> Self {
         let patterns = stage.special.iter().filter_map(|special| special.glob.as_ref());

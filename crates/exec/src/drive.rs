@@ -542,7 +542,10 @@ impl Attempt<'_, '_, '_> {
             Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
                 match self.run_and_store(job, &env, &folder) {
                     Ok(outcome) => {
-                        aside.drop_old()?;
+                        // The result is recorded: what it replaced is only in the way.
+                        if let Err(fault) = aside.drop_old() {
+                            self.warn(format!("failed to remove what stage {} replaced: {fault}: {}", self.stage.address, fault.source));
+                        }
                         Ok(outcome)
                     }
                     Err(failure) => {
@@ -696,7 +699,7 @@ impl Attempt<'_, '_, '_> {
     fn changed_input(&self, job: &Job<'_>) -> Option<String> {
         let workspace = self.shop.world.workspace;
         let is_same = |path: &ProjectPath, before: &FileState| {
-            workspace.observe(path).is_ok_and(|now| now.is_some_and(|now| now.digest == before.digest))
+            workspace.observe_input(path).is_ok_and(|now| now.is_some_and(|now| now.digest == before.digest))
         };
         if let Some((path, _)) = job.inputs.deps.iter().find(|(path, before)| !is_same(path, before)) {
             return Some(format!("dep {path}"));

@@ -216,6 +216,24 @@ impl Ledger {
         self.locks.values().flat_map(|state| state.lock.stages.values())
     }
 
+    /// What is known of the last success of every stage of the pipeline files, also of those that are declared no longer.
+    pub fn recorded(&self) -> impl Iterator<Item = (Address, &StageLock)> {
+        self.locks.iter().flat_map(|(path, state)| {
+            let file = pipeline_file_of(path);
+            let stages = state.lock.stages.iter().filter(|(name, _)| !name.is_empty());
+            stages.map(move |(name, lock)| (Address { file: file.clone(), name: name.clone() }, lock))
+        })
+    }
+
+    /// Forgets a stage that is declared no longer, when the lock is written next.
+    pub fn forget(&mut self, stage: &Address) {
+        let file = lock_beside(&stage.file);
+        let known = self.locks.get_mut(&file).and_then(|state| state.lock.stages.remove(&stage.name));
+        if known.is_some() && !self.unwritten.contains(&file) {
+            self.unwritten.push(file);
+        }
+    }
+
     /// Writes down what a source holds: in its pointer, at once.
     fn record_source(&mut self, stage: &Address, lock: StageLock) -> Result<(), LedgerError> {
         let file = &stage.file;

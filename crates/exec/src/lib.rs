@@ -24,7 +24,7 @@ mod schedule;
 mod special;
 mod url;
 
-pub use aside::{AtWork, Restore, at_work};
+pub use aside::{AtWork, Restore, Running, at_work, running};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
 pub use budget::Limits;
 pub use claim::{Claim, Claims, Wish};

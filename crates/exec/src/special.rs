@@ -36,7 +36,7 @@ fn outside(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>,
         return Err(Unreadable::new(dep.name.clone(), &io::Error::other(message)));
     }
     let outside = reader.outside().map_err(|fault| Unreadable::new(dep.name.clone(), &fault))?;
-    outside.observe(&path).map_err(|fault| Unreadable::new(dep.name.clone(), &fault))
+    outside.observe_input(&path).map_err(|fault| Unreadable::new(dep.name.clone(), &fault))
 }
 
 /// The first special dep of `stage` that is not what `inputs` says of it, as messages call it; `None` when all

@@ -3,10 +3,11 @@
 //! Only the names and the values of `item` and `key` are made here; the body is filled in with them like that of
 //! any other stage. The rules for names are DVC's, so that its files keep their stages' names.
 
-use base::Value;
+use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
 use crate::dialect::Dialect;
+use crate::special::Glob;
 
 /// No written stage becomes more than this: a product of a few lists is soon too large for any machine.
 const MOST: usize = 100_000;
@@ -18,6 +19,54 @@ pub(crate) struct Member {
     pub suffix: String,
     /// `item`, and `key` where there is one.
     pub locals: Vec<(&'static str, Value)>,
+    /// The file that it is about, where it is made of one.
+    pub file: Option<ProjectPath>,
+}
+
+/// The name that only stages made of a file have: its path below the pattern's fixed part, without its suffix.
+pub(crate) const STEM: &str = "stem";
+
+/// The members of `foreach` over the files `found` of `glob`, in a pipeline file in `folder`.
+///
+/// A member is called by its file's path below the fixed part of the pattern, so that no other file changes its name.
+/// `item` is the path as the pattern is written, from `folder`; `key` the member's name; `stem` is that without suffix.
+pub(crate) fn files(glob: &Glob, found: &[ProjectPath], folder: &ProjectPath) -> Result<Vec<Member>, String> {
+    let mut found: Vec<&ProjectPath> = found.iter().collect();
+    found.sort_unstable();
+    let members = found.into_iter().map(|file| {
+        let key = file.relative_to(glob.base());
+        let name = file.name();
+        let suffix = name.rfind('.').filter(|at| *at > 0).map_or(0, |at| name.len() - at);
+        let stem = &key[..key.len() - suffix];
+        Member {
+            suffix: stage_name(&key),
+            locals: vec![
+                ("item", Value::from(file.relative_to(folder).as_str())),
+                ("key", Value::from(key.as_str())),
+                (STEM, Value::from(stem)),
+            ],
+            file: Some(file.clone()),
+        }
+    });
+    each_once(members.collect())
+}
+
+/// A path as part of a stage's name: control characters as `%0A`, and what looks like one of these with its `%` as
+/// `%25`, so that two paths never give one name.
+fn stage_name(path: &str) -> String {
+    let is_code = |at: usize| {
+        path.as_bytes().get(at + 1..at + 3).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
+    };
+    let mut name = String::with_capacity(path.len());
+    for (at, c) in path.char_indices() {
+        if c.is_control() || (c == '%' && is_code(at)) {
+            let mut bytes = [0; 4];
+            name.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")));
+        } else {
+            name.push(c);
+        }
+    }
+    name
 }
 
 /// The members of `foreach` over `data`.
@@ -31,6 +80,7 @@ pub(crate) fn foreach(data: &Value, dialect: Dialect) -> Result<Vec<Member>, Str
             .map(|(key, item)| Member {
                 suffix: key.clone(),
                 locals: vec![("item", item.clone()), ("key", Value::from(key.as_str()))],
+                file: None,
             })
             .collect(),
         Value::List(list) => {
@@ -38,6 +88,7 @@ pub(crate) fn foreach(data: &Value, dialect: Dialect) -> Result<Vec<Member>, Str
             let member = |(at, item): (usize, &Value)| Member {
                 suffix: if numbered { at.to_string() } else { dialect.scalar_text(item) },
                 locals: vec![("item", item.clone())],
+                file: None,
             };
             list.iter().enumerate().map(member).collect()
         }
@@ -80,7 +131,7 @@ pub(crate) fn matrix(data: &Value, dialect: Dialect) -> Result<Vec<Member>, Stri
     let member = |(parts, chosen): (Vec<String>, IndexMap<String, Value>)| {
         let suffix = parts.join("-");
         let key = Value::from(suffix.as_str());
-        Member { suffix, locals: vec![("item", Value::Map(chosen)), ("key", key)] }
+        Member { suffix, locals: vec![("item", Value::Map(chosen)), ("key", key)], file: None }
     };
     each_once(choices.into_iter().map(member).collect())
 }
@@ -135,6 +186,40 @@ mod tests {
         assert!(foreach(&json(r#"[1, "1"]"#), Dialect::Native).is_err());
         assert!(foreach(&json(r#"[""]"#), Dialect::Native).is_err());
         assert!(foreach(&json("3"), Dialect::Native).is_err());
+    }
+
+    #[test]
+    fn files_are_called_by_their_paths() {
+        let path = |text: &str| ProjectPath::from_record(text).expect("a path");
+        let glob = Glob::new(&path("sub/raw/**"), &[]).expect("a pattern");
+        let names = [
+            "sub/raw/b.tar.gz",
+            "sub/raw/a b.png",
+            "sub/raw/x/.rc",
+            "sub/raw/%0A",
+            "sub/raw/\n",
+            "sub/raw/5%",
+        ];
+        let found = names.map(|name| ProjectPath::from_relative(std::path::Path::new(name)).expect("a path"));
+        let members = files(&glob, &found, &path("sub")).expect("members");
+        let told: Vec<[String; 4]> = members
+            .iter()
+            .map(|member| {
+                let local = |at: usize| member.locals[at].1.to_string();
+                [member.suffix.clone(), local(0), local(1), local(2)]
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ["%0A", "raw/\n", "\n", "\n"],
+                ["%250A", "raw/%0A", "%0A", "%0A"],
+                ["5%", "raw/5%", "5%", "5%"],
+                ["a b.png", "raw/a b.png", "a b.png", "a b"],
+                ["b.tar.gz", "raw/b.tar.gz", "b.tar.gz", "b.tar"],
+                ["x/.rc", "raw/x/.rc", "x/.rc", "x/.rc"],
+            ]
+        );
     }
 
     #[test]

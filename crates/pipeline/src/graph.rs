@@ -20,8 +20,9 @@ use petgraph::visit::{
     Dfs, GraphBase, IntoNeighbors, IntoNeighborsDirected, IntoNodeIdentifiers, Reversed, Visitable,
 };
 
+use crate::resolve::FileGroup;
 use crate::special::Glob;
-use crate::stage::{Stage, StageId, is_pointer};
+use crate::stage::{Out, Stage, StageId, is_pointer};
 
 /// Files that git itself reads: no stage may write them.
 const GIT_FILES: [&str; 3] = [".gitignore", ".gitattributes", ".gitmodules"];
@@ -337,6 +338,30 @@ fn refuse_pattern(
     let message = format!("out `{out}` of stage `{name}` covers `{file}`, a pipeline, lock or params file");
     let hint = Some(format!("leave it out: `exclude: ['{}']`", file.relative_to(&stage.wdir)));
     Some(GraphFault { hint, ..GraphFault::new(id, message) })
+}
+
+/// Faults for outs that `foreach` would go through: which stages there are has to be known before one runs.
+pub(crate) fn items_that_are_made(stages: &[Stage], groups: &[FileGroup]) -> Vec<GraphFault> {
+    let made = groups.iter().flat_map(|group| numbered(stages).map(move |(id, stage)| (group, id, stage)));
+    let made = made.filter(|(.., stage)| !stage.is_source());
+    let fault = |(group, id, stage): (&FileGroup, StageId, &Stage)| {
+        let FileGroup { address, glob, .. } = group;
+        let meets = |out: &&Out| match &out.glob {
+            Some(other) => glob.meets(other),
+            None => glob.concerns(&out.path) || out.path.contains(glob.base()),
+        };
+        let out = &stage.outs.iter().find(meets)?.path;
+        let message = format!(
+            "`foreach` of `{address}` could go through out `{out}` of stage `{}`, and its files have to be there \
+             before any stage runs",
+            stage.address
+        );
+        let folder = address.file.parent().unwrap_or_default();
+        let hint = Some(format!("leave it out there: `exclude: ['{}']`", out.relative_to(&folder)));
+        Some(GraphFault { hint, ..GraphFault::new(id, message) })
+    };
+    // What is wrong with one member is most likely wrong with all.
+    made.filter_map(fault).take(1).collect()
 }
 
 /// Every pattern with its stage; faults for those that could mean a file of another out.

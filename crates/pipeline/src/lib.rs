@@ -28,6 +28,7 @@ mod stage;
 mod suggest;
 mod target;
 pub mod template;
+mod texts;
 pub mod yaml;
 
 pub use builtins::Builtins;
@@ -45,7 +46,7 @@ pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
 pub use pointer::{
     Pointer, freeze_pointer, parse_pointer, parse_source, update_pointer, update_source, write_pointer,
 };
-pub use resolve::{Loaded, Pipeline, load, load_all};
+pub use resolve::{FileGroup, Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
 pub use stage::{
     Address, Annotation, Artifact, Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, Out, OutKind,
@@ -54,3 +55,4 @@ pub use stage::{
 };
 pub use suggest::did_you_mean;
 pub use target::TargetError;
+pub use texts::{Needs, Provided};

@@ -7,7 +7,6 @@ mod outs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
 
 use base::{PathError, ProjectPath, Value};
 use indexmap::IndexMap;
@@ -21,59 +20,13 @@ use crate::format::native::spec::{
 };
 use crate::format::native::top::{self, ArtifactSpec, PlotSpec, TopSpec};
 use crate::node::{Node, Source};
-use crate::params;
-use crate::special::SpecialName;
+use crate::special::{Glob, SpecialName};
 use crate::stage::{Address, Artifact, Command, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
 use crate::template::{Context, Field, Scope, Step, TemplateError};
+use crate::texts::Texts;
 use crate::yaml::{self, Segment};
 
-/// The texts at hand; `None` when it is known that there is no such file.
-pub(crate) type Provided = BTreeMap<ProjectPath, Option<String>>;
-
-/// What the caller provided, what was made of it, and what is still needed.
-pub(crate) struct Texts<'a> {
-    provided: &'a Provided,
-    /// What the caller must read next.
-    pub needed: BTreeSet<ProjectPath>,
-    /// What was parsed already.
-    parsed: BTreeMap<ProjectPath, Arc<Value>>,
-}
-
-impl<'a> Texts<'a> {
-    pub fn new(provided: &'a Provided) -> Self {
-        Texts { provided, needed: BTreeSet::new(), parsed: BTreeMap::new() }
-    }
-
-    /// The text of a file; a file that was not provided yet is noted, one that does not exist is `None` too.
-    pub fn text(&mut self, file: &ProjectPath) -> Option<&'a str> {
-        match self.provided.get(file) {
-            Some(text) => text.as_deref(),
-            None => {
-                self.needed.insert(file.clone());
-                None
-            }
-        }
-    }
-
-    /// A parameter file's value: `None` while it is not provided, `Missing` when there is none.
-    pub fn value(&mut self, file: &ProjectPath) -> Result<Option<ParamFile>, PipelineError> {
-        if let Some(value) = self.parsed.get(file) {
-            return Ok(Some(ParamFile::Read(Arc::clone(value))));
-        }
-        match self.provided.get(file) {
-            None => {
-                self.needed.insert(file.clone());
-                Ok(None)
-            }
-            Some(None) => Ok(Some(ParamFile::Missing)),
-            Some(Some(text)) => {
-                let value = Arc::new(params::parse(file, text)?);
-                self.parsed.insert(file.clone(), Arc::clone(&value));
-                Ok(Some(ParamFile::Read(value)))
-            }
-        }
-    }
-}
+use self::deps::files_glob;
 
 /// What one pipeline file adds to a pipeline.
 #[derive(Debug)]
@@ -82,6 +35,8 @@ pub(crate) struct Part {
     pub stages: Vec<Stage>,
     /// Stages with `foreach` or `matrix`, and which of `stages` were made of each.
     pub groups: IndexMap<String, Range<usize>>,
+    /// Of those groups that are made of files, the patterns.
+    pub globs: IndexMap<String, Glob>,
     /// The top-level list `params`.
     pub params: Vec<ProjectPath>,
     /// The top-level list `metrics`.
@@ -104,8 +59,16 @@ pub(crate) fn load_file(
     let spec = spec::parse(file, text, dialect)?;
     let folder = file.parent().unwrap_or_default();
     let default_params = folder.join(PARAMS_FILE);
-    let mut loader =
-        Loader { dialect, file, text, folder, texts, vars_files: BTreeSet::new(), complete: true };
+    let mut loader = Loader {
+        dialect,
+        file,
+        text,
+        folder,
+        texts,
+        vars_files: BTreeSet::new(),
+        globs: IndexMap::new(),
+        complete: true,
+    };
     let vars = loader.context(&spec, default_params)?;
     if !loader.complete {
         return Ok(None);
@@ -119,7 +82,8 @@ pub(crate) fn load_file(
     let metrics = loader.top_paths("metrics", &top.metrics)?;
     let plots = loader.plots(&top.plots)?;
     let artifacts = loader.artifacts(&top.artifacts)?;
-    Ok(Some(Part { stages, groups, params, metrics, plots, artifacts, vars_files: loader.vars_files }))
+    let Loader { globs, vars_files, .. } = loader;
+    Ok(Some(Part { stages, groups, globs, params, metrics, plots, artifacts, vars_files }))
 }
 
 /// The values for templates, and which files they came from.
@@ -145,6 +109,8 @@ struct Loader<'a, 't> {
     folder: ProjectPath,
     texts: &'a mut Texts<'t>,
     vars_files: BTreeSet<ProjectPath>,
+    /// The patterns of groups that are made of files.
+    globs: IndexMap<String, Glob>,
     /// Whether all files that templates are filled in from were there.
     complete: bool,
 }
@@ -261,7 +227,7 @@ impl Loader<'_, '_> {
             let members = match self.members(name, written, vars) {
                 Ok(Some(members)) => members,
                 Ok(None) => {
-                    match self.stage(name, name, written, vars, &[]) {
+                    match self.stage(name, name, written, vars, &[], None) {
                         Ok(stage) => stages.extend(stage),
                         Err(fault) => faults.push(fault),
                     }
@@ -274,7 +240,7 @@ impl Loader<'_, '_> {
             };
             for member in members {
                 let whole_name = format!("{name}@{}", member.suffix);
-                match self.stage(name, &whole_name, written, vars, &member.locals) {
+                match self.stage(name, &whole_name, written, vars, &member.locals, member.file) {
                     Ok(stage) => stages.extend(stage),
                     // What is wrong with one is most likely wrong with all.
                     Err(fault) => {
@@ -290,14 +256,14 @@ impl Loader<'_, '_> {
 
     /// What a stage with `foreach` or `matrix` stands for; `None` when it stands for itself.
     fn members(
-        &self,
+        &mut self,
         name: &str,
         written: &Written,
         vars: &Vars,
     ) -> Result<Option<Vec<Member>>, PipelineError> {
         let (key, data) = match &written.form {
             Form::Single => return Ok(None),
-            Form::Foreach(data) => ("foreach", data),
+            Form::Foreach(data) | Form::Files(data) => ("foreach", data),
             Form::Matrix(data) => ("matrix", data),
         };
         let data = vars.context.fill(data, Field::Data).map_err(|error| {
@@ -306,10 +272,10 @@ impl Loader<'_, '_> {
             let message = format!("{} in `{key}` of stage `{name}`", error.message);
             self.fault_at(&path, message).hint(error.hint.clone())
         })?;
-        let members = if key == "foreach" {
-            expand::foreach(&data, self.dialect)
-        } else {
-            expand::matrix(&data, self.dialect)
+        let members = match &written.form {
+            Form::Files(_) => return self.files(name, &data).map(Some),
+            Form::Matrix(_) => expand::matrix(&data, self.dialect),
+            _ => expand::foreach(&data, self.dialect),
         };
         let path = [Segment::Key("stages"), Segment::Key(name), Segment::Key(key)];
         members
@@ -317,7 +283,25 @@ impl Loader<'_, '_> {
             .map_err(|message| self.fault_at(&path, format!("`{key}` of stage `{name}`: {message}")))
     }
 
-    /// One stage of the written stage `group`; `None` when a file of its `vars` is needed first.
+    /// A stage for each file that a pattern matches.
+    fn files(&mut self, name: &str, data: &Value) -> Result<Vec<Member>, PipelineError> {
+        let source = Source { file: self.file, text: self.text };
+        let (pattern, exclude) = spec::files_spec(source, name, data)?;
+        let path = [Segment::Key("stages"), Segment::Key(name), Segment::Key("foreach")];
+        let fault = |message| format!("`foreach` of stage `{name}`: {message}");
+        let glob = files_glob(&self.folder, &pattern, &exclude)
+            .map_err(|message| self.fault_at(&path, fault(message)))?;
+        let Some(found) = self.texts.files(&glob) else {
+            self.complete = false;
+            return Ok(Vec::new());
+        };
+        let members = expand::files(&glob, found, &self.folder)
+            .map_err(|message| self.fault_at(&path, fault(message)))?;
+        self.globs.insert(name.to_owned(), glob);
+        Ok(members)
+    }
+
+    /// One stage of the written stage `group`, made of `file` perhaps; `None` when a file of its `vars` is needed first.
     fn stage(
         &mut self,
         group: &str,
@@ -325,8 +309,10 @@ impl Loader<'_, '_> {
         written: &Written,
         vars: &Vars,
         locals: &[(&'static str, Value)],
+        file: Option<ProjectPath>,
     ) -> Result<Option<Stage>, PipelineError> {
-        let place = BodyPlace { group, under_do: matches!(written.form, Form::Foreach(_)) };
+        let under_do = matches!(written.form, Form::Foreach(_) | Form::Files(_));
+        let place = BodyPlace { group, under_do };
         let private;
         let mut context = &vars.context;
         if !written.vars.is_empty() {
@@ -354,7 +340,10 @@ impl Loader<'_, '_> {
             Some(wdir) => self.path(&self.folder, wdir, place, &[Segment::Key("wdir")])?,
             None => self.folder.clone(),
         };
-        let (deps, special) = self.deps(place, &wdir, &spec.deps)?;
+        let (mut deps, special) = self.deps(place, &wdir, &spec.deps)?;
+        if let Some(Err(at)) = file.as_ref().map(|file| deps.binary_search(file)) {
+            deps.splice(at..at, file);
+        }
         let params = self.params(place, &wdir, &spec.params)?;
         let outs = self.outs(place, &wdir, &spec.outs)?;
         let mut spelled = BTreeMap::new();
@@ -426,8 +415,11 @@ impl Loader<'_, '_> {
             return Ok(());
         }
         for (at, item) in written.vars.iter().enumerate() {
-            let taken =
-                item.as_map().into_iter().flatten().find(|(key, _)| matches!(key.as_str(), "item" | "key"));
+            let taken = item
+                .as_map()
+                .into_iter()
+                .flatten()
+                .find(|(key, _)| locals.iter().any(|(local, _)| local == key) || key.as_str() == "key");
             if let Some((key, _)) = taken {
                 let path = place.path(&[Segment::Key("vars"), Segment::Index(at)]);
                 let message =

@@ -15,9 +15,11 @@ use crate::codec::lock_beside;
 use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
-use crate::loader::{Part, Provided, Texts, load_file};
+use crate::loader::{Part, load_file};
 use crate::pointer::parse_source;
+use crate::special::Glob;
 use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId, is_pointer};
+use crate::texts::{Needs, Provided, Texts};
 use crate::yaml::{self, Segment};
 
 /// How far [`load`] came.
@@ -25,8 +27,8 @@ use crate::yaml::{self, Segment};
 pub enum Loaded {
     /// All the way.
     Done(Box<Pipeline>),
-    /// Not without the texts of these files, at least one: add them and call again.
-    Need(Vec<ProjectPath>),
+    /// Not without these, at least one: add them and call again.
+    Need(Needs),
 }
 
 /// All stages of a project, with everything resolved.
@@ -52,9 +54,30 @@ pub struct Pipeline {
     pub plots: Vec<Plot>,
     /// The top-level maps `artifacts`.
     pub artifacts: Vec<Artifact>,
+    /// The groups of which each stage is made of a file, in the order of the files.
+    pub file_groups: Vec<FileGroup>,
     /// The values of the variables that stages declare. Empty until the caller, who alone may look, fills it in.
     pub environment: Environment,
     pub(crate) contents: IndexMap<ProjectPath, Content>,
+}
+
+/// A stage with `foreach` over files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileGroup {
+    /// What it is called.
+    pub address: Address,
+    /// The files it is made of.
+    pub glob: Glob,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl FileGroup {
+    /// Whether a stage of this name in the group's pipeline file is, or once was, made of one of its files.
+    pub fn is_member(&self, stage: &Address) -> bool {
+        let name = |name: &str| name.strip_prefix(&self.address.name)?.strip_prefix('@').map(drop);
+        stage.file == self.address.file && name(&stage.name).is_some()
+    }
 }
 
 /// What is known of one pipeline file.
@@ -148,7 +171,7 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
         texts.text(file);
     }
     if !texts.needed.is_empty() {
-        return Ok(Loaded::Need(texts.needed.into_iter().collect()));
+        return Ok(Loaded::Need(texts.needed));
     }
     let mut builder = Builder::default();
     let mut faults = Vec::new();
@@ -179,7 +202,7 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
         return Err(LoadFault { faults });
     }
     if !texts.needed.is_empty() {
-        return Ok(Loaded::Need(texts.needed.into_iter().collect()));
+        return Ok(Loaded::Need(texts.needed));
     }
     builder.finish(file, &files).map(|pipeline| Loaded::Done(Box::new(pipeline)))
 }
@@ -197,6 +220,7 @@ struct Builder {
     metrics: Vec<ProjectPath>,
     plots: Vec<Plot>,
     artifacts: Vec<Artifact>,
+    file_groups: Vec<FileGroup>,
     vars_files: BTreeSet<ProjectPath>,
     param_files: BTreeMap<ProjectPath, ParamFile>,
     pointers: Vec<ProjectPath>,
@@ -218,6 +242,11 @@ impl Builder {
         };
         let names = part.stages.iter().enumerate();
         let names = names.map(|(at, stage)| (stage.address.name.clone(), StageId(number(at)))).collect();
+        for (name, glob) in part.globs {
+            let address = Address { file: file.clone(), name };
+            let count = part.groups.get(&address.name).map_or(0, Range::len);
+            self.file_groups.push(FileGroup { address, glob, count });
+        }
         let groups = part.groups.into_iter();
         let groups = groups.map(|(name, range)| (name, number(range.start)..number(range.end))).collect();
         self.contents.insert(file.clone(), Content { names, groups, text: text.into() });
@@ -259,6 +288,10 @@ impl Builder {
             protected.extend([file.clone(), lock_beside(file), params_beside(file)]);
         }
         protected.extend(self.param_files.keys().chain(&self.pointers).cloned());
+        let made = graph::items_that_are_made(&self.stages, &self.file_groups);
+        if !made.is_empty() {
+            return Err(place_faults(&self.contents, &self.stages, made));
+        }
         let graph = Graph::build(&self.stages, &protected)
             .map_err(|faults| place_faults(&self.contents, &self.stages, faults))?;
         Ok(Pipeline {
@@ -272,6 +305,7 @@ impl Builder {
             metrics: self.metrics,
             plots: self.plots,
             artifacts: self.artifacts,
+            file_groups: self.file_groups,
             environment: Environment::default(),
             contents: self.contents,
         })

@@ -13,15 +13,22 @@ pub(crate) fn path(text: &str) -> ProjectPath {
 
 /// Loads `pipeline.yaml` with the files given; what is asked for and not given does not exist.
 pub(crate) fn load_with(pipeline: &str, files: &[(&str, &str)]) -> Result<Pipeline, LoadFault> {
-    let mut provided = Provided::from([(path("pipeline.yaml"), Some(pipeline.to_owned()))]);
+    let mut provided = Provided::default();
+    provided.texts.insert(path("pipeline.yaml"), Some(pipeline.to_owned()));
     for _ in 0..4 {
         match load(&path("pipeline.yaml"), &provided)? {
             Loaded::Done(pipeline) => return Ok(*pipeline),
             Loaded::Need(needed) => {
                 assert!(!needed.is_empty());
-                for file in needed {
+                for glob in needed.files {
+                    let all = files.iter().map(|(name, _)| path(name)).filter(|file| glob.matches(file));
+                    let all = all.collect();
+                    provided.files.push((glob, all));
+                }
+                for file in needed.texts {
                     let text = files.iter().find(|(name, _)| path(name) == file);
-                    let before = provided.insert(file.clone(), text.map(|(_, text)| (*text).to_owned()));
+                    let before =
+                        provided.texts.insert(file.clone(), text.map(|(_, text)| (*text).to_owned()));
                     assert!(before.is_none(), "{file} was asked for twice");
                 }
             }
@@ -139,7 +146,10 @@ fn targets_by_name_path_and_file() {
 fn faults_of_form() {
     let none = load(
         &path("pipeline.yaml"),
-        &Provided::from([(path("pipeline.yaml"), None), (path("params.yaml"), None)]),
+        &Provided {
+            texts: BTreeMap::from([(path("pipeline.yaml"), None), (path("params.yaml"), None)]),
+            ..Provided::default()
+        },
     );
     assert!(none.expect_err("no file").to_string().contains("there is no such pipeline file"));
     let of = |text: &str| faults(text, &[]);

@@ -213,6 +213,11 @@ impl Glob {
         Ok(Glob { base, parts, exclude: exclude.iter().map(parse).collect::<Result<_, _>>()? })
     }
 
+    /// As it is written, relative to the project root.
+    pub fn text(&self) -> String {
+        self.parts.iter().map(Part::text).collect::<Vec<_>>().join("/")
+    }
+
     /// The folder that all matching files lie in.
     pub fn base(&self) -> &ProjectPath {
         &self.base

@@ -9,6 +9,7 @@ use base::Value;
 use indexmap::IndexMap;
 
 use crate::dialect::Dialect;
+use crate::expand::STEM;
 use crate::{suggest, yaml};
 
 /// The values that expressions may name, and where each came from.
@@ -182,6 +183,9 @@ impl Scope<'_> {
             };
             return match (&value, field) {
                 (_, Field::Data) | (Value::List(_), Field::Paths) => Ok(value),
+                (_, Field::Command) if self.is_file_name(path) => {
+                    Ok(Value::Str(file_word(&value, path, "")?))
+                }
                 (Value::Map(_) | Value::List(_), _) | (_, Field::Command) => {
                     Ok(Value::Str(spell(self.context.dialect, &value, path, field)?))
                 }
@@ -193,6 +197,10 @@ impl Scope<'_> {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
                 Piece::Expression(expression) => match self.look_up(&expression, field)? {
+                    Found::Value(value) if self.is_file_name(expression.path) && field == Field::Command => {
+                        let word = file_word(value, expression.path, &filled)?;
+                        filled.push_str(&word);
+                    }
                     Found::Value(value) => {
                         filled.push_str(&spell(self.context.dialect, value, expression.path, field)?);
                     }
@@ -201,6 +209,12 @@ impl Scope<'_> {
             }
         }
         Ok(Value::Str(filled))
+    }
+
+    /// Whether the value comes from what a file is called, which nobody wrote to be read by a shell.
+    fn is_file_name(&self, path: &str) -> bool {
+        let names = |name: &str| self.locals.iter().any(|(local, _)| *local == name);
+        names(STEM) && names(path)
     }
 
     fn look_up<'a>(&'a self, expression: &Expression<'a>, field: Field) -> Result<Found<'a>, TemplateError> {
@@ -421,9 +435,58 @@ fn quote(text: &str) -> String {
     }
 }
 
+/// A file's name as one word of the command, of which `before` stands before it.
+fn file_word(value: &Value, path: &str, before: &str) -> Result<String, TemplateError> {
+    let name = value.as_str().unwrap_or_default();
+    let word = quote(name);
+    if word != name && ends_in_quotes(before) {
+        let hint = "write it without quotes around it: it is quoted where its shell needs that";
+        return Err(TemplateError::new(
+            format!("`${{{path}}}` stands in quotes, and `{}` needs its own", name.escape_debug()),
+            Some(hint.to_owned()),
+        ));
+    }
+    Ok(word)
+}
+
+/// Whether what follows this beginning of a script stands in quotes.
+fn ends_in_quotes(script: &str) -> bool {
+    let mut quotes = None;
+    let mut before = ' ';
+    let mut chars = script.chars();
+    while let Some(c) = chars.next() {
+        match (quotes, c) {
+            (None | Some('"'), '\\') => drop(chars.next()),
+            (None, '#') if before.is_whitespace() => drop(chars.find(|c| *c == '\n')),
+            (None, '\'' | '"') => quotes = Some(c),
+            (Some(open), _) if open == c => quotes = None,
+            _ => {}
+        }
+        before = c;
+    }
+    quotes.is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_files_are_words_of_the_shell() {
+        let context = Context::default();
+        let fill = |name: &str, script: &str| {
+            let locals = [("item", Value::from(name)), (STEM, Value::from("x"))];
+            context.with(&locals).fill(&Value::from(script), Field::Command).map(|value| value.to_string())
+        };
+        assert_eq!(fill("raw/a.png", "cp \"${item}\" x"), Ok("cp \"raw/a.png\" x".to_owned()));
+        assert_eq!(fill("a b", "cp ${item} x"), Ok("cp 'a b' x".to_owned()));
+        assert_eq!(fill("$(rm)", "${item}"), Ok("'$(rm)'".to_owned()));
+        let script = "echo 'it' \"\\\"\" # don't\ncp ${item}";
+        assert_eq!(fill("a b", script), Ok(script.replace("${item}", "'a b'")));
+        for script in ["cp \"${item}\"", "cp 'x ${item}'", "echo # no\n\"${item}"] {
+            assert!(fill("a b", script).is_err(), "{script}");
+        }
+    }
 
     fn context(json: &str) -> Context {
         let values: Value = serde_json::from_str(json).expect("JSON");

@@ -8,7 +8,7 @@ use base::{ProjectPath, Value};
 use mutate::fuzz;
 use pipeline::template::{Context, Field};
 use pipeline::yaml::{self, Segment};
-use pipeline::{Loaded, edit, load, params, parse_lock, parse_pointer, update_pointer, write_lock};
+use pipeline::{Loaded, Provided, edit, load, params, parse_lock, parse_pointer, update_pointer, write_lock};
 
 const PIPELINE: &str = include_str!("golden/pipeline.yaml");
 const POINTER: &str = include_str!("golden/pointer.yaml");
@@ -305,14 +305,20 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn load_text(pipeline: &str, others: &str) {
-    let mut provided = BTreeMap::from([(path("pipeline.yaml"), Some(pipeline.to_owned()))]);
+    let mut provided = Provided::default();
+    provided.texts.insert(path("pipeline.yaml"), Some(pipeline.to_owned()));
     // Each round asks for files that were not there before; files name files no deeper than this.
     for _ in 0..8 {
         match load(&path("pipeline.yaml"), &provided) {
             Ok(Loaded::Need(needed)) => {
                 assert!(!needed.is_empty(), "it asks for nothing");
-                for file in needed {
-                    assert!(provided.insert(file, Some(others.to_owned())).is_none(), "it asks twice");
+                for glob in needed.files {
+                    let found = ["a", "b/c d", "x\n"].map(|name| glob.base().join(name));
+                    let found = found.into_iter().filter(|path| glob.matches(path)).collect();
+                    provided.files.push((glob, found));
+                }
+                for file in needed.texts {
+                    assert!(provided.texts.insert(file, Some(others.to_owned())).is_none(), "it asks twice");
                 }
             }
             Ok(Loaded::Done(pipeline)) => {

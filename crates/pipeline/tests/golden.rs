@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::{Digest, FileState, ProjectPath};
-use pipeline::{Builtins, Inputs, Loaded, Lock, Observed, Pipeline, StageLock, load, stage_key};
+use pipeline::{Builtins, Inputs, Loaded, Lock, Observed, Pipeline, Provided, StageLock, load, stage_key};
 
 const PIPELINE: &str = include_str!("golden/pipeline.yaml");
 const PARAMS: &str = include_str!("golden/params.yaml");
@@ -15,11 +15,11 @@ fn path(text: &str) -> ProjectPath {
 }
 
 fn pipeline() -> Pipeline {
-    let provided = BTreeMap::from([
+    let texts = BTreeMap::from([
         (path("pipeline.yaml"), Some(PIPELINE.to_owned())),
         (path("params.yaml"), Some(PARAMS.to_owned())),
     ]);
-    match load(&path("pipeline.yaml"), &provided) {
+    match load(&path("pipeline.yaml"), &Provided { texts, ..Provided::default() }) {
         Ok(Loaded::Done(pipeline)) => *pipeline,
         other => panic!("{other:?}"),
     }

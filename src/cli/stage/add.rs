@@ -89,7 +89,8 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         for changed in unignore_outs(&project, old, &pipeline)? {
             printer.say(format_args!("Took the old outs out of {changed}."));
         }
-        for changed in ignore_outs(&project, pipeline.stages.iter().filter(|stage| own(stage)))? {
+        let stages = pipeline.stages.iter().filter(|stage| own(stage));
+        for changed in ignore_outs(&project, stages, &pipeline)? {
             printer.say(format_args!("Added the outs to {changed}, so that git leaves them to pipe."));
         }
     }

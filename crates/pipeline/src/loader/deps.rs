@@ -67,6 +67,12 @@ pub(super) fn out_glob(
     Ok((path, glob))
 }
 
+/// The pattern of a `foreach` as written in a pipeline file in `folder`.
+pub(super) fn files_glob(folder: &ProjectPath, pattern: &str, exclude: &[String]) -> Result<Glob, String> {
+    let (path, exclude) = resolve_glob(folder, pattern, exclude)?;
+    Glob::new(&path, &exclude)
+}
+
 /// The pattern of a dep as written in a stage that runs in `wdir`.
 fn glob(wdir: &ProjectPath, pattern: &str, exclude: &[String]) -> Result<Special, String> {
     let (path, exclude) = resolve_glob(wdir, pattern, exclude)?;

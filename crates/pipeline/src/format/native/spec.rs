@@ -78,6 +78,9 @@ pub enum Form {
     Single,
     /// One for each item of this value; the body stands under `do`.
     Foreach(Value),
+    /// One for each file that a pattern matches: a map of `glob` and, where there is one, `exclude`; the body stands
+    /// under `do`.
+    Files(Value),
     /// One for each combination of this value's variables.
     Matrix(Value),
 }
@@ -305,13 +308,44 @@ fn written(
         let whose = format!("`do` of {whose}");
         check_keys(&node, &whose, &known, STAGE_NOT_YET, faults);
         let body = body_of(&node, || stage.child_fault("do", format!("{whose} has no `cmd`")))?;
-        return Ok(Written { form: Form::Foreach(data.clone()), body, vars: vars(&node)? });
+        let form = match dialect.has_extensions() && is_pattern(data) {
+            true => Form::Files(data.clone()),
+            false => Form::Foreach(data.clone()),
+        };
+        return Ok(Written { form, body, vars: vars(&node)? });
     }
     let known: Vec<&str> = known.into_iter().chain(["foreach", "do", "matrix"]).collect();
     check_keys(stage, &whose, &known, STAGE_NOT_YET, faults);
     let body = body_of(stage, || stages.child_fault(name, format!("{whose} has no `cmd`")))?;
     let form = map.get("matrix").map_or(Form::Single, |data| Form::Matrix(data.clone()));
     Ok(Written { form, body, vars: vars(stage)? })
+}
+
+/// Whether what `foreach` goes through is written as a pattern: `{glob: PATTERN}`, perhaps with `exclude`. A map that
+/// comes from params is always one of items.
+fn is_pattern(data: &Value) -> bool {
+    let keys = |map: &IndexMap<String, Value>| {
+        map.contains_key("glob") && map.keys().all(|key| matches!(key.as_str(), "glob" | "exclude"))
+    };
+    data.as_map().is_some_and(keys)
+}
+
+/// The pattern of a stage with [`Form::Files`], templates filled in, with what it excludes.
+///
+/// # Errors
+/// When one of them is no text.
+pub(crate) fn files_spec(
+    source: Source<'_>,
+    group: &str,
+    filled: &Value,
+) -> Result<(String, Vec<String>), PipelineError> {
+    let nothing = Value::Null;
+    let root = Node::root(source, &nothing);
+    let stages = root.child("stages", &nothing);
+    let stage = stages.child(group, &nothing);
+    let item = stage.child("foreach", filled);
+    let pattern = text(&item, "glob")?.ok_or_else(|| item.expected("`{glob: PATTERN}`"))?;
+    Ok((pattern, exclude(&item)?))
 }
 
 fn body_of(stage: &Node<'_, '_>, no_cmd: impl Fn() -> PipelineError) -> Result<Value, PipelineError> {

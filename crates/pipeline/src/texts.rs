@@ -1,0 +1,91 @@
+//! What a pipeline is made of: texts of files, and which files there are. What is not at hand is noted, so that the
+//! caller can look.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use base::{ProjectPath, Value};
+
+use crate::error::PipelineError;
+use crate::params;
+use crate::special::Glob;
+use crate::stage::ParamFile;
+
+/// What is at hand of a project.
+#[derive(Clone, Debug, Default)]
+pub struct Provided {
+    /// The texts of files; `None` when it is known that there is no such file.
+    pub texts: BTreeMap<ProjectPath, Option<String>>,
+    /// The files that patterns match, in any order.
+    pub files: Vec<(Glob, Vec<ProjectPath>)>,
+}
+
+/// What must be looked at before a pipeline can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Files whose text is needed.
+    pub texts: BTreeSet<ProjectPath>,
+    /// Patterns of which it must be known which files they match.
+    pub files: Vec<Glob>,
+}
+
+impl Needs {
+    /// Whether there is nothing more.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.files.is_empty()
+    }
+}
+
+/// What the caller provided, what was made of it, and what is still needed.
+pub(crate) struct Texts<'a> {
+    provided: &'a Provided,
+    /// What the caller must look at next.
+    pub needed: Needs,
+    /// What was parsed already.
+    parsed: BTreeMap<ProjectPath, Arc<Value>>,
+}
+
+impl<'a> Texts<'a> {
+    pub fn new(provided: &'a Provided) -> Self {
+        Texts { provided, needed: Needs::default(), parsed: BTreeMap::new() }
+    }
+
+    /// The text of a file; a file that was not provided yet is noted, one that does not exist is `None` too.
+    pub fn text(&mut self, file: &ProjectPath) -> Option<&'a str> {
+        match self.provided.texts.get(file) {
+            Some(text) => text.as_deref(),
+            None => {
+                self.needed.texts.insert(file.clone());
+                None
+            }
+        }
+    }
+
+    /// The files that a pattern matches; `None` while they are not provided.
+    pub fn files(&mut self, glob: &Glob) -> Option<&'a [ProjectPath]> {
+        let found = self.provided.files.iter().find(|(known, _)| known == glob);
+        if found.is_none() && !self.needed.files.contains(glob) {
+            self.needed.files.push(glob.clone());
+        }
+        found.map(|(_, files)| files.as_slice())
+    }
+
+    /// A parameter file's value: `None` while it is not provided, `Missing` when there is none.
+    pub fn value(&mut self, file: &ProjectPath) -> Result<Option<ParamFile>, PipelineError> {
+        if let Some(value) = self.parsed.get(file) {
+            return Ok(Some(ParamFile::Read(Arc::clone(value))));
+        }
+        match self.provided.texts.get(file) {
+            None => {
+                self.needed.texts.insert(file.clone());
+                Ok(None)
+            }
+            Some(None) => Ok(Some(ParamFile::Missing)),
+            Some(Some(text)) => {
+                let value = Arc::new(params::parse(file, text)?);
+                self.parsed.insert(file.clone(), Arc::clone(&value));
+                Ok(Some(ParamFile::Read(value)))
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Where a pipeline is read from: the workspace, a commit, or texts that are not written yet.
+
+use std::cell::RefCell;
+
+use base::ProjectPath;
+use cache::{Choice, Layout, chosen_files};
+use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, is_pointer};
+
+use crate::error::CliResult;
+use crate::project::Project;
+
+/// Tells the text of a file; `None` where there is none.
+pub type TextOf<'a> = dyn Fn(&ProjectPath) -> CliResult<Option<String>> + 'a;
+
+/// Tells which files a pattern matches.
+pub type FilesOf<'a> = dyn Fn(&Glob) -> CliResult<Vec<ProjectPath>> + 'a;
+
+/// What tells everything that a pipeline is made of.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// Texts.
+    pub text: &'a TextOf<'a>,
+    /// Files that stages are made of.
+    pub files: &'a FilesOf<'a>,
+}
+
+/// Reads the pipeline of `files`, pipeline files and pointers. `file` is the one that is meant where none is named.
+///
+/// # Errors
+/// When something in the texts is wrong, or `reader` fails.
+pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'_>) -> CliResult<Pipeline> {
+    let mut provided = Provided::default();
+    loop {
+        match pipeline::load_all(file, files, &provided)? {
+            Loaded::Done(pipeline) => return Ok(*pipeline),
+            Loaded::Need(needs) => {
+                for path in needs.texts {
+                    let content = (reader.text)(&path)?;
+                    provided.texts.insert(path, content);
+                }
+                for glob in needs.files {
+                    let mut found = (reader.files)(&glob)?;
+                    found.extend(not_in_place(files, &glob));
+                    found.retain(|path| !is_pointer(path) && !files.contains(path));
+                    found.sort_unstable();
+                    found.dedup();
+                    provided.files.push((glob, found));
+                }
+            }
+        }
+    }
+}
+
+/// The matching files that pointers tell of: data of the project also while it is not in place.
+fn not_in_place<'a>(files: &'a [ProjectPath], glob: &'a Glob) -> impl Iterator<Item = ProjectPath> + 'a {
+    let data = |pointer: &ProjectPath| {
+        let name = pointer.name().strip_suffix(POINTER_SUFFIX)?;
+        Some(pointer.parent().unwrap_or_default().join(name))
+    };
+    files.iter().filter(|file| is_pointer(file)).filter_map(data).filter(|path| glob.matches(path))
+}
+
+/// The matching files that stages have read, as the locks of the pipeline files `files` tell.
+pub fn recorded_files(files: &[ProjectPath], text: &TextOf<'_>, glob: &Glob) -> CliResult<Vec<ProjectPath>> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| !is_pointer(file)) {
+        let path = pipeline::lock_beside(file);
+        let Some(text) = text(&path)? else { continue };
+        let lock = pipeline::parse_lock(&path, &text)?;
+        let deps = lock.stages.into_values().flat_map(|stage| stage.deps).map(|(path, _)| path);
+        found.extend(deps.filter(|path| glob.matches(path)));
+    }
+    Ok(found)
+}
+
+/// The files of the workspace that a pattern matches, and the folders and ignore files that say so, in `seen`. Where
+/// their folder is not in place, as in a clone without its data, they are those that the locks tell of.
+pub fn files_in_place(
+    project: &Project,
+    files: &[ProjectPath],
+    glob: &Glob,
+    seen: &RefCell<Vec<ProjectPath>>,
+) -> CliResult<Vec<ProjectPath>> {
+    if !glob.base().to_path(&project.root).is_dir() {
+        let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&project.root))?);
+        return recorded_files(files, &text, glob);
+    }
+    let note = |folder: &ProjectPath| {
+        let ignore = folder.join(Layout::Native.ignore_file());
+        let ignore = Some(ignore).filter(|file| file.to_path(&project.root).is_file());
+        seen.borrow_mut().extend(std::iter::once(folder.clone()).chain(ignore));
+    };
+    note(glob.base());
+    let enters = |folder: &ProjectPath| {
+        let enters = glob.may_lie_below(folder);
+        if enters {
+            note(folder);
+        }
+        enters
+    };
+    let choice = Choice { base: glob.base(), matches: &|path| glob.matches(path), enters: &enters };
+    Ok(chosen_files(&project.root, &choice)?)
+}
