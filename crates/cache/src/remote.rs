@@ -71,12 +71,20 @@ pub trait Remote: Send + Sync {
     fn get(&self, key: &str, start: u64, sink: &mut Sink<'_>) -> Result<(), RemoteError>;
 
     /// Makes a file an object, over one that is there. Nobody ever sees a part of it: it is there once all bytes are,
-    /// and these are those of the digest.
+    /// and these are those of the digest. It may take until the remote is [settled](Remote::settle).
     ///
     /// # Errors
     /// [`RemoteError::Mismatch`] when the file holds other bytes, [`RemoteError::Stopped`] when `moved` ended it;
     /// otherwise when it cannot be written.
     fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError>;
+
+    /// Ends what [`put`](Remote::put) has begun: what was put is there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn settle(&self) -> Result<(), RemoteError> {
+        Ok(())
+    }
 
     /// Removes an object, unless it was written or touched at `unless_since` or later. False when it was, or is not
     /// there.

@@ -105,7 +105,7 @@ impl Transfer<'_> {
         let is_whole =
             |entry: &&SharedEntry| entry.roots().all(|root| !report.absent.contains(&root.state.digest));
         let (whole, partial): (Vec<_>, Vec<_>) = entries.iter().partition(is_whole);
-        let moved = self.each(&whole, |shared| {
+        let moved = self.put_each(&whole, |shared| {
             let key = shared.key();
             // Refused where it is another user's; then its age stays what it is.
             if there.contains_key(&key) && self.remote.touch(&key).unwrap_or(true) {

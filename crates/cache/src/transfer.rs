@@ -400,7 +400,7 @@ impl Transfer<'_> {
             let mut free: Vec<usize> = free.into_iter().filter(|at| wanted.contains(at)).collect();
             // The largest first, so that none of them is the last one alone.
             free.sort_by_key(|at| std::cmp::Reverse(size(at)));
-            let results = self.each(&free, |at| Ok((*at, self.put(&nodes[*at].item)?)))?;
+            let results = self.put_each(&free, |at| Ok((*at, self.put(&nodes[*at].item)?)))?;
             for (at, result) in results {
                 match result {
                     Ok(bytes) => report.moved.add(bytes),
@@ -458,6 +458,19 @@ impl Transfer<'_> {
                 Err(fault) => return Err(fault.into()),
             }
         }
+    }
+
+    /// As [`each`](Self::each), for work that puts: what was put is there afterwards, also before a fault.
+    pub(crate) fn put_each<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> Result<R, TransferError> + Sync,
+    ) -> Result<Vec<R>, TransferError> {
+        let results = self.each(items, work);
+        let settled = self.remote.settle();
+        let results = results?;
+        settled?;
+        Ok(results)
     }
 
     /// Does `work` with each item on several threads. Returns the results in the order of the items. The first fault ends

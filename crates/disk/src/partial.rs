@@ -18,6 +18,9 @@ use crate::stamp::Stamp;
 /// How much is read at once.
 const PIECE: usize = 1 << 20;
 
+/// So many files are synchronized one by one; for more, the whole file system is.
+const FEW: usize = 4;
+
 /// A file on its way to a name.
 #[derive(Debug)]
 pub struct Partial {
@@ -121,6 +124,22 @@ impl Partial {
         fs::rename(&self.path, &self.to).context("write file", &self.to)?;
         self.done = true;
         Ok(())
+    }
+
+    /// Gives several files their names, each once the disk has all of them: the disk is asked once, where they are many.
+    ///
+    /// # Errors
+    /// When the disk refuses. Those that have no name then never get one.
+    pub fn finish_all(partials: Vec<Self>) -> Result<(), DiskError> {
+        let device = |partial: &Partial| partial.file.metadata().ok().map(|metadata| metadata.dev());
+        let is_one_disk = partials.windows(2).all(|two| device(&two[0]) == device(&two[1]));
+        match partials.first() {
+            Some(first) if is_one_disk && partials.len() > FEW => {
+                rustix::fs::syncfs(&first.file).map_err(io::Error::from).context("write file", &first.to)?;
+            }
+            _ => partials.iter().try_for_each(Partial::sync)?,
+        }
+        partials.into_iter().try_for_each(|partial| partial.finish(None))
     }
 
     /// Removes what has arrived.

@@ -1,13 +1,14 @@
 //! A folder as a remote: each object is a file at the path that is its key.
 //!
 //! An object is written under a name of its own in the folder where it belongs, and renamed when the disk has all of
-//! it; so a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
+//! it, small ones many at a time; so a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
 //! [`disk::is_unfinished`].
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cache::{Hasher, Object, RESUMED, Remote, RemoteError, Sink, Upload};
 use disk::{DiskError, Partial, Stamp};
@@ -15,18 +16,31 @@ use disk::{DiskError, Partial, Stamp};
 /// How much is copied at once.
 const PIECE: usize = 1 << 20;
 
+/// Objects up to this size wait for others, and are made sure of together.
+const SMALL: u64 = 1 << 20;
+
+/// So many of them at most.
+const GATHERED: usize = 256;
+
 /// A remote in a folder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct FolderRemote {
     name: String,
     root: PathBuf,
     resumed: u64,
+    /// Small objects that have no name yet.
+    gathered: Mutex<Vec<Partial>>,
 }
 
 impl FolderRemote {
     /// The remote called `name` in the folder `root`, which is made with the first object.
     pub fn new(name: &str, root: &Path) -> Self {
-        FolderRemote { name: name.to_owned(), root: root.to_owned(), resumed: RESUMED }
+        FolderRemote {
+            name: name.to_owned(),
+            root: root.to_owned(),
+            resumed: RESUMED,
+            gathered: Mutex::default(),
+        }
     }
 
     /// The same, with transfers of objects from `size` on taken up again.
@@ -38,6 +52,11 @@ impl FolderRemote {
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Vec<Partial>> {
+        // A thread that panicked left at worst one out.
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where an object lies. A key that would lead out of the folder is none.
@@ -236,8 +255,23 @@ impl Remote for FolderRemote {
             }
             filled => filled?,
         }
-        partial.sync().map_err(refused)?;
-        partial.finish(None).map_err(refused)
+        if upload.size > SMALL || upload.size >= self.resumed {
+            partial.sync().map_err(refused)?;
+            return partial.finish(None).map_err(refused);
+        }
+        let mut gathered = self.gathered();
+        gathered.push(partial);
+        if gathered.len() < GATHERED {
+            return Ok(());
+        }
+        let full = std::mem::take(&mut *gathered);
+        drop(gathered);
+        Partial::finish_all(full).map_err(refused)
+    }
+
+    fn settle(&self) -> Result<(), RemoteError> {
+        let rest = std::mem::take(&mut *self.gathered());
+        Partial::finish_all(rest).map_err(|fault| self.refused("write", "objects", fault))
     }
 
     fn remove(&self, key: &str, unless_since: Option<i64>) -> Result<bool, RemoteError> {

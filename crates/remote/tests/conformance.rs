@@ -27,7 +27,8 @@ fn put(remote: &dyn Remote, from: &Path, key: &str, bytes: &[u8], until: u64) ->
         if moved.get() >= until { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let digest = hash_bytes(bytes);
-    remote.put(key, &Upload { from, size: bytes.len() as u64, digest, moved: &count })
+    remote.put(key, &Upload { from, size: bytes.len() as u64, digest, moved: &count })?;
+    remote.settle()
 }
 
 fn get(remote: &dyn Remote, key: &str, start: u64) -> Result<Vec<u8>, RemoteError> {
@@ -70,6 +71,31 @@ fn objects_are_put_listed_read_touched_and_removed() {
     assert!(remote.remove("b/x", Some(now + 60_000_000_000)).unwrap());
     assert!(remote.remove("a/bd/x", None).unwrap() && !remote.remove("a/bd/x", None).unwrap());
     assert_eq!(keys(&remote, ""), all[..2]);
+}
+
+#[test]
+fn small_objects_are_there_when_the_remote_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    fs::write(&from, "bytes").unwrap();
+    let begin = |remote: &FolderRemote, keys: std::ops::Range<usize>| {
+        let moved = |_| ControlFlow::Continue(());
+        let upload = Upload { from: &from, size: 5, digest: hash_bytes(b"bytes"), moved: &moved };
+        keys.for_each(|key| remote.put(&format!("a/{key}"), &upload).unwrap());
+    };
+    for (count, sure) in [(0, 0), (1, 0), (3, 0), (300, 256)] {
+        let root = folder.path().join(format!("remote{count}"));
+        let remote = FolderRemote::new("store", &root);
+        begin(&remote, 0..count);
+        assert_eq!(keys(&remote, "").len(), sure, "of {count}, before they are sure");
+        remote.settle().unwrap();
+        assert_eq!(keys(&remote, "").len(), count);
+        assert!(keys(&remote, "").iter().all(|(_, size)| *size == 5));
+        begin(&remote, count..count + 2);
+        drop(remote);
+        let left = fs::read_dir(root.join("a")).unwrap().count();
+        assert_eq!(left, count, "what nobody settled leaves nothing");
+    }
 }
 
 #[test]
