@@ -2,7 +2,7 @@
 """Running a graph and doing nothing about it afterwards: `pipe`, beside ninja and DVC.
 
     benches/graphs.py [--pipe target/release/pipe] [--shapes wide chain layered diamond] [--stages 2 100 1000]
-                      [--runs 20] [--first-runs 3]
+                      [--runs 20] [--first-runs 3] [--folder FOLDER]
 
 Every tool gets the same graph of `cp` and `cksum` stages in a folder of its own; the tools take turns within one round,
 so that a busy machine slows all alike. What counts are the ratios: of the medians of the time that passed, and of the
@@ -30,6 +30,7 @@ parser.add_argument("--runs", type=int, default=20)
 parser.add_argument("--first-runs", type=int, default=3)
 parser.add_argument("--dvc-stages", type=int, default=100, help="DVC is measured up to this many stages")
 parser.add_argument("--dvc-runs", type=int, default=3)
+parser.add_argument("--folder", help="where the graphs are made; the system's folder for temporary files without")
 arguments = parser.parse_args()
 pipe = os.path.abspath(arguments.pipe)
 
@@ -127,36 +128,33 @@ AGAIN = {
 }
 
 
-def first_runs(tools, stages):
+def first_runs(tools, stages, folder):
     times = {tool: [] for tool in tools}
-    for _ in range(arguments.first_runs):
+    for round in range(arguments.first_runs):
         for tool in tools:
             if tool == "dvc" and times[tool]:
                 continue
-            with tempfile.TemporaryDirectory(prefix="pipe-bench-") as folder:
-                prepare(tool, folder + "/x", stages)
-                times[tool].append(measured(FIRST[tool], folder + "/x"))
+            place = f"{folder}/first{round}-{tool}"
+            prepare(tool, place, stages)
+            times[tool].append(measured(FIRST[tool], place))
     return times
 
 
-def again(tools, stages):
-    with tempfile.TemporaryDirectory(prefix="pipe-bench-") as folder:
-        for tool in tools:
-            prepare(tool, f"{folder}/{tool}", stages)
-            run(FIRST[tool], f"{folder}/{tool}")
-        time.sleep(0.2)
-        commands = {name: value for name, value in AGAIN.items() if value[0] in tools}
-        for tool, command in commands.values():
-            run(command, f"{folder}/{tool}")
-        times = {name: [] for name in commands}
-        for round in range(arguments.runs):
-            for name, (tool, command) in commands.items():
-                if tool == "dvc" and round >= arguments.dvc_runs:
-                    continue
-                if name == "pipe repro":
-                    # The call before deleted the state: what is measured here is the second call after.
-                    run(command, f"{folder}/{tool}")
-                times[name].append(measured(command, f"{folder}/{tool}"))
+def again(tools, stages, folder):
+    commands = {name: value for name, value in AGAIN.items() if value[0] in tools}
+    place = {tool: f"{folder}/first0-{tool}" for tool in tools}
+    time.sleep(0.2)
+    for tool, command in commands.values():
+        run(command, place[tool])
+    times = {name: [] for name in commands}
+    for round in range(arguments.runs):
+        for name, (tool, command) in commands.items():
+            if tool == "dvc" and round >= arguments.dvc_runs:
+                continue
+            if name == "pipe repro":
+                # The call before deleted the state: what is measured here is the second call after.
+                run(command, place[tool])
+            times[name].append(measured(command, place[tool]))
     return times
 
 
@@ -183,12 +181,16 @@ versions = ", ".join([f"pipe {version(pipe, '--version')}"] + [f"{tool} {version
 print(f"{platform.machine()}, {os.cpu_count()} processors; {versions}\n")
 print("| shape | stages | what | command | median | min | ratio to ninja | of processor time | memory |")
 print("|---|---:|---|---|---:|---:|---:|---:|---:|")
-for shape in arguments.shapes:
-    for count in arguments.stages:
-        stages = list(graph(shape, count))
-        tools = ["pipe"] + [tool for tool in found if tool != "dvc" or count <= arguments.dvc_stages]
-        base = "ninja" if "ninja" in tools else "pipe"
-        for row in table(first_runs(tools, stages), base):
-            print(f"| {shape} | {count} | first run | {row} |", flush=True)
-        for row in table(again(tools, stages), "ninja" if base == "ninja" else "pipe repro"):
-            print(f"| {shape} | {count} | up to date | {row} |", flush=True)
+# Nothing is removed before the end: a file system without a journal passes over inodes that were freed a moment ago, one
+# by one, and the tool that makes the most files would pay for it.
+with tempfile.TemporaryDirectory(prefix="pipe-bench-", dir=arguments.folder) as top:
+    for shape in arguments.shapes:
+        for count in arguments.stages:
+            stages = list(graph(shape, count))
+            tools = ["pipe"] + [tool for tool in found if tool != "dvc" or count <= arguments.dvc_stages]
+            base = "ninja" if "ninja" in tools else "pipe"
+            folder = f"{top}/{shape}{count}"
+            for row in table(first_runs(tools, stages, folder), base):
+                print(f"| {shape} | {count} | first run | {row} |", flush=True)
+            for row in table(again(tools, stages, folder), "ninja" if base == "ninja" else "pipe repro"):
+                print(f"| {shape} | {count} | up to date | {row} |", flush=True)
