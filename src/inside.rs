@@ -73,8 +73,11 @@ pub fn lines(difference: &Difference) -> Vec<String> {
         all.extend(paths.iter().map(|path| (path, mark)));
     }
     all.sort_unstable();
-    let mut lines: Vec<String> =
-        all.iter().take(NAMED).map(|(path, mark)| format!("{mark} {}", path.as_str().escape_debug())).collect();
+    let mut lines: Vec<String> = all
+        .iter()
+        .take(NAMED)
+        .map(|(path, mark)| format!("{mark} {}", path.as_str().escape_debug()))
+        .collect();
     if all.len() > NAMED {
         lines.push(format!("and {} more", all.len() - NAMED));
     }

@@ -107,6 +107,7 @@ fn stage_json(inside: Inside<'_>, id: StageId, decision: &Decision, refusal: Opt
         Decision::Depends { on, .. } => on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect(),
         _ => Vec::new(),
     };
-    let reasons: Vec<Json> = reasons(pipeline, decision).iter().map(|reason| reason_json(inside, id, reason)).collect();
+    let reasons: Vec<Json> =
+        reasons(pipeline, decision).iter().map(|reason| reason_json(inside, id, reason)).collect();
     json!({ "stage": name.to_string(), "action": word, "reasons": reasons, "on": on, "refusal": refusal })
 }

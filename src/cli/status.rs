@@ -281,7 +281,7 @@ pub fn reason_json(inside: Inside<'_>, id: StageId, reason: &StaleReason) -> Jso
             entry.insert("stage".to_owned(), stage.to_string().into());
         }
     }
-    let value = |value: Option<base::Value>| value.and_then(|value| serde_json::to_value(value).ok()).into();
+    let value = |value: Option<base::Value>| value.map_or(Json::Null, |value| report::json_value(&value));
     entry.insert("old".to_owned(), value(reason.old_value()));
     entry.insert("new".to_owned(), value(reason.new_value()));
     if let Some(difference) = inside.of(id, reason) {

@@ -241,3 +241,14 @@ fn what_is_asked_for_beyond_what_there_is_is_told() {
         .ok(["repro", "--resource", "gpus=1"])
         .tells(&["stage a asks for 9 gpus, and there are 1; 2 of `licence`, and there are 1"]);
 }
+
+#[test]
+fn a_resource_that_no_stage_asks_for_is_told() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo 1 > out\n    outs: [out]\n    resources: {tokens: {licence: 1}}\n",
+    );
+    let warning = "no stage asks for `licnce`: `--resource licnce` changes nothing (did you mean `licence`?)";
+    sandbox.ok(["repro", "--resource", "licnce=2", "--resource", "gpus=1"]).tells(&[warning]);
+    let said = sandbox.ok(["repro", "-f", "--resource", "licence=2"]);
+    assert!(!said.stderr.contains("no stage asks"), "{said:?}");
+}

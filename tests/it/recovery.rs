@@ -156,8 +156,9 @@ fn what_persists_comes_back_too() {
 /// As on a full disk: what cannot be recorded has not succeeded, and its run says why.
 #[test]
 fn a_result_that_cannot_be_recorded_is_a_failure() {
-    let pipeline =
-        |breaks: &str| format!("stages:\n  a:\n    cmd: echo 1 > out; {breaks}\n    outs: [out]\n    deps: [in]\n");
+    let pipeline = |breaks: &str| {
+        format!("stages:\n  a:\n    cmd: echo 1 > out; {breaks}\n    outs: [out]\n    deps: [in]\n")
+    };
     let sandbox = Sandbox::with_pipeline(&pipeline("rm -f .pipe/journal; mkdir -p .pipe/journal/x"));
     sandbox.write("in", "1");
     sandbox.pipe(["repro"]).code(2);

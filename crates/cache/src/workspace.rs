@@ -188,12 +188,12 @@ impl Workspace {
         .map(Some)
     }
 
-    /// The files at and below a path, with what they hold.
+    /// The files at and below a path, with what they hold; none of git's, pipe's or DVC's own.
     pub(crate) fn files(
         &self,
         path: &ProjectPath,
     ) -> Result<Vec<(ProjectPath, PathBuf, Digest)>, CacheError> {
-        let Some(node) = self.scan(path, Within::Records)? else { return Ok(Vec::new()) };
+        let Some(node) = self.scan(path, Within::Inputs)? else { return Ok(Vec::new()) };
         let mut files = Vec::new();
         collect_files(&node, &mut files);
         let owned = |found: &Found<'_>| (found.path.clone(), found.os_path.to_owned(), found.digest);

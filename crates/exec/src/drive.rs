@@ -493,7 +493,10 @@ impl Attempt<'_, '_, '_> {
                     Ok(outcome) => {
                         // The result is recorded: what it replaced is only in the way.
                         if let Err(fault) = aside.drop_old() {
-                            self.warn(format!("failed to remove what stage {} replaced: {fault}: {}", self.stage.address, fault.source));
+                            self.warn(format!(
+                                "failed to remove what stage {} replaced: {fault}: {}",
+                                self.stage.address, fault.source
+                            ));
                         }
                         Ok(outcome)
                     }

@@ -2,8 +2,6 @@
 
 mod mutate;
 
-use std::collections::BTreeMap;
-
 use base::{ProjectPath, Value};
 use mutate::fuzz;
 use pipeline::template::{Context, Field};
