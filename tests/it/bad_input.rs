@@ -476,7 +476,7 @@ fn two_reproductions_at_once() {
     let said = sandbox.pipe(["repro", "--no-wait"]).code(2);
     said.tells(&["`pipe repro` (pid ", "is at work on stage a"]);
     let second = sandbox.start(sandbox.pipe_command(["repro"]));
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    second.await_told("Waiting with a");
     // Readers wait for nobody.
     assert_eq!(sandbox.states(), "a:stale");
     sandbox.ok(["runs", "list"]);

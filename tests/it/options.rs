@@ -191,7 +191,7 @@ fn at_once(needs: &str, arguments: &[&str]) -> usize {
     let mut text = String::from("stages:\n");
     for index in 0..4 {
         text.push_str(&format!(
-            "  s{index}:\n    cmd: echo begin >> log; sleep 0.1; echo end >> log\n    {needs}\n"
+            "  s{index}:\n    cmd: echo begin >> log; sleep 0.25; echo end >> log\n    {needs}\n"
         ));
     }
     let sandbox = Sandbox::with_pipeline(&text);
@@ -220,7 +220,7 @@ fn what_is_scarce_is_shared_out() {
 #[test]
 fn the_longest_way_starts_first() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  a: {cmd: echo a >> log, params: [p]}\n  b: {cmd: sleep 0.3; echo b >> log, params: [p]}\n  c: {cmd: sleep 0.1; echo c >> log, params: [p]}\n",
+        "stages:\n  a: {cmd: echo a >> log, params: [p]}\n  b: {cmd: sleep 0.6; echo b >> log, params: [p]}\n  c: {cmd: sleep 0.3; echo c >> log, params: [p]}\n",
     );
     sandbox.write("params.yaml", "p: 1");
     sandbox.ok(["repro", "-j", "1"]);
