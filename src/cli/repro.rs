@@ -156,7 +156,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         tell_damage(&workspace, printer);
         if args.dry {
             if !args.json {
-                leftovers.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
+                for leftover in &leftovers {
+                    printer.data_line(leftovers::line(leftover));
+                }
             }
             let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
             return plan::print(inside, &plan, &recorder, args.json, args.explain, printer);

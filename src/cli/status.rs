@@ -294,7 +294,9 @@ pub fn reason_json(inside: Inside<'_>, id: StageId, reason: &StaleReason) -> Jso
 pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, printer: Printer) {
     printer.data_line(format_args!("  {reason}"));
     if let Some(difference) = inside.of(id, reason) {
-        inside::lines(&difference).iter().for_each(|line| printer.data_line(format_args!("    {line}")));
+        for line in inside::lines(&difference) {
+            printer.data_line(format_args!("    {line}"));
+        }
     }
 }
 
@@ -306,7 +308,9 @@ fn print_status(
 ) {
     let pipeline = inside.pipeline;
     let mut all_fresh = left.is_empty();
-    left.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
+    for leftover in left {
+        printer.data_line(leftovers::line(leftover));
+    }
     for (id, judged) in plan {
         let name = &pipeline.stage(*id).address;
         if let Some(Running { holder, command, .. }) = run_of(pipeline, *id, running) {

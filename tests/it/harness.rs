@@ -316,7 +316,7 @@ impl Reader {
         String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
 
-    fn to_the_end(self) -> String {
+    fn whole(self) -> String {
         self.thread.join().unwrap();
         String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
@@ -370,7 +370,7 @@ impl Started {
                 10
             }));
         };
-        let [stdout, stderr] = self.readers.take().unwrap().map(Reader::to_the_end);
+        let [stdout, stderr] = self.readers.take().unwrap().map(Reader::whole);
         assert!(!stderr.contains("panicked at"), "a panic:\n{stderr}");
         Said { stdout, stderr, status, root: self.root.clone() }
     }

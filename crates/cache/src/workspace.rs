@@ -18,6 +18,7 @@ use walkdir::WalkDir;
 use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
 use crate::links::{Damage, Found, Links, Placement};
+use crate::pipeignore::Within;
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -453,23 +454,6 @@ impl Workspace {
         let known = self.state().get(&path, &stamp);
         let digest = known.or_else(|| self.digest_of_link(&path, &os_path, metadata));
         Ok(Node::File { path, os_path, stamp, digest, may_share })
-    }
-}
-
-/// What a walk goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Within {
-    /// What is recorded to be put in place again, so that all of it has to be recorded or refused.
-    Records,
-    /// What is only read.
-    Inputs,
-}
-
-impl Within {
-    /// Whether what lies there is nobody's data.
-    fn passes_over(self, place: &ProjectPath, layout: Layout) -> bool {
-        let name = || ProjectPath::root().join(place.name());
-        self == Within::Inputs && (name().is_reserved() || (layout == Layout::Dvc && place.name() == ".hg"))
     }
 }
 
