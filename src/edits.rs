@@ -112,7 +112,11 @@ impl<'a> Edits<'a> {
                     .hint("run the command again"));
             }
             match new {
-                Some(new) if old.as_ref() != Some(new) => disk::replace(&path, new.as_bytes())?,
+                // Where a symlink stands, what it leads to is the file.
+                Some(new) if old.as_ref() != Some(new) => {
+                    let place = if path.is_symlink() { std::fs::canonicalize(&path).ok() } else { None };
+                    disk::replace(&place.unwrap_or(path), new.as_bytes())?;
+                }
                 Some(_) => {}
                 None => disk::remove(&path)?,
             }

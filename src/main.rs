@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         // Help and version come this way too, and are data.
         Err(told) => {
             let printer = Printer::new(Verbosity::Normal, ColorChoice::Auto);
+            let told = cli::words::translate(told);
             printer.usage(&told);
             (u8::try_from(told.exit_code()).unwrap_or(ErrorKind::Unable.code()), printer)
         }

@@ -26,6 +26,13 @@ const EXAMPLE: [(&str, &str); 2] = [
     ("params.yaml", include_str!("../../params.yaml")),
 ];
 
+/// What a new project's ignore file says: nothing yet.
+const IGNORES: &str = "\
+# What pipe passes over in folders that stages read, in the grammar of .gitignore. For example:
+# __pycache__/
+# .ipynb_checkpoints/
+";
+
 /// Makes the project.
 ///
 /// # Errors
@@ -48,6 +55,10 @@ pub fn run(args: &InitArgs, printer: Printer) -> CliResult {
     }
     let existed = project.root.join(PIPE_FOLDER).is_dir();
     project.make_pipe_folder()?;
+    let ignores = project.root.join(project.layout().ignore_file());
+    if !existed && !ignores.exists() {
+        disk::replace(&ignores, IGNORES.as_bytes())?;
+    }
     if args.example {
         for (name, text) in EXAMPLE {
             let path = project.root.join(name);

@@ -34,6 +34,7 @@ mod status;
 #[cfg(feature = "train")]
 mod train;
 mod unprotect;
+pub mod words;
 
 use std::path::PathBuf;
 

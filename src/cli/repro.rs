@@ -1,6 +1,6 @@
 //! `pipe repro`: brings stages up to date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{FileState, ProjectPath};
 use clap::Args;
@@ -100,6 +100,19 @@ fn parse_resource(text: &str) -> Result<(String, u64), String> {
     Ok((name.to_owned(), count))
 }
 
+/// Tells of resources that were named and that no stage of the project asks for: a slip, most likely.
+fn tell_unasked(named: &[(String, u64)], pipeline: &Pipeline, printer: Printer) {
+    let tokens: BTreeSet<&str> =
+        pipeline.stages.iter().flat_map(|stage| stage.resources.tokens.keys().map(String::as_str)).collect();
+    let known = ["gpus", "memory", "cpus"].into_iter().chain(tokens);
+    let known: Vec<&str> = known.collect();
+    for (name, _) in named.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+        let near = pipeline::did_you_mean(name, known.iter().copied());
+        let near = near.map(|near| format!(" ({near})")).unwrap_or_default();
+        printer.warn(format_args!("no stage asks for `{name}`: `--resource {name}` changes nothing{near}"));
+    }
+}
+
 /// Brings the targets up to date.
 ///
 /// # Errors
@@ -117,6 +130,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
+    tell_unasked(&args.resources, &pipeline, printer);
     let workspace = args.verify.workspace(&project, printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
@@ -142,7 +156,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         tell_damage(&workspace, printer);
         if args.dry {
             if !args.json {
-                leftovers.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
+                for leftover in &leftovers {
+                    printer.data_line(leftovers::line(leftover));
+                }
             }
             let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
             return plan::print(inside, &plan, &recorder, args.json, args.explain, printer);

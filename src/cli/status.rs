@@ -281,7 +281,7 @@ pub fn reason_json(inside: Inside<'_>, id: StageId, reason: &StaleReason) -> Jso
             entry.insert("stage".to_owned(), stage.to_string().into());
         }
     }
-    let value = |value: Option<base::Value>| value.and_then(|value| serde_json::to_value(value).ok()).into();
+    let value = |value: Option<base::Value>| value.map_or(Json::Null, |value| report::json_value(&value));
     entry.insert("old".to_owned(), value(reason.old_value()));
     entry.insert("new".to_owned(), value(reason.new_value()));
     if let Some(difference) = inside.of(id, reason) {
@@ -302,7 +302,9 @@ fn is_of_pointer(decision: &Decision) -> bool {
 pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, printer: Printer) {
     printer.data_line(format_args!("  {reason}"));
     if let Some(difference) = inside.of(id, reason) {
-        inside::lines(&difference).iter().for_each(|line| printer.data_line(format_args!("    {line}")));
+        for line in inside::lines(&difference) {
+            printer.data_line(format_args!("    {line}"));
+        }
     }
 }
 
@@ -314,7 +316,9 @@ fn print_status(
 ) {
     let pipeline = inside.pipeline;
     let mut all_fresh = left.is_empty();
-    left.iter().for_each(|leftover| printer.data_line(leftovers::line(leftover)));
+    for leftover in left {
+        printer.data_line(leftovers::line(leftover));
+    }
     for (id, judged) in plan {
         let name = &pipeline.stage(*id).address;
         if let Some(Running { holder, command, .. }) = run_of(pipeline, *id, running) {

@@ -476,7 +476,7 @@ fn two_reproductions_at_once() {
     let said = sandbox.pipe(["repro", "--no-wait"]).code(2);
     said.tells(&["`pipe repro` (pid ", "is at work on stage a"]);
     let second = sandbox.start(sandbox.pipe_command(["repro"]));
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    second.await_told("Waiting with a");
     // Readers wait for nobody.
     assert_eq!(sandbox.states(), "a:stale");
     sandbox.ok(["runs", "list"]);
@@ -522,4 +522,35 @@ fn odd_names_are_taken_as_they_are_or_refused() {
     for name in ["a.b", "a/b", "''", "a:b", "a@b"] {
         refused(&format!("stages:\n  {name}:\n    cmd: x\n")).tells(&["pipeline.yaml:2:3"]);
     }
+}
+
+#[test]
+fn a_lock_is_no_dep() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo 1 > out\n    deps: [pipeline.lock]\n    outs: [out]\n",
+    );
+    snapshot!(sandbox.pipe(["repro"]), @"
+    exit: 2
+    --- stderr
+    error: pipeline.yaml:2:3: dep `pipeline.lock` of stage `a` is a lock, which changes whenever a stage runs
+    hint: name what the stages there write instead
+    ");
+}
+
+#[test]
+fn words_of_other_tools_are_translated() {
+    let sandbox = Sandbox::new();
+    snapshot!(sandbox.pipe(["run", "x"]), @"
+    exit: 2
+    --- stderr
+    error: unrecognized subcommand 'run'
+
+      tip: `pipe repro` runs what is stale; `pipe stage add` writes a stage
+
+    Usage: pipe [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    sandbox.pipe(["exp", "show"]).code(2).tells(&["tip: `pipe repro` records every run: `pipe runs list`"]);
+    sandbox.pipe(["statsu"]).code(2).tells(&["'status'"]);
 }

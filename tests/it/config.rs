@@ -41,7 +41,7 @@ fn git_sees_the_settings_of_the_project_alone() {
     }
     assert_eq!(sandbox.read(".pipe/.gitignore"), "# mine\n/config.local.toml\n");
     let seen = sandbox.git(["status", "--porcelain", "--untracked-files=all"]);
-    assert_eq!(seen, "?? .pipe/.gitignore\n?? .pipe/config.toml\n");
+    assert_eq!(seen, "?? .pipe/.gitignore\n?? .pipe/config.toml\n?? .pipeignore\n");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_failed_stage_gives_back_its_last_good_out() {
 fn after_sigterm_and_sigkill_no_output_of_two_runs_is_mixed() {
     for (signal, code) in [("TERM", Some(143)), ("KILL", None)] {
         let sandbox = Sandbox::with_pipeline(
-            "stages:\n  a:\n    cmd: echo $$ > shell; for i in 1 2 3 4 5 6; do echo $PIPE_TEST $i >> out; touch up; sleep 0.05; done\n    outs: [out]\n",
+            "stages:\n  a:\n    cmd: echo $$ > shell; for i in 1 2 3 4 5 6; do echo $PIPE_TEST $i >> out; touch up; sleep 0.05; done; [ $PIPE_TEST = second ] || sleep 60\n    outs: [out]\n",
         );
         let mut first = sandbox.pipe_command(["repro"]);
         first.env("PIPE_TEST", "first");
@@ -149,8 +149,7 @@ fn a_second_process_waits_and_says_for_whom() {
     sandbox.await_file("up");
     let second = sandbox.start(sandbox.pipe_command(["repro"]));
     sandbox.pipe(["repro", "--no-wait"]).code(2).tells(&["`pipe repro` (pid "]);
-    // Long enough for the second to have met the first.
-    std::thread::sleep(Duration::from_millis(300));
+    second.await_told("Waiting with a");
     sandbox.write("go", "");
     first.wait().code(0);
     second.wait().code(0).tells(&["Everything is up to date"]);

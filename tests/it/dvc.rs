@@ -235,7 +235,7 @@ fn pipe_and_dvc_exclude_each_other() {
     let sandbox = project(&mut dvc);
     sandbox.write(
         "dvc.yaml",
-        "stages:\n  a:\n    cmd: touch began && sleep 2 && echo 1 > o && echo run >> ../log\n    outs: [o]\n",
+        "stages:\n  a:\n    cmd: touch began && while [ ! -e go ]; do sleep 0.05; done && echo 1 > o && echo run >> ../log\n    outs: [o]\n",
     );
     let mut command = sandbox.pipe_command(["repro"]);
     command.env("SHELL", "/bin/bash");
@@ -243,12 +243,14 @@ fn pipe_and_dvc_exclude_each_other() {
     sandbox.await_file("began");
     let (code, _, err) = dvc.call(&sandbox, &["repro"]);
     assert!(code != 0 && err.contains("busy"), "{code} {err}");
+    sandbox.write("go", "");
     running.wait().code(0);
     // The other way round.
     sandbox.remove("began");
+    sandbox.remove("go");
     sandbox.write(
         "dvc.yaml",
-        "stages:\n  a:\n    cmd: touch began && sleep 2 && echo 2 > o && echo run >> ../log\n    outs: [o]\n",
+        "stages:\n  a:\n    cmd: touch began && while [ ! -e go ]; do sleep 0.05; done && echo 2 > o && echo run >> ../log\n    outs: [o]\n",
     );
     let before = sandbox.read("../log").lines().count();
     let program = std::thread::spawn({
@@ -262,7 +264,12 @@ fn pipe_and_dvc_exclude_each_other() {
     sandbox.await_file("began");
     let said = pipe(&sandbox, &["repro", "--no-wait"]).code(2);
     assert!(said.stderr.contains("is at work on"), "{}", said.stderr);
-    let said = pipe(&sandbox, &["repro"]).code(0);
+    let mut command = sandbox.pipe_command(["repro"]);
+    command.env("SHELL", "/bin/bash");
+    let waiting = sandbox.start(command);
+    waiting.await_told("Waiting with a");
+    sandbox.write("go", "");
+    let said = waiting.wait().code(0);
     assert!(program.join().unwrap().status.success());
     assert_eq!(
         sandbox.read("../log").lines().count(),

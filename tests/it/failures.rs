@@ -112,7 +112,7 @@ stages:
   fails:
     cmd: while [ ! -e up ]; do sleep 0.01; done; exit 1
   works:
-    cmd: touch up; sleep 0.3; echo 1 > out
+    cmd: touch up; sleep 1; echo 1 > out
     outs: [out]
   later:
     cmd: touch later

@@ -76,11 +76,20 @@ fn without_a_target_the_current_folder_is_meant() {
     assert!(sandbox.exists("raw.txt") && !sandbox.exists("alone.txt"));
     // At the root, `fit:check` is not needed by anybody.
     sandbox.ok(["repro"]).tells(&["4 stages: 2 ran, 2 up to date"]);
-    for target in ["check", "pipeline.yaml:check", "../fit:check", "../fit/pipeline.yaml:check"] {
+    for target in [
+        "check",
+        "pipeline.yaml:check",
+        "../fit:check",
+        "../fit/pipeline.yaml:check",
+        "fit:check",
+        "fit/pipeline.yaml:check",
+    ] {
         let status = inside(&["-v", "status", target]);
         assert!(status.stdout.contains("\nfit/pipeline.yaml:check: up to date\n"), "{}", status.stdout);
     }
     inside(&["repro", "report"]).tells(&["up to date (3 stages)"]);
+    let unknown = sandbox.pipe(["--cd", "fit", "repro", "fit/pipeline.yaml:chek"]).code(2);
+    unknown.tells(&["did you mean `fit/pipeline.yaml:check`?"]);
     inside(&["repro", "out/model.txt"]).tells(&["up to date (2 stages)"]);
     sandbox.ok(["repro", "fit:train"]).tells(&["up to date (2 stages)"]);
     let unknown = sandbox.pipe(["repro", "fit:trian"]).code(2);

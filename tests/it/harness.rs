@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -33,7 +34,7 @@ pub struct Said {
 /// A program that was started and not waited for.
 pub struct Started {
     child: Child,
-    readers: Option<[std::thread::JoinHandle<String>; 2]>,
+    readers: Option<[Reader; 2]>,
     root: PathBuf,
 }
 
@@ -144,8 +145,8 @@ impl Sandbox {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child =
             command.spawn().unwrap_or_else(|fault| panic!("failed to start {command:?}: {fault}"));
-        let out = reader(child.stdout.take().unwrap());
-        let err = reader(child.stderr.take().unwrap());
+        let out = Reader::start(child.stdout.take().unwrap());
+        let err = Reader::start(child.stderr.take().unwrap());
         Started { child, readers: Some([out, err]), root: self.root() }
     }
 
@@ -288,12 +289,37 @@ pub fn await_that(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-fn reader(mut source: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        source.read_to_end(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// Reads all that a program says, and has what it said so far.
+struct Reader {
+    said: Arc<Mutex<Vec<u8>>>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Reader {
+    fn start(mut source: impl Read + Send + 'static) -> Self {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let into = said.clone();
+        let thread = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            loop {
+                let count = source.read(&mut bytes).unwrap();
+                if count == 0 {
+                    return;
+                }
+                into.lock().unwrap().extend(&bytes[..count]);
+            }
+        });
+        Reader { said, thread }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
+    }
+
+    fn whole(self) -> String {
+        self.thread.join().unwrap();
+        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
+    }
 }
 
 /// Whether a process is there and no zombie.
@@ -319,6 +345,13 @@ impl Started {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Waits until it has told something on stderr.
+    #[track_caller]
+    pub fn await_told(&self, text: &str) {
+        let [_, stderr] = self.readers.as_ref().unwrap();
+        await_that(&format!("it tells `{text}`"), || stderr.so_far().contains(text));
+    }
+
     /// Waits for the end.
     #[track_caller]
     pub fn wait(mut self) -> Said {
@@ -337,7 +370,7 @@ impl Started {
                 10
             }));
         };
-        let [stdout, stderr] = self.readers.take().unwrap().map(|reader| reader.join().unwrap());
+        let [stdout, stderr] = self.readers.take().unwrap().map(Reader::whole);
         assert!(!stderr.contains("panicked at"), "a panic:\n{stderr}");
         Said { stdout, stderr, status, root: self.root.clone() }
     }

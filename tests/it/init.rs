@@ -12,7 +12,10 @@ fn makes_a_project_in_a_repository() {
     Next: describe your stages in pipeline.yaml, or run `pipe init --example`; then `pipe repro`.
     ");
     assert!(sandbox.exists(".pipe/.gitignore"));
-    assert_eq!(sandbox.git(["status", "--porcelain", "--untracked-files=all"]), "?? .pipe/.gitignore\n");
+    assert_eq!(
+        sandbox.git(["status", "--porcelain", "--untracked-files=all"]),
+        "?? .pipe/.gitignore\n?? .pipeignore\n"
+    );
 }
 
 #[test]

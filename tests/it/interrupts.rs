@@ -109,7 +109,8 @@ fn waiting_can_be_interrupted() {
     let second = sandbox.start(sandbox.pipe_command(["repro"]));
     // Whoever changes everything waits for the lock itself.
     let third = sandbox.start(sandbox.pipe_command(["gc", "-w", "-f"]));
-    std::thread::sleep(Duration::from_millis(300));
+    second.await_told("Waiting with slow");
+    third.await_told("Waiting: ");
     second.signal("INT");
     second.wait().code(130).tells(&["Waiting with slow: `pipe repro` (pid "]);
     third.signal("INT");

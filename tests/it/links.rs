@@ -125,6 +125,8 @@ fn links_are_made_and_unmade() {
     error: there is no none
     ");
     assert!(!is_link(&sandbox, "out/a"));
+    sandbox.ok(["checkout", "--relink"]);
+    sandbox.ok(["unprotect", "."]).tells(&["Unprotected 2 files."]);
     assert_eq!(sandbox.states(), "make:fresh use:fresh");
     sandbox.append("out/a", "more\n");
     sandbox.ok(["commit", "-f", "make"]);

@@ -191,7 +191,7 @@ fn at_once(needs: &str, arguments: &[&str]) -> usize {
     let mut text = String::from("stages:\n");
     for index in 0..4 {
         text.push_str(&format!(
-            "  s{index}:\n    cmd: echo begin >> log; sleep 0.1; echo end >> log\n    {needs}\n"
+            "  s{index}:\n    cmd: echo begin >> log; sleep 0.25; echo end >> log\n    {needs}\n"
         ));
     }
     let sandbox = Sandbox::with_pipeline(&text);
@@ -220,7 +220,7 @@ fn what_is_scarce_is_shared_out() {
 #[test]
 fn the_longest_way_starts_first() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  a: {cmd: echo a >> log, params: [p]}\n  b: {cmd: sleep 0.3; echo b >> log, params: [p]}\n  c: {cmd: sleep 0.1; echo c >> log, params: [p]}\n",
+        "stages:\n  a: {cmd: echo a >> log, params: [p]}\n  b: {cmd: sleep 0.6; echo b >> log, params: [p]}\n  c: {cmd: sleep 0.3; echo c >> log, params: [p]}\n",
     );
     sandbox.write("params.yaml", "p: 1");
     sandbox.ok(["repro", "-j", "1"]);
@@ -240,4 +240,15 @@ fn what_is_asked_for_beyond_what_there_is_is_told() {
     sandbox
         .ok(["repro", "--resource", "gpus=1"])
         .tells(&["stage a asks for 9 gpus, and there are 1; 2 of `licence`, and there are 1"]);
+}
+
+#[test]
+fn a_resource_that_no_stage_asks_for_is_told() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo 1 > out\n    outs: [out]\n    resources: {tokens: {licence: 1}}\n",
+    );
+    let warning = "no stage asks for `licnce`: `--resource licnce` changes nothing (did you mean `licence`?)";
+    sandbox.ok(["repro", "--resource", "licnce=2", "--resource", "gpus=1"]).tells(&[warning]);
+    let said = sandbox.ok(["repro", "-f", "--resource", "licence=2"]);
+    assert!(!said.stderr.contains("no stage asks"), "{said:?}");
 }

@@ -190,3 +190,17 @@ fn a_params_file_that_does_not_parse_is_named_and_the_others_are_compared() {
     sandbox.edit("pipeline.yaml", "cmd: 'true'", "cmd: echo ${lr}");
     sandbox.pipe(["params", "diff"]).code(2).tells(&["params.yaml:2:1:"]);
 }
+
+/// JSON has no NaN; null would be another value.
+#[test]
+fn nan_stays_nan_in_json() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  s:\n    cmd: echo 1 > out\n    params: [{p.json: [a]}]\n    outs: [out]\n",
+    );
+    sandbox.write("p.json", "{\"a\": NaN}");
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.states(), "s:fresh");
+    sandbox.write("p.json", "{\"a\": [-Infinity]}");
+    let reason = &sandbox.json(["status", "--json"])["stages"][0]["reasons"][0];
+    assert_eq!((&reason["old"], &reason["new"][0]), (&"NaN".into(), &"-Infinity".into()));
+}

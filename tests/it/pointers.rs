@@ -69,6 +69,7 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
     --- stdout
     raw.pipe: stale
       out raw changed: fb29e637c7 -> e9e471bdbb
+        M raw/x
     count: stale because of what is before it
       data of raw.pipe before it is stale
     ");

@@ -25,7 +25,9 @@ fn killed() -> Sandbox {
     let started = sandbox.start(sandbox.pipe_command(["repro"]));
     sandbox.await_file("up");
     // Runs are written together with what comes within milliseconds.
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    await_that("the runs are written down", || {
+        sandbox.run_count() == 3 && sandbox.stage_run("quick")["status"] == "FINISHED"
+    });
     started.signal("KILL");
     assert_eq!(started.wait().signal(), Some(9));
     sandbox

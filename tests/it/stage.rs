@@ -199,3 +199,14 @@ fn a_removed_stage_takes_its_outs_along_when_asked() {
     sandbox.ok(["data", "restore", &digest, "back.txt"]);
     assert_eq!(sandbox.read("back.txt"), "by hand");
 }
+
+#[test]
+fn an_edit_goes_to_what_a_symlink_leads_to() {
+    let sandbox = project();
+    std::fs::create_dir(sandbox.path("real")).unwrap();
+    std::fs::rename(sandbox.path("pipeline.yaml"), sandbox.path("real/file.yaml")).unwrap();
+    std::os::unix::fs::symlink("real/file.yaml", sandbox.path("pipeline.yaml")).unwrap();
+    sandbox.ok(["freeze", "copy"]);
+    assert!(sandbox.path("pipeline.yaml").is_symlink());
+    assert!(sandbox.read("real/file.yaml").contains("frozen: true"));
+}

@@ -1,7 +1,5 @@
 //! Several `pipe` processes at work on one project: what can go on goes on, what must wait waits.
 
-use std::time::Duration;
-
 use crate::harness::Sandbox;
 
 /// `slow` waits for a file `go`; `after` reads what it writes; `apart` has nothing to do with them.
@@ -37,7 +35,8 @@ fn what_can_go_on_goes_on() {
     refused.tells(&["`pipe repro slow` (pid ", "is at work on stage slow"]);
     let second = sandbox.start(sandbox.pipe_command(["repro", "after"]));
     let third = sandbox.start(sandbox.pipe_command(["checkout", "slow"]));
-    std::thread::sleep(Duration::from_millis(300));
+    second.await_told("Waiting with slow");
+    third.await_told("Waiting: ");
     assert_eq!(sandbox.count("ran", "after"), 0);
     sandbox.write("go", "");
     first.wait().code(0);
@@ -60,7 +59,7 @@ fn a_killed_process_is_in_nobodys_way() {
     let first = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
     sandbox.await_file("up");
     let waiting = sandbox.start(sandbox.pipe_command(["repro", "after"]));
-    std::thread::sleep(Duration::from_millis(200));
+    waiting.await_told("Waiting with slow");
     sandbox.write("go", "");
     sandbox.remove("up");
     first.signal("KILL");
@@ -78,7 +77,8 @@ fn pools_and_garbage_are_minded_across_processes() {
     sandbox.await_file("up");
     let pooled = sandbox.start(sandbox.pipe_command(["repro", "pooled"]));
     let garbage = sandbox.start(sandbox.pipe_command(["gc", "-w", "-f"]));
-    std::thread::sleep(Duration::from_millis(300));
+    pooled.await_told("Waiting with pooled");
+    garbage.await_told("Waiting: ");
     assert_eq!(sandbox.count("ran", "pooled"), 0);
     sandbox.write("go", "");
     first.wait().code(0);

@@ -145,6 +145,23 @@ impl Workspace {
     }
 }
 
+/// What a walk goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// What is recorded to be put in place again, so that all of it has to be recorded or refused.
+    Records,
+    /// What is only read.
+    Inputs,
+}
+
+impl Within {
+    /// Whether what lies there is nobody's data.
+    pub fn passes_over(self, place: &ProjectPath, layout: Layout) -> bool {
+        let name = || ProjectPath::root().join(place.name());
+        self == Within::Inputs && (name().is_reserved() || (layout == Layout::Dvc && place.name() == ".hg"))
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 mod tests {

@@ -20,6 +20,7 @@ use crate::hash::{hash_bytes_by, hash_file_by};
 use crate::layout::Layout;
 use crate::links::{Damage, Found, Links, Placement};
 use crate::listing::check_size;
+use crate::pipeignore::Within;
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -207,12 +208,12 @@ impl Workspace {
         .map(Some)
     }
 
-    /// The files at and below a path, with what they hold.
+    /// The files at and below a path, with what they hold; none of git's, pipe's or DVC's own.
     pub(crate) fn files(
         &self,
         path: &ProjectPath,
     ) -> Result<Vec<(ProjectPath, PathBuf, Digest)>, CacheError> {
-        let Some(node) = self.scan(path, Within::Records)? else { return Ok(Vec::new()) };
+        let Some(node) = self.scan(path, Within::Inputs)? else { return Ok(Vec::new()) };
         let mut files = Vec::new();
         collect_files(&node, &mut files);
         let owned = |found: &Found<'_>| (found.path.clone(), found.os_path.to_owned(), found.digest);
@@ -476,23 +477,6 @@ impl Workspace {
         let known = self.state().get(&path, &stamp);
         let digest = known.or_else(|| self.digest_of_link(&path, &os_path, metadata));
         Ok(Node::File { path, os_path, stamp, digest, may_share })
-    }
-}
-
-/// What a walk goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Within {
-    /// What is recorded to be put in place again, so that all of it has to be recorded or refused.
-    Records,
-    /// What is only read.
-    Inputs,
-}
-
-impl Within {
-    /// Whether what lies there is nobody's data.
-    fn passes_over(self, place: &ProjectPath, layout: Layout) -> bool {
-        let name = || ProjectPath::root().join(place.name());
-        self == Within::Inputs && (name().is_reserved() || (layout == Layout::Dvc && place.name() == ".hg"))
     }
 }
 

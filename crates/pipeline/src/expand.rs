@@ -205,7 +205,7 @@ mod tests {
         let told: Vec<[String; 4]> = members
             .iter()
             .map(|member| {
-                let local = |at: usize| member.locals[at].1.to_string();
+                let local = |at: usize| member.locals[at].1.as_str().expect("a text").to_owned();
                 [member.suffix.clone(), local(0), local(1), local(2)]
             })
             .collect();

@@ -20,6 +20,8 @@ use petgraph::visit::{
     Dfs, GraphBase, IntoNeighbors, IntoNeighborsDirected, IntoNodeIdentifiers, Reversed, Visitable,
 };
 
+use crate::codec::lock_beside;
+use crate::dialect::Dialect;
 use crate::resolve::FileGroup;
 use crate::special::Glob;
 use crate::stage::{Out, Stage, StageId, is_pointer};
@@ -82,8 +84,19 @@ impl Graph {
             downstream: vec![Vec::new(); stages.len()],
             order: Vec::new(),
         };
+        let own = stages.iter().filter(|stage| !stage.is_source() && is_native(stage));
+        let locks: HashSet<ProjectPath> = own.map(|stage| lock_beside(&stage.address.file)).collect();
         for (id, stage) in numbered(stages) {
             graph.connect(id, stage, &mut faults);
+            let lock = stage.deps.iter().find(|dep| locks.contains(dep));
+            faults.extend(lock.map(|lock| {
+                let message = format!(
+                    "dep `{lock}` of {} is a lock, which changes whenever a stage runs",
+                    called(stage)
+                );
+                let hint = Some("name what the stages there write instead".to_owned());
+                GraphFault { hint, ..GraphFault::new(id, message) }
+            }));
         }
         if faults.is_empty()
             && let Err(cycle) = graph.sort()
@@ -264,6 +277,11 @@ impl Graph {
         let pattern = || self.patterns.iter().find(means).map(|(_, _, id)| *id);
         self.above(path).next().map(|(_, id)| id).or_else(pattern)
     }
+}
+
+/// In files of DVC's a lock is a dep like any other.
+fn is_native(stage: &Stage) -> bool {
+    Dialect::of_file(&stage.address.file) == Dialect::Native
 }
 
 /// How messages call a stage.

@@ -45,7 +45,7 @@ impl Pipeline {
     /// - a pipeline file or its folder, for all of its stages;
     /// - a pointer, for its data.
     ///
-    /// Paths are relative to the folder `base`.
+    /// Paths are relative to the folder `base`; what names nothing there is looked for from the root, as messages write it.
     ///
     /// # Errors
     /// When a target names nothing.
@@ -70,6 +70,10 @@ impl Pipeline {
         if named.is_some() {
             return named;
         }
+        self.target_from(target, base).or_else(|| self.target_from(target, &ProjectPath::root()))
+    }
+
+    fn target_from(&self, target: &str, base: &ProjectPath) -> Option<Vec<StageId>> {
         // A generated name may hold a colon itself, so every place to cut is tried.
         for (at, _) in target.rmatch_indices(':') {
             let (place, name) = (&target[..at], &target[at + 1..]);
@@ -123,7 +127,7 @@ impl Pipeline {
     /// A target that names a pipeline file of the project, and then no stage of it.
     fn unknown_name(&self, target: &str, base: &ProjectPath) -> Option<TargetError> {
         let (place, name) = target.rsplit_once(':')?;
-        let file = self.file_at(place, base)?;
+        let file = self.file_at(place, base).or_else(|| self.file_at(place, &ProjectPath::root()))?;
         let content = self.contents.get(file)?;
         let names = content.names.keys().chain(content.groups.keys()).map(String::as_str);
         let near = suggest::nearest(name, names);

@@ -476,7 +476,8 @@ mod tests {
         let context = Context::default();
         let fill = |name: &str, script: &str| {
             let locals = [("item", Value::from(name)), (STEM, Value::from("x"))];
-            context.with(&locals).fill(&Value::from(script), Field::Command).map(|value| value.to_string())
+            let filled = context.with(&locals).fill(&Value::from(script), Field::Command);
+            filled.map(|value| value.as_str().expect("a text").to_owned())
         };
         assert_eq!(fill("raw/a.png", "cp \"${item}\" x"), Ok("cp \"raw/a.png\" x".to_owned()));
         assert_eq!(fill("a b", "cp ${item} x"), Ok("cp 'a b' x".to_owned()));
