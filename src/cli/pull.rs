@@ -19,7 +19,7 @@ use crate::ui::transfer::watch;
 /// Bring what pipeline.lock records from a remote into the cache
 ///
 /// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. Every byte that arrives is checked
-/// against its digest. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
+/// against its digest, and a damaged file in the cache is fetched again. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
 /// cut off is gone on with by the next one.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
