@@ -128,6 +128,9 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             let missing = |_: &_| format!("remote `{name}` does not have it; who made it can `pipe push` it");
             let damaged = "the cache held other bytes than its name says, which are not used";
             tell_faults(&report, missing, damaged, printer);
+            if let (Some(text), false) = (remotes::emptiness(&remote), report.missing.is_empty()) {
+                printer.insist(format_args!("{text}; mount it if it is a share"));
+            }
             summarize("fetched from", name, &report, results, printer);
         }
     }
