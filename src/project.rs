@@ -402,17 +402,14 @@ impl Project {
             return Ok(file);
         }
         let place = self.base.to_path(&self.root);
-        Err(CliError::message(format!(
-            "there is no {} in {} or above it",
-            self.dialect.pipeline_file(),
-            place.display()
-        ))
-        .hint(match self.dialect {
+        let hint = match self.dialect {
             Dialect::Native => "`pipe init --example` makes a project with a pipeline to start from",
             Dialect::Dvc => {
                 "`pipe stage add` makes one with a stage, `pipe add` puts data under version control"
             }
-        }))
+        };
+        let text = format!("there is no {} in {} or above it", self.dialect.pipeline_file(), place.display());
+        Err(CliError::message(text).hint(hint))
     }
 
     /// Reads all pipeline files of the project, with all that they refer to.

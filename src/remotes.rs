@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cache::{Meter, RESUMED, Transfer};
+use cache::{Meter, RESUMED, Remote, Transfer};
 use remote::FolderRemote;
 
 use crate::environment;
@@ -61,6 +61,13 @@ pub fn open_existing(project: &Project, name: &str) -> CliResult<FolderRemote> {
     }
     Err(CliError::message(format!("remote `{name}` is not there: {} is no folder", remote.root().display()))
         .hint("mount it if it is a share; the first `pipe push` makes it"))
+}
+
+/// What to say where nothing was ever put at a remote: it looks like the place where a share is to be mounted.
+pub fn emptiness(remote: &FolderRemote) -> Option<String> {
+    let is_empty = std::fs::read_dir(remote.root()).is_ok_and(|mut entries| entries.next().is_none());
+    is_empty
+        .then(|| format!("remote `{}` is empty: {} holds nothing", remote.name(), remote.root().display()))
 }
 
 /// The folder that a URL names: an absolute path, one relative to the project's root, one at the user's home, or

@@ -19,7 +19,7 @@ use crate::ui::transfer::watch;
 /// Bring what pipeline.lock records from a remote into the cache
 ///
 /// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. Every byte that arrives is checked
-/// against its digest. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
+/// against its digest, and a damaged file in the cache is fetched again. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
 /// cut off is gone on with by the next one.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
@@ -128,6 +128,9 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             let missing = |_: &_| format!("remote `{name}` does not have it; who made it can `pipe push` it");
             let damaged = "the cache held other bytes than its name says, which are not used";
             tell_faults(&report, missing, damaged, printer);
+            if let (Some(text), false) = (remotes::emptiness(&remote), report.missing.is_empty()) {
+                printer.insist(format_args!("{text}; mount it if it is a share"));
+            }
             summarize("fetched from", name, &report, results, printer);
         }
     }

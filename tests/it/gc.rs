@@ -371,3 +371,34 @@ fn what_failed_stages_had_made_goes_with_old_runs() {
     sandbox.gc(&["-w", "-f"]).code(0).tells(&["Removed 1 file (5 B) that failed runs had left."]);
     assert_eq!(sandbox.files(".pipe/artifacts"), [""; 0]);
 }
+
+/// On a disk of its own, where the system lets anybody make one.
+#[test]
+fn a_full_disk_is_no_reason_not_to_make_room() {
+    let sandbox = Sandbox::without_git();
+    let mut probe = sandbox.program("unshare");
+    if !probe
+        .args(["--map-root-user", "--mount", "true"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        println!("skipped: no namespaces here");
+        return;
+    }
+    let script = r#"
+        set -e
+        mkdir disk; mount -t tmpfs -o size=3m tmpfs disk; cd disk; mkdir .pipe
+        printf 'stages:\n  a: {cmd: head -c 200000 /dev/urandom > a, outs: [a], params: [n]}\n' > pipeline.yaml
+        for n in 1 2 3; do echo "n: $n" > params.yaml; "$PIPE" repro; done
+        sleep 0.1
+        cat /dev/zero > fill 2> /dev/null || true
+        ! echo x 2> /dev/null > more || exit 9
+        "$PIPE" gc --workspace --no-stage-cache --force
+        echo x > more
+        "$PIPE" status
+    "#;
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).env("PIPE", env!("CARGO_BIN_EXE_pipe"));
+    let said = sandbox.finish(command).code(0).tells(&["Removed 4 files"]);
+    assert_eq!(said.stdout, "Everything is up to date.\n");
+}

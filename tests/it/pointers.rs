@@ -160,7 +160,10 @@ fn a_file_in_a_tracked_folder_goes_into_its_pointer() {
     assert!(sandbox.read("raw.pipe").contains("files: 3"));
     assert!(!sandbox.exists("raw/sub/z.pipe"));
     let status = sandbox.json(["data", "status", "--granular", "--json"]);
-    assert_eq!(status["uncommitted"], json!({ "added": [], "modified": ["raw/x"], "deleted": [] }));
+    assert_eq!(
+        status["uncommitted"],
+        json!({ "added": [], "modified": ["raw/x"], "deleted": [], "renamed": [] })
+    );
     // The rest of the folder need not be there.
     sandbox.remove("raw");
     sandbox.write("raw/late", "4\n");

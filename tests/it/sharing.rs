@@ -210,6 +210,14 @@ fn a_colleagues_result_is_restored_and_tells_who_made_it() {
     let said = there(&sandbox, "other", &["status", "--cloud"]).code(2);
     assert_eq!(said.tells(&["remote `store` is not there", "mount it"]).stdout, "");
     assert!(!sandbox.exists("../store"));
+    // Where a share is to be mounted, there is a folder.
+    std::fs::create_dir(sandbox.path("../store")).unwrap();
+    let said = there(&sandbox, "other", &["status", "--cloud"]).code(2);
+    assert_eq!(said.tells(&["remote `store` is empty", "mount it if it is a share"]).stdout, "");
+    sandbox.remove("../other/.pipe/cache");
+    there(&sandbox, "other", &["pull"])
+        .code(1)
+        .tells(&["remote `store` is empty", "mount it if it is a share"]);
 }
 
 /// The file of the cache or remote in `folder` that holds `text`, with other bytes of the same length.

@@ -98,13 +98,21 @@ impl LockFile {
                     };
                     // Announced first, looked round then: of two that come at once without locks, at least one
                     // sees the other.
-                    let presence = Presence::announce(&folder, &entry)?;
+                    let presence = match Presence::announce(&folder, &entry) {
+                        // Who is alone by the system's lock may be about to make room: he goes nameless.
+                        Err(fault)
+                            if is_full(&fault.source) && has_locks && sharing == Sharing::Exclusive =>
+                        {
+                            None
+                        }
+                        announced => Some(announced?),
+                    };
                     // Where the system's lock is seen by the others, it has said that they are not in the way.
                     let in_the_way = presence::others(&folder)
                         .into_iter()
                         .find(|(_, sign)| !has_locks || *sign == Sign::Apart);
                     let Some((other, _)) = in_the_way else {
-                        return Ok(LockFile { file, folder, presence: Some(presence) });
+                        return Ok(LockFile { file, folder, presence });
                     };
                     let _ = file.unlock();
                     Some(other)
@@ -156,6 +164,10 @@ impl Drop for LockFile {
         drop(self.presence.take());
         let _ = self.file.unlock();
     }
+}
+
+fn is_full(fault: &std::io::Error) -> bool {
+    matches!(fault.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 fn holders_folder(path: &Path) -> PathBuf {

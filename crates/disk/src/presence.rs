@@ -77,7 +77,11 @@ impl Presence {
         // Where there are no locks, the touched file has to do.
         let _ = file.try_lock();
         let text = serde_json::to_vec(entry).expect("an entry is plain data");
-        file.write_all(&text).context("write file", &path)?;
+        if let Err(fault) = file.write_all(&text) {
+            // Half of it would tell nobody anything, and stay for ever.
+            let _ = fs::remove_file(&path);
+            return Err(DiskError::new("write file", &path, fault));
+        }
         let ended = Arc::new((Mutex::new(false), Condvar::new()));
         let (beat_path, beat_ended) = (path.clone(), ended.clone());
         let beat = move || {

@@ -409,11 +409,12 @@ impl Attempt<'_, '_, '_> {
         if is_to_be_brought {
             // What the cache had of it turned out damaged. What stands in its place is not what the pointer records.
             let now = self.shop.assess(self.stage, false);
-            let Decision::Unknown { reasons } = now.decision else {
-                let text = "what its pointer records could not be brought back; `pipe pull` fetches it";
-                return Err(Failure::Refused(text.to_owned()));
-            };
-            return Err(Failure::MissingInput(reasons));
+            return Err(match now.decision {
+                Decision::Unknown { reasons } => Failure::MissingInput(reasons),
+                _ => {
+                    Failure::Refused("what its pointer records is damaged; `pipe pull` fetches it".to_owned())
+                }
+            });
         }
         if self.stage.is_source() {
             let outs = self.store_outs(Duration::ZERO)?;
@@ -428,7 +429,9 @@ impl Attempt<'_, '_, '_> {
         let would_run = match &assessment.decision {
             Decision::Run { .. } | Decision::Frozen { .. } => true,
             // Nothing makes data.
-            Decision::Unknown { reasons } => self.stage.is_source() && reasons.iter().any(is_to_be_fetched),
+            Decision::Unknown { reasons } => {
+                self.stage.is_source() && reasons.iter().any(StaleReason::is_to_be_fetched)
+            }
             _ => false,
         };
         let Some(supplier) = self.shop.crew.supplier.filter(|_| would_run && !self.forced) else {
@@ -727,10 +730,6 @@ impl Attempt<'_, '_, '_> {
         entry.params.clone_from(&job.inputs.params);
         entry
     }
-}
-
-fn is_to_be_fetched(reason: &StaleReason) -> bool {
-    matches!(reason, StaleReason::DataMissing { .. } | StaleReason::DataNotFetched { .. })
 }
 
 /// Metrics and plots that git keeps (`cache: false`) are small, and stored all the same: without them the

@@ -4,6 +4,8 @@
 //! entries as the stage key (`key::Inputs`), so that an explanation can never disagree with the key.
 //! Ignores what is upstream: a caller who knows that a dep is about to change says so itself.
 
+mod words;
+
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -14,7 +16,7 @@ use crate::builtins::Builtins;
 use crate::env::EnvState;
 use crate::key::{Entry, EntryValue, Inputs, Kind};
 use crate::lock::StageLock;
-use crate::special::{DepName, SpecialKind, SpecialName};
+use crate::special::{DepName, SpecialName};
 use crate::stage::{Address, Command, Observed, Stage};
 
 /// One reason why a stage is not up to date.
@@ -408,6 +410,11 @@ impl StaleReason {
         )
     }
 
+    /// Whether a remote may have what is missing here.
+    pub fn is_to_be_fetched(&self) -> bool {
+        matches!(self, StaleReason::DataMissing { .. } | StaleReason::DataNotFetched { .. })
+    }
+
     /// Whether recording the data as it is would undo what somebody else recorded in its pointer.
     pub fn is_of_pointer(&self) -> bool {
         matches!(
@@ -424,100 +431,6 @@ fn command_value(command: &Command) -> Value {
         Command::Script(script) => Value::Str(script.clone()),
         Command::List(scripts) => Value::List(scripts.iter().cloned().map(Value::Str).collect()),
         Command::None => Value::Null,
-    }
-}
-
-/// A clause for people, without a full stop: `param params.yaml:lr changed: 0.1 -> 0.2`.
-impl fmt::Display for StaleReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shell = |shell: &Option<String>| shell.clone().unwrap_or_else(|| "default".to_owned());
-        let builtin = |builtin: &Option<String>| builtin.clone().unwrap_or_else(|| "none".to_owned());
-        match self {
-            StaleReason::New => f.write_str("has not run yet"),
-            StaleReason::CommandChanged { old, new } => write!(f, "command changed: {old} -> {new}"),
-            StaleReason::ShellChanged { old, new } => {
-                write!(f, "shell changed: {} -> {}", shell(old), shell(new))
-            }
-            StaleReason::WdirChanged { old, new } => write!(f, "wdir changed: {old} -> {new}"),
-            StaleReason::BuiltinChanged { old, new } => {
-                write!(f, "built-in algorithm changed: {} -> {}", builtin(old), builtin(new))
-            }
-            StaleReason::DepChanged { path, old, new } => {
-                write!(f, "dep {path} changed: {} -> {}", old.short(), new.short())
-            }
-            StaleReason::DepAdded { path } => write!(f, "dep {path} is new"),
-            StaleReason::DepRemoved { path } => write!(f, "dep {path} was removed"),
-            StaleReason::DepMissing {
-                path: DepName::Special(SpecialName { kind: SpecialKind::Glob, text }),
-            } => {
-                write!(f, "no file matches dep {text}")
-            }
-            StaleReason::DepMissing { path } => write!(f, "dep {path} does not exist"),
-            StaleReason::ParamChanged { file, key, old, new } => {
-                write!(f, "param {file}:{key} changed: {old} -> {new}")
-            }
-            StaleReason::ParamAdded { file, key, new } => write!(f, "param {file}:{key} is new: {new}"),
-            StaleReason::ParamRemoved { file, key, old } => {
-                write!(f, "param {file}:{key} was removed: it was {old}")
-            }
-            StaleReason::ParamMissing { file, key: Some(key) } => {
-                write!(f, "param file {file} has no key `{key}`")
-            }
-            StaleReason::ParamMissing { file, key: None } => write!(f, "param file {file} does not exist"),
-            StaleReason::Unreadable { message, .. } => f.write_str(message),
-            StaleReason::OutMissing { path } => write!(f, "out {path} does not exist"),
-            StaleReason::DataMissing { path } => {
-                write!(f, "data {path} is neither in the workspace nor in the cache (`pipe pull` fetches it)")
-            }
-            StaleReason::DataOutdated { path, old, new } => {
-                let (old, new) = (old.short(), new.short());
-                write!(
-                    f,
-                    "data {path} is outdated, since its pointer moved: {old} -> {new} (`pipe checkout {path}` brings it)"
-                )
-            }
-            StaleReason::DataNotFetched { path, new, .. } => write!(
-                f,
-                "data {path} is outdated, since its pointer moved to {}, which the cache does not hold (`pipe pull` \
-                 fetches it)",
-                new.short()
-            ),
-            StaleReason::DataDiverged { path, old: Some(_), .. } => write!(
-                f,
-                "data {path} was edited, and its pointer moved meanwhile (`pipe checkout -f {path}` takes what the \
-                 pointer records, `pipe commit -f {path}` the edit)"
-            ),
-            StaleReason::DataDiverged { path, old: None, .. } => write!(
-                f,
-                "data {path} is not what its pointer records, and nothing here tells which of them changed (`pipe \
-                 checkout -f {path}` takes what the pointer records, `pipe commit -f {path}` records the data)"
-            ),
-            StaleReason::OutChanged { path, old, new } => {
-                write!(f, "out {path} changed: {} -> {}", old.short(), new.short())
-            }
-            StaleReason::OutAdded { path } => write!(f, "out {path} is new"),
-            StaleReason::OutRemoved { path } => write!(f, "out {path} was removed"),
-            StaleReason::OutNotCached { path } => write!(f, "out {path} is not in the cache"),
-            StaleReason::PersistChanged { path, old, new } => {
-                write!(f, "persist of out {path} changed: {old} -> {new}")
-            }
-            StaleReason::ExcludeChanged { path, old, new } => {
-                write!(f, "exclude of out {path} changed: [{}] -> [{}]", old.join(", "), new.join(", "))
-            }
-            StaleReason::EnvChanged { name, old: Some(old), new: Some(new) } => {
-                write!(f, "variable {name} changed: {old} -> {new}")
-            }
-            StaleReason::EnvChanged { name, .. } => write!(f, "variable {name} changed"),
-            StaleReason::EnvAdded { name } => write!(f, "variable {name} is new"),
-            StaleReason::EnvRemoved { name } => write!(f, "variable {name} is no longer declared"),
-            StaleReason::AlwaysChanged => f.write_str("is always changed"),
-            StaleReason::Callback => f.write_str("has neither deps, params nor outs"),
-            StaleReason::Forced => f.write_str("was forced"),
-            StaleReason::Upstream { stage } if stage.is_source() => {
-                write!(f, "data of {stage} before it is stale")
-            }
-            StaleReason::Upstream { stage } => write!(f, "stage {stage} before it is stale"),
-        }
     }
 }
 

@@ -119,13 +119,11 @@ proptest! {
 }
 
 #[test]
-fn what_is_nested_too_deep_is_refused_before_it_takes_long() {
+fn what_is_nested_too_deep_is_refused_before_the_reader_sees_it() {
     let file = ProjectPath::from_record("x.yaml").unwrap();
     for open in ["[", "{a: ", "[\"]\", ", "[ # ]\n "] {
-        let started = std::time::Instant::now();
         let fault = parse(&file, &open.repeat(100_000)).unwrap_err().to_string();
         assert!(fault.contains("nested more than 128 deep"), "{open}: {fault}");
-        assert!(started.elapsed().as_secs() < 5, "{open}: {:?}", started.elapsed());
     }
     // Many brackets that are not nested.
     parse(&file, &"- [{a: 1}]\n".repeat(3000)).unwrap();

@@ -26,6 +26,11 @@ pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Pri
     let mut lines = Vec::new();
     for (name, wishes) in &wishes(&project, &pipeline, &args, printer)? {
         let remote = remotes::open_existing(&project, name)?;
+        if let (Some(text), false) = (remotes::emptiness(&remote), wishes.is_empty()) {
+            return Err(
+                CliError::message(text).hint("mount it if it is a share; the first `pipe push` fills it")
+            );
+        }
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);
         let roots = roots_of(&transfer, wishes, false)?;
