@@ -33,6 +33,13 @@ pub fn cache_folder(root: &Path) -> PathBuf {
     folder
 }
 
+/// Whether `cache.shared` is `group`.
+pub fn is_cache_shared(root: &Path) -> bool {
+    let shared =
+        |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("cache")?.get("shared").cloned();
+    files(root).iter().rev().find_map(shared).is_some_and(|whom| whom.eq_ignore_ascii_case("group"))
+}
+
 /// The remotes with their URLs, ascending by name, and the name of the one that is meant when none is named. A path is
 /// relative to the file that names it.
 pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {

@@ -249,6 +249,23 @@ impl Project {
         cache::lexical(&self.root.join(home.unwrap_or_else(|| PathBuf::from(folder))))
     }
 
+    /// Whether the users of its group share the cache.
+    fn is_cache_shared(&self) -> bool {
+        self.settings.is_cache_shared()
+            || (self.dialect == Dialect::Dvc && dvc_config::is_cache_shared(&self.root))
+    }
+
+    /// Makes the cache fit to be written to: shared, where the settings want that, and told of a project that is outside.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to.
+    pub fn prepare_cache(&self) -> Result<(), disk::DiskError> {
+        if self.is_cache_shared() {
+            disk::share_folder(&self.cache_folder())?;
+        }
+        self.register()
+    }
+
     /// Tells a cache outside the project that the project needs it, so that nobody collects what it holds for it.
     ///
     /// # Errors
@@ -591,7 +608,7 @@ impl Project {
         printer: Printer,
     ) -> CliResult<LockFile> {
         self.make_pipe_folder()?;
-        self.register()?;
+        self.prepare_cache()?;
         let wait = wait && self.enclosing_stage().is_none();
         let patience = if wait { Duration::MAX } else { Duration::ZERO };
         let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));

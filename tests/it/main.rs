@@ -52,6 +52,7 @@ mod recovery;
 mod repro;
 mod runs;
 mod safety;
+mod shared_cache;
 mod sharing;
 mod stage;
 mod status;
