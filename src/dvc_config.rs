@@ -12,9 +12,22 @@ use crate::project::DVC_FOLDER;
 /// Sections and their keys.
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
+/// Where a project that was made one of pipe keeps the files of DVC.
+pub const KEPT: &str = ".dvc-converted";
+
+/// DVC's folder, also where `pipe convert` has put it.
+fn own_folder(root: &Path) -> PathBuf {
+    let own = root.join(DVC_FOLDER);
+    if own.is_dir() {
+        own
+    } else {
+        Some(root.join(KEPT).join(DVC_FOLDER)).filter(|kept| kept.is_dir()).unwrap_or(own)
+    }
+}
+
 /// The files, the weakest first.
 fn files(root: &Path) -> Vec<PathBuf> {
-    let own = root.join(DVC_FOLDER);
+    let own = own_folder(root);
     let user = environment::config_home().map(|folder| folder.join("dvc").join("config"));
     let elsewhere = [Some(PathBuf::from("/etc/xdg/dvc/config")), user].into_iter().flatten();
     elsewhere.chain([own.join("config"), own.join("config.local")]).collect()
@@ -22,7 +35,7 @@ fn files(root: &Path) -> Vec<PathBuf> {
 
 /// The cache folder: `cache.dir`, relative to the file that says so, else `.dvc/cache`.
 pub fn cache_folder(root: &Path) -> PathBuf {
-    let own = root.join(DVC_FOLDER);
+    let own = own_folder(root);
     let mut folder = own.join("cache");
     for file in files(root) {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
@@ -31,6 +44,43 @@ pub fn cache_folder(root: &Path) -> PathBuf {
         }
     }
     folder
+}
+
+/// A setting of the project's own files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSetting {
+    /// Whether it stands in `config.local`.
+    pub is_local: bool,
+    /// Its section, without quotes: `core`, `remote "NAME"`.
+    pub section: String,
+    /// Its key in that section.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl OwnSetting {
+    /// The remote that it is about.
+    pub fn remote(&self) -> Option<&str> {
+        self.section.strip_prefix("remote").map(|rest| unquoted(rest.trim())).filter(|name| !name.is_empty())
+    }
+}
+
+/// All that the project's own files say, `config` first.
+pub fn own_settings(root: &Path) -> Vec<OwnSetting> {
+    let mut settings = Vec::new();
+    for (is_local, name) in [(false, "config"), (true, "config.local")] {
+        let text = std::fs::read_to_string(own_folder(root).join(name)).unwrap_or_default();
+        for (section, keys) in parse(&text) {
+            settings.extend(keys.into_iter().map(|(key, value)| OwnSetting {
+                is_local,
+                section: section.clone(),
+                key,
+                value,
+            }));
+        }
+    }
+    settings
 }
 
 /// Whether `cache.shared` is `group`.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use base::ProjectPath;
 use cache::Blobs;
-use pipeline::{OutKind, Pipeline};
+use pipeline::{Dialect, OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
@@ -17,6 +17,7 @@ use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::project::{Project, TextOf, load_pipeline};
 use crate::recorder::tags;
+use crate::settings::Settings;
 use crate::ui::Printer;
 
 pub use plots::PlotFile;
@@ -109,6 +110,7 @@ impl Revision {
                 }
             }
             Revision::Commit(commit) => {
+                let project = &as_of(project, commit)?;
                 let Some(pipeline) = pipeline_at(project, commit)? else {
                     return Ok(readable);
                 };
@@ -208,6 +210,22 @@ fn with_children(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
     let mut runs = vec![store.run(run)?];
     runs.extend(store.children(run)?);
     Ok(runs)
+}
+
+/// The project as a commit has it: in one from before `pipe convert`, it is one of DVC.
+///
+/// # Errors
+/// When git fails.
+pub fn as_of(project: &Project, commit: &str) -> CliResult<Project> {
+    let Some(git) = project.git().filter(|_| project.dialect == Dialect::Native) else {
+        return Ok(project.clone());
+    };
+    let files = git.files_at(commit, &ProjectPath::root())?;
+    let has = |dialect| !discover::among(dialect, files.iter().map(ProjectPath::as_str)).is_empty();
+    match !has(Dialect::Native) && has(Dialect::Dvc) {
+        true => Ok(Project { dialect: Dialect::Dvc, settings: Settings::default(), ..project.clone() }),
+        false => Ok(project.clone()),
+    }
 }
 
 /// The pipeline of a commit; `None` when it has no pipeline file or one that does not load any more.

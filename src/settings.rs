@@ -89,9 +89,9 @@ const KEYS: &[Key] = &[
 /// Where the cache is.
 const CACHE_DIR: &str = "cache.dir";
 /// How files of the workspace are made from the cache.
-const CACHE_LINK_TYPES: &str = "cache.link_types";
+pub const CACHE_LINK_TYPES: &str = "cache.link_types";
 /// With whom the cache is shared.
-const CACHE_SHARED: &str = "cache.shared";
+pub const CACHE_SHARED: &str = "cache.shared";
 
 /// Which remote is meant when none is named.
 pub const CORE_REMOTE: &str = "core.remote";
