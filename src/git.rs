@@ -330,6 +330,17 @@ impl Git {
         Ok(files)
     }
 
+    /// The files below the project that git neither tracks nor ignores, ascending.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn untracked(&self) -> Result<Vec<String>, GitError> {
+        let listed = self.text(&["ls-files", "-z", "--others", "--exclude-standard"])?;
+        let mut files: Vec<String> = listed.split_terminator('\0').map(str::to_owned).collect();
+        files.sort_unstable();
+        Ok(files)
+    }
+
     /// Which of `paths` git does not ignore.
     ///
     /// # Errors

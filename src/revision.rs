@@ -96,6 +96,45 @@ impl Revision {
         Ok(base)
     }
 
+    /// The metrics at or below the paths `targets`, or all where there is none. A file that is named need not be
+    /// declared.
+    ///
+    /// # Errors
+    /// As [`Revision::metrics`].
+    pub fn metrics_of(&self, project: &Project, targets: &[ProjectPath]) -> CliResult<Readable> {
+        if targets.is_empty() {
+            return self.metrics(project);
+        }
+        let mut readable = match self {
+            // Files can be named where there is no pipeline at all.
+            Revision::Workspace if project.pipeline_file().is_err() => Readable::default(),
+            _ => self.metrics(project)?,
+        };
+        let is_meant = |path: &str| {
+            let path = ProjectPath::from_record(path);
+            path.is_ok_and(|path| targets.iter().any(|target| target.contains(&path)))
+        };
+        readable.side.retain(|path, _| is_meant(path));
+        readable.faults.retain(|(path, _)| is_meant(path.as_str()));
+        for target in targets {
+            let is_known = readable.side.contains_key(target.as_str())
+                || readable.faults.iter().any(|(path, _)| path == target);
+            let text = match self {
+                _ if is_known => None,
+                Revision::Workspace if target.to_path(&project.root).is_file() => {
+                    disk::read_text_optional(&target.to_path(&project.root))?
+                }
+                Revision::Commit(commit) => {
+                    let bytes = project.git().and_then(|git| git.file(commit, target).ok().flatten());
+                    bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                }
+                _ => None,
+            };
+            readable.insert(self, target, Ok(text));
+        }
+        Ok(readable)
+    }
+
     /// The metrics of this state by file, flattened to dotted keys.
     ///
     /// # Errors

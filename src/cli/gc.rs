@@ -233,7 +233,10 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, missing: Option<usize>, p
 }
 
 /// A size in bytes.
-fn parse_size(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// When it is none.
+pub fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || {
         format!("`{text}` is no size: expected a number with one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB")
     };

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use base::{FileState, ProjectPath};
 use cache::{Item, Report, Root, SharedEntry, Tally, Transfer};
 use clap::Args;
-use pipeline::{Out, Pipeline};
+use pipeline::{Out, OutKind, Pipeline};
 use serde_json::{Value as Json, json};
 
-use crate::cli::checkout::{Picked, pick};
+use crate::cli::targets::{Picked, TargetArgs};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::revision::pipeline_at;
@@ -20,11 +20,10 @@ use crate::ui::Printer;
 const NAMED: usize = 20;
 
 /// Which outs are meant, and how they are transferred.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ShareArgs {
-    /// Stages, outs, files inside outs, or pipeline files [default: all outs of the pipeline]
-    #[arg(value_name = "TARGET")]
-    pub targets: Vec<String>,
+    #[command(flatten)]
+    pub which: TargetArgs,
     /// The remote [default: the one of `core.remote`]
     #[arg(short, long, value_name = "NAME")]
     pub remote: Option<String>,
@@ -46,6 +45,15 @@ pub struct ShareArgs {
     /// Also the results in the stage cache, with what they name
     #[arg(long, alias = "run-cache")]
     pub stage_cache: bool,
+    /// Take it as done when something is nowhere to be had
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// Only outs of these kinds
+    #[arg(skip)]
+    pub kinds: Vec<OutKind>,
+    /// Only outs that are smaller than this, bytes
+    #[arg(skip)]
+    pub below: Option<u64>,
     /// Show what would be transferred, and transfer nothing
     #[arg(long)]
     pub dry: bool,
@@ -55,6 +63,11 @@ pub struct ShareArgs {
 }
 
 impl ShareArgs {
+    /// Whether a report says that what was asked for is done.
+    pub fn is_done(&self, report: &Report) -> bool {
+        report.is_whole() || (self.allow_missing && report.failed.is_empty())
+    }
+
     /// Checks that what is asked for can be done in this project.
     ///
     /// # Errors
@@ -98,12 +111,14 @@ pub fn wishes(
     wishes.insert(chosen.clone(), Vec::new());
     let mut add = |out: &Out, state: &FileState, inner: Option<ProjectPath>| {
         let remote = out.remote.as_deref().unwrap_or(&chosen);
-        if out.cache && out.push && (args.remote.is_none() || remote == chosen) {
+        let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
+            && args.below.is_none_or(|limit| state.size < limit);
+        if is_meant && out.cache && out.push && (args.remote.is_none() || remote == chosen) {
             let wish = Wish { out: out.path.clone(), state: *state, inner };
             wishes.entry(remote.to_owned()).or_default().push(wish);
         }
     };
-    let picked = pick(pipeline, project, &args.targets)?;
+    let picked = args.which.pick(pipeline, project)?;
     let ledger = project.ledger(pipeline)?;
     // By out: the paths in it that are meant, none for all of it.
     let mut meant: HashMap<&ProjectPath, Vec<Option<ProjectPath>>> = HashMap::new();
@@ -114,7 +129,7 @@ pub fn wishes(
             let inner = path.clone().filter(|path| *path != out.path);
             match locked.and_then(|locked| locked.out(&out.path)) {
                 Some(state) => add(out, state, inner.clone()),
-                None if !args.targets.is_empty() => {
+                None if !args.which.targets.is_empty() => {
                     printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));
                 }
                 None => {}
@@ -135,7 +150,7 @@ pub fn wishes(
         for (version, record) in roots::records(project, scope)? {
             for (path, state) in record.outs() {
                 let inner = meant.get(path);
-                if inner.is_none() && !args.targets.is_empty() {
+                if inner.is_none() && !args.which.targets.is_empty() {
                     continue;
                 }
                 // How an out is shared is said by the pipeline as it is now; of one that is gone, by that of its commit.

@@ -19,6 +19,7 @@ mod config;
 mod cutoff;
 mod dag;
 mod data;
+mod data_flags;
 mod data_status;
 mod defects;
 mod deps;

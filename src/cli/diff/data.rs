@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::{Digest, FileState, ProjectPath};
-use cache::{Difference, Files};
+use cache::{Blobs, Difference, Files};
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
@@ -20,6 +20,8 @@ struct Changes {
     plain: Difference,
     /// Old and new path of equal bytes.
     renamed: Vec<(ProjectPath, ProjectPath)>,
+    /// What is not as it was, and cannot be brought back from the cache; `None` when it is not asked for.
+    missing: Option<Vec<ProjectPath>>,
 }
 
 /// Compares the data of two states; `None` for the commit that is checked out and for the workspace.
@@ -42,12 +44,16 @@ pub fn run(
             }
         },
     };
+    let of_workspace = states.1.is_none();
     let new = states.1.unwrap_or(Revision::Workspace);
     let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let [old, new] = [&old, &new].map(|revision| files(project, revision, &targets, printer));
     let (old, new) = (old?, new?);
-    let changes = changes(&old, &new);
+    let mut changes = changes(&old, &new);
+    if of_workspace && !args.hide_missing {
+        changes.missing = Some(missing(&changes, &old, &project.blobs()));
+    }
     if args.json {
         print_json(&changes, &old, &new, args.show_hash, printer)?;
     } else {
@@ -105,7 +111,16 @@ fn changes(old: &Files, new: &Files) -> Changes {
     }
     plain.deleted.retain(|path| !renamed.iter().any(|(old, _)| old == path));
     plain.added.retain(|path| !renamed.iter().any(|(_, new)| new == path));
-    Changes { plain, renamed }
+    Changes { plain, renamed, missing: None }
+}
+
+/// What of the old side is gone or another, and is not in the cache.
+fn missing(changes: &Changes, old: &Files, blobs: &Blobs) -> Vec<ProjectPath> {
+    let Changes { plain, renamed, .. } = changes;
+    let gone = plain.deleted.iter().chain(&plain.modified).chain(renamed.iter().map(|(before, _)| before));
+    let mut missing: Vec<ProjectPath> = gone.filter(|path| !blobs.has_all(&old[*path])).cloned().collect();
+    missing.sort();
+    missing
 }
 
 fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, printer: Printer) -> CliResult {
@@ -133,12 +148,15 @@ fn print_json(changes: &Changes, old: &Files, new: &Files, with_hash: bool, prin
         }
         entry
     });
-    let all = json!({
+    let mut all = json!({
         "added": changes.plain.added.iter().map(|path| one(path, new)).collect::<Vec<_>>(),
         "deleted": changes.plain.deleted.iter().map(|path| one(path, old)).collect::<Vec<_>>(),
         "modified": modified.collect::<Vec<_>>(),
         "renamed": renamed.collect::<Vec<_>>(),
     });
+    if let Some(missing) = &changes.missing {
+        all["not in cache"] = missing.iter().map(|path| one(path, old)).collect();
+    }
     printer.data_line(serde_json::to_string_pretty(&all)?);
     Ok(())
 }
@@ -163,6 +181,10 @@ fn print(changes: &Changes, old: &Files, new: &Files, args: &DiffArgs, printer: 
     for path in &changes.plain.modified {
         let hash = format!("{} -> {}", short(old.get(path)), short(new.get(path)));
         rows.push(("modified", recorded::shown(path, new.get(path)), hash));
+    }
+    for path in changes.missing.iter().flatten() {
+        let (name, hash) = one(path, old);
+        rows.push(("not in cache", name, hash));
     }
     if rows.is_empty() {
         if !args.md {
