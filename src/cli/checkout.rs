@@ -146,6 +146,10 @@ fn recorded<'a>(
                 }
                 _ => continue,
             };
+            let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
+            if is_old && workspace.unix_digest(&out.path)? == Some(state.digest) {
+                continue;
+            }
             match path.as_ref().filter(|path| **path != out.path) {
                 None => {
                     let (path, glob) = (out.path.clone(), out.glob.as_ref());

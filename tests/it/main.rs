@@ -27,6 +27,7 @@ mod diff;
 mod dvc;
 mod dvc_convert;
 mod dvc_matrix;
+mod dvc_old;
 mod dvc_random;
 mod dvc_tool;
 mod environment;

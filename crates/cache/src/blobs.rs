@@ -112,6 +112,9 @@ impl Blobs {
         if metadata.is_file() && is_sealed(digest, &Stamp::of(&metadata)) {
             return Ok(Some(true));
         }
+        if self.is_old(digest) {
+            return self.is_named_right(digest, &path).map(Some);
+        }
         let (found, stamp) = hash_file_by(digest.algorithm(), &path)?;
         if found == *digest {
             // Refused where it is another user's: it is hashed each time then.

@@ -9,7 +9,7 @@ use base::{FileState, ProjectPath, Value};
 use indexmap::IndexMap;
 
 use super::emit::emit;
-use super::lock::{read_state, write_state};
+use super::lock::{is_unix_text, read_state, write_state};
 use crate::error::PipelineError;
 use crate::format::native::pointer::{Pointer as Single, set_scalar};
 use crate::format::native::top;
@@ -25,6 +25,8 @@ const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta",
 pub(crate) struct Pointer {
     /// The data, and what it holds where that is recorded; in the order of the file.
     pub outs: Vec<(Out, Option<FileState>)>,
+    /// Those of them whose digests DVC 1 or 2 made.
+    unix_text: BTreeSet<ProjectPath>,
     wdir: ProjectPath,
     frozen: bool,
     desc: Option<String>,
@@ -88,6 +90,7 @@ impl Pointer {
             outs,
             globs: BTreeMap::new(),
             persist: BTreeSet::new(),
+            unix_text: self.unix_text.clone(),
             env: Vec::new(),
             special: Vec::new(),
         }
@@ -126,7 +129,7 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
         }
         None => folder,
     };
-    let mut outs = Vec::new();
+    let (mut outs, mut unix_text) = (Vec::new(), BTreeSet::new());
     if let Some(list) = root.get("outs") {
         for item in list.items()? {
             let node = item.get("path").ok_or_else(|| item.fault("the out has no `path`"))?;
@@ -142,6 +145,9 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
                 annotation: top::annotation(&item)?,
                 plot: IndexMap::new(),
             };
+            if is_unix_text(&item) {
+                unix_text.insert(out.path.clone());
+            }
             outs.push((out, read_state(&item)?));
         }
     }
@@ -150,6 +156,7 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
     }
     Ok(Pointer {
         outs,
+        unix_text,
         wdir,
         frozen: switch(&root, "frozen", false)? || root.get("deps").is_some(),
         desc: text_of(&root, "desc")?,
@@ -172,6 +179,7 @@ pub(crate) fn update(
     let mut wanted = parse(file, text)?;
     for ((out, known), state) in wanted.outs.iter_mut().zip(states) {
         *known = Some(*state);
+        wanted.unix_text.remove(&out.path);
         if let Some(name) = name {
             out.path = file.parent().unwrap_or_default().join(name);
         }
