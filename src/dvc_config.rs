@@ -1,16 +1,13 @@
 //! What the settings of a DVC project say: the files `config` and `config.local` in `.dvc`, and before them those of the
 //! user and of the machine. The later file wins.
-//!
-//! The grammar is that of DVC's files: sections in brackets, which may be quoted, keys with values, comments at `#`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pipeline::{parse_dvc_config as parse, unquoted};
+
 use crate::environment;
 use crate::project::DVC_FOLDER;
-
-/// Sections and their keys.
-type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Where a project that was made one of pipe keeps the files of DVC.
 pub const KEPT: &str = ".dvc-converted";
@@ -114,50 +111,4 @@ pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {
         }
     }
     (remotes.into_iter().collect(), default)
-}
-
-/// Reads a settings file. Lines that are none of its grammar are passed over.
-fn parse(text: &str) -> Sections {
-    let mut sections = Sections::new();
-    let mut section = String::new();
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            section = unquoted(name.0.trim()).to_owned();
-            sections.entry(section.clone()).or_default();
-        } else if let Some((key, value)) = line.split_once('=') {
-            let keys = sections.entry(section.clone()).or_default();
-            keys.insert(key.trim().to_ascii_lowercase(), value_of(value.trim()).to_owned());
-        }
-    }
-    sections
-}
-
-/// A value without its quotes, or without the comment behind it.
-fn value_of(text: &str) -> &str {
-    match text.chars().next() {
-        Some(quote @ ('"' | '\'')) => text[1..].split_once(quote).map_or(text, |(value, _)| value),
-        _ => text.split_once(" #").map_or(text, |(value, _)| value).trim_end(),
-    }
-}
-
-fn unquoted(text: &str) -> &str {
-    let inside = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
-    inside('\'').or_else(|| inside('"')).unwrap_or(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sections_keys_quotes_and_comments() {
-        let text = "# top\n[core]\n    remote = main # the one\n['remote \"main\"']\nurl = \"/a b\"\n[cache]\ndir=../c\n";
-        let sections = parse(text);
-        assert_eq!(sections["core"]["remote"], "main");
-        assert_eq!(sections["remote \"main\""]["url"], "/a b");
-        assert_eq!(sections["cache"]["dir"], "../c");
-    }
 }

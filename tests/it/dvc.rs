@@ -329,3 +329,25 @@ fn a_remote_serves_both() {
     pipe(&sandbox, &["push"]).code(0).tells(&["0 files pushed"]);
     pipe(&sandbox, &["push", "--stage-cache"]).code(2).tells(&["dvc push --run-cache"]);
 }
+
+#[test]
+fn maps_become_flags_as_the_settings_say() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: echo ${f} > out\n    outs: [out]\n");
+    sandbox.write(
+        "params.yaml",
+        "f: {on: true, off: false, n: 1, many: [1, 2.5, a b, true], none: [], in: {k: x y, off: false, l: [q]}, e: 1e-05}\n",
+    );
+    for settings in
+        ["", "bool = boolean_optional\n", "list = append\n", "bool = Boolean_Optional\nlist = Append\n"]
+    {
+        sandbox.write(".dvc/config", format!("[parsing]\n{settings}"));
+        dvc.ok(&sandbox, &["repro", "-q"]);
+        assert!(stale(&sandbox).is_empty(), "{settings}\n{}", sandbox.read("dvc.lock"));
+        sandbox.write(".dvc/config.local", "[parsing]\nlist = append\nbool = boolean_optional\n");
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{settings}");
+        sandbox.remove(".dvc/config.local");
+        assert!(stale(&sandbox).is_empty(), "{settings}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The texts of DVC, and its rules where they are not ours.
 
+pub(crate) mod config;
 pub(crate) mod emit;
 pub(crate) mod lock;
 pub(crate) mod pointer;
