@@ -141,6 +141,7 @@ pub fn wishes(
         branches: args.all_branches,
         tags: args.all_tags,
         commits: args.all_commits,
+        experiments: false,
         last: None,
     }];
     scopes.extend(args.rev.iter().map(|rev| Scope { last: Some((1, rev.clone())), ..Scope::default() }));

@@ -26,7 +26,6 @@ fn a_project_is_of_one_tool() {
         sandbox.read("dvc.lock").starts_with("schema: '2.0'\n") && sandbox.exists(".dvc/tmp/pipe/runs.db")
     );
     pipe(&sandbox, &["init"]).code(2).tells(&["is a DVC project", "pipe convert"]);
-    pipe(&sandbox, &["gc", "-w"]).code(2).tells(&["dvc gc"]);
     sandbox.write("sub/pipeline.yaml", "stages: {}\n");
     pipe(&sandbox, &["status"])
         .code(2)

@@ -26,6 +26,7 @@ mod deps;
 mod diff;
 mod dvc;
 mod dvc_convert;
+mod dvc_gc;
 mod dvc_matrix;
 mod dvc_old;
 mod dvc_random;

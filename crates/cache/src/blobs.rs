@@ -49,6 +49,11 @@ impl Blobs {
         self.layout.folder(&self.root)
     }
 
+    /// The folders with blobs, also those that an older version left.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        self.layout.folders(&self.root)
+    }
+
     /// Where the blob of `digest` lies, or would lie.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         self.layout.file(&self.root, digest)

@@ -103,6 +103,11 @@ impl Dialect {
         }
     }
 
+    /// Whether only the pipeline tells which paths a lock names.
+    pub fn paths_need_a_pipeline(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether an empty list among flags leaves its flag.
     pub(crate) fn tells_empty_lists(self) -> bool {
         self == Dialect::Native
