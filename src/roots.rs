@@ -12,8 +12,8 @@ use cache::{Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
-    Dialect, Lock, PIPELINE_FILE, PipelineError, Pointer, StageLock, is_pointer, parse_lock, parse_pointer,
-    recorded_outs,
+    Dialect, Lock, PIPELINE_FILE, Pipeline, PipelineError, Pointer, StageLock, is_pointer, parse_lock,
+    parse_pointer, recorded_outs,
 };
 use track::{RunStore, lease_is_alive};
 
@@ -106,19 +106,32 @@ pub enum Record {
     Lock(Lock),
     /// Of data.
     Pointer(Box<Pointer>),
-    /// Either one of DVC.
-    Dvc(Vec<(ProjectPath, FileState)>),
+    /// Either one of DVC, and its text: only with the pipeline does it tell where an out lies.
+    Dvc(Vec<(ProjectPath, FileState)>, String),
 }
 
 impl Record {
     fn parse(path: &ProjectPath, text: &str) -> Result<Self, PipelineError> {
         if Dialect::of_file(path) == Dialect::Dvc {
-            return recorded_outs(path, text).map(Record::Dvc);
+            return recorded_outs(path, text).map(|outs| Record::Dvc(outs, text.to_owned()));
         }
         Ok(match is_pointer(path) {
             true => Record::Pointer(Box::new(parse_pointer(path, text)?)),
             false => Record::Lock(parse_lock(path, text)?),
         })
+    }
+
+    /// The same with the outs where `pipeline` has them, the one of the record's commit.
+    ///
+    /// # Errors
+    /// When the record is none.
+    pub fn placed(self, file: &ProjectPath, pipeline: &Pipeline) -> Result<Self, PipelineError> {
+        match self {
+            Record::Dvc(_, text) if !is_pointer(file) => {
+                pipeline.lock_codec().parse(file, &text).map(Record::Lock)
+            }
+            record => Ok(record),
+        }
     }
 
     /// The outs and what they held.
@@ -129,7 +142,7 @@ impl Record {
                 outs.map(|(path, state)| (path, state)).collect()
             }
             Record::Pointer(pointer) => vec![(&pointer.out.path, &pointer.state)],
-            Record::Dvc(outs) => outs.iter().map(|(path, state)| (path, state)).collect(),
+            Record::Dvc(outs, _) => outs.iter().map(|(path, state)| (path, state)).collect(),
         }
     }
 
@@ -137,7 +150,7 @@ impl Record {
         match self {
             Record::Lock(lock) => keep_lock(roots, lock.stages.values()),
             Record::Pointer(pointer) => roots.keep(&pointer.state),
-            Record::Dvc(outs) => outs.iter().for_each(|(_, state)| roots.keep(state)),
+            Record::Dvc(outs, _) => outs.iter().for_each(|(_, state)| roots.keep(state)),
         }
     }
 }

@@ -11,9 +11,10 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::error::{CliError, CliResult};
+use crate::git::FileVersion;
 use crate::project::Project;
 use crate::revision::pipeline_at;
-use crate::roots::{self, Scope};
+use crate::roots::{self, Record, Scope};
 use crate::ui::Printer;
 
 /// How many paths are named.
@@ -149,6 +150,10 @@ pub fn wishes(
     let mut earlier: HashMap<String, Declared> = HashMap::new();
     for scope in &scopes {
         for (version, record) in roots::records(project, scope)? {
+            let record = match project.dialect.paths_need_a_pipeline() {
+                true => placed(project, &version, record)?,
+                false => record,
+            };
             for (path, state) in record.outs() {
                 let inner = meant.get(path);
                 if inner.is_none() && !args.which.targets.is_empty() {
@@ -175,6 +180,16 @@ pub fn wishes(
         }
     }
     Ok(wishes)
+}
+
+/// A record with its outs where the pipeline of its commit has them.
+fn placed(project: &Project, version: &FileVersion, record: Record) -> CliResult<Record> {
+    let Ok(file) = ProjectPath::from_record(&version.path) else { return Ok(record) };
+    match pipeline_at(project, &version.commit) {
+        Ok(Some(pipeline)) => Ok(record.placed(&file, &pipeline)?),
+        // That is told where the outs are looked for.
+        _ => Ok(record),
+    }
 }
 
 /// Outs by path.
