@@ -117,6 +117,14 @@ fn data_is_added_moved_and_taken_over() {
     let ours = (sandbox.read("data.dvc"), sandbox.read("one.csv.dvc"));
     dvc.ok(&sandbox, &["add", "-q", "data", "one.csv"]);
     assert_eq!((sandbox.read("data.dvc"), sandbox.read("one.csv.dvc")), ours, "as DVC writes it");
+    // A file in a tracked folder goes into its list.
+    for (file, text) in [("data/sub/b", "20\n"), ("data/new/c", "3\n")] {
+        sandbox.write(file, text);
+        pipe(&sandbox, &["add", file]).code(0);
+        let ours = sandbox.read("data.dvc");
+        dvc.ok(&sandbox, &["add", "-q", "data"]);
+        assert_eq!(sandbox.read("data.dvc"), ours, "as DVC writes it");
+    }
     sandbox.write("one.csv", "a,c\n");
     pipe(&sandbox, &["commit", "-f"]).code(0);
     assert!(dvc.stale(&sandbox).is_empty());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base::{FileState, ProjectPath};
 
+use crate::hash::hash_bytes_by;
 use crate::tree::{Tree, TreeEntry};
 use crate::{Blobs, CacheError};
 
@@ -64,6 +65,13 @@ impl Blobs {
         Ok(files)
     }
 
+    /// A file's state with the size of its blob, where its manifest tells none.
+    #[must_use]
+    pub fn sized(&self, state: FileState) -> FileState {
+        let size = std::fs::metadata(self.path(&state.digest)).map_or(state.size, |blob| blob.len());
+        if state.is_folder() { state } else { FileState { size, ..state } }
+    }
+
     /// The recorded folder `folder` with `entry` at the path `below` in it, whatever stood there. Its new manifests are
     /// stored.
     ///
@@ -75,8 +83,39 @@ impl Blobs {
         below: &ProjectPath,
         entry: FileState,
     ) -> Result<FileState, CacheError> {
+        if self.layout().is_flat() {
+            return self.planted_flat(folder, below, entry);
+        }
         let parts: Vec<&str> = below.parts().collect();
         self.planted(Some(folder), &parts, entry)
+    }
+
+    /// The same where one manifest lists all files. It tells no sizes, so that those of the blobs count.
+    fn planted_flat(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+        entry: FileState,
+    ) -> Result<FileState, CacheError> {
+        let root = ProjectPath::root();
+        let mut files = self.files(&root, folder)?;
+        let mut size = folder.size;
+        let gone = |path: &ProjectPath| below.contains(path) || path.contains(below);
+        files.retain(|path, state| {
+            if gone(path) {
+                let blob = std::fs::metadata(self.path(&state.digest));
+                size = size.saturating_sub(blob.map_or(0, |blob| blob.len()));
+            }
+            !gone(path)
+        });
+        files.extend(self.files(below, &entry)?);
+        files.retain(|_, state| !state.is_folder());
+        size += entry.size;
+        let named = files.iter().map(|(path, state)| (path.as_str().to_owned(), state.digest)).collect();
+        let manifest = self.layout().encode_files(named).expect("a flat layout has a form for all files");
+        let digest = hash_bytes_by(self.layout().algorithm(), &manifest);
+        self.store_manifest(&digest, &manifest)?;
+        Ok(FileState { digest, size, files: Some(files.len() as u64), executable: false })
     }
 
     fn planted(

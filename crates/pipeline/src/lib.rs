@@ -36,6 +36,7 @@ pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::dvc::config::{Sections, parse as parse_dvc_config, unquoted};
+pub use format::dvc::merge::{dvc_lock_lines, dvc_lock_stages};
 pub use format::dvc::outs::recorded_outs;
 pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};

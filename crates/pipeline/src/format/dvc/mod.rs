@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod emit;
 pub(crate) mod lock;
+pub(crate) mod merge;
 pub(crate) mod outs;
 pub(crate) mod pointer;
 pub(crate) mod python;

@@ -17,7 +17,7 @@ use crate::yaml;
 pub fn recorded_outs(file: &ProjectPath, text: &str) -> Result<Vec<(ProjectPath, FileState)>, PipelineError> {
     let value = yaml::parse(file, text)?;
     let mut found = Vec::new();
-    if value.as_map().is_none_or(|map| map.is_empty()) {
+    if value.as_map().is_none_or(indexmap::IndexMap::is_empty) {
         return match matches!(value, base::Value::Null | base::Value::Map(_)) {
             true => Ok(found),
             false => Err(PipelineError::new(file, "this is no record of DVC")),
