@@ -196,7 +196,9 @@ pub fn keep_run_cache(project: &Project, needed: &mut Needed) -> CliResult {
                     ))
                     .hint("remove it, or let results go with `--no-stage-cache`; nothing was touched")
                 })?;
-                outs.iter().for_each(|(_, state)| needed.roots.keep(state));
+                for (_, state) in &outs {
+                    needed.roots.keep(state);
+                }
             }
         }
     }

@@ -31,10 +31,11 @@ fn sorted(settings: &[OwnSetting]) -> (Vec<Carried>, Vec<String>) {
             }
             // A value may be a secret, so that it is told only where it is none.
             Err(Some(reason)) => {
-                left.push(format!("`{section}.{key} = {value}` of {DVC_FOLDER}/{file}: {reason}"))
+                let value = without_user(value);
+                left.push(format!("`{section}.{key} = {value}` of {DVC_FOLDER}/{file}: {reason}"));
             }
             Err(None) => {
-                left.push(format!("`{section}.{key}` of {DVC_FOLDER}/{file}, which means nothing here"))
+                left.push(format!("`{section}.{key}` of {DVC_FOLDER}/{file}, which means nothing here"));
             }
         }
     }
@@ -69,6 +70,14 @@ fn of_ours(setting: &OwnSetting) -> Result<(String, String), Option<String>> {
             "the new cache is .pipe/cache; `pipe config cache.dir FOLDER` puts it elsewhere".to_owned(),
         )),
         _ => Err(None),
+    }
+}
+
+/// A URL without the user and the password in it.
+fn without_user(url: &str) -> String {
+    match url.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+        Some((scheme, Some((_, rest)))) => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
     }
 }
 
@@ -111,6 +120,7 @@ mod tests {
             setting("remote \"far\"", "url", "s3://bucket"),
             setting("remote \"far\"", "password", "hunter2"),
             setting("remote \"in\"", "url", "store"),
+            setting("remote \"web\"", "url", "https://me:hunter2@host/x"),
         ]);
         let carried: Vec<_> = carried.iter().map(|own| (own.key.as_str(), own.value.as_str())).collect();
         assert_eq!(carried, [("cache.link_types", "hardlink,copy"), ("remote.near.url", "../store")]);

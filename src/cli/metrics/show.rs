@@ -40,6 +40,9 @@ pub struct MetricsShowArgs {
     format: FormatArgs,
 }
 
+/// A state as it is called.
+type Named = (String, Revision);
+
 /// A state as it is called, and its metrics.
 type Shown = (String, DiffSide);
 
@@ -74,10 +77,7 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
 }
 
 /// The words that name states, with them, and those that name files.
-fn sorted(
-    args: &MetricsShowArgs,
-    project: &Project,
-) -> CliResult<(Vec<(String, Revision)>, Vec<ProjectPath>)> {
+fn sorted(args: &MetricsShowArgs, project: &Project) -> CliResult<(Vec<Named>, Vec<ProjectPath>)> {
     let (mut revisions, mut targets) = (Vec::new(), Vec::new());
     for word in &args.words {
         match Revision::parse(project, word) {

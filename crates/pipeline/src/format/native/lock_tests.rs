@@ -69,7 +69,7 @@ fn heredocs_survive() {
 
 fn empty() -> StageLock {
     StageLock {
-        unix_text: std::collections::BTreeSet::new(),
+        unix_text: BTreeSet::new(),
         command: Command::List(Vec::new()),
         shell: None,
         wdir: ProjectPath::root(),
@@ -150,7 +150,7 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
     });
     (command, option(), a_path(), option(), (files(), special), params, files(), any::<bool>(), env).prop_map(
         |(command, shell, wdir, builtin, (deps, special), params, outs, persist, env)| StageLock {
-            unix_text: std::collections::BTreeSet::new(),
+            unix_text: BTreeSet::new(),
             command,
             shell,
             wdir,
