@@ -16,11 +16,25 @@ use crate::file::make_folder;
 const SHARED: u32 = 0o2775;
 /// What tells one: the group hands itself down and may write.
 const MARKS: u32 = 0o2020;
+/// The first of both, which the system hands down.
+const HANDED_DOWN: u32 = 0o2000;
 
-/// Whether a folder is one that a group shares.
+/// Whether a folder is one that a group shares. One that another thread has just made in such a folder is, too: the system
+/// hands the group down at once, and the rest of the mode follows.
 pub fn is_shared(folder: &Path) -> bool {
-    fs::metadata(folder)
-        .is_ok_and(|metadata| metadata.is_dir() && metadata.permissions().mode() & MARKS == MARKS)
+    let mode = |folder: &Path| fs::metadata(folder).map_or(0, |metadata| metadata.permissions().mode());
+    for folder in folder.ancestors() {
+        match mode(folder) & MARKS {
+            MARKS => return true,
+            HANDED_DOWN => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn is_marked(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & MARKS == MARKS)
 }
 
 /// Makes a folder one that its group shares, with all that is in it already. One that is shared is left as it is.
@@ -29,7 +43,7 @@ pub fn is_shared(folder: &Path) -> bool {
 /// When the folder cannot be made, or is another user's. What in it is another user's is left as it is.
 pub fn share_folder(folder: &Path) -> Result<(), DiskError> {
     make_folder(folder)?;
-    if is_shared(folder) {
+    if is_marked(folder) {
         return Ok(());
     }
     share_entries(folder);
@@ -55,7 +69,7 @@ pub(crate) fn inherit(made: &Path, above: &Path) {
     if !is_shared(above) {
         return;
     }
-    for folder in made.ancestors().take_while(|folder| *folder != above) {
+    for folder in made.ancestors().take_while(|folder| !is_marked(folder)) {
         // Where somebody else has made it at the same time, it is his to do so.
         let _ = fs::set_permissions(folder, Permissions::from_mode(SHARED));
     }
