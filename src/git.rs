@@ -139,6 +139,19 @@ impl Git {
         Ok(tips)
     }
 
+    /// The commits that a reference of that name points to or pointed to, as far as its history is kept; none where there
+    /// is no such reference.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn reflog(&self, name: &str) -> Result<Vec<String>, GitError> {
+        if !self.run(&["rev-parse", "--verify", "--quiet", name])?.status.success() {
+            return Ok(Vec::new());
+        }
+        let text = self.text(&["log", "--walk-reflogs", "--format=%H", name, "--"])?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
     /// All commits that a reference or `HEAD` reaches, newest first.
     ///
     /// # Errors
@@ -326,6 +339,17 @@ impl Git {
     pub fn tracked(&self) -> Result<Vec<String>, GitError> {
         let mut files: Vec<String> =
             self.text(&["ls-files", "-z"])?.split_terminator('\0').map(str::to_owned).collect();
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    /// The files below the project that git neither tracks nor ignores, ascending.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn untracked(&self) -> Result<Vec<String>, GitError> {
+        let listed = self.text(&["ls-files", "-z", "--others", "--exclude-standard"])?;
+        let mut files: Vec<String> = listed.split_terminator('\0').map(str::to_owned).collect();
         files.sort_unstable();
         Ok(files)
     }

@@ -1,7 +1,8 @@
 //! A project: where it is, and the only place that opens what belongs to it.
 
+mod shared_cache;
+
 use std::cell::RefCell;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -244,54 +245,6 @@ impl Project {
         };
         let home = folder.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
         cache::lexical(&self.root.join(home.unwrap_or_else(|| PathBuf::from(folder))))
-    }
-
-    /// Tells a cache outside the project that the project needs it, so that nobody collects what it holds for it.
-    ///
-    /// # Errors
-    /// When the cache cannot be written to.
-    fn register(&self) -> Result<(), disk::DiskError> {
-        let cache = self.cache_folder();
-        if cache.starts_with(&self.root) {
-            return Ok(());
-        }
-        let root = self.root.as_os_str().as_encoded_bytes();
-        let file = cache.join("projects").join(&cache::hash_bytes(root).hex()[..16]);
-        if file.exists() { Ok(()) } else { disk::replace(&file, root) }
-    }
-
-    /// The other projects that share the cache.
-    ///
-    /// # Errors
-    /// When one of them cannot be found.
-    pub fn sharing(&self) -> CliResult<Vec<Project>> {
-        let cache = self.cache_folder();
-        let folder = cache.join("projects");
-        let fault = |source| disk::DiskError::new("list folder", &folder, source);
-        let files = match std::fs::read_dir(&folder) {
-            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            files => files.map_err(fault)?,
-        };
-        let mut others = Vec::new();
-        for file in files {
-            let file = file.map_err(fault)?.path();
-            let root = PathBuf::from(std::ffi::OsString::from_vec(disk::read(&file)?));
-            if root == self.root {
-                continue;
-            }
-            if !root.join(self.dialect.state_folder()).is_dir() {
-                let text = format!("project {}, which shares this cache, is not there", root.display());
-                let hint = format!("mount it; or remove {}, if it is gone for good", file.display());
-                return Err(CliError::message(text).hint(hint));
-            }
-            let other = Project::at(&root, &root)?.with_settings()?;
-            // It may have another cache by now.
-            if other.cache_folder() == cache {
-                others.push(other);
-            }
-        }
-        others.sort_by(|a, b| a.root.cmp(&b.root));
-        Ok(others)
     }
 
     /// A path inside [`PIPE_FOLDER`].
@@ -602,7 +555,7 @@ impl Project {
         printer: Printer,
     ) -> CliResult<LockFile> {
         self.make_pipe_folder()?;
-        self.register()?;
+        self.prepare_cache()?;
         let wait = wait && self.enclosing_stage().is_none();
         let patience = if wait { Duration::MAX } else { Duration::ZERO };
         let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));

@@ -11,7 +11,7 @@ use pipeline::{Pipeline, StageLock, is_pointer};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
-use crate::revision::load_at;
+use crate::revision::{as_of, load_at};
 
 /// The recorded data of the workspace: of all outs that the cache keeps. One that is a pattern is told by its files.
 ///
@@ -27,6 +27,11 @@ pub fn now(pipeline: &Pipeline, ledger: &Ledger, blobs: &Blobs) -> CliResult<Fil
 /// When git fails, or a file of the commit is wrong.
 pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
     let Some(git) = project.git() else { return Ok(Files::new()) };
+    if as_of(project, commit)?.dialect != project.dialect {
+        let text = format!("commit {} is from before `pipe convert`", &commit[..commit.len().min(10)]);
+        return Err(CliError::message(text)
+            .hint("DVC names contents by other digests, so that data cannot be compared over that; metrics, params and plots can"));
+    }
     let is_record = |name: &str| {
         let Project { dialect, .. } = project;
         name == dialect.lock_file()

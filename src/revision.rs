@@ -8,7 +8,7 @@ use std::fmt;
 
 use base::ProjectPath;
 use cache::Blobs;
-use pipeline::{Glob, OutKind, Pipeline};
+use pipeline::{Dialect, Glob, OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 
@@ -18,6 +18,7 @@ use crate::git::Git;
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline, recorded_files};
 use crate::recorder::tags;
+use crate::settings::Settings;
 use crate::ui::Printer;
 
 pub use plots::PlotFile;
@@ -96,6 +97,45 @@ impl Revision {
         Ok(base)
     }
 
+    /// The metrics at or below the paths `targets`, or all where there is none. A file that is named need not be
+    /// declared.
+    ///
+    /// # Errors
+    /// As [`Revision::metrics`].
+    pub fn metrics_of(&self, project: &Project, targets: &[ProjectPath]) -> CliResult<Readable> {
+        if targets.is_empty() {
+            return self.metrics(project);
+        }
+        let mut readable = match self {
+            // Files can be named where there is no pipeline at all.
+            Revision::Workspace if project.pipeline_file().is_err() => Readable::default(),
+            _ => self.metrics(project)?,
+        };
+        let is_meant = |path: &str| {
+            let path = ProjectPath::from_record(path);
+            path.is_ok_and(|path| targets.iter().any(|target| target.contains(&path)))
+        };
+        readable.side.retain(|path, _| is_meant(path));
+        readable.faults.retain(|(path, _)| is_meant(path.as_str()));
+        for target in targets {
+            let is_known = readable.side.contains_key(target.as_str())
+                || readable.faults.iter().any(|(path, _)| path == target);
+            let text = match self {
+                _ if is_known => None,
+                Revision::Workspace if target.to_path(&project.root).is_file() => {
+                    disk::read_text_optional(&target.to_path(&project.root))?
+                }
+                Revision::Commit(commit) => {
+                    let bytes = project.git().and_then(|git| git.file(commit, target).ok().flatten());
+                    bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                }
+                _ => None,
+            };
+            readable.insert(self, target, Ok(text));
+        }
+        Ok(readable)
+    }
+
     /// The metrics of this state by file, flattened to dotted keys.
     ///
     /// # Errors
@@ -110,6 +150,7 @@ impl Revision {
                 }
             }
             Revision::Commit(commit) => {
+                let project = &as_of(project, commit)?;
                 let Some(pipeline) = pipeline_at(project, commit)? else {
                     return Ok(readable);
                 };
@@ -209,6 +250,22 @@ fn with_children(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
     let mut runs = vec![store.run(run)?];
     runs.extend(store.children(run)?);
     Ok(runs)
+}
+
+/// The project as a commit has it: in one from before `pipe convert`, it is one of DVC.
+///
+/// # Errors
+/// When git fails.
+pub fn as_of(project: &Project, commit: &str) -> CliResult<Project> {
+    let Some(git) = project.git().filter(|_| project.dialect == Dialect::Native) else {
+        return Ok(project.clone());
+    };
+    let files = git.files_at(commit, &ProjectPath::root())?;
+    let has = |dialect| !discover::among(dialect, files.iter().map(ProjectPath::as_str)).is_empty();
+    match !has(Dialect::Native) && has(Dialect::Dvc) {
+        true => Ok(Project { dialect: Dialect::Dvc, settings: Settings::default(), ..project.clone() }),
+        false => Ok(project.clone()),
+    }
 }
 
 /// The pipeline of a commit; `None` when it has no pipeline file or one that does not load any more.

@@ -12,15 +12,15 @@ use cache::{Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
-    LOCK_FILE, Lock, PIPELINE_FILE, POINTER_SUFFIX, PipelineError, Pointer, StageLock, is_pointer,
-    parse_lock, parse_pointer,
+    Dialect, Lock, PIPELINE_FILE, Pipeline, PipelineError, Pointer, StageLock, is_pointer, parse_lock,
+    parse_pointer, recorded_outs,
 };
 use track::{RunStore, lease_is_alive};
 
 use crate::discover::look_around;
 use crate::error::{CliError, CliResult};
 use crate::git::{FileVersion, Git};
-use crate::project::{PIPE_FOLDER, Project};
+use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
 
 /// Whose locks count, besides those of the workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Scope {
     pub tags: bool,
     /// Those of every commit.
     pub commits: bool,
+    /// Those of every experiment of DVC.
+    pub experiments: bool,
     /// Those of the newest commits, so many, from a revision backwards.
     pub last: Option<(usize, String)>,
 }
@@ -65,7 +67,13 @@ pub fn gather_into(needed: &mut Needed, project: &Project, scope: &Scope) -> Cli
     let mut files = Vec::new();
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
     let workspace = project.workspace_with(forgetful);
-    find_locks(&workspace, &project.root, &ProjectPath::root(), &mut files, &mut needed.roots)?;
+    find_locks(
+        &workspace,
+        (&project.root, project.dialect),
+        &ProjectPath::root(),
+        &mut files,
+        &mut needed.roots,
+    )?;
     let pointers = look_around(&project.root, project.dialect).pointers;
     for path in &files {
         // Read for themselves too: a success in the journal stands before the one in the lock, which is still good.
@@ -76,10 +84,15 @@ pub fn gather_into(needed: &mut Needed, project: &Project, scope: &Scope) -> Cli
             kept => kept?,
         }
     }
-    let locks = files.iter().filter(|file| !is_pointer(file));
-    let pipelines: Vec<ProjectPath> =
-        locks.map(|lock| lock.parent().unwrap_or_default().join(PIPELINE_FILE)).collect();
-    let ledger = Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines, &[])?;
+    let ledger = match project.dialect.paths_need_a_pipeline() {
+        true => project.ledger(&project.pipeline_if_any()?)?,
+        false => {
+            let locks = files.iter().filter(|file| !is_pointer(file));
+            let pipelines: Vec<ProjectPath> =
+                locks.map(|lock| lock.parent().unwrap_or_default().join(PIPELINE_FILE)).collect();
+            Ledger::read(&project.root, &project.pipe_path("journal"), &pipelines, &[])?
+        }
+    };
     keep_lock(&mut needed.roots, ledger.all());
     keep_revisions(project, scope, &mut needed.roots)?;
     keep_runs(project, needed)?;
@@ -93,14 +106,32 @@ pub enum Record {
     Lock(Lock),
     /// Of data.
     Pointer(Box<Pointer>),
+    /// Either one of DVC, and its text: only with the pipeline does it tell where an out lies.
+    Dvc(Vec<(ProjectPath, FileState)>, String),
 }
 
 impl Record {
     fn parse(path: &ProjectPath, text: &str) -> Result<Self, PipelineError> {
+        if Dialect::of_file(path) == Dialect::Dvc {
+            return recorded_outs(path, text).map(|outs| Record::Dvc(outs, text.to_owned()));
+        }
         Ok(match is_pointer(path) {
             true => Record::Pointer(Box::new(parse_pointer(path, text)?)),
             false => Record::Lock(parse_lock(path, text)?),
         })
+    }
+
+    /// The same with the outs where `pipeline` has them, the one of the record's commit.
+    ///
+    /// # Errors
+    /// When the record is none.
+    pub fn placed(self, file: &ProjectPath, pipeline: &Pipeline) -> Result<Self, PipelineError> {
+        match self {
+            Record::Dvc(_, text) if !is_pointer(file) => {
+                pipeline.lock_codec().parse(file, &text).map(Record::Lock)
+            }
+            record => Ok(record),
+        }
     }
 
     /// The outs and what they held.
@@ -111,6 +142,7 @@ impl Record {
                 outs.map(|(path, state)| (path, state)).collect()
             }
             Record::Pointer(pointer) => vec![(&pointer.out.path, &pointer.state)],
+            Record::Dvc(outs, _) => outs.iter().map(|(path, state)| (path, state)).collect(),
         }
     }
 
@@ -118,6 +150,7 @@ impl Record {
         match self {
             Record::Lock(lock) => keep_lock(roots, lock.stages.values()),
             Record::Pointer(pointer) => roots.keep(&pointer.state),
+            Record::Dvc(outs, _) => outs.iter().for_each(|(_, state)| roots.keep(state)),
         }
     }
 }
@@ -134,15 +167,49 @@ fn keep_lock<'a>(roots: &mut Roots, stages: impl Iterator<Item = &'a StageLock>)
 }
 
 /// Whether a file is a lock or a pointer by its name.
-fn is_record(name: &str) -> bool {
-    name == LOCK_FILE || is_pointer(&ProjectPath::root().join(name))
+fn is_record(dialect: Dialect, name: &str) -> bool {
+    name == dialect.lock_file()
+        || (is_pointer(&ProjectPath::root().join(name)) && name.ends_with(dialect.pointer_suffix()))
+}
+
+/// Keeps what the results in DVC's run cache name.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn keep_run_cache(project: &Project, needed: &mut Needed) -> CliResult {
+    let mut folders = vec![project.cache_folder().join("runs")];
+    while let Some(folder) = folders.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(|source| DiskError::new("list folder", &folder, source))?,
+        };
+        for entry in entries {
+            let path = entry.map_err(|source| DiskError::new("list folder", &folder, source))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.file_name().and_then(|name| name.to_str()).is_some_and(disk::is_unfinished) {
+                let text = disk::read_text_optional(&path)?.unwrap_or_default();
+                let outs = recorded_outs(&ProjectPath::root(), &text).map_err(|fault| {
+                    CliError::message(format!(
+                        "the result {} in the run cache cannot be read: {fault}",
+                        path.display()
+                    ))
+                    .hint("remove it, or let results go with `--no-stage-cache`; nothing was touched")
+                })?;
+                for (_, state) in &outs {
+                    needed.roots.keep(state);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// All locks and pointers below a folder, but for those of projects inside the project. A symlink into the cache keeps
 /// its blob, whether a lock records it or not: it is all that there is of the file.
 fn find_locks(
     workspace: &Workspace,
-    root: &Path,
+    (root, dialect): (&Path, Dialect),
     folder: &ProjectPath,
     found: &mut Vec<ProjectPath>,
     roots: &mut Roots,
@@ -155,11 +222,12 @@ fn find_locks(
         // What records cannot name holds no stages.
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
         let path = folder.join(&name);
-        if kind.is_dir() && !path.is_reserved() && !entry.path().join(PIPE_FOLDER).is_dir() {
-            find_locks(workspace, root, &path, found, roots)?;
+        let is_project = || [PIPE_FOLDER, DVC_FOLDER].iter().any(|own| entry.path().join(own).is_dir());
+        if kind.is_dir() && !path.is_reserved() && !is_project() {
+            find_locks(workspace, (root, dialect), &path, found, roots)?;
         } else if let (true, Some(digest)) = (kind.is_symlink(), workspace.digest_of_symlink(&entry.path())) {
             roots.keep_file(digest);
-        } else if is_record(&name) && entry.path().is_file() {
+        } else if is_record(dialect, &name) && entry.path().is_file() {
             found.push(path);
         }
     }
@@ -185,12 +253,13 @@ pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, 
         CliError::message("there is no git repository here, so there are no branches, tags and commits")
             .hint("name no revisions: what the workspace needs is always meant")
     })?;
-    let versions = versions(&git, scope)?;
+    let versions = versions(&git, project.dialect, scope)?;
     let mut records = Vec::new();
     for (version, bytes) in git.contents(&versions)? {
         let text = String::from_utf8_lossy(&bytes);
         let record = ProjectPath::from_record(&version.path).map_err(anyhow::Error::new).and_then(|path| {
-            if is_pointer(&path) && !text.contains("digest:") {
+            let mark = if Dialect::of_file(&path) == Dialect::Dvc { "outs:" } else { "digest:" };
+            if is_pointer(&path) && !text.contains(mark) {
                 // Somebody's file that is called so.
                 return Ok(None);
             }
@@ -212,11 +281,14 @@ pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, 
     Ok(records)
 }
 
-fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
+fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVersion>> {
+    let mut versions = Vec::new();
     if scope.commits {
-        let mut versions = git.history_of_files_named(LOCK_FILE)?;
-        versions.extend(git.history_of_files_named(&format!("*{POINTER_SUFFIX}"))?);
-        return Ok(versions);
+        versions.extend(git.history_of_files_named(dialect.lock_file())?);
+        versions.extend(git.history_of_files_named(&format!("*{}", dialect.pointer_suffix()))?);
+        if !scope.experiments {
+            return Ok(versions);
+        }
     }
     let tips = |refs| -> CliResult<Vec<String>> {
         Ok(git.tips(refs)?.into_iter().map(|(_, commit)| commit).collect())
@@ -231,10 +303,16 @@ fn versions(git: &Git, scope: &Scope) -> CliResult<Vec<FileVersion>> {
     if let Some((count, revision)) = &scope.last {
         commits.extend(git.last(&git.commit(revision)?, *count)?);
     }
+    if scope.experiments {
+        commits.extend(tips("refs/exps")?);
+        // Those that wait are kept in the history of a reference, as `git stash` does.
+        for name in ["refs/exps/stash", "refs/exps/celery/stash", "refs/exps/celery/failed"] {
+            commits.extend(git.reflog(name)?);
+        }
+    }
     let mut seen = HashSet::new();
-    let mut versions = Vec::new();
     for commit in commits.iter().filter(|commit| seen.insert(*commit)) {
-        versions.extend(git.files_named(commit, is_record)?);
+        versions.extend(git.files_named(commit, |name| is_record(dialect, name))?);
     }
     Ok(versions)
 }

@@ -58,6 +58,8 @@ enum Kind {
     Age,
     /// True or false.
     Flag,
+    /// `group`, and nothing else.
+    Group,
     /// `all`, `local`, or names of users and hosts.
     Names,
 }
@@ -76,6 +78,7 @@ struct Key {
 const KEYS: &[Key] = &[
     Key { name: CACHE_DIR, kind: Kind::Folder, local_only: false },
     Key { name: CACHE_LINK_TYPES, kind: Kind::LinkTypes, local_only: false },
+    Key { name: CACHE_SHARED, kind: Kind::Group, local_only: false },
     Key { name: CORE_REMOTE, kind: Kind::Remote, local_only: false },
     Key { name: GC_GRACE, kind: Kind::Age, local_only: false },
     Key { name: "remote.*.url", kind: Kind::Url, local_only: false },
@@ -86,7 +89,9 @@ const KEYS: &[Key] = &[
 /// Where the cache is.
 const CACHE_DIR: &str = "cache.dir";
 /// How files of the workspace are made from the cache.
-const CACHE_LINK_TYPES: &str = "cache.link_types";
+pub const CACHE_LINK_TYPES: &str = "cache.link_types";
+/// With whom the cache is shared.
+pub const CACHE_SHARED: &str = "cache.shared";
 
 /// Which remote is meant when none is named.
 pub const CORE_REMOTE: &str = "core.remote";
@@ -191,6 +196,11 @@ impl Settings {
     /// Where the cache is, when it is not in the project: as it was written.
     pub fn cache_dir(&self) -> Option<&str> {
         self.text(CACHE_DIR)
+    }
+
+    /// Whether the cache is shared with the users of its group.
+    pub fn is_cache_shared(&self) -> bool {
+        self.text(CACHE_SHARED).is_some()
     }
 
     fn text(&self, key: &str) -> Option<&str> {
@@ -329,6 +339,11 @@ impl Key {
                 hint: Some("name a folder, or its file:// URL".to_owned()),
             }),
             Kind::Url => Ok(Value::Text(text.to_owned())),
+            Kind::Group if text == "group" => Ok(Value::Text(text.to_owned())),
+            Kind::Group => Err(Fault {
+                message: format!("`{text}` is nobody that a cache is shared with"),
+                hint: Some(format!("set `{}` to group, or unset it", self.name)),
+            }),
             Kind::Remote => {
                 check_remote_name(text)?;
                 Ok(Value::Text(text.to_owned()))
@@ -396,7 +411,7 @@ impl Key {
             return Ok(Value::Flag(flag));
         }
         let expected = match self.kind {
-            Kind::Folder | Kind::Remote | Kind::Url | Kind::Age => "a text",
+            Kind::Folder | Kind::Group | Kind::Remote | Kind::Url | Kind::Age => "a text",
             Kind::LinkTypes | Kind::Names => "a list of texts",
             Kind::Flag => "true or false",
         };

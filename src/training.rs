@@ -77,6 +77,7 @@ impl TrainingRun {
             None => {
                 let project = Project::find().map_err(|fault| format!("{:?}", fault.source))?;
                 project.make_pipe_folder().map_err(|fault| format!("{:?}", fault.source))?;
+                project.prepare_cache().map_err(|fault| format!("{fault}: {}", fault.source))?;
                 (project, new_run_id(), true)
             }
         };

@@ -38,6 +38,9 @@ pub struct AddArgs {
     /// Record the data without storing it in the cache; `pipe commit` makes up for it
     #[arg(long)]
     no_commit: bool,
+    /// Leave the data in place as it is, rather than make links of it
+    #[arg(long)]
+    no_relink: bool,
     /// Replace what stands at OUT, after saving what no cache holds
     #[arg(short, long, requires = "out")]
     force: bool,
@@ -95,7 +98,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let found = if args.no_commit {
             workspace.observe(path)?
         } else {
-            workspace.store(path, Placement::Linked)?
+            workspace.store(path, if args.no_relink { Placement::Private } else { Placement::Linked })?
         };
         let found = found.ok_or_else(|| CliError::message(format!("{path} vanished while it was added")))?;
         drop(working);

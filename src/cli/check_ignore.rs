@@ -1,8 +1,11 @@
 //! `pipe check-ignore`: which paths `.pipeignore` files name.
 
+use std::path::Path;
+
 use base::ProjectPath;
 use cache::Ignores;
 use clap::Args;
+use disk::DiskError;
 
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
@@ -14,11 +17,20 @@ use crate::ui::Printer;
 #[derive(Debug, Args)]
 pub struct CheckIgnoreArgs {
     /// Files and folders, which need not exist; one with a slash behind it is taken for a folder
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "stdin")]
     paths: Vec<String>,
-    /// Print the rules too: file, line, pattern
+    /// Print the rule too that decides: file, line, pattern; also one that takes another back
     #[arg(short, long)]
     details: bool,
+    /// Print all rules that name a path, the deciding one last
+    #[arg(short, long, requires = "details")]
+    all: bool,
+    /// Print also what no rule names, after `::`
+    #[arg(short, long, requires = "details")]
+    non_matching: bool,
+    /// Read the paths from standard input, one a line
+    #[arg(long, conflicts_with = "paths")]
+    stdin: bool,
 }
 
 /// Tells which of the paths are ignored.
@@ -29,17 +41,49 @@ pub fn run(args: &CheckIgnoreArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let ignores = Ignores::of_layout(&project.root, project.layout());
     let mut any = false;
-    for text in &args.paths {
-        let path = ProjectPath::resolve(&project.base, text)?;
-        let is_folder = text.ends_with('/') || path.to_path(&project.root).is_dir();
-        let Some(rule) = ignores.rule(&path, is_folder) else { continue };
-        any = true;
-        if args.details {
-            let file = rule.file.relative_to(&project.base);
-            printer.data_line(format_args!("{file}:{}:{}\t{text}", rule.line, rule.pattern));
-        } else {
-            printer.data_line(text);
+    // Told path by path, so that a program can ask one after the other.
+    for text in args.paths.iter().cloned().map(Ok).chain(lines().take_while(|_| args.stdin)) {
+        let text = text.map_err(|source| DiskError::new("read", Path::new("standard input"), source))?;
+        if !text.is_empty() {
+            any |= tell(args, &project, &ignores, &text, printer)?;
         }
     }
     if any { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+}
+
+fn lines() -> impl Iterator<Item = std::io::Result<String>> {
+    std::io::stdin().lines()
+}
+
+fn tell(
+    args: &CheckIgnoreArgs,
+    project: &Project,
+    ignores: &Ignores,
+    text: &str,
+    printer: Printer,
+) -> CliResult<bool> {
+    let path = ProjectPath::resolve(&project.base, text)?;
+    let is_folder = text.ends_with('/') || path.to_path(&project.root).is_dir();
+    if !args.details {
+        let is_ignored = ignores.rule(&path, is_folder).is_some();
+        if is_ignored {
+            printer.data_line(text);
+        }
+        return Ok(is_ignored);
+    }
+    let mut rules = ignores.rules(&path, is_folder);
+    // A rule above that a deeper one could not take back decides all the same.
+    if let Some(deciding) = ignores.rule(&path, is_folder) {
+        rules.retain(|rule| *rule != deciding);
+        rules.push(deciding);
+    }
+    let from = if args.all { 0 } else { rules.len().saturating_sub(1) };
+    for rule in &rules[from..] {
+        let file = rule.file.relative_to(&project.base);
+        printer.data_line(format_args!("{file}:{}:{}\t{text}", rule.line, rule.pattern));
+    }
+    if rules.is_empty() && args.non_matching {
+        printer.data_line(format_args!("::\t{text}"));
+    }
+    Ok(!rules.is_empty())
 }

@@ -4,9 +4,10 @@ use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
 use clap::Args;
 use exec::{Ledger, Wish, with_choice};
-use pipeline::{Glob, Pipeline, StageId};
+use pipeline::{Glob, Pipeline};
 use serde_json::{Value as Json, json};
 
+use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
@@ -21,15 +22,17 @@ use crate::ui::Printer;
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
-    /// Stages, outs, pointers, or files inside outs and data [default: all outs and data]
-    #[arg(value_name = "TARGET")]
-    targets: Vec<String>,
+    #[command(flatten)]
+    which: TargetArgs,
     /// Replace bytes that no cache holds too, after saving them in it
     #[arg(short, long)]
     force: bool,
     /// Place files anew that are right already, by the first of `cache.link_types` that works
     #[arg(long)]
     relink: bool,
+    /// Take it as done when something is not in the cache
+    #[arg(long)]
+    allow_missing: bool,
     /// Print JSON: what was added, modified, deleted, saved, and what failed
     #[arg(long)]
     json: bool,
@@ -55,8 +58,8 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
 
 impl CheckoutArgs {
     /// A checkout as the end of a pull.
-    pub fn new(targets: &[String], force: bool, json: bool) -> Self {
-        CheckoutArgs { targets: targets.to_vec(), force, relink: false, json, is_pulled: true }
+    pub fn new(which: &TargetArgs, force: bool, allow_missing: bool, json: bool) -> Self {
+        CheckoutArgs { which: which.clone(), force, relink: false, allow_missing, json, is_pulled: true }
     }
 }
 
@@ -67,7 +70,7 @@ impl CheckoutArgs {
 pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, bool)> {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
-    let picked = pick(&pipeline, &project, &args.targets)?;
+    let picked = args.which.pick(&pipeline, &project)?;
     let wish = picked.iter().fold(Wish::named("a checkout"), |wish, picked| match &picked.path {
         Some(path) => wish.writing_path(path),
         None => wish.writing(&pipeline.stage(picked.stage).outs),
@@ -75,7 +78,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     let _held = recovery::hold(&project, &wish, true, printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
-    let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.targets.is_empty(), printer)?;
+    let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
     let mut plan = Checkout::default();
     let working = printer.working("Comparing with what is recorded");
     for Wanted { path, state, glob, .. } in &wanted {
@@ -101,37 +104,10 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     drop(working);
     remember(&workspace, &pipeline, &wanted, &plan);
     workspace.save_state()?;
-    Ok((tell(args, &plan, &saved, &wanted, printer), plan.failed.is_empty()))
-}
-
-/// A stage, or a path that is one of its outs or lies inside one.
-pub struct Picked {
-    /// The stage.
-    pub stage: StageId,
-    /// The path; `None` for all its outs.
-    pub path: Option<ProjectPath>,
-}
-
-/// What targets name; without any, all stages.
-///
-/// # Errors
-/// When one names nothing.
-pub fn pick(pipeline: &Pipeline, project: &Project, targets: &[String]) -> CliResult<Vec<Picked>> {
-    if targets.is_empty() {
-        return Ok(pipeline.graph.order().iter().map(|stage| Picked { stage: *stage, path: None }).collect());
-    }
-    let mut picked = Vec::new();
-    for target in targets {
-        let path = ProjectPath::resolve(&project.base, target).ok();
-        for stage in pipeline.targets(std::slice::from_ref(target), &project.base)? {
-            let inside = |path: &ProjectPath| {
-                pipeline.stage(stage).outs.iter().any(|out| out.holds(path))
-                    && pipeline.find(target).is_none()
-            };
-            picked.push(Picked { stage, path: path.clone().filter(inside) });
-        }
-    }
-    Ok(picked)
+    let is_fine =
+        |fault: &cache::CacheError| args.allow_missing && matches!(fault, cache::CacheError::Missing { .. });
+    let is_whole = plan.failed.iter().all(|(_, fault)| is_fine(fault));
+    Ok((tell(args, &plan, &saved, &wanted, printer), is_whole))
 }
 
 /// What is to be brought to a recorded state.
@@ -174,6 +150,10 @@ fn recorded<'a>(
                 }
                 _ => continue,
             };
+            let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
+            if is_old && workspace.unix_digest(&out.path)? == Some(state.digest) {
+                continue;
+            }
             match path.as_ref().filter(|path| **path != out.path) {
                 None => {
                     let (path, glob) = (out.path.clone(), out.glob.as_ref());

@@ -3,6 +3,9 @@
 //! What DVC would call up to date is recorded anew, with digests of ours of the very bytes that are here; all else is
 //! left to `pipe repro`, and told. DVC's own files are moved aside, whole, so that there is a way back.
 
+mod settings;
+mod undo;
+
 use std::path::Path;
 
 use base::ProjectPath;
@@ -13,28 +16,38 @@ use exec::{Conditions, Decision, Ledger, ParamReader, World, commit, committable
 use pipeline::{Dialect, Pipeline, Stage, parse_source, write_pointer};
 
 use crate::cli::command_line;
+use crate::discover::look_around;
+use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
 use crate::ignore::ignore_outs;
 use crate::interrupt::Interrupt;
-use crate::project::{DVC_FOLDER, Project};
+use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
 use crate::recorder::Recorder;
 use crate::ui::Printer;
 
 /// Make a project of pipe from one of DVC
 ///
-/// Pipeline files, pointers to data, locks and the cache become those of pipe, as far as the data is here; what does not
-/// is told; remotes and `.dvcignore` files are left behind without a word. The files of DVC, with the cache of all earlier
-/// commits, are kept in the folder `.dvc-converted`.
+/// Pipeline files, pointers to data, locks, ignore files, remotes that are folders, and the cache become those of pipe, as far
+/// as the data is here; what does not is told. The files of DVC, with the cache of all earlier commits, are kept in the folder
+/// `.dvc-converted`, and a script there undoes it all. `metrics`, `params` and `plots` still compare with earlier commits.
 #[derive(Debug, Args)]
 pub struct ConvertArgs {
     /// Only tell what would be done
     #[arg(long, help_heading = None)]
     dry: bool,
+    /// Convert also what git could not bring back: files with changes that are not committed
+    #[arg(short, long, help_heading = None)]
+    force: bool,
 }
 
-/// Where DVC's files are kept.
-const ASIDE: &str = ".dvc-converted";
+/// What conversion has made.
+struct Made {
+    /// The new files.
+    files: Vec<ProjectPath>,
+    /// Files of git's that were changed.
+    changed: Vec<ProjectPath>,
+}
 
 /// A file of the new project.
 struct NewFile {
@@ -45,7 +58,7 @@ struct NewFile {
 /// Converts the project.
 ///
 /// # Errors
-/// When it is none of DVC, something in it cannot be read, or the disk refuses.
+/// When it is none of DVC, git could not bring it back, something in it cannot be read, or the disk refuses.
 pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     let old = Project::find()?;
     if old.dialect != Dialect::Dvc {
@@ -53,50 +66,161 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     }
     let _lock = old.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?;
     let pipeline = old.pipeline()?;
-    let new = Project { dialect: Dialect::Native, ..old.clone() };
+    let ignores = ignore_files(&old);
+    check(&old, &pipeline, &ignores, args)?;
     let mut left: Vec<String> = Vec::new();
-    let fresh = fresh(&old, &pipeline, printer, &mut left)?;
+    let converted = convert(&old, &pipeline, &ignores, args.dry, printer, &mut left);
+    let Made { files, changed } = match converted {
+        Err(fault) if !args.dry => {
+            // The project was one of DVC alone, so that all of this is new.
+            disk::remove(&Project { dialect: Dialect::Native, ..old.clone() }.pipe_path(""))?;
+            for file in new_paths(&old, &pipeline, &ignores)? {
+                disk::remove(&file.to_path(&old.root))?;
+            }
+            return Err(fault.hint("nothing was converted"));
+        }
+        converted => converted?,
+    };
+    if !args.dry {
+        let gone = undo::old_files(&old.root, &pipeline, &ignores);
+        undo::put_aside(&old, &gone, &files, &changed).map_err(|fault| {
+            fault.hint(format!("`sh {KEPT}/{}` brings back what was moved", undo::SCRIPT))
+        })?;
+        printer.say(format_args!("Kept the files of DVC in {KEPT}, with the cache of all earlier commits."));
+    }
+    for text in &left {
+        printer.warn(format_args!("not converted: {text}"));
+    }
+    if !args.dry {
+        printer.say(format_args!(
+            "`sh {KEPT}/{}` undoes this. Commits from before stay DVC's: `git worktree add FOLDER COMMIT`, and there \
+             `dvc cache dir --local {}`, brings back their data.",
+            undo::SCRIPT,
+            crate::dvc_config::cache_folder(&old.root).display()
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what could not be undone, and what would write over something.
+fn check(old: &Project, pipeline: &Pipeline, ignores: &[ProjectPath], args: &ConvertArgs) -> CliResult {
+    if let Some(git) = old.git().filter(|_| !args.force && !args.dry)
+        && git.is_dirty()?
+    {
+        return Err(CliError::refusal("files that git tracks have changes that are not committed")
+            .hint("commit them, so that git can bring back what was; or convert with `-f`"));
+    }
+    let paths = new_paths(old, pipeline, ignores)?;
+    let kept = ProjectPath::root().join(KEPT);
+    if let Some(there) = paths.iter().chain([&kept]).find(|path| path.to_path(&old.root).exists()) {
+        return Err(CliError::message(format!("{there} stands there already"))
+            .hint("remove or rename it; nothing was changed"));
+    }
+    Ok(())
+}
+
+/// The `.dvcignore` files.
+fn ignore_files(old: &Project) -> Vec<ProjectPath> {
+    let name = old.layout().ignore_file();
+    let mut files = look_around(&old.root, old.dialect).seen;
+    files.retain(|path| path.name() == name && path.to_path(&old.root).is_file());
+    files
+}
+
+/// The file of ours in the place of a `.dvcignore`.
+fn renamed_ignore(file: &ProjectPath) -> ProjectPath {
+    file.parent().unwrap_or_default().join(cache::Layout::Native.ignore_file())
+}
+
+/// Every file that conversion makes, but for locks.
+fn new_paths(old: &Project, pipeline: &Pipeline, ignores: &[ProjectPath]) -> CliResult<Vec<ProjectPath>> {
+    let mut paths: Vec<ProjectPath> =
+        pipeline.files.iter().map(renamed).chain(ignores.iter().map(renamed_ignore)).collect();
+    for file in &pipeline.pointers {
+        let text = disk::read_text_optional(&file.to_path(&old.root))?.unwrap_or_default();
+        let (stage, _) = parse_source(file, &text)?;
+        paths.extend(stage.outs.iter().map(|out| Dialect::Native.pointer_of(&out.path)));
+    }
+    Ok(paths)
+}
+
+fn convert(
+    old: &Project,
+    pipeline: &Pipeline,
+    ignores: &[ProjectPath],
+    dry: bool,
+    printer: Printer,
+    left: &mut Vec<String>,
+) -> CliResult<Made> {
+    let fresh = fresh(old, pipeline, printer, left)?;
+    let mut new = Project { dialect: Dialect::Native, ..old.clone() };
+    let (carried, lost) = settings::carried(&old.root);
+    left.extend(lost);
+    if !dry {
+        new.make_pipe_folder()?;
+        // What data is, and how it is stored, follows from these.
+        for file in ignores {
+            disk::replace(&renamed_ignore(file).to_path(&new.root), &disk::read(&file.to_path(&old.root))?)?;
+        }
+        for own in &carried {
+            new.set(own.scope, &own.key, &own.value)?;
+        }
+        new = new.with_settings()?;
+        new.prepare_cache()?;
+        unlink(old, pipeline, printer)?;
+    }
     let mut files = Vec::new();
     for file in &pipeline.files {
         let text = disk::read_text_optional(&file.to_path(&old.root))?.unwrap_or_default();
         files.push(NewFile { path: renamed(file), text });
     }
     for file in &pipeline.pointers {
-        new_pointers(&old, &new, args.dry, file, printer, (&mut files, &mut left))?;
+        new_pointers(old, &new, dry, file, printer, (&mut files, left))?;
     }
-    let converted = load_new(&old.root, &pipeline, &files)?;
+    let converted = load_new(&old.root, pipeline, &files)?;
     for stage in &pipeline.stages {
-        differences(stage, &mut left);
+        differences(stage, left);
     }
-    let verb = if args.dry { "Would write" } else { "Wrote" };
+    if let Some(git) = old.git()
+        && let count @ 1.. = git.tips("refs/exps")?.len()
+    {
+        left.push(format!(
+            "{} of DVC, which git keeps: `dvc exp` shows them in an earlier commit",
+            report::count_text(count, "experiment")
+        ));
+    }
+    let verb = if dry { "Would write" } else { "Wrote" };
     for file in &files {
-        if file.path.to_path(&old.root).exists() {
-            return Err(CliError::message(format!("{} stands there already", file.path))
-                .hint("remove or rename it; nothing was changed"));
-        }
-    }
-    if !args.dry {
-        for file in &files {
+        if !dry {
             disk::replace(&file.path.to_path(&new.root), file.text.as_bytes())?;
         }
-        new.make_pipe_folder()?;
-    }
-    for file in &files {
         printer.say(format_args!("{verb} {}.", file.path));
     }
-    let recorded = match args.dry {
-        true => fresh.len(),
-        false => record(&new, &converted, &fresh, printer, &mut left)?,
-    };
-    let verb = if args.dry { "Would record" } else { "Recorded" };
-    printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
-    if !args.dry {
-        put_aside(&old, &pipeline)?;
-        ignore_outs(&new, converted.stages.iter(), &converted)?;
-        printer.say(format_args!("Kept the files of DVC in {ASIDE}, with its remotes, its ignore files and the cache of all earlier commits."));
+    for file in ignores {
+        printer.say(format_args!("{verb} {}.", renamed_ignore(file)));
     }
-    for text in &left {
-        printer.warn(format_args!("not converted: {text}"));
+    let verb = if dry { "Would set" } else { "Set" };
+    for own in &carried {
+        printer.say(format_args!("{verb} {} to {}.", own.key, own.value));
+    }
+    let recorded = match dry {
+        true => fresh.len(),
+        false => record(&new, &converted, &fresh, printer, left)?,
+    };
+    let verb = if dry { "Would record" } else { "Recorded" };
+    printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
+    let changed = if dry { Vec::new() } else { ignore_outs(&new, converted.stages.iter(), &converted)? };
+    let files = files.into_iter().map(|file| file.path).chain(ignores.iter().map(renamed_ignore)).collect();
+    Ok(Made { files, changed })
+}
+
+/// Makes files of their own of links into DVC's cache, which is about to move.
+fn unlink(old: &Project, pipeline: &Pipeline, printer: Printer) -> CliResult {
+    let workspace = old.workspace(printer)?;
+    for out in pipeline.stages.iter().flat_map(|stage| &stage.outs) {
+        if out.path.to_path(&old.root).exists() {
+            workspace.unprotect(&out.path)?;
+        }
     }
     Ok(())
 }
@@ -245,30 +369,4 @@ fn record(
     ledger.write(|_| true)?;
     workspace.save_state()?;
     Ok(recorded)
-}
-
-/// Moves DVC's files aside.
-fn put_aside(old: &Project, pipeline: &Pipeline) -> CliResult {
-    let aside = old.root.join(ASIDE);
-    // Git need not see what it has in its history.
-    disk::replace(&aside.join(".gitignore"), b"*\n")?;
-    let locks = pipeline.files.iter().map(pipeline::lock_beside);
-    let files: Vec<ProjectPath> =
-        pipeline.files.iter().cloned().chain(locks).chain(pipeline.pointers.iter().cloned()).collect();
-    for file in files {
-        let place = file.to_path(&old.root);
-        if place.exists() {
-            disk::move_path(&place, &file.to_path(&aside))?;
-        }
-    }
-    let folder = old.root.join(DVC_FOLDER);
-    let to: &Path = &aside.join(DVC_FOLDER);
-    if folder.exists() {
-        disk::move_path(&folder, to)?;
-    }
-    let ignore = old.root.join(".dvcignore");
-    if ignore.exists() {
-        disk::move_path(&ignore, &aside.join(".dvcignore"))?;
-    }
-    Ok(())
 }

@@ -40,6 +40,9 @@ pub struct DiffArgs {
     /// Compare only these files and folders, and what is in them
     #[arg(long, value_name = "PATH", num_args = 1..)]
     targets: Vec<String>,
+    /// Leave out which data that changed the cache lacks
+    #[arg(long)]
+    hide_missing: bool,
     /// Show digests of data too
     #[arg(long)]
     show_hash: bool,

@@ -13,7 +13,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::partials;
 use crate::project::Project;
-use crate::roots::{Scope, gather, gather_into};
+use crate::roots::{Scope, gather, gather_into, keep_run_cache};
 use crate::ui::Printer;
 
 /// Remove from the cache what nobody needs
@@ -38,6 +38,12 @@ pub struct GcArgs {
     /// Keep what all commits need
     #[arg(short = 'A', long)]
     all_commits: bool,
+    /// Keep what all experiments of DVC need, which is done in any case
+    #[arg(long, conflicts_with = "no_experiments")]
+    all_experiments: bool,
+    /// Keep nothing for the sake of experiments of DVC
+    #[arg(long)]
+    no_experiments: bool,
     /// Keep what a revision needs
     #[arg(long, value_name = "REVISION")]
     rev: Option<String>,
@@ -81,24 +87,34 @@ const CLOCK_LAG: i64 = 20_000_000;
 /// # Errors
 /// With exit code 1 when it is not confirmed, 2 when it cannot be told what is needed.
 pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
-    let scope = scope(args)?;
+    let mut scope = scope(args)?;
     let project = Project::find()?;
-    if project.layout() != cache::Layout::Native {
-        return Err(CliError::message(
-            "the cache of a DVC project holds what `.dvc` files and experiments need, too",
-        )
-        .hint("collect it with `dvc gc`"));
-    }
+    let is_dvc = project.neighbour().is_some();
+    scope.experiments = is_dvc && project.git().is_some() && !args.no_experiments;
     let _lock = if args.dry {
         None
     } else {
         Some(project.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?)
+    };
+    let _records = match project.neighbour().filter(|_| !args.dry) {
+        Some(neighbour) => {
+            let records = neighbour.records()?;
+            if let Some(by) = neighbour.at_work()? {
+                return Err(CliError::message(format!("{by}, and may need anything"))
+                    .hint("try again when it has ended; nothing was touched"));
+            }
+            Some(records)
+        }
+        None => None,
     };
     if args.cloud || args.remote.is_some() {
         return remote::collect(args, &project, &Interrupt::listen()?, printer);
     }
     let now = Stamp::now();
     let mut needed = gather(&project, &scope)?;
+    if is_dvc && !args.no_stage_cache {
+        keep_run_cache(&project, &mut needed)?;
+    }
     let others = project.sharing()?;
     let mut other_locks = Vec::new();
     for other in &others {
@@ -190,7 +206,7 @@ fn confirm(question: &str, printer: Printer) -> CliResult {
 }
 
 fn scope(args: &GcArgs) -> CliResult<Scope> {
-    let named = [args.workspace, args.all_branches, args.all_tags, args.all_commits];
+    let named = [args.workspace, args.all_branches, args.all_tags, args.all_commits, args.all_experiments];
     if !named.contains(&true) && args.rev.is_none() && args.num.is_none() {
         return Err(CliError::message("it is not said what to keep").hint(
             "name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev` and `--num`",
@@ -200,7 +216,13 @@ fn scope(args: &GcArgs) -> CliResult<Scope> {
         let count = args.num.and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
         (count, args.rev.clone().unwrap_or_else(|| "HEAD".to_owned()))
     });
-    Ok(Scope { branches: args.all_branches, tags: args.all_tags, commits: args.all_commits, last })
+    Ok(Scope {
+        branches: args.all_branches,
+        tags: args.all_tags,
+        commits: args.all_commits,
+        experiments: false,
+        last,
+    })
 }
 
 fn tally_text(tally: Tally) -> String {
@@ -248,7 +270,10 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, local: Option<(usize, Tal
 }
 
 /// A size in bytes.
-fn parse_size(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// When it is none.
+pub fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || {
         format!("`{text}` is no size: expected a number with one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB")
     };

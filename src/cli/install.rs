@@ -24,9 +24,6 @@ pub struct InstallArgs {
 const BEGIN: &str = "# >>> pipe >>>";
 const END: &str = "# <<< pipe <<<";
 
-/// Which files merge by the driver.
-const ATTRIBUTES: [&str; 2] = ["pipeline.lock merge=pipe", "*.pipe merge=pipe"];
-
 /// Installs hooks and merge driver.
 ///
 /// # Errors
@@ -56,9 +53,10 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
         return Ok(());
     }
     install_driver(&project, &git)?;
-    printer.say(
-        "Installed the merge driver for pipeline.lock and pointers; `git add .gitattributes` shares it.",
-    );
+    printer.say(format_args!(
+        "Installed the merge driver for {} and pointers; `git add .gitattributes` shares it.",
+        project.dialect.lock_file()
+    ));
     Ok(())
 }
 
@@ -120,12 +118,15 @@ fn install_hook(path: &Path, text: String) -> CliResult {
 }
 
 fn install_driver(project: &Project, git: &Git) -> CliResult {
-    git.configure("merge.pipe.name", "merge pipeline.lock and pointers stage by stage")?;
+    git.configure("merge.pipe.name", "merge locks and pointers stage by stage")?;
     git.configure("merge.pipe.driver", "pipe merge-driver %O %A %B %P")?;
     let path: PathBuf = project.root.join(".gitattributes");
     let mut text = disk::read_text_optional(&path)?.unwrap_or_default();
-    let missing: Vec<&str> =
-        ATTRIBUTES.into_iter().filter(|line| !text.lines().any(|known| known.trim() == *line)).collect();
+    let Project { dialect, .. } = project;
+    let attributes =
+        [format!("{} merge=pipe", dialect.lock_file()), format!("*{} merge=pipe", dialect.pointer_suffix())];
+    let missing: Vec<&String> =
+        attributes.iter().filter(|line| !text.lines().any(|known| known.trim() == *line)).collect();
     if missing.is_empty() {
         return Ok(());
     }

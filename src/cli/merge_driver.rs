@@ -7,15 +7,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use base::{FileState, ProjectPath};
+use base::{FileState, ProjectPath, Value};
 use cache::{Blobs, Difference};
 use clap::Args;
+use indexmap::IndexSet;
 use pipeline::{
-    LOCK_FILE, Lock, Pointer, StageLock, is_pointer, parse_lock, parse_pointer, update_pointer, write_lock,
+    DVC_LOCK_FILE, LOCK_FILE, Lock, Pointer, StageLock, dvc_lock_lines, dvc_lock_stages, is_pointer,
+    parse_lock, parse_pointer, update_pointer, write_lock,
 };
 
 use crate::error::{CliError, CliResult, ErrorKind};
-use crate::project::{PIPE_FOLDER, Project};
+use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
 use crate::ui::Printer;
 
 #[derive(Debug, Args)]
@@ -41,6 +43,8 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
     let file = ProjectPath::root().join(name);
     let merged = if name == LOCK_FILE {
         merge_locks(&file, &texts)
+    } else if name == DVC_LOCK_FILE {
+        merge_dvc_locks(&file, &texts)
     } else if is_pointer(&file) {
         merge_pointers(&file, &texts, &blobs_of(&args.path))
     } else {
@@ -106,6 +110,30 @@ fn merge_locks(file: &ProjectPath, texts: &[String; 3]) -> Option<Merged> {
     Some(if any { merged } else { Merged { text: write_lock(&Lock::default()), conflicts: 0 } })
 }
 
+/// The same of locks of DVC, in the order of ours. `None` where a side is none.
+fn merge_dvc_locks(file: &ProjectPath, texts: &[String; 3]) -> Option<Merged> {
+    let [base, ours, theirs] = texts.each_ref().map(|text| dvc_lock_stages(file, text));
+    let (base, ours, theirs) = (base?, ours?, theirs?);
+    let names: IndexSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let mut merged = Merged { text: String::new(), conflicts: 0 };
+    for name in names {
+        let [old, mine, other] = [&base, &ours, &theirs].map(|stages| stages.get(name).cloned());
+        let block = |stage: &Option<Value>| {
+            dvc_lock_lines(stage.iter().map(|stage| (name.clone(), stage.clone())).collect())
+        };
+        match side(&old, &mine, &other) {
+            Some(stage) => merged.text.push_str(&block(stage)),
+            None => {
+                merged.conflicts += 1;
+                merged.text.push_str(&conflict(&block(&mine), &block(&other)));
+            }
+        }
+    }
+    let stages = if merged.text.is_empty() { "stages: {}\n" } else { "stages:\n" };
+    merged.text = format!("schema: '2.0'\n{stages}{}", merged.text);
+    Some(merged)
+}
+
 /// The lines of one stage in a lock.
 fn block(name: &str, stage: &StageLock) -> String {
     let mut lock = Lock::default();
@@ -165,7 +193,7 @@ fn merge_states([base, ours, theirs]: [&FileState; 3], blobs: &Blobs) -> Option<
         if mine.keys().any(|known| known != path && (known.contains(path) || path.contains(known))) {
             return None;
         }
-        state = blobs.with_entry(&state, path, other[path]).ok()?;
+        state = blobs.with_entry(&state, path, blobs.sized(other[path])).ok()?;
     }
     Some(state)
 }
@@ -174,8 +202,10 @@ fn merge_states([base, ours, theirs]: [&FileState; 3], blobs: &Blobs) -> Option<
 fn blobs_of(path: &Path) -> Blobs {
     let here = std::env::current_dir().unwrap_or_default();
     let place = here.join(path);
-    let root = place.ancestors().skip(1).find(|folder| folder.join(PIPE_FOLDER).exists()).unwrap_or(&here);
+    let is_root = |folder: &&Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+    let root = place.ancestors().skip(1).find(is_root).unwrap_or(&here);
     Project::at(root, root)
+        .and_then(Project::with_settings)
         .map_or_else(|_| Blobs::new(&root.join(PIPE_FOLDER).join("cache")), |project| project.blobs())
 }
 

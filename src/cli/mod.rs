@@ -31,6 +31,7 @@ mod select;
 mod sharing;
 mod stage;
 mod status;
+mod targets;
 #[cfg(feature = "train")]
 mod train;
 mod unprotect;

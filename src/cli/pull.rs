@@ -3,10 +3,12 @@
 use cache::{Meter, Root};
 use clap::Args;
 use disk::Sharing;
+use pipeline::OutKind;
 use serde_json::{Value as Json, json};
 
 use crate::cli::checkout::{CheckoutArgs, bring_back};
 use crate::cli::command_line;
+use crate::cli::gc::parse_size;
 use crate::cli::push::{conclude, end, entry_json, summarize, tell_dry};
 use crate::cli::sharing::{ShareArgs, Wishes, report_json, roots_of, tell_faults, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -25,6 +27,19 @@ use crate::ui::transfer::watch;
 pub struct FetchArgs {
     #[command(flatten)]
     share: ShareArgs,
+    /// Only outs smaller than SIZE: bytes, or a number with kB, MB, GB, KiB, MiB, GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_size: Option<u64>,
+    /// Only metrics, or plots; can be given several times
+    #[arg(long = "type", value_name = "KIND")]
+    kinds: Vec<Kind>,
+}
+
+/// What outs may be.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Kind {
+    Metrics,
+    Plots,
 }
 
 /// Bring what pipeline.lock records from a remote into the workspace
@@ -45,8 +60,14 @@ pub struct PullArgs {
 /// # Errors
 /// With exit code 1 when something is not to be had, 2 when the remote fails, 130 or 143 when interrupted.
 pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
-    let Fetched { wishes, sides, is_whole } = bring(&args.share, printer)?;
-    conclude(&args.share, &sides, is_whole, &wishes, printer)
+    let kind = |kind: &Kind| match kind {
+        Kind::Metrics => OutKind::Metrics,
+        Kind::Plots => OutKind::Plots,
+    };
+    let kinds = args.kinds.iter().map(kind).collect();
+    let share = ShareArgs { kinds, below: args.max_size, ..args.share.clone() };
+    let Fetched { wishes, sides, is_whole } = bring(&share, printer)?;
+    conclude(&share, &sides, is_whole, &wishes, printer)
 }
 
 /// Fetches and checks out.
@@ -58,8 +79,10 @@ pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
     if args.share.dry {
         return conclude(&args.share, &sides, is_whole, &wishes, printer);
     }
-    let (told, all_back) =
-        bring_back(&CheckoutArgs::new(&args.share.targets, args.force, args.share.json), printer)?;
+    let (told, all_back) = bring_back(
+        &CheckoutArgs::new(&args.share.which, args.force, args.share.allow_missing, args.share.json),
+        printer,
+    )?;
     if args.share.json {
         let text = serde_json::to_string_pretty(&json!({ "dry": false, "remotes": sides, "checkout": told }));
         printer.data_line(text.expect("plain data"));
@@ -100,7 +123,8 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
                 transfer.compare(&roots.iter().cloned().chain(shared).collect::<Vec<Root>>())
             })();
             let found = end(found, &interrupt, "fetched", &meter, name, printer)?;
-            fetched.is_whole &= tell_dry(name, &found, false, args.json, &mut fetched.sides, printer);
+            fetched.is_whole &=
+                tell_dry(name, &found, false, args.json, &mut fetched.sides, printer) || args.allow_missing;
             continue;
         }
         let brought = watch(printer, &format!("Fetching from {name}"), &meter, || {
@@ -118,7 +142,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             Ok((cache::Report { moved, ..report }, Some(kept)))
         });
         let (report, results) = end(brought, &interrupt, "fetched", &meter, name, printer)?;
-        fetched.is_whole &= report.is_whole();
+        fetched.is_whole &= args.is_done(&report);
         let mut side = report_json(name, "fetched", &report);
         if let Some(results) = results {
             side["results"] = entry_json("fetched", results);

@@ -67,7 +67,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
         roots.extend(entries.iter().flat_map(cache::SharedEntry::roots));
         if args.dry {
             let found = end(transfer.compare(&roots), &interrupt, "pushed", &meter, name, printer)?;
-            is_whole &= tell_dry(name, &found, true, args.json, &mut sides, printer);
+            is_whole &= tell_dry(name, &found, true, args.json, &mut sides, printer) || args.allow_missing;
             continue;
         }
         let pushed = watch(printer, &format!("Pushing to {name}"), &meter, || {
@@ -76,7 +76,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
             Ok((report, shared))
         });
         let (report, shared) = end(pushed, &interrupt, "pushed", &meter, name, printer)?;
-        is_whole &= report.is_whole();
+        is_whole &= args.is_done(&report);
         sides.push(report_json(name, "pushed", &report));
         if let (true, Some(side)) = (args.stage_cache, sides.last_mut()) {
             side["results"] = entry_json("pushed", shared);

@@ -6,25 +6,25 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use base::{FileState, ProjectPath};
 use cache::{Item, Report, Root, SharedEntry, Tally, Transfer};
 use clap::Args;
-use pipeline::{Out, Pipeline};
+use pipeline::{Out, OutKind, Pipeline};
 use serde_json::{Value as Json, json};
 
-use crate::cli::checkout::{Picked, pick};
+use crate::cli::targets::{Picked, TargetArgs};
 use crate::error::{CliError, CliResult};
+use crate::git::FileVersion;
 use crate::project::Project;
 use crate::revision::pipeline_at;
-use crate::roots::{self, Scope};
+use crate::roots::{self, Record, Scope};
 use crate::ui::Printer;
 
 /// How many paths are named.
 const NAMED: usize = 20;
 
 /// Which outs are meant, and how they are transferred.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ShareArgs {
-    /// Stages, outs, files inside outs, or pipeline files [default: all outs of the pipeline]
-    #[arg(value_name = "TARGET")]
-    pub targets: Vec<String>,
+    #[command(flatten)]
+    pub which: TargetArgs,
     /// The remote [default: the one of `core.remote`]
     #[arg(short, long, value_name = "NAME")]
     pub remote: Option<String>,
@@ -46,6 +46,15 @@ pub struct ShareArgs {
     /// Also the results in the stage cache, with what they name
     #[arg(long, alias = "run-cache")]
     pub stage_cache: bool,
+    /// Take it as done when something is nowhere to be had
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// Only outs of these kinds
+    #[arg(skip)]
+    pub kinds: Vec<OutKind>,
+    /// Only outs that are smaller than this, bytes
+    #[arg(skip)]
+    pub below: Option<u64>,
     /// Show what would be transferred, and transfer nothing
     #[arg(long)]
     pub dry: bool,
@@ -55,6 +64,11 @@ pub struct ShareArgs {
 }
 
 impl ShareArgs {
+    /// Whether a report says that what was asked for is done.
+    pub fn is_done(&self, report: &Report) -> bool {
+        report.is_whole() || (self.allow_missing && report.failed.is_empty())
+    }
+
     /// Checks that what is asked for can be done in this project.
     ///
     /// # Errors
@@ -98,12 +112,14 @@ pub fn wishes(
     wishes.insert(chosen.clone(), Vec::new());
     let mut add = |out: &Out, state: &FileState, inner: Option<ProjectPath>| {
         let remote = out.remote.as_deref().unwrap_or(&chosen);
-        if out.cache && out.push && (args.remote.is_none() || remote == chosen) {
+        let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
+            && args.below.is_none_or(|limit| state.size < limit);
+        if is_meant && out.cache && out.push && (args.remote.is_none() || remote == chosen) {
             let wish = Wish { out: out.path.clone(), state: *state, inner };
             wishes.entry(remote.to_owned()).or_default().push(wish);
         }
     };
-    let picked = pick(pipeline, project, &args.targets)?;
+    let picked = args.which.pick(pipeline, project)?;
     let ledger = project.ledger(pipeline)?;
     // By out: the paths in it that are meant, none for all of it.
     let mut meant: HashMap<&ProjectPath, Vec<Option<ProjectPath>>> = HashMap::new();
@@ -114,7 +130,7 @@ pub fn wishes(
             let inner = path.clone().filter(|path| *path != out.path);
             match locked.and_then(|locked| locked.out(&out.path)) {
                 Some(state) => add(out, state, inner.clone()),
-                None if !args.targets.is_empty() => {
+                None if !args.which.targets.is_empty() => {
                     printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));
                 }
                 None => {}
@@ -126,6 +142,7 @@ pub fn wishes(
         branches: args.all_branches,
         tags: args.all_tags,
         commits: args.all_commits,
+        experiments: false,
         last: None,
     }];
     scopes.extend(args.rev.iter().map(|rev| Scope { last: Some((1, rev.clone())), ..Scope::default() }));
@@ -133,9 +150,13 @@ pub fn wishes(
     let mut earlier: HashMap<String, Declared> = HashMap::new();
     for scope in &scopes {
         for (version, record) in roots::records(project, scope)? {
+            let record = match project.dialect.paths_need_a_pipeline() {
+                true => placed(project, &version, record)?,
+                false => record,
+            };
             for (path, state) in record.outs() {
                 let inner = meant.get(path);
-                if inner.is_none() && !args.targets.is_empty() {
+                if inner.is_none() && !args.which.targets.is_empty() {
                     continue;
                 }
                 // How an out is shared is said by the pipeline as it is now; of one that is gone, by that of its commit.
@@ -159,6 +180,16 @@ pub fn wishes(
         }
     }
     Ok(wishes)
+}
+
+/// A record with its outs where the pipeline of its commit has them.
+fn placed(project: &Project, version: &FileVersion, record: Record) -> CliResult<Record> {
+    let Ok(file) = ProjectPath::from_record(&version.path) else { return Ok(record) };
+    match pipeline_at(project, &version.commit) {
+        Ok(Some(pipeline)) => Ok(record.placed(&file, &pipeline)?),
+        // That is told where the outs are looked for.
+        _ => Ok(record),
+    }
 }
 
 /// Outs by path.

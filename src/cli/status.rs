@@ -10,6 +10,8 @@ use pipeline::{DepName, Pipeline, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
+use crate::cli::sharing::ShareArgs;
+use crate::cli::targets::TargetArgs;
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
@@ -36,9 +38,42 @@ pub struct StatusArgs {
     /// The same with this remote [default: the one of `core.remote`]
     #[arg(short, long, help_heading = None, value_name = "NAME")]
     remote: Option<String>,
+    /// With `--cloud`: also what the targets need, which otherwise counts in any case
+    #[arg(short = 'd', long, help_heading = None)]
+    with_deps: bool,
+    /// With `--cloud`: also what the tips of all branches record
+    #[arg(short = 'a', long, help_heading = None)]
+    all_branches: bool,
+    /// With `--cloud`: also what all tags record
+    #[arg(short = 'T', long, help_heading = None)]
+    all_tags: bool,
+    /// With `--cloud`: also what all commits record
+    #[arg(short = 'A', long, help_heading = None)]
+    all_commits: bool,
     /// Print JSON: every stage with its state (fresh, stale, upstream, unknown, or gone with its file), the reasons, and who runs it now
     #[arg(long, help_heading = None)]
     json: bool,
+}
+
+impl StatusArgs {
+    /// What is to be compared with a remote.
+    fn shared(&self) -> ShareArgs {
+        let which = TargetArgs {
+            targets: self.select.targets.clone(),
+            with_deps: self.with_deps,
+            recursive: self.select.recursive,
+            glob: self.select.glob,
+        };
+        ShareArgs {
+            which,
+            remote: self.remote.clone(),
+            all_branches: self.all_branches,
+            all_tags: self.all_tags,
+            all_commits: self.all_commits,
+            json: self.json,
+            ..ShareArgs::default()
+        }
+    }
 }
 
 const UP_TO_DATE: &str = "Everything is up to date.";
@@ -52,7 +87,13 @@ pub type Plan = [(StageId, Assessment)];
 /// With `-q`, exit code 1 when something is stale; exit code 2 when it could not be told.
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     if args.cloud || args.remote.is_some() {
-        return cloud::run(&args.select.targets, args.remote.as_deref(), args.json, printer);
+        return cloud::run(&args.shared(), printer);
+    }
+    if args.all_branches || args.all_tags || args.all_commits {
+        return Err(CliError::message(
+            "stages are judged in the workspace, which has no branches, tags and commits",
+        )
+        .hint("`--cloud` asks the remote for what revisions record"));
     }
     let project = Project::find()?;
     let question = Question::new(&project, &format!("{:?}", args.select));

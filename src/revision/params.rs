@@ -8,7 +8,7 @@ use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, params};
 use report::DiffSide;
 use track::{RunId, SqliteStore};
 
-use super::{Readable, Revision, load_at, store, with_children};
+use super::{Readable, Revision, as_of, load_at, store, with_children};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
@@ -27,7 +27,7 @@ impl Revision {
                 return Ok(readable);
             }
             Revision::Workspace => Some(project.load_with(load_what_parses)?),
-            Revision::Commit(commit) => load_at(project, commit, load_what_parses)?,
+            Revision::Commit(commit) => load_at(&as_of(project, commit)?, commit, load_what_parses)?,
         };
         match (loaded, self) {
             (Some((pipeline, faults)), _) => {

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use pipeline::{OutKind, Pipeline, Plot};
 use track::{Role, RunStore};
 
-use super::{Revision, pipeline_at, store, with_children};
+use super::{Revision, as_of, pipeline_at, store, with_children};
 use crate::error::CliResult;
 use crate::git::Git;
 use crate::project::Project;
@@ -40,6 +40,11 @@ impl Revision {
     /// # Errors
     /// When the pipeline does not load, or git or the run store fails.
     pub fn plot_files(&self, project: &Project, wanted: &[ProjectPath]) -> CliResult<Vec<PlotFile>> {
+        let earlier = match self {
+            Revision::Commit(commit) => Some(as_of(project, commit)?),
+            _ => None,
+        };
+        let project = earlier.as_ref().unwrap_or(project);
         let pipeline = match self {
             Revision::Commit(commit) => pipeline_at(project, commit)?,
             // Files can be named where there is no pipeline at all.

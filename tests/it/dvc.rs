@@ -26,7 +26,6 @@ fn a_project_is_of_one_tool() {
         sandbox.read("dvc.lock").starts_with("schema: '2.0'\n") && sandbox.exists(".dvc/tmp/pipe/runs.db")
     );
     pipe(&sandbox, &["init"]).code(2).tells(&["is a DVC project", "pipe convert"]);
-    pipe(&sandbox, &["gc", "-w"]).code(2).tells(&["dvc gc"]);
     sandbox.write("sub/pipeline.yaml", "stages: {}\n");
     pipe(&sandbox, &["status"])
         .code(2)
@@ -118,6 +117,14 @@ fn data_is_added_moved_and_taken_over() {
     let ours = (sandbox.read("data.dvc"), sandbox.read("one.csv.dvc"));
     dvc.ok(&sandbox, &["add", "-q", "data", "one.csv"]);
     assert_eq!((sandbox.read("data.dvc"), sandbox.read("one.csv.dvc")), ours, "as DVC writes it");
+    // A file in a tracked folder goes into its list.
+    for (file, text) in [("data/sub/b", "20\n"), ("data/new/c", "3\n")] {
+        sandbox.write(file, text);
+        pipe(&sandbox, &["add", file]).code(0);
+        let ours = sandbox.read("data.dvc");
+        dvc.ok(&sandbox, &["add", "-q", "data"]);
+        assert_eq!(sandbox.read("data.dvc"), ours, "as DVC writes it");
+    }
     sandbox.write("one.csv", "a,c\n");
     pipe(&sandbox, &["commit", "-f"]).code(0);
     assert!(dvc.stale(&sandbox).is_empty());
@@ -342,4 +349,26 @@ fn a_remote_serves_both() {
     // Nothing is left to do.
     pipe(&sandbox, &["push"]).code(0).tells(&["0 files pushed"]);
     pipe(&sandbox, &["push", "--stage-cache"]).code(2).tells(&["dvc push --run-cache"]);
+}
+
+#[test]
+fn maps_become_flags_as_the_settings_say() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: echo ${f} > out\n    outs: [out]\n");
+    sandbox.write(
+        "params.yaml",
+        "f: {on: true, off: false, n: 1, many: [1, 2.5, a b, true], none: [], in: {k: x y, off: false, l: [q]}, e: 1e-05}\n",
+    );
+    for settings in
+        ["", "bool = boolean_optional\n", "list = append\n", "bool = Boolean_Optional\nlist = Append\n"]
+    {
+        sandbox.write(".dvc/config", format!("[parsing]\n{settings}"));
+        dvc.ok(&sandbox, &["repro", "-q"]);
+        assert!(stale(&sandbox).is_empty(), "{settings}\n{}", sandbox.read("dvc.lock"));
+        sandbox.write(".dvc/config.local", "[parsing]\nlist = append\nbool = boolean_optional\n");
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{settings}");
+        sandbox.remove(".dvc/config.local");
+        assert!(stale(&sandbox).is_empty(), "{settings}");
+    }
 }

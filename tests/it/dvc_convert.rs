@@ -21,6 +21,7 @@ fn what_is_here_and_up_to_date_is_converted() {
     sandbox.write("in", "4\n");
     sandbox.remove("gone");
     sandbox.remove(".dvc/cache/files/md5/26");
+    sandbox.commit("one");
     let before = sandbox.files("");
     let said = pipe(&sandbox, &["convert", "--dry"]).code(0);
     let _ = said.tells(&[
@@ -58,4 +59,84 @@ fn what_is_here_and_up_to_date_is_converted() {
     pipe(&sandbox, &["checkout"]).code(0);
     assert_eq!((sandbox.read("data/a"), sandbox.read("d/a")), ("1\n".to_owned(), "1\n".to_owned()));
     pipe(&sandbox, &["convert"]).code(2).tells(&["is no DVC project"]);
+}
+
+#[test]
+fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let config = "[core]\n    remote = near\n    autostage = false\n[cache]\n    type = copy\n['remote \"near\"']\n    url = \
+                  ../../near\n['remote \"far\"']\n    url = https://far/x\n    password = hunter2\n";
+    sandbox.write(".dvc/config", config);
+    sandbox.write(".dvcignore", "*.tmp\n");
+    sandbox.write("sub/.dvcignore", "/skip\n");
+    sandbox.write("params.yaml", "x: 1\n");
+    let stage = "stages:\n  a:\n    cmd: 'cat data/a > o; echo \"{\\\"m\\\": $(cat data/a)}\" > m.json'\n    deps: [data]\n    \
+                 params: [x]\n    outs: [o]\n    metrics: [m.json]\n";
+    sandbox.write("dvc.yaml", stage);
+    sandbox.write("data/a", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "data"]);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    sandbox.write("data/b.tmp", "ignored\n");
+    sandbox.commit("one");
+    sandbox.write("params.yaml", "x: 2\n");
+    // What git could not bring back is not begun with.
+    pipe(&sandbox, &["convert"]).code(1).tells(&["not committed", "convert with `-f`"]);
+    assert!(sandbox.exists("dvc.yaml") && !sandbox.exists("pipeline.yaml"));
+    sandbox.write("params.yaml", "x: 1\n");
+    let before = sandbox.git(["status", "--porcelain"]);
+    let said = pipe(&sandbox, &["convert"]).code(0).tells(&[
+        "Wrote .pipeignore.",
+        "Wrote sub/.pipeignore.",
+        "Set remote.near.url to ../near.",
+        "Set core.remote to near.",
+        "Set cache.link_types to copy.",
+        "Recorded the results of 1 stage",
+        "https://far/x",
+        "`remote \"far\".password`",
+        "`core.autostage`",
+        "sh .dvc-converted/undo.sh",
+        "git worktree add",
+    ]);
+    assert!(!said.stderr.contains("hunter2"), "{}", said.stderr);
+    assert!(stale(&sandbox).is_empty(), "what is ignored is no part of the data");
+    pipe(&sandbox, &["push"]).code(0);
+    assert!(sandbox.exists("../near/blake3"));
+    // Earlier commits are DVC's, and are compared with all the same.
+    sandbox.write("data/a", "2\n");
+    sandbox.write("params.yaml", "x: 3\n");
+    pipe(&sandbox, &["add", "data"]).code(0);
+    pipe(&sandbox, &["repro"]).code(0);
+    for (what, file, old, new) in [("metrics", "m.json", 1, 2), ("params", "params.yaml", 1, 3)] {
+        let said = pipe(&sandbox, &[what, "diff", "HEAD", "--json"]).code(0);
+        let found = said.json().to_string();
+        assert!(found.contains(file) && found.contains(&format!("\"old\":{old}")), "{found}");
+        assert!(found.contains(&format!("\"new\":{new}")), "{found}");
+    }
+    pipe(&sandbox, &["diff", "HEAD"]).code(2).tells(&["from before `pipe convert`"]);
+    // And the way back.
+    let mut undo = sandbox.program("/bin/sh");
+    undo.arg(".dvc-converted/undo.sh");
+    sandbox.finish(undo).code(0);
+    sandbox.git(["checkout", "--quiet", "--", "params.yaml"]);
+    assert_eq!(sandbox.git(["status", "--porcelain"]), before);
+    dvc.ok(&sandbox, &["checkout", "-q", "--force"]);
+    assert!(dvc.stale(&sandbox).is_empty());
+    assert!(
+        !sandbox.exists(".pipe") && !sandbox.exists(".dvc-converted") && !sandbox.exists("pipeline.lock")
+    );
+}
+
+#[test]
+fn links_into_the_old_cache_become_files() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.append(".dvc/config", "[cache]\n    type = symlink\n");
+    sandbox.write("data", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "data"]);
+    assert!(sandbox.path("data").is_symlink());
+    sandbox.commit("one");
+    pipe(&sandbox, &["convert"]).code(0);
+    assert_eq!(sandbox.read("data"), "1\n");
+    assert!(stale(&sandbox).is_empty());
 }

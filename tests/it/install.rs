@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::dvc_tool::{Dvc, project};
 use crate::harness::Sandbox;
 
 /// Git that finds this `pipe`.
@@ -129,4 +130,67 @@ fn what_both_changed_is_a_conflict_of_that_stage_alone() {
     sandbox.git(["checkout", "--ours", "pipeline.lock", "data.pipe", "pipeline.yaml", "a.txt"]);
     sandbox.ok(["checkout", "-f"]);
     assert_eq!(sandbox.states(), "a:fresh b:fresh data.pipe:fresh raw.pipe:fresh");
+}
+
+/// The merge of a folder is the one that DVC's own driver makes.
+#[test]
+fn files_of_dvc_merge_too() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a: {cmd: cp one a, deps: [one], outs: [a]}\n  b: {cmd: cp two b, deps: [two], outs: [b]}\n",
+    );
+    for (path, text) in [("one", "1\n"), ("two", "2\n"), ("raw/x", "x\n")] {
+        sandbox.write(path, text);
+    }
+    dvc.ok(&sandbox, &["add", "-q", "raw"]);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    sandbox.ok(["install", "--no-hooks"]).tells(&["merge driver for dvc.lock and pointers"]);
+    assert_eq!(sandbox.read(".gitattributes"), "dvc.lock merge=pipe\n*.dvc merge=pipe\n");
+    sandbox.commit("base");
+    let base = sandbox.read("raw.dvc");
+    let mut sides = Vec::new();
+    for (branch, input, file) in [("mine", "one", "raw/mine"), ("theirs", "two", "raw/theirs")] {
+        sandbox.git(["checkout", "--quiet", "-b", branch, "main"]);
+        dvc.ok(&sandbox, &["checkout", "-q", "--force"]);
+        sandbox.write(input, "10\n");
+        sandbox.write(file, branch);
+        dvc.ok(&sandbox, &["add", "-q", "raw"]);
+        dvc.ok(&sandbox, &["repro", "-q"]);
+        sandbox.commit(branch);
+        sides.push(sandbox.read("raw.dvc"));
+    }
+    sandbox.finish(git(&sandbox, &["merge", "--quiet", "-m", "merged", "mine"])).code(0);
+    let ours = sandbox.read("raw.dvc");
+    // DVC's own answer to the same.
+    for (name, text) in [("base.dvc", &base), ("ours.dvc", &sides[1]), ("theirs.dvc", &sides[0])] {
+        sandbox.write(name, text);
+    }
+    let arguments =
+        ["git-hook", "merge-driver", "--ancestor", "base.dvc", "--our", "ours.dvc", "--their", "theirs.dvc"];
+    dvc.ok(&sandbox, &arguments);
+    let digest = |text: &str| {
+        text.lines().find(|line| line.contains("md5: ")).unwrap().trim_start_matches("- ").to_owned()
+    };
+    assert_eq!(digest(&ours), digest(&sandbox.read("ours.dvc")));
+    for name in ["base.dvc", "ours.dvc", "theirs.dvc"] {
+        sandbox.remove(name);
+    }
+    dvc.ok(&sandbox, &["checkout", "-q", "--force"]);
+    assert!(dvc.stale(&sandbox).is_empty());
+    assert_eq!(sandbox.files("raw"), ["raw/mine", "raw/theirs", "raw/x"]);
+    // Both changed the same stage: that one alone is in conflict.
+    sandbox.git(["branch", "again"]);
+    for (branch, text) in [("theirs", "11\n"), ("again", "12\n")] {
+        sandbox.git(["checkout", "--quiet", branch]);
+        sandbox.write("one", text);
+        dvc.ok(&sandbox, &["repro", "-q"]);
+        sandbox.commit(branch);
+    }
+    sandbox.finish(git(&sandbox, &["merge", "--quiet", "theirs"])).code(1);
+    let lock = sandbox.read("dvc.lock");
+    let (start, rest) = lock.split_once("<<<<<<< ours\n").unwrap();
+    assert!(start == "schema: '2.0'\nstages:\n" && rest.starts_with("  a:\n"), "{lock}");
+    assert!(rest.split_once(">>>>>>> theirs\n").unwrap().1.starts_with("  b:\n"), "{lock}");
 }

@@ -49,6 +49,11 @@ impl Blobs {
         self.layout.folder(&self.root)
     }
 
+    /// The folders with blobs, also those that an older version left.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        self.layout.folders(&self.root)
+    }
+
     /// Where the blob of `digest` lies, or would lie.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         self.layout.file(&self.root, digest)
@@ -117,6 +122,9 @@ impl Blobs {
         let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
         if metadata.is_file() && is_sealed(digest, &Stamp::of(&metadata)) {
             return Ok(Some(true));
+        }
+        if self.is_old(digest) {
+            return self.is_named_right(digest, &path).map(Some);
         }
         let (found, stamp) = hash_file_by(digest.algorithm(), &path)?;
         if found == *digest {

@@ -16,7 +16,7 @@ use disk::{DiskError, Stamp};
 
 use crate::stages::{StageEntry, result_digest};
 use crate::tree::{HEADER, TreeEntry};
-use crate::{Blobs, CacheError, StageCache};
+use crate::{Blobs, CacheError, Layout, StageCache};
 
 /// What must stay.
 #[derive(Debug, Default)]
@@ -203,12 +203,13 @@ pub fn plan_gc(
         found.iter().filter(|(digest, file)| !is_old(file.used) && !marks.owners.contains_key(digest));
     let young: Vec<(Digest, PathBuf)> = young.map(|(digest, file)| (*digest, file.path.clone())).collect();
     for (digest, path) in young {
-        if disk::starts_with(&path, HEADER.as_bytes())? {
+        if is_manifest(blobs.layout(), &path)? {
             // A manifest that cannot be read keeps nothing, and is no root either.
             let _ = marks.mark(digest, true, FIXED);
         }
     }
-    marks.missing += marks.owners.keys().filter(|digest| !found.contains_key(digest)).count();
+    let here: HashSet<Digest> = found.iter().map(|(digest, _)| *digest).collect();
+    marks.missing += marks.owners.keys().filter(|digest| !here.contains(digest)).count();
     let mut sorting = Sorting::new(found, kept, gone, &marks, options.start);
     for file in list_unfinished(blobs, options.start).map_err(GcError::List)? {
         sorting.kept.add(file.bytes);
@@ -223,7 +224,7 @@ pub fn plan_gc(
         }
         sorting.shrink(limit);
     }
-    sorting.finish(marks.missing)
+    sorting.finish(marks.missing, blobs.layout())
 }
 
 /// Removes what was planned, but for what was stored anew since. Returns what was removed.
@@ -275,8 +276,13 @@ struct Marks<'a> {
 impl Marks<'_> {
     fn mark(&mut self, digest: Digest, folder: bool, owner: u32) -> Result<(), GcError> {
         let mut open = vec![(digest, folder)];
+        let mut is_outermost = true;
         while let Some((digest, folder)) = open.pop() {
-            self.owners.entry(digest).or_insert(owner);
+            // A folder in a manifest for all files below it has none of its own.
+            if is_outermost || !folder || !self.blobs.layout().is_flat() {
+                self.owners.entry(digest).or_insert(owner);
+            }
+            is_outermost = false;
             if !folder || !self.folders.insert(digest) {
                 continue;
             }
@@ -320,7 +326,7 @@ struct Sorting {
 
 impl Sorting {
     fn new(
-        found: HashMap<Digest, Listed>,
+        found: Vec<(Digest, Listed)>,
         kept_entries: Vec<ListedEntry>,
         gone_entries: Vec<ListedEntry>,
         marks: &Marks<'_>,
@@ -392,14 +398,14 @@ impl Sorting {
         }
     }
 
-    fn finish(self, missing: usize) -> Result<GcPlan, GcError> {
+    fn finish(self, missing: usize, layout: Layout) -> Result<GcPlan, GcError> {
         let mut plan = GcPlan { kept: self.kept, missing, start: self.start, ..GcPlan::default() };
         for entry in self.gone_entries {
             plan.removed.entries.add(entry.bytes);
             plan.entries.push(entry);
         }
         for blob in self.gone_blobs {
-            if disk::starts_with(&blob.path, HEADER.as_bytes())? {
+            if is_manifest(layout, &blob.path)? {
                 plan.removed.folders.add(blob.bytes);
                 plan.folders.push(blob);
             } else {
@@ -411,17 +417,32 @@ impl Sorting {
     }
 }
 
-/// All blobs by digest. Other files in the folder (those being written, for one) are none.
-fn list_blobs(blobs: &Blobs) -> Result<HashMap<Digest, Listed>, CacheError> {
+/// All blobs with their digests. Other files in the folder (those being written, for one) are none. In DVC's layout a file
+/// and a folder may have the same one.
+fn list_blobs(blobs: &Blobs) -> Result<Vec<(Digest, Listed)>, CacheError> {
     let algorithm = blobs.layout().algorithm();
-    let mut found = HashMap::new();
-    for (start, folder) in children(&blobs.folder())? {
-        for (rest, path) in children(&folder)? {
-            let Ok(digest) = Digest::from_hex(algorithm, &format!("{start}{rest}")) else { continue };
-            found.extend(listed(path)?.map(|file| (digest, file)));
+    let mut found = Vec::new();
+    for top in blobs.folders() {
+        for (start, folder) in children(&top)? {
+            for (rest, path) in children(&folder)? {
+                let name = blobs.layout().digits(&rest);
+                let Ok(digest) = Digest::from_hex(algorithm, &format!("{start}{name}")) else { continue };
+                found.extend(listed(path)?.map(|file| (digest, file)));
+            }
         }
     }
     Ok(found)
+}
+
+/// Whether a blob is the manifest of a folder.
+fn is_manifest(layout: Layout, path: &Path) -> Result<bool, DiskError> {
+    match layout.is_flat() {
+        true => Ok(path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| layout.digits(name) != name)),
+        false => disk::starts_with(path, HEADER.as_bytes()),
+    }
 }
 
 /// How long ago a blob must have been begun to count as given up, nanoseconds.

@@ -27,6 +27,7 @@ mod state;
 mod transfer;
 mod tree;
 mod trust;
+mod unix_text;
 mod verify;
 mod workspace;
 

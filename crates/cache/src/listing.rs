@@ -113,6 +113,13 @@ impl Blobs {
         Ok(files)
     }
 
+    /// A file's state with the size of its blob, where its manifest tells none.
+    #[must_use]
+    pub fn sized(&self, state: FileState) -> FileState {
+        let size = std::fs::metadata(self.path(&state.digest)).map_or(state.size, |blob| blob.len());
+        if state.is_folder() { state } else { FileState { size, ..state } }
+    }
+
     /// The recorded folder `folder` with `entry` at the path `below` in it, whatever stood there. Its new manifests are
     /// stored.
     ///
@@ -131,7 +138,7 @@ impl Blobs {
         self.planted(Some(folder), &parts, entry)
     }
 
-    /// The same where one manifest tells of all files.
+    /// The same where one manifest lists all files. It tells no sizes, so that those of the blobs count.
     fn planted_flat(
         &self,
         folder: &FileState,
@@ -149,6 +156,7 @@ impl Blobs {
             !is_in_the_way
         });
         files.extend(self.files(below, &entry)?);
+        files.retain(|_, state| !state.is_folder());
         let count = files.len() as u64;
         let named = files.iter().map(|(path, state)| (path.to_string(), state.digest)).collect();
         let manifest = self.layout().encode_files(named).expect("a flat layout has a form for all files");

@@ -95,6 +95,26 @@ impl Ignores {
         })
     }
 
+    /// Every rule that names a path, itself or with a folder above it, also those that take another back (`!`): the last
+    /// one of the deepest file comes last.
+    pub fn rules(&self, path: &ProjectPath, is_folder: bool) -> Vec<Ignored> {
+        let os_path = path.to_path(&self.root);
+        let mut rules = Vec::new();
+        for file in self.above(&path.parent().unwrap_or_default()) {
+            let folder = file.parent().unwrap_or_default().to_path(&self.root);
+            let text = disk::read_text_optional(&file.to_path(&self.root)).ok().flatten().unwrap_or_default();
+            for (at, pattern) in text.lines().enumerate() {
+                let mut builder = GitignoreBuilder::new(&folder);
+                let _ = builder.add_line(None, pattern);
+                let Ok(alone) = builder.build() else { continue };
+                if !alone.matched_path_or_any_parents(&os_path, is_folder).is_none() {
+                    rules.push(Ignored { file: file.clone(), line: at + 1, pattern: pattern.to_owned() });
+                }
+            }
+        }
+        rules
+    }
+
     /// Which folder's file decides about a path, by which pattern, and how.
     fn decision(&self, path: &ProjectPath, is_folder: bool) -> Option<(ProjectPath, String, bool)> {
         let os_path = path.to_path(&self.root);
@@ -197,6 +217,9 @@ mod tests {
         let rule = ignores.rule(&path("a/build/deep/x.csv"), false).unwrap();
         assert_eq!((rule.file.as_str(), rule.line, rule.pattern.as_str()), (".pipeignore", 4, "build/"));
         assert_eq!(ignores.rule(&path("a/x.csv"), false), None);
+        let rules = ignores.rules(&path("a/keep.tmp"), false);
+        let rules: Vec<(&str, usize)> = rules.iter().map(|rule| (rule.file.as_str(), rule.line)).collect();
+        assert_eq!(rules, [(".pipeignore", 2), ("a/.pipeignore", 1)]);
         assert_eq!(ignores.above(&path("a/b")), [path(".pipeignore"), path("a/.pipeignore")]);
     }
 

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use base::{Digest, FileState, ProjectPath};
 use rayon::prelude::*;
 
-use crate::hash::hash_file_by;
 use crate::{CacheError, Placement, Workspace};
 
 /// A blob whose bytes are not those of its name.
@@ -97,7 +96,7 @@ impl Workspace {
 
     fn is_damaged(&self, digest: &Digest) -> Result<bool, CacheError> {
         match self.blobs.has(digest) {
-            true => Ok(hash_file_by(digest.algorithm(), &self.blobs.path(digest))?.0 != *digest),
+            true => Ok(!self.blobs.is_named_right(digest, &self.blobs.path(digest))?),
             false => Ok(false),
         }
     }

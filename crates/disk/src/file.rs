@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use crate::error::{Context, DiskError};
+use crate::share::{inherit, inherit_file};
 
 /// Replaces the content of `path` by `bytes`: readers see the old file or the new one, whole.
 ///
@@ -36,6 +37,7 @@ pub fn replace_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>)
         .tempfile_in(folder)
         .context("write file", path)?;
     fill(temporary.as_file_mut()).context("write file", path)?;
+    inherit_file(temporary.as_file(), folder).context("write file", path)?;
     temporary.as_file().sync_data().context("write file", path)?;
     temporary.persist(path).map_err(|fault| DiskError::new("write file", path, fault.error))?;
     Ok(())
@@ -79,6 +81,7 @@ pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
         .tempfile_in(folder)
         .context("write file", path)?;
     temporary.write_all(bytes).context("write file", path)?;
+    inherit_file(temporary.as_file(), folder).context("write file", path)?;
     temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
 }
 
@@ -107,7 +110,12 @@ pub fn make_folder(path: &Path) -> Result<(), DiskError> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(path).context("make folder", path)
+    let above = path.ancestors().find(|folder| folder.is_dir());
+    fs::create_dir_all(path).context("make folder", path)?;
+    if let Some(above) = above {
+        inherit(path, above);
+    }
+    Ok(())
 }
 
 /// Reads a whole file.

@@ -14,6 +14,7 @@ mod link;
 mod lock;
 mod partial;
 mod presence;
+mod share;
 mod stamp;
 
 pub use error::DiskError;
@@ -30,4 +31,5 @@ pub use link::{
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use partial::Partial;
+pub use share::{is_shared, share_folder};
 pub use stamp::Stamp;

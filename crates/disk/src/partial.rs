@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
 use crate::link::set_modified;
+use crate::share::inherit_file;
 use crate::stamp::Stamp;
 
 /// How much is read at once.
@@ -49,6 +50,7 @@ impl Partial {
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(parent(to))
             .context("write file", to)?;
+        inherit_file(made.as_file(), parent(to)).context("write file", to)?;
         let (file, path) = made.keep().map_err(|fault| DiskError::new("write file", to, fault.error))?;
         Ok(Partial { file, path, to: to.to_owned(), keeps: false, done: false })
     }
@@ -161,7 +163,14 @@ impl Drop for Partial {
 fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf)>> {
     let Some(path) = kept_path(to) else { return Ok(None) };
     for _ in 0..3 {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = match opened {
+            // Another user's.
+            Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+            opened => opened?,
+        };
+        // Where it is another user's, it is his to do so.
+        let _ = inherit_file(&file, parent(to));
         if file.try_lock().is_err() {
             return Ok(None);
         }

@@ -3,6 +3,7 @@
 //! [`assess`] judges one stage whose inputs are final; [`survey`] walks a whole set in order without
 //! touching anything, and says "depends on" where an input is another stage's future.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use base::{FileState, ProjectPath};
@@ -147,9 +148,15 @@ fn assess_with(
         }
     };
     let dialect = world.pipeline.dialect();
-    let locked = locked.map(|locked| dialect.settled(stage, locked, &observed, world.builtins));
-    let locked = locked.as_deref();
-    let mut reasons = match dialect.judge(stage, locked, &observed, world.builtins) {
+    let modern = locked.map(|locked| modern(world.workspace, locked, &stage.deps, &observed.deps));
+    let outs: Vec<ProjectPath> = stage.outs.iter().map(|out| out.path.clone()).collect();
+    let judged = modern.as_deref().map(|locked| self::modern(world.workspace, locked, &outs, &observed.outs));
+    let settle = |locked| dialect.settled(stage, locked, &observed, world.builtins);
+    let judged = judged.as_deref().map(settle);
+    // What can be put back is known by the digest that is recorded.
+    let locked = modern.as_deref().map(settle);
+    let (judged, locked) = (judged.as_deref(), locked.as_deref());
+    let mut reasons = match dialect.judge(stage, judged, &observed, world.builtins) {
         Freshness::Fresh => Vec::new(),
         Freshness::Stale(reasons) => reasons,
     };
@@ -229,6 +236,29 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
             }
         }
     }
+}
+
+/// The lock with digests of now for those of `paths` that hold what DVC 1 or 2 recorded of them.
+fn modern<'a>(
+    workspace: &Workspace,
+    locked: &'a StageLock,
+    paths: &[ProjectPath],
+    found: &[Option<FileState>],
+) -> Cow<'a, StageLock> {
+    let mut modern = Cow::Borrowed(locked);
+    for (path, found) in paths.iter().zip(found) {
+        let Some(found) = found.filter(|_| locked.unix_text.contains(path)) else { continue };
+        let recorded = locked.deps.iter().chain(&locked.outs).find(|(known, _)| known == path);
+        let Some((_, recorded)) = recorded.filter(|(_, recorded)| recorded.digest != found.digest) else {
+            continue;
+        };
+        if workspace.unix_digest(path).is_ok_and(|digest| digest == Some(recorded.digest)) {
+            let lock = modern.to_mut();
+            let entries = lock.deps.iter_mut().chain(&mut lock.outs).filter(|(known, _)| known == path);
+            entries.for_each(|(_, state)| state.digest = found.digest);
+        }
+    }
+    modern
 }
 
 /// Takes what the lock records for deps and outs that are not here. Returns the deps.
@@ -331,6 +361,7 @@ fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<Sta
     let special: Option<Vec<FileState>> = observed.special.iter().copied().collect();
     let values = params::select(&stage.params, &observed.params).ok()?;
     Some(StageLock {
+        unix_text: std::collections::BTreeSet::new(),
         command: stage.command.clone(),
         shell: stage.shell.clone(),
         wdir: stage.wdir.clone(),

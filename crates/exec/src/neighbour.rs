@@ -39,8 +39,18 @@ impl Neighbour {
     ///
     /// # Errors
     /// When its lock file cannot be made or locked.
-    pub(crate) fn records(&self) -> Result<Moment, DiskError> {
+    pub fn records(&self) -> Result<Moment, DiskError> {
         Moment::take(&self.folder.join("lock"))
+    }
+
+    /// Who of the neighbour's living processes reads or writes anything; `None` when nobody does.
+    ///
+    /// # Errors
+    /// When its list cannot be read.
+    pub fn at_work(&self) -> Result<Option<String>, DiskError> {
+        let _guard = self.guard()?;
+        let all = [self.root.to_string_lossy().into_owned()];
+        Ok(in_the_way(&self.read()?, &[], &all, std::process::id()))
     }
 
     /// Puts what `wish` reads and writes on the list; `Err` tells who is in the way.

@@ -20,6 +20,7 @@ fn train() -> StageLock {
     let layers = Value::List(vec![Value::Int(1), Value::Float(2.0)]);
     let values = IndexMap::from([("lr".to_owned(), Value::Float(0.001)), ("layers".to_owned(), layers)]);
     StageLock {
+        unix_text: std::collections::BTreeSet::new(),
         command: Command::List(vec!["make".to_owned(), "pipe train".to_owned()]),
         shell: Some("bash -eu".to_owned()),
         wdir: path("work"),
@@ -39,6 +40,7 @@ fn train() -> StageLock {
 
 fn prepare() -> StageLock {
     StageLock {
+        unix_text: std::collections::BTreeSet::new(),
         command: Command::Script("echo a\necho b".to_owned()),
         shell: None,
         wdir: ProjectPath::root(),

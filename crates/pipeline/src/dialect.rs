@@ -12,6 +12,7 @@ use crate::format::dvc::{self, run_cache::RunEntry};
 use crate::fresh::{Freshness, fresh};
 use crate::lock::StageLock;
 use crate::stage::{Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, PIPELINE_FILE, POINTER_SUFFIX, Stage};
+use crate::template::FlagStyle;
 
 /// The name of a pipeline file of DVC.
 pub const DVC_FILE: &str = "dvc.yaml";
@@ -99,6 +100,42 @@ impl Dialect {
             (Dialect::Dvc, Value::Float(number)) => dvc::python::float_text(*number),
             (Dialect::Dvc, Value::Null) => "None".to_owned(),
             (_, scalar) => scalar.to_string(),
+        }
+    }
+
+    /// Whether only the pipeline tells which paths a lock names.
+    pub fn paths_need_a_pipeline(self) -> bool {
+        self == Dialect::Dvc
+    }
+
+    /// Whether an empty list among flags leaves its flag.
+    pub(crate) fn tells_empty_lists(self) -> bool {
+        self == Dialect::Native
+    }
+
+    /// True or false as an item of a list among flags: DVC has Python spell it there, and there alone.
+    pub(crate) fn listed_truth(self, truth: bool) -> &'static str {
+        match (self, truth) {
+            (Dialect::Native, true) => "true",
+            (Dialect::Native, false) => "false",
+            (Dialect::Dvc, true) => "True",
+            (Dialect::Dvc, false) => "False",
+        }
+    }
+
+    /// The settings files that say how templates are filled in, the weaker one first.
+    pub(crate) fn template_settings(self) -> Vec<ProjectPath> {
+        match self {
+            Dialect::Native => Vec::new(),
+            Dialect::Dvc => dvc::config::files().to_vec(),
+        }
+    }
+
+    /// How maps become flags by the texts of those files.
+    pub(crate) fn flag_style(self, texts: &[&str]) -> FlagStyle {
+        match self {
+            Dialect::Native => FlagStyle::default(),
+            Dialect::Dvc => dvc::config::flag_style(texts.iter().copied()),
         }
     }
 

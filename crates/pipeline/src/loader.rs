@@ -22,7 +22,7 @@ use crate::format::native::top::{self, ArtifactSpec, PlotSpec, TopSpec};
 use crate::node::{Node, Source};
 use crate::special::{Glob, SpecialName};
 use crate::stage::{Address, Artifact, Command, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
-use crate::template::{Context, Field, Scope, Step, TemplateError};
+use crate::template::{Context, Field, FlagStyle, Scope, Step, TemplateError};
 use crate::texts::Texts;
 use crate::yaml::{self, Segment};
 
@@ -121,9 +121,18 @@ impl Loader<'_, '_> {
         PipelineError::new(self.file, message).at(place.map(|place| place.value))
     }
 
+    /// How maps become flags: asked of the settings only where there are templates.
+    fn flag_style(&mut self) -> FlagStyle {
+        let files = if self.text.contains("${") { self.dialect.template_settings() } else { Vec::new() };
+        let texts: Vec<&str> = files.iter().filter_map(|file| self.texts.text(file)).collect();
+        self.complete &= !files.iter().any(|file| self.texts.needed.texts.contains(file));
+        self.dialect.flag_style(&texts)
+    }
+
     /// The values for templates of all stages: `params.yaml`, then `vars` in order.
     fn context(&mut self, spec: &PipelineSpec, default_params: ProjectPath) -> Result<Vars, PipelineError> {
-        let context = Context::new(self.dialect);
+        let style = self.flag_style();
+        let context = Context::new(self.dialect, style);
         let mut vars = Vars { context, ..Vars::default() };
         match self.texts.value(&default_params)? {
             Some(ParamFile::Read(value)) => {

@@ -37,6 +37,9 @@ pub struct StageLock {
     pub globs: BTreeMap<ProjectPath, Vec<String>>,
     /// Those of `outs` that stayed in place while it ran.
     pub persist: BTreeSet<ProjectPath>,
+    /// Paths whose digests DVC 1 or 2 made: of text, with the line ends of Unix.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unix_text: BTreeSet<ProjectPath>,
     /// The variables of the environment that it declared. Sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, EnvState)>,
@@ -60,6 +63,7 @@ impl StageLock {
         debug_assert_eq!(deps.len(), stage.deps.len());
         debug_assert_eq!(outs.len(), stage.outs.len());
         StageLock {
+            unix_text: BTreeSet::new(),
             command: stage.command.clone(),
             shell: stage.shell.clone(),
             wdir: stage.wdir.clone(),

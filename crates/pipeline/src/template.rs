@@ -20,6 +20,23 @@ pub struct Context {
     sources: IndexMap<String, String>,
     /// How scalars are spelled inside texts.
     dialect: Dialect,
+    style: FlagStyle,
+}
+
+/// How a map becomes flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlagStyle {
+    /// What is false is told as `--no-k`, rather than not at all.
+    pub negated: bool,
+    /// The flag stands before each item of a list, rather than once before all.
+    pub repeated: bool,
+}
+
+/// How values are spelled inside texts.
+#[derive(Clone, Copy)]
+struct Spelling {
+    dialect: Dialect,
+    style: FlagStyle,
 }
 
 /// Why a template could not be filled in.
@@ -68,8 +85,12 @@ pub enum Field {
 
 impl Context {
     /// Without values, for files of a dialect.
-    pub(crate) fn new(dialect: Dialect) -> Self {
-        Context { dialect, ..Context::default() }
+    pub(crate) fn new(dialect: Dialect, style: FlagStyle) -> Self {
+        Context { dialect, style, ..Context::default() }
+    }
+
+    fn spelling(&self) -> Spelling {
+        Spelling { dialect: self.dialect, style: self.style }
     }
 
     /// Adds all of `values`. Maps merge; a leaf that is there already is an error that names both sources.
@@ -160,7 +181,7 @@ impl Scope<'_> {
     ) -> Result<(), TemplateError> {
         let key = match self.fill_text(key, Field::Other)? {
             Value::Str(key) => key,
-            other => spell(self.context.dialect, &other, key, Field::Other)?,
+            other => spell(self.context.spelling(), &other, key, Field::Other)?,
         };
         let value = self.fill(value, field)?;
         if filled.contains_key(&key) {
@@ -187,7 +208,7 @@ impl Scope<'_> {
                     Ok(Value::Str(file_word(&value, path, "")?))
                 }
                 (Value::Map(_) | Value::List(_), _) | (_, Field::Command) => {
-                    Ok(Value::Str(spell(self.context.dialect, &value, path, field)?))
+                    Ok(Value::Str(spell(self.context.spelling(), &value, path, field)?))
                 }
                 _ => Ok(value),
             };
@@ -202,7 +223,7 @@ impl Scope<'_> {
                         filled.push_str(&word);
                     }
                     Found::Value(value) => {
-                        filled.push_str(&spell(self.context.dialect, value, expression.path, field)?);
+                        filled.push_str(&spell(self.context.spelling(), value, expression.path, field)?);
                     }
                     Found::Default(text) => filled.push_str(text),
                 },
@@ -374,54 +395,64 @@ fn check_path(path: &str) -> Result<(), TemplateError> {
 }
 
 /// A value inside a string.
-fn spell(dialect: Dialect, value: &Value, path: &str, field: Field) -> Result<String, TemplateError> {
+fn spell(spelling: Spelling, value: &Value, path: &str, field: Field) -> Result<String, TemplateError> {
     match (value, field) {
         (Value::Str(text), _) => Ok(text.clone()),
-        (Value::Map(map), Field::Command) => flags(dialect, map, path),
+        (Value::Map(map), Field::Command) => flags(spelling, map, path),
         (Value::Null | Value::List(_) | Value::Map(_), _) => Err(TemplateError::new(
             format!("`${{{path}}}` is {}, which cannot stand in a string", value.type_name()),
             None,
         )),
-        (scalar, _) => Ok(dialect.scalar_text(scalar)),
+        (scalar, _) => Ok(spelling.dialect.scalar_text(scalar)),
     }
 }
 
-/// A map as flags: `--k v`, nested `--a.b v`, true `--k`, false nothing, a list `--k a b`.
-fn flags(dialect: Dialect, map: &IndexMap<String, Value>, path: &str) -> Result<String, TemplateError> {
+/// A map as flags: `--k v`, nested `--a.b v`, true `--k`, false nothing, a list `--k a b`; or as the [`FlagStyle`] has it.
+fn flags(spelling: Spelling, map: &IndexMap<String, Value>, path: &str) -> Result<String, TemplateError> {
     let mut words = Vec::new();
-    push_flags(dialect, &mut words, map, "", path)?;
+    push_flags(spelling, &mut words, map, "", path)?;
     Ok(words.join(" "))
 }
 
 fn push_flags(
-    dialect: Dialect,
+    spelling: Spelling,
     words: &mut Vec<String>,
     map: &IndexMap<String, Value>,
     prefix: &str,
     path: &str,
 ) -> Result<(), TemplateError> {
+    let Spelling { dialect, style } = spelling;
     for (key, value) in map {
         let flag = format!("--{prefix}{key}");
         match value {
+            Value::Bool(false) if style.negated => words.push(format!("--no-{prefix}{key}")),
             Value::Bool(false) => {}
             Value::Bool(true) => words.push(flag),
-            Value::Map(inner) => push_flags(dialect, words, inner, &format!("{prefix}{key}."), path)?,
+            Value::Map(inner) => push_flags(spelling, words, inner, &format!("{prefix}{key}."), path)?,
             Value::List(items) => {
-                words.push(flag);
-                for item in items {
-                    words.push(word(dialect, item, path)?);
+                if items.is_empty() && dialect.tells_empty_lists() {
+                    words.push(flag.clone());
+                }
+                for (at, item) in items.iter().enumerate() {
+                    if at == 0 || style.repeated {
+                        words.push(flag.clone());
+                    }
+                    words.push(match item {
+                        Value::Bool(truth) => dialect.listed_truth(*truth).to_owned(),
+                        item => word(spelling, item, path)?,
+                    });
                 }
             }
-            scalar => words.extend([flag, word(dialect, scalar, path)?]),
+            scalar => words.extend([flag, word(spelling, scalar, path)?]),
         }
     }
     Ok(())
 }
 
-fn word(dialect: Dialect, value: &Value, path: &str) -> Result<String, TemplateError> {
+fn word(spelling: Spelling, value: &Value, path: &str) -> Result<String, TemplateError> {
     match value {
         Value::Str(text) => Ok(quote(text)),
-        other => spell(dialect, other, path, Field::Other),
+        other => spell(spelling, other, path, Field::Other),
     }
 }
 

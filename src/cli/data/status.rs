@@ -1,28 +1,58 @@
 //! `pipe data status`: what of the data changed since the last commit, and what is not recorded yet.
 
-use base::ProjectPath;
-use cache::{Difference, Files, Workspace};
+use std::collections::HashSet;
+
+use base::{Digest, FileState, ProjectPath};
+use cache::{Blobs, Difference, Files, Meter, Workspace};
 use clap::Args;
 use exec::Ledger;
 use pipeline::Pipeline;
 use serde_json::{Value as Json, json};
 
+use crate::cli::push::end;
+use crate::cli::sharing::{ShareArgs, roots_of, wishes};
 use crate::error::CliResult;
+use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorded;
+use crate::remotes;
 use crate::ui::Printer;
 
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Only these files and folders, and what is in them
+    #[arg(value_name = "PATH")]
+    targets: Vec<String>,
     /// Tell of the files in folders one by one
     #[arg(long)]
     granular: bool,
     /// Tell also what is unchanged
     #[arg(long)]
     unchanged: bool,
+    /// Tell also of files that neither pipe nor git knows
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_value = "no", default_missing_value = "all")]
+    untracked_files: Untracked,
+    /// Tell also what the remote lacks
+    #[arg(long)]
+    not_in_remote: bool,
+    /// The remote that is asked [default: the one of `core.remote`]
+    #[arg(short, long, value_name = "NAME", requires = "not_in_remote")]
+    remote: Option<String>,
+    /// Taken as DVC takes it; a folder is asked anew each time, since that costs little
+    #[arg(long, requires = "not_in_remote", hide_short_help = true)]
+    no_remote_refresh: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Which files are told of that nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Untracked {
+    /// None.
+    No,
+    /// All.
+    All,
 }
 
 /// Shows how the data stands.
@@ -42,12 +72,30 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         None => Files::new(),
     };
     let _ = workspace.save_state();
+    let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
+    let targets = targets.collect::<Result<Vec<_>, _>>()?;
+    let is_meant =
+        |path: &ProjectPath| targets.is_empty() || targets.iter().any(|target| target.contains(path));
+    let absent = match args.not_in_remote {
+        true => Some(not_in_remote(args, &project, &pipeline, &now, blobs, printer)?),
+        false => None,
+    };
+    let whole = now.clone();
     let sort = |data: Files| if args.granular { recorded::granular(&data, blobs) } else { Ok(data) };
-    let (head, now) = (sort(head)?, sort(now)?);
+    let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
+    for side in [&mut head, &mut now, &mut found] {
+        side.retain(|path, _| is_meant(path));
+    }
+    let absent = absent.map(|mut paths| {
+        paths.retain(is_meant);
+        paths
+    });
+    let untracked = untracked(args, &project, is_meant)?;
     let committed = Difference::between(&head, &now).with_renames(&head, &now);
     let mut uncommitted = Difference::between(&now, &found).with_renames(&now, &found);
     // What nobody edited waits for what its pointer records.
-    let outdated = outdated(&workspace, &pipeline, &ledger)?;
+    let mut outdated = outdated(&workspace, &pipeline, &ledger)?;
+    outdated.retain(is_meant);
     let is_outdated = |path: &ProjectPath| outdated.iter().any(|data| data.contains(path));
     uncommitted.added.retain(|path| !is_outdated(path));
     uncommitted.modified.retain(|path| !is_outdated(path));
@@ -64,8 +112,9 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     };
     let unchanged: Vec<&ProjectPath> =
         now.keys().filter(|path| args.unchanged && !is_changed(path)).collect();
-    let name =
-        |path: &ProjectPath| recorded::shown(path, found.get(path).or(now.get(path)).or(head.get(path)));
+    let name = |path: &ProjectPath| {
+        recorded::shown(path, found.get(path).or(now.get(path)).or(head.get(path)).or(whole.get(path)))
+    };
     if args.json {
         let names = |paths: &[ProjectPath]| paths.iter().map(name).collect::<Vec<_>>();
         let sides = |one: &Difference| -> Json {
@@ -82,6 +131,12 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
             "uncommitted": sides(&uncommitted),
             "outdated": names(&outdated),
         });
+        if let Some(absent) = &absent {
+            all["not_in_remote"] = absent.iter().map(name).collect();
+        }
+        if let Some(untracked) = &untracked {
+            all["untracked"] = json!(untracked);
+        }
         if args.unchanged {
             all["unchanged"] = unchanged.into_iter().map(name).collect();
         }
@@ -113,6 +168,11 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         .concat()
     };
     let mut any = list(
+        "Not in remote",
+        "use `pipe push` to bring it there",
+        absent.iter().flatten().map(name).collect(),
+    );
+    any |= list(
         "Not in cache",
         "use `pipe pull` to bring it from a remote",
         missing.into_iter().map(name).collect(),
@@ -129,6 +189,11 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         outdated.iter().map(name).collect(),
     );
     any |= list("Unchanged", "as the last commit records it", unchanged.into_iter().map(name).collect());
+    any |= list(
+        "Untracked files",
+        "use `git add` or `pipe add` to keep them",
+        untracked.iter().flatten().map(ToString::to_string).collect(),
+    );
     if !any {
         printer.data_line("No changes.");
     }
@@ -152,4 +217,54 @@ fn outdated(workspace: &Workspace, pipeline: &Pipeline, ledger: &Ledger) -> CliR
     }
     outdated.sort();
     Ok(outdated)
+}
+
+/// The files that neither pipe nor git knows; `None` when they are not asked for.
+fn untracked(
+    args: &StatusArgs,
+    project: &Project,
+    is_meant: impl Fn(&ProjectPath) -> bool,
+) -> CliResult<Option<Vec<ProjectPath>>> {
+    let Some(git) = project.git().filter(|_| args.untracked_files == Untracked::All) else { return Ok(None) };
+    let files = git.untracked()?;
+    let files = files.iter().filter_map(|file| ProjectPath::from_record(file).ok());
+    Ok(Some(files.filter(is_meant).collect()))
+}
+
+/// What of the recorded data the remote lacks that it goes to: outs, or with `--granular` files in them too.
+fn not_in_remote(
+    args: &StatusArgs,
+    project: &Project,
+    pipeline: &Pipeline,
+    now: &Files,
+    blobs: &Blobs,
+    printer: Printer,
+) -> CliResult<Vec<ProjectPath>> {
+    let interrupt = Interrupt::listen()?;
+    let share = ShareArgs { remote: args.remote.clone(), ..ShareArgs::default() };
+    let mut absent = Vec::new();
+    for (name, wishes) in &wishes(project, pipeline, &share, printer)? {
+        let remote = remotes::open(project, name)?;
+        let meter = Meter::new(interrupt.stop.clone());
+        let transfer = remotes::transfer(blobs, &remote, None, &meter);
+        let roots = roots_of(&transfer, wishes, false)?;
+        let found = end(transfer.compare(&roots), &interrupt, "compared", &meter, name, printer)?;
+        // Of equal contents one is told, so that all are found by it.
+        let lost: HashSet<Digest> =
+            found.iter().filter(|place| !place.there).map(|place| place.item.state.digest).collect();
+        for wish in wishes {
+            let Some(state) = now.get(&wish.out) else { continue };
+            let inside = recorded::granular(&Files::from([(wish.out.clone(), *state)]), blobs)?;
+            let is_lost = |state: &FileState| lost.contains(&state.digest);
+            if is_lost(state) || (!args.granular && inside.values().any(is_lost)) {
+                absent.push(wish.out.clone());
+            }
+            if args.granular {
+                absent.extend(inside.into_iter().filter(|(_, state)| is_lost(state)).map(|(path, _)| path));
+            }
+        }
+    }
+    absent.sort();
+    absent.dedup();
+    Ok(absent)
 }

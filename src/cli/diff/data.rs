@@ -1,7 +1,7 @@
 //! `pipe diff` of data: what was added, deleted, changed or renamed between two states.
 
 use base::{FileState, ProjectPath};
-use cache::{Difference, Files};
+use cache::{Blobs, Difference, Files};
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
@@ -33,16 +33,19 @@ pub fn run(
             }
         },
     };
+    let of_workspace = states.1.is_none();
     let new = states.1.unwrap_or(Revision::Workspace);
     let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let [old, new] = [&old, &new].map(|revision| files(project, revision, &targets, printer));
     let (old, new) = (old?, new?);
     let changes = Difference::between(&old, &new).with_renames(&old, &new);
+    // What is not as it was, and cannot be brought back from the cache.
+    let missing = (of_workspace && !args.hide_missing).then(|| missing(&changes, &old, &project.blobs()));
     if args.json {
-        print_json(&changes, &old, &new, args.show_hash, printer)?;
+        print_json(&changes, missing.as_deref(), (&old, &new), args.show_hash, printer)?;
     } else {
-        print(&changes, &old, &new, args, printer);
+        print(&changes, missing.as_deref(), (&old, &new), args, printer);
     }
     Ok(())
 }
@@ -80,10 +83,19 @@ fn files(
     Ok(all)
 }
 
+/// What of the old side is gone or another, and is not in the cache.
+fn missing(changes: &Difference, old: &Files, blobs: &Blobs) -> Vec<ProjectPath> {
+    let Difference { deleted, modified, renamed, .. } = changes;
+    let gone = deleted.iter().chain(modified).chain(renamed.iter().map(|(before, _)| before));
+    let mut missing: Vec<ProjectPath> = gone.filter(|path| !blobs.has_all(&old[*path])).cloned().collect();
+    missing.sort();
+    missing
+}
+
 fn print_json(
     changes: &Difference,
-    old: &Files,
-    new: &Files,
+    missing: Option<&[ProjectPath]>,
+    (old, new): (&Files, &Files),
     with_hash: bool,
     printer: Printer,
 ) -> CliResult {
@@ -111,17 +123,26 @@ fn print_json(
         }
         entry
     });
-    let all = json!({
+    let mut all = json!({
         "added": changes.added.iter().map(|path| one(path, new)).collect::<Vec<_>>(),
         "deleted": changes.deleted.iter().map(|path| one(path, old)).collect::<Vec<_>>(),
         "modified": modified.collect::<Vec<_>>(),
         "renamed": renamed.collect::<Vec<_>>(),
     });
+    if let Some(missing) = missing {
+        all["not in cache"] = missing.iter().map(|path| one(path, old)).collect();
+    }
     printer.data_line(serde_json::to_string_pretty(&all)?);
     Ok(())
 }
 
-fn print(changes: &Difference, old: &Files, new: &Files, args: &DiffArgs, printer: Printer) {
+fn print(
+    changes: &Difference,
+    missing: Option<&[ProjectPath]>,
+    (old, new): (&Files, &Files),
+    args: &DiffArgs,
+    printer: Printer,
+) {
     let short = |state: Option<&FileState>| state.map_or_else(String::new, |state| state.digest.short());
     let mut rows: Vec<(&str, String, String)> = Vec::new();
     let one =
@@ -141,6 +162,10 @@ fn print(changes: &Difference, old: &Files, new: &Files, args: &DiffArgs, printe
     for path in &changes.modified {
         let hash = format!("{} -> {}", short(old.get(path)), short(new.get(path)));
         rows.push(("modified", recorded::shown(path, new.get(path)), hash));
+    }
+    for path in missing.into_iter().flatten() {
+        let (name, hash) = one(path, old);
+        rows.push(("not in cache", name, hash));
     }
     if rows.is_empty() {
         if !args.md {

@@ -1,6 +1,6 @@
 //! `pipe metrics show`: the metrics of one state of the project, or of several beneath each other.
 
-use base::Value;
+use base::{ProjectPath, Value};
 use clap::Args;
 use indexmap::{IndexMap, IndexSet};
 use report::{Cell, Column, DiffSide, Table};
@@ -9,14 +9,18 @@ use serde_json::Value as Json;
 use crate::cli::{FormatArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::revision::Revision;
+use crate::revision::{Revision, metrics_files};
 use crate::ui::Printer;
 
 #[derive(Debug, Args)]
 pub struct MetricsShowArgs {
-    /// The states: git revisions, `run:ID`, `run:last` or `workspace` [default: workspace]
-    #[arg(value_name = "REVISION")]
-    revisions: Vec<String>,
+    /// The states: git revisions, `run:ID`, `run:last` or `workspace` [default: workspace]; or files and folders, to show
+    /// these alone; a file need not be declared
+    #[arg(value_name = "REVISION|TARGET")]
+    words: Vec<String>,
+    /// Taken as DVC takes it: of a folder, the metrics below it are shown in any case
+    #[arg(short = 'R', long, hide_short_help = true)]
+    recursive: bool,
     /// Show the workspace and the tips of all branches
     #[arg(short = 'a', long)]
     all_branches: bool,
@@ -36,6 +40,9 @@ pub struct MetricsShowArgs {
     format: FormatArgs,
 }
 
+/// A state as it is called.
+type Named = (String, Revision);
+
 /// A state as it is called, and its metrics.
 type Shown = (String, DiffSide);
 
@@ -44,12 +51,13 @@ type Shown = (String, DiffSide);
 /// # Errors
 /// When a state cannot be read.
 pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliResult {
-    let states = states(args, project)?;
+    let (revisions, targets) = sorted(args, project)?;
+    let states = states(args, revisions, project)?;
     let alone = states.len() == 1;
     let mut faults: Vec<CliError> = Vec::new();
     let mut shown: Vec<Shown> = Vec::new();
     for (name, revision) in states {
-        match revision.metrics(project) {
+        match revision.metrics_of(project, &targets) {
             Ok(readable) => {
                 shown.push((name, readable.side));
                 faults.extend(readable.faults.into_iter().map(|(_, fault)| fault));
@@ -68,16 +76,42 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
     all_told(faults, printer)
 }
 
+/// The words that name states, with them, and those that name files.
+fn sorted(args: &MetricsShowArgs, project: &Project) -> CliResult<(Vec<Named>, Vec<ProjectPath>)> {
+    let (mut revisions, mut targets) = (Vec::new(), Vec::new());
+    for word in &args.words {
+        match Revision::parse(project, word) {
+            Ok(revision) => revisions.push((word.clone(), revision)),
+            Err(fault) => {
+                let path = ProjectPath::resolve(&project.base, word).ok();
+                let declared = || Ok::<_, CliError>(metrics_files(&project.pipeline_if_any()?));
+                match path {
+                    Some(path)
+                        if path.to_path(&project.root).exists()
+                            || declared()?.iter().any(|file| path.contains(file)) =>
+                    {
+                        targets.push(path);
+                    }
+                    _ => return Err(fault),
+                }
+            }
+        }
+    }
+    Ok((revisions, targets))
+}
+
 /// The states that are asked for, each once, with all names that it goes by.
-fn states(args: &MetricsShowArgs, project: &Project) -> CliResult<Vec<(String, Revision)>> {
+fn states(
+    args: &MetricsShowArgs,
+    revisions: Vec<(String, Revision)>,
+    project: &Project,
+) -> CliResult<Vec<(String, Revision)>> {
     let many = args.all_branches || args.all_tags || args.all_commits;
     let mut named: Vec<(String, Revision)> = Vec::new();
-    if args.revisions.is_empty() || many {
+    if revisions.is_empty() || many {
         named.push(("workspace".to_owned(), Revision::Workspace));
     }
-    for text in &args.revisions {
-        named.push((text.clone(), Revision::parse(project, text)?));
-    }
+    named.extend(revisions);
     if many {
         let git = project.git().ok_or_else(|| {
             CliError::message("there is no git repository here, so there are no branches, tags and commits")

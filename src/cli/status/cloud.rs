@@ -15,16 +15,14 @@ use crate::ui::Printer;
 ///
 /// # Errors
 /// With `-q`, exit code 1 when they differ; exit code 2 when a remote cannot be asked.
-pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Printer) -> CliResult {
+pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let interrupt = Interrupt::listen()?;
-    let args =
-        ShareArgs { targets: targets.to_vec(), remote: remote.map(str::to_owned), ..ShareArgs::default() };
     let workspace = project.workspace(printer)?;
     let mut sides = Vec::new();
     let mut lines = Vec::new();
-    for (name, wishes) in &wishes(&project, &pipeline, &args, printer)? {
+    for (name, wishes) in &wishes(&project, &pipeline, args, printer)? {
         let remote = remotes::open_existing(&project, name)?;
         if let (Some(text), false) = (remotes::emptiness(&remote), wishes.is_empty()) {
             return Err(
@@ -32,7 +30,7 @@ pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Pri
             );
         }
         let meter = Meter::new(interrupt.stop.clone());
-        let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);
+        let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);
         let roots = roots_of(&transfer, wishes, false)?;
         let found = end(transfer.compare(&roots), &interrupt, "compared", &meter, name, printer)?;
         let of = |here: bool, there: bool| {
@@ -46,7 +44,7 @@ pub fn run(targets: &[String], remote: Option<&str>, as_json: bool, printer: Pri
         }
         sides.push(json!({ "remote": name, "new": new, "deleted": deleted, "missing": missing }));
     }
-    if as_json {
+    if args.json {
         printer.data_line(serde_json::to_string_pretty(&json!({ "remotes": sides })).expect("plain data"));
     } else if !printer.is_quiet() {
         for line in &lines {

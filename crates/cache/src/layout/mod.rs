@@ -56,6 +56,22 @@ impl Layout {
         }
     }
 
+    /// The same, and where older versions had them.
+    pub(crate) fn folders(self, root: &Path) -> Vec<PathBuf> {
+        match self {
+            Layout::Native => vec![self.folder(root)],
+            Layout::Dvc => vec![self.folder(root), root.to_owned()],
+        }
+    }
+
+    /// The digits in the name of a blob.
+    pub(crate) fn digits(self, name: &str) -> &str {
+        match self {
+            Layout::Native => name,
+            Layout::Dvc => name.strip_suffix(dvc::FOLDER_SUFFIX).unwrap_or(name),
+        }
+    }
+
     /// Where the bytes of a file lie in the cache folder `root`, or would lie.
     pub(crate) fn file(self, root: &Path, digest: &Digest) -> PathBuf {
         match self {

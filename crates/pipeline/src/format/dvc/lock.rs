@@ -4,7 +4,7 @@
 //! the declared stage. What belongs to stages that are not declared, or was not made anew, stays as it is: DVC keeps
 //! it, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Algorithm, Digest, FileState, ProjectPath, Value};
 use indexmap::IndexMap;
@@ -131,16 +131,20 @@ pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLoc
         _ => return Err(stage.key_fault("the stage has no `cmd`")),
     };
     let (mut deps, mut special) = (Vec::new(), Vec::new());
-    for (name, state) in read_entries(stage, "deps", frame)? {
+    let mut unix_text = BTreeSet::new();
+    for (name, state) in read_entries(stage, "deps", frame, &mut unix_text)? {
         match name {
             Name::Path(path) => deps.push((path, state)),
             Name::Special(name) => special.push((name, state)),
         }
     }
-    let outs = read_entries(stage, "outs", frame)?.into_iter().filter_map(|(name, state)| match name {
-        Name::Path(path) => Some((path, state)),
-        Name::Special(_) => None,
-    });
+    let outs =
+        read_entries(stage, "outs", frame, &mut unix_text)?.into_iter().filter_map(
+            |(name, state)| match name {
+                Name::Path(path) => Some((path, state)),
+                Name::Special(_) => None,
+            },
+        );
     let mut outs: Vec<_> = outs.collect();
     deps.sort_by(|(a, _), (b, _)| a.cmp(b));
     deps.dedup_by(|(a, _), (b, _)| a == b);
@@ -157,7 +161,8 @@ pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLoc
         params: read_params(stage, frame)?,
         outs,
         globs: BTreeMap::new(),
-        persist: std::collections::BTreeSet::new(),
+        persist: BTreeSet::new(),
+        unix_text,
         env: Vec::new(),
         special,
     })
@@ -169,15 +174,26 @@ fn read_entries(
     stage: &Node<'_, '_>,
     key: &'static str,
     frame: &Frame,
+    unix_text: &mut BTreeSet<ProjectPath>,
 ) -> Result<Vec<(Name, FileState)>, PipelineError> {
     let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
     let mut entries = Vec::new();
     for item in list.items()? {
         let path = item.get("path").ok_or_else(|| item.fault("the entry has no `path`"))?;
         let (Some(name), Some(state)) = (frame.name(path.string()?), read_state(&item)?) else { continue };
+        if let Name::Path(path) = &name
+            && is_unix_text(&item)
+        {
+            unix_text.insert(path.clone());
+        }
         entries.push((name, state));
     }
     Ok(entries)
+}
+
+/// Whether the digest of an entry is one that DVC 1 or 2 made.
+pub(crate) fn is_unix_text(item: &Node<'_, '_>) -> bool {
+    item.get("hash").is_none()
 }
 
 /// What an entry of a lock or a pointer says of a content; `None` where it has no MD5.

@@ -1,7 +1,10 @@
 //! The texts of DVC, and its rules where they are not ours.
 
+pub(crate) mod config;
 pub(crate) mod emit;
 pub(crate) mod lock;
+pub(crate) mod merge;
+pub(crate) mod outs;
 pub(crate) mod pointer;
 pub(crate) mod python;
 pub(crate) mod rules;

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use md5::{Digest as _, Md5};
 
 use super::emit::emit;
-use super::lock::{read_state, write_state};
+use super::lock::{is_unix_text, read_state, write_state};
 use super::python::json;
 use crate::error::PipelineError;
 use crate::format::native::pointer::{Pointer as Single, set_scalar};
@@ -27,6 +27,8 @@ const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta",
 pub(crate) struct Pointer {
     /// The data, and what it holds where that is recorded; in the order of the file.
     pub outs: Vec<(Out, Option<FileState>)>,
+    /// Those of them whose digests DVC 1 or 2 made.
+    unix_text: BTreeSet<ProjectPath>,
     wdir: ProjectPath,
     frozen: bool,
     desc: Option<String>,
@@ -90,6 +92,7 @@ impl Pointer {
             outs,
             globs: BTreeMap::new(),
             persist: BTreeSet::new(),
+            unix_text: self.unix_text.clone(),
             env: Vec::new(),
             special: Vec::new(),
         }
@@ -128,7 +131,7 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
         }
         None => folder,
     };
-    let mut outs = Vec::new();
+    let (mut outs, mut unix_text) = (Vec::new(), BTreeSet::new());
     if let Some(list) = root.get("outs") {
         for item in list.items()? {
             let node = item.get("path").ok_or_else(|| item.fault("the out has no `path`"))?;
@@ -144,6 +147,9 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
                 annotation: top::annotation(&item)?,
                 plot: IndexMap::new(),
             };
+            if is_unix_text(&item) {
+                unix_text.insert(out.path.clone());
+            }
             outs.push((out, read_state(&item)?));
         }
     }
@@ -152,6 +158,7 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
     }
     Ok(Pointer {
         outs,
+        unix_text,
         wdir,
         frozen: switch(&root, "frozen", false)? || root.get("deps").is_some(),
         desc: text_of(&root, "desc")?,
@@ -211,6 +218,7 @@ fn update_outs(
     let mut wanted = parse(file, text)?;
     for ((out, known), state) in wanted.outs.iter_mut().zip(states) {
         *known = Some(*state);
+        wanted.unix_text.remove(&out.path);
         if let Some(name) = name {
             out.path = file.parent().unwrap_or_default().join(name);
         }

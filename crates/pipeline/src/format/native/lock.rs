@@ -242,6 +242,7 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
     let (mut persist, mut globs) = (BTreeSet::new(), BTreeMap::new());
     let (outs, _) = read_files(stage, "outs", &mut persist, &mut globs)?;
     Ok(StageLock {
+        unix_text: BTreeSet::new(),
         command,
         shell: text("shell")?,
         wdir: wdir.unwrap_or_default(),

@@ -69,6 +69,7 @@ fn heredocs_survive() {
 
 fn empty() -> StageLock {
     StageLock {
+        unix_text: BTreeSet::new(),
         command: Command::List(Vec::new()),
         shell: None,
         wdir: ProjectPath::root(),
@@ -149,6 +150,7 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
     });
     (command, option(), a_path(), option(), (files(), special), params, files(), any::<bool>(), env).prop_map(
         |(command, shell, wdir, builtin, (deps, special), params, outs, persist, env)| StageLock {
+            unix_text: BTreeSet::new(),
             command,
             shell,
             wdir,

@@ -77,6 +77,7 @@ impl Pointer {
     /// What the pointer `file` records, in the words of a lock.
     pub fn lock(&self, file: &ProjectPath) -> StageLock {
         StageLock {
+            unix_text: BTreeSet::new(),
             command: Command::None,
             shell: None,
             wdir: file.parent().unwrap_or_default(),

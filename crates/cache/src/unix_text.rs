@@ -1,0 +1,112 @@
+//! Digests as DVC 1 and 2 made them: of text, its line ends are those of Unix, whatever the file has.
+//!
+//! They name contents in old locks and in the old part of a cache, where the file itself lies as it was. What is text is
+//! guessed from the start of each mebibyte; a line end that lies across two of them stays as it is. All of this is theirs.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use base::{Algorithm, Digest, ProjectPath};
+
+use crate::hash::{Hasher, hash_bytes_by, hash_file_by};
+use crate::workspace::read_fault;
+use crate::{Blobs, CacheError, Workspace};
+
+/// How much is looked at together.
+const PIECE: u64 = 1 << 20;
+/// How much of it tells whether it is text.
+const BLOCK: usize = 512;
+
+/// The digest of a file's bytes with the line ends of Unix, if they are text.
+fn hash_unix_text(path: &Path) -> Result<Digest, CacheError> {
+    let hash = || -> io::Result<Digest> {
+        let mut file = File::open(path)?;
+        let mut hasher = Hasher::new(Algorithm::Md5);
+        let mut piece = Vec::new();
+        loop {
+            piece.clear();
+            if (&mut file).take(PIECE).read_to_end(&mut piece)? == 0 {
+                return Ok(hasher.digest());
+            }
+            if is_text(&piece[..piece.len().min(BLOCK)]) {
+                piece = without_returns(&piece);
+            }
+            hasher.update(&piece);
+        }
+    };
+    hash().map_err(|source| read_fault(path, source))
+}
+
+fn is_text(block: &[u8]) -> bool {
+    let is_plain = |byte: &&u8| matches!(byte, 32..=126 | b'\n' | b'\r' | b'\t' | 0x0c | 0x08);
+    let odd = block.len() - block.iter().filter(is_plain).count();
+    !block.contains(&0) && odd * 10 <= block.len() * 3
+}
+
+fn without_returns(bytes: &[u8]) -> Vec<u8> {
+    let is_kept = |at: &usize| bytes[*at] != b'\r' || bytes.get(at + 1) != Some(&b'\n');
+    (0..bytes.len()).filter(is_kept).map(|at| bytes[at]).collect()
+}
+
+impl Workspace {
+    /// The digest that DVC 1 or 2 would have given to what stands at a path; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub fn unix_digest(&self, path: &ProjectPath) -> Result<Option<Digest>, CacheError> {
+        let os_path = self.os_path(path);
+        match fs::metadata(&os_path) {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(fault) => return Err(read_fault(&os_path, fault)),
+            Ok(found) if !found.is_dir() => return hash_unix_text(&os_path).map(Some),
+            Ok(_) => {}
+        }
+        let mut files = Vec::new();
+        for (file, state) in self.listing(path)? {
+            if !state.is_folder() {
+                let below = file.as_str()[path.as_str().len()..].trim_start_matches('/').to_owned();
+                files.push((below, hash_unix_text(&self.os_path(&file))?));
+            }
+        }
+        let manifest = self.blobs.layout().encode_files(files);
+        Ok(manifest.map(|manifest| hash_bytes_by(Algorithm::Md5, &manifest)))
+    }
+}
+
+impl Blobs {
+    /// Whether a file of the cache is what its name says: in the part that DVC 1 and 2 wrote, also by their rule.
+    pub(crate) fn is_named_right(&self, digest: &Digest, path: &Path) -> Result<bool, CacheError> {
+        if hash_file_by(digest.algorithm(), path)?.0 == *digest {
+            return Ok(true);
+        }
+        Ok(self.is_old(digest) && hash_unix_text(path)? == *digest)
+    }
+
+    /// Whether a content lies where only DVC 1 and 2 put it.
+    pub(crate) fn is_old(&self, digest: &Digest) -> bool {
+        !self.path(digest).starts_with(self.folder())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_count_in_what_is_no_text() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let digest = |bytes: &[u8]| {
+            disk::replace(&path, bytes).expect("written");
+            hash_unix_text(&path).expect("read")
+        };
+        let plain = |bytes: &[u8]| hash_bytes_by(Algorithm::Md5, bytes);
+        assert_eq!(digest(b"a\r\nb\rc\r\n"), plain(b"a\nb\rc\n"));
+        assert_eq!(digest(b"a\0\r\n"), plain(b"a\0\r\n"));
+        assert_eq!(digest(b""), plain(b""));
+        // Three of ten odd bytes are text still, four are none.
+        assert_eq!(digest(b"\xff\xff\xff12345\r\n"), plain(b"\xff\xff\xff12345\n"));
+        assert_eq!(digest(b"\xff\xff\xff\xff1234\r\n"), plain(b"\xff\xff\xff\xff1234\r\n"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Which outs and data a command is about: targets, and the flags that widen what they name.
+
+use base::ProjectPath;
+use clap::Args;
+use pipeline::{Pipeline, StageId};
+
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+
+/// Outs and data by what people call them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TargetArgs {
+    /// Stages, outs, pointers, pipeline files, or files inside outs and data [default: all outs and data]
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Take also what the targets need
+    #[arg(short = 'd', long)]
+    pub with_deps: bool,
+    /// Take of folders all that is declared in and below them
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+    /// Read the targets as patterns (`*`, `?`, `**`, `[abc]`) for outs, pointers and names of stages
+    #[arg(long)]
+    pub glob: bool,
+}
+
+/// A stage, or a path that is one of its outs or lies inside one.
+pub struct Picked {
+    /// The stage.
+    pub stage: StageId,
+    /// The path; `None` for all its outs.
+    pub path: Option<ProjectPath>,
+}
+
+impl TargetArgs {
+    /// What the targets name; without any, all stages.
+    ///
+    /// # Errors
+    /// When one names nothing.
+    pub fn pick(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<Picked>> {
+        let whole = |stage| Picked { stage, path: None };
+        if self.targets.is_empty() {
+            return Ok(pipeline.graph.order().iter().copied().map(whole).collect());
+        }
+        let mut picked: Vec<Picked> = Vec::new();
+        for target in &self.targets {
+            if self.glob {
+                picked.extend(matching(pipeline, project, target)?);
+                continue;
+            }
+            let path = ProjectPath::resolve(&project.base, target).ok();
+            if let Some(folder) = path.as_ref().filter(|_| self.recursive) {
+                let below = pipeline.ids().filter(|id| {
+                    let stage = pipeline.stage(*id);
+                    folder.contains(&stage.address.file)
+                        || stage.outs.iter().any(|out| folder.contains(&out.path))
+                });
+                let before = picked.len();
+                picked.extend(below.map(whole));
+                if picked.len() > before {
+                    continue;
+                }
+            }
+            for stage in pipeline.targets(std::slice::from_ref(target), &project.base)? {
+                let inside = |path: &ProjectPath| {
+                    pipeline.stage(stage).outs.iter().any(|out| out.holds(path))
+                        && pipeline.find(target).is_none()
+                };
+                picked.push(Picked { stage, path: path.clone().filter(inside) });
+            }
+        }
+        if self.with_deps {
+            let named: Vec<StageId> = picked.iter().map(|picked| picked.stage).collect();
+            let needed = pipeline.graph.with_upstream(&named);
+            picked.extend(needed.into_iter().filter(|id| !named.contains(id)).map(whole));
+        }
+        Ok(picked)
+    }
+}
+
+/// What a pattern names: outs by their paths from here, pointers, and stages by their names.
+fn matching(pipeline: &Pipeline, project: &Project, target: &str) -> CliResult<Vec<Picked>> {
+    let pattern = glob::Pattern::new(target)
+        .map_err(|fault| CliError::message(format!("`{target}` is no pattern: {fault}")))?;
+    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
+    let matches = |text: &str| pattern.matches_with(text, options);
+    let mut found = Vec::new();
+    for id in pipeline.ids() {
+        let stage = pipeline.stage(id);
+        let address = &stage.address;
+        let is_named = match stage.is_source() {
+            true => matches(&address.file.relative_to(&project.base)),
+            false => {
+                matches(&address.to_string()) || (address.file == pipeline.file && matches(&address.name))
+            }
+        };
+        if is_named {
+            found.push(Picked { stage: id, path: None });
+            continue;
+        }
+        let outs = stage.outs.iter().filter(|out| matches(&out.path.relative_to(&project.base)));
+        found.extend(outs.map(|out| Picked { stage: id, path: Some(out.path.clone()) }));
+    }
+    if found.is_empty() {
+        return Err(CliError::message(format!("no out, pointer or stage matches `{target}`"))
+            .hint("quote a pattern, so that the shell leaves it alone"));
+    }
+    Ok(found)
+}

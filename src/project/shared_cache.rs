@@ -1,0 +1,77 @@
+//! A cache that others use too: users of its group, or other projects.
+
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use pipeline::Dialect;
+
+use super::Project;
+use crate::dvc_config;
+use crate::error::{CliError, CliResult};
+
+impl Project {
+    /// Whether the users of its group share the cache.
+    fn is_cache_shared(&self) -> bool {
+        self.settings.is_cache_shared()
+            || (self.dialect == Dialect::Dvc && dvc_config::is_cache_shared(&self.root))
+    }
+
+    /// Makes the cache fit to be written to: shared, where the settings want that, and told of a project that is outside.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to.
+    pub fn prepare_cache(&self) -> Result<(), disk::DiskError> {
+        if self.is_cache_shared() {
+            disk::share_folder(&self.cache_folder())?;
+        }
+        self.register()
+    }
+
+    /// Tells a cache outside the project that the project needs it, so that nobody collects what it holds for it.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to.
+    fn register(&self) -> Result<(), disk::DiskError> {
+        let cache = self.cache_folder();
+        if cache.starts_with(&self.root) {
+            return Ok(());
+        }
+        let root = self.root.as_os_str().as_encoded_bytes();
+        let file = cache.join("projects").join(&cache::hash_bytes(root).hex()[..16]);
+        if file.exists() { Ok(()) } else { disk::replace(&file, root) }
+    }
+
+    /// The other projects that share the cache.
+    ///
+    /// # Errors
+    /// When one of them cannot be found.
+    pub fn sharing(&self) -> CliResult<Vec<Project>> {
+        let cache = self.cache_folder();
+        let folder = cache.join("projects");
+        let fault = |source| disk::DiskError::new("list folder", &folder, source);
+        let files = match std::fs::read_dir(&folder) {
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            files => files.map_err(fault)?,
+        };
+        let mut others = Vec::new();
+        for file in files {
+            let file = file.map_err(fault)?.path();
+            let root = PathBuf::from(std::ffi::OsString::from_vec(disk::read(&file)?));
+            if root == self.root {
+                continue;
+            }
+            if !root.join(self.dialect.state_folder()).is_dir() {
+                let text = format!("project {}, which shares this cache, is not there", root.display());
+                let hint = format!("mount it; or remove {}, if it is gone for good", file.display());
+                return Err(CliError::message(text).hint(hint));
+            }
+            let other = Project::at(&root, &root)?.with_settings()?;
+            // It may have another cache by now.
+            if other.cache_folder() == cache {
+                others.push(other);
+            }
+        }
+        others.sort_by(|a, b| a.root.cmp(&b.root));
+        Ok(others)
+    }
+}

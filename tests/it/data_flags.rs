@@ -1,0 +1,186 @@
+//! Flags of the commands on data, as a user of DVC knows them.
+
+use serde_json::json;
+
+use crate::dvc_tool::{Dvc, pipe, project};
+use crate::harness::Sandbox;
+
+const STAGES: &str = "\
+stages:
+  make:
+    cmd: mkdir out; echo alpha > out/a; echo beta > out/b
+    outs: [out]
+  use:
+    cmd: |
+      cat out/a out/b > sub/used.txt
+      echo '{\"m\": 1}' > n.json
+    deps: [out]
+    outs: [sub/used.txt]
+    metrics: [n.json]
+";
+
+/// Stages and data, recorded and committed, and a remote where nothing is yet.
+fn recorded() -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(STAGES);
+    sandbox.write("sub/data", "gamma\n");
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    sandbox.ok(["add", "sub/data"]);
+    sandbox.ok(["repro"]);
+    sandbox.commit("one");
+    sandbox
+}
+
+fn would_go(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
+    let mut paths: Vec<String> = sandbox.ok(arguments).stdout.lines().map(str::to_owned).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn targets_are_widened() {
+    let sandbox = recorded();
+    let push = |more: &[&str]| would_go(&sandbox, &[&["push", "--dry"], more].concat());
+    assert_eq!(push(&["use"]), ["n.json", "sub/used.txt"]);
+    assert_eq!(push(&["-d", "use"]), ["n.json", "out/", "out/a", "out/b", "sub/used.txt"]);
+    assert_eq!(push(&["-R", "sub"]), ["n.json", "sub/data", "sub/used.txt"]);
+    assert_eq!(push(&["--glob", "sub/*.txt"]), ["sub/used.txt"]);
+    assert_eq!(push(&["--glob", "m*"]), ["out/", "out/a", "out/b"]);
+    assert_eq!(push(&["--glob", "**/*.pipe"]), ["sub/data"]);
+    sandbox.pipe(["push", "--glob", "x*"]).code(2).tells(&["no out, pointer or stage matches `x*`"]);
+    // The same words mean the same in every command.
+    sandbox.ok(["push"]);
+    sandbox.remove(".pipe/cache");
+    for path in ["out", "sub", "n.json"] {
+        sandbox.remove(path);
+    }
+    sandbox.git(["checkout", "--quiet", "--", "sub"]);
+    assert_eq!(would_go(&sandbox, &["fetch", "--dry", "--type", "metrics"]), ["n.json"]);
+    assert_eq!(would_go(&sandbox, &["fetch", "--dry", "--max-size", "10"]), ["n.json", "sub/data"]);
+    assert_eq!(would_go(&sandbox, &["pull", "--glob", "sub/d*"]), ["A\tsub/data"]);
+    sandbox.ok(["pull", "-d", "use"]);
+    assert!(sandbox.exists("out/b") && sandbox.exists("sub/used.txt"));
+    sandbox.remove("sub/data");
+    assert_eq!(would_go(&sandbox, &["checkout", "-R", "sub"]), ["A\tsub/data"]);
+}
+
+#[test]
+fn what_is_nowhere_may_be_missing() {
+    let sandbox = recorded();
+    sandbox.ok(["push", "make"]);
+    sandbox.remove(".pipe/cache");
+    sandbox.remove("out");
+    sandbox.remove("sub/data");
+    for command in ["push", "fetch"] {
+        sandbox.pipe([command]).code(1);
+        sandbox.ok([command, "--allow-missing"]).tells(&["sub/data"]);
+    }
+    sandbox.pipe(["pull", "out", "sub/data"]).code(1);
+    sandbox.ok(["pull", "--allow-missing", "out", "sub/data"]).tells(&["sub/data"]);
+    assert!(sandbox.exists("out/a"));
+    sandbox.pipe(["checkout", "sub/data"]).code(1);
+    sandbox.ok(["checkout", "--allow-missing", "sub/data"]);
+}
+
+#[test]
+fn data_status_asks_the_remote_and_git() {
+    let sandbox = recorded();
+    sandbox.ok(["push", "out/a"]);
+    sandbox.write("new.txt", "");
+    let status = |more: &[&str]| sandbox.json([&["data", "status", "--json"], more].concat());
+    assert_eq!(status(&[])["not_in_remote"], json!(null));
+    assert_eq!(
+        status(&["--not-in-remote"])["not_in_remote"],
+        json!(["n.json", "out/", "sub/data", "sub/used.txt"])
+    );
+    let single = status(&["--not-in-remote", "--granular", "--no-remote-refresh", "out"]);
+    assert_eq!(single["not_in_remote"], json!(["out/", "out/b"]));
+    assert_eq!(status(&["--untracked-files"])["untracked"], json!(["new.txt"]));
+    assert_eq!(status(&["--untracked-files=no"])["untracked"], json!(null));
+    sandbox.ok(["push"]);
+    assert_eq!(status(&["--not-in-remote"])["not_in_remote"], json!([]));
+    let said = sandbox.ok(["data", "status", "--not-in-remote", "--untracked-files"]).stdout;
+    assert!(said.contains("Untracked files") && !said.contains("Not in remote"), "{said}");
+}
+
+#[test]
+fn diff_tells_what_cannot_be_brought_back() {
+    let sandbox = recorded();
+    sandbox.write("sub/data", "delta\n");
+    let diff = |more: &[&str]| sandbox.json([&["diff", "--json"], more].concat());
+    assert_eq!(diff(&[])["not in cache"], json!([]));
+    sandbox.remove(".pipe/cache");
+    assert_eq!(diff(&[])["not in cache"], json!([{ "path": "sub/data" }]));
+    assert_eq!(diff(&["--hide-missing"])["not in cache"], json!(null));
+    assert!(sandbox.ok(["diff"]).stdout.contains("not in cache"));
+}
+
+#[test]
+fn cloud_status_sees_revisions() {
+    let sandbox = recorded();
+    sandbox.ok(["push"]);
+    sandbox.git(["branch", "old"]);
+    sandbox.write("sub/data", "delta\n");
+    sandbox.ok(["add", "sub/data"]);
+    sandbox.commit("two");
+    sandbox.ok(["push"]);
+    sandbox.remove("../store/blake3");
+    let status = |more: &[&str]| would_go(&sandbox, &[&["status", "-c"], more].concat());
+    assert_eq!(status(&["sub/data"]), ["new\tsub/data"]);
+    assert_eq!(status(&["-a", "sub/data"]), ["new\tsub/data", "new\tsub/data"]);
+    assert_eq!(status(&["-A", "-T", "sub/data"]), ["new\tsub/data", "new\tsub/data"]);
+    assert_eq!(status(&["use"]), ["new\tn.json", "new\tsub/used.txt"]);
+    assert_eq!(status(&["-d", "use"]).len(), 5);
+    sandbox.pipe(["status", "-a"]).code(2).tells(&["judged in the workspace", "--cloud"]);
+}
+
+#[test]
+fn metrics_of_files_and_folders() {
+    let sandbox = recorded();
+    sandbox.write("sub/other.json", "{\"k\": 3}");
+    let show = |more: &[&str]| sandbox.json([&["metrics", "show", "--json"], more].concat());
+    assert_eq!(show(&["n.json"]), json!({ "n.json": { "m": 1 } }));
+    assert_eq!(show(&["sub/other.json"]), json!({ "sub/other.json": { "k": 3 } }));
+    assert_eq!(show(&["-R", "."]), json!({ "n.json": { "m": 1 } }));
+    assert_eq!(show(&["HEAD", "n.json"]), json!({ "n.json": { "m": 1 } }));
+    sandbox.pipe(["metrics", "show", "nothing"]).code(2).tells(&["nothing"]);
+}
+
+#[test]
+fn data_may_stay_as_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    sandbox.ok(["config", "cache.link_types", "symlink"]);
+    sandbox.write("a", "1\n");
+    sandbox.write("b", "2\n");
+    sandbox.ok(["add", "--no-relink", "a"]);
+    sandbox.ok(["add", "b"]);
+    assert!(!sandbox.path("a").is_symlink() && sandbox.path("b").is_symlink());
+    sandbox.ok(["checkout", "--relink"]);
+    assert!(sandbox.path("a").is_symlink());
+}
+
+#[test]
+fn check_ignore_says_what_dvc_says() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(".dvcignore", "*.tmp\n!keep.tmp\nx.*\n");
+    sandbox.write("a/.dvcignore", "!x.tmp\n");
+    let paths = ["x.tmp", "keep.tmp", "x.csv", "y.csv", "a/x.tmp", "a/y.tmp"];
+    for flags in [&[][..], &["-d"], &["-d", "-n"]] {
+        let arguments = [&["check-ignore"], flags, &paths].concat();
+        let (code, out, err) = dvc.call(&sandbox, &arguments);
+        let said = pipe(&sandbox, &arguments).code(code.try_into().unwrap());
+        assert_eq!(said.stdout, out, "{flags:?}\n{err}");
+    }
+    // DVC takes `-a` and tells the last rule all the same.
+    assert_eq!(
+        pipe(&sandbox, &["check-ignore", "-d", "-a", "a/x.tmp"]).code(0).stdout,
+        ".dvcignore:1:*.tmp\ta/x.tmp\n.dvcignore:3:x.*\ta/x.tmp\na/.dvcignore:1:!x.tmp\ta/x.tmp\n"
+    );
+    sandbox.write("list", "y.csv\n\nx.csv\n");
+    let mut command = sandbox.pipe_command(["check-ignore", "--stdin"]);
+    command.stdin(std::fs::File::open(sandbox.path("list")).unwrap());
+    assert_eq!(sandbox.finish(command).code(0).stdout, "x.csv\n");
+    pipe(&sandbox, &["check-ignore", "-n", "x"]).code(2);
+    pipe(&sandbox, &["check-ignore"]).code(2);
+}

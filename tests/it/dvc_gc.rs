@@ -1,0 +1,163 @@
+//! `pipe gc` in projects of DVC, beside `dvc gc`.
+
+use std::collections::BTreeSet;
+
+use crate::dvc_tool::{Dvc, pipe, project};
+use crate::harness::Sandbox;
+
+/// A project whose data changed in three commits and once more since; the first has a tag, a branch an out of its own.
+fn grown(dvc: &mut Dvc) -> Sandbox {
+    let sandbox = project(dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: mkdir -p o && cp d/x o/y && cat v > w\n    deps: [d, v]\n    outs: [o, w]\n",
+    );
+    sandbox.write(
+        "in/dvc.yaml",
+        "stages:\n  b:\n    wdir: ..\n    cmd: cat v v > z\n    deps: [v]\n    outs: [z]\n",
+    );
+    for version in 0..4 {
+        sandbox.write("d/x", format!("x{version}\n"));
+        sandbox.write("d/sub/same", "same\n");
+        sandbox.write("v", format!("v{version}\n"));
+        if version == 2 {
+            sandbox.git(["checkout", "--quiet", "-b", "other"]);
+        }
+        dvc.ok(&sandbox, &["add", "-q", "d"]);
+        dvc.ok(&sandbox, &["repro", "-q", "-P"]);
+        if version < 3 {
+            sandbox.commit("next");
+        }
+        match version {
+            0 => drop(sandbox.git(["tag", "first"])),
+            2 => drop(sandbox.git(["checkout", "--quiet", "main"])),
+            _ => {}
+        }
+    }
+    sandbox
+}
+
+/// The objects of the cache.
+fn objects(sandbox: &Sandbox) -> BTreeSet<String> {
+    let files = sandbox.files(".dvc/cache/files");
+    files.into_iter().map(|path| path.rsplit("/md5/").next().unwrap().to_owned()).collect()
+}
+
+fn copy(sandbox: &Sandbox) -> std::path::PathBuf {
+    let kept = sandbox.path("../kept");
+    let mut copy = sandbox.program("cp");
+    copy.arg("-a").arg(sandbox.path(".dvc/cache")).arg(&kept);
+    sandbox.finish(copy).code(0);
+    kept
+}
+
+fn put_back(sandbox: &Sandbox, kept: &std::path::Path) {
+    sandbox.remove(".dvc/cache");
+    let mut copy = sandbox.program("cp");
+    copy.arg("-a").arg(kept).arg(sandbox.path(".dvc/cache"));
+    sandbox.finish(copy).code(0);
+}
+
+fn gc(sandbox: &Sandbox, flags: &[&str]) -> crate::harness::Said {
+    sandbox.gc(&[flags, &["-f"]].concat()).code(0)
+}
+
+#[test]
+fn what_stays_is_what_dvc_keeps() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = grown(&mut dvc);
+    let kept = copy(&sandbox);
+    let all = objects(&sandbox).len();
+    let mut counts = BTreeSet::new();
+    for flags in [&["-w"][..], &["-a"], &["-T"], &["-aT"], &["-A"], &["--rev", "first"]] {
+        put_back(&sandbox, &kept);
+        dvc.ok(&sandbox, &[&["gc", "-q", "-f"], flags].concat());
+        let theirs = objects(&sandbox);
+        put_back(&sandbox, &kept);
+        gc(&sandbox, &[&["--no-stage-cache"], flags].concat());
+        assert_eq!(objects(&sandbox), theirs, "{flags:?}");
+        counts.insert(theirs.len());
+    }
+    assert!(counts.len() > 3 && counts.iter().all(|count| *count <= all), "{counts:?} of {all}");
+    // Results that could be restored stay, unless that is said.
+    put_back(&sandbox, &kept);
+    sandbox.gc(&["-w", "--dry"]).code(0);
+    assert_eq!(objects(&sandbox).len(), all);
+    gc(&sandbox, &["-w"]);
+    let ours = objects(&sandbox).len();
+    assert!(ours < all && ours > *counts.first().unwrap(), "{ours} of {all}");
+    sandbox.write("d/x", "x0\n");
+    sandbox.write("v", "v0\n");
+    assert!(dvc.ok(&sandbox, &["repro", "-P"]).contains("is cached - skipping run"));
+}
+
+#[test]
+fn experiments_and_old_caches_count() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let add = |dvc: &mut Dvc, text: &str| {
+        sandbox.write("data", text);
+        dvc.ok(&sandbox, &["add", "-q", "data"]);
+    };
+    add(&mut dvc, "of an experiment\n");
+    sandbox.commit("experiment");
+    sandbox.git(["update-ref", "refs/exps/ab/cdef/main/exp-1", "HEAD"]);
+    add(&mut dvc, "of nobody\n");
+    add(&mut dvc, "of now\n");
+    sandbox.git(["add", "--all"]);
+    sandbox.git(["commit", "--quiet", "--amend", "--message", "now"]);
+    let old = |folder: &str| {
+        for folder in std::fs::read_dir(sandbox.path(folder)).unwrap().flatten() {
+            std::fs::rename(folder.path(), sandbox.path(".dvc/cache").join(folder.file_name())).unwrap();
+        }
+    };
+    old(".dvc/cache/files/md5");
+    let count = || sandbox.files(".dvc/cache").len();
+    assert_eq!(count(), 3);
+    gc(&sandbox, &["-w"]);
+    assert_eq!(count(), 2, "experiments are kept");
+    gc(&sandbox, &["-w", "--no-experiments"]);
+    assert_eq!(count(), 1);
+    sandbox.remove("data");
+    pipe(&sandbox, &["checkout"]).code(0);
+    assert_eq!(sandbox.read("data"), "of now\n");
+}
+
+#[test]
+fn what_cannot_be_read_stops_it() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = grown(&mut dvc);
+    let before = objects(&sandbox);
+    sandbox.write("broken.dvc", "outs: [{path: a, md5: no}]\n");
+    sandbox.gc(&["-w", "-f"]).code(2).tells(&["broken.dvc"]);
+    sandbox.remove("broken.dvc");
+    let lock = sandbox.read("dvc.lock");
+    sandbox.write("dvc.lock", format!("<<<<<<< ours\n{lock}"));
+    sandbox.gc(&["-w", "-f"]).code(2).tells(&["dvc.lock"]);
+    sandbox.write("dvc.lock", lock);
+    sandbox.write(
+        ".dvc/tmp/rwlock",
+        r#"{"write": {"ROOT/o": {"pid": 1, "cmd": "dvc repro"}}}"#
+            .replace("ROOT", &sandbox.root().display().to_string()),
+    );
+    sandbox.gc(&["-w", "-f"]).code(2).tells(&["dvc repro", "may need anything"]);
+    sandbox.remove(".dvc/tmp/rwlock");
+    sandbox.write(".dvc/cache/runs/aa/key/value", "{outs: [{path: x, md5: no}]}");
+    sandbox.gc(&["-w", "-f"]).code(2).tells(&["in the run cache cannot be read"]);
+    sandbox.gc(&["-w"]).code(2);
+    assert_eq!(objects(&sandbox), before);
+}
+
+#[test]
+fn what_revisions_record_is_pushed() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = grown(&mut dvc);
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "ours", "../ours"]);
+    // What those revisions need is what a collection would leave.
+    gc(&sandbox, &["-a", "-T", "--no-stage-cache"]);
+    pipe(&sandbox, &["push", "-a", "-T"]).code(0);
+    let files = sandbox.files("../ours");
+    let there: BTreeSet<String> =
+        files.iter().map(|path| path.rsplit("/md5/").next().unwrap().to_owned()).collect();
+    assert_eq!(there, objects(&sandbox));
+}

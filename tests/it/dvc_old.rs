@@ -1,0 +1,98 @@
+//! What DVC 1 and 2 left in projects: digests of text that take no notice of carriage returns.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::harness::Sandbox;
+
+const STAGES: &str =
+    "stages:\n  use:\n    cmd: cp one two && cat d/x >> two\n    deps: [one, d]\n    outs: [two]\n";
+
+/// Files with line ends of Windows, recorded as DVC 2 did: text by its lines, in the old place of the cache.
+fn old(dvc: &mut Dvc) -> Sandbox {
+    let sandbox = project(dvc);
+    sandbox.write("dvc.yaml", STAGES);
+    sandbox.write("one", "a\nb\n");
+    sandbox.write("d/x", "1\n");
+    sandbox.write("d/sub/y", "2\n");
+    sandbox.write("raw", "\u{0}\r\n");
+    dvc.ok(&sandbox, &["add", "-q", "one", "d", "raw"]);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    for file in ["one.dvc", "d.dvc", "raw.dvc", "dvc.lock"] {
+        let text: String = sandbox
+            .read(file)
+            .lines()
+            .filter(|line| line.trim() != "hash: md5")
+            .map(|line| format!("{line}\n"))
+            .collect();
+        sandbox.write(file, text);
+    }
+    for folder in std::fs::read_dir(sandbox.path(".dvc/cache/files/md5")).unwrap().flatten() {
+        for blob in std::fs::read_dir(folder.path()).unwrap().flatten() {
+            let path = blob.path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            if !text.starts_with('[') && !text.contains('\0') {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+                std::fs::write(&path, text.replace('\n', "\r\n")).unwrap();
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+            }
+        }
+        std::fs::rename(folder.path(), sandbox.path(".dvc/cache").join(folder.file_name())).unwrap();
+    }
+    sandbox.remove(".dvc/cache/files");
+    for (file, text) in
+        [("one", "a\r\nb\r\n"), ("d/x", "1\r\n"), ("d/sub/y", "2\r\n"), ("two", "a\r\nb\r\n1\r\n")]
+    {
+        sandbox.remove(file);
+        sandbox.write(file, text);
+    }
+    sandbox
+}
+
+#[test]
+fn line_ends_of_text_do_not_count() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = old(&mut dvc);
+    assert_eq!(dvc.stale(&sandbox), Default::default());
+    assert_eq!(stale(&sandbox), Default::default());
+    let before = (sandbox.read("dvc.lock"), sandbox.read("one.dvc"));
+    pipe(&sandbox, &["repro"]).code(0).tells(&["up to date"]);
+    assert_eq!(pipe(&sandbox, &["checkout"]).code(0).stdout, "");
+    assert_eq!((sandbox.read("dvc.lock"), sandbox.read("one.dvc")), before);
+    for (file, text) in [("one", "a\r\nc\r\n"), ("d/sub/y", "3\n"), ("raw", "\u{0}\n"), ("two", "x")] {
+        let old = sandbox.read(file);
+        sandbox.write(file, text);
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{file}");
+        sandbox.write(file, old);
+    }
+    assert_eq!(stale(&sandbox), Default::default());
+}
+
+#[test]
+fn the_old_cache_brings_back_what_it_has() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = old(&mut dvc);
+    for path in ["one", "d", "two", "raw"] {
+        sandbox.remove(path);
+    }
+    pipe(&sandbox, &["config", "cache.link_types", "hardlink"]).code(0);
+    pipe(&sandbox, &["checkout"]).code(0);
+    assert_eq!((sandbox.read("one"), sandbox.read("d/sub/y")), ("a\r\nb\r\n".to_owned(), "2\r\n".to_owned()));
+    assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default());
+    // What is made anew is recorded as DVC 3 records it.
+    sandbox.write("one", "a\r\nc\r\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default());
+    assert!(sandbox.read("dvc.lock").matches("hash: md5").count() == 3, "{}", sandbox.read("dvc.lock"));
+}
+
+#[test]
+fn a_digest_of_now_counts_every_byte() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("one", "a\nb\n");
+    dvc.ok(&sandbox, &["add", "-q", "one"]);
+    sandbox.write("one", "a\r\nb\r\n");
+    assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+    assert_eq!(stale(&sandbox).len(), 1);
+}

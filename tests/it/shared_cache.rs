@@ -1,0 +1,96 @@
+//! A cache that the users of a group share: what every writer leaves there is for all of them.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::dvc_tool::{Dvc, project};
+use crate::harness::{Said, Sandbox};
+
+/// Runs `pipe` with a mask that lets nobody else in.
+fn masked(sandbox: &Sandbox, arguments: &str) -> Said {
+    let mut command = sandbox.program("/bin/sh");
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    command.env("SHELL", "/bin/sh");
+    command.args(["-c", &format!("umask 077; exec {pipe} {arguments}")]);
+    sandbox.finish(command).code(0)
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// The folders that are not 2775 and the files that the group cannot read, below a folder.
+fn unshared(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        if mode(&folder) != 0o2775 {
+            found.push(folder.clone());
+        }
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if mode(&path) & 0o040 == 0 {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn blobs(folder: &Path) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    folders.flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path()).collect()
+}
+
+const STAGES: &str = "stages:\n  a:\n    cmd: mkdir d; cp in d/x; echo said\n    deps: [in]\n    outs: [d]\n";
+
+#[test]
+fn a_cache_is_for_its_group_whatever_the_mask() {
+    let sandbox = Sandbox::with_pipeline(STAGES);
+    sandbox.write("in", "1\n");
+    sandbox.write("data", "data\n");
+    // What was stored before is shared too, once somebody wants it.
+    masked(&sandbox, "repro");
+    assert!(!unshared(&sandbox.path(".pipe/cache")).is_empty());
+    sandbox.pipe(["config", "cache.shared", "all"]).code(2).tells(&["`all` is nobody", "to group"]);
+    sandbox.ok(["config", "cache.shared", "group"]);
+    sandbox.write("in", "2\n");
+    masked(&sandbox, "repro");
+    masked(&sandbox, "add data");
+    sandbox.ok(["config", "cache.link_types", "hardlink"]);
+    sandbox.write("in", "3\n");
+    masked(&sandbox, "repro");
+    // A remote that is a shared folder stays one.
+    let remote = sandbox.path("../remote");
+    std::fs::create_dir(&remote).unwrap();
+    std::fs::set_permissions(&remote, std::fs::Permissions::from_mode(0o2775)).unwrap();
+    masked(&sandbox, "remote add -d there ../remote");
+    masked(&sandbox, "push --stage-cache");
+    sandbox.remove(".pipe/cache");
+    masked(&sandbox, "pull --stage-cache");
+    masked(&sandbox, "gc -w -f");
+    for folder in [sandbox.path(".pipe/cache"), remote] {
+        assert_eq!(unshared(&folder), [] as [PathBuf; 0]);
+    }
+    let blobs = blobs(&sandbox.path(".pipe/cache/blake3"));
+    assert!(blobs.len() > 3 && blobs.iter().all(|blob| mode(blob) == 0o444), "{blobs:?}");
+    assert_eq!(sandbox.read("d/x"), "3\n");
+}
+
+#[test]
+fn the_settings_of_dvc_are_respected() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.append(".dvc/config", "[cache]\n    shared = Group\n");
+    sandbox.write("dvc.yaml", STAGES);
+    sandbox.write("in", "1\n");
+    sandbox.write("data", "data\n");
+    masked(&sandbox, "repro");
+    masked(&sandbox, "add data");
+    let blobs = blobs(&sandbox.path(".dvc/cache/files/md5"));
+    assert!(blobs.len() > 2 && blobs.iter().all(|blob| mode(blob) == 0o444), "{blobs:?}");
+    assert_eq!(unshared(&sandbox.path(".dvc/cache")), [] as [PathBuf; 0]);
+    dvc.ok(&sandbox, &["status", "-q"]);
+}
