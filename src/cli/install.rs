@@ -45,13 +45,6 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
         }
         printer.say("Installed the hooks post-checkout, post-merge, pre-commit and pre-push.");
     }
-    if !project.dialect.has_merge_driver() {
-        printer.say(
-            "Files of DVC merge as git merges texts, or by DVC's own driver for `.dvc` files (`dvc git-hook \
-             merge-driver`): there is none of pipe for them.",
-        );
-        return Ok(());
-    }
     install_driver(&project, &git)?;
     printer.say(format_args!(
         "Installed the merge driver for {} and pointers; `git add .gitattributes` shares it.",

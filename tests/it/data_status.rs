@@ -96,7 +96,7 @@ fn data_status_tells_renames_and_what_is_outdated() {
 
     Outdated data, whose pointers moved:
       (use `pipe checkout` to bring what they record, after `pipe fetch` where the cache lacks it)
-            raw
+            raw/
     ");
 }
 

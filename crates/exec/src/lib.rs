@@ -6,6 +6,7 @@
 mod aside;
 mod aside_files;
 mod assess;
+mod attempt;
 mod budget;
 mod claim;
 mod commit;

@@ -176,11 +176,6 @@ impl Dialect {
         }
     }
 
-    /// Whether git can merge its locks and pointers by our driver.
-    pub fn has_merge_driver(self) -> bool {
-        self == Dialect::Native
-    }
-
     /// Where another tool that works on the same files notes what it is at, below the project's root.
     pub fn neighbours_folder(self) -> Option<&'static str> {
         match self {

@@ -25,9 +25,7 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
     for (name, wishes) in &wishes(&project, &pipeline, args, printer)? {
         let remote = remotes::open_existing(&project, name)?;
         if let (Some(text), false) = (remotes::emptiness(&remote), wishes.is_empty()) {
-            return Err(
-                CliError::message(text).hint("mount it if it is a share; the first `pipe push` fills it")
-            );
+            printer.insist(format_args!("{text}; mount it if it is a share, or `pipe push` fills it"));
         }
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);

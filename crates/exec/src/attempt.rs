@@ -1,0 +1,440 @@
+//! One stage on its way from its verdict to the journal. Nothing is recorded before it is whole: outs are stored in the
+//! cache, then the success goes into the journal, then it is told.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use base::{FileState, ProjectPath, Timestamp};
+use cache::{CacheError, Placement, StageEntry};
+use pipeline::{ParamValues, Stage, StageId, StageLock, StaleReason};
+
+use crate::aside::Aside;
+use crate::assess::{Assessment, Decision, source_outs};
+use crate::claim::{Claim, Wish};
+use crate::commit::{agree, entry, is_restorable};
+use crate::drive::{Report, Shop, is_stored};
+use crate::event::Event;
+use crate::job::{Failure, Job, JobEnv, OutStates, Outcome, Source};
+use crate::ledger::LedgerError;
+use crate::outs;
+use crate::run_cache;
+use crate::runner::{Exit, Spawn, Stream};
+use crate::special;
+
+/// One stage on its way from verdict to record.
+pub(crate) struct Attempt<'s, 'a, 'l> {
+    pub shop: &'s Shop<'a, 'l>,
+    pub id: StageId,
+    pub stage: &'s Stage,
+    pub forced: bool,
+}
+
+impl Attempt<'_, '_, '_> {
+    /// `told` says whether a failure was told to the observer already.
+    pub fn go(&self, told: &mut bool) -> Result<Outcome, Failure> {
+        let claims = self.shop.crew.claims;
+        let was_alone = claims.is_alone();
+        let mut assessment = self.shop.assess(self.stage, self.forced);
+        if assessment.decision == Decision::Fresh {
+            return Ok(Outcome::Fresh);
+        }
+        let claim = match claims.claim(Wish::of_stage(self.stage), self.shop.crew.observer)? {
+            Ok(claim) => claim,
+            Err(by) => return Err(Failure::Busy(by)),
+        };
+        // What another process did meanwhile is known now, and what it is at work on is not in the way.
+        let changed = self.shop.ledger().refresh_for(&self.stage.address)?;
+        if changed || !was_alone || !claims.is_alone() {
+            assessment = self.shop.assess(self.stage, self.forced);
+        }
+        if self.supply(&assessment)? {
+            assessment = self.shop.assess(self.stage, self.forced);
+        }
+        let (reasons, sources) = match &assessment.decision {
+            Decision::Fresh => return Ok(Outcome::Fresh),
+            Decision::Unknown { reasons } => {
+                let missing = reasons.iter().filter(|reason| reason.blocks_verdict()).cloned().collect();
+                return Err(Failure::MissingInput(missing));
+            }
+            Decision::Frozen { reasons } => {
+                if let Some(refusal) = assessment.frozen_refusal() {
+                    return Err(Failure::Refused(refusal));
+                }
+                return Ok(self.leave_frozen(reasons));
+            }
+            Decision::Depends { .. } => unreachable!("a stage is assessed when those before it are done"),
+            Decision::Restore { reasons, sources } => (reasons, sources.as_slice()),
+            Decision::Run { reasons } => (reasons, &[][..]),
+        };
+        let locked = self.shop.ledger().get(&self.stage.address).cloned();
+        let frozen_inputs = locked.clone().filter(|_| self.stage.frozen);
+        let inputs = assessment
+            .inputs
+            .clone()
+            .or(frozen_inputs)
+            .ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
+        self.shop.crew.host.permit(self.stage).map_err(Failure::Refused)?;
+        let job =
+            Job { stage: self.stage, key: inputs.key(), reasons, inputs: &inputs, started: Timestamp::now() };
+        let is_to_be_brought = self.stage.is_source() && !sources.is_empty();
+        for source in sources {
+            match self.restore(&job, source, locked.as_ref(), &assessment) {
+                Ok(outcome) => return Ok(outcome),
+                Err(Failure::Cache(CacheError::Damaged { digest, path })) => {
+                    // Links to it would lead nowhere: what they show becomes files.
+                    for out in &self.stage.outs {
+                        self.shop.world.workspace.unprotect(&out.path)?;
+                    }
+                    let aside = self.shop.world.workspace.blobs.quarantine(&digest)?;
+                    self.warn(format!(
+                        "the cache's copy of {digest} is damaged ({}); it was moved to {} and is not used",
+                        path.display(),
+                        aside.display()
+                    ));
+                }
+                Err(Failure::Cache(
+                    CacheError::Missing { .. } | CacheError::Tree { .. } | CacheError::Stray { .. },
+                )) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        if self.stage.frozen && self.shop.world.pipeline.dialect().frozen_never_runs() {
+            // Its result was in the cache when it was judged, and is damaged.
+            let frozen = Assessment { decision: Decision::Frozen { reasons: reasons.clone() }, ..assessment };
+            return frozen
+                .frozen_refusal()
+                .map_or_else(|| Ok(self.leave_frozen(reasons)), |refusal| Err(Failure::Refused(refusal)));
+        }
+        if !assessment.assumed.is_empty() {
+            // What is not here sufficed to tell that it must run, and does not suffice to run it.
+            let missing = assessment.assumed.iter().cloned();
+            return Err(Failure::MissingInput(
+                missing.map(|path| StaleReason::DepMissing { path }).collect(),
+            ));
+        }
+        if is_to_be_brought {
+            // What the cache had of it turned out damaged. What stands in its place is not what the pointer records.
+            let now = self.shop.assess(self.stage, false);
+            return Err(match now.decision {
+                Decision::Unknown { reasons } => Failure::MissingInput(reasons),
+                _ => {
+                    Failure::Refused("what its pointer records is damaged; `pipe pull` fetches it".to_owned())
+                }
+            });
+        }
+        if self.stage.is_source() {
+            let outs = self.store_outs(Duration::ZERO)?;
+            self.record(&job, &outs)?;
+            return Ok(Outcome::Recorded { outs });
+        }
+        self.run(&job, locked.as_ref(), &assessment, claim, told)
+    }
+
+    /// Has what would save the stage from running brought from elsewhere. False when nobody was asked.
+    fn supply(&self, assessment: &Assessment) -> Result<bool, Failure> {
+        let would_run = match &assessment.decision {
+            Decision::Run { .. } | Decision::Frozen { .. } => true,
+            // Nothing makes data.
+            Decision::Unknown { reasons } => {
+                self.stage.is_source() && reasons.iter().any(StaleReason::is_to_be_fetched)
+            }
+            _ => false,
+        };
+        let Some(supplier) = self.shop.crew.supplier.filter(|_| would_run && !self.forced) else {
+            return Ok(false);
+        };
+        if !is_restorable(self.stage) && !matches!(assessment.decision, Decision::Unknown { .. }) {
+            return Ok(false);
+        }
+        let is_left = self.stage.frozen || self.stage.is_source();
+        let key = assessment.key().filter(|_| !is_left);
+        let locked = self.shop.ledger().get(&self.stage.address).cloned();
+        let locked = locked.filter(|locked| is_left || Some(locked.key()) == key);
+        supplier.supply(self.stage, key, locked.as_ref()).map_err(Failure::Refused)?;
+        Ok(true)
+    }
+
+    fn warn(&self, text: String) {
+        self.shop.crew.observer.event(Event::Warning(text));
+    }
+
+    /// A frozen stage never runs: outs that are there are taken as they are.
+    fn leave_frozen(&self, reasons: &[StaleReason]) -> Outcome {
+        let because = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let name = &self.stage.address;
+        self.warn(format!("stage {name} is frozen and its outs are left as they are ({because})"));
+        Outcome::Fresh
+    }
+
+    /// Saves what nothing else keeps: bytes that neither the cache holds nor the lock records.
+    fn save_unsaved(&self, locked: Option<&StageLock>, now: &[Option<FileState>]) -> Result<(), CacheError> {
+        let workspace = self.shop.world.workspace;
+        for (out, state) in self.stage.outs.iter().zip(now) {
+            let Some(state) = state else { continue };
+            let recorded = locked.and_then(|locked| locked.recorded(out));
+            if recorded.is_some_and(|recorded| recorded.digest == state.digest) && !out.cache {
+                continue;
+            }
+            if let Some(saved) = outs::save_unsaved(workspace, out)? {
+                let event = Event::Saved { stage: self.id, path: &out.path, state: &saved };
+                self.shop.crew.observer.event(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(
+        &self,
+        job: &Job<'_>,
+        source: &Source,
+        locked: Option<&StageLock>,
+        assessment: &Assessment,
+    ) -> Result<Outcome, Failure> {
+        let workspace = self.shop.world.workspace;
+        let outs: OutStates =
+            source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
+        self.save_unsaved(locked, &assessment.outs)?;
+        for (path, state) in &outs {
+            let out = self.stage.outs.iter().find(|out| out.path == *path);
+            outs::restore(workspace, out.expect("only declared outs are a source"), state)?;
+        }
+        if self.stage.is_source() {
+            // The pointer says so already, and data has no runs.
+            agree(workspace, self.stage, &outs);
+            return Ok(Outcome::Restored { source: source.clone(), outs });
+        }
+        self.record(job, &outs)?;
+        let outcome = Outcome::Restored { source: source.clone(), outs };
+        self.shop.crew.host.finish(job, None, Ok(&outcome), None);
+        Ok(outcome)
+    }
+
+    fn record(&self, job: &Job<'_>, outs: &OutStates) -> Result<(), LedgerError> {
+        let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
+        self.shop.ledger().record(&self.stage.address, lock)?;
+        agree(self.shop.world.workspace, self.stage, outs);
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        job: &Job<'_>,
+        locked: Option<&StageLock>,
+        assessment: &Assessment,
+        mut claim: Claim,
+        told: &mut bool,
+    ) -> Result<Outcome, Failure> {
+        let Shop { world, crew, options, .. } = self.shop;
+        if crew.stop.load(Ordering::SeqCst) {
+            return Err(Failure::Interrupted { exit: None });
+        }
+        if let Some(lacking) = options.limits.lacking(self.stage) {
+            self.warn(format!(
+                "stage {} asks for {lacking}: it runs alone among those that ask",
+                self.stage.address
+            ));
+        }
+        self.save_unsaved(locked, &assessment.outs)?;
+        // What persists is changed in place, so that only the cache can bring it back after a failure.
+        for out in self.stage.outs.iter().filter(|out| out.persist) {
+            world.workspace.store(&out.path, Placement::Private)?;
+            // What is a link into the cache must not be written to.
+            world.workspace.unprotect(&out.path)?;
+        }
+        let env = crew.host.prepare(job);
+        let partial = env.folder.join("partial");
+        let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
+        claim.note.persisted =
+            before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
+        let folder = claim.folder.clone();
+        let result =
+            Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
+                match self.run_and_store(job, &env, &folder) {
+                    Ok(outcome) => {
+                        // The result is recorded: what it replaced is only in the way.
+                        if let Err(fault) = aside.drop_old() {
+                            self.warn(format!(
+                                "failed to remove what stage {} replaced: {fault}: {}",
+                                self.stage.address, fault.source
+                            ));
+                        }
+                        Ok(outcome)
+                    }
+                    Err(failure) => {
+                        let kept = self.put_back(aside, assessment);
+                        crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
+                        let event = Event::Failed {
+                            stage: self.id,
+                            failure: &failure,
+                            folder: Some(&env.folder),
+                            partial: kept.as_ref(),
+                        };
+                        crew.observer.event(event);
+                        *told = true;
+                        Err(failure)
+                    }
+                }
+            });
+        if let Ok(outcome) = &result {
+            crew.host.finish(job, Some(&env), Ok(outcome), None);
+        }
+        result
+    }
+
+    /// Undoes what a failed command did to the outs. Returns where its partial ones are.
+    fn put_back(&self, aside: Aside, assessment: &Assessment) -> Option<PathBuf> {
+        let kept = match aside.put_back() {
+            Ok(kept) => kept,
+            Err(fault) => {
+                self.warn(format!("{fault}: {}; the next `pipe repro` tries again", fault.source));
+                None
+            }
+        };
+        for (out, before) in self.stage.outs.iter().zip(&assessment.outs) {
+            if let (true, Some(before)) = (out.persist, before)
+                && let Err(fault) = self.shop.world.workspace.restore(&out.path, before, Placement::Private)
+            {
+                self.warn(format!("failed to put back {}: {fault}", out.path));
+            }
+        }
+        kept
+    }
+
+    fn run_and_store(&self, job: &Job<'_>, env: &JobEnv, folder: &Path) -> Result<Outcome, Failure> {
+        let Shop { world, crew, options, .. } = self.shop;
+        let wdir = &self.stage.wdir;
+        if !wdir.to_path(&options.root).is_dir() {
+            return Err(Failure::Refused(format!("its working folder `{wdir}` does not exist")));
+        }
+        for out in &self.stage.outs {
+            let parent =
+                out.glob.as_ref().map_or_else(|| out.path.parent(), |glob| Some(glob.base().clone()));
+            disk::make_folder(&parent.unwrap_or_default().to_path(&options.root))?;
+        }
+        crew.observer.event(Event::Started { stage: self.id, reasons: job.reasons });
+        let started = Instant::now();
+        let exit = self.run_scripts(env, folder)?;
+        let duration = started.elapsed();
+        if exit != Exit::Code(0) {
+            let interrupted = crew.stop.load(Ordering::SeqCst);
+            return Err(if interrupted {
+                Failure::Interrupted { exit: Some(exit) }
+            } else {
+                Failure::Command { exit, duration }
+            });
+        }
+        self.shop.report(Report::CommandEnded(self.id));
+        let outs = self.store_outs(duration)?;
+        // Which state of a changed input the command read nobody knows: such a result is no result of either.
+        if let Some(changed) = self.changed_input(job) {
+            self.warn(format!(
+                "{changed} changed while stage {} ran: its result is not recorded; run `pipe repro` again",
+                self.stage.address
+            ));
+            self.shop.unrecorded.fetch_add(1, Ordering::SeqCst);
+            return Ok(Outcome::Ran { duration, outs });
+        }
+        if is_restorable(self.stage) && !options.no_commit {
+            let mut entry = self.entry(job, env, &outs, duration);
+            crew.host.annotate(self.stage, &mut entry);
+            world.workspace.stages.store(&entry)?;
+            let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
+            run_cache::store(world.workspace, world.pipeline.dialect(), self.stage, &lock)?;
+        }
+        self.record(job, &outs)?;
+        Ok(Outcome::Ran { duration, outs })
+    }
+
+    fn run_scripts(&self, env: &JobEnv, folder: &Path) -> Result<Exit, Failure> {
+        let crew = self.shop.crew;
+        let deadline = self.stage.timeout_millis.map(|millis| Instant::now() + Duration::from_millis(millis));
+        let secrets = self.secrets();
+        let on_line = |stream: Stream, text: &str| {
+            crew.observer.event(Event::Line { stage: self.id, stream, text });
+        };
+        let dialect = self.shop.world.pipeline.dialect();
+        for script in dialect.scripts(&self.stage.command) {
+            if crew.stop.load(Ordering::SeqCst) {
+                return Err(Failure::Interrupted { exit: None });
+            }
+            let spawn = Spawn {
+                script: &script,
+                shell: self.stage.shell.as_deref(),
+                folder: self.stage.wdir.to_path(&self.shop.options.root),
+                variables: &env.variables,
+                stdout: env.folder.join("stdout.log"),
+                stderr: env.folder.join("stderr.log"),
+                job: folder.to_owned(),
+                deadline,
+                secrets: &secrets,
+            };
+            let exit = crew.runner.run(&spawn, &on_line)?;
+            if exit != Exit::Code(0) {
+                return Ok(exit);
+            }
+        }
+        Ok(Exit::Code(0))
+    }
+
+    /// The values of the declared variables that are not to be seen. Very short ones are no secrets, and masking them
+    /// would make the logs unreadable.
+    fn secrets(&self) -> Vec<String> {
+        let values = &self.shop.world.pipeline.environment.values;
+        let hidden = self.stage.env.iter().filter(|variable| !variable.plain);
+        let mut secrets: Vec<String> = hidden
+            .filter_map(|variable| values.get(&variable.name))
+            .flat_map(|value| value.lines())
+            .map(str::to_owned)
+            .collect();
+        secrets.retain(|secret| secret.len() >= 4);
+        // One that holds another goes first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets
+    }
+
+    fn store_outs(&self, duration: Duration) -> Result<OutStates, Failure> {
+        let workspace = self.shop.world.workspace;
+        let mut states = OutStates::new();
+        let mut missing = Vec::new();
+        for out in &self.stage.outs {
+            let stored = is_stored(out) && !self.shop.options.no_commit;
+            let found = if stored { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
+            match found {
+                Some(state) => states.push((out.path.clone(), state)),
+                None => missing.push(out.path.clone()),
+            }
+        }
+        if missing.is_empty() { Ok(states) } else { Err(Failure::OutsMissing { missing, duration }) }
+    }
+
+    /// The first input that is not what it was before the command started; `None` when all are.
+    fn changed_input(&self, job: &Job<'_>) -> Option<String> {
+        let workspace = self.shop.world.workspace;
+        let is_same = |path: &ProjectPath, before: &FileState| {
+            workspace.observe_input(path).is_ok_and(|now| now.is_some_and(|now| now.digest == before.digest))
+        };
+        if let Some((path, _)) = job.inputs.deps.iter().find(|(path, before)| !is_same(path, before)) {
+            return Some(format!("dep {path}"));
+        }
+        if let Some(changed) = special::changed_special(&self.shop.params, self.stage, job.inputs) {
+            return Some(changed);
+        }
+        let files = self.shop.params.files_of(self.stage).unwrap_or_default();
+        let now = pipeline::params::select(&self.stage.params, &files).unwrap_or_default();
+        let before = &job.inputs.params;
+        let (file, values) =
+            now.iter().chain(before).find(|(file, _)| now.get(*file) != before.get(*file))?;
+        let value = |params: &ParamValues, key: &String| params.get(file)?.get(key).cloned();
+        let key = values.keys().find(|key| value(&now, key) != value(before, key));
+        Some(key.map_or_else(|| format!("param file {file}"), |key| format!("param {file}:{key}")))
+    }
+
+    fn entry(&self, job: &Job<'_>, env: &JobEnv, outs: &OutStates, duration: Duration) -> StageEntry {
+        let mut entry = entry(self.stage, job.key, outs);
+        entry.run.clone_from(&env.run);
+        entry.duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        entry.params.clone_from(&job.inputs.params);
+        entry
+    }
+}
