@@ -25,7 +25,7 @@ pub fn watch<T>(printer: Printer, what: &str, meter: &Meter, work: impl FnOnce()
 fn show(printer: Printer, what: &str, meter: &Meter, ended: &mpsc::Receiver<()>) {
     let begun = Instant::now();
     let bar = printer.is_live().then(|| {
-        let template = "{prefix:.bold} {bar:24.cyan/dim} {wide_msg}";
+        let template = "{prefix:.bold} {wide_bar:.cyan/dim} {msg}";
         let style = ProgressStyle::with_template(template).expect("the template is one of ours");
         let target = ProgressDrawTarget::stderr_with_hz(12);
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
@@ -59,18 +59,28 @@ fn text(meter: &Meter, elapsed: Duration) -> String {
         0 => String::new(),
         _ if rate < 1.0 => String::new(),
         bytes => {
-            let millis = (bytes as f64 / rate * 1000.0).min(1e15) as i64;
-            format!(", {} left", report::duration_text(millis))
+            let seconds = (bytes as f64 / rate).min(1e12).ceil() as i64;
+            let text =
+                if seconds < 60 { format!("{seconds}s") } else { report::duration_text(seconds * 1000) };
+            format!(", {text} left")
         }
     };
     format!(
-        "{} of {}, {} of {}, {}/s{left}",
+        "{} of {}, {}, {}/s{left}",
         done.count,
         report::count_text(all.count, "file"),
-        report::bytes_text(done.bytes),
-        report::bytes_text(all.bytes.max(done.bytes)),
+        part_text(done.bytes, all.bytes.max(done.bytes)),
         report::bytes_text(rate as u64)
     )
+}
+
+/// `1.2 of 4.8 GB`: the unit once, where it is the same.
+fn part_text(part: u64, all: u64) -> String {
+    let (part, all) = (report::bytes_text(part), report::bytes_text(all));
+    match (part.split_once(' '), all.split_once(' ')) {
+        (Some((number, unit)), Some((_, other))) if unit == other => format!("{number} of {all}"),
+        _ => format!("{part} of {all}"),
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +90,12 @@ mod tests {
     #[test]
     fn nothing_done_yet_has_no_time_left() {
         let meter = Meter::default();
-        assert_eq!(text(&meter, Duration::ZERO), "0 of 0 files, 0 B of 0 B, 0 B/s");
+        assert_eq!(text(&meter, Duration::ZERO), "0 of 0 files, 0 of 0 B, 0 B/s");
+    }
+
+    #[test]
+    fn a_part_has_its_unit_once() {
+        assert_eq!(part_text(78_600_000, 411_100_000), "78.6 of 411.1 MB");
+        assert_eq!(part_text(900, 411_100_000), "900 B of 411.1 MB");
     }
 }
