@@ -17,6 +17,7 @@ mod listing;
 mod memo;
 mod meter;
 mod pipeignore;
+mod records;
 mod remote;
 mod remote_gc;
 mod seal;

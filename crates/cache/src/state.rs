@@ -4,23 +4,18 @@
 //! something was added; an unreadable one counts as empty. Stamps that were [racy](disk::Stamp::is_racy)
 //! when the bytes were read are never remembered.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use base::{Algorithm, Digest, ProjectPath};
+use base::{Digest, ProjectPath};
 use disk::{DiskError, Stamp};
 
-/// Name and version of the format, with BLAKE3 digests.
-const HEADER: &[u8; 8] = b"pipest\x00\x01";
-
-/// The same with MD5 digests. All records of a file are of one algorithm.
-const MD5_HEADER: &[u8; 8] = b"pipest\x00\x02";
+use crate::records::Records;
 
 /// Stamps and digests by path.
 #[derive(Debug)]
 pub struct State {
     path: PathBuf,
-    records: HashMap<ProjectPath, (Stamp, Digest)>,
+    records: Records,
     changed: bool,
     damaged: bool,
     /// What the file was when it was read.
@@ -36,7 +31,7 @@ impl State {
     pub fn load(path: &Path) -> Result<Self, DiskError> {
         let file = stamp_of(path);
         let bytes = disk::read_optional(path)?;
-        let records = bytes.as_deref().map(decode);
+        let records = bytes.map(Records::decode);
         let damaged = matches!(records, Some(None));
         let records = records.flatten().unwrap_or_default();
         Ok(State { path: path.to_owned(), records, changed: damaged, damaged, anew: false, file })
@@ -47,7 +42,7 @@ impl State {
     pub fn anew(path: &Path) -> Self {
         State {
             path: path.to_owned(),
-            records: HashMap::new(),
+            records: Records::default(),
             changed: true,
             damaged: false,
             anew: true,
@@ -72,13 +67,13 @@ impl State {
 
     /// The digest of `path` when it had exactly this stamp.
     pub fn get(&self, path: &ProjectPath, stamp: &Stamp) -> Option<Digest> {
-        self.records.get(path).filter(|(known, _)| known == stamp).map(|(_, digest)| *digest)
+        self.records.get(path).filter(|(known, _)| known == stamp).map(|(_, digest)| digest)
     }
 
     /// Remembers that `path` was hashed between two equal stamps, at `now` (nanoseconds since 1970).
     pub fn put(&mut self, path: &ProjectPath, stamp: Stamp, digest: Digest, now: i64) {
         if stamp.is_racy(now) {
-            self.changed |= self.records.remove(path).is_some();
+            self.changed |= self.records.remove(path);
             return;
         }
         self.put_sealed(path, stamp, digest);
@@ -86,14 +81,14 @@ impl State {
 
     /// The digest that `path` was last known by, whatever its stamp was then.
     pub fn last(&self, path: &ProjectPath) -> Option<Digest> {
-        self.records.get(path).map(|(_, digest)| *digest)
+        self.records.get(path).map(|(_, digest)| digest)
     }
 
     /// Remembers a path whose stamp no write can leave equal, racy or not: a write moves the time of the last change
     /// away from the seal of `digest`.
     pub(crate) fn put_sealed(&mut self, path: &ProjectPath, stamp: Stamp, digest: Digest) {
-        if self.records.get(path) != Some(&(stamp, digest)) {
-            self.records.insert(path.clone(), (stamp, digest));
+        if self.records.get(path) != Some((stamp, digest)) {
+            self.records.insert(path, &stamp, &digest);
             self.changed = true;
         }
     }
@@ -107,14 +102,12 @@ impl State {
         if self.changed {
             if !self.anew
                 && stamp_of(&self.path) != self.file
-                && let Some(others) = disk::read_optional(&self.path)?.as_deref().and_then(decode)
+                && let Some(others) = disk::read_optional(&self.path)?.and_then(Records::decode)
             {
                 // Of two records of one path at most one fits what is there now: neither does harm.
-                for (path, record) in others {
-                    self.records.entry(path).or_insert(record);
-                }
+                self.records.take_lacking(&others);
             }
-            disk::replace(&self.path, &encode(&self.records))?;
+            disk::replace_with(&self.path, |file| self.records.encode(file))?;
             self.file = stamp_of(&self.path);
             self.changed = false;
         }
@@ -124,77 +117,6 @@ impl State {
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
     std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
-}
-
-fn encode(records: &HashMap<ProjectPath, (Stamp, Digest)>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(16 + records.len() * 112);
-    let algorithm = records.values().next().map_or(Algorithm::Blake3, |(_, digest)| digest.algorithm());
-    bytes.extend_from_slice(match algorithm {
-        Algorithm::Blake3 => HEADER,
-        Algorithm::Md5 => MD5_HEADER,
-    });
-    for (path, (stamp, digest)) in records {
-        if digest.algorithm() != algorithm {
-            continue;
-        }
-        let name = path.as_str().as_bytes();
-        let Ok(length) = u16::try_from(name.len()) else { continue };
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(&stamp.size.to_le_bytes());
-        bytes.extend_from_slice(&stamp.mtime.to_le_bytes());
-        bytes.extend_from_slice(&stamp.ctime.to_le_bytes());
-        bytes.extend_from_slice(&stamp.inode.to_le_bytes());
-        bytes.extend_from_slice(&stamp.mode.to_le_bytes());
-        bytes.extend_from_slice(digest.bytes());
-    }
-    let checksum = crc32c::crc32c(&bytes);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<HashMap<ProjectPath, (Stamp, Digest)>> {
-    let (body, checksum) = bytes.split_last_chunk::<4>()?;
-    if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
-        return None;
-    }
-    let (algorithm, rest) = match body.strip_prefix(HEADER.as_slice()) {
-        Some(rest) => (Algorithm::Blake3, rest),
-        None => (Algorithm::Md5, body.strip_prefix(MD5_HEADER.as_slice())?),
-    };
-    let mut reader = Reader { rest };
-    let mut records = HashMap::with_capacity(reader.rest.len() / 100);
-    while !reader.rest.is_empty() {
-        let length = usize::from(u16::from_le_bytes(reader.take()?));
-        let (name, rest) = reader.rest.split_at_checked(length)?;
-        reader.rest = rest;
-        let path = ProjectPath::from_record(std::str::from_utf8(name).ok()?).ok()?;
-        let stamp = Stamp {
-            size: u64::from_le_bytes(reader.take()?),
-            mtime: i64::from_le_bytes(reader.take()?),
-            ctime: i64::from_le_bytes(reader.take()?),
-            inode: u64::from_le_bytes(reader.take()?),
-            mode: u32::from_le_bytes(reader.take()?),
-        };
-        let digest = match algorithm {
-            Algorithm::Blake3 => Digest::Blake3(reader.take()?),
-            Algorithm::Md5 => Digest::Md5(reader.take()?),
-        };
-        records.insert(path, (stamp, digest));
-    }
-    Some(records)
-}
-
-struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, rest) = self.rest.split_first_chunk::<N>()?;
-        self.rest = rest;
-        Some(*head)
-    }
 }
 
 #[cfg(test)]
@@ -241,7 +163,7 @@ mod tests {
     fn racy_stamps_are_forgotten() {
         let mut state = State {
             path: PathBuf::new(),
-            records: HashMap::new(),
+            records: Records::default(),
             changed: false,
             damaged: false,
             file: None,
@@ -265,9 +187,9 @@ mod tests {
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x40;
-            assert!(decode(&bytes).is_none(), "byte {at}");
-            assert!(decode(&whole[..at]).is_none(), "cut at {at}");
+            assert!(Records::decode(bytes).is_none(), "byte {at}");
+            assert!(Records::decode(whole[..at].to_vec()).is_none(), "cut at {at}");
         }
-        assert!(decode(&whole).is_some());
+        assert!(Records::decode(whole).is_some());
     }
 }
