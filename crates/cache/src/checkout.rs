@@ -14,9 +14,10 @@ use rayon::prelude::*;
 use crate::gather::Choice;
 use crate::links::Placement;
 use crate::listing::check_size;
+use crate::scan::{read_fault, record_name};
 use crate::set::chosen_files;
 use crate::tree::{Tree, TreeEntry};
-use crate::workspace::{Workspace, read_fault, record_name};
+use crate::workspace::Workspace;
 use crate::{Blobs, CacheError};
 
 /// What happens to a path, as it is told.

@@ -20,6 +20,7 @@ mod pipeignore;
 mod records;
 mod remote;
 mod remote_gc;
+mod scan;
 mod seal;
 mod set;
 mod shared_stages;

@@ -19,8 +19,8 @@ use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
 use crate::hash::{hash_bytes_by, hash_file_by};
+use crate::scan::read_fault;
 use crate::seal::{is_sealed, seal};
-use crate::workspace::read_fault;
 use crate::{CacheError, Workspace};
 
 /// Mode of a blob, and so of what shares its file.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::ProjectPath;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::workspace::read_fault;
+use crate::scan::read_fault;
 use crate::{CacheError, Layout, Workspace};
 
 /// The rule that a path is ignored by.

@@ -10,7 +10,7 @@ use std::path::Path;
 use base::{Algorithm, Digest, ProjectPath};
 
 use crate::hash::{Hasher, hash_bytes_by, hash_file_by};
-use crate::workspace::read_fault;
+use crate::scan::read_fault;
 use crate::{Blobs, CacheError, Workspace};
 
 /// How much is looked at together.

@@ -2,6 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests play the user, who writes files as he likes")]
 
 use super::*;
+use crate::Layout;
+use crate::hash::hash_bytes_by;
 
 struct Project {
     folder: tempfile::TempDir,
@@ -174,4 +176,76 @@ fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
     assert_eq!(sub.map(|sub| sub.digest), Some(below.digest), "a folder below is known by its own digest");
     disk::remove(&workspace.blobs.path(&hash_bytes_by(base::Algorithm::Md5, b"2\n"))).unwrap();
     assert!(!workspace.blobs.has_all(&state));
+}
+
+/// The state of a folder by the letter of docs/design/tree.md, with all of it in memory.
+fn state_by_the_letter(workspace: &Workspace, folder: &Path) -> FileState {
+    let mut lines = Vec::new();
+    let (mut size, mut count) = (0, 0);
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let state = state_by_the_letter(workspace, &path);
+            let files = state.files.unwrap();
+            lines.push((
+                name.clone(),
+                format!("folder {} {} {files} {name}\n", state.digest.hex(), state.size),
+            ));
+            (size, count) = (size + state.size, count + files);
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            let digest = blake3::hash(&bytes).to_hex();
+            lines.push((name.clone(), format!("file {digest} {} {name}\n", bytes.len())));
+            (size, count) = (size + bytes.len() as u64, count + 1);
+        }
+    }
+    lines.sort();
+    let text: String = lines.into_iter().map(|(_, line)| line).collect();
+    let manifest = format!("pipe-tree 1\n{text}");
+    assert!(
+        !workspace.root().join("cache").exists()
+            || workspace.blobs.has(&hash_bytes_by(base::Algorithm::Blake3, manifest.as_bytes()))
+    );
+    let digest = Digest::Blake3(*blake3::hash(manifest.as_bytes()).as_bytes());
+    FileState { digest, size, files: Some(count), executable: false }
+}
+
+#[test]
+fn large_and_deep_folders_are_summed_up_a_part_at_a_time() {
+    for kind in [LinkType::Copy, LinkType::Hardlink] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let data = root.join("data");
+        // More files than are handed on together (few, in tests), in one folder, beside and below each other.
+        let mut random = 1_u32;
+        for number in 0..300 {
+            random = random.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            let depth = (random >> 16) % 5;
+            let parts: Vec<String> =
+                (0..depth).map(|level| format!("{}", (random >> (18 + 2 * level)) % 3)).collect();
+            let place = data.join(parts.join("/"));
+            fs::create_dir_all(place.join("empty")).unwrap();
+            fs::write(place.join(format!("f{number}")), format!("{}", number % 250)).unwrap();
+        }
+        fs::create_dir_all(data.join("many")).unwrap();
+        for number in 0..100 {
+            fs::write(data.join(format!("many/{number}")), format!("m{number}")).unwrap();
+        }
+        let state = State::load(&root.join("state")).unwrap();
+        let workspace = Workspace::new(root, &root.join("cache"), state).with_link_types(vec![kind]);
+        let path = ProjectPath::from_record("data").unwrap();
+        let expected = state_by_the_letter(&workspace, &data);
+        assert_eq!(workspace.observe(&path).unwrap(), Some(expected));
+        assert_eq!(workspace.store(&path, Placement::Linked).unwrap(), Some(expected));
+        assert_eq!(state_by_the_letter(&workspace, &data), expected, "with every manifest in the cache");
+        assert!(workspace.blobs.has_all(&expected));
+        assert_eq!(workspace.observe(&path).unwrap(), Some(expected));
+        let listed = workspace.listing(&path).unwrap();
+        assert_eq!(listed.values().filter(|state| !state.is_folder()).count(), 400);
+        disk::remove(&data).unwrap();
+        workspace.restore(&path, &expected, Placement::Linked).unwrap();
+        assert_eq!(state_by_the_letter(&workspace, &data), expected);
+        assert_eq!(workspace.listing(&path).unwrap(), listed);
+    }
 }

@@ -1,0 +1,438 @@
+//! What a path holds: a walk over it that hands on files as they are known, a number at a time, and folders once all that
+//! is in them is known. However large a folder is, little more than its manifests is held at once.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use base::{Digest, FileState, ProjectPath};
+use disk::Stamp;
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+use crate::hash::hash_bytes_by;
+use crate::links::{Found, Placement};
+use crate::pipeignore::Within;
+use crate::tree::{Tree, TreeEntry};
+use crate::{CacheError, Files, Workspace};
+
+/// So many files are hashed and handed on together; few in tests, so that there are many turns.
+const BATCH: usize = if cfg!(test) { 7 } else { 1 << 14 };
+
+/// Is told what a walk finds.
+pub(crate) trait Sink {
+    /// Files of the path, in any order.
+    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
+        let _ = files;
+        Ok(())
+    }
+
+    /// A manifest, after those of the folders that it names.
+    fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
+        let _ = (digest, manifest);
+        Ok(())
+    }
+
+    /// A folder in which nothing is.
+    fn empty(&mut self, path: &ProjectPath, state: &FileState) {
+        let _ = (path, state);
+    }
+
+    /// Whether it puts files into the folders that they come from, so that these must have been read to their end.
+    fn replaces(&self) -> bool {
+        false
+    }
+}
+
+/// Wants to know no more than the state of the whole.
+pub(crate) struct Observe;
+
+impl Sink for Observe {}
+
+/// Stores everything.
+pub(crate) struct Store<'a> {
+    pub workspace: &'a Workspace,
+    pub placement: Placement,
+}
+
+impl Sink for Store<'_> {
+    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
+        files.par_iter().try_for_each(|found| self.workspace.store_file(found, self.placement))
+    }
+
+    fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
+        self.workspace.blobs.store_manifest(digest, manifest)
+    }
+
+    fn replaces(&self) -> bool {
+        self.placement == Placement::Linked && self.workspace.links.may_share()
+    }
+}
+
+/// Lists files, and folders in which nothing is.
+impl Sink for Files {
+    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
+        self.extend(files.iter().map(|found| (found.path.clone(), state_of(found))));
+        Ok(())
+    }
+
+    fn empty(&mut self, path: &ProjectPath, state: &FileState) {
+        self.insert(path.clone(), *state);
+    }
+}
+
+/// Lists files with where they lie.
+impl Sink for Vec<(ProjectPath, PathBuf, Digest)> {
+    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
+        let owned = |found: &Found<'_>| (found.path.clone(), found.os_path.to_owned(), found.digest);
+        self.extend(files.iter().map(owned));
+        Ok(())
+    }
+}
+
+fn state_of(found: &Found<'_>) -> FileState {
+    let (digest, size) = (found.digest, found.stamp.size);
+    FileState { digest, size, files: None, executable: found.stamp.is_executable() }
+}
+
+/// A file that was found.
+struct Pending {
+    /// The place of its folder.
+    folder: usize,
+    name: String,
+    path: ProjectPath,
+    os_path: PathBuf,
+    stamp: Stamp,
+    digest: Option<Digest>,
+    may_share: bool,
+}
+
+impl Pending {
+    fn found(&self) -> Found<'_> {
+        let Pending { path, os_path, stamp, may_share, .. } = self;
+        let digest = self.digest.expect("it was hashed before it is handed on");
+        Found { path, os_path, stamp, digest, may_share: *may_share }
+    }
+}
+
+/// A folder that was entered, and is not summed up yet.
+struct Folder {
+    name: String,
+    path: ProjectPath,
+    /// The place of the folder that it lies in.
+    above: Option<usize>,
+    /// Whether the walk has left it.
+    left: bool,
+    /// Whether anything is in it.
+    is_empty: bool,
+    /// What is in it and known.
+    entries: Vec<(String, TreeEntry)>,
+    /// Whether no folder on the way is a symlink.
+    may_share: bool,
+}
+
+/// A walk on its way.
+struct Walk<'a> {
+    workspace: &'a Workspace,
+    sink: &'a mut dyn Sink,
+    /// In the order in which they were entered: what lies in a folder comes after it.
+    folders: Vec<Folder>,
+    pending: Vec<Pending>,
+    /// How many files are to be found before they are handed on.
+    batch: usize,
+    /// With one manifest for all: files by their path from the top, and their size.
+    flat: Option<(Vec<(String, Digest)>, u64)>,
+}
+
+impl Workspace {
+    /// What the path holds; `None` when there is nothing.
+    pub(crate) fn scan(
+        &self,
+        path: &ProjectPath,
+        within: Within,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<FileState>, CacheError> {
+        let os_path = self.os_path(path);
+        let own = fs::symlink_metadata(&os_path);
+        let is_symlink = own.as_ref().is_ok_and(fs::Metadata::is_symlink);
+        let metadata = match if is_symlink { fs::metadata(&os_path) } else { own } {
+            Ok(metadata) => metadata,
+            Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(source) => return Err(read_fault(&os_path, source)),
+        };
+        if metadata.is_dir() {
+            self.note(path, &metadata);
+            return self.walk(path, &os_path, within, sink).map(Some);
+        }
+        let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
+        let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
+        let mut file = self.file(0, String::new(), (path.clone(), os_path), &metadata, may_share)?;
+        self.hash(&mut file)?;
+        let found = file.found();
+        sink.files(std::slice::from_ref(&found))?;
+        Ok(Some(state_of(&found)))
+    }
+
+    /// Whether a path may be made a link: it is no symlink, or one that was made so.
+    fn is_ours(&self, os_path: &Path) -> bool {
+        !os_path.is_symlink() || self.digest_of_symlink(os_path).is_some()
+    }
+
+    /// What the folder `os_path` holds, with symlinks followed.
+    fn walk(
+        &self,
+        path: &ProjectPath,
+        os_path: &Path,
+        within: Within,
+        sink: &mut dyn Sink,
+    ) -> Result<FileState, CacheError> {
+        let may_share = !os_path.is_symlink() && !self.leads_through_symlink(path);
+        let mut walk = Walk {
+            workspace: self,
+            sink,
+            folders: Vec::new(),
+            pending: Vec::new(),
+            batch: BATCH,
+            flat: self.blobs.layout().is_flat().then(Default::default),
+        };
+        // The places of the folders from the top down to where the walk is.
+        let mut open = vec![walk.enter(String::new(), path.clone(), None, may_share)];
+        // Asked with what stands for the top, so that a walk through a link is judged as what it is in the project.
+        let is_ignored = |os_below: &Path, is_folder: bool| {
+            let below = os_below.strip_prefix(os_path).ok().and_then(Path::to_str);
+            let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
+            place.is_some_and(|place| {
+                place != *path
+                    && (within.passes_over(&place, self.blobs.layout())
+                        || self.ignores.is_ignored(&place, is_folder))
+            })
+        };
+        let is_wanted = |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
+        for source in self.ignores.above(path) {
+            if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
+                self.note(&source, &metadata);
+            }
+        }
+        let entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
+        for entry in entries.filter_entry(is_wanted) {
+            // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
+            let faulty = entry.as_ref().err().and_then(|fault| fault.path());
+            if faulty.is_some_and(|path| is_ignored(path, path.is_dir())) {
+                continue;
+            }
+            let entry = match entry.map_err(|fault| walk_fault(os_path, fault)) {
+                // A link to a blob that is gone is a file that is gone.
+                Err(CacheError::Dangling { path }) if self.digest_of_symlink(&path).is_some() => continue,
+                entry => entry?,
+            };
+            for left in open.drain(entry.depth()..) {
+                walk.folders[left].left = true;
+            }
+            // What a killed process of ours was about to put there is nobody's data.
+            if entry.file_name().to_str().is_some_and(disk::is_unfinished) {
+                continue;
+            }
+            let name = record_name(entry.path(), entry.file_name())?;
+            let place = *open.last().expect("the top is never left");
+            let folder = &mut walk.folders[place];
+            folder.is_empty = false;
+            let path = folder.path.join(&name);
+            let may_share = folder.may_share && (!entry.path_is_symlink() || self.is_ours(entry.path()));
+            let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
+            if entry.file_type().is_dir() {
+                self.note(&path, &metadata);
+                open.push(walk.enter(name, path, Some(place), may_share));
+            } else {
+                let paths = (path, entry.into_path());
+                walk.pending.push(self.file(place, name, paths, &metadata, may_share)?);
+                if walk.pending.len() >= walk.batch {
+                    walk.hand_on(&mut open)?;
+                }
+            }
+        }
+        walk.end()
+    }
+
+    fn file(
+        &self,
+        folder: usize,
+        name: String,
+        (path, os_path): (ProjectPath, PathBuf),
+        metadata: &fs::Metadata,
+        may_share: bool,
+    ) -> Result<Pending, CacheError> {
+        if !metadata.is_file() {
+            return Err(CacheError::Special { path: os_path });
+        }
+        self.note(&path, metadata);
+        let stamp = Stamp::of(metadata);
+        let known = self.state().get(&path, &stamp);
+        let digest = known.or_else(|| self.digest_of_link(&path, &os_path, metadata));
+        Ok(Pending { folder, name, path, os_path, stamp, digest, may_share })
+    }
+
+    fn hash(&self, file: &mut Pending) -> Result<(), CacheError> {
+        if file.digest.is_none() {
+            file.digest = Some(self.digest_of(&file.path, &file.os_path, &file.stamp)?);
+        }
+        Ok(())
+    }
+}
+
+impl Walk<'_> {
+    fn enter(&mut self, name: String, path: ProjectPath, above: Option<usize>, may_share: bool) -> usize {
+        let (left, is_empty, entries) = (false, true, Vec::new());
+        self.folders.push(Folder { name, path, above, left, is_empty, entries, may_share });
+        self.folders.len() - 1
+    }
+
+    /// Hands on the files that were found and may be, and sums up the folders that were left. `open` tells where the
+    /// others are, and is told where they are then.
+    fn hand_on(&mut self, open: &mut [usize]) -> Result<(), CacheError> {
+        let replaces = self.sink.replaces();
+        let may_go = |file: &Pending| !replaces || self.folders[file.folder].left;
+        let (mut files, kept): (Vec<Pending>, Vec<Pending>) =
+            std::mem::take(&mut self.pending).into_iter().partition(may_go);
+        self.pending = kept;
+        // A folder that has many files is not asked again and again.
+        self.batch = BATCH.max(self.pending.len() * 2);
+        let unknown: Vec<&mut Pending> = files.iter_mut().filter(|file| file.digest.is_none()).collect();
+        unknown.into_par_iter().try_for_each(|file| self.workspace.hash(file))?;
+        let found: Vec<Found<'_>> = files.iter().map(Pending::found).collect();
+        self.sink.files(&found)?;
+        drop(found);
+        for file in files {
+            let (top, state) = (&self.folders[0].path, state_of(&file.found()));
+            match &mut self.flat {
+                Some((all, size)) => {
+                    *size += state.size;
+                    all.push((below(top, &file.path).to_owned(), state.digest));
+                }
+                None => {
+                    let FileState { digest, size, executable, .. } = state;
+                    let entry = TreeEntry::File { digest, size, executable };
+                    self.folders[file.folder].entries.push((file.name, entry));
+                }
+            }
+        }
+        // What is in a folder comes after it.
+        let mut rest = Vec::new();
+        while let Some(folder) = self.folders.pop() {
+            match (folder.left, folder.above) {
+                (true, Some(above)) => {
+                    if let Some((name, entry)) = self.sum_up(folder)? {
+                        self.folders[above].entries.push((name, entry));
+                    }
+                }
+                _ => rest.push(folder),
+            }
+        }
+        rest.reverse();
+        // Of those that are open, each lies in the one before.
+        for (place, folder) in rest.iter_mut().enumerate() {
+            folder.above = place.checked_sub(1);
+        }
+        for file in &mut self.pending {
+            let at = open.iter().position(|place| *place == file.folder);
+            file.folder = at.expect("only files of open folders are kept");
+        }
+        for (at, place) in open.iter_mut().enumerate() {
+            *place = at;
+        }
+        self.folders = rest;
+        Ok(())
+    }
+
+    /// What a folder is in the manifest of the one that it lies in; `None` where there is but one for all.
+    fn sum_up(&mut self, folder: Folder) -> Result<Option<(String, TreeEntry)>, CacheError> {
+        if self.flat.is_some() {
+            if folder.is_empty {
+                let state = self.flat_state(Vec::new(), 0)?.0;
+                self.sink.empty(&folder.path, &state);
+            }
+            return Ok(None);
+        }
+        let state = self.tree_state(folder.entries)?;
+        if folder.is_empty {
+            self.sink.empty(&folder.path, &state);
+        }
+        let FileState { digest, size, files, .. } = state;
+        Ok(Some((folder.name, TreeEntry::Folder { digest, size, files: files.unwrap_or_default() })))
+    }
+
+    fn tree_state(&mut self, entries: Vec<(String, TreeEntry)>) -> Result<FileState, CacheError> {
+        let tree = Tree::new(entries);
+        let (size, files) = tree.totals();
+        let manifest = tree.encode();
+        drop(tree);
+        let digest = hash_bytes_by(self.workspace.blobs.layout().algorithm(), &manifest);
+        self.sink.manifest(&digest, &manifest)?;
+        Ok(FileState { digest, size, files: Some(files), executable: false })
+    }
+
+    fn flat_state(
+        &self,
+        files: Vec<(String, Digest)>,
+        size: u64,
+    ) -> Result<(FileState, Vec<u8>), CacheError> {
+        let layout = self.workspace.blobs.layout();
+        let count = files.len() as u64;
+        let manifest = layout.encode_files(files).expect("a flat layout has a form for all files");
+        let digest = hash_bytes_by(layout.algorithm(), &manifest);
+        Ok((FileState { digest, size, files: Some(count), executable: false }, manifest))
+    }
+
+    /// The state of the whole.
+    fn end(mut self) -> Result<FileState, CacheError> {
+        self.folders.iter_mut().for_each(|folder| folder.left = true);
+        self.hand_on(&mut [])?;
+        let top = self.folders.pop().expect("the top lies in nothing");
+        let state = match self.flat.take() {
+            Some((files, size)) => {
+                let (state, manifest) = self.flat_state(files, size)?;
+                self.sink.manifest(&state.digest, &manifest)?;
+                state
+            }
+            None => self.tree_state(top.entries)?,
+        };
+        if top.is_empty {
+            self.sink.empty(&top.path, &state);
+        }
+        Ok(state)
+    }
+}
+
+/// The part of `path` below `top`.
+fn below<'a>(top: &ProjectPath, path: &'a ProjectPath) -> &'a str {
+    match top.as_str().len() {
+        0 => path.as_str(),
+        length => &path.as_str()[length + 1..],
+    }
+}
+
+/// The name of an entry as records hold it.
+pub(crate) fn record_name(os_path: &Path, name: &OsStr) -> Result<String, CacheError> {
+    ProjectPath::from_relative(Path::new(name))
+        .and_then(|name| ProjectPath::from_record(name.as_str()))
+        .map(|name| name.as_str().to_owned())
+        .map_err(|source| CacheError::Name { path: os_path.to_owned(), source })
+}
+
+/// `top` is where the walk began, for faults that name no path.
+fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
+    let path = fault.path().unwrap_or(top).to_owned();
+    match fault.into_io_error() {
+        Some(source) if source.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            CacheError::Dangling { path }
+        }
+        Some(source) => CacheError::Read { path, source },
+        None => CacheError::Loop { path },
+    }
+}
+
+pub(crate) fn read_fault(path: &Path, source: io::Error) -> CacheError {
+    CacheError::Read { path: path.to_owned(), source }
+}
