@@ -1,7 +1,8 @@
 //! Names that are one name somewhere: what some file systems and people cannot keep apart is not put under version
 //! control side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use base::ProjectPath;
 use unicode_normalization::UnicodeNormalization;
@@ -52,6 +53,39 @@ pub fn check<'a>(paths: impl Iterator<Item = &'a ProjectPath>, printer: Printer)
     Ok(())
 }
 
+/// Tells of many paths, with little memory, whether [`check`] may find anything among them.
+#[derive(Debug, Default)]
+pub struct Sieve {
+    hasher: RandomState,
+    /// Hashes of paths as they are.
+    exact: HashSet<u64>,
+    /// Hashes of what two of them must not have in common.
+    folded: HashSet<u64>,
+}
+
+impl Sieve {
+    /// Whether another path than this one, or the same of a folder above it, may be the same name. Two that are equal
+    /// are never missed; rarely two are taken for equal that are not.
+    pub fn may_clash(&mut self, path: &ProjectPath) -> bool {
+        let above = std::iter::successors(Some(path.clone()), ProjectPath::parent);
+        for path in above.take_while(|path| !path.is_root()) {
+            let text = path.as_str();
+            if !self.exact.insert(self.hasher.hash_one(text)) {
+                // What is above was looked at with it.
+                return false;
+            }
+            let folded = match text.is_ascii() {
+                true => text.to_ascii_lowercase(),
+                false => text.nfc().collect::<String>().to_lowercase(),
+            };
+            if !self.folded.insert(self.hasher.hash_one(folded)) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
 /// A path that shows what its letters are made of.
 fn shown(path: &ProjectPath) -> String {
     let escaped = path
@@ -59,4 +93,25 @@ fn shown(path: &ProjectPath) -> String {
         .chars()
         .map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
     format!("`{path}` ({})", escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_one_name_is_sieved_out() {
+        for (paths, clash) in [
+            (&["a/b/c", "a/b/d", "a/x", "b"][..], false),
+            (&["a/b/c", "A/x"], true),
+            (&["a/b", "a/B"], true),
+            (&["a/e\u{301}", "a/x", "a/\u{e9}"], true),
+            (&["\u{c9}", "x", "\u{e9}"], true),
+            (&["\u{e9}", "\u{e9}/a", "\u{e9}/b"], false),
+        ] {
+            let mut sieve = Sieve::default();
+            let found = paths.iter().any(|path| sieve.may_clash(&ProjectPath::from_record(path).unwrap()));
+            assert_eq!(found, clash, "{paths:?}");
+        }
+    }
 }

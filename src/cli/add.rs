@@ -393,6 +393,8 @@ fn bring_in(
 
 /// Refuses a folder in which two names are one.
 fn check_names(workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
-    let files = workspace.listing(path)?;
-    if files.len() > 1 { names::check(files.keys(), printer) } else { Ok(()) }
+    let mut sieve = names::Sieve::default();
+    let mut may_clash = false;
+    workspace.each(path, &mut |path| may_clash |= sieve.may_clash(path))?;
+    if may_clash { names::check(workspace.listing(path)?.keys(), printer) } else { Ok(()) }
 }

@@ -13,7 +13,7 @@ use crate::ui::Printer;
 ///
 /// Hooks: after a checkout and after a merge (which `git pull` makes) `pipe checkout`, before a commit `pipe status` (which stops nothing), before a push
 /// `pipe push`. What stands in hooks stays. The merge driver is noted in the settings of this clone and in
-/// .gitattributes, which belongs into version control; in projects of DVC, the hooks alone are installed. Safe to run again.
+/// .gitattributes, which belongs into version control. Safe to run again.
 #[derive(Debug, Args)]
 pub struct InstallArgs {
     /// Install the merge driver alone

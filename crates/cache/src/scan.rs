@@ -70,6 +70,20 @@ impl Sink for Store<'_> {
     }
 }
 
+/// Shows paths of files, and of folders in which nothing is.
+pub(crate) struct Show<'a>(pub &'a mut dyn FnMut(&ProjectPath));
+
+impl Sink for Show<'_> {
+    fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
+        files.iter().for_each(|found| (self.0)(found.path));
+        Ok(())
+    }
+
+    fn empty(&mut self, path: &ProjectPath, _state: &FileState) {
+        (self.0)(path);
+    }
+}
+
 /// Lists files, and folders in which nothing is.
 impl Sink for Files {
     fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {

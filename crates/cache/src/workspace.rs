@@ -18,7 +18,7 @@ use crate::hash::hash_file_by;
 use crate::links::{Damage, Links, Placement};
 use crate::listing::check_size;
 use crate::pipeignore::Within;
-use crate::scan::{Observe, Store, read_fault};
+use crate::scan::{Observe, Show, Store, read_fault};
 use crate::tree::TreeEntry;
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -183,6 +183,14 @@ impl Workspace {
         let mut files = Files::new();
         self.scan(path, within, &mut files)?;
         Ok(files)
+    }
+
+    /// Shows the paths of all files at `path` as they are now, and of folders in which nothing is, in any order.
+    ///
+    /// # Errors
+    /// As [`Workspace::observe`].
+    pub fn each(&self, path: &ProjectPath, show: &mut dyn FnMut(&ProjectPath)) -> Result<(), CacheError> {
+        self.scan(path, Within::Records, &mut Show(show)).map(drop)
     }
 
     /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing. With
