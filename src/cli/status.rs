@@ -50,6 +50,9 @@ pub struct StatusArgs {
     /// With `--cloud`: also what all commits record
     #[arg(short = 'A', long, help_heading = None)]
     all_commits: bool,
+    /// Do not ask whether what was imported from elsewhere has changed there; that is never asked of what is frozen
+    #[arg(long, help_heading = None)]
+    no_updates: bool,
     /// Print JSON: every stage with its state (fresh, stale, upstream, unknown, or gone with its file), the reasons, and who runs it now
     #[arg(long, help_heading = None)]
     json: bool,

@@ -179,7 +179,9 @@ fn assess_with(
         let mut sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
         sources.retain(|source| !no_stage_cache || *source == Source::Lock);
         if stage.is_source() && sources.is_empty() && observed.outs.iter().any(Option::is_none) {
-            let path = stage.outs[0].path.clone();
+            let mut outs = stage.outs.iter().zip(&observed.outs);
+            let gone = outs.find(|(_, now)| now.is_none()).map_or(&stage.outs[0], |(out, _)| out);
+            let path = gone.path.clone();
             let decision = Decision::Unknown { reasons: vec![StaleReason::DataMissing { path }] };
             return Assessment { decision, inputs, outs: observed.outs, assumed };
         }

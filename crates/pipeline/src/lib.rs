@@ -47,7 +47,8 @@ pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
 pub use pointer::{
-    Pointer, freeze_pointer, parse_pointer, parse_source, update_pointer, update_source, write_pointer,
+    Pointer, freeze_pointer, parse_pointer, parse_source, pointed_state, update_pointer, update_source, update_thing,
+    write_pointer,
 };
 pub use resolve::{FileGroup, Loaded, Pipeline, load, load_all};
 pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
