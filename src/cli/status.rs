@@ -231,7 +231,7 @@ fn survey_now(
     let mut plan =
         survey(world, wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
     if pipeline.dialect().status_is_of_now() {
-        let params = ParamReader::new(workspace);
+        let params = ParamReader::new(world);
         for (id, judged) in &mut plan {
             let stage = pipeline.stage(*id);
             let now = assess(world, &params, stage, ledger.get(&stage.address), Conditions::default());

@@ -219,7 +219,7 @@ fn a_file_url_is_a_path_outside() {
     assert!(ran(&sandbox));
     sandbox.write("pipeline.yaml", "stages:\n  a:\n    cmd: x\n    deps: ['s3://bucket/x']\n");
     let said = sandbox.pipe(["status"]).code(2);
-    assert!(said.stderr.contains("use http, https or file"), "{}", said.stderr);
+    assert!(said.stderr.contains("use http, https, file or remote"), "{}", said.stderr);
 }
 
 #[test]
@@ -373,4 +373,26 @@ fn what_tools_keep_in_a_folder_is_no_input() {
     assert!(sandbox.ok(["repro", "s"]).stderr.contains("1 ran"));
     // What a stage writes would lose it.
     sandbox.pipe(["repro", "o"]).code(2).tells(&["keeps for itself"]);
+}
+
+#[test]
+fn what_lies_in_a_remote_is_an_input_too() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  count:\n    cmd: wc -l < ../store/sub/x > count\n    deps: ['remote://store/sub/x']\n    outs: [count]\n",
+    );
+    sandbox.pipe(["repro"]).code(2).tells(&["there is no remote `store`"]);
+    sandbox.ok(["remote", "add", "store", "../store"]);
+    sandbox.pipe(["repro"]).code(2);
+    sandbox.write("../store/sub/x", "1\n");
+    assert!(ran(&sandbox));
+    assert!(sandbox.read("pipeline.lock").contains("    - remote: remote://store/sub/x\n      digest: blake3:"));
+    assert!(!ran(&sandbox));
+    // Where the remote lies is no input, and what it holds is.
+    std::fs::rename(sandbox.path("../store"), sandbox.path("../elsewhere")).unwrap();
+    sandbox.ok(["remote", "modify", "store", "url", "../elsewhere"]);
+    assert!(!ran(&sandbox));
+    sandbox.append("../elsewhere/sub/x", "2\n");
+    assert!(sandbox.ok(["status"]).stdout.contains("dep remote://store/sub/x changed"));
+    sandbox.write("pipeline.yaml", sandbox.read("pipeline.yaml").replace("sub/x'", "../x'"));
+    sandbox.pipe(["status"]).code(2).tells(&["names nothing in a remote"]);
 }

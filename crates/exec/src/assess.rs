@@ -476,7 +476,7 @@ pub fn survey(
     locked: impl Fn(&Stage) -> Option<StageLock>,
     conditions: impl Fn(StageId) -> Conditions,
 ) -> Vec<(StageId, Assessment)> {
-    let params = ParamReader::new(world.workspace);
+    let params = ParamReader::new(world);
     let mut foretold = Foretold::new();
     let mut changing: Vec<bool> = vec![false; world.pipeline.stages.len()];
     let mut judged = Vec::with_capacity(wanted.len());

@@ -140,7 +140,7 @@ pub fn drive(
     let mut ran: HashSet<StageId> = HashSet::new();
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
-    let params = ParamReader::new(world.workspace);
+    let params = ParamReader::new(world);
     let (sender, reports) = mpsc::channel::<Report>();
     let unrecorded = AtomicUsize::new(0);
     let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded, reports: sender };
