@@ -19,10 +19,10 @@ use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
-use crate::remotes;
 use crate::interrupt::Interrupt;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::recorder::tags;
+use crate::remotes;
 use crate::settings::{self, Scope, Settings};
 use crate::ui::Printer;
 

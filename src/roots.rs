@@ -225,7 +225,9 @@ fn keep_run_result(roots: &mut Roots, place: &dyn std::fmt::Display, text: &str)
         CliError::message(format!("the result {place} in the run cache cannot be read: {fault}"))
             .hint("remove it, or let results go with `--no-stage-cache`; nothing was touched")
     })?;
-    outs.iter().for_each(|(_, state)| roots.keep(state));
+    for (_, state) in &outs {
+        roots.keep(state);
+    }
     Ok(())
 }
 

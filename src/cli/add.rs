@@ -347,8 +347,10 @@ impl Admission<'_> {
         let below = path.parts().skip(top.parts().count());
         let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
         if recorded.is_none() && !below.is_root() {
-            return Err(CliError::message(format!("cannot add {path}: {pointer} records nothing of {top} yet"))
-                .hint(format!("`pipe add {}` adds all of it", quoted(top.as_str()))));
+            return Err(CliError::message(format!(
+                "cannot add {path}: {pointer} records nothing of {top} yet"
+            ))
+            .hint(format!("`pipe add {}` adds all of it", quoted(top.as_str()))));
         }
         let below = (!below.is_root() && recorded.is_some_and(|state| state.is_folder())).then_some(below);
         Ok(Place { pointer: pointer.clone(), top: top.clone(), below, recorded })

@@ -62,7 +62,15 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
 impl CheckoutArgs {
     /// A checkout as the end of a pull.
     pub fn new(which: &TargetArgs, force: bool, allow_missing: bool, json: bool) -> Self {
-        CheckoutArgs { which: which.clone(), force, relink: false, allow_missing, summary: false, json, is_pulled: true }
+        CheckoutArgs {
+            which: which.clone(),
+            force,
+            relink: false,
+            allow_missing,
+            summary: false,
+            json,
+            is_pulled: true,
+        }
     }
 }
 

@@ -157,11 +157,7 @@ fn is_carried(
 }
 
 /// The data that is meant, with what its pointer tells of.
-fn source<'a>(
-    pipeline: &'a Pipeline,
-    project: &Project,
-    target: &str,
-) -> CliResult<(&'a Stage, &'a Out)> {
+fn source<'a>(pipeline: &'a Pipeline, project: &Project, target: &str) -> CliResult<(&'a Stage, &'a Out)> {
     let path = ProjectPath::resolve(&project.base, target)?;
     let found = pipeline.targets(&[target], &project.base)?;
     let stage = found.first().map(|id| pipeline.stage(*id)).filter(|stage| stage.is_source());

@@ -165,7 +165,8 @@ fn what_revisions_record_is_pushed() {
 /// Makes everything at the remote older than `gc.grace`.
 fn age(sandbox: &Sandbox) {
     for object in sandbox.files("../store") {
-        sandbox.set_modified(&object, std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400));
+        sandbox
+            .set_modified(&object, std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400));
     }
 }
 

@@ -90,7 +90,9 @@ fn outs_of_stages_are_not_moved() {
     sandbox.write("dvc.yaml", "stages: {a: {cmd: echo 1 > o, outs: [o]}}\n");
     dvc.ok(&sandbox, &["repro", "-q"]);
     assert_ne!(dvc.call(&sandbox, &["move", "o", "p"]).0, 0);
-    pipe(&sandbox, &["move", "o", "p"]).code(2).tells(&["`o` is no data with a pointer of its own", "change "]);
+    pipe(&sandbox, &["move", "o", "p"])
+        .code(2)
+        .tells(&["`o` is no data with a pointer of its own", "change "]);
     assert!(sandbox.exists("o") && !sandbox.exists("p"));
 }
 
@@ -118,7 +120,8 @@ fn data_goes_to_the_remote_alone() {
         let files = sandbox.files("../store").into_iter();
         files.map(|name| name.rsplit("/md5/").next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let theirs_whole: Vec<String> = names(&theirs).into_iter().filter(|name| !name.ends_with(".tmp")).collect();
+    let theirs_whole: Vec<String> =
+        names(&theirs).into_iter().filter(|name| !name.ends_with(".tmp")).collect();
     assert_eq!(names(&ours), theirs_whole);
     assert!(!ours.exists("other") && !ours.exists("folder"));
     assert_eq!((ours.files(".dvc/cache").len(), theirs.files(".dvc/cache").len()), (0, 0));

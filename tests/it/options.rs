@@ -257,7 +257,12 @@ fn a_resource_that_no_stage_asks_for_is_told() {
 fn answer(sandbox: &Sandbox, answers: &str, arguments: &str) -> crate::harness::Said {
     let mut command = sandbox.program("sh");
     let pipe = env!("CARGO_BIN_EXE_pipe");
-    command.args(["-c", &format!("printf '{answers}' | NO_COLOR=1 script --quiet --return --command '{pipe} {arguments}' /dev/null")]);
+    command.args([
+        "-c",
+        &format!(
+            "printf '{answers}' | NO_COLOR=1 script --quiet --return --command '{pipe} {arguments}' /dev/null"
+        ),
+    ]);
     sandbox.finish(command)
 }
 

@@ -83,11 +83,8 @@ pub fn plan_remote_gc(
     }
     marks.mark(open)?;
     // A manifest that is too young to go keeps what it names.
-    let mut unneeded: Vec<(Name, Object)> = blobs
-        .iter()
-        .filter(|(name, _)| !marks.needed.contains(name))
-        .map(|(a, b)| (*a, b.clone()))
-        .collect();
+    let mut unneeded: Vec<(Name, Object)> =
+        blobs.iter().filter(|(name, _)| !marks.needed.contains(name)).map(|(a, b)| (*a, b.clone())).collect();
     unneeded.sort_by_key(|(name, _)| *name);
     let folders = transfer.each(&unneeded, |((digest, is_list), _)| match layout.is_flat() {
         true => Ok(*is_list),

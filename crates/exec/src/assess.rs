@@ -169,7 +169,7 @@ fn assess_with(
         }
         tell_edits_from_moves(world, stage, locked, &mut reasons);
     }
-    let inputs = inputs_of(world, stage, &observed);
+    let inputs = inputs_of(world, reader, stage, &observed);
     let decision = if reasons.is_empty() {
         Decision::Fresh
     } else if reasons.iter().any(StaleReason::blocks_verdict) && !stage.frozen {
@@ -358,12 +358,19 @@ fn loaded_params(
     Ok(files)
 }
 
-fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<StageLock> {
+fn inputs_of(
+    world: World<'_>,
+    reader: &ParamReader<'_>,
+    stage: &Stage,
+    observed: &Observed,
+) -> Option<StageLock> {
+    let has_tags = world.pipeline.dialect().records_tags();
     let deps: Option<Vec<FileState>> = observed.deps.iter().copied().collect();
     let special: Option<Vec<FileState>> = observed.special.iter().copied().collect();
     let values = params::select(&stage.params, &observed.params).ok()?;
     Some(StageLock {
         unix_text: std::collections::BTreeSet::new(),
+        told: stage.special.iter().filter_map(|dep| reader.told(&dep.name)).filter(|_| has_tags).collect(),
         command: stage.command.clone(),
         shell: stage.shell.clone(),
         wdir: stage.wdir.clone(),

@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
 use cache::Workspace;
-use pipeline::{DepName, ParamFile, Stage, StaleReason, params};
+use pipeline::{DepName, ParamFile, SpecialName, Stage, StaleReason, params};
 
 use crate::assess::World;
 
@@ -22,18 +22,37 @@ pub struct ParamReader<'a> {
     remotes: &'a BTreeMap<String, Result<PathBuf, String>>,
     known: Mutex<HashMap<ProjectPath, (String, ParamFile)>>,
     outside: OnceLock<Outside>,
+    /// What servers told last.
+    told: Mutex<HashMap<SpecialName, String>>,
 }
 
 impl<'a> ParamReader<'a> {
     /// A reader of the files of a world.
     pub fn new(world: World<'a>) -> Self {
         let World { workspace, pipeline, .. } = world;
-        ParamReader { workspace, remotes: &pipeline.environment.remotes, known: Mutex::default(), outside: OnceLock::new() }
+        ParamReader {
+            workspace,
+            remotes: &pipeline.environment.remotes,
+            known: Mutex::default(),
+            outside: OnceLock::new(),
+            told: Mutex::default(),
+        }
     }
 
     /// The project's own files.
     pub(crate) fn workspace(&self) -> &'a Workspace {
         self.workspace
+    }
+
+    /// Remembers what a server told of a URL.
+    pub(crate) fn note(&self, name: &SpecialName, told: String) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), told);
+    }
+
+    /// What a server told last of a URL.
+    pub(crate) fn told(&self, name: &SpecialName) -> Option<(SpecialName, String)> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get_key_value(name).map(|(name, told)| (name.clone(), told.clone()))
     }
 
     /// The folder of a remote.

@@ -21,8 +21,14 @@ pub(crate) fn observe(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<
             let place = SpecialName::outside(&place.to_string_lossy());
             outside(reader, dep, &place.map_err(|fault| unreadable(fault.to_string()))?)
         }
-        SpecialKind::Url => url::ask(&dep.name.text)
-            .map_err(|message| Unreadable::new(dep.name.clone(), &io::Error::other(message))),
+        SpecialKind::Url => {
+            let answer = url::ask(&dep.name.text)
+                .map_err(|message| Unreadable::new(dep.name.clone(), &io::Error::other(message)))?;
+            Ok(answer.map(|(state, told)| {
+                reader.note(&dep.name, told);
+                state
+            }))
+        }
     }
 }
 

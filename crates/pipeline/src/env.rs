@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn nothing_secret_is_printed() {
         let values = [("TOKEN".to_owned(), "secret".to_owned())].into();
-        let environment = Environment { values, key: EnvKey::of(b"key") };
+        let environment = Environment { values, key: EnvKey::of(b"key"), remotes: BTreeMap::new() };
         assert_eq!(format!("{environment:?} {:?}", environment.key), r#"{"TOKEN"} EnvKey"#);
     }
 }

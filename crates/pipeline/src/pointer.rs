@@ -138,12 +138,9 @@ pub fn update_source(
     match (Dialect::of_file(file), old, lock.outs.first()) {
         (Dialect::Dvc, Some(text), _) => {
             let outs = dvc::parse(file, text)?.outs;
-            let state_of =
-                |path: &ProjectPath| Some(lock.outs.iter().find(|(known, _)| known == path)?.1);
-            let changes: Vec<dvc::Change<'_>> = outs
-                .iter()
-                .map(|(out, _)| dvc::Change { state: state_of(&out.path), name: None })
-                .collect();
+            let state_of = |path: &ProjectPath| Some(lock.outs.iter().find(|(known, _)| known == path)?.1);
+            let changes: Vec<dvc::Change<'_>> =
+                outs.iter().map(|(out, _)| dvc::Change { state: state_of(&out.path), name: None }).collect();
             dvc::update(file, text, &changes, None)
         }
         (Dialect::Native, Some(text), Some(_)) => native::update_pointer(file, text, &states[0], None, None),

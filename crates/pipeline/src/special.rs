@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use base::{PathError, ProjectPath};
+use base::{Digest, PathError, ProjectPath};
 use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,11 @@ impl SpecialKind {
             SpecialKind::Remote => "remote",
         }
     }
+}
+
+/// What stands for the content of a URL of which a server tells this: `etag` and the tag, or something else.
+pub fn told_digest(told: &str) -> Digest {
+    Digest::Blake3(blake3::hash(format!("pipe url 1\n{told}").as_bytes()).into())
 }
 
 /// What locks, reasons and keys call such a dep.

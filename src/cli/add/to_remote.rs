@@ -59,8 +59,9 @@ pub fn run(
     let os_path = workspace.os_path(path);
     let is_in_place = std::fs::canonicalize(&os_path).is_ok_and(|there| there == from);
     if !is_in_place && std::fs::symlink_metadata(&os_path).is_ok() && !args.force {
-        return Err(CliError::message(format!("{path} exists already"))
-            .hint("name another place with `-o`; `-f` leaves what is there as it is, and records the other"));
+        return Err(CliError::message(format!("{path} exists already")).hint(
+            "name another place with `-o`; `-f` leaves what is there as it is, and records the other",
+        ));
     }
     if place.below.is_some() {
         return Err(CliError::message(format!("{path} lies in {}, which is recorded as a whole", place.top))

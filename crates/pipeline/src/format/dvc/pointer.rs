@@ -98,6 +98,7 @@ impl Pointer {
             globs: BTreeMap::new(),
             persist: BTreeSet::new(),
             unix_text: self.unix_text.clone(),
+            told: Vec::new(),
             env: Vec::new(),
             special: Vec::new(),
         }
@@ -376,7 +377,9 @@ mod tests {
         let one = update(&file(), text, &[to(false), Change::default()], None).expect("a text");
         assert_eq!(
             one,
-            format!("outs:\n- path: a\n  md5: {digest}\n  size: 7\n  hash: md5\n- path: b # the other\n  md5:\n")
+            format!(
+                "outs:\n- path: a\n  md5: {digest}\n  size: 7\n  hash: md5\n- path: b # the other\n  md5:\n"
+            )
         );
         let name = Change { state: None, name: Some("c/d") };
         let moved = update(&file(), &one, &[name, Change::default()], None).expect("a text");

@@ -247,6 +247,7 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
     let (outs, _) = read_files(stage, "outs", &mut persist, &mut globs)?;
     Ok(StageLock {
         unix_text: BTreeSet::new(),
+        told: Vec::new(),
         command,
         shell: text("shell")?,
         wdir: wdir.unwrap_or_default(),
