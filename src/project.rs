@@ -10,7 +10,7 @@ use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
 use exec::{Ledger, Neighbour};
-use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, StageLock};
+use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, SpecialKind, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
 
 use crate::discover::{Found, look_around};
@@ -22,6 +22,7 @@ use crate::git::Git;
 use crate::interrupt::Interrupt;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::recorder::tags;
+use crate::remotes;
 use crate::settings::{self, Scope, Settings};
 use crate::ui::Printer;
 
@@ -417,6 +418,15 @@ impl Project {
         }
         if secrets {
             environment.key = env_key(self)?;
+        }
+        let special = || pipeline.stages.iter().flat_map(|stage| &stage.special);
+        if special().any(|dep| dep.name.kind == SpecialKind::Remote) {
+            for (name, url) in self.remotes().0 {
+                let folder = remotes::folder(self, &url).map_err(|fault| {
+                    fault.source.map_or_else(|| "it cannot be opened".to_owned(), |cause| cause.to_string())
+                });
+                environment.remotes.insert(name, folder);
+            }
         }
         Ok(environment)
     }

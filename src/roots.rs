@@ -5,10 +5,11 @@
 //! much costs space; to keep too little, somebody's results.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use base::{FileState, ProjectPath};
-use cache::{Roots, State, Workspace};
+use cache::{Remote, Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
@@ -189,18 +190,43 @@ pub fn keep_run_cache(project: &Project, needed: &mut Needed) -> CliResult {
                 folders.push(path);
             } else if !path.file_name().and_then(|name| name.to_str()).is_some_and(disk::is_unfinished) {
                 let text = disk::read_text_optional(&path)?.unwrap_or_default();
-                let outs = recorded_outs(&ProjectPath::root(), &text).map_err(|fault| {
-                    CliError::message(format!(
-                        "the result {} in the run cache cannot be read: {fault}",
-                        path.display()
-                    ))
-                    .hint("remove it, or let results go with `--no-stage-cache`; nothing was touched")
-                })?;
-                for (_, state) in &outs {
-                    needed.roots.keep(state);
-                }
+                keep_run_result(&mut needed.roots, &path.display(), &text)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// The same of the run cache that `dvc push --run-cache` has put at a remote.
+///
+/// # Errors
+/// When one of the results cannot be read.
+pub fn keep_run_cache_of(remote: &dyn Remote, needed: &mut Needed) -> CliResult {
+    let mut keys = Vec::new();
+    remote.list("runs/", &mut |object| {
+        keys.push(object.key);
+        ControlFlow::Continue(())
+    })?;
+    for key in keys {
+        let mut bytes = Vec::new();
+        remote.get(&key, 0, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            ControlFlow::Continue(())
+        })?;
+        let place = format!("{key} of remote `{}`", remote.name());
+        keep_run_result(&mut needed.roots, &place, &String::from_utf8_lossy(&bytes))?;
+    }
+    Ok(())
+}
+
+/// Keeps what a result in DVC's run cache names.
+fn keep_run_result(roots: &mut Roots, place: &dyn std::fmt::Display, text: &str) -> CliResult {
+    let outs = recorded_outs(&ProjectPath::root(), text).map_err(|fault| {
+        CliError::message(format!("the result {place} in the run cache cannot be read: {fault}"))
+            .hint("remove it, or let results go with `--no-stage-cache`; nothing was touched")
+    })?;
+    for (_, state) in &outs {
+        roots.keep(state);
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `pipe add`: puts data under version control, by a pointer beside it.
 
+mod to_remote;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use base::{FileState, ProjectPath};
 use cache::{Ignores, Placement, State, Workspace};
 use clap::Args;
 use exec::Wish;
-use pipeline::{Pipeline, is_pointer, parse_pointer, update_pointer, write_pointer};
+use pipeline::{Pipeline, is_pointer, pointed_state, update_thing, write_pointer};
 
 use crate::cli::{quoted, tell_damage};
 use crate::discover::is_looked_into;
@@ -41,6 +43,16 @@ pub struct AddArgs {
     /// Leave the data in place as it is, rather than make links of it
     #[arg(long)]
     no_relink: bool,
+    /// Bring one PATH, which may lie outside of the project, to the remote and nowhere else: neither the cache nor the
+    /// project gets a copy, and `pipe pull` brings it when it is wanted
+    #[arg(long, conflicts_with_all = ["glob", "no_commit", "no_relink"])]
+    to_remote: bool,
+    /// With `--to-remote`: the remote [default: the one of `core.remote`]
+    #[arg(short, long, value_name = "NAME", requires = "to_remote")]
+    remote: Option<String>,
+    /// With `--to-remote`: transfer N files at once
+    #[arg(short, long, value_name = "N", requires = "to_remote", alias = "remote-jobs", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// Replace what stands at OUT, after saving what no cache holds
     #[arg(short, long, requires = "out")]
     force: bool,
@@ -56,6 +68,7 @@ pub struct AddArgs {
 pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let mut paths = match &args.out {
+        _ if args.to_remote => vec![to_remote::destination(&project, args)?],
         Some(out) => vec![ProjectPath::resolve(&project.base, out)?],
         None => wanted(&project, args)?,
     };
@@ -84,6 +97,9 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let places = paths.iter().map(|path| admission.place(path)).collect::<CliResult<Vec<_>>>()?;
     let known = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path);
     names::check(known.chain(&paths), printer)?;
+    if let (true, [path], [place]) = (args.to_remote, paths.as_slice(), places.as_slice()) {
+        return to_remote::run(&admission, args, (path, place), printer);
+    }
     if let (Some(_), [path]) = (&args.out, paths.as_slice()) {
         bring_in(&project, &workspace, args, path, printer)?;
     }
@@ -92,7 +108,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         admission.refuse_outdated(path, place)?;
     }
     let mut added = Vec::new();
-    let mut now: BTreeMap<ProjectPath, FileState> = BTreeMap::new();
+    let mut now = States::new();
     for (path, place) in paths.iter().zip(&places) {
         let working = printer.working(&format!("Adding {path}"));
         let found = if args.no_commit {
@@ -103,7 +119,8 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let found = found.ok_or_else(|| CliError::message(format!("{path} vanished while it was added")))?;
         drop(working);
         check_names(&workspace, path, printer)?;
-        let recorded = now.get(&place.pointer).copied().or(place.recorded);
+        let thing = (place.pointer.clone(), place.top.clone());
+        let recorded = now.get(&thing).copied().or(place.recorded);
         let state = match (&place.below, recorded) {
             (Some(below), Some(folder)) => workspace
                 .blobs
@@ -111,7 +128,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
                 .map_err(|fault| CliError::from(fault).hint("`pipe add` the whole folder"))?,
             _ => found,
         };
-        now.insert(place.pointer.clone(), state);
+        now.insert(thing, state);
         // What one file is recorded into may hold others that were edited, or were changed by somebody else.
         let has_agreed = |top: &ProjectPath| {
             place.below.is_none() || workspace.agreed(top) == recorded.map(|recorded| recorded.digest)
@@ -123,20 +140,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let is_new = args.desc.is_some() || !recorded.as_ref().is_some_and(is_same);
         added.push((path, found, is_new));
     }
-    let mut edits = Edits::new(&project);
-    for (pointer, state) in &now {
-        let desc = args.desc.as_deref();
-        edits.change(pointer, |text| match text {
-            "" => Ok(write_pointer(pointer, data_name(&project, pointer), state, desc)),
-            text => update_pointer(pointer, text, state, None, desc),
-        })?;
-    }
-    let checked = edits.check(&pipeline.file)?;
-    // Before the pointers: data that a pointer names is never left for git to take.
-    let sources = checked.sources().map(|id| checked.stage(id));
-    let added_now = sources.filter(|stage| now.contains_key(&stage.address.file));
-    let ignore_files = ignore_outs(&project, added_now, &checked)?;
-    edits.write()?;
+    let ignore_files = record(&admission, &now, args.desc.as_deref())?;
     workspace.save_state()?;
     tell_damage(&workspace, printer);
     for (path, state, is_new) in &added {
@@ -150,13 +154,49 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let word = if *is_new { "Added" } else { "Unchanged:" };
         printer.say(format_args!("{word} {path} ({what})."));
     }
-    if project.git().is_some() && added.iter().any(|(.., is_new)| *is_new) {
-        let files = now.keys().chain(&ignore_files).map(|file| quoted(&file.relative_to(&project.base)));
-        let files: Vec<String> = files.take(6).collect();
-        let more = if now.len() + ignore_files.len() > 6 { " …" } else { "" };
-        printer.say(format_args!("To version the change: git add {}{more}", files.join(" ")));
+    if added.iter().any(|(.., is_new)| *is_new) {
+        advise(&project, &now, &ignore_files, printer);
     }
     Ok(())
+}
+
+/// What pointers are to record: by pointer and data.
+type States = BTreeMap<(ProjectPath, ProjectPath), FileState>;
+
+/// Writes it into the pointers. Returns the ignore files that were changed.
+fn record(
+    Admission { project, pipeline, .. }: &Admission<'_>,
+    now: &States,
+    desc: Option<&str>,
+) -> CliResult<Vec<ProjectPath>> {
+    let mut edits = Edits::new(project);
+    for ((pointer, top), state) in now {
+        edits.change(pointer, |text| match text {
+            "" => Ok(write_pointer(pointer, data_name(project, pointer), state, desc)),
+            text => update_thing(pointer, text, top, Some(state), None, desc),
+        })?;
+    }
+    let checked = edits.check(&pipeline.file)?;
+    // Before the pointers: data that a pointer names is never left for git to take.
+    let sources = checked.sources().map(|id| checked.stage(id));
+    let added_now = sources.filter(|stage| now.keys().any(|(pointer, _)| *pointer == stage.address.file));
+    let ignore_files = ignore_outs(project, added_now, &checked)?;
+    edits.write()?;
+    Ok(ignore_files)
+}
+
+/// Says what git is to be given.
+fn advise(project: &Project, now: &States, ignore_files: &[ProjectPath], printer: Printer) {
+    if project.git().is_some() {
+        let mut pointers: Vec<&ProjectPath> = now.keys().map(|(pointer, _)| pointer).collect();
+        pointers.dedup();
+        let count = pointers.len() + ignore_files.len();
+        let files = pointers.into_iter().chain(ignore_files);
+        let files = files.map(|file| quoted(&file.relative_to(&project.base)));
+        let files: Vec<String> = files.take(6).collect();
+        let more = if count > 6 { " …" } else { "" };
+        printer.say(format_args!("To version the change: git add {}{more}", files.join(" ")));
+    }
 }
 
 /// The name of the data of a pointer that `pipe add` made.
@@ -264,7 +304,8 @@ impl Admission<'_> {
                 let why = format!("it is an out of stage {}, which pipe keeps already", stage.address);
                 return Err(refuse(&why).hint(format!("`pipe commit {}` records it as it is", stage.address)));
             }
-            return self.known(path, &stage.address.file, &stage.outs[0].path);
+            let top = stage.outs.iter().find(|out| out.path.contains(path)).unwrap_or(&stage.outs[0]);
+            return self.known(path, &stage.address.file, &top.path);
         }
         let pointer = self.project.dialect.pointer_of(path);
         if pointer.to_path(&self.project.root).symlink_metadata().is_ok() {
@@ -302,11 +343,17 @@ impl Admission<'_> {
     /// Data that a pointer tells of, or something inside it.
     fn known(&self, path: &ProjectPath, pointer: &ProjectPath, top: &ProjectPath) -> CliResult<Place> {
         let text = disk::read_text_optional(&pointer.to_path(&self.project.root))?.unwrap_or_default();
-        let recorded = parse_pointer(pointer, &text)?.state;
+        let recorded = pointed_state(pointer, &text, top)?;
         let below = path.parts().skip(top.parts().count());
         let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
-        let below = (!below.is_root() && recorded.is_folder()).then_some(below);
-        Ok(Place { pointer: pointer.clone(), top: top.clone(), below, recorded: Some(recorded) })
+        if recorded.is_none() && !below.is_root() {
+            return Err(CliError::message(format!(
+                "cannot add {path}: {pointer} records nothing of {top} yet"
+            ))
+            .hint(format!("`pipe add {}` adds all of it", quoted(top.as_str()))));
+        }
+        let below = (!below.is_root() && recorded.is_some_and(|state| state.is_folder())).then_some(below);
+        Ok(Place { pointer: pointer.clone(), top: top.clone(), below, recorded })
     }
 
     /// Refuses what would be recorded over a pointer that moved since data and pointer last agreed here.
@@ -376,8 +423,8 @@ fn bring_in(
     let name = from.file_name().map(Path::new).unwrap_or(Path::new(""));
     let name = ProjectPath::from_relative(name)?;
     let folder = from.parent().unwrap_or(Path::new("/"));
-    let cache = project.cache_folder();
-    let outside = Workspace::new(folder, &cache, State::anew(&project.pipe_path("tmp").join("no-state")));
+    let memory = State::anew(&project.pipe_path("tmp").join("no-state"));
+    let outside = Workspace::with_caches(folder, project.blobs(), project.stage_cache(), memory);
     let state = outside
         .store(&name, Placement::Private)?
         .ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;

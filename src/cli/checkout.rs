@@ -33,6 +33,9 @@ pub struct CheckoutArgs {
     /// Take it as done when something is not in the cache
     #[arg(long)]
     allow_missing: bool,
+    /// Print how many files were added, deleted and modified, rather than their names
+    #[arg(long, conflicts_with = "json")]
+    summary: bool,
     /// Print JSON: what was added, modified, deleted, saved, and what failed
     #[arg(long)]
     json: bool,
@@ -59,7 +62,15 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
 impl CheckoutArgs {
     /// A checkout as the end of a pull.
     pub fn new(which: &TargetArgs, force: bool, allow_missing: bool, json: bool) -> Self {
-        CheckoutArgs { which: which.clone(), force, relink: false, allow_missing, json, is_pulled: true }
+        CheckoutArgs {
+            which: which.clone(),
+            force,
+            relink: false,
+            allow_missing,
+            summary: false,
+            json,
+            is_pulled: true,
+        }
     }
 }
 
@@ -267,6 +278,14 @@ fn tell(
             "failed": failed,
         });
     }
+    if args.summary {
+        printer.data_line(summary(&[
+            (of(Change::Modified).len(), "modified"),
+            (of(Change::Added).len(), "added"),
+            (of(Change::Deleted).len(), "deleted"),
+        ]));
+        return Json::Null;
+    }
     for (path, change, folder) in &changes {
         let letter = match change {
             Change::Added => 'A',
@@ -279,4 +298,17 @@ fn tell(
         printer.say(format_args!("Everything is as recorded ({}).", report::count_text(wanted.len(), "out")));
     }
     Json::Null
+}
+
+/// `1 file modified, 1 file added and 2 files deleted`, as DVC says it.
+fn summary(counts: &[(usize, &str)]) -> String {
+    let told = counts.iter().filter(|(count, _)| *count > 0);
+    let mut told: Vec<String> =
+        told.map(|(count, what)| format!("{} {what}", report::count_text(*count, "file"))).collect();
+    let last = told.pop();
+    match (last, told.is_empty()) {
+        (None, _) => "No changes.".to_owned(),
+        (Some(last), true) => last,
+        (Some(last), false) => format!("{} and {last}", told.join(", ")),
+    }
 }

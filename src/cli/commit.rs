@@ -53,7 +53,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
-    let params = ParamReader::new(&workspace);
+    let params = ParamReader::new(world);
     let recorder = Recorder::new(&project, &workspace, printer, command_line());
     // Nobody who says no name means to undo what others recorded.
     let over_pointers = args.force && !args.targets.is_empty();

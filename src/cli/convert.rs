@@ -356,7 +356,7 @@ fn record(
     let recorder = Recorder::new(new, &workspace, printer, command_line());
     let builtins = Project::builtins();
     let world = World { pipeline: converted, workspace: &workspace, builtins: &builtins };
-    let params = ParamReader::new(&workspace);
+    let params = ParamReader::new(world);
     let mut recorded = 0;
     for stage in converted.stages.iter().filter(|stage| fresh.contains(&stage.address)) {
         let done = committable(world, &params, stage, None, true)

@@ -108,7 +108,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         None => None,
     };
     if args.cloud || args.remote.is_some() {
-        return remote::collect(args, &project, &Interrupt::listen()?, printer);
+        return remote::collect(args, &project, &scope, &Interrupt::listen()?, printer);
     }
     let now = Stamp::now();
     let mut needed = gather(&project, &scope)?;

@@ -4,7 +4,7 @@ use base::ProjectPath;
 use cache::Placement;
 use clap::Args;
 use exec::Wish;
-use pipeline::{Pipeline, Stage, parse_pointer, update_pointer};
+use pipeline::{Out, Pipeline, Stage, parse_pointer, pointed_state, update_pointer, update_thing};
 
 use crate::cli::quoted;
 use crate::discover::is_looked_into;
@@ -17,7 +17,8 @@ use crate::ui::Printer;
 
 /// Rename data under version control, with its pointer
 ///
-/// Stages that read it by its old name are not changed. When this is cut off, the same command goes on.
+/// A pointer that tells of several things, or has a name of its own, stays where it is and tells of the new name. Stages
+/// that read the data by its old name are not changed. When this is cut off, the same command goes on.
 #[derive(Debug, Args)]
 pub struct MoveArgs {
     /// The data, or its pointer
@@ -35,10 +36,14 @@ pub struct MoveArgs {
 pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
-    let stage = source(&pipeline, &project, &args.from)?;
-    let from = &stage.outs[0].path;
+    let (stage, out) = source(&pipeline, &project, &args.from)?;
+    let from = &out.path;
+    let stays = stage.outs.len() > 1 || stage.address.file != project.dialect.pointer_of(from);
     let mut to = ProjectPath::resolve(&project.base, &args.to)?;
-    let is_cut_off = |to: &ProjectPath| is_resumed(&project, &pipeline, stage, to);
+    let is_cut_off = |to: &ProjectPath| match stays {
+        true => is_carried(&project, stage, from, to, printer),
+        false => is_resumed(&project, &pipeline, stage, to),
+    };
     if to.to_path(&project.root).is_dir() && !is_cut_off(&to)? {
         to = to.join(from.name());
     }
@@ -57,7 +62,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
             "move the data itself; `pipe add {to}` records it there, and `pipe remove {from}` takes the old pointer"
         )));
     }
-    let wish = Wish::named("a move").writing(&stage.outs).writing_path(&to);
+    let wish = Wish::named("a move").writing([out]).writing_path(&to);
     let _held = recovery::hold(&project, &wish, true, printer)?;
     let _lock = lock(&project, printer)?;
     let (old, new) = (&stage.address.file, project.dialect.pointer_of(&to));
@@ -67,7 +72,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     }
     let is_there = |path: &std::path::Path| std::fs::symlink_metadata(path).is_ok();
     let resumed = is_cut_off(&to)?;
-    if !resumed && is_there(&new.to_path(&project.root)) {
+    if !resumed && !stays && is_there(&new.to_path(&project.root)) {
         return Err(
             refuse(format!("{new} stands there already")).hint("name another place, or remove it first")
         );
@@ -80,6 +85,10 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         return Err(refuse("pipe looks for no pointers there".to_owned()).hint(
             "hidden folders, Python environments, other projects and folders that git ignores are left alone",
         ));
+    }
+    if stays {
+        rename(&project, &pipeline, stage, (from, &to), printer)?;
+        return Ok(());
     }
     let text = disk::read_text_optional(&old.to_path(&project.root))?.unwrap_or_default();
     let state = parse_pointer(old, &text)?.state;
@@ -101,23 +110,69 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     unignore_outs(&project, std::iter::once(stage), &checked)?;
     disk::remove(&old.to_path(&project.root))?;
     printer.say(format_args!("Moved {from} to {to}, with its pointer."));
-    for reader in readers(&pipeline, from) {
-        printer.warn(format_args!("stage {} reads {from}; change its deps", reader.address));
-    }
+    tell_readers(&pipeline, from, printer);
     Ok(())
 }
 
-/// The data that is meant.
-fn source<'a>(pipeline: &'a Pipeline, project: &Project, target: &str) -> CliResult<&'a Stage> {
+/// Renames data whose pointer stays where it is. The data goes first: until the pointer tells of it, the same command goes
+/// on.
+fn rename(
+    project: &Project,
+    pipeline: &Pipeline,
+    stage: &Stage,
+    (from, to): (&ProjectPath, &ProjectPath),
+    printer: Printer,
+) -> CliResult {
+    let file = &stage.address.file;
+    let mut edits = Edits::new(project);
+    edits.change(file, |text| update_thing(file, text, from, None, Some(to), None))?;
+    let checked = edits.check(&pipeline.file)?;
+    ignore_outs(project, checked.stages.iter().filter(|stage| stage.address.file == *file), &checked)?;
+    if std::fs::symlink_metadata(from.to_path(&project.root)).is_ok() {
+        carry(project, from, to, printer)?;
+    }
+    edits.write()?;
+    unignore_outs(project, std::iter::once(stage), &checked)?;
+    printer.say(format_args!("Moved {from} to {to}; {file} tells of it."));
+    tell_readers(pipeline, from, printer);
+    Ok(())
+}
+
+/// Whether the data is at `to` already, and the pointer does not tell so: then this move was begun before and cut off.
+fn is_carried(
+    project: &Project,
+    stage: &Stage,
+    from: &ProjectPath,
+    to: &ProjectPath,
+    printer: Printer,
+) -> CliResult<bool> {
+    if std::fs::symlink_metadata(from.to_path(&project.root)).is_ok() {
+        return Ok(false);
+    }
+    let file = &stage.address.file;
+    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    let recorded = pointed_state(file, &text, from)?.map(|state| state.digest);
+    let there = project.workspace(printer)?.observe(to)?.map(|state| state.digest);
+    Ok(there.is_some() && there == recorded)
+}
+
+/// The data that is meant, with what its pointer tells of.
+fn source<'a>(pipeline: &'a Pipeline, project: &Project, target: &str) -> CliResult<(&'a Stage, &'a Out)> {
     let path = ProjectPath::resolve(&project.base, target)?;
     let found = pipeline.targets(&[target], &project.base)?;
-    let stage = found.first().map(|id| pipeline.stage(*id));
-    stage
-        .filter(|stage| stage.is_source() && (stage.outs[0].path == path || stage.address.file == path))
-        .ok_or_else(|| {
-            CliError::message(format!("`{target}` is no data with a pointer of its own"))
-                .hint("`pipe move` takes what `pipe add` was told; change pipeline.yaml for outs of stages")
-        })
+    let stage = found.first().map(|id| pipeline.stage(*id)).filter(|stage| stage.is_source());
+    if let Some(stage) = stage.filter(|stage| stage.address.file == path) {
+        return match stage.outs.as_slice() {
+            [out] => Ok((stage, out)),
+            _ => Err(CliError::message(format!("{path} tells of {} things", stage.outs.len()))
+                .hint("name the one that is to be moved")),
+        };
+    }
+    let out = stage.and_then(|stage| Some((stage, stage.outs.iter().find(|out| out.path == path)?)));
+    out.ok_or_else(|| {
+        CliError::message(format!("`{target}` is no data with a pointer of its own"))
+            .hint("`pipe move` takes what `pipe add` was told; change pipeline.yaml for outs of stages")
+    })
 }
 
 /// Whether the pointer of `to` tells of the same bytes: then this move was begun before and cut off.
@@ -152,8 +207,10 @@ fn carry(project: &Project, from: &ProjectPath, to: &ProjectPath, printer: Print
     Ok(())
 }
 
-/// The stages that name the data, or something in it, among their deps.
-fn readers<'a>(pipeline: &'a Pipeline, data: &ProjectPath) -> impl Iterator<Item = &'a Stage> {
-    let is_in = move |stage: &&Stage| stage.deps.iter().any(|dep| data.contains(dep));
-    pipeline.stages.iter().filter(is_in)
+/// Warns of stages that name the data, or something in it, among their deps.
+fn tell_readers(pipeline: &Pipeline, data: &ProjectPath, printer: Printer) {
+    let is_in = |stage: &&Stage| stage.deps.iter().any(|dep| data.contains(dep));
+    for reader in pipeline.stages.iter().filter(is_in) {
+        printer.warn(format_args!("stage {} reads {data}; change its deps", reader.address));
+    }
 }

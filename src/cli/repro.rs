@@ -9,7 +9,7 @@ use exec::{
     Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,
     drive, survey,
 };
-use pipeline::{Pipeline, StageId};
+use pipeline::{Pipeline, StageId, StaleReason};
 
 use crate::cli::select::SelectArgs;
 use crate::cli::{command_line, plan, tell_damage};
@@ -50,6 +50,9 @@ pub struct ReproArgs {
     /// Run what needs a stage that ran, even if its result is the same as before
     #[arg(long, help_heading = "How they run")]
     force_downstream: bool,
+    /// Ask before each stage that is not up to date, and stop where the answer is no; one stage at a time
+    #[arg(short, long, help_heading = "How they run", conflicts_with_all = ["dry", "jobs"])]
+    interactive: bool,
     /// Go on after a failure with all that does not need the failed stage
     #[arg(short, long, help_heading = "How they run", conflicts_with = "ignore_errors")]
     keep_going: bool,
@@ -118,6 +121,10 @@ fn tell_unasked(named: &[(String, u64)], pipeline: &Pipeline, printer: Printer) 
 /// # Errors
 /// With exit code 1 when a stage fails, 2 when it could not be told, 130 or 143 when interrupted.
 pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
+    if args.interactive && !printer.can_ask() {
+        return Err(CliError::message("nobody is there to be asked: this is no terminal")
+            .hint("leave `--interactive` out; `--dry` shows what would be done"));
+    }
     let project = Project::find()?;
     let asks_only = !(args.force || args.dry || args.allow_missing);
     let question = Question::new(&project, &format!("{:?}", args.select));
@@ -196,12 +203,14 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let leftovers = leftovers::find(&pipeline, &ledger, &wanted, names_none);
     leftovers::remove(&project, &workspace, &mut ledger, &leftovers, (&claims, &view), printer)?;
     let runner = LocalRunner::default();
+    let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons);
     let crew = Crew {
         runner: &runner,
         host: &recorder,
         observer: &view,
         supplier: supplier.as_ref().map(|supplier| supplier as &dyn Supplier),
         claims: &claims,
+        confirm: args.interactive.then_some(&confirm),
         stop: &interrupt.stop,
     };
     let options = options(args, &project);
@@ -219,8 +228,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
 }
 
 fn options(args: &ReproArgs, project: &Project) -> Options {
-    let jobs =
-        args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let jobs = args.jobs.map(usize::from).or(args.interactive.then_some(1));
+    let jobs = jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let slots = f64::from(u16::try_from(jobs.unwrap_or(1)).unwrap_or(u16::MAX));
     let mut limits =
         Limits { slots, gpus: environment::gpus(), memory: environment::memory(), tokens: BTreeMap::new() };

@@ -50,6 +50,9 @@ pub struct StatusArgs {
     /// With `--cloud`: also what all commits record
     #[arg(short = 'A', long, help_heading = None)]
     all_commits: bool,
+    /// Do not ask whether what was imported from elsewhere has changed there; that is never asked of what is frozen
+    #[arg(long, help_heading = None)]
+    no_updates: bool,
     /// Print JSON: every stage with its state (fresh, stale, upstream, unknown, or gone with its file), the reasons, and who runs it now
     #[arg(long, help_heading = None)]
     json: bool,
@@ -228,7 +231,7 @@ fn survey_now(
     let mut plan =
         survey(world, wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
     if pipeline.dialect().status_is_of_now() {
-        let params = ParamReader::new(workspace);
+        let params = ParamReader::new(world);
         for (id, judged) in &mut plan {
             let stage = pipeline.stage(*id);
             let now = assess(world, &params, stage, ledger.get(&stage.address), Conditions::default());

@@ -68,6 +68,16 @@ impl<'a> ReproView<'a> {
         }
     }
 
+    /// Asks whether a stage is to be brought up to date.
+    pub fn confirm(&self, stage: StageId, reasons: &[StaleReason]) -> bool {
+        let question = format!("{}: {}. Go on?", self.printer.paint("1", self.name(stage)), because(reasons));
+        let ask = || self.printer.ask(&question).unwrap_or_default();
+        match &self.lock().screen {
+            Some(screen) => screen.bars.suspend(ask),
+            None => ask(),
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

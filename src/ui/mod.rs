@@ -129,10 +129,15 @@ impl Printer {
         }
     }
 
+    /// Whether somebody is there to be asked.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Asks a question that is answered by yes or no; anything but yes is no. `None` when nobody is there to be
     /// asked: stdin or stderr is no terminal.
     pub fn ask(&self, question: impl Display) -> Option<bool> {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !self.can_ask() {
             return None;
         }
         let mut err = io::stderr().lock();

@@ -219,7 +219,7 @@ fn a_file_url_is_a_path_outside() {
     assert!(ran(&sandbox));
     sandbox.write("pipeline.yaml", "stages:\n  a:\n    cmd: x\n    deps: ['s3://bucket/x']\n");
     let said = sandbox.pipe(["status"]).code(2);
-    assert!(said.stderr.contains("use http, https or file"), "{}", said.stderr);
+    assert!(said.stderr.contains("use http, https, file or remote"), "{}", said.stderr);
 }
 
 #[test]
@@ -273,8 +273,9 @@ mod server {
                 for connection in listener.incoming() {
                     let mut connection = connection.unwrap();
                     let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
-                    let first = lines.next().unwrap().unwrap();
-                    while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                    // Some connect and ask for nothing.
+                    let Some(Ok(first)) = lines.next() else { continue };
+                    while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
                     let [head, get] = shared.lock().unwrap().clone();
                     let answer = if first.starts_with("HEAD ") { head } else { get };
                     let _ = write!(connection, "HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n");
@@ -373,4 +374,59 @@ fn what_tools_keep_in_a_folder_is_no_input() {
     assert!(sandbox.ok(["repro", "s"]).stderr.contains("1 ran"));
     // What a stage writes would lose it.
     sandbox.pipe(["repro", "o"]).code(2).tells(&["keeps for itself"]);
+}
+
+#[test]
+fn what_lies_in_a_remote_is_an_input_too() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  count:\n    cmd: wc -l < ../store/sub/x > count\n    deps: ['remote://store/sub/x']\n    outs: [count]\n",
+    );
+    sandbox.pipe(["repro"]).code(2).tells(&["there is no remote `store`"]);
+    sandbox.ok(["remote", "add", "store", "../store"]);
+    sandbox.pipe(["repro"]).code(2);
+    sandbox.write("../store/sub/x", "1\n");
+    assert!(ran(&sandbox));
+    assert!(
+        sandbox.read("pipeline.lock").contains("    - remote: remote://store/sub/x\n      digest: blake3:")
+    );
+    assert!(!ran(&sandbox));
+    // Where the remote lies is no input, and what it holds is.
+    std::fs::rename(sandbox.path("../store"), sandbox.path("../elsewhere")).unwrap();
+    sandbox.ok(["remote", "modify", "store", "url", "../elsewhere"]);
+    assert!(!ran(&sandbox));
+    sandbox.append("../elsewhere/sub/x", "2\n");
+    assert!(sandbox.ok(["status"]).stdout.contains("dep remote://store/sub/x changed"));
+    sandbox.write("pipeline.yaml", sandbox.read("pipeline.yaml").replace("sub/x'", "../x'"));
+    sandbox.pipe(["status"]).code(2).tells(&["names nothing in a remote"]);
+}
+
+/// As DVC records them, so that either tool takes the other's word.
+#[cfg(feature = "http")]
+#[test]
+fn dvc_records_what_a_server_tells() {
+    use crate::dvc_tool::{Dvc, pipe, project, stale};
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [project(&mut dvc), project(&mut dvc)];
+    let server = server::Server::start();
+    let answer = |header: &str| {
+        let answer = |length: u8| format!("200 OK\nContent-Length: {length}\n{header}");
+        server.answer(&answer(6), &answer(0));
+    };
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("in", "1\n");
+        let url = format!("http://{}/x", server.address);
+        sandbox.write(
+            "dvc.yaml",
+            format!("stages:\n  a:\n    cmd: echo x > out\n    deps: [in, '{url}']\n    outs: [out]\n"),
+        );
+    }
+    for tag in ["ETag: \"one\"", "ETag: W/\"two\"", "Content-MD5: sQqNsWTgdUEFt6mb5y4/5Q=="] {
+        answer(tag);
+        assert!(stale(&ours).contains("a") && dvc.stale(&ours).contains("a"), "{tag}");
+        pipe(&ours, &["repro"]).code(0);
+        dvc.ok(&theirs, &["repro"]);
+        assert_eq!(ours.read("dvc.lock"), theirs.read("dvc.lock"));
+        assert!(dvc.stale(&ours).is_empty() && stale(&theirs).is_empty(), "{tag}");
+        assert_eq!(ours.files(".dvc/cache/runs"), theirs.files(".dvc/cache/runs"), "there are none");
+    }
 }

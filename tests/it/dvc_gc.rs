@@ -161,3 +161,79 @@ fn what_revisions_record_is_pushed() {
         files.iter().map(|path| path.rsplit("/md5/").next().unwrap().to_owned()).collect();
     assert_eq!(there, objects(&sandbox));
 }
+
+/// Makes everything at the remote older than `gc.grace`.
+fn age(sandbox: &Sandbox) {
+    for object in sandbox.files("../store") {
+        sandbox
+            .set_modified(&object, std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400));
+    }
+}
+
+fn there(sandbox: &Sandbox) -> BTreeSet<String> {
+    let files = sandbox.files("../store").into_iter().filter(|path| path.contains("/md5/"));
+    files.map(|path| path.rsplit("/md5/").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_remote_keeps_what_dvc_keeps_there() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = grown(&mut dvc);
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "store", "../store"]);
+    let fill = |dvc: &mut Dvc| {
+        pipe(&sandbox, &["push", "-A"]).code(0);
+        dvc.ok(&sandbox, &["push", "-q"]);
+    };
+    fill(&mut dvc);
+    let all = there(&sandbox);
+    let kept = copy(&sandbox);
+    let mut counts = BTreeSet::new();
+    for flags in [&["-w"][..], &["-a"], &["-T"], &["-A"], &["--rev", "first"]] {
+        dvc.ok(&sandbox, &[&["gc", "-q", "-f", "-c"], flags].concat());
+        let theirs = there(&sandbox);
+        put_back(&sandbox, &kept);
+        fill(&mut dvc);
+        age(&sandbox);
+        pipe(&sandbox, &[&["gc", "-f", "-c", "--no-stage-cache"], flags].concat()).code(0);
+        assert_eq!(there(&sandbox), theirs, "{flags:?}");
+        counts.insert(theirs.len());
+        fill(&mut dvc);
+        assert_eq!(there(&sandbox), all);
+    }
+    assert!(counts.len() > 2, "{counts:?}");
+    assert_eq!(objects(&sandbox).len(), sandbox.files("../kept/files").len(), "the cache is left alone");
+}
+
+#[test]
+fn what_is_young_or_named_by_a_result_stays_at_the_remote() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = grown(&mut dvc);
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "store", "../store"]);
+    pipe(&sandbox, &["push", "-A"]).code(0);
+    dvc.ok(&sandbox, &["push", "-q", "--run-cache"]);
+    sandbox.write("../store/notes.txt", "somebody's");
+    sandbox.write("../store/files/md5/ab/short", "nobody's");
+    let all = there(&sandbox);
+    // A push that goes on at the same time relies on what it finds there.
+    pipe(&sandbox, &["gc", "-w", "-c", "-f", "--no-stage-cache"]).code(0).tells(&["nothing to remove"]);
+    assert_eq!(there(&sandbox), all);
+    age(&sandbox);
+    sandbox.remove(".dvc/cache/runs");
+    pipe(&sandbox, &["gc", "-w", "-c", "--dry"]).code(0);
+    pipe(&sandbox, &["gc", "-w", "-c", "-f"]).code(0);
+    let with_results = there(&sandbox);
+    sandbox.remove("../store/runs");
+    pipe(&sandbox, &["gc", "-w", "-c", "-f"]).code(0);
+    assert!(there(&sandbox).len() < with_results.len() && with_results.len() < all.len());
+    assert!(sandbox.exists("../store/notes.txt") && sandbox.exists("../store/files/md5/ab/short"));
+    sandbox.remove(".dvc/cache");
+    dvc.ok(&sandbox, &["pull", "-q"]);
+    // A result or a list that cannot be read would have kept nobody knows what.
+    sandbox.write("../store/runs/aa/key/value", "{outs: [{path: x, md5: no}]}");
+    pipe(&sandbox, &["gc", "-w", "-c", "-f"]).code(2).tells(&["in the run cache cannot be read"]);
+    sandbox.remove("../store/runs");
+    let list = there(&sandbox).into_iter().find(|name| name.ends_with(".dir")).unwrap();
+    sandbox.write(&format!("../store/files/md5/{list}"), "[]");
+    sandbox.remove(".dvc/cache");
+    pipe(&sandbox, &["gc", "-w", "-c", "-f"]).code(2).tells(&["damaged"]);
+}

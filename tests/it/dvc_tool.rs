@@ -13,6 +13,9 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::Sandbox;
 
+/// Servers that tests start may be asked.
+const OWN_SERVERS: &str = "127.0.0.1";
+
 const DRIVER: &str = r#"
 import json, os, sys, tempfile
 answers = os.fdopen(os.dup(1), "w")
@@ -67,6 +70,7 @@ impl Dvc {
         let python = program().with_file_name("python");
         let mut command = sandbox.program(python);
         command.args(["-c", DRIVER]).env("DVC_NO_ANALYTICS", "1").env("SHELL", "/bin/bash");
+        command.env("no_proxy", OWN_SERVERS);
         command.env("DVC_SITE_CACHE_DIR", sandbox.path("../tmp/site"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the Python beside DVC starts");
@@ -120,7 +124,7 @@ pub fn project(dvc: &mut Dvc) -> Sandbox {
 /// `pipe` with the shell that DVC has.
 pub fn pipe(sandbox: &Sandbox, arguments: &[&str]) -> crate::harness::Said {
     let mut command = sandbox.pipe_command(arguments);
-    command.env("SHELL", "/bin/bash");
+    command.env("SHELL", "/bin/bash").env("no_proxy", OWN_SERVERS);
     sandbox.finish(command)
 }
 

@@ -31,6 +31,7 @@ mod dvc_gc;
 mod dvc_matrix;
 mod dvc_old;
 mod dvc_random;
+mod dvc_things;
 mod dvc_tool;
 mod environment;
 mod example;

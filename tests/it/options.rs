@@ -252,3 +252,33 @@ fn a_resource_that_no_stage_asks_for_is_told() {
     let said = sandbox.ok(["repro", "-f", "--resource", "licence=2"]);
     assert!(!said.stderr.contains("no stage asks"), "{said:?}");
 }
+
+/// Answers the questions of a command on a terminal.
+fn answer(sandbox: &Sandbox, answers: &str, arguments: &str) -> crate::harness::Said {
+    let mut command = sandbox.program("sh");
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    command.args([
+        "-c",
+        &format!(
+            "printf '{answers}' | NO_COLOR=1 script --quiet --return --command '{pipe} {arguments}' /dev/null"
+        ),
+    ]);
+    sandbox.finish(command)
+}
+
+#[test]
+fn interactive_asks_before_each_stage() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a: {cmd: echo a > one, outs: [one]}\n  b: {cmd: cat one > two, deps: [one], outs: [two]}\n",
+    );
+    sandbox.pipe(["repro", "-i"]).code(2).tells(&["nobody is there to be asked"]);
+    let said = answer(&sandbox, "n\\n", "repro -i").code(1).stdout;
+    assert!(said.contains("Go on? [y/N]") && said.contains("it was declined"), "{said}");
+    assert!(!sandbox.exists("one"));
+    answer(&sandbox, "y\\nn\\n", "repro -i").code(1);
+    assert!(sandbox.exists("one") && !sandbox.exists("two"));
+    answer(&sandbox, "y\\n", "repro -i").code(0);
+    assert!(sandbox.exists("two"));
+    // What is up to date asks for nothing.
+    answer(&sandbox, "", "repro -i").code(0);
+}

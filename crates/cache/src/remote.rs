@@ -162,23 +162,12 @@ impl RemoteError {
     }
 }
 
-/// Where the blobs are.
-pub(crate) const BLOBS: &str = "blake3/";
 /// Where the entries of stage caches are.
 pub(crate) const ENTRIES: &str = "stages/";
 
 /// The key of a blob.
 pub fn blob_key(digest: &Digest) -> String {
     Layout::Native.key(digest, false)
-}
-
-/// The digest of a blob by its key; `None` for other keys.
-pub fn digest_of_key(key: &str) -> Option<Digest> {
-    let (start, rest) = key.strip_prefix(BLOBS)?.split_once('/')?;
-    if start.len() != 2 {
-        return None;
-    }
-    Digest::from_hex(Algorithm::Blake3, &format!("{start}{rest}")).ok()
 }
 
 /// The key of an entry of the stage cache: of a result of a stage key.
@@ -204,7 +193,8 @@ mod tests {
     #[test]
     fn keys_are_read_as_they_are_written_and_no_others() {
         let (one, two) = (hash_bytes(b"1"), hash_bytes(b"2"));
-        assert_eq!(digest_of_key(&blob_key(&one)), Some(one));
+        let blob = |key: &str| Layout::Native.name_of_key(key);
+        assert_eq!(blob(&blob_key(&one)), Some((one, false)));
         assert_eq!(entry_of_key(&entry_key(&one, &two)), Some((one, two)));
         let hex = one.hex();
         for key in [
@@ -216,7 +206,7 @@ mod tests {
             entry_key(&one, &two).replace(".json", ""),
             format!("stages/zz/{hex}/{hex}.json"),
         ] {
-            assert_eq!((digest_of_key(&key), entry_of_key(&key)), (None, None), "{key}");
+            assert_eq!((blob(&key), entry_of_key(&key)), (None, None), "{key}");
         }
     }
 }

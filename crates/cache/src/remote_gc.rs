@@ -12,7 +12,7 @@ use base::Digest;
 
 use crate::CacheError;
 use crate::gc::{Entries, GcError, GcOptions, Removed, Roots, Tally};
-use crate::remote::{BLOBS, ENTRIES, Object, RemoteError, blob_key, digest_of_key, entry_of_key};
+use crate::remote::{ENTRIES, Object, RemoteError, entry_of_key};
 use crate::transfer::{Transfer, TransferError};
 use crate::tree::{HEADER, TreeEntry};
 
@@ -33,6 +33,9 @@ pub struct RemotePlan {
     limit: i64,
 }
 
+/// A content by its digest, and whether it is the list of a folder where such lists have names of their own.
+type Name = (Digest, bool);
+
 /// Says what would go from the remote of `transfer`. Touches nothing there. Of the options, `start` is the moment
 /// from which on everything stays, by the remote's clock; `max_size` means nothing here.
 ///
@@ -50,9 +53,10 @@ pub fn plan_remote_gc(
         Entries::Limited => options.older_than.is_some(),
         Entries::Drop => true,
     };
-    let mut blobs: HashMap<Digest, Object> = HashMap::new();
-    transfer.remote.list(BLOBS, &mut |object| {
-        blobs.extend(digest_of_key(&object.key).map(|digest| (digest, object)));
+    let layout = transfer.blobs.layout();
+    let mut blobs: HashMap<Name, Object> = HashMap::new();
+    transfer.remote.list(layout.keys(), &mut |object| {
+        blobs.extend(layout.name_of_key(&object.key).map(|name| (name, object)));
         ControlFlow::Continue(())
     })?;
     let mut plan = RemotePlan { limit, ..RemotePlan::default() };
@@ -79,25 +83,22 @@ pub fn plan_remote_gc(
     }
     marks.mark(open)?;
     // A manifest that is too young to go keeps what it names.
-    let mut unneeded: Vec<(Digest, Object)> = blobs
-        .iter()
-        .filter(|(digest, _)| !marks.needed.contains(digest))
-        .map(|(a, b)| (*a, b.clone()))
-        .collect();
-    unneeded.sort_by_key(|(digest, _)| *digest);
-    let folders = transfer.each(&unneeded, |(digest, _)| transfer.is_manifest(digest))?;
-    let unneeded: Vec<(Digest, Object, bool)> = unneeded
-        .into_iter()
-        .zip(folders)
-        .map(|((digest, object), folder)| (digest, object, folder))
-        .collect();
+    let mut unneeded: Vec<(Name, Object)> =
+        blobs.iter().filter(|(name, _)| !marks.needed.contains(name)).map(|(a, b)| (*a, b.clone())).collect();
+    unneeded.sort_by_key(|(name, _)| *name);
+    let folders = transfer.each(&unneeded, |((digest, is_list), _)| match layout.is_flat() {
+        true => Ok(*is_list),
+        false => transfer.is_manifest(digest),
+    })?;
+    let unneeded: Vec<(Name, Object, bool)> =
+        unneeded.into_iter().zip(folders).map(|((name, object), folder)| (name, object, folder)).collect();
     let young = unneeded.iter().filter(|(_, object, folder)| *folder && !is_old(object));
-    marks.mark(young.map(|(digest, ..)| (*digest, true)).collect())?;
-    for (digest, object, folder) in unneeded {
-        if marks.needed.contains(&digest) || !is_old(&object) {
+    marks.mark(young.map(|((digest, _), ..)| (*digest, true)).collect())?;
+    for (name, object, folder) in unneeded {
+        if marks.needed.contains(&name) || !is_old(&object) {
             continue;
         }
-        blobs.remove(&digest);
+        blobs.remove(&name);
         if folder {
             plan.removed.folders.add(object.size);
             plan.folders.push(object);
@@ -160,7 +161,7 @@ impl From<RemoteError> for RemoteGcError {
 /// What is needed.
 struct Marks<'a, 't> {
     transfer: &'a Transfer<'t>,
-    needed: HashSet<Digest>,
+    needed: HashSet<Name>,
     folders: HashSet<Digest>,
 }
 
@@ -171,7 +172,7 @@ impl Marks<'_, '_> {
         while !level.is_empty() {
             let mut folders = Vec::new();
             for (digest, folder) in level {
-                self.needed.insert(digest);
+                self.needed.insert((digest, folder && self.transfer.blobs.layout().is_flat()));
                 if folder && self.folders.insert(digest) {
                     folders.push(digest);
                 }
@@ -195,15 +196,16 @@ impl Marks<'_, '_> {
 
     /// A manifest that is there and cannot be read would have kept nobody knows what.
     fn check_absent(&self, digest: &Digest) -> Result<(), RemoteGcError> {
+        let key = self.transfer.blobs.layout().key(digest, true);
         let mut is_there = false;
-        self.transfer.remote.list(&blob_key(digest), &mut |_| {
-            is_there = true;
-            ControlFlow::Break(())
+        self.transfer.remote.list(&key, &mut |object| {
+            is_there |= object.key == key;
+            ControlFlow::Continue(())
         })?;
         if !is_there {
             return Ok(());
         }
-        let path = PathBuf::from(blob_key(digest));
+        let path = PathBuf::from(key);
         Err(RemoteGcError::Gc(GcError::Root(CacheError::Damaged { digest: *digest, path })))
     }
 }
@@ -212,7 +214,7 @@ impl Transfer<'_> {
     /// Whether a blob at the remote begins as manifests do.
     fn is_manifest(&self, digest: &Digest) -> Result<bool, TransferError> {
         let mut start = Vec::new();
-        let read = self.remote.get(&blob_key(digest), 0, &mut |piece| {
+        let read = self.remote.get(&self.blobs.layout().key(digest, true), 0, &mut |piece| {
             let more = HEADER.len() - start.len();
             start.extend_from_slice(&piece[..piece.len().min(more)]);
             if start.len() < HEADER.len() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

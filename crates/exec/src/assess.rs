@@ -169,7 +169,7 @@ fn assess_with(
         }
         tell_edits_from_moves(world, stage, locked, &mut reasons);
     }
-    let inputs = inputs_of(world, stage, &observed);
+    let inputs = inputs_of(world, reader, stage, &observed);
     let decision = if reasons.is_empty() {
         Decision::Fresh
     } else if reasons.iter().any(StaleReason::blocks_verdict) && !stage.frozen {
@@ -179,7 +179,9 @@ fn assess_with(
         let mut sources = sources(world, stage, locked, inputs.as_ref(), &reasons);
         sources.retain(|source| !no_stage_cache || *source == Source::Lock);
         if stage.is_source() && sources.is_empty() && observed.outs.iter().any(Option::is_none) {
-            let path = stage.outs[0].path.clone();
+            let mut outs = stage.outs.iter().zip(&observed.outs);
+            let gone = outs.find(|(_, now)| now.is_none()).map_or(&stage.outs[0], |(out, _)| out);
+            let path = gone.path.clone();
             let decision = Decision::Unknown { reasons: vec![StaleReason::DataMissing { path }] };
             return Assessment { decision, inputs, outs: observed.outs, assumed };
         }
@@ -356,12 +358,19 @@ fn loaded_params(
     Ok(files)
 }
 
-fn inputs_of(world: World<'_>, stage: &Stage, observed: &Observed) -> Option<StageLock> {
+fn inputs_of(
+    world: World<'_>,
+    reader: &ParamReader<'_>,
+    stage: &Stage,
+    observed: &Observed,
+) -> Option<StageLock> {
+    let has_tags = world.pipeline.dialect().records_tags();
     let deps: Option<Vec<FileState>> = observed.deps.iter().copied().collect();
     let special: Option<Vec<FileState>> = observed.special.iter().copied().collect();
     let values = params::select(&stage.params, &observed.params).ok()?;
     Some(StageLock {
         unix_text: std::collections::BTreeSet::new(),
+        told: stage.special.iter().filter_map(|dep| reader.told(&dep.name)).filter(|_| has_tags).collect(),
         command: stage.command.clone(),
         shell: stage.shell.clone(),
         wdir: stage.wdir.clone(),
@@ -474,7 +483,7 @@ pub fn survey(
     locked: impl Fn(&Stage) -> Option<StageLock>,
     conditions: impl Fn(StageId) -> Conditions,
 ) -> Vec<(StageId, Assessment)> {
-    let params = ParamReader::new(world.workspace);
+    let params = ParamReader::new(world);
     let mut foretold = Foretold::new();
     let mut changing: Vec<bool> = vec![false; world.pipeline.stages.len()];
     let mut judged = Vec::with_capacity(wanted.len());

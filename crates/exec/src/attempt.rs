@@ -74,6 +74,9 @@ impl Attempt<'_, '_, '_> {
             .clone()
             .or(frozen_inputs)
             .ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
+        if self.shop.crew.confirm.is_some_and(|confirm| !confirm(self.id, reasons)) {
+            return Err(Failure::Declined);
+        }
         self.shop.crew.host.permit(self.stage).map_err(Failure::Refused)?;
         let job =
             Job { stage: self.stage, key: inputs.key(), reasons, inputs: &inputs, started: Timestamp::now() };

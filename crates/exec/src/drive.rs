@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
-use pipeline::{Out, OutKind, Stage, StageId};
+use pipeline::{Out, OutKind, Stage, StageId, StaleReason};
 
 use crate::assess::{Assessment, Conditions, Decision, World, assess};
 use crate::attempt::Attempt;
@@ -31,6 +31,9 @@ const STOP_CHECK: Duration = Duration::from_millis(20);
 /// How often it is asked whether what is in a stage's way has gone.
 const CLAIM_CHECK: Duration = Duration::from_millis(50);
 
+/// Says whether a stage is to be brought up to date, for these reasons.
+pub type Confirm<'a> = dyn Fn(StageId, &[StaleReason]) -> bool + Sync + 'a;
+
 /// Who takes part in a reproduction.
 pub struct Crew<'a> {
     /// Starts processes.
@@ -43,6 +46,9 @@ pub struct Crew<'a> {
     pub supplier: Option<&'a dyn Supplier>,
     /// What other processes are at work on.
     pub claims: &'a Claims<'a>,
+    /// Asked before a stage that is not up to date is touched, when somebody wants to be: a stage that it does not want
+    /// fails.
+    pub confirm: Option<&'a Confirm<'a>>,
     /// Set from outside to stop everything.
     pub stop: &'a AtomicBool,
 }
@@ -134,7 +140,7 @@ pub fn drive(
     let mut ran: HashSet<StageId> = HashSet::new();
     let mut summary = Summary::default();
     let ledger = Mutex::new(ledger);
-    let params = ParamReader::new(world.workspace);
+    let params = ParamReader::new(world);
     let (sender, reports) = mpsc::channel::<Report>();
     let unrecorded = AtomicUsize::new(0);
     let shop = Shop { world, crew, options, ledger: &ledger, params, unrecorded, reports: sender };

@@ -99,6 +99,9 @@ pub enum Failure {
         /// How the command ended, when it had started.
         exit: Option<Exit>,
     },
+    /// Whoever was asked did not want it.
+    #[error("it was declined")]
+    Declined,
     /// It could not be started or followed.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -123,9 +126,9 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether the stage itself failed (its command did), rather than `pipe` being unable to tell.
+    /// Whether the stage itself failed (its command did) or was declined, rather than `pipe` being unable to tell.
     pub fn is_of_stage(&self) -> bool {
-        matches!(self, Failure::Command { .. } | Failure::OutsMissing { .. })
+        matches!(self, Failure::Command { .. } | Failure::OutsMissing { .. } | Failure::Declined)
     }
 }
 

@@ -30,7 +30,7 @@ pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
 pub use budget::Limits;
 pub use claim::{Claim, Claims, Wish};
 pub use commit::{Committable, commit, committable};
-pub use drive::{Crew, OnFailure, Options, Summary, drive};
+pub use drive::{Confirm, Crew, OnFailure, Options, Summary, drive};
 pub use event::{Event, Observer};
 pub use job::{Failure, Host, Job, JobEnv, OutStates, Outcome, Source, Supplier, signal_name};
 pub use ledger::{Ledger, LedgerError};

@@ -6,30 +6,62 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
 use cache::Workspace;
-use pipeline::{DepName, ParamFile, Stage, StaleReason, params};
+use pipeline::{DepName, ParamFile, SpecialName, Stage, StaleReason, params};
+
+use crate::assess::World;
 
 /// Reads parameter files anew, and parses one again only when its text is another.
 #[derive(Debug)]
 pub struct ParamReader<'a> {
     workspace: &'a Workspace,
+    remotes: &'a BTreeMap<String, Result<PathBuf, String>>,
     known: Mutex<HashMap<ProjectPath, (String, ParamFile)>>,
     outside: OnceLock<Outside>,
+    /// What servers told last.
+    told: Mutex<HashMap<SpecialName, String>>,
 }
 
 impl<'a> ParamReader<'a> {
-    /// A reader of the workspace's files.
-    pub fn new(workspace: &'a Workspace) -> Self {
-        ParamReader { workspace, known: Mutex::default(), outside: OnceLock::new() }
+    /// A reader of the files of a world.
+    pub fn new(world: World<'a>) -> Self {
+        let World { workspace, pipeline, .. } = world;
+        ParamReader {
+            workspace,
+            remotes: &pipeline.environment.remotes,
+            known: Mutex::default(),
+            outside: OnceLock::new(),
+            told: Mutex::default(),
+        }
     }
 
     /// The project's own files.
     pub(crate) fn workspace(&self) -> &'a Workspace {
         self.workspace
+    }
+
+    /// Remembers what a server told of a URL.
+    pub(crate) fn note(&self, name: &SpecialName, told: String) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), told);
+    }
+
+    /// What a server told last of a URL.
+    pub(crate) fn told(&self, name: &SpecialName) -> Option<(SpecialName, String)> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get_key_value(name).map(|(name, told)| (name.clone(), told.clone()))
+    }
+
+    /// The folder of a remote.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn remote_folder(&self, name: &str) -> Result<&'a Path, String> {
+        let known = self.remotes.get(name).ok_or_else(|| format!("there is no remote `{name}`"))?;
+        known.as_deref().map_err(Clone::clone)
     }
 
     /// The whole file system, with a memory of its own of what was hashed there.

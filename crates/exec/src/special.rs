@@ -3,7 +3,7 @@
 use std::io;
 
 use base::{FileState, ProjectPath};
-use pipeline::{Special, SpecialKind, Stage, StageLock};
+use pipeline::{Special, SpecialKind, SpecialName, Stage, StageLock};
 
 use crate::outs::with_choice;
 use crate::params::{ParamReader, Unreadable};
@@ -13,9 +13,22 @@ use crate::url;
 pub(crate) fn observe(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {
     match dep.name.kind {
         SpecialKind::Glob => matching(reader, dep),
-        SpecialKind::Outside => outside(reader, dep),
-        SpecialKind::Url => url::ask(&dep.name.text)
-            .map_err(|message| Unreadable::new(dep.name.clone(), &io::Error::other(message))),
+        SpecialKind::Outside => outside(reader, dep, &dep.name),
+        SpecialKind::Remote => {
+            let (remote, path) = dep.name.in_remote().unwrap_or_default();
+            let unreadable = |fault| Unreadable::new(dep.name.clone(), &io::Error::other(fault));
+            let place = path.to_path(reader.remote_folder(remote).map_err(unreadable)?);
+            let place = SpecialName::outside(&place.to_string_lossy());
+            outside(reader, dep, &place.map_err(|fault| unreadable(fault.to_string()))?)
+        }
+        SpecialKind::Url => {
+            let answer = url::ask(&dep.name.text)
+                .map_err(|message| Unreadable::new(dep.name.clone(), &io::Error::other(message)))?;
+            Ok(answer.map(|(state, told)| {
+                reader.note(&dep.name, told);
+                state
+            }))
+        }
     }
 }
 
@@ -25,8 +38,13 @@ fn matching(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>
         .map_err(|fault| Unreadable::new(dep.name.clone(), &fault))
 }
 
-fn outside(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {
-    let Some(path) = dep.name.outside_path() else { return Ok(None) };
+/// What lies at `place`, which `dep` means.
+fn outside(
+    reader: &ParamReader<'_>,
+    dep: &Special,
+    place: &SpecialName,
+) -> Result<Option<FileState>, Unreadable> {
+    let Some(path) = place.outside_path() else { return Ok(None) };
     let root = reader.workspace().os_path(&ProjectPath::root());
     let os_path = path.to_path("/".as_ref());
     let real_root = root.canonicalize().unwrap_or_else(|_| root.clone());

@@ -1,16 +1,16 @@
 //! Asks servers what they have at a URL, without fetching it.
 //!
-//! The answer stands for the content: its `ETag`, or else `Last-Modified` with the length. A server that tells
+//! The answer stands for the content: its `ETag` or `Content-MD5`, or else `Last-Modified` with the length. A server that tells
 //! neither cannot be believed to have the same as yesterday.
 
 use base::FileState;
 
-/// What the server has at `url`, by what it says of it; `None` when there is nothing.
+/// What the server has at `url`, by what it says of it, and that; `None` when there is nothing.
 ///
 /// # Errors
 /// A sentence that names the URL, when no server answers in time, or none that tells enough.
 #[cfg(feature = "http")]
-pub(crate) fn ask(url: &str) -> Result<Option<FileState>, String> {
+pub(crate) fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
     use ureq::http::StatusCode;
 
     let agent = agent();
@@ -31,7 +31,9 @@ pub(crate) fn ask(url: &str) -> Result<Option<FileState>, String> {
         Some(range) => range.rsplit_once('/').map(|(_, whole)| whole),
         None => header("content-length"),
     };
-    let told = match (header("etag"), header("last-modified"), length) {
+    // What DVC, too, takes for the content.
+    let tag = header("etag").or_else(|| header("content-md5"));
+    let told = match (tag, header("last-modified"), length) {
         (Some(etag), ..) => format!("etag {etag}"),
         (None, Some(time), Some(length)) => format!("last-modified {time} length {length}"),
         _ => {
@@ -41,9 +43,9 @@ pub(crate) fn ask(url: &str) -> Result<Option<FileState>, String> {
             ));
         }
     };
-    let digest = cache::hash_bytes(format!("pipe url 1\n{told}").as_bytes());
+    let digest = pipeline::told_digest(&told);
     let size = length.and_then(|length| length.parse().ok()).unwrap_or_default();
-    Ok(Some(FileState { digest, size, files: None, executable: false }))
+    Ok(Some((FileState { digest, size, files: None, executable: false }, told)))
 }
 
 /// What this build answers to every URL.
@@ -51,7 +53,7 @@ pub(crate) fn ask(url: &str) -> Result<Option<FileState>, String> {
 /// # Errors
 /// Always: it has no client.
 #[cfg(not(feature = "http"))]
-pub(crate) fn ask(url: &str) -> Result<Option<FileState>, String> {
+pub(crate) fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
     Err(format!("failed to ask about {url}: this pipe was built without its feature `http`"))
 }
 

@@ -21,6 +21,7 @@ fn train() -> StageLock {
     let values = IndexMap::from([("lr".to_owned(), Value::Float(0.001)), ("layers".to_owned(), layers)]);
     StageLock {
         unix_text: std::collections::BTreeSet::new(),
+        told: Vec::new(),
         command: Command::List(vec!["make".to_owned(), "pipe train".to_owned()]),
         shell: Some("bash -eu".to_owned()),
         wdir: path("work"),
@@ -41,6 +42,7 @@ fn train() -> StageLock {
 fn prepare() -> StageLock {
     StageLock {
         unix_text: std::collections::BTreeSet::new(),
+        told: Vec::new(),
         command: Command::Script("echo a\necho b".to_owned()),
         shell: None,
         wdir: ProjectPath::root(),

@@ -227,6 +227,11 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
+    /// Whether a lock records what servers told of URLs, and no digest of that.
+    pub fn records_tags(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether a frozen stage is left alone whatever its outs and its command have become. In projects of DVC only
     /// what it reads does not count.
     pub fn frozen_never_runs(self) -> bool {

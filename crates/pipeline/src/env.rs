@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use base::Digest;
 use serde::{Deserialize, Serialize};
@@ -46,13 +47,15 @@ impl fmt::Debug for EnvKey {
     }
 }
 
-/// What the variables that stages declare hold. Its `Debug` tells names only.
+/// What the variables that stages declare hold, and where the remotes are that they name. Its `Debug` tells names only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// By name; one that is not in it is not set.
     pub values: BTreeMap<String, String>,
     /// Under which they are digested.
     pub key: EnvKey,
+    /// The folders of remotes, by name; or why there is none.
+    pub remotes: BTreeMap<String, Result<PathBuf, String>>,
 }
 
 impl fmt::Debug for Environment {
@@ -138,7 +141,7 @@ mod tests {
     #[test]
     fn nothing_secret_is_printed() {
         let values = [("TOKEN".to_owned(), "secret".to_owned())].into();
-        let environment = Environment { values, key: EnvKey::of(b"key") };
+        let environment = Environment { values, key: EnvKey::of(b"key"), remotes: BTreeMap::new() };
         assert_eq!(format!("{environment:?} {:?}", environment.key), r#"{"TOKEN"} EnvKey"#);
     }
 }

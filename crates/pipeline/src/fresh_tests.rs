@@ -52,6 +52,7 @@ fn world() -> World {
         env: Environment {
             values: [("MODE".to_owned(), "fast".to_owned()), ("TOKEN".to_owned(), "t0".to_owned())].into(),
             key: EnvKey::of(b"one"),
+            remotes: BTreeMap::new(),
         },
     };
     let builtins = Builtins(BUILTINS.to_vec());

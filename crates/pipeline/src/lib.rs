@@ -47,10 +47,11 @@ pub use graph::Graph;
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
 pub use pointer::{
-    Pointer, freeze_pointer, parse_pointer, parse_source, update_pointer, update_source, write_pointer,
+    Pointer, freeze_pointer, parse_pointer, parse_source, pointed_state, update_pointer, update_source,
+    update_thing, write_pointer,
 };
 pub use resolve::{FileGroup, Loaded, Pipeline, load, load_all};
-pub use special::{DepName, Glob, Special, SpecialKind, SpecialName};
+pub use special::{DepName, Glob, Special, SpecialKind, SpecialName, told_digest};
 pub use stage::{
     Address, Annotation, Artifact, Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, Out, OutKind,
     PARAMS_FILE, PIPELINE_FILE, POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage,

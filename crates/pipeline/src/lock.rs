@@ -40,6 +40,9 @@ pub struct StageLock {
     /// Paths whose digests DVC 1 or 2 made: of text, with the line ends of Unix.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unix_text: BTreeSet<ProjectPath>,
+    /// What servers told of URLs among the special deps, where the dialect records that, and no digest of ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<(SpecialName, String)>,
     /// The variables of the environment that it declared. Sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, EnvState)>,
@@ -64,6 +67,7 @@ impl StageLock {
         debug_assert_eq!(outs.len(), stage.outs.len());
         StageLock {
             unix_text: BTreeSet::new(),
+            told: Vec::new(),
             command: stage.command.clone(),
             shell: stage.shell.clone(),
             wdir: stage.wdir.clone(),

@@ -4,6 +4,7 @@ use base::{FileState, ProjectPath};
 
 use crate::dialect::Dialect;
 use crate::error::PipelineError;
+use crate::format::dvc::lock::relative;
 use crate::format::dvc::pointer as dvc;
 use crate::format::native::pointer as native;
 use crate::lock::{Lock, StageLock};
@@ -70,9 +71,58 @@ pub fn update_pointer(
         Dialect::Native => native::update_pointer(file, text, state, name, desc),
         Dialect::Dvc => {
             dvc::parse(file, text)?.single(file)?;
-            dvc::update(file, text, &[*state], name, desc)
+            dvc::update(file, text, &[dvc::Change { state: Some(*state), name }], desc)
         }
     }
+}
+
+/// What the text of a pointer records of one of its things: nothing yet, where that is so.
+///
+/// # Errors
+/// When the text is no pointer.
+pub fn pointed_state(
+    file: &ProjectPath,
+    text: &str,
+    path: &ProjectPath,
+) -> Result<Option<FileState>, PipelineError> {
+    match Dialect::of_file(file) {
+        Dialect::Native => native::parse_pointer(file, text).map(|pointer| Some(pointer.state)),
+        Dialect::Dvc => {
+            let outs = dvc::parse(file, text)?.outs;
+            Ok(outs.into_iter().find(|(out, _)| out.path == *path).and_then(|(_, state)| state))
+        }
+    }
+}
+
+/// The text of the pointer `file` with another state of the one of its things that lies at `path`, and perhaps another
+/// path of it or description. Everything else stays as it is written.
+///
+/// # Errors
+/// When the text is no pointer, or the new path cannot be named in it.
+pub fn update_thing(
+    file: &ProjectPath,
+    text: &str,
+    path: &ProjectPath,
+    state: Option<&FileState>,
+    to: Option<&ProjectPath>,
+    desc: Option<&str>,
+) -> Result<String, PipelineError> {
+    if Dialect::of_file(file) == Dialect::Native {
+        let pointer = native::parse_pointer(file, text)?;
+        let name = to.map(|to| to.relative_to(&file.parent().unwrap_or_default()));
+        return native::update_pointer(file, text, state.unwrap_or(&pointer.state), name.as_deref(), desc);
+    }
+    let pointer = dvc::parse(file, text)?;
+    let name = to.map(|to| relative(pointer.wdir(), to));
+    let changes: Vec<dvc::Change<'_>> = pointer
+        .outs
+        .iter()
+        .map(|(out, _)| match out.path == *path {
+            true => dvc::Change { state: state.copied(), name: name.as_deref() },
+            false => dvc::Change::default(),
+        })
+        .collect();
+    dvc::update(file, text, &changes, desc)
 }
 
 /// The text of a pointer with what `lock` says of its things; `old` is what it held until now.
@@ -88,10 +138,10 @@ pub fn update_source(
     match (Dialect::of_file(file), old, lock.outs.first()) {
         (Dialect::Dvc, Some(text), _) => {
             let outs = dvc::parse(file, text)?.outs;
-            let state_of = |path: &ProjectPath| lock.outs.iter().find(|(known, _)| known == path);
-            let states: Vec<FileState> =
-                outs.iter().filter_map(|(out, _)| Some(state_of(&out.path)?.1)).collect();
-            dvc::update(file, text, &states, None, None)
+            let state_of = |path: &ProjectPath| Some(lock.outs.iter().find(|(known, _)| known == path)?.1);
+            let changes: Vec<dvc::Change<'_>> =
+                outs.iter().map(|(out, _)| dvc::Change { state: state_of(&out.path), name: None }).collect();
+            dvc::update(file, text, &changes, None)
         }
         (Dialect::Native, Some(text), Some(_)) => native::update_pointer(file, text, &states[0], None, None),
         (_, _, Some((path, state))) => {

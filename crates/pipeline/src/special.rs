@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use base::{PathError, ProjectPath};
+use base::{Digest, PathError, ProjectPath};
 use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +22,14 @@ pub enum SpecialKind {
     Outside,
     /// What a server has at an http or https URL.
     Url,
+    /// A file or folder in the folder of a remote.
+    Remote,
 }
 
 impl SpecialKind {
     /// All kinds, in order.
-    pub const ALL: [SpecialKind; 3] = [SpecialKind::Glob, SpecialKind::Outside, SpecialKind::Url];
+    pub const ALL: [SpecialKind; 4] =
+        [SpecialKind::Glob, SpecialKind::Outside, SpecialKind::Url, SpecialKind::Remote];
 
     /// Its word in locks and stage keys.
     pub fn word(self) -> &'static str {
@@ -34,8 +37,14 @@ impl SpecialKind {
             SpecialKind::Glob => "glob",
             SpecialKind::Outside => "outside",
             SpecialKind::Url => "url",
+            SpecialKind::Remote => "remote",
         }
     }
+}
+
+/// What stands for the content of a URL of which a server tells this: `etag` and the tag, or something else.
+pub fn told_digest(told: &str) -> Digest {
+    Digest::Blake3(blake3::hash(format!("pipe url 1\n{told}").as_bytes()).into())
 }
 
 /// What locks, reasons and keys call such a dep.
@@ -43,7 +52,7 @@ impl SpecialKind {
 pub struct SpecialName {
     /// What sort of dep it is.
     pub kind: SpecialKind,
-    /// The pattern, relative to the project root; or the absolute path, or the URL.
+    /// The pattern, relative to the project root; or the absolute path, or the URL, `remote://NAME/PATH` for one.
     pub text: String,
 }
 
@@ -120,10 +129,10 @@ impl SpecialName {
         Ok(SpecialName { kind: SpecialKind::Outside, text: format!("/{}", path.as_str()) })
     }
 
-    /// What a URL names: a file outside the project, or what a server has.
+    /// What a URL names: a file outside the project, what a server has, or something in the folder of a remote.
     ///
     /// # Errors
-    /// When the URL is none of `http`, `https` and `file`, holds a password, or names no host or file.
+    /// When the URL is none of `http`, `https`, `file` and `remote`, holds a password, or names no host or file.
     pub fn url(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
         let scheme = scheme.to_ascii_lowercase();
@@ -133,9 +142,16 @@ impl SpecialName {
             let path = path.ok_or_else(|| format!("`{text}` names no file of this machine"))?;
             return SpecialName::outside(&path).map_err(|fault| fault.to_string());
         }
+        if scheme == "remote" {
+            let name = SpecialName { kind: SpecialKind::Remote, text: text.to_owned() };
+            return match name.in_remote() {
+                Some(_) => Ok(name),
+                None => Err(format!("`{text}` names nothing in a remote: write remote://NAME/PATH")),
+            };
+        }
         if !matches!(scheme.as_str(), "http" | "https") {
             return Err(format!(
-                "`{text}` is a URL of a kind that is not supported: use http, https or file"
+                "`{text}` is a URL of a kind that is not supported: use http, https, file or remote"
             ));
         }
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -151,6 +167,14 @@ impl SpecialName {
             return Err(format!("`{}` is no URL: it holds a space", text.escape_debug()));
         }
         Ok(SpecialName { kind: SpecialKind::Url, text: text.to_owned() })
+    }
+
+    /// The remote, and the path in its folder, of what lies in one.
+    pub fn in_remote(&self) -> Option<(&str, ProjectPath)> {
+        let (name, path) = self.text.split_once("://")?.1.split_once('/')?;
+        let path = ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/')).ok()?;
+        let is_one = self.kind == SpecialKind::Remote && !name.is_empty() && !path.is_root();
+        is_one.then_some((name, path))
     }
 
     /// The path below the root of the file system, of what lies outside the project.
@@ -464,6 +488,10 @@ mod tests {
         let text = |url: &str| SpecialName::url(url).map(|name| (name.kind, name.text));
         assert_eq!(text("file:///a%20b/./c"), Ok((SpecialKind::Outside, "/a b/c".to_owned())));
         assert_eq!(text("https://h/x?y"), Ok((SpecialKind::Url, "https://h/x?y".to_owned())));
+        assert_eq!(text("remote://st/a/b"), Ok((SpecialKind::Remote, "remote://st/a/b".to_owned())));
+        for url in ["remote://st", "remote://st/", "remote:///a", "remote://st/../../a"] {
+            assert!(text(url).is_err(), "{url}");
+        }
         for url in
             ["ftp://h/x", "https:///x", "https://u:p@h/x", "https://h/a b", "file://h/x", "file:///%zz"]
         {

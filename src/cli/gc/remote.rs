@@ -3,13 +3,13 @@
 use cache::{Entries, GcOptions, Meter, RemotePlan, plan_remote_gc, sweep_remote};
 use disk::Stamp;
 
-use super::{GcArgs, confirm, scope, show, tally_text};
+use super::{GcArgs, confirm, show, tally_text};
 use crate::cli::push::end;
 use crate::error::CliResult;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
-use crate::roots::gather;
+use crate::roots::{Scope, gather, keep_run_cache, keep_run_cache_of};
 use crate::ui::Printer;
 use crate::ui::transfer::watch;
 
@@ -17,16 +17,24 @@ use crate::ui::transfer::watch;
 ///
 /// # Errors
 /// When it cannot be told what is needed, or the remote fails.
-pub fn collect(args: &GcArgs, project: &Project, interrupt: &Interrupt, printer: Printer) -> CliResult {
-    let scope = scope(args)?;
-    project.only_native("collecting the garbage of a remote", "`dvc gc --cloud` does it")?;
+pub fn collect(
+    args: &GcArgs,
+    project: &Project,
+    scope: &Scope,
+    interrupt: &Interrupt,
+    printer: Printer,
+) -> CliResult {
     let name = remotes::name(project, args.remote.as_deref())?;
     let remote = remotes::open_existing(project, &name)?;
     let meter = Meter::new(interrupt.stop.clone());
     let workspace = project.workspace(printer)?;
     let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);
     let now = cache::Remote::now(&remote)?;
-    let needed = gather(project, &scope)?;
+    let mut needed = gather(project, scope)?;
+    if project.neighbour().is_some() && !args.no_stage_cache {
+        keep_run_cache(project, &mut needed)?;
+        keep_run_cache_of(&remote, &mut needed)?;
+    }
     let options = GcOptions {
         start: now - project.settings.gc_grace(),
         entries: match (args.keep_stage_cache, args.no_stage_cache) {

@@ -93,10 +93,28 @@ impl Layout {
         let hex = digest.hex();
         let (start, rest) = hex.split_at(2);
         match self {
-            Layout::Native => format!("{}/{start}/{rest}", digest.algorithm().name()),
-            Layout::Dvc if is_folder => format!("files/md5/{start}/{rest}{}", dvc::FOLDER_SUFFIX),
-            Layout::Dvc => format!("files/md5/{start}/{rest}"),
+            Layout::Dvc if is_folder => format!("{}{start}/{rest}{}", self.keys(), dvc::FOLDER_SUFFIX),
+            _ => format!("{}{start}/{rest}", self.keys()),
         }
+    }
+
+    /// What the keys of contents at a remote begin with.
+    pub(crate) fn keys(self) -> &'static str {
+        match self {
+            Layout::Native => "blake3/",
+            Layout::Dvc => "files/md5/",
+        }
+    }
+
+    /// The content of a key, and whether the key says that it is a folder; `None` for other keys.
+    pub(crate) fn name_of_key(self, key: &str) -> Option<(Digest, bool)> {
+        let (start, rest) = key.strip_prefix(self.keys())?.split_once('/')?;
+        let digits = self.digits(rest);
+        if start.len() != 2 {
+            return None;
+        }
+        let digest = Digest::from_hex(self.algorithm(), &format!("{start}{digits}")).ok()?;
+        Some((digest, digits != rest))
     }
 
     /// Reads a manifest. Nothing of it is believed that could lead outside the folder.

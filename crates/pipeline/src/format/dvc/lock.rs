@@ -13,12 +13,18 @@ use super::emit::emit;
 use crate::error::PipelineError;
 use crate::lock::{Lock, StageLock};
 use crate::node::{Node, Source};
-use crate::special::SpecialName;
+use crate::special::{SpecialKind, SpecialName, told_digest};
 use crate::stage::{Command, PARAMS_FILE, ParamValues, Stage};
 use crate::yaml;
 
 /// The version of the format that is written.
 const SCHEMA: &str = "2.0";
+
+/// What begins with this is a server's tag.
+const TAGGED: &str = "etag ";
+
+/// What begins with this, a server has told that has no tags; DVC takes nothing from such a one.
+const UNTAGGED: &str = "last-modified ";
 
 /// How the paths of a stage are spelled.
 #[derive(Clone, Debug)]
@@ -132,19 +138,19 @@ pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLoc
     };
     let (mut deps, mut special) = (Vec::new(), Vec::new());
     let mut unix_text = BTreeSet::new();
-    for (name, state) in read_entries(stage, "deps", frame, &mut unix_text)? {
+    let mut told = Vec::new();
+    for (name, state) in read_entries(stage, "deps", frame, &mut unix_text, &mut told)? {
         match name {
             Name::Path(path) => deps.push((path, state)),
             Name::Special(name) => special.push((name, state)),
         }
     }
-    let outs =
-        read_entries(stage, "outs", frame, &mut unix_text)?.into_iter().filter_map(
-            |(name, state)| match name {
-                Name::Path(path) => Some((path, state)),
-                Name::Special(_) => None,
-            },
-        );
+    let outs = read_entries(stage, "outs", frame, &mut unix_text, &mut Vec::new())?.into_iter().filter_map(
+        |(name, state)| match name {
+            Name::Path(path) => Some((path, state)),
+            Name::Special(_) => None,
+        },
+    );
     let mut outs: Vec<_> = outs.collect();
     deps.sort_by(|(a, _), (b, _)| a.cmp(b));
     deps.dedup_by(|(a, _), (b, _)| a == b);
@@ -152,6 +158,8 @@ pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLoc
     outs.dedup_by(|(a, _), (b, _)| a == b);
     special.sort_by(|(a, _), (b, _)| a.cmp(b));
     special.dedup_by(|(a, _), (b, _)| a == b);
+    told.sort();
+    told.dedup_by(|(a, _), (b, _)| a == b);
     Ok(StageLock {
         command,
         shell: None,
@@ -163,24 +171,44 @@ pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLoc
         globs: BTreeMap::new(),
         persist: BTreeSet::new(),
         unix_text,
+        told,
         env: Vec::new(),
         special,
     })
 }
 
-/// The entries of a list that name a content by MD5. Another name for a content, an etag for one, is as good as none:
-/// the stage is stale then.
+/// The entries of a list that name a content by MD5, and those of URLs with what a server told of them. Another name for
+/// a content is as good as none: the stage is stale then.
 fn read_entries(
     stage: &Node<'_, '_>,
     key: &'static str,
     frame: &Frame,
     unix_text: &mut BTreeSet<ProjectPath>,
+    told: &mut Vec<(SpecialName, String)>,
 ) -> Result<Vec<(Name, FileState)>, PipelineError> {
     let Some(list) = stage.get(key) else { return Ok(Vec::new()) };
     let mut entries = Vec::new();
     for item in list.items()? {
         let path = item.get("path").ok_or_else(|| item.fault("the entry has no `path`"))?;
-        let (Some(name), Some(state)) = (frame.name(path.string()?), read_state(&item)?) else { continue };
+        // What is no digest is a fault, also where it names nothing.
+        let content = read_state(&item)?;
+        let Some(name) = frame.name(path.string()?) else { continue };
+        let state = match &name {
+            Name::Special(name) if name.kind == SpecialKind::Url => {
+                let tag = read_tag(&item)?;
+                told.extend(tag.clone().map(|tag| (name.clone(), tag)));
+                let size = item.get("size").map(|node| node.unsigned()).transpose()?.unwrap_or(0);
+                let state = |tag: String| FileState {
+                    digest: told_digest(&tag),
+                    size,
+                    files: None,
+                    executable: false,
+                };
+                tag.map(state)
+            }
+            _ => content,
+        };
+        let Some(state) = state else { continue };
         if let Name::Path(path) = &name
             && is_unix_text(&item)
         {
@@ -189,6 +217,14 @@ fn read_entries(
         entries.push((name, state));
     }
     Ok(entries)
+}
+
+/// What a server told of a URL, as `told_digest` takes it. DVC records the tag alone.
+fn read_tag(item: &Node<'_, '_>) -> Result<Option<String>, PipelineError> {
+    let Some(node) = item.get("checksum").or_else(|| item.get("etag")) else { return Ok(None) };
+    let text = node.string()?;
+    let is_whole = text.starts_with(UNTAGGED);
+    Ok(Some(if is_whole { text.to_owned() } else { format!("{TAGGED}{text}") }))
 }
 
 /// Whether the digest of an entry is one that DVC 1 or 2 made.
@@ -268,9 +304,13 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
         Command::None => Value::Null,
     };
     map.insert("cmd".to_owned(), command);
-    let deps = stage.deps.iter().map(|(path, state)| (frame.text(path), *state));
-    let special = stage.special.iter().map(|(name, state)| (frame.special_text(name), *state));
-    let outs = stage.outs.iter().map(|(path, state)| (frame.text(path), *state));
+    let deps = stage.deps.iter().map(|(path, state)| (frame.text(path), *state, None));
+    let tag = |name: &SpecialName| {
+        let (_, told) = stage.told.iter().find(|(known, _)| known == name)?;
+        Some(told.strip_prefix(TAGGED).unwrap_or(told))
+    };
+    let special = stage.special.iter().map(|(name, state)| (frame.special_text(name), *state, tag(name)));
+    let outs = stage.outs.iter().map(|(path, state)| (frame.text(path), *state, None));
     for (key, entries) in [("deps", deps.chain(special).collect::<Vec<_>>()), ("outs", outs.collect())] {
         if key == "outs" && !stage.params.is_empty() {
             map.insert("params".to_owned(), params_value(stage, frame));
@@ -282,12 +322,19 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
     Value::Map(map)
 }
 
-fn entries_value(mut entries: Vec<(String, FileState)>) -> Value {
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let entry = |(path, state): (String, FileState)| {
+/// By path, what an entry says of a content: what it holds, or the tag that stands for that.
+fn entries_value(mut entries: Vec<(String, FileState, Option<&str>)>) -> Value {
+    entries.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    let entry = |(path, state, tag): (String, FileState, Option<&str>)| {
         let mut map =
             IndexMap::from([("path".to_owned(), Value::Str(path)), ("hash".to_owned(), Value::from("md5"))]);
-        write_state(&mut map, &state);
+        match tag {
+            Some(tag) => {
+                map.insert("checksum".to_owned(), Value::from(tag));
+                map.insert("size".to_owned(), Value::Int(i128::from(state.size)));
+            }
+            None => write_state(&mut map, &state),
+        }
         Value::Map(map)
     };
     Value::List(entries.into_iter().map(entry).collect())

@@ -52,6 +52,11 @@ impl Pointer {
         Ok(Single { out: out.clone(), state, frozen, desc, meta })
     }
 
+    /// The folder that the paths are written from.
+    pub fn wdir(&self) -> &ProjectPath {
+        &self.wdir
+    }
+
     /// The data as a stage without a command.
     pub fn into_stage(self, file: &ProjectPath) -> Stage {
         let mut outs: Vec<Out> = self.outs.into_iter().map(|(out, _)| out).collect();
@@ -93,6 +98,7 @@ impl Pointer {
             globs: BTreeMap::new(),
             persist: BTreeSet::new(),
             unix_text: self.unix_text.clone(),
+            told: Vec::new(),
             env: Vec::new(),
             special: Vec::new(),
         }
@@ -166,7 +172,16 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
     })
 }
 
-/// The text with these states of the outs, in the order of the file. Where it is laid out so that it cannot be changed in
+/// How one out of a `.dvc` file changes; nothing of it where there is nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Change<'a> {
+    /// What it holds.
+    pub state: Option<FileState>,
+    /// What it is called, from the working folder.
+    pub name: Option<&'a str>,
+}
+
+/// The text with these changes of the outs, in the order of the file. Where it is laid out so that it cannot be changed in
 /// place, comments go.
 ///
 /// # Errors
@@ -174,11 +189,10 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
 pub(crate) fn update(
     file: &ProjectPath,
     text: &str,
-    states: &[FileState],
-    name: Option<&str>,
+    changes: &[Change<'_>],
     desc: Option<&str>,
 ) -> Result<String, PipelineError> {
-    let changed = update_outs(file, text, states, name, desc)?;
+    let changed = update_outs(file, text, changes, desc)?;
     // One that is wrong already was not made of this text, and is left to DVC.
     let own = |text: &str| Ok::<_, PipelineError>(own_digest(&yaml::parse(file, text)?));
     if own_digest_of(&yaml::parse(file, text)?) != Some(own(text)?) {
@@ -211,22 +225,26 @@ fn own_digest(text: &Value) -> String {
 fn update_outs(
     file: &ProjectPath,
     text: &str,
-    states: &[FileState],
-    name: Option<&str>,
+    changes: &[Change<'_>],
     desc: Option<&str>,
 ) -> Result<String, PipelineError> {
     let mut wanted = parse(file, text)?;
-    for ((out, known), state) in wanted.outs.iter_mut().zip(states) {
-        *known = Some(*state);
-        wanted.unix_text.remove(&out.path);
+    for ((out, known), Change { state, name }) in wanted.outs.iter_mut().zip(changes) {
+        let was_unix_text = wanted.unix_text.remove(&out.path);
         if let Some(name) = name {
-            out.path = file.parent().unwrap_or_default().join(name);
+            out.path = ProjectPath::resolve(&wanted.wdir, name)
+                .map_err(|fault| PipelineError::new(file, fault.to_string()))?;
+        }
+        match state {
+            Some(state) => *known = Some(*state),
+            None if was_unix_text => drop(wanted.unix_text.insert(out.path.clone())),
+            None => {}
         }
     }
     if let Some(desc) = desc {
         wanted.desc = Some(desc.to_owned());
     }
-    let changed = change(text, states, name, desc);
+    let changed = change(text, changes, desc);
     if let Some(changed) = changed.filter(|changed| parse(file, changed).is_ok_and(|read| read == wanted)) {
         return Ok(changed);
     }
@@ -235,8 +253,12 @@ fn update_outs(
         top.insert("desc".to_owned(), Value::from(desc));
     }
     if let Some(Value::List(outs)) = top.get_mut("outs") {
-        for (out, state) in outs.iter_mut().zip(states) {
+        for (out, Change { state, name }) in outs.iter_mut().zip(changes) {
             let Value::Map(out) = out else { continue };
+            if let Some(name) = name {
+                out.insert("path".to_owned(), Value::from(*name));
+            }
+            let Some(state) = state else { continue };
             for key in ["md5", "size", "nfiles", "isexec", "hash"] {
                 out.shift_remove(key);
             }
@@ -244,15 +266,12 @@ fn update_outs(
             write_state(out, state);
             out.insert("hash".to_owned(), Value::from("md5"));
             out.extend(rest);
-            if let Some(name) = name {
-                out.insert("path".to_owned(), Value::from(name));
-            }
         }
     }
     Ok(emit(&Value::Map(top)))
 }
 
-fn change(text: &str, states: &[FileState], name: Option<&str>, desc: Option<&str>) -> Option<String> {
+fn change(text: &str, changes: &[Change<'_>], desc: Option<&str>) -> Option<String> {
     let mut text = text.to_owned();
     // A word as it stands in a map of one, with its quotes.
     let spelled = |value: &str| {
@@ -262,16 +281,18 @@ fn change(text: &str, states: &[FileState], name: Option<&str>, desc: Option<&st
     if let Some(desc) = desc {
         text = set_scalar(&text, &[Segment::Key("desc")], Some(&spelled(desc)?), Some("outs"))?;
     }
-    for (at, state) in states.iter().enumerate() {
+    for (at, Change { state, name }) in changes.iter().enumerate() {
         let mut fields = IndexMap::new();
-        write_state(&mut fields, state);
-        fields.insert("hash".to_owned(), Value::from("md5"));
+        if let Some(state) = state {
+            write_state(&mut fields, state);
+            fields.insert("hash".to_owned(), Value::from("md5"));
+        }
         if let Some(name) = name {
-            fields.insert("path".to_owned(), Value::from(name));
+            fields.insert("path".to_owned(), Value::from(*name));
         }
         let mut behind = "path";
         for key in ["md5", "size", "nfiles", "isexec", "hash", "path"] {
-            if key == "path" && name.is_none() {
+            if (key == "path" && name.is_none()) || (key != "path" && state.is_none()) {
                 continue;
             }
             let value = fields.get(key).map(|value| match value {
@@ -314,6 +335,10 @@ mod tests {
         FileState { digest: Digest::Md5([0x5a; 16]), size: 7, files: folder.then_some(3), executable: false }
     }
 
+    fn to(folder: bool) -> Change<'static> {
+        Change { state: Some(state(folder)), name: None }
+    }
+
     fn file() -> ProjectPath {
         ProjectPath::from_record("sub/data.txt.dvc").expect("a path")
     }
@@ -332,17 +357,33 @@ mod tests {
 
     #[test]
     fn comments_and_order_stay() {
-        let changed = update(&file(), FILE, &[state(false)], None, None).expect("a text");
+        let changed = update(&file(), FILE, &[to(false)], None).expect("a text");
         let expected =
             FILE.replace("d8e8fca2dc0f896fd7cb4cb0031ba249", &"5a".repeat(16)).replace("size: 5", "size: 7");
         assert_eq!(changed, expected);
-        let folder = update(&file(), FILE, &[state(true)], None, None).expect("a text");
+        let folder = update(&file(), FILE, &[to(true)], None).expect("a text");
         assert!(folder.contains("5a.dir\n  size: 7   # bytes\n  nfiles: 3\n  hash: md5\n"), "{folder}");
-        assert_eq!(update(&file(), &folder, &[state(false)], None, None).expect("a text"), expected);
+        assert_eq!(update(&file(), &folder, &[to(false)], None).expect("a text"), expected);
         // What cannot be changed in place is written anew.
         let flow = "outs: [{md5: d8e8fca2dc0f896fd7cb4cb0031ba249, path: data.txt}]\n";
-        let anew = update(&file(), flow, &[state(true)], None, None).expect("a text");
+        let anew = update(&file(), flow, &[to(true)], None).expect("a text");
         assert_eq!(parse(&file(), &anew).expect("a pointer").outs[0].1, Some(state(true)));
+    }
+
+    #[test]
+    fn one_of_several_outs_changes_alone() {
+        let text = "outs:\n- path: a\n- path: b # the other\n  md5:\n";
+        let digest = "5a".repeat(16);
+        let one = update(&file(), text, &[to(false), Change::default()], None).expect("a text");
+        assert_eq!(
+            one,
+            format!(
+                "outs:\n- path: a\n  md5: {digest}\n  size: 7\n  hash: md5\n- path: b # the other\n  md5:\n"
+            )
+        );
+        let name = Change { state: None, name: Some("c/d") };
+        let moved = update(&file(), &one, &[name, Change::default()], None).expect("a text");
+        assert_eq!(moved, one.replace("path: a", "path: c/d"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::lock::{Frame, read_stage, stage_value};
 use super::python::json;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
+use crate::special::SpecialKind;
 use crate::stage::Stage;
 use crate::yaml;
 
@@ -36,6 +37,8 @@ pub(crate) fn entry(stage: &Stage, lock: &StageLock) -> Option<RunEntry> {
 pub(crate) fn key(stage: &Stage, inputs: &StageLock) -> Option<String> {
     let reads = !stage.deps.is_empty() || !stage.special.is_empty() || !stage.params.is_empty();
     let is_kept = reads && !stage.outs.is_empty() && !stage.always_changed && !stage.is_source();
+    // DVC keeps none that were made of what a server has.
+    let is_kept = is_kept && stage.special.iter().all(|dep| dep.name.kind != SpecialKind::Url);
     if !is_kept || stage.outs.iter().any(|out| out.persist) {
         return None;
     }

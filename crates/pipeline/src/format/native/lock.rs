@@ -57,6 +57,8 @@ struct FileText<'a> {
     outside: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     exclude: &'a [String],
     digest: Digest,
@@ -133,6 +135,7 @@ fn file_text<'a>(state: &FileState) -> FileText<'a> {
         glob: None,
         outside: None,
         url: None,
+        remote: None,
         exclude: &[],
         digest: state.digest,
         size: state.size,
@@ -165,6 +168,7 @@ fn deps_text(stage: &StageLock) -> Vec<FileText<'_>> {
         SpecialKind::Glob => FileText { glob: Some(&name.text), ..file_text(state) },
         SpecialKind::Outside => FileText { outside: Some(&name.text), ..file_text(state) },
         SpecialKind::Url => FileText { url: Some(&name.text), ..file_text(state) },
+        SpecialKind::Remote => FileText { remote: Some(&name.text), ..file_text(state) },
     });
     files_text(&stage.deps, &BTreeSet::new()).into_iter().chain(special).collect()
 }
@@ -243,6 +247,7 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
     let (outs, _) = read_files(stage, "outs", &mut persist, &mut globs)?;
     Ok(StageLock {
         unix_text: BTreeSet::new(),
+        told: Vec::new(),
         command,
         shell: text("shell")?,
         wdir: wdir.unwrap_or_default(),
@@ -373,9 +378,9 @@ fn special_name(kind: SpecialKind, node: &Node<'_, '_>) -> Result<SpecialName, P
             Ok(name) => return Err(node.fault(format!("`{text}` is not spelled as `{name}`"))),
             Err(fault) => return Err(node.fault(fault.to_string())),
         },
-        SpecialKind::Url => match SpecialName::url(text) {
+        SpecialKind::Url | SpecialKind::Remote => match SpecialName::url(text) {
             Ok(name) if name.kind == kind => {}
-            Ok(_) => return Err(node.fault(format!("`{text}` is a file, not what a server has"))),
+            Ok(_) => return Err(node.fault(format!("`{text}` is another kind of dep"))),
             Err(fault) => return Err(node.fault(fault)),
         },
     }

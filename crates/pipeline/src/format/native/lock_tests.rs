@@ -70,6 +70,7 @@ fn heredocs_survive() {
 fn empty() -> StageLock {
     StageLock {
         unix_text: BTreeSet::new(),
+        told: Vec::new(),
         command: Command::List(Vec::new()),
         shell: None,
         wdir: ProjectPath::root(),
@@ -151,6 +152,7 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
     (command, option(), a_path(), option(), (files(), special), params, files(), any::<bool>(), env).prop_map(
         |(command, shell, wdir, builtin, (deps, special), params, outs, persist, env)| StageLock {
             unix_text: BTreeSet::new(),
+            told: Vec::new(),
             command,
             shell,
             wdir,

@@ -78,6 +78,7 @@ impl Pointer {
     pub fn lock(&self, file: &ProjectPath) -> StageLock {
         StageLock {
             unix_text: BTreeSet::new(),
+            told: Vec::new(),
             command: Command::None,
             shell: None,
             wdir: file.parent().unwrap_or_default(),

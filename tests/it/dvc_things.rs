@@ -1,0 +1,207 @@
+//! Data commands in projects of DVC, beside `dvc` itself: `.dvc` files that tell of several things, and data that goes to
+//! a remote alone.
+
+use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::harness::Sandbox;
+
+const FILE: &str = "outs:\n- path: a\n- path: b # the other\n";
+
+/// A project with a `.dvc` file that tells of two files, of which nothing is recorded yet.
+fn several(dvc: &mut Dvc) -> Sandbox {
+    let sandbox = project(dvc);
+    for name in ["a", "b"] {
+        sandbox.write(name, format!("{name}\n"));
+    }
+    sandbox.write("both.dvc", FILE);
+    sandbox
+}
+
+/// Both say the same of the data: which files are stale, or none.
+#[track_caller]
+fn agree(dvc: &mut Dvc, sandbox: &Sandbox, expected: &[&str]) {
+    let theirs = dvc.stale(sandbox);
+    assert_eq!(theirs.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert_eq!(stale(sandbox), theirs);
+}
+
+#[test]
+fn of_several_things_each_is_recorded_alone() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [several(&mut dvc), several(&mut dvc)];
+    agree(&mut dvc, &ours, &["both.dvc"]);
+    let mut same = |arguments: &[&str]| {
+        pipe(&ours, arguments).code(0);
+        dvc.ok(&theirs, arguments);
+        // What DVC makes of an entry without a digest is a key without a value; and it loses the comment of its line.
+        let expected = theirs.read("both.dvc").replace("  md5:\n", "").replace(" # the other", "");
+        assert_eq!(ours.read("both.dvc").replace(" # the other", ""), expected, "{arguments:?}");
+    };
+    same(&["add", "a"]);
+    same(&["add", "b"]);
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("a", "another\n");
+        sandbox.write("b", "another b\n");
+    }
+    same(&["add", "a"]);
+    same(&["commit", "-f", "b"]);
+    for sandbox in [&ours, &theirs] {
+        sandbox.remove("a");
+        sandbox.remove("b");
+    }
+    same(&["checkout", "a"]);
+    assert!(ours.exists("a") && !ours.exists("b") && theirs.exists("a") && !theirs.exists("b"));
+    assert_eq!(ours.read(".gitignore"), theirs.read(".gitignore"));
+    agree(&mut dvc, &ours, &["both.dvc"]);
+    pipe(&ours, &["checkout", "both.dvc"]).code(0);
+    agree(&mut dvc, &ours, &[]);
+    dvc.ok(&ours, &["remote", "add", "-q", "-d", "store", "../store"]);
+    pipe(&ours, &["push", "a"]).code(0).tells(&["1 file pushed"]);
+    dvc.ok(&ours, &["push", "-q"]);
+    pipe(&ours, &["push"]).code(0).tells(&["0 files pushed"]);
+    pipe(&ours, &["add", "both.dvc"]).code(2);
+    pipe(&ours, &["remove", "both.dvc"]).code(0);
+    assert!(!ours.exists("both.dvc") && ours.exists("a"));
+}
+
+/// `dvc move` forgets the other things.
+#[test]
+fn one_of_several_things_is_moved_and_the_others_stay() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = several(&mut dvc);
+    pipe(&sandbox, &["add", "a", "b"]).code(0);
+    let text = sandbox.read("both.dvc");
+    pipe(&sandbox, &["move", "both.dvc", "c"]).code(2).tells(&["both.dvc tells of 2 things"]);
+    pipe(&sandbox, &["move", "a", "in/c"]).code(0);
+    assert_eq!(sandbox.read("both.dvc"), text.replace("path: a", "path: in/c"));
+    assert!(sandbox.exists("in/c") && !sandbox.exists("a"));
+    agree(&mut dvc, &sandbox, &[]);
+    // Cut off before the pointer told of it.
+    std::fs::rename(sandbox.path("in/c"), sandbox.path("d")).unwrap();
+    pipe(&sandbox, &["move", "in/c", "d"]).code(0);
+    assert_eq!(sandbox.read("both.dvc"), text.replace("path: a", "path: d"));
+    agree(&mut dvc, &sandbox, &[]);
+    assert_eq!(sandbox.git(["status", "--short", "--untracked-files=all", "a", "b", "d", "in/c"]), "");
+}
+
+#[test]
+fn outs_of_stages_are_not_moved() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages: {a: {cmd: echo 1 > o, outs: [o]}}\n");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    assert_ne!(dvc.call(&sandbox, &["move", "o", "p"]).0, 0);
+    pipe(&sandbox, &["move", "o", "p"])
+        .code(2)
+        .tells(&["`o` is no data with a pointer of its own", "change "]);
+    assert!(sandbox.exists("o") && !sandbox.exists("p"));
+}
+
+#[test]
+fn data_goes_to_the_remote_alone() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [project(&mut dvc), project(&mut dvc)];
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("file", "1\n");
+        sandbox.write("../outside/folder/x", "2\n");
+        dvc.ok(sandbox, &["remote", "add", "-q", "store", "../store"]);
+    }
+    for arguments in [
+        &["add", "--to-remote", "-r", "store", "file"][..],
+        &["add", "--to-remote", "-r", "store", "../outside/folder"],
+        &["add", "--to-remote", "-r", "store", "--remote-jobs", "2", "../outside/folder", "-o", "other"],
+    ] {
+        dvc.ok(&theirs, arguments);
+        pipe(&ours, arguments).code(0).tells(&["pushed to store"]);
+    }
+    for pointer in ["file.dvc", "folder.dvc", "other.dvc"] {
+        assert_eq!(ours.read(pointer), theirs.read(pointer));
+    }
+    let names = |sandbox: &Sandbox| {
+        let files = sandbox.files("../store").into_iter();
+        files.map(|name| name.rsplit("/md5/").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let theirs_whole: Vec<String> =
+        names(&theirs).into_iter().filter(|name| !name.ends_with(".tmp")).collect();
+    assert_eq!(names(&ours), theirs_whole);
+    assert!(!ours.exists("other") && !ours.exists("folder"));
+    assert_eq!((ours.files(".dvc/cache").len(), theirs.files(".dvc/cache").len()), (0, 0));
+    assert!(!ours.exists(".dvc/tmp/pipe/tmp/to-remote"));
+    ours.write("other", "in the way\n");
+    pipe(&ours, &["add", "--to-remote", "../outside/folder", "-o", "other"]).code(2).tells(&["other exists"]);
+    ours.remove("other");
+    pipe(&ours, &["pull", "-r", "store"]).code(0);
+    assert_eq!(ours.read("other/x"), "2\n");
+    agree(&mut dvc, &ours, &[]);
+}
+
+#[test]
+fn data_from_outside_is_stored_as_dvc_stores_it() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("../outside/x", "2\n");
+    pipe(&sandbox, &["add", "../outside", "-o", "in"]).code(0);
+    agree(&mut dvc, &sandbox, &[]);
+    assert_eq!(sandbox.files(".dvc/cache").len(), 2);
+}
+
+#[test]
+fn a_checkout_is_told_in_numbers() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    for name in ["a", "b", "c"] {
+        sandbox.write(name, format!("{name}\n"));
+        dvc.ok(&sandbox, &["add", "-q", name]);
+    }
+    let mut same = |damage: &dyn Fn()| {
+        damage();
+        let ours = pipe(&sandbox, &["checkout", "-f", "--summary"]).code(0).stdout;
+        damage();
+        assert_eq!(ours, dvc.ok(&sandbox, &["checkout", "-f", "--summary"]));
+        ours
+    };
+    assert_eq!(same(&|| ()), "No changes.\n");
+    same(&|| sandbox.remove("a"));
+    let all = same(&|| {
+        sandbox.remove("a");
+        sandbox.remove("b");
+        sandbox.write("c", "another\n");
+    });
+    assert!(all.contains("2 files added") && all.contains("1 file modified"), "{all}");
+    assert_eq!(pipe(&sandbox, &["status", "--no-updates"]).code(0).stdout, "Everything is up to date.\n");
+}
+
+#[test]
+fn what_lies_in_a_remote_is_an_input_as_for_dvc() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [project(&mut dvc), project(&mut dvc)];
+    for sandbox in [&ours, &theirs] {
+        dvc.ok(sandbox, &["remote", "add", "-q", "st", "../store"]);
+        sandbox.write("../store/sub/x", "x\n");
+        sandbox.write("../store/folder/a", "1\n");
+        sandbox.write(
+            "dvc.yaml",
+            "stages:\n  a:\n    cmd: echo 1 > o\n    deps: [remote://st/sub/x, remote://st/folder]\n    outs: [o]\n",
+        );
+    }
+    let mut same = |sandboxes: [&Sandbox; 2]| {
+        pipe(sandboxes[0], &["repro"]).code(0);
+        dvc.ok(sandboxes[1], &["repro", "-q"]);
+        assert_eq!(ours.read("dvc.lock"), theirs.read("dvc.lock"));
+        let results = |sandbox: &Sandbox| {
+            let files = sandbox.files(".dvc/cache/runs").into_iter();
+            files.map(|path| path.rsplit("/runs/").next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(results(&ours), results(&theirs));
+        agree(&mut dvc, sandboxes[0], &[]);
+        for sandbox in sandboxes {
+            sandbox.append("../store/folder/a", "2\n");
+            agree(&mut dvc, sandbox, &["a"]);
+        }
+    };
+    same([&ours, &theirs]);
+    same([&ours, &theirs]);
+    ours.remove("../store/sub/x");
+    pipe(&ours, &["repro"]).code(2).tells(&["dep remote://st/sub/x"]);
+    dvc.ok(&ours, &["remote", "remove", "-q", "st"]);
+    pipe(&ours, &["repro"]).code(2).tells(&["there is no remote `st`"]);
+}
