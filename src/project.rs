@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
-use disk::{LockFile, Sharing};
+use disk::{LinkType, LockFile, Sharing};
 use exec::{Ledger, Neighbour};
 use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
@@ -22,7 +22,7 @@ use crate::git::Git;
 use crate::interrupt::Interrupt;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::recorder::tags;
-use crate::settings::{self, Scope, Settings};
+use crate::settings::{self, CACHE_LINK_TYPES, Scope, Settings};
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -504,9 +504,16 @@ impl Project {
     /// The project's files and their cache, with this memory.
     pub fn workspace_with(&self, state: State) -> Workspace {
         let mut workspace = Workspace::with_caches(&self.root, self.blobs(), self.stage_cache(), state)
-            .with_link_types(self.settings.link_types());
+            .with_link_types(self.link_types());
         workspace.stages = workspace.stages.with_trust(self.settings.trust());
         workspace
+    }
+
+    /// How files of the workspace are made from the cache, the preferred way first. Our settings count before DVC's.
+    fn link_types(&self) -> Vec<LinkType> {
+        let is_ours = self.dialect == Dialect::Native || self.settings.get(CACHE_LINK_TYPES).is_some();
+        let theirs = if is_ours { None } else { dvc_config::link_types(&self.root) };
+        theirs.unwrap_or_else(|| self.settings.link_types())
     }
 
     /// What is known of the last successes of the pipeline's stages.

@@ -197,6 +197,13 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
         let has_failed = plan.failed.iter().any(|(failed, _)| path.contains(failed));
         workspace.agree(path, (!has_failed).then_some(state.digest));
     }
+    let outs = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
+    for out in outs.filter(|out| wanted.iter().any(|part| part.path != out.path && out.holds(&part.path))) {
+        let whole = workspace.observe(&out.path).ok().flatten().map(|now| now.digest);
+        if workspace.agreed(&out.path).is_some_and(|agreed| whole != Some(agreed)) {
+            workspace.agree(&out.path, None);
+        }
+    }
 }
 
 fn refuse(unsaved: &[ProjectPath]) -> CliError {

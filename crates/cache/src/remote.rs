@@ -169,7 +169,7 @@ pub(crate) const ENTRIES: &str = "stages/";
 
 /// The key of a blob.
 pub fn blob_key(digest: &Digest) -> String {
-    Layout::Native.key(digest, false)
+    Layout::Native.key(digest, false, false)
 }
 
 /// The digest of a blob by its key; `None` for other keys.

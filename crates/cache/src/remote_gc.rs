@@ -176,8 +176,9 @@ impl Marks<'_, '_> {
                     folders.push(digest);
                 }
             }
-            let trees =
-                self.transfer.each(&folders, |digest| Ok((*digest, self.transfer.manifest(digest)?)))?;
+            let trees = self
+                .transfer
+                .each(&folders, |digest| Ok((*digest, self.transfer.manifest(digest, false)?)))?;
             level = Vec::new();
             for (digest, tree) in trees {
                 let Some(tree) = tree else {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use base::{FileState, ProjectPath};
-use cache::{Tree, TreeEntry, Workspace};
+use cache::{Look, Tree, TreeEntry, Workspace};
 use pipeline::{
     Builtins, DepName, Freshness, Observed, Out, ParamFile, Pipeline, Special, Stage, StageId, StageKey,
     StageLock, StaleReason, params,
@@ -223,9 +223,14 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
         let StaleReason::OutChanged { path, old: recorded, new: now } = reason else { continue };
         let (path, new, now) = (path.clone(), *recorded, *now);
         let has = |state| world.workspace.blobs.has_all(state);
+        let look = || match state_of(&path) {
+            Some(recorded) => world.workspace.look(&path, &stage.address.file, recorded),
+            None => Look::Unclear,
+        };
         match world.workspace.agreed(&path) {
             Some(agreed) if agreed == new => {}
-            Some(agreed) if agreed == now => {
+            None if look() == Look::Edited => {}
+            agreed if agreed == Some(now) || (agreed.is_none() && look() == Look::Partial) => {
                 *reason = match state_of(&path).is_some_and(has) {
                     true => StaleReason::DataOutdated { path, old: now, new },
                     false => StaleReason::DataNotFetched { path, old: now, new },

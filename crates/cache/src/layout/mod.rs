@@ -88,14 +88,16 @@ impl Layout {
         }
     }
 
-    /// The key of a content at a remote.
-    pub(crate) fn key(self, digest: &Digest, is_folder: bool) -> String {
+    /// Where a content is put, below a cache folder or at a remote: in the place of an older version when it was
+    /// recorded by one.
+    pub(crate) fn key(self, digest: &Digest, is_folder: bool, is_old: bool) -> String {
         let hex = digest.hex();
         let (start, rest) = hex.split_at(2);
+        let suffix = if is_folder { dvc::FOLDER_SUFFIX } else { "" };
         match self {
             Layout::Native => format!("{}/{start}/{rest}", digest.algorithm().name()),
-            Layout::Dvc if is_folder => format!("files/md5/{start}/{rest}{}", dvc::FOLDER_SUFFIX),
-            Layout::Dvc => format!("files/md5/{start}/{rest}"),
+            Layout::Dvc if is_old => format!("{start}/{rest}{suffix}"),
+            Layout::Dvc => format!("files/md5/{start}/{rest}{suffix}"),
         }
     }
 
