@@ -85,3 +85,15 @@ fn what_would_be_done_is_told() {
     sandbox.remove("a");
     pipe(&sandbox, &["repro"]).code(2).tells(&["dep a does not exist"]);
 }
+
+#[test]
+fn a_stage_that_is_removed_goes_from_the_lock_too() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let (ours, theirs) = (prepared(&mut dvc, true, "true"), prepared(&mut dvc, true, "true"));
+    for name in ["after", "ice"] {
+        pipe(&ours, &["stage", "remove", name]).code(0);
+        dvc.ok(&theirs, &["remove", "-q", name]);
+        assert_eq!(state(&ours, true), state(&theirs, true), "{name}");
+    }
+    assert!(!ours.path("dvc.lock").exists());
+}

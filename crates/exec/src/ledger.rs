@@ -319,14 +319,12 @@ impl Ledger {
         for file in &self.unwritten {
             if let Some(state) = self.locks.get_mut(file) {
                 let os_path = file.to_path(&self.root);
-                if state.lock.stages.is_empty() {
-                    disk::remove(&os_path)?;
-                    state.stamp = None;
-                    continue;
-                }
                 let old = disk::read_text_optional(&os_path)?;
                 let text = self.codec.write(file, old.as_deref(), &state.lock);
-                disk::replace(&os_path, text.as_bytes())?;
+                match text {
+                    Some(text) => disk::replace(&os_path, text.as_bytes())?,
+                    None => disk::remove(&os_path)?,
+                }
                 state.stamp = stamp_of(&os_path);
             }
         }
