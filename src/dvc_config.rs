@@ -97,6 +97,13 @@ pub fn link_types(root: &Path) -> Option<Vec<LinkType>> {
     (!types.is_empty()).then_some(types)
 }
 
+/// Whether `core.autostage` asks that git be told of what was recorded.
+pub fn wants_staging(root: &Path) -> bool {
+    let said =
+        |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("core")?.get("autostage").cloned();
+    files(root).iter().rev().find_map(said).is_some_and(|word| word.eq_ignore_ascii_case("true"))
+}
+
 /// The remotes with their URLs, ascending by name, and the name of the one that is meant when none is named. A path is
 /// relative to the file that names it.
 pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {

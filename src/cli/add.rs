@@ -156,6 +156,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let more = if now.len() + ignore_files.len() > 6 { " …" } else { "" };
         printer.say(format_args!("To version the change: git add {}{more}", files.join(" ")));
     }
+    project.tell_unstaged(printer);
     Ok(())
 }
 

@@ -180,3 +180,19 @@ fn data_sets_of_other_tools_are_passed_over_and_refusals_are_json_too() {
     let said = pipe(&sandbox, &["checkout", "--json"]).code(1);
     assert_eq!(said.json()["refused"], json!(["b"]));
 }
+
+#[test]
+fn that_nothing_is_staged_is_told() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write("a", "1\n");
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cp a b\n    deps: [a]\n    outs: [b]\n");
+    assert!(!pipe(&sandbox, &["add", "a"]).code(0).stderr.contains("autostage"));
+    dvc.ok(&sandbox, &["config", "core.autostage", "true"]);
+    sandbox.write("a", "22\n");
+    pipe(&sandbox, &["add", "a"]).code(0).tells(&["`core.autostage`"]);
+    let store = sandbox.path("../store").display().to_string();
+    std::fs::create_dir(&store).unwrap();
+    pipe(&sandbox, &["remote", "add", "-d", "r", &store]).code(0);
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["`core.autostage`", "dvc fetch --run-cache"]);
+    assert!(!pipe(&sandbox, &["repro"]).code(0).stderr.contains("autostage"), "nothing was recorded");
+}

@@ -25,6 +25,18 @@ enum Arrival {
     Failed(String),
 }
 
+/// What came of appending to what has arrived.
+struct Appended {
+    /// How much there was.
+    start: u64,
+    /// How much there is now.
+    length: u64,
+    /// The digest of its bytes, when they are those of the item.
+    found: Option<Digest>,
+    /// What the remote said.
+    result: Result<(), RemoteError>,
+}
+
 impl Transfer<'_> {
     /// Brings into the cache what of `roots` it lacks. What the remote does not have, or has with other bytes, is told
     /// in the report, and the rest is done.
@@ -139,7 +151,7 @@ impl Transfer<'_> {
         let mut partial = Partial::open(&path_here(self.blobs, item), keeps)?;
         let mut whole_attempts = 0;
         for attempt in 1.. {
-            let (start, length, found, result) = self.append(item, &key, &mut partial)?;
+            let Appended { start, length, found, result } = self.append(item, &key, &mut partial)?;
             match result {
                 Err(RemoteError::Missing { .. }) => {
                     partial.discard();
@@ -188,14 +200,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// Appends to what has arrived. Returns how much that was, how much it is now, the digest of its bytes when they are
-    /// those of the item, and what the remote said.
-    fn append(
-        &self,
-        item: &Item,
-        key: &str,
-        partial: &mut Partial,
-    ) -> Result<(u64, u64, Option<Digest>, Result<(), RemoteError>), TransferError> {
+    /// Appends to what has arrived.
+    fn append(&self, item: &Item, key: &str, partial: &mut Partial) -> Result<Appended, TransferError> {
         let mut hasher = NamedHasher::new(self.blobs.layout().algorithm(), item.is_old);
         let start = partial.reread(|piece| hasher.update(piece))?;
         let mut length = start;
@@ -215,7 +221,10 @@ impl Transfer<'_> {
         match broken {
             Some(fault) => Err(fault.into()),
             None if stopped => Err(TransferError::Stopped),
-            None => Ok((start, length, hasher.bytes_of(&item.state.digest), result)),
+            None => {
+                let found = hasher.bytes_of(&item.state.digest);
+                Ok(Appended { start, length, found, result })
+            }
         }
     }
 }
