@@ -13,7 +13,7 @@ use cache::Placement;
 use clap::Args;
 use disk::Sharing;
 use exec::{Conditions, Decision, Ledger, ParamReader, World, commit, committable, survey};
-use pipeline::{Dialect, Pipeline, Stage, parse_source, write_pointer};
+use pipeline::{Dialect, Pipeline, Stage, freeze_pointer, parse_source, write_pointer};
 
 use crate::cli::command_line;
 use crate::discover::look_around;
@@ -312,7 +312,9 @@ fn new_pointers(
         {
             left.push(format!("options and labels of {} in {file}", out.path));
         }
-        files.push(NewFile { text: write_pointer(&place, out.path.name(), &state, desc), path: place });
+        let text = write_pointer(&place, out.path.name(), &state, desc);
+        let text = if stage.frozen { freeze_pointer(&place, &text, true)? } else { text };
+        files.push(NewFile { text, path: place });
     }
     if !dry {
         // Only what both agreed on: what was hashed is remembered by the workspace that records the stages.

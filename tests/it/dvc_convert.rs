@@ -149,8 +149,12 @@ fn after_conversion_data_is_edited_as_before_and_an_undo_loses_nothing() {
         let sandbox = project(&mut dvc);
         sandbox.write("data", "1\n");
         dvc.ok(&sandbox, &["add", "-q", "data"]);
+        sandbox.write("still", "1\n");
+        dvc.ok(&sandbox, &["add", "-q", "still"]);
+        dvc.ok(&sandbox, &["freeze", "-q", "still.dvc"]);
         sandbox.commit("one");
         pipe(&sandbox, &["convert"]).code(0);
+        assert!(sandbox.read("still.pipe").contains("frozen: true"));
         sandbox.commit("two");
         if with_more {
             sandbox.write("data", "2\n");
