@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use disk::LinkType;
 use pipeline::{parse_dvc_config as parse, unquoted};
 
 use crate::environment;
@@ -85,6 +86,22 @@ pub fn is_cache_shared(root: &Path) -> bool {
     let shared =
         |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("cache")?.get("shared").cloned();
     files(root).iter().rev().find_map(shared).is_some_and(|whom| whom.eq_ignore_ascii_case("group"))
+}
+
+/// `cache.type`: how files of the workspace are made from the cache, the preferred way first.
+pub fn link_types(root: &Path) -> Option<Vec<LinkType>> {
+    let said =
+        |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("cache")?.get("type").cloned();
+    let types = files(root).iter().rev().find_map(said)?;
+    let types: Vec<LinkType> = types.split(',').filter_map(|word| LinkType::from_name(word.trim())).collect();
+    (!types.is_empty()).then_some(types)
+}
+
+/// Whether `core.autostage` asks that git be told of what was recorded.
+pub fn wants_staging(root: &Path) -> bool {
+    let said =
+        |file: &PathBuf| parse(&std::fs::read_to_string(file).ok()?).get("core")?.get("autostage").cloned();
+    files(root).iter().rev().find_map(said).is_some_and(|word| word.eq_ignore_ascii_case("true"))
 }
 
 /// The remotes with their URLs, ascending by name, and the name of the one that is meant when none is named. A path is

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
-use disk::{LockFile, Sharing};
+use disk::{LinkType, LockFile, Sharing};
 use exec::{Ledger, Neighbour};
 use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, SpecialKind, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
@@ -23,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::recorder::tags;
 use crate::remotes;
-use crate::settings::{self, Scope, Settings};
+use crate::settings::{self, CACHE_LINK_TYPES, Scope, Settings};
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -172,6 +172,15 @@ impl Project {
                 (owned.collect(), self.settings.default_remote().map(str::to_owned))
             }
             Dialect::Dvc => dvc_config::remotes(&self.root),
+        }
+    }
+
+    /// Tells, after something was recorded, that git was not told of it although DVC's settings ask for that.
+    pub fn tell_unstaged(&self, printer: Printer) {
+        if self.dialect == Dialect::Dvc && self.git().is_some() && dvc_config::wants_staging(&self.root) {
+            printer.warn(
+                "`core.autostage` of DVC's settings is not done here: `git add` dvc.lock, the .dvc files and .gitignore",
+            );
         }
     }
 
@@ -514,9 +523,16 @@ impl Project {
     /// The project's files and their cache, with this memory.
     pub fn workspace_with(&self, state: State) -> Workspace {
         let mut workspace = Workspace::with_caches(&self.root, self.blobs(), self.stage_cache(), state)
-            .with_link_types(self.settings.link_types());
+            .with_link_types(self.link_types());
         workspace.stages = workspace.stages.with_trust(self.settings.trust());
         workspace
+    }
+
+    /// How files of the workspace are made from the cache, the preferred way first. Our settings count before DVC's.
+    fn link_types(&self) -> Vec<LinkType> {
+        let is_ours = self.dialect == Dialect::Native || self.settings.get(CACHE_LINK_TYPES).is_some();
+        let theirs = if is_ours { None } else { dvc_config::link_types(&self.root) };
+        theirs.unwrap_or_else(|| self.settings.link_types())
     }
 
     /// What is known of the last successes of the pipeline's stages.

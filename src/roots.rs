@@ -4,7 +4,7 @@
 //! Every source is read, or nothing is known: one that cannot be read is an error, never an empty source. To keep too
 //! much costs space; to keep too little, somebody's results.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
 use pipeline::{
     Dialect, Lock, PIPELINE_FILE, Pipeline, PipelineError, Pointer, StageLock, is_pointer, parse_lock,
-    parse_pointer, recorded_outs,
+    parse_pointer, parse_source, recorded_outs,
 };
 use track::{RunStore, lease_is_alive};
 
@@ -144,6 +144,19 @@ impl Record {
             }
             Record::Pointer(pointer) => vec![(&pointer.out.path, &pointer.state)],
             Record::Dvc(outs, _) => outs.iter().map(|(path, state)| (path, state)).collect(),
+        }
+    }
+
+    /// The outs that DVC 1 or 2 recorded.
+    pub fn old(&self, version: &FileVersion) -> BTreeSet<ProjectPath> {
+        let of = |lock: &Lock| lock.stages.values().flat_map(|stage| stage.unix_text.clone()).collect();
+        match self {
+            Record::Lock(lock) => of(lock),
+            Record::Pointer(_) => BTreeSet::new(),
+            Record::Dvc(_, text) => ProjectPath::from_record(&version.path)
+                .ok()
+                .and_then(|file| parse_source(&file, text).ok())
+                .map_or_else(BTreeSet::new, |(_, lock)| of(&lock)),
         }
     }
 

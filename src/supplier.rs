@@ -57,7 +57,9 @@ impl<'a> Remotes<'a> {
                 continue;
             }
             let remote = out.remote.as_deref().unwrap_or(&self.name);
-            groups.entry(remote).or_default().push(Root { path: out.path.clone(), state: *state });
+            let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
+            let root = Root { path: out.path.clone(), state: *state, is_old };
+            groups.entry(remote).or_default().push(root);
         }
         for (name, roots) in groups {
             self.with_transfer(name, |transfer| transfer.fetch(&roots).map(drop))?;

@@ -157,6 +157,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     if added.iter().any(|(.., is_new)| *is_new) {
         advise(&project, &now, &ignore_files, printer);
     }
+    project.tell_unstaged(printer);
     Ok(())
 }
 

@@ -56,7 +56,7 @@ pub fn run(args: &CheckoutArgs, printer: Printer) -> CliResult {
     if args.json {
         printer.data_line(serde_json::to_string_pretty(&told).expect("plain data"));
     }
-    if is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+    if is_whole? { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
 }
 
 impl CheckoutArgs {
@@ -74,11 +74,12 @@ impl CheckoutArgs {
     }
 }
 
-/// Does what is asked for and tells it, unless JSON is asked for. Returns it for machines, and whether nothing was missing.
+/// Does what is asked for and tells it, unless JSON is asked for. Returns it for machines, and whether nothing was missing:
+/// an error with exit code 1 when it would have replaced unsaved bytes.
 ///
 /// # Errors
-/// With exit code 1 when it would replace unsaved bytes.
-pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, bool)> {
+/// When what is recorded or here cannot be read, or the disk refuses.
+pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, CliResult<bool>)> {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
     let picked = args.which.pick(&pipeline, &project)?;
@@ -104,7 +105,8 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     plan.unsaved.sort();
     drop(working);
     if !plan.unsaved.is_empty() && !args.force {
-        return Err(refuse(&plan.unsaved));
+        let unsaved: Vec<&str> = plan.unsaved.iter().map(ProjectPath::as_str).collect();
+        return Ok((json!({ "refused": unsaved }), Err(refuse(&plan.unsaved))));
     }
     let saved = save(&workspace, &plan.unsaved, printer)?;
     let working = printer.working("Bringing files back");
@@ -118,7 +120,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     let is_fine =
         |fault: &cache::CacheError| args.allow_missing && matches!(fault, cache::CacheError::Missing { .. });
     let is_whole = plan.failed.iter().all(|(_, fault)| is_fine(fault));
-    Ok((tell(args, &plan, &saved, &wanted, printer), is_whole))
+    Ok((tell(args, &plan, &saved, &wanted, printer), Ok(is_whole)))
 }
 
 /// What is to be brought to a recorded state.
@@ -207,6 +209,13 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
     {
         let has_failed = plan.failed.iter().any(|(failed, _)| path.contains(failed));
         workspace.agree(path, (!has_failed).then_some(state.digest));
+    }
+    let outs = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
+    for out in outs.filter(|out| wanted.iter().any(|part| part.path != out.path && out.holds(&part.path))) {
+        let whole = workspace.observe(&out.path).ok().flatten().map(|now| now.digest);
+        if workspace.agreed(&out.path).is_some_and(|agreed| whole != Some(agreed)) {
+            workspace.agree(&out.path, None);
+        }
     }
 }
 

@@ -96,6 +96,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         ));
     } else {
         tell_ignored(&project, &pipeline, &wanted, printer);
+        project.tell_unstaged(printer);
     }
     Ok(())
 }

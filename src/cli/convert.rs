@@ -13,7 +13,7 @@ use cache::Placement;
 use clap::Args;
 use disk::Sharing;
 use exec::{Conditions, Decision, Ledger, ParamReader, World, commit, committable, survey};
-use pipeline::{Dialect, Pipeline, Stage, parse_source, write_pointer};
+use pipeline::{Dialect, Pipeline, Stage, freeze_pointer, parse_source, write_pointer};
 
 use crate::cli::command_line;
 use crate::discover::look_around;
@@ -286,7 +286,12 @@ fn new_pointers(
             theirs.restore(&out.path, &state, Placement::Private)?;
         }
         let now = theirs.observe(&out.path)?;
-        if recorded.is_none() || now.map(|now| now.digest) != recorded.map(|state| state.digest) {
+        // What DVC 1 or 2 recorded of text takes no notice of carriage returns.
+        let is_old = lock.stages.values().any(|stage| stage.unix_text.contains(&out.path));
+        let found = recorded.map(|recorded| recorded.digest);
+        let is_as_recorded = found.is_some()
+            && (now.map(|now| now.digest) == found || (is_old && theirs.unix_digest(&out.path)? == found));
+        if !is_as_recorded {
             left.push(format!(
                 "{} of {file}, which is not here as recorded: bring it here and run `pipe add {0}`",
                 out.path
@@ -295,6 +300,9 @@ fn new_pointers(
         }
         let stored = if dry { ours.observe(&out.path)? } else { ours.store(&out.path, Placement::Private)? };
         let Some(state) = stored else { continue };
+        if !dry {
+            ours.agree(&out.path, Some(state.digest));
+        }
         let place = Dialect::Native.pointer_of(&out.path);
         let desc = out.desc.as_deref().or(stage.desc.as_deref());
         if !out.cache
@@ -304,7 +312,13 @@ fn new_pointers(
         {
             left.push(format!("options and labels of {} in {file}", out.path));
         }
-        files.push(NewFile { text: write_pointer(&place, out.path.name(), &state, desc), path: place });
+        let text = write_pointer(&place, out.path.name(), &state, desc);
+        let text = if stage.frozen { freeze_pointer(&place, &text, true)? } else { text };
+        files.push(NewFile { text, path: place });
+    }
+    if !dry {
+        // Only what both agreed on: what was hashed is remembered by the workspace that records the stages.
+        ours.save_agreements()?;
     }
     Ok(())
 }

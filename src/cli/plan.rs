@@ -50,9 +50,10 @@ pub fn print(
 }
 
 /// What would be done, without the reasons.
-fn action(pipeline: &Pipeline, decision: &Decision) -> String {
+fn action(pipeline: &Pipeline, frozen: bool, decision: &Decision) -> String {
     match decision {
         Decision::Fresh => "up to date".to_owned(),
+        Decision::Run { .. } if frozen => "is frozen and would be recorded as it is".to_owned(),
         Decision::Run { .. } => "would run".to_owned(),
         Decision::Restore { sources, .. } => {
             format!("would be restored from {}", describe_source(&sources[0]))
@@ -74,7 +75,7 @@ fn action(pipeline: &Pipeline, decision: &Decision) -> String {
 fn print_stage(inside: Inside<'_>, id: StageId, decision: &Decision, explain: bool, printer: Printer) {
     let pipeline = inside.pipeline;
     let name = &pipeline.stage(id).address;
-    let action = action(pipeline, decision);
+    let action = action(pipeline, pipeline.stage(id).frozen, decision);
     let own: Vec<StaleReason> = reasons(pipeline, decision)
         .into_iter()
         .filter(|reason| !matches!(reason, StaleReason::Upstream { .. }))

@@ -87,7 +87,7 @@ pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
         let text = serde_json::to_string_pretty(&json!({ "dry": false, "remotes": sides, "checkout": told }));
         printer.data_line(text.expect("plain data"));
     }
-    if is_whole && all_back { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+    if all_back? && is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
 }
 
 struct Fetched {

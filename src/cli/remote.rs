@@ -1,11 +1,14 @@
 //! `pipe remote`: the places that data is shared through.
 
+mod dvc;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use cache::{Remote, Upload, hash_bytes};
 use clap::{Args, Subcommand};
+use pipeline::Dialect;
 use serde_json::json;
 
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -141,9 +144,9 @@ pub struct CheckArgs {
 /// When a name is none, or a file cannot be changed; of `default` and `check` with exit code 1 when the answer is no.
 pub fn run(command: &RemoteCommand, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    if !matches!(command, RemoteCommand::List(_) | RemoteCommand::Check(_)) {
-        let instead = "`dvc remote` does it, or write it into .dvc/config: pipe reads the remotes there";
-        project.only_native("changing remotes", instead)?;
+    if project.dialect == Dialect::Dvc && !matches!(command, RemoteCommand::List(_) | RemoteCommand::Check(_))
+    {
+        return dvc::run(&project, command, printer);
     }
     match command {
         RemoteCommand::Add(args) => add(&project, args, printer),

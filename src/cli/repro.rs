@@ -9,7 +9,7 @@ use exec::{
     Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,
     drive, survey,
 };
-use pipeline::{Pipeline, StageId, StaleReason};
+use pipeline::{Dialect, Pipeline, StageId, StaleReason};
 
 use crate::cli::select::SelectArgs;
 use crate::cli::{command_line, plan, tell_damage};
@@ -193,6 +193,12 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     ledger = project.ledger(&pipeline)?;
     let supplier = match args.pull {
         true => {
+            if project.dialect == Dialect::Dvc && !args.no_stage_cache {
+                printer.warn(
+                    "`--pull` fetches what dvc.lock and .dvc files record; results of other inputs are not looked for at \
+                     the remote in projects of DVC (`dvc fetch --run-cache` brings them)",
+                );
+            }
             let named = args.remote.as_deref();
             Some(Remotes::new(&project, &workspace, &interrupt, named, !args.no_stage_cache)?)
         }
@@ -223,6 +229,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     saved?;
     if summary.ran + summary.restored + summary.recorded > 0 {
         tell_ignored(&project, &pipeline, &wanted, printer);
+        project.tell_unstaged(printer);
     }
     conclude(&summary, &recorder, wanted.len(), &interrupt, printer)
 }

@@ -91,6 +91,8 @@ pub struct Wish {
     pub state: FileState,
     /// Only what lies at this path in it.
     pub inner: Option<ProjectPath>,
+    /// Whether DVC 1 or 2 recorded it, and has it elsewhere.
+    pub is_old: bool,
 }
 
 /// What is meant, by the name of the remote that it goes to.
@@ -110,12 +112,12 @@ pub fn wishes(
     let chosen = crate::remotes::name(project, args.remote.as_deref())?;
     let mut wishes = Wishes::new();
     wishes.insert(chosen.clone(), Vec::new());
-    let mut add = |out: &Out, state: &FileState, inner: Option<ProjectPath>| {
+    let mut add = |out: &Out, state: &FileState, is_old: bool, inner: Option<ProjectPath>| {
         let remote = out.remote.as_deref().unwrap_or(&chosen);
         let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
             && args.below.is_none_or(|limit| state.size < limit);
         if is_meant && out.cache && out.push && (args.remote.is_none() || remote == chosen) {
-            let wish = Wish { out: out.path.clone(), state: *state, inner };
+            let wish = Wish { out: out.path.clone(), state: *state, inner, is_old };
             wishes.entry(remote.to_owned()).or_default().push(wish);
         }
     };
@@ -128,8 +130,9 @@ pub fn wishes(
         let locked = ledger.get(&stage.address);
         for out in stage.outs.iter().filter(|out| path.as_ref().is_none_or(|path| out.path.contains(path))) {
             let inner = path.clone().filter(|path| *path != out.path);
+            let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
             match locked.and_then(|locked| locked.out(&out.path)) {
-                Some(state) => add(out, state, inner.clone()),
+                Some(state) => add(out, state, is_old, inner.clone()),
                 None if !args.which.targets.is_empty() => {
                     printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));
                 }
@@ -154,6 +157,7 @@ pub fn wishes(
                 true => placed(project, &version, record)?,
                 false => record,
             };
+            let old = record.old(&version);
             for (path, state) in record.outs() {
                 let inner = meant.get(path);
                 if inner.is_none() && !args.which.targets.is_empty() {
@@ -174,7 +178,7 @@ pub fn wishes(
                 };
                 let Some(out) = out else { continue };
                 for inner in inner.cloned().unwrap_or_else(|| vec![None]) {
-                    add(out, state, inner);
+                    add(out, state, old.contains(path), inner);
                 }
             }
         }
@@ -225,21 +229,21 @@ fn declared_at(project: &Project, commit: &str, printer: Printer) -> Declared {
 pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliResult<Vec<Root>> {
     let mut roots = Vec::new();
     let mut seen = HashSet::new();
-    for Wish { out, state, inner } in wishes {
+    for Wish { out, state, inner, is_old } in wishes {
         let root = match inner {
-            None => Root { path: out.clone(), state: *state },
+            None => Root { path: out.clone(), state: *state, is_old: *is_old },
             Some(path) => {
                 let below = path.as_str()[out.as_str().len() + 1..].to_owned();
                 let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
                 let found = match fetch {
-                    true => transfer.entry_below(state, &below)?,
+                    true => transfer.entry_below(state, &below, *is_old)?,
                     false => transfer.blobs.entry_below(state, &below)?,
                 };
                 let state = found.ok_or_else(|| {
                     CliError::message(format!("the lock records no {path} in out {out}"))
                         .hint(format!("`pipe pull {out}` brings the whole out"))
                 })?;
-                Root { path: path.clone(), state }
+                Root { path: path.clone(), state, is_old: *is_old }
             }
         };
         if seen.insert((root.path.clone(), root.state)) {

@@ -280,6 +280,8 @@ pub fn because(reasons: &[StaleReason]) -> String {
 pub fn describe_source(source: &Source) -> String {
     match source {
         Source::Lock => "the cache, as the lock records it".to_owned(),
+        // DVC's entries tell outs and nothing of their making.
+        Source::StageCache(entry) if entry.host.is_empty() => "DVC's run cache".to_owned(),
         Source::StageCache(entry) => {
             let run = entry
                 .run

@@ -125,6 +125,7 @@ fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
     assert!(
         !sandbox.exists(".pipe") && !sandbox.exists(".dvc-converted") && !sandbox.exists("pipeline.lock")
     );
+    assert!(sandbox.exists(".pipe-undone/cache"), "what was recorded since is kept");
 }
 
 #[test]
@@ -139,4 +140,37 @@ fn links_into_the_old_cache_become_files() {
     pipe(&sandbox, &["convert"]).code(0);
     assert_eq!(sandbox.read("data"), "1\n");
     assert!(stale(&sandbox).is_empty());
+}
+
+#[test]
+fn after_conversion_data_is_edited_as_before_and_an_undo_loses_nothing() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for with_more in [false, true] {
+        let sandbox = project(&mut dvc);
+        sandbox.write("data", "1\n");
+        dvc.ok(&sandbox, &["add", "-q", "data"]);
+        sandbox.write("still", "1\n");
+        dvc.ok(&sandbox, &["add", "-q", "still"]);
+        dvc.ok(&sandbox, &["freeze", "-q", "still.dvc"]);
+        sandbox.commit("one");
+        pipe(&sandbox, &["convert"]).code(0);
+        assert!(sandbox.read("still.pipe").contains("frozen: true"));
+        sandbox.commit("two");
+        if with_more {
+            sandbox.write("data", "2\n");
+            pipe(&sandbox, &["commit"]).code(0).tells(&["Recorded data.pipe"]);
+            sandbox.write("new", "first\n");
+            pipe(&sandbox, &["add", "new"]).code(0);
+        }
+        let mut undo = sandbox.program("/bin/sh");
+        undo.arg(".dvc-converted/undo.sh");
+        let said = sandbox.finish(undo).code(0);
+        assert!(!sandbox.exists(".pipe") && sandbox.exists("data.dvc"));
+        assert_eq!(sandbox.exists(".pipe-undone"), with_more, "{}", said.stderr);
+        if with_more {
+            said.tells(&["Kept what pipe has recorded since in .pipe-undone", "made since: ./new.pipe"]);
+            let kept = sandbox.files(".pipe-undone/cache/blake3");
+            assert!(kept.iter().any(|file| sandbox.read(file) == "first\n"));
+        }
+    }
 }

@@ -89,3 +89,110 @@ fn the_digest_of_an_import_follows_its_text() {
     assert_eq!(ours, sandbox.read("data.dvc"));
     assert_clean(&mut dvc, &sandbox);
 }
+
+#[test]
+fn what_was_edited_before_the_first_command_of_ours_is_an_edit() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write("a", "1\n");
+    sandbox.write("raw/x", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "a", "raw"]);
+    sandbox.settle();
+    sandbox.remove("a");
+    sandbox.write("a", "2\n");
+    sandbox.write("raw/y", "2\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_clean(&mut dvc, &sandbox);
+    assert!(sandbox.read("raw.dvc").contains("nfiles: 2"));
+}
+
+#[test]
+fn files_are_linked_as_the_settings_of_dvc_say() {
+    use std::os::unix::fs::MetadataExt;
+    let (mut dvc, sandbox) = started();
+    let links = |sandbox: &Sandbox| std::fs::metadata(sandbox.path("a")).unwrap().nlink();
+    dvc.ok(&sandbox, &["config", "cache.type", "hardlink,copy"]);
+    sandbox.write("a", "1\n");
+    pipe(&sandbox, &["add", "a"]).code(0);
+    assert_eq!(links(&sandbox), 2);
+    dvc.ok(&sandbox, &["config", "--local", "cache.type", "symlink"]);
+    pipe(&sandbox, &["checkout", "--relink"]).code(0);
+    assert!(std::fs::symlink_metadata(sandbox.path("a")).unwrap().is_symlink());
+    assert_clean(&mut dvc, &sandbox);
+    pipe(&sandbox, &["config", "cache.link_types", "copy"]).code(0);
+    pipe(&sandbox, &["checkout", "--relink"]).code(0);
+    assert_eq!(links(&sandbox), 1);
+}
+
+#[test]
+fn remotes_are_written_into_the_settings_of_dvc_as_dvc_writes_them() {
+    let (mut dvc, ours) = started();
+    let theirs = project(&mut dvc);
+    for arguments in [
+        &["remote", "add", "-d", "a", "../st"][..],
+        &["remote", "add", "b", "/tmp/x"],
+        &["remote", "add", "--local", "c", "../l"],
+        &["remote", "modify", "b", "url", "../y"],
+        &["remote", "rename", "a", "z"],
+        &["remote", "default", "b"],
+        &["remote", "remove", "b"],
+        &["remote", "default", "z"],
+        &["remote", "default", "-u"],
+    ] {
+        pipe(&ours, arguments).code(0);
+        dvc.ok(&theirs, arguments);
+        for file in [".dvc/config", ".dvc/config.local"] {
+            let text = |sandbox: &Sandbox| std::fs::read_to_string(sandbox.path(file)).unwrap_or_default();
+            let sorted = |text: String| parse(&text);
+            assert_eq!(sorted(text(&ours)), sorted(text(&theirs)), "{arguments:?}: {}", text(&ours));
+        }
+    }
+    let before = "# kept\n['remote \"n\"']\n    url = /n # why\n";
+    ours.write(".dvc/config", before);
+    pipe(&ours, &["remote", "add", "m", "/m"]).code(0);
+    assert_eq!(ours.read(".dvc/config"), format!("{before}['remote \"m\"']\n    url = /m\n"));
+    assert_eq!(pipe(&ours, &["remote", "add", "m", "/o"]).code_of(), Some(2));
+}
+
+/// What a settings file of DVC says, whatever the order.
+fn parse(text: &str) -> std::collections::BTreeSet<String> {
+    let mut section = String::new();
+    let mut found = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        match line.starts_with('[') {
+            true => section = line.to_owned(),
+            false => drop(found.insert(format!("{section} {line}"))),
+        }
+    }
+    found
+}
+
+#[test]
+fn data_sets_of_other_tools_are_passed_over_and_refusals_are_json_too() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write(
+        "dvc.yaml",
+        "datasets:\n- name: x\n  type: url\n  url: s3://b/x\nstages:\n  a:\n    cmd: echo 1 > b\n    outs: [b]\n",
+    );
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_clean(&mut dvc, &sandbox);
+    sandbox.remove("b");
+    sandbox.write("b", "precious\n");
+    let said = pipe(&sandbox, &["checkout", "--json"]).code(1);
+    assert_eq!(said.json()["refused"], json!(["b"]));
+}
+
+#[test]
+fn that_nothing_is_staged_is_told() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write("a", "1\n");
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cp a b\n    deps: [a]\n    outs: [b]\n");
+    assert!(!pipe(&sandbox, &["add", "a"]).code(0).stderr.contains("autostage"));
+    dvc.ok(&sandbox, &["config", "core.autostage", "true"]);
+    sandbox.write("a", "22\n");
+    pipe(&sandbox, &["add", "a"]).code(0).tells(&["`core.autostage`"]);
+    let store = sandbox.path("../store").display().to_string();
+    std::fs::create_dir(&store).unwrap();
+    pipe(&sandbox, &["remote", "add", "-d", "r", &store]).code(0);
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["`core.autostage`", "dvc fetch --run-cache"]);
+    assert!(!pipe(&sandbox, &["repro"]).code(0).stderr.contains("autostage"), "nothing was recorded");
+}

@@ -167,7 +167,8 @@ const FEATURES: &[Feature] = &[
         name: "frozen stages",
         stages: "@ice:\n  cmd: cp @in @o\n  deps: [@in]\n  outs: [@o]\n  frozen: true\n@after:\n  cmd: cp @o @p\n  deps: \
                  [@o]\n  outs: [@p]\n",
-        files: &[("@in", "1\n")],
+        // It never runs: what is there is its result.
+        files: &[("@in", "1\n"), ("@o", "1\n")],
         edits: &[("@in", Some("2\n")), ("@o", Some("edited"))],
         ..NONE
     },

@@ -96,3 +96,68 @@ fn a_digest_of_now_counts_every_byte() {
     assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
     assert_eq!(stale(&sandbox).len(), 1);
 }
+
+/// An empty clone of what git knows, in the sandbox's folder `name`, with DVC's settings.
+fn clone(sandbox: &Sandbox) -> Sandbox {
+    let clone = Sandbox::without_git();
+    let done = clone.program("cp").args(["-rT"]).arg(sandbox.root()).arg(clone.root()).status().unwrap();
+    assert!(done.success());
+    for gone in [".dvc/cache", ".dvc/tmp", "one", "d", "two", "raw"] {
+        clone.remove(gone);
+    }
+    clone
+}
+
+#[test]
+fn what_was_recorded_then_lies_at_remotes_where_it_lay_then() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for ours_first in [true, false] {
+        let sandbox = old(&mut dvc);
+        let store = sandbox.path("../store").display().to_string();
+        dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "r", &store]);
+        match ours_first {
+            true => drop(pipe(&sandbox, &["push"]).code(0)),
+            false => drop(dvc.ok(&sandbox, &["push", "-q"])),
+        }
+        assert!(!sandbox.path("../store/files").exists(), "nothing was recorded by DVC 3");
+        assert!(!pipe(&sandbox, &["status", "-c"]).code(0).stdout.contains("missing"));
+        dvc.ok(&sandbox, &["push", "-q"]);
+        assert!(dvc.ok(&sandbox, &["status", "-c"]).contains("in sync"));
+        pipe(&sandbox, &["push"]).code(0).tells(&["up to date"]);
+        for ours in [true, false] {
+            let clone = clone(&sandbox);
+            match ours {
+                true => drop(pipe(&clone, &["pull"]).code(0)),
+                false => drop(dvc.ok(&clone, &["pull", "-q"])),
+            }
+            assert_eq!((clone.read("one"), clone.read("d/sub/y")), ("a\r\nb\r\n".into(), "2\r\n".into()));
+            assert_eq!((stale(&clone), dvc.stale(&clone)), Default::default(), "{ours_first} {ours}");
+            assert!(!clone.path(".dvc/cache/files").exists());
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_recorded_anew_is_whole_where_dvc_looks_now() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for command in ["commit", "add", "repro"] {
+        let sandbox = old(&mut dvc);
+        sandbox.write("d/new", "new\n");
+        // A file without carriage returns has one digest then and now.
+        sandbox.write("d/x", "1\n");
+        let arguments: &[&str] = if command == "repro" { &["repro"] } else { &[command, "d"] };
+        let arguments = if command == "commit" { &["commit", "-f", "d"] } else { arguments };
+        pipe(&sandbox, arguments).code(0);
+        assert!(
+            dvc.call(&sandbox, &["data", "status", "--granular", "--json"]).1.find("not_in_cache").is_none()
+        );
+        assert!(!dvc.stale(&sandbox).contains("d.dvc"), "{command}");
+        sandbox.remove("d");
+        dvc.ok(&sandbox, &["checkout", "-q", "d.dvc"]);
+        assert_eq!(
+            (sandbox.read("d/new"), sandbox.read("d/sub/y")),
+            ("new\n".into(), "2\r\n".into()),
+            "{command}"
+        );
+    }
+}

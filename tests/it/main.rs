@@ -27,6 +27,7 @@ mod diff;
 mod dvc;
 mod dvc_convert;
 mod dvc_data;
+mod dvc_frozen;
 mod dvc_gc;
 mod dvc_matrix;
 mod dvc_old;

@@ -206,3 +206,49 @@ fn a_branch_switch_without_hooks_is_one_too() {
         assert_eq!((sandbox.read(pointer), sandbox.read("data")), (text, "old\n".into()));
     }
 }
+
+#[test]
+fn an_edit_is_known_for_one_by_its_time_where_nothing_is_remembered() {
+    let sandbox = shared();
+    sandbox.remove(".pipe/agreed");
+    sandbox.settle();
+    sandbox.write("data", "edited\n");
+    sandbox.write("raw/x", "edited\n");
+    sandbox.ok(["commit"]).tells(&["Recorded data.pipe", "Recorded raw.pipe"]);
+    assert_eq!(sandbox.states(), "data.pipe:fresh raw.pipe:fresh");
+    // A pointer that is younger than the data may be a colleague's.
+    let text = sandbox.read("data.pipe");
+    sandbox.remove(".pipe/agreed");
+    sandbox.write("data", "more\n");
+    sandbox.settle();
+    sandbox.write("data.pipe", &text);
+    assert_ne!(sandbox.pipe(["commit"]).code_of(), Some(0));
+    assert_eq!(sandbox.read("data.pipe"), text);
+}
+
+#[test]
+fn a_part_of_a_folder_waits_for_the_rest() {
+    let sandbox = shared();
+    let text = sandbox.read("raw.pipe");
+    for with_memory in [true, false] {
+        sandbox.remove("raw");
+        sandbox.ok(["checkout", "raw/x"]);
+        if !with_memory {
+            sandbox.remove(".pipe/agreed");
+        }
+        sandbox.pipe(["commit"]).code(1).tells(&["`pipe checkout raw` brings it"]);
+        assert_eq!(sandbox.read("raw.pipe"), text);
+        sandbox.ok(["repro"]);
+        assert_eq!(sandbox.states(), "data.pipe:fresh raw.pipe:fresh");
+    }
+    // Nor where the rest is not here at all.
+    sandbox.remove("raw");
+    sandbox.remove(".pipe/cache");
+    sandbox.ok(["pull", "raw/x"]);
+    for command in ["commit", "repro"] {
+        let said = sandbox.pipe([command]);
+        assert_ne!(said.code_of(), Some(0));
+        said.tells(&["`pipe pull` fetches it"]);
+    }
+    assert_eq!(sandbox.read("raw.pipe"), text);
+}

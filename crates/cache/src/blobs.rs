@@ -59,6 +59,18 @@ impl Blobs {
         self.layout.file(&self.root, digest)
     }
 
+    /// Where a content is stored: never where only an older version looks for it.
+    pub(crate) fn place(&self, digest: &Digest, is_folder: bool) -> PathBuf {
+        self.root.join(self.layout.key(digest, is_folder, false))
+    }
+
+    /// Where a content lies that an older version recorded, or would lie.
+    pub(crate) fn old_place(&self, digest: &Digest, is_folder: bool) -> PathBuf {
+        let old = self.root.join(self.layout.key(digest, is_folder, true));
+        let now = self.place(digest, is_folder);
+        if !old.exists() && now.exists() { now } else { old }
+    }
+
     /// Whether the blob is there. Its bytes are not read.
     pub fn has(&self, digest: &Digest) -> bool {
         self.path(digest).is_file()
@@ -94,13 +106,13 @@ impl Blobs {
     /// When the disk refuses.
     pub fn store_bytes(&self, bytes: &[u8]) -> Result<Digest, CacheError> {
         let digest = hash_bytes_by(self.layout.algorithm(), bytes);
-        store_at(&self.path(&digest), bytes)?;
+        store_at(&self.place(&digest, false), bytes)?;
         Ok(digest)
     }
 
     /// Stores the manifest of a folder.
     pub(crate) fn store_manifest(&self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
-        store_at(&self.layout.manifest(&self.root, digest), manifest)
+        store_at(&self.place(digest, true), manifest)
     }
 
     /// The digest that a path inside this cache is the blob of.

@@ -11,18 +11,30 @@ use base::{Digest, FileState, ProjectPath};
 use disk::{DiskError, Partial, Stamp};
 
 use crate::CacheError;
-use crate::hash::Hasher;
 use crate::remote::RemoteError;
 use crate::seal::seal;
 use crate::transfer::{
     ATTEMPTS, Item, Node, Report, Root, Transfer, TransferError, expected, lock, path_here,
 };
+use crate::unix_text::NamedHasher;
 
 /// What became of one object.
 enum Arrival {
     Moved(u64),
     Missing,
     Failed(String),
+}
+
+/// What came of appending to what has arrived.
+struct Appended {
+    /// How much there was.
+    start: u64,
+    /// How much there is now.
+    length: u64,
+    /// The digest of its bytes, when they are those of the item.
+    found: Option<Digest>,
+    /// What the remote said.
+    result: Result<(), RemoteError>,
 }
 
 impl Transfer<'_> {
@@ -103,12 +115,13 @@ impl Transfer<'_> {
         &self,
         folder: &FileState,
         below: &ProjectPath,
+        is_old: bool,
     ) -> Result<Option<FileState>, TransferError> {
         loop {
             match self.blobs.entry_below(folder, below) {
                 Err(CacheError::Missing { digest }) => {
                     let state = FileState { digest, size: 0, files: Some(0), executable: false };
-                    let item = Item { path: below.clone(), state };
+                    let item = Item { path: below.clone(), state, is_old };
                     if !matches!(self.bring(&item)?, Arrival::Moved(_)) {
                         return Err(CacheError::Missing { digest }.into());
                     }
@@ -138,7 +151,7 @@ impl Transfer<'_> {
         let mut partial = Partial::open(&path_here(self.blobs, item), keeps)?;
         let mut whole_attempts = 0;
         for attempt in 1.. {
-            let (start, length, found, result) = self.append(&key, &mut partial)?;
+            let Appended { start, length, found, result } = self.append(item, &key, &mut partial)?;
             match result {
                 Err(RemoteError::Missing { .. }) => {
                     partial.discard();
@@ -152,12 +165,14 @@ impl Transfer<'_> {
                 Err(fault) => return Err(fault.into()),
                 Ok(()) => {}
             }
-            if found == digest {
+            if found.is_some() {
                 // Somebody may have written what is damaged: it goes aside, and only now.
                 if self.is_damaged(item)? {
                     self.blobs.quarantine(&digest)?;
                 }
-                partial.finish(Some(seal(&digest, length, Stamp::now())))?;
+                // A seal would say that its bytes have this very digest.
+                let sealed = (found == Some(digest)).then(|| seal(&digest, length, Stamp::now()));
+                partial.finish(sealed)?;
                 return Ok(Arrival::Moved(length));
             }
             // What an earlier transfer left may be what is wrong.
@@ -185,13 +200,9 @@ impl Transfer<'_> {
         }
     }
 
-    /// Appends to what has arrived. Returns how much that was, how much it is now, its digest, and what the remote said.
-    fn append(
-        &self,
-        key: &str,
-        partial: &mut Partial,
-    ) -> Result<(u64, u64, Digest, Result<(), RemoteError>), TransferError> {
-        let mut hasher = Hasher::new(self.blobs.layout().algorithm());
+    /// Appends to what has arrived.
+    fn append(&self, item: &Item, key: &str, partial: &mut Partial) -> Result<Appended, TransferError> {
+        let mut hasher = NamedHasher::new(self.blobs.layout().algorithm(), item.is_old);
         let start = partial.reread(|piece| hasher.update(piece))?;
         let mut length = start;
         let mut broken: Option<DiskError> = None;
@@ -210,7 +221,10 @@ impl Transfer<'_> {
         match broken {
             Some(fault) => Err(fault.into()),
             None if stopped => Err(TransferError::Stopped),
-            None => Ok((start, length, hasher.digest(), result)),
+            None => {
+                let found = hasher.bytes_of(&item.state.digest);
+                Ok(Appended { start, length, found, result })
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 mod agreed;
 mod blobs;
 mod checkout;
+mod edited;
 mod error;
 mod fetch;
 mod gather;
@@ -35,6 +36,7 @@ mod workspace;
 
 pub use blobs::Blobs;
 pub use checkout::{Change, Checkout};
+pub use edited::Look;
 pub use error::CacheError;
 pub use gather::Choice;
 pub use gc::{Entries, GcError, GcOptions, GcPlan, Removed, Roots, Tally, plan_gc, sweep};

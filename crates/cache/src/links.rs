@@ -155,13 +155,14 @@ impl Workspace {
     /// Stores a file, and with [`Placement::Linked`] makes it share its bytes with the cache.
     pub(crate) fn store_file(&self, found: &Found<'_>, placement: Placement) -> Result<(), CacheError> {
         let Found { os_path, stamp, digest, .. } = *found;
-        let blob = self.blobs.path(&digest);
+        let blob = self.blobs.place(&digest, false);
         let may_share = placement == Placement::Linked
             && self.links.may_share()
             && found.may_share
             && stamp.size > 0
             && !stamp.is_executable();
-        let sound = self.blobs.is_sound(&digest)?;
+        // Where an older version has it nobody looks for what is recorded now.
+        let sound = if self.blobs.is_old(&digest) { None } else { self.blobs.is_sound(&digest)? };
         if sound == Some(false) {
             self.blobs.quarantine(&digest)?;
         }

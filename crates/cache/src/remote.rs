@@ -167,7 +167,7 @@ pub(crate) const ENTRIES: &str = "stages/";
 
 /// The key of a blob.
 pub fn blob_key(digest: &Digest) -> String {
-    Layout::Native.key(digest, false)
+    Layout::Native.key(digest, false, false)
 }
 
 /// The key of an entry of the stage cache: of a result of a stage key.

@@ -177,8 +177,9 @@ impl Marks<'_, '_> {
                     folders.push(digest);
                 }
             }
-            let trees =
-                self.transfer.each(&folders, |digest| Ok((*digest, self.transfer.manifest(digest)?)))?;
+            let trees = self
+                .transfer
+                .each(&folders, |digest| Ok((*digest, self.transfer.manifest(digest, false)?)))?;
             level = Vec::new();
             for (digest, tree) in trees {
                 let Some(tree) = tree else {
@@ -196,7 +197,7 @@ impl Marks<'_, '_> {
 
     /// A manifest that is there and cannot be read would have kept nobody knows what.
     fn check_absent(&self, digest: &Digest) -> Result<(), RemoteGcError> {
-        let key = self.transfer.blobs.layout().key(digest, true);
+        let key = self.transfer.blobs.layout().key(digest, true, false);
         let mut is_there = false;
         self.transfer.remote.list(&key, &mut |object| {
             is_there |= object.key == key;
@@ -214,7 +215,7 @@ impl Transfer<'_> {
     /// Whether a blob at the remote begins as manifests do.
     fn is_manifest(&self, digest: &Digest) -> Result<bool, TransferError> {
         let mut start = Vec::new();
-        let read = self.remote.get(&self.blobs.layout().key(digest, true), 0, &mut |piece| {
+        let read = self.remote.get(&self.blobs.layout().key(digest, true, false), 0, &mut |piece| {
             let more = HEADER.len() - start.len();
             start.extend_from_slice(&piece[..piece.len().min(more)]);
             if start.len() < HEADER.len() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -27,7 +27,7 @@ pub struct SharedEntry {
 impl SharedEntry {
     /// The contents that it names.
     pub fn roots(&self) -> impl Iterator<Item = Root> + '_ {
-        self.entry.outs.iter().map(|out| Root { path: out.path.clone(), state: out.state })
+        self.entry.outs.iter().map(|out| Root { path: out.path.clone(), state: out.state, is_old: false })
     }
 
     fn key(&self) -> String {

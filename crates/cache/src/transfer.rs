@@ -14,10 +14,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use base::{Digest, FileState, ProjectPath};
 
 use crate::gc::Tally;
-use crate::hash::Hasher;
+use crate::hash::hash_file_by;
 use crate::meter::Meter;
 use crate::remote::{Object, Remote, RemoteError, Upload};
 use crate::tree::Tree;
+use crate::unix_text::NamedHasher;
 use crate::{Blobs, CacheError};
 
 /// Up to so many objects are asked for one by one.
@@ -39,6 +40,8 @@ pub struct Root {
     pub path: ProjectPath,
     /// What it is.
     pub state: FileState,
+    /// Whether it was recorded by a version of DVC that keeps it elsewhere.
+    pub is_old: bool,
 }
 
 /// One object: a file, or the manifest of a folder.
@@ -48,9 +51,16 @@ pub struct Item {
     pub path: ProjectPath,
     /// Its name. Of a folder, size and number are of all files below.
     pub state: FileState,
+    /// Whether it was recorded by a version of DVC that keeps it elsewhere.
+    pub is_old: bool,
 }
 
 impl Item {
+    /// What tells it from others: the same content may be recorded in the old way and in that of now.
+    fn name(&self) -> (Digest, bool) {
+        (self.state.digest, self.is_old)
+    }
+
     fn bytes(&self) -> u64 {
         if self.state.is_folder() { 0 } else { self.state.size }
     }
@@ -172,7 +182,7 @@ impl Transfer<'_> {
         if verify {
             report.damaged = self.damaged_there(&nodes, &there)?;
             for item in &report.damaged {
-                there.remove(&item.state.digest);
+                there.remove(&item.name());
             }
         }
         let now = self.remote.now()?;
@@ -182,7 +192,7 @@ impl Transfer<'_> {
         for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_object) {
             let digest = &node.item.state.digest;
             let here = size_here(self.blobs, &node.item).filter(|_| !damaged.contains_key(digest));
-            match (here, there.get(digest)) {
+            match (here, there.get(&node.item.name())) {
                 (here, Some(object)) if here.is_none_or(|size| size == object.size) => {
                     report.present.add(object.size);
                     if object.modified.is_none_or(|modified| modified < now - JUST_USED) {
@@ -223,32 +233,32 @@ impl Transfer<'_> {
     /// # Errors
     /// When the remote cannot be asked.
     pub fn compare(&self, roots: &[Root]) -> Result<Vec<Whereabouts>, TransferError> {
-        let nodes = self.walk(roots, &|item| self.manifest(&item.state.digest))?;
+        let nodes = self.walk(roots, &|item| self.manifest(&item.state.digest, item.is_old))?;
         let there = self.there(&nodes)?;
         let found = nodes.into_iter().filter(|node| node.is_object).map(|Node { item, .. }| {
-            let digest = item.state.digest;
             let here = size_here(self.blobs, &item);
-            let there = there.get(&digest).is_some_and(|object| here.is_none_or(|size| size == object.size));
+            let there =
+                there.get(&item.name()).is_some_and(|object| here.is_none_or(|size| size == object.size));
             Whereabouts { item, here: here.is_some(), there }
         });
         Ok(found.collect())
     }
 
     /// A manifest from the cache or else the remote; `None` when neither has it as it should be.
-    pub(crate) fn manifest(&self, digest: &Digest) -> Result<Option<Tree>, TransferError> {
+    pub(crate) fn manifest(&self, digest: &Digest, is_old: bool) -> Result<Option<Tree>, TransferError> {
         match self.blobs.tree(digest) {
             Ok(tree) => return Ok(Some(tree)),
             Err(CacheError::Disk(fault)) => return Err(fault.into()),
             Err(_) => {}
         }
-        let key = self.blobs.layout().key(digest, true);
+        let key = self.blobs.layout().key(digest, true, is_old);
         let Some(bytes) = self.bytes(&key, LARGEST_MANIFEST)? else { return Ok(None) };
         Ok(self.blobs.read_manifest(digest, &bytes))
     }
 
     /// The key of a file or folder.
     pub(crate) fn key(&self, item: &Item) -> String {
-        self.blobs.layout().key(&item.state.digest, item.state.is_folder())
+        self.blobs.layout().key(&item.state.digest, item.state.is_folder(), item.is_old)
     }
 
     /// The bytes of an object, at most so many; `None` when there is no such object or it is larger.
@@ -272,37 +282,41 @@ impl Transfer<'_> {
         manifest: &(dyn Fn(&Item) -> Result<Option<Tree>, TransferError> + Sync),
     ) -> Result<Vec<Node>, TransferError> {
         let mut nodes: Vec<Node> = Vec::new();
-        let mut known: HashMap<(Digest, bool), usize> = HashMap::new();
+        let mut known: HashMap<(Digest, bool, bool), usize> = HashMap::new();
         let mut level: Vec<usize> = Vec::new();
         let is_flat = self.blobs.layout().is_flat();
         let mut enter = |nodes: &mut Vec<Node>,
                          level: &mut Vec<usize>,
                          path: ProjectPath,
                          state: FileState,
-                         is_root: bool| {
-            *known.entry((state.digest, state.is_folder())).or_insert_with(|| {
+                         (is_old, is_root): (bool, bool)| {
+            *known.entry((state.digest, state.is_folder(), is_old)).or_insert_with(|| {
                 if state.is_folder() {
                     level.push(nodes.len());
                 }
                 let is_known = !state.is_folder();
                 let is_object = is_root || is_known || !is_flat;
-                nodes.push(Node { item: Item { path, state }, below: Vec::new(), is_known, is_object });
+                nodes.push(Node {
+                    item: Item { path, state, is_old },
+                    below: Vec::new(),
+                    is_known,
+                    is_object,
+                });
                 nodes.len() - 1
             })
         };
         for root in roots {
-            enter(&mut nodes, &mut level, root.path.clone(), root.state, true);
+            enter(&mut nodes, &mut level, root.path.clone(), root.state, (root.is_old, true));
         }
         while !level.is_empty() {
             let trees = self.each(&level, |at| manifest(&nodes[*at].item))?;
             let mut next = Vec::new();
             for (at, tree) in level.iter().zip(trees) {
                 let Some(tree) = tree else { continue };
-                let path = nodes[*at].item.path.clone();
-                let below = tree
-                    .entries()
-                    .iter()
-                    .map(|(name, entry)| enter(&mut nodes, &mut next, path.join(name), entry.state(), false));
+                let Item { path, is_old, .. } = nodes[*at].item.clone();
+                let below = tree.entries().iter().map(|(name, entry)| {
+                    enter(&mut nodes, &mut next, path.join(name), entry.state(), (is_old, false))
+                });
                 let below = below.collect();
                 nodes[*at].below = below;
                 nodes[*at].is_known = true;
@@ -313,10 +327,10 @@ impl Transfer<'_> {
     }
 
     /// What of these blobs the remote has.
-    fn there(&self, nodes: &[Node]) -> Result<HashMap<Digest, Object>, TransferError> {
+    fn there(&self, nodes: &[Node]) -> Result<HashMap<(Digest, bool), Object>, TransferError> {
         let objects = nodes.iter().filter(|node| node.is_object).map(|node| &node.item);
-        let wanted: HashMap<String, Digest> =
-            objects.map(|item| (self.key(item), item.state.digest)).collect();
+        let wanted: HashMap<String, (Digest, bool)> =
+            objects.map(|item| (self.key(item), item.name())).collect();
         let folder = |key: &String| key[..=key.rfind('/').unwrap_or_default()].to_owned();
         let prefixes: HashSet<String> = match wanted.len() {
             0..=FEW => wanted.keys().cloned().collect(),
@@ -326,8 +340,8 @@ impl Transfer<'_> {
         let listed = self.each(&prefixes, |prefix| {
             let mut found = Vec::new();
             self.remote.list(prefix, &mut |object| {
-                if let Some(digest) = wanted.get(&object.key) {
-                    found.push((*digest, object));
+                if let Some(name) = wanted.get(&object.key) {
+                    found.push((*name, object));
                 }
                 if self.meter.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
@@ -340,19 +354,19 @@ impl Transfer<'_> {
     fn damaged_there(
         &self,
         nodes: &[Node],
-        there: &HashMap<Digest, Object>,
+        there: &HashMap<(Digest, bool), Object>,
     ) -> Result<Vec<Item>, TransferError> {
-        let is_there = |node: &&Node| node.is_object && there.contains_key(&node.item.state.digest);
+        let is_there = |node: &&Node| node.is_object && there.contains_key(&node.item.name());
         let items: Vec<&Item> = nodes.iter().filter(is_there).map(|node| &node.item).collect();
         let damaged = self.each(&items, |item| {
-            let mut hasher = Hasher::new(self.blobs.layout().algorithm());
+            let mut hasher = NamedHasher::new(self.blobs.layout().algorithm(), item.is_old);
             let read = self.remote.get(&self.key(item), 0, &mut |piece| {
                 hasher.update(piece);
                 if self.meter.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             match read {
                 _ if self.meter.is_stopped() => Err(TransferError::Stopped),
-                Ok(()) => Ok((hasher.digest() != item.state.digest).then(|| (*item).clone())),
+                Ok(()) => Ok((!hasher.is(&item.state.digest)).then(|| (*item).clone())),
                 // It went away meanwhile, and is put there again.
                 Err(RemoteError::Missing { .. }) => Ok(Some((*item).clone())),
                 Err(fault) => Err(fault.into()),
@@ -421,7 +435,12 @@ impl Transfer<'_> {
         let Some(size) = size_here(self.blobs, item) else {
             return Ok(Err(CacheError::Missing { digest }.to_string()));
         };
-        match self.put_file(&self.key(item), &path, size, digest) {
+        // What is text may be known by another digest than that of its bytes.
+        let bytes = match item.is_old && !item.state.is_folder() {
+            true if self.blobs.is_named_right(&digest, &path)? => hash_file_by(digest.algorithm(), &path)?.0,
+            _ => digest,
+        };
+        match self.put_file(&self.key(item), &path, size, bytes) {
             Ok(()) => Ok(Ok(size)),
             Err(TransferError::Remote(RemoteError::Mismatch { .. })) => {
                 Ok(Err(CacheError::Damaged { digest, path }.to_string()))
@@ -524,9 +543,10 @@ fn size_here(blobs: &Blobs, item: &Item) -> Option<u64> {
 
 /// Where the cache has a file or a folder's manifest.
 pub(crate) fn path_here(blobs: &Blobs, item: &Item) -> PathBuf {
-    match item.state.is_folder() {
-        true => blobs.manifest_path(&item.state.digest),
-        false => blobs.path(&item.state.digest),
+    match (item.is_old, item.state.is_folder()) {
+        (true, is_folder) => blobs.old_place(&item.state.digest, is_folder),
+        (false, true) => blobs.manifest_path(&item.state.digest),
+        (false, false) => blobs.path(&item.state.digest),
     }
 }
 

@@ -166,7 +166,7 @@ impl House {
         }
         let path = ProjectPath::from_record("out").unwrap();
         let state = here.store(&path, Placement::Private).unwrap().unwrap();
-        (here, vec![Root { path, state }])
+        (here, vec![Root { path, state, is_old: false }])
     }
 
     fn transfer<'a>(&'a self, blobs: &'a Blobs) -> Transfer<'a> {
@@ -207,7 +207,7 @@ fn a_remote_is_asked_by_listing_when_there_is_much() {
     }
     let path = ProjectPath::from_record("out").unwrap();
     let state = here.store(&path, Placement::Private).unwrap().unwrap();
-    house.transfer(&here.blobs).push(&[Root { path, state }]).unwrap();
+    house.transfer(&here.blobs).push(&[Root { path, state, is_old: false }]).unwrap();
     assert!(house.remote.asked("list") <= 256, "{}", house.remote.asked("list"));
     assert_eq!(house.remote.asked("put"), 501);
 }
@@ -252,7 +252,10 @@ fn other_bytes_are_never_taken() {
     let digest = hash_bytes(hostile.as_bytes());
     house.remote.set(&blob_key(&digest), hostile.as_bytes(), NOW);
     let state = FileState { digest, size: 4, files: Some(1), executable: false };
-    let report = house.transfer(&third.blobs).fetch(&[Root { path: roots[0].path.clone(), state }]).unwrap();
+    let report = house
+        .transfer(&third.blobs)
+        .fetch(&[Root { path: roots[0].path.clone(), state, is_old: false }])
+        .unwrap();
     assert_eq!(report.failed.len(), 1);
     assert!(report.failed[0].1.contains("failed to read the tree"), "{}", report.failed[0].1);
     // Sizes that are made up cost time, and harm nothing.

@@ -14,7 +14,7 @@ use crate::scan::read_fault;
 use crate::{Blobs, CacheError, Workspace};
 
 /// How much is looked at together.
-const PIECE: u64 = 1 << 20;
+const PIECE: usize = 1 << 20;
 /// How much of it tells whether it is text.
 const BLOCK: usize = 512;
 
@@ -22,20 +22,87 @@ const BLOCK: usize = 512;
 fn hash_unix_text(path: &Path) -> Result<Digest, CacheError> {
     let hash = || -> io::Result<Digest> {
         let mut file = File::open(path)?;
-        let mut hasher = Hasher::new(Algorithm::Md5);
-        let mut piece = Vec::new();
+        let mut hasher = UnixHasher::default();
+        let mut buffer = vec![0; PIECE];
         loop {
-            piece.clear();
-            if (&mut file).take(PIECE).read_to_end(&mut piece)? == 0 {
+            let count = file.read(&mut buffer)?;
+            if count == 0 {
                 return Ok(hasher.digest());
             }
-            if is_text(&piece[..piece.len().min(BLOCK)]) {
-                piece = without_returns(&piece);
-            }
-            hasher.update(&piece);
+            hasher.update(&buffer[..count]);
         }
     };
     hash().map_err(|source| read_fault(path, source))
+}
+
+/// Digests bytes by that rule as they come.
+struct UnixHasher {
+    hasher: Hasher,
+    /// What came since the last whole piece.
+    piece: Vec<u8>,
+}
+
+impl Default for UnixHasher {
+    fn default() -> Self {
+        UnixHasher { hasher: Hasher::new(Algorithm::Md5), piece: Vec::new() }
+    }
+}
+
+impl UnixHasher {
+    fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, rest) = bytes.split_at(bytes.len().min(PIECE - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            bytes = rest;
+            if self.piece.len() == PIECE {
+                self.flush();
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        match is_text(&self.piece[..self.piece.len().min(BLOCK)]) {
+            true => self.hasher.update(&without_returns(&self.piece)),
+            false => self.hasher.update(&self.piece),
+        }
+        self.piece.clear();
+    }
+
+    fn digest(mut self) -> Digest {
+        self.flush();
+        self.hasher.digest()
+    }
+}
+
+/// Tells whether bytes are those of a name, of an old one also by the old rule.
+pub(crate) struct NamedHasher {
+    hasher: Hasher,
+    unix: Option<UnixHasher>,
+}
+
+impl NamedHasher {
+    pub(crate) fn new(algorithm: Algorithm, is_old: bool) -> Self {
+        NamedHasher { hasher: Hasher::new(algorithm), unix: is_old.then(UnixHasher::default) }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        if let Some(unix) = &mut self.unix {
+            unix.update(bytes);
+        }
+    }
+
+    /// The digest of the bytes, where they are those of `name`.
+    pub(crate) fn bytes_of(self, name: &Digest) -> Option<Digest> {
+        let digest = self.hasher.digest();
+        let is_it = digest == *name || self.unix.is_some_and(|unix| unix.digest() == *name);
+        is_it.then_some(digest)
+    }
+
+    /// Whether the bytes are those of `name`.
+    pub(crate) fn is(self, name: &Digest) -> bool {
+        self.bytes_of(name).is_some()
+    }
 }
 
 fn is_text(block: &[u8]) -> bool {
@@ -80,7 +147,7 @@ impl Blobs {
         if hash_file_by(digest.algorithm(), path)?.0 == *digest {
             return Ok(true);
         }
-        Ok(self.is_old(digest) && hash_unix_text(path)? == *digest)
+        Ok(!path.starts_with(self.folder()) && hash_unix_text(path)? == *digest)
     }
 
     /// Whether a content lies where only DVC 1 and 2 put it.

@@ -120,6 +120,14 @@ impl Workspace {
         Ok(self.agreements().save()?)
     }
 
+    /// Writes down what data and pointers agree on alone.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn save_agreements(&self) -> Result<(), CacheError> {
+        Ok(self.agreements().save()?)
+    }
+
     fn agreements(&self) -> MutexGuard<'_, Agreed> {
         self.agreed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

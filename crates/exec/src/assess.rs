@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use base::{FileState, ProjectPath};
-use cache::{Tree, TreeEntry, Workspace};
+use cache::{Look, Tree, TreeEntry, Workspace};
 use pipeline::{
     Builtins, DepName, Freshness, Observed, Out, ParamFile, Pipeline, Special, Stage, StageId, StageKey,
     StageLock, StaleReason, params,
@@ -42,7 +42,7 @@ pub enum Decision {
         /// Which results can be put back, the preferred one first; at least one.
         sources: Vec<Source>,
     },
-    /// Run its command.
+    /// Run its command; of data, and of a frozen stage of DVC, which never runs: record what is there.
     Run {
         /// Why it is not up to date.
         reasons: Vec<StaleReason>,
@@ -186,12 +186,18 @@ fn assess_with(
             return Assessment { decision, inputs, outs: observed.outs, assumed };
         }
         let is_left = stage.frozen
-            && (dialect.frozen_never_runs()
+            && (dialect.leaves_frozen()
                 || reasons.iter().all(|reason| *reason == StaleReason::AlwaysChanged));
-        match (sources.is_empty(), is_left) {
-            (false, _) => Decision::Restore { reasons, sources },
-            (true, false) => Decision::Run { reasons },
-            (true, true) => Decision::Frozen { reasons },
+        let is_incomplete = stage.frozen && !stage.is_source() && observed.outs.iter().any(Option::is_none);
+        match sources.is_empty() {
+            false => Decision::Restore { reasons, sources },
+            true if is_left || is_incomplete => Decision::Frozen { reasons },
+            true if stage.frozen && inputs.is_none() => {
+                let deps = stage.deps.iter().zip(&observed.deps).filter(|(_, now)| now.is_none());
+                let missing = deps.map(|(path, _)| StaleReason::DepMissing { path: path.clone().into() });
+                Decision::Unknown { reasons: missing.chain(reasons).collect() }
+            }
+            true => Decision::Run { reasons },
         }
     };
     Assessment { decision, inputs, outs: observed.outs, assumed }
@@ -219,9 +225,14 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
         let StaleReason::OutChanged { path, old: recorded, new: now } = reason else { continue };
         let (path, new, now) = (path.clone(), *recorded, *now);
         let has = |state| world.workspace.blobs.has_all(state);
+        let look = || match state_of(&path) {
+            Some(recorded) => world.workspace.look(&path, &stage.address.file, recorded),
+            None => Look::Unclear,
+        };
         match world.workspace.agreed(&path) {
             Some(agreed) if agreed == new => {}
-            Some(agreed) if agreed == now => {
+            None if look() == Look::Edited => {}
+            agreed if agreed == Some(now) || (agreed.is_none() && look() == Look::Partial) => {
                 *reason = match state_of(&path).is_some_and(has) {
                     true => StaleReason::DataOutdated { path, old: now, new },
                     false => StaleReason::DataNotFetched { path, old: now, new },
@@ -306,7 +317,7 @@ fn observe(
     let look = |path: &ProjectPath| {
         world.workspace.observe_input(path).map_err(|fault| Unreadable::new(path.clone(), &fault))
     };
-    let is_asked = !stage.frozen || !world.pipeline.dialect().frozen_never_runs();
+    let is_asked = !stage.frozen || !world.pipeline.dialect().leaves_frozen();
     let deps = if !is_asked {
         vec![None; stage.deps.len()]
     } else {
@@ -417,8 +428,11 @@ fn sources(
     let mut sources = Vec::new();
     let blobs = &world.workspace.blobs;
     if let Some(locked) = locked.filter(|locked| locked.has_outs(&stage.outs)) {
-        let is_left = stage.frozen && world.pipeline.dialect().frozen_never_runs();
-        let same_inputs = is_left || inputs.is_some_and(|inputs| inputs.key() == locked.key());
+        let same_inputs = match stage.frozen {
+            // What it reads does not count.
+            true => world.pipeline.dialect().leaves_frozen() || locked.command == stage.command,
+            false => inputs.is_some_and(|inputs| inputs.key() == locked.key()),
+        };
         if same_inputs && locked.outs.iter().all(|(_, state)| blobs.has_all(state)) {
             sources.push(Source::Lock);
         }

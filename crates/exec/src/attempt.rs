@@ -68,11 +68,10 @@ impl Attempt<'_, '_, '_> {
             Decision::Run { reasons } => (reasons, &[][..]),
         };
         let locked = self.shop.ledger().get(&self.stage.address).cloned();
-        let frozen_inputs = locked.clone().filter(|_| self.stage.frozen);
-        let inputs = assessment
-            .inputs
-            .clone()
-            .or(frozen_inputs)
+        // What is put back of a frozen stage is what its lock says, whatever has become of what it read.
+        let frozen_inputs = locked.clone().filter(|_| self.stage.frozen && !sources.is_empty());
+        let inputs = frozen_inputs
+            .or_else(|| assessment.inputs.clone())
             .ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
         if self.shop.crew.confirm.is_some_and(|confirm| !confirm(self.id, reasons)) {
             return Err(Failure::Declined);
@@ -102,7 +101,7 @@ impl Attempt<'_, '_, '_> {
                 Err(fault) => return Err(fault),
             }
         }
-        if self.stage.frozen && self.shop.world.pipeline.dialect().frozen_never_runs() {
+        if self.stage.frozen && !sources.is_empty() {
             // Its result was in the cache when it was judged, and is damaged.
             let frozen = Assessment { decision: Decision::Frozen { reasons: reasons.clone() }, ..assessment };
             return frozen
@@ -126,7 +125,14 @@ impl Attempt<'_, '_, '_> {
                 }
             });
         }
-        if self.stage.is_source() {
+        if self.stage.is_source() || self.stage.frozen {
+            if !self.stage.is_source() {
+                let because = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                let name = &self.stage.address;
+                self.warn(format!(
+                    "stage {name} is frozen and its outs are recorded as they are ({because})"
+                ));
+            }
             let outs = self.store_outs(Duration::ZERO)?;
             self.record(&job, &outs)?;
             return Ok(Outcome::Recorded { outs });

@@ -60,7 +60,7 @@ pub enum Outcome {
         /// What was put back.
         outs: OutStates,
     },
-    /// It is data that has changed, and was stored and recorded.
+    /// It is data that has changed, or a frozen stage with outs that were not known, and was stored and recorded.
     Recorded {
         /// What it holds.
         outs: OutStates,

@@ -321,7 +321,10 @@ impl Ledger {
                 let os_path = file.to_path(&self.root);
                 let old = disk::read_text_optional(&os_path)?;
                 let text = self.codec.write(file, old.as_deref(), &state.lock);
-                disk::replace(&os_path, text.as_bytes())?;
+                match text {
+                    Some(text) => disk::replace(&os_path, text.as_bytes())?,
+                    None => disk::remove(&os_path)?,
+                }
                 state.stamp = stamp_of(&os_path);
             }
         }

@@ -54,10 +54,10 @@ impl LockCodec {
         }
     }
 
-    /// The text of a lock; `old` is what the file held until now.
-    pub fn write(&self, file: &ProjectPath, old: Option<&str>, lock: &Lock) -> String {
+    /// The text of a lock; `old` is what the file held until now. `None` when nothing is left in it.
+    pub fn write(&self, file: &ProjectPath, old: Option<&str>, lock: &Lock) -> Option<String> {
         match Dialect::of_file(file) {
-            Dialect::Native => native::lock::write_lock(lock),
+            Dialect::Native => (!lock.stages.is_empty()).then(|| native::lock::write_lock(lock)),
             Dialect::Dvc => dvc::lock::write(file, old, lock, &self.frames(file)),
         }
     }

@@ -233,8 +233,8 @@ impl Dialect {
     }
 
     /// Whether a frozen stage is left alone whatever its outs and its command have become. In projects of DVC only
-    /// what it reads does not count.
-    pub fn frozen_never_runs(self) -> bool {
+    /// what it reads does not count, and outs that are there are recorded as they are. It runs in neither.
+    pub fn leaves_frozen(self) -> bool {
         self == Dialect::Native
     }
 

@@ -36,7 +36,10 @@ pub use codec::{LockCodec, lock_beside, pipeline_file_of};
 pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
-pub use format::dvc::config::{Sections, parse as parse_dvc_config, unquoted};
+pub use format::dvc::config::{
+    Sections, parse as parse_dvc_config, remove_section as remove_dvc_section,
+    rename_section as rename_dvc_section, set as set_dvc_config, unquoted, unset as unset_dvc_config,
+};
 pub use format::dvc::merge::{dvc_lock_lines, dvc_lock_stages};
 pub use format::dvc::outs::recorded_outs;
 pub use format::dvc::run_cache::RunEntry;

@@ -86,7 +86,7 @@ pub fn run(
             state.ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&outside.blobs, &remote, args.jobs, &meter);
-        let roots = [Root { path: path.clone(), state }];
+        let roots = [Root { path: path.clone(), state, is_old: false }];
         let report = watch(printer, &format!("Pushing to {name}"), &meter, || transfer.push(&roots));
         Ok((state, end(report, &interrupt, "pushed", &meter, &name, printer)?))
     });

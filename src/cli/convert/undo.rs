@@ -32,9 +32,11 @@ pub fn put_aside(
 ) -> CliResult {
     let root = &project.root;
     let aside = root.join(KEPT);
+    let pipe = root.join(PIPE_FOLDER);
+    let told = (count(&pipe) - count(&pipe.join("tmp")), project.git().is_some());
     // Git need not see what it has in its history.
     disk::replace(&aside.join(".gitignore"), b"*\n")?;
-    disk::replace(&aside.join(SCRIPT), script(old, new, changed, project.git().is_some()).as_bytes())?;
+    disk::replace(&aside.join(SCRIPT), script(old, new, changed, told).as_bytes())?;
     for file in old {
         disk::move_path(&file.to_path(root), &file.to_path(&aside))?;
     }
@@ -45,16 +47,51 @@ pub fn put_aside(
     Ok(())
 }
 
-fn script(old: &[ProjectPath], new: &[ProjectPath], changed: &[ProjectPath], has_git: bool) -> String {
+/// Lists what the project of ours has, but for what comes and goes.
+const COUNT: &str = "find .pipe -type f ! -path '.pipe/tmp/*' 2>/dev/null";
+
+/// How many files that lists.
+fn count(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => count(&entry.path()),
+        Ok(kind) => usize::from(kind.is_file()),
+        Err(_) => 0,
+    });
+    files.sum()
+}
+
+fn script(
+    old: &[ProjectPath],
+    new: &[ProjectPath],
+    changed: &[ProjectPath],
+    (files, has_git): (usize, bool),
+) -> String {
     let mut lines = vec![
         "#!/bin/sh".to_owned(),
         "# Makes the project one of DVC again, as it was before `pipe convert`.".to_owned(),
         "set -e".to_owned(),
         "cd \"$(dirname \"$0\")/..\"".to_owned(),
-        format!("rm -rf -- {PIPE_FOLDER} pipeline.lock"),
+        // What was recorded since is perhaps all that is left of data which commits name.
+        format!("if [ \"$({COUNT} | wc -l)\" -eq {files} ]; then"),
+        format!("  rm -rf -- {PIPE_FOLDER}"),
+        format!("elif [ -e {PIPE_FOLDER} ]; then"),
+        format!("  aside={PIPE_FOLDER}-undone"),
+        "  while [ -e \"$aside\" ]; do aside=$aside-again; done".to_owned(),
+        format!("  mv -- {PIPE_FOLDER} \"$aside\""),
+        "  printf '*\\n' > \"$aside/.gitignore\"".to_owned(),
+        "  echo \"Kept what pipe has recorded since in $aside: its cache has the data of commits since then.\" >&2"
+            .to_owned(),
+        "fi".to_owned(),
+        "rm -f -- pipeline.lock".to_owned(),
     ];
     let locks = new.iter().filter(|file| file.name() == "pipeline.yaml").map(pipeline::lock_beside);
     lines.extend(new.iter().cloned().chain(locks).map(|file| format!("rm -f -- {}", quoted(file.as_str()))));
+    // Pointers that were made since are nothing to DVC, and tell which data it does not know.
+    lines.push(format!(
+        "find . -name '*.pipe' -type f ! -path './{PIPE_FOLDER}*' ! -path './.git/*' ! -path './{KEPT}/*' -exec echo 'Left \
+         as it is, made since: {{}}; `dvc add` takes its data over' \\; >&2"
+    ));
     if has_git {
         // Refused of what git never had: it is left with a line too many then.
         lines.extend(changed.iter().map(|file| {

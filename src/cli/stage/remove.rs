@@ -42,6 +42,7 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
         edits.change(file, |text| edit::remove(file, text, name))?;
     }
     let checked = edits.check(&pipeline.file)?;
+    let mut ledger = project.ledger(&pipeline)?;
     let stages: Vec<&Stage> =
         removed.iter().flat_map(|stage| &stage.stages).map(|id| pipeline.stage(*id)).collect();
     let outs: Vec<&Out> = stages.iter().flat_map(|stage| &stage.outs).collect();
@@ -49,6 +50,10 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
         save(&project, &outs, printer)?;
     }
     edits.write()?;
+    for stage in &stages {
+        ledger.forget(&stage.address);
+    }
+    ledger.write(|address| checked.stages.iter().any(|stage| stage.address == *address))?;
     for Written { file, name, .. } in &removed {
         printer.say(format_args!("Removed stage {name} from {file}."));
     }

@@ -88,13 +88,15 @@ impl Layout {
         }
     }
 
-    /// The key of a content at a remote.
-    pub(crate) fn key(self, digest: &Digest, is_folder: bool) -> String {
+    /// Where a content is put, below a cache folder or at a remote: in the place of an older version when it was
+    /// recorded by one.
+    pub(crate) fn key(self, digest: &Digest, is_folder: bool, is_old: bool) -> String {
         let hex = digest.hex();
         let (start, rest) = hex.split_at(2);
+        let suffix = if is_folder { dvc::FOLDER_SUFFIX } else { "" };
         match self {
-            Layout::Dvc if is_folder => format!("{}{start}/{rest}{}", self.keys(), dvc::FOLDER_SUFFIX),
-            _ => format!("{}{start}/{rest}", self.keys()),
+            Layout::Dvc if is_old => format!("{start}/{rest}{suffix}"),
+            _ => format!("{}{start}/{rest}{suffix}", self.keys()),
         }
     }
 

@@ -141,7 +141,7 @@ pub(super) fn flow_entry(key: &str, value: &Value) -> String {
 }
 
 /// Words that older readers of YAML take for truth values.
-const OLD_TRUTHS: [&str; 6] = ["yes", "no", "on", "off", "y", "n"];
+const OLD_TRUTHS: [&str; 4] = ["yes", "no", "on", "off"];
 
 /// A text as one YAML scalar on one line: plain where it reads back as itself, else quoted.
 fn scalar(text: &str, in_flow: bool) -> String {

@@ -37,6 +37,80 @@ fn value_of(text: &str) -> &str {
     }
 }
 
+/// The text with `key` of a section set to `value`; other lines stay as they are. A section that is not there yet comes to
+/// the end, but `core`, which DVC has at the top.
+pub fn set(text: &str, section: &str, key: &str, value: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let plain = |text: &str| !text.is_empty() && !text.contains(['#', ',', '"', '\'']) && text.trim() == text;
+    let value = if plain(value) { value.to_owned() } else { format!("\"{value}\"") };
+    let line = format!("    {key} = {value}");
+    match span(&lines, section) {
+        Some((start, end)) => match (start + 1..end).find(|at| is_key(&lines[*at], key)) {
+            Some(at) => lines[at] = line,
+            None => {
+                let last = (start..end).rev().find(|at| !lines[*at].trim().is_empty()).unwrap_or(start);
+                lines.insert(last + 1, line);
+            }
+        },
+        None => {
+            let header =
+                if section.contains('"') { format!("['{section}']") } else { format!("[{section}]") };
+            let at = if section == "core" { 0 } else { lines.len() };
+            lines.splice(at..at, [header, line]);
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The text without `key` of a section, and without the section when that leaves nothing in it.
+pub fn unset(text: &str, section: &str, key: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let owned: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    if let Some((start, end)) = span(&owned, section) {
+        let mut end = end;
+        if let Some(at) = (start + 1..end).find(|at| is_key(lines[*at], key)) {
+            lines.remove(at);
+            end -= 1;
+        }
+        if lines[start + 1..end].iter().all(|line| line.trim().is_empty()) {
+            lines.drain(start..end);
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The text without a section.
+pub fn remove_section(text: &str, section: &str) -> String {
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let (start, end) = span(&lines, section).unwrap_or((0, 0));
+    let kept = lines.iter().enumerate().filter(|(at, _)| !(start..end).contains(at));
+    kept.map(|(_, line)| format!("{line}\n")).collect()
+}
+
+/// The text with a section under another name, in its place.
+pub fn rename_section(text: &str, old: &str, new: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    if let Some((start, _)) = span(&lines, old) {
+        lines[start] = format!("['{new}']");
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The lines of a section, from its name to the next one's.
+fn span(lines: &[String], section: &str) -> Option<(usize, usize)> {
+    let name = |line: &String| {
+        let (name, _) = line.trim().strip_prefix('[')?.split_once(']')?;
+        Some(unquoted(name.trim()).to_owned())
+    };
+    let start = lines.iter().position(|line| name(line).as_deref() == Some(section))?;
+    let next = lines[start + 1..].iter().position(|line| name(line).is_some());
+    Some((start, next.map_or(lines.len(), |next| start + 1 + next)))
+}
+
+fn is_key(line: &str, key: &str) -> bool {
+    line.split_once('=').is_some_and(|(known, _)| known.trim().eq_ignore_ascii_case(key))
+}
+
 /// A text without the quotes around it.
 pub fn unquoted(text: &str) -> &str {
     let inside = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
@@ -75,6 +149,26 @@ mod tests {
         assert_eq!(sections["core"]["remote"], "main");
         assert_eq!(sections["remote \"main\""]["url"], "/a b");
         assert_eq!(sections["cache"]["dir"], "../c");
+    }
+
+    #[test]
+    fn one_key_is_changed_and_all_else_stays() {
+        let text = "# top\n[core]\n    remote = main # the one\n\n['remote \"main\"']\n    url = /a\n# end\n";
+        assert_eq!(set(text, "remote \"main\"", "url", "/b"), text.replace("= /a", "= /b"));
+        assert_eq!(
+            set(text, "core", "autostage", "true"),
+            text.replace("one\n", "one\n    autostage = true\n")
+        );
+        let added = set("", "remote \"x\"", "url", "a, b");
+        assert_eq!(added, "['remote \"x\"']\n    url = \"a, b\"\n");
+        assert_eq!(parse(&added)["remote \"x\""]["url"], "a, b");
+        let both = set(&added, "core", "remote", "x");
+        assert_eq!(both, format!("[core]\n    remote = x\n{added}"));
+        assert_eq!(unset(&both, "core", "remote"), added);
+        assert_eq!(unset(text, "core", "none"), text);
+        assert_eq!(remove_section(&both, "remote \"x\""), "[core]\n    remote = x\n");
+        assert_eq!(remove_section(text, "none"), text);
+        assert_eq!(rename_section(&added, "remote \"x\"", "remote \"y\""), added.replace('x', "y"));
     }
 
     #[test]

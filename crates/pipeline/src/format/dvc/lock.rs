@@ -266,13 +266,13 @@ fn read_params(stage: &Node<'_, '_>, frame: &Frame) -> Result<ParamValues, Pipel
     Ok(params)
 }
 
-/// The text of a lock with the stages of `lock`; `old` is the file's text until now.
+/// The text of a lock with the stages of `lock`; `old` is the file's text until now. `None` when nothing is left in it.
 pub(crate) fn write(
     file: &ProjectPath,
     old: Option<&str>,
     lock: &Lock,
     frames: &IndexMap<String, Frame>,
-) -> String {
+) -> Option<String> {
     let old = old.and_then(|text| Some((text, yaml::parse(file, text).ok()?)));
     let known = old.as_ref().and_then(|(text, _)| parse(file, text, frames).ok()).unwrap_or_default();
     let mut top = old.and_then(|(_, value)| value.as_map().cloned()).unwrap_or_default();
@@ -286,13 +286,18 @@ pub(crate) fn write(
     }
     if let Some(Value::Map(stages)) = top.get_mut("stages") {
         for (name, frame) in frames {
-            let Some(stage) = lock.stages.get(name) else { continue };
-            if known.stages.get(name) != Some(stage) {
-                stages.insert(name.clone(), stage_value(stage, frame));
+            match lock.stages.get(name) {
+                Some(stage) if known.stages.get(name) != Some(stage) => {
+                    stages.insert(name.clone(), stage_value(stage, frame));
+                }
+                Some(_) => {}
+                None => drop(stages.shift_remove(name)),
             }
         }
     }
-    emit(&Value::Map(top))
+    let is_empty = matches!(top.get("stages"), Some(Value::Map(stages)) if stages.is_empty());
+    let has_more = top.keys().any(|key| !matches!(key.as_str(), "schema" | "stages"));
+    (!is_empty || has_more).then(|| emit(&Value::Map(top)))
 }
 
 /// What is written of a stage.
@@ -427,8 +432,8 @@ datasets:
         assert_eq!(deps, [("data", Some(2), false), ("w/train.py", None, true)]);
         assert_eq!(stage.params[&path("a.json")]["b"], Value::Bool(true));
         assert_eq!(stage.out(&path("w/model")).map(|state| state.size), Some(6));
-        assert_eq!(write(&file, Some(TEXT), &lock, &frames), TEXT);
-        let anew = write(&file, None, &lock, &frames);
+        assert_eq!(write(&file, Some(TEXT), &lock, &frames).as_deref(), Some(TEXT));
+        let anew = write(&file, None, &lock, &frames).expect("a text");
         let train = &TEXT[TEXT.find("  train:").expect("there")..TEXT.find("datasets").expect("there")];
         assert_eq!(anew, format!("schema: '2.0'\nstages:\n{train}"));
     }
@@ -440,7 +445,7 @@ datasets:
         let mut lock = parse(&file, text, &frames).expect("a lock");
         assert!(lock.stages["train"].out(&path("w/model")).is_some());
         lock.stages.get_mut("train").expect("there").command = Command::Script("b".to_owned());
-        let written = write(&file, Some(text), &lock, &frames);
+        let written = write(&file, Some(text), &lock, &frames).expect("a text");
         assert!(written.starts_with("schema: '2.0'\nstages:\n  train:\n    cmd: b\n"), "{written}");
     }
 

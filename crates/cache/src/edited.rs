@@ -1,0 +1,51 @@
+//! Who changed data that differs from its pointer, where nothing is remembered of either: what the files themselves tell.
+
+use std::fs;
+use std::path::Path;
+
+use base::{FileState, ProjectPath};
+use disk::Stamp;
+
+use crate::Workspace;
+
+/// What data looks like beside its pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Somebody changed it after the pointer was written, and all that the pointer records is there.
+    Edited,
+    /// It is a part of what the pointer records, as after a checkout of some of its files.
+    Partial,
+    /// Nothing can be told.
+    Unclear,
+}
+
+impl Workspace {
+    /// How data at `path` looks beside its `pointer`, which records `recorded`. A fault tells nothing.
+    pub fn look(&self, path: &ProjectPath, pointer: &ProjectPath, recorded: &FileState) -> Look {
+        self.try_look(path, pointer, recorded).unwrap_or(Look::Unclear)
+    }
+
+    fn try_look(&self, path: &ProjectPath, pointer: &ProjectPath, recorded: &FileState) -> Option<Look> {
+        let written = modified(&self.os_path(pointer))?;
+        if !recorded.is_folder() {
+            return Some(if modified(&self.os_path(path))? > written { Look::Edited } else { Look::Unclear });
+        }
+        let now = self.listing(path).ok()?;
+        let before = self.blobs.files(path, recorded).ok()?;
+        if before.keys().all(|file| now.contains_key(file)) {
+            let folders = now.keys().filter_map(ProjectPath::parent);
+            let places = now.keys().cloned().chain(folders).chain([path.clone()]);
+            let youngest = places.filter_map(|place| modified(&self.os_path(&place))).max()?;
+            return Some(if youngest > written { Look::Edited } else { Look::Unclear });
+        }
+        let is_recorded = |(file, state): (&ProjectPath, &FileState)| {
+            before.get(file).is_some_and(|before| before.digest == state.digest)
+        };
+        Some(if now.iter().all(is_recorded) { Look::Partial } else { Look::Unclear })
+    }
+}
+
+/// When a file was last written, nanoseconds since 1970.
+fn modified(path: &Path) -> Option<i64> {
+    fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata).mtime)
+}

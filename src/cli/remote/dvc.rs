@@ -1,0 +1,207 @@
+//! `pipe remote` in projects of DVC: `.dvc/config` and `.dvc/config.local` are changed as DVC changes them, and what else
+//! stands in them stays.
+
+use std::path::{Path, PathBuf};
+
+use pipeline::{parse_dvc_config, remove_dvc_section, rename_dvc_section, set_dvc_config, unset_dvc_config};
+
+use super::{AddArgs, RemoteCommand, ScopeArgs};
+use crate::error::{CliError, CliResult};
+use crate::project::{DVC_FOLDER, Project};
+use crate::remotes;
+use crate::settings::{Scope, remote_key};
+use crate::ui::Printer;
+
+/// Carries a subcommand out that changes something, or tells the default remote.
+///
+/// # Errors
+/// When a name is none, or a file cannot be changed.
+pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliResult {
+    match command {
+        RemoteCommand::Add(args) => add(project, args, printer),
+        RemoteCommand::Default(args) => match &args.name {
+            Some(name) => {
+                remotes::name(project, Some(name))?;
+                change(project, args.scope.files()?[0], |text| set_dvc_config(text, "core", "remote", name))
+            }
+            None if args.unset => {
+                let files = args.scope.files()?;
+                files.iter().try_for_each(|file| {
+                    change(project, file, |text| unset_dvc_config(text, "core", "remote"))
+                })
+            }
+            None => match project.remotes().1 {
+                Some(name) => {
+                    printer.data_line(name);
+                    Ok(())
+                }
+                None => Err(CliError::refusal("there is no default remote")
+                    .hint("`pipe remote default NAME` chooses one")),
+            },
+        },
+        RemoteCommand::Modify(args) => {
+            remotes::name(project, Some(&args.name))?;
+            let value = if args.key == "url" { written(project, &args.value)? } else { args.value.clone() };
+            let section = section(&args.name);
+            let holds = |file: &&str| text_of(project, file).is_ok_and(|text| has(&text, &section));
+            let files = args.scope.files()?;
+            let file = files.iter().copied().find(holds).unwrap_or(files[0]);
+            change(project, file, |text| set_dvc_config(text, &section, &args.key, &value))
+        }
+        RemoteCommand::Rename(args) => {
+            remotes::name(project, Some(&args.old))?;
+            remote_key(&args.new)?;
+            if project.remotes().0.iter().any(|(name, _)| *name == args.new) {
+                return Err(CliError::message(format!("there is a remote `{}` already", args.new)));
+            }
+            for file in FILES {
+                change(project, file, |text| {
+                    let text = rename_dvc_section(text, &section(&args.old), &section(&args.new));
+                    match default_in(&text).as_deref() == Some(args.old.as_str()) {
+                        true => set_dvc_config(&text, "core", "remote", &args.new),
+                        false => text,
+                    }
+                })?;
+            }
+            tell_outs(project, &args.old, printer);
+            Ok(())
+        }
+        RemoteCommand::Remove(args) => {
+            remotes::name(project, Some(&args.name))?;
+            let section = section(&args.name);
+            let files = args.scope.files()?;
+            let mut found = false;
+            for file in &files {
+                found |= has(&text_of(project, file)?, &section);
+            }
+            if !found {
+                return Err(CliError::message(format!(
+                    "remote `{}` is not in that settings file",
+                    args.name
+                )));
+            }
+            for file in files {
+                change(project, file, |text| {
+                    let text = remove_dvc_section(text, &section);
+                    match default_in(&text).as_deref() == Some(args.name.as_str()) {
+                        true => unset_dvc_config(&text, "core", "remote"),
+                        false => text,
+                    }
+                })?;
+            }
+            tell_outs(project, &args.name, printer);
+            Ok(())
+        }
+        RemoteCommand::List(_) | RemoteCommand::Check(_) => unreachable!("they change nothing"),
+    }
+}
+
+/// The files, that of the project first.
+const FILES: [&str; 2] = ["config", "config.local"];
+
+impl ScopeArgs {
+    /// The files that are meant.
+    fn files(self) -> CliResult<Vec<&'static str>> {
+        match self.named() {
+            Some(Scope::Local) => Ok(vec![FILES[1]]),
+            Some(Scope::User) => Err(CliError::message("DVC's settings of the user are not changed here")
+                .hint("`dvc remote --global` does it")),
+            _ => Ok(FILES.to_vec()),
+        }
+    }
+}
+
+fn add(project: &Project, args: &AddArgs, printer: Printer) -> CliResult {
+    remote_key(&args.name)?;
+    if !args.force && project.remotes().0.iter().any(|(name, _)| *name == args.name) {
+        return Err(CliError::message(format!("there is a remote `{}` already", args.name))
+            .hint("`-f` replaces it, `pipe remote modify NAME url URL` changes where it is"));
+    }
+    let url = written(project, &args.url)?;
+    change(project, args.scope.files()?[0], |text| {
+        let text = match args.default {
+            true => set_dvc_config(text, "core", "remote", &args.name),
+            false => text.to_owned(),
+        };
+        set_dvc_config(&text, &section(&args.name), "url", &url)
+    })?;
+    let (name, default) = (&args.name, if args.default { ", the default one," } else { "" });
+    printer.say(format_args!(
+        "Remote {name}{default} is {}.",
+        remotes::folder(project, &from_here(project, &args.url))?.display()
+    ));
+    Ok(())
+}
+
+fn section(name: &str) -> String {
+    format!("remote \"{name}\"")
+}
+
+fn has(text: &str, section: &str) -> bool {
+    parse_dvc_config(text).contains_key(section)
+}
+
+fn default_in(text: &str) -> Option<String> {
+    parse_dvc_config(text).get("core")?.get("remote").cloned()
+}
+
+/// A URL as seen from the current folder, which is where DVC takes it from.
+fn from_here(project: &Project, url: &str) -> String {
+    match is_relative(url) {
+        true => Path::new(project.base.as_str()).join(url).display().to_string(),
+        false => url.to_owned(),
+    }
+}
+
+fn is_relative(url: &str) -> bool {
+    !url.contains("://") && !url.starts_with("~/") && Path::new(url).is_relative()
+}
+
+/// A URL as it is written: a relative path is one from the folder of the settings.
+fn written(project: &Project, url: &str) -> CliResult<String> {
+    remotes::folder(project, url)?;
+    if !is_relative(url) {
+        return Ok(url.to_owned());
+    }
+    let from_settings = PathBuf::from("..").join(from_here(project, url));
+    Ok(plain(&from_settings))
+}
+
+/// A relative path without detours.
+fn plain(path: &Path) -> String {
+    let mut parts: Vec<&std::ffi::OsStr> = Vec::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part.as_os_str()),
+        }
+    }
+    parts.iter().collect::<PathBuf>().display().to_string()
+}
+
+fn file_of(project: &Project, file: &str) -> PathBuf {
+    project.root.join(DVC_FOLDER).join(file)
+}
+
+fn text_of(project: &Project, file: &str) -> CliResult<String> {
+    Ok(disk::read_text_optional(&file_of(project, file))?.unwrap_or_default())
+}
+
+fn change(project: &Project, file: &str, change: impl Fn(&str) -> String) -> CliResult {
+    let old = text_of(project, file)?;
+    let new = change(&old);
+    if new != old {
+        disk::replace(&file_of(project, file), new.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn tell_outs(project: &Project, name: &str, printer: Printer) {
+    let named = super::outs_naming(project, name);
+    if !named.is_empty() {
+        printer.warn(format_args!("pipeline files still say `remote: {name}` of {}", named.join(", ")));
+    }
+}
