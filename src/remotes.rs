@@ -1,6 +1,7 @@
 //! Opens remotes by what the settings say of them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use cache::{Meter, RESUMED, Remote, Transfer};
 use remote::FolderRemote;
@@ -90,6 +91,16 @@ pub fn folder(project: &Project, url: &str) -> CliResult<PathBuf> {
     };
     let home = path.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
     Ok(cache::lexical(&project.root.join(home.unwrap_or_else(|| PathBuf::from(path)))))
+}
+
+/// Fetches the lists of a recorded folder that the cache lacks from the default remote, without the files in them.
+///
+/// # Errors
+/// When there is no remote, or it does not have one.
+pub fn bring_lists(project: &Project, blobs: &cache::Blobs, folder: &base::FileState) -> CliResult {
+    let remote = open_existing(project, &name(project, None)?)?;
+    let meter = Meter::new(Arc::default());
+    Ok(transfer(blobs, &remote, None, &meter).fetch_manifests(folder)?)
 }
 
 /// Transfers between the cache of a project and a remote.

@@ -52,6 +52,9 @@ pub struct Checkout {
     steps: Vec<(ProjectPath, Step, Option<Change>)>,
     /// What would be replaced or removed, and that the cache does not hold. To be saved first.
     pub unsaved: Vec<ProjectPath>,
+    /// What would be replaced or removed, and that the cache holds. Whether anything names it there, so that it is found
+    /// again, the cache does not know.
+    pub held: Vec<(ProjectPath, FileState)>,
     /// What is recorded and cannot be brought back, with the reason.
     pub failed: Vec<(ProjectPath, CacheError)>,
 }
@@ -360,10 +363,12 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Notes what no cache holds.
+    /// Notes what no cache holds, and what it does.
     fn check_saved(&mut self, path: &ProjectPath, now: Option<FileState>) {
-        if now.is_some_and(|now| !self.workspace.blobs.has_all(&now)) {
-            self.plan.unsaved.push(path.clone());
+        match now {
+            Some(now) if self.workspace.blobs.has_all(&now) => self.plan.held.push((path.clone(), now)),
+            Some(_) => self.plan.unsaved.push(path.clone()),
+            None => {}
         }
     }
 }
