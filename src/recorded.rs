@@ -107,6 +107,30 @@ pub fn granular(data: &Files, blobs: &Blobs) -> CliResult<Files> {
     Ok(all)
 }
 
+/// Folders that hold files of which none is listed on one of the sides, since the cache lacks their lists. What differs in
+/// them cannot be told.
+pub fn unlisted(sides: &[&Files]) -> Vec<ProjectPath> {
+    let mut unlisted = Vec::new();
+    for side in sides {
+        for (path, state) in side.iter().filter(|(_, state)| state.files.is_some_and(|files| files > 0)) {
+            if !side.keys().any(|known| known != path && path.contains(known)) {
+                unlisted.push(path.clone());
+            }
+        }
+    }
+    unlisted
+}
+
+/// Tells the folders `unlisted` as a whole, which `whole` knows, in the place of their files.
+pub fn tell_whole(side: &mut Files, unlisted: &[ProjectPath], whole: &Files) {
+    for path in unlisted {
+        if let Some(state) = whole.get(path) {
+            side.retain(|known, _| !path.contains(known));
+            side.insert(path.clone(), *state);
+        }
+    }
+}
+
 /// What stands in the workspace where data is recorded, or, with `granular`, file by file.
 ///
 /// # Errors

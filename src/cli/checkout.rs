@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::named;
 use crate::project::Project;
 use crate::recovery;
 use crate::ui::Printer;
@@ -17,8 +18,8 @@ use crate::ui::Printer;
 /// Bring outs and data to what pipeline.lock and pointers record of them
 ///
 /// Changed files come back from the cache, missing ones too, and what a recorded folder does not hold is removed. Files
-/// that are right stay as they are. When that would replace bytes that no cache holds, nothing is touched, unless
-/// `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
+/// that are right stay as they are. When that would replace bytes that no cache holds, or no record names,
+/// nothing is touched, unless `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
@@ -69,7 +70,7 @@ impl CheckoutArgs {
 /// With exit code 1 when it would replace unsaved bytes.
 pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, bool)> {
     let project = Project::find()?;
-    let pipeline = project.pipeline()?;
+    let pipeline = project.pipeline_beside_conflicts(printer)?;
     let picked = args.which.pick(&pipeline, &project)?;
     let wish = picked.iter().fold(Wish::named("a checkout"), |wish, picked| match &picked.path {
         Some(path) => wish.writing_path(path),
@@ -91,11 +92,16 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     }
     tell_damage(&workspace, printer);
     plan.unsaved.sort();
+    let unnamed = match plan.held.is_empty() {
+        true => Vec::new(),
+        false => named::unnamed(&project, &pipeline, &ledger, &workspace, &plan.held)?,
+    };
     drop(working);
-    if !plan.unsaved.is_empty() && !args.force {
-        return Err(refuse(&plan.unsaved));
+    if !(plan.unsaved.is_empty() && unnamed.is_empty()) && !args.force {
+        return Err(refuse(&plan.unsaved, &unnamed));
     }
-    let saved = save(&workspace, &plan.unsaved, printer)?;
+    let mut saved = save(&workspace, &plan.unsaved, "was in no cache", printer)?;
+    saved.extend(save(&workspace, &unnamed, "no record names", printer)?);
     let working = printer.working("Bringing files back");
     let paths: Vec<&ProjectPath> = wanted.iter().map(|wanted| &wanted.path).collect();
     project.begin_checkout(&paths)?;
@@ -199,13 +205,15 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
     }
 }
 
-fn refuse(unsaved: &[ProjectPath]) -> CliError {
-    let mut named: Vec<String> = unsaved.iter().take(NAMED).map(ToString::to_string).collect();
-    if unsaved.len() > NAMED {
-        named.push(format!("{} more", unsaved.len() - NAMED));
+fn refuse(unsaved: &[ProjectPath], unnamed: &[ProjectPath]) -> CliError {
+    let paths: Vec<&ProjectPath> = unsaved.iter().chain(unnamed).collect();
+    let mut named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
+    if paths.len() > NAMED {
+        named.push(format!("{} more", paths.len() - NAMED));
     }
+    let whose = if unsaved.is_empty() { "no record names" } else { "no cache holds" };
     CliError::refusal(format!(
-        "nothing was touched, since bytes that no cache holds would be replaced: {}",
+        "nothing was touched, since bytes that {whose} would be replaced: {}",
         named.join(", ")
     ))
     .hint("`pipe checkout -f` saves them to the cache first; `pipe commit` records them as results")
@@ -215,13 +223,14 @@ fn refuse(unsaved: &[ProjectPath]) -> CliError {
 fn save(
     workspace: &Workspace,
     unsaved: &[ProjectPath],
+    why: &str,
     printer: Printer,
 ) -> CliResult<Vec<(ProjectPath, FileState)>> {
     let mut saved = Vec::new();
     for path in unsaved {
         let Some(state) = workspace.store(path, cache::Placement::Private)? else { continue };
         printer.insist(format_args!(
-            "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it \
+            "Saved {path}, which {why}, before it is replaced; `pipe data restore {} DESTINATION` brings it \
              back",
             &state.digest.hex()[..12]
         ));

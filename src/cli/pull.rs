@@ -99,7 +99,7 @@ struct Fetched {
 fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let project = Project::find()?;
     args.check(&project)?;
-    let pipeline = project.pipeline()?;
+    let pipeline = project.pipeline_beside_conflicts(printer)?;
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;

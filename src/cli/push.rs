@@ -40,7 +40,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let args = &args.share;
     let project = Project::find()?;
     args.check(&project)?;
-    let pipeline = project.pipeline()?;
+    let pipeline = project.pipeline_beside_conflicts(printer)?;
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;

@@ -65,6 +65,7 @@ mod status;
 mod together;
 #[cfg(feature = "train")]
 mod train;
+mod unnamed;
 mod verify;
 mod way_out;
 
