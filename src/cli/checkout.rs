@@ -18,8 +18,8 @@ use crate::ui::Printer;
 /// Bring outs and data to what pipeline.lock and pointers record of them
 ///
 /// Changed files come back from the cache, missing ones too, and what a recorded folder does not hold is removed. Files
-/// that are right stay as they are. When that would replace bytes that no cache holds, or no record names,
-/// nothing is touched, unless `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
+/// that are right stay as they are. When that would replace bytes that no cache holds, or
+/// remove some that no record names, nothing is touched, unless `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
@@ -97,8 +97,14 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
         false => named::unnamed(&project, &pipeline, &ledger, &workspace, &plan.held)?,
     };
     drop(working);
-    if !(plan.unsaved.is_empty() && unnamed.is_empty()) && !args.force {
-        return Err(refuse(&plan.unsaved, &unnamed));
+    // What is replaced by other bytes is told with the way back; what only goes is asked for.
+    let goes = |path: &&ProjectPath| plan.is_removed(path);
+    let removed: Vec<&ProjectPath> = plan.unsaved.iter().chain(unnamed.iter().filter(goes)).collect();
+    if !removed.is_empty() && !args.force {
+        return Err(refuse(
+            &removed,
+            if plan.unsaved.is_empty() { "no record names" } else { "no cache holds" },
+        ));
     }
     let mut saved = save(&workspace, &plan.unsaved, "was in no cache", printer)?;
     saved.extend(save(&workspace, &unnamed, "no record names", printer)?);
@@ -205,13 +211,11 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
     }
 }
 
-fn refuse(unsaved: &[ProjectPath], unnamed: &[ProjectPath]) -> CliError {
-    let paths: Vec<&ProjectPath> = unsaved.iter().chain(unnamed).collect();
+fn refuse(paths: &[&ProjectPath], whose: &str) -> CliError {
     let mut named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
     if paths.len() > NAMED {
         named.push(format!("{} more", paths.len() - NAMED));
     }
-    let whose = if unsaved.is_empty() { "no record names" } else { "no cache holds" };
     CliError::refusal(format!(
         "nothing was touched, since bytes that {whose} would be replaced: {}",
         named.join(", ")

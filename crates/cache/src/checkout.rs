@@ -60,6 +60,14 @@ pub struct Checkout {
 }
 
 impl Checkout {
+    /// Whether what stands at a path goes, and nothing takes its place.
+    pub fn is_removed(&self, path: &ProjectPath) -> bool {
+        let of_path = |(known, _, change): &(ProjectPath, Step, Option<Change>)| {
+            known == path && *change == Some(Change::Deleted)
+        };
+        self.steps.iter().any(of_path)
+    }
+
     /// What is going to be changed, ascending by path; whether each is a folder.
     pub fn changes(&self) -> Vec<(ProjectPath, Change, bool)> {
         let told = self.steps.iter().filter_map(|(path, step, change)| {
