@@ -1,10 +1,12 @@
 //! Opens remotes by what the settings say of them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache::{Meter, RESUMED, Remote, Transfer};
 use remote::FolderRemote;
+use serde::{Deserialize, Serialize};
 
 use crate::environment;
 use crate::error::{CliError, CliResult};
@@ -69,6 +71,52 @@ pub fn emptiness(remote: &FolderRemote) -> Option<String> {
     let is_empty = std::fs::read_dir(remote.root()).is_ok_and(|mut entries| entries.next().is_none());
     is_empty
         .then(|| format!("remote `{}` is empty: {} holds nothing", remote.name(), remote.root().display()))
+}
+
+/// Refuses to begin a remote anew whose folder has been used from here and now is absent or empty: most likely a share
+/// is not mounted, and what is put there would lie on the disk below.
+///
+/// # Errors
+/// When that is so.
+pub fn refuse_vanished(project: &Project, remote: &FolderRemote) -> CliResult {
+    let is_gone = !remote.root().is_dir() || emptiness(remote).is_some();
+    if !is_gone || !used(project).contains(remote.root()) {
+        return Ok(());
+    }
+    let what = if remote.root().is_dir() { "holds nothing" } else { "is not there" };
+    let (name, folder) = (remote.name(), remote.root().display());
+    Err(CliError::message(format!("remote `{name}` was used before, and now {folder} {what}"))
+        .hint("mount it if it is a share; `pipe push --create` begins it anew"))
+}
+
+/// Remembers that a remote's folder holds something.
+///
+/// # Errors
+/// When that cannot be written down.
+pub fn remember_used(project: &Project, remote: &FolderRemote) -> CliResult {
+    let mut used = used(project);
+    if !remote.root().is_dir() || emptiness(remote).is_some() || !used.insert(remote.root().to_owned()) {
+        return Ok(());
+    }
+    let mut text = serde_json::to_string_pretty(&Used { version: USED_VERSION, folders: used })?;
+    text.push('\n');
+    Ok(disk::replace(&project.pipe_path(USED), text.as_bytes())?)
+}
+
+const USED: &str = "remotes.json";
+const USED_VERSION: u32 = 1;
+
+/// The folders of remotes that were used from here. Deleting the file costs a warning, never data.
+#[derive(Serialize, Deserialize)]
+struct Used {
+    version: u32,
+    folders: BTreeSet<PathBuf>,
+}
+
+fn used(project: &Project) -> BTreeSet<PathBuf> {
+    let text = disk::read_text_optional(&project.pipe_path(USED)).ok().flatten().unwrap_or_default();
+    let used = serde_json::from_str::<Used>(&text).ok().filter(|used| used.version == USED_VERSION);
+    used.map(|used| used.folders).unwrap_or_default()
 }
 
 /// The folder that a URL names: an absolute path, one relative to the project's root, one at the user's home, or

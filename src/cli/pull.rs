@@ -142,6 +142,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             Ok((cache::Report { moved, ..report }, Some(kept)))
         });
         let (report, results) = end(brought, &interrupt, "fetched", &meter, name, printer)?;
+        remotes::remember_used(&project, &remote)?;
         fetched.is_whole &= args.is_done(&report);
         let mut side = report_json(name, "fetched", &report);
         if let Some(results) = results {

@@ -375,6 +375,29 @@ fn kills_at_any_moment_leave_nothing_wrong() {
             assert!(object.starts_with("blake3/"), "{object}");
         }
         sandbox.remove("../store");
+        sandbox.remove(".pipe/remotes.json");
         sandbox.remove("../clone");
     }
+}
+
+#[test]
+fn a_remote_that_vanished_is_not_begun_anew_unasked() {
+    let sandbox = pushed();
+    for clone in ["project", "clone"] {
+        there(&sandbox, clone, &["pull"]).code(0);
+    }
+    std::fs::rename(sandbox.path("../store"), sandbox.path("../away")).unwrap();
+    for clone in ["project", "clone"] {
+        there(&sandbox, clone, &["push"]).code(2).tells(&[
+            "was used before",
+            "is not there",
+            "mount it",
+            "`pipe push --create`",
+        ]);
+        assert!(!sandbox.exists("../store"));
+    }
+    std::fs::create_dir(sandbox.path("../store")).unwrap();
+    there(&sandbox, "project", &["push"]).code(2).tells(&["holds nothing"]);
+    assert_eq!(objects(&sandbox), Vec::<String>::new());
+    there(&sandbox, "project", &["push", "--create"]).code(0).tells(&["5 files pushed to store"]);
 }
