@@ -478,6 +478,14 @@ impl Project {
         Ok((file, files, seen))
     }
 
+    /// Whether it was begun with `pipe init` and has no pipeline file and no pointer yet.
+    pub fn is_bare(&self) -> bool {
+        let Found { pipelines, pointers, strangers, .. } = look_around(&self.root, self.dialect);
+        self.root.join(PIPE_FOLDER).is_dir()
+            && [pipelines, pointers, strangers].iter().all(Vec::is_empty)
+            && self.pipeline_file().is_err()
+    }
+
     /// The pipeline, or one without stages where there is no pipeline file and no pointer.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cache::{Meter, RESUMED, Remote, Transfer};
 use remote::FolderRemote;
-use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use crate::environment;
 use crate::error::{CliError, CliResult};
@@ -98,7 +98,8 @@ pub fn remember_used(project: &Project, remote: &FolderRemote) -> CliResult {
     if !remote.root().is_dir() || emptiness(remote).is_some() || !used.insert(remote.root().to_owned()) {
         return Ok(());
     }
-    let mut text = serde_json::to_string_pretty(&Used { version: USED_VERSION, folders: used })?;
+    let folders: Vec<_> = used.iter().filter_map(|folder| folder.to_str()).collect();
+    let mut text = serde_json::to_string_pretty(&json!({ "version": USED_VERSION, "folders": folders }))?;
     text.push('\n');
     Ok(disk::replace(&project.pipe_path(USED), text.as_bytes())?)
 }
@@ -106,17 +107,12 @@ pub fn remember_used(project: &Project, remote: &FolderRemote) -> CliResult {
 const USED: &str = "remotes.json";
 const USED_VERSION: u32 = 1;
 
-/// The folders of remotes that were used from here. Deleting the file costs a warning, never data.
-#[derive(Serialize, Deserialize)]
-struct Used {
-    version: u32,
-    folders: BTreeSet<PathBuf>,
-}
-
+/// The folders of remotes that were used from here. Deleting the file costs a question, never data.
 fn used(project: &Project) -> BTreeSet<PathBuf> {
     let text = disk::read_text_optional(&project.pipe_path(USED)).ok().flatten().unwrap_or_default();
-    let used = serde_json::from_str::<Used>(&text).ok().filter(|used| used.version == USED_VERSION);
-    used.map(|used| used.folders).unwrap_or_default()
+    let record: Json = serde_json::from_str(&text).unwrap_or_default();
+    let folders = record["folders"].as_array().filter(|_| record["version"] == USED_VERSION);
+    folders.into_iter().flatten().filter_map(Json::as_str).map(PathBuf::from).collect()
 }
 
 /// The folder that a URL names: an absolute path, one relative to the project's root, one at the user's home, or

@@ -1,5 +1,7 @@
 //! `pipe checkout`: brings outs and data to what pipeline.lock and pointers record of them.
 
+use std::collections::BTreeMap;
+
 use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
 use clap::Args;
@@ -80,6 +82,12 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, boo
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
+    let is_pointed_at = |path: &ProjectPath| {
+        let sources = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
+        sources.into_iter().any(|out| out.path == *path)
+            || project.dialect.pointer_of(path).to_path(&project.root).is_file()
+    };
+    workspace.agree_only(is_pointed_at);
     let mut plan = Checkout::default();
     let working = printer.working("Comparing with what is recorded");
     for Wanted { path, state, glob, .. } in &wanted {
@@ -280,12 +288,33 @@ fn tell(
             "failed": failed,
         });
     }
-    for (path, change, folder) in &changes {
-        let letter = match change {
-            Change::Added => 'A',
-            Change::Modified => 'M',
-            Change::Deleted => 'D',
+    let mut rest = Vec::new();
+    let mut counted: BTreeMap<(&ProjectPath, Change), usize> = BTreeMap::new();
+    for one in &changes {
+        let (path, change, _) = one;
+        // A pull of a folder tells how much came, and not each file.
+        let above =
+            wanted.iter().map(|wanted| &wanted.path).find(|above| *above != path && above.contains(path));
+        let many = |above: &&ProjectPath| {
+            let inside = changes.iter().filter(|(path, other, _)| other == change && above.contains(path));
+            args.is_pulled && inside.take(NAMED + 1).count() > NAMED
         };
+        match above.filter(many) {
+            Some(above) => *counted.entry((above, *change)).or_default() += 1,
+            None => rest.push(one),
+        }
+    }
+    let letter = |change: &Change| match change {
+        Change::Added => 'A',
+        Change::Modified => 'M',
+        Change::Deleted => 'D',
+    };
+    for ((folder, change), count) in &counted {
+        let files = report::count_text(*count, "file");
+        printer.data_line(format_args!("{}\t{folder}/ ({files})", letter(change)));
+    }
+    for (path, change, folder) in rest {
+        let letter = letter(change);
         printer.data_line(format_args!("{letter}\t{path}{}", if *folder { "/" } else { "" }));
     }
     if changes.is_empty() && plan.failed.is_empty() {

@@ -144,7 +144,7 @@ fn outs_say_whether_and_where_they_go() {
     sandbox.remove("../second");
     sandbox.remove(".pipe/cache/blake3");
     sandbox.remove("../store");
-    let said = sandbox.pipe(["push"]).code(1);
+    let said = sandbox.pipe(["push", "--create"]).code(1);
     said.tells(&[
         "used: neither the cache nor remote `store` has it; `pipe repro` makes it anew",
         "0 files pushed",
@@ -159,7 +159,7 @@ fn what_revisions_record_is_shared_too() {
     sandbox.ok(["repro"]);
     sandbox.commit("second");
     sandbox.remove("../store");
-    sandbox.ok(["push"]).tells(&["5 files pushed"]);
+    sandbox.ok(["push", "--create"]).tells(&["5 files pushed"]);
     sandbox.ok(["push", "--rev", "HEAD~1"]).tells(&["5 up to date"]);
     sandbox.git(["tag", "old", "HEAD~1"]);
     there(&sandbox, "clone", &["fetch", "--all-tags"]).code(0).tells(&["8 files fetched"]);

@@ -93,3 +93,78 @@ fn what_a_folder_holds_whose_list_is_gone_is_not_told_as_changed() {
     assert_eq!(status["uncommitted"]["added"], serde_json::json!([]));
     assert_eq!(sandbox.json(["diff", "--json"])["modified"][0]["path"], "raw/");
 }
+
+#[test]
+fn an_edit_is_not_recorded_over_a_pointer_that_went_and_came_back() {
+    let sandbox = with_clone();
+    let pointer = sandbox.read("raw.pipe");
+    sandbox.ok(["status"]);
+    sandbox.remove("raw.pipe");
+    sandbox.write("other", "data\n");
+    sandbox.ok(["add", "other"]);
+    sandbox.ok(["status"]);
+    sandbox.write("raw/1", "edited\n");
+    sandbox.write("raw.pipe", &pointer);
+    sandbox.pipe(["repro"]).code(2).tells(&["nothing here tells"]);
+    assert_eq!(sandbox.read("raw.pipe"), pointer);
+}
+
+#[test]
+fn data_beside_a_conflicted_pointer_is_there_all_the_same() {
+    let sandbox = with_clone();
+    sandbox.write("other", "data\n");
+    sandbox.ok(["add", "other"]);
+    sandbox.commit("other");
+    let pointer = sandbox.read("raw.pipe");
+    sandbox.write("raw.pipe", &format!("<<<<<<< ours\n{pointer}=======\n{pointer}>>>>>>> theirs\n"));
+    sandbox.remove("other");
+    let left_out = ["raw.pipe holds an unresolved merge conflict", "left out"];
+    sandbox.ok(["checkout"]).tells(&left_out);
+    assert_eq!(sandbox.read("other"), "data\n");
+    for command in [
+        &["list"][..],
+        &["push"],
+        &["fetch", "--rev", "HEAD"],
+        &["diff", "HEAD~1", "HEAD"],
+        &["data", "status"],
+    ] {
+        sandbox.ok(command).tells(&left_out);
+    }
+    // What one side records must not be lost.
+    sandbox.pipe(["gc", "--workspace", "-f"]).code(2).tells(&["unresolved merge conflict"]);
+    sandbox.pipe(["repro"]).code(2).tells(&["unresolved merge conflict"]);
+}
+
+#[test]
+fn a_merge_fetches_the_list_that_the_cache_lacks() {
+    let sandbox = with_clone();
+    let there = |words: &[&str]| {
+        let folder = std::path::Path::new(env!("CARGO_BIN_EXE_pipe")).parent().unwrap();
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+        let mut command = sandbox.program("git");
+        command.args(["-C", "../clone"]).args(words).env("PATH", path);
+        sandbox.finish(command)
+    };
+    sandbox.ok(["--cd", "../clone", "pull"]);
+    sandbox.ok(["--cd", "../clone", "install", "--no-hooks"]);
+    sandbox.write("raw/1", "mine\n");
+    sandbox.remove("raw/2");
+    sandbox.ok(["add", "raw"]);
+    sandbox.ok(["push"]);
+    sandbox.commit("mine");
+    sandbox.write("../clone/raw/3", "theirs\n");
+    sandbox.ok(["--cd", "../clone", "add", "raw"]);
+    there(&["add", "--all"]).code(0);
+    there(&["commit", "--quiet", "-m", "theirs"]).code(0);
+    std::fs::rename(sandbox.path("../store"), sandbox.path("../away")).unwrap();
+    let said = there(&["pull", "--quiet", "--no-rebase", "--no-edit"]).code(1);
+    said.tells(&["the cache lacks the list of a side's files", "pipe fetch --rev"]);
+    assert_eq!(sandbox.read("../clone/raw.pipe").matches("digest:").count(), 2);
+    there(&["merge", "--abort"]).code(0);
+    std::fs::rename(sandbox.path("../away"), sandbox.path("../store")).unwrap();
+    there(&["pull", "--quiet", "--no-rebase", "--no-edit"]).code(0);
+    sandbox.ok(["--cd", "../clone", "pull"]);
+    assert_eq!(sandbox.files("../clone/raw").len(), 2);
+    assert_eq!(sandbox.read("../clone/raw/1"), "mine\n");
+    assert_eq!(sandbox.read("../clone/raw/3"), "theirs\n");
+}
