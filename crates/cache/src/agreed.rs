@@ -54,7 +54,9 @@ impl Agreed {
     /// Forgets what is not to be kept.
     pub(crate) fn retain(&mut self, keeps: impl Fn(&ProjectPath) -> bool) {
         let gone: Vec<ProjectPath> = self.known.keys().filter(|path| !keeps(path)).cloned().collect();
-        gone.iter().for_each(|path| self.set(path, None));
+        for path in &gone {
+            self.set(path, None);
+        }
     }
 
     /// Writes down what was learnt, over what others have learnt meanwhile.
