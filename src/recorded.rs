@@ -2,6 +2,7 @@
 //! itself, and of a folder as far as the cache has its manifests.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use base::{FileState, ProjectPath};
 use cache::{Blobs, CacheError, Files, Workspace};
@@ -112,8 +113,10 @@ pub fn granular(data: &Files, blobs: &Blobs) -> CliResult<Files> {
 pub fn unlisted(sides: &[&Files]) -> Vec<ProjectPath> {
     let mut unlisted = Vec::new();
     for side in sides {
-        for (path, state) in side.iter().filter(|(_, state)| state.files.is_some_and(|files| files > 0)) {
-            if !side.keys().any(|known| known != path && path.contains(known)) {
+        for (path, _) in side.iter().filter(|(_, state)| state.files.is_some_and(|files| files > 0)) {
+            let behind = side.range((Bound::Excluded(path), Bound::Unbounded)).map(|(known, _)| known);
+            let mut alike = behind.take_while(|known| known.as_str().starts_with(path.as_str()));
+            if !alike.any(|known| path.contains(known)) {
                 unlisted.push(path.clone());
             }
         }
