@@ -14,6 +14,7 @@ mod ignore;
 mod inside;
 mod interrupt;
 mod leftovers;
+mod named;
 mod names;
 mod partials;
 mod project;

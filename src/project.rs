@@ -389,7 +389,41 @@ impl Project {
     /// As [`Project::pipeline`].
     pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
         let start = disk::Stamp::now();
-        let (file, files, seen) = self.pipeline_files()?;
+        self.loaded(start, self.pipeline_files()?)
+    }
+
+    /// The same without data whose pointers hold an unresolved merge conflict, which is told: for commands that can do
+    /// what they do for all other data.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline`].
+    pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
+        let start = disk::Stamp::now();
+        let (file, mut files, seen) = self.pipeline_files()?;
+        let has_conflict = |path: &ProjectPath| -> CliResult<bool> {
+            let text = disk::read_text_optional(&path.to_path(&self.root))?.unwrap_or_default();
+            Ok(pipeline::conflict(path, &text).is_some())
+        };
+        let mut conflicts = Vec::new();
+        for path in files.iter().filter(|path| pipeline::is_pointer(path)) {
+            if has_conflict(path)? {
+                conflicts.push(path.clone());
+            }
+        }
+        for path in &conflicts {
+            printer.warn(format_args!(
+                "{path} holds an unresolved merge conflict, and its data is left out; keep one side of it and delete the markers"
+            ));
+        }
+        files.retain(|path| !conflicts.contains(path));
+        Ok(self.loaded(start, (file, files, seen))?.0)
+    }
+
+    fn loaded(
+        &self,
+        start: i64,
+        (file, files, seen): (ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>),
+    ) -> CliResult<(Pipeline, Origin)> {
         let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
         let text = |path: &ProjectPath| {
             let text = disk::read_text_optional(&path.to_path(&self.root))?;
@@ -463,18 +497,36 @@ impl Project {
         Ok((file, files, seen))
     }
 
+    /// Whether it was begun with `pipe init` and has no pipeline file and no pointer yet.
+    pub fn is_bare(&self) -> bool {
+        let Found { pipelines, pointers, strangers, .. } = look_around(&self.root, self.dialect);
+        self.root.join(PIPE_FOLDER).is_dir()
+            && [pipelines, pointers, strangers].iter().all(Vec::is_empty)
+            && self.pipeline_file().is_err()
+    }
+
     /// The pipeline, or one without stages where there is no pipeline file and no pointer.
     ///
     /// # Errors
     /// When something in a file is wrong.
     pub fn pipeline_if_any(&self) -> CliResult<Pipeline> {
+        if self.pipeline_files().is_ok() { self.pipeline() } else { self.no_pipeline() }
+    }
+
+    /// The same as far as [`Project::pipeline_beside_conflicts`] goes.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline`].
+    pub fn pipeline_if_any_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
         match self.pipeline_files() {
-            Ok(_) => self.pipeline(),
-            Err(_) => {
-                let nothing = Reader { text: &|_| Ok(None), files: &|_| Ok(Vec::new()) };
-                load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], nothing)
-            }
+            Ok(_) => self.pipeline_beside_conflicts(printer),
+            Err(_) => self.no_pipeline(),
         }
+    }
+
+    fn no_pipeline(&self) -> CliResult<Pipeline> {
+        let nothing = Reader { text: &|_| Ok(None), files: &|_| Ok(Vec::new()) };
+        load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], nothing)
     }
 
     /// Loads the texts of the workspace with `load`, which gets the pipeline file that is meant and all of them.

@@ -2,6 +2,7 @@
 //! itself, and of a folder as far as the cache has its manifests.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use base::{FileState, ProjectPath};
 use cache::{Blobs, CacheError, Files, Workspace};
@@ -105,6 +106,32 @@ pub fn granular(data: &Files, blobs: &Blobs) -> CliResult<Files> {
         all.extend(files(blobs, path, state)?);
     }
     Ok(all)
+}
+
+/// Folders that hold files of which none is listed on one of the sides, since the cache lacks their lists. What differs in
+/// them cannot be told.
+pub fn unlisted(sides: &[&Files]) -> Vec<ProjectPath> {
+    let mut unlisted = Vec::new();
+    for side in sides {
+        for (path, _) in side.iter().filter(|(_, state)| state.files.is_some_and(|files| files > 0)) {
+            let behind = side.range((Bound::Excluded(path), Bound::Unbounded)).map(|(known, _)| known);
+            let mut alike = behind.take_while(|known| known.as_str().starts_with(path.as_str()));
+            if !alike.any(|known| path.contains(known)) {
+                unlisted.push(path.clone());
+            }
+        }
+    }
+    unlisted
+}
+
+/// Tells the folders `unlisted` as a whole, which `whole` knows, in the place of their files.
+pub fn tell_whole(side: &mut Files, unlisted: &[ProjectPath], whole: &Files) {
+    for path in unlisted {
+        if let Some(state) = whole.get(path) {
+            side.retain(|known, _| !path.contains(known));
+            side.insert(path.clone(), *state);
+        }
+    }
 }
 
 /// What stands in the workspace where data is recorded, or, with `granular`, file by file.

@@ -1,9 +1,12 @@
 //! Opens remotes by what the settings say of them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use cache::{Meter, RESUMED, Remote, Transfer};
 use remote::FolderRemote;
+use serde_json::{Value as Json, json};
 
 use crate::environment;
 use crate::error::{CliError, CliResult};
@@ -70,6 +73,48 @@ pub fn emptiness(remote: &FolderRemote) -> Option<String> {
         .then(|| format!("remote `{}` is empty: {} holds nothing", remote.name(), remote.root().display()))
 }
 
+/// Refuses to begin a remote anew whose folder has been used from here and now is absent or empty: most likely a share
+/// is not mounted, and what is put there would lie on the disk below.
+///
+/// # Errors
+/// When that is so.
+pub fn refuse_vanished(project: &Project, remote: &FolderRemote) -> CliResult {
+    let is_gone = !remote.root().is_dir() || emptiness(remote).is_some();
+    if !is_gone || !used(project).contains(remote.root()) {
+        return Ok(());
+    }
+    let what = if remote.root().is_dir() { "holds nothing" } else { "is not there" };
+    let (name, folder) = (remote.name(), remote.root().display());
+    Err(CliError::message(format!("remote `{name}` was used before, and now {folder} {what}"))
+        .hint("mount it if it is a share; `pipe push --create` begins it anew"))
+}
+
+/// Remembers that a remote's folder holds something.
+///
+/// # Errors
+/// When that cannot be written down.
+pub fn remember_used(project: &Project, remote: &FolderRemote) -> CliResult {
+    let mut used = used(project);
+    if !remote.root().is_dir() || emptiness(remote).is_some() || !used.insert(remote.root().to_owned()) {
+        return Ok(());
+    }
+    let folders: Vec<_> = used.iter().filter_map(|folder| folder.to_str()).collect();
+    let mut text = serde_json::to_string_pretty(&json!({ "version": USED_VERSION, "folders": folders }))?;
+    text.push('\n');
+    Ok(disk::replace(&project.pipe_path(USED), text.as_bytes())?)
+}
+
+const USED: &str = "remotes.json";
+const USED_VERSION: u32 = 1;
+
+/// The folders of remotes that were used from here. Deleting the file costs a question, never data.
+fn used(project: &Project) -> BTreeSet<PathBuf> {
+    let text = disk::read_text_optional(&project.pipe_path(USED)).ok().flatten().unwrap_or_default();
+    let record: Json = serde_json::from_str(&text).unwrap_or_default();
+    let folders = record["folders"].as_array().filter(|_| record["version"] == USED_VERSION);
+    folders.into_iter().flatten().filter_map(Json::as_str).map(PathBuf::from).collect()
+}
+
 /// The folder that a URL names: an absolute path, one relative to the project's root, one at the user's home, or
 /// `file://` with an absolute path.
 ///
@@ -90,6 +135,16 @@ pub fn folder(project: &Project, url: &str) -> CliResult<PathBuf> {
     };
     let home = path.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
     Ok(cache::lexical(&project.root.join(home.unwrap_or_else(|| PathBuf::from(path)))))
+}
+
+/// Fetches the lists of a recorded folder that the cache lacks from the default remote, without the files in them.
+///
+/// # Errors
+/// When there is no remote, or it does not have one.
+pub fn bring_lists(project: &Project, blobs: &cache::Blobs, folder: &base::FileState) -> CliResult {
+    let remote = open_existing(project, &name(project, None)?)?;
+    let meter = Meter::new(Arc::default());
+    Ok(transfer(blobs, &remote, None, &meter).fetch_manifests(folder)?)
 }
 
 /// Transfers between the cache of a project and a remote.

@@ -385,6 +385,14 @@ impl Key {
                 }
                 _ => LinkType::from_name(word).is_some(),
             };
+            if matches!(self.kind, Kind::Names)
+                && word.contains(|c: char| c.is_whitespace() || "@:/*".contains(c))
+            {
+                return Err(Fault {
+                    message: format!("`{word}` is no name of a user or host"),
+                    hint: Some(all()),
+                });
+            }
             if !is_right && matches!(self.kind, Kind::Names) {
                 return Err(Fault {
                     message: format!("`{word}` does not stand beside other names"),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
-use cache::{Ignores, Placement, State, Workspace};
+use cache::{CacheError, Ignores, Placement, State, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, is_pointer, pointed_state, update_thing, write_pointer};
@@ -20,6 +20,7 @@ use crate::ignore::ignore_outs;
 use crate::names;
 use crate::project::Project;
 use crate::recovery;
+use crate::remotes;
 use crate::ui::Printer;
 
 /// Put data under version control: keep it in the cache, and write a pointer that git keeps
@@ -53,8 +54,9 @@ pub struct AddArgs {
     /// With `--to-remote`: transfer N files at once
     #[arg(short, long, value_name = "N", requires = "to_remote", alias = "remote-jobs", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Replace what stands at OUT, after saving what no cache holds
-    #[arg(short, long, requires = "out")]
+    /// Replace what stands at OUT, after saving what no cache holds; record a folder without files that were never
+    /// fetched
+    #[arg(short, long)]
     force: bool,
     /// Describe the data, for people
     #[arg(long, value_name = "TEXT")]
@@ -106,6 +108,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     for (path, place) in paths.iter().zip(&places) {
         admission.look(path, place)?;
         admission.refuse_outdated(path, place)?;
+        admission.refuse_unfetched(path, place, args.force)?;
     }
     let mut added = Vec::new();
     let mut now = States::new();
@@ -377,6 +380,52 @@ impl Admission<'_> {
                 "`pipe checkout -f {quoted}` takes what the pointer records, `pipe commit -f {quoted}` the edit"
             ))
         })
+    }
+
+    /// Refuses what cannot be recorded without the lists of a folder, once they are asked for, and what would take files
+    /// out of a folder's record that were never here. Nothing is stored before.
+    fn refuse_unfetched(&self, path: &ProjectPath, place: &Place, force: bool) -> CliResult {
+        let Some(recorded) = place.recorded.filter(FileState::is_folder) else { return Ok(()) };
+        let (blobs, top) = (&self.workspace.blobs, &place.top);
+        let fetch = format!("`pipe fetch {}`", quoted(top.as_str()));
+        if let Some(below) = &place.below {
+            if let Err(CacheError::Missing { .. }) = blobs.entry_below(&recorded, below) {
+                remotes::bring_lists(self.project, blobs, &recorded).map_err(|fault| {
+                    let reason = fault.source.map(|source| format!(": {source:#}")).unwrap_or_default();
+                    CliError::message(format!(
+                        "cannot add {path}: the cache lacks the list of the files in {top}{reason}"
+                    ))
+                    .hint(format!("{fetch} brings it, where a remote has it"))
+                })?;
+            }
+            return Ok(());
+        }
+        if force
+            || self.workspace.agreed(top) == Some(recorded.digest)
+            || self.workspace.observe(path)?.is_some_and(|now| now.digest == recorded.digest)
+        {
+            return Ok(());
+        }
+        let is_lost = |(path, state): (&ProjectPath, &FileState)| {
+            !state.is_folder()
+                && !blobs.has(&state.digest)
+                && std::fs::symlink_metadata(self.workspace.os_path(path)).is_err()
+        };
+        let what = match blobs.files(top, &recorded) {
+            Ok(files) => match files.iter().filter(|one| is_lost(*one)).count() {
+                0 => return Ok(()),
+                lost => format!("{} that were never fetched", report::count_text(lost, "file")),
+            },
+            Err(CacheError::Missing { .. }) => {
+                let count = usize::try_from(recorded.files.unwrap_or_default()).unwrap_or(usize::MAX);
+                format!("{}, and was never fetched", report::count_text(count, "file"))
+            }
+            Err(_) => return Ok(()),
+        };
+        Err(CliError::message(format!("cannot add {path}: its pointer records {what}")).hint(format!(
+            "{fetch} brings them; `pipe add -f {}` records what is here instead",
+            quoted(path.as_str())
+        )))
     }
 
     /// Whether something that can be added stands at `path`.

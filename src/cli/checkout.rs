@@ -1,5 +1,7 @@
 //! `pipe checkout`: brings outs and data to what pipeline.lock and pointers record of them.
 
+use std::collections::BTreeMap;
+
 use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
 use clap::Args;
@@ -10,6 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::named;
 use crate::project::Project;
 use crate::recovery;
 use crate::ui::Printer;
@@ -17,8 +20,8 @@ use crate::ui::Printer;
 /// Bring outs and data to what pipeline.lock and pointers record of them
 ///
 /// Changed files come back from the cache, missing ones too, and what a recorded folder does not hold is removed. Files
-/// that are right stay as they are. When that would replace bytes that no cache holds, nothing is touched, unless
-/// `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
+/// that are right stay as they are. When that would replace bytes that no cache holds, or
+/// remove some that no record names, nothing is touched, unless `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
@@ -81,7 +84,7 @@ impl CheckoutArgs {
 /// When what is recorded or here cannot be read, or the disk refuses.
 pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, CliResult<bool>)> {
     let project = Project::find()?;
-    let pipeline = project.pipeline()?;
+    let pipeline = project.pipeline_beside_conflicts(printer)?;
     let picked = args.which.pick(&pipeline, &project)?;
     let wish = picked.iter().fold(Wish::named("a checkout"), |wish, picked| match &picked.path {
         Some(path) => wish.writing_path(path),
@@ -91,6 +94,12 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
+    let is_pointed_at = |path: &ProjectPath| {
+        let sources = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
+        sources.into_iter().any(|out| out.path == *path)
+            || project.dialect.pointer_of(path).to_path(&project.root).is_file()
+    };
+    workspace.agree_only(is_pointed_at);
     let mut plan = Checkout::default();
     let working = printer.working("Comparing with what is recorded");
     for Wanted { path, state, glob, .. } in &wanted {
@@ -103,12 +112,21 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     }
     tell_damage(&workspace, printer);
     plan.unsaved.sort();
+    let unnamed = match plan.held.is_empty() {
+        true => Vec::new(),
+        false => named::unnamed(&project, &pipeline, &ledger, &workspace, &plan.held)?,
+    };
     drop(working);
-    if !plan.unsaved.is_empty() && !args.force {
-        let unsaved: Vec<&str> = plan.unsaved.iter().map(ProjectPath::as_str).collect();
-        return Ok((json!({ "refused": unsaved }), Err(refuse(&plan.unsaved))));
+    // What is replaced by other bytes is told with the way back; what only goes is asked for.
+    let goes = |path: &&ProjectPath| plan.is_removed(path);
+    let removed: Vec<&ProjectPath> = plan.unsaved.iter().chain(unnamed.iter().filter(goes)).collect();
+    if !removed.is_empty() && !args.force {
+        let refused: Vec<&str> = removed.iter().map(|path| path.as_str()).collect();
+        let whose = if plan.unsaved.is_empty() { "no record names" } else { "no cache holds" };
+        return Ok((json!({ "refused": refused }), Err(refuse(&removed, whose))));
     }
-    let saved = save(&workspace, &plan.unsaved, printer)?;
+    let mut saved = save(&workspace, &plan.unsaved, "was in no cache", printer)?;
+    saved.extend(save(&workspace, &unnamed, "no record names", printer)?);
     let working = printer.working("Bringing files back");
     let paths: Vec<&ProjectPath> = wanted.iter().map(|wanted| &wanted.path).collect();
     project.begin_checkout(&paths)?;
@@ -219,13 +237,13 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
     }
 }
 
-fn refuse(unsaved: &[ProjectPath]) -> CliError {
-    let mut named: Vec<String> = unsaved.iter().take(NAMED).map(ToString::to_string).collect();
-    if unsaved.len() > NAMED {
-        named.push(format!("{} more", unsaved.len() - NAMED));
+fn refuse(paths: &[&ProjectPath], whose: &str) -> CliError {
+    let mut named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
+    if paths.len() > NAMED {
+        named.push(format!("{} more", paths.len() - NAMED));
     }
     CliError::refusal(format!(
-        "nothing was touched, since bytes that no cache holds would be replaced: {}",
+        "nothing was touched, since bytes that {whose} would be replaced: {}",
         named.join(", ")
     ))
     .hint("`pipe checkout -f` saves them to the cache first; `pipe commit` records them as results")
@@ -235,13 +253,14 @@ fn refuse(unsaved: &[ProjectPath]) -> CliError {
 fn save(
     workspace: &Workspace,
     unsaved: &[ProjectPath],
+    why: &str,
     printer: Printer,
 ) -> CliResult<Vec<(ProjectPath, FileState)>> {
     let mut saved = Vec::new();
     for path in unsaved {
         let Some(state) = workspace.store(path, cache::Placement::Private)? else { continue };
         printer.insist(format_args!(
-            "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it \
+            "Saved {path}, which {why}, before it is replaced; `pipe data restore {} DESTINATION` brings it \
              back",
             &state.digest.hex()[..12]
         ));
@@ -295,12 +314,33 @@ fn tell(
         ]));
         return Json::Null;
     }
-    for (path, change, folder) in &changes {
-        let letter = match change {
-            Change::Added => 'A',
-            Change::Modified => 'M',
-            Change::Deleted => 'D',
+    let mut rest = Vec::new();
+    let mut counted: BTreeMap<(&ProjectPath, Change), usize> = BTreeMap::new();
+    for one in &changes {
+        let (path, change, _) = one;
+        // A pull of a folder tells how much came, and not each file.
+        let above =
+            wanted.iter().map(|wanted| &wanted.path).find(|above| *above != path && above.contains(path));
+        let many = |above: &&ProjectPath| {
+            let inside = changes.iter().filter(|(path, other, _)| other == change && above.contains(path));
+            args.is_pulled && inside.take(NAMED + 1).count() > NAMED
         };
+        match above.filter(many) {
+            Some(above) => *counted.entry((above, *change)).or_default() += 1,
+            None => rest.push(one),
+        }
+    }
+    let letter = |change: &Change| match change {
+        Change::Added => 'A',
+        Change::Modified => 'M',
+        Change::Deleted => 'D',
+    };
+    for ((folder, change), count) in &counted {
+        let files = report::count_text(*count, "file");
+        printer.data_line(format_args!("{}\t{folder}/ ({files})", letter(change)));
+    }
+    for (path, change, folder) in rest {
+        let letter = letter(change);
         printer.data_line(format_args!("{letter}\t{path}{}", if *folder { "/" } else { "" }));
     }
     if changes.is_empty() && plan.failed.is_empty() {

@@ -60,7 +60,7 @@ pub struct DiffArgs {
 /// When there is no such stage or run, or nothing to compare it with.
 pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    let states = data_states(args, &project)?;
+    let states = data_states(args, &project, printer)?;
     let (Some(first), None) = (&args.first, &states) else {
         return data::run(args, &project, states.unwrap_or((None, None)), printer);
     };
@@ -89,13 +89,14 @@ pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
 fn data_states(
     args: &DiffArgs,
     project: &Project,
+    printer: Printer,
 ) -> CliResult<Option<(Option<Revision>, Option<Revision>)>> {
     let Some(first) = &args.first else { return Ok(Some((None, None))) };
     let words = || std::iter::once(first).chain(&args.second);
     if !args.data {
         let store = project.existing_store()?;
         let is_run = |word: &String| store.as_ref().is_some_and(|store| store.find_run(word).is_ok());
-        let pipeline = project.pipeline_if_any()?;
+        let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
         let is_stage = |word: &String| {
             let found = pipeline.targets(&[word], &project.base);
             found.is_ok_and(|found| found.iter().any(|id| !pipeline.stage(*id).is_source()))

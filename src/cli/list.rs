@@ -116,7 +116,7 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
     let workspace = project.workspace(printer)?;
     let recorded = match revision {
         Revision::Workspace => {
-            let pipeline = project.pipeline_if_any()?;
+            let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
             recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs)?
         }
         Revision::Commit(commit) => recorded::at(project, commit, &workspace.blobs)?,

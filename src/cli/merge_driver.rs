@@ -4,11 +4,11 @@
 //! Git hands over three files and takes the merged one in place of the second. What cannot be merged is written between
 //! the marks of a conflict, as git itself does it, and told by exit code 1.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath, Value};
-use cache::{Blobs, Difference};
+use cache::{Blobs, CacheError, Files};
 use clap::Args;
 use indexmap::IndexSet;
 use pipeline::{
@@ -18,6 +18,7 @@ use pipeline::{
 
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
+use crate::remotes;
 use crate::ui::Printer;
 
 #[derive(Debug, Args)]
@@ -41,12 +42,24 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
     let texts = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
     let name = args.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let file = ProjectPath::root().join(name);
+    let mut why = "both sides changed the same".to_owned();
     let merged = if name == LOCK_FILE {
         merge_locks(&file, &texts)
     } else if name == DVC_LOCK_FILE {
         merge_dvc_locks(&file, &texts)
     } else if is_pointer(&file) {
-        merge_pointers(&file, &texts, &blobs_of(&args.path))
+        match merge_pointers(&file, &texts, &Store::of(&args.path)) {
+            Ok(merged) => Some(merged),
+            Err(Clash::Same) => None,
+            Err(Clash::Unknown(fault)) => {
+                let reason = fault.source.map(|source| format!(": {source:#}")).unwrap_or_default();
+                why = format!(
+                    "the cache lacks the list of a side's files, so that the two cannot be merged{reason}; `git merge --abort`, \
+                     `pipe fetch --rev` with the revision that is merged, and merge again"
+                );
+                None
+            }
+        }
     } else {
         None
     };
@@ -56,7 +69,7 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
     if merged.conflicts == 0 {
         return Ok(());
     }
-    printer.insist(format_args!("Conflict in {}: both sides changed the same.", args.path.display()));
+    printer.insist(format_args!("Conflict in {}: {why}.", args.path.display()));
     Err(CliError::silent(ErrorKind::Negative))
 }
 
@@ -143,18 +156,25 @@ fn block(name: &str, stage: &StageLock) -> String {
     text[start..].to_owned()
 }
 
-/// `None` where a side is no pointer, or both changed the same.
-fn merge_pointers(file: &ProjectPath, texts: &[String; 3], blobs: &Blobs) -> Option<Merged> {
+/// Why two sides do not merge.
+enum Clash {
+    /// Both changed the same, or a side cannot be read.
+    Same,
+    /// The lists of these folders are not to be had.
+    Unknown(CliError),
+}
+
+fn merge_pointers(file: &ProjectPath, texts: &[String; 3], store: &Store) -> Result<Merged, Clash> {
     if let Some(text) = side(&texts[0], &texts[1], &texts[2]) {
-        return Some(Merged { text: text.clone(), conflicts: 0 });
+        return Ok(Merged { text: text.clone(), conflicts: 0 });
     }
     let read = |text: &String| parse_pointer(file, text).ok();
     let [base, ours, theirs] = texts.each_ref().map(read);
-    let (ours, theirs) = (ours?, theirs?);
+    let (ours, theirs) = (ours.ok_or(Clash::Same)?, theirs.ok_or(Clash::Same)?);
     // Data that both sides added has no common state, unless it is the same.
     let state = match &base {
-        Some(base) => merge_states([&base.state, &ours.state, &theirs.state], blobs)?,
-        None => (ours.state == theirs.state).then_some(ours.state)?,
+        Some(base) => merge_states([&base.state, &ours.state, &theirs.state], store)?,
+        None => (ours.state == theirs.state).then_some(ours.state).ok_or(Clash::Same)?,
     };
     let words = |pointer: &Pointer| Pointer { state: ours.state, ..pointer.clone() };
     let old = base.as_ref().map_or_else(|| words(&theirs), words);
@@ -163,50 +183,90 @@ fn merge_pointers(file: &ProjectPath, texts: &[String; 3], blobs: &Blobs) -> Opt
     } else if words(&ours) == old {
         &texts[2]
     } else {
-        return None;
+        return Err(Clash::Same);
     };
-    let text = update_pointer(file, text, &state, None, None).ok()?;
-    Some(Merged { text, conflicts: 0 })
+    let text = update_pointer(file, text, &state, None, None).map_err(|_| Clash::Same)?;
+    Ok(Merged { text, conflicts: 0 })
 }
 
-/// A folder in which the sides added and changed different files is both; `None` for a conflict, or where the cache
-/// lacks what would be needed to tell.
-fn merge_states([base, ours, theirs]: [&FileState; 3], blobs: &Blobs) -> Option<FileState> {
+/// Folders merge path by path; a path that both sides changed differently is a conflict.
+fn merge_states([base, ours, theirs]: [&FileState; 3], store: &Store) -> Result<FileState, Clash> {
     if let Some(state) = side(base, ours, theirs) {
-        return Some(*state);
+        return Ok(*state);
     }
     if ![base, ours, theirs].iter().all(|state| state.is_folder()) {
-        return None;
+        return Err(Clash::Same);
     }
-    let files = |state| blobs.files(&ProjectPath::root(), state).ok();
-    let (old, mine, other) = (files(base)?, files(ours)?, files(theirs)?);
-    let change = Difference::between(&old, &other);
-    if !change.deleted.is_empty() {
-        return None;
-    }
-    let mut state = *ours;
-    for path in change.added.iter().chain(&change.modified) {
-        if old.get(path) != mine.get(path) && mine.get(path) != other.get(path) {
-            return None;
-        }
-        // What is a file on one side may be a folder on the other.
-        if mine.keys().any(|known| known != path && (known.contains(path) || path.contains(known))) {
-            return None;
-        }
-        state = blobs.with_entry(&state, path, blobs.sized(other[path])).ok()?;
-    }
-    Some(state)
+    let files = |state| store.files(state).map_err(Clash::Unknown);
+    let merged = merge_files(&files(base)?, &files(ours)?, &files(theirs)?).ok_or(Clash::Same)?;
+    let blobs = &store.blobs;
+    let sizes_are_known = merged.values().all(|state| state.size > 0 || blobs.has(&state.digest));
+    let sized = merged.into_iter().map(|(path, state)| (path, blobs.sized(state))).collect();
+    let state = blobs.store_listing(&sized).map_err(|fault| Clash::Unknown(fault.into()))?;
+    // The lists of DVC tell no sizes, and of what is not here nothing else does.
+    let size = match sizes_are_known {
+        true => state.size,
+        false => ours.size.saturating_add(theirs.size).saturating_sub(base.size),
+    };
+    Ok(FileState { size, ..state })
 }
 
-/// The cache of the project that a file of the repository belongs to. Git starts drivers at the top of the work tree.
-fn blobs_of(path: &Path) -> Blobs {
-    let here = std::env::current_dir().unwrap_or_default();
-    let place = here.join(path);
-    let is_root = |folder: &&Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
-    let root = place.ancestors().skip(1).find(is_root).unwrap_or(&here);
-    Project::at(root, root)
-        .and_then(Project::with_settings)
-        .map_or_else(|_| Blobs::new(&root.join(PIPE_FOLDER).join("cache")), |project| project.blobs())
+/// `None` where both changed a path differently, or what is a file on one side is a folder on the other.
+fn merge_files(base: &Files, ours: &Files, theirs: &Files) -> Option<Files> {
+    let mut merged = Files::new();
+    let paths: BTreeSet<&ProjectPath> = base.keys().chain(ours.keys()).chain(theirs.keys()).collect();
+    for path in paths {
+        let sides = [base, ours, theirs].map(|files| files.get(path));
+        let content = sides.map(|state| state.map(|state| (state.digest, state.is_folder())));
+        let bits = sides.map(|state| state.map(|state| state.executable));
+        let [_, mine, other] = sides;
+        let Some((digest, _)) = *side(&content[0], &content[1], &content[2])? else {
+            // The bytes went on one side; a new bit on the other is a change all the same.
+            if (mine.is_some() && bits[0] != bits[1]) || (other.is_some() && bits[0] != bits[2]) {
+                return None;
+            }
+            continue;
+        };
+        let state = [mine, other].into_iter().flatten().find(|state| state.digest == digest)?;
+        let executable = (*side(&bits[0], &bits[1], &bits[2])?)?;
+        merged.insert(path.clone(), FileState { executable, ..*state });
+    }
+    let above = |path: &ProjectPath| std::iter::successors(path.parent(), ProjectPath::parent);
+    let folders: HashSet<ProjectPath> = merged.keys().flat_map(above).collect();
+    // An empty folder in which the other side has something is no longer empty.
+    merged.retain(|path, state| !(state.is_folder() && folders.contains(path)));
+    (!merged.keys().any(|path| folders.contains(path))).then_some(merged)
+}
+
+/// The cache of the project that a file of the repository belongs to, and where to ask for what it lacks.
+struct Store {
+    blobs: Blobs,
+    project: Option<Project>,
+}
+
+impl Store {
+    /// Of the file at `path`. Git starts drivers at the top of the work tree.
+    fn of(path: &Path) -> Self {
+        let here = std::env::current_dir().unwrap_or_default();
+        let place = here.join(path);
+        let is_root = |folder: &&Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+        let root = place.ancestors().skip(1).find(is_root).unwrap_or(&here);
+        let project = Project::at(root, root).and_then(Project::with_settings).ok();
+        let plain = || Blobs::new(&root.join(PIPE_FOLDER).join("cache"));
+        Store { blobs: project.as_ref().map_or_else(plain, Project::blobs), project }
+    }
+
+    /// The files of a folder, whose lists are fetched where the cache lacks them.
+    fn files(&self, state: &FileState) -> CliResult<Files> {
+        let files = || self.blobs.files(&ProjectPath::root(), state);
+        match (files(), &self.project) {
+            (Err(CacheError::Missing { .. }), Some(project)) => {
+                remotes::bring_lists(project, &self.blobs, state)?;
+                Ok(files()?)
+            }
+            (found, _) => Ok(found?),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -223,8 +283,140 @@ mod tests {
     }
 
     fn merged(texts: [String; 3]) -> Option<String> {
-        let blobs = Blobs::new(Path::new("/nonexistent"));
-        merge_pointers(&ProjectPath::root().join("a.pipe"), &texts, &blobs).map(|merged| merged.text)
+        let store = Store { blobs: Blobs::new(Path::new("/nonexistent")), project: None };
+        merge_pointers(&ProjectPath::root().join("a.pipe"), &texts, &store).ok().map(|merged| merged.text)
+    }
+
+    fn files(texts: &[(&str, u64)]) -> Files {
+        let file = |(path, number): &(&str, u64)| {
+            (
+                ProjectPath::from_record(path).expect("a path"),
+                FileState { executable: *number > 99, ..state(number % 100) },
+            )
+        };
+        texts.iter().map(file).collect()
+    }
+
+    #[test]
+    fn folders_merge_path_by_path() {
+        let merge = |base: &[(&str, u64)], ours: &[(&str, u64)], theirs: &[(&str, u64)]| {
+            let one = merge_files(&files(base), &files(ours), &files(theirs));
+            assert_eq!(one, merge_files(&files(base), &files(theirs), &files(ours)), "either way");
+            one
+        };
+        let base = [("a", 1), ("b", 2), ("c", 3)];
+        assert_eq!(merge(&base, &base[1..], &base[..2]), Some(files(&[("b", 2)])));
+        assert_eq!(
+            merge(&base, &base[1..], &[("a", 1), ("b", 2), ("c", 4), ("d", 5)]),
+            Some(files(&[("b", 2), ("c", 4), ("d", 5)]))
+        );
+        assert_eq!(merge(&base, &base[1..], &base[1..]), Some(files(&base[1..])));
+        assert_eq!(merge(&base, &base[1..], &[("a", 9), ("b", 2), ("c", 3)]), None);
+        assert_eq!(merge(&[], &[("a", 1)], &[("a", 2)]), None);
+        assert_eq!(merge(&[], &[("a", 1)], &[("a/x", 2)]), None);
+        // Bytes on one side and the executable bit on the other are two things.
+        assert_eq!(merge(&[("a", 1)], &[("a", 101)], &[("a", 2)]), Some(files(&[("a", 102)])));
+        assert_eq!(merge(&[("a", 1)], &[("a", 101)], &[]), None);
+        let empty = |path: &str| {
+            let folder = FileState { files: Some(0), ..state(7) };
+            Files::from([(ProjectPath::from_record(path).expect("a path"), folder)])
+        };
+        let filled = files(&[("e/x", 1)]);
+        assert_eq!(merge_files(&empty("e"), &empty("e"), &filled), Some(filled.clone()));
+        assert_eq!(merge_files(&Files::new(), &filled, &empty("e")), Some(filled));
+    }
+
+    /// The oracle is git's own merge of the same files. No two paths hold the same bytes, so that git sees no renames.
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test plays the user, and asks git")]
+    fn random_folders_merge_as_git_merges_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let git = |words: &[&str]| {
+            let name = ["-c", "user.name=a", "-c", "user.email=a@b"];
+            let run = std::process::Command::new("git")
+                .arg("-C")
+                .arg(folder.path())
+                .args(name)
+                .args(words)
+                .output();
+            let run = run.expect("git runs");
+            (run.status.code(), String::from_utf8_lossy(&run.stdout).trim().to_owned())
+        };
+        git(&["init", "--quiet"]);
+        let mut seed = 7_u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        let (mut whole, mut clashes) = (0, 0);
+        for round in 0..60 {
+            let paths = ["a", "b", "d/x", "d/y", "d/e/z", "f", "f/g", "h", "k/l", "m"];
+            let mut side = |before: &Files| {
+                let mut side = before.clone();
+                for path in paths {
+                    let path = ProjectPath::from_record(path).expect("a path");
+                    match random(if round % 2 == 0 { 8 } else { 20 }) {
+                        0 => drop(side.remove(&path)),
+                        1 => {
+                            side.retain(|known, _| !known.contains(&path) && !path.contains(known));
+                            side.insert(path, state(1 + random(4)));
+                        }
+                        _ => {}
+                    }
+                }
+                side
+            };
+            let start = files(&[("a", 1), ("b", 2), ("d/x", 3), ("d/y", 4), ("h", 5), ("k/l", 6), ("m", 7)]);
+            let base = side(&start);
+            let sides = [base.clone(), side(&base), side(&base)];
+            let commits: Vec<String> = sides
+                .iter()
+                .map(|files| {
+                    for (path, _) in std::fs::read_dir(folder.path())
+                        .expect("a folder")
+                        .flatten()
+                        .map(|entry| (entry.path(), ()))
+                    {
+                        if path.ends_with(".git") {
+                            continue;
+                        }
+                        let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+                    }
+                    for (path, state) in files {
+                        let text = format!("{path}={}\n", state.size);
+                        let path = path.to_path(folder.path());
+                        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+                        std::fs::write(path, text).expect("a file");
+                    }
+                    git(&["add", "--all"]);
+                    let tree = git(&["write-tree"]).1;
+                    git(&["commit-tree", &tree, "-m", "x"]).1
+                })
+                .collect();
+            let shown = sides.each_ref().map(|files| {
+                files.iter().map(|(path, state)| format!("{path}={}", state.size)).collect::<Vec<_>>()
+            });
+            let base = format!("--merge-base={}", commits[0]);
+            let (code, told) = git(&["merge-tree", "--write-tree", &base, &commits[1], &commits[2]]);
+            let ours = merge_files(&sides[0], &sides[1], &sides[2]);
+            assert_eq!(code == Some(0), ours.is_some(), "{shown:?}: {told}");
+            let Some(ours) = ours else {
+                clashes += 1;
+                continue;
+            };
+            whole += 1;
+            let listed: Vec<String> =
+                git(&["ls-tree", "-r", "--name-only", &told]).1.lines().map(str::to_owned).collect();
+            assert_eq!(listed, ours.keys().map(ToString::to_string).collect::<Vec<_>>(), "{shown:?}");
+            for (path, state) in &ours {
+                assert_eq!(
+                    git(&["show", &format!("{told}:{path}")]).1,
+                    format!("{path}={}", state.size),
+                    "{path} of {shown:?}"
+                );
+            }
+        }
+        assert!(whole > 10 && clashes > 10, "{whole} merged, {clashes} did not");
     }
 
     #[test]

@@ -99,7 +99,7 @@ struct Fetched {
 fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let project = Project::find()?;
     args.check(&project)?;
-    let pipeline = project.pipeline()?;
+    let pipeline = project.pipeline_beside_conflicts(printer)?;
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
@@ -142,6 +142,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             Ok((cache::Report { moved, ..report }, Some(kept)))
         });
         let (report, results) = end(brought, &interrupt, "fetched", &meter, name, printer)?;
+        remotes::remember_used(&project, &remote)?;
         fetched.is_whole &= args.is_done(&report);
         let mut side = report_json(name, "fetched", &report);
         if let Some(results) = results {

@@ -29,6 +29,9 @@ pub struct PushArgs {
     /// Read and hash what the remote has already, and replace what is damaged there
     #[arg(long, conflicts_with = "dry")]
     verify: bool,
+    /// Begin a remote anew that was used before and whose folder is absent or empty now
+    #[arg(long)]
+    create: bool,
 }
 
 /// Pushes.
@@ -36,11 +39,11 @@ pub struct PushArgs {
 /// # Errors
 /// With exit code 1 when something could not be pushed, 2 when the remote fails, 130 or 143 when interrupted.
 pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
-    let verify = args.verify;
+    let (verify, create) = (args.verify, args.create);
     let args = &args.share;
     let project = Project::find()?;
     args.check(&project)?;
-    let pipeline = project.pipeline()?;
+    let pipeline = project.pipeline_beside_conflicts(printer)?;
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
@@ -52,6 +55,9 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let mut is_whole = true;
     for (name, wishes) in &wishes {
         let remote = remotes::open(&project, name)?;
+        if !create {
+            remotes::refuse_vanished(&project, &remote)?;
+        }
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(blobs, &remote, args.jobs, &meter);
         let mut roots = roots_of(&transfer, wishes, false)?;
@@ -76,6 +82,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
             Ok((report, shared))
         });
         let (report, shared) = end(pushed, &interrupt, "pushed", &meter, name, printer)?;
+        remotes::remember_used(&project, &remote)?;
         is_whole &= args.is_done(&report);
         sides.push(report_json(name, "pushed", &report));
         if let (true, Some(side)) = (args.stage_cache, sides.last_mut()) {

@@ -278,8 +278,14 @@ pub fn tell_faults(
     for item in report.damaged.iter().take(NAMED) {
         printer.warn(format_args!("{}: {damaged}", shown(item)));
     }
-    for item in report.missing.iter().take(NAMED) {
-        printer.insist(format_args!("{}: {}", shown(item), missing(&item.path)));
+    let mut told = Vec::new();
+    for item in &report.missing {
+        // Several commits may lack the same path with several contents.
+        let line = format!("{}: {}", shown(item), missing(&item.path));
+        if told.len() < NAMED && !told.contains(&line) {
+            printer.insist(&line);
+            told.push(line);
+        }
     }
     for (item, reason) in report.failed.iter().take(NAMED) {
         printer.insist(format_args!("{}: {reason}", shown(item)));

@@ -84,6 +84,9 @@ const UP_TO_DATE: &str = "Everything is up to date.";
 /// Judged stages, in the order of the graph.
 pub type Plan = [(StageId, Assessment)];
 
+/// What is told where there is neither a stage nor data.
+const NOTHING_YET: &str = "There are no stages and no data yet: `pipe stage add` describes a stage, `pipe add` puts data under version control.";
+
 /// Shows the status.
 ///
 /// # Errors
@@ -104,6 +107,12 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     if names_none && !args.verify.verify && question.recall().is_some() {
         if !printer.is_quiet() {
             printer.data_line(UP_TO_DATE);
+        }
+        return Ok(());
+    }
+    if names_none && args.select.targets.is_empty() && project.is_bare() {
+        if !printer.is_quiet() {
+            printer.data_line(NOTHING_YET);
         }
         return Ok(());
     }

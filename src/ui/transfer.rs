@@ -28,7 +28,8 @@ fn show(printer: Printer, what: &str, meter: &Meter, ended: &mpsc::Receiver<()>)
         let template = "{prefix:.bold} {wide_bar:.cyan/dim} {msg}";
         let style = ProgressStyle::with_template(template).expect("the template is one of ours");
         let target = ProgressDrawTarget::stderr_with_hz(12);
-        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        let bar = ProgressBar::with_draw_target(Some(1), target).with_style(style);
+        bar.set_message(text(meter, Duration::ZERO));
         bar.set_prefix(what.to_owned());
         bar
     });

@@ -331,6 +331,7 @@ fn a_remote_serves_both() {
     let before = held(&sandbox);
     for (push, pull) in [("pipe", "dvc"), ("dvc", "pipe"), ("pipe", "pipe")] {
         let _ = std::fs::remove_dir_all(&remote);
+        let _ = std::fs::remove_file(sandbox.path(".dvc/tmp/pipe/remotes.json"));
         for (tool, command) in [(push, "push"), (pull, "pull")] {
             if command == "pull" {
                 for out in outs {

@@ -67,6 +67,7 @@ mod status;
 mod together;
 #[cfg(feature = "train")]
 mod train;
+mod unnamed;
 mod verify;
 mod way_out;
 

@@ -143,6 +143,7 @@ fn checkout_touches_what_is_wrong_alone() {
     M	raw/x
     --- stderr
     Saved raw/more, which was in no cache, before it is replaced; `pipe data restore d9065f3fb0f6 DESTINATION` brings it back
+    Saved raw/x, which no record names, before it is replaced; `pipe data restore 50cc1102b1c6 DESTINATION` brings it back
     ");
     assert_eq!((inode("data.csv"), inode("raw/sub/y")), (kept, inner));
     // One file of a folder, by its own path.

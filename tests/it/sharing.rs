@@ -144,7 +144,7 @@ fn outs_say_whether_and_where_they_go() {
     sandbox.remove("../second");
     sandbox.remove(".pipe/cache/blake3");
     sandbox.remove("../store");
-    let said = sandbox.pipe(["push"]).code(1);
+    let said = sandbox.pipe(["push", "--create"]).code(1);
     said.tells(&[
         "used: neither the cache nor remote `store` has it; `pipe repro` makes it anew",
         "0 files pushed",
@@ -159,7 +159,7 @@ fn what_revisions_record_is_shared_too() {
     sandbox.ok(["repro"]);
     sandbox.commit("second");
     sandbox.remove("../store");
-    sandbox.ok(["push"]).tells(&["5 files pushed"]);
+    sandbox.ok(["push", "--create"]).tells(&["5 files pushed"]);
     sandbox.ok(["push", "--rev", "HEAD~1"]).tells(&["5 up to date"]);
     sandbox.git(["tag", "old", "HEAD~1"]);
     there(&sandbox, "clone", &["fetch", "--all-tags"]).code(0).tells(&["8 files fetched"]);
@@ -375,6 +375,29 @@ fn kills_at_any_moment_leave_nothing_wrong() {
             assert!(object.starts_with("blake3/"), "{object}");
         }
         sandbox.remove("../store");
+        sandbox.remove(".pipe/remotes.json");
         sandbox.remove("../clone");
     }
+}
+
+#[test]
+fn a_remote_that_vanished_is_not_begun_anew_unasked() {
+    let sandbox = pushed();
+    for clone in ["project", "clone"] {
+        there(&sandbox, clone, &["pull"]).code(0);
+    }
+    std::fs::rename(sandbox.path("../store"), sandbox.path("../away")).unwrap();
+    for clone in ["project", "clone"] {
+        there(&sandbox, clone, &["push"]).code(2).tells(&[
+            "was used before",
+            "is not there",
+            "mount it",
+            "`pipe push --create`",
+        ]);
+        assert!(!sandbox.exists("../store"));
+    }
+    std::fs::create_dir(sandbox.path("../store")).unwrap();
+    there(&sandbox, "project", &["push"]).code(2).tells(&["holds nothing"]);
+    assert_eq!(objects(&sandbox), Vec::<String>::new());
+    there(&sandbox, "project", &["push", "--create"]).code(0).tells(&["5 files pushed to store"]);
 }

@@ -51,6 +51,14 @@ impl Agreed {
         self.changes.insert(path.clone(), digest);
     }
 
+    /// Forgets what is not to be kept.
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&ProjectPath) -> bool) {
+        let gone: Vec<ProjectPath> = self.known.keys().filter(|path| !keeps(path)).cloned().collect();
+        for path in &gone {
+            self.set(path, None);
+        }
+    }
+
     /// Writes down what was learnt, over what others have learnt meanwhile.
     pub(crate) fn save(&mut self) -> Result<(), DiskError> {
         if self.changes.is_empty() {
@@ -99,7 +107,7 @@ mod tests {
         ours.save().unwrap();
         theirs.set(&path("é\n"), Some(two));
         theirs.save().unwrap();
-        ours.set(&path("gone"), None);
+        ours.retain(|known| *known != path("gone"));
         ours.save().unwrap();
         let now = Agreed::load(folder.path());
         assert_eq!(

@@ -52,11 +52,22 @@ pub struct Checkout {
     steps: Vec<(ProjectPath, Step, Option<Change>)>,
     /// What would be replaced or removed, and that the cache does not hold. To be saved first.
     pub unsaved: Vec<ProjectPath>,
+    /// What would be replaced or removed, and that the cache holds. Whether anything names it there, so that it is found
+    /// again, the cache does not know.
+    pub held: Vec<(ProjectPath, FileState)>,
     /// What is recorded and cannot be brought back, with the reason.
     pub failed: Vec<(ProjectPath, CacheError)>,
 }
 
 impl Checkout {
+    /// Whether what stands at a path goes, and nothing takes its place.
+    pub fn is_removed(&self, path: &ProjectPath) -> bool {
+        let of_path = |(known, _, change): &(ProjectPath, Step, Option<Change>)| {
+            known == path && *change == Some(Change::Deleted)
+        };
+        self.steps.iter().any(of_path)
+    }
+
     /// What is going to be changed, ascending by path; whether each is a folder.
     pub fn changes(&self) -> Vec<(ProjectPath, Change, bool)> {
         let told = self.steps.iter().filter_map(|(path, step, change)| {
@@ -360,10 +371,12 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Notes what no cache holds.
+    /// Notes what no cache holds, and what it does.
     fn check_saved(&mut self, path: &ProjectPath, now: Option<FileState>) {
-        if now.is_some_and(|now| !self.workspace.blobs.has_all(&now)) {
-            self.plan.unsaved.push(path.clone());
+        match now {
+            Some(now) if self.workspace.blobs.has_all(&now) => self.plan.held.push((path.clone(), now)),
+            Some(_) => self.plan.unsaved.push(path.clone()),
+            None => {}
         }
     }
 }

@@ -131,6 +131,25 @@ impl Transfer<'_> {
         }
     }
 
+    /// Fetches the manifests of a recorded folder that the cache lacks, without the files that they name.
+    ///
+    /// # Errors
+    /// When one is not to be had.
+    pub fn fetch_manifests(&self, folder: &FileState) -> Result<(), TransferError> {
+        let root = ProjectPath::root();
+        loop {
+            match self.blobs.files(&root, folder) {
+                Err(CacheError::Missing { digest }) => {
+                    let state = FileState { digest, size: 0, files: Some(0), executable: false };
+                    if !matches!(self.bring(&Item { path: root.clone(), state, is_old: false })?, Arrival::Moved(_)) {
+                        return Err(CacheError::Missing { digest }.into());
+                    }
+                }
+                found => return Ok(found.map(drop)?),
+            }
+        }
+    }
+
     fn settle(&self, item: &Item, arrival: Arrival, report: &Mutex<Report>) {
         let mut report = lock(report);
         match arrival {

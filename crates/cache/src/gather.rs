@@ -114,13 +114,16 @@ pub(crate) fn project_path(root: &Path, path: &Path) -> Option<ProjectPath> {
 }
 
 impl Folder {
-    /// Adds a file that is reached by `parts`, at least one.
+    /// Adds a file, or an empty folder, that is reached by `parts`, at least one.
     pub(crate) fn insert<'a>(&mut self, parts: impl Iterator<Item = &'a str>, state: FileState) {
         let mut parts = parts.peekable();
         let mut folder = self;
         while let Some(part) = parts.next() {
             if parts.peek().is_none() {
-                folder.files.push((part.to_owned(), state));
+                match state.is_folder() {
+                    true => drop(folder.folders.entry(part.to_owned()).or_default()),
+                    false => folder.files.push((part.to_owned(), state)),
+                }
                 return;
             }
             folder = folder.folders.entry(part.to_owned()).or_default();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::{Digest, FileState, ProjectPath};
 
+use crate::gather::Folder;
 use crate::hash::hash_bytes_by;
 use crate::tree::{Tree, TreeEntry, TreeError};
 use crate::{Blobs, CacheError};
@@ -156,13 +157,29 @@ impl Blobs {
             !is_in_the_way
         });
         files.extend(self.files(below, &entry)?);
-        files.retain(|_, state| !state.is_folder());
-        let count = files.len() as u64;
-        let named = files.iter().map(|(path, state)| (path.to_string(), state.digest)).collect();
+        let state = self.store_listing(&files)?;
+        Ok(FileState { size: size.saturating_add(entry.size), ..state })
+    }
+
+    /// The folder that holds `files`, whose manifests are stored. Paths are those in the folder, and none lies in another.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn store_listing(&self, files: &Files) -> Result<FileState, CacheError> {
+        if !self.layout().is_flat() {
+            let mut folder = Folder::default();
+            for (path, state) in files {
+                folder.insert(path.parts(), *state);
+            }
+            return folder.state(&mut |manifest| self.store_bytes(manifest).map(drop));
+        }
+        let files = || files.iter().filter(|(_, state)| !state.is_folder());
+        let named = files().map(|(path, state)| (path.to_string(), state.digest)).collect();
         let manifest = self.layout().encode_files(named).expect("a flat layout has a form for all files");
         let digest = hash_bytes_by(self.layout().algorithm(), &manifest);
         self.store_manifest(&digest, &manifest)?;
-        Ok(FileState { digest, size: size.saturating_add(entry.size), files: Some(count), executable: false })
+        let size = files().map(|(_, state)| state.size).fold(0, u64::saturating_add);
+        Ok(FileState { digest, size, files: Some(files().count() as u64), executable: false })
     }
 
     fn planted(

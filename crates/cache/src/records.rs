@@ -220,7 +220,7 @@ impl Records {
         match places.find_mut(hash, |known| path_of(bytes_of(*known)) == name) {
             Some(known) => *known = place,
             None => {
-                drop(places.insert_unique(hash, place, |known| hasher.hash_one(path_of(bytes_of(*known)))))
+                places.insert_unique(hash, place, |known| hasher.hash_one(path_of(bytes_of(*known))));
             }
         }
     }

@@ -75,7 +75,9 @@ pub(crate) struct Show<'a>(pub &'a mut dyn FnMut(&ProjectPath));
 
 impl Sink for Show<'_> {
     fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
-        files.iter().for_each(|found| (self.0)(found.path));
+        for found in files {
+            (self.0)(found.path);
+        }
         Ok(())
     }
 

@@ -142,6 +142,12 @@ impl Workspace {
         self.agreements().set(path, digest);
     }
 
+    /// Forgets what data agreed on with pointers that are gone: when git brings one back, whether the data was edited
+    /// since or the pointer is another cannot be told.
+    pub fn agree_only(&self, has_pointer: impl Fn(&ProjectPath) -> bool) {
+        self.agreements().retain(has_pointer);
+    }
+
     /// The folder with the memory of what was hashed, where the project's other memories lie too.
     pub fn memory_folder(&self) -> PathBuf {
         self.state().folder().to_owned()

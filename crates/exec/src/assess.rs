@@ -4,7 +4,7 @@
 //! touching anything, and says "depends on" where an input is another stage's future.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::{FileState, ProjectPath};
 use cache::{Look, Tree, TreeEntry, Workspace};
@@ -497,6 +497,9 @@ pub fn survey(
     locked: impl Fn(&Stage) -> Option<StageLock>,
     conditions: impl Fn(StageId) -> Conditions,
 ) -> Vec<(StageId, Assessment)> {
+    let sources = world.pipeline.sources().flat_map(|id| &world.pipeline.stage(id).outs);
+    let data: HashSet<&ProjectPath> = sources.map(|out| &out.path).collect();
+    world.workspace.agree_only(|path| data.contains(path));
     let params = ParamReader::new(world);
     let mut foretold = Foretold::new();
     let mut changing: Vec<bool> = vec![false; world.pipeline.stages.len()];

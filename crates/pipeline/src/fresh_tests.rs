@@ -120,6 +120,10 @@ fn nothing_changed() {
 fn commands_shells_and_folders() {
     let command = after(|world| world.stage.command = Command::Script("pipe train -v".into()));
     assert_eq!(command, ["command_changed: command changed: pipe train -> pipe train -v"]);
+    let long = |middle: &str| Command::Script(format!("{}{middle}{}", "a".repeat(60), "z".repeat(60)));
+    let told = StaleReason::CommandChanged { old: long("1"), new: long("é") }.to_string();
+    let side = format!("{} … {}", "a".repeat(50), "z".repeat(50));
+    assert_eq!(told, format!("command changed: {side} -> {side}"));
     let list = after(|world| world.stage.command = Command::List(vec!["pipe train".into()]));
     assert_eq!(list.len(), 1, "a list of one is another command: {list:?}");
     let shell = after(|world| world.stage.shell = Some("bash".into()));

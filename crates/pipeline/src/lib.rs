@@ -63,3 +63,4 @@ pub use stage::{
 pub use suggest::did_you_mean;
 pub use target::TargetError;
 pub use texts::{Needs, Provided};
+pub use yaml::conflict;

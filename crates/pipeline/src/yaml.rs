@@ -117,7 +117,7 @@ fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineE
 }
 
 /// The fault of a text with the marks of a merge conflict.
-pub(crate) fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {
+pub fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {
     let line = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
     let position = Position { line: number(line + 1), column: 1 };
     let fault = PipelineError::new(file, "the file holds an unresolved merge conflict").at(Some(position));

@@ -1,7 +1,7 @@
 //! A folder as a remote: each object is a file at the path that is its key.
 //!
 //! An object is written under a name of its own in the folder where it belongs, and renamed when the disk has all of
-//! it, small ones many at a time; so a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
+//! it, small ones many at a time, or after half a second; so a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
 //! [`disk::is_unfinished`].
 
 use std::fs::{self, File};
@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cache::{Hasher, Object, RESUMED, Remote, RemoteError, Sink, Upload};
 use disk::{DiskError, Partial, Stamp};
@@ -19,8 +20,11 @@ const PIECE: usize = 1 << 20;
 /// Objects up to this size wait for others, and are made sure of together.
 const SMALL: u64 = 1 << 20;
 
-/// So many of them at most.
+/// So many of them at most,
 const GATHERED: usize = 256;
+
+/// and so long at most, as long as more come: what a killed transfer has finished is not to be lost.
+const GATHERING: Duration = Duration::from_millis(500);
 
 /// A remote in a folder.
 #[derive(Debug)]
@@ -28,8 +32,8 @@ pub struct FolderRemote {
     name: String,
     root: PathBuf,
     resumed: u64,
-    /// Small objects that have no name yet.
-    gathered: Mutex<Vec<Partial>>,
+    /// Small objects that have no name yet, and since when the first of them waits.
+    gathered: Mutex<(Vec<Partial>, Option<Instant>)>,
 }
 
 impl FolderRemote {
@@ -54,7 +58,7 @@ impl FolderRemote {
         &self.root
     }
 
-    fn gathered(&self) -> MutexGuard<'_, Vec<Partial>> {
+    fn gathered(&self) -> MutexGuard<'_, (Vec<Partial>, Option<Instant>)> {
         // A thread that panicked left at worst one out.
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -247,7 +251,8 @@ impl Remote for FolderRemote {
     fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError> {
         let path = self.path(key, "write")?;
         let refused = |fault| self.refused("write", key, fault);
-        let mut partial = Partial::open(&path, upload.size >= self.resumed).map_err(refused)?;
+        // What a push that died left is taken up by the next one that puts the same there.
+        let mut partial = Partial::open(&path, true).map_err(refused)?;
         match self.fill(key, upload, &mut partial) {
             Err(fault @ RemoteError::Mismatch { .. }) => {
                 partial.discard();
@@ -260,17 +265,18 @@ impl Remote for FolderRemote {
             return partial.finish(None).map_err(refused);
         }
         let mut gathered = self.gathered();
-        gathered.push(partial);
-        if gathered.len() < GATHERED {
+        let (partials, since) = &mut *gathered;
+        partials.push(partial);
+        if partials.len() < GATHERED && since.get_or_insert_with(Instant::now).elapsed() < GATHERING {
             return Ok(());
         }
-        let full = std::mem::take(&mut *gathered);
+        let (full, _) = std::mem::take(&mut *gathered);
         drop(gathered);
         Partial::finish_all(full).map_err(refused)
     }
 
     fn settle(&self) -> Result<(), RemoteError> {
-        let rest = std::mem::take(&mut *self.gathered());
+        let (rest, _) = std::mem::take(&mut *self.gathered());
         Partial::finish_all(rest).map_err(|fault| self.refused("write", "objects", fault))
     }
 

@@ -61,7 +61,7 @@ enum Untracked {
 /// When it cannot be told.
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    let pipeline = project.pipeline_if_any()?;
+    let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let blobs = &workspace.blobs;
@@ -80,9 +80,16 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         true => Some(not_in_remote(args, &project, &pipeline, &now, blobs, printer)?),
         false => None,
     };
-    let whole = now.clone();
+    let (whole, whole_head) = (now.clone(), head.clone());
     let sort = |data: Files| if args.granular { recorded::granular(&data, blobs) } else { Ok(data) };
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
+    let unlisted = recorded::unlisted(&[&head, &now]);
+    if args.granular && !unlisted.is_empty() {
+        let whole_found = recorded::in_place(&workspace, &whole, false)?;
+        recorded::tell_whole(&mut head, &unlisted, &whole_head);
+        recorded::tell_whole(&mut now, &unlisted, &whole);
+        recorded::tell_whole(&mut found, &unlisted, &whole_found);
+    }
     for side in [&mut head, &mut now, &mut found] {
         side.retain(|path, _| is_meant(path));
     }

@@ -38,7 +38,12 @@ pub fn run(
     let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let [old, new] = [&old, &new].map(|revision| files(project, revision, &targets, printer));
-    let (old, new) = (old?, new?);
+    let (mut old, mut new) = (old?, new?);
+    let unlisted = recorded::unlisted(&[&old, &new]);
+    for side in [&mut old, &mut new] {
+        let whole = side.clone();
+        recorded::tell_whole(side, &unlisted, &whole);
+    }
     let changes = Difference::between(&old, &new).with_renames(&old, &new);
     // What is not as it was, and cannot be brought back from the cache.
     let missing = (of_workspace && !args.hide_missing).then(|| missing(&changes, &old, &project.blobs()));
@@ -60,7 +65,7 @@ fn files(
     let workspace = project.workspace(printer)?;
     let (whole, single) = match revision {
         Revision::Workspace => {
-            let pipeline = project.pipeline_if_any()?;
+            let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
             let recorded = recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs)?;
             let single = recorded::in_place(&workspace, &recorded, true)?;
             let whole = recorded::in_place(&workspace, &recorded, false)?;

@@ -38,7 +38,13 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
         };
         let (new, deleted, missing) = (of(true, false), of(false, true), of(false, false));
         for (word, paths) in [("new", &new), ("deleted", &deleted), ("missing", &missing)] {
-            lines.extend(paths.iter().map(|path| format!("{word}\t{path}")));
+            let mut named: Vec<&String> = paths.iter().collect();
+            // Several commits may lack the same path with several contents.
+            if word == "missing" {
+                named.sort();
+                named.dedup();
+            }
+            lines.extend(named.into_iter().map(|path| format!("{word}\t{path}")));
         }
         sides.push(json!({ "remote": name, "new": new, "deleted": deleted, "missing": missing }));
     }

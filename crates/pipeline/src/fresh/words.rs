@@ -12,7 +12,14 @@ impl fmt::Display for StaleReason {
         let builtin = |builtin: &Option<String>| builtin.clone().unwrap_or_else(|| "none".to_owned());
         match self {
             StaleReason::New => f.write_str("has not run yet"),
-            StaleReason::CommandChanged { old, new } => write!(f, "command changed: {old} -> {new}"),
+            StaleReason::CommandChanged { old, new } => {
+                write!(
+                    f,
+                    "command changed: {} -> {}",
+                    shortened(&old.to_string()),
+                    shortened(&new.to_string())
+                )
+            }
             StaleReason::ShellChanged { old, new } => {
                 write!(f, "shell changed: {} -> {}", shell(old), shell(new))
             }
@@ -97,4 +104,18 @@ impl fmt::Display for StaleReason {
             StaleReason::Upstream { stage } => write!(f, "stage {stage} before it is stale"),
         }
     }
+}
+
+/// So many characters of a command are told.
+const TOLD: usize = 100;
+
+/// A long text without its middle.
+fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= TOLD {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(TOLD / 2).collect();
+    let end: String = text.chars().skip(length - TOLD / 2).collect();
+    format!("{start} … {end}")
 }
