@@ -124,6 +124,11 @@ fn with_line(text: &str, line: &str) -> String {
 fn pattern(name: &str) -> String {
     let mut pattern = String::from("/");
     for c in name.chars() {
+        // A line cannot hold its own end; any character stands for it.
+        if matches!(c, '\n' | '\r') {
+            pattern.push('?');
+            continue;
+        }
         if matches!(c, '*' | '?' | '[' | '\\' | '!' | '#') {
             pattern.push('\\');
         }
@@ -152,5 +157,6 @@ mod tests {
     fn names_are_taken_literally() {
         assert_eq!(pattern("a*b [1]"), "/a\\*b \\[1]");
         assert_eq!(pattern("end "), "/end\\ ");
+        assert_eq!(pattern("a\nl.o"), "/a?l.o");
     }
 }
