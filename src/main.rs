@@ -16,6 +16,8 @@ mod interrupt;
 mod leftovers;
 mod names;
 mod partials;
+mod placed;
+mod pointed;
 mod project;
 mod reading;
 mod recorded;

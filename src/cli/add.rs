@@ -16,6 +16,7 @@ use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::ignore_outs;
 use crate::names;
+use crate::placed::Placed;
 use crate::project::Project;
 use crate::recovery;
 use crate::ui::Printer;
@@ -137,6 +138,13 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let added_now = sources.filter(|stage| now.contains_key(&stage.address.file));
     let ignore_files = ignore_outs(&project, added_now, &checked)?;
     edits.write()?;
+    let mut placed = Placed::load(&project);
+    for stage in checked.sources().map(|id| checked.stage(id)) {
+        if let Some(state) = now.get(&stage.address.file) {
+            placed.note_data(&stage.address.file, &stage.outs[0].path, state.digest);
+        }
+    }
+    placed.save()?;
     workspace.save_state()?;
     tell_damage(&workspace, printer);
     for (path, state, is_new) in &added {

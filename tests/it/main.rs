@@ -46,6 +46,7 @@ mod interrupts;
 mod kills;
 mod links;
 mod metrics;
+mod moved_files;
 mod options;
 mod out_patterns;
 mod outdated;
@@ -63,6 +64,7 @@ mod sharing;
 mod stage;
 mod status;
 mod together;
+mod told;
 #[cfg(feature = "train")]
 mod train;
 mod verify;
