@@ -12,6 +12,7 @@ use pipeline::{Glob, Pipeline, PipelineError};
 use crate::cli::command_line;
 use crate::discover::{Found, look_around};
 use crate::error::{CliError, CliResult};
+use crate::pointed::Depth;
 use crate::project::Project;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::ui::Printer;
@@ -92,7 +93,9 @@ impl<'a> Edits<'a> {
             Some((_, new)) => Ok(new.clone()),
             None => Ok(disk::read_text_optional(&path.to_path(&self.project.root))?),
         };
-        let found = |glob: &Glob| files_in_place(self.project, &files, glob, &RefCell::default());
+        let found = |glob: &Glob| {
+            files_in_place(self.project, &files, (glob, &text), Depth::Shallow, &RefCell::default())
+        };
         load_pipeline(file, &files, Reader { text: &text, files: &found }).map_err(|mut fault| {
             let what = "the pipeline would be faulty, so nothing was written";
             fault.source = fault.source.map(|source| source.context(what));

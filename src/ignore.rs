@@ -158,5 +158,6 @@ mod tests {
         assert_eq!(pattern("a*b [1]"), "/a\\*b \\[1]");
         assert_eq!(pattern("end "), "/end\\ ");
         assert_eq!(pattern("two\nlines"), "/two?lines");
+        assert_eq!(pattern("a\nl.o"), "/a?l.o");
     }
 }

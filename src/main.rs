@@ -17,6 +17,8 @@ mod leftovers;
 mod named;
 mod names;
 mod partials;
+mod placed;
+mod pointed;
 mod project;
 mod reading;
 mod recorded;

@@ -20,6 +20,7 @@ use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::Git;
 use crate::interrupt::Interrupt;
+use crate::pointed::Depth;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::recorder::tags;
 use crate::remotes;
@@ -437,7 +438,7 @@ impl Project {
             if !base.to_path(&self.root).is_dir() {
                 read.borrow_mut().absent.push(base.clone());
             }
-            files_in_place(self, &files, glob, &seen)
+            files_in_place(self, &files, (glob, &text), Depth::Whole, &seen)
         };
         let mut pipeline = load_pipeline(&file, &files, Reader { text: &text, files: &found })?;
         read.borrow_mut().present.append(&mut seen.borrow_mut());
@@ -474,9 +475,31 @@ impl Project {
         Ok(environment)
     }
 
+    /// Whether anything makes a project of the root: else it is just the current folder, below which anything may lie.
+    fn is_one(&self) -> CliResult<bool> {
+        let marks = [PIPE_FOLDER, DVC_FOLDER, ".git"];
+        if marks.iter().any(|mark| self.root.join(mark).exists())
+            || dialects_of_files(&self.root).next().is_some()
+        {
+            return Ok(true);
+        }
+        let entries = std::fs::read_dir(&self.root)
+            .map_err(|source| disk::DiskError::new("look into", &self.root, source))?;
+        let is_pointer = |name: &str| {
+            [Dialect::Native, Dialect::Dvc].iter().any(|one| name.ends_with(one.pointer_suffix()))
+        };
+        Ok(entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_pointer)))
+    }
+
     /// The pipeline file that is meant, all of them and all pointers, and what was looked into to find them. Where there
     /// are pointers alone, the file that is meant need not be there.
     fn pipeline_files(&self) -> CliResult<(ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>)> {
+        if !self.is_one()? {
+            return Err(self
+                .pipeline_file()
+                .err()
+                .unwrap_or_else(|| CliError::message("there is no project here")));
+        }
         let Found { pipelines: mut files, pointers, strangers, seen } = look_around(&self.root, self.dialect);
         if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
             let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
@@ -539,7 +562,8 @@ impl Project {
     ) -> CliResult<T> {
         let (file, files, _) = self.pipeline_files()?;
         let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
-        let found = |glob: &Glob| files_in_place(self, &files, glob, &RefCell::default());
+        let found =
+            |glob: &Glob| files_in_place(self, &files, (glob, &text), Depth::Whole, &RefCell::default());
         load(&file, &files, Reader { text: &text, files: &found })
     }
 

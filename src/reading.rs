@@ -7,6 +7,7 @@ use cache::{Choice, Layout, chosen_files};
 use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, is_pointer};
 
 use crate::error::CliResult;
+use crate::pointed::{self, Depth, Pointed};
 use crate::project::Project;
 
 /// Tells the text of a file; `None` where there is none.
@@ -73,18 +74,41 @@ pub fn recorded_files(files: &[ProjectPath], text: &TextOf<'_>, glob: &Glob) -> 
     Ok(found)
 }
 
-/// The files of the workspace that a pattern matches, and the folders and ignore files that say so, in `seen`. Where
-/// their folder is not in place, as in a clone without its data, they are those that the locks tell of.
+/// The files of the workspace that a pattern matches, and the folders and ignore files that say so, in `seen`. Data that
+/// its pointer is going to replace counts as what the pointer records ([`pointed`]). Where files cannot be told at all,
+/// as in a clone without its data, they are those that the locks tell of.
 pub fn files_in_place(
     project: &Project,
     files: &[ProjectPath],
+    (glob, text): (&Glob, &TextOf<'_>),
+    depth: Depth,
+    seen: &RefCell<Vec<ProjectPath>>,
+) -> CliResult<Vec<ProjectPath>> {
+    let data = pointed::data(project, files, (glob, text), depth)?;
+    let is_there = glob.base().to_path(&project.root).is_dir();
+    let mut found = if is_there { files_there(project, glob, seen)? } else { Vec::new() };
+    found.retain(|file| !data.iter().any(|data| !data.in_place && data.path.contains(file)));
+    let mut untold = Vec::new();
+    for Pointed { path, recorded, .. } in &data {
+        match recorded {
+            Some(files) => found.extend(files.iter().filter(|file| glob.matches(file)).cloned()),
+            None => untold.push(path),
+        }
+    }
+    let is_untold = |file: &ProjectPath| untold.iter().any(|path| path.contains(file));
+    if !untold.is_empty() || (!is_there && data.is_empty()) {
+        let known = recorded_files(files, text, glob)?;
+        found.extend(known.into_iter().filter(|file| data.is_empty() || is_untold(file)));
+    }
+    Ok(found)
+}
+
+/// The files that lie there.
+fn files_there(
+    project: &Project,
     glob: &Glob,
     seen: &RefCell<Vec<ProjectPath>>,
 ) -> CliResult<Vec<ProjectPath>> {
-    if !glob.base().to_path(&project.root).is_dir() {
-        let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&project.root))?);
-        return recorded_files(files, &text, glob);
-    }
     let note = |folder: &ProjectPath| {
         let ignore = folder.join(Layout::Native.ignore_file());
         let ignore = Some(ignore).filter(|file| file.to_path(&project.root).is_file());

@@ -528,7 +528,7 @@ fn tracked_of<'t>(tracked: &'t [String], out: &Out) -> Option<&'t String> {
 }
 
 /// The first tracked file that is `path` or lies below it. `tracked` is ascending.
-fn tracked_below<'t>(tracked: &'t [String], path: &ProjectPath) -> Option<&'t String> {
+pub fn tracked_below<'t>(tracked: &'t [String], path: &ProjectPath) -> Option<&'t String> {
     let from = tracked.partition_point(|file| file.as_str() < path.as_str());
     let folder = format!("{}/", path.as_str());
     let below = tracked.partition_point(|file| *file < folder);

@@ -331,8 +331,18 @@ fn text_at(
     let text = String::from_utf8_lossy(&bytes);
     let lock = pipeline.lock_codec().parse(&lock_path, &text)?;
     let recorded = lock.stages.values().find_map(|stage| stage.out(path)).copied();
-    let blobs = project.blobs();
-    Ok(recorded.and_then(|state| blob_text(&blobs, &state.digest)))
+    let Some(state) = recorded else { return Ok(None) };
+    if !project.blobs().has(&state.digest) {
+        let quoted = crate::cli::quoted(path.as_str());
+        return Err(CliError::message(format!(
+            "the cache does not hold {path} any more, as it is recorded there"
+        ))
+        .hint(format!(
+            "`pipe fetch --rev {} {quoted}` fetches it from a remote that has it",
+            &commit[..commit.len().min(10)]
+        )));
+    }
+    Ok(blob_text(&project.blobs(), &state.digest))
 }
 
 fn blob_text(blobs: &Blobs, digest: &base::Digest) -> Option<String> {

@@ -18,6 +18,7 @@ use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::ignore_outs;
 use crate::names;
+use crate::placed::Placed;
 use crate::project::Project;
 use crate::recovery;
 use crate::remotes;
@@ -186,6 +187,11 @@ fn record(
     let added_now = sources.filter(|stage| now.keys().any(|(pointer, _)| *pointer == stage.address.file));
     let ignore_files = ignore_outs(project, added_now, &checked)?;
     edits.write()?;
+    let mut placed = Placed::load(project);
+    for ((pointer, data), state) in now {
+        placed.note_data(pointer, data, state.digest);
+    }
+    placed.save()?;
     Ok(ignore_files)
 }
 

@@ -6,13 +6,14 @@ use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
 use clap::Args;
 use exec::{Ledger, Wish, with_choice};
-use pipeline::{Glob, Pipeline};
+use pipeline::{Glob, Pipeline, StageId};
 use serde_json::{Value as Json, json};
 
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::named;
+use crate::placed::{Placed, sweep};
 use crate::project::Project;
 use crate::recovery;
 use crate::ui::Printer;
@@ -20,8 +21,10 @@ use crate::ui::Printer;
 /// Bring outs and data to what pipeline.lock and pointers record of them
 ///
 /// Changed files come back from the cache, missing ones too, and what a recorded folder does not hold is removed. Files
-/// that are right stay as they are. When that would replace bytes that no cache holds, or
-/// remove some that no record names, nothing is touched, unless `-f` says to save them first. Outs with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
+/// that are right stay as they are. When that would replace bytes that no cache holds, or remove some that no record names,
+/// nothing is touched, unless `-f` says to save them first. Without a TARGET, what was recorded or brought back here and no
+/// stage and no pointer tells of any more, as after `git checkout`, is removed too, where the cache holds it as it is. Outs
+/// with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
@@ -86,10 +89,14 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let project = Project::find()?;
     let pipeline = project.pipeline_beside_conflicts(printer)?;
     let picked = args.which.pick(&pipeline, &project)?;
+    let mut placed = Placed::load(&project);
+    let is_everything = args.which.targets.is_empty();
+    let left = if is_everything { placed.unclaimed(&project, &pipeline) } else { Vec::new() };
     let wish = picked.iter().fold(Wish::named("a checkout"), |wish, picked| match &picked.path {
         Some(path) => wish.writing_path(path),
         None => wish.writing(&pipeline.stage(picked.stage).outs),
     });
+    let wish = left.iter().fold(wish, |wish, (path, _)| wish.writing_path(path));
     let _held = recovery::hold(&project, &wish, true, printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
@@ -134,11 +141,16 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     project.end_checkout(&paths);
     drop(working);
     remember(&workspace, &pipeline, &wanted, &plan);
+    let swept = sweep(&project, &workspace, &mut placed, &left, printer)?;
+    let whole: Vec<StageId> =
+        picked.iter().filter(|picked| picked.path.is_none()).map(|picked| picked.stage).collect();
+    placed.note(&pipeline, &ledger, &workspace, &whole);
+    placed.save()?;
     workspace.save_state()?;
     let is_fine =
         |fault: &cache::CacheError| args.allow_missing && matches!(fault, cache::CacheError::Missing { .. });
     let is_whole = plan.failed.iter().all(|(_, fault)| is_fine(fault));
-    Ok((tell(args, &plan, &saved, &wanted, printer), Ok(is_whole)))
+    Ok((tell(args, (&project, &pipeline), (&plan, &swept), &saved, &wanted, printer), Ok(is_whole)))
 }
 
 /// What is to be brought to a recorded state.
@@ -271,18 +283,28 @@ fn save(
 
 fn tell(
     args: &CheckoutArgs,
-    plan: &Checkout,
+    (project, pipeline): (&Project, &Pipeline),
+    (plan, swept): (&Checkout, &[(ProjectPath, bool)]),
     saved: &[(ProjectPath, FileState)],
     wanted: &[Wanted<'_>],
     printer: Printer,
 ) -> Json {
-    let changes = plan.changes();
+    let mut changes = plan.changes();
+    changes.extend(swept.iter().map(|(path, is_folder)| (path.clone(), Change::Deleted, *is_folder)));
+    changes.sort();
+    let has_remote = !project.remotes().0.is_empty();
+    let is_frozen = |path: &ProjectPath| {
+        let maker = pipeline.graph.producer(path);
+        maker.is_some_and(|id| pipeline.stage(id).frozen)
+    };
     for (path, fault) in &plan.failed {
         let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
         let hint = match (fault, is_data) {
             (cache::CacheError::Disk(_), _) => "",
             (_, true) if args.is_pulled => "",
             (_, true) => "; `pipe pull` fetches it",
+            (_, false) if has_remote && !args.is_pulled => "; `pipe pull` fetches it where a remote has it",
+            (_, false) if is_frozen(path) => "; its stage is frozen, and `pipe unfreeze` lets it run",
             (_, false) => "; `pipe repro` makes it anew",
         };
         let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();

@@ -9,6 +9,7 @@ use pipeline::{Pipeline, StageId};
 use crate::cli::repro::tell_ignored;
 use crate::cli::{command_line, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::placed;
 use crate::project::Project;
 use crate::recorded;
 use crate::recorder::Recorder;
@@ -86,7 +87,8 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         };
         printer.say(format_args!("Recorded {}: {what}.", stage.address));
     }
-    ledger.write(|address| pipeline.stages.iter().any(|stage| stage.address == *address))?;
+    ledger.write(|stage, lock| pipeline.keeps_record(stage, lock))?;
+    placed::remember(&project, (&pipeline, &wanted), &ledger, &workspace)?;
     workspace.save_state()?;
     tell_damage(&workspace, printer);
     if recorded == 0 {

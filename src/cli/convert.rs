@@ -380,7 +380,7 @@ fn record(
             Err(failure) => left.push(format!("the result of stage {}: {failure}", stage.address)),
         }
     }
-    ledger.write(|_| true)?;
+    ledger.write(|_, _| true)?;
     workspace.save_state()?;
     Ok(recorded)
 }

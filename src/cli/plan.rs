@@ -50,10 +50,13 @@ pub fn print(
 }
 
 /// What would be done, without the reasons.
-fn action(pipeline: &Pipeline, frozen: bool, decision: &Decision) -> String {
+fn action(pipeline: &Pipeline, id: StageId, decision: &Decision) -> String {
     match decision {
         Decision::Fresh => "up to date".to_owned(),
-        Decision::Run { .. } if frozen => "is frozen and would be recorded as it is".to_owned(),
+        Decision::Run { .. } if pipeline.stage(id).frozen => {
+            "is frozen and would be recorded as it is".to_owned()
+        }
+        Decision::Run { .. } if pipeline.stage(id).is_source() => "would be recorded".to_owned(),
         Decision::Run { .. } => "would run".to_owned(),
         Decision::Restore { sources, .. } => {
             format!("would be restored from {}", describe_source(&sources[0]))
@@ -63,7 +66,10 @@ fn action(pipeline: &Pipeline, frozen: bool, decision: &Decision) -> String {
         Decision::Depends { reasons, on } => {
             let on: Vec<String> = on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect();
             let on = on.join(", ");
-            if reasons.is_empty() {
+            if on.is_empty() {
+                // The reason says after what: the removal of something.
+                "would run or be restored".to_owned()
+            } else if reasons.is_empty() {
                 format!("depends on the result of {on}")
             } else {
                 format!("would run or be restored after {on}")
@@ -75,7 +81,7 @@ fn action(pipeline: &Pipeline, frozen: bool, decision: &Decision) -> String {
 fn print_stage(inside: Inside<'_>, id: StageId, decision: &Decision, explain: bool, printer: Printer) {
     let pipeline = inside.pipeline;
     let name = &pipeline.stage(id).address;
-    let action = action(pipeline, pipeline.stage(id).frozen, decision);
+    let action = action(pipeline, id, decision);
     let own: Vec<StaleReason> = reasons(pipeline, decision)
         .into_iter()
         .filter(|reason| !matches!(reason, StaleReason::Upstream { .. }))
@@ -98,6 +104,7 @@ fn stage_json(inside: Inside<'_>, id: StageId, decision: &Decision, refusal: Opt
     let word = match decision {
         _ if refusal.is_some() => "refused",
         Decision::Fresh => "fresh",
+        Decision::Run { .. } if pipeline.stage(id).is_source() => "record",
         Decision::Run { .. } => "run",
         Decision::Restore { .. } => "restore",
         Decision::Frozen { .. } => "frozen",

@@ -94,9 +94,14 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
                 !outs.into_iter().any(|out| out.path.contains(path))
             };
             let missing = |path: &ProjectPath| {
-                let way = match is_made(path) {
-                    true => "`pipe repro` makes it anew",
-                    false => "who has the data can `pipe push` it, and `pipe commit` stores it where it lies",
+                // What lies there is up to date without the cache: nothing runs for it.
+                let is_here = std::fs::symlink_metadata(path.to_path(&project.root)).is_ok();
+                let way = match (is_made(path), is_here) {
+                    (true, true) => "`pipe commit` stores it where it lies",
+                    (true, false) => "`pipe repro` makes it anew",
+                    (false, _) => {
+                        "who has the data can `pipe push` it, and `pipe commit` stores it where it lies"
+                    }
                 };
                 format!("neither the cache nor remote `{name}` has it; {way}")
             };

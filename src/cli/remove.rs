@@ -8,6 +8,7 @@ use crate::cli::stage::remove::{RemoveArgs as StageArgs, run as remove_stages, s
 use crate::edits::{Edits, lock};
 use crate::error::CliResult;
 use crate::ignore::unignore_outs;
+use crate::placed;
 use crate::project::Project;
 use crate::recovery;
 use crate::ui::Printer;
@@ -85,6 +86,7 @@ fn remove_data(
         printer.say(format_args!("Took its data out of {file}."));
     }
     edits.write()?;
+    placed::forget(project, outs.iter().map(|out| &out.path))?;
     for stage in &stages {
         let rest = if with_data { "" } else { "; the data stays, and git sees it now" };
         printer.say(format_args!("Removed the pointer {}{rest}.", stage.address));

@@ -6,8 +6,8 @@ use base::{FileState, ProjectPath};
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Claims, Conditions, Crew, Decision, Limits, LocalRunner, OnFailure, Options, Summary, Supplier, World,
-    drive, survey,
+    Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary, Supplier,
+    World, drive, survey,
 };
 use pipeline::{Dialect, Pipeline, StageId, StaleReason};
 
@@ -20,6 +20,7 @@ use crate::ignore::ignore_outs;
 use crate::inside::Inside;
 use crate::interrupt::Interrupt;
 use crate::leftovers::{self, tell_empty_groups};
+use crate::placed;
 use crate::project::Project;
 use crate::recorder::Recorder;
 use crate::recovery;
@@ -142,9 +143,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let mut ledger = project.ledger(&pipeline)?;
-    tell_empty_groups(&pipeline, printer);
+    tell_empty_groups(&project, &pipeline, printer);
     let names_none = args.select.targets.is_empty();
-    let leftovers = leftovers::find(&pipeline, &ledger, &wanted, names_none);
+    let leftovers = leftovers::find(&project, &pipeline, &ledger, &wanted, names_none);
     let wait = !args.no_wait && project.enclosing_stage().is_none();
     args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), wait, printer)?;
     let conditions = Conditions {
@@ -159,8 +160,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         if asks_only {
             workspace.begin_witness();
         }
-        let plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| conditions);
+        let mut plan = survey(world, &wanted, |stage| ledger.get(&stage.address).cloned(), |_| conditions);
         tell_damage(&workspace, printer);
+        leftovers::foretell(&pipeline, &workspace, &leftovers, &mut plan);
         if args.dry {
             if !args.json {
                 for leftover in &leftovers {
@@ -206,8 +208,16 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     };
     let view = ReproView::new(printer, &pipeline, wanted.len(), args.explain);
     claims.recover(&view)?;
-    let leftovers = leftovers::find(&pipeline, &ledger, &wanted, names_none);
+    let leftovers = leftovers::find(&project, &pipeline, &ledger, &wanted, names_none);
     leftovers::remove(&project, &workspace, &mut ledger, &leftovers, (&claims, &view), printer)?;
+    leftovers::tell_strays(&project, &pipeline, &wanted, printer);
+    // Before a command writes them: git shall not see them in between, and not if this process dies.
+    let may_run = |id: &&StageId| {
+        let stage = pipeline.stage(**id);
+        stage.wdir.to_path(&project.root).is_dir() && Host::permit(&recorder, stage).is_ok()
+    };
+    let starting: Vec<StageId> = wanted.iter().filter(may_run).copied().collect();
+    tell_ignored(&project, &pipeline, &starting, printer);
     let runner = LocalRunner::default();
     let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons);
     let crew = Crew {
@@ -227,6 +237,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let saved = workspace.save_state();
     let summary = driven?;
     saved?;
+    let failed = |id: &StageId| summary.failed.iter().any(|(failed, _)| failed == id);
+    let good: Vec<StageId> = wanted.iter().filter(|id| !failed(id)).copied().collect();
+    if let Err(fault) = placed::remember(&project, (&pipeline, &good), &ledger, &workspace) {
+        printer.warn(format_args!("a later checkout of everything will not know what was recorded: {fault}"));
+    }
     if summary.ran + summary.restored + summary.recorded > 0 {
         tell_ignored(&project, &pipeline, &wanted, printer);
         project.tell_unstaged(printer);

@@ -120,11 +120,12 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let wanted = args.select.stages(&pipeline, &project)?;
     let workspace = args.verify.workspace(&project, printer)?;
     let ledger = project.ledger(&pipeline)?;
-    tell_empty_groups(&pipeline, printer);
-    let left = leftovers::find(&pipeline, &ledger, &wanted, args.select.targets.is_empty());
+    tell_empty_groups(&project, &pipeline, printer);
+    let left = leftovers::find(&project, &pipeline, &ledger, &wanted, args.select.targets.is_empty());
     args.verify.check_cache(&project, (&pipeline, &wanted), (&workspace, &ledger), true, printer)?;
     workspace.begin_witness();
-    let plan = survey_now(&pipeline, &workspace, &ledger, &wanted);
+    let mut plan = survey_now(&pipeline, &workspace, &ledger, &wanted);
+    leftovers::foretell(&pipeline, &workspace, &left, &mut plan);
     let _ = workspace.save_state();
     tell_damage(&workspace, printer);
     if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
@@ -139,6 +140,9 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         printer.data_line(text);
     } else if !printer.is_quiet() {
         print_status(inside, &plan, (&left, &running), printer);
+        if left.is_empty() {
+            leftovers::tell_strays(&project, &pipeline, &wanted, printer);
+        }
     }
     match plan_result(&plan) {
         Ok(())

@@ -145,6 +145,7 @@ fn missing_deps_and_params() {
     snapshot!(sandbox.pipe(["repro"]), @"
     exit: 2
     --- stderr
+    Added the cached outs to .gitignore, so that git leaves them to pipe.
     Failed first: dep input does not exist.
     Skipped second: it needs first.
     2 stages: 1 failed, 1 not started.

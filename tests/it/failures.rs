@@ -22,6 +22,7 @@ stages:
     snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
     exit: 1
     --- stderr
+    Added the cached outs to .gitignore, so that git leaves them to pipe.
     Running good: has not run yet.
     Finished good in [DURATION].
     Running bad: has not run yet.
@@ -29,7 +30,6 @@ stages:
     bad | to stderr
     Failed bad after [DURATION]: the command exited with code 7.
     Skipped after: it needs bad.
-    Added the cached outs to .gitignore, so that git leaves them to pipe.
     3 stages: 1 ran, 1 failed, 1 not started. Run [RUN].
     ");
     assert_eq!(sandbox.states(), "good:fresh bad:stale after:stale");

@@ -76,6 +76,8 @@ fn what_a_file_gave_goes_with_it() {
     exit: 0
     --- stdout
     each@sub/b c.txt: gone with its file; `pipe repro` removes out/sub/b c.up
+    all: stale
+      depends on the removal of out/sub/b c.up
     ");
     sandbox.pipe(["status", "-q"]).code(1);
     let gone = &sandbox.json(["status", "--json"])["stages"][2];

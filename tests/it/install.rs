@@ -6,7 +6,7 @@ use crate::dvc_tool::{Dvc, project};
 use crate::harness::Sandbox;
 
 /// Git that finds this `pipe`.
-fn git(sandbox: &Sandbox, words: &[&str]) -> Command {
+pub fn git(sandbox: &Sandbox, words: &[&str]) -> Command {
     let folder = std::path::Path::new(env!("CARGO_BIN_EXE_pipe")).parent().unwrap();
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let mut command = sandbox.program("git");

@@ -48,6 +48,7 @@ mod interrupts;
 mod kills;
 mod links;
 mod metrics;
+mod moved_files;
 mod options;
 mod out_patterns;
 mod outdated;
@@ -65,6 +66,7 @@ mod sharing;
 mod stage;
 mod status;
 mod together;
+mod told;
 #[cfg(feature = "train")]
 mod train;
 mod unnamed;

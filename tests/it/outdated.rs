@@ -93,7 +93,7 @@ fn data_that_was_edited_while_its_pointer_moved_waits_for_a_choice() {
     let theirs = pointers(&sandbox);
     sandbox.write("data", "edited\n");
     sandbox.write("raw/y", "edited too\n");
-    snapshot!(sandbox.pipe(["repro"]), @"
+    snapshot!(sandbox.pipe(["repro", "-kj", "1"]), @"
     exit: 2
     --- stderr
     Failed data.pipe: data data was edited, and its pointer moved meanwhile (`pipe checkout -f data` takes what the pointer records, `pipe commit -f data` the edit).

@@ -70,8 +70,8 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
     raw.pipe: stale
       out raw changed: fb29e637c7 -> e9e471bdbb
         M raw/x
-    count: stale because of what is before it
-      data of raw.pipe before it is stale
+    count: stale
+      dep raw/x changed: 50cc1102b1 -> a8f966533b
     ");
     sandbox
         .ok(["repro"])

@@ -38,11 +38,11 @@ fn runs_everything_once() {
     snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
     exit: 0
     --- stderr
+    Added the cached outs to .gitignore, so that git leaves them to pipe.
     Running first: has not run yet.
     Finished first in [DURATION].
     Running second: has not run yet.
     Finished second in [DURATION].
-    Added the cached outs to .gitignore, so that git leaves them to pipe.
     2 stages: 2 ran. Run [RUN].
     ");
     assert_eq!(sandbox.read("second.txt"), "one\n");

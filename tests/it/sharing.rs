@@ -146,7 +146,7 @@ fn outs_say_whether_and_where_they_go() {
     sandbox.remove("../store");
     let said = sandbox.pipe(["push", "--create"]).code(1);
     said.tells(&[
-        "used: neither the cache nor remote `store` has it; `pipe repro` makes it anew",
+        "used: neither the cache nor remote `store` has it; `pipe commit` stores it where it lies",
         "0 files pushed",
     ]);
 }

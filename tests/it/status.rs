@@ -170,10 +170,10 @@ fn what_cannot_be_read_concerns_its_own_stage_alone() {
     snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
     exit: 2
     --- stderr
+    Added the cached outs to .gitignore, so that git leaves them to pipe.
     Running good: has not run yet.
     Finished good in [DURATION].
     Failed bad: ROOT/folder/dangling is a symlink to something that does not exist.
-    Added the cached outs to .gitignore, so that git leaves them to pipe.
     2 stages: 1 ran, 1 failed. Run [RUN].
     ");
     assert_eq!(sandbox.states(), "good:fresh bad:unknown");
@@ -205,6 +205,7 @@ fn the_plan_tells_what_would_be_refused() {
     snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
     exit: 2
     --- stderr
+    Added the cached outs to .gitignore, so that git leaves them to pipe.
     Failed kept: git tracks its out `kept`; run `git rm -r --cached 'kept'` to let pipe keep it, or declare it with `cache: false` to let git keep it.
     2 stages: 1 failed, 1 not started.
     ");
@@ -236,10 +237,13 @@ fn files_that_changed_in_a_folder_are_named() {
         M data/b
         D data/c
     s: stale
+      dep data changed: d7ce56e449 -> c342f151c3
+        A data/a
+        M data/b
+        D data/c
       dep plain changed: dd22c20dfd -> bffca1b83b
       out made changed: 0b3f442fc6 -> 80736d4641
         A made/y
-      data of data.pipe before it is stale
     ");
     let json = sandbox.json(["status", "--json", "s"]);
     let files = &json["stages"][0]["reasons"][0]["files"];

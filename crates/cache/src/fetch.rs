@@ -141,7 +141,10 @@ impl Transfer<'_> {
             match self.blobs.files(&root, folder) {
                 Err(CacheError::Missing { digest }) => {
                     let state = FileState { digest, size: 0, files: Some(0), executable: false };
-                    if !matches!(self.bring(&Item { path: root.clone(), state, is_old: false })?, Arrival::Moved(_)) {
+                    if !matches!(
+                        self.bring(&Item { path: root.clone(), state, is_old: false })?,
+                        Arrival::Moved(_)
+                    ) {
                         return Err(CacheError::Missing { digest }.into());
                     }
                 }

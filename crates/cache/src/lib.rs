@@ -49,7 +49,7 @@ pub use meter::Meter;
 pub use pipeignore::{Ignored, Ignores};
 pub use remote::{Object, RESUMED, Remote, RemoteError, Sink, Upload, blob_key};
 pub use remote_gc::{RemoteGcError, RemotePlan, plan_remote_gc, sweep_remote};
-pub use set::chosen_files;
+pub use set::{chosen_files, unnamed_files};
 pub use shared_stages::{EntryReport, SharedEntry};
 pub use stages::{StageCache, StageEntry, StageOut, platform};
 pub use state::State;

@@ -144,7 +144,7 @@ impl Ignores {
 impl Workspace {
     /// Removes what stands at a path, but for what is ignored in it: nothing holds its bytes. The folders that it lies in
     /// stay then.
-    pub(crate) fn remove(&self, path: &ProjectPath) -> Result<(), CacheError> {
+    pub fn remove(&self, path: &ProjectPath) -> Result<(), CacheError> {
         let os_path = self.os_path(path);
         if !fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_dir()) {
             return Ok(disk::remove(&os_path)?);

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
 use rayon::prelude::*;
@@ -51,6 +51,23 @@ pub fn chosen_files(root: &Path, choice: &Choice<'_>) -> Result<Vec<ProjectPath>
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// Files that would be chosen if records could hold their names, which are no UTF-8.
+pub fn unnamed_files(root: &Path, choice: &Choice<'_>) -> Vec<PathBuf> {
+    let lossy = |path: &Path| {
+        let below = path.strip_prefix(root).ok()?.to_string_lossy().into_owned();
+        ProjectPath::from_record(&below).ok()
+    };
+    let enters = |entry: &DirEntry| {
+        !entry.file_type().is_dir() || lossy(entry.path()).is_some_and(|path| (choice.enters)(&path))
+    };
+    let walk =
+        WalkDir::new(choice.base.to_path(root)).min_depth(1).into_iter().filter_entry(enters).flatten();
+    let files = walk.filter(|entry| entry.file_type().is_file()).map(DirEntry::into_path);
+    let is_unnamed =
+        |path: &PathBuf| path.to_str().is_none() && lossy(path).is_some_and(|path| (choice.matches)(&path));
+    files.filter(is_unnamed).collect()
 }
 
 impl Blobs {

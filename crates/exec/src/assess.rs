@@ -517,6 +517,8 @@ pub fn survey(
                 Decision::Depends { reasons: own_reasons(world, stage, &assessment, &on), on };
         }
         match &assessment.decision {
+            // What people made of data is there already; it is only written down.
+            Decision::Run { .. } if stage.is_source() => {}
             Decision::Run { .. } | Decision::Depends { .. } | Decision::Unknown { .. } => {
                 changing[id.index()] = true;
             }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use pipeline::{Out, OutKind, Stage, StageId, StaleReason};
 
-use crate::assess::{Assessment, Conditions, Decision, World, assess};
+use crate::assess::{Assessment, Conditions, Decision, World, assess, survey};
 use crate::attempt::Attempt;
 use crate::budget::{Budget, Limits};
 use crate::claim::Claims;
@@ -263,10 +263,33 @@ pub fn drive(
     });
     summary.unrecorded = shop.unrecorded.load(Ordering::SeqCst);
     durations.save();
-    summary.not_started = schedule.count(StageState::Ready) + schedule.count(StageState::Want);
-    let declared =
-        |address: &pipeline::Address| world.pipeline.stages.iter().any(|stage| stage.address == *address);
-    ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).write(declared)?;
+    let left = |id: &StageId| matches!(schedule.state(*id), StageState::Ready | StageState::Want);
+    let left: Vec<StageId> = wanted.iter().copied().filter(left).collect();
+    summary.not_started = left.len();
+    if !summary.interrupted {
+        // Of those that did not come to their turn, some are up to date: to say of them that they did not start would
+        // tell of work that there is not.
+        let after_failed: Vec<StageId> = summary.failed.iter().map(|(id, _)| *id).collect();
+        let after_failed: HashSet<StageId> = graph.with_downstream(&after_failed).into_iter().collect();
+        let judged = survey(
+            world,
+            &left,
+            |stage| shop.ledger().get(&stage.address).cloned(),
+            |_| Conditions {
+                forced: options.force,
+                no_stage_cache: options.no_stage_cache,
+                allow_missing: options.allow_missing,
+            },
+        );
+        let fresh = judged
+            .iter()
+            .filter(|(id, judged)| judged.decision == Decision::Fresh && !after_failed.contains(id));
+        let fresh = fresh.count();
+        summary.fresh += fresh;
+        summary.not_started -= fresh;
+    }
+    let ledger = ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    ledger.write(|stage, lock| world.pipeline.keeps_record(stage, lock))?;
     Ok(summary)
 }
 

@@ -287,12 +287,12 @@ impl Ledger {
         }
     }
 
-    /// Writes the lock files and empties the journal. `declared` says which stages still exist: the others
+    /// Writes the lock files and empties the journal. `keeps` says of which stages records are kept: the others
     /// are dropped from a lock that is written, so that it does not grow for ever, unless another process added them.
     ///
     /// # Errors
     /// When the disk refuses, or what another process wrote cannot be read; the journal keeps everything then.
-    pub fn write(&mut self, declared: impl Fn(&Address) -> bool) -> Result<(), LedgerError> {
+    pub fn write(&mut self, keeps: impl Fn(&Address, &StageLock) -> bool) -> Result<(), LedgerError> {
         if self.unwritten.is_empty() {
             return Ok(());
         }
@@ -301,9 +301,10 @@ impl Ledger {
         for file in &self.unwritten {
             let pipeline_file = pipeline_file_of(file);
             if let Some(LockState { lock, first, .. }) = self.locks.get_mut(file) {
-                let is_declared =
-                    |name: &String| declared(&Address { file: pipeline_file.clone(), name: name.clone() });
-                lock.stages.retain(|name, _| is_declared(name) || !first.contains(name));
+                let is_kept = |name: &String, lock: &StageLock| {
+                    keeps(&Address { file: pipeline_file.clone(), name: name.clone() }, lock)
+                };
+                lock.stages.retain(|name, lock| is_kept(name, lock) || !first.contains(name));
             }
         }
         self.write_locks()?;

@@ -117,6 +117,11 @@ pub enum StaleReason {
         /// Its dotted key; `None` when the whole file is missing.
         key: Option<String>,
     },
+    /// Something in a dep is about to be removed: what a stage wrote whose file is gone.
+    DepShrinks {
+        /// What goes.
+        path: ProjectPath,
+    },
     /// A dep, an out or a parameter file cannot be read. An error: nothing can be said about the stage.
     Unreadable {
         /// What cannot be read.
@@ -294,6 +299,7 @@ impl StaleReason {
             StaleReason::DepAdded { .. } => "dep_added",
             StaleReason::DepRemoved { .. } => "dep_removed",
             StaleReason::DepMissing { .. } => "dep_missing",
+            StaleReason::DepShrinks { .. } => "dep_shrinks",
             StaleReason::ParamChanged { .. } => "param_changed",
             StaleReason::ParamAdded { .. } => "param_added",
             StaleReason::ParamRemoved { .. } => "param_removed",
@@ -332,6 +338,7 @@ impl StaleReason {
                 DepName::Special(name) => PathOrName::Name(name),
             }),
             StaleReason::OutMissing { path }
+            | StaleReason::DepShrinks { path }
             | StaleReason::DataMissing { path }
             | StaleReason::DataOutdated { path, .. }
             | StaleReason::DataNotFetched { path, .. }

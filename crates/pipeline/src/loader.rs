@@ -37,6 +37,8 @@ pub(crate) struct Part {
     pub groups: IndexMap<String, Range<usize>>,
     /// Of those groups that are made of files, the patterns.
     pub globs: IndexMap<String, Glob>,
+    /// Those of them whose stages are frozen.
+    pub frozen_globs: BTreeSet<String>,
     /// The top-level list `params`.
     pub params: Vec<ProjectPath>,
     /// The top-level list `metrics`.
@@ -83,7 +85,12 @@ pub(crate) fn load_file(
     let plots = loader.plots(&top.plots)?;
     let artifacts = loader.artifacts(&top.artifacts)?;
     let Loader { globs, vars_files, .. } = loader;
-    Ok(Some(Part { stages, groups, globs, params, metrics, plots, artifacts, vars_files }))
+    let is_frozen = |name: &&String| {
+        let body = spec.stages.get(*name).and_then(|written| written.body.as_map());
+        body.and_then(|body| body.get("frozen")) == Some(&Value::Bool(true))
+    };
+    let frozen_globs = globs.keys().filter(is_frozen).cloned().collect();
+    Ok(Some(Part { stages, groups, globs, frozen_globs, params, metrics, plots, artifacts, vars_files }))
 }
 
 /// The values for templates, and which files they came from.

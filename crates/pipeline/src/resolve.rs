@@ -16,6 +16,7 @@ use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
 use crate::loader::{Part, load_file};
+use crate::lock::StageLock;
 use crate::pointer::parse_source;
 use crate::special::Glob;
 use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId, is_pointer};
@@ -70,6 +71,8 @@ pub struct FileGroup {
     pub glob: Glob,
     /// How many there are.
     pub count: usize,
+    /// Whether its stages are left alone, and what they wrote.
+    pub frozen: bool,
 }
 
 impl FileGroup {
@@ -94,6 +97,26 @@ impl Pipeline {
     /// The stage of an id.
     pub fn stage(&self, id: StageId) -> &Stage {
         &self.stages[id.index()]
+    }
+
+    /// Whether a stage that is declared no longer was made of a file that is gone, so that what it wrote goes too. Of a
+    /// frozen group nothing goes.
+    pub fn is_of_gone_file(&self, stage: &Address, lock: &StageLock) -> bool {
+        let is_of = |group: &FileGroup| {
+            group.is_member(stage) && lock.deps.iter().any(|(path, _)| group.glob.matches(path))
+        };
+        self.file_groups.iter().any(|group| !group.frozen && is_of(group))
+    }
+
+    /// Whether a lock that is written keeps what it records of a stage: one that is declared, or whose file is gone and
+    /// whose outs are still to be removed.
+    pub fn keeps_record(&self, stage: &Address, lock: &StageLock) -> bool {
+        let declared =
+            self.contents.get(&stage.file).is_some_and(|file| file.names.contains_key(&stage.name));
+        let is_of = |group: &FileGroup| {
+            group.is_member(stage) && lock.deps.iter().any(|(path, _)| group.glob.matches(path))
+        };
+        declared || self.file_groups.iter().any(is_of)
     }
 
     /// All ids, in the order of the files.
@@ -245,7 +268,8 @@ impl Builder {
         for (name, glob) in part.globs {
             let address = Address { file: file.clone(), name };
             let count = part.groups.get(&address.name).map_or(0, Range::len);
-            self.file_groups.push(FileGroup { address, glob, count });
+            let frozen = part.frozen_globs.contains(&address.name);
+            self.file_groups.push(FileGroup { address, glob, count, frozen });
         }
         let groups = part.groups.into_iter();
         let groups = groups.map(|(name, range)| (name, number(range.start)..number(range.end))).collect();

@@ -41,7 +41,17 @@ pub struct ListArgs {
 /// # Errors
 /// When filter, order or a column does not parse, or the store cannot be read.
 pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
-    let filter = args.r#where.as_deref().map(Filter::parse).transpose()?;
+    let parsed = args.r#where.as_deref().map(Filter::parse).transpose();
+    let is_restored =
+        || args.r#where.as_deref().is_some_and(|text| text.to_lowercase().contains("restored'"));
+    let filter = parsed.map_err(|fault| match is_restored() {
+        // The list calls them so, which is how a run finished that ran nothing.
+        true => CliError::from(fault).hint(format!(
+            "a restored run is one that finished and has a tag: --where \"tags.`{}` LIKE '%'\"",
+            tags::RESTORED_FROM
+        )),
+        false => CliError::from(fault),
+    })?;
     let order_by = args.sort.iter().map(|text| OrderBy::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let columns = args.columns.iter().map(|text| ColumnSpec::parse(text)).collect::<CliResult<Vec<_>>>()?;
     let Some(store) = project.existing_store()? else {

@@ -9,6 +9,7 @@ use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::{places, unignore_outs};
 use crate::interrupt::Interrupt;
+use crate::placed;
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -53,14 +54,15 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     for stage in &stages {
         ledger.forget(&stage.address);
     }
-    ledger.write(|address| checked.stages.iter().any(|stage| stage.address == *address))?;
+    ledger.write(|stage, lock| checked.keeps_record(stage, lock))?;
     for Written { file, name, .. } in &removed {
         printer.say(format_args!("Removed stage {name} from {file}."));
     }
     // The files of a pattern are known only while they are there.
     let ignore_files = unignore_outs(&project, stages.iter().copied(), &checked)?;
+    let kept = places(&project, outs.into_iter())?;
     if args.outs {
-        for path in places(&project, outs.into_iter())? {
+        for path in &kept {
             let os_path = path.to_path(&project.root);
             if std::fs::symlink_metadata(&os_path).is_ok() {
                 disk::remove(&os_path)?;
@@ -68,6 +70,7 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
             }
         }
     }
+    placed::forget(&project, kept.iter())?;
     for file in ignore_files {
         printer.say(format_args!("Took its outs out of {file}."));
     }

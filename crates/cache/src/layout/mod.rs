@@ -96,7 +96,8 @@ impl Layout {
         let suffix = if is_folder { dvc::FOLDER_SUFFIX } else { "" };
         match self {
             Layout::Dvc if is_old => format!("{start}/{rest}{suffix}"),
-            _ => format!("{}{start}/{rest}{suffix}", self.keys()),
+            Layout::Dvc => format!("{}{start}/{rest}{suffix}", self.keys()),
+            Layout::Native => format!("{}{start}/{rest}", self.keys()),
         }
     }
 

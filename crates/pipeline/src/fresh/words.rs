@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base::Value;
+
 use crate::fresh::StaleReason;
 use crate::special::{DepName, SpecialKind, SpecialName};
 
@@ -38,10 +40,13 @@ impl fmt::Display for StaleReason {
                 write!(f, "no file matches dep {text}")
             }
             StaleReason::DepMissing { path } => write!(f, "dep {path} does not exist"),
+            StaleReason::DepShrinks { path } => write!(f, "depends on the removal of {path}"),
             StaleReason::ParamChanged { file, key, old, new } => {
-                write!(f, "param {file}:{key} changed: {old} -> {new}")
+                write!(f, "param {file}:{key} changed: {}", change(old, new))
             }
-            StaleReason::ParamAdded { file, key, new } => write!(f, "param {file}:{key} is new: {new}"),
+            StaleReason::ParamAdded { file, key, new } => {
+                write!(f, "param {file}:{key} is new: {}", short(new))
+            }
             StaleReason::ParamRemoved { file, key, old } => {
                 write!(f, "param {file}:{key} was removed: it was {old}")
             }
@@ -107,15 +112,91 @@ impl fmt::Display for StaleReason {
 }
 
 /// So many characters of a command are told.
-const TOLD: usize = 100;
+const LONGEST: usize = 100;
 
 /// A long text without its middle.
 fn shortened(text: &str) -> String {
     let length = text.chars().count();
-    if length <= TOLD {
+    if length <= LONGEST {
         return text.to_owned();
     }
-    let start: String = text.chars().take(TOLD / 2).collect();
-    let end: String = text.chars().skip(length - TOLD / 2).collect();
+    let start: String = text.chars().take(LONGEST / 2).collect();
+    let end: String = text.chars().skip(length - LONGEST / 2).collect();
     format!("{start} … {end}")
+}
+
+/// So many changed keys of a map are told; of more it is told how many.
+const TOLD: usize = 5;
+
+/// So many characters of a value are told.
+const SHORT: usize = 80;
+
+/// A value, cut where it is long.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHORT) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+/// How a value changed; of a map, which of the keys in it, however deep, in any order.
+fn change(old: &Value, new: &Value) -> String {
+    let mut changes = Vec::new();
+    collect("", Some(old), Some(new), &mut changes);
+    if changes.len() > TOLD {
+        let more = changes.len() - TOLD;
+        changes.truncate(TOLD);
+        return format!("{}, and {more} more", changes.join(", "));
+    }
+    changes.join(", ")
+}
+
+fn collect(key: &str, old: Option<&Value>, new: Option<&Value>, changes: &mut Vec<String>) {
+    if let (Some(Value::Map(old)), Some(Value::Map(new))) = (old, new) {
+        let added = new.keys().filter(|name| !old.contains_key(*name));
+        for name in old.keys().chain(added) {
+            let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            collect(&inner, old.get(name), new.get(name), changes);
+        }
+        return;
+    }
+    let key = if key.is_empty() { String::new() } else { format!("{key} ") };
+    match (old, new) {
+        (Some(old), Some(new)) if old != new => {
+            changes.push(format!("{key}{} -> {}", short(old), short(new)));
+        }
+        (Some(_), None) => changes.push(format!("{key}removed")),
+        (None, Some(new)) => changes.push(format!("{key}new: {}", short(new))),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::change;
+    use base::Value;
+
+    fn value(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn of_a_map_the_changed_keys_are_told_and_of_many_the_first() {
+        let told = |old: &str, new: &str| change(&value(old), &value(new));
+        assert_eq!(told("1", "2"), "1 -> 2");
+        assert_eq!(told(r#"{"epochs":7,"lr":0.05}"#, r#"{"lr":0.05,"epochs":8}"#), "epochs 7 -> 8");
+        assert_eq!(
+            told(r#"{"a":{"b":1,"gone":2},"c":[1]}"#, r#"{"c":[1],"a":{"b":{"x":1},"d":true}}"#),
+            r#"a.b 1 -> {"x":1}, a.gone removed, a.d new: true"#
+        );
+        let many = |by: i32| {
+            let keys: Vec<String> = (0..20_000).map(|at| format!("\"k{at:05}\":{}", at + by)).collect();
+            format!("{{{}}}", keys.join(","))
+        };
+        let text = told(&many(0), &many(1));
+        assert!(text.starts_with("k00000 0 -> 1, ") && text.ends_with(", and 19995 more"), "{text}");
+        let long = format!("[{}]", vec!["1"; 10_000].join(","));
+        assert!(told(&long, "2").len() < 100);
+    }
 }

@@ -276,7 +276,7 @@ fn check_name(stages: &Node<'_, '_>, name: &str, faults: &mut Vec<PipelineError>
     let wrong = |c: char| c.is_control() || (c.is_ascii_punctuation() && c != '-' && c != '_');
     if let Some(wrong) = name.chars().find(|&c| wrong(c)) {
         let message = format!("stage name `{}` holds {wrong:?}", name.escape_debug());
-        let hint = Some("use letters, digits, `-` and `_`");
+        let hint = Some("use letters, digits, spaces, `-` and `_`");
         faults.push(stages.child_fault(name, message).hint(hint));
     } else if name.starts_with('-') {
         faults.push(stages.child_fault(name, format!("stage name `{name}` begins with `-`, as flags do")));
@@ -302,6 +302,12 @@ fn written(
     let map = stage.map()?;
     if map.contains_key("foreach") || map.contains_key("do") {
         let (Some(data), Some(body)) = (map.get("foreach"), map.get("do")) else {
+            // Most likely one of the two is misspelt.
+            if let Some(key) =
+                map.keys().find(|key| !FOREACH_KEYS.contains(&key.as_str()) && !known.contains(&key.as_str()))
+            {
+                return Err(stage.unknown_key(key, FOREACH_KEYS));
+            }
             return Err(stages.child_fault(name, format!("{whose} needs both `foreach` and `do`")));
         };
         let hint = "with `foreach`, everything else of the stage stands under `do`";
