@@ -136,9 +136,9 @@ fn what_brings_lost_bytes_back_is_told() {
     sandbox.remove(".pipe/cache");
     sandbox.remove("../store");
     std::fs::create_dir(sandbox.path("../store")).unwrap();
-    sandbox.pipe(["push"]).code(1).tells(&["`pipe commit` stores it where it lies"]);
+    sandbox.pipe(["push", "--create"]).code(1).tells(&["`pipe commit` stores it where it lies"]);
     sandbox.ok(["commit"]);
-    sandbox.ok(["push"]);
+    sandbox.ok(["push", "--create"]);
     sandbox.remove(".pipe/cache");
     sandbox.remove("made");
     sandbox.pipe(["checkout"]).code(1).tells(&["`pipe pull` fetches it"]);

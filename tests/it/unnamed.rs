@@ -8,7 +8,7 @@ fn with_clone() -> Sandbox {
     sandbox.ok(["init"]);
     sandbox.ok(["remote", "add", "--default", "store", "../store"]);
     for name in ["1", "2", "3"] {
-        sandbox.write(&format!("raw/{name}"), &format!("{name}\n"));
+        sandbox.write(&format!("raw/{name}"), format!("{name}\n"));
     }
     sandbox.ok(["add", "raw"]);
     sandbox.ok(["push"]);
@@ -116,7 +116,7 @@ fn data_beside_a_conflicted_pointer_is_there_all_the_same() {
     sandbox.ok(["add", "other"]);
     sandbox.commit("other");
     let pointer = sandbox.read("raw.pipe");
-    sandbox.write("raw.pipe", &format!("<<<<<<< ours\n{pointer}=======\n{pointer}>>>>>>> theirs\n"));
+    sandbox.write("raw.pipe", format!("<<<<<<< ours\n{pointer}=======\n{pointer}>>>>>>> theirs\n"));
     sandbox.remove("other");
     let left_out = ["raw.pipe holds an unresolved merge conflict", "left out"];
     sandbox.ok(["checkout"]).tells(&left_out);

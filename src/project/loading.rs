@@ -1,0 +1,248 @@
+//! How a project's pipeline is found and read.
+
+use std::cell::RefCell;
+
+use base::ProjectPath;
+use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, SpecialKind};
+
+use super::{DVC_FOLDER, Origin, PIPE_FOLDER, Project, dialects_of_files};
+use crate::discover::{Found, look_around};
+use crate::env_key::env_key;
+use crate::environment;
+use crate::error::{CliError, CliResult};
+use crate::pointed::Depth;
+use crate::reading::{Reader, files_in_place, load_pipeline};
+use crate::remotes;
+use crate::ui::Printer;
+
+impl Project {
+    /// The pipeline file meant without a target: that of the current folder, else of the nearest above.
+    ///
+    /// # Errors
+    /// When there is none up to the project's root.
+    pub fn pipeline_file(&self) -> CliResult<ProjectPath> {
+        let mut folder = Some(self.base.clone());
+        while let Some(at) = folder {
+            let file = at.join(self.dialect.pipeline_file());
+            if file.to_path(&self.root).is_file() {
+                return Ok(file);
+            }
+            folder = at.parent();
+        }
+        // Stages and data of a DVC project count wherever they stand.
+        if self.dialect == Dialect::Dvc
+            && let Some(file) = look_around(&self.root, self.dialect).pipelines.into_iter().next()
+        {
+            return Ok(file);
+        }
+        let place = self.base.to_path(&self.root);
+        let hint = match self.dialect {
+            Dialect::Native => "`pipe init --example` makes a project with a pipeline to start from",
+            Dialect::Dvc => {
+                "`pipe stage add` makes one with a stage, `pipe add` puts data under version control"
+            }
+        };
+        let text = format!("there is no {} in {} or above it", self.dialect.pipeline_file(), place.display());
+        Err(CliError::message(text).hint(hint))
+    }
+
+    /// Reads all pipeline files of the project, with all that they refer to.
+    ///
+    /// # Errors
+    /// When there is none for the current folder, or something in one is wrong.
+    pub fn pipeline(&self) -> CliResult<Pipeline> {
+        Ok(self.pipeline_with_origin()?.0)
+    }
+
+    /// The same, with what it was made of.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline`].
+    pub fn pipeline_with_origin(&self) -> CliResult<(Pipeline, Origin)> {
+        let start = disk::Stamp::now();
+        self.loaded(start, self.pipeline_files()?)
+    }
+
+    /// The same without data whose pointers hold an unresolved merge conflict, which is told: for commands that can do
+    /// what they do for all other data.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline`].
+    pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
+        let start = disk::Stamp::now();
+        let (file, mut files, seen) = self.pipeline_files()?;
+        let has_conflict = |path: &ProjectPath| -> CliResult<bool> {
+            let text = disk::read_text_optional(&path.to_path(&self.root))?.unwrap_or_default();
+            Ok(pipeline::conflict(path, &text).is_some())
+        };
+        let mut conflicts = Vec::new();
+        for path in files.iter().filter(|path| pipeline::is_pointer(path)) {
+            if has_conflict(path)? {
+                conflicts.push(path.clone());
+            }
+        }
+        for path in &conflicts {
+            printer.warn(format_args!(
+                "{path} holds an unresolved merge conflict, and its data is left out; keep one side of it and delete the markers"
+            ));
+        }
+        files.retain(|path| !conflicts.contains(path));
+        Ok(self.loaded(start, (file, files, seen))?.0)
+    }
+
+    fn loaded(
+        &self,
+        start: i64,
+        (file, files, seen): (ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>),
+    ) -> CliResult<(Pipeline, Origin)> {
+        let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
+        let text = |path: &ProjectPath| {
+            let text = disk::read_text_optional(&path.to_path(&self.root))?;
+            let mut read = read.borrow_mut();
+            if text.is_some() { &mut read.present } else { &mut read.absent }.push(path.clone());
+            Ok(text)
+        };
+        let seen = RefCell::default();
+        let found = |glob: &Glob| {
+            let base = glob.base();
+            if !base.to_path(&self.root).is_dir() {
+                read.borrow_mut().absent.push(base.clone());
+            }
+            files_in_place(self, &files, (glob, &text), Depth::Whole, &seen)
+        };
+        let mut pipeline = load_pipeline(&file, &files, Reader { text: &text, files: &found })?;
+        read.borrow_mut().present.append(&mut seen.borrow_mut());
+        let shell = self.dialect.default_shell(environment::shell().as_deref());
+        for stage in pipeline.stages.iter_mut().filter(|stage| stage.shell.is_none()) {
+            stage.shell.clone_from(&shell);
+        }
+        pipeline.environment = self.environment(&pipeline)?;
+        Ok((pipeline, read.into_inner()))
+    }
+
+    /// What the variables hold that stages declare. The key is asked for where there is something to hide.
+    fn environment(&self, pipeline: &Pipeline) -> CliResult<Environment> {
+        let mut environment = Environment::default();
+        let mut secrets = false;
+        for variable in pipeline.declared_variables() {
+            if let Some(value) = environment::declared(&variable.name) {
+                secrets |= !variable.plain;
+                environment.values.insert(variable.name.clone(), value);
+            }
+        }
+        if secrets {
+            environment.key = env_key(self)?;
+        }
+        let special = || pipeline.stages.iter().flat_map(|stage| &stage.special);
+        if special().any(|dep| dep.name.kind == SpecialKind::Remote) {
+            for (name, url) in self.remotes().0 {
+                let folder = remotes::folder(self, &url).map_err(|fault| {
+                    fault.source.map_or_else(|| "it cannot be opened".to_owned(), |cause| cause.to_string())
+                });
+                environment.remotes.insert(name, folder);
+            }
+        }
+        Ok(environment)
+    }
+
+    /// Whether anything makes a project of the root: else it is just the current folder, below which anything may lie.
+    fn is_one(&self) -> CliResult<bool> {
+        let marks = [PIPE_FOLDER, DVC_FOLDER, ".git"];
+        if marks.iter().any(|mark| self.root.join(mark).exists())
+            || dialects_of_files(&self.root).next().is_some()
+        {
+            return Ok(true);
+        }
+        let entries = std::fs::read_dir(&self.root)
+            .map_err(|source| disk::DiskError::new("look into", &self.root, source))?;
+        let is_pointer = |name: &str| {
+            [Dialect::Native, Dialect::Dvc].iter().any(|one| name.ends_with(one.pointer_suffix()))
+        };
+        Ok(entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_pointer)))
+    }
+
+    /// The pipeline file that is meant, all of them and all pointers, and what was looked into to find them. Where there
+    /// are pointers alone, the file that is meant need not be there.
+    fn pipeline_files(&self) -> CliResult<(ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>)> {
+        if !self.is_one()? {
+            return Err(self
+                .pipeline_file()
+                .err()
+                .unwrap_or_else(|| CliError::message("there is no project here")));
+        }
+        let Found { pipelines: mut files, pointers, strangers, seen } = look_around(&self.root, self.dialect);
+        if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
+            let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
+            let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
+            return Err(CliError::message(text)
+                .hint("remove or rename one of them; `pipe convert` makes pipeline files of DVC's"));
+        }
+        let file = match self.pipeline_file() {
+            Ok(file) => file,
+            Err(_) if !pointers.is_empty() => ProjectPath::root().join(self.dialect.pipeline_file()),
+            Err(fault) => return Err(fault),
+        };
+        if !files.contains(&file) && file.to_path(&self.root).is_file() {
+            // It stands in a folder that is not looked into; someone who works there means it all the same.
+            files.push(file.clone());
+        }
+        files.extend(pointers);
+        Ok((file, files, seen))
+    }
+
+    /// Whether it was begun with `pipe init` and has no pipeline file and no pointer yet.
+    pub fn is_bare(&self) -> bool {
+        let Found { pipelines, pointers, strangers, .. } = look_around(&self.root, self.dialect);
+        self.root.join(PIPE_FOLDER).is_dir()
+            && [pipelines, pointers, strangers].iter().all(Vec::is_empty)
+            && self.pipeline_file().is_err()
+    }
+
+    /// The pipeline, or one without stages where there is no pipeline file and no pointer.
+    ///
+    /// # Errors
+    /// When something in a file is wrong.
+    pub fn pipeline_if_any(&self) -> CliResult<Pipeline> {
+        if self.pipeline_files().is_ok() { self.pipeline() } else { self.no_pipeline() }
+    }
+
+    /// The same as far as [`Project::pipeline_beside_conflicts`] goes.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline`].
+    pub fn pipeline_if_any_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
+        match self.pipeline_files() {
+            Ok(_) => self.pipeline_beside_conflicts(printer),
+            Err(_) => self.no_pipeline(),
+        }
+    }
+
+    fn no_pipeline(&self) -> CliResult<Pipeline> {
+        let nothing = Reader { text: &|_| Ok(None), files: &|_| Ok(Vec::new()) };
+        load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], nothing)
+    }
+
+    /// Loads the texts of the workspace with `load`, which gets the pipeline file that is meant and all of them.
+    ///
+    /// # Errors
+    /// When there is no pipeline file, or `load` fails.
+    pub fn load_with<T>(
+        &self,
+        load: impl FnOnce(&ProjectPath, &[ProjectPath], Reader<'_>) -> CliResult<T>,
+    ) -> CliResult<T> {
+        let (file, files, _) = self.pipeline_files()?;
+        let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
+        let found =
+            |glob: &Glob| files_in_place(self, &files, (glob, &text), Depth::Whole, &RefCell::default());
+        load(&file, &files, Reader { text: &text, files: &found })
+    }
+
+    /// The built-in commands with the versions of their algorithms.
+    pub fn builtins() -> Builtins {
+        Builtins(vec![
+            ("pipe data generate", learn::DATA_ALGORITHM_VERSION),
+            #[cfg(feature = "train")]
+            ("pipe train", learn::TRAIN_ALGORITHM_VERSION),
+        ])
+    }
+}
