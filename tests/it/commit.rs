@@ -159,3 +159,17 @@ fn what_a_target_needs_is_recorded_when_asked() {
     sandbox.ok(["commit", "-d", "-f", "second"]).tells(&["Recorded first"]);
     assert_eq!(sandbox.states(), "first:fresh second:fresh");
 }
+
+/// A job's folder that stays keeps every later question from the fast answer, and makes it look at all files.
+#[test]
+fn commands_leave_no_job_behind() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  make:\n    cmd: echo made > made\n    outs: [made]\n");
+    sandbox.ok(["repro"]);
+    sandbox.write("data", "1");
+    for command in [&["add", "data"][..], &["commit", "-f"], &["checkout"], &["repro"], &["gc", "-w", "-f"]] {
+        sandbox.ok(command);
+        assert_eq!(sandbox.files(".pipe/tmp/jobs"), [""; 0], "{command:?}");
+        let folders = std::fs::read_dir(sandbox.path(".pipe/tmp/jobs")).map_or(0, Iterator::count);
+        assert_eq!(folders, 0, "{command:?}");
+    }
+}

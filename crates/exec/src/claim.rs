@@ -123,10 +123,17 @@ pub struct Claim {
 /// The folders of this process's jobs that are free, with their empty notes. A folder is used again by the next job:
 /// file systems are slow with files that come and go.
 #[derive(Debug, Default)]
-struct Folders(Mutex<Vec<(PathBuf, Appender)>>);
+struct Folders(Mutex<Free>);
+
+#[derive(Debug, Default)]
+struct Free {
+    folders: Vec<(PathBuf, Appender)>,
+    /// Whether there will be no more jobs.
+    is_over: bool,
+}
 
 impl Folders {
-    fn lock(&self) -> MutexGuard<'_, Vec<(PathBuf, Appender)>> {
+    fn lock(&self) -> MutexGuard<'_, Free> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,7 +165,12 @@ impl Claim {
                 }
             }
         }
-        self.folders.lock().push((std::mem::take(&mut self.folder), file));
+        let mut free = self.folders.lock();
+        if free.is_over {
+            drop(file);
+            return disk::remove(&self.folder);
+        }
+        free.folders.push((std::mem::take(&mut self.folder), file));
         Ok(())
     }
 
@@ -246,7 +258,7 @@ impl<'a> Claims<'a> {
             },
             None => None,
         };
-        let free = self.folders.lock().pop();
+        let free = self.folders.lock().folders.pop();
         let (folder, file) = match free {
             Some(free) => free,
             None => {
@@ -288,7 +300,10 @@ impl<'a> Claims<'a> {
 
 impl Drop for Claims<'_> {
     fn drop(&mut self) {
-        for (folder, file) in self.folders.lock().drain(..) {
+        let mut free = self.folders.lock();
+        // What is at work still removes its own.
+        free.is_over = true;
+        for (folder, file) in free.folders.drain(..) {
             drop(file);
             // An empty note is in nobody's way.
             let _ = disk::remove(&folder);
