@@ -1,5 +1,6 @@
 //! What the environment says: the only reader of its variables.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -53,6 +54,15 @@ fn ignores_signal(signal: i32) -> bool {
 pub fn declared(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?;
     Some(value.into_string().unwrap_or_else(|value| format!("{value:?}")))
+}
+
+/// The names of the functions that the environment brings along for shells, as bash exports them (`module` of a
+/// cluster, say).
+#[allow(clippy::disallowed_methods, reason = "this is the reader that the lint leads to")]
+pub fn shell_functions() -> BTreeSet<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let function = |name: String| Some(name.strip_prefix("BASH_FUNC_")?.strip_suffix("%%")?.to_owned());
+    names.filter_map(function).collect()
 }
 
 /// The text under whose key the values of declared variables are digested, where one is given.

@@ -218,7 +218,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     };
     let starting: Vec<StageId> = wanted.iter().filter(may_run).copied().collect();
     tell_ignored(&project, &pipeline, &starting, printer);
-    let runner = LocalRunner::default();
+    let runner = LocalRunner::with_functions(environment::shell_functions());
     let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons);
     let crew = Crew {
         runner: &runner,

@@ -12,6 +12,7 @@ mod harness;
 
 mod bad_input;
 mod checkout;
+mod commands;
 mod commit;
 mod compatibility;
 mod completions;

@@ -197,6 +197,16 @@ fn is_missing(fault: &io::Error) -> bool {
     matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// Opens the file that a command's output goes to, as a shell does: emptied, or to be appended to.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub fn open_output(path: &Path, append: bool) -> Result<File, DiskError> {
+    let mut options = File::options();
+    options.write(true).create(true).append(append).truncate(!append);
+    options.open(path).map_err(|fault| DiskError::new("open", path, fault))
+}
+
 /// Removes a file, a symlink (not what it points to) or a folder with all that is in it; a missing one
 /// is fine.
 ///

@@ -1,8 +1,8 @@
 //! Somebody who outlives `pipe`: a shell that ends the commands of stages when the process that started them dies
 //! without a word, as by SIGKILL.
 //!
-//! It reads which process groups are at work from a pipe that only we hold open. When that ends without a word of
-//! farewell, it kills the groups that were not crossed off, and then whatever has our mark in its environment: what
+//! It waits for the end of a pipe that only we hold open. When that ends without a word of farewell, it kills the
+//! process groups that then stand on a board which both share, and then whatever has our mark in its environment: what
 //! was started in the moment of our death, or made a session of its own. A process cannot ask the system for that on
 //! behalf of its grandchildren, and a thread dies with us. What it misses is ended by the next `pipe` process.
 
@@ -12,22 +12,16 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 
+use disk::Board;
 use rustix::process::Pid;
 
 /// Signals that are meant for us must not end it before us.
 const SCRIPT: &str = "\
 trap '' HUP INT QUIT TERM
-groups=
-while read -r sign group; do
-  case $sign in
-    end) exit ;;
-    +) groups=\"$groups $group\" ;;
-    -) left=
-       for known in $groups; do [ \"$known\" = \"$group\" ] || left=\"$left $known\"; done
-       groups=$left ;;
-  esac
-done
-for known in $groups; do kill -s KILL -- \"-$known\"; done
+read -r word && exit
+while read -r group; do
+  [ \"$group\" = 0 ] || kill -s KILL -- \"-$group\"
+done <&1
 for pause in 0.1 0.4; do
   for found in $(grep -lsazxF -- \"$0=$1\" /proc/[0-9]*/environ); do
     found=${found#/proc/}
@@ -43,8 +37,16 @@ pub(crate) const MARK: &str = "PIPE_PROCESS";
 /// Started with the first command, gone after the last.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    shell: Mutex<Option<(Child, ChildStdin)>>,
+    shell: Mutex<Option<Shell>>,
     mark: String,
+}
+
+#[derive(Debug)]
+struct Shell {
+    process: Child,
+    /// Held open for as long as we live.
+    farewell: ChildStdin,
+    groups: Board,
 }
 
 impl Default for Guard {
@@ -65,48 +67,47 @@ impl Guard {
         OsStr::new(&self.mark)
     }
 
-    /// Names a group that must not outlive us.
+    /// Names a group that must not outlive us. Without a guard, or with one that somebody killed, everything goes on as
+    /// before.
     pub fn watch(&self, group: Pid) {
-        tell(&mut self.lock(), '+', group);
+        if let Some(shell) = self.lock().as_mut() {
+            let _ = shell.groups.add(group.as_raw_nonzero().get());
+        }
     }
 
     /// Crosses a group off. To be called while its number cannot be another's yet.
     pub fn release(&self, group: Pid) {
-        tell(&mut self.lock(), '-', group);
+        if let Some(shell) = self.lock().as_mut() {
+            let _ = shell.groups.remove(group.as_raw_nonzero().get());
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Child, ChildStdin)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Shell>> {
         self.shell.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// Without a guard, or with one that somebody killed, everything goes on as before.
-fn tell(shell: &mut Option<(Child, ChildStdin)>, sign: char, group: Pid) {
-    if let Some((_, lines)) = shell {
-        let _ = lines.write_all(format!("{sign} {}\n", group.as_raw_nonzero()).as_bytes());
-    }
-}
-
 #[allow(clippy::disallowed_methods, reason = "it belongs to the spawner, whom the lint leads to")]
-fn start(mark: &str) -> Option<(Child, ChildStdin)> {
+fn start(mark: &str) -> Option<Shell> {
+    let groups = Board::new().ok()?;
     let mut command = Command::new("/bin/sh");
     command
         .args(["-c", SCRIPT, MARK, mark])
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(groups.for_child().ok()?)
         .stderr(Stdio::null());
     // It must not hold a folder that others want to unmount.
-    let mut child = command.current_dir("/").process_group(0).spawn().ok()?;
-    let lines = child.stdin.take()?;
-    Some((child, lines))
+    let mut process = command.current_dir("/").process_group(0).spawn().ok()?;
+    let farewell = process.stdin.take()?;
+    Some(Shell { process, farewell, groups })
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some((mut child, mut lines)) = self.lock().take() {
-            let _ = lines.write_all(b"end\n");
-            drop(lines);
-            let _ = child.wait();
+        if let Some(Shell { mut process, mut farewell, .. }) = self.lock().take() {
+            let _ = farewell.write_all(b"end\n");
+            drop(farewell);
+            let _ = process.wait();
         }
     }
 }

@@ -23,6 +23,7 @@ mod run_cache;
 mod runner;
 mod schedule;
 mod special;
+mod start;
 mod url;
 
 pub use aside::{AtWork, Restore, Running, at_work, running};

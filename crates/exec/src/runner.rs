@@ -4,13 +4,14 @@
 //! when we die. The thread that waits for the command copies its output to log files meanwhile and tells each whole
 //! line.
 
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -19,13 +20,11 @@ use disk::{Appender, DiskError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
-use crate::guard::{Guard, MARK};
+use crate::guard::Guard;
+use crate::start::{JOB, Starter};
 
 /// How long a stopped process may take to end before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// The variable that tells a command which job it belongs to.
-const JOB: &str = "PIPE_JOB";
 
 /// How long after a command's end somebody else may hold its outputs.
 const LEFTOVER: Duration = Duration::from_millis(100);
@@ -122,11 +121,12 @@ pub struct LocalRunner {
     groups: Mutex<Vec<Pid>>,
     stopped: AtomicBool,
     guard: Guard,
+    starter: Starter,
 }
 
 impl Runner for LocalRunner {
     fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError> {
-        let mut child = start(spawn, self.guard.stand_by())?;
+        let mut child = self.starter.start(spawn, self.guard.stand_by())?;
         let group = Pid::from_child(&child);
         self.guard.watch(group);
         self.lock_groups().push(group);
@@ -171,6 +171,11 @@ impl Runner for LocalRunner {
 }
 
 impl LocalRunner {
+    /// A runner in an environment that brings along shell functions of these names: a command of such a name is theirs.
+    pub fn with_functions(functions: BTreeSet<String>) -> Self {
+        LocalRunner { starter: Starter::with_functions(functions), ..LocalRunner::default() }
+    }
+
     fn lock_groups(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
         self.groups.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -396,43 +401,6 @@ fn exit_of(status: ExitStatus) -> Exit {
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),
         (None, signal) => Exit::Signal(signal.unwrap_or_default()),
-    }
-}
-
-#[allow(clippy::disallowed_methods, reason = "this is the spawner that the lint leads to")]
-fn start(spawn: &Spawn<'_>, mark: &OsStr) -> Result<Child, RunError> {
-    let arguments = shell_arguments(spawn.shell);
-    Command::new(&arguments[0])
-        .args(&arguments[1..])
-        .arg("-c")
-        .arg(spawn.script)
-        .current_dir(&spawn.folder)
-        .env(JOB, &spawn.job)
-        .env(MARK, mark)
-        .envs(spawn.variables.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|source| RunError::Spawn {
-            shell: arguments[0].clone(),
-            folder: spawn.folder.clone(),
-            source,
-        })
-}
-
-/// A shell that is named alone stops at the first failing line, as `/bin/sh -e` does; one that is written
-/// with flags gets just those.
-fn shell_arguments(shell: Option<&str>) -> Vec<String> {
-    let words: Vec<String> = shell.unwrap_or("/bin/sh -e").split_whitespace().map(str::to_owned).collect();
-    let stops = |name: &str| matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish");
-    match words.as_slice() {
-        [] => vec!["/bin/sh".to_owned(), "-e".to_owned()],
-        [name] if name != "fish" && stops(name.rsplit('/').next().unwrap_or(name)) => {
-            vec![name.clone(), "-e".to_owned()]
-        }
-        _ => words,
     }
 }
 
