@@ -13,6 +13,9 @@ use crate::CacheError;
 /// From this size on, a file is mapped and hashed on several threads; below, one read is faster.
 const LARGE: u64 = 1 << 20;
 
+/// So many bytes are worth other threads.
+const MANY: usize = 1 << 17;
+
 /// The BLAKE3 digest of some bytes.
 pub fn hash_bytes(bytes: &[u8]) -> Digest {
     hash_bytes_by(Algorithm::Blake3, bytes)
@@ -59,6 +62,21 @@ impl Hasher {
             By::Blake3(hasher) => drop(hasher.update(bytes)),
             By::Md5(hasher) => hasher.update(bytes),
         }
+    }
+
+    /// Takes the next bytes while `work` is done; many of them on other threads. Returns what `work` does.
+    pub fn update_while<R>(&mut self, bytes: &[u8], work: impl FnOnce() -> R) -> R {
+        if bytes.len() < MANY {
+            self.update(bytes);
+            return work();
+        }
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| match &mut self.0 {
+                By::Blake3(hasher) => drop(hasher.update_rayon(bytes)),
+                By::Md5(hasher) => hasher.update(bytes),
+            });
+            work()
+        })
     }
 
     /// The digest of all bytes until now.

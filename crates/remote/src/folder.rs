@@ -158,22 +158,28 @@ impl FolderRemote {
         let mut source = File::open(upload.from).map_err(unreadable)?;
         let mut buffer = buffer_for(upload.size);
         // What was put there before may be damaged: then once more from the start.
-        for _ in 0..2 {
+        for is_again in [false, true] {
             let mut hasher = Hasher::new(upload.digest.algorithm());
             let there = partial
-                .reread(|piece| hasher.update(piece))
+                .reread(|piece| hasher.update_while(piece, || ()))
                 .map_err(|fault| self.refused("write", key, fault))?;
-            source.seek(SeekFrom::Start(there)).map_err(unreadable)?;
-            loop {
+            if is_again || there > 0 {
+                source.seek(SeekFrom::Start(there)).map_err(unreadable)?;
+            }
+            let mut left = upload.size.saturating_sub(there);
+            while left > 0 {
                 let count = source.read(&mut buffer).map_err(unreadable)?;
                 if count == 0 {
                     break;
                 }
-                hasher.update(&buffer[..count]);
-                partial.append(&buffer[..count]).map_err(|fault| self.refused("write", key, fault))?;
+                let piece = &buffer[..count];
+                hasher
+                    .update_while(piece, || partial.append(piece))
+                    .map_err(|fault| self.refused("write", key, fault))?;
                 if (upload.moved)(count as u64).is_break() {
                     return Err(RemoteError::Stopped);
                 }
+                left = left.saturating_sub(count as u64);
             }
             if hasher.digest() == upload.digest {
                 return Ok(());
@@ -238,14 +244,19 @@ impl Remote for FolderRemote {
             Err(fault) if is_absent(&fault) => return Err(self.missing(key)),
             Err(fault) => return Err(failed(fault)),
         };
-        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        if start > 0 {
+            file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        }
         let mut buffer = buffer_for(size);
-        loop {
+        let mut left = size.saturating_sub(start);
+        while left > 0 {
             let count = file.read(&mut buffer).map_err(failed)?;
             if count == 0 || sink(&buffer[..count]).is_break() {
-                return Ok(());
+                break;
             }
+            left = left.saturating_sub(count as u64);
         }
+        Ok(())
     }
 
     fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError> {
