@@ -1,7 +1,7 @@
 //! Digests of bytes and files.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use base::{Algorithm, Digest};
@@ -12,6 +12,10 @@ use crate::CacheError;
 
 /// From this size on, a file is mapped and hashed on several threads; below, one read is faster.
 const LARGE: u64 = 1 << 20;
+
+/// Up to this size (bytes) a file is read whole, and copied by writing what was read, which takes half the calls of a copy
+/// by the system, and no second look at what was copied.
+pub(crate) const SMALL: u64 = 1 << 17;
 
 /// So many bytes are worth other threads.
 const MANY: usize = 1 << 17;
@@ -93,11 +97,27 @@ impl Hasher {
 /// # Errors
 /// When it cannot be read, or was written meanwhile.
 pub fn hash_file_by(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp), CacheError> {
+    let (digest, stamp, _) = read_and_hash(algorithm, path)?;
+    Ok((digest, stamp))
+}
+
+/// The same, with the bytes of a file that is [small](SMALL).
+pub(crate) fn read_and_hash(
+    algorithm: Algorithm,
+    path: &Path,
+) -> Result<(Digest, Stamp, Option<Vec<u8>>), CacheError> {
     let fault = |source: io::Error| CacheError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(fault)?;
     let before = Stamp::of(&file.metadata().map_err(fault)?);
     let is_mapped = algorithm == Algorithm::Blake3 && before.size >= LARGE;
+    let mut bytes = None;
     let digest = match algorithm {
+        _ if before.size <= SMALL => {
+            let read = read_small(&mut file, before.size).map_err(fault)?;
+            let digest = hash_bytes_by(algorithm, &read);
+            bytes = Some(read);
+            digest
+        }
         Algorithm::Blake3 => {
             let mut hasher = blake3::Hasher::new();
             if is_mapped {
@@ -120,5 +140,25 @@ pub fn hash_file_by(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp)
     if before != after {
         return Err(CacheError::Changed { path: path.to_owned() });
     }
-    Ok((digest, before))
+    Ok((digest, before, bytes))
+}
+
+/// The bytes of a file that has `size` of them: with one call where that is so. Of a longer file, more than `size`.
+pub(crate) fn read_small(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = vec![0; size + 1];
+    let mut length = 0;
+    loop {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+            Err(fault) => return Err(fault),
+        }
+        if length >= size {
+            break;
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }

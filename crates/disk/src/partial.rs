@@ -30,6 +30,8 @@ pub struct Partial {
     file: File,
     path: PathBuf,
     to: PathBuf,
+    /// The number of its file system, where that was asked.
+    device: Option<u64>,
     /// How much has arrived, or was about to.
     length: u64,
     /// Whether what has arrived stays when this ends before all has.
@@ -56,8 +58,10 @@ impl Partial {
     }
 
     fn open_in_place(to: &Path, keep: bool) -> io::Result<Self> {
-        if keep && let Some((file, path, length)) = take_up(to)? {
-            return Ok(Partial { file, path, to: to.to_owned(), length, keeps: true, done: false });
+        let to_owned = to.to_owned();
+        if keep && let Some((file, path, metadata)) = take_up(to)? {
+            let (device, length) = (Some(metadata.dev()), metadata.len());
+            return Ok(Partial { file, path, to: to_owned, device, length, keeps: true, done: false });
         }
         let made = tempfile::Builder::new()
             .prefix(".pipe-")
@@ -66,7 +70,7 @@ impl Partial {
             .tempfile_in(parent(to))?;
         inherit_file(made.as_file(), parent(to))?;
         let (file, path) = made.keep().map_err(|fault| fault.error)?;
-        Ok(Partial { file, path, to: to.to_owned(), length: 0, keeps: false, done: false })
+        Ok(Partial { file, path, to: to_owned, device: None, length: 0, keeps: false, done: false })
     }
 
     /// Reads what is there from its start, piece by piece, so that what follows is appended. Returns its length.
@@ -154,7 +158,9 @@ impl Partial {
     /// # Errors
     /// When the disk refuses. Those that have no name then never get one.
     pub fn finish_all(partials: Vec<Self>) -> Result<(), DiskError> {
-        let device = |partial: &Partial| partial.file.metadata().ok().map(|metadata| metadata.dev());
+        let device = |partial: &Partial| {
+            partial.device.or_else(|| partial.file.metadata().ok().map(|metadata| metadata.dev()))
+        };
         let mut devices = partials.iter().map(device);
         let first = devices.next();
         let is_one_disk = devices.all(|device| Some(device) == first);
@@ -182,8 +188,8 @@ impl Drop for Partial {
     }
 }
 
-/// The unfinished file of a name, locked, with its length; `None` when another process is at work on it, or nothing can be locked here.
-fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf, u64)>> {
+/// The unfinished file of a name, locked; `None` when another process is at work on it, or nothing can be locked here.
+fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf, fs::Metadata)>> {
     let Some(path) = kept_path(to) else { return Ok(None) };
     for _ in 0..3 {
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -201,7 +207,7 @@ fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf, u64)>> {
         let opened = file.metadata()?;
         let is_same = |named: fs::Metadata| (named.dev(), named.ino()) == (opened.dev(), opened.ino());
         if fs::symlink_metadata(&path).is_ok_and(is_same) {
-            return Ok(Some((file, path, opened.len())));
+            return Ok(Some((file, path, opened)));
         }
     }
     Ok(None)
