@@ -11,10 +11,10 @@ use base::{Digest, FileState, ProjectPath};
 use disk::{DiskError, Partial, Stamp};
 
 use crate::CacheError;
+use crate::gc::Tally;
 use crate::graph::Place;
 use crate::remote::RemoteError;
 use crate::seal::seal;
-use crate::gc::Tally;
 use crate::transfer::{ATTEMPTS, Item, Report, Root, Transfer, TransferError, lock, path_here};
 use crate::unix_text::NamedHasher;
 

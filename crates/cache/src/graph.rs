@@ -175,7 +175,8 @@ impl Graph {
     /// All of them by how far they are above files: what is in a folder comes in an earlier level than the folder.
     pub(crate) fn levels(&self) -> Vec<Vec<Place>> {
         // Files wait for nothing, so that only folders have to be counted.
-        let folders_in = |place: Place| self.below(place).iter().filter(|below| self.state(**below).is_folder());
+        let folders_in =
+            |place: Place| self.below(place).iter().filter(|below| self.state(**below).is_folder());
         let folders = || self.places().filter(|place| self.state(*place).is_folder());
         let mut above: HashMap<Place, Vec<Place>> = HashMap::new();
         let mut waiting: HashMap<Place, usize> = HashMap::new();
@@ -236,7 +237,8 @@ mod tests {
             let tree = known.into_iter().find(|tree| folder(tree).state() == *graph.state(place)).unwrap();
             graph.add_entries(place, tree, false, &mut open);
         }
-        let mut paths: Vec<String> = graph.objects().map(|place| graph.item(place).path.to_string()).collect();
+        let mut paths: Vec<String> =
+            graph.objects().map(|place| graph.item(place).path.to_string()).collect();
         paths.sort();
         assert_eq!(paths, ["data/out", "data/out/a", "data/out/b", "data/out/b/y", "data/out/c"]);
         let levels: Vec<Vec<String>> = graph
@@ -247,9 +249,10 @@ mod tests {
         assert_eq!(levels[1..], [["data/out/b"], ["data/out/a"], ["data/out"]]);
         assert_eq!(levels[0].len(), 2);
         let one = hash_bytes(b"1");
-        assert_eq!(graph.of_digest(&one).map(|place| graph.path(place).to_string()).collect::<Vec<_>>(), [
-            "data/out/c"
-        ]);
+        assert_eq!(
+            graph.of_digest(&one).map(|place| graph.path(place).to_string()).collect::<Vec<_>>(),
+            ["data/out/c"]
+        );
         assert_eq!(graph.of_digest(&hash_bytes(b"none")).count(), 0);
     }
 }

@@ -162,3 +162,41 @@ pub(crate) fn read_small(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
     bytes.truncate(length);
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_any_size_hash_as_the_whole() {
+        let bytes: Vec<u8> = (0..3_000_001_u32).map(|at| (at % 251) as u8).collect();
+        for algorithm in [Algorithm::Blake3, Algorithm::Md5] {
+            for piece in [1 << 12, 100_003, 1 << 20, bytes.len()] {
+                let mut hasher = Hasher::new(algorithm);
+                let taken: usize =
+                    bytes.chunks(piece).map(|piece| hasher.update_while(piece, || piece.len())).sum();
+                assert_eq!(taken, bytes.len());
+                assert_eq!(hasher.digest(), hash_bytes_by(algorithm, &bytes), "{algorithm:?} {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn small_and_large_files_hash_as_their_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for size in [0, 1, SMALL, SMALL + 1, LARGE, LARGE + 1] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 253) as u8).collect();
+            disk::replace(&path, &bytes).unwrap();
+            for algorithm in [Algorithm::Blake3, Algorithm::Md5] {
+                let (digest, stamp, read) = read_and_hash(algorithm, &path).unwrap();
+                assert_eq!((digest, stamp.size), (hash_bytes_by(algorithm, &bytes), size));
+                assert_eq!(read, (size <= SMALL).then(|| bytes.clone()));
+            }
+            // One that is not as long as it was said to be.
+            let read = |size| read_small(&mut File::open(&path).unwrap(), size).unwrap();
+            assert_eq!(read(size + 10), bytes);
+            assert_eq!(read(size.saturating_sub(1)), bytes);
+        }
+    }
+}

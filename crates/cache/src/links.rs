@@ -390,11 +390,8 @@ impl Workspace {
     ) -> bool {
         let remembered = self.state().last(path);
         let linked = if is_symlink { self.digest_of_symlink(os_path) } else { None };
-        let claimed: Vec<Digest> = remembered
-            .into_iter()
-            .chain(linked)
-            .filter(|claimed| claimed != digest)
-            .collect();
+        let claimed: Vec<Digest> =
+            remembered.into_iter().chain(linked).filter(|claimed| claimed != digest).collect();
         if claimed.is_empty() {
             return false;
         }

@@ -401,8 +401,9 @@ impl Transfer<'_> {
         });
         self.meter.expect(all);
         for level in graph.levels() {
-            let (held, free): (Vec<Place>, Vec<Place>) =
-                level.into_iter().partition(|place| graph.below(*place).iter().any(|below| bad.contains(below)));
+            let (held, free): (Vec<Place>, Vec<Place>) = level
+                .into_iter()
+                .partition(|place| graph.below(*place).iter().any(|below| bad.contains(below)));
             bad.extend(held);
             let size = |place: &Place| sizes[place.at()];
             let mut free: Vec<Place> = free.into_iter().filter(|place| size(place).is_some()).collect();
