@@ -105,7 +105,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
     let wishes = wishes(&project, &pipeline, args, printer)?;
     let chosen = remotes::name(&project, args.remote.as_deref())?;
-    let workspace = project.workspace(printer)?;
+    let workspace = project.workspace_anew();
     let mut fetched = Fetched { wishes, sides: Vec::new(), is_whole: true };
     for (name, wishes) in &fetched.wishes {
         let remote = remotes::open_existing(&project, name)?;

@@ -49,7 +49,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
     let wishes = wishes(&project, &pipeline, args, printer)?;
     let chosen = remotes::name(&project, args.remote.as_deref())?;
-    let workspace = project.workspace(printer)?;
+    let workspace = project.workspace_anew();
     let blobs = &workspace.blobs;
     let mut sides: Vec<Json> = Vec::new();
     let mut is_whole = true;

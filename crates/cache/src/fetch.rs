@@ -11,11 +11,11 @@ use base::{Digest, FileState, ProjectPath};
 use disk::{DiskError, Partial, Stamp};
 
 use crate::CacheError;
+use crate::gc::Tally;
+use crate::graph::Place;
 use crate::remote::RemoteError;
 use crate::seal::seal;
-use crate::transfer::{
-    ATTEMPTS, Item, Node, Report, Root, Transfer, TransferError, expected, lock, path_here,
-};
+use crate::transfer::{ATTEMPTS, Item, Report, Root, Transfer, TransferError, lock, path_here};
 use crate::unix_text::NamedHasher;
 
 /// What became of one object.
@@ -46,10 +46,10 @@ impl Transfer<'_> {
     /// then stays, and the next attempt goes on.
     pub fn fetch(&self, roots: &[Root]) -> Result<Report, TransferError> {
         let report = Mutex::new(Report::default());
-        let nodes = self.walk(roots, &|item| {
+        let graph = self.walk(roots, &|item| {
             match self.blobs.tree(&item.state.digest) {
                 Ok(tree) => {
-                    if path_here(self.blobs, item).exists() {
+                    if path_here(self.blobs, &item.name()).exists() {
                         lock(&report).present.add(0);
                     }
                     return Ok(Some(tree));
@@ -62,7 +62,7 @@ impl Transfer<'_> {
                 }
                 Err(fault) => return Err(fault.into()),
             }
-            self.meter.expect(expected(&[item]));
+            self.meter.expect(Tally { count: 1, bytes: 0 });
             self.settle(item, self.bring(item)?, &report);
             match self.blobs.tree(&item.state.digest) {
                 Ok(tree) => Ok(Some(tree)),
@@ -74,27 +74,30 @@ impl Transfer<'_> {
                 }
             }
         })?;
-        let files = nodes.iter().map(|Node { item, .. }| item).filter(|item| !item.state.is_folder());
-        let files: Vec<&Item> = files.collect();
+        let files: Vec<Place> = graph.files().collect();
         // Hashes only those that have no seal.
-        let sound = self.each(&files, |item| Ok(self.blobs.is_sound(&item.state.digest)?))?;
-        let mut lacking = Vec::new();
-        {
-            let mut report = lock(&report);
-            for (item, sound) in files.into_iter().zip(sound) {
-                match sound {
-                    Some(true) => report.present.add(item.state.size),
-                    Some(false) => report.damaged.push(item.clone()),
-                    None => {}
-                }
-                if sound != Some(true) {
-                    lacking.push(item);
-                }
+        let lacking = Mutex::new(Vec::new());
+        self.each(&files, |place| {
+            let state = graph.state(*place);
+            let sound = self.blobs.is_sound(&state.digest)?;
+            match sound {
+                Some(true) => lock(&report).present.add(state.size),
+                Some(false) => lock(&report).damaged.push(graph.item(*place)),
+                None => {}
             }
-        }
-        self.meter.expect(expected(&lacking));
-        self.each(&lacking, |item| {
-            self.settle(item, self.bring(item)?, &report);
+            if sound != Some(true) {
+                lock(&lacking).push(*place);
+            }
+            Ok(())
+        })?;
+        drop(files);
+        let mut lacking = lacking.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lacking.sort_unstable();
+        let size = |place: &Place| graph.state(*place).size;
+        self.meter.expect(Tally { count: lacking.len(), bytes: lacking.iter().map(size).sum() });
+        self.each(&lacking, |place| {
+            let item = graph.item(*place);
+            self.settle(&item, self.bring(&item)?, &report);
             Ok(())
         })?;
         let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -168,9 +171,9 @@ impl Transfer<'_> {
     /// Brings one object into the cache.
     fn bring(&self, item: &Item) -> Result<Arrival, TransferError> {
         let digest = item.state.digest;
-        let key = self.key(item);
+        let key = self.key(&item.name());
         let keeps = !item.state.is_folder() && item.state.size >= self.resumed;
-        let mut partial = Partial::open(&path_here(self.blobs, item), keeps)?;
+        let mut partial = Partial::open(&path_here(self.blobs, &item.name()), keeps)?;
         let mut whole_attempts = 0;
         for attempt in 1.. {
             let Appended { start, length, found, result } = self.append(item, &key, &mut partial)?;
@@ -225,16 +228,15 @@ impl Transfer<'_> {
     /// Appends to what has arrived.
     fn append(&self, item: &Item, key: &str, partial: &mut Partial) -> Result<Appended, TransferError> {
         let mut hasher = NamedHasher::new(self.blobs.layout().algorithm(), item.is_old);
-        let start = partial.reread(|piece| hasher.update(piece))?;
+        let start = partial.reread(|piece| hasher.update_while(piece, || ()))?;
         let mut length = start;
         let mut broken: Option<DiskError> = None;
         let mut stopped = false;
         let result = self.remote.get(key, start, &mut |piece| {
-            if let Err(fault) = partial.append(piece) {
+            if let Err(fault) = hasher.update_while(piece, || partial.append(piece)) {
                 broken = Some(fault);
                 return ControlFlow::Break(());
             }
-            hasher.update(piece);
             length += piece.len() as u64;
             let flow = self.meter.moved(piece.len() as u64);
             stopped = flow.is_break();

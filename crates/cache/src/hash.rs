@@ -1,7 +1,7 @@
 //! Digests of bytes and files.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use base::{Algorithm, Digest};
@@ -12,6 +12,13 @@ use crate::CacheError;
 
 /// From this size on, a file is mapped and hashed on several threads; below, one read is faster.
 const LARGE: u64 = 1 << 20;
+
+/// Up to this size (bytes) a file is read whole, and copied by writing what was read, which takes half the calls of a copy
+/// by the system, and no second look at what was copied.
+pub(crate) const SMALL: u64 = 1 << 17;
+
+/// So many bytes are worth other threads.
+const MANY: usize = 1 << 17;
 
 /// The BLAKE3 digest of some bytes.
 pub fn hash_bytes(bytes: &[u8]) -> Digest {
@@ -61,6 +68,21 @@ impl Hasher {
         }
     }
 
+    /// Takes the next bytes while `work` is done; many of them on other threads. Returns what `work` does.
+    pub fn update_while<R>(&mut self, bytes: &[u8], work: impl FnOnce() -> R) -> R {
+        if bytes.len() < MANY {
+            self.update(bytes);
+            return work();
+        }
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| match &mut self.0 {
+                By::Blake3(hasher) => drop(hasher.update_rayon(bytes)),
+                By::Md5(hasher) => hasher.update(bytes),
+            });
+            work()
+        })
+    }
+
     /// The digest of all bytes until now.
     pub fn digest(&self) -> Digest {
         match &self.0 {
@@ -75,11 +97,27 @@ impl Hasher {
 /// # Errors
 /// When it cannot be read, or was written meanwhile.
 pub fn hash_file_by(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp), CacheError> {
+    let (digest, stamp, _) = read_and_hash(algorithm, path)?;
+    Ok((digest, stamp))
+}
+
+/// The same, with the bytes of a file that is [small](SMALL).
+pub(crate) fn read_and_hash(
+    algorithm: Algorithm,
+    path: &Path,
+) -> Result<(Digest, Stamp, Option<Vec<u8>>), CacheError> {
     let fault = |source: io::Error| CacheError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(fault)?;
     let before = Stamp::of(&file.metadata().map_err(fault)?);
     let is_mapped = algorithm == Algorithm::Blake3 && before.size >= LARGE;
+    let mut bytes = None;
     let digest = match algorithm {
+        _ if before.size <= SMALL => {
+            let read = read_small(&mut file, before.size).map_err(fault)?;
+            let digest = hash_bytes_by(algorithm, &read);
+            bytes = Some(read);
+            digest
+        }
         Algorithm::Blake3 => {
             let mut hasher = blake3::Hasher::new();
             if is_mapped {
@@ -102,5 +140,63 @@ pub fn hash_file_by(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp)
     if before != after {
         return Err(CacheError::Changed { path: path.to_owned() });
     }
-    Ok((digest, before))
+    Ok((digest, before, bytes))
+}
+
+/// The bytes of a file that has `size` of them: with one call where that is so. Of a longer file, more than `size`.
+pub(crate) fn read_small(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = vec![0; size + 1];
+    let mut length = 0;
+    loop {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+            Err(fault) => return Err(fault),
+        }
+        if length >= size {
+            break;
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_any_size_hash_as_the_whole() {
+        let bytes: Vec<u8> = (0..3_000_001_u32).map(|at| (at % 251) as u8).collect();
+        for algorithm in [Algorithm::Blake3, Algorithm::Md5] {
+            for piece in [1 << 12, 100_003, 1 << 20, bytes.len()] {
+                let mut hasher = Hasher::new(algorithm);
+                let taken: usize =
+                    bytes.chunks(piece).map(|piece| hasher.update_while(piece, || piece.len())).sum();
+                assert_eq!(taken, bytes.len());
+                assert_eq!(hasher.digest(), hash_bytes_by(algorithm, &bytes), "{algorithm:?} {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn small_and_large_files_hash_as_their_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for size in [0, 1, SMALL, SMALL + 1, LARGE, LARGE + 1] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 253) as u8).collect();
+            disk::replace(&path, &bytes).unwrap();
+            for algorithm in [Algorithm::Blake3, Algorithm::Md5] {
+                let (digest, stamp, read) = read_and_hash(algorithm, &path).unwrap();
+                assert_eq!((digest, stamp.size), (hash_bytes_by(algorithm, &bytes), size));
+                assert_eq!(read, (size <= SMALL).then(|| bytes.clone()));
+            }
+            // One that is not as long as it was said to be.
+            let read = |size| read_small(&mut File::open(&path).unwrap(), size).unwrap();
+            assert_eq!(read(size + 10), bytes);
+            assert_eq!(read(size.saturating_sub(1)), bytes);
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod error;
 mod fetch;
 mod gather;
 mod gc;
+mod graph;
 mod hash;
 mod layout;
 mod links;

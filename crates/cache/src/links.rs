@@ -5,7 +5,7 @@
 //! alone. What remains when nothing works is a copy. Files that are empty or executable are never shared: the first would
 //! all be one file, and the second would lend their bit to the blob.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::io;
@@ -18,17 +18,13 @@ use base::{Digest, ProjectPath};
 use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
-use crate::hash::{hash_bytes_by, hash_file_by};
+use crate::hash::{SMALL, hash_bytes_by, hash_file_by, read_and_hash, read_small};
 use crate::scan::read_fault;
 use crate::seal::{is_sealed, seal};
 use crate::{CacheError, Workspace};
 
 /// Mode of a blob, and so of what shares its file.
 const BLOB_MODE: u32 = 0o444;
-
-/// Up to this size (bytes) a file is copied by reading and writing it whole, which takes half the calls of a copy by the
-/// system, and no second look at what was copied.
-const SMALL: u64 = 1 << 17;
 
 /// Whether a file of the workspace may share its bytes with the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +75,8 @@ impl Links {
         self.types.iter().any(|kind| kind.is_shared())
     }
 
-    /// Does `attempt` with each type until one works; copying is the last. `cache` and `place` are files or folders on
-    /// the two file systems.
+    /// Does `attempt` with each type until one works; copying is the last. `cache` and the file `place` are on the two file
+    /// systems.
     fn first_that_works<T>(
         &self,
         cache: &Path,
@@ -94,7 +90,7 @@ impl Links {
         for kind in ways {
             let key = || {
                 let cache = (*self.cache_device.get_or_init(|| device(cache)))?;
-                Some((cache, (*place_device.get_or_init(|| device(place)))?, *kind))
+                Some((cache, (*place_device.get_or_init(|| device_beside(place)))?, *kind))
             };
             if *kind != LinkType::Copy
                 && self.any_unable.load(Ordering::Relaxed)
@@ -128,6 +124,21 @@ fn device(path: &Path) -> Option<u64> {
     path.ancestors().find_map(|path| fs::metadata(path).ok()).map(|metadata| metadata.dev())
 }
 
+/// The device of the folder that a path lies in. Most often it is that of the path asked about before.
+fn device_beside(path: &Path) -> Option<u64> {
+    thread_local! {
+        static LAST: RefCell<(PathBuf, Option<u64>)> = RefCell::default();
+    }
+    let folder = path.parent()?;
+    LAST.with_borrow_mut(|(last, known)| {
+        if last != folder {
+            *known = device(folder);
+            folder.clone_into(last);
+        }
+        *known
+    })
+}
+
 /// Whether another type may do what this one was refused.
 fn is_refusal(fault: &io::Error) -> bool {
     use io::ErrorKind::{PermissionDenied, TooManyLinks};
@@ -147,6 +158,8 @@ pub(crate) struct Found<'a> {
     pub(crate) os_path: &'a Path,
     pub(crate) stamp: &'a Stamp,
     pub(crate) digest: Digest,
+    /// What it held then, where that was kept.
+    pub(crate) bytes: Option<&'a [u8]>,
     /// Whether it may be replaced by a link: nothing on its path is a symlink.
     pub(crate) may_share: bool,
 }
@@ -291,11 +304,10 @@ impl Workspace {
         // What an old DVC stored may be known by another digest than that of its bytes.
         let may_share =
             placement == Placement::Linked && !executable && metadata.len() > 0 && !self.blobs.is_old(digest);
-        let folder = os_path.parent().unwrap_or(&os_path);
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
         let mode = if executable { 0o755 } else { 0o644 };
         let mut is_checked = false;
-        self.links.first_that_works(&blob, folder, may_share, |kind| {
+        self.links.first_that_works(&blob, &os_path, may_share, |kind| {
             if kind.is_shared() {
                 if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
                     return Err(damaged());
@@ -306,7 +318,8 @@ impl Workspace {
             let modified = seal(digest, metadata.len(), Stamp::now());
             let is_old = self.blobs.is_old(digest);
             if kind == LinkType::Copy && metadata.len() <= SMALL && !is_old {
-                let bytes = fs::read(&blob).map_err(|source| read_fault(&blob, source))?;
+                let bytes = fs::File::open(&blob).and_then(|mut file| read_small(&mut file, metadata.len()));
+                let bytes = bytes.map_err(|source| read_fault(&blob, source))?;
                 if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
                     return Err(damaged());
                 }
@@ -368,13 +381,17 @@ impl Workspace {
     }
 
     /// Notes when what was read at a path, and found to be `digest`, is the blob of something else. True when it is.
-    pub(crate) fn note_damage(&self, path: &ProjectPath, os_path: &Path, digest: &Digest) -> bool {
+    pub(crate) fn note_damage(
+        &self,
+        path: &ProjectPath,
+        os_path: &Path,
+        is_symlink: bool,
+        digest: &Digest,
+    ) -> bool {
         let remembered = self.state().last(path);
-        let claimed: Vec<Digest> = remembered
-            .into_iter()
-            .chain(self.digest_of_symlink(os_path))
-            .filter(|claimed| claimed != digest)
-            .collect();
+        let linked = if is_symlink { self.digest_of_symlink(os_path) } else { None };
+        let claimed: Vec<Digest> =
+            remembered.into_iter().chain(linked).filter(|claimed| claimed != digest).collect();
         if claimed.is_empty() {
             return false;
         }
@@ -438,14 +455,17 @@ fn is_unchanged(os_path: &Path, stamp: &Stamp, digest: &Digest) -> bool {
 
 /// Copies a file into the cache, unless it was written to since it was hashed.
 fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), CacheError> {
-    let Found { os_path, stamp, digest, .. } = *found;
+    let Found { os_path, stamp, digest, bytes, .. } = *found;
     let modified = seal(&digest, stamp.size, Stamp::now());
+    if let (LinkType::Copy, Some(bytes)) = (kind, bytes) {
+        return Ok(disk::place_bytes(bytes, blob, BLOB_MODE, modified)?);
+    }
     if kind == LinkType::Copy && stamp.size <= SMALL {
-        let bytes = fs::read(os_path).map_err(|source| read_fault(os_path, source))?;
-        if hash_bytes_by(digest.algorithm(), &bytes) != digest {
-            return Err(CacheError::Changed { path: os_path.to_owned() });
-        }
-        return Ok(disk::place_bytes(&bytes, blob, BLOB_MODE, modified)?);
+        let (now, _, bytes) = read_and_hash(digest.algorithm(), os_path)?;
+        return match bytes.filter(|_| now == digest) {
+            Some(bytes) => Ok(disk::place_bytes(&bytes, blob, BLOB_MODE, modified)?),
+            None => Err(CacheError::Changed { path: os_path.to_owned() }),
+        };
     }
     let is_right = |copy: &Path| {
         let now = fs::metadata(os_path).ok().map(|now| Stamp::of(&now));

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{Digest, FileState, ProjectPath};
 use disk::Stamp;
@@ -19,6 +20,9 @@ use crate::{CacheError, Files, Workspace};
 
 /// So many files are hashed and handed on together; few in tests, so that there are many turns.
 const BATCH: usize = if cfg!(test) { 7 } else { 1 << 14 };
+
+/// So many bytes of files that are handed on together are kept from when they were hashed until they are stored.
+const KEPT: u64 = 16 << 20;
 
 /// Is told what a walk finds.
 pub(crate) trait Sink {
@@ -37,6 +41,11 @@ pub(crate) trait Sink {
     /// A folder in which nothing is.
     fn empty(&mut self, path: &ProjectPath, state: &FileState) {
         let _ = (path, state);
+    }
+
+    /// Whether it copies what files hold, so that what was read is worth keeping.
+    fn copies(&self) -> bool {
+        false
     }
 
     /// Whether it puts files into the folders that they come from, so that these must have been read to their end.
@@ -63,6 +72,10 @@ impl Sink for Store<'_> {
 
     fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
         self.workspace.blobs.store_manifest(digest, manifest)
+    }
+
+    fn copies(&self) -> bool {
+        !self.replaces()
     }
 
     fn replaces(&self) -> bool {
@@ -121,6 +134,9 @@ struct Pending {
     os_path: PathBuf,
     stamp: Stamp,
     digest: Option<Digest>,
+    /// What it holds, where that was read and is kept for who stores it.
+    bytes: Option<Vec<u8>>,
+    is_symlink: bool,
     may_share: bool,
 }
 
@@ -128,7 +144,7 @@ impl Pending {
     fn found(&self) -> Found<'_> {
         let Pending { path, os_path, stamp, may_share, .. } = self;
         let digest = self.digest.expect("it was hashed before it is handed on");
-        Found { path, os_path, stamp, digest, may_share: *may_share }
+        Found { path, os_path, stamp, digest, bytes: self.bytes.as_deref(), may_share: *may_share }
     }
 }
 
@@ -186,7 +202,8 @@ impl Workspace {
         let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
         let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
         let mut file = self.file(0, String::new(), (path.clone(), os_path), &metadata, may_share)?;
-        self.hash(&mut file)?;
+        file.is_symlink = is_symlink;
+        self.hash(&mut file, &AtomicU64::new(0))?;
         let found = file.found();
         sink.files(std::slice::from_ref(&found))?;
         Ok(Some(state_of(&found)))
@@ -262,8 +279,10 @@ impl Workspace {
                 self.note(&path, &metadata);
                 open.push(walk.enter(name, path, Some(place), may_share));
             } else {
+                let is_symlink = entry.path_is_symlink();
                 let paths = (path, entry.into_path());
-                walk.pending.push(self.file(place, name, paths, &metadata, may_share)?);
+                let file = self.file(place, name, paths, &metadata, may_share)?;
+                walk.pending.push(Pending { is_symlink, ..file });
                 if walk.pending.len() >= walk.batch {
                     walk.hand_on(&mut open)?;
                 }
@@ -287,12 +306,21 @@ impl Workspace {
         let stamp = Stamp::of(metadata);
         let known = self.state().get(&path, &stamp);
         let digest = known.or_else(|| self.digest_of_link(&path, &os_path, metadata));
-        Ok(Pending { folder, name, path, os_path, stamp, digest, may_share })
+        let (bytes, is_symlink) = (None, false);
+        Ok(Pending { folder, name, path, os_path, stamp, digest, bytes, is_symlink, may_share })
     }
 
-    fn hash(&self, file: &mut Pending) -> Result<(), CacheError> {
-        if file.digest.is_none() {
-            file.digest = Some(self.digest_of(&file.path, &file.os_path, &file.stamp)?);
+    /// Hashes a file that is not known. Its bytes are kept as long as there is room for them.
+    fn hash(&self, file: &mut Pending, room: &AtomicU64) -> Result<(), CacheError> {
+        if file.digest.is_some() {
+            return Ok(());
+        }
+        let Pending { path, os_path, stamp, is_symlink, .. } = &*file;
+        let (digest, bytes) = self.hash_anew(path, os_path, *is_symlink, stamp)?;
+        file.digest = Some(digest);
+        let fits = |left: u64| left.checked_sub(bytes.as_ref()?.len() as u64);
+        if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+            file.bytes = bytes;
         }
         Ok(())
     }
@@ -316,7 +344,8 @@ impl Walk<'_> {
         // A folder that has many files is not asked again and again.
         self.batch = BATCH.max(self.pending.len() * 2);
         let unknown: Vec<&mut Pending> = files.iter_mut().filter(|file| file.digest.is_none()).collect();
-        unknown.into_par_iter().try_for_each(|file| self.workspace.hash(file))?;
+        let room = AtomicU64::new(if self.sink.copies() { KEPT } else { 0 });
+        unknown.into_par_iter().try_for_each(|file| self.workspace.hash(file, &room))?;
         let found: Vec<Found<'_>> = files.iter().map(Pending::found).collect();
         self.sink.files(&found)?;
         drop(found);

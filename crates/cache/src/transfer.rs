@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use base::{Digest, FileState, ProjectPath};
 
 use crate::gc::Tally;
+use crate::graph::{Graph, Place};
 use crate::hash::hash_file_by;
 use crate::meter::Meter;
 use crate::remote::{Object, Remote, RemoteError, Upload};
@@ -29,6 +30,9 @@ const JUST_USED: i64 = 3600 * 1_000_000_000;
 
 /// No manifest is larger.
 const LARGEST_MANIFEST: u64 = 1 << 32;
+
+/// So many manifests are held at once.
+const MANIFESTS: usize = 64;
 
 /// How often something that may pass is tried.
 pub(crate) const ATTEMPTS: usize = 3;
@@ -56,14 +60,18 @@ pub struct Item {
 }
 
 impl Item {
-    /// What tells it from others: the same content may be recorded in the old way and in that of now.
-    fn name(&self) -> (Digest, bool) {
-        (self.state.digest, self.is_old)
+    pub(crate) fn name(&self) -> Name {
+        let FileState { digest, .. } = self.state;
+        Name { digest, is_folder: self.state.is_folder(), is_old: self.is_old }
     }
+}
 
-    fn bytes(&self) -> u64 {
-        if self.state.is_folder() { 0 } else { self.state.size }
-    }
+/// What tells an object from others: the same content may be recorded in the old way and in that of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) digest: Digest,
+    pub(crate) is_folder: bool,
+    pub(crate) is_old: bool,
 }
 
 /// What a transfer came to.
@@ -138,15 +146,12 @@ pub struct Transfer<'a> {
     pub meter: &'a Meter,
 }
 
-/// A file or folder with what is known of what it names.
-pub(crate) struct Node {
-    pub(crate) item: Item,
-    /// Places of what a folder holds.
-    pub(crate) below: Vec<usize>,
-    /// Whether it is a file, or its manifest is known.
-    pub(crate) is_known: bool,
-    /// Whether it is an object of its own: a folder in a folder may stand in the manifest of that one.
-    pub(crate) is_object: bool,
+/// What a remote says of an object.
+#[derive(Clone, Copy)]
+struct There {
+    size: u64,
+    /// When it was last written or touched; before all times where that is not known.
+    modified: i64,
 }
 
 impl Transfer<'_> {
@@ -175,56 +180,60 @@ impl Transfer<'_> {
             }
             Err(fault) => Err(fault.into()),
         };
-        let nodes = self.walk(roots, &manifest)?;
-        let damaged = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut there = self.there(&nodes)?;
+        let graph = self.walk(roots, &manifest)?;
+        let faults = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut there = self.there(&graph)?;
         let mut report = Report::default();
+        let mut damaged = HashSet::new();
         if verify {
-            report.damaged = self.damaged_there(&nodes, &there)?;
-            for item in &report.damaged {
-                there.remove(&item.name());
+            for place in self.damaged_there(&graph, &there)? {
+                report.damaged.push(graph.item(place));
+                there[place.at()] = None;
+                damaged.insert(place);
             }
         }
         let now = self.remote.now()?;
-        let mut uploads: Vec<usize> = Vec::new();
-        let mut to_mark: Vec<usize> = Vec::new();
-        let mut bad: HashSet<usize> = HashSet::new();
-        for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_object) {
-            let digest = &node.item.state.digest;
-            let here = size_here(self.blobs, &node.item).filter(|_| !damaged.contains_key(digest));
-            match (here, there.get(&node.item.name())) {
-                (here, Some(object)) if here.is_none_or(|size| size == object.size) => {
-                    report.present.add(object.size);
-                    if object.modified.is_none_or(|modified| modified < now - JUST_USED) {
-                        to_mark.push(at);
+        let mut uploads: Vec<Option<u64>> = vec![None; graph.len()];
+        let mut to_mark: Vec<Place> = Vec::new();
+        let mut bad: HashSet<Place> = HashSet::new();
+        for place in graph.objects() {
+            let name = graph.name(place);
+            let fault = faults.get(&name.digest);
+            let here = if fault.is_some() { None } else { size_here(self.blobs, &name) };
+            match (here, there[place.at()]) {
+                (here, Some(There { size, modified })) if here.is_none_or(|here| here == size) => {
+                    report.present.add(size);
+                    if modified < now - JUST_USED {
+                        to_mark.push(place);
                     }
                 }
-                (Some(_), _) => uploads.push(at),
+                (Some(size), _) => uploads[place.at()] = Some(size),
                 (None, _) => {
-                    bad.insert(at);
-                    match damaged.get(digest) {
-                        Some(fault) => report.failed.push((node.item.clone(), fault.clone())),
-                        None if report.damaged.contains(&node.item) => {
+                    bad.insert(place);
+                    match fault {
+                        Some(fault) => report.failed.push((graph.item(place), fault.clone())),
+                        None if damaged.contains(&place) => {
                             let text = "the remote holds it damaged, and the cache does not have it";
-                            report.failed.push((node.item.clone(), text.to_owned()));
+                            report.failed.push((graph.item(place), text.to_owned()));
                         }
-                        None => report.missing.push(node.item.clone()),
+                        None => report.missing.push(graph.item(place)),
                     }
                 }
             }
         }
+        drop(there);
         // What is relied on must not be taken away by a collection of garbage that goes on meanwhile.
-        for at in self.mark(&nodes, &to_mark, &mut report)? {
+        for place in self.mark(&graph, &to_mark, &mut report)? {
             report.present.count -= 1;
-            if size_here(self.blobs, &nodes[at].item).is_some() {
-                uploads.push(at);
-            } else {
-                bad.insert(at);
-                report.missing.push(nodes[at].item.clone());
+            uploads[place.at()] = size_here(self.blobs, &graph.name(place));
+            if uploads[place.at()].is_none() {
+                bad.insert(place);
+                report.missing.push(graph.item(place));
             }
         }
-        self.upload(&nodes, &uploads, &mut bad, &mut report)?;
-        report.absent = bad.iter().map(|at| nodes[*at].item.state.digest).collect();
+        drop(to_mark);
+        self.upload(&graph, &uploads, &mut bad, &mut report)?;
+        report.absent = bad.iter().map(|place| graph.state(*place).digest).collect();
         Ok(report)
     }
 
@@ -233,13 +242,12 @@ impl Transfer<'_> {
     /// # Errors
     /// When the remote cannot be asked.
     pub fn compare(&self, roots: &[Root]) -> Result<Vec<Whereabouts>, TransferError> {
-        let nodes = self.walk(roots, &|item| self.manifest(&item.state.digest, item.is_old))?;
-        let there = self.there(&nodes)?;
-        let found = nodes.into_iter().filter(|node| node.is_object).map(|Node { item, .. }| {
-            let here = size_here(self.blobs, &item);
-            let there =
-                there.get(&item.name()).is_some_and(|object| here.is_none_or(|size| size == object.size));
-            Whereabouts { item, here: here.is_some(), there }
+        let graph = self.walk(roots, &|item| self.manifest(&item.state.digest, item.is_old))?;
+        let there = self.there(&graph)?;
+        let found = graph.objects().map(|place| {
+            let here = size_here(self.blobs, &graph.name(place));
+            let there = there[place.at()].is_some_and(|there| here.is_none_or(|size| size == there.size));
+            Whereabouts { item: graph.item(place), here: here.is_some(), there }
         });
         Ok(found.collect())
     }
@@ -257,8 +265,8 @@ impl Transfer<'_> {
     }
 
     /// The key of a file or folder.
-    pub(crate) fn key(&self, item: &Item) -> String {
-        self.blobs.layout().key(&item.state.digest, item.state.is_folder(), item.is_old)
+    pub(crate) fn key(&self, name: &Name) -> String {
+        self.blobs.layout().key(&name.digest, name.is_folder, name.is_old)
     }
 
     /// The bytes of an object, at most so many; `None` when there is no such object or it is larger.
@@ -280,95 +288,77 @@ impl Transfer<'_> {
         &self,
         roots: &[Root],
         manifest: &(dyn Fn(&Item) -> Result<Option<Tree>, TransferError> + Sync),
-    ) -> Result<Vec<Node>, TransferError> {
-        let mut nodes: Vec<Node> = Vec::new();
-        let mut known: HashMap<(Digest, bool, bool), usize> = HashMap::new();
-        let mut level: Vec<usize> = Vec::new();
+    ) -> Result<Graph, TransferError> {
+        let mut graph = Graph::default();
+        let mut level: Vec<Place> = Vec::new();
         let is_flat = self.blobs.layout().is_flat();
-        let mut enter = |nodes: &mut Vec<Node>,
-                         level: &mut Vec<usize>,
-                         path: ProjectPath,
-                         state: FileState,
-                         (is_old, is_root): (bool, bool)| {
-            *known.entry((state.digest, state.is_folder(), is_old)).or_insert_with(|| {
-                if state.is_folder() {
-                    level.push(nodes.len());
-                }
-                let is_known = !state.is_folder();
-                let is_object = is_root || is_known || !is_flat;
-                nodes.push(Node {
-                    item: Item { path, state, is_old },
-                    below: Vec::new(),
-                    is_known,
-                    is_object,
-                });
-                nodes.len() - 1
-            })
-        };
         for root in roots {
-            enter(&mut nodes, &mut level, root.path.clone(), root.state, (root.is_old, true));
+            graph.add_root(root, &mut level);
         }
         while !level.is_empty() {
-            let trees = self.each(&level, |at| manifest(&nodes[*at].item))?;
             let mut next = Vec::new();
-            for (at, tree) in level.iter().zip(trees) {
-                let Some(tree) = tree else { continue };
-                let Item { path, is_old, .. } = nodes[*at].item.clone();
-                let below = tree.entries().iter().map(|(name, entry)| {
-                    enter(&mut nodes, &mut next, path.join(name), entry.state(), (is_old, false))
-                });
-                let below = below.collect();
-                nodes[*at].below = below;
-                nodes[*at].is_known = true;
+            for folders in level.chunks(MANIFESTS) {
+                let trees = self.each(folders, |folder| manifest(&graph.item(*folder)))?;
+                for (folder, tree) in folders.iter().zip(trees) {
+                    if let Some(tree) = tree {
+                        graph.add_entries(*folder, &tree, is_flat, &mut next);
+                    }
+                }
             }
             level = next;
         }
-        Ok(nodes)
+        Ok(graph)
     }
 
-    /// What of these blobs the remote has.
-    fn there(&self, nodes: &[Node]) -> Result<HashMap<(Digest, bool), Object>, TransferError> {
-        let objects = nodes.iter().filter(|node| node.is_object).map(|node| &node.item);
-        let wanted: HashMap<String, (Digest, bool)> =
-            objects.map(|item| (self.key(item), item.name())).collect();
-        let folder = |key: &String| key[..=key.rfind('/').unwrap_or_default()].to_owned();
-        let prefixes: HashSet<String> = match wanted.len() {
-            0..=FEW => wanted.keys().cloned().collect(),
-            _ => wanted.keys().map(folder).collect(),
+    /// What the remote says of the objects, by place.
+    fn there(&self, graph: &Graph) -> Result<Vec<Option<There>>, TransferError> {
+        let key = |place: Place| self.key(&graph.name(place));
+        let folder = |mut key: String| {
+            key.truncate(key.rfind('/').map_or(0, |end| end + 1));
+            key
+        };
+        let prefixes: HashSet<String> = match graph.objects().nth(FEW) {
+            None => graph.objects().map(key).collect(),
+            Some(_) => graph.objects().map(|place| folder(key(place))).collect(),
         };
         let prefixes: Vec<String> = prefixes.into_iter().collect();
-        let listed = self.each(&prefixes, |prefix| {
+        let all = Mutex::new(vec![None; graph.len()]);
+        self.each(&prefixes, |prefix| {
             let mut found = Vec::new();
             self.remote.list(prefix, &mut |object| {
-                if let Some(name) = wanted.get(&object.key) {
-                    found.push((*name, object));
+                let Object { size, modified, .. } = object;
+                let digest = self.blobs.layout().digest_of_key(&object.key);
+                for place in digest.iter().flat_map(|digest| graph.of_digest(digest)) {
+                    if key(place) == object.key {
+                        found.push((place, There { size, modified: modified.unwrap_or(i64::MIN) }));
+                    }
                 }
                 if self.meter.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
-            Ok(found)
+            let mut all = lock(&all);
+            for (place, there) in found {
+                all[place.at()] = Some(there);
+            }
+            Ok(())
         })?;
-        Ok(listed.into_iter().flatten().collect())
+        Ok(all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// What the remote has with other bytes than its name says.
-    fn damaged_there(
-        &self,
-        nodes: &[Node],
-        there: &HashMap<(Digest, bool), Object>,
-    ) -> Result<Vec<Item>, TransferError> {
-        let is_there = |node: &&Node| node.is_object && there.contains_key(&node.item.name());
-        let items: Vec<&Item> = nodes.iter().filter(is_there).map(|node| &node.item).collect();
-        let damaged = self.each(&items, |item| {
-            let mut hasher = NamedHasher::new(self.blobs.layout().algorithm(), item.is_old);
-            let read = self.remote.get(&self.key(item), 0, &mut |piece| {
-                hasher.update(piece);
+    fn damaged_there(&self, graph: &Graph, there: &[Option<There>]) -> Result<Vec<Place>, TransferError> {
+        let places: Vec<Place> = graph.objects().filter(|place| there[place.at()].is_some()).collect();
+        let damaged = self.each(&places, |place| {
+            let name = graph.name(*place);
+            let mut hasher = NamedHasher::new(self.blobs.layout().algorithm(), name.is_old);
+            let read = self.remote.get(&self.key(&name), 0, &mut |piece| {
+                hasher.update_while(piece, || ());
                 if self.meter.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             match read {
                 _ if self.meter.is_stopped() => Err(TransferError::Stopped),
-                Ok(()) => Ok((!hasher.is(&item.state.digest)).then(|| (*item).clone())),
+                Ok(()) => Ok((!hasher.is(&name.digest)).then_some(*place)),
                 // It went away meanwhile, and is put there again.
-                Err(RemoteError::Missing { .. }) => Ok(Some((*item).clone())),
+                Err(RemoteError::Missing { .. }) => Ok(Some(*place)),
                 Err(fault) => Err(fault.into()),
             }
         })?;
@@ -378,69 +368,80 @@ impl Transfer<'_> {
     /// Touches objects that are relied on. Returns the places of those that went away meanwhile.
     fn mark(
         &self,
-        nodes: &[Node],
-        places: &[usize],
+        graph: &Graph,
+        places: &[Place],
         report: &mut Report,
-    ) -> Result<Vec<usize>, TransferError> {
+    ) -> Result<Vec<Place>, TransferError> {
         let unmarked = AtomicUsize::new(0);
-        let marked = self.each(places, |at| {
-            let touched = self.remote.touch(&self.key(&nodes[*at].item));
-            unmarked.fetch_add(usize::from(touched.is_err()), Ordering::Relaxed);
-            Ok((!touched.unwrap_or(true)).then_some(*at))
+        let gone = Mutex::new(Vec::new());
+        self.each(places, |place| {
+            match self.remote.touch(&self.key(&graph.name(*place))) {
+                Ok(true) => {}
+                Ok(false) => lock(&gone).push(*place),
+                Err(_) => drop(unmarked.fetch_add(1, Ordering::Relaxed)),
+            }
+            Ok(())
         })?;
         report.unmarked = unmarked.into_inner();
-        Ok(marked.into_iter().flatten().collect())
+        Ok(gone.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Uploads, what is in a folder before the folder. What names something `bad` is bad too, and is not uploaded.
+    /// Uploads what has a size in `sizes`, what is in a folder before the folder. What names something `bad` is bad too, and
+    /// is not uploaded.
     fn upload(
         &self,
-        nodes: &[Node],
-        places: &[usize],
-        bad: &mut HashSet<usize>,
+        graph: &Graph,
+        sizes: &[Option<u64>],
+        bad: &mut HashSet<Place>,
         report: &mut Report,
     ) -> Result<(), TransferError> {
-        let wanted: HashSet<usize> = places.iter().copied().collect();
-        let size = |at: &usize| size_here(self.blobs, &nodes[*at].item).unwrap_or_default();
-        let all = wanted.iter().map(size).fold(Tally::default(), |mut all, bytes| {
-            all.add(bytes);
+        let all = sizes.iter().flatten().fold(Tally::default(), |mut all, bytes| {
+            all.add(*bytes);
             all
         });
         self.meter.expect(all);
-        for level in heights(nodes) {
-            let (held, free): (Vec<usize>, Vec<usize>) =
-                level.into_iter().partition(|at| nodes[*at].below.iter().any(|below| bad.contains(below)));
+        for level in graph.levels() {
+            let (held, free): (Vec<Place>, Vec<Place>) = level
+                .into_iter()
+                .partition(|place| graph.below(*place).iter().any(|below| bad.contains(below)));
             bad.extend(held);
-            let mut free: Vec<usize> = free.into_iter().filter(|at| wanted.contains(at)).collect();
+            let size = |place: &Place| sizes[place.at()];
+            let mut free: Vec<Place> = free.into_iter().filter(|place| size(place).is_some()).collect();
             // The largest first, so that none of them is the last one alone.
-            free.sort_by_key(|at| std::cmp::Reverse(size(at)));
-            let results = self.put_each(&free, |at| Ok((*at, self.put(&nodes[*at].item)?)))?;
-            for (at, result) in results {
-                match result {
-                    Ok(bytes) => report.moved.add(bytes),
-                    Err(reason) => {
-                        bad.insert(at);
-                        report.failed.push((nodes[at].item.clone(), reason));
-                    }
+            free.sort_unstable_by_key(|place| (std::cmp::Reverse(size(place)), *place));
+            let moved = Mutex::new(Tally::default());
+            let failed = Mutex::new(Vec::new());
+            self.put_each(&free, |place| {
+                match self.put(&graph.name(*place))? {
+                    Ok(bytes) => lock(&moved).add(bytes),
+                    Err(reason) => lock(&failed).push((*place, reason)),
                 }
+                Ok(())
+            })?;
+            report.moved = report.moved.with(*lock(&moved));
+            let mut failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            failed.sort();
+            for (place, reason) in failed {
+                bad.insert(place);
+                report.failed.push((graph.item(place), reason));
             }
         }
         Ok(())
     }
 
     /// Uploads one blob. Returns its size, or why it is not to be had.
-    fn put(&self, item: &Item) -> Result<Result<u64, String>, TransferError> {
-        let digest = item.state.digest;
-        let path = path_here(self.blobs, item);
-        let Some(size) = size_here(self.blobs, item) else {
+    fn put(&self, name: &Name) -> Result<Result<u64, String>, TransferError> {
+        let digest = name.digest;
+        let path = path_here(self.blobs, name);
+        let Some(size) = size_here(self.blobs, name) else {
             return Ok(Err(CacheError::Missing { digest }.to_string()));
         };
         // What is text may be known by another digest than that of its bytes.
-        let bytes = match item.is_old && !item.state.is_folder() {
+        let bytes = match name.is_old && !name.is_folder {
             true if self.blobs.is_named_right(&digest, &path)? => hash_file_by(digest.algorithm(), &path)?.0,
             _ => digest,
         };
-        match self.put_file(&self.key(item), &path, size, bytes) {
+        match self.put_file(&self.key(name), &path, size, bytes) {
             Ok(()) => Ok(Ok(size)),
             Err(TransferError::Remote(RemoteError::Mismatch { .. })) => {
                 Ok(Err(CacheError::Damaged { digest, path }.to_string()))
@@ -537,51 +538,17 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The length of a blob in the cache; `None` when it is not there.
-fn size_here(blobs: &Blobs, item: &Item) -> Option<u64> {
-    fs::metadata(path_here(blobs, item)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+fn size_here(blobs: &Blobs, name: &Name) -> Option<u64> {
+    fs::metadata(path_here(blobs, name)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
 /// Where the cache has a file or a folder's manifest.
-pub(crate) fn path_here(blobs: &Blobs, item: &Item) -> PathBuf {
-    match (item.is_old, item.state.is_folder()) {
-        (true, is_folder) => blobs.old_place(&item.state.digest, is_folder),
-        (false, true) => blobs.manifest_path(&item.state.digest),
-        (false, false) => blobs.path(&item.state.digest),
+pub(crate) fn path_here(blobs: &Blobs, name: &Name) -> PathBuf {
+    match (name.is_old, name.is_folder) {
+        (true, is_folder) => blobs.old_place(&name.digest, is_folder),
+        (false, true) => blobs.manifest_path(&name.digest),
+        (false, false) => blobs.path(&name.digest),
     }
-}
-
-/// The nodes by how far they are above files: what is in a folder comes in an earlier level than the folder.
-fn heights(nodes: &[Node]) -> Vec<Vec<usize>> {
-    let mut above: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    let mut waiting: Vec<usize> = vec![0; nodes.len()];
-    for (at, node) in nodes.iter().enumerate() {
-        // A folder may hold a content more than once.
-        waiting[at] = node.below.len();
-        for below in &node.below {
-            above[*below].push(at);
-        }
-    }
-    let mut levels = Vec::new();
-    let mut level: Vec<usize> = (0..nodes.len()).filter(|at| waiting[*at] == 0).collect();
-    while !level.is_empty() {
-        let mut next = Vec::new();
-        for folder in level.iter().flat_map(|at| &above[*at]) {
-            waiting[*folder] -= 1;
-            if waiting[*folder] == 0 {
-                next.push(*folder);
-            }
-        }
-        levels.push(std::mem::replace(&mut level, next));
-    }
-    levels
-}
-
-/// The objects that a transfer from the remote would bring, for whoever shows it: not known to be there.
-pub(crate) fn expected(items: &[&Item]) -> Tally {
-    items.iter().fold(Tally::default(), |mut all, item| {
-        all.add(item.bytes());
-        all
-    })
 }
 
 #[cfg(test)]

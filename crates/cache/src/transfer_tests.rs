@@ -213,6 +213,35 @@ fn a_remote_is_asked_by_listing_when_there_is_much() {
 }
 
 #[test]
+fn a_file_that_holds_a_manifest_is_one_object_with_its_folder() {
+    let house = House::new();
+    let (here, mut roots) = house.roots();
+    let digest = roots[0].state.digest;
+    let size = disk::read(&here.blobs.path(&digest)).unwrap().len() as u64;
+    let state = FileState { digest, size, files: None, executable: false };
+    roots.push(Root { path: ProjectPath::from_record("list").unwrap(), state, is_old: false });
+    assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
+    assert_eq!(house.remote.keys().len(), 5);
+    let report = house.transfer(&here.blobs).push(&roots).unwrap();
+    assert_eq!((report.moved.count, report.present.count), (0, 6));
+    let there = house.workspace("there");
+    assert!(house.transfer(&there.blobs).fetch(&roots).unwrap().is_whole());
+    assert!(there.blobs.has_all(&roots[0].state) && there.blobs.has_all(&roots[1].state));
+}
+
+#[test]
+fn the_digest_of_a_key_is_that_of_its_content() {
+    for layout in [crate::Layout::Native, crate::Layout::Dvc] {
+        let digest = crate::hash::hash_bytes_by(layout.algorithm(), b"x");
+        for (is_folder, is_old) in [(false, false), (true, false), (false, true), (true, true)] {
+            assert_eq!(layout.digest_of_key(&layout.key(&digest, is_folder, is_old)), Some(digest));
+        }
+        assert_eq!(layout.digest_of_key("stages/ab/cd"), None);
+        assert_eq!(layout.digest_of_key("x"), None);
+    }
+}
+
+#[test]
 fn what_passes_is_tried_again_and_gone_on_with() {
     let house = House::new();
     let (here, roots) = house.roots();

@@ -85,11 +85,12 @@ impl NamedHasher {
         NamedHasher { hasher: Hasher::new(algorithm), unix: is_old.then(UnixHasher::default) }
     }
 
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
+    /// Takes the next bytes while `work` is done, as [`Hasher::update_while`].
+    pub(crate) fn update_while<R>(&mut self, bytes: &[u8], work: impl FnOnce() -> R) -> R {
         if let Some(unix) = &mut self.unix {
             unix.update(bytes);
         }
+        self.hasher.update_while(bytes, work)
     }
 
     /// The digest of the bytes, where they are those of `name`.

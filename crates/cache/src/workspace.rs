@@ -14,7 +14,7 @@ use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
 use crate::agreed::Agreed;
-use crate::hash::hash_file_by;
+use crate::hash::read_and_hash;
 use crate::links::{Damage, Links, Placement};
 use crate::listing::check_size;
 use crate::pipeignore::Within;
@@ -355,25 +355,32 @@ impl Workspace {
         }
     }
 
-    pub(crate) fn digest_of(
+    fn digest_of(&self, path: &ProjectPath, os_path: &Path, stamp: &Stamp) -> Result<Digest, CacheError> {
+        let known = self.state().get(path, stamp);
+        match known {
+            Some(digest) => Ok(digest),
+            None => self.hash_anew(path, os_path, false, stamp).map(|(digest, _)| digest),
+        }
+    }
+
+    /// The digest of a file that is not known by its stamp, with its bytes where they are few.
+    pub(crate) fn hash_anew(
         &self,
         path: &ProjectPath,
         os_path: &Path,
+        is_symlink: bool,
         stamp: &Stamp,
-    ) -> Result<Digest, CacheError> {
-        if let Some(digest) = self.state().get(path, stamp) {
-            return Ok(digest);
-        }
+    ) -> Result<(Digest, Option<Vec<u8>>), CacheError> {
         if stamp.size >= WORTH_WAITING && stamp.is_racy(Stamp::now()) {
             std::thread::sleep(Duration::from_millis(25));
         }
         let now = Stamp::now();
-        let (digest, stamp) = hash_file_by(self.blobs.layout().algorithm(), os_path)?;
+        let (digest, stamp, bytes) = read_and_hash(self.blobs.layout().algorithm(), os_path)?;
         // A link that was written through stays known by its blob, so that it is named each time.
-        if !self.note_damage(path, os_path, &digest) {
+        if !self.note_damage(path, os_path, is_symlink, &digest) {
             self.state().put(path, stamp, digest, now);
         }
-        Ok(digest)
+        Ok((digest, bytes))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -194,7 +194,8 @@ fn set_times(path: &Path, modified: i64) -> io::Result<()> {
     Ok(utimensat(CWD, path, &times(modified), AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-fn times(modified: i64) -> Timestamps {
+/// The time of last access as it is, and `modified` (nanoseconds since 1970) as that of the last change.
+pub(crate) fn times(modified: i64) -> Timestamps {
     let time =
         Timespec { tv_sec: modified.div_euclid(1_000_000_000), tv_nsec: modified.rem_euclid(1_000_000_000) };
     let kept = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };

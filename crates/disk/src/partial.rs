@@ -10,9 +10,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::futimens;
+
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
-use crate::link::set_modified;
+use crate::link::times;
 use crate::share::inherit_file;
 use crate::stamp::Stamp;
 
@@ -28,6 +30,10 @@ pub struct Partial {
     file: File,
     path: PathBuf,
     to: PathBuf,
+    /// The number of its file system, where that was asked.
+    device: Option<u64>,
+    /// How much has arrived, or was about to.
+    length: u64,
     /// Whether what has arrived stays when this ends before all has.
     keeps: bool,
     done: bool,
@@ -40,19 +46,31 @@ impl Partial {
     /// # Errors
     /// When the folder cannot be made or written.
     pub fn open(to: &Path, keep: bool) -> Result<Self, DiskError> {
-        make_folder(parent(to))?;
-        if keep && let Some((file, path)) = take_up(to).context("write file", to)? {
-            return Ok(Partial { file, path, to: to.to_owned(), keeps: true, done: false });
+        match Partial::open_in_place(to, keep) {
+            // Most often the folder is there.
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+                make_folder(parent(to))?;
+                Partial::open_in_place(to, keep)
+            }
+            opened => opened,
+        }
+        .context("write file", to)
+    }
+
+    fn open_in_place(to: &Path, keep: bool) -> io::Result<Self> {
+        let to_owned = to.to_owned();
+        if keep && let Some((file, path, metadata)) = take_up(to)? {
+            let (device, length) = (Some(metadata.dev()), metadata.len());
+            return Ok(Partial { file, path, to: to_owned, device, length, keeps: true, done: false });
         }
         let made = tempfile::Builder::new()
             .prefix(".pipe-")
             .suffix(".tmp")
             .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(parent(to))
-            .context("write file", to)?;
-        inherit_file(made.as_file(), parent(to)).context("write file", to)?;
-        let (file, path) = made.keep().map_err(|fault| DiskError::new("write file", to, fault.error))?;
-        Ok(Partial { file, path, to: to.to_owned(), keeps: false, done: false })
+            .tempfile_in(parent(to))?;
+        inherit_file(made.as_file(), parent(to))?;
+        let (file, path) = made.keep().map_err(|fault| fault.error)?;
+        Ok(Partial { file, path, to: to_owned, device: None, length: 0, keeps: false, done: false })
     }
 
     /// Reads what is there from its start, piece by piece, so that what follows is appended. Returns its length.
@@ -60,11 +78,11 @@ impl Partial {
     /// # Errors
     /// When it cannot be read.
     pub fn reread(&mut self, mut piece: impl FnMut(&[u8])) -> Result<u64, DiskError> {
+        if self.length == 0 {
+            return Ok(0);
+        }
         let mut read = || -> io::Result<u64> {
             self.file.seek(SeekFrom::Start(0))?;
-            if self.file.metadata()?.len() == 0 {
-                return Ok(0);
-            }
             let mut buffer = vec![0; PIECE];
             let mut length = 0;
             loop {
@@ -77,7 +95,8 @@ impl Partial {
                 }
             }
         };
-        read().context("read file", &self.path)
+        self.length = read().context("read file", &self.path)?;
+        Ok(self.length)
     }
 
     /// Appends bytes.
@@ -85,6 +104,7 @@ impl Partial {
     /// # Errors
     /// When the disk refuses.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        self.length += bytes.len() as u64;
         self.file.write_all(bytes).context("write file", &self.to)
     }
 
@@ -94,7 +114,9 @@ impl Partial {
     /// When the disk refuses.
     pub fn restart(&mut self) -> Result<(), DiskError> {
         let restart = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
-        restart.map(drop).context("write file", &self.to)
+        restart.context("write file", &self.to)?;
+        self.length = 0;
+        Ok(())
     }
 
     /// Waits until the disk has all of it.
@@ -120,8 +142,11 @@ impl Partial {
     /// When the disk refuses.
     pub fn finish(mut self, modified: Option<i64>) -> Result<(), DiskError> {
         if let Some(modified) = modified {
-            self.file.set_permissions(Permissions::from_mode(0o444)).context("write file", &self.to)?;
-            set_modified(&self.path, modified)?;
+            let seal = || {
+                self.file.set_permissions(Permissions::from_mode(0o444))?;
+                Ok(futimens(&self.file, &times(modified))?)
+            };
+            seal().context("write file", &self.to)?;
         }
         fs::rename(&self.path, &self.to).context("write file", &self.to)?;
         self.done = true;
@@ -133,8 +158,12 @@ impl Partial {
     /// # Errors
     /// When the disk refuses. Those that have no name then never get one.
     pub fn finish_all(partials: Vec<Self>) -> Result<(), DiskError> {
-        let device = |partial: &Partial| partial.file.metadata().ok().map(|metadata| metadata.dev());
-        let is_one_disk = partials.windows(2).all(|two| device(&two[0]) == device(&two[1]));
+        let device = |partial: &Partial| {
+            partial.device.or_else(|| partial.file.metadata().ok().map(|metadata| metadata.dev()))
+        };
+        let mut devices = partials.iter().map(device);
+        let first = devices.next();
+        let is_one_disk = devices.all(|device| Some(device) == first);
         match partials.first() {
             Some(first) if is_one_disk && partials.len() > FEW => {
                 rustix::fs::syncfs(&first.file).map_err(io::Error::from).context("write file", &first.to)?;
@@ -160,7 +189,7 @@ impl Drop for Partial {
 }
 
 /// The unfinished file of a name, locked; `None` when another process is at work on it, or nothing can be locked here.
-fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf)>> {
+fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf, fs::Metadata)>> {
     let Some(path) = kept_path(to) else { return Ok(None) };
     for _ in 0..3 {
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -178,7 +207,7 @@ fn take_up(to: &Path) -> io::Result<Option<(File, PathBuf)>> {
         let opened = file.metadata()?;
         let is_same = |named: fs::Metadata| (named.dev(), named.ino()) == (opened.dev(), opened.ino());
         if fs::symlink_metadata(&path).is_ok_and(is_same) {
-            return Ok(Some((file, path)));
+            return Ok(Some((file, path, opened)));
         }
     }
     Ok(None)

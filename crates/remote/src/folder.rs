@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache::{Hasher, Object, RESUMED, Remote, RemoteError, Sink, Upload};
@@ -20,8 +20,11 @@ const PIECE: usize = 1 << 20;
 /// Objects up to this size wait for others, and are made sure of together.
 const SMALL: u64 = 1 << 20;
 
-/// So many of them at most,
+/// until they are so many,
 const GATHERED: usize = 256;
+
+/// or, while others are made sure of, with these so many: each is an open file,
+const OPEN: usize = 768;
 
 /// and so long at most, as long as more come: what a killed transfer has finished is not to be lost.
 const GATHERING: Duration = Duration::from_millis(500);
@@ -32,8 +35,19 @@ pub struct FolderRemote {
     name: String,
     root: PathBuf,
     resumed: u64,
-    /// Small objects that have no name yet, and since when the first of them waits.
-    gathered: Mutex<(Vec<Partial>, Option<Instant>)>,
+    gathered: Mutex<Gathered>,
+    /// Told when some of them were made sure of.
+    settled: Condvar,
+}
+
+/// Small objects that have no name yet.
+#[derive(Debug, Default)]
+struct Gathered {
+    partials: Vec<Partial>,
+    /// Since when the first of them waits.
+    since: Option<Instant>,
+    /// How many others are being made sure of.
+    settling: usize,
 }
 
 impl FolderRemote {
@@ -44,6 +58,7 @@ impl FolderRemote {
             root: root.to_owned(),
             resumed: RESUMED,
             gathered: Mutex::default(),
+            settled: Condvar::new(),
         }
     }
 
@@ -58,9 +73,31 @@ impl FolderRemote {
         &self.root
     }
 
-    fn gathered(&self) -> MutexGuard<'_, (Vec<Partial>, Option<Instant>)> {
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
         // A thread that panicked left at worst one out.
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a small object wait for others; makes sure of them when they are many, or wait for long. One thread does so at a
+    /// time: several would wait for each other, and the next one makes sure of all that came meanwhile.
+    fn gather(&self, partial: Partial) -> Result<(), DiskError> {
+        let mut gathered = self.gathered();
+        gathered.partials.push(partial);
+        while gathered.settling > 0 && gathered.settling + gathered.partials.len() >= OPEN {
+            gathered = self.settled.wait(gathered).unwrap_or_else(PoisonError::into_inner);
+        }
+        let is_late = gathered.since.get_or_insert_with(Instant::now).elapsed() >= GATHERING;
+        let is_full = gathered.partials.len() >= GATHERED;
+        if gathered.settling > 0 || !(is_full || is_late) {
+            return Ok(());
+        }
+        let full = std::mem::take(&mut gathered.partials);
+        (gathered.since, gathered.settling) = (None, full.len());
+        drop(gathered);
+        let finished = Partial::finish_all(full);
+        self.gathered().settling = 0;
+        self.settled.notify_all();
+        finished
     }
 
     /// Where an object lies. A key that would lead out of the folder is none.
@@ -158,22 +195,28 @@ impl FolderRemote {
         let mut source = File::open(upload.from).map_err(unreadable)?;
         let mut buffer = buffer_for(upload.size);
         // What was put there before may be damaged: then once more from the start.
-        for _ in 0..2 {
+        for is_again in [false, true] {
             let mut hasher = Hasher::new(upload.digest.algorithm());
             let there = partial
-                .reread(|piece| hasher.update(piece))
+                .reread(|piece| hasher.update_while(piece, || ()))
                 .map_err(|fault| self.refused("write", key, fault))?;
-            source.seek(SeekFrom::Start(there)).map_err(unreadable)?;
-            loop {
+            if is_again || there > 0 {
+                source.seek(SeekFrom::Start(there)).map_err(unreadable)?;
+            }
+            let mut left = upload.size.saturating_sub(there);
+            while left > 0 {
                 let count = source.read(&mut buffer).map_err(unreadable)?;
                 if count == 0 {
                     break;
                 }
-                hasher.update(&buffer[..count]);
-                partial.append(&buffer[..count]).map_err(|fault| self.refused("write", key, fault))?;
+                let piece = &buffer[..count];
+                hasher
+                    .update_while(piece, || partial.append(piece))
+                    .map_err(|fault| self.refused("write", key, fault))?;
                 if (upload.moved)(count as u64).is_break() {
                     return Err(RemoteError::Stopped);
                 }
+                left = left.saturating_sub(count as u64);
             }
             if hasher.digest() == upload.digest {
                 return Ok(());
@@ -238,14 +281,19 @@ impl Remote for FolderRemote {
             Err(fault) if is_absent(&fault) => return Err(self.missing(key)),
             Err(fault) => return Err(failed(fault)),
         };
-        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        if start > 0 {
+            file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        }
         let mut buffer = buffer_for(size);
-        loop {
+        let mut left = size.saturating_sub(start);
+        while left > 0 {
             let count = file.read(&mut buffer).map_err(failed)?;
             if count == 0 || sink(&buffer[..count]).is_break() {
-                return Ok(());
+                break;
             }
+            left = left.saturating_sub(count as u64);
         }
+        Ok(())
     }
 
     fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError> {
@@ -264,19 +312,11 @@ impl Remote for FolderRemote {
             partial.sync().map_err(refused)?;
             return partial.finish(None).map_err(refused);
         }
-        let mut gathered = self.gathered();
-        let (partials, since) = &mut *gathered;
-        partials.push(partial);
-        if partials.len() < GATHERED && since.get_or_insert_with(Instant::now).elapsed() < GATHERING {
-            return Ok(());
-        }
-        let (full, _) = std::mem::take(&mut *gathered);
-        drop(gathered);
-        Partial::finish_all(full).map_err(refused)
+        self.gather(partial).map_err(refused)
     }
 
     fn settle(&self) -> Result<(), RemoteError> {
-        let (rest, _) = std::mem::take(&mut *self.gathered());
+        let rest = std::mem::take(&mut self.gathered().partials);
         Partial::finish_all(rest).map_err(|fault| self.refused("write", "objects", fault))
     }
 

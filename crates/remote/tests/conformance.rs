@@ -196,3 +196,52 @@ fn no_key_leads_out_and_nothing_but_files_is_opened() {
     assert!(matches!(get(&remote, "link", 0), Err(RemoteError::Missing { .. })));
     assert_eq!(keys(&remote, ""), []);
 }
+
+#[test]
+fn many_small_objects_from_many_threads_are_all_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let remote = FolderRemote::new("store", &folder.path().join("remote"));
+    let name = |thread: usize, at: usize| format!("{thread}/{at:040x}");
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (remote, from) = (&remote, folder.path().join(format!("from{thread}")));
+            scope.spawn(move || {
+                for at in 0..400 {
+                    let bytes = format!("{thread} {at}");
+                    fs::write(&from, &bytes).unwrap();
+                    let (size, digest) = (bytes.len() as u64, hash_bytes(bytes.as_bytes()));
+                    let moved = |_| ControlFlow::Continue(());
+                    let upload = Upload { from: &from, size, digest, moved: &moved };
+                    remote.put(&name(thread, at), &upload).unwrap();
+                }
+            });
+        }
+    });
+    remote.settle().unwrap();
+    assert_eq!(keys(&remote, "").len(), 8 * 400);
+    assert_eq!(get(&remote, &name(7, 399), 0).unwrap(), b"7 399");
+    let mut left = 0;
+    remote.leftovers(&mut |_| left += 1).unwrap();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_large_object_is_what_its_digest_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    let remote = FolderRemote::new("store", &folder.path().join("remote"));
+    let bytes: Vec<u8> = (0..5_000_001_u32).map(|at| (at % 251) as u8).collect();
+    put(&remote, &from, "a/b", &bytes, u64::MAX).unwrap();
+    assert_eq!(get(&remote, "a/b", 0).unwrap(), bytes);
+    assert_eq!(get(&remote, "a/b", 4_000_000).unwrap(), bytes[4_000_000..]);
+    // Progress is told of in pieces.
+    assert!(matches!(put(&remote, &from, "a/c", &bytes, 2_000_000), Err(RemoteError::Stopped)));
+    // One that holds other bytes, or fewer.
+    for other in [&bytes[1..], &bytes[..4_999_999]] {
+        fs::write(&from, other).unwrap();
+        let moved = |_| ControlFlow::Continue(());
+        let upload = Upload { from: &from, size: 5_000_001, digest: hash_bytes(&bytes), moved: &moved };
+        assert!(matches!(remote.put("a/d", &upload), Err(RemoteError::Mismatch { .. })));
+    }
+    assert_eq!(keys(&remote, "").len(), 1);
+}

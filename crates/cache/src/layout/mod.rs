@@ -120,6 +120,13 @@ impl Layout {
         Some((digest, digits != rest))
     }
 
+    /// The digest of the content that a key is of, wherever older versions have it; of other keys, none or any.
+    pub(crate) fn digest_of_key(self, key: &str) -> Option<Digest> {
+        let (folders, name) = key.rsplit_once('/')?;
+        let start = folders.rsplit('/').next()?;
+        Digest::from_hex(self.algorithm(), &format!("{start}{}", self.digits(name))).ok()
+    }
+
     /// Reads a manifest. Nothing of it is believed that could lead outside the folder.
     pub(crate) fn decode(self, bytes: &[u8]) -> Result<Decoded, TreeError> {
         match self {
