@@ -125,14 +125,15 @@ fn state_of(found: &Found<'_>) -> FileState {
     FileState { digest, size, files: None, executable: found.stamp.is_executable() }
 }
 
-/// A file that was found.
+/// A file that was found, or anything else that is no folder.
 struct Pending {
     /// The place of its folder.
     folder: usize,
     name: String,
     path: ProjectPath,
     os_path: PathBuf,
-    stamp: Stamp,
+    /// Known once it was [examined](Workspace::examine), as the digest is.
+    stamp: Option<Stamp>,
     digest: Option<Digest>,
     /// What it holds, where that was read and is kept for who stores it.
     bytes: Option<Vec<u8>>,
@@ -142,8 +143,9 @@ struct Pending {
 
 impl Pending {
     fn found(&self) -> Found<'_> {
-        let Pending { path, os_path, stamp, may_share, .. } = self;
-        let digest = self.digest.expect("it was hashed before it is handed on");
+        let Pending { path, os_path, may_share, .. } = self;
+        let known = self.stamp.as_ref().zip(self.digest);
+        let (stamp, digest) = known.expect("it was examined before it is handed on");
         Found { path, os_path, stamp, digest, bytes: self.bytes.as_deref(), may_share: *may_share }
     }
 }
@@ -201,9 +203,19 @@ impl Workspace {
         }
         let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
         let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
-        let mut file = self.file(0, String::new(), (path.clone(), os_path), &metadata, may_share)?;
-        file.is_symlink = is_symlink;
-        self.hash(&mut file, &AtomicU64::new(0))?;
+        let mut file = Pending {
+            folder: 0,
+            name: String::new(),
+            path: path.clone(),
+            os_path,
+            stamp: None,
+            digest: None,
+            bytes: None,
+            is_symlink,
+            may_share,
+        };
+        self.examine(&mut file, Some(metadata), &AtomicU64::new(0))?;
+        self.note_stamp(path, file.stamp);
         let found = file.found();
         sink.files(std::slice::from_ref(&found))?;
         Ok(Some(state_of(&found)))
@@ -274,54 +286,65 @@ impl Workspace {
             folder.is_empty = false;
             let path = folder.path.join(&name);
             let may_share = folder.may_share && (!entry.path_is_symlink() || self.is_ours(entry.path()));
-            let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
             if entry.file_type().is_dir() {
+                let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
                 self.note(&path, &metadata);
                 open.push(walk.enter(name, path, Some(place), may_share));
-            } else {
-                let is_symlink = entry.path_is_symlink();
-                let paths = (path, entry.into_path());
-                let file = self.file(place, name, paths, &metadata, may_share)?;
-                walk.pending.push(Pending { is_symlink, ..file });
-                if walk.pending.len() >= walk.batch {
-                    walk.hand_on(&mut open)?;
-                }
+                continue;
+            }
+            let is_symlink = entry.path_is_symlink();
+            let (os_path, stamp, digest, bytes) = (entry.into_path(), None, None, None);
+            let folder = place;
+            walk.pending.push(Pending {
+                folder,
+                name,
+                path,
+                os_path,
+                stamp,
+                digest,
+                bytes,
+                is_symlink,
+                may_share,
+            });
+            if walk.pending.len() >= walk.batch {
+                walk.hand_on(&mut open)?;
             }
         }
         walk.end()
     }
 
-    fn file(
+    /// Finds out what a file is and holds; it is read where that is not known. The bytes of one that was are kept as long
+    /// as there is room for them.
+    fn examine(
         &self,
-        folder: usize,
-        name: String,
-        (path, os_path): (ProjectPath, PathBuf),
-        metadata: &fs::Metadata,
-        may_share: bool,
-    ) -> Result<Pending, CacheError> {
+        file: &mut Pending,
+        metadata: Option<fs::Metadata>,
+        room: &AtomicU64,
+    ) -> Result<(), CacheError> {
+        let Pending { path, os_path, is_symlink, .. } = &*file;
+        let metadata = match metadata {
+            Some(metadata) => Ok(metadata),
+            None if *is_symlink => fs::metadata(os_path),
+            None => fs::symlink_metadata(os_path),
+        };
+        let metadata = metadata.map_err(|source| read_fault(os_path, source))?;
         if !metadata.is_file() {
-            return Err(CacheError::Special { path: os_path });
+            return Err(CacheError::Special { path: os_path.clone() });
         }
-        self.note(&path, metadata);
-        let stamp = Stamp::of(metadata);
-        let known = self.state().get(&path, &stamp);
-        let digest = known.or_else(|| self.digest_of_link(&path, &os_path, metadata));
-        let (bytes, is_symlink) = (None, false);
-        Ok(Pending { folder, name, path, os_path, stamp, digest, bytes, is_symlink, may_share })
-    }
-
-    /// Hashes a file that is not known. Its bytes are kept as long as there is room for them.
-    fn hash(&self, file: &mut Pending, room: &AtomicU64) -> Result<(), CacheError> {
-        if file.digest.is_some() {
-            return Ok(());
-        }
-        let Pending { path, os_path, stamp, is_symlink, .. } = &*file;
-        let (digest, bytes) = self.hash_anew(path, os_path, *is_symlink, stamp)?;
-        file.digest = Some(digest);
-        let fits = |left: u64| left.checked_sub(bytes.as_ref()?.len() as u64);
-        if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
-            file.bytes = bytes;
-        }
+        let stamp = Stamp::of(&metadata);
+        let known = self.state().get(path, &stamp);
+        let digest = match known.or_else(|| self.digest_of_link(path, os_path, &metadata)) {
+            Some(digest) => digest,
+            None => {
+                let (digest, bytes) = self.hash_anew(path, os_path, *is_symlink, &stamp)?;
+                let fits = |left: u64| left.checked_sub(bytes.as_ref()?.len() as u64);
+                if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+                    file.bytes = bytes;
+                }
+                digest
+            }
+        };
+        (file.stamp, file.digest) = (Some(stamp), Some(digest));
         Ok(())
     }
 }
@@ -343,9 +366,11 @@ impl Walk<'_> {
         self.pending = kept;
         // A folder that has many files is not asked again and again.
         self.batch = BATCH.max(self.pending.len() * 2);
-        let unknown: Vec<&mut Pending> = files.iter_mut().filter(|file| file.digest.is_none()).collect();
         let room = AtomicU64::new(if self.sink.copies() { KEPT } else { 0 });
-        unknown.into_par_iter().try_for_each(|file| self.workspace.hash(file, &room))?;
+        files.par_iter_mut().try_for_each(|file| self.workspace.examine(file, None, &room))?;
+        for file in &files {
+            self.workspace.note_stamp(&file.path, file.stamp);
+        }
         let found: Vec<Found<'_>> = files.iter().map(Pending::found).collect();
         self.sink.files(&found)?;
         drop(found);

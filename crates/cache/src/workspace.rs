@@ -98,9 +98,13 @@ impl Workspace {
     }
 
     pub(crate) fn note(&self, path: &ProjectPath, metadata: &fs::Metadata) {
+        self.note_stamp(path, Some(Stamp::of(metadata)));
+    }
+
+    pub(crate) fn note_stamp(&self, path: &ProjectPath, stamp: Option<Stamp>) {
         let mut witness = self.witness.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &mut *witness {
-            Some(noted) if noted.len() < MOST_NOTED => noted.push((path.clone(), Stamp::of(metadata))),
+            Some(noted) if noted.len() < MOST_NOTED => noted.extend(stamp.map(|stamp| (path.clone(), stamp))),
             Some(_) => *witness = None,
             None => {}
         }
