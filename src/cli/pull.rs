@@ -1,5 +1,7 @@
 //! `pipe pull` and `pipe fetch`: bring what locks record from a remote into the cache, and from there into the workspace.
 
+mod imports;
+
 use cache::{Meter, Root};
 use clap::Args;
 use disk::Sharing;
@@ -20,7 +22,8 @@ use crate::ui::transfer::watch;
 
 /// Bring what pipeline.lock records from a remote into the cache
 ///
-/// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. Every byte that arrives is checked
+/// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. What was imported comes from its
+/// source where the remote does not have it. Every byte that arrives is checked
 /// against its digest, and a damaged file in the cache is fetched again. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
 /// cut off is gone on with by the next one.
 #[derive(Debug, Args)]
@@ -103,10 +106,16 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
-    let wishes = wishes(&project, &pipeline, args, printer)?;
-    let chosen = remotes::name(&project, args.remote.as_deref())?;
     let workspace = project.workspace(printer)?;
-    let mut fetched = Fetched { wishes, sides: Vec::new(), is_whole: true };
+    let imports = imports::bring(&project, &pipeline, &workspace, args, (&interrupt, printer))?;
+    let mut fetched =
+        Fetched { wishes: Wishes::new(), sides: imports.sides, is_whole: imports.is_whole };
+    if imports.is_all && !imports.outs.is_empty() && project.remotes().0.is_empty() {
+        return Ok(fetched);
+    }
+    let args = &ShareArgs { brought: imports.outs, ..args.clone() };
+    fetched.wishes = wishes(&project, &pipeline, args, printer)?;
+    let chosen = remotes::name(&project, args.remote.as_deref())?;
     for (name, wishes) in &fetched.wishes {
         let remote = remotes::open_existing(&project, name)?;
         let meter = Meter::new(interrupt.stop.clone());

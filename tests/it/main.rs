@@ -29,6 +29,7 @@ mod dvc_convert;
 mod dvc_data;
 mod dvc_frozen;
 mod dvc_gc;
+mod dvc_imports;
 mod dvc_matrix;
 mod dvc_old;
 mod dvc_random;
