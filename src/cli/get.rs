@@ -84,8 +84,11 @@ fn get(import: &Import, out: Option<&Path>, (force, jobs): (bool, Option<u16>), 
     let name = name_of(&import.path)?;
     let here = std::env::current_dir()
         .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
-    let out = cache::lexical(&here.join(out.unwrap_or(Path::new(name))));
-    let out = if out.is_dir() && out.file_name().is_none_or(|own| own != name) { out.join(name) } else { out };
+    let out = match out.map(|out| cache::lexical(&here.join(out))) {
+        Some(folder) if folder.is_dir() => folder.join(name),
+        Some(out) => out,
+        None => here.join(name),
+    };
     let fault = || CliError::message(format!("{} is no place for data", out.display()));
     let (folder, name) = (out.parent().ok_or_else(fault)?, out.file_name().and_then(|name| name.to_str()));
     let name = ProjectPath::from_record(name.ok_or_else(fault)?)?;

@@ -69,7 +69,7 @@ pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
     };
     let kinds = args.kinds.iter().map(kind).collect();
     let share = ShareArgs { kinds, below: args.max_size, ..args.share.clone() };
-    let Fetched { wishes, sides, is_whole } = bring(&share, printer)?;
+    let Fetched { share, wishes, sides, is_whole } = bring(&share, printer)?;
     conclude(&share, &sides, is_whole, &wishes, printer)
 }
 
@@ -78,9 +78,9 @@ pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
 /// # Errors
 /// As [`fetch`], and with exit code 1 when unsaved bytes would be replaced.
 pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
-    let Fetched { wishes, sides, is_whole } = bring(&args.share, printer)?;
+    let Fetched { share, wishes, sides, is_whole } = bring(&args.share, printer)?;
     if args.share.dry {
-        return conclude(&args.share, &sides, is_whole, &wishes, printer);
+        return conclude(&share, &sides, is_whole, &wishes, printer);
     }
     let (told, all_back) = bring_back(
         &CheckoutArgs::new(&args.share.which, args.force, args.share.allow_missing, args.share.json),
@@ -94,6 +94,7 @@ pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
 }
 
 struct Fetched {
+    share: ShareArgs,
     wishes: Wishes,
     sides: Vec<Json>,
     is_whole: bool,
@@ -108,12 +109,16 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
     let workspace = project.workspace(printer)?;
     let imports = imports::bring(&project, &pipeline, &workspace, args, (&interrupt, printer))?;
-    let mut fetched =
-        Fetched { wishes: Wishes::new(), sides: imports.sides, is_whole: imports.is_whole };
-    if imports.is_all && !imports.outs.is_empty() && project.remotes().0.is_empty() {
+    let args = &ShareArgs { brought: imports.outs, ..args.clone() };
+    let mut fetched = Fetched {
+        share: args.clone(),
+        wishes: Wishes::new(),
+        sides: imports.sides,
+        is_whole: imports.is_whole,
+    };
+    if imports.is_all && !args.brought.is_empty() && project.remotes().0.is_empty() {
         return Ok(fetched);
     }
-    let args = &ShareArgs { brought: imports.outs, ..args.clone() };
     fetched.wishes = wishes(&project, &pipeline, args, printer)?;
     let chosen = remotes::name(&project, args.remote.as_deref())?;
     for (name, wishes) in &fetched.wishes {

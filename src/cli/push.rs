@@ -209,7 +209,7 @@ pub fn conclude(
     if args.json {
         let text = serde_json::to_string_pretty(&json!({ "dry": args.dry, "remotes": sides }));
         printer.data_line(text.expect("plain data"));
-    } else if wishes.values().all(Vec::is_empty) && !args.stage_cache {
+    } else if wishes.values().all(Vec::is_empty) && args.brought.is_empty() && !args.stage_cache {
         printer.say("The locks record nothing to share; `pipe repro` makes results.");
     }
     if is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }

@@ -74,25 +74,24 @@ impl<'a> Depot<'a> {
     /// # Errors
     /// When its source cannot be read, or does not have it.
     pub fn bring(&self, import: &Import, wdir: &Path, which: Which, is_looked_at: bool) -> CliResult<Brought> {
-        let brought = match &import.repo {
-            None => place::bring(self, import, wdir, is_looked_at),
-            Some(repo) => {
-                let repository = Repository::open(self, repo, which)?;
-                let mut import = import.clone();
-                if let Some(repo) = &mut import.repo {
-                    repo.rev_lock = Some(repository.commit.clone());
-                }
-                let state = match is_looked_at {
-                    true => None,
-                    false => Some(repository.bring(&import.path)?),
-                };
-                Ok(Brought { state, import })
-            }
-        };
-        brought.map_err(|fault| match fault.kind {
+        self.bring_from(import, wdir, which, is_looked_at).map_err(|fault| match fault.kind {
             ErrorKind::Interrupted(_) => fault,
             _ => fault.context(format!("failed to bring {}", import.shown())),
         })
+    }
+
+    fn bring_from(&self, import: &Import, wdir: &Path, which: Which, is_looked_at: bool) -> CliResult<Brought> {
+        let Some(repo) = &import.repo else { return place::bring(self, import, wdir, is_looked_at) };
+        let repository = Repository::open(self, repo, which)?;
+        let mut import = import.clone();
+        if let Some(repo) = &mut import.repo {
+            repo.rev_lock = Some(repository.commit.clone());
+        }
+        let state = match is_looked_at {
+            true => None,
+            false => Some(repository.bring(&import.path)?),
+        };
+        Ok(Brought { state, import })
     }
 
     /// Files at `root`, to be stored where things are brought to.

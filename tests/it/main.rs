@@ -43,6 +43,7 @@ mod folders;
 mod gc;
 mod groups;
 mod histories;
+mod imports;
 mod init;
 mod install;
 mod interrupts;

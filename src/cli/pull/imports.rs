@@ -65,7 +65,9 @@ pub fn bring(
             continue;
         };
         brought.outs.insert(out.path.clone());
-        if !is_meant || args.below.is_some_and(|limit| state.size >= limit) || workspace.blobs.has_all(&state) {
+        // Asked of the disk: a folder in a folder that was just brought is known in memory alone.
+        let is_here = || project.blobs().has_all(&state);
+        if !is_meant || args.below.is_some_and(|limit| state.size >= limit) || is_here() {
             continue;
         }
         let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
