@@ -80,7 +80,12 @@ pub fn run_url(args: &GetUrlArgs, printer: Printer) -> CliResult {
     get(&import, args.out.as_deref(), (args.force, None), printer)
 }
 
-fn get(import: &Import, out: Option<&Path>, (force, jobs): (bool, Option<u16>), printer: Printer) -> CliResult {
+fn get(
+    import: &Import,
+    out: Option<&Path>,
+    (force, jobs): (bool, Option<u16>),
+    printer: Printer,
+) -> CliResult {
     let name = name_of(&import.path)?;
     let here = std::env::current_dir()
         .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
@@ -93,7 +98,8 @@ fn get(import: &Import, out: Option<&Path>, (force, jobs): (bool, Option<u16>), 
     let (folder, name) = (out.parent().ok_or_else(fault)?, out.file_name().and_then(|name| name.to_str()));
     let name = ProjectPath::from_record(name.ok_or_else(fault)?)?;
     if is_pointer(&name) {
-        return Err(CliError::message(format!("{name} is the name of a pointer")).hint("say with `-o` what it is called"));
+        return Err(CliError::message(format!("{name} is the name of a pointer"))
+            .hint("say with `-o` what it is called"));
     }
     if std::fs::symlink_metadata(&out).is_ok() && !force {
         return Err(CliError::message(format!("{} exists already", out.display())).hint("`-f` replaces it"));

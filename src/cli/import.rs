@@ -170,7 +170,8 @@ fn relative(from: &std::path::Path, to: &std::path::Path) -> CliResult<String> {
     let up = from.components().skip(common).map(|_| "..".into());
     let down = to.components().skip(common).map(|part| part.as_os_str().to_owned());
     let parts: Vec<std::ffi::OsString> = up.chain(down).collect();
-    let text = parts.iter().map(|part| part.to_str()).collect::<Option<Vec<&str>>>().map(|parts| parts.join("/"));
+    let text =
+        parts.iter().map(|part| part.to_str()).collect::<Option<Vec<&str>>>().map(|parts| parts.join("/"));
     text.filter(|text| !text.is_empty())
         .ok_or_else(|| CliError::message(format!("{} cannot be named in a pointer", to.display())))
 }
@@ -211,7 +212,9 @@ fn bring_in(
     let is_there = std::fs::symlink_metadata(workspace.os_path(out)).is_ok();
     if (is_there || is_known) && !how.force {
         let what = if is_there { "exists already" } else { "is recorded already" };
-        return Err(CliError::message(format!("{out} {what}")).hint("`-f` replaces it; `-o` names another place"));
+        return Err(
+            CliError::message(format!("{out} {what}")).hint("`-f` replaces it; `-o` names another place")
+        );
     }
     let depot = Depot::of(project, how.jobs, &interrupt, printer);
     let wdir = out.parent().unwrap_or_default().to_path(&project.root);
@@ -220,7 +223,13 @@ fn bring_in(
         true => Brought { state: None, import },
         false => depot.bring(&import, &wdir, Which::Newest, how.no_download)?,
     };
-    let text = write_import(&place.pointer, out.name(), &brought.import, brought.state.as_ref(), how.desc.as_deref());
+    let text = write_import(
+        &place.pointer,
+        out.name(),
+        &brought.import,
+        brought.state.as_ref(),
+        how.desc.as_deref(),
+    );
     let ignore_files = record(&admission, &place, |_| Ok(text), (out, brought.state), printer)?;
     workspace.save_state()?;
     tell_damage(&workspace, printer);

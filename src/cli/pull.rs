@@ -108,7 +108,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     // What arrives must not be collected before the locks are read.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
     let workspace = project.workspace(printer)?;
-    let imports = imports::bring(&project, &pipeline, &workspace, args, (&interrupt, printer))?;
+    let imports = imports::bring(&project, &pipeline, args, (&interrupt, printer))?;
     let args = &ShareArgs { brought: imports.outs, ..args.clone() };
     let mut fetched = Fetched {
         share: args.clone(),
@@ -121,7 +121,8 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     }
     fetched.wishes = wishes(&project, &pipeline, args, printer)?;
     let chosen = remotes::name(&project, args.remote.as_deref())?;
-    for (name, wishes) in &fetched.wishes {
+    let is_all_here = !args.brought.is_empty() && !args.stage_cache;
+    for (name, wishes) in fetched.wishes.iter().filter(|(_, wishes)| !(is_all_here && wishes.is_empty())) {
         let remote = remotes::open_existing(&project, name)?;
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);

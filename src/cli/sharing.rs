@@ -126,7 +126,8 @@ pub fn wishes(
             && !args.foreign.contains(&out.path)
             && out.cache
             && out.push
-            && (args.remote.is_none() || remote == chosen) {
+            && (args.remote.is_none() || remote == chosen)
+        {
             let wish = Wish { out: out.path.clone(), state: *state, inner, is_old };
             wishes.entry(remote.to_owned()).or_default().push(wish);
         }

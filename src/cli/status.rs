@@ -12,8 +12,8 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
 use crate::cli::sharing::ShareArgs;
-use crate::cli::targets::TargetArgs;
 use crate::cli::status::updates::Updates;
+use crate::cli::targets::TargetArgs;
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
@@ -140,7 +140,8 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     };
     let running = exec::running(&project.job_folder(), &project.pipe_path("lock"));
     if args.json {
-        let stages = plan.iter().map(|(id, judged)| updates.told(*id, stage_json(inside, *id, judged, &running)));
+        let stages =
+            plan.iter().map(|(id, judged)| updates.told(*id, stage_json(inside, *id, judged, &running)));
         let stages: Vec<Json> = stages.chain(left.iter().map(leftover_json)).collect();
         let text = serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data");
         printer.data_line(text);
@@ -392,7 +393,10 @@ fn print_status(
             continue;
         }
         let update = updates.of(*id).map(|source| {
-            format!("  {source} has other commits now: `pipe update {}` takes its data", pipeline.stage(*id).address.file)
+            format!(
+                "  {source} has other commits now: `pipe update {}` takes its data",
+                pipeline.stage(*id).address.file
+            )
         });
         let word = match (&judged.decision, state(&judged.decision)) {
             (Decision::Fresh, _) if update.is_some() => "update available",

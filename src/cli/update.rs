@@ -5,8 +5,8 @@ use exec::Wish;
 use pipeline::Dialect;
 
 use crate::cli::import::record_update;
-use crate::cli::tell_damage;
 use crate::cli::targets::{Picked, TargetArgs};
+use crate::cli::tell_damage;
 use crate::edits::lock;
 use crate::error::{CliError, CliResult};
 use crate::import::{self, Depot, Which};
@@ -50,11 +50,8 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
     }
     let interrupt = Interrupt::listen()?;
     let pipeline = project.pipeline()?;
-    let which = TargetArgs {
-        targets: args.targets.clone(),
-        recursive: args.recursive,
-        ..TargetArgs::default()
-    };
+    let which =
+        TargetArgs { targets: args.targets.clone(), recursive: args.recursive, ..TargetArgs::default() };
     let mut imports = Vec::new();
     for Picked { stage, .. } in which.pick(&pipeline, &project)? {
         let stage = pipeline.stage(stage);
@@ -67,8 +64,12 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
             }
         }
     }
-    if let (Some(_), Some((stage, _))) = (&args.rev, imports.iter().find(|(_, import)| import.repo.is_none())) {
-        return Err(CliError::message(format!("{} came from no repository, and has no revisions", stage.address)));
+    if let (Some(_), Some((stage, _))) = (&args.rev, imports.iter().find(|(_, import)| import.repo.is_none()))
+    {
+        return Err(CliError::message(format!(
+            "{} came from no repository, and has no revisions",
+            stage.address
+        )));
     }
     if imports.is_empty() {
         printer.say("Nothing was imported.");
@@ -94,7 +95,9 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
         let is_same = |seen: &pipeline::Import| {
             seen.repo == import.repo
                 && seen.checksum == import.checksum
-                && seen.state.map(|state| state.digest) == import.state.map(|state| state.digest)
+                // Of a URL, what the server tells stands for it.
+                && (seen.checksum.is_some()
+                    || seen.state.map(|state| state.digest) == import.state.map(|state| state.digest))
         };
         if is_same(&seen.import) && (args.no_download || recorded.is_some()) {
             printer.say(format_args!("Unchanged: {out} ({}).", import.shown()));

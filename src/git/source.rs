@@ -54,7 +54,9 @@ pub fn check_url(url: &str) -> Result<(), String> {
     if let Some((scheme, _)) = url.split_once("://")
         && !PROTOCOLS.split(':').any(|known| scheme.eq_ignore_ascii_case(known))
     {
-        return Err(format!("git repositories are not brought by `{scheme}://`: use https, ssh, git or file"));
+        return Err(format!(
+            "git repositories are not brought by `{scheme}://`: use https, ssh, git or file"
+        ));
     }
     Ok(())
 }
@@ -101,7 +103,9 @@ fn sealed(root: Option<&Path>) -> Command {
     if let Some(root) = root {
         command.arg("-C").arg(root);
     }
-    for setting in ["core.hooksPath=/dev/null", "protocol.ext.allow=never", "submodule.recurse=false", "gc.auto=0"] {
+    for setting in
+        ["core.hooksPath=/dev/null", "protocol.ext.allow=never", "submodule.recurse=false", "gc.auto=0"]
+    {
         command.args(["-c", setting]);
     }
     for variable in super::OF_ANOTHER {
@@ -121,10 +125,8 @@ impl Git {
     /// # Errors
     /// When git fails.
     pub fn make(root: &Path) -> Result<Self, GitError> {
-        disk::make_folder(root).map_err(|fault| GitError::Failed {
-            command: "init".to_owned(),
-            message: fault.to_string(),
-        })?;
+        disk::make_folder(root)
+            .map_err(|fault| GitError::Failed { command: "init".to_owned(), message: fault.to_string() })?;
         let git = Git { root: root.to_owned() };
         git.sealed(&["init", "--quiet", "--template=", "--initial-branch=none"])?;
         Ok(git)
@@ -144,7 +146,11 @@ impl Git {
     /// When git fails.
     pub fn take_over(&self, url: &str) -> Result<(), GitError> {
         let head = format!("+HEAD:{HEAD}");
-        self.bring(url, &["--prune"], &["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", &head])
+        self.bring(
+            url,
+            &["--prune"],
+            &["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", &head],
+        )
     }
 
     /// Takes over one commit, which need not be on a branch any more.
@@ -156,7 +162,8 @@ impl Git {
     }
 
     fn bring(&self, url: &str, options: &[&str], what: &[&str]) -> Result<(), GitError> {
-        let command = ["fetch", "--quiet", "--no-tags", "--force", "--no-recurse-submodules", "--no-write-fetch-head"];
+        let command =
+            ["fetch", "--quiet", "--no-tags", "--force", "--no-recurse-submodules", "--no-write-fetch-head"];
         self.sealed(&[&command, options, &["--", url], what].concat()).map(drop)
     }
 
@@ -207,7 +214,9 @@ mod tests {
 
     #[test]
     fn urls_that_start_programs_are_refused() {
-        for url in ["../src", "/a/b", "https://h/r.git", "user@host:r.git", "file:///a", "ssh://h/r", "a/b::c"] {
+        for url in
+            ["../src", "/a/b", "https://h/r.git", "user@host:r.git", "file:///a", "ssh://h/r", "a/b::c"]
+        {
             assert!(check_url(url).is_ok(), "{url}");
         }
         for url in ["", "-u", "--upload-pack=x", "ext::sh -c x", "fd::7", "foo://h/r", "a\nb"] {

@@ -73,14 +73,26 @@ impl<'a> Depot<'a> {
     ///
     /// # Errors
     /// When its source cannot be read, or does not have it.
-    pub fn bring(&self, import: &Import, wdir: &Path, which: Which, is_looked_at: bool) -> CliResult<Brought> {
+    pub fn bring(
+        &self,
+        import: &Import,
+        wdir: &Path,
+        which: Which,
+        is_looked_at: bool,
+    ) -> CliResult<Brought> {
         self.bring_from(import, wdir, which, is_looked_at).map_err(|fault| match fault.kind {
             ErrorKind::Interrupted(_) => fault,
             _ => fault.context(format!("failed to bring {}", import.shown())),
         })
     }
 
-    fn bring_from(&self, import: &Import, wdir: &Path, which: Which, is_looked_at: bool) -> CliResult<Brought> {
+    fn bring_from(
+        &self,
+        import: &Import,
+        wdir: &Path,
+        which: Which,
+        is_looked_at: bool,
+    ) -> CliResult<Brought> {
         let Some(repo) = &import.repo else { return place::bring(self, import, wdir, is_looked_at) };
         let repository = Repository::open(self, repo, which)?;
         let mut import = import.clone();
@@ -97,7 +109,12 @@ impl<'a> Depot<'a> {
     /// Files at `root`, to be stored where things are brought to.
     fn workspace(&self, root: &Path) -> Workspace {
         let memory = State::anew(&self.folder.join("no-state"));
-        Workspace::with_caches(root, self.blobs.clone(), StageCache::new(&self.folder.join("no-stages")), memory)
+        Workspace::with_caches(
+            root,
+            self.blobs.clone(),
+            StageCache::new(&self.folder.join("no-stages")),
+            memory,
+        )
     }
 
     /// Stores the file or folder at `path`, which is somewhere outside.
@@ -192,4 +209,3 @@ pub fn has_update(project: &Project, import: &Import) -> CliResult<bool> {
         None => Ok(repo.rev.as_ref().is_none_or(|rev| !locked.starts_with(rev.as_str()))),
     }
 }
-

@@ -23,7 +23,9 @@ pub fn bring(depot: &Depot<'_>, import: &Import, wdir: &Path, is_looked_at: bool
         }
         None => {
             let (state, told) = match is_looked_at {
-                true => exec::ask_url(&import.path).map_err(CliError::message)?.ok_or_else(|| gone(&import.path))?,
+                true => exec::ask_url(&import.path)
+                    .map_err(CliError::message)?
+                    .ok_or_else(|| gone(&import.path))?,
                 false => download(depot, &import.path)?,
             };
             import.checksum = Some(told.strip_prefix("etag ").unwrap_or(&told).to_owned());

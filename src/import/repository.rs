@@ -95,7 +95,9 @@ impl<'a> Repository<'a> {
                 }
                 drop(working);
                 let found = git.commit_there(locked.or(repo.rev.as_deref()));
-                found.map_err(|fault| CliError::from(fault).context(format!("in the repository {}", repo.url)))?
+                found.map_err(|fault| {
+                    CliError::from(fault).context(format!("in the repository {}", repo.url))
+                })?
             }
         };
         if repo.has_more {
@@ -112,8 +114,10 @@ impl<'a> Repository<'a> {
         let missing = || {
             CliError::message(format!("commit {} has no `{path}`", &self.commit[..self.commit.len().min(10)]))
         };
-        let path = ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/'))
-            .and_then(|path| if path.is_root() { Ok(path) } else { ProjectPath::from_record(path.as_str()) })?;
+        let path =
+            ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/')).and_then(|path| {
+                if path.is_root() { Ok(path) } else { ProjectPath::from_record(path.as_str()) }
+            })?;
         if is_pointer(&path) {
             return Err(CliError::message(format!("{path} is a pointer: name the data that it tells of")));
         }
@@ -145,7 +149,12 @@ impl<'a> Repository<'a> {
     }
 
     /// Brings a recorded out, or what lies at `path` in it.
-    fn bring_out(&self, inner: &Inner, out: &RecordedOut, path: &ProjectPath) -> CliResult<Option<FileState>> {
+    fn bring_out(
+        &self,
+        inner: &Inner,
+        out: &RecordedOut,
+        path: &ProjectPath,
+    ) -> CliResult<Option<FileState>> {
         let is_same = self.depot.blobs.layout() == inner.project.layout() && !out.is_old;
         let scratch = self.depot.scratch()?;
         let scratched = scratch.0.join("cache");
@@ -169,7 +178,8 @@ impl<'a> Repository<'a> {
             && only == path
         {
             // What a list of DVC tells of a file is not how large it is.
-            let size = if state.is_folder() { state.size } else { blobs.size(&state.digest).unwrap_or(state.size) };
+            let size =
+                if state.is_folder() { state.size } else { blobs.size(&state.digest).unwrap_or(state.size) };
             return Ok(Some(self.depot.as_recorded(FileState { size, ..*state })));
         }
         let root = scratch.0.join("files");
@@ -229,7 +239,8 @@ impl<'a> Repository<'a> {
         for store in self.stores(inner, out)? {
             let meter = Meter::new(interrupt.stop.clone());
             let transfer = remotes::transfer(blobs, &store, *jobs, &meter);
-            let answer = watch(*printer, &format!("Fetching from {}", store.name()), &meter, || question(&transfer));
+            let answer =
+                watch(*printer, &format!("Fetching from {}", store.name()), &meter, || question(&transfer));
             let answer = match answer {
                 Err(cache::TransferError::Cache(cache::CacheError::Missing { .. })) => Ok(None),
                 answer => answer,
@@ -274,12 +285,10 @@ impl<'a> Repository<'a> {
             })
             .unwrap_or_default();
         let below = |name: &str| joined(&prefix, &own_path(name)).as_str().to_owned();
-        let has = |name: &str| settings.iter().any(|entry| entry.path.starts_with(&format!("{}/", below(name))));
-        let here: Vec<&str> = files
-            .iter()
-            .filter(|file| prefix.contains(file))
-            .map(|file| file.as_str())
-            .collect();
+        let has =
+            |name: &str| settings.iter().any(|entry| entry.path.starts_with(&format!("{}/", below(name))));
+        let here: Vec<&str> =
+            files.iter().filter(|file| prefix.contains(file)).map(ProjectPath::as_str).collect();
         let dialect = match (has(DVC_FOLDER), has(PIPE_FOLDER)) {
             (true, false) => Dialect::Dvc,
             (_, true) => Dialect::Native,
@@ -299,7 +308,9 @@ impl<'a> Repository<'a> {
             }
         }
         let wanted = below(&file);
-        let entry = settings.iter().find(|entry| entry.path == wanted && matches!(entry.kind, EntryKind::File { .. }));
+        let entry = settings
+            .iter()
+            .find(|entry| entry.path == wanted && matches!(entry.kind, EntryKind::File { .. }));
         if let Some(entry) = entry {
             let contents = self.git.contents(&[version(&self.commit, entry)])?;
             for (_, bytes) in contents {
@@ -327,16 +338,22 @@ impl<'a> Repository<'a> {
                 EntryKind::File { .. } => files.push((path, entry.clone())),
                 EntryKind::Symlink => files.push((path.clone(), self.behind_symlink(&path, entry)?)),
                 EntryKind::Repository => {
-                    return Err(CliError::message(format!("{path} is a repository of its own (a submodule)"))
-                        .hint("import from that repository"));
+                    return Err(CliError::message(format!(
+                        "{path} is a repository of its own (a submodule)"
+                    ))
+                    .hint("import from that repository"));
                 }
             }
         }
         for files in files.chunks(AT_ONCE) {
             let versions: Vec<FileVersion> =
                 files.iter().map(|(_, entry)| version(&self.commit, entry)).collect();
-            let contents: std::collections::HashMap<String, Vec<u8>> =
-                self.git.contents(&versions)?.into_iter().map(|(version, bytes)| (version.object, bytes)).collect();
+            let contents: std::collections::HashMap<String, Vec<u8>> = self
+                .git
+                .contents(&versions)?
+                .into_iter()
+                .map(|(version, bytes)| (version.object, bytes))
+                .collect();
             for (path, entry) in files {
                 let place = path.to_path(root);
                 disk::make_folder(place.parent().unwrap_or(root))?;

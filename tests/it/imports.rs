@@ -7,7 +7,9 @@ use crate::harness::Sandbox;
 
 /// A repository of pipe in the folder `source` beside the project.
 fn source(sandbox: &Sandbox) {
-    for (file, text) in [("data/a", "1\n"), ("data/sub/b", "2\n"), ("code", "c\n"), ("mix/g", "g\n"), ("mix/t", "t\n")] {
+    for (file, text) in
+        [("data/a", "1\n"), ("data/sub/b", "2\n"), ("code", "c\n"), ("mix/g", "g\n"), ("mix/t", "t\n")]
+    {
         sandbox.write(&format!("../source/{file}"), text);
     }
     sandbox.git(["init", "-q", "-b", "main", "../source"]);
@@ -95,7 +97,10 @@ fn what_is_fetched_needs_no_project() {
     get(&["get", "../source", "data"]).code(0);
     get(&["get", "../source", "mix/t", "-o", "renamed", "--rev", "v1"]).code(0);
     get(&["get-url", "../source/code"]).code(0);
-    assert_eq!(sandbox.files("../there"), ["code", "data/a", "data/sub/b", "renamed"].map(|file| format!("../there/{file}")));
+    assert_eq!(
+        sandbox.files("../there"),
+        ["code", "data/a", "data/sub/b", "renamed"].map(|file| format!("../there/{file}"))
+    );
     get(&["get", "../source", "data"]).code(2).tells(&["exists already"]);
     get(&["get", "../source", "data", "-o", "data"]).code(0);
     assert!(sandbox.exists("../there/data/data/a"), "into a folder that is there");
@@ -145,7 +150,11 @@ fn imports_of_dvc_come_along() {
     dvc.ok(&sandbox, &["import-url", "-q", "../outside", "x"]);
     sandbox.commit("one");
     sandbox.ok(["convert"]);
-    for (pointer, text) in [("data.pipe", "- path: data\n  repo:\n    url: ../source\n"), ("code.pipe", "rev: main\n"), ("x.pipe", "path: ../outside\n")] {
+    for (pointer, text) in [
+        ("data.pipe", "- path: data\n  repo:\n    url: ../source\n"),
+        ("code.pipe", "rev: main\n"),
+        ("x.pipe", "path: ../outside\n"),
+    ] {
         assert!(sandbox.read(pointer).contains(text), "{}", sandbox.read(pointer));
     }
     sandbox.ok(["update"]).tells(&["Unchanged: data", "Unchanged: code", "Unchanged: x"]);
@@ -171,7 +180,10 @@ fn a_hostile_repository_harms_nobody() {
     std::os::unix::fs::symlink("loop", sandbox.path("../source/mix/loop")).unwrap();
     std::os::unix::fs::symlink("mix", sandbox.path("../source/folder")).unwrap();
     commit(&sandbox, "symlinks");
-    sandbox.pipe(["import", "../source", "mix/out", "-o", "got"]).code(2).tells(&["leads out of the repository"]);
+    sandbox
+        .pipe(["import", "../source", "mix/out", "-o", "got"])
+        .code(2)
+        .tells(&["leads out of the repository"]);
     sandbox.pipe(["import", "../source", "mix/loop", "-o", "got"]).code(2);
     sandbox.pipe(["import", "../source", "folder", "-o", "got"]).code(2);
     sandbox.pipe(["import", "../source", "folder/g", "-o", "got"]).code(2);
@@ -179,7 +191,8 @@ fn a_hostile_repository_harms_nobody() {
     for hook in ["post-checkout", "reference-transaction", "post-merge", "pre-auto-gc"] {
         for folder in ["../source/.git/hooks", "../hooks"] {
             sandbox.write(&format!("{folder}/{hook}"), "#!/bin/sh\ntouch \"$HOME/ran\"\n");
-            let done = Command::new("chmod").arg("+x").arg(sandbox.path(&format!("{folder}/{hook}"))).status();
+            let done =
+                Command::new("chmod").arg("+x").arg(sandbox.path(&format!("{folder}/{hook}"))).status();
             assert!(done.unwrap().success());
         }
     }

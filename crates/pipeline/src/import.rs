@@ -87,7 +87,19 @@ impl Import {
             fresh.insert("hash".to_owned(), Value::from("md5"));
         }
         fresh.insert("path".to_owned(), Value::from(self.path.as_str()));
-        let told = ["checksum", "etag", "md5", "digest", "size", "nfiles", "files", "isexec", "executable", "hash", "path"];
+        let told = [
+            "checksum",
+            "etag",
+            "md5",
+            "digest",
+            "size",
+            "nfiles",
+            "files",
+            "isexec",
+            "executable",
+            "hash",
+            "path",
+        ];
         fresh.extend(dep.into_iter().filter(|(key, _)| !told.contains(&key.as_str())));
         Value::Map(fresh)
     }
@@ -114,7 +126,8 @@ pub fn parse_import(file: &ProjectPath, text: &str) -> Result<Option<Import>, Pi
 
 /// Reads an entry of `deps`.
 pub(crate) fn read(dep: &Node<'_, '_>, dialect: Dialect) -> Result<Import, PipelineError> {
-    let text = |node: &Node<'_, '_>, key| node.get(key).map(|node| node.string().map(str::to_owned)).transpose();
+    let text =
+        |node: &Node<'_, '_>, key| node.get(key).map(|node| node.string().map(str::to_owned)).transpose();
     let path = text(dep, "path")?.ok_or_else(|| dep.fault("the dep has no `path`"))?;
     let repo = dep.get("repo").map(|repo| {
         let remote = repo.get("remote");
@@ -223,7 +236,9 @@ pub fn update_import(
     }
     let wanted = Value::Map(top);
     let changed = change(dialect, text.to_owned(), &mut Vec::new(), &old, &wanted);
-    if let Some(changed) = changed.filter(|changed| yaml::parse(file, changed).is_ok_and(|read| read == wanted)) {
+    if let Some(changed) =
+        changed.filter(|changed| yaml::parse(file, changed).is_ok_and(|read| read == wanted))
+    {
         return Ok(changed);
     }
     Ok(written(dialect, &wanted))
@@ -328,7 +343,8 @@ mod tests {
         assert_eq!(text, expected);
         assert_eq!(parse_import(&path("d.dvc"), &text).expect("a pointer"), Some(import));
         // Comments stay.
-        let digest = Digest::from_hex(base::Algorithm::Md5, "4b86d4ec5b6dadb05ac6bdff24a757a5").expect("a digest");
+        let digest =
+            Digest::from_hex(base::Algorithm::Md5, "4b86d4ec5b6dadb05ac6bdff24a757a5").expect("a digest");
         let now = FileState { digest, size: 2, files: Some(2), executable: false };
         let text = text.replace("  size: 4\n", "  size: 4 # bytes\n");
         let moved = of_repo("ad4a2cae80d5aa4d248c627adcf258884c7b84ea");

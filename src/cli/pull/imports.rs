@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use base::ProjectPath;
-use cache::{Meter, Root, Workspace};
+use cache::{Meter, Root};
 use pipeline::{Import, Pipeline, Stage};
 use serde_json::{Value as Json, json};
 
@@ -38,7 +38,6 @@ pub struct BroughtImports {
 pub fn bring(
     project: &Project,
     pipeline: &Pipeline,
-    workspace: &Workspace,
     args: &ShareArgs,
     (interrupt, printer): (&Interrupt, Printer),
 ) -> CliResult<BroughtImports> {
@@ -82,7 +81,7 @@ pub fn bring(
             brought.sides.push(side);
             continue;
         }
-        if from_remote(project, workspace, (args, out.remote.as_deref()), &root, (interrupt, printer))? {
+        if from_remote(project, (args, out.remote.as_deref()), &root, (interrupt, printer))? {
             continue;
         }
         match from_source(project, (stage, &import), (&root, args.jobs), (interrupt, printer)) {
@@ -110,7 +109,6 @@ pub fn bring(
 /// Whether a remote of the project had it, which costs less than to ask for its source.
 fn from_remote(
     project: &Project,
-    workspace: &Workspace,
     (args, own): (&ShareArgs, Option<&str>),
     root: &Root,
     (interrupt, printer): (&Interrupt, Printer),
@@ -118,7 +116,9 @@ fn from_remote(
     let Ok(name) = remotes::name(project, args.remote.as_deref().or(own)) else { return Ok(false) };
     let Ok(remote) = remotes::open_existing(project, &name) else { return Ok(false) };
     let meter = Meter::new(interrupt.stop.clone());
-    let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);
+    // Anew, as above.
+    let blobs = project.blobs();
+    let transfer = remotes::transfer(&blobs, &remote, args.jobs, &meter);
     let report = watch(printer, &format!("Fetching from {name}"), &meter, || {
         transfer.fetch(std::slice::from_ref(root))
     });
@@ -137,6 +137,10 @@ fn from_source(
     if brought.state.is_some_and(|state| state.digest == root.state.digest) {
         return Ok(());
     }
-    Err(CliError::message(format!("{} holds other bytes now than {} records", import.shown(), stage.address.file))
-        .hint(format!("`pipe update {}` takes them", stage.address.file)))
+    Err(CliError::message(format!(
+        "{} holds other bytes now than {} records",
+        import.shown(),
+        stage.address.file
+    ))
+    .hint(format!("`pipe update {}` takes them", stage.address.file)))
 }
