@@ -188,13 +188,20 @@ fn a_hostile_repository_harms_nobody() {
     sandbox.pipe(["import", "../source", "folder", "-o", "got"]).code(2);
     sandbox.pipe(["import", "../source", "folder/g", "-o", "got"]).code(2);
     // Hooks and templates of the repository and the user stay where they are.
+    let ran = sandbox.path("../ran");
     for hook in ["post-checkout", "reference-transaction", "post-merge", "pre-auto-gc"] {
         for folder in ["../source/.git/hooks", "../hooks"] {
-            sandbox.write(&format!("{folder}/{hook}"), "#!/bin/sh\ntouch \"$HOME/ran\"\n");
+            sandbox.write(&format!("{folder}/{hook}"), format!("#!/bin/sh\ntouch '{}'\n", ran.display()));
             let done =
                 Command::new("chmod").arg("+x").arg(sandbox.path(&format!("{folder}/{hook}"))).status();
             assert!(done.unwrap().success());
         }
+    }
+    // There is something to take over, which is when hooks would run; the commit itself ran its own.
+    sandbox.write("../source/new", "new\n");
+    commit(&sandbox, "new");
+    if ran.exists() {
+        sandbox.remove("../ran");
     }
     let mut command = sandbox.pipe_command(["import", "../source", "code"]);
     command.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", "core.hooksPath");
@@ -202,7 +209,7 @@ fn a_hostile_repository_harms_nobody() {
     // As in a hook of another repository.
     command.env("GIT_DIR", sandbox.path("../source/.git"));
     sandbox.finish(command).code(0);
-    assert!(!sandbox.files("..").iter().any(|file| file.ends_with("/ran") || file == "ran"));
+    assert!(!ran.exists());
     // A pointer that somebody else wrote.
     let pointer = sandbox.read("code.pipe");
     let lock = pointer.lines().find(|line| line.contains("rev_lock")).unwrap();
