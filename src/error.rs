@@ -51,6 +51,12 @@ impl CliError {
         CliError { kind: ErrorKind::Negative, ..CliError::message(message) }
     }
 
+    /// The same error, with what was being done.
+    #[must_use]
+    pub fn context(self, text: impl fmt::Display + Send + Sync + 'static) -> Self {
+        CliError { source: self.source.map(|source| source.context(text)), ..self }
+    }
+
     /// The same error with one more hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

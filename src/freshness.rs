@@ -5,6 +5,7 @@ use cache::{Memo, Workspace};
 use exec::Ledger;
 use pipeline::{Pipeline, StageId};
 
+use crate::import;
 use crate::project::{Origin, Project};
 
 /// One way to ask, whose answer can be remembered.
@@ -58,7 +59,10 @@ impl<'a> Question<'a> {
                 && (stage.frozen || stage.deps.iter().all(is_witnessed))
                 && stage.outs.iter().all(|out| out.glob.is_none() && is_witnessed(&out.path))
         });
-        if !covered || ledger.has_unwritten() || !self.project.pipe_path("state").exists() {
+        // Whether a repository has other data now is asked anew each time.
+        let is_asked =
+            import::outs_of_repositories(self.project, pipeline).map_or(true, |outs| !outs.is_empty());
+        if !covered || is_asked || ledger.has_unwritten() || !self.project.pipe_path("state").exists() {
             return;
         }
         let (mut present, mut absent) = (origin.present.clone(), origin.absent.clone());

@@ -1,12 +1,17 @@
 //! What git knows about the project, asked of the git program: exact behaviour, hooks and settings
 //! respected, and no second implementation of git in the binary.
 
+pub mod source;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use base::ProjectPath;
+
+/// Variables by which git tells a hook which repository it is of: the one that a path names counts here.
+const OF_ANOTHER: [&str; 2] = ["GIT_DIR", "GIT_WORK_TREE"];
 
 /// Why git was of no help.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +60,9 @@ impl Git {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.root).args(arguments).stdin(Stdio::null()).env("GIT_OPTIONAL_LOCKS", "0");
+        for variable in OF_ANOTHER {
+            command.env_remove(variable);
+        }
         command
     }
 

@@ -11,6 +11,7 @@ mod error;
 mod freshness;
 mod git;
 mod ignore;
+mod import;
 mod inside;
 mod interrupt;
 mod leftovers;

@@ -27,12 +27,63 @@ pub fn now(pipeline: &Pipeline, ledger: &Ledger, blobs: &Blobs) -> CliResult<Fil
 /// # Errors
 /// When git fails, or a file of the commit is wrong.
 pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
-    let Some(git) = project.git() else { return Ok(Files::new()) };
+    if project.git().is_none() {
+        return Ok(Files::new());
+    }
     if as_of(project, commit)?.dialect != project.dialect {
         let text = format!("commit {} is from before `pipe convert`", &commit[..commit.len().min(10)]);
         return Err(CliError::message(text)
             .hint("DVC names contents by other digests, so that data cannot be compared over that; metrics, params and plots can"));
     }
+    let Some((pipeline, locks)) = locks_at(project, commit)? else { return Ok(Files::new()) };
+    gather(&pipeline, blobs, |stage| locked(&locks, stage).cloned())
+}
+
+/// What a commit records of an out.
+#[derive(Clone, Debug)]
+pub struct RecordedOut {
+    /// Where it lies.
+    pub path: ProjectPath,
+    /// What it holds.
+    pub state: FileState,
+    /// Whether DVC 1 or 2 recorded it.
+    pub is_old: bool,
+    /// The remote that it goes to, where it names one.
+    pub remote: Option<String>,
+}
+
+/// What a commit records of the outs that a cache has; nothing where it has no pipeline.
+///
+/// # Errors
+/// When git fails, or a file of the commit is wrong.
+pub fn outs_at(project: &Project, commit: &str) -> CliResult<Vec<RecordedOut>> {
+    let Some((pipeline, locks)) = locks_at(project, commit)? else { return Ok(Vec::new()) };
+    let mut outs = Vec::new();
+    for stage in &pipeline.stages {
+        let Some(locked) = locked(&locks, stage) else { continue };
+        for out in stage.outs.iter().filter(|out| out.cache) {
+            let Some(state) = locked.recorded(out) else { continue };
+            let path = out.glob.as_ref().map_or(&out.path, |glob| glob.base());
+            outs.push(RecordedOut {
+                path: path.clone(),
+                state: *state,
+                is_old: locked.unix_text.contains(&out.path),
+                remote: out.remote.clone(),
+            });
+        }
+    }
+    Ok(outs)
+}
+
+/// By lock file, what it says of stages.
+type Locks = BTreeMap<ProjectPath, BTreeMap<String, StageLock>>;
+
+fn locked<'a>(locks: &'a Locks, stage: &pipeline::Stage) -> Option<&'a StageLock> {
+    locks.get(&pipeline::lock_beside(&stage.address.file))?.get(&stage.address.name)
+}
+
+fn locks_at(project: &Project, commit: &str) -> CliResult<Option<(Pipeline, Locks)>> {
+    let Some(git) = project.git() else { return Ok(None) };
     let is_record = |name: &str| {
         let Project { dialect, .. } = project;
         name == dialect.lock_file()
@@ -47,9 +98,9 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
         };
         load_pipeline(file, files, Reader { text: &text, ..reader })
     };
-    let Some(pipeline) = load_at(project, commit, load)? else { return Ok(Files::new()) };
+    let Some(pipeline) = load_at(project, commit, load)? else { return Ok(None) };
     let codec = pipeline.lock_codec();
-    let mut locks: BTreeMap<ProjectPath, BTreeMap<String, StageLock>> = BTreeMap::new();
+    let mut locks = Locks::new();
     for file in pipeline.ids().map(|id| pipeline.lock_file(id)) {
         if locks.contains_key(&file) {
             continue;
@@ -60,9 +111,7 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
         };
         locks.insert(file, stages);
     }
-    gather(&pipeline, blobs, |stage| {
-        locks.get(&pipeline::lock_beside(&stage.address.file))?.get(&stage.address.name).cloned()
-    })
+    Ok(Some((pipeline, locks)))
 }
 
 fn gather(

@@ -159,7 +159,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         printer.say(format_args!("{word} {path} ({what})."));
     }
     if added.iter().any(|(.., is_new)| *is_new) {
-        advise(&project, &now, &ignore_files, printer);
+        advise(&project, now.keys().map(|(pointer, _)| pointer), &ignore_files, printer);
     }
     project.tell_unstaged(printer);
     Ok(())
@@ -196,9 +196,14 @@ fn record(
 }
 
 /// Says what git is to be given.
-fn advise(project: &Project, now: &States, ignore_files: &[ProjectPath], printer: Printer) {
+pub fn advise<'a>(
+    project: &Project,
+    pointers: impl Iterator<Item = &'a ProjectPath>,
+    ignore_files: &[ProjectPath],
+    printer: Printer,
+) {
     if project.git().is_some() {
-        let mut pointers: Vec<&ProjectPath> = now.keys().map(|(pointer, _)| pointer).collect();
+        let mut pointers: Vec<&ProjectPath> = pointers.collect();
         pointers.dedup();
         let count = pointers.len() + ignore_files.len();
         let files = pointers.into_iter().chain(ignore_files);
@@ -253,30 +258,37 @@ fn in_project(project: &Project, path: &Path) -> CliResult<ProjectPath> {
 }
 
 /// Where what is added is recorded.
-struct Place {
-    pointer: ProjectPath,
+pub struct Place {
+    /// The pointer.
+    pub pointer: ProjectPath,
     /// The data that the pointer tells of.
-    top: ProjectPath,
+    pub top: ProjectPath,
     /// Of a file in a tracked folder, where in it.
-    below: Option<ProjectPath>,
+    pub below: Option<ProjectPath>,
     /// What the pointer records now.
-    recorded: Option<FileState>,
+    pub recorded: Option<FileState>,
 }
 
 /// What decides whether something can be added.
-struct Admission<'a> {
-    project: &'a Project,
-    pipeline: &'a Pipeline,
-    workspace: &'a Workspace,
+pub struct Admission<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Its stages and pointers.
+    pub pipeline: &'a Pipeline,
+    /// Its files.
+    pub workspace: &'a Workspace,
     /// All files that git tracks.
-    tracked: &'a [String],
+    pub tracked: &'a [String],
     /// Folders, and whether pointers in them are found.
-    folders: RefCell<BTreeMap<ProjectPath, bool>>,
+    pub folders: RefCell<BTreeMap<ProjectPath, bool>>,
 }
 
 impl Admission<'_> {
     /// Where `path` is to be recorded.
-    fn place(&self, path: &ProjectPath) -> CliResult<Place> {
+    ///
+    /// # Errors
+    /// When nothing can be recorded there.
+    pub fn place(&self, path: &ProjectPath) -> CliResult<Place> {
         let refuse = |why: &str| CliError::message(format!("cannot add {path}: {why}"));
         if path.is_root() {
             return Err(refuse("it is the project's root").hint("add the files and folders in it"));
@@ -484,13 +496,22 @@ fn bring_in(
     let state = outside
         .store(&name, Placement::Private)?
         .ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;
-    if let Some(saved) = workspace.save_unsaved(to)? {
+    save_unsaved(workspace, to, printer)?;
+    workspace.restore(to, &state, Placement::Linked)?;
+    Ok(())
+}
+
+/// Saves what no cache holds of a path that is about to be replaced, and says how it comes back.
+///
+/// # Errors
+/// When it cannot be saved.
+pub fn save_unsaved(workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
+    if let Some(saved) = workspace.save_unsaved(path)? {
         printer.insist(format_args!(
-            "Saved {to}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it back",
+            "Saved {path}, which was in no cache, before it is replaced; `pipe data restore {} DESTINATION` brings it back",
             &saved.digest.hex()[..12]
         ));
     }
-    workspace.restore(to, &state, Placement::Linked)?;
     Ok(())
 }
 

@@ -8,12 +8,14 @@ mod undo;
 
 use std::path::Path;
 
-use base::ProjectPath;
+use base::{FileState, ProjectPath};
 use cache::Placement;
 use clap::Args;
 use disk::Sharing;
 use exec::{Conditions, Decision, Ledger, ParamReader, World, commit, committable, survey};
-use pipeline::{Dialect, Pipeline, Stage, freeze_pointer, parse_source, write_pointer};
+use pipeline::{
+    Dialect, Import, Pipeline, Stage, freeze_pointer, parse_import, parse_source, write_import, write_pointer,
+};
 
 use crate::cli::command_line;
 use crate::discover::look_around;
@@ -275,7 +277,8 @@ fn new_pointers(
     let text = disk::read_text_optional(&file.to_path(&old.root))?.unwrap_or_default();
     let (stage, lock) = parse_source(file, &text)?;
     let (theirs, ours) = (old.workspace(printer)?, new.workspace_anew());
-    if text.lines().any(|line| line.starts_with("deps:")) {
+    let import = parse_import(file, &text)?;
+    if import.is_none() && text.lines().any(|line| line.starts_with("deps:")) {
         left.push(format!("where the data of {file} was imported from"));
     }
     for out in &stage.outs {
@@ -312,8 +315,15 @@ fn new_pointers(
         {
             left.push(format!("options and labels of {} in {file}", out.path));
         }
-        let text = write_pointer(&place, out.path.name(), &state, desc);
-        let text = if stage.frozen { freeze_pointer(&place, &text, true)? } else { text };
+        let text = match &import {
+            Some(import) => {
+                let import = converted(import, (&stage, out), recorded, &state, left);
+                write_import(&place, out.path.name(), &import, Some(&state), desc)
+            }
+            None => write_pointer(&place, out.path.name(), &state, desc),
+        };
+        let is_frozen = stage.frozen && import.is_none();
+        let text = if is_frozen { freeze_pointer(&place, &text, true)? } else { text };
         files.push(NewFile { text, path: place });
     }
     if !dry {
@@ -321,6 +331,29 @@ fn new_pointers(
         ours.save_agreements()?;
     }
     Ok(())
+}
+
+/// Where imported data came from, in our words: what lay there has the digest of the data that was made of it.
+fn converted(
+    import: &Import,
+    (stage, out): (&Stage, &pipeline::Out),
+    recorded: Option<FileState>,
+    state: &FileState,
+    left: &mut Vec<String>,
+) -> Import {
+    let mut import = import.clone();
+    let is_same = import.state.map(|seen| seen.digest) == recorded.map(|recorded| recorded.digest);
+    import.state = import.state.filter(|_| is_same || import.checksum.is_some()).map(|_| *state);
+    if import.repo.as_ref().is_some_and(|repo| repo.has_more) {
+        left.push(format!("the settings of the repository that {} was imported from", out.path));
+    }
+    let is_relative = !import.path.contains("://") && !import.path.starts_with('/');
+    let folder = out.path.parent().unwrap_or_default();
+    if import.repo.is_none() && is_relative && folder != stage.wdir {
+        let seen_from = stage.wdir.relative_to(&folder);
+        import.path = format!("{seen_from}/{}", import.path);
+    }
+    import
 }
 
 /// The pipeline of the new project.

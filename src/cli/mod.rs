@@ -12,6 +12,8 @@ mod data;
 mod diff;
 mod flags;
 mod gc;
+mod get;
+mod import;
 mod init;
 mod install;
 mod list;
@@ -22,7 +24,7 @@ mod params;
 mod plan;
 mod plots;
 mod pull;
-mod push;
+pub mod push;
 mod remote;
 mod remove;
 mod repro;
@@ -35,6 +37,7 @@ mod targets;
 #[cfg(feature = "train")]
 mod train;
 mod unprotect;
+mod update;
 pub mod words;
 
 use std::path::PathBuf;
@@ -85,6 +88,11 @@ enum Command {
     Repro(repro::ReproArgs),
     Status(status::StatusArgs),
     Add(add::AddArgs),
+    Import(import::ImportArgs),
+    ImportUrl(import::ImportUrlArgs),
+    Update(update::UpdateArgs),
+    Get(get::GetArgs),
+    GetUrl(get::GetUrlArgs),
     Commit(commit::CommitArgs),
     Move(moving::MoveArgs),
     Remove(remove::RemoveArgs),
@@ -153,6 +161,11 @@ impl Cli {
             Command::Repro(args) => repro::run(&args, printer),
             Command::Status(args) => status::run(&args, printer),
             Command::Add(args) => add::run(&args, printer),
+            Command::Import(args) => import::run(&args, printer),
+            Command::ImportUrl(args) => import::run_url(&args, printer),
+            Command::Update(args) => update::run(&args, printer),
+            Command::Get(args) => get::run(&args, printer),
+            Command::GetUrl(args) => get::run_url(&args, printer),
             Command::Move(args) => moving::run(&args, printer),
             Command::Remove(args) => remove::run(&args, printer),
             Command::Commit(args) => commit::run(&args, printer),

@@ -1,5 +1,7 @@
 //! `pipe pull` and `pipe fetch`: bring what locks record from a remote into the cache, and from there into the workspace.
 
+mod imports;
+
 use cache::{Meter, Root};
 use clap::Args;
 use disk::Sharing;
@@ -20,7 +22,8 @@ use crate::ui::transfer::watch;
 
 /// Bring what pipeline.lock records from a remote into the cache
 ///
-/// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. Every byte that arrives is checked
+/// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. What was imported comes from its
+/// source where the remote does not have it. Every byte that arrives is checked
 /// against its digest, and a damaged file in the cache is fetched again. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
 /// cut off is gone on with by the next one.
 #[derive(Debug, Args)]
@@ -66,7 +69,7 @@ pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
     };
     let kinds = args.kinds.iter().map(kind).collect();
     let share = ShareArgs { kinds, below: args.max_size, ..args.share.clone() };
-    let Fetched { wishes, sides, is_whole } = bring(&share, printer)?;
+    let Fetched { share, wishes, sides, is_whole } = bring(&share, printer)?;
     conclude(&share, &sides, is_whole, &wishes, printer)
 }
 
@@ -75,9 +78,9 @@ pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
 /// # Errors
 /// As [`fetch`], and with exit code 1 when unsaved bytes would be replaced.
 pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
-    let Fetched { wishes, sides, is_whole } = bring(&args.share, printer)?;
+    let Fetched { share, wishes, sides, is_whole } = bring(&args.share, printer)?;
     if args.share.dry {
-        return conclude(&args.share, &sides, is_whole, &wishes, printer);
+        return conclude(&share, &sides, is_whole, &wishes, printer);
     }
     let (told, all_back) = bring_back(
         &CheckoutArgs::new(&args.share.which, args.force, args.share.allow_missing, args.share.json),
@@ -91,6 +94,7 @@ pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
 }
 
 struct Fetched {
+    share: ShareArgs,
     wishes: Wishes,
     sides: Vec<Json>,
     is_whole: bool,
@@ -103,11 +107,22 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
-    let wishes = wishes(&project, &pipeline, args, printer)?;
-    let chosen = remotes::name(&project, args.remote.as_deref())?;
     let workspace = project.workspace_anew();
-    let mut fetched = Fetched { wishes, sides: Vec::new(), is_whole: true };
-    for (name, wishes) in &fetched.wishes {
+    let imports = imports::bring(&project, &pipeline, args, (&interrupt, printer))?;
+    let args = &ShareArgs { brought: imports.outs, ..args.clone() };
+    let mut fetched = Fetched {
+        share: args.clone(),
+        wishes: Wishes::new(),
+        sides: imports.sides,
+        is_whole: imports.is_whole,
+    };
+    if imports.is_all && !args.brought.is_empty() && project.remotes().0.is_empty() {
+        return Ok(fetched);
+    }
+    fetched.wishes = wishes(&project, &pipeline, args, printer)?;
+    let chosen = remotes::name(&project, args.remote.as_deref())?;
+    let is_all_here = !args.brought.is_empty() && !args.stage_cache;
+    for (name, wishes) in fetched.wishes.iter().filter(|(_, wishes)| !(is_all_here && wishes.is_empty())) {
         let remote = remotes::open_existing(&project, name)?;
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);

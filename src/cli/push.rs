@@ -11,6 +11,7 @@ use crate::cli::sharing::{
     ShareArgs, Wishes, report_json, roots_of, shareable, shown, tally_text, tell_faults, wishes,
 };
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::import;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
@@ -47,6 +48,8 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
+    let foreign = import::outs_of_repositories(&project, &pipeline)?;
+    let args = &ShareArgs { foreign, ..args.clone() };
     let wishes = wishes(&project, &pipeline, args, printer)?;
     let chosen = remotes::name(&project, args.remote.as_deref())?;
     let workspace = project.workspace_anew();
@@ -206,7 +209,7 @@ pub fn conclude(
     if args.json {
         let text = serde_json::to_string_pretty(&json!({ "dry": args.dry, "remotes": sides }));
         printer.data_line(text.expect("plain data"));
-    } else if wishes.values().all(Vec::is_empty) && !args.stage_cache {
+    } else if wishes.values().all(Vec::is_empty) && args.brought.is_empty() && !args.stage_cache {
         printer.say("The locks record nothing to share; `pipe repro` makes results.");
     }
     if is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }

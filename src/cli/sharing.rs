@@ -1,7 +1,7 @@
 //! What `push`, `fetch`, `pull` and `status --cloud` have in common: which outs are meant, where each of them goes, and
 //! how the end is told.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::{FileState, ProjectPath};
 use cache::{Item, Report, Root, SharedEntry, Tally, Transfer};
@@ -55,6 +55,12 @@ pub struct ShareArgs {
     /// Only outs that are smaller than this, bytes
     #[arg(skip)]
     pub below: Option<u64>,
+    /// Outs of the workspace that need no remote, since they have come already
+    #[arg(skip)]
+    pub brought: BTreeSet<ProjectPath>,
+    /// Outs that are never shared, since they came from elsewhere
+    #[arg(skip)]
+    pub foreign: BTreeSet<ProjectPath>,
     /// Show what would be transferred, and transfer nothing
     #[arg(long)]
     pub dry: bool,
@@ -116,7 +122,12 @@ pub fn wishes(
         let remote = out.remote.as_deref().unwrap_or(&chosen);
         let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
             && args.below.is_none_or(|limit| state.size < limit);
-        if is_meant && out.cache && out.push && (args.remote.is_none() || remote == chosen) {
+        if is_meant
+            && !args.foreign.contains(&out.path)
+            && out.cache
+            && out.push
+            && (args.remote.is_none() || remote == chosen)
+        {
             let wish = Wish { out: out.path.clone(), state: *state, inner, is_old };
             wishes.entry(remote.to_owned()).or_default().push(wish);
         }
@@ -132,6 +143,7 @@ pub fn wishes(
             let inner = path.clone().filter(|path| *path != out.path);
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
             match locked.and_then(|locked| locked.out(&out.path)) {
+                Some(_) if args.brought.contains(&out.path) => {}
                 Some(state) => add(out, state, is_old, inner.clone()),
                 None if !args.which.targets.is_empty() => {
                     printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));

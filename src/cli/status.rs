@@ -1,6 +1,7 @@
 //! `pipe status`: what is stale now, what is stale because of something before it, and why.
 
 mod cloud;
+mod updates;
 
 use base::ProjectPath;
 use cache::Workspace;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
 use crate::cli::sharing::ShareArgs;
+use crate::cli::status::updates::Updates;
 use crate::cli::targets::TargetArgs;
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -50,7 +52,7 @@ pub struct StatusArgs {
     /// With `--cloud`: also what all commits record
     #[arg(short = 'A', long, help_heading = None)]
     all_commits: bool,
-    /// Do not ask whether what was imported from elsewhere has changed there; that is never asked of what is frozen
+    /// Do not ask the repositories that data was imported from whether they have other commits now
     #[arg(long, help_heading = None)]
     no_updates: bool,
     /// Print JSON: every stage with its state (fresh, stale, upstream, unknown, or gone with its file), the reasons, and who runs it now
@@ -132,14 +134,19 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }
     let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
+    let updates = match args.no_updates {
+        true => Updates::default(),
+        false => updates::find(&project, &pipeline, &wanted, printer)?,
+    };
     let running = exec::running(&project.job_folder(), &project.pipe_path("lock"));
     if args.json {
-        let stages = plan.iter().map(|(id, judged)| stage_json(inside, *id, judged, &running));
+        let stages =
+            plan.iter().map(|(id, judged)| updates.told(*id, stage_json(inside, *id, judged, &running)));
         let stages: Vec<Json> = stages.chain(left.iter().map(leftover_json)).collect();
         let text = serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data");
         printer.data_line(text);
     } else if !printer.is_quiet() {
-        print_status(inside, &plan, (&left, &running), printer);
+        print_status(inside, &plan, (&left, &running, &updates), printer);
         if left.is_empty() {
             leftovers::tell_strays(&project, &pipeline, &wanted, printer);
         }
@@ -148,6 +155,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         Ok(())
             if printer.is_quiet()
                 && !(left.is_empty()
+                    && updates.is_empty()
                     && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh)) =>
         {
             Err(CliError::silent(ErrorKind::Negative))
@@ -368,11 +376,11 @@ pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, print
 fn print_status(
     inside: Inside<'_>,
     plan: &Plan,
-    (left, running): (&[Leftover], &[Running]),
+    (left, running, updates): (&[Leftover], &[Running], &Updates),
     printer: Printer,
 ) {
     let pipeline = inside.pipeline;
-    let mut all_fresh = left.is_empty();
+    let mut all_fresh = left.is_empty() && updates.is_empty();
     for leftover in left {
         printer.data_line(leftovers::line(leftover));
     }
@@ -384,7 +392,14 @@ fn print_status(
             printer.data_line(format_args!("{name}: runs now (`{command}`, {holder})"));
             continue;
         }
+        let update = updates.of(*id).map(|source| {
+            format!(
+                "  {source} has other commits now: `pipe update {}` takes its data",
+                pipeline.stage(*id).address.file
+            )
+        });
         let word = match (&judged.decision, state(&judged.decision)) {
+            (Decision::Fresh, _) if update.is_some() => "update available",
             (Decision::Fresh, _) => {
                 if printer.is_verbose() {
                     printer.data_line(format_args!("{name}: up to date"));
@@ -404,6 +419,9 @@ fn print_status(
         printer.data_line(format_args!("{name}: {word}"));
         for reason in reasons(pipeline, &judged.decision) {
             print_reason(inside, *id, &reason, printer);
+        }
+        if let Some(update) = update {
+            printer.data_line(update);
         }
     }
     if all_fresh {

@@ -22,8 +22,8 @@ const WORDS: &[(&[&str], &str)] = &[
         "there is no server: `pipe runs list` and `pipe plots show` show what there is",
     ),
     (
-        &["get", "get-url", "import", "import-url", "update"],
-        "download it yourself or in a stage; then `pipe add` puts it under version control",
+        &["download", "import-db", "get-db"],
+        "`pipe get-url` and `pipe import-url` bring what lies at a URL, `pipe import` what another repository has",
     ),
     (&["ls"], "`pipe list`"),
     (&["mv", "rename"], "`pipe move`"),

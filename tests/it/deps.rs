@@ -278,7 +278,9 @@ mod server {
                     while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
                     let [head, get] = shared.lock().unwrap().clone();
                     let answer = if first.starts_with("HEAD ") { head } else { get };
-                    let _ = write!(connection, "HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n");
+                    let has_body = answer.contains("\r\n\r\n");
+                    let end = if has_body { "" } else { "\r\nConnection: close\r\n\r\n" };
+                    let _ = write!(connection, "HTTP/1.1 {answer}{end}");
                 }
             });
             Server { address, answers }
@@ -429,4 +431,71 @@ fn dvc_records_what_a_server_tells() {
         assert!(dvc.stale(&ours).is_empty() && stale(&theirs).is_empty(), "{tag}");
         assert_eq!(ours.files(".dvc/cache/runs"), theirs.files(".dvc/cache/runs"), "there are none");
     }
+}
+
+/// An import of a URL is written as DVC writes it, brought back as it was, and updated when it is asked for.
+#[cfg(feature = "http")]
+#[test]
+fn what_a_server_has_is_imported_and_updated() {
+    use crate::dvc_tool::{Dvc, pipe, project};
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [project(&mut dvc), project(&mut dvc)];
+    let server = server::Server::start();
+    let answer = |tag: &str, body: &str| {
+        let head = format!("200 OK\nETag: \"{tag}\"\nContent-Length: {}", body.len());
+        server.answer(&head, &format!("{head}\nConnection: close\n\n{body}"));
+    };
+    let url = format!("http://{}/in/x.csv", server.address);
+    answer("1", "one");
+    for arguments in [&["import-url", &url, "x"][..], &["import-url", "--no-download", &url, "y"]] {
+        pipe(&ours, arguments).code(0);
+        dvc.ok(&theirs, arguments);
+    }
+    let same = || {
+        for pointer in ["x.dvc", "y.dvc"] {
+            // What comes anew is appended there.
+            let lines = |sandbox: &Sandbox| {
+                let mut lines: Vec<String> =
+                    sandbox.read(pointer).lines().map(|line| line.replacen("- ", "  ", 1)).collect();
+                lines.sort();
+                lines
+            };
+            assert_eq!(lines(&ours), lines(&theirs));
+        }
+    };
+    same();
+    assert_eq!(ours.read("x"), "one");
+    assert!(!ours.exists("y"));
+    ours.remove(".dvc/cache");
+    ours.remove("x");
+    pipe(&ours, &["pull", "x"]).code(0);
+    assert_eq!(ours.read("x"), "one");
+    pipe(&ours, &["update", "x"]).code(0).tells(&["Unchanged: x"]);
+    answer("2", "two");
+    pipe(&ours, &["update"]).code(0).tells(&["Updated x", "Updated y"]);
+    dvc.ok(&theirs, &["update", "x.dvc", "y.dvc"]);
+    same();
+    assert_eq!(ours.read("x") + &ours.read("y"), "twotwo");
+    // What the server has is another now than what was recorded.
+    answer("3", "three");
+    ours.remove(".dvc/cache");
+    ours.remove("x");
+    pipe(&ours, &["pull", "x"]).code(1).tells(&["holds other bytes now than x.dvc records"]);
+    // A part of it is nothing.
+    server.answer(
+        "200 OK\nETag: \"4\"\nContent-Length: 900",
+        "200 OK\nETag: \"4\"\nContent-Length: 900\n\nfour",
+    );
+    pipe(&ours, &["update", "x"]).code(2).tells(&["failed to fetch"]);
+    server.answer("404 Not Found\nContent-Length: 0", "404 Not Found\nContent-Length: 0");
+    pipe(&ours, &["update", "x"]).code(2).tells(&["the server has nothing at"]);
+    // Ours tells the same in a pointer of ours.
+    let native = Sandbox::new();
+    native.ok(["init"]);
+    answer("1", "one");
+    let mut command = native.pipe_command(["import-url", &format!("{url}?a=1")]);
+    command.env("no_proxy", "127.0.0.1");
+    native.finish(command).code(0);
+    assert_eq!(native.read("x.csv"), "one");
+    assert!(native.read("x.csv.pipe").contains("checksum: '\"1\"'"), "{}", native.read("x.csv.pipe"));
 }

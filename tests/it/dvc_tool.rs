@@ -80,7 +80,12 @@ impl Dvc {
 
     /// Runs a command; gives its exit code and what it said.
     pub fn call(&mut self, sandbox: &Sandbox, arguments: &[&str]) -> (i64, String, String) {
-        let call = json!({ "folder": sandbox.root(), "arguments": arguments });
+        self.call_in(&sandbox.root(), arguments)
+    }
+
+    /// The same in any folder.
+    pub fn call_in(&mut self, folder: &std::path::Path, arguments: &[&str]) -> (i64, String, String) {
+        let call = json!({ "folder": folder, "arguments": arguments });
         writeln!(self.calls.as_mut().expect("it runs"), "{call}").expect("DVC listens");
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("DVC answers");

@@ -41,3 +41,4 @@ pub use params::{ParamReader, Unreadable};
 pub use runner::{Exit, LocalRunner, RunError, Runner, Spawn, Stream};
 pub use schedule::{Schedule, StageState};
 pub use special::changed_special;
+pub use url::{ask as ask_url, download as download_url};

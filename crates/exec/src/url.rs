@@ -10,7 +10,7 @@ use base::FileState;
 /// # Errors
 /// A sentence that names the URL, when no server answers in time, or none that tells enough.
 #[cfg(feature = "http")]
-pub(crate) fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
+pub fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
     use ureq::http::StatusCode;
 
     let agent = agent();
@@ -26,7 +26,76 @@ pub(crate) fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
     if !status.is_success() {
         return Err(format!("failed to ask about {url}: the server answers {status}"));
     }
-    let header = |name: &str| answer.headers().get(name)?.to_str().ok();
+    let (told, length) = told(url, answer.headers())?;
+    let size = length.unwrap_or_default();
+    Ok(Some((FileState { digest: pipeline::told_digest(&told), size, files: None, executable: false }, told)))
+}
+
+/// Writes what the server has at `url` to `to`, as long as `stop` does not say otherwise; returns what it tells of it, or
+/// `None` when there is nothing.
+///
+/// # Errors
+/// A sentence that names the URL, when it could not be fetched as a whole, or the server tells too little of it.
+#[cfg(feature = "http")]
+pub fn download(
+    url: &str,
+    to: &mut dyn std::io::Write,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<String>, String> {
+    use std::io::Read;
+
+    use ureq::http::StatusCode;
+
+    let fault = |fault: &dyn std::fmt::Display| format!("failed to fetch {url}: {fault}");
+    // However long it takes: only a server that says nothing is given up.
+    let request = agent().get(url).config().timeout_global(None).timeout_recv_response(Some(SILENCE)).build();
+    let mut answer = request.call().map_err(|cause| fault(&cause))?;
+    let status = answer.status();
+    if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        return Ok(None);
+    }
+    if !status.is_success() {
+        return Err(format!("failed to fetch {url}: the server answers {status}"));
+    }
+    let (told, length) = told(url, answer.headers())?;
+    let mut body = answer.body_mut().as_reader();
+    let mut piece = vec![0; 1 << 16];
+    let mut moved = 0;
+    while !stop() {
+        let count = body.read(&mut piece).map_err(|cause| fault(&cause))?;
+        if count == 0 {
+            break;
+        }
+        to.write_all(&piece[..count]).map_err(|cause| fault(&cause))?;
+        moved += count as u64;
+    }
+    match length.filter(|length| *length != moved && !stop()) {
+        Some(length) => Err(format!("failed to fetch {url}: {moved} of {length} bytes came")),
+        None => Ok(Some(told)),
+    }
+}
+
+/// What this build answers to every URL.
+///
+/// # Errors
+/// Always: it has no client.
+#[cfg(not(feature = "http"))]
+pub fn download(
+    url: &str,
+    _: &mut dyn std::io::Write,
+    _: &dyn Fn() -> bool,
+) -> Result<Option<String>, String> {
+    Err(format!("failed to fetch {url}: this pipe was built without its feature `http`"))
+}
+
+/// How long a server may take to begin an answer.
+#[cfg(feature = "http")]
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What stands for the content, and how long that is where it is told.
+#[cfg(feature = "http")]
+fn told(url: &str, headers: &ureq::http::HeaderMap) -> Result<(String, Option<u64>), String> {
+    let header = |name: &str| headers.get(name)?.to_str().ok();
     let length = match header("content-range") {
         Some(range) => range.rsplit_once('/').map(|(_, whole)| whole),
         None => header("content-length"),
@@ -43,9 +112,7 @@ pub(crate) fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
             ));
         }
     };
-    let digest = pipeline::told_digest(&told);
-    let size = length.and_then(|length| length.parse().ok()).unwrap_or_default();
-    Ok(Some((FileState { digest, size, files: None, executable: false }, told)))
+    Ok((told, length.and_then(|length| length.parse().ok())))
 }
 
 /// What this build answers to every URL.
@@ -53,7 +120,7 @@ pub(crate) fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
 /// # Errors
 /// Always: it has no client.
 #[cfg(not(feature = "http"))]
-pub(crate) fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
+pub fn ask(url: &str) -> Result<Option<(FileState, String)>, String> {
     Err(format!("failed to ask about {url}: this pipe was built without its feature `http`"))
 }
 

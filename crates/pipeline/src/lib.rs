@@ -14,6 +14,7 @@ mod expand;
 pub mod format;
 mod fresh;
 pub mod graph;
+mod import;
 mod json;
 mod key;
 mod loader;
@@ -47,6 +48,7 @@ pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
 pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
 pub use graph::Graph;
+pub use import::{Import, Repo, parse_import, update_import, write_import};
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
 pub use pointer::{

@@ -101,7 +101,7 @@ pub fn run(
     workspace.agree(path, is_in_place.then_some(state.digest));
     workspace.save_state()?;
     summarize("pushed to", &name, &report, None, printer);
-    advise(project, &now, &ignore_files, printer);
+    advise(project, now.keys().map(|(pointer, _)| pointer), &ignore_files, printer);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, roots_of, shown, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::import;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
@@ -22,6 +23,8 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
     let mut sides = Vec::new();
     let mut lines = Vec::new();
+    let foreign = import::outs_of_repositories(&project, &pipeline)?;
+    let args = &ShareArgs { foreign, ..args.clone() };
     for (name, wishes) in &wishes(&project, &pipeline, args, printer)? {
         let remote = remotes::open_existing(&project, name)?;
         if let (Some(text), false) = (remotes::emptiness(&remote), wishes.is_empty()) {

@@ -1,7 +1,7 @@
 //! The text of a `.dvc` file: which bytes the data beside it holds.
 //!
 //! People write into it too (a description, labels, comments), so that it is changed in place: what stands around digest
-//! and size stays as it is. What came from elsewhere (`deps`: imports) is data like any other here, and never fetched again.
+//! and size stays as it is. What came from elsewhere (`deps`: imports, `crate::import`) is data like any other here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ impl Pointer {
             return Err(PipelineError::new(file, "it has no `md5` yet").hint(hint));
         };
         let Pointer { frozen, desc, meta, .. } = self.clone();
-        Ok(Single { out: out.clone(), state, frozen, desc, meta })
+        Ok(Single { out: out.clone(), state, frozen, desc, meta, deps: None })
     }
 
     /// The folder that the paths are written from.
@@ -207,7 +207,7 @@ fn own_digest_of(text: &Value) -> Option<String> {
 }
 
 /// The digest that DVC compares with it: should they differ, the import counts as changed.
-fn own_digest(text: &Value) -> String {
+pub(crate) fn own_digest(text: &Value) -> String {
     let mut map = text.as_map().cloned().unwrap_or_default();
     for key in ["md5", "meta", "desc"] {
         map.shift_remove(key);

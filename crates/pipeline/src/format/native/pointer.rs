@@ -10,8 +10,10 @@ use base::{Digest, FileState, ProjectPath, Value};
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::format::native::top;
+use crate::import;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
 use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage};
@@ -48,6 +50,8 @@ pub struct Pointer {
     pub desc: Option<String>,
     /// Whatever the user keeps there; never read.
     pub meta: Option<Value>,
+    /// Where imported data came from, as written (`crate::import`).
+    pub deps: Option<Value>,
 }
 
 impl Pointer {
@@ -129,7 +133,8 @@ fn read(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
             return Err(node.fault(message).hint(Some("install the newer version")));
         }
     }
-    only_keys(&root, &["version", "outs", "desc", "meta", "frozen"])?;
+    only_keys(&root, &["version", "outs", "desc", "meta", "frozen", "deps"])?;
+    read_deps(&root)?;
     let Some(outs) = root.get("outs") else { return Err(root.fault("the pointer has no `outs`")) };
     let mut items = outs.items()?;
     let Some(item) = items.next() else { return Err(outs.fault("the list is empty; a pointer has one out")) };
@@ -157,10 +162,26 @@ fn read(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
     Ok(Pointer {
         out,
         state,
-        frozen: switch(&root, "frozen", false)?,
+        frozen: switch(&root, "frozen", false)? || root.get("deps").is_some(),
         desc: text_of(&root, "desc")?,
         meta: root.get("meta").map(|node| node.value.clone()),
+        deps: root.get("deps").map(|node| node.value.clone()),
     })
+}
+
+/// Checks where the data came from, if it tells.
+fn read_deps(root: &Node<'_, '_>) -> Result<(), PipelineError> {
+    let Some(deps) = root.get("deps") else { return Ok(()) };
+    let mut items = deps.items()?;
+    let Some(dep) = items.next() else { return Err(deps.fault("the list is empty; an import has one dep")) };
+    if let Some(second) = items.next() {
+        return Err(second.fault("an import has one dep"));
+    }
+    only_keys(&dep, &["path", "repo", "checksum", "digest", "size", "files", "executable"])?;
+    if let Some(repo) = dep.get("repo") {
+        only_keys(&repo, &["url", "rev", "rev_lock", "remote"])?;
+    }
+    import::read(&dep, Dialect::Native).map(drop)
 }
 
 fn only_keys(node: &Node<'_, '_>, known: &[&str]) -> Result<(), PipelineError> {
@@ -180,8 +201,8 @@ fn read_path(file: &ProjectPath, item: &Node<'_, '_>) -> Result<ProjectPath, Pip
     Ok(below.parts().fold(file.parent().unwrap_or_default(), |folder, part| folder.join(part)))
 }
 
-fn read_state(item: &Node<'_, '_>) -> Result<FileState, PipelineError> {
-    let needed = |key| item.get(key).ok_or_else(|| item.fault(format!("the out has no `{key}`")));
+pub(crate) fn read_state(item: &Node<'_, '_>) -> Result<FileState, PipelineError> {
+    let needed = |key| item.get(key).ok_or_else(|| item.fault(format!("the entry has no `{key}`")));
     let digest = needed("digest")?;
     Ok(FileState {
         digest: digest
@@ -211,6 +232,19 @@ struct OutText<'a> {
     files: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     executable: bool,
+}
+
+/// Says what a content is: `digest`, `size`, and what more there is to say.
+pub(crate) fn write_state(map: &mut IndexMap<String, Value>, state: &FileState) {
+    let integer = |number: u64| Value::Int(number.into());
+    map.insert("digest".to_owned(), Value::Str(state.digest.to_string()));
+    map.insert("size".to_owned(), integer(state.size));
+    if let Some(files) = state.files {
+        map.insert("files".to_owned(), integer(files));
+    }
+    if state.executable {
+        map.insert("executable".to_owned(), Value::Bool(true));
+    }
 }
 
 /// The text of a new pointer in the folder `folder` to the data `path`, which is in it.
@@ -257,6 +291,10 @@ pub fn freeze_pointer(file: &ProjectPath, text: &str, frozen: bool) -> Result<St
     let before = parse_pointer(file, text)?;
     if before.frozen == frozen {
         return Ok(text.to_owned());
+    }
+    if before.deps.is_some() {
+        return Err(PipelineError::new(file, "imported data is always frozen")
+            .hint(Some("`pipe update` brings what its source has now")));
     }
     let value = frozen.then_some("true");
     let changed = set_scalar(text, &[Segment::Key("frozen")], value, Some("version"));
@@ -379,19 +417,11 @@ fn rewritten(file: &ProjectPath, text: &str, after: &Pointer) -> String {
     if let Some(Value::List(outs)) = root.get_mut("outs")
         && let Some(Value::Map(out)) = outs.first_mut()
     {
-        let integer = |number: u64| Value::Int(number.into());
         let folder = file.parent().unwrap_or_default();
         out.insert("path".to_owned(), Value::Str(after.out.path.relative_to(&folder)));
-        out.insert("digest".to_owned(), Value::Str(after.state.digest.to_string()));
-        out.insert("size".to_owned(), integer(after.state.size));
         out.shift_remove("files");
         out.shift_remove("executable");
-        if let Some(files) = after.state.files {
-            out.insert("files".to_owned(), integer(files));
-        }
-        if after.state.executable {
-            out.insert("executable".to_owned(), Value::Bool(true));
-        }
+        write_state(out, &after.state);
     }
     serde_yaml::to_string(&Value::Map(root)).expect("what was read as YAML is YAML")
 }

@@ -1,0 +1,68 @@
+//! Of what was imported from repositories: which of them have another commit now. They are asked, and nothing is brought.
+
+use std::collections::BTreeMap;
+
+use pipeline::{Pipeline, StageId};
+use serde_json::{Value as Json, json};
+
+use crate::error::CliResult;
+use crate::import;
+use crate::project::Project;
+use crate::ui::Printer;
+
+/// By imported data, where it came from.
+#[derive(Debug, Default)]
+pub struct Updates(BTreeMap<StageId, String>);
+
+/// Asks the repositories of the imports among `wanted`. One that cannot be asked is told, and makes nothing stale.
+///
+/// # Errors
+/// When a pointer cannot be read.
+pub fn find(
+    project: &Project,
+    pipeline: &Pipeline,
+    wanted: &[StageId],
+    printer: Printer,
+) -> CliResult<Updates> {
+    let mut updates = Updates::default();
+    for id in wanted {
+        let stage = pipeline.stage(*id);
+        let Some(import) = import::of_stage(project, stage)? else { continue };
+        match import::has_update(project, &import) {
+            Ok(true) => drop(updates.0.insert(*id, import.shown())),
+            Ok(false) => {}
+            Err(fault) => {
+                let reason = fault.source.map(|source| format!("{source:#}")).unwrap_or_default();
+                printer.warn(format_args!(
+                    "it is not known whether {} has other data now: {reason}; `--no-updates` does not ask",
+                    import.shown()
+                ));
+            }
+        }
+    }
+    Ok(updates)
+}
+
+impl Updates {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where the data of a pointer came from, if there is other data now.
+    pub fn of(&self, id: StageId) -> Option<&str> {
+        self.0.get(&id).map(String::as_str)
+    }
+
+    /// What machines are told of a stage, with the update.
+    pub fn told(&self, id: StageId, mut stage: Json) -> Json {
+        let Some(source) = self.of(id) else { return stage };
+        if stage["state"] == "fresh" {
+            stage["state"] = "stale".into();
+        }
+        if let Some(reasons) = stage["reasons"].as_array_mut() {
+            reasons.push(json!({ "kind": "update_available", "source": source, "old": null, "new": null }));
+        }
+        stage
+    }
+}

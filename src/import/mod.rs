@@ -1,0 +1,211 @@
+//! Data that comes from elsewhere: brought into a cache from a repository or from a place outside of any.
+
+mod place;
+mod repository;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use base::{FileState, ProjectPath};
+use cache::{Blobs, Placement, StageCache, State, Workspace};
+use pipeline::{Dialect, Import, Pipeline, Stage, parse_import};
+
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::git::source as git_source;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::ui::Printer;
+
+pub use repository::Repository;
+
+/// Where what is brought goes, and what is needed on the way.
+pub struct Depot<'a> {
+    /// Relative URLs of repositories start here.
+    pub root: PathBuf,
+    /// A folder of our own, for repositories and what is half done.
+    pub folder: PathBuf,
+    /// What is brought ends here.
+    pub blobs: Blobs,
+    /// Who knows the remotes of `remote://NAME/PATH`.
+    pub project: Option<&'a Project>,
+    /// Files transferred at once.
+    pub jobs: Option<u16>,
+    /// What ends it.
+    pub interrupt: &'a Interrupt,
+    /// Who is told.
+    pub printer: Printer,
+}
+
+/// Which state of its source an import is brought in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// As it was when it was recorded.
+    Recorded,
+    /// As it is now.
+    Newest,
+}
+
+/// What was brought.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// What it holds; the depot's cache has all of it. `None` where only its origin was looked at.
+    pub state: Option<FileState>,
+    /// Its origin, as it is to be recorded.
+    pub import: Import,
+}
+
+impl<'a> Depot<'a> {
+    /// The one of a project.
+    pub fn of(project: &'a Project, jobs: Option<u16>, interrupt: &'a Interrupt, printer: Printer) -> Self {
+        Depot {
+            root: project.root.clone(),
+            folder: project.pipe_path("tmp").join("imports"),
+            blobs: project.blobs(),
+            project: Some(project),
+            jobs,
+            interrupt,
+            printer,
+        }
+    }
+
+    /// Brings an import into the cache; `wdir` is where its relative path starts. With `is_looked_at`, only says which
+    /// state there is.
+    ///
+    /// # Errors
+    /// When its source cannot be read, or does not have it.
+    pub fn bring(
+        &self,
+        import: &Import,
+        wdir: &Path,
+        which: Which,
+        is_looked_at: bool,
+    ) -> CliResult<Brought> {
+        self.bring_from(import, wdir, which, is_looked_at).map_err(|fault| match fault.kind {
+            ErrorKind::Interrupted(_) => fault,
+            _ => fault.context(format!("failed to bring {}", import.shown())),
+        })
+    }
+
+    fn bring_from(
+        &self,
+        import: &Import,
+        wdir: &Path,
+        which: Which,
+        is_looked_at: bool,
+    ) -> CliResult<Brought> {
+        let Some(repo) = &import.repo else { return place::bring(self, import, wdir, is_looked_at) };
+        let repository = Repository::open(self, repo, which)?;
+        let mut import = import.clone();
+        if let Some(repo) = &mut import.repo {
+            repo.rev_lock = Some(repository.commit.clone());
+        }
+        let state = match is_looked_at {
+            true => None,
+            false => Some(repository.bring(&import.path)?),
+        };
+        Ok(Brought { state, import })
+    }
+
+    /// Files at `root`, to be stored where things are brought to.
+    fn workspace(&self, root: &Path) -> Workspace {
+        let memory = State::anew(&self.folder.join("no-state"));
+        Workspace::with_caches(
+            root,
+            self.blobs.clone(),
+            StageCache::new(&self.folder.join("no-stages")),
+            memory,
+        )
+    }
+
+    /// Stores the file or folder at `path`, which is somewhere outside.
+    fn store(&self, path: &Path, is_looked_at: bool) -> CliResult<FileState> {
+        let gone = || CliError::message(format!("there is no {}", path.display()));
+        let path = std::fs::canonicalize(path).map_err(|_| gone())?;
+        let name = path.file_name().map(Path::new).unwrap_or(Path::new(""));
+        let name = ProjectPath::from_relative(name)?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let workspace = self.workspace(folder);
+        let state = match is_looked_at {
+            true => workspace.observe(&name)?,
+            false => workspace.store(&name, Placement::Private)?,
+        };
+        state.ok_or_else(gone)
+    }
+
+    /// What is recorded of a state: what DVC imports is not executable.
+    fn as_recorded(&self, state: FileState) -> FileState {
+        let dialect = self.project.map_or(Dialect::Native, |project| project.dialect);
+        FileState { executable: state.executable && dialect == Dialect::Native, ..state }
+    }
+
+    /// A folder of this process for what is half done, which goes with it.
+    fn scratch(&self) -> CliResult<Scratch> {
+        let folder = self.folder.join("on-the-way").join(disk::Holder::current().file_name());
+        let scratch = Scratch(folder);
+        scratch.clear()?;
+        disk::make_folder(&scratch.0)?;
+        Ok(scratch)
+    }
+}
+
+/// A folder that goes when it is not needed any more.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    /// Removes what is in it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn clear(&self) -> CliResult {
+        if self.0.exists() { Ok(disk::remove(&self.0)?) } else { Ok(()) }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = self.clear();
+    }
+}
+
+/// Where the data of a stage came from; `None` of stages, and of data that came from nowhere else.
+///
+/// # Errors
+/// When its pointer cannot be read.
+pub fn of_stage(project: &Project, stage: &Stage) -> CliResult<Option<Import>> {
+    if !stage.is_source() {
+        return Ok(None);
+    }
+    let file = &stage.address.file;
+    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    Ok(parse_import(file, &text)?)
+}
+
+/// The outs of the workspace that came from repositories: who wants them finds them there, so that they are not shared.
+///
+/// # Errors
+/// When a pointer cannot be read.
+pub fn outs_of_repositories(project: &Project, pipeline: &Pipeline) -> CliResult<BTreeSet<ProjectPath>> {
+    let mut outs = BTreeSet::new();
+    for stage in pipeline.sources().map(|id| pipeline.stage(id)) {
+        if of_stage(project, stage)?.is_some_and(|import| import.repo.is_some()) {
+            outs.extend(stage.outs.iter().map(|out| out.path.clone()));
+        }
+    }
+    Ok(outs)
+}
+
+/// Whether a repository has another commit now than data was imported from.
+///
+/// # Errors
+/// When it cannot be asked.
+pub fn has_update(project: &Project, import: &Import) -> CliResult<bool> {
+    let Some(repo) = &import.repo else { return Ok(false) };
+    // What was never brought has nothing to differ from.
+    let Some(locked) = &repo.rev_lock else { return Ok(false) };
+    let url = repository::address(&project.root, &repo.url)?;
+    match git_source::tip(&url, repo.rev.as_deref())? {
+        Some(tip) => Ok(tip != *locked),
+        // The name of a commit is of that commit alone.
+        None => Ok(repo.rev.as_ref().is_none_or(|rev| !locked.starts_with(rev.as_str()))),
+    }
+}

@@ -1,0 +1,243 @@
+//! Data that projects of DVC import from elsewhere, beside `dvc` itself and in both directions.
+
+use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::harness::Sandbox;
+
+/// A repository of DVC in the folder `source` beside the project, with data, a file in git, and both in one folder.
+fn source(dvc: &mut Dvc, sandbox: &Sandbox) {
+    let mut here = |arguments: &[&str]| {
+        let (code, out, err) = dvc.call_in(&sandbox.path("../source"), arguments);
+        assert_eq!(code, 0, "{arguments:?} {out}{err}");
+    };
+    for (file, text) in [
+        ("data/a", "1\n"),
+        ("data/sub/b", "2\n"),
+        ("single", "3\n"),
+        ("code", "c\n"),
+        ("mix/g", "g\n"),
+        ("mix/t", "t\n"),
+    ] {
+        sandbox.write(&format!("../source/{file}"), text);
+    }
+    std::os::unix::fs::symlink("g", sandbox.path("../source/mix/link")).unwrap();
+    sandbox.git(["init", "-q", "../source"]);
+    here(&["init", "-q"]);
+    here(&["add", "-q", "data", "single", "mix/t"]);
+    commit(sandbox, "one");
+    sandbox.git(["-C", "../source", "tag", "v1"]);
+}
+
+fn commit(sandbox: &Sandbox, message: &str) {
+    sandbox.git(["-C", "../source", "add", "."]);
+    sandbox.git(["-C", "../source", "commit", "-qm", message]);
+}
+
+/// The source has other data.
+fn move_on(dvc: &mut Dvc, sandbox: &Sandbox) {
+    sandbox.write("../source/data/a", "another\n");
+    let (code, ..) = dvc.call_in(&sandbox.path("../source"), &["add", "-q", "data"]);
+    assert_eq!(code, 0);
+    commit(sandbox, "two");
+}
+
+const IMPORTS: [&[&str]; 10] = [
+    &["import", "../source", "data", "-o", "d"],
+    &["import", "../source", "single", "--rev", "v1"],
+    &["import", "../source", "code"],
+    &["import", "../source", "data/sub/b", "-o", "bb"],
+    &["import", "../source", "data/sub"],
+    &["import", "../source", "mix"],
+    &["import-url", "../outside/file"],
+    &["import-url", "../outside/folder", "f"],
+    &["import-url", "own", "copy"],
+    &["import-url", "remote://store/kept", "k"],
+];
+
+const POINTERS: [&str; 10] = [
+    "d.dvc",
+    "single.dvc",
+    "code.dvc",
+    "bb.dvc",
+    "sub.dvc",
+    "mix.dvc",
+    "file.dvc",
+    "f.dvc",
+    "copy.dvc",
+    "k.dvc",
+];
+
+/// Two projects with the same surroundings.
+fn pair(dvc: &mut Dvc) -> [Sandbox; 2] {
+    [(); 2].map(|()| {
+        let sandbox = project(dvc);
+        source(dvc, &sandbox);
+        for (file, text) in [
+            ("own", "o\n"),
+            ("../outside/file", "x\n"),
+            ("../outside/folder/y", "y\n"),
+            ("../store/kept", "k\n"),
+        ] {
+            sandbox.write(file, text);
+        }
+        dvc.ok(&sandbox, &["remote", "add", "-q", "store", "../store"]);
+        sandbox
+    })
+}
+
+/// The text of a pointer without what two repositories never have in common.
+fn text(sandbox: &Sandbox, pointer: &str) -> String {
+    let text = sandbox.read(pointer);
+    let own = |line: &&str| !line.starts_with("md5:") && !line.contains("rev_lock");
+    text.lines().filter(own).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn imports_are_written_as_dvc_writes_them() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for arguments in IMPORTS {
+        dvc.ok(&theirs, arguments);
+        pipe(&ours, arguments).code(0);
+    }
+    for pointer in POINTERS {
+        assert_eq!(text(&ours, pointer), text(&theirs, pointer), "{pointer}");
+    }
+    for path in
+        ["d/a", "d/sub/b", "single", "code", "bb", "sub/b", "mix/g", "mix/t", "mix/link", "f/y", "copy", "k"]
+    {
+        assert_eq!(ours.read(path), theirs.read(path), "{path}");
+    }
+    assert!(dvc.stale(&ours).is_empty());
+    assert!(stale(&ours).is_empty());
+    assert!(stale(&theirs).is_empty());
+    // What is not brought.
+    for arguments in [
+        &["import", "../source", "data", "--no-download", "-o", "nd"][..],
+        &["import", "../source", "data", "--no-exec", "-o", "ne"],
+        &["import-url", "--no-download", "../outside/file", "und"],
+        &["import-url", "--no-exec", "../outside/file", "une"],
+    ] {
+        dvc.ok(&theirs, arguments);
+        pipe(&ours, arguments).code(0);
+        let name = arguments.last().unwrap();
+        assert_eq!(text(&ours, &format!("{name}.dvc")), text(&theirs, &format!("{name}.dvc")));
+        assert!(!ours.exists(name));
+    }
+    assert_eq!(dvc.stale(&ours), dvc.stale(&theirs));
+    pipe(&ours, &["update", "nd", "une.dvc"]).code(0);
+    assert_eq!(ours.read("nd/a"), "1\n");
+    assert_eq!(ours.read("une"), "x\n");
+    // A folder that is there holds it, unless it is recorded as a whole.
+    ours.write("w/own", "");
+    pipe(&ours, &["import", "../source", "code", "-o", "w"]).code(0);
+    assert_eq!(ours.read("w/code"), "c\n");
+    pipe(&ours, &["import", "../source", "code", "-o", "d"]).code(2).tells(&["d/code lies in d"]);
+}
+
+#[test]
+fn what_was_imported_comes_from_its_source() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for arguments in IMPORTS {
+        dvc.ok(&theirs, arguments);
+        pipe(&ours, arguments).code(0);
+    }
+    let lose = |sandbox: &Sandbox| {
+        sandbox.remove(".dvc/cache");
+        for path in ["d", "single", "code", "bb", "sub", "mix", "file", "f", "copy", "k"] {
+            if sandbox.exists(path) {
+                sandbox.remove(path);
+            }
+        }
+    };
+    lose(&theirs);
+    let dry = pipe(&theirs, &["pull", "--dry"]).code(0);
+    assert!(dry.stdout.contains("d: would come from data (../source)"), "{}", dry.stdout);
+    pipe(&theirs, &["pull"]).code(0).tells(&["Brought d from data (../source)."]);
+    assert_eq!(theirs.read("d/a"), "1\n");
+    assert_eq!(dvc.stale(&theirs), Default::default(), "{}", dvc.ok(&theirs, &["status"]));
+    assert!(stale(&theirs).is_empty());
+    // The commit that was recorded counts, not what is there now.
+    move_on(&mut dvc, &theirs);
+    lose(&theirs);
+    pipe(&theirs, &["pull", "d"]).code(0);
+    assert_eq!(theirs.read("d/a"), "1\n");
+    // DVC brings nothing else that no remote has, and of folders no part that git has.
+    lose(&ours);
+    dvc.ok(&ours, &["pull", "-q", "d", "single", "code", "bb", "sub"]);
+    assert_eq!(ours.read("d/a"), "1\n");
+    // A source that is gone is named.
+    lose(&ours);
+    ours.remove("../source");
+    ours.remove("../outside");
+    ours.remove(".dvc/tmp");
+    pipe(&ours, &["pull"]).code(1).tells(&[
+        "d: failed to bring data (../source): the repository ../source cannot be read",
+        "file: failed to bring ../outside/file",
+    ]);
+    assert_eq!(ours.read("copy"), "o\n");
+}
+
+#[test]
+fn imports_follow_their_source_when_asked() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for arguments in &IMPORTS[..7] {
+        dvc.ok(&theirs, arguments);
+        pipe(&ours, arguments).code(0);
+    }
+    for sandbox in [&ours, &theirs] {
+        move_on(&mut dvc, sandbox);
+        sandbox.write("../outside/file", "another\n");
+    }
+    let stale_now = dvc.stale(&ours);
+    assert_eq!(
+        stale_now.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["bb.dvc", "code.dvc", "d.dvc", "mix.dvc", "sub.dvc"]
+    );
+    assert_eq!(stale(&ours), stale_now);
+    let said = pipe(&ours, &["status"]).code(0).stdout;
+    assert!(said.contains("d.dvc: update available\n") && said.contains("`pipe update d.dvc`"), "{said}");
+    pipe(&ours, &["status", "-q"]).code(1);
+    assert_eq!(pipe(&ours, &["status", "--no-updates"]).code(0).stdout, "Everything is up to date.\n");
+    pipe(&ours, &["repro"]).code(0);
+    assert_eq!(ours.read("d/a"), "1\n");
+    for sandbox in [&ours, &theirs] {
+        let pointer = sandbox.read("d.dvc").replace("  size: 4\n", "  size: 4 # bytes\n");
+        sandbox.write("d.dvc", pointer);
+    }
+    let mut same = |arguments: &[&str], pointers: &[&str]| {
+        pipe(&ours, arguments).code(0);
+        dvc.ok(&theirs, arguments);
+        for pointer in pointers {
+            assert_eq!(text(&ours, pointer), text(&theirs, pointer), "{arguments:?} {pointer}");
+        }
+    };
+    same(&["update", "d.dvc", "file.dvc"], &["d.dvc", "file.dvc"]);
+    same(&["update", "--rev", "v1", "bb.dvc"], &["bb.dvc"]);
+    same(&["update", "-R", "."], &POINTERS[..7]);
+    assert_eq!((ours.read("d/a"), ours.read("file")), ("another\n".to_owned(), "another\n".to_owned()));
+    assert!(ours.read("d.dvc").contains("# bytes"));
+    // DVC finds the texts' own digests right, and what is in the cache.
+    assert_eq!(dvc.stale(&ours), dvc.stale(&theirs));
+    assert_eq!(stale(&ours), dvc.stale(&ours));
+    pipe(&ours, &["update"]).code(0).tells(&["Unchanged: d"]);
+    pipe(&ours, &["add", "own"]).code(0);
+    pipe(&ours, &["update", "own"]).code(2).tells(&["own.dvc was not imported"]);
+    pipe(&ours, &["update", "file", "--rev", "v1"]).code(2);
+}
+
+#[test]
+fn what_repositories_have_is_not_pushed() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for sandbox in [&ours, &theirs] {
+        for arguments in [IMPORTS[0], IMPORTS[6]] {
+            dvc.ok(sandbox, arguments);
+        }
+    }
+    dvc.ok(&theirs, &["push", "-q", "-r", "store"]);
+    pipe(&ours, &["status", "-c", "-r", "store"]).code(0);
+    pipe(&ours, &["push", "-r", "store"]).code(0).tells(&["1 file pushed"]);
+    assert_eq!(ours.files("../store"), theirs.files("../store"));
+}
