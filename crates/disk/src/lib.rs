@@ -32,6 +32,6 @@ pub use link::{
     set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
-pub use partial::Partial;
+pub use partial::{Partial, Unnamed};
 pub use share::{is_shared, share_folder};
 pub use stamp::Stamp;

@@ -153,29 +153,62 @@ impl Partial {
         Ok(())
     }
 
-    /// Gives several files their names, each once the disk has all of them: the disk is asked once, where they are many.
+    /// Closes it: all of it has arrived, and it waits for its name.
     ///
     /// # Errors
-    /// When the disk refuses. Those that have no name then never get one.
-    pub fn finish_all(partials: Vec<Self>) -> Result<(), DiskError> {
-        let device = |partial: &Partial| {
-            partial.device.or_else(|| partial.file.metadata().ok().map(|metadata| metadata.dev()))
+    /// When the system does not tell what it is.
+    pub fn close(mut self) -> Result<Unnamed, DiskError> {
+        let device = match self.device {
+            Some(device) => device,
+            None => self.file.metadata().context("write file", &self.to)?.dev(),
         };
-        let mut devices = partials.iter().map(device);
-        let first = devices.next();
-        let is_one_disk = devices.all(|device| Some(device) == first);
-        match partials.first() {
-            Some(first) if is_one_disk && partials.len() > FEW => {
-                rustix::fs::syncfs(&first.file).map_err(io::Error::from).context("write file", &first.to)?;
-            }
-            _ => partials.iter().try_for_each(Partial::sync)?,
-        }
-        partials.into_iter().try_for_each(|partial| partial.finish(None))
+        self.done = true;
+        let (path, to) = (std::mem::take(&mut self.path), std::mem::take(&mut self.to));
+        Ok(Unnamed { path, to, device })
     }
 
     /// Removes what has arrived.
     pub fn discard(mut self) {
         self.keeps = false;
+    }
+}
+
+/// A file that is whole and waits for its name; it is removed where it gets none.
+#[derive(Debug)]
+pub struct Unnamed {
+    path: PathBuf,
+    to: PathBuf,
+    device: u64,
+}
+
+impl Unnamed {
+    /// Gives files their names, each once the disk has all of them: the disk is asked once, where they are many.
+    ///
+    /// # Errors
+    /// When the disk refuses. Those that have no name then never get one.
+    pub fn name_all(files: Vec<Self>) -> Result<(), DiskError> {
+        let sync = |file: &Unnamed, whole_disk: bool| {
+            let there = File::open(&file.path)?;
+            if whole_disk { Ok(rustix::fs::syncfs(&there)?) } else { there.sync_data() }
+        };
+        let is_one_disk = files.iter().all(|file| file.device == files[0].device);
+        let asked = if is_one_disk && files.len() > FEW { 1 } else { files.len() };
+        for file in &files[..asked] {
+            sync(file, asked < files.len()).context("write file", &file.to)?;
+        }
+        for mut file in files {
+            fs::rename(&file.path, &file.to).context("write file", &file.to)?;
+            file.path = PathBuf::new();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache::{Hasher, Object, RESUMED, Remote, RemoteError, Sink, Upload};
-use disk::{DiskError, Partial, Stamp};
+use disk::{DiskError, Partial, Stamp, Unnamed};
 
 /// How much is copied at once.
 const PIECE: usize = 1 << 20;
@@ -21,10 +21,10 @@ const PIECE: usize = 1 << 20;
 const SMALL: u64 = 1 << 20;
 
 /// until they are so many,
-const GATHERED: usize = 256;
+const GATHERED: usize = 4096;
 
-/// or, while others are made sure of, with these so many: each is an open file,
-const OPEN: usize = 768;
+/// or, while others are made sure of, with these so many,
+const MOST_GATHERED: usize = 4 * GATHERED;
 
 /// and so long at most, as long as more come: what a killed transfer has finished is not to be lost.
 const GATHERING: Duration = Duration::from_millis(500);
@@ -43,7 +43,7 @@ pub struct FolderRemote {
 /// Small objects that have no name yet.
 #[derive(Debug, Default)]
 struct Gathered {
-    partials: Vec<Partial>,
+    files: Vec<Unnamed>,
     /// Since when the first of them waits.
     since: Option<Instant>,
     /// How many others are being made sure of.
@@ -80,21 +80,21 @@ impl FolderRemote {
 
     /// Has a small object wait for others; makes sure of them when they are many, or wait for long. One thread does so at a
     /// time: several would wait for each other, and the next one makes sure of all that came meanwhile.
-    fn gather(&self, partial: Partial) -> Result<(), DiskError> {
+    fn gather(&self, file: Unnamed) -> Result<(), DiskError> {
         let mut gathered = self.gathered();
-        gathered.partials.push(partial);
-        while gathered.settling > 0 && gathered.settling + gathered.partials.len() >= OPEN {
+        gathered.files.push(file);
+        while gathered.settling > 0 && gathered.settling + gathered.files.len() >= MOST_GATHERED {
             gathered = self.settled.wait(gathered).unwrap_or_else(PoisonError::into_inner);
         }
         let is_late = gathered.since.get_or_insert_with(Instant::now).elapsed() >= GATHERING;
-        let is_full = gathered.partials.len() >= GATHERED;
+        let is_full = gathered.files.len() >= GATHERED;
         if gathered.settling > 0 || !(is_full || is_late) {
             return Ok(());
         }
-        let full = std::mem::take(&mut gathered.partials);
+        let full = std::mem::take(&mut gathered.files);
         (gathered.since, gathered.settling) = (None, full.len());
         drop(gathered);
-        let finished = Partial::finish_all(full);
+        let finished = Unnamed::name_all(full);
         self.gathered().settling = 0;
         self.settled.notify_all();
         finished
@@ -299,8 +299,9 @@ impl Remote for FolderRemote {
     fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError> {
         let path = self.path(key, "write")?;
         let refused = |fault| self.refused("write", key, fault);
-        // What a push that died left is taken up by the next one that puts the same there.
-        let mut partial = Partial::open(&path, true).map_err(refused)?;
+        let is_small = upload.size <= SMALL && upload.size < self.resumed;
+        // What a push that died left of a large one is taken up by the next one that puts the same there.
+        let mut partial = Partial::open(&path, !is_small).map_err(refused)?;
         match self.fill(key, upload, &mut partial) {
             Err(fault @ RemoteError::Mismatch { .. }) => {
                 partial.discard();
@@ -308,16 +309,15 @@ impl Remote for FolderRemote {
             }
             filled => filled?,
         }
-        if upload.size > SMALL || upload.size >= self.resumed {
-            partial.sync().map_err(refused)?;
-            return partial.finish(None).map_err(refused);
+        if is_small {
+            return partial.close().and_then(|file| self.gather(file)).map_err(refused);
         }
-        self.gather(partial).map_err(refused)
+        partial.sync().and_then(|()| partial.finish(None)).map_err(refused)
     }
 
     fn settle(&self) -> Result<(), RemoteError> {
-        let rest = std::mem::take(&mut self.gathered().partials);
-        Partial::finish_all(rest).map_err(|fault| self.refused("write", "objects", fault))
+        let rest = std::mem::take(&mut self.gathered().files);
+        Unnamed::name_all(rest).map_err(|fault| self.refused("write", "objects", fault))
     }
 
     fn remove(&self, key: &str, unless_since: Option<i64>) -> Result<bool, RemoteError> {
