@@ -316,7 +316,11 @@ impl Remote for FolderRemote {
     }
 
     fn settle(&self) -> Result<(), RemoteError> {
-        let rest = std::mem::take(&mut self.gathered().files);
+        let rest = {
+            let mut gathered = self.gathered();
+            gathered.since = None;
+            std::mem::take(&mut gathered.files)
+        };
         Unnamed::name_all(rest).map_err(|fault| self.refused("write", "objects", fault))
     }
 
