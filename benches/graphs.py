@@ -2,7 +2,7 @@
 """Running a graph and doing nothing about it afterwards: `pipe`, beside ninja and DVC.
 
     benches/graphs.py [--pipe target/release/pipe] [--shapes wide chain layered diamond] [--stages 2 100 1000]
-                      [--runs 20] [--first-runs 3] [--folder FOLDER]
+                      [--runs 20] [--first-runs 3] [--folder FOLDER] [--shell]
 
 Every tool gets the same graph of `cp` and `cksum` stages in a folder of its own; the tools take turns within one round,
 so that a busy machine slows all alike. What counts are the ratios: of the medians of the time that passed, and of the
@@ -30,6 +30,7 @@ parser.add_argument("--runs", type=int, default=20)
 parser.add_argument("--first-runs", type=int, default=3)
 parser.add_argument("--dvc-stages", type=int, default=100, help="DVC is measured up to this many stages")
 parser.add_argument("--dvc-runs", type=int, default=3)
+parser.add_argument("--shell", action="store_true", help="commands that pipe cannot start without a shell either")
 parser.add_argument("--folder", help="where the graphs are made; the system's folder for temporary files without")
 arguments = parser.parse_args()
 pipe = os.path.abspath(arguments.pipe)
@@ -59,7 +60,8 @@ def deps(i, before):
 
 def command(i, before):
     # A digest, since files that hold two others double with every layer.
-    return f"cksum {' '.join(deps(i, before))} > out{i}" if len(before) > 1 else f"cp {deps(i, before)[0]} out{i}"
+    text = f"cksum {' '.join(deps(i, before))} > out{i}" if len(before) > 1 else f"cp {deps(i, before)[0]} out{i}"
+    return f"{text} && true" if arguments.shell else text
 
 
 def stage_file(stages):
