@@ -65,6 +65,11 @@ impl Ignores {
         read
     }
 
+    /// Whether a folder has a file of its own.
+    pub(crate) fn has_file(&self, folder: &ProjectPath) -> bool {
+        self.file(folder).is_some()
+    }
+
     /// The files that say something about what lies in `folder`, from the top down to that of `folder` itself.
     pub fn above(&self, folder: &ProjectPath) -> Vec<ProjectPath> {
         let mut above: Vec<ProjectPath> =
@@ -177,6 +182,10 @@ pub(crate) enum Within {
 impl Within {
     /// Whether what lies there is nobody's data.
     pub fn passes_over(self, place: &ProjectPath, layout: Layout) -> bool {
+        // All of them begin with a dot.
+        if !place.name().starts_with('.') {
+            return false;
+        }
         let name = || ProjectPath::root().join(place.name());
         self == Within::Inputs && (name().is_reserved() || (layout == Layout::Dvc && place.name() == ".hg"))
     }

@@ -164,6 +164,8 @@ struct Folder {
     entries: Vec<(String, TreeEntry)>,
     /// Whether no folder on the way is a symlink.
     may_share: bool,
+    /// Whether an ignore file says something about what is in it.
+    is_ruled: bool,
 }
 
 /// A walk on its way.
@@ -255,14 +257,13 @@ impl Workspace {
                         || self.ignores.is_ignored(&place, is_folder))
             })
         };
-        let is_wanted = |entry: &walkdir::DirEntry| !is_ignored(entry.path(), entry.file_type().is_dir());
         for source in self.ignores.above(path) {
             if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
                 self.note(&source, &metadata);
             }
         }
-        let entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
-        for entry in entries.filter_entry(is_wanted) {
+        let mut entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
+        while let Some(entry) = entries.next() {
             // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
             let faulty = entry.as_ref().err().and_then(|fault| fault.path());
             if faulty.is_some_and(|path| is_ignored(path, path.is_dir())) {
@@ -276,17 +277,27 @@ impl Workspace {
             for left in open.drain(entry.depth()..) {
                 walk.folders[left].left = true;
             }
+            let is_folder = entry.file_type().is_dir();
+            let name = entry.file_name().to_str();
+            let place = *open.last().expect("the top is never left");
+            let folder = &mut walk.folders[place];
+            let path = name.map(|name| folder.path.join(name));
+            let is_passed_over = |path: &ProjectPath| {
+                within.passes_over(path, self.blobs.layout())
+                    || (folder.is_ruled && self.ignores.is_ignored(path, is_folder))
+            };
             // What a killed process of ours was about to put there is nobody's data.
-            if entry.file_name().to_str().is_some_and(disk::is_unfinished) {
+            if name.is_some_and(disk::is_unfinished) || path.as_ref().is_some_and(is_passed_over) {
+                if is_folder {
+                    entries.skip_current_dir();
+                }
                 continue;
             }
             let name = record_name(entry.path(), entry.file_name())?;
-            let place = *open.last().expect("the top is never left");
-            let folder = &mut walk.folders[place];
             folder.is_empty = false;
             let path = folder.path.join(&name);
             let may_share = folder.may_share && (!entry.path_is_symlink() || self.is_ours(entry.path()));
-            if entry.file_type().is_dir() {
+            if is_folder {
                 let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
                 self.note(&path, &metadata);
                 open.push(walk.enter(name, path, Some(place), may_share));
@@ -352,7 +363,12 @@ impl Workspace {
 impl Walk<'_> {
     fn enter(&mut self, name: String, path: ProjectPath, above: Option<usize>, may_share: bool) -> usize {
         let (left, is_empty, entries) = (false, true, Vec::new());
-        self.folders.push(Folder { name, path, above, left, is_empty, entries, may_share });
+        let ignores = &self.workspace.ignores;
+        let is_ruled = match above {
+            Some(above) => self.folders[above].is_ruled || ignores.has_file(&path),
+            None => !ignores.above(&path).is_empty(),
+        };
+        self.folders.push(Folder { name, path, above, left, is_empty, entries, may_share, is_ruled });
         self.folders.len() - 1
     }
 
