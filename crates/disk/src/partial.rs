@@ -128,6 +128,16 @@ impl Partial {
         Ok(())
     }
 
+    /// The same with another name, which only what has arrived could tell. Missing parent folders are made.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish_as(mut self, to: &Path, modified: Option<i64>) -> Result<(), DiskError> {
+        make_folder(parent(to))?;
+        to.clone_into(&mut self.to);
+        self.finish(modified)
+    }
+
     /// Gives several files their names, each once the disk has all of them: the disk is asked once, where they are many.
     ///
     /// # Errors
