@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("tune", &["base", "track"]),
     ("learn", &["base", "disk"]),
     ("report", &["base"]),
-    ("server", &["base", "disk", "cache", "report", "track"]),
+    ("server", &["base", "cache", "report", "track"]),
 ];
 
 /// Packages that one crate alone may know: the others stay small to build and easy to test without them.

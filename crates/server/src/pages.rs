@@ -1,6 +1,0 @@
-//! Pages.
-use crate::context::Context;
-use axum::Router;
-pub fn router() -> Router<Context> {
-    Router::new()
-}
