@@ -16,9 +16,13 @@ pub struct Entry {
     pub path: String,
     /// Whether it is a folder.
     pub is_dir: bool,
-    /// The bytes of a file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The bytes of a file. MLflow tells no size of an empty one.
+    #[serde(skip_serializing_if = "is_nothing")]
     pub file_size: Option<u64>,
+}
+
+fn is_nothing(size: &Option<u64>) -> bool {
+    size.is_none_or(|size| size == 0)
 }
 
 /// A path that a client sent, decoded until nothing is left to decode: relative, `/` between its parts, and inside

@@ -91,8 +91,9 @@ fn metrics(call: &Call) -> Result<Vec<Metric>, Fault> {
 fn metric(within: impl Display, key: &str, value: f64, timestamp: i64, step: i64) -> Result<Metric, Fault> {
     validate::metric_key(format_args!("{within}name"), key)?;
     if timestamp < 0 {
-        let why =
-            format!("metric '{key}' (value={value}). Timestamp must be a nonnegative long (64-bit integer) ");
+        let why = format!(
+            "metric '{key}' (value={value:?}). Timestamp must be a nonnegative long (64-bit integer) "
+        );
         return Err(validate::unfit(format_args!("{within}timestamp"), &Value::from(timestamp), &why));
     }
     Ok(Metric { key: key.to_owned(), value, step, timestamp: Timestamp(timestamp) })

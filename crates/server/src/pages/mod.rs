@@ -29,7 +29,10 @@ const MOST_CHARTS: usize = 60;
 
 /// The pages' addresses.
 pub fn router() -> Router<Context> {
-    Router::new().route("/", get(home)).route("/experiments/{id}", get(experiment)).route("/runs/{id}", get(run))
+    Router::new()
+        .route("/", get(home))
+        .route("/experiments/{id}", get(experiment))
+        .route("/runs/{id}", get(run))
 }
 
 async fn home(State(context): State<Context>) -> Response {
@@ -98,12 +101,8 @@ fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> 
             None
         }
     };
-    let search = Search {
-        experiments: vec![parse_id(id)?],
-        filter,
-        limit: Some(MOST_RUNS + 1),
-        ..Search::default()
-    };
+    let search =
+        Search { experiments: vec![parse_id(id)?], filter, limit: Some(MOST_RUNS + 1), ..Search::default() };
     let mut runs = context.store.search(&search)?;
     let is_cut = runs.len() > MOST_RUNS;
     runs.truncate(MOST_RUNS);
@@ -112,7 +111,10 @@ fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> 
         page.paragraph("faint", "No run matches.");
     }
     if is_cut {
-        page.paragraph("faint", format_args!("Only the newest {MOST_RUNS} are shown; a filter finds others."));
+        page.paragraph(
+            "faint",
+            format_args!("Only the newest {MOST_RUNS} are shown; a filter finds others."),
+        );
     }
     Ok(page.finish(&experiment.name))
 }
@@ -134,9 +136,12 @@ fn runs_table(page: &mut Html, runs: &[Run]) {
             cell(info.start_time.local()),
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
         ];
-        let value = |key| run.data.metrics.get(key).map(|metric| float_text(metric.value, 5)).unwrap_or_default();
+        let value =
+            |key| run.data.metrics.get(key).map(|metric| float_text(metric.value, 5)).unwrap_or_default();
         row.extend(metrics.iter().map(|key| number(value(key))));
-        row.extend(params.iter().map(|key| cell(run.data.params.get(key).map_or("", |value| shortened(value)))));
+        row.extend(
+            params.iter().map(|key| cell(run.data.params.get(key).map_or("", |value| shortened(value)))),
+        );
         row
     });
     page.table(&columns, rows);
@@ -170,7 +175,8 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
     }
     pairs(&mut page, "Params", data.params.iter().map(|(key, value)| vec![cell(key), cell(value)]));
     let metrics = data.metrics.values();
-    let latest = metrics.map(|metric| vec![cell(&metric.key), number(float_text(metric.value, 6)), number(metric.step)]);
+    let latest = metrics
+        .map(|metric| vec![cell(&metric.key), number(float_text(metric.value, 6)), number(metric.step)]);
     pairs(&mut page, "Metrics", latest);
     page.raw("<div class=\"charts\">\n");
     for key in data.metrics.keys().take(MOST_CHARTS) {
@@ -207,9 +213,10 @@ fn pairs(page: &mut Html, heading: &str, rows: impl Iterator<Item = Vec<String>>
 fn chart(key: &str, history: &[Metric]) -> String {
     let has_steps = history.first().map(|point| point.step) != history.last().map(|point| point.step);
     let x = |at: usize, point: &Metric| if has_steps { point.step as f64 } else { at as f64 };
-    let points = history.iter().enumerate().map(|(at, point)| {
-        (x(at, point), if point.value.is_finite() { point.value } else { f64::NAN })
-    });
+    let points = history
+        .iter()
+        .enumerate()
+        .map(|(at, point)| (x(at, point), if point.value.is_finite() { point.value } else { f64::NAN }));
     let trace = Trace {
         name: key.to_owned(),
         revision: String::new(),
