@@ -38,7 +38,7 @@ fn order(text: &str) -> Result<OrderBy, FilterError> {
     if *parser.kind() != Kind::End {
         return Err(parser.fault("expected `asc`, `desc` or the end", None));
     }
-    Ok(OrderBy { field, descending })
+    Ok(OrderBy { field, descending, as_text: false })
 }
 
 struct Parser<'a> {
@@ -244,15 +244,19 @@ impl Parser<'_> {
     fn fit(&self, field: &Field, literal: Literal) -> Result<Literal, FilterError> {
         let number = |value: f64| Literal::Number { text: value.to_string(), value };
         let text = match literal {
-            Literal::Number { .. } => return Ok(literal),
+            Literal::Number { .. } | Literal::Exact(_) => return Ok(literal),
             Literal::Text(text) => text,
         };
         match field {
-            Field::Metric(_) | Field::Attribute(Attribute::ExperimentId) => match text.parse() {
+            Field::Metric(_)
+            | Field::Aggregate(..)
+            | Field::Attribute(Attribute::ExperimentId | Attribute::Version) => match text.parse() {
                 Ok(value) => Ok(Literal::Number { text, value }),
                 Err(_) => Err(self.fault("expected a number", None)),
             },
-            Field::Attribute(Attribute::StartTime | Attribute::EndTime) => {
+            Field::Attribute(
+                Attribute::StartTime | Attribute::EndTime | Attribute::Created | Attribute::Updated,
+            ) => {
                 let millis = time::parse_time(&text).map(|millis| number(millis as f64));
                 millis.ok_or_else(|| {
                     self.fault("expected a time, such as '2026-11-21' or '2026-11-21T10:42:07Z'", None)
@@ -271,7 +275,9 @@ impl Parser<'_> {
                     Err(self.fault(error.to_string(), near.map(|near| format!("'{near}'"))))
                 }
             },
-            Field::Param(_) | Field::Tag(_) | Field::Attribute(_) => Ok(Literal::Text(text)),
+            Field::Param(_) | Field::Tag(_) | Field::Dataset(_) | Field::Attribute(_) => {
+                Ok(Literal::Text(text))
+            }
         }
     }
 
@@ -324,7 +330,8 @@ fn is_number(field: &Field) -> bool {
     match field {
         Field::Metric(_) => true,
         Field::Attribute(attribute) => attribute.is_number(),
-        Field::Param(_) | Field::Tag(_) => false,
+        Field::Param(_) | Field::Tag(_) | Field::Dataset(_) => false,
+        Field::Aggregate(..) => true,
     }
 }
 

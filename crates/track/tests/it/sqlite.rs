@@ -68,7 +68,7 @@ fn writer_process() {
     if writer == 0 {
         make_run(&store, 1);
     }
-    while store.run(id(1)).is_err() {
+    while matches!(store.run(id(1)), Err(StoreError::UnknownRun(_))) {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     write_batches(&store, writer);
@@ -119,7 +119,7 @@ fn a_newer_file_is_refused_and_left_alone() {
     let before = std::fs::read(&path).expect("there");
     let error = SqliteStore::open(&path).expect_err("newer");
     let expected =
-        format!("the run store {} was made by a newer pipe: schema 7, this pipe knows 1", path.display());
+        format!("the run store {} was made by a newer pipe: schema 7, this pipe knows 2", path.display());
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().is_some());
     assert!(std::fs::read(&path).expect("there") == before, "the file was changed");
