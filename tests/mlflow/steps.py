@@ -689,12 +689,12 @@ post("make a logged model nowhere", LOGGED, {"name": "x"})
 get("a logged model", LOGGED + "/${model}")
 get("an unknown logged model", LOGGED + "/m-" + "0" * 32)
 get("a logged model by no id", LOGGED + "/nope")
-step("finish a logged model", "PATCH " + LOGGED + "/${model}", body={"status": "LOGGED_MODEL_READY"})
-step("finish an unknown logged model", "PATCH " + LOGGED + "/m-" + "0" * 32, body={"status": "LOGGED_MODEL_READY"})
+step("finish a logged model", "PATCH " + LOGGED + "/${model}", body={"model_id": "${model}", "status": "LOGGED_MODEL_READY"})
+step("finish an unknown logged model", "PATCH " + LOGGED + "/m-" + "0" * 32, body={"model_id": "m-" + "0" * 32, "status": "LOGGED_MODEL_READY"})
 step("tag a logged model", "PATCH " + LOGGED + "/${model}/tags", body={"tags": [{"key": "a", "value": "b"}]})
 step("untag a logged model", "DELETE " + LOGGED + "/${model}/tags/a")
 step("untag a logged model again", "DELETE " + LOGGED + "/${model}/tags/a")
-post("log params of a logged model", LOGGED + "/${model}/params", {"params": [{"key": "depth", "value": "3"}]})
+post("log params of a logged model", LOGGED + "/${model}/params", {"model_id": "${model}", "params": [{"key": "depth", "value": "3"}]})
 post(
     "log a metric of a logged model",
     "runs/log-metric",

@@ -1,7 +1,7 @@
-//! The artifacts of runs: `artifacts/list`, and the proxy through which clients put and get files.
+//! The artifacts of runs and logged models: `artifacts/list`, and the proxy through which clients put and get files.
 //!
-//! An address is `EXPERIMENT/RUN/artifacts/PATH`. It names an entry of the store and never a file of ours: the bytes
-//! are found by the digest that the store has for it.
+//! An address names an entry of the store and never a file of ours: the bytes are found by the digest that the store
+//! has for it.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -11,15 +11,16 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use track::{Artifact, Change, RunId};
+use track::{Artifact, ArtifactOwner, Change, LoggedModelChange, RegistryChange, VersionRef};
 
 use crate::call::Call;
 use crate::context::Context;
-use crate::error::Fault;
-use crate::listing::{Entry, children, content_type, names, safe_path};
+use crate::error::{Code, Fault};
+use crate::listing::{Entry, content_type, names, safe_path};
+use crate::logged_models;
 use crate::runs::find;
 use crate::stream::{blocking, file_body, receive};
-use crate::wire::{self, Json, Page};
+use crate::wire::{Json, Page};
 
 /// What MLflow's UI may upload at once.
 const MOST_BY_PAGE: u64 = 10 << 20;
@@ -27,74 +28,90 @@ const MOST_BY_PAGE: u64 = 10 << 20;
 /// Characters that a file name in a header may have.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
-/// A file or folder among the artifacts of a run.
+/// A file or folder among the artifacts of a run or a logged model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     experiment: String,
-    run: RunId,
+    owner: ArtifactOwner,
     path: String,
 }
 
 impl Place {
-    /// Reads an address of the proxy; `None` when it is none of a run.
+    /// Reads an address of the proxy, `EXPERIMENT/RUN/artifacts/PATH` or `EXPERIMENT/models/MODEL/artifacts/PATH`;
+    /// nothing when it is none.
     fn parse(sent: &str) -> Result<Option<Place>, Fault> {
         let path = safe_path(sent)?;
-        let mut parts = path.splitn(4, '/');
-        let (experiment, run, folder, path) = (parts.next(), parts.next(), parts.next(), parts.next());
-        let run = run.and_then(|run| run.parse().ok());
-        Ok(match (experiment, run, folder) {
-            (Some(experiment), Some(run), Some("artifacts")) => Some(Place {
-                experiment: experiment.to_owned(),
-                run,
-                path: path.unwrap_or_default().to_owned(),
-            }),
-            _ => None,
-        })
+        let parts: Vec<&str> = path.split('/').collect();
+        let (experiment, owner, path) = match parts.as_slice() {
+            [experiment, "models", model, "artifacts", path @ ..] => {
+                (experiment, model.parse().map(ArtifactOwner::Model).ok(), path)
+            }
+            [experiment, run, "artifacts", path @ ..] => {
+                (experiment, run.parse().map(ArtifactOwner::Run).ok(), path)
+            }
+            _ => return Ok(None),
+        };
+        let experiment = (*experiment).to_owned();
+        Ok(owner.map(|owner| Place { experiment, owner, path: path.join("/") }))
     }
 
-    /// The artifacts of its run, where there is such a run in that experiment.
-    fn artifacts(&self, context: &Context) -> Result<Vec<Artifact>, Fault> {
-        self.check(context)?;
-        Ok(context.store.artifacts(self.run)?)
-    }
-
+    /// That its owner is there, in that experiment.
     fn check(&self, context: &Context) -> Result<(), Fault> {
-        let run = context.store.run(self.run)?;
-        if run.info.experiment.to_string() != self.experiment {
-            return Err(Fault::no_run(self.run));
-        }
-        Ok(())
+        let (experiment, missing) = match &self.owner {
+            ArtifactOwner::Run(run) => (context.store.run(*run)?.info.experiment, Fault::no_run(run)),
+            ArtifactOwner::Model(model) => (
+                logged_models::find(context, *model)?.experiment,
+                Fault::missing(format!("Logged model with ID '{model}' not found.")),
+            ),
+            ArtifactOwner::Version(name, _) => return Err(crate::registry::missing(name)),
+        };
+        if experiment.to_string() == self.experiment { Ok(()) } else { Err(missing) }
     }
+}
+
+/// What lies in a folder.
+pub fn entries(context: &Context, owner: &ArtifactOwner, folder: &str) -> Result<Vec<Entry>, Fault> {
+    Ok(context.store.artifact_folder(owner, folder)?.into_iter().map(Entry::from).collect())
+}
+
+/// Files and folders, and where they are.
+#[derive(serde::Serialize)]
+pub struct Listing {
+    pub root_uri: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Entry>,
 }
 
 /// `artifacts/list`: what lies in a folder of a run.
 pub fn list(context: &Context, call: &Call) -> Result<Json, Fault> {
-    #[derive(serde::Serialize)]
-    struct Listing {
-        root_uri: String,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        files: Vec<Entry>,
-    }
     let id = call.run_id()?;
     let folder = safe_path(call.text("path")?.unwrap_or_default())?;
     let run = find(context, id)?;
-    let files = children(&context.store.artifacts(run.info.id)?, &folder);
-    Ok(Json::of(&Listing { root_uri: wire::artifact_uri(run.info.experiment, run.info.id), files }))
+    let files = entries(context, &ArtifactOwner::Run(run.info.id), &folder)?;
+    let root_uri = context.locations([run.info.experiment])?.run(&run.info);
+    Ok(Json::of(&Listing { root_uri, files }))
 }
 
 /// `GET mlflow-artifacts/artifacts?path=`: the same by address, with bare names.
 pub fn list_proxied(context: &Context, call: &Call) -> Result<Json, Fault> {
-    let place = Place::parse(call.text("path")?.unwrap_or_default())?;
-    let files = match place {
-        None => Vec::new(),
-        Some(place) => match place.artifacts(context) {
-            Ok(artifacts) => names(children(&artifacts, &place.path)),
-            // A folder that nobody wrote to is empty, whatever it is of.
-            Err(fault) if fault.code == crate::error::Code::ResourceDoesNotExist => Vec::new(),
-            Err(fault) => return Err(fault),
-        },
-    };
-    Ok(Json::of(&Page("files", files, None)))
+    let Some(place) = Place::parse(call.text("path")?.unwrap_or_default())? else { return Ok(Json::empty()) };
+    match place.check(context) {
+        Ok(()) => {
+            let files = names(entries(context, &place.owner, &place.path)?);
+            Ok(Json::of(&Page("files", files, None)))
+        }
+        // A folder that nobody wrote to is empty, whatever it is of.
+        Err(fault) if fault.code == Code::ResourceDoesNotExist => Ok(Json::empty()),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// `DELETE mlflow-artifacts/artifacts/PATH`: a file, or a folder with all that is in it. Absent ones are fine.
+pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
+    let place = Place::parse(sent)?.ok_or_else(|| Fault::invalid("Invalid path"))?;
+    place.check(context)?;
+    context.apply(vec![Change::DeleteArtifacts { owner: place.owner, path: place.path }])?;
+    Ok(Json::empty())
 }
 
 /// `PUT mlflow-artifacts/artifacts/PATH`.
@@ -103,14 +120,24 @@ pub async fn put(context: Context, sent: String, body: Body) -> Result<Response,
     let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
     let (known, checked) = (context.clone(), place.clone());
     blocking(move || checked.check(&known)).await?;
-    store(context, place.run, place.path, body).await?;
+    store(context, place.owner, place.path, body).await?;
     Ok(StatusCode::OK.into_response())
 }
 
-async fn store(context: Context, run: RunId, path: String, body: Body) -> Result<(), Fault> {
+async fn store(context: Context, owner: ArtifactOwner, path: String, body: Body) -> Result<(), Fault> {
     let (digest, size) = receive(context.blobs.clone(), body).await?;
     let artifacts = vec![Artifact { path, digest, size }];
-    blocking(move || context.apply(vec![Change::LogArtifacts { run, artifacts }])).await?;
+    let change = match owner {
+        ArtifactOwner::Run(run) => Change::LogArtifacts { run, artifacts },
+        ArtifactOwner::Model(model) => {
+            Change::LoggedModel(LoggedModelChange::LogArtifacts { model, artifacts })
+        }
+        ArtifactOwner::Version(model, version) => {
+            let version = VersionRef { model, version };
+            Change::Registry(RegistryChange::LogVersionArtifacts { version, artifacts })
+        }
+    };
+    blocking(move || context.apply(vec![change])).await?;
     Ok(())
 }
 
@@ -131,7 +158,7 @@ pub async fn upload(context: Context, request: Request) -> Result<Response, Faul
     }
     let known = context.clone();
     let run = blocking(move || find(&known, &id)).await?;
-    store(context, run.info.id, path, Body::from(bytes)).await?;
+    store(context, ArtifactOwner::Run(run.info.id), path, Body::from(bytes)).await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -139,9 +166,9 @@ pub async fn upload(context: Context, request: Request) -> Result<Response, Faul
 pub async fn get(context: Context, sent: String, headers: HeaderMap) -> Result<Response, Fault> {
     let missing = || Fault::missing(format!("No such artifact: '{sent}'"));
     let place = Place::parse(&sent)?.ok_or_else(missing)?;
-    let (known, wanted) = (context.clone(), place.clone());
-    let artifacts = blocking(move || wanted.artifacts(&known)).await?;
-    send(&context, &artifacts, &place.path, &sent, &headers).await
+    let (known, checked) = (context.clone(), place.clone());
+    blocking(move || checked.check(&known)).await?;
+    send(&context, place.owner, place.path, &sent, &headers).await
 }
 
 /// `get-artifact?run_uuid=&path=`, which MLflow's pages use.
@@ -150,30 +177,29 @@ pub async fn get_by_run(context: Context, request: Request) -> Result<Response, 
     let id = call.run_id()?.to_owned();
     let path = safe_path(call.required("path")?)?;
     let known = context.clone();
-    let artifacts = blocking(move || -> Result<_, Fault> {
-        let run = find(&known, &id)?;
-        Ok(known.store.artifacts(run.info.id)?)
-    });
-    let artifacts = artifacts.await?;
-    send(&context, &artifacts, &path, &path, request.headers()).await
+    let run = blocking(move || find(&known, &id)).await?;
+    let owner = ArtifactOwner::Run(run.info.id);
+    send(&context, owner, path.clone(), &path, request.headers()).await
 }
 
 /// A file as an attachment, or the part of it that was asked for.
 async fn send(
     context: &Context,
-    artifacts: &[Artifact],
-    path: &str,
+    owner: ArtifactOwner,
+    path: String,
     shown: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Fault> {
-    let Some(artifact) = artifacts.iter().find(|artifact| artifact.path == path) else {
-        let is_folder = !children(artifacts, path).is_empty();
-        return Err(if is_folder {
-            Fault::invalid(format!("Artifact path refers to a directory, not a file: '{shown}'"))
-        } else {
-            Fault::missing(format!("No such artifact: '{shown}'"))
-        });
-    };
+    let (known, wanted_path) = (context.clone(), path.clone());
+    let found = blocking(move || -> Result<_, Fault> {
+        let found = known.store.artifact(&owner, &wanted_path)?;
+        let is_folder = found.is_none() && !known.store.artifact_folder(&owner, &wanted_path)?.is_empty();
+        Ok(found.ok_or(is_folder))
+    });
+    let artifact = found.await?.map_err(|is_folder| match is_folder {
+        true => Fault::invalid(format!("Artifact path refers to a directory, not a file: '{shown}'")),
+        false => Fault::missing(format!("No such artifact: '{shown}'")),
+    })?;
     let size = artifact.size;
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
     let etag = format!("\"{}\"", artifact.digest.hex());
@@ -187,9 +213,9 @@ async fn send(
     };
     let file = context.blobs.path(&artifact.digest);
     let body = blocking(move || file_body(&file, start, length).map_err(|fault| lost(&fault))).await?;
-    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    let name = path.rsplit_once('/').map_or(path.as_str(), |(_, name)| name);
     let described = [
-        (CONTENT_TYPE, content_type(path).to_owned()),
+        (CONTENT_TYPE, content_type(&path).to_owned()),
         (CONTENT_LENGTH, length.to_string()),
         (CONTENT_DISPOSITION, disposition(name)),
         (ACCEPT_RANGES, "bytes".to_owned()),
@@ -282,7 +308,16 @@ mod tests {
         let place = Place::parse(&format!("3/{run}/artifacts/m/a.txt")).unwrap().unwrap();
         assert_eq!((place.experiment.as_str(), place.path.as_str()), ("3", "m/a.txt"));
         assert_eq!(Place::parse(&format!("3/{run}/artifacts")).unwrap().unwrap().path, "");
-        for other in ["", "3", "3/x/artifacts/a", &format!("3/{run}"), &format!("3/{run}/other/a")] {
+        let model = Place::parse(&format!("3/models/m-{run}/artifacts/MLmodel")).unwrap().unwrap();
+        assert_eq!(model.owner, ArtifactOwner::Model(format!("m-{run}").parse().unwrap()));
+        for other in [
+            "",
+            "3",
+            "3/x/artifacts/a",
+            &format!("3/{run}"),
+            &format!("3/{run}/other/a"),
+            "3/models/x/artifacts/a",
+        ] {
             assert_eq!(Place::parse(other).unwrap(), None, "{other}");
         }
     }

@@ -1,19 +1,20 @@
 //! What every request is answered from: the store, the cache, and where the request came in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Timestamp;
 use cache::Blobs;
-use track::{Applied, Change, Changes, RunId, RunStore, StoreError};
+use track::{Applied, Change, Changes, ExperimentId, ModelStore, RunId, StoreError};
 
 use crate::guard::Token;
+use crate::wire::Locations;
 
 /// What a server serves. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
     /// The runs.
-    pub store: Arc<dyn RunStore>,
+    pub store: Arc<dyn ModelStore>,
     /// The bytes of their artifacts.
     pub blobs: Blobs,
     /// The addresses under which single stages are served.
@@ -22,8 +23,25 @@ pub struct Context {
 
 impl Context {
     /// A server's view on a store and a cache, with no scopes yet.
-    pub fn new(store: Arc<dyn RunStore>, blobs: Blobs) -> Self {
+    pub fn new(store: Arc<dyn ModelStore>, blobs: Blobs) -> Self {
         Context { store, blobs, scopes: Scopes::default() }
+    }
+
+    /// Where the artifacts of these experiments are kept, where somebody has said so.
+    pub(crate) fn locations(
+        &self,
+        experiments: impl IntoIterator<Item = ExperimentId>,
+    ) -> Result<Locations, StoreError> {
+        let mut locations = HashMap::new();
+        for id in experiments.into_iter().collect::<BTreeSet<_>>() {
+            match self.store.experiment_by_id(id) {
+                Ok(found) => locations.extend(found.artifact_location.map(|location| (id, location))),
+                // Purged since.
+                Err(StoreError::UnknownExperiment(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Locations(locations))
     }
 
     /// Applies changes that were asked for now.

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use serde::Serialize;
-use track::StoreError;
+use track::{ErrorKind, StoreError};
 
 /// A refusal in MLflow's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +31,6 @@ pub enum Code {
     ResourceDoesNotExist,
     /// There is no such address.
     EndpointNotFound,
-    /// The thing is in a state that does not allow it.
-    InvalidState,
-    /// It is known and not done here.
-    NotImplemented,
     /// The store is locked by others: to be tried again.
     TemporarilyUnavailable,
     /// Our fault, or the disk's.
@@ -51,9 +47,8 @@ impl Code {
             Code::Unauthenticated => StatusCode::UNAUTHORIZED,
             Code::PermissionDenied => StatusCode::FORBIDDEN,
             Code::ResourceDoesNotExist | Code::EndpointNotFound => StatusCode::NOT_FOUND,
-            Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Code::InvalidState | Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -118,15 +113,18 @@ impl From<StoreError> for Fault {
                 "Changing param values is not allowed. Param with key='{key}' was already logged with \
                  value='{old}' for run ID='{run}'. Attempted logging new value '{new}'."
             )),
-            StoreError::RunExists(_)
-            | StoreError::NoMatch(_)
-            | StoreError::NotSoMany { .. }
-            | StoreError::Ambiguous { .. }
-            | StoreError::Key(_)
-            | StoreError::Time { .. }
-            | StoreError::Precondition { .. } => Fault::invalid(error.to_string()),
+            StoreError::ExperimentDeleted(id) => not_active("experiment", id),
+            StoreError::ModelParamChanged { model, key, old, new } => Fault::invalid(format!(
+                "Changing param values is not allowed. Param with key='{key}' was already logged with \
+                 value='{old}' for model ID='{model}'. Attempted logging new value '{new}'."
+            )),
             StoreError::Busy { .. } => Fault::new(Code::TemporarilyUnavailable, error.to_string()),
-            _ => Fault::internal(&error),
+            _ => match error.kind() {
+                ErrorKind::NotFound => Fault::missing(error.to_string()),
+                ErrorKind::Exists => Fault::new(Code::ResourceAlreadyExists, error.to_string()),
+                ErrorKind::Invalid | ErrorKind::State => Fault::invalid(error.to_string()),
+                ErrorKind::Failed => Fault::internal(&error),
+            },
         }
     }
 }

@@ -1,10 +1,14 @@
 //! `experiments/*`.
 
-use track::{Change, Experiment, ExperimentId, ExperimentRef, Lifecycle, View};
+use track::{
+    Change, Experiment, ExperimentId, ExperimentRef, ExperimentSearch, Filter, Lifecycle, OrderBy,
+    StoreError, View,
+};
 
 use crate::call::{Call, text_in};
 use crate::context::Context;
-use crate::error::{Code, Fault, not_active};
+use crate::error::{Fault, not_active};
+use crate::filters;
 use crate::page_token;
 use crate::validate;
 use crate::wire::{self, Field, Json, Page};
@@ -25,10 +29,14 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let tags = pairs.into_iter().map(|(key, value)| validate::experiment_tag(key, value));
     let tags = tags.collect::<Result<Vec<_>, _>>()?;
     let experiment = ExperimentRef::Name(name.to_owned());
-    let applied = context.apply(vec![
+    let mut changes = vec![
         Change::CreateExperiment { name: name.to_owned(), if_absent: false },
-        Change::SetExperimentTags { experiment, tags },
-    ])?;
+        Change::SetExperimentTags { experiment: experiment.clone(), tags },
+    ];
+    if !location.is_empty() {
+        changes.push(Change::SetArtifactLocation { experiment, location: Some(location.to_owned()) });
+    }
+    let applied = context.apply(changes)?;
     Ok(Json::of(&Field("experiment_id", applied.experiments[0].to_string())))
 }
 
@@ -52,18 +60,41 @@ pub fn get_by_name(context: &Context, call: &Call) -> Result<Json, Fault> {
 pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     let view = view(call, "view_type")?;
     let limit = limit(call, 1000, MOST)?;
-    call.texts("order_by")?;
+    let order_by = filters::order(call.texts("order_by")?, OrderBy::parse)?;
+    let filter = filters::filter(call.text("filter")?, Filter::parse)?;
     let offset = page_token::read(call.text("page_token")?)?;
-    let mut found = context.store.experiments()?;
-    found.retain(|experiment| match view {
-        View::Active => experiment.lifecycle == Lifecycle::Active,
-        View::Deleted => experiment.lifecycle == Lifecycle::Deleted,
-        View::All => true,
-    });
-    found.sort_by_key(|experiment| (std::cmp::Reverse(experiment.created), experiment.id));
-    let found: Vec<Experiment> = found.into_iter().skip(offset).take(limit + 1).collect();
-    let (found, next) = page_token::page(found, offset, limit);
+    let search = ExperimentSearch { filter, order_by, offset, limit: Some(limit + 1), view };
+    let (found, next) = page_token::page(context.store.search_experiments(&search)?, offset, limit);
     Ok(Json::of(&Page("experiments", found.iter().map(wire::Experiment::of).collect(), next)))
+}
+
+pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let id = call.required("experiment_id")?;
+    let name = call.required("new_name")?.to_owned();
+    validate::length("name", track::MAX_EXPERIMENT_NAME, &name)?;
+    let found = find(context, id)?;
+    if found.lifecycle == Lifecycle::Deleted {
+        return Err(Fault::invalid("Cannot rename a non-active experiment."));
+    }
+    context.apply(vec![Change::RenameExperiment { experiment: ExperimentRef::Id(found.id), name }])?;
+    Ok(Json::empty())
+}
+
+pub fn delete(context: &Context, call: &Call) -> Result<Json, Fault> {
+    set_lifecycle(context, call, Lifecycle::Deleted)
+}
+
+pub fn restore(context: &Context, call: &Call) -> Result<Json, Fault> {
+    set_lifecycle(context, call, Lifecycle::Active)
+}
+
+fn set_lifecycle(context: &Context, call: &Call, lifecycle: Lifecycle) -> Result<Json, Fault> {
+    let found = find(context, call.required("experiment_id")?)?;
+    if found.lifecycle == lifecycle {
+        return Err(missing(found.id));
+    }
+    context.apply(vec![Change::SetExperimentLifecycle { experiment: found.id, lifecycle }])?;
+    Ok(Json::empty())
 }
 
 pub fn set_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -76,11 +107,29 @@ pub fn set_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
     Ok(Json::empty())
 }
 
+pub fn delete_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let id = call.required("experiment_id")?;
+    let key = call.required("key")?;
+    let experiment = find_active(context, id)?;
+    if !experiment.tags.contains_key(key) {
+        return Err(Fault::missing(format!("No tag with name: {key} in experiment with id {id}")));
+    }
+    let experiment = ExperimentRef::Id(experiment.id);
+    context.apply(vec![Change::DeleteExperimentTag { experiment, key: key.to_owned() }])?;
+    Ok(Json::empty())
+}
+
 /// The experiment of that number, of any lifecycle.
 pub fn find(context: &Context, id: &str) -> Result<Experiment, Fault> {
     let id = parse_id(id)?;
-    let found = context.store.experiments()?.into_iter().find(|experiment| experiment.id == id);
-    found.ok_or_else(|| Fault::missing(format!("No Experiment with id={id} exists")))
+    context.store.experiment_by_id(id).map_err(|fault| match fault {
+        StoreError::UnknownExperiment(_) => missing(id),
+        fault => fault.into(),
+    })
+}
+
+fn missing(id: ExperimentId) -> Fault {
+    Fault::missing(format!("No Experiment with id={id} exists"))
 }
 
 /// The same, which must take writes.
@@ -123,12 +172,12 @@ pub fn view(call: &Call, name: &str) -> Result<View, Fault> {
 pub fn limit(call: &Call, default: i64, most: i64) -> Result<usize, Fault> {
     let limit = call.int("max_results")?.unwrap_or(default);
     let refuse = |bound: &str| {
-        let message =
-            format!("Invalid value {limit} for parameter 'max_results' supplied: It must be {bound}");
-        Err(Fault::new(Code::InvalidParameterValue, message))
+        Err(Fault::invalid(format!(
+            "Invalid value {limit} for parameter 'max_results' supplied. It must be {bound}"
+        )))
     };
     if limit < 1 {
-        return refuse("at least 1");
+        return refuse("a positive integer");
     }
     if limit > most {
         return refuse(&format!("at most {most}"));

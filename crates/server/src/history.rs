@@ -1,6 +1,6 @@
 //! `metrics/get-history` and its forms for charts of many runs.
 
-use track::{Metric, RunId};
+use track::{Metric, MetricCursor, RunId};
 
 use crate::call::Call;
 use crate::context::Context;
@@ -25,14 +25,23 @@ pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
             "Invalid value {limit} for parameter 'max_results' supplied. It must be a positive integer."
         )));
     }
-    let offset = page_token::read(call.text("page_token")?)?;
+    let after =
+        call.text("page_token")?.filter(|token| !token.is_empty()).map(page_token::read_text).transpose()?;
+    let after = after.map(|text| text.parse::<MetricCursor>()).transpose();
+    let after = after.map_err(|fault| Fault::invalid(format!("Invalid page token: {fault}")))?;
     let Ok(run) = id.parse::<RunId>() else { return Ok(Json::empty()) };
-    let mut points = context.store.metric_history(run, key)?;
-    by_time(&mut points);
-    let limit = limit.map_or(usize::MAX / 2, |limit| usize::try_from(limit).unwrap_or(usize::MAX / 2));
-    let end = offset.saturating_add(limit).saturating_add(1);
-    let page = points.into_iter().skip(offset).take(end - offset).collect();
-    let (points, next): (Vec<Metric>, _) = page_token::page(page, offset, limit);
+    let Some(limit) = limit else {
+        let points = context.store.metric_history(run, key)?;
+        return Ok(Json::of(&Page("metrics", points.iter().map(wire::Metric::of).collect(), None)));
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(usize::MAX / 2);
+    let mut points = context.store.metric_page(run, key, after, limit + 1)?;
+    let more = points.len() > limit;
+    points.truncate(limit);
+    let next = points
+        .last()
+        .filter(|_| more)
+        .map(|last| page_token::write_text(&MetricCursor::of(last).to_string()));
     Ok(Json::of(&Page("metrics", points.iter().map(wire::Metric::of).collect(), next)))
 }
 
@@ -91,8 +100,8 @@ pub fn interval(context: &Context, call: &Call) -> Result<Json, Fault> {
         )));
     }
     let steps = match (start, end) {
-        (None, None) => i64::MIN..=i64::MAX,
-        (Some(start), Some(end)) if start <= end => start..=end,
+        (None, None) => None,
+        (Some(start), Some(end)) if start <= end => Some((start, end)),
         (Some(start), Some(end)) => {
             return Err(Fault::invalid(format!(
                 "end_step must be greater than start_step. Found start_step={start} and end_step={end}."
@@ -105,15 +114,9 @@ pub fn interval(context: &Context, call: &Call) -> Result<Json, Fault> {
         }
     };
     let limit = usize::try_from(limit).expect("between two small numbers");
-    let mut found: Vec<(RunId, Vec<Metric>)> = Vec::new();
-    for id in ids {
-        let run = find(context, id)?.info.id;
-        let mut points = context.store.metric_history(run, key)?;
-        points.retain(|point| steps.contains(&point.step));
-        found.push((run, sampled(points, limit)));
-    }
-    let metrics = in_runs(&found);
-    Ok(Json::of(&Page("metrics", metrics, None)))
+    let runs = ids.into_iter().map(|id| Ok(find(context, id)?.info.id)).collect::<Result<Vec<_>, Fault>>()?;
+    let found = context.store.sampled_history(&runs, key, steps, limit)?;
+    Ok(Json::of(&Page("metrics", in_runs(&found), None)))
 }
 
 fn in_runs(found: &[(RunId, Vec<Metric>)]) -> Vec<wire::Metric<'_>> {
@@ -132,44 +135,5 @@ fn by_time(points: &mut [Metric]) {
     };
     if !points.is_sorted_by(|a, b| order(a, b).is_le()) {
         points.sort_by(order);
-    }
-}
-
-/// At most `limit` points, evenly spread, with the first and the last among them. As a database cuts rows into
-/// `limit` parts: the first parts take one more where the rows do not come out even; the first row of each is kept.
-fn sampled(points: Vec<Metric>, limit: usize) -> Vec<Metric> {
-    let count = points.len();
-    if count <= limit {
-        return points;
-    }
-    let (size, longer) = (count / limit, count % limit);
-    let first = |part: usize| part * size + part.min(longer);
-    let mut kept: Vec<usize> = (0..limit).map(first).collect();
-    if let Some(last) = kept.last_mut() {
-        *last = count - 1;
-    }
-    let mut wanted = kept.into_iter().peekable();
-    let is_kept = |(at, point)| (wanted.next_if_eq(&at).is_some()).then_some(point);
-    points.into_iter().enumerate().filter_map(is_kept).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use base::Timestamp;
-
-    use super::*;
-
-    fn steps(count: i64, limit: usize) -> Vec<i64> {
-        let point = |step| Metric { key: "m".into(), value: 0.0, step, timestamp: Timestamp(0) };
-        sampled((0..count).map(point).collect(), limit).iter().map(|point| point.step).collect()
-    }
-
-    #[test]
-    fn samples_are_spread_with_both_ends() {
-        assert_eq!(steps(3, 5), [0, 1, 2]);
-        assert_eq!(steps(5, 5), [0, 1, 2, 3, 4]);
-        assert_eq!(steps(10, 4), [0, 3, 6, 9]);
-        assert_eq!(steps(10, 1), [9]);
-        assert_eq!(steps(7, 2), [0, 6]);
     }
 }

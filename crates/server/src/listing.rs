@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use track::Artifact;
+use track::ArtifactEntry;
 
 use crate::error::Fault;
 
@@ -19,6 +19,12 @@ pub struct Entry {
     /// The bytes of a file. MLflow tells no size of an empty one.
     #[serde(skip_serializing_if = "is_nothing")]
     pub file_size: Option<u64>,
+}
+
+impl From<ArtifactEntry> for Entry {
+    fn from(entry: ArtifactEntry) -> Self {
+        Entry { path: entry.path, is_dir: entry.size.is_none(), file_size: entry.size }
+    }
 }
 
 fn is_nothing(size: &Option<u64>) -> bool {
@@ -58,24 +64,7 @@ pub fn safe_path(sent: &str) -> Result<String, Fault> {
     Ok(parts.join("/"))
 }
 
-/// What lies directly in a folder, ascending, with whole paths. A file has nothing in it.
-pub fn children(artifacts: &[Artifact], folder: &str) -> Vec<Entry> {
-    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let mut entries: Vec<Entry> = Vec::new();
-    for artifact in artifacts {
-        let Some(below) = artifact.path.strip_prefix(&prefix) else { continue };
-        let entry = match below.split_once('/') {
-            Some((name, _)) => Entry { path: format!("{prefix}{name}"), is_dir: true, file_size: None },
-            None => Entry { path: artifact.path.clone(), is_dir: false, file_size: Some(artifact.size) },
-        };
-        entries.push(entry);
-    }
-    entries.sort_by(|a, b| (&a.path, a.is_dir).cmp(&(&b.path, b.is_dir)));
-    entries.dedup();
-    entries
-}
-
-/// The same with bare names.
+/// The same entries with bare names.
 pub fn names(entries: Vec<Entry>) -> Vec<Entry> {
     let bare = |entry: Entry| {
         let name = entry.path.rsplit_once('/').map_or(entry.path.as_str(), |(_, name)| name).to_owned();
@@ -113,8 +102,6 @@ pub fn content_type(path: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use base::Digest;
-
     use super::*;
 
     #[test]
@@ -159,19 +146,5 @@ mod tests {
         ] {
             assert!(safe_path(hostile).is_err(), "{hostile:?}");
         }
-    }
-
-    #[test]
-    fn a_folder_lists_what_lies_directly_in_it() {
-        let artifact = |path: &str| Artifact { path: path.into(), digest: Digest::Md5([0; 16]), size: 3 };
-        let all = ["m/a", "m/b/c", "m/b/d", "mm", "z"].map(artifact);
-        let shown = |folder: &str| -> Vec<String> {
-            let entries = names(children(&all, folder)).into_iter();
-            entries.map(|entry| format!("{}{}", entry.path, if entry.is_dir { "/" } else { "" })).collect()
-        };
-        assert_eq!(shown(""), ["m/", "mm", "z"]);
-        assert_eq!(shown("m"), ["a", "b/"]);
-        assert_eq!(shown("m/b"), ["c", "d"]);
-        assert!(shown("z").is_empty() && shown("none").is_empty());
     }
 }

@@ -4,11 +4,15 @@ use std::fmt::Display;
 
 use base::Timestamp;
 use serde_json::{Map, Value};
-use track::{Change, MAX_TAG_VALUE, Metric, Param, RunId, StoreError, Tag, fit_tag_value};
+use track::{
+    Change, LoggedModelChange, MAX_TAG_VALUE, Metric, MetricDataset, ModelId, Param, RunId, StoreError, Tag,
+    fit_tag_value,
+};
 
 use crate::call::{Call, float_of, int_of, text_in};
 use crate::context::Context;
 use crate::error::Fault;
+use crate::logged_models;
 use crate::runs::{find, parse_id, tag_changes};
 use crate::validate;
 use crate::wire::Json;
@@ -23,8 +27,30 @@ pub fn log_metric(context: &Context, call: &Call) -> Result<Json, Fault> {
     let timestamp = call.required_int("timestamp")?;
     let step = call.int("step")?.unwrap_or_default();
     let metric = metric("", key, value, timestamp, step)?;
-    context.apply(vec![Change::LogMetrics { run: parse_id(id)?, metrics: vec![metric] }])?;
+    let of_model = model_of(&call.fields)?;
+    let run = parse_id(id)?;
+    let mut changes = vec![Change::LogMetrics { run, metrics: vec![metric.clone()] }];
+    changes.extend(of_model.map(|(model, dataset)| of_model_change(run, model, dataset, metric)));
+    context.apply(changes)?;
     Ok(Json::empty())
+}
+
+/// The logged model that a point is of, with the data that it was measured on.
+fn model_of(point: &Map<String, Value>) -> Result<Option<(ModelId, Option<MetricDataset>)>, Fault> {
+    let id = text_in(point, "model_id", "metrics")?;
+    if id.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some((logged_models::parse_id(id)?, logged_models::dataset_of(point)?)))
+}
+
+fn of_model_change(run: RunId, model: ModelId, dataset: Option<MetricDataset>, metric: Metric) -> Change {
+    Change::LoggedModel(LoggedModelChange::LogMetrics {
+        model,
+        run: Some(run),
+        dataset,
+        metrics: vec![metric],
+    })
 }
 
 pub fn log_parameter(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -44,7 +70,7 @@ pub fn log_batch(context: &Context, call: &Call) -> Result<Json, Fault> {
     {
         return Err(validate::unfit("run_id", &Value::String(id.to_owned()), ""));
     }
-    let metrics = metrics(call)?;
+    let (metrics, of_models) = metrics(call)?;
     let params = params(call)?;
     let tags = tags(call)?;
     validate::batch(metrics.len(), params.len(), tags.len())?;
@@ -54,6 +80,11 @@ pub fn log_batch(context: &Context, call: &Call) -> Result<Json, Fault> {
     if !params.is_empty() {
         changes.push(Change::LogParams { run, params: params.clone() });
     }
+    changes.extend(
+        of_models
+            .into_iter()
+            .map(|(at, model, dataset)| of_model_change(run, model, dataset, metrics[at].clone())),
+    );
     changes.push(Change::LogMetrics { run, metrics });
     if !tags.is_empty() {
         changes.extend(tag_changes(run, tags));
@@ -65,9 +96,11 @@ pub fn log_batch(context: &Context, call: &Call) -> Result<Json, Fault> {
     }
 }
 
-fn metrics(call: &Call) -> Result<Vec<Metric>, Fault> {
+/// The points of a batch, and which of them are of logged models.
+fn metrics(call: &Call) -> Result<(Vec<Metric>, Vec<(usize, ModelId, Option<MetricDataset>)>), Fault> {
     let objects = call.objects("metrics")?;
     let mut metrics = Vec::with_capacity(objects.len());
+    let mut of_models = Vec::new();
     for (at, object) in objects.into_iter().enumerate() {
         let field = |name: &str| object.get(name).filter(|value| !value.is_null());
         let path = |name: &str| format!("metrics[{at}].{name}");
@@ -83,8 +116,9 @@ fn metrics(call: &Call) -> Result<Vec<Metric>, Fault> {
             Some(step) => int_of(step).ok_or_else(|| crate::call::unfit(&path("step"), step))?,
         };
         metrics.push(metric(format_args!("metrics[{at}]."), key, number, timestamp, step)?);
+        of_models.extend(model_of(object)?.map(|(model, dataset)| (at, model, dataset)));
     }
-    Ok(metrics)
+    Ok((metrics, of_models))
 }
 
 /// A checked point; `within` is where in the request it stands.
@@ -154,7 +188,7 @@ fn params_changed(context: &Context, run: RunId, params: &[Param]) -> Result<Fau
 }
 
 /// A text as Python shows it.
-fn python_text(text: &str) -> String {
+pub fn python_text(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut shown = String::from(quote);
     for c in text.chars() {

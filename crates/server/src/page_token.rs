@@ -24,6 +24,17 @@ pub fn read(token: Option<&str>) -> Result<usize, Fault> {
     })
 }
 
+/// The token of the page that begins after something that this text names.
+pub fn write_text(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
+/// The text in such a token.
+pub fn read_text(token: &str) -> Result<String, Fault> {
+    let bytes = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    bytes.ok_or_else(|| Fault::invalid("Invalid page token, could not base64-decode"))
+}
+
 /// One page of `found`, which begins at `offset` and holds one more than fits when there are more; and the token of
 /// the next one.
 pub fn page<T>(mut found: Vec<T>, offset: usize, limit: usize) -> (Vec<T>, Option<String>) {

@@ -17,7 +17,9 @@ use crate::error::{Code, Fault};
 use crate::guard::Guard;
 use crate::stream::blocking;
 use crate::wire::Json;
-use crate::{artifacts, experiments, history, logging, pages, runs, search};
+use crate::{
+    artifacts, experiments, history, inputs, logged_models, logging, pages, registry, runs, search, versions,
+};
 
 /// The version that clients are told: they send what this one understands.
 const VERSION: &str = "3.17.2";
@@ -45,7 +47,12 @@ const ROUTES: &[(MethodFilter, &str, Handler)] = &[
     (MethodFilter::GET, "/experiments/get-by-name", experiments::get_by_name),
     (MethodFilter::GET, "/experiments/search", experiments::search),
     (MethodFilter::POST, "/experiments/search", experiments::search),
+    (MethodFilter::POST, "/experiments/update", experiments::update),
+    (MethodFilter::POST, "/experiments/delete", experiments::delete),
+    (MethodFilter::POST, "/experiments/restore", experiments::restore),
     (MethodFilter::POST, "/experiments/set-experiment-tag", experiments::set_tag),
+    (MethodFilter::POST, "/experiments/delete-experiment-tag", experiments::delete_tag),
+    (MethodFilter::POST, "/experiments/search-datasets", inputs::search_datasets),
     (MethodFilter::POST, "/runs/create", runs::create),
     (MethodFilter::GET, "/runs/get", runs::get),
     (MethodFilter::POST, "/runs/update", runs::update),
@@ -57,11 +64,44 @@ const ROUTES: &[(MethodFilter, &str, Handler)] = &[
     (MethodFilter::POST, "/runs/log-parameter", logging::log_parameter),
     (MethodFilter::POST, "/runs/log-batch", logging::log_batch),
     (MethodFilter::POST, "/runs/log-model", logging::log_model),
+    (MethodFilter::POST, "/runs/log-inputs", inputs::log_inputs),
+    (MethodFilter::POST, "/runs/outputs", inputs::log_outputs),
     (MethodFilter::POST, "/runs/search", search::search),
     (MethodFilter::GET, "/metrics/get-history", history::get),
     (MethodFilter::GET, "/metrics/get-history-bulk", history::bulk),
     (MethodFilter::GET, "/metrics/get-history-bulk-interval", history::interval),
     (MethodFilter::GET, "/artifacts/list", artifacts::list),
+    (MethodFilter::POST, "/logged-models", logged_models::create),
+    (MethodFilter::POST, "/logged-models/search", logged_models::search),
+    (MethodFilter::GET, "/logged-models/{model_id}", logged_models::get),
+    (MethodFilter::PATCH, "/logged-models/{model_id}", logged_models::finalize),
+    (MethodFilter::DELETE, "/logged-models/{model_id}", logged_models::delete),
+    (MethodFilter::PATCH, "/logged-models/{model_id}/tags", logged_models::set_tags),
+    (MethodFilter::DELETE, "/logged-models/{model_id}/tags/{key}", logged_models::delete_tag),
+    (MethodFilter::POST, "/logged-models/{model_id}/params", logged_models::log_params),
+    (MethodFilter::GET, "/logged-models/{model_id}/artifacts/directories", logged_models::list),
+    (MethodFilter::POST, "/registered-models/create", registry::create),
+    (MethodFilter::POST, "/registered-models/rename", registry::rename),
+    (MethodFilter::PATCH, "/registered-models/update", registry::update),
+    (MethodFilter::DELETE, "/registered-models/delete", registry::delete),
+    (MethodFilter::GET, "/registered-models/get", registry::get),
+    (MethodFilter::GET, "/registered-models/search", registry::search),
+    (MethodFilter::GET, "/registered-models/get-latest-versions", registry::latest_versions),
+    (MethodFilter::POST, "/registered-models/get-latest-versions", registry::latest_versions),
+    (MethodFilter::POST, "/registered-models/set-tag", registry::set_tag),
+    (MethodFilter::DELETE, "/registered-models/delete-tag", registry::delete_tag),
+    (MethodFilter::POST, "/registered-models/alias", registry::set_alias),
+    (MethodFilter::DELETE, "/registered-models/alias", registry::delete_alias),
+    (MethodFilter::GET, "/registered-models/alias", registry::get_by_alias),
+    (MethodFilter::POST, "/model-versions/create", versions::create),
+    (MethodFilter::GET, "/model-versions/get", versions::get),
+    (MethodFilter::PATCH, "/model-versions/update", versions::update),
+    (MethodFilter::DELETE, "/model-versions/delete", versions::delete),
+    (MethodFilter::GET, "/model-versions/search", versions::search),
+    (MethodFilter::GET, "/model-versions/get-download-uri", versions::download_uri),
+    (MethodFilter::POST, "/model-versions/transition-stage", versions::transition),
+    (MethodFilter::POST, "/model-versions/set-tag", versions::set_tag),
+    (MethodFilter::DELETE, "/model-versions/delete-tag", versions::delete_tag),
 ];
 
 /// What a server is made of.
@@ -169,8 +209,9 @@ fn inside(context: Context) -> Router {
             respond(artifacts::list_proxied, context, scope, params, request)
         };
         let root = format!("{prefix}/mlflow-artifacts/artifacts");
-        router =
-            router.route(&root, get(list)).route(&format!("{root}/{{*path}}"), get(download).put(upload));
+        router = router
+            .route(&root, get(list))
+            .route(&format!("{root}/{{*path}}"), get(download).put(upload).delete(remove));
     }
     router
         .route("/ajax-api/2.0/mlflow/upload-artifact", post(upload_by_page))
@@ -202,10 +243,12 @@ async fn respond(
 
 async fn read(request: Request) -> Result<Call, Fault> {
     let query = request.uri().query().unwrap_or_default();
-    if request.method() == Method::GET && !query.is_empty() {
+    // Deleting names its thing either way.
+    let is_by_query = matches!(*request.method(), Method::GET | Method::DELETE) && !query.is_empty();
+    if is_by_query {
         return Ok(Call::from_query(query));
     }
-    if matches!(*request.method(), Method::POST | Method::PUT) {
+    if matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
         check_type(request.headers().get(CONTENT_TYPE))?;
     }
     let body = axum::body::to_bytes(request.into_body(), LARGEST).await.map_err(|fault| {
@@ -236,6 +279,11 @@ async fn download(State(context): State<Context>, request: Request) -> Result<Re
 async fn upload(State(context): State<Context>, request: Request) -> Result<Response, Fault> {
     let path = artifact_path(request.uri());
     artifacts::put(context, path, request.into_body()).await
+}
+
+async fn remove(State(context): State<Context>, request: Request) -> Result<Json, Fault> {
+    let path = artifact_path(request.uri());
+    blocking(move || artifacts::delete(&context, &path)).await
 }
 
 async fn upload_by_page(State(context): State<Context>, request: Request) -> Result<Response, Fault> {

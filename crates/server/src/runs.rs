@@ -36,7 +36,12 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let user = user.to_owned();
     let run = NewRun { experiment, name: Some(name), parent, user, ..NewRun::new(id, start_time) };
     context.apply(vec![Change::CreateRun(run), Change::SetTags { run: id, tags }])?;
-    Ok(Json::of(&Field("run", OneRun(&context.store.run(id)?))))
+    answer(context, &context.store.run(id)?, true)
+}
+
+fn answer(context: &Context, run: &Run, is_new: bool) -> Result<Json, Fault> {
+    let locations = context.locations([run.info.experiment])?;
+    Ok(Json::of(&Field("run", OneRun { run, locations: &locations, is_new })))
 }
 
 /// The parent that the tags name, or the scope's. One that is not there is a tag and no more, as for MLflow.
@@ -66,7 +71,7 @@ fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    Ok(Json::of(&Field("run", OneRun(&find(context, call.run_id()?)?))))
+    answer(context, &find(context, call.run_id()?)?, false)
 }
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -81,7 +86,9 @@ pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
     }
     changes.push(Change::UpdateRun { run, status, end_time, name });
     context.apply(changes)?;
-    Ok(Json::of(&Field("run_info", RunInfo::of(&context.store.run(run)?.info))))
+    let info = context.store.run(run)?.info;
+    let locations = context.locations([info.experiment])?;
+    Ok(Json::of(&Field("run_info", RunInfo::of(&info, &locations))))
 }
 
 /// A status by its name or MLflow's number.

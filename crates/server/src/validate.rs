@@ -3,13 +3,10 @@
 use std::fmt::Display;
 
 use serde_json::Value;
-use track::{MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE};
+use track::{MAX_EXPERIMENT_TAG_VALUE, MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE};
 
 use crate::call::python_json;
 use crate::error::Fault;
-
-/// Longest value of an experiment's tag.
-const MAX_EXPERIMENT_TAG_VALUE: usize = 20_000;
 
 /// Most metrics of a batch, and most things of any kind.
 const MAX_BATCH: usize = 1000;
@@ -33,12 +30,18 @@ pub fn key(path: impl Display, name: &str) -> Result<(), Fault> {
              and slashes (/).",
         ));
     }
+    unique_path(path, name)
+}
+
+/// Checks that a name, taken as a path, is no other way to write another name.
+pub fn unique_path(path: impl Display, name: &str) -> Result<(), Fault> {
     let normal = normal_path(name);
     if normal != name || normal == "." || normal.starts_with("..") || normal.starts_with('/') {
-        return Err(refuse(&format!(
+        let why = format!(
             "Names may be treated as files in certain cases, and must not resolve to other names when treated as \
              such. This name would resolve to '{normal}'"
-        )));
+        );
+        return Err(unfit(path, &Value::String(name.to_owned()), &why));
     }
     Ok(())
 }

@@ -2,9 +2,15 @@
 //!
 //! Whole numbers are numbers, states are names, what is unset and every empty list is left out, and NaN is a text.
 
+mod model;
+
+use std::collections::{BTreeMap, HashMap};
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use track::{ExperimentId, Lifecycle, RunId, RunStatus};
+use track::{ExperimentId, Lifecycle, ModelId, RunId, RunStatus};
+
+pub use model::{LoggedModel, ModelVersion, RegisteredModel};
 
 /// The tag that mirrors a run's name.
 pub const RUN_NAME_TAG: &str = "mlflow.runName";
@@ -79,27 +85,96 @@ impl<'a> Experiment<'a> {
         Experiment {
             experiment_id: experiment.id.to_string(),
             name: &experiment.name,
-            artifact_location: artifact_location(experiment.id),
+            artifact_location: artifact_location(experiment),
             lifecycle_stage: lifecycle(experiment.lifecycle),
-            last_update_time: experiment.created.0,
+            last_update_time: experiment.updated.0,
             creation_time: experiment.created.0,
-            tags: experiment.tags.iter().map(|(key, value)| Pair { key, value }).collect(),
+            tags: pairs(&experiment.tags),
         }
     }
 }
 
 /// A run.
 #[derive(Serialize)]
-pub struct Run<'a> {
-    pub info: RunInfo<'a>,
-    pub data: RunData<'a>,
-    pub inputs: Empty,
-    pub outputs: Empty,
+struct Run<'a> {
+    info: RunInfo<'a>,
+    data: RunData<'a>,
+    inputs: Inputs<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<Outputs>,
 }
 
-/// `{}`.
+/// What a run read.
 #[derive(Serialize)]
-pub struct Empty {}
+struct Inputs<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dataset_inputs: Vec<DatasetInput<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    model_inputs: Vec<ModelLink>,
+}
+
+/// What a run wrote.
+#[derive(Serialize)]
+struct Outputs {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    model_outputs: Vec<ModelLink>,
+}
+
+/// A logged model that a run read or wrote.
+#[derive(Serialize)]
+struct ModelLink {
+    model_id: ModelId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<i64>,
+}
+
+/// A data set that a run read.
+#[derive(Serialize)]
+struct DatasetInput<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Pair<'a>>,
+    dataset: Dataset<'a>,
+}
+
+#[derive(Serialize)]
+struct Dataset<'a> {
+    name: &'a str,
+    digest: &'a str,
+    source_type: &'a str,
+    source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a str>,
+}
+
+impl<'a> DatasetInput<'a> {
+    fn of(input: &'a track::DatasetInput) -> Self {
+        let track::Dataset { name, digest, source_type, source, schema, profile } = &input.dataset;
+        let (schema, profile) = (schema.as_deref(), profile.as_deref());
+        DatasetInput {
+            tags: pairs(&input.tags),
+            dataset: Dataset { name, digest, source_type, source, schema, profile },
+        }
+    }
+}
+
+/// A data set of an experiment.
+#[derive(Serialize)]
+pub struct DatasetSummary<'a> {
+    experiment_id: String,
+    name: &'a str,
+    digest: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'a str>,
+}
+
+impl<'a> DatasetSummary<'a> {
+    pub fn of(summary: &'a track::DatasetSummary) -> Self {
+        let track::DatasetSummary { experiment, name, digest, context } = summary;
+        DatasetSummary { experiment_id: experiment.to_string(), name, digest, context: context.as_deref() }
+    }
+}
 
 /// Identity and state of a run.
 #[derive(Serialize)]
@@ -129,7 +204,7 @@ pub struct RunData<'a> {
 }
 
 impl<'a> RunInfo<'a> {
-    pub fn of(info: &'a track::RunInfo) -> Self {
+    pub fn of(info: &'a track::RunInfo, locations: &Locations) -> Self {
         let id = info.id.to_string();
         RunInfo {
             run_uuid: id.clone(),
@@ -139,56 +214,48 @@ impl<'a> RunInfo<'a> {
             status: status(info.status),
             start_time: info.start_time.0,
             end_time: info.end_time.map(|time| time.0),
-            artifact_uri: artifact_uri(info.experiment, info.id),
+            artifact_uri: locations.run(info),
             lifecycle_stage: lifecycle(info.lifecycle),
             run_id: id,
         }
     }
 }
 
-/// The tags that mirror what the store keeps as a run's own: its name and its parent.
-pub struct Mirrored {
-    name: String,
-    parent: Option<String>,
+/// A run as JSON. Its name and its parent are tags for MLflow.
+pub struct OneRun<'a> {
+    pub run: &'a track::Run,
+    pub locations: &'a Locations,
+    /// A run that was just made has written nothing, and MLflow does not say so.
+    pub is_new: bool,
 }
-
-impl Mirrored {
-    pub fn of(run: &track::Run) -> Self {
-        Mirrored { name: run.info.name.clone(), parent: run.info.parent.map(|parent| parent.to_string()) }
-    }
-}
-
-impl<'a> Run<'a> {
-    pub fn of(run: &'a track::Run, mirrored: &'a Mirrored) -> Self {
-        let data = &run.data;
-        let kept = data.tags.iter().map(|(key, value)| Pair { key, value });
-        let mut tags: Vec<Pair<'a>> = kept.filter(|tag| tag.key != RUN_NAME_TAG).collect();
-        tags.push(Pair { key: RUN_NAME_TAG, value: &mirrored.name });
-        if let Some(parent) = &mirrored.parent
-            && !data.tags.contains_key(PARENT_TAG)
-        {
-            tags.push(Pair { key: PARENT_TAG, value: parent });
-        }
-        Run {
-            info: RunInfo::of(&run.info),
-            data: RunData {
-                metrics: data.metrics.values().map(Metric::of).collect(),
-                params: data.params.iter().map(|(key, value)| Pair { key, value }).collect(),
-                tags,
-            },
-            inputs: Empty {},
-            outputs: Empty {},
-        }
-    }
-}
-
-/// One run as JSON, with its mirrored tags.
-pub struct OneRun<'a>(pub &'a track::Run);
 
 impl Serialize for OneRun<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mirrored = Mirrored::of(self.0);
-        Run::of(self.0, &mirrored).serialize(serializer)
+        let (info, data) = (&self.run.info, &self.run.data);
+        let parent =
+            info.parent.filter(|_| !data.tags.contains_key(PARENT_TAG)).map(|parent| parent.to_string());
+        let mut tags: Vec<Pair<'_>> = pairs(&data.tags);
+        tags.retain(|tag| tag.key != RUN_NAME_TAG);
+        tags.push(Pair { key: RUN_NAME_TAG, value: &info.name });
+        tags.extend(parent.as_deref().map(|value| Pair { key: PARENT_TAG, value }));
+        let read = |model: &ModelId| ModelLink { model_id: *model, step: None };
+        let written =
+            |output: &track::ModelOutput| ModelLink { model_id: output.model, step: Some(output.step) };
+        let run = Run {
+            info: RunInfo::of(info, self.locations),
+            data: RunData {
+                metrics: data.metrics.values().map(Metric::of).collect(),
+                params: pairs(&data.params),
+                tags,
+            },
+            inputs: Inputs {
+                dataset_inputs: data.datasets.iter().map(DatasetInput::of).collect(),
+                model_inputs: data.model_inputs.iter().map(read).collect(),
+            },
+            outputs: (!self.is_new)
+                .then(|| Outputs { model_outputs: data.model_outputs.iter().map(written).collect() }),
+        };
+        run.serialize(serializer)
     }
 }
 
@@ -242,12 +309,37 @@ pub fn lifecycle(lifecycle: Lifecycle) -> &'static str {
     }
 }
 
-/// Where clients put the artifacts of an experiment: through the server's proxy, whatever its address.
-pub fn artifact_location(experiment: ExperimentId) -> String {
+/// Where clients put the artifacts of an experiment: where somebody said, or else through the server's proxy, whatever
+/// its address.
+pub fn artifact_location(experiment: &track::Experiment) -> String {
+    experiment.artifact_location.clone().unwrap_or_else(|| our_location(experiment.id))
+}
+
+fn our_location(experiment: ExperimentId) -> String {
     format!("mlflow-artifacts:/{experiment}")
 }
 
-/// Where clients put the artifacts of a run.
-pub fn artifact_uri(experiment: ExperimentId, run: RunId) -> String {
-    format!("{}/{run}/artifacts", artifact_location(experiment))
+/// Where the artifacts of some experiments are; of those that are not here, in the proxy.
+#[derive(Clone, Debug, Default)]
+pub struct Locations(pub HashMap<ExperimentId, String>);
+
+impl Locations {
+    /// Where clients put the artifacts of a run.
+    pub fn run(&self, info: &track::RunInfo) -> String {
+        format!("{}/{}/artifacts", self.experiment(info.experiment), info.id)
+    }
+
+    /// Where clients put the files of a logged model.
+    pub fn model(&self, model: &track::LoggedModel) -> String {
+        format!("{}/models/{}/artifacts", self.experiment(model.experiment), model.id)
+    }
+
+    fn experiment(&self, id: ExperimentId) -> String {
+        self.0.get(&id).cloned().unwrap_or_else(|| our_location(id))
+    }
+}
+
+/// A map as keys with values.
+pub(crate) fn pairs(map: &BTreeMap<String, String>) -> Vec<Pair<'_>> {
+    map.iter().map(|(key, value)| Pair { key, value }).collect()
 }
