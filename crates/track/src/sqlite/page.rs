@@ -18,7 +18,7 @@ pub(super) fn page(
     limit: usize,
 ) -> Result<Vec<Metric>, Fault> {
     let Some((run, number)) = numbers(connection, run, key)? else { return Ok(Vec::new()) };
-    let after = after.map(|cursor| cursor.point());
+    let after = after.map(MetricCursor::point);
     let is_wanted = |point: &Point| after.as_ref().is_none_or(|after| order(after, point).is_lt());
     let mut found: Vec<Point> = tail(connection, run, number)?.into_iter().filter(is_wanted).collect();
     let from = after.map_or(i64::MIN, |after| after.0);

@@ -29,8 +29,11 @@ struct Step {
     /// The tables that it makes and alters.
     sql: &'static str,
     /// What SQL cannot say, done to the new tables.
-    and_then: Option<fn(&Transaction) -> Result<(), Fault>>,
+    and_then: Option<Fill>,
 }
+
+/// Work on the tables of a step.
+type Fill = fn(&Transaction) -> Result<(), Fault>;
 
 /// Refuses a file of another program or of a newer `pipe`; writes nothing.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
