@@ -69,18 +69,24 @@ class Server:
             for part in place.split("."):
                 found = found[int(part)] if isinstance(found, list) else found[part]
             self.known[name] = str(found)
-        return {"status": answer.status_code, "body": self.normal(body)}
+        body = self.normal(body)
+        if step.get("unordered"):
+            for items in body.values():
+                items.sort(key=lambda item: json.dumps(item, sort_keys=True))
+        return {"status": answer.status_code, "body": body}
 
     def normal(self, value, key=None):
         if key in TIMES:
             return "<time>"
+        if key == "next_page_token":
+            return "<token>"
         if isinstance(value, dict):
             return {name: self.normal(item, name) for name, item in value.items() if name not in PASSED_OVER}
         if isinstance(value, list):
             items = [self.normal(item) for item in value]
             has_keys = items and all(isinstance(item, dict) and "key" in item and "step" not in item for item in items)
-            # MLflow promises no order of tags, params and latest metrics.
-            if has_keys or key == "metrics" and all("run_id" not in item for item in items):
+            # MLflow promises no order of tags, params, latest metrics and latest versions.
+            if has_keys or key == "latest_versions" or key == "metrics" and all("run_id" not in item for item in items):
                 items.sort(key=lambda item: json.dumps(item, sort_keys=True))
             return items
         if isinstance(value, str):
@@ -89,6 +95,8 @@ class Server:
                     value = value.replace(known, f"<{name}>")
             value = re.sub(r"\b[0-9a-f]{32}\b", "<id>", value)
             value = re.sub(r"^[a-z]+-[a-z]+-\d+$", "<random name>", value)
+            if value.startswith("[{"):
+                return json.loads(value)
             # Python shows a set in no order.
             return re.sub(r"\{('[^{}]*')\}", lambda match: "{" + ", ".join(sorted(match[1].split(", "))) + "}", value)
         return value

@@ -650,7 +650,7 @@ post(
 post(
     "log a data set without a name",
     "runs/log-inputs",
-    {"run_id": "${run}", "datasets": [{"dataset": {"digest": "x", "source_type": "local", "source": "x"}}]},
+    {"run_id": "${farrun}", "datasets": [{"dataset": {"digest": "x", "source_type": "local", "source": "x"}}]},
 )
 post("log no data sets", "runs/log-inputs", {"run_id": "${run}"})
 post("log data sets to an unknown run", "runs/log-inputs", {"run_id": "0" * 32, "datasets": [{"dataset": d}]})
@@ -689,12 +689,24 @@ post("make a logged model nowhere", LOGGED, {"name": "x"})
 get("a logged model", LOGGED + "/${model}")
 get("an unknown logged model", LOGGED + "/m-" + "0" * 32)
 get("a logged model by no id", LOGGED + "/nope")
-step("finish a logged model", "PATCH " + LOGGED + "/${model}", body={"model_id": "${model}", "status": "LOGGED_MODEL_READY"})
-step("finish an unknown logged model", "PATCH " + LOGGED + "/m-" + "0" * 32, body={"model_id": "m-" + "0" * 32, "status": "LOGGED_MODEL_READY"})
+step(
+    "finish a logged model",
+    "PATCH " + LOGGED + "/${model}",
+    body={"model_id": "${model}", "status": "LOGGED_MODEL_READY"},
+)
+step(
+    "finish an unknown logged model",
+    "PATCH " + LOGGED + "/m-" + "0" * 32,
+    body={"model_id": "m-" + "0" * 32, "status": "LOGGED_MODEL_READY"},
+)
 step("tag a logged model", "PATCH " + LOGGED + "/${model}/tags", body={"tags": [{"key": "a", "value": "b"}]})
 step("untag a logged model", "DELETE " + LOGGED + "/${model}/tags/a")
 step("untag a logged model again", "DELETE " + LOGGED + "/${model}/tags/a")
-post("log params of a logged model", LOGGED + "/${model}/params", {"model_id": "${model}", "params": [{"key": "depth", "value": "3"}]})
+post(
+    "log params of a logged model",
+    LOGGED + "/${model}/params",
+    {"model_id": "${model}", "params": [{"key": "depth", "value": "3"}]},
+)
 post(
     "log a metric of a logged model",
     "runs/log-metric",
@@ -828,8 +840,8 @@ post(
     {"name": "net", "version": "1", "stage": "Archived", "archive_existing_versions": True},
 )
 post("move an unknown version", VERSIONS + "/transition-stage", {"name": "net", "version": "9", "stage": "Staging"})
-post("the latest versions", REGISTERED + "/get-latest-versions", {"name": "net"})
-get("the latest versions by GET", REGISTERED + "/get-latest-versions", {"name": "net"})
+post("the latest versions", REGISTERED + "/get-latest-versions", {"name": "net"}, unordered=True)
+get("the latest versions by GET", REGISTERED + "/get-latest-versions", {"name": "net"}, unordered=True)
 post("the latest of a stage", REGISTERED + "/get-latest-versions", {"name": "net", "stages": ["Staging"]})
 post("the latest of no stage", REGISTERED + "/get-latest-versions", {"name": "net", "stages": ["Moon"]})
 post("the latest of an unknown model", REGISTERED + "/get-latest-versions", {"name": "none"})

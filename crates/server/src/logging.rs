@@ -207,6 +207,7 @@ pub fn python_text(text: &str) -> String {
 
 pub fn log_model(context: &Context, call: &Call) -> Result<Json, Fault> {
     const REQUIRED: [&str; 4] = ["artifact_path", "flavors", "utc_time_created", "run_id"];
+    const KEPT: [&str; 5] = ["artifact_path", "flavors", "utc_time_created", "run_id", "model_uuid"];
     let id = call.run_id()?;
     let text = call.required("model_json")?;
     let Ok(Value::Object(mut model)) = serde_json::from_str::<Value>(text) else {
@@ -221,8 +222,10 @@ pub fn log_model(context: &Context, call: &Call) -> Result<Json, Fault> {
         )));
     }
     // What is of use to who lists the models of a run; the whole description lies among the artifacts.
-    if let Some(Value::Object(flavors)) = model.get_mut("flavors") {
-        flavors.retain(|_, flavor| flavor.is_object());
+    model.retain(|key, _| KEPT.contains(&key.as_str()));
+    model.entry("model_uuid").or_insert(Value::Null);
+    for flavor in model.get_mut("flavors").and_then(Value::as_object_mut).into_iter().flatten() {
+        flavor.1.as_object_mut().map(|flavor| flavor.remove("config"));
     }
     let run = find(context, id)?;
     let mut history: Vec<Value> = run

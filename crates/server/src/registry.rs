@@ -110,7 +110,7 @@ pub fn latest_versions(context: &Context, call: &Call) -> Result<Json, Fault> {
     let stages = call.texts("stages")?.into_iter().map(stage).collect::<Result<Vec<_>, _>>()?;
     let found =
         context.store.latest_versions(name, &stages).map_err(|fault| missing_as(fault, || missing(name)))?;
-    Ok(Json::of(&Page("model_versions", found.iter().map(wire::ModelVersion::of).collect(), None)))
+    Ok(Json::of(&Page("model_versions", found.iter().map(wire::ModelVersion::listed).collect(), None)))
 }
 
 /// A stage, in any case.

@@ -3,8 +3,8 @@
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 use track::{
-    Change, Filter, LoggedModel, LoggedModelChange, MAX_REGISTRY_TAG_VALUE, ModelId, ModelStatus,
-    ModelVersion, NewVersion, OrderBy, RegistryChange, RunId, Tag, VersionRef, VersionSearch,
+    Attribute, Change, Field, Filter, LoggedModel, LoggedModelChange, MAX_REGISTRY_TAG_VALUE, ModelId,
+    ModelStatus, ModelVersion, NewVersion, OrderBy, RegistryChange, RunId, Tag, VersionRef, VersionSearch,
 };
 
 use crate::call::Call;
@@ -13,7 +13,7 @@ use crate::error::{Code, Fault};
 use crate::page_token;
 use crate::registry::{bounded, missing_as, stage, tags};
 use crate::validate;
-use crate::wire::{self, Field, Json, Page};
+use crate::wire::{self, Json, Page};
 use crate::{filters, logged_models, registry, runs};
 
 /// Most versions of a page.
@@ -168,14 +168,14 @@ pub fn download_uri(context: &Context, call: &Call) -> Result<Json, Fault> {
     for _ in 0..100 {
         if let Some(id) = found.logged_model.filter(|id| found.source == format!("models:/{id}")) {
             let uri = logged_models::uri(context, &logged_models::find(context, id)?)?;
-            return Ok(Json::of(&Field("artifact_uri", uri)));
+            return Ok(Json::of(&wire::Field("artifact_uri", uri)));
         }
         let named = found.source.strip_prefix("models:/").and_then(|rest| rest.split_once('/'));
         let Some((name, number)) = named else { break };
         let Ok(number) = number.parse() else { break };
         found = find(context, &VersionRef { model: name.to_owned(), version: number })?;
     }
-    Ok(Json::of(&Field("artifact_uri", found.source)))
+    Ok(Json::of(&wire::Field("artifact_uri", found.source)))
 }
 
 pub fn transition(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -217,10 +217,14 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     let order_by = call.texts("order_by")?;
     let offset = page_token::read(call.text("page_token")?)?;
     let filter = filters::filter(filter, Filter::parse)?;
-    let order_by = filters::order(order_by, OrderBy::parse)?;
+    let mut order_by = filters::order(order_by, OrderBy::parse)?;
+    if order_by.is_empty() {
+        let field = Field::Attribute(Attribute::Updated);
+        order_by.push(OrderBy { field, descending: true, as_text: false });
+    }
     let search = VersionSearch { filter, order_by, offset, limit: Some(limit + 1) };
     let (found, next) = page_token::page(context.store.search_model_versions(&search)?, offset, limit);
-    Ok(Json::of(&Page("model_versions", found.iter().map(wire::ModelVersion::of).collect(), next)))
+    Ok(Json::of(&Page("model_versions", found.iter().map(wire::ModelVersion::listed).collect(), next)))
 }
 
 fn version(call: &Call) -> Result<VersionRef, Fault> {
@@ -245,7 +249,7 @@ pub fn change(context: &Context, version: &VersionRef, change: RegistryChange) -
 }
 
 fn answer(context: &Context, version: &VersionRef) -> Result<Json, Fault> {
-    Ok(Json::of(&Field("model_version", wire::ModelVersion::of(&find(context, version)?))))
+    Ok(Json::of(&wire::Field("model_version", wire::ModelVersion::of(&find(context, version)?))))
 }
 
 fn find(context: &Context, version: &VersionRef) -> Result<ModelVersion, Fault> {

@@ -121,7 +121,7 @@ impl<'a> RegisteredModel<'a> {
             creation_timestamp: model.created.0,
             last_updated_timestamp: model.updated.0,
             description: model.description.as_deref().filter(|text| !text.is_empty()),
-            latest_versions: latest.iter().map(ModelVersion::of).collect(),
+            latest_versions: latest.iter().map(ModelVersion::listed).collect(),
             tags: pairs(&model.tags),
             aliases: model.aliases.iter().map(alias).collect(),
         }
@@ -152,6 +152,11 @@ pub struct ModelVersion<'a> {
 }
 
 impl<'a> ModelVersion<'a> {
+    /// As MLflow lists it: without the aliases that mean it.
+    pub fn listed(version: &'a track::ModelVersion) -> Self {
+        ModelVersion { aliases: &[], ..ModelVersion::of(version) }
+    }
+
     pub fn of(version: &'a track::ModelVersion) -> Self {
         ModelVersion {
             name: &version.model,
