@@ -76,7 +76,9 @@ mod tests {
         let blobs = Blobs::new(folder.path());
         let store = |pieces: &[&[u8]]| {
             let mut incoming = blobs.begin().unwrap();
-            pieces.iter().for_each(|piece| incoming.append(piece).unwrap());
+            for piece in pieces {
+                incoming.append(piece).unwrap();
+            }
             incoming.finish().unwrap()
         };
         let (digest, size) = store(&[b"ab", b"", b"c"]);

@@ -27,30 +27,40 @@ pub fn log_metric(context: &Context, call: &Call) -> Result<Json, Fault> {
     let timestamp = call.required_int("timestamp")?;
     let step = call.int("step")?.unwrap_or_default();
     let metric = metric("", key, value, timestamp, step)?;
-    let of_model = model_of(&call.fields)?;
+    let measured = Measured::read(&call.fields)?;
     let run = parse_id(id)?;
     let mut changes = vec![Change::LogMetrics { run, metrics: vec![metric.clone()] }];
-    changes.extend(of_model.map(|(model, dataset)| of_model_change(run, model, dataset, metric)));
+    changes.extend(measured.map(|measured| measured.change(run, metric)));
     context.apply(changes)?;
     Ok(Json::empty())
 }
 
-/// The logged model that a point is of, with the data that it was measured on.
-fn model_of(point: &Map<String, Value>) -> Result<Option<(ModelId, Option<MetricDataset>)>, Fault> {
-    let id = text_in(point, "model_id", "metrics")?;
-    if id.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some((logged_models::parse_id(id)?, logged_models::dataset_of(point)?)))
+/// What a point was measured of and on.
+struct Measured {
+    model: ModelId,
+    dataset: Option<MetricDataset>,
 }
 
-fn of_model_change(run: RunId, model: ModelId, dataset: Option<MetricDataset>, metric: Metric) -> Change {
-    Change::LoggedModel(LoggedModelChange::LogMetrics {
-        model,
-        run: Some(run),
-        dataset,
-        metrics: vec![metric],
-    })
+impl Measured {
+    /// Reads it from a point; nothing where it is of the run alone.
+    fn read(point: &Map<String, Value>) -> Result<Option<Measured>, Fault> {
+        let id = text_in(point, "model_id", "metrics")?;
+        if id.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Measured { model: logged_models::parse_id(id)?, dataset: logged_models::dataset_of(point)? }))
+    }
+
+    /// Logs the point to the model too.
+    fn change(self, run: RunId, metric: Metric) -> Change {
+        let Measured { model, dataset } = self;
+        Change::LoggedModel(LoggedModelChange::LogMetrics {
+            model,
+            run: Some(run),
+            dataset,
+            metrics: vec![metric],
+        })
+    }
 }
 
 pub fn log_parameter(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -70,7 +80,7 @@ pub fn log_batch(context: &Context, call: &Call) -> Result<Json, Fault> {
     {
         return Err(validate::unfit("run_id", &Value::String(id.to_owned()), ""));
     }
-    let (metrics, of_models) = metrics(call)?;
+    let metrics = metrics(call)?;
     let params = params(call)?;
     let tags = tags(call)?;
     validate::batch(metrics.len(), params.len(), tags.len())?;
@@ -80,12 +90,12 @@ pub fn log_batch(context: &Context, call: &Call) -> Result<Json, Fault> {
     if !params.is_empty() {
         changes.push(Change::LogParams { run, params: params.clone() });
     }
-    changes.extend(
-        of_models
-            .into_iter()
-            .map(|(at, model, dataset)| of_model_change(run, model, dataset, metrics[at].clone())),
-    );
-    changes.push(Change::LogMetrics { run, metrics });
+    let mut points = Vec::with_capacity(metrics.len());
+    for (metric, measured) in metrics {
+        changes.extend(measured.map(|measured| measured.change(run, metric.clone())));
+        points.push(metric);
+    }
+    changes.push(Change::LogMetrics { run, metrics: points });
     if !tags.is_empty() {
         changes.extend(tag_changes(run, tags));
     }
@@ -96,11 +106,10 @@ pub fn log_batch(context: &Context, call: &Call) -> Result<Json, Fault> {
     }
 }
 
-/// The points of a batch, and which of them are of logged models.
-fn metrics(call: &Call) -> Result<(Vec<Metric>, Vec<(usize, ModelId, Option<MetricDataset>)>), Fault> {
+/// The points of a batch, and which of them were measured of logged models.
+fn metrics(call: &Call) -> Result<Vec<(Metric, Option<Measured>)>, Fault> {
     let objects = call.objects("metrics")?;
     let mut metrics = Vec::with_capacity(objects.len());
-    let mut of_models = Vec::new();
     for (at, object) in objects.into_iter().enumerate() {
         let field = |name: &str| object.get(name).filter(|value| !value.is_null());
         let path = |name: &str| format!("metrics[{at}].{name}");
@@ -115,10 +124,10 @@ fn metrics(call: &Call) -> Result<(Vec<Metric>, Vec<(usize, ModelId, Option<Metr
             None => 0,
             Some(step) => int_of(step).ok_or_else(|| crate::call::unfit(&path("step"), step))?,
         };
-        metrics.push(metric(format_args!("metrics[{at}]."), key, number, timestamp, step)?);
-        of_models.extend(model_of(object)?.map(|(model, dataset)| (at, model, dataset)));
+        let point = metric(format_args!("metrics[{at}]."), key, number, timestamp, step)?;
+        metrics.push((point, Measured::read(object)?));
     }
-    Ok((metrics, of_models))
+    Ok(metrics)
 }
 
 /// A checked point; `within` is where in the request it stands.
@@ -151,7 +160,7 @@ fn texts<T>(
 }
 
 fn params(call: &Call) -> Result<Vec<Param>, Fault> {
-    texts(call, "params", |path, key, value| validate::param(&format!("{path}.key"), key, value))
+    texts(call, "params", |path, key, value| validate::param(format_args!("{path}.key"), key, value))
 }
 
 fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
