@@ -165,6 +165,7 @@ post("update a run", "runs/update", {"run_id": "${run}", "status": "FINISHED", "
 post("rename a run", "runs/update", {"run_id": "${run}", "run_name": "erster"})
 post("update an unknown run", "runs/update", {"run_id": "0" * 32, "status": "FINISHED"})
 post("update a run with a status that is none", "runs/update", {"run_id": "${second}", "status": "DONE"})
+post("name the run without a name", "runs/update", {"run_id": "${second}", "run_name": "zweiter"})
 post("update a run by the number of a status", "runs/update", {"run_id": "${second}", "status": 4, "end_time": 6000})
 post("update a run with an end that is no number", "runs/update", {"run_id": "${run}", "end_time": "late"})
 post("tag a run", "runs/set-tag", {"run_id": "${run}", "key": "colour", "value": "red"})

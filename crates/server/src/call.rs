@@ -19,6 +19,8 @@ pub struct Call {
     pub path: Vec<(String, String)>,
     /// The fields of the body, or of the query.
     pub fields: Map<String, Value>,
+    /// Whether they are of the query: there every value is a text, and one may stand for a list of one.
+    pub is_query: bool,
     /// Whether there was a body that is no JSON.
     pub is_malformed: bool,
     /// Where the request came in.
@@ -39,7 +41,7 @@ impl Call {
                 }
             }
         }
-        Call { fields, ..Call::default() }
+        Call { fields, is_query: true, ..Call::default() }
     }
 
     /// Takes the fields from a body. Old clients sent the JSON as a JSON text.
@@ -78,21 +80,9 @@ impl Call {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             // A single value was meant; the first counts, as in any query.
-            Some(Value::Array(values)) if self.is_query_list(values) => Ok(values[0].as_str()),
+            Some(Value::Array(values)) if self.is_query => Ok(values[0].as_str()),
             Some(value) => Err(unfit(name, value)),
         }
-    }
-
-    fn is_query_list(&self, values: &[Value]) -> bool {
-        self.is_from_query() && values.iter().all(Value::is_string)
-    }
-
-    fn is_from_query(&self) -> bool {
-        self.fields.values().all(|value| match value {
-            Value::String(_) => true,
-            Value::Array(values) => values.len() > 1 && values.iter().all(Value::is_string),
-            _ => false,
-        })
     }
 
     /// A text that must be there and not be empty.
@@ -158,7 +148,7 @@ impl Call {
         match self.get(name)? {
             None => Ok(Vec::new()),
             Some(Value::Array(values)) => Ok(values.iter().collect()),
-            Some(value @ Value::String(_)) if self.is_from_query() => Ok(vec![value]),
+            Some(value) if self.is_query => Ok(vec![value]),
             Some(value) => Err(unfit(name, value)),
         }
     }

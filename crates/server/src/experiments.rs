@@ -1,8 +1,7 @@
 //! `experiments/*`.
 
 use track::{
-    Change, Experiment, ExperimentId, ExperimentRef, ExperimentSearch, Filter, Lifecycle, OrderBy,
-    StoreError, View,
+    Change, Experiment, ExperimentId, ExperimentRef, ExperimentSearch, Lifecycle, Searched, StoreError, View,
 };
 
 use crate::call::{Call, text_in};
@@ -59,9 +58,15 @@ pub fn get_by_name(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     let view = view(call, "view_type")?;
-    let limit = limit(call, 1000, MOST)?;
-    let order_by = filters::order(call.texts("order_by")?, OrderBy::parse)?;
-    let filter = filters::filter(call.text("filter")?, Filter::parse)?;
+    if let Some(wanted) = call.int("max_results")?.filter(|wanted| *wanted > MOST) {
+        return Err(Fault::invalid(format!(
+            "Invalid value {wanted} for parameter 'max_results' supplied. It must be at most {MOST}"
+        )));
+    }
+    let limit = page_token::limit(call, 1000, MOST)?;
+    call.texts("order_by")?;
+    let filter = filters::filter(call, Searched::Experiments)?;
+    let order_by = filters::order_by(call, Searched::Experiments)?;
     let offset = page_token::read(call.text("page_token")?)?;
     let search = ExperimentSearch { filter, order_by, offset, limit: Some(limit + 1), view };
     let (found, next) = page_token::page(context.store.search_experiments(&search)?, offset, limit);
@@ -166,21 +171,4 @@ pub fn view(call: &Call, name: &str) -> Result<View, Fault> {
         Some(3) => Ok(View::All),
         _ => Err(crate::call::unfit(name, value)),
     }
-}
-
-/// How long a page may be.
-pub fn limit(call: &Call, default: i64, most: i64) -> Result<usize, Fault> {
-    let limit = call.int("max_results")?.unwrap_or(default);
-    let refuse = |bound: &str| {
-        Err(Fault::invalid(format!(
-            "Invalid value {limit} for parameter 'max_results' supplied. It must be {bound}"
-        )))
-    };
-    if limit < 1 {
-        return refuse("a positive integer");
-    }
-    if limit > most {
-        return refuse(&format!("at most {most}"));
-    }
-    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }

@@ -1,27 +1,22 @@
 //! What is searched for, in MLflow's grammar.
 
-use track::{Filter, FilterError, OrderBy};
+use track::{Filter, MlflowError, OrderBy, Searched};
 
+use crate::call::Call;
 use crate::error::Fault;
 
-impl From<FilterError> for Fault {
-    fn from(error: FilterError) -> Self {
+impl From<MlflowError> for Fault {
+    fn from(error: MlflowError) -> Self {
         Fault::invalid(error.to_string())
     }
 }
 
-/// A filter of this kind of thing; nothing for an empty text.
-pub fn filter(
-    text: Option<&str>,
-    parse: fn(&str) -> Result<Filter, FilterError>,
-) -> Result<Option<Filter>, Fault> {
-    Ok(text.filter(|text| !text.trim().is_empty()).map(parse).transpose()?)
+/// The filter of a request; nothing where everything matches.
+pub fn filter(call: &Call, searched: Searched) -> Result<Option<Filter>, Fault> {
+    Ok(Filter::parse_mlflow(call.text("filter")?.unwrap_or_default(), searched)?)
 }
 
-/// An order of this kind of thing.
-pub fn order(
-    texts: Vec<&str>,
-    parse: fn(&str) -> Result<OrderBy, FilterError>,
-) -> Result<Vec<OrderBy>, Fault> {
-    Ok(texts.into_iter().map(parse).collect::<Result<_, _>>()?)
+/// The order that a request asks for, with what MLflow decides ties by.
+pub fn order_by(call: &Call, searched: Searched) -> Result<Vec<OrderBy>, Fault> {
+    Ok(OrderBy::parse_mlflow(&call.texts("order_by")?, searched)?)
 }

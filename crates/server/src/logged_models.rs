@@ -3,8 +3,8 @@
 use base::Timestamp;
 use serde_json::{Map, Value};
 use track::{
-    ArtifactOwner, Change, ExperimentRef, Filter, Lifecycle, LoggedModel, LoggedModelChange,
-    LoggedModelSearch, MetricDataset, ModelId, ModelStatus, NewLoggedModel, OrderBy, Param, StoreError, Tag,
+    ArtifactOwner, Change, ExperimentRef, Lifecycle, LoggedModel, LoggedModelChange, LoggedModelSearch,
+    MetricDataset, ModelId, ModelStatus, NewLoggedModel, OrderBy, Param, Searched, StoreError, Tag,
 };
 
 use crate::artifacts::{Listing, entries};
@@ -114,7 +114,7 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
         return Err(absent("experiment_ids"));
     }
     let experiments = experiments.into_iter().map(experiment_id).collect::<Result<Vec<_>, _>>()?;
-    let filter = filters::filter(call.text("filter")?, Filter::parse)?;
+    let filter = filters::filter(call, Searched::LoggedModels)?;
     let datasets = call.objects("datasets")?.into_iter().map(|dataset| {
         dataset_of(dataset)?
             .ok_or_else(|| Fault::invalid("`dataset_name` in the `datasets` clause must be specified."))
@@ -135,7 +135,8 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
 fn order(object: &Map<String, Value>) -> Result<(OrderBy, Option<MetricDataset>), Fault> {
     let field = text_in(object, "field_name", "order_by")?;
     let descending = object.get("ascending") == Some(&Value::Bool(false));
-    let order = OrderBy { descending, ..OrderBy::parse(field)? };
+    let mut order = OrderBy::parse_mlflow(&[field], Searched::LoggedModels)?;
+    let order = OrderBy { descending, ..order.remove(0) };
     Ok((order, dataset_of(object)?))
 }
 

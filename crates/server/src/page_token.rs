@@ -3,7 +3,23 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::call::{Call, unfit};
 use crate::error::Fault;
+
+/// How long a page is to be: `usual`, where it is not said.
+///
+/// # Errors
+/// When it is longer than `most`, or nothing would be on it.
+pub fn limit(call: &Call, usual: i64, most: i64) -> Result<usize, Fault> {
+    let limit = call.int("max_results")?.unwrap_or(usual);
+    if limit > most {
+        return Err(unfit("max_results", &call.fields["max_results"]));
+    }
+    usize::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| {
+        let what = "for parameter 'max_results' supplied. It must be a positive integer";
+        Fault::invalid(format!("Invalid value {limit} {what}"))
+    })
+}
 
 /// The token of the page that begins at this place.
 pub fn write(offset: usize) -> String {

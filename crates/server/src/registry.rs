@@ -1,8 +1,8 @@
 //! `registered-models/*`.
 
 use track::{
-    Change, ErrorKind, Filter, MAX_ALIAS, MAX_REGISTRY_TAG_VALUE, ModelSearch, OrderBy, RegisteredModel,
-    RegistryChange, Stage, StoreError, Tag, VersionRef,
+    Change, ErrorKind, MAX_ALIAS, MAX_REGISTRY_TAG_VALUE, ModelSearch, RegisteredModel, RegistryChange,
+    Searched, Stage, StoreError, Tag, VersionRef,
 };
 
 use crate::call::{Call, text_in};
@@ -72,12 +72,12 @@ pub fn delete_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
 }
 
 pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
-    let filter = call.text("filter")?;
-    let limit = bounded(call, 100, MOST)?;
-    let order_by = call.texts("order_by")?;
+    call.text("filter")?;
+    let limit = page_token::limit(call, 100, MOST)?;
+    call.texts("order_by")?;
     let offset = page_token::read(call.text("page_token")?)?;
-    let filter = filters::filter(filter, Filter::parse)?;
-    let order_by = filters::order(order_by, OrderBy::parse)?;
+    let filter = filters::filter(call, Searched::RegisteredModels)?;
+    let order_by = filters::order_by(call, Searched::RegisteredModels)?;
     let search = ModelSearch { filter, order_by, offset, limit: Some(limit + 1) };
     let (found, next) = page_token::page(context.store.search_registered_models(&search)?, offset, limit);
     let mut models = Vec::with_capacity(found.len());
@@ -86,23 +86,6 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     }
     let models = models.iter().map(|(model, latest)| wire::RegisteredModel::of(model, latest)).collect();
     Ok(Json::of(&Page("registered_models", models, next)))
-}
-
-/// How long a page of the registry may be.
-pub fn bounded(call: &Call, usual: i64, most: i64) -> Result<usize, Fault> {
-    let Some(sent) = call.get("max_results")? else {
-        return Ok(usize::try_from(usual).unwrap_or(usize::MAX));
-    };
-    let limit = call.int("max_results")?.unwrap_or(usual);
-    if limit > most {
-        return Err(crate::call::unfit("max_results", sent));
-    }
-    if limit < 1 {
-        return Err(Fault::invalid(format!(
-            "Invalid value {limit} for parameter 'max_results' supplied. It must be a positive integer"
-        )));
-    }
-    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 pub fn latest_versions(context: &Context, call: &Call) -> Result<Json, Fault> {

@@ -1,11 +1,11 @@
 //! `runs/search`.
 
-use track::{Filter, OrderBy, Search};
+use track::{Search, Searched};
 
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
-use crate::experiments::{limit, parse_id, view};
+use crate::experiments::{parse_id, view};
 use crate::filters;
 use crate::page_token;
 use crate::wire::{Json, OneRun, Page};
@@ -15,13 +15,13 @@ const MOST: i64 = 50_000;
 
 pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     let ids = call.texts("experiment_ids")?;
-    let filter = call.text("filter")?;
-    let limit = limit(call, 1000, MOST)?;
-    let order_by = call.texts("order_by")?;
+    call.text("filter")?;
+    let limit = page_token::limit(call, 1000, MOST)?;
+    call.texts("order_by")?;
     let view = view(call, "run_view_type")?;
     let offset = page_token::read(call.text("page_token")?)?;
-    let filter = filters::filter(filter, Filter::parse)?;
-    let order_by = filters::order(order_by, OrderBy::parse)?;
+    let filter = filters::filter(call, Searched::Runs)?;
+    let order_by = filters::order_by(call, Searched::Runs)?;
     let experiments = ids.into_iter().map(parse_id).collect::<Result<Vec<_>, _>>()?;
     // For the store no experiment means all of them, for MLflow none.
     if experiments.is_empty() {

@@ -3,15 +3,15 @@
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 use track::{
-    Attribute, Change, Field, Filter, LoggedModel, LoggedModelChange, MAX_REGISTRY_TAG_VALUE, ModelId,
-    ModelStatus, ModelVersion, NewVersion, OrderBy, RegistryChange, RunId, Tag, VersionRef, VersionSearch,
+    Attribute, Change, Field, LoggedModel, LoggedModelChange, MAX_REGISTRY_TAG_VALUE, ModelId, ModelStatus,
+    ModelVersion, NewVersion, OrderBy, RegistryChange, RunId, Searched, Tag, VersionRef, VersionSearch,
 };
 
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::{Code, Fault};
 use crate::page_token;
-use crate::registry::{bounded, missing_as, stage, tags};
+use crate::registry::{missing_as, stage, tags};
 use crate::validate;
 use crate::wire::{self, Json, Page};
 use crate::{filters, logged_models, registry, runs};
@@ -212,12 +212,12 @@ pub fn delete_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
 }
 
 pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
-    let filter = call.text("filter")?;
-    let limit = bounded(call, 10_000, MOST)?;
-    let order_by = call.texts("order_by")?;
+    call.text("filter")?;
+    let limit = page_token::limit(call, 10_000, MOST)?;
+    call.texts("order_by")?;
     let offset = page_token::read(call.text("page_token")?)?;
-    let filter = filters::filter(filter, Filter::parse)?;
-    let mut order_by = filters::order(order_by, OrderBy::parse)?;
+    let filter = filters::filter(call, Searched::ModelVersions)?;
+    let mut order_by = filters::order_by(call, Searched::ModelVersions)?;
     if order_by.is_empty() {
         let field = Field::Attribute(Attribute::Updated);
         order_by.push(OrderBy { field, descending: true, as_text: false });

@@ -17,8 +17,10 @@ pub const MAX_EXPERIMENT_NAME: usize = 500;
 pub const MAX_EXPERIMENT_TAG_VALUE: usize = 20_000;
 /// Longest value of a tag in the model registry, in characters.
 pub const MAX_REGISTRY_TAG_VALUE: usize = 100_000;
-/// Longest name of a model, in characters.
+/// Longest name of a registered model, in characters.
 pub const MAX_MODEL_NAME: usize = 256;
+/// Longest name of a logged model, in characters.
+pub const MAX_LOGGED_MODEL_NAME: usize = 500;
 /// Longest alias of a version, in characters.
 pub const MAX_ALIAS: usize = 255;
 /// Longest name of a data set, in characters.
@@ -127,7 +129,7 @@ pub fn check_registered_name(name: &str) -> Result<(), KeyError> {
 /// When MLflow would refuse the name.
 pub fn check_logged_name(name: &str) -> Result<(), KeyError> {
     let noun = "logged model";
-    check_length(name, MAX_MODEL_NAME, || format!("the {noun} name `{}…`", head(name)))?;
+    check_length(name, MAX_LOGGED_MODEL_NAME, || format!("the {noun} name `{}…`", head(name)))?;
     let rule = match name {
         _ if name.is_empty() => "it is empty",
         _ if name.contains(['/', ':', '.', '%', '"', '\'']) => {

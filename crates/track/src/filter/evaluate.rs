@@ -36,9 +36,12 @@ impl Filter {
             Filter::Like { field, pattern, ignore_case } => {
                 any(&subject.values(field), |found| Some(like(found.text()?, pattern, *ignore_case)))
             }
-            Filter::Matches { field, pattern } => {
-                any(&subject.values(field), |found| Some(pattern.is_found_in(found.text()?)))
-            }
+            Filter::Matches { field, pattern } => any(&subject.values(field), |found| {
+                Some(match found {
+                    FieldValue::Text(text) => pattern.is_found_in(text),
+                    FieldValue::Number(number) => pattern.is_found_in(&number.to_string()),
+                })
+            }),
             Filter::IsNull(field) => Some(subject.values(field).is_empty()),
         }
     }

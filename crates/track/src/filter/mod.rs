@@ -1,7 +1,8 @@
 //! The language of `runs list --where`: `metrics.best_acc > 0.8 and params.seed = 42`.
 //!
-//! MLflow's conjunctions of comparisons, and beyond them OR, NOT, parentheses, IN and tests for
-//! absence on every field. The tree is plain data and the evaluator pure, so a store may answer a
+//! MLflow's conjunctions of comparisons, and beyond them OR, NOT, parentheses, IN, regular expressions and tests for
+//! absence on every field, and `best()`, `min()`, `max()` and `last()` of a metric's history. [`Filter::parse_mlflow`]
+//! reads what MLflow's clients may write, and no more. The tree is plain data and the evaluator pure, so a store may answer a
 //! part of a filter by SQL and tests can hold it to [`Filter::matches`].
 //!
 //! A comparison with something that a run lacks is neither true nor false, and neither is its
@@ -12,6 +13,7 @@ mod direction;
 mod error;
 mod evaluate;
 mod lexer;
+mod mlflow;
 mod order;
 mod parser;
 mod subject;
@@ -22,6 +24,7 @@ use regex::{Regex, RegexBuilder};
 
 pub use direction::{DIRECTION_TAG, Direction};
 pub use error::FilterError;
+pub use mlflow::{MlflowError, Searched};
 pub use order::OrderBy;
 pub(crate) use subject::{FieldValue, Subject, Values, artifact_uri};
 
@@ -67,7 +70,7 @@ pub enum Filter {
         /// The values, at least one.
         values: Vec<Literal>,
     },
-    /// A regular expression is found in a text.
+    /// A regular expression is found in a text, or in a number as it is written.
     Matches {
         /// The left side.
         field: Field,

@@ -4,7 +4,8 @@
 use std::cmp::Ordering;
 
 use super::evaluate::number;
-use super::{Field, FieldValue, FilterError, Values, parser};
+use super::{Field, FieldValue, FilterError, Subject, Values, parser};
+use crate::Run;
 
 /// A field to order by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,11 @@ impl OrderBy {
     /// When the text is no field with a direction.
     pub fn parse(text: &str) -> Result<OrderBy, FilterError> {
         parser::order_by(text)
+    }
+
+    /// Which of two runs comes first.
+    pub fn compare_runs(&self, a: &Run, b: &Run) -> Ordering {
+        self.compare(&a.values(&self.field), &b.values(&self.field))
     }
 
     /// Which of two things comes first, by what they have for the field; of several values the first counts.

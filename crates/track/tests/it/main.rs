@@ -5,6 +5,7 @@ mod conformance;
 mod experiments;
 mod filter;
 mod golden;
+mod mlflow;
 mod models;
 mod sqlite;
 
