@@ -356,7 +356,7 @@ fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVer
     Ok(versions)
 }
 
-/// Artifacts of runs, logs among them. What a run that goes on has stored may not be written down yet.
+/// Artifacts of runs, logs among them, and of models and their versions. What a run that goes on has stored may not be written down yet.
 fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
     let Some(store) = project.existing_store()? else { return Ok(()) };
     // Asked first: a run that ends between the two questions has written its artifacts down by the second.

@@ -19,11 +19,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("tune", &["base", "track"]),
     ("learn", &["base", "disk"]),
     ("report", &["base"]),
-    ("server", &["base", "report", "track"]),
+    ("server", &["base", "cache", "report", "track"]),
 ];
 
 /// Packages that one crate alone may know: the others stay small to build and easy to test without them.
-const CONFINED: [(&str, &str); 2] = [("burn", "learn"), ("rusqlite", "track")];
+const CONFINED: [(&str, &str); 4] =
+    [("axum", "server"), ("burn", "learn"), ("rusqlite", "track"), ("tokio", "server")];
 
 /// What `pipeline` may not name: digests, file contents and times come in as values.
 const IMPURE: [&str; 5] = ["fs", "env", "process", "time", "net"];

@@ -36,6 +36,8 @@ mod status;
 mod targets;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "serve")]
+mod ui;
 mod unprotect;
 mod update;
 pub mod words;
@@ -122,6 +124,9 @@ enum Command {
     Train(train::TrainArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    #[cfg(feature = "serve")]
+    #[command(visible_alias = "serve")]
+    Ui(ui::UiArgs),
     List(list::ListArgs),
     Du(list::DuArgs),
     CheckIgnore(check_ignore::CheckIgnoreArgs),
@@ -187,6 +192,8 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
+            #[cfg(feature = "serve")]
+            Command::Ui(args) => ui::run(&args, printer),
             Command::List(args) => list::run(&args, printer),
             Command::Du(args) => list::du(&args, printer),
             Command::CheckIgnore(args) => check_ignore::run(&args, printer),

@@ -402,3 +402,31 @@ fn a_full_disk_is_no_reason_not_to_make_room() {
     let said = sandbox.finish(command).code(0).tells(&["Removed 4 files"]);
     assert_eq!(said.stdout, "Everything is up to date.\n");
 }
+
+#[test]
+fn what_a_version_of_a_model_is_made_of_stays_when_its_run_is_deleted() {
+    use track::{Artifact, Change, Changes, Lifecycle, NewVersion, RegistryChange, RunStore, SqliteStore};
+    let sandbox = history(&["one"]);
+    let store = SqliteStore::open(&sandbox.path(".pipe/runs.db")).unwrap();
+    let mut runs = store.search(&track::Search::default()).unwrap().into_iter();
+    let logged =
+        |run: &track::Run| store.artifacts(run.info.id).unwrap().into_iter().find(|log| log.size > 0);
+    let (run, log): (track::Run, Artifact) =
+        runs.find_map(|run| logged(&run).map(|log| (run, log))).expect("a stage that talked");
+    let apply = |changes: Vec<Change>| store.apply(Changes::new(run.info.start_time, changes)).unwrap();
+    let create =
+        RegistryChange::CreateModel { name: "m".into(), description: None, tags: vec![], if_absent: false };
+    let version = NewVersion { model: "m".into(), artifacts: vec![log.clone()], ..NewVersion::default() };
+    apply(vec![
+        Change::Registry(create),
+        Change::Registry(RegistryChange::CreateVersion(version)),
+        Change::SetLifecycle { run: run.info.id, lifecycle: Lifecycle::Deleted },
+    ]);
+    let hex = log.digest.to_string().replace("blake3:", "");
+    let is_there = || blobs(&sandbox).iter().any(|path| path.replace('/', "").ends_with(&hex[2..]));
+    sandbox.gc(&["-w", "-f"]).code(0);
+    assert!(is_there());
+    apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "m".into() })]);
+    sandbox.gc(&["-w", "-f"]).code(0);
+    assert!(!is_there(), "nobody needs it any more");
+}

@@ -352,6 +352,18 @@ impl Started {
         await_that(&format!("it tells `{text}`"), || stderr.so_far().contains(text));
     }
 
+    /// Waits until it has printed a line of data; returns the first.
+    #[cfg(feature = "serve")]
+    #[track_caller]
+    pub fn first_line(&self) -> String {
+        let [stdout, stderr] = self.readers.as_ref().unwrap();
+        await_that("it prints a line", || {
+            stdout.so_far().contains('\n') || stderr.so_far().contains("error:")
+        });
+        let said = stdout.so_far();
+        said.lines().next().unwrap_or_else(|| panic!("no line, but:\n{}", stderr.so_far())).to_owned()
+    }
+
     /// Waits for the end.
     #[track_caller]
     pub fn wait(mut self) -> Said {

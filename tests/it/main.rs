@@ -51,6 +51,10 @@ mod interrupts;
 mod kills;
 mod links;
 mod metrics;
+#[cfg(feature = "serve")]
+mod mlflow;
+#[cfg(feature = "serve")]
+mod mlflow_tool;
 mod moved_files;
 mod options;
 mod out_patterns;
@@ -72,6 +76,8 @@ mod together;
 mod told;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "serve")]
+mod ui;
 mod unnamed;
 mod verify;
 mod way_out;

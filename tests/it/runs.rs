@@ -46,6 +46,15 @@ fn lists_filters_sorts_and_chooses_columns() {
         accuracies(&sandbox, &["--where", "status = 'FINISHED' and metrics.acc <= 0.5", "-n", "1"]),
         [0.25]
     );
+    assert_eq!(
+        accuracies(&sandbox, &["--where", "best(acc) ~ '^0[.].5$' or max(acc) in (0.5)"]),
+        [0.25, 0.75, 0.5]
+    );
+    assert_eq!(
+        accuracies(&sandbox, &["--where", "stage !~ 'eval' and min(acc) < 0.6", "--sort", "min(acc)"]),
+        [0.25, 0.5]
+    );
+    assert_eq!(accuracies(&sandbox, &["--where", "datasets.name = 'iris'"]), [0.0; 0]);
     let said = sandbox.ok([
         "runs",
         "list",

@@ -153,6 +153,16 @@ impl Partial {
         Ok(())
     }
 
+    /// The same with another name, which only what has arrived could tell. Missing parent folders are made.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish_as(mut self, to: &Path, modified: Option<i64>) -> Result<(), DiskError> {
+        make_folder(parent(to))?;
+        to.clone_into(&mut self.to);
+        self.finish(modified)
+    }
+
     /// Closes it: all of it has arrived, and it waits for its name.
     ///
     /// # Errors

@@ -13,6 +13,26 @@ pub const MAX_TAG_VALUE: usize = 8000;
 pub const MAX_RUN_NAME: usize = 250;
 /// Longest name of an experiment, in characters.
 pub const MAX_EXPERIMENT_NAME: usize = 500;
+/// Longest value of an experiment's tag, in characters.
+pub const MAX_EXPERIMENT_TAG_VALUE: usize = 20_000;
+/// Longest value of a tag in the model registry, in characters.
+pub const MAX_REGISTRY_TAG_VALUE: usize = 100_000;
+/// Longest name of a registered model, in characters.
+pub const MAX_MODEL_NAME: usize = 256;
+/// Longest name of a logged model, in characters.
+pub const MAX_LOGGED_MODEL_NAME: usize = 500;
+/// Longest alias of a version, in characters.
+pub const MAX_ALIAS: usize = 255;
+/// Longest name of a data set, in characters.
+pub const MAX_DATASET_NAME: usize = 500;
+/// Longest digest of a data set, in characters.
+pub const MAX_DATASET_DIGEST: usize = 36;
+/// Longest source of a data set, in characters.
+pub const MAX_DATASET_SOURCE: usize = 65_535;
+/// Longest schema of a data set, in characters.
+pub const MAX_DATASET_SCHEMA: usize = 1_048_575;
+/// Longest profile of a data set, in characters.
+pub const MAX_DATASET_PROFILE: usize = 16_777_215;
 
 /// A key, name or value that the store does not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +61,24 @@ pub enum KeyError {
         /// The key.
         key: String,
     },
+    /// The name of a model.
+    #[error("the {noun} name `{name}` is not allowed: {rule}")]
+    Name {
+        /// `registered model` or `logged model`.
+        noun: &'static str,
+        /// The name.
+        name: String,
+        /// What names have to be.
+        rule: &'static str,
+    },
+    /// An alias of a version.
+    #[error("the alias `{alias}` is not allowed: {rule}")]
+    Alias {
+        /// The alias.
+        alias: String,
+        /// What aliases have to be.
+        rule: &'static str,
+    },
     /// A key, name or value is too long.
     #[error("{what} is {length} characters long: at most {limit} are allowed")]
     TooLong {
@@ -67,6 +105,60 @@ pub fn check_key(noun: &'static str, key: &str) -> Result<(), KeyError> {
         return Err(KeyError::Character { noun, key: key.to_owned(), character });
     }
     check_path(noun, key)
+}
+
+/// Checks the name of a registered model.
+///
+/// # Errors
+/// When MLflow would refuse the name.
+pub fn check_registered_name(name: &str) -> Result<(), KeyError> {
+    let noun = "registered model";
+    check_length(name, MAX_MODEL_NAME, || format!("the {noun} name `{}…`", head(name)))?;
+    let rule = match name {
+        _ if name.trim().is_empty() => "it is empty",
+        _ if name.contains(['/', ':']) => "`/` and `:` stand for something else where models are named",
+        _ if name == "." || name.starts_with("..") => "it would mean another path",
+        _ => return Ok(()),
+    };
+    Err(KeyError::Name { noun, name: name.to_owned(), rule })
+}
+
+/// Checks the name of a logged model.
+///
+/// # Errors
+/// When MLflow would refuse the name.
+pub fn check_logged_name(name: &str) -> Result<(), KeyError> {
+    let noun = "logged model";
+    check_length(name, MAX_LOGGED_MODEL_NAME, || format!("the {noun} name `{}…`", head(name)))?;
+    let rule = match name {
+        _ if name.is_empty() => "it is empty",
+        _ if name.contains(['/', ':', '.', '%', '"', '\'']) => {
+            "`/`, `:`, `.`, `%` and quotes stand for something else where models are named"
+        }
+        _ => return Ok(()),
+    };
+    Err(KeyError::Name { noun, name: name.to_owned(), rule })
+}
+
+/// Checks an alias of a version.
+///
+/// # Errors
+/// When MLflow would refuse the alias.
+pub fn check_alias(alias: &str) -> Result<(), KeyError> {
+    check_length(alias, MAX_ALIAS, || format!("the alias `{}…`", head(alias)))?;
+    let is_version = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let rule = if alias.is_empty() {
+        "it is empty"
+    } else if !alias.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
+        "letters, digits, `_` and `-` are"
+    } else if alias.eq_ignore_ascii_case("latest") {
+        "`latest` means the newest version"
+    } else if alias.strip_prefix(['v', 'V']).is_some_and(is_version) {
+        "`v` and a number means that version"
+    } else {
+        return Ok(());
+    };
+    Err(KeyError::Alias { alias: alias.to_owned(), rule })
 }
 
 /// Checks that a `/` path means only itself.
@@ -126,6 +218,28 @@ mod tests {
         }
         assert_eq!(check_key("tag", &"ä".repeat(250)), Ok(()));
         assert!(matches!(check_key("tag", &"ä".repeat(251)), Err(KeyError::TooLong { length: 251, .. })));
+    }
+
+    #[test]
+    fn names_of_models_and_aliases_as_mlflow_takes_them() {
+        for good in ["iris", "größe 1", "a.b", "a%b"] {
+            assert_eq!(check_registered_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", " ", "a/b", "models:a", ".", "..", &"a".repeat(257)] {
+            assert!(check_registered_name(bad).is_err(), "{bad}");
+        }
+        for good in ["model", "größe 1"] {
+            assert_eq!(check_logged_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a/b", "a:b", "a.b", "a%b", "a\"b", "a'b"] {
+            assert!(check_logged_name(bad).is_err(), "{bad}");
+        }
+        for good in ["champion", "v", "v1a", "_", "Latest-1", "größe"] {
+            assert_eq!(check_alias(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a b", "a.b", "latest", "LATEST", "v1", "V007", &"a".repeat(256)] {
+            assert!(check_alias(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

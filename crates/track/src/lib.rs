@@ -1,4 +1,4 @@
-//! The run store: experiments, runs, metrics, params, tags, artifacts and which bytes made which.
+//! The run store: experiments, runs, metrics, params, tags, data sets, artifacts, models, and which bytes made which.
 //!
 //! Everything is written through one door, [`RunStore::apply`], with plain serialisable [`Changes`];
 //! reads are methods of their own. Entities carry no wire format, and nothing here knows what a
@@ -6,30 +6,47 @@
 
 mod change;
 mod chunk;
+mod cursor;
 mod entity;
 mod filter;
 mod key;
 mod lease;
+mod model_id;
 mod name;
 mod run_id;
 mod settle;
 mod sqlite;
 mod store;
 
-pub use change::{Applied, Change, Changes, ChangesId, ExperimentRef, NewRun, Precondition};
-pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};
-pub use entity::{
-    Artifact, Experiment, ExperimentId, Lease, Lifecycle, LineageFile, Metric, Param, Role, Run, RunData,
-    RunInfo, RunStatus, Tag, TagValue,
+pub use change::{
+    Applied, Bound, Change, Changes, ChangesId, ExperimentRef, LoggedModelChange, NewLoggedModel, NewRun,
+    NewVersion, Precondition, Purge, RegistryChange, VersionRef,
 };
-pub use filter::{Attribute, Comparison, Field, Filter, FilterError, Literal, OrderBy};
+pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};
+pub use cursor::{MetricCursor, ParseCursorError};
+pub use entity::{
+    Artifact, ArtifactEntry, ArtifactOwner, DATASET_CONTEXT_TAG, Dataset, DatasetInput, DatasetSummary,
+    Experiment, ExperimentId, Lease, Lifecycle, LineageFile, LoggedModel, Metric, MetricDataset, MetricRange,
+    ModelMetric, ModelOutput, ModelStatus, ModelVersion, Param, ParseStageError, RegisteredModel, Role, Run,
+    RunData, RunInfo, RunStatus, Stage, Tag, TagValue,
+};
+pub use filter::{
+    Aggregate, Attribute, Comparison, DIRECTION_TAG, DatasetField, Direction, Field, Filter, FilterError,
+    Literal, MlflowError, OrderBy, Pattern, Searched,
+};
 pub use key::{
-    KeyError, MAX_EXPERIMENT_NAME, MAX_KEY, MAX_PARAM_VALUE, MAX_RUN_NAME, MAX_TAG_VALUE, check_key,
-    fit_param_value, fit_tag_value,
+    KeyError, MAX_ALIAS, MAX_DATASET_DIGEST, MAX_DATASET_NAME, MAX_DATASET_PROFILE, MAX_DATASET_SCHEMA,
+    MAX_DATASET_SOURCE, MAX_EXPERIMENT_NAME, MAX_EXPERIMENT_TAG_VALUE, MAX_KEY, MAX_LOGGED_MODEL_NAME,
+    MAX_MODEL_NAME, MAX_PARAM_VALUE, MAX_REGISTRY_TAG_VALUE, MAX_RUN_NAME, MAX_TAG_VALUE, check_alias,
+    check_key, check_logged_name, check_registered_name, fit_param_value, fit_tag_value,
 };
 pub use lease::lease_is_alive;
+pub use model_id::{ModelId, ParseModelIdError};
 pub use name::run_name;
 pub use run_id::{ParseRunIdError, RunId};
 pub use settle::{SETTLED_TAG, settle_dead};
-pub use sqlite::{SCHEMA_VERSION, SqliteStore};
-pub use store::{ParentFilter, RunStore, Search, StoreError, View};
+pub use sqlite::{SCHEMA_VERSION, SqliteStore, Sync};
+pub use store::{
+    ErrorKind, ExperimentSearch, LoggedModelSearch, ModelSearch, ModelStore, ParentFilter, RunStore, Search,
+    StoreError, VersionSearch, View,
+};

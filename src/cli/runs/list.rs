@@ -17,6 +17,12 @@ use super::{restored_from, status_cell, what};
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// List only runs that match, as in 'metrics.best_acc > 0.8 and params.seed = 42'
+    ///
+    /// Fields: metrics.KEY, params.KEY, tags.KEY, datasets.name (digest, context), and id, name, stage, status, start, end,
+    /// duration, experiment, user, parent. A metric is its last value; best(KEY), min(KEY) and max(KEY) look at all it had:
+    /// best is the least of what is called loss, error, rmse and the like, or has a tag pipe.better.KEY = lower, else the
+    /// greatest. Comparisons: = != < <= > >=, like and ilike with % and _, ~ and !~ with a regular expression, in (…),
+    /// is null. They are joined by and, or, not and parentheses.
     #[arg(long, value_name = "FILTER")]
     r#where: Option<String>,
     /// Order by a field, as in 'metrics.best_acc desc'; may be repeated

@@ -27,7 +27,7 @@ pub use text::text;
 
 /// A text with the characters that mean something in HTML and SVG written out, in attributes as well.
 /// Control characters, which XML forbids, become question marks.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

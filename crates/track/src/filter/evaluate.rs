@@ -1,44 +1,59 @@
 //! Whether a run matches a filter: pure, and the truth that a store's search is held to.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::{Attribute, Comparison, Field, Filter, Literal};
+use super::{Comparison, FieldValue, Filter, Literal, Subject, Values};
 use crate::Run;
-
-/// What a run has for a field.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum FieldValue<'a> {
-    Number(f64),
-    Text(Cow<'a, str>),
-}
 
 impl Filter {
     /// Whether the run matches.
     pub fn matches(&self, run: &Run) -> bool {
-        self.truth(run) == Some(true)
+        self.holds_of(run)
     }
 
-    /// True, false, or nothing where the run lacks what is asked for.
-    fn truth(&self, run: &Run) -> Option<bool> {
+    /// Whether anything that can be searched for matches.
+    pub(crate) fn holds_of(&self, subject: &dyn Subject) -> bool {
+        self.truth(subject) == Some(true)
+    }
+
+    /// True, false, or nothing where the subject lacks what is asked for. Of a field with several values one is enough.
+    fn truth(&self, subject: &dyn Subject) -> Option<bool> {
         match self {
-            Filter::And(parts) => all(parts.iter().map(|part| part.truth(run))),
+            Filter::And(parts) => all(parts.iter().map(|part| part.truth(subject))),
             Filter::Or(parts) => {
-                all(parts.iter().map(|part| part.truth(run).map(|truth| !truth))).map(|truth| !truth)
+                all(parts.iter().map(|part| part.truth(subject).map(|truth| !truth))).map(|truth| !truth)
             }
-            Filter::Not(part) => part.truth(run).map(|truth| !truth),
-            Filter::Compare { field, comparison, value } => compare(&field.value(run)?, *comparison, value),
+            Filter::Not(part) => part.truth(subject).map(|truth| !truth),
+            Filter::Compare { field, comparison, value } => {
+                any(&subject.values(field), |found| compare(found, *comparison, value))
+            }
             Filter::In { field, values } => {
-                let value = field.value(run)?;
-                Some(values.iter().any(|literal| compare(&value, Comparison::Equal, literal) == Some(true)))
+                any(&subject.values(field), |found| Some(is_one_of(found, values)))
             }
-            Filter::Like { field, pattern, ignore_case } => match field.value(run)? {
-                FieldValue::Text(text) => Some(like(&text, pattern, *ignore_case)),
-                FieldValue::Number(_) => None,
-            },
-            Filter::IsNull(field) => Some(field.value(run).is_none()),
+            Filter::NotIn { field, values } => {
+                any(&subject.values(field), |found| Some(!is_one_of(found, values)))
+            }
+            Filter::Like { field, pattern, ignore_case } => {
+                any(&subject.values(field), |found| Some(like(found.text()?, pattern, *ignore_case)))
+            }
+            Filter::Matches { field, pattern } => any(&subject.values(field), |found| {
+                Some(match found {
+                    FieldValue::Text(text) => pattern.is_found_in(text),
+                    FieldValue::Number(number) => pattern.is_found_in(&number.to_string()),
+                })
+            }),
+            Filter::IsNull(field) => Some(subject.values(field).is_empty()),
         }
     }
+}
+
+/// Whether a test holds of one value at least; nothing where there is no value that it can judge.
+fn any(values: &Values<'_>, test: impl Fn(&FieldValue<'_>) -> Option<bool>) -> Option<bool> {
+    values.iter().filter_map(test).reduce(|a, b| a || b)
+}
+
+fn is_one_of(value: &FieldValue<'_>, literals: &[Literal]) -> bool {
+    literals.iter().any(|literal| compare(value, Comparison::Equal, literal) == Some(true))
 }
 
 /// False if one is false, else nothing if one is unknown, else true.
@@ -54,42 +69,12 @@ fn all(truths: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     whole
 }
 
-impl Field {
-    /// What the run has for it; nothing when it has none.
-    pub(super) fn value<'a>(&self, run: &'a Run) -> Option<FieldValue<'a>> {
-        let text = |text: &'a String| FieldValue::Text(Cow::Borrowed(text.as_str()));
-        match self {
-            Field::Metric(key) => run.data.metrics.get(key).map(|metric| FieldValue::Number(metric.value)),
-            Field::Param(key) => run.data.params.get(key).map(text),
-            Field::Tag(key) => run.data.tags.get(key).map(text),
-            Field::Attribute(attribute) => attribute.value(run),
-        }
-    }
-}
-
-impl Attribute {
-    fn value(self, run: &Run) -> Option<FieldValue<'_>> {
-        let info = &run.info;
-        Some(match self {
-            Attribute::RunId => FieldValue::Text(Cow::Owned(info.id.to_string())),
-            Attribute::Name => FieldValue::Text(Cow::Borrowed(&info.name)),
-            Attribute::Status => FieldValue::Text(Cow::Borrowed(info.status.name())),
-            Attribute::StartTime => FieldValue::Number(info.start_time.0 as f64),
-            Attribute::EndTime => FieldValue::Number(info.end_time?.0 as f64),
-            Attribute::Duration => FieldValue::Number(info.duration_millis()? as f64 / 1000.0),
-            Attribute::Experiment => FieldValue::Text(Cow::Borrowed(&info.experiment_name)),
-            Attribute::ExperimentId => FieldValue::Number(info.experiment.0 as f64),
-            Attribute::User => FieldValue::Text(Cow::Borrowed(&info.user)),
-            Attribute::Parent => FieldValue::Text(Cow::Owned(info.parent?.to_string())),
-        })
-    }
-}
-
 fn compare(value: &FieldValue<'_>, comparison: Comparison, literal: &Literal) -> Option<bool> {
     let order = match (value, literal) {
         // A NaN is in no order with anything: only `!=` is true.
         (FieldValue::Number(number), Literal::Number { value, .. }) => number.partial_cmp(value),
-        (FieldValue::Number(_), Literal::Text(_)) => return None,
+        (FieldValue::Number(_), Literal::Text(_) | Literal::Exact(_)) => return None,
+        (FieldValue::Text(text), Literal::Exact(written)) => Some(text.as_ref().cmp(written)),
         (FieldValue::Text(text), Literal::Number { text: written, .. }) => {
             match compare_numbers(text, written) {
                 Some(order) => Some(order),

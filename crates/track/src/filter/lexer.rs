@@ -28,7 +28,7 @@ pub(super) enum Kind {
 }
 
 /// Longer signs first, since each is the start of another.
-const SIGNS: [&str; 11] = ["==", "!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ","];
+const SIGNS: [&str; 13] = ["==", "!=", "<>", "<=", ">=", "!~", "=", "<", ">", "~", "(", ")", ","];
 
 /// The pieces of a filter; the last is its end.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
@@ -79,7 +79,7 @@ fn quoted(text: &str, start: usize, quote: char) -> Result<(Kind, usize), Filter
 }
 
 fn word(text: &str, start: usize) -> Result<(Kind, usize), FilterError> {
-    let ends = |c: char| c.is_whitespace() || "'\"`=<>!(),&|;".contains(c);
+    let ends = |c: char| c.is_whitespace() || "'\"`=<>!~(),&|;".contains(c);
     let rest = &text[start..];
     let length = rest.find(ends).unwrap_or(rest.len());
     if length > 0 {

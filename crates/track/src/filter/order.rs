@@ -3,8 +3,8 @@
 
 use std::cmp::Ordering;
 
-use super::evaluate::{FieldValue, number};
-use super::{Field, FilterError, parser};
+use super::evaluate::number;
+use super::{Field, FieldValue, FilterError, Subject, Values, parser};
 use crate::Run;
 
 /// A field to order by.
@@ -14,6 +14,8 @@ pub struct OrderBy {
     pub field: Field,
     /// Greatest first.
     pub descending: bool,
+    /// Whether texts go by their characters alone, also where they are numbers: as MLflow orders them.
+    pub as_text: bool,
 }
 
 impl OrderBy {
@@ -26,11 +28,20 @@ impl OrderBy {
     }
 
     /// Which of two runs comes first.
-    pub fn compare(&self, a: &Run, b: &Run) -> Ordering {
-        let (a, b) = (self.field.value(a), self.field.value(b));
-        let by_rank = rank(a.as_ref()).cmp(&rank(b.as_ref()));
-        let (Some(a), Some(b), Ordering::Equal) = (&a, &b, by_rank) else { return by_rank };
-        if self.descending { compare(b, a) } else { compare(a, b) }
+    pub fn compare_runs(&self, a: &Run, b: &Run) -> Ordering {
+        self.compare(&a.values(&self.field), &b.values(&self.field))
+    }
+
+    /// Which of two things comes first, by what they have for the field; of several values the first counts.
+    pub(crate) fn compare(&self, a: &Values<'_>, b: &Values<'_>) -> Ordering {
+        let (a, b) = (a.iter().next(), b.iter().next());
+        let by_rank = rank(a).cmp(&rank(b));
+        let (Some(a), Some(b), Ordering::Equal) = (a, b, by_rank) else { return by_rank };
+        let (a, b) = if self.descending { (b, a) } else { (a, b) };
+        match (a, b) {
+            (FieldValue::Text(a), FieldValue::Text(b)) if self.as_text => a.cmp(b),
+            _ => compare(a, b),
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use super::error::nearest;
 use super::lexer::{Kind, Token, tokens};
-use super::{Attribute, Comparison, Field, Filter, FilterError, Literal, OrderBy, time};
+use super::{
+    Aggregate, Attribute, Comparison, DatasetField, Field, Filter, FilterError, Literal, OrderBy, Pattern,
+    time,
+};
 use crate::RunStatus;
 
 /// Deeper nesting is refused: nobody writes it, and each level costs stack.
@@ -38,7 +41,7 @@ fn order(text: &str) -> Result<OrderBy, FilterError> {
     if *parser.kind() != Kind::End {
         return Err(parser.fault("expected `asc`, `desc` or the end", None));
     }
-    Ok(OrderBy { field, descending })
+    Ok(OrderBy { field, descending, as_text: false })
 }
 
 struct Parser<'a> {
@@ -99,6 +102,22 @@ impl Parser<'_> {
             }
             return Ok(negate(Filter::IsNull(field), negated));
         }
+        for (sign, negated) in [("~", false), ("!~", true)] {
+            if self.take_sign(sign) {
+                return Ok(negate(self.expression(field)?, negated));
+            }
+        }
+        if self.take_word("has") {
+            for word in ["none", "of"] {
+                if !self.take_word(word) {
+                    return Err(self.fault("expected `none of`", None));
+                }
+            }
+            return match self.choice(field)? {
+                Filter::In { field, values } => Ok(Filter::NotIn { field, values }),
+                other => Ok(other),
+            };
+        }
         let negated = self.take_word("not");
         if self.take_word("in") {
             return Ok(negate(self.choice(field)?, negated));
@@ -138,6 +157,15 @@ impl Parser<'_> {
         }
     }
 
+    fn expression(&mut self, field: Field) -> Result<Filter, FilterError> {
+        let Kind::Text(text) = self.kind() else {
+            return Err(self.fault("expected a regular expression in quotes, such as '^res.*50$'", None));
+        };
+        let pattern = Pattern::new(text).map_err(|fault| self.fault(fault, None))?;
+        self.at += 1;
+        Ok(Filter::Matches { field, pattern })
+    }
+
     fn sign(&mut self) -> Result<Comparison, FilterError> {
         let comparison = match self.kind() {
             Kind::Sign("=" | "==") => Comparison::Equal,
@@ -148,7 +176,8 @@ impl Parser<'_> {
             Kind::Sign(">=") => Comparison::GreaterOrEqual,
             _ => {
                 let suggestion = self.word().and_then(|word| nearest(word, ["like", "ilike", "in", "is"]));
-                let expected = "expected a comparison: =, !=, <, <=, >, >=, like, ilike, in or is null";
+                let expected =
+                    "expected a comparison: =, !=, <, <=, >, >=, ~, !~, like, ilike, in or is null";
                 return Err(self.fault(expected, suggestion));
             }
         };
@@ -162,6 +191,9 @@ impl Parser<'_> {
                 self.fault("expected a field, such as metrics.loss, params.lr, tags.x or status", None)
             );
         };
+        if let Some(aggregate) = self.aggregate(&word) {
+            return self.aggregated(aggregate);
+        }
         let Some((group, key)) = word.split_once('.') else {
             return self.bare(&word, &word);
         };
@@ -173,8 +205,9 @@ impl Parser<'_> {
             "metrics" | "metric" => Field::Metric,
             "params" | "param" | "parameters" | "parameter" => Field::Param,
             "tags" | "tag" => Field::Tag,
+            "datasets" | "dataset" => return self.dataset(key),
             _ => {
-                let near = nearest(&group, ["metrics", "params", "tags", "attributes"]);
+                let near = nearest(&group, ["metrics", "params", "tags", "attributes", "datasets"]);
                 let suggestion = near.map(|near| format!("{near}.{key}"));
                 return Err(self.fault(format!("`{group}` is no group of fields"), suggestion));
             }
@@ -196,6 +229,58 @@ impl Parser<'_> {
             Kind::Text(key) | Kind::Name(key) if self.tokens[self.at].start == dot => Ok(key.clone()),
             _ => Err(self.fault("expected a key after the dot", None)),
         }
+    }
+
+    /// `best(…)`, `min(…)`, `max(…)` or `last(…)`; the last value is what a metric means anyway.
+    fn aggregate(&self, word: &str) -> Option<Option<Aggregate>> {
+        let known = [
+            ("last", None),
+            ("min", Some(Aggregate::Min)),
+            ("max", Some(Aggregate::Max)),
+            ("best", Some(Aggregate::Best)),
+        ];
+        let opens = matches!(self.tokens.get(self.at + 1)?.kind, Kind::Sign("("));
+        let (_, aggregate) = known.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name))?;
+        opens.then_some(aggregate)
+    }
+
+    fn aggregated(&mut self, aggregate: Option<Aggregate>) -> Result<Field, FilterError> {
+        self.at += 2;
+        let start = self.at;
+        // Without a group a metric is meant: `best(acc)`.
+        let field = match self.kind() {
+            Kind::Name(key) | Kind::Text(key) => {
+                let key = key.clone();
+                self.at += 1;
+                Field::Metric(key)
+            }
+            Kind::Word(word) if !is_in_group(word) => {
+                let key = word.clone();
+                self.at += 1;
+                Field::Metric(key)
+            }
+            _ => self.field()?,
+        };
+        let Field::Metric(key) = field else {
+            self.at = start;
+            return Err(self.fault("expected a metric", None));
+        };
+        self.expect_sign(")")?;
+        Ok(match aggregate {
+            Some(aggregate) => Field::Aggregate(aggregate, key),
+            None => Field::Metric(key),
+        })
+    }
+
+    fn dataset(&mut self, key: &str) -> Result<Field, FilterError> {
+        let found = DatasetField::ALL.into_iter().find(|field| field.name().eq_ignore_ascii_case(key));
+        let field = found.ok_or_else(|| {
+            let near = nearest(key, DatasetField::ALL.map(DatasetField::name));
+            let suggestion = near.map(|near| format!("datasets.{near}"));
+            self.fault(format!("a data set has no `{key}`: name, digest or context"), suggestion)
+        })?;
+        self.at += 1;
+        Ok(Field::Dataset(field))
     }
 
     fn bare(&mut self, name: &str, written: &str) -> Result<Field, FilterError> {
@@ -244,15 +329,19 @@ impl Parser<'_> {
     fn fit(&self, field: &Field, literal: Literal) -> Result<Literal, FilterError> {
         let number = |value: f64| Literal::Number { text: value.to_string(), value };
         let text = match literal {
-            Literal::Number { .. } => return Ok(literal),
+            Literal::Number { .. } | Literal::Exact(_) => return Ok(literal),
             Literal::Text(text) => text,
         };
         match field {
-            Field::Metric(_) | Field::Attribute(Attribute::ExperimentId) => match text.parse() {
+            Field::Metric(_)
+            | Field::Aggregate(..)
+            | Field::Attribute(Attribute::ExperimentId | Attribute::Version) => match text.parse() {
                 Ok(value) => Ok(Literal::Number { text, value }),
                 Err(_) => Err(self.fault("expected a number", None)),
             },
-            Field::Attribute(Attribute::StartTime | Attribute::EndTime) => {
+            Field::Attribute(
+                Attribute::StartTime | Attribute::EndTime | Attribute::Created | Attribute::Updated,
+            ) => {
                 let millis = time::parse_time(&text).map(|millis| number(millis as f64));
                 millis.ok_or_else(|| {
                     self.fault("expected a time, such as '2026-11-21' or '2026-11-21T10:42:07Z'", None)
@@ -271,7 +360,9 @@ impl Parser<'_> {
                     Err(self.fault(error.to_string(), near.map(|near| format!("'{near}'"))))
                 }
             },
-            Field::Param(_) | Field::Tag(_) | Field::Attribute(_) => Ok(Literal::Text(text)),
+            Field::Param(_) | Field::Tag(_) | Field::Dataset(_) | Field::Attribute(_) => {
+                Ok(Literal::Text(text))
+            }
         }
     }
 
@@ -320,11 +411,34 @@ impl Parser<'_> {
     }
 }
 
+/// Whether a word names a field by its group.
+fn is_in_group(word: &str) -> bool {
+    const GROUPS: [&str; 14] = [
+        "metrics",
+        "metric",
+        "params",
+        "param",
+        "parameters",
+        "parameter",
+        "tags",
+        "tag",
+        "attributes",
+        "attribute",
+        "attr",
+        "run",
+        "datasets",
+        "dataset",
+    ];
+    word.split_once('.')
+        .is_some_and(|(group, _)| GROUPS.iter().any(|known| known.eq_ignore_ascii_case(group)))
+}
+
 fn is_number(field: &Field) -> bool {
     match field {
         Field::Metric(_) => true,
         Field::Attribute(attribute) => attribute.is_number(),
-        Field::Param(_) | Field::Tag(_) => false,
+        Field::Param(_) | Field::Tag(_) | Field::Dataset(_) => false,
+        Field::Aggregate(..) => true,
     }
 }
 

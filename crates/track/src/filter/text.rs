@@ -17,16 +17,20 @@ impl Display for Filter {
                 let word = if *ignore_case { "ILIKE" } else { "LIKE" };
                 write!(f, "{field} {word} {}", Quoted(pattern, '\''))
             }
-            Filter::In { field, values } => {
-                write!(f, "{field} IN (")?;
-                for (i, value) in values.iter().enumerate() {
-                    write!(f, "{}{value}", if i > 0 { ", " } else { "" })?;
-                }
-                f.write_str(")")
-            }
+            Filter::In { field, values } => choice(f, field, "IN", values),
+            Filter::NotIn { field, values } => choice(f, field, "HAS NONE OF", values),
+            Filter::Matches { field, pattern } => write!(f, "{field} ~ {}", Quoted(pattern.as_str(), '\'')),
             Filter::IsNull(field) => write!(f, "{field} IS NULL"),
         }
     }
+}
+
+fn choice(f: &mut Formatter<'_>, field: &Field, word: &str, values: &[Literal]) -> fmt::Result {
+    write!(f, "{field} {word} (")?;
+    for (i, value) in values.iter().enumerate() {
+        write!(f, "{}{value}", if i > 0 { ", " } else { "" })?;
+    }
+    f.write_str(")")
 }
 
 fn join(f: &mut Formatter<'_>, parts: &[Filter], joint: &str) -> fmt::Result {
@@ -43,6 +47,10 @@ impl Display for Field {
             Field::Param(key) => write!(f, "params.{}", Quoted(key, '`')),
             Field::Tag(key) => write!(f, "tags.{}", Quoted(key, '`')),
             Field::Attribute(attribute) => f.write_str(attribute.name()),
+            Field::Aggregate(aggregate, key) => {
+                write!(f, "{}(metrics.{})", aggregate.name(), Quoted(key, '`'))
+            }
+            Field::Dataset(field) => write!(f, "datasets.{}", field.name()),
         }
     }
 }
@@ -51,7 +59,7 @@ impl Display for Literal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Literal::Number { text, .. } => f.write_str(text),
-            Literal::Text(text) => Quoted(text, '\'').fmt(f),
+            Literal::Text(text) | Literal::Exact(text) => Quoted(text, '\'').fmt(f),
         }
     }
 }

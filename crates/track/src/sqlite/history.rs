@@ -25,6 +25,8 @@ struct Series {
     /// Rows in the tail.
     tail: i64,
     latest: Option<Point>,
+    /// The least and the greatest value, once there is a number.
+    range: Option<(f64, f64)>,
 }
 
 /// Logs points of any keys in any order.
@@ -44,6 +46,7 @@ pub(super) fn log(transaction: &Transaction, run: i64, metrics: &[Metric]) -> Re
         if series.latest.is_none_or(|latest| order(&latest, &point).is_lt()) {
             series.latest = Some(point);
         }
+        series.range = widened(series.range, point.2);
     }
     for series in touched.values() {
         store_series(transaction, run, series)?;
@@ -58,12 +61,13 @@ fn load_series(transaction: &Transaction, run: i64, key: &str) -> Result<Series,
     check_key("metric", key)?;
     let key = key_number(transaction, key)?;
     let mut query = transaction.prepare_cached(
-        "SELECT step, timestamp, bits, tail FROM metric_latest WHERE run = ?1 AND key = ?2",
+        "SELECT step, timestamp, bits, tail, min_bits, max_bits FROM metric_latest WHERE run = ?1 AND key = ?2",
     )?;
-    let stored = query.query_row([run, key], |row| Ok((point(row)?, row.get(3)?))).optional()?;
+    let stored =
+        query.query_row([run, key], |row| Ok((point(row, 0)?, row.get(3)?, range(row, 4)?))).optional()?;
     Ok(match stored {
-        Some((latest, tail)) => Series { key, tail, latest: Some(latest) },
-        None => Series { key, tail: 0, latest: None },
+        Some((latest, tail, range)) => Series { key, tail, latest: Some(latest), range },
+        None => Series { key, tail: 0, latest: None, range: None },
     })
 }
 
@@ -79,10 +83,12 @@ fn key_number(transaction: &Transaction, key: &str) -> Result<i64, Fault> {
 fn store_series(transaction: &Transaction, run: i64, series: &Series) -> Result<(), Fault> {
     let Some((step, time, value)) = series.latest else { return Ok(()) };
     let mut upsert = transaction.prepare_cached(
-        "INSERT INTO metric_latest (run, key, step, timestamp, bits, tail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT DO UPDATE SET step = ?3, timestamp = ?4, bits = ?5, tail = ?6",
+        "INSERT INTO metric_latest (run, key, step, timestamp, bits, tail, min_bits, max_bits)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT DO UPDATE SET step = ?3, timestamp = ?4, bits = ?5, tail = ?6, min_bits = ?7, max_bits = ?8",
     )?;
-    upsert.execute(params![run, series.key, step, time.0, bits(value), series.tail])?;
+    let (min, max) = (series.range.map(|range| bits(range.0)), series.range.map(|range| bits(range.1)));
+    upsert.execute(params![run, series.key, step, time.0, bits(value), series.tail, min, max])?;
     Ok(())
 }
 
@@ -108,9 +114,10 @@ fn fold(transaction: &Transaction, run: i64, key: i64) -> Result<(), Fault> {
         settle(&mut points);
     }
     let mut insert = transaction
-        .prepare_cached("INSERT INTO metric_chunk (run, key, points, data) VALUES (?1, ?2, ?3, ?4)")?;
+        .prepare_cached("INSERT INTO metric_chunk (run, key, points, data, first_step, last_step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for piece in points.chunks(CHUNK_POINTS) {
-        insert.execute(params![run, key, piece.len() as i64, encode_chunk(piece)])?;
+        let (first, last) = steps(piece);
+        insert.execute(params![run, key, piece.len() as i64, encode_chunk(piece), first, last])?;
     }
     transaction.prepare_cached("DELETE FROM metric_tail WHERE run = ?1 AND key = ?2")?.execute([run, key])?;
     transaction
@@ -134,58 +141,102 @@ fn last_chunk(transaction: &Transaction, run: i64, key: i64) -> Result<Option<(i
     }
 }
 
-/// All points of a metric of a run, in their order, each once.
-pub(super) fn history(connection: &Connection, run: RunId, key: &str) -> Result<Vec<Metric>, Fault> {
+/// The numbers of a run and of a metric's key.
+pub(super) fn numbers(connection: &Connection, run: RunId, key: &str) -> Result<Option<(i64, i64)>, Fault> {
     let mut query = connection.prepare_cached(
         "SELECT run.number, metric_key.number FROM run, metric_key WHERE run.id = ?1 AND metric_key.name = ?2",
     )?;
-    let found = query.query_row([&run.to_string(), key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((run, number)): Option<(i64, i64)> = found else { return Ok(Vec::new()) };
+    Ok(query.query_row([&run.to_string(), key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// All points of a metric of a run, in their order, each once.
+pub(super) fn history(connection: &Connection, run: RunId, key: &str) -> Result<Vec<Metric>, Fault> {
+    let Some((run, number)) = numbers(connection, run, key)? else { return Ok(Vec::new()) };
+    Ok(named(key, points(connection, run, number)?))
+}
+
+/// Points with the key that they are of.
+pub(super) fn named(key: &str, points: Vec<Point>) -> Vec<Metric> {
+    let metric = |(step, timestamp, value)| Metric { key: key.to_owned(), value, step, timestamp };
+    points.into_iter().map(metric).collect()
+}
+
+/// The same, by numbers and without the key.
+pub(super) fn points(connection: &Connection, run: i64, key: i64) -> Result<Vec<Point>, Fault> {
     let mut points = Vec::new();
     let mut query = connection
         .prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
-    let mut rows = query.query([run, number])?;
+    let mut rows = query.query([run, key])?;
     while let Some(row) = rows.next()? {
         let data = row.get_ref(0)?.as_blob().map_err(|error| Fault::Content(error.to_string()))?;
         points.extend(decode_chunk(data)?);
     }
-    points.extend(tail(connection, run, number)?);
+    points.extend(tail(connection, run, key)?);
     settle(&mut points);
-    let metric = |(step, timestamp, value)| Metric { key: key.to_owned(), value, step, timestamp };
-    Ok(points.into_iter().map(metric).collect())
+    Ok(points)
 }
 
-fn tail(connection: &Connection, run: i64, key: i64) -> Result<Vec<Point>, Fault> {
+pub(super) fn tail(connection: &Connection, run: i64, key: i64) -> Result<Vec<Point>, Fault> {
     let mut query = connection
         .prepare_cached("SELECT step, timestamp, bits FROM metric_tail WHERE run = ?1 AND key = ?2")?;
-    let mut points = query.query_map([run, key], point)?.collect::<Result<Vec<_>, _>>()?;
+    let mut points = query.query_map([run, key], |row| point(row, 0))?.collect::<Result<Vec<_>, _>>()?;
     // The table's order is that of the bits, which for negative values is the wrong way round.
     settle(&mut points);
     Ok(points)
 }
 
 /// Into order, each point once. Sorting what is nearly sorted costs one pass.
-fn settle(points: &mut Vec<Point>) {
+pub(super) fn settle(points: &mut Vec<Point>) {
     points.sort_by(order);
     points.dedup_by(|a, b| order(a, b).is_eq());
 }
 
-fn order(a: &Point, b: &Point) -> std::cmp::Ordering {
+pub(super) fn order(a: &Point, b: &Point) -> std::cmp::Ordering {
     (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.total_cmp(&b.2))
 }
 
 /// One NaN for all, the positive one, which stands after everything else.
-fn canonical(value: f64) -> f64 {
+pub(super) fn canonical(value: f64) -> f64 {
     if value.is_nan() { f64::NAN } else { value }
 }
 
 /// SQLite turns a NaN into NULL and may turn -0.0 into 0, so values are kept as the bits they are.
-fn bits(value: f64) -> i64 {
+pub(super) fn bits(value: f64) -> i64 {
     value.to_bits() as i64
 }
 
-/// The point in a row's first three columns.
-pub(super) fn point(row: &Row) -> rusqlite::Result<Point> {
-    let bits: i64 = row.get(2)?;
-    Ok((row.get(0)?, Timestamp(row.get(1)?), f64::from_bits(bits as u64)))
+/// The point in a column and the two after it.
+pub(super) fn point(row: &Row, column: usize) -> rusqlite::Result<Point> {
+    let bits: i64 = row.get(column + 2)?;
+    Ok((row.get(column)?, Timestamp(row.get(column + 1)?), f64::from_bits(bits as u64)))
+}
+
+/// A range with one more value in it; a NaN is no number and widens nothing. -0.0 is less than 0.0.
+fn widened(range: Option<(f64, f64)>, value: f64) -> Option<(f64, f64)> {
+    if value.is_nan() {
+        return range;
+    }
+    let Some((min, max)) = range else { return Some((value, value)) };
+    let is_less = |a: f64, b: f64| a.total_cmp(&b).is_lt();
+    Some((if is_less(value, min) { value } else { min }, if is_less(max, value) { value } else { max }))
+}
+
+/// The least and the greatest value of some points, as stored.
+pub(super) fn range_bits(points: &[Point]) -> (Option<i64>, Option<i64>) {
+    let range = points.iter().fold(None, |range, point| widened(range, point.2));
+    (range.map(|range| bits(range.0)), range.map(|range| bits(range.1)))
+}
+
+/// The least and the greatest value, in a column and the next.
+pub(super) fn range(row: &Row, column: usize) -> rusqlite::Result<Option<(f64, f64)>> {
+    let value = |column| -> rusqlite::Result<Option<f64>> {
+        Ok(row.get::<_, Option<i64>>(column)?.map(|bits| f64::from_bits(bits as u64)))
+    };
+    Ok(value(column)?.zip(value(column + 1)?))
+}
+
+/// The least and the greatest step of some points; of none, 0.
+pub(super) fn steps(points: &[Point]) -> (i64, i64) {
+    let steps = || points.iter().map(|point| point.0);
+    (steps().min().unwrap_or_default(), steps().max().unwrap_or_default())
 }

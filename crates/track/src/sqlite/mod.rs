@@ -2,14 +2,21 @@
 //!
 //! Write-ahead logging lets readers read while one process writes; a writer takes the write lock at
 //! the start of its transaction and waits for it, so nobody fails halfway and nobody sees "locked".
-//! `synchronous = NORMAL`: what was applied survives the process, not necessarily the power.
+//! What was applied survives the process; the power too, if [`Sync::Full`] is asked for.
 
 mod apply;
+mod artifact;
+mod choose;
+mod column;
 mod fault;
 mod history;
+mod model;
+mod page;
 mod read;
+mod registry;
 mod schema;
 mod search;
+mod whole;
 
 use std::ffi::OsString;
 use std::fs::Permissions;
@@ -19,15 +26,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use base::Digest;
+use base::{Digest, Timestamp};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub use self::schema::SCHEMA_VERSION;
 
 use self::fault::Fault;
 use crate::{
-    Applied, Artifact, Changes, Experiment, Lease, LineageFile, Metric, Role, Run, RunId, RunStore, Search,
-    StoreError, TagValue,
+    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, DatasetSummary, Experiment, ExperimentId,
+    ExperimentSearch, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric, MetricCursor, ModelId,
+    ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId, RunStore, Search, Stage,
+    StoreError, TagValue, VersionSearch,
 };
 
 /// How long a writer waits for others.
@@ -35,6 +44,16 @@ const BUSY_SECONDS: u64 = 30;
 /// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
 /// writers the unlucky one starves.
 const NAP: Duration = Duration::from_millis(2);
+
+/// What applied changes survive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Sync {
+    /// The death of the process; a loss of power may take the last moments.
+    #[default]
+    Normal,
+    /// A loss of power too: every set of changes waits for the disk.
+    Full,
+}
 
 /// The run store of a project.
 #[derive(Debug)]
@@ -50,6 +69,14 @@ impl SqliteStore {
     /// # Errors
     /// When the file is damaged, another program's or a newer `pipe`'s, or cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, Sync::Normal)
+    }
+
+    /// Opens the file as [`SqliteStore::open`] does, and keeps what is applied as safe as asked.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_with(path: &Path, sync: Sync) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -60,7 +87,7 @@ impl SqliteStore {
             schema::check(&connection, path)?;
             make_private(path);
             patiently(|| Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
-            configure(&connection)?;
+            configure(&connection, sync)?;
             schema::prepare(&mut connection, path)?;
             Ok(connection)
         };
@@ -79,7 +106,7 @@ impl SqliteStore {
             let mut connection = Connection::open_with_flags(name, flags)?;
             connection.busy_handler(Some(nap))?;
             schema::check_current(&connection, path)?;
-            configure(&connection)?;
+            configure(&connection, Sync::Normal)?;
             Ok(connection)
         };
         let connection = open(path, flags).or_else(|fault| {
@@ -103,7 +130,7 @@ impl SqliteStore {
         let path = PathBuf::new();
         let open = || -> Result<Connection, Fault> {
             let mut connection = Connection::open_in_memory()?;
-            configure(&connection)?;
+            configure(&connection, Sync::Normal)?;
             schema::prepare(&mut connection, &path)?;
             Ok(connection)
         };
@@ -111,13 +138,13 @@ impl SqliteStore {
         Ok(SqliteStore { path, connection: Mutex::new(connection) })
     }
 
-    /// The contents of all artifacts of runs that are not deleted, each once: what a collection of garbage has to
-    /// keep.
+    /// The contents of all artifacts of runs and logged models that are not deleted, and of versions, each once: what
+    /// a collection of garbage has to keep.
     ///
     /// # Errors
     /// When the store fails.
     pub fn kept_artifacts(&self) -> Result<Vec<Digest>, StoreError> {
-        self.read(read::kept_artifacts)
+        self.read(artifact::kept)
     }
 
     /// Answers a question on one moment's state of the store.
@@ -147,6 +174,22 @@ impl RunStore for SqliteStore {
         self.read(|connection| read::experiment(connection, name))
     }
 
+    fn experiment_by_id(&self, id: ExperimentId) -> Result<Experiment, StoreError> {
+        self.read(|connection| read::experiment_by_id(connection, id))
+    }
+
+    fn search_experiments(&self, search: &ExperimentSearch) -> Result<Vec<Experiment>, StoreError> {
+        self.read(|connection| read::search_experiments(connection, search))
+    }
+
+    fn datasets(
+        &self,
+        experiments: &[ExperimentId],
+        limit: usize,
+    ) -> Result<Vec<DatasetSummary>, StoreError> {
+        self.read(|connection| read::datasets(connection, experiments, limit))
+    }
+
     fn run(&self, id: RunId) -> Result<Run, StoreError> {
         self.read(|connection| search::run(connection, id))
     }
@@ -167,12 +210,44 @@ impl RunStore for SqliteStore {
         self.read(|connection| history::history(connection, run, key))
     }
 
+    fn metric_page(
+        &self,
+        run: RunId,
+        key: &str,
+        after: Option<MetricCursor>,
+        limit: usize,
+    ) -> Result<Vec<Metric>, StoreError> {
+        self.read(|connection| page::page(connection, run, key, after, limit))
+    }
+
+    fn sampled_history(
+        &self,
+        runs: &[RunId],
+        key: &str,
+        steps: Option<(i64, i64)>,
+        limit: usize,
+    ) -> Result<Vec<(RunId, Vec<Metric>)>, StoreError> {
+        self.read(|connection| page::sampled(connection, runs, key, steps, limit))
+    }
+
     fn metric_keys(&self, run: RunId) -> Result<Vec<String>, StoreError> {
         self.read(|connection| read::metric_keys(connection, run))
     }
 
     fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError> {
         self.read(|connection| read::artifacts(connection, run))
+    }
+
+    fn artifacts_of(&self, owner: &ArtifactOwner) -> Result<Vec<Artifact>, StoreError> {
+        self.read(|connection| artifact::all(connection, owner))
+    }
+
+    fn artifact_folder(&self, owner: &ArtifactOwner, folder: &str) -> Result<Vec<ArtifactEntry>, StoreError> {
+        self.read(|connection| artifact::folder(connection, owner, folder))
+    }
+
+    fn artifact(&self, owner: &ArtifactOwner, path: &str) -> Result<Option<Artifact>, StoreError> {
+        self.read(|connection| artifact::one(connection, owner, path))
     }
 
     fn tag_history(&self, run: RunId, key: &str) -> Result<Vec<TagValue>, StoreError> {
@@ -190,12 +265,54 @@ impl RunStore for SqliteStore {
     fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError> {
         self.read(read::leases)
     }
+
+    fn purgeable(&self, before: Option<Timestamp>) -> Result<Purge, StoreError> {
+        self.read(|connection| read::purgeable(connection, before))
+    }
 }
 
-fn configure(connection: &Connection) -> Result<(), Fault> {
-    connection.pragma_update(None, "synchronous", "normal")?;
+impl ModelStore for SqliteStore {
+    fn logged_model(&self, id: ModelId) -> Result<LoggedModel, StoreError> {
+        self.read(|connection| model::one(connection, id))
+    }
+
+    fn search_logged_models(&self, search: &LoggedModelSearch) -> Result<Vec<LoggedModel>, StoreError> {
+        self.read(|connection| model::search(connection, search))
+    }
+
+    fn registered_model(&self, name: &str) -> Result<RegisteredModel, StoreError> {
+        self.read(|connection| registry::model(connection, name))
+    }
+
+    fn search_registered_models(&self, search: &ModelSearch) -> Result<Vec<RegisteredModel>, StoreError> {
+        self.read(|connection| registry::search(connection, search))
+    }
+
+    fn model_version(&self, name: &str, version: i64) -> Result<ModelVersion, StoreError> {
+        self.read(|connection| registry::version(connection, name, version))
+    }
+
+    fn version_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersion, StoreError> {
+        self.read(|connection| registry::by_alias(connection, name, alias))
+    }
+
+    fn latest_versions(&self, name: &str, stages: &[Stage]) -> Result<Vec<ModelVersion>, StoreError> {
+        self.read(|connection| registry::latest(connection, name, stages))
+    }
+
+    fn search_model_versions(&self, search: &VersionSearch) -> Result<Vec<ModelVersion>, StoreError> {
+        self.read(|connection| registry::search_versions(connection, search))
+    }
+}
+
+fn configure(connection: &Connection, sync: Sync) -> Result<(), Fault> {
+    let level = match sync {
+        Sync::Normal => "normal",
+        Sync::Full => "full",
+    };
+    connection.pragma_update(None, "synchronous", level)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
 

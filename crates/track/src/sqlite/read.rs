@@ -6,27 +6,49 @@ use base::{Digest, Timestamp};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::choose::choose;
 use super::fault::Fault;
+use super::{artifact, whole};
 use crate::{
-    Artifact, Experiment, ExperimentId, Lease, Lifecycle, LineageFile, Role, RunId, StoreError, TagValue,
+    Artifact, ArtifactOwner, DATASET_CONTEXT_TAG, DatasetSummary, Experiment, ExperimentId, ExperimentSearch,
+    Lease, Lifecycle, LineageFile, ModelId, Purge, Role, RunId, StoreError, TagValue, View,
 };
 
 /// How many candidates an ambiguous run id names.
 const CANDIDATES: usize = 5;
 
+const EXPERIMENT: &str = "SELECT id, name, lifecycle, created, updated, artifact_location FROM experiment";
+
 pub(super) fn experiments(connection: &Connection) -> Result<Vec<Experiment>, Fault> {
-    let mut query =
-        connection.prepare_cached("SELECT id, name, lifecycle, created FROM experiment ORDER BY id")?;
+    let mut query = connection.prepare_cached(&format!("{EXPERIMENT} ORDER BY id"))?;
     let found = query.query_map([], experiment_row)?.collect::<Result<Vec<_>, _>>()?;
     found.into_iter().map(|experiment| with_tags(connection, experiment)).collect()
 }
 
 pub(super) fn experiment(connection: &Connection, name: &str) -> Result<Option<Experiment>, Fault> {
-    let mut query = connection.prepare_cached(
-        "SELECT id, name, lifecycle, created FROM experiment WHERE name = ?1 AND lifecycle = 0",
-    )?;
+    let mut query = connection.prepare_cached(&format!("{EXPERIMENT} WHERE name = ?1 AND lifecycle = 0"))?;
     let found = query.query_row([name], experiment_row).optional()?;
     found.map(|experiment| with_tags(connection, experiment)).transpose()
+}
+
+pub(super) fn experiment_by_id(connection: &Connection, id: ExperimentId) -> Result<Experiment, Fault> {
+    let mut query = connection.prepare_cached(&format!("{EXPERIMENT} WHERE id = ?1"))?;
+    let found = query.query_row([id.0], experiment_row).optional()?;
+    with_tags(connection, found.ok_or_else(|| StoreError::UnknownExperiment(id.to_string()))?)
+}
+
+pub(super) fn search_experiments(
+    connection: &Connection,
+    search: &ExperimentSearch,
+) -> Result<Vec<Experiment>, Fault> {
+    let mut found = experiments(connection)?;
+    found.retain(|experiment| match search.view {
+        View::Active => experiment.lifecycle == Lifecycle::Active,
+        View::Deleted => experiment.lifecycle == Lifecycle::Deleted,
+        View::All => true,
+    });
+    found.sort_by_key(|experiment| (std::cmp::Reverse(experiment.created), experiment.id));
+    Ok(choose(found, search.filter.as_ref(), &search.order_by, (search.offset, search.limit)))
 }
 
 fn experiment_row(row: &Row) -> rusqlite::Result<Experiment> {
@@ -35,16 +57,76 @@ fn experiment_row(row: &Row) -> rusqlite::Result<Experiment> {
         name: row.get(1)?,
         lifecycle: lifecycle(row.get(2)?),
         created: Timestamp(row.get(3)?),
+        updated: Timestamp(row.get(4)?),
+        artifact_location: row.get(5)?,
         tags: BTreeMap::new(),
     })
 }
 
 fn with_tags(connection: &Connection, mut experiment: Experiment) -> Result<Experiment, Fault> {
-    let mut query =
-        connection.prepare_cached("SELECT key, value FROM experiment_tag WHERE experiment = ?1")?;
-    let tags = query.query_map([experiment.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    experiment.tags = tags.collect::<Result<_, _>>()?;
+    experiment.tags =
+        texts(connection, "SELECT key, value FROM experiment_tag WHERE experiment = ?1", experiment.id.0)?;
     Ok(experiment)
+}
+
+/// Keys and texts of the owner with a number.
+pub(super) fn texts(
+    connection: &Connection,
+    sql: &str,
+    owner: i64,
+) -> Result<BTreeMap<String, String>, Fault> {
+    let mut query = connection.prepare_cached(sql)?;
+    let found = query.query_map([owner], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The data sets of some experiments with every purpose they were read for.
+pub(super) fn datasets(
+    connection: &Connection,
+    experiments: &[ExperimentId],
+    limit: usize,
+) -> Result<Vec<DatasetSummary>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT DISTINCT experiment, name, digest, dataset_input_tag.value FROM dataset
+         JOIN dataset_input ON dataset_input.dataset = dataset.number
+         LEFT JOIN dataset_input_tag ON input = dataset_input.number AND dataset_input_tag.key = ?2
+         WHERE experiment IN (SELECT value FROM json_each(?1)) ORDER BY 1, 2, 3, 4 LIMIT ?3",
+    )?;
+    let ids = whole::list(&experiments.iter().map(|experiment| experiment.0).collect::<Vec<_>>());
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = query.query_map(params![ids, DATASET_CONTEXT_TAG, limit], |row| {
+        Ok(DatasetSummary {
+            experiment: ExperimentId(row.get(0)?),
+            name: row.get(1)?,
+            digest: row.get(2)?,
+            context: row.get(3)?,
+        })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// What was deleted before a time, or at any time. What an older schema deleted has no time, and is older than any.
+pub(super) fn purgeable(connection: &Connection, before: Option<Timestamp>) -> Result<Purge, Fault> {
+    let before = before.map_or(i64::MAX, |before| before.0);
+    let experiments = connection
+        .prepare_cached("SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1 ORDER BY id")?
+        .query_map([before], |row| Ok(ExperimentId(row.get(0)?)))?
+        .collect::<Result<_, _>>()?;
+    let runs = connection
+        .prepare_cached(
+            "SELECT id FROM run WHERE lifecycle = 1 AND coalesce(deleted, 0) < ?1
+             AND experiment NOT IN (SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1) ORDER BY id",
+        )?
+        .query_map([before], |row| run_id(row, 0))?
+        .collect::<Result<_, _>>()?;
+    let models = connection
+        .prepare_cached(
+            "SELECT id FROM logged_model WHERE lifecycle = 1 AND coalesce(deleted, 0) < ?1
+             AND experiment NOT IN (SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1) ORDER BY id",
+        )?
+        .query_map([before], |row| model_id(row, 0))?
+        .collect::<Result<_, _>>()?;
+    Ok(Purge { experiments, runs, models })
 }
 
 /// Of an id, the fewest digits that are shown to people.
@@ -146,21 +228,10 @@ pub(super) fn metric_keys(connection: &Connection, run: RunId) -> Result<Vec<Str
 }
 
 pub(super) fn artifacts(connection: &Connection, run: RunId) -> Result<Vec<Artifact>, Fault> {
-    let mut query = connection.prepare_cached(
-        "SELECT path, digest, size FROM artifact JOIN run ON run.number = artifact.run WHERE id = ?1 ORDER BY path",
-    )?;
-    let found = query.query_map([run.to_string()], |row| {
-        Ok(Artifact { path: row.get(0)?, digest: digest(row, 1)?, size: size(row, 2)? })
-    })?;
-    Ok(found.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn kept_artifacts(connection: &Connection) -> Result<Vec<Digest>, Fault> {
-    let mut query = connection.prepare_cached(
-        "SELECT DISTINCT digest FROM artifact JOIN run ON run.number = artifact.run WHERE lifecycle = 0",
-    )?;
-    let found = query.query_map([], |row| digest(row, 0))?;
-    Ok(found.collect::<Result<_, _>>()?)
+    match artifact::all(connection, &ArtifactOwner::Run(run)) {
+        Err(Fault::Store(StoreError::UnknownRun(_))) => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 pub(super) fn tag_history(connection: &Connection, run: RunId, key: &str) -> Result<Vec<TagValue>, Fault> {
@@ -230,12 +301,18 @@ pub(super) fn run_id(row: &Row, column: usize) -> rusqlite::Result<RunId> {
     text.parse().map_err(|error| unreadable(column, error))
 }
 
-fn digest(row: &Row, column: usize) -> rusqlite::Result<Digest> {
+/// The id of a logged model in a column.
+pub(super) fn model_id(row: &Row, column: usize) -> rusqlite::Result<ModelId> {
     let text: String = row.get(column)?;
     text.parse().map_err(|error| unreadable(column, error))
 }
 
-fn size(row: &Row, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn digest(row: &Row, column: usize) -> rusqlite::Result<Digest> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| unreadable(column, error))
+}
+
+pub(super) fn size(row: &Row, column: usize) -> rusqlite::Result<u64> {
     let size: i64 = row.get(column)?;
     u64::try_from(size).map_err(|_| unreadable(column, FromSqlError::OutOfRange(size)))
 }

@@ -9,6 +9,17 @@ use track::{
     SqliteStore, StoreError, View, run_name, settle_dead,
 };
 
+use crate::experiments::{
+    a_history_is_read_in_pages, an_experiment_takes_along_what_is_active_and_brings_back_just_that,
+    answers_are_forgotten_after_a_month_and_the_clock_may_go_back, experiments_change_and_say_when,
+    folders_of_artifacts, preconditions_of_runs, runs_say_what_they_read_and_wrote,
+    searches_are_cut_into_pages, what_was_deleted_can_be_removed_for_ever,
+};
+use crate::models::{
+    a_logged_model_reads_back_whole, a_version_is_registered_only_when_its_rule_holds,
+    logged_models_are_found_by_what_was_measured, registered_models_have_names_of_their_own,
+    versions_count_on_and_aliases_mean_what_is_there, versions_move_between_stages,
+};
 use crate::{at, id, make_run, param, point, tag};
 
 fn end(run: RunId, status: RunStatus) -> Change {
@@ -404,4 +415,19 @@ conformance!(
     bytes_lead_to_the_runs_that_made_them,
     searches_order_and_cut,
     the_dead_are_settled_and_the_living_left,
+    experiments_change_and_say_when,
+    an_experiment_takes_along_what_is_active_and_brings_back_just_that,
+    runs_say_what_they_read_and_wrote,
+    a_history_is_read_in_pages,
+    folders_of_artifacts,
+    what_was_deleted_can_be_removed_for_ever,
+    searches_are_cut_into_pages,
+    preconditions_of_runs,
+    answers_are_forgotten_after_a_month_and_the_clock_may_go_back,
+    a_logged_model_reads_back_whole,
+    logged_models_are_found_by_what_was_measured,
+    registered_models_have_names_of_their_own,
+    versions_count_on_and_aliases_mean_what_is_there,
+    versions_move_between_stages,
+    a_version_is_registered_only_when_its_rule_holds,
 );

@@ -3,11 +3,21 @@
 use base::Timestamp;
 use proptest::prelude::*;
 use track::{
-    Attribute, Change, Comparison, Field, Filter, Literal, Metric, NewRun, OrderBy, Run, RunStatus, RunStore,
-    Search, SqliteStore,
+    Aggregate, Attribute, Change, Comparison, Dataset, DatasetField, DatasetInput, Field, Filter, Literal,
+    Metric, NewRun, OrderBy, Pattern, Run, RunStatus, RunStore, Search, SqliteStore,
 };
 
 use crate::{at, id, param, point, tag};
+
+fn dataset(name: &str, digest: &str, context: Option<&str>) -> DatasetInput {
+    let (source_type, source) = ("local".to_owned(), "data.csv".to_owned());
+    let (name, digest) = (name.to_owned(), digest.to_owned());
+    let tags = context.map(|context| ("mlflow.data.context".to_owned(), context.to_owned()));
+    DatasetInput {
+        dataset: Dataset { name, digest, source_type, source, schema: None, profile: None },
+        tags: tags.into_iter().collect(),
+    }
+}
 
 fn sample() -> (SqliteStore, Run) {
     let store = SqliteStore::open_in_memory().expect("memory");
@@ -24,7 +34,18 @@ fn sample() -> (SqliteStore, Run) {
                 point("best_acc", 0, 0, 0.84),
                 point("train/loss", 0, 0, f64::NAN),
                 point("a b", 0, 0, 1.0),
+                point("val_loss", 0, 0, 0.9),
+                point("val_loss", 1, 0, 0.2),
+                point("val_loss", 2, 0, f64::NAN),
+                point("val_loss", 3, 0, 0.4),
+                point("score", 0, 0, 3.0),
+                point("score", 1, 0, 5.0),
+                point("score", 2, 0, 4.0),
             ],
+        },
+        Change::LogDatasets {
+            run: id(1),
+            datasets: vec![dataset("iris", "a1", Some("training")), dataset("moons", "b2", None)],
         },
         Change::LogParams {
             run: id(1),
@@ -36,7 +57,14 @@ fn sample() -> (SqliteStore, Run) {
                 param("flag", "true"),
             ],
         },
-        Change::SetTags { run: id(1), tags: vec![tag("pipe.stage", "train"), tag("note", "it's fine")] },
+        Change::SetTags {
+            run: id(1),
+            tags: vec![
+                tag("pipe.stage", "train"),
+                tag("note", "it's fine"),
+                tag("pipe.better.score", "lower"),
+            ],
+        },
         Change::UpdateRun {
             run: id(1),
             status: Some(RunStatus::Failed),
@@ -83,6 +111,17 @@ fn what_holds_and_what_does_not() {
         "params.seed not in (1, 2, 3)",
         "params.opt not like 'sgd%'",
         "not metrics.missing > 1 or status = 'FAILED'",
+        "name ~ '^keen-.*-\\d+$' and name !~ 'KEEN' and name ~ '(?i)KEEN'",
+        "metrics.best_acc ~ '^0[.]8'",
+        "last(metrics.val_loss) = 0.4 and min(val_loss) = 0.2 and max(metrics.val_loss) = 0.9",
+        "best(val_loss) = 0.2 and BEST(metrics.`best_acc`) = 0.84",
+        "best(score) = 3 and max(\"score\") in (5, 6)",
+        "min(metrics.train/loss) is null and min(missing) is null",
+        "datasets.name = 'iris' and dataset.name = 'moons'",
+        "datasets.name in ('x', 'moons') and datasets.digest ~ '^b' and datasets.context = 'training'",
+        "datasets.name != 'iris' and datasets.name has none of ('iris', 'x')",
+        "params.seed has none of (1, 2)",
+        "artifact_uri like 'mlflow-artifacts:/0/%/artifacts'",
     ];
     for text in yes {
         let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{error}\n{}", error.caret()));
@@ -102,6 +141,12 @@ fn what_holds_and_what_does_not() {
         "params.seed in (1, 2)",
         "params.seed is null",
         "status = 'FAILED' and params.seed = 1 or user = 'bob'",
+        "params.missing ~ '.*'",
+        "params.missing !~ 'x'",
+        "best(val_loss) > 0.2",
+        "max(missing) > 0 or not max(missing) > 0",
+        "datasets.name = 'x' or not datasets.name = 'iris'",
+        "datasets.name has none of ('iris', 'moons')",
     ];
     for text in no {
         let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{error}\n{}", error.caret()));
@@ -129,6 +174,12 @@ fn faults_have_a_place_and_a_suggestion() {
         ("params.a in ()", 14, 1, None),
         ("metrics.a is 1", 14, 1, None),
         ("", 1, 0, None),
+        ("name ~ '('", 8, 3, None),
+        ("name ~ x", 8, 1, None),
+        ("best(params.lr) > 1", 6, 9, None),
+        ("best(acc > 1", 10, 1, None),
+        ("datasets.nam = 'x'", 1, 12, Some("datasets.name")),
+        ("dataset.name has some of ('x')", 18, 4, None),
     ];
     for (text, column, length, suggestion) in cases {
         let error = Filter::parse(text).expect_err(text);
@@ -158,9 +209,17 @@ fn fields() -> impl Strategy<Value = Field> {
     prop_oneof![
         key.clone().prop_map(Field::Metric),
         key.clone().prop_map(Field::Param),
-        key.prop_map(Field::Tag),
-        prop_oneof![Just(Attribute::Name), Just(Attribute::User), Just(Attribute::Parent)]
-            .prop_map(Field::Attribute),
+        key.clone().prop_map(Field::Tag),
+        prop_oneof![
+            Just(Attribute::Name),
+            Just(Attribute::User),
+            Just(Attribute::Parent),
+            Just(Attribute::ArtifactUri)
+        ]
+        .prop_map(Field::Attribute),
+        (prop::sample::select(vec![Aggregate::Min, Aggregate::Max, Aggregate::Best]), key)
+            .prop_map(|(aggregate, key)| Field::Aggregate(aggregate, key)),
+        prop::sample::select(DatasetField::ALL.to_vec()).prop_map(Field::Dataset),
     ]
 }
 
@@ -175,7 +234,9 @@ fn comparisons() -> impl Strategy<Value = Comparison> {
 
 fn leaves() -> impl Strategy<Value = Filter> {
     let texts = "[a-c'%_`\"]{0,3}";
-    let text_fields = || fields().prop_filter("a text", |field| !matches!(field, Field::Metric(_)));
+    let text_fields =
+        || fields().prop_filter("a text", |field| !matches!(field, Field::Metric(_) | Field::Aggregate(..)));
+    let patterns = prop::sample::select(vec!["a", "^[a-c]$", "[0-9]+", "b|%"]);
     prop_oneof![
         (fields(), comparisons(), numbers()).prop_map(|(field, comparison, value)| Filter::Compare {
             field,
@@ -194,6 +255,12 @@ fn leaves() -> impl Strategy<Value = Filter> {
         }),
         (fields(), prop::collection::vec(numbers(), 1..3))
             .prop_map(|(field, values)| Filter::In { field, values }),
+        (fields(), prop::collection::vec(numbers(), 1..3))
+            .prop_map(|(field, values)| Filter::NotIn { field, values }),
+        (fields(), patterns).prop_map(|(field, pattern)| Filter::Matches {
+            field,
+            pattern: Pattern::new(pattern).expect("an expression")
+        }),
         fields().prop_map(Filter::IsNull),
         (comparisons(), prop::sample::select(RunStatus::ALL.to_vec())).prop_map(|(comparison, status)| {
             Filter::Compare {
@@ -236,10 +303,21 @@ fn many() -> SqliteStore {
         for (place, key) in ["a", "b c", "d.e"].into_iter().enumerate() {
             let value = [f64::NAN, 0.0, 1.0, -1.0, f64::INFINITY][(n + place) % 5];
             if !(n + place).is_multiple_of(4) {
-                changes.push(Change::LogMetrics {
-                    run: id(number),
-                    metrics: vec![Metric { key: key.into(), ..point("", 0, 0, value) }],
+                let values = [value, [2.0, -2.0, f64::NAN][n % 3], value];
+                let metrics = (0..3).map(|step: usize| Metric {
+                    key: key.into(),
+                    ..point("", i64::try_from(step).expect("small"), 0, values[step])
                 });
+                changes.push(Change::LogMetrics { run: id(number), metrics: metrics.collect() });
+            }
+            if (n + place).is_multiple_of(5) {
+                let context = [None, Some("a"), Some("1")][n % 3];
+                let input = dataset(["a", "1", "b%"][(n / 3) % 3], ["2", "b"][n % 2], context);
+                changes.push(Change::LogDatasets { run: id(number), datasets: vec![input] });
+            }
+            if n.is_multiple_of(4) {
+                let better = tag(&format!("pipe.better.{key}"), ["lower", "higher", "?"][(n / 4) % 3]);
+                changes.push(Change::SetTags { run: id(number), tags: vec![better] });
             }
             if !(n + place).is_multiple_of(3) {
                 changes.push(Change::LogParams {
@@ -292,4 +370,33 @@ fn a_search_finds_what_the_evaluator_says() {
         Ok(())
     });
     judged.expect("search and evaluator agree");
+}
+
+#[test]
+fn a_search_orders_as_the_evaluator_does() {
+    let store = many();
+    let all = store.search(&Search::default()).expect("read");
+    for text in [
+        "metrics.a",
+        "metrics.a desc",
+        "params.`b c`",
+        "tags.a desc",
+        "min(a)",
+        "best(d.e) desc",
+        "name",
+        "datasets.name",
+    ] {
+        let order = OrderBy::parse(text).expect(text);
+        let found =
+            store.search(&Search { order_by: vec![order.clone()], ..Search::default() }).expect("read");
+        assert_eq!(found.len(), all.len());
+        for pair in found.windows(2) {
+            let tie =
+                || all.iter().position(|run| *run == pair[0]) < all.iter().position(|run| *run == pair[1]);
+            let ordered = order.compare_runs(&pair[0], &pair[1]);
+            assert!(ordered.is_lt() || ordered.is_eq() && tie(), "{text}");
+        }
+        let page = Search { order_by: vec![order], offset: 3, limit: Some(5), ..Search::default() };
+        assert_eq!(store.search(&page).expect("read"), found[3..8], "{text}");
+    }
 }

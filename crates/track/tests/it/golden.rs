@@ -1,8 +1,10 @@
-//! Chunks written by version 1 must read for ever. The golden bytes were put together by hand from
-//! docs/design/run-store.md, not by the encoder.
+//! Chunks and files written by earlier versions must read for ever. The golden bytes of chunks were put together by
+//! hand from docs/design/run-store.md, not by the encoder; files are dumps of what earlier versions wrote.
 
 use base::Timestamp;
-use track::{decode_chunk, encode_chunk};
+use track::{Changes, RunStatus, RunStore, Search, SqliteStore, decode_chunk, encode_chunk};
+
+use crate::{at, id, make_run};
 
 const CHUNK_1: &str = include_str!("../golden/chunk-1.hex");
 
@@ -29,4 +31,64 @@ fn a_chunk_of_version_1() {
         points.iter().map(|point| (point.0, point.1, point.2.to_bits())).collect()
     };
     assert_eq!(bits(&read), bits(&points));
+}
+
+/// A file that schema 1 wrote, as text: two experiments; a reproduction with a stage's run that ended, one that runs
+/// elsewhere, and a deleted one.
+const SCHEMA_1: &str = include_str!("../golden/schema-1.sql");
+
+#[test]
+fn a_file_of_schema_1_is_upgraded_and_all_of_it_reads_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.db");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_1).expect("filled");
+    assert!(SqliteStore::open_read_only(&path).is_err(), "it cannot be upgraded without writing");
+    let store = SqliteStore::open(&path).expect("upgraded");
+    let experiment = store.experiment("spirals").expect("read").expect("there");
+    assert_eq!((experiment.created, experiment.updated), (Timestamp(1_000_000), Timestamp(1_000_000)));
+    assert_eq!((experiment.artifact_location, experiment.tags["owner"].as_str()), (None, "ada"));
+    let run = store.run(id(2)).expect("there");
+    assert_eq!((run.info.parent, run.info.status), (Some(id(1)), RunStatus::Finished));
+    assert_eq!((run.data.params["lr"].as_str(), run.data.tags["phase"].as_str()), ("0.1", "two"));
+    assert_eq!(store.tag_history(id(2), "phase").expect("read").len(), 2);
+    assert_eq!(store.artifacts(id(2)).expect("read").len(), 1);
+    assert_eq!(store.lineage(id(2), track::Role::Output).expect("read").len(), 1);
+    assert_eq!(store.leases().expect("read").len(), 1);
+    // What schema 1 did not know is computed: of points in chunks and of points in the tail.
+    for run in [id(2), id(3)] {
+        let data = store.run(run).expect("there").data;
+        let range = |key: &str| (data.ranges[key].min.to_bits(), data.ranges[key].max.to_bits());
+        assert_eq!(range("loss"), ((-0.25_f64).to_bits(), 0.5_f64.to_bits()));
+        assert_eq!(range("acc"), ((-0.0_f64).to_bits(), f64::INFINITY.to_bits()));
+        let history = store.metric_history(run, "loss").expect("read");
+        assert_eq!(history.len(), 3);
+        assert_eq!(
+            store.metric_page(run, "loss", Some(track::MetricCursor::of(&history[0])), 9).expect("read"),
+            history[1..]
+        );
+    }
+    let deleted = Search { view: track::View::Deleted, ..Search::default() };
+    assert_eq!(store.search(&deleted).expect("read").len(), 1);
+    assert_eq!(store.purgeable(None).expect("read").runs, [id(4)]);
+    // A set that was applied before is answered as it was, and the file is as good as a new one.
+    let again = Changes { id: Some(track::ChangesId("first".into())), ..at(1_000_001, vec![]) };
+    assert_eq!(store.apply(again).expect("answered").experiments, [track::ExperimentId(1)]);
+    make_run(&store, 9);
+    drop(store);
+    let backup = folder.path().join("runs.db.schema-1.bak");
+    let backup = rusqlite::Connection::open(backup).expect("there is a backup");
+    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(1));
+    let new = tempfile::tempdir().expect("a folder");
+    drop(SqliteStore::open(&new.path().join("runs.db")).expect("opens"));
+    assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
+}
+
+fn tables(path: &std::path::Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(path).expect("opens");
+    let mut query = connection
+        .prepare(
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name != 'sqlite_sequence' ORDER BY name",
+        )
+        .expect("a query");
+    query.query_map([], |row| row.get(0)).expect("asks").collect::<Result<_, _>>().expect("reads")
 }

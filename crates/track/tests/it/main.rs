@@ -2,8 +2,11 @@
 #![allow(clippy::disallowed_methods, reason = "tests write broken files and start processes of their own")]
 
 mod conformance;
+mod experiments;
 mod filter;
 mod golden;
+mod mlflow;
+mod models;
 mod sqlite;
 
 use base::Timestamp;

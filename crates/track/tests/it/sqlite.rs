@@ -7,7 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use track::{Artifact, Change, Lifecycle, RunStore, SqliteStore, StoreError};
+use track::{
+    Artifact, Change, Lifecycle, LoggedModelChange, ModelId, NewLoggedModel, NewVersion, RegistryChange,
+    RunStore, SqliteStore, StoreError, Sync,
+};
 
 use crate::{at, id, make_run, point};
 
@@ -68,7 +71,7 @@ fn writer_process() {
     if writer == 0 {
         make_run(&store, 1);
     }
-    while store.run(id(1)).is_err() {
+    while matches!(store.run(id(1)), Err(StoreError::UnknownRun(_))) {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     write_batches(&store, writer);
@@ -119,7 +122,7 @@ fn a_newer_file_is_refused_and_left_alone() {
     let before = std::fs::read(&path).expect("there");
     let error = SqliteStore::open(&path).expect_err("newer");
     let expected =
-        format!("the run store {} was made by a newer pipe: schema 7, this pipe knows 1", path.display());
+        format!("the run store {} was made by a newer pipe: schema 7, this pipe knows 2", path.display());
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().is_some());
     assert!(std::fs::read(&path).expect("there") == before, "the file was changed");
@@ -186,6 +189,14 @@ fn a_store_for_questions_alone_writes_nothing() {
 }
 
 #[test]
+fn a_store_that_is_to_survive_a_loss_of_power_writes_as_well() {
+    let folder = folder();
+    let path = folder.path().join("runs.db");
+    let run = make_run(&SqliteStore::open_with(&path, Sync::Full).expect("opens"), 1);
+    assert_eq!(SqliteStore::open(&path).expect("opens").run(run).expect("there").info.id, run);
+}
+
+#[test]
 fn a_missing_folder_is_named() {
     let error = SqliteStore::open(Path::new("/nonexistent/runs.db")).expect_err("no folder").to_string();
     assert_eq!(error, "failed to open the run store /nonexistent/runs.db");
@@ -200,22 +211,52 @@ fn what_is_closed_is_there_when_opened() {
 }
 
 #[test]
-fn artifacts_are_kept_as_long_as_a_run_that_has_them_is_not_deleted() {
+fn artifacts_are_kept_as_long_as_something_that_has_them_is_not_deleted() {
     let store = SqliteStore::open_in_memory().expect("memory");
-    let digest = |byte: u8| base::Digest::Blake3([byte; 32]);
-    for (run, bytes) in [(1, [1, 2]), (2, [2, 3])] {
-        let run = make_run(&store, run);
-        let artifacts = bytes.map(|byte| Artifact { path: byte.to_string(), digest: digest(byte), size: 1 });
-        store.apply(at(0, vec![Change::LogArtifacts { run, artifacts: artifacts.into() }])).expect("logged");
-    }
-    let kept = || {
+    let artifacts = |bytes: &[u8]| -> Vec<Artifact> {
+        let digest = |byte: u8| base::Digest::Blake3([byte; 32]);
+        bytes.iter().map(|byte| Artifact { path: byte.to_string(), digest: digest(*byte), size: 1 }).collect()
+    };
+    let run = |number| make_run(&store, number);
+    let model = ModelId::from_parts(base::Timestamp(1), 1);
+    let logged = NewLoggedModel {
+        id: model,
+        experiment: track::ExperimentRef::default(),
+        name: None,
+        model_type: None,
+        run: None,
+        params: vec![],
+        tags: vec![],
+    };
+    let version = NewVersion { model: "iris".into(), artifacts: artifacts(&[1, 5]), ..NewVersion::default() };
+    let registered = RegistryChange::CreateModel {
+        name: "iris".into(),
+        description: None,
+        tags: vec![],
+        if_absent: false,
+    };
+    let changes = vec![
+        Change::LogArtifacts { run: run(1), artifacts: artifacts(&[1, 2, 3]) },
+        Change::LogArtifacts { run: run(2), artifacts: artifacts(&[2]) },
+        Change::LoggedModel(LoggedModelChange::Create(logged)),
+        Change::LoggedModel(LoggedModelChange::LogArtifacts { model, artifacts: artifacts(&[4]) }),
+        Change::Registry(registered),
+        Change::Registry(RegistryChange::CreateVersion(version)),
+    ];
+    store.apply(at(0, changes)).expect("logged");
+    let assert_kept = |bytes: &[u8], why: &str| {
         let mut kept = store.kept_artifacts().expect("read");
         kept.sort();
-        kept
+        let wanted: Vec<_> = artifacts(bytes).into_iter().map(|artifact| artifact.digest).collect();
+        assert_eq!(kept, wanted, "{why}");
     };
-    assert_eq!(kept(), [1, 2, 3].map(digest));
-    store
-        .apply(at(0, vec![Change::SetLifecycle { run: id(1), lifecycle: Lifecycle::Deleted }]))
-        .expect("deleted");
-    assert_eq!(kept(), [2, 3].map(digest), "another run has the second as well");
+    assert_kept(&[1, 2, 3, 4, 5], "all");
+    let deleted = Lifecycle::Deleted;
+    let delete = |change| store.apply(at(0, vec![change])).expect("deleted");
+    delete(Change::SetLifecycle { run: id(1), lifecycle: deleted });
+    assert_kept(&[1, 2, 4, 5], "a version has the first, another run the second");
+    delete(Change::LoggedModel(LoggedModelChange::SetLifecycle { model, lifecycle: deleted }));
+    assert_kept(&[1, 2, 5], "the logged model's is gone");
+    delete(Change::Registry(RegistryChange::DeleteModel { name: "iris".into() }));
+    assert_kept(&[2], "the version's are gone");
 }

@@ -1,14 +1,17 @@
 //! The contract of a run store: one door for writes, plain questions for reads.
 
-use std::error::Error;
-use std::path::PathBuf;
+mod error;
+mod models;
 
-use base::Digest;
+use base::{Digest, Timestamp};
 
 use crate::{
-    Applied, Artifact, Changes, Experiment, ExperimentId, Filter, KeyError, Lease, LineageFile, Metric,
-    OrderBy, Precondition, Role, Run, RunId, TagValue,
+    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, DatasetSummary, Experiment, ExperimentId,
+    Filter, Lease, LineageFile, Metric, MetricCursor, OrderBy, Purge, Role, Run, RunId, TagValue,
 };
+
+pub use error::{ErrorKind, StoreError};
+pub use models::{LoggedModelSearch, ModelSearch, ModelStore, VersionSearch};
 
 /// A place that keeps runs.
 ///
@@ -40,6 +43,25 @@ pub trait RunStore: Send + Sync {
     /// # Errors
     /// When the store fails.
     fn experiment(&self, name: &str) -> Result<Option<Experiment>, StoreError>;
+
+    /// An experiment of any lifecycle.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownExperiment`] when there is none, or when the store fails.
+    fn experiment_by_id(&self, id: ExperimentId) -> Result<Experiment, StoreError>;
+
+    /// The experiments that match, in the order asked for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn search_experiments(&self, search: &ExperimentSearch) -> Result<Vec<Experiment>, StoreError>;
+
+    /// The data sets of these experiments, each with every purpose it was read for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn datasets(&self, experiments: &[ExperimentId], limit: usize)
+    -> Result<Vec<DatasetSummary>, StoreError>;
 
     /// A run, of any lifecycle.
     ///
@@ -73,6 +95,31 @@ pub trait RunStore: Send + Sync {
     /// When the store fails.
     fn metric_history(&self, run: RunId, key: &str) -> Result<Vec<Metric>, StoreError>;
 
+    /// At most `limit` points of a metric, in their order, after the one that a cursor names.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn metric_page(
+        &self,
+        run: RunId,
+        key: &str,
+        after: Option<MetricCursor>,
+        limit: usize,
+    ) -> Result<Vec<Metric>, StoreError>;
+
+    /// Of each run, at most `limit` points of a metric, evenly chosen by their place in the order, with the first and
+    /// the last; only points between two steps, when `steps` names them. Of runs that do not exist there are none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn sampled_history(
+        &self,
+        runs: &[RunId],
+        key: &str,
+        steps: Option<(i64, i64)>,
+        limit: usize,
+    ) -> Result<Vec<(RunId, Vec<Metric>)>, StoreError>;
+
     /// The keys of the metrics of a run, in order.
     ///
     /// # Errors
@@ -84,6 +131,25 @@ pub trait RunStore: Send + Sync {
     /// # Errors
     /// When the store fails.
     fn artifacts(&self, run: RunId) -> Result<Vec<Artifact>, StoreError>;
+
+    /// The artifacts of a run, a logged model or a version, by path.
+    ///
+    /// # Errors
+    /// When there is no such owner, or when the store fails.
+    fn artifacts_of(&self, owner: &ArtifactOwner) -> Result<Vec<Artifact>, StoreError>;
+
+    /// What lies in a folder of artifacts, by path: its files, and each folder in it once. An empty path is the root;
+    /// the path of a file, and one that is not there, hold nothing.
+    ///
+    /// # Errors
+    /// When there is no such owner, or when the store fails.
+    fn artifact_folder(&self, owner: &ArtifactOwner, folder: &str) -> Result<Vec<ArtifactEntry>, StoreError>;
+
+    /// The artifact with a path.
+    ///
+    /// # Errors
+    /// When there is no such owner, or when the store fails.
+    fn artifact(&self, owner: &ArtifactOwner, path: &str) -> Result<Option<Artifact>, StoreError>;
 
     /// Every value that a tag had, oldest first, the current one last (unless it was removed).
     ///
@@ -108,6 +174,28 @@ pub trait RunStore: Send + Sync {
     /// # Errors
     /// When the store fails.
     fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError>;
+
+    /// What was deleted before a time, or at any time, and can be removed for ever by
+    /// [`Change::Purge`](crate::Change::Purge).
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn purgeable(&self, before: Option<Timestamp>) -> Result<Purge, StoreError>;
+}
+
+/// Which experiments to find.
+#[derive(Clone, Debug, Default)]
+pub struct ExperimentSearch {
+    /// Only those that match.
+    pub filter: Option<Filter>,
+    /// The order; ties, and everything without an order, newest first, then by number.
+    pub order_by: Vec<OrderBy>,
+    /// So many are passed over, after ordering.
+    pub offset: usize,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Active, deleted or both.
+    pub view: View,
 }
 
 /// Which runs to find.
@@ -119,6 +207,8 @@ pub struct Search {
     pub filter: Option<Filter>,
     /// The order; ties, and everything without an order, newest start first, then by id.
     pub order_by: Vec<OrderBy>,
+    /// So many are passed over, after ordering.
+    pub offset: usize,
     /// At most so many, after ordering.
     pub limit: Option<usize>,
     /// Active, deleted or both.
@@ -149,137 +239,4 @@ pub enum ParentFilter {
     TopLevel,
     /// The children of this one.
     Of(RunId),
-}
-
-/// Why a run store did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// No such run.
-    #[error("there is no run {0}")]
-    UnknownRun(RunId),
-    /// No run matches what a person wrote.
-    #[error("no run has an id that starts or ends with `{0}`, or that name")]
-    NoMatch(String),
-    /// `last~N` goes back before the first run.
-    #[error("there is no run `{wanted}`: {count} {} recorded", if *count == 1 { "run was" } else { "runs were" })]
-    NotSoMany {
-        /// What was written.
-        wanted: String,
-        /// How many runs without a parent there are.
-        count: i64,
-    },
-    /// Several runs match what a person wrote.
-    #[error("`{wanted}` could be {count} runs, the newest first: {}", listed(candidates, *count))]
-    Ambiguous {
-        /// What was written.
-        wanted: String,
-        /// How many match.
-        count: usize,
-        /// The newest of them, as `id (name, start)`, where the id is an end that finds this run alone.
-        candidates: Vec<String>,
-    },
-    /// No such experiment.
-    #[error("there is no active experiment `{0}`")]
-    UnknownExperiment(String),
-    /// The name is taken.
-    #[error("experiment `{0}` exists already")]
-    ExperimentExists(String),
-    /// The run was made before.
-    #[error("run {0} exists already")]
-    RunExists(RunId),
-    /// The run was deleted and takes no changes.
-    #[error("run {run} is deleted: restore it before changing it")]
-    Deleted {
-        /// The run.
-        run: RunId,
-    },
-    /// A key, name or value is against the rules.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// A param has another value already.
-    #[error("param `{key}` of run {run} is `{old}` and cannot become `{new}`: params are set once")]
-    ParamChanged {
-        /// The run.
-        run: RunId,
-        /// The param's key.
-        key: String,
-        /// The value it has.
-        old: String,
-        /// The value that was refused.
-        new: String,
-    },
-    /// A time before 1970.
-    #[error("{what} has a time before 1970: {millis} ms")]
-    Time {
-        /// What has it.
-        what: String,
-        /// The time.
-        millis: i64,
-    },
-    /// A precondition does not hold; nothing was changed.
-    #[error("precondition does not hold: {precondition:?}")]
-    Precondition {
-        /// The first that does not hold.
-        precondition: Box<Precondition>,
-    },
-    /// The file is no database, or is damaged.
-    #[error("the run store {} is damaged or is no run store: {reason}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What was seen.
-        reason: String,
-    },
-    /// A later version of `pipe` made the file.
-    #[error("the run store {} was made by a newer pipe: schema {found}, this pipe knows {known}", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The schema of the file.
-        found: i64,
-        /// The schema of this program.
-        known: i64,
-    },
-    /// Other processes kept the store locked too long.
-    #[error("the run store {} was locked by other processes for {seconds} s", path.display())]
-    Busy {
-        /// The file.
-        path: PathBuf,
-        /// How long we waited.
-        seconds: u64,
-    },
-    /// Anything else that went wrong below.
-    #[error("failed to {doing} the run store {}", path.display())]
-    Failed {
-        /// What was being done: `open`, `read`, `write`, `upgrade`.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
-impl StoreError {
-    /// What the user can do about it, if there is something.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            StoreError::Damaged { .. } => {
-                Some("move it away; the runs in it are lost to pipe, the pipeline is not")
-            }
-            StoreError::Newer { .. } => Some("use the newer pipe, or move the file away"),
-            StoreError::NoMatch(_) | StoreError::NotSoMany { .. } => {
-                Some("`pipe runs list` shows the runs that there are")
-            }
-            StoreError::Ambiguous { .. } => {
-                Some("give one of these ids, or more digits; `last` is the newest run")
-            }
-            _ => None,
-        }
-    }
-}
-
-fn listed(candidates: &[String], count: usize) -> String {
-    let more = if candidates.len() < count { ", …" } else { "" };
-    format!("{}{more}", candidates.join(", "))
 }

@@ -1,5 +1,9 @@
 //! What the store holds, as plain data: no wire format, no SQL, no behaviour beyond spelling and order.
 
+mod dataset;
+mod logged_model;
+mod registry;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +12,11 @@ use std::str::FromStr;
 use base::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::RunId;
+use crate::{ModelId, RunId};
+
+pub use dataset::{DATASET_CONTEXT_TAG, Dataset, DatasetInput, DatasetSummary};
+pub use logged_model::{LoggedModel, MetricDataset, ModelMetric, ModelOutput, ModelStatus};
+pub use registry::{ModelVersion, ParseStageError, RegisteredModel, Stage};
 
 /// The number of an experiment. 0 is "Default" and always exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,6 +55,10 @@ pub struct Experiment {
     pub lifecycle: Lifecycle,
     /// When it was made.
     pub created: Timestamp,
+    /// When it was last renamed, deleted or restored.
+    pub updated: Timestamp,
+    /// Where its artifacts are kept, when somebody has said so.
+    pub artifact_location: Option<String>,
     /// Its tags by key.
     pub tags: BTreeMap<String, String>,
 }
@@ -147,6 +159,8 @@ pub struct RunInfo {
     pub end_time: Option<Timestamp>,
     /// Active or deleted.
     pub lifecycle: Lifecycle,
+    /// When it was deleted.
+    pub deleted: Option<Timestamp>,
     /// Who started it; may be empty.
     pub user: String,
 }
@@ -158,7 +172,8 @@ impl RunInfo {
     }
 }
 
-/// What a run logged: the latest point of every metric, all params, the current tags.
+/// What a run logged: the latest point of every metric and the range of its values, all params, the current tags, the
+/// data sets and models that it read and wrote.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunData {
     /// The latest point per key.
@@ -167,6 +182,25 @@ pub struct RunData {
     pub params: BTreeMap<String, String>,
     /// Tags by key.
     pub tags: BTreeMap<String, String>,
+    /// The range of values per metric key; a metric that was never a number has none.
+    pub ranges: BTreeMap<String, MetricRange>,
+    /// The data sets that it read, in the order in which they were logged.
+    pub datasets: Vec<DatasetInput>,
+    /// The logged models that it read, likewise.
+    pub model_inputs: Vec<ModelId>,
+    /// The logged models that it wrote, likewise.
+    pub model_outputs: Vec<ModelOutput>,
+}
+
+/// The least and the greatest value that a metric ever had in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricRange {
+    /// The least.
+    #[serde(with = "any_float")]
+    pub min: f64,
+    /// The greatest.
+    #[serde(with = "any_float")]
+    pub max: f64,
 }
 
 /// One point of a metric.
@@ -238,6 +272,26 @@ pub struct Artifact {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
+}
+
+/// Whose artifacts are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ArtifactOwner {
+    /// A run's.
+    Run(RunId),
+    /// A logged model's.
+    Model(ModelId),
+    /// A version's: the registered model's name, and the number.
+    Version(String, i64),
+}
+
+/// What lies in a folder of artifacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactEntry {
+    /// Its whole path, from the root of the artifacts.
+    pub path: String,
+    /// Its size in bytes; nothing for a folder.
+    pub size: Option<u64>,
 }
 
 /// Whether a run read a file or wrote it.

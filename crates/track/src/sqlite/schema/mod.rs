@@ -3,9 +3,11 @@
 //! docs/design/run-store.md explains them. A schema that was ever released is never edited: a change
 //! is a new step at the end of [`STEPS`], and what it starts from is saved beside the file first.
 
+mod fill;
+
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::fault::Fault;
 use crate::StoreError;
@@ -17,129 +19,21 @@ pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 const APPLICATION_ID: i64 = 0x7069_7065;
 
 /// Step `n` leads from schema `n` to schema `n + 1`; a new file starts from 0.
-const STEPS: &[&str] = &[SCHEMA_1];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("schema_1.sql"), and_then: None },
+    Step { sql: include_str!("schema_2.sql"), and_then: Some(fill::ranges) },
+];
 
-const SCHEMA_1: &str = "
-CREATE TABLE experiment (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL,
-    lifecycle INTEGER NOT NULL DEFAULT 0,
-    created INTEGER NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX experiment_name ON experiment (name) WHERE lifecycle = 0;
-INSERT INTO experiment (id, name, created) VALUES (0, 'Default', 0);
+/// One step from a schema to the next.
+struct Step {
+    /// The tables that it makes and alters.
+    sql: &'static str,
+    /// What SQL cannot say, done to the new tables.
+    and_then: Option<Fill>,
+}
 
-CREATE TABLE experiment_tag (
-    experiment INTEGER NOT NULL REFERENCES experiment (id),
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (experiment, key)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE run (
-    number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    experiment INTEGER NOT NULL REFERENCES experiment (id),
-    parent INTEGER REFERENCES run (number),
-    name TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    start_time INTEGER NOT NULL,
-    end_time INTEGER,
-    lifecycle INTEGER NOT NULL DEFAULT 0,
-    user TEXT NOT NULL,
-    lease_host TEXT,
-    lease_boot TEXT,
-    lease_pid INTEGER,
-    lease_started INTEGER
-) STRICT;
-CREATE INDEX run_parent ON run (parent) WHERE parent IS NOT NULL;
-CREATE INDEX run_start ON run (start_time DESC, id);
-CREATE INDEX run_lease ON run (lease_host) WHERE lease_host IS NOT NULL;
-
-CREATE TABLE metric_key (
-    number INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
-) STRICT;
-
-CREATE TABLE metric_latest (
-    run INTEGER NOT NULL REFERENCES run (number),
-    key INTEGER NOT NULL REFERENCES metric_key (number),
-    step INTEGER NOT NULL,
-    timestamp INTEGER NOT NULL,
-    bits INTEGER NOT NULL,
-    tail INTEGER NOT NULL,
-    PRIMARY KEY (run, key)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX metric_latest_key ON metric_latest (key);
-
-CREATE TABLE metric_tail (
-    run INTEGER NOT NULL,
-    key INTEGER NOT NULL,
-    step INTEGER NOT NULL,
-    timestamp INTEGER NOT NULL,
-    bits INTEGER NOT NULL,
-    PRIMARY KEY (run, key, step, timestamp, bits)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE metric_chunk (
-    number INTEGER PRIMARY KEY,
-    run INTEGER NOT NULL,
-    key INTEGER NOT NULL,
-    points INTEGER NOT NULL,
-    data BLOB NOT NULL
-) STRICT;
-CREATE INDEX metric_chunk_run ON metric_chunk (run, key);
-
-CREATE TABLE param (
-    run INTEGER NOT NULL REFERENCES run (number),
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (run, key)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX param_key ON param (key);
-
-CREATE TABLE tag (
-    run INTEGER NOT NULL REFERENCES run (number),
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    set_at INTEGER NOT NULL,
-    PRIMARY KEY (run, key)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX tag_key ON tag (key);
-
-CREATE TABLE tag_history (
-    number INTEGER PRIMARY KEY,
-    run INTEGER NOT NULL REFERENCES run (number),
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    set_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX tag_history_run ON tag_history (run, key);
-
-CREATE TABLE artifact (
-    run INTEGER NOT NULL REFERENCES run (number),
-    path TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    PRIMARY KEY (run, path)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE lineage (
-    run INTEGER NOT NULL REFERENCES run (number),
-    role INTEGER NOT NULL,
-    path TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    PRIMARY KEY (run, role, path)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX lineage_digest ON lineage (digest, role);
-
-CREATE TABLE applied (
-    id TEXT PRIMARY KEY,
-    at INTEGER NOT NULL,
-    answer TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-";
+/// Work on the tables of a step.
+type Fill = fn(&Transaction) -> Result<(), Fault>;
 
 /// Refuses a file of another program or of a newer `pipe`; writes nothing.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
@@ -165,7 +59,7 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Fa
     advance(connection, path, STEPS)
 }
 
-fn advance(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Fault> {
+fn advance(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(), Fault> {
     let known = steps.len() as i64;
     let seen: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if seen == known {
@@ -179,7 +73,10 @@ fn advance(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(
         back_up(path, found)?;
     }
     for step in &steps[found as usize..] {
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(step.sql)?;
+        if let Some(and_then) = step.and_then {
+            and_then(&transaction)?;
+        }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", known)?;
@@ -225,7 +122,7 @@ fn back_up(path: &Path, found: i64) -> Result<(), Fault> {
     let source = Connection::open(path)?;
     {
         let mut copy = Connection::open(&half)?;
-        super::make_private(&half);
+        crate::sqlite::make_private(&half);
         rusqlite::backup::Backup::new(&source, &mut copy)?.run_to_completion(
             256,
             std::time::Duration::ZERO,
@@ -241,11 +138,15 @@ fn back_up(path: &Path, found: i64) -> Result<(), Fault> {
 mod tests {
     use super::*;
 
+    fn step(sql: &'static str) -> Step {
+        Step { sql, and_then: None }
+    }
+
     #[test]
     fn an_older_file_is_upgraded_and_kept_as_it_was() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("runs.db");
-        let steps = ["CREATE TABLE a (x); INSERT INTO a VALUES (7)", "ALTER TABLE a RENAME TO b"];
+        let steps = ["CREATE TABLE a (x); INSERT INTO a VALUES (7)", "ALTER TABLE a RENAME TO b"].map(step);
         let mut connection = Connection::open(&path).expect("opens");
         advance(&mut connection, &path, &steps[..1]).expect("filled");
         advance(&mut connection, &path, &steps).expect("upgraded");
@@ -263,8 +164,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("runs.db");
         let mut connection = Connection::open(&path).expect("opens");
-        advance(&mut connection, &path, &["CREATE TABLE a (x)"]).expect("filled");
-        assert!(advance(&mut connection, &path, &["", "CREATE TABLE b (x); nonsense"]).is_err());
+        advance(&mut connection, &path, &[step("CREATE TABLE a (x)")]).expect("filled");
+        assert!(advance(&mut connection, &path, &["", "CREATE TABLE b (x); nonsense"].map(step)).is_err());
         assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(1));
         assert!(connection.prepare("SELECT * FROM b").is_err());
     }

@@ -3,10 +3,19 @@
 //! The command line, the REST server, an offline spool and imports all speak this, so a change says
 //! what shall be, never how a database does it.
 
+mod model;
+mod precondition;
+
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, ExperimentId, Lease, Lifecycle, LineageFile, Metric, Param, RunId, RunStatus, Tag};
+use crate::{
+    Artifact, ArtifactOwner, DatasetInput, ExperimentId, Lease, Lifecycle, LineageFile, Metric, ModelId,
+    ModelOutput, Param, RunId, RunStatus, Tag,
+};
+
+pub use model::{LoggedModelChange, NewLoggedModel, NewVersion, RegistryChange, VersionRef};
+pub use precondition::{Bound, Precondition};
 
 /// A set of changes that happens whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,41 +41,6 @@ impl Changes {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChangesId(pub String);
-
-/// What must hold before the changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Precondition {
-    /// The run is in this status.
-    StatusIs {
-        /// The run.
-        run: RunId,
-        /// The status.
-        status: RunStatus,
-    },
-    /// The run's lease is held by this process.
-    LeaseIs {
-        /// The run.
-        run: RunId,
-        /// The lease.
-        lease: Lease,
-    },
-    /// The run has no such param.
-    ParamAbsent {
-        /// The run.
-        run: RunId,
-        /// The param's key.
-        key: String,
-    },
-    /// The tag has this value, or is absent: compare and set.
-    TagIs {
-        /// The run.
-        run: RunId,
-        /// The tag's key.
-        key: String,
-        /// The value; nothing for "absent".
-        value: Option<String>,
-    },
-}
 
 /// An experiment, by number or by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +116,35 @@ pub enum Change {
         /// The tags.
         tags: Vec<Tag>,
     },
+    /// Gives an experiment another name.
+    RenameExperiment {
+        /// The experiment.
+        experiment: ExperimentRef,
+        /// The new name.
+        name: String,
+    },
+    /// Says where the artifacts of an experiment are kept.
+    SetArtifactLocation {
+        /// The experiment.
+        experiment: ExperimentRef,
+        /// The place, as others write it; nothing for our own.
+        location: Option<String>,
+    },
+    /// Removes a tag of an experiment, which must be there.
+    DeleteExperimentTag {
+        /// The experiment.
+        experiment: ExperimentRef,
+        /// The tag's key.
+        key: String,
+    },
+    /// Deletes an experiment with all its active runs and logged models (it can be restored, with just those), or
+    /// restores it. Its name is free while it is deleted: when another took it, it cannot come back.
+    SetExperimentLifecycle {
+        /// The experiment; never the first, which runs without an experiment go to.
+        experiment: ExperimentId,
+        /// Active or deleted.
+        lifecycle: Lifecycle,
+    },
     /// Makes a run. The same run made again is an error, unless the whole set has an id.
     CreateRun(NewRun),
     /// Changes status, end or name of a run. An end status without an end time ends it at
@@ -205,6 +208,34 @@ pub enum Change {
         /// The artifacts.
         artifacts: Vec<Artifact>,
     },
+    /// Removes the artifact with a path, or all artifacts in the folder with that path. Absent ones are fine.
+    DeleteArtifacts {
+        /// Whose artifacts.
+        owner: ArtifactOwner,
+        /// The path; an empty one means all.
+        path: String,
+    },
+    /// Says which data sets the run read. One that was logged before gets the new tags.
+    LogDatasets {
+        /// The run.
+        run: RunId,
+        /// The data sets.
+        datasets: Vec<DatasetInput>,
+    },
+    /// Says which logged models the run read. One that was logged before changes nothing.
+    LogModelInputs {
+        /// The run.
+        run: RunId,
+        /// The models.
+        models: Vec<ModelId>,
+    },
+    /// Says which logged models the run wrote. One that was logged before, at that step, changes nothing.
+    LogModelOutputs {
+        /// The run.
+        run: RunId,
+        /// The models.
+        models: Vec<ModelOutput>,
+    },
     /// Says what the run read.
     LogInputs {
         /// The run.
@@ -219,6 +250,30 @@ pub enum Change {
         /// Files and folders; a path logged before is replaced.
         files: Vec<LineageFile>,
     },
+    /// Changes a logged model.
+    LoggedModel(LoggedModelChange),
+    /// Changes the model registry.
+    Registry(RegistryChange),
+    /// Removes what was deleted for ever. All of it must be deleted.
+    Purge(Purge),
+}
+
+/// What was deleted and can be removed for ever: what [`RunStore::purgeable`](crate::RunStore::purgeable) found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purge {
+    /// Experiments, which go with all that is in them.
+    pub experiments: Vec<ExperimentId>,
+    /// Runs. Those that they started and that stay have no parent then.
+    pub runs: Vec<RunId>,
+    /// Logged models.
+    pub models: Vec<ModelId>,
+}
+
+impl Purge {
+    /// Whether there is nothing to remove.
+    pub fn is_empty(&self) -> bool {
+        self.experiments.is_empty() && self.runs.is_empty() && self.models.is_empty()
+    }
 }
 
 /// What came of a set of changes.
@@ -226,4 +281,7 @@ pub enum Change {
 pub struct Applied {
     /// The experiments made or found by `CreateExperiment`, in order.
     pub experiments: Vec<ExperimentId>,
+    /// The numbers of the versions made, in order.
+    #[serde(default)]
+    pub versions: Vec<i64>,
 }

@@ -1,0 +1,324 @@
+//! The artifacts of runs and logged models: `artifacts/list`, and the proxy through which clients put and get files.
+//!
+//! An address names an entry of the store and never a file of ours: the bytes are found by the digest that the store
+//! has for it.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use track::{Artifact, ArtifactOwner, Change, LoggedModelChange, RegistryChange, VersionRef};
+
+use crate::call::Call;
+use crate::context::Context;
+use crate::error::{Code, Fault};
+use crate::listing::{Entry, content_type, names, safe_path};
+use crate::logged_models;
+use crate::runs::find;
+use crate::stream::{blocking, file_body, receive};
+use crate::wire::{Json, Page};
+
+/// What MLflow's UI may upload at once.
+const MOST_BY_PAGE: u64 = 10 << 20;
+
+/// Characters that a file name in a header may have.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~');
+
+/// A file or folder among the artifacts of a run or a logged model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    experiment: String,
+    owner: ArtifactOwner,
+    path: String,
+}
+
+impl Place {
+    /// Reads an address of the proxy, `EXPERIMENT/RUN/artifacts/PATH` or `EXPERIMENT/models/MODEL/artifacts/PATH`;
+    /// nothing when it is none.
+    fn parse(sent: &str) -> Result<Option<Place>, Fault> {
+        let path = safe_path(sent)?;
+        let parts: Vec<&str> = path.split('/').collect();
+        let (experiment, owner, path) = match parts.as_slice() {
+            [experiment, "models", model, "artifacts", path @ ..] => {
+                (experiment, model.parse().map(ArtifactOwner::Model).ok(), path)
+            }
+            [experiment, run, "artifacts", path @ ..] => {
+                (experiment, run.parse().map(ArtifactOwner::Run).ok(), path)
+            }
+            _ => return Ok(None),
+        };
+        let experiment = (*experiment).to_owned();
+        Ok(owner.map(|owner| Place { experiment, owner, path: path.join("/") }))
+    }
+
+    /// That its owner is there, in that experiment.
+    fn check(&self, context: &Context) -> Result<(), Fault> {
+        let (experiment, missing) = match &self.owner {
+            ArtifactOwner::Run(run) => (context.store.run(*run)?.info.experiment, Fault::no_run(run)),
+            ArtifactOwner::Model(model) => (
+                logged_models::find(context, *model)?.experiment,
+                Fault::missing(format!("Logged model with ID '{model}' not found.")),
+            ),
+            ArtifactOwner::Version(name, _) => return Err(crate::registry::missing(name)),
+        };
+        if experiment.to_string() == self.experiment { Ok(()) } else { Err(missing) }
+    }
+}
+
+/// What lies in a folder.
+pub fn entries(context: &Context, owner: &ArtifactOwner, folder: &str) -> Result<Vec<Entry>, Fault> {
+    Ok(context.store.artifact_folder(owner, folder)?.into_iter().map(Entry::from).collect())
+}
+
+/// Files and folders, and where they are.
+#[derive(serde::Serialize)]
+pub struct Listing {
+    pub root_uri: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Entry>,
+}
+
+/// `artifacts/list`: what lies in a folder of a run.
+pub fn list(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let id = call.run_id()?;
+    let folder = safe_path(call.text("path")?.unwrap_or_default())?;
+    let run = find(context, id)?;
+    let files = entries(context, &ArtifactOwner::Run(run.info.id), &folder)?;
+    let root_uri = context.locations([run.info.experiment])?.run(&run.info);
+    Ok(Json::of(&Listing { root_uri, files }))
+}
+
+/// `GET mlflow-artifacts/artifacts?path=`: the same by address, with bare names.
+pub fn list_proxied(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let Some(place) = Place::parse(call.text("path")?.unwrap_or_default())? else { return Ok(Json::empty()) };
+    match place.check(context) {
+        Ok(()) => {
+            let files = names(entries(context, &place.owner, &place.path)?);
+            Ok(Json::of(&Page("files", files, None)))
+        }
+        // A folder that nobody wrote to is empty, whatever it is of.
+        Err(fault) if fault.code == Code::ResourceDoesNotExist => Ok(Json::empty()),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// `DELETE mlflow-artifacts/artifacts/PATH`: a file, or a folder with all that is in it. Absent ones are fine.
+pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
+    let place = Place::parse(sent)?.ok_or_else(|| Fault::invalid("Invalid path"))?;
+    place.check(context)?;
+    context.apply(vec![Change::DeleteArtifacts { owner: place.owner, path: place.path }])?;
+    Ok(Json::empty())
+}
+
+/// `PUT mlflow-artifacts/artifacts/PATH`.
+pub async fn put(context: Context, sent: String, body: Body) -> Result<Response, Fault> {
+    let place = Place::parse(&sent)?.filter(|place| !place.path.is_empty());
+    let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
+    let (known, checked) = (context.clone(), place.clone());
+    blocking(move || checked.check(&known)).await?;
+    store(context, place.owner, place.path, body).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+async fn store(context: Context, owner: ArtifactOwner, path: String, body: Body) -> Result<(), Fault> {
+    let (digest, size) = receive(context.blobs.clone(), body).await?;
+    let artifacts = vec![Artifact { path, digest, size }];
+    let change = match owner {
+        ArtifactOwner::Run(run) => Change::LogArtifacts { run, artifacts },
+        ArtifactOwner::Model(model) => {
+            Change::LoggedModel(LoggedModelChange::LogArtifacts { model, artifacts })
+        }
+        ArtifactOwner::Version(model, version) => {
+            let version = VersionRef { model, version };
+            Change::Registry(RegistryChange::LogVersionArtifacts { version, artifacts })
+        }
+    };
+    blocking(move || context.apply(vec![change])).await?;
+    Ok(())
+}
+
+/// `POST upload-artifact?run_uuid=&path=`, which MLflow's pages use.
+pub async fn upload(context: Context, request: Request) -> Result<Response, Fault> {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    let missing = |what: &str| Fault::invalid(format!("Request must specify {what}."));
+    let id =
+        call.text("run_uuid")?.filter(|id| !id.is_empty()).ok_or_else(|| missing("run_uuid"))?.to_owned();
+    let path = call.text("path")?.filter(|path| !path.is_empty()).ok_or_else(|| missing("path"))?;
+    let path = safe_path(path)?;
+    let limit = usize::try_from(MOST_BY_PAGE).expect("small");
+    let bytes = axum::body::to_bytes(request.into_body(), limit)
+        .await
+        .map_err(|_| Fault::invalid("Artifact size is too large. Max size is 10MB."))?;
+    if bytes.is_empty() {
+        return Err(missing("data"));
+    }
+    let known = context.clone();
+    let run = blocking(move || find(&known, &id)).await?;
+    store(context, ArtifactOwner::Run(run.info.id), path, Body::from(bytes)).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+/// `GET mlflow-artifacts/artifacts/PATH`.
+pub async fn get(context: Context, sent: String, headers: HeaderMap) -> Result<Response, Fault> {
+    let missing = || Fault::missing(format!("No such artifact: '{sent}'"));
+    let place = Place::parse(&sent)?.ok_or_else(missing)?;
+    let (known, checked) = (context.clone(), place.clone());
+    blocking(move || checked.check(&known)).await?;
+    send(&context, place.owner, place.path, &sent, &headers).await
+}
+
+/// `get-artifact?run_uuid=&path=`, which MLflow's pages use.
+pub async fn get_by_run(context: Context, request: Request) -> Result<Response, Fault> {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    let id = call.run_id()?.to_owned();
+    let path = safe_path(call.required("path")?)?;
+    let known = context.clone();
+    let run = blocking(move || find(&known, &id)).await?;
+    let owner = ArtifactOwner::Run(run.info.id);
+    send(&context, owner, path.clone(), &path, request.headers()).await
+}
+
+/// A file as an attachment, or the part of it that was asked for.
+async fn send(
+    context: &Context,
+    owner: ArtifactOwner,
+    path: String,
+    shown: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    let (known, wanted_path) = (context.clone(), path.clone());
+    let found = blocking(move || -> Result<_, Fault> {
+        let found = known.store.artifact(&owner, &wanted_path)?;
+        let is_folder = found.is_none() && !known.store.artifact_folder(&owner, &wanted_path)?.is_empty();
+        Ok(found.ok_or(is_folder))
+    });
+    let artifact = found.await?.map_err(|is_folder| match is_folder {
+        true => Fault::invalid(format!("Artifact path refers to a directory, not a file: '{shown}'")),
+        false => Fault::missing(format!("No such artifact: '{shown}'")),
+    })?;
+    let size = artifact.size;
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    let etag = format!("\"{}\"", artifact.digest.hex());
+    let (status, start, length) = match range.map_or(Wanted::All, |range| wanted(range, size)) {
+        Wanted::All => (StatusCode::OK, 0, size),
+        Wanted::Part(start, length) => (StatusCode::PARTIAL_CONTENT, start, length),
+        Wanted::Nothing => {
+            let range = [(CONTENT_RANGE, format!("bytes */{size}"))];
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response());
+        }
+    };
+    let file = context.blobs.path(&artifact.digest);
+    let body = blocking(move || file_body(&file, start, length).map_err(|fault| lost(&fault))).await?;
+    let name = path.rsplit_once('/').map_or(path.as_str(), |(_, name)| name);
+    let described = [
+        (CONTENT_TYPE, content_type(&path).to_owned()),
+        (CONTENT_LENGTH, length.to_string()),
+        (CONTENT_DISPOSITION, disposition(name)),
+        (ACCEPT_RANGES, "bytes".to_owned()),
+        (ETAG, etag),
+    ];
+    let mut response = (status, described, body).into_response();
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {start}-{}/{size}", start + length - 1);
+        response.headers_mut().insert(CONTENT_RANGE, range.parse().expect("digits"));
+    }
+    Ok(response)
+}
+
+fn lost(fault: &std::io::Error) -> Fault {
+    match fault.kind() {
+        std::io::ErrorKind::NotFound => Fault::missing(
+            "The bytes of this artifact are not in the cache here; `pipe pull` brings them where a remote has them",
+        ),
+        _ => Fault::internal(fault),
+    }
+}
+
+/// Uploaded pages and images must not run in our name, so a browser is told to store them.
+fn disposition(name: &str) -> String {
+    format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(name, PLAIN))
+}
+
+/// What of a file is wanted.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    All,
+    /// Where it starts and how long it is.
+    Part(u64, u64),
+    Nothing,
+}
+
+/// Reads one range. What is no range, or several, means the whole file, as HTTP allows.
+fn wanted(range: &str, size: u64) -> Wanted {
+    let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-'))
+    else {
+        return Wanted::All;
+    };
+    let (first, last) = (first.trim(), last.trim());
+    let number =
+        |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match (first.is_empty(), number(first), last.is_empty(), number(last)) {
+        (true, _, false, Some(0)) => Wanted::Nothing,
+        (true, _, false, Some(_)) if size == 0 => Wanted::Nothing,
+        (true, _, false, Some(tail)) => Wanted::Part(size.saturating_sub(tail), tail.min(size)),
+        (false, Some(start), _, _) if start >= size => Wanted::Nothing,
+        (false, Some(start), true, _) => Wanted::Part(start, size - start),
+        (false, Some(start), false, Some(end)) if end >= start => {
+            Wanted::Part(start, end.min(size - 1) - start + 1)
+        }
+        _ => Wanted::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        use Wanted::{All, Nothing, Part};
+        for (range, size, expected) in [
+            ("bytes=0-", 5, Part(0, 5)),
+            ("bytes=1-2", 5, Part(1, 2)),
+            ("bytes=3-99", 5, Part(3, 2)),
+            ("bytes=-2", 5, Part(3, 2)),
+            ("bytes=-9", 5, Part(0, 5)),
+            ("bytes=5-", 5, Nothing),
+            ("bytes=-0", 5, Nothing),
+            ("bytes=0-0", 0, Nothing),
+            ("bytes=-1", 0, Nothing),
+            ("bytes=2-1", 5, All),
+            ("bytes=0-1,3-4", 5, All),
+            ("bytes=+1-2", 5, All),
+            ("bytes=-", 5, All),
+            ("lines=1-2", 5, All),
+            ("bytes=18446744073709551615-18446744073709551615", 5, Nothing),
+        ] {
+            assert_eq!(wanted(range, size), expected, "{range} of {size}");
+        }
+    }
+
+    #[test]
+    fn addresses_name_runs_and_nothing_else() {
+        let run = "0123456789ab7fffbfffffffffffffff";
+        let place = Place::parse(&format!("3/{run}/artifacts/m/a.txt")).unwrap().unwrap();
+        assert_eq!((place.experiment.as_str(), place.path.as_str()), ("3", "m/a.txt"));
+        assert_eq!(Place::parse(&format!("3/{run}/artifacts")).unwrap().unwrap().path, "");
+        let model = Place::parse(&format!("3/models/m-{run}/artifacts/MLmodel")).unwrap().unwrap();
+        assert_eq!(model.owner, ArtifactOwner::Model(format!("m-{run}").parse().unwrap()));
+        for other in [
+            "",
+            "3",
+            "3/x/artifacts/a",
+            &format!("3/{run}"),
+            &format!("3/{run}/other/a"),
+            "3/models/x/artifacts/a",
+        ] {
+            assert_eq!(Place::parse(other).unwrap(), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What every request is answered from: the store, the cache, and where the request came in.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::Timestamp;
+use cache::Blobs;
+use track::{Applied, Change, Changes, ExperimentId, ModelStore, RunId, StoreError};
+
+use crate::guard::Token;
+use crate::wire::Locations;
+
+/// What a server serves. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The runs.
+    pub store: Arc<dyn ModelStore>,
+    /// The bytes of their artifacts.
+    pub blobs: Blobs,
+    /// The addresses under which single stages are served.
+    pub scopes: Scopes,
+}
+
+impl Context {
+    /// A server's view on a store and a cache, with no scopes yet.
+    pub fn new(store: Arc<dyn ModelStore>, blobs: Blobs) -> Self {
+        Context { store, blobs, scopes: Scopes::default() }
+    }
+
+    /// Where the artifacts of these experiments are kept, where somebody has said so.
+    pub(crate) fn locations(
+        &self,
+        experiments: impl IntoIterator<Item = ExperimentId>,
+    ) -> Result<Locations, StoreError> {
+        let mut locations = HashMap::new();
+        for id in experiments.into_iter().collect::<BTreeSet<_>>() {
+            match self.store.experiment_by_id(id) {
+                Ok(found) => locations.extend(found.artifact_location.map(|location| (id, location))),
+                // Purged since.
+                Err(StoreError::UnknownExperiment(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Locations(locations))
+    }
+
+    /// Applies changes that were asked for now.
+    pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<Applied, StoreError> {
+        self.store.apply(Changes::new(Timestamp::now(), changes))
+    }
+}
+
+/// For whom a request is answered: for everybody, or for the script of one stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The run that becomes the parent of every run that is made without one.
+    pub parent: Option<RunId>,
+}
+
+/// Scopes by the secret part of their address, `/s/SECRET`: whoever knows it needs no token. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Scopes(Arc<Mutex<HashMap<String, Scope>>>);
+
+impl Scopes {
+    /// Opens an address for a scope; returns its secret part.
+    pub fn open(&self, scope: Scope) -> Token {
+        let token = Token::random();
+        self.map().insert(token.as_str().to_owned(), scope);
+        token
+    }
+
+    /// Closes an address: requests that come later are refused.
+    pub fn close(&self, token: &Token) {
+        self.map().remove(token.as_str());
+    }
+
+    /// The scope of an address.
+    pub(crate) fn find(&self, secret: &str) -> Option<Scope> {
+        // The time that a hash map takes tells nothing of how near a guess was: its hash is keyed.
+        self.map().get(secret).cloned()
+    }
+
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<String, Scope>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,139 @@
+//! `metrics/get-history` and its forms for charts of many runs.
+
+use track::{Metric, MetricCursor, RunId};
+
+use crate::call::Call;
+use crate::context::Context;
+use crate::error::Fault;
+use crate::page_token;
+use crate::runs::find;
+use crate::wire::{self, Field, Json, Page};
+
+/// Most points of an answer for many runs.
+const MOST_IN_BULK: usize = 25_000;
+/// Most runs of a request.
+const MOST_RUNS: usize = 100;
+/// Most points a run of a sampled history.
+const MOST_SAMPLED: i64 = 2500;
+
+pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let id = call.run_id()?;
+    let key = call.required("metric_key")?;
+    let limit = call.int("max_results")?;
+    if let Some(limit) = limit.filter(|limit| *limit <= 0) {
+        return Err(Fault::invalid(format!(
+            "Invalid value {limit} for parameter 'max_results' supplied. It must be a positive integer."
+        )));
+    }
+    let after =
+        call.text("page_token")?.filter(|token| !token.is_empty()).map(page_token::read_text).transpose()?;
+    let after = after.map(|text| text.parse::<MetricCursor>()).transpose();
+    let after = after.map_err(|fault| Fault::invalid(format!("Invalid page token: {fault}")))?;
+    let Ok(run) = id.parse::<RunId>() else { return Ok(Json::empty()) };
+    let Some(limit) = limit else {
+        let points = context.store.metric_history(run, key)?;
+        return Ok(Json::of(&Page("metrics", points.iter().map(wire::Metric::of).collect(), None)));
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(usize::MAX / 2);
+    let mut points = context.store.metric_page(run, key, after, limit + 1)?;
+    let more = points.len() > limit;
+    points.truncate(limit);
+    let next = points
+        .last()
+        .filter(|_| more)
+        .map(|last| page_token::write_text(&MetricCursor::of(last).to_string()));
+    Ok(Json::of(&Page("metrics", points.iter().map(wire::Metric::of).collect(), next)))
+}
+
+/// The points of several runs, run by run, at most so many in all.
+pub fn bulk(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let ids = call.texts("run_id")?;
+    if ids.is_empty() {
+        return Err(Fault::invalid("GetMetricHistoryBulk request must specify at least one run_id."));
+    }
+    if ids.len() > MOST_RUNS {
+        return Err(Fault::invalid(format!(
+            "GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids. Received {} run_ids.",
+            ids.len()
+        )));
+    }
+    let Some(key) = call.text("metric_key")? else {
+        return Err(Fault::invalid("GetMetricHistoryBulk request must specify a metric_key."));
+    };
+    let limit = call.int("max_results")?.map_or(MOST_IN_BULK, |limit| usize::try_from(limit).unwrap_or(0));
+    let limit = limit.min(MOST_IN_BULK);
+    let mut runs: Vec<RunId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+    runs.sort();
+    runs.dedup();
+    let mut found: Vec<(RunId, Vec<Metric>)> = Vec::new();
+    let mut left = limit;
+    for run in runs {
+        let mut points = context.store.metric_history(run, key)?;
+        by_time(&mut points);
+        points.truncate(left);
+        left -= points.len();
+        found.push((run, points));
+    }
+    Ok(Json::of(&Field("metrics", in_runs(&found))))
+}
+
+/// The points of several runs, each thinned out to what a chart can show.
+pub fn interval(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let ids = call.texts("run_ids")?;
+    if ids.is_empty() {
+        return Err(crate::call::absent("run_ids"));
+    }
+    if ids.len() > MOST_RUNS {
+        return Err(Fault::invalid(format!(
+            "GetMetricHistoryBulkInterval request must specify at most {MOST_RUNS} run_ids. Received {} run_ids. See the \
+             API docs for more information about request parameters.",
+            ids.len()
+        )));
+    }
+    let key = call.required("metric_key")?;
+    let (start, end) = (call.int("start_step")?, call.int("end_step")?);
+    let limit = call.int("max_results")?.unwrap_or(MOST_SAMPLED);
+    if !(1..=MOST_SAMPLED).contains(&limit) {
+        return Err(Fault::invalid(format!(
+            "max_results must be between 1 and {MOST_SAMPLED}. See the API docs for more information about request \
+             parameters."
+        )));
+    }
+    let steps = match (start, end) {
+        (None, None) => None,
+        (Some(start), Some(end)) if start <= end => Some((start, end)),
+        (Some(start), Some(end)) => {
+            return Err(Fault::invalid(format!(
+                "end_step must be greater than start_step. Found start_step={start} and end_step={end}."
+            )));
+        }
+        _ => {
+            return Err(Fault::invalid(
+                "If either start step or end step are specified, both must be specified.",
+            ));
+        }
+    };
+    let limit = usize::try_from(limit).expect("between two small numbers");
+    let runs = ids.into_iter().map(|id| Ok(find(context, id)?.info.id)).collect::<Result<Vec<_>, Fault>>()?;
+    let found = context.store.sampled_history(&runs, key, steps, limit)?;
+    Ok(Json::of(&Page("metrics", in_runs(&found), None)))
+}
+
+fn in_runs(found: &[(RunId, Vec<Metric>)]) -> Vec<wire::Metric<'_>> {
+    let of_run = |(run, points): &'_ (RunId, Vec<Metric>)| (*run, points.len());
+    let mut all = Vec::with_capacity(found.iter().map(of_run).map(|(_, count)| count).sum());
+    for (run, points) in found {
+        all.extend(points.iter().map(|point| wire::Metric::in_run(point, *run)));
+    }
+    all
+}
+
+/// Into MLflow's order of a history: by time before step.
+fn by_time(points: &mut [Metric]) {
+    let order = |a: &Metric, b: &Metric| {
+        (a.timestamp, a.step).cmp(&(b.timestamp, b.step)).then_with(|| a.value.total_cmp(&b.value))
+    };
+    if !points.is_sorted_by(|a, b| order(a, b).is_le()) {
+        points.sort_by(order);
+    }
+}

@@ -1,0 +1,95 @@
+//! HTML in which no text can be anything but text.
+
+use std::fmt::Display;
+
+use report::plots::escape;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:80rem;padding:0 1rem}\
+table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;\
+border-bottom:1px solid #8884;overflow-wrap:anywhere}th{font-weight:600}td.number{text-align:right;font-variant-numeric:\
+tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:flex;flex-wrap:wrap;gap:1rem}\
+.charts svg{max-width:100%;height:auto}input{font:inherit;width:30rem;max-width:70%}.fault{color:#c0392b}";
+
+/// A page in the making.
+#[derive(Debug, Default)]
+pub struct Html(String);
+
+/// A link to somewhere in this server: an address that is made here, and a text.
+pub struct Link<'a>(pub String, pub &'a str);
+
+impl Html {
+    /// A heading.
+    pub fn heading(&mut self, level: u8, text: impl Display) {
+        self.raw(&format!("<h{level}>{}</h{level}>\n", escaped(text)));
+    }
+
+    /// A paragraph.
+    pub fn paragraph(&mut self, class: &str, text: impl Display) {
+        self.raw(&format!("<p class=\"{class}\">{}</p>\n", escaped(text)));
+    }
+
+    /// A link in a paragraph.
+    pub fn link(&mut self, link: &Link<'_>) {
+        self.raw(&format!("<p>{}</p>\n", link.text()));
+    }
+
+    /// A table; nothing when it has no rows. Cells are HTML already: made by [`cell`], [`number`] or a link.
+    pub fn table(&mut self, columns: &[String], rows: impl IntoIterator<Item = Vec<String>>) {
+        let mut rows = rows.into_iter().peekable();
+        if rows.peek().is_none() {
+            return;
+        }
+        self.raw("<div class=\"wide\"><table><thead><tr>");
+        for column in columns {
+            self.raw(&format!("<th>{}</th>", escape(column)));
+        }
+        self.raw("</tr></thead><tbody>\n");
+        for row in rows {
+            self.raw(&format!("<tr>{}</tr>\n", row.concat()));
+        }
+        self.raw("</tbody></table></div>\n");
+    }
+
+    /// What is HTML already.
+    pub fn raw(&mut self, html: &str) {
+        self.0.push_str(html);
+    }
+
+    /// The whole page.
+    pub fn finish(self, title: &str) -> String {
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+             content=\"width=device-width, initial-scale=1\">\n<title>{} · pipe</title>\n<style>{STYLE}</style>\n</head>\n\
+             <body>\n{}</body>\n</html>\n",
+            escape(title),
+            self.0
+        )
+    }
+}
+
+impl Link<'_> {
+    /// As HTML.
+    pub fn text(&self) -> String {
+        format!("<a href=\"{}\">{}</a>", escape(&self.0), escape(self.1))
+    }
+
+    /// As a cell.
+    pub fn cell(&self) -> String {
+        format!("<td>{}</td>", self.text())
+    }
+}
+
+/// A cell with a text.
+pub fn cell(text: impl Display) -> String {
+    format!("<td>{}</td>", escaped(text))
+}
+
+/// A cell with a number.
+pub fn number(text: impl Display) -> String {
+    format!("<td class=\"number\">{}</td>", escaped(text))
+}
+
+fn escaped(text: impl Display) -> String {
+    escape(&text.to_string())
+}

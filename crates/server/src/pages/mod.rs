@@ -1,0 +1,237 @@
+//! Pages for browsers: experiments, the runs of one, and one run with its charts. Made whole on the server; no script.
+
+mod html;
+
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, extract::Request};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use report::plots::{Figure, Series, Shape, Template, Trace, svg};
+use report::{bytes_text, count_text, duration_text, float_text};
+use track::{Filter, Lifecycle, Metric, Run, Search};
+
+use crate::call::Call;
+use crate::context::Context;
+use crate::error::Fault;
+use crate::experiments::parse_id;
+use crate::runs::find;
+use crate::stream::blocking;
+use html::{Html, Link, cell, number};
+
+/// Runs that a page lists.
+const MOST_RUNS: usize = 200;
+/// Metrics and params that the list of runs has columns for.
+const MOST_COLUMNS: usize = 8;
+/// Charts on the page of a run.
+const MOST_CHARTS: usize = 60;
+
+/// The pages' addresses.
+pub fn router() -> Router<Context> {
+    Router::new()
+        .route("/", get(home))
+        .route("/experiments/{id}", get(experiment))
+        .route("/runs/{id}", get(run))
+}
+
+async fn home(State(context): State<Context>) -> Response {
+    page(blocking(move || experiments_page(&context)).await)
+}
+
+async fn experiment(State(context): State<Context>, Path(id): Path<String>, request: Request) -> Response {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    page(blocking(move || runs_page(&context, &id, &call)).await)
+}
+
+async fn run(State(context): State<Context>, Path(id): Path<String>) -> Response {
+    page(blocking(move || run_page(&context, &id)).await)
+}
+
+fn page(made: Result<String, Fault>) -> Response {
+    let html = [(CONTENT_TYPE, "text/html; charset=utf-8")];
+    match made {
+        Ok(text) => (html, text).into_response(),
+        Err(fault) => {
+            let mut page = Html::default();
+            page.heading(1, "This cannot be shown");
+            page.paragraph("fault", &fault.message);
+            page.link(&Link("/".to_owned(), "All experiments"));
+            (fault.code.status(), html, page.finish("Not found")).into_response()
+        }
+    }
+}
+
+fn experiments_page(context: &Context) -> Result<String, Fault> {
+    let mut page = Html::default();
+    page.heading(1, "Experiments");
+    let experiments = context.store.experiments()?;
+    let active = experiments.iter().filter(|experiment| experiment.lifecycle == Lifecycle::Active);
+    let rows = active.map(|experiment| {
+        vec![
+            number(experiment.id),
+            Link(format!("/experiments/{}", experiment.id), &experiment.name).cell(),
+            cell(experiment.created.local()),
+        ]
+    });
+    page.table(&["id", "name", "made"].map(str::to_owned), rows);
+    page.heading(2, "Newest runs");
+    let runs = context.store.search(&Search { limit: Some(20), ..Search::default() })?;
+    runs_table(&mut page, &runs);
+    Ok(page.finish("Experiments"))
+}
+
+fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
+    let experiment = crate::experiments::find(context, id)?;
+    let mut page = Html::default();
+    page.link(&Link("/".to_owned(), "All experiments"));
+    page.heading(1, &experiment.name);
+    let text = call.text("filter")?.unwrap_or_default();
+    let hint = "metrics.accuracy > 0.9 and params.seed = 42";
+    page.raw(&format!(
+        "<form method=\"get\"><input name=\"filter\" aria-label=\"Filter\" placeholder=\"{}\" value=\"{}\"> \
+         <button>Filter</button></form>\n",
+        report::plots::escape(hint),
+        report::plots::escape(text)
+    ));
+    let filter = match Some(text).filter(|text| !text.trim().is_empty()).map(Filter::parse).transpose() {
+        Ok(filter) => filter,
+        Err(fault) => {
+            page.paragraph("fault", &fault);
+            None
+        }
+    };
+    let search =
+        Search { experiments: vec![parse_id(id)?], filter, limit: Some(MOST_RUNS + 1), ..Search::default() };
+    let mut runs = context.store.search(&search)?;
+    let is_cut = runs.len() > MOST_RUNS;
+    runs.truncate(MOST_RUNS);
+    runs_table(&mut page, &runs);
+    if runs.is_empty() {
+        page.paragraph("faint", "No run matches.");
+    }
+    if is_cut {
+        page.paragraph(
+            "faint",
+            format_args!("Only the newest {MOST_RUNS} are shown; a filter finds others."),
+        );
+    }
+    Ok(page.finish(&experiment.name))
+}
+
+fn runs_table(page: &mut Html, runs: &[Run]) {
+    let keys = |of: fn(&Run) -> Vec<&String>| -> Vec<String> {
+        let all: std::collections::BTreeSet<&String> = runs.iter().flat_map(of).collect();
+        all.into_iter().take(MOST_COLUMNS).cloned().collect()
+    };
+    let metrics = keys(|run| run.data.metrics.keys().collect());
+    let params = keys(|run| run.data.params.keys().collect());
+    let mut columns = ["run", "status", "start", "duration"].map(str::to_owned).to_vec();
+    columns.extend(metrics.iter().chain(&params).cloned());
+    let rows = runs.iter().map(|run| {
+        let info = &run.info;
+        let mut row = vec![
+            Link(format!("/runs/{}", info.id), &info.name).cell(),
+            cell(info.status),
+            cell(info.start_time.local()),
+            number(info.duration_millis().map(duration_text).unwrap_or_default()),
+        ];
+        let value =
+            |key| run.data.metrics.get(key).map(|metric| float_text(metric.value, 5)).unwrap_or_default();
+        row.extend(metrics.iter().map(|key| number(value(key))));
+        row.extend(
+            params.iter().map(|key| cell(run.data.params.get(key).map_or("", |value| shortened(value)))),
+        );
+        row
+    });
+    page.table(&columns, rows);
+}
+
+/// The start of a long value.
+fn shortened(value: &str) -> &str {
+    value.char_indices().nth(60).map_or(value, |(end, _)| &value[..end])
+}
+
+fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
+    let run = find(context, id)?;
+    let (info, data) = (&run.info, &run.data);
+    let mut page = Html::default();
+    page.link(&Link(format!("/experiments/{}", info.experiment), &info.experiment_name));
+    page.heading(1, &info.name);
+    let mut facts = vec![
+        ("id", cell(info.id)),
+        ("status", cell(info.status)),
+        ("start", cell(info.start_time.local())),
+        ("duration", cell(info.duration_millis().map(duration_text).unwrap_or_default())),
+        ("user", cell(&info.user)),
+    ];
+    let parent = info.parent.map(|parent| parent.to_string());
+    facts.extend(parent.iter().map(|parent| ("part of", Link(format!("/runs/{parent}"), parent).cell())));
+    page.table(&[], facts.into_iter().map(|(name, value)| vec![cell(name), value]));
+    let children = context.store.children(info.id)?;
+    if !children.is_empty() {
+        page.heading(2, count_text(children.len(), "nested run"));
+        runs_table(&mut page, &children);
+    }
+    pairs(&mut page, "Params", data.params.iter().map(|(key, value)| vec![cell(key), cell(value)]));
+    let metrics = data.metrics.values();
+    let latest = metrics
+        .map(|metric| vec![cell(&metric.key), number(float_text(metric.value, 6)), number(metric.step)]);
+    pairs(&mut page, "Metrics", latest);
+    page.raw("<div class=\"charts\">\n");
+    for key in data.metrics.keys().take(MOST_CHARTS) {
+        let history = context.store.metric_history(info.id, key)?;
+        if history.len() > 1 {
+            page.raw(&chart(key, &history));
+        }
+    }
+    page.raw("</div>\n");
+    if data.metrics.len() > MOST_CHARTS {
+        page.paragraph("faint", format_args!("Charts of the first {MOST_CHARTS} metrics are shown."));
+    }
+    let artifacts = context.store.artifacts(info.id)?;
+    let rows = artifacts.iter().map(|artifact| {
+        let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
+        let there = format!("/get-artifact?run_uuid={}&path={path}", info.id);
+        vec![Link(there, &artifact.path).cell(), number(bytes_text(artifact.size))]
+    });
+    pairs(&mut page, "Artifacts", rows);
+    pairs(&mut page, "Tags", data.tags.iter().map(|(key, value)| vec![cell(key), cell(value)]));
+    Ok(page.finish(&info.name))
+}
+
+/// A table under a heading; nothing when there are no rows.
+fn pairs(page: &mut Html, heading: &str, rows: impl Iterator<Item = Vec<String>>) {
+    let rows: Vec<Vec<String>> = rows.collect();
+    if !rows.is_empty() {
+        page.heading(2, heading);
+        page.table(&[], rows);
+    }
+}
+
+/// The course of a metric: over its steps, or over the order of its points where the steps say nothing.
+fn chart(key: &str, history: &[Metric]) -> String {
+    let has_steps = history.first().map(|point| point.step) != history.last().map(|point| point.step);
+    let x = |at: usize, point: &Metric| if has_steps { point.step as f64 } else { at as f64 };
+    let points = history
+        .iter()
+        .enumerate()
+        .map(|(at, point)| (x(at, point), if point.value.is_finite() { point.value } else { f64::NAN }));
+    let trace = Trace {
+        name: key.to_owned(),
+        revision: String::new(),
+        column: key.to_owned(),
+        color: 0,
+        dash: 0,
+        points: points.collect(),
+        smooth: Vec::new(),
+    };
+    svg(&Figure {
+        name: key.to_owned(),
+        title: key.to_owned(),
+        x_label: if has_steps { "step" } else { "point" }.to_owned(),
+        y_label: String::new(),
+        shape: Shape::Series(Series { template: Template::Linear, categories: None, traces: vec![trace] }),
+        notes: Vec::new(),
+    })
+}

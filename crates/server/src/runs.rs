@@ -1,0 +1,166 @@
+//! `runs/create`, `get`, `update`, `delete`, `restore`, `set-tag` and `delete-tag`.
+
+use base::Timestamp;
+use track::{Change, ExperimentRef, Lifecycle, NewRun, Run, RunId, RunStatus, StoreError, Tag, run_name};
+
+use crate::call::{Call, int_of, text_in, unfit};
+use crate::context::Context;
+use crate::error::Fault;
+use crate::experiments::find_active;
+use crate::validate;
+use crate::wire::{Field, Json, OneRun, PARENT_TAG, RUN_NAME_TAG, RunInfo};
+
+pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let experiment = find_active(context, call.text("experiment_id")?.unwrap_or_default())?;
+    let start_time = call.int("start_time")?.map_or_else(Timestamp::now, Timestamp);
+    let name = call.text("run_name")?.filter(|name| !name.is_empty());
+    let user = call.text("user_id")?.unwrap_or_default();
+    let mut tags = tags(call)?;
+    let name_tag = tags.iter().find(|tag| tag.key == RUN_NAME_TAG).map(|tag| tag.value.clone());
+    if let (Some(name), Some(tag)) = (name, &name_tag)
+        && !tag.is_empty()
+        && name != tag
+    {
+        return Err(Fault::invalid(format!(
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values \
+             (run_name='{name}', mlflow.runName='{tag}')."
+        )));
+    }
+    let id = RunId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
+    let name = name.map(str::to_owned).or(name_tag).filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| run_name(id));
+    tags.retain(|tag| tag.key != RUN_NAME_TAG);
+    tags.push(Tag { key: RUN_NAME_TAG.to_owned(), value: name.clone() });
+    let parent = parent(context, call, &mut tags)?;
+    let experiment = ExperimentRef::Id(experiment.id);
+    let user = user.to_owned();
+    let run = NewRun { experiment, name: Some(name), parent, user, ..NewRun::new(id, start_time) };
+    context.apply(vec![Change::CreateRun(run), Change::SetTags { run: id, tags }])?;
+    answer(context, &context.store.run(id)?, true)
+}
+
+fn answer(context: &Context, run: &Run, is_new: bool) -> Result<Json, Fault> {
+    let locations = context.locations([run.info.experiment])?;
+    Ok(Json::of(&Field("run", OneRun { run, locations: &locations, is_new })))
+}
+
+/// The parent that the tags name, or the scope's. One that is not there is a tag and no more, as for MLflow.
+fn parent(context: &Context, call: &Call, tags: &mut Vec<Tag>) -> Result<Option<RunId>, Fault> {
+    let named = tags.iter().find(|tag| tag.key == PARENT_TAG);
+    if named.is_none() {
+        let parent = call.scope.parent;
+        tags.extend(parent.map(|parent| Tag { key: PARENT_TAG.to_owned(), value: parent.to_string() }));
+        return Ok(parent);
+    }
+    let Some(parent) = named.and_then(|tag| tag.value.parse::<RunId>().ok()) else { return Ok(None) };
+    match context.store.run(parent) {
+        Ok(run) => Ok((run.info.lifecycle == Lifecycle::Active).then_some(parent)),
+        Err(StoreError::UnknownRun(_)) => Ok(None),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
+    let mut tags: Vec<Tag> = Vec::new();
+    for (at, tag) in call.objects("tags")?.into_iter().enumerate() {
+        let path = format!("tags[{at}]");
+        let (key, value) = (text_in(tag, "key", &path)?, text_in(tag, "value", &path)?);
+        tags.push(validate::tag(format_args!("{path}.key"), key, value)?);
+    }
+    Ok(tags)
+}
+
+pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
+    answer(context, &find(context, call.run_id()?)?, false)
+}
+
+pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let run = parse_id(call.run_id()?)?;
+    let end_time = call.int("end_time")?.map(Timestamp);
+    let status = status(call)?;
+    let name = call.text("run_name")?.filter(|name| !name.is_empty()).map(str::to_owned);
+    let mut changes = Vec::new();
+    if let Some(name) = &name {
+        let tag = Tag { key: RUN_NAME_TAG.to_owned(), value: name.clone() };
+        changes.push(Change::SetTags { run, tags: vec![tag] });
+    }
+    changes.push(Change::UpdateRun { run, status, end_time, name });
+    context.apply(changes)?;
+    let info = context.store.run(run)?.info;
+    let locations = context.locations([info.experiment])?;
+    Ok(Json::of(&Field("run_info", RunInfo::of(&info, &locations))))
+}
+
+/// A status by its name or MLflow's number.
+fn status(call: &Call) -> Result<Option<RunStatus>, Fault> {
+    const NUMBERED: [RunStatus; 5] =
+        [RunStatus::Running, RunStatus::Scheduled, RunStatus::Finished, RunStatus::Failed, RunStatus::Killed];
+    let Some(value) = call.get("status")? else { return Ok(None) };
+    let found = match value.as_str() {
+        Some(name) => NUMBERED.into_iter().find(|status| status.name() == name),
+        None => int_of(value)
+            .and_then(|number| NUMBERED.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()),
+    };
+    found.map(Some).ok_or_else(|| unfit("status", value))
+}
+
+pub fn delete(context: &Context, call: &Call) -> Result<Json, Fault> {
+    set_lifecycle(context, call, Lifecycle::Deleted)
+}
+
+pub fn restore(context: &Context, call: &Call) -> Result<Json, Fault> {
+    set_lifecycle(context, call, Lifecycle::Active)
+}
+
+fn set_lifecycle(context: &Context, call: &Call, lifecycle: Lifecycle) -> Result<Json, Fault> {
+    let run = parse_id(call.run_id()?)?;
+    context.apply(vec![Change::SetLifecycle { run, lifecycle }])?;
+    Ok(Json::empty())
+}
+
+pub fn set_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let id = call.run_id()?;
+    let key = call.required("key")?;
+    let tag = validate::tag("key", key, call.text("value")?.unwrap_or_default())?;
+    let run = parse_id(id)?;
+    context.apply(tag_changes(run, vec![tag]))?;
+    Ok(Json::empty())
+}
+
+/// Sets tags; the one that mirrors the name renames the run.
+pub fn tag_changes(run: RunId, tags: Vec<Tag>) -> Vec<Change> {
+    let name = tags.iter().rfind(|tag| tag.key == RUN_NAME_TAG).map(|tag| tag.value.clone());
+    let mut changes = vec![Change::SetTags { run, tags }];
+    let name = name.filter(|name| !name.is_empty());
+    changes.extend(name.map(|name| Change::UpdateRun {
+        run,
+        status: None,
+        end_time: None,
+        name: Some(name),
+    }));
+    changes
+}
+
+pub fn delete_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
+    let id = call.run_id()?;
+    let key = call.required("key")?;
+    let run = find(context, id)?;
+    if run.info.lifecycle == Lifecycle::Deleted {
+        return Err(StoreError::Deleted { run: run.info.id }.into());
+    }
+    if !run.data.tags.contains_key(key) {
+        return Err(Fault::missing(format!("No tag with name: {key} in run with id {id}")));
+    }
+    context.apply(vec![Change::DeleteTag { run: run.info.id, key: key.to_owned() }])?;
+    Ok(Json::empty())
+}
+
+/// The run of an id that a client sent.
+pub fn find(context: &Context, id: &str) -> Result<Run, Fault> {
+    Ok(context.store.run(parse_id(id)?)?)
+}
+
+/// The id of a run. A text that is none is the id of no run.
+pub fn parse_id(id: &str) -> Result<RunId, Fault> {
+    id.parse().map_err(|_| Fault::no_run(id))
+}

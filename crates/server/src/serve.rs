@@ -1,0 +1,140 @@
+//! A server in a thread of its own: started, asked for its address, stopped.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::context::Context;
+use crate::guard::{Guard, Token};
+use crate::route;
+
+/// How long requests that are being answered may take when the server is to end.
+const GRACE: Duration = Duration::from_secs(3);
+/// Threads that wait for the disk.
+const MOST_BLOCKING: usize = 32;
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; port 0 for any that is free.
+    pub address: SocketAddr,
+    /// What must be known to ask; nothing for everybody who can reach the address.
+    pub token: Option<Token>,
+}
+
+/// Why nothing is served.
+#[derive(Debug)]
+pub enum ServeError {
+    /// Other machines can reach the address, and nothing keeps them out.
+    Unguarded(SocketAddr),
+    /// The system refuses the address.
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ServeError::Unguarded(address) => {
+                write!(
+                    f,
+                    "other machines can reach {address}: without a token everybody could read and write all runs"
+                )
+            }
+            ServeError::Listen { address, .. } => write!(f, "failed to listen on {address}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ServeError::Unguarded(_) => None,
+            ServeError::Listen { source, .. } => Some(source),
+        }
+    }
+}
+
+/// A running server. Dropped, it stops.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Begins to serve. When this returns, connections are taken.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or is open to other machines and there is no token.
+    pub fn start(context: Context, options: Options) -> Result<Server, ServeError> {
+        let Options { address, token } = options;
+        if token.is_none() && !address.ip().is_loopback() {
+            return Err(ServeError::Unguarded(address));
+        }
+        let fault = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(fault)?;
+        listener.set_nonblocking(true).map_err(fault)?;
+        let address = listener.local_addr().map_err(fault)?;
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(MOST_BLOCKING)
+            .enable_io()
+            .enable_time()
+            .thread_name("serve")
+            .build()
+            .map_err(fault)?;
+        let (stop, stopped) = oneshot::channel();
+        let site = route::site(context, Guard { address, token });
+        let serve = move || {
+            runtime.block_on(async move {
+                // Made from a socket that listens already, in a runtime with I/O: nothing is left to fail.
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                // A small answer must not wait for a second one to fill a packet.
+                let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+                let (end, ended) = oneshot::channel::<()>();
+                let serving = axum::serve(listener, site).with_graceful_shutdown(async { drop(ended.await) });
+                let serving = tokio::spawn(async { serving.await });
+                drop(stopped.await);
+                drop(end);
+                drop(tokio::time::timeout(GRACE, serving).await);
+            });
+            runtime.shutdown_timeout(GRACE);
+        };
+        let thread = std::thread::spawn(serve);
+        Ok(Server { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends in order: requests that are being answered get their answers.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,147 @@
+//! What can be demanded of the store in the transaction that makes a change.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Lease, Lifecycle, RunId, RunStatus};
+
+/// What must hold before the changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Precondition {
+    /// The run is in this status.
+    StatusIs {
+        /// The run.
+        run: RunId,
+        /// The status.
+        status: RunStatus,
+    },
+    /// The run's lease is held by this process.
+    LeaseIs {
+        /// The run.
+        run: RunId,
+        /// The lease.
+        lease: Lease,
+    },
+    /// The run has no such param.
+    ParamAbsent {
+        /// The run.
+        run: RunId,
+        /// The param's key.
+        key: String,
+    },
+    /// The tag has this value, or is absent: compare and set.
+    TagIs {
+        /// The run.
+        run: RunId,
+        /// The tag's key.
+        key: String,
+        /// The value; nothing for "absent".
+        value: Option<String>,
+    },
+    /// The run has this tag.
+    TagPresent {
+        /// The run.
+        run: RunId,
+        /// The tag's key.
+        key: String,
+    },
+    /// The run is active, or deleted.
+    LifecycleIs {
+        /// The run.
+        run: RunId,
+        /// Active or deleted.
+        lifecycle: Lifecycle,
+    },
+    /// The latest value of a metric is on the right side of a bound. A run without the metric, and a NaN, are not.
+    MetricBound {
+        /// The run.
+        run: RunId,
+        /// The metric's key.
+        metric: String,
+        /// The side and the bound.
+        bound: Bound,
+    },
+    /// The latest value of a metric is better than that of the run behind the version with an alias. Without such a
+    /// version there is nobody to beat; a champion whose run lacks the metric, is gone or has a NaN is beaten by
+    /// every number.
+    BetterThanChampion {
+        /// The run.
+        run: RunId,
+        /// The registered model's name.
+        model: String,
+        /// The champion's alias.
+        alias: String,
+        /// The metric's key.
+        metric: String,
+        /// Whether more is better.
+        higher_is_better: bool,
+    },
+}
+
+/// A bound of a metric, and on which side of it a value is good.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Bound {
+    /// Greater than this.
+    Above(f64),
+    /// This or greater.
+    AtLeast(f64),
+    /// Less than this.
+    Below(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+impl Bound {
+    /// Whether a value is on the right side; a NaN never is.
+    pub fn holds(self, value: f64) -> bool {
+        match self {
+            Bound::Above(bound) => value > bound,
+            Bound::AtLeast(bound) => value >= bound,
+            Bound::Below(bound) => value < bound,
+            Bound::AtMost(bound) => value <= bound,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::Above(bound) => write!(f, "above {bound}"),
+            Bound::AtLeast(bound) => write!(f, "{bound} or more"),
+            Bound::Below(bound) => write!(f, "below {bound}"),
+            Bound::AtMost(bound) => write!(f, "{bound} or less"),
+        }
+    }
+}
+
+/// What was asked for, in words.
+impl fmt::Display for Precondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Precondition::StatusIs { run, status } => write!(f, "run {run} has the status {status}"),
+            Precondition::LeaseIs { run, lease } => {
+                write!(f, "run {run} belongs to process {} on {}", lease.pid, lease.host)
+            }
+            Precondition::ParamAbsent { run, key } => write!(f, "run {run} has no param `{key}`"),
+            Precondition::TagIs { run, key, value: Some(value) } => {
+                write!(f, "tag `{key}` of run {run} is `{value}`")
+            }
+            Precondition::TagIs { run, key, value: None } => write!(f, "run {run} has no tag `{key}`"),
+            Precondition::TagPresent { run, key } => write!(f, "run {run} has a tag `{key}`"),
+            Precondition::LifecycleIs { run, lifecycle: Lifecycle::Active } => {
+                write!(f, "run {run} is active")
+            }
+            Precondition::LifecycleIs { run, lifecycle: Lifecycle::Deleted } => {
+                write!(f, "run {run} is deleted")
+            }
+            Precondition::MetricBound { run, metric, bound } => {
+                write!(f, "metric `{metric}` of run {run} is {bound}")
+            }
+            Precondition::BetterThanChampion { run, model, alias, metric, higher_is_better } => {
+                let better = if *higher_is_better { "higher" } else { "lower" };
+                write!(f, "metric `{metric}` of run {run} is {better} than that of `{model}@{alias}`")
+            }
+        }
+    }
+}

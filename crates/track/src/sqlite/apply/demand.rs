@@ -1,0 +1,107 @@
+//! Preconditions: judged in the transaction of the changes, so that nothing comes between.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{active_run, lookup, run};
+use crate::sqlite::fault::Fault;
+use crate::sqlite::read;
+use crate::{Lifecycle, Precondition, RunId, StoreError};
+
+/// An error when it does not hold.
+pub(super) fn demand(transaction: &Transaction, precondition: &Precondition) -> Result<(), Fault> {
+    let (holds, found) = judge(transaction, precondition)?;
+    if holds {
+        return Ok(());
+    }
+    Err(StoreError::Precondition { precondition: Box::new(precondition.clone()), found }.into())
+}
+
+/// Whether it holds, and what was found, where that says more.
+fn judge(transaction: &Transaction, precondition: &Precondition) -> Result<(bool, Option<String>), Fault> {
+    let plain = |holds| Ok((holds, None));
+    match precondition {
+        Precondition::StatusIs { run, status } => {
+            let number = active_run(transaction, *run)?;
+            let mut query = transaction.prepare_cached("SELECT status FROM run WHERE number = ?1")?;
+            let stored: i64 = query.query_row([number], |row| row.get(0))?;
+            plain(stored == *status as i64)
+        }
+        Precondition::LeaseIs { run, lease } => {
+            let number = active_run(transaction, *run)?;
+            plain(read::lease(transaction, number)?.as_ref() == Some(lease))
+        }
+        Precondition::ParamAbsent { run, key } => {
+            let number = active_run(transaction, *run)?;
+            plain(run::stored_param(transaction, number, key)?.is_none())
+        }
+        Precondition::TagIs { run, key, value } => {
+            let stored = run::stored_tag(transaction, active_run(transaction, *run)?, key)?;
+            plain(stored.map(|(value, _)| value) == *value)
+        }
+        Precondition::TagPresent { run, key } => {
+            plain(run::stored_tag(transaction, active_run(transaction, *run)?, key)?.is_some())
+        }
+        Precondition::LifecycleIs { run, lifecycle } => {
+            let (_, deleted) = lookup(transaction, *run)?.ok_or(StoreError::UnknownRun(*run))?;
+            plain(deleted == (*lifecycle == Lifecycle::Deleted))
+        }
+        Precondition::MetricBound { run, metric, bound } => {
+            active_run(transaction, *run)?;
+            let value = latest(transaction, &run.to_string(), metric)?;
+            Ok((value.is_some_and(|value| bound.holds(value)), Some(found(value))))
+        }
+        Precondition::BetterThanChampion { run, model, alias, metric, higher_is_better } => {
+            active_run(transaction, *run)?;
+            beats(transaction, *run, (model, alias), metric, *higher_is_better)
+        }
+    }
+}
+
+fn found(value: Option<f64>) -> String {
+    value.map_or_else(|| "the run has none".to_owned(), |value| format!("it is {value}"))
+}
+
+fn beats(
+    transaction: &Transaction,
+    run: RunId,
+    (model, alias): (&str, &str),
+    metric: &str,
+    higher_is_better: bool,
+) -> Result<(bool, Option<String>), Fault> {
+    let mut query = transaction.prepare_cached(
+        "SELECT model_version.version, model_version.run FROM registered_model
+         JOIN registered_model_alias ON registered_model_alias.model = registered_model.number
+         JOIN model_version ON model_version.model = registered_model.number
+            AND model_version.version = registered_model_alias.version
+         WHERE registered_model.name = ?1 AND registered_model_alias.alias = ?2",
+    )?;
+    let champion: Option<(i64, Option<String>)> =
+        query.query_row([model, alias], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((version, champion)) = champion else { return Ok((true, None)) };
+    let value = latest(transaction, &run.to_string(), metric)?;
+    let best = champion.map(|champion| latest(transaction, &champion, metric)).transpose()?.flatten();
+    let holds = match (value, best) {
+        (Some(value), _) if value.is_nan() => false,
+        (Some(value), Some(best)) if !best.is_nan() => {
+            if higher_is_better {
+                value > best
+            } else {
+                value < best
+            }
+        }
+        (Some(_), _) => true,
+        (None, _) => false,
+    };
+    let best = best.map_or_else(|| "none".to_owned(), |best| best.to_string());
+    Ok((holds, Some(format!("{}, and that of version {version} is {best}", found(value)))))
+}
+
+/// The latest value of a metric, whatever the lifecycle of the run.
+fn latest(transaction: &Transaction, run: &str, metric: &str) -> Result<Option<f64>, Fault> {
+    let mut query = transaction.prepare_cached(
+        "SELECT bits FROM metric_latest WHERE run = (SELECT number FROM run WHERE id = ?1)
+         AND key = (SELECT number FROM metric_key WHERE name = ?2)",
+    )?;
+    let bits: Option<i64> = query.query_row(params![run, metric], |row| row.get(0)).optional()?;
+    Ok(bits.map(|bits| f64::from_bits(bits as u64)))
+}

@@ -1,0 +1,29 @@
+//! What an older file lacks and SQL alone cannot compute.
+
+use rusqlite::{Transaction, params};
+
+use crate::sqlite::fault::Fault;
+use crate::sqlite::history;
+
+/// Schema 2: the least and the greatest value of every metric, and which steps each chunk spans.
+pub(super) fn ranges(transaction: &Transaction) -> Result<(), Fault> {
+    let mut series = transaction.prepare("SELECT run, key FROM metric_latest")?;
+    let mut update = transaction
+        .prepare("UPDATE metric_latest SET min_bits = ?3, max_bits = ?4 WHERE run = ?1 AND key = ?2")?;
+    let series: Vec<[i64; 2]> =
+        series.query_map([], |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_, _>>()?;
+    for [run, key] in series {
+        let (min, max) = history::range_bits(&history::points(transaction, run, key)?);
+        update.execute(params![run, key, min, max])?;
+    }
+    let mut chunks = transaction.prepare("SELECT number, data FROM metric_chunk")?;
+    let mut rows = chunks.query([])?;
+    let mut update =
+        transaction.prepare("UPDATE metric_chunk SET first_step = ?2, last_step = ?3 WHERE number = ?1")?;
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        let (first, last) = history::steps(&crate::decode_chunk(&row.get::<_, Vec<u8>>(1)?)?);
+        update.execute(params![number, first, last])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Why a run store did not do what was asked, and what sort of answer that is.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use crate::{KeyError, ModelId, Precondition, RunId, Stage};
+
+/// Why a run store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such run.
+    #[error("there is no run {0}")]
+    UnknownRun(RunId),
+    /// No run matches what a person wrote.
+    #[error("no run has an id that starts or ends with `{0}`, or that name")]
+    NoMatch(String),
+    /// `last~N` goes back before the first run.
+    #[error("there is no run `{wanted}`: {count} {} recorded", if *count == 1 { "run was" } else { "runs were" })]
+    NotSoMany {
+        /// What was written.
+        wanted: String,
+        /// How many runs without a parent there are.
+        count: i64,
+    },
+    /// Several runs match what a person wrote.
+    #[error("`{wanted}` could be {count} runs, the newest first: {}", listed(candidates, *count))]
+    Ambiguous {
+        /// What was written.
+        wanted: String,
+        /// How many match.
+        count: usize,
+        /// The newest of them, as `id (name, start)`, where the id is an end that finds this run alone.
+        candidates: Vec<String>,
+    },
+    /// No such experiment.
+    #[error("there is no active experiment `{0}`")]
+    UnknownExperiment(String),
+    /// The experiment was deleted and takes no changes.
+    #[error("experiment `{0}` is deleted: restore it before changing it")]
+    ExperimentDeleted(String),
+    /// The first experiment cannot be deleted: runs without an experiment go there.
+    #[error("experiment 0 is where runs without an experiment go, and cannot be deleted")]
+    FirstExperiment,
+    /// Something else is not there.
+    #[error("there is no {noun} `{name}`")]
+    Unknown {
+        /// What it is: `logged model`, `registered model`, `version`, `alias`, `tag` …
+        noun: &'static str,
+        /// How it was named.
+        name: String,
+    },
+    /// The name of something else is taken.
+    #[error("{noun} `{name}` exists already")]
+    Exists {
+        /// What it is.
+        noun: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A logged model was deleted and takes no changes.
+    #[error("logged model {0} is deleted: restore it before changing it")]
+    ModelDeleted(ModelId),
+    /// What is to be removed for ever must be deleted first.
+    #[error("{noun} `{name}` is not deleted: delete it before it is removed for ever")]
+    NotDeleted {
+        /// What it is.
+        noun: &'static str,
+        /// How it is named.
+        name: String,
+    },
+    /// Versions of a stage that nobody uses cannot give way to others.
+    #[error("existing versions give way to one in Staging or Production, not to one in {0}")]
+    StageNotInUse(Stage),
+    /// The name is taken.
+    #[error("experiment `{0}` exists already")]
+    ExperimentExists(String),
+    /// The run was made before.
+    #[error("run {0} exists already")]
+    RunExists(RunId),
+    /// The run was deleted and takes no changes.
+    #[error("run {run} is deleted: restore it before changing it")]
+    Deleted {
+        /// The run.
+        run: RunId,
+    },
+    /// A key, name or value is against the rules.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A param has another value already.
+    #[error("param `{key}` of run {run} is `{old}` and cannot become `{new}`: params are set once")]
+    ParamChanged {
+        /// The run.
+        run: RunId,
+        /// The param's key.
+        key: String,
+        /// The value it has.
+        old: String,
+        /// The value that was refused.
+        new: String,
+    },
+    /// A param of a logged model has another value already.
+    #[error(
+        "param `{key}` of logged model {model} is `{old}` and cannot become `{new}`: params are set once"
+    )]
+    ModelParamChanged {
+        /// The model.
+        model: ModelId,
+        /// The param's key.
+        key: String,
+        /// The value it has.
+        old: String,
+        /// The value that was refused.
+        new: String,
+    },
+    /// A time before 1970.
+    #[error("{what} has a time before 1970: {millis} ms")]
+    Time {
+        /// What has it.
+        what: String,
+        /// The time.
+        millis: i64,
+    },
+    /// A precondition does not hold; nothing was changed.
+    #[error("it does not hold that {precondition}{}", found.as_ref().map(|found| format!(": {found}")).unwrap_or_default())]
+    Precondition {
+        /// The first that does not hold.
+        precondition: Box<Precondition>,
+        /// What was found instead, where that says more.
+        found: Option<String>,
+    },
+    /// The file is no database, or is damaged.
+    #[error("the run store {} is damaged or is no run store: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was seen.
+        reason: String,
+    },
+    /// A later version of `pipe` made the file.
+    #[error("the run store {} was made by a newer pipe: schema {found}, this pipe knows {known}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema of the file.
+        found: i64,
+        /// The schema of this program.
+        known: i64,
+    },
+    /// Other processes kept the store locked too long.
+    #[error("the run store {} was locked by other processes for {seconds} s", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// Anything else that went wrong below.
+    #[error("failed to {doing} the run store {}", path.display())]
+    Failed {
+        /// What was being done: `open`, `read`, `write`, `upgrade`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// What sort of answer a [`StoreError`] is, for those who translate it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// What was named is not there.
+    NotFound,
+    /// The name is taken.
+    Exists,
+    /// What was asked for is against the rules.
+    Invalid,
+    /// It is not in the state that the change needs, or a precondition does not hold.
+    State,
+    /// The store itself failed.
+    Failed,
+}
+
+impl StoreError {
+    /// What sort of answer it is.
+    pub fn kind(&self) -> ErrorKind {
+        use StoreError as E;
+        match self {
+            E::UnknownRun(_)
+            | E::NoMatch(_)
+            | E::NotSoMany { .. }
+            | E::UnknownExperiment(_)
+            | E::Unknown { .. } => ErrorKind::NotFound,
+            E::ExperimentExists(_) | E::RunExists(_) | E::Exists { .. } => ErrorKind::Exists,
+            E::Ambiguous { .. }
+            | E::FirstExperiment
+            | E::StageNotInUse(_)
+            | E::Key(_)
+            | E::ParamChanged { .. }
+            | E::ModelParamChanged { .. }
+            | E::Time { .. } => ErrorKind::Invalid,
+            E::ExperimentDeleted(_)
+            | E::Deleted { .. }
+            | E::ModelDeleted(_)
+            | E::NotDeleted { .. }
+            | E::Precondition { .. } => ErrorKind::State,
+            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::Failed { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// What the user can do about it, if there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            StoreError::Damaged { .. } => {
+                Some("move it away; the runs in it are lost to pipe, the pipeline is not")
+            }
+            StoreError::Newer { .. } => Some("use the newer pipe, or move the file away"),
+            StoreError::NoMatch(_) | StoreError::NotSoMany { .. } => {
+                Some("`pipe runs list` shows the runs that there are")
+            }
+            StoreError::Ambiguous { .. } => {
+                Some("give one of these ids, or more digits; `last` is the newest run")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn listed(candidates: &[String], count: usize) -> String {
+    let more = if candidates.len() < count { ", …" } else { "" };
+    format!("{}{more}", candidates.join(", "))
+}

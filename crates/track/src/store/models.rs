@@ -1,0 +1,102 @@
+//! The questions about logged models and the model registry.
+
+use crate::{
+    ExperimentId, Filter, LoggedModel, MetricDataset, ModelId, ModelVersion, OrderBy, RegisteredModel,
+    RunStore, Stage, StoreError,
+};
+
+/// A run store that also keeps models. They are written through the same door, [`RunStore::apply`].
+pub trait ModelStore: RunStore {
+    /// A logged model, of any lifecycle.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is none, or when the store fails.
+    fn logged_model(&self, id: ModelId) -> Result<LoggedModel, StoreError>;
+
+    /// The active logged models that match, in the order asked for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn search_logged_models(&self, search: &LoggedModelSearch) -> Result<Vec<LoggedModel>, StoreError>;
+
+    /// A registered model.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is none, or when the store fails.
+    fn registered_model(&self, name: &str) -> Result<RegisteredModel, StoreError>;
+
+    /// The registered models that match, in the order asked for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn search_registered_models(&self, search: &ModelSearch) -> Result<Vec<RegisteredModel>, StoreError>;
+
+    /// A version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is no such registered model, or no such version, or when the store fails.
+    fn model_version(&self, name: &str, version: i64) -> Result<ModelVersion, StoreError>;
+
+    /// The version that an alias means.
+    ///
+    /// # Errors
+    /// As [`ModelStore::model_version`]; and when there is no such alias.
+    fn version_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersion, StoreError>;
+
+    /// The newest version of each of these stages that has one; of all stages, when none is named. In the order of
+    /// the stages.
+    ///
+    /// # Errors
+    /// When there is no such registered model, or when the store fails.
+    fn latest_versions(&self, name: &str, stages: &[Stage]) -> Result<Vec<ModelVersion>, StoreError>;
+
+    /// The versions that match, in the order asked for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn search_model_versions(&self, search: &VersionSearch) -> Result<Vec<ModelVersion>, StoreError>;
+}
+
+/// Which logged models to find.
+#[derive(Clone, Debug, Default)]
+pub struct LoggedModelSearch {
+    /// Only those of these experiments; empty for all.
+    pub experiments: Vec<ExperimentId>,
+    /// Only those that match; a metric matches when one of its points does.
+    pub filter: Option<Filter>,
+    /// Only points measured on one of these count, and only models that have some; empty for all.
+    pub datasets: Vec<MetricDataset>,
+    /// The order, each with the data that a metric is to be measured on; ties, and everything without an order,
+    /// newest first, then by id.
+    pub order_by: Vec<(OrderBy, Option<MetricDataset>)>,
+    /// So many are passed over, after ordering.
+    pub offset: usize,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+/// Which registered models to find.
+#[derive(Clone, Debug, Default)]
+pub struct ModelSearch {
+    /// Only those that match.
+    pub filter: Option<Filter>,
+    /// The order; ties, and everything without an order, by name.
+    pub order_by: Vec<OrderBy>,
+    /// So many are passed over, after ordering.
+    pub offset: usize,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+/// Which versions to find.
+#[derive(Clone, Debug, Default)]
+pub struct VersionSearch {
+    /// Only those that match.
+    pub filter: Option<Filter>,
+    /// The order; ties, and everything without an order, by name, then the highest number first.
+    pub order_by: Vec<OrderBy>,
+    /// So many are passed over, after ordering.
+    pub offset: usize,
+    /// At most so many.
+    pub limit: Option<usize>,
+}

@@ -1,0 +1,84 @@
+//! `pipe ui`: serves runs to browsers and to MLflow's clients.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use server::{Context, Options, ServeError, Server, Token};
+
+use crate::error::{CliError, CliResult};
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+use crate::ui::Printer;
+
+/// How often it is asked whether a signal came.
+const NAP: Duration = Duration::from_millis(20);
+
+/// Serve runs to browsers and to MLflow's clients
+///
+/// Prints the address with its token and serves until Ctrl-C. Any MLflow client logs to it and reads from it:
+/// `MLFLOW_TRACKING_URI=http://127.0.0.1:5000 MLFLOW_TRACKING_TOKEN=…`.
+#[derive(Debug, Args)]
+pub struct UiArgs {
+    /// Listen on this address; other machines reach any but 127.0.0.1
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// Listen on this port; 0 takes one that is free
+    #[arg(long, short, value_name = "PORT", default_value_t = 5000)]
+    port: u16,
+    /// Let in everybody on this machine, without a token
+    #[arg(long)]
+    no_token: bool,
+}
+
+/// Serves until a signal comes.
+///
+/// # Errors
+/// When the address cannot be listened on, or the run store cannot be opened.
+pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
+    let interrupt = Interrupt::listen()?;
+    let address = resolve(args)?;
+    let project = Project::find()?;
+    project.make_pipe_folder()?;
+    let context = Context::new(Arc::new(project.store()?), project.blobs());
+    let token = (!args.no_token).then(Token::random);
+    let shown = token.as_ref().map(|token| format!("?token={}", token.as_str())).unwrap_or_default();
+    let server = Server::start(context, Options { address, token }).map_err(refusal)?;
+    let address = server.address();
+    if !address.ip().is_loopback() {
+        printer.warn(
+            "other machines can reach this address, and everything goes over the network unencrypted; who has the token \
+             reads and writes all runs",
+        );
+    }
+    printer.data_line(format_args!("http://{address}/{shown}"));
+    printer.say("Serving until Ctrl-C.");
+    while !interrupt.came() {
+        std::thread::sleep(NAP);
+    }
+    server.stop();
+    printer.say("Stopped.");
+    Ok(())
+}
+
+fn resolve(args: &UiArgs) -> CliResult<SocketAddr> {
+    let host = args.host.trim_start_matches('[').trim_end_matches(']');
+    let found = (host, args.port).to_socket_addrs();
+    let mut found = found.map_err(|fault| {
+        CliError::message(format!("`{}` is no address of this machine: {fault}", args.host))
+            .hint("`--host 127.0.0.1` for this machine alone, `--host 0.0.0.0` for others as well")
+    })?;
+    found.next().ok_or_else(|| CliError::message(format!("`{}` has no address", args.host)))
+}
+
+fn refusal(fault: ServeError) -> CliError {
+    let hint = match &fault {
+        ServeError::Unguarded(_) => "leave `--no-token` out, or listen on 127.0.0.1",
+        ServeError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            "another program listens there: `--port 0` takes a port that is free"
+        }
+        ServeError::Listen { .. } => "`--host` and `--port` choose another address",
+    };
+    CliError::from(fault).hint(hint)
+}

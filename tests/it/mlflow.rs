@@ -1,0 +1,67 @@
+//! MLflow's clients and server beside ours: what scripts do works, and the same requests get the same answers.
+
+use std::net::TcpListener;
+
+use crate::harness::{Started, await_that};
+use crate::mlflow_tool::{Mlflow, Served};
+
+/// The large artifact's size in megabytes; `PIPE_TEST_LARGE` sets another one.
+fn large() -> String {
+    std::env::var("PIPE_TEST_LARGE").unwrap_or_else(|_| "40".to_owned())
+}
+
+#[track_caller]
+fn client(mlflow: Mlflow, part: &str) {
+    let served = Served::start();
+    let mut command = mlflow.script(&served.sandbox, "client.py");
+    command.arg(part).env("MLFLOW_TRACKING_URI", served.uri());
+    if part == "artifacts" {
+        command.arg(large());
+    }
+    let said = served.sandbox.finish(command);
+    assert!(said.code_of() == Some(0) && said.stdout.ends_with("done\n"), "{}\n{}", said.stdout, said.stderr);
+}
+
+macro_rules! parts {
+    ($($part:ident)*) => {
+        mod newest {
+            use super::*;
+            $(#[test] fn $part() { client(Mlflow::Newest, stringify!($part)); })*
+        }
+        mod old {
+            use super::*;
+            $(#[test] fn $part() { client(Mlflow::Old, stringify!($part)); })*
+        }
+    };
+}
+
+parts! { logging batches searching artifacts models autolog datasets evaluate asynchronous }
+
+/// `mlflow server` over a database of its own.
+fn real_server(served: &Served) -> (Started, String) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let python = Mlflow::Newest.python();
+    let mut command = served.sandbox.program(python.with_file_name("mlflow"));
+    command.args(["server", "--host", "127.0.0.1", "--workers", "1", "--port", &port]);
+    command.args(["--backend-store-uri", "sqlite:///theirs.db", "--artifacts-destination", "./theirs"]);
+    command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false");
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", python.parent().unwrap().display()));
+    let server = served.sandbox.start(command);
+    await_that("MLflow's server answers", || {
+        std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok()
+    });
+    (server, format!("http://127.0.0.1:{port}"))
+}
+
+#[test]
+fn the_same_requests_get_the_same_answers() {
+    let served = Served::start();
+    let (theirs, address) = real_server(&served);
+    let mut command = Mlflow::Newest.script(&served.sandbox, "replay.py");
+    command.args([&address, &served.uri()]);
+    let said = served.sandbox.finish(command);
+    theirs.signal("TERM");
+    theirs.wait();
+    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+}

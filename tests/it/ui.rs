@@ -1,0 +1,314 @@
+//! `pipe ui`: who gets in, what hostile requests get, what survives, and how it ends.
+
+use serde_json::json;
+
+use crate::harness::Sandbox;
+use crate::mlflow_tool::Served;
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+#[test]
+fn a_token_is_asked_for_and_comes_three_ways() {
+    let served = Served::with(Sandbox::new(), &[]);
+    let token = served.token.clone().expect("it is printed");
+    let runs = "/api/2.0/mlflow/experiments/search";
+    let status =
+        |headers: &[(&str, &str)]| served.ask("POST", runs, &[headers, &[JSON]].concat(), b"{}").status;
+    assert_eq!(status(&[]), 401);
+    assert_eq!(status(&[("Authorization", "Bearer 0")]), 401);
+    assert_eq!(status(&[("Authorization", &format!("Bearer {token}"))]), 200);
+    assert_eq!(served.get("/").status, 401);
+    assert_eq!(served.get("/?token=wrong").status, 401);
+    let shown = served.get(&format!("/?token={token}"));
+    assert_eq!((shown.status, shown.header("location")), (303, "/"));
+    let cookie = shown.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert!(shown.header("set-cookie").contains("HttpOnly; SameSite=Strict"));
+    assert_eq!(served.ask("GET", "/", &[("Cookie", &cookie)], b"").status, 200);
+    assert_eq!(served.get("/health").text(), "OK");
+    let (_, said) = served.end("INT");
+    assert!(!said.code(0).stderr.contains(&token), "no secret in what it says");
+}
+
+#[test]
+fn other_machines_are_never_let_in_without_a_token() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .pipe(["ui", "--host", "0.0.0.0", "--port", "0", "--no-token"])
+        .code(2)
+        .tells(&["other machines can reach 0.0.0.0:0", "hint: leave `--no-token` out"]);
+    let served = Served::with(sandbox, &["--host", "0.0.0.0"]);
+    let (_, said) = served.end("TERM");
+    said.code(0).tells(&["other machines can reach this address"]);
+}
+
+#[test]
+fn an_address_that_is_taken_is_told() {
+    let served = Served::start();
+    let port = served.address.rsplit_once(':').unwrap().1.to_owned();
+    served
+        .sandbox
+        .pipe(["ui", "--port", &port])
+        .code(2)
+        .tells(&["failed to listen on 127.0.0.1:", "`--port 0`"]);
+    served
+        .sandbox
+        .pipe(["ui", "--host", "no such host"])
+        .code(2)
+        .tells(&["`no such host` is no address", "hint:"]);
+}
+
+#[test]
+fn pages_of_other_sites_are_refused() {
+    let served = Served::start();
+    let create = |headers: &[(&str, &str)]| {
+        served.ask("POST", "/api/2.0/mlflow/experiments/create", headers, br#"{"name": "evil"}"#).status
+    };
+    for headers in [
+        &[JSON, ("Host", "evil.example")][..],
+        &[JSON, ("Origin", "http://evil.example")],
+        &[JSON, ("Origin", "null")],
+        &[JSON, ("Sec-Fetch-Site", "cross-site")],
+    ] {
+        assert_eq!(create(headers), 403, "{headers:?}");
+    }
+    // What a form can send.
+    assert_eq!(create(&[("Content-Type", "text/plain")]), 400);
+    assert_eq!(create(&[]), 400);
+    let ours = format!("http://{}", served.address);
+    assert_eq!(create(&[JSON, ("Origin", &ours)]), 200);
+}
+
+#[test]
+fn pages_show_what_was_logged_and_run_none_of_it() {
+    let served = Served::start();
+    let run = served.run();
+    let script = "<script>alert(1)</script>";
+    served.ok("runs/set-tag", json!({"run_id": run, "key": "mlflow.runName", "value": script}));
+    served.ok(
+        "runs/log-parameter",
+        json!({"run_id": run, "key": "p", "value": "\"><img src=x onerror=alert(1)>"}),
+    );
+    for step in 0..3 {
+        served.ok(
+            "runs/log-metric",
+            json!({"run_id": run, "key": "loss", "value": 0.5, "timestamp": 1, "step": step}),
+        );
+    }
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/page.html");
+    assert_eq!(served.ask("PUT", &path, &[], script.as_bytes()).status, 200);
+    for address in ["/".to_owned(), "/experiments/0".to_owned(), format!("/runs/{run}")] {
+        let page = served.get(&address);
+        assert_eq!(page.status, 200, "{address}");
+        assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{address}");
+        let text = page.text();
+        assert!(
+            text.contains("&lt;script&gt;alert") && !text.contains("<script") && !text.contains("<img"),
+            "{text}"
+        );
+    }
+    let text = served.get(&format!("/runs/{run}")).text();
+    assert!(text.contains("<svg") && text.contains("page.html"), "{text}");
+    let filtered = served.get("/experiments/0?filter=metrics.loss+%3E+1").text();
+    assert!(filtered.contains("No run matches."), "{filtered}");
+    assert!(served.get("/experiments/0?filter=%3Cb%3E").text().contains("class=\"fault\""));
+    let file = served.get(&format!("/get-artifact?run_uuid={run}&path=page.html"));
+    assert_eq!(file.header("content-security-policy"), "default-src 'none'; sandbox");
+    assert_eq!(file.header("x-content-type-options"), "nosniff");
+    assert!(file.header("content-disposition").starts_with("attachment"), "{file:?}");
+    assert_eq!(served.get("/runs/none").status, 404);
+}
+
+#[test]
+fn a_part_of_a_file_can_be_had() {
+    let served = Served::start();
+    let run = served.run();
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/a%20b/x.bin");
+    let bytes: Vec<u8> = (0..700_000_u32).map(|at| (at % 253) as u8).collect();
+    assert_eq!(served.ask("PUT", &path, &[], &bytes).status, 200);
+    assert_eq!(served.get(&path).body, bytes);
+    let part = served.ask("GET", &path, &[("Range", "bytes=300000-600000")], b"");
+    assert_eq!((part.status, part.header("content-range")), (206, "bytes 300000-600000/700000"));
+    assert_eq!(part.body, bytes[300_000..=600_000]);
+    assert_eq!(served.ask("GET", &path, &[("Range", "bytes=700000-")], b"").status, 416);
+    // Equal bytes lie in the cache once, and nothing else is left there.
+    let again = path.replace("x.bin", "y.bin");
+    assert_eq!(served.ask("PUT", &again, &[], &bytes).status, 200);
+    assert_eq!(served.sandbox.files(".pipe/cache").len(), 1);
+}
+
+#[test]
+fn hostile_paths_reach_nothing() {
+    let served = Served::start();
+    let run = served.run();
+    served.sandbox.write("../secret", "secret");
+    let before = served.sandbox.files("..").len();
+    let parts = [
+        "..",
+        "%2e%2e",
+        "%252e%252e",
+        ".%2e",
+        "%2e.",
+        "..%2f",
+        "..%5c",
+        "%c0%ae%c0%ae",
+        "....//",
+        "secret",
+        "x",
+        "",
+    ];
+    let mut state = 1_u64;
+    let mut next = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit
+    };
+    let count = 10_000;
+    for round in 0..count {
+        let mut path: Vec<&str> = (0..1 + next(6)).map(|_| parts[next(parts.len())]).collect();
+        path.push("secret");
+        let path = path.join("/");
+        let root = match next(4) {
+            0 => "/api/2.0/mlflow-artifacts/artifacts/".to_owned(),
+            1 => format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/"),
+            2 => format!("/get-artifact?run_uuid={run}&path="),
+            _ => format!("/api/2.0/mlflow/artifacts/list?run_id={run}&path="),
+        };
+        let method = if round % 3 == 0 && !root.contains('?') { "PUT" } else { "GET" };
+        let answer = served.ask(method, &format!("{root}{path}"), &[], b"hostile");
+        assert!(answer.status < 500, "{method} {root}{path}: {answer:?}");
+        assert!(!answer.text().contains("secret\n") && answer.body != b"secret", "{method} {root}{path}");
+    }
+    let after = served.sandbox.files("..");
+    let outside: Vec<&String> = after.iter().filter(|file| !file.contains(".pipe/")).collect();
+    assert!(outside.len() <= before, "{outside:?}");
+    assert_eq!(served.get("/health").status, 200);
+}
+
+#[test]
+fn nonsense_is_never_a_fault_of_ours() {
+    let served = Served::start();
+    let run = served.run();
+    let paths = [
+        "experiments/create",
+        "experiments/search",
+        "runs/create",
+        "runs/update",
+        "runs/search",
+        "runs/log-metric",
+        "runs/log-batch",
+        "runs/log-parameter",
+        "runs/set-tag",
+        "runs/log-model",
+        "runs/log-inputs",
+        "registered-models/create",
+        "model-versions/create",
+        "logged-models",
+    ];
+    let values = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e308),
+        json!(u64::MAX),
+        json!("\u{0}"),
+        json!("x".repeat(100_000)),
+        json!([]),
+        json!([[]]),
+        json!({}),
+        json!([{}]),
+        json!(["x"]),
+        json!([{"key": null}]),
+        json!([{"key": {}, "value": [], "timestamp": "x"}]),
+        json!(run),
+    ];
+    let fields = [
+        "experiment_id",
+        "experiment_ids",
+        "name",
+        "run_id",
+        "key",
+        "value",
+        "timestamp",
+        "step",
+        "metrics",
+        "params",
+        "tags",
+        "filter",
+        "order_by",
+        "max_results",
+        "page_token",
+        "status",
+        "end_time",
+        "start_time",
+        "model_json",
+        "datasets",
+        "source",
+        "models",
+    ];
+    for path in paths {
+        for field in fields {
+            for value in &values {
+                let body = json!({"run_id": run, "key": "k", "value": "1", field: value});
+                let (status, answer) = served.post(path, &body);
+                assert!(status < 500, "{path} {field} {value}: {answer}");
+                assert!(
+                    status == 200 || answer["error_code"].is_string(),
+                    "{path} {field} {value}: {answer}"
+                );
+            }
+        }
+        for raw in [&b""[..], b"{", b"[]", b"nul", b"\xff\xfe", b"{\"run_id\": 1e999}"] {
+            let answer = served.ask("POST", &format!("/api/2.0/mlflow/{path}"), &[JSON], raw);
+            assert!(answer.status < 500, "{path} {raw:?}");
+        }
+    }
+    let huge = vec![b' '; (64 << 20) + 1];
+    assert_eq!(served.ask("POST", "/api/2.0/mlflow/runs/create", &[JSON], &huge).status, 400);
+    let (_, said) = served.end("TERM");
+    said.code(0);
+}
+
+#[test]
+fn what_was_answered_survives_a_kill() {
+    let served = Served::start();
+    let run = served.run();
+    let mut logged = 0;
+    for step in 0..50 {
+        served.ok(
+            "runs/log-metric",
+            json!({"run_id": run, "key": "m", "value": step, "timestamp": 1, "step": step}),
+        );
+        logged += 1;
+    }
+    let (sandbox, said) = served.end("KILL");
+    assert_eq!(said.signal(), Some(9));
+    let served = Served::with(sandbox, &["--no-token"]);
+    let history =
+        served.get(&format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=m")).json();
+    assert_eq!(history["metrics"].as_array().unwrap().len(), logged);
+    assert!(served.sandbox.ok(["runs", "show", &run]).stdout.contains("m"));
+}
+
+#[test]
+fn requests_that_are_being_answered_are_finished() {
+    let served = Served::start();
+    let run = served.run();
+    let uri = served.address.clone();
+    let writer = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(&uri).unwrap();
+        let head = format!(
+            "PUT /api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/x HTTP/1.1\r\nHost: {uri}\r\nContent-Length: 6\r\n\r\nabc"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        stream.write_all(b"def").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let (sandbox, said) = served.end("TERM");
+    said.code(0);
+    assert!(writer.join().unwrap().starts_with("HTTP/1.1 200"));
+    assert!(sandbox.exists(".pipe/runs.db"));
+}

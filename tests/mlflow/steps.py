@@ -1,0 +1,919 @@
+"""The requests that are sent to MLflow's server and to ours, in this order.
+
+`${NAME}` stands for what an earlier answer was kept as. Names are for people, and for differences.json.
+"""
+
+import json
+
+STEPS = []
+
+
+def step(name, do, **more):
+    STEPS.append({"name": name, "do": do, **more})
+
+
+def post(name, path, body, **more):
+    step(name, "POST " + path, body=body, **more)
+
+
+def get(name, path, query=None, **more):
+    step(name, "GET " + path, query=query, **more)
+
+
+# experiments
+post(
+    "make an experiment",
+    "experiments/create",
+    {"name": "one", "tags": [{"key": "team", "value": "a"}]},
+    keep={"one": "experiment_id"},
+)
+post("make it again", "experiments/create", {"name": "one"})
+post("an experiment without a name", "experiments/create", {})
+post("an experiment with an empty name", "experiments/create", {"name": ""})
+post("an experiment with a number for a name", "experiments/create", {"name": 7})
+post("an experiment with a long name", "experiments/create", {"name": "n" * 501})
+post("an experiment kept in runs", "experiments/create", {"name": "x", "artifact_location": "runs:/x"})
+post("an experiment with tags that are no list", "experiments/create", {"name": "x", "tags": "t"})
+post("make a second experiment", "experiments/create", {"name": "two"}, keep={"two": "experiment_id"})
+get("an experiment by number", "experiments/get", {"experiment_id": "${one}"})
+get("the default experiment", "experiments/get", {"experiment_id": "0"})
+get("an experiment by an unknown number", "experiments/get", {"experiment_id": "99999"})
+get("an experiment by no number", "experiments/get", {"experiment_id": "abc"})
+get("an experiment without number", "experiments/get")
+get("an experiment by name", "experiments/get-by-name", {"experiment_name": "one"})
+get("an experiment by an unknown name", "experiments/get-by-name", {"experiment_name": "nope"})
+get("an experiment without name", "experiments/get-by-name")
+post("tag an experiment", "experiments/set-experiment-tag", {"experiment_id": "${one}", "key": "stage", "value": "x y"})
+post("tag an experiment without a key", "experiments/set-experiment-tag", {"experiment_id": "${one}", "value": "v"})
+post(
+    "tag an experiment with a bad key",
+    "experiments/set-experiment-tag",
+    {"experiment_id": "${one}", "key": "a//b", "value": "v"},
+)
+post(
+    "tag an unknown experiment", "experiments/set-experiment-tag", {"experiment_id": "99999", "key": "a", "value": "v"}
+)
+post(
+    "tag an experiment with a long value",
+    "experiments/set-experiment-tag",
+    {"experiment_id": "${one}", "key": "a", "value": "v" * 20001},
+)
+post("untag an experiment", "experiments/delete-experiment-tag", {"experiment_id": "${one}", "key": "stage"})
+post("untag it again", "experiments/delete-experiment-tag", {"experiment_id": "${one}", "key": "stage"})
+post("search experiments", "experiments/search", {"max_results": 10, "order_by": ["name ASC"]})
+get("search experiments by GET", "experiments/search", {"max_results": "10", "order_by": "name ASC"})
+post("search experiments by name", "experiments/search", {"max_results": 10, "filter": "name LIKE 'o%'"})
+post(
+    "search experiments by name whatever its case",
+    "experiments/search",
+    {"max_results": 10, "filter": "name ILIKE 'ONE'"},
+)
+post("search experiments by tag", "experiments/search", {"max_results": 10, "filter": "tags.team = 'a'"})
+post("search experiments with an unknown field", "experiments/search", {"max_results": 10, "filter": "colour = 'a'"})
+post("search experiments with too many", "experiments/search", {"max_results": 50001})
+post("search experiments with none", "experiments/search", {"max_results": 0})
+post("search experiments with a wrong type", "experiments/search", {"max_results": "many"})
+post(
+    "a page of experiments",
+    "experiments/search",
+    {"max_results": 1, "order_by": ["experiment_id"]},
+    keep={"page": "next_page_token"},
+)
+post(
+    "the next page of experiments",
+    "experiments/search",
+    {"max_results": 2, "order_by": ["experiment_id"], "page_token": "${page}"},
+)
+post("a page token that is none", "experiments/search", {"max_results": 2, "page_token": "%%%"})
+post("rename an experiment", "experiments/update", {"experiment_id": "${two}", "new_name": "zwei"})
+post("rename it to a name that is taken", "experiments/update", {"experiment_id": "${two}", "new_name": "one"})
+post("rename an unknown experiment", "experiments/update", {"experiment_id": "99999", "new_name": "x"})
+post("rename to nothing", "experiments/update", {"experiment_id": "${two}"})
+post("delete an experiment", "experiments/delete", {"experiment_id": "${two}"})
+post("delete it again", "experiments/delete", {"experiment_id": "${two}"})
+get("a deleted experiment", "experiments/get", {"experiment_id": "${two}"})
+post("a run in a deleted experiment", "runs/create", {"experiment_id": "${two}", "start_time": 1})
+post(
+    "tag a deleted experiment", "experiments/set-experiment-tag", {"experiment_id": "${two}", "key": "a", "value": "v"}
+)
+post("rename a deleted experiment", "experiments/update", {"experiment_id": "${two}", "new_name": "x"})
+post("search deleted experiments", "experiments/search", {"max_results": 10, "view_type": "DELETED_ONLY"})
+post(
+    "search all experiments",
+    "experiments/search",
+    {"max_results": 10, "view_type": "ALL", "order_by": ["experiment_id"]},
+)
+post("restore an experiment", "experiments/restore", {"experiment_id": "${two}"})
+post("restore it again", "experiments/restore", {"experiment_id": "${two}"})
+post(
+    "make an experiment that somebody else keeps",
+    "experiments/create",
+    {"name": "far", "artifact_location": "s3://bucket/x"},
+    keep={"far": "experiment_id"},
+)
+get("where it is kept", "experiments/get", {"experiment_id": "${far}"})
+post(
+    "a run that somebody else keeps",
+    "runs/create",
+    {"experiment_id": "${far}", "start_time": 1, "run_name": "r"},
+    keep={"farrun": "run.info.run_id"},
+)
+# runs
+post(
+    "make a run",
+    "runs/create",
+    {
+        "experiment_id": "${one}",
+        "user_id": "me",
+        "start_time": 1000,
+        "run_name": "first",
+        "tags": [{"key": "t", "value": "v"}],
+    },
+    keep={"run": "run.info.run_id"},
+)
+post(
+    "make a run without a name",
+    "runs/create",
+    {"experiment_id": "${one}", "start_time": 2000},
+    keep={"second": "run.info.run_id"},
+)
+post(
+    "make a run named by a tag",
+    "runs/create",
+    {
+        "experiment_id": "${one}",
+        "start_time": 3000,
+        "tags": [{"key": "mlflow.runName", "value": "third"}, {"key": "mlflow.parentRunId", "value": "${run}"}],
+    },
+    keep={"third": "run.info.run_id"},
+)
+post(
+    "make a run with two names",
+    "runs/create",
+    {"experiment_id": "${one}", "start_time": 1, "run_name": "a", "tags": [{"key": "mlflow.runName", "value": "b"}]},
+)
+post("a run in an unknown experiment", "runs/create", {"experiment_id": "99999", "start_time": 1})
+post("a run in no experiment", "runs/create", {"experiment_id": "abc", "start_time": 1})
+post("a run with a start that is no number", "runs/create", {"experiment_id": "${one}", "start_time": "soon"})
+post("a run with a number for a name", "runs/create", {"experiment_id": "${one}", "start_time": 1, "run_name": 5})
+get("a run", "runs/get", {"run_id": "${run}"})
+get("a run by its old name", "runs/get", {"run_uuid": "${run}"})
+get("an unknown run", "runs/get", {"run_id": "0" * 32})
+get("a run by no id", "runs/get", {"run_id": "nope"})
+get("a run without id", "runs/get")
+post("update a run", "runs/update", {"run_id": "${run}", "status": "FINISHED", "end_time": 5000})
+post("rename a run", "runs/update", {"run_id": "${run}", "run_name": "erster"})
+post("update an unknown run", "runs/update", {"run_id": "0" * 32, "status": "FINISHED"})
+post("update a run with a status that is none", "runs/update", {"run_id": "${second}", "status": "DONE"})
+post("name the run without a name", "runs/update", {"run_id": "${second}", "run_name": "zweiter"})
+post("update a run by the number of a status", "runs/update", {"run_id": "${second}", "status": 4, "end_time": 6000})
+post("update a run with an end that is no number", "runs/update", {"run_id": "${run}", "end_time": "late"})
+post("tag a run", "runs/set-tag", {"run_id": "${run}", "key": "colour", "value": "red"})
+post("tag a run anew", "runs/set-tag", {"run_id": "${run}", "key": "colour", "value": "blue"})
+post("tag a run with nothing", "runs/set-tag", {"run_id": "${run}", "key": "none"})
+post("tag a run without a key", "runs/set-tag", {"run_id": "${run}", "value": "v"})
+post("tag a run with a bad key", "runs/set-tag", {"run_id": "${run}", "key": "a/../b", "value": "v"})
+post("tag a run with a strange key", "runs/set-tag", {"run_id": "${run}", "key": "a#b", "value": "v"})
+post("tag a run with a long key", "runs/set-tag", {"run_id": "${run}", "key": "k" * 251, "value": "v"})
+post("tag a run with a long value", "runs/set-tag", {"run_id": "${run}", "key": "long", "value": "v" * 8100})
+post("tag a run with a number", "runs/set-tag", {"run_id": "${run}", "key": "n", "value": 5})
+post("tag an unknown run", "runs/set-tag", {"run_id": "0" * 32, "key": "a", "value": "v"})
+post("name a run by a tag", "runs/set-tag", {"run_id": "${run}", "key": "mlflow.runName", "value": "first again"})
+post("untag a run", "runs/delete-tag", {"run_id": "${run}", "key": "none"})
+post("untag it twice", "runs/delete-tag", {"run_id": "${run}", "key": "none"})
+get("a tagged run", "runs/get", {"run_id": "${run}"})
+# logging
+m = {"run_id": "${run}", "key": "loss", "value": 0.5, "timestamp": 10, "step": 1}
+post("log a metric", "runs/log-metric", m)
+post("log it again", "runs/log-metric", m)
+post("log a later step", "runs/log-metric", {**m, "value": 0.25, "step": 3, "timestamp": 30})
+post("log an earlier step", "runs/log-metric", {**m, "value": 0.75, "step": 2, "timestamp": 40})
+post("log a metric without a step", "runs/log-metric", {"run_id": "${run}", "key": "once", "value": 1, "timestamp": 10})
+post("log NaN", "runs/log-metric", {**m, "key": "nan", "value": "NaN"})
+post("log infinity", "runs/log-metric", {**m, "run_id": "${farrun}", "key": "inf", "value": "Infinity"})
+get("a run with infinity", "runs/get", {"run_id": "${farrun}"})
+post("log a text", "runs/log-metric", {**m, "value": "high"})
+post("log a number as text", "runs/log-metric", {**m, "key": "text", "value": "1.5", "timestamp": "12", "step": "4"})
+post("log without a value", "runs/log-metric", {"run_id": "${run}", "key": "loss", "timestamp": 10})
+post("log without a time", "runs/log-metric", {"run_id": "${run}", "key": "loss", "value": 1})
+post("log without a key", "runs/log-metric", {"run_id": "${run}", "value": 1, "timestamp": 10})
+post("log with an empty key", "runs/log-metric", {**m, "key": ""})
+post("log without a run", "runs/log-metric", {"key": "loss", "value": 1, "timestamp": 10})
+post("log with a bad key", "runs/log-metric", {**m, "key": "a//b"})
+post("log with a strange key", "runs/log-metric", {**m, "key": 'a"b'})
+post("log with a long key", "runs/log-metric", {**m, "key": "k" * 251})
+post("log before 1970", "runs/log-metric", {**m, "timestamp": -1})
+post("log with half a step", "runs/log-metric", {**m, "run_id": "${farrun}", "step": 1.5})
+post("log a list", "runs/log-metric", {**m, "value": [1]})
+post("log to an unknown run", "runs/log-metric", {**m, "run_id": "0" * 32})
+post("log a param", "runs/log-parameter", {"run_id": "${run}", "key": "lr", "value": "0.1"})
+post("log the same param", "runs/log-parameter", {"run_id": "${run}", "key": "lr", "value": "0.1"})
+post("log another value of a param", "runs/log-parameter", {"run_id": "${run}", "key": "lr", "value": "0.2"})
+post("log a param without a value", "runs/log-parameter", {"run_id": "${run}", "key": "empty"})
+post("log a param without a key", "runs/log-parameter", {"run_id": "${run}", "value": "1"})
+post("log a param with a bad key", "runs/log-parameter", {"run_id": "${run}", "key": "../x", "value": "1"})
+post("log a long param", "runs/log-parameter", {"run_id": "${run}", "key": "long", "value": "v" * 6100})
+post("log a param with a long key", "runs/log-parameter", {"run_id": "${run}", "key": "k" * 251, "value": "v"})
+post("log a param of a wrong type", "runs/log-parameter", {"run_id": "${run}", "key": "x", "value": 1.5})
+post("log a param to an unknown run", "runs/log-parameter", {"run_id": "0" * 32, "key": "x", "value": "1"})
+b = {
+    "run_id": "${run}",
+    "metrics": [
+        {"key": "a", "value": 1, "timestamp": 1, "step": 0},
+        {"key": "a", "value": 2, "timestamp": 2, "step": 1},
+    ],
+    "params": [{"key": "p", "value": "1"}],
+    "tags": [{"key": "q", "value": "2"}],
+}
+post("log a batch", "runs/log-batch", b)
+post("log an empty batch", "runs/log-batch", {"run_id": "${run}"})
+post("log a batch without a run", "runs/log-batch", {"metrics": []})
+post("log a batch to a run with a strange id", "runs/log-batch", {"run_id": "../x"})
+post("log a batch to an unknown run", "runs/log-batch", {"run_id": "0" * 32, "params": [{"key": "p", "value": "1"}]})
+post(
+    "log a batch with a metric without a key",
+    "runs/log-batch",
+    {"run_id": "${run}", "metrics": [{"value": 1, "timestamp": 1}]},
+)
+post(
+    "log a batch with a metric without a value",
+    "runs/log-batch",
+    {"run_id": "${run}", "metrics": [{"key": "a", "timestamp": 1}]},
+)
+post(
+    "log a batch with a metric without a time",
+    "runs/log-batch",
+    {"run_id": "${run}", "metrics": [{"key": "a", "value": 1}]},
+)
+post(
+    "log a batch with a bad metric",
+    "runs/log-batch",
+    {
+        "run_id": "${run}",
+        "metrics": [{"key": "a", "value": 1, "timestamp": 1}, {"key": "a//b", "value": 1, "timestamp": 1}],
+    },
+)
+post(
+    "log a batch with a metric before 1970",
+    "runs/log-batch",
+    {"run_id": "${run}", "metrics": [{"key": "a", "value": 1, "timestamp": -5}]},
+)
+post(
+    "log a batch with a text for a metric",
+    "runs/log-batch",
+    {"run_id": "${run}", "metrics": [{"key": "a", "value": "x", "timestamp": 1}]},
+)
+post(
+    "log a batch with a bad param",
+    "runs/log-batch",
+    {"run_id": "${run}", "params": [{"key": "a", "value": "1"}, {"key": "a?", "value": "1"}]},
+)
+post("log a batch with a param without a key", "runs/log-batch", {"run_id": "${run}", "params": [{"value": "1"}]})
+post("log a batch with a tag without a key", "runs/log-batch", {"run_id": "${run}", "tags": [{"value": "1"}]})
+post("log a batch with a bad tag", "runs/log-batch", {"run_id": "${run}", "tags": [{"key": "./a", "value": "1"}]})
+post(
+    "log a batch with a param twice",
+    "runs/log-batch",
+    {"run_id": "${run}", "params": [{"key": "z", "value": "1"}, {"key": "z", "value": "1"}]},
+)
+post(
+    "log a batch with another value of a param",
+    "runs/log-batch",
+    {
+        "run_id": "${run}",
+        "params": [{"key": "new", "value": "1"}, {"key": "lr", "value": "9"}, {"key": "p", "value": "it's"}],
+    },
+)
+post("log a batch of metrics that are no list", "runs/log-batch", {"run_id": "${run}", "metrics": "a"})
+post("log a batch of metrics that are no objects", "runs/log-batch", {"run_id": "${run}", "metrics": [1]})
+post(
+    "log too many metrics",
+    "runs/log-batch",
+    {"run_id": "${run}", "metrics": [{"key": "m", "value": i, "timestamp": i, "step": i} for i in range(1001)]},
+)
+post(
+    "log too many params",
+    "runs/log-batch",
+    {"run_id": "${run}", "params": [{"key": f"p{i}", "value": "1"} for i in range(101)]},
+)
+post(
+    "log too many tags",
+    "runs/log-batch",
+    {"run_id": "${run}", "tags": [{"key": f"p{i}", "value": "1"} for i in range(101)]},
+)
+post(
+    "log too much in all",
+    "runs/log-batch",
+    {
+        "run_id": "${run}",
+        "metrics": [{"key": "m", "value": i, "timestamp": i, "step": i} for i in range(950)],
+        "params": [{"key": f"p{i}", "value": "1"} for i in range(60)],
+    },
+)
+post(
+    "log a thousand metrics",
+    "runs/log-batch",
+    {
+        "run_id": "${second}",
+        "metrics": [{"key": "many", "value": i / 2, "timestamp": i, "step": i} for i in range(1000)],
+    },
+)
+post(
+    "a batch with a long key",
+    "runs/log-batch",
+    {"run_id": "${run}", "metrics": [{"key": "k" * 251, "value": 1, "timestamp": 1}]},
+)
+post(
+    "a batch with a tag with a long key",
+    "runs/log-batch",
+    {"run_id": "${run}", "tags": [{"key": "k" * 251, "value": "1"}]},
+)
+get("what was logged", "runs/get", {"run_id": "${run}"})
+step("no JSON", "POST runs/log-metric", raw="{")
+step("no JSON in a batch", "POST runs/log-batch", raw="{")
+step("no JSON in a new run", "POST runs/create", raw="[[[")
+step("JSON that is no object", "POST runs/log-metric", raw="[1, 2]")
+step(
+    "JSON in JSON", "POST runs/set-tag", raw='"{\\"run_id\\": \\"${run}\\", \\"key\\": \\"j\\", \\"value\\": \\"1\\"}"'
+)
+step("JSON that is called text", "POST runs/log-metric", raw="{}", type="text/plain")
+step("an empty body", "POST runs/log-metric", raw="")
+step("JSON deep in JSON", "POST runs/log-metric", raw="[", repeat=5000)
+get("an unknown address", "nothing/here", status_only=True)
+step("a wrong method", "GET runs/create", status_only=True)
+# history
+get("a history", "metrics/get-history", {"run_id": "${run}", "metric_key": "loss"})
+get(
+    "a page of a history",
+    "metrics/get-history",
+    {"run_id": "${run}", "metric_key": "loss", "max_results": "2"},
+    keep={"historypage": "next_page_token"},
+)
+get(
+    "the next page of a history",
+    "metrics/get-history",
+    {"run_id": "${run}", "metric_key": "loss", "max_results": "2", "page_token": "${historypage}"},
+)
+get("a history of nothing", "metrics/get-history", {"run_id": "${run}", "metric_key": "none"})
+get("a history without a key", "metrics/get-history", {"run_id": "${run}"})
+get("a history of an unknown run", "metrics/get-history", {"run_id": "0" * 32, "metric_key": "loss"})
+get("a history of at most none", "metrics/get-history", {"run_id": "${run}", "metric_key": "loss", "max_results": "0"})
+get("a history of NaN", "metrics/get-history", {"run_id": "${run}", "metric_key": "nan"})
+AJAX = "/ajax-api/2.0/mlflow/"
+step(
+    "histories of several runs",
+    "GET " + AJAX + "metrics/get-history-bulk",
+    query=[["run_id", "${run}"], ["run_id", "${second}"], ["metric_key", "loss"]],
+)
+step("histories without runs", "GET " + AJAX + "metrics/get-history-bulk", query={"metric_key": "loss"})
+step("histories without a key", "GET " + AJAX + "metrics/get-history-bulk", query={"run_id": "${run}"})
+step(
+    "histories of too many runs",
+    "GET " + AJAX + "metrics/get-history-bulk",
+    query=[["run_id", str(i)] for i in range(101)] + [["metric_key", "loss"]],
+)
+SAMPLED = "metrics/get-history-bulk-interval"
+get("a sampled history", SAMPLED, [["run_ids", "${second}"], ["metric_key", "many"], ["max_results", "10"]])
+get(
+    "a sampled history of some steps",
+    SAMPLED,
+    [
+        ["run_ids", "${second}"],
+        ["metric_key", "many"],
+        ["start_step", "100"],
+        ["end_step", "200"],
+        ["max_results", "7"],
+    ],
+)
+get("a sampled history of two runs", SAMPLED, [["run_ids", "${run}"], ["run_ids", "${second}"], ["metric_key", "loss"]])
+get("a sampled history of one point", SAMPLED, [["run_ids", "${second}"], ["metric_key", "many"], ["max_results", "1"]])
+get("a sampled history with one end", SAMPLED, [["run_ids", "${second}"], ["metric_key", "many"], ["start_step", "1"]])
+get(
+    "a sampled history backwards",
+    SAMPLED,
+    [["run_ids", "${second}"], ["metric_key", "many"], ["start_step", "5"], ["end_step", "1"]],
+)
+get(
+    "a sampled history of too many points",
+    SAMPLED,
+    [["run_ids", "${second}"], ["metric_key", "many"], ["max_results", "2501"]],
+)
+get("a sampled history without runs", SAMPLED, [["metric_key", "many"]])
+get("a sampled history of too many runs", SAMPLED, [["run_ids", str(i)] for i in range(101)] + [["metric_key", "many"]])
+
+
+# search
+def search(name, filter=None, **k):
+    body = {"experiment_ids": ["${one}"], **k}
+    if filter is not None:
+        body["filter"] = filter
+    post("search: " + name, "runs/search", body)
+
+
+for given in [("run", "acc", 0.9), ("second", "acc", 0.8), ("third", "acc", 0.7)]:
+    post(
+        f"give {given[0]} an accuracy",
+        "runs/log-metric",
+        {"run_id": "${%s}" % given[0], "key": given[1], "value": given[2], "timestamp": 1, "step": 0},
+    )
+post(
+    "give second an awkward metric",
+    "runs/log-metric",
+    {"run_id": "${second}", "key": "val loss/x-y.z", "value": 3, "timestamp": 1},
+)
+post("give second a param", "runs/log-parameter", {"run_id": "${second}", "key": "lr", "value": "10"})
+search("everything")
+search("in order", "", order_by=["metrics.acc DESC"])
+search("in order upwards", "", order_by=["metrics.acc"])
+search("in an order that some lack", "", order_by=["metrics.loss"])
+search("in an order that some lack, downwards", "", order_by=["metrics.loss DESC"])
+search("in the order of a param", "", order_by=["params.lr DESC"])
+search("in the order of start", "", order_by=["attributes.start_time ASC"])
+search("in the order of NaN", "", order_by=["metrics.nan"])
+for f in [
+    "metrics.acc > 0.75",
+    "metrics.acc >= 0.8 and metrics.acc < 0.9",
+    "metrics.acc = 0.8",
+    "metrics.acc != 0.8",
+    "metric.acc <= 0.7",
+    "metrics.nan != 1",
+    "metrics.nan > 0",
+    "metrics.`val loss/x-y.z` > 1",
+    'metrics."val loss/x-y.z" = 3',
+    "params.lr = '0.1'",
+    "params.lr != '0.1'",
+    "parameters.lr = '10'",
+    "param.lr LIKE '1%'",
+    "params.lr > '0'",
+    "params.lr = 10",
+    "params.lr ILIKE '0.%'",
+    "params.none IS NULL",
+    "params.lr IS NOT NULL",
+    "params.lr IS NULL",
+    "tags.t = 'v'",
+    'tag.t = "v"',
+    "tags.colour LIKE 'BL%'",
+    "tags.colour ILIKE 'BL%'",
+    "tags.`mlflow.runName` = 'third'",
+    "tags.mlflow.runName = 'third'",
+    "tags.colour IS NULL",
+    "tags.t = v",
+    "attributes.status = 'FINISHED'",
+    "status = 'RUNNING'",
+    "status != 'RUNNING'",
+    "attr.run_name = 'third'",
+    "run_name LIKE 'th%'",
+    "run_name ILIKE 'TH%'",
+    "`Run name` = 'third'",
+    "user_id = 'me'",
+    "attributes.start_time > 1500",
+    "start_time = 1000",
+    "created >= 2000",
+    "end_time < 5500",
+    "artifact_uri LIKE 'mlflow-artifacts:%'",
+    "artifact_uri LIKE '%none%'",
+    "run_id = '${run}'",
+    "run_id IN ('${run}', '${third}')",
+    "run_id NOT IN ('${run}')",
+    "run_id IN ()",
+    "run_name IN ('third')",
+    "attributes.run_id != '${run}'",
+    "metrics.acc > 0.75 OR metrics.acc < 0.1",
+    "(metrics.acc > 0.75)",
+    "NOT metrics.acc > 0.75",
+    "metrics.acc > 'x'",
+    "metrics.acc LIKE 'x'",
+    "acc > 1",
+    "metrics.acc",
+    "metrics.acc >",
+    "> 1",
+    "metrics.acc > 0.5 and",
+    "metrics.acc > 0.5,metrics.acc > 0.6",
+    "foo.bar = 'x'",
+    "attributes.colour = 'x'",
+    "status > 'AJAX'",
+    "params.lr IN ('0.1')",
+    "metrics.acc > 1e-1",
+    "metrics.acc > -1",
+    "dataset.name = 'd'",
+    "dataset.colour = 'd'",
+    "metrics. acc > 1",
+    "metrics.acc = NULL",
+    "metrics.acc IS NULL",
+    "name = 'x'",
+    "'a' = 'a'",
+    "params.`lr` = '0.1' AND tags.t = 'v' and metrics.acc > 0",
+    "   ",
+    "status ='FINISHED'",
+    "metrics.acc>0.75",
+    "params.lr='0.1'",
+    "params.lr = ''",
+    "params.lr = '0.1",
+    "tags.\"t\" = 'v'",
+]:
+    search(f, f)
+for o in [
+    "colour",
+    "metrics.acc sideways",
+    "metrics.acc DESC extra",
+    "",
+    "metrics",
+    "foo.bar DESC",
+    "attributes.none",
+    "params.`lr`  desc",
+    "run_name",
+    "attributes.status ASC",
+    "tags.t",
+    "dataset.name",
+]:
+    search("order " + repr(o), "", order_by=[o])
+post("search nowhere", "runs/search", {})
+post("search an unknown experiment", "runs/search", {"experiment_ids": ["99999"]})
+post("search an experiment that is none", "runs/search", {"experiment_ids": ["x"]})
+post("search experiments that are no list", "runs/search", {"experiment_ids": "1"})
+search("too many", max_results=50001)
+search("none", max_results=0)
+search("fewer than none", max_results=-1)
+search("a text for a number", max_results="x")
+search("an order that is no list", order_by="metrics.acc")
+post(
+    "a page of runs",
+    "runs/search",
+    {"experiment_ids": ["${one}"], "max_results": 2, "order_by": ["start_time"]},
+    keep={"runpage": "next_page_token"},
+)
+post(
+    "the next page of runs",
+    "runs/search",
+    {"experiment_ids": ["${one}"], "max_results": 2, "order_by": ["start_time"], "page_token": "${runpage}"},
+)
+post("delete a run", "runs/delete", {"run_id": "${third}"})
+post("delete a run again", "runs/delete", {"run_id": "${third}"})
+get("a deleted run", "runs/get", {"run_id": "${third}"})
+post("log a metric to a deleted run", "runs/log-metric", {"run_id": "${third}", "key": "a", "value": 1, "timestamp": 1})
+post("log a param to a deleted run", "runs/log-parameter", {"run_id": "${third}", "key": "a", "value": "1"})
+post("log a batch to a deleted run", "runs/log-batch", {"run_id": "${third}", "tags": [{"key": "a", "value": "1"}]})
+post("tag a deleted run", "runs/set-tag", {"run_id": "${third}", "key": "a", "value": "1"})
+post("update a deleted run", "runs/update", {"run_id": "${third}", "status": "FINISHED"})
+search("deleted ones", run_view_type="DELETED_ONLY")
+search("all of them", run_view_type="ALL")
+search("a view that is none", run_view_type="SOME")
+post("restore a run", "runs/restore", {"run_id": "${third}"})
+post("restore an unknown run", "runs/restore", {"run_id": "0" * 32})
+post("delete an unknown run", "runs/delete", {"run_id": "0" * 32})
+# log-model of 2.x
+told = json.dumps(
+    {
+        "artifact_path": "m",
+        "flavors": {"python_function": {"loader_module": "x"}},
+        "utc_time_created": "2024",
+        "run_id": "r",
+    }
+)
+post("tell of a model", "runs/log-model", {"run_id": "${run}", "model_json": told})
+post(
+    "tell of a model without fields",
+    "runs/log-model",
+    {"run_id": "${run}", "model_json": json.dumps({"artifact_path": "m", "flavors": {}, "utc_time_created": "x"})},
+)
+post("tell of a model that is no JSON", "runs/log-model", {"run_id": "${run}", "model_json": "{"})
+# artifacts
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+base = PROXY + "/${one}/${run}/artifacts"
+
+
+def put(name, path, raw="bytes"):
+    step(name, "PUT " + base + path, raw=raw, type="application/octet-stream", status_only=True)
+
+
+put("put a file", "/top.txt")
+put("put a file in a folder", "/model/MLmodel", "flavors: {}")
+put("put a file deeper", "/model/data/model.bin", "x" * 1000)
+put("put an empty file", "/model/empty", "")
+put("put a file again", "/top.txt", "other bytes")
+put("put a file outside", "/../../../x")
+put("put a file outside, hidden", "/%2e%2e/x")
+put("put a file outside, hidden twice", "/%252e%252e%252fx")
+step(
+    "put a file with an absolute name",
+    "PUT " + PROXY + "/%2Fetc/passwd",
+    raw="x",
+    type="application/octet-stream",
+    status_only=True,
+)
+step("get a file", "GET " + base + "/top.txt")
+step("get a file in a folder", "GET " + base + "/model/MLmodel")
+step("get an empty file", "GET " + base + "/model/empty")
+step("get a file that is not there", "GET " + base + "/none")
+step("get a folder", "GET " + base + "/model", status_only=True)
+step("get a file outside", "GET " + base + "/%2e%2e/%2e%2e/x")
+step("get a file that is absolute", "GET " + PROXY + "/%2Fetc/passwd")
+get("list the artifacts", "artifacts/list", {"run_id": "${run}"})
+get("list a folder of artifacts", "artifacts/list", {"run_id": "${run}", "path": "model"})
+get("list a folder deeper", "artifacts/list", {"run_id": "${run}", "path": "model/data"})
+get("list a file", "artifacts/list", {"run_id": "${run}", "path": "top.txt"})
+get("list nothing", "artifacts/list", {"run_id": "${run}", "path": "none"})
+get("list outside", "artifacts/list", {"run_id": "${run}", "path": "../"})
+get("list an absolute path", "artifacts/list", {"run_id": "${run}", "path": "/etc"})
+get("list an encoded path", "artifacts/list", {"run_id": "${run}", "path": "%2e%2e/x"})
+get("list an unknown run", "artifacts/list", {"run_id": "0" * 32})
+get("list no run", "artifacts/list")
+get("list an empty run", "artifacts/list", {"run_id": "${third}"})
+step("list by the proxy", "GET " + PROXY, query={"path": "${one}/${run}/artifacts/model"})
+step("list by the proxy outside", "GET " + PROXY, query={"path": "../.."})
+step("list by the proxy nothing", "GET " + PROXY, query={"path": "${one}/${run}/artifacts/none"})
+step("delete a file", "DELETE " + base + "/top.txt")
+step("delete it once more", "DELETE " + base + "/top.txt", status_only=True)
+step("delete outside", "DELETE " + base + "/%2e%2e/x")
+get("list what is left", "artifacts/list", {"run_id": "${run}"})
+# datasets
+d = {
+    "name": "iris",
+    "digest": "d1",
+    "source_type": "local",
+    "source": '{"uri": "x"}',
+    "schema": "{}",
+    "profile": '{"rows": 3}',
+}
+post(
+    "log a data set",
+    "runs/log-inputs",
+    {"run_id": "${run}", "datasets": [{"tags": [{"key": "mlflow.data.context", "value": "training"}], "dataset": d}]},
+)
+post(
+    "log it once more",
+    "runs/log-inputs",
+    {"run_id": "${run}", "datasets": [{"tags": [{"key": "mlflow.data.context", "value": "training"}], "dataset": d}]},
+)
+post(
+    "log another data set", "runs/log-inputs", {"run_id": "${second}", "datasets": [{"dataset": {**d, "digest": "d2"}}]}
+)
+post(
+    "log a data set without a name",
+    "runs/log-inputs",
+    {"run_id": "${farrun}", "datasets": [{"dataset": {"digest": "x", "source_type": "local", "source": "x"}}]},
+)
+post("log no data sets", "runs/log-inputs", {"run_id": "${run}"})
+post("log data sets to an unknown run", "runs/log-inputs", {"run_id": "0" * 32, "datasets": [{"dataset": d}]})
+post("log data sets that are no list", "runs/log-inputs", {"run_id": "${run}", "datasets": 5})
+get("a run with data", "runs/get", {"run_id": "${run}"})
+search("by data set", "dataset.name = 'iris'")
+search("by digest", "datasets.digest IN ('d2')")
+search("by context", "dataset.context = 'training'")
+search("by a part of a name", "dataset.name LIKE 'ir%'")
+step("search data sets", "POST " + AJAX + "experiments/search-datasets", body={"experiment_ids": ["${one}"]})
+step("search data sets nowhere", "POST " + AJAX + "experiments/search-datasets", body={"experiment_ids": []})
+step(
+    "search data sets in too many experiments",
+    "POST " + AJAX + "experiments/search-datasets",
+    body={"experiment_ids": [str(i) for i in range(21)]},
+)
+# logged models
+LOGGED = "logged-models"
+post(
+    "make a logged model",
+    LOGGED,
+    {
+        "experiment_id": "${one}",
+        "name": "net",
+        "model_type": "mlp",
+        "source_run_id": "${run}",
+        "params": [{"key": "lr", "value": "0.1"}],
+        "tags": [{"key": "t", "value": "v"}],
+    },
+    keep={"model": "model.info.model_id"},
+)
+post("make a logged model without a name", LOGGED, {"experiment_id": "${one}"}, status_only=True)
+post("make a logged model with a bad name", LOGGED, {"experiment_id": "${one}", "name": "a/b"})
+post("make a logged model in an unknown experiment", LOGGED, {"experiment_id": "99999", "name": "x"})
+post("make a logged model nowhere", LOGGED, {"name": "x"})
+get("a logged model", LOGGED + "/${model}")
+get("an unknown logged model", LOGGED + "/m-" + "0" * 32)
+get("a logged model by no id", LOGGED + "/nope")
+step(
+    "finish a logged model",
+    "PATCH " + LOGGED + "/${model}",
+    body={"model_id": "${model}", "status": "LOGGED_MODEL_READY"},
+)
+step(
+    "finish an unknown logged model",
+    "PATCH " + LOGGED + "/m-" + "0" * 32,
+    body={"model_id": "m-" + "0" * 32, "status": "LOGGED_MODEL_READY"},
+)
+step("tag a logged model", "PATCH " + LOGGED + "/${model}/tags", body={"tags": [{"key": "a", "value": "b"}]})
+step("untag a logged model", "DELETE " + LOGGED + "/${model}/tags/a")
+step("untag a logged model again", "DELETE " + LOGGED + "/${model}/tags/a")
+post(
+    "log params of a logged model",
+    LOGGED + "/${model}/params",
+    {"model_id": "${model}", "params": [{"key": "depth", "value": "3"}]},
+)
+post(
+    "log a metric of a logged model",
+    "runs/log-metric",
+    {
+        "run_id": "${run}",
+        "key": "macc",
+        "value": 0.5,
+        "timestamp": 5,
+        "step": 1,
+        "model_id": "${model}",
+        "dataset_name": "iris",
+        "dataset_digest": "d1",
+    },
+)
+post(
+    "say which models were made", "runs/outputs", {"run_id": "${run}", "models": [{"model_id": "${model}", "step": 3}]}
+)
+post("say which models were read", "runs/log-inputs", {"run_id": "${second}", "models": [{"model_id": "${model}"}]})
+post("say that no models were made", "runs/outputs", {"run_id": "${run}"})
+get("a logged model with everything", LOGGED + "/${model}")
+get("a run with models", "runs/get", {"run_id": "${run}"})
+step(
+    "put a file of a model",
+    "PUT " + PROXY + "/${one}/models/${model}/artifacts/MLmodel",
+    raw="x",
+    type="application/octet-stream",
+    status_only=True,
+)
+step("get a file of a model", "GET " + PROXY + "/${one}/models/${model}/artifacts/MLmodel")
+get("list the files of a model", LOGGED + "/${model}/artifacts/directories")
+post("search logged models", LOGGED + "/search", {"experiment_ids": ["${one}"]})
+for f in [
+    "name = 'net'",
+    "metrics.macc > 0.4",
+    "params.lr = '0.1'",
+    "tags.t = 'v'",
+    "attributes.status = 'READY'",
+    "source_run_id = '${run}'",
+    "colour = 'x'",
+    "name LIKE 'n%'",
+    "metrics.macc > 'x'",
+]:
+    post("search logged models: " + f, LOGGED + "/search", {"experiment_ids": ["${one}"], "filter": f})
+post(
+    "search logged models in order",
+    LOGGED + "/search",
+    {"experiment_ids": ["${one}"], "order_by": [{"field_name": "metrics.macc", "ascending": False}]},
+)
+post(
+    "search logged models by data",
+    LOGGED + "/search",
+    {
+        "experiment_ids": ["${one}"],
+        "filter": "metrics.macc > 0.4",
+        "datasets": [{"dataset_name": "iris", "dataset_digest": "d1"}],
+    },
+)
+post("search logged models nowhere", LOGGED + "/search", {})
+# registry
+REGISTERED = "registered-models"
+VERSIONS = "model-versions"
+post(
+    "register a model",
+    REGISTERED + "/create",
+    {"name": "net", "description": "d", "tags": [{"key": "a", "value": "b"}]},
+)
+post("register it again", REGISTERED + "/create", {"name": "net"})
+for n in ["", "a/b", "a:b", " ", ".."]:
+    post("register the name " + repr(n), REGISTERED + "/create", {"name": n})
+post("register without a name", REGISTERED + "/create", {})
+post("register a number", REGISTERED + "/create", {"name": 5})
+get("a registered model", REGISTERED + "/get", {"name": "net"})
+get("an unknown registered model", REGISTERED + "/get", {"name": "none"})
+get("a registered model without a name", REGISTERED + "/get")
+step("describe a registered model", "PATCH " + REGISTERED + "/update", body={"name": "net", "description": "new"})
+step("describe an unknown one", "PATCH " + REGISTERED + "/update", body={"name": "none", "description": "x"})
+post("tag a registered model", REGISTERED + "/set-tag", {"name": "net", "key": "c", "value": "d"})
+step("untag a registered model", "DELETE " + REGISTERED + "/delete-tag", body={"name": "net", "key": "c"})
+step("untag it thrice", "DELETE " + REGISTERED + "/delete-tag", body={"name": "net", "key": "c"})
+post("tag an unknown registered model", REGISTERED + "/set-tag", {"name": "none", "key": "c", "value": "d"})
+source = "mlflow-artifacts:/${one}/${run}/artifacts/model"
+post(
+    "make a version",
+    VERSIONS + "/create",
+    {"name": "net", "source": source, "run_id": "${run}", "tags": [{"key": "x", "value": "y"}], "description": "first"},
+)
+post(
+    "make a second version",
+    VERSIONS + "/create",
+    {"name": "net", "source": "runs:/${run}/model", "run_id": "${run}"},
+)
+post(
+    "make a version of a logged model",
+    VERSIONS + "/create",
+    {"name": "net", "source": "models:/${model}", "model_id": "${model}"},
+)
+post("make a version of an unknown model", VERSIONS + "/create", {"name": "none", "source": source, "run_id": "${run}"})
+post("make a version without a source", VERSIONS + "/create", {"name": "net"})
+post("make a version of a local file", VERSIONS + "/create", {"name": "net", "source": "/etc/passwd"})
+post("make a version of a file address", VERSIONS + "/create", {"name": "net", "source": "file:///etc"})
+post(
+    "make a version from outside",
+    VERSIONS + "/create",
+    {"name": "net", "source": "mlflow-artifacts:/${one}/${run}/artifacts/../../x", "run_id": "${run}"},
+)
+post(
+    "make a version from outside, hidden",
+    VERSIONS + "/create",
+    {"name": "net", "source": "mlflow-artifacts:/${one}/${run}/artifacts/%2e%2e/x", "run_id": "${run}"},
+)
+get("a version", VERSIONS + "/get", {"name": "net", "version": "1"})
+get("an unknown version", VERSIONS + "/get", {"name": "net", "version": "99"})
+get("a version that is none", VERSIONS + "/get", {"name": "net", "version": "x"})
+get("a version of an unknown model", VERSIONS + "/get", {"name": "none", "version": "1"})
+get("a version without a number", VERSIONS + "/get", {"name": "net"})
+get("where a version is", VERSIONS + "/get-download-uri", {"name": "net", "version": "1"})
+get("where an unknown version is", VERSIONS + "/get-download-uri", {"name": "net", "version": "99"})
+step(
+    "describe a version", "PATCH " + VERSIONS + "/update", body={"name": "net", "version": "1", "description": "better"}
+)
+post("move a version", VERSIONS + "/transition-stage", {"name": "net", "version": "1", "stage": "staging"})
+post(
+    "move another version",
+    VERSIONS + "/transition-stage",
+    {"name": "net", "version": "2", "stage": "Staging", "archive_existing_versions": True},
+)
+post("move a version nowhere", VERSIONS + "/transition-stage", {"name": "net", "version": "1", "stage": "Moon"})
+post(
+    "move a version out of use",
+    VERSIONS + "/transition-stage",
+    {"name": "net", "version": "1", "stage": "Archived", "archive_existing_versions": True},
+)
+post("move an unknown version", VERSIONS + "/transition-stage", {"name": "net", "version": "9", "stage": "Staging"})
+post("the latest versions", REGISTERED + "/get-latest-versions", {"name": "net"}, unordered=True)
+get("the latest versions by GET", REGISTERED + "/get-latest-versions", {"name": "net"}, unordered=True)
+post("the latest of a stage", REGISTERED + "/get-latest-versions", {"name": "net", "stages": ["Staging"]})
+post("the latest of no stage", REGISTERED + "/get-latest-versions", {"name": "net", "stages": ["Moon"]})
+post("the latest of an unknown model", REGISTERED + "/get-latest-versions", {"name": "none"})
+post("tag a version", VERSIONS + "/set-tag", {"name": "net", "version": "1", "key": "k", "value": "v"})
+step("untag a version", "DELETE " + VERSIONS + "/delete-tag", body={"name": "net", "version": "1", "key": "k"})
+post("tag an unknown version", VERSIONS + "/set-tag", {"name": "net", "version": "9", "key": "k", "value": "v"})
+post("set an alias", REGISTERED + "/alias", {"name": "net", "alias": "champion", "version": "1"})
+post("move an alias", REGISTERED + "/alias", {"name": "net", "alias": "champion", "version": "2"})
+for a in ["latest", "v1", "a b", "", "LATEST"]:
+    post("set the alias " + repr(a), REGISTERED + "/alias", {"name": "net", "alias": a, "version": "1"})
+post("set an alias of an unknown version", REGISTERED + "/alias", {"name": "net", "alias": "x", "version": "99"})
+post("set an alias of an unknown model", REGISTERED + "/alias", {"name": "none", "alias": "x", "version": "1"})
+post("set a long alias", REGISTERED + "/alias", {"name": "net", "alias": "a" * 256, "version": "1"})
+get("a version by its alias", REGISTERED + "/alias", {"name": "net", "alias": "champion"})
+get("a version by an unknown alias", REGISTERED + "/alias", {"name": "net", "alias": "none"})
+get("a version by an alias of an unknown model", REGISTERED + "/alias", {"name": "none", "alias": "x"})
+get("a registered model with aliases", REGISTERED + "/get", {"name": "net"})
+get("a version with an alias", VERSIONS + "/get", {"name": "net", "version": "2"})
+post("register another", REGISTERED + "/create", {"name": "Other"})
+for f in [
+    None,
+    "name = 'net'",
+    "name LIKE '%e%'",
+    "name ILIKE 'o%'",
+    "name IN ('net')",
+    "tags.a = 'b'",
+    "tags.a != 'b'",
+    "colour = 'x'",
+    "name > 'x'",
+    "name = 5",
+]:
+    q = {"max_results": "10"}
+    if f:
+        q["filter"] = f
+    get("search registered models: " + str(f), REGISTERED + "/search", q)
+get("a page of registered models", REGISTERED + "/search", {"max_results": "1"}, keep={"modelpage": "next_page_token"})
+get("the next page of registered models", REGISTERED + "/search", {"max_results": "1", "page_token": "${modelpage}"})
+get("registered models in order", REGISTERED + "/search", {"order_by": "name DESC"})
+get("too many registered models", REGISTERED + "/search", {"max_results": "1001"})
+get("registered models in no order", REGISTERED + "/search", {"order_by": "colour"})
+for f in [
+    None,
+    "name = 'net'",
+    "run_id = '${run}'",
+    "source_path LIKE 'models%'",
+    "version_number > 1",
+    "version_number = 'x'",
+    "tags.x = 'y'",
+    "colour = 'x'",
+    "name='net' and version_number = 2",
+    "run_id IN ('${run}')",
+    "version_number = 1",
+]:
+    q = {"max_results": "10"}
+    if f:
+        q["filter"] = f
+    get("search versions: " + str(f), VERSIONS + "/search", q)
+get("versions in order", VERSIONS + "/search", {"order_by": "version_number ASC"})
+get("too many versions", VERSIONS + "/search", {"max_results": "200001"})
+step("delete an alias", "DELETE " + REGISTERED + "/alias", body={"name": "net", "alias": "champion"})
+step("delete an alias again", "DELETE " + REGISTERED + "/alias", body={"name": "net", "alias": "champion"})
+step("delete a version", "DELETE " + VERSIONS + "/delete", body={"name": "net", "version": "1"})
+step("delete a version again", "DELETE " + VERSIONS + "/delete", body={"name": "net", "version": "1"})
+post("rename a registered model", REGISTERED + "/rename", {"name": "net", "new_name": "netz"})
+post("rename it to one that is taken", REGISTERED + "/rename", {"name": "netz", "new_name": "Other"})
+post("rename an unknown registered model", REGISTERED + "/rename", {"name": "none", "new_name": "x"})
+post("rename a registered model badly", REGISTERED + "/rename", {"name": "netz", "new_name": "a/b"})
+get("a renamed model", REGISTERED + "/get", {"name": "netz"})
+step("delete a registered model", "DELETE " + REGISTERED + "/delete", body={"name": "netz"})
+step("delete a registered model again", "DELETE " + REGISTERED + "/delete", body={"name": "netz"})
+step("delete a logged model", "DELETE " + LOGGED + "/${model}")
+get("a deleted logged model", LOGGED + "/${model}")
+get("the health", "/health")
+get("the version", "/version")
