@@ -1,6 +1,10 @@
 //! How fast the store takes points and answers, in one process: `cargo bench -p track`. Each line is a median; an
 //! argument chooses the lines whose name has it. The store lies in the temporary folder (`TMPDIR`).
-#![allow(clippy::print_stdout, reason = "figures are what this program is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_macros,
+    reason = "a benchmark reports on its standard output"
+)]
 
 use std::time::{Duration, Instant};
 
