@@ -41,7 +41,7 @@ pub fn encode_chunk(points: &[Point]) -> Vec<u8> {
 /// # Errors
 /// When the bytes are of another version, cut off, or longer than they say.
 pub fn decode_chunk(bytes: &[u8]) -> Result<Vec<Point>, ChunkError> {
-    let mut reader = Reader { bytes };
+    let mut reader = Reader::new(bytes);
     let version = reader.byte()?;
     if version != CHUNK_VERSION {
         return Err(ChunkError::Version(version));
@@ -72,7 +72,7 @@ fn push_deltas(bytes: &mut Vec<u8>, numbers: impl Iterator<Item = i64>) {
     }
 }
 
-fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -80,18 +80,35 @@ fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-struct Reader<'a> {
+/// Takes bytes from the front.
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
 }
 
-impl Reader<'_> {
-    fn byte(&mut self) -> Result<u8, ChunkError> {
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Reader { bytes }
+    }
+
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// So many bytes.
+    pub(crate) fn take(&mut self, length: u64) -> Result<&'a [u8], ChunkError> {
+        let length = usize::try_from(length).map_err(|_| ChunkError::Damaged)?;
+        let (taken, rest) = self.bytes.split_at_checked(length).ok_or(ChunkError::Damaged)?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn byte(&mut self) -> Result<u8, ChunkError> {
         let (first, rest) = self.bytes.split_first().ok_or(ChunkError::Damaged)?;
         self.bytes = rest;
         Ok(*first)
     }
 
-    fn varint(&mut self) -> Result<u64, ChunkError> {
+    pub(crate) fn varint(&mut self) -> Result<u64, ChunkError> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

@@ -4,6 +4,7 @@
 //! reads are methods of their own. Entities carry no wire format, and nothing here knows what a
 //! pipeline is: a stage is a tag and a nested run is a run with a parent.
 
+mod block;
 mod change;
 mod chunk;
 mod cursor;
@@ -18,6 +19,7 @@ mod settle;
 mod sqlite;
 mod store;
 
+pub use block::{BLOCK_VERSION, decode_block, encode_block};
 pub use change::{
     Applied, Bound, Change, Changes, ChangesId, ExperimentRef, LoggedModelChange, NewLoggedModel, NewRun,
     NewVersion, Precondition, Purge, RegistryChange, VersionRef,

@@ -94,9 +94,7 @@ impl Column<'_> {
                         .map_or(Values::None, |(min, max)| Values::number(aggregate.of(min, max, direction))))
                 })
             }
-            Field::Param(key) => {
-                self.fill(connection, "SELECT run, value FROM param WHERE key = ?1", &[key], text)
-            }
+            Field::Param(key) => self.fill(connection, &texts("param"), &[key], text),
             Field::Tag(key) => {
                 self.fill(connection, "SELECT run, value FROM tag WHERE key = ?1", &[key], text)
             }
@@ -190,6 +188,14 @@ impl Column<'_> {
 
 fn text(row: &Row) -> rusqlite::Result<Values<'static>> {
     Ok(Values::owned(row.get(1)?))
+}
+
+/// Params or tags of one key: short ones from an index that holds them, long ones from the table.
+fn texts(table: &str) -> String {
+    let part = |condition| {
+        format!("SELECT run, value FROM {table} WHERE key = ?1 AND length(value) {condition} 100")
+    };
+    format!("{} UNION ALL {}", part("<="), part(">"))
 }
 
 const METRIC: &str =

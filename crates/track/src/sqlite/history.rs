@@ -1,29 +1,33 @@
-//! Metric history: new points are rows of a tail, which is folded into column chunks.
+//! Metric history: new points are blocks of their run, which are folded into column chunks of each metric.
 //!
-//! A row costs some 30 bytes and can be written at once; a chunk costs about 11 bytes a point and is
-//! rewritten whole. A tail is folded when it grows past [`TAIL_POINTS`] and when its run ends, in the
-//! transaction that caused it, so a reader sees a point in one place or the other.
+//! A block is what one set of changes logged to a run, of all its metrics: so a set of a thousand points of a hundred
+//! metrics writes a few pages in one place, not a page in a hundred. A chunk holds one metric and costs about 11 bytes a
+//! point, but is rewritten whole. The blocks of a run are folded when they grow past [`RUN_BLOCKS`] or [`RUN_POINTS`] and
+//! when the run ends, in the transaction that caused it, so a reader sees a point in one place or the other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::apply::check_time;
 use super::fault::Fault;
+use crate::block::{decode_block, encode_block, points_of};
 use crate::chunk::Point;
 use crate::{Metric, RunId, check_key, decode_chunk, encode_chunk};
 
-/// A longer tail is folded.
-const TAIL_POINTS: i64 = 1024;
+/// A run with more blocks is folded.
+const RUN_BLOCKS: i64 = 1024;
+/// A run with more points in its blocks is folded.
+const RUN_POINTS: i64 = 65_536;
 /// The most points of a chunk.
 const CHUNK_POINTS: usize = 4096;
 
 /// A metric of a run while points are logged to it.
 struct Series {
     key: i64,
-    /// Rows in the tail.
-    tail: i64,
+    /// The new points.
+    points: Vec<Point>,
     latest: Option<Point>,
     /// The least and the greatest value, once there is a number.
     range: Option<(f64, f64)>,
@@ -32,9 +36,6 @@ struct Series {
 /// Logs points of any keys in any order.
 pub(super) fn log(transaction: &Transaction, run: i64, metrics: &[Metric]) -> Result<(), Fault> {
     let mut touched: HashMap<&str, Series> = HashMap::new();
-    let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO metric_tail (run, key, step, timestamp, bits) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
     for metric in metrics {
         check_time(metric.timestamp, || format!("a point of metric `{}`", metric.key))?;
         let series = match touched.get_mut(metric.key.as_str()) {
@@ -42,32 +43,49 @@ pub(super) fn log(transaction: &Transaction, run: i64, metrics: &[Metric]) -> Re
             None => touched.entry(&metric.key).or_insert(load_series(transaction, run, &metric.key)?),
         };
         let point = (metric.step, metric.timestamp, canonical(metric.value));
-        series.tail += insert.execute(params![run, series.key, point.0, point.1.0, bits(point.2)])? as i64;
+        series.points.push(point);
         if series.latest.is_none_or(|latest| order(&latest, &point).is_lt()) {
             series.latest = Some(point);
         }
         series.range = widened(series.range, point.2);
     }
-    for series in touched.values() {
-        store_series(transaction, run, series)?;
-        if series.tail > TAIL_POINTS {
-            fold(transaction, run, series.key)?;
-        }
+    if touched.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // In the order of the table, so that the same changes make the same file.
+    let mut touched: Vec<Series> = touched.into_values().collect();
+    touched.sort_by_key(|series| series.key);
+    for series in &touched {
+        store_series(transaction, run, series)?;
+    }
+    let (blocks, points) = pending(transaction, run)?;
+    let (blocks, points) = (blocks + 1, points + metrics.len() as i64);
+    let block = encode_block(touched.iter().map(|series| (series.key, series.points.as_slice())));
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO metric_block (run, blocks, points, data) VALUES (?1, ?2, ?3, ?4)")?;
+    insert.execute(params![run, blocks, points, block])?;
+    if blocks > RUN_BLOCKS || points > RUN_POINTS { fold_all(transaction, run) } else { Ok(()) }
+}
+
+/// How many blocks a run has, and how many points are in them.
+fn pending(transaction: &Transaction, run: i64) -> Result<(i64, i64), Fault> {
+    let mut query = transaction.prepare_cached(
+        "SELECT blocks, points FROM metric_block WHERE run = ?1 ORDER BY number DESC LIMIT 1",
+    )?;
+    let last = query.query_row([run], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(last.unwrap_or_default())
 }
 
 fn load_series(transaction: &Transaction, run: i64, key: &str) -> Result<Series, Fault> {
     check_key("metric", key)?;
     let key = key_number(transaction, key)?;
     let mut query = transaction.prepare_cached(
-        "SELECT step, timestamp, bits, tail, min_bits, max_bits FROM metric_latest WHERE run = ?1 AND key = ?2",
+        "SELECT step, timestamp, bits, min_bits, max_bits FROM metric_latest WHERE run = ?1 AND key = ?2",
     )?;
-    let stored =
-        query.query_row([run, key], |row| Ok((point(row, 0)?, row.get(3)?, range(row, 4)?))).optional()?;
+    let stored = query.query_row([run, key], |row| Ok((point(row, 0)?, range(row, 3)?))).optional()?;
     Ok(match stored {
-        Some((latest, tail, range)) => Series { key, tail, latest: Some(latest), range },
-        None => Series { key, tail: 0, latest: None, range: None },
+        Some((latest, range)) => Series { key, points: Vec::new(), latest: Some(latest), range },
+        None => Series { key, points: Vec::new(), latest: None, range: None },
     })
 }
 
@@ -83,46 +101,54 @@ fn key_number(transaction: &Transaction, key: &str) -> Result<i64, Fault> {
 fn store_series(transaction: &Transaction, run: i64, series: &Series) -> Result<(), Fault> {
     let Some((step, time, value)) = series.latest else { return Ok(()) };
     let mut upsert = transaction.prepare_cached(
-        "INSERT INTO metric_latest (run, key, step, timestamp, bits, tail, min_bits, max_bits)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT DO UPDATE SET step = ?3, timestamp = ?4, bits = ?5, tail = ?6, min_bits = ?7, max_bits = ?8",
+        "INSERT INTO metric_latest (run, key, step, timestamp, bits, min_bits, max_bits)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET step = ?3, timestamp = ?4, bits = ?5, min_bits = ?6, max_bits = ?7",
     )?;
     let (min, max) = (series.range.map(|range| bits(range.0)), series.range.map(|range| bits(range.1)));
-    upsert.execute(params![run, series.key, step, time.0, bits(value), series.tail, min, max])?;
+    upsert.execute(params![run, series.key, step, time.0, bits(value), min, max])?;
     Ok(())
 }
 
-/// Folds every tail of a run.
+/// Folds the blocks of a run.
 pub(super) fn fold_all(transaction: &Transaction, run: i64) -> Result<(), Fault> {
-    let keys: Vec<i64> = {
-        let mut query =
-            transaction.prepare_cached("SELECT key FROM metric_latest WHERE run = ?1 AND tail > 0")?;
-        query.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?
-    };
-    keys.into_iter().try_for_each(|key| fold(transaction, run, key))
+    let mut by_key: BTreeMap<i64, Vec<Point>> = BTreeMap::new();
+    let mut query =
+        transaction.prepare_cached("SELECT data FROM metric_block WHERE run = ?1 ORDER BY number")?;
+    let mut rows = query.query([run])?;
+    while let Some(row) = rows.next()? {
+        for (key, points) in decode_block(blob(row)?)? {
+            by_key.entry(key).or_default().extend(points);
+        }
+    }
+    for (key, points) in by_key {
+        fold(transaction, run, key, points)?;
+    }
+    transaction.prepare_cached("DELETE FROM metric_block WHERE run = ?1")?.execute([run])?;
+    Ok(())
 }
 
-/// Moves a tail into chunks. A last chunk with room is taken up again, so that a long run has few
-/// chunks and a short one a single chunk, however often it ended.
-fn fold(transaction: &Transaction, run: i64, key: i64) -> Result<(), Fault> {
-    let mut points = tail(transaction, run, key)?;
-    if let Some((number, earlier)) = last_chunk(transaction, run, key)?
-        && earlier.len() + points.len() <= CHUNK_POINTS
-    {
+/// Moves points of a metric into chunks. A last chunk with room is taken up again, so that a long run has few chunks and a
+/// short one a single chunk, however often it ended.
+pub(super) fn fold(
+    transaction: &Transaction,
+    run: i64,
+    key: i64,
+    mut points: Vec<Point>,
+) -> Result<(), Fault> {
+    settle(&mut points);
+    if let Some((number, earlier)) = last_chunk(transaction, run, key)? {
         transaction.prepare_cached("DELETE FROM metric_chunk WHERE number = ?1")?.execute([number])?;
         points.extend(earlier);
         settle(&mut points);
     }
-    let mut insert = transaction
-        .prepare_cached("INSERT INTO metric_chunk (run, key, points, data, first_step, last_step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO metric_chunk (run, key, points, data, first_step, last_step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
     for piece in points.chunks(CHUNK_POINTS) {
         let (first, last) = steps(piece);
         insert.execute(params![run, key, piece.len() as i64, encode_chunk(piece), first, last])?;
     }
-    transaction.prepare_cached("DELETE FROM metric_tail WHERE run = ?1 AND key = ?2")?.execute([run, key])?;
-    transaction
-        .prepare_cached("UPDATE metric_latest SET tail = 0 WHERE run = ?1 AND key = ?2")?
-        .execute([run, key])?;
     Ok(())
 }
 
@@ -168,21 +194,29 @@ pub(super) fn points(connection: &Connection, run: i64, key: i64) -> Result<Vec<
         .prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
     let mut rows = query.query([run, key])?;
     while let Some(row) = rows.next()? {
-        let data = row.get_ref(0)?.as_blob().map_err(|error| Fault::Content(error.to_string()))?;
-        points.extend(decode_chunk(data)?);
+        points.extend(decode_chunk(blob(row)?)?);
     }
     points.extend(tail(connection, run, key)?);
     settle(&mut points);
     Ok(points)
 }
 
+/// The points of a metric that are still in blocks, in their order, each once.
 pub(super) fn tail(connection: &Connection, run: i64, key: i64) -> Result<Vec<Point>, Fault> {
-    let mut query = connection
-        .prepare_cached("SELECT step, timestamp, bits FROM metric_tail WHERE run = ?1 AND key = ?2")?;
-    let mut points = query.query_map([run, key], |row| point(row, 0))?.collect::<Result<Vec<_>, _>>()?;
-    // The table's order is that of the bits, which for negative values is the wrong way round.
+    let mut query =
+        connection.prepare_cached("SELECT data FROM metric_block WHERE run = ?1 ORDER BY number")?;
+    let mut rows = query.query([run])?;
+    let mut points = Vec::new();
+    while let Some(row) = rows.next()? {
+        points.extend(points_of(blob(row)?, key)?);
+    }
     settle(&mut points);
     Ok(points)
+}
+
+/// The bytes in a row's first column.
+fn blob<'a>(row: &'a Row) -> Result<&'a [u8], Fault> {
+    row.get_ref(0)?.as_blob().map_err(|error| Fault::Content(error.to_string()))
 }
 
 /// Into order, each point once. Sorting what is nearly sorted costs one pass.

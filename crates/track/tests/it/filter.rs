@@ -373,6 +373,26 @@ fn a_search_finds_what_the_evaluator_says() {
 }
 
 #[test]
+fn long_texts_are_found_as_short_ones_are() {
+    let store = SqliteStore::open_in_memory().expect("memory");
+    let texts = ["ä".repeat(99), "ä".repeat(100), "ä".repeat(101), "ä".repeat(5000)];
+    for (number, text) in (0..).zip(&texts) {
+        let changes = vec![
+            Change::CreateRun(NewRun::new(id(number), Timestamp(1))),
+            Change::LogParams { run: id(number), params: vec![param("text", text)] },
+            Change::SetTags { run: id(number), tags: vec![tag("text", text)] },
+        ];
+        store.apply(at(0, changes)).expect("applied");
+    }
+    for (number, text) in (0..).zip(&texts) {
+        let filter =
+            Filter::parse(&format!("params.text = '{text}' and tags.text = '{text}'")).expect("a filter");
+        let found = store.search(&Search { filter: Some(filter), ..Search::default() }).expect("read");
+        assert_eq!(found.iter().map(|run| run.info.id).collect::<Vec<_>>(), [id(number)]);
+    }
+}
+
+#[test]
 fn a_search_orders_as_the_evaluator_does() {
     let store = many();
     let all = store.search(&Search::default()).expect("read");

@@ -2,11 +2,15 @@
 //! hand from docs/design/run-store.md, not by the encoder; files are dumps of what earlier versions wrote.
 
 use base::Timestamp;
-use track::{Changes, RunStatus, RunStore, Search, SqliteStore, decode_chunk, encode_chunk};
+use track::{
+    Changes, RunStatus, RunStore, Search, SqliteStore, decode_block, decode_chunk, encode_block, encode_chunk,
+};
 
 use crate::{at, id, make_run};
 
 const CHUNK_1: &str = include_str!("../golden/chunk-1.hex");
+
+const BLOCK_1: &str = include_str!("../golden/block-1.hex");
 
 fn bytes(text: &str) -> Vec<u8> {
     let digits: String = text.lines().filter_map(|line| line.split('#').next()).collect();
@@ -31,6 +35,16 @@ fn a_chunk_of_version_1() {
         points.iter().map(|point| (point.0, point.1, point.2.to_bits())).collect()
     };
     assert_eq!(bits(&read), bits(&points));
+}
+
+#[test]
+fn a_block_of_version_1() {
+    let first = vec![(5, Timestamp(1000), 0.5)];
+    let second = vec![(0, Timestamp(0), 1.0), (1, Timestamp(10), -0.0)];
+    let series = [(1, first), (300, second)];
+    let written = encode_block(series.iter().map(|(key, points)| (*key, points.as_slice())));
+    assert_eq!(written, bytes(BLOCK_1));
+    assert_eq!(decode_block(&bytes(BLOCK_1)), Ok(series.to_vec()));
 }
 
 /// A file that schema 1 wrote, as text: two experiments; a reproduction with a stage's run that ended, one that runs

@@ -7,7 +7,7 @@ use crate::{Purge, StoreError};
 
 /// Tables with rows of a run; those of later schemas go by themselves.
 const OF_RUNS: [&str; 8] =
-    ["metric_latest", "metric_tail", "metric_chunk", "param", "tag", "tag_history", "artifact", "lineage"];
+    ["metric_latest", "metric_block", "metric_chunk", "param", "tag", "tag_history", "artifact", "lineage"];
 
 pub(super) fn purge(transaction: &Transaction, purge: &Purge) -> Result<(), Fault> {
     for run in &purge.runs {

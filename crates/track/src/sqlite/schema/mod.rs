@@ -20,8 +20,8 @@ const APPLICATION_ID: i64 = 0x7069_7065;
 
 /// Step `n` leads from schema `n` to schema `n + 1`; a new file starts from 0.
 const STEPS: &[Step] = &[
-    Step { sql: include_str!("schema_1.sql"), and_then: None },
-    Step { sql: include_str!("schema_2.sql"), and_then: Some(fill::ranges) },
+    Step { sql: include_str!("schema_1.sql"), and_then: None, at_last: "" },
+    Step { sql: include_str!("schema_2.sql"), and_then: Some(fill::histories), at_last: AFTER_2 },
 ];
 
 /// One step from a schema to the next.
@@ -30,7 +30,12 @@ struct Step {
     sql: &'static str,
     /// What SQL cannot say, done to the new tables.
     and_then: Option<Fill>,
+    /// What can go then.
+    at_last: &'static str,
 }
+
+/// Rows of points, which are chunks and blocks from schema 2 on.
+const AFTER_2: &str = "DROP TABLE metric_tail; ALTER TABLE metric_latest DROP COLUMN tail";
 
 /// Work on the tables of a step.
 type Fill = fn(&Transaction) -> Result<(), Fault>;
@@ -77,6 +82,7 @@ fn advance(connection: &mut Connection, path: &Path, steps: &[Step]) -> Result<(
         if let Some(and_then) = step.and_then {
             and_then(&transaction)?;
         }
+        transaction.execute_batch(step.at_last)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", known)?;
@@ -139,7 +145,7 @@ mod tests {
     use super::*;
 
     fn step(sql: &'static str) -> Step {
-        Step { sql, and_then: None }
+        Step { sql, and_then: None, at_last: "" }
     }
 
     #[test]

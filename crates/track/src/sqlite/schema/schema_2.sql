@@ -19,6 +19,24 @@ ALTER TABLE metric_chunk ADD COLUMN last_step INTEGER NOT NULL DEFAULT 0;
 DROP INDEX metric_chunk_run;
 CREATE INDEX metric_chunk_run ON metric_chunk (run, key, first_step, last_step, points);
 
+-- What one set of changes logged to a run; blocks and points count from the last time that they were folded.
+CREATE TABLE metric_block (
+    number INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    blocks INTEGER NOT NULL,
+    points INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+CREATE INDEX metric_block_run ON metric_block (run);
+
+-- What filters ask for is in the index, but for long texts.
+DROP INDEX param_key;
+CREATE INDEX param_short ON param (key, value) WHERE length(value) <= 100;
+CREATE INDEX param_long ON param (key) WHERE length(value) > 100;
+DROP INDEX tag_key;
+CREATE INDEX tag_short ON tag (key, value) WHERE length(value) <= 100;
+CREATE INDEX tag_long ON tag (key) WHERE length(value) > 100;
+
 CREATE INDEX applied_at ON applied (at);
 
 CREATE TABLE dataset (
