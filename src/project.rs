@@ -448,7 +448,7 @@ impl Project {
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, track::StoreError> {
-        let store = SqliteStore::open(&self.pipe_path("runs.db"))?;
+        let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
         let known = |run| self.ended_well(&store, run);
         settle_dead(&store, &lease_is_alive, &known, Timestamp::now())?;
         Ok(store)

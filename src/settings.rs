@@ -62,6 +62,8 @@ enum Kind {
     Group,
     /// `all`, `local`, or names of users and hosts.
     Names,
+    /// `normal` or `full`.
+    Sync,
 }
 
 /// A key that settings may hold.
@@ -83,6 +85,7 @@ const KEYS: &[Key] = &[
     Key { name: GC_GRACE, kind: Kind::Age, local_only: false },
     Key { name: "remote.*.url", kind: Kind::Url, local_only: false },
     Key { name: OTHER_PLATFORMS, kind: Kind::Flag, local_only: false },
+    Key { name: STORE_SYNC, kind: Kind::Sync, local_only: false },
     Key { name: TRUST, kind: Kind::Names, local_only: false },
 ];
 
@@ -101,6 +104,9 @@ const GC_GRACE: &str = "gc.grace";
 const OTHER_PLATFORMS: &str = "stage_cache.other_platforms";
 /// Whose results are restored.
 const TRUST: &str = "stage_cache.trust";
+
+/// What recorded runs survive.
+const STORE_SYNC: &str = "store.sync";
 
 /// A day in nanoseconds.
 const DAY: i64 = 86_400 * 1_000_000_000;
@@ -230,6 +236,14 @@ impl Settings {
         self.text(GC_GRACE).and_then(|age| parse_age(age).ok()).unwrap_or(DAY)
     }
 
+    /// What recorded runs survive: the death of the process, or a loss of power too.
+    pub fn store_sync(&self) -> track::Sync {
+        match self.text(STORE_SYNC) {
+            Some("full") => track::Sync::Full,
+            _ => track::Sync::Normal,
+        }
+    }
+
     /// Which results of the stage cache are restored.
     pub fn trust(&self) -> Trust {
         let words: Vec<String> = match self.get(TRUST).map(|setting| &setting.value) {
@@ -344,6 +358,11 @@ impl Key {
                 message: format!("`{text}` is nobody that a cache is shared with"),
                 hint: Some(format!("set `{}` to group, or unset it", self.name)),
             }),
+            Kind::Sync if matches!(text, "normal" | "full") => Ok(Value::Text(text.to_owned())),
+            Kind::Sync => Err(Fault {
+                message: format!("`{text}` is no way to write the run store"),
+                hint: Some(format!("set `{}` to normal or full", self.name)),
+            }),
             Kind::Remote => {
                 check_remote_name(text)?;
                 Ok(Value::Text(text.to_owned()))
@@ -419,7 +438,7 @@ impl Key {
             return Ok(Value::Flag(flag));
         }
         let expected = match self.kind {
-            Kind::Folder | Kind::Group | Kind::Remote | Kind::Url | Kind::Age => "a text",
+            Kind::Folder | Kind::Group | Kind::Remote | Kind::Url | Kind::Age | Kind::Sync => "a text",
             Kind::LinkTypes | Kind::Names => "a list of texts",
             Kind::Flag => "true or false",
         };
@@ -498,6 +517,18 @@ mod tests {
     fn fault(text: &str) -> String {
         let fault = read(text, Scope::Project, Path::new("config.toml"), KEYS).unwrap_err();
         format!("{fault} | {}", fault.hint.as_deref().unwrap_or_default())
+    }
+
+    #[test]
+    fn the_run_store_waits_for_the_disk_when_it_is_told_to() {
+        for (text, expected) in [
+            ("", track::Sync::Normal),
+            ("store.sync = 'normal'\n", track::Sync::Normal),
+            ("store.sync = 'full'\n", track::Sync::Full),
+        ] {
+            let settings = Settings::of([(Scope::Project, Path::new("config.toml"), text)]);
+            assert_eq!(settings.expect(text).store_sync(), expected);
+        }
     }
 
     #[test]

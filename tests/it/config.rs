@@ -94,3 +94,18 @@ fn the_cache_may_lie_elsewhere() {
     said.tells(&["is outside the project", "nothing was removed"]);
     sandbox.gc(&["-w", "--no-stage-cache", "-f"]).code(0);
 }
+
+#[test]
+fn how_the_run_store_is_written_can_be_chosen() {
+    let sandbox = Sandbox::with_pipeline("stages: {a: {cmd: echo 1 > a, outs: [a]}}\n");
+    sandbox.ok(["config", "store.sync", "full"]);
+    assert_eq!(sandbox.read(".pipe/config.toml"), "[store]\nsync = \"full\"\n");
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.run_count(), 2);
+    snapshot!(sandbox.pipe(["config", "store.sync", "fast"]), @"
+    exit: 2
+    --- stderr
+    error: `fast` is no way to write the run store
+    hint: set `store.sync` to normal or full
+    ");
+}

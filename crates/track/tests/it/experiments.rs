@@ -187,6 +187,26 @@ pub fn runs_say_what_they_read_and_wrote(store: &dyn ModelStore) {
     }
 }
 
+/// Pages of any size, one after the other, are the history, which has so many points.
+fn pages_are_the_whole(store: &dyn ModelStore, run: RunId, length: usize) -> Vec<Metric> {
+    let whole = store.metric_history(run, "loss").expect("read");
+    assert_eq!(whole.len(), length);
+    for size in [350, 1700, length, 50_000] {
+        let mut read: Vec<Metric> = Vec::new();
+        loop {
+            let after = read.last().map(MetricCursor::of);
+            let page = store.metric_page(run, "loss", after, size).expect("read");
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() == size || read.len() + page.len() == length);
+            read.extend(page);
+        }
+        assert!(read == whole, "{size}");
+    }
+    whole
+}
+
 pub fn a_history_is_read_in_pages(store: &dyn ModelStore) {
     let run = make_run(store, 1);
     // Late points of earlier steps, so that chunks and tail overlap, and enough for several chunks.
@@ -196,31 +216,24 @@ pub fn a_history_is_read_in_pages(store: &dyn ModelStore) {
             .collect();
         store.apply(at(0, vec![Change::LogMetrics { run, metrics }])).expect("logged");
     }
+    pages_are_the_whole(store, run, 12_000);
     // More sets, and more points, than a run may have unfolded; some of the points are there already.
     for i in 0..1500_i64 {
         let metrics = vec![point("loss", 7000 - i, 99, 0.25), point("acc", i % 700, 0, 1.0)];
         store.apply(at(0, vec![Change::LogMetrics { run, metrics }])).expect("logged");
     }
+    pages_are_the_whole(store, run, 13_500);
     let many =
         (0..70_000).map(|i| point("other", i, 0, 1.0)).chain([point("loss", 6000, 99, 0.25)]).collect();
     store.apply(at(0, vec![Change::LogMetrics { run, metrics: many }])).expect("logged");
+    let whole = pages_are_the_whole(store, run, 13_500);
+    // What comes late lies before much of what is in chunks.
+    let late = (0..200).map(|i| point("loss", i * 35, 777, 0.5)).collect();
+    store.apply(at(0, vec![Change::LogMetrics { run, metrics: late }])).expect("logged");
+    assert_ne!(pages_are_the_whole(store, run, 13_700), whole);
+    let whole = store.metric_history(run, "loss").expect("read");
     assert_eq!(store.metric_history(run, "acc").expect("read").len(), 700);
     assert_eq!(store.metric_history(run, "other").expect("read").len(), 70_000);
-    let whole = store.metric_history(run, "loss").expect("read");
-    assert_eq!(whole.len(), 13_500);
-    for size in [1700, 13_500, 50_000] {
-        let mut read: Vec<Metric> = Vec::new();
-        loop {
-            let after = read.last().map(MetricCursor::of);
-            let page = store.metric_page(run, "loss", after, size).expect("read");
-            if page.is_empty() {
-                break;
-            }
-            assert!(page.len() == size || read.len() + page.len() == whole.len());
-            read.extend(page);
-        }
-        assert_eq!(read, whole, "{size}");
-    }
     assert_eq!(store.metric_page(run, "none", None, 5).expect("read"), []);
     assert_eq!(store.metric_page(run, "loss", None, 0).expect("read"), []);
     let other = make_run(store, 2);
@@ -228,7 +241,7 @@ pub fn a_history_is_read_in_pages(store: &dyn ModelStore) {
     store.apply(at(0, vec![Change::LogMetrics { run: other, metrics }])).expect("logged");
     let sampled = store.sampled_history(&[other, run, id(77)], "loss", None, 10).expect("read");
     assert_eq!((sampled.len(), sampled[0].1.len(), sampled[1].1.len()), (2, 3, 10));
-    assert_eq!((&sampled[1].1[0], &sampled[1].1[9]), (&whole[0], &whole[13_499]));
+    assert_eq!((&sampled[1].1[0], &sampled[1].1[9]), (&whole[0], &whole[13_699]));
     let part = store.sampled_history(&[run], "loss", Some((100, 101)), 100).expect("read");
     assert!(part[0].1.iter().all(|point| (100..=101).contains(&point.step)));
     assert_eq!(part[0].1.len(), 4);
