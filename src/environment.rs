@@ -21,7 +21,6 @@ fn variable(name: &str) -> Option<OsString> {
 
 /// The run that a stage's command is recorded by, with the project it belongs to: set when `pipe` is
 /// called by a stage.
-#[cfg(feature = "train")]
 pub fn enclosing_run() -> Option<(PathBuf, String)> {
     Some((PathBuf::from(variable(names::ROOT)?), variable(names::RUN)?.into_string().ok()?))
 }

@@ -1,6 +1,7 @@
 //! The `pipe` binary: parse, dispatch, tell what went wrong, exit code.
 
 mod age;
+mod artifacts;
 mod cli;
 mod discover;
 mod dvc_config;
@@ -15,6 +16,8 @@ mod import;
 mod inside;
 mod interrupt;
 mod leftovers;
+mod logging;
+mod models;
 mod named;
 mod names;
 mod partials;
@@ -29,6 +32,7 @@ mod remotes;
 mod revision;
 mod roots;
 mod settings;
+mod spool;
 mod supplier;
 #[cfg(feature = "train")]
 mod training;

@@ -20,6 +20,7 @@ use crate::git::Git;
 use crate::interrupt::Interrupt;
 use crate::recorder::tags;
 use crate::settings::{self, CACHE_LINK_TYPES, Scope, Settings};
+use crate::spool;
 use crate::ui::Printer;
 
 /// The folder with everything that `pipe` keeps in a project.
@@ -448,10 +449,26 @@ impl Project {
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, track::StoreError> {
-        let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
+let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
+        spool::replay(&self.spool_folder(), &store);
         let known = |run| self.ended_well(&store, run);
         settle_dead(&store, &lease_is_alive, &known, Timestamp::now())?;
         Ok(store)
+    }
+
+    /// Opens the run store to log to it: without a look at the runs of others, and without waiting long for them.
+    ///
+    /// # Errors
+    /// As [`Project::store`].
+    pub fn store_to_log(&self) -> Result<SqliteStore, track::StoreError> {
+        let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"))?;
+        spool::replay(&self.spool_folder(), &store);
+        Ok(store)
+    }
+
+    /// Where what was logged waits while the run store is away.
+    pub fn spool_folder(&self) -> PathBuf {
+        self.pipe_path("tmp").join("spool")
     }
 
     /// When the stage of a run succeeded, if the stage cache tells of it and lock or journal have recorded it: its process died

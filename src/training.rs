@@ -14,13 +14,14 @@ use base::{Timestamp, Value};
 use cache::Blobs;
 use learn::{OutputPaths, TrainConfig, TrainEvent, TrainOutcome};
 use track::{
-    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, Run, RunId, RunStatus, RunStore,
+    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
     SqliteStore, StoreError,
 };
 
 use crate::cli::command_line;
 use crate::environment;
 use crate::git::Git;
+use crate::logging::await_run;
 use crate::project::Project;
 use crate::recorder::{common_tags, new_run_id, tag, tags};
 use crate::ui::Printer;
@@ -88,7 +89,11 @@ impl TrainingRun {
             changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });
         }
         // What the stage declared as params is recorded already, spelled as the params file spells it.
-        let known = if own { BTreeMap::new() } else { await_run(&store, run)?.data.params };
+        let known = if own {
+            BTreeMap::new()
+        } else {
+            await_run(&store, run).map_err(|fault| describe(&fault))?.data.params
+        };
         let params = params(config).into_iter().filter(|param| !known.contains_key(&param.key)).collect();
         changes.push(Change::LogParams { run, params });
         store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
@@ -210,19 +215,6 @@ impl TrainingRun {
 fn describe(fault: &StoreError) -> String {
     let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{fault}{cause}")
-}
-
-/// The run of the stage that this process is the command of: the process that started it writes it in this moment.
-fn await_run(store: &SqliteStore, run: RunId) -> Result<Run, String> {
-    let asked = Instant::now();
-    loop {
-        match store.run(run) {
-            Err(StoreError::UnknownRun(_)) if asked.elapsed() < Duration::from_secs(5) => {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            found => return found.map_err(|fault| describe(&fault)),
-        }
-    }
 }
 
 fn create_own(project: &Project, run: RunId) -> [Change; 2] {

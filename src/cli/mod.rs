@@ -1,6 +1,7 @@
 //! The command line: what was written, and which command carries it out.
 
 mod add;
+mod arguments;
 mod check_ignore;
 mod checkout;
 mod commit;
@@ -17,8 +18,10 @@ mod import;
 mod init;
 mod install;
 mod list;
+mod log;
 mod merge_driver;
 mod metrics;
+mod models;
 mod moving;
 mod params;
 mod plan;
@@ -124,6 +127,10 @@ enum Command {
     Train(train::TrainArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     #[cfg(feature = "serve")]
     #[command(visible_alias = "serve")]
     Ui(ui::UiArgs),
@@ -192,6 +199,8 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
             Command::Runs(command) => runs::run(&command, printer),
+            Command::Log(command) => log::run(&command, printer),
+            Command::Models(command) => models::run(&command, printer),
             #[cfg(feature = "serve")]
             Command::Ui(args) => ui::run(&args, printer),
             Command::List(args) => list::run(&args, printer),

@@ -1,8 +1,12 @@
 //! `pipe runs`: what was executed, with its params, metrics, logs and files.
 
 mod compare;
+mod edit;
+mod gc;
+mod lifecycle;
 mod list;
 mod show;
+pub mod start;
 
 use clap::{Args, Subcommand};
 use track::{Run, RunId, RunStatus, RunStore, SqliteStore};
@@ -10,9 +14,10 @@ use track::{Run, RunId, RunStatus, RunStore, SqliteStore};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::recorder::tags;
+use crate::spool;
 use crate::ui::Printer;
 
-/// List, show and compare recorded runs
+/// List, show, compare, mark and remove recorded runs
 ///
 /// A run is named by its id, by the start or the end of it, or by its name. Lists show the END of ids (the last
 /// eight digits), since ids of one time begin alike. `last` is the newest run that is no part of another one,
@@ -27,6 +32,19 @@ pub enum RunsCommand {
     Compare(compare::CompareArgs),
     /// Print the output of a run's command
     Logs(LogsArgs),
+    /// Set tags of a run, or remove some
+    Tag(edit::TagArgs),
+    /// Give a run another name
+    Rename(edit::RenameArgs),
+    /// Write a note about a run, or print it
+    Note(edit::NoteArgs),
+    Delete(lifecycle::DeleteArgs),
+    /// Bring deleted runs back, with the runs of their stages that were deleted
+    Restore(lifecycle::RestoreArgs),
+    Gc(gc::GcArgs),
+    Start(start::StartArgs),
+    /// End a run that `pipe runs start` began
+    End(start::EndArgs),
 }
 
 #[derive(Debug, Args)]
@@ -41,7 +59,7 @@ pub struct LogsArgs {
     stderr: bool,
 }
 
-/// Lists, shows or compares runs.
+/// Lists, shows, compares, marks or removes runs.
 ///
 /// # Errors
 /// When the run store cannot be read, or there is no such run.
@@ -52,13 +70,27 @@ pub fn run(command: &RunsCommand, printer: Printer) -> CliResult {
         RunsCommand::Show(args) => show::run(args, &project, printer),
         RunsCommand::Compare(args) => compare::run(args, &project, printer),
         RunsCommand::Logs(args) => logs(args, &project, printer),
+        RunsCommand::Tag(args) => edit::tag(args, &project, printer),
+        RunsCommand::Rename(args) => edit::rename(args, &project, printer),
+        RunsCommand::Note(args) => edit::note(args, &project, printer),
+        RunsCommand::Delete(args) => lifecycle::delete(args, &project, printer),
+        RunsCommand::Restore(args) => lifecycle::restore(args, &project, printer),
+        RunsCommand::Gc(args) => gc::run(args, &project, printer),
+        RunsCommand::Start(args) => start::start(args, &project, printer),
+        RunsCommand::End(args) => start::end(args, printer),
     }
 }
 
-fn open(project: &Project) -> CliResult<SqliteStore> {
-    project.existing_store()?.ok_or_else(|| {
+/// The run store, which must be there.
+///
+/// # Errors
+/// When no run was recorded yet, or the store cannot be opened.
+pub fn open(project: &Project, printer: Printer) -> CliResult<SqliteStore> {
+    let store = project.existing_store()?.ok_or_else(|| {
         CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
-    })
+    })?;
+    spool::tell_refused(project, printer);
+    Ok(store)
 }
 
 /// Where the result of a run came from that executed nothing: a run's id, or another word.
@@ -95,7 +127,7 @@ fn with_stages(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
 }
 
 fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
-    let store = open(project)?;
+    let store = open(project, printer)?;
     let id = store.find_run(&args.run)?;
     let runs = with_stages(&store, id)?;
     let blobs = project.blobs();

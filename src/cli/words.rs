@@ -9,17 +9,20 @@ const WORDS: &[(&[&str], &str)] = &[
         "`pipe repro` runs what is stale; `pipe stage add` writes a stage",
     ),
     (
-        &["exp", "experiment", "experiments", "log", "search"],
+        &["exp", "experiment", "experiments", "search"],
         "`pipe repro` records every run: `pipe runs list` and `pipe runs compare` show them",
     ),
     (&["queue"], "`pipe repro -j` runs stages at once, and several `pipe repro` work beside each other"),
     (
-        &["models", "model", "registry", "artifacts"],
-        "there is no registry: `artifacts` of pipeline.yaml names models, and `pipe runs show` what a run made",
+        &["model", "registry", "artifacts"],
+        "`pipe models` is the registry, and `pipe log artifact` and `pipe log model` log files",
     ),
+    #[cfg(feature = "serve")]
+    (&["server", "gui", "studio"], "`pipe ui` serves the runs"),
+    #[cfg(not(feature = "serve"))]
     (
-        &["ui", "server", "gui", "studio"],
-        "there is no server: `pipe runs list` and `pipe plots show` show what there is",
+        &["ui", "serve", "server", "gui", "studio"],
+        "this pipe was built without its server: `pipe runs list` and `pipe plots show` show what there is",
     ),
     (
         &["download", "import-db", "get-db"],

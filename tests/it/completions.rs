@@ -22,7 +22,19 @@ fn help_and_version_need_no_project() {
     let sandbox = Sandbox::without_git();
     assert!(sandbox.ok(["--version"]).stdout.starts_with("pipe 0."));
     let help = sandbox.ok(["--help"]).stdout;
-    let commands = ["init", "repro", "status", "dag", "params", "metrics", "data", "runs", "completions"];
+    let commands = [
+        "init",
+        "repro",
+        "status",
+        "dag",
+        "params",
+        "metrics",
+        "data",
+        "runs",
+        "log",
+        "models",
+        "completions",
+    ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help");
         assert!(sandbox.ok([command, "--help"]).stdout.contains("Usage: pipe "), "{command}");

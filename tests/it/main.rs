@@ -50,11 +50,13 @@ mod install;
 mod interrupts;
 mod kills;
 mod links;
+mod log;
 mod metrics;
 #[cfg(feature = "serve")]
 mod mlflow;
 #[cfg(feature = "serve")]
 mod mlflow_tool;
+mod models;
 mod moved_files;
 mod options;
 mod out_patterns;
@@ -67,6 +69,7 @@ mod python;
 mod recovery;
 mod repro;
 mod runs;
+mod runs_edit;
 mod safety;
 mod shared_cache;
 mod sharing;

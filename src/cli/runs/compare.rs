@@ -34,7 +34,7 @@ pub struct CompareArgs {
 /// # Errors
 /// When there is no such run, or the store cannot be read.
 pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult {
-    let store = open(project)?;
+    let store = open(project, printer)?;
     let runs = args
         .runs
         .iter()

@@ -4,7 +4,9 @@ use base::Value;
 use clap::Args;
 use indexmap::IndexSet;
 use report::{Cell, Column, Table};
-use track::{Filter, OrderBy, ParentFilter, Run, RunStore, Search};
+use track::{
+    Aggregate, DatasetField, Field, Filter, OrderBy, ParentFilter, Run, RunStore, Search, Searched, View,
+};
 
 use crate::cli::FormatArgs;
 use crate::error::{CliError, CliResult};
@@ -25,11 +27,15 @@ pub struct ListArgs {
     /// is null. They are joined by and, or, not and parentheses.
     #[arg(long, value_name = "FILTER")]
     r#where: Option<String>,
+    /// List only runs that match, in MLflow's own grammar: comparisons joined by AND
+    #[arg(long, value_name = "FILTER", conflicts_with = "where")]
+    filter: Option<String>,
     /// Order by a field, as in 'metrics.best_acc desc'; may be repeated
     #[arg(long, value_name = "FIELD [asc|desc]")]
     sort: Vec<String>,
-    /// Show these columns, separated by commas: metrics.NAME, params.NAME, tags.NAME, and id, name, stage, status, start,
-    /// duration, experiment, user, parent
+    /// Show these columns, separated by commas: metrics.NAME, best(NAME), min(NAME), max(NAME), last(NAME), params.NAME,
+    /// tags.NAME, datasets.name (digest, context), and id, name, stage, status, start, end, duration, experiment, user,
+    /// parent
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     columns: Vec<String>,
     /// List at most N runs, or all with 0
@@ -38,6 +44,9 @@ pub struct ListArgs {
     /// List only reproductions, not the runs of their stages
     #[arg(long)]
     top: bool,
+    /// List only runs that were deleted and can be restored
+    #[arg(long)]
+    deleted: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -47,17 +56,7 @@ pub struct ListArgs {
 /// # Errors
 /// When filter, order or a column does not parse, or the store cannot be read.
 pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
-    let parsed = args.r#where.as_deref().map(Filter::parse).transpose();
-    let is_restored =
-        || args.r#where.as_deref().is_some_and(|text| text.to_lowercase().contains("restored'"));
-    let filter = parsed.map_err(|fault| match is_restored() {
-        // The list calls them so, which is how a run finished that ran nothing.
-        true => CliError::from(fault).hint(format!(
-            "a restored run is one that finished and has a tag: --where \"tags.`{}` LIKE '%'\"",
-            tags::RESTORED_FROM
-        )),
-        false => CliError::from(fault),
-    })?;
+    let filter = filter(args.r#where.as_deref(), args.filter.as_deref())?;
     let order_by = args.sort.iter().map(|text| OrderBy::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let columns = args.columns.iter().map(|text| ColumnSpec::parse(text)).collect::<CliResult<Vec<_>>>()?;
     let Some(store) = project.existing_store()? else {
@@ -68,9 +67,10 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         }
         return Ok(());
     };
-    let is_narrowed = filter.is_some() || args.top;
+    let is_narrowed = filter.is_some() || args.top || args.deleted;
     let parent = if args.top { ParentFilter::TopLevel } else { ParentFilter::Any };
-    let search = Search { filter, order_by, parent, ..Search::default() };
+    let view = if args.deleted { View::Deleted } else { View::Active };
+    let search = Search { filter, order_by, parent, view, ..Search::default() };
     let mut runs = store.search(&search)?;
     let all = runs.len();
     if args.limit > 0 {
@@ -92,6 +92,28 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     Ok(())
 }
 
+/// The filter that is written in our language or in MLflow's.
+///
+/// # Errors
+/// When it does not parse.
+pub fn filter(ours: Option<&str>, mlflow: Option<&str>) -> CliResult<Option<Filter>> {
+    if let Some(text) = mlflow {
+        return Filter::parse_mlflow(text, Searched::Runs).map_err(|fault| {
+            CliError::from(fault).hint("`--where` also knows OR, NOT, parentheses and `~`")
+        });
+    }
+    let Some(text) = ours else { return Ok(None) };
+    let is_restored = text.to_lowercase().contains("restored'");
+    Filter::parse(text).map(Some).map_err(|fault| match is_restored {
+        // The list calls them so, which is how a run finished that ran nothing.
+        true => CliError::from(fault).hint(format!(
+            "a restored run is one that finished and has a tag: --where \"tags.`{}` LIKE '%'\"",
+            tags::RESTORED_FROM
+        )),
+        false => CliError::from(fault),
+    })
+}
+
 /// A column as asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum ColumnSpec {
@@ -100,11 +122,14 @@ enum ColumnSpec {
     Stage,
     Status,
     Start,
+    End,
     Duration,
     Experiment,
     User,
     Parent,
     Metric(String),
+    Aggregate(Aggregate, String),
+    Dataset(DatasetField),
     Param(String),
     Tag(String),
 }
@@ -127,16 +152,23 @@ impl ColumnSpec {
             "stage" => ColumnSpec::Stage,
             "status" => ColumnSpec::Status,
             "start" | "start_time" => ColumnSpec::Start,
+            "end" | "end_time" => ColumnSpec::End,
             "duration" => ColumnSpec::Duration,
             "experiment" => ColumnSpec::Experiment,
             "user" => ColumnSpec::User,
             "parent" => ColumnSpec::Parent,
-            _ => {
-                return Err(CliError::message(format!("there is no column `{text}`")).hint(
-                    "columns are id, name, stage, status, start, duration, experiment, user, parent, metrics.NAME, \
-                     params.NAME and tags.NAME",
-                ));
-            }
+            _ => match OrderBy::parse(text).map(|order| order.field) {
+                // What filters know besides: `best(loss)`, `datasets.name`.
+                Ok(Field::Metric(key)) => ColumnSpec::Metric(key),
+                Ok(Field::Aggregate(aggregate, key)) => ColumnSpec::Aggregate(aggregate, key),
+                Ok(Field::Dataset(field)) => ColumnSpec::Dataset(field),
+                _ => {
+                    return Err(CliError::message(format!("there is no column `{text}`")).hint(
+                        "columns are id, name, stage, status, start, end, duration, experiment, user, parent, \
+                         metrics.NAME, best(NAME), min(NAME), max(NAME), params.NAME, tags.NAME and datasets.name",
+                    ));
+                }
+            },
         })
     }
 
@@ -147,11 +179,14 @@ impl ColumnSpec {
             ColumnSpec::Stage => Column::text("stage"),
             ColumnSpec::Status => Column::text("status").kept(),
             ColumnSpec::Start => Column::text("start"),
+            ColumnSpec::End => Column::text("end"),
             ColumnSpec::Duration => Column::number("duration"),
             ColumnSpec::Experiment => Column::text("experiment"),
             ColumnSpec::User => Column::text("user"),
             ColumnSpec::Parent => Column::text("parent"),
             ColumnSpec::Metric(key) => Column::number(format!("metrics.{key}")),
+            ColumnSpec::Aggregate(aggregate, key) => Column::number(format!("{}({key})", aggregate.name())),
+            ColumnSpec::Dataset(field) => Column::text(format!("datasets.{}", field.name())),
             ColumnSpec::Param(key) => Column::number(format!("params.{key}")),
             ColumnSpec::Tag(key) => Column::text(format!("tags.{key}")),
         }
@@ -166,6 +201,7 @@ impl ColumnSpec {
             ColumnSpec::Status if for_people => status_cell(run),
             ColumnSpec::Status => Cell::text(run.info.status.name()),
             ColumnSpec::Start => Cell::Time(run.info.start_time),
+            ColumnSpec::End => run.info.end_time.map_or(Cell::Missing, Cell::Time),
             ColumnSpec::Duration => run.info.duration_millis().map_or(Cell::Missing, Cell::Duration),
             ColumnSpec::Experiment => Cell::text(&run.info.experiment_name),
             ColumnSpec::User => Cell::text(&run.info.user),
@@ -173,6 +209,10 @@ impl ColumnSpec {
             ColumnSpec::Metric(key) => {
                 run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::float(metric.value))
             }
+            ColumnSpec::Aggregate(aggregate, key) => {
+                run.aggregate(*aggregate, key).map_or(Cell::Missing, Cell::float)
+            }
+            ColumnSpec::Dataset(field) => datasets(run, *field),
             ColumnSpec::Param(key) => run
                 .data
                 .params
@@ -181,6 +221,17 @@ impl ColumnSpec {
             ColumnSpec::Tag(key) => run.data.tags.get(key).map_or(Cell::Missing, Cell::text),
         }
     }
+}
+
+/// What a field says of all data sets that a run read.
+fn datasets(run: &Run, field: DatasetField) -> Cell {
+    let values = run.data.datasets.iter().filter_map(|input| match field {
+        DatasetField::Name => Some(input.dataset.name.as_str()),
+        DatasetField::Digest => Some(input.dataset.digest.as_str()),
+        DatasetField::Context => input.context(),
+    });
+    let values: Vec<&str> = values.collect();
+    if values.is_empty() { Cell::Missing } else { Cell::text(values.join(", ")) }
 }
 
 /// Metrics that people ask for first, where runs have them.
@@ -215,6 +266,9 @@ mod tests {
         );
         assert_eq!(parse("tags.pipe.stage"), Some(ColumnSpec::Tag("pipe.stage".into())));
         assert_eq!(parse("id"), Some(ColumnSpec::Id));
+        assert_eq!(parse("best(val/loss)"), Some(ColumnSpec::Aggregate(Aggregate::Best, "val/loss".into())));
+        assert_eq!(parse("last(loss)"), Some(ColumnSpec::Metric("loss".into())));
+        assert_eq!(parse("datasets.name"), Some(ColumnSpec::Dataset(DatasetField::Name)));
         assert!(parse("metrik.x").is_none());
     }
 }

@@ -25,7 +25,7 @@ pub struct ShowArgs {
 /// # Errors
 /// When there is no such run, or the store cannot be read.
 pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
-    let store = open(project)?;
+    let store = open(project, printer)?;
     let run = store.run(store.find_run(&args.run)?)?;
     if args.json {
         printer.data_line(serde_json::to_string_pretty(&as_json(&store, &run)?)?);

@@ -85,6 +85,14 @@ pub(crate) fn artifact_uri(experiment: i64, run: &str) -> String {
     format!("mlflow-artifacts:/{experiment}/{run}/artifacts")
 }
 
+impl Run {
+    /// What is made of all values that a metric had; nothing when it never was a number.
+    pub fn aggregate(&self, aggregate: Aggregate, key: &str) -> Option<f64> {
+        let range = self.data.ranges.get(key)?;
+        Some(aggregate.of(range.min, range.max, || Direction::of(key, &self.data.tags)))
+    }
+}
+
 impl Subject for Run {
     fn values(&self, field: &Field) -> Values<'_> {
         let (info, data) = (&self.info, &self.data);
@@ -95,8 +103,7 @@ impl Subject for Run {
             Field::Param(key) => looked_up(&data.params, key),
             Field::Tag(key) => looked_up(&data.tags, key),
             Field::Aggregate(aggregate, key) => {
-                let Some(range) = data.ranges.get(key) else { return Values::None };
-                Values::number(aggregate.of(range.min, range.max, || Direction::of(key, &data.tags)))
+                self.aggregate(*aggregate, key).map_or(Values::None, Values::number)
             }
             Field::Dataset(field) => {
                 let values = data.datasets.iter().filter_map(|input| match field {

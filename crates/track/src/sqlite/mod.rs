@@ -36,11 +36,13 @@ use crate::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, DatasetSummary, Experiment, ExperimentId,
     ExperimentSearch, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric, MetricCursor, ModelId,
     ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId, RunStore, Search, Stage,
-    StoreError, TagValue, VersionSearch,
+    StoreError, TagValue, VersionSearch, View,
 };
 
 /// How long a writer waits for others.
 const BUSY_SECONDS: u64 = 30;
+/// How long one waits who can write later just as well.
+const BRIEF_SECONDS: u64 = 5;
 /// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
 /// writers the unlucky one starves.
 const NAP: Duration = Duration::from_millis(2);
@@ -59,6 +61,7 @@ pub enum Sync {
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
+    patience: Patience,
     connection: Mutex<Connection>,
 }
 
@@ -77,22 +80,35 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub fn open_with(path: &Path, sync: Sync) -> Result<Self, StoreError> {
+        Self::open_for(path, sync, Patience::Long)
+    }
+
+    /// Opens the file as [`SqliteStore::open`] does, for somebody who does not wait long for other writers, since what
+    /// he has to write is kept elsewhere then.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_briefly(path: &Path) -> Result<Self, StoreError> {
+        Self::open_for(path, Sync::Normal, Patience::Brief)
+    }
+
+    fn open_for(path: &Path, sync: Sync, patience: Patience) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || -> Result<Connection, Fault> {
             let mut connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_handler(Some(nap))?;
+            connection.busy_handler(Some(patience.nap()))?;
             // Before anything is written: what is not ours stays as it is.
             schema::check(&connection, path)?;
             make_private(path);
-            patiently(|| Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
+            patiently(patience.nap(), || Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
             configure(&connection, sync)?;
             schema::prepare(&mut connection, path)?;
             Ok(connection)
         };
-        let connection = open().map_err(|fault| fault.into_error(path, "open"))?;
-        Ok(SqliteStore { path: path.to_owned(), connection: Mutex::new(connection) })
+        let connection = open().map_err(|fault| patience.told(fault.into_error(path, "open")))?;
+        Ok(SqliteStore { path: path.to_owned(), patience, connection: Mutex::new(connection) })
     }
 
     /// Opens a file that is there for questions alone: nothing is written, not even beside it. For a
@@ -104,7 +120,7 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = |name: &Path, flags: OpenFlags| -> Result<Connection, Fault> {
             let mut connection = Connection::open_with_flags(name, flags)?;
-            connection.busy_handler(Some(nap))?;
+            connection.busy_handler(Some(Patience::Long.nap()))?;
             schema::check_current(&connection, path)?;
             configure(&connection, Sync::Normal)?;
             Ok(connection)
@@ -119,7 +135,11 @@ impl SqliteStore {
             open(&immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI).map_err(|_| fault)
         });
         let connection = connection.map_err(|fault| fault.into_error(path, "read"))?;
-        Ok(SqliteStore { path: path.to_owned(), connection: Mutex::new(connection) })
+        Ok(SqliteStore {
+            path: path.to_owned(),
+            patience: Patience::Long,
+            connection: Mutex::new(connection),
+        })
     }
 
     /// A store that lives and dies with this value, for tests.
@@ -135,7 +155,7 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = open().map_err(|fault| fault.into_error(&path, "open"))?;
-        Ok(SqliteStore { path, connection: Mutex::new(connection) })
+        Ok(SqliteStore { path, patience: Patience::Long, connection: Mutex::new(connection) })
     }
 
     /// The contents of all artifacts of runs and logged models that are not deleted, and of versions, each once: what
@@ -163,7 +183,8 @@ impl SqliteStore {
 impl RunStore for SqliteStore {
     fn apply(&self, changes: Changes) -> Result<Applied, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        apply::apply(&mut connection, &changes).map_err(|fault| fault.into_error(&self.path, "write"))
+        apply::apply(&mut connection, &changes)
+            .map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
     }
 
     fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {
@@ -194,8 +215,8 @@ impl RunStore for SqliteStore {
         self.read(|connection| search::run(connection, id))
     }
 
-    fn find_run(&self, wanted: &str) -> Result<RunId, StoreError> {
-        self.read(|connection| read::find_run(connection, wanted))
+    fn find_run_in(&self, wanted: &str, view: View) -> Result<RunId, StoreError> {
+        self.read(|connection| read::find_run(connection, wanted, view))
     }
 
     fn children(&self, id: RunId) -> Result<Vec<Run>, StoreError> {
@@ -316,15 +337,41 @@ fn configure(connection: &Connection, sync: Sync) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Waits for a lock until [`BUSY_SECONDS`] are over; SQLite says how often it has asked before.
-fn nap(asked: i32) -> bool {
+/// How long one waits for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Long,
+    Brief,
+}
+
+impl Patience {
+    /// Waits for a lock until the time is over; SQLite says how often it has asked before.
+    fn nap(self) -> fn(i32) -> bool {
+        match self {
+            Patience::Long => |asked| nap(asked, BUSY_SECONDS),
+            Patience::Brief => |asked| nap(asked, BRIEF_SECONDS),
+        }
+    }
+
+    /// The same fault with the time that was really waited.
+    fn told(self, fault: StoreError) -> StoreError {
+        match (self, fault) {
+            (Patience::Brief, StoreError::Busy { path, .. }) => {
+                StoreError::Busy { path, seconds: BRIEF_SECONDS }
+            }
+            (_, fault) => fault,
+        }
+    }
+}
+
+fn nap(asked: i32, seconds: u64) -> bool {
     std::thread::sleep(NAP);
-    u128::from(asked.unsigned_abs()) * NAP.as_millis() < u128::from(BUSY_SECONDS) * 1000
+    u128::from(asked.unsigned_abs()) * NAP.as_millis() < u128::from(seconds) * 1000
 }
 
 /// The change to write-ahead logging does not ask the busy handler, so two processes that make the
 /// file at the same moment would see "locked" here and only here.
-fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+fn patiently<T>(nap: fn(i32) -> bool, mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
     let mut asked = 0;
     loop {
         match attempt() {

@@ -132,21 +132,26 @@ pub(super) fn purgeable(connection: &Connection, before: Option<Timestamp>) -> R
 /// Of an id, the fewest digits that are shown to people.
 const SHORTEST: usize = 8;
 
-pub(super) fn find_run(connection: &Connection, wanted: &str) -> Result<RunId, Fault> {
+pub(super) fn find_run(connection: &Connection, wanted: &str, view: View) -> Result<RunId, Fault> {
+    let seen = match view {
+        View::Active => "lifecycle = 0",
+        View::Deleted => "lifecycle = 1",
+        View::All => "lifecycle IN (0, 1)",
+    };
     if let Some(back) = back_from_last(wanted) {
-        return newest(connection, wanted, back);
+        return newest(connection, wanted, back, seen);
     }
     let digits = wanted.to_ascii_lowercase();
     let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id {
         // `g` comes after every digit of an id.
         for condition in [STARTS_WITH, "substr(id, -length(?1)) = ?1"] {
-            if let Some(run) = single(connection, condition, &digits, wanted)? {
+            if let Some(run) = single(connection, condition, &digits, (wanted, seen))? {
                 return Ok(run);
             }
         }
     }
-    single(connection, "name = ?1", wanted, wanted)?
+    single(connection, "name = ?1", wanted, (wanted, seen))?
         .ok_or_else(|| StoreError::NoMatch(wanted.to_owned()).into())
 }
 
@@ -167,8 +172,8 @@ fn back_from_last(wanted: &str) -> Option<i64> {
     if digits.is_empty() { Some(1) } else { digits.parse().ok() }
 }
 
-fn newest(connection: &Connection, wanted: &str, back: i64) -> Result<RunId, Fault> {
-    let top = "FROM run WHERE parent IS NULL AND lifecycle = 0";
+fn newest(connection: &Connection, wanted: &str, back: i64, seen: &str) -> Result<RunId, Fault> {
+    let top = format!("FROM run WHERE parent IS NULL AND {seen}");
     let order = "ORDER BY start_time DESC, id DESC LIMIT 1 OFFSET ?1";
     let mut query = connection.prepare_cached(&format!("SELECT id {top} {order}"))?;
     if let Some(run) = query.query_row([back], |row| run_id(row, 0)).optional()? {
@@ -178,22 +183,22 @@ fn newest(connection: &Connection, wanted: &str, back: i64) -> Result<RunId, Fau
     Err(StoreError::NotSoMany { wanted: wanted.to_owned(), count }.into())
 }
 
-/// The one active run that fulfils a condition on `value`, if any; an error when several do.
+/// The one run, of those that are seen, that fulfils a condition on `value`, if any; an error when several do.
 fn single(
     connection: &Connection,
     condition: &str,
     value: &str,
-    wanted: &str,
+    (wanted, seen): (&str, &str),
 ) -> Result<Option<RunId>, Fault> {
     let mut query = connection.prepare_cached(&format!(
-        "SELECT id, name, start_time FROM run WHERE {condition} AND lifecycle = 0
+        "SELECT id, name, start_time FROM run WHERE {condition} AND {seen}
          ORDER BY start_time DESC, id DESC"
     ))?;
     let found = query.query_map([value], |row| Ok((run_id(row, 0)?, row.get(1)?, Timestamp(row.get(2)?))))?;
     let found: Vec<(RunId, String, Timestamp)> = found.collect::<Result<_, _>>()?;
     if found.len() > 1 {
         let candidates = found.iter().take(CANDIDATES).map(|(id, name, start)| {
-            Ok(format!("{} ({name}, {})", unique_end(connection, *id)?, start.local()))
+            Ok(format!("{} ({name}, {})", unique_end(connection, *id, seen)?, start.local()))
         });
         let candidates = candidates.collect::<Result<_, Fault>>()?;
         return Err(
@@ -204,10 +209,10 @@ fn single(
 }
 
 /// The shortest end of an id, of [`SHORTEST`] digits at least, that names no other run.
-fn unique_end(connection: &Connection, id: RunId) -> Result<String, Fault> {
+fn unique_end(connection: &Connection, id: RunId, seen: &str) -> Result<String, Fault> {
     let id = id.to_string();
     let mut query = connection.prepare_cached(&format!(
-        "SELECT count(*) FROM run WHERE (substr(id, -length(?1)) = ?1 OR {STARTS_WITH}) AND lifecycle = 0"
+        "SELECT count(*) FROM run WHERE (substr(id, -length(?1)) = ?1 OR {STARTS_WITH}) AND {seen}"
     ))?;
     for digits in (SHORTEST..id.len()).step_by(4) {
         let end = &id[id.len() - digits..];

@@ -75,7 +75,15 @@ pub trait RunStore: Send + Sync {
     ///
     /// # Errors
     /// When none or several match, or when the store fails.
-    fn find_run(&self, wanted: &str) -> Result<RunId, StoreError>;
+    fn find_run(&self, wanted: &str) -> Result<RunId, StoreError> {
+        self.find_run_in(wanted, View::Active)
+    }
+
+    /// The same among active runs, deleted ones or both.
+    ///
+    /// # Errors
+    /// As [`RunStore::find_run`].
+    fn find_run_in(&self, wanted: &str, view: View) -> Result<RunId, StoreError>;
 
     /// The active runs started by a run, oldest first.
     ///

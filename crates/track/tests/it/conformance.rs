@@ -188,6 +188,11 @@ fn deleted_runs_are_hidden_and_closed(store: &dyn RunStore) {
     let count = |view| store.search(&Search { view, ..Search::default() }).expect("read").len();
     set(Lifecycle::Deleted);
     assert_eq!((count(View::Active), count(View::Deleted), count(View::All)), (0, 1, 1));
+    for wanted in [run.to_string(), run_name(run), "last".to_owned()] {
+        assert!(store.find_run(&wanted).is_err(), "{wanted}");
+        assert_eq!(store.find_run_in(&wanted, View::Deleted).expect("deleted"), run);
+        assert_eq!(store.find_run_in(&wanted, View::All).expect("any"), run);
+    }
     let refused = store.apply(at(0, vec![Change::LogParams { run, params: vec![param("a", "1")] }]));
     assert!(matches!(refused, Err(StoreError::Deleted { .. })));
     set(Lifecycle::Active);

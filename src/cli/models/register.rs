@@ -1,0 +1,244 @@
+//! `pipe models register`: a version of what a run made, if the run is good enough; checked and made in one transaction.
+
+use base::{FileState, ProjectPath};
+use cache::Blobs;
+use clap::Args;
+use track::{
+    Artifact, ArtifactOwner, Bound, Change, Changes, Comparison, Direction, Field, Filter, Literal,
+    ModelStatus, ModelStore, NewVersion, Precondition, RegistryChange, Role, Run, RunId, RunStore,
+    SqliteStore, StoreError,
+};
+
+use crate::cli::arguments::parse_pair;
+use crate::cli::runs::open;
+use crate::cli::runs::start::tags;
+use crate::environment;
+use crate::error::{CliError, CliResult};
+use crate::logging::now;
+use crate::models::below;
+use crate::project::Project;
+use crate::ui::Printer;
+
+/// Make a version of a registered model of what a run made
+///
+/// The model is made when there is none of that name. With `--if` and `--if-better-than` a version is made only when the
+/// run is good enough, which is checked in the moment in which it is made; else nothing changes, and the exit code is 1.
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    /// The registered model's name
+    name: String,
+    /// The run: its id, the end of it, its name, or `last`; of a reproduction also what its stages made
+    #[arg(long)]
+    run: String,
+    /// What of it: a file or folder of its artifacts, one of its logged models by name, or an out of its stage [default:
+    /// its only logged model, else `model`]
+    #[arg(long)]
+    path: Option<String>,
+    /// Only if these bounds of metrics hold: 'metrics.acc > 0.9 and metrics.loss < 0.1'
+    #[arg(long, value_name = "CONDITION")]
+    r#if: Option<String>,
+    /// Only if the run is better than that of the version with this alias; without such a version it is
+    #[arg(long, value_name = "ALIAS", requires = "metric")]
+    if_better_than: Option<String>,
+    /// The metric that `--if-better-than` compares, by its last value
+    #[arg(long, requires = "if_better_than")]
+    metric: Option<String>,
+    /// Less of the metric is better [default: as for best() of `pipe runs list`]
+    #[arg(long, requires = "metric")]
+    lower_is_better: bool,
+    /// More of the metric is better
+    #[arg(long, requires = "metric", conflicts_with = "lower_is_better")]
+    higher_is_better: bool,
+    /// Make this alias mean the new version; may be repeated
+    #[arg(long)]
+    alias: Vec<String>,
+    /// What is special about the version
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// A tag of the version; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    tag: Vec<(String, String)>,
+    /// Print JSON: the name and the number of the version
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes a version.
+///
+/// # Errors
+/// When the run has no such thing, or a name is against the rules; with exit code 1 when the run is not good enough.
+pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResult {
+    track::check_registered_name(&args.name)?;
+    let store = open(project, printer)?;
+    let root = store.find_run(&args.run)?;
+    let mut runs = vec![store.run(root)?];
+    runs.extend(store.children(root)?);
+    let made = find(&store, &project.blobs(), &runs, args.path.as_deref())?;
+    let preconditions = preconditions(args, &made.run)?;
+    let create = RegistryChange::CreateModel {
+        name: args.name.clone(),
+        description: None,
+        tags: Vec::new(),
+        if_absent: true,
+    };
+    let version = RegistryChange::CreateVersion(NewVersion {
+        model: args.name.clone(),
+        source: made.source,
+        run: Some(made.run.info.id),
+        logged_model: made.logged_model,
+        description: args.description.clone(),
+        user: environment::user(),
+        status: ModelStatus::Ready,
+        tags: tags(&args.tag),
+        artifacts: made.artifacts,
+        aliases: args.alias.clone(),
+    });
+    let mut changes = vec![Change::Registry(create), Change::Registry(version)];
+    if !made.logged.is_empty() {
+        changes.push(Change::LogArtifacts { run: made.run.info.id, artifacts: made.logged });
+    }
+    let changes = Changes { preconditions, ..now(changes) };
+    let applied = store.apply(changes).map_err(|fault| match fault {
+        StoreError::Precondition { .. } => CliError::refusal(fault.to_string())
+            .hint(format!("no version of `{}` was made, and nothing was changed", args.name)),
+        fault => fault.into(),
+    })?;
+    let number = applied.versions.first().copied().unwrap_or_default();
+    if args.json {
+        printer.data_line(serde_json::json!({"name": args.name, "version": number}));
+    } else {
+        let aliases: String = args.alias.iter().map(|alias| format!(", {}@{alias}", args.name)).collect();
+        printer.say(format_args!("Registered {}/{number}{aliases}.", args.name));
+    }
+    Ok(())
+}
+
+/// What a version is made of.
+struct Made {
+    run: Run,
+    source: String,
+    logged_model: Option<track::ModelId>,
+    artifacts: Vec<Artifact>,
+    /// Outs that become artifacts of the run.
+    logged: Vec<Artifact>,
+}
+
+/// Finds what is meant in the first of these runs that has it.
+fn find(store: &SqliteStore, blobs: &Blobs, runs: &[Run], path: Option<&str>) -> CliResult<Made> {
+    for run in runs {
+        if let Some(made) = find_in(store, blobs, run, path)? {
+            return Ok(made);
+        }
+    }
+    let short = runs[0].info.id.short();
+    let wanted = path.unwrap_or("model");
+    Err(CliError::message(format!("run {short} has no artifact, logged model or out `{wanted}`"))
+        .hint(format!("`pipe runs show {short}` shows what it made; `--path` names one of them")))
+}
+
+fn find_in(store: &SqliteStore, blobs: &Blobs, run: &Run, path: Option<&str>) -> CliResult<Option<Made>> {
+    let id = run.info.id;
+    let mut models = Vec::new();
+    for output in &run.data.model_outputs {
+        match store.logged_model(output.model) {
+            Ok(model) => models.push(model),
+            // Logged to another store.
+            Err(StoreError::Unknown { .. }) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    let model = match path {
+        // Of several with a name, the one that was logged last.
+        Some(name) => models.into_iter().rfind(|model| model.name == name),
+        None if models.len() == 1 => models.pop(),
+        None => None,
+    };
+    if let Some(model) = model {
+        let artifacts = store.artifacts_of(&ArtifactOwner::Model(model.id))?;
+        let source = format!("models:/{}", model.id);
+        let (run, logged) = (run.clone(), Vec::new());
+        return Ok(Some(Made { run, source, logged_model: Some(model.id), artifacts, logged }));
+    }
+    let path = path.unwrap_or("model").trim_end_matches('/');
+    let (mut artifacts, mut logged) = (below(store.artifacts(id)?, path), Vec::new());
+    if artifacts.is_empty() {
+        logged = out(store, blobs, id, path)?;
+        artifacts = below(logged.clone(), path);
+    }
+    if artifacts.is_empty() {
+        return Ok(None);
+    }
+    let source = format!("runs:/{id}/{path}");
+    Ok(Some(Made { run: run.clone(), source, logged_model: None, artifacts, logged }))
+}
+
+/// The files of an out that the run's stage wrote, as artifacts of the run: so others find them there.
+fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<Vec<Artifact>> {
+    let Some(file) = store.lineage(run, Role::Output)?.into_iter().find(|file| file.path == path) else {
+        return Ok(Vec::new());
+    };
+    let digest = file.digest;
+    let (size, files) = match blobs.tree(&digest) {
+        Ok(tree) => (tree.totals().0, Some(tree.totals().1)),
+        Err(_) => (file.size, None),
+    };
+    let state = FileState { digest, size, files, executable: false };
+    let files = blobs.files(&ProjectPath::from_record(path)?, &state)?;
+    let files = files.into_iter().filter(|(_, state)| !state.is_folder());
+    let artifact = |(path, state): (ProjectPath, FileState)| Artifact {
+        path: path.to_string(),
+        digest: state.digest,
+        size: state.size,
+    };
+    Ok(files.map(artifact).collect())
+}
+
+fn preconditions(args: &RegisterArgs, run: &Run) -> CliResult<Vec<Precondition>> {
+    let mut preconditions = Vec::new();
+    if let Some(text) = &args.r#if {
+        bounds(&Filter::parse(text)?, run.info.id, &mut preconditions)?;
+    }
+    if let (Some(alias), Some(metric)) = (&args.if_better_than, &args.metric) {
+        let is_higher = match (args.lower_is_better, args.higher_is_better) {
+            (true, _) => false,
+            (_, true) => true,
+            _ => Direction::of(metric, &run.data.tags) == Direction::Higher,
+        };
+        preconditions.push(Precondition::BetterThanChampion {
+            run: run.info.id,
+            model: args.name.clone(),
+            alias: alias.clone(),
+            metric: metric.clone(),
+            higher_is_better: is_higher,
+        });
+    }
+    Ok(preconditions)
+}
+
+/// The bounds that a condition is made of.
+fn bounds(filter: &Filter, run: RunId, found: &mut Vec<Precondition>) -> CliResult {
+    match filter {
+        Filter::And(parts) => parts.iter().try_for_each(|part| bounds(part, run, found)),
+        Filter::Compare {
+            field: Field::Metric(metric),
+            comparison,
+            value: Literal::Number { value, .. },
+        } => {
+            let bound = match comparison {
+                Comparison::Greater => Bound::Above(*value),
+                Comparison::GreaterOrEqual => Bound::AtLeast(*value),
+                Comparison::Less => Bound::Below(*value),
+                Comparison::LessOrEqual => Bound::AtMost(*value),
+                Comparison::Equal | Comparison::NotEqual => return Err(no_bound()),
+            };
+            found.push(Precondition::MetricBound { run, metric: metric.clone(), bound });
+            Ok(())
+        }
+        _ => Err(no_bound()),
+    }
+}
+
+fn no_bound() -> CliError {
+    CliError::message("a condition for a version is made of bounds of metrics")
+        .hint("write <, <=, > or >= and a number after each metric, joined by and: 'metrics.acc > 0.9'")
+}

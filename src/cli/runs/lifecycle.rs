@@ -1,0 +1,152 @@
+//! `pipe runs delete` and `restore`.
+
+use clap::Args;
+use report::{Cell, Column, Table};
+use track::{
+    Change, Lifecycle, ParentFilter, Run, RunId, RunStore, Search, SqliteStore, View, lease_is_alive,
+};
+
+use crate::cli::arguments::ConfirmArgs;
+use crate::error::{CliError, CliResult};
+use crate::logging::now;
+use crate::project::Project;
+use crate::ui::Printer;
+
+use super::list::filter;
+use super::{open, status_cell};
+
+/// Delete runs, with the runs of their stages; they can be restored until `pipe runs gc`
+///
+/// Runs that are named go at once. Those that a filter finds are shown first, and go when `-y` or an answer says so.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    #[command(flatten)]
+    chosen: ChosenArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    chosen: ChosenArgs,
+}
+
+/// Which runs.
+#[derive(Debug, Args)]
+struct ChosenArgs {
+    /// Runs: ends of their ids as lists show them, whole ids, names, or `last`
+    #[arg(value_name = "RUN", required_unless_present_any = ["where", "filter"])]
+    runs: Vec<String>,
+    /// All runs that match, as in `pipe runs list --where`
+    #[arg(long, value_name = "FILTER", conflicts_with_all = ["filter", "runs"])]
+    r#where: Option<String>,
+    /// All runs that match in MLflow's own grammar
+    #[arg(long, value_name = "FILTER", conflicts_with = "runs")]
+    filter: Option<String>,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
+}
+
+/// Deletes runs.
+///
+/// # Errors
+/// When there is no such run, one is still at work, or the store cannot be written; with exit code 1 when it is not
+/// confirmed.
+pub fn delete(args: &DeleteArgs, project: &Project, printer: Printer) -> CliResult {
+    change(&args.chosen, Lifecycle::Deleted, project, printer)
+}
+
+/// Restores runs.
+///
+/// # Errors
+/// As [`delete`].
+pub fn restore(args: &RestoreArgs, project: &Project, printer: Printer) -> CliResult {
+    change(&args.chosen, Lifecycle::Active, project, printer)
+}
+
+fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer) -> CliResult {
+    let store = open(project, printer)?;
+    let view = if to == Lifecycle::Deleted { View::Active } else { View::Deleted };
+    let runs = chosen(args, view, &store)?;
+    let verb = if to == Lifecycle::Deleted { "delete" } else { "restore" };
+    if runs.is_empty() {
+        printer.say(format_args!("There is no run to {verb}."));
+        return Ok(());
+    }
+    if to == Lifecycle::Deleted {
+        refuse_those_at_work(&store, &runs)?;
+    }
+    let count = report::count_text(runs.len(), "run");
+    if args.confirm.dry || args.runs.is_empty() {
+        printer.data(preview(&runs).text(printer.width(), printer.colors_data()));
+    }
+    if args.confirm.dry {
+        printer.say(format_args!("Would {verb} {count}."));
+        return Ok(());
+    }
+    if args.runs.is_empty() {
+        args.confirm.confirm(&format!("this would {verb} {count}"), printer)?;
+    }
+    let changes = runs.iter().map(|run| Change::SetLifecycle { run: run.info.id, lifecycle: to });
+    store.apply(now(changes.collect()))?;
+    let hint = if to == Lifecycle::Deleted { "; `pipe runs restore` brings them back" } else { "" };
+    let done = if to == Lifecycle::Deleted { "Deleted" } else { "Restored" };
+    printer.say(format_args!("{done} {count}{hint}."));
+    Ok(())
+}
+
+/// The runs that are meant and those that they started, each once, in the order in which they were found.
+fn chosen(args: &ChosenArgs, view: View, store: &SqliteStore) -> CliResult<Vec<Run>> {
+    let mut runs: Vec<Run> = match filter(args.r#where.as_deref(), args.filter.as_deref())? {
+        Some(filter) => store.search(&Search { filter: Some(filter), view, ..Search::default() })?,
+        None => {
+            let find = |wanted: &String| -> CliResult<Run> {
+                let id = store.find_run_in(wanted, view).map_err(|fault| match view {
+                    View::Deleted => CliError::from(fault).hint("`pipe runs list --deleted` shows them"),
+                    _ => CliError::from(fault),
+                })?;
+                Ok(store.run(id)?)
+            };
+            let wanted = args.runs.iter().filter(|wanted| !wanted.is_empty());
+            wanted.map(find).collect::<CliResult<_>>()?
+        }
+    };
+    let mut seen = std::collections::HashSet::<RunId>::new();
+    runs.retain(|run| seen.insert(run.info.id));
+    let mut at = 0;
+    while let Some(run) = runs.get(at) {
+        let parent = ParentFilter::Of(run.info.id);
+        let children = store.search(&Search { parent, view, ..Search::default() })?;
+        runs.extend(children.into_iter().filter(|child| seen.insert(child.info.id)));
+        at += 1;
+    }
+    Ok(runs)
+}
+
+fn refuse_those_at_work(store: &SqliteStore, runs: &[Run]) -> CliResult {
+    for (id, lease) in store.leases()? {
+        if let Some(run) = runs.iter().find(|run| run.info.id == id).filter(|_| lease_is_alive(&lease)) {
+            let name = &run.info.name;
+            let text = format!("run {} ({name}) is at work in process {}", id.short(), lease.pid);
+            return Err(CliError::message(text).hint(
+                "wait for its end, or leave it out: --where \"status != 'RUNNING' and …\"; nothing was deleted",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What is about to change.
+fn preview(runs: &[Run]) -> Table {
+    let mut table = Table::new(vec![
+        Column::text("id").kept(),
+        Column::text("name").kept(),
+        Column::text("status").kept(),
+        Column::text("start"),
+    ]);
+    for run in runs {
+        let info = &run.info;
+        let id = Cell::text(info.id.short());
+        table.push(vec![id, Cell::text(&info.name), status_cell(run), Cell::Time(info.start_time)]);
+    }
+    table
+}

@@ -1,0 +1,109 @@
+//! `pipe runs start` and `end`: runs of scripts that are no stage.
+
+use base::Timestamp;
+use clap::Args;
+use track::{Change, ExperimentRef, NewRun, Param, RunStatus, Tag};
+
+use crate::cli::arguments::parse_pair;
+use crate::environment;
+use crate::error::{CliError, CliResult};
+use crate::git::Git;
+use crate::logging::Logger;
+use crate::project::Project;
+use crate::recorder::{common_tags, tag};
+use crate::ui::Printer;
+
+/// Begin a run for `pipe log --run RUN` and print its id
+///
+/// The run goes on until `pipe runs end RUN`. Within a stage it is part of the stage's run; a stage needs none of its
+/// own, since `pipe log` writes to the stage's run there.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// The experiment it belongs to; it is made when there is none of that name
+    #[arg(long, value_name = "NAME")]
+    experiment: Option<String>,
+    /// Its name [default: one that is made up]
+    #[arg(long)]
+    name: Option<String>,
+    /// A param; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    param: Vec<(String, String)>,
+    /// A tag; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    tag: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct EndArgs {
+    /// The run: its id, the end of it, its name, or `last`
+    run: String,
+    /// How it ended
+    #[arg(long, default_value = "finished", value_parser = ["finished", "failed", "killed"], ignore_case = true)]
+    status: String,
+}
+
+/// Begins a run.
+///
+/// # Errors
+/// When the store refuses what is said of it.
+pub fn start(args: &StartArgs, project: &Project, printer: Printer) -> CliResult {
+    let git = project.git();
+    let commit = git.as_ref().and_then(Git::head);
+    let dirty = git.as_ref().and_then(|git| git.is_dirty().ok());
+    let stage = environment::enclosing_run().filter(|(root, _)| *root == project.root);
+    let stage = stage.and_then(|(_, run)| run.parse().ok());
+    let mut logger = Logger::to_new_run(project.clone(), stage, printer)?;
+    let run = logger.run;
+    let mut changes = Vec::new();
+    let mut new = NewRun::new(run, Timestamp::now());
+    if let Some(name) = &args.experiment {
+        changes.push(Change::CreateExperiment { name: name.clone(), if_absent: true });
+        new.experiment = ExperimentRef::Name(name.clone());
+    }
+    new.name.clone_from(&args.name);
+    new.user = environment::user();
+    new.parent = stage;
+    changes.push(Change::CreateRun(new));
+    let mut tags = common_tags("script", commit.as_deref(), dirty);
+    tags.extend(args.tag.iter().map(|(key, value)| tag(key, value)));
+    changes.push(Change::SetTags { run, tags });
+    changes.push(Change::LogParams { run, params: params(&args.param) });
+    logger.log(changes)?;
+    printer.data_line(run);
+    Ok(())
+}
+
+/// Params as given, cut to what the store takes.
+pub fn params(pairs: &[(String, String)]) -> Vec<Param> {
+    pairs
+        .iter()
+        .map(|(key, value)| Param { key: key.clone(), value: track::fit_param_value(value) })
+        .collect()
+}
+
+/// Tags as given, cut to what the store takes.
+pub fn tags(pairs: &[(String, String)]) -> Vec<Tag> {
+    pairs.iter().map(|(key, value)| tag(key, value)).collect()
+}
+
+/// Ends a run.
+///
+/// # Errors
+/// When there is no such run, or it belongs to a process that ends it itself.
+pub fn end(args: &EndArgs, printer: Printer) -> CliResult {
+    let mut logger = Logger::open(Some(&args.run), printer)?;
+    let run = logger.run;
+    if let Some(pid) = logger.owner()? {
+        let text = format!("run {} belongs to process {pid}, which ends it itself", run.short());
+        return Err(CliError::message(text).hint("only runs of `pipe runs start` are ended so"));
+    }
+    if let Some(info) = logger.recorded()?.map(|run| run.info).filter(|info| info.status.has_ended()) {
+        printer.say(format_args!("Run {} ({}) has ended before: {}.", run.short(), info.name, info.status));
+        return Ok(());
+    }
+    let status: RunStatus = args.status.parse().map_err(|fault| CliError::message(format!("{fault}")))?;
+    let end_time = Some(Timestamp::now());
+    logger.log(vec![Change::UpdateRun { run, status: Some(status), end_time, name: None }])?;
+    printer.say(format_args!("Ended run {}: {status}.", run.short()));
+    Ok(())
+}

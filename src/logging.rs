@@ -1,0 +1,174 @@
+//! Writes what scripts log, in the run of the stage that they are part of or in one that they name. A run store that
+//! is away or locked is a warning: what was logged waits in the spool, and no training stops.
+
+use std::time::{Duration, Instant};
+
+use base::Timestamp;
+use track::{
+    Change, Changes, ChangesId, ErrorKind, Run, RunId, RunStore, SqliteStore, StoreError, lease_is_alive,
+};
+
+use crate::environment;
+use crate::error::{CliError, CliResult, with_causes};
+use crate::project::Project;
+use crate::recorder::new_run_id;
+use crate::spool;
+use crate::ui::Printer;
+
+/// How long a stage waits for its run, which whoever executes it writes in this moment.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Changes that are asked for now, by somebody who sees what comes of them.
+pub fn now(changes: Vec<Change>) -> Changes {
+    Changes::new(Timestamp::now(), changes)
+}
+
+/// The run of the stage that this process is part of: the process that started the stage writes it in this moment.
+///
+/// # Errors
+/// When it does not come, or the store fails.
+pub fn await_run(store: &SqliteStore, run: RunId) -> Result<Run, StoreError> {
+    let asked = Instant::now();
+    loop {
+        match store.run(run) {
+            Err(StoreError::UnknownRun(_)) if asked.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            found => return found,
+        }
+    }
+}
+
+/// Logs to one run.
+pub struct Logger {
+    /// The project that the run is recorded in.
+    pub project: Project,
+    /// The run.
+    pub run: RunId,
+    /// Whether the run is that of the stage around this process.
+    pub is_of_stage: bool,
+    /// The store, unless it is away.
+    store: Option<SqliteStore>,
+    warned: bool,
+    printer: Printer,
+}
+
+impl Logger {
+    /// Logs to the run that is named, else to that of the stage around this process.
+    ///
+    /// # Errors
+    /// When there is no such run, and when none is named outside of stages.
+    pub fn open(wanted: Option<&str>, printer: Printer) -> CliResult<Self> {
+        if let Some(wanted) = wanted {
+            return Logger::named(wanted, printer);
+        }
+        let Some((root, run)) = environment::enclosing_run() else {
+            return Err(CliError::message("it is not said which run this is logged to").hint(
+                "in a stage it is the stage's own; elsewhere `RUN=$(pipe runs start)` begins one, and `--run $RUN` names \
+                 it",
+            ));
+        };
+        let run: RunId = run.parse()?;
+        let project = Project::at(&root, &root)?.with_settings()?;
+        let mut logger = Logger::new(project, run, true, printer)?;
+        logger.await_stage(Some(run));
+        Ok(logger)
+    }
+
+    fn named(wanted: &str, printer: Printer) -> CliResult<Self> {
+        let whole = wanted.parse::<RunId>();
+        let unknown = RunId::from_parts(Timestamp(0), 0);
+        let mut logger = Logger::new(Project::find()?, unknown, false, printer)?;
+        logger.run = match (&logger.store, whole) {
+            // The store may not know a run yet whose start waits in the spool.
+            (None, Ok(run)) => run,
+            (Some(store), _) => store.find_run(wanted)?,
+            (None, Err(_)) => {
+                return Err(CliError::message(format!(
+                    "the run store is away, and `{wanted}` is no whole id of a run"
+                ))
+                .hint("name the run by its whole id, as `pipe runs start` prints it"));
+            }
+        };
+        Ok(logger)
+    }
+
+    /// Logs to a run that is about to be made, as part of the run of the stage around this process, where there is one.
+    ///
+    /// # Errors
+    /// When nothing can be written in the project.
+    pub fn to_new_run(project: Project, stage: Option<RunId>, printer: Printer) -> CliResult<Self> {
+        let mut logger = Logger::new(project, new_run_id(), false, printer)?;
+        logger.await_stage(stage);
+        Ok(logger)
+    }
+
+    /// Waits for the stage's run; what is logged waits in the spool when it does not come.
+    fn await_stage(&mut self, stage: Option<RunId>) {
+        let (Some(store), Some(stage)) = (&self.store, stage) else { return };
+        if let Err(fault) = await_run(store, stage) {
+            self.store = None;
+            self.warn(&with_causes(&fault));
+        }
+    }
+
+    fn new(project: Project, run: RunId, is_of_stage: bool, printer: Printer) -> CliResult<Self> {
+        project.make_pipe_folder()?;
+        let opened = project.store_to_log();
+        let mut logger = Logger { project, run, is_of_stage, store: None, warned: false, printer };
+        match opened {
+            Ok(store) => logger.store = Some(store),
+            Err(fault) => logger.warn(&with_causes(&fault)),
+        }
+        spool::tell_refused(&logger.project, printer);
+        Ok(logger)
+    }
+
+    /// The run as the store has it, unless the store is away.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn recorded(&self) -> Result<Option<Run>, StoreError> {
+        self.store.as_ref().map(|store| store.run(self.run)).transpose()
+    }
+
+    /// The living process that the run belongs to, and that will end it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn owner(&self) -> Result<Option<u32>, StoreError> {
+        let Some(store) = &self.store else { return Ok(None) };
+        let mut leases = store.leases()?.into_iter().filter(|(run, _)| *run == self.run);
+        Ok(leases.find(|(_, lease)| lease_is_alive(lease)).map(|(_, lease)| lease.pid))
+    }
+
+    /// Applies changes, now or later.
+    ///
+    /// # Errors
+    /// When the store refuses them, for what they say.
+    pub fn log(&mut self, changes: Vec<Change>) -> CliResult {
+        let name = new_run_id().to_string();
+        let changes = Changes { id: Some(ChangesId(format!("log-{name}"))), ..now(changes) };
+        if let Some(store) = &self.store {
+            match store.apply(changes.clone()) {
+                Ok(_) => return Ok(()),
+                Err(fault) if fault.kind() == ErrorKind::Failed => {
+                    // Waiting once is enough: what comes next goes to the spool at once.
+                    self.store = None;
+                    self.warn(&with_causes(&fault));
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        if let Err(fault) = spool::keep(&self.project.spool_folder(), &name, &changes) {
+            self.printer.warn(format_args!("what was logged is lost: {}", with_causes(&fault)));
+        }
+        Ok(())
+    }
+
+    fn warn(&mut self, reason: &str) {
+        if !std::mem::replace(&mut self.warned, true) {
+            self.printer.warn(format_args!("{reason}; what is logged is recorded by a later pipe command"));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Which version of a registered model is meant, and where its files are.
+
+use std::str::FromStr;
+
+use track::{
+    Artifact, ArtifactOwner, ModelId, ModelStore, ModelVersion, RunStore, SqliteStore, Stage, StoreError,
+};
+
+use crate::error::{CliError, CliResult};
+
+/// A registered model as people write it: `NAME`, `NAME/3`, `NAME@champion`, `NAME/Production` or `NAME/latest`, with
+/// `models:/` before it or without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelName {
+    /// The registered model's name.
+    pub name: String,
+    /// Which of its versions, when one is named.
+    pub which: Option<Which>,
+}
+
+/// One of the versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// By number.
+    Number(i64),
+    /// The one that an alias means.
+    Alias(String),
+    /// The newest in a stage.
+    Stage(Stage),
+    /// The newest.
+    Latest,
+}
+
+impl FromStr for ModelName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = text.strip_prefix("models:/").unwrap_or(text);
+        let (name, which) = if let Some((name, which)) = plain.split_once('/') {
+            (name, Some(version(which)?))
+        } else if let Some((name, alias)) = plain.rsplit_once('@') {
+            (name, Some(Which::Alias(alias.to_owned())))
+        } else {
+            (plain, None)
+        };
+        track::check_registered_name(name).map_err(|fault| fault.to_string())?;
+        Ok(ModelName { name: name.to_owned(), which })
+    }
+}
+
+fn version(text: &str) -> Result<Which, String> {
+    if text.eq_ignore_ascii_case("latest") {
+        return Ok(Which::Latest);
+    }
+    let digits = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    if let Ok(number) = digits.parse() {
+        return Ok(Which::Number(number));
+    }
+    text.parse().map(Which::Stage).map_err(|_| {
+        format!(
+            "`{text}` is no version: expected a number, latest, or a stage (Staging, Production, Archived)"
+        )
+    })
+}
+
+/// The version that is meant; without a word about which, the newest.
+///
+/// # Errors
+/// When there is none, or the store fails.
+pub fn find_version(store: &SqliteStore, wanted: &ModelName) -> CliResult<ModelVersion> {
+    let name = &wanted.name;
+    let newest = |stages: &[Stage]| -> CliResult<Option<ModelVersion>> {
+        Ok(store.latest_versions(name, stages)?.into_iter().max_by_key(|found| found.version))
+    };
+    let found = match &wanted.which {
+        Some(Which::Number(number)) => store.model_version(name, *number).map(Some),
+        Some(Which::Alias(alias)) => store.version_by_alias(name, alias).map(Some),
+        Some(Which::Stage(stage)) => return newest(&[*stage])?.ok_or_else(|| none(name, stage.name())),
+        Some(Which::Latest) | None => return newest(&Stage::ALL)?.ok_or_else(|| none(name, "any stage")),
+    };
+    match found {
+        Ok(found) => found.ok_or_else(|| none(name, "any stage")),
+        Err(fault @ StoreError::Unknown { noun: "registered model", .. }) => {
+            Err(CliError::from(fault).hint("`pipe models list` shows the registered models"))
+        }
+        Err(fault) => {
+            Err(CliError::from(fault).hint(format!("`pipe models show {name}` shows its versions")))
+        }
+    }
+}
+
+fn none(name: &str, stage: &str) -> CliError {
+    CliError::message(format!("registered model `{name}` has no version in {stage}"))
+        .hint(format!("`pipe models show {name}` shows its versions"))
+}
+
+/// Most steps from a version to the version that it was made of.
+const DEEPEST: usize = 100;
+
+/// The files of a version: its own, else those of the logged model or the run that it was made of.
+///
+/// # Errors
+/// When they are not here, or the store fails.
+pub fn files(store: &SqliteStore, version: &ModelVersion) -> CliResult<Vec<Artifact>> {
+    let mut version = version.clone();
+    for _ in 0..DEEPEST {
+        let own = store.artifacts_of(&ArtifactOwner::Version(version.model.clone(), version.version))?;
+        if !own.is_empty() {
+            return Ok(own);
+        }
+        let named = version.source.strip_prefix("models:/");
+        let model = version.logged_model.or_else(|| named.and_then(|id| id.parse::<ModelId>().ok()));
+        if let Some(model) = model {
+            let found = store.artifacts_of(&ArtifactOwner::Model(model))?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        if let Some((run, path)) = run_and_path(&version.source) {
+            let all = store.artifacts_of(&ArtifactOwner::Run(run.parse()?))?;
+            let found = below(all, path);
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        match named.and_then(|text| text.parse::<ModelName>().ok()) {
+            Some(next) if next.which.is_some() => version = find_version(store, &next)?,
+            _ => break,
+        }
+    }
+    let text = format!("version {} of `{}` has no files here", version.version, version.model);
+    Err(CliError::message(text).hint(format!("it was made of {}, which is kept elsewhere", version.source)))
+}
+
+/// The run and the path in `runs:/RUN/PATH` and `mlflow-artifacts:/EXPERIMENT/RUN/artifacts/PATH`.
+fn run_and_path(source: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = source.strip_prefix("runs:/") {
+        return Some(rest.split_once('/').unwrap_or((rest, "")));
+    }
+    let mut parts = source.strip_prefix("mlflow-artifacts:/")?.splitn(4, '/');
+    let (_, run, folder) = (parts.next()?, parts.next()?, parts.next()?);
+    (folder == "artifacts").then(|| (run, parts.next().unwrap_or("")))
+}
+
+/// The artifact with a path, by its last name, or those in the folder with that path, by what follows it.
+pub fn below(artifacts: Vec<Artifact>, path: &str) -> Vec<Artifact> {
+    let path = path.trim_matches('/');
+    let renamed = artifacts.into_iter().filter_map(|artifact| {
+        let rest = match artifact.path.strip_prefix(path)? {
+            "" => artifact.path.rsplit('/').next()?,
+            rest if path.is_empty() => rest,
+            rest => rest.strip_prefix('/')?,
+        };
+        Some(Artifact { path: rest.to_owned(), ..artifact })
+    });
+    renamed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_models_and_versions() {
+        let read = |text: &str| text.parse::<ModelName>().map(|found| (found.name, found.which));
+        let alias = || Some(Which::Alias("champion".into()));
+        for (text, name, which) in [
+            ("iris", "iris", None),
+            ("iris/3", "iris", Some(Which::Number(3))),
+            ("iris/v3", "iris", Some(Which::Number(3))),
+            ("iris@champion", "iris", alias()),
+            ("models:/a@b@champion", "a@b", alias()),
+            ("iris/production", "iris", Some(Which::Stage(Stage::Production))),
+            ("models:/iris/latest", "iris", Some(Which::Latest)),
+        ] {
+            assert_eq!(read(text), Ok((name.to_owned(), which)), "{text}");
+        }
+        for bad in ["", "iris/", "iris/x", "/3", "a:b", "@champion"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn files_below_a_path() {
+        let digest = cache::hash_bytes(b"");
+        let artifact = |path: &str| Artifact { path: path.into(), digest, size: 0 };
+        let all =
+            || vec![artifact("model/a"), artifact("model/b/c"), artifact("models"), artifact("x/y.bin")];
+        let paths = |path: &str| -> Vec<String> {
+            below(all(), path).into_iter().map(|artifact| artifact.path).collect()
+        };
+        assert_eq!(paths("model"), ["a", "b/c"]);
+        assert_eq!(paths("x/y.bin"), ["y.bin"]);
+        assert_eq!(paths("").len(), 4);
+        assert_eq!(run_and_path("mlflow-artifacts:/0/r/artifacts/m/n"), Some(("r", "m/n")));
+        assert_eq!(run_and_path("runs:/r/m"), Some(("r", "m")));
+        assert_eq!(run_and_path("s3://b/r/m"), None);
+    }
+}

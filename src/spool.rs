@@ -1,0 +1,158 @@
+//! What was logged while the run store was away: one private file per set of changes, applied by the next command that
+//! opens the store. The sets have ids, so that one which is applied twice counts once (docs/design/run-store.md).
+
+use std::path::{Path, PathBuf};
+
+use base::Timestamp;
+use disk::DiskError;
+use serde::{Deserialize, Serialize};
+use track::{Changes, ErrorKind, RunStore, StoreError};
+
+use crate::error::with_causes;
+use crate::project::Project;
+use crate::ui::Printer;
+
+/// How long a set waits for a run that the store does not know yet: whoever executes a stage writes its run a moment
+/// after the stage has started.
+const PATIENCE_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// What the store does not take.
+#[derive(Debug, Serialize, Deserialize)]
+struct Refused {
+    /// Why, in the words of the store.
+    reason: String,
+    /// What it was, where that could be read.
+    changes: Option<Changes>,
+}
+
+/// Keeps a set of changes, which has an id, until the store is there.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn keep(folder: &Path, name: &str, changes: &Changes) -> Result<(), DiskError> {
+    let path = folder.join(format!("{name}.json"));
+    let bytes = serde_json::to_vec(changes).expect("changes are plain data");
+    disk::create_private(&path, &bytes).map(drop)
+}
+
+/// Applies what waits, oldest first. What the store refuses goes to the folder `refused`, to be told of; a store that
+/// fails ends it, and the rest waits on.
+pub fn replay(folder: &Path, store: &dyn RunStore) {
+    for path in files(folder) {
+        let changes = match disk::read_optional(&path) {
+            Ok(Some(bytes)) => serde_json::from_slice::<Changes>(&bytes),
+            // Somebody else was faster, or the next command is luckier.
+            _ => continue,
+        };
+        let refused = match changes {
+            Err(fault) => Refused { reason: format!("it is no set of changes: {fault}"), changes: None },
+            Ok(changes) => match store.apply(changes.clone()) {
+                Ok(_) => {
+                    let _ = disk::remove(&path);
+                    continue;
+                }
+                Err(fault) if fault.kind() == ErrorKind::Failed => return,
+                Err(StoreError::UnknownRun(_))
+                    if Timestamp::now().millis_since(changes.at) < PATIENCE_MILLIS =>
+                {
+                    continue;
+                }
+                Err(fault) => Refused { reason: with_causes(&fault), changes: Some(changes) },
+            },
+        };
+        let name = path.file_name().unwrap_or_default();
+        let bytes = serde_json::to_vec_pretty(&refused).expect("plain data");
+        if disk::create_private(&folder.join("refused").join(name), &bytes).is_ok() {
+            let _ = disk::remove(&path);
+        }
+    }
+}
+
+/// Says once what could not be recorded, and where it is.
+pub fn tell_refused(project: &Project, printer: Printer) {
+    let folder = project.spool_folder();
+    for path in files(&folder.join("refused")) {
+        let told = folder.join("told").join(path.file_name().unwrap_or_default());
+        let reason = disk::read_optional(&path).ok().flatten();
+        let reason = reason.and_then(|bytes| serde_json::from_slice::<Refused>(&bytes).ok());
+        if disk::move_path(&path, &told).is_ok() {
+            let reason = reason.map_or_else(|| "it cannot be read".to_owned(), |refused| refused.reason);
+            let place = told.strip_prefix(&project.root).unwrap_or(&told).display();
+            printer.warn(format_args!(
+                "something that was logged while the run store was away is not recorded: {reason} ({place} has it)"
+            ));
+        }
+    }
+}
+
+/// The files that wait in a folder, oldest first: their names begin with the time.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use track::{Change, ChangesId, Metric, NewRun, Param, RunId, SqliteStore};
+
+    use super::*;
+
+    fn logged(id: &str, change: Change) -> Changes {
+        Changes { id: Some(ChangesId(id.into())), ..Changes::new(Timestamp::now(), vec![change]) }
+    }
+
+    /// Files that earlier versions left must be read for ever.
+    const SPOOL_1: &str = include_str!("../tests/golden/spool-1.json");
+
+    #[test]
+    fn a_file_of_version_1() {
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let point =
+            |value, step| Metric { key: "loss".into(), value, step, timestamp: Timestamp(1_764_000_000_000) };
+        let changes = Changes {
+            id: Some(ChangesId("log-0".into())),
+            ..Changes::new(
+                Timestamp(1_764_000_000_000),
+                vec![Change::LogMetrics { run, metrics: vec![point(0.5, 1), point(f64::NAN, -2)] }],
+            )
+        };
+        assert_eq!(serde_json::to_string(&changes).unwrap(), SPOOL_1.trim_end());
+        assert_eq!(serde_json::from_str::<Changes>(SPOOL_1).unwrap(), changes);
+    }
+
+    #[test]
+    fn what_waits_is_applied_once_and_what_is_refused_goes_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        let store = SqliteStore::open_in_memory().unwrap();
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let point = |value| Metric { key: "loss".into(), value, step: 1, timestamp: Timestamp(5) };
+        let metrics = Change::LogMetrics { run, metrics: vec![point(0.5), point(f64::NAN)] };
+        keep(&spool, "1", &logged("a", metrics)).unwrap();
+        let param = |value: &str| Change::LogParams {
+            run,
+            params: vec![Param { key: "p".into(), value: value.into() }],
+        };
+        keep(&spool, "2", &logged("b", param("1"))).unwrap();
+        keep(&spool, "3", &logged("c", param("2"))).unwrap();
+        // The run is not there yet.
+        replay(&spool, &store);
+        assert_eq!(files(&spool).len(), 3);
+        store
+            .apply(Changes::new(Timestamp(1), vec![Change::CreateRun(NewRun::new(run, Timestamp(1)))]))
+            .unwrap();
+        let bytes = disk::read(&spool.join("1.json")).unwrap();
+        replay(&spool, &store);
+        assert_eq!(files(&spool), Vec::<PathBuf>::new());
+        assert_eq!(files(&spool.join("refused")), [spool.join("refused/3.json")]);
+        assert_eq!(store.run(run).unwrap().data.params["p"], "1");
+        // Killed before the file was removed: it counts once.
+        disk::create_private(&spool.join("1.json"), &bytes).unwrap();
+        replay(&spool, &store);
+        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 2);
+        assert_eq!(files(&spool), Vec::<PathBuf>::new());
+    }
+}

@@ -1,0 +1,166 @@
+//! `pipe log`: scripts in any language log to a run, and nothing that the run store does stops them.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::Sandbox;
+
+fn start(sandbox: &Sandbox) -> String {
+    sandbox.ok(["runs", "start", "--name", "script", "--param", "lr=0.1"]).stdout.trim().to_owned()
+}
+
+fn shown(sandbox: &Sandbox, run: &str) -> Json {
+    sandbox.json(["runs", "show", run, "--json"])
+}
+
+fn points(run: &Json, key: &str) -> Vec<(i64, Json)> {
+    let points = run["metrics"][key].as_array().cloned().unwrap_or_default();
+    points.iter().map(|point| (point["step"].as_i64().unwrap(), point["value"].clone())).collect()
+}
+
+fn fed(sandbox: &Sandbox, arguments: &[&str], text: &str) -> crate::harness::Said {
+    sandbox.write("fed", text);
+    let mut command = sandbox.pipe_command(arguments);
+    command.stdin(std::fs::File::open(sandbox.path("fed")).unwrap());
+    sandbox.finish(command)
+}
+
+#[test]
+fn a_run_of_a_script_is_started_filled_and_ended() {
+    let sandbox = Sandbox::new();
+    sandbox.pipe(["log", "metric", "loss", "1"]).code(2).tells(&["pipe runs start", "--run"]);
+    let run = start(&sandbox);
+    assert_eq!((run.len(), shown(&sandbox, &run)["status"].as_str()), (32, Some("RUNNING")));
+    sandbox.ok(["log", "metric", "loss", "-0.5", "--step", "2", "--timestamp", "7", "--run", "script"]);
+    sandbox.ok(["log", "metric", "loss", "nan", "--step", "3", "--run", "last"]);
+    sandbox.ok(["log", "param", "depth=3", "name=a b", "--run", &run]);
+    sandbox.ok(["log", "tag", "team=blue", "--run", &run]);
+    let long = format!("long={}", "x".repeat(7000));
+    sandbox.ok(["log", "param", &long, "--run", &run]);
+    let lines = "{\"acc\": 0.5, \"step\": 1}\n\n{\"acc\": 0.75, \"step\": 2}\n{\"name\": \"f1\", \"value\": \"inf\"}\n";
+    fed(&sandbox, &["log", "metric", "-", "--run", &run], lines).code(0);
+    let said = fed(&sandbox, &["log", "metric", "-", "--run", &run], "no\n{\"acc\": \"x\"}\n{\"late\": 1}\n");
+    said.code(2).tells(&["line 1 is not logged", "line 2 is not logged: `acc`"]);
+    sandbox.ok(["runs", "end", &run, "--status", "failed"]);
+    sandbox.ok(["runs", "end", &run]).tells(&["has ended before: FAILED"]);
+    let shown = shown(&sandbox, &run);
+    assert_eq!(shown["status"], "FAILED");
+    assert_eq!(points(&shown, "loss"), [(2, json!(-0.5)), (3, json!("NaN"))]);
+    assert_eq!(shown["metrics"]["loss"][0]["timestamp"], 7);
+    assert_eq!(points(&shown, "acc"), [(1, json!(0.5)), (2, json!(0.75))]);
+    assert_eq!(
+        (points(&shown, "f1"), points(&shown, "late")),
+        (vec![(0, json!("Infinity"))], vec![(0, json!(1.0))])
+    );
+    assert_eq!((&shown["params"]["lr"], &shown["params"]["name"]), (&json!("0.1"), &json!("a b")));
+    assert_eq!(shown["params"]["long"].as_str().unwrap().chars().count(), 6000);
+    assert_eq!((&shown["tags"]["team"], &shown["tags"]["pipe.kind"]), (&json!("blue"), &json!("script")));
+    sandbox.pipe(["log", "param", "depth=4", "--run", &run]).code(2).tells(&["cannot become `4`"]);
+    sandbox.pipe(["log", "metric", "a#b", "1", "--run", &run]).code(2);
+    sandbox.pipe(["log", "metric", "loss", "--run", &run]).code(2).tells(&["has no value"]);
+    sandbox.pipe(["log", "metric", "loss", "1", "--run", "nobody"]).code(2).tells(&["nobody"]);
+}
+
+#[test]
+fn a_stage_logs_to_its_own_run_from_any_folder() {
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  a:\n    cmd: |\n      {pipe} log metric loss 0.25 --step 1\n      cd /; {pipe} log param made=here\n      cd \
+         -; echo hi > note.txt; {pipe} log artifact note.txt --as notes/\n      inner=$({pipe} runs start --name inner)\n      \
+         {pipe} log metric deep 1 --run $inner\n      {pipe} runs end $inner\n      echo 1 > out\n    outs: [out]\n"
+    ));
+    sandbox.ok(["repro"]);
+    let run = sandbox.stage_run("a");
+    assert_eq!((points(&run, "loss"), &run["params"]["made"]), (vec![(1, json!(0.25))], &json!("here")));
+    let artifacts = run["artifacts"].as_array().unwrap();
+    assert!(artifacts.iter().any(|artifact| artifact["path"] == "notes/note.txt"), "{artifacts:?}");
+    let inner = shown(&sandbox, "inner");
+    assert_eq!((&inner["parent"], points(&inner, "deep").len()), (&run["run_id"], 1));
+    assert_eq!(run["status"], "FINISHED");
+}
+
+#[test]
+fn artifacts_and_models_are_stored_once_and_kept() {
+    let sandbox = Sandbox::new();
+    let run = start(&sandbox);
+    sandbox.write("model/weights.bin", "weights");
+    sandbox.write("model/deep/copy.bin", "weights");
+    sandbox.write("model/empty", "");
+    sandbox.ok(["log", "artifact", "model", "--run", &run]).tells(&["3 files"]);
+    sandbox.ok(["log", "artifact", "model/weights.bin", "--as", "best.bin", "--run", &run]);
+    let blobs = sandbox
+        .files(".pipe/cache")
+        .iter()
+        .filter(|file| file.contains("/files/") || file.contains("blobs"))
+        .count();
+    let said = sandbox.ok(["log", "model", "model", "--name", "net", "--register", "spiral", "--run", &run]);
+    said.tells(&["Logged model (3 files)", "a version of spiral", "m-"]);
+    let again = sandbox
+        .files(".pipe/cache")
+        .iter()
+        .filter(|file| file.contains("/files/") || file.contains("blobs"))
+        .count();
+    assert_eq!(blobs, again);
+    let paths: Vec<String> = shown(&sandbox, &run)["artifacts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|artifact| artifact["path"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(paths, ["best.bin", "model/deep/copy.bin", "model/empty", "model/weights.bin"]);
+    sandbox.pipe(["log", "artifact", "gone", "--run", &run]).code(2).tells(&["gone"]);
+    sandbox.pipe(["log", "artifact", "model", "--as", "../out", "--run", &run]).code(2);
+    std::os::unix::fs::symlink("..", sandbox.path("model/up")).unwrap();
+    sandbox.pipe(["log", "artifact", "model", "--run", &run]).code(2).tells(&["a folder above it"]);
+    sandbox.pipe(["log", "model", "model/empty", "--name", "a/b", "--run", &run]).code(2);
+}
+
+#[test]
+fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
+    let sandbox = Sandbox::new();
+    let run = start(&sandbox);
+    sandbox.ok(["log", "metric", "loss", "1", "--step", "1", "--run", &run]);
+    let store = sandbox.path(".pipe/runs.db");
+    let lock = rusqlite::Connection::open(&store).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let lines: String = (2..2500).map(|step| format!("{{\"loss\": {step}, \"step\": {step}}}\n")).collect();
+    let said = fed(&sandbox, &["log", "metric", "-", "--run", &run], &lines).code(0);
+    let warnings = said.stderr.lines().filter(|line| line.contains("warning")).count();
+    assert_eq!(warnings, 1, "{}", said.stderr);
+    assert!(said.stderr.contains("locked by other processes for 5 s"), "{}", said.stderr);
+    let spooled = sandbox.files(".pipe/tmp/spool");
+    assert_eq!(spooled.len(), 3, "{spooled:?}");
+    for file in &spooled {
+        let mode = std::fs::metadata(sandbox.path(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    drop(lock);
+    assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 2499);
+    assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
+
+    // A folder in its place: nobody can open it.
+    let aside = sandbox.path(".pipe/aside.db");
+    std::fs::rename(&store, &aside).unwrap();
+    for name in ["runs.db-wal", "runs.db-shm"] {
+        let _ = std::fs::remove_file(sandbox.path(&format!(".pipe/{name}")));
+    }
+    std::fs::create_dir(&store).unwrap();
+    sandbox
+        .ok(["log", "metric", "loss", "9", "--step", "9000", "--run", &run])
+        .tells(&["later pipe command"]);
+    sandbox.ok(["log", "param", "lr=7", "--run", &run]);
+    let new = sandbox.ok(["runs", "start", "--name", "away"]).stdout.trim().to_owned();
+    sandbox.ok(["log", "tag", "a=b", "--run", &new]);
+    sandbox.ok(["runs", "end", &new]);
+    sandbox.pipe(["log", "tag", "a=b", "--run", "away"]).code(2).tells(&["whole id"]);
+    std::fs::remove_dir(&store).unwrap();
+    std::fs::rename(&aside, &store).unwrap();
+    let said = sandbox.ok(["runs", "show", &run, "--json"]);
+    assert_eq!(points(&said.json(), "loss").len(), 2500);
+    // `lr` was another before: told once, and kept.
+    said.tells(&["not recorded", "`lr`", ".pipe/tmp/spool/told/"]);
+    assert_eq!(sandbox.ok(["runs", "list"]).stderr, "");
+    let away = shown(&sandbox, "away");
+    assert_eq!((&away["status"], &away["tags"]["a"]), (&json!("FINISHED"), &json!("b")));
+}

@@ -1,0 +1,195 @@
+//! `pipe models`: versions, the rules under which they are made, and their files.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::Sandbox;
+
+fn trained(sandbox: &Sandbox, acc: &str, weights: &str) -> String {
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    sandbox.ok(["log", "metric", "acc", acc, "--run", &run]);
+    sandbox.ok(["log", "metric", "loss", acc, "--run", &run]);
+    sandbox.write("net/weights", weights);
+    sandbox.write("net/deep/config", "{}");
+    sandbox.ok(["log", "artifact", "net", "--as", "model", "--run", &run]);
+    sandbox.ok(["runs", "end", &run]);
+    run
+}
+
+fn register(sandbox: &Sandbox, run: &str, more: &[&str]) -> crate::harness::Said {
+    sandbox.pipe(["models", "register", "spiral", "--run", run].iter().chain(more))
+}
+
+fn shown(sandbox: &Sandbox, model: &str) -> Json {
+    sandbox.json(["models", "show", model, "--json"])
+}
+
+#[test]
+fn a_version_is_made_only_when_its_rule_holds() {
+    let sandbox = Sandbox::new();
+    sandbox.pipe(["models", "show", "spiral"]).code(2);
+    assert_eq!(sandbox.json(["models", "list", "--json"]), json!([]));
+    let (good, better, worse) =
+        (trained(&sandbox, "0.8", "a"), trained(&sandbox, "0.9", "b"), trained(&sandbox, "0.7", "c"));
+    let champion = ["--if-better-than", "champion", "--metric", "acc", "--alias", "champion"];
+    register(&sandbox, &good, &["--if", "metrics.acc > 0.9", "--alias", "champion"]).code(1).tells(&[
+        "above 0.9",
+        "it is 0.8",
+        "nothing was changed",
+    ]);
+    sandbox.pipe(["models", "show", "spiral"]).code(2).tells(&["spiral"]);
+    // Nobody is there to beat.
+    register(&sandbox, &good, &champion).code(0).tells(&["Registered spiral/1, spiral@champion"]);
+    register(&sandbox, &worse, &champion).code(1).tells(&["that of version 1 is 0.8"]);
+    let said = register(&sandbox, &better, &[&champion[..], &["--json", "--tag", "a=b"]].concat()).code(0);
+    assert_eq!(said.json(), json!({"name": "spiral", "version": 2}));
+    assert_eq!(shown(&sandbox, "spiral@champion")["version"], 2);
+    // Less of a loss is better, by its name; the flags say otherwise.
+    let loss = ["--if-better-than", "champion", "--metric", "loss"];
+    register(&sandbox, &worse, &[&loss[..], &["--higher-is-better"]].concat()).code(1);
+    register(&sandbox, &worse, &loss).code(0);
+    register(&sandbox, &worse, &["--if-better-than", "champion", "--metric", "acc", "--lower-is-better"])
+        .code(0);
+    register(&sandbox, &worse, &["--if", "metrics.acc >= 0.7 and metrics.loss < 1"]).code(0);
+    register(&sandbox, &worse, &["--if", "metrics.gone > 0"]).code(1).tells(&["has none"]);
+    for bad in ["metrics.acc = 1", "params.x > 1", "metrics.acc > 0 or metrics.loss > 0", "acc >"] {
+        register(&sandbox, &worse, &["--if", bad]).code(2);
+    }
+    register(&sandbox, &worse, &["--path", "gone"])
+        .code(2)
+        .tells(&["no artifact, logged model or out `gone`"]);
+    register(&sandbox, &worse, &["--alias", "v1"]).code(2);
+    sandbox.pipe(["models", "register", "a/b", "--run", &worse]).code(2);
+    let model = shown(&sandbox, "spiral");
+    assert_eq!(model["versions"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        (&model["aliases"], &model["versions"][3]["tags"]),
+        (&json!({"champion": 2}), &json!({"a": "b"}))
+    );
+    assert_eq!(model["versions"][3]["source"], format!("runs:/{better}/model"));
+}
+
+#[test]
+fn versions_are_named_marked_and_removed() {
+    let sandbox = Sandbox::new();
+    let run = trained(&sandbox, "0.8", "a");
+    for _ in 0..3 {
+        register(&sandbox, &run, &[]).code(0);
+    }
+    let version = |name: &str| shown(&sandbox, name)["version"].as_i64().unwrap();
+    assert_eq!((version("spiral/latest"), version("models:/spiral/1")), (3, 1));
+    sandbox.ok(["models", "alias", "spiral/2", "best"]);
+    assert_eq!(version("spiral@best"), 2);
+    sandbox.ok(["models", "stage", "spiral@best", "production"]);
+    sandbox.ok(["models", "stage", "spiral/3", "Production", "--archive-existing"]);
+    assert_eq!((version("spiral/Production"), version("spiral/archived")), (3, 2));
+    sandbox.pipe(["models", "stage", "spiral/3", "None", "--archive-existing"]).code(2);
+    sandbox.pipe(["models", "stage", "spiral/3", "prod"]).code(2).tells(&["Staging"]);
+    sandbox.pipe(["models", "show", "spiral/Staging"]).code(2).tells(&["no version in Staging"]);
+    sandbox.ok(["models", "tag", "spiral", "team=blue", "x=1"]);
+    sandbox.ok(["models", "tag", "spiral", "--delete", "x"]);
+    sandbox.ok(["models", "tag", "spiral@best", "checked=yes"]);
+    sandbox.pipe(["models", "tag", "spiral", "--delete", "x"]).code(2).tells(&["no tag `x`"]);
+    sandbox.ok(["models", "describe", "spiral", "tells arms apart"]);
+    sandbox.ok(["models", "describe", "spiral/2", "- the second"]);
+    assert_eq!(sandbox.ok(["models", "describe", "spiral/2"]).stdout, "- the second\n");
+    let model = shown(&sandbox, "spiral");
+    assert_eq!(
+        (&model["tags"], &model["description"]),
+        (&json!({"team": "blue"}), &json!("tells arms apart"))
+    );
+    assert_eq!(shown(&sandbox, "spiral/2")["tags"], json!({"checked": "yes"}));
+    let list = sandbox.json(["models", "list", "--json"]);
+    assert_eq!(
+        (&list[0]["name"], &list[0]["version"], &list[0]["aliases"]),
+        (&json!("spiral"), &json!(3), &json!("best=2"))
+    );
+    assert_eq!(sandbox.json(["models", "list", "--json", "--filter", "name LIKE 'x%'"]), json!([]));
+    let text = sandbox.ok(["models", "show", "spiral"]).stdout;
+    assert!(
+        text.contains("tells arms apart") && text.contains("best") && text.contains("Archived"),
+        "{text}"
+    );
+    assert!(sandbox.ok(["models", "show", "spiral/2"]).stdout.contains("weights"));
+    sandbox.ok(["models", "alias", "spiral", "best", "--delete"]);
+    sandbox.pipe(["models", "show", "spiral@best"]).code(2).tells(&["best"]);
+    sandbox.pipe(["models", "alias", "spiral", "best", "--delete"]).code(2).tells(&["no alias"]);
+
+    sandbox.pipe(["models", "delete", "spiral/1"]).code(1).tells(&["-y"]);
+    sandbox.ok(["models", "delete", "spiral/1", "-y"]);
+    sandbox.pipe(["models", "show", "spiral/1"]).code(2);
+    sandbox.ok(["models", "delete", "spiral", "-n"]).tells(&["spiral with 2 versions"]);
+    sandbox.ok(["models", "delete", "spiral", "-y"]);
+    sandbox.pipe(["models", "delete", "spiral", "-y"]).code(2);
+    register(&sandbox, &run, &[]).code(0).tells(&["spiral/1"]);
+}
+
+#[test]
+fn files_are_downloaded_and_outlive_their_run() {
+    let sandbox = Sandbox::new();
+    let run = trained(&sandbox, "0.8", "weights of one");
+    register(&sandbox, &run, &["--alias", "champion"]).code(0);
+    sandbox.ok(["runs", "delete", &run]);
+    sandbox.ok(["runs", "gc", "-y"]);
+    sandbox.write("loose", "logged by a run that goes");
+    let other = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    sandbox.ok(["log", "artifact", "loose", "--run", &other]);
+    let cached = || sandbox.files(".pipe/cache").len();
+    let before = cached();
+    sandbox.gc(&["--workspace", "-f"]).code(0);
+    assert_eq!(cached(), before, "artifacts of runs and versions are kept");
+    sandbox.ok(["runs", "delete", &other]);
+    sandbox.gc(&["--workspace", "-f"]).code(0);
+    assert_eq!(cached(), before - 1, "that of a deleted run goes");
+    sandbox.ok(["models", "download", "spiral@champion", "-o", "here/there"]);
+    assert_eq!(sandbox.read("here/there/weights"), "weights of one");
+    assert_eq!(sandbox.read("here/there/deep/config"), "{}");
+    sandbox.pipe(["models", "download", "spiral", "-o", "here/there"]).code(2).tells(&["holds something"]);
+    sandbox.append("here/there/weights", "edited");
+    sandbox.ok(["models", "download", "spiral", "-f", "-o", "here/there"]);
+    assert_eq!(sandbox.read("here/there/weights"), "weights of one");
+    sandbox.ok(["models", "download", "spiral/1"]);
+    assert_eq!(sandbox.files("spiral").len(), 2);
+    sandbox.remove("here/there/deep/config");
+    std::fs::remove_dir(sandbox.path("here/there/deep")).unwrap();
+    std::os::unix::fs::symlink("..", sandbox.path("here/there/deep")).unwrap();
+    sandbox
+        .pipe(["models", "download", "spiral", "-f", "-o", "here/there"])
+        .code(2)
+        .tells(&["symbolic link"]);
+}
+
+#[test]
+fn outs_of_stages_and_logged_models_become_versions() {
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  train:\n    cmd: mkdir -p net/deep; echo w > net/weights; echo c > net/deep/config; echo f > one.bin; {pipe} log \
+         metric acc 0.9; {pipe} log model one.bin --name logged\n    outs: [net, one.bin]\n"
+    ));
+    sandbox.ok(["repro"]);
+    sandbox.ok([
+        "models",
+        "register",
+        "folder",
+        "--run",
+        "last",
+        "--path",
+        "net",
+        "--if",
+        "metrics.acc > 0.5",
+    ]);
+    sandbox.ok(["models", "register", "file", "--run", "last", "--path", "one.bin"]);
+    sandbox.ok(["models", "register", "logged", "--run", "last"]);
+    let files = |model: &str| -> Vec<String> {
+        let files = shown(&sandbox, model)["files"].as_array().unwrap().clone();
+        files.iter().map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(files("folder/1"), ["deep/config", "weights"]);
+    assert_eq!((files("file/1"), files("logged/1")), (vec!["one.bin".into()], vec!["one.bin".to_owned()]));
+    let stage = sandbox.stage_run("train");
+    assert_eq!(shown(&sandbox, "folder/1")["run_id"], stage["run_id"]);
+    assert!(shown(&sandbox, "logged/1")["source"].as_str().unwrap().starts_with("models:/m-"));
+    let artifacts = stage["artifacts"].to_string();
+    assert!(artifacts.contains("net/deep/config") && artifacts.contains("one.bin"), "{artifacts}");
+    sandbox.ok(["models", "download", "folder", "-o", "out"]);
+    assert_eq!(sandbox.read("out/deep/config"), "c\n");
+}

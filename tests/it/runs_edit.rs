@@ -1,0 +1,134 @@
+//! `pipe runs`: what is changed of recorded runs, what goes and what comes back.
+
+use serde_json::Value as Json;
+
+use crate::harness::Sandbox;
+
+fn started(sandbox: &Sandbox, name: &str, acc: &str) -> String {
+    let run =
+        sandbox.ok(["runs", "start", "--name", name, "--experiment", "spirals"]).stdout.trim().to_owned();
+    sandbox.ok(["log", "metric", "acc", acc, "--run", &run]);
+    sandbox.ok(["runs", "end", &run]);
+    run
+}
+
+fn names(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
+    let list = sandbox
+        .json(["runs", "list", "--json", "--columns", "name", "--sort", "name"].iter().chain(arguments));
+    list.as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn shown(sandbox: &Sandbox, run: &str) -> Json {
+    sandbox.json(["runs", "show", run, "--json"])
+}
+
+#[test]
+fn tags_names_and_notes() {
+    let sandbox = Sandbox::new();
+    let run = started(&sandbox, "first", "0.5");
+    sandbox.ok(["runs", "tag", &run[24..], "team=blue", "eq=a=b"]);
+    assert_eq!(shown(&sandbox, &run)["tags"]["eq"], "a=b");
+    sandbox.ok(["runs", "tag", "first", "--delete", "team", "x=1"]);
+    let tags = &shown(&sandbox, "last")["tags"];
+    assert_eq!((tags.get("team"), tags["x"].as_str()), (None, Some("1")));
+    sandbox.pipe(["runs", "tag", "last", "--delete", "team"]).code(2).tells(&["no tag `team`", "runs show"]);
+    sandbox.pipe(["runs", "tag", "last", "nothing"]).code(2).tells(&["KEY=VALUE"]);
+    sandbox.pipe(["runs", "tag", "last"]).code(2);
+    sandbox.ok(["runs", "rename", "last", "better"]);
+    assert_eq!(names(&sandbox, &[]), ["better"]);
+    sandbox.pipe(["runs", "rename", "last", " "]).code(2).tells(&["empty"]);
+    sandbox.ok(["runs", "note", "better"]).tells(&["has no note"]);
+    sandbox.ok(["runs", "note", "better", "- tried it\n- works"]);
+    assert_eq!(sandbox.ok(["runs", "note", "better"]).stdout, "- tried it\n- works\n");
+    assert_eq!(shown(&sandbox, "better")["tags"]["mlflow.note.content"], "- tried it\n- works");
+    sandbox.write("note", "# from a file\n");
+    let mut command = sandbox.pipe_command(["runs", "note", "better", "-"]);
+    command.stdin(std::fs::File::open(sandbox.path("note")).unwrap());
+    sandbox.finish(command).code(0);
+    assert_eq!(sandbox.ok(["runs", "note", "better"]).stdout, "# from a file\n");
+    sandbox.ok(["runs", "note", "better", ""]);
+    assert_eq!(sandbox.ok(["runs", "note", "better"]).stdout, "");
+}
+
+#[test]
+fn what_is_deleted_comes_back_until_it_is_collected() {
+    let sandbox = Sandbox::new();
+    for (name, acc) in [("a", "0.1"), ("b", "0.2"), ("c", "0.9")] {
+        started(&sandbox, name, acc);
+    }
+    sandbox.ok(["runs", "delete", "a", "-n"]).tells(&["Would delete 1 run."]);
+    assert_eq!(names(&sandbox, &[]), ["a", "b", "c"]);
+    sandbox.ok(["runs", "delete", "a"]);
+    assert_eq!(
+        (names(&sandbox, &[]), names(&sandbox, &["--deleted"])),
+        (vec!["b".into(), "c".into()], vec!["a".into()])
+    );
+    sandbox.pipe(["runs", "show", "a"]).code(2);
+    sandbox.pipe(["runs", "restore", "b"]).code(2).tells(&["runs list --deleted"]);
+    sandbox
+        .pipe(["runs", "delete", "--where", "max(acc) < 0.5"])
+        .code(1)
+        .tells(&["nothing was changed", "-y"]);
+    let said = sandbox.ok(["runs", "delete", "--filter", "metrics.acc < 0.5", "-y"]);
+    assert!(said.stdout.contains(" b ") && !said.stdout.contains(" c "), "{}", said.stdout);
+    assert_eq!(names(&sandbox, &[]), ["c"]);
+    sandbox.ok(["runs", "restore", "a"]);
+    assert_eq!(names(&sandbox, &[]), ["a", "c"]);
+    sandbox.pipe(["runs", "delete"]).code(2);
+    sandbox.pipe(["runs", "delete", "--filter", "acc ~ 'x'"]).code(2).tells(&["--where"]);
+
+    sandbox.ok(["runs", "gc", "--older-than", "1h", "-n"]).tells(&["nothing deleted"]);
+    let said = sandbox.ok(["runs", "gc", "-n"]).tells(&["Would remove 1 run for ever"]);
+    assert!(said.stdout.contains(" b "), "{}", said.stdout);
+    sandbox.pipe(["runs", "gc"]).code(1).tells(&["-y"]);
+    assert_eq!(names(&sandbox, &["--deleted"]), ["b"]);
+    sandbox.ok(["runs", "gc", "-y"]);
+    assert_eq!(names(&sandbox, &["--deleted"]), [""; 0]);
+    sandbox.ok(["runs", "gc", "-y"]).tells(&["nothing deleted"]);
+}
+
+#[test]
+fn a_reproduction_goes_with_the_runs_of_its_stages_and_not_while_it_is_at_work() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: touch begun; while [ ! -e go ]; do sleep 0.02; done; echo 1 > out\n    outs: [out]\n",
+    );
+    let repro = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("begun");
+    crate::harness::await_that("the run is recorded", || sandbox.run_count() == 2);
+    sandbox.pipe(["runs", "delete", "last"]).code(2).tells(&["is at work in process", "nothing was deleted"]);
+    sandbox.pipe(["runs", "end", "last"]).code(2).tells(&["belongs to process"]);
+    sandbox.write("go", "");
+    repro.wait().code(0);
+    sandbox.ok(["runs", "delete", "last"]).tells(&["Deleted 2 runs"]);
+    assert_eq!(sandbox.run_count(), 0);
+    sandbox.ok(["runs", "restore", "last"]).tells(&["Restored 2 runs"]);
+    assert_eq!(sandbox.run_count(), 2);
+}
+
+#[test]
+fn columns_and_filters_of_both_languages() {
+    let sandbox = Sandbox::new();
+    let run = started(&sandbox, "a", "0.9");
+    sandbox.ok(["log", "metric", "acc", "0.3", "--step", "1", "--run", &run]);
+    sandbox.ok(["log", "metric", "val/loss", "2", "--run", &run]);
+    sandbox.ok(["log", "metric", "val/loss", "3", "--step", "4", "--run", &run]);
+    started(&sandbox, "b", "0.5");
+    let list = sandbox.json([
+        "runs",
+        "list",
+        "--json",
+        "--where",
+        "name = 'a' or name ~ '^$'",
+        "--columns",
+        "best(acc),min(acc),last(acc),best(val/loss),datasets.name,end,experiment",
+    ]);
+    let row = &list[0];
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    assert_eq!((row["best(acc)"].as_f64(), row["min(acc)"].as_f64()), (Some(0.9), Some(0.3)));
+    assert_eq!((row["metrics.acc"].as_f64(), row["best(val/loss)"].as_f64()), (Some(0.3), Some(2.0)));
+    assert_eq!((&row["datasets.name"], row["experiment"].as_str()), (&Json::Null, Some("spirals")));
+    assert!(!row["end"].is_null());
+    assert_eq!(names(&sandbox, &["--filter", "metrics.acc < 0.4 AND attributes.run_name LIKE 'a%'"]), ["a"]);
+    sandbox.pipe(["runs", "list", "--filter", "name = 'a' OR name = 'b'"]).code(2).tells(&["--where"]);
+    sandbox.pipe(["runs", "list", "--columns", "best(x"]).code(2).tells(&["there is no column"]);
+}
