@@ -13,6 +13,7 @@ mod git;
 mod ignore;
 mod inside;
 mod interrupt;
+mod joined;
 mod leftovers;
 mod named;
 mod names;

@@ -1,7 +1,9 @@
 //! `runs/create`, `get`, `update`, `delete`, `restore`, `set-tag` and `delete-tag`.
 
 use base::Timestamp;
-use track::{Change, ExperimentRef, Lease, Lifecycle, NewRun, Run, RunId, RunStatus, StoreError, Tag, run_name};
+use track::{
+    Change, ExperimentRef, Lease, Lifecycle, NewRun, Run, RunId, RunStatus, StoreError, Tag, run_name,
+};
 
 use crate::call::{Call, int_of, text_in, unfit};
 use crate::context::Context;
