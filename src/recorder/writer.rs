@@ -169,3 +169,27 @@ fn write(
         }
     }
 }
+
+#[cfg(all(test, feature = "serve"))]
+mod tests {
+    use track::{NewRun, RunId};
+
+    use super::*;
+
+    #[test]
+    fn what_was_to_be_written_is_there_after_a_flush() {
+        let store = Arc::new(SqliteStore::open_in_memory().unwrap());
+        let mut writer = Writer::start(store.clone(), |fault| panic!("{fault}"), |_| {});
+        let flush = writer.flusher();
+        flush();
+        for _ in 0..20 {
+            let run = RunId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
+            let changes = vec![Change::CreateRun(NewRun::new(run, Timestamp::now()))];
+            writer.write(Batch { changes, logs: Vec::new() });
+            flush();
+            assert!(store.run(run).is_ok());
+        }
+        writer.end();
+        flush();
+    }
+}
