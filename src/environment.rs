@@ -19,6 +19,12 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// The value of a variable that stages inherit, where it is not empty.
+#[cfg(feature = "serve")]
+pub fn inherited(name: &str) -> Option<OsString> {
+    variable(name)
+}
+
 /// The run that a stage's command is recorded by, with the project it belongs to: set when `pipe` is
 /// called by a stage.
 pub fn enclosing_run() -> Option<(PathBuf, String)> {

@@ -15,6 +15,7 @@ mod ignore;
 mod import;
 mod inside;
 mod interrupt;
+mod joined;
 mod leftovers;
 mod logging;
 mod models;

@@ -449,7 +449,7 @@ impl Project {
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, track::StoreError> {
-let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
+        let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
         spool::replay(&self.spool_folder(), &store);
         let known = |run| self.ended_well(&store, run);
         settle_dead(&store, &lease_is_alive, &known, Timestamp::now())?;

@@ -17,17 +17,23 @@ use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
 use exec::{Exit, Failure, Host, Job, JobEnv, LedgerError, OutStates, Outcome, Source, Summary};
 use indexmap::IndexMap;
-use pipeline::{Out, OutKind, PARAMS_FILE, Stage, Told};
+use pipeline::{OutKind, PARAMS_FILE, Stage};
 use track::{
-    Artifact, Change, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore, SqliteStore,
-    StoreError, Tag,
+    Artifact, Change, ExperimentRef, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
+    SqliteStore, StoreError, Tag,
 };
 
+#[cfg(feature = "serve")]
+mod scripts;
+mod tracked;
+mod variables;
 mod writer;
 
+pub use tracked::tracked_below;
+use tracked::tracked_of;
 use writer::{Batch, Writer};
 
-use crate::environment::{self, names};
+use crate::environment;
 use crate::error::with_causes;
 use crate::git::{Git, GitError};
 use crate::project::Project;
@@ -35,7 +41,7 @@ use crate::ui::Printer;
 
 /// Names of the tags that `pipe` itself sets.
 pub mod tags {
-    /// `repro`, `stage` or `train`: what was executed.
+    /// `repro`, `stage`, `script` or `train`: what was executed; of a script, by what it logged itself.
     pub const KIND: &str = "pipe.kind";
     /// The stage's name.
     pub const STAGE: &str = "pipe.stage";
@@ -59,6 +65,10 @@ pub mod tags {
     pub const DURATION: &str = "pipe.duration_ms";
     /// What a restored stage was restored from: a run's id, or `lock`.
     pub const RESTORED_FROM: &str = "pipe.restored_from";
+    /// Of a stage's run: the run that its script made, where that is exactly one.
+    pub const SCRIPT_RUN: &str = "pipe.script_run";
+    /// Of that one: the stage's run.
+    pub const STAGE_RUN: &str = "pipe.stage_run";
     /// The host it ran on.
     pub const HOST: &str = "pipe.host";
     /// The version of `pipe`.
@@ -88,6 +98,8 @@ pub struct Recorder<'a> {
     unreadable: Mutex<BTreeSet<ProjectPath>>,
     /// Stages at work, by name, so that `finish` knows the run that `prepare` made.
     open: Mutex<IndexMap<String, RunId>>,
+    #[cfg(feature = "serve")]
+    scripts: scripts::Scripts,
 }
 
 /// What is the same for every run of this process.
@@ -114,6 +126,8 @@ impl<'a> Recorder<'a> {
             warned: Arc::default(),
             unreadable: Mutex::new(BTreeSet::new()),
             open: Mutex::new(IndexMap::new()),
+            #[cfg(feature = "serve")]
+            scripts: scripts::Scripts::default(),
         }
     }
 
@@ -145,7 +159,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// The store with the thread that writes to it; `None` when it is away.
-    fn store(&self) -> Option<(&SqliteStore, MutexGuard<'_, Writer>)> {
+    fn store(&self) -> Option<(&Arc<SqliteStore>, MutexGuard<'_, Writer>)> {
         let opened = self.store.get_or_init(|| {
             let (printer, warned) = (self.printer, self.warned.clone());
             let warn = move |fault: &StoreError| tell_once(printer, &warned, fault);
@@ -211,7 +225,17 @@ impl<'a> Recorder<'a> {
         let parent = self.ensure_reproduction()?;
         let run = new_run_id();
         let name = job.stage.address.to_string();
-        let mut tags = self.common_tags("stage");
+        let told = &job.stage.tracking;
+        // What is said of it stands back where it bears the name of one of ours.
+        let mut tags: Vec<Tag> = told.tags.iter().map(|(key, value)| tag(key, value)).collect();
+        tags.retain(|tag| match track::check_key("tag", &tag.key) {
+            Ok(()) => true,
+            Err(fault) => {
+                self.printer.warn(format_args!("the run of stage {name} does not get a tag: {fault}"));
+                false
+            }
+        });
+        tags.extend(self.common_tags("stage"));
         let reasons: Vec<String> = job.reasons.iter().map(ToString::to_string).collect();
         tags.extend([
             tag(tags::STAGE, &name),
@@ -232,17 +256,22 @@ impl<'a> Recorder<'a> {
             parent: Some(parent),
             user: environment::user(),
             lease: Some(Lease::current()),
-            name: Some(name.clone()),
+            name: Some(told.name.clone().unwrap_or(name)),
+            experiment: told.experiment.clone().map_or_else(ExperimentRef::default, ExperimentRef::Name),
             ..NewRun::new(run, job.started)
         };
         let mut inputs = lineage(&job.inputs.deps);
         inputs.extend(lineage(&job.inputs.special));
-        self.apply(vec![
+        let experiment = told.experiment.clone();
+        let experiment = experiment.map(|name| Change::CreateExperiment { name, if_absent: true });
+        let mut changes: Vec<Change> = experiment.into_iter().collect();
+        changes.extend([
             Change::CreateRun(new),
             Change::SetTags { run, tags },
             Change::LogParams { run, params: params_of(&job.inputs.params) },
             Change::LogInputs { run, files: inputs },
         ]);
+        self.apply(changes);
         Some(run)
     }
 
@@ -302,7 +331,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn search_path(&self) -> Option<OsString> {
-        self.search_path.get_or_init(|| search_path_with_this_binary(self.project)).clone()
+        self.search_path.get_or_init(|| variables::search_path_with_this_binary(self.project)).clone()
     }
 
     fn take_open(&self, stage: &Stage) -> Option<RunId> {
@@ -349,20 +378,14 @@ impl Host for Recorder<'_> {
             let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             open.insert(job.stage.address.to_string(), run);
         }
-        let mut variables: Vec<(OsString, OsString)> = vec![
-            (names::ROOT.into(), self.project.root.clone().into()),
-            (names::STAGE.into(), job.stage.address.to_string().into()),
-            (names::RUN.into(), run.map(|run| run.to_string()).unwrap_or_default().into()),
-        ];
-        for (name, told) in self.project.dialect.command_variables() {
-            let value: OsString = match told {
-                Told::Root => self.project.root.clone().into(),
-                Told::Stage => job.stage.address.to_string().into(),
-            };
-            variables.push(((*name).into(), value));
+        let variables = variables::of_stage(self.project, job.stage, run, self.search_path());
+        let env = JobEnv { run: run.map(|run| run.to_string()), folder, variables, cleared: Vec::new() };
+        #[cfg(feature = "serve")]
+        if let Some(found) = run.and_then(|run| self.open_door(job.stage, run)) {
+            let scripts::Surroundings { set, cleared } = found;
+            return JobEnv { variables: env.variables.into_iter().chain(set).collect(), cleared, ..env };
         }
-        variables.extend(self.search_path().map(|path| ("PATH".into(), path)));
-        JobEnv { run: run.map(|run| run.to_string()), folder, variables }
+        env
     }
 
     fn annotate(&self, stage: &Stage, entry: &mut StageEntry) {
@@ -422,6 +445,8 @@ impl Host for Recorder<'_> {
                 }
             }
         };
+        #[cfg(feature = "serve")]
+        changes.extend(self.close_door(job.stage, run, status));
         let (logged, logs) = self.store_logs(run).unzip();
         changes.extend(logged);
         changes.push(Change::SetTags { run, tags: more });
@@ -520,53 +545,9 @@ fn numbers(values: IndexMap<String, Value>) -> Vec<(String, f64)> {
     values.into_iter().filter_map(|(key, value)| Some((legal_key(&key), value.as_f64()?))).collect()
 }
 
-/// The first tracked file of an out.
-fn tracked_of<'t>(tracked: &'t [String], out: &Out) -> Option<&'t String> {
-    let Some(glob) = &out.glob else { return tracked_below(tracked, &out.path) };
-    let is_meant = |file: &&String| ProjectPath::from_record(file).is_ok_and(|path| glob.matches(&path));
-    tracked.iter().find(is_meant)
-}
-
-/// The first tracked file that is `path` or lies below it. `tracked` is ascending.
-pub fn tracked_below<'t>(tracked: &'t [String], path: &ProjectPath) -> Option<&'t String> {
-    let from = tracked.partition_point(|file| file.as_str() < path.as_str());
-    let folder = format!("{}/", path.as_str());
-    let below = tracked.partition_point(|file| *file < folder);
-    tracked
-        .get(from)
-        .filter(|file| file.as_str() == path.as_str())
-        .or_else(|| tracked.get(below).filter(|file| file.starts_with(&folder)))
-}
-
-/// The search path with a folder before it in which `pipe` is the running binary, whatever its file is
-/// called. `None` when the folder cannot be made: then the user's own path has to do.
-fn search_path_with_this_binary(project: &Project) -> Option<OsString> {
-    let binary = std::env::current_exe().ok()?;
-    let folder = project.pipe_path("tmp").join("bin");
-    let link = folder.join("pipe");
-    if std::fs::read_link(&link).ok().as_deref() != Some(binary.as_path()) {
-        disk::replace_symlink(&binary, &link).ok()?;
-    }
-    let known = environment::search_path();
-    let paths = std::iter::once(folder).chain(std::env::split_paths(&known));
-    std::env::join_paths(paths).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tracked_files_are_found_at_and_below_a_path() {
-        let tracked: Vec<String> =
-            ["a", "a-b", "data/x/1", "data0", "results/m.json"].map(str::to_owned).into();
-        let below = |path: &str| tracked_below(&tracked, &ProjectPath::from_record(path).unwrap());
-        assert_eq!(below("a").map(String::as_str), Some("a"));
-        assert_eq!(below("data").map(String::as_str), Some("data/x/1"));
-        assert_eq!(below("data/x").map(String::as_str), Some("data/x/1"));
-        assert_eq!(below("dat"), None);
-        assert_eq!(below("results/m"), None);
-    }
 
     #[test]
     fn maps_are_recorded_leaf_by_leaf() {

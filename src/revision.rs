@@ -15,6 +15,7 @@ use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
 use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
+use crate::joined;
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline, recorded_files};
 use crate::recorder::tags;
@@ -63,7 +64,7 @@ impl Revision {
     /// When there is no such run or revision.
     pub fn parse(project: &Project, text: &str) -> CliResult<Self> {
         if let Some(wanted) = text.strip_prefix("run:") {
-            return Ok(Revision::Run(store(project)?.find_run(wanted)?));
+            return Ok(Revision::Run(joined::find(&store(project)?, wanted)?));
         }
         if text == "workspace" {
             return Ok(Revision::Workspace);

@@ -5,6 +5,7 @@
 //! decide that.
 
 mod edit;
+mod inject;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use toml_edit::{Document, Item, TableLike};
 use crate::age::parse_age;
 
 pub use edit::{set, unset};
+pub use inject::Inject;
 
 /// Whose settings a file holds, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +66,8 @@ enum Kind {
     Names,
     /// `normal` or `full`.
     Sync,
+    /// When scripts get a tracking URI.
+    Inject,
 }
 
 /// A key that settings may hold.
@@ -87,6 +91,7 @@ const KEYS: &[Key] = &[
     Key { name: OTHER_PLATFORMS, kind: Kind::Flag, local_only: false },
     Key { name: STORE_SYNC, kind: Kind::Sync, local_only: false },
     Key { name: TRUST, kind: Kind::Names, local_only: false },
+    Key { name: TRACKING_INJECT, kind: Kind::Inject, local_only: false },
 ];
 
 /// Where the cache is.
@@ -107,6 +112,8 @@ const TRUST: &str = "stage_cache.trust";
 
 /// What recorded runs survive.
 const STORE_SYNC: &str = "store.sync";
+/// When the scripts of stages get a tracking URI.
+const TRACKING_INJECT: &str = "tracking.inject";
 
 /// A day in nanoseconds.
 const DAY: i64 = 86_400 * 1_000_000_000;
@@ -260,6 +267,12 @@ impl Settings {
         Trust { whose, other_platforms }
     }
 
+    /// When the scripts of stages get a tracking URI.
+    #[cfg(feature = "serve")]
+    pub fn inject(&self) -> Inject {
+        self.text(TRACKING_INJECT).and_then(Inject::from_name).unwrap_or_default()
+    }
+
     /// How files of the workspace are made from the cache, the preferred way first.
     pub fn link_types(&self) -> Vec<LinkType> {
         let Some(Setting { value: Value::Words(words), .. }) = self.get(CACHE_LINK_TYPES) else {
@@ -363,6 +376,14 @@ impl Key {
                 message: format!("`{text}` is no way to write the run store"),
                 hint: Some(format!("set `{}` to normal or full", self.name)),
             }),
+            Kind::Inject if Inject::from_name(text).is_some() => Ok(Value::Text(text.to_owned())),
+            Kind::Inject => Err(Fault {
+                message: format!("`{text}` does not say when scripts get a tracking URI"),
+                hint: Some(format!(
+                    "set `{}` to auto, to always (whatever the environment says) or to never",
+                    self.name
+                )),
+            }),
             Kind::Remote => {
                 check_remote_name(text)?;
                 Ok(Value::Text(text.to_owned()))
@@ -438,7 +459,9 @@ impl Key {
             return Ok(Value::Flag(flag));
         }
         let expected = match self.kind {
-            Kind::Folder | Kind::Group | Kind::Remote | Kind::Url | Kind::Age | Kind::Sync => "a text",
+            Kind::Folder | Kind::Group | Kind::Inject | Kind::Remote | Kind::Url | Kind::Age | Kind::Sync => {
+                "a text"
+            }
             Kind::LinkTypes | Kind::Names => "a list of texts",
             Kind::Flag => "true or false",
         };

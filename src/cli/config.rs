@@ -20,7 +20,8 @@ use crate::ui::Printer;
 /// first that works counts (default `reflink,copy`); `core.remote` and `remote.NAME.url`, as `pipe remote` sets them;
 /// `gc.grace`, how young something at a remote must be to stay in any case (default `1d`); `stage_cache.trust`, whose results
 /// are restored: `all`, `local`, or users and hosts (default `all`); `stage_cache.other_platforms`, whether those of other
-/// platforms are (default `false`).
+/// platforms are (default `false`); `tracking.inject`, when scripts of stages get a tracking URI for MLflow: `auto`, unless the
+/// environment has one, `always` or `never` (default `auto`).
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// The key, as in cache.dir

@@ -34,6 +34,9 @@ use crate::verify::VerifyArgs;
 /// A stage whose inputs and outs are what pipeline.lock records is skipped. One whose inputs were computed with before
 /// gets that result back from the cache. Any other runs; when it fails, its last good outs are put back. The exit code
 /// is 1 when a stage failed, and 2 when one could not be judged.
+///
+/// What scripts log by MLflow becomes runs below the stage's run: while it runs, a stage has a MLFLOW_TRACKING_URI of its own,
+/// unless the environment has one (`pipe config tracking.inject` changes that).
 #[derive(Debug, Args)]
 pub struct ReproArgs {
     #[command(flatten)]

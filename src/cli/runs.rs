@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use track::{Run, RunId, RunStatus, RunStore, SqliteStore};
 
 use crate::error::{CliError, CliResult};
+use crate::joined;
 use crate::project::Project;
 use crate::recorder::tags;
 use crate::spool;
@@ -128,8 +129,14 @@ fn with_stages(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
 
 fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
-    let id = store.find_run(&args.run)?;
-    let runs = with_stages(&store, id)?;
+    let mut id = store.find_run(&args.run)?;
+    let mut runs = with_stages(&store, id)?;
+    // What a script prints is its stage's output.
+    while let Some(parent) = runs[0].info.parent.filter(|_| joined::is_of_script(&runs[0])) {
+        id = parent;
+        runs = with_stages(&store, id)?;
+    }
+    runs.retain(|run| run.info.id == id || !joined::is_of_script(run));
     let blobs = project.blobs();
     let several = runs.len() > 2;
     let mut found = false;

@@ -11,6 +11,9 @@ use track::{Change, Changes, RunStore, SqliteStore, StoreError};
 
 /// How long something may wait for more to be written together with it.
 const GATHER: Duration = Duration::from_millis(20);
+/// How long somebody waits for what is being written.
+#[cfg(feature = "serve")]
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Changes that belong together, and what is no longer needed once they are written.
 #[derive(Debug)]
@@ -25,13 +28,19 @@ pub struct Batch {
 #[derive(Debug, Default)]
 struct Waiting {
     batches: Vec<Batch>,
+    /// Somebody waits for what is there.
+    is_urgent: bool,
     is_over: bool,
+    /// How many batches ever came in, and how many of them are written, or never will be.
+    came: u64,
+    done: u64,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    written: Condvar,
 }
 
 impl Queue {
@@ -47,13 +56,27 @@ impl Queue {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_idle = |waiting: &mut Waiting| waiting.batches.is_empty() && !waiting.is_over;
         let waiting = self.changed.wait_while(waiting, is_idle).unwrap_or_else(PoisonError::into_inner);
-        let may_come = |waiting: &mut Waiting| !waiting.is_over;
+        let may_come = |waiting: &mut Waiting| !waiting.is_over && !waiting.is_urgent;
         let (mut waiting, _) = self
             .changed
             .wait_timeout_while(waiting, GATHER, may_come)
             .unwrap_or_else(PoisonError::into_inner);
+        waiting.is_urgent = false;
         let gathered = std::mem::take(&mut waiting.batches);
         (!gathered.is_empty()).then_some(gathered)
+    }
+
+    /// Waits until all that came in so far is written, without waiting for more to come.
+    #[cfg(feature = "serve")]
+    fn flush(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let came = waiting.came;
+        let is_open = |waiting: &mut Waiting| waiting.done < came;
+        if is_open(&mut waiting) {
+            waiting.is_urgent = true;
+            self.changed.notify_one();
+            drop(self.written.wait_timeout_while(waiting, PATIENCE, is_open));
+        }
     }
 }
 
@@ -75,7 +98,13 @@ impl Writer {
         let batches = queue.clone();
         let thread = std::thread::spawn(move || {
             while let Some(gathered) = batches.gather() {
+                let count = gathered.len() as u64;
                 write(&store, gathered, &warn, &written);
+                batches.change(|waiting| {
+                    waiting.done += count;
+                    false
+                });
+                batches.written.notify_all();
             }
         });
         Writer { queue, thread: Some(thread) }
@@ -86,8 +115,16 @@ impl Writer {
         // Only the first of several wakes the thread.
         self.queue.change(|waiting| {
             waiting.batches.push(batch);
+            waiting.came += 1;
             waiting.batches.len() == 1
         });
+    }
+
+    /// Something that waits, when it is called, until all that was to be written by then is written.
+    #[cfg(feature = "serve")]
+    pub fn flusher(&self) -> impl Fn() + Send + Sync + use<> {
+        let queue = self.queue.clone();
+        move || queue.flush()
     }
 
     /// Waits until everything is written.
@@ -130,5 +167,29 @@ fn write(
             Ok(_) => written(&logs),
             Err(fault) => warn(&fault),
         }
+    }
+}
+
+#[cfg(all(test, feature = "serve"))]
+mod tests {
+    use track::{NewRun, RunId};
+
+    use super::*;
+
+    #[test]
+    fn what_was_to_be_written_is_there_after_a_flush() {
+        let store = Arc::new(SqliteStore::open_in_memory().unwrap());
+        let mut writer = Writer::start(store.clone(), |fault| panic!("{fault}"), |_| {});
+        let flush = writer.flusher();
+        flush();
+        for _ in 0..20 {
+            let run = RunId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
+            let changes = vec![Change::CreateRun(NewRun::new(run, Timestamp::now()))];
+            writer.write(Batch { changes, logs: Vec::new() });
+            flush();
+            assert!(store.run(run).is_ok());
+        }
+        writer.end();
+        flush();
     }
 }

@@ -116,7 +116,7 @@ fn unknown_and_reserved_keys() {
     error: pipeline.yaml:4:5: unknown key `dep` in stage `a`
     hint: did you mean `deps`?
     ");
-    let reserved = ["retries", "tools", "map", "experiment", "run"];
+    let reserved = ["retries", "tools", "map"];
     for key in reserved {
         let said = refused(&format!("stages:\n  a:\n    cmd: x\n    {key}: [1]\n"));
         said.tells(&["pipeline.yaml:4:5", &format!("`{key}`"), "not yet"]);

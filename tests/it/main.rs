@@ -77,6 +77,8 @@ mod stage;
 mod status;
 mod together;
 mod told;
+#[cfg(feature = "serve")]
+mod tracking;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "serve")]

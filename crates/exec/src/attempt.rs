@@ -372,6 +372,7 @@ impl Attempt<'_, '_, '_> {
                 shell: self.stage.shell.as_deref(),
                 folder: self.stage.wdir.to_path(&self.shop.options.root),
                 variables: &env.variables,
+                cleared: &env.cleared,
                 stdout: env.folder.join("stdout.log"),
                 stderr: env.folder.join("stderr.log"),
                 job: folder.to_owned(),

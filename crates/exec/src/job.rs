@@ -34,6 +34,8 @@ pub struct JobEnv {
     pub folder: PathBuf,
     /// Variables for its processes.
     pub variables: Vec<(OsString, OsString)>,
+    /// Variables that its processes do not inherit.
+    pub cleared: Vec<OsString>,
 }
 
 /// Where a restored result came from.

@@ -55,6 +55,8 @@ pub struct Spawn<'a> {
     pub folder: PathBuf,
     /// Variables set on top of this process's own.
     pub variables: &'a [(OsString, OsString)],
+    /// Variables of this process that it does not inherit.
+    pub cleared: &'a [OsString],
     /// Log file of its standard output, which is appended to.
     pub stdout: PathBuf,
     /// Log file of its standard error, which is appended to.
@@ -436,6 +438,7 @@ mod tests {
             shell,
             folder: folder.to_owned(),
             variables: &[("NAME".into(), "value".into())],
+            cleared: &[],
             stdout: folder.join("stdout.log"),
             stderr: folder.join("stderr.log"),
             job: folder.join("job"),
@@ -521,6 +524,7 @@ mod tests {
             shell: None,
             folder: folder.path().to_owned(),
             variables: &[],
+            cleared: &[],
             stdout: folder.path().join("stdout.log"),
             stderr: folder.path().join("stderr.log"),
             job: folder.path().join("job"),

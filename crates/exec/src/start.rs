@@ -115,6 +115,9 @@ fn prepared(spawn: &Spawn<'_>, mark: &OsStr, program: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    for name in spawn.cleared {
+        command.env_remove(name);
+    }
     command
 }
 

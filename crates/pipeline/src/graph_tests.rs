@@ -38,6 +38,7 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         timeout_millis: None,
         resources: crate::stage::Resources::default(),
         pools: Vec::new(),
+        tracking: crate::stage::Tracking::default(),
     }
 }
 

@@ -10,7 +10,7 @@
 //! | file, key and typed value of each param | order and layout of the param file |
 //! | path and `persist` of each out; of a pattern, what it leaves out | kind of an out, `cache`, `desc`, plot options |
 //! | name and digest of each special dep, and whether it is a folder or file | what a pattern excludes |
-//! | name and digest of each declared variable | `timeout`, `resources`, `pool` |
+//! | name and digest of each declared variable | `timeout`, `resources`, `pool`, `experiment`, `run` |
 //!
 //! The name is left out so that a renamed stage keeps its results; the kind of an out, so that a relabelled
 //! one does. The byte layout is fixed in docs/design/stage-key.md.

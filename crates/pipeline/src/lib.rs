@@ -60,7 +60,7 @@ pub use special::{DepName, Glob, Special, SpecialKind, SpecialName, told_digest}
 pub use stage::{
     Address, Annotation, Artifact, Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, Out, OutKind,
     PARAMS_FILE, PIPELINE_FILE, POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage,
-    StageId, is_pointer,
+    StageId, Tracking, is_pointer,
 };
 pub use suggest::did_you_mean;
 pub use target::TargetError;

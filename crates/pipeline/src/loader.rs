@@ -377,7 +377,7 @@ impl Loader<'_, '_> {
                 spelled.insert(name, text.to_owned());
             }
         }
-        let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, .. } = spec;
+        let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, tracking, .. } = spec;
         Ok(Some(Stage {
             spelled,
             address: Address { file: self.file.clone(), name: name.to_owned() },
@@ -396,6 +396,7 @@ impl Loader<'_, '_> {
             timeout_millis: needs.timeout_millis,
             resources: needs.resources,
             pools: needs.pools,
+            tracking,
         }))
     }
 

@@ -439,6 +439,39 @@ stages:
 }
 
 #[test]
+fn what_is_said_of_a_run() {
+    let text = "\
+stages:
+  a:
+    cmd: x
+    experiment: churn
+    run: {name: 'rate ${rate}', tags: {owner: me, rate: '${rate}'}}
+  b: {cmd: x}
+";
+    let pipeline = loaded(text, &[("params.yaml", "rate: 0.5\n")]);
+    let [a, b] = pipeline.stages.as_slice() else { panic!("two stages") };
+    assert_eq!(a.tracking.experiment.as_deref(), Some("churn"));
+    assert_eq!(a.tracking.name.as_deref(), Some("rate 0.5"));
+    let tags: Vec<_> = a.tracking.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(tags, ["owner=me", "rate=0.5"]);
+    assert_eq!(b.tracking, crate::stage::Tracking::default());
+    let of = |line: &str| faults(&format!("stages:\n  a:\n    cmd: x\n    {line}\n"), &[]).remove(0);
+    for (line, expected) in [
+        ("experiment: ''", "pipeline.yaml:4:17: the name is empty"),
+        ("experiment: [a]", "pipeline.yaml:4:17: `stages.a.experiment`: expected a text, found a list"),
+        ("run: a", "pipeline.yaml:4:10: `stages.a.run`: expected a map"),
+        ("run: {nam: a}", "pipeline.yaml:4:11: unknown key `nam` in `stages.a.run` | did you mean `name`?"),
+        ("run: {tags: {'a=b': 1}}", "pipeline.yaml:4:18: `a=b` is no key of a tag"),
+        ("run: {tags: {a: }}", "pipeline.yaml:4:19: `stages.a.run.tags.a`: expected a text, found null"),
+    ] {
+        let fault = of(line);
+        assert!(fault.starts_with(expected), "{fault}\nexpected {expected}");
+    }
+    let long = of(&format!("run: {{name: {}}}", "x".repeat(251)));
+    assert!(long.contains("longer than 250 characters"), "{long}");
+}
+
+#[test]
 fn faults_of_needs() {
     let of = |line: &str| faults(&format!("stages:\n  a:\n    cmd: x\n    {line}\n"), &[]).remove(0);
     for timeout in ["0", "-1", "''", "ten", "5x", "1h 30", ".inf", "[1]", "1e300", "5 s s"] {

@@ -272,6 +272,17 @@ pub struct Resources {
     pub tokens: BTreeMap<String, u64>,
 }
 
+/// What a stage says of the run that records it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tracking {
+    /// The experiment that the run is kept in, made when there is none; the default one without it.
+    pub experiment: Option<String>,
+    /// The run's name; the stage's without it.
+    pub name: Option<String>,
+    /// Tags of the run.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// A stage with every template filled in and every path relative to the project root.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
@@ -310,6 +321,8 @@ pub struct Stage {
     pub resources: Resources,
     /// Pools it is in: of the stages of one pool, one runs at a time. Sorted, each once.
     pub pools: Vec<String>,
+    /// What its run is called, and where it is kept.
+    pub tracking: Tracking,
 }
 
 impl Stage {

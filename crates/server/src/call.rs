@@ -4,6 +4,8 @@
 //! text. What does not fit is refused with the field's name and the value as Python's `json` writes it, and a body that is no
 //! JSON counts as empty: the first required field is then what is missing.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::context::Scope;
@@ -23,8 +25,8 @@ pub struct Call {
     pub is_query: bool,
     /// Whether there was a body that is no JSON.
     pub is_malformed: bool,
-    /// Where the request came in.
-    pub scope: Scope,
+    /// The stage whose script asks, if it is one.
+    pub scope: Option<Arc<Scope>>,
 }
 
 impl Call {

@@ -1,11 +1,12 @@
 //! What every request is answered from: the store, the cache, and where the request came in.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use base::Timestamp;
 use cache::Blobs;
-use track::{Applied, Change, Changes, ExperimentId, ModelStore, RunId, StoreError};
+use track::{Applied, Change, Changes, ExperimentId, ModelStore, RunId, StoreError, Tag};
 
 use crate::guard::Token;
 use crate::wire::Locations;
@@ -50,20 +51,60 @@ impl Context {
     }
 }
 
-/// For whom a request is answered: for everybody, or for the script of one stage.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The script of one stage, which is served under an address of its own.
 pub struct Scope {
-    /// The run that becomes the parent of every run that is made without one.
-    pub parent: Option<RunId>,
+    /// The run that becomes the parent of every run that is made without one. Its status is not the script's to say.
+    pub(crate) stage: RunId,
+    /// What every run that is made gets.
+    pub(crate) tags: Vec<Tag>,
+    /// The runs that were made, or started again.
+    started: Mutex<BTreeSet<RunId>>,
+    /// What has to happen before the first request is answered.
+    before: Box<dyn Fn() + Send + Sync>,
+    is_entered: Once,
+}
+
+impl Scope {
+    /// The scope of the scripts of a stage, recorded by the run `stage`. `before` is called once, before the first
+    /// request is answered: the run has to be in the store then.
+    pub fn new(stage: RunId, tags: Vec<Tag>, before: impl Fn() + Send + Sync + 'static) -> Self {
+        let (started, is_entered) = (Mutex::default(), Once::new());
+        Scope { stage, tags, started, before: Box::new(before), is_entered }
+    }
+
+    /// The runs that were made here, or started again, oldest first.
+    pub fn started(&self) -> Vec<RunId> {
+        self.lock().iter().copied().collect()
+    }
+
+    /// Called on a thread that may block, before a request is answered.
+    pub(crate) fn enter(&self) {
+        self.is_entered.call_once(|| (self.before)());
+    }
+
+    /// Remembers a run whose end is owed.
+    pub(crate) fn start(&self, run: RunId) {
+        self.lock().insert(run);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<RunId>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("stage", &self.stage).finish_non_exhaustive()
+    }
 }
 
 /// Scopes by the secret part of their address, `/s/SECRET`: whoever knows it needs no token. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Scopes(Arc<Mutex<HashMap<String, Scope>>>);
+pub struct Scopes(Arc<Mutex<HashMap<String, Arc<Scope>>>>);
 
 impl Scopes {
     /// Opens an address for a scope; returns its secret part.
-    pub fn open(&self, scope: Scope) -> Token {
+    pub fn open(&self, scope: Arc<Scope>) -> Token {
         let token = Token::random();
         self.map().insert(token.as_str().to_owned(), scope);
         token
@@ -75,12 +116,12 @@ impl Scopes {
     }
 
     /// The scope of an address.
-    pub(crate) fn find(&self, secret: &str) -> Option<Scope> {
+    pub(crate) fn find(&self, secret: &str) -> Option<Arc<Scope>> {
         // The time that a hash map takes tells nothing of how near a guess was: its hash is keyed.
         self.map().get(secret).cloned()
     }
 
-    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<String, Scope>> {
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Scope>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

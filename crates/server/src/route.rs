@@ -104,6 +104,10 @@ const ROUTES: &[(MethodFilter, &str, Handler)] = &[
     (MethodFilter::DELETE, "/model-versions/delete-tag", versions::delete_tag),
 ];
 
+/// The stage whose script asks, if it is one.
+#[derive(Clone, Default)]
+struct Asking(Option<Arc<Scope>>);
+
 /// What a server is made of.
 #[derive(Clone)]
 pub struct Site {
@@ -135,13 +139,14 @@ async fn answer(State(site): State<Site>, mut request: Request) -> Response {
 fn admit(site: &Site, request: &mut Request) -> Result<Option<Response>, Fault> {
     site.guard.check_origin(request.method(), request.headers())?;
     let path = request.uri().path();
-    let mut scope = Scope::default();
+    let mut scope = Asking::default();
     if let Some(rest) = path.strip_prefix("/s/") {
         let (secret, inner) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let found = site.context.scopes.find(secret);
-        scope = found.ok_or_else(|| {
+        let found = found.ok_or_else(|| {
             Fault::new(Code::EndpointNotFound, "This address is closed: its stage has ended")
         })?;
+        scope = Asking(Some(found));
         *request.uri_mut() = without_prefix(request.uri(), inner)?;
     } else if !matches!(path, "/health" | "/version") {
         if let Some(shown) = shown_token(request.uri()) {
@@ -232,13 +237,19 @@ async fn nothing_here(request: Request) -> Fault {
 async fn respond(
     handler: Handler,
     State(context): State<Context>,
-    Extension(scope): Extension<Scope>,
+    Extension(Asking(scope)): Extension<Asking>,
     params: RawPathParams,
     request: Request,
 ) -> Result<Json, Fault> {
     let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let call = Call { path, scope, ..read(request).await? };
-    blocking(move || handler(&context, &call)).await
+    blocking(move || {
+        if let Some(scope) = &call.scope {
+            scope.enter();
+        }
+        handler(&context, &call)
+    })
+    .await
 }
 
 async fn read(request: Request) -> Result<Call, Fault> {

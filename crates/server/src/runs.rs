@@ -1,7 +1,9 @@
 //! `runs/create`, `get`, `update`, `delete`, `restore`, `set-tag` and `delete-tag`.
 
 use base::Timestamp;
-use track::{Change, ExperimentRef, Lifecycle, NewRun, Run, RunId, RunStatus, StoreError, Tag, run_name};
+use track::{
+    Change, ExperimentRef, Lease, Lifecycle, NewRun, Run, RunId, RunStatus, StoreError, Tag, run_name,
+};
 
 use crate::call::{Call, int_of, text_in, unfit};
 use crate::context::Context;
@@ -32,9 +34,16 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     tags.retain(|tag| tag.key != RUN_NAME_TAG);
     tags.push(Tag { key: RUN_NAME_TAG.to_owned(), value: name.clone() });
     let parent = parent(context, call, &mut tags)?;
+    let mut lease = None;
+    if let Some(scope) = &call.scope {
+        tags.extend(scope.tags.iter().cloned());
+        // Should this process die, so does the script.
+        lease = Some(Lease::current());
+        scope.start(id);
+    }
     let experiment = ExperimentRef::Id(experiment.id);
     let user = user.to_owned();
-    let run = NewRun { experiment, name: Some(name), parent, user, ..NewRun::new(id, start_time) };
+    let run = NewRun { experiment, name: Some(name), parent, user, lease, ..NewRun::new(id, start_time) };
     context.apply(vec![Change::CreateRun(run), Change::SetTags { run: id, tags }])?;
     answer(context, &context.store.run(id)?, true)
 }
@@ -48,7 +57,7 @@ fn answer(context: &Context, run: &Run, is_new: bool) -> Result<Json, Fault> {
 fn parent(context: &Context, call: &Call, tags: &mut Vec<Tag>) -> Result<Option<RunId>, Fault> {
     let named = tags.iter().find(|tag| tag.key == PARENT_TAG);
     if named.is_none() {
-        let parent = call.scope.parent;
+        let parent = call.scope.as_ref().map(|scope| scope.stage);
         tags.extend(parent.map(|parent| Tag { key: PARENT_TAG.to_owned(), value: parent.to_string() }));
         return Ok(parent);
     }
@@ -76,8 +85,15 @@ pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
     let run = parse_id(call.run_id()?)?;
-    let end_time = call.int("end_time")?.map(Timestamp);
-    let status = status(call)?;
+    let mut end_time = call.int("end_time")?.map(Timestamp);
+    let mut status = status(call)?;
+    if let Some(scope) = &call.scope {
+        if scope.stage == run {
+            (status, end_time) = (None, None);
+        } else if status.is_some_and(|status| !status.has_ended()) {
+            scope.start(run);
+        }
+    }
     let name = call.text("run_name")?.filter(|name| !name.is_empty()).map(str::to_owned);
     let mut changes = Vec::new();
     if let Some(name) = &name {

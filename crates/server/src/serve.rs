@@ -1,12 +1,15 @@
 //! A server in a thread of its own: started, asked for its address, stopped.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
 use axum::serve::ListenerExt;
-use tokio::runtime;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
 use crate::context::Context;
@@ -68,11 +71,38 @@ impl std::error::Error for ServeError {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    /// Dropped, it ends the server: the first while it serves, the second while it waits for somebody.
+    stop: Option<(oneshot::Sender<()>, Option<io::PipeWriter>)>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
+    /// Listens on a port of loopback that is free. Only when somebody connects is `context` asked what to serve, and
+    /// anything made that serving needs; without one, nothing is served. Nobody gets in but through a scope.
+    ///
+    /// # Errors
+    /// When the system gives no port.
+    pub fn on_demand(
+        context: impl FnOnce() -> Option<Context> + Send + 'static,
+    ) -> Result<Server, ServeError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (listener, address) = listen(address)?;
+        let fault = |source| ServeError::Listen { address, source };
+        let (asleep, awake) = io::pipe().map_err(fault)?;
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            if !await_connection(&listener, &asleep) {
+                return;
+            }
+            let guard = Guard { address, token: Some(Token::random()) };
+            if let (Some(context), Ok(runtime)) = (context(), runtime()) {
+                serve(runtime, listener, route::site(context, guard), stopped);
+            }
+        };
+        let thread = std::thread::spawn(serve);
+        Ok(Server { address, stop: Some((stop, Some(awake))), thread: Some(thread) })
+    }
+
     /// Begins to serve. When this returns, connections are taken.
     ///
     /// # Errors
@@ -82,37 +112,12 @@ impl Server {
         if token.is_none() && !address.ip().is_loopback() {
             return Err(ServeError::Unguarded(address));
         }
-        let fault = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).map_err(fault)?;
-        listener.set_nonblocking(true).map_err(fault)?;
-        let address = listener.local_addr().map_err(fault)?;
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .max_blocking_threads(MOST_BLOCKING)
-            .enable_io()
-            .enable_time()
-            .thread_name("serve")
-            .build()
-            .map_err(fault)?;
+        let (listener, address) = listen(address)?;
+        let runtime = runtime().map_err(|source| ServeError::Listen { address, source })?;
         let (stop, stopped) = oneshot::channel();
         let site = route::site(context, Guard { address, token });
-        let serve = move || {
-            runtime.block_on(async move {
-                // Made from a socket that listens already, in a runtime with I/O: nothing is left to fail.
-                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                // A small answer must not wait for a second one to fill a packet.
-                let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-                let (end, ended) = oneshot::channel::<()>();
-                let serving = axum::serve(listener, site).with_graceful_shutdown(async { drop(ended.await) });
-                let serving = tokio::spawn(async { serving.await });
-                drop(stopped.await);
-                drop(end);
-                drop(tokio::time::timeout(GRACE, serving).await);
-            });
-            runtime.shutdown_timeout(GRACE);
-        };
-        let thread = std::thread::spawn(serve);
-        Ok(Server { address, stop: Some(stop), thread: Some(thread) })
+        let thread = std::thread::spawn(move || serve(runtime, listener, site, stopped));
+        Ok(Server { address, stop: Some((stop, None)), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -137,4 +142,53 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let fault = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(fault)?;
+    listener.set_nonblocking(true).map_err(fault)?;
+    let address = listener.local_addr().map_err(fault)?;
+    Ok((listener, address))
+}
+
+fn runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(MOST_BLOCKING)
+        .enable_io()
+        .enable_time()
+        .thread_name("serve")
+        .build()
+}
+
+/// Waits until somebody connects; false when the other end of the pipe is closed before.
+fn await_connection(listener: &TcpListener, stop: &io::PipeReader) -> bool {
+    loop {
+        let mut waiting =
+            [PollFd::new(listener, PollFlags::IN), PollFd::new(stop, PollFlags::IN | PollFlags::HUP)];
+        match poll(&mut waiting, None) {
+            Ok(_) if !waiting[1].revents().is_empty() => return false,
+            Ok(_) if !waiting[0].revents().is_empty() => return true,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Serves until `stopped`.
+fn serve(runtime: Runtime, listener: TcpListener, site: Router, stopped: oneshot::Receiver<()>) {
+    runtime.block_on(async move {
+        // Made from a socket that listens already, in a runtime with I/O: nothing is left to fail.
+        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+        // A small answer must not wait for a second one to fill a packet.
+        let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+        let (end, ended) = oneshot::channel::<()>();
+        let serving = axum::serve(listener, site).with_graceful_shutdown(async { drop(ended.await) });
+        let serving = tokio::spawn(async { serving.await });
+        drop(stopped.await);
+        drop(end);
+        drop(tokio::time::timeout(GRACE, serving).await);
+    });
+    runtime.shutdown_timeout(GRACE);
 }

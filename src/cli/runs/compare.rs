@@ -9,6 +9,7 @@ use track::{Run, RunStore};
 
 use crate::cli::FormatArgs;
 use crate::error::CliResult;
+use crate::joined;
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -38,7 +39,7 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
     let runs = args
         .runs
         .iter()
-        .map(|wanted| Ok(store.run(store.find_run(wanted)?)?))
+        .map(|wanted| Ok(joined::joined(&store, store.run(store.find_run(wanted)?)?)?.run))
         .collect::<CliResult<Vec<Run>>>()?;
     let for_programs = args.format.json || args.format.csv;
     let mut rows = rows(&runs);

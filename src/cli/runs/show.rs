@@ -3,9 +3,10 @@
 use clap::Args;
 use report::{Cell, Column, Table, sparkline};
 use serde_json::{Map, Value as Json, json};
-use track::{Metric, Role, Run, RunId, RunStore, SqliteStore};
+use track::{Artifact, Metric, Role, Run, RunId, RunStore, SqliteStore};
 
 use crate::error::CliResult;
+use crate::joined::{self, Joined};
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -26,15 +27,16 @@ pub struct ShowArgs {
 /// When there is no such run, or the store cannot be read.
 pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
-    let run = store.run(store.find_run(&args.run)?)?;
+    let found = joined::joined(&store, store.run(store.find_run(&args.run)?)?)?;
     if args.json {
-        printer.data_line(serde_json::to_string_pretty(&as_json(&store, &run)?)?);
+        printer.data_line(serde_json::to_string_pretty(&as_json(&store, &found)?)?);
         return Ok(());
     }
-    head(&run, printer);
-    let children = store.children(run.info.id)?;
+    head(&found, printer);
+    let run = &found.run;
+    let children = children(&store, &found)?;
     if !children.is_empty() {
-        section("Stages", printer);
+        section(if children.iter().any(joined::is_of_script) { "Runs" } else { "Stages" }, printer);
         let mut table = Table::new(vec![
             Column::text("id").kept(),
             Column::text("name").kept(),
@@ -52,10 +54,10 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
         printer.data(table.text(printer.width(), printer.colors_data()));
     }
     pairs("Params", run.data.params.iter(), printer);
-    metrics(&store, &run, printer)?;
+    metrics(&store, &found, printer)?;
     files("Inputs", &store, run.info.id, Role::Input, printer)?;
     files("Outs", &store, run.info.id, Role::Output, printer)?;
-    let artifacts = store.artifacts(run.info.id)?;
+    let artifacts = artifacts(&store, &found)?;
     if !artifacts.is_empty() {
         section("Artifacts", printer);
         let rows = artifacts.into_iter().map(|artifact| (artifact.path, artifact.digest, artifact.size));
@@ -65,13 +67,38 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     Ok(())
 }
 
-fn head(run: &Run, printer: Printer) {
+/// The runs that a run started; those of its script, but not the script's own.
+fn children(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Run>> {
+    let mut children = Vec::new();
+    for id in found.ids() {
+        children.extend(store.children(id)?);
+    }
+    let script = found.script.as_ref().map(|script| script.info.id);
+    children.retain(|child| Some(child.info.id) != script);
+    Ok(children)
+}
+
+fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Artifact>> {
+    let mut artifacts = Vec::new();
+    for id in found.ids() {
+        artifacts.extend(store.artifacts(id)?);
+    }
+    Ok(artifacts)
+}
+
+fn head(Joined { run, script }: &Joined, printer: Printer) {
     let status = status_cell(run).shown();
     printer.data_line(format_args!("{}  {}  {status}", run.info.id, run.info.name));
     let started = run.info.start_time.local();
     let took = run.info.duration_millis().map_or("still running".to_owned(), report::duration_text);
     let parent = run.info.parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
     printer.data_line(format_args!("started {started}, {took}{parent}"));
+    if let Some(Run { info, .. }) = script {
+        let (id, name, status) = (info.id, &info.name, info.status);
+        let experiment = &info.experiment_name;
+        printer
+            .data_line(format_args!("its script logged run {id}  {name}  {status}, experiment {experiment}"));
+    }
 }
 
 fn section(title: &str, printer: Printer) {
@@ -89,7 +116,8 @@ fn pairs<'a>(title: &str, pairs: impl Iterator<Item = (&'a String, &'a String)>,
     }
 }
 
-fn metrics(store: &SqliteStore, run: &Run, printer: Printer) -> CliResult {
+fn metrics(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
+    let run = &found.run;
     if run.data.metrics.is_empty() {
         return Ok(());
     }
@@ -103,7 +131,7 @@ fn metrics(store: &SqliteStore, run: &Run, printer: Printer) -> CliResult {
         Column::text("course"),
     ]);
     for (key, latest) in &run.data.metrics {
-        let history = store.metric_history(run.info.id, key)?;
+        let history = store.metric_history(found.holder(key), key)?;
         let values: Vec<f64> = history.iter().map(|point| point.value).collect();
         let finite = || values.iter().copied().filter(|value| !value.is_nan());
         let extreme = |best: fn(f64, f64) -> f64| finite().reduce(best).map_or(Cell::Missing, Cell::float);
@@ -146,11 +174,13 @@ fn file_table(rows: impl Iterator<Item = (String, base::Digest, u64)>, printer: 
     printer.data(table.text(printer.width(), printer.colors_data()));
 }
 
-fn as_json(store: &SqliteStore, run: &Run) -> CliResult<Json> {
+fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
+    let run = &found.run;
     let id = run.info.id;
     let mut metrics = Map::new();
     for key in run.data.metrics.keys() {
-        let points: Vec<Json> = store.metric_history(id, key)?.iter().map(point_json).collect();
+        let points: Vec<Json> =
+            store.metric_history(found.holder(key), key)?.iter().map(point_json).collect();
         metrics.insert(key.clone(), points.into());
     }
     let lineage = |role| -> CliResult<Vec<Json>> {
@@ -160,8 +190,9 @@ fn as_json(store: &SqliteStore, run: &Run) -> CliResult<Json> {
             .map(|file| json!({"path": file.path, "digest": file.digest, "size": file.size}))
             .collect())
     };
-    let children: Vec<String> = store.children(id)?.iter().map(|child| child.info.id.to_string()).collect();
-    let artifacts = store.artifacts(id)?;
+    let children: Vec<String> =
+        children(store, found)?.iter().map(|child| child.info.id.to_string()).collect();
+    let artifacts = artifacts(store, found)?;
     let artifacts: Vec<Json> = artifacts
         .iter()
         .map(|artifact| json!({"path": artifact.path, "digest": artifact.digest, "size": artifact.size}))
@@ -172,6 +203,7 @@ fn as_json(store: &SqliteStore, run: &Run) -> CliResult<Json> {
         "experiment": run.info.experiment_name,
         "status": run.info.status.name(),
         "parent": run.info.parent.map(|parent| parent.to_string()),
+        "script_run": found.script.as_ref().map(|script| script.info.id.to_string()),
         "children": children,
         "start_time": run.info.start_time.0,
         "end_time": run.info.end_time.map(|end| end.0),

@@ -17,7 +17,7 @@ use crate::format::native::pointer::{Pointer as Single, set_scalar};
 use crate::format::native::top;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
-use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage};
+use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage, Tracking};
 use crate::yaml::{self, Segment};
 
 const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta", "always_changed"];
@@ -79,6 +79,7 @@ impl Pointer {
             timeout_millis: None,
             resources: Resources::default(),
             pools: Vec::new(),
+            tracking: Tracking::default(),
         }
     }
 

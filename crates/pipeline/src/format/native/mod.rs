@@ -5,3 +5,4 @@ pub(crate) mod needs;
 pub mod pointer;
 pub mod spec;
 pub(crate) mod top;
+pub(crate) mod tracking;

@@ -16,7 +16,7 @@ use crate::format::native::top;
 use crate::import;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
-use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage};
+use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage, Tracking};
 use crate::yaml::{self, Segment};
 
 /// The version of the format that this code writes, and the newest it reads.
@@ -75,6 +75,7 @@ impl Pointer {
             timeout_millis: None,
             resources: Resources::default(),
             pools: Vec::new(),
+            tracking: Tracking::default(),
         }
     }
 

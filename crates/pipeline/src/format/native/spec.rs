@@ -10,8 +10,9 @@ use crate::dialect::Dialect;
 use crate::error::{LoadFault, PipelineError};
 use crate::format::native::needs::{self, Needs};
 use crate::format::native::top::{self, PLOT_KEYS};
+use crate::format::native::tracking;
 use crate::node::{Node, Source};
-use crate::stage::{Annotation, Command, OutKind};
+use crate::stage::{Annotation, Command, OutKind, Tracking};
 use crate::yaml::{self, Segment};
 
 /// Keys of a pipeline file.
@@ -36,10 +37,12 @@ const STAGE_KEYS: &[&str] = &[
     "timeout",
     "resources",
     "pool",
+    "experiment",
+    "run",
 ];
 /// Those of them that DVC does not know. In its files they stand under `meta.pipe`, where it does not look.
-const EXTENSIONS: &[&str] = &["shell", "env", "timeout", "resources", "pool"];
-const STAGE_NOT_YET: &[&str] = &["retries", "tools", "map", "experiment", "run"];
+const EXTENSIONS: &[&str] = &["shell", "env", "timeout", "resources", "pool", "experiment", "run"];
+const STAGE_NOT_YET: &[&str] = &["retries", "tools", "map"];
 /// Keys of an out; plots have those of [`PLOT_KEYS`] too.
 const OUT_KEYS: &[&str] = &["cache", "persist", "remote", "push", "desc", "type", "labels", "meta"];
 
@@ -131,6 +134,8 @@ pub struct StageSpec {
     pub meta: Option<Value>,
     /// What it needs of the machine.
     pub needs: Needs,
+    /// What its run is called, and where it is kept.
+    pub tracking: Tracking,
 }
 
 /// An item of `deps`.
@@ -462,6 +467,7 @@ pub(crate) fn stage_spec(
         desc: string("desc")?,
         meta: stage.get("meta").map(|node| node.value.clone()),
         needs: needs::read(&stage)?,
+        tracking: tracking::read(&stage)?,
     })
 }
 

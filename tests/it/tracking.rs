@@ -1,0 +1,327 @@
+//! What scripts of stages log by MLflow: runs below the stage's run, with no change to the scripts.
+
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Said, Sandbox};
+use crate::mlflow_tool::Mlflow;
+
+/// A part of `tests/mlflow/stage.py`, as a stage calls it.
+fn script(mlflow: Mlflow, part: &str) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mlflow/stage.py");
+    format!("{} {} {part}", mlflow.python().display(), script.display())
+}
+
+/// A reproduction in which clients neither phone home nor leave compiled files.
+fn repro(sandbox: &Sandbox, arguments: &[&str]) -> Said {
+    let mut command = sandbox.pipe_command(std::iter::once(&"repro").chain(arguments));
+    command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("DO_NOT_TRACK", "1").env("MPLBACKEND", "agg");
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("GIT_PYTHON_REFRESH", "quiet");
+    sandbox.finish(command)
+}
+
+fn show(sandbox: &Sandbox, id: &str) -> Json {
+    sandbox.json(["runs", "show", "--json", id])
+}
+
+/// Names and states of all runs but the reproductions', the oldest first.
+fn listed(sandbox: &Sandbox) -> Vec<String> {
+    let columns = "name,status,experiment,tags.pipe.kind";
+    let list = sandbox.json(["runs", "list", "--json", "-n", "0", "--sort", "start", "--columns", columns]);
+    let text = |run: &Json, key: &str| run[key].as_str().unwrap_or_default().to_owned();
+    let all = list.as_array().unwrap().iter().filter(|run| run["tags.pipe.kind"] != "repro");
+    let line =
+        |run: &Json| format!("{} {} {}", text(run, "name"), text(run, "status"), text(run, "experiment"));
+    all.map(line).collect()
+}
+
+#[track_caller]
+fn tutorial(mlflow: Mlflow) {
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  train:\n    cmd: {} final\n    outs: [final]\n  predict:\n    cmd: {} good\n    deps: [final]\n    \
+         outs: [good]\n",
+        script(mlflow, "tutorial"),
+        script(mlflow, "predict"),
+    ));
+    let said = repro(&sandbox, &[]);
+    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+    assert_eq!(sandbox.read("good"), "True");
+    assert!(!sandbox.exists("mlruns") && !sandbox.exists("mlflow.db"), "everything went to us");
+    let mut all = listed(&sandbox);
+    all.sort();
+    let flowers = |name: &str| format!("{name} FINISHED flowers");
+    let expected = [flowers("explore"), flowers("final"), flowers("inner")];
+    assert_eq!(
+        all,
+        [&expected[..], &["predict FINISHED Default".into(), "train FINISHED Default".into()]].concat()
+    );
+    let last = show(&sandbox, &sandbox.read("final"));
+    let train = show(&sandbox, last["parent"].as_str().unwrap());
+    assert_eq!((&train["name"], &train["script_run"]), (&json!("train"), &Json::Null), "there were two");
+    assert_eq!(train["children"].as_array().unwrap().len(), 2);
+    assert_eq!(last["tags"]["mlflow.parentRunId"], train["run_id"]);
+    assert_eq!(last["tags"]["pipe.stage"], "train");
+    assert!(last["metrics"]["acc"][0]["value"].as_f64().unwrap() > 0.9, "{last:#}");
+    let explore = show(&sandbox, train["children"][0].as_str().unwrap());
+    assert_eq!(explore["params"]["max_iter"], "200", "autolog logged it");
+    let inner = show(&sandbox, explore["children"][0].as_str().unwrap());
+    assert_eq!((&inner["name"], &inner["parent"]), (&json!("inner"), &explore["run_id"]));
+    // What was logged is no input.
+    assert!(repro(&sandbox, &[]).code(0).stderr.contains("up to date"));
+}
+
+#[test]
+fn a_tutorial_with_the_newest_client() {
+    tutorial(Mlflow::Newest);
+}
+
+#[test]
+fn a_tutorial_with_the_old_client() {
+    tutorial(Mlflow::Old);
+}
+
+/// Two stages whose scripts make one run each, side by side.
+fn pair(mlflow: Mlflow) -> Sandbox {
+    let stage = |name: &str| {
+        let cmd = script(mlflow, &format!("one {name}"));
+        format!("  {name}:\n    cmd: {cmd}\n    outs: [{name}.out]\n")
+    };
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n{}    experiment: letters\n    run: {{name: letter a, tags: {{owner: me, pipe.stage: x}}}}\n{}",
+        stage("a"),
+        stage("b")
+    ));
+    let said = repro(&sandbox, &["-j", "2"]);
+    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+    sandbox
+}
+
+#[test]
+fn a_stage_and_the_one_run_of_its_script_are_one() {
+    let sandbox = pair(Mlflow::Newest);
+    let mut all = listed(&sandbox);
+    all.sort();
+    assert_eq!(all, ["b FINISHED Default", "letter a FINISHED letters"]);
+    let found = |filter: &str| {
+        let columns = "id,stage,metrics.loss,params.size,tags.owner";
+        sandbox.json(["runs", "list", "--json", "--columns", columns, "--where", filter])
+    };
+    let (a, b) = (sandbox.read("a.out"), sandbox.read("b.out"));
+    let by_metric = found("stage = 'a' and metrics.loss < 0.5");
+    assert_eq!(by_metric.as_array().unwrap().len(), 1, "{by_metric}");
+    let row = &by_metric[0];
+    assert_eq!(row["tags.owner"], "me");
+    assert_eq!((&row["metrics.loss"], &row["params.size"]), (&json!(0.2), &json!("a")));
+    assert_eq!(row, &found("tags.owner = 'me'")[0], "the same row, whichever of the two is found");
+    let stage = row["id"].as_str().unwrap();
+    assert_ne!(stage, a);
+    let (by_stage, by_script) = (show(&sandbox, stage), show(&sandbox, &a));
+    assert_eq!(by_stage, by_script);
+    assert_eq!((&by_stage["run_id"], &by_stage["script_run"]), (&json!(stage), &json!(a)));
+    assert_eq!(by_stage["metrics"]["loss"].as_array().unwrap().len(), 5, "with its history");
+    assert_eq!(
+        (&by_stage["tags"]["pipe.stage"], &by_stage["tags"]["pipe.exit_code"]),
+        (&json!("a"), &json!("0"))
+    );
+    let artifacts: Vec<&str> =
+        by_stage["artifacts"].as_array().unwrap().iter().filter_map(|file| file["path"].as_str()).collect();
+    assert!(artifacts.contains(&"notes.txt") && artifacts.contains(&"stdout.log"), "{artifacts:?}");
+    let text = sandbox.ok(["runs", "show", &a]).stdout;
+    assert!(
+        text.contains(&format!("its script logged run {a}  run of a  FINISHED, experiment letters")),
+        "{text}"
+    );
+    for id in [stage, &a] {
+        assert!(sandbox.ok(["runs", "logs", id]).stdout.contains("training a\n"));
+    }
+    let compared = |ids: [&str; 2]| {
+        let rows = sandbox.json(["runs", "compare", "--json", ids[0], ids[1]]);
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["field"] == "params.size")
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(compared([stage, &b]).len(), 1);
+    assert_eq!(compared([stage, &b]), compared([&a, &b]));
+    assert!(sandbox.ok(["diff", "--json", &a, stage]).stdout.contains('{'));
+    // The experiment and the name are no inputs.
+    sandbox.edit("pipeline.yaml", "letter a", "letter A");
+    sandbox.edit("pipeline.yaml", "letters", "others");
+    assert_eq!(sandbox.states(), "a:fresh b:fresh");
+}
+
+#[test]
+fn two_scripts_at_once_with_the_old_client() {
+    let sandbox = pair(Mlflow::Old);
+    for name in ["a", "b"] {
+        let run = show(&sandbox, &sandbox.read(&format!("{name}.out")));
+        assert_eq!((&run["tags"]["pipe.stage"], &run["params"]["size"]), (&json!(name), &json!(name)));
+    }
+}
+
+/// The stage's run and its script's, of a stage that does what this part of the script does.
+#[track_caller]
+fn of_part(part: &str, code: i32) -> (Json, Json) {
+    let sandbox =
+        Sandbox::with_pipeline(&format!("stages:\n  s: {{cmd: {}}}\n", script(Mlflow::Newest, part)));
+    let said = repro(&sandbox, &[]);
+    assert_eq!(said.code_of(), Some(code), "{}\n{}", said.stdout, said.stderr);
+    let stage = sandbox.stage_run("s");
+    let logged = stage["script_run"].as_str().map(ToOwned::to_owned);
+    let list = sandbox.json(["runs", "list", "--json", "--columns", "id,status,name"]);
+    let of_script =
+        list.as_array().unwrap().iter().find(|run| Some(run["id"].as_str().unwrap()) == logged.as_deref());
+    assert_eq!(of_script, None, "it is no row of its own");
+    let id = logged.unwrap_or_default();
+    let text = sandbox.ok(["runs", "show", stage["run_id"].as_str().unwrap()]).stdout;
+    let line = text.lines().find(|line| line.contains(&id) && line.contains("script")).unwrap_or_default();
+    (stage, json!(line))
+}
+
+#[test]
+fn a_killed_script_leaves_no_run_running() {
+    let (stage, script) = of_part("killed", 1);
+    assert_eq!((&stage["status"], &stage["tags"]["pipe.signal"]), (&json!("FAILED"), &json!("9")));
+    assert!(script.as_str().unwrap().contains("killed  FAILED"), "{script}");
+    assert_eq!(stage["tags"]["pipe.settled"], "its stage ended without ending it");
+}
+
+#[test]
+fn a_run_left_running_ends_as_its_stage_did() {
+    let (stage, script) = of_part("left_running", 0);
+    assert_eq!(stage["status"], "FINISHED");
+    assert!(script.as_str().unwrap().contains("FINISHED"), "{script}");
+}
+
+#[test]
+fn the_stage_is_what_its_process_was() {
+    let (stage, script) = of_part("failed", 1);
+    assert_eq!((&stage["status"], &stage["tags"]["pipe.exit_code"]), (&json!("FAILED"), &json!("1")));
+    assert!(script.as_str().unwrap().contains("ended well  FINISHED"), "{script}");
+    let (stage, _) = of_part("own_run", 1);
+    assert_eq!((&stage["status"], &stage["metrics"]["mine"][0]["value"]), (&json!("FAILED"), &json!(3.0)));
+}
+
+#[test]
+fn a_script_that_logs_elsewhere_does() {
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  s: {{cmd: '{}'}}\n",
+        script(Mlflow::Newest, "elsewhere sqlite:///own.db")
+    ));
+    let said = repro(&sandbox, &[]);
+    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+    assert!(sandbox.exists("own.db"));
+    assert_eq!(listed(&sandbox), ["s FINISHED Default"]);
+}
+
+/// What a stage finds of a few variables.
+const VARIABLES: &str = "\
+stages:
+  show:
+    cmd: env | grep -i -e ^mlflow -e ^no_proxy | sort > found
+    deps: [input]
+    outs: [found]
+";
+
+fn found_with(sandbox: &Sandbox, variables: &[(&str, &str)]) -> (String, Said) {
+    let mut command = sandbox.pipe_command(["repro", "--force", "--no-stage-cache"]);
+    command.envs(variables.iter().copied());
+    let said = sandbox.finish(command).code(0);
+    (sandbox.read("found"), said)
+}
+
+#[test]
+fn the_users_tracking_uri_is_respected_and_told() {
+    let sandbox = Sandbox::with_pipeline(VARIABLES);
+    sandbox.write("input", "1");
+    let theirs = [
+        ("MLFLOW_TRACKING_URI", "http://me:secret@tracking.example/x"),
+        ("MLFLOW_TRACKING_TOKEN", "t"),
+        ("MLFLOW_EXPERIMENT_ID", "7"),
+        ("MLFLOW_RUN_ID", "r"),
+        ("MLFLOW_HTTP_REQUEST_TIMEOUT", "9"),
+        ("NO_PROXY", "internal"),
+    ];
+    let (found, said) = found_with(&sandbox, &theirs);
+    assert!(found.contains("tracking.example") && found.contains("MLFLOW_RUN_ID=r"), "{found}");
+    assert_eq!(
+        said.stderr.matches("Note: MLFLOW_TRACKING_URI is set to http://…@tracking.example/x").count(),
+        1
+    );
+    assert!(!said.stderr.contains("secret"), "{}", said.stderr);
+
+    sandbox.ok(["config", "tracking.inject", "always"]);
+    let (found, said) = found_with(&sandbox, &theirs);
+    let lines: Vec<&str> = found.lines().collect();
+    assert!(lines.iter().any(|line| line.starts_with("MLFLOW_TRACKING_URI=http://127.0.0.1:")), "{found}");
+    assert!(
+        lines.contains(&"MLFLOW_HTTP_REQUEST_TIMEOUT=9") && lines.contains(&"NO_PROXY=internal,127.0.0.1")
+    );
+    for gone in ["MLFLOW_TRACKING_TOKEN", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"] {
+        assert!(!found.contains(gone), "{found}");
+    }
+    assert!(!said.stderr.contains("Note"), "{}", said.stderr);
+
+    sandbox.ok(["config", "tracking.inject", "never"]);
+    let (found, said) = found_with(&sandbox, &[("MLFLOW_RUN_ID", "r")]);
+    assert_eq!((found.as_str(), said.stderr.contains("Note")), ("MLFLOW_RUN_ID=r\n", false));
+
+    sandbox.ok(["config", "--unset", "tracking.inject"]);
+    sandbox.pipe(["config", "tracking.inject", "sometimes"]).code(2).tells(&["auto", "always", "never"]);
+    let (found, _) = found_with(&sandbox, &[]);
+    assert!(found.contains("MLFLOW_HTTP_REQUEST_MAX_RETRIES=2\n") && found.contains("no_proxy=127.0.0.1\n"));
+}
+
+#[test]
+fn an_address_differs_each_time_and_is_no_input() {
+    let sandbox = Sandbox::with_pipeline(VARIABLES);
+    sandbox.write("input", "1");
+    let (first, _) = found_with(&sandbox, &[]);
+    let (second, _) = found_with(&sandbox, &[]);
+    assert_ne!(first, second);
+    assert_eq!(sandbox.states(), "show:fresh");
+    sandbox.remove("found");
+    assert!(sandbox.ok(["repro"]).stderr.contains("1 restored"), "the key is the same");
+    sandbox.write("pipeline.yaml", VARIABLES.replace("cmd: env", "cmd: MLFLOW_TRACKING_URI=x env"));
+    let said = sandbox.ok(["repro"]);
+    assert!(said.stderr.contains("the command of stage show names MLFLOW_TRACKING_URI"), "{}", said.stderr);
+    assert!(sandbox.read("found").contains("MLFLOW_TRACKING_URI=x\n"));
+}
+
+/// Asks for the address in a file and prints the status and the answer.
+const ASK: &str = "\
+import sys, urllib.error, urllib.request
+uri = open(sys.argv[1]).read().strip()
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+try:
+    answer = opener.open(uri + '/api/2.0/mlflow/experiments/get?experiment_id=0')
+    print(answer.status)
+except urllib.error.HTTPError as fault:
+    print(fault.code, fault.read().decode())
+";
+
+#[test]
+fn an_address_dies_with_its_stage() {
+    let python = Mlflow::Newest.python();
+    let python = python.display();
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:
+  first:
+    cmd: echo $MLFLOW_TRACKING_URI > uri; {python} ask.py uri > while
+    outs: [uri, while]
+  second:
+    cmd: {python} ask.py uri > after; echo $MLFLOW_TRACKING_URI | sed s#/s/.*## > bare; {python} ask.py bare >> after
+    deps: [uri]
+    outs: [after, bare]
+"
+    ));
+    sandbox.write("ask.py", ASK);
+    repro(&sandbox, &[]).code(0);
+    assert_eq!(sandbox.read("while"), "200\n");
+    let after = sandbox.read("after");
+    assert!(after.starts_with("404 {") && after.contains("its stage has ended"), "{after}");
+    assert!(after.contains("\n401 {"), "without an address of a stage nobody gets in: {after}");
+}

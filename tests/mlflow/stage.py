@@ -1,0 +1,95 @@
+"""Scripts of stages, written the way MLflow's tutorials write them: none of them knows who serves it.
+
+    stage.py PART [ARGUMENT]
+
+Runs with the clients of 2.9 and of 3.x alike.
+"""
+
+import os
+import signal
+import sys
+
+import mlflow
+
+NEW = int(mlflow.__version__.split(".")[0]) >= 3
+
+
+def tutorial(out):
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    mlflow.set_experiment("flowers")
+    mlflow.sklearn.autolog(log_models=False)
+    x, y = load_iris(return_X_y=True)
+    with mlflow.start_run(run_name="explore"):
+        LogisticRegression(max_iter=200).fit(x, y)
+        with mlflow.start_run(run_name="inner", nested=True):
+            mlflow.log_metric("depth", 2)
+    mlflow.sklearn.autolog(disable=True)
+    with mlflow.start_run(run_name="final") as run:
+        model = LogisticRegression(max_iter=200).fit(x, y)
+        mlflow.log_param("solver", model.solver)
+        mlflow.log_metrics({"acc": model.score(x, y)}, step=1)
+        mlflow.log_text("notes", "notes.txt")
+        named = {"name": "model"} if NEW else {"artifact_path": "model"}
+        mlflow.sklearn.log_model(model, **named, registered_model_name="iris")
+    assert mlflow.artifacts.load_text(run.info.artifact_uri + "/notes.txt") == "notes"
+    found = mlflow.search_runs(experiment_names=["flowers"], filter_string="metrics.acc > 0.5")
+    assert list(found.run_id) == [run.info.run_id], found
+    with open(out, "w") as file:
+        file.write(run.info.run_id)
+
+
+def predict(out):
+    from sklearn.datasets import load_iris
+
+    x, y = load_iris(return_X_y=True)
+    model = mlflow.pyfunc.load_model("models:/iris/1")
+    with open(out, "w") as file:
+        file.write(str((model.predict(x) == y).mean() > 0.9))
+
+
+def one(name):
+    print(f"training {name}")
+    with mlflow.start_run(run_name=f"run of {name}") as run:
+        mlflow.log_param("size", name)
+        for step in range(5):
+            mlflow.log_metric("loss", 1 / (step + 1), step=step)
+        mlflow.log_text(name, "notes.txt")
+    with open(f"{name}.out", "w") as file:
+        file.write(run.info.run_id)
+
+
+def killed(_):
+    mlflow.start_run(run_name="killed")
+    mlflow.log_metric("loss", 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def failed(_):
+    with mlflow.start_run(run_name="ended well"):
+        mlflow.log_metric("loss", 1)
+    sys.exit(1)
+
+
+def own_run(_):
+    # The stage's run itself, which ends when the stage does, whatever is said here.
+    with mlflow.start_run(run_id=os.environ["PIPE_RUN_ID"]):
+        mlflow.log_metric("mine", 3)
+    sys.exit(1)
+
+
+def elsewhere(uri):
+    mlflow.set_tracking_uri(uri)
+    with mlflow.start_run():
+        mlflow.log_metric("loss", 1)
+
+
+def left_running(_):
+    mlflow.start_run()
+    mlflow.log_metric("loss", 1)
+    # Neither ends the run nor lets the client do it.
+    os._exit(0)
+
+
+globals()[sys.argv[1]](sys.argv[2] if len(sys.argv) > 2 else None)
