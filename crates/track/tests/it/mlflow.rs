@@ -146,7 +146,7 @@ fn filters_are_read_as_mlflow_reads_them() {
                 faults.push(format!("{kind}: {text}\n  MLflow: {message}\n  ours:   {filter:?}"));
             }
             (answer, Err(error)) => {
-                faults.push(format!("{kind}: {text}\n  MLflow: {answer}\n  ours:   {error}"))
+                faults.push(format!("{kind}: {text}\n  MLflow: {answer}\n  ours:   {error}"));
             }
             (answer, Ok(filter)) => {
                 let (expected, read) = (expected(answer), clauses(filter.as_ref()));
