@@ -17,9 +17,12 @@ const WORDS: &[(&[&str], &str)] = &[
         &["models", "model", "registry", "artifacts"],
         "there is no registry: `artifacts` of pipeline.yaml names models, and `pipe runs show` what a run made",
     ),
+    #[cfg(feature = "serve")]
+    (&["server", "gui", "studio"], "`pipe ui` serves the runs to browsers and to MLflow's clients"),
+    #[cfg(not(feature = "serve"))]
     (
         &["ui", "server", "gui", "studio"],
-        "there is no server: `pipe runs list` and `pipe plots show` show what there is",
+        "there is no server in this build: `pipe runs list` and `pipe plots show` show what there is",
     ),
     (
         &["get", "get-url", "import", "import-url", "update"],
