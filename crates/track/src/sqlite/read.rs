@@ -142,7 +142,8 @@ pub(super) fn find_run(connection: &Connection, wanted: &str, view: View) -> Res
         return newest(connection, wanted, back, seen);
     }
     let digits = wanted.to_ascii_lowercase();
-    let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Fewer digits are a name: who deletes run `a` does not mean one whose id happens to end so.
+    let is_id = digits.len() >= FEWEST_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id {
         // `g` comes after every digit of an id.
         for condition in [STARTS_WITH, "substr(id, -length(?1)) = ?1"] {
@@ -154,6 +155,9 @@ pub(super) fn find_run(connection: &Connection, wanted: &str, view: View) -> Res
     single(connection, "name = ?1", wanted, (wanted, seen))?
         .ok_or_else(|| StoreError::NoMatch(wanted.to_owned()).into())
 }
+
+/// So many digits of an id have to be given, as git asks for them.
+const FEWEST_DIGITS: usize = 4;
 
 /// `g` comes after every digit of an id.
 const STARTS_WITH: &str = "id >= ?1 AND id < ?1 || 'g'";

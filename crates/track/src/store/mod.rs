@@ -69,7 +69,7 @@ pub trait RunStore: Send + Sync {
     /// [`StoreError::UnknownRun`] when there is none, or when the store fails.
     fn run(&self, id: RunId) -> Result<Run, StoreError>;
 
-    /// The one run that a person means: the start or the end of its id, or its whole name. Active
+    /// The one run that a person means: the start or the end of its id (four digits at least), or its whole name. Active
     /// runs only; ids go before names. `last` is the newest run that no other run started, and
     /// `last~2` the second before it.
     ///

@@ -204,7 +204,8 @@ fn people_name_runs_by_parts(store: &dyn RunStore) {
     let text = first.to_string();
     assert_eq!(store.find_run(&text).expect("whole"), first);
     assert_eq!(store.find_run(&text[..31].to_uppercase()).expect("head"), first);
-    assert_eq!(store.find_run("bc1").expect("tail"), first);
+    assert_eq!(store.find_run("abc1").expect("tail"), first);
+    assert!(matches!(store.find_run("bc1"), Err(StoreError::NoMatch(_))), "three digits are a name");
     assert_eq!(store.find_run(&run_name(second)).expect("name"), second);
     let message = store.find_run(&text[..10]).expect_err("both").to_string();
     let (newer, older) = (run_name(second), run_name(first));
