@@ -1,6 +1,6 @@
 //! MLflow's REST protocol and pages over the run store: what any MLflow client in any language speaks.
 //!
-//! Async stays inside this crate: a request is read here, answered by a plain function of [`Context`] and [`Call`] on
+//! Async stays inside this crate: a request is read here, answered by a plain function of [`Context`] and `Call` on
 //! a thread that may block, and written here. MLflow's JSON, its codes and its messages stop at this crate too: what
 //! the functions call are the run store's own words and the cache's.
 
