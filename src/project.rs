@@ -312,6 +312,12 @@ impl Project {
         disk::replace_volatile(&note, lines.join("\n").as_bytes())
     }
 
+    /// A folder for what a checkout of this process makes before it puts it in place. That of a dead process is removed by
+    /// whoever [recovers](exec::Claims::recover) what it left.
+    pub fn checkout_folder(&self) -> PathBuf {
+        self.job_folder().join(format!("{}-checkout", disk::Holder::current().file_name()))
+    }
+
     /// Forgets what was begun by this process, and what others were cut off at that is now brought back.
     pub fn end_checkout(&self, paths: &[&ProjectPath]) {
         for (note, unfinished) in self.unfinished_checkouts() {

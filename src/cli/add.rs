@@ -115,14 +115,20 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let mut now = States::new();
     for (path, place) in paths.iter().zip(&places) {
         let working = printer.working(&format!("Adding {path}"));
+        let mut sieve = names::Sieve::default();
+        let mut may_clash = false;
+        let mut show = |path: &ProjectPath| may_clash |= sieve.may_clash(path);
         let found = if args.no_commit {
-            workspace.observe(path)?
+            workspace.observe_each(path, &mut show)?
         } else {
-            workspace.store(path, if args.no_relink { Placement::Private } else { Placement::Linked })?
+            let placement = if args.no_relink { Placement::Private } else { Placement::Linked };
+            workspace.store_each(path, placement, &mut show)?
         };
         let found = found.ok_or_else(|| CliError::message(format!("{path} vanished while it was added")))?;
         drop(working);
-        check_names(&workspace, path, printer)?;
+        if may_clash {
+            names::check(workspace.listing(path)?.keys(), printer)?;
+        }
         let thing = (place.pointer.clone(), place.top.clone());
         let recorded = now.get(&thing).copied().or(place.recorded);
         let state = match (&place.below, recorded) {
@@ -513,12 +519,4 @@ pub fn save_unsaved(workspace: &Workspace, path: &ProjectPath, printer: Printer)
         ));
     }
     Ok(())
-}
-
-/// Refuses a folder in which two names are one.
-fn check_names(workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
-    let mut sieve = names::Sieve::default();
-    let mut may_clash = false;
-    workspace.each(path, &mut |path| may_clash |= sieve.may_clash(path))?;
-    if may_clash { names::check(workspace.listing(path)?.keys(), printer) } else { Ok(()) }
 }

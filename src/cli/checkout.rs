@@ -137,7 +137,10 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let working = printer.working("Bringing files back");
     let paths: Vec<&ProjectPath> = wanted.iter().map(|wanted| &wanted.path).collect();
     project.begin_checkout(&paths)?;
-    workspace.carry_out(&mut plan)?;
+    let aside = project.checkout_folder();
+    let carried_out = workspace.carry_out(&mut plan, &aside);
+    disk::remove(&aside)?;
+    carried_out?;
     project.end_checkout(&paths);
     drop(working);
     remember(&workspace, &pipeline, &wanted, &plan);

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use base::{Digest, FileState, ProjectPath};
 use rayon::prelude::*;
@@ -19,6 +20,8 @@ use crate::set::chosen_files;
 use crate::tree::{Tree, TreeEntry};
 use crate::workspace::Workspace;
 use crate::{Blobs, CacheError};
+
+mod aside;
 
 /// What happens to a path, as it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +41,8 @@ enum Step {
     Remove,
     /// Make a folder.
     Folder,
-    /// Place a file, over whatever stands there.
-    File { digest: Digest, executable: bool },
+    /// Place a file, over whatever stands there. What is recorded as its size is nothing but a hint.
+    File { digest: Digest, size: u64, executable: bool },
     /// Only the executable bit is wrong.
     Mode { executable: bool },
 }
@@ -187,33 +190,31 @@ impl Workspace {
     }
 
     /// Does what was planned. What the cache turns out to hold damaged is added to [`Checkout::failed`], and the
-    /// rest is done.
+    /// rest is done. Folders that are new are made in the folder `aside` where that is on their disk.
     ///
     /// # Errors
     /// When the disk refuses. What was done until then stands; the next attempt goes on.
-    pub fn carry_out(&self, plan: &mut Checkout) -> Result<(), CacheError> {
-        for (path, step, _) in &plan.steps {
-            match step {
-                Step::Remove => self.remove(path)?,
-                Step::Folder => disk::make_folder(&self.os_path(path))?,
-                Step::File { .. } | Step::Mode { .. } => {}
-            }
+    pub fn carry_out(&self, plan: &mut Checkout, aside: &Path) -> Result<(), CacheError> {
+        for (path, ..) in plan.steps.iter().filter(|(_, step, _)| *step == Step::Remove) {
+            self.remove(path)?;
+        }
+        let made = self.make_aside(plan, aside)?;
+        for (path, ..) in plan.steps.iter().filter(|(_, step, _)| *step == Step::Folder) {
+            disk::make_folder(&self.os_path(path))?;
         }
         // What leads out of the project is refused, each folder being asked once.
-        let files = plan.steps.iter().filter(|(_, step, _)| matches!(step, Step::File { .. }));
+        let files = plan.steps.iter().enumerate().filter(|(at, _)| !made.contains(*at));
+        let files = files.map(|(_, step)| step).filter(|(_, step, _)| matches!(step, Step::File { .. }));
         let parents: HashSet<ProjectPath> = files.filter_map(|(path, ..)| path.parent()).collect();
         parents.par_iter().try_for_each(|parent| self.make_way(&parent.join("file")))?;
         let results: Vec<_> = plan
             .steps
             .par_iter()
-            .filter_map(|(path, step, _)| Some((path.clone(), self.do_file(path, step).err()?)))
+            .enumerate()
+            .filter(|(at, _)| !made.contains(*at))
+            .filter_map(|(_, (path, step, _))| Some((path.clone(), self.do_file(path, step).err()?)))
             .collect();
-        for (path, fault) in results {
-            match fault {
-                CacheError::Missing { .. } | CacheError::Damaged { .. } => plan.failed.push((path, fault)),
-                fault => return Err(fault),
-            }
-        }
+        plan.failed.extend(told(results)?);
         plan.failed.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(())
     }
@@ -225,7 +226,7 @@ impl Workspace {
             Step::Mode { executable } => {
                 Ok(disk::set_mode(&os_path, if *executable { 0o755 } else { 0o644 })?)
             }
-            Step::File { digest, executable } => {
+            Step::File { digest, executable, .. } => {
                 let place = || self.place(path, digest, *executable, Placement::Linked);
                 match place() {
                     // Only a folder keeps a file from being placed over it.
@@ -238,6 +239,18 @@ impl Workspace {
             }
         }
     }
+}
+
+/// The faults that are told while the rest is done.
+fn told(faults: Vec<(ProjectPath, CacheError)>) -> Result<Vec<(ProjectPath, CacheError)>, CacheError> {
+    let mut told = Vec::new();
+    for (path, fault) in faults {
+        match fault {
+            CacheError::Missing { .. } | CacheError::Damaged { .. } => told.push((path, fault)),
+            fault => return Err(fault),
+        }
+    }
+    Ok(told)
 }
 
 /// Whether two states are one content. Sizes are what somebody wrote down, and decide nothing.
@@ -281,7 +294,7 @@ impl Planner<'_> {
             self.plan.steps.push((path.clone(), Step::Mode { executable }, change));
         } else if is_cached {
             self.check_saved(path, now);
-            let step = Step::File { digest: state.digest, executable };
+            let step = Step::File { digest: state.digest, size: state.size, executable };
             self.plan.steps.push((path.clone(), step, change));
         } else {
             self.plan.failed.push((path.clone(), CacheError::Missing { digest: state.digest }));
@@ -355,8 +368,8 @@ impl Planner<'_> {
             let below = path.join(name);
             match *entry {
                 // Whether the cache has it turns out when it is placed.
-                TreeEntry::File { digest, executable, .. } => {
-                    self.plan.steps.push((below, Step::File { digest, executable }, None));
+                TreeEntry::File { digest, size, executable } => {
+                    self.plan.steps.push((below, Step::File { digest, size, executable }, None));
                 }
                 TreeEntry::Folder { digest, .. } => match self.tree(&below, &digest) {
                     Ok(tree) => {

@@ -47,6 +47,7 @@ impl Transfer<'_> {
     pub fn fetch(&self, roots: &[Root]) -> Result<Report, TransferError> {
         let report = Mutex::new(Report::default());
         let graph = self.walk(roots, &|item| {
+            let mut is_damaged = false;
             match self.blobs.tree(&item.state.digest) {
                 Ok(tree) => {
                     if path_here(self.blobs, &item.name()).exists() {
@@ -55,7 +56,10 @@ impl Transfer<'_> {
                     return Ok(Some(tree));
                 }
                 Err(CacheError::Missing { .. }) => {}
-                Err(CacheError::Damaged { .. }) => lock(&report).damaged.push(item.clone()),
+                Err(CacheError::Damaged { .. }) => {
+                    is_damaged = true;
+                    lock(&report).damaged.push(item.clone());
+                }
                 Err(fault @ CacheError::Tree { .. }) => {
                     lock(&report).failed.push((item.clone(), fault.to_string()));
                     return Ok(None);
@@ -63,7 +67,7 @@ impl Transfer<'_> {
                 Err(fault) => return Err(fault.into()),
             }
             self.meter.expect(Tally { count: 1, bytes: 0 });
-            self.settle(item, self.bring(item)?, &report);
+            self.settle(item, self.bring(item, is_damaged)?, &report);
             match self.blobs.tree(&item.state.digest) {
                 Ok(tree) => Ok(Some(tree)),
                 Err(CacheError::Disk(fault)) => Err(fault.into()),
@@ -86,18 +90,18 @@ impl Transfer<'_> {
                 None => {}
             }
             if sound != Some(true) {
-                lock(&lacking).push(*place);
+                lock(&lacking).push((*place, sound.is_some()));
             }
             Ok(())
         })?;
         drop(files);
         let mut lacking = lacking.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         lacking.sort_unstable();
-        let size = |place: &Place| graph.state(*place).size;
-        self.meter.expect(Tally { count: lacking.len(), bytes: lacking.iter().map(size).sum() });
-        self.each(&lacking, |place| {
+        let bytes = lacking.iter().map(|(place, _)| graph.state(*place).size).sum();
+        self.meter.expect(Tally { count: lacking.len(), bytes });
+        self.each(&lacking, |(place, is_damaged)| {
             let item = graph.item(*place);
-            self.settle(&item, self.bring(&item)?, &report);
+            self.settle(&item, self.bring(&item, *is_damaged)?, &report);
             Ok(())
         })?;
         let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -125,7 +129,7 @@ impl Transfer<'_> {
                 Err(CacheError::Missing { digest }) => {
                     let state = FileState { digest, size: 0, files: Some(0), executable: false };
                     let item = Item { path: below.clone(), state, is_old };
-                    if !matches!(self.bring(&item)?, Arrival::Moved(_)) {
+                    if !matches!(self.bring(&item, false)?, Arrival::Moved(_)) {
                         return Err(CacheError::Missing { digest }.into());
                     }
                 }
@@ -145,7 +149,7 @@ impl Transfer<'_> {
                 Err(CacheError::Missing { digest }) => {
                     let state = FileState { digest, size: 0, files: Some(0), executable: false };
                     if !matches!(
-                        self.bring(&Item { path: root.clone(), state, is_old: false })?,
+                        self.bring(&Item { path: root.clone(), state, is_old: false }, false)?,
                         Arrival::Moved(_)
                     ) {
                         return Err(CacheError::Missing { digest }.into());
@@ -168,8 +172,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// Brings one object into the cache.
-    fn bring(&self, item: &Item) -> Result<Arrival, TransferError> {
+    /// Brings one object into the cache, which has nothing in its place, or other bytes than its name says.
+    fn bring(&self, item: &Item, is_damaged: bool) -> Result<Arrival, TransferError> {
         let digest = item.state.digest;
         let key = self.key(&item.name());
         let keeps = !item.state.is_folder() && item.state.size >= self.resumed;
@@ -192,7 +196,7 @@ impl Transfer<'_> {
             }
             if found.is_some() {
                 // Somebody may have written what is damaged: it goes aside, and only now.
-                if self.is_damaged(item)? {
+                if is_damaged && self.is_damaged(item)? {
                     self.blobs.quarantine(&digest)?;
                 }
                 // A seal would say that its bytes have this very digest.

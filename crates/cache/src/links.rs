@@ -75,6 +75,11 @@ impl Links {
         self.types.iter().any(|kind| kind.is_shared())
     }
 
+    /// Whether a file of the workspace may become a symlink, which leads elsewhere once it is moved.
+    pub(crate) fn may_point(&self) -> bool {
+        self.types.contains(&LinkType::Symlink)
+    }
+
     /// Does `attempt` with each type until one works; copying is the last. `cache` and the file `place` are on the two file
     /// systems.
     fn first_that_works<T>(
@@ -298,8 +303,31 @@ impl Workspace {
         executable: bool,
         placement: Placement,
     ) -> Result<(), CacheError> {
+        self.place_at(path, &self.os_path(path), digest, executable, placement, disk::place_bytes)
+    }
+
+    /// The same at `os_path`, in a folder of this thread's from where the file is moved to `path` with all that is in the
+    /// folder.
+    pub(crate) fn place_aside(
+        &self,
+        path: &ProjectPath,
+        os_path: &Path,
+        digest: &Digest,
+        executable: bool,
+    ) -> Result<(), CacheError> {
+        self.place_at(path, os_path, digest, executable, Placement::Linked, disk::create_bytes)
+    }
+
+    fn place_at(
+        &self,
+        path: &ProjectPath,
+        os_path: &Path,
+        digest: &Digest,
+        executable: bool,
+        placement: Placement,
+        write: impl Fn(&[u8], &Path, u32, i64) -> Result<(), disk::DiskError>,
+    ) -> Result<(), CacheError> {
         let blob = self.blobs.path(digest);
-        let os_path = self.os_path(path);
         let Ok(metadata) = fs::metadata(&blob) else { return Err(CacheError::Missing { digest: *digest }) };
         // What an old DVC stored may be known by another digest than that of its bytes.
         let may_share =
@@ -307,12 +335,12 @@ impl Workspace {
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
         let mode = if executable { 0o755 } else { 0o644 };
         let mut is_checked = false;
-        self.links.first_that_works(&blob, &os_path, may_share, |kind| {
+        self.links.first_that_works(&blob, os_path, may_share, |kind| {
             if kind.is_shared() {
                 if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
                     return Err(damaged());
                 }
-                return self.share(kind, path, digest, &os_path);
+                return self.share(kind, path, digest, os_path);
             }
             // Bytes that are copied anyway are read, whatever their seal says.
             let modified = seal(digest, metadata.len(), Stamp::now());
@@ -323,19 +351,19 @@ impl Workspace {
                 if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
                     return Err(damaged());
                 }
-                disk::place_bytes(&bytes, &os_path, mode, modified)?;
+                write(&bytes, os_path, mode, modified)?;
             } else {
                 if !is_checked && !self.blobs.is_named_right(digest, &blob)? {
                     return Err(damaged());
                 }
                 is_checked = true;
-                disk::duplicate(kind, &blob, &os_path, mode, Some(modified))?;
+                disk::duplicate(kind, &blob, os_path, mode, Some(modified))?;
             }
             if is_old {
                 // Its bytes may have another digest.
                 return Ok(());
             }
-            self.remember_link(path, digest, &os_path)
+            self.remember_link(path, digest, os_path)
         })
     }
 

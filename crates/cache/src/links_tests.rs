@@ -253,7 +253,7 @@ fn relinking_makes_links_of_the_type_that_is_set() {
         let workspace = open(project.folder.path(), kind);
         let mut plan = Checkout::default();
         workspace.plan_checkout(&path("out"), &state, true, &mut plan).unwrap();
-        workspace.carry_out(&mut plan).unwrap();
+        workspace.carry_out(&mut plan, &project.folder.path().join("aside")).unwrap();
         assert!(plan.failed.is_empty());
         assert_eq!(project.is_link("out/a", &a), kind.is_shared(), "{kind:?}");
         assert_eq!(project.os_path("out/a").is_symlink(), kind == LinkType::Symlink);

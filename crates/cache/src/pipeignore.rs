@@ -256,14 +256,14 @@ mod tests {
         write("out/d", "4");
         let mut plan = crate::Checkout::default();
         workspace.plan_checkout(&path("out"), &alone.unwrap(), false, &mut plan).unwrap();
-        workspace.carry_out(&mut plan).unwrap();
+        workspace.carry_out(&mut plan, &folder.path().join("aside")).unwrap();
         assert!(is_there("out/b.tmp") && is_there("out/skip/c") && !is_there("out/d"));
         // In a folder that goes, too.
         write("out/new/e", "5");
         write("out/new/f.tmp", "6");
         let mut plan = crate::Checkout::default();
         workspace.plan_checkout(&path("out"), &alone.unwrap(), false, &mut plan).unwrap();
-        workspace.carry_out(&mut plan).unwrap();
+        workspace.carry_out(&mut plan, &folder.path().join("aside")).unwrap();
         assert!(is_there("out/new/f.tmp") && !is_there("out/new/e"));
         write("out/gone/e", "5");
         workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();

@@ -59,15 +59,22 @@ pub(crate) struct Observe;
 
 impl Sink for Observe {}
 
-/// Stores everything.
+/// Stores everything, and shows paths as [`Show`] does.
 pub(crate) struct Store<'a> {
     pub workspace: &'a Workspace,
     pub placement: Placement,
+    pub show: Show<'a>,
 }
 
 impl Sink for Store<'_> {
     fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
-        files.par_iter().try_for_each(|found| self.workspace.store_file(found, self.placement))
+        self.show.files(files)?;
+        let (workspace, placement) = (self.workspace, self.placement);
+        files.par_iter().try_for_each(|found| workspace.store_file(found, placement))
+    }
+
+    fn empty(&mut self, path: &ProjectPath, state: &FileState) {
+        self.show.empty(path, state);
     }
 
     fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {

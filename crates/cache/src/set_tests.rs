@@ -85,7 +85,7 @@ fn a_checkout_of_a_set_tells_what_it_would_lose() {
     with_choice(|choice| workspace.plan_checkout_set(&name, choice, &state, false, &mut plan).unwrap());
     assert_eq!(plan.unsaved.len(), 2);
     assert_eq!(plan.changes().len(), 2);
-    workspace.carry_out(&mut plan).unwrap();
+    workspace.carry_out(&mut plan, &project.folder.path().join("aside")).unwrap();
     assert_eq!((project.read("r/a.csv").as_deref(), project.read("r/b.csv")), (Some("1"), None));
     assert_eq!(project.read("r/note.txt").as_deref(), Some("mine"));
 }

@@ -412,7 +412,7 @@ impl Transfer<'_> {
             let moved = Mutex::new(Tally::default());
             let failed = Mutex::new(Vec::new());
             self.put_each(&free, |place| {
-                match self.put(&graph.name(*place))? {
+                match self.put(&graph.name(*place), sizes[place.at()].unwrap_or_default())? {
                     Ok(bytes) => lock(&moved).add(bytes),
                     Err(reason) => lock(&failed).push((*place, reason)),
                 }
@@ -429,13 +429,10 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Uploads one blob. Returns its size, or why it is not to be had.
-    fn put(&self, name: &Name) -> Result<Result<u64, String>, TransferError> {
+    /// Uploads one blob, which had so many bytes when it was looked for. Returns its size, or why it is not to be had.
+    fn put(&self, name: &Name, size: u64) -> Result<Result<u64, String>, TransferError> {
         let digest = name.digest;
         let path = path_here(self.blobs, name);
-        let Some(size) = size_here(self.blobs, name) else {
-            return Ok(Err(CacheError::Missing { digest }.to_string()));
-        };
         // What is text may be known by another digest than that of its bytes.
         let bytes = match name.is_old && !name.is_folder {
             true if self.blobs.is_named_right(&digest, &path)? => hash_file_by(digest.algorithm(), &path)?.0,
@@ -445,6 +442,9 @@ impl Transfer<'_> {
             Ok(()) => Ok(Ok(size)),
             Err(TransferError::Remote(RemoteError::Mismatch { .. })) => {
                 Ok(Err(CacheError::Damaged { digest, path }.to_string()))
+            }
+            Err(_) if size_here(self.blobs, name).is_none() => {
+                Ok(Err(CacheError::Missing { digest }.to_string()))
             }
             Err(fault) => Err(fault),
         }

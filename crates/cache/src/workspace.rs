@@ -203,12 +203,17 @@ impl Workspace {
         Ok(files)
     }
 
-    /// Shows the paths of all files at `path` as they are now, and of folders in which nothing is, in any order.
+    /// What the path holds, as [`Workspace::observe`] tells it; shows the paths of all files, and of folders in which nothing is,
+    /// in any order.
     ///
     /// # Errors
     /// As [`Workspace::observe`].
-    pub fn each(&self, path: &ProjectPath, show: &mut dyn FnMut(&ProjectPath)) -> Result<(), CacheError> {
-        self.scan(path, Within::Records, &mut Show(show)).map(drop)
+    pub fn observe_each(
+        &self,
+        path: &ProjectPath,
+        show: &mut dyn FnMut(&ProjectPath),
+    ) -> Result<Option<FileState>, CacheError> {
+        self.scan(path, Within::Records, &mut Show(show))
     }
 
     /// Stores what the path holds in the cache, and says what it was; `None` when there is nothing. With
@@ -217,7 +222,20 @@ impl Workspace {
     /// # Errors
     /// As [`Workspace::observe`], and when the disk refuses or a file changes meanwhile.
     pub fn store(&self, path: &ProjectPath, placement: Placement) -> Result<Option<FileState>, CacheError> {
-        self.scan(path, Within::Records, &mut Store { workspace: self, placement })
+        self.store_each(path, placement, &mut |_| ())
+    }
+
+    /// The same, with paths shown as [`Workspace::observe_each`] does, each before it is stored.
+    ///
+    /// # Errors
+    /// As [`Workspace::store`].
+    pub fn store_each(
+        &self,
+        path: &ProjectPath,
+        placement: Placement,
+        show: &mut dyn FnMut(&ProjectPath),
+    ) -> Result<Option<FileState>, CacheError> {
+        self.scan(path, Within::Records, &mut Store { workspace: self, placement, show: Show(show) })
     }
 
     /// The files at and below a path, with what they hold; none of git's, pipe's or DVC's own.

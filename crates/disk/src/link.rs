@@ -78,16 +78,25 @@ pub fn duplicate(
 /// # Errors
 /// As [`duplicate`].
 pub fn place_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<(), DiskError> {
-    beside_new(to, |temporary| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
-        let mut fill = || {
-            file.write_all(bytes)?;
-            file.set_permissions(Permissions::from_mode(mode))?;
-            Ok(futimens(&file, &times(modified))?)
-        };
-        remove_failed(temporary, fill())
-    })
-    .map(drop)
+    beside_new(to, |temporary| create_filled(bytes, temporary, mode, modified)).map(drop)
+}
+
+/// The same where nothing stands, in a folder where nobody looks for it: a process that is killed leaves half a file.
+///
+/// # Errors
+/// When something stands there, or the disk refuses.
+pub fn create_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<(), DiskError> {
+    create_filled(bytes, to, mode, modified).context("write file", to)
+}
+
+fn create_filled(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    let mut fill = || {
+        file.write_all(bytes)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        Ok(futimens(&file, &times(modified))?)
+    };
+    remove_failed(to, fill())
 }
 
 /// The same with a time of last change (nanoseconds since 1970), and only if `is_right` says so of the new file before it

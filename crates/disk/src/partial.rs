@@ -5,6 +5,7 @@
 //! meant for, so that the next process goes on with it. The process that writes to it holds a lock on it, which the
 //! system lets go when the process dies; another one that comes meanwhile writes to a file of its own.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -24,14 +25,15 @@ const PIECE: usize = 1 << 20;
 /// So many files are synchronized one by one; for more, the whole file system is.
 const FEW: usize = 4;
 
+/// So many threads give names to many files.
+const NAMING: usize = 4;
+
 /// A file on its way to a name.
 #[derive(Debug)]
 pub struct Partial {
     file: File,
     path: PathBuf,
     to: PathBuf,
-    /// The number of its file system, where that was asked.
-    device: Option<u64>,
     /// How much has arrived, or was about to.
     length: u64,
     /// Whether what has arrived stays when this ends before all has.
@@ -60,8 +62,8 @@ impl Partial {
     fn open_in_place(to: &Path, keep: bool) -> io::Result<Self> {
         let to_owned = to.to_owned();
         if keep && let Some((file, path, metadata)) = take_up(to)? {
-            let (device, length) = (Some(metadata.dev()), metadata.len());
-            return Ok(Partial { file, path, to: to_owned, device, length, keeps: true, done: false });
+            let length = metadata.len();
+            return Ok(Partial { file, path, to: to_owned, length, keeps: true, done: false });
         }
         let made = tempfile::Builder::new()
             .prefix(".pipe-")
@@ -70,7 +72,7 @@ impl Partial {
             .tempfile_in(parent(to))?;
         inherit_file(made.as_file(), parent(to))?;
         let (file, path) = made.keep().map_err(|fault| fault.error)?;
-        Ok(Partial { file, path, to: to_owned, device: None, length: 0, keeps: false, done: false })
+        Ok(Partial { file, path, to: to_owned, length: 0, keeps: false, done: false })
     }
 
     /// Reads what is there from its start, piece by piece, so that what follows is appended. Returns its length.
@@ -164,17 +166,9 @@ impl Partial {
     }
 
     /// Closes it: all of it has arrived, and it waits for its name.
-    ///
-    /// # Errors
-    /// When the system does not tell what it is.
-    pub fn close(mut self) -> Result<Unnamed, DiskError> {
-        let device = match self.device {
-            Some(device) => device,
-            None => self.file.metadata().context("write file", &self.to)?.dev(),
-        };
+    pub fn close(mut self) -> Unnamed {
         self.done = true;
-        let (path, to) = (std::mem::take(&mut self.path), std::mem::take(&mut self.to));
-        Ok(Unnamed { path, to, device })
+        Unnamed { path: std::mem::take(&mut self.path), to: std::mem::take(&mut self.to) }
     }
 
     /// Removes what has arrived.
@@ -188,7 +182,6 @@ impl Partial {
 pub struct Unnamed {
     path: PathBuf,
     to: PathBuf,
-    device: u64,
 }
 
 impl Unnamed {
@@ -196,21 +189,37 @@ impl Unnamed {
     ///
     /// # Errors
     /// When the disk refuses. Those that have no name then never get one.
-    pub fn name_all(files: Vec<Self>) -> Result<(), DiskError> {
-        let sync = |file: &Unnamed, whole_disk: bool| {
-            let there = File::open(&file.path)?;
-            if whole_disk { Ok(rustix::fs::syncfs(&there)?) } else { there.sync_data() }
-        };
-        let is_one_disk = files.iter().all(|file| file.device == files[0].device);
-        let asked = if is_one_disk && files.len() > FEW { 1 } else { files.len() };
-        for file in &files[..asked] {
-            sync(file, asked < files.len()).context("write file", &file.to)?;
+    pub fn name_all(mut files: Vec<Self>) -> Result<(), DiskError> {
+        if files.len() <= FEW {
+            for file in &files {
+                File::open(&file.path).and_then(|there| there.sync_data()).context("write file", &file.to)?;
+            }
+        } else {
+            // One folder may be on another disk than the next.
+            let mut disks = BTreeSet::new();
+            for folder in files.iter().map(|file| parent(&file.path)).collect::<BTreeSet<_>>() {
+                let mut sync = || {
+                    let there = File::open(folder)?;
+                    if disks.insert(there.metadata()?.dev()) {
+                        rustix::fs::syncfs(&there)?;
+                    }
+                    Ok(())
+                };
+                sync().context("write files into", folder)?;
+            }
         }
-        for mut file in files {
+        let name = |file: &mut Self| {
             fs::rename(&file.path, &file.to).context("write file", &file.to)?;
             file.path = PathBuf::new();
-        }
-        Ok(())
+            Ok(())
+        };
+        let share = files.len().div_ceil(NAMING).max(FEW);
+        std::thread::scope(|scope| {
+            let name_all = |files: &mut [Self]| files.iter_mut().try_for_each(name);
+            let threads: Vec<_> =
+                files.chunks_mut(share).map(|files| scope.spawn(move || name_all(files))).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("giving names does not panic"))
+        })
     }
 }
 

@@ -21,13 +21,14 @@ const PIECE: usize = 1 << 20;
 const SMALL: u64 = 1 << 20;
 
 /// until they are so many,
-const GATHERED: usize = 4096;
+const GATHERED: usize = 1 << 15;
 
 /// or, while others are made sure of, with these so many,
-const MOST_GATHERED: usize = 4 * GATHERED;
+const MOST_GATHERED: usize = 2 * GATHERED;
 
-/// and so long at most, as long as more come: what a killed transfer has finished is not to be lost.
-const GATHERING: Duration = Duration::from_millis(500);
+/// and so long at most, as long as more come: what a killed transfer has finished is not to be lost. Making sure of few at
+/// a time takes several times as long as of all at once.
+const GATHERING: Duration = Duration::from_secs(2);
 
 /// A remote in a folder.
 #[derive(Debug)]
@@ -310,7 +311,7 @@ impl Remote for FolderRemote {
             filled => filled?,
         }
         if is_small {
-            return partial.close().and_then(|file| self.gather(file)).map_err(refused);
+            return self.gather(partial.close()).map_err(refused);
         }
         partial.sync().and_then(|()| partial.finish(None)).map_err(refused)
     }
