@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use base::{Digest, FileState, ProjectPath};
 
+use rayon::prelude::*;
+
 use crate::gc::Tally;
 use crate::graph::{Graph, Place};
 use crate::hash::hash_file_by;
@@ -196,10 +198,12 @@ impl Transfer<'_> {
         let mut uploads: Vec<Option<u64>> = vec![None; graph.len()];
         let mut to_mark: Vec<Place> = Vec::new();
         let mut bad: HashSet<Place> = HashSet::new();
-        for place in graph.objects() {
-            let name = graph.name(place);
-            let fault = faults.get(&name.digest);
-            let here = if fault.is_some() { None } else { size_here(self.blobs, &name) };
+        let objects: Vec<Place> = graph.objects().collect();
+        let sizes: Vec<Option<u64>> =
+            objects.par_iter().map(|place| size_here(self.blobs, &graph.name(*place))).collect();
+        for (place, size) in objects.into_iter().zip(sizes) {
+            let fault = faults.get(&graph.name(place).digest);
+            let here = size.filter(|_| fault.is_none());
             match (here, there[place.at()]) {
                 (here, Some(There { size, modified })) if here.is_none_or(|here| here == size) => {
                     report.present.add(size);

@@ -32,6 +32,6 @@ pub use link::{
     replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
-pub use partial::{Partial, Unnamed};
+pub use partial::{Partial, sync_files};
 pub use share::{is_shared, share_folder};
 pub use stamp::Stamp;

@@ -22,12 +22,6 @@ use crate::stamp::Stamp;
 /// How much is read at once.
 const PIECE: usize = 1 << 20;
 
-/// So many files are synchronized one by one; for more, the whole file system is.
-const FEW: usize = 4;
-
-/// So many threads give names to many files.
-const NAMING: usize = 4;
-
 /// A file on its way to a name.
 #[derive(Debug)]
 pub struct Partial {
@@ -165,70 +159,31 @@ impl Partial {
         self.finish(modified)
     }
 
-    /// Closes it: all of it has arrived, and it waits for its name.
-    pub fn close(mut self) -> Unnamed {
-        self.done = true;
-        Unnamed { path: std::mem::take(&mut self.path), to: std::mem::take(&mut self.to) }
-    }
-
     /// Removes what has arrived.
     pub fn discard(mut self) {
         self.keeps = false;
     }
 }
 
-/// A file that is whole and waits for its name; it is removed where it gets none.
-#[derive(Debug)]
-pub struct Unnamed {
-    path: PathBuf,
-    to: PathBuf,
-}
-
-impl Unnamed {
-    /// Gives files their names, each once the disk has all of them: the disk is asked once, where they are many.
-    ///
-    /// # Errors
-    /// When the disk refuses. Those that have no name then never get one.
-    pub fn name_all(mut files: Vec<Self>) -> Result<(), DiskError> {
-        if files.len() <= FEW {
-            for file in &files {
-                File::open(&file.path).and_then(|there| there.sync_data()).context("write file", &file.to)?;
-            }
-        } else {
-            // One folder may be on another disk than the next.
-            let mut disks = BTreeSet::new();
-            for folder in files.iter().map(|file| parent(&file.path)).collect::<BTreeSet<_>>() {
-                let mut sync = || {
-                    let there = File::open(folder)?;
-                    if disks.insert(there.metadata()?.dev()) {
-                        rustix::fs::syncfs(&there)?;
-                    }
-                    Ok(())
-                };
-                sync().context("write files into", folder)?;
-            }
-        }
-        let name = |file: &mut Self| {
-            fs::rename(&file.path, &file.to).context("write file", &file.to)?;
-            file.path = PathBuf::new();
-            Ok(())
-        };
-        let share = files.len().div_ceil(NAMING).max(FEW);
-        std::thread::scope(|scope| {
-            let name_all = |files: &mut [Self]| files.iter_mut().try_for_each(name);
-            let threads: Vec<_> =
-                files.chunks_mut(share).map(|files| scope.spawn(move || name_all(files))).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().expect("giving names does not panic"))
-        })
+/// Waits until the disk has these files: it is asked for each of a few, and once for all that it has to write where they are
+/// many. Of many the `folders` that they lie in are enough.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn sync_files(files: &[PathBuf], folders: &BTreeSet<PathBuf>) -> Result<(), DiskError> {
+    if folders.is_empty() {
+        let sync = |file: &PathBuf| File::open(file)?.sync_data();
+        return files.iter().try_for_each(|file| sync(file).context("write file", file));
     }
-}
-
-impl Drop for Unnamed {
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            let _ = fs::remove_file(&self.path);
+    let mut disks = BTreeSet::new();
+    let mut sync = |folder: &PathBuf| {
+        let there = File::open(folder)?;
+        if disks.insert(there.metadata()?.dev()) {
+            rustix::fs::syncfs(&there)?;
         }
-    }
+        Ok(())
+    };
+    folders.iter().try_for_each(|folder| sync(folder).context("write files into", folder))
 }
 
 impl Drop for Partial {

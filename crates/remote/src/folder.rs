@@ -1,34 +1,31 @@
 //! A folder as a remote: each object is a file at the path that is its key.
 //!
-//! An object is written under a name of its own in the folder where it belongs, and renamed when the disk has all of
-//! it, small ones many at a time, or after half a second; so a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
+//! An object is written under a name of its own in the folder where it belongs, and renamed when all of it is there; so
+//! a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
 //! [`disk::is_unfinished`].
+//!
+//! A large object gets its name once the disk has it. The disk is asked once for many small ones, when the last of
+//! them is there: what names them is put after that. A machine that loses power meanwhile may leave some of them with their name and
+//! another size, by which the next push knows them.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cache::{Hasher, Object, RESUMED, Remote, RemoteError, Sink, Upload};
-use disk::{DiskError, Partial, Stamp, Unnamed};
+use disk::{DiskError, Partial, Stamp};
 
 /// How much is copied at once.
 const PIECE: usize = 1 << 20;
 
-/// Objects up to this size wait for others, and are made sure of together.
+/// The disk is asked once for many objects up to this size.
 const SMALL: u64 = 1 << 20;
 
-/// until they are so many,
-const GATHERED: usize = 1 << 15;
-
-/// or, while others are made sure of, with these so many,
-const MOST_GATHERED: usize = 2 * GATHERED;
-
-/// and so long at most, as long as more come: what a killed transfer has finished is not to be lost. Making sure of few at
-/// a time takes several times as long as of all at once.
-const GATHERING: Duration = Duration::from_secs(2);
+/// It is asked for each of so many: for all that it has to write takes long where others write, too.
+const FEW: usize = 4;
 
 /// A remote in a folder.
 #[derive(Debug)]
@@ -36,19 +33,26 @@ pub struct FolderRemote {
     name: String,
     root: PathBuf,
     resumed: u64,
-    gathered: Mutex<Gathered>,
-    /// Told when some of them were made sure of.
-    settled: Condvar,
+    unsettled: Mutex<Unsettled>,
 }
 
-/// Small objects that have no name yet.
+/// Small objects that the disk may not have.
 #[derive(Debug, Default)]
-struct Gathered {
-    files: Vec<Unnamed>,
-    /// Since when the first of them waits.
-    since: Option<Instant>,
-    /// How many others are being made sure of.
-    settling: usize,
+struct Unsettled {
+    /// As long as they are few.
+    files: Vec<PathBuf>,
+    /// Once they are many, the folders that they lie in.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Unsettled {
+    fn add(&mut self, file: PathBuf) {
+        self.files.push(file);
+        if self.files.len() > FEW || !self.folders.is_empty() {
+            let folders = self.files.drain(..).filter_map(|file| file.parent().map(Path::to_owned));
+            self.folders.extend(folders);
+        }
+    }
 }
 
 impl FolderRemote {
@@ -58,8 +62,7 @@ impl FolderRemote {
             name: name.to_owned(),
             root: root.to_owned(),
             resumed: RESUMED,
-            gathered: Mutex::default(),
-            settled: Condvar::new(),
+            unsettled: Mutex::default(),
         }
     }
 
@@ -74,31 +77,9 @@ impl FolderRemote {
         &self.root
     }
 
-    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
         // A thread that panicked left at worst one out.
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Has a small object wait for others; makes sure of them when they are many, or wait for long. One thread does so at a
-    /// time: several would wait for each other, and the next one makes sure of all that came meanwhile.
-    fn gather(&self, file: Unnamed) -> Result<(), DiskError> {
-        let mut gathered = self.gathered();
-        gathered.files.push(file);
-        while gathered.settling > 0 && gathered.settling + gathered.files.len() >= MOST_GATHERED {
-            gathered = self.settled.wait(gathered).unwrap_or_else(PoisonError::into_inner);
-        }
-        let is_late = gathered.since.get_or_insert_with(Instant::now).elapsed() >= GATHERING;
-        let is_full = gathered.files.len() >= GATHERED;
-        if gathered.settling > 0 || !(is_full || is_late) {
-            return Ok(());
-        }
-        let full = std::mem::take(&mut gathered.files);
-        (gathered.since, gathered.settling) = (None, full.len());
-        drop(gathered);
-        let finished = Unnamed::name_all(full);
-        self.gathered().settling = 0;
-        self.settled.notify_all();
-        finished
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where an object lies. A key that would lead out of the folder is none.
@@ -311,18 +292,16 @@ impl Remote for FolderRemote {
             filled => filled?,
         }
         if is_small {
-            return self.gather(partial.close()).map_err(refused);
+            partial.finish(None).map_err(refused)?;
+            self.unsettled().add(path);
+            return Ok(());
         }
         partial.sync().and_then(|()| partial.finish(None)).map_err(refused)
     }
 
     fn settle(&self) -> Result<(), RemoteError> {
-        let rest = {
-            let mut gathered = self.gathered();
-            gathered.since = None;
-            std::mem::take(&mut gathered.files)
-        };
-        Unnamed::name_all(rest).map_err(|fault| self.refused("write", "objects", fault))
+        let Unsettled { files, folders } = std::mem::take(&mut *self.unsettled());
+        disk::sync_files(&files, &folders).map_err(|fault| self.refused("write", "objects", fault))
     }
 
     fn remove(&self, key: &str, unless_since: Option<i64>) -> Result<bool, RemoteError> {
