@@ -140,10 +140,47 @@ fn conda() -> String {
     text
 }
 
-#[cfg(all(test, feature = "serve"))]
+#[cfg(test)]
 mod tests {
+    use learn::{Architecture, Dense, Scaler, Trunk};
+
+    use super::*;
+
     #[test]
+    #[cfg(feature = "serve")]
     fn the_folder_is_of_the_version_that_is_served() {
-        assert_eq!(super::MLFLOW_VERSION, server::MLFLOW_VERSION);
+        assert_eq!(MLFLOW_VERSION, server::MLFLOW_VERSION);
+    }
+
+    #[test]
+    fn the_description_is_pinned() {
+        let dense = |inputs, outputs| Dense {
+            inputs,
+            outputs,
+            weight: vec![0.5; inputs * outputs],
+            bias: vec![0.0; outputs],
+        };
+        let model = Model {
+            config: learn::TrainConfig::default(),
+            architecture: Architecture {
+                input_dim: 2,
+                hidden_dim: 1,
+                num_layers: 0,
+                seeds_per_layer: 0,
+                classes: 3,
+            },
+            scaler: Scaler { mean: vec![0.0; 2], std: vec![1.0; 2] },
+            seeds: Vec::new(),
+            trunk: Trunk { input: dense(2, 1), blocks: Vec::new(), output: dense(1, 3) },
+            children: Vec::new(),
+        };
+        let made = Timestamp(1_763_721_727_045);
+        let identity = Identity {
+            model: ModelId::from_parts(made, 7),
+            run: RunId::from_parts(made, 6),
+            experiment: ExperimentId::DEFAULT,
+            made,
+        };
+        assert_eq!(mlmodel(&identity, &model, 1234), include_str!("../tests/golden/MLmodel"));
     }
 }

@@ -59,7 +59,8 @@ const FLAGS: &[Flag] = &[
 ///
 /// The network warms up, is frozen, and grows: when the validation loss stalls, a seed germinates, learns to
 /// copy what passes it, and is blended in. Writes model.safetensors, metrics.json, plots/ and logs/ into the
-/// output folder. The same seed, flags and data give the same bytes (logs apart, which tell the time).
+/// output folder. The same seed, flags and data give the same bytes (logs apart, which tell the time). The
+/// network is logged as a model of the run, which MLflow's clients load and `pipe predict` asks.
 #[derive(Debug)]
 pub struct TrainArgs {
     data: PathBuf,
@@ -84,7 +85,8 @@ impl Args for TrainArgs {
                 "Train a morphogenetic network on a data set\n\nThe network warms up, is frozen, and grows: when \
                  the validation loss stalls, a seed germinates, learns to copy what passes it, and is blended in. \
                  Writes model.safetensors, metrics.json, plots/ and logs/ into the output folder. The same seed, \
-                 flags and data give the same bytes (logs apart, which tell the time).",
+                 flags and data give the same bytes (logs apart, which tell the time). The network is logged as a model \
+                 of the run, which MLflow's clients load and `pipe predict` asks.",
             )
             .arg(
                 path("data", "FILE")
@@ -110,7 +112,7 @@ impl Args for TrainArgs {
             clap::Arg::new("register")
                 .long("register")
                 .value_name("NAME")
-                .help("Make a version of this registered model of the trained network"),
+                .help("Make a version of this registered model of the trained network; when its rule does not hold, a line says so"),
         );
         let command = ["if", "if_better_than", "alias"]
             .into_iter()
