@@ -1,14 +1,15 @@
 //! Records a training: in the run of the stage that started it, or in a run of its own.
 //!
 //! The training's thread only hands over what happened; a thread of its own writes to the store in batches,
-//! so that logging never slows a step. A store that is away is a warning, never a failed training.
+//! so that logging never slows a step. Points are left where that thread looks from time to time, so that it
+//! is not woken for each of them. A store that is away is a warning, never a failed training.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base::{Timestamp, Value};
 use cache::Blobs;
@@ -32,12 +33,12 @@ use crate::ui::Printer;
 
 /// How long a point may wait before it is in the store, where others can see it.
 const FLUSH_EVERY: Duration = Duration::from_millis(250);
-/// How many points are written in one go at most.
-const FLUSH_POINTS: usize = 5000;
 
 /// The recording of one training.
 pub struct TrainingRun {
     writer: Option<(Sender<Message>, JoinHandle<()>)>,
+    /// Points that the writer has not taken yet.
+    points: Points,
     run: RunId,
     /// Whether the run is of this training alone, and is ended by it.
     own: bool,
@@ -49,8 +50,10 @@ pub struct TrainingRun {
     printer: Printer,
 }
 
+type Points = Arc<Mutex<Vec<Metric>>>;
+
+/// What the writer is woken for.
 enum Message {
-    Metrics(Vec<Metric>),
     Change(Vec<Change>),
     /// Changes that happen by themselves or not at all, and what came of them.
     Ask(Changes, Sender<Result<Applied, StoreError>>),
@@ -88,6 +91,7 @@ impl TrainingRun {
                 printer.warn(format_args!("this training is not tracked: {fault}"));
                 TrainingRun {
                     writer: None,
+                    points: Points::default(),
                     run: new_run_id(),
                     own: false,
                     experiment: ExperimentId::DEFAULT,
@@ -133,10 +137,13 @@ impl TrainingRun {
         changes.push(Change::LogParams { run, params });
         store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
         let (sender, receiver) = channel();
-        let handle = std::thread::spawn(move || write(&store, run, &receiver, printer));
+        let points = Points::default();
+        let awaited = points.clone();
+        let handle = std::thread::spawn(move || write(&store, run, &awaited, &receiver, printer));
         let blobs = Some(project.blobs());
         Ok(TrainingRun {
             writer: Some((sender, handle)),
+            points,
             run,
             own,
             experiment,
@@ -153,13 +160,16 @@ impl TrainingRun {
         }
     }
 
+    fn metrics(&self, metrics: Vec<Metric>) {
+        if self.writer.is_some() {
+            locked(&self.points).extend(metrics);
+        }
+    }
+
     /// Records what happened at `now`.
     pub fn event(&self, event: &TrainEvent, now: Timestamp) {
         let run = self.run;
-        let metrics = metrics_of(event, now);
-        if !metrics.is_empty() {
-            self.send(Message::Metrics(metrics));
-        }
+        self.metrics(metrics_of(event, now));
         match event {
             TrainEvent::Phase { to, .. } => {
                 self.send(Message::Change(vec![Change::SetTags {
@@ -168,8 +178,7 @@ impl TrainingRun {
                 }]));
             }
             TrainEvent::SeedTransition { seed, from, to, epoch, step } => {
-                let mut transitions =
-                    self.transitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut transitions = locked(&self.transitions);
                 let text = transitions.entry(seed.to_string()).or_default();
                 text.push_str(&format!("epoch {epoch} step {step}: {from} -> {to}\n"));
                 let tags = vec![tag(&format!("seed/{seed}/state"), to.name())];
@@ -192,7 +201,7 @@ impl TrainingRun {
         metrics.extend(final_metrics.best_acc.map(|value| point("final_best_acc", value)));
         metrics.extend(final_metrics.accuracy_dip.map(|value| point("accuracy_dip", value)));
         metrics.extend(final_metrics.recovery_time.map(|value| point("recovery_time", value as f64)));
-        self.send(Message::Metrics(metrics));
+        self.metrics(metrics);
         let activated = if final_metrics.seeds_activated { "True" } else { "False" };
         let mut changes = vec![Change::SetTags { run, tags: vec![tag("seeds_activated", activated)] }];
         if self.own {
@@ -329,8 +338,7 @@ impl TrainingRun {
     pub fn end(mut self, status: RunStatus, logs: &[PathBuf]) {
         let run = self.run;
         let mut changes = vec![self.artifacts(logs.iter().cloned())];
-        let transitions =
-            std::mem::take(self.transitions.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let transitions = std::mem::take(self.transitions.get_mut().unwrap_or_else(PoisonError::into_inner));
         let mut artifacts = Vec::new();
         for (seed, text) in transitions {
             if let Some(Ok(digest)) = self.blobs.as_ref().map(|blobs| blobs.store_bytes(text.as_bytes())) {
@@ -356,6 +364,11 @@ impl TrainingRun {
             let _ = handle.join();
         }
     }
+}
+
+/// What is shared holds whole values only, also when a thread died.
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn describe(fault: &StoreError) -> String {
@@ -462,7 +475,13 @@ fn metrics_of(event: &TrainEvent, timestamp: Timestamp) -> Vec<Metric> {
 }
 
 /// Writes what comes in, in batches, until nobody sends any more.
-fn write(store: &SqliteStore, run: RunId, messages: &Receiver<Message>, printer: Printer) {
+fn write(
+    store: &SqliteStore,
+    run: RunId,
+    points: &Mutex<Vec<Metric>>,
+    messages: &Receiver<Message>,
+    printer: Printer,
+) {
     let mut warned = false;
     let mut apply = |changes: Vec<Change>| {
         if let Err(fault) = store.apply(Changes::new(Timestamp::now(), changes))
@@ -471,27 +490,21 @@ fn write(store: &SqliteStore, run: RunId, messages: &Receiver<Message>, printer:
             printer.warn(format_args!("this training is not tracked in full: {}", describe(&fault)));
         }
     };
-    let mut points: Vec<Metric> = Vec::new();
-    let mut flushed = Instant::now();
     loop {
         let message = messages.recv_timeout(FLUSH_EVERY);
         let ended = matches!(message, Err(RecvTimeoutError::Disconnected));
         let (mut changes, mut asked) = (Vec::new(), None);
         match message {
-            Ok(Message::Metrics(more)) => points.extend(more),
             Ok(Message::Change(more)) => changes = more,
             Ok(Message::Ask(more, answer)) => asked = Some((more, answer)),
             Err(_) => {}
         }
-        let due = flushed.elapsed() >= FLUSH_EVERY || points.len() >= FLUSH_POINTS || asked.is_some();
-        if ended || due || !changes.is_empty() {
-            if !points.is_empty() {
-                changes.insert(0, Change::LogMetrics { run, metrics: std::mem::take(&mut points) });
-            }
-            if !changes.is_empty() {
-                apply(changes);
-            }
-            flushed = Instant::now();
+        let metrics = std::mem::take(&mut *locked(points));
+        if !metrics.is_empty() {
+            changes.insert(0, Change::LogMetrics { run, metrics });
+        }
+        if !changes.is_empty() {
+            apply(changes);
         }
         if let Some((changes, answer)) = asked {
             let _ = answer.send(store.apply(changes));
