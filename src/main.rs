@@ -18,6 +18,8 @@ mod interrupt;
 mod joined;
 mod leftovers;
 mod logging;
+#[cfg(feature = "train")]
+mod mlmodel;
 mod models;
 mod named;
 mod names;
@@ -29,6 +31,7 @@ mod reading;
 mod recorded;
 mod recorder;
 mod recovery;
+mod registration;
 mod remotes;
 mod revision;
 mod roots;

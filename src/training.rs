@@ -1,50 +1,85 @@
 //! Records a training: in the run of the stage that started it, or in a run of its own.
 //!
 //! The training's thread only hands over what happened; a thread of its own writes to the store in batches,
-//! so that logging never slows a step. A store that is away is a warning, never a failed training.
+//! so that logging never slows a step. Points are left where that thread looks from time to time, so that it
+//! is not woken for each of them. A store that is away is a warning, never a failed training.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base::{Timestamp, Value};
 use cache::Blobs;
-use learn::{OutputPaths, TrainConfig, TrainEvent, TrainOutcome};
+use learn::{Dataset, OutputPaths, TrainConfig, TrainEvent, TrainOutcome};
 use track::{
-    Artifact, Change, Changes, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
-    SqliteStore, StoreError,
+    Applied, Artifact, Change, Changes, ExperimentId, ExperimentRef, Lease, LineageFile, LoggedModelChange,
+    Metric, ModelId, ModelOutput, ModelStatus, NewLoggedModel, NewRun, NewVersion, Param, RunId, RunStatus,
+    RunStore, SqliteStore, StoreError,
 };
 
 use crate::cli::command_line;
 use crate::environment;
+use crate::error::CliResult;
 use crate::git::Git;
-use crate::logging::await_run;
+use crate::logging::{await_run, now};
+use crate::mlmodel::{self, Identity};
 use crate::project::Project;
 use crate::recorder::{common_tags, new_run_id, tag, tags};
+use crate::registration::{RuleArgs, registration};
 use crate::ui::Printer;
 
 /// How long a point may wait before it is in the store, where others can see it.
 const FLUSH_EVERY: Duration = Duration::from_millis(250);
-/// How many points are written in one go at most.
-const FLUSH_POINTS: usize = 5000;
 
 /// The recording of one training.
 pub struct TrainingRun {
     writer: Option<(Sender<Message>, JoinHandle<()>)>,
+    /// Points that the writer has not taken yet.
+    points: Points,
     run: RunId,
     /// Whether the run is of this training alone, and is ended by it.
     own: bool,
+    experiment: ExperimentId,
+    /// The run's tags as it began.
+    tags: BTreeMap<String, String>,
     blobs: Option<Blobs>,
     transitions: Mutex<BTreeMap<String, String>>,
     printer: Printer,
 }
 
+type Points = Arc<Mutex<Vec<Metric>>>;
+
+/// What the writer is woken for.
 enum Message {
-    Metrics(Vec<Metric>),
     Change(Vec<Change>),
+    /// Changes that happen by themselves or not at all, and what came of them.
+    Ask(Changes, Sender<Result<Applied, StoreError>>),
+}
+
+/// The name of the model that a training logs, and of its folder among the run's artifacts.
+const MODEL: &str = "model";
+
+/// A version of a registered model that a training makes of its model.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The registered model.
+    pub name: String,
+    /// What must hold of the run.
+    pub rule: RuleArgs,
+}
+
+impl Registration {
+    /// Refuses what could never be registered, before anything is trained.
+    ///
+    /// # Errors
+    /// When the name or the condition is against the rules.
+    pub fn check(&self) -> CliResult {
+        track::check_registered_name(&self.name)?;
+        self.rule.preconditions(&self.name, new_run_id(), &BTreeMap::new()).map(drop)
+    }
 }
 
 impl TrainingRun {
@@ -56,8 +91,11 @@ impl TrainingRun {
                 printer.warn(format_args!("this training is not tracked: {fault}"));
                 TrainingRun {
                     writer: None,
+                    points: Points::default(),
                     run: new_run_id(),
                     own: false,
+                    experiment: ExperimentId::DEFAULT,
+                    tags: BTreeMap::new(),
                     blobs: None,
                     transitions: Mutex::default(),
                     printer,
@@ -89,21 +127,27 @@ impl TrainingRun {
             changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });
         }
         // What the stage declared as params is recorded already, spelled as the params file spells it.
-        let known = if own {
-            BTreeMap::new()
-        } else {
-            await_run(&store, run).map_err(|fault| describe(&fault))?.data.params
-        };
+        let (mut known, mut tags, mut experiment) = Default::default();
+        if !own {
+            let found = await_run(&store, run).map_err(|fault| describe(&fault))?;
+            (known, tags, experiment) = (found.data.params, found.data.tags, found.info.experiment);
+        }
+        let known: BTreeMap<String, String> = known;
         let params = params(config).into_iter().filter(|param| !known.contains_key(&param.key)).collect();
         changes.push(Change::LogParams { run, params });
         store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
         let (sender, receiver) = channel();
-        let handle = std::thread::spawn(move || write(&store, run, &receiver, printer));
+        let points = Points::default();
+        let awaited = points.clone();
+        let handle = std::thread::spawn(move || write(&store, run, &awaited, &receiver, printer));
         let blobs = Some(project.blobs());
         Ok(TrainingRun {
             writer: Some((sender, handle)),
+            points,
             run,
             own,
+            experiment,
+            tags,
             blobs,
             transitions: Mutex::default(),
             printer,
@@ -116,13 +160,16 @@ impl TrainingRun {
         }
     }
 
+    fn metrics(&self, metrics: Vec<Metric>) {
+        if self.writer.is_some() {
+            locked(&self.points).extend(metrics);
+        }
+    }
+
     /// Records what happened at `now`.
     pub fn event(&self, event: &TrainEvent, now: Timestamp) {
         let run = self.run;
-        let metrics = metrics_of(event, now);
-        if !metrics.is_empty() {
-            self.send(Message::Metrics(metrics));
-        }
+        self.metrics(metrics_of(event, now));
         match event {
             TrainEvent::Phase { to, .. } => {
                 self.send(Message::Change(vec![Change::SetTags {
@@ -131,8 +178,7 @@ impl TrainingRun {
                 }]));
             }
             TrainEvent::SeedTransition { seed, from, to, epoch, step } => {
-                let mut transitions =
-                    self.transitions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut transitions = locked(&self.transitions);
                 let text = transitions.entry(seed.to_string()).or_default();
                 text.push_str(&format!("epoch {epoch} step {step}: {from} -> {to}\n"));
                 let tags = vec![tag(&format!("seed/{seed}/state"), to.name())];
@@ -155,7 +201,7 @@ impl TrainingRun {
         metrics.extend(final_metrics.best_acc.map(|value| point("final_best_acc", value)));
         metrics.extend(final_metrics.accuracy_dip.map(|value| point("accuracy_dip", value)));
         metrics.extend(final_metrics.recovery_time.map(|value| point("recovery_time", value as f64)));
-        self.send(Message::Metrics(metrics));
+        self.metrics(metrics);
         let activated = if final_metrics.seeds_activated { "True" } else { "False" };
         let mut changes = vec![Change::SetTags { run, tags: vec![tag("seeds_activated", activated)] }];
         if self.own {
@@ -163,6 +209,115 @@ impl TrainingRun {
             changes.push(self.artifacts(files.into_iter().cloned()));
         }
         self.send(Message::Change(changes));
+    }
+
+    /// Logs the trained network as a model of the run, and makes a version of a registered model of it where that is
+    /// asked for and its rule holds. A model that cannot be logged is a warning.
+    pub fn model(
+        &self,
+        outcome: &TrainOutcome,
+        config: &TrainConfig,
+        data: &Dataset,
+        to: Option<&Registration>,
+    ) {
+        let logged = self.log_model(outcome, config, data);
+        match (logged, to) {
+            (Ok(None), Some(to)) => {
+                self.printer
+                    .warn(format_args!("no version of `{}` is made: this training is not tracked", to.name));
+            }
+            (Ok(None), None) | (Ok(Some(_)), None) => {}
+            (Ok(Some((model, artifacts))), Some(to)) => self.register(to, model, artifacts),
+            (Err(fault), _) => self.printer.warn(format_args!("the model is not logged: {fault}")),
+        }
+    }
+
+    fn log_model(
+        &self,
+        outcome: &TrainOutcome,
+        config: &TrainConfig,
+        data: &Dataset,
+    ) -> Result<Option<(ModelId, Vec<Artifact>)>, String> {
+        let (Some(blobs), run) = (&self.blobs, self.run) else { return Ok(None) };
+        let made = Timestamp::now();
+        let model = ModelId::new(made, &mut rand::make_rng::<rand::rngs::StdRng>());
+        let identity = Identity { model, run, experiment: self.experiment, made };
+        let mut artifacts = Vec::new();
+        for (name, bytes) in mlmodel::files(&identity, &outcome.model, data) {
+            let digest = blobs.store_bytes(&bytes).map_err(|fault| format!("{name}: {fault}"))?;
+            artifacts.push(Artifact { path: name.to_owned(), digest, size: bytes.len() as u64 });
+        }
+        let step = i64::try_from(outcome.metrics.total_steps).unwrap_or(i64::MAX);
+        let new = NewLoggedModel {
+            id: model,
+            experiment: ExperimentRef::Id(self.experiment),
+            name: Some(MODEL.to_owned()),
+            model_type: None,
+            run: Some(run),
+            params: params(config),
+            tags: Vec::new(),
+        };
+        // Clients before MLflow 3 know a model as a folder of its run; its bytes are there once.
+        let in_run =
+            artifacts.iter().map(|file| Artifact { path: format!("{MODEL}/{}", file.path), ..file.clone() });
+        let metrics = model_metrics(outcome, step, made);
+        let changes = vec![
+            Change::LoggedModel(LoggedModelChange::Create(new)),
+            Change::LoggedModel(LoggedModelChange::LogArtifacts { model, artifacts: artifacts.clone() }),
+            Change::LoggedModel(LoggedModelChange::LogMetrics {
+                model,
+                run: Some(run),
+                dataset: None,
+                metrics,
+            }),
+            Change::LoggedModel(LoggedModelChange::SetStatus {
+                model,
+                status: ModelStatus::Ready,
+                message: None,
+            }),
+            Change::LogModelOutputs { run, models: vec![ModelOutput { model, step }] },
+            Change::LogArtifacts { run, artifacts: in_run.collect() },
+        ];
+        self.ask(now(changes)).map_err(|fault| describe(&fault))?;
+        Ok(Some((model, artifacts)))
+    }
+
+    /// Makes a version, if the run is good enough in that moment.
+    fn register(&self, to: &Registration, model: ModelId, artifacts: Vec<Artifact>) {
+        let name = &to.name;
+        let version = NewVersion {
+            model: name.clone(),
+            source: format!("models:/{model}"),
+            run: Some(self.run),
+            logged_model: Some(model),
+            user: environment::user(),
+            status: ModelStatus::Ready,
+            artifacts,
+            aliases: to.rule.alias.clone(),
+            ..NewVersion::default()
+        };
+        // Its condition was read before the training.
+        let preconditions = to.rule.preconditions(name, self.run, &self.tags).unwrap_or_default();
+        match self.ask(Changes { preconditions, ..now(registration(version).into()) }) {
+            Ok(applied) => {
+                let number = applied.versions.first().copied().unwrap_or_default();
+                let aliases: String = to.rule.alias.iter().map(|alias| format!(", {name}@{alias}")).collect();
+                self.printer.say(format_args!("Registered {name}/{number}{aliases}."));
+            }
+            Err(fault @ StoreError::Precondition { .. }) => {
+                self.printer.say(format_args!("No version of `{name}` was made: {fault}."));
+            }
+            Err(fault) => {
+                self.printer.warn(format_args!("no version of `{name}` is made: {}", describe(&fault)));
+            }
+        }
+    }
+
+    /// Has changes applied after all that was sent before.
+    fn ask(&self, changes: Changes) -> Result<Applied, StoreError> {
+        let (answer, answered) = channel();
+        self.send(Message::Ask(changes, answer));
+        answered.recv().unwrap_or_else(|_| Ok(Applied::default()))
     }
 
     /// Stores files in the cache and names them as artifacts of the run.
@@ -183,8 +338,7 @@ impl TrainingRun {
     pub fn end(mut self, status: RunStatus, logs: &[PathBuf]) {
         let run = self.run;
         let mut changes = vec![self.artifacts(logs.iter().cloned())];
-        let transitions =
-            std::mem::take(self.transitions.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let transitions = std::mem::take(self.transitions.get_mut().unwrap_or_else(PoisonError::into_inner));
         let mut artifacts = Vec::new();
         for (seed, text) in transitions {
             if let Some(Ok(digest)) = self.blobs.as_ref().map(|blobs| blobs.store_bytes(text.as_bytes())) {
@@ -210,6 +364,11 @@ impl TrainingRun {
             let _ = handle.join();
         }
     }
+}
+
+/// What is shared holds whole values only, also when a thread died.
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn describe(fault: &StoreError) -> String {
@@ -245,6 +404,21 @@ fn params(config: &TrainConfig) -> Vec<Param> {
     let values: Value = serde_json::from_value(values).expect("JSON is a value");
     let entries = values.as_map().into_iter().flatten().filter(|(_, value)| **value != Value::Null);
     entries.map(|(key, value)| Param { key: key.clone(), value: value.to_string() }).collect()
+}
+
+/// What the finished training says of its model.
+fn model_metrics(outcome: &TrainOutcome, step: i64, timestamp: Timestamp) -> Vec<Metric> {
+    let found = &outcome.metrics;
+    let values = [
+        ("val_acc", found.val_acc_last),
+        ("val_loss", found.val_loss_last),
+        ("train_loss", found.train_loss_last),
+        ("best_acc", found.best_acc),
+    ];
+    let points = values
+        .into_iter()
+        .filter_map(|(key, value)| Some(Metric { key: key.to_owned(), value: value?, step, timestamp }));
+    points.collect()
 }
 
 /// The points in an event. Series per epoch have the epoch as their step, those per step the step.
@@ -301,7 +475,13 @@ fn metrics_of(event: &TrainEvent, timestamp: Timestamp) -> Vec<Metric> {
 }
 
 /// Writes what comes in, in batches, until nobody sends any more.
-fn write(store: &SqliteStore, run: RunId, messages: &Receiver<Message>, printer: Printer) {
+fn write(
+    store: &SqliteStore,
+    run: RunId,
+    points: &Mutex<Vec<Metric>>,
+    messages: &Receiver<Message>,
+    printer: Printer,
+) {
     let mut warned = false;
     let mut apply = |changes: Vec<Change>| {
         if let Err(fault) = store.apply(Changes::new(Timestamp::now(), changes))
@@ -310,26 +490,24 @@ fn write(store: &SqliteStore, run: RunId, messages: &Receiver<Message>, printer:
             printer.warn(format_args!("this training is not tracked in full: {}", describe(&fault)));
         }
     };
-    let mut points: Vec<Metric> = Vec::new();
-    let mut flushed = Instant::now();
     loop {
         let message = messages.recv_timeout(FLUSH_EVERY);
         let ended = matches!(message, Err(RecvTimeoutError::Disconnected));
-        let mut changes = Vec::new();
+        let (mut changes, mut asked) = (Vec::new(), None);
         match message {
-            Ok(Message::Metrics(more)) => points.extend(more),
             Ok(Message::Change(more)) => changes = more,
+            Ok(Message::Ask(more, answer)) => asked = Some((more, answer)),
             Err(_) => {}
         }
-        let due = flushed.elapsed() >= FLUSH_EVERY || points.len() >= FLUSH_POINTS;
-        if ended || due || !changes.is_empty() {
-            if !points.is_empty() {
-                changes.insert(0, Change::LogMetrics { run, metrics: std::mem::take(&mut points) });
-            }
-            if !changes.is_empty() {
-                apply(changes);
-            }
-            flushed = Instant::now();
+        let metrics = std::mem::take(&mut *locked(points));
+        if !metrics.is_empty() {
+            changes.insert(0, Change::LogMetrics { run, metrics });
+        }
+        if !changes.is_empty() {
+            apply(changes);
+        }
+        if let Some((changes, answer)) = asked {
+            let _ = answer.send(store.apply(changes));
         }
         if ended {
             return;

@@ -26,6 +26,8 @@ mod moving;
 mod params;
 mod plan;
 mod plots;
+#[cfg(feature = "train")]
+mod predict;
 mod pull;
 pub mod push;
 mod remote;
@@ -125,6 +127,8 @@ enum Command {
     Data(data::DataCommand),
     #[cfg(feature = "train")]
     Train(train::TrainArgs),
+    #[cfg(feature = "train")]
+    Predict(predict::PredictArgs),
     #[command(subcommand)]
     Runs(runs::RunsCommand),
     #[command(subcommand)]
@@ -198,6 +202,8 @@ impl Cli {
             Command::Data(command) => data::run(command, printer),
             #[cfg(feature = "train")]
             Command::Train(args) => train::run(args, printer),
+            #[cfg(feature = "train")]
+            Command::Predict(args) => predict::run(&args, printer),
             Command::Runs(command) => runs::run(&command, printer),
             Command::Log(command) => log::run(&command, printer),
             Command::Models(command) => models::run(&command, printer),

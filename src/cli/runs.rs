@@ -95,7 +95,7 @@ pub fn open(project: &Project, printer: Printer) -> CliResult<SqliteStore> {
 }
 
 /// Where the result of a run came from that executed nothing: a run's id, or another word.
-fn restored_from(run: &Run) -> Option<&str> {
+pub fn restored_from(run: &Run) -> Option<&str> {
     run.data.tags.get(tags::RESTORED_FROM).map(String::as_str)
 }
 
@@ -121,7 +121,7 @@ fn what(run: &Run) -> &str {
 }
 
 /// The stage's run when `run` is a reproduction of a single stage; else the run itself.
-fn with_stages(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
+pub fn with_stages(store: &SqliteStore, run: RunId) -> CliResult<Vec<Run>> {
     let mut runs = vec![store.run(run)?];
     runs.extend(store.children(run)?);
     Ok(runs)

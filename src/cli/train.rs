@@ -10,7 +10,8 @@ use serde_json::{Map, Value as Json};
 use crate::cli::flags::{self, Flag};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
-use crate::training::TrainingRun;
+use crate::registration::RuleArgs;
+use crate::training::{Registration, TrainingRun};
 use crate::ui::Printer;
 use crate::ui::training::TrainingView;
 
@@ -58,13 +59,15 @@ const FLAGS: &[Flag] = &[
 ///
 /// The network warms up, is frozen, and grows: when the validation loss stalls, a seed germinates, learns to
 /// copy what passes it, and is blended in. Writes model.safetensors, metrics.json, plots/ and logs/ into the
-/// output folder. The same seed, flags and data give the same bytes (logs apart, which tell the time).
+/// output folder. The same seed, flags and data give the same bytes (logs apart, which tell the time). The
+/// network is logged as a model of the run, which MLflow's clients load and `pipe predict` asks.
 #[derive(Debug)]
 pub struct TrainArgs {
     data: PathBuf,
     output: PathBuf,
     params: Option<String>,
     given: Map<String, Json>,
+    registration: Option<Registration>,
 }
 
 fn defaults() -> Json {
@@ -82,7 +85,8 @@ impl Args for TrainArgs {
                 "Train a morphogenetic network on a data set\n\nThe network warms up, is frozen, and grows: when \
                  the validation loss stalls, a seed germinates, learns to copy what passes it, and is blended in. \
                  Writes model.safetensors, metrics.json, plots/ and logs/ into the output folder. The same seed, \
-                 flags and data give the same bytes (logs apart, which tell the time).",
+                 flags and data give the same bytes (logs apart, which tell the time). The network is logged as a model \
+                 of the run, which MLflow's clients load and `pipe predict` asks.",
             )
             .arg(
                 path("data", "FILE")
@@ -104,6 +108,17 @@ impl Args for TrainArgs {
                     .value_hint(clap::ValueHint::FilePath)
                     .help("Take parameters from this YAML, JSON or TOML file, or from a map in it; flags go before it"),
             );
+        let command = command.next_help_heading("Registration").arg(
+            clap::Arg::new("register")
+                .long("register")
+                .value_name("NAME")
+                .help("Make a version of this registered model of the trained network; when its rule does not hold, a line says so"),
+        );
+        let command = ["if", "if_better_than", "alias"]
+            .into_iter()
+            .fold(RuleArgs::augment_args(command), |command, name| {
+                command.mut_arg(name, |arg| arg.requires("register"))
+            });
         flags::add(command, "Parameters", FLAGS, &defaults())
     }
 
@@ -120,6 +135,12 @@ impl FromArgMatches for TrainArgs {
             output: path("output"),
             params: matches.get_one::<String>("params").cloned(),
             given: flags::given(matches, FLAGS, &defaults()),
+            registration: match matches.get_one::<String>("register") {
+                Some(name) => {
+                    Some(Registration { name: name.clone(), rule: RuleArgs::from_arg_matches(matches)? })
+                }
+                None => None,
+            },
         })
     }
 
@@ -139,6 +160,7 @@ pub fn run(args: TrainArgs, printer: Printer) -> CliResult {
     config.validate()?;
     let data = learn::read_npz(&args.data)?;
     config.check_data(&data)?;
+    args.registration.as_ref().map_or(Ok(()), Registration::check)?;
     // A training that is told to stop ends after the step it is at.
     let interrupt = Interrupt::listen()?;
     let logs_folder = args.output.join("logs");
@@ -182,6 +204,7 @@ pub fn run(args: TrainArgs, printer: Printer) -> CliResult {
         }
     };
     run.results(&outcome, &paths);
+    run.model(&outcome, &config, &data, args.registration.as_ref());
     run.end(track::RunStatus::Finished, &Logs::paths(&logs_folder));
     let best = outcome.metrics.best_acc.map(|best| format!("best_acc {best:.4}, ")).unwrap_or_default();
     let (active, total) = (outcome.metrics.active_seeds, outcome.metrics.total_seeds);

@@ -81,6 +81,8 @@ mod told;
 mod tracking;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod trained;
 #[cfg(feature = "serve")]
 mod ui;
 mod unnamed;

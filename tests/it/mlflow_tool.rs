@@ -24,7 +24,9 @@ impl Mlflow {
     /// Its Python.
     pub fn python(self) -> PathBuf {
         let (variable, folder, wanted) = match self {
-            Mlflow::Newest => ("PIPE_TEST_MLFLOW", "test-mlflow", "mlflow==3.17.2 scikit-learn"),
+            Mlflow::Newest => {
+                ("PIPE_TEST_MLFLOW", "test-mlflow", "mlflow==3.17.2 scikit-learn onnx onnxruntime")
+            }
             Mlflow::Old => ("PIPE_TEST_MLFLOW29", "test-mlflow29", "mlflow==2.9.2 'setuptools<81'"),
         };
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");

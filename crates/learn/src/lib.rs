@@ -10,9 +10,11 @@ mod parameter;
 mod train;
 mod train_config;
 
+#[cfg(feature = "train")]
+pub use data::write_prediction;
 pub use data::{
-    DATA_ALGORITHM_VERSION, DataConfig, DataError, Dataset, ProblemType, generate, parse_radii, read_npz,
-    write_npz,
+    DATA_ALGORITHM_VERSION, DataConfig, DataError, Dataset, Points, ProblemType, generate, parse_radii,
+    read_npz, read_points, write_npz,
 };
 pub use parameter::ParameterError;
 #[cfg(feature = "train")]

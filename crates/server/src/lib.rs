@@ -30,4 +30,5 @@ mod wire;
 
 pub use context::{Context, Scope, Scopes};
 pub use guard::Token;
+pub use route::MLFLOW_VERSION;
 pub use serve::{Options, ServeError, Server};

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The version that clients are told: they send what this one understands.
-const VERSION: &str = "3.17.2";
+pub const MLFLOW_VERSION: &str = "3.17.2";
 
 /// The largest body of a request that is no file. A batch is a hundred kilobytes; the profile of a data set may have
 /// 16 MB.
@@ -200,7 +200,7 @@ fn with_headers(mut response: Response) -> Response {
 fn inside(context: Context) -> Router {
     let mut router = Router::new()
         .route("/health", get(|| async { "OK" }))
-        .route("/version", get(|| async { VERSION }))
+        .route("/version", get(|| async { MLFLOW_VERSION }))
         .merge(pages::router());
     for prefix in PREFIXES {
         for &(method, path, handler) in ROUTES {

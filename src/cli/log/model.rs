@@ -6,12 +6,12 @@ use base::Timestamp;
 use clap::Args;
 use track::{
     Change, ExperimentRef, LoggedModelChange, ModelId, ModelOutput, ModelStatus, NewLoggedModel, NewVersion,
-    RegistryChange,
 };
 
 use crate::artifacts;
 use crate::environment;
 use crate::error::CliResult;
+use crate::registration::registration;
 use crate::ui::Printer;
 
 use super::{TargetArgs, count_text, keep_cache};
@@ -65,13 +65,7 @@ pub fn run(args: &ModelArgs, printer: Printer) -> CliResult {
         Change::LogModelOutputs { run, models: vec![output] },
     ];
     if let Some(name) = &args.register {
-        changes.push(Change::Registry(RegistryChange::CreateModel {
-            name: name.clone(),
-            description: None,
-            tags: Vec::new(),
-            if_absent: true,
-        }));
-        changes.push(Change::Registry(RegistryChange::CreateVersion(NewVersion {
+        changes.extend(registration(NewVersion {
             model: name.clone(),
             source: format!("models:/{model}"),
             run: Some(run),
@@ -80,7 +74,7 @@ pub fn run(args: &ModelArgs, printer: Printer) -> CliResult {
             status: ModelStatus::Ready,
             artifacts,
             ..NewVersion::default()
-        })));
+        }));
     }
     logger.log(changes)?;
     let registered = args.register.as_ref().map(|name| format!(", a version of {name}")).unwrap_or_default();

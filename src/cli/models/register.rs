@@ -4,9 +4,8 @@ use base::{FileState, ProjectPath};
 use cache::Blobs;
 use clap::Args;
 use track::{
-    Artifact, ArtifactOwner, Bound, Change, Changes, Comparison, Direction, Field, Filter, Literal,
-    ModelStatus, ModelStore, NewVersion, Precondition, RegistryChange, Role, Run, RunId, RunStore,
-    SqliteStore, StoreError,
+    Artifact, ArtifactOwner, Change, Changes, ModelStatus, ModelStore, NewVersion, Role, Run, RunId,
+    RunStore, SqliteStore, StoreError,
 };
 
 use crate::cli::arguments::parse_pair;
@@ -17,6 +16,7 @@ use crate::error::{CliError, CliResult};
 use crate::logging::now;
 use crate::models::below;
 use crate::project::Project;
+use crate::registration::{RuleArgs, registration};
 use crate::ui::Printer;
 
 /// Make a version of a registered model of what a run made
@@ -34,24 +34,8 @@ pub struct RegisterArgs {
     /// its only logged model, else `model`]
     #[arg(long)]
     path: Option<String>,
-    /// Only if these bounds of metrics hold: 'metrics.acc > 0.9 and metrics.loss < 0.1'
-    #[arg(long, value_name = "CONDITION")]
-    r#if: Option<String>,
-    /// Only if the run is better than that of the version with this alias; without such a version it is
-    #[arg(long, value_name = "ALIAS", requires = "metric")]
-    if_better_than: Option<String>,
-    /// The metric that `--if-better-than` compares, by its last value
-    #[arg(long, requires = "if_better_than")]
-    metric: Option<String>,
-    /// Less of the metric is better [default: as for best() of `pipe runs list`]
-    #[arg(long, requires = "metric")]
-    lower_is_better: bool,
-    /// More of the metric is better
-    #[arg(long, requires = "metric", conflicts_with = "lower_is_better")]
-    higher_is_better: bool,
-    /// Make this alias mean the new version; may be repeated
-    #[arg(long)]
-    alias: Vec<String>,
+    #[command(flatten)]
+    rule: RuleArgs,
     /// What is special about the version
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -74,14 +58,8 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
     let mut runs = vec![store.run(root)?];
     runs.extend(store.children(root)?);
     let made = find(&store, &project.blobs(), &runs, args.path.as_deref())?;
-    let preconditions = preconditions(args, &made.run)?;
-    let create = RegistryChange::CreateModel {
-        name: args.name.clone(),
-        description: None,
-        tags: Vec::new(),
-        if_absent: true,
-    };
-    let version = RegistryChange::CreateVersion(NewVersion {
+    let preconditions = args.rule.preconditions(&args.name, made.run.info.id, &made.run.data.tags)?;
+    let changes = registration(NewVersion {
         model: args.name.clone(),
         source: made.source,
         run: Some(made.run.info.id),
@@ -91,9 +69,9 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
         status: ModelStatus::Ready,
         tags: tags(&args.tag),
         artifacts: made.artifacts,
-        aliases: args.alias.clone(),
+        aliases: args.rule.alias.clone(),
     });
-    let mut changes = vec![Change::Registry(create), Change::Registry(version)];
+    let mut changes = Vec::from(changes);
     if !made.logged.is_empty() {
         changes.push(Change::LogArtifacts { run: made.run.info.id, artifacts: made.logged });
     }
@@ -107,7 +85,8 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
     if args.json {
         printer.data_line(serde_json::json!({"name": args.name, "version": number}));
     } else {
-        let aliases: String = args.alias.iter().map(|alias| format!(", {}@{alias}", args.name)).collect();
+        let aliases: String =
+            args.rule.alias.iter().map(|alias| format!(", {}@{alias}", args.name)).collect();
         printer.say(format_args!("Registered {}/{number}{aliases}.", args.name));
     }
     Ok(())
@@ -191,54 +170,4 @@ fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<
         size: state.size,
     };
     Ok(files.map(artifact).collect())
-}
-
-fn preconditions(args: &RegisterArgs, run: &Run) -> CliResult<Vec<Precondition>> {
-    let mut preconditions = Vec::new();
-    if let Some(text) = &args.r#if {
-        bounds(&Filter::parse(text)?, run.info.id, &mut preconditions)?;
-    }
-    if let (Some(alias), Some(metric)) = (&args.if_better_than, &args.metric) {
-        let is_higher = match (args.lower_is_better, args.higher_is_better) {
-            (true, _) => false,
-            (_, true) => true,
-            _ => Direction::of(metric, &run.data.tags) == Direction::Higher,
-        };
-        preconditions.push(Precondition::BetterThanChampion {
-            run: run.info.id,
-            model: args.name.clone(),
-            alias: alias.clone(),
-            metric: metric.clone(),
-            higher_is_better: is_higher,
-        });
-    }
-    Ok(preconditions)
-}
-
-/// The bounds that a condition is made of.
-fn bounds(filter: &Filter, run: RunId, found: &mut Vec<Precondition>) -> CliResult {
-    match filter {
-        Filter::And(parts) => parts.iter().try_for_each(|part| bounds(part, run, found)),
-        Filter::Compare {
-            field: Field::Metric(metric),
-            comparison,
-            value: Literal::Number { value, .. },
-        } => {
-            let bound = match comparison {
-                Comparison::Greater => Bound::Above(*value),
-                Comparison::GreaterOrEqual => Bound::AtLeast(*value),
-                Comparison::Less => Bound::Below(*value),
-                Comparison::LessOrEqual => Bound::AtMost(*value),
-                Comparison::Equal | Comparison::NotEqual => return Err(no_bound()),
-            };
-            found.push(Precondition::MetricBound { run, metric: metric.clone(), bound });
-            Ok(())
-        }
-        _ => Err(no_bound()),
-    }
-}
-
-fn no_bound() -> CliError {
-    CliError::message("a condition for a version is made of bounds of metrics")
-        .hint("write <, <=, > or >= and a number after each metric, joined by and: 'metrics.acc > 0.9'")
 }

@@ -20,8 +20,10 @@ use ndarray::Array2;
 use crate::parameter::ParameterError;
 pub use config::{DataConfig, ProblemType, parse_radii};
 pub use generators::generate;
-pub use npz_read::read_npz;
+pub use npz_read::{read_npz, read_points};
 pub use npz_write::write_npz;
+#[cfg(feature = "train")]
+pub use npz_write::write_prediction;
 
 /// Version of the generators' algorithm: part of the stage key of `pipe data generate`, raised when the same
 /// configuration would give other bytes.
@@ -56,6 +58,15 @@ impl Dataset {
     pub fn by_columns(&self) -> bool {
         !self.features.is_standard_layout() && self.features.t().is_standard_layout()
     }
+}
+
+/// Points that a model is asked about, with their classes where these are known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Points {
+    /// One row per point (n, d).
+    pub features: Array2<f32>,
+    /// Class of each row; any numbers, since not every class need be there.
+    pub labels: Option<Vec<i64>>,
 }
 
 /// Why a data set could not be made, written or read.

@@ -7,11 +7,11 @@
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use ndarray::{Array1, Array2, Dimension};
+use ndarray::{Array2, Dimension};
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 use zip::ZipArchive;
 
-use super::{DataError, Dataset};
+use super::{DataError, Dataset, Points};
 
 /// No entry may unpack to more: four times what `pipe data generate` can make.
 const MOST_BYTES: u64 = 4 << 30;
@@ -28,20 +28,54 @@ pub fn read_npz(path: &Path) -> Result<Dataset, DataError> {
     dataset_from_npz(&bytes).map_err(fault)
 }
 
+/// Reads `X` as [`read_npz`] does, and `y` where there is one, of which only the number and the type matter.
+///
+/// # Errors
+/// As [`read_npz`], except for what is said of labels there.
+pub fn read_points(path: &Path) -> Result<Points, DataError> {
+    let bytes = disk::read(path)?;
+    let fault = |fault| DataError::Content { path: path.to_owned(), fault };
+    points_from_npz(&bytes).map_err(fault)
+}
+
 /// What is wrong with the content of an npz; the path is added by [`read_npz`].
 fn dataset_from_npz(bytes: &[u8]) -> Result<Dataset, String> {
-    let mut archive =
-        ZipArchive::new(Cursor::new(bytes)).map_err(|fault| format!("not an npz archive ({fault})"))?;
+    let mut archive = open(bytes)?;
     let features = Npy::parse(entry(&mut archive, "X")?, "X")?;
     let labels = Npy::parse(entry(&mut archive, "y")?, "y")?;
+    let (features, labels) =
+        (check_features(&features, Some(&labels))?, labels.integers::<ndarray::Ix1>()?.to_vec());
+    check_labels(&labels)?;
+    Ok(Dataset { features, labels })
+}
+
+fn points_from_npz(bytes: &[u8]) -> Result<Points, String> {
+    let mut archive = open(bytes)?;
+    let features = Npy::parse(entry(&mut archive, "X")?, "X")?;
+    let has_labels = archive.file_names().any(|name| name.strip_suffix(".npy").unwrap_or(name) == "y");
+    let labels = has_labels.then(|| Npy::parse(entry(&mut archive, "y")?, "y")).transpose()?;
+    let features = check_features(&features, labels.as_ref())?;
+    let labels =
+        labels.map(|labels| Ok::<_, String>(labels.integers::<ndarray::Ix1>()?.to_vec())).transpose()?;
+    Ok(Points { features, labels })
+}
+
+fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, String> {
+    ZipArchive::new(Cursor::new(bytes)).map_err(|fault| format!("not an npz archive ({fault})"))
+}
+
+/// The rows of `X`, which must be numbers and as many as there are labels.
+fn check_features(features: &Npy<'_>, labels: Option<&Npy<'_>>) -> Result<Array2<f32>, String> {
     let (rows, columns) = match features.shape[..] {
         [rows, columns] => (rows, columns),
         _ => {
             return Err(format!("array X has {} axes but must have 2 (rows, columns)", features.shape.len()));
         }
     };
-    let [count] = labels.shape[..] else {
-        return Err(format!("array y has {} axes but must have 1", labels.shape.len()));
+    let count = match labels.map(|labels| &labels.shape[..]) {
+        None => rows,
+        Some([count]) => *count,
+        Some(shape) => return Err(format!("array y has {} axes but must have 1", shape.len())),
     };
     if rows == 0 || columns == 0 {
         return Err(format!("array X is empty (shape {rows} x {columns})"));
@@ -53,10 +87,7 @@ fn dataset_from_npz(bytes: &[u8]) -> Result<Dataset, String> {
     if let Some(((row, column), value)) = features.indexed_iter().find(|(_, value)| !value.is_finite()) {
         return Err(format!("array X has {value} at row {row}, column {column}"));
     }
-    let labels: Array1<i64> = labels.integers()?;
-    let labels = labels.to_vec();
-    check_labels(&labels)?;
-    Ok(Dataset { features, labels })
+    Ok(features)
 }
 
 /// Labels must be the classes 0..K, each of them present.

@@ -21,11 +21,33 @@ const PERMISSIONS: u32 = 0o600 << 16;
 /// [`DataError::Disk`] when the file cannot be written; an old one stands then. [`DataError::TooLarge`] for a data
 /// set above 4 GiB, which this writer's plain zip fields cannot hold.
 pub fn write_npz(path: &Path, dataset: &Dataset) -> Result<(), DataError> {
-    let size = 4 * dataset.features.len() as u64 + 8 * dataset.labels.len() as u64 + 1024;
-    if size > u64::from(u32::MAX) {
-        return Err(DataError::TooLarge { path: path.to_owned(), bytes: size });
-    }
+    check_size(path, 4 * dataset.features.len() as u64 + 8 * dataset.labels.len() as u64)?;
     disk::replace(path, &npz_bytes(dataset))?;
+    Ok(())
+}
+
+/// Writes what a model says of points: the arrays `classes` (n) as `<i8` and `probabilities` (n, K) as `<f4`.
+///
+/// # Errors
+/// As [`write_npz`].
+#[cfg(feature = "train")]
+pub fn write_prediction(path: &Path, prediction: &crate::Prediction) -> Result<(), DataError> {
+    let (rows, columns) = prediction.probabilities.dim();
+    check_size(path, 8 * rows as u64 + 4 * (rows * columns) as u64)?;
+    let mut classes = header("<i8", false, &[rows]);
+    classes.extend(prediction.classes.iter().flat_map(|class| (*class as i64).to_le_bytes()));
+    let mut probabilities = header("<f4", false, &[rows, columns]);
+    probabilities.extend(prediction.probabilities.iter().flat_map(|value| value.to_le_bytes()));
+    disk::replace(path, &archive(&[("classes.npy", &classes), ("probabilities.npy", &probabilities)]))?;
+    Ok(())
+}
+
+/// Refuses arrays that, with their headers, are more than the format's plain fields can tell.
+fn check_size(path: &Path, arrays: u64) -> Result<(), DataError> {
+    let bytes = arrays + 1024;
+    if bytes > u64::from(u32::MAX) {
+        return Err(DataError::TooLarge { path: path.to_owned(), bytes });
+    }
     Ok(())
 }
 

@@ -81,7 +81,8 @@ fn named_layers(model: &Model) -> Vec<(String, &Dense)> {
     layers
 }
 
-fn model_bytes(model: &Model) -> Vec<u8> {
+/// What [`save_model`] writes.
+pub fn model_bytes(model: &Model) -> Vec<u8> {
     let header = Header {
         format_version: MODEL_FORMAT_VERSION,
         architecture: model.architecture,

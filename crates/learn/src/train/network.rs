@@ -160,7 +160,7 @@ impl Network {
 }
 
 /// Shares of input and child in a seed's output.
-fn mix(seed: &Seed) -> (f64, f64) {
+pub(super) fn mix(seed: &Seed) -> (f64, f64) {
     match seed.state {
         SeedState::Dormant | SeedState::Training => (1.0, 0.0),
         SeedState::Blending => (1.0 - seed.alpha, seed.alpha),

@@ -148,3 +148,21 @@ fn labels_must_be_classes_without_gaps() {
     assert_fault(&with_labels(&npy("'|i1'", "False", "(2,)", &[0, 9])), "label 9 at row 1");
     assert_fault(&with_labels(&npy("'|i1'", "False", "(2,)", &[1, 1])), "no label 0");
 }
+
+#[test]
+fn points_need_no_labels_and_not_every_class() {
+    let features = npy("'<f4'", "False", "(2, 2)", &floats(&[1.0, 2.0, 3.0, 4.0]));
+    let points = points_from_npz(&archive(&[("X", &features)])).expect("no labels");
+    assert_eq!((points.features.dim(), points.labels), ((2, 2), None));
+    let labels = |shape: &str, data: &[u8]| with_labels(&npy("'|u1'", "False", shape, data));
+    let points = points_from_npz(&labels("(2,)", &[7, 7])).expect("labels of one class");
+    assert_eq!(points.labels, Some(vec![7, 7]));
+    for (file, told) in [
+        (labels("(3,)", &[0, 1, 0]), "X has 2 rows but y has 3 labels"),
+        (labels("(1, 2)", &[0, 1]), "array y has 2 axes"),
+        (archive(&[("y.npy", &features)]), "no array X"),
+    ] {
+        let fault = points_from_npz(&file).expect_err("the file is broken");
+        assert!(fault.contains(told), "{fault:?} does not say {told:?}");
+    }
+}

@@ -1,0 +1,106 @@
+//! A version of a registered model, and the rule under which it is made, as `pipe models register` and `pipe train` take it.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use track::{
+    Bound, Change, Comparison, Direction, Field, Filter, Literal, NewVersion, Precondition, RegistryChange,
+    RunId,
+};
+
+use crate::error::{CliError, CliResult};
+
+/// What must hold of the run in the moment in which a version is made of it, and what the version is called.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RuleArgs {
+    /// Only if these bounds of metrics hold: 'metrics.acc > 0.9 and metrics.loss < 0.1'
+    #[arg(long, value_name = "CONDITION")]
+    r#if: Option<String>,
+    /// Only if the run is better than that of the version with this alias; without such a version it is
+    #[arg(long, value_name = "ALIAS", requires = "metric")]
+    if_better_than: Option<String>,
+    /// The metric that `--if-better-than` compares, by its last value
+    #[arg(long, requires = "if_better_than")]
+    metric: Option<String>,
+    /// Less of the metric is better [default: as for best() of `pipe runs list`]
+    #[arg(long, requires = "metric")]
+    lower_is_better: bool,
+    /// More of the metric is better
+    #[arg(long, requires = "metric", conflicts_with = "lower_is_better")]
+    higher_is_better: bool,
+    /// Make this alias mean the new version; may be repeated
+    #[arg(long)]
+    pub alias: Vec<String>,
+}
+
+impl RuleArgs {
+    /// The preconditions of a version of the registered model `name` that is made of a run with these tags.
+    ///
+    /// # Errors
+    /// When the condition is made of something else than bounds of metrics.
+    pub fn preconditions(
+        &self,
+        name: &str,
+        run: RunId,
+        tags: &BTreeMap<String, String>,
+    ) -> CliResult<Vec<Precondition>> {
+        let mut preconditions = Vec::new();
+        if let Some(text) = &self.r#if {
+            bounds(&Filter::parse(text)?, run, &mut preconditions)?;
+        }
+        if let (Some(alias), Some(metric)) = (&self.if_better_than, &self.metric) {
+            let is_higher = match (self.lower_is_better, self.higher_is_better) {
+                (true, _) => false,
+                (_, true) => true,
+                _ => Direction::of(metric, tags) == Direction::Higher,
+            };
+            preconditions.push(Precondition::BetterThanChampion {
+                run,
+                model: name.to_owned(),
+                alias: alias.clone(),
+                metric: metric.clone(),
+                higher_is_better: is_higher,
+            });
+        }
+        Ok(preconditions)
+    }
+}
+
+/// What makes a version of a registered model, which is made too when there is none of that name.
+pub fn registration(version: NewVersion) -> [Change; 2] {
+    let create = RegistryChange::CreateModel {
+        name: version.model.clone(),
+        description: None,
+        tags: Vec::new(),
+        if_absent: true,
+    };
+    [Change::Registry(create), Change::Registry(RegistryChange::CreateVersion(version))]
+}
+
+/// The bounds that a condition is made of.
+fn bounds(filter: &Filter, run: RunId, found: &mut Vec<Precondition>) -> CliResult {
+    match filter {
+        Filter::And(parts) => parts.iter().try_for_each(|part| bounds(part, run, found)),
+        Filter::Compare {
+            field: Field::Metric(metric),
+            comparison,
+            value: Literal::Number { value, .. },
+        } => {
+            let bound = match comparison {
+                Comparison::Greater => Bound::Above(*value),
+                Comparison::GreaterOrEqual => Bound::AtLeast(*value),
+                Comparison::Less => Bound::Below(*value),
+                Comparison::LessOrEqual => Bound::AtMost(*value),
+                Comparison::Equal | Comparison::NotEqual => return Err(no_bound()),
+            };
+            found.push(Precondition::MetricBound { run, metric: metric.clone(), bound });
+            Ok(())
+        }
+        _ => Err(no_bound()),
+    }
+}
+
+fn no_bound() -> CliError {
+    CliError::message("a condition for a version is made of bounds of metrics")
+        .hint("write <, <=, > or >= and a number after each metric, joined by and: 'metrics.acc > 0.9'")
+}
