@@ -21,6 +21,7 @@ import math
 import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import statistics
@@ -473,6 +474,16 @@ def part_start(tools):
 
 def main(folder):
     tools = [Tool(name, folder) for name in arguments.tools]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    try:
+        measure(tools)
+    finally:
+        for tool in tools:
+            if tool.process:
+                tool.stop()
+
+
+def measure(tools):
     for tool in tools:
         load(tool)
     if arguments.parts == ["load"]:
