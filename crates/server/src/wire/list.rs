@@ -76,7 +76,7 @@ mod tests {
     fn text(parts: Vec<Part>) -> (bool, String) {
         let mut parts = parts.into_iter();
         let next = move || Ok(parts.next().expect("nobody asks after the end"));
-        match list("numbers", next).ok().expect("no fault") {
+        match list("numbers", next).expect("no fault") {
             Json::Whole(bytes) => (true, String::from_utf8(bytes).unwrap()),
             Json::Long(mut pieces) => {
                 let mut bytes = Vec::new();
