@@ -3,6 +3,8 @@
 //! The stage's run tells what ran and how it ended, the script's what it logged. Tags tie them together
 //! (docs/design/run-store.md).
 
+use std::collections::{HashMap, HashSet};
+
 use track::{Lifecycle, Run, RunId, RunStore, StoreError};
 
 use crate::recorder::tags;
@@ -52,15 +54,24 @@ pub fn joined(store: &dyn RunStore, run: Run) -> Result<Joined, StoreError> {
 }
 
 /// Leaves of each pair the run that comes first.
-pub fn leave_first(runs: &mut Vec<Run>) {
-    let mut seen = std::collections::BTreeSet::new();
+///
+/// # Errors
+/// When the store fails.
+pub fn leave_first(store: &dyn RunStore, runs: &mut Vec<RunId>) -> Result<(), StoreError> {
+    let mut partners: HashMap<RunId, RunId> = HashMap::new();
+    for tag in [tags::SCRIPT_RUN, tags::STAGE_RUN] {
+        let found = store.tagged(tag)?.into_iter();
+        partners.extend(found.filter_map(|(run, partner)| Some((run, partner.parse().ok()?))));
+    }
+    let mut seen = HashSet::new();
     runs.retain(|run| {
-        let partner = partner(run, tags::STAGE_RUN).or_else(|| partner(run, tags::SCRIPT_RUN));
+        let partner = partners.get(run);
         if partner.is_some() {
-            seen.insert(run.info.id);
+            seen.insert(*run);
         }
-        partner.is_none_or(|partner| !seen.contains(&partner))
+        partner.is_none_or(|partner| !seen.contains(partner))
     });
+    Ok(())
 }
 
 /// Whether a run was made by a script, of which its stage's run has the logs.

@@ -141,6 +141,21 @@ impl Served {
     }
 }
 
+/// The pieces of a body that was sent piece by piece, each after its length.
+fn without_lengths(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|two| two == b"\r\n").expect("a length");
+        let length = std::str::from_utf8(&bytes[..end]).expect("digits");
+        let length = usize::from_str_radix(length, 16).expect("a length");
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&bytes[end + 2..][..length]);
+        bytes = &bytes[end + 2 + length + 2..];
+    }
+}
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
@@ -155,7 +170,11 @@ impl Answer {
         let end = end.unwrap_or_else(|| panic!("no answer: {}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head, body: bytes[end + 4..].to_vec() }
+        let mut answer = Answer { status, head, body: bytes[end + 4..].to_vec() };
+        if answer.header("transfer-encoding") == "chunked" {
+            answer.body = without_lengths(&answer.body);
+        }
+        answer
     }
 
     /// The value of a header; empty without it.

@@ -268,6 +268,43 @@ fn nonsense_is_never_a_fault_of_ours() {
 }
 
 #[test]
+fn long_answers_come_in_parts_and_whole() {
+    let served = Served::start();
+    let run = served.run();
+    for set in 0..25 {
+        let points: Vec<_> = (0..1000)
+            .map(|i| json!({"key": "m", "value": 0.5, "timestamp": 1, "step": set * 1000 + i}))
+            .collect();
+        served.ok("runs/log-batch", json!({"run_id": run, "metrics": points}));
+    }
+    let steps = |limit: &str| -> (Vec<i64>, bool) {
+        let path = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=m{limit}");
+        let found = served.get(&path).json();
+        let steps = found["metrics"].as_array().unwrap().iter().map(|point| point["step"].as_i64().unwrap());
+        (steps.collect(), found["next_page_token"].is_string())
+    };
+    assert_eq!(steps(""), ((0..25_000).collect(), false));
+    assert_eq!(steps("&max_results=25000"), ((0..25_000).collect(), false));
+    assert_eq!(steps("&max_results=24999"), ((0..24_999).collect(), true));
+    let mut runs: Vec<String> = (0..450).map(|_| served.run()).collect();
+    runs.push(run);
+    let search = |fields| served.ok("runs/search", fields);
+    let first = search(json!({"experiment_ids": ["0"], "max_results": 450}));
+    let token = &first["next_page_token"];
+    let second = search(json!({"experiment_ids": ["0"], "max_results": 450, "page_token": token}));
+    let of = |answer: &serde_json::Value| -> Vec<String> {
+        let runs = answer["runs"].as_array().unwrap().iter();
+        runs.map(|run| run["info"]["run_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut found = of(&first);
+    assert_eq!(found.len(), 450);
+    found.extend(of(&second));
+    found.sort_unstable();
+    runs.sort_unstable();
+    assert_eq!(found, runs);
+}
+
+#[test]
 fn what_was_answered_survives_a_kill() {
     let served = Served::start();
     let run = served.run();

@@ -1,5 +1,7 @@
 //! `metrics/get-history` and its forms for charts of many runs.
 
+use std::sync::Arc;
+
 use track::{Metric, MetricCursor, RunId};
 
 use crate::call::Call;
@@ -7,10 +9,12 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::page_token;
 use crate::runs::find;
-use crate::wire::{self, Field, Json, Page};
+use crate::wire::{self, Field, Json, Page, Part};
 
 /// Most points of an answer for many runs.
 const MOST_IN_BULK: usize = 25_000;
+/// So many points of one metric are read at once.
+const PIECE: usize = 10_000;
 /// Most runs of a request.
 const MOST_RUNS: usize = 100;
 /// Most points a run of a sampled history.
@@ -30,19 +34,24 @@ pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
     let after = after.map(|text| text.parse::<MetricCursor>()).transpose();
     let after = after.map_err(|fault| Fault::invalid(format!("Invalid page token: {fault}")))?;
     let Ok(run) = id.parse::<RunId>() else { return Ok(Json::empty()) };
-    let Some(limit) = limit else {
-        let points = context.store.metric_history(run, key)?;
-        return Ok(Json::of(&Page("metrics", points.iter().map(wire::Metric::of).collect(), None)));
-    };
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(usize::MAX / 2);
-    let mut points = context.store.metric_page(run, key, after, limit + 1)?;
-    let more = points.len() > limit;
-    points.truncate(limit);
-    let next = points
-        .last()
-        .filter(|_| more)
-        .map(|last| page_token::write_text(&MetricCursor::of(last).to_string()));
-    Ok(Json::of(&Page("metrics", points.iter().map(wire::Metric::of).collect(), next)))
+    let mut left = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let (store, key) = (Arc::clone(&context.store), key.to_owned());
+    // Without a limit the answer is everything.
+    let (mut after, mut more) = (after.filter(|_| limit.is_some()), true);
+    wire::list("metrics", move || {
+        let wanted = left.min(PIECE);
+        if !more || wanted == 0 {
+            let token = after.filter(|_| more).map(|after| page_token::write_text(&after.to_string()));
+            return Ok(Part::End(token));
+        }
+        let mut points = store.metric_page(run, &key, after, wanted + 1)?;
+        more = points.len() > wanted;
+        points.truncate(wanted);
+        left -= points.len();
+        let Some(last) = points.last() else { return Ok(Part::End(None)) };
+        after = Some(MetricCursor::of(last));
+        Ok(Part::Items(wire::items(&points.iter().map(wire::Metric::of).collect::<Vec<_>>())))
+    })
 }
 
 /// The points of several runs, run by run, at most so many in all.

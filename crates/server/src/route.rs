@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::context::{Context, Scope};
 use crate::error::{Code, Fault};
 use crate::guard::Guard;
-use crate::stream::blocking;
+use crate::stream::{blocking, body_of};
 use crate::wire::Json;
 use crate::{
     artifacts, experiments, history, inputs, logged_models, logging, pages, registry, runs, search, versions,
@@ -326,7 +326,11 @@ fn server_info(_: &Context, _: &Call) -> Result<Json, Fault> {
 
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
-        ([(CONTENT_TYPE, "application/json")], Body::from(self.0)).into_response()
+        let body = match self {
+            Json::Whole(bytes) => Body::from(bytes),
+            Json::Long(pieces) => body_of(pieces, None),
+        };
+        ([(CONTENT_TYPE, "application/json")], body).into_response()
     }
 }
 

@@ -8,8 +8,10 @@ use crate::error::Fault;
 use crate::experiments::{parse_id, view};
 use crate::filters;
 use crate::page_token;
-use crate::wire::{Json, OneRun, Page};
+use crate::wire::{self, Json, OneRun, Part};
 
+/// So many runs are read at once.
+const PIECE: usize = 200;
 /// Most runs of a page.
 const MOST: i64 = 50_000;
 
@@ -29,8 +31,20 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     }
     let search =
         Search { experiments, filter, order_by, offset, limit: Some(limit + 1), view, ..Search::default() };
-    let (found, next) = page_token::page(context.store.search(&search)?, offset, limit);
-    let locations = context.locations(found.iter().map(|run| run.info.experiment))?;
-    let runs = found.iter().map(|run| OneRun { run, locations: &locations, is_new: false }).collect();
-    Ok(Json::of(&Page("runs", runs, next)))
+    let (found, next) = page_token::page(context.store.select(&search)?, offset, limit);
+    let (context, mut at, mut next) = (context.clone(), 0, next);
+    wire::list("runs", move || {
+        // Runs that were purged since are passed over.
+        while at < found.len() {
+            let piece = &found[at..found.len().min(at + PIECE)];
+            at += piece.len();
+            let runs = context.store.runs(piece)?;
+            if !runs.is_empty() {
+                let locations = context.locations(runs.iter().map(|run| run.info.experiment))?;
+                let runs = runs.iter().map(|run| OneRun { run, locations: &locations, is_new: false });
+                return Ok(Part::Items(wire::items(&runs.collect::<Vec<_>>())));
+            }
+        }
+        Ok(Part::End(next.take()))
+    })
 }

@@ -57,25 +57,42 @@ pub async fn blocking<T: Send + 'static, E: Into<Fault> + Send + 'static>(
     }
 }
 
+/// Makes the next piece of an answer, or nothing after the last one. Each is made on a thread that may block, once the
+/// one before is on its way.
+pub type Pieces = Box<dyn FnMut() -> io::Result<Option<Vec<u8>>> + Send>;
+
+/// The pieces as the body of an answer, of so many bytes where that is known. A fault breaks the answer off.
+pub fn body_of(pieces: Pieces, length: Option<u64>) -> Body {
+    Body::new(PieceBody { state: State::Idle(pieces), left: length })
+}
+
 /// A part of a file as the body of an answer.
 pub fn file_body(path: &Path, start: u64, length: u64) -> io::Result<Body> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(start))?;
-    Ok(Body::new(FileBody { state: State::Idle(file), left: length }))
+    let mut left = length;
+    let read = move || {
+        let mut bytes = vec![0; usize::try_from(left).unwrap_or(PIECE).min(PIECE)];
+        // A file that ends before is an error: the answer's length is promised.
+        file.read_exact(&mut bytes)?;
+        left -= bytes.len() as u64;
+        Ok((!bytes.is_empty()).then_some(bytes))
+    };
+    Ok(body_of(Box::new(read), Some(length)))
 }
 
-struct FileBody {
+struct PieceBody {
     state: State,
-    left: u64,
+    left: Option<u64>,
 }
 
 enum State {
-    Idle(File),
-    Reading(JoinHandle<io::Result<(File, Vec<u8>)>>),
+    Idle(Pieces),
+    Making(JoinHandle<(Pieces, io::Result<Option<Vec<u8>>>)>),
     Done,
 }
 
-impl HttpBody for FileBody {
+impl HttpBody for PieceBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -83,41 +100,37 @@ impl HttpBody for FileBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.left == 0 {
+        if self.left == Some(0) {
             return Poll::Ready(None);
         }
         if matches!(self.state, State::Idle(_))
-            && let State::Idle(file) = std::mem::replace(&mut self.state, State::Done)
+            && let State::Idle(mut pieces) = std::mem::replace(&mut self.state, State::Done)
         {
-            let wanted = usize::try_from(self.left).unwrap_or(PIECE).min(PIECE);
-            self.state = State::Reading(spawn_blocking(move || read(file, wanted)));
+            self.state = State::Making(spawn_blocking(move || {
+                let piece = pieces();
+                (pieces, piece)
+            }));
         }
-        let State::Reading(reading) = &mut self.state else { return Poll::Ready(None) };
-        let read = ready!(Pin::new(reading).poll(context)).map_err(io::Error::other).and_then(|read| read);
-        match read {
-            Ok((file, bytes)) => {
-                self.left -= bytes.len() as u64;
-                self.state = State::Idle(file);
+        let State::Making(making) = &mut self.state else { return Poll::Ready(None) };
+        let made = ready!(Pin::new(making).poll(context)).map_err(io::Error::other);
+        self.state = State::Done;
+        match made {
+            Ok((pieces, Ok(Some(bytes)))) => {
+                self.left = self.left.map(|left| left.saturating_sub(bytes.len() as u64));
+                self.state = State::Idle(pieces);
                 Poll::Ready(Some(Ok(Frame::data(bytes.into()))))
             }
-            Err(fault) => {
-                self.left = 0;
-                self.state = State::Done;
+            Ok((_, Ok(None))) => Poll::Ready(None),
+            Ok((_, Err(fault))) | Err(fault) => {
+                self.left = self.left.map(|_| 0);
                 Poll::Ready(Some(Err(fault)))
             }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
-}
-
-/// Reads so many bytes. A file that ends before is an error: the answer's length is promised.
-fn read(mut file: File, wanted: usize) -> io::Result<(File, Vec<u8>)> {
-    let mut bytes = vec![0; wanted];
-    file.read_exact(&mut bytes)?;
-    Ok((file, bytes))
 }
 
 #[cfg(test)]

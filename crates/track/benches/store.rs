@@ -6,12 +6,15 @@
     reason = "a benchmark reports on its standard output"
 )]
 
+mod filled;
+
 use std::time::{Duration, Instant};
 
 use base::{Digest, Timestamp};
+use filled::{id, point, run_with_data};
 use track::{
-    Artifact, ArtifactOwner, Change, Changes, ExperimentId, ExperimentRef, Filter, Metric, NewRun, OrderBy,
-    Param, RunId, RunStore, Search, Searched, SqliteStore, Sync, Tag,
+    Artifact, ArtifactOwner, Change, Changes, ExperimentId, Filter, Metric, NewRun, OrderBy, RunStore,
+    Search, Searched, SqliteStore, Sync,
 };
 
 fn main() {
@@ -50,14 +53,6 @@ impl Place {
         let files = std::fs::read_dir(self.folder.path()).expect("lists");
         files.map(|file| file.expect("lists").metadata().expect("there").len()).sum()
     }
-}
-
-fn id(number: u128) -> RunId {
-    RunId::from_parts(Timestamp(1_000_000), number)
-}
-
-fn point(key: &str, step: i64, value: f64) -> Metric {
-    Metric { key: key.to_owned(), value, step, timestamp: Timestamp(1_763_721_727_045 + step * 20) }
 }
 
 fn median(count: usize, mut work: impl FnMut(usize)) -> Duration {
@@ -219,44 +214,6 @@ fn search() {
         };
         tell(&format!("{count} runs: by the end of an id"), median(7, find));
     }
-}
-
-fn run_with_data(number: u128) -> Vec<Change> {
-    let n = number as i64;
-    let run = id(number);
-    let new = NewRun {
-        experiment: ExperimentRef::Id(ExperimentId(1)),
-        status: track::RunStatus::ALL[(n % 4) as usize],
-        ..NewRun::new(run, Timestamp(n))
-    };
-    let metrics = ["acc", "loss", "val/acc", "val/loss", "seconds"];
-    let params = ["lr", "seed", "depth", "width", "optimizer", "batch", "epochs", "data"];
-    let tags = ["stage", "mlflow.user", "mlflow.source.name", "mlflow.runName", "note"];
-    let value = |place: usize| ((n as f64 + place as f64) * 0.618).fract();
-    vec![
-        Change::CreateRun(new),
-        Change::LogMetrics {
-            run,
-            metrics: metrics.iter().enumerate().map(|(place, key)| point(key, 1, value(place))).collect(),
-        },
-        Change::LogParams {
-            run,
-            params: params
-                .iter()
-                .map(|key| Param {
-                    key: (*key).into(),
-                    value: ["0.1", "0.01", "0.001"][(n % 3) as usize].into(),
-                })
-                .collect(),
-        },
-        Change::SetTags {
-            run,
-            tags: tags
-                .iter()
-                .map(|key| Tag { key: (*key).into(), value: ["train", "evaluate"][(n % 2) as usize].into() })
-                .collect(),
-        },
-    ]
 }
 
 /// 100,000 artifacts in 1,000 folders.

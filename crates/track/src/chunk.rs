@@ -62,6 +62,22 @@ pub fn decode_chunk(bytes: &[u8]) -> Result<Vec<Point>, ChunkError> {
     Ok(points.map(|((step, time), value)| (step, Timestamp(time), value)).collect())
 }
 
+/// The values alone, without a look at what lies before them.
+///
+/// # Errors
+/// When the bytes are of another version or too short for them.
+pub(crate) fn chunk_values(bytes: &[u8]) -> Result<&[[u8; 8]], ChunkError> {
+    let mut reader = Reader::new(bytes);
+    let version = reader.byte()?;
+    if version != CHUNK_VERSION {
+        return Err(ChunkError::Version(version));
+    }
+    let count = usize::try_from(reader.varint()?).map_err(|_| ChunkError::Damaged)?;
+    let length = count.checked_mul(8).ok_or(ChunkError::Damaged)?;
+    let start = reader.bytes.len().checked_sub(length).ok_or(ChunkError::Damaged)?;
+    Ok(reader.bytes[start..].as_chunks::<8>().0)
+}
+
 fn push_deltas(bytes: &mut Vec<u8>, numbers: impl Iterator<Item = i64>) {
     let mut last = 0_i64;
     for number in numbers {

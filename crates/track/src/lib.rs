@@ -27,10 +27,10 @@ pub use change::{
 pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};
 pub use cursor::{MetricCursor, ParseCursorError};
 pub use entity::{
-    Artifact, ArtifactEntry, ArtifactOwner, DATASET_CONTEXT_TAG, Dataset, DatasetInput, DatasetSummary,
-    Experiment, ExperimentId, Lease, Lifecycle, LineageFile, LoggedModel, Metric, MetricDataset, MetricRange,
-    ModelMetric, ModelOutput, ModelStatus, ModelVersion, Param, ParseStageError, RegisteredModel, Role, Run,
-    RunData, RunInfo, RunStatus, Stage, Tag, TagValue,
+    Artifact, ArtifactEntry, ArtifactOwner, Course, DATASET_CONTEXT_TAG, Dataset, DatasetInput,
+    DatasetSummary, Experiment, ExperimentId, Lease, Lifecycle, LineageFile, LoggedModel, Metric,
+    MetricDataset, MetricRange, ModelMetric, ModelOutput, ModelStatus, ModelVersion, Param, ParseStageError,
+    RegisteredModel, Role, Run, RunData, RunInfo, RunStatus, Stage, Tag, TagValue,
 };
 pub use filter::{
     Aggregate, Attribute, Comparison, DIRECTION_TAG, DatasetField, Direction, Field, Filter, FilterError,

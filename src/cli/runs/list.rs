@@ -72,13 +72,13 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     let parent = if args.top { ParentFilter::TopLevel } else { ParentFilter::Any };
     let view = if args.deleted { View::Deleted } else { View::Active };
     let search = Search { filter, order_by, parent, view, ..Search::default() };
-    let mut found = store.search(&search)?;
-    joined::leave_first(&mut found);
+    let mut found = store.select(&search)?;
+    joined::leave_first(&store, &mut found)?;
     let all = found.len();
     if args.limit > 0 {
         found.truncate(args.limit);
     }
-    let runs = found.into_iter().map(|run| Ok(joined::joined(&store, run)?.run));
+    let runs = store.runs(&found)?.into_iter().map(|run| Ok(joined::joined(&store, run)?.run));
     let runs = runs.collect::<CliResult<Vec<Run>>>()?;
     // Ids of one day begin alike: people get the end, which tells runs apart, programs the whole.
     let for_people = !args.format.json && !args.format.csv;

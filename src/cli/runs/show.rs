@@ -1,9 +1,11 @@
 //! `pipe runs show`.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use report::{Cell, Column, Table, sparkline};
 use serde_json::{Map, Value as Json, json};
-use track::{Artifact, Metric, Role, Run, RunId, RunStore, SqliteStore};
+use track::{Artifact, Course, Metric, MetricRange, Role, Run, RunId, RunStore, SqliteStore};
 
 use crate::error::CliResult;
 use crate::joined::{self, Joined};
@@ -116,6 +118,9 @@ fn pairs<'a>(title: &str, pairs: impl Iterator<Item = (&'a String, &'a String)>,
     }
 }
 
+/// Of a longer history, so many values are looked at to draw its course.
+const MOST_VALUES: usize = 960;
+
 fn metrics(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
     let run = &found.run;
     if run.data.metrics.is_empty() {
@@ -130,20 +135,26 @@ fn metrics(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
         Column::number("points"),
         Column::text("course"),
     ]);
+    // The courses of the script's metrics come last: they are the ones that are shown.
+    let mut courses: HashMap<String, Course> = HashMap::new();
+    for id in found.ids() {
+        courses
+            .extend(store.courses(id, MOST_VALUES)?.into_iter().map(|course| (course.key.clone(), course)));
+    }
     for (key, latest) in &run.data.metrics {
-        let history = store.metric_history(found.holder(key), key)?;
-        let values: Vec<f64> = history.iter().map(|point| point.value).collect();
-        let finite = || values.iter().copied().filter(|value| !value.is_nan());
-        let extreme = |best: fn(f64, f64) -> f64| finite().reduce(best).map_or(Cell::Missing, Cell::float);
-        let course = if values.len() > 1 { Cell::text(sparkline(&values, 24)) } else { Cell::Missing };
-        let points = i64::try_from(values.len()).unwrap_or(i64::MAX);
+        let range = run.data.ranges.get(key);
+        let extreme =
+            |of: fn(&MetricRange) -> f64| range.map_or(Cell::Missing, |range| Cell::float(of(range)));
+        let course = courses.get(key).filter(|course| course.points > 1);
         table.push(vec![
             Cell::text(key),
             Cell::float(latest.value),
-            extreme(f64::min),
-            extreme(f64::max),
-            Cell::Int(points),
-            course,
+            extreme(|range| range.min),
+            extreme(|range| range.max),
+            courses
+                .get(key)
+                .map_or(Cell::Missing, |course| Cell::Int(i64::try_from(course.points).unwrap_or(i64::MAX))),
+            course.map_or(Cell::Missing, |course| Cell::text(sparkline(&course.values, 24))),
         ]);
     }
     printer.data(table.text(printer.width(), printer.colors_data()));

@@ -26,6 +26,8 @@ const MOST_RUNS: usize = 200;
 const MOST_COLUMNS: usize = 8;
 /// Charts on the page of a run.
 const MOST_CHARTS: usize = 60;
+/// Points of a chart.
+const MOST_POINTS: usize = 2500;
 
 /// The pages' addresses.
 pub fn router() -> Router<Context> {
@@ -180,9 +182,10 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
     pairs(&mut page, "Metrics", latest);
     page.raw("<div class=\"charts\">\n");
     for key in data.metrics.keys().take(MOST_CHARTS) {
-        let history = context.store.metric_history(info.id, key)?;
-        if history.len() > 1 {
-            page.raw(&chart(key, &history));
+        for (_, history) in context.store.sampled_history(&[info.id], key, None, MOST_POINTS)? {
+            if history.len() > 1 {
+                page.raw(&chart(key, &history));
+            }
         }
     }
     page.raw("</div>\n");

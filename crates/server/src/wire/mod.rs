@@ -2,6 +2,7 @@
 //!
 //! Whole numbers are numbers, states are names, what is unset and every empty list is left out, and NaN is a text.
 
+mod list;
 mod model;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,6 +11,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use track::{ExperimentId, Lifecycle, ModelId, RunId, RunStatus};
 
+use crate::stream::Pieces;
+
+pub use list::{Part, items, list};
 pub use model::{LoggedModel, ModelVersion, RegisteredModel};
 
 /// The tag that mirrors a run's name.
@@ -18,18 +22,22 @@ pub const RUN_NAME_TAG: &str = "mlflow.runName";
 pub const PARENT_TAG: &str = "mlflow.parentRunId";
 
 /// The body of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Json(pub Vec<u8>);
+pub enum Json {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// What is made while it is sent.
+    Long(Pieces),
+}
 
 impl Json {
     /// A value as JSON.
     pub fn of(value: &impl Serialize) -> Json {
-        Json(serde_json::to_vec(value).expect("maps have text keys"))
+        Json::Whole(serde_json::to_vec(value).expect("maps have text keys"))
     }
 
     /// What is answered to what only changes something.
     pub fn empty() -> Json {
-        Json(b"{}".to_vec())
+        Json::Whole(b"{}".to_vec())
     }
 }
 

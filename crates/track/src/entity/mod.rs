@@ -192,6 +192,17 @@ pub struct RunData {
     pub model_outputs: Vec<ModelOutput>,
 }
 
+/// What is told of a metric of a run without reading all of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
+    /// Which metric.
+    pub key: String,
+    /// How many points it has.
+    pub points: usize,
+    /// Some of their values, or all, in their order.
+    pub values: Vec<f64>,
+}
+
 /// The least and the greatest value that a metric ever had in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricRange {

@@ -95,9 +95,7 @@ impl Column<'_> {
                 })
             }
             Field::Param(key) => self.fill(connection, &texts("param"), &[key], text),
-            Field::Tag(key) => {
-                self.fill(connection, "SELECT run, value FROM tag WHERE key = ?1", &[key], text)
-            }
+            Field::Tag(key) => self.fill(connection, &texts("tag"), &[key], text),
             Field::Dataset(field) => self.load_datasets(connection, *field),
             Field::Attribute(attribute) => self.load_attribute(connection, *attribute),
         }
@@ -191,7 +189,7 @@ fn text(row: &Row) -> rusqlite::Result<Values<'static>> {
 }
 
 /// Params or tags of one key: short ones from an index that holds them, long ones from the table.
-fn texts(table: &str) -> String {
+pub(super) fn texts(table: &str) -> String {
     let part = |condition| {
         format!("SELECT run, value FROM {table} WHERE key = ?1 AND length(value) {condition} 100")
     };

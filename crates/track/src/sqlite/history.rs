@@ -112,23 +112,29 @@ fn store_series(transaction: &Transaction, run: i64, series: &Series) -> Result<
 
 /// Folds the blocks of a run.
 pub(super) fn fold_all(transaction: &Transaction, run: i64) -> Result<(), Fault> {
-    let mut by_key: BTreeMap<i64, Vec<Point>> = BTreeMap::new();
-    let mut query =
-        transaction.prepare_cached("SELECT data FROM metric_block WHERE run = ?1 ORDER BY number")?;
-    let mut rows = query.query([run])?;
-    while let Some(row) = rows.next()? {
-        for (key, points) in decode_block(blob(row)?)? {
-            by_key.entry(key).or_default().extend(points);
-        }
-    }
-    for (key, points) in by_key {
+    for (key, points) in blocks(transaction, run)? {
         fold(transaction, run, key, points)?;
     }
     transaction.prepare_cached("DELETE FROM metric_block WHERE run = ?1")?.execute([run])?;
     Ok(())
 }
 
-/// Moves points of a metric into chunks. A last chunk with room is taken up again, so that a long run has few chunks and a
+/// The points that are still in blocks, of each metric in their order, each once.
+pub(super) fn blocks(connection: &Connection, run: i64) -> Result<BTreeMap<i64, Vec<Point>>, Fault> {
+    let mut by_key: BTreeMap<i64, Vec<Point>> = BTreeMap::new();
+    let mut query =
+        connection.prepare_cached("SELECT data FROM metric_block WHERE run = ?1 ORDER BY number")?;
+    let mut rows = query.query([run])?;
+    while let Some(row) = rows.next()? {
+        for (key, points) in decode_block(blob(row)?)? {
+            by_key.entry(key).or_default().extend(points);
+        }
+    }
+    by_key.values_mut().for_each(settle);
+    Ok(by_key)
+}
+
+/// Moves points of a metric, in their order and each once, into chunks. A last chunk with room is taken up again, so that a long run has few chunks and a
 /// short one a single chunk, however often it ended.
 pub(super) fn fold(
     transaction: &Transaction,
@@ -136,7 +142,6 @@ pub(super) fn fold(
     key: i64,
     mut points: Vec<Point>,
 ) -> Result<(), Fault> {
-    settle(&mut points);
     if let Some((number, earlier)) = last_chunk(transaction, run, key)? {
         transaction.prepare_cached("DELETE FROM metric_chunk WHERE number = ?1")?.execute([number])?;
         points.extend(earlier);

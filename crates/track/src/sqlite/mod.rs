@@ -2,6 +2,7 @@
 //!
 //! Write-ahead logging lets readers read while one process writes; a writer takes the write lock at
 //! the start of its transaction and waits for it, so nobody fails halfway and nobody sees "locked".
+//! Within one process, questions have connections of their own, so that a long one delays no write.
 //! What was applied survives the process; the power too, if [`Sync::Full`] is asked for.
 
 mod apply;
@@ -12,7 +13,9 @@ mod fault;
 mod history;
 mod model;
 mod page;
+mod place;
 mod read;
+mod readers;
 mod registry;
 mod schema;
 mod search;
@@ -23,7 +26,7 @@ use std::fs::Permissions;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base::{Digest, Timestamp};
@@ -32,11 +35,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub use self::schema::SCHEMA_VERSION;
 
 use self::fault::Fault;
+use self::readers::Readers;
 use crate::{
-    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, DatasetSummary, Experiment, ExperimentId,
-    ExperimentSearch, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric, MetricCursor, ModelId,
-    ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId, RunStore, Search, Stage,
-    StoreError, TagValue, VersionSearch, View,
+    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
+    ExperimentId, ExperimentSearch, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric, MetricCursor,
+    ModelId, ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId, RunStore,
+    Search, Stage, StoreError, TagValue, VersionSearch, View,
 };
 
 /// How long a writer waits for others.
@@ -62,7 +66,10 @@ pub enum Sync {
 pub struct SqliteStore {
     path: PathBuf,
     patience: Patience,
-    connection: Mutex<Connection>,
+    /// Nothing where one connection does all: in memory, and in a file that nobody may write. They close before the
+    /// writer does, which is the one that can empty the log.
+    readers: Option<Readers>,
+    writer: Mutex<Connection>,
 }
 
 impl SqliteStore {
@@ -108,7 +115,8 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = open().map_err(|fault| patience.told(fault.into_error(path, "open")))?;
-        Ok(SqliteStore { path: path.to_owned(), patience, connection: Mutex::new(connection) })
+        let readers = Some(Readers::new(path.to_owned(), patience));
+        Ok(SqliteStore { path: path.to_owned(), patience, readers, writer: Mutex::new(connection) })
     }
 
     /// Opens a file that is there for questions alone: nothing is written, not even beside it. For a
@@ -138,7 +146,8 @@ impl SqliteStore {
         Ok(SqliteStore {
             path: path.to_owned(),
             patience: Patience::Long,
-            connection: Mutex::new(connection),
+            readers: None,
+            writer: Mutex::new(connection),
         })
     }
 
@@ -155,7 +164,7 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = open().map_err(|fault| fault.into_error(&path, "open"))?;
-        Ok(SqliteStore { path, patience: Patience::Long, connection: Mutex::new(connection) })
+        Ok(SqliteStore { path, patience: Patience::Long, readers: None, writer: Mutex::new(connection) })
     }
 
     /// The contents of all artifacts of runs and logged models that are not deleted, and of versions, each once: what
@@ -169,21 +178,27 @@ impl SqliteStore {
 
     /// Answers a question on one moment's state of the store.
     fn read<T>(&self, question: impl Fn(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ask = || -> Result<T, Fault> {
+        let ask = |connection: &mut Connection| -> Result<T, Fault> {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
             let answer = question(&transaction)?;
             transaction.finish()?;
             Ok(answer)
         };
-        ask().map_err(|fault| fault.into_error(&self.path, "read"))
+        let answer = match &self.readers {
+            Some(readers) => readers.with(ask),
+            None => ask(&mut self.writer()),
+        };
+        answer.map_err(|fault| fault.into_error(&self.path, "read"))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RunStore for SqliteStore {
     fn apply(&self, changes: Changes) -> Result<Applied, StoreError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        apply::apply(&mut connection, &changes)
+        apply::apply(&mut self.writer(), &changes)
             .map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
     }
 
@@ -227,6 +242,18 @@ impl RunStore for SqliteStore {
         self.read(|connection| search::search(connection, search))
     }
 
+    fn select(&self, search: &Search) -> Result<Vec<RunId>, StoreError> {
+        self.read(|connection| search::select(connection, search))
+    }
+
+    fn runs(&self, ids: &[RunId]) -> Result<Vec<Run>, StoreError> {
+        self.read(|connection| search::runs(connection, ids))
+    }
+
+    fn tagged(&self, key: &str) -> Result<Vec<(RunId, String)>, StoreError> {
+        self.read(|connection| search::tagged(connection, key))
+    }
+
     fn metric_history(&self, run: RunId, key: &str) -> Result<Vec<Metric>, StoreError> {
         self.read(|connection| history::history(connection, run, key))
     }
@@ -248,7 +275,11 @@ impl RunStore for SqliteStore {
         steps: Option<(i64, i64)>,
         limit: usize,
     ) -> Result<Vec<(RunId, Vec<Metric>)>, StoreError> {
-        self.read(|connection| page::sampled(connection, runs, key, steps, limit))
+        self.read(|connection| place::sampled(connection, runs, key, steps, limit))
+    }
+
+    fn courses(&self, run: RunId, limit: usize) -> Result<Vec<Course>, StoreError> {
+        self.read(|connection| place::courses(connection, run, limit))
     }
 
     fn metric_keys(&self, run: RunId) -> Result<Vec<String>, StoreError> {
@@ -409,5 +440,39 @@ fn make_private(path: &Path) {
         && metadata.permissions().mode() & 0o077 != 0
     {
         let _ = std::fs::set_permissions(path, Permissions::from_mode(0o600));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+    use crate::Change;
+
+    #[test]
+    fn a_write_is_done_while_a_question_is_being_answered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(SqliteStore::open(&folder.path().join("runs.db")).expect("opens"));
+        let writer = Arc::clone(&store);
+        let names = |connection: &Connection| read::experiments(connection).map(|found| found.len());
+        let seen = store.read(|connection| {
+            // From here on the question has its snapshot.
+            let before = names(connection)?;
+            let (done, wait) = mpsc::channel();
+            let writer = Arc::clone(&writer);
+            std::thread::spawn(move || {
+                let change = Change::CreateExperiment { name: "new".into(), if_absent: false };
+                done.send(writer.apply(Changes::new(Timestamp(1), vec![change])).is_ok())
+            });
+            assert_eq!(
+                wait.recv_timeout(Duration::from_secs(20)),
+                Ok(true),
+                "the write waits for the question"
+            );
+            Ok((before, names(connection)?))
+        });
+        assert_eq!(seen.expect("read"), (1, 1), "a question sees one moment");
+        assert_eq!(store.experiments().expect("read").len(), 2, "and what was applied before it");
     }
 }

@@ -7,10 +7,11 @@
 use std::cmp::Ordering;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::column::Columns;
+use super::column::{Columns, texts};
 use super::fault::Fault;
+use super::read::run_id;
 use super::whole;
 use crate::{Field, Filter, ParentFilter, Run, RunId, Search, StoreError, View};
 
@@ -28,16 +29,45 @@ pub(super) fn children(connection: &Connection, id: RunId) -> Result<Vec<Run>, F
 }
 
 pub(super) fn search(connection: &Connection, search: &Search) -> Result<Vec<Run>, Fault> {
+    whole::runs(connection, &matching(connection, search)?)
+}
+
+/// The ids of the runs that match, in the order asked for.
+pub(super) fn select(connection: &Connection, search: &Search) -> Result<Vec<RunId>, Fault> {
+    let mut query = connection.prepare_cached("SELECT id FROM run WHERE number = ?1")?;
+    let mut id = |number: &i64| Ok(query.query_row([number], |row| run_id(row, 0))?);
+    matching(connection, search)?.iter().map(&mut id).collect()
+}
+
+/// The runs with these ids, in their order, but those that are gone.
+pub(super) fn runs(connection: &Connection, ids: &[RunId]) -> Result<Vec<Run>, Fault> {
+    let mut query = connection.prepare_cached("SELECT number FROM run WHERE id = ?1")?;
+    let mut numbers: Vec<i64> = Vec::with_capacity(ids.len());
+    for id in ids {
+        numbers.extend(query.query_row([id.to_string()], |row| row.get::<_, i64>(0)).optional()?);
+    }
+    whole::runs(connection, &numbers)
+}
+
+/// The runs that have a tag, with its value.
+pub(super) fn tagged(connection: &Connection, key: &str) -> Result<Vec<(RunId, String)>, Fault> {
+    let sql = format!("SELECT id, value FROM ({}) JOIN run ON number = run", texts("tag"));
+    let mut query = connection.prepare_cached(&sql)?;
+    let found = query.query_map([key], |row| Ok((run_id(row, 0)?, row.get(1)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The numbers of the runs that match, in the order asked for.
+fn matching(connection: &Connection, search: &Search) -> Result<Vec<i64>, Fault> {
     let numbers = in_scope(connection, search)?;
-    let page = match (&search.filter, search.order_by.is_empty()) {
+    Ok(match (&search.filter, search.order_by.is_empty()) {
         // The page was cut by SQL.
         (None, true) => numbers,
         _ => {
             let columns = Columns::load(connection, &numbers, &fields(search))?;
             chosen(&numbers, &columns, search)
         }
-    };
-    whole::runs(connection, &page)
+    })
 }
 
 /// The fields that filter and order ask for, each once.

@@ -6,8 +6,9 @@ mod models;
 use base::{Digest, Timestamp};
 
 use crate::{
-    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, DatasetSummary, Experiment, ExperimentId,
-    Filter, Lease, LineageFile, Metric, MetricCursor, OrderBy, Purge, Role, Run, RunId, TagValue,
+    Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
+    ExperimentId, Filter, Lease, LineageFile, Metric, MetricCursor, OrderBy, Purge, Role, Run, RunId,
+    TagValue,
 };
 
 pub use error::{ErrorKind, StoreError};
@@ -97,6 +98,24 @@ pub trait RunStore: Send + Sync {
     /// When the store fails.
     fn search(&self, search: &Search) -> Result<Vec<Run>, StoreError>;
 
+    /// The ids of the runs that match, in the order asked for: for who reads the runs themselves piece by piece.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn select(&self, search: &Search) -> Result<Vec<RunId>, StoreError>;
+
+    /// The runs with these ids, in their order; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn runs(&self, ids: &[RunId]) -> Result<Vec<Run>, StoreError>;
+
+    /// The runs that have a tag, of any lifecycle and in no order, with its value.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn tagged(&self, key: &str) -> Result<Vec<(RunId, String)>, StoreError>;
+
     /// All points of a metric in their order; none when the run or the metric does not exist.
     ///
     /// # Errors
@@ -127,6 +146,13 @@ pub trait RunStore: Send + Sync {
         steps: Option<(i64, i64)>,
         limit: usize,
     ) -> Result<Vec<(RunId, Vec<Metric>)>, StoreError>;
+
+    /// Of each metric of a run, by key, how many points it has and at most `limit` of their values, chosen as
+    /// [`RunStore::sampled_history`] chooses.
+    ///
+    /// # Errors
+    /// When there is no such run, or when the store fails.
+    fn courses(&self, run: RunId, limit: usize) -> Result<Vec<Course>, StoreError>;
 
     /// The keys of the metrics of a run, in order.
     ///

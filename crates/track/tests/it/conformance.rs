@@ -276,8 +276,22 @@ fn searches_order_and_cut(store: &dyn RunStore) {
     let child = NewRun { parent: Some(id(1)), ..NewRun::new(id(5), Timestamp(1)) };
     store.apply(at(0, vec![Change::CreateRun(child)])).expect("made");
     let ids = |search: &Search| -> Vec<RunId> {
-        store.search(search).expect("read").into_iter().map(|run| run.info.id).collect()
+        let found = store.search(search).expect("read");
+        let ids = store.select(search).expect("read");
+        assert_eq!(store.runs(&ids).expect("read"), found, "piece by piece");
+        assert_eq!(ids, found.iter().map(|run| run.info.id).collect::<Vec<_>>());
+        ids
     };
+    assert_eq!(store.runs(&[id(3), id(99), id(1)]).expect("read").len(), 2);
+    let long = "x".repeat(200);
+    for (number, value) in [(2, "1"), (4, long.as_str())] {
+        store
+            .apply(at(0, vec![Change::SetTags { run: id(number), tags: vec![tag("part", value)] }]))
+            .expect("set");
+    }
+    let mut tagged = store.tagged("part").expect("read");
+    tagged.sort();
+    assert_eq!(tagged, [(id(2), "1".to_owned()), (id(4), long)]);
     let top = Search { parent: ParentFilter::TopLevel, ..Search::default() };
     assert_eq!(ids(&top), [id(4), id(3), id(2), id(1)], "newest first");
     assert_eq!(ids(&Search { limit: Some(2), ..top.clone() }), [id(4), id(3)]);

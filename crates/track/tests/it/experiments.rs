@@ -245,6 +245,44 @@ pub fn a_history_is_read_in_pages(store: &dyn ModelStore) {
     let part = store.sampled_history(&[run], "loss", Some((100, 101)), 100).expect("read");
     assert!(part[0].1.iter().all(|point| (100..=101).contains(&point.step)));
     assert_eq!(part[0].1.len(), 4);
+    // In order, where only chunks that have a chosen point are read, and across each other.
+    for (key, steps) in
+        [("other", None), ("other", Some((100, 60_000))), ("other", Some((4095, 4096))), ("loss", None)]
+    {
+        let mut whole = store.metric_history(run, key).expect("read");
+        whole.retain(|point| steps.is_none_or(|(first, last)| (first..=last).contains(&point.step)));
+        for limit in [2, 7, 320, 80_000] {
+            let sampled = store.sampled_history(&[run], key, steps, limit).expect("read");
+            assert_eq!(sampled[0].1, evenly(&whole, limit), "{limit} of {key} in {steps:?}");
+        }
+    }
+    let courses = store.courses(run, 50).expect("read");
+    assert_eq!(
+        courses.iter().map(|course| course.key.as_str()).collect::<Vec<_>>(),
+        ["acc", "loss", "other"]
+    );
+    for course in courses {
+        let whole = store.metric_history(run, &course.key).expect("read");
+        let values = |points: &[Metric]| points.iter().map(|point| point.value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(course.points, whole.len(), "{}", course.key);
+        let found: Vec<u64> = course.values.iter().map(|value| value.to_bits()).collect();
+        assert_eq!(found, values(&evenly(&whole, 50)), "{}", course.key);
+    }
+    assert!(store.courses(id(77), 50).is_err());
+}
+
+/// The first points of `limit` groups, larger ones first, and the last point of all.
+fn evenly(points: &[Metric], limit: usize) -> Vec<Metric> {
+    if points.len() <= limit {
+        return points.to_vec();
+    }
+    let (mut chosen, mut rest) = (Vec::new(), points);
+    for left in (1..=limit).rev() {
+        chosen.push(rest[0].clone());
+        rest = &rest[rest.len().div_ceil(left)..];
+    }
+    chosen[limit - 1] = points[points.len() - 1].clone();
+    chosen
 }
 
 pub fn folders_of_artifacts(store: &dyn ModelStore) {

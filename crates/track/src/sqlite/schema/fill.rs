@@ -20,7 +20,8 @@ pub(super) fn histories(transaction: &Transaction) -> Result<(), Fault> {
         let rows = tail.query_map([run, key], |row| {
             Ok((row.get(0)?, Timestamp(row.get(1)?), f64::from_bits(row.get::<_, i64>(2)? as u64)))
         })?;
-        let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+        let mut rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+        history::settle(&mut rows);
         if !rows.is_empty() {
             history::fold(transaction, run, key, rows)?;
         }
