@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use base::Timestamp;
 use track::{
-    Change, Changes, ChangesId, ErrorKind, Run, RunId, RunStore, SqliteStore, StoreError, lease_is_alive,
+    Change, Changes, ErrorKind, Lease, Run, RunId, RunStore, SqliteStore, StoreError, lease_is_alive,
 };
 
 use crate::environment;
@@ -49,7 +49,8 @@ pub struct Logger {
     pub is_of_stage: bool,
     /// The store, unless it is away.
     store: Option<SqliteStore>,
-    warned: bool,
+    /// Why it is away, until that is told.
+    untold: Option<String>,
     printer: Printer,
 }
 
@@ -108,20 +109,19 @@ impl Logger {
         let (Some(store), Some(stage)) = (&self.store, stage) else { return };
         if let Err(fault) = await_run(store, stage) {
             self.store = None;
-            self.warn(&with_causes(&fault));
+            self.untold = Some(with_causes(&fault));
         }
     }
 
     fn new(project: Project, run: RunId, is_of_stage: bool, printer: Printer) -> CliResult<Self> {
         project.make_pipe_folder()?;
         let opened = project.store_to_log();
-        let mut logger = Logger { project, run, is_of_stage, store: None, warned: false, printer };
-        match opened {
-            Ok(store) => logger.store = Some(store),
-            Err(fault) => logger.warn(&with_causes(&fault)),
-        }
-        spool::tell_refused(&logger.project, printer);
-        Ok(logger)
+        let (store, untold) = match opened {
+            Ok(store) => (Some(store), None),
+            Err(fault) => (None, Some(with_causes(&fault))),
+        };
+        spool::tell_refused(&project, printer);
+        Ok(Logger { project, run, is_of_stage, store, untold, printer })
     }
 
     /// The run as the store has it, unless the store is away.
@@ -137,9 +137,16 @@ impl Logger {
     /// # Errors
     /// When the store fails.
     pub fn owner(&self) -> Result<Option<u32>, StoreError> {
+        Ok(self.lease_of(self.run)?.filter(lease_is_alive).map(|lease| lease.pid))
+    }
+
+    /// The process that a run lives in, unless the store is away.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn lease_of(&self, run: RunId) -> Result<Option<Lease>, StoreError> {
         let Some(store) = &self.store else { return Ok(None) };
-        let mut leases = store.leases()?.into_iter().filter(|(run, _)| *run == self.run);
-        Ok(leases.find(|(_, lease)| lease_is_alive(lease)).map(|(_, lease)| lease.pid))
+        Ok(store.leases()?.into_iter().find(|(leased, _)| *leased == run).map(|(_, lease)| lease))
     }
 
     /// Applies changes, now or later.
@@ -147,28 +154,31 @@ impl Logger {
     /// # Errors
     /// When the store refuses them, for what they say.
     pub fn log(&mut self, changes: Vec<Change>) -> CliResult {
-        let name = new_run_id().to_string();
-        let changes = Changes { id: Some(ChangesId(format!("log-{name}"))), ..now(changes) };
+        let (name, changes) = spool::named(changes);
         if let Some(store) = &self.store {
             match store.apply(changes.clone()) {
                 Ok(_) => return Ok(()),
                 Err(fault) if fault.kind() == ErrorKind::Failed => {
-                    // Waiting once is enough: what comes next goes to the spool at once.
+                    // Waiting once is enough: what comes next goes to the spool at once. Closed, the store needs less
+                    // of a full disk.
                     self.store = None;
-                    self.warn(&with_causes(&fault));
+                    self.untold = Some(with_causes(&fault));
                 }
                 Err(fault) => return Err(fault.into()),
             }
         }
-        if let Err(fault) = spool::keep(&self.project.spool_folder(), &name, &changes) {
-            self.printer.warn(format_args!("what was logged is lost: {}", with_causes(&fault)));
+        let kept = spool::keep(&self.project.spool_folder(), &name, &changes);
+        match (kept, self.untold.take()) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(reason)) => {
+                let then = "what is logged is recorded by a later pipe command";
+                self.printer.warn(format_args!("{reason}; {then}"));
+            }
+            (Err(fault), reason) => {
+                let reason = reason.map(|reason| format!("{reason}; ")).unwrap_or_default();
+                self.printer.warn(format_args!("{reason}what was logged is lost: {}", with_causes(&fault)));
+            }
         }
         Ok(())
-    }
-
-    fn warn(&mut self, reason: &str) {
-        if !std::mem::replace(&mut self.warned, true) {
-            self.printer.warn(format_args!("{reason}; what is logged is recorded by a later pipe command"));
-        }
     }
 }

@@ -457,9 +457,17 @@ impl Project {
     pub fn store(&self) -> Result<SqliteStore, track::StoreError> {
         let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
         spool::replay(&self.spool_folder(), &store);
-        let known = |run| self.ended_well(&store, run);
-        settle_dead(&store, &lease_is_alive, &known, Timestamp::now())?;
+        self.settle(&store)?;
         Ok(store)
+    }
+
+    /// Ends the runs of dead processes.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn settle(&self, store: &SqliteStore) -> Result<(), track::StoreError> {
+        let known = |run| self.ended_well(store, run);
+        settle_dead(store, &lease_is_alive, &known, Timestamp::now()).map(drop)
     }
 
     /// Opens the run store to log to it: without a look at the runs of others, and without waiting long for them.
@@ -501,7 +509,8 @@ impl Project {
     /// When it is damaged, from a newer version, or cannot be read.
     pub fn existing_store(&self) -> Result<Option<SqliteStore>, track::StoreError> {
         let path = self.pipe_path("runs.db");
-        if !path.exists() {
+        // What was logged while it was away may be all that there is.
+        if !path.exists() && spool::is_empty(&self.spool_folder()) {
             return Ok(None);
         }
         match self.store() {

@@ -4,8 +4,8 @@
 //! What is recorded is written a moment later, together with what other stages record. When the process is killed in that
 //! moment, the next one sees in the stage cache that the stage succeeded.
 //!
-//! Nothing is opened before there is something to record. Whatever fails here is told once, as a warning:
-//! tracking never fails a stage.
+//! Nothing is opened before there is something to record. What the store does not take waits in the spool. Whatever
+//! fails here is told once, as a warning: tracking never fails a stage.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -88,10 +88,10 @@ pub struct Recorder<'a> {
     command: String,
     /// When the reproduction began: before any of its stages.
     started: Timestamp,
-    store: OnceLock<Option<(Arc<SqliteStore>, Mutex<Writer>)>>,
+    recording: OnceLock<Recording>,
     facts: OnceLock<Facts>,
     tracked: OnceLock<Option<Result<Vec<String>, GitError>>>,
-    reproduction: OnceLock<Option<RunId>>,
+    reproduction: OnceLock<RunId>,
     search_path: OnceLock<Option<OsString>>,
     warned: Arc<AtomicBool>,
     /// Metrics files that were said not to parse: each is read several times.
@@ -100,6 +100,13 @@ pub struct Recorder<'a> {
     open: Mutex<IndexMap<String, RunId>>,
     #[cfg(feature = "serve")]
     scripts: scripts::Scripts,
+}
+
+/// Where runs are written.
+struct Recording {
+    /// Unless it is away: then what is written waits in the spool.
+    store: Option<Arc<SqliteStore>>,
+    writer: Mutex<Writer>,
 }
 
 /// What is the same for every run of this process.
@@ -118,7 +125,7 @@ impl<'a> Recorder<'a> {
             printer,
             command,
             started: Timestamp::now(),
-            store: OnceLock::new(),
+            recording: OnceLock::new(),
             facts: OnceLock::new(),
             tracked: OnceLock::new(),
             reproduction: OnceLock::new(),
@@ -133,7 +140,7 @@ impl<'a> Recorder<'a> {
 
     /// The run of the reproduction, when one was recorded.
     pub fn run(&self) -> Option<RunId> {
-        self.reproduction.get().copied().flatten()
+        self.reproduction.get().copied()
     }
 
     /// Ends the run of the reproduction, if there is one.
@@ -153,17 +160,13 @@ impl<'a> Recorder<'a> {
         let end_time = Some(Timestamp::now());
         changes.push(Change::UpdateRun { run, status: Some(status), end_time, name: None });
         self.apply(changes);
-        if let Some((_, mut writer)) = self.store() {
-            writer.end();
-        }
+        self.writer().end();
     }
 
-    /// The store with the thread that writes to it; `None` when it is away.
-    fn store(&self) -> Option<(&Arc<SqliteStore>, MutexGuard<'_, Writer>)> {
-        let opened = self.store.get_or_init(|| {
+    fn recording(&self) -> &Recording {
+        self.recording.get_or_init(|| {
             let (printer, warned) = (self.printer, self.warned.clone());
-            let warn = move |fault: &StoreError| tell_once(printer, &warned, fault);
-            let store = Arc::new(self.project.store().map_err(|fault| warn(&fault)).ok()?);
+            let warn = move |fault: &StoreError, is_kept| tell_once(printer, &warned, fault, is_kept);
             let (warned, artifacts) = (self.warned.clone(), self.project.pipe_path("artifacts"));
             let written = move |logs: &[PathBuf]| {
                 // Once the store has them, the log files themselves are no longer needed.
@@ -172,10 +175,21 @@ impl<'a> Recorder<'a> {
                     disk::remove_empty_folders(log.parent().unwrap_or(log), &artifacts);
                 }
             };
-            Some((store.clone(), Mutex::new(Writer::start(store, warn, written))))
-        });
-        let (store, writer) = opened.as_ref()?;
-        Some((store, writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)))
+            let opened = self.project.store().map(Arc::new);
+            let store = opened.as_ref().ok().cloned();
+            let writer = Writer::start(opened, self.project.spool_folder(), warn, written);
+            Recording { store, writer: Mutex::new(writer) }
+        })
+    }
+
+    /// The store; `None` when it is away.
+    fn store(&self) -> Option<&Arc<SqliteStore>> {
+        self.recording().store.as_ref()
+    }
+
+    /// The thread that writes to it.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.recording().writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn apply(&self, changes: Vec<Change>) {
@@ -183,9 +197,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn write(&self, batch: Batch) {
-        if let Some((_, writer)) = self.store() {
-            writer.write(batch);
-        }
+        self.writer().write(batch);
     }
 
     fn facts(&self) -> &Facts {
@@ -203,9 +215,8 @@ impl<'a> Recorder<'a> {
     }
 
     /// The run of the reproduction, made when the first stage needs it.
-    fn ensure_reproduction(&self) -> Option<RunId> {
+    fn ensure_reproduction(&self) -> RunId {
         *self.reproduction.get_or_init(|| {
-            drop(self.store()?);
             let run = new_run_id();
             let mut tags = self.common_tags("repro");
             tags.push(tag(tags::COMMAND, &self.command));
@@ -216,13 +227,13 @@ impl<'a> Recorder<'a> {
                 ..NewRun::new(run, self.started)
             };
             self.apply(vec![Change::CreateRun(new), Change::SetTags { run, tags }]);
-            Some(run)
+            run
         })
     }
 
-    /// Makes the run of a stage; `None` when the store is away.
-    fn create_stage_run(&self, job: &Job<'_>, more: Vec<Tag>) -> Option<RunId> {
-        let parent = self.ensure_reproduction()?;
+    /// Makes the run of a stage.
+    fn create_stage_run(&self, job: &Job<'_>, more: Vec<Tag>) -> RunId {
+        let parent = self.ensure_reproduction();
         let run = new_run_id();
         let name = job.stage.address.to_string();
         let told = &job.stage.tracking;
@@ -272,7 +283,7 @@ impl<'a> Recorder<'a> {
             Change::LogInputs { run, files: inputs },
         ]);
         self.apply(changes);
-        Some(run)
+        run
     }
 
     /// The changes that tell what a stage wrote, its metrics files among it.
@@ -286,7 +297,7 @@ impl<'a> Recorder<'a> {
             .collect();
         if !metrics.is_empty() {
             // What the command logged itself, with its history, stands.
-            let known = self.store().and_then(|(store, _)| store.metric_keys(run).ok()).unwrap_or_default();
+            let known = self.store().and_then(|store| store.metric_keys(run).ok()).unwrap_or_default();
             metrics.retain(|metric| !known.contains(&metric.key));
         }
         vec![Change::LogMetrics { run, metrics }, Change::LogOutputs { run, files: lineage(outs) }]
@@ -372,16 +383,14 @@ impl Host for Recorder<'_> {
 
     fn prepare(&self, job: &Job<'_>) -> JobEnv {
         let run = self.create_stage_run(job, Vec::new());
-        // Without a store the logs still have a folder of their own, made with the first of them.
-        let folder = self.project.run_folder(run.unwrap_or_else(new_run_id));
-        if let Some(run) = run {
-            let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            open.insert(job.stage.address.to_string(), run);
-        }
+        let folder = self.project.run_folder(run);
+        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open.insert(job.stage.address.to_string(), run);
+        drop(open);
         let variables = variables::of_stage(self.project, job.stage, run, self.search_path());
-        let env = JobEnv { run: run.map(|run| run.to_string()), folder, variables, cleared: Vec::new() };
+        let env = JobEnv { run: Some(run.to_string()), folder, variables, cleared: Vec::new() };
         #[cfg(feature = "serve")]
-        if let Some(found) = run.and_then(|run| self.open_door(job.stage, run)) {
+        if let Some(found) = self.open_door(job.stage, run) {
             let scripts::Surroundings { set, cleared } = found;
             return JobEnv { variables: env.variables.into_iter().chain(set).collect(), cleared, ..env };
         }
@@ -413,7 +422,7 @@ impl Host for Recorder<'_> {
                         entry.run.clone().unwrap_or_else(|| "stage cache".to_owned())
                     }
                 };
-                self.create_stage_run(job, vec![tag(tags::RESTORED_FROM, &from)])
+                Some(self.create_stage_run(job, vec![tag(tags::RESTORED_FROM, &from)]))
             }
             (None, _) => None,
         };
@@ -456,11 +465,17 @@ impl Host for Recorder<'_> {
     }
 }
 
-fn tell_once(printer: Printer, warned: &AtomicBool, fault: &StoreError) {
+/// Says once why the store did not take something, and whether it waits in the spool.
+fn tell_once(printer: Printer, warned: &AtomicBool, fault: &StoreError, is_kept: bool) {
     if !warned.swap(true, Ordering::SeqCst) {
         let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
         let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        printer.warn(format_args!("this reproduction is not tracked in full: {fault}{cause}{hint}"));
+        if is_kept {
+            let then = "this reproduction is recorded by a later pipe command";
+            printer.warn(format_args!("{fault}{cause}{hint}; {then}"));
+        } else {
+            printer.warn(format_args!("this reproduction is not tracked in full: {fault}{cause}{hint}"));
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::discover::look_around;
 use crate::error::{CliError, CliResult};
 use crate::git::{FileVersion, Git};
 use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
+use crate::spool;
 
 /// Whose locks count, besides those of the workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -358,6 +359,10 @@ fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVer
 
 /// Artifacts of runs, logs among them, and of models and their versions. What a run that goes on has stored may not be written down yet.
 fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
+    // Before the store is asked, which may have by then what waits now.
+    for digest in spool::kept_artifacts(&project.spool_folder())? {
+        needed.roots.keep_file(digest);
+    }
     let Some(store) = project.existing_store()? else { return Ok(()) };
     // Asked first: a run that ends between the two questions has written its artifacts down by the second.
     for (run, lease) in store.leases()? {

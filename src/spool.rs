@@ -2,19 +2,24 @@
 //! opens the store. The sets have ids, so that one which is applied twice counts once (docs/design/run-store.md).
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use base::Timestamp;
+use base::{Digest, Timestamp};
 use disk::DiskError;
 use serde::{Deserialize, Serialize};
-use track::{Changes, ErrorKind, RunStore, StoreError};
+use track::{Change, Changes, ChangesId, ErrorKind, RunId, RunStore, StoreError};
 
 use crate::error::with_causes;
 use crate::project::Project;
+use crate::recorder::new_run_id;
 use crate::ui::Printer;
 
 /// How long a set waits for a run that the store does not know yet: whoever executes a stage writes its run a moment
 /// after the stage has started.
 const PATIENCE_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// Nobody takes so long to write a small file.
+const WRITING: Duration = Duration::from_secs(60 * 60);
 
 /// What the store does not take.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,11 +30,22 @@ struct Refused {
     changes: Option<Changes>,
 }
 
-/// Keeps a set of changes, which has an id, until the store is there.
+/// A set of changes that is made now, under an id of its own, and its name in the spool.
+pub fn named(changes: Vec<Change>) -> (RunId, Changes) {
+    let name = new_run_id();
+    let id = Some(ChangesId(format!("log-{name}")));
+    (name, Changes { id, ..Changes::new(Timestamp::now(), changes) })
+}
+
+/// Keeps a set of changes, which has an id, until the store is there. What waits already comes before it, even if the
+/// clock has gone back since.
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn keep(folder: &Path, name: &str, changes: &Changes) -> Result<(), DiskError> {
+pub fn keep(folder: &Path, name: &RunId, changes: &Changes) -> Result<(), DiskError> {
+    let newest = files(folder).pop();
+    let newest = newest.and_then(|path| path.file_stem()?.to_str()?.parse::<RunId>().ok());
+    let name = newest.map_or(*name, |newest| name.after(newest));
     let path = folder.join(format!("{name}.json"));
     let bytes = serde_json::to_vec(changes).expect("changes are plain data");
     disk::create_private(&path, &bytes).map(drop)
@@ -38,6 +54,7 @@ pub fn keep(folder: &Path, name: &str, changes: &Changes) -> Result<(), DiskErro
 /// Applies what waits, oldest first. What the store refuses goes to the folder `refused`, to be told of; a store that
 /// fails ends it, and the rest waits on.
 pub fn replay(folder: &Path, store: &dyn RunStore) {
+    forget_unfinished(folder);
     for path in files(folder) {
         let changes = match disk::read_optional(&path) {
             Ok(Some(bytes)) => serde_json::from_slice::<Changes>(&bytes),
@@ -68,6 +85,27 @@ pub fn replay(folder: &Path, store: &dyn RunStore) {
     }
 }
 
+/// Whether nothing waits.
+pub fn is_empty(folder: &Path) -> bool {
+    files(folder).is_empty()
+}
+
+/// The contents of artifacts that wait to be named, which a collection of garbage has to keep.
+///
+/// # Errors
+/// When what waits cannot be read.
+pub fn kept_artifacts(folder: &Path) -> Result<Vec<Digest>, DiskError> {
+    let mut kept = Vec::new();
+    for path in files(folder) {
+        // One that was applied meanwhile is asked of the store.
+        let Some(bytes) = disk::read_optional(&path)? else { continue };
+        let changes = serde_json::from_slice::<Changes>(&bytes).map(|changes| changes.changes);
+        let artifacts = changes.iter().flatten().flat_map(Change::artifacts);
+        kept.extend(artifacts.map(|artifact| artifact.digest));
+    }
+    Ok(kept)
+}
+
 /// Says once what could not be recorded, and where it is.
 pub fn tell_refused(project: &Project, printer: Printer) {
     let folder = project.spool_folder();
@@ -85,6 +123,18 @@ pub fn tell_refused(project: &Project, printer: Printer) {
     }
 }
 
+/// Removes what processes were writing when they were killed: nobody was told that it is kept.
+fn forget_unfinished(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_unfinished = entry.file_name().to_str().is_some_and(disk::is_unfinished);
+        let changed = entry.metadata().and_then(|metadata| metadata.modified());
+        let is_old = changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > WRITING));
+        if is_unfinished && is_old {
+            let _ = disk::remove(&entry.path());
+        }
+    }
+}
+
 /// The files that wait in a folder, oldest first: their names begin with the time.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -96,7 +146,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use track::{Change, ChangesId, Metric, NewRun, Param, RunId, SqliteStore};
+    use track::{Artifact, Metric, NewRun, Param, SqliteStore, Tag};
 
     use super::*;
 
@@ -131,28 +181,70 @@ mod tests {
         let run = RunId::from_parts(Timestamp(1), 1);
         let point = |value| Metric { key: "loss".into(), value, step: 1, timestamp: Timestamp(5) };
         let metrics = Change::LogMetrics { run, metrics: vec![point(0.5), point(f64::NAN)] };
-        keep(&spool, "1", &logged("a", metrics)).unwrap();
+        let name = |number| RunId::from_parts(Timestamp(number), 0);
+        let file = |number| spool.join(format!("{}.json", name(number)));
+        keep(&spool, &name(1), &logged("a", metrics)).unwrap();
         let param = |value: &str| Change::LogParams {
             run,
             params: vec![Param { key: "p".into(), value: value.into() }],
         };
-        keep(&spool, "2", &logged("b", param("1"))).unwrap();
-        keep(&spool, "3", &logged("c", param("2"))).unwrap();
+        keep(&spool, &name(2), &logged("b", param("1"))).unwrap();
+        keep(&spool, &name(3), &logged("c", param("2"))).unwrap();
         // The run is not there yet.
         replay(&spool, &store);
         assert_eq!(files(&spool).len(), 3);
         store
             .apply(Changes::new(Timestamp(1), vec![Change::CreateRun(NewRun::new(run, Timestamp(1)))]))
             .unwrap();
-        let bytes = disk::read(&spool.join("1.json")).unwrap();
+        let bytes = disk::read(&file(1)).unwrap();
         replay(&spool, &store);
         assert_eq!(files(&spool), Vec::<PathBuf>::new());
-        assert_eq!(files(&spool.join("refused")), [spool.join("refused/3.json")]);
+        assert_eq!(files(&spool.join("refused")), [spool.join("refused").join(file(3).file_name().unwrap())]);
         assert_eq!(store.run(run).unwrap().data.params["p"], "1");
         // Killed before the file was removed: it counts once.
-        disk::create_private(&spool.join("1.json"), &bytes).unwrap();
+        disk::create_private(&file(1), &bytes).unwrap();
         replay(&spool, &store);
         assert_eq!(store.metric_history(run, "loss").unwrap().len(), 2);
         assert_eq!(files(&spool), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_change_the_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        let store = SqliteStore::open_in_memory().unwrap();
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let new = Change::CreateRun(NewRun::new(run, Timestamp(9_000)));
+        store.apply(Changes::new(Timestamp(9_000), vec![new])).unwrap();
+        for (at, value) in [(9_000, "first"), (8_000, "second"), (20, "third")] {
+            let tags = vec![Tag { key: "which".into(), value: value.into() }];
+            let changes = logged(value, Change::SetTags { run, tags });
+            keep(&spool, &RunId::from_parts(Timestamp(at), 7), &changes).unwrap();
+        }
+        assert_eq!(files(&spool).len(), 3);
+        // One that is written now, and one whose writer is long gone.
+        for (name, age) in [(".pipe-a1b2c3.tmp", 0), (".pipe-d4e5f6.tmp", 7200)] {
+            disk::create_private(&spool.join(name), b"{").unwrap();
+            let old = std::time::SystemTime::now() - Duration::from_secs(age);
+            std::fs::File::open(spool.join(name)).unwrap().set_modified(old).unwrap();
+        }
+        replay(&spool, &store);
+        let left: Vec<_> =
+            std::fs::read_dir(&spool).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [".pipe-a1b2c3.tmp"]);
+        assert_eq!(store.run(run).unwrap().data.tags["which"], "third");
+        assert!(is_empty(&spool));
+    }
+
+    #[test]
+    fn artifacts_that_wait_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let digest = Digest::Blake3([7; 32]);
+        let artifacts = vec![Artifact { path: "a".into(), digest, size: 1 }];
+        let changes = logged("a", Change::LogArtifacts { run, artifacts });
+        keep(folder.path(), &run, &changes).unwrap();
+        disk::create_private(&folder.path().join("z.json"), b"no changes").unwrap();
+        assert_eq!(kept_artifacts(folder.path()).unwrap(), [digest]);
     }
 }

@@ -111,6 +111,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         return remote::collect(args, &project, &scope, &Interrupt::listen()?, printer);
     }
     let now = Stamp::now();
+    let arriving = project.blobs().pinned_since()?.unwrap_or(now);
     let mut needed = gather(&project, &scope)?;
     if is_dvc && !args.no_stage_cache {
         keep_run_cache(&project, &mut needed)?;
@@ -131,7 +132,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         return Err(CliError::message(text).hint("try again when it has ended"));
     }
     let options = GcOptions {
-        start: needed.since.map_or(now, |since| since.min(now)).saturating_sub(CLOCK_LAG),
+        start: needed.since.map_or(now, |since| since.min(now)).min(arriving).saturating_sub(CLOCK_LAG),
         entries: match (args.keep_stage_cache, args.no_stage_cache) {
             (true, _) => Entries::Keep,
             (_, true) => Entries::Drop,

@@ -12,7 +12,7 @@ use track::Change;
 use crate::artifacts;
 use crate::cli::arguments::parse_pair;
 use crate::cli::command_line;
-use crate::cli::runs::start::{params, tags};
+use crate::cli::runs::start::{params_of, tags_of};
 use crate::error::CliResult;
 use crate::interrupt::Interrupt;
 use crate::logging::Logger;
@@ -74,12 +74,12 @@ pub fn run(command: &LogCommand, printer: Printer) -> CliResult {
         LogCommand::Param(args) => {
             let mut logger = args.target.open(printer)?;
             let run = logger.run;
-            logger.log(vec![Change::LogParams { run, params: params(&args.pairs) }])
+            logger.log(vec![Change::LogParams { run, params: params_of(&args.pairs) }])
         }
         LogCommand::Tag(args) => {
             let mut logger = args.target.open(printer)?;
             let run = logger.run;
-            logger.log(vec![Change::SetTags { run, tags: tags(&args.pairs) }])
+            logger.log(vec![Change::SetTags { run, tags: tags_of(&args.pairs) }])
         }
         LogCommand::Artifact(args) => artifact(args, printer),
         LogCommand::Model(args) => model::run(args, printer),

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use server::{Context, Options, ServeError, Server, Token};
@@ -10,10 +10,14 @@ use server::{Context, Options, ServeError, Server, Token};
 use crate::error::{CliError, CliResult};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
+use crate::spool;
 use crate::ui::Printer;
 
 /// How often it is asked whether a signal came.
 const NAP: Duration = Duration::from_millis(20);
+
+/// How often runs of processes that died are looked for, and what was logged while the run store was away.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Serve runs to browsers and to MLflow's clients
 ///
@@ -41,7 +45,9 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     let address = resolve(args)?;
     let project = Project::find()?;
     project.make_pipe_folder()?;
-    let context = Context::new(Arc::new(project.store()?), project.blobs());
+    project.prepare_cache()?;
+    let store = Arc::new(project.store()?);
+    let context = Context::new(store.clone(), project.blobs());
     let token = (!args.no_token).then(Token::random);
     let shown = token.as_ref().map(|token| format!("?token={}", token.as_str())).unwrap_or_default();
     let server = Server::start(context, Options { address, token }).map_err(refusal)?;
@@ -54,8 +60,15 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     }
     printer.data_line(format_args!("http://{address}/{shown}"));
     printer.say("Serving until Ctrl-C.");
+    let mut looked = Instant::now();
     while !interrupt.came() {
         std::thread::sleep(NAP);
+        if looked.elapsed() > LOOK_EVERY {
+            looked = Instant::now();
+            // What fails here is told to whoever asks.
+            spool::replay(&project.spool_folder(), &*store);
+            let _ = project.settle(&store);
+        }
     }
     server.stop();
     printer.say("Stopped.");

@@ -92,7 +92,7 @@ impl Recorder<'_> {
             ));
         }
         let (server, scopes) = self.serving()?;
-        let flush = self.store().map(|(_, writer)| writer.flusher())?;
+        let flush = self.writer().flusher();
         let mut marks = self.common_tags("script");
         marks.push(tag(tags::STAGE, &stage.address.to_string()));
         let scope = Arc::new(Scope::new(run, marks, flush));
@@ -116,7 +116,7 @@ impl Recorder<'_> {
         if started.is_empty() {
             return Vec::new();
         }
-        let Some(store) = self.store().map(|(store, _)| store.clone()) else { return Vec::new() };
+        let Some(store) = self.store() else { return Vec::new() };
         let found = started.into_iter().filter_map(|id| store.run(id).ok());
         let runs: Vec<Run> = found.filter(|run| run.info.lifecycle == Lifecycle::Active).collect();
         let end_time = Some(Timestamp::now());
@@ -144,7 +144,7 @@ impl Recorder<'_> {
     /// connects.
     fn serving(&self) -> Option<&(Server, Scopes)> {
         let started = self.scripts.serving.get_or_init(|| {
-            let store = self.store()?.0.clone();
+            let store = self.store()?.clone();
             let blobs = self.project.blobs();
             let scopes = Scopes::default();
             let served = scopes.clone();

@@ -12,14 +12,14 @@ use crate::project::Project;
 pub fn of_stage(
     project: &Project,
     stage: &Stage,
-    run: Option<RunId>,
+    run: RunId,
     search_path: Option<OsString>,
 ) -> Vec<(OsString, OsString)> {
     let name = stage.address.to_string();
     let mut variables: Vec<(OsString, OsString)> = vec![
         (names::ROOT.into(), project.root.clone().into()),
         (names::STAGE.into(), name.clone().into()),
-        (names::RUN.into(), run.map(|run| run.to_string()).unwrap_or_default().into()),
+        (names::RUN.into(), run.to_string().into()),
     ];
     for (variable, told) in project.dialect.command_variables() {
         let value: OsString = match told {

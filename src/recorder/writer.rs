@@ -1,13 +1,15 @@
 //! Writes what is recorded from a thread of its own, several stages at a time: a transaction for every little thing
 //! would cost more than a small stage itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base::Timestamp;
-use track::{Change, Changes, RunStore, SqliteStore, StoreError};
+use track::{Change, Changes, ErrorKind, RunStore, SqliteStore, StoreError};
+
+use crate::spool;
 
 /// How long something may wait for more to be written together with it.
 const GATHER: Duration = Duration::from_millis(20);
@@ -88,18 +90,21 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `warn` is told what could not be written, `written` which log files are kept now.
+    /// Starts the thread. What the store does not take waits in the folder `spool`; `warn` is told why, and whether it
+    /// could be kept there; `written` is told which log files are kept now.
     pub fn start(
-        store: Arc<SqliteStore>,
-        warn: impl Fn(&StoreError) + Send + 'static,
+        store: Result<Arc<SqliteStore>, StoreError>,
+        spool: PathBuf,
+        warn: impl Fn(&StoreError, bool) + Send + 'static,
         written: impl Fn(&[PathBuf]) + Send + 'static,
     ) -> Self {
         let queue = Arc::new(Queue::default());
         let batches = queue.clone();
         let thread = std::thread::spawn(move || {
+            let mut pen = Pen { store, spool, is_behind: false };
             while let Some(gathered) = batches.gather() {
                 let count = gathered.len() as u64;
-                write(&store, gathered, &warn, &written);
+                pen.write(gathered, &warn, &written);
                 batches.change(|waiting| {
                     waiting.done += count;
                     false
@@ -145,29 +150,66 @@ impl Drop for Writer {
     }
 }
 
-fn write(
-    store: &SqliteStore,
-    gathered: Vec<Batch>,
-    warn: &dyn Fn(&StoreError),
-    written: &dyn Fn(&[PathBuf]),
-) {
-    let apply = |changes: Vec<Change>| store.apply(Changes::new(Timestamp::now(), changes));
-    if gathered.len() > 1 {
-        let all = gathered.iter().flat_map(|batch| batch.changes.iter().cloned()).collect();
-        if apply(all).is_ok() {
-            for batch in gathered {
-                written(&batch.logs);
+/// What writes.
+struct Pen {
+    /// The store, or why it is away.
+    store: Result<Arc<SqliteStore>, StoreError>,
+    spool: PathBuf,
+    /// Whether something waits in the spool: what comes later must not be in the store before it.
+    is_behind: bool,
+}
+
+impl Pen {
+    fn write(
+        &mut self,
+        gathered: Vec<Batch>,
+        warn: &dyn Fn(&StoreError, bool),
+        written: &dyn Fn(&[PathBuf]),
+    ) {
+        let store = match &self.store {
+            Ok(store) => store.clone(),
+            Err(fault) => {
+                for Batch { changes, .. } in gathered {
+                    warn(fault, keep(&self.spool, changes));
+                }
+                return;
             }
-            return;
+        };
+        if !self.is_behind && gathered.len() > 1 {
+            let all = gathered.iter().flat_map(|batch| batch.changes.iter().cloned()).collect();
+            if store.apply(Changes::new(Timestamp::now(), all)).is_ok() {
+                for batch in gathered {
+                    written(&batch.logs);
+                }
+                return;
+            }
+        }
+        // One that cannot be written must not keep the others from it.
+        for Batch { changes, logs } in gathered {
+            if self.is_behind {
+                keep(&self.spool, changes);
+                continue;
+            }
+            match store.apply(Changes::new(Timestamp::now(), changes.clone())) {
+                Ok(_) => written(&logs),
+                Err(fault) if fault.kind() == ErrorKind::Failed => {
+                    self.is_behind = keep(&self.spool, changes);
+                    warn(&fault, self.is_behind);
+                }
+                Err(fault) => warn(&fault, false),
+            }
+        }
+        if self.is_behind {
+            spool::replay(&self.spool, &*store);
+            self.is_behind = !spool::is_empty(&self.spool);
         }
     }
-    // One that cannot be written must not keep the others from it.
-    for Batch { changes, logs } in gathered {
-        match apply(changes) {
-            Ok(_) => written(&logs),
-            Err(fault) => warn(&fault),
-        }
-    }
+}
+
+/// Keeps changes until the store is there; false when they are lost.
+fn keep(folder: &Path, changes: Vec<Change>) -> bool {
+    let (name, changes) = spool::named(changes);
+    spool::keep(folder, &name, &changes).is_ok()
 }
 
 #[cfg(all(test, feature = "serve"))]
@@ -179,7 +221,9 @@ mod tests {
     #[test]
     fn what_was_to_be_written_is_there_after_a_flush() {
         let store = Arc::new(SqliteStore::open_in_memory().unwrap());
-        let mut writer = Writer::start(store.clone(), |fault| panic!("{fault}"), |_| {});
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        let mut writer = Writer::start(Ok(store.clone()), spool, |fault, _| panic!("{fault}"), |_| {});
         let flush = writer.flusher();
         flush();
         for _ in 0..20 {

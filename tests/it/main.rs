@@ -41,6 +41,8 @@ mod example;
 mod failures;
 mod files;
 mod folders;
+#[cfg(feature = "serve")]
+mod full_disk;
 mod gc;
 mod groups;
 mod histories;
@@ -77,6 +79,8 @@ mod stage;
 mod status;
 mod together;
 mod told;
+#[cfg(feature = "serve")]
+mod track_kills;
 #[cfg(feature = "serve")]
 mod tracking;
 #[cfg(feature = "train")]

@@ -71,7 +71,13 @@ impl Served {
 
     /// With these options, on a free port.
     pub fn with(sandbox: Sandbox, options: &[&str]) -> Self {
-        let server = sandbox.start(sandbox.pipe_command(["ui", "--port", "0"].iter().chain(options)));
+        let command = sandbox.pipe_command(["ui", "--port", "0"].iter().chain(options));
+        Served::of(sandbox, command)
+    }
+
+    /// By a command of one's own.
+    pub fn of(sandbox: Sandbox, command: Command) -> Self {
+        let server = sandbox.start(command);
         let line = server.first_line();
         let (address, token) = match line.split_once("?token=") {
             Some((address, token)) => (address, Some(token.to_owned())),
@@ -83,6 +89,11 @@ impl Served {
 
     pub fn uri(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The process that serves.
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
     }
 
     /// Ends it by a signal.

@@ -349,3 +349,45 @@ fn requests_that_are_being_answered_are_finished() {
     assert!(writer.join().unwrap().starts_with("HTTP/1.1 200"));
     assert!(sandbox.exists(".pipe/runs.db"));
 }
+
+#[test]
+fn a_collection_of_garbage_takes_nothing_that_is_being_uploaded() {
+    use std::io::{Read, Write};
+    let served = Served::start();
+    let run = served.run();
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/x");
+    // The bytes lie in the cache for long, and nobody needs them.
+    assert_eq!(served.ask("PUT", &path, &[], b"content").status, 200);
+    assert_eq!(served.ask("DELETE", &path, &[], b"").status, 200);
+    let begun = |body: &[u8]| {
+        let mut stream = std::net::TcpStream::connect(&served.address).unwrap();
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 7\r\n\r\n",
+            served.address
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        stream
+    };
+    let done = |mut stream: std::net::TcpStream| {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let found = served.get(&path);
+        assert_eq!((found.status, found.body.as_slice()), (200, &b"content"[..]));
+    };
+    served.sandbox.settle();
+    // While it arrives: what lies there goes, and the upload brings it again.
+    let mut stream = begun(b"con");
+    served.sandbox.gc(&["-w", "-f"]).code(0).tells(&["Removed 1 file"]);
+    stream.write_all(b"tent").unwrap();
+    done(stream);
+    // Once it is there, and while the store cannot be told so.
+    let lock = rusqlite::Connection::open(served.sandbox.path(".pipe/runs.db")).unwrap();
+    lock.execute_batch("DELETE FROM artifact; BEGIN IMMEDIATE").unwrap();
+    let stream = begun(b"content");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    served.sandbox.gc(&["-w", "-f"]).code(0).tells(&["nothing to remove"]);
+    lock.execute_batch("ROLLBACK").unwrap();
+    done(stream);
+    assert_eq!(served.sandbox.files(".pipe/cache/arriving"), [""; 0]);
+}

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use base::{Algorithm, Digest, FileState, ProjectPath};
 use disk::{DiskError, Stamp};
 
+use crate::seal::SECOND;
 use crate::stages::{StageEntry, result_digest};
 use crate::tree::{HEADER, TreeEntry};
 use crate::{Blobs, CacheError, Layout, StageCache};
@@ -249,15 +250,34 @@ pub fn sweep(plan: &GcPlan) -> Result<Removed, GcError> {
     Ok(removed)
 }
 
-/// Whoever stores a content that is there already touches its blob instead of writing it.
+/// Whoever stores a content that is there already touches its blob instead of writing it. Should he do so in the very
+/// moment in which it goes, it is there once more: it is moved away before it is looked at for the last time, and who
+/// comes later finds none to touch.
 fn remove(listed: &Listed, start: i64, tally: &mut Tally) -> Result<bool, DiskError> {
-    let Ok(metadata) = fs::symlink_metadata(&listed.path) else { return Ok(false) };
-    if Stamp::of(&metadata).mtime >= start {
+    let stamp = |path: &Path| fs::symlink_metadata(path).ok().map(|metadata| Stamp::of(&metadata));
+    let Some(before) = stamp(&listed.path).filter(|stamp| used(stamp) < start) else { return Ok(false) };
+    let aside = aside_of(&listed.path);
+    // A full disk may have no room for another name, and must not keep anybody from making some.
+    let gone = if disk::move_path(&listed.path, &aside).is_ok() { &aside } else { &listed.path };
+    if *gone == aside && stamp(&aside).is_some_and(|after| after.mtime != before.mtime) {
+        disk::move_path(&aside, &listed.path)?;
         return Ok(false);
     }
-    disk::remove(&listed.path)?;
+    disk::remove(gone)?;
     tally.add(listed.bytes);
     Ok(true)
+}
+
+/// The latest moment at which a file can have been stored: its seal puts the time of its last change back by up to a
+/// second, and a link to it made later moves the time of the inode alone.
+fn used(stamp: &Stamp) -> i64 {
+    stamp.ctime.clamp(stamp.mtime, stamp.mtime.saturating_add(SECOND))
+}
+
+/// A name beside a file that means nothing: should this process die, the file is one that was given up.
+fn aside_of(path: &Path) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".pipe-{}.tmp", &stem[stem.len().saturating_sub(6)..]))
 }
 
 /// Owner of what a root needs.
@@ -446,7 +466,7 @@ fn is_manifest(layout: Layout, path: &Path) -> Result<bool, DiskError> {
 }
 
 /// How long ago a blob must have been begun to count as given up, nanoseconds.
-const GIVEN_UP: i64 = 24 * 3600 * 1_000_000_000;
+pub(crate) const GIVEN_UP: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Blobs that processes began to write and never will finish.
 fn list_unfinished(blobs: &Blobs, start: i64) -> Result<Vec<Listed>, CacheError> {
@@ -502,7 +522,7 @@ fn listed(path: PathBuf) -> Result<Option<Listed>, CacheError> {
     match fs::symlink_metadata(&path) {
         Ok(metadata) if metadata.is_file() => {
             let stamp = Stamp::of(&metadata);
-            Ok(Some(Listed { path, bytes: stamp.size, used: stamp.mtime }))
+            Ok(Some(Listed { path, bytes: stamp.size, used: used(&stamp) }))
         }
         Ok(_) => Ok(None),
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(None),

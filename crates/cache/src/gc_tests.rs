@@ -237,3 +237,23 @@ fn what_killed_writers_left_behind_goes_after_a_day() {
     assert!(!blob.with_file_name(".pipe-a1b2c3.tmp").exists());
     assert!(blob.with_file_name(".pipe-d4e5f6.tmp").exists() && blob.exists());
 }
+
+#[test]
+fn what_was_stored_since_the_start_stays_though_its_seal_puts_its_time_back() {
+    let cache = cache();
+    for number in 0..40 {
+        let start = Stamp::now() - 20_000_000;
+        let options = GcOptions { start, ..options() };
+        let mut incoming = cache.blobs.begin().unwrap();
+        incoming.append(format!("{number}").as_bytes()).unwrap();
+        let (digest, _) = incoming.finish().unwrap();
+        let plan = plan_gc(&cache.blobs, &cache.stages, &Roots::default(), &options).unwrap();
+        sweep(&plan).unwrap();
+        assert!(cache.blobs.has(&digest), "{number}");
+        // Planned before it was stored once more.
+        let plan = plan_gc(&cache.blobs, &cache.stages, &Roots::default(), &self::options()).unwrap();
+        let plan = GcPlan { start, ..plan };
+        sweep(&plan).unwrap();
+        assert!(cache.blobs.has(&digest), "{number}");
+    }
+}

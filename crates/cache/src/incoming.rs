@@ -52,8 +52,11 @@ impl Incoming {
         let place = self.blobs.place(&digest, false);
         let is_there = !self.blobs.is_old(&digest);
         match if is_there { self.blobs.is_sound(&digest)? } else { None } {
-            // Touching alone would break the seal.
-            Some(true) if disk::set_modified(&place, seal(&digest, self.size, Stamp::now())).is_ok() => {
+            // Touching alone would break the seal. One that was being taken away in that moment is written anew.
+            Some(true)
+                if disk::set_modified(&place, seal(&digest, self.size, Stamp::now())).is_ok()
+                    && place.is_file() =>
+            {
                 return Ok((digest, self.size));
             }
             Some(false) => drop(self.blobs.quarantine(&digest)?),

@@ -8,7 +8,7 @@
 use base::Digest;
 use disk::Stamp;
 
-const SECOND: i64 = 1_000_000_000;
+pub(crate) const SECOND: i64 = 1_000_000_000;
 
 /// Nanoseconds that the seal of a blob has.
 fn fraction(digest: &Digest, size: u64) -> i64 {

@@ -47,6 +47,12 @@ impl Holder {
         current.clone()
     }
 
+    /// Another process of this host; `None` when there is none of that id.
+    pub fn of(pid: u32) -> Option<Self> {
+        let holder = Holder { pid, started: start_time(pid).unwrap_or(0), ..Holder::current() };
+        (holder.started != u64::MAX && holder.liveness() == Liveness::Alive).then_some(holder)
+    }
+
     /// A name for files of this process, which those of no other process on any host have.
     pub fn file_name(&self) -> String {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
@@ -121,6 +127,8 @@ mod tests {
             Holder { host: "elsewhere.test".to_owned(), ..this.clone() }.liveness(),
             Liveness::Elsewhere
         );
+        assert_eq!(Holder::of(this.pid), Some(this.clone()));
+        assert_eq!(Holder::of(u32::MAX), None);
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let ended = Holder { pid: child.id(), started: 1, ..this };
         child.wait().unwrap();

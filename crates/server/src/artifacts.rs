@@ -125,6 +125,9 @@ pub async fn put(context: Context, sent: String, body: Body) -> Result<Response,
 }
 
 async fn store(context: Context, owner: ArtifactOwner, path: String, body: Body) -> Result<(), Fault> {
+    // Until it is named, nothing else keeps the bytes from a collection of garbage.
+    let blobs = context.blobs.clone();
+    let _pin = blocking(move || blobs.pin()).await?;
     let (digest, size) = receive(context.blobs.clone(), body).await?;
     let artifacts = vec![Artifact { path, digest, size }];
     let change = match owner {

@@ -10,8 +10,12 @@ mod context;
 mod error;
 mod experiments;
 mod filters;
+#[cfg(test)]
+mod fuzz_tests;
 mod guard;
 mod history;
+#[cfg(test)]
+mod hostile_tests;
 mod inputs;
 mod listing;
 mod logged_models;

@@ -32,7 +32,7 @@ const LARGEST: usize = 64 << 20;
 pub type Handler = fn(&Context, &Call) -> Result<Json, Fault>;
 
 /// Before which the addresses below stand.
-const PREFIXES: [&str; 5] = [
+pub const PREFIXES: [&str; 5] = [
     "/api/2.0/mlflow",
     "/ajax-api/2.0/mlflow",
     "/api/2.0/preview/mlflow",
@@ -40,7 +40,7 @@ const PREFIXES: [&str; 5] = [
     "/ajax-api/3.0/mlflow",
 ];
 
-const ROUTES: &[(MethodFilter, &str, Handler)] = &[
+pub const ROUTES: &[(MethodFilter, &str, Handler)] = &[
     (MethodFilter::GET, "/server-info", server_info),
     (MethodFilter::POST, "/experiments/create", experiments::create),
     (MethodFilter::GET, "/experiments/get", experiments::get),
@@ -223,6 +223,7 @@ fn inside(context: Context) -> Router {
         .route("/get-artifact", get(download_by_run))
         .route("/ajax-api/2.0/mlflow/get-artifact", get(download_by_run))
         .fallback(nothing_here)
+        .method_not_allowed_fallback(nothing_here)
         .with_state(context)
 }
 

@@ -9,7 +9,17 @@ use crate::Lease;
 impl Lease {
     /// The lease of this process.
     pub fn current() -> Lease {
-        let Holder { host, boot, pid, started } = Holder::current();
+        Holder::current().into()
+    }
+
+    /// The lease of another process of this host; `None` when there is none of that id.
+    pub fn of(pid: u32) -> Option<Lease> {
+        Holder::of(pid).map(Lease::from)
+    }
+}
+
+impl From<Holder> for Lease {
+    fn from(Holder { host, boot, pid, started }: Holder) -> Lease {
         Lease { host, boot, pid, started }
     }
 }

@@ -48,6 +48,12 @@ impl RunId {
         RunId((millis << 80) | VERSION | VARIANT | random)
     }
 
+    /// The same, or the next one after `other`, where it would not come after it.
+    #[must_use]
+    pub fn after(self, other: RunId) -> RunId {
+        RunId(self.0.max(successor(other.0)))
+    }
+
     /// The moment of its making, as far as the id tells: ids from other systems say nothing true.
     pub fn time(self) -> Timestamp {
         Timestamp((self.0 >> 80) as i64)

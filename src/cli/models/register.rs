@@ -10,7 +10,7 @@ use track::{
 
 use crate::cli::arguments::parse_pair;
 use crate::cli::runs::open;
-use crate::cli::runs::start::tags;
+use crate::cli::runs::start::tags_of;
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
@@ -67,7 +67,7 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
         description: args.description.clone(),
         user: environment::user(),
         status: ModelStatus::Ready,
-        tags: tags(&args.tag),
+        tags: tags_of(&args.tag),
         artifacts: made.artifacts,
         aliases: args.rule.alias.clone(),
     });

@@ -2,7 +2,7 @@
 
 use base::Timestamp;
 use clap::Args;
-use track::{Change, ExperimentRef, NewRun, Param, RunStatus, Tag};
+use track::{Change, ExperimentRef, Lease, NewRun, Param, RunStatus, Tag};
 
 use crate::cli::arguments::parse_pair;
 use crate::environment;
@@ -10,13 +10,14 @@ use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::logging::Logger;
 use crate::project::Project;
-use crate::recorder::{common_tags, tag};
+use crate::recorder::{common_tags, tag, tags};
 use crate::ui::Printer;
 
 /// Begin a run for `pipe log --run RUN` and print its id
 ///
-/// The run goes on until `pipe runs end RUN`. Within a stage it is part of the stage's run; a stage needs none of its
-/// own, since `pipe log` writes to the stage's run there.
+/// The run goes on until `pipe runs end RUN`; with `--process` it ends as killed when that process is gone. Within a stage
+/// it is part of the stage's run, and ends with the reproduction at the latest; a stage needs none of its own, since
+/// `pipe log` writes to the stage's run there.
 #[derive(Debug, Args)]
 pub struct StartArgs {
     /// The experiment it belongs to; it is made when there is none of that name
@@ -25,6 +26,9 @@ pub struct StartArgs {
     /// Its name [default: one that is made up]
     #[arg(long)]
     name: Option<String>,
+    /// The process that the run lives in, as in `--process $$`: when it is gone without `pipe runs end`, the run was killed
+    #[arg(long, value_name = "PID")]
+    process: Option<u32>,
     /// A param; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     param: Vec<(String, String)>,
@@ -63,18 +67,26 @@ pub fn start(args: &StartArgs, project: &Project, printer: Printer) -> CliResult
     new.name.clone_from(&args.name);
     new.user = environment::user();
     new.parent = stage;
+    new.lease = match (args.process, stage) {
+        (Some(pid), _) => Some(Lease::of(pid).ok_or_else(|| {
+            CliError::message(format!("there is no process {pid}"))
+                .hint("`--process $$` is the shell that calls it")
+        })?),
+        (None, Some(stage)) => logger.lease_of(stage)?,
+        (None, None) => None,
+    };
     changes.push(Change::CreateRun(new));
-    let mut tags = common_tags("script", commit.as_deref(), dirty);
-    tags.extend(args.tag.iter().map(|(key, value)| tag(key, value)));
-    changes.push(Change::SetTags { run, tags });
-    changes.push(Change::LogParams { run, params: params(&args.param) });
+    let mut marks = common_tags("script", commit.as_deref(), dirty);
+    marks.extend(args.tag.iter().map(|(key, value)| tag(key, value)));
+    changes.push(Change::SetTags { run, tags: marks });
+    changes.push(Change::LogParams { run, params: params_of(&args.param) });
     logger.log(changes)?;
     printer.data_line(run);
     Ok(())
 }
 
 /// Params as given, cut to what the store takes.
-pub fn params(pairs: &[(String, String)]) -> Vec<Param> {
+pub fn params_of(pairs: &[(String, String)]) -> Vec<Param> {
     pairs
         .iter()
         .map(|(key, value)| Param { key: key.clone(), value: track::fit_param_value(value) })
@@ -82,7 +94,7 @@ pub fn params(pairs: &[(String, String)]) -> Vec<Param> {
 }
 
 /// Tags as given, cut to what the store takes.
-pub fn tags(pairs: &[(String, String)]) -> Vec<Tag> {
+pub fn tags_of(pairs: &[(String, String)]) -> Vec<Tag> {
     pairs.iter().map(|(key, value)| tag(key, value)).collect()
 }
 
@@ -93,11 +105,15 @@ pub fn tags(pairs: &[(String, String)]) -> Vec<Tag> {
 pub fn end(args: &EndArgs, printer: Printer) -> CliResult {
     let mut logger = Logger::open(Some(&args.run), printer)?;
     let run = logger.run;
-    if let Some(pid) = logger.owner()? {
+    let recorded = logger.recorded()?;
+    let is_of_script = recorded
+        .as_ref()
+        .is_some_and(|run| run.data.tags.get(tags::KIND).is_some_and(|kind| kind == "script"));
+    if let Some(pid) = logger.owner()?.filter(|_| !is_of_script) {
         let text = format!("run {} belongs to process {pid}, which ends it itself", run.short());
         return Err(CliError::message(text).hint("only runs of `pipe runs start` are ended so"));
     }
-    if let Some(info) = logger.recorded()?.map(|run| run.info).filter(|info| info.status.has_ended()) {
+    if let Some(info) = recorded.map(|run| run.info).filter(|info| info.status.has_ended()) {
         printer.say(format_args!("Run {} ({}) has ended before: {}.", run.short(), info.name, info.status));
         return Ok(());
     }

@@ -285,3 +285,18 @@ pub struct Applied {
     #[serde(default)]
     pub versions: Vec<i64>,
 }
+
+impl Change {
+    /// The artifacts that it names.
+    pub fn artifacts(&self) -> &[Artifact] {
+        match self {
+            Change::LogArtifacts { artifacts, .. }
+            | Change::LoggedModel(LoggedModelChange::LogArtifacts { artifacts, .. })
+            | Change::Registry(
+                RegistryChange::CreateVersion(NewVersion { artifacts, .. })
+                | RegistryChange::LogVersionArtifacts { artifacts, .. },
+            ) => artifacts,
+            _ => &[],
+        }
+    }
+}

@@ -166,9 +166,9 @@ pub struct RunInfo {
 }
 
 impl RunInfo {
-    /// Milliseconds from start to end; nothing while it runs.
+    /// Milliseconds from start to end; absent while it runs, 0 where the clock went back in between.
     pub fn duration_millis(&self) -> Option<i64> {
-        self.end_time.map(|end| end.millis_since(self.start_time))
+        self.end_time.map(|end| end.millis_since(self.start_time).max(0))
     }
 }
 

@@ -136,9 +136,12 @@ impl Column<'_> {
             Attribute::StartTime => self.fill(connection, &plain("start_time"), &[], number),
             Attribute::ExperimentId => self.fill(connection, &plain("experiment"), &[], number),
             Attribute::EndTime => self.fill(connection, &plain("CAST(end_time AS REAL)"), &[], optional),
-            Attribute::Duration => {
-                self.fill(connection, &plain("CAST(end_time - start_time AS REAL) / 1000.0"), &[], optional)
-            }
+            Attribute::Duration => self.fill(
+                connection,
+                &plain("CAST(max(end_time - start_time, 0) AS REAL) / 1000.0"),
+                &[],
+                optional,
+            ),
             Attribute::Experiment => {
                 let sql = "SELECT run.number, experiment.name FROM run JOIN experiment ON experiment.id = experiment";
                 self.fill(connection, sql, &[], text)

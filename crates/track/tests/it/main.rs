@@ -1,6 +1,7 @@
 //! The tests of the store as its users see it: one contract, every implementation.
 #![allow(clippy::disallowed_methods, reason = "tests write broken files and start processes of their own")]
 
+mod clock;
 mod conformance;
 mod experiments;
 mod filter;

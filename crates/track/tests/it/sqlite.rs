@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use track::{
-    Artifact, Change, Lifecycle, LoggedModelChange, ModelId, NewLoggedModel, NewVersion, RegistryChange,
-    RunStore, SqliteStore, StoreError, Sync,
+    Artifact, Change, ExperimentRef, Lifecycle, LoggedModelChange, LoggedModelSearch, ModelId, ModelStore,
+    NewLoggedModel, NewVersion, Param, RegistryChange, RunStore, SqliteStore, StoreError, Sync, Tag,
+    VersionSearch,
 };
 
 use crate::{at, id, make_run, point};
@@ -30,10 +31,52 @@ fn write_batches(store: &dyn RunStore, writer: u128) {
             Change::LogMetrics { run, metrics: points }
         };
         store.apply(at(0, vec![metrics(own), metrics(id(1))])).expect("never locked");
+        store.apply(at(0, everything_else(writer, batch))).expect("never locked");
     }
 }
 
-fn judge(store: &dyn RunStore) {
+/// What else is logged at the same time: everybody to one run, one experiment, and one registered model.
+fn everything_else(writer: u128, batch: i64) -> Vec<Change> {
+    let name = format!("{writer}/{batch}");
+    let digest = base::Digest::Blake3([writer as u8; 32]);
+    let artifact = |path: &str| Artifact { path: path.to_owned(), digest, size: 1 };
+    let model = ModelId::from_parts(base::Timestamp(batch), writer);
+    let logged = NewLoggedModel {
+        id: model,
+        experiment: ExperimentRef::Name("shared".into()),
+        name: None,
+        model_type: None,
+        run: None,
+        params: vec![],
+        tags: vec![],
+    };
+    let registered =
+        RegistryChange::CreateModel { name: "m".into(), description: None, tags: vec![], if_absent: true };
+    let version = NewVersion {
+        model: "m".into(),
+        source: name.clone(),
+        logged_model: Some(model),
+        artifacts: vec![artifact("m")],
+        ..NewVersion::default()
+    };
+    vec![
+        Change::CreateExperiment { name: "shared".into(), if_absent: true },
+        Change::LogParams { run: id(1), params: vec![Param { key: name.clone(), value: name.clone() }] },
+        Change::SetTags {
+            run: id(1),
+            tags: vec![
+                Tag { key: name.clone(), value: name.clone() },
+                Tag { key: "everybody".into(), value: name.clone() },
+            ],
+        },
+        Change::LogArtifacts { run: id(1), artifacts: vec![artifact(&name), artifact("everybody")] },
+        Change::LoggedModel(LoggedModelChange::Create(logged)),
+        Change::Registry(registered),
+        Change::Registry(RegistryChange::CreateVersion(version)),
+    ]
+}
+
+fn judge(store: &SqliteStore) {
     for writer in 0..WRITERS {
         assert_eq!(store.metric_history(id(100 + writer), "loss").expect("read").len(), 300);
     }
@@ -41,6 +84,21 @@ fn judge(store: &dyn RunStore) {
     let different: HashSet<(i64, i64)> =
         shared.iter().map(|metric| (metric.step, metric.timestamp.0)).collect();
     assert_eq!((shared.len(), different.len()), (2400, 2400));
+    let run = store.run(id(1)).expect("there").data;
+    let artifacts = store.artifacts(id(1)).expect("read");
+    let all = WRITERS as usize * BATCHES as usize;
+    assert_eq!((run.params.len(), run.tags.len(), artifacts.len()), (all, all + 1, all + 1));
+    assert!(run.params.iter().all(|(key, value)| key == value), "each its own");
+    let history = store.tag_history(id(1), "everybody").expect("read");
+    assert_eq!(history.len(), all, "every value that it ever had");
+    let experiments = store.experiments().expect("read");
+    let shared: Vec<_> = experiments.iter().filter(|experiment| experiment.name == "shared").collect();
+    assert_eq!(shared.len(), 1);
+    let search = LoggedModelSearch { experiments: vec![shared[0].id], ..LoggedModelSearch::default() };
+    assert_eq!(store.search_logged_models(&search).expect("read").len(), all);
+    let versions = store.search_model_versions(&VersionSearch::default()).expect("read");
+    let numbers: HashSet<i64> = versions.iter().map(|version| version.version).collect();
+    assert_eq!(numbers, (1..=all as i64).collect(), "no number twice, none left out");
 }
 
 #[test]
@@ -59,7 +117,7 @@ fn eight_threads_lose_nothing() {
             });
         }
     });
-    judge(one.as_ref());
+    judge(&one);
 }
 
 /// Not a test of its own: what `eight_processes_lose_nothing` starts.
@@ -221,7 +279,7 @@ fn artifacts_are_kept_as_long_as_something_that_has_them_is_not_deleted() {
     let model = ModelId::from_parts(base::Timestamp(1), 1);
     let logged = NewLoggedModel {
         id: model,
-        experiment: track::ExperimentRef::default(),
+        experiment: ExperimentRef::default(),
         name: None,
         model_type: None,
         run: None,

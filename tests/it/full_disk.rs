@@ -1,0 +1,202 @@
+//! The disk is full, or the run store takes nothing for another reason: who logs is told, nothing stops, nothing is
+//! damaged, and what could be kept elsewhere is recorded once there is room.
+
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Said, Sandbox};
+
+const PIPE: &str = env!("CARGO_BIN_EXE_pipe");
+
+/// Whether the system lets anybody mount a file system of his own.
+fn has_namespaces(sandbox: &Sandbox) -> bool {
+    let mut probe = sandbox.program("unshare");
+    let has = probe.args(["--map-root-user", "--mount", "true"]).output();
+    let has = has.is_ok_and(|output| output.status.success());
+    if !has {
+        println!("skipped: no namespaces here");
+    }
+    has
+}
+
+/// Runs a script on a disk of 4 MB, which is gone afterwards; `RUN` is a run with one point.
+fn on_a_small_disk(sandbox: &Sandbox, script: &str) -> Said {
+    let script = format!(
+        r#"
+        set -e
+        mkdir disk; mount -t tmpfs -o size=4m tmpfs disk; cd disk; mkdir .pipe
+        fill() {{ cat /dev/zero > fill 2> /dev/null || true; }}
+        RUN=$("$PIPE" runs start --name small)
+        "$PIPE" log metric loss 1 --step 1 --run $RUN
+        {script}
+        cp .pipe/runs.db ..
+        "$PIPE" runs show $RUN --json
+        "#
+    );
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script]).env("PIPE", PIPE);
+    sandbox.finish(command)
+}
+
+fn steps(run: &Json) -> Vec<i64> {
+    let points = run["metrics"]["loss"].as_array().cloned().unwrap_or_default();
+    points.iter().map(|point| point["step"].as_i64().unwrap()).collect()
+}
+
+#[track_caller]
+fn check_whole(path: PathBuf) {
+    let file = rusqlite::Connection::open(path).unwrap();
+    let told: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(told, "ok");
+}
+
+#[test]
+fn what_is_logged_on_a_full_disk_waits_in_the_spool_or_is_told_to_be_lost() {
+    let sandbox = Sandbox::without_git();
+    if !has_namespaces(&sandbox) {
+        return;
+    }
+    let said = on_a_small_disk(
+        &sandbox,
+        r#"
+        fill
+        echo nothing goes >&2
+        "$PIPE" log metric loss 2 --step 2 --run $RUN
+        echo a little goes >&2
+        truncate -s -40960 fill
+        "$PIPE" log metric loss 3 --step 3 --run $RUN
+        "$PIPE" log tag a=b --run $RUN
+        ls .pipe/tmp/spool >&2
+        rm fill
+        "$PIPE" log metric loss 4 --step 4 --run $RUN
+        "#,
+    );
+    let said = said.code(0);
+    let (before, after) = said.stderr.split_once("a little goes").unwrap();
+    assert!(before.contains("warning: failed to open the run store"), "{}", said.stderr);
+    assert!(before.contains("what was logged is lost"), "{}", said.stderr);
+    assert!(!before.contains("later pipe command"), "{}", said.stderr);
+    assert_eq!(
+        after.matches("what is logged is recorded by a later pipe command").count(),
+        2,
+        "{}",
+        said.stderr
+    );
+    assert!(!after.contains("lost") && after.contains(".json"), "{}", said.stderr);
+    let run = said.json();
+    assert_eq!(steps(&run), [1, 3, 4], "each once");
+    assert_eq!(run["tags"]["a"], "b");
+    check_whole(sandbox.path("runs.db"));
+}
+
+#[test]
+fn a_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
+    use crate::mlflow_tool::Served;
+    let sandbox = Sandbox::without_git();
+    if !has_namespaces(&sandbox) {
+        return;
+    }
+    let script = "mkdir disk; mount -t tmpfs -o size=4m tmpfs disk; cd disk; mkdir .pipe; exec \"$PIPE\" ui --port 0 --no-token";
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).env("PIPE", PIPE);
+    let served = Served::of(sandbox, command);
+    // The disk as the server sees it.
+    let disk = PathBuf::from(format!("/proc/{}/cwd", served.pid()));
+    let run = served.run();
+    let batch = |from: i64, count: i64| {
+        let points: Vec<Json> = (from..from + count)
+            .map(|step| json!({"key": "loss", "value": 0.1 * step as f64, "timestamp": step, "step": step}))
+            .collect();
+        json!({"run_id": run, "metrics": points})
+    };
+    served.ok("runs/log-batch", batch(0, 1000));
+    let fill = disk.join("fill");
+    let mut file = std::fs::File::create(&fill).unwrap();
+    let _ = std::io::copy(&mut std::io::repeat(7), &mut file);
+    drop(file);
+    let (mut logged, mut refused) = (1000, 0);
+    // What was set aside for the log of the store takes some.
+    for _ in 0..500 {
+        let (status, answer) = served.post("runs/log-batch", &batch(logged, 1000));
+        if status == 200 {
+            logged += 1000;
+            continue;
+        }
+        assert_eq!((status, &answer["error_code"]), (500, &json!("INTERNAL_ERROR")), "{answer}");
+        let message = answer["message"].as_str().unwrap();
+        assert!(message.contains("runs.db") && message.contains("full"), "{message}");
+        refused += 1;
+        if refused == 20 {
+            break;
+        }
+    }
+    assert_eq!(refused, 20, "the disk is full");
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/x.bin");
+    let answer = served.ask("PUT", &path, &[], &vec![1; 300_000]);
+    let told = answer.json();
+    assert_eq!((answer.status, &told["error_code"]), (500, &json!("INTERNAL_ERROR")), "{told}");
+    assert_eq!(served.get(&path).status, 404, "a part of a file is none");
+    // It still answers questions.
+    let points = || {
+        let path =
+            format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss&max_results=900000");
+        served.get(&path).json()["metrics"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(points() as i64, logged);
+    std::fs::remove_file(&fill).unwrap();
+    served.ok("runs/log-batch", batch(logged, 1000));
+    served.ok("runs/log-batch", batch(logged, 1000));
+    assert_eq!(served.ask("PUT", &path, &[], &vec![1; 300_000]).status, 200);
+    assert_eq!(points() as i64, logged + 1000, "each once");
+    // Only the server is where the disk is: looked at is a copy.
+    for suffix in ["", "-wal"] {
+        let name = format!(".pipe/runs.db{suffix}");
+        std::fs::copy(disk.join(name), served.sandbox.path(&format!("copy.db{suffix}"))).unwrap();
+    }
+    check_whole(served.sandbox.path("copy.db"));
+    let (_, said) = served.end("TERM");
+    said.code(0);
+}
+
+/// As on a full disk: writes beyond 8 kB are answered with an error.
+fn limited(sandbox: &Sandbox, arguments: &str) -> Said {
+    let mut command = sandbox.program("sh");
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f 16; exec {PIPE} {arguments}")]);
+    sandbox.finish(command)
+}
+
+#[test]
+fn a_store_that_takes_nothing_fails_no_stage_and_gets_it_all_later() {
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  a:\n    cmd: cp in out; {PIPE} log metric loss 0.5 --step 7; echo told; {PIPE} log tag k=v\n    deps: \
+         [in]\n    outs: [out]\n  b:\n    cmd: cp out last\n    deps: [out]\n    outs: [last]\n"
+    ));
+    sandbox.write("in", "1");
+    sandbox.ok(["repro"]);
+    // Closed by all, the store cannot be opened; held open by somebody, it cannot be written.
+    for (value, is_open) in [("2", false), ("3", true)] {
+        sandbox.write("in", value);
+        let held = is_open.then(|| {
+            let held = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+            held.query_row("SELECT count(*) FROM run", [], |row| row.get::<_, i64>(0)).unwrap();
+            held
+        });
+        let said = limited(&sandbox, "repro").code(0);
+        assert_eq!(said.stderr.matches("reproduction is recorded by a later").count(), 1, "{}", said.stderr);
+        assert_eq!(sandbox.read("last"), value);
+        assert!(!sandbox.files(".pipe/tmp/spool").is_empty());
+        drop(held);
+        let run = sandbox.stage_run("a");
+        assert_eq!((run["status"].as_str(), steps(&run)), (Some("FINISHED"), vec![7]), "{run:#}");
+        assert_eq!(run["tags"]["k"], "v");
+        let logs = run["artifacts"].as_array().unwrap();
+        assert!(logs.iter().any(|log| log["path"] == "stdout.log"), "{logs:?}");
+        let parent = sandbox.json(["runs", "show", "--json", run["parent"].as_str().unwrap()]);
+        assert_eq!(parent["status"], "FINISHED");
+        assert_eq!(parent["children"].as_array().unwrap().len(), 2, "each once");
+        assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
+    }
+    assert_eq!(sandbox.run_count(), 9);
+    check_whole(sandbox.path(".pipe/runs.db"));
+}
