@@ -3,18 +3,19 @@
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 use track::{
-    Attribute, Change, Field, LoggedModel, LoggedModelChange, MAX_REGISTRY_TAG_VALUE, ModelId, ModelStatus,
+    ArtifactOwner, Attribute, Change, Field, LoggedModel, LoggedModelChange, MAX_REGISTRY_TAG_VALUE, ModelId, ModelStatus,
     ModelVersion, NewVersion, OrderBy, RegistryChange, RunId, Searched, Tag, VersionRef, VersionSearch,
 };
 
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::{Code, Fault};
+use crate::listing::safe_path;
 use crate::page_token;
 use crate::registry::{missing_as, stage, tags};
 use crate::validate;
 use crate::wire::{self, Json, Page};
-use crate::{filters, logged_models, registry, runs};
+use crate::{artifacts, filters, logged_models, registry, runs};
 
 /// Most versions of a page.
 const MOST: i64 = 200_000;
@@ -163,19 +164,38 @@ pub fn delete(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 /// Where the files of a version are.
 pub fn download_uri(context: &Context, call: &Call) -> Result<Json, Fault> {
-    let mut found = find(context, &version(call)?)?;
+    let found = find(context, &version(call)?)?;
+    Ok(Json::of(&wire::Field("artifact_uri", source_of(context, found)?)))
+}
+
+/// What a version was made of in the end.
+fn source_of(context: &Context, mut found: ModelVersion) -> Result<String, Fault> {
     // A version may be made of a version, which may be made of a version.
     for _ in 0..100 {
         if let Some(id) = found.logged_model.filter(|id| found.source == format!("models:/{id}")) {
-            let uri = logged_models::uri(context, &logged_models::find(context, id)?)?;
-            return Ok(Json::of(&wire::Field("artifact_uri", uri)));
+            return logged_models::uri(context, &logged_models::find(context, id)?);
         }
         let named = found.source.strip_prefix("models:/").and_then(|rest| rest.split_once('/'));
         let Some((name, number)) = named else { break };
         let Ok(number) = number.parse() else { break };
         found = find(context, &VersionRef { model: name.to_owned(), version: number })?;
     }
-    Ok(Json::of(&wire::Field("artifact_uri", found.source)))
+    Ok(found.source)
+}
+
+/// Among whose artifacts the files of a version are, and in which folder.
+pub fn files_of(context: &Context, call: &Call) -> Result<(ArtifactOwner, String), Fault> {
+    let version = version(call)?;
+    let found = find(context, &version)?;
+    let own = ArtifactOwner::Version(version.model, version.version);
+    if !context.store.artifact_folder(&own, "")?.is_empty() {
+        return Ok((own, String::new()));
+    }
+    let source = source_of(context, found)?;
+    if let Some((run, folder)) = source.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+        return Ok((ArtifactOwner::Run(runs::parse_id(run)?), safe_path(folder)?));
+    }
+    artifacts::named_by(&source)?.ok_or_else(|| artifacts::elsewhere(&source))
 }
 
 pub fn transition(context: &Context, call: &Call) -> Result<Json, Fault> {

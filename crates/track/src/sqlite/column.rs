@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::history::range;
 use super::whole::status_of;
 use crate::filter::{FieldValue, Subject, Values, artifact_uri};
-use crate::{Attribute, DATASET_CONTEXT_TAG, DIRECTION_TAG, DatasetField, Direction, Field};
+use crate::{Attribute, DATASET_CONTEXT_TAG, DIRECTION_TAG, DatasetField, Direction, Field, PARENT_TAG, RUN_NAME_TAG};
 
 /// The columns of some fields.
 pub(super) struct Columns {
@@ -95,6 +95,11 @@ impl Column<'_> {
                 })
             }
             Field::Param(key) => self.fill(connection, &texts("param"), &[key], text),
+            Field::Tag(key) if key == RUN_NAME_TAG => self.load_attribute(connection, Attribute::Name),
+            Field::Tag(key) if key == PARENT_TAG => {
+                self.fill(connection, &texts("tag"), &[key], text)?;
+                self.load_attribute(connection, Attribute::Parent)
+            }
             Field::Tag(key) => {
                 self.fill(connection, "SELECT run, value FROM tag WHERE key = ?1", &[key], text)
             }
