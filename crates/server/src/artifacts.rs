@@ -46,7 +46,9 @@ impl Place {
         // The first that can be one: what lies below is named by people.
         let found = (1..parts.len()).find_map(|at| {
             let (owner, path) = match &parts[at..] {
-                ["models", model, "artifacts", path @ ..] => (ArtifactOwner::Model(model.parse().ok()?), path),
+                ["models", model, "artifacts", path @ ..] => {
+                    (ArtifactOwner::Model(model.parse().ok()?), path)
+                }
                 [run, "artifacts", path @ ..] => (ArtifactOwner::Run(run.parse().ok()?), path),
                 _ => return None,
             };
@@ -350,7 +352,10 @@ mod tests {
         let place = Place::parse(&format!("3/{run}/artifacts/m/a.txt")).unwrap().unwrap();
         assert_eq!((place.location.as_str(), place.path.as_str()), ("3", "m/a.txt"));
         let chosen = Place::parse(&format!("my/place/{run}/artifacts/{run}/artifacts")).unwrap().unwrap();
-        assert_eq!((chosen.location.as_str(), chosen.path.as_str()), ("my/place", &*format!("{run}/artifacts")));
+        assert_eq!(
+            (chosen.location.as_str(), chosen.path.as_str()),
+            ("my/place", &*format!("{run}/artifacts"))
+        );
         assert_eq!(Place::parse(&format!("3/{run}/artifacts")).unwrap().unwrap().path, "");
         let model = Place::parse(&format!("3/models/m-{run}/artifacts/MLmodel")).unwrap().unwrap();
         assert_eq!(model.owner, ArtifactOwner::Model(format!("m-{run}").parse().unwrap()));

@@ -2,8 +2,8 @@
 
 use base::Timestamp;
 use track::{
-    Change, ExperimentRef, Lease, Lifecycle, NewRun, PARENT_TAG, RUN_NAME_TAG, Run, RunId, RunStatus, StoreError, Tag,
-    run_name,
+    Change, ExperimentRef, Lease, Lifecycle, NewRun, PARENT_TAG, RUN_NAME_TAG, Run, RunId, RunStatus,
+    StoreError, Tag, run_name,
 };
 
 use crate::call::{Call, int_of, text_in, unfit};

@@ -8,7 +8,9 @@ use super::fault::Fault;
 use super::history::range;
 use super::whole::status_of;
 use crate::filter::{FieldValue, Subject, Values, artifact_uri};
-use crate::{Attribute, DATASET_CONTEXT_TAG, DIRECTION_TAG, DatasetField, Direction, Field, PARENT_TAG, RUN_NAME_TAG};
+use crate::{
+    Attribute, DATASET_CONTEXT_TAG, DIRECTION_TAG, DatasetField, Direction, Field, PARENT_TAG, RUN_NAME_TAG,
+};
 
 /// The columns of some fields.
 pub(super) struct Columns {

@@ -4,9 +4,9 @@ use base::{Digest, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use track::{
-    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, Lease, Lifecycle, LineageFile, Metric,
-    NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG, Role, RunId, RunStatus, RunStore, SETTLED_TAG, Search,
-    SqliteStore, StoreError, View, run_name, settle_dead,
+    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, Lease, Lifecycle, LineageFile,
+    Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG, Role, RunId, RunStatus,
+    RunStore, SETTLED_TAG, Search, SqliteStore, StoreError, View, run_name, settle_dead,
 };
 
 use crate::experiments::{
@@ -210,13 +210,16 @@ fn name_and_parent_are_tags_too(store: &dyn RunStore) {
     store.apply(at(4, vec![Change::UpdateRun { run, status: None, end_time: None, name }])).expect("renamed");
     assert_eq!(found("tags.`mlflow.runName` = 'again'"), [run]);
     // Neither itself, nor what came from it, nor what is not there can be a parent: those stay tags.
-    for (child, value) in [(parent, run.to_string()), (run, run.to_string()), (run, id(99).to_string()), (run, "7".into())] {
+    for (child, value) in
+        [(parent, run.to_string()), (run, run.to_string()), (run, id(99).to_string()), (run, "7".into())]
+    {
         set(child, PARENT_TAG, &value);
         let read = store.run(child).expect("there");
         assert_eq!((read.info.parent, read.tag(PARENT_TAG).as_deref()), (None, Some(value.as_str())));
         set(run, PARENT_TAG, &parent.to_string());
     }
-    let delete = |run| store.apply(at(5, vec![Change::DeleteTag { run, key: PARENT_TAG.into() }])).expect("removed");
+    let delete =
+        |run| store.apply(at(5, vec![Change::DeleteTag { run, key: PARENT_TAG.into() }])).expect("removed");
     delete(parent);
     set(run, PARENT_TAG, &parent.to_string());
     delete(run);

@@ -8,8 +8,8 @@ use crate::key::{MAX_RUN_NAME, check_length};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::history;
 use crate::{
-    KeyError, Lease, Lifecycle, MAX_PARAM_VALUE, MAX_TAG_VALUE, NewRun, PARENT_TAG, Param, RUN_NAME_TAG, RunId,
-    RunStatus, StoreError, Tag, check_key, run_name,
+    KeyError, Lease, Lifecycle, MAX_PARAM_VALUE, MAX_TAG_VALUE, NewRun, PARENT_TAG, Param, RUN_NAME_TAG,
+    RunId, RunStatus, StoreError, Tag, check_key, run_name,
 };
 
 pub(super) fn create(transaction: &Transaction, run: &NewRun) -> Result<(), Fault> {
@@ -196,7 +196,9 @@ fn possible_parent(transaction: &Transaction, number: i64, text: &str) -> Result
 }
 
 fn set_parent(transaction: &Transaction, number: i64, parent: Option<i64>) -> Result<(), Fault> {
-    transaction.prepare_cached("UPDATE run SET parent = ?2 WHERE number = ?1")?.execute(params![number, parent])?;
+    transaction
+        .prepare_cached("UPDATE run SET parent = ?2 WHERE number = ?1")?
+        .execute(params![number, parent])?;
     Ok(())
 }
 
