@@ -24,8 +24,8 @@ impl Mlflow {
     /// Its Python.
     pub fn python(self) -> PathBuf {
         let (variable, folder, wanted) = match self {
-            Mlflow::Newest => ("PIPE_TEST_MLFLOW", "test-mlflow", "mlflow==3.17.2 scikit-learn"),
-            Mlflow::Old => ("PIPE_TEST_MLFLOW29", "test-mlflow29", "mlflow==2.9.2 'setuptools<81'"),
+            Mlflow::Newest => ("PIPE_TEST_MLFLOW", "test-mlflow", "mlflow==3.17.2 scikit-learn psutil"),
+            Mlflow::Old => ("PIPE_TEST_MLFLOW29", "test-mlflow29", "mlflow==2.9.2 'setuptools<81' psutil"),
         };
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
         let installed = || target.join(folder).join("bin/python");
