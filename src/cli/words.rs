@@ -1,4 +1,4 @@
-//! Commands that people bring along from DVC and MLflow, and what they are called here.
+//! Commands that people bring along from DVC, MLflow and Optuna, and what they are called here.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -17,6 +17,27 @@ const WORDS: &[(&[&str], &str)] = &[
         &["model", "registry", "artifacts"],
         "`pipe models` is the registry, and `pipe log artifact` and `pipe log model` log files",
     ),
+    (
+        &[
+            "sweep",
+            "tune",
+            "optimize",
+            "create-study",
+            "studies",
+            "study",
+            "trials",
+            "best-trial",
+            "ask",
+            "tell",
+        ],
+        "a search over params is a stage with `matrix`; `pipe runs list --sort 'best(METRIC)'` orders what came of it",
+    ),
+    (
+        &["deployments", "predict", "build-docker", "sagemaker", "gateway"],
+        "`pipe models download` fetches the files of a version, for whatever serves it",
+    ),
+    (&["db"], "the run store is upgraded when it is opened; `pipe runs gc` removes what was deleted"),
+    (&["traces", "webhooks", "scorers"], "pipe keeps runs and models: `pipe runs`, `pipe models`"),
     #[cfg(feature = "serve")]
     (&["server", "gui", "studio"], "`pipe ui` serves the runs"),
     #[cfg(not(feature = "serve"))]
@@ -41,13 +62,52 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["destroy"], "remove the folder `.pipe` by hand"),
 ];
 
+/// By the command that they follow, and word: what to do instead.
+const BELOW: &[(&str, &[&str], &str)] = &[
+    ("runs", &["ls", "search", "query", "find"], "`pipe runs list --where FILTER`"),
+    ("runs", &["create", "new", "begin"], "`pipe runs start`"),
+    ("runs", &["describe", "get", "info", "metrics", "params"], "`pipe runs show`"),
+    ("runs", &["diff"], "`pipe runs compare`"),
+    ("runs", &["rm", "remove"], "`pipe runs delete`, and `pipe runs gc` for ever"),
+    ("runs", &["mv"], "`pipe runs rename`"),
+    ("runs", &["stop", "finish"], "`pipe runs end`"),
+    ("runs", &["set-tag", "tags"], "`pipe runs tag`"),
+    ("runs", &["purge"], "`pipe runs gc`"),
+    ("models", &["ls", "search", "versions"], "`pipe models list` and `pipe models show`"),
+    ("models", &["create", "add", "log"], "`pipe models register`, and `pipe log model` in a run"),
+    ("models", &["get", "info"], "`pipe models show`"),
+    ("models", &["rm", "remove"], "`pipe models delete`"),
+    ("models", &["promote", "transition"], "`pipe models alias` and `pipe models stage`"),
+    ("models", &["serve"], "`pipe models download` fetches the files of a version, for whatever serves it"),
+    ("log", &["metrics"], "`pipe log metric NAME VALUE`, and `pipe log metric -` for many"),
+    ("log", &["params"], "`pipe log param KEY=VALUE…`"),
+    ("log", &["tags", "set-tag"], "`pipe log tag KEY=VALUE…`"),
+    (
+        "log",
+        &["artifacts", "image", "figure", "table", "dict", "text", "file", "files"],
+        "`pipe log artifact PATH` logs a file or a folder",
+    ),
+    ("log", &["note"], "`pipe runs note`"),
+];
+
+/// The command after which an unknown one stands; empty for `pipe` itself.
+fn parent(told: &clap::Error) -> String {
+    let Some(ContextValue::StyledStr(usage)) = told.get(ContextKind::Usage) else { return String::new() };
+    let usage = usage.to_string();
+    let words = usage.split_whitespace().skip_while(|word| *word != "pipe").skip(1);
+    words.take_while(|word| !word.starts_with(['[', '<'])).collect::<Vec<_>>().join(" ")
+}
+
 /// Puts what an unknown command is called here in the place of what is only spelled like it.
 pub fn translate(mut told: clap::Error) -> clap::Error {
     if told.kind() != ErrorKind::InvalidSubcommand {
         return told;
     }
     let Some(ContextValue::String(word)) = told.get(ContextKind::InvalidSubcommand) else { return told };
-    if let Some((_, instead)) = WORDS.iter().find(|(words, _)| words.contains(&word.as_str())) {
+    let (word, parent) = (word.as_str(), parent(&told));
+    let below = BELOW.iter().find(|(above, words, _)| *above == parent && words.contains(&word));
+    let anywhere = WORDS.iter().find(|(words, _)| words.contains(&word));
+    if let Some(instead) = below.map(|(.., instead)| instead).or(anywhere.map(|(_, instead)| instead)) {
         told.remove(ContextKind::SuggestedSubcommand);
         told.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*instead).into()]));
     }
@@ -69,10 +129,27 @@ mod tests {
             for word in *words {
                 assert!(!is_there(word), "{word}");
             }
-            let commands = instead.split("`pipe ").skip(1);
-            let names = commands.filter_map(|text| text.split([' ', '`']).next());
-            for name in names.filter(|name| !name.starts_with('-')) {
-                assert!(is_there(name), "{name} in {instead}");
+            check(&command, instead);
+        }
+        for (above, words, instead) in BELOW {
+            let above = command.find_subcommand(above).expect("a command");
+            for word in *words {
+                assert!(above.find_subcommand(word).is_none(), "{word}");
+            }
+            check(&command, instead);
+        }
+    }
+
+    /// That the commands which a text names are there, with those below them.
+    fn check(command: &clap::Command, instead: &str) {
+        for text in instead.split("`pipe ").skip(1) {
+            let text = text.split('`').next().unwrap_or_default();
+            let mut found = command;
+            for name in text.split(' ').take_while(|name| !name.starts_with('-')) {
+                if !found.has_subcommands() {
+                    break;
+                }
+                found = found.find_subcommand(name).unwrap_or_else(|| panic!("{name} in {instead}"));
             }
         }
     }

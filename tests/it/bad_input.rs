@@ -558,4 +558,17 @@ fn words_of_other_tools_are_translated() {
     ");
     sandbox.pipe(["exp", "show"]).code(2).tells(&["tip: `pipe repro` records every run: `pipe runs list`"]);
     sandbox.pipe(["statsu"]).code(2).tells(&["'status'"]);
+    for (words, tells) in [
+        (["runs", "search"], "`pipe runs list --where FILTER`"),
+        (["runs", "ls"], "`pipe runs list"),
+        (["runs", "create"], "`pipe runs start`"),
+        (["models", "serve"], "`pipe models download`"),
+        (["models", "ls"], "`pipe models list`"),
+        (["log", "params"], "`pipe log param KEY=VALUE…`"),
+        (["registry", "list"], "`pipe models` is the registry"),
+        (["create-study", "--direction"], "a stage with `matrix`"),
+    ] {
+        sandbox.pipe(words).code(2).tells(&["tip: ", tells]);
+    }
+    sandbox.pipe(["ls"]).code(2).tells(&["tip: `pipe list`"]);
 }

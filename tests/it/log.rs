@@ -145,6 +145,9 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     let new = sandbox.ok(["runs", "start", "--name", "away"]).stdout.trim().to_owned();
     sandbox.ok(["log", "tag", "a=b", "--run", &new]);
     sandbox.ok(["runs", "end", &new]);
+    sandbox.write("net.bin", "x");
+    let other = sandbox.ok(["runs", "start", "--experiment", "other"]).stdout.trim().to_owned();
+    sandbox.ok(["log", "model", "net.bin", "--run", &other]);
     sandbox.pipe(["log", "tag", "a=b", "--run", "away"]).code(2).tells(&["whole id"]);
     std::fs::remove_dir(&store).unwrap();
     std::fs::rename(&aside, &store).unwrap();
@@ -155,4 +158,8 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     assert_eq!(sandbox.ok(["runs", "list"]).stderr, "");
     let away = shown(&sandbox, "away");
     assert_eq!((&away["status"], &away["tags"]["a"]), (&json!("FINISHED"), &json!("b")));
+    // A model that was logged meanwhile is of its run's experiment.
+    let store = rusqlite::Connection::open(&store).unwrap();
+    let sql = "SELECT experiment.name FROM logged_model JOIN experiment ON experiment.id = experiment";
+    assert_eq!(store.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "other");
 }

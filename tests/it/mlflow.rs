@@ -35,7 +35,7 @@ macro_rules! parts {
     };
 }
 
-parts! { logging batches searching artifacts models autolog datasets evaluate asynchronous }
+parts! { logging batches searching artifacts media families prompts models autolog datasets evaluate asynchronous }
 
 /// `mlflow server` over a database of its own.
 fn real_server(served: &Served) -> (Started, String) {

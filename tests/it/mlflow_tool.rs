@@ -25,9 +25,9 @@ impl Mlflow {
     pub fn python(self) -> PathBuf {
         let (variable, folder, wanted) = match self {
             Mlflow::Newest => {
-                ("PIPE_TEST_MLFLOW", "test-mlflow", "mlflow==3.17.2 scikit-learn onnx onnxruntime")
+                ("PIPE_TEST_MLFLOW", "test-mlflow", "mlflow==3.17.2 scikit-learn psutil onnx onnxruntime")
             }
-            Mlflow::Old => ("PIPE_TEST_MLFLOW29", "test-mlflow29", "mlflow==2.9.2 'setuptools<81'"),
+            Mlflow::Old => ("PIPE_TEST_MLFLOW29", "test-mlflow29", "mlflow==2.9.2 'setuptools<81' psutil"),
         };
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
         let installed = || target.join(folder).join("bin/python");

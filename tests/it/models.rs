@@ -69,6 +69,33 @@ fn a_version_is_made_only_when_its_rule_holds() {
 }
 
 #[test]
+fn of_several_at_once_only_better_ones_become_champion() {
+    let sandbox = Sandbox::new();
+    let accuracies = ["0.3", "0.8", "0.1", "0.6", "0.5", "0.7", "0.2", "0.4"];
+    let runs: Vec<String> = accuracies.iter().map(|acc| trained(&sandbox, acc, acc)).collect();
+    let champion = ["--if-better-than", "champion", "--metric", "acc", "--alias", "champion"];
+    let start = |run: &String| {
+        let command = ["models", "register", "spiral", "--run", run];
+        sandbox.start(sandbox.pipe_command(command.iter().chain(&champion)))
+    };
+    let started: Vec<_> = runs.iter().map(start).collect();
+    let codes: Vec<_> = started.into_iter().map(|process| process.wait().code_of().unwrap()).collect();
+    let model = shown(&sandbox, "spiral");
+    let accuracy = |version: &Json| {
+        let source = version["source"].as_str().unwrap();
+        let at = runs.iter().position(|run| source.contains(run.as_str())).expect("one of them");
+        accuracies[at].parse::<f64>().unwrap()
+    };
+    let mut made: Vec<&Json> = model["versions"].as_array().unwrap().iter().collect();
+    made.sort_by_key(|version| version["version"].as_i64());
+    let made: Vec<f64> = made.into_iter().map(accuracy).collect();
+    assert!(made.is_sorted_by(|a, b| a < b), "each is better than the one before it: {made:?}");
+    assert_eq!((made.last(), made.len()), (Some(&0.8), codes.iter().filter(|code| **code == 0).count()));
+    assert!(codes.iter().all(|code| matches!(code, 0 | 1)), "{codes:?}");
+    assert_eq!(model["aliases"]["champion"], made.len());
+}
+
+#[test]
 fn versions_are_named_marked_and_removed() {
     let sandbox = Sandbox::new();
     let run = trained(&sandbox, "0.8", "a");

@@ -55,6 +55,8 @@ fn lists_filters_sorts_and_chooses_columns() {
         [0.25, 0.5]
     );
     assert_eq!(accuracies(&sandbox, &["--where", "datasets.name = 'iris'"]), [0.0; 0]);
+    // A time is found as lists show it.
+    assert_eq!(accuracies(&sandbox, &["--where", r"start ~ '^20\d\d-\d\d-\d\d \d\d:'"]).len(), 3);
     let said = sandbox.ok([
         "runs",
         "list",

@@ -132,3 +132,27 @@ fn columns_and_filters_of_both_languages() {
     sandbox.pipe(["runs", "list", "--filter", "name = 'a' OR name = 'b'"]).code(2).tells(&["--where"]);
     sandbox.pipe(["runs", "list", "--columns", "best(x"]).code(2).tells(&["there is no column"]);
 }
+
+#[test]
+fn name_and_parent_are_what_mlflow_calls_them() {
+    let sandbox = Sandbox::new();
+    let start = |name: &str| sandbox.ok(["runs", "start", "--name", name]).stdout.trim().to_owned();
+    let (parent, run) = (start("parent"), start("child"));
+    let named = |name: &str| {
+        let filter = format!("tags.mlflow.runName = '{name}'");
+        sandbox.json(["runs", "list", "--filter", &filter, "--json"]).as_array().unwrap().len()
+    };
+    sandbox.ok(["runs", "rename", &run, "renamed"]);
+    assert_eq!((named("child"), named("renamed")), (0, 1));
+    sandbox.ok(["runs", "tag", &run, "mlflow.runName=tagged"]);
+    assert_eq!(sandbox.json(["runs", "show", &run, "--json"])["name"], "tagged");
+    sandbox.ok(["log", "tag", "mlflow.runName=logged", "--run", &run]);
+    assert_eq!((named("tagged"), named("logged")), (0, 1));
+    let below = format!("parent = '{parent}'");
+    let children = || sandbox.json(["runs", "list", "--where", &below, "--json"]).as_array().unwrap().len();
+    sandbox.ok(["runs", "tag", &run, &format!("mlflow.parentRunId={parent}")]);
+    assert_eq!(children(), 1);
+    sandbox.ok(["runs", "tag", &run, "--delete", "mlflow.parentRunId"]);
+    assert_eq!(children(), 0);
+    sandbox.pipe(["runs", "tag", &run, "--delete", "mlflow.parentRunId"]).code(2).tells(&["has no tag"]);
+}

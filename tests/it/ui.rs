@@ -101,10 +101,11 @@ fn pages_show_what_was_logged_and_run_none_of_it() {
         assert_eq!(page.status, 200, "{address}");
         assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{address}");
         let text = page.text();
-        assert!(
-            text.contains("&lt;script&gt;alert") && !text.contains("<script") && !text.contains("<img"),
-            "{text}"
-        );
+        // The page of all experiments has one script of ours, and may run no other.
+        let ours = usize::from(address == "/");
+        assert_eq!(text.matches("<script").count(), ours, "{text}");
+        assert_eq!(page.header("content-security-policy").matches("script-src 'sha256-").count(), ours);
+        assert!(text.contains("&lt;script&gt;alert") && !text.contains("<img"), "{text}");
     }
     let text = served.get(&format!("/runs/{run}")).text();
     assert!(text.contains("<svg") && text.contains("page.html"), "{text}");
@@ -116,6 +117,106 @@ fn pages_show_what_was_logged_and_run_none_of_it() {
     assert_eq!(file.header("x-content-type-options"), "nosniff");
     assert!(file.header("content-disposition").starts_with("attachment"), "{file:?}");
     assert_eq!(served.get("/runs/none").status, 404);
+}
+
+#[test]
+fn addresses_that_the_client_prints_lead_on() {
+    let served = Served::start();
+    let text = served.get("/").text();
+    let script =
+        text.split("<script>").nth(1).and_then(|rest| rest.split("</script>").next()).expect("a script");
+    assert!(script.contains("experiments") && script.contains("location.replace"), "{script}");
+    // Also from an address below which all is served for one stage.
+    assert!(script.contains("\"runs/\"+") && script.contains("\"experiments/\"+"), "{script}");
+}
+
+#[test]
+fn what_is_kept_elsewhere_or_is_not_there_is_said() {
+    let served = Served::start();
+    let made = served.ok("experiments/create", json!({"name": "far", "artifact_location": "s3://bucket/x"}));
+    let run = served.ok("runs/create", json!({"experiment_id": made["experiment_id"], "start_time": 1}));
+    let run = run["run"]["info"]["run_id"].as_str().unwrap();
+    let list = format!("/api/2.0/mlflow/artifacts/list?run_id={run}");
+    let refused = served.get(&list);
+    assert_eq!((refused.status, &refused.json()["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")));
+    assert!(
+        refused.text().contains("s3://bucket/x/") && refused.text().contains("does not read"),
+        "{refused:?}"
+    );
+    // What was logged here all the same is found.
+    served.sandbox.write("a.txt", "x");
+    served.sandbox.ok(["log", "artifact", "a.txt", "--run", run]);
+    assert_eq!(served.get(&list).json()["files"][0]["path"], "a.txt");
+    let body = json!({"experiment_id": made["experiment_id"], "name": "net"});
+    let model = served.ok("logged-models", body)["model"]["info"]["model_id"].clone();
+    let model = model.as_str().unwrap();
+    let refused = served.get(&format!("/api/2.0/mlflow/logged-models/{model}/artifacts/directories"));
+    assert_eq!(refused.status, 400, "{refused:?}");
+    for (path, tells) in [
+        ("/api/2.0/mlflow/traces", "keeps no traces"),
+        ("/api/3.0/mlflow/traces/search", "keeps no traces"),
+        ("/v1/traces", "keeps no traces"),
+        ("/api/2.0/mlflow/webhooks", "calls no webhooks"),
+        ("/graphql", "answers no GraphQL"),
+        ("/api/2.0/mlflow/nothing", "There is nothing at"),
+    ] {
+        let answer = served.ask("POST", path, &[("Content-Type", "application/json")], b"{}");
+        assert_eq!(
+            (answer.status, &answer.json()["error_code"]),
+            (404, &json!("ENDPOINT_NOT_FOUND")),
+            "{path}"
+        );
+        assert!(answer.text().contains(tells), "{answer:?}");
+    }
+    // In these words, or the client does not send the file whole.
+    let parts = served.ask("POST", "/api/2.0/mlflow-artifacts/mpu/create/0/x", &[], b"{}");
+    assert_eq!((parts.status, &parts.json()["error_code"]), (501, &json!("NOT_IMPLEMENTED")));
+    assert!(parts.text().contains("Multipart upload is not supported for the current artifact repository"));
+}
+
+#[test]
+fn files_of_models_and_in_places_of_ones_own_are_served() {
+    let served = Served::start();
+    let put = |path: &str, bytes: &[u8]| {
+        let path = format!("/api/2.0/mlflow-artifacts/artifacts/{path}");
+        assert_eq!(served.ask("PUT", &path, &[], bytes).status, 200, "{path}");
+    };
+    let location = "mlflow-artifacts:/my/place";
+    let made = served.ok("experiments/create", json!({"name": "mine", "artifact_location": location}));
+    let run = served.ok("runs/create", json!({"experiment_id": made["experiment_id"], "start_time": 1}));
+    let (run, uri) = (&run["run"]["info"]["run_id"], &run["run"]["info"]["artifact_uri"]);
+    let run = run.as_str().unwrap();
+    assert_eq!(uri, &json!(format!("{location}/{run}/artifacts")));
+    put(&format!("my/place/{run}/artifacts/m/file"), b"of the run");
+    let elsewhere = format!("/api/2.0/mlflow-artifacts/artifacts/other/{run}/artifacts/m/file");
+    assert_eq!(served.ask("PUT", &elsewhere, &[], b"x").status, 404);
+    let body = json!({"experiment_id": made["experiment_id"], "name": "net"});
+    let model = served.ok("logged-models", body)["model"]["info"]["model_id"].clone();
+    let model = model.as_str().unwrap();
+    put(&format!("my/place/models/{model}/artifacts/file"), b"of the model");
+    let page = "/ajax-api/2.0/mlflow/logged-models";
+    let file = served.get(&format!("{page}/{model}/artifacts/files?artifact_file_path=file"));
+    assert_eq!((file.status, file.text().as_str()), (200, "of the model"));
+    served.ok("registered-models/create", json!({"name": "net"}));
+    let sources = [
+        json!({"name": "net", "run_id": run, "source": format!("{location}/{run}/artifacts/m")}),
+        json!({"name": "net", "run_id": run, "source": format!("runs:/{run}/m")}),
+        json!({"name": "net", "model_id": model, "source": format!("models:/{model}")}),
+        json!({"name": "net", "source": "models:/net/3"}),
+    ];
+    for (source, expected) in
+        sources.into_iter().zip(["of the run", "of the run", "of the model", "of the model"])
+    {
+        let version = served.ok("model-versions/create", source)["model_version"]["version"].clone();
+        let version = version.as_str().unwrap();
+        for path in ["/model-versions", "/ajax-api/2.0/mlflow/model-versions"] {
+            let file = served.get(&format!("{path}/get-artifact?name=net&version={version}&path=file"));
+            assert_eq!((file.status, file.text().as_str()), (200, expected), "{version}");
+            assert_eq!(file.header("content-security-policy"), "default-src 'none'; sandbox");
+        }
+        let gone = served.get(&format!("/model-versions/get-artifact?name=net&version={version}&path=gone"));
+        assert_eq!(gone.status, 404);
+    }
 }
 
 #[test]

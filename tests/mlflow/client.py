@@ -6,6 +6,7 @@ MLFLOW_TRACKING_URI names the server. Runs with the clients of 2.9 and of 3.x al
 artifact in megabytes.
 """
 
+import json
 import math
 import os
 import sys
@@ -156,6 +157,86 @@ def artifacts(large):
             pass
         else:
             raise AssertionError("nothing was downloaded")
+
+
+def media():
+    import matplotlib.pyplot
+    import numpy
+    import pandas
+
+    mlflow.set_experiment("media")
+    # The client measures the machine by itself.
+    os.environ["MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"] = "1"
+    with mlflow.start_run(log_system_metrics=True) as run:
+        figure = matplotlib.pyplot.figure()
+        mlflow.log_figure(figure, "figures/plot.png")
+        mlflow.log_image(numpy.zeros((4, 4, 3), dtype=numpy.uint8), "image.png")
+        mlflow.log_table({"a": [1, 2], "b": ["x", "y"]}, "table.json")
+        mlflow.log_table(pandas.DataFrame({"a": [3], "b": ["z"]}), "table.json")
+        mlflow.log_dict({"a": [1]}, "x.yaml")
+        mlflow.log_text("<b>", "page.html")
+        if NEW:
+            mlflow.log_image(numpy.zeros((4, 4, 3), dtype=numpy.uint8), key="dog", step=3)
+        deadline = time.time() + 30
+        while not client.get_run(run.info.run_id).data.metrics and time.time() < deadline:
+            time.sleep(0.1)
+    table = mlflow.load_table("table.json", run_ids=[run.info.run_id])
+    assert list(table["a"]) == [1, 2, 3], table
+    assert mlflow.artifacts.load_image(run.info.artifact_uri + "/image.png").size == (4, 4)
+    assert mlflow.artifacts.load_text(run.info.artifact_uri + "/page.html") == "<b>"
+    found = client.get_run(run.info.run_id)
+    assert "system/cpu_utilization_percentage" in found.data.metrics, found.data.metrics
+    assert json.loads(found.data.tags["mlflow.loggedArtifacts"]) == [{"path": "table.json", "type": "table"}]
+    paths = {info.path for info in client.list_artifacts(run.info.run_id)}
+    assert {"figures", "image.png", "table.json", "x.yaml", "page.html"} <= paths, paths
+    client.set_terminated(run.info.run_id, "KILLED")
+    assert client.get_run(run.info.run_id).info.status == "KILLED"
+    # In several parts, which a server may refuse.
+    os.environ["MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD"] = "true"
+    os.environ["MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE"] = str(5 << 20)
+    with mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
+        large = os.path.join(folder, "large")
+        with open(large, "wb") as file:
+            file.write(bytes(12 << 20))
+        mlflow.log_artifact(large)
+        assert client.list_artifacts(run.info.run_id)[0].file_size == 12 << 20
+    # A place that the experiment's maker chose.
+    made = client.create_experiment("placed", artifact_location="mlflow-artifacts:/my/place")
+    placed = client.create_run(made)
+    client.log_text(placed.info.run_id, "x", "a/b.txt")
+    assert [info.path for info in client.list_artifacts(placed.info.run_id, "a")] == ["a/b.txt"]
+    assert mlflow.artifacts.load_text(placed.info.artifact_uri + "/a/b.txt") == "x"
+
+
+def families():
+    parent, child = client.create_run("0"), client.create_run("0", run_name="child")
+    below = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+    assert not client.search_runs(["0"], below)
+    client.set_tag(child.info.run_id, "mlflow.parentRunId", parent.info.run_id)
+    assert [run.info.run_name for run in client.search_runs(["0"], below)] == ["child"]
+    assert mlflow.get_parent_run(child.info.run_id).info.run_id == parent.info.run_id
+    client.set_tag(child.info.run_id, "mlflow.runName", "renamed")
+    client.delete_tag(child.info.run_id, "mlflow.parentRunId")
+    assert not client.search_runs(["0"], below) and mlflow.get_parent_run(child.info.run_id) is None
+    assert client.search_runs(["0"], "run_name = 'renamed'")[0].info.run_id == child.info.run_id
+
+
+def prompts():
+    """What is no model here: prompts are versions without files, of the rest there is nothing."""
+    if not NEW:
+        return
+    mlflow.set_experiment("prompts")
+    mlflow.genai.register_prompt("greeting", "hello {{name}}")
+    mlflow.genai.register_prompt("greeting", "good day {{name}}")
+    mlflow.genai.set_prompt_alias("greeting", "formal", 2)
+    assert mlflow.genai.load_prompt("prompts:/greeting/1").format(name="Ada") == "hello Ada"
+    assert mlflow.genai.load_prompt("prompts:/greeting@formal").format(name="Ada") == "good day Ada"
+    assert [prompt.name for prompt in mlflow.genai.search_prompts()] == ["greeting"]
+    assert not client.search_registered_models(), "prompts are no models"
+    # Traces go nowhere, and nothing breaks by it.
+    assert mlflow.trace(lambda x: x + 1)(3) == 4
+    refused(lambda: client.search_traces(experiment_ids=["0"]), "keeps no traces")
+    refused(client.list_webhooks, "calls no webhooks")
 
 
 def models():

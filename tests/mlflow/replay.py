@@ -69,6 +69,8 @@ class Server:
             for part in place.split("."):
                 found = found[int(part)] if isinstance(found, list) else found[part]
             self.known[name] = str(found)
+        if step.get("ids") and "runs" in body:
+            body["runs"] = [run["info"]["run_id"] for run in body["runs"]]
         body = self.normal(body)
         if step.get("unordered"):
             for items in body.values():

@@ -5,6 +5,8 @@
 
 import json
 
+from corpus import DATA, FILTERS, ORDERS
+
 STEPS = []
 
 
@@ -668,6 +670,95 @@ step(
     "POST " + AJAX + "experiments/search-datasets",
     body={"experiment_ids": [str(i) for i in range(21)]},
 )
+# what is refused, field by field
+post("an experiment kept in a number", "experiments/create", {"name": "x", "artifact_location": 9.0})
+post("tag an experiment with lines", "experiments/set-experiment-tag", {"experiment_id": "${one}", "key": "lines", "value": "a\nb\nc"})
+post("tag an experiment with nothing", "experiments/set-experiment-tag", {"experiment_id": "${one}", "key": "none", "value": ""})
+get("a tagged experiment", "experiments/get", {"experiment_id": "${one}"})
+post("log a metric to a number", "runs/log-metric", {**m, "run_id": 31})
+post("log a metric to null", "runs/log-metric", {**m, "run_id": None})
+post("log a metric named by a number", "runs/log-metric", {**m, "key": 31})
+post("log a metric named by null", "runs/log-metric", {**m, "key": None})
+post("log a metric at a step that is a text", "runs/log-metric", {**m, "step": "foo"})
+post("log a metric at a time that is a text", "runs/log-metric", {**m, "timestamp": "foo"})
+post("log a param to a number", "runs/log-parameter", {"run_id": 31, "key": "p", "value": "1"})
+post("log a param named by a number", "runs/log-parameter", {"run_id": "${run}", "key": 31, "value": "1"})
+post("log a param twice over the length", "runs/log-parameter", {"run_id": "${run}", "key": "lines", "value": "a\nb"})
+post("tag a number", "runs/set-tag", {"run_id": 31, "key": "t", "value": "v"})
+post("tag a run by its old name", "runs/set-tag", {"run_uuid": "${run}", "key": "old", "value": "v"})
+post("untag a run without id", "runs/delete-tag", {"key": "old"})
+post("untag a run without a key", "runs/delete-tag", {"run_id": "${run}"})
+post("untag an unknown run", "runs/delete-tag", {"run_id": "fake_run_id", "key": "old"})
+post("log inputs to no run", "runs/log-inputs", {"datasets": []})
+post("make a run with a long name", "runs/create", {"experiment_id": "${one}", "start_time": 1, "run_name": "n" * 251})
+post("make a run in an experiment that is a number", "runs/create", {"experiment_id": 0, "start_time": 1})
+post("make a run with tags of no key", "runs/create", {"experiment_id": "${one}", "start_time": 1, "tags": [{"value": "x"}]})
+post("make a run with a long tag", "runs/create", {"experiment_id": "${one}", "start_time": 1, "tags": [{"key": "k" * 251, "value": "x"}]})
+post("make a run with tags that are no list", "runs/create", {"experiment_id": "${one}", "start_time": 1, "tags": "x"})
+post("search runs with too many", "runs/search", {"experiment_ids": ["${one}"], "max_results": 123456789})
+# parents and names that come later
+post("make a run to have a parent", "runs/create", {"experiment_id": "${two}", "start_time": 10, "run_name": "child"}, keep={"child": "run.info.run_id"})
+post("give it a parent", "runs/set-tag", {"run_id": "${child}", "key": "mlflow.parentRunId", "value": "${run}"})
+get("a run with a parent", "runs/get", {"run_id": "${child}"})
+post("search by parent", "runs/search", {"experiment_ids": ["${two}"], "filter": "tags.mlflow.parentRunId = '${run}'"})
+post("give it itself for a parent", "runs/set-tag", {"run_id": "${child}", "key": "mlflow.parentRunId", "value": "${child}"})
+post("give it a parent that is none", "runs/set-tag", {"run_id": "${child}", "key": "mlflow.parentRunId", "value": "7"})
+post("take its parent away", "runs/delete-tag", {"run_id": "${child}", "key": "mlflow.parentRunId"})
+get("a run without a parent", "runs/get", {"run_id": "${child}"})
+post("take its name away", "runs/delete-tag", {"run_id": "${child}", "key": "mlflow.runName"})
+get("a run without a name", "runs/get", {"run_id": "${child}"})
+post("name it by an empty tag", "runs/set-tag", {"run_id": "${child}", "key": "mlflow.runName", "value": ""})
+get("a run named by an empty tag", "runs/get", {"run_id": "${child}"})
+post("name it by nothing", "runs/update", {"run_id": "${child}", "run_name": ""})
+get("a run named by nothing", "runs/get", {"run_id": "${child}"})
+# points beside each other
+for run, more in [("run", 0), ("child", 1)]:
+    for key, points in {
+        "A": [(1, 2, 10), (1, 3, 11), (1, 3, 12), (2, 3, 12)],
+        "B": [(7, -2, -100), (8, 0, 0), (8, 0, 1), (9, 1, 12)],
+    }.items():
+        post(
+            f"points of {key} of {run}",
+            "runs/log-batch",
+            {
+                "run_id": "${%s}" % run,
+                "metrics": [
+                    {"key": key, "timestamp": time, "step": at, "value": value + more} for time, at, value in points
+                ],
+            },
+        )
+HISTORIES = "GET " + AJAX + "metrics/get-history-bulk"
+for key in "AB":
+    RUNS = [["run_id", "${run}"], ["run_id", "${child}"], ["metric_key", key]]
+    # Runs are in the order of their ids, which are others.
+    step(f"histories of {key}", HISTORIES, query=RUNS, unordered=True)
+step("at most two of a history", HISTORIES, query=[["run_id", "${run}"], ["metric_key", "A"], ["max_results", "2"]])
+for run, count in [("run", 10), ("child", 20)]:
+    for time in [1, 2]:
+        post(
+            f"even points of {run} at {time}",
+            "runs/log-batch",
+            {
+                "run_id": "${%s}" % run,
+                "metrics": [{"key": "E", "timestamp": time, "step": at, "value": 10} for at in range(count)],
+            },
+        )
+BOTH = [["run_ids", "${run}"], ["run_ids", "${child}"], ["metric_key", "E"], ["max_results", "5"]]
+get("a sampled history of two runs of other length", SAMPLED, BOTH, unordered=True)
+get("a sampled history within", SAMPLED, [*BOTH, ["start_step", "0"], ["end_step", "4"]], unordered=True)
+get("a sampled history of no points", SAMPLED, [["run_ids", "${run}"], ["metric_key", "E"], ["max_results", "0"]])
+get("a sampled history without a key", SAMPLED, [["run_ids", "${run}"], ["max_results", "5"]])
+get("a sampled history of an unknown run", SAMPLED, [["run_ids", "0" * 32], ["metric_key", "E"]])
+# what pages fetch
+UPLOAD = "POST " + AJAX + "upload-artifact"
+step("upload without a run", UPLOAD, raw="x", type="text/plain")
+step("upload without a path", UPLOAD, raw="x", type="text/plain", query={"run_uuid": "${run}"})
+step("upload outside", UPLOAD, raw="x", type="text/plain", query={"run_uuid": "${run}", "path": "../x"})
+step("upload nothing", UPLOAD, raw="", type="text/plain", query={"run_uuid": "${run}", "path": "x.txt"})
+step("upload", UPLOAD, raw="x", type="text/plain", query={"run_uuid": "${run}", "path": "x.txt"}, status_only=True)
+step("get what was uploaded", "GET /get-artifact", query={"run_uuid": "${run}", "path": "x.txt"})
+step("get outside", "GET /get-artifact", query={"run_uuid": "${run}", "path": "../x"})
+step("get a version's file outside", "GET /model-versions/get-artifact", query={"name": "net", "version": "1", "path": "../x"})
 # logged models
 LOGGED = "logged-models"
 post(
@@ -818,6 +909,43 @@ post(
     VERSIONS + "/create",
     {"name": "net", "source": "mlflow-artifacts:/${one}/${run}/artifacts/%2e%2e/x", "run_id": "${run}"},
 )
+post("register a model of many sources", REGISTERED + "/create", {"name": "sources"})
+ROOT = "mlflow-artifacts:/${one}/${run}/artifacts"
+for n in [
+    ROOT,
+    ROOT + "/",
+    ROOT + "///",
+    ROOT + "/a///b",
+    ROOT + "/....",
+    ROOT + "/m/.",
+    ROOT + "x",
+    ROOT + "/a%00",
+    ROOT + "/a b",
+    "mlflow-artifacts:/models",
+    "mlflow-artifacts://host:9000/${one}/${run}/artifacts/m",
+    "https://host/m",
+    "s3://bucket/m",
+    "s3a://bucket/../../",
+    "dbfs:/m",
+    "runs:/${run}/m",
+    "runs:/${run}/../m",
+    "runs:/${second}/m",
+    "models:/net/1",
+    "models:/net@x",
+    "models:/${model}",
+    "/m",
+    "",
+]:
+    post(
+        "make a version of " + repr(n),
+        VERSIONS + "/create",
+        {"name": "sources", "source": n, "run_id": "${run}"},
+    )
+    if "://host" not in n:
+        post("make a version of nobody, of " + repr(n), VERSIONS + "/create", {"name": "sources", "source": n})
+get("where the last of many is", REGISTERED + "/get", {"name": "sources"}, status_only=True)
+post("make a version of an unknown run", VERSIONS + "/create", {"name": "sources", "source": "s3://b/m", "run_id": "0" * 32})
+post("make a version of an unknown logged model", VERSIONS + "/create", {"name": "sources", "source": "s3://b/m", "model_id": "m-" + "0" * 32})
 get("a version", VERSIONS + "/get", {"name": "net", "version": "1"})
 get("an unknown version", VERSIONS + "/get", {"name": "net", "version": "99"})
 get("a version that is none", VERSIONS + "/get", {"name": "net", "version": "x"})
@@ -915,5 +1043,127 @@ step("delete a registered model", "DELETE " + REGISTERED + "/delete", body={"nam
 step("delete a registered model again", "DELETE " + REGISTERED + "/delete", body={"name": "netz"})
 step("delete a logged model", "DELETE " + LOGGED + "/${model}")
 get("a deleted logged model", LOGGED + "/${model}")
+# more searches of logged models
+for n, metric, params in [("a", 0.1, "1"), ("b", 0.9, "2"), ("c", 0.5, "10")]:
+    post(
+        "log the model " + n,
+        LOGGED,
+        {
+            "experiment_id": "${two}",
+            "name": n,
+            "model_type": "t" + n,
+            "source_run_id": "${run}",
+            "params": [{"key": "p", "value": params}],
+            "tags": [{"key": "k", "value": n}],
+        },
+        keep={"logged" + n: "model.info.model_id"},
+    )
+    for data, more, time in [("d1", 0, 5), ("d2", 0.05, 6)]:
+        post(
+            f"measure the model {n} on {data}",
+            "runs/log-metric",
+            {
+                "run_id": "${run}",
+                "key": "score",
+                "value": metric + more,
+                "timestamp": time,
+                "step": 1,
+                "model_id": "${logged%s}" % n,
+                "dataset_name": data,
+                "dataset_digest": "x",
+            },
+        )
+for f in [
+    "name = 'a'",
+    "name != 'a'",
+    "name ILIKE 'A'",
+    "name IN ('a', 'b')",
+    "name NOT IN ('a', 'b')",
+    "attributes.name = 'a'",
+    "model_type = 'ta'",
+    "model_type LIKE 't%'",
+    "model_id = '${logged}'",
+    "model_id IN ('${loggeda}', '${loggedb}')",
+    "experiment_id = '${two}'",
+    "creation_timestamp > 0",
+    "creation_time > 0",
+    "last_updated_timestamp > 0",
+    "status = 'PENDING'",
+    "params.p = '1'",
+    "params.p != '1'",
+    "params.p > '1'",
+    "params.p LIKE '1%'",
+    "params.none = '1'",
+    "tags.k = 'a'",
+    "tags.k LIKE '%'",
+    "tags.`k` = 'a'",
+    "metrics.score > 0.4",
+    "metrics.score > 0.4 AND params.p = '10'",
+    "metrics.score = 0.5",
+    "metrics.none > 0",
+    "metrics.score > 0.4 OR name = 'a'",
+    "foo.bar = 'x'",
+    "name > 'a'",
+    "name",
+]:
+    post("search models: " + f, LOGGED + "/search", {"experiment_ids": ["${two}"], "filter": f, "order_by": [{"field_name": "name"}]})
+for o in [
+    {"field_name": "name"},
+    {"field_name": "name", "ascending": False},
+    {"field_name": "metrics.score"},
+    {"field_name": "metrics.score", "ascending": False},
+    {"field_name": "metrics.score", "dataset_name": "d1", "dataset_digest": "x"},
+    {"field_name": "metrics.score", "dataset_name": "d2"},
+    {"field_name": "params.p"},
+    {"field_name": "tags.k"},
+    {"field_name": "creation_timestamp", "ascending": True},
+    {"field_name": "creation_time", "ascending": True},
+    {"field_name": "colour"},
+    {"field_name": "name", "dataset_name": "d1"},
+    {},
+]:
+    post("models in the order of " + json.dumps(o), LOGGED + "/search", {"experiment_ids": ["${two}"], "order_by": [o]})
+for d in [
+    [{"dataset_name": "d1"}],
+    [{"dataset_name": "d1", "dataset_digest": "x"}],
+    [{"dataset_name": "d1", "dataset_digest": "y"}],
+    [{"dataset_name": "d1"}, {"dataset_name": "d2"}],
+    [{"dataset_digest": "x"}],
+]:
+    post(
+        "models measured on " + json.dumps(d),
+        LOGGED + "/search",
+        {"experiment_ids": ["${two}"], "filter": "metrics.score > 0.52", "datasets": d, "order_by": [{"field_name": "name"}]},
+    )
+post("too many models", LOGGED + "/search", {"experiment_ids": ["${two}"], "max_results": 100000})
+post("a page of models", LOGGED + "/search", {"experiment_ids": ["${two}"], "max_results": 2, "order_by": [{"field_name": "name"}]}, keep={"loggedpage": "next_page_token"})
+post("the next page of models", LOGGED + "/search", {"experiment_ids": ["${two}"], "max_results": 2, "order_by": [{"field_name": "name"}], "page_token": "${loggedpage}"})
+step("finish a model with a status that is none", "PATCH " + LOGGED + "/${loggeda}", body={"model_id": "${loggeda}", "status": "DONE"})
+step("finish a model without a status", "PATCH " + LOGGED + "/${loggeda}", body={"model_id": "${loggeda}"})
+step("tag an unknown model", "PATCH " + LOGGED + "/m-" + "0" * 32 + "/tags", body={"tags": [{"key": "a", "value": "x"}]})
+post("log params of an unknown model", LOGGED + "/m-" + "0" * 32 + "/params", {"model_id": "m-" + "0" * 32, "params": [{"key": "a", "value": "x"}]})
+post("log another value of a model's param", LOGGED + "/${loggeda}/params", {"model_id": "${loggeda}", "params": [{"key": "p", "value": "x"}]})
+step("delete an unknown model", "DELETE " + LOGGED + "/m-" + "0" * 32)
+post("say that an unknown model was made", "runs/outputs", {"run_id": "${run}", "models": [{"model_id": "m-" + "0" * 32, "step": 3}]})
+post("measure an unknown model", "runs/log-metric", {"run_id": "${run}", "key": "a", "value": 1, "timestamp": 1, "model_id": "m-" + "0" * 32})
+get("a model with two measures", LOGGED + "/${loggeda}")
+# a corpus of filters over the same runs: which match, and in which order
+post("make the corpus", "experiments/create", {"name": "corpus"}, keep={"corpus": "experiment_id"})
+for run in DATA:
+    name, id = run["name"], "${%s}" % run["name"]
+    created = {"experiment_id": "${corpus}", "start_time": run["start"], "run_name": run["called"], "user_id": run["user"]}
+    if run["parent"]:
+        created["tags"] = [{"key": "mlflow.parentRunId", "value": "${%s}" % run["parent"]}]
+    post("make " + name, "runs/create", created, keep={name: "run.info.run_id"})
+    post("fill " + name, "runs/log-batch", {"run_id": id, **run["logged"]})
+    post("give data to " + name, "runs/log-inputs", {"run_id": id, "datasets": run["data"]})
+    post("end " + name, "runs/update", {"run_id": id, **run["end"]})
+# Ids decide ties, and they are others: a last key makes the order of all runs whole.
+for f in FILTERS:
+    body = {"experiment_ids": ["${corpus}"], "filter": f, "order_by": ["params.n"]}
+    post("corpus: " + f, "runs/search", body, ids=True)
+for o in ORDERS:
+    body = {"experiment_ids": ["${corpus}"], "order_by": [*o, "params.n"]}
+    post("corpus in the order of " + repr(o), "runs/search", body, ids=True)
 get("the health", "/health")
 get("the version", "/version")

@@ -31,28 +31,30 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_'
 /// A file or folder among the artifacts of a run or a logged model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
-    experiment: String,
+    /// The location of its experiment in the proxy: the experiment's number, or what its maker chose.
+    location: String,
     owner: ArtifactOwner,
     path: String,
 }
 
 impl Place {
-    /// Reads an address of the proxy, `EXPERIMENT/RUN/artifacts/PATH` or `EXPERIMENT/models/MODEL/artifacts/PATH`;
-    /// nothing when it is none.
+    /// Reads an address of the proxy, `LOCATION/RUN/artifacts/PATH` or `LOCATION/models/MODEL/artifacts/PATH`; nothing
+    /// when it is none.
     fn parse(sent: &str) -> Result<Option<Place>, Fault> {
         let path = safe_path(sent)?;
         let parts: Vec<&str> = path.split('/').collect();
-        let (experiment, owner, path) = match parts.as_slice() {
-            [experiment, "models", model, "artifacts", path @ ..] => {
-                (experiment, model.parse().map(ArtifactOwner::Model).ok(), path)
-            }
-            [experiment, run, "artifacts", path @ ..] => {
-                (experiment, run.parse().map(ArtifactOwner::Run).ok(), path)
-            }
-            _ => return Ok(None),
-        };
-        let experiment = (*experiment).to_owned();
-        Ok(owner.map(|owner| Place { experiment, owner, path: path.join("/") }))
+        // The first that can be one: what lies below is named by people.
+        let found = (1..parts.len()).find_map(|at| {
+            let (owner, path) = match &parts[at..] {
+                ["models", model, "artifacts", path @ ..] => {
+                    (ArtifactOwner::Model(model.parse().ok()?), path)
+                }
+                [run, "artifacts", path @ ..] => (ArtifactOwner::Run(run.parse().ok()?), path),
+                _ => return None,
+            };
+            Some(Place { location: parts[..at].join("/"), owner, path: path.join("/") })
+        });
+        Ok(found)
     }
 
     /// That its owner is there, in that experiment.
@@ -65,13 +67,32 @@ impl Place {
             ),
             ArtifactOwner::Version(name, _) => return Err(crate::registry::missing(name)),
         };
-        if experiment.to_string() == self.experiment { Ok(()) } else { Err(missing) }
+        let locations = context.locations([experiment])?;
+        if locations.in_proxy(experiment).as_deref() == Some(self.location.as_str()) {
+            Ok(())
+        } else {
+            Err(missing)
+        }
     }
+}
+
+/// Whose file or folder an address like `mlflow-artifacts:/3/RUN/artifacts/PATH` names; nothing when it is none of ours.
+pub fn named_by(uri: &str) -> Result<Option<(ArtifactOwner, String)>, Fault> {
+    let Some(path) = uri.strip_prefix("mlflow-artifacts:") else { return Ok(None) };
+    Ok(Place::parse(path.trim_start_matches('/'))?.map(|place| (place.owner, place.path)))
 }
 
 /// What lies in a folder.
 pub fn entries(context: &Context, owner: &ArtifactOwner, folder: &str) -> Result<Vec<Entry>, Fault> {
     Ok(context.store.artifact_folder(owner, folder)?.into_iter().map(Entry::from).collect())
+}
+
+/// Clients write to such a place themselves, and nobody tells us what.
+pub fn elsewhere(root_uri: &str) -> Fault {
+    Fault::invalid(format!(
+        "These artifacts are kept at '{root_uri}', which this server does not read. MLflow's client lists and downloads them \
+         from there."
+    ))
 }
 
 /// Files and folders, and where they are.
@@ -88,7 +109,11 @@ pub fn list(context: &Context, call: &Call) -> Result<Json, Fault> {
     let folder = safe_path(call.text("path")?.unwrap_or_default())?;
     let run = find(context, id)?;
     let files = entries(context, &ArtifactOwner::Run(run.info.id), &folder)?;
-    let root_uri = context.locations([run.info.experiment])?.run(&run.info);
+    let locations = context.locations([run.info.experiment])?;
+    let root_uri = locations.run(&run.info);
+    if files.is_empty() && locations.in_proxy(run.info.experiment).is_none() {
+        return Err(elsewhere(&root_uri));
+    }
     Ok(Json::of(&Listing { root_uri, files }))
 }
 
@@ -183,6 +208,25 @@ pub async fn get_by_run(context: Context, request: Request) -> Result<Response, 
     let run = blocking(move || find(&known, &id)).await?;
     let owner = ArtifactOwner::Run(run.info.id);
     send(&context, owner, path.clone(), &path, request.headers()).await
+}
+
+/// `model-versions/get-artifact?name=&version=&path=`, which MLflow's pages use.
+pub async fn get_by_version(context: Context, request: Request) -> Result<Response, Fault> {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    let path = safe_path(call.required("path")?)?;
+    let known = context.clone();
+    let (owner, folder) = blocking(move || crate::versions::files_of(&known, &call)).await?;
+    let whole = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
+    send(&context, owner, whole, &path, request.headers()).await
+}
+
+/// `logged-models/MODEL/artifacts/files?artifact_file_path=`, which MLflow's pages use.
+pub async fn get_by_model(context: Context, id: String, request: Request) -> Result<Response, Fault> {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    let path = safe_path(call.required("artifact_file_path")?)?;
+    let known = context.clone();
+    let model = blocking(move || logged_models::find(&known, logged_models::parse_id(&id)?)).await?;
+    send(&context, ArtifactOwner::Model(model.id), path.clone(), &path, request.headers()).await
 }
 
 /// A file as an attachment, or the part of it that was asked for.
@@ -309,7 +353,12 @@ mod tests {
     fn addresses_name_runs_and_nothing_else() {
         let run = "0123456789ab7fffbfffffffffffffff";
         let place = Place::parse(&format!("3/{run}/artifacts/m/a.txt")).unwrap().unwrap();
-        assert_eq!((place.experiment.as_str(), place.path.as_str()), ("3", "m/a.txt"));
+        assert_eq!((place.location.as_str(), place.path.as_str()), ("3", "m/a.txt"));
+        let chosen = Place::parse(&format!("my/place/{run}/artifacts/{run}/artifacts")).unwrap().unwrap();
+        assert_eq!(
+            (chosen.location.as_str(), chosen.path.as_str()),
+            ("my/place", &*format!("{run}/artifacts"))
+        );
         assert_eq!(Place::parse(&format!("3/{run}/artifacts")).unwrap().unwrap().path, "");
         let model = Place::parse(&format!("3/models/m-{run}/artifacts/MLmodel")).unwrap().unwrap();
         assert_eq!(model.owner, ArtifactOwner::Model(format!("m-{run}").parse().unwrap()));

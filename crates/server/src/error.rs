@@ -31,6 +31,8 @@ pub enum Code {
     ResourceDoesNotExist,
     /// There is no such address.
     EndpointNotFound,
+    /// MLflow has it, and we do not.
+    NotImplemented,
     /// The store is locked by others: to be tried again.
     TemporarilyUnavailable,
     /// Our fault, or the disk's.
@@ -47,6 +49,7 @@ impl Code {
             Code::Unauthenticated => StatusCode::UNAUTHORIZED,
             Code::PermissionDenied => StatusCode::FORBIDDEN,
             Code::ResourceDoesNotExist | Code::EndpointNotFound => StatusCode::NOT_FOUND,
+            Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
         }

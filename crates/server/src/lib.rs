@@ -27,6 +27,7 @@ mod route;
 mod runs;
 mod search;
 mod serve;
+mod source;
 mod stream;
 mod validate;
 mod versions;

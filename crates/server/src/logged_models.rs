@@ -7,7 +7,7 @@ use track::{
     MetricDataset, ModelId, ModelStatus, NewLoggedModel, OrderBy, Param, Searched, StoreError, Tag,
 };
 
-use crate::artifacts::{Listing, entries};
+use crate::artifacts::{Listing, elsewhere, entries};
 use crate::call::{Call, absent, text_in, unfit};
 use crate::context::Context;
 use crate::error::Fault;
@@ -105,7 +105,12 @@ pub fn list(context: &Context, call: &Call) -> Result<Json, Fault> {
     let folder = safe_path(call.text("artifact_directory_path")?.unwrap_or_default())?;
     let model = find(context, parse_id(call.named("model_id"))?)?;
     let files = entries(context, &ArtifactOwner::Model(model.id), &folder)?;
-    Ok(Json::of(&Listing { root_uri: uri(context, &model)?, files }))
+    let locations = context.locations([model.experiment])?;
+    let root_uri = locations.model(&model);
+    if files.is_empty() && locations.in_proxy(model.experiment).is_none() {
+        return Err(elsewhere(&root_uri));
+    }
+    Ok(Json::of(&Listing { root_uri, files }))
 }
 
 pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {

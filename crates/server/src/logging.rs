@@ -13,7 +13,7 @@ use crate::call::{Call, float_of, int_of, text_in};
 use crate::context::Context;
 use crate::error::Fault;
 use crate::logged_models;
-use crate::runs::{find, parse_id, tag_changes};
+use crate::runs::{find, parse_id};
 use crate::validate;
 use crate::wire::Json;
 
@@ -97,7 +97,7 @@ pub fn log_batch(context: &Context, call: &Call) -> Result<Json, Fault> {
     }
     changes.push(Change::LogMetrics { run, metrics: points });
     if !tags.is_empty() {
-        changes.extend(tag_changes(run, tags));
+        changes.push(Change::SetTags { run, tags });
     }
     match context.apply(changes) {
         Ok(_) => Ok(Json::empty()),

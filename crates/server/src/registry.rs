@@ -135,13 +135,17 @@ pub fn delete_alias(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 pub fn get_by_alias(context: &Context, call: &Call) -> Result<Json, Fault> {
     let name = call.required("name")?;
-    let alias = call.required("alias")?;
+    let found = by_alias(context, name, call.required("alias")?)?;
+    Ok(Json::of(&Field("model_version", wire::ModelVersion::of(&found))))
+}
+
+/// The version that an alias means.
+pub fn by_alias(context: &Context, name: &str, alias: &str) -> Result<track::ModelVersion, Fault> {
     let model = find(context, name)?;
     if !model.aliases.contains_key(alias) {
         return Err(Fault::invalid(format!("Registered model alias {alias} not found.")));
     }
-    let found = context.store.version_by_alias(name, alias)?;
-    Ok(Json::of(&Field("model_version", wire::ModelVersion::of(&found))))
+    Ok(context.store.version_by_alias(name, alias)?)
 }
 
 fn check_alias(alias: &str) -> Result<(), Fault> {

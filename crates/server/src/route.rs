@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, RawPathParams, Request, State};
+use axum::extract::{Extension, Path, RawPathParams, Request, State};
 use axum::http::header::{self, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderName, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, get, on, post};
+use axum::routing::{MethodFilter, any, get, on, post};
 use tower_service::Service;
 
 use crate::call::Call;
@@ -186,7 +186,7 @@ fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let is_file = headers.contains_key(header::CONTENT_DISPOSITION);
     let policy = HeaderValue::from_static(if is_file { FILES } else { PAGES });
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -217,21 +217,44 @@ fn inside(context: Context) -> Router {
         router = router
             .route(&root, get(list))
             .route(&format!("{root}/{{*path}}"), get(download).put(upload).delete(remove));
+        for refused in ["mpu/{*path}", "presigned/{*path}"] {
+            router = router.route(&format!("{prefix}/mlflow-artifacts/{refused}"), any(not_in_parts));
+        }
     }
     router
         .route("/ajax-api/2.0/mlflow/upload-artifact", post(upload_by_page))
         .route("/get-artifact", get(download_by_run))
         .route("/ajax-api/2.0/mlflow/get-artifact", get(download_by_run))
+        .route("/model-versions/get-artifact", get(download_by_version))
+        .route("/ajax-api/2.0/mlflow/model-versions/get-artifact", get(download_by_version))
+        .route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", get(download_by_model))
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
         .with_state(context)
 }
 
+/// Also what is said to requests of what MLflow has and `pipe` has not, so that a person who reads it in a client's
+/// message knows why.
 async fn nothing_here(request: Request) -> Fault {
-    Fault::new(
-        Code::EndpointNotFound,
-        format!("There is nothing at {} {}", request.method(), request.uri().path()),
-    )
+    const ABSENT: [(&str, &str); 8] = [
+        ("traces", "keeps no traces"),
+        ("/graphql", "answers no GraphQL"),
+        ("webhooks", "calls no webhooks"),
+        ("gateway", "is no gateway to other services"),
+        ("scorers", "keeps no scorers"),
+        ("promptlab", "runs no prompts"),
+        ("/mlflow/datasets", "keeps no evaluation data sets"),
+        ("assessments", "keeps no assessments"),
+    ];
+    let path = request.uri().path();
+    let absent = ABSENT.iter().find(|(part, _)| path.contains(part));
+    let why = absent.map(|(_, why)| format!(": pipe {why}")).unwrap_or_default();
+    Fault::new(Code::EndpointNotFound, format!("There is nothing at {} {path}{why}", request.method()))
+}
+
+/// Clients that are told so in these words send a file whole.
+async fn not_in_parts() -> Fault {
+    Fault::new(Code::NotImplemented, "Multipart upload is not supported for the current artifact repository")
 }
 
 /// Reads a request, lets its handler answer on a thread that may block, and writes the answer.
@@ -304,6 +327,18 @@ async fn upload_by_page(State(context): State<Context>, request: Request) -> Res
 
 async fn download_by_run(State(context): State<Context>, request: Request) -> Result<Response, Fault> {
     artifacts::get_by_run(context, request).await
+}
+
+async fn download_by_version(State(context): State<Context>, request: Request) -> Result<Response, Fault> {
+    artifacts::get_by_version(context, request).await
+}
+
+async fn download_by_model(
+    State(context): State<Context>,
+    Path(model): Path<String>,
+    request: Request,
+) -> Result<Response, Fault> {
+    artifacts::get_by_model(context, model, request).await
 }
 
 /// What an address of the proxy names, as it was sent: its own check decodes it.

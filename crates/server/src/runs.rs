@@ -2,7 +2,8 @@
 
 use base::Timestamp;
 use track::{
-    Change, ExperimentRef, Lease, Lifecycle, NewRun, Run, RunId, RunStatus, StoreError, Tag, run_name,
+    Change, ExperimentRef, Lease, Lifecycle, NewRun, PARENT_TAG, RUN_NAME_TAG, Run, RunId, RunStatus,
+    StoreError, Tag, run_name,
 };
 
 use crate::call::{Call, int_of, text_in, unfit};
@@ -10,7 +11,7 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::experiments::find_active;
 use crate::validate;
-use crate::wire::{Field, Json, OneRun, PARENT_TAG, RUN_NAME_TAG, RunInfo};
+use crate::wire::{Field, Json, OneRun, RunInfo};
 
 pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let experiment = find_active(context, call.text("experiment_id")?.unwrap_or_default())?;
@@ -31,9 +32,9 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let id = RunId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
     let name = name.map(str::to_owned).or(name_tag).filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| run_name(id));
-    tags.retain(|tag| tag.key != RUN_NAME_TAG);
-    tags.push(Tag { key: RUN_NAME_TAG.to_owned(), value: name.clone() });
-    let parent = parent(context, call, &mut tags)?;
+    // The tag may name another one; where none is named it is the stage.
+    let is_named = tags.iter().any(|tag| tag.key == PARENT_TAG);
+    let parent = call.scope.as_ref().filter(|_| !is_named).map(|scope| scope.stage);
     let mut lease = None;
     if let Some(scope) = &call.scope {
         tags.extend(scope.tags.iter().cloned());
@@ -51,22 +52,6 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
 fn answer(context: &Context, run: &Run, is_new: bool) -> Result<Json, Fault> {
     let locations = context.locations([run.info.experiment])?;
     Ok(Json::of(&Field("run", OneRun { run, locations: &locations, is_new })))
-}
-
-/// The parent that the tags name, or the scope's. One that is not there is a tag and no more, as for MLflow.
-fn parent(context: &Context, call: &Call, tags: &mut Vec<Tag>) -> Result<Option<RunId>, Fault> {
-    let named = tags.iter().find(|tag| tag.key == PARENT_TAG);
-    if named.is_none() {
-        let parent = call.scope.as_ref().map(|scope| scope.stage);
-        tags.extend(parent.map(|parent| Tag { key: PARENT_TAG.to_owned(), value: parent.to_string() }));
-        return Ok(parent);
-    }
-    let Some(parent) = named.and_then(|tag| tag.value.parse::<RunId>().ok()) else { return Ok(None) };
-    match context.store.run(parent) {
-        Ok(run) => Ok((run.info.lifecycle == Lifecycle::Active).then_some(parent)),
-        Err(StoreError::UnknownRun(_)) => Ok(None),
-        Err(fault) => Err(fault.into()),
-    }
 }
 
 fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
@@ -95,13 +80,7 @@ pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
         }
     }
     let name = call.text("run_name")?.filter(|name| !name.is_empty()).map(str::to_owned);
-    let mut changes = Vec::new();
-    if let Some(name) = &name {
-        let tag = Tag { key: RUN_NAME_TAG.to_owned(), value: name.clone() };
-        changes.push(Change::SetTags { run, tags: vec![tag] });
-    }
-    changes.push(Change::UpdateRun { run, status, end_time, name });
-    context.apply(changes)?;
+    context.apply(vec![Change::UpdateRun { run, status, end_time, name }])?;
     let info = context.store.run(run)?.info;
     let locations = context.locations([info.experiment])?;
     Ok(Json::of(&Field("run_info", RunInfo::of(&info, &locations))))
@@ -139,22 +118,8 @@ pub fn set_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
     let key = call.required("key")?;
     let tag = validate::tag("key", key, call.text("value")?.unwrap_or_default())?;
     let run = parse_id(id)?;
-    context.apply(tag_changes(run, vec![tag]))?;
+    context.apply(vec![Change::SetTags { run, tags: vec![tag] }])?;
     Ok(Json::empty())
-}
-
-/// Sets tags; the one that mirrors the name renames the run.
-pub fn tag_changes(run: RunId, tags: Vec<Tag>) -> Vec<Change> {
-    let name = tags.iter().rfind(|tag| tag.key == RUN_NAME_TAG).map(|tag| tag.value.clone());
-    let mut changes = vec![Change::SetTags { run, tags }];
-    let name = name.filter(|name| !name.is_empty());
-    changes.extend(name.map(|name| Change::UpdateRun {
-        run,
-        status: None,
-        end_time: None,
-        name: Some(name),
-    }));
-    changes
 }
 
 pub fn delete_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -164,7 +129,7 @@ pub fn delete_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
     if run.info.lifecycle == Lifecycle::Deleted {
         return Err(StoreError::Deleted { run: run.info.id }.into());
     }
-    if !run.data.tags.contains_key(key) {
+    if run.tag(key).is_none() {
         return Err(Fault::missing(format!("No tag with name: {key} in run with id {id}")));
     }
     context.apply(vec![Change::DeleteTag { run: run.info.id, key: key.to_owned() }])?;

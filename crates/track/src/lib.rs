@@ -12,6 +12,7 @@ mod entity;
 mod filter;
 mod key;
 mod lease;
+mod mirror;
 mod model_id;
 mod name;
 mod run_id;
@@ -43,6 +44,7 @@ pub use key::{
     check_key, check_logged_name, check_registered_name, fit_param_value, fit_tag_value,
 };
 pub use lease::lease_is_alive;
+pub use mirror::{PARENT_TAG, RUN_NAME_TAG};
 pub use model_id::{ModelId, ParseModelIdError};
 pub use name::run_name;
 pub use run_id::{ParseRunIdError, RunId};

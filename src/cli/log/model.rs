@@ -45,11 +45,9 @@ pub fn run(args: &ModelArgs, printer: Printer) -> CliResult {
     let artifacts = artifacts::store(&logger.project.blobs(), &args.path, "")?;
     let model = ModelId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
     let told = count_text(&args.path, artifacts.len());
-    // While the store is away nobody knows the experiment.
-    let experiment = logger.recorded()?.map(|run| ExperimentRef::Id(run.info.experiment)).unwrap_or_default();
     let new = NewLoggedModel {
         id: model,
-        experiment,
+        experiment: ExperimentRef::OfRun(run),
         name: Some(args.name.clone()),
         model_type: None,
         run: Some(run),

@@ -51,7 +51,7 @@ pub fn tag(args: &TagArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
     let run = store.run(store.find_run(&args.run)?)?;
     let id = run.info.id;
-    if let Some(key) = args.delete.iter().find(|key| !run.data.tags.contains_key(*key)) {
+    if let Some(key) = args.delete.iter().find(|key| run.tag(key).is_none()) {
         return Err(CliError::message(format!("run {} has no tag `{key}`", id.short()))
             .hint(format!("`pipe runs show {}` shows its tags", id.short())));
     }

@@ -1,9 +1,11 @@
-//! Pages for browsers: experiments, the runs of one, and one run with its charts. Made whole on the server; no script.
+//! Pages for browsers: experiments, the runs of one, and one run with its charts. Made whole on the server; no script
+//! but the one that leads from MLflow's addresses to ours.
 
 mod html;
 
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, extract::Request};
@@ -29,6 +31,13 @@ const MOST_CHARTS: usize = 60;
 /// Points of a chart.
 const MOST_POINTS: usize = 2500;
 
+/// MLflow's client prints addresses like `/#/experiments/3/runs/ID`, and what follows `#` never reaches a server.
+const LEAD_ON: &str = r#"const m=/^#\/experiments\/(\d+)(?:\/runs\/([0-9a-f]{32}))?/.exec(location.hash);if(m)location.replace(m[2]?"runs/"+m[2]:"experiments/"+m[1])"#;
+/// What the page with that script may do; the digest is that of [`LEAD_ON`], so that no other script runs.
+const HOME_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; \
+                           frame-ancestors 'none'; base-uri 'none'; \
+                           script-src 'sha256-1J8Rkwkbf/WMb+o/kpR7ubuu747GdGTFnxqSx7tGuew='";
+
 /// The pages' addresses.
 pub fn router() -> Router<Context> {
     Router::new()
@@ -38,7 +47,9 @@ pub fn router() -> Router<Context> {
 }
 
 async fn home(State(context): State<Context>) -> Response {
-    page(blocking(move || experiments_page(&context)).await)
+    let mut response = page(blocking(move || experiments_page(&context)).await);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(HOME_POLICY));
+    response
 }
 
 async fn experiment(State(context): State<Context>, Path(id): Path<String>, request: Request) -> Response {
@@ -66,6 +77,7 @@ fn page(made: Result<String, Fault>) -> Response {
 
 fn experiments_page(context: &Context) -> Result<String, Fault> {
     let mut page = Html::default();
+    page.raw(&format!("<script>{LEAD_ON}</script>\n"));
     page.heading(1, "Experiments");
     let experiments = context.store.experiments()?;
     let active = experiments.iter().filter(|experiment| experiment.lifecycle == Lifecycle::Active);
@@ -237,4 +249,19 @@ fn chart(key: &str, history: &[Metric]) -> String {
         shape: Shape::Series(Series { template: Template::Linear, categories: None, traces: vec![trace] }),
         notes: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_script_is_the_one_that_may_run() {
+        let digest = STANDARD.encode(Sha256::digest(LEAD_ON));
+        assert!(HOME_POLICY.contains(&format!("script-src 'sha256-{digest}'")), "{digest}");
+    }
 }

@@ -9,17 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use track::{ExperimentId, Lifecycle, ModelId, RunId, RunStatus};
+use track::{ExperimentId, Lifecycle, ModelId, PARENT_TAG, RUN_NAME_TAG, RunId, RunStatus};
 
 use crate::stream::Pieces;
 
 pub use list::{Part, items, list};
 pub use model::{LoggedModel, ModelVersion, RegisteredModel};
-
-/// The tag that mirrors a run's name.
-pub const RUN_NAME_TAG: &str = "mlflow.runName";
-/// The tag that names a run's parent.
-pub const PARENT_TAG: &str = "mlflow.parentRunId";
 
 /// The body of an answer.
 pub enum Json {
@@ -240,10 +235,9 @@ pub struct OneRun<'a> {
 impl Serialize for OneRun<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (info, data) = (&self.run.info, &self.run.data);
-        let parent =
-            info.parent.filter(|_| !data.tags.contains_key(PARENT_TAG)).map(|parent| parent.to_string());
+        let parent = info.parent.map(|parent| parent.to_string());
         let mut tags: Vec<Pair<'_>> = pairs(&data.tags);
-        tags.retain(|tag| tag.key != RUN_NAME_TAG);
+        tags.retain(|tag| tag.key != RUN_NAME_TAG && (tag.key != PARENT_TAG || parent.is_none()));
         tags.push(Pair { key: RUN_NAME_TAG, value: &info.name });
         tags.extend(parent.as_deref().map(|value| Pair { key: PARENT_TAG, value }));
         let read = |model: &ModelId| ModelLink { model_id: *model, step: None };
@@ -340,6 +334,17 @@ impl Locations {
     /// Where clients put the files of a logged model.
     pub fn model(&self, model: &track::LoggedModel) -> String {
         format!("{}/models/{}/artifacts", self.experiment(model.experiment), model.id)
+    }
+
+    /// The path in the server's proxy where the artifacts of an experiment are; nothing when they are elsewhere.
+    pub fn in_proxy(&self, id: ExperimentId) -> Option<String> {
+        let location = self.experiment(id);
+        let place = location.strip_prefix("mlflow-artifacts:")?;
+        let path = match place.strip_prefix("//") {
+            Some(host) => host.split_once('/').map_or("", |(_, path)| path),
+            None => place,
+        };
+        Some(path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
     }
 
     fn experiment(&self, id: ExperimentId) -> String {

@@ -49,6 +49,8 @@ pub enum ExperimentRef {
     Id(ExperimentId),
     /// By the name of an active experiment; an earlier change of the same set may have made it.
     Name(String),
+    /// The experiment of a run, for whoever does not know it.
+    OfRun(RunId),
 }
 
 impl Default for ExperimentRef {
@@ -187,14 +189,18 @@ pub enum Change {
         /// The params.
         params: Vec<Param>,
     },
-    /// Sets tags; the values they had are kept in their history.
+    /// Sets tags; the values they had are kept in their history. Those that are fields ([`RUN_NAME_TAG`],
+    /// [`PARENT_TAG`]) set the field instead.
+    ///
+    /// [`RUN_NAME_TAG`]: crate::RUN_NAME_TAG
+    /// [`PARENT_TAG`]: crate::PARENT_TAG
     SetTags {
         /// The run.
         run: RunId,
         /// The tags.
         tags: Vec<Tag>,
     },
-    /// Removes a tag; its values stay in its history. An absent tag is fine.
+    /// Removes a tag; its values stay in its history. An absent tag is fine. Without its parent's a run has no parent.
     DeleteTag {
         /// The run.
         run: RunId,

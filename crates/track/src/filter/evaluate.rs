@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Comparison, FieldValue, Filter, Literal, Subject, Values};
+use base::Timestamp;
+
+use super::{Comparison, Field, FieldValue, Filter, Literal, Subject, Values};
 use crate::Run;
 
 impl Filter {
@@ -39,6 +41,9 @@ impl Filter {
             Filter::Matches { field, pattern } => any(&subject.values(field), |found| {
                 Some(match found {
                     FieldValue::Text(text) => pattern.is_found_in(text),
+                    FieldValue::Number(number) if matches!(field, Field::Attribute(of) if of.is_time()) => {
+                        pattern.is_found_in(&Timestamp(*number as i64).local())
+                    }
                     FieldValue::Number(number) => pattern.is_found_in(&number.to_string()),
                 })
             }),

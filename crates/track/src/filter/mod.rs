@@ -70,7 +70,7 @@ pub enum Filter {
         /// The values, at least one.
         values: Vec<Literal>,
     },
-    /// A regular expression is found in a text, or in a number as it is written.
+    /// A regular expression is found in a text, in a number as it is written, or in a time as lists show it.
     Matches {
         /// The left side.
         field: Field,
@@ -254,6 +254,12 @@ impl Attribute {
             (None, Attribute::Version) => "version",
             (None, _) => "created",
         }
+    }
+
+    /// Whether it is a moment.
+    fn is_time(self) -> bool {
+        use Attribute::{Created, EndTime, StartTime, Updated};
+        matches!(self, StartTime | EndTime | Created | Updated)
     }
 
     /// Whether it is a number; otherwise it is a text.

@@ -101,7 +101,9 @@ impl Subject for Run {
                 data.metrics.get(key).map_or(Values::None, |metric| Values::number(metric.value))
             }
             Field::Param(key) => looked_up(&data.params, key),
-            Field::Tag(key) => looked_up(&data.tags, key),
+            Field::Tag(key) => {
+                self.tag(key).map_or(Values::None, |value| Values::One(FieldValue::Text(value)))
+            }
             Field::Aggregate(aggregate, key) => {
                 self.aggregate(*aggregate, key).map_or(Values::None, Values::number)
             }

@@ -8,7 +8,9 @@ use super::fault::Fault;
 use super::history::range;
 use super::whole::status_of;
 use crate::filter::{FieldValue, Subject, Values, artifact_uri};
-use crate::{Attribute, DATASET_CONTEXT_TAG, DIRECTION_TAG, DatasetField, Direction, Field};
+use crate::{
+    Attribute, DATASET_CONTEXT_TAG, DIRECTION_TAG, DatasetField, Direction, Field, PARENT_TAG, RUN_NAME_TAG,
+};
 
 /// The columns of some fields.
 pub(super) struct Columns {
@@ -95,6 +97,11 @@ impl Column<'_> {
                 })
             }
             Field::Param(key) => self.fill(connection, &texts("param"), &[key], text),
+            Field::Tag(key) if key == RUN_NAME_TAG => self.load_attribute(connection, Attribute::Name),
+            Field::Tag(key) if key == PARENT_TAG => {
+                self.fill(connection, &texts("tag"), &[key], text)?;
+                self.load_attribute(connection, Attribute::Parent)
+            }
             Field::Tag(key) => self.fill(connection, &texts("tag"), &[key], text),
             Field::Dataset(field) => self.load_datasets(connection, *field),
             Field::Attribute(attribute) => self.load_attribute(connection, *attribute),

@@ -4,9 +4,9 @@ use base::{Digest, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use track::{
-    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Lease, Lifecycle, LineageFile, Metric,
-    NewRun, OrderBy, ParentFilter, Precondition, Role, RunId, RunStatus, RunStore, SETTLED_TAG, Search,
-    SqliteStore, StoreError, View, run_name, settle_dead,
+    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, Lease, Lifecycle, LineageFile,
+    Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG, Role, RunId, RunStatus,
+    RunStore, SETTLED_TAG, Search, SqliteStore, StoreError, View, run_name, settle_dead,
 };
 
 use crate::experiments::{
@@ -180,6 +180,51 @@ fn tags_keep_their_history(store: &dyn RunStore) {
     store.apply(at(5, vec![Change::DeleteTag { run, key: "phase".into() }])).expect("removed");
     assert_eq!(history(store), expected);
     assert!(store.run(run).expect("there").data.tags.is_empty());
+}
+
+fn name_and_parent_are_tags_too(store: &dyn RunStore) {
+    let (parent, run) = (make_run(store, 1), make_run(store, 2));
+    let set = |run, key: &str, value: &str| {
+        store.apply(at(3, vec![Change::SetTags { run, tags: vec![tag(key, value)] }])).expect("set");
+    };
+    let found = |filter: &str| {
+        let filter = Some(Filter::parse(filter).expect("a filter"));
+        let runs = store.search(&Search { filter: filter.clone(), ..Search::default() }).expect("read");
+        let all = store.search(&Search::default()).expect("read");
+        let matching: Vec<_> = all.into_iter().filter(|run| filter.as_ref().unwrap().matches(run)).collect();
+        assert_eq!(runs, matching, "the store and the evaluator agree");
+        runs.into_iter().map(|run| run.info.id).collect::<Vec<_>>()
+    };
+    set(run, RUN_NAME_TAG, "renamed");
+    set(run, RUN_NAME_TAG, "");
+    set(run, PARENT_TAG, &parent.to_string());
+    let read = store.run(run).expect("there");
+    assert_eq!((read.info.name.as_str(), read.info.parent), ("renamed", Some(parent)));
+    assert!(read.data.tags.is_empty(), "each fact is kept once");
+    assert_eq!(read.tag(RUN_NAME_TAG).as_deref(), Some("renamed"));
+    assert_eq!(read.tag(PARENT_TAG).as_deref(), Some(parent.to_string().as_str()));
+    assert_eq!(found("tags.`mlflow.runName` = 'renamed'"), [run]);
+    assert_eq!(found(&format!("tags.`mlflow.parentRunId` = '{parent}'")), [run]);
+    assert_eq!(found("tags.`mlflow.parentRunId` is null"), [parent]);
+    let name = Some("again".to_owned());
+    store.apply(at(4, vec![Change::UpdateRun { run, status: None, end_time: None, name }])).expect("renamed");
+    assert_eq!(found("tags.`mlflow.runName` = 'again'"), [run]);
+    // Neither itself, nor what came from it, nor what is not there can be a parent: those stay tags.
+    for (child, value) in
+        [(parent, run.to_string()), (run, run.to_string()), (run, id(99).to_string()), (run, "7".into())]
+    {
+        set(child, PARENT_TAG, &value);
+        let read = store.run(child).expect("there");
+        assert_eq!((read.info.parent, read.tag(PARENT_TAG).as_deref()), (None, Some(value.as_str())));
+        set(run, PARENT_TAG, &parent.to_string());
+    }
+    let delete =
+        |run| store.apply(at(5, vec![Change::DeleteTag { run, key: PARENT_TAG.into() }])).expect("removed");
+    delete(parent);
+    set(run, PARENT_TAG, &parent.to_string());
+    delete(run);
+    let read = store.run(run).expect("there");
+    assert_eq!((read.info.parent, read.tag(PARENT_TAG)), (None, None));
 }
 
 fn deleted_runs_are_hidden_and_closed(store: &dyn RunStore) {
@@ -429,6 +474,7 @@ conformance!(
     preconditions_guard,
     params_are_set_once,
     tags_keep_their_history,
+    name_and_parent_are_tags_too,
     deleted_runs_are_hidden_and_closed,
     people_name_runs_by_parts,
     people_name_the_newest_runs,

@@ -251,7 +251,9 @@ impl Grammar {
         let numbers = || set([">", ">=", "!=", "=", "<", "<="]);
         let texts = || set(["!=", "=", "LIKE", "ILIKE", "IN", "NOT IN"]);
         let nulls = || set(["!=", "=", "LIKE", "ILIKE", "IS NULL", "IS NOT NULL"]);
-        let one_of = |set: String| format!("Invalid comparator '{sign}' not one of '{set}'");
+        // MLflow closes the quote of some.
+        let end = if matches!(term.kind, Kind::Param | Kind::TextAttribute) { "'" } else { "" };
+        let one_of = |set: String| format!("Invalid comparator '{sign}' not one of '{set}{end}");
         let refused = match (self.searched, term.kind) {
             (Searched::Runs, Kind::Metric) if !is_number => one_of(numbers()),
             (Searched::Runs, Kind::Param | Kind::Tag) if !is_text && !is_null => one_of(nulls()),

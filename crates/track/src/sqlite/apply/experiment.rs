@@ -3,7 +3,7 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::tag;
+use super::{active_run, tag};
 use crate::key::check_length;
 use crate::sqlite::fault::Fault;
 use crate::{ExperimentId, ExperimentRef, KeyError, Lifecycle, MAX_EXPERIMENT_NAME, StoreError, Tag};
@@ -35,6 +35,11 @@ fn active(transaction: &Transaction, name: &str) -> Result<Option<ExperimentId>,
 pub(super) fn resolve(transaction: &Transaction, experiment: &ExperimentRef) -> Result<ExperimentId, Fault> {
     let found = match experiment {
         ExperimentRef::Name(name) => active(transaction, name)?,
+        ExperimentRef::OfRun(run) => {
+            let number = active_run(transaction, *run)?;
+            let mut query = transaction.prepare_cached("SELECT experiment FROM run WHERE number = ?1")?;
+            return Ok(ExperimentId(query.query_row([number], |row| row.get(0))?));
+        }
         ExperimentRef::Id(id) => {
             let mut query =
                 transaction.prepare_cached("SELECT 1 FROM experiment WHERE id = ?1 AND lifecycle = 0")?;
@@ -48,6 +53,7 @@ pub(super) fn resolve(transaction: &Transaction, experiment: &ExperimentRef) -> 
         ExperimentRef::Name(name) => StoreError::UnknownExperiment(name.clone()),
         ExperimentRef::Id(id) if exists(transaction, *id)? => StoreError::ExperimentDeleted(id.to_string()),
         ExperimentRef::Id(id) => StoreError::UnknownExperiment(id.to_string()),
+        ExperimentRef::OfRun(run) => StoreError::UnknownRun(*run),
     }
     .into())
 }

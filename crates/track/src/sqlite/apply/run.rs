@@ -8,8 +8,8 @@ use crate::key::{MAX_RUN_NAME, check_length};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::history;
 use crate::{
-    KeyError, Lease, Lifecycle, MAX_PARAM_VALUE, MAX_TAG_VALUE, NewRun, Param, RunId, RunStatus, StoreError,
-    Tag, check_key, run_name,
+    KeyError, Lease, Lifecycle, MAX_PARAM_VALUE, MAX_TAG_VALUE, NewRun, PARENT_TAG, Param, RUN_NAME_TAG,
+    RunId, RunStatus, StoreError, Tag, check_key, run_name,
 };
 
 pub(super) fn create(transaction: &Transaction, run: &NewRun) -> Result<(), Fault> {
@@ -150,6 +150,9 @@ pub(super) fn set_tags(
         .prepare_cached("INSERT OR REPLACE INTO tag (run, key, value, set_at) VALUES (?1, ?2, ?3, ?4)")?;
     for tag in tags {
         check_tag(tag)?;
+        if mirrored(transaction, number, tag)? {
+            continue;
+        }
         match stored_tag(transaction, number, &tag.key)? {
             Some((value, _)) if value == tag.value => continue,
             Some(old) => keep_tag(transaction, number, &tag.key, &old)?,
@@ -160,7 +163,53 @@ pub(super) fn set_tags(
     Ok(())
 }
 
+/// Sets the field that a tag is another name of; whether it is one.
+fn mirrored(transaction: &Transaction, number: i64, tag: &Tag) -> Result<bool, Fault> {
+    match tag.key.as_str() {
+        RUN_NAME_TAG if tag.value.is_empty() => Ok(true),
+        RUN_NAME_TAG => rename(transaction, number, &tag.value).map(|()| true),
+        PARENT_TAG => {
+            let parent = possible_parent(transaction, number, &tag.value)?;
+            set_parent(transaction, number, parent)?;
+            if parent.is_some() {
+                remove_tag(transaction, number, PARENT_TAG)?;
+            }
+            Ok(parent.is_some())
+        }
+        _ => Ok(false),
+    }
+}
+
+/// The active run that a text names, unless it is the run itself or one that came from it.
+fn possible_parent(transaction: &Transaction, number: i64, text: &str) -> Result<Option<i64>, Fault> {
+    let Ok(id) = text.parse::<RunId>() else { return Ok(None) };
+    let Some((parent, false)) = lookup(transaction, id)? else { return Ok(None) };
+    let mut line = Some(parent);
+    let mut query = transaction.prepare_cached("SELECT parent FROM run WHERE number = ?1")?;
+    while let Some(run) = line {
+        if run == number {
+            return Ok(None);
+        }
+        line = query.query_row([run], |row| row.get(0))?;
+    }
+    Ok(Some(parent))
+}
+
+fn set_parent(transaction: &Transaction, number: i64, parent: Option<i64>) -> Result<(), Fault> {
+    transaction
+        .prepare_cached("UPDATE run SET parent = ?2 WHERE number = ?1")?
+        .execute(params![number, parent])?;
+    Ok(())
+}
+
 pub(super) fn delete_tag(transaction: &Transaction, number: i64, key: &str) -> Result<(), Fault> {
+    if key == PARENT_TAG {
+        set_parent(transaction, number, None)?;
+    }
+    remove_tag(transaction, number, key)
+}
+
+fn remove_tag(transaction: &Transaction, number: i64, key: &str) -> Result<(), Fault> {
     if let Some(old) = stored_tag(transaction, number, key)? {
         keep_tag(transaction, number, key, &old)?;
         transaction.execute("DELETE FROM tag WHERE run = ?1 AND key = ?2", params![number, key])?;
