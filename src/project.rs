@@ -181,19 +181,6 @@ impl Project {
         }
     }
 
-    /// Refuses what is only done in projects of pipe.
-    ///
-    /// # Errors
-    /// In a project of DVC.
-    pub fn only_native(&self, what: &str, instead: &str) -> CliResult {
-        match self.dialect {
-            Dialect::Native => Ok(()),
-            Dialect::Dvc => {
-                Err(CliError::message(format!("{what} in a project of DVC is not there yet")).hint(instead))
-            }
-        }
-    }
-
     /// Where the settings of a scope are; `None` when the user has no home.
     pub fn settings_file(&self, scope: Scope) -> Option<PathBuf> {
         match scope {

@@ -201,7 +201,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
             if project.dialect == Dialect::Dvc && !args.no_stage_cache {
                 printer.warn(
                     "`--pull` fetches what dvc.lock and .dvc files record; results of other inputs are not looked for at \
-                     the remote in projects of DVC (`dvc fetch --run-cache` brings them)",
+                     the remote in projects of DVC (`pipe fetch --run-cache` brings them)",
                 );
             }
             let named = args.remote.as_deref();
