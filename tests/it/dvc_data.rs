@@ -193,6 +193,6 @@ fn that_nothing_is_staged_is_told() {
     let store = sandbox.path("../store").display().to_string();
     std::fs::create_dir(&store).unwrap();
     pipe(&sandbox, &["remote", "add", "-d", "r", &store]).code(0);
-    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["`core.autostage`", "dvc fetch --run-cache"]);
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["`core.autostage`", "pipe fetch --run-cache"]);
     assert!(!pipe(&sandbox, &["repro"]).code(0).stderr.contains("autostage"), "nothing was recorded");
 }
