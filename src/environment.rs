@@ -109,6 +109,11 @@ pub fn search_path() -> OsString {
     variable("PATH").unwrap_or_default()
 }
 
+/// Where things go that nobody keeps.
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// The user's home folder.
 pub fn home() -> Option<PathBuf> {
     variable("HOME").map(PathBuf::from)

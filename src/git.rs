@@ -362,6 +362,20 @@ impl Git {
         Ok(files)
     }
 
+    /// Puts files into the index as they are.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn add(&self, files: &[&ProjectPath]) -> Result<(), GitError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let arguments = ["add", "--pathspec-from-file=-", "--pathspec-file-nul"];
+        let input = files.iter().map(|file| format!(":(literal){file}\0")).collect();
+        let output = self.feed(&arguments, input)?;
+        if output.status.success() { Ok(()) } else { Err(failed(&arguments, &output)) }
+    }
+
     /// Which of `paths` git does not ignore.
     ///
     /// # Errors

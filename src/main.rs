@@ -37,6 +37,7 @@ mod revision;
 mod roots;
 mod settings;
 mod spool;
+mod staging;
 mod supplier;
 #[cfg(feature = "train")]
 mod training;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use base::{Digest, FileState, ProjectPath};
-use cache::{Blobs, Workspace};
+use cache::{Blobs, Results, Workspace};
 use exec::Ledger;
 use pipeline::Pipeline;
 
@@ -45,7 +45,7 @@ pub fn unnamed(
         }
     }
     if !search.open.is_empty() {
-        for shared in workspace.stages.all()? {
+        for shared in Results::Stages(&workspace.stages).all()? {
             shared.roots().for_each(|root| search.strike(&root.path, Some(root.state)));
         }
     }

@@ -172,28 +172,6 @@ impl Project {
         }
     }
 
-    /// Tells, after something was recorded, that git was not told of it although DVC's settings ask for that.
-    pub fn tell_unstaged(&self, printer: Printer) {
-        if self.dialect == Dialect::Dvc && self.git().is_some() && dvc_config::wants_staging(&self.root) {
-            printer.warn(
-                "`core.autostage` of DVC's settings is not done here: `git add` dvc.lock, the .dvc files and .gitignore",
-            );
-        }
-    }
-
-    /// Refuses what is only done in projects of pipe.
-    ///
-    /// # Errors
-    /// In a project of DVC.
-    pub fn only_native(&self, what: &str, instead: &str) -> CliResult {
-        match self.dialect {
-            Dialect::Native => Ok(()),
-            Dialect::Dvc => {
-                Err(CliError::message(format!("{what} in a project of DVC is not there yet")).hint(instead))
-            }
-        }
-    }
-
     /// Where the settings of a scope are; `None` when the user has no home.
     pub fn settings_file(&self, scope: Scope) -> Option<PathBuf> {
         match scope {

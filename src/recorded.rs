@@ -7,7 +7,7 @@ use std::ops::Bound;
 use base::{FileState, ProjectPath};
 use cache::{Blobs, CacheError, Files, Workspace};
 use exec::Ledger;
-use pipeline::{Pipeline, StageLock, is_pointer};
+use pipeline::{Import, Pipeline, StageLock, is_pointer, parse_import};
 
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
@@ -35,7 +35,7 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
         return Err(CliError::message(text)
             .hint("DVC names contents by other digests, so that data cannot be compared over that; metrics, params and plots can"));
     }
-    let Some((pipeline, locks)) = locks_at(project, commit)? else { return Ok(Files::new()) };
+    let Some(Recorded { pipeline, locks, .. }) = locks_at(project, commit)? else { return Ok(Files::new()) };
     gather(&pipeline, blobs, |stage| locked(&locks, stage).cloned())
 }
 
@@ -50,6 +50,8 @@ pub struct RecordedOut {
     pub is_old: bool,
     /// The remote that it goes to, where it names one.
     pub remote: Option<String>,
+    /// Where it came from, where it was imported.
+    pub import: Option<Import>,
 }
 
 /// What a commit records of the outs that a cache has; nothing where it has no pipeline.
@@ -57,10 +59,17 @@ pub struct RecordedOut {
 /// # Errors
 /// When git fails, or a file of the commit is wrong.
 pub fn outs_at(project: &Project, commit: &str) -> CliResult<Vec<RecordedOut>> {
-    let Some((pipeline, locks)) = locks_at(project, commit)? else { return Ok(Vec::new()) };
+    let Some(Recorded { pipeline, locks, texts }) = locks_at(project, commit)? else {
+        return Ok(Vec::new());
+    };
     let mut outs = Vec::new();
     for stage in &pipeline.stages {
         let Some(locked) = locked(&locks, stage) else { continue };
+        let file = &stage.address.file;
+        let import = match texts.get(file).filter(|_| stage.is_source()) {
+            Some(text) => parse_import(file, text)?,
+            None => None,
+        };
         for out in stage.outs.iter().filter(|out| out.cache) {
             let Some(state) = locked.recorded(out) else { continue };
             let path = out.glob.as_ref().map_or(&out.path, |glob| glob.base());
@@ -69,6 +78,7 @@ pub fn outs_at(project: &Project, commit: &str) -> CliResult<Vec<RecordedOut>> {
                 state: *state,
                 is_old: locked.unix_text.contains(&out.path),
                 remote: out.remote.clone(),
+                import: import.clone(),
             });
         }
     }
@@ -82,7 +92,15 @@ fn locked<'a>(locks: &'a Locks, stage: &pipeline::Stage) -> Option<&'a StageLock
     locks.get(&pipeline::lock_beside(&stage.address.file))?.get(&stage.address.name)
 }
 
-fn locks_at(project: &Project, commit: &str) -> CliResult<Option<(Pipeline, Locks)>> {
+/// What a commit records.
+struct Recorded {
+    pipeline: Pipeline,
+    locks: Locks,
+    /// Its pipeline files, locks and pointers.
+    texts: BTreeMap<ProjectPath, String>,
+}
+
+fn locks_at(project: &Project, commit: &str) -> CliResult<Option<Recorded>> {
     let Some(git) = project.git() else { return Ok(None) };
     let is_record = |name: &str| {
         let Project { dialect, .. } = project;
@@ -111,7 +129,7 @@ fn locks_at(project: &Project, commit: &str) -> CliResult<Option<(Pipeline, Lock
         };
         locks.insert(file, stages);
     }
-    Ok(Some((pipeline, locks)))
+    Ok(Some(Recorded { pipeline, locks, texts }))
 }
 
 fn gather(

@@ -85,6 +85,7 @@ const KEYS: &[Key] = &[
     Key { name: CACHE_DIR, kind: Kind::Folder, local_only: false },
     Key { name: CACHE_LINK_TYPES, kind: Kind::LinkTypes, local_only: false },
     Key { name: CACHE_SHARED, kind: Kind::Group, local_only: false },
+    Key { name: CORE_AUTOSTAGE, kind: Kind::Flag, local_only: false },
     Key { name: CORE_REMOTE, kind: Kind::Remote, local_only: false },
     Key { name: GC_GRACE, kind: Kind::Age, local_only: false },
     Key { name: "remote.*.url", kind: Kind::Url, local_only: false },
@@ -101,6 +102,8 @@ pub const CACHE_LINK_TYPES: &str = "cache.link_types";
 /// With whom the cache is shared.
 pub const CACHE_SHARED: &str = "cache.shared";
 
+/// Whether git is told of the records that commands write.
+const CORE_AUTOSTAGE: &str = "core.autostage";
 /// Which remote is meant when none is named.
 pub const CORE_REMOTE: &str = "core.remote";
 /// How young something at a remote must be to stay in any case.
@@ -243,6 +246,15 @@ impl Settings {
         self.text(GC_GRACE).and_then(|age| parse_age(age).ok()).unwrap_or(DAY)
     }
 
+    /// Whether git is told of the records that commands write.
+    pub fn wants_staging(&self) -> bool {
+        self.is_set(CORE_AUTOSTAGE)
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|setting| setting.value == Value::Flag(true))
+    }
+
     /// What recorded runs survive: the death of the process, or a loss of power too.
     pub fn store_sync(&self) -> track::Sync {
         match self.text(STORE_SYNC) {
@@ -262,8 +274,7 @@ impl Settings {
             ["local"] => Whose::Local,
             _ => Whose::Named(words),
         };
-        let other_platforms =
-            self.get(OTHER_PLATFORMS).is_some_and(|setting| setting.value == Value::Flag(true));
+        let other_platforms = self.is_set(OTHER_PLATFORMS);
         Trust { whose, other_platforms }
     }
 

@@ -1,6 +1,6 @@
 //! `pipe add`: puts data under version control, by a pointer beside it.
 
-mod to_remote;
+pub mod to_remote;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ use crate::placed::Placed;
 use crate::project::Project;
 use crate::recovery;
 use crate::remotes;
+use crate::staging;
 use crate::ui::Printer;
 
 /// Put data under version control: keep it in the cache, and write a pointer that git keeps
@@ -167,7 +168,6 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     if added.iter().any(|(.., is_new)| *is_new) {
         advise(&project, now.keys().map(|(pointer, _)| pointer), &ignore_files, printer);
     }
-    project.tell_unstaged(printer);
     Ok(())
 }
 
@@ -201,14 +201,16 @@ fn record(
     Ok(ignore_files)
 }
 
-/// Says what git is to be given.
+/// Says what git is to be given, or gives it, where the settings ask for that.
 pub fn advise<'a>(
     project: &Project,
     pointers: impl Iterator<Item = &'a ProjectPath>,
-    ignore_files: &[ProjectPath],
+    ignore_files: &'a [ProjectPath],
     printer: Printer,
 ) {
-    if project.git().is_some() {
+    if staging::is_wanted(project) {
+        staging::stage(project, pointers.chain(ignore_files), printer);
+    } else if project.git().is_some() {
         let mut pointers: Vec<&ProjectPath> = pointers.collect();
         pointers.dedup();
         let count = pointers.len() + ignore_files.len();

@@ -14,6 +14,7 @@ use crate::project::Project;
 use crate::recorded;
 use crate::recorder::Recorder;
 use crate::recovery;
+use crate::staging::Before;
 use crate::ui::Printer;
 use crate::ui::live::because;
 
@@ -69,6 +70,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     if !args.force {
         accept(&pipeline, &found, printer)?;
     }
+    let records_before = Before::look(&project, &pipeline, &wanted)?;
     let mut recorded = 0;
     for (id, committable) in found {
         let stage = pipeline.stage(id);
@@ -97,8 +99,8 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
             report::count_text(wanted.len(), "stage")
         ));
     } else {
-        tell_ignored(&project, &pipeline, &wanted, printer);
-        project.tell_unstaged(printer);
+        let ignore_files = tell_ignored(&project, &pipeline, &wanted, printer);
+        records_before.stage_changed(&project, &ignore_files, printer);
     }
     Ok(())
 }

@@ -119,6 +119,7 @@ fn get(
         jobs,
         interrupt: &interrupt,
         printer,
+        chain: Vec::new(),
     };
     let brought = depot.bring(import, &here, Which::Newest, false)?;
     let state = brought.state.ok_or_else(fault)?;

@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 
 use base::{FileState, ProjectPath};
-use cache::{Placement, Workspace};
+use cache::{Blobs, Placement, Remote, Root, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{Dialect, Import, Repo, Stage, update_import, write_import};
+use remote::FolderRemote;
 
-use crate::cli::add::{Admission, Place, advise, save_unsaved};
+use crate::cli::add::{Admission, Place, advise, save_unsaved, to_remote};
+use crate::cli::push::summarize;
 use crate::cli::tell_damage;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -20,6 +22,7 @@ use crate::names;
 use crate::placed::Placed;
 use crate::project::Project;
 use crate::recovery;
+use crate::remotes;
 use crate::ui::Printer;
 
 /// Put a file or folder of another git repository under version control, with where it came from
@@ -60,6 +63,12 @@ pub struct ImportUrlArgs {
     /// What it is called here [default: its name, in the current folder]
     #[arg(value_name = "OUT")]
     out: Option<String>,
+    /// Bring the data to the remote alone, and record it here
+    #[arg(long, conflicts_with_all = ["no_download", "no_exec"])]
+    to_remote: bool,
+    /// The remote that it goes to [default: the one of `core.remote`]
+    #[arg(short, long, value_name = "NAME", requires = "to_remote")]
+    remote: Option<String>,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -98,7 +107,7 @@ pub fn run(args: &ImportArgs, printer: Printer) -> CliResult {
     };
     let import = Import { path: args.path.clone(), repo: Some(repo), state: None, checksum: None };
     let out = destination(&project, args.out.as_deref(), &args.path)?;
-    bring_in(&project, import, &out, &args.how, printer)
+    bring_in(&project, import, &out, (&args.how, None), printer)
 }
 
 /// Imports from a URL or path.
@@ -118,7 +127,11 @@ pub fn run_url(args: &ImportUrlArgs, printer: Printer) -> CliResult {
         }
     };
     let import = Import { path, repo: None, state: None, checksum: None };
-    bring_in(&project, import, &out, &args.how, printer)
+    let remote = match args.to_remote {
+        true => Some(remotes::open(&project, &remotes::name(&project, args.remote.as_deref())?)?),
+        false => None,
+    };
+    bring_in(&project, import, &out, (&args.how, remote.as_ref()), printer)
 }
 
 /// What an import is called here: OUT, something in it where it is a folder, or the name of the source.
@@ -180,7 +193,7 @@ fn bring_in(
     project: &Project,
     import: Import,
     out: &ProjectPath,
-    how: &HowArgs,
+    (how, remote): (&HowArgs, Option<&FolderRemote>),
     printer: Printer,
 ) -> CliResult {
     if project.dialect == Dialect::Native && (how.no_download || how.no_exec) {
@@ -216,7 +229,12 @@ fn bring_in(
             CliError::message(format!("{out} {what}")).hint("`-f` replaces it; `-o` names another place")
         );
     }
-    let depot = Depot::of(project, how.jobs, &interrupt, printer);
+    let mut depot = Depot::of(project, how.jobs, &interrupt, printer);
+    // What goes to the remote alone has no place in the cache.
+    let aside = remote.map(|_| to_remote::aside(project)).transpose()?;
+    if let Some(aside) = &aside {
+        depot.blobs = Blobs::with_layout(&aside.0, project.layout());
+    }
     let wdir = out.parent().unwrap_or_default().to_path(&project.root);
     printer.say(format_args!("Importing {} to {out}.", import.shown()));
     let brought = match how.no_exec {
@@ -230,11 +248,20 @@ fn bring_in(
         brought.state.as_ref(),
         how.desc.as_deref(),
     );
-    let ignore_files = record(&admission, &place, |_| Ok(text), (out, brought.state), printer)?;
+    let ignore_files = match (remote, brought.state) {
+        (Some(remote), Some(state)) => {
+            let root = Root { path: out.clone(), state, is_old: false };
+            let report = to_remote::send(remote, &depot.blobs, root, how.jobs, &interrupt, printer)?;
+            let ignore_files = record(&admission, &place, |_| Ok(text), (out, None), printer)?;
+            workspace.agree(out, None);
+            summarize("pushed to", remote.name(), &report, None, printer);
+            ignore_files
+        }
+        (_, state) => record(&admission, &place, |_| Ok(text), (out, state), printer)?,
+    };
     workspace.save_state()?;
     tell_damage(&workspace, printer);
     advise(project, std::iter::once(&place.pointer), &ignore_files, printer);
-    project.tell_unstaged(printer);
     Ok(())
 }
 
@@ -269,7 +296,7 @@ fn record(
     Ok(ignore_files)
 }
 
-/// Records what was brought of an import that is known, and puts it in place.
+/// Records what was brought of an import that is known, and puts it in place. Returns the ignore files that were changed.
 ///
 /// # Errors
 /// When the pointer cannot be changed, or the disk refuses.
@@ -280,10 +307,10 @@ pub fn record_update(
     stage: &Stage,
     brought: &Brought,
     printer: Printer,
-) -> CliResult {
+) -> CliResult<Vec<ProjectPath>> {
     let admission = Admission { project, pipeline, workspace, tracked: &[], folders: RefCell::default() };
     let (pointer, out) = (&stage.address.file, &stage.outs[0].path);
     let place = Place { pointer: pointer.clone(), top: out.clone(), below: None, recorded: None };
     let change = |text: &str| update_import(pointer, text, &brought.import, brought.state.as_ref());
-    record(&admission, &place, change, (out, brought.state), printer).map(drop)
+    record(&admission, &place, change, (out, brought.state), printer)
 }

@@ -1,4 +1,7 @@
-//! `pipe list` and `pipe du`: the data of the workspace or of a revision, from what is recorded alone.
+//! `pipe list` and `pipe du`: the data of the workspace, of a revision or of another repository, from what is recorded
+//! alone.
+
+mod elsewhere;
 
 use std::collections::BTreeMap;
 
@@ -9,18 +12,29 @@ use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
 use crate::error::{CliError, CliResult};
+use crate::import::Kept;
 use crate::project::Project;
 use crate::recorded;
 use crate::revision::Revision;
 use crate::ui::Printer;
 
-/// List the data that is under version control, of the workspace or of a revision
+/// List the data that is under version control, of the workspace or of a revision, or what another repository has
 ///
-/// Told from pointers, locks and the manifests in the cache alone: the data need not be there.
+/// Told from pointers, locks and the manifests in the cache alone: the data need not be there. Of another git repository
+/// (`pipe list REPO [PATH]`), its files that git keeps are listed too.
 #[derive(Debug, Args)]
 pub struct ListArgs {
     #[command(flatten)]
     place: PlaceArgs,
+    /// The branch, tag or commit [default: the workspace, or of another repository its default branch]
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// The remote of another repository that has its data, by its name there
+    #[arg(long, value_name = "NAME")]
+    remote: Option<String>,
+    /// Only data, also of another repository
+    #[arg(long)]
+    dvc_only: bool,
     /// List the files in folders too
     #[arg(short = 'R', long)]
     recursive: bool,
@@ -47,7 +61,7 @@ pub struct DuArgs {
 
 #[derive(Debug, Args)]
 struct PlaceArgs {
-    /// A git revision [default: the workspace]
+    /// A git revision [default: the workspace]; of `pipe list`, also another repository: a path, or a URL that git knows
     #[arg(value_name = "REV")]
     revision: Option<String>,
     /// A folder or file; alone, it may stand in place of the revision
@@ -62,6 +76,8 @@ struct Data {
     recorded: Files,
     /// File by file.
     files: Files,
+    /// Files that git keeps, of another repository.
+    kept: BTreeMap<ProjectPath, Kept>,
     /// How large the files are. Of one that is not here, nothing tells: a manifest of DVC has no sizes.
     sizes: BTreeMap<ProjectPath, u64>,
 }
@@ -75,6 +91,26 @@ struct Entry {
     files: u64,
     /// What is recorded of it as a whole.
     state: Option<FileState>,
+    /// Whether it is data, or a folder in data.
+    is_out: bool,
+    /// Whether it is an executable file.
+    executable: bool,
+}
+
+impl ListArgs {
+    /// What of this project is meant: with `--rev`, the one word is a path.
+    fn here(&self) -> CliResult<PlaceArgs> {
+        let PlaceArgs { revision, path } = &self.place;
+        match (&self.rev, revision, path) {
+            (None, ..) => Ok(PlaceArgs { revision: revision.clone(), path: path.clone() }),
+            (Some(_), Some(_), Some(_)) => Err(CliError::message("the revision is named twice")
+                .hint("leave `--rev` or the first word out; only of another repository a path and `--rev` go together")),
+            (Some(rev), path, _) => Ok(PlaceArgs {
+                revision: Some(rev.clone()),
+                path: path.clone().or_else(|| Some(".".to_owned())),
+            }),
+        }
+    }
 }
 
 impl PlaceArgs {
@@ -143,12 +179,12 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
         false => workspace.blobs.size(&state.digest),
     };
     let sizes = files.iter().filter_map(|(path, state)| Some((path.clone(), size(path, state)?))).collect();
-    Ok(Data { recorded, files, sizes })
+    Ok(Data { recorded, files, sizes, ..Data::default() })
 }
 
 /// What lies at or below `place`.
 fn within(mut data: Data, place: ProjectPath) -> (ProjectPath, Data) {
-    data.recorded.retain(|path, _| place.contains(path));
+    data.recorded.retain(|path, _| place.contains(path) || path.contains(&place));
     data.files.retain(|path, _| place.contains(path));
     (place, data)
 }
@@ -168,7 +204,14 @@ fn select(data: Data, place: ProjectPath) -> CliResult<(ProjectPath, Data)> {
 /// # Errors
 /// When there is no such revision or data.
 pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
-    let (place, data) = args.place.files(printer)?;
+    let (place, data) = match elsewhere::repository(args) {
+        Some(url) => elsewhere::data(args, &url, printer)?,
+        None if args.remote.is_some() => {
+            return Err(CliError::message("`--remote` is for data of another repository")
+                .hint("name the repository: `pipe list REPO [PATH] --remote NAME`"));
+        }
+        None => args.here()?.files(printer)?,
+    };
     let entries = entries(&place, &data, args.recursive);
     if args.json {
         let entries = entries.iter().map(|(name, entry)| {
@@ -176,7 +219,8 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
             let mut json = json!({
                 "path": name.trim_end_matches('/'),
                 "isdir": name.ends_with('/'),
-                "isexec": entry.state.is_some_and(|state| state.executable),
+                "isout": entry.is_out,
+                "isexec": entry.executable,
                 "size": entry.is_sized.then_some(entry.size),
                 "digest": digest,
             });
@@ -248,9 +292,11 @@ pub fn du(args: &DuArgs, printer: Printer) -> CliResult {
 
 /// Entries by name below `place`, folders with a slash: all files, or what stands in it itself.
 fn entries(place: &ProjectPath, data: &Data, recursive: bool) -> BTreeMap<String, Entry> {
-    let Data { recorded, files, sizes } = data;
+    let Data { recorded, files, kept, sizes } = data;
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
-    for (path, state) in files {
+    let kept_files = kept.iter().map(|(path, kept)| (path, None, kept.executable));
+    let data_files = files.iter().map(|(path, state)| (path, Some(state), state.executable));
+    for (path, state, executable) in kept_files.chain(data_files) {
         let below: Vec<&str> = path.parts().skip(place.parts().count()).collect();
         let is_inner = below.len() > 1 && !recursive;
         let mut name = match below.as_slice() {
@@ -258,15 +304,20 @@ fn entries(place: &ProjectPath, data: &Data, recursive: bool) -> BTreeMap<String
             below if recursive => below.join("/"),
             below => below[0].to_owned(),
         };
-        if is_inner || state.is_folder() {
+        if is_inner || state.is_some_and(FileState::is_folder) {
             name.push('/');
         }
         let entry = entries.entry(name).or_insert(Entry { is_sized: true, ..Entry::default() });
         entry.size = entry.size.saturating_add(sizes.get(path).copied().unwrap_or_default());
         entry.is_sized &= sizes.contains_key(path);
-        entry.files += state.files.unwrap_or(1);
+        entry.files += state.and_then(|state| state.files).unwrap_or(1);
+        entry.is_out |= match below.first().filter(|_| is_inner) {
+            Some(first) => recorded.keys().any(|out| out.contains(&place.join(first))),
+            None => state.is_some(),
+        };
         if !is_inner {
-            entry.state = Some(*state);
+            entry.state = state.copied();
+            entry.executable = executable;
         } else if let Some(whole) = recorded.get(&place.join(below[0])) {
             entry.state = Some(*whole);
         }

@@ -12,7 +12,7 @@ use crate::cli::checkout::{CheckoutArgs, bring_back};
 use crate::cli::command_line;
 use crate::cli::gc::parse_size;
 use crate::cli::push::{conclude, end, entry_json, summarize, tell_dry};
-use crate::cli::sharing::{ShareArgs, Wishes, report_json, roots_of, tell_faults, wishes};
+use crate::cli::sharing::{ShareArgs, Wishes, report_json, results_of, roots_of, tell_faults, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -102,12 +102,13 @@ struct Fetched {
 
 fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let project = Project::find()?;
-    args.check(&project)?;
     let pipeline = project.pipeline_beside_conflicts(printer)?;
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
     let workspace = project.workspace_anew();
+    let trust = project.settings.trust();
+    let results = results_of(&project, &workspace, &trust);
     let imports = imports::bring(&project, &pipeline, args, (&interrupt, printer))?;
     let args = &ShareArgs { brought: imports.outs, ..args.clone() };
     let mut fetched = Fetched {
@@ -131,7 +132,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         if args.dry {
             let found = (|| {
                 let entries = match with_results {
-                    true => transfer.remote_entries(&workspace.stages, None)?.0,
+                    true => transfer.remote_entries(&results)?.0,
                     false => Vec::new(),
                 };
                 let shared = entries.iter().flat_map(cache::SharedEntry::roots);
@@ -147,11 +148,11 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             if !with_results {
                 return Ok((report, None));
             }
-            let (entries, present) = transfer.remote_entries(&workspace.stages, None)?;
+            let (entries, present) = transfer.remote_entries(&results)?;
             let shared: Vec<Root> = entries.iter().flat_map(cache::SharedEntry::roots).collect();
             // A result that is not whole there is left out, and nobody's fault.
             let of_results = transfer.fetch(&shared)?;
-            let mut kept = transfer.keep_entries(&workspace.stages, &entries)?;
+            let mut kept = transfer.keep_entries(&results, &entries)?;
             kept.present += present;
             let moved = report.moved.with(of_results.moved);
             Ok((cache::Report { moved, ..report }, Some(kept)))

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::command_line;
 use crate::cli::sharing::{
-    ShareArgs, Wishes, report_json, roots_of, shareable, shown, tally_text, tell_faults, wishes,
+    ShareArgs, Wishes, report_json, results_of, roots_of, shareable, shown, tally_text, tell_faults, wishes,
 };
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
@@ -43,7 +43,6 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let (verify, create) = (args.verify, args.create);
     let args = &args.share;
     let project = Project::find()?;
-    args.check(&project)?;
     let pipeline = project.pipeline_beside_conflicts(printer)?;
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.
@@ -54,6 +53,8 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let chosen = remotes::name(&project, args.remote.as_deref())?;
     let workspace = project.workspace_anew();
     let blobs = &workspace.blobs;
+    let trust = project.settings.trust();
+    let results = results_of(&project, &workspace, &trust);
     let mut sides: Vec<Json> = Vec::new();
     let mut is_whole = true;
     for (name, wishes) in &wishes {
@@ -65,7 +66,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
         let transfer = remotes::transfer(blobs, &remote, args.jobs, &meter);
         let mut roots = roots_of(&transfer, wishes, false)?;
         let entries = match args.stage_cache && *name == chosen {
-            true => shareable(workspace.stages.all()?, &pipeline, name),
+            true => shareable(results.all()?, &pipeline, name, project.dialect),
             false => Vec::new(),
         };
         // A result whose bytes are gone is of no use to anybody.
@@ -81,7 +82,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
         }
         let pushed = watch(printer, &format!("Pushing to {name}"), &meter, || {
             let report = transfer.push_checked(&roots, verify)?;
-            let shared = transfer.push_entries(&workspace.stages, &entries, &report)?;
+            let shared = transfer.push_entries(&results, &entries, &report)?;
             Ok((report, shared))
         });
         let (report, shared) = end(pushed, &interrupt, "pushed", &meter, name, printer)?;

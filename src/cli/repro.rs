@@ -24,6 +24,7 @@ use crate::placed;
 use crate::project::Project;
 use crate::recorder::Recorder;
 use crate::recovery;
+use crate::staging::Before;
 use crate::supplier::Remotes;
 use crate::ui::Printer;
 use crate::ui::live::ReproView;
@@ -201,7 +202,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
             if project.dialect == Dialect::Dvc && !args.no_stage_cache {
                 printer.warn(
                     "`--pull` fetches what dvc.lock and .dvc files record; results of other inputs are not looked for at \
-                     the remote in projects of DVC (`dvc fetch --run-cache` brings them)",
+                     the remote in projects of DVC (`pipe fetch --run-cache` brings them)",
                 );
             }
             let named = args.remote.as_deref();
@@ -220,7 +221,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         stage.wdir.to_path(&project.root).is_dir() && Host::permit(&recorder, stage).is_ok()
     };
     let starting: Vec<StageId> = wanted.iter().filter(may_run).copied().collect();
-    tell_ignored(&project, &pipeline, &starting, printer);
+    let before = Before::look(&project, &pipeline, &wanted)?;
+    let mut ignore_files = tell_ignored(&project, &pipeline, &starting, printer);
     let runner = LocalRunner::with_functions(environment::shell_functions());
     let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons);
     let crew = Crew {
@@ -246,8 +248,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         printer.warn(format_args!("a later checkout of everything will not know what was recorded: {fault}"));
     }
     if summary.ran + summary.restored + summary.recorded > 0 {
-        tell_ignored(&project, &pipeline, &wanted, printer);
-        project.tell_unstaged(printer);
+        ignore_files.extend(tell_ignored(&project, &pipeline, &wanted, printer));
+        before.stage_changed(&project, &ignore_files, printer);
     }
     conclude(&summary, &recorder, wanted.len(), &interrupt, printer)
 }
@@ -288,18 +290,25 @@ fn options(args: &ReproArgs, project: &Project) -> Options {
 }
 
 /// Keeps the cached outs of `wanted` out of git, and says so.
-pub fn tell_ignored(project: &Project, pipeline: &Pipeline, wanted: &[StageId], printer: Printer) {
+pub fn tell_ignored(
+    project: &Project,
+    pipeline: &Pipeline,
+    wanted: &[StageId],
+    printer: Printer,
+) -> Vec<ProjectPath> {
     match ignore_outs(project, wanted.iter().map(|id| pipeline.stage(*id)), pipeline) {
         Ok(files) => {
-            for file in files {
+            for file in &files {
                 printer
                     .say(format_args!("Added the cached outs to {file}, so that git leaves them to pipe."));
             }
+            files
         }
         Err(fault) => {
             let causes: Vec<String> =
                 fault.source.iter().flat_map(anyhow::Error::chain).map(ToString::to_string).collect();
             printer.warn(format_args!("failed to keep the outs out of git: {}", causes.join(": ")));
+            Vec::new()
         }
     }
 }

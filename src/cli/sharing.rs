@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::{FileState, ProjectPath};
-use cache::{Item, Report, Root, SharedEntry, Tally, Transfer};
+use cache::{Item, Report, Results, Root, SharedEntry, Tally, Transfer, Trust, Workspace};
 use clap::Args;
-use pipeline::{Out, OutKind, Pipeline};
+use pipeline::{Dialect, Out, OutKind, Pipeline, Recorded, run_outs};
 use serde_json::{Value as Json, json};
 
 use crate::cli::targets::{Picked, TargetArgs};
@@ -73,18 +73,6 @@ impl ShareArgs {
     /// Whether a report says that what was asked for is done.
     pub fn is_done(&self, report: &Report) -> bool {
         report.is_whole() || (self.allow_missing && report.failed.is_empty())
-    }
-
-    /// Checks that what is asked for can be done in this project.
-    ///
-    /// # Errors
-    /// When it cannot.
-    pub fn check(&self, project: &Project) -> CliResult {
-        if !self.stage_cache {
-            return Ok(());
-        }
-        project
-            .only_native("sharing results", "leave `--stage-cache` out; `dvc push --run-cache` shares them")
     }
 }
 
@@ -265,13 +253,36 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
     Ok(roots)
 }
 
-/// The entries of the stage cache that may be shared through `remote`: none that names an out which is not to be pushed,
-/// or goes elsewhere.
-pub fn shareable(entries: Vec<SharedEntry>, pipeline: &Pipeline, remote: &str) -> Vec<SharedEntry> {
-    let Declared(outs) = Declared::of(pipeline);
-    let may = |path: &ProjectPath| {
-        outs.get(path).is_none_or(|out| out.push && out.remote.as_deref().is_none_or(|name| name == remote))
+/// The results of a project, as its tool keeps them.
+pub fn results_of<'a>(project: &Project, workspace: &'a Workspace, trust: &'a Trust) -> Results<'a> {
+    match project.dialect {
+        Dialect::Native => Results::Stages(&workspace.stages),
+        Dialect::Dvc => Results::Runs { blobs: &workspace.blobs, whose: &trust.whose, read: run_roots },
+    }
+}
+
+fn run_roots(text: &str) -> Option<Vec<Root>> {
+    let outs = run_outs(text).ok()?.into_iter();
+    let root = |Recorded { path, state, is_old }| Root { path, state, is_old };
+    Some(outs.map(root).collect::<Vec<_>>()).filter(|roots| !roots.is_empty())
+}
+
+/// The results that may be shared through `remote`: none that names an out which is not to be pushed, or goes elsewhere.
+pub fn shareable(
+    entries: Vec<SharedEntry>,
+    pipeline: &Pipeline,
+    remote: &str,
+    dialect: Dialect,
+) -> Vec<SharedEntry> {
+    let outs = || pipeline.stages.iter().flat_map(|stage| &stage.outs);
+    let may_go = |out: &Out| out.push && out.remote.as_deref().is_none_or(|name| name == remote);
+    let kept: Vec<&ProjectPath> = outs().filter(|out| !may_go(out)).map(|out| &out.path).collect();
+    // Where a path is told from a folder that only the stage knows, its last parts have to do.
+    let is_meant = |path: &ProjectPath, kept: &ProjectPath| match dialect {
+        Dialect::Native => path == kept,
+        Dialect::Dvc => path.is_root() || format!("/{kept}").ends_with(&format!("/{path}")),
     };
+    let may = |path: &ProjectPath| !kept.iter().any(|kept| is_meant(path, kept));
     entries.into_iter().filter(|shared| shared.roots().all(|root| may(&root.path))).collect()
 }
 

@@ -13,6 +13,7 @@ use crate::import::{self, Depot, Which};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recovery;
+use crate::staging;
 use crate::ui::Printer;
 
 /// Bring imported data as its source has it now, and record that
@@ -107,11 +108,12 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
             true => seen,
             false => depot.bring(&wanted, &wdir, Which::Newest, false)?,
         };
-        record_update(&project, &pipeline, &workspace, stage, &brought, printer)?;
+        let mut records = record_update(&project, &pipeline, &workspace, stage, &brought, printer)?;
+        records.push(stage.address.file.clone());
+        staging::stage(&project, &records, printer);
         printer.say(format_args!("Updated {out} from {}.", import.shown()));
     }
     workspace.save_state()?;
     tell_damage(&workspace, printer);
-    project.tell_unstaged(printer);
     Ok(())
 }

@@ -19,6 +19,8 @@ pub struct TreeEntry {
     pub kind: EntryKind,
     /// The name of the content in git.
     pub object: String,
+    /// Bytes; none of another repository.
+    pub size: Option<u64>,
 }
 
 /// What sort of thing stands in a commit.
@@ -187,7 +189,7 @@ impl Git {
     /// When git fails.
     pub fn entries(&self, commit: &str, path: &ProjectPath) -> Result<Vec<TreeEntry>, GitError> {
         let spec = if path.is_root() { "." } else { path.as_str() };
-        let output = self.run(&["ls-tree", "-r", "-z", "--end-of-options", commit, "--", spec])?;
+        let output = self.run(&["ls-tree", "-r", "-l", "-z", "--end-of-options", commit, "--", spec])?;
         if !output.status.success() {
             return Err(failed(&["ls-tree"], &output));
         }
@@ -197,12 +199,13 @@ impl Git {
             let mut about = about.split(' ');
             let mode = about.next()?;
             let object = about.nth(1)?.to_owned();
+            let size = about.next_back().and_then(|size| size.parse().ok());
             let kind = match mode {
                 "120000" => EntryKind::Symlink,
                 "160000" => EntryKind::Repository,
                 mode => EntryKind::File { executable: mode == "100755" },
             };
-            Some(TreeEntry { path: path.to_owned(), kind, object })
+            Some(TreeEntry { path: path.to_owned(), kind, object, size })
         };
         Ok(output.stdout.split(|byte| *byte == 0).filter_map(entry).collect())
     }

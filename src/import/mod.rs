@@ -1,5 +1,6 @@
 //! Data that comes from elsewhere: brought into a cache from a repository or from a place outside of any.
 
+mod listing;
 mod place;
 mod repository;
 
@@ -16,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
 
+pub use listing::{Kept, Listing};
 pub use repository::Repository;
 
 /// Where what is brought goes, and what is needed on the way.
@@ -34,6 +36,8 @@ pub struct Depot<'a> {
     pub interrupt: &'a Interrupt,
     /// Who is told.
     pub printer: Printer,
+    /// The repositories that are being read: what is wanted was imported there, each from the next.
+    pub chain: Vec<String>,
 }
 
 /// Which state of its source an import is brought in.
@@ -65,6 +69,7 @@ impl<'a> Depot<'a> {
             jobs,
             interrupt,
             printer,
+            chain: Vec::new(),
         }
     }
 
@@ -140,7 +145,9 @@ impl<'a> Depot<'a> {
 
     /// A folder of this process for what is half done, which goes with it.
     fn scratch(&self) -> CliResult<Scratch> {
-        let folder = self.folder.join("on-the-way").join(disk::Holder::current().file_name());
+        // One for each repository of the chain: the others are at work too.
+        let name = format!("{}-{}", disk::Holder::current().file_name(), self.chain.len());
+        let folder = self.folder.join("on-the-way").join(name);
         let scratch = Scratch(folder);
         scratch.clear()?;
         disk::make_folder(&scratch.0)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base::{FileState, ProjectPath};
 use cache::{Blobs, Meter, Placement, Remote, Root, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
-use pipeline::{Dialect, Repo, is_pointer};
+use pipeline::{Dialect, Import, Repo, is_pointer};
 use remote::FolderRemote;
 
 use super::{Depot, Which};
@@ -33,12 +33,12 @@ const LONGEST_CHAIN: usize = 8;
 
 /// A commit of a repository of others.
 pub struct Repository<'a> {
-    depot: &'a Depot<'a>,
+    pub(super) depot: &'a Depot<'a>,
     /// The commit.
     pub commit: String,
     url: String,
     folder: PathBuf,
-    git: Git,
+    pub(super) git: Git,
     remote: Option<String>,
     // Nobody else takes it over meanwhile, or changes which settings lie there.
     _lock: LockFile,
@@ -65,6 +65,15 @@ impl<'a> Repository<'a> {
     /// When it cannot be taken over, or has no such commit.
     pub fn open(depot: &'a Depot<'a>, repo: &Repo, which: Which) -> CliResult<Self> {
         let url = address(&depot.root, &repo.url)?;
+        // Each is held while it is read.
+        if depot.chain.contains(&url) {
+            let way: Vec<&str> = depot.chain.iter().chain([&url]).map(String::as_str).collect();
+            return Err(CliError::message(format!(
+                "imports lead round in a circle: {}",
+                way.join(", then ")
+            ))
+            .hint("who has the data can `pipe push` or `dvc push` it there"));
+        }
         let gone = |fault: GitError| {
             let what = format!("the repository {} cannot be read", repo.url);
             CliError::from(fault).context(what).hint("is it still there, and may you read it?")
@@ -111,9 +120,7 @@ impl<'a> Repository<'a> {
     /// # Errors
     /// When nothing lies there, or it is not to be had.
     pub fn bring(&self, path: &str) -> CliResult<FileState> {
-        let missing = || {
-            CliError::message(format!("commit {} has no `{path}`", &self.commit[..self.commit.len().min(10)]))
-        };
+        let missing = || missing(&self.commit, path);
         let path =
             ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/')).and_then(|path| {
                 if path.is_root() { Ok(path) } else { ProjectPath::from_record(path.as_str()) }
@@ -166,7 +173,7 @@ impl<'a> Repository<'a> {
         if *path != out.path {
             // A list of DVC tells of files alone, so that a folder in it is made of them.
             let listed = |transfer: &cache::Transfer<'_>| transfer.fetch_manifests(&out.state).map(Some);
-            self.ask(inner, out, listed, &blobs)?.ok_or_else(|| self.nowhere(inner, out))?;
+            self.ask_all(inner, out, listed, &blobs)?;
             let files = blobs.files(&out.path, &out.state)?;
             found = files.into_iter().filter(|(file, _)| path.contains(file)).collect();
         }
@@ -205,16 +212,69 @@ impl<'a> Repository<'a> {
         if !out.is_old && contents.iter().all(|(_, state)| blobs.has_all(state)) {
             return Ok(());
         }
-        let brought = self.ask(
-            inner,
-            out,
-            |transfer| {
-                let report = transfer.fetch(&roots)?;
-                Ok(report.is_whole().then_some(()))
-            },
-            blobs,
-        )?;
-        brought.ok_or_else(|| self.nowhere(inner, out))
+        let fetched = |transfer: &cache::Transfer<'_>| {
+            let report = transfer.fetch(&roots)?;
+            Ok(report.is_whole().then_some(()))
+        };
+        self.ask_all(inner, out, fetched, blobs)
+    }
+
+    /// Asks the places that may have an out, and, where it was imported there, where it came from.
+    pub(super) fn ask_all(
+        &self,
+        inner: &Inner,
+        out: &RecordedOut,
+        question: impl Fn(&cache::Transfer<'_>) -> Result<Option<()>, cache::TransferError>,
+        blobs: &Blobs,
+    ) -> CliResult {
+        if self.ask(inner, out, question, blobs)?.is_some() {
+            return Ok(());
+        }
+        match &out.import {
+            Some(import) => self.bring_origin(inner, (out, import), blobs),
+            None => Err(self.nowhere(inner, out)),
+        }
+    }
+
+    /// Brings all of an out that was imported there into `blobs`, from where it came from. A path is none of this machine.
+    fn bring_origin(
+        &self,
+        inner: &Inner,
+        (out, import): (&RecordedOut, &Import),
+        blobs: &Blobs,
+    ) -> CliResult {
+        let is_local_there = match &import.repo {
+            Some(repo) => is_local(&repo.url) && !repo.url.starts_with('/'),
+            None => !["http://", "https://"].iter().any(|scheme| import.path.starts_with(scheme)),
+        };
+        let own = inner.own.as_ref().filter(|_| import.repo.is_some());
+        let root = match (own, is_local_there) {
+            (Some(own), _) => own.root.clone(),
+            (None, false) => self.depot.root.clone(),
+            (None, true) => return Err(self.nowhere(inner, out)),
+        };
+        let Depot { folder, jobs, interrupt, printer, .. } = self.depot;
+        let chain = self.depot.chain.iter().chain([&self.url]).cloned().collect();
+        let depot = Depot {
+            root: root.clone(),
+            folder: folder.clone(),
+            blobs: blobs.clone(),
+            project: Some(&inner.project),
+            jobs: *jobs,
+            interrupt,
+            printer: *printer,
+            chain,
+        };
+        let brought = depot.bring(import, &root, Which::Recorded, false)?;
+        match brought.state.is_some_and(|state| state.digest == out.state.digest) {
+            true => Ok(()),
+            false => Err(CliError::message(format!(
+                "{} was imported there from {}, which has other data by now",
+                out.path,
+                import.shown()
+            ))
+            .hint("who has the data can `pipe push` or `dvc push` it there")),
+        }
     }
 
     fn nowhere(&self, inner: &Inner, out: &RecordedOut) -> CliError {
@@ -256,9 +316,8 @@ impl<'a> Repository<'a> {
     /// the default one. What cannot be opened is passed over.
     fn stores(&self, inner: &Inner, out: &RecordedOut) -> CliResult<Vec<FolderRemote>> {
         let mut stores = Vec::new();
-        if let Some(own) = &inner.own {
-            stores.push(FolderRemote::new("the cache there", &own.cache_folder()));
-        }
+        let cache = inner.own.as_ref().map(Project::cache_folder).filter(|folder| folder.is_dir());
+        stores.extend(cache.map(|folder| FolderRemote::new("the cache there", &folder)));
         let project = inner.own.as_ref().unwrap_or(&inner.project);
         let named = self.remote.as_deref().or(out.remote.as_deref());
         for name in [named, None].into_iter().take(if named.is_some() { 2 } else { 1 }).chain([None]) {
@@ -273,7 +332,7 @@ impl<'a> Repository<'a> {
     }
 
     /// The project of the commit that `path` lies in.
-    fn inner_project(&self, path: &ProjectPath) -> CliResult<Inner> {
+    pub(super) fn inner_project(&self, path: &ProjectPath) -> CliResult<Inner> {
         let files = self.git.files_at(&self.commit, &ProjectPath::root())?;
         let settings = self.git.entries(&self.commit, &ProjectPath::root())?;
         let prefix = std::iter::successors(Some(path.clone()), ProjectPath::parent)
@@ -391,11 +450,11 @@ impl<'a> Repository<'a> {
 }
 
 /// The project of a commit that a path lies in.
-struct Inner {
+pub(super) struct Inner {
     /// As the commit has it.
-    project: Project,
+    pub(super) project: Project,
     /// Where it lies in the repository.
-    prefix: ProjectPath,
+    pub(super) prefix: ProjectPath,
     /// As it lies on this machine, if it does.
     own: Option<Project>,
 }
@@ -405,7 +464,13 @@ fn own_path(text: &str) -> ProjectPath {
     text.split('/').fold(ProjectPath::root(), |folder, part| folder.join(part))
 }
 
-fn joined(folder: &ProjectPath, path: &ProjectPath) -> ProjectPath {
+/// That a commit has nothing at a path.
+pub(super) fn missing(commit: &str, path: &str) -> CliError {
+    CliError::message(format!("commit {} has no `{path}`", &commit[..commit.len().min(10)]))
+}
+
+/// A path in a folder.
+pub(super) fn joined(folder: &ProjectPath, path: &ProjectPath) -> ProjectPath {
     path.parts().fold(folder.clone(), |folder, part| folder.join(part))
 }
 

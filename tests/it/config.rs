@@ -109,3 +109,25 @@ fn how_the_run_store_is_written_can_be_chosen() {
     hint: set `store.sync` to normal or full
     ");
 }
+
+#[test]
+fn git_is_told_of_records_when_asked() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  s:\n    cmd: cp a b\n    deps: [a]\n    outs: [b]\n");
+    let staged = || sandbox.git(["diff", "--cached", "--name-only"]);
+    sandbox.commit("start");
+    sandbox.write("a", "1\n");
+    sandbox.write("sub/[x]", "2\n");
+    sandbox.ok(["add", "a"]);
+    assert_eq!(staged(), "");
+    sandbox.ok(["config", "core.autostage", "true"]);
+    sandbox.write("sub/x", "not meant\n");
+    let said = sandbox.ok(["add", "a", "sub/[x]"]);
+    assert!(!said.stderr.contains("git add"), "{}", said.stderr);
+    assert_eq!(staged(), "a.pipe\nsub/.gitignore\nsub/[x].pipe\n");
+    sandbox.ok(["repro"]);
+    assert_eq!(staged(), ".gitignore\na.pipe\npipeline.lock\nsub/.gitignore\nsub/[x].pipe\n");
+    // What git refuses is told and spoils nothing.
+    sandbox.write(".git/index.lock", "");
+    sandbox.write("a", "3\n");
+    sandbox.ok(["add", "a"]).tells(&["git could not be told of what was recorded", "index.lock"]);
+}

@@ -319,16 +319,24 @@ fn a_remote_serves_both() {
     sandbox.write("data/deep/er/x", "x\n");
     sandbox.write("data/y", "y\n");
     sandbox.write("single", "s\n");
-    dvc.ok(&sandbox, &["add", "-q", "data", "single"]);
+    // The list of `data` tells what is in it.
+    sandbox.write("twin/x", "x\n");
+    dvc.ok(&sandbox, &["add", "-q", "data", "single", "twin"]);
     let remote = sandbox.root().with_file_name("remote").display().to_string();
     dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
     assert!(pipe(&sandbox, &["remote", "list"]).code(0).stdout.starts_with("shared\t"));
     pipe(&sandbox, &["repro"]).code(0);
-    let outs = ["data", "single", "d", "out", ".dvc/cache"];
+    let outs = ["data", "single", "twin", "d", "out", ".dvc/cache"];
+    let lists = |sandbox: &Sandbox| {
+        let files = sandbox.files(".dvc/cache/files").into_iter();
+        files.filter(|file| file.ends_with(".dir")).collect::<Vec<_>>()
+    };
     let held = |sandbox: &Sandbox| {
         ["data/deep/er/x", "data/y", "single", "d/a", "out"].map(|file| sandbox.read(file))
     };
     let before = held(&sandbox);
+    let listed = lists(&sandbox);
+    assert_eq!(listed.len(), 3);
     for (push, pull) in [("pipe", "dvc"), ("dvc", "pipe"), ("pipe", "pipe")] {
         let _ = std::fs::remove_dir_all(&remote);
         let _ = std::fs::remove_file(sandbox.path(".dvc/tmp/pipe/remotes.json"));
@@ -344,11 +352,78 @@ fn a_remote_serves_both() {
             }
         }
         assert_eq!(held(&sandbox), before, "pushed by {push}, pulled by {pull}");
+        assert_eq!(lists(&sandbox), listed, "pushed by {push}, pulled by {pull}");
         assert_eq!(dvc.stale(&sandbox), stale(&sandbox));
     }
     // Nothing is left to do.
     pipe(&sandbox, &["push"]).code(0).tells(&["0 files pushed"]);
-    pipe(&sandbox, &["push", "--stage-cache"]).code(2).tells(&["dvc push --run-cache"]);
+}
+
+/// What one has found out the other need not compute: entries of the run cache go over, and from us also what they name.
+#[test]
+fn results_go_over_a_remote_in_both_directions() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let remote = sandbox.root().with_file_name("remote").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    wdir: w\n    cmd: echo run >> ../../log && mkdir -p d && cp ../in d/x && cp ../in m\n    \
+         deps: [../in]\n    outs: [d]\n    metrics: [{m: {cache: false}}]\n",
+    );
+    sandbox.write("w/keep", "");
+    let runs = || sandbox.read("../log").lines().count();
+    let mut expected = 0;
+    for (push, pull) in [("pipe", "dvc"), ("dvc", "pipe"), ("pipe", "pipe")] {
+        let _ = std::fs::remove_dir_all(&remote);
+        let _ = std::fs::remove_file(sandbox.path(".dvc/tmp/pipe/remotes.json"));
+        let input = |text: &str| sandbox.write("in", format!("{push} {pull} {text}\n"));
+        for text in ["1", "2"] {
+            input(text);
+            dvc.ok(&sandbox, &["repro", "-q"]);
+            expected += 1;
+            // DVC pushes the contents of what is recorded now, and no others.
+            if push == "dvc" {
+                dvc.ok(&sandbox, &["push", "-q", "--run-cache"]);
+            }
+        }
+        if push == "pipe" {
+            pipe(&sandbox, &["push", "--run-cache"]).code(0).tells(&["2 of 2 results new"]);
+            pipe(&sandbox, &["push", "--run-cache"]).code(0).tells(&["0 of 2 results new"]);
+        }
+        for gone in [".dvc/cache", "dvc.lock", "w/d", "w/m"] {
+            sandbox.remove(gone);
+        }
+        let _ = std::fs::remove_dir_all(sandbox.path(".dvc/tmp/pipe"));
+        input("1");
+        match pull {
+            "dvc" => {
+                dvc.ok(&sandbox, &["fetch", "-q", "--run-cache"]);
+                dvc.ok(&sandbox, &["repro", "-q", "--pull"]);
+            }
+            _ => {
+                pipe(&sandbox, &["fetch", "--run-cache"]).code(0).tells(&["2 results new"]);
+                pipe(&sandbox, &["repro"]).code(0);
+            }
+        }
+        assert_eq!(
+            (runs(), sandbox.read("w/d/x")),
+            (expected, format!("{push} {pull} 1\n")),
+            "{push} {pull}"
+        );
+        assert!(dvc.stale(&sandbox).is_empty());
+        sandbox.remove(".dvc/cache/runs");
+    }
+    pipe(&sandbox, &["repro", "-f"]).code(0);
+    // What is not a result is none, and what must not go there stays here.
+    let junk = format!("{remote}/runs/ab/{}/{}", "ab".repeat(32), "0".repeat(64));
+    sandbox.write(&junk, "outs: [{path: ../../x, md5: zz}]\n");
+    pipe(&sandbox, &["fetch", "--run-cache"]).code(0);
+    assert!(!sandbox.path(&format!(".dvc/cache/runs/ab/{}", "ab".repeat(32))).exists());
+    let _ = std::fs::remove_dir_all(format!("{remote}/runs"));
+    sandbox.write("dvc.yaml", sandbox.read("dvc.yaml").replace("outs: [d]", "outs: [{d: {push: false}}]"));
+    pipe(&sandbox, &["push", "--run-cache"]).code(0);
+    assert!(!std::path::Path::new(&remote).join("runs").exists());
 }
 
 #[test]

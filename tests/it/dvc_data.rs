@@ -182,17 +182,40 @@ fn data_sets_of_other_tools_are_passed_over_and_refusals_are_json_too() {
 }
 
 #[test]
-fn that_nothing_is_staged_is_told() {
+fn git_is_told_of_what_was_recorded_where_dvc_tells_it() {
     let (mut dvc, sandbox) = started();
-    sandbox.write("a", "1\n");
-    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cp a b\n    deps: [a]\n    outs: [b]\n");
-    assert!(!pipe(&sandbox, &["add", "a"]).code(0).stderr.contains("autostage"));
+    let staged = || sandbox.git(["diff", "--cached", "--name-only"]);
+    sandbox.git(["init", "-q"]);
+    sandbox.git(["add", "."]);
+    sandbox.git(["commit", "-qm", "start"]);
+    sandbox.write("w/a", "1\n");
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cp w/a b\n    deps: [w/a]\n    outs: [b]\n");
+    pipe(&sandbox, &["add", "w/a"]).code(0).tells(&["git add w/a.dvc w/.gitignore"]);
+    assert_eq!(staged(), "");
     dvc.ok(&sandbox, &["config", "core.autostage", "true"]);
-    sandbox.write("a", "22\n");
-    pipe(&sandbox, &["add", "a"]).code(0).tells(&["`core.autostage`"]);
-    let store = sandbox.path("../store").display().to_string();
-    std::fs::create_dir(&store).unwrap();
-    pipe(&sandbox, &["remote", "add", "-d", "r", &store]).code(0);
-    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["`core.autostage`", "dvc fetch --run-cache"]);
-    assert!(!pipe(&sandbox, &["repro"]).code(0).stderr.contains("autostage"), "nothing was recorded");
+    sandbox.write("other", "not ours\n");
+    // One after the other begins where the other began.
+    let mut each = |arguments: &[&str]| {
+        let both = ["pipe", "dvc"].map(|tool| {
+            for path in ["b", "dvc.lock", "w/a.dvc", "w/.gitignore", ".gitignore"] {
+                if arguments[0] == "add" || !path.starts_with("w/") {
+                    let _ = std::fs::remove_file(sandbox.path(path));
+                }
+            }
+            sandbox.git(["reset", "-q"]);
+            match tool {
+                "pipe" => drop(pipe(&sandbox, arguments).code(0)),
+                _ => drop(dvc.ok(&sandbox, arguments)),
+            }
+            staged()
+        });
+        assert_eq!(both[0], both[1], "{arguments:?}");
+        both[0].clone()
+    };
+    assert_eq!(each(&["add", "w/a"]), "w/.gitignore\nw/a.dvc\n");
+    assert_eq!(each(&["repro"]), ".gitignore\ndvc.lock\n");
+    sandbox.write("w/a", "22\n");
+    sandbox.git(["reset", "-q"]);
+    pipe(&sandbox, &["commit", "-f", "w/a.dvc"]).code(0);
+    assert!(staged().contains("w/a.dvc"), "{}", staged());
 }

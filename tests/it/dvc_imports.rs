@@ -241,3 +241,134 @@ fn what_repositories_have_is_not_pushed() {
     pipe(&ours, &["push", "-r", "store"]).code(0).tells(&["1 file pushed"]);
     assert_eq!(ours.files("../store"), theirs.files("../store"));
 }
+
+/// What the repository between does not have, where that one has it from does.
+#[test]
+fn imports_of_imports_come_from_where_they_began() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for sandbox in [&ours, &theirs] {
+        sandbox.git(["init", "-q", "../middle"]);
+        for arguments in
+            [&["init", "-q"][..], IMPORTS[0], IMPORTS[2], &["import", "../source", "mix", "-o", "in/m"]]
+        {
+            sandbox.write("../middle/in/keep", "");
+            let (code, out, err) = dvc.call_in(&sandbox.path("../middle"), arguments);
+            assert_eq!(code, 0, "{arguments:?} {out}{err}");
+        }
+        sandbox.git(["-C", "../middle", "add", "."]);
+        sandbox.git(["-C", "../middle", "commit", "-qm", "imported"]);
+        // The recorded commit counts.
+        move_on(&mut dvc, sandbox);
+        sandbox.remove("../middle/.dvc/cache");
+    }
+    for path in ["d", "code", "in/m", "d/sub/b"] {
+        let out = path.replace('/', "-");
+        let arguments = ["import", "../middle", path, "-o", &out];
+        pipe(&ours, &arguments).code(0);
+        dvc.ok(&theirs, &arguments);
+        let pointer = format!("{out}.dvc");
+        assert_eq!(text(&ours, &pointer), text(&theirs, &pointer), "{path}");
+    }
+    assert_eq!(ours.read("d/a") + &ours.read("in-m/t") + &ours.read("d-sub-b"), "1\nt\n2\n");
+    assert_eq!(dvc.stale(&ours), dvc.stale(&theirs));
+    pipe(&ours, &["get", "../middle", "d", "-o", "got"]).code(0);
+    assert_eq!(ours.read("got/sub/b"), "2\n");
+    ours.remove("../source");
+    ours.remove(".dvc/tmp");
+    pipe(&ours, &["get", "../middle", "d", "-o", "other"]).code(2).tells(&["../source cannot be read"]);
+}
+
+#[test]
+fn what_a_repository_has_is_listed_as_by_dvc() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [sandbox, _] = pair(&mut dvc);
+    sandbox.write("../source/run.sh", "");
+    std::os::unix::fs::symlink("x", sandbox.path("../source/gone")).unwrap();
+    std::process::Command::new("chmod").arg("+x").arg(sandbox.path("../source/run.sh")).status().unwrap();
+    commit(&sandbox, "more");
+    for arguments in [
+        &["../source"][..],
+        &["../source", "-R"],
+        &["../source", "--dvc-only"],
+        &["../source", "-R", "--dvc-only"],
+        &["../source", "data"],
+        &["../source", "data", "-R"],
+        &["../source", "data/sub"],
+        &["../source", "data/sub/b"],
+        &["../source", "mix", "--dvc-only"],
+        &["../source", "--rev", "v1"],
+    ] {
+        let told = |said: String| {
+            let json: Vec<serde_json::Value> = serde_json::from_str(&said).unwrap();
+            let facts = |entry: &serde_json::Value| {
+                (
+                    entry["path"].clone(),
+                    entry["isdir"].clone(),
+                    entry["isexec"].clone(),
+                    entry["isout"].clone(),
+                )
+            };
+            let mut told: Vec<_> = json.iter().map(facts).collect();
+            // We show folders with a slash, and put them where that puts them.
+            told.sort_by_key(|entry| entry.0.to_string());
+            told
+        };
+        let ours = pipe(&sandbox, &[&["list", "--json"], arguments].concat()).code(0).stdout;
+        let theirs = dvc.ok(&sandbox, &[&["list", "--json"], arguments].concat());
+        assert_eq!(told(ours), told(theirs), "{arguments:?}");
+    }
+    let said = pipe(&sandbox, &["list", "../source", "--size", "code"]).code(0).stdout;
+    assert!(said.contains("2 B"), "{said}");
+    pipe(&sandbox, &["list", "../source", "none"]).code(2).tells(&["has no `none`"]);
+    pipe(&sandbox, &["list", "../source", "--rev", "v9"]).code(2).tells(&["no git revision `v9`"]);
+    pipe(&sandbox, &["list", "--remote", "x"]).code(2).tells(&["of another repository"]);
+    // No project is needed, and nothing is left behind.
+    let outside = sandbox.path("../outside");
+    let said = sandbox.pipe(["--cd", outside.to_str().unwrap(), "list", "../source", "mix"]).code(0).stdout;
+    assert_eq!(said, ".gitignore\ng\nlink\nt\nt.dvc\n");
+}
+
+#[test]
+fn what_is_imported_may_go_to_the_remote_alone() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = pair(&mut dvc);
+    for sandbox in [&ours, &theirs] {
+        dvc.ok(sandbox, &["remote", "add", "-q", "-d", "main", "../main"]);
+    }
+    for arguments in [
+        &["import-url", "--to-remote", "../outside/file"][..],
+        &["import-url", "--to-remote", "../outside/folder", "f"],
+        &["import-url", "--to-remote", "-r", "store", "../outside/file", "again"],
+    ] {
+        pipe(&ours, arguments).code(0);
+        dvc.ok(&theirs, arguments);
+        let pointer = format!("{}.dvc", arguments.last().unwrap().rsplit('/').next().unwrap());
+        assert_eq!(text(&ours, &pointer), text(&theirs, &pointer), "{arguments:?}");
+    }
+    // DVC leaves files behind that it made on the way.
+    let files = |sandbox: &Sandbox, folder: &str| {
+        let files = sandbox.files(folder).into_iter();
+        files.filter(|file| !file.ends_with(".tmp")).collect::<Vec<_>>()
+    };
+    for folder in ["../main", "../store"] {
+        assert_eq!(files(&ours, folder), files(&theirs, folder));
+    }
+    let lines = |sandbox: &Sandbox| {
+        sandbox.read(".gitignore").lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(lines(&ours), lines(&theirs));
+    for path in ["file", "f", ".dvc/cache/files"] {
+        assert!(!ours.exists(path), "{path}");
+    }
+    pipe(&ours, &["pull", "file", "f"]).code(0);
+    assert_eq!(ours.read("f/y") + &ours.read("file"), "y\nx\n");
+    dvc.ok(&theirs, &["pull", "-q", "file", "f"]);
+    assert_eq!(dvc.stale(&ours), dvc.stale(&theirs));
+    for arguments in [&["--no-exec"][..], &["--no-download"]] {
+        pipe(&ours, &[&["import-url", "../outside/file", "x", "--to-remote"], arguments].concat()).code(2);
+    }
+    pipe(&ours, &["import-url", "../outside/file", "x", "-r", "store"]).code(2);
+    pipe(&ours, &["import-url", "../outside/none", "x", "--to-remote"]).code(2);
+    assert!(!ours.exists("x.dvc"));
+}

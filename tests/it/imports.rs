@@ -87,6 +87,25 @@ fn data_of_a_repository_is_imported_brought_back_and_updated() {
 }
 
 #[test]
+fn imports_that_lead_round_in_a_circle_are_told() {
+    let sandbox = project();
+    let there = |name: &str, arguments: &[&str]| {
+        let folder = sandbox.path(&format!("../{name}"));
+        sandbox.ok([&["--cd", folder.to_str().unwrap()], arguments].concat());
+        sandbox.git(["-C", &format!("../{name}"), "add", "."]);
+        sandbox.git(["-C", &format!("../{name}"), "commit", "-qm", "more"]);
+    };
+    sandbox.git(["init", "-q", "../other"]);
+    there("other", &["init"]);
+    there("other", &["import", "../source", "data"]);
+    there("source", &["remove", "data.pipe", "--outs"]);
+    there("source", &["import", "../other", "data"]);
+    sandbox.remove("../source/.pipe/cache");
+    sandbox.remove("../other/.pipe/cache");
+    sandbox.pipe(["get", "../source", "data"]).code(2).tells(&["imports lead round in a circle"]);
+}
+
+#[test]
 fn what_is_fetched_needs_no_project() {
     let sandbox = project();
     let there = sandbox.path("../there");

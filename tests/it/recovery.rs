@@ -62,6 +62,20 @@ fn nothing_outlives_a_killed_pipe_process() {
     }
 }
 
+/// Nothing in its environment tells whose it is: it is found by its process group alone.
+#[test]
+fn a_command_that_cleared_its_environment_does_not_outlive_it_either() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: env -i sh -c 'echo $$ > pid; touch up; exec sleep 300'\n    outs: [out]\n",
+    );
+    let started = sandbox.start(sandbox.pipe_command(["repro"]));
+    sandbox.await_file("up");
+    started.signal("KILL");
+    assert_eq!(started.wait().signal(), Some(9));
+    let pid = sandbox.read("pid");
+    await_that("the command is gone", || !is_alive(&pid));
+}
+
 #[test]
 fn the_orphan_does_not_write_into_the_next_result() {
     let sandbox = killed();

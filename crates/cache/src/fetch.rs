@@ -4,6 +4,7 @@
 //! when its digest is the one that was asked for. What has arrived of a large object when a transfer is cut off stays,
 //! and is hashed again when the next one goes on with it.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
@@ -46,12 +47,15 @@ impl Transfer<'_> {
     /// then stays, and the next attempt goes on.
     pub fn fetch(&self, roots: &[Root]) -> Result<Report, TransferError> {
         let report = Mutex::new(Report::default());
+        // Folders that the list of another one describes. As outs of their own, they have lists of their own.
+        let described = Mutex::new(HashSet::new());
         let graph = self.walk(roots, &|item| {
             let mut is_damaged = false;
             match self.blobs.tree(&item.state.digest) {
                 Ok(tree) => {
-                    if path_here(self.blobs, &item.name()).exists() {
-                        lock(&report).present.add(0);
+                    match path_here(self.blobs, &item.name()).exists() {
+                        true => lock(&report).present.add(0),
+                        false => drop(lock(&described).insert(item.name())),
                     }
                     return Ok(Some(tree));
                 }
@@ -96,6 +100,8 @@ impl Transfer<'_> {
         })?;
         drop(files);
         let mut lacking = lacking.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let described = described.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lacking.extend(graph.objects().filter(|place| described.contains(&graph.name(*place))));
         lacking.sort_unstable();
         let bytes = lacking.iter().map(|(place, _)| graph.state(*place).size).sum();
         self.meter.expect(Tally { count: lacking.len(), bytes });

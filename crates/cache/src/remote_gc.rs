@@ -12,7 +12,7 @@ use base::Digest;
 
 use crate::CacheError;
 use crate::gc::{Entries, GcError, GcOptions, Removed, Roots, Tally};
-use crate::remote::{ENTRIES, Object, RemoteError, entry_of_key};
+use crate::remote::{Object, RemoteError, entry_of_key};
 use crate::transfer::{Transfer, TransferError};
 use crate::tree::{HEADER, TreeEntry};
 
@@ -61,7 +61,7 @@ pub fn plan_remote_gc(
     })?;
     let mut plan = RemotePlan { limit, ..RemotePlan::default() };
     let mut kept_entries = Vec::new();
-    for (key, object) in transfer.list_entries(ENTRIES)? {
+    for (key, object) in transfer.list_entries()? {
         let is_needed = entry_of_key(&key).is_some_and(|names| roots.results.contains(&names));
         if drops_entries && !is_needed && is_old(&object) {
             plan.removed.entries.add(object.size);

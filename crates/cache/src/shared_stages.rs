@@ -1,37 +1,62 @@
-//! Entries of the stage cache at a remote: pushed after the blobs that they name, and believed only as far as they can be
-//! checked: key and result are those of their name, paths are paths of a project.
+//! Entries of the stage cache, or of DVC's run cache, at a remote: pushed after the blobs that they name, and believed only
+//! as far as they can be checked. In the stage cache key and result are those of their name, and paths are paths of a
+//! project; of an entry of DVC, the stage that it is restored for says what it may be.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use base::{Digest, ProjectPath};
 use walkdir::WalkDir;
 
-use crate::CacheError;
 use crate::hash::hash_bytes;
 use crate::remote::{ENTRIES, Object, entry_key, entry_of_key};
 use crate::stages::{StageCache, StageEntry};
 use crate::transfer::{Report, Root, Transfer, TransferError};
+use crate::{Blobs, CacheError, Whose};
 
 /// No entry is larger.
 const LARGEST: u64 = 16 << 20;
 
+/// Where the entries of DVC's run cache are, here below the cache and at remotes.
+const RUNS: &str = "runs/";
+
+/// Results as files, which are called the same here and at remotes.
+#[derive(Clone, Copy)]
+pub enum Results<'a> {
+    /// Those of the stage cache.
+    Stages(&'a StageCache),
+    /// Those of DVC's run cache, which is in the cache itself.
+    Runs {
+        /// The cache.
+        blobs: &'a Blobs,
+        /// Whose results count. DVC does not tell who made one.
+        whose: &'a Whose,
+        /// What the text of an entry names; `None` of one that is none.
+        read: fn(&str) -> Option<Vec<Root>>,
+    },
+}
+
 /// An entry with the bytes of its file.
 #[derive(Clone, Debug)]
 pub struct SharedEntry {
-    /// What it says.
-    pub entry: StageEntry,
+    key: String,
     bytes: Vec<u8>,
+    roots: Vec<Root>,
+    /// What the stage cache knows of it.
+    entry: Option<StageEntry>,
 }
 
 impl SharedEntry {
     /// The contents that it names.
     pub fn roots(&self) -> impl Iterator<Item = Root> + '_ {
-        self.entry.outs.iter().map(|out| Root { path: out.path.clone(), state: out.state, is_old: false })
+        self.roots.iter().cloned()
     }
 
-    fn key(&self) -> String {
-        entry_key(&self.entry.key, &self.entry.result())
+    fn of_stage(entry: StageEntry, bytes: Vec<u8>) -> Self {
+        let root = |out: &crate::StageOut| Root { path: out.path.clone(), state: out.state, is_old: false };
+        let roots = entry.outs.iter().map(root).collect();
+        SharedEntry { key: entry_key(&entry.key, &entry.result()), bytes, roots, entry: Some(entry) }
     }
 }
 
@@ -46,47 +71,106 @@ pub struct EntryReport {
     pub left_out: usize,
 }
 
-impl StageCache {
-    /// All entries that can be read.
+impl Results<'_> {
+    /// All entries here that can be read.
     ///
     /// # Errors
     /// When the folder is there and cannot be listed.
     pub fn all(&self) -> Result<Vec<SharedEntry>, CacheError> {
         let mut found = Vec::new();
-        if !self.root().is_dir() {
+        let folder = self.folder();
+        if !folder.is_dir() {
             return Ok(found);
         }
-        for file in WalkDir::new(self.root()).min_depth(3).max_depth(3).sort_by_file_name() {
-            let file = file
-                .map_err(|fault| CacheError::Read { path: self.root().to_owned(), source: fault.into() })?;
-            let key = file.path().strip_prefix(self.root()).ok().and_then(|path| path.to_str());
-            let names = key.and_then(|key| entry_of_key(&format!("{ENTRIES}{key}")));
-            if let Some(names) = names
+        for file in WalkDir::new(&folder).min_depth(3).max_depth(3).sort_by_file_name() {
+            let file =
+                file.map_err(|fault| CacheError::Read { path: folder.clone(), source: fault.into() })?;
+            let name = file.path().strip_prefix(&folder).ok().and_then(|path| path.to_str());
+            let key = name.map(|name| format!("{}{name}", self.prefix())).filter(|key| self.is_key(key));
+            if let Some(key) = key
                 && let Ok(bytes) = disk::read(file.path())
             {
-                found.extend(checked(names, bytes));
+                found.extend(self.checked(key, bytes));
             }
         }
         Ok(found)
     }
 
-    /// Whether an entry of this name is there, whatever it tells of its making.
-    fn has(&self, entry: &StageEntry) -> bool {
-        self.path(entry).is_file()
+    fn prefix(&self) -> &'static str {
+        match self {
+            Results::Stages(_) => ENTRIES,
+            Results::Runs { .. } => RUNS,
+        }
     }
 
-    fn store_shared(&self, shared: &SharedEntry) -> Result<(), CacheError> {
+    fn folder(&self) -> PathBuf {
+        match self {
+            Results::Stages(stages) => stages.root().to_owned(),
+            Results::Runs { blobs, .. } => blobs.root().join(RUNS),
+        }
+    }
+
+    /// Where an entry is here.
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder().join(key.strip_prefix(self.prefix()).expect("it was checked to be a key"))
+    }
+
+    /// Whether a key is one of an entry: nothing of it leads elsewhere.
+    fn is_key(&self, key: &str) -> bool {
+        match self {
+            Results::Stages(_) => entry_of_key(key).is_some(),
+            Results::Runs { .. } => is_run_key(key),
+        }
+    }
+
+    /// An entry that is what its name says.
+    fn checked(&self, key: String, bytes: Vec<u8>) -> Option<SharedEntry> {
+        match self {
+            Results::Stages(_) => {
+                let entry = StageEntry::decode(&bytes).ok()?;
+                let is_sorted = entry.outs.is_sorted_by(|a, b| a.path < b.path);
+                let is_right = entry_key(&entry.key, &entry.result()) == key;
+                let is_right = is_right && is_sorted && !entry.outs.is_empty();
+                is_right.then(|| SharedEntry::of_stage(entry, bytes))
+            }
+            Results::Runs { read, .. } => {
+                let roots = read(std::str::from_utf8(&bytes).ok()?)?;
+                Some(SharedEntry { key, bytes, roots, entry: None })
+            }
+        }
+    }
+
+    /// Whether those of others count at all.
+    fn admits_others(&self) -> bool {
+        match self {
+            Results::Stages(stages) => stages.trust().admits_others(),
+            Results::Runs { whose, .. } => **whose == Whose::All,
+        }
+    }
+
+    fn admits(&self, shared: &SharedEntry) -> bool {
+        match (self, &shared.entry) {
+            (Results::Stages(stages), Some(entry)) => stages.trust().admits(entry),
+            _ => self.admits_others(),
+        }
+    }
+
+    fn store(&self, shared: &SharedEntry) -> Result<(), CacheError> {
         // As it came: a later version may tell more than this one knows of.
-        Ok(disk::replace_volatile(&self.path(&shared.entry), &shared.bytes)?)
+        Ok(disk::replace_volatile(&self.path(&shared.key), &shared.bytes)?)
     }
 }
 
-/// An entry that is what its name says.
-fn checked((key, result): (Digest, Digest), bytes: Vec<u8>) -> Option<SharedEntry> {
-    let entry = StageEntry::decode(&bytes).ok()?;
-    let is_sorted = entry.outs.is_sorted_by(|a, b| a.path < b.path);
-    let is_right = entry.key == key && entry.result() == result && is_sorted && !entry.outs.is_empty();
-    is_right.then_some(SharedEntry { entry, bytes })
+/// Whether a key is that of an entry of DVC's run cache: `runs/ab/KEY/VALUE` in SHA-256.
+fn is_run_key(key: &str) -> bool {
+    let Some(name) = key.strip_prefix(RUNS) else { return false };
+    let parts: Vec<&str> = name.split('/').collect();
+    let is_digest = |hex: &str| {
+        let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        hex.len() == 64 && hex.bytes().all(digits)
+    };
+    matches!(parts.as_slice(), [start, key, value]
+        if is_digest(key) && is_digest(value) && start.len() == 2 && key.starts_with(start))
 }
 
 impl Transfer<'_> {
@@ -97,54 +181,57 @@ impl Transfer<'_> {
     /// When the remote cannot be asked or written to.
     pub fn push_entries(
         &self,
-        stages: &StageCache,
+        results: &Results<'_>,
         entries: &[SharedEntry],
         report: &Report,
     ) -> Result<EntryReport, TransferError> {
-        let there = self.list_entries(ENTRIES)?;
+        if entries.is_empty() {
+            return Ok(EntryReport::default());
+        }
+        let there = self.list_keys(results.prefix(), |key| results.is_key(key))?;
         let is_whole =
-            |entry: &&SharedEntry| entry.roots().all(|root| !report.absent.contains(&root.state.digest));
+            |entry: &&SharedEntry| entry.roots.iter().all(|root| !report.absent.contains(&root.state.digest));
         let (whole, partial): (Vec<_>, Vec<_>) = entries.iter().partition(is_whole);
         let moved = self.put_each(&whole, |shared| {
-            let key = shared.key();
             // Refused where it is another user's; then its age stays what it is.
-            if there.contains_key(&key) && self.remote.touch(&key).unwrap_or(true) {
+            if there.contains_key(&shared.key) && self.remote.touch(&shared.key).unwrap_or(true) {
                 return Ok(false);
             }
-            let path = stages.path(&shared.entry);
-            self.put_file(&key, &path, shared.bytes.len() as u64, hash_bytes(&shared.bytes))?;
+            let path = results.path(&shared.key);
+            self.put_file(&shared.key, &path, shared.bytes.len() as u64, hash_bytes(&shared.bytes))?;
             Ok(true)
         })?;
         let moved = moved.into_iter().filter(|moved| *moved).count();
         Ok(EntryReport { moved, present: whole.len() - moved, left_out: partial.len() })
     }
 
-    /// The entries at the remote that the cache lacks and trusts, of one stage key or all. Those that are no entries are
-    /// passed over. And how many are here already.
+    /// The entries at the remote that the cache lacks and trusts. Those that are no entries are passed over. And how
+    /// many are here already.
     ///
     /// # Errors
     /// When the remote cannot be asked.
-    pub fn remote_entries(
+    pub fn remote_entries(&self, results: &Results<'_>) -> Result<(Vec<SharedEntry>, usize), TransferError> {
+        self.entries_below(results, results.prefix())
+    }
+
+    fn entries_below(
         &self,
-        stages: &StageCache,
-        key: Option<&Digest>,
+        results: &Results<'_>,
+        prefix: &str,
     ) -> Result<(Vec<SharedEntry>, usize), TransferError> {
-        if !stages.trust().admits_others() {
+        if !results.admits_others() {
             return Ok((Vec::new(), 0));
         }
-        let prefix = key
-            .map_or_else(|| ENTRIES.to_owned(), |key| format!("{ENTRIES}{}/{}/", &key.hex()[..2], key.hex()));
-        let listed: Vec<String> = self.list_entries(&prefix)?.into_keys().collect();
+        let listed: Vec<String> = self.list_keys(prefix, |key| results.is_key(key))?.into_keys().collect();
         let found = self.each(&listed, |key| {
-            let names = entry_of_key(key).expect("others were left out");
             let Some(bytes) = self.bytes(key, LARGEST)? else { return Ok((None, false)) };
-            let shared = checked(names, bytes).filter(|shared| stages.trust().admits(&shared.entry));
-            let is_here = shared.as_ref().is_some_and(|shared| stages.has(&shared.entry));
+            let shared = results.checked(key.clone(), bytes).filter(|shared| results.admits(shared));
+            let is_here = shared.as_ref().is_some_and(|shared| results.path(&shared.key).is_file());
             Ok((shared.filter(|_| !is_here), is_here))
         })?;
         let present = found.iter().filter(|(_, is_here)| *is_here).count();
         let mut entries: Vec<SharedEntry> = found.into_iter().filter_map(|(shared, _)| shared).collect();
-        entries.sort_by_key(|shared| std::cmp::Reverse((shared.entry.created, shared.entry.result())));
+        sort(&mut entries);
         Ok((entries, present))
     }
 
@@ -154,13 +241,13 @@ impl Transfer<'_> {
     /// When the cache cannot be written.
     pub fn keep_entries(
         &self,
-        stages: &StageCache,
+        results: &Results<'_>,
         entries: &[SharedEntry],
     ) -> Result<EntryReport, TransferError> {
         let mut report = EntryReport::default();
         for shared in entries {
-            if shared.roots().all(|root| self.blobs.has_all(&root.state)) {
-                stages.store_shared(shared)?;
+            if shared.roots.iter().all(|root| self.blobs.has_all(&root.state)) {
+                results.store(shared)?;
                 report.moved += 1;
             } else {
                 report.left_out += 1;
@@ -181,26 +268,37 @@ impl Transfer<'_> {
         paths: &[&ProjectPath],
     ) -> Result<bool, TransferError> {
         let fits =
-            |shared: &&SharedEntry| shared.entry.outs.iter().map(|out| &out.path).eq(paths.iter().copied());
+            |shared: &&SharedEntry| shared.roots.iter().map(|root| &root.path).eq(paths.iter().copied());
+        let results = Results::Stages(stages);
         // Those that were here already and lack their bytes only.
-        let known = stages.all_of(key).into_iter().filter(|shared| stages.trust().admits(&shared.entry));
+        let known = stages.all_of(key).into_iter().filter(|shared| results.admits(shared));
         let mut candidates: Vec<SharedEntry> = known.collect();
-        candidates.extend(self.remote_entries(stages, Some(key))?.0);
-        candidates.sort_by_key(|shared| std::cmp::Reverse((shared.entry.created, shared.entry.result())));
+        let prefix = format!("{ENTRIES}{}/{}/", &key.hex()[..2], key.hex());
+        candidates.extend(self.entries_below(&results, &prefix)?.0);
+        sort(&mut candidates);
         for shared in candidates.iter().filter(fits) {
             let roots: Vec<Root> = shared.roots().collect();
             if self.fetch(&roots)?.is_whole() {
-                stages.store_shared(shared)?;
+                results.store(shared)?;
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    pub(crate) fn list_entries(&self, prefix: &str) -> Result<HashMap<String, Object>, TransferError> {
+    /// The entries of the stage cache at the remote.
+    pub(crate) fn list_entries(&self) -> Result<HashMap<String, Object>, TransferError> {
+        self.list_keys(ENTRIES, |key| entry_of_key(key).is_some())
+    }
+
+    fn list_keys(
+        &self,
+        prefix: &str,
+        is_key: impl Fn(&str) -> bool,
+    ) -> Result<HashMap<String, Object>, TransferError> {
         let mut found = HashMap::new();
         self.remote.list(prefix, &mut |object| {
-            if entry_of_key(&object.key).is_some() {
+            if is_key(&object.key) {
                 found.insert(object.key.clone(), object);
             }
             if self.meter.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -226,7 +324,37 @@ impl StageCache {
     fn all_of(&self, key: &Digest) -> Vec<SharedEntry> {
         let entries = self.results(key).into_iter();
         entries
-            .filter_map(|entry| Some(SharedEntry { bytes: disk::read(&self.path(&entry)).ok()?, entry }))
+            .filter_map(|entry| {
+                let bytes = disk::read(&self.path(&entry)).ok()?;
+                Some(SharedEntry::of_stage(entry, bytes))
+            })
             .collect()
+    }
+}
+
+/// The newest first.
+fn sort(entries: &mut [SharedEntry]) {
+    let made = |entry: &StageEntry| (entry.created, entry.result());
+    entries.sort_by_cached_key(|shared| std::cmp::Reverse(shared.entry.as_ref().map(made)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_called_like_a_result_of_dvc_is_one() {
+        let (key, value) = ("ab".repeat(32), "cd".repeat(32));
+        assert!(is_run_key(&format!("runs/ab/{key}/{value}")));
+        for wrong in [
+            format!("runs/cd/{key}/{value}"),
+            format!("runs/ab/{key}/{value}.tmp"),
+            format!("runs/ab/{key}/{}", value.to_uppercase()),
+            format!("runs/ab/{key}"),
+            format!("runs/ab/{key}/../{value}"),
+            format!("stages/ab/{key}/{value}"),
+        ] {
+            assert!(!is_run_key(&wrong), "{wrong}");
+        }
     }
 }

@@ -69,7 +69,7 @@ impl Item {
 }
 
 /// What tells an object from others: the same content may be recorded in the old way and in that of now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Name {
     pub(crate) digest: Digest,
     pub(crate) is_folder: bool,

@@ -229,6 +229,42 @@ fn a_file_that_holds_a_manifest_is_one_object_with_its_folder() {
     assert!(there.blobs.has_all(&roots[0].state) && there.blobs.has_all(&roots[1].state));
 }
 
+/// Another list tells what is in it, but whoever looks for it by its name alone looks for its own.
+#[test]
+fn a_folder_of_dvc_has_its_list_though_another_one_describes_it() {
+    let house = House::new();
+    house.roots();
+    let dvc = |name: &str| {
+        let blobs = Blobs::with_layout(&house.path(name).join("cache"), crate::Layout::Dvc);
+        let stages = StageCache::new(&house.path(name).join("stages"));
+        Workspace::with_caches(&house.path("here"), blobs, stages, State::anew(&house.path("state")))
+    };
+    let (here, there) = (dvc("one"), dvc("two"));
+    let roots = ["out", "out/sub"].map(|path| {
+        let path = ProjectPath::from_record(path).unwrap();
+        let state = here.store(&path, Placement::Private).unwrap().unwrap();
+        Root { path, state, is_old: false }
+    });
+    for root in &roots {
+        let list = disk::read(&here.blobs.manifest_path(&root.state.digest)).unwrap();
+        house.remote.set(&here.blobs.layout().key(&root.state.digest, true, false), &list, NOW);
+    }
+    for text in ["alpha", "beta", "gamma"] {
+        let digest = crate::hash::hash_bytes_by(base::Algorithm::Md5, text.as_bytes());
+        house.remote.set(&here.blobs.layout().key(&digest, false, false), text.as_bytes(), NOW);
+    }
+    // The second is known when it is asked for.
+    for root in &roots {
+        let report = house.transfer(&there.blobs).fetch(std::slice::from_ref(root)).unwrap();
+        assert!(report.is_whole());
+    }
+    for root in &roots {
+        assert!(there.blobs.manifest_path(&root.state.digest).is_file(), "{}", root.path);
+    }
+    let report = house.transfer(&there.blobs).fetch(&roots).unwrap();
+    assert_eq!((report.moved.count, report.present.count), (0, 5));
+}
+
 #[test]
 fn the_digest_of_a_key_is_that_of_its_content() {
     for layout in [crate::Layout::Native, crate::Layout::Dvc] {
@@ -366,10 +402,11 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     here.stages.store(&entry(&roots, b"key", "alice")).unwrap();
     let push = |blobs: &Blobs, stages: &StageCache| {
         let transfer = house.transfer(blobs);
-        let entries = stages.all().unwrap();
+        let results = crate::Results::Stages(stages);
+        let entries = results.all().unwrap();
         let wanted: Vec<Root> = entries.iter().flat_map(crate::SharedEntry::roots).collect();
         let report = transfer.push(&wanted).unwrap();
-        transfer.push_entries(stages, &entries, &report).unwrap()
+        transfer.push_entries(&results, &entries, &report).unwrap()
     };
     assert_eq!(push(&here.blobs, &here.stages).moved, 1);
     assert_eq!(push(&here.blobs, &here.stages).present, 1);
@@ -383,7 +420,7 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     }
     assert!(!transfer.fetch_result(&there.stages, &key, &[]).unwrap(), "outs that are not declared");
     assert!(!transfer.fetch_result(&there.stages, &hash_bytes(b"other"), &paths).unwrap());
-    assert!(there.stages.all().unwrap().is_empty());
+    assert!(crate::Results::Stages(&there.stages).all().unwrap().is_empty());
     assert!(transfer.fetch_result(&with(Whose::Named(vec!["alice".to_owned()])), &key, &paths).unwrap());
     assert_eq!(there.stages.restorable(&key, &paths, &there.blobs).unwrap().user, "alice");
     // One under the name of another key, one that leads out, and junk are passed over.
@@ -397,7 +434,8 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     house.remote.set(&name.replace(file, &format!("{other}.json")), hostile.as_bytes(), NOW);
     house.remote.set(&name.replace(file, &format!("{}.json", "0".repeat(64))), b"junk", NOW);
     let third = house.workspace("third");
-    let (found, _) = house.transfer(&third.blobs).remote_entries(&third.stages, None).unwrap();
+    let (found, _) =
+        house.transfer(&third.blobs).remote_entries(&crate::Results::Stages(&third.stages)).unwrap();
     assert_eq!(found.len(), 1);
 }
 

@@ -42,7 +42,7 @@ pub use format::dvc::config::{
     rename_section as rename_dvc_section, set as set_dvc_config, unquoted, unset as unset_dvc_config,
 };
 pub use format::dvc::merge::{dvc_lock_lines, dvc_lock_stages};
-pub use format::dvc::outs::recorded_outs;
+pub use format::dvc::outs::{Recorded, recorded_outs, run_outs};
 pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;

@@ -6,11 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use base::ProjectPath;
-use cache::{Meter, Placement, Root, State, Workspace};
+use cache::{Blobs, Meter, Placement, Remote, Report, Root, State, Workspace};
+use remote::FolderRemote;
 
 use super::{AddArgs, Admission, Place, States, advise, in_project, record};
 use crate::cli::push::{end, summarize};
 use crate::error::{CliError, CliResult};
+use crate::import::Scratch;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
@@ -70,13 +72,11 @@ pub fn run(
     let name = remotes::name(project, args.remote.as_deref())?;
     let remote = remotes::open(project, &name)?;
     let interrupt = Interrupt::listen()?;
-    let aside = project.pipe_path("tmp").join("to-remote");
-    // Of one that was killed.
-    clear(&aside)?;
+    let aside = aside(project)?;
     let folder = from.parent().unwrap_or(Path::new("/"));
-    let blobs = cache::Blobs::with_layout(&aside, project.layout());
+    let blobs = Blobs::with_layout(&aside.0, project.layout());
     let outside =
-        Workspace::with_caches(folder, blobs, project.stage_cache(), State::anew(&aside.join("no-state")));
+        Workspace::with_caches(folder, blobs, project.stage_cache(), State::anew(&aside.0.join("no-state")));
     let working = printer.working(&format!("Reading {}", from.display()));
     let inside = ProjectPath::from_relative(from.file_name().map(Path::new).unwrap_or(Path::new("")))?;
     let stored = outside.store(&inside, Placement::Private);
@@ -84,18 +84,11 @@ pub fn run(
     let pushed = stored.map_err(CliError::from).and_then(|state| {
         let state =
             state.ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;
-        let meter = Meter::new(interrupt.stop.clone());
-        let transfer = remotes::transfer(&outside.blobs, &remote, args.jobs, &meter);
-        let roots = [Root { path: path.clone(), state, is_old: false }];
-        let report = watch(printer, &format!("Pushing to {name}"), &meter, || transfer.push(&roots));
-        Ok((state, end(report, &interrupt, "pushed", &meter, &name, printer)?))
+        let root = Root { path: path.clone(), state, is_old: false };
+        Ok((state, send(&remote, &outside.blobs, root, args.jobs, &interrupt, printer)?))
     });
-    clear(&aside)?;
+    aside.clear()?;
     let (state, report) = pushed?;
-    if let Some((item, fault)) = report.failed.first() {
-        return Err(CliError::message(format!("{} could not be pushed: {fault}", item.path))
-            .hint("nothing is recorded; run the command again"));
-    }
     let now = States::from([((place.pointer.clone(), place.top.clone()), state)]);
     let ignore_files = record(admission, &now, args.desc.as_deref())?;
     workspace.agree(path, is_in_place.then_some(state.digest));
@@ -105,6 +98,36 @@ pub fn run(
     Ok(())
 }
 
-fn clear(folder: &Path) -> CliResult {
-    if folder.exists() { Ok(disk::remove(folder)?) } else { Ok(()) }
+/// The folder for what goes to the remote, empty.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn aside(project: &Project) -> CliResult<Scratch> {
+    let aside = Scratch(project.pipe_path("tmp").join("to-remote"));
+    // Of one that was killed.
+    aside.clear()?;
+    Ok(aside)
+}
+
+/// Puts a content of `blobs` at a remote.
+///
+/// # Errors
+/// When it does not get there.
+pub fn send(
+    remote: &FolderRemote,
+    blobs: &Blobs,
+    root: Root,
+    jobs: Option<u16>,
+    interrupt: &Interrupt,
+    printer: Printer,
+) -> CliResult<Report> {
+    let (name, meter) = (remote.name(), Meter::new(interrupt.stop.clone()));
+    let transfer = remotes::transfer(blobs, remote, jobs, &meter);
+    let pushed = watch(printer, &format!("Pushing to {name}"), &meter, || transfer.push(&[root]));
+    let report = end(pushed, interrupt, "pushed", &meter, name, printer)?;
+    match report.failed.first() {
+        None => Ok(report),
+        Some((item, fault)) => Err(CliError::message(format!("{} could not be pushed: {fault}", item.path))
+            .hint("nothing is recorded; run the command again")),
+    }
 }

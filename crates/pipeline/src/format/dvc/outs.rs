@@ -3,7 +3,7 @@
 
 use base::{FileState, ProjectPath};
 
-use super::lock::read_state;
+use super::lock::{is_unix_text, read_state};
 use crate::error::PipelineError;
 use crate::node::{Node, Source};
 use crate::stage::is_pointer;
@@ -15,6 +15,30 @@ use crate::yaml;
 /// # Errors
 /// When the text is no YAML, or a digest in it is none.
 pub fn recorded_outs(file: &ProjectPath, text: &str) -> Result<Vec<(ProjectPath, FileState)>, PipelineError> {
+    let outs = all_outs(file, text)?.into_iter();
+    Ok(outs.map(|Recorded { path, state, .. }| (path, state)).collect())
+}
+
+/// An out of an entry of the run cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its path, relative to a folder that only the stage knows. Empty where it leads above that.
+    pub path: ProjectPath,
+    /// What it held.
+    pub state: FileState,
+    /// Whether DVC 1 or 2 recorded it.
+    pub is_old: bool,
+}
+
+/// The outs of an entry of the run cache.
+///
+/// # Errors
+/// When the text is no YAML, or a digest in it is none.
+pub fn run_outs(text: &str) -> Result<Vec<Recorded>, PipelineError> {
+    all_outs(&ProjectPath::root(), text)
+}
+
+fn all_outs(file: &ProjectPath, text: &str) -> Result<Vec<Recorded>, PipelineError> {
     let value = yaml::parse(file, text)?;
     let mut found = Vec::new();
     if value.as_map().is_none_or(indexmap::IndexMap::is_empty) {
@@ -42,21 +66,19 @@ pub fn recorded_outs(file: &ProjectPath, text: &str) -> Result<Vec<(ProjectPath,
     Ok(found)
 }
 
-fn take(
-    stage: &Node<'_, '_>,
-    folder: &ProjectPath,
-    found: &mut Vec<(ProjectPath, FileState)>,
-) -> Result<(), PipelineError> {
+fn take(stage: &Node<'_, '_>, folder: &ProjectPath, found: &mut Vec<Recorded>) -> Result<(), PipelineError> {
     let Some(outs) = stage.get("outs") else { return Ok(()) };
     for out in outs.items()? {
         let path =
             out.get("path").map(|path| path.string().map(str::to_owned)).transpose()?.unwrap_or_default();
         let path = ProjectPath::resolve(folder, &path).unwrap_or_default();
-        found.extend(read_state(&out)?.map(|state| (path.clone(), state)));
+        let is_old = is_unix_text(&out);
+        let recorded = |state| Recorded { path: path.clone(), state, is_old };
+        found.extend(read_state(&out)?.map(recorded));
         // Of a remote with versions, a folder is told file by file.
         if let Some(files) = out.get("files") {
             for file in files.items()? {
-                found.extend(read_state(&file)?.map(|state| (path.clone(), state)));
+                found.extend(read_state(&file)?.map(recorded));
             }
         }
     }
@@ -88,6 +110,10 @@ mod tests {
             Ok(2)
         );
         assert_eq!(count("entry", "{cmd: a, outs: [{path: a, md5: MD5}]}"), Ok(1));
+        let entry =
+            "{cmd: a, outs: [{path: a, md5: MD5}, {path: b, hash: md5, md5: MD5}]}".replace("MD5", md5);
+        let old: Vec<bool> = run_outs(&entry).unwrap().iter().map(|out| out.is_old).collect();
+        assert_eq!(old, [true, false]);
         assert_eq!(count("dvc.lock", ""), Ok(0));
         for text in [
             "outs: [{path: a, md5: MD5}]",
