@@ -101,7 +101,8 @@ impl Transfer<'_> {
         drop(files);
         let mut lacking = lacking.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let described = described.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        lacking.extend(graph.objects().filter(|place| described.contains(&graph.name(*place))));
+        let described = graph.objects().filter(|place| described.contains(&graph.name(*place)));
+        lacking.extend(described.map(|place| (place, false)));
         lacking.sort_unstable();
         let bytes = lacking.iter().map(|(place, _)| graph.state(*place).size).sum();
         self.meter.expect(Tally { count: lacking.len(), bytes });
