@@ -19,7 +19,7 @@ use crate::tree::{Tree, TreeEntry};
 use crate::{CacheError, Files, Workspace};
 
 /// So many files are hashed and handed on together; few in tests, so that there are many turns.
-const BATCH: usize = if cfg!(test) { 7 } else { 1 << 14 };
+const BATCH: usize = if cfg!(test) { 7 } else { 1 << 12 };
 
 /// So many bytes of files that are handed on together are kept from when they were hashed until they are stored.
 const KEPT: u64 = 16 << 20;

@@ -229,8 +229,15 @@ fn inside(context: Context) -> Router {
         .route("/ajax-api/2.0/mlflow/model-versions/get-artifact", get(download_by_version))
         .route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", get(download_by_model))
         .fallback(nothing_here)
-        .method_not_allowed_fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
         .with_state(context)
+}
+
+/// MLflow has no code for it, so the status of its own server goes with the code for addresses that are not there.
+async fn wrong_method(request: Request) -> Response {
+    let mut response = nothing_here(request).await.into_response();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
 }
 
 /// Also what is said to requests of what MLflow has and `pipe` has not, so that a person who reads it in a client's
