@@ -7,8 +7,8 @@ use report::plots::escape;
 const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:80rem;padding:0 1rem}\
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;\
-border-bottom:1px solid #8884;overflow-wrap:anywhere}th{font-weight:600}td.number{text-align:right;font-variant-numeric:\
-tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:flex;flex-wrap:wrap;gap:1rem}\
+border-bottom:1px solid #8884;overflow-wrap:break-word;max-width:40rem}th{font-weight:600}th,td.short,td.number{white-space:\
+nowrap}td.number{text-align:right;font-variant-numeric:tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:flex;flex-wrap:wrap;gap:1rem}\
 .charts svg{max-width:100%;height:auto}input{font:inherit;width:30rem;max-width:70%}.fault{color:#c0392b}";
 
 /// A page in the making.
@@ -83,6 +83,11 @@ impl Link<'_> {
 /// A cell with a text.
 pub fn cell(text: impl Display) -> String {
     format!("<td>{}</td>", escaped(text))
+}
+
+/// A cell with a text that stays on one line.
+pub fn short(text: impl Display) -> String {
+    format!("<td class=\"short\">{}</td>", escaped(text))
 }
 
 /// A cell with a number.

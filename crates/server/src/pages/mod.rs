@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, extract::Request};
+use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::plots::{Figure, Series, Shape, Template, Trace, svg};
 use report::{bytes_text, count_text, duration_text, float_text};
@@ -20,7 +21,7 @@ use crate::error::Fault;
 use crate::experiments::parse_id;
 use crate::runs::find;
 use crate::stream::blocking;
-use html::{Html, Link, cell, number};
+use html::{Html, Link, cell, number, short};
 
 /// Runs that a page lists.
 const MOST_RUNS: usize = 200;
@@ -85,7 +86,11 @@ fn experiments_page(context: &Context) -> Result<String, Fault> {
         vec![
             number(experiment.id),
             Link(format!("/experiments/{}", experiment.id), &experiment.name).cell(),
-            cell(experiment.created.local()),
+            // The store has the first one from its beginning, whenever that was.
+            short(match experiment.created {
+                Timestamp(0) => String::new(),
+                made => made.local().to_string(),
+            }),
         ]
     });
     page.table(&["id", "name", "made"].map(str::to_owned), rows);
@@ -146,8 +151,8 @@ fn runs_table(page: &mut Html, runs: &[Run]) {
         let info = &run.info;
         let mut row = vec![
             Link(format!("/runs/{}", info.id), &info.name).cell(),
-            cell(info.status),
-            cell(info.start_time.local()),
+            short(info.status),
+            short(info.start_time.local()),
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
         ];
         let value =
@@ -177,8 +182,8 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
         ("status", cell(info.status)),
         ("start", cell(info.start_time.local())),
         ("duration", cell(info.duration_millis().map(duration_text).unwrap_or_default())),
-        ("user", cell(&info.user)),
     ];
+    facts.extend((!info.user.is_empty()).then(|| ("user", cell(&info.user))));
     let parent = info.parent.map(|parent| parent.to_string());
     facts.extend(parent.iter().map(|parent| ("part of", Link(format!("/runs/{parent}"), parent).cell())));
     page.table(&[], facts.into_iter().map(|(name, value)| vec![cell(name), value]));
@@ -188,10 +193,14 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
         runs_table(&mut page, &children);
     }
     pairs(&mut page, "Params", data.params.iter().map(|(key, value)| vec![cell(key), cell(value)]));
-    let metrics = data.metrics.values();
-    let latest = metrics
-        .map(|metric| vec![cell(&metric.key), number(float_text(metric.value, 6)), number(metric.step)]);
-    pairs(&mut page, "Metrics", latest);
+    if !data.metrics.is_empty() {
+        page.heading(2, "Metrics");
+        let latest = data
+            .metrics
+            .values()
+            .map(|metric| vec![cell(&metric.key), number(float_text(metric.value, 6)), number(metric.step)]);
+        page.table(&["metric", "last value", "step"].map(str::to_owned), latest);
+    }
     page.raw("<div class=\"charts\">\n");
     for key in data.metrics.keys().take(MOST_CHARTS) {
         for (_, history) in context.store.sampled_history(&[info.id], key, None, MOST_POINTS)? {
