@@ -92,7 +92,9 @@ pub fn follow(
     let depot = Depot::of(project, None, &interrupt, printer);
     let mut imports = Vec::new();
     for stage in wanted.iter().map(|id| pipeline.stage(*id)) {
-        let Some(import) = import::of_stage(project, stage)?.filter(|import| import.follows) else { continue };
+        let Some(import) = import::of_stage(project, stage)?.filter(|import| import.follows) else {
+            continue;
+        };
         if import::has_update(&depot, project, stage, &import)? {
             imports.push((stage, import));
         }

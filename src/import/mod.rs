@@ -222,7 +222,9 @@ pub fn is_asked_about(project: &Project, pipeline: &Pipeline) -> CliResult<bool>
 pub fn has_update(depot: &Depot<'_>, project: &Project, stage: &Stage, import: &Import) -> CliResult<bool> {
     let Some(repo) = &import.repo else {
         let wdir = stage.wdir.to_path(&project.root);
-        return Ok(import.follows && !import.is_same(&depot.bring(import, &wdir, Which::Newest, true)?.import));
+        return Ok(
+            import.follows && !import.is_same(&depot.bring(import, &wdir, Which::Newest, true)?.import)
+        );
     };
     // What was never brought has nothing to differ from.
     let Some(locked) = &repo.rev_lock else { return Ok(false) };

@@ -103,7 +103,8 @@ fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
     pipe(&sandbox, &["push"]).code(0);
     assert!(sandbox.exists("../near/blake3"));
     // What git has not yet is compared with nothing, and the rest is told.
-    let told = pipe(&sandbox, &["data", "status"]).code(0).tells(&["the last commit is from before `pipe convert`"]);
+    let told =
+        pipe(&sandbox, &["data", "status"]).code(0).tells(&["the last commit is from before `pipe convert`"]);
     assert_eq!(told.stdout, "No changes.\n");
     sandbox.write("data/c", "3\n");
     let told = pipe(&sandbox, &["data", "status", "--granular", "--json"]).code(0).json();

@@ -65,7 +65,9 @@ impl Updates {
             stage["state"] = "stale".into();
         }
         if let Some(reasons) = stage["reasons"].as_array_mut() {
-            reasons.push(json!({ "kind": "update_available", "source": source.shown(), "old": null, "new": null }));
+            reasons.push(
+                json!({ "kind": "update_available", "source": source.shown(), "old": null, "new": null }),
+            );
         }
         stage
     }

@@ -47,7 +47,8 @@ impl Workspace {
             let top = &plan.steps[range.start].0;
             let chosen = chosen(plan, range.clone());
             let place = self.os_path(top);
-            if chosen.len() < FEW || !place.parent().is_some_and(|above| disk::hand_down_alike(above, aside)) {
+            if chosen.len() < FEW || !place.parent().is_some_and(|above| disk::hand_down_alike(above, aside))
+            {
                 continue;
             }
             self.make_way(top)?;
