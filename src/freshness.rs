@@ -59,9 +59,7 @@ impl<'a> Question<'a> {
                 && (stage.frozen || stage.deps.iter().all(is_witnessed))
                 && stage.outs.iter().all(|out| out.glob.is_none() && is_witnessed(&out.path))
         });
-        // Whether a repository has other data now is asked anew each time.
-        let is_asked =
-            import::outs_of_repositories(self.project, pipeline).map_or(true, |outs| !outs.is_empty());
+        let is_asked = import::is_asked_about(self.project, pipeline).unwrap_or(true);
         if !covered || is_asked || ledger.has_unwritten() || !self.project.pipe_path("state").exists() {
             return;
         }

@@ -110,14 +110,19 @@ pub fn unignore_outs<'a>(
 }
 
 /// The text of an ignore file with a line more: in its place among those at the end that are like it, so that branches
-/// which add different lines seldom meet.
+/// which add different lines seldom meet. Lines end as the first one does.
 fn with_line(text: &str, line: &str) -> String {
+    let end = if text.lines().next().is_some_and(|first| text[first.len()..].starts_with("\r\n")) {
+        "\r\n"
+    } else {
+        "\n"
+    };
     let lines: Vec<&str> = text.lines().collect();
     let ours = lines.iter().rev().take_while(|line| line.starts_with('/')).count();
     let (others, ours) = lines.split_at(lines.len() - ours);
     let at = ours.iter().position(|known| *known > line).unwrap_or(ours.len());
     let all = others.iter().chain(&ours[..at]).chain(std::iter::once(&line)).chain(&ours[at..]);
-    all.map(|line| format!("{line}\n")).collect()
+    all.map(|line| format!("{line}{end}")).collect()
 }
 
 /// The pattern for exactly that name, or path, in the ignore file's own folder.

@@ -30,13 +30,21 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
     if project.git().is_none() {
         return Ok(Files::new());
     }
-    if as_of(project, commit)?.dialect != project.dialect {
+    if is_before_conversion(project, commit)? {
         let text = format!("commit {} is from before `pipe convert`", &commit[..commit.len().min(10)]);
         return Err(CliError::message(text)
             .hint("DVC names contents by other digests, so that data cannot be compared over that; metrics, params and plots can"));
     }
     let Some(Recorded { pipeline, locks, .. }) = locks_at(project, commit)? else { return Ok(Files::new()) };
     gather(&pipeline, blobs, |stage| locked(&locks, stage).cloned())
+}
+
+/// Whether a commit is from before `pipe convert`, and so names contents by other digests.
+///
+/// # Errors
+/// When git fails.
+pub fn is_before_conversion(project: &Project, commit: &str) -> CliResult<bool> {
+    Ok(as_of(project, commit)?.dialect != project.dialect)
 }
 
 /// What a commit records of an out.

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::remote::ScopeArgs;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
 use crate::settings::{self, Scope, Setting};
@@ -30,12 +31,8 @@ pub struct ConfigArgs {
     /// Its new value; several words are separated by commas
     #[arg(value_name = "VALUE", requires = "key", allow_hyphen_values = true)]
     value: Option<String>,
-    /// The project's file of this machine, which git does not see
-    #[arg(long, conflicts_with = "user")]
-    local: bool,
-    /// The user's file, for all projects
-    #[arg(long, visible_alias = "global")]
-    user: bool,
+    #[command(flatten)]
+    scope: ScopeArgs,
     /// Take the key out of the file
     #[arg(short, long, requires = "key", conflicts_with = "value")]
     unset: bool,
@@ -56,11 +53,7 @@ pub struct ConfigArgs {
 /// With exit code 1 when the key is not set, 2 when a file, a key or a value is faulty.
 pub fn run(args: &ConfigArgs, printer: Printer) -> CliResult {
     let project = Project::locate()?;
-    let scope = match (args.local, args.user) {
-        (true, _) => Some(Scope::Local),
-        (_, true) => Some(Scope::User),
-        _ => None,
-    };
+    let scope = args.scope.named();
     match (&args.key, &args.value) {
         (Some(key), Some(value)) => project.set(scope.unwrap_or(Scope::Project), key, value),
         (Some(key), None) if args.unset => match project.unset(scope.unwrap_or(Scope::Project), key)? {

@@ -347,6 +347,9 @@ fn converted(
     if import.repo.as_ref().is_some_and(|repo| repo.has_more) {
         left.push(format!("the settings of the repository that {} was imported from", out.path));
     }
+    if import.follows {
+        left.push(format!("that {} follows its source: `pipe update` asks it now", out.path));
+    }
     let is_relative = !import.path.contains("://") && !import.path.starts_with('/');
     let folder = out.path.parent().unwrap_or_default();
     if import.repo.is_none() && is_relative && folder != stage.wdir {

@@ -67,7 +67,7 @@ pub fn run(args: &GetArgs, printer: Printer) -> CliResult {
         remote: args.remote.clone(),
         ..Repo::default()
     };
-    let import = Import { path: args.path.clone(), repo: Some(repo), state: None, checksum: None };
+    let import = Import { path: args.path.clone(), repo: Some(repo), ..Import::default() };
     get(&import, args.out.as_deref(), (args.force, args.jobs), printer)
 }
 
@@ -76,7 +76,7 @@ pub fn run(args: &GetArgs, printer: Printer) -> CliResult {
 /// # Errors
 /// As [`run`].
 pub fn run_url(args: &GetUrlArgs, printer: Printer) -> CliResult {
-    let import = Import { path: args.url.clone(), repo: None, state: None, checksum: None };
+    let import = Import { path: args.url.clone(), ..Import::default() };
     get(&import, args.out.as_deref(), (args.force, None), printer)
 }
 

@@ -105,7 +105,7 @@ pub fn run(args: &ImportArgs, printer: Printer) -> CliResult {
         remote: args.remote.clone(),
         ..Repo::default()
     };
-    let import = Import { path: args.path.clone(), repo: Some(repo), state: None, checksum: None };
+    let import = Import { path: args.path.clone(), repo: Some(repo), ..Import::default() };
     let out = destination(&project, args.out.as_deref(), &args.path)?;
     bring_in(&project, import, &out, (&args.how, None), printer)
 }
@@ -126,7 +126,7 @@ pub fn run_url(args: &ImportUrlArgs, printer: Printer) -> CliResult {
             relative(&folder, &cache::lexical(&here.join(&args.url)))?
         }
     };
-    let import = Import { path, repo: None, state: None, checksum: None };
+    let import = Import { path, ..Import::default() };
     let remote = match args.to_remote {
         true => Some(remotes::open(&project, &remotes::name(&project, args.remote.as_deref())?)?),
         false => None,

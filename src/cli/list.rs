@@ -2,6 +2,7 @@
 //! alone.
 
 mod elsewhere;
+mod tree;
 
 use std::collections::BTreeMap;
 
@@ -38,6 +39,12 @@ pub struct ListArgs {
     /// List the files in folders too
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// Draw the files in folders as a tree
+    #[arg(long, conflicts_with_all = ["json", "recursive", "size", "show_hash"])]
+    tree: bool,
+    /// Of folders, list no more than so many levels, with `--recursive` or `--tree`
+    #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    level: Option<u16>,
     /// Show sizes
     #[arg(long)]
     size: bool,
@@ -98,6 +105,14 @@ struct Entry {
 }
 
 impl ListArgs {
+    /// How many levels are listed.
+    fn depth(&self) -> usize {
+        match self.recursive || self.tree {
+            true => self.level.map_or(usize::MAX, usize::from),
+            false => 1,
+        }
+    }
+
     /// What of this project is meant: with `--rev`, the one word is a path.
     fn here(&self) -> CliResult<PlaceArgs> {
         let PlaceArgs { revision, path } = &self.place;
@@ -212,7 +227,12 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
         }
         None => args.here()?.files(printer)?,
     };
-    let entries = entries(&place, &data, args.recursive);
+    let entries = entries(&place, &data, args.depth());
+    if args.tree {
+        let top = if place.is_root() { "." } else { place.as_str() };
+        printer.data(tree::drawn(top, entries.keys()));
+        return Ok(());
+    }
     if args.json {
         let entries = entries.iter().map(|(name, entry)| {
             let digest = entry.state.map(|state| state.digest);
@@ -275,7 +295,7 @@ pub fn du(args: &DuArgs, printer: Printer) -> CliResult {
         (false, 0) => "unknown".to_owned(),
         (false, size) => format!("at least {}", report::bytes_text(size)),
     };
-    let entries = entries(&place, &data, false);
+    let entries = entries(&place, &data, 1);
     if !args.summarize {
         for (name, entry) in &entries {
             printer.data_line(format_args!("{}\t{name}", text(entry)));
@@ -290,20 +310,18 @@ pub fn du(args: &DuArgs, printer: Printer) -> CliResult {
     Ok(())
 }
 
-/// Entries by name below `place`, folders with a slash: all files, or what stands in it itself.
-fn entries(place: &ProjectPath, data: &Data, recursive: bool) -> BTreeMap<String, Entry> {
+/// Entries by name below `place`, folders with a slash: all files down to so many levels, and the folders that have more.
+fn entries(place: &ProjectPath, data: &Data, depth: usize) -> BTreeMap<String, Entry> {
     let Data { recorded, files, kept, sizes } = data;
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
     let kept_files = kept.iter().map(|(path, kept)| (path, None, kept.executable));
     let data_files = files.iter().map(|(path, state)| (path, Some(state), state.executable));
     for (path, state, executable) in kept_files.chain(data_files) {
         let below: Vec<&str> = path.parts().skip(place.parts().count()).collect();
-        let is_inner = below.len() > 1 && !recursive;
-        let mut name = match below.as_slice() {
-            [] => path.name().to_owned(),
-            below if recursive => below.join("/"),
-            below => below[0].to_owned(),
-        };
+        let is_inner = below.len() > depth;
+        let shown = &below[..depth.min(below.len())];
+        let whole = shown.iter().fold(place.clone(), |folder, name| folder.join(name));
+        let mut name = if below.is_empty() { path.name().to_owned() } else { shown.join("/") };
         if is_inner || state.is_some_and(FileState::is_folder) {
             name.push('/');
         }
@@ -311,14 +329,14 @@ fn entries(place: &ProjectPath, data: &Data, recursive: bool) -> BTreeMap<String
         entry.size = entry.size.saturating_add(sizes.get(path).copied().unwrap_or_default());
         entry.is_sized &= sizes.contains_key(path);
         entry.files += state.and_then(|state| state.files).unwrap_or(1);
-        entry.is_out |= match below.first().filter(|_| is_inner) {
-            Some(first) => recorded.keys().any(|out| out.contains(&place.join(first))),
-            None => state.is_some(),
+        entry.is_out |= match is_inner {
+            true => recorded.keys().any(|out| out.contains(&whole)),
+            false => state.is_some(),
         };
         if !is_inner {
             entry.state = state.copied();
             entry.executable = executable;
-        } else if let Some(whole) = recorded.get(&place.join(below[0])) {
+        } else if let Some(whole) = recorded.get(&whole) {
             entry.state = Some(*whole);
         }
     }

@@ -51,13 +51,18 @@ pub struct ScopeArgs {
     /// The user's file, for all projects
     #[arg(long, visible_alias = "global")]
     user: bool,
+    /// The project's file, which git keeps; what is written goes there in any case
+    #[arg(long, conflicts_with_all = ["local", "user"])]
+    project: bool,
 }
 
 impl ScopeArgs {
-    fn named(self) -> Option<Scope> {
-        match (self.local, self.user) {
-            (true, _) => Some(Scope::Local),
-            (_, true) => Some(Scope::User),
+    /// The file that is named.
+    pub fn named(self) -> Option<Scope> {
+        match (self.local, self.user, self.project) {
+            (true, ..) => Some(Scope::Local),
+            (_, true, _) => Some(Scope::User),
+            (.., true) => Some(Scope::Project),
             _ => None,
         }
     }

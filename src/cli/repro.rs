@@ -12,7 +12,7 @@ use exec::{
 use pipeline::{Dialect, Pipeline, StageId, StaleReason};
 
 use crate::cli::select::SelectArgs;
-use crate::cli::{command_line, plan, tell_damage};
+use crate::cli::{command_line, plan, tell_damage, update};
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
@@ -140,8 +140,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         say_up_to_date(usize::try_from(count).unwrap_or(usize::MAX), printer);
         return Ok(());
     }
-    let (pipeline, origin) = project.pipeline_with_origin()?;
+    let (mut pipeline, mut origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
+    if !args.dry && update::follow(&project, &pipeline, &wanted, printer)? {
+        (pipeline, origin) = project.pipeline_with_origin()?;
+    }
     tell_unasked(&args.resources, &pipeline, printer);
     let workspace = args.verify.workspace(&project, printer)?;
     let builtins = Project::builtins();

@@ -52,7 +52,7 @@ pub struct StatusArgs {
     /// With `--cloud`: also what all commits record
     #[arg(short = 'A', long, help_heading = None)]
     all_commits: bool,
-    /// Do not ask the repositories that data was imported from whether they have other commits now
+    /// Do not ask where data was imported from whether there is other data now
     #[arg(long, help_heading = None)]
     no_updates: bool,
     /// Print JSON: every stage with its state (fresh, stale, upstream, unknown, or gone with its file), the reasons, and who runs it now
@@ -393,10 +393,10 @@ fn print_status(
             continue;
         }
         let update = updates.of(*id).map(|source| {
-            format!(
-                "  {source} has other commits now: `pipe update {}` takes its data",
-                pipeline.stage(*id).address.file
-            )
+            let what = if source.repo.is_some() { "commits" } else { "data" };
+            let file = &pipeline.stage(*id).address.file;
+            let also = if source.follows { ", and so does `pipe repro`" } else { "" };
+            format!("  {} has other {what} now: `pipe update {file}` takes its data{also}", source.shown())
         });
         let word = match (&judged.decision, state(&judged.decision)) {
             (Decision::Fresh, _) if update.is_some() => "update available",

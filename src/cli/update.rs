@@ -2,7 +2,7 @@
 
 use clap::Args;
 use exec::Wish;
-use pipeline::Dialect;
+use pipeline::{Dialect, Import, Pipeline, Stage, StageId};
 
 use crate::cli::import::record_update;
 use crate::cli::targets::{Picked, TargetArgs};
@@ -20,7 +20,7 @@ use crate::ui::Printer;
 ///
 /// Data that was imported stays as it was recorded until then, whatever its source does. Without a target, all imports
 /// are updated.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct UpdateArgs {
     /// Imported data, or its pointers [default: all of it]
     #[arg(value_name = "TARGET")]
@@ -49,7 +49,6 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
         return Err(CliError::message("a pointer of pipe always tells what its data holds")
             .hint("leave `--no-download` out"));
     }
-    let interrupt = Interrupt::listen()?;
     let pipeline = project.pipeline()?;
     let which =
         TargetArgs { targets: args.targets.clone(), recursive: args.recursive, ..TargetArgs::default() };
@@ -76,14 +75,52 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
         printer.say("Nothing was imported.");
         return Ok(());
     }
+    bring(&project, &pipeline, &imports, args, printer)
+}
+
+/// Brings what the sources of imports that follow them have now: those among `wanted`. Whether there was something.
+///
+/// # Errors
+/// When a source cannot be read, or the disk refuses.
+pub fn follow(
+    project: &Project,
+    pipeline: &Pipeline,
+    wanted: &[StageId],
+    printer: Printer,
+) -> CliResult<bool> {
+    let interrupt = Interrupt::default();
+    let depot = Depot::of(project, None, &interrupt, printer);
+    let mut imports = Vec::new();
+    for stage in wanted.iter().map(|id| pipeline.stage(*id)) {
+        let Some(import) = import::of_stage(project, stage)?.filter(|import| import.follows) else {
+            continue;
+        };
+        if import::has_update(&depot, project, stage, &import)? {
+            imports.push((stage, import));
+        }
+    }
+    if !imports.is_empty() {
+        bring(project, pipeline, &imports, &UpdateArgs::default(), printer)?;
+    }
+    Ok(!imports.is_empty())
+}
+
+fn bring(
+    project: &Project,
+    pipeline: &Pipeline,
+    imports: &[(&Stage, Import)],
+    args: &UpdateArgs,
+    printer: Printer,
+) -> CliResult {
+    let interrupt = Interrupt::listen()?;
     let outs = imports.iter().flat_map(|(stage, _)| &stage.outs);
     let wish = outs.fold(Wish::named("an update"), |wish, out| wish.writing_path(&out.path));
-    let _held = recovery::hold(&project, &wish, true, printer)?;
-    let _lock = lock(&project, printer)?;
+    let _held = recovery::hold(project, &wish, true, printer)?;
+    let _lock = lock(project, printer)?;
     let workspace = project.workspace(printer)?;
-    let ledger = project.ledger(&pipeline)?;
-    let depot = Depot::of(&project, args.jobs, &interrupt, printer);
-    for (stage, import) in &imports {
+    let ledger = project.ledger(pipeline)?;
+    let depot = Depot::of(project, args.jobs, &interrupt, printer);
+    for (stage, import) in imports {
         let out = &stage.outs[0].path;
         let mut wanted = import.clone();
         if let (Some(rev), Some(repo)) = (&args.rev, &mut wanted.repo) {
@@ -93,14 +130,7 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
         let recorded = ledger.get(&stage.address).and_then(|lock| lock.out(out)).copied();
         // Looking costs less than bringing.
         let seen = depot.bring(&wanted, &wdir, Which::Newest, true)?;
-        let is_same = |seen: &pipeline::Import| {
-            seen.repo == import.repo
-                && seen.checksum == import.checksum
-                // Of a URL, what the server tells stands for it.
-                && (seen.checksum.is_some()
-                    || seen.state.map(|state| state.digest) == import.state.map(|state| state.digest))
-        };
-        if is_same(&seen.import) && (args.no_download || recorded.is_some()) {
+        if import.is_same(&seen.import) && (args.no_download || recorded.is_some()) {
             printer.say(format_args!("Unchanged: {out} ({}).", import.shown()));
             continue;
         }
@@ -108,9 +138,9 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
             true => seen,
             false => depot.bring(&wanted, &wdir, Which::Newest, false)?,
         };
-        let mut records = record_update(&project, &pipeline, &workspace, stage, &brought, printer)?;
+        let mut records = record_update(project, pipeline, &workspace, stage, &brought, printer)?;
         records.push(stage.address.file.clone());
-        staging::stage(&project, &records, printer);
+        staging::stage(project, &records, printer);
         printer.say(format_args!("Updated {out} from {}.", import.shown()));
     }
     workspace.save_state()?;

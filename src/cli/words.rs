@@ -90,16 +90,40 @@ const BELOW: &[(&str, &[&str], &str)] = &[
     ("log", &["note"], "`pipe runs note`"),
 ];
 
+/// By command and flag that it does not have: what to do instead.
+const FLAGS: &[(&str, &[&str], &str)] = &[
+    ("gc", &["--date"], "`--older-than AGE` goes by age, `--rev` and `--num` by commits"),
+    ("gc", &["--not-in-remote"], "`pipe push` first: what the remote has can be fetched again"),
+    ("gc", &["--projects", "-p"], "a cache knows the projects that share it, and what they need stays"),
+    (
+        "gc",
+        &["--skip-failed"],
+        "nobody knows what a commit needs that cannot be read; `--rev`, `--num` and `--all-tags` choose others",
+    ),
+    (
+        "install",
+        &["--use-pre-commit-tool"],
+        "`pipe install` writes its hooks beside those of the pre-commit tool, and before or after `pre-commit install`",
+    ),
+    ("config", &["--system"], "there is no file of the system; `--user` is for all projects of the user"),
+    ("remote modify", &["--unset", "-u"], "`pipe config --unset remote.NAME.KEY`"),
+    ("stage list", &["--recursive", "-R"], "`pipe stage list FOLDER` lists what is below a folder"),
+    ("add", &["--external"], "`pipe import-url PATH` brings what lies outside of the project"),
+];
+
 /// The command after which an unknown one stands; empty for `pipe` itself.
 fn parent(told: &clap::Error) -> String {
     let Some(ContextValue::StyledStr(usage)) = told.get(ContextKind::Usage) else { return String::new() };
     let usage = usage.to_string();
     let words = usage.split_whitespace().skip_while(|word| *word != "pipe").skip(1);
-    words.take_while(|word| !word.starts_with(['[', '<'])).collect::<Vec<_>>().join(" ")
+    words.take_while(|word| !word.starts_with(['[', '<', '-'])).collect::<Vec<_>>().join(" ")
 }
 
 /// Puts what an unknown command is called here in the place of what is only spelled like it.
 pub fn translate(mut told: clap::Error) -> clap::Error {
+    if told.kind() == ErrorKind::UnknownArgument {
+        return translate_flag(told);
+    }
     if told.kind() != ErrorKind::InvalidSubcommand {
         return told;
     }
@@ -109,6 +133,17 @@ pub fn translate(mut told: clap::Error) -> clap::Error {
     let anywhere = WORDS.iter().find(|(words, _)| words.contains(&word));
     if let Some(instead) = below.map(|(.., instead)| instead).or(anywhere.map(|(_, instead)| instead)) {
         told.remove(ContextKind::SuggestedSubcommand);
+        told.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*instead).into()]));
+    }
+    told
+}
+
+fn translate_flag(mut told: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(flag)) = told.get(ContextKind::InvalidArg) else { return told };
+    let parent = parent(&told);
+    let known = FLAGS.iter().find(|(command, flags, _)| *command == parent && flags.contains(&flag.as_str()));
+    if let Some((.., instead)) = known {
+        told.remove(ContextKind::SuggestedArg);
         told.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*instead).into()]));
     }
     told
@@ -135,6 +170,21 @@ mod tests {
             let above = command.find_subcommand(above).expect("a command");
             for word in *words {
                 assert!(above.find_subcommand(word).is_none(), "{word}");
+            }
+            check(&command, instead);
+        }
+    }
+
+    #[test]
+    fn no_flag_that_is_translated_is_one() {
+        let command = Cli::command();
+        for (words, flags, instead) in FLAGS {
+            let below =
+                |found: &clap::Command, word| found.find_subcommand(word).cloned().expect("a command");
+            let found = words.split(' ').fold(command.clone(), |found, word| below(&found, word));
+            for argument in found.get_arguments() {
+                let long = argument.get_long().map(|long| format!("--{long}")).unwrap_or_default();
+                assert!(!flags.contains(&long.as_str()), "{words} {long}");
             }
             check(&command, instead);
         }

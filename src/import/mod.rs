@@ -201,12 +201,31 @@ pub fn outs_of_repositories(project: &Project, pipeline: &Pipeline) -> CliResult
     Ok(outs)
 }
 
-/// Whether a repository has another commit now than data was imported from.
+/// Whether a verdict about data asks elsewhere each time: a repository that it came from, or a source that it follows.
+///
+/// # Errors
+/// When a pointer cannot be read.
+pub fn is_asked_about(project: &Project, pipeline: &Pipeline) -> CliResult<bool> {
+    for stage in pipeline.sources().map(|id| pipeline.stage(id)) {
+        if of_stage(project, stage)?.is_some_and(|import| import.repo.is_some() || import.follows) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a repository has another commit now than the data of a stage was imported from, or a source that the data follows
+/// has other data.
 ///
 /// # Errors
 /// When it cannot be asked.
-pub fn has_update(project: &Project, import: &Import) -> CliResult<bool> {
-    let Some(repo) = &import.repo else { return Ok(false) };
+pub fn has_update(depot: &Depot<'_>, project: &Project, stage: &Stage, import: &Import) -> CliResult<bool> {
+    let Some(repo) = &import.repo else {
+        let wdir = stage.wdir.to_path(&project.root);
+        return Ok(
+            import.follows && !import.is_same(&depot.bring(import, &wdir, Which::Newest, true)?.import)
+        );
+    };
     // What was never brought has nothing to differ from.
     let Some(locked) = &repo.rev_lock else { return Ok(false) };
     let url = repository::address(&project.root, &repo.url)?;

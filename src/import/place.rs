@@ -28,6 +28,7 @@ pub fn bring(depot: &Depot<'_>, import: &Import, wdir: &Path, is_looked_at: bool
                     .ok_or_else(|| gone(&import.path))?,
                 false => download(depot, &import.path)?,
             };
+            import.size = Some(state.size);
             import.checksum = Some(told.strip_prefix("etag ").unwrap_or(&told).to_owned());
             import.state = Some(state);
             state

@@ -19,6 +19,9 @@ fn the_nearer_file_counts() {
     sandbox.ok(["config", "--local", "cache.dir", "mine"]);
     assert_eq!(sandbox.ok(["config", "cache.dir"]).stdout, "mine\n");
     assert_eq!(sandbox.ok(["config", "--user", "cache.dir"]).stdout, "/user\n");
+    assert_eq!(sandbox.ok(["config", "--project", "cache.dir"]).stdout, "shared\n");
+    sandbox.ok(["config", "--project", "cache.dir", "shared"]);
+    sandbox.pipe(["config", "--project", "--local", "cache.dir"]).code(2);
     assert_eq!(sandbox.read(".pipe/config.toml"), "[cache]\ndir = \"shared\"\n");
     assert_eq!(sandbox.json(["config", "--json"])[0]["scope"], "local");
     sandbox.ok(["config", "--local", "--unset", "cache.dir"]);

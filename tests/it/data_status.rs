@@ -199,3 +199,44 @@ fn what_is_ignored_is_no_part_of_data_and_not_looked_into() {
     assert_eq!(sandbox.ok(["--cd", "raw", "check-ignore", "x"]).stdout, "x\n");
     sandbox.pipe(["check-ignore", "raw/y.tmp"]).code(1);
 }
+
+/// What git makes of line ends changes nothing that pipe reads, and pipe leaves them as they are in ignore files.
+#[test]
+fn line_ends_that_git_writes_change_nothing() {
+    let stages = "stages:\n  copy: {cmd: cp data.csv n, deps: [data.csv], params: [x], outs: [n]}\n";
+    for setting in ["autocrlf", "attributes"] {
+        let sandbox = Sandbox::with_pipeline(stages);
+        match setting {
+            "autocrlf" => drop(sandbox.git(["config", "core.autocrlf", "true"])),
+            _ => sandbox.write(".gitattributes", "* text=auto eol=crlf\n"),
+        }
+        sandbox.write("data.csv", "a\n");
+        sandbox.write("params.yaml", "x: 1\n");
+        sandbox.write(".pipeignore", "*.tmp\nskipped/\n");
+        sandbox.write("raw/x", "1\n");
+        sandbox.write("raw/y.tmp", "2\n");
+        sandbox.write("raw/skipped/z", "3\n");
+        sandbox.ok(["add", "data.csv", "raw"]);
+        sandbox.ok(["repro"]);
+        sandbox.commit("one");
+        // As a clone would have them.
+        sandbox.git(["rm", "-r", "-q", "--cached", "."]);
+        sandbox.git(["reset", "-q", "--hard"]);
+        for file in ["data.csv.pipe", "pipeline.lock", "pipeline.yaml", ".gitignore", ".pipeignore"] {
+            assert!(sandbox.read(file).contains("\r\n"), "{file}");
+        }
+        assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n", "{setting}");
+        assert_eq!(sandbox.ok(["data", "status"]).stdout, "No changes.\n");
+        assert_eq!(sandbox.ok(["diff"]).stdout, "Nothing differs.\n");
+        sandbox.ok(["checkout"]);
+        assert_eq!(sandbox.git(["status", "--porcelain"]), "");
+        sandbox.write("raw/x", "4\n");
+        sandbox.write("new", "5\n");
+        sandbox.ok(["add", "raw", "new"]);
+        let status = sandbox.json(["data", "status", "--json"]);
+        assert_eq!(status["committed"]["modified"], json!(["raw/"]), "{setting}");
+        assert_eq!(sandbox.read(".gitignore"), "/data.csv\r\n/n\r\n/new\r\n/raw\r\n");
+        sandbox.ok(["remove", "new.pipe"]);
+        assert_eq!(sandbox.git(["status", "--porcelain"]).trim(), "M raw.pipe\n?? new", "{setting}");
+    }
+}

@@ -433,6 +433,77 @@ fn dvc_records_what_a_server_tells() {
     }
 }
 
+/// Data of a pointer that is not frozen follows its source, as a stage does what it reads.
+#[cfg(feature = "http")]
+#[test]
+fn imports_that_are_not_frozen_follow_their_source_as_in_dvc() {
+    use crate::dvc_tool::{Dvc, pipe, project, stale};
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [project(&mut dvc), project(&mut dvc)];
+    let server = server::Server::start();
+    let answer = |tag: &str, body: &str| {
+        let head = format!("200 OK\nETag: \"{tag}\"\nContent-Length: {}", body.len());
+        server.answer(&head, &format!("{head}\nConnection: close\n\n{body}"));
+    };
+    let url = format!("http://{}/in/x.csv", server.address);
+    answer("1", "one");
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("../outside/file", "1\n");
+        sandbox.write("dvc.yaml", "stages:\n  a: {cmd: cat x file > out, deps: [x, file], outs: [out]}\n");
+        dvc.ok(sandbox, &["import-url", &url, "x"]);
+        dvc.ok(sandbox, &["import-url", "../outside/file"]);
+        dvc.ok(sandbox, &["repro", "-q"]);
+    }
+    let both = |dvc: &mut Dvc, expected: &[&str]| {
+        let theirs: Vec<String> = dvc.stale(&ours).into_iter().collect();
+        assert_eq!(theirs, expected);
+        assert_eq!(stale(&ours).into_iter().collect::<Vec<_>>(), expected);
+    };
+    // Frozen data stays whatever its source does; one whose key is gone or says no follows it.
+    answer("2", "two");
+    ours.write("../outside/file", "2\n");
+    theirs.write("../outside/file", "2\n");
+    both(&mut dvc, &[]);
+    for sandbox in [&ours, &theirs] {
+        sandbox.edit("x.dvc", "frozen: true", "frozen: false");
+        sandbox.edit("file.dvc", "frozen: true\n", "");
+    }
+    both(&mut dvc, &["file.dvc", "x.dvc"]);
+    let said = pipe(&ours, &["status"]).code(0).stdout;
+    assert!(said.contains("has other data now: `pipe update x.dvc`"), "{said}");
+    pipe(&ours, &["status", "-q"]).code(1);
+    assert_eq!(pipe(&ours, &["status", "--no-updates"]).code(0).stdout, "Everything is up to date.\n");
+    pipe(&ours, &["repro", "--dry"]).code(0);
+    assert_eq!(ours.read("x"), "one", "a dry run brings nothing");
+    pipe(&ours, &["repro"]).code(0).tells(&["Updated x", "Updated file", "a"]);
+    dvc.ok(&theirs, &["repro", "-q", "-R", "."]);
+    for sandbox in [&ours, &theirs] {
+        assert_eq!(sandbox.read("out"), "two2\n");
+    }
+    both(&mut dvc, &[]);
+    assert!(stale(&theirs).is_empty());
+    pipe(&ours, &["repro"]).code(0).tells(&["Everything is up to date"]);
+    // What is the same is not brought again, whoever asks.
+    pipe(&ours, &["update", "x"]).code(0).tells(&["Unchanged: x"]);
+    // A server that is away hides nothing else, and a reproduction says so.
+    server.answer("500 Oh\nContent-Length: 0", "500 Oh\nContent-Length: 0");
+    pipe(&ours, &["status"]).code(0).tells(&["it is not known whether", "`--no-updates` does not ask"]);
+    pipe(&ours, &["repro"]).code(2).tells(&["failed to bring"]);
+    assert_eq!(ours.read("x"), "two");
+    // Where a server tells nothing else, the size counts.
+    let plain = |time: &str, body: &str| {
+        let head = format!("200 OK\nLast-Modified: {time}\nContent-Length: {}", body.len());
+        server.answer(&head, &format!("{head}\nConnection: close\n\n{body}"));
+    };
+    plain("Sun, 01 Jan 2023 00:00:00 GMT", "four");
+    dvc.ok(&ours, &["import-url", "-f", &url, "x"]);
+    dvc.ok(&ours, &["repro", "-q"]);
+    ours.edit("x.dvc", "frozen: true\n", "");
+    both(&mut dvc, &[]);
+    plain("Mon, 02 Jan 2023 00:00:00 GMT", "fifth");
+    both(&mut dvc, &["x.dvc"]);
+}
+
 /// An import of a URL is written as DVC writes it, brought back as it was, and updated when it is asked for.
 #[cfg(feature = "http")]
 #[test]

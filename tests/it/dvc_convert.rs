@@ -102,6 +102,15 @@ fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
     assert!(stale(&sandbox).is_empty(), "what is ignored is no part of the data");
     pipe(&sandbox, &["push"]).code(0);
     assert!(sandbox.exists("../near/blake3"));
+    // What git has not yet is compared with nothing, and the rest is told.
+    let told =
+        pipe(&sandbox, &["data", "status"]).code(0).tells(&["the last commit is from before `pipe convert`"]);
+    assert_eq!(told.stdout, "No changes.\n");
+    sandbox.write("data/c", "3\n");
+    let told = pipe(&sandbox, &["data", "status", "--granular", "--json"]).code(0).json();
+    assert_eq!(told["uncommitted"]["added"], serde_json::json!(["data/c"]), "{told}");
+    assert_eq!(told["committed"]["added"], serde_json::json!([]), "{told}");
+    sandbox.remove("data/c");
     // Earlier commits are DVC's, and are compared with all the same.
     sandbox.write("data/a", "2\n");
     sandbox.write("params.yaml", "x: 3\n");

@@ -318,6 +318,24 @@ fn what_a_repository_has_is_listed_as_by_dvc() {
         let theirs = dvc.ok(&sandbox, &[&["list", "--json"], arguments].concat());
         assert_eq!(told(ours), told(theirs), "{arguments:?}");
     }
+    for arguments in [
+        &["--tree"][..],
+        &["--tree", "--level", "1"],
+        &["data", "--tree", "-L", "2"],
+        &["--tree", "--dvc-only"],
+        &["-R", "--level", "1"],
+        &["-R", "-L", "2", "--rev", "v1"],
+    ] {
+        let arguments = [&["list", "../source"], arguments].concat();
+        let sorted = |text: String| {
+            let mut lines: Vec<String> =
+                text.lines().map(|line| line.trim_end_matches('/').to_owned()).collect();
+            lines.sort();
+            lines
+        };
+        let ours = pipe(&sandbox, &arguments).code(0).stdout;
+        assert_eq!(sorted(ours), sorted(dvc.ok(&sandbox, &arguments)), "{arguments:?}");
+    }
     let said = pipe(&sandbox, &["list", "../source", "--size", "code"]).code(0).stdout;
     assert!(said.contains("2 B"), "{said}");
     pipe(&sandbox, &["list", "../source", "none"]).code(2).tells(&["has no `none`"]);

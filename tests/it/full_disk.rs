@@ -200,3 +200,37 @@ fn a_store_that_takes_nothing_fails_no_stage_and_gets_it_all_later() {
     assert_eq!(sandbox.run_count(), 9);
     check_whole(sandbox.path(".pipe/runs.db"));
 }
+
+#[test]
+fn a_checkout_on_a_full_disk_leaves_nothing_half_done_and_goes_on_when_there_is_room() {
+    let sandbox = Sandbox::without_git();
+    if !has_namespaces(&sandbox) {
+        return;
+    }
+    let said = on_a_small_disk(
+        &sandbox,
+        r#"
+        mkdir data
+        for name in $(seq 40); do yes $name | head -c 20000 > data/$name; done
+        "$PIPE" add data
+        sum() { cat data/* | cksum; }
+        before=$(sum)
+        rm -r data
+        fill
+        truncate -s -204800 fill
+        "$PIPE" checkout && exit 9
+        test ! -e data
+        test -z "$(ls -d .pipe/*/*-checkout .pipe/*/*/*-checkout 2> /dev/null)"
+        echo there is room again >&2
+        rm fill
+        "$PIPE" checkout
+        test "$before" = "$(sum)"
+        "$PIPE" data status
+        "#,
+    );
+    let said = said.code(0);
+    let (before, after) = said.stderr.split_once("there is room again").unwrap();
+    assert!(before.contains("the disk is full: free some space"), "{}", said.stderr);
+    assert!(!after.contains("error"), "{}", said.stderr);
+    assert!(!said.stdout.contains("Uncommitted"), "{}", said.stdout);
+}

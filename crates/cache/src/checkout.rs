@@ -200,6 +200,7 @@ impl Workspace {
         }
         let made = self.make_aside(plan, aside)?;
         for (path, ..) in plan.steps.iter().filter(|(_, step, _)| *step == Step::Folder) {
+            self.make_way(path)?;
             disk::make_folder(&self.os_path(path))?;
         }
         // What leads out of the project is refused, each folder being asked once.

@@ -288,6 +288,16 @@ pub fn move_path(from: &Path, to: &Path) -> Result<(), DiskError> {
     }
 }
 
+/// Moves a folder to where nothing is, or an empty folder, as one: it is there with all that is in it, or not at all. Missing
+/// parent folders of `to` are made.
+///
+/// # Errors
+/// When something stands there, or the two places are on different file systems; `from` stands then.
+pub fn move_folder(from: &Path, to: &Path) -> Result<(), DiskError> {
+    make_folder(parent(to))?;
+    fs::rename(from, to).context("move", from)
+}
+
 fn copy_tree(from: &Path, to: &Path) -> Result<(), DiskError> {
     let metadata = fs::symlink_metadata(from).context("copy", from)?;
     if metadata.is_symlink() {

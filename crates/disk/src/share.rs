@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::{Context, DiskError};
@@ -31,6 +31,35 @@ pub fn is_shared(folder: &Path) -> bool {
         }
     }
     false
+}
+
+/// Whether what is made in one of two folders is as if it were made in the other: on the same disk, of the same group and
+/// with the same rights. Of a folder that is not there, the nearest above it counts.
+pub fn hand_down_alike(one: &Path, other: &Path) -> bool {
+    let handed_down = |folder: &Path| {
+        let (folder, metadata) =
+            folder.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?)))?;
+        // Elsewhere than on Linux each folder hands down its group.
+        let hands_group = !cfg!(target_os = "linux") || metadata.mode() & HANDED_DOWN != 0;
+        let group = hands_group.then_some((metadata.gid(), metadata.mode() & HANDED_DOWN));
+        Some((metadata.dev(), group, default_rights(folder)))
+    };
+    handed_down(one).is_some_and(|handed| handed_down(other) == Some(handed))
+}
+
+/// The rights that a folder's list (ACL) gives to what is made in it; `None` where it has no such list.
+#[cfg(target_os = "linux")]
+fn default_rights(folder: &Path) -> Option<Vec<u8>> {
+    // As many bytes as the system allows at most.
+    let mut list = vec![0; 1 << 16];
+    let length = rustix::fs::getxattr(folder, "system.posix_acl_default", &mut list).ok()?;
+    list.truncate(length);
+    Some(list)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn default_rights(_: &Path) -> Option<Vec<u8>> {
+    None
 }
 
 fn is_marked(folder: &Path) -> bool {
@@ -95,6 +124,31 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn folders_that_hand_down_other_things_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        make_folder(&one).unwrap();
+        make_folder(&other).unwrap();
+        assert!(hand_down_alike(&one, &other.join("not/there")));
+        fs::set_permissions(&other, Permissions::from_mode(0o2755)).unwrap();
+        assert!(!hand_down_alike(&one, &other.join("not/there")));
+        fs::set_permissions(&other, Permissions::from_mode(0o755)).unwrap();
+        #[cfg(target_os = "linux")]
+        {
+            let entry = |tag: u16, rights: u16| {
+                [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &u32::MAX.to_le_bytes()].concat()
+            };
+            let list = [2u32.to_le_bytes().to_vec(), entry(1, 7), entry(4, 7), entry(0x20, 5)].concat();
+            let flags = rustix::fs::XattrFlags::empty();
+            // Not every file system has such lists.
+            if rustix::fs::setxattr(&other, "system.posix_acl_default", &list, flags).is_ok() {
+                assert!(!hand_down_alike(&one, &other));
+                assert!(hand_down_alike(&other, &other));
+            }
+        }
     }
 
     #[test]

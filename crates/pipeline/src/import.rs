@@ -16,7 +16,7 @@ use crate::node::{Node, Source};
 use crate::yaml::{self, Segment};
 
 /// Where imported data came from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Import {
     /// In a repository, the path there; else a URL, or a path that is relative to the pointer's folder.
     pub path: String,
@@ -26,6 +26,10 @@ pub struct Import {
     pub state: Option<FileState>,
     /// What stands for the content of a URL: its `ETag`, or what else its server told.
     pub checksum: Option<String>,
+    /// How large that content was, as DVC records it.
+    pub size: Option<u64>,
+    /// Whether the data follows its source: a pointer of DVC that is not frozen. Its source counts as what a stage reads.
+    pub follows: bool,
 }
 
 /// The repository that imported data came from.
@@ -44,6 +48,23 @@ pub struct Repo {
 }
 
 impl Import {
+    /// Whether its source, of which `seen` was just found, is as it was when this was recorded.
+    pub fn is_same(&self, seen: &Import) -> bool {
+        let is_same_content = match (&self.checksum, &seen.checksum) {
+            // Where a server tells nothing else, DVC makes a number of the rest, of which only the size may change.
+            (Some(number), Some(told)) if told.starts_with("last-modified ") && is_number(number) => {
+                self.size.is_some() && self.size == seen.size
+            }
+            // Of a URL, what the server tells stands for it.
+            (known, Some(told)) => known.as_ref() == Some(told),
+            (known, None) => {
+                known.is_none()
+                    && self.state.map(|state| state.digest) == seen.state.map(|state| state.digest)
+            }
+        };
+        self.repo == seen.repo && is_same_content
+    }
+
     /// The import with its origin as messages call it.
     pub fn shown(&self) -> String {
         match &self.repo {
@@ -105,6 +126,10 @@ impl Import {
     }
 }
 
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Where the data of a pointer came from; `None` of data that came from nowhere else, or from several places.
 ///
 /// # Errors
@@ -121,7 +146,10 @@ pub fn parse_import(file: &ProjectPath, text: &str) -> Result<Option<Import>, Pi
         return Ok(None);
     }
     let Some(list) = root.get("deps") else { return Ok(None) };
-    list.items()?.next().map(|dep| read(&dep, Dialect::of_file(file))).transpose()
+    let dialect = Dialect::of_file(file);
+    let frozen = root.get("frozen").map(|frozen| frozen.boolean()).transpose()?.unwrap_or_default();
+    let import = list.items()?.next().map(|dep| read(&dep, dialect)).transpose()?;
+    Ok(import.map(|import| Import { follows: dialect == Dialect::Dvc && !frozen, ..import }))
 }
 
 /// Reads an entry of `deps`.
@@ -139,6 +167,7 @@ pub(crate) fn read(dep: &Node<'_, '_>, dialect: Dialect) -> Result<Import, Pipel
             has_more: repo.get("config").is_some() || remote.is_some_and(|remote| remote.string().is_err()),
         })
     });
+    let mut size = None;
     let (state, checksum) = match (&repo, dialect) {
         (Some(_), _) => (None, None),
         (None, Dialect::Dvc) => {
@@ -146,6 +175,9 @@ pub(crate) fn read(dep: &Node<'_, '_>, dialect: Dialect) -> Result<Import, Pipel
                 Some(tag) => Some(tag),
                 None => text(dep, "etag")?,
             };
+            if tag.is_some() {
+                size = dep.get("size").map(|size| size.unsigned()).transpose()?;
+            }
             (dvc_lock::read_state(dep)?, tag)
         }
         (None, Dialect::Native) => {
@@ -153,7 +185,7 @@ pub(crate) fn read(dep: &Node<'_, '_>, dialect: Dialect) -> Result<Import, Pipel
             (state, text(dep, "checksum")?)
         }
     };
-    Ok(Import { path, repo: repo.transpose()?, state, checksum })
+    Ok(Import { path, repo: repo.transpose()?, state, checksum, size, follows: false })
 }
 
 /// The text of a new pointer `file` to the imported data `name` in its folder. Without a state, only DVC's can be
@@ -326,7 +358,7 @@ mod tests {
 
     fn of_repo(rev_lock: &str) -> Import {
         let repo = Repo { url: "../src".to_owned(), rev_lock: Some(rev_lock.to_owned()), ..Repo::default() };
-        Import { path: "data".to_owned(), repo: Some(repo), state: None, checksum: None }
+        Import { path: "data".to_owned(), repo: Some(repo), ..Import::default() }
     }
 
     /// As DVC 3.67 wrote it.

@@ -68,6 +68,10 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let now = recorded::now(&pipeline, &ledger, blobs)?;
     let found = recorded::in_place(&workspace, &now, args.granular)?;
     let head = match project.git().and_then(|git| git.head()) {
+        Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
+            printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
+            now.clone()
+        }
         Some(commit) => recorded::at(&project, &commit, blobs)?,
         None => Files::new(),
     };

@@ -58,7 +58,7 @@ pub fn data(args: &ListArgs, url: &str, printer: Printer) -> CliResult<(ProjectP
         Repo { url: url.to_owned(), rev: args.rev.clone(), remote: args.remote.clone(), ..Repo::default() };
     let repository = Repository::open(&depot, &repo, Which::Newest)?;
     let path = args.place.path.as_deref().unwrap_or_default();
-    let (place, listing) = repository.list(path, args.recursive)?;
+    let (place, listing) = repository.list(path, args.recursive || args.tree)?;
     let Listing { mut kept, recorded, files, has_sizes } = listing;
     if args.dvc_only {
         kept.clear();

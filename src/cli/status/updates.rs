@@ -1,20 +1,22 @@
-//! Of what was imported from repositories: which of them have another commit now. They are asked, and nothing is brought.
+//! Of what was imported: which repositories have another commit now, and which sources that data follows have other data. They
+//! are asked, and nothing is brought.
 
 use std::collections::BTreeMap;
 
-use pipeline::{Pipeline, StageId};
+use pipeline::{Import, Pipeline, StageId};
 use serde_json::{Value as Json, json};
 
 use crate::error::CliResult;
-use crate::import;
+use crate::import::{self, Depot};
+use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
 
 /// By imported data, where it came from.
 #[derive(Debug, Default)]
-pub struct Updates(BTreeMap<StageId, String>);
+pub struct Updates(BTreeMap<StageId, Import>);
 
-/// Asks the repositories of the imports among `wanted`. One that cannot be asked is told, and makes nothing stale.
+/// Asks the repositories and sources of the imports among `wanted`. One that cannot be asked is told, and makes nothing stale.
 ///
 /// # Errors
 /// When a pointer cannot be read.
@@ -25,11 +27,13 @@ pub fn find(
     printer: Printer,
 ) -> CliResult<Updates> {
     let mut updates = Updates::default();
+    let interrupt = Interrupt::default();
+    let depot = Depot::of(project, None, &interrupt, printer);
     for id in wanted {
         let stage = pipeline.stage(*id);
         let Some(import) = import::of_stage(project, stage)? else { continue };
-        match import::has_update(project, &import) {
-            Ok(true) => drop(updates.0.insert(*id, import.shown())),
+        match import::has_update(&depot, project, stage, &import) {
+            Ok(true) => drop(updates.0.insert(*id, import)),
             Ok(false) => {}
             Err(fault) => {
                 let reason = fault.source.map(|source| format!("{source:#}")).unwrap_or_default();
@@ -50,8 +54,8 @@ impl Updates {
     }
 
     /// Where the data of a pointer came from, if there is other data now.
-    pub fn of(&self, id: StageId) -> Option<&str> {
-        self.0.get(&id).map(String::as_str)
+    pub fn of(&self, id: StageId) -> Option<&Import> {
+        self.0.get(&id)
     }
 
     /// What machines are told of a stage, with the update.
@@ -61,7 +65,9 @@ impl Updates {
             stage["state"] = "stale".into();
         }
         if let Some(reasons) = stage["reasons"].as_array_mut() {
-            reasons.push(json!({ "kind": "update_available", "source": source, "old": null, "new": null }));
+            reasons.push(
+                json!({ "kind": "update_available", "source": source.shown(), "old": null, "new": null }),
+            );
         }
         stage
     }

@@ -4,8 +4,8 @@
 //! What a killed process had made so is lost, which is why this is done with no more than a moment's work: large files, and those
 //! beyond the first many, are placed one by one afterwards.
 
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use base::ProjectPath;
@@ -46,39 +46,35 @@ impl Workspace {
         for (serial, range) in new_folders(plan).into_iter().enumerate() {
             let top = &plan.steps[range.start].0;
             let chosen = chosen(plan, range.clone());
-            if chosen.len() < FEW || !self.is_on_disk_of(top, aside) {
+            let place = self.os_path(top);
+            if chosen.len() < FEW || !place.parent().is_some_and(|above| disk::hand_down_alike(above, aside))
+            {
                 continue;
             }
             self.make_way(top)?;
             let there = aside.join(serial.to_string());
-            let faults = self.fill(plan, (top, &there), range.clone(), &chosen);
-            let moved = match &faults {
-                Ok(_) => disk::move_path(&there, &self.os_path(top)),
-                Err(_) => Ok(()),
+            let filled = match self.fill(plan, (top, &there), range.clone(), &chosen) {
+                // Two names are one to this disk.
+                Err(CacheError::Disk(fault)) if fault.source.kind() == io::ErrorKind::AlreadyExists => None,
+                filled => Some(filled),
             };
-            let is_moved = faults.is_ok() && moved.is_ok();
-            if !is_moved {
-                disk::remove(&there)?;
-            }
-            // Where somebody has put something there meanwhile, files go over it one by one.
-            if let (faults, true) = (faults?, is_moved) {
-                failed.extend(faults);
-                for at in &chosen {
-                    made.0[*at] = true;
+            match filled {
+                Some(Ok(faults)) if disk::move_folder(&there, &place).is_ok() => {
+                    failed.extend(faults);
+                    for at in &chosen {
+                        made.0[*at] = true;
+                    }
                 }
+                Some(Err(fault)) => {
+                    let _ = disk::remove(&there);
+                    return Err(fault);
+                }
+                // Where somebody has put something there meanwhile, files go over it one by one.
+                _ => disk::remove(&there)?,
             }
         }
         plan.failed.extend(failed);
         Ok(made)
-    }
-
-    /// Whether `aside` is on the disk that `path` comes to lie on.
-    fn is_on_disk_of(&self, path: &ProjectPath, aside: &Path) -> bool {
-        let device = |path: &Path| {
-            let there = path.ancestors().find_map(|path| std::fs::metadata(path).ok());
-            there.map(|metadata| metadata.dev())
-        };
-        device(aside).is_some_and(|disk| Some(disk) == device(&self.os_path(path)))
     }
 
     /// Makes the folder `top` in `there`, with the folders in it and the files `chosen`. Returns what the cache lacks.
@@ -201,6 +197,54 @@ mod tests {
         let failed: Vec<&str> = plan.failed.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(failed, ["out/12.txt"]);
         assert_eq!(fs::read_dir(folder.path().join("out")).unwrap().count(), 30);
+    }
+
+    /// The group or the list of rights that a folder gives to what is made in it counts for a folder that is moved there, too.
+    #[test]
+    fn what_a_folder_hands_down_is_handed_down() {
+        use std::os::unix::fs::PermissionsExt;
+        for (parent, aside) in [(0o2755, 0o755), (0o755, 0o2755), (0o2755, 0o2755)] {
+            let (folder, workspace, state) = recorded(LinkType::Copy);
+            fs::create_dir(folder.path().join("aside")).unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(parent)).unwrap();
+            fs::set_permissions(folder.path().join("aside"), fs::Permissions::from_mode(aside)).unwrap();
+            let plan = checked_out(&workspace, &state, folder.path(), || ());
+            assert!(plan.failed.is_empty());
+            for made in ["out", "out/inner"] {
+                let mode = fs::metadata(folder.path().join(made)).unwrap().permissions().mode();
+                assert_eq!(mode & 0o2000, parent & 0o2000, "{made} {parent:o} {aside:o}");
+            }
+        }
+    }
+
+    /// As where upper and lower case are one.
+    #[test]
+    fn names_that_are_one_to_the_disk_are_placed_one_by_one() {
+        let (folder, workspace, state) = recorded(LinkType::Copy);
+        let there = folder.path().join("aside/0/out.txt");
+        fs::create_dir_all(there.parent().unwrap()).unwrap();
+        fs::write(there.with_file_name("3.txt"), "another").unwrap();
+        let plan = checked_out(&workspace, &state, folder.path(), || ());
+        assert!(plan.failed.is_empty());
+        assert_eq!(workspace.observe(&out()).unwrap(), Some(state));
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_place_leaves_nothing() {
+        let (folder, workspace, state) = recorded(LinkType::Copy);
+        let mut plan = Checkout::default();
+        workspace.plan_checkout(&out(), &state, false, &mut plan).unwrap();
+        // Nobody writes into a folder whose place a file has taken.
+        fs::write(folder.path().join("out"), "mine").unwrap();
+        workspace.carry_out(&mut plan, &folder.path().join("aside")).unwrap_err();
+        assert_eq!(fs::read_to_string(folder.path().join("out")).unwrap(), "mine");
+        assert_eq!(fs::read_dir(folder.path().join("aside")).unwrap().count(), 0);
+        // The same where the folder above has become a symlink.
+        fs::remove_file(folder.path().join("out")).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("out")).unwrap();
+        workspace.carry_out(&mut plan, &folder.path().join("aside")).unwrap_err();
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
 
     #[test]
