@@ -89,7 +89,7 @@ fn experiments_page(context: &Context) -> Result<String, Fault> {
             // The store has the first one from its beginning, whenever that was.
             short(match experiment.created {
                 Timestamp(0) => String::new(),
-                made => made.local().to_string(),
+                made => made.local(),
             }),
         ]
     });
