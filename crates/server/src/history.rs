@@ -12,8 +12,9 @@ use crate::wire::{self, Field, Json, Page, Part};
 
 /// Most points of an answer for many runs.
 const MOST_IN_BULK: usize = 25_000;
-/// So many points of one metric are read at once.
-const PIECE: usize = 10_000;
+/// So many points of one metric are read at once. What is larger than some hundred kilobytes costs the allocator
+/// megabytes for each thread.
+const PIECE: usize = 1_000;
 /// Most runs of a request.
 const MOST_RUNS: usize = 100;
 /// Most points a run of a sampled history.

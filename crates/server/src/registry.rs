@@ -80,11 +80,10 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     let order_by = filters::order_by(call, Searched::RegisteredModels)?;
     let search = ModelSearch { filter, order_by, offset, limit: Some(limit + 1) };
     let (found, next) = page_token::page(context.store.search_registered_models(&search)?, offset, limit);
-    let mut models = Vec::with_capacity(found.len());
-    for model in &found {
-        models.push((model, context.store.latest_versions(&model.name, &[])?));
-    }
-    let models = models.iter().map(|(model, latest)| wire::RegisteredModel::of(model, latest)).collect();
+    let names: Vec<&str> = found.iter().map(|model| model.name.as_str()).collect();
+    let latest = context.store.latest_versions_of_each(&names)?;
+    let models = found.iter().zip(&latest).map(|(model, latest)| wire::RegisteredModel::of(model, latest));
+    let models = models.collect();
     Ok(Json::of(&Page("registered_models", models, next)))
 }
 

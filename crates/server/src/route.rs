@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Path, RawPathParams, Request, State};
 use axum::http::header::{self, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderName, Method, StatusCode, Uri};
@@ -273,8 +273,15 @@ async fn respond(
     request: Request,
 ) -> Result<Json, Fault> {
     let path = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let call = Call { path, scope, ..read(request).await? };
+    let sent = read(request).await?;
+    // Parsed there too: what one thread allocates and another frees stays allocated for longer.
     blocking(move || {
+        let call = match &sent {
+            Sent::Query(query) => Call::from_query(query),
+            Sent::Body(body) => Call::from_body(body),
+        };
+        drop(sent);
+        let call = Call { path, scope, ..call };
         if let Some(scope) = &call.scope {
             scope.enter();
         }
@@ -283,12 +290,18 @@ async fn respond(
     .await
 }
 
-async fn read(request: Request) -> Result<Call, Fault> {
+/// The fields of a request, as they came.
+enum Sent {
+    Query(String),
+    Body(Bytes),
+}
+
+async fn read(request: Request) -> Result<Sent, Fault> {
     let query = request.uri().query().unwrap_or_default();
     // Deleting names its thing either way.
     let is_by_query = matches!(*request.method(), Method::GET | Method::DELETE) && !query.is_empty();
     if is_by_query {
-        return Ok(Call::from_query(query));
+        return Ok(Sent::Query(query.to_owned()));
     }
     if matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
         check_type(request.headers().get(CONTENT_TYPE))?;
@@ -299,7 +312,7 @@ async fn read(request: Request) -> Result<Call, Fault> {
             format!("The request could not be read, or is longer than {LARGEST} bytes: {fault}"),
         )
     })?;
-    Ok(Call::from_body(&body))
+    Ok(Sent::Body(body))
 }
 
 /// A page of another site can send plain texts and forms, but no JSON, without asking first.

@@ -11,7 +11,7 @@ use crate::page_token;
 use crate::wire::{self, Json, OneRun, Part};
 
 /// So many runs are read at once.
-const PIECE: usize = 200;
+const PIECE: usize = 50;
 /// Most runs of a page.
 const MOST: i64 = 50_000;
 

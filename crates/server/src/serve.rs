@@ -18,8 +18,10 @@ use crate::route;
 
 /// How long requests that are being answered may take when the server is to end.
 const GRACE: Duration = Duration::from_secs(3);
-/// Threads that wait for the disk.
-const MOST_BLOCKING: usize = 32;
+/// Threads that wait for the disk. The allocator keeps some megabytes for each, and SQLite lets one write at a time.
+const MOST_BLOCKING: usize = 4;
+/// How long such a thread stays without work.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -156,6 +158,7 @@ fn runtime() -> io::Result<Runtime> {
     runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(MOST_BLOCKING)
+        .thread_keep_alive(IDLE)
         .enable_io()
         .enable_time()
         .thread_name("serve")

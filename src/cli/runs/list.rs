@@ -71,7 +71,9 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     let is_narrowed = filter.is_some() || args.top || args.deleted;
     let parent = if args.top { ParentFilter::TopLevel } else { ParentFilter::Any };
     let view = if args.deleted { View::Deleted } else { View::Active };
-    let search = Search { filter, order_by, parent, view, ..Search::default() };
+    // The others are counted. Each of a pair leaves no more than one of the two out.
+    let ordered = (args.limit > 0).then(|| args.limit.saturating_mul(2));
+    let search = Search { filter, order_by, parent, view, ordered, ..Search::default() };
     let mut found = store.select(&search)?;
     joined::leave_first(&store, &mut found)?;
     let all = found.len();

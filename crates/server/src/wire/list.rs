@@ -18,11 +18,10 @@ pub enum Part {
     End(Option<String>),
 }
 
-/// At least one item as the inside of a list.
+/// At least one item as a list without its end.
 pub fn items<T: Serialize>(items: &[T]) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(items).expect("maps have text keys");
     bytes.pop();
-    bytes.remove(0);
     bytes
 }
 
@@ -46,10 +45,13 @@ pub fn list(
         }
         let part = ready.pop_front().map_or_else(&mut next, Ok).map_err(io::Error::other)?;
         Ok(Some(match part {
+            Part::Items(mut items) if is_begun => {
+                items[0] = b',';
+                items
+            }
             Part::Items(items) => {
-                let before = if is_begun { ",".to_owned() } else { format!("{{\"{name}\":[") };
                 is_begun = true;
-                [before.into_bytes(), items].concat()
+                [format!("{{\"{name}\":").as_bytes(), &items].concat()
             }
             Part::End(token) => {
                 is_ended = true;

@@ -349,7 +349,11 @@ impl ModelStore for SqliteStore {
     }
 
     fn latest_versions(&self, name: &str, stages: &[Stage]) -> Result<Vec<ModelVersion>, StoreError> {
-        self.read(|connection| registry::latest(connection, name, stages))
+        self.read(|connection| registry::latest_of(connection, name, stages))
+    }
+
+    fn latest_versions_of_each(&self, names: &[&str]) -> Result<Vec<Vec<ModelVersion>>, StoreError> {
+        self.read(|connection| registry::latest(connection, names))
     }
 
     fn search_model_versions(&self, search: &VersionSearch) -> Result<Vec<ModelVersion>, StoreError> {

@@ -1,15 +1,15 @@
 //! Reading and searching logged models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base::Timestamp;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::choose::cut;
+use super::choose::{cut, page};
 use super::fault::Fault;
 use super::history::point;
-use super::read::{lifecycle, model_id, run_id, texts, unreadable};
+use super::read::{lifecycle, model_id, run_id, texts_of, unreadable};
 use super::whole::list;
 use crate::filter::{Subject, Values};
 use crate::{
@@ -25,7 +25,7 @@ pub(super) fn one(connection: &Connection, id: ModelId) -> Result<LoggedModel, F
     let mut query = connection.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
     let found = query.query_row([id.to_string()], row).optional()?;
     let unknown = || StoreError::Unknown { noun: "logged model", name: id.to_string() };
-    whole(connection, found.ok_or_else(unknown)?)
+    whole(connection, found.into_iter().collect())?.pop().ok_or_else(|| unknown().into())
 }
 
 pub(super) fn search(connection: &Connection, search: &LoggedModelSearch) -> Result<Vec<LoggedModel>, Fault> {
@@ -35,15 +35,11 @@ pub(super) fn search(connection: &Connection, search: &LoggedModelSearch) -> Res
     let mut sql = format!("{SELECT} WHERE {scope} AND lifecycle = 0 ORDER BY created DESC, id");
     let is_plain = search.filter.is_none() && search.datasets.is_empty() && search.order_by.is_empty();
     if is_plain {
-        let limit = search.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
-        sql.push_str(&format!(" LIMIT {limit} OFFSET {}", i64::try_from(search.offset).unwrap_or(i64::MAX)));
+        sql.push_str(&page((search.offset, search.limit)));
     }
     let mut query = connection.prepare_cached(&sql)?;
     let found = query.query_map([list(&experiments)], row)?.collect::<Result<Vec<_>, _>>()?;
-    let mut models = Vec::with_capacity(found.len());
-    for found in found {
-        models.push(whole(connection, found)?);
-    }
+    let mut models = whole(connection, found)?;
     if is_plain {
         return Ok(models);
     }
@@ -127,15 +123,26 @@ pub(super) fn status(row: &Row, column: usize) -> rusqlite::Result<ModelStatus> 
     found.ok_or_else(|| unreadable(column, FromSqlError::OutOfRange(stored)))
 }
 
-fn whole(connection: &Connection, (number, mut model): (i64, LoggedModel)) -> Result<LoggedModel, Fault> {
-    model.params = texts(connection, "SELECT key, value FROM logged_model_param WHERE model = ?1", number)?;
-    model.tags = texts(connection, "SELECT key, value FROM logged_model_tag WHERE model = ?1", number)?;
+fn whole(connection: &Connection, found: Vec<(i64, LoggedModel)>) -> Result<Vec<LoggedModel>, Fault> {
+    let numbers: Vec<i64> = found.iter().map(|(number, _)| *number).collect();
+    let mut params = texts_of(connection, "logged_model_param", "model", &numbers)?;
+    let mut tags = texts_of(connection, "logged_model_tag", "model", &numbers)?;
+    let mut metrics: HashMap<i64, Vec<ModelMetric>> = HashMap::new();
     let mut query = connection.prepare_cached(
-        "SELECT key, step, timestamp, bits, run, dataset_name, dataset_digest FROM logged_model_metric
-         WHERE model = ?1",
+        "SELECT logged_model_metric.key, step, timestamp, bits, run, dataset_name, dataset_digest, model
+         FROM json_each(?1) AS page CROSS JOIN logged_model_metric ON model = page.value",
     )?;
-    model.metrics = query.query_map([number], metric)?.collect::<Result<_, _>>()?;
-    Ok(model)
+    let mut rows = query.query([list(&numbers)])?;
+    while let Some(row) = rows.next()? {
+        metrics.entry(row.get(7)?).or_default().push(metric(row)?);
+    }
+    let with_all = |(number, mut model): (i64, LoggedModel)| {
+        model.params = params.remove(&number).unwrap_or_default();
+        model.tags = tags.remove(&number).unwrap_or_default();
+        model.metrics = metrics.remove(&number).unwrap_or_default();
+        model
+    };
+    Ok(found.into_iter().map(with_all).collect())
 }
 
 fn metric(row: &Row) -> rusqlite::Result<ModelMetric> {

@@ -1,12 +1,12 @@
 //! The plain questions to the tables; searching has a file of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base::{Digest, Timestamp};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::choose::choose;
+use super::choose::{choose, page};
 use super::fault::Fault;
 use super::{artifact, whole};
 use crate::{
@@ -20,35 +20,44 @@ const CANDIDATES: usize = 5;
 const EXPERIMENT: &str = "SELECT id, name, lifecycle, created, updated, artifact_location FROM experiment";
 
 pub(super) fn experiments(connection: &Connection) -> Result<Vec<Experiment>, Fault> {
-    let mut query = connection.prepare_cached(&format!("{EXPERIMENT} ORDER BY id"))?;
-    let found = query.query_map([], experiment_row)?.collect::<Result<Vec<_>, _>>()?;
-    found.into_iter().map(|experiment| with_tags(connection, experiment)).collect()
+    read_experiments(connection, "ORDER BY id")
 }
 
 pub(super) fn experiment(connection: &Connection, name: &str) -> Result<Option<Experiment>, Fault> {
     let mut query = connection.prepare_cached(&format!("{EXPERIMENT} WHERE name = ?1 AND lifecycle = 0"))?;
     let found = query.query_row([name], experiment_row).optional()?;
-    found.map(|experiment| with_tags(connection, experiment)).transpose()
+    Ok(with_tags(connection, found.into_iter().collect())?.pop())
 }
 
 pub(super) fn experiment_by_id(connection: &Connection, id: ExperimentId) -> Result<Experiment, Fault> {
     let mut query = connection.prepare_cached(&format!("{EXPERIMENT} WHERE id = ?1"))?;
     let found = query.query_row([id.0], experiment_row).optional()?;
-    with_tags(connection, found.ok_or_else(|| StoreError::UnknownExperiment(id.to_string()))?)
+    let unknown = || StoreError::UnknownExperiment(id.to_string()).into();
+    with_tags(connection, found.into_iter().collect())?.pop().ok_or_else(unknown)
 }
 
 pub(super) fn search_experiments(
     connection: &Connection,
     search: &ExperimentSearch,
 ) -> Result<Vec<Experiment>, Fault> {
-    let mut found = experiments(connection)?;
-    found.retain(|experiment| match search.view {
-        View::Active => experiment.lifecycle == Lifecycle::Active,
-        View::Deleted => experiment.lifecycle == Lifecycle::Deleted,
-        View::All => true,
-    });
-    found.sort_by_key(|experiment| (std::cmp::Reverse(experiment.created), experiment.id));
-    Ok(choose(found, search.filter.as_ref(), &search.order_by, (search.offset, search.limit)))
+    let seen = match search.view {
+        View::Active => "WHERE lifecycle = 0",
+        View::Deleted => "WHERE lifecycle = 1",
+        View::All => "",
+    };
+    let mut rest = format!("{seen} ORDER BY created DESC, id");
+    let cut = (search.offset, search.limit);
+    if search.filter.is_none() && search.order_by.is_empty() {
+        rest.push_str(&page(cut));
+        return read_experiments(connection, &rest);
+    }
+    Ok(choose(read_experiments(connection, &rest)?, search.filter.as_ref(), &search.order_by, cut))
+}
+
+fn read_experiments(connection: &Connection, rest: &str) -> Result<Vec<Experiment>, Fault> {
+    let mut query = connection.prepare_cached(&format!("{EXPERIMENT} {rest}"))?;
+    let found = query.query_map([], experiment_row)?.collect::<Result<Vec<_>, _>>()?;
+    with_tags(connection, found)
 }
 
 fn experiment_row(row: &Row) -> rusqlite::Result<Experiment> {
@@ -63,21 +72,31 @@ fn experiment_row(row: &Row) -> rusqlite::Result<Experiment> {
     })
 }
 
-fn with_tags(connection: &Connection, mut experiment: Experiment) -> Result<Experiment, Fault> {
-    experiment.tags =
-        texts(connection, "SELECT key, value FROM experiment_tag WHERE experiment = ?1", experiment.id.0)?;
-    Ok(experiment)
+fn with_tags(connection: &Connection, mut found: Vec<Experiment>) -> Result<Vec<Experiment>, Fault> {
+    let numbers: Vec<i64> = found.iter().map(|experiment| experiment.id.0).collect();
+    let mut tags = texts_of(connection, "experiment_tag", "experiment", &numbers)?;
+    for experiment in &mut found {
+        experiment.tags = tags.remove(&experiment.id.0).unwrap_or_default();
+    }
+    Ok(found)
 }
 
-/// Keys and texts of the owner with a number.
-pub(super) fn texts(
+/// Keys and texts in one of our own tables, of all owners with these numbers that have some.
+pub(super) fn texts_of(
     connection: &Connection,
-    sql: &str,
-    owner: i64,
-) -> Result<BTreeMap<String, String>, Fault> {
-    let mut query = connection.prepare_cached(sql)?;
-    let found = query.query_map([owner], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(found.collect::<Result<_, _>>()?)
+    table: &str,
+    owner: &str,
+    numbers: &[i64],
+) -> Result<HashMap<i64, BTreeMap<String, String>>, Fault> {
+    let mut found: HashMap<i64, BTreeMap<String, String>> = HashMap::new();
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT {owner}, {table}.key, {table}.value FROM json_each(?1) AS page CROSS JOIN {table} ON {owner} = page.value"
+    ))?;
+    let mut rows = query.query([whole::list(numbers)])?;
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+    }
+    Ok(found)
 }
 
 /// The data sets of some experiments with every purpose they were read for.

@@ -14,6 +14,9 @@ use super::{Patience, Sync, configure};
 /// How many stay open while nobody asks.
 const IDLE: usize = 4;
 
+/// How many KiB of the file each keeps in memory; what it reads again comes from the system's memory.
+const CACHED: i64 = 512;
+
 /// Connections that read one file and never write it.
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -45,6 +48,7 @@ impl Readers {
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_handler(Some(self.patience.nap()))?;
         configure(&connection, Sync::Normal)?;
+        connection.pragma_update(None, "cache_size", -CACHED)?;
         Ok(connection)
     }
 

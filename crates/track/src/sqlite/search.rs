@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
+use super::choose::page;
 use super::column::{Columns, texts};
 use super::fault::Fault;
 use super::read::run_id;
@@ -29,14 +30,13 @@ pub(super) fn children(connection: &Connection, id: RunId) -> Result<Vec<Run>, F
 }
 
 pub(super) fn search(connection: &Connection, search: &Search) -> Result<Vec<Run>, Fault> {
-    whole::runs(connection, &matching(connection, search)?)
+    let numbers: Vec<i64> = matching(connection, search)?.into_iter().map(|found| found.number).collect();
+    whole::runs(connection, &numbers)
 }
 
 /// The ids of the runs that match, in the order asked for.
 pub(super) fn select(connection: &Connection, search: &Search) -> Result<Vec<RunId>, Fault> {
-    let mut query = connection.prepare_cached("SELECT id FROM run WHERE number = ?1")?;
-    let mut id = |number: &i64| Ok(query.query_row([number], |row| run_id(row, 0))?);
-    matching(connection, search)?.iter().map(&mut id).collect()
+    Ok(matching(connection, search)?.into_iter().map(|found| found.id).collect())
 }
 
 /// The runs with these ids, in their order, but those that are gone.
@@ -57,17 +57,23 @@ pub(super) fn tagged(connection: &Connection, key: &str) -> Result<Vec<(RunId, S
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// The numbers of the runs that match, in the order asked for.
-fn matching(connection: &Connection, search: &Search) -> Result<Vec<i64>, Fault> {
-    let numbers = in_scope(connection, search)?;
-    Ok(match (&search.filter, search.order_by.is_empty()) {
+/// A run on its way to the answer.
+#[derive(Clone, Copy)]
+struct Found {
+    number: i64,
+    id: RunId,
+}
+
+/// The runs that match, in the order asked for.
+fn matching(connection: &Connection, search: &Search) -> Result<Vec<Found>, Fault> {
+    let runs = in_scope(connection, search)?;
+    if search.is_plain() {
         // The page was cut by SQL.
-        (None, true) => numbers,
-        _ => {
-            let columns = Columns::load(connection, &numbers, &fields(search))?;
-            chosen(&numbers, &columns, search)
-        }
-    })
+        return Ok(runs);
+    }
+    let numbers: Vec<i64> = runs.iter().map(|found| found.number).collect();
+    let columns = Columns::load(connection, &numbers, &fields(search))?;
+    Ok(chosen(&runs, &columns, search))
 }
 
 /// The fields that filter and order ask for, each once.
@@ -82,14 +88,14 @@ fn fields(search: &Search) -> Vec<&Field> {
     fields
 }
 
-/// The numbers of the page, of runs in their natural order.
-fn chosen(numbers: &[i64], columns: &Columns, search: &Search) -> Vec<i64> {
-    let mut places: Vec<usize> = (0..numbers.len()).collect();
+/// The page, of runs in their natural order.
+fn chosen(runs: &[Found], columns: &Columns, search: &Search) -> Vec<Found> {
+    let mut places: Vec<usize> = (0..runs.len()).collect();
     if let Some(filter) = &search.filter {
         places.retain(|place| filter.holds_of(&columns.subject(*place)));
     }
-    let end =
-        search.limit.map_or(places.len(), |limit| search.offset.saturating_add(limit).min(places.len()));
+    let up_to = |count: Option<usize>| count.map_or(usize::MAX, |count| search.offset.saturating_add(count));
+    let end = up_to(search.limit).min(places.len());
     if !search.order_by.is_empty() {
         let keys: Vec<_> = search.order_by.iter().map(|order| (order, columns.of(&order.field))).collect();
         let compare = |a: &usize, b: &usize| {
@@ -97,18 +103,26 @@ fn chosen(numbers: &[i64], columns: &Columns, search: &Search) -> Vec<i64> {
             // Ties keep the natural order.
             by_key.fold(Ordering::Equal, Ordering::then).then(a.cmp(b))
         };
-        if end > 0 && end < places.len() {
-            places.select_nth_unstable_by(end - 1, compare);
-            places.truncate(end);
-        }
-        places.sort_unstable_by(compare);
+        // First what belongs to the page, then what of it has to be in order.
+        place_first(&mut places, end, compare);
+        places.truncate(end);
+        let ordered = up_to(search.ordered).min(end);
+        place_first(&mut places, ordered, compare);
+        places[..ordered].sort_unstable_by(compare);
     }
     let page = &places[search.offset.min(end)..end];
-    page.iter().map(|place| numbers[*place]).collect()
+    page.iter().map(|place| runs[*place]).collect()
 }
 
-/// The numbers of the runs that are looked at, newest first; only the page, when nothing else decides.
-fn in_scope(connection: &Connection, search: &Search) -> Result<Vec<i64>, Fault> {
+/// Moves the first so many to the front, in no order.
+fn place_first(places: &mut [usize], count: usize, compare: impl Fn(&usize, &usize) -> Ordering) {
+    if count > 0 && count < places.len() {
+        places.select_nth_unstable_by(count - 1, compare);
+    }
+}
+
+/// The runs that are looked at, newest first; only the page, when nothing else decides.
+fn in_scope(connection: &Connection, search: &Search) -> Result<Vec<Found>, Fault> {
     let mut scope = Scope::default();
     match search.view {
         View::Active => scope.demand("lifecycle = 0", []),
@@ -128,13 +142,13 @@ fn in_scope(connection: &Connection, search: &Search) -> Result<Vec<i64>, Fault>
         let numbers = search.experiments.iter().map(|experiment| Value::Integer(experiment.0));
         scope.demand(&format!("experiment IN ({places})"), numbers);
     }
-    let mut sql = format!("SELECT number FROM run {} ORDER BY start_time DESC, id", scope.clause());
-    if search.filter.is_none() && search.order_by.is_empty() {
-        let limit = search.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
-        sql.push_str(&format!(" LIMIT {limit} OFFSET {}", i64::try_from(search.offset).unwrap_or(i64::MAX)));
+    let mut sql = format!("SELECT number, id FROM run {} ORDER BY start_time DESC, id", scope.clause());
+    if search.is_plain() {
+        sql.push_str(&page((search.offset, search.limit)));
     }
     let mut query = connection.prepare_cached(&sql)?;
-    let found = query.query_map(params_from_iter(scope.values), |row: &Row| row.get(0))?;
+    let found = |row: &Row| Ok(Found { number: row.get(0)?, id: run_id(row, 1)? });
+    let found = query.query_map(params_from_iter(scope.values), found)?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 

@@ -245,10 +245,20 @@ pub struct Search {
     pub offset: usize,
     /// At most so many, after ordering.
     pub limit: Option<usize>,
+    /// Only so many of what is found need be in order, for who counts the others; they follow in any order. Without,
+    /// all are.
+    pub ordered: Option<usize>,
     /// Active, deleted or both.
     pub view: View,
     /// Of which parent.
     pub parent: ParentFilter,
+}
+
+impl Search {
+    /// Whether neither filter nor order look at the runs themselves.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.filter.is_none() && self.order_by.is_empty()
+    }
 }
 
 /// Which lifecycles a search looks at.

@@ -50,6 +50,13 @@ pub trait ModelStore: RunStore {
     /// When there is no such registered model, or when the store fails.
     fn latest_versions(&self, name: &str, stages: &[Stage]) -> Result<Vec<ModelVersion>, StoreError>;
 
+    /// The same of several registered models at once, of all stages: one list for each name, which is empty where there
+    /// is no such registered model.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn latest_versions_of_each(&self, names: &[&str]) -> Result<Vec<Vec<ModelVersion>>, StoreError>;
+
     /// The versions that match, in the order asked for.
     ///
     /// # Errors

@@ -345,6 +345,13 @@ fn searches_order_and_cut(store: &dyn RunStore) {
     let best = Search { order_by: by("metrics.acc desc"), ..top.clone() };
     assert_eq!(ids(&best), [id(3), id(1), id(2), id(4)], "NaN and missing last");
     assert_eq!(ids(&Search { order_by: by("metrics.acc"), ..top.clone() }), [id(1), id(3), id(2), id(4)]);
+    for (ordered, offset, first) in [(1, 0, &[3][..]), (2, 0, &[3, 1]), (1, 1, &[1]), (9, 0, &[3, 1, 2, 4])] {
+        let found = ids(&Search { ordered: Some(ordered), offset, ..best.clone() });
+        let first: Vec<RunId> = first.iter().map(|number| id(*number)).collect();
+        assert!(found.starts_with(&first), "{ordered} of {found:?} are in order");
+        assert_eq!(found.len(), 4 - offset, "the others are there too");
+    }
+    assert_eq!(ids(&Search { ordered: Some(1), limit: Some(3), ..best.clone() }).len(), 3);
     let elsewhere = Search { experiments: vec![ExperimentId(1)], ..Search::default() };
     assert_eq!(ids(&elsewhere), []);
 }

@@ -293,6 +293,13 @@ pub fn versions_move_between_stages(store: &dyn ModelStore) {
     assert_eq!(latest(&[]), [(Stage::None, 4), (Stage::Staging, 3), (Stage::Production, 2)]);
     stage(3, Stage::Production, true).expect("moved");
     assert_eq!(latest(&[Stage::Archived, Stage::Production]), [(Stage::Production, 3), (Stage::Archived, 2)]);
+    create_model(store, "oak");
+    create_model(store, "fir");
+    create_version(store, "fir");
+    let of_each = store.latest_versions_of_each(&["fir", "rose", "oak", "iris"]).expect("read");
+    assert_eq!(of_each.iter().map(Vec::len).collect::<Vec<_>>(), [1, 0, 0, 3]);
+    assert_eq!((of_each[0][0].model.as_str(), of_each[0][0].version), ("fir", 1));
+    assert_eq!(of_each[3], store.latest_versions("iris", &[]).expect("read"));
     stage(3, Stage::Production, true).expect("it does not give way to itself");
     assert_eq!(latest(&[Stage::Production]), [(Stage::Production, 3)]);
     let refused = stage(4, Stage::Archived, true).expect_err("nobody uses these");
