@@ -287,7 +287,8 @@ impl Project {
     pub fn begin_checkout(&self, paths: &[&ProjectPath]) -> Result<(), disk::DiskError> {
         let lines: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
         let note = self.checkouts().join(disk::Holder::current().file_name());
-        disk::replace_volatile(&note, lines.join("\n").as_bytes())
+        // A name may hold anything but this.
+        disk::replace_volatile(&note, lines.join("\0").as_bytes())
     }
 
     /// A folder for what a checkout of this process makes before it puts it in place. That of a dead process is removed by
@@ -299,9 +300,17 @@ impl Project {
     /// Forgets what was begun by this process, and what others were cut off at that is now brought back.
     pub fn end_checkout(&self, paths: &[&ProjectPath]) {
         for (note, unfinished) in self.unfinished_checkouts() {
-            if unfinished.iter().all(|path| paths.iter().any(|done| done.contains(path))) {
-                let _ = disk::remove(&note);
-            }
+            let is_done = |path: &ProjectPath| paths.iter().any(|done| done.contains(path));
+            let left: Vec<&str> =
+                unfinished.iter().filter(|path| !is_done(path)).map(ProjectPath::as_str).collect();
+            // What cannot be written down is asked for once more.
+            let _ = match left.len() {
+                0 => disk::remove(&note),
+                count if count < unfinished.len() => {
+                    disk::replace_volatile(&note, left.join("\0").as_bytes())
+                }
+                _ => Ok(()),
+            };
         }
     }
 
@@ -315,7 +324,7 @@ impl Project {
         let notes = std::fs::read_dir(self.checkouts()).into_iter().flatten().flatten();
         let read = |note: PathBuf| {
             let text = disk::read_text_optional(&note).ok().flatten()?;
-            let paths = text.lines().filter_map(|line| ProjectPath::from_record(line).ok());
+            let paths = text.split('\0').filter_map(|path| ProjectPath::from_record(path).ok());
             Some((note, paths.collect()))
         };
         notes.filter_map(|note| read(note.path())).collect()

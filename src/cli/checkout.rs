@@ -109,12 +109,17 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     workspace.agree_only(is_pointed_at);
     let mut plan = Checkout::default();
     let working = printer.working("Comparing with what is recorded");
+    let mut begun: Vec<&ProjectPath> = Vec::new();
     for Wanted { path, state, glob, .. } in &wanted {
+        let before = plan.steps();
         match glob {
             None => workspace.plan_checkout(path, state, args.relink, &mut plan)?,
             Some(glob) => with_choice(glob, |files| {
                 workspace.plan_checkout_set(path, files, state, args.relink, &mut plan)
             })?,
+        }
+        if plan.steps() > before {
+            begun.push(path);
         }
     }
     tell_damage(&workspace, printer);
@@ -136,7 +141,8 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     saved.extend(save(&workspace, &unnamed, "no record names", printer)?);
     let working = printer.working("Bringing files back");
     let paths: Vec<&ProjectPath> = wanted.iter().map(|wanted| &wanted.path).collect();
-    project.begin_checkout(&paths)?;
+    // What is right already is in no danger.
+    project.begin_checkout(&begun)?;
     let aside = project.checkout_folder();
     let carried_out = workspace.carry_out(&mut plan, &aside);
     disk::remove(&aside)?;

@@ -283,6 +283,8 @@ def models():
     refused(lambda: client.get_model_version_by_alias("iris", "champion"), "not found")
     refused(lambda: client.create_registered_model("iris"), "already exists")
     client.rename_registered_model("iris", "flowers")
+    assert [model.name for model in client.search_registered_models()] == ["flowers"]
+    assert [model.name for model in client.search_registered_models("name = 'flowers'")] == ["flowers"]
     client.delete_registered_model("flowers")
     assert not client.search_registered_models("name = 'flowers'")
     if NEW:

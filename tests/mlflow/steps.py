@@ -895,6 +895,15 @@ post(
     VERSIONS + "/create",
     {"name": "net", "source": "models:/${model}", "model_id": "${model}"},
 )
+for n, (comparator, value) in enumerate((c, v) for c in ["=", "!=", "LIKE"] for v in ["true", "false", "TRUE", "x"]):
+    told = {"filter": f"tag.`mlflow.prompt.is_prompt` {comparator} '{value}'"}
+    get(f"registered models by the tag of prompts {n}", REGISTERED + "/search", told)
+    get(f"versions by the tag of prompts {n}", VERSIONS + "/search", told)
+get(
+    "registered models that are no prompts, by name",
+    REGISTERED + "/search",
+    {"filter": "name LIKE 'n%' AND tag.`mlflow.prompt.is_prompt` != 'true'"},
+)
 post("make a version of an unknown model", VERSIONS + "/create", {"name": "none", "source": source, "run_id": "${run}"})
 post("make a version without a source", VERSIONS + "/create", {"name": "net"})
 post("make a version of a local file", VERSIONS + "/create", {"name": "net", "source": "/etc/passwd"})

@@ -71,6 +71,11 @@ impl Checkout {
         self.steps.iter().any(of_path)
     }
 
+    /// How many things there are to do.
+    pub fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
     /// What is going to be changed, ascending by path; whether each is a folder.
     pub fn changes(&self) -> Vec<(ProjectPath, Change, bool)> {
         let told = self.steps.iter().filter_map(|(path, step, change)| {

@@ -43,11 +43,16 @@ impl Filter {
         let clauses = clause::clauses(text, searched)?;
         // Fields and values of all clauses are looked at before any comparison: so the first fault is MLflow's.
         let terms = clauses.iter().map(|clause| grammar.term(clause)).collect::<Result<Vec<_>, _>>()?;
+        let hidden = without_prompts(searched, &terms, &clauses);
         let mut parts = Vec::with_capacity(terms.len());
         for (term, clause) in terms.iter().zip(&clauses) {
-            parts.push(condition(grammar.check(term, clause)?, clause));
+            let part = condition(grammar.check(term, clause)?, clause);
+            // Where prompts are hidden, MLflow passes over what else is said of their tag: models do not have it.
+            if hidden.is_none() || term.field != Field::Tag(PROMPT_TAG.to_owned()) {
+                parts.push(part);
+            }
         }
-        parts.extend(without_prompts(searched, &terms, &clauses));
+        parts.extend(hidden);
         Ok(match parts.len() {
             0 => None,
             1 => parts.pop(),
