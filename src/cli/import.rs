@@ -236,11 +236,13 @@ fn bring_in(
         depot.blobs = Blobs::with_layout(&aside.0, project.layout());
     }
     let wdir = out.parent().unwrap_or_default().to_path(&project.root);
-    printer.say(format_args!("Importing {} to {out}.", import.shown()));
+    let shown = import.shown();
     let brought = match how.no_exec {
         true => Brought { state: None, import },
         false => depot.bring(&import, &wdir, Which::Newest, how.no_download)?,
     };
+    // Not before it is known to be there.
+    printer.say(format_args!("Importing {shown} to {out}."));
     let text = write_import(
         &place.pointer,
         out.name(),

@@ -48,10 +48,14 @@ fn data_of_a_repository_is_imported_brought_back_and_updated() {
     assert!(pointer.contains("  repo:\n    url: ../source\n    rev_lock: "), "{pointer}");
     assert_eq!(sandbox.read("mix/t") + &sandbox.read("mix/g") + &sandbox.read("one"), "t\ng\n2\n");
     assert!(!sandbox.exists("mix/t.pipe"));
-    sandbox.pipe(["import", "../source", "code", "-o", "one"]).code(2).tells(&["one exists already", "`-o OUT`"]);
+    sandbox
+        .pipe(["import", "../source", "code", "-o", "one"])
+        .code(2)
+        .tells(&["one exists already", "`-o OUT`"]);
     let said = sandbox.pipe(["import-url", "../source/code", "one"]).code(2);
     said.tells(&["one exists already", "a word after the URL names another place"]);
-    sandbox.pipe(["import", "../source", "none"]).code(2).tells(&["has no `none`"]);
+    let said = sandbox.pipe(["import", "../source", "none"]).code(2).tells(&["has no `none`"]);
+    assert!(!said.stderr.contains("Importing"), "{}", said.stderr);
     sandbox.pipe(["import", "../source", "code", "--rev", "v9"]).code(2).tells(&["no git revision `v9`"]);
     sandbox.pipe(["import", "../source", "data.pipe"]).code(2).tells(&["is a pointer"]);
     sandbox.pipe(["import", "../source", "code", "--no-exec", "-o", "x"]).code(2);
