@@ -163,10 +163,10 @@ fn gather(
 fn files(blobs: &Blobs, path: &ProjectPath, state: &FileState) -> CliResult<Files> {
     match blobs.files(path, state) {
         Err(CacheError::Missing { .. }) => Ok(Files::from([(path.clone(), *state)])),
-        Err(fault @ (CacheError::Damaged { .. } | CacheError::Tree { .. })) => {
-            Err(CliError::message(format!("the files of {path} cannot be told: {fault}"))
-                .hint(format!("`pipe fetch {}` brings its list again", crate::cli::quoted(path.as_str()))))
-        }
+        Err(fault @ (CacheError::Damaged { .. } | CacheError::Tree { .. })) => Err(CliError::message(
+            format!("the files of {path} cannot be told: {fault}"),
+        )
+        .hint(format!("`pipe fetch {}` brings its list again", crate::cli::quoted_path(path.as_str())))),
         found => Ok(found?),
     }
 }

@@ -10,7 +10,8 @@ use track::{
 
 use crate::error::{CliError, CliResult};
 
-/// What must hold of the run in the moment in which a version is made of it, and what the version is called.
+// What must hold of the run in the moment in which a version is made of it, and what the version is called. A doc comment
+// here would become what a command that takes these flags is about.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RuleArgs {
     /// Only if these bounds of metrics hold: 'metrics.acc > 0.9 and metrics.loss < 0.1'
@@ -103,4 +104,16 @@ fn bounds(filter: &Filter, run: RunId, found: &mut Vec<Precondition>) -> CliResu
 fn no_bound() -> CliError {
     CliError::message("a condition for a version is made of bounds of metrics")
         .hint("write <, <=, > or >= and a number after each metric, joined by and: 'metrics.acc > 0.9'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_takes_a_rule_stays_about_what_it_was() {
+        let command = RuleArgs::augment_args(clap::Command::new("train").about("Train"));
+        assert_eq!(command.get_about().map(ToString::to_string).as_deref(), Some("Train"));
+        assert!(command.get_long_about().is_none());
+    }
 }

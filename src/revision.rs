@@ -334,7 +334,7 @@ fn text_at(
     let recorded = lock.stages.values().find_map(|stage| stage.out(path)).copied();
     let Some(state) = recorded else { return Ok(None) };
     if !project.blobs().has(&state.digest) {
-        let quoted = crate::cli::quoted(path.as_str());
+        let quoted = crate::cli::quoted_path(path.as_str());
         return Err(CliError::message(format!(
             "the cache does not hold {path} any more, as it is recorded there"
         ))

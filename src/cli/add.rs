@@ -12,7 +12,7 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Pipeline, is_pointer, pointed_state, update_thing, write_pointer};
 
-use crate::cli::{quoted, tell_damage};
+use crate::cli::{quoted_path, tell_damage};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -215,7 +215,7 @@ pub fn advise<'a>(
         pointers.dedup();
         let count = pointers.len() + ignore_files.len();
         let files = pointers.into_iter().chain(ignore_files);
-        let files = files.map(|file| quoted(&file.relative_to(&project.base)));
+        let files = files.map(|file| quoted_path(&file.relative_to(&project.base)));
         let files: Vec<String> = files.take(6).collect();
         let more = if count > 6 { " …" } else { "" };
         printer.say(format_args!("To version the change: git add {}{more}", files.join(" ")));
@@ -314,7 +314,7 @@ impl Admission<'_> {
             let what = if *file == path.as_str() { "it".to_owned() } else { format!("`{file}`") };
             return Err(refuse(&format!("git tracks {what}")).hint(format!(
                 "`git rm -r --cached {}` lets pipe keep it; then add it again",
-                quoted(path.as_str())
+                quoted_path(path.as_str())
             )));
         }
         if let Some(pointer) = self.pipeline.pointers.iter().find(|pointer| path.contains(pointer)) {
@@ -380,7 +380,7 @@ impl Admission<'_> {
             return Err(CliError::message(format!(
                 "cannot add {path}: {pointer} records nothing of {top} yet"
             ))
-            .hint(format!("`pipe add {}` adds all of it", quoted(top.as_str()))));
+            .hint(format!("`pipe add {}` adds all of it", quoted_path(top.as_str()))));
         }
         let below = (!below.is_root() && recorded.is_some_and(|state| state.is_folder())).then_some(below);
         Ok(Place { pointer: pointer.clone(), top: top.clone(), below, recorded })
@@ -397,7 +397,7 @@ impl Admission<'_> {
         if agreed == recorded.digest || now == Some(recorded.digest) {
             return Ok(());
         }
-        let quoted = quoted(path.as_str());
+        let quoted = quoted_path(path.as_str());
         Err(if now == Some(agreed) {
             CliError::message(format!("{path} is outdated, since its pointer moved"))
                 .hint(format!("`pipe checkout {quoted}` brings what it records"))
@@ -413,7 +413,7 @@ impl Admission<'_> {
     fn refuse_unfetched(&self, path: &ProjectPath, place: &Place, force: bool) -> CliResult {
         let Some(recorded) = place.recorded.filter(FileState::is_folder) else { return Ok(()) };
         let (blobs, top) = (&self.workspace.blobs, &place.top);
-        let fetch = format!("`pipe fetch {}`", quoted(top.as_str()));
+        let fetch = format!("`pipe fetch {}`", quoted_path(top.as_str()));
         if let Some(below) = &place.below {
             if let Err(CacheError::Missing { .. }) = blobs.entry_below(&recorded, below) {
                 remotes::bring_lists(self.project, blobs, &recorded).map_err(|fault| {
@@ -450,7 +450,7 @@ impl Admission<'_> {
         };
         Err(CliError::message(format!("cannot add {path}: its pointer records {what}")).hint(format!(
             "{fetch} brings them; `pipe add -f {}` records what is here instead",
-            quoted(path.as_str())
+            quoted_path(path.as_str())
         )))
     }
 

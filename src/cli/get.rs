@@ -98,8 +98,9 @@ fn get(
     let (folder, name) = (out.parent().ok_or_else(fault)?, out.file_name().and_then(|name| name.to_str()));
     let name = ProjectPath::from_record(name.ok_or_else(fault)?)?;
     if is_pointer(&name) {
+        let how = if import.repo.is_some() { "with `-o OUT`" } else { "after the URL" };
         return Err(CliError::message(format!("{name} is the name of a pointer"))
-            .hint("say with `-o` what it is called"));
+            .hint(format!("say {how} what it is called")));
     }
     if std::fs::symlink_metadata(&out).is_ok() && !force {
         return Err(CliError::message(format!("{} exists already", out.display())).hint("`-f` replaces it"));

@@ -225,9 +225,9 @@ fn bring_in(
     let is_there = std::fs::symlink_metadata(workspace.os_path(out)).is_ok();
     if (is_there || is_known) && !how.force {
         let what = if is_there { "exists already" } else { "is recorded already" };
-        return Err(
-            CliError::message(format!("{out} {what}")).hint("`-f` replaces it; `-o` names another place")
-        );
+        let other = if import.repo.is_some() { "`-o OUT`" } else { "a word after the URL" };
+        return Err(CliError::message(format!("{out} {what}"))
+            .hint(format!("`-f` replaces it; {other} names another place")));
     }
     let mut depot = Depot::of(project, how.jobs, &interrupt, printer);
     // What goes to the remote alone has no place in the cache.
@@ -236,11 +236,13 @@ fn bring_in(
         depot.blobs = Blobs::with_layout(&aside.0, project.layout());
     }
     let wdir = out.parent().unwrap_or_default().to_path(&project.root);
-    printer.say(format_args!("Importing {} to {out}.", import.shown()));
+    let shown = import.shown();
     let brought = match how.no_exec {
         true => Brought { state: None, import },
         false => depot.bring(&import, &wdir, Which::Newest, how.no_download)?,
     };
+    // Not before it is known to be there.
+    printer.say(format_args!("Importing {shown} to {out}."));
     let text = write_import(
         &place.pointer,
         out.name(),

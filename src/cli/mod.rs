@@ -285,9 +285,20 @@ pub fn quoted(word: &str) -> String {
     if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
+/// A path as a shell reads it back, and no program takes for an option.
+pub fn quoted_path(path: &str) -> String {
+    if path.starts_with('-') { quoted(&format!("./{path}")) } else { quoted(path) }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn no_path_reads_as_an_option() {
+        assert_eq!(super::quoted_path("-x y"), "'./-x y'");
+        assert_eq!(super::quoted_path("a-b"), "a-b");
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

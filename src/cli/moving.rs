@@ -6,7 +6,7 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, parse_pointer, pointed_state, update_pointer, update_thing};
 
-use crate::cli::quoted;
+use crate::cli::quoted_path;
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -57,7 +57,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     }
     let mut outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
     if let Some(out) = outs.find(|out| out.path != to && out.path.contains(&to)) {
-        let (from, to) = (quoted(from.as_str()), quoted(to.as_str()));
+        let (from, to) = (quoted_path(from.as_str()), quoted_path(to.as_str()));
         return Err(refuse(format!("{} is kept as a whole, and holds no pointers", out.path)).hint(format!(
             "move the data itself; `pipe add {to}` records it there, and `pipe remove {from}` takes the old pointer"
         )));

@@ -79,7 +79,8 @@ pub fn is_local(url: &str) -> bool {
 pub fn tip(url: &str, rev: Option<&str>) -> Result<Option<String>, GitError> {
     let names: Vec<String> = match rev {
         None => vec!["HEAD".to_owned()],
-        Some(rev) if rev.starts_with('-') => return Ok(None),
+        Some("HEAD") => vec!["HEAD".to_owned()],
+        Some(rev) if rev.starts_with('-') || is_relative(rev) => return Ok(None),
         Some(rev) => {
             vec![format!("refs/tags/{rev}^{{}}"), format!("refs/tags/{rev}"), format!("refs/heads/{rev}")]
         }
@@ -96,6 +97,12 @@ pub fn tip(url: &str, rev: Option<&str>) -> Result<Option<String>, GitError> {
         lines.find(|(_, known)| known == name).map(|(commit, _)| commit.to_owned())
     };
     Ok(names.iter().find_map(of))
+}
+
+/// Whether a revision is told from another one, as `HEAD~1`, `main^` and `v1^{commit}` are: only who has the commits knows
+/// which one it is.
+pub fn is_relative(rev: &str) -> bool {
+    rev.contains(['~', '^'])
 }
 
 /// The git program, told not to do what others ask for.
@@ -175,11 +182,14 @@ impl Git {
     /// [`GitError::NoRevision`] when it names none.
     pub fn commit_there(&self, rev: Option<&str>) -> Result<String, GitError> {
         let Some(rev) = rev else { return self.commit(HEAD) };
-        let is_hex = rev.len() >= 4 && rev.chars().all(|c| c.is_ascii_hexdigit());
-        let found = [format!("refs/tags/{rev}"), format!("refs/remotes/origin/{rev}")]
+        // No name of a branch or tag has one of these in it.
+        let (name, way) = rev.split_at(rev.find(['~', '^']).unwrap_or(rev.len()));
+        let is_hex = name.len() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit());
+        let found = [format!("refs/tags/{name}"), format!("refs/remotes/origin/{name}")]
             .into_iter()
-            .chain(is_hex.then(|| rev.to_owned()))
-            .find_map(|name| self.commit(&name).ok());
+            .chain((name == "HEAD").then(|| HEAD.to_owned()))
+            .chain(is_hex.then(|| name.to_owned()))
+            .find_map(|name| self.commit(&format!("{name}{way}")).ok());
         found.ok_or_else(|| GitError::NoRevision(rev.to_owned()))
     }
 

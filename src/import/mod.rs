@@ -228,6 +228,9 @@ pub fn has_update(depot: &Depot<'_>, project: &Project, stage: &Stage, import: &
     };
     // What was never brought has nothing to differ from.
     let Some(locked) = &repo.rev_lock else { return Ok(false) };
+    if repo.rev.as_deref().is_some_and(git_source::is_relative) {
+        return Ok(Repository::open(depot, repo, Which::Newest)?.commit != *locked);
+    }
     let url = repository::address(&project.root, &repo.url)?;
     match git_source::tip(&url, repo.rev.as_deref())? {
         Some(tip) => Ok(tip != *locked),

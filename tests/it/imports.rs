@@ -48,8 +48,14 @@ fn data_of_a_repository_is_imported_brought_back_and_updated() {
     assert!(pointer.contains("  repo:\n    url: ../source\n    rev_lock: "), "{pointer}");
     assert_eq!(sandbox.read("mix/t") + &sandbox.read("mix/g") + &sandbox.read("one"), "t\ng\n2\n");
     assert!(!sandbox.exists("mix/t.pipe"));
-    sandbox.pipe(["import", "../source", "code", "-o", "one"]).code(2).tells(&["one exists already", "`-f`"]);
-    sandbox.pipe(["import", "../source", "none"]).code(2).tells(&["has no `none`"]);
+    sandbox
+        .pipe(["import", "../source", "code", "-o", "one"])
+        .code(2)
+        .tells(&["one exists already", "`-o OUT`"]);
+    let said = sandbox.pipe(["import-url", "../source/code", "one"]).code(2);
+    said.tells(&["one exists already", "a word after the URL names another place"]);
+    let said = sandbox.pipe(["import", "../source", "none"]).code(2).tells(&["has no `none`"]);
+    assert!(!said.stderr.contains("Importing"), "{}", said.stderr);
     sandbox.pipe(["import", "../source", "code", "--rev", "v9"]).code(2).tells(&["no git revision `v9`"]);
     sandbox.pipe(["import", "../source", "data.pipe"]).code(2).tells(&["is a pointer"]);
     sandbox.pipe(["import", "../source", "code", "--no-exec", "-o", "x"]).code(2);
@@ -84,6 +90,33 @@ fn data_of_a_repository_is_imported_brought_back_and_updated() {
     there(&["remote", "add", "-d", "store", "../store"]).code(0);
     there(&["push"]).code(0).tells(&["0 files pushed"]);
     there(&["unfreeze", "data.pipe"]).code(2).tells(&["imported data is always frozen"]);
+}
+
+#[test]
+fn revisions_of_a_repository_may_be_told_from_others() {
+    let sandbox = project();
+    sandbox.write("../source/code", "d\n");
+    commit(&sandbox, "two");
+    sandbox.git(["-C", "../source", "tag", "-am", "two", "v2"]);
+    for (rev, code) in
+        [("HEAD", "d\n"), ("HEAD~1", "c\n"), ("main^", "c\n"), ("v2^{commit}", "d\n"), ("v2^0~1", "c\n")]
+    {
+        sandbox.ok(["import", "-f", "../source", "code", "--rev", rev]);
+        assert_eq!(sandbox.read("code"), code, "{rev}");
+        sandbox.ok(["list", "../source", "--rev", rev]);
+        assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n", "{rev}");
+    }
+    sandbox.ok(["update", "--rev", "HEAD~1", "code"]);
+    sandbox.write("../source/code", "e\n");
+    commit(&sandbox, "three");
+    // What is relative to something that moved has moved too.
+    assert!(sandbox.ok(["status"]).stdout.contains("pipe update"));
+    sandbox.ok(["update", "code"]);
+    assert_eq!(sandbox.read("code"), "d\n");
+    for rev in ["v9~1", "HEAD~9", "-x~1", "HEAD~x"] {
+        let said = sandbox.pipe(["import", "../source", "code", "-o", "x", &format!("--rev={rev}")]);
+        said.code(2).tells(&[&format!("no git revision `{rev}`")]);
+    }
 }
 
 #[test]
