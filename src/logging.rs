@@ -51,6 +51,8 @@ pub struct Logger {
     store: Option<SqliteStore>,
     /// Why it is away, until that is told.
     untold: Option<String>,
+    /// Whether something could not even be kept for later.
+    pub has_lost: bool,
     printer: Printer,
 }
 
@@ -121,7 +123,7 @@ impl Logger {
             Err(fault) => (None, Some(with_causes(&fault))),
         };
         spool::tell_refused(&project, printer);
-        Ok(Logger { project, run, is_of_stage, store, untold, printer })
+        Ok(Logger { project, run, is_of_stage, store, untold, has_lost: false, printer })
     }
 
     /// The run as the store has it, unless the store is away.
@@ -177,6 +179,7 @@ impl Logger {
             (Err(fault), reason) => {
                 let reason = reason.map(|reason| format!("{reason}; ")).unwrap_or_default();
                 self.printer.warn(format_args!("{reason}what was logged is lost: {}", with_causes(&fault)));
+                self.has_lost = true;
             }
         }
         Ok(())

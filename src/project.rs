@@ -285,6 +285,9 @@ impl Project {
     /// # Errors
     /// When the disk refuses.
     pub fn begin_checkout(&self, paths: &[&ProjectPath]) -> Result<(), disk::DiskError> {
+        if paths.is_empty() {
+            return Ok(());
+        }
         let lines: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
         let note = self.checkouts().join(disk::Holder::current().file_name());
         // A name may hold anything but this.
@@ -324,7 +327,8 @@ impl Project {
         let notes = std::fs::read_dir(self.checkouts()).into_iter().flatten().flatten();
         let read = |note: PathBuf| {
             let text = disk::read_text_optional(&note).ok().flatten()?;
-            let paths = text.split('\0').filter_map(|path| ProjectPath::from_record(path).ok());
+            let paths = text.split('\0').filter(|path| !path.is_empty());
+            let paths = paths.filter_map(|path| ProjectPath::from_record(path).ok());
             Some((note, paths.collect()))
         };
         notes.filter_map(|note| read(note.path())).collect()

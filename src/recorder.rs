@@ -501,6 +501,8 @@ pub fn common_tags(kind: &str, commit: Option<&str>, dirty: Option<bool>) -> Vec
         tag(tags::VERSION, env!("CARGO_PKG_VERSION")),
     ];
     tags.extend(commit.map(|commit| tag(tags::GIT_COMMIT, commit)));
+    // What is in no commit yet differs from all.
+    let dirty = dirty.map(|dirty| dirty || commit.is_none());
     tags.extend(dirty.map(|dirty| tag(tags::GIT_DIRTY, if dirty { "true" } else { "false" })));
     tags
 }

@@ -63,6 +63,7 @@ fn what_is_logged_on_a_full_disk_waits_in_the_spool_or_is_told_to_be_lost() {
         fill
         echo nothing goes >&2
         "$PIPE" log metric loss 2 --step 2 --run $RUN
+        "$PIPE" runs start --name none || echo none was begun >&2
         echo a little goes >&2
         truncate -s -40960 fill
         "$PIPE" log metric loss 3 --step 3 --run $RUN
@@ -77,6 +78,7 @@ fn what_is_logged_on_a_full_disk_waits_in_the_spool_or_is_told_to_be_lost() {
     assert!(before.contains("warning: failed to open the run store"), "{}", said.stderr);
     assert!(before.contains("what was logged is lost"), "{}", said.stderr);
     assert!(!before.contains("later pipe command"), "{}", said.stderr);
+    assert!(before.contains("none was begun"), "{}", said.stderr);
     assert_eq!(
         after.matches("what is logged is recorded by a later pipe command").count(),
         2,

@@ -536,3 +536,30 @@ fn half_a_checkout_is_never_recorded() {
     assert_ne!(sandbox.read("data.pipe"), pointer, "a true edit is recorded");
     assert!(!sandbox.ok(["list", "-R"]).stdout.contains(".tmp"));
 }
+
+/// What a note of a checkout names is freed by any checkout of it, whatever its name.
+#[test]
+fn a_note_of_a_checkout_goes_part_by_part() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    let odd = "odd\nname";
+    for name in ["a", "b", odd] {
+        sandbox.write(name, name);
+        sandbox.ok(["add", name]);
+    }
+    sandbox.write(".pipe/tmp/checkouts/vm-1-1", format!("a\0{odd}"));
+    sandbox.write("b", "edited");
+    sandbox.ok(["commit", "b"]);
+    assert_ne!(sandbox.pipe(["add", "a"]).code_of(), Some(0));
+    sandbox.ok(["checkout", "a"]);
+    sandbox.ok(["add", "a"]);
+    assert_ne!(sandbox.pipe(["add", odd]).code_of(), Some(0));
+    sandbox.ok(["checkout"]);
+    sandbox.ok(["add", odd]);
+    assert!(!sandbox.exists(".pipe/tmp/checkouts/vm-1-1"));
+    // One that is refused has begun nothing, and what is right already is never noted.
+    sandbox.remove("a");
+    sandbox.write("b", "mine");
+    assert_ne!(sandbox.pipe(["checkout"]).code_of(), Some(0));
+    sandbox.ok(["commit", "b"]);
+}

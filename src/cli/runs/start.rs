@@ -81,6 +81,10 @@ pub fn start(args: &StartArgs, project: &Project, printer: Printer) -> CliResult
     changes.push(Change::SetTags { run, tags: marks });
     changes.push(Change::LogParams { run, params: params_of(&args.param) });
     logger.log(changes)?;
+    if logger.has_lost {
+        return Err(CliError::message("no run was begun, since nothing could be written down")
+            .hint("make room, or check who may write to the folder .pipe"));
+    }
     printer.data_line(run);
     Ok(())
 }
