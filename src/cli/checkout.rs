@@ -1,6 +1,6 @@
 //! `pipe checkout`: brings outs and data to what pipeline.lock and pointers record of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
@@ -9,6 +9,7 @@ use exec::{Ledger, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
 use serde_json::{Value as Json, json};
 
+use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -16,6 +17,7 @@ use crate::named;
 use crate::placed::{Placed, sweep};
 use crate::project::Project;
 use crate::recovery;
+use crate::staging;
 use crate::ui::Printer;
 
 /// Bring outs and data to what pipeline.lock and pointers record of them
@@ -24,7 +26,7 @@ use crate::ui::Printer;
 /// that are right stay as they are. When that would replace bytes that no cache holds, or remove some that no record names,
 /// nothing is touched, unless `-f` says to save them first. Without a TARGET, what was recorded or brought back here and no
 /// stage and no pointer tells of any more, as after `git checkout`, is removed too, where the cache holds it as it is. Outs
-/// with `cache: false` are left alone. What changed is printed: `A` for added, `M` for
+/// with `cache: false` are left alone. Lines that `.gitignore` lacks for the others are added. What changed is printed: `A` for added, `M` for
 /// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
@@ -145,6 +147,11 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     project.begin_checkout(&begun)?;
     let aside = project.checkout_folder();
     let carried_out = workspace.carry_out(&mut plan, &aside);
+    // Also where not all came back: git is not to take what did.
+    let recorded: BTreeSet<StageId> = picked.iter().map(|picked| picked.stage).collect();
+    let recorded = recorded.into_iter().filter(|id| ledger.get(&pipeline.stage(*id).address).is_some());
+    let ignore_files = tell_ignored(&project, &pipeline, &recorded.collect::<Vec<_>>(), printer);
+    staging::stage(&project, &ignore_files, printer);
     disk::remove(&aside)?;
     carried_out?;
     project.end_checkout(&paths);

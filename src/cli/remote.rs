@@ -320,7 +320,8 @@ fn outs_naming(project: &Project, name: &str) -> Vec<String> {
 fn check(project: &Project, args: &CheckArgs, printer: Printer) -> CliResult {
     let name = remotes::name(project, args.name.as_deref())?;
     let remote = remotes::open_existing(project, &name)?;
-    let told = try_out(project, &remote).map_err(|fault| CliError { kind: ErrorKind::Negative, ..fault })?;
+    let told = remotes::refuse_vanished(project, &remote).and_then(|()| try_out(project, &remote));
+    let told = told.map_err(|fault| CliError { kind: ErrorKind::Negative, ..fault })?;
     if args.json {
         let Speeds { objects, bytes, list, write, read } = told;
         let text = serde_json::to_string_pretty(&json!({
@@ -369,7 +370,8 @@ fn try_out(project: &Project, remote: &dyn Remote) -> CliResult<Speeds> {
     let from = project.pipe_path("tmp").join(format!("check-{}", &seed.hex()[..12]));
     project.make_pipe_folder()?;
     disk::replace_volatile(&from, &content)?;
-    let key = format!("check/{}", seed.hex());
+    // In no folder of its own: that would stay, and the remote would look like one that holds something.
+    let key = format!("check-{}", seed.hex());
     let tried = (|| -> CliResult<(f64, f64)> {
         let moved = |_| ControlFlow::Continue(());
         let upload = Upload { from: &from, size: PROBE as u64, digest: hash_bytes(&content), moved: &moved };

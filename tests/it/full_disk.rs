@@ -236,3 +236,26 @@ fn a_checkout_on_a_full_disk_leaves_nothing_half_done_and_goes_on_when_there_is_
     assert!(!after.contains("error"), "{}", said.stderr);
     assert!(!said.stdout.contains("Uncommitted"), "{}", said.stdout);
 }
+
+#[test]
+fn a_push_to_a_full_disk_leaves_nothing_of_what_had_no_room() {
+    let sandbox = Sandbox::new();
+    if !has_namespaces(&sandbox) {
+        return;
+    }
+    sandbox.write("data", vec![7; 6 << 20]);
+    sandbox.ok(["add", "data"]);
+    sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+    let script = r#"
+        mkdir ../store; mount -t tmpfs -o size=4m tmpfs ../store
+        "$PIPE" push; code=$?
+        find ../store -type f
+        exit $code
+    "#;
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).env("PIPE", PIPE);
+    let said = sandbox.finish(command);
+    assert_ne!(said.code_of(), Some(0));
+    assert!(!said.stdout.contains("store/"), "{}", said.stdout);
+    said.tells(&["No space left", "make room there; `pipe gc --remote store`"]);
+}

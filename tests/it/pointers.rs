@@ -563,3 +563,27 @@ fn a_note_of_a_checkout_goes_part_by_part() {
     assert_ne!(sandbox.pipe(["checkout"]).code_of(), Some(0));
     sandbox.ok(["commit", "b"]);
 }
+
+#[test]
+fn what_a_checkout_brings_back_is_kept_out_of_git() {
+    let sandbox = Sandbox::new();
+    sandbox.write("data.csv", "1\n");
+    sandbox.ok(["add", "data.csv"]);
+    sandbox.commit("data");
+    sandbox.ok(["remove", "--outs", "data.csv"]);
+    assert!(!sandbox.exists(".gitignore") && !sandbox.exists("data.csv"));
+    sandbox.git(["checkout", "data.csv.pipe"]);
+    sandbox.ok(["checkout", "data.csv"]).tells(&["to .gitignore"]);
+    assert_eq!(
+        (sandbox.read("data.csv").as_str(), sandbox.read(".gitignore").as_str()),
+        ("1\n", "/data.csv\n")
+    );
+    // Also of a folder of which a file alone is meant, and of data that is here already.
+    sandbox.write("folder/a", "a\n");
+    sandbox.ok(["add", "folder"]);
+    for target in ["folder/a", "folder"] {
+        sandbox.write(".gitignore", "/data.csv\n");
+        sandbox.ok(["checkout", target]);
+        assert_eq!(sandbox.read(".gitignore"), "/data.csv\n/folder\n");
+    }
+}

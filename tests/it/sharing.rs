@@ -87,7 +87,8 @@ fn remotes_are_kept_in_the_settings() {
     std::fs::create_dir(sandbox.path("../shared")).unwrap();
     let told = sandbox.json(["remote", "check", "--json"]);
     assert_eq!(told["objects"], 0);
-    assert_eq!(sandbox.files("../shared").len(), 0, "a check leaves nothing behind");
+    let mut left = std::fs::read_dir(sandbox.path("../shared")).unwrap();
+    assert!(left.next().is_none(), "a check leaves nothing behind, not even a folder");
     sandbox.ok(["remote", "default", "--unset"]);
     sandbox.pipe(["remote", "default"]).code(1);
     sandbox.pipe(["remote", "check"]).code(2).tells(&["there are several remotes"]);
@@ -398,6 +399,9 @@ fn a_remote_that_vanished_is_not_begun_anew_unasked() {
     }
     std::fs::create_dir(sandbox.path("../store")).unwrap();
     there(&sandbox, "project", &["push"]).code(2).tells(&["holds nothing"]);
+    let told = ["was used before", "holds nothing", "mount it"];
+    there(&sandbox, "project", &["remote", "check"]).code(1).tells(&told);
+    assert!(std::fs::read_dir(sandbox.path("../store")).unwrap().next().is_none(), "nothing is left there");
     assert_eq!(objects(&sandbox), Vec::<String>::new());
     there(&sandbox, "project", &["push", "--create"]).code(0).tells(&["5 files pushed to store"]);
 }

@@ -33,6 +33,11 @@ impl DiskError {
     }
 }
 
+/// Whether the disk has no room left, or no more for this user.
+pub(crate) fn is_full(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Adds what was being done, and to what, to an I/O result.
 pub(crate) trait Context<T> {
     fn context(self, action: &'static str, path: &Path) -> Result<T, DiskError>;

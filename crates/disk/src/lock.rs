@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use base::Timestamp;
 
-use crate::error::{Context, DiskError};
+use crate::error::{Context, DiskError, is_full};
 use crate::holder::Holder;
 use crate::presence::{self, Entry, Presence, Sign};
 
@@ -164,10 +164,6 @@ impl Drop for LockFile {
         drop(self.presence.take());
         let _ = self.file.unlock();
     }
-}
-
-fn is_full(fault: &std::io::Error) -> bool {
-    matches!(fault.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 fn holders_folder(path: &Path) -> PathBuf {

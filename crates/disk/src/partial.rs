@@ -3,7 +3,8 @@
 //!
 //! One that is worth it keeps its bytes when its process ends before it is whole: its name is made of the name it is
 //! meant for, so that the next process goes on with it. The process that writes to it holds a lock on it, which the
-//! system lets go when the process dies; another one that comes meanwhile writes to a file of its own.
+//! system lets go when the process dies; another one that comes meanwhile writes to a file of its own. On a full disk
+//! nothing is kept: what cannot become whole there would only keep it full.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::futimens;
 
-use crate::error::{Context, DiskError};
+use crate::error::{Context, DiskError, is_full};
 use crate::file::{make_folder, parent};
 use crate::link::times;
 use crate::share::inherit_file;
@@ -101,7 +102,8 @@ impl Partial {
     /// When the disk refuses.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.length += bytes.len() as u64;
-        self.file.write_all(bytes).context("write file", &self.to)
+        let written = self.file.write_all(bytes);
+        self.judge(written)
     }
 
     /// Forgets what has arrived.
@@ -119,8 +121,17 @@ impl Partial {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn sync(&self) -> Result<(), DiskError> {
-        self.file.sync_data().context("write file", &self.to)
+    pub fn sync(&mut self) -> Result<(), DiskError> {
+        let synced = self.file.sync_data();
+        self.judge(synced)
+    }
+
+    /// Keeps nothing where there is no room for all of it.
+    fn judge(&mut self, written: io::Result<()>) -> Result<(), DiskError> {
+        if written.as_ref().is_err_and(is_full) {
+            self.keeps = false;
+        }
+        written.context("write file", &self.to)
     }
 
     /// The time of its last change by the clock of its file system, nanoseconds since 1970.

@@ -99,7 +99,7 @@ impl FolderRemote {
                 Some("check the owner and the permissions of that folder".to_owned())
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Some("make room there; `pipe gc --remote` removes what nobody needs".to_owned())
+                Some(format!("make room there; `pipe gc --remote {}` removes what nobody needs", self.name))
             }
             io::ErrorKind::ReadOnlyFilesystem => Some("that file system is mounted read-only".to_owned()),
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
