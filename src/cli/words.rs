@@ -33,7 +33,7 @@ const WORDS: &[(&[&str], &str)] = &[
         "a search over params is a stage with `matrix`; `pipe runs list --sort 'best(METRIC)'` orders what came of it",
     ),
     (
-        &["deployments", "predict", "build-docker", "sagemaker", "gateway"],
+        &["deployments", "build-docker", "sagemaker", "gateway"],
         "`pipe models download` fetches the files of a version, for whatever serves it",
     ),
     (&["db"], "the run store is upgraded when it is opened; `pipe runs gc` removes what was deleted"),
