@@ -75,7 +75,6 @@ dep      other.txt   -                                                      94aa
 env      MODE        not set                                                fast
 env      SECRET      a value                                                another value
 git commit
-git      dirty       false                                                  true
 out      out.txt     d63bd9a826                                             9ae00be732"
     );
     snapshot!(sandbox.pipe(["diff", "nothing"]), @"

@@ -308,7 +308,8 @@ fn kill_9_in_the_middle_loses_nothing_that_is_needed() {
     }
     assert!(cut_off > 0, "it was too fast to be killed");
     let said = sandbox.gc(&["-w", "-f", "--no-stage-cache"]).code(0);
-    let left = blobs(&sandbox).len();
+    // Each that was killed may have given up one that it was about to remove.
+    let left = blobs(&sandbox).into_iter().filter(|path| !path.contains("/.pipe-")).count();
     assert!(
         left <= all / 2 + 2,
         "the rest goes the next time, but {left} of {all} are left:\n{}",
