@@ -226,7 +226,7 @@ impl TrainingRun {
                 self.printer
                     .warn(format_args!("no version of `{}` is made: this training is not tracked", to.name));
             }
-            (Ok(None), None) | (Ok(Some(_)), None) => {}
+            (Ok(None | Some(_)), None) => {}
             (Ok(Some((model, artifacts))), Some(to)) => self.register(to, model, artifacts),
             (Err(fault), _) => self.printer.warn(format_args!("the model is not logged: {fault}")),
         }
