@@ -131,15 +131,7 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
     } else if let Some(fault) = cause.downcast_ref::<cache::CacheError>() {
         match fault {
             cache::CacheError::Disk(fault) => hints_of(fault),
-            cache::CacheError::Changed { .. } => {
-                one(Some("run the command again once nothing writes to the file; nothing was recorded"))
-            }
-            cache::CacheError::Name { .. } => one(Some("rename it, or move it elsewhere")),
-            cache::CacheError::Loop { .. } | cache::CacheError::Dangling { .. } => {
-                one(Some("remove the link, or name it in .pipeignore"))
-            }
-            cache::CacheError::Special { .. } => one(Some("move it elsewhere, or name it in .pipeignore")),
-            _ => Vec::new(),
+            fault => one(fault.hint()),
         }
     } else {
         Vec::new()

@@ -1,12 +1,28 @@
 //! Whether everything is up to date, asked in the fastest way: by recalling that it was, when nothing changed since.
 
 use base::ProjectPath;
-use cache::{Memo, Workspace};
+use cache::{Counted, Memo, Workspace};
 use exec::Ledger;
 use pipeline::{Pipeline, StageId};
 
 use crate::import;
 use crate::project::{Origin, Project};
+
+/// How many stages there are in `wanted`, and how many pointers.
+pub fn counted(pipeline: &Pipeline, wanted: &[StageId]) -> Counted {
+    let pointers = wanted.iter().filter(|id| pipeline.stage(**id).is_source()).count();
+    Counted { stages: (wanted.len() - pointers) as u64, pointers: pointers as u64 }
+}
+
+/// `3 stages, 6 pointers`.
+pub fn counted_text(Counted { stages, pointers }: Counted) -> String {
+    let text = |count: u64, what| report::count_text(usize::try_from(count).unwrap_or(usize::MAX), what);
+    match (stages, pointers) {
+        (_, 0) => text(stages, "stage"),
+        (0, _) => text(pointers, "pointer"),
+        _ => format!("{}, {}", text(stages, "stage"), text(pointers, "pointer")),
+    }
+}
 
 /// One way to ask, whose answer can be remembered.
 #[derive(Debug)]
@@ -27,8 +43,8 @@ impl<'a> Question<'a> {
         Memo::new(&self.project.root, &self.project.pipe_path("tmp").join("up-to-date"))
     }
 
-    /// How many stages it is about, when all were up to date and nothing changed since.
-    pub fn recall(&self) -> Option<u64> {
+    /// What it is about, when all of it was up to date and nothing changed since.
+    pub fn recall(&self) -> Option<Counted> {
         // Deleting the state asks for everything to be hashed again.
         let may_recall = self.project.dialect.bytes_in_place_are_enough();
         if !may_recall || !self.project.pipe_path("state").exists() || self.project.is_in_motion() {
@@ -71,7 +87,7 @@ impl<'a> Question<'a> {
             let is_there = path.to_path(&self.project.root).exists();
             if is_there { &mut present } else { &mut absent }.push(path);
         }
-        let count = wanted.len() as u64;
-        let _ = self.memo().remember(&self.text, count, origin.start, (&present, &absent), witness);
+        let counted = counted(pipeline, wanted);
+        let _ = self.memo().remember(&self.text, counted, origin.start, (&present, &absent), witness);
     }
 }

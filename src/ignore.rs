@@ -9,6 +9,7 @@ use pipeline::{Out, Pipeline, Stage};
 
 use crate::error::CliResult;
 use crate::project::Project;
+use crate::recorder::tracked::tracked_below;
 
 /// Adds the cached outs of `stages`, which are some of `pipeline`'s, to the ignore files, unless git ignores them already. Without a git
 /// repository nothing is done. Returns the ignore files that were changed.
@@ -20,15 +21,39 @@ pub fn ignore_outs<'a>(
     stages: impl Iterator<Item = &'a Stage>,
     pipeline: &Pipeline,
 ) -> CliResult<Vec<ProjectPath>> {
+    ignore_untracked(project, stages, pipeline, &mut |_| ())
+}
+
+/// The same; tells of outs that git tracks, which a line in an ignore file does not keep out of it.
+///
+/// # Errors
+/// As [`ignore_outs`].
+pub fn ignore_untracked<'a>(
+    project: &Project,
+    stages: impl Iterator<Item = &'a Stage>,
+    pipeline: &Pipeline,
+    on_tracked: &mut dyn FnMut(&ProjectPath),
+) -> CliResult<Vec<ProjectPath>> {
     let Some(git) = project.git() else { return Ok(Vec::new()) };
     // What lies behind a symlink git does not see.
     let seen =
         |path: &&ProjectPath| disk::symlink_between(&project.root, &path.to_path(&project.root)).is_none();
     let cached = places(project, stages.flat_map(|stage| &stage.outs).filter(|out| out.cache))?;
     let outs: Vec<&ProjectPath> = cached.iter().filter(seen).collect();
+    let mut open = git.not_ignored(&outs)?;
+    if !open.is_empty() {
+        let tracked = git.tracked()?;
+        open.retain(|out| {
+            let is_tracked = tracked_below(&tracked, out).is_some();
+            if is_tracked {
+                on_tracked(out);
+            }
+            !is_tracked
+        });
+    }
     let read: HashSet<&ProjectPath> = pipeline.stages.iter().flat_map(|stage| &stage.deps).collect();
     let mut missing: BTreeMap<ProjectPath, Vec<String>> = BTreeMap::new();
-    for out in git.not_ignored(&outs)? {
+    for out in open {
         let beside = out.parent().unwrap_or_default();
         let folders = std::iter::successors(Some(beside.clone()), ProjectPath::parent);
         let above = folders.filter(|folder| read.contains(folder)).last().and_then(|folder| folder.parent());

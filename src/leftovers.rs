@@ -108,20 +108,25 @@ pub fn foretell(
             continue;
         }
         changing.insert(*id);
-        let (reasons, on) = match &mut judged.decision {
-            Decision::Depends { reasons, on } => (std::mem::take(reasons), std::mem::take(on)),
-            Decision::Run { .. } | Decision::Unknown { .. } => continue,
-            Decision::Fresh => Default::default(),
-            Decision::Restore { reasons, .. } | Decision::Frozen { reasons } => {
-                (std::mem::take(reasons), Vec::new())
-            }
-        };
-        let others = before.into_iter().filter(|before| !on.contains(before)).collect::<Vec<_>>();
-        judged.decision = Decision::Depends {
-            reasons: reasons.into_iter().chain(removals).collect(),
-            on: on.into_iter().chain(others).collect(),
-        };
+        make_dependent(judged, removals, before);
     }
+}
+
+/// Tells of a stage that it is to be judged again after the stages `before`, and for what other reasons.
+pub fn make_dependent(judged: &mut Assessment, more: Vec<StaleReason>, before: Vec<StageId>) {
+    let (reasons, on) = match &mut judged.decision {
+        Decision::Depends { reasons, on } => (std::mem::take(reasons), std::mem::take(on)),
+        Decision::Run { .. } | Decision::Unknown { .. } => return,
+        Decision::Fresh => Default::default(),
+        Decision::Restore { reasons, .. } | Decision::Frozen { reasons } => {
+            (std::mem::take(reasons), Vec::new())
+        }
+    };
+    let others = before.into_iter().filter(|before| !on.contains(before)).collect::<Vec<_>>();
+    judged.decision = Decision::Depends {
+        reasons: reasons.into_iter().chain(more).collect(),
+        on: on.into_iter().chain(others).collect(),
+    };
 }
 
 /// Whether a stage reads `out`, as a dep or in one.

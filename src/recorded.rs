@@ -9,10 +9,11 @@ use cache::{Blobs, CacheError, Files, Workspace};
 use exec::Ledger;
 use pipeline::{Import, Pipeline, StageLock, is_pointer, parse_import};
 
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ErrorKind, with_causes};
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
 use crate::revision::{as_of, load_at};
+use crate::ui::Printer;
 
 /// The recorded data of the workspace: of all outs that the cache keeps. One that is a pattern is told by its files.
 ///
@@ -209,20 +210,38 @@ pub fn tell_whole(side: &mut Files, unlisted: &[ProjectPath], whole: &Files) {
     }
 }
 
-/// What stands in the workspace where data is recorded, or, with `granular`, file by file.
-///
-/// # Errors
-/// When something cannot be read.
-pub fn in_place(workspace: &Workspace, data: &Files, granular: bool) -> CliResult<Files> {
-    let mut found = Files::new();
+/// Data whose files cannot be read, and why.
+pub type Unreadable = BTreeMap<ProjectPath, CacheError>;
+
+/// What stands in the workspace where data is recorded, or, with `granular`, file by file. What cannot be read is no reason to
+/// tell nothing of the rest.
+pub fn in_place(workspace: &Workspace, data: &Files, granular: bool) -> (Files, Unreadable) {
+    let (mut found, mut unreadable) = (Files::new(), Unreadable::new());
     for path in data.keys() {
-        if granular {
-            found.extend(workspace.listing(path)?);
-        } else if let Some(state) = workspace.observe(path)? {
-            found.insert(path.clone(), state);
+        let here = match granular {
+            true => workspace.listing(path),
+            false => workspace
+                .observe(path)
+                .map(|state| state.map(|state| (path.clone(), state)).into_iter().collect()),
+        };
+        match here {
+            Ok(files) => found.extend(files),
+            Err(fault) => drop(unreadable.insert(path.clone(), fault)),
         }
     }
-    Ok(found)
+    (found, unreadable)
+}
+
+/// Says of what nothing can be told.
+///
+/// # Errors
+/// With exit code 2 when there is any.
+pub fn tell_unreadable(unreadable: &Unreadable, printer: Printer) -> CliResult {
+    for (path, fault) in unreadable {
+        let hint = fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        printer.insist(format_args!("{path} cannot be told: {}{hint}", with_causes(fault)));
+    }
+    if unreadable.is_empty() { Ok(()) } else { Err(CliError::silent(ErrorKind::Unable)) }
 }
 
 /// How data is shown: folders with a slash behind them.

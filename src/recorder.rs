@@ -25,12 +25,11 @@ use track::{
 
 #[cfg(feature = "serve")]
 mod scripts;
-mod tracked;
+pub mod tracked;
 mod variables;
 mod writer;
 
 pub use tracked::tracked_below;
-use tracked::tracked_of;
 use writer::{Batch, Writer};
 
 use crate::environment;
@@ -368,17 +367,7 @@ impl Host for Recorder<'_> {
             None | Some(Err(GitError::Start(_))) => return Ok(()),
             Some(Err(fault)) => return Err(format!("failed to ask git which files it tracks: {fault}")),
         };
-        for out in stage.outs.iter().filter(|out| out.cache) {
-            if let Some(file) = tracked_of(tracked, out) {
-                let path = if out.glob.is_some() { file } else { out.path.as_str() };
-                return Err(format!(
-                    "git tracks {} out `{path}`; run `git rm -r --cached '{path}'` to let pipe keep it, or declare it \
-                     with `cache: false` to let git keep it",
-                    if file == path { "its".to_owned() } else { format!("`{file}` in its") }
-                ));
-            }
-        }
-        Ok(())
+        tracked::refusal(tracked, stage).map_or(Ok(()), Err)
     }
 
     fn prepare(&self, job: &Job<'_>) -> JobEnv {

@@ -10,13 +10,14 @@ use base::{FileState, ProjectPath};
 use cache::{CacheError, Ignores, Placement, State, Workspace};
 use clap::Args;
 use exec::Wish;
-use pipeline::{Pipeline, is_pointer, pointed_state, update_thing, write_pointer};
+use pipeline::{Import, Pipeline, is_pointer, parse_import, pointed_state, update_thing, write_pointer};
 
 use crate::cli::{quoted_path, tell_damage};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::ignore_outs;
+use crate::import;
 use crate::names;
 use crate::placed::Placed;
 use crate::project::Project;
@@ -151,6 +152,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let is_new = args.desc.is_some() || !recorded.as_ref().is_some_and(is_same);
         added.push((path, found, is_new));
     }
+    let edited = edited_imports(&admission, &now)?;
     let ignore_files = record(&admission, &now, args.desc.as_deref())?;
     workspace.save_state()?;
     tell_damage(&workspace, printer);
@@ -165,6 +167,9 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let word = if *is_new { "Added" } else { "Unchanged:" };
         printer.say(format_args!("{word} {path} ({what})."));
     }
+    for (data, import) in &edited {
+        import::tell_own(data, import, printer);
+    }
     if added.iter().any(|(.., is_new)| *is_new) {
         advise(&project, now.keys().map(|(pointer, _)| pointer), &ignore_files, printer);
     }
@@ -173,6 +178,24 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
 
 /// What pointers are to record: by pointer and data.
 type States = BTreeMap<(ProjectPath, ProjectPath), FileState>;
+
+/// What of it was imported, and holds other bytes now.
+fn edited_imports(
+    Admission { project, .. }: &Admission<'_>,
+    now: &States,
+) -> CliResult<Vec<(ProjectPath, Import)>> {
+    let mut edited = Vec::new();
+    for ((pointer, data), state) in now {
+        let Some(text) = disk::read_text_optional(&pointer.to_path(&project.root))? else { continue };
+        let recorded = pointed_state(pointer, &text, data)?;
+        if let Some(import) = parse_import(pointer, &text)?
+            && recorded.is_some_and(|recorded| recorded.digest != state.digest)
+        {
+            edited.push((data.clone(), import));
+        }
+    }
+    Ok(edited)
+}
 
 /// Writes it into the pointers. Returns the ignore files that were changed.
 fn record(

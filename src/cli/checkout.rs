@@ -27,7 +27,8 @@ use crate::ui::Printer;
 /// nothing is touched, unless `-f` says to save them first. Without a TARGET, what was recorded or brought back here and no
 /// stage and no pointer tells of any more, as after `git checkout`, is removed too, where the cache holds it as it is. Outs
 /// with `cache: false` are left alone. Lines that `.gitignore` lacks for the others are added. What changed is printed: `A` for added, `M` for
-/// modified, `D` for deleted. The exit code is 1 when something is not in the cache; the rest is done.
+/// modified, `D` for deleted. The exit code is 1 when something cannot be brought back, since the cache
+/// lacks it or its place cannot be looked at; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
     #[command(flatten)]
@@ -112,15 +113,21 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let mut plan = Checkout::default();
     let working = printer.working("Comparing with what is recorded");
     let mut begun: Vec<&ProjectPath> = Vec::new();
+    let mut judged: Vec<&ProjectPath> = Vec::new();
     for Wanted { path, state, glob, .. } in &wanted {
-        let before = plan.steps();
-        match glob {
-            None => workspace.plan_checkout(path, state, args.relink, &mut plan)?,
+        let before = plan.mark();
+        let planned = match glob {
+            None => workspace.plan_checkout(path, state, args.relink, &mut plan),
             Some(glob) => with_choice(glob, |files| {
                 workspace.plan_checkout_set(path, files, state, args.relink, &mut plan)
-            })?,
+            }),
+        };
+        match planned {
+            Ok(()) => judged.push(path),
+            // What cannot be looked at is left as it is, and keeps nothing else from coming back.
+            Err(fault) => plan.give_up(before, path, fault),
         }
-        if plan.steps() > before {
+        if plan.has_more(before) {
             begun.push(path);
         }
     }
@@ -142,7 +149,6 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let mut saved = save(&workspace, &plan.unsaved, "was in no cache", printer)?;
     saved.extend(save(&workspace, &unnamed, "no record names", printer)?);
     let working = printer.working("Bringing files back");
-    let paths: Vec<&ProjectPath> = wanted.iter().map(|wanted| &wanted.path).collect();
     // What is right already is in no danger.
     project.begin_checkout(&begun)?;
     let aside = project.checkout_folder();
@@ -154,7 +160,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     staging::stage(&project, &ignore_files, printer);
     disk::remove(&aside)?;
     carried_out?;
-    project.end_checkout(&paths);
+    project.end_checkout(&judged);
     drop(working);
     remember(&workspace, &pipeline, &wanted, &plan);
     let swept = sweep(&project, &workspace, &mut placed, &left, printer)?;
@@ -204,13 +210,14 @@ fn recorded<'a>(
                     continue;
                 }
                 None if named => {
-                    printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));
+                    let why = if is_data { "records nothing of it yet" } else { "has not run" };
+                    printer.say(format_args!("{} is not recorded: {} {why}.", out.path, stage.address));
                     continue;
                 }
                 _ => continue,
             };
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
-            if is_old && workspace.unix_digest(&out.path)? == Some(state.digest) {
+            if is_old && workspace.unix_digest(&out.path).is_ok_and(|now| now == Some(state.digest)) {
                 continue;
             }
             match path.as_ref().filter(|path| **path != out.path) {
@@ -316,12 +323,20 @@ fn tell(
     for (path, fault) in &plan.failed {
         let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
         let hint = match (fault, is_data) {
-            (cache::CacheError::Disk(_), _) => "",
-            (_, true) if args.is_pulled => "",
-            (_, true) => "; `pipe pull` fetches it",
-            (_, false) if has_remote && !args.is_pulled => "; `pipe pull` fetches it where a remote has it",
-            (_, false) if is_frozen(path) => "; its stage is frozen, and `pipe unfreeze` lets it run",
-            (_, false) => "; `pipe repro` makes it anew",
+            (cache::CacheError::Disk(_), _) => String::new(),
+            (fault, _) if fault.hint().is_some() => {
+                fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default()
+            }
+            (cache::CacheError::Read { .. }, _) => String::new(),
+            (_, true) if args.is_pulled => String::new(),
+            (_, true) => "; `pipe pull` fetches it".to_owned(),
+            (_, false) if has_remote && !args.is_pulled => {
+                "; `pipe pull` fetches it where a remote has it".to_owned()
+            }
+            (_, false) if is_frozen(path) => {
+                "; its stage is frozen, and `pipe unfreeze` lets it run".to_owned()
+            }
+            (_, false) => "; `pipe repro` makes it anew".to_owned(),
         };
         let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
         printer.insist(format_args!("Cannot bring back {path}: {fault}{cause}{hint}"));

@@ -3,12 +3,14 @@
 use base::ProjectPath;
 use cache::{Blobs, Difference};
 use clap::Args;
-use exec::{Committable, Failure, OutStates, ParamReader, Wish, World, commit, committable};
-use pipeline::{Pipeline, StageId};
+use exec::{Committable, Failure, Ledger, OutStates, ParamReader, Wish, World, commit, committable};
+use pipeline::{Import, Pipeline, StageId};
 
 use crate::cli::repro::tell_ignored;
 use crate::cli::{command_line, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::freshness::{counted, counted_text};
+use crate::import;
 use crate::placed;
 use crate::project::Project;
 use crate::recorded;
@@ -22,7 +24,7 @@ use crate::ui::live::because;
 ///
 /// The outs go into the cache, and with the inputs as they are into pipeline.lock. Nothing runs. A stage whose inputs
 /// are others than at its last success is recorded only after a question, or with `-f`: nobody but you knows whether
-/// its outs are what the new inputs would give. Data whose pointer moved, as by `git pull`, is refused: `pipe checkout`
+/// its outs are what the new inputs would give. So is imported data that was edited; it is data of your own from then on. Data whose pointer moved, as by `git pull`, is refused: `pipe checkout`
 /// brings what the pointer records. When one stage cannot be recorded, none is.
 #[derive(Debug, Args)]
 pub struct CommitArgs {
@@ -67,7 +69,9 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
             .and_then(|()| committable(world, &params, stage, ledger.get(&stage.address), over_pointers));
         found.push((*id, judged.map_err(|failure| cannot(&pipeline, *id, failure))?));
     }
+    let edited = edited_imports(&project, &pipeline, &found, &ledger)?;
     if !args.force {
+        accept_edits(&pipeline, &edited, printer)?;
         accept(&pipeline, &found, printer)?;
     }
     let records_before = Before::look(&project, &pipeline, &wanted)?;
@@ -88,6 +92,9 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
             report::count_text(outs.len(), "out")
         };
         printer.say(format_args!("Recorded {}: {what}.", stage.address));
+        if let Some((_, import)) = edited.iter().find(|(edited, _)| *edited == id) {
+            import::tell_own(&stage.outs[0].path, import, printer);
+        }
     }
     ledger.write(|stage, lock| pipeline.keeps_record(stage, lock))?;
     placed::remember(&project, (&pipeline, &wanted), &ledger, &workspace)?;
@@ -96,7 +103,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     if recorded == 0 {
         printer.say(format_args!(
             "Everything is recorded already ({}).",
-            report::count_text(wanted.len(), "stage")
+            counted_text(counted(&pipeline, &wanted))
         ));
     } else {
         let ignore_files = tell_ignored(&project, &pipeline, &wanted, printer);
@@ -133,6 +140,48 @@ fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResul
         return Ok(pipeline.graph.with_upstream(&targets));
     }
     Ok(order.filter(|id| targets.contains(id)).collect())
+}
+
+/// Data that is to be recorded, and is not what was brought from elsewhere any more.
+fn edited_imports(
+    project: &Project,
+    pipeline: &Pipeline,
+    found: &[(StageId, Committable)],
+    ledger: &Ledger,
+) -> CliResult<Vec<(StageId, Import)>> {
+    let mut edited = Vec::new();
+    for (id, _) in found.iter().filter(|(_, committable)| !committable.is_recorded) {
+        let stage = pipeline.stage(*id);
+        let was_brought = ledger.get(&stage.address).is_some_and(|locked| !locked.outs.is_empty());
+        if let Some(import) = import::of_stage(project, stage)?.filter(|_| was_brought) {
+            edited.push((*id, import));
+        }
+    }
+    Ok(edited)
+}
+
+/// Asks about those.
+fn accept_edits(pipeline: &Pipeline, edited: &[(StageId, Import)], printer: Printer) -> CliResult {
+    let mut refused = Vec::new();
+    for (id, import) in edited {
+        let stage = pipeline.stage(*id);
+        let doubt =
+            format!("{} is not what was imported from {} any more", stage.outs[0].path, import.shown());
+        match printer.ask(format_args!("{doubt}. Record it as data of your own?")) {
+            Some(true) => {}
+            Some(false) => {
+                printer.say("Nothing was recorded.");
+                return Err(CliError::silent(ErrorKind::Negative));
+            }
+            None => refused.push((doubt, stage.address.to_string())),
+        }
+    }
+    let Some((_, file)) = refused.first() else { return Ok(()) };
+    let doubts: Vec<&str> = refused.iter().map(|(doubt, _)| doubt.as_str()).collect();
+    Err(CliError::refusal(format!("nothing was recorded: {}", doubts.join("; "))).hint(format!(
+        "`pipe update {file}` brings back what its source has; `pipe commit -f {file}` records the edit as data of your own, \
+         which is no import any more"
+    )))
 }
 
 /// Asks about stages whose outs may not be the result of their inputs.

@@ -53,13 +53,14 @@ pub fn print(
 fn action(pipeline: &Pipeline, id: StageId, decision: &Decision) -> String {
     match decision {
         Decision::Fresh => "up to date".to_owned(),
+        Decision::Run { reasons } if is_update(reasons) => "would be updated from its source".to_owned(),
         Decision::Run { .. } if pipeline.stage(id).frozen => {
             "is frozen and would be recorded as it is".to_owned()
         }
         Decision::Run { .. } if pipeline.stage(id).is_source() => "would be recorded".to_owned(),
         Decision::Run { .. } => "would run".to_owned(),
         Decision::Restore { sources, .. } => {
-            format!("would be restored from {}", describe_source(&sources[0]))
+            format!("would be restored from {}", describe_source(&sources[0], pipeline.stage(id)))
         }
         Decision::Frozen { .. } => "is frozen and would be left alone".to_owned(),
         Decision::Unknown { .. } => "cannot run".to_owned(),
@@ -76,6 +77,10 @@ fn action(pipeline: &Pipeline, id: StageId, decision: &Decision) -> String {
             }
         }
     }
+}
+
+fn is_update(reasons: &[StaleReason]) -> bool {
+    matches!(reasons, [StaleReason::SourceChanged { .. }])
 }
 
 fn print_stage(inside: Inside<'_>, id: StageId, decision: &Decision, explain: bool, printer: Printer) {
@@ -104,6 +109,7 @@ fn stage_json(inside: Inside<'_>, id: StageId, decision: &Decision, refusal: Opt
     let word = match decision {
         _ if refusal.is_some() => "refused",
         Decision::Fresh => "fresh",
+        Decision::Run { reasons } if is_update(reasons) => "update",
         Decision::Run { .. } if pipeline.stage(id).is_source() => "record",
         Decision::Run { .. } => "run",
         Decision::Restore { .. } => "restore",

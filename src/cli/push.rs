@@ -211,7 +211,7 @@ pub fn conclude(
         let text = serde_json::to_string_pretty(&json!({ "dry": args.dry, "remotes": sides }));
         printer.data_line(text.expect("plain data"));
     } else if wishes.values().all(Vec::is_empty) && args.brought.is_empty() && !args.stage_cache {
-        printer.say("The locks record nothing to share; `pipe repro` makes results.");
+        printer.say("Locks and pointers record nothing to share; `pipe repro` makes results, `pipe add` takes data in.");
     }
     if is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{FileState, ProjectPath};
+use cache::Counted;
 use clap::Args;
 use disk::Sharing;
 use exec::{
@@ -12,11 +13,11 @@ use exec::{
 use pipeline::{Dialect, Pipeline, StageId, StaleReason};
 
 use crate::cli::select::SelectArgs;
-use crate::cli::{command_line, plan, tell_damage, update};
+use crate::cli::{command_line, plan, quoted_path, tell_damage, update};
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
-use crate::freshness::Question;
-use crate::ignore::ignore_outs;
+use crate::freshness::{Question, counted, counted_text};
+use crate::ignore::ignore_untracked;
 use crate::inside::Inside;
 use crate::interrupt::Interrupt;
 use crate::leftovers::{self, tell_empty_groups};
@@ -135,9 +136,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let question = Question::new(&project, &format!("{:?}", args.select));
     if asks_only
         && !args.verify.verify
-        && let Some(count) = question.recall()
+        && let Some(counted) = question.recall()
     {
-        say_up_to_date(usize::try_from(count).unwrap_or(usize::MAX), printer);
+        say_up_to_date(counted, printer);
         return Ok(());
     }
     let (mut pipeline, mut origin) = project.pipeline_with_origin()?;
@@ -171,6 +172,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         tell_damage(&workspace, printer);
         leftovers::foretell(&pipeline, &workspace, &leftovers, &mut plan);
         if args.dry {
+            update::foretell(&project, &pipeline, (&workspace, &ledger), &mut plan, printer)?;
             if !args.json {
                 for leftover in &leftovers {
                     printer.data_line(leftovers::line(leftover));
@@ -186,7 +188,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
             if asks_only {
                 question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
             }
-            say_up_to_date(wanted.len(), printer);
+            say_up_to_date(counted(&pipeline, &wanted), printer);
             return Ok(());
         }
         workspace.end_witness();
@@ -251,10 +253,10 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         printer.warn(format_args!("a later checkout of everything will not know what was recorded: {fault}"));
     }
     if summary.ran + summary.restored + summary.recorded > 0 {
-        ignore_files.extend(tell_ignored(&project, &pipeline, &wanted, printer));
+        ignore_files.extend(tell_ignored(&project, &pipeline, &good, printer));
         before.stage_changed(&project, &ignore_files, printer);
     }
-    conclude(&summary, &recorder, wanted.len(), &interrupt, printer)
+    conclude(&summary, &recorder, counted(&pipeline, &wanted), &interrupt, printer)
 }
 
 fn options(args: &ReproArgs, project: &Project) -> Options {
@@ -299,7 +301,14 @@ pub fn tell_ignored(
     wanted: &[StageId],
     printer: Printer,
 ) -> Vec<ProjectPath> {
-    match ignore_outs(project, wanted.iter().map(|id| pipeline.stage(*id)), pipeline) {
+    let mut on_tracked = |out: &ProjectPath| {
+        let path = quoted_path(out.as_str());
+        printer.warn(format_args!(
+            "git tracks {out}, so that no line in .gitignore keeps it out of git; `git rm -r --cached {path}` lets pipe keep it"
+        ));
+    };
+    let stages = wanted.iter().map(|id| pipeline.stage(*id));
+    match ignore_untracked(project, stages, pipeline, &mut on_tracked) {
         Ok(files) => {
             for file in &files {
                 printer
@@ -316,18 +325,14 @@ pub fn tell_ignored(
     }
 }
 
-fn say_up_to_date(count: usize, printer: Printer) {
-    printer.say(format_args!("Everything is up to date ({}).", stages(count)));
-}
-
-fn stages(count: usize) -> String {
-    if count == 1 { "1 stage".to_owned() } else { format!("{count} stages") }
+fn say_up_to_date(counted: Counted, printer: Printer) {
+    printer.say(format_args!("Everything is up to date ({}).", counted_text(counted)));
 }
 
 fn conclude(
     summary: &Summary,
     recorder: &Recorder<'_>,
-    wanted: usize,
+    wanted: Counted,
     interrupt: &Interrupt,
     printer: Printer,
 ) -> CliResult {
@@ -345,11 +350,11 @@ fn conclude(
             parts.push(format!("{count} {what}"));
         }
     }
-    if summary.fresh == wanted {
+    if summary.fresh as u64 == wanted.stages + wanted.pointers {
         say_up_to_date(wanted, printer);
     } else {
         let run = recorder.run().map(|run| format!(" Run {}.", run.short())).unwrap_or_default();
-        printer.say(format_args!("{}: {}.{run}", stages(wanted), parts.join(", ")));
+        printer.say(format_args!("{}: {}.{run}", counted_text(wanted), parts.join(", ")));
     }
     if summary.interrupted {
         return Err(CliError::silent(ErrorKind::Interrupted(interrupt.signal())));

@@ -1,7 +1,7 @@
 //! `pipe status`: what is stale now, what is stale because of something before it, and why.
 
 mod cloud;
-mod updates;
+pub mod updates;
 
 use base::ProjectPath;
 use cache::Workspace;
@@ -393,10 +393,9 @@ fn print_status(
             continue;
         }
         let update = updates.of(*id).map(|source| {
-            let what = if source.repo.is_some() { "commits" } else { "data" };
             let file = &pipeline.stage(*id).address.file;
             let also = if source.follows { ", and so does `pipe repro`" } else { "" };
-            format!("  {} has other {what} now: `pipe update {file}` takes its data{also}", source.shown())
+            format!("  {} has other data now: `pipe update {file}` takes it{also}", source.shown())
         });
         let word = match (&judged.decision, state(&judged.decision)) {
             (Decision::Fresh, _) if update.is_some() => "update available",
@@ -408,6 +407,9 @@ fn print_status(
             }
             (Decision::Frozen { .. }, _) if judged.frozen_refusal().is_some() => {
                 "frozen, and its outs cannot be restored"
+            }
+            (Decision::Frozen { .. }, _) if pipeline.stage(*id).is_source() => {
+                "frozen, with other data than recorded"
             }
             (Decision::Frozen { .. }, _) => "frozen, with other outs than recorded",
             _ if is_of_pointer(&judged.decision) => "outdated: its pointer moved",

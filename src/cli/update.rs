@@ -1,16 +1,21 @@
 //! `pipe update`: imported data as its source has it now.
 
+use std::collections::{HashMap, HashSet};
+
+use cache::Workspace;
 use clap::Args;
-use exec::Wish;
-use pipeline::{Dialect, Import, Pipeline, Stage, StageId};
+use exec::{Assessment, Decision, Ledger, Wish};
+use pipeline::{Dialect, Import, Pipeline, Stage, StageId, StaleReason};
 
 use crate::cli::import::record_update;
+use crate::cli::status::updates;
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::cli::tell_damage;
 use crate::edits::lock;
 use crate::error::{CliError, CliResult};
-use crate::import::{self, Depot, Which};
+use crate::import::{self, Brought, Depot, Which};
 use crate::interrupt::Interrupt;
+use crate::leftovers::make_dependent;
 use crate::project::Project;
 use crate::recovery;
 use crate::staging;
@@ -18,8 +23,8 @@ use crate::ui::Printer;
 
 /// Bring imported data as its source has it now, and record that
 ///
-/// Data that was imported stays as it was recorded until then, whatever its source does. Without a target, all imports
-/// are updated.
+/// Data that was imported stays as it was recorded until then, whatever its source does. Where the source has nothing else, data
+/// that is gone or was edited is brought back. What no cache holds is saved first. Without a target, all imports are updated.
 #[derive(Debug, Default, Args)]
 pub struct UpdateArgs {
     /// Imported data, or its pointers [default: all of it]
@@ -78,7 +83,68 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
     bring(&project, &pipeline, &imports, args, printer)
 }
 
-/// Brings what the sources of imports that follow them have now: those among `wanted`. Whether there was something.
+/// Imports among `wanted` that follow their source.
+fn followers<'a>(
+    project: &Project,
+    pipeline: &'a Pipeline,
+    wanted: &[StageId],
+) -> CliResult<Vec<(StageId, &'a Stage, Import)>> {
+    let mut followers = Vec::new();
+    for id in wanted {
+        let stage = pipeline.stage(*id);
+        let import = import::of_stage(project, stage)?.filter(|import| import.follows);
+        followers.extend(import.map(|import| (*id, stage, import)));
+    }
+    Ok(followers)
+}
+
+/// Whether imported data is not what was brought any more, since somebody edited it.
+fn is_edited(workspace: &Workspace, ledger: &Ledger, stage: &Stage) -> bool {
+    let Some(out) = stage.outs.first().map(|out| &out.path) else { return false };
+    let recorded = ledger.get(&stage.address).and_then(|lock| lock.out(out)).map(|state| state.digest);
+    let now = workspace.observe(out).ok().flatten().map(|now| now.digest);
+    recorded.is_some() && workspace.agreed(out) == recorded && now.is_some() && now != recorded
+}
+
+/// Tells in `plan` which imports a reproduction would bring first, and what that means for the stages behind them.
+///
+/// # Errors
+/// When what is recorded cannot be read. A source that cannot be asked is told.
+pub fn foretell(
+    project: &Project,
+    pipeline: &Pipeline,
+    (workspace, ledger): (&Workspace, &Ledger),
+    plan: &mut [(StageId, Assessment)],
+    printer: Printer,
+) -> CliResult {
+    let wanted: Vec<StageId> = plan.iter().map(|(id, _)| *id).collect();
+    let followers = followers(project, pipeline, &wanted)?;
+    let asked: Vec<StageId> = followers.iter().map(|(id, ..)| *id).collect();
+    let updates = updates::find(project, pipeline, &asked, printer)?;
+    let is_due = |(id, stage, _): &&(StageId, &Stage, Import)| {
+        updates.of(*id).is_some() || is_edited(workspace, ledger, stage)
+    };
+    let due: HashMap<StageId, &Import> =
+        followers.iter().filter(is_due).map(|(id, _, import)| (*id, import)).collect();
+    let mut changing: HashSet<StageId> = due.keys().copied().collect();
+    for (id, judged) in plan.iter_mut().filter(|_| !due.is_empty()) {
+        if let Some(import) = due.get(id) {
+            let reasons = vec![StaleReason::SourceChanged { source: import.shown() }];
+            judged.decision = Decision::Run { reasons };
+        } else if !pipeline.stage(*id).frozen {
+            let before = pipeline.graph.upstream(*id).iter().copied();
+            let before: Vec<StageId> = before.filter(|before| changing.contains(before)).collect();
+            if !before.is_empty() {
+                changing.insert(*id);
+                make_dependent(judged, Vec::new(), before);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Brings what the sources of imports that follow them have now, as far as that is not what is here: those among `wanted`.
+/// Whether there was something.
 ///
 /// # Errors
 /// When a source cannot be read, or the disk refuses.
@@ -88,17 +154,20 @@ pub fn follow(
     wanted: &[StageId],
     printer: Printer,
 ) -> CliResult<bool> {
+    let followers = followers(project, pipeline, wanted)?;
+    if followers.is_empty() {
+        return Ok(false);
+    }
     let interrupt = Interrupt::default();
     let depot = Depot::of(project, None, &interrupt, printer);
+    let (workspace, ledger) = (project.workspace(printer)?, project.ledger(pipeline)?);
     let mut imports = Vec::new();
-    for stage in wanted.iter().map(|id| pipeline.stage(*id)) {
-        let Some(import) = import::of_stage(project, stage)?.filter(|import| import.follows) else {
-            continue;
-        };
-        if import::has_update(&depot, project, stage, &import)? {
+    for (_, stage, import) in followers {
+        if is_edited(&workspace, &ledger, stage) || import::has_update(&depot, project, stage, &import)? {
             imports.push((stage, import));
         }
     }
+    drop(workspace);
     if !imports.is_empty() {
         bring(project, pipeline, &imports, &UpdateArgs::default(), printer)?;
     }
@@ -130,18 +199,26 @@ fn bring(
         let recorded = ledger.get(&stage.address).and_then(|lock| lock.out(out)).copied();
         // Looking costs less than bringing.
         let seen = depot.bring(&wanted, &wdir, Which::Newest, true)?;
-        if import.is_same(&seen.import) && (args.no_download || recorded.is_some()) {
+        let is_same = import.is_same(&seen.import);
+        let now = workspace.observe(out).ok().flatten().map(|now| now.digest);
+        let is_here = recorded.is_some_and(|state| now == Some(state.digest));
+        if is_same && (args.no_download || is_here) {
             printer.say(format_args!("Unchanged: {out} ({}).", import.shown()));
             continue;
         }
-        let brought = match args.no_download {
-            true => seen,
-            false => depot.bring(&wanted, &wdir, Which::Newest, false)?,
+        let known = recorded.filter(|state| is_same && workspace.blobs.has_all(state));
+        let brought = match known {
+            _ if args.no_download => seen,
+            Some(state) => Brought { state: Some(state), ..seen },
+            None => depot.bring(&wanted, &wdir, Which::Newest, false)?,
         };
         let mut records = record_update(project, pipeline, &workspace, stage, &brought, printer)?;
         records.push(stage.address.file.clone());
         staging::stage(project, &records, printer);
-        printer.say(format_args!("Updated {out} from {}.", import.shown()));
+        let is_back = !is_here
+            && brought.state.is_some_and(|state| recorded.is_some_and(|old| old.digest == state.digest));
+        let word = if is_back { "Brought back" } else { "Updated" };
+        printer.say(format_args!("{word} {out} from {}.", import.shown()));
     }
     workspace.save_state()?;
     tell_damage(&workspace, printer);

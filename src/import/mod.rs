@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
 use cache::{Blobs, Placement, StageCache, State, Workspace};
-use pipeline::{Dialect, Import, Pipeline, Stage, parse_import};
+use pipeline::{Dialect, Import, Pipeline, Repo, Stage, parse_import};
 
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::git::source as git_source;
@@ -187,6 +187,14 @@ pub fn of_stage(project: &Project, stage: &Stage) -> CliResult<Option<Import>> {
     Ok(parse_import(file, &text)?)
 }
 
+/// Says that data is no import any more.
+pub fn tell_own(data: &ProjectPath, import: &Import, printer: Printer) {
+    printer.insist(format_args!(
+        "{data} is data of your own from now on, and no import: it is not what {} has",
+        import.shown()
+    ));
+}
+
 /// The outs of the workspace that came from repositories: who wants them finds them there, so that they are not shared.
 ///
 /// # Errors
@@ -214,8 +222,8 @@ pub fn is_asked_about(project: &Project, pipeline: &Pipeline) -> CliResult<bool>
     Ok(false)
 }
 
-/// Whether a repository has another commit now than the data of a stage was imported from, or a source that the data follows
-/// has other data.
+/// Whether there is other data now than what a stage records: in the repository that it was imported from, or at a source
+/// that it follows.
 ///
 /// # Errors
 /// When it cannot be asked.
@@ -228,13 +236,30 @@ pub fn has_update(depot: &Depot<'_>, project: &Project, stage: &Stage, import: &
     };
     // What was never brought has nothing to differ from.
     let Some(locked) = &repo.rev_lock else { return Ok(false) };
-    if repo.rev.as_deref().is_some_and(git_source::is_relative) {
-        return Ok(Repository::open(depot, repo, Which::Newest)?.commit != *locked);
-    }
-    let url = repository::address(&project.root, &repo.url)?;
-    match git_source::tip(&url, repo.rev.as_deref())? {
-        Some(tip) => Ok(tip != *locked),
+    let tip = if repo.rev.as_deref().is_some_and(git_source::is_relative) {
+        Some(Repository::open(depot, repo, Which::Newest)?.commit)
+    } else {
+        git_source::tip(&repository::address(&project.root, &repo.url)?, repo.rev.as_deref())?
+    };
+    match tip {
+        Some(tip) if tip == *locked => Ok(false),
+        // Where the two cannot be compared, it is known that there is another commit.
+        Some(tip) => Ok(is_other(depot, (repo, &import.path), &tip, locked).unwrap_or(true)),
         // The name of a commit is of that commit alone.
         None => Ok(repo.rev.as_ref().is_none_or(|rev| !locked.starts_with(rev.as_str()))),
     }
+}
+
+/// Whether two commits of a repository have different data at a path.
+fn is_other(depot: &Depot<'_>, (repo, path): (&Repo, &str), now: &str, then: &str) -> CliResult<bool> {
+    // One after the other, since each holds the copy of the repository.
+    let content = |commit: &str, is_close| {
+        let repo = Repo { rev_lock: Some(commit.to_owned()), has_more: false, ..repo.clone() };
+        Repository::open(depot, &repo, Which::Recorded)?.content(path, is_close)
+    };
+    let (new, old) = (content(now, false)?, content(then, false)?);
+    Ok(match new.is_part && old.is_part && new != old {
+        true => content(now, true)? != content(then, true)?,
+        false => new != old,
+    })
 }

@@ -4,11 +4,12 @@
 //! files come from git one by one; what it records of data comes from the cache beside it, where it is of this machine, or
 //! from its remotes, and is checked against its digest as everything that arrives.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::{FileState, ProjectPath};
-use cache::{Blobs, Meter, Placement, Remote, Root, StageCache, State, Workspace};
+use cache::{Blobs, Files, Meter, Placement, Remote, Root, StageCache, State, Workspace};
 use disk::{LockFile, Sharing};
 use pipeline::{Dialect, Import, Repo, is_pointer};
 use remote::FolderRemote;
@@ -153,6 +154,33 @@ impl<'a> Repository<'a> {
         }
         let state = self.depot.store(&path.to_path(&root), false)?;
         Ok(self.depot.as_recorded(state))
+    }
+
+    /// What stands for the data that the commit has at `path`; the same wherever that is the same data. With `is_close`, what lies
+    /// in a recorded folder is told by its own files, for which the folder's list is fetched.
+    ///
+    /// # Errors
+    /// When the commit cannot be read, or the list is not to be had.
+    pub fn content(&self, path: &str, is_close: bool) -> CliResult<Content> {
+        let place = ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/'))?;
+        let inner = self.inner_project(&place)?;
+        let mut content = Content::default();
+        for entry in self.git.entries(&self.commit, &place)? {
+            if ProjectPath::from_record(&entry.path).is_ok_and(|path| !is_pointer(&path)) {
+                content.files.insert(entry.path, (entry.kind, entry.object));
+            }
+        }
+        for out in recorded::outs_at(&inner.project, &self.commit)? {
+            let path = joined(&inner.prefix, &out.path);
+            content.is_part |= path.contains(&place) && path != place;
+            if path.contains(&place) || place.contains(&path) {
+                content.data.insert(path, out.state);
+            }
+        }
+        if content.is_part && is_close {
+            content.data = self.list(path, true)?.1.files;
+        }
+        Ok(content)
     }
 
     /// Brings a recorded out, or what lies at `path` in it.
@@ -447,6 +475,17 @@ impl<'a> Repository<'a> {
         }
         Err(refuse("that leads to too many others"))
     }
+}
+
+/// What stands for the data that a commit has at a path.
+#[derive(Debug, Default, PartialEq)]
+pub struct Content {
+    /// What git keeps, by path.
+    files: BTreeMap<String, (EntryKind, String)>,
+    /// What is recorded, by path.
+    data: Files,
+    /// Whether the path is a part of something that is recorded.
+    pub is_part: bool,
 }
 
 /// The project of a commit that a path lies in.

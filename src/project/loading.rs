@@ -71,20 +71,13 @@ impl Project {
     pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
         let start = disk::Stamp::now();
         let (file, mut files, seen) = self.pipeline_files()?;
-        let has_conflict = |path: &ProjectPath| -> CliResult<bool> {
-            let text = disk::read_text_optional(&path.to_path(&self.root))?.unwrap_or_default();
-            Ok(pipeline::conflict(path, &text).is_some())
-        };
         let mut conflicts = Vec::new();
         for path in files.iter().filter(|path| pipeline::is_pointer(path)) {
-            if has_conflict(path)? {
-                conflicts.push(path.clone());
-            }
-        }
-        for path in &conflicts {
-            printer.warn(format_args!(
-                "{path} holds an unresolved merge conflict, and its data is left out; keep one side of it and delete the markers"
-            ));
+            let text = disk::read_text_optional(&path.to_path(&self.root))?.unwrap_or_default();
+            let Some(fault) = pipeline::conflict(path, &text) else { continue };
+            let hint = fault.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            printer.warn(format_args!("{fault}, and its data is left out{hint}"));
+            conflicts.push(path.clone());
         }
         files.retain(|path| !conflicts.contains(path));
         Ok(self.loaded(start, (file, files, seen))?.0)

@@ -1,7 +1,20 @@
 //! Whether git tracks what a stage writes.
 
 use base::ProjectPath;
-use pipeline::Out;
+use pipeline::{Out, Stage};
+
+/// Why a stage cannot have its outs kept: git tracks one.
+pub fn refusal(tracked: &[String], stage: &Stage) -> Option<String> {
+    stage.outs.iter().filter(|out| out.cache).find_map(|out| {
+        let file = tracked_of(tracked, out)?;
+        let path = if out.glob.is_some() { file } else { out.path.as_str() };
+        let whose = if file == path { "its".to_owned() } else { format!("`{file}` in its") };
+        Some(format!(
+            "git tracks {whose} out `{path}`; run `git rm -r --cached '{path}'` to let pipe keep it, or declare it with \
+             `cache: false` to let git keep it"
+        ))
+    })
+}
 
 /// The first tracked file of an out.
 pub fn tracked_of<'t>(tracked: &'t [String], out: &Out) -> Option<&'t String> {

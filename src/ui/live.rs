@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use exec::{Event, Failure, Observer, Outcome, Source};
 use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pipeline::{Pipeline, StageId, StaleReason};
+use pipeline::{Pipeline, Stage, StageId, StaleReason};
 
 use crate::error::with_causes;
 use crate::ui::Printer;
@@ -174,7 +174,7 @@ impl<'a> ReproView<'a> {
                 );
             }
             Outcome::Restored { source, .. } => {
-                let from = describe_source(source);
+                let from = describe_source(source, self.pipeline.stage(stage));
                 self.say(state, &format!("{} {name} from {from}.", self.printer.paint("32", "Restored")));
             }
         }
@@ -276,9 +276,10 @@ pub fn because(reasons: &[StaleReason]) -> String {
     text.join("; ")
 }
 
-/// Where a restored result came from, in words.
-pub fn describe_source(source: &Source) -> String {
+/// Where a restored result of a stage came from, in words.
+pub fn describe_source(source: &Source, stage: &Stage) -> String {
     match source {
+        Source::Lock if stage.is_source() => "the cache, as the pointer records it".to_owned(),
         Source::Lock => "the cache, as the lock records it".to_owned(),
         // DVC's entries tell outs and nothing of their making.
         Source::StageCache(entry) if entry.host.is_empty() => "DVC's run cache".to_owned(),

@@ -240,3 +240,43 @@ fn line_ends_that_git_writes_change_nothing() {
         assert_eq!(sandbox.git(["status", "--porcelain"]).trim(), "M raw.pipe\n?? new", "{setting}");
     }
 }
+
+#[test]
+fn links_that_lead_nowhere_concern_their_own_data_alone() {
+    let sandbox = project();
+    let link = |to: &str| std::os::unix::fs::symlink(to, sandbox.path("raw/link")).unwrap();
+    for (to, why) in [
+        ("nowhere", "raw/link is a symlink to something that does not exist"),
+        ("link", "raw/link is a symlink that leads round in a circle"),
+        ("../raw", "raw/link is a symlink that leads round in a circle"),
+    ] {
+        link(to);
+        sandbox.write("data.csv", "b\n");
+        let told = [why, "remove the link, or name it in .pipeignore"];
+        for more in [&[][..], &["--granular"]] {
+            let said = sandbox.pipe([&["data", "status"], more].concat()).code(2).tells(&told);
+            let modified = said.stdout.lines().filter(|line| line.contains("modified")).collect::<Vec<_>>();
+            assert_eq!(modified, ["        modified: data.csv"], "{}", said.stdout);
+            assert!(!said.stdout.contains("raw"), "{}", said.stdout);
+        }
+        let status = sandbox.pipe(["data", "status", "--json"]).code(2).json();
+        assert!(status["unreadable"]["raw"].as_str().unwrap().contains(why), "{status}");
+        assert_eq!(status["uncommitted"]["modified"], json!(["data.csv"]));
+        sandbox.ok(["data", "status", "data.csv"]);
+        let said = sandbox.pipe(["diff"]).code(2).tells(&told);
+        assert!(said.stdout.contains("data.csv") && !said.stdout.contains("raw"), "{}", said.stdout);
+        sandbox.ok(["diff", "--targets", "data.csv"]);
+        sandbox.pipe(["status"]).code(2).tells(&told);
+        sandbox.pipe(["repro", "raw.pipe"]).code(2).tells(&told);
+        // What is beside it comes back; of what is in it, nothing is touched.
+        sandbox.write("data.csv", "a\n");
+        sandbox.remove("n");
+        sandbox.remove("raw/x");
+        let said = sandbox.pipe(["checkout"]).code(1).tells(&told).tells(&["Cannot bring back raw"]);
+        assert!(!said.stderr.contains("pipe pull"), "{}", said.stderr);
+        assert!(sandbox.exists("n") && !sandbox.exists("raw/x"));
+        sandbox.remove("raw/link");
+        sandbox.ok(["checkout", "-f"]);
+        assert!(sandbox.exists("raw/x"));
+    }
+}

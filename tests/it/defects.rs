@@ -454,7 +454,21 @@ fn a_conflict_in_the_lock_is_told_with_its_place() {
     sandbox.ok(["repro"]);
     let lock = sandbox.read("pipeline.lock");
     sandbox.write("pipeline.lock", format!("<<<<<<< HEAD\n{lock}=======\n{lock}>>>>>>> other\n"));
-    sandbox.pipe(["repro"]).code(2).tells(&["pipeline.lock", "hint: "]);
+    sandbox.pipe(["repro"]).code(2).tells(&[
+        "pipeline.lock:1:1: the file holds an unresolved merge conflict in stage",
+        "hint: `git checkout --ours FILE`",
+        "`pipe install`",
+    ]);
+    // Where git puts them: around what differs.
+    let (before, after) = lock.split_at(lock.find("    outs:\n").unwrap());
+    sandbox
+        .write("pipeline.lock", format!("{before}<<<<<<< HEAD\n=======\n    x: 1\n>>>>>>> other\n{after}"));
+    let line = before.lines().count() + 1;
+    let is_stage = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let stage = before.lines().rev().find(is_stage).unwrap().trim().trim_end_matches(':');
+    sandbox.pipe(["status"]).code(2).tells(&[&format!(
+        "pipeline.lock:{line}:1: the file holds an unresolved merge conflict in stage {stage}\n"
+    )]);
 }
 
 /// Row 20; #5371, #7787, #8191, #10201, #10102; observed: a mapping among the commands passes and fails when it runs.

@@ -279,3 +279,89 @@ fn a_hostile_repository_harms_nobody() {
         assert!(!sandbox.exists("code"));
     }
 }
+
+#[test]
+fn an_import_that_was_edited_is_data_of_ones_own() {
+    let sandbox = project();
+    for name in ["one", "two", "three"] {
+        sandbox.ok(["import", "../source", "code", "-o", name]);
+    }
+    let imported = sandbox.read("one.pipe");
+    for name in ["one", "two", "three"] {
+        sandbox.write(name, format!("{name} edited\n"));
+    }
+    // Nobody could bring that from where it says that it came from.
+    sandbox.pipe(["commit"]).code(1).tells(&[
+        "one is not what was imported from code (../source) any more",
+        "`pipe update one.pipe` brings back",
+        "`pipe commit -f one.pipe` records the edit as data of your own",
+    ]);
+    assert_eq!(sandbox.read("one.pipe"), imported);
+    sandbox.ok(["commit", "-f", "one"]).tells(&["one is data of your own from now on, and no import"]);
+    sandbox.ok(["add", "two"]).tells(&["two is data of your own from now on, and no import"]);
+    sandbox.ok(["update", "three"]).tells(&["Saved three", "Brought back three from code (../source)."]);
+    assert_eq!(sandbox.read("three"), "c\n");
+    for name in ["one", "two"] {
+        let pointer = sandbox.read(&format!("{name}.pipe"));
+        assert!(!pointer.contains("deps") && !pointer.contains("source"), "{pointer}");
+    }
+    sandbox.pipe(["update", "one"]).code(2).tells(&["one.pipe was not imported"]);
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    sandbox.ok(["push"]).tells(&["2 files pushed to store"]);
+    sandbox.commit("edited");
+    sandbox.git(["clone", "-q", ".", "../clone"]);
+    let clone = sandbox.path("../clone");
+    let there = |arguments: &[&str]| sandbox.pipe([&["--cd", clone.to_str().unwrap()], arguments].concat());
+    there(&["pull"]).code(0);
+    assert_eq!(sandbox.read("../clone/one") + &sandbox.read("../clone/three"), "one edited\nc\n");
+    // What is gone comes back, also where its source has nothing new.
+    sandbox.remove("three");
+    sandbox.ok(["update", "three"]).tells(&["Brought back three"]);
+    sandbox.remove("three");
+    sandbox.remove(".pipe/cache");
+    sandbox.ok(["update", "three"]).tells(&["Brought back three"]);
+    assert_eq!(sandbox.read("three"), "c\n");
+    sandbox.ok(["update", "three"]).tells(&["Unchanged: three"]);
+}
+
+#[test]
+fn a_source_with_another_commit_and_the_same_data_is_no_update() {
+    let sandbox = project();
+    for path in ["data", "data/sub", "code", "mix"] {
+        sandbox.ok(["import", "../source", path]);
+    }
+    let updates = || {
+        let stages = sandbox.json(["status", "--json"])["stages"].as_array().unwrap().clone();
+        let stale = stages.iter().filter(|stage| stage["state"] != "fresh");
+        stale.map(|stage| stage["stage"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    sandbox.write("../source/other", "1\n");
+    sandbox.write("../source/mix/t", "t\n");
+    commit(&sandbox, "another file");
+    assert_eq!(updates(), "");
+    assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+    sandbox.write("../source/data/a", "another\n");
+    in_source(&sandbox, &["add", "data"]);
+    commit(&sandbox, "a file beside");
+    assert_eq!(updates(), "data.pipe");
+    let said = sandbox.ok(["status"]).stdout;
+    assert!(
+        said.contains("data (../source) has other data now: `pipe update data.pipe` takes it\n"),
+        "{said}"
+    );
+    sandbox.write("../source/data/sub/b", "another\n");
+    sandbox.write("../source/mix/t", "another\n");
+    in_source(&sandbox, &["add", "data", "mix/t"]);
+    sandbox.git(["-C", "../source", "rm", "-q", "code"]);
+    commit(&sandbox, "more");
+    assert_eq!(updates(), "code.pipe data.pipe mix.pipe sub.pipe");
+    // What was recorded is gone there, so that it cannot be told.
+    sandbox.git(["-C", "../source", "checkout", "-q", "--orphan", "anew"]);
+    sandbox.git(["-C", "../source", "commit", "-qm", "anew"]);
+    sandbox.git(["-C", "../source", "branch", "-qM", "main"]);
+    sandbox.git(["-C", "../source", "tag", "-d", "v1"]);
+    sandbox.git(["-C", "../source", "-c", "gc.reflogExpire=now", "gc", "-q", "--prune=now"]);
+    sandbox.remove(".pipe/tmp/imports");
+    sandbox.ok(["update", "mix"]);
+    assert_eq!(updates(), "code.pipe data.pipe sub.pipe");
+}

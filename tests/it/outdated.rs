@@ -98,7 +98,7 @@ fn data_that_was_edited_while_its_pointer_moved_waits_for_a_choice() {
     --- stderr
     Failed data.pipe: data data was edited, and its pointer moved meanwhile (`pipe checkout -f data` takes what the pointer records, `pipe commit -f data` the edit).
     Failed raw.pipe: data raw was edited, and its pointer moved meanwhile (`pipe checkout -f raw` takes what the pointer records, `pipe commit -f raw` the edit).
-    2 stages: 2 failed.
+    2 pointers: 2 failed.
     ");
     sandbox.pipe(["commit"]).code(1).tells(&["`pipe checkout -f data`", "`pipe commit -f data`"]);
     sandbox.pipe(["commit", "-f"]).code(1);

@@ -73,16 +73,17 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
     count: stale
       dep raw/x changed: 50cc1102b1 -> a8f966533b
     ");
-    sandbox
-        .ok(["repro"])
-        .tells(&["Recorded the changed data of raw.pipe.", "3 stages: 1 ran, 1 recorded, 1 up to date"]);
+    sandbox.ok(["repro"]).tells(&[
+        "Recorded the changed data of raw.pipe.",
+        "1 stage, 2 pointers: 1 ran, 1 recorded, 1 up to date",
+    ]);
     assert_eq!(sandbox.read("n"), "a\n10\n");
     // Both runs are nested in reproductions; data has none.
     assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:fresh count:fresh");
-    sandbox.ok(["repro"]).tells(&["Everything is up to date (3 stages)"]);
+    sandbox.ok(["repro"]).tells(&["Everything is up to date (1 stage, 2 pointers)"]);
     // The verdict is recalled only while the pointers are what they were.
     sandbox.edit("raw.pipe", "size: 5", "size: 5\n  desc: mine");
-    sandbox.ok(["repro"]).tells(&["Everything is up to date (3 stages)"]);
+    sandbox.ok(["repro"]).tells(&["Everything is up to date (1 stage, 2 pointers)"]);
     let recorded = digest(&sandbox, "raw.pipe");
     sandbox.edit("raw.pipe", &recorded, &format!("blake3:{}", "0".repeat(64)));
     assert_eq!(sandbox.states(), "data.csv.pipe:fresh raw.pipe:unknown count:upstream");
@@ -246,7 +247,7 @@ fn what_cannot_be_added_is_refused_with_the_way_out() {
         (".", "it is the project's root", ""),
         ("link/x", "it lies behind the symlink", ""),
         ("link", "it is a symlink to a folder", ""),
-        ("real", "is a symlink to a folder that contains it", ""),
+        ("real", "is a symlink that leads round in a circle", ""),
         (".hidden/y", "pipe looks for no pointers in the folder .hidden", "hidden folders"),
         ("venv/x", "pipe looks for no pointers in the folder venv", ""),
         (".git/config", "`.git/config` lies in a folder that git", ""),
@@ -586,4 +587,31 @@ fn what_a_checkout_brings_back_is_kept_out_of_git() {
         sandbox.ok(["checkout", target]);
         assert_eq!(sandbox.read(".gitignore"), "/data.csv\n/folder\n");
     }
+}
+
+#[test]
+fn stages_and_pointers_are_counted_and_called_apart() {
+    let sandbox = data();
+    sandbox.ok(["repro"]).tells(&["Everything is up to date (2 pointers)."]);
+    sandbox.write("pipeline.yaml", "stages:\n  count: {cmd: wc -l raw/x > n, deps: [raw/x], outs: [n]}\n");
+    sandbox.remove("data.csv");
+    sandbox.ok(["repro"]).tells(&[
+        "Restored data.csv.pipe from the cache, as the pointer records it.",
+        "1 stage, 2 pointers: 1 ran, 1 restored, 1 up to date.",
+    ]);
+    // From the files, and from memory.
+    for _ in 0..2 {
+        sandbox.settle();
+        sandbox.ok(["repro"]).tells(&["Everything is up to date (1 stage, 2 pointers)."]);
+    }
+    sandbox.ok(["commit"]).tells(&["Everything is recorded already (1 stage, 2 pointers)."]);
+    sandbox.remove("n");
+    sandbox.remove("data.csv");
+    let plan = sandbox.ok(["repro", "--dry"]).stdout;
+    assert!(
+        plan.contains("data.csv.pipe: would be restored from the cache, as the pointer records it"),
+        "{plan}"
+    );
+    assert!(plan.contains("count: would be restored from the cache, as the lock records it"), "{plan}");
+    sandbox.pipe(["repro", "nothing"]).code(2).tells(&["stages and pointers are: count, "]);
 }

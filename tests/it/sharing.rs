@@ -397,9 +397,14 @@ fn a_remote_that_vanished_is_not_begun_anew_unasked() {
         ]);
         assert!(!sandbox.exists("../store"));
     }
+    there(&sandbox, "project", &["gc", "-w", "-r", "store", "-f"])
+        .code(2)
+        .tells(&["is not there", "mount it"]);
+    assert!(!sandbox.exists("../store"));
     std::fs::create_dir(sandbox.path("../store")).unwrap();
     there(&sandbox, "project", &["push"]).code(2).tells(&["holds nothing"]);
     let told = ["was used before", "holds nothing", "mount it"];
+    there(&sandbox, "project", &["gc", "-w", "-r", "store", "-f"]).code(2).tells(&told);
     there(&sandbox, "project", &["remote", "check"]).code(1).tells(&told);
     assert!(std::fs::read_dir(sandbox.path("../store")).unwrap().next().is_none(), "nothing is left there");
     assert_eq!(objects(&sandbox), Vec::<String>::new());

@@ -210,3 +210,28 @@ fn an_edit_goes_to_what_a_symlink_leads_to() {
     assert!(sandbox.path("pipeline.yaml").is_symlink());
     assert!(sandbox.read("real/file.yaml").contains("frozen: true"));
 }
+
+#[test]
+fn an_out_that_git_keeps_is_told_before_anything_is_written() {
+    let sandbox = project();
+    sandbox.write("kept", "");
+    sandbox.commit("kept");
+    let before = sandbox.read("pipeline.yaml");
+    sandbox.pipe(["stage", "add", "-n", "new", "-o", "kept", "true"]).code(2).tells(&[
+        "nothing was written, since git tracks its out `kept`",
+        "git rm -r --cached 'kept'",
+        "`-O`",
+    ]);
+    assert_eq!(sandbox.read("pipeline.yaml"), before);
+    assert!(!sandbox.exists(".gitignore"));
+    sandbox.ok(["stage", "add", "-n", "new", "-O", "kept", "true"]);
+    // A line for what git has already would do nothing.
+    sandbox.ok(["repro", "copy"]);
+    let ignored = sandbox.read(".gitignore");
+    sandbox.git(["add", "-f", "a.txt"]);
+    sandbox.commit("an out");
+    for _ in 0..2 {
+        sandbox.ok(["checkout"]).tells(&["git tracks a.txt, so that no line", "`git rm -r --cached a.txt`"]);
+    }
+    assert_eq!(sandbox.read(".gitignore"), ignored);
+}

@@ -118,7 +118,8 @@ fn data_beside_a_conflicted_pointer_is_there_all_the_same() {
     let pointer = sandbox.read("raw.pipe");
     sandbox.write("raw.pipe", format!("<<<<<<< ours\n{pointer}=======\n{pointer}>>>>>>> theirs\n"));
     sandbox.remove("other");
-    let left_out = ["raw.pipe holds an unresolved merge conflict", "left out"];
+    let left_out =
+        ["raw.pipe:1:1: the file holds an unresolved merge conflict", "left out", "git checkout --ours"];
     sandbox.ok(["checkout"]).tells(&left_out);
     assert_eq!(sandbox.read("other"), "data\n");
     for command in [

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::gather::Choice;
 use crate::links::Placement;
 use crate::listing::check_size;
-use crate::scan::{read_fault, record_name};
+use crate::scan::record_name;
 use crate::set::chosen_files;
 use crate::tree::{Tree, TreeEntry};
 use crate::workspace::Workspace;
@@ -62,6 +62,14 @@ pub struct Checkout {
     pub failed: Vec<(ProjectPath, CacheError)>,
 }
 
+/// How far a plan goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    steps: usize,
+    unsaved: usize,
+    held: usize,
+}
+
 impl Checkout {
     /// Whether what stands at a path goes, and nothing takes its place.
     pub fn is_removed(&self, path: &ProjectPath) -> bool {
@@ -71,9 +79,23 @@ impl Checkout {
         self.steps.iter().any(of_path)
     }
 
-    /// How many things there are to do.
-    pub fn steps(&self) -> usize {
-        self.steps.len()
+    /// How far the plan goes now.
+    pub fn mark(&self) -> Mark {
+        Mark { steps: self.steps.len(), unsaved: self.unsaved.len(), held: self.held.len() }
+    }
+
+    /// Whether there is more to do than at `mark`.
+    pub fn has_more(&self, mark: Mark) -> bool {
+        self.steps.len() > mark.steps
+    }
+
+    /// Forgets what was planned since `mark`, all of it for `path`, which is left as it is and told.
+    pub fn give_up(&mut self, mark: Mark, path: &ProjectPath, fault: CacheError) {
+        self.steps.truncate(mark.steps);
+        self.unsaved.truncate(mark.unsaved);
+        self.held.truncate(mark.held);
+        self.failed.retain(|(failed, _)| !path.contains(failed));
+        self.failed.push((path.clone(), fault));
     }
 
     /// What is going to be changed, ascending by path; whether each is a folder.
@@ -323,8 +345,8 @@ impl Planner<'_> {
         };
         match fs::symlink_metadata(&os_path) {
             Ok(metadata) if metadata.is_dir() => {
-                for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
-                    let entry = entry.map_err(|source| read_fault(&os_path, source))?;
+                for entry in fs::read_dir(&os_path).map_err(|source| CacheError::of_read(&os_path, source))? {
+                    let entry = entry.map_err(|source| CacheError::of_read(&os_path, source))?;
                     let is_ignored = |name: &str| {
                         self.workspace.ignores.is_ignored(&path.join(name), entry.path().is_dir())
                     };

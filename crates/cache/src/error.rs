@@ -1,7 +1,7 @@
 //! What can go wrong between the workspace and the cache.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::{Digest, PathError, ProjectPath};
 use disk::DiskError;
@@ -28,8 +28,8 @@ pub enum CacheError {
         /// The path.
         path: PathBuf,
     },
-    /// A symlink leads to a folder that holds it.
-    #[error("{} is a symlink to a folder that contains it", path.display())]
+    /// A symlink leads to a folder that holds it, or back to itself.
+    #[error("{} is a symlink that leads round in a circle", path.display())]
     Loop {
         /// The symlink.
         path: PathBuf,
@@ -82,4 +82,45 @@ pub enum CacheError {
         /// What is wrong with it.
         source: TreeError,
     },
+}
+
+impl CacheError {
+    /// That a file or folder could not be read.
+    pub(crate) fn of_read(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        if disk::is_link_circle(&source) {
+            CacheError::Loop { path }
+        } else {
+            CacheError::Read { path, source }
+        }
+    }
+
+    /// What a walk came upon; `top` is where it began, for faults that name no path.
+    pub(crate) fn of_walk(top: &Path, fault: walkdir::Error) -> Self {
+        let path = fault.path().unwrap_or(top).to_owned();
+        match fault.into_io_error() {
+            Some(source) if source.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+                CacheError::Dangling { path }
+            }
+            Some(source) => CacheError::of_read(&path, source),
+            None => CacheError::Loop { path },
+        }
+    }
+
+    /// What can be done about it, where that does not depend on what was being done.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            CacheError::Changed { .. } => {
+                Some("run the command again once nothing writes to the file; nothing was recorded")
+            }
+            CacheError::Name { .. } => Some("rename it, or move it elsewhere"),
+            CacheError::Loop { .. } | CacheError::Dangling { .. } => {
+                Some("remove the link, or name it in .pipeignore (DVC: .dvcignore)")
+            }
+            CacheError::Special { .. } => {
+                Some("move it elsewhere, or name it in .pipeignore (DVC: .dvcignore)")
+            }
+            _ => None,
+        }
+    }
 }

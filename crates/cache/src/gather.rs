@@ -79,12 +79,13 @@ impl Workspace {
                 Err(fault) => {
                     // What nobody asks for is nobody's fault: a link that leads nowhere, or a closed folder.
                     let path = fault.path().and_then(|path| project_path(&root, path));
-                    let is_gone =
-                        fault.io_error().is_some_and(|fault| fault.kind() == io::ErrorKind::NotFound);
+                    let is_gone = fault.io_error().is_some_and(|fault| {
+                        fault.kind() == io::ErrorKind::NotFound || disk::is_link_circle(fault)
+                    });
                     let concerns =
                         |path: ProjectPath| (choice.matches)(&path) || (!is_gone && (choice.enters)(&path));
                     match path.is_none_or(concerns) {
-                        true => return Err(walk_fault(&base, fault)),
+                        true => return Err(CacheError::of_walk(&base, fault)),
                         false => continue,
                     }
                 }
@@ -94,16 +95,6 @@ impl Workspace {
             }
         }
         Ok(found)
-    }
-}
-
-/// `top` is where the walk began, for faults that name no path.
-pub(crate) fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
-    let path = fault.path().unwrap_or(top).to_owned();
-    match fault.into_io_error() {
-        Some(source) if source.kind() == io::ErrorKind::NotFound => CacheError::Dangling { path },
-        Some(source) => CacheError::Read { path, source },
-        None => CacheError::Loop { path },
     }
 }
 

@@ -38,7 +38,7 @@ mod verify;
 mod workspace;
 
 pub use blobs::Blobs;
-pub use checkout::{Change, Checkout};
+pub use checkout::{Change, Checkout, Mark};
 pub use edited::Look;
 pub use error::CacheError;
 pub use gather::Choice;
@@ -48,7 +48,7 @@ pub use incoming::Incoming;
 pub use layout::Layout;
 pub use links::{Damage, Placement, lexical};
 pub use listing::{Difference, Files};
-pub use memo::Memo;
+pub use memo::{Counted, Memo};
 pub use meter::Meter;
 pub use pin::Pin;
 pub use pipeignore::{Ignored, Ignores};

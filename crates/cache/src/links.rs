@@ -19,7 +19,6 @@ use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
 use crate::hash::{SMALL, hash_bytes_by, hash_file_by, read_and_hash, read_small};
-use crate::scan::read_fault;
 use crate::seal::{is_sealed, seal};
 use crate::{CacheError, Workspace};
 
@@ -218,7 +217,8 @@ impl Workspace {
     /// copy, because it had to be.
     fn adopt(&self, found: &Found<'_>, blob: &Path) -> Result<bool, CacheError> {
         let Found { os_path, stamp, digest, .. } = *found;
-        let metadata = fs::symlink_metadata(os_path).map_err(|source| read_fault(os_path, source))?;
+        let metadata =
+            fs::symlink_metadata(os_path).map_err(|source| CacheError::of_read(os_path, source))?;
         if metadata.nlink() > 1 || metadata.is_symlink() {
             // The other name is somebody's who did not ask for anything, or a blob that was written to.
             return self
@@ -273,7 +273,7 @@ impl Workspace {
 
     /// Remembers what a link or copy that was just made is.
     fn remember_link(&self, path: &ProjectPath, digest: &Digest, os_path: &Path) -> Result<(), CacheError> {
-        let metadata = fs::metadata(os_path).map_err(|source| read_fault(os_path, source))?;
+        let metadata = fs::metadata(os_path).map_err(|source| CacheError::of_read(os_path, source))?;
         let stamp = Stamp::of(&metadata);
         if is_sealed(digest, &stamp) {
             self.state().put_sealed(path, stamp, *digest);
@@ -347,7 +347,7 @@ impl Workspace {
             let is_old = self.blobs.is_old(digest);
             if kind == LinkType::Copy && metadata.len() <= SMALL && !is_old {
                 let bytes = fs::File::open(&blob).and_then(|mut file| read_small(&mut file, metadata.len()));
-                let bytes = bytes.map_err(|source| read_fault(&blob, source))?;
+                let bytes = bytes.map_err(|source| CacheError::of_read(&blob, source))?;
                 if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
                     return Err(damaged());
                 }
@@ -442,9 +442,10 @@ impl Workspace {
     pub fn unprotect(&self, path: &ProjectPath) -> Result<usize, CacheError> {
         let files = self.files(path)?;
         let counts = files.par_iter().map(|(path, os_path, digest)| {
-            let metadata = fs::symlink_metadata(os_path).map_err(|source| read_fault(os_path, source))?;
+            let metadata =
+                fs::symlink_metadata(os_path).map_err(|source| CacheError::of_read(os_path, source))?;
             let shared = metadata.is_symlink() || metadata.nlink() > 1;
-            let followed = fs::metadata(os_path).map_err(|source| read_fault(os_path, source))?;
+            let followed = fs::metadata(os_path).map_err(|source| CacheError::of_read(os_path, source))?;
             if shared
                 && self.symlink_above(path).is_none()
                 && self.is_any_blob(path, os_path, digest, &followed)

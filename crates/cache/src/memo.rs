@@ -13,7 +13,7 @@ use disk::{DiskError, Stamp};
 use rayon::prelude::*;
 
 /// Name and version of the format.
-const HEADER: &[u8; 8] = b"pipeuf\x00\x01";
+const HEADER: &[u8; 8] = b"pipeuf\x00\x02";
 
 /// How many paths one thread looks at in one go.
 const BATCH: usize = 512;
@@ -25,6 +25,15 @@ pub struct Memo {
     root: PathBuf,
 }
 
+/// What a question is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// How many stages with a command.
+    pub stages: u64,
+    /// How many pointers to data.
+    pub pointers: u64,
+}
+
 /// A path and what was there; `None` when nothing was.
 type Seen = (ProjectPath, Option<Stamp>);
 
@@ -34,15 +43,15 @@ impl Memo {
         Memo { path: path.to_owned(), root: root.to_owned() }
     }
 
-    /// The number of stages that `question` asks about, when they were up to date and nothing has changed since.
-    pub fn recall(&self, question: &str) -> Option<u64> {
+    /// What `question` asks about, when all of it was up to date and nothing has changed since.
+    pub fn recall(&self, question: &str) -> Option<Counted> {
         let bytes = disk::read_optional(&self.path).ok().flatten()?;
-        let (count, seen) = decode(&bytes, question)?;
+        let (counted, seen) = decode(&bytes, question)?;
         let holds = |(path, stamp): &Seen| self.look(path) == *stamp;
-        seen.par_chunks(BATCH).all(|batch| batch.iter().all(holds)).then_some(count)
+        seen.par_chunks(BATCH).all(|batch| batch.iter().all(holds)).then_some(counted)
     }
 
-    /// Remembers that the `count` stages that `question` asks about are up to date. `present` and `absent` tell what
+    /// Remembers that what `question` asks about, so much as is `counted`, is up to date. `present` and `absent` tell what
     /// was found when they were loaded, `witness` what their deps and outs were. Nothing is remembered when one of
     /// them may have changed since `start` (nanoseconds since 1970), the moment before the first was read.
     ///
@@ -51,7 +60,7 @@ impl Memo {
     pub fn remember(
         &self,
         question: &str,
-        count: u64,
+        counted: Counted,
         start: i64,
         found: (&[ProjectPath], &[ProjectPath]),
         witness: Vec<(ProjectPath, Stamp)>,
@@ -73,7 +82,7 @@ impl Memo {
         if seen.iter().any(changed_since) {
             return Ok(());
         }
-        disk::replace_volatile(&self.path, &encode(question, count, &seen))
+        disk::replace_volatile(&self.path, &encode(question, counted, &seen))
     }
 
     fn look(&self, path: &ProjectPath) -> Option<Stamp> {
@@ -81,11 +90,12 @@ impl Memo {
     }
 }
 
-fn encode(question: &str, count: u64, seen: &[Seen]) -> Vec<u8> {
+fn encode(question: &str, counted: Counted, seen: &[Seen]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64 + question.len() + seen.len() * 80);
     bytes.extend_from_slice(HEADER);
     put_text(&mut bytes, question);
-    bytes.extend_from_slice(&count.to_le_bytes());
+    bytes.extend_from_slice(&counted.stages.to_le_bytes());
+    bytes.extend_from_slice(&counted.pointers.to_le_bytes());
     for (path, stamp) in seen {
         put_text(&mut bytes, path.as_str());
         bytes.push(u8::from(stamp.is_some()));
@@ -108,7 +118,7 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-fn decode(bytes: &[u8], question: &str) -> Option<(u64, Vec<Seen>)> {
+fn decode(bytes: &[u8], question: &str) -> Option<(Counted, Vec<Seen>)> {
     let (body, checksum) = bytes.split_last_chunk::<4>()?;
     if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
         return None;
@@ -117,7 +127,8 @@ fn decode(bytes: &[u8], question: &str) -> Option<(u64, Vec<Seen>)> {
     if reader.text()? != question {
         return None;
     }
-    let count = u64::from_le_bytes(reader.take()?);
+    let stages = u64::from_le_bytes(reader.take()?);
+    let pointers = u64::from_le_bytes(reader.take()?);
     let mut seen = Vec::with_capacity(reader.0.len() / 60);
     while !reader.0.is_empty() {
         // Not a record of somebody else: files of `.pipe` itself are among them.
@@ -134,7 +145,7 @@ fn decode(bytes: &[u8], question: &str) -> Option<(u64, Vec<Seen>)> {
         };
         seen.push((path, stamp));
     }
-    Some((count, seen))
+    Some((Counted { stages, pointers }, seen))
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -163,6 +174,8 @@ mod tests {
         ProjectPath::from_record(text).unwrap()
     }
 
+    const COUNTED: Counted = Counted { stages: 7, pointers: 3 };
+
     /// A project with a memo of `a` and `folder`, of which `none` is absent.
     fn remembered(start: i64) -> ((tempfile::TempDir, tempfile::TempDir), Memo) {
         let folder = tempfile::tempdir().unwrap();
@@ -174,7 +187,7 @@ mod tests {
         let witness = vec![(path("a"), memo.look(&path("a")).unwrap())];
         let journal = ProjectPath::from_relative(Path::new(".pipe/journal")).unwrap();
         let present = [ProjectPath::root(), path("folder")];
-        memo.remember("all", 7, start, (&present, &[path("none"), journal]), witness).unwrap();
+        memo.remember("all", COUNTED, start, (&present, &[path("none"), journal]), witness).unwrap();
         ((folder, outside), memo)
     }
 
@@ -185,7 +198,7 @@ mod tests {
     #[test]
     fn holds_until_something_changes() {
         let ((folder, _outside), memo) = remembered(later());
-        assert_eq!(memo.recall("all"), Some(7));
+        assert_eq!(memo.recall("all"), Some(COUNTED));
         assert_eq!(memo.recall("other"), None);
         fs::write(folder.path().join("a"), "22").unwrap();
         assert_eq!(memo.recall("all"), None);
@@ -218,6 +231,6 @@ mod tests {
             assert!(decode(&bytes, "all").is_none(), "byte {at}");
             assert!(decode(&whole[..at], "all").is_none(), "cut at {at}");
         }
-        assert_eq!(memo.recall("all"), Some(7));
+        assert_eq!(memo.recall("all"), Some(COUNTED));
     }
 }

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::ProjectPath;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::scan::read_fault;
 use crate::{CacheError, Layout, Workspace};
 
 /// The rule that a path is ignored by.
@@ -154,8 +153,8 @@ impl Workspace {
         if !fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_dir()) {
             return Ok(disk::remove(&os_path)?);
         }
-        for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
-            let entry = entry.map_err(|source| read_fault(&os_path, source))?;
+        for entry in fs::read_dir(&os_path).map_err(|source| CacheError::of_read(&os_path, source))? {
+            let entry = entry.map_err(|source| CacheError::of_read(&os_path, source))?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
                 disk::remove(&entry.path())?;

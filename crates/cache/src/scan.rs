@@ -204,7 +204,7 @@ impl Workspace {
             Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
-            Err(source) => return Err(read_fault(&os_path, source)),
+            Err(source) => return Err(CacheError::of_read(&os_path, source)),
         };
         if metadata.is_dir() {
             self.note(path, &metadata);
@@ -276,7 +276,7 @@ impl Workspace {
             if faulty.is_some_and(|path| is_ignored(path, path.is_dir())) {
                 continue;
             }
-            let entry = match entry.map_err(|fault| walk_fault(os_path, fault)) {
+            let entry = match entry.map_err(|fault| CacheError::of_walk(os_path, fault)) {
                 // A link to a blob that is gone is a file that is gone.
                 Err(CacheError::Dangling { path }) if self.digest_of_symlink(&path).is_some() => continue,
                 entry => entry?,
@@ -305,7 +305,7 @@ impl Workspace {
             let path = folder.path.join(&name);
             let may_share = folder.may_share && (!entry.path_is_symlink() || self.is_ours(entry.path()));
             if is_folder {
-                let metadata = entry.metadata().map_err(|fault| walk_fault(os_path, fault))?;
+                let metadata = entry.metadata().map_err(|fault| CacheError::of_walk(os_path, fault))?;
                 self.note(&path, &metadata);
                 open.push(walk.enter(name, path, Some(place), may_share));
                 continue;
@@ -345,7 +345,7 @@ impl Workspace {
             None if *is_symlink => fs::metadata(os_path),
             None => fs::symlink_metadata(os_path),
         };
-        let metadata = metadata.map_err(|source| read_fault(os_path, source))?;
+        let metadata = metadata.map_err(|source| CacheError::of_read(os_path, source))?;
         if !metadata.is_file() {
             return Err(CacheError::Special { path: os_path.clone() });
         }
@@ -512,20 +512,4 @@ pub(crate) fn record_name(os_path: &Path, name: &OsStr) -> Result<String, CacheE
         .and_then(|name| ProjectPath::from_record(name.as_str()))
         .map(|name| name.as_str().to_owned())
         .map_err(|source| CacheError::Name { path: os_path.to_owned(), source })
-}
-
-/// `top` is where the walk began, for faults that name no path.
-fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
-    let path = fault.path().unwrap_or(top).to_owned();
-    match fault.into_io_error() {
-        Some(source) if source.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
-            CacheError::Dangling { path }
-        }
-        Some(source) => CacheError::Read { path, source },
-        None => CacheError::Loop { path },
-    }
-}
-
-pub(crate) fn read_fault(path: &Path, source: io::Error) -> CacheError {
-    CacheError::Read { path: path.to_owned(), source }
 }

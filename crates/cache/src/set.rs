@@ -14,7 +14,7 @@ use base::{FileState, ProjectPath};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::gather::{Choice, Folder, project_path, walk_fault};
+use crate::gather::{Choice, Folder, project_path};
 use crate::{Blobs, CacheError, Ignores, Placement, TreeEntry, Workspace};
 
 /// The chosen files below the project's root, ascending; those that lead nowhere are among them.
@@ -46,7 +46,7 @@ pub fn chosen_files(root: &Path, choice: &Choice<'_>) -> Result<Vec<ProjectPath>
             Ok(entry) => found.extend(project_path(root, entry.path())),
             // Gone since the walk began.
             Err(fault) if fault.io_error().is_some_and(|fault| fault.kind() == io::ErrorKind::NotFound) => {}
-            Err(fault) => return Err(walk_fault(&base, fault)),
+            Err(fault) => return Err(CacheError::of_walk(&base, fault)),
         }
     }
     found.sort_unstable();

@@ -10,7 +10,6 @@ use std::path::Path;
 use base::{Algorithm, Digest, ProjectPath};
 
 use crate::hash::{Hasher, hash_bytes_by, hash_file_by};
-use crate::scan::read_fault;
 use crate::{Blobs, CacheError, Workspace};
 
 /// How much is looked at together.
@@ -32,7 +31,7 @@ fn hash_unix_text(path: &Path) -> Result<Digest, CacheError> {
             hasher.update(&buffer[..count]);
         }
     };
-    hash().map_err(|source| read_fault(path, source))
+    hash().map_err(|source| CacheError::of_read(path, source))
 }
 
 /// Digests bytes by that rule as they come.
@@ -126,7 +125,7 @@ impl Workspace {
         let os_path = self.os_path(path);
         match fs::metadata(&os_path) {
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(fault) => return Err(read_fault(&os_path, fault)),
+            Err(fault) => return Err(CacheError::of_read(&os_path, fault)),
             Ok(found) if !found.is_dir() => return hash_unix_text(&os_path).map(Some),
             Ok(_) => {}
         }

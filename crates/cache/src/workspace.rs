@@ -18,7 +18,7 @@ use crate::hash::read_and_hash;
 use crate::links::{Damage, Links, Placement};
 use crate::listing::check_size;
 use crate::pipeignore::Within;
-use crate::scan::{Observe, Show, Store, read_fault};
+use crate::scan::{Observe, Show, Store};
 use crate::tree::TreeEntry;
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -333,8 +333,8 @@ impl Workspace {
         disk::make_folder(&os_path)?;
         let wanted =
             |name: &str| tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).is_ok();
-        for entry in fs::read_dir(&os_path).map_err(|source| read_fault(&os_path, source))? {
-            let name = entry.map_err(|source| read_fault(&os_path, source))?.file_name();
+        for entry in fs::read_dir(&os_path).map_err(|source| CacheError::of_read(&os_path, source))? {
+            let name = entry.map_err(|source| CacheError::of_read(&os_path, source))?.file_name();
             let is_ignored = |name: &str| {
                 let below = os_path.join(name);
                 self.ignores.is_ignored(&path.join(name), below.is_dir())

@@ -28,8 +28,8 @@ pub use file::{
 pub use holder::{Holder, Liveness};
 pub use journal::{Journal, JournalError, read_journal};
 pub use link::{
-    LinkType, create_bytes, duplicate, duplicate_checked, hard_link, hard_link_new, place_bytes,
-    replace_symlink, set_modified,
+    LinkType, create_bytes, duplicate, duplicate_checked, hard_link, hard_link_new, is_link_circle,
+    place_bytes, replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use partial::{Partial, sync_files};

@@ -15,6 +15,11 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
 
+/// Whether a path could not be followed because symlinks on it lead round in a circle.
+pub fn is_link_circle(fault: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(fault) == Some(rustix::io::Errno::LOOP)
+}
+
 /// A way to make a file of the workspace from one of the cache, or the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LinkType {

@@ -315,7 +315,7 @@ fn observe(
     foretold: &Foretold,
 ) -> Result<Observed, Unreadable> {
     let look = |path: &ProjectPath| {
-        world.workspace.observe_input(path).map_err(|fault| Unreadable::new(path.clone(), &fault))
+        world.workspace.observe_input(path).map_err(|fault| Unreadable::of_content(path.clone(), &fault))
     };
     let is_asked = !stage.frozen || !world.pipeline.dialect().leaves_frozen();
     let deps = if !is_asked {
@@ -333,7 +333,7 @@ fn observe(
         stage.special.iter().map(|dep| special::observe(reader, dep)).collect::<Result<_, _>>()?
     };
     let look_out = |out: &Out| {
-        outs::observe(world.workspace, out).map_err(|fault| Unreadable::new(out.path.clone(), &fault))
+        outs::observe(world.workspace, out).map_err(|fault| Unreadable::of_content(out.path.clone(), &fault))
     };
     let outs: Vec<Option<FileState>> = stage.outs.iter().map(look_out).collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {

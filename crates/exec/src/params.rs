@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
-use cache::Workspace;
+use cache::{CacheError, Workspace};
 use pipeline::{DepName, ParamFile, SpecialName, Stage, StaleReason, params};
 
 use crate::assess::World;
@@ -146,6 +146,13 @@ impl Unreadable {
             cause = next.source();
         }
         Unreadable { path: path.into(), message }
+    }
+
+    /// The same of files and folders, with what can be done about it.
+    pub(crate) fn of_content(path: impl Into<DepName>, fault: &CacheError) -> Self {
+        let hint = fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let Unreadable { path, message } = Unreadable::new(path, fault);
+        Unreadable { path, message: message + &hint }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn observe(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<
 fn matching(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {
     let Some(glob) = &dep.glob else { return Ok(None) };
     with_choice(glob, |files| reader.workspace().observe_chosen(files))
-        .map_err(|fault| Unreadable::new(dep.name.clone(), &fault))
+        .map_err(|fault| Unreadable::of_content(dep.name.clone(), &fault))
 }
 
 /// What lies at `place`, which `dep` means.
@@ -54,7 +54,7 @@ fn outside(
         return Err(Unreadable::new(dep.name.clone(), &io::Error::other(message)));
     }
     let outside = reader.outside().map_err(|fault| Unreadable::new(dep.name.clone(), &fault))?;
-    outside.observe_input(&path).map_err(|fault| Unreadable::new(dep.name.clone(), &fault))
+    outside.observe_input(&path).map_err(|fault| Unreadable::of_content(dep.name.clone(), &fault))
 }
 
 /// The first special dep of `stage` that is not what `inputs` says of it, as messages call it; `None` when all

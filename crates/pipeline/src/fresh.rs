@@ -167,6 +167,11 @@ pub enum StaleReason {
         /// What the pointer records.
         new: Digest,
     },
+    /// Where data was imported from, there is other data now, or the data was edited here.
+    SourceChanged {
+        /// Where it was imported from.
+        source: String,
+    },
     /// An out has other bytes than the stage wrote.
     OutChanged {
         /// The out.
@@ -310,6 +315,7 @@ impl StaleReason {
             StaleReason::DataOutdated { .. } => "data_outdated",
             StaleReason::DataNotFetched { .. } => "data_not_fetched",
             StaleReason::DataDiverged { .. } => "data_diverged",
+            StaleReason::SourceChanged { .. } => "update_available",
             StaleReason::OutChanged { .. } => "out_changed",
             StaleReason::OutAdded { .. } => "out_added",
             StaleReason::OutRemoved { .. } => "out_removed",

@@ -276,6 +276,35 @@ pub fn update_import(
     Ok(written(dialect, &wanted))
 }
 
+/// The text of the pointer `file` without where its data came from: as it is data of one's own. Comments stay where that can be.
+///
+/// # Errors
+/// When the text is no pointer.
+pub(crate) fn disown_import(file: &ProjectPath, text: &str) -> Result<String, PipelineError> {
+    let dialect = Dialect::of_file(file);
+    let gone: &[&str] = match dialect {
+        Dialect::Native => &["deps"],
+        // Both stand there because it was imported.
+        Dialect::Dvc => &["deps", "frozen", "md5"],
+    };
+    let old = yaml::parse(file, text)?;
+    let mut wanted = old.as_map().cloned().unwrap_or_default();
+    wanted.retain(|key, _| !gone.contains(&key.as_str()));
+    let wanted = Value::Map(wanted);
+    let mut is_gone = false;
+    let is_kept = |line: &&str| {
+        if !line.starts_with([' ', '-', '\n', '\r']) {
+            is_gone = line.split(':').next().is_some_and(|key| gone.contains(&key.trim_end()));
+        }
+        !is_gone
+    };
+    let kept: String = text.split_inclusive('\n').filter(is_kept).collect();
+    match yaml::parse(file, &kept) {
+        Ok(read) if read == wanted => Ok(kept),
+        _ => Ok(written(dialect, &wanted)),
+    }
+}
+
 /// The text of a whole file, with the digest of itself where DVC has one.
 fn finish(dialect: Dialect, top: IndexMap<String, Value>, is_known: bool) -> String {
     let mut whole = IndexMap::new();
@@ -387,6 +416,24 @@ mod tests {
             .replace(hex, "4b86d4ec5b6dadb05ac6bdff24a757a5")
             .replace("size: 4", "size: 2 # bytes");
         assert_eq!(updated, expected);
+    }
+
+    #[test]
+    fn data_of_ones_own_tells_of_no_origin() {
+        let text = "md5: 1\n# raw\nfrozen: true\ndeps:\n- path: data # there\n  repo: {url: ../src}\n# here\nouts:\n- md5: \
+                    326d7f26ce5379f53984b0ae8cf1f51f\n  path: d # mine\n";
+        let own = disown_import(&path("d.dvc"), text).expect("a text");
+        assert_eq!(own, "# raw\n# here\nouts:\n- md5: 326d7f26ce5379f53984b0ae8cf1f51f\n  path: d # mine\n");
+        assert_eq!(parse_import(&path("d.dvc"), &own).expect("a pointer"), None);
+        let state = FileState { digest: Digest::Blake3([7; 32]), size: 4, files: None, executable: false };
+        let text = write_import(&path("x.pipe"), "x", &of_repo("abc"), Some(&state), Some("raw"));
+        let own = disown_import(&path("x.pipe"), &text).expect("a text");
+        let pointer = native::parse_pointer(&path("x.pipe"), &own).expect("a pointer");
+        assert!(!pointer.frozen && pointer.state == state && pointer.desc.as_deref() == Some("raw"));
+        // However it is laid out.
+        let own =
+            disown_import(&path("x.pipe"), "{version: 1, deps: [{path: a}], outs: [1]}").expect("a text");
+        assert_eq!(own, "version: 1\nouts:\n- 1\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod builtins;
 mod codec;
+mod conflict;
 pub mod dag;
 mod dialect;
 pub mod edit;
@@ -34,6 +35,7 @@ pub mod yaml;
 
 pub use builtins::Builtins;
 pub use codec::{LockCodec, lock_beside, pipeline_file_of};
+pub use conflict::conflict;
 pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
@@ -65,4 +67,3 @@ pub use stage::{
 pub use suggest::did_you_mean;
 pub use target::TargetError;
 pub use texts::{Needs, Provided};
-pub use yaml::conflict;

@@ -495,7 +495,14 @@ impl Loader<'_, '_> {
             return Err(fault("the path is empty".to_owned()));
         }
         if text.contains("://") {
-            return Err(fault(format!("`{text}` is a URL; these are not yet supported here")));
+            let is_out = matches!(inside, [Segment::Key("outs" | "metrics" | "plots"), ..]);
+            return Err(match is_out {
+                true => fault(format!("`{text}` is a URL, and outs lie in the project")).hint(Some(
+                    "write a file of the project and declare that, with `remote: NAME`, so that `pipe push` brings it there; \
+                     what others put at a remote can be a dep: remote://NAME/PATH",
+                )),
+                false => fault(format!("`{text}` is a URL, where a path of the project is wanted")),
+            });
         }
         let path = ProjectPath::resolve(base, text).map_err(|error| fault(error.to_string()))?;
         if path.is_reserved() {

@@ -7,6 +7,7 @@ use crate::error::PipelineError;
 use crate::format::dvc::lock::relative;
 use crate::format::dvc::pointer as dvc;
 use crate::format::native::pointer as native;
+use crate::import::{disown_import, parse_import};
 use crate::lock::{Lock, StageLock};
 use crate::stage::Stage;
 
@@ -94,8 +95,24 @@ pub fn pointed_state(
     }
 }
 
+/// The text of a pointer that is to record another state than it does of `path`: where that came from elsewhere, it is not what
+/// its source has any more, so that nobody could bring it from there.
+fn owned(
+    file: &ProjectPath,
+    text: &str,
+    path: &ProjectPath,
+    state: &FileState,
+) -> Result<String, PipelineError> {
+    let recorded = pointed_state(file, text, path)?;
+    if recorded.is_some_and(|recorded| recorded.digest != state.digest) && parse_import(file, text)?.is_some()
+    {
+        return disown_import(file, text);
+    }
+    Ok(text.to_owned())
+}
+
 /// The text of the pointer `file` with another state of the one of its things that lies at `path`, and perhaps another
-/// path of it or description. Everything else stays as it is written.
+/// path of it or description. Everything else stays as it is written, but where data came from that is another now.
 ///
 /// # Errors
 /// When the text is no pointer, or the new path cannot be named in it.
@@ -107,6 +124,10 @@ pub fn update_thing(
     to: Option<&ProjectPath>,
     desc: Option<&str>,
 ) -> Result<String, PipelineError> {
+    let text = &match state {
+        Some(state) => owned(file, text, path, state)?,
+        None => text.to_owned(),
+    };
     if Dialect::of_file(file) == Dialect::Native {
         let pointer = native::parse_pointer(file, text)?;
         let name = to.map(|to| to.relative_to(&file.parent().unwrap_or_default()));
@@ -125,7 +146,8 @@ pub fn update_thing(
     dvc::update(file, text, &changes, desc)
 }
 
-/// The text of a pointer with what `lock` says of its things; `old` is what it held until now.
+/// The text of a pointer with what `lock` says of its things; `old` is what it held until now. What came from elsewhere and is
+/// another now is data of one's own from then on.
 ///
 /// # Errors
 /// When the old text is no pointer.
@@ -135,7 +157,11 @@ pub fn update_source(
     lock: &StageLock,
 ) -> Result<String, PipelineError> {
     let states: Vec<FileState> = lock.outs.iter().map(|(_, state)| *state).collect();
-    match (Dialect::of_file(file), old, lock.outs.first()) {
+    let own = match (old, lock.outs.as_slice()) {
+        (Some(text), [(path, state)]) => Some(owned(file, text, path, state)?),
+        _ => None,
+    };
+    match (Dialect::of_file(file), own.as_deref().or(old), lock.outs.first()) {
         (Dialect::Dvc, Some(text), _) => {
             let outs = dvc::parse(file, text)?.outs;
             let state_of = |path: &ProjectPath| Some(lock.outs.iter().find(|(known, _)| known == path)?.1);

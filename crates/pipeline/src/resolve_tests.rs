@@ -205,7 +205,10 @@ fn faults_of_paths_and_graph() {
     assert!(of("stages:\n  a: {cmd: x, deps: [/a/.git/x]}\n")[0].contains("git, pipe or DVC keeps"));
     assert!(of("stages:\n  a: {cmd: x, deps: [/]}\n")[0].contains("`/`"));
     assert!(of("stages:\n  a: {cmd: x, outs: [.git/x]}\n")[0].contains("git, pipe or DVC keeps"));
-    assert!(of("stages:\n  a: {cmd: x, outs: ['s3://b/x']}\n")[0].contains("not yet supported"));
+    assert!(
+        of("stages:\n  a: {cmd: x, outs: ['s3://b/x']}\n")[0]
+            .contains("is a URL, and outs lie in the project")
+    );
     assert!(of("stages:\n  a: {cmd: x, outs: [params.yaml]}\n")[0].contains("params file"));
     assert_eq!(
         of("stages:\n  a: {cmd: x, deps: [y], outs: [z]}\n  b: {cmd: x, deps: [z], outs: [y]}\n"),

@@ -149,6 +149,12 @@ impl SpecialName {
                 None => Err(format!("`{text}` names nothing in a remote: write remote://NAME/PATH")),
             };
         }
+        if scheme == "ds" {
+            return Err(format!(
+                "`{text}` names a data set of DVC's `datasets`, which are not read here: declare what it holds itself, which \
+                 is a path, a URL, or data that `pipe import` or `pipe import-url` brought"
+            ));
+        }
         if !matches!(scheme.as_str(), "http" | "https") {
             return Err(format!(
                 "`{text}` is a URL of a kind that is not supported: use http, https, file or remote"

@@ -119,7 +119,8 @@ impl Pipeline {
             suggest::did_you_mean(target, names.iter().map(String::as_str).chain(outs)).or_else(|| {
                 let known = names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
                 let more = if names.len() > 10 { ", …" } else { "" };
-                (!known.is_empty()).then(|| format!("stages are: {known}{more}"))
+                let what = if self.sources().next().is_some() { "stages and pointers" } else { "stages" };
+                (!known.is_empty()).then(|| format!("{what} are: {known}{more}"))
             });
         TargetError { target: target.to_owned(), file: self.file.clone(), hint }
     }

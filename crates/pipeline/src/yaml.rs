@@ -12,6 +12,7 @@ use base::{ProjectPath, Value};
 use saphyr_parser::{Event, Parser, Span};
 use serde::Deserialize;
 
+use crate::conflict::conflict;
 use crate::error::{PipelineError, Position};
 
 /// The reader goes no deeper.
@@ -114,14 +115,6 @@ fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineE
         _ => None,
     };
     PipelineError::new(file, message).at(position).hint(hint)
-}
-
-/// The fault of a text with the marks of a merge conflict.
-pub fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {
-    let line = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
-    let position = Position { line: number(line + 1), column: 1 };
-    let fault = PipelineError::new(file, "the file holds an unresolved merge conflict").at(Some(position));
-    Some(fault.hint(Some("keep one side of each conflict and delete the markers")))
 }
 
 /// The first key that its map has already, and where it stands.

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, roots_of, wishes};
-use crate::error::CliResult;
+use crate::error::{CliResult, with_causes};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorded;
@@ -58,7 +58,7 @@ enum Untracked {
 /// Shows how the data stands.
 ///
 /// # Errors
-/// When it cannot be told.
+/// With exit code 2 when it cannot be told, also of some of it; the rest is told.
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
@@ -66,7 +66,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let ledger = project.ledger(&pipeline)?;
     let blobs = &workspace.blobs;
     let now = recorded::now(&pipeline, &ledger, blobs)?;
-    let found = recorded::in_place(&workspace, &now, args.granular)?;
+    let (found, mut unreadable) = recorded::in_place(&workspace, &now, args.granular);
     let head = match project.git().and_then(|git| git.head()) {
         Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
             printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
@@ -89,11 +89,13 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
     let unlisted = recorded::unlisted(&[&head, &now]);
     if args.granular && !unlisted.is_empty() {
-        let whole_found = recorded::in_place(&workspace, &whole, false)?;
+        let (whole_found, _) = recorded::in_place(&workspace, &whole, false);
         recorded::tell_whole(&mut head, &unlisted, &whole_head);
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
     }
+    unreadable.retain(|data, _| is_meant(data) || targets.iter().any(|target| data.contains(target)));
+    let is_unreadable = |path: &ProjectPath| unreadable.keys().any(|data| data.contains(path));
     for side in [&mut head, &mut now, &mut found] {
         side.retain(|path, _| is_meant(path));
     }
@@ -103,7 +105,12 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     });
     let untracked = untracked(args, &project, is_meant)?;
     let committed = Difference::between(&head, &now).with_renames(&head, &now);
-    let mut uncommitted = Difference::between(&now, &found).with_renames(&now, &found);
+    let readable: Files = now
+        .iter()
+        .filter(|(path, _)| !is_unreadable(path))
+        .map(|(path, state)| (path.clone(), *state))
+        .collect();
+    let mut uncommitted = Difference::between(&readable, &found).with_renames(&readable, &found);
     // What nobody edited waits for what its pointer records.
     let mut outdated = outdated(&workspace, &pipeline, &ledger)?;
     outdated.retain(is_meant);
@@ -119,7 +126,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
             let is_renamed = one.renamed.iter().any(|(old, new)| old == path || new == path);
             is_renamed || [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path))
         };
-        is_outdated(path) || is_in(&committed) || is_in(&uncommitted)
+        is_unreadable(path) || is_outdated(path) || is_in(&committed) || is_in(&uncommitted)
     };
     let unchanged: Vec<&ProjectPath> =
         now.keys().filter(|path| args.unchanged && !is_changed(path)).collect();
@@ -151,8 +158,13 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         if args.unchanged {
             all["unchanged"] = unchanged.into_iter().map(name).collect();
         }
+        if !unreadable.is_empty() {
+            let reasons =
+                unreadable.iter().map(|(path, fault)| (path.to_string(), with_causes(fault).into()));
+            all["unreadable"] = Json::Object(reasons.collect());
+        }
         printer.data_line(serde_json::to_string_pretty(&all)?);
-        return Ok(());
+        return recorded::tell_unreadable(&unreadable, printer);
     }
     let list = |title: &str, help: &str, lines: Vec<String>| {
         if !lines.is_empty() {
@@ -205,10 +217,10 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         "use `git add` or `pipe add` to keep them",
         untracked.iter().flatten().map(ToString::to_string).collect(),
     );
-    if !any {
+    if !any && unreadable.is_empty() {
         printer.data_line("No changes.");
     }
-    Ok(())
+    recorded::tell_unreadable(&unreadable, printer)
 }
 
 /// Data that is what was last recorded or brought back here, and not what its pointer records now.
@@ -220,7 +232,7 @@ fn outdated(workspace: &Workspace, pipeline: &Pipeline, ledger: &Ledger) -> CliR
             let agreed = workspace.agreed(&out.path);
             if agreed.is_some()
                 && recorded.is_some_and(|recorded| Some(recorded.digest) != agreed)
-                && workspace.observe(&out.path)?.map(|now| now.digest) == agreed
+                && workspace.observe(&out.path).is_ok_and(|now| now.map(|now| now.digest) == agreed)
             {
                 outdated.push(out.path.clone());
             }

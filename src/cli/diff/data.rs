@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::recorded;
+use crate::recorded::{self, Unreadable};
 use crate::revision::Revision;
 use crate::ui::Printer;
 
@@ -37,8 +37,13 @@ pub fn run(
     let new = states.1.unwrap_or(Revision::Workspace);
     let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
-    let [old, new] = [&old, &new].map(|revision| files(project, revision, &targets, printer));
+    let mut unreadable = Unreadable::new();
+    let [old, new] =
+        [&old, &new].map(|revision| files(project, revision, &targets, &mut unreadable, printer));
     let (mut old, mut new) = (old?, new?);
+    for side in [&mut old, &mut new] {
+        side.retain(|path, _| !unreadable.keys().any(|data| data.contains(path)));
+    }
     let unlisted = recorded::unlisted(&[&old, &new]);
     for side in [&mut old, &mut new] {
         let whole = side.clone();
@@ -52,14 +57,15 @@ pub fn run(
     } else {
         print(&changes, missing.as_deref(), (&old, &new), args, printer);
     }
-    Ok(())
+    recorded::tell_unreadable(&unreadable, printer)
 }
 
-/// The data of a state file by file, and its folders: of the workspace as it is.
+/// The data of a state file by file, and its folders: of the workspace as it is, as far as it is not `unreadable`.
 fn files(
     project: &Project,
     revision: &Revision,
     targets: &[ProjectPath],
+    unreadable: &mut Unreadable,
     printer: Printer,
 ) -> CliResult<Files> {
     let workspace = project.workspace(printer)?;
@@ -67,8 +73,13 @@ fn files(
         Revision::Workspace => {
             let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
             let recorded = recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs)?;
-            let single = recorded::in_place(&workspace, &recorded, true)?;
-            let whole = recorded::in_place(&workspace, &recorded, false)?;
+            let (single, faults) = recorded::in_place(&workspace, &recorded, true);
+            let (whole, _) = recorded::in_place(&workspace, &recorded, false);
+            let is_meant = |data: &ProjectPath| {
+                targets.is_empty()
+                    || targets.iter().any(|target| target.contains(data) || data.contains(target))
+            };
+            unreadable.extend(faults.into_iter().filter(|(data, _)| is_meant(data)));
             let _ = workspace.save_state();
             (whole, single)
         }

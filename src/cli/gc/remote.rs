@@ -26,6 +26,8 @@ pub fn collect(
 ) -> CliResult {
     let name = remotes::name(project, args.remote.as_deref())?;
     let remote = remotes::open_existing(project, &name)?;
+    // What is not mounted has nothing, and would be told to have been cleaned.
+    remotes::refuse_vanished(project, &remote)?;
     let meter = Meter::new(interrupt.stop.clone());
     let workspace = project.workspace(printer)?;
     let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);

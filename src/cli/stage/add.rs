@@ -7,8 +7,10 @@ use pipeline::{OutKind, Stage};
 use crate::cli::repro::{self, ReproArgs};
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
+use crate::git::GitError;
 use crate::ignore::{ignore_outs, unignore_outs};
 use crate::project::Project;
+use crate::recorder::tracked::refusal;
 use crate::ui::Printer;
 
 use super::written_name;
@@ -83,6 +85,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         edits.change(&file, |text| edit::add(&file, text, &args.name, &stage, args.force))?;
         let old = if args.force { project.pipeline().ok() } else { None };
         let pipeline = edits.check(&file)?;
+        refuse_tracked(&project, pipeline.stages.iter().filter(|stage| own(stage)))?;
         edits.write()?;
         printer.say(format_args!("Wrote stage {} into {file}.", args.name));
         let old = old.iter().flat_map(|old| &old.stages).filter(|stage| own(stage));
@@ -100,6 +103,20 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         return repro::run(&ReproArgs::from_arg_matches(&matches)?, printer);
     }
     Ok(())
+}
+
+/// Refuses outs that git keeps: no line of an ignore file would keep them out of it.
+fn refuse_tracked<'a>(project: &Project, stages: impl Iterator<Item = &'a Stage>) -> CliResult {
+    let tracked = match project.git().map(|git| git.tracked()) {
+        // Without git nothing can be said to be tracked by it.
+        None | Some(Err(GitError::Start(_))) => return Ok(()),
+        Some(tracked) => tracked?,
+    };
+    match stages.filter_map(|stage| refusal(&tracked, stage)).next() {
+        Some(refusal) => Err(CliError::message(format!("nothing was written, since {refusal}"))
+            .hint("`-O`, `-M` and `--plots-no-cache` declare outs with `cache: false`")),
+        None => Ok(()),
+    }
 }
 
 fn new_stage(args: &AddArgs) -> CliResult<NewStage> {

@@ -1,5 +1,5 @@
-//! Of what was imported: which repositories have another commit now, and which sources that data follows have other data. They
-//! are asked, and nothing is brought.
+//! Of what was imported: which repositories, and which sources that data follows, have other data now. They are asked, and
+//! nothing is brought.
 
 use std::collections::BTreeMap;
 

@@ -82,6 +82,7 @@ impl fmt::Display for StaleReason {
                 "data {path} is not what its pointer records, and nothing here tells which of them changed (`pipe \
                  checkout -f {path}` takes what the pointer records, `pipe commit -f {path}` records the data)"
             ),
+            StaleReason::SourceChanged { source } => write!(f, "{source} has other data"),
             StaleReason::OutChanged { path, old, new } => {
                 write!(f, "out {path} changed: {} -> {}", old.short(), new.short())
             }

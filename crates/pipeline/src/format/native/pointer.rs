@@ -10,6 +10,7 @@ use base::{Digest, FileState, ProjectPath, Value};
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::conflict::conflict;
 use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::format::native::top;
@@ -104,7 +105,7 @@ impl Pointer {
 /// # Errors
 /// When the text is no pointer, was written by a newer version, or names a path that is not beside or below it.
 pub fn parse_pointer(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
-    if let Some(fault) = yaml::conflict(file, text) {
+    if let Some(fault) = conflict(file, text) {
         return Err(fault);
     }
     read(file, text).map_err(|fault| {
