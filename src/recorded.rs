@@ -225,8 +225,8 @@ pub fn in_place(workspace: &Workspace, data: &Files, granular: bool) -> CliResul
     Ok(found)
 }
 
-/// How data is shown: folders with a slash behind them.
-pub fn shown(path: &ProjectPath, state: Option<&FileState>) -> String {
+/// How data is named: folders with a slash behind them.
+pub fn named(path: &ProjectPath, state: Option<&FileState>) -> String {
     let slash = if state.is_some_and(FileState::is_folder) { "/" } else { "" };
-    format!("{path}{slash}")
+    format!("{}{slash}", path.spelled())
 }

@@ -7,6 +7,7 @@ use exec::{Committable, Failure, OutStates, ParamReader, Wish, World, commit, co
 use pipeline::{Pipeline, StageId};
 
 use crate::cli::repro::tell_ignored;
+use crate::cli::targets::TargetArgs;
 use crate::cli::{command_line, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::placed;
@@ -32,6 +33,9 @@ pub struct CommitArgs {
     /// Record also the stages that the targets need
     #[arg(short = 'd', long)]
     with_deps: bool,
+    /// Take of folders all that is declared in and below them
+    #[arg(short = 'R', long)]
+    recursive: bool,
     /// Record without asking, even if inputs changed since the last success; and data that is named, even if its pointer
     /// moved since
     #[arg(short, long)]
@@ -128,12 +132,20 @@ fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResul
         };
         return Ok(order.filter(|id| !is_absent(id)).collect());
     }
-    let targets = pipeline.targets(&args.targets, &project.base)?;
+    let which =
+        TargetArgs { targets: args.targets.clone(), recursive: args.recursive, ..TargetArgs::default() };
+    let targets: Vec<StageId> = match args.recursive {
+        true => which.pick(pipeline, project)?.iter().map(|picked| picked.stage).collect(),
+        false => pipeline.targets(&args.targets, &project.base)?,
+    };
     if args.with_deps {
         return Ok(pipeline.graph.with_upstream(&targets));
     }
     Ok(order.filter(|id| targets.contains(id)).collect())
 }
+
+/// How many stages a refusal names.
+const NAMED: usize = 10;
 
 /// Asks about stages whose outs may not be the result of their inputs.
 fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printer) -> CliResult {
@@ -154,7 +166,7 @@ fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printe
     }
     Err(CliError::refusal(format!(
         "nothing was recorded, since outs may be older than their inputs: {}",
-        refused.join("; ")
+        report::few_text(&refused, NAMED, "; ")
     ))
     .hint("`pipe commit -f` records them all the same; `pipe repro` makes them anew"))
 }
