@@ -56,11 +56,11 @@ fn walk(
         return Ok(());
     }
     if !metadata.is_dir() {
-        return Err(CliError::message(format!("{} is neither a file nor a folder", path.display())));
+        return Err(CliError::message(format!("{} is neither a file nor a folder", base::shown(path))));
     }
     let real = path.canonicalize().map_err(|source| DiskError::new("read", path, source))?;
     if above.contains(&real) {
-        return Err(CliError::message(format!("{} is a link to a folder above it", path.display()))
+        return Err(CliError::message(format!("{} is a link to a folder above it", base::shown(path)))
             .hint("remove the link, or log the files one by one"));
     }
     above.push(real);
@@ -100,6 +100,6 @@ fn joined(folder: &str, name: &str) -> String {
 }
 
 fn no_text(path: &Path) -> CliError {
-    CliError::message(format!("the name {} is no Unicode text", path.display()))
+    CliError::message(format!("the name {} is no Unicode text", base::shown(path)))
         .hint("rename it: artifacts are known by their names")
 }

@@ -56,7 +56,7 @@ fn read(path: &Path) -> CliResult<Option<EnvKey>> {
     let Some(bytes) = bytes else { return Ok(None) };
     let text = bytes.trim_ascii();
     if text.len() != 64 || !text.iter().all(u8::is_ascii_hexdigit) {
-        let message = format!("{} holds no key: 64 hexadecimal digits are expected", path.display());
+        let message = format!("{} holds no key: 64 hexadecimal digits are expected", base::shown(path));
         return Err(CliError::message(message).hint(hint));
     }
     Ok(Some(EnvKey::of(text)))

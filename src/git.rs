@@ -371,7 +371,7 @@ impl Git {
             return Ok(());
         }
         let arguments = ["add", "--pathspec-from-file=-", "--pathspec-file-nul"];
-        let input = files.iter().map(|file| format!(":(literal){file}\0")).collect();
+        let input = files.iter().map(|file| format!(":(literal){}\0", file.spelled())).collect();
         let output = self.feed(&arguments, input)?;
         if output.status.success() { Ok(()) } else { Err(failed(&arguments, &output)) }
     }

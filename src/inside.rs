@@ -73,11 +73,8 @@ pub fn lines(difference: &Difference) -> Vec<String> {
         all.extend(paths.iter().map(|path| (path, mark)));
     }
     all.sort_unstable();
-    let mut lines: Vec<String> = all
-        .iter()
-        .take(NAMED)
-        .map(|(path, mark)| format!("{mark} {}", path.as_str().escape_debug()))
-        .collect();
+    let mut lines: Vec<String> =
+        all.iter().take(NAMED).map(|(path, mark)| format!("{mark} {path}")).collect();
     if all.len() > NAMED {
         lines.push(format!("and {} more", all.len() - NAMED));
     }
@@ -86,7 +83,9 @@ pub fn lines(difference: &Difference) -> Vec<String> {
 
 /// All of them, as `status --json` has them.
 pub fn json(difference: &Difference) -> Json {
-    let names = |paths: &[ProjectPath]| -> Vec<String> { paths.iter().map(ToString::to_string).collect() };
+    let names = |paths: &[ProjectPath]| -> Vec<String> {
+        paths.iter().map(|path| path.spelled().to_owned()).collect()
+    };
     json!({
         "added": names(&difference.added),
         "modified": names(&difference.modified),

@@ -159,7 +159,7 @@ pub fn remove(
                 let place = path.to_path(&project.root);
                 disk::remove(&place)?;
                 disk::remove_empty_folders(place.parent().unwrap_or(&place), &project.root);
-                removed.push(path.as_str());
+                removed.push(path);
             } else {
                 printer.warn(format_args!(
                     "{path} of stage {stage}, whose file is gone, is left in place: it is not what the cache holds"
@@ -167,7 +167,10 @@ pub fn remove(
             }
         }
         if !removed.is_empty() {
-            printer.say(format_args!("Removed {}: the file of stage {stage} is gone.", removed.join(", ")));
+            printer.say(format_args!(
+                "Removed {}: the file of stage {stage} is gone.",
+                report::few_text(&removed, NAMED, ", ")
+            ));
         }
         ledger.forget(stage);
     }
@@ -187,13 +190,17 @@ pub fn tell_strays(project: &Project, pipeline: &Pipeline, wanted: &[StageId], p
     }
 }
 
+/// How many outs of a stage are named.
+const NAMED: usize = 10;
+
 /// How they are told where nothing is removed.
 pub fn line(Leftover { stage, outs }: &Leftover) -> String {
     match outs.as_slice() {
         [] => format!("{stage}: gone with its file"),
         outs => {
-            let outs: Vec<&str> = outs.iter().map(|(path, _)| path.as_str()).collect();
-            format!("{stage}: gone with its file; `pipe repro` removes {}", outs.join(", "))
+            let outs: Vec<&ProjectPath> = outs.iter().map(|(path, _)| path).collect();
+            let outs = report::few_text(&outs, NAMED, ", ");
+            format!("{stage}: gone with its file; `pipe repro` removes {outs}")
         }
     }
 }
@@ -211,7 +218,7 @@ pub fn tell_empty_groups(project: &Project, pipeline: &Pipeline, printer: Printe
             let (name, pattern) = (&group.address, glob.text());
             printer.warn(format_args!(
                 "{} matches {pattern} of {name}, and no stage is made of it: its name is not UTF-8; rename it",
-                file.display()
+                base::shown(&file)
             ));
         }
     }

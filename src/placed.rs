@@ -118,7 +118,7 @@ impl Placed {
         let read: BTreeSet<&str> =
             pipeline.stages.iter().flat_map(|stage| &stage.deps).map(ProjectPath::as_str).collect();
         let holds_one = |paths: &BTreeSet<&str>, path: &ProjectPath| {
-            let below = format!("{path}/");
+            let below = format!("{}/", path.as_str());
             paths.contains(path.as_str())
                 || paths.range(below.as_str()..).next().is_some_and(|next| next.starts_with(&below))
         };

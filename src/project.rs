@@ -95,7 +95,7 @@ impl Project {
         let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
         let dialect = match (root.join(PIPE_FOLDER).exists(), root.join(DVC_FOLDER).is_dir()) {
             (true, true) => {
-                let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", root.display());
+                let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", base::shown(root));
                 return Err(CliError::message(text).hint(
                     "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both",
                 ));
@@ -368,7 +368,7 @@ impl Project {
     }
 
     /// How files of the workspace are made from the cache, the preferred way first. Our settings count before DVC's.
-    fn link_types(&self) -> Vec<LinkType> {
+    pub fn link_types(&self) -> Vec<LinkType> {
         let is_ours = self.dialect == Dialect::Native || self.settings.get(CACHE_LINK_TYPES).is_some();
         let theirs = if is_ours { None } else { dvc_config::link_types(&self.root) };
         theirs.unwrap_or_else(|| self.settings.link_types())

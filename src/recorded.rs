@@ -244,8 +244,8 @@ pub fn tell_unreadable(unreadable: &Unreadable, printer: Printer) -> CliResult {
     if unreadable.is_empty() { Ok(()) } else { Err(CliError::silent(ErrorKind::Unable)) }
 }
 
-/// How data is shown: folders with a slash behind them.
-pub fn shown(path: &ProjectPath, state: Option<&FileState>) -> String {
+/// How data is named: folders with a slash behind them.
+pub fn named(path: &ProjectPath, state: Option<&FileState>) -> String {
     let slash = if state.is_some_and(FileState::is_folder) { "/" } else { "" };
-    format!("{path}{slash}")
+    format!("{}{slash}", path.spelled())
 }

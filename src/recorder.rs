@@ -234,7 +234,7 @@ impl<'a> Recorder<'a> {
     fn create_stage_run(&self, job: &Job<'_>, more: Vec<Tag>) -> RunId {
         let parent = self.ensure_reproduction();
         let run = new_run_id();
-        let name = job.stage.address.to_string();
+        let name = job.stage.address.spelled();
         let told = &job.stage.tracking;
         // What is said of it stands back where it bears the name of one of ours.
         let mut tags: Vec<Tag> = told.tags.iter().map(|(key, value)| tag(key, value)).collect();
@@ -270,8 +270,8 @@ impl<'a> Recorder<'a> {
             experiment: told.experiment.clone().map_or_else(ExperimentRef::default, ExperimentRef::Name),
             ..NewRun::new(run, job.started)
         };
-        let mut inputs = lineage(&job.inputs.deps);
-        inputs.extend(lineage(&job.inputs.special));
+        let mut inputs = lineage(&job.inputs.deps, ProjectPath::spelled);
+        inputs.extend(lineage(&job.inputs.special, |name| &name.text));
         let experiment = told.experiment.clone();
         let experiment = experiment.map(|name| Change::CreateExperiment { name, if_absent: true });
         let mut changes: Vec<Change> = experiment.into_iter().collect();
@@ -299,7 +299,10 @@ impl<'a> Recorder<'a> {
             let known = self.store().and_then(|store| store.metric_keys(run).ok()).unwrap_or_default();
             metrics.retain(|metric| !known.contains(&metric.key));
         }
-        vec![Change::LogMetrics { run, metrics }, Change::LogOutputs { run, files: lineage(outs) }]
+        vec![
+            Change::LogMetrics { run, metrics },
+            Change::LogOutputs { run, files: lineage(outs, ProjectPath::spelled) },
+        ]
     }
 
     /// The values in a stage's metrics files as they are in the workspace, flattened to dotted keys. A file
@@ -346,7 +349,7 @@ impl<'a> Recorder<'a> {
 
     fn take_open(&self, stage: &Stage) -> Option<RunId> {
         let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        open.shift_remove(&stage.address.to_string())
+        open.shift_remove(&stage.address.spelled())
     }
 }
 
@@ -374,7 +377,7 @@ impl Host for Recorder<'_> {
         let run = self.create_stage_run(job, Vec::new());
         let folder = self.project.run_folder(run);
         let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        open.insert(job.stage.address.to_string(), run);
+        open.insert(job.stage.address.spelled(), run);
         drop(open);
         let variables = variables::of_stage(self.project, job.stage, run, self.search_path());
         let env = JobEnv { run: Some(run.to_string()), folder, variables, cleared: Vec::new() };
@@ -513,7 +516,8 @@ pub fn params_of(values: &pipeline::ParamValues) -> Vec<Param> {
     let mut params: IndexMap<String, String> = IndexMap::new();
     for (file, values) in values {
         for (key, value) in values {
-            let key = if file.as_str() == PARAMS_FILE { key.clone() } else { format!("{file}:{key}") };
+            let key =
+                if file.as_str() == PARAMS_FILE { key.clone() } else { format!("{}:{key}", file.spelled()) };
             for (below, leaf) in report::flatten(value) {
                 let key = if below.is_empty() { key.clone() } else { format!("{key}.{below}") };
                 let value = track::fit_param_value(&leaf.to_string());
@@ -531,10 +535,14 @@ fn legal_key(key: &str) -> String {
 }
 
 /// Files and folders by path, and other inputs by what the pipeline file calls them.
-fn lineage(files: &[(impl ToString, FileState)]) -> Vec<LineageFile> {
+fn lineage<Name>(files: &[(Name, FileState)], spelled: impl Fn(&Name) -> &str) -> Vec<LineageFile> {
     files
         .iter()
-        .map(|(path, state)| LineageFile { path: path.to_string(), digest: state.digest, size: state.size })
+        .map(|(path, state)| LineageFile {
+            path: spelled(path).to_owned(),
+            digest: state.digest,
+            size: state.size,
+        })
         .collect()
 }
 

@@ -62,15 +62,18 @@ pub fn open_existing(project: &Project, name: &str) -> CliResult<FolderRemote> {
     if remote.root().is_dir() {
         return Ok(remote);
     }
-    Err(CliError::message(format!("remote `{name}` is not there: {} is no folder", remote.root().display()))
-        .hint("mount it if it is a share; the first `pipe push` makes it"))
+    Err(CliError::message(format!(
+        "remote `{name}` is not there: {} is no folder",
+        base::shown(remote.root())
+    ))
+    .hint("mount it if it is a share; the first `pipe push` makes it"))
 }
 
 /// What to say where nothing was ever put at a remote: it looks like the place where a share is to be mounted.
 pub fn emptiness(remote: &FolderRemote) -> Option<String> {
     let is_empty = std::fs::read_dir(remote.root()).is_ok_and(|mut entries| entries.next().is_none());
     is_empty
-        .then(|| format!("remote `{}` is empty: {} holds nothing", remote.name(), remote.root().display()))
+        .then(|| format!("remote `{}` is empty: {} holds nothing", remote.name(), base::shown(remote.root())))
 }
 
 /// Refuses to begin a remote anew whose folder has been used from here and now is absent or empty: most likely a share
@@ -84,7 +87,7 @@ pub fn refuse_vanished(project: &Project, remote: &FolderRemote) -> CliResult {
         return Ok(());
     }
     let what = if remote.root().is_dir() { "holds nothing" } else { "is not there" };
-    let (name, folder) = (remote.name(), remote.root().display());
+    let (name, folder) = (remote.name(), base::shown(remote.root()));
     Err(CliError::message(format!("remote `{name}` was used before, and now {folder} {what}"))
         .hint("mount it if it is a share; `pipe push --create` begins it anew"))
 }

@@ -207,7 +207,7 @@ impl Readable {
         let value = text
             .and_then(|text| Ok(text.map(|text| pipeline::params::parse_any(path, &text)).transpose()?));
         match value {
-            Ok(Some(value)) => drop(self.side.insert(path.to_string(), report::flatten(&value))),
+            Ok(Some(value)) => drop(self.side.insert(path.spelled().to_owned(), report::flatten(&value))),
             Ok(None) => {}
             Err(fault) => self.reject(revision, path, fault),
         }

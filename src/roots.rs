@@ -204,7 +204,7 @@ pub fn keep_run_cache(project: &Project, needed: &mut Needed) -> CliResult {
                 folders.push(path);
             } else if !path.file_name().and_then(|name| name.to_str()).is_some_and(disk::is_unfinished) {
                 let text = disk::read_text_optional(&path)?.unwrap_or_default();
-                keep_run_result(&mut needed.roots, &path.display(), &text)?;
+                keep_run_result(&mut needed.roots, &base::shown(&path), &text)?;
             }
         }
     }

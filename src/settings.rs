@@ -96,7 +96,8 @@ const KEYS: &[Key] = &[
 ];
 
 /// Where the cache is.
-const CACHE_DIR: &str = "cache.dir";
+/// The folder of the cache.
+pub const CACHE_DIR: &str = "cache.dir";
 /// How files of the workspace are made from the cache.
 pub const CACHE_LINK_TYPES: &str = "cache.link_types";
 /// With whom the cache is shared.
@@ -166,7 +167,7 @@ pub struct SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((file, Position { line, column })) = &self.place {
-            write!(f, "{}:{line}:{column}: ", file.display())?;
+            write!(f, "{}:{line}:{column}: ", base::shown(file))?;
         }
         f.write_str(&self.message)
     }

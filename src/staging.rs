@@ -19,7 +19,7 @@ pub fn is_wanted(project: &Project) -> bool {
     is_set && project.git().is_some()
 }
 
-/// Stages files, where the settings ask for that. Those that git ignores stay out. When git refuses, that is told: what was
+/// Stages files, also that one is gone, where the settings ask for that. Those that git ignores stay out. When git refuses, that is told: what was
 /// recorded is recorded.
 pub fn stage<'a>(project: &Project, files: impl IntoIterator<Item = &'a ProjectPath>, printer: Printer) {
     if !is_wanted(project) {
@@ -64,7 +64,13 @@ impl Before {
 
 fn add(project: &Project, files: BTreeSet<&ProjectPath>) -> CliResult {
     let Some(git) = project.git() else { return Ok(()) };
-    let there: Vec<&ProjectPath> =
-        files.into_iter().filter(|file| file.to_path(&project.root).is_file()).collect();
-    Ok(git.add(&git.not_ignored(&there)?)?)
+    let (there, gone): (Vec<&ProjectPath>, Vec<&ProjectPath>) =
+        files.into_iter().partition(|file| file.to_path(&project.root).is_file());
+    let mut told = git.not_ignored(&there)?;
+    if !gone.is_empty() {
+        // Of what git never knew there is nothing to tell.
+        let tracked = git.tracked()?;
+        told.extend(gone.into_iter().filter(|file| tracked.iter().any(|known| known == file.as_str())));
+    }
+    Ok(git.add(&told)?)
 }

@@ -83,20 +83,27 @@ impl VerifyArgs {
                 printer.warn(format_args!(
                     "the cache's copy of {} is damaged; it was moved to {}{outcome}",
                     damage.digest,
-                    mended.aside.display()
+                    base::shown(&mended.aside)
                 ));
             }
         }
     }
 }
 
+/// How many of each are named.
+const NAMED: usize = 5;
+
 fn paths(damage: &DamagedBlob) -> String {
-    damage.paths.iter().map(ProjectPath::to_string).collect::<Vec<_>>().join(", ")
+    report::few_text(&damage.paths, NAMED, ", ")
 }
 
 fn list(workspace: &Workspace, damaged: &[DamagedBlob]) -> String {
     let named = |damage: &DamagedBlob| {
-        format!("the damaged copy of {} ({})", paths(damage), workspace.blobs.path(&damage.digest).display())
+        format!(
+            "the damaged copy of {} ({})",
+            paths(damage),
+            base::shown(&workspace.blobs.path(&damage.digest))
+        )
     };
-    damaged.iter().map(named).collect::<Vec<_>>().join(", ")
+    report::few_text(&damaged.iter().map(named).collect::<Vec<_>>(), NAMED, ", ")
 }

@@ -12,7 +12,8 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Import, Pipeline, is_pointer, parse_import, pointed_state, update_thing, write_pointer};
 
-use crate::cli::{quoted_path, tell_damage};
+use crate::cli::targets::no_pattern;
+use crate::cli::{quoted, quoted_path, tell_damage};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -126,7 +127,10 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
             let placement = if args.no_relink { Placement::Private } else { Placement::Linked };
             workspace.store_each(path, placement, &mut show)?
         };
-        let found = found.ok_or_else(|| CliError::message(format!("{path} vanished while it was added")))?;
+        let found = found.ok_or_else(|| {
+            CliError::message(format!("{path} vanished while it was added"))
+                .hint("nothing was recorded; add it again once it stays")
+        })?;
         drop(working);
         if may_clash {
             names::check(workspace.listing(path)?.keys(), printer)?;
@@ -156,7 +160,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let ignore_files = record(&admission, &now, args.desc.as_deref())?;
     workspace.save_state()?;
     tell_damage(&workspace, printer);
-    for (path, state, is_new) in &added {
+    for (path, state, is_new) in added.iter().take(NAMED) {
         let what = match state.files {
             Some(files) => {
                 let files = report::count_text(usize::try_from(files).unwrap_or(usize::MAX), "file");
@@ -167,6 +171,10 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let word = if *is_new { "Added" } else { "Unchanged:" };
         printer.say(format_args!("{word} {path} ({what})."));
     }
+    if added.len() > NAMED {
+        let is_new = added.iter().filter(|(.., is_new)| *is_new).count();
+        printer.say(format_args!("… {} in all, {is_new} of them new or changed.", added.len()));
+    }
     for (data, import) in &edited {
         import::tell_own(data, import, printer);
     }
@@ -175,6 +183,9 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     }
     Ok(())
 }
+
+/// How many of the things that were added are named, and of the files that git is to be given.
+const NAMED: usize = 6;
 
 /// What pointers are to record: by pointer and data.
 type States = BTreeMap<(ProjectPath, ProjectPath), FileState>;
@@ -236,13 +247,28 @@ pub fn advise<'a>(
     } else if project.git().is_some() {
         let mut pointers: Vec<&ProjectPath> = pointers.collect();
         pointers.dedup();
-        let count = pointers.len() + ignore_files.len();
-        let files = pointers.into_iter().chain(ignore_files);
-        let files = files.map(|file| quoted_path(&file.relative_to(&project.base)));
-        let files: Vec<String> = files.take(6).collect();
-        let more = if count > 6 { " …" } else { "" };
-        printer.say(format_args!("To version the change: git add {}{more}", files.join(" ")));
+        let mut files = patterns(project, &pointers);
+        files.extend(patterns(project, &ignore_files.iter().collect::<Vec<_>>()));
+        printer.relay(format_args!("To version the change: git add {}", files.join(" ")));
     }
+}
+
+/// The files as arguments for git; of many, the one pattern for all of their kind in the folder that holds them.
+fn patterns(project: &Project, files: &[&ProjectPath]) -> Vec<String> {
+    let here = |path: &ProjectPath| path.relative_to(&project.base);
+    let (Some(first), true) = (files.first(), files.len() > NAMED) else {
+        return files.iter().map(|file| quoted_path(&here(file))).collect();
+    };
+    let mut folder = first.parent().unwrap_or_default();
+    while !files.iter().all(|file| folder.contains(file)) {
+        folder = folder.parent().unwrap_or_default();
+    }
+    let (name, suffix) = (first.name(), project.dialect.pointer_suffix());
+    let pattern = if name.ends_with(suffix) { format!("*{suffix}") } else { format!("*{name}") };
+    vec![quoted(&match here(&folder).as_str() {
+        "." => pattern,
+        folder => format!("{folder}/{pattern}"),
+    })]
 }
 
 /// The name of the data of a pointer that `pipe add` made.
@@ -260,7 +286,7 @@ fn wanted(project: &Project, args: &AddArgs) -> CliResult<Vec<ProjectPath>> {
         }
         let text = path.to_string_lossy().into_owned();
         let found = glob::glob(&text)
-            .map_err(|fault| CliError::message(format!("`{text}` is no pattern: {fault}")))?
+            .map_err(|fault| no_pattern(&text, &fault))?
             .collect::<Result<Vec<PathBuf>, _>>()?;
         let data = found.iter().map(|path| in_project(project, path)).collect::<CliResult<Vec<_>>>()?;
         let before = wanted.len();
@@ -276,14 +302,15 @@ fn wanted(project: &Project, args: &AddArgs) -> CliResult<Vec<ProjectPath>> {
 /// The path in the project; an absolute one may name it too.
 fn in_project(project: &Project, path: &Path) -> CliResult<ProjectPath> {
     let outside = |fault: &dyn std::fmt::Display| {
-        CliError::message(format!("cannot add {}: {fault}", path.display()))
+        CliError::message(format!("cannot add {}: {fault}", base::shown(path)))
             .hint("`pipe add PATH -o OUT` copies it into the project")
     };
     if let Ok(below) = path.strip_prefix(&project.root) {
         return ProjectPath::from_relative(below).map_err(|fault| outside(&fault));
     }
     let text = path.to_str().ok_or_else(|| {
-        CliError::message(format!("cannot add {}: its name is not UTF-8", path.display())).hint("rename it")
+        CliError::message(format!("cannot add {}: its name is not UTF-8", base::shown(path)))
+            .hint("rename it")
     })?;
     ProjectPath::resolve(&project.base, text).map_err(|fault| outside(&fault))
 }
@@ -324,13 +351,14 @@ impl Admission<'_> {
         if path.is_root() {
             return Err(refuse("it is the project's root").hint("add the files and folders in it"));
         }
-        ProjectPath::from_record(path.as_str()).map_err(|fault| refuse(&fault.to_string()))?;
+        ProjectPath::from_record(path.as_str())
+            .map_err(|fault| refuse(&fault.to_string()).hint("move the data elsewhere"))?;
         if is_pointer(path) {
             return Err(refuse("it is a pointer to data")
                 .hint("`pipe commit` records what its data holds now; git keeps the pointer itself"));
         }
         if let Some(link) = disk::symlink_between(&self.project.root, &self.workspace.os_path(path)) {
-            let why = format!("it lies behind the symlink {}, which may lead anywhere", link.display());
+            let why = format!("it lies behind the symlink {}, which may lead anywhere", base::shown(&link));
             return Err(refuse(&why).hint("add it where it is, or copy it into the project with `-o`"));
         }
         if let Some(file) = self.tracked_near(path) {
@@ -385,7 +413,7 @@ impl Admission<'_> {
             Some(&self.tracked[at])
         };
         // What lies inside stands together behind `path/`.
-        let start = format!("{path}/");
+        let start = format!("{}/", path.as_str());
         let at = self.tracked.partition_point(|file| *file < start);
         let inside = self.tracked.get(at).filter(|file| file.starts_with(&start));
         inside.or_else(|| {
@@ -489,15 +517,16 @@ impl Admission<'_> {
                 let target = std::fs::read_link(&os_path).unwrap_or_default();
                 Err(CliError::message(format!(
                     "cannot add {path}: it is a symlink to {}, where nothing is",
-                    target.display()
-                )))
+                    base::shown(&target)
+                ))
+                .hint("remove the link, or bring back what it leads to"))
             }
             Ok(_) => Ok(()),
             Err(_) => {
                 let fault = CliError::message(format!("cannot add {path}: there is no such file or folder"));
                 Err(match place.recorded {
                     Some(_) => fault.hint(format!("`pipe checkout {path}` brings back what is recorded")),
-                    None => fault,
+                    None => fault.hint("see how it is spelled; paths start at the current folder"),
                 })
             }
         }
@@ -524,9 +553,10 @@ fn bring_in(
     let folder = from.parent().unwrap_or(Path::new("/"));
     let memory = State::anew(&project.pipe_path("tmp").join("no-state"));
     let outside = Workspace::with_caches(folder, project.blobs(), project.stage_cache(), memory);
-    let state = outside
-        .store(&name, Placement::Private)?
-        .ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;
+    let state = outside.store(&name, Placement::Private)?.ok_or_else(|| {
+        CliError::message(format!("{} is not there any more", base::shown(&from)))
+            .hint("nothing was recorded")
+    })?;
     save_unsaved(workspace, to, printer)?;
     workspace.restore(to, &state, Placement::Linked)?;
     Ok(())

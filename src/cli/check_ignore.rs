@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::ProjectPath;
+use base::{ProjectPath, one_line};
 use cache::Ignores;
 use clap::Args;
 use disk::DiskError;
@@ -67,7 +67,7 @@ fn tell(
     if !args.details {
         let is_ignored = ignores.rule(&path, is_folder).is_some();
         if is_ignored {
-            printer.data_line(text);
+            printer.data_line(one_line(text));
         }
         return Ok(is_ignored);
     }
@@ -79,11 +79,11 @@ fn tell(
     }
     let from = if args.all { 0 } else { rules.len().saturating_sub(1) };
     for rule in &rules[from..] {
-        let file = rule.file.relative_to(&project.base);
-        printer.data_line(format_args!("{file}:{}:{}\t{text}", rule.line, rule.pattern));
+        let place = format!("{}:{}:{}", rule.file.relative_to(&project.base), rule.line, rule.pattern);
+        printer.data_line(format_args!("{}\t{}", one_line(&place), one_line(text)));
     }
     if rules.is_empty() && args.non_matching {
-        printer.data_line(format_args!("::\t{text}"));
+        printer.data_line(format_args!("::\t{}", one_line(text)));
     }
     Ok(!rules.is_empty())
 }

@@ -53,7 +53,7 @@ pub struct CheckoutArgs {
     is_pulled: bool,
 }
 
-/// How many paths a refusal names.
+/// How many paths a refusal names, and of how many it is told why they do not come back.
 const NAMED: usize = 10;
 
 /// Brings the outs that are meant to their recorded states.
@@ -273,13 +273,9 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
 }
 
 fn refuse(paths: &[&ProjectPath], whose: &str) -> CliError {
-    let mut named: Vec<String> = paths.iter().take(NAMED).map(ToString::to_string).collect();
-    if paths.len() > NAMED {
-        named.push(format!("{} more", paths.len() - NAMED));
-    }
     CliError::refusal(format!(
         "nothing was touched, since bytes that {whose} would be replaced: {}",
-        named.join(", ")
+        report::few_text(paths, NAMED, ", ")
     ))
     .hint("`pipe checkout -f` saves them to the cache first; `pipe commit` records them as results")
 }
@@ -320,7 +316,7 @@ fn tell(
         let maker = pipeline.graph.producer(path);
         maker.is_some_and(|id| pipeline.stage(id).frozen)
     };
-    for (path, fault) in &plan.failed {
+    for (path, fault) in plan.failed.iter().take(NAMED) {
         let is_data = wanted.iter().any(|wanted| wanted.is_data && wanted.path.contains(path));
         let hint = match (fault, is_data) {
             (cache::CacheError::Disk(_), _) => String::new(),
@@ -341,9 +337,15 @@ fn tell(
         let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
         printer.insist(format_args!("Cannot bring back {path}: {fault}{cause}{hint}"));
     }
+    if plan.failed.len() > NAMED {
+        let more = plan.failed.len() - NAMED;
+        printer.insist(format_args!(
+            "and {more} more that cannot be brought back; `pipe checkout --json` names them all"
+        ));
+    }
     let of = |wanted: Change| {
         let paths = changes.iter().filter(|(_, change, _)| *change == wanted);
-        paths.map(|(path, ..)| path.to_string()).collect::<Vec<_>>()
+        paths.map(|(path, ..)| path.spelled().to_owned()).collect::<Vec<_>>()
     };
     if args.json {
         let saved: Vec<_> =
@@ -360,7 +362,7 @@ fn tell(
         });
     }
     if args.summary {
-        printer.data_line(summary(&[
+        printer.report(summary(&[
             (of(Change::Modified).len(), "modified"),
             (of(Change::Added).len(), "added"),
             (of(Change::Deleted).len(), "deleted"),
@@ -390,13 +392,15 @@ fn tell(
     };
     for ((folder, change), count) in &counted {
         let files = report::count_text(*count, "file");
-        printer.data_line(format_args!("{}\t{folder}/ ({files})", letter(change)));
+        printer.report(format_args!("{}\t{folder}/ ({files})", letter(change)));
     }
     for (path, change, folder) in rest {
         let letter = letter(change);
-        printer.data_line(format_args!("{letter}\t{path}{}", if *folder { "/" } else { "" }));
+        printer.report(format_args!("{letter}\t{path}{}", if *folder { "/" } else { "" }));
     }
-    if changes.is_empty() && plan.failed.is_empty() {
+    if plan.relinked > 0 {
+        printer.say(format_args!("Placed {} anew.", report::count_text(plan.relinked, "file")));
+    } else if changes.is_empty() && plan.failed.is_empty() {
         printer.say(format_args!("Everything is as recorded ({}).", report::count_text(wanted.len(), "out")));
     }
     Json::Null

@@ -7,6 +7,7 @@ use exec::{Committable, Failure, Ledger, OutStates, ParamReader, Wish, World, co
 use pipeline::{Import, Pipeline, StageId};
 
 use crate::cli::repro::tell_ignored;
+use crate::cli::targets::TargetArgs;
 use crate::cli::{command_line, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::{counted, counted_text};
@@ -34,6 +35,9 @@ pub struct CommitArgs {
     /// Record also the stages that the targets need
     #[arg(short = 'd', long)]
     with_deps: bool,
+    /// Take of folders all that is declared in and below them
+    #[arg(short = 'R', long)]
+    recursive: bool,
     /// Record without asking, even if inputs changed since the last success; and data that is named, even if its pointer
     /// moved since
     #[arg(short, long)]
@@ -135,7 +139,12 @@ fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResul
         };
         return Ok(order.filter(|id| !is_absent(id)).collect());
     }
-    let targets = pipeline.targets(&args.targets, &project.base)?;
+    let which =
+        TargetArgs { targets: args.targets.clone(), recursive: args.recursive, ..TargetArgs::default() };
+    let targets: Vec<StageId> = match args.recursive {
+        true => which.pick(pipeline, project)?.iter().map(|picked| picked.stage).collect(),
+        false => pipeline.targets(&args.targets, &project.base)?,
+    };
     if args.with_deps {
         return Ok(pipeline.graph.with_upstream(&targets));
     }
@@ -183,6 +192,8 @@ fn accept_edits(pipeline: &Pipeline, edited: &[(StageId, Import)], printer: Prin
          which is no import any more"
     )))
 }
+/// How many stages a refusal names.
+const NAMED: usize = 10;
 
 /// Asks about stages whose outs may not be the result of their inputs.
 fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printer) -> CliResult {
@@ -203,7 +214,7 @@ fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printe
     }
     Err(CliError::refusal(format!(
         "nothing was recorded, since outs may be older than their inputs: {}",
-        refused.join("; ")
+        report::few_text(&refused, NAMED, "; ")
     ))
     .hint("`pipe commit -f` records them all the same; `pipe repro` makes them anew"))
 }

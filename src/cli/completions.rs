@@ -1,6 +1,7 @@
 //! `pipe completions`: completion scripts, made from the command line's own description.
 
 use clap::{Args, CommandFactory};
+use clap_complete::Shell;
 
 use crate::error::CliResult;
 use crate::ui::Printer;
@@ -12,7 +13,11 @@ use crate::ui::Printer;
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell that the script is for
-    shell: clap_complete::Shell,
+    #[arg(required_unless_present = "option")]
+    shell: Option<Shell>,
+    /// The same, as DVC takes it
+    #[arg(id = "option", short = 's', long = "shell", hide = true, conflicts_with = "shell")]
+    option: Option<Shell>,
 }
 
 /// Prints the script.
@@ -21,7 +26,8 @@ pub struct CompletionsArgs {
 /// None.
 pub fn run(args: &CompletionsArgs, printer: Printer) -> CliResult {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "pipe", &mut script);
+    let shell = args.shell.or(args.option).unwrap_or(Shell::Bash);
+    clap_complete::generate(shell, &mut super::Cli::command(), "pipe", &mut script);
     printer.data(String::from_utf8_lossy(&script));
     Ok(())
 }

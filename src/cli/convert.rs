@@ -64,7 +64,8 @@ struct NewFile {
 pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     let old = Project::find()?;
     if old.dialect != Dialect::Dvc {
-        return Err(CliError::message(format!("{} is no DVC project", old.root.display())));
+        return Err(CliError::message(format!("{} is no DVC project", base::shown(&old.root)))
+            .hint("`pipe convert` makes a project of pipe of one of DVC; `pipe init` begins a new one"));
     }
     let _lock = old.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?;
     let pipeline = old.pipeline()?;
@@ -95,7 +96,7 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     }
     if !args.dry {
         printer.say(format_args!(
-            "`sh {KEPT}/{}` undoes this. Commits from before stay DVC's: `git worktree add FOLDER COMMIT`, and there \
+            "Next: commit what it wrote, so that git has it too. `sh {KEPT}/{}` undoes this. Commits from before stay DVC's: `git worktree add FOLDER COMMIT`, and there \
              `dvc cache dir --local {}`, brings back their data.",
             undo::SCRIPT,
             crate::dvc_config::cache_folder(&old.root).display()

@@ -130,7 +130,8 @@ fn restore(args: &RestoreArgs, printer: Printer) -> CliResult {
             return Err(CliError::message(format!(
                 "the cache holds nothing with the digest {}",
                 args.digest
-            )));
+            ))
+            .hint("see how it is spelled; `pipe fetch` brings what a remote has of what is recorded"));
         }
         several => {
             return Err(CliError::message(format!(
@@ -172,7 +173,7 @@ fn generate(args: GenerateArgs, printer: Printer) -> CliResult {
     learn::write_npz(&output, &data)?;
     printer.say(format_args!(
         "Wrote {} ({}, {}, {}).",
-        output.display(),
+        base::shown(&output),
         report::count_text(data.rows(), "point"),
         report::count_text(data.columns(), "column"),
         config.problem_type

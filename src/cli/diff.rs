@@ -140,6 +140,7 @@ fn pairs(
                 "run {} executed no stage `{name}`",
                 args.second.as_deref().unwrap_or("")
             ))
+            .hint("`pipe runs show` tells which stages a run executed")
         })?;
         return Ok(vec![(other, newest)]);
     }
@@ -180,7 +181,7 @@ fn executions(project: &Project, store: &SqliteStore, wanted: &str) -> CliResult
         && let Ok(stages) = pipeline.targets(&[wanted], &project.base)
         && let [stage] = stages.as_slice()
     {
-        names.insert(0, pipeline.stage(*stage).address.to_string());
+        names.insert(0, pipeline.stage(*stage).address.spelled());
     }
     for name in names {
         let quote = if name.contains('\'') { '"' } else { '\'' };

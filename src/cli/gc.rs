@@ -68,6 +68,9 @@ pub struct GcArgs {
     /// Remove from the default remote instead of the cache
     #[arg(short, long, help_heading = "Where", conflicts_with = "max_size")]
     cloud: bool,
+    /// Ask a remote for N files at once
+    #[arg(short, long, value_name = "N", help_heading = "Where", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// Show what would go, and remove nothing
     #[arg(long, help_heading = None)]
     dry: bool,
@@ -161,7 +164,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
             true => String::new(),
             false => format!(
                 "; {} is outside the project, and stays as far as {} need it",
-                cache.display(),
+                base::shown(&cache),
                 report::count_text(others.len() + 1, "known project")
             ),
         };

@@ -54,6 +54,9 @@ pub struct GetUrlArgs {
     /// Replace what stands there
     #[arg(short, long)]
     force: bool,
+    /// Transfer N files at once
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
 }
 
 /// Gets from a repository.
@@ -77,7 +80,7 @@ pub fn run(args: &GetArgs, printer: Printer) -> CliResult {
 /// As [`run`].
 pub fn run_url(args: &GetUrlArgs, printer: Printer) -> CliResult {
     let import = Import { path: args.url.clone(), ..Import::default() };
-    get(&import, args.out.as_deref(), (args.force, None), printer)
+    get(&import, args.out.as_deref(), (args.force, args.jobs), printer)
 }
 
 fn get(
@@ -94,7 +97,10 @@ fn get(
         Some(out) => out,
         None => here.join(name),
     };
-    let fault = || CliError::message(format!("{} is no place for data", out.display()));
+    let fault = || {
+        CliError::message(format!("{} is no place for data", base::shown(&out)))
+            .hint("name a file or folder that is to be made, in UTF-8")
+    };
     let (folder, name) = (out.parent().ok_or_else(fault)?, out.file_name().and_then(|name| name.to_str()));
     let name = ProjectPath::from_record(name.ok_or_else(fault)?)?;
     if is_pointer(&name) {
@@ -103,7 +109,9 @@ fn get(
             .hint(format!("say {how} what it is called")));
     }
     if std::fs::symlink_metadata(&out).is_ok() && !force {
-        return Err(CliError::message(format!("{} exists already", out.display())).hint("`-f` replaces it"));
+        return Err(
+            CliError::message(format!("{} exists already", base::shown(&out))).hint("`-f` replaces it")
+        );
     }
     disk::make_folder(folder)?;
     // Beside where it goes, so that nothing has to be copied again.

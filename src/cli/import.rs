@@ -185,8 +185,10 @@ fn relative(from: &std::path::Path, to: &std::path::Path) -> CliResult<String> {
     let parts: Vec<std::ffi::OsString> = up.chain(down).collect();
     let text =
         parts.iter().map(|part| part.to_str()).collect::<Option<Vec<&str>>>().map(|parts| parts.join("/"));
-    text.filter(|text| !text.is_empty())
-        .ok_or_else(|| CliError::message(format!("{} cannot be named in a pointer", to.display())))
+    text.filter(|text| !text.is_empty()).ok_or_else(|| {
+        CliError::message(format!("{} cannot be named in a pointer: it is not UTF-8", base::shown(to)))
+            .hint("rename it")
+    })
 }
 
 fn bring_in(
@@ -220,7 +222,8 @@ fn bring_in(
     )?;
     let is_known = pipeline.graph.producer(out).is_some();
     if place.below.is_some() || (is_known && place.top != *out) {
-        return Err(CliError::message(format!("{out} lies in {}, which is recorded as a whole", place.top)));
+        return Err(CliError::message(format!("{out} lies in {}, which is recorded as a whole", place.top))
+            .hint("name another place"));
     }
     let is_there = std::fs::symlink_metadata(workspace.os_path(out)).is_ok();
     if (is_there || is_known) && !how.force {

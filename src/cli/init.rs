@@ -13,8 +13,11 @@ use crate::ui::Printer;
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// Make a project even where there is no git repository
-    #[arg(long)]
+    #[arg(long, visible_alias = "no-scm")]
     no_git: bool,
+    /// Taken as DVC takes it: a project may lie anywhere in a repository
+    #[arg(long, hide_short_help = true)]
+    subdir: bool,
     /// Write a small pipeline to start from, which makes synthetic data and trains on them
     #[arg(long)]
     example: bool,
@@ -44,12 +47,12 @@ pub fn run(args: &InitArgs, printer: Printer) -> CliResult {
     let project =
         Project { root: current.clone(), base: ProjectPath::root(), ..Project::at(&current, &current)? };
     if project.git().is_none() && !args.no_git {
-        return Err(CliError::message(format!("{} is in no git repository", current.display()))
+        return Err(CliError::message(format!("{} is in no git repository", base::shown(&current)))
             .hint("run `git init` first, so that git can keep pipeline and params")
             .hint("or run `pipe init --no-git` for a project without"));
     }
     if project.dialect != pipeline::Dialect::Native {
-        return Err(CliError::message(format!("{} is a DVC project", current.display()))
+        return Err(CliError::message(format!("{} is a DVC project", base::shown(&current)))
             .hint("pipe works in it as it is: try `pipe status`")
             .hint("`pipe convert` makes a project of pipe from it"));
     }
@@ -70,7 +73,7 @@ pub fn run(args: &InitArgs, printer: Printer) -> CliResult {
             }
         }
     }
-    let root = project.root.display();
+    let root = base::shown(&project.root);
     if existed {
         printer.say(format_args!("{root} is a pipe project already."));
     } else {

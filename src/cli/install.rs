@@ -95,7 +95,7 @@ fn hook_text(path: &Path, body: &str) -> CliResult<String> {
     if !is_shell {
         return Err(CliError::message(format!(
             "the hook {} is no shell script, and is left as it is",
-            path.display()
+            base::shown(path)
         ))
         .hint(format!("let it do this itself, and use `--no-hooks` here:\n{body}")));
     }

@@ -6,7 +6,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-use base::{FileState, ProjectPath};
+use base::{FileState, ProjectPath, one_line};
 use cache::Files;
 use clap::Args;
 use report::{Cell, Column, Table};
@@ -40,7 +40,7 @@ pub struct ListArgs {
     #[arg(short = 'R', long)]
     recursive: bool,
     /// Draw the files in folders as a tree
-    #[arg(long, conflicts_with_all = ["json", "recursive", "size", "show_hash"])]
+    #[arg(short = 'T', long, conflicts_with_all = ["json", "recursive", "size", "show_hash"])]
     tree: bool,
     /// Of folders, list no more than so many levels, with `--recursive` or `--tree`
     #[arg(short = 'L', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -61,6 +61,9 @@ pub struct ListArgs {
 pub struct DuArgs {
     #[command(flatten)]
     place: PlaceArgs,
+    /// The branch, tag or commit [default: the workspace]
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
     /// Show the total alone
     #[arg(short, long)]
     summarize: bool,
@@ -112,11 +115,13 @@ impl ListArgs {
             false => 1,
         }
     }
+}
 
+impl PlaceArgs {
     /// What of this project is meant: with `--rev`, the one word is a path.
-    fn here(&self) -> CliResult<PlaceArgs> {
-        let PlaceArgs { revision, path } = &self.place;
-        match (&self.rev, revision, path) {
+    fn at(&self, rev: Option<&String>) -> CliResult<PlaceArgs> {
+        let PlaceArgs { revision, path } = self;
+        match (rev, revision, path) {
             (None, ..) => Ok(PlaceArgs { revision: revision.clone(), path: path.clone() }),
             (Some(_), Some(_), Some(_)) => Err(CliError::message("the revision is named twice")
                 .hint("leave `--rev` or the first word out; only of another repository a path and `--rev` go together")),
@@ -126,9 +131,7 @@ impl ListArgs {
             }),
         }
     }
-}
 
-impl PlaceArgs {
     /// The files that are meant, by their path, and the folder that they are listed from.
     fn files(&self, printer: Printer) -> CliResult<(ProjectPath, Data)> {
         let project = Project::find()?;
@@ -225,12 +228,11 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
             return Err(CliError::message("`--remote` is for data of another repository")
                 .hint("name the repository: `pipe list REPO [PATH] --remote NAME`"));
         }
-        None => args.here()?.files(printer)?,
+        None => args.place.at(args.rev.as_ref())?.files(printer)?,
     };
     let entries = entries(&place, &data, args.depth());
     if args.tree {
-        let top = if place.is_root() { "." } else { place.as_str() };
-        printer.data(tree::drawn(top, entries.keys()));
+        printer.data(tree::drawn(&place.to_string(), entries.keys()));
         return Ok(());
     }
     if args.json {
@@ -261,7 +263,7 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
     }
     if columns.is_empty() {
         for name in entries.keys() {
-            printer.data_line(name);
+            printer.data_line(one_line(name));
         }
         return Ok(());
     }
@@ -289,7 +291,7 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
 /// # Errors
 /// When there is no such revision or data.
 pub fn du(args: &DuArgs, printer: Printer) -> CliResult {
-    let (place, data) = args.place.files(printer)?;
+    let (place, data) = args.place.at(args.rev.as_ref())?.files(printer)?;
     let text = |entry: &Entry| match (entry.is_sized, entry.size) {
         (true, size) => report::bytes_text(size),
         (false, 0) => "unknown".to_owned(),
@@ -298,7 +300,7 @@ pub fn du(args: &DuArgs, printer: Printer) -> CliResult {
     let entries = entries(&place, &data, 1);
     if !args.summarize {
         for (name, entry) in &entries {
-            printer.data_line(format_args!("{}\t{name}", text(entry)));
+            printer.data_line(format_args!("{}\t{}", text(entry), one_line(name)));
         }
     }
     let total = entries.values().fold(Entry { is_sized: true, ..Entry::default() }, |total, entry| Entry {

@@ -116,6 +116,6 @@ fn keep_cache(logger: &Logger, printer: Printer) -> CliResult<Option<LockFile>> 
 }
 
 fn count_text(path: &Path, count: usize) -> String {
-    let path = path.display();
-    if count == 1 { format!("{path}") } else { format!("{path} ({})", report::count_text(count, "file")) }
+    let path = base::shown(path);
+    if count == 1 { path } else { format!("{path} ({})", report::count_text(count, "file")) }
 }

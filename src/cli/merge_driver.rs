@@ -69,7 +69,7 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
     if merged.conflicts == 0 {
         return Ok(());
     }
-    printer.insist(format_args!("Conflict in {}: {why}.", args.path.display()));
+    printer.insist(format_args!("Conflict in {}: {why}.", base::shown(&args.path)));
     Err(CliError::silent(ErrorKind::Negative))
 }
 

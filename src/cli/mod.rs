@@ -2,6 +2,7 @@
 
 mod add;
 mod arguments;
+mod cache_dir;
 mod check_ignore;
 mod checkout;
 mod commit;
@@ -33,6 +34,7 @@ pub mod push;
 mod remote;
 mod remove;
 mod repro;
+mod root;
 mod runs;
 mod select;
 mod sharing;
@@ -45,12 +47,15 @@ mod train;
 mod ui;
 mod unprotect;
 mod update;
+mod version;
 pub mod words;
 
 use std::path::PathBuf;
 
+use base::{Digest, ProjectPath, one_line};
 use cache::{Damage, Workspace};
 use clap::{Args, Parser, Subcommand};
+use indexmap::IndexMap;
 
 use crate::error::{CliError, CliResult};
 use crate::ui::{ColorChoice, Printer, Verbosity};
@@ -101,7 +106,9 @@ enum Command {
     Get(get::GetArgs),
     GetUrl(get::GetUrlArgs),
     Commit(commit::CommitArgs),
+    #[command(visible_alias = "mv")]
     Move(moving::MoveArgs),
+    #[command(visible_alias = "rm")]
     Remove(remove::RemoveArgs),
     Checkout(checkout::CheckoutArgs),
     Push(push::PushArgs),
@@ -138,6 +145,7 @@ enum Command {
     #[cfg(feature = "serve")]
     #[command(visible_alias = "serve")]
     Ui(ui::UiArgs),
+    #[command(visible_alias = "ls")]
     List(list::ListArgs),
     Du(list::DuArgs),
     CheckIgnore(check_ignore::CheckIgnoreArgs),
@@ -148,8 +156,14 @@ enum Command {
     #[command(hide = true)]
     MergeDriver(merge_driver::MergeDriverArgs),
     Config(config::ConfigArgs),
+    #[command(subcommand)]
+    Cache(cache_dir::CacheCommand),
+    Root(root::RootArgs),
     Unprotect(unprotect::UnprotectArgs),
+    #[command(alias = "completion")]
     Completions(completions::CompletionsArgs),
+    #[command(visible_alias = "doctor")]
+    Version(version::VersionArgs),
 }
 
 impl Cli {
@@ -216,6 +230,9 @@ impl Cli {
             Command::Install(args) => install::run(&args, printer),
             Command::MergeDriver(args) => merge_driver::run(&args, printer),
             Command::Config(args) => config::run(&args, printer),
+            Command::Cache(command) => cache_dir::run(&command, printer),
+            Command::Root(args) => root::run(&args, printer),
+            Command::Version(args) => version::run(&args, printer),
             Command::Unprotect(args) => unprotect::run(&args, printer),
             Command::Completions(args) => completions::run(&args, printer),
         }
@@ -262,14 +279,36 @@ fn all_told(mut faults: Vec<CliError>, printer: Printer) -> CliResult {
     Err(last)
 }
 
+/// How many blobs, and paths of each, are named that were written to.
+const DAMAGE_TOLD: usize = 5;
+
 /// Tells which blobs were found to have been written to through links in the workspace.
 pub fn tell_damage(workspace: &Workspace, printer: Printer) {
+    let mut blobs: IndexMap<(Digest, PathBuf), Vec<ProjectPath>> = IndexMap::new();
     for Damage { path, digest, blob } in workspace.take_damage() {
+        let paths = blobs.entry((digest, blob)).or_default();
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    for ((digest, blob), paths) in blobs.iter().take(DAMAGE_TOLD) {
+        let what = match paths.as_slice() {
+            [path] => format!("{path} is a link into the cache and was written to"),
+            paths => format!(
+                "{} are links into the cache and were written to",
+                report::few_text(paths, DAMAGE_TOLD, ", ")
+            ),
+        };
         printer.warn(format_args!(
-            "{path} is a link into the cache and was written to: the cache's copy of {digest} is damaged ({}) and not \
-             used; `pipe unprotect` makes links files that may be edited",
-            blob.display()
+            "{what}: the cache's copy of {} is damaged ({}) and not used; `pipe unprotect` makes links files that may be \
+             edited",
+            digest.short(),
+            base::shown(blob)
         ));
+    }
+    if blobs.len() > DAMAGE_TOLD {
+        let more = report::count_text(blobs.len() - DAMAGE_TOLD, "more file");
+        printer.warn(format_args!("{more} of the cache were written to through links"));
     }
 }
 
@@ -282,7 +321,22 @@ pub fn command_line() -> String {
 /// A word as a shell reads it back.
 pub fn quoted(word: &str) -> String {
     let is_plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,@%+".contains(c));
+    if one_line(word) != word {
+        return format!("$'{}'", word.chars().map(in_dollar_quotes).collect::<String>());
+    }
     if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// A character of a word between `$'` and `'`, which bash, zsh and POSIX of 2024 read.
+fn in_dollar_quotes(c: char) -> String {
+    match c {
+        '\n' => r"\n".to_owned(),
+        '\t' => r"\t".to_owned(),
+        '\r' => r"\r".to_owned(),
+        '\'' | '\\' => format!(r"\{c}"),
+        c if one_line(c.encode_utf8(&mut [0; 4])) == c.to_string() => c.to_string(),
+        c => c.to_string().bytes().map(|byte| format!(r"\{byte:03o}")).collect(),
+    }
 }
 
 /// A path as a shell reads it back, and no program takes for an option.
@@ -298,6 +352,12 @@ mod tests {
     fn no_path_reads_as_an_option() {
         assert_eq!(super::quoted_path("-x y"), "'./-x y'");
         assert_eq!(super::quoted_path("a-b"), "a-b");
+    }
+
+    #[test]
+    fn a_word_of_two_lines_is_quoted_on_one() {
+        assert_eq!(super::quoted("it's"), r"'it'\''s'");
+        assert_eq!(super::quoted("a\nb'\\\u{1b}\u{2028}"), r"$'a\nb\'\\\033\342\200\250'");
     }
 
     #[test]

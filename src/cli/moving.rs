@@ -13,6 +13,7 @@ use crate::error::{CliError, CliResult};
 use crate::ignore::{ignore_outs, unignore_outs};
 use crate::project::Project;
 use crate::recovery;
+use crate::staging;
 use crate::ui::Printer;
 
 /// Rename data under version control, with its pointer
@@ -48,7 +49,8 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         to = to.join(from.name());
     }
     let refuse = |why: String| CliError::message(format!("cannot move {from} to {to}: {why}"));
-    ProjectPath::from_record(to.as_str()).map_err(|fault| refuse(fault.to_string()))?;
+    ProjectPath::from_record(to.as_str())
+        .map_err(|fault| refuse(fault.to_string()).hint("name another place"))?;
     if to == *from {
         return Err(refuse("it is there already".to_owned()));
     }
@@ -68,7 +70,8 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let (old, new) = (&stage.address.file, project.dialect.pointer_of(&to));
     let [from_place, to_place] = [from, &to].map(|path| path.to_path(&project.root));
     if let Some(link) = disk::symlink_between(&project.root, &to_place) {
-        return Err(refuse(format!("it lies behind the symlink {}", link.display())));
+        return Err(refuse(format!("it lies behind the symlink {}", base::shown(&link)))
+            .hint("name the folder that the link leads to, if it is in the project"));
     }
     let is_there = |path: &std::path::Path| std::fs::symlink_metadata(path).is_ok();
     let resumed = is_cut_off(&to)?;
@@ -101,14 +104,15 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     last.remove(old)?;
     let checked = last.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == new);
-    ignore_outs(&project, stages, &checked)?;
+    let mut changed = ignore_outs(&project, stages, &checked)?;
     // First both pointers stand, and then the new one alone: whatever happens in between, one tells of the data.
     both.write()?;
     if is_there(&from_place) {
         carry(&project, from, &to, printer)?;
     }
-    unignore_outs(&project, std::iter::once(stage), &checked)?;
+    changed.extend(unignore_outs(&project, std::iter::once(stage), &checked)?);
     disk::remove(&old.to_path(&project.root))?;
+    staging::stage(&project, changed.iter().chain([old, &new]), printer);
     printer.say(format_args!("Moved {from} to {to}, with its pointer."));
     tell_readers(&pipeline, from, printer);
     Ok(())
@@ -127,12 +131,14 @@ fn rename(
     let mut edits = Edits::new(project);
     edits.change(file, |text| update_thing(file, text, from, None, Some(to), None))?;
     let checked = edits.check(&pipeline.file)?;
-    ignore_outs(project, checked.stages.iter().filter(|stage| stage.address.file == *file), &checked)?;
+    let stages = checked.stages.iter().filter(|stage| stage.address.file == *file);
+    let mut changed = ignore_outs(project, stages, &checked)?;
     if std::fs::symlink_metadata(from.to_path(&project.root)).is_ok() {
         carry(project, from, to, printer)?;
     }
     edits.write()?;
-    unignore_outs(project, std::iter::once(stage), &checked)?;
+    changed.extend(unignore_outs(project, std::iter::once(stage), &checked)?);
+    staging::stage(project, changed.iter().chain([file]), printer);
     printer.say(format_args!("Moved {from} to {to}; {file} tells of it."));
     tell_readers(pipeline, from, printer);
     Ok(())
@@ -171,7 +177,7 @@ fn source<'a>(pipeline: &'a Pipeline, project: &Project, target: &str) -> CliRes
     let out = stage.and_then(|stage| Some((stage, stage.outs.iter().find(|out| out.path == path)?)));
     out.ok_or_else(|| {
         CliError::message(format!("`{target}` is no data with a pointer of its own"))
-            .hint("`pipe move` takes what `pipe add` was told; change pipeline.yaml for outs of stages")
+            .hint("`pipe move` takes what `pipe add` was told; what a stage makes is named in its `outs`")
     })
 }
 

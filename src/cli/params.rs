@@ -83,7 +83,7 @@ impl SidesArgs {
     ) -> CliResult<(Diff, Vec<CliError>)> {
         let mut wanted = BTreeSet::new();
         for target in &self.targets {
-            let file = ProjectPath::resolve(&project.base, target)?.to_string();
+            let file = ProjectPath::resolve(&project.base, target)?.spelled().to_owned();
             if !old.tells_of(&file) && !new.tells_of(&file) {
                 return Err(CliError::message(format!("neither state has values in a file `{target}`"))
                     .hint("without `--targets`, the values of all files are compared"));

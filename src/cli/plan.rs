@@ -46,7 +46,7 @@ pub fn print(
         printer.data_line(serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data"));
     }
     plan_result(plan)?;
-    if refused.is_empty() { Ok(()) } else { Err(CliError::message(refused.join("; "))) }
+    if refused.is_empty() { Ok(()) } else { Err(CliError::message(report::few_text(&refused, 10, "; "))) }
 }
 
 /// What would be done, without the reasons.
@@ -99,7 +99,7 @@ fn print_stage(inside: Inside<'_>, id: StageId, decision: &Decision, explain: bo
             print_reason(inside, id, &reason, printer);
         }
     } else {
-        printer.data_line(format_args!("{name}: {action}: {}", because(&own)));
+        printer.data_text(format_args!("{name}: {action}: {}", because(&own)));
     }
 }
 
@@ -118,10 +118,10 @@ fn stage_json(inside: Inside<'_>, id: StageId, decision: &Decision, refusal: Opt
         Decision::Depends { .. } => "depends",
     };
     let on: Vec<String> = match decision {
-        Decision::Depends { on, .. } => on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect(),
+        Decision::Depends { on, .. } => on.iter().map(|id| pipeline.stage(*id).address.spelled()).collect(),
         _ => Vec::new(),
     };
     let reasons: Vec<Json> =
         reasons(pipeline, decision).iter().map(|reason| reason_json(inside, id, reason)).collect();
-    json!({ "stage": name.to_string(), "action": word, "reasons": reasons, "on": on, "refusal": refusal })
+    json!({ "stage": name.spelled(), "action": word, "reasons": reasons, "on": on, "refusal": refusal })
 }

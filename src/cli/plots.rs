@@ -151,9 +151,8 @@ pub fn run(command: &PlotsCommand, printer: Printer) -> CliResult {
         }
     }
     if figures.is_empty() && faults.is_empty() {
-        return Err(CliError::message(format!("there are no plots in {}", names.join(" and "))).hint(
-            "declare a file under `plots:` of a stage in pipeline.yaml and run `pipe repro`, or name a file",
-        ));
+        return Err(CliError::message(format!("there are no plots in {}", names.join(" and ")))
+            .hint("declare a file under `plots:` of a stage and run `pipe repro`, or name a file"));
     }
     for note in figures.iter().flat_map(|figure| figure.notes.iter().map(move |note| (&figure.name, note))) {
         printer.warn(format_args!("{}: {}", note.0, note.1));
@@ -220,7 +219,7 @@ fn gather(
             }
         }
         if !parts.is_empty() {
-            plots.push(Plot { name: path.to_string(), options, parts });
+            plots.push(Plot { name: path.spelled().to_owned(), options, parts });
         }
     }
     plots

@@ -117,7 +117,8 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         sides: imports.sides,
         is_whole: imports.is_whole,
     };
-    if imports.is_all && !args.brought.is_empty() && project.remotes().0.is_empty() {
+    let needs_no_remote = imports.is_all && !args.brought.is_empty() && project.remotes().0.is_empty();
+    if needs_no_remote || args.is_about_nothing(&pipeline) {
         return Ok(fetched);
     }
     fetched.wishes = wishes(&project, &pipeline, args, printer)?;

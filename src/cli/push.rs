@@ -1,6 +1,6 @@
 //! `pipe push`: brings what locks record from the cache to a remote.
 
-use base::ProjectPath;
+use base::{ProjectPath, one_line};
 use cache::{EntryReport, Meter, Report, TransferError, Whereabouts};
 use clap::Args;
 use disk::Sharing;
@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::command_line;
 use crate::cli::sharing::{
-    ShareArgs, Wishes, report_json, results_of, roots_of, shareable, shown, tally_text, tell_faults, wishes,
+    ShareArgs, Wishes, named, report_json, results_of, roots_of, shareable, tally_text, tell_faults, wishes,
 };
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
@@ -44,6 +44,9 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let args = &args.share;
     let project = Project::find()?;
     let pipeline = project.pipeline_beside_conflicts(printer)?;
+    if args.is_about_nothing(&pipeline) {
+        return conclude(args, &[], true, &Wishes::new(), printer);
+    }
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.
     let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
@@ -178,14 +181,15 @@ pub fn tell_dry(
     let going: Vec<&Whereabouts> = found.iter().filter(goes).collect();
     let lost = |place: &&Whereabouts| !place.there && !place.here;
     let lost: Vec<&Whereabouts> = found.iter().filter(lost).collect();
-    let names = |places: &[&Whereabouts]| places.iter().map(|place| shown(&place.item)).collect::<Vec<_>>();
+    let names = |places: &[&Whereabouts]| places.iter().map(|place| named(&place.item)).collect::<Vec<_>>();
     sides.push(json!({ "remote": remote, "would_go": names(&going), "missing": names(&lost) }));
     if !as_json {
         for name in names(&going) {
-            printer.data_line(name);
+            printer.data_line(one_line(&name));
         }
         for name in names(&lost) {
-            printer.insist(format_args!("{name}: neither the cache nor remote `{remote}` has it"));
+            printer
+                .insist(format_args!("{}: neither the cache nor remote `{remote}` has it", one_line(&name)));
         }
         let files = going.iter().filter(|place| !place.item.state.is_folder());
         let bytes = files.map(|place| place.item.state.size).sum();

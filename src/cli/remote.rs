@@ -1,6 +1,6 @@
 //! `pipe remote`: the places that data is shared through.
 
-mod dvc;
+pub mod dvc;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -180,7 +180,7 @@ fn add(project: &Project, args: &AddArgs, printer: Printer) -> CliResult {
         "Remote {}{} is {}.",
         args.name,
         if args.default { ", the default one," } else { "" },
-        folder.display()
+        base::shown(&folder)
     ));
     Ok(())
 }
@@ -257,7 +257,8 @@ fn rename(project: &Project, args: &RenameArgs, printer: Printer) -> CliResult {
     remotes::name(project, Some(&args.old))?;
     let (old, new) = (remote_key(&args.old)?, remote_key(&args.new)?);
     if project.settings.get(&new).is_some() {
-        return Err(CliError::message(format!("there is a remote `{}` already", args.new)));
+        return Err(CliError::message(format!("there is a remote `{}` already", args.new))
+            .hint("choose another name, or `pipe remote remove` that one first"));
     }
     for (scope, url) in holders(project, &old)? {
         // First the new name: cut off in between, there are two names for one place.
@@ -389,7 +390,8 @@ fn try_out(project: &Project, remote: &dyn Remote) -> CliResult<Speeds> {
             return Err(CliError::message(format!(
                 "remote `{}` gave back other bytes than were put there",
                 remote.name()
-            )));
+            ))
+            .hint("have its disk checked before data is shared through it"));
         }
         Ok((write, read))
     })();

@@ -11,6 +11,7 @@ use crate::ignore::unignore_outs;
 use crate::placed;
 use crate::project::Project;
 use crate::recovery;
+use crate::staging;
 use crate::ui::Printer;
 
 /// Take data out of version control, or stages out of their pipeline files
@@ -82,11 +83,14 @@ fn remove_data(
             workspace.unprotect(&out.path)?;
         }
     }
-    for file in unignore_outs(project, stages.iter().copied(), &checked)? {
+    let ignore_files = unignore_outs(project, stages.iter().copied(), &checked)?;
+    for file in &ignore_files {
         printer.say(format_args!("Took its data out of {file}."));
     }
     edits.write()?;
     placed::forget(project, outs.iter().map(|out| &out.path))?;
+    let pointers = stages.iter().map(|stage| &stage.address.file);
+    staging::stage(project, pointers.chain(&ignore_files), printer);
     for stage in &stages {
         let rest = if with_data { "" } else { "; the data stays, and git sees it now" };
         printer.say(format_args!("Removed the pointer {}{rest}.", stage.address));

@@ -141,6 +141,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         say_up_to_date(counted, printer);
         return Ok(());
     }
+    if project.is_bare() {
+        project.pipeline_file()?;
+    }
     let (mut pipeline, mut origin) = project.pipeline_with_origin()?;
     let wanted = args.select.stages(&pipeline, &project)?;
     if !args.dry && update::follow(&project, &pipeline, &wanted, printer)? {

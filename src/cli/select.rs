@@ -75,7 +75,7 @@ impl SelectArgs {
             let before = found.len();
             found.extend(pipeline.ids().filter(|id| {
                 let address = &pipeline.stage(*id).address;
-                pattern.matches(&address.to_string())
+                pattern.matches(&address.spelled())
                     || (address.file == pipeline.file && pattern.matches(&address.name))
             }));
             if found.len() == before {

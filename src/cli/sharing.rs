@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use base::{FileState, ProjectPath};
+use base::{FileState, ProjectPath, one_line};
 use cache::{Item, Report, Results, Root, SharedEntry, Tally, Transfer, Trust, Workspace};
 use clap::Args;
+use indexmap::IndexMap;
 use pipeline::{Dialect, Out, OutKind, Pipeline, Recorded, run_outs};
 use serde_json::{Value as Json, json};
 
@@ -13,12 +14,13 @@ use crate::cli::targets::{Picked, TargetArgs};
 use crate::error::{CliError, CliResult};
 use crate::git::FileVersion;
 use crate::project::Project;
+use crate::recorded;
 use crate::revision::pipeline_at;
 use crate::roots::{self, Record, Scope};
 use crate::ui::Printer;
 
 /// How many paths are named.
-const NAMED: usize = 20;
+const NAMED: usize = 10;
 
 /// Which outs are meant, and how they are transferred.
 #[derive(Clone, Debug, Default, Args)]
@@ -46,6 +48,9 @@ pub struct ShareArgs {
     /// Also the results in the stage cache, with what they name
     #[arg(long, alias = "run-cache")]
     pub stage_cache: bool,
+    /// As it is without `--stage-cache`
+    #[arg(long, alias = "no-run-cache", hide_short_help = true, conflicts_with = "stage_cache")]
+    pub no_stage_cache: bool,
     /// Take it as done when something is nowhere to be had
     #[arg(long)]
     pub allow_missing: bool,
@@ -70,6 +75,12 @@ pub struct ShareArgs {
 }
 
 impl ShareArgs {
+    /// Whether nothing can be meant: the pipeline has neither stages nor data, and no revision is asked for.
+    pub fn is_about_nothing(&self, pipeline: &Pipeline) -> bool {
+        let of_commits = self.all_branches || self.all_tags || self.all_commits || !self.rev.is_empty();
+        pipeline.stages.is_empty() && self.which.targets.is_empty() && !of_commits && !self.stage_cache
+    }
+
     /// Whether a report says that what was asked for is done.
     pub fn is_done(&self, report: &Report) -> bool {
         report.is_whole() || (self.allow_missing && report.failed.is_empty())
@@ -280,7 +291,9 @@ pub fn shareable(
     // Where a path is told from a folder that only the stage knows, its last parts have to do.
     let is_meant = |path: &ProjectPath, kept: &ProjectPath| match dialect {
         Dialect::Native => path == kept,
-        Dialect::Dvc => path.is_root() || format!("/{kept}").ends_with(&format!("/{path}")),
+        Dialect::Dvc => {
+            path.is_root() || format!("/{}", kept.as_str()).ends_with(&format!("/{}", path.as_str()))
+        }
     };
     let may = |path: &ProjectPath| !kept.iter().any(|kept| is_meant(path, kept));
     entries.into_iter().filter(|shared| shared.roots().all(|root| may(&root.path))).collect()
@@ -301,21 +314,22 @@ pub fn tell_faults(
     for item in report.damaged.iter().take(NAMED) {
         printer.warn(format_args!("{}: {damaged}", shown(item)));
     }
-    let mut told = Vec::new();
-    for item in &report.missing {
+    // What is missing for the same reason is told at once.
+    let mut reasons: IndexMap<String, Vec<String>> = IndexMap::new();
+    let missing = report.missing.iter().map(|item| (item, missing(&item.path)));
+    for (item, reason) in missing.chain(report.failed.iter().map(|(item, reason)| (item, reason.clone()))) {
+        let names = reasons.entry(reason).or_default();
         // Several commits may lack the same path with several contents.
-        let line = format!("{}: {}", shown(item), missing(&item.path));
-        if told.len() < NAMED && !told.contains(&line) {
-            printer.insist(&line);
-            told.push(line);
+        let name = shown(item);
+        if names.last() != Some(&name) {
+            names.push(name);
         }
     }
-    for (item, reason) in report.failed.iter().take(NAMED) {
-        printer.insist(format_args!("{}: {reason}", shown(item)));
+    for (reason, names) in reasons.iter().take(NAMED) {
+        printer.insist(format_args!("{}: {reason}", report::few_text(names, NAMED, ", ")));
     }
-    let more = report.missing.len().saturating_sub(NAMED) + report.failed.len().saturating_sub(NAMED);
-    if more > 0 {
-        printer.insist(format_args!("and {more} more; `--json` names them all"));
+    if reasons.len() > NAMED || reasons.values().any(|names| names.len() > NAMED) {
+        printer.insist("`--json` names them all");
     }
     if report.unmarked > 0 {
         printer.warn(format_args!(
@@ -327,8 +341,13 @@ pub fn tell_faults(
 }
 
 /// The path of an object, a folder's with a slash.
-pub fn shown(item: &Item) -> String {
-    format!("{}{}", item.path, if item.state.is_folder() { "/" } else { "" })
+pub fn named(item: &Item) -> String {
+    recorded::named(&item.path, Some(&item.state))
+}
+
+/// The same for people.
+fn shown(item: &Item) -> String {
+    one_line(&named(item)).into_owned()
 }
 
 /// A report for machines; `moved` is the word for what went over.
@@ -336,14 +355,14 @@ pub fn report_json(remote: &str, moved: &str, report: &Report) -> Json {
     let tally = |tally: Tally| json!({ "count": tally.count, "bytes": tally.bytes });
     let missing = report.missing.iter();
     let missing: Vec<Json> =
-        missing.map(|item| json!({ "path": shown(item), "digest": item.state.digest })).collect();
+        missing.map(|item| json!({ "path": named(item), "digest": item.state.digest })).collect();
     let failed = report.failed.iter();
     let failed: Vec<Json> = failed
-        .map(|(item, reason)| json!({ "path": shown(item), "digest": item.state.digest, "reason": reason }))
+        .map(|(item, reason)| json!({ "path": named(item), "digest": item.state.digest, "reason": reason }))
         .collect();
     let damaged = report.damaged.iter();
     let damaged: Vec<Json> =
-        damaged.map(|item| json!({ "path": shown(item), "digest": item.state.digest })).collect();
+        damaged.map(|item| json!({ "path": named(item), "digest": item.state.digest })).collect();
     json!({
         "remote": remote,
         "damaged": damaged,

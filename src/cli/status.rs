@@ -52,6 +52,9 @@ pub struct StatusArgs {
     /// With `--cloud`: also what all commits record
     #[arg(short = 'A', long, help_heading = None)]
     all_commits: bool,
+    /// With `--cloud`: ask for N files at once
+    #[arg(short, long, help_heading = None, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// Do not ask where data was imported from whether there is other data now
     #[arg(long, help_heading = None)]
     no_updates: bool,
@@ -72,6 +75,7 @@ impl StatusArgs {
         ShareArgs {
             which,
             remote: self.remote.clone(),
+            jobs: self.jobs,
             all_branches: self.all_branches,
             all_tags: self.all_tags,
             all_commits: self.all_commits,
@@ -82,6 +86,9 @@ impl StatusArgs {
 }
 
 const UP_TO_DATE: &str = "Everything is up to date.";
+
+/// How many missing inputs an error names.
+const NAMED: usize = 10;
 
 /// Judged stages, in the order of the graph.
 pub type Plan = [(StageId, Assessment)];
@@ -114,7 +121,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     }
     if names_none && args.select.targets.is_empty() && project.is_bare() {
         if !printer.is_quiet() {
-            printer.data_line(NOTHING_YET);
+            printer.data_text(NOTHING_YET);
         }
         return Ok(());
     }
@@ -182,7 +189,7 @@ pub fn plan_result(plan: &Plan) -> CliResult {
             }
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(CliError::message(missing.join("; "))) }
+    if missing.is_empty() { Ok(()) } else { Err(CliError::message(report::few_text(&missing, NAMED, "; "))) }
 }
 
 /// How a stage stands, in one word.
@@ -305,7 +312,7 @@ fn stage_json(inside: Inside<'_>, id: StageId, judged: &Assessment, running: &[R
     let reasons: Vec<Json> =
         reasons(pipeline, &judged.decision).iter().map(|reason| reason_json(inside, id, reason)).collect();
     let mut stage = json!({
-        "stage": pipeline.stage(id).address.to_string(),
+        "stage": pipeline.stage(id).address.spelled(),
         "state": state(&judged.decision).word(),
         "reasons": reasons,
     });
@@ -317,13 +324,13 @@ fn stage_json(inside: Inside<'_>, id: StageId, judged: &Assessment, running: &[R
 
 /// Who runs a stage now.
 fn run_of<'a>(pipeline: &Pipeline, id: StageId, running: &'a [Running]) -> Option<&'a Running> {
-    let name = pipeline.stage(id).address.to_string();
+    let name = pipeline.stage(id).address.spelled();
     running.iter().find(|running| running.stage == name)
 }
 
 fn leftover_json(leftover: &Leftover) -> Json {
-    let outs: Vec<String> = leftover.outs.iter().map(|(path, _)| path.to_string()).collect();
-    json!({ "stage": leftover.stage.to_string(), "state": "gone", "reasons": [], "outs": outs })
+    let outs: Vec<String> = leftover.outs.iter().map(|(path, _)| path.spelled().to_owned()).collect();
+    json!({ "stage": leftover.stage.spelled(), "state": "gone", "reasons": [], "outs": outs })
 }
 
 /// A reason with all files that differ in a folder it tells of.
@@ -333,17 +340,17 @@ pub fn reason_json(inside: Inside<'_>, id: StageId, reason: &StaleReason) -> Jso
     match reason.subject() {
         Subject::Stage => {}
         Subject::Path(path) => {
-            entry.insert("path".to_owned(), path.to_string().into());
+            entry.insert("path".to_owned(), path.spelled().into());
         }
         Subject::Param(file, key) => {
-            entry.insert("path".to_owned(), file.to_string().into());
+            entry.insert("path".to_owned(), file.spelled().into());
             entry.insert("key".to_owned(), key.into());
         }
         Subject::Variable(name) => {
             entry.insert("variable".to_owned(), name.into());
         }
         Subject::Other(stage) => {
-            entry.insert("stage".to_owned(), stage.to_string().into());
+            entry.insert("stage".to_owned(), stage.spelled().into());
         }
     }
     let value = |value: Option<base::Value>| value.map_or(Json::Null, |value| report::json_value(&value));
@@ -365,7 +372,7 @@ fn is_of_pointer(decision: &Decision) -> bool {
 
 /// A reason on a line of its own, and below it the first files that differ in a folder it tells of.
 pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, printer: Printer) {
-    printer.data_line(format_args!("  {reason}"));
+    printer.data_text(format_args!("  {reason}"));
     if let Some(difference) = inside.of(id, reason) {
         for line in inside::lines(&difference) {
             printer.data_line(format_args!("    {line}"));
@@ -382,7 +389,7 @@ fn print_status(
     let pipeline = inside.pipeline;
     let mut all_fresh = left.is_empty() && updates.is_empty();
     for leftover in left {
-        printer.data_line(leftovers::line(leftover));
+        printer.data_text(leftovers::line(leftover));
     }
     for (id, judged) in plan {
         let name = &pipeline.stage(*id).address;
@@ -423,7 +430,7 @@ fn print_status(
             print_reason(inside, *id, &reason, printer);
         }
         if let Some(update) = update {
-            printer.data_line(update);
+            printer.data_text(update);
         }
     }
     if all_fresh {

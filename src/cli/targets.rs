@@ -78,10 +78,15 @@ impl TargetArgs {
     }
 }
 
+/// What is wrong with a pattern.
+pub fn no_pattern(text: &str, fault: &glob::PatternError) -> CliError {
+    CliError::message(format!("`{text}` is no pattern: {fault}"))
+        .hint("`*`, `?`, `**` and `[abc]` mean others; `[[]` means the bracket itself")
+}
+
 /// What a pattern names: outs by their paths from here, pointers, and stages by their names.
 fn matching(pipeline: &Pipeline, project: &Project, target: &str) -> CliResult<Vec<Picked>> {
-    let pattern = glob::Pattern::new(target)
-        .map_err(|fault| CliError::message(format!("`{target}` is no pattern: {fault}")))?;
+    let pattern = glob::Pattern::new(target).map_err(|fault| no_pattern(target, &fault))?;
     let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
     let matches = |text: &str| pattern.matches_with(text, options);
     let mut found = Vec::new();
@@ -90,9 +95,7 @@ fn matching(pipeline: &Pipeline, project: &Project, target: &str) -> CliResult<V
         let address = &stage.address;
         let is_named = match stage.is_source() {
             true => matches(&address.file.relative_to(&project.base)),
-            false => {
-                matches(&address.to_string()) || (address.file == pipeline.file && matches(&address.name))
-            }
+            false => matches(&address.spelled()) || (address.file == pipeline.file && matches(&address.name)),
         };
         if is_named {
             found.push(Picked { stage: id, path: None });

@@ -35,7 +35,8 @@ pub fn run(args: &UnprotectArgs, printer: Printer) -> CliResult {
     let mut count = 0;
     for path in &paths {
         if std::fs::symlink_metadata(workspace.os_path(path)).is_err() {
-            return Err(CliError::message(format!("there is no {path}")));
+            return Err(CliError::message(format!("cannot unprotect {path}: nothing is there"))
+                .hint("`pipe checkout` brings back what is recorded"));
         }
         count += workspace.unprotect(path)?;
     }

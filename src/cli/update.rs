@@ -74,7 +74,8 @@ pub fn run(args: &UpdateArgs, printer: Printer) -> CliResult {
         return Err(CliError::message(format!(
             "{} came from no repository, and has no revisions",
             stage.address
-        )));
+        ))
+        .hint("leave `--rev` out"));
     }
     if imports.is_empty() {
         printer.say("Nothing was imported.");

@@ -46,24 +46,48 @@ const WORDS: &[(&[&str], &str)] = &[
         "this pipe was built without its server: `pipe runs list` and `pipe plots show` show what there is",
     ),
     (
-        &["download", "import-db", "get-db"],
+        &["import-db", "test-db"],
+        "a stage runs the query and writes its rows: `pipe stage add` with the query as a dep, `--always-changed` where it \
+         is asked anew each time",
+    ),
+    (
+        &["download", "get-db"],
         "`pipe get-url` and `pipe import-url` bring what lies at a URL, `pipe import` what another repository has",
     ),
-    (&["ls"], "`pipe list`"),
-    (&["mv", "rename"], "`pipe move`"),
-    (&["rm", "untrack"], "`pipe remove`"),
+    (&["rename"], "`pipe move`"),
+    (&["untrack"], "`pipe remove`"),
     (&["lock"], "`pipe freeze`"),
     (&["unlock"], "`pipe unfreeze`"),
     (&["pipeline", "graph"], "`pipe dag`"),
-    (&["cache"], "`pipe config cache.dir` says where the cache is, `pipe gc` collects what nothing needs"),
-    (&["completion"], "`pipe completions`"),
-    (&["version", "doctor"], "`pipe --version`"),
-    (&["root"], "`git rev-parse --show-toplevel`, where the project is a repository"),
-    (&["destroy"], "remove the folder `.pipe` by hand"),
+    (
+        &["destroy"],
+        "remove by hand what there is: `pipe unprotect` makes files of links into the cache, then the folder `.pipe`, \
+         pointers and pipeline.yaml can go",
+    ),
+    (&["daemon"], "pipe leaves no process behind, and reports to nobody"),
+    (
+        &["dataset", "ds"],
+        "`pipe import` and `pipe import-url` bring data with where it came from, `pipe update` newer one",
+    ),
+    (&["git-hook"], "`pipe install` writes hooks for git that call pipe"),
+    (
+        &["ls-url", "list-url"],
+        "`pipe list` lists other repositories, `pipe get-url` brings what lies at a URL",
+    ),
+    (&["unfrozen"], "`pipe unfreeze`"),
+    (&["frozen"], "`pipe freeze`"),
 ];
 
 /// By the command that they follow, and word: what to do instead.
 const BELOW: &[(&str, &[&str], &str)] = &[
+    ("cache", &["migrate"], "nothing needs to be done: what DVC 2 left in its cache is read where it lies"),
+    ("data", &["ls", "list"], "`pipe list`"),
+    ("plots", &["templates"], "`pipe plots show --help` names them, and `--template NAME` draws by one"),
+    (
+        "plots",
+        &["modify"],
+        "the options stand under `plots` in the pipeline file; `pipe plots show` takes them too",
+    ),
     ("runs", &["ls", "search", "query", "find"], "`pipe runs list --where FILTER`"),
     ("runs", &["create", "new", "begin"], "`pipe runs start`"),
     ("runs", &["describe", "get", "info", "metrics", "params"], "`pipe runs show`"),
@@ -90,6 +114,11 @@ const BELOW: &[(&str, &[&str], &str)] = &[
     ("log", &["note"], "`pipe runs note`"),
 ];
 
+const NO_SYSTEM: &str = "there is no file of the system; `--user` is for all projects of the user";
+const OWN_REMOTES: &str =
+    "the other repository's own settings say where its data is; `--remote NAME` chooses among its remotes";
+const NO_CLOUD: &str = "sources are paths and plain HTTP, which need no settings and keep no versions";
+
 /// By command and flag that it does not have: what to do instead.
 const FLAGS: &[(&str, &[&str], &str)] = &[
     ("gc", &["--date"], "`--older-than AGE` goes by age, `--rev` and `--num` by commits"),
@@ -105,9 +134,61 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         &["--use-pre-commit-tool"],
         "`pipe install` writes its hooks beside those of the pre-commit tool, and before or after `pre-commit install`",
     ),
-    ("config", &["--system"], "there is no file of the system; `--user` is for all projects of the user"),
+    ("config", &["--system"], NO_SYSTEM),
     ("remote modify", &["--unset", "-u"], "`pipe config --unset remote.NAME.KEY`"),
     ("stage list", &["--recursive", "-R"], "`pipe stage list FOLDER` lists what is below a folder"),
+    (
+        "commit",
+        &["--no-relink"],
+        "`cache.link_types` says what data is made of; `pipe unprotect` makes files of links",
+    ),
+    ("remote add", &["--system"], NO_SYSTEM),
+    ("remote default", &["--system"], NO_SYSTEM),
+    ("remote modify", &["--system"], NO_SYSTEM),
+    ("remote remove", &["--system"], NO_SYSTEM),
+    ("cache dir", &["--system"], NO_SYSTEM),
+    (
+        "remote rename",
+        &["--global", "--user", "--system", "--project", "--local"],
+        "it is renamed in every file that names it",
+    ),
+    (
+        "remote list",
+        &["--global", "--user", "--system", "--project", "--local"],
+        "`pipe config --list --local` and the like show what one file sets",
+    ),
+    (
+        "du",
+        &["--remote", "--config", "--remote-config"],
+        "`pipe list REPO --size` tells of another repository",
+    ),
+    ("list", &["--config", "--remote-config"], OWN_REMOTES),
+    ("get", &["--config", "--remote-config"], OWN_REMOTES),
+    ("import", &["--config", "--remote-config"], OWN_REMOTES),
+    (
+        "get",
+        &["--show-url"],
+        "`pipe get` brings it itself; `pipe list REPO --show-hash` tells which bytes it is",
+    ),
+    ("get-url", &["--fs-config"], NO_CLOUD),
+    ("import-url", &["--fs-config", "--version-aware"], NO_CLOUD),
+    ("init", &["--force", "-f"], "`pipe init` leaves what there is; remove the folder `.pipe` to begin anew"),
+    ("metrics diff", &["--recursive", "-R"], "`--targets FILE…` names the files to compare"),
+    ("plots show", &["--show-vega"], "`--json` prints the points"),
+    ("plots diff", &["--show-vega"], "`--json` prints the points"),
+    (
+        "plots show",
+        &["--open"],
+        "open the page that is named in the end; `--format text` draws in the terminal",
+    ),
+    (
+        "plots diff",
+        &["--open"],
+        "open the page that is named in the end; `--format text` draws in the terminal",
+    ),
+    ("plots show", &["--html-template"], "`--format svg` makes drawings for a page of your own"),
+    ("plots diff", &["--html-template"], "`--format svg` makes drawings for a page of your own"),
+    ("update", &["--to-remote", "--remote", "-r"], "`pipe push` brings it to a remote afterwards"),
     ("add", &["--external"], "`pipe import-url PATH` brings what lies outside of the project"),
 ];
 

@@ -124,7 +124,7 @@ impl<'a> Depot<'a> {
 
     /// Stores the file or folder at `path`, which is somewhere outside.
     fn store(&self, path: &Path, is_looked_at: bool) -> CliResult<FileState> {
-        let gone = || CliError::message(format!("there is no {}", path.display()));
+        let gone = || CliError::message(format!("there is no {}", base::shown(path)));
         let path = std::fs::canonicalize(path).map_err(|_| gone())?;
         let name = path.file_name().map(Path::new).unwrap_or(Path::new(""));
         let name = ProjectPath::from_relative(name)?;

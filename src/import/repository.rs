@@ -307,7 +307,7 @@ impl<'a> Repository<'a> {
 
     fn nowhere(&self, inner: &Inner, out: &RecordedOut) -> CliError {
         let stores = self.stores(inner, out).unwrap_or_default();
-        let asked: Vec<String> = stores.iter().map(|store| store.root().display().to_string()).collect();
+        let asked: Vec<String> = stores.iter().map(|store| base::shown(store.root())).collect();
         let text = match asked.as_slice() {
             [] => format!("{} is recorded there, and the repository names no place that has it", out.path),
             asked => format!("{} is recorded there, and not to be had from {}", out.path, asked.join(" or ")),

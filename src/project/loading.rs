@@ -42,7 +42,8 @@ impl Project {
                 "`pipe stage add` makes one with a stage, `pipe add` puts data under version control"
             }
         };
-        let text = format!("there is no {} in {} or above it", self.dialect.pipeline_file(), place.display());
+        let text =
+            format!("there is no {} in {} or above it", self.dialect.pipeline_file(), base::shown(&place));
         Err(CliError::message(text).hint(hint))
     }
 
@@ -139,7 +140,10 @@ impl Project {
     }
 
     /// Whether anything makes a project of the root: else it is just the current folder, below which anything may lie.
-    fn is_one(&self) -> CliResult<bool> {
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn is_one(&self) -> CliResult<bool> {
         let marks = [PIPE_FOLDER, DVC_FOLDER, ".git"];
         if marks.iter().any(|mark| self.root.join(mark).exists())
             || dialects_of_files(&self.root).next().is_some()
@@ -155,7 +159,7 @@ impl Project {
     }
 
     /// The pipeline file that is meant, all of them and all pointers, and what was looked into to find them. Where there
-    /// are pointers alone, the file that is meant need not be there.
+    /// are pointers alone, or a project was begun and has neither, the file that is meant need not be there.
     fn pipeline_files(&self) -> CliResult<(ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>)> {
         if !self.is_one()? {
             return Err(self
@@ -172,7 +176,9 @@ impl Project {
         }
         let file = match self.pipeline_file() {
             Ok(file) => file,
-            Err(_) if !pointers.is_empty() => ProjectPath::root().join(self.dialect.pipeline_file()),
+            Err(_) if !pointers.is_empty() || (files.is_empty() && self.is_begun()) => {
+                ProjectPath::root().join(self.dialect.pipeline_file())
+            }
             Err(fault) => return Err(fault),
         };
         if !files.contains(&file) && file.to_path(&self.root).is_file() {
@@ -183,12 +189,18 @@ impl Project {
         Ok((file, files, seen))
     }
 
-    /// Whether it was begun with `pipe init` and has no pipeline file and no pointer yet.
+    /// Whether somebody made it with `pipe init` or `dvc init`.
+    fn is_begun(&self) -> bool {
+        [PIPE_FOLDER, DVC_FOLDER].iter().any(|folder| self.root.join(folder).is_dir())
+    }
+
+    /// Whether it was begun and has no pipeline file and no pointer yet.
     pub fn is_bare(&self) -> bool {
+        if !self.is_begun() || self.pipeline_file().is_ok() {
+            return false;
+        }
         let Found { pipelines, pointers, strangers, .. } = look_around(&self.root, self.dialect);
-        self.root.join(PIPE_FOLDER).is_dir()
-            && [pipelines, pointers, strangers].iter().all(Vec::is_empty)
-            && self.pipeline_file().is_err()
+        [pipelines, pointers, strangers].iter().all(Vec::is_empty)
     }
 
     /// The pipeline, or one without stages where there is no pipeline file and no pointer.

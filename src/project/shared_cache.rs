@@ -61,8 +61,8 @@ impl Project {
                 continue;
             }
             if !root.join(self.dialect.state_folder()).is_dir() {
-                let text = format!("project {}, which shares this cache, is not there", root.display());
-                let hint = format!("mount it; or remove {}, if it is gone for good", file.display());
+                let text = format!("project {}, which shares this cache, is not there", base::shown(&root));
+                let hint = format!("mount it; or remove {}, if it is gone for good", base::shown(&file));
                 return Err(CliError::message(text).hint(hint));
             }
             let other = Project::at(&root, &root)?.with_settings()?;

@@ -94,11 +94,11 @@ impl Recorder<'_> {
         let (server, scopes) = self.serving()?;
         let flush = self.writer().flusher();
         let mut marks = self.common_tags("script");
-        marks.push(tag(tags::STAGE, &stage.address.to_string()));
+        marks.push(tag(tags::STAGE, &stage.address.spelled()));
         let scope = Arc::new(Scope::new(run, marks, flush));
         let secret = scopes.open(scope.clone());
         let uri = format!("http://{}/s/{}", server.address(), secret.as_str());
-        self.scripts.doors().insert(stage.address.to_string(), Door { secret, scope });
+        self.scripts.doors().insert(stage.address.spelled(), Door { secret, scope });
         let is_declared = |name: &str| stage.env.iter().any(|variable| variable.name == name);
         Some(surroundings(&uri, stage.tracking.experiment.as_deref(), is_declared, environment::inherited))
     }
@@ -106,7 +106,7 @@ impl Recorder<'_> {
     /// Closes a stage's address, and ends what its scripts left running as the stage ended. Returns what there is to tell
     /// of the stage's own run.
     pub(super) fn close_door(&self, stage: &Stage, run: RunId, status: RunStatus) -> Vec<Change> {
-        let Some(door) = self.scripts.doors().shift_remove(&stage.address.to_string()) else {
+        let Some(door) = self.scripts.doors().shift_remove(&stage.address.spelled()) else {
             return Vec::new();
         };
         if let Some(Some((_, scopes))) = self.scripts.serving.get() {

@@ -15,7 +15,7 @@ pub fn of_stage(
     run: RunId,
     search_path: Option<OsString>,
 ) -> Vec<(OsString, OsString)> {
-    let name = stage.address.to_string();
+    let name = stage.address.spelled();
     let mut variables: Vec<(OsString, OsString)> = vec![
         (names::ROOT.into(), project.root.clone().into()),
         (names::STAGE.into(), name.clone().into()),

@@ -96,13 +96,13 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
                 params::select(std::slice::from_ref(&reference), &pipeline.param_files).unwrap_or_default();
             for (file, values) in values {
                 let leaves = values.iter().flat_map(|(key, value)| leaves(key, value));
-                side.entry(file.to_string()).or_default().extend(leaves);
+                side.entry(file.spelled().to_owned()).or_default().extend(leaves);
             }
         }
         return side;
     }
     let files = pipeline.param_files.iter().filter_map(|(path, file)| match file {
-        ParamFile::Read(value) => Some((path.to_string(), report::flatten(value))),
+        ParamFile::Read(value) => Some((path.spelled().to_owned(), report::flatten(value))),
         ParamFile::Missing => None,
     });
     files.collect()

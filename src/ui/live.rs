@@ -94,6 +94,14 @@ impl<'a> ReproView<'a> {
         }
     }
 
+    /// The same of a line that stays whole.
+    fn relay(&self, state: &State, text: &str) {
+        match &state.screen {
+            Some(screen) => screen.bars.suspend(|| self.printer.relay(text)),
+            None => self.printer.relay(text),
+        }
+    }
+
     /// Prints above what is redrawn, with `-q` as well.
     fn insist(&self, state: &State, text: &str) {
         match &state.screen {
@@ -130,7 +138,7 @@ impl<'a> ReproView<'a> {
         let on_screen = state.screen.is_some();
         if !on_screen || self.printer.is_verbose() {
             let name = self.printer.paint("2", format_args!("{} |", self.name(stage)));
-            self.say(state, &format!("{name} {text}"));
+            self.relay(state, &format!("{name} {text}"));
         }
         if let Some(work) = state.at_work.get_mut(&stage) {
             if on_screen {
@@ -194,7 +202,7 @@ impl<'a> ReproView<'a> {
         {
             for line in &work.lines {
                 let prefix = self.printer.paint("2", format_args!("{} |", self.name(stage)));
-                self.say(state, &format!("{prefix} {line}"));
+                self.relay(state, &format!("{prefix} {line}"));
             }
         }
         let after = work
@@ -206,7 +214,10 @@ impl<'a> ReproView<'a> {
         if let Some(partial) = partial {
             self.insist(
                 state,
-                &format!("Its partial outs are in {}; the last good ones are in place.", partial.display()),
+                &format!(
+                    "Its partial outs are in {}; the last good ones are in place.",
+                    base::shown(partial)
+                ),
             );
         }
     }

@@ -5,6 +5,7 @@ mod progress;
 #[cfg(feature = "train")]
 pub mod training;
 pub mod transfer;
+mod wrap;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -92,40 +93,61 @@ impl Printer {
         self.data(format_args!("{text}\n"));
     }
 
+    /// Data in sentences: on a terminal, lines are wrapped.
+    pub fn data_text(&self, text: impl Display) {
+        match self.width() {
+            Some(width) => self.data_line(wrap::wrapped(&text.to_string(), width)),
+            None => self.data_line(text),
+        }
+    }
+
+    /// What was done, file by file, on stdout; silent with `-q`.
+    pub fn report(&self, text: impl Display) {
+        if !self.is_quiet() {
+            self.data_line(text);
+        }
+    }
+
     /// Talk, on stderr; silent with `-q`.
     pub fn say(&self, text: impl Display) {
-        if self.verbosity >= Verbosity::Normal {
+        if !self.is_quiet() {
+            talk(text);
+        }
+    }
+
+    /// Talk with lines that stay whole: those of a script, or one that is meant to be copied.
+    pub fn relay(&self, text: impl Display) {
+        if !self.is_quiet() {
             let _ = writeln!(io::stderr().lock(), "{text}");
         }
     }
 
     /// What must not be missed, on stderr, with `-q` as well: a stage that failed, bytes that were saved.
     pub fn insist(&self, text: impl Display) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        talk(text);
     }
 
     /// Something that went well enough, but that someone should know; said even with `-q`.
     pub fn warn(&self, text: impl Display) {
-        let _ = writeln!(io::stderr().lock(), "{} {text}", self.paint("33;1", "warning:"));
+        talk(format_args!("{} {text}", self.paint("33;1", "warning:")));
     }
 
     /// What went wrong, cause by cause, and what to do next.
     pub fn error(&self, causes: impl IntoIterator<Item = String>, hints: &[String]) {
-        let mut err = io::stderr().lock();
         let mut said = String::new();
         for (index, cause) in causes.into_iter().enumerate() {
             // A wrapper that repeats its cause would say everything twice.
             if said.contains(&cause) {
                 continue;
             }
-            let _ = match index {
-                0 => writeln!(err, "{} {cause}", self.paint("31;1", "error:")),
-                _ => writeln!(err, "  caused by: {cause}"),
-            };
+            match index {
+                0 => talk(format_args!("{} {cause}", self.paint("31;1", "error:"))),
+                _ => talk(format_args!("  caused by: {cause}")),
+            }
             said.push_str(&cause);
         }
         for hint in hints {
-            let _ = writeln!(err, "{} {hint}", self.paint("36;1", "hint:"));
+            talk(format_args!("{} {hint}", self.paint("36;1", "hint:")));
         }
     }
 
@@ -176,4 +198,13 @@ impl Printer {
     pub fn colors_data(&self) -> bool {
         self.color_out
     }
+}
+
+/// Writes to stderr, with lines wrapped where it is a terminal.
+fn talk(text: impl Display) {
+    let mut err = io::stderr().lock();
+    let _ = match err.is_terminal().then(|| usize::from(console::Term::stderr().size().1)) {
+        Some(width) => writeln!(err, "{}", wrap::wrapped(&text.to_string(), width)),
+        None => writeln!(err, "{text}"),
+    };
 }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Printer;
 
 /// How long nothing is said elsewhere than on a terminal, and then again and again.
-const EVERY: Duration = Duration::from_secs(10);
+pub const EVERY: Duration = Duration::from_secs(10);
 
 /// Shown until it is dropped.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! What a transfer shows while it goes on: on a terminal a bar with bytes, rate and what is left, redrawn in place;
-//! elsewhere a plain line every few seconds.
+//! elsewhere a plain line now and then.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -8,9 +8,7 @@ use cache::Meter;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::ui::Printer;
-
-/// How often plain lines come.
-const PLAIN: Duration = Duration::from_secs(5);
+use crate::ui::progress::EVERY;
 
 /// Does `work`, showing meanwhile how far `meter` says that it has come. `what` is the doing: `Pushing to storage`.
 pub fn watch<T>(printer: Printer, what: &str, meter: &Meter, work: impl FnOnce() -> T) -> T {
@@ -33,7 +31,7 @@ fn show(printer: Printer, what: &str, meter: &Meter, ended: &mpsc::Receiver<()>)
         bar.set_prefix(what.to_owned());
         bar
     });
-    let pause = if bar.is_some() { Duration::from_millis(100) } else { PLAIN };
+    let pause = if bar.is_some() { Duration::from_millis(100) } else { EVERY };
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(pause) {
         let text = text(meter, begun.elapsed());
         match &bar {

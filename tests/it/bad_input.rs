@@ -581,5 +581,27 @@ fn words_of_other_tools_are_translated() {
     ] {
         sandbox.pipe(words).code(2).tells(&["tip: ", tells]);
     }
-    sandbox.pipe(["ls"]).code(2).tells(&["tip: `pipe list`"]);
+    for (words, tells) in [
+        (&["destroy"][..], "`pipe unprotect`"),
+        (&["exp", "run"], "`pipe repro` records every run"),
+        (&["queue", "start"], "`pipe repro -j`"),
+        (&["import-db", "--sql", "x"], "a stage runs the query"),
+        (&["artifacts", "get", "x"], "`pipe models` is the registry"),
+        (&["studio", "login"], "tip: "),
+        (&["daemon", "updater"], "leaves no process behind"),
+        (&["dataset", "add"], "`pipe import`"),
+        (&["git-hook", "pre-push"], "`pipe install`"),
+        (&["ls-url", "x"], "`pipe list`"),
+        (&["unfrozen", "x"], "`pipe unfreeze`"),
+        (&["cache", "migrate"], "read where it lies"),
+        (&["plots", "templates"], "`--template NAME`"),
+        (&["commit", "--no-relink"], "`cache.link_types`"),
+        (&["update", "--to-remote", "x"], "`pipe push`"),
+        (&["import-url", "--version-aware", "x"], "keep no versions"),
+        (&["init", "-f"], "leaves what there is"),
+        (&["remote", "list", "--local"], "`pipe config --list --local`"),
+        (&["plots", "show", "--open"], "`--format text`"),
+    ] {
+        sandbox.pipe(words).code(2).tells(&["tip: ", tells]);
+    }
 }

@@ -129,6 +129,21 @@ fn git_is_told_of_records_when_asked() {
     assert_eq!(staged(), "a.pipe\nsub/.gitignore\nsub/[x].pipe\n");
     sandbox.ok(["repro"]);
     assert_eq!(staged(), ".gitignore\na.pipe\npipeline.lock\nsub/.gitignore\nsub/[x].pipe\n");
+    sandbox.commit("recorded");
+    sandbox.ok(["move", "a", "c"]);
+    assert_eq!(sandbox.git(["status", "--porcelain"]), "M  .gitignore\nR  a.pipe -> c.pipe\n");
+    sandbox.ok(["move", "c", "a"]);
+    sandbox.git(["reset", "-q", "--hard"]);
+    sandbox.ok(["stage", "add", "-n", "t", "-o", "new", "echo 1 > new"]);
+    assert_eq!(staged(), ".gitignore\npipeline.yaml\n");
+    sandbox.ok(["remove", "t"]);
+    assert_eq!(staged(), "");
+    sandbox.ok(["remove", "s"]);
+    assert_eq!(staged(), ".gitignore\npipeline.lock\npipeline.yaml\n");
+    sandbox.git(["reset", "-q", "--hard"]);
+    sandbox.ok(["remove", "sub/[x].pipe"]);
+    assert_eq!(staged(), "sub/.gitignore\nsub/[x].pipe\n");
+    sandbox.git(["reset", "-q", "--hard"]);
     // What git refuses is told and spoils nothing.
     sandbox.write(".git/index.lock", "");
     sandbox.write("a", "3\n");

@@ -214,6 +214,34 @@ fn git_is_told_of_what_was_recorded_where_dvc_tells_it() {
     };
     assert_eq!(each(&["add", "w/a"]), "w/.gitignore\nw/a.dvc\n");
     assert_eq!(each(&["repro"]), ".gitignore\ndvc.lock\n");
+    // From here on each begins at the commit.
+    sandbox.git(["add", "."]);
+    sandbox.git(["commit", "-qm", "all"]);
+    for arguments in [
+        &["move", "w/a", "w/c"][..],
+        &["stage", "add", "-n", "t", "-o", "new", "echo 1 > new"],
+        &["remove", "w/a.dvc"],
+        &["remove", "s"],
+        &["freeze", "s"],
+    ] {
+        let [ours, theirs] = ["pipe", "dvc"].map(|tool| {
+            sandbox.git(["reset", "-q", "--hard"]);
+            sandbox.git(["clean", "-qfd"]);
+            dvc.ok(&sandbox, &["checkout", "-q"]);
+            match tool {
+                "pipe" => drop(pipe(&sandbox, arguments).code(0)),
+                _ => drop(dvc.ok(&sandbox, arguments)),
+            }
+            staged()
+        });
+        match arguments[0] {
+            // DVC forgets it there, though what it removes has to be committed as well.
+            "remove" => assert!(theirs.is_empty() && !ours.is_empty(), "{arguments:?}: {ours} {theirs}"),
+            _ => assert_eq!(ours, theirs, "{arguments:?}"),
+        }
+    }
+    sandbox.git(["reset", "-q", "--hard"]);
+    dvc.ok(&sandbox, &["checkout", "-q"]);
     sandbox.write("w/a", "22\n");
     sandbox.git(["reset", "-q"]);
     pipe(&sandbox, &["commit", "-f", "w/a.dvc"]).code(0);

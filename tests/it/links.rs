@@ -122,10 +122,11 @@ fn links_are_made_and_unmade() {
     snapshot!(sandbox.pipe(["unprotect", "none"]), @"
     exit: 2
     --- stderr
-    error: there is no none
+    error: cannot unprotect none: nothing is there
+    hint: `pipe checkout` brings back what is recorded
     ");
     assert!(!is_link(&sandbox, "out/a"));
-    sandbox.ok(["checkout", "--relink"]);
+    sandbox.ok(["checkout", "--relink"]).tells(&["Placed 4 files anew."]);
     sandbox.ok(["unprotect", "."]).tells(&["Unprotected 2 files."]);
     assert_eq!(sandbox.states(), "make:fresh use:fresh");
     sandbox.append("out/a", "more\n");

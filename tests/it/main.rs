@@ -75,6 +75,7 @@ mod runs_edit;
 mod safety;
 mod shared_cache;
 mod sharing;
+mod shown;
 mod stage;
 mod status;
 mod together;

@@ -7,6 +7,7 @@ mod content;
 mod digest;
 mod json;
 mod path;
+mod text;
 mod timestamp;
 mod value;
 
@@ -14,5 +15,6 @@ pub use content::FileState;
 pub use digest::{Algorithm, Digest, ParseDigestError};
 pub use json::ascii_json;
 pub use path::{PathError, ProjectPath};
+pub use text::{one_line, shown};
 pub use timestamp::Timestamp;
 pub use value::Value;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::text::one_line;
+
 /// A path relative to the project root. The empty path is the root itself, shown as `.`.
 ///
 /// Law: parts are non-empty, none is `.` or `..`, none holds a NUL. Ordered by bytes.
@@ -33,13 +35,15 @@ impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PathError::Absolute(path) => {
-                write!(f, "`{path}` is an absolute path; expected one relative to the project")
+                write!(f, "`{}` is an absolute path; expected one relative to the project", one_line(path))
             }
-            PathError::Outside(path) => write!(f, "`{path}` leads out of the project"),
-            PathError::Nul(path) => write!(f, "`{}` holds a NUL character", path.replace('\0', "\\0")),
-            PathError::NotUtf8(path) => write!(f, "`{path}` is not UTF-8"),
+            PathError::Outside(path) => write!(f, "`{}` leads out of the project", one_line(path)),
+            PathError::Nul(path) => {
+                write!(f, "`{}` holds a NUL character", one_line(&path.replace('\0', "\\0")))
+            }
+            PathError::NotUtf8(path) => write!(f, "`{}` is not UTF-8", one_line(path)),
             PathError::Reserved(path) => {
-                write!(f, "`{path}` lies in a folder that git, pipe or DVC keeps for itself")
+                write!(f, "`{}` lies in a folder that git, pipe or DVC keeps for itself", one_line(path))
             }
         }
     }
@@ -123,6 +127,11 @@ impl ProjectPath {
         &self.0
     }
 
+    /// How records and programs read it: the canonical spelling, and `.` for the root.
+    pub fn spelled(&self) -> &str {
+        if self.is_root() { "." } else { &self.0 }
+    }
+
     /// Whether this is the project root.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
@@ -170,9 +179,11 @@ impl ProjectPath {
     }
 }
 
+/// For people, on one line. What is compared, recorded or handed to a program is [`ProjectPath::as_str`] or
+/// [`ProjectPath::spelled`].
 impl fmt::Display for ProjectPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_root() { "." } else { &self.0 })
+        f.write_str(&one_line(self.spelled()))
     }
 }
 
@@ -229,6 +240,14 @@ mod tests {
         assert!(path("a").contains(&path("a")));
         assert!(!path("a").contains(&path("ab")));
         assert!(path(".").contains(&path("ab")));
+    }
+
+    #[test]
+    fn a_name_of_two_lines_is_shown_on_one_and_spelled_as_it_is() {
+        let path = path("a\nb/\u{1b}[31m");
+        assert_eq!(path.to_string(), r"a\nb/\u{1b}[31m");
+        assert_eq!(path.as_str(), "a\nb/\u{1b}[31m");
+        assert_eq!(serde_json::to_string(&path).unwrap(), r#""a\nb/\u001b[31m""#);
     }
 
     #[test]

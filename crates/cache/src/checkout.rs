@@ -60,6 +60,8 @@ pub struct Checkout {
     pub held: Vec<(ProjectPath, FileState)>,
     /// What is recorded and cannot be brought back, with the reason.
     pub failed: Vec<(ProjectPath, CacheError)>,
+    /// How many files are right already and are placed anew.
+    pub relinked: usize,
 }
 
 /// How far a plan goes.
@@ -322,6 +324,7 @@ impl Planner<'_> {
             self.plan.steps.push((path.clone(), Step::Mode { executable }, change));
         } else if is_cached {
             self.check_saved(path, now);
+            self.plan.relinked += usize::from(is_right);
             let step = Step::File { digest: state.digest, size: state.size, executable };
             self.plan.steps.push((path.clone(), step, change));
         } else {

@@ -15,7 +15,7 @@ pub enum CacheError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// A file could not be read.
-    #[error("failed to read {}", path.display())]
+    #[error("failed to read {}", base::shown(path))]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -23,25 +23,25 @@ pub enum CacheError {
         source: io::Error,
     },
     /// A socket, pipe or device stands where content is expected.
-    #[error("{} is neither a file nor a folder", path.display())]
+    #[error("{} is neither a file nor a folder", base::shown(path))]
     Special {
         /// The path.
         path: PathBuf,
     },
     /// A symlink leads to a folder that holds it, or back to itself.
-    #[error("{} is a symlink that leads round in a circle", path.display())]
+    #[error("{} is a symlink that leads round in a circle", base::shown(path))]
     Loop {
         /// The symlink.
         path: PathBuf,
     },
     /// A symlink leads to nothing.
-    #[error("{} is a symlink to something that does not exist", path.display())]
+    #[error("{} is a symlink to something that does not exist", base::shown(path))]
     Dangling {
         /// The symlink.
         path: PathBuf,
     },
     /// A name inside a tracked folder that records cannot hold.
-    #[error("failed to record {}", path.display())]
+    #[error("failed to record {}", base::shown(path))]
     Name {
         /// The file or folder.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum CacheError {
         path: ProjectPath,
     },
     /// Somebody wrote the file while it was read.
-    #[error("{} changed while it was being read", path.display())]
+    #[error("{} changed while it was being read", base::shown(path))]
     Changed {
         /// The file.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum CacheError {
         digest: Digest,
     },
     /// A blob's bytes are not those of its name.
-    #[error("the cache's copy of {digest} is damaged ({})", path.display())]
+    #[error("the cache's copy of {digest} is damaged ({})", base::shown(path))]
     Damaged {
         /// The content asked for.
         digest: Digest,

@@ -136,7 +136,10 @@ pub enum GcError {
     #[error("nothing was removed, since something that is needed cannot be read")]
     Root(#[source] CacheError),
     /// An entry of the stage cache cannot be read.
-    #[error("nothing was removed, since the stage cache entry {} cannot be read: {reason}", path.display())]
+    #[error(
+        "nothing was removed, since the stage cache entry {} cannot be read: {reason}",
+        base::shown(path)
+    )]
     Entry {
         /// Its file.
         path: PathBuf,

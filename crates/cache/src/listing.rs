@@ -174,7 +174,7 @@ impl Blobs {
             return folder.state(&mut |manifest| self.store_bytes(manifest).map(drop));
         }
         let files = || files.iter().filter(|(_, state)| !state.is_folder());
-        let named = files().map(|(path, state)| (path.to_string(), state.digest)).collect();
+        let named = files().map(|(path, state)| (path.spelled().to_owned(), state.digest)).collect();
         let manifest = self.layout().encode_files(named).expect("a flat layout has a form for all files");
         let digest = hash_bytes_by(self.layout().algorithm(), &manifest);
         self.store_manifest(&digest, &manifest)?;

@@ -108,7 +108,7 @@ pub fn platform() -> String {
 
 /// Names a result by its outs, ascending by path.
 pub(crate) fn result_digest<'a>(outs: impl Iterator<Item = (&'a ProjectPath, &'a FileState)>) -> Digest {
-    let outs: String = outs.map(|(path, state)| format!("{} {path}\n", state.digest)).collect();
+    let outs: String = outs.map(|(path, state)| format!("{} {}\n", state.digest, path.spelled())).collect();
     hash_bytes(outs.as_bytes())
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A file operation that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {action}: {}", path.display())]
+#[error("failed to {action}: {}", base::shown(path))]
 pub struct DiskError {
     /// What was being done, as in "failed to …".
     pub action: &'static str,

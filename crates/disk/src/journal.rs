@@ -28,7 +28,7 @@ pub struct Journal {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A line in the middle is damaged.
-    #[error("{}:{line}: damaged journal record: {reason}", path.display())]
+    #[error("{}:{line}: damaged journal record: {reason}", base::shown(path))]
     Damaged {
         /// The journal.
         path: PathBuf,

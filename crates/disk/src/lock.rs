@@ -36,7 +36,7 @@ pub struct LockFile {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{holder} holds {}", path.display())]
+    #[error("{holder} holds {}", base::shown(path))]
     Held {
         /// Who, since when: `pipe repro` (pid 4711), since 2026-11-21 10:42:07.
         holder: String,

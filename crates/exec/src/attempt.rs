@@ -91,8 +91,8 @@ impl Attempt<'_, '_, '_> {
                     let aside = self.shop.world.workspace.blobs.quarantine(&digest)?;
                     self.warn(format!(
                         "the cache's copy of {digest} is damaged ({}); it was moved to {} and is not used",
-                        path.display(),
-                        aside.display()
+                        base::shown(&path),
+                        base::shown(&aside)
                     ));
                 }
                 Err(Failure::Cache(

@@ -315,7 +315,7 @@ fn tell(recovered: Option<aside::Recovered>, observer: &dyn Observer) {
     let Some(recovered) = recovered else { return };
     let partial = recovered
         .partial
-        .map(|folder| format!("; its partial outs are in {}", folder.display()))
+        .map(|folder| format!("; its partial outs are in {}", base::shown(&folder)))
         .unwrap_or_default();
     observer.event(Event::Warning(format!(
         "{} was cut off by the end of its pipe process; its last good outs are back in place{partial}",

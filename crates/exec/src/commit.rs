@@ -134,7 +134,7 @@ pub(crate) fn is_restorable(stage: &Stage) -> bool {
 /// What the stage cache is to remember of a result that was just found, but for what made it.
 pub(crate) fn entry(stage: &Stage, key: StageKey, outs: &OutStates) -> StageEntry {
     let outs = outs.iter().map(|(path, state)| StageOut { path: path.clone(), state: *state });
-    let mut entry = StageEntry::new(key.0, stage.address.to_string(), outs.collect());
+    let mut entry = StageEntry::new(key.0, stage.address.spelled(), outs.collect());
     entry.host = disk::Holder::current().host;
     entry.created = Timestamp::now();
     entry

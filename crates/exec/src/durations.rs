@@ -37,7 +37,7 @@ impl Durations {
     /// A stage's command took this long.
     pub fn note(&mut self, stage: &Address, took: Duration) {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.changed |= self.known.stages.insert(stage.to_string(), millis) != Some(millis);
+        self.changed |= self.known.stages.insert(stage.spelled(), millis) != Some(millis);
     }
 
     /// Writes the file when something was noted. A disk that refuses costs the hint alone.
@@ -57,7 +57,7 @@ impl Durations {
             return ranks;
         }
         for id in wanted.iter().rev() {
-            let own = self.known.stages.get(&address(*id).to_string()).copied().unwrap_or(UNKNOWN);
+            let own = self.known.stages.get(&address(*id).spelled()).copied().unwrap_or(UNKNOWN);
             let after = graph.downstream(*id).iter().map(|after| ranks[after.index()]).max().unwrap_or(0);
             ranks[id.index()] = own.saturating_add(after);
         }

@@ -70,7 +70,10 @@ pub enum LedgerError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal was written by a newer version.
-    #[error("{}: journal record of version {version}, newer than this pipe knows ({VERSION})", path.display())]
+    #[error(
+        "{}: journal record of version {version}, newer than this pipe knows ({VERSION})",
+        base::shown(path)
+    )]
     Newer {
         /// The journal.
         path: PathBuf,

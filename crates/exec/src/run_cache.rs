@@ -45,7 +45,7 @@ pub(crate) fn restorable(
             && outs.iter().all(|(_, state)| workspace.blobs.has_all(state));
         is_whole.then(|| {
             let outs = outs.into_iter().map(|(path, state)| StageOut { path, state }).collect();
-            StageEntry::new(inputs.key().0, stage.address.to_string(), outs)
+            StageEntry::new(inputs.key().0, stage.address.spelled(), outs)
         })
     })
 }

@@ -84,7 +84,7 @@ pub enum Exit {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The shell did not start.
-    #[error("failed to start `{shell}` in {}", folder.display())]
+    #[error("failed to start `{shell}` in {}", base::shown(folder))]
     Spawn {
         /// The shell.
         shell: String,

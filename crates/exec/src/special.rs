@@ -50,7 +50,7 @@ fn outside(
     let real_root = root.canonicalize().unwrap_or_else(|_| root.clone());
     if let Some(inside) = [&root, &real_root].iter().find_map(|root| os_path.strip_prefix(root).ok()) {
         // No edge would lead here from the stage that writes it.
-        let message = format!("dep {} lies in the project: write it as `{}`", dep.name, inside.display());
+        let message = format!("dep {} lies in the project: write it as `{}`", dep.name, base::shown(inside));
         return Err(Unreadable::new(dep.name.clone(), &io::Error::other(message)));
     }
     let outside = reader.outside().map_err(|fault| Unreadable::new(dep.name.clone(), &fault))?;

@@ -282,6 +282,16 @@ pub enum PathOrName<'a> {
     Name(&'a SpecialName),
 }
 
+impl PathOrName<'_> {
+    /// As it is written.
+    pub fn spelled(&self) -> &str {
+        match self {
+            PathOrName::Path(path) => path.spelled(),
+            PathOrName::Name(name) => &name.text,
+        }
+    }
+}
+
 impl fmt::Display for PathOrName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

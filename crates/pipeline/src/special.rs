@@ -58,7 +58,7 @@ pub struct SpecialName {
 
 impl fmt::Display for SpecialName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&base::one_line(&self.text))
     }
 }
 

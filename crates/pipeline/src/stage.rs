@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use base::{FileState, PathError, ProjectPath, Value};
+use base::{FileState, PathError, ProjectPath, Value, one_line};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -64,21 +64,27 @@ impl Address {
         Address { file: file.clone(), name: String::new() }
     }
 
+    /// As it is written, for records and to be compared.
+    pub fn spelled(&self) -> String {
+        if self.is_source() {
+            self.file.as_str().to_owned()
+        } else if matches!(self.file.as_str(), PIPELINE_FILE | crate::dialect::DVC_FILE) {
+            self.name.clone()
+        } else {
+            format!("{}:{}", self.file.as_str(), self.name)
+        }
+    }
+
     /// Whether it is that of data rather than of a command.
     pub fn is_source(&self) -> bool {
         self.name.is_empty()
     }
 }
 
+/// For people, on one line. What is compared or recorded is [`Address::spelled`].
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_source() {
-            self.file.fmt(f)
-        } else if matches!(self.file.as_str(), PIPELINE_FILE | crate::dialect::DVC_FILE) {
-            f.write_str(&self.name)
-        } else {
-            write!(f, "{}:{}", self.file, self.name)
-        }
+        f.write_str(&one_line(&self.spelled()))
     }
 }
 
@@ -95,7 +101,7 @@ impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.file.as_str() {
             PIPELINE_FILE => serializer.serialize_str(&self.name),
-            _ => serializer.collect_str(&format_args!("{}:{}", self.file, self.name)),
+            _ => serializer.collect_str(&format_args!("{}:{}", self.file.as_str(), self.name)),
         }
     }
 }

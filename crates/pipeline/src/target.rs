@@ -8,7 +8,7 @@ use crate::suggest;
 
 /// A target that names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{target}` is neither a stage nor an out of one in {file}")]
+#[error("`{}` is neither a stage nor an out of one in {file}", base::one_line(target))]
 pub struct TargetError {
     /// As written.
     pub target: String,
@@ -113,15 +113,20 @@ impl Pipeline {
             .map(|content| content.names.keys().chain(content.groups.keys()).cloned().collect())
             .unwrap_or_default();
         let others = self.stages.iter().filter(|stage| stage.address.file != self.file);
-        names.extend(others.map(|stage| stage.address.to_string()));
+        names.extend(others.map(|stage| stage.address.spelled()));
         let outs = self.stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.as_str());
         let hint =
             suggest::did_you_mean(target, names.iter().map(String::as_str).chain(outs)).or_else(|| {
                 let known = names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
                 let more = if names.len() > 10 { ", …" } else { "" };
                 let what = if self.sources().next().is_some() { "stages and pointers" } else { "stages" };
-                (!known.is_empty()).then(|| format!("{what} are: {known}{more}"))
+                Some(match known.is_empty() {
+                    true => "`pipe stage add` describes a stage, `pipe add` puts data under version control"
+                        .to_owned(),
+                    false => format!("{what} are: {known}{more}"),
+                })
             });
+        let hint = hint.map(|hint| base::one_line(&hint).into_owned());
         TargetError { target: target.to_owned(), file: self.file.clone(), hint }
     }
 

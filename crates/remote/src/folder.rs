@@ -103,7 +103,7 @@ impl FolderRemote {
             }
             io::ErrorKind::ReadOnlyFilesystem => Some("that file system is mounted read-only".to_owned()),
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                Some(format!("see that {} is there, and mounted if it is a share", self.root.display()))
+                Some(format!("see that {} is there, and mounted if it is a share", base::shown(&self.root)))
             }
             _ => None,
         };

@@ -1,6 +1,6 @@
 //! One value of a table: for people rounded and with units, for programs whole.
 
-use base::{Timestamp, Value};
+use base::{Timestamp, Value, one_line};
 use serde_json::Value as Json;
 
 use crate::human::{bytes_text, duration_text, float_text};
@@ -77,7 +77,7 @@ impl Cell {
     pub fn shown(&self) -> String {
         match self {
             Cell::Missing => "-".to_owned(),
-            Cell::Text(text) | Cell::Toned(_, text) => one_line(text),
+            Cell::Text(text) | Cell::Toned(_, text) => one_line(text).into_owned(),
             Cell::Int(number) => number.to_string(),
             Cell::Float { value, precision } => float_text(*value, *precision),
             Cell::Delta { value, precision } => {
@@ -89,9 +89,9 @@ impl Cell {
             Cell::Time(time) => time.local(),
             Cell::Value { value: Value::Float(value), precision } => typed_float(*value, *precision),
             Cell::Value { value: value @ (Value::List(_) | Value::Map(_)), .. } => {
-                shorten(one_line(&value.to_string()))
+                shorten(one_line(&value.to_string()).into_owned())
             }
-            Cell::Value { value, .. } => one_line(&value.to_string()),
+            Cell::Value { value, .. } => one_line(&value.to_string()).into_owned(),
         }
     }
 
@@ -177,16 +177,4 @@ pub fn json_value(value: &Value) -> Json {
         Value::Bool(truth) => Json::from(*truth),
         Value::Str(text) => Json::from(text.as_str()),
     }
-}
-
-/// Line breaks, tabs, escape sequences and what turns the writing direction, in their escaped form:
-/// a run's name must not move the cursor of who lists it.
-pub(crate) fn one_line(text: &str) -> String {
-    let unsafe_here =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.chars().any(unsafe_here) {
-        return text.to_owned();
-    }
-    let escaped = |c: char| if unsafe_here(c) { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escaped).collect()
 }

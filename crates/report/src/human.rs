@@ -1,5 +1,7 @@
 //! Numbers, sizes and durations as people read them.
 
+use std::fmt::Display;
+
 /// A float with at most `precision` significant digits, zeros at the end left away; very large and
 /// very small ones with an exponent. As C's `%g`, which DVC uses too.
 pub fn float_text(value: f64, precision: usize) -> String {
@@ -25,6 +27,15 @@ fn without_zeros(digits: &str) -> &str {
 /// A number of things: `1 row`, `2 rows`. For nouns that take an s.
 pub fn count_text(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The first of many things, and how many more there are: `a, b, and 7 more`.
+pub fn few_text(things: &[impl Display], limit: usize, between: &str) -> String {
+    let mut told: Vec<String> = things.iter().take(limit).map(ToString::to_string).collect();
+    if things.len() > limit {
+        told.push(format!("and {} more", things.len() - limit));
+    }
+    told.join(between)
 }
 
 /// A size: `512 B`, `4.9 kB`, `1.2 GB`. Thousands, as storage is sold and `ls --si` counts.
@@ -82,6 +93,12 @@ mod tests {
             assert_eq!(float_text(value, 5), text);
         }
         assert_eq!(float_text(0.1, 0), "0.1");
+    }
+
+    #[test]
+    fn of_many_the_first_are_named() {
+        assert_eq!(few_text(&["a", "b"], 2, ", "), "a, b");
+        assert_eq!(few_text(&["a", "b", "c", "d"], 2, ", "), "a, b, and 2 more");
     }
 
     #[test]

@@ -13,6 +13,6 @@ mod table;
 
 pub use cell::{Cell, Tone, json_value};
 pub use diff::{Diff, DiffOptions, DiffRow, DiffSide, flatten};
-pub use human::{bytes_text, count_text, duration_text, float_text};
+pub use human::{bytes_text, count_text, duration_text, few_text, float_text};
 pub use sparkline::sparkline;
 pub use table::{Align, Column, Table};

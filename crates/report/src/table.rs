@@ -120,7 +120,7 @@ impl Table {
         let (widths, dropped) = self.layout(&shown, width.unwrap_or(usize::MAX));
         let mut text = String::new();
         let heads: Vec<String> =
-            self.columns.iter().map(|column| crate::cell::one_line(&column.name)).collect();
+            self.columns.iter().map(|column| base::one_line(&column.name).into_owned()).collect();
         let head_style = Style::new().bold().force_styling(colour);
         self.line(&mut text, &widths, &heads, |_| Some(head_style.clone()));
         for (row, shown) in self.rows.iter().zip(&shown) {
@@ -139,7 +139,7 @@ impl Table {
             let cells: Vec<String> = cells.collect();
             writeln!(text, "| {} |", cells.join(" | ")).expect("a String takes all");
         };
-        line(&mut self.columns.iter().map(|column| escaped(&crate::cell::one_line(&column.name))));
+        line(&mut self.columns.iter().map(|column| escaped(&base::one_line(&column.name))));
         line(
             &mut self
                 .columns
@@ -253,8 +253,8 @@ impl Table {
         }
         if !dropped.is_empty() {
             let columns = count_text(dropped.len(), "column");
-            let names = crate::cell::one_line(&dropped.join(", "));
-            writeln!(text, "({columns} not shown: {names})").expect("a String takes all");
+            let names = dropped.join(", ");
+            writeln!(text, "({columns} not shown: {})", base::one_line(&names)).expect("a String takes all");
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn destination(project: &Project, args: &AddArgs) -> CliResult<ProjectPath> 
         return Ok(inside);
     }
     let name = from.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-        CliError::message(format!("{} has no name that a pointer could have", from.display()))
+        CliError::message(format!("{} has no name that a pointer could have", base::shown(from)))
             .hint("say with `-o OUT` what it is called here")
     })?;
     Ok(ProjectPath::resolve(&project.base, name)?)
@@ -77,13 +77,13 @@ pub fn run(
     let blobs = Blobs::with_layout(&aside.0, project.layout());
     let outside =
         Workspace::with_caches(folder, blobs, project.stage_cache(), State::anew(&aside.0.join("no-state")));
-    let working = printer.working(&format!("Reading {}", from.display()));
+    let working = printer.working(&format!("Reading {}", base::shown(&from)));
     let inside = ProjectPath::from_relative(from.file_name().map(Path::new).unwrap_or(Path::new("")))?;
     let stored = outside.store(&inside, Placement::Private);
     drop(working);
     let pushed = stored.map_err(CliError::from).and_then(|state| {
-        let state =
-            state.ok_or_else(|| CliError::message(format!("{} is not there any more", from.display())))?;
+        let state = state
+            .ok_or_else(|| CliError::message(format!("{} is not there any more", base::shown(&from))))?;
         let root = Root { path: path.clone(), state, is_old: false };
         Ok((state, send(&remote, &outside.blobs, root, args.jobs, &interrupt, printer)?))
     });

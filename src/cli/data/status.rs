@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use base::{Digest, FileState, ProjectPath};
+use base::{Digest, FileState, ProjectPath, one_line};
 use cache::{Blobs, Difference, Files, Meter, Workspace};
 use clap::Args;
 use exec::Ledger;
@@ -131,7 +131,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let unchanged: Vec<&ProjectPath> =
         now.keys().filter(|path| args.unchanged && !is_changed(path)).collect();
     let name = |path: &ProjectPath| {
-        recorded::shown(path, found.get(path).or(now.get(path)).or(head.get(path)).or(whole.get(path)))
+        recorded::named(path, found.get(path).or(now.get(path)).or(head.get(path)).or(whole.get(path)))
     };
     if args.json {
         let names = |paths: &[ProjectPath]| paths.iter().map(name).collect::<Vec<_>>();
@@ -171,7 +171,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
             printer.data_line(format_args!("{title}:"));
             printer.data_line(format_args!("  ({help})"));
             for line in &lines {
-                printer.data_line(format_args!("        {line}"));
+                printer.data_line(format_args!("        {}", one_line(line)));
             }
             printer.data("\n");
         }

@@ -26,6 +26,10 @@ pub fn run(
     let old = match states.0 {
         Some(revision) => revision,
         None => match project.git().and_then(|git| git.head()) {
+            Some(commit) if recorded::is_before_conversion(project, &commit)? => {
+                return Err(CliError::message("the last commit is from before `pipe convert`")
+                    .hint("`git add` and commit what it wrote: from then on the data can be compared"));
+            }
             Some(commit) => Revision::Commit(commit),
             None => {
                 return Err(CliError::message("there is no commit to compare the data with")
@@ -116,14 +120,14 @@ fn print_json(
     printer: Printer,
 ) -> CliResult {
     let one = |path: &ProjectPath, side: &Files| -> Json {
-        let mut entry = json!({ "path": recorded::shown(path, side.get(path)) });
+        let mut entry = json!({ "path": recorded::named(path, side.get(path)) });
         if with_hash {
             entry["hash"] = json!(side.get(path).map(|state| state.digest));
         }
         entry
     };
     let modified = changes.modified.iter().map(|path| {
-        let mut entry = json!({ "path": recorded::shown(path, new.get(path)) });
+        let mut entry = json!({ "path": recorded::named(path, new.get(path)) });
         if with_hash {
             entry["hash"] = json!({ "old": old[path].digest, "new": new[path].digest });
         }
@@ -131,8 +135,8 @@ fn print_json(
     });
     let renamed = changes.renamed.iter().map(|(before, after)| {
         let mut entry = json!({ "path": {
-            "old": recorded::shown(before, old.get(before)),
-            "new": recorded::shown(after, new.get(after)),
+            "old": recorded::named(before, old.get(before)),
+            "new": recorded::named(after, new.get(after)),
         } });
         if with_hash {
             entry["hash"] = json!(new[after].digest);
@@ -162,7 +166,7 @@ fn print(
     let short = |state: Option<&FileState>| state.map_or_else(String::new, |state| state.digest.short());
     let mut rows: Vec<(&str, String, String)> = Vec::new();
     let one =
-        |path: &ProjectPath, side: &Files| (recorded::shown(path, side.get(path)), short(side.get(path)));
+        |path: &ProjectPath, side: &Files| (recorded::named(path, side.get(path)), short(side.get(path)));
     for path in &changes.added {
         let (name, hash) = one(path, new);
         rows.push(("added", name, hash));
@@ -177,7 +181,7 @@ fn print(
     }
     for path in &changes.modified {
         let hash = format!("{} -> {}", short(old.get(path)), short(new.get(path)));
-        rows.push(("modified", recorded::shown(path, new.get(path)), hash));
+        rows.push(("modified", recorded::named(path, new.get(path)), hash));
     }
     for path in missing.into_iter().flatten() {
         let (name, hash) = one(path, old);

@@ -30,7 +30,7 @@ pub fn collect(
     remotes::refuse_vanished(project, &remote)?;
     let meter = Meter::new(interrupt.stop.clone());
     let workspace = project.workspace(printer)?;
-    let transfer = remotes::transfer(&workspace.blobs, &remote, None, &meter);
+    let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);
     let now = cache::Remote::now(&remote)?;
     let mut needed = gather(project, scope)?;
     if project.neighbour().is_some() && !args.no_stage_cache {

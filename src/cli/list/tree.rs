@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base::one_line;
+
 /// A folder, by name what is in it.
 #[derive(Default)]
 struct Folder<'a>(BTreeMap<&'a str, Folder<'a>>);
@@ -25,7 +27,7 @@ impl Folder<'_> {
         for (at, (name, folder)) in self.0.iter().enumerate() {
             let (branch, below) =
                 if at + 1 == self.0.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
-            text.push_str(&format!("{indent}{branch}{name}\n"));
+            text.push_str(&format!("{indent}{branch}{}\n", one_line(name)));
             folder.draw(&format!("{indent}{below}"), text);
         }
     }

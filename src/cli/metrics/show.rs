@@ -166,7 +166,7 @@ fn table(args: &MetricsShowArgs, shown: &[Shown], alone: bool) -> CliResult<Tabl
     if sides().next().is_none() {
         let names: Vec<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
         return Err(CliError::message(format!("there are no metrics in {}", names.join(", ")))
-            .hint("declare a file under `metrics:` of a stage in pipeline.yaml and run `pipe repro`"));
+            .hint("declare a file under `metrics:` of a stage and run `pipe repro`"));
     }
     if alone && sides().count() == 1 {
         return Ok(tall(sides(), precision));

@@ -36,7 +36,7 @@ pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResul
     let files = files(&store, &version)?;
     let folder = args.output.clone().unwrap_or_else(|| PathBuf::from(&version.model));
     if !args.force && is_full(&folder) {
-        return Err(CliError::message(format!("{} holds something already", folder.display()))
+        return Err(CliError::message(format!("{} holds something already", base::shown(&folder)))
             .hint("`-o` names another folder, `-f` writes over files of the same names"));
     }
     let blobs = project.blobs();
@@ -53,7 +53,7 @@ pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResul
     for file in &files {
         let target = folder.join(&file.path);
         if let Some(link) = disk::symlink_between(&folder, &target) {
-            return Err(CliError::message(format!("{} is a symbolic link", link.display()))
+            return Err(CliError::message(format!("{} is a symbolic link", base::shown(&link)))
                 .hint("remove it, or name another folder with `-o`"));
         }
         disk::make_folder(target.parent().unwrap_or(&folder))?;
@@ -64,7 +64,7 @@ pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResul
         "Put {count} of {}/{} into {}.",
         version.model,
         version.version,
-        folder.display()
+        base::shown(&folder)
     ));
     Ok(())
 }

@@ -52,7 +52,8 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
             remotes::name(project, Some(&args.old))?;
             remote_key(&args.new)?;
             if project.remotes().0.iter().any(|(name, _)| *name == args.new) {
-                return Err(CliError::message(format!("there is a remote `{}` already", args.new)));
+                return Err(CliError::message(format!("there is a remote `{}` already", args.new))
+                    .hint("choose another name, or `pipe remote remove` that one first"));
             }
             for file in FILES {
                 change(project, file, |text| {
@@ -78,7 +79,8 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
                 return Err(CliError::message(format!(
                     "remote `{}` is not in that settings file",
                     args.name
-                )));
+                ))
+                .hint("leave `--local` and `--project` out, or name the other"));
             }
             for file in files {
                 change(project, file, |text| {
@@ -146,14 +148,15 @@ fn default_in(text: &str) -> Option<String> {
 }
 
 /// A URL as seen from the current folder, which is where DVC takes it from.
-fn from_here(project: &Project, url: &str) -> String {
+pub fn from_here(project: &Project, url: &str) -> String {
     match is_relative(url) {
-        true => Path::new(project.base.as_str()).join(url).display().to_string(),
+        true => plain(&Path::new(project.base.as_str()).join(url)),
         false => url.to_owned(),
     }
 }
 
-fn is_relative(url: &str) -> bool {
+/// Whether it is a path from somewhere.
+pub fn is_relative(url: &str) -> bool {
     !url.contains("://") && !url.starts_with("~/") && Path::new(url).is_relative()
 }
 
@@ -180,6 +183,24 @@ fn plain(path: &Path) -> String {
         }
     }
     parts.iter().collect::<PathBuf>().display().to_string()
+}
+
+/// Chooses the folder of the cache as `dvc cache dir` does; `None` for the one in the project.
+///
+/// # Errors
+/// When the user's file is meant, or a file cannot be changed.
+pub fn set_cache_folder(project: &Project, scope: ScopeArgs, folder: Option<&str>) -> CliResult {
+    let files = scope.files()?;
+    let Some(folder) = folder else {
+        return files
+            .iter()
+            .try_for_each(|file| change(project, file, |text| unset_dvc_config(text, "cache", "dir")));
+    };
+    let written = match is_relative(folder) {
+        true => plain(&PathBuf::from("..").join(from_here(project, folder))),
+        false => folder.to_owned(),
+    };
+    change(project, files[0], |text| set_dvc_config(text, "cache", "dir", &written))
 }
 
 fn file_of(project: &Project, file: &str) -> PathBuf {

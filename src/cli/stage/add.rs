@@ -11,6 +11,7 @@ use crate::git::GitError;
 use crate::ignore::{ignore_outs, unignore_outs};
 use crate::project::Project;
 use crate::recorder::tracked::refusal;
+use crate::staging;
 use crate::ui::Printer;
 
 use super::written_name;
@@ -89,13 +90,16 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         edits.write()?;
         printer.say(format_args!("Wrote stage {} into {file}.", args.name));
         let old = old.iter().flat_map(|old| &old.stages).filter(|stage| own(stage));
-        for changed in unignore_outs(&project, old, &pipeline)? {
+        let left = unignore_outs(&project, old, &pipeline)?;
+        for changed in &left {
             printer.say(format_args!("Took the old outs out of {changed}."));
         }
         let stages = pipeline.stages.iter().filter(|stage| own(stage));
-        for changed in ignore_outs(&project, stages, &pipeline)? {
+        let entered = ignore_outs(&project, stages, &pipeline)?;
+        for changed in &entered {
             printer.say(format_args!("Added the outs to {changed}, so that git leaves them to pipe."));
         }
+        staging::stage(&project, left.iter().chain(&entered).chain([&file]), printer);
     }
     if args.run {
         let command = ReproArgs::augment_args(clap::Command::new("repro"));

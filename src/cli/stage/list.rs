@@ -55,7 +55,7 @@ pub fn run(args: &ListArgs, printer: Printer) -> CliResult {
     } else {
         let mut table = Table::new(vec![Column::text("stage").kept().whole(), Column::text("what").kept()]);
         for stage in stages {
-            table.push(vec![Cell::text(stage.address.to_string()), Cell::text(what(stage))]);
+            table.push(vec![Cell::text(stage.address.spelled()), Cell::text(what(stage))]);
         }
         printer.data(table.text(printer.width(), printer.colors_data()));
     }
@@ -95,7 +95,7 @@ fn stage_json(stage: &Stage) -> Json {
         None => json!(dep.name.text),
     });
     json!({
-        "stage": stage.address.to_string(),
+        "stage": stage.address.spelled(),
         "file": stage.address.file.as_str(),
         "name": stage.address.name,
         "desc": stage.desc,

@@ -11,6 +11,7 @@ use crate::ignore::{places, unignore_outs};
 use crate::interrupt::Interrupt;
 use crate::placed;
 use crate::project::Project;
+use crate::staging;
 use crate::ui::Printer;
 
 use super::{Written, written};
@@ -71,9 +72,12 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
         }
     }
     placed::forget(&project, kept.iter())?;
-    for file in ignore_files {
+    for file in &ignore_files {
         printer.say(format_args!("Took its outs out of {file}."));
     }
+    let files = removed.iter().map(|stage| &stage.file);
+    let locks: Vec<_> = removed.iter().map(|stage| pipeline::lock_beside(&stage.file)).collect();
+    staging::stage(&project, files.chain(&locks).chain(&ignore_files), printer);
     Ok(())
 }
 

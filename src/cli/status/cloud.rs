@@ -1,10 +1,11 @@
 //! `pipe status --cloud`: what of the recorded outs the cache has and a remote lacks, and the other way round.
 
+use base::one_line;
 use cache::{Meter, Whereabouts};
 use serde_json::json;
 
 use crate::cli::push::end;
-use crate::cli::sharing::{ShareArgs, roots_of, shown, wishes};
+use crate::cli::sharing::{ShareArgs, named, roots_of, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
 use crate::interrupt::Interrupt;
@@ -37,17 +38,17 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
         let of = |here: bool, there: bool| {
             let places =
                 found.iter().filter(|place: &&Whereabouts| place.here == here && place.there == there);
-            places.map(|place| shown(&place.item)).collect::<Vec<_>>()
+            places.map(|place| named(&place.item)).collect::<Vec<_>>()
         };
         let (new, deleted, missing) = (of(true, false), of(false, true), of(false, false));
         for (word, paths) in [("new", &new), ("deleted", &deleted), ("missing", &missing)] {
-            let mut named: Vec<&String> = paths.iter().collect();
+            let mut each: Vec<&String> = paths.iter().collect();
             // Several commits may lack the same path with several contents.
             if word == "missing" {
-                named.sort();
-                named.dedup();
+                each.sort();
+                each.dedup();
             }
-            lines.extend(named.into_iter().map(|path| format!("{word}\t{path}")));
+            lines.extend(each.into_iter().map(|path| format!("{word}\t{}", one_line(path))));
         }
         sides.push(json!({ "remote": name, "new": new, "deleted": deleted, "missing": missing }));
     }

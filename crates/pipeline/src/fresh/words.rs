@@ -15,12 +15,8 @@ impl fmt::Display for StaleReason {
         match self {
             StaleReason::New => f.write_str("has not run yet"),
             StaleReason::CommandChanged { old, new } => {
-                write!(
-                    f,
-                    "command changed: {} -> {}",
-                    shortened(&old.to_string()),
-                    shortened(&new.to_string())
-                )
+                let (old, new) = differing(&old.to_string(), &new.to_string());
+                write!(f, "command changed: {old} -> {new}")
             }
             StaleReason::ShellChanged { old, new } => {
                 write!(f, "shell changed: {} -> {}", shell(old), shell(new))
@@ -115,6 +111,27 @@ impl fmt::Display for StaleReason {
 /// So many characters of a command are told.
 const LONGEST: usize = 100;
 
+/// Two texts, without words that both begin and end with where they are long.
+fn differing(old: &str, new: &str) -> (String, String) {
+    let is_short = |text: &str| text.chars().count() <= LONGEST;
+    if is_short(old) && is_short(new) {
+        return (old.to_owned(), new.to_owned());
+    }
+    let [old, new] = [old, new].map(|text| text.split(' ').collect::<Vec<&str>>());
+    let alike = |(a, b): &(&&str, &&str)| a == b;
+    let before = old.iter().zip(&new).take_while(alike).count();
+    let most = old.len().min(new.len()) - before;
+    let behind = old.iter().rev().zip(new.iter().rev()).take_while(alike).count().min(most);
+    // A word more than differs tells where it is.
+    let (before, behind) = (before.saturating_sub(1), behind.saturating_sub(1));
+    let shown = |words: &[&str]| {
+        let middle = shortened(&words[before..words.len() - behind].join(" "));
+        let (head, tail) = (if before > 0 { "… " } else { "" }, if behind > 0 { " …" } else { "" });
+        format!("{head}{middle}{tail}")
+    };
+    (shown(&old), shown(&new))
+}
+
 /// A long text without its middle.
 fn shortened(text: &str) -> String {
     let length = text.chars().count();
@@ -175,11 +192,34 @@ fn collect(key: &str, old: Option<&Value>, new: Option<&Value>, changes: &mut Ve
 
 #[cfg(test)]
 mod tests {
-    use super::change;
+    use super::{change, differing};
     use base::Value;
 
     fn value(text: &str) -> Value {
         serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn of_long_commands_the_words_that_differ_are_told() {
+        let told = |old: &str, new: &str| {
+            let (old, new) = differing(old, new);
+            format!("{old} -> {new}")
+        };
+        assert_eq!(told("cp a b", "cp a c"), "cp a b -> cp a c");
+        let command = |epochs: &str| {
+            format!(
+                "python train.py {} --epochs {epochs} --seed 1 {}",
+                "--x 1".repeat(20),
+                "--y 2 ".repeat(20)
+            )
+        };
+        assert_eq!(
+            told(&command("100"), &command("200")),
+            "… --epochs 100 --seed … -> … --epochs 200 --seed …"
+        );
+        let long = "a ".repeat(200);
+        assert_eq!(told(long.trim(), &format!("{long}b")), "… a -> … a b");
+        assert_eq!(told("x", &format!("x {long}")).len(), "x -> ".len() + 50 + " … ".len() + 50);
     }
 
     #[test]

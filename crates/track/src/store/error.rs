@@ -129,7 +129,7 @@ pub enum StoreError {
         found: Option<String>,
     },
     /// The file is no database, or is damaged.
-    #[error("the run store {} is damaged or is no run store: {reason}", path.display())]
+    #[error("the run store {} is damaged or is no run store: {reason}", base::shown(path))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -137,7 +137,10 @@ pub enum StoreError {
         reason: String,
     },
     /// A later version of `pipe` made the file.
-    #[error("the run store {} was made by a newer pipe: schema {found}, this pipe knows {known}", path.display())]
+    #[error(
+        "the run store {} was made by a newer pipe: schema {found}, this pipe knows {known}",
+        base::shown(path)
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -147,7 +150,7 @@ pub enum StoreError {
         known: i64,
     },
     /// Other processes kept the store locked too long.
-    #[error("the run store {} was locked by other processes for {seconds} s", path.display())]
+    #[error("the run store {} was locked by other processes for {seconds} s", base::shown(path))]
     Busy {
         /// The file.
         path: PathBuf,
@@ -155,7 +158,7 @@ pub enum StoreError {
         seconds: u64,
     },
     /// Anything else that went wrong below.
-    #[error("failed to {doing} the run store {}", path.display())]
+    #[error("failed to {doing} the run store {}", base::shown(path))]
     Failed {
         /// What was being done: `open`, `read`, `write`, `upgrade`.
         doing: &'static str,

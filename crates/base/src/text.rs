@@ -1,0 +1,35 @@
+//! How texts of others, such as names of files, are shown to people.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+/// A text on one line: line breaks, tabs, escape sequences and what turns the writing direction, in their escaped form.
+/// The name of a file or a run must not move the cursor of who lists it.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if is_unsafe(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
+/// A path of the operating system on one line, for people.
+pub fn shown(path: &Path) -> String {
+    one_line(&path.to_string_lossy()).into_owned()
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_is_escaped_and_all_else_is_as_it_is() {
+        assert_eq!(one_line("a\nb\t\u{1b}[31m\u{202e}c\u{2028}"), r"a\nb\t\u{1b}[31m\u{202e}c\u{2028}");
+        assert_eq!(one_line("dé — \"c\" \\n"), "dé — \"c\" \\n");
+        assert_eq!(shown(Path::new("a\rb")), r"a\rb");
+    }
+}
