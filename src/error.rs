@@ -128,6 +128,13 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
             cache::RemoteGcError::Gc(fault) => hints_of(fault),
             cache::RemoteGcError::Transfer(fault) => hints_of(fault),
         }
+    } else if let Some(fault) = cause.downcast_ref::<exec::Failure>() {
+        match fault {
+            exec::Failure::Cache(fault) => hints_of(fault),
+            exec::Failure::Disk(fault) => hints_of(fault),
+            exec::Failure::Ledger(fault) => hints_of(fault),
+            _ => Vec::new(),
+        }
     } else if let Some(fault) = cause.downcast_ref::<cache::CacheError>() {
         match fault {
             cache::CacheError::Disk(fault) => hints_of(fault),
@@ -135,10 +142,21 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
                 one(Some("run the command again once nothing writes to the file; nothing was recorded"))
             }
             cache::CacheError::Name { .. } => one(Some("rename it, or move it elsewhere")),
-            cache::CacheError::Loop { .. } | cache::CacheError::Dangling { .. } => {
-                one(Some("remove the link, or name it in .pipeignore"))
+            cache::CacheError::Loop { .. }
+            | cache::CacheError::Circle { .. }
+            | cache::CacheError::Dangling { .. } => {
+                one(Some("remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)"))
             }
-            cache::CacheError::Special { .. } => one(Some("move it elsewhere, or name it in .pipeignore")),
+            cache::CacheError::Special { .. } => {
+                one(Some("move it elsewhere, or name it in .pipeignore (in a project of DVC, .dvcignore)"))
+            }
+            cache::CacheError::Read { source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                one(Some(
+                    "let yourself read it (`chmod u+rX PATH`, or ask its owner) and run the command again",
+                ))
+            }
             _ => Vec::new(),
         }
     } else {

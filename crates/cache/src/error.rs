@@ -34,6 +34,12 @@ pub enum CacheError {
         /// The symlink.
         path: PathBuf,
     },
+    /// Symlinks lead to each other, and to nothing else.
+    #[error("{} is a symlink that leads back to itself", path.display())]
+    Circle {
+        /// One of the symlinks.
+        path: PathBuf,
+    },
     /// A symlink leads to nothing.
     #[error("{} is a symlink to something that does not exist", path.display())]
     Dangling {

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::hash::hash_bytes;
+use crate::scan::read_fault;
 use crate::tree::{Tree, TreeEntry};
 use crate::{CacheError, Workspace};
 
@@ -102,7 +103,7 @@ pub(crate) fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
     let path = fault.path().unwrap_or(top).to_owned();
     match fault.into_io_error() {
         Some(source) if source.kind() == io::ErrorKind::NotFound => CacheError::Dangling { path },
-        Some(source) => CacheError::Read { path, source },
+        Some(source) => read_fault(&path, source),
         None => CacheError::Loop { path },
     }
 }

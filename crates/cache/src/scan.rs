@@ -521,11 +521,12 @@ fn walk_fault(top: &Path, fault: walkdir::Error) -> CacheError {
         Some(source) if source.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
             CacheError::Dangling { path }
         }
-        Some(source) => CacheError::Read { path, source },
+        Some(source) => read_fault(&path, source),
         None => CacheError::Loop { path },
     }
 }
 
 pub(crate) fn read_fault(path: &Path, source: io::Error) -> CacheError {
-    CacheError::Read { path: path.to_owned(), source }
+    let path = path.to_owned();
+    if disk::is_circle(&source) { CacheError::Circle { path } } else { CacheError::Read { path, source } }
 }

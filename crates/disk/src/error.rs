@@ -38,6 +38,11 @@ pub(crate) fn is_full(fault: &io::Error) -> bool {
     matches!(fault.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// Whether symlinks lead to each other in a circle, and nowhere.
+pub fn is_circle(fault: &io::Error) -> bool {
+    fault.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
 /// Adds what was being done, and to what, to an I/O result.
 pub(crate) trait Context<T> {
     fn context(self, action: &'static str, path: &Path) -> Result<T, DiskError>;

@@ -19,7 +19,7 @@ mod share;
 mod stamp;
 
 pub use board::Board;
-pub use error::DiskError;
+pub use error::{DiskError, is_circle};
 pub use file::{
     Appender, create_private, is_unfinished, make_folder, move_folder, move_path, open_output, read,
     read_optional, read_text_optional, remove, remove_empty_folders, replace, replace_volatile, replace_with,
