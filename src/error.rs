@@ -128,6 +128,13 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
             cache::RemoteGcError::Gc(fault) => hints_of(fault),
             cache::RemoteGcError::Transfer(fault) => hints_of(fault),
         }
+    } else if let Some(fault) = cause.downcast_ref::<exec::Failure>() {
+        match fault {
+            exec::Failure::Cache(fault) => hints_of(fault),
+            exec::Failure::Disk(fault) => hints_of(fault),
+            exec::Failure::Ledger(fault) => hints_of(fault),
+            _ => Vec::new(),
+        }
     } else if let Some(fault) = cause.downcast_ref::<cache::CacheError>() {
         match fault {
             cache::CacheError::Disk(fault) => hints_of(fault),

@@ -4,7 +4,7 @@ use crate::dvc_tool::{Dvc, pipe, project, stale};
 use crate::harness::Sandbox;
 
 /// A repository of DVC in the folder `source` beside the project, with data, a file in git, and both in one folder.
-fn source(dvc: &mut Dvc, sandbox: &Sandbox) {
+pub fn source(dvc: &mut Dvc, sandbox: &Sandbox) {
     let mut here = |arguments: &[&str]| {
         let (code, out, err) = dvc.call_in(&sandbox.path("../source"), arguments);
         assert_eq!(code, 0, "{arguments:?} {out}{err}");

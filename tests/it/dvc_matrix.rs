@@ -1,246 +1,12 @@
 //! DVC's features, project by project: what `pipe status` and `dvc status` call stale is the same, each accepts what the
-//! other has run, and both write the same `dvc.lock` to the byte.
+//! other has run, both write the same text of each stage into `dvc.lock`, and each pulls what the other has pushed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dvc_features::{FEATURES, Feature};
+use crate::dvc_imports::source;
 use crate::dvc_tool::{Dvc, pipe, project, stale};
 use crate::harness::Sandbox;
-
-/// One feature: a part of a project whose names begin with a prefix, `@` in the texts.
-struct Feature {
-    name: &'static str,
-    /// Below `stages:`.
-    stages: &'static str,
-    /// Below a key of the prefix in `params.yaml`.
-    params: &'static str,
-    /// Items of the top-level `vars`.
-    vars: &'static str,
-    files: &'static [(&'static str, &'static str)],
-    /// What `dvc add` is told.
-    adds: &'static [&'static str],
-    /// Changes, one after the other; `None` removes.
-    edits: &'static [(&'static str, Option<&'static str>)],
-    /// Stages that are never up to date.
-    restless: &'static [&'static str],
-}
-
-const NONE: Feature =
-    Feature { name: "", stages: "", params: "", vars: "", files: &[], adds: &[], edits: &[], restless: &[] };
-
-const FEATURES: &[Feature] = &[
-    Feature {
-        name: "a chain",
-        stages: "@one:\n  cmd: cp @in @mid\n  deps: [@in]\n  outs: [@mid]\n@two:\n  cmd: cp @mid @out\n  deps: [@mid]\n  \
-                 outs: [@out]\n",
-        files: &[("@in", "1\n")],
-        edits: &[("@in", Some("2\n")), ("@mid", None), ("@out", Some("edited\n"))],
-        ..NONE
-    },
-    Feature {
-        name: "folders",
-        stages: "@make:\n  cmd: mkdir -p @d/sub/deep @d/empty && cp @in @d/a && cp @in @d/sub/deep/b && chmod +x @d/a\n  \
-                 deps: [@in]\n  outs: [@d]\n@read:\n  cmd: cat @d/sub/deep/b > @r\n  deps: [@d/sub]\n  outs: [@r]\n",
-        files: &[("@in", "1\n")],
-        edits: &[
-            ("@d/sub/deep/b", Some("edited\n")),
-            ("@d/a", None),
-            ("@in", Some("2\n")),
-            ("@d/new", Some("x")),
-        ],
-        ..NONE
-    },
-    Feature {
-        name: "foreach over a list",
-        stages: "@each:\n  foreach: [1, 2.5, true, a-b, 1.0e-05]\n  do:\n    cmd: echo ${item} > @o-${item}\n    deps: \
-                 [@in]\n    outs:\n    - @o-${item}\n",
-        files: &[("@in", "1\n")],
-        edits: &[("@o-2.5", None), ("@in", Some("2\n"))],
-        ..NONE
-    },
-    Feature {
-        name: "foreach over a map",
-        stages: "@map:\n  foreach: ${@p.models}\n  do:\n    cmd: echo ${key} ${item.lr} ${item.deep.n} > @m-${key}\n    \
-                 params: [@p.models]\n    outs: ['@m-${key}']\n",
-        params: "models:\n  us: {lr: 1.0e-07, deep: {n: 3}}\n  größe: {lr: 10.0, deep: {n: x y}}\n",
-        edits: &[("@m-us", Some("edited"))],
-        ..NONE
-    },
-    Feature {
-        name: "foreach over maps in a list",
-        stages: "@list:\n  foreach:\n  - {a: 1, b: [x, y]}\n  - {a: 2.0, b: [z]}\n  do:\n    cmd: echo ${item.a} \
-                 ${item.b[0]} > @l${item.a}\n    deps: [@in]\n    outs: ['@l${item.a}']\n",
-        files: &[("@in", "1\n")],
-        edits: &[("@in", None), ("@in", Some("3\n"))],
-        ..NONE
-    },
-    Feature {
-        name: "matrix",
-        stages: "@grid:\n  matrix:\n    n: [1, 2.5]\n    model: ${@p.models}\n  cmd: echo ${item.n} ${item.model.name} \
-                 ${key} > @g-${key}\n  outs: ['@g-${key}']\n",
-        params: "models: [{name: a}, {name: b}]\n",
-        edits: &[("@g-1-model0", None), ("@g-2.5-model1", Some("x"))],
-        ..NONE
-    },
-    Feature {
-        name: "vars",
-        stages: "@vars:\n  vars: [{@own: 4}, '@own.yaml:inner']\n  cmd: echo ${@top} ${@file.deep[0]} ${@own} ${inner.a} > \
-                 @v\n  deps: [@in]\n  outs: [@v]\n",
-        vars: "- {@top: 1.5}\n- @vars.yaml\n",
-        files: &[
-            ("@vars.yaml", "@file: {deep: [1]}\n"),
-            ("@own.yaml", "inner: {a: yes}\nother: 1\n"),
-            ("@in", "1\n"),
-        ],
-        edits: &[("@own.yaml", Some("inner: {a: no}\nother: 1\n")), ("@in", Some("2\n"))],
-        ..NONE
-    },
-    Feature {
-        name: "wdir",
-        stages: "@wdir:\n  wdir: @w\n  cmd: cat ../@in in > out\n  deps: [../@in, in]\n  params: [a, {../@q.json: [b]}]\n  \
-                 outs: [out]\n",
-        files: &[
-            ("@in", "1\n"),
-            ("@w/in", "2\n"),
-            ("@w/params.yaml", "a: 1\n"),
-            ("@q.json", "{\"b\": [1, 2.0]}"),
-        ],
-        edits: &[
-            ("@in", Some("5\n")),
-            ("@q.json", Some("{\"b\": [1.0, 2]}")),
-            ("@w/params.yaml", Some("a: 2\n")),
-        ],
-        ..NONE
-    },
-    Feature {
-        name: "outs that persist",
-        stages: "@keep:\n  cmd: mkdir -p @k && cat @in >> @k/log\n  deps: [@in]\n  outs:\n  - @k:\n      persist: true\n",
-        files: &[("@in", "1\n")],
-        edits: &[("@in", Some("2\n")), ("@k/log", None)],
-        ..NONE
-    },
-    Feature {
-        name: "metrics and plots without cache",
-        stages: "@score:\n  cmd: cat @in > @m.json && printf 'step,loss\\n1,2\\n' > @p.csv\n  deps: [@in]\n  metrics:\n  - \
-                 @m.json:\n      cache: false\n  plots:\n  - @p.csv:\n      cache: false\n      x: step\n      y: loss\n",
-        files: &[("@in", "{\"a\": 1.5}\n")],
-        edits: &[("@m.json", Some("{}")), ("@p.csv", None), ("@in", Some("{\"a\": 2}"))],
-        ..NONE
-    },
-    Feature {
-        name: "metrics and outs with options",
-        stages: "@kept:\n  cmd: cat @in > @m.json && cp @in @o && cp @in @n\n  deps: [@in]\n  desc: for people\n  meta: {a: \
-                 [1]}\n  metrics: [@m.json]\n  outs:\n  - @o:\n      desc: an out\n      type: model\n      labels: [a]\n      \
-                 push: false\n      remote: elsewhere\n  - @n:\n      cache: false\n",
-        files: &[("@in", "{\"a\": 1.5}\n")],
-        edits: &[("@n", Some("x")), ("@in", Some("{\"a\": 2}"))],
-        ..NONE
-    },
-    Feature {
-        name: "params of all kinds of files",
-        stages: "@params:\n  cmd: echo hi > @o\n  params:\n  - @p.lr\n  - @a.json:\n    - x\n    - y.z\n  - @b.toml:\n  - \
-                 @c.py:\n    - RATE\n    - Net.layers\n  outs: [@o]\n",
-        params: "lr: 0.1\n",
-        files: &[
-            ("@a.json", "{\"x\": 1e-5, \"y\": {\"z\": null}}"),
-            ("@b.toml", "t = 1.0\nb = true\n[s]\nq = 'é'\n"),
-            ("@c.py", "RATE = 1e-4\nclass Net:\n    layers = [1, 2]\n"),
-        ],
-        edits: &[
-            ("@a.json", Some("{\"x\": 0.00001, \"y\": {\"z\": null}, \"new\": 1}")),
-            ("@b.toml", Some("t = 1\nb = 1\n[s]\nq = 'é'\n")),
-            ("@b.toml", Some("t = 1\nb = 1\nnew = 2\n[s]\nq = 'é'\n")),
-            ("@c.py", Some("RATE = 1e-3\nclass Net:\n    layers = [1, 2]\n")),
-        ],
-        ..NONE
-    },
-    Feature {
-        name: "floats and other values",
-        stages: "@values:\n  cmd: echo ${@p.f.a} ${@p.f.b} ${@p.f.c} ${@p.f.d} ${@p.f.e} > @o\n  params: [@p.f, @p.m]\n  \
-                 outs: [@o]\n",
-        params: "f: {a: 1.0e-05, b: 1.0, c: 1.0e+16, d: 123456789012345680.0, e: true}\nm: {text: '1', none: null, date: x, \
-                 nested: [[1], {k: .5}], long: \"it's a text that is long enough to be folded when it is written into a \
-                 lock\"}\n",
-        edits: &[("@o", None)],
-        ..NONE
-    },
-    Feature {
-        name: "frozen stages",
-        stages: "@ice:\n  cmd: cp @in @o\n  deps: [@in]\n  outs: [@o]\n  frozen: true\n@after:\n  cmd: cp @o @p\n  deps: \
-                 [@o]\n  outs: [@p]\n",
-        // It never runs: what is there is its result.
-        files: &[("@in", "1\n"), ("@o", "1\n")],
-        edits: &[("@in", Some("2\n")), ("@o", Some("edited"))],
-        ..NONE
-    },
-    Feature {
-        name: "stages that always run",
-        stages: "@always:\n  cmd: echo x > @o\n  deps: [@in]\n  outs: [@o]\n  always_changed: true\n@callback:\n  cmd: echo \
-                 hello\n@once:\n  cmd: echo 1 > @p\n  outs: [@p]\n",
-        files: &[("@in", "1\n")],
-        edits: &[("@p", None), ("@in", Some("2\n"))],
-        restless: &["@always", "@callback"],
-        ..NONE
-    },
-    Feature {
-        name: "commands of several lines",
-        stages: "@lines:\n  cmd: |\n    A=1\n    [[ -z $A ]] && echo \"$DVC_STAGE\" > @o\n\n    echo second >> @o\n  outs: \
-                 [@o]\n@items:\n  cmd:\n  - test \"$(cd \"$DVC_ROOT\" && pwd -P)\" = \"$(git rev-parse --show-toplevel)\"\n  \
-                 - 'echo \"a: b\" > @p'\n  - \"echo 'it''s' # not >> @p\"\n  deps: [@o]\n  outs: [@p]\n",
-        edits: &[("@o", None)],
-        ..NONE
-    },
-    Feature {
-        name: "names beyond ASCII",
-        stages: "@größe:\n  cmd: mkdir -p '@ü d' && cp '@ein gang é' '@ü d/日本 \"x\"'\n  deps: ['@ein gang é']\n  outs: ['@ü \
-                 d']\n@日本:\n  cmd: cat '@ü d/日本 \"x\"' > '@🙂'\n  deps: ['@ü d/日本 \"x\"']\n  outs: ['@🙂']\n",
-        files: &[("@ein gang é", "1\n")],
-        edits: &[("@ein gang é", Some("2\n")), ("@🙂", None)],
-        ..NONE
-    },
-    Feature {
-        name: "paths outside",
-        stages: "@outside:\n  cmd: cat EXTERNAL/@in > @o\n  deps: [EXTERNAL/@in, EXTERNAL/@folder]\n  outs: [@o]\n",
-        files: &[("EXTERNAL/@in", "1\n"), ("EXTERNAL/@folder/sub/a", "1\n")],
-        edits: &[("EXTERNAL/@in", Some("2\n")), ("EXTERNAL/@folder/sub/b", Some("2\n"))],
-        ..NONE
-    },
-    Feature {
-        name: "maps as flags",
-        stages: "@flags:\n  cmd: echo ${@p.flags} > @o\n  outs: [@o]\n",
-        params: "flags: {lr: 1.0e-05, on: true, off: false, list: [1, a b], deep: {x: 'it''s', n: 2.0}}\n",
-        edits: &[("@o", Some("x"))],
-        ..NONE
-    },
-    Feature {
-        name: "paths spelled in odd ways",
-        stages: "@odd:\n  cmd: cp @in @o\n  deps: [./@in, @w/../@in2]\n  outs: [./@o]\n",
-        files: &[("@in", "1\n"), ("@in2", "2\n"), ("@w/x", "")],
-        edits: &[("@in2", Some("5\n"))],
-        ..NONE
-    },
-    Feature {
-        name: "data with pointers",
-        stages: "@uses:\n  cmd: cat @data @dir/sub/b > @o\n  deps: [@data, @dir/sub]\n  outs: [@o]\n",
-        files: &[("@data", "1\n"), ("@dir/a", "x\n"), ("@dir/sub/b", "y\n"), ("@größe d", "z\n")],
-        adds: &["@data", "@dir", "@größe d"],
-        edits: &[
-            ("@data", Some("2\n")),
-            ("@dir/a", None),
-            ("@größe d", None),
-            ("@dir/sub/b", Some("edited\n")),
-            ("@dir/new", Some("new\n")),
-        ],
-        ..NONE
-    },
-    Feature {
-        name: "data that is not used",
-        stages: "@idle:\n  cmd: echo 1 > @o\n  outs: [@o]\n",
-        files: &[("@deep/data", "1\n")],
-        adds: &["@deep/data"],
-        edits: &[("@deep/data", None), ("@deep/data", Some("2\n"))],
-        ..NONE
-    },
-];
 
 /// A project of features, at the root or below.
 struct Recipe {
@@ -265,14 +31,20 @@ fn recipes() -> Vec<Recipe> {
 struct Made {
     files: BTreeMap<String, String>,
     adds: Vec<String>,
+    imports: Vec<Vec<String>>,
     edits: Vec<(String, Option<String>)>,
     restless: BTreeSet<String>,
 }
 
 fn make(recipe: &Recipe, external: &str) -> Made {
     let (mut stages, mut params, mut vars) = (String::new(), String::new(), String::new());
-    let mut made =
-        Made { files: BTreeMap::new(), adds: Vec::new(), edits: Vec::new(), restless: BTreeSet::new() };
+    let mut made = Made {
+        files: BTreeMap::new(),
+        adds: Vec::new(),
+        imports: Vec::new(),
+        edits: Vec::new(),
+        restless: BTreeSet::new(),
+    };
     let indent = |text: &str, by: &str| text.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
     for (number, feature) in recipe.features.iter().enumerate() {
         let prefix = format!("f{number}");
@@ -290,6 +62,10 @@ fn make(recipe: &Recipe, external: &str) -> Made {
             made.files.insert(place(path), fill(text));
         }
         made.adds.extend(feature.adds.iter().map(|path| place(path)));
+        for words in feature.imports {
+            let word = |word: &&str| if word.starts_with('@') { place(word) } else { fill(word) };
+            made.imports.push(words.iter().map(word).collect());
+        }
         for (path, text) in feature.edits {
             made.edits.push((place(path), text.map(fill)));
         }
@@ -330,7 +106,19 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
     for path in &made.adds {
         dvc.ok(&sandbox, &["add", "-q", path]);
     }
-    let lock = format!("{}dvc.lock", recipe.folder);
+    if !made.imports.is_empty() {
+        source(dvc, &sandbox);
+    }
+    let from = sandbox.root().with_file_name("source").display().to_string();
+    for words in &made.imports {
+        let words: Vec<&str> =
+            words.iter().map(|word| if word == "SOURCE" { &from } else { word.as_str() }).collect();
+        dvc.ok(&sandbox, &words);
+    }
+    let locks = || {
+        let files = sandbox.files("").into_iter().filter(|file| file.ends_with("dvc.lock"));
+        files.map(|file| (blocks(&sandbox.read(&file)), file)).collect::<Vec<_>>()
+    };
     let same = |dvc: &mut Dvc, when: &str| {
         let (ours, theirs) = (stale(&sandbox), dvc.stale(&sandbox));
         if ours == theirs { Ok(()) } else { Err(format!("{when}: ours {ours:?}, DVC {theirs:?}")) }
@@ -341,22 +129,26 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
     };
     let run = || {
         let said = pipe(&sandbox, &["repro", "-P"]);
-        if said.stderr.contains("rror:") { Err(format!("pipe repro: {}", said.stderr)) } else { Ok(()) }
+        if said.code_of() == Some(0) { Ok(()) } else { Err(format!("pipe repro: {}", said.stderr)) }
     };
     same(dvc, "before anything ran")?;
     run()?;
     clean(dvc.stale(&sandbox), "after pipe repro, for DVC")?;
     clean(stale(&sandbox), "after pipe repro, for pipe")?;
-    let ours = sandbox.read(&lock);
-    sandbox.remove(&lock);
+    let ours = locks();
+    for (_, file) in &ours {
+        sandbox.remove(file);
+    }
     dvc.ok(&sandbox, &["repro", "-q", "-f", "-P"]);
-    let theirs = sandbox.read(&lock);
+    let theirs = locks();
     // What persists holds more the second time.
     if ours != theirs && recipe.features.iter().all(|feature| feature.name != "outs that persist") {
-        return Err(format!("locks differ; ours:\n{ours}\nDVC's:\n{theirs}"));
+        return Err(format!("locks differ; ours:\n{ours:#?}\nDVC's:\n{theirs:#?}"));
     }
     clean(stale(&sandbox), "after dvc repro, for pipe")?;
     same(dvc, "after dvc repro")?;
+    exchange(dvc, &sandbox, recipe)?;
+    same(dvc, "after the exchange")?;
     for (at, (path, text)) in made.edits.iter().enumerate() {
         put(&sandbox, path, text.as_deref());
         let when = format!("edit {at} of {path}");
@@ -370,10 +162,18 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
             clean(dvc.stale(&sandbox), &format!("after {when} and pipe repro, for DVC"))?;
         } else {
             let (code, _, err) = dvc.call(&sandbox, &["repro", "-q", "-P"]);
-            if code != 0 && path.contains("in") {
+            let is_data = made.adds.iter().chain(made.imports.iter().flatten()).any(|data| {
+                path.strip_prefix(data.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            if code != 0 && text.is_none() && made.files.contains_key(path) && !is_data {
+                // An input that is gone: nobody can.
+                let said = pipe(&sandbox, &["repro", "-P"]);
+                if said.code_of() == Some(0) {
+                    return Err(format!("{when}: pipe repro takes no notice: {}", said.stderr));
+                }
                 continue;
             }
-            if code != 0 && made.adds.contains(path) {
+            if code != 0 && is_data {
                 // DVC restores no data here, and we do.
                 run()?;
                 clean(dvc.stale(&sandbox), &format!("after {when} and pipe repro, for DVC"))?;
@@ -384,6 +184,77 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
             }
             clean(stale(&sandbox), &format!("after {when} and dvc repro, for pipe"))?;
         }
+    }
+    Ok(())
+}
+
+/// The stages of a lock: their order is that in which they were done, and several at once have none.
+fn blocks(lock: &str) -> BTreeSet<String> {
+    let mut blocks = vec![String::new()];
+    for line in lock.lines() {
+        if line.starts_with("  ") && !line.starts_with("   ") {
+            blocks.push(String::new());
+        }
+        blocks.last_mut().unwrap().push_str(&format!("{line}\n"));
+    }
+    blocks.into_iter().collect()
+}
+
+/// What one tool has pushed the other pulls, as into a clone that has nothing.
+fn exchange(dvc: &mut Dvc, sandbox: &Sandbox, recipe: &Recipe) -> Result<(), String> {
+    let data = || {
+        let listed = sandbox.git(["ls-files", "-z", "--others", "--ignored", "--exclude-standard"]);
+        let names = listed.split_terminator('\0').filter(|name| !name.starts_with(".dvc/"));
+        names.map(|name| (name.to_owned(), sandbox.bytes(name))).collect::<BTreeMap<_, _>>()
+    };
+    let before = data();
+    // Some is kept from remotes.
+    let is_whole = recipe.features.iter().all(|feature| !feature.stages.contains("push: false"));
+    sandbox.commit("all");
+    for name in ["shared", "elsewhere"] {
+        let folder = sandbox.root().with_file_name(name).display().to_string();
+        dvc.ok(sandbox, &["remote", "add", "-q", "-f", "-d", name, &folder]);
+        std::fs::create_dir(folder).unwrap();
+    }
+    dvc.ok(sandbox, &["remote", "default", "-q", "shared"]);
+    for (push, pull) in [("pipe", "dvc"), ("dvc", "pipe")] {
+        let story = format!("pushed by {push}, pulled by {pull}");
+        let call = |dvc: &mut Dvc, tool: &str, command: &str| match tool {
+            "pipe" => {
+                let said = pipe(sandbox, &[command]);
+                (said.code_of() == Some(0), said.stderr)
+            }
+            _ => {
+                let (code, _, err) = dvc.call(sandbox, &[command, "-q"]);
+                (code == 0, err)
+            }
+        };
+        let (is_fine, told) = call(dvc, push, "push");
+        if !is_fine {
+            return Err(format!("{story}: {push} push: {told}"));
+        }
+        sandbox.git(["clean", "-q", "-f", "-f", "-d", "-X"]);
+        let (is_fine, told) = call(dvc, pull, "pull");
+        if is_whole && !is_fine {
+            return Err(format!("{story}: {pull} pull: {told}"));
+        }
+        let after = data();
+        if is_whole && after != before {
+            return Err(format!("{story}: {:?} instead of {:?}", after.keys(), before.keys()));
+        }
+        let (ours, theirs) = (stale(sandbox), dvc.stale(sandbox));
+        if ours != theirs {
+            return Err(format!("{story}: ours {ours:?}, DVC {theirs:?}"));
+        }
+        if !is_whole {
+            pipe(sandbox, &["repro", "-P"]).code(0);
+        }
+        for name in ["shared", "elsewhere"] {
+            let folder = sandbox.root().with_file_name(name);
+            std::fs::remove_dir_all(&folder).unwrap();
+            std::fs::create_dir(folder).unwrap();
+        }
+        let _ = std::fs::remove_file(sandbox.path(".dvc/tmp/pipe/remotes.json"));
     }
     Ok(())
 }
@@ -420,4 +291,60 @@ fn features_at_the_root() {
 #[test]
 fn features_together_in_folders() {
     check_all(1, 2);
+}
+
+/// Whether something stands in the texts of a project.
+type Sign = fn(&Made, &str) -> bool;
+
+/// Of each feature that a project of DVC may have, how to see in the texts of a project that it is there.
+const SIGNS: [(&str, Sign); 14] = [
+    ("foreach", |_, text| text.contains("foreach:")),
+    ("matrix", |_, text| text.contains("matrix:")),
+    ("vars", |_, text| text.contains("vars:")),
+    ("wdir", |_, text| text.contains("wdir:")),
+    ("folders", |_, text| text.contains("cmd: mkdir -p") && text.contains("outs: [f")),
+    ("outs that persist", |_, text| text.contains("persist: true")),
+    ("metrics without cache", |_, text| has_plain(text, "metrics:")),
+    ("plots without cache", |_, text| has_plain(text, "plots:")),
+    ("frozen stages", |_, text| text.contains("frozen: true")),
+    ("imports", |made, _| !made.imports.is_empty()),
+    ("pipelines in folders of each other", |made, _| {
+        made.files.keys().filter(|file| file.ends_with("dvc.yaml")).count() > 1
+    }),
+    (".dvc files", |made, _| !made.adds.is_empty()),
+    ("paths outside", |_, text| text.contains("deps: [/")),
+    ("names beyond ASCII", |_, text| text.lines().any(|line| line.contains("outs: [") && !line.is_ascii())),
+];
+
+/// Whether the first entry below such a key is not kept in the cache.
+fn has_plain(text: &str, key: &str) -> bool {
+    let below = |(at, _): (usize, &str)| {
+        text[at..].lines().skip(2).take(1).any(|line| line.ends_with("cache: false"))
+    };
+    text.match_indices(key).any(below)
+}
+
+#[test]
+fn every_feature_is_in_two_projects_at_least() {
+    let recipes = recipes();
+    assert!(recipes.len() >= 40);
+    let made: Vec<Made> = recipes.iter().map(|recipe| make(recipe, "/outside")).collect();
+    let text = |made: &Made| {
+        let texts = made.files.iter().filter(|(file, _)| file.ends_with("dvc.yaml"));
+        texts.map(|(_, text)| text.as_str()).collect::<String>()
+    };
+    let count =
+        |sign: &dyn Fn(&Made, &str) -> bool| made.iter().filter(|made| sign(made, &text(made))).count();
+    for (feature, sign) in SIGNS {
+        assert!(count(&sign) >= 2, "{feature}: {}", count(&sign));
+    }
+    for spelling in ["e-0", "1.0e+16", "10.0"] {
+        let has = |made: &Made, _: &str| made.files.values().any(|text| text.contains(spelling));
+        assert!(count(&has) >= 2, "floats as in {spelling}");
+    }
+    // And each is alone in one.
+    for feature in FEATURES {
+        let alone = |recipe: &&Recipe| recipe.features.len() == 1 && recipe.features[0].name == feature.name;
+        assert_eq!(recipes.iter().filter(alone).count(), 1, "{}", feature.name);
+    }
 }

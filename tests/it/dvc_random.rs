@@ -1,14 +1,15 @@
 //! Random projects with random histories, in which `pipe` and DVC take turns: what they call stale is the same after every
 //! step, and each accepts what the other has run.
 //!
-//! `PIPE_TEST_DVC_ROUNDS` sets the number of histories, `PIPE_TEST_SEED` repeats one.
+//! `PIPE_TEST_DVC_ROUNDS` sets the number of histories, `PIPE_TEST_SEED` repeats one: each time they are others, and the seeds
+//! are printed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::dvc_tool::{Dvc, pipe, project, stale};
 use crate::harness::Sandbox;
-use crate::histories::Random;
+use crate::histories::{Random, seed_of_now};
 
 const STEPS: usize = 6;
 
@@ -160,7 +161,7 @@ fn they_take_turns() {
     let rounds = number("PIPE_TEST_DVC_ROUNDS").unwrap_or(4);
     let seeds: Vec<u64> = match number("PIPE_TEST_SEED") {
         Some(seed) => vec![seed],
-        None => (0..rounds).map(|round| 0x5eed_0000 + round).collect(),
+        None => (0..rounds).map(|round| seed_of_now() + round).collect(),
     };
     let mut dvc = Dvc::start(&Sandbox::without_git());
     for seed in seeds {

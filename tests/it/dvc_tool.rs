@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
@@ -126,11 +127,33 @@ pub fn project(dvc: &mut Dvc) -> Sandbox {
     sandbox
 }
 
-/// `pipe` with the shell that DVC has.
+/// Runs `pipe` to its end, which does its part alone.
+#[track_caller]
 pub fn pipe(sandbox: &Sandbox, arguments: &[&str]) -> crate::harness::Said {
+    let said = sandbox.finish(pipe_command(sandbox, arguments));
+    assert!(!sandbox.exists(CALLED), "pipe {arguments:?} called DVC or Python");
+    said
+}
+
+/// Tells that somebody called DVC.
+const CALLED: &str = "../no-dvc/called";
+
+/// `pipe` with the shell that DVC has, and without DVC: who asks for it or for Python finds something that only notes it.
+pub fn pipe_command(sandbox: &Sandbox, arguments: &[&str]) -> std::process::Command {
+    let folder = sandbox.path("../no-dvc");
+    let names: &[&str] = if folder.exists() { &[] } else { &["dvc", "python", "python3"] };
+    for name in names {
+        let path = format!("../no-dvc/{name}");
+        sandbox.write(
+            &path,
+            format!("#!/bin/sh\necho {name} > '{}'\nexit 127\n", sandbox.path(CALLED).display()),
+        );
+        std::fs::set_permissions(sandbox.path(&path), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let mut command = sandbox.pipe_command(arguments);
-    command.env("SHELL", "/bin/bash").env("no_proxy", OWN_SERVERS);
-    sandbox.finish(command)
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    command.env("PATH", path).env("SHELL", "/bin/bash").env("no_proxy", OWN_SERVERS);
+    command
 }
 
 /// Which stages are stale of themselves for `pipe`.

@@ -180,3 +180,30 @@ fn what_no_stage_writes_is_shown_too() {
     ");
     assert_eq!(sandbox.ok(["params", "diff", "--deps"]).stdout, "");
 }
+
+/// What a stage reads of a folder with a pipeline of its own is what the lock there says in the end.
+#[test]
+fn a_folder_with_a_lock_is_read_when_the_lock_is_written() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  end: {cmd: cat n/deep/out > e, deps: [n], outs: [e]}\n  other: {cmd: cp in o, deps: [in], outs: [o]}\n",
+    );
+    for (folder, dep) in [("n", "../in"), ("n/deep", "../out")] {
+        let text = format!("stages:\n  make: {{cmd: cat {dep} > out, deps: [{dep}], outs: [out]}}\n");
+        sandbox.write(&format!("{folder}/pipeline.yaml"), text);
+    }
+    for input in ["1\n", "2\n"] {
+        sandbox.write("in", input);
+        sandbox.ok(["repro"]).tells(&["4 ran"]);
+        assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+        assert_eq!(sandbox.read("e"), input);
+    }
+    // What is declared no longer goes from the lock before it is read, not afterwards.
+    sandbox.append("n/pipeline.yaml", "  more: {cmd: cat ../in > more, deps: [../in], outs: [more]}\n");
+    sandbox.ok(["repro"]);
+    let text = sandbox.read("n/pipeline.yaml");
+    sandbox.write("n/pipeline.yaml", text.split("  more").next().unwrap());
+    sandbox.write("in", "3\n");
+    sandbox.ok(["repro"]);
+    assert!(!sandbox.read("n/pipeline.lock").contains("more"));
+    assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+}

@@ -341,6 +341,11 @@ impl Started {
         assert!(status.success(), "the program is still there to be signalled");
     }
 
+    /// Kills the program at once, if it still runs.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod bad_data;
 mod bad_input;
 mod checkout;
 mod commands;
@@ -21,6 +22,7 @@ mod cutoff;
 mod dag;
 mod data;
 mod data_flags;
+mod data_kills;
 mod data_status;
 mod defects;
 mod deps;
@@ -28,6 +30,7 @@ mod diff;
 mod dvc;
 mod dvc_convert;
 mod dvc_data;
+mod dvc_features;
 mod dvc_frozen;
 mod dvc_gc;
 mod dvc_imports;
@@ -46,6 +49,7 @@ mod full_disk;
 mod gc;
 mod groups;
 mod histories;
+mod hostile;
 mod imports;
 mod init;
 mod install;

@@ -162,9 +162,9 @@ fn what_cannot_be_read_concerns_its_own_stage_alone() {
     good: stale
       has not run yet
     bad: cannot be told
-      ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (DVC: .dvcignore)
+      ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)
     --- stderr
-    error: ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (DVC: .dvcignore)
+    error: ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)
     ");
     sandbox.pipe(["status", "-q"]).code(2);
     snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
@@ -173,7 +173,7 @@ fn what_cannot_be_read_concerns_its_own_stage_alone() {
     Added the cached outs to .gitignore, so that git leaves them to pipe.
     Running good: has not run yet.
     Finished good in [DURATION].
-    Failed bad: ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (DVC: .dvcignore).
+    Failed bad: ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore).
     2 stages: 1 ran, 1 failed. Run [RUN].
     ");
     assert_eq!(sandbox.states(), "good:fresh bad:unknown");

@@ -27,7 +27,7 @@ pub enum PathError {
     Nul(String),
     /// Its bytes are not UTF-8; shown with replacement characters.
     NotUtf8(String),
-    /// Names a folder that belongs to a tool: `.git`, `.pipe` or `.dvc` in any case.
+    /// Names a folder that belongs to a tool: `.git`, `.pipe` or `.dvc` in any spelling.
     Reserved(String),
 }
 
@@ -86,7 +86,7 @@ impl ProjectPath {
     ///
     /// # Errors
     /// As [`ProjectPath::resolve`], and when the spelling is not canonical (`a//b`, `./a`, `a/..`) or the
-    /// path lies in a folder of git, pipe or DVC in any case folding.
+    /// path lies in a folder of git, pipe or DVC in any spelling.
     pub fn from_record(text: &str) -> Result<Self, PathError> {
         let path = ProjectPath::resolve(&ProjectPath::root(), text)?;
         if path.0 != text {
@@ -98,13 +98,10 @@ impl ProjectPath {
         Ok(path)
     }
 
-    /// Whether a part is `.git`, `.pipe` or `.dvc`, in any case: on a file system that folds case,
-    /// `.GIT/hooks` is `.git/hooks`.
+    /// Whether a part is, for some file system, `.git`, `.pipe` or `.dvc`: on one that folds case, `.GIT/hooks` is
+    /// `.git/hooks`, and there are other spellings that lead there.
     pub fn is_reserved(&self) -> bool {
-        self.parts().any(|part| {
-            let part = part.to_lowercase();
-            part == ".git" || part == ".pipe" || part == ".dvc"
-        })
+        self.parts().any(is_reserved_name)
     }
 
     /// The path of `relative`, an operating system path below the project root.
@@ -179,6 +176,33 @@ impl ProjectPath {
     }
 }
 
+/// Whether some file system takes a name for that of a tool's own folder. As git does where it is to protect its own
+/// (`core.protectNTFS`, `core.protectHFS`), and wherever the files lie: they may be copied elsewhere.
+fn is_reserved_name(name: &str) -> bool {
+    if !name.starts_with('.') && !name.contains('~') && name.is_ascii() {
+        return false;
+    }
+    let name: String =
+        name.chars().filter(|letter| !is_passed_over(*letter)).flat_map(char::to_lowercase).collect();
+    // On NTFS a stream of a folder (`.git::$INDEX_ALLOCATION`) is the folder, and dots and spaces at the end are nothing.
+    let name = name.split([':', '\\']).next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    // What has a dot in front is known there by a short name too.
+    let tool = name.strip_prefix('.').or_else(|| name.strip_suffix("~1"));
+    tool.is_some_and(|tool| ["git", "pipe", "dvc"].contains(&tool))
+}
+
+/// Letters that nobody sees: HFS+ does not compare them, nor does ext4 where it folds case.
+fn is_passed_over(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
 /// For people, on one line. What is compared, recorded or handed to a program is [`ProjectPath::as_str`] or
 /// [`ProjectPath::spelled`].
 impl fmt::Display for ProjectPath {
@@ -232,6 +256,31 @@ mod tests {
             assert!(ProjectPath::from_record(text).is_err(), "{text}");
         }
         assert!(ProjectPath::from_record("a/b.git/c").is_ok());
+    }
+
+    /// What leads to a tool's folder on NTFS, HFS+, APFS, or ext4 where it folds case.
+    #[test]
+    fn other_spellings_of_reserved_names_are_reserved() {
+        for tool in ["git", "pipe", "dvc", "GIT", "Pipe", "dVc"] {
+            let (first, rest) = tool.split_at(1);
+            for name in [
+                format!(".{tool}."),
+                format!(".{tool} . ."),
+                format!(".{tool}::$INDEX_ALLOCATION"),
+                format!(".{tool}\\hooks"),
+                format!("{tool}~1"),
+                format!("{tool}~1."),
+                format!(".{first}\u{200c}{rest}"),
+                format!("\u{feff}.{tool}"),
+                format!(".{tool}\u{fe0f}"),
+            ] {
+                assert!(ProjectPath::from_record(&format!("a/{name}/x")).is_err(), "{name:?}");
+            }
+        }
+        for name in ["git", ".gitignore", ".git2", "a~1", "git~2", "x.git", ".g\u{131}t", "größe", "a .git"]
+        {
+            assert!(ProjectPath::from_record(name).is_ok(), "{name:?}");
+        }
     }
 
     #[test]

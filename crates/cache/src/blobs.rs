@@ -9,7 +9,7 @@ use base::{Digest, FileState};
 use disk::Stamp;
 
 use crate::CacheError;
-use crate::hash::{hash_bytes_by, hash_file_by};
+use crate::hash::{hash_blob, hash_bytes_by};
 use crate::layout::Layout;
 use crate::seal::{is_sealed, seal};
 use crate::tree::Tree;
@@ -138,7 +138,7 @@ impl Blobs {
         if self.is_old(digest) {
             return self.is_named_right(digest, &path).map(Some);
         }
-        let (found, stamp) = hash_file_by(digest.algorithm(), &path)?;
+        let (found, stamp) = hash_blob(digest.algorithm(), &path)?;
         if found == *digest {
             // Refused where it is another user's: it is hashed each time then.
             let _ = disk::set_modified(&path, seal(digest, stamp.size, Stamp::now()));
@@ -263,4 +263,24 @@ fn read_at(path: PathBuf, digest: &Digest) -> Result<Vec<u8>, CacheError> {
         return Err(CacheError::Damaged { digest: *digest, path });
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of many files with one content, each thread that stores one asks for the blob, and one of them seals it.
+    #[test]
+    fn a_blob_that_is_sealed_meanwhile_is_sound() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path());
+        let digest = blobs.store_bytes(&vec![7; 100_000]).unwrap();
+        let unsealed = seal(&digest, 100_000, Stamp::now()) - 1;
+        for _ in 0..500 {
+            disk::set_modified(&blobs.path(&digest), unsealed).unwrap();
+            let ask = || blobs.is_sound(&digest);
+            let (one, other) = rayon::join(ask, ask);
+            assert_eq!((one.unwrap(), other.unwrap()), (Some(true), Some(true)));
+        }
+    }
 }

@@ -115,10 +115,13 @@ impl CacheError {
             }
             CacheError::Name { .. } => Some("rename it, or move it elsewhere"),
             CacheError::Loop { .. } | CacheError::Dangling { .. } => {
-                Some("remove the link, or name it in .pipeignore (DVC: .dvcignore)")
+                Some("remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)")
             }
             CacheError::Special { .. } => {
-                Some("move it elsewhere, or name it in .pipeignore (DVC: .dvcignore)")
+                Some("move it elsewhere, or name it in .pipeignore (in a project of DVC, .dvcignore)")
+            }
+            CacheError::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("let yourself read it (`chmod u+rX PATH`, or ask its owner) and run the command again")
             }
             _ => None,
         }

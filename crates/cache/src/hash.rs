@@ -101,6 +101,22 @@ pub fn hash_file_by(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp)
     Ok((digest, stamp))
 }
 
+/// How often a blob is read anew whose times change meanwhile.
+const ATTEMPTS: usize = 20;
+
+/// The same of a blob: others who store or place the same content seal it, touch it and link it, which changes its times and
+/// not its bytes.
+pub(crate) fn hash_blob(algorithm: Algorithm, path: &Path) -> Result<(Digest, Stamp), CacheError> {
+    let mut found = hash_file_by(algorithm, path);
+    for _ in 1..ATTEMPTS {
+        match found {
+            Err(CacheError::Changed { .. }) => found = hash_file_by(algorithm, path),
+            _ => break,
+        }
+    }
+    found
+}
+
 /// The same, with the bytes of a file that is [small](SMALL).
 pub(crate) fn read_and_hash(
     algorithm: Algorithm,

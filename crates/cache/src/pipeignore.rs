@@ -185,8 +185,10 @@ impl Within {
         if !place.name().starts_with('.') {
             return false;
         }
-        let name = || ProjectPath::root().join(place.name());
-        self == Within::Inputs && (name().is_reserved() || (layout == Layout::Dvc && place.name() == ".hg"))
+        let is = |own: &str| place.name().eq_ignore_ascii_case(own);
+        self == Within::Inputs
+            && ([".git", ".pipe", ".dvc"].into_iter().any(is)
+                || (layout == Layout::Dvc && place.name() == ".hg"))
     }
 }
 

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use crate::gc::Tally;
 use crate::graph::{Graph, Place};
-use crate::hash::hash_file_by;
+use crate::hash::hash_blob;
 use crate::meter::Meter;
 use crate::remote::{Object, Remote, RemoteError, Upload};
 use crate::tree::Tree;
@@ -439,7 +439,7 @@ impl Transfer<'_> {
         let path = path_here(self.blobs, name);
         // What is text may be known by another digest than that of its bytes.
         let bytes = match name.is_old && !name.is_folder {
-            true if self.blobs.is_named_right(&digest, &path)? => hash_file_by(digest.algorithm(), &path)?.0,
+            true if self.blobs.is_named_right(&digest, &path)? => hash_blob(digest.algorithm(), &path)?.0,
             _ => digest,
         };
         match self.put_file(&self.key(name), &path, size, bytes) {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use base::{Algorithm, Digest, ProjectPath};
 
-use crate::hash::{Hasher, hash_bytes_by, hash_file_by};
+use crate::hash::{Hasher, hash_blob, hash_bytes_by};
 use crate::{Blobs, CacheError, Workspace};
 
 /// How much is looked at together.
@@ -144,7 +144,7 @@ impl Workspace {
 impl Blobs {
     /// Whether a file of the cache is what its name says: in the part that DVC 1 and 2 wrote, also by their rule.
     pub(crate) fn is_named_right(&self, digest: &Digest, path: &Path) -> Result<bool, CacheError> {
-        if hash_file_by(digest.algorithm(), path)?.0 == *digest {
+        if hash_blob(digest.algorithm(), path)?.0 == *digest {
             return Ok(true);
         }
         Ok(!path.starts_with(self.folder()) && hash_unix_text(path)? == *digest)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, Placement, StageEntry};
-use pipeline::{ParamValues, Stage, StageId, StageLock, StaleReason};
+use pipeline::{Address, ParamValues, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::Aside;
 use crate::assess::{Assessment, Decision, source_outs};
@@ -35,6 +35,9 @@ impl Attempt<'_, '_, '_> {
     pub fn go(&self, told: &mut bool) -> Result<Outcome, Failure> {
         let claims = self.shop.crew.claims;
         let was_alone = claims.is_alone();
+        let pipeline = self.shop.world.pipeline;
+        let keeps = |stage: &Address, lock: &StageLock| pipeline.keeps_record(stage, lock);
+        self.shop.ledger().write_inside(&self.stage.deps, keeps)?;
         let mut assessment = self.shop.assess(self.stage, self.forced);
         if assessment.decision == Decision::Fresh {
             return Ok(Outcome::Fresh);

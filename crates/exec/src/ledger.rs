@@ -58,6 +58,8 @@ struct LockState {
     stamp: Option<Stamp>,
     /// The stages that it told of at first. What others have added since is theirs.
     first: HashSet<String>,
+    /// Whether something was recorded since the file was written.
+    is_ahead: bool,
 }
 
 /// Why the ledger cannot be read.
@@ -247,7 +249,7 @@ impl Ledger {
         disk::replace(&os_path, text.as_bytes())?;
         let stamp = stamp_of(&os_path);
         self.locks
-            .insert(file.clone(), LockState { lock: lock_of_source(lock), stamp, first: HashSet::new() });
+            .insert(file.clone(), LockState { lock: lock_of_source(lock), stamp, ..LockState::default() });
         Ok(())
     }
 
@@ -284,7 +286,9 @@ impl Ledger {
 
     fn insert(&mut self, stage: &Address, lock: StageLock) {
         let file = lock_beside(&stage.file);
-        self.locks.entry(file.clone()).or_default().lock.stages.insert(stage.name.clone(), lock);
+        let state = self.locks.entry(file.clone()).or_default();
+        state.lock.stages.insert(stage.name.clone(), lock);
+        state.is_ahead = true;
         if !self.unwritten.contains(&file) {
             self.unwritten.push(file);
         }
@@ -301,6 +305,38 @@ impl Ledger {
         }
         let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
         self.refresh()?;
+        self.drop_forgotten(keeps);
+        self.write_locks()?;
+        self.unwritten.clear();
+        let mut journal = self.journal.take().map_or_else(|| Journal::open(&self.journal_path), Ok)?;
+        journal.clear()?;
+        self.journal = Some(journal);
+        self.journal_length = 0;
+        Ok(())
+    }
+
+    /// The same where a lock that lies in one of these folders tells less than is recorded: a stage that reads the folder
+    /// reads its lock too. The journal keeps everything.
+    ///
+    /// # Errors
+    /// As [`Ledger::write`].
+    pub fn write_inside(
+        &mut self,
+        folders: &[ProjectPath],
+        keeps: impl Fn(&Address, &StageLock) -> bool,
+    ) -> Result<(), LedgerError> {
+        let is_inside = |file: &ProjectPath| folders.iter().any(|folder| folder.contains(file));
+        let is_ahead = |file: &ProjectPath| self.locks.get(file).is_some_and(|state| state.is_ahead);
+        if self.unwritten.iter().any(|file| is_inside(file) && is_ahead(file)) {
+            let (_moment, _theirs) = (self.moment()?, self.neighbours_moment()?);
+            self.refresh()?;
+            self.drop_forgotten(keeps);
+            self.write_locks()?;
+        }
+        Ok(())
+    }
+
+    fn drop_forgotten(&mut self, keeps: impl Fn(&Address, &StageLock) -> bool) {
         for file in &self.unwritten {
             let pipeline_file = pipeline_file_of(file);
             if let Some(LockState { lock, first, .. }) = self.locks.get_mut(file) {
@@ -310,13 +346,6 @@ impl Ledger {
                 lock.stages.retain(|name, lock| is_kept(name, lock) || !first.contains(name));
             }
         }
-        self.write_locks()?;
-        self.unwritten.clear();
-        let mut journal = self.journal.take().map_or_else(|| Journal::open(&self.journal_path), Ok)?;
-        journal.clear()?;
-        self.journal = Some(journal);
-        self.journal_length = 0;
-        Ok(())
     }
 
     fn write_locks(&mut self) -> Result<(), DiskError> {
@@ -330,6 +359,7 @@ impl Ledger {
                     None => disk::remove(&os_path)?,
                 }
                 state.stamp = stamp_of(&os_path);
+                state.is_ahead = false;
             }
         }
         self.last_write = Instant::now();

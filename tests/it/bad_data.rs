@@ -1,0 +1,255 @@
+//! Data that cannot be read, records that cannot be believed, and remotes that are not there, in projects of both kinds: a
+//! clear error with the way out, and nothing is lost.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::harness::{Said, Sandbox};
+
+/// A project of either kind with a folder of data, recorded and committed.
+fn data(is_dvc: bool) -> Sandbox {
+    let sandbox = Sandbox::new();
+    if is_dvc {
+        sandbox.write(".dvc/config", "");
+        sandbox.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+    }
+    sandbox.write("raw/a", "one\n");
+    sandbox.write("raw/sub/b", "two\n");
+    sandbox.write("other", "other\n");
+    sandbox.ok(["add", "raw", "other"]);
+    sandbox.commit("data");
+    sandbox
+}
+
+/// The pointer of `raw`.
+fn pointer(is_dvc: bool) -> &'static str {
+    if is_dvc { "raw.dvc" } else { "raw.pipe" }
+}
+
+/// Runs `pipe` as somebody whom permissions stop: root asks nobody.
+fn as_nobody(sandbox: &Sandbox, arguments: &[&str]) -> Said {
+    let binary = sandbox.root().with_file_name("pipe");
+    if !binary.exists() {
+        // Copied by another process, so that no child of this one holds it open for writing.
+        let mut copy = sandbox.program("cp");
+        copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
+        sandbox.finish(copy).code(0);
+    }
+    let mut command = match is_root(sandbox) {
+        true => {
+            let mut open = sandbox.program("chown");
+            open.args(["-R", "65534:65534", ".."]);
+            sandbox.finish(open).code(0);
+            let mut command = sandbox.program("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
+            command
+        }
+        false => sandbox.program(&binary),
+    };
+    command.args(arguments);
+    sandbox.finish(command)
+}
+
+fn is_root(sandbox: &Sandbox) -> bool {
+    let mut command = sandbox.program("id");
+    command.arg("-u");
+    sandbox.finish(command).stdout.trim() == "0"
+}
+
+fn set_mode(sandbox: &Sandbox, path: &str, mode: u32) {
+    std::fs::set_permissions(sandbox.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_may_not_be_read_is_named_and_nothing_is_recorded() {
+    for is_dvc in [false, true] {
+        let sandbox = data(is_dvc);
+        let text = sandbox.read(pointer(is_dvc));
+        for (path, mode) in [("raw/sub/b", 0o644), ("raw/sub", 0o755)] {
+            sandbox.write("raw/a", format!("edited with {path}\n"));
+            sandbox.write("fresh/sub/b", "new\n");
+            let fresh = path.replace("raw", "fresh");
+            // What was read before is known by its stamp, which tells nothing of one that was touched.
+            if path == "raw/sub/b" {
+                sandbox.write(path, "two, too\n");
+            }
+            set_mode(&sandbox, path, 0);
+            set_mode(&sandbox, &fresh, 0);
+            let commands: [&[&str]; 6] = [
+                &["add", "fresh"],
+                &["add", "raw"],
+                &["commit", "-f", "raw"],
+                &["status"],
+                &["repro"],
+                &["data", "status"],
+            ];
+            for command in commands {
+                let said = as_nobody(&sandbox, command).code(2);
+                let place = if command[1..] == ["fresh"] { &fresh } else { path };
+                let hints: &[&str] = if command[0] == "add" { &["let yourself read it"] } else { &[] };
+                said.tells(&[place, "ermission denied"]).tells(hints);
+            }
+            assert_eq!(sandbox.read(pointer(is_dvc)), text);
+            assert!(!sandbox.exists(&pointer(is_dvc).replace("raw", "fresh")));
+            set_mode(&sandbox, path, mode);
+            set_mode(&sandbox, &fresh, mode);
+        }
+        as_nobody(&sandbox, &["add", "fresh", "raw"]).code(0);
+        assert_ne!(sandbox.read(pointer(is_dvc)), text);
+    }
+}
+
+#[test]
+fn symlinks_that_lead_in_a_circle_are_named() {
+    for is_dvc in [false, true] {
+        let sandbox = data(is_dvc);
+        let text = sandbox.read(pointer(is_dvc));
+        for (name, to, why) in [
+            ("raw/one", "two", "is a symlink that leads round in a circle"),
+            ("raw/self", "self", "is a symlink that leads round in a circle"),
+            ("raw/sub/here", ".", "raw/sub/here is a symlink to a folder that contains it"),
+        ] {
+            symlink(to, sandbox.path(name)).unwrap();
+            if name == "raw/one" {
+                symlink("one", sandbox.path("raw/two")).unwrap();
+            }
+            for command in [&["add", "raw"][..], &["commit", "-f", "raw"], &["status"], &["repro"]] {
+                let hints: &[&str] =
+                    if command[0] == "add" { &["remove the link, or name it in"] } else { &[] };
+                sandbox.pipe(command).code(2).tells(&[why]).tells(hints);
+            }
+            let ignore = if is_dvc { ".dvcignore" } else { ".pipeignore" };
+            sandbox.write(ignore, "one\ntwo\nself\nhere\n");
+            sandbox.ok(["add", "raw"]);
+            sandbox.remove(ignore);
+            assert_eq!(sandbox.read(pointer(is_dvc)), text);
+            sandbox.remove(name);
+            if name == "raw/one" {
+                sandbox.remove("raw/two");
+            }
+        }
+        sandbox.ok(["status", "-q"]);
+    }
+}
+
+#[test]
+fn a_conflict_in_a_record_is_told_with_its_place_and_stays() {
+    for is_dvc in [false, true] {
+        let sandbox = data(is_dvc);
+        let file = if is_dvc { "dvc.yaml" } else { "pipeline.yaml" };
+        let lock = if is_dvc { "dvc.lock" } else { "pipeline.lock" };
+        sandbox.write(file, "stages:\n  s:\n    cmd: cp other out\n    deps: [other]\n    outs: [out]\n");
+        sandbox.ok(["repro"]);
+        for record in [lock, pointer(is_dvc)] {
+            let good = sandbox.read(record);
+            let bad = format!(
+                "<<<<<<< HEAD\n{good}=======\n{}>>>>>>> theirs\n",
+                good.replace("size: 6", "size: 7")
+            );
+            sandbox.write(record, &bad);
+            sandbox.write("raw/a", format!("edited beside {record}\n"));
+            for command in
+                [&["status"][..], &["repro"], &["commit", "-f"], &["gc", "-w", "-f"], &["add", "raw"]]
+            {
+                // What is not asked of that record may be done.
+                if command[0] == "add" && record == lock {
+                    continue;
+                }
+                let said = sandbox.pipe(command).code(2);
+                said.tells(&[&format!("{record}:1:1: the file holds an unresolved merge conflict")]);
+            }
+            assert_eq!(sandbox.read(record), bad, "it is for a person to judge");
+            assert_eq!(sandbox.read("raw/a"), format!("edited beside {record}\n"));
+            sandbox.write(record, &good);
+            sandbox.write("raw/a", "one\n");
+            sandbox.ok(["status", "-q"]);
+        }
+    }
+}
+
+#[test]
+fn a_corrupt_blob_and_a_remote_that_is_gone_are_named_with_the_way_out() {
+    for is_dvc in [false, true] {
+        let sandbox = data(is_dvc);
+        sandbox.pipe(["pull"]).code(2).tells(&["there is no remote", "pipe remote add"]);
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["push"]);
+        let folder = if is_dvc { ".dvc/cache/files" } else { ".pipe/cache/blake3" };
+        let blob = sandbox.files(folder).into_iter().find(|blob| sandbox.read(blob) == "two\n").unwrap();
+        sandbox.remove(&blob);
+        sandbox.write(&blob, "2wo\n");
+        sandbox.remove("raw");
+        sandbox.pipe(["checkout"]).code(1).tells(&["Cannot bring back raw/sub/b", "damaged", "pipe pull"]);
+        assert_eq!(sandbox.read("raw/a"), "one\n", "the rest is done");
+        assert!(!sandbox.exists("raw/sub/b"));
+        std::fs::rename(sandbox.path("../store"), sandbox.path("../away")).unwrap();
+        for command in ["pull", "push", "fetch"] {
+            sandbox.pipe([command]).code(2).tells(&["remote `store` ", "is not there", "mount it"]);
+        }
+        std::fs::rename(sandbox.path("../away"), sandbox.path("../store")).unwrap();
+        sandbox.ok(["pull"]);
+        assert_eq!(sandbox.read("raw/sub/b"), "two\n");
+        sandbox.ok(["status", "-q", "--verify"]);
+    }
+}
+
+/// On a disk of 4 MB that fills up: each command says so and leaves what was there, and does its work when there is room.
+#[test]
+fn a_full_disk_loses_nothing() {
+    for folder in [".pipe", ".dvc"] {
+        let sandbox = Sandbox::without_git();
+        let mut probe = sandbox.program("unshare");
+        if !probe
+            .args(["--map-root-user", "--mount", "true"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+        {
+            println!("skipped: no namespaces here");
+            return;
+        }
+        let script = r#"
+            set -e
+            mkdir disk; mount -t tmpfs -o size=4m tmpfs disk; cd disk; mkdir $FOLDER
+            [ $FOLDER = .pipe ] || : > .dvc/config
+            pointer() { cat data$SUFFIX 2> /dev/null || echo none; }
+            sum() { cat data/* | cksum; }
+            # Runs a command where there is room for nothing, or for a part, and then where there is.
+            squeeze() {
+                before=$(sum); old=$(pointer)
+                for room in 0 204800; do
+                    cat /dev/zero > fill 2> /dev/null || true
+                    truncate -s -$room fill
+                    echo "$* with room for $room" >&2
+                    "$PIPE" "$@" && exit 9
+                    echo "code $?" >&2
+                    [ "$old" = "$(pointer)" ] || exit 8
+                    [ $1 = pull ] || [ "$before" = "$(sum)" ] || exit 7
+                    rm fill
+                done
+                "$PIPE" "$@"
+            }
+            mkdir data
+            for name in $(seq 30); do yes $name | head -c 20000 > data/$name; done
+            squeeze add data
+            for name in $(seq 30); do yes 2 $name | head -c 20000 > data/$name; done
+            squeeze commit -f data
+            "$PIPE" remote add -d store ../../store
+            "$PIPE" push
+            whole=$(sum)
+            rm -r data $FOLDER/cache
+            mkdir data; squeeze pull
+            [ "$whole" = "$(sum)" ] || exit 6
+            "$PIPE" status -q --verify
+        "#;
+        let mut command = sandbox.program("unshare");
+        command
+            .args(["--map-root-user", "--mount", "sh", "-c", script])
+            .env("PIPE", env!("CARGO_BIN_EXE_pipe"));
+        command.env("FOLDER", folder).env("SUFFIX", folder);
+        let said = sandbox.finish(command).code(0);
+        let tries = said.stderr.split(" with room for ").skip(1);
+        for one in tries {
+            let one = one.split("code ").next().unwrap();
+            assert!(one.contains("No space left") || one.contains("disk is full"), "{folder}: {one}");
+        }
+    }
+}
