@@ -163,3 +163,30 @@ fn is_same(a: &Cell, b: &Cell) -> bool {
 fn keys<'a, I: Iterator<Item = &'a String>>(runs: &'a [Run], of: impl Fn(&'a Run) -> I) -> BTreeSet<String> {
     runs.iter().flat_map(of).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_start_where_they_differ() {
+        let long = "x".repeat(200);
+        let texts = [format!("{long} first {long}"), format!("{long} second {long}")];
+        let mut row = Row::new("tags.pipe.command", texts.iter().map(Cell::text).collect());
+        row.start_at_difference();
+        for (cell, word) in row.cells.iter().zip(["first", "second"]) {
+            assert!(cell.shown().starts_with(&format!("…xxxxxxxxxxx {word} xx")), "{}", cell.shown());
+        }
+    }
+
+    #[test]
+    fn what_looks_the_same_and_differs_has_all_digits() {
+        let shown = |values: [f64; 2]| {
+            let row = Row::new("metrics.a", values.map(Cell::number).to_vec());
+            row.cells.iter().map(Cell::shown).collect::<Vec<_>>()
+        };
+        assert_eq!(shown([0.1 + 0.2, 0.5]), ["0.3", "0.5"]);
+        assert_eq!(shown([0.1 + 0.2, 0.3]), ["0.30000000000000004", "0.3"]);
+        assert_eq!(shown([123_456.0, 123_457.0]), ["123456", "123457"]);
+    }
+}
