@@ -26,7 +26,9 @@ fn command(sandbox: &Sandbox) -> std::process::Command {
 
 /// The ids of a stage's run and of its script's.
 fn pair(sandbox: &Sandbox) -> (String, String) {
-    let run = sandbox.stage_run("train");
+    let filter = "tags.pipe.kind = 'stage'";
+    let list = sandbox.json(["runs", "list", "--json", "-n", "1", "--columns", "id", "--where", filter]);
+    let run = sandbox.json(["runs", "show", "--json", list[0]["id"].as_str().unwrap()]);
     let text = |key: &str| run[key].as_str().unwrap_or_else(|| panic!("{key} of {run:#}")).to_owned();
     (text("run_id"), text("script_run"))
 }
@@ -103,7 +105,7 @@ fn a_script_with_a_model_is_one_run_everywhere() {
     for part in [&stage, &script, "0.841234567", "123456", "iris-net/1", "champion", model, "lr", "inner"] {
         assert!(run.contains(part), "{part} in {run}");
     }
-    let experiments = served.ok("/api/2.0/mlflow/experiments/search", json!({"max_results": 10}));
+    let experiments = served.ok("experiments/search", json!({"max_results": 10}));
     let all = experiments["experiments"].as_array().unwrap();
     let flowers = all.iter().find(|one| one["name"] == "flowers").unwrap()["experiment_id"].as_str().unwrap();
     let listed = page(&format!("/experiments/{flowers}?filter=params.lr+%3D+0.001+and+params.size+%3D+10"));

@@ -94,16 +94,18 @@ def left_running(_):
 
 
 def models(names):
-    from sklearn.linear_model import LogisticRegression
+    class Model(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return model_input
 
     mlflow.set_experiment("flowers")
-    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     with mlflow.start_run(run_name="of the script"):
         mlflow.log_params({"size": 10})
         mlflow.log_metrics({"acc": 0.1 + 0.2, "steps": 123456, "loss": 0.841234567})
         mlflow.set_tag("mlflow.note.content", "from the script")
         for name in names.split(","):
-            mlflow.sklearn.log_model(model, name=name, registered_model_name=f"iris-{name}")
+            files = {"python_model": Model(), "pip_requirements": []}
+            mlflow.pyfunc.log_model(name=name, registered_model_name=f"iris-{name}", **files)
         with mlflow.start_run(run_name="inner", nested=True):
             mlflow.log_metric("depth", 2)
 

@@ -45,7 +45,7 @@ fn whole_id(store: &dyn RunStore, wanted: &str, view: View) -> Result<String, St
         return Ok(digits);
     }
     let is_last = wanted.strip_prefix("last").is_some_and(|rest| rest.is_empty() || rest.starts_with('~'));
-    if !is_last && !(is_hex && digits.len() >= 4) {
+    if !(is_last || is_hex && digits.len() >= 4) {
         return Err(StoreError::NoId(wanted.to_owned()));
     }
     let found = match store.find_run_in(wanted, view) {
