@@ -97,7 +97,7 @@ fn a_script_with_a_model_is_one_run_everywhere() {
     let page = |path: &str| {
         let answer = served.get(path);
         assert_eq!(answer.status, 200, "{path}");
-        answer.text().to_owned()
+        answer.text()
     };
     let home = page("/");
     assert!(home.contains(&format!("/runs/{stage}")) && !home.contains(&format!("/runs/{script}")), "{home}");

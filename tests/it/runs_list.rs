@@ -4,8 +4,10 @@ use serde_json::json;
 
 use crate::harness::Sandbox;
 
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// Runs with these metrics and params, in this order, each in an experiment.
-fn logged(runs: &[(&str, &str, &[(&str, &str)], &[(&str, &str)])]) -> (Sandbox, Vec<String>) {
+fn logged(runs: &[(&str, &str, Pairs, Pairs)]) -> (Sandbox, Vec<String>) {
     let sandbox = Sandbox::new();
     let mut ids = Vec::new();
     for (name, experiment, metrics, params) in runs {
