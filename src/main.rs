@@ -15,7 +15,6 @@ mod ignore;
 mod import;
 mod inside;
 mod interrupt;
-mod joined;
 mod leftovers;
 mod logging;
 #[cfg(feature = "train")]

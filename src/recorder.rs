@@ -41,9 +41,9 @@ use crate::ui::Printer;
 /// Names of the tags that `pipe` itself sets.
 pub mod tags {
     /// `repro`, `stage`, `script` or `train`: what was executed; of a script, by what it logged itself.
-    pub const KIND: &str = "pipe.kind";
+    pub const KIND: &str = track::KIND_TAG;
     /// The stage's name.
-    pub const STAGE: &str = "pipe.stage";
+    pub const STAGE: &str = track::STAGE_TAG;
     /// The command that ran.
     pub const COMMAND: &str = "pipe.command";
     /// The key of the stage's inputs.
@@ -63,11 +63,7 @@ pub mod tags {
     /// How long the command took, in milliseconds.
     pub const DURATION: &str = "pipe.duration_ms";
     /// What a restored stage was restored from: a run's id, or `lock`.
-    pub const RESTORED_FROM: &str = "pipe.restored_from";
-    /// Of a stage's run: the run that its script made, where that is exactly one.
-    pub const SCRIPT_RUN: &str = "pipe.script_run";
-    /// Of that one: the stage's run.
-    pub const STAGE_RUN: &str = "pipe.stage_run";
+    pub const RESTORED_FROM: &str = track::RESTORED_TAG;
     /// The host it ran on.
     pub const HOST: &str = "pipe.host";
     /// The version of `pipe`.

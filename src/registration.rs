@@ -35,19 +35,20 @@ pub struct RuleArgs {
 }
 
 impl RuleArgs {
-    /// The preconditions of a version of the registered model `name` that is made of a run with these tags.
+    /// The preconditions of a version of the registered model `name` that is made of a run with these tags; `holder` is the run
+    /// that a metric was logged to.
     ///
     /// # Errors
     /// When the condition is made of something else than bounds of metrics.
     pub fn preconditions(
         &self,
         name: &str,
-        run: RunId,
+        holder: &dyn Fn(&str) -> RunId,
         tags: &BTreeMap<String, String>,
     ) -> CliResult<Vec<Precondition>> {
         let mut preconditions = Vec::new();
         if let Some(text) = &self.r#if {
-            bounds(&Filter::parse(text)?, run, &mut preconditions)?;
+            bounds(&Filter::parse(text)?, holder, &mut preconditions)?;
         }
         if let (Some(alias), Some(metric)) = (&self.if_better_than, &self.metric) {
             let is_higher = match (self.lower_is_better, self.higher_is_better) {
@@ -56,7 +57,7 @@ impl RuleArgs {
                 _ => Direction::of(metric, tags) == Direction::Higher,
             };
             preconditions.push(Precondition::BetterThanChampion {
-                run,
+                run: holder(metric),
                 model: name.to_owned(),
                 alias: alias.clone(),
                 metric: metric.clone(),
@@ -79,9 +80,9 @@ pub fn registration(version: NewVersion) -> [Change; 2] {
 }
 
 /// The bounds that a condition is made of.
-fn bounds(filter: &Filter, run: RunId, found: &mut Vec<Precondition>) -> CliResult {
+fn bounds(filter: &Filter, holder: &dyn Fn(&str) -> RunId, found: &mut Vec<Precondition>) -> CliResult {
     match filter {
-        Filter::And(parts) => parts.iter().try_for_each(|part| bounds(part, run, found)),
+        Filter::And(parts) => parts.iter().try_for_each(|part| bounds(part, holder, found)),
         Filter::Compare {
             field: Field::Metric(metric),
             comparison,
@@ -94,7 +95,7 @@ fn bounds(filter: &Filter, run: RunId, found: &mut Vec<Precondition>) -> CliResu
                 Comparison::LessOrEqual => Bound::AtMost(*value),
                 Comparison::Equal | Comparison::NotEqual => return Err(no_bound()),
             };
-            found.push(Precondition::MetricBound { run, metric: metric.clone(), bound });
+            found.push(Precondition::MetricBound { run: holder(metric), metric: metric.clone(), bound });
             Ok(())
         }
         _ => Err(no_bound()),

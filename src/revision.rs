@@ -10,12 +10,11 @@ use base::ProjectPath;
 use cache::Blobs;
 use pipeline::{Dialect, Glob, OutKind, Pipeline};
 use report::{Diff, DiffSide};
-use track::{Role, Run, RunId, RunStore, Search, SqliteStore};
+use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
 
 use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
-use crate::joined;
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline, recorded_files};
 use crate::recorder::tags;
@@ -64,7 +63,7 @@ impl Revision {
     /// When there is no such run or revision.
     pub fn parse(project: &Project, text: &str) -> CliResult<Self> {
         if let Some(wanted) = text.strip_prefix("run:") {
-            return Ok(Revision::Run(joined::find(&store(project)?, wanted)?));
+            return Ok(Revision::Run(Joined::find(&store(project)?, wanted, View::Active)?.run.info.id));
         }
         if text == "workspace" {
             return Ok(Revision::Workspace);

@@ -78,7 +78,7 @@ impl Registration {
     /// When the name or the condition is against the rules.
     pub fn check(&self) -> CliResult {
         track::check_registered_name(&self.name)?;
-        self.rule.preconditions(&self.name, new_run_id(), &BTreeMap::new()).map(drop)
+        self.rule.preconditions(&self.name, &|_| new_run_id(), &BTreeMap::new()).map(drop)
     }
 }
 
@@ -297,7 +297,7 @@ impl TrainingRun {
             ..NewVersion::default()
         };
         // Its condition was read before the training.
-        let preconditions = to.rule.preconditions(name, self.run, &self.tags).unwrap_or_default();
+        let preconditions = to.rule.preconditions(name, &|_| self.run, &self.tags).unwrap_or_default();
         match self.ask(Changes { preconditions, ..now(registration(version).into()) }) {
             Ok(applied) => {
                 let number = applied.versions.first().copied().unwrap_or_default();

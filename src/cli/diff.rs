@@ -9,10 +9,9 @@ mod side;
 use clap::Args;
 use report::{Cell, Column, Table};
 use serde_json::{Map, Value as Json, json};
-use track::{Filter, ParentFilter, Run, RunStore, Search, SqliteStore};
+use track::{Filter, Joined, ParentFilter, Run, RunStore, Search, SqliteStore, View};
 
 use crate::error::{CliError, CliResult};
-use crate::joined;
 use crate::project::Project;
 use crate::recorder::tags;
 use crate::revision::Revision;
@@ -131,7 +130,7 @@ fn pairs(
             }
         };
     };
-    let second = store.run(joined::find(store, second)?)?;
+    let second = Joined::find(store, second, View::Active)?.run;
     if let Some(newest) = executions.into_iter().next() {
         let name = stage_of(&newest).unwrap_or_default().to_owned();
         let other = stage_runs(store, second)?.into_iter().find(|run| stage_of(run) == Some(&name));
@@ -144,7 +143,7 @@ fn pairs(
         })?;
         return Ok(vec![(other, newest)]);
     }
-    let first = store.run(joined::find(store, first_name)?)?;
+    let first = Joined::find(store, first_name, View::Active)?.run;
     let titles = [&first, &second].map(|run| format!("run {} ({})", run.info.id.short(), run.info.name));
     let news = stage_runs(store, second)?;
     let mut pairs = Vec::new();
@@ -190,7 +189,7 @@ fn executions(project: &Project, store: &SqliteStore, wanted: &str) -> CliResult
         };
         let search = Search { filter: Some(filter), parent: ParentFilter::Any, ..Search::default() };
         let mut runs = store.search(&search)?;
-        runs.retain(|run| !run.data.tags.contains_key(tags::RESTORED_FROM) && !joined::is_of_script(run));
+        runs.retain(|run| !run.data.tags.contains_key(tags::RESTORED_FROM) && !track::is_of_script(run));
         if !runs.is_empty() {
             return Ok(runs);
         }

@@ -9,10 +9,9 @@ mod show;
 pub mod start;
 
 use clap::{Args, Subcommand};
-use track::{Run, RunId, RunStatus, RunStore, SqliteStore};
+use track::{RESTORED, Run, RunId, RunStatus, RunStore, SqliteStore, StoreError, is_of_script};
 
 use crate::error::{CliError, CliResult};
-use crate::joined;
 use crate::project::Project;
 use crate::recorder::tags;
 use crate::spool;
@@ -20,9 +19,10 @@ use crate::ui::Printer;
 
 /// List, show, compare, mark and remove recorded runs
 ///
-/// A run is named by its id, by the start or the end of it, or by its name. Lists show the END of ids (the last
-/// eight digits), since ids of one time begin alike. `last` is the newest run that is no part of another one,
-/// `last~1` the one before it.
+/// A run is named by its id, by the start or the end of it (four digits at least), or by its name. Lists show the END of
+/// ids (the last eight digits), since ids of one time begin alike. `last` is the run that was begun here last and is no part
+/// of another one, whatever start a client gave it, `last~1` the one before it. The run of a stage and the only run of
+/// its script are one: either id names it.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
     /// List runs, newest first
@@ -94,6 +94,16 @@ pub fn open(project: &Project, printer: Printer) -> CliResult<SqliteStore> {
     Ok(store)
 }
 
+/// Where the result of a run came from that executed nothing, for people: a run by its short id, or another word.
+fn origin(store: &SqliteStore, from: &str) -> CliResult<String> {
+    let Ok(id) = from.parse::<RunId>() else { return Ok(format!("the {from}")) };
+    match store.run(id) {
+        Ok(_) => Ok(format!("run {}", id.short())),
+        Err(StoreError::UnknownRun(_)) => Ok(format!("run {id} (no longer kept)")),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
 /// Where the result of a run came from that executed nothing: a run's id, or another word.
 pub fn restored_from(run: &Run) -> Option<&str> {
     run.data.tags.get(tags::RESTORED_FROM).map(String::as_str)
@@ -103,7 +113,7 @@ pub fn restored_from(run: &Run) -> Option<&str> {
 fn status_cell(run: &Run) -> report::Cell {
     let status = run.info.status;
     if status == RunStatus::Finished && restored_from(run).is_some() {
-        return report::Cell::Toned(report::Tone::Faint, "restored".to_owned());
+        return report::Cell::Toned(report::Tone::Faint, RESTORED.to_lowercase());
     }
     let tone = match status {
         RunStatus::Finished => report::Tone::Good,
@@ -132,17 +142,17 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
     let mut id = store.find_run(&args.run)?;
     let mut runs = with_stages(&store, id)?;
     // What a script prints is its stage's output.
-    while let Some(parent) = runs[0].info.parent.filter(|_| joined::is_of_script(&runs[0])) {
+    while let Some(parent) = runs[0].info.parent.filter(|_| is_of_script(&runs[0])) {
         id = parent;
         runs = with_stages(&store, id)?;
     }
-    runs.retain(|run| run.info.id == id || !joined::is_of_script(run));
+    runs.retain(|run| run.info.id == id || !is_of_script(run));
     let blobs = project.blobs();
     let several = runs.len() > 2;
     let mut found = false;
     for run in &runs {
         if let Some(from) = restored_from(run) {
-            tell_origin(&store, run, from, printer);
+            tell_origin(&store, run, from, printer)?;
         }
         let artifacts = store.artifacts(run.info.id)?;
         for (name, wanted) in [("stdout.log", !args.stderr), ("stderr.log", !args.stdout)] {
@@ -175,18 +185,17 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
 }
 
 /// Says where the result of a restored run came from, and where the output of its command is.
-fn tell_origin(store: &SqliteStore, run: &Run, from: &str, printer: Printer) {
+fn tell_origin(store: &SqliteStore, run: &Run, from: &str, printer: Printer) -> CliResult {
     let what = format!("Run {} ({}) executed nothing: it was restored", run.info.id.short(), run.info.name);
-    match from.parse::<RunId>().map(|origin| (origin, store.run(origin).is_ok())) {
-        Ok((origin, true)) => {
+    let from_there = origin(store, from)?;
+    match from.parse::<RunId>().ok().filter(|origin| store.run(*origin).is_ok()) {
+        Some(origin) => {
             let short = origin.short();
             printer.say(format_args!(
-                "{what} from run {short}; `pipe runs logs {short}` prints that run's output."
+                "{what} from {from_there}; `pipe runs logs {short}` prints that run's output."
             ));
         }
-        Ok((origin, false)) => {
-            printer.say(format_args!("{what} from run {origin}, which is no longer recorded."));
-        }
-        Err(_) => printer.say(format_args!("{what} from the {from}.")),
+        None => printer.say(format_args!("{what} from {from_there}.")),
     }
+    Ok(())
 }

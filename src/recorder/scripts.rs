@@ -127,13 +127,9 @@ impl Recorder<'_> {
             changes.push(Change::UpdateRun { run: info.id, status: Some(status), end_time, name: None });
         }
         let mut told = Vec::new();
-        let mut own =
-            runs.iter().filter(|script| script.info.parent == Some(run)).map(|script| script.info.id);
-        if let (Some(script), None) = (own.next(), own.next()) {
-            let stage = tag(tags::STAGE_RUN, &run.to_string());
-            changes.push(Change::SetTags { run: script, tags: vec![stage] });
-            let script = tag(tags::SCRIPT_RUN, &script.to_string());
-            told.push(Change::SetTags { run, tags: vec![script] });
+        if let Some([of_script, of_stage]) = track::ties(run, &runs) {
+            changes.push(of_script);
+            told.push(of_stage);
         }
         // Apart from what is told of the stage: a run that somebody deletes just now must not keep that from the store.
         self.apply(changes);

@@ -76,6 +76,9 @@ mod recovery;
 mod repro;
 mod runs;
 mod runs_edit;
+#[cfg(feature = "serve")]
+mod runs_joined;
+mod runs_list;
 mod safety;
 mod shared_cache;
 mod sharing;

@@ -128,8 +128,13 @@ fn versions_are_named_marked_and_removed() {
     let list = sandbox.json(["models", "list", "--json"]);
     assert_eq!(
         (&list[0]["name"], &list[0]["version"], &list[0]["aliases"]),
-        (&json!("spiral"), &json!(3), &json!("best=2"))
+        (&json!("spiral"), &json!(3), &json!({"best": 2}))
     );
+    sandbox
+        .pipe(["models", "show", "spiral/99"])
+        .code(2)
+        .tells(&["registered model `spiral` has no version 99"]);
+    sandbox.pipe(["models", "show", "spiral@none"]).code(2).tells(&["`spiral` has no alias `none`"]);
     assert_eq!(sandbox.json(["models", "list", "--json", "--filter", "name LIKE 'x%'"]), json!([]));
     let text = sandbox.ok(["models", "show", "spiral"]).stdout;
     assert!(

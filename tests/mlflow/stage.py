@@ -8,6 +8,7 @@ Runs with the clients of 2.9 and of 3.x alike.
 import os
 import signal
 import sys
+import time
 
 import mlflow
 
@@ -90,6 +91,31 @@ def left_running(_):
     mlflow.log_metric("loss", 1)
     # Neither ends the run nor lets the client do it.
     os._exit(0)
+
+
+def models(names):
+    class Model(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return model_input
+
+    mlflow.set_experiment("flowers")
+    with mlflow.start_run(run_name="of the script"):
+        mlflow.log_params({"size": 10})
+        mlflow.log_metrics({"acc": 0.1 + 0.2, "steps": 123456, "loss": 0.841234567})
+        mlflow.set_tag("mlflow.note.content", "from the script")
+        for name in names.split(","):
+            files = {"python_model": Model(), "pip_requirements": []}
+            mlflow.pyfunc.log_model(name=name, registered_model_name=f"iris-{name}", **files)
+        with mlflow.start_run(run_name="inner", nested=True):
+            mlflow.log_metric("depth", 2)
+
+
+def waits(name):
+    with mlflow.start_run(run_name="waits"):
+        mlflow.log_metric("loss", 1)
+        with open(name, "w") as file:
+            file.write("ready")
+        time.sleep(300)
 
 
 globals()[sys.argv[1]](sys.argv[2] if len(sys.argv) > 2 else None)

@@ -3,7 +3,7 @@
 use base::{Timestamp, Value, one_line};
 use serde_json::Value as Json;
 
-use crate::human::{bytes_text, duration_text, float_text};
+use crate::human::{EXACT, SURE, bytes_text, duration_text, float_text};
 
 /// Significant digits of a float where nothing else is said; DVC's number.
 pub(crate) const PRECISION: usize = 5;
@@ -47,6 +47,8 @@ pub enum Cell {
         /// Significant digits for people.
         precision: usize,
     },
+    /// Names, each with a value: `a=1, b=2` as text, an object in JSON.
+    Map(Vec<(String, Value)>),
 }
 
 /// What a colour says; without colour the text must say it alone.
@@ -73,6 +75,27 @@ impl Cell {
         Cell::Float { value, precision: PRECISION }
     }
 
+    /// A measured number: with all the digits that a float is sure to have, and with the usual number of them where a table has
+    /// no room for more.
+    pub fn number(value: f64) -> Cell {
+        Cell::Float { value, precision: SURE }
+    }
+
+    /// A param or a value of a file, with every digit.
+    pub fn value(value: Value) -> Cell {
+        Cell::Value { value, precision: EXACT }
+    }
+
+    /// The same cell with every digit of a float: where two would look the same and are not.
+    #[must_use]
+    pub fn exact(self) -> Cell {
+        match self {
+            Cell::Float { value, .. } => Cell::Float { value, precision: EXACT },
+            Cell::Value { value, .. } => Cell::Value { value, precision: EXACT },
+            other => other,
+        }
+    }
+
     /// For people: one line, no control characters.
     pub fn shown(&self) -> String {
         match self {
@@ -92,6 +115,19 @@ impl Cell {
                 shorten(one_line(&value.to_string()).into_owned())
             }
             Cell::Value { value, .. } => one_line(&value.to_string()).into_owned(),
+            Cell::Map(_) => one_line(&self.raw()).into_owned(),
+        }
+    }
+
+    /// For people in a table that is too wide: no more digits than usual, moments without their seconds.
+    pub(crate) fn brief(&self) -> String {
+        match self {
+            Cell::Float { value, precision: SURE } => float_text(*value, PRECISION),
+            Cell::Time(time) => {
+                let text = time.local();
+                text.rsplit_once(':').map_or(text.clone(), |(minute, _)| minute.to_owned())
+            }
+            _ => self.shown(),
         }
     }
 
@@ -107,6 +143,10 @@ impl Cell {
             Cell::Time(time) => time.to_string(),
             Cell::Value { value: Value::Str(text), .. } => text.clone(),
             Cell::Value { value, .. } => value.to_string(),
+            Cell::Map(pairs) => {
+                let pair = |(name, value): &(String, Value)| format!("{name}={value}");
+                pairs.iter().map(pair).collect::<Vec<_>>().join(", ")
+            }
         }
     }
 
@@ -121,6 +161,9 @@ impl Cell {
             Cell::Duration(millis) => json_float(*millis as f64 / 1000.0),
             Cell::Time(time) => Json::from(time.to_string()),
             Cell::Value { value, .. } => json_value(value),
+            Cell::Map(pairs) => {
+                Json::Object(pairs.iter().map(|(name, value)| (name.clone(), json_value(value))).collect())
+            }
         }
     }
 

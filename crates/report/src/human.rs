@@ -2,21 +2,30 @@
 
 use std::fmt::Display;
 
-/// A float with at most `precision` significant digits, zeros at the end left away; very large and
-/// very small ones with an exponent. As C's `%g`, which DVC uses too.
+/// Significant digits that every float is sure to have: one more, and 0.1 + 0.2 is 0.30000000000000004.
+pub(crate) const SURE: usize = 15;
+/// With so many digits the text is the shortest that reads back as the same float.
+pub(crate) const EXACT: usize = 17;
+
+/// A float with at most `precision` significant digits, zeros at the end left away; very large and very small ones with an
+/// exponent. What stands before the point is never rounded, so that 123456 is told from 123457 whatever the precision.
 pub fn float_text(value: f64, precision: usize) -> String {
-    let precision = precision.clamp(1, 17);
+    let precision = precision.clamp(1, EXACT);
     if !value.is_finite() {
         return base::Value::float_text(value);
     }
     // The exponent after rounding: 9.99 with two digits is 1e1.
-    let scientific = format!("{value:.*e}", precision - 1);
+    let scientific =
+        if precision == EXACT { format!("{value:e}") } else { format!("{value:.*e}", precision - 1) };
     let (mantissa, exponent) = scientific.split_once('e').expect("`e` formats with an exponent");
     let exponent: i32 = exponent.parse().expect("an exponent is a whole number");
-    if exponent < -4 || exponent >= precision as i32 {
+    if !(-4..SURE as i32).contains(&exponent) {
         return format!("{}e{exponent}", without_zeros(mantissa));
     }
-    let decimals = (precision as i32 - 1 - exponent).unsigned_abs() as usize;
+    if precision == EXACT {
+        return value.to_string();
+    }
+    let decimals = usize::try_from(precision as i32 - 1 - exponent).unwrap_or(0);
     without_zeros(&format!("{value:.decimals$}")).to_owned()
 }
 
@@ -74,18 +83,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_as_percent_g() {
-        // The right column is Python's f"{value:.5g}", its exponents without sign and padding.
+    fn floats_are_rounded_behind_the_point_alone() {
         for (value, text) in [
             (0.0, "0"),
             (-0.5, "-0.5"),
             (0.123_456_7, "0.12346"),
             (1.0, "1"),
             (12_345.6, "12346"),
-            (123_456.0, "1.2346e5"),
-            (99_999.9, "1e5"),
+            (123_456.0, "123456"),
+            (-9_007_199_254_740.0, "-9007199254740"),
+            (99_999.9, "100000"),
             (0.000_123_456, "0.00012346"),
             (0.000_012_345_6, "1.2346e-5"),
+            (1.234_567_8e20, "1.2346e20"),
             (100.0, "100"),
             (f64::NAN, "nan"),
             (f64::NEG_INFINITY, "-inf"),
@@ -99,6 +109,22 @@ mod tests {
     fn of_many_the_first_are_named() {
         assert_eq!(few_text(&["a", "b"], 2, ", "), "a, b");
         assert_eq!(few_text(&["a", "b", "c", "d"], 2, ", "), "a, b, and 2 more");
+    }
+
+    #[test]
+    fn all_digits_without_noise() {
+        assert_eq!(float_text(0.1 + 0.2, SURE), "0.3");
+        assert_eq!(float_text(0.841_234_567_891, SURE), "0.841234567891");
+        for (value, text) in [
+            (0.3, "0.3"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (0.841_231, "0.841231"),
+            (123_456.0, "123456"),
+            (1e-7, "1e-7"),
+            (1e20, "1e20"),
+        ] {
+            assert_eq!(float_text(value, EXACT), text, "the shortest that is the same float");
+        }
     }
 
     #[test]

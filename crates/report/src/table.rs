@@ -35,6 +35,8 @@ pub struct Column {
     pub align: Align,
     /// Never dropped, however narrow the terminal.
     pub keep: bool,
+    /// Dropped before the others, the last such column first.
+    pub spare: bool,
     /// Cut only when every other column is as narrow as can be or dropped.
     pub whole: bool,
     /// Text cuts longer cells to this width even where there is room; the other forms never do.
@@ -44,7 +46,8 @@ pub struct Column {
 impl Column {
     /// A column of texts.
     pub fn text(name: impl Into<String>) -> Column {
-        Column { name: name.into(), align: Align::Left, keep: false, whole: false, widest: None }
+        let name = name.into();
+        Column { name, align: Align::Left, keep: false, spare: false, whole: false, widest: None }
     }
 
     /// A column of numbers.
@@ -55,6 +58,11 @@ impl Column {
     /// The same column, never dropped.
     pub fn kept(self) -> Column {
         Column { keep: true, ..self }
+    }
+
+    /// The same column, dropped before the others.
+    pub fn spare(self) -> Column {
+        Column { spare: true, ..self }
     }
 
     /// The same column, cut last of all: the names that its row is found by.
@@ -115,9 +123,16 @@ impl Table {
     /// Aligned text of at most `width` columns of the terminal (nothing for any width), and beneath it
     /// what was left out.
     pub fn text(&self, width: Option<usize>, colour: bool) -> String {
-        let shown: Vec<Vec<String>> =
-            self.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
-        let (widths, dropped) = self.layout(&shown, width.unwrap_or(usize::MAX));
+        let texts = |of: fn(&Cell) -> String| -> Vec<Vec<String>> {
+            self.rows.iter().map(|row| row.iter().map(of).collect()).collect()
+        };
+        let width = width.unwrap_or(usize::MAX);
+        let mut shown = texts(Cell::shown);
+        // Digits go before columns do.
+        if self.natural(&shown).iter().sum::<usize>() + GAP * self.columns.len().saturating_sub(1) > width {
+            shown = texts(Cell::brief);
+        }
+        let (widths, dropped) = self.layout(&shown, width);
         let mut text = String::new();
         let heads: Vec<String> =
             self.columns.iter().map(|column| base::one_line(&column.name).into_owned()).collect();
@@ -175,16 +190,20 @@ impl Table {
         serde_json::to_string_pretty(&objects).expect("cells are plain data") + "\n"
     }
 
+    /// The width that every column would have where there is room.
+    fn natural(&self, shown: &[Vec<String>]) -> Vec<usize> {
+        let width = |at: usize| {
+            let cells = shown.iter().map(|row| measure_text_width(&row[at]));
+            let widest = self.columns[at].widest.unwrap_or(usize::MAX);
+            let name = measure_text_width(&self.columns[at].name);
+            cells.max().unwrap_or(0).min(widest.max(name)).max(name)
+        };
+        (0..self.columns.len()).map(width).collect()
+    }
+
     /// The width of every column, nothing for a dropped one; and the names of the dropped.
     fn layout(&self, shown: &[Vec<String>], width: usize) -> (Vec<Option<usize>>, Vec<&str>) {
-        let natural: Vec<usize> = (0..self.columns.len())
-            .map(|at| {
-                let cells = shown.iter().map(|row| measure_text_width(&row[at]));
-                let widest = self.columns[at].widest.unwrap_or(usize::MAX);
-                let name = measure_text_width(&self.columns[at].name);
-                cells.max().unwrap_or(0).min(widest.max(name)).max(name)
-            })
-            .collect();
+        let natural = self.natural(shown);
         let narrowest = |at: usize, whole: bool| match self.columns[at].align {
             Align::Left if !(whole && self.columns[at].whole) => natural[at].min(NARROWEST),
             _ => natural[at],
@@ -194,7 +213,10 @@ impl Table {
             kept.iter().map(|at| narrowest(*at, whole)).sum::<usize>() + GAP * kept.len().saturating_sub(1)
         };
         while needed(&kept, true) > width {
-            let Some(last) = kept.iter().rposition(|at| !self.columns[*at].keep) else { break };
+            let last = |spare: bool| {
+                kept.iter().rposition(|at| !self.columns[*at].keep && (self.columns[*at].spare || !spare))
+            };
+            let Some(last) = last(true).or_else(|| last(false)) else { break };
             // One column is better than none, however narrow the terminal.
             if kept.len() == 1 {
                 break;
@@ -389,6 +411,35 @@ b2   x                nan  -
         assert!(text.contains(key) && text.contains("(1 column not shown: file)"), "{text}");
         let text = table.text(Some(75), false);
         assert!(text.contains(key) && text.contains("results/metrics.…"), "{text}");
+    }
+
+    #[test]
+    fn digits_and_spare_columns_go_first() {
+        let mut table = Table::new(vec![
+            Column::text("id").kept(),
+            Column::number("acc"),
+            Column::number("loss").spare(),
+            Column::text("start"),
+        ]);
+        let number = |value| Cell::number(value);
+        let start = Cell::Time(base::Timestamp(1_700_000_000_000));
+        table.push(vec![Cell::text("a"), number(0.841_234_567_8), number(123_456.0), start]);
+        let text = |width| table.text(width, false);
+        assert!(text(None).contains("0.8412345678  123456  20") && text(Some(80)) == text(None));
+        let row = |width| text(Some(width)).lines().nth(1).map(str::to_owned).expect("a row");
+        assert!(row(40).starts_with("a   0.84123  123456  20"), "{}", row(40));
+        assert_eq!(row(40).matches(':').count(), 1, "no seconds: {}", row(40));
+        assert!(row(30).starts_with("a   0.84123  20") && text(Some(30)).contains("not shown: loss"));
+        assert!(table.csv().contains("0.8412345678,123456.0,"));
+    }
+
+    #[test]
+    fn a_map_is_an_object_in_json() {
+        let mut table = Table::new(vec![Column::text("aliases")]);
+        table.push(vec![Cell::Map(vec![("a".into(), 1_i64.into()), ("b".into(), 2_i64.into())])]);
+        assert_eq!(table.text(None, false), "aliases\na=1, b=2\n");
+        let json: Json = serde_json::from_str(&table.json()).expect("JSON");
+        assert_eq!(json[0]["aliases"], serde_json::json!({"a": 1, "b": 2}));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod chunk;
 mod cursor;
 mod entity;
 mod filter;
+mod joined;
 mod key;
 mod lease;
 mod mirror;
@@ -35,7 +36,10 @@ pub use entity::{
 };
 pub use filter::{
     Aggregate, Attribute, Comparison, DIRECTION_TAG, DatasetField, Direction, Field, Filter, FilterError,
-    Literal, MlflowError, OrderBy, Pattern, Searched,
+    Literal, MlflowError, OrderBy, Pattern, RESTORED, RESTORED_TAG, Searched, nearest,
+};
+pub use joined::{
+    Joined, KIND_TAG, SCRIPT_KIND, SCRIPT_RUN_TAG, STAGE_RUN_TAG, STAGE_TAG, is_of_script, shown_id, ties,
 };
 pub use key::{
     KeyError, MAX_ALIAS, MAX_DATASET_DIGEST, MAX_DATASET_NAME, MAX_DATASET_PROFILE, MAX_DATASET_SCHEMA,
@@ -51,6 +55,6 @@ pub use run_id::{ParseRunIdError, RunId};
 pub use settle::{SETTLED_TAG, settle_dead};
 pub use sqlite::{SCHEMA_VERSION, SqliteStore, Sync};
 pub use store::{
-    ErrorKind, ExperimentSearch, LoggedModelSearch, ModelSearch, ModelStore, ParentFilter, RunStore, Search,
-    StoreError, VersionSearch, View,
+    ErrorKind, ExperimentSearch, KeyGroup, LoggedModelSearch, ModelSearch, ModelStore, ParentFilter,
+    RunStore, Search, StoreError, VersionSearch, View,
 };

@@ -5,13 +5,15 @@
 
 use base::Timestamp;
 
-use crate::{Change, Changes, Lease, Precondition, RunId, RunStatus, RunStore, StoreError, Tag};
+use crate::{
+    Change, Changes, Lease, Precondition, RunId, RunStatus, RunStore, StoreError, Tag, is_of_script, ties,
+};
 
 /// The tag that tells a run settled here from one that reported its own end.
 pub const SETTLED_TAG: &str = "pipe.settled";
 
 /// Marks every running run of this host whose process is dead as killed, ended `now`, or as `known` says that it
-/// ended, and says so in the tag [`SETTLED_TAG`]. Runs of other hosts and runs without a lease are left alone.
+/// ended, and says so in the tag [`SETTLED_TAG`]; a stage's run is tied to that of its script then. Runs of other hosts and runs without a lease are left alone.
 ///
 /// Returns the runs that were settled.
 ///
@@ -29,7 +31,12 @@ pub fn settle_dead(
         if lease.host != host || is_alive(&lease) {
             continue;
         }
-        match store.apply(settlement(run, &lease, known(run).unwrap_or((RunStatus::Killed, now)), now)) {
+        let mut settlement = settlement(run, &lease, known(run).unwrap_or((RunStatus::Killed, now)), now);
+        // Nobody else will, and from now on it makes no more runs.
+        if !is_of_script(&store.run(run)?) {
+            settlement.changes.extend(ties(run, &store.children(run)?).into_iter().flatten());
+        }
+        match store.apply(settlement) {
             Ok(_) => settled.push(run),
             // Someone else settled it, ended it or deleted it since we looked.
             Err(StoreError::Precondition { .. } | StoreError::Deleted { .. }) => {}

@@ -36,7 +36,7 @@ pub struct MetricArgs {
     )]
     step: i64,
     /// When it was measured, in milliseconds since 1970 [default: now]
-    #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "MILLISECONDS", allow_negative_numbers = true)]
     timestamp: Option<i64>,
     #[command(flatten)]
     target: TargetArgs,

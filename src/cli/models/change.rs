@@ -191,7 +191,7 @@ pub fn delete(args: &DeleteArgs, project: &Project, printer: Printer) -> CliResu
         RegistryChange::DeleteVersion { version } => format!("version {} of {name}", version.version),
         _ => format!("{name} with {}", report::count_text(versions.len(), "version")),
     };
-    let table = super::show::versions_table(&versions);
+    let table = super::show::versions_table(&store, &versions)?;
     if !table.is_empty() {
         printer.data(table.text(printer.width(), printer.colors_data()));
     }

@@ -4,8 +4,8 @@ use base::{FileState, ProjectPath};
 use cache::Blobs;
 use clap::Args;
 use track::{
-    Artifact, ArtifactOwner, Change, Changes, ModelStatus, ModelStore, NewVersion, Role, Run, RunId,
-    RunStore, SqliteStore, StoreError,
+    Artifact, ArtifactOwner, Change, Changes, Joined, LoggedModel, ModelStatus, ModelStore, NewVersion, Role,
+    Run, RunId, RunStore, SqliteStore, StoreError, View,
 };
 
 use crate::cli::arguments::parse_pair;
@@ -27,10 +27,10 @@ use crate::ui::Printer;
 pub struct RegisterArgs {
     /// The registered model's name
     name: String,
-    /// The run: its id, the end of it, its name, or `last`; of a reproduction also what its stages made
+    /// The run: its id, the end of it, its name, or `last`; what its stages and their scripts made is its own, too
     #[arg(long)]
     run: String,
-    /// What of it: a file or folder of its artifacts, one of its logged models by name, or an out of its stage [default:
+    /// What of it: one of its logged models by name or id, a file or folder of its artifacts, or an out of its stage [default:
     /// its only logged model, else `model`]
     #[arg(long)]
     path: Option<String>,
@@ -54,11 +54,12 @@ pub struct RegisterArgs {
 pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResult {
     track::check_registered_name(&args.name)?;
     let store = open(project, printer)?;
-    let root = store.find_run(&args.run)?;
-    let mut runs = vec![store.run(root)?];
-    runs.extend(store.children(root)?);
-    let made = find(&store, &project.blobs(), &runs, args.path.as_deref())?;
-    let preconditions = args.rule.preconditions(&args.name, made.run.info.id, &made.run.data.tags)?;
+    let root = Joined::find(&store, &args.run, View::Active)?;
+    let made = find(&store, &project.blobs(), &root, args.path.as_deref())?;
+    // What is measured of a stage may lie with it or with its script's run.
+    let measured = Joined::of(&store, made.run.clone())?;
+    let preconditions =
+        args.rule.preconditions(&args.name, &|metric| measured.holder(metric), &measured.run.data.tags)?;
     let changes = registration(NewVersion {
         model: args.name.clone(),
         source: made.source,
@@ -102,42 +103,59 @@ struct Made {
     logged: Vec<Artifact>,
 }
 
-/// Finds what is meant in the first of these runs that has it.
-fn find(store: &SqliteStore, blobs: &Blobs, runs: &[Run], path: Option<&str>) -> CliResult<Made> {
-    for run in runs {
-        if let Some(made) = find_in(store, blobs, run, path)? {
+/// Finds what is meant in the nearest generation of a run's family that has it: logged models first, then files.
+fn find(store: &SqliteStore, blobs: &Blobs, root: &Joined, path: Option<&str>) -> CliResult<Made> {
+    let generations = root.generations(store)?;
+    for generation in &generations {
+        if let Some(made) = logged_model(store, generation, path)? {
             return Ok(made);
         }
     }
-    let short = runs[0].info.id.short();
+    for run in generations.iter().flatten() {
+        if let Some(made) = files_in(store, blobs, run, path)? {
+            return Ok(made);
+        }
+    }
+    let short = root.run.info.id.short();
     let wanted = path.unwrap_or("model");
     Err(CliError::message(format!("run {short} has no artifact, logged model or out `{wanted}`"))
         .hint(format!("`pipe runs show {short}` shows what it made; `--path` names one of them")))
 }
 
-fn find_in(store: &SqliteStore, blobs: &Blobs, run: &Run, path: Option<&str>) -> CliResult<Option<Made>> {
-    let id = run.info.id;
-    let mut models = Vec::new();
-    for output in &run.data.model_outputs {
-        match store.logged_model(output.model) {
-            Ok(model) => models.push(model),
-            // Logged to another store.
-            Err(StoreError::Unknown { .. }) => {}
-            Err(fault) => return Err(fault.into()),
+/// The logged model of one of these runs that is meant.
+fn logged_model(store: &SqliteStore, runs: &[Run], path: Option<&str>) -> CliResult<Option<Made>> {
+    let mut found: Vec<(&Run, LoggedModel)> = Vec::new();
+    for run in runs {
+        let (models, _) = store.made_by(&[run])?;
+        let is_meant = |model: &LoggedModel| match path {
+            Some(path) => model.name == path || model.id.to_string() == path,
+            None => true,
+        };
+        let mut models: Vec<LoggedModel> = models.into_iter().filter(is_meant).collect();
+        if path.is_some() {
+            // Of several with a name in one run, the one that was logged last.
+            models.drain(..models.len().saturating_sub(1));
         }
+        found.extend(models.into_iter().map(|model| (run, model)));
     }
-    let model = match path {
-        // Of several with a name, the one that was logged last.
-        Some(name) => models.into_iter().rfind(|model| model.name == name),
-        None if models.len() == 1 => models.pop(),
-        None => None,
-    };
-    if let Some(model) = model {
-        let artifacts = store.artifacts_of(&ArtifactOwner::Model(model.id))?;
-        let source = format!("models:/{}", model.id);
-        let (run, logged) = (run.clone(), Vec::new());
-        return Ok(Some(Made { run, source, logged_model: Some(model.id), artifacts, logged }));
+    if found.len() > 1 {
+        let listed = found.iter().map(|(run, model)| {
+            format!("{} ({}, of run {} {})", model.name, model.id, run.info.id.short(), run.info.name)
+        });
+        let listed = listed.collect::<Vec<_>>().join(", ");
+        return Err(CliError::message(format!("{} logged models could be meant: {listed}", found.len()))
+            .hint("`--path` takes one of them by its name or its id, `--run` one of these runs"));
     }
+    let Some((run, model)) = found.pop() else { return Ok(None) };
+    let artifacts = store.artifacts_of(&ArtifactOwner::Model(model.id))?;
+    let source = format!("models:/{}", model.id);
+    let (run, logged) = (run.clone(), Vec::new());
+    Ok(Some(Made { run, source, logged_model: Some(model.id), artifacts, logged }))
+}
+
+/// The files that are meant of a run: artifacts, or an out.
+fn files_in(store: &SqliteStore, blobs: &Blobs, run: &Run, path: Option<&str>) -> CliResult<Option<Made>> {
+    let id = run.info.id;
     let path = path.unwrap_or("model").trim_end_matches('/');
     let (mut artifacts, mut logged) = (below(store.artifacts(id)?, path), Vec::new());
     if artifacts.is_empty() {

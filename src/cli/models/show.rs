@@ -3,7 +3,9 @@
 use clap::Args;
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
-use track::{Filter, ModelSearch, ModelStore, ModelVersion, RegisteredModel, Searched, SqliteStore};
+use track::{
+    Filter, ModelSearch, ModelStore, ModelVersion, RegisteredModel, Searched, SqliteStore, shown_id,
+};
 
 use crate::cli::FormatArgs;
 use crate::cli::runs::open;
@@ -64,7 +66,7 @@ pub fn list(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         table.push(vec![
             Cell::text(&model.name),
             newest.map_or(Cell::Missing, Cell::Int),
-            Cell::text(aliases(model)),
+            aliases(model),
             Cell::Time(model.updated),
             model.description.as_ref().map_or(Cell::Missing, Cell::text),
         ]);
@@ -73,9 +75,8 @@ pub fn list(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     Ok(())
 }
 
-fn aliases(model: &RegisteredModel) -> String {
-    let pairs = model.aliases.iter().map(|(alias, version)| format!("{alias}={version}"));
-    pairs.collect::<Vec<_>>().join(", ")
+fn aliases(model: &RegisteredModel) -> Cell {
+    Cell::Map(model.aliases.iter().map(|(alias, version)| (alias.clone(), (*version).into())).collect())
 }
 
 /// Shows a model or a version.
@@ -91,7 +92,8 @@ pub fn show(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     let model = store.registered_model(&args.model.name)?;
     let versions = versions_of(&store, &model.name)?;
     if args.json {
-        let versions: Vec<Json> = versions.iter().map(version_json).collect();
+        let versions: Vec<Json> =
+            versions.iter().map(|version| version_json(&store, version)).collect::<CliResult<_>>()?;
         let shown = json!({
             "name": model.name,
             "description": model.description,
@@ -108,7 +110,7 @@ pub fn show(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     described(model.description.as_deref(), &model.tags, printer);
     if !versions.is_empty() {
         printer.data_line("\nVersions");
-        printer.data(versions_table(&versions).text(printer.width(), printer.colors_data()));
+        printer.data(versions_table(&store, &versions)?.text(printer.width(), printer.colors_data()));
     }
     Ok(())
 }
@@ -128,7 +130,10 @@ fn described(description: Option<&str>, tags: &std::collections::BTreeMap<String
 }
 
 /// Versions, one a line.
-pub fn versions_table(versions: &[ModelVersion]) -> Table {
+///
+/// # Errors
+/// When the store fails.
+pub fn versions_table(store: &SqliteStore, versions: &[ModelVersion]) -> CliResult<Table> {
     let mut table = Table::new(vec![
         Column::number("version").kept(),
         Column::text("aliases").kept(),
@@ -142,19 +147,22 @@ pub fn versions_table(versions: &[ModelVersion]) -> Table {
             Cell::Int(version.version),
             Cell::text(version.aliases.join(", ")),
             Cell::text(version.stage.name()),
-            version.run.map_or(Cell::Missing, |run| Cell::text(run.short())),
+            match version.run {
+                Some(run) => Cell::text(shown_id(store, run)?.short()),
+                None => Cell::Missing,
+            },
             Cell::Time(version.created),
             version.description.as_ref().map_or(Cell::Missing, Cell::text),
         ]);
     }
-    table
+    Ok(table)
 }
 
 fn show_version(store: &SqliteStore, version: &ModelVersion, as_json: bool, printer: Printer) -> CliResult {
     // A version whose files are elsewhere can be shown all the same.
     let files = files(store, version).unwrap_or_default();
     if as_json {
-        let mut shown = version_json(version);
+        let mut shown = version_json(store, version)?;
         let files: Vec<Json> = files
             .iter()
             .map(|file| json!({"path": file.path, "digest": file.digest, "size": file.size}))
@@ -166,7 +174,8 @@ fn show_version(store: &SqliteStore, version: &ModelVersion, as_json: bool, prin
     printer.data_line(format_args!("{}/{}", version.model, version.version));
     described(version.description.as_deref(), &version.tags, printer);
     printer.data_line("");
-    printer.data(versions_table(std::slice::from_ref(version)).text(printer.width(), printer.colors_data()));
+    let table = versions_table(store, std::slice::from_ref(version))?;
+    printer.data(table.text(printer.width(), printer.colors_data()));
     printer.data_line(format_args!("\nFiles, from {}", version.source));
     let mut table = Table::new(vec![Column::text("path").kept().whole(), Column::number("size")]);
     for file in files {
@@ -176,12 +185,15 @@ fn show_version(store: &SqliteStore, version: &ModelVersion, as_json: bool, prin
     Ok(())
 }
 
-fn version_json(version: &ModelVersion) -> Json {
-    json!({
+/// A version; `run_id` is the run that lists show, `script_run` the one that a client knows, where that is another.
+fn version_json(store: &SqliteStore, version: &ModelVersion) -> CliResult<Json> {
+    let run = version.run.map(|run| shown_id(store, run)).transpose()?;
+    Ok(json!({
         "name": version.model,
         "version": version.version,
         "source": version.source,
-        "run_id": version.run.map(|run| run.to_string()),
+        "run_id": run.map(|run| run.to_string()),
+        "script_run": version.run.filter(|script| run != Some(*script)).map(|script| script.to_string()),
         "model_id": version.logged_model.map(|model| model.to_string()),
         "status": version.status.name(),
         "stage": version.stage.name(),
@@ -191,5 +203,5 @@ fn version_json(version: &ModelVersion) -> Json {
         "created": version.created.0,
         "updated": version.updated.0,
         "tags": version.tags,
-    })
+    }))
 }

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use base::Value;
 use clap::Args;
 use report::{Cell, Column, Table};
-use track::{Run, RunStore};
+use track::{Joined, Run, View};
 
 use crate::cli::FormatArgs;
 use crate::error::CliResult;
-use crate::joined;
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -39,7 +38,7 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
     let runs = args
         .runs
         .iter()
-        .map(|wanted| Ok(joined::joined(&store, store.run(store.find_run(wanted)?)?)?.run))
+        .map(|wanted| Ok(Joined::find(&store, wanted, View::Active)?.run))
         .collect::<CliResult<Vec<Run>>>()?;
     let for_programs = args.format.json || args.format.csv;
     let mut rows = rows(&runs);
@@ -49,13 +48,16 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
     rows.retain(|row| row.differs || with_equal);
     let mut columns = vec![Column::text("field").kept().whole()];
     let head = |run: &Run| Column::text(format!("{} {}", run.info.name, run.info.id.short()));
-    columns.extend(runs.iter().map(|run| head(run).kept().at_most(WIDEST)));
+    // What goes elsewhere than to a terminal is whole.
+    let is_cut = printer.width().is_some() && !for_programs && !args.format.md;
+    let widest = if is_cut { WIDEST } else { usize::MAX };
+    columns.extend(runs.iter().map(|run| head(run).kept().at_most(widest)));
     let mut table = Table::new(columns);
     for mut row in rows {
         if !for_programs && with_equal {
             row.field.insert_str(0, if row.differs { "* " } else { "  " });
         }
-        if !for_programs && !args.format.md {
+        if is_cut {
             row.start_at_difference();
         }
         table.push(std::iter::once(Cell::text(row.field)).chain(row.cells).collect());
@@ -83,12 +85,12 @@ fn rows(runs: &[Run]) -> Vec<Row> {
     rows.push(Row::new("status", runs.iter().map(|run| Cell::text(run.info.status.name())).collect()));
     for key in keys(runs, |run| run.data.metrics.keys()) {
         let cell =
-            |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::float(metric.value));
+            |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::number(metric.value));
         rows.push(Row::new(&format!("metrics.{key}"), runs.iter().map(cell).collect()));
     }
     for key in keys(runs, |run| run.data.params.keys()) {
         let cell = |run: &Run| match run.data.params.get(&key) {
-            Some(text) => Cell::Value { value: Value::from_text(text), precision: 5 },
+            Some(text) => Cell::value(Value::from_text(text)),
             None => Cell::Missing,
         };
         rows.push(Row::new(&format!("params.{key}"), runs.iter().map(cell).collect()));
@@ -116,17 +118,9 @@ impl Row {
         let differs = cells.windows(2).any(|pair| !is_same(&pair[0], &pair[1]));
         let mut row = Row { field: field.to_owned(), cells, differs };
         if differs && row.cells.windows(2).all(|pair| pair[0].shown() == pair[1].shown()) {
-            row.show_all_digits();
+            row.cells = row.cells.into_iter().map(Cell::exact).collect();
         }
         row
-    }
-
-    fn show_all_digits(&mut self) {
-        for cell in &mut self.cells {
-            if let Cell::Float { precision, .. } | Cell::Value { precision, .. } = cell {
-                *precision = 17;
-            }
-        }
     }
 
     fn is_volatile(&self) -> bool {
@@ -168,4 +162,31 @@ fn is_same(a: &Cell, b: &Cell) -> bool {
 
 fn keys<'a, I: Iterator<Item = &'a String>>(runs: &'a [Run], of: impl Fn(&'a Run) -> I) -> BTreeSet<String> {
     runs.iter().flat_map(of).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_start_where_they_differ() {
+        let long = "x".repeat(200);
+        let texts = [format!("{long} first {long}"), format!("{long} second {long}")];
+        let mut row = Row::new("tags.pipe.command", texts.iter().map(Cell::text).collect());
+        row.start_at_difference();
+        for (cell, word) in row.cells.iter().zip(["first", "second"]) {
+            assert!(cell.shown().starts_with(&format!("…xxxxxxxxxxx {word} xx")), "{}", cell.shown());
+        }
+    }
+
+    #[test]
+    fn what_looks_the_same_and_differs_has_all_digits() {
+        let shown = |values: [f64; 2]| {
+            let row = Row::new("metrics.a", values.map(Cell::number).to_vec());
+            row.cells.iter().map(Cell::shown).collect::<Vec<_>>()
+        };
+        assert_eq!(shown([0.1 + 0.2, 0.5]), ["0.3", "0.5"]);
+        assert_eq!(shown([0.1 + 0.2, 0.3]), ["0.30000000000000004", "0.3"]);
+        assert_eq!(shown([123_456.0, 123_457.0]), ["123456", "123457"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! `pipe runs tag`, `rename` and `note`: what people say about a run.
 
 use clap::Args;
-use track::{Change, RunStore, Tag};
+use track::{Change, Joined, RunStore, Tag, View};
 
 use crate::cli::arguments::{parse_pair, text_argument};
 use crate::error::{CliError, CliResult};
@@ -49,15 +49,17 @@ pub struct NoteArgs {
 /// When there is no such run or tag, a key is against the rules, or the store cannot be written.
 pub fn tag(args: &TagArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
-    let run = store.run(store.find_run(&args.run)?)?;
-    let id = run.info.id;
+    let joined = Joined::find(&store, &args.run, View::Active)?;
+    let (run, id) = (&joined.run, joined.run.info.id);
     if let Some(key) = args.delete.iter().find(|key| run.tag(key).is_none()) {
         return Err(CliError::message(format!("run {} has no tag `{key}`", id.short()))
             .hint(format!("`pipe runs show {}` shows its tags", id.short())));
     }
     let tags = args.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
     let mut changes = vec![Change::SetTags { run: id, tags }];
-    changes.extend(args.delete.iter().map(|key| Change::DeleteTag { run: id, key: key.clone() }));
+    for key in &args.delete {
+        changes.extend(joined.ids().map(|run| Change::DeleteTag { run, key: key.clone() }));
+    }
     store.apply(now(changes))?;
     printer.say(format_args!("Changed the tags of run {} ({}).", id.short(), run.info.name));
     Ok(())
@@ -69,7 +71,7 @@ pub fn tag(args: &TagArgs, project: &Project, printer: Printer) -> CliResult {
 /// When there is no such run, the name is too long, or the store cannot be written.
 pub fn rename(args: &RenameArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
-    let run = store.run(store.find_run(&args.run)?)?;
+    let run = Joined::find(&store, &args.run, View::Active)?.run;
     let (id, name) = (run.info.id, args.name.trim());
     if name.is_empty() {
         return Err(CliError::message("the name is empty").hint("give the run a name that lists can show"));
@@ -86,8 +88,8 @@ pub fn rename(args: &RenameArgs, project: &Project, printer: Printer) -> CliResu
 /// When there is no such run, the note is too long, or the store cannot be written.
 pub fn note(args: &NoteArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
-    let run = store.run(store.find_run(&args.run)?)?;
-    let id = run.info.id;
+    let joined = Joined::find(&store, &args.run, View::Active)?;
+    let (run, id) = (&joined.run, joined.run.info.id);
     let Some(text) = args.text.as_deref().map(text_argument).transpose()? else {
         match run.data.tags.get(NOTE_TAG) {
             Some(note) => printer.data_line(note.trim_end()),
@@ -96,12 +98,12 @@ pub fn note(args: &NoteArgs, project: &Project, printer: Printer) -> CliResult {
         return Ok(());
     };
     let key = NOTE_TAG.to_owned();
-    let change = if text.trim().is_empty() {
-        Change::DeleteTag { run: id, key }
+    let changes = if text.trim().is_empty() {
+        joined.ids().map(|run| Change::DeleteTag { run, key: key.clone() }).collect()
     } else {
-        Change::SetTags { run: id, tags: vec![Tag { key, value: text }] }
+        vec![Change::SetTags { run: id, tags: vec![Tag { key, value: text }] }]
     };
-    store.apply(now(vec![change]))?;
+    store.apply(now(changes))?;
     printer.say(format_args!("Changed the note of run {} ({}).", id.short(), run.info.name));
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! `pipe runs delete` and `restore`.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use report::{Cell, Column, Table};
 use track::{
-    Change, Lifecycle, ParentFilter, Run, RunId, RunStore, Search, SqliteStore, View, lease_is_alive,
+    Change, Joined, Lifecycle, ParentFilter, Run, RunId, RunStore, SCRIPT_RUN_TAG, STAGE_RUN_TAG, Search,
+    SqliteStore, View, lease_is_alive,
 };
 
 use crate::cli::arguments::ConfirmArgs;
@@ -67,6 +70,7 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
     let store = open(project, printer)?;
     let view = if to == Lifecycle::Deleted { View::Active } else { View::Deleted };
     let runs = chosen(args, view, &store)?;
+    let shown = shown(&runs);
     let verb = if to == Lifecycle::Deleted { "delete" } else { "restore" };
     if runs.is_empty() {
         printer.say(format_args!("There is no run to {verb}."));
@@ -75,9 +79,9 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
     if to == Lifecycle::Deleted {
         refuse_those_at_work(&store, &runs)?;
     }
-    let count = report::count_text(runs.len(), "run");
+    let count = report::count_text(shown.len(), "run");
     if args.confirm.dry || args.runs.is_empty() {
-        printer.data(preview(&runs).text(printer.width(), printer.colors_data()));
+        printer.data(preview(&shown).text(printer.width(), printer.colors_data()));
     }
     if args.confirm.dry {
         printer.say(format_args!("Would {verb} {count}."));
@@ -88,7 +92,11 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
     }
     let changes = runs.iter().map(|run| Change::SetLifecycle { run: run.info.id, lifecycle: to });
     store.apply(now(changes.collect()))?;
-    let hint = if to == Lifecycle::Deleted { "; `pipe runs restore` brings them back" } else { "" };
+    let them = if shown.len() == 1 { "it" } else { "them" };
+    let hint = match to {
+        Lifecycle::Deleted => format!("; `pipe runs restore` brings {them} back"),
+        Lifecycle::Active => String::new(),
+    };
     let done = if to == Lifecycle::Deleted { "Deleted" } else { "Restored" };
     printer.say(format_args!("{done} {count}{hint}."));
     Ok(())
@@ -96,20 +104,25 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
 
 /// The runs that are meant and those that they started, each once, in the order in which they were found.
 fn chosen(args: &ChosenArgs, view: View, store: &SqliteStore) -> CliResult<Vec<Run>> {
-    let mut runs: Vec<Run> = match filter(args.r#where.as_deref(), args.filter.as_deref())? {
-        Some(filter) => store.search(&Search { filter: Some(filter), view, ..Search::default() })?,
+    let found: Vec<Joined> = match filter(args.r#where.as_deref(), args.filter.as_deref())? {
+        Some(filter) => {
+            let filter = Some(filter.with_whole_ids(store, view)?);
+            let found = store.search(&Search { filter, view, joined: true, ..Search::default() })?;
+            found.into_iter().map(|run| Joined::of(store, run)).collect::<Result<_, _>>()?
+        }
         None => {
-            let find = |wanted: &String| -> CliResult<Run> {
-                let id = store.find_run_in(wanted, view).map_err(|fault| match view {
+            let find = |wanted: &String| -> CliResult<Joined> {
+                Joined::find(store, wanted, view).map_err(|fault| match view {
                     View::Deleted => CliError::from(fault).hint("`pipe runs list --deleted` shows them"),
                     _ => CliError::from(fault),
-                })?;
-                Ok(store.run(id)?)
+                })
             };
             let wanted = args.runs.iter().filter(|wanted| !wanted.is_empty());
             wanted.map(find).collect::<CliResult<_>>()?
         }
     };
+    let pair = |found: Joined| [Some(found.run), found.script].into_iter().flatten();
+    let mut runs: Vec<Run> = found.into_iter().flat_map(pair).collect();
     let mut seen = std::collections::HashSet::<RunId>::new();
     runs.retain(|run| seen.insert(run.info.id));
     let mut at = 0;
@@ -120,6 +133,18 @@ fn chosen(args: &ChosenArgs, view: View, store: &SqliteStore) -> CliResult<Vec<R
         at += 1;
     }
     Ok(runs)
+}
+
+/// The runs as lists show them: without those that are seen as their stages'.
+fn shown(runs: &[Run]) -> Vec<&Run> {
+    let named = |run: &Run, tag: &str| run.data.tags.get(tag)?.parse::<RunId>().ok();
+    let stages: HashMap<RunId, &Run> = runs.iter().map(|run| (run.info.id, run)).collect();
+    let is_part = |run: &&Run| {
+        named(run, STAGE_RUN_TAG)
+            .and_then(|stage| named(stages.get(&stage)?, SCRIPT_RUN_TAG))
+            .is_some_and(|script| script == run.info.id)
+    };
+    runs.iter().filter(|run| !is_part(run)).collect()
 }
 
 fn refuse_those_at_work(store: &SqliteStore, runs: &[Run]) -> CliResult {
@@ -136,7 +161,7 @@ fn refuse_those_at_work(store: &SqliteStore, runs: &[Run]) -> CliResult {
 }
 
 /// What is about to change.
-fn preview(runs: &[Run]) -> Table {
+fn preview(runs: &[&Run]) -> Table {
     let mut table = Table::new(vec![
         Column::text("id").kept(),
         Column::text("name").kept(),

@@ -5,12 +5,13 @@ use clap::Args;
 use indexmap::IndexSet;
 use report::{Cell, Column, Table};
 use track::{
-    Aggregate, DatasetField, Field, Filter, OrderBy, ParentFilter, Run, RunStore, Search, Searched, View,
+    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, OrderBy, PARENT_TAG,
+    ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search, Searched,
+    SqliteStore, View, nearest, shown_id,
 };
 
 use crate::cli::FormatArgs;
 use crate::error::{CliError, CliResult};
-use crate::joined;
 use crate::project::Project;
 use crate::recorder::tags;
 use crate::ui::Printer;
@@ -22,7 +23,8 @@ pub struct ListArgs {
     /// List only runs that match, as in 'metrics.best_acc > 0.8 and params.seed = 42'
     ///
     /// Fields: metrics.KEY, params.KEY, tags.KEY, datasets.name (digest, context), and id, name, stage, status, start, end,
-    /// duration, experiment, user, parent. A metric is its last value; best(KEY), min(KEY) and max(KEY) look at all it had:
+    /// duration, experiment, user, parent. An id may be the start or the end of one, or `last`, as in parent = 'last'. A status is
+    /// RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; best(KEY), min(KEY) and max(KEY) look at all it had:
     /// best is the least of what is called loss, error, rmse and the like, or has a tag pipe.better.KEY = lower, else the
     /// greatest. Comparisons: = != < <= > >=, like and ilike with % and _, ~ and !~ with a regular expression, in (…),
     /// is null. They are joined by and, or, not and parentheses.
@@ -42,6 +44,9 @@ pub struct ListArgs {
     /// List at most N runs, or all with 0
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     limit: usize,
+    /// List only runs of this experiment; may be repeated
+    #[arg(long, value_name = "NAME")]
+    experiment: Vec<String>,
     /// List only reproductions, not the runs of their stages
     #[arg(long)]
     top: bool,
@@ -68,29 +73,43 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         }
         return Ok(());
     };
-    let is_narrowed = filter.is_some() || args.top || args.deleted;
+    let is_narrowed = filter.is_some() || args.top || args.deleted || !args.experiment.is_empty();
+    let experiments = experiments(&store, &args.experiment)?;
     let parent = if args.top { ParentFilter::TopLevel } else { ParentFilter::Any };
     let view = if args.deleted { View::Deleted } else { View::Active };
-    // The others are counted. Each of a pair leaves no more than one of the two out.
-    let ordered = (args.limit > 0).then(|| args.limit.saturating_mul(2));
-    let search = Search { filter, order_by, parent, view, ordered, ..Search::default() };
+    let filter = filter.map(|filter| filter.with_whole_ids(&store, view)).transpose()?;
+    // The others are counted.
+    let ordered = (args.limit > 0).then_some(args.limit);
+    let joined = true;
+    let search = Search { experiments, filter, order_by, parent, view, ordered, joined, ..Search::default() };
     let mut found = store.select(&search)?;
-    joined::leave_first(&store, &mut found)?;
     let all = found.len();
     if args.limit > 0 {
         found.truncate(args.limit);
     }
-    let runs = store.runs(&found)?.into_iter().map(|run| Ok(joined::joined(&store, run)?.run));
-    let runs = runs.collect::<CliResult<Vec<Run>>>()?;
+    let runs = store.runs(&found)?.into_iter().map(|run| Ok(Joined::of(&store, run)?.run));
+    let mut runs = runs.collect::<CliResult<Vec<Run>>>()?;
+    let asked = search.filter.iter().flat_map(Filter::fields);
+    let asked = asked.chain(search.order_by.iter().map(|order| &order.field)).cloned();
+    let asked: Vec<Field> = asked.chain(columns.iter().filter_map(ColumnSpec::field)).collect();
+    tell_unknown(&store, &runs, &asked, printer)?;
     // Ids of one day begin alike: people get the end, which tells runs apart, programs the whole.
     let for_people = !args.format.json && !args.format.csv;
     if runs.is_empty() && for_people {
         printer.say(if is_narrowed { "No run matches." } else { "There is no run." });
         return Ok(());
     }
-    let columns = if columns.is_empty() { default_columns(&runs, for_people) } else { columns };
-    let mut table = Table::new(columns.iter().map(ColumnSpec::head).collect());
-    for run in &runs {
+    let is_default = columns.is_empty();
+    let columns = if is_default { default_columns(&runs, for_people) } else { columns };
+    let mut heads: Vec<Column> = columns.iter().map(ColumnSpec::head).collect();
+    if is_default && for_people {
+        shorten(&mut heads);
+    }
+    let mut table = Table::new(heads);
+    for run in &mut runs {
+        if columns.contains(&ColumnSpec::Parent) {
+            run.info.parent = run.info.parent.map(|parent| shown_id(&store, parent)).transpose()?;
+        }
         table.push(columns.iter().map(|column| column.cell(run, for_people)).collect());
     }
     table.leave_out(all - runs.len());
@@ -105,20 +124,83 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
 pub fn filter(ours: Option<&str>, mlflow: Option<&str>) -> CliResult<Option<Filter>> {
     if let Some(text) = mlflow {
         return Filter::parse_mlflow(text, Searched::Runs).map_err(|fault| {
-            CliError::from(fault).hint("`--where` also knows OR, NOT, parentheses and `~`")
+            CliError::from(fault)
+                .hint(format!("`--where` also knows OR, NOT, parentheses, `~` and the status {RESTORED}"))
         });
     }
-    let Some(text) = ours else { return Ok(None) };
-    let is_restored = text.to_lowercase().contains("restored'");
-    Filter::parse(text).map(Some).map_err(|fault| match is_restored {
-        // The list calls them so, which is how a run finished that ran nothing.
-        true => CliError::from(fault).hint(format!(
-            "a restored run is one that finished and has a tag: --where \"tags.`{}` LIKE '%'\"",
-            tags::RESTORED_FROM
-        )),
-        false => CliError::from(fault),
-    })
+    Ok(ours.map(Filter::parse).transpose()?)
 }
+
+/// The experiments with these names.
+///
+/// # Errors
+/// When there is none of a name, or the store fails.
+fn experiments(store: &SqliteStore, names: &[String]) -> CliResult<Vec<ExperimentId>> {
+    let find = |name: &String| -> CliResult<ExperimentId> {
+        if let Some(found) = store.experiment(name)? {
+            return Ok(found.id);
+        }
+        let known = store.experiments()?;
+        let known = known.iter().filter(|known| known.lifecycle == Lifecycle::Active);
+        let known: Vec<&str> = known.map(|known| known.name.as_str()).collect();
+        let hint = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        Err(CliError::message(format!("there is no experiment `{name}`")).hint(hint))
+    };
+    names.iter().map(find).collect()
+}
+
+/// Says which metrics, params and tags that are asked for no run has: an empty column or an order that is none would not.
+fn tell_unknown(store: &SqliteStore, runs: &[Run], asked: &[Field], printer: Printer) -> CliResult {
+    let mut told: Vec<(KeyGroup, &str)> = Vec::new();
+    for field in asked {
+        let (group, noun, key, is_there) = match field {
+            Field::Metric(key) | Field::Aggregate(_, key) => {
+                let is_there = runs.iter().any(|run| run.data.metrics.contains_key(key));
+                (KeyGroup::Metrics, "metric", key, is_there)
+            }
+            Field::Param(key) => {
+                (KeyGroup::Params, "param", key, runs.iter().any(|run| run.data.params.contains_key(key)))
+            }
+            Field::Tag(key) => (KeyGroup::Tags, "tag", key, runs.iter().any(|run| run.tag(key).is_some())),
+            Field::Attribute(_) | Field::Dataset(_) => continue,
+        };
+        // The stage and where a result came from are fields of their own, and the name and the parent are no rows.
+        let is_ours = [STAGE_TAG, RESTORED_TAG, RUN_NAME_TAG, PARENT_TAG].contains(&key.as_str());
+        if is_there || is_ours || told.contains(&(group, key)) {
+            continue;
+        }
+        let known = store.keys(group)?;
+        if known.contains(key) {
+            continue;
+        }
+        told.push((group, key));
+        let near = nearest(key, known.iter().map(String::as_str));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or(".".to_owned());
+        printer.say(format_args!("No run has a {noun} `{key}`{near}"));
+    }
+    Ok(())
+}
+
+/// Metrics by their keys alone, where that is no other column: it leaves room for more of them. All but the first are spare.
+fn shorten(heads: &mut [Column]) {
+    let names: Vec<String> = heads.iter().map(|head| head.name.clone()).collect();
+    let mut is_first = true;
+    for head in heads {
+        let Some(key) = head.name.strip_prefix("metrics.") else { continue };
+        head.spare = !is_first;
+        is_first = false;
+        if !names.iter().any(|name| name == key) {
+            head.name = key.to_owned();
+        }
+    }
+}
+
+/// The columns without a key, for who mistypes one.
+const COLUMNS: [&str; 10] =
+    ["id", "name", "stage", "status", "start", "end", "duration", "experiment", "user", "parent"];
 
 /// A column as asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -169,7 +251,10 @@ impl ColumnSpec {
                 Ok(Field::Aggregate(aggregate, key)) => ColumnSpec::Aggregate(aggregate, key),
                 Ok(Field::Dataset(field)) => ColumnSpec::Dataset(field),
                 _ => {
-                    return Err(CliError::message(format!("there is no column `{text}`")).hint(
+                    let near = nearest(text, COLUMNS).map(|near| format!("did you mean `{near}`?"));
+                    let fault = CliError::message(format!("there is no column `{text}`"));
+                    let fault = near.into_iter().fold(fault, CliError::hint);
+                    return Err(fault.hint(
                         "columns are id, name, stage, status, start, end, duration, experiment, user, parent, \
                          metrics.NAME, best(NAME), min(NAME), max(NAME), params.NAME, tags.NAME and datasets.name",
                     ));
@@ -178,14 +263,24 @@ impl ColumnSpec {
         })
     }
 
+    /// What of a run it shows, where that has a key.
+    fn field(&self) -> Option<Field> {
+        match self {
+            ColumnSpec::Metric(key) | ColumnSpec::Aggregate(_, key) => Some(Field::Metric(key.clone())),
+            ColumnSpec::Param(key) => Some(Field::Param(key.clone())),
+            ColumnSpec::Tag(key) => Some(Field::Tag(key.clone())),
+            _ => None,
+        }
+    }
+
     fn head(&self) -> Column {
         match self {
             ColumnSpec::Id => Column::text("id").kept(),
             ColumnSpec::Name => Column::text("name").kept(),
             ColumnSpec::Stage => Column::text("stage"),
             ColumnSpec::Status => Column::text("status").kept(),
-            ColumnSpec::Start => Column::text("start"),
-            ColumnSpec::End => Column::text("end"),
+            ColumnSpec::Start => Column::text("start").whole(),
+            ColumnSpec::End => Column::text("end").whole(),
             ColumnSpec::Duration => Column::number("duration"),
             ColumnSpec::Experiment => Column::text("experiment"),
             ColumnSpec::User => Column::text("user"),
@@ -213,17 +308,15 @@ impl ColumnSpec {
             ColumnSpec::User => Cell::text(&run.info.user),
             ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, id),
             ColumnSpec::Metric(key) => {
-                run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::float(metric.value))
+                run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::number(metric.value))
             }
             ColumnSpec::Aggregate(aggregate, key) => {
-                run.aggregate(*aggregate, key).map_or(Cell::Missing, Cell::float)
+                run.aggregate(*aggregate, key).map_or(Cell::Missing, Cell::number)
             }
             ColumnSpec::Dataset(field) => datasets(run, *field),
-            ColumnSpec::Param(key) => run
-                .data
-                .params
-                .get(key)
-                .map_or(Cell::Missing, |text| Cell::Value { value: Value::from_text(text), precision: 5 }),
+            ColumnSpec::Param(key) => {
+                run.data.params.get(key).map_or(Cell::Missing, |text| Cell::value(Value::from_text(text)))
+            }
             ColumnSpec::Tag(key) => run.data.tags.get(key).map_or(Cell::Missing, Cell::text),
         }
     }
@@ -243,8 +336,9 @@ fn datasets(run: &Run, field: DatasetField) -> Cell {
 /// Metrics that people ask for first, where runs have them.
 const FIRST_METRICS: [&str; 6] = ["best_acc", "val_acc", "accuracy", "val_loss", "loss", "train_loss"];
 
-/// Id, name, status, the few metrics that tell most, and time, which a narrow terminal drops first. Programs,
-/// whose status is the stored one, see by a tag what was restored.
+/// Id, name, status, the few metrics that tell most, and time; the experiment, where there are others than the first. On a
+/// narrow terminal all metrics but the first go before the rest. Programs, whose status is the stored one, see by a tag what
+/// was restored.
 fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
     let mut columns = vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status];
     let known: IndexSet<&str> =
@@ -253,6 +347,9 @@ fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
     let plain = known.iter().copied().filter(|key| !key.contains('/') && !FIRST_METRICS.contains(key));
     columns.extend(first.chain(plain).take(4).map(|key| ColumnSpec::Metric(key.to_owned())));
     columns.extend([ColumnSpec::Start, ColumnSpec::Duration]);
+    if runs.iter().any(|run| run.info.experiment != ExperimentId::DEFAULT) {
+        columns.push(ColumnSpec::Experiment);
+    }
     if !for_people && runs.iter().any(|run| restored_from(run).is_some()) {
         columns.push(ColumnSpec::Tag(tags::RESTORED_FROM.to_owned()));
     }

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use clap::Args;
 use report::{Cell, Column, Table, sparkline};
 use serde_json::{Map, Value as Json, json};
-use track::{Artifact, Course, Metric, MetricRange, Role, Run, RunId, RunStore, SqliteStore};
+use track::{
+    Artifact, Course, Joined, Metric, MetricRange, ModelVersion, Role, Run, RunId, RunStore, SqliteStore,
+    View, is_of_script, shown_id,
+};
 
 use crate::error::CliResult;
-use crate::joined::{self, Joined};
 use crate::project::Project;
 use crate::ui::Printer;
 
-use super::{open, status_cell};
+use super::{open, origin, restored_from, status_cell};
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
@@ -29,16 +31,16 @@ pub struct ShowArgs {
 /// When there is no such run, or the store cannot be read.
 pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
-    let found = joined::joined(&store, store.run(store.find_run(&args.run)?)?)?;
+    let found = Joined::find(&store, &args.run, View::Active)?;
     if args.json {
         printer.data_line(serde_json::to_string_pretty(&as_json(&store, &found)?)?);
         return Ok(());
     }
-    head(&found, printer);
+    head(&store, &found, printer)?;
     let run = &found.run;
-    let children = children(&store, &found)?;
+    let children = found.children(&store)?;
     if !children.is_empty() {
-        section(if children.iter().any(joined::is_of_script) { "Runs" } else { "Stages" }, printer);
+        section(if children.iter().any(is_of_script) { "Runs" } else { "Stages" }, printer);
         let mut table = Table::new(vec![
             Column::text("id").kept(),
             Column::text("name").kept(),
@@ -65,19 +67,9 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
         let rows = artifacts.into_iter().map(|artifact| (artifact.path, artifact.digest, artifact.size));
         file_table(rows, printer);
     }
+    models(&store, &found, printer)?;
     pairs("Tags", run.data.tags.iter(), printer);
     Ok(())
-}
-
-/// The runs that a run started; those of its script, but not the script's own.
-fn children(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Run>> {
-    let mut children = Vec::new();
-    for id in found.ids() {
-        children.extend(store.children(id)?);
-    }
-    let script = found.script.as_ref().map(|script| script.info.id);
-    children.retain(|child| Some(child.info.id) != script);
-    Ok(children)
 }
 
 fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Artifact>> {
@@ -88,19 +80,24 @@ fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Artifact>> {
     Ok(artifacts)
 }
 
-fn head(Joined { run, script }: &Joined, printer: Printer) {
+fn head(store: &SqliteStore, Joined { run, script }: &Joined, printer: Printer) -> CliResult {
     let status = status_cell(run).shown();
     printer.data_line(format_args!("{}  {}  {status}", run.info.id, run.info.name));
     let started = run.info.start_time.local();
     let took = run.info.duration_millis().map_or("still running".to_owned(), report::duration_text);
-    let parent = run.info.parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
+    let parent = run.info.parent.map(|parent| shown_id(store, parent)).transpose()?;
+    let parent = parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
     printer.data_line(format_args!("started {started}, {took}{parent}"));
+    if let Some(from) = restored_from(run) {
+        printer.data_line(format_args!("restored from {}", origin(store, from)?));
+    }
     if let Some(Run { info, .. }) = script {
         let (id, name, status) = (info.id, &info.name, info.status);
         let experiment = &info.experiment_name;
         printer
             .data_line(format_args!("its script logged run {id}  {name}  {status}, experiment {experiment}"));
     }
+    Ok(())
 }
 
 fn section(title: &str, printer: Printer) {
@@ -144,11 +141,11 @@ fn metrics(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
     for (key, latest) in &run.data.metrics {
         let range = run.data.ranges.get(key);
         let extreme =
-            |of: fn(&MetricRange) -> f64| range.map_or(Cell::Missing, |range| Cell::float(of(range)));
+            |of: fn(&MetricRange) -> f64| range.map_or(Cell::Missing, |range| Cell::number(of(range)));
         let course = courses.get(key).filter(|course| course.points > 1);
         table.push(vec![
             Cell::text(key),
-            Cell::float(latest.value),
+            Cell::number(latest.value),
             extreme(|range| range.min),
             extreme(|range| range.max),
             courses
@@ -167,6 +164,48 @@ fn files(title: &str, store: &SqliteStore, run: RunId, role: Role, printer: Prin
         section(title, printer);
         file_table(files.into_iter().map(|file| (file.path, file.digest, file.size)), printer);
     }
+    Ok(())
+}
+
+/// The models that it logged and the versions made of them, one a line; a version of other files has no model.
+fn models(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
+    let (models, versions) = found.made(store)?;
+    if models.is_empty() && versions.is_empty() {
+        return Ok(());
+    }
+    section("Models", printer);
+    let mut table = Table::new(vec![
+        Column::text("version").kept(),
+        Column::text("aliases"),
+        Column::text("stage"),
+        Column::text("model").kept(),
+        Column::text("id"),
+    ]);
+    let version_cells = |version: &ModelVersion| {
+        [
+            Cell::text(format!("{}/{}", version.model, version.version)),
+            Cell::text(version.aliases.join(", ")),
+            Cell::text(version.stage.name()),
+        ]
+    };
+    for model in &models {
+        let named = [Cell::text(&model.name), Cell::text(model.id.to_string())];
+        let of_it: Vec<_> =
+            versions.iter().filter(|version| version.logged_model == Some(model.id)).collect();
+        for version in &of_it {
+            table.push(version_cells(version).into_iter().chain(named.clone()).collect());
+        }
+        if of_it.is_empty() {
+            let none = [Cell::Missing, Cell::Missing, Cell::Missing];
+            table.push(none.into_iter().chain(named).collect());
+        }
+    }
+    let is_listed =
+        |version: &&ModelVersion| models.iter().any(|model| Some(model.id) == version.logged_model);
+    for version in versions.iter().filter(|version| !is_listed(version)) {
+        table.push(version_cells(version).to_vec());
+    }
+    printer.data(table.text(printer.width(), printer.colors_data()));
     Ok(())
 }
 
@@ -202,18 +241,40 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
             .collect())
     };
     let children: Vec<String> =
-        children(store, found)?.iter().map(|child| child.info.id.to_string()).collect();
+        found.children(store)?.iter().map(|child| child.info.id.to_string()).collect();
     let artifacts = artifacts(store, found)?;
     let artifacts: Vec<Json> = artifacts
         .iter()
         .map(|artifact| json!({"path": artifact.path, "digest": artifact.digest, "size": artifact.size}))
         .collect();
+    let (models, versions) = found.made(store)?;
+    let models: Vec<Json> = models
+        .iter()
+        .map(|model| {
+            let (id, status) = (model.id.to_string(), model.status.name());
+            json!({"model_id": id, "name": model.name, "type": model.model_type, "status": status})
+        })
+        .collect();
+    let versions: Vec<Json> = versions
+        .iter()
+        .map(|version| {
+            let model = version.logged_model.map(|model| model.to_string());
+            json!({
+                "name": version.model,
+                "version": version.version,
+                "aliases": version.aliases,
+                "stage": version.stage.name(),
+                "model_id": model,
+            })
+        })
+        .collect();
+    let parent = run.info.parent.map(|parent| shown_id(store, parent)).transpose()?;
     Ok(json!({
         "run_id": id.to_string(),
         "name": run.info.name,
         "experiment": run.info.experiment_name,
         "status": run.info.status.name(),
-        "parent": run.info.parent.map(|parent| parent.to_string()),
+        "parent": parent.map(|parent| parent.to_string()),
         "script_run": found.script.as_ref().map(|script| script.info.id.to_string()),
         "children": children,
         "start_time": run.info.start_time.0,
@@ -225,6 +286,8 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
         "inputs": lineage(Role::Input)?,
         "outs": lineage(Role::Output)?,
         "artifacts": artifacts,
+        "logged_models": models,
+        "model_versions": versions,
     }))
 }
 

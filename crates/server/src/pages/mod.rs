@@ -13,7 +13,9 @@ use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::plots::{Figure, Series, Shape, Template, Trace, svg};
 use report::{bytes_text, count_text, duration_text, float_text};
-use track::{Filter, Lifecycle, Metric, Run, Search};
+use track::{
+    Filter, Joined, Lifecycle, Metric, RESTORED, RESTORED_TAG, Run, RunId, RunStatus, Search, View, shown_id,
+};
 
 use crate::call::Call;
 use crate::context::Context;
@@ -29,6 +31,8 @@ const MOST_RUNS: usize = 200;
 const MOST_COLUMNS: usize = 8;
 /// Charts on the page of a run.
 const MOST_CHARTS: usize = 60;
+/// Significant digits of a value: as many as every float has.
+const DIGITS: usize = 15;
 /// Points of a chart.
 const MOST_POINTS: usize = 2500;
 
@@ -95,7 +99,7 @@ fn experiments_page(context: &Context) -> Result<String, Fault> {
     });
     page.table(&["id", "name", "made"].map(str::to_owned), rows);
     page.heading(2, "Newest runs");
-    let runs = context.store.search(&Search { limit: Some(20), ..Search::default() })?;
+    let runs = context.store.search(&Search { limit: Some(20), joined: true, ..Search::default() })?;
     runs_table(&mut page, &runs);
     Ok(page.finish("Experiments"))
 }
@@ -113,15 +117,16 @@ fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> 
         report::plots::escape(hint),
         report::plots::escape(text)
     ));
-    let filter = match Some(text).filter(|text| !text.trim().is_empty()).map(Filter::parse).transpose() {
+    let filter = match read_filter(context, text) {
         Ok(filter) => filter,
         Err(fault) => {
-            page.paragraph("fault", &fault);
+            page.paragraph("fault", fault);
             None
         }
     };
-    let search =
-        Search { experiments: vec![parse_id(id)?], filter, limit: Some(MOST_RUNS + 1), ..Search::default() };
+    let experiments = vec![parse_id(id)?];
+    let limit = Some(MOST_RUNS + 1);
+    let search = Search { experiments, filter, limit, joined: true, ..Search::default() };
     let mut runs = context.store.search(&search)?;
     let is_cut = runs.len() > MOST_RUNS;
     runs.truncate(MOST_RUNS);
@@ -138,6 +143,21 @@ fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> 
     Ok(page.finish(&experiment.name))
 }
 
+/// The filter that somebody wrote, if any, or what is wrong with it.
+fn read_filter(context: &Context, text: &str) -> Result<Option<Filter>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let filter = Filter::parse(text).map_err(|fault| fault.to_string())?;
+    filter.with_whole_ids(&*context.store, View::Active).map(Some).map_err(|fault| fault.to_string())
+}
+
+/// A status as lists show it: one that executed nothing only finished.
+fn status(run: &Run) -> String {
+    let is_restored = run.info.status == RunStatus::Finished && run.data.tags.contains_key(RESTORED_TAG);
+    if is_restored { RESTORED.to_lowercase() } else { run.info.status.to_string() }
+}
+
 fn runs_table(page: &mut Html, runs: &[Run]) {
     let keys = |of: fn(&Run) -> Vec<&String>| -> Vec<String> {
         let all: std::collections::BTreeSet<&String> = runs.iter().flat_map(of).collect();
@@ -151,12 +171,13 @@ fn runs_table(page: &mut Html, runs: &[Run]) {
         let info = &run.info;
         let mut row = vec![
             Link(format!("/runs/{}", info.id), &info.name).cell(),
-            short(info.status),
+            short(status(run)),
             short(info.start_time.local()),
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
         ];
-        let value =
-            |key| run.data.metrics.get(key).map(|metric| float_text(metric.value, 5)).unwrap_or_default();
+        let value = |key| {
+            run.data.metrics.get(key).map(|metric| float_text(metric.value, DIGITS)).unwrap_or_default()
+        };
         row.extend(metrics.iter().map(|key| number(value(key))));
         row.extend(
             params.iter().map(|key| cell(run.data.params.get(key).map_or("", |value| shortened(value)))),
@@ -172,22 +193,31 @@ fn shortened(value: &str) -> &str {
 }
 
 fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
-    let run = find(context, id)?;
+    let found = Joined::of(&*context.store, find(context, id)?)?;
+    let run = &found.run;
     let (info, data) = (&run.info, &run.data);
     let mut page = Html::default();
     page.link(&Link(format!("/experiments/{}", info.experiment), &info.experiment_name));
     page.heading(1, &info.name);
     let mut facts = vec![
         ("id", cell(info.id)),
-        ("status", cell(info.status)),
+        ("status", cell(status(run))),
         ("start", cell(info.start_time.local())),
         ("duration", cell(info.duration_millis().map(duration_text).unwrap_or_default())),
     ];
     facts.extend((!info.user.is_empty()).then(|| ("user", cell(&info.user))));
-    let parent = info.parent.map(|parent| parent.to_string());
+    facts.extend(found.script.iter().map(|script| {
+        let said = format!("{} {} {}", script.info.id, script.info.name, script.info.status);
+        ("its script's run", cell(said))
+    }));
+    if let Some(from) = data.tags.get(RESTORED_TAG) {
+        facts.push(("restored from", origin(context, from)));
+    }
+    let parent = info.parent.map(|parent| shown_id(&*context.store, parent)).transpose()?;
+    let parent = parent.map(|parent| parent.to_string());
     facts.extend(parent.iter().map(|parent| ("part of", Link(format!("/runs/{parent}"), parent).cell())));
     page.table(&[], facts.into_iter().map(|(name, value)| vec![cell(name), value]));
-    let children = context.store.children(info.id)?;
+    let children = found.children(&*context.store)?;
     if !children.is_empty() {
         page.heading(2, count_text(children.len(), "nested run"));
         runs_table(&mut page, &children);
@@ -195,15 +225,14 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
     pairs(&mut page, "Params", data.params.iter().map(|(key, value)| vec![cell(key), cell(value)]));
     if !data.metrics.is_empty() {
         page.heading(2, "Metrics");
-        let latest = data
-            .metrics
-            .values()
-            .map(|metric| vec![cell(&metric.key), number(float_text(metric.value, 6)), number(metric.step)]);
+        let latest = data.metrics.values().map(|metric| {
+            vec![cell(&metric.key), number(float_text(metric.value, DIGITS)), number(metric.step)]
+        });
         page.table(&["metric", "last value", "step"].map(str::to_owned), latest);
     }
     page.raw("<div class=\"charts\">\n");
     for key in data.metrics.keys().take(MOST_CHARTS) {
-        for (_, history) in context.store.sampled_history(&[info.id], key, None, MOST_POINTS)? {
+        for (_, history) in context.store.sampled_history(&[found.holder(key)], key, None, MOST_POINTS)? {
             if history.len() > 1 {
                 page.raw(&chart(key, &history));
             }
@@ -213,15 +242,42 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
     if data.metrics.len() > MOST_CHARTS {
         page.paragraph("faint", format_args!("Charts of the first {MOST_CHARTS} metrics are shown."));
     }
-    let artifacts = context.store.artifacts(info.id)?;
-    let rows = artifacts.iter().map(|artifact| {
-        let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
-        let there = format!("/get-artifact?run_uuid={}&path={path}", info.id);
-        vec![Link(there, &artifact.path).cell(), number(bytes_text(artifact.size))]
-    });
-    pairs(&mut page, "Artifacts", rows);
+    let mut rows = Vec::new();
+    for owner in found.ids() {
+        rows.extend(context.store.artifacts(owner)?.iter().map(|artifact| {
+            let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
+            let there = format!("/get-artifact?run_uuid={owner}&path={path}");
+            vec![Link(there, &artifact.path).cell(), number(bytes_text(artifact.size))]
+        }));
+    }
+    pairs(&mut page, "Artifacts", rows.into_iter());
+    models(&mut page, context, &found)?;
     pairs(&mut page, "Tags", data.tags.iter().map(|(key, value)| vec![cell(key), cell(value)]));
     Ok(page.finish(&info.name))
+}
+
+/// Where the result of a run came from that executed nothing.
+fn origin(context: &Context, from: &str) -> String {
+    match from.parse::<RunId>() {
+        Ok(id) if context.store.run(id).is_ok() => Link(format!("/runs/{id}"), from).cell(),
+        Ok(id) => cell(format!("{id} (no longer kept)")),
+        Err(_) => cell(from),
+    }
+}
+
+/// The logged models and the versions of registered models that a run made.
+fn models(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
+    let (models, versions) = found.made(&*context.store)?;
+    let models =
+        models.iter().map(|model| vec![cell(&model.name), cell(model.id), cell(model.status.name())]);
+    pairs(page, "Logged models", models);
+    let versions = versions.iter().map(|version| {
+        let made_of = version.logged_model.map(|model| model.to_string()).unwrap_or_default();
+        let name = format!("{}/{}", version.model, version.version);
+        vec![cell(name), cell(version.aliases.join(", ")), cell(version.stage.name()), cell(made_of)]
+    });
+    pairs(page, "Registered versions", versions);
+    Ok(())
 }
 
 /// A table under a heading; nothing when there are no rows.

@@ -46,7 +46,7 @@ impl fmt::Display for FilterError {
 impl std::error::Error for FilterError {}
 
 /// The nearest of some words, if one is near enough to be a slip of the finger.
-pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let distances = words.into_iter().map(|candidate| (distance(word, candidate), candidate));
     let (distance, candidate) = distances.min()?;
     (distance <= 2 && distance < candidate.chars().count()).then(|| candidate.to_owned())

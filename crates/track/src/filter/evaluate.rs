@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use base::Timestamp;
 
-use super::{Comparison, Field, FieldValue, Filter, Literal, Subject, Values};
+use super::{Attribute, Comparison, Field, FieldValue, Filter, Literal, Subject, Values};
 use crate::Run;
 
 impl Filter {
@@ -26,6 +26,14 @@ impl Filter {
                 all(parts.iter().map(|part| part.truth(subject).map(|truth| !truth))).map(|truth| !truth)
             }
             Filter::Not(part) => part.truth(subject).map(|truth| !truth),
+            // A run with two ids is not another one because of the second.
+            Filter::Compare { field, comparison: Comparison::NotEqual, value } if names_a_run(field) => {
+                any(&subject.values(field), |found| compare(found, Comparison::Equal, value))
+                    .map(|truth| !truth)
+            }
+            Filter::NotIn { field, values } if names_a_run(field) => {
+                any(&subject.values(field), |found| Some(is_one_of(found, values))).map(|truth| !truth)
+            }
             Filter::Compare { field, comparison, value } => {
                 any(&subject.values(field), |found| compare(found, *comparison, value))
             }
@@ -50,6 +58,11 @@ impl Filter {
             Filter::IsNull(field) => Some(subject.values(field).is_empty()),
         }
     }
+}
+
+/// Whether a field's value is the id of a run.
+pub(super) fn names_a_run(field: &Field) -> bool {
+    matches!(field, Field::Attribute(Attribute::RunId | Attribute::Parent))
 }
 
 /// Whether a test holds of one value at least; nothing where there is no value that it can judge.

@@ -12,6 +12,7 @@
 mod direction;
 mod error;
 mod evaluate;
+mod ids;
 mod lexer;
 mod mlflow;
 mod order;
@@ -23,10 +24,15 @@ mod time;
 use regex::{Regex, RegexBuilder};
 
 pub use direction::{DIRECTION_TAG, Direction};
-pub use error::FilterError;
+pub use error::{FilterError, nearest};
 pub use mlflow::{MlflowError, Searched};
 pub use order::OrderBy;
 pub(crate) use subject::{FieldValue, Subject, Values, artifact_uri};
+
+/// Of a run that executed nothing: a run's id, or another word for where its result came from.
+pub const RESTORED_TAG: &str = "pipe.restored_from";
+/// What such a run's status is called in our own language; the store keeps that it finished.
+pub const RESTORED: &str = "RESTORED";
 
 /// A condition on a run.
 #[derive(Clone, Debug, PartialEq)]

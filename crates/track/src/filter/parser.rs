@@ -4,15 +4,12 @@ use super::error::nearest;
 use super::lexer::{Kind, Token, tokens};
 use super::{
     Aggregate, Attribute, Comparison, DatasetField, Field, Filter, FilterError, Literal, OrderBy, Pattern,
-    time,
+    RESTORED, RESTORED_TAG, time,
 };
-use crate::RunStatus;
+use crate::{RunStatus, STAGE_TAG};
 
 /// Deeper nesting is refused: nobody writes it, and each level costs stack.
 const DEEPEST: usize = 100;
-
-/// The tag that holds the stage of a stage's run.
-const STAGE_TAG: &str = "pipe.stage";
 
 pub(super) fn filter(text: &str) -> Result<Filter, FilterError> {
     let mut parser = Parser { text, tokens: tokens(text)?, at: 0, depth: 0 };
@@ -115,7 +112,7 @@ impl Parser<'_> {
             }
             return match self.choice(field)? {
                 Filter::In { field, values } => Ok(Filter::NotIn { field, values }),
-                other => Ok(other),
+                other => Ok(negate(other, true)),
             };
         }
         let negated = self.take_word("not");
@@ -130,18 +127,47 @@ impl Parser<'_> {
             return Err(self.fault("expected `in`, `like` or `ilike`", None));
         }
         let comparison = self.sign()?;
+        if self.is_restored(&field) {
+            let negated = match comparison {
+                Comparison::Equal => false,
+                Comparison::NotEqual => true,
+                _ => return Err(self.fault("a status is compared by = and !=", None)),
+            };
+            self.at += 1;
+            return Ok(negate(restored(), negated));
+        }
         let value = self.literal(&field)?;
         Ok(Filter::Compare { field, comparison, value })
     }
 
     fn choice(&mut self, field: Field) -> Result<Filter, FilterError> {
         self.expect_sign("(")?;
-        let mut values = vec![self.literal(&field)?];
-        while self.take_sign(",") {
-            values.push(self.literal(&field)?);
+        let (mut values, mut parts) = (Vec::new(), Vec::new());
+        loop {
+            if self.is_restored(&field) {
+                self.at += 1;
+                parts.push(restored());
+            } else {
+                values.push(self.literal(&field)?);
+            }
+            if !self.take_sign(",") {
+                break;
+            }
         }
         self.expect_sign(")")?;
-        Ok(Filter::In { field, values })
+        if parts.is_empty() {
+            return Ok(Filter::In { field, values });
+        }
+        if !values.is_empty() {
+            parts.push(Filter::In { field, values });
+        }
+        Ok(Filter::Or(parts))
+    }
+
+    /// Whether the next piece is the status of runs that executed nothing, which is none that the store keeps.
+    fn is_restored(&self, field: &Field) -> bool {
+        *field == Field::Attribute(Attribute::Status)
+            && matches!(self.kind(), Kind::Text(text) if text.eq_ignore_ascii_case(RESTORED))
     }
 
     fn pattern(&mut self, field: Field, ignore_case: bool) -> Result<Filter, FilterError> {
@@ -355,9 +381,13 @@ impl Parser<'_> {
             }
             Field::Attribute(Attribute::Status) => match text.parse::<RunStatus>() {
                 Ok(status) => Ok(Literal::Text(status.name().to_owned())),
-                Err(error) => {
-                    let near = nearest(&text, RunStatus::ALL.map(RunStatus::name));
-                    Err(self.fault(error.to_string(), near.map(|near| format!("'{near}'"))))
+                Err(_) => {
+                    let known = RunStatus::ALL.map(RunStatus::name).into_iter();
+                    let near =
+                        nearest(&text, known.clone().chain([RESTORED])).map(|near| format!("'{near}'"));
+                    let known = known.collect::<Vec<_>>().join(", ");
+                    let message = format!("`{text}` is no run status: expected {known} or {RESTORED}");
+                    Err(self.fault(message, near))
                 }
             },
             Field::Param(_) | Field::Tag(_) | Field::Dataset(_) | Field::Attribute(_) => {
@@ -440,6 +470,17 @@ fn is_number(field: &Field) -> bool {
         Field::Param(_) | Field::Tag(_) | Field::Dataset(_) => false,
         Field::Aggregate(..) => true,
     }
+}
+
+/// What holds of a run that executed nothing: it finished, and says where its result came from.
+fn restored() -> Filter {
+    let finished = Filter::Compare {
+        field: Field::Attribute(Attribute::Status),
+        comparison: Comparison::Equal,
+        value: Literal::Text(RunStatus::Finished.name().to_owned()),
+    };
+    let origin = Filter::IsNull(Field::Tag(RESTORED_TAG.to_owned()));
+    Filter::And(vec![finished, negate(origin, true)])
 }
 
 fn negate(filter: Filter, negated: bool) -> Filter {

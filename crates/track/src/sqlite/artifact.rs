@@ -27,7 +27,8 @@ fn locate(connection: &Connection, owner: &ArtifactOwner) -> Result<(Table, i64)
             let sql = "SELECT model_version.number FROM model_version
                        JOIN registered_model ON registered_model.number = model WHERE name = ?1 AND version = ?2";
             let found = number(sql, &[name, version])?;
-            let unknown = || StoreError::Unknown { noun: "version", name: format!("{version} of {name}") };
+            let unknown =
+                || StoreError::NotOfModel { model: name.to_owned(), what: format!("version {version}") };
             Ok((Table::Version, found.ok_or_else(unknown)?))
         }
     }

@@ -47,6 +47,11 @@ impl Columns {
         found.map(|(_, column)| column.as_slice()).expect("every field that is asked for is loaded")
     }
 
+    /// The columns one by one, to change them.
+    pub(super) fn each(&mut self) -> impl Iterator<Item = (&Field, &mut Vec<Values<'static>>)> {
+        self.columns.iter_mut().map(|(field, column)| (&*field, column))
+    }
+
     pub(super) fn subject(&self, place: usize) -> InRow<'_> {
         InRow { columns: self, place }
     }

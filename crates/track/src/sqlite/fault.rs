@@ -60,7 +60,8 @@ impl Fault {
                     StoreError::Damaged { path, reason: error.to_string() }
                 }
                 _ if is_foreign_content(&error) => StoreError::Damaged { path, reason: error.to_string() },
-                _ => StoreError::Failed { doing, path, source: error.into() },
+                // SQLite's text says what its code says again.
+                _ => StoreError::Failed { doing, path, source: error.to_string().into() },
             },
         }
     }

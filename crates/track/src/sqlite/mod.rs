@@ -13,6 +13,7 @@ mod fault;
 mod history;
 mod model;
 mod page;
+mod pairs;
 mod place;
 mod read;
 mod readers;
@@ -38,9 +39,9 @@ use self::fault::Fault;
 use self::readers::Readers;
 use crate::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
-    ExperimentId, ExperimentSearch, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric, MetricCursor,
-    ModelId, ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId, RunStore,
-    Search, Stage, StoreError, TagValue, VersionSearch, View,
+    ExperimentId, ExperimentSearch, KeyGroup, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric,
+    MetricCursor, ModelId, ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId,
+    RunStore, Search, Stage, StoreError, TagValue, VersionSearch, View,
 };
 
 /// How long a writer waits for others.
@@ -250,8 +251,8 @@ impl RunStore for SqliteStore {
         self.read(|connection| search::runs(connection, ids))
     }
 
-    fn tagged(&self, key: &str) -> Result<Vec<(RunId, String)>, StoreError> {
-        self.read(|connection| search::tagged(connection, key))
+    fn keys(&self, group: KeyGroup) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| search::keys(connection, group))
     }
 
     fn metric_history(&self, run: RunId, key: &str) -> Result<Vec<Metric>, StoreError> {

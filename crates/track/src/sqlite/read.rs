@@ -197,7 +197,8 @@ fn back_from_last(wanted: &str) -> Option<i64> {
 
 fn newest(connection: &Connection, wanted: &str, back: i64, seen: &str) -> Result<RunId, Fault> {
     let top = format!("FROM run WHERE parent IS NULL AND {seen}");
-    let order = "ORDER BY start_time DESC, id DESC LIMIT 1 OFFSET ?1";
+    // Numbers are given by this store, in its own order; a start is the word of whoever made the run.
+    let order = "ORDER BY number DESC LIMIT 1 OFFSET ?1";
     let mut query = connection.prepare_cached(&format!("SELECT id {top} {order}"))?;
     if let Some(run) = query.query_row([back], |row| run_id(row, 0)).optional()? {
         return Ok(run);

@@ -87,12 +87,12 @@ pub(super) fn version(connection: &Connection, name: &str, version: i64) -> Resu
         return Ok(whole);
     }
     model(connection, name)?;
-    Err(StoreError::Unknown { noun: "version", name: format!("{version} of {name}") }.into())
+    Err(StoreError::NotOfModel { model: name.to_owned(), what: format!("version {version}") }.into())
 }
 
 pub(super) fn by_alias(connection: &Connection, name: &str, alias: &str) -> Result<ModelVersion, Fault> {
     let model = model(connection, name)?;
-    let unknown = || StoreError::Unknown { noun: "alias", name: format!("{alias} of {name}") };
+    let unknown = || StoreError::NotOfModel { model: name.to_owned(), what: format!("alias `{alias}`") };
     version(connection, name, *model.aliases.get(alias).ok_or_else(unknown)?)
 }
 

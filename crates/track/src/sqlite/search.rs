@@ -5,16 +5,18 @@
 //! each field, and what is read whole is one page.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::choose::page;
-use super::column::{Columns, texts};
+use super::choose::{cut, page};
+use super::column::Columns;
 use super::fault::Fault;
+use super::pairs::Pairs;
 use super::read::run_id;
 use super::whole;
-use crate::{Field, Filter, ParentFilter, Run, RunId, Search, StoreError, View};
+use crate::{Field, Filter, KeyGroup, ParentFilter, Run, RunId, Search, StoreError, View, joined};
 
 pub(super) fn run(connection: &Connection, id: RunId) -> Result<Run, Fault> {
     let mut query = connection.prepare_cached("SELECT number FROM run WHERE id = ?1")?;
@@ -30,13 +32,29 @@ pub(super) fn children(connection: &Connection, id: RunId) -> Result<Vec<Run>, F
 }
 
 pub(super) fn search(connection: &Connection, search: &Search) -> Result<Vec<Run>, Fault> {
-    let numbers: Vec<i64> = matching(connection, search)?.into_iter().map(|found| found.number).collect();
-    whole::runs(connection, &numbers)
+    let pairs = pairs(connection, search)?;
+    let found = matching(connection, search, &pairs)?;
+    let mut numbers: Vec<i64> = found.iter().map(|found| found.number).collect();
+    let count = numbers.len();
+    let scripts: Vec<Option<i64>> = numbers.iter().map(|number| pairs.script_of(*number)).collect();
+    numbers.extend(scripts.iter().flatten());
+    let mut runs = whole::runs(connection, &numbers)?;
+    let mut of_scripts = runs.split_off(count.min(runs.len())).into_iter();
+    let join = |(run, script): (Run, Option<i64>)| {
+        script.and_then(|_| of_scripts.next()).iter().fold(run, joined::with)
+    };
+    Ok(runs.into_iter().zip(scripts).map(join).collect())
+}
+
+/// The runs that people see as one, where they are searched as one.
+fn pairs(connection: &Connection, search: &Search) -> Result<Pairs, Fault> {
+    if search.joined { Pairs::load(connection) } else { Ok(Pairs::default()) }
 }
 
 /// The ids of the runs that match, in the order asked for.
 pub(super) fn select(connection: &Connection, search: &Search) -> Result<Vec<RunId>, Fault> {
-    Ok(matching(connection, search)?.into_iter().map(|found| found.id).collect())
+    let pairs = pairs(connection, search)?;
+    Ok(matching(connection, search, &pairs)?.into_iter().map(|found| found.id).collect())
 }
 
 /// The runs with these ids, in their order, but those that are gone.
@@ -49,12 +67,33 @@ pub(super) fn runs(connection: &Connection, ids: &[RunId]) -> Result<Vec<Run>, F
     whole::runs(connection, &numbers)
 }
 
-/// The runs that have a tag, with its value.
-pub(super) fn tagged(connection: &Connection, key: &str) -> Result<Vec<(RunId, String)>, Fault> {
-    let sql = format!("SELECT id, value FROM ({}) JOIN run ON number = run", texts("tag"));
-    let mut query = connection.prepare_cached(&sql)?;
-    let found = query.query_map([key], |row| Ok((run_id(row, 0)?, row.get(1)?)))?;
-    Ok(found.collect::<Result<_, _>>()?)
+/// The keys that runs have, in order: each found by one step in an index, however many runs there are.
+pub(super) fn keys(connection: &Connection, group: KeyGroup) -> Result<Vec<String>, Fault> {
+    let table = match group {
+        KeyGroup::Metrics => {
+            let mut query = connection.prepare_cached(
+                "SELECT name FROM metric_key WHERE EXISTS (SELECT 1 FROM metric_latest WHERE key = metric_key.number)",
+            )?;
+            let keys = query.query_map([], |row| row.get(0))?.collect::<Result<BTreeSet<String>, _>>()?;
+            return Ok(keys.into_iter().collect());
+        }
+        KeyGroup::Params => "param",
+        KeyGroup::Tags => "tag",
+    };
+    let mut keys: BTreeSet<String> = BTreeSet::new();
+    for condition in ["length(value) <= 100", "length(value) > 100"] {
+        let next = format!("SELECT min(key) FROM {table} WHERE {condition}");
+        let mut query = connection.prepare_cached(&format!(
+            "WITH RECURSIVE found (key) AS ({next} UNION ALL SELECT ({next} AND key > found.key) FROM found
+                WHERE found.key IS NOT NULL)
+             SELECT key FROM found WHERE key IS NOT NULL"
+        ))?;
+        let found = query.query_map([], |row| row.get(0))?;
+        for key in found {
+            keys.insert(key?);
+        }
+    }
+    Ok(keys.into_iter().collect())
 }
 
 /// A run on its way to the answer.
@@ -65,14 +104,15 @@ struct Found {
 }
 
 /// The runs that match, in the order asked for.
-fn matching(connection: &Connection, search: &Search) -> Result<Vec<Found>, Fault> {
-    let runs = in_scope(connection, search)?;
+fn matching(connection: &Connection, search: &Search, pairs: &Pairs) -> Result<Vec<Found>, Fault> {
+    let runs = in_scope(connection, search, pairs)?;
     if search.is_plain() {
-        // The page was cut by SQL.
-        return Ok(runs);
+        // Without pairs the page was cut by SQL.
+        let page = (search.offset, search.limit);
+        return Ok(if pairs.is_empty() { runs } else { cut(runs, page.0, page.1) });
     }
     let numbers: Vec<i64> = runs.iter().map(|found| found.number).collect();
-    let columns = Columns::load(connection, &numbers, &fields(search))?;
+    let columns = pairs.columns(connection, &numbers, &fields(search))?;
     Ok(chosen(&runs, &columns, search))
 }
 
@@ -121,8 +161,8 @@ fn place_first(places: &mut [usize], count: usize, compare: impl Fn(&usize, &usi
     }
 }
 
-/// The runs that are looked at, newest first; only the page, when nothing else decides.
-fn in_scope(connection: &Connection, search: &Search) -> Result<Vec<Found>, Fault> {
+/// The runs that are looked at, newest first; only the page, when nothing else decides. Of a pair, the stage's.
+fn in_scope(connection: &Connection, search: &Search, pairs: &Pairs) -> Result<Vec<Found>, Fault> {
     let mut scope = Scope::default();
     match search.view {
         View::Active => scope.demand("lifecycle = 0", []),
@@ -133,23 +173,46 @@ fn in_scope(connection: &Connection, search: &Search) -> Result<Vec<Found>, Faul
         ParentFilter::Any => {}
         ParentFilter::TopLevel => scope.demand("parent IS NULL", []),
         ParentFilter::Of(id) => {
-            let parent = "parent = (SELECT number FROM run WHERE id = ?)";
-            scope.demand(parent, [Value::Text(id.to_string())]);
+            let id = id.to_string();
+            let (one, other) = pairs.both(&id).unwrap_or((&id, &id));
+            let parent = "parent IN (SELECT number FROM run WHERE id IN (?, ?))";
+            scope.demand(parent, [one, other].map(|id| Value::Text(id.to_owned())));
         }
     }
-    if !search.experiments.is_empty() {
+    // A pair is in the experiment of its script, wherever its stage's run is.
+    if !search.experiments.is_empty() && pairs.is_empty() {
         let places = vec!["?"; search.experiments.len()].join(", ");
         let numbers = search.experiments.iter().map(|experiment| Value::Integer(experiment.0));
         scope.demand(&format!("experiment IN ({places})"), numbers);
     }
     let mut sql = format!("SELECT number, id FROM run {} ORDER BY start_time DESC, id", scope.clause());
-    if search.is_plain() {
+    if search.is_plain() && pairs.is_empty() {
         sql.push_str(&page((search.offset, search.limit)));
     }
     let mut query = connection.prepare_cached(&sql)?;
     let found = |row: &Row| Ok(Found { number: row.get(0)?, id: run_id(row, 1)? });
     let found = query.query_map(params_from_iter(scope.values), found)?;
-    Ok(found.collect::<Result<_, _>>()?)
+    let mut found = found.collect::<Result<Vec<Found>, _>>()?;
+    if !pairs.is_empty() {
+        let wanted = experiments(connection, search)?;
+        let is_wanted = |number: i64| wanted.as_ref().is_none_or(|wanted| wanted.contains(&number));
+        found.retain(|run| {
+            !pairs.is_script(run.number) && is_wanted(pairs.script_of(run.number).unwrap_or(run.number))
+        });
+    }
+    Ok(found)
+}
+
+/// The numbers of the runs of the experiments that are searched; nothing when all are.
+fn experiments(connection: &Connection, search: &Search) -> Result<Option<HashSet<i64>>, Fault> {
+    if search.experiments.is_empty() {
+        return Ok(None);
+    }
+    let mut query = connection
+        .prepare_cached("SELECT number FROM run WHERE experiment IN (SELECT value FROM json_each(?1))")?;
+    let ids = whole::list(&search.experiments.iter().map(|experiment| experiment.0).collect::<Vec<_>>());
+    let numbers = query.query_map([ids], |row| row.get(0))?;
+    Ok(Some(numbers.collect::<Result<_, _>>()?))
 }
 
 /// Conditions that all hold.

@@ -14,6 +14,14 @@ pub enum StoreError {
     /// No run matches what a person wrote.
     #[error("no run has an id that starts or ends with `{0}`, or that name")]
     NoMatch(String),
+    /// No run has such an id.
+    #[error("no run has an id that starts or ends with `{0}`")]
+    NoSuchId(String),
+    /// A text that can be no id of a run.
+    #[error(
+        "`{0}` is no id of a run: expected 4 to 32 hexadecimal digits, the start or the end of one, or `last`"
+    )]
+    NoId(String),
     /// `last~N` goes back before the first run.
     #[error("there is no run `{wanted}`: {count} {} recorded", if *count == 1 { "run was" } else { "runs were" })]
     NotSoMany {
@@ -48,6 +56,14 @@ pub enum StoreError {
         noun: &'static str,
         /// How it was named.
         name: String,
+    },
+    /// A registered model has no such version or alias.
+    #[error("registered model `{model}` has no {what}")]
+    NotOfModel {
+        /// The registered model.
+        model: String,
+        /// Which: `version 3`.
+        what: String,
     },
     /// The name of something else is taken.
     #[error("{noun} `{name}` exists already")]
@@ -191,11 +207,14 @@ impl StoreError {
         match self {
             E::UnknownRun(_)
             | E::NoMatch(_)
+            | E::NoSuchId(_)
+            | E::NotOfModel { .. }
             | E::NotSoMany { .. }
             | E::UnknownExperiment(_)
             | E::Unknown { .. } => ErrorKind::NotFound,
             E::ExperimentExists(_) | E::RunExists(_) | E::Exists { .. } => ErrorKind::Exists,
             E::Ambiguous { .. }
+            | E::NoId(_)
             | E::FirstExperiment
             | E::StageNotInUse(_)
             | E::Key(_)
@@ -218,9 +237,10 @@ impl StoreError {
                 Some("move it away; the runs in it are lost to pipe, the pipeline is not")
             }
             StoreError::Newer { .. } => Some("use the newer pipe, or move the file away"),
-            StoreError::NoMatch(_) | StoreError::NotSoMany { .. } => {
-                Some("`pipe runs list` shows the runs that there are")
-            }
+            StoreError::NoMatch(_)
+            | StoreError::NoSuchId(_)
+            | StoreError::NoId(_)
+            | StoreError::NotSoMany { .. } => Some("`pipe runs list` shows the runs that there are"),
             StoreError::Ambiguous { .. } => {
                 Some("give one of these ids, or more digits; `last` is the newest run")
             }

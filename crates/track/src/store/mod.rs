@@ -71,8 +71,8 @@ pub trait RunStore: Send + Sync {
     fn run(&self, id: RunId) -> Result<Run, StoreError>;
 
     /// The one run that a person means: the start or the end of its id (four digits at least), or its whole name. Active
-    /// runs only; ids go before names. `last` is the newest run that no other run started, and
-    /// `last~2` the second before it.
+    /// runs only; ids go before names. `last` is the run that this store was told of last, of those that no other run
+    /// started, and `last~2` the second before it: what a client says of its start decides nothing here.
     ///
     /// # Errors
     /// When none or several match, or when the store fails.
@@ -110,11 +110,11 @@ pub trait RunStore: Send + Sync {
     /// When the store fails.
     fn runs(&self, ids: &[RunId]) -> Result<Vec<Run>, StoreError>;
 
-    /// The runs that have a tag, of any lifecycle and in no order, with its value.
+    /// Every key that runs of any lifecycle have, in order.
     ///
     /// # Errors
     /// When the store fails.
-    fn tagged(&self, key: &str) -> Result<Vec<(RunId, String)>, StoreError>;
+    fn keys(&self, group: KeyGroup) -> Result<Vec<String>, StoreError>;
 
     /// All points of a metric in their order; none when the run or the metric does not exist.
     ///
@@ -252,6 +252,9 @@ pub struct Search {
     pub view: View,
     /// Of which parent.
     pub parent: ParentFilter,
+    /// Whether the run of a stage and the one of its script are one run, with the params, metrics and tags of both (see
+    /// [`Joined`](crate::Joined)), and either id.
+    pub joined: bool,
 }
 
 impl Search {
@@ -259,6 +262,17 @@ impl Search {
     pub(crate) fn is_plain(&self) -> bool {
         self.filter.is_none() && self.order_by.is_empty()
     }
+}
+
+/// What has keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyGroup {
+    /// Metrics.
+    Metrics,
+    /// Params.
+    Params,
+    /// Tags.
+    Tags,
 }
 
 /// Which lifecycles a search looks at.

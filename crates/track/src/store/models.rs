@@ -1,8 +1,10 @@
 //! The questions about logged models and the model registry.
 
+use std::collections::HashSet;
+
 use crate::{
-    ExperimentId, Filter, LoggedModel, MetricDataset, ModelId, ModelVersion, OrderBy, RegisteredModel,
-    RunStore, Stage, StoreError,
+    Attribute, ExperimentId, Field, Filter, Lifecycle, Literal, LoggedModel, MetricDataset, ModelId,
+    ModelVersion, OrderBy, RegisteredModel, Run, RunStore, Stage, StoreError,
 };
 
 /// A run store that also keeps models. They are written through the same door, [`RunStore::apply`].
@@ -56,6 +58,36 @@ pub trait ModelStore: RunStore {
     /// # Errors
     /// When the store fails.
     fn latest_versions_of_each(&self, names: &[&str]) -> Result<Vec<Vec<ModelVersion>>, StoreError>;
+
+    /// What some runs made: the active logged models that are their outputs, each once in the order in which they were logged, and the
+    /// versions of registered models that were made of those, or of the runs themselves.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn made_by(&self, runs: &[&Run]) -> Result<(Vec<LoggedModel>, Vec<ModelVersion>), StoreError> {
+        let mut models = Vec::new();
+        let mut seen = HashSet::new();
+        let outputs = runs.iter().flat_map(|run| &run.data.model_outputs);
+        for output in outputs.filter(|output| seen.insert(output.model)) {
+            match self.logged_model(output.model) {
+                Ok(model) if model.lifecycle == Lifecycle::Active => models.push(model),
+                // Logged to another store, or deleted.
+                Ok(_) | Err(StoreError::Unknown { .. }) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        let is_one_of = |attribute, ids: Vec<String>| Filter::In {
+            field: Field::Attribute(attribute),
+            values: ids.into_iter().map(Literal::Exact).collect(),
+        };
+        let filter = Filter::Or(vec![
+            is_one_of(Attribute::RunId, runs.iter().map(|run| run.info.id.to_string()).collect()),
+            is_one_of(Attribute::ModelId, models.iter().map(|model| model.id.to_string()).collect()),
+        ]);
+        let versions =
+            self.search_model_versions(&VersionSearch { filter: Some(filter), ..VersionSearch::default() })?;
+        Ok((models, versions))
+    }
 
     /// The versions that match, in the order asked for.
     ///

@@ -4,9 +4,9 @@ use base::{Digest, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use track::{
-    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, Lease, Lifecycle, LineageFile,
-    Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG, Role, RunId, RunStatus,
-    RunStore, SETTLED_TAG, Search, SqliteStore, StoreError, View, run_name, settle_dead,
+    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, KeyGroup, Lease, Lifecycle,
+    LineageFile, Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG, Role, RunId,
+    RunStatus, RunStore, SETTLED_TAG, Search, SqliteStore, StoreError, View, run_name, settle_dead,
 };
 
 use crate::experiments::{
@@ -278,6 +278,13 @@ fn people_name_the_newest_runs(store: &dyn RunStore) {
     assert_eq!(store.find_run("last~1").expect("the one before"), first);
     let message = store.find_run("last~2").expect_err("none").to_string();
     assert_eq!(message, "there is no run `last~2`: 2 runs were recorded");
+    // What a client says of its start makes no run the last one, or the first.
+    for (number, start) in [(4, i64::MAX / 2), (5, 0)] {
+        let run = NewRun::new(id(number), Timestamp(start));
+        store.apply(at(0, vec![Change::CreateRun(run)])).expect("made");
+        assert_eq!(store.find_run("last").expect("newest"), id(number));
+    }
+    assert_eq!(store.find_run("last~1").expect("the one before"), id(4));
     for bad in ["last~x", "last~-1", "last~99999999999999999999", "lastly"] {
         assert!(matches!(store.find_run(bad), Err(StoreError::NoMatch(_))), "{bad}");
     }
@@ -334,9 +341,12 @@ fn searches_order_and_cut(store: &dyn RunStore) {
             .apply(at(0, vec![Change::SetTags { run: id(number), tags: vec![tag("part", value)] }]))
             .expect("set");
     }
-    let mut tagged = store.tagged("part").expect("read");
-    tagged.sort();
-    assert_eq!(tagged, [(id(2), "1".to_owned()), (id(4), long)]);
+    let keys = |group| store.keys(group).expect("read");
+    assert_eq!((keys(KeyGroup::Tags), keys(KeyGroup::Params)), (vec!["part".to_owned()], vec![]));
+    let more = vec![tag("a", "1"), tag("z", &long), tag("m", "")];
+    store.apply(at(0, vec![Change::SetTags { run: id(1), tags: more }])).expect("set");
+    assert_eq!(keys(KeyGroup::Tags), ["a", "m", "part", "z"]);
+    assert_eq!(keys(KeyGroup::Metrics), ["acc"]);
     let top = Search { parent: ParentFilter::TopLevel, ..Search::default() };
     assert_eq!(ids(&top), [id(4), id(3), id(2), id(1)], "newest first");
     assert_eq!(ids(&Search { limit: Some(2), ..top.clone() }), [id(4), id(3)]);

@@ -155,11 +155,37 @@ fn what_holds_and_what_does_not() {
 }
 
 #[test]
+fn a_restored_run_finished_and_executed_nothing() {
+    let (store, run) = sample();
+    let holds = |text: &str, run: &Run| Filter::parse(text).expect(text).matches(run);
+    let end = Change::UpdateRun { run: id(1), status: Some(RunStatus::Finished), end_time: None, name: None };
+    store.apply(at(0, vec![end])).expect("applied");
+    let finished = store.run(id(1)).expect("there");
+    let from = Change::SetTags { run: id(1), tags: vec![tag("pipe.restored_from", "lock")] };
+    store.apply(at(0, vec![from])).expect("applied");
+    let restored = store.run(id(1)).expect("there");
+    for (text, expected) in [
+        ("status = 'restored'", [false, false, true]),
+        ("status != 'RESTORED'", [true, true, false]),
+        ("status = 'finished'", [false, true, true]),
+        ("status in ('FAILED', 'restored')", [true, false, true]),
+        ("status not in ('FAILED', 'restored')", [false, true, false]),
+        ("status has none of ('restored')", [true, true, false]),
+    ] {
+        assert_eq!([&run, &finished, &restored].map(|run| holds(text, run)), expected, "{text}");
+    }
+    let told = Filter::parse("status = 'x'").expect_err("no status").to_string();
+    assert!(told.contains("RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED"), "{told}");
+}
+
+#[test]
 fn faults_have_a_place_and_a_suggestion() {
     let cases = [
         ("metrcs.acc > 1", 1, 10, Some("metrics.acc")),
         ("satus = 'FAILED'", 1, 5, Some("status")),
         ("status = 'FAILD'", 10, 7, Some("'FAILED'")),
+        ("status in ('FAILED', 'restord')", 22, 9, Some("'RESTORED'")),
+        ("status > 'restored'", 10, 10, None),
         ("metrics.a > 1 && metrics.b > 1", 15, 2, Some("and")),
         ("metrics.a > 1 an metrics.b > 1", 15, 2, Some("and")),
         ("params.opt = adam", 14, 4, Some("'adam'")),

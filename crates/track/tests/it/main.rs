@@ -6,6 +6,7 @@ mod conformance;
 mod experiments;
 mod filter;
 mod golden;
+mod joined;
 mod mlflow;
 mod models;
 mod sqlite;

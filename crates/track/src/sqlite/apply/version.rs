@@ -112,7 +112,9 @@ pub(super) fn find(transaction: &Transaction, name: &str, version: i64) -> Resul
         transaction.prepare_cached("SELECT number FROM model_version WHERE model = ?1 AND version = ?2")?;
     match query.query_row([model, version], |row| row.get(0)).optional()? {
         Some(number) => Ok(Found { number, model, version }),
-        None => Err(StoreError::Unknown { noun: "version", name: format!("{version} of {name}") }.into()),
+        None => {
+            Err(StoreError::NotOfModel { model: name.to_owned(), what: format!("version {version}") }.into())
+        }
     }
 }
 

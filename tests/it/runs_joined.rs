@@ -1,0 +1,159 @@
+//! The run of a stage and the only run of its script are one, for every command and on every page.
+
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::Sandbox;
+use crate::mlflow_tool::{Mlflow, Served};
+
+/// A pipeline whose stage runs a part of `tests/mlflow/stage.py`.
+fn pipeline(part: &str) -> Sandbox {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mlflow/stage.py");
+    let python = Mlflow::Newest.python();
+    let cmd = format!("{} {} {part}", python.display(), script.display());
+    let sandbox = Sandbox::with_pipeline(&format!("stages:\n  train:\n    cmd: {cmd}\n    params: [lr]\n"));
+    sandbox.write("params.yaml", "lr: 0.001\n");
+    sandbox
+}
+
+fn command(sandbox: &Sandbox) -> std::process::Command {
+    let mut command = sandbox.pipe_command(["repro"]);
+    command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("DO_NOT_TRACK", "1");
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("GIT_PYTHON_REFRESH", "quiet");
+    command
+}
+
+/// The ids of a stage's run and of its script's.
+fn pair(sandbox: &Sandbox) -> (String, String) {
+    let filter = "tags.pipe.kind = 'stage'";
+    let list = sandbox.json(["runs", "list", "--json", "-n", "1", "--columns", "id", "--where", filter]);
+    let run = sandbox.json(["runs", "show", "--json", list[0]["id"].as_str().unwrap()]);
+    let text = |key: &str| run[key].as_str().unwrap_or_else(|| panic!("{key} of {run:#}")).to_owned();
+    (text("run_id"), text("script_run"))
+}
+
+fn names(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
+    let fixed = ["runs", "list", "--json", "--columns", "name", "--sort", "name"];
+    let list = sandbox.json(fixed.iter().chain(arguments));
+    list.as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_script_with_a_model_is_one_run_everywhere() {
+    let sandbox = pipeline("models net");
+    let said = sandbox.finish(command(&sandbox));
+    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+    let (stage, script) = pair(&sandbox);
+    // Filters look at what either has, and either id names the one.
+    for filter in [
+        "params.lr = 0.001 and params.size = 10 and metrics.acc > 0.2",
+        "tags.pipe.kind = 'stage' and experiment = 'flowers' and status = 'FINISHED'",
+        &format!("id = '{}' and params.lr = 0.001", &script[24..]),
+        &format!("id = '{stage}' and params.size = 10"),
+    ] {
+        assert_eq!(names(&sandbox, &["--where", filter]), ["train"], "{filter}");
+    }
+    assert_eq!(names(&sandbox, &["--experiment", "flowers"]), ["inner", "train"]);
+    assert_eq!(names(&sandbox, &["--filter", "params.size = '10' AND params.lr = '0.001'"]), ["train"]);
+    for parent in [&stage, &script] {
+        let filter = format!("parent = '{parent}'");
+        let list = sandbox.json(["runs", "list", "--json", "--columns", "name,parent", "--where", &filter]);
+        assert_eq!(list, json!([{"name": "inner", "parent": stage}]));
+    }
+    // The registry names the run that lists show.
+    let version = sandbox.json(["models", "show", "iris-net/1", "--json"]);
+    assert_eq!((&version["run_id"], &version["script_run"]), (&json!(stage), &json!(script)));
+    assert!(sandbox.ok(["models", "show", "iris-net"]).stdout.contains(&stage[24..]));
+    // A run lists what it made.
+    sandbox.ok(["models", "alias", "iris-net/1", "champion"]);
+    let text = sandbox.ok(["runs", "show", &script]).stdout;
+    let model = version["model_id"].as_str().unwrap();
+    let row = text.lines().find(|line| line.starts_with("iris-net/1 ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(row.contains("champion") && row.contains(" net ") && row.ends_with(model), "{row}");
+    let shown = sandbox.json(["runs", "show", &stage, "--json"]);
+    assert_eq!(shown["logged_models"][0]["model_id"], model);
+    let versions = &shown["model_versions"];
+    assert_eq!(versions[0]["aliases"], json!(["champion"]));
+    assert_eq!((&versions[0]["name"], &versions[0]["version"]), (&json!("iris-net"), &json!(1)));
+    // Models are found from any run above them.
+    for (number, run) in ["last", &stage[24..], &script].into_iter().enumerate() {
+        let rule = ["--if", "metrics.acc > 0.2"];
+        let register = ["models", "register", "again", "--run", run, "--json"];
+        let made = sandbox.json(register.iter().chain(&rule));
+        assert_eq!(made["version"], json!(number + 1), "{run}");
+        let version = sandbox.json(["models", "show", "again/latest", "--json"]);
+        assert_eq!((&version["model_id"], &version["run_id"]), (&json!(model), &json!(stage)));
+    }
+    // Marks of the script go by either id, too.
+    sandbox.ok(["runs", "tag", &script, "mine=1"]);
+    assert_eq!(sandbox.json(["runs", "show", &stage, "--json"])["tags"]["mine"], "1");
+    assert_eq!(sandbox.ok(["runs", "note", &stage]).stdout, "from the script\n");
+    sandbox.ok(["runs", "note", &stage, ""]);
+    sandbox.ok(["runs", "note", &script]).tells(&["has no note"]);
+
+    // Pages show the one, too.
+    let served = Served::with(sandbox, &["--no-token"]);
+    let page = |path: &str| {
+        let answer = served.get(path);
+        assert_eq!(answer.status, 200, "{path}");
+        answer.text()
+    };
+    let home = page("/");
+    assert!(home.contains(&format!("/runs/{stage}")) && !home.contains(&format!("/runs/{script}")), "{home}");
+    let run = page(&format!("/runs/{script}"));
+    for part in [&stage, &script, "0.841234567", "123456", "iris-net/1", "champion", model, "lr", "inner"] {
+        assert!(run.contains(part), "{part} in {run}");
+    }
+    let experiments = served.ok("experiments/search", json!({"max_results": 10}));
+    let all = experiments["experiments"].as_array().unwrap();
+    let flowers = all.iter().find(|one| one["name"] == "flowers").unwrap()["experiment_id"].as_str().unwrap();
+    let listed = page(&format!("/experiments/{flowers}?filter=params.lr+%3D+0.001+and+params.size+%3D+10"));
+    assert!(listed.contains(&format!("/runs/{stage}")), "{listed}");
+    let (sandbox, said) = served.end("INT");
+    said.code(0);
+
+    // Both go and both come back, as one.
+    sandbox.ok(["runs", "delete", &script]).tells(&["Deleted 2 runs;"]);
+    assert_eq!(names(&sandbox, &["--deleted"]), ["inner", "train"]);
+    assert_eq!(
+        names(&sandbox, &["--deleted", "--where", "params.size = 10 and params.lr = 0.001"]),
+        ["train"]
+    );
+    sandbox.ok(["runs", "restore", &stage[24..]]).tells(&["Restored 2 runs."]);
+    assert_eq!(names(&sandbox, &[]), ["inner", "repro", "train"]);
+}
+
+#[test]
+fn of_several_models_none_is_guessed() {
+    let sandbox = pipeline("models net,tree");
+    sandbox.finish(command(&sandbox)).code(0);
+    let (stage, script) = pair(&sandbox);
+    for run in ["last", &stage, &script] {
+        let said = sandbox.pipe(["models", "register", "any", "--run", run]).code(2);
+        said.tells(&["2 logged models could be meant: net (m-", "tree (m-", "`--path`"]);
+    }
+    sandbox.ok(["models", "register", "any", "--run", "last", "--path", "tree"]);
+    let version = sandbox.json(["models", "show", "any/1", "--json"]);
+    let models = sandbox.json(["runs", "show", &stage, "--json"])["logged_models"].clone();
+    let id = |name: &str| -> Json {
+        let found = models.as_array().unwrap().iter().find(|model| model["name"] == name);
+        found.unwrap_or_else(|| panic!("{name} in {models}"))["model_id"].clone()
+    };
+    assert_eq!(version["model_id"], id("tree"));
+    sandbox.ok(["models", "register", "any", "--run", &stage, "--path", id("net").as_str().unwrap()]);
+    assert_eq!(sandbox.json(["models", "show", "any/2", "--json"])["model_id"], id("net"));
+}
+
+#[test]
+fn after_a_kill_they_are_one_as_well() {
+    let sandbox = pipeline("waits ready");
+    let running = sandbox.start(command(&sandbox));
+    sandbox.await_file("ready");
+    running.signal("KILL");
+    running.wait();
+    assert_eq!(names(&sandbox, &[]), ["repro", "train"]);
+    let (_, script) = pair(&sandbox);
+    let run = sandbox.json(["runs", "show", &script, "--json"]);
+    assert_eq!((&run["status"], &run["metrics"]["loss"][0]["value"]), (&json!("KILLED"), &json!(1.0)));
+}

@@ -1,0 +1,141 @@
+//! `pipe runs list`: numbers, ids, experiments and names that nobody has.
+
+use serde_json::json;
+
+use crate::harness::Sandbox;
+
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+/// Runs with these metrics and params, in this order, each in an experiment.
+fn logged(runs: &[(&str, &str, Pairs, Pairs)]) -> (Sandbox, Vec<String>) {
+    let sandbox = Sandbox::new();
+    let mut ids = Vec::new();
+    for (name, experiment, metrics, params) in runs {
+        let start = ["runs", "start", "--name", name, "--experiment", experiment];
+        let run = sandbox.ok(start).stdout.trim().to_owned();
+        for (key, value) in *metrics {
+            sandbox.ok(["log", "metric", key, value, "--run", &run]);
+        }
+        for (key, value) in *params {
+            sandbox.ok(["log", "param", &format!("{key}={value}"), "--run", &run]);
+        }
+        sandbox.ok(["runs", "end", &run]);
+        ids.push(run);
+    }
+    (sandbox, ids)
+}
+
+#[test]
+fn numbers_are_whole_without_noise_and_in_order() {
+    let (sandbox, ids) = logged(&[
+        ("a", "Default", &[("steps", "123456"), ("acc", "0.30000000000000004")], &[("size", "9")]),
+        ("b", "Default", &[("steps", "123457"), ("acc", "0.841234567")], &[("size", "10")]),
+        ("c", "Default", &[("steps", "1e20"), ("acc", "0.3")], &[("size", "0.123456789")]),
+    ]);
+    let list = |more: &[&str]| {
+        let fixed = ["runs", "list", "--columns", "name,metrics.steps,metrics.acc,params.size"];
+        sandbox.ok(fixed.iter().chain(more)).stdout
+    };
+    assert_eq!(
+        list(&["--sort", "params.size"]),
+        "name  metrics.steps  metrics.acc  params.size\n\
+         c              1e20          0.3  0.123456789\n\
+         a            123456          0.3            9\n\
+         b            123457  0.841234567           10\n"
+    );
+    let exact = sandbox.json([
+        "runs",
+        "list",
+        "--json",
+        "--columns",
+        "metrics.acc,metrics.steps",
+        "--where",
+        "name = 'a'",
+    ]);
+    assert_eq!(exact[0], json!({"metrics.acc": 0.300_000_000_000_000_04, "metrics.steps": 123_456.0}));
+    let compared = |a: usize, b: usize| sandbox.ok(["runs", "compare", &ids[a], &ids[b]]).stdout;
+    let row = |text: String, key: &str| -> Vec<String> {
+        let row =
+            text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key} in {text}"));
+        row.split_whitespace().skip(1).map(ToOwned::to_owned).collect()
+    };
+    assert_eq!(row(compared(0, 1), "metrics.acc"), ["0.3", "0.841234567"]);
+    assert_eq!(row(compared(0, 1), "metrics.steps"), ["123456", "123457"]);
+    assert_eq!(row(compared(0, 2), "metrics.acc"), ["0.30000000000000004", "0.3"], "that is the difference");
+    assert!(sandbox.ok(["runs", "show", "b"]).stdout.contains("  123457  "));
+}
+
+#[test]
+fn ids_in_filters_are_as_short_as_elsewhere() {
+    let (sandbox, ids) = logged(&[("a", "Default", &[], &[]), ("b", "Default", &[], &[])]);
+    let names = |flag: &str, filter: &str| {
+        let list = sandbox.json(["runs", "list", "--json", "--columns", "name", flag, filter]);
+        let names = list.as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let short = &ids[0][24..];
+    assert_eq!(names("--where", &format!("id = '{short}'")), "a");
+    assert_eq!(names("--where", &format!("run_id != '{short}'")), "b");
+    assert_eq!(names("--where", "id = 'last'"), "b");
+    assert_eq!(names("--filter", &format!("attributes.run_id = '{short}'")), "a");
+    for (filter, told) in [
+        ("id = 'a'", "`a` is no id of a run: expected 4 to 32 hexadecimal digits"),
+        ("parent = 'ffffffff'", "no run has an id that starts or ends with `ffffffff`"),
+    ] {
+        sandbox.pipe(["runs", "list", "--where", filter]).code(2).tells(&[told]);
+        sandbox.pipe(["runs", "delete", "--where", filter, "-y"]).code(2).tells(&[told]);
+    }
+    sandbox.ok(["runs", "delete", short]).tells(&["Deleted 1 run; `pipe runs restore` brings it back."]);
+    sandbox.ok(["runs", "restore", "--where", &format!("id = '{short}'"), "-y"]).tells(&["Restored 1 run."]);
+    sandbox.ok(["runs", "delete", &ids[0], "b"]).tells(&["brings them back"]);
+}
+
+#[test]
+fn experiments_and_names_that_nobody_has() {
+    let (sandbox, _) = logged(&[
+        ("a", "spirals", &[("accuracy", "0.5")], &[("lr", "1")]),
+        ("b", "moons", &[("accuracy", "0.6")], &[]),
+        ("c", "Default", &[("accuracy", "0.7")], &[]),
+    ]);
+    let list = |arguments: &[&str]| sandbox.ok(["runs", "list"].iter().chain(arguments));
+    let said = list(&["--experiment", "spirals", "--experiment", "moons", "--columns", "name,experiment"]);
+    assert_eq!(
+        (said.stdout.as_str(), said.stderr.as_str()),
+        ("name  experiment\nb     moons\na     spirals\n", "")
+    );
+    let head = list(&[]).stdout.lines().next().unwrap().to_owned();
+    assert_eq!(
+        head.split_whitespace().collect::<Vec<_>>(),
+        ["id", "name", "status", "accuracy", "start", "duration", "experiment"]
+    );
+    sandbox
+        .pipe(["runs", "list", "--experiment", "spiral"])
+        .code(2)
+        .tells(&["there is no experiment `spiral`", "did you mean `spirals`?"]);
+    for (arguments, told) in [
+        (["--sort", "metrics.acuracy"], "No run has a metric `acuracy`; did you mean `accuracy`?"),
+        (["--columns", "name,params.lrr,best(accuracy)"], "No run has a param `lrr`; did you mean `lr`?"),
+        (["--where", "tags.nobody = 'x'"], "No run has a tag `nobody`."),
+    ] {
+        let said = list(&arguments).tells(&[told]);
+        assert_eq!(said.stderr.matches("No run has").count(), 1, "{said:?}");
+    }
+    // A run without it is not a store without it, and what every store knows is never unknown.
+    for arguments in [
+        ["--columns", "params.lr", "--experiment", "moons"],
+        ["--where", "stage = 'x' or status = 'restored'", "--sort", "tags.mlflow.runName"],
+    ] {
+        assert!(!list(&arguments).stderr.contains("No run has"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn points_before_1970_are_refused_and_told() {
+    let (sandbox, ids) = logged(&[("a", "Default", &[], &[])]);
+    sandbox
+        .pipe(["log", "metric", "acc", "1", "--timestamp", "-1", "--run", &ids[0]])
+        .code(2)
+        .tells(&["a time before 1970: -1 ms"]);
+    let said = sandbox.pipe(["log", "metric", "acc", "1", "--timestamp", "0", "--run", &ids[0]]);
+    said.code(0);
+}
