@@ -87,9 +87,7 @@ pub fn run(command: &RunsCommand, printer: Printer) -> CliResult {
 /// # Errors
 /// When no run was recorded yet, or the store cannot be opened.
 pub fn open(project: &Project, printer: Printer) -> CliResult<SqliteStore> {
-    let store = project.existing_store()?.ok_or_else(|| {
-        CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
-    })?;
+    let store = project.existing_store()?.ok_or_else(|| CliError::no_run_yet())?;
     spool::tell_refused(project, printer);
     Ok(store)
 }
@@ -158,7 +156,7 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
             let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { continue };
             found = true;
             if several {
-                printer.say(format_args!("==> {} {name} <==", run.info.name));
+                printer.say(format_args!("==> {} {name} <==", report::one_line(&run.info.name)));
             }
             let text = String::from_utf8_lossy(&bytes);
             printer.data(&text);
@@ -176,7 +174,8 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
 
 /// Says where the result of a restored run came from, and where the output of its command is.
 fn tell_origin(store: &SqliteStore, run: &Run, from: &str, printer: Printer) {
-    let what = format!("Run {} ({}) executed nothing: it was restored", run.info.id.short(), run.info.name);
+    let name = report::one_line(&run.info.name);
+    let what = format!("Run {} ({name}) executed nothing: it was restored", run.info.id.short());
     match from.parse::<RunId>().map(|origin| (origin, store.run(origin).is_ok())) {
         Ok((origin, true)) => {
             let short = origin.short();
@@ -187,6 +186,6 @@ fn tell_origin(store: &SqliteStore, run: &Run, from: &str, printer: Printer) {
         Ok((origin, false)) => {
             printer.say(format_args!("{what} from run {origin}, which is no longer recorded."));
         }
-        Err(_) => printer.say(format_args!("{what} from the {from}.")),
+        Err(_) => printer.say(format_args!("{what} from the {}.", report::one_line(from))),
     }
 }

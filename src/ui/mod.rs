@@ -106,6 +106,8 @@ impl Printer {
 
     /// Something that went well enough, but that someone should know; said even with `-q`.
     pub fn warn(&self, text: impl Display) {
+        // What others named, a run say, must not move the cursor.
+        let text = report::plain_lines(&text.to_string());
         let _ = writeln!(io::stderr().lock(), "{} {text}", self.paint("33;1", "warning:"));
     }
 
@@ -114,6 +116,7 @@ impl Printer {
         let mut err = io::stderr().lock();
         let mut said = String::new();
         for (index, cause) in causes.into_iter().enumerate() {
+            let cause = report::plain_lines(&cause);
             // A wrapper that repeats its cause would say everything twice.
             if said.contains(&cause) {
                 continue;
@@ -125,6 +128,7 @@ impl Printer {
             said.push_str(&cause);
         }
         for hint in hints {
+            let hint = report::plain_lines(hint);
             let _ = writeln!(err, "{} {hint}", self.paint("36;1", "hint:"));
         }
     }

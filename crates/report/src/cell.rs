@@ -181,7 +181,7 @@ pub fn json_value(value: &Value) -> Json {
 
 /// Line breaks, tabs, escape sequences and what turns the writing direction, in their escaped form:
 /// a run's name must not move the cursor of who lists it.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let unsafe_here =
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.chars().any(unsafe_here) {
@@ -189,4 +189,10 @@ pub(crate) fn one_line(text: &str) -> String {
     }
     let escaped = |c: char| if unsafe_here(c) { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(escaped).collect()
+}
+
+/// A text of several lines, each as [`one_line`] has it, but with its tabs: a note, or a message.
+pub fn plain_lines(text: &str) -> String {
+    let line = |line: &str| line.split('\t').map(one_line).collect::<Vec<_>>().join("\t");
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }

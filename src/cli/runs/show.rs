@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use report::{Cell, Column, Table, sparkline};
+use report::{Cell, Column, Table, one_line, sparkline};
 use serde_json::{Map, Value as Json, json};
 use track::{Artifact, Course, Metric, MetricRange, Role, Run, RunId, RunStore, SqliteStore};
 
@@ -90,14 +90,14 @@ fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Artifact>> {
 
 fn head(Joined { run, script }: &Joined, printer: Printer) {
     let status = status_cell(run).shown();
-    printer.data_line(format_args!("{}  {}  {status}", run.info.id, run.info.name));
+    printer.data_line(format_args!("{}  {}  {status}", run.info.id, one_line(&run.info.name)));
     let started = run.info.start_time.local();
     let took = run.info.duration_millis().map_or("still running".to_owned(), report::duration_text);
     let parent = run.info.parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
     printer.data_line(format_args!("started {started}, {took}{parent}"));
     if let Some(Run { info, .. }) = script {
-        let (id, name, status) = (info.id, &info.name, info.status);
-        let experiment = &info.experiment_name;
+        let (id, name, status) = (info.id, one_line(&info.name), info.status);
+        let experiment = one_line(&info.experiment_name);
         printer
             .data_line(format_args!("its script logged run {id}  {name}  {status}, experiment {experiment}"));
     }

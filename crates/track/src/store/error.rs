@@ -12,7 +12,7 @@ pub enum StoreError {
     #[error("there is no run {0}")]
     UnknownRun(RunId),
     /// No run matches what a person wrote.
-    #[error("no run has an id that starts or ends with `{0}`, or that name")]
+    #[error("no run has an id that starts or ends with `{}`, or that name", plain(.0))]
     NoMatch(String),
     /// `last~N` goes back before the first run.
     #[error("there is no run `{wanted}`: {count} {} recorded", if *count == 1 { "run was" } else { "runs were" })]
@@ -23,7 +23,7 @@ pub enum StoreError {
         count: i64,
     },
     /// Several runs match what a person wrote.
-    #[error("`{wanted}` could be {count} runs, the newest first: {}", listed(candidates, *count))]
+    #[error("`{}` could be {count} runs, the newest first: {}", plain(wanted), listed(candidates, *count))]
     Ambiguous {
         /// What was written.
         wanted: String,
@@ -154,6 +154,12 @@ pub enum StoreError {
         /// How long we waited.
         seconds: u64,
     },
+    /// It can be read here, and not written.
+    #[error("the run store {} can only be read here: nothing was recorded", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else that went wrong below.
     #[error("failed to {doing} the run store {}", path.display())]
     Failed {
@@ -204,7 +210,9 @@ impl StoreError {
             | E::ModelDeleted(_)
             | E::NotDeleted { .. }
             | E::Precondition { .. } => ErrorKind::State,
-            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::Failed { .. } => ErrorKind::Failed,
+            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::ReadOnly { .. } | E::Failed { .. } => {
+                ErrorKind::Failed
+            }
         }
     }
 
@@ -215,6 +223,9 @@ impl StoreError {
                 Some("move it away; the runs in it are lost to pipe, the pipeline is not")
             }
             StoreError::Newer { .. } => Some("use the newer pipe, or move the file away"),
+            StoreError::ReadOnly { .. } => Some(
+                "check who may write to it and to its folder, and whether its file system is mounted read-only",
+            ),
             StoreError::NoMatch(_) | StoreError::NotSoMany { .. } => {
                 Some("`pipe runs list` shows the runs that there are")
             }
@@ -228,5 +239,11 @@ impl StoreError {
 
 fn listed(candidates: &[String], count: usize) -> String {
     let more = if candidates.len() < count { ", …" } else { "" };
-    format!("{}{more}", candidates.join(", "))
+    format!("{}{more}", plain(&candidates.join(", ")))
+}
+
+/// A text in one line, whatever the names in it: control characters in their escaped form.
+fn plain(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }

@@ -71,7 +71,7 @@ pub trait RunStore: Send + Sync {
     fn run(&self, id: RunId) -> Result<Run, StoreError>;
 
     /// The one run that a person means: the start or the end of its id (four digits at least), or its whole name. Active
-    /// runs only; ids go before names. `last` is the newest run that no other run started, and
+    /// runs only; ids go before names, but of fewer than eight digits that could be both, nothing is chosen. `last` is the newest run that no other run started, and
     /// `last~2` the second before it.
     ///
     /// # Errors
