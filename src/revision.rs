@@ -235,7 +235,7 @@ impl Readable {
 }
 
 fn store(project: &Project) -> CliResult<SqliteStore> {
-    project.existing_store()?.ok_or_else(|| CliError::no_run_yet())
+    project.existing_store()?.ok_or_else(CliError::no_run_yet)
 }
 
 /// The newest run of a reproduction.
