@@ -82,7 +82,7 @@ impl Logger {
         let whole = wanted.parse::<RunId>();
         let unknown = RunId::from_parts(Timestamp(0), 0);
         let project = Project::find()?;
-        if !project.is_made() {
+        if !project.pipe_path("").exists() {
             return Err(CliError::no_run_yet());
         }
         let mut logger = Logger::new(project, unknown, false, printer)?;

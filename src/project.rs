@@ -527,13 +527,12 @@ impl Project {
 
     /// What is said when a command makes a project of a folder that was none.
     pub fn told_when_made(&self) -> String {
-        let folder = self.pipe_path("");
-        format!("Made {}: no project of pipe was here. Runs are kept there from now on.", folder.display())
+        format!("Made a pipe project in {}: its runs are kept there from now on.", self.root.display())
     }
 
-    /// Whether `pipe` keeps something in the project already.
+    /// Whether it is a project already: of pipe, or of DVC.
     pub fn is_made(&self) -> bool {
-        self.pipe_path("").exists()
+        self.root.join(PIPE_FOLDER).exists() || self.root.join(DVC_FOLDER).is_dir()
     }
 
     /// Where the files of a run lie while they belong to nothing else.
