@@ -57,6 +57,11 @@ impl CliError {
         CliError { source: self.source.map(|source| source.context(text)), ..self }
     }
 
+    /// A run is asked for where there is none.
+    pub fn no_run_yet() -> Self {
+        CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
+    }
+
     /// The same error with one more hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -81,7 +81,11 @@ impl Logger {
     fn named(wanted: &str, printer: Printer) -> CliResult<Self> {
         let whole = wanted.parse::<RunId>();
         let unknown = RunId::from_parts(Timestamp(0), 0);
-        let mut logger = Logger::new(Project::find()?, unknown, false, printer)?;
+        let project = Project::find()?;
+        if !project.pipe_path("").exists() {
+            return Err(CliError::no_run_yet());
+        }
+        let mut logger = Logger::new(project, unknown, false, printer)?;
         logger.run = match (&logger.store, whole) {
             // The store may not know a run yet whose start waits in the spool.
             (None, Ok(run)) => run,
@@ -101,7 +105,11 @@ impl Logger {
     /// # Errors
     /// When nothing can be written in the project.
     pub fn to_new_run(project: Project, stage: Option<RunId>, printer: Printer) -> CliResult<Self> {
+        let told = (!project.is_made()).then(|| project.told_when_made());
         let mut logger = Logger::new(project, new_run_id(), false, printer)?;
+        if let Some(told) = told {
+            printer.say(told);
+        }
         logger.await_stage(stage);
         Ok(logger)
     }

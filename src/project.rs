@@ -11,7 +11,7 @@ use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::{LinkType, LockFile, Sharing};
 use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
-use track::{RunId, RunStatus, RunStore, SqliteStore, lease_is_alive, settle_dead};
+use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
 
 use crate::dvc_config;
 use crate::environment;
@@ -445,7 +445,7 @@ impl Project {
     ///
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
-    pub fn store(&self) -> Result<SqliteStore, track::StoreError> {
+    pub fn store(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
         spool::replay(&self.spool_folder(), &store);
         self.settle(&store)?;
@@ -456,7 +456,7 @@ impl Project {
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn settle(&self, store: &SqliteStore) -> Result<(), track::StoreError> {
+    pub fn settle(&self, store: &SqliteStore) -> Result<(), StoreError> {
         let known = |run| self.ended_well(store, run);
         settle_dead(store, &lease_is_alive, &known, Timestamp::now()).map(drop)
     }
@@ -465,7 +465,7 @@ impl Project {
     ///
     /// # Errors
     /// As [`Project::store`].
-    pub fn store_to_log(&self) -> Result<SqliteStore, track::StoreError> {
+    pub fn store_to_log(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"))?;
         spool::replay(&self.spool_folder(), &store);
         Ok(store)
@@ -498,20 +498,41 @@ impl Project {
     ///
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be read.
-    pub fn existing_store(&self) -> Result<Option<SqliteStore>, track::StoreError> {
+    pub fn existing_store(&self) -> Result<Option<SqliteStore>, StoreError> {
         let path = self.pipe_path("runs.db");
         // What was logged while it was away may be all that there is.
         if !path.exists() && spool::is_empty(&self.spool_folder()) {
             return Ok(None);
         }
+        self.store_to_serve().map(|(store, _)| Some(store))
+    }
+
+    /// Opens the run store to read from it and, if it can be written to, to write; else it is told why it cannot.
+    ///
+    /// # Errors
+    /// As [`Project::existing_store`].
+    pub fn store_to_serve(&self) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
         match self.store() {
-            Ok(store) => Ok(Some(store)),
-            Err(fault @ track::StoreError::Failed { .. }) => {
+            Ok(store) => Ok((store, None)),
+            Err(fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. })) => {
                 // What kept it from being written to says more than why it could not be read either.
-                SqliteStore::open_read_only(&path).map(Some).map_err(|_| fault)
+                match SqliteStore::open_read_only(&self.pipe_path("runs.db")) {
+                    Ok(store) => Ok((store, Some(fault))),
+                    Err(_) => Err(fault),
+                }
             }
             Err(fault) => Err(fault),
         }
+    }
+
+    /// What is said when a command makes a project of a folder that was none.
+    pub fn told_when_made(&self) -> String {
+        format!("Made a pipe project in {}: its runs are kept there from now on.", self.root.display())
+    }
+
+    /// Whether it is a project already: of pipe, or of DVC.
+    pub fn is_made(&self) -> bool {
+        self.root.join(PIPE_FOLDER).exists() || self.root.join(DVC_FOLDER).is_dir()
     }
 
     /// Where the files of a run lie while they belong to nothing else.

@@ -36,6 +36,7 @@ use crate::environment;
 use crate::error::with_causes;
 use crate::git::{Git, GitError};
 use crate::project::Project;
+use crate::spool;
 use crate::ui::Printer;
 
 /// Names of the tags that `pipe` itself sets.
@@ -172,6 +173,7 @@ impl<'a> Recorder<'a> {
             };
             let opened = self.project.store().map(Arc::new);
             let store = opened.as_ref().ok().cloned();
+            spool::make_reserve(&self.project.spool_folder());
             let writer = Writer::start(opened, self.project.spool_folder(), warn, written);
             Recording { store, writer: Mutex::new(writer) }
         })

@@ -234,9 +234,7 @@ impl Readable {
 }
 
 fn store(project: &Project) -> CliResult<SqliteStore> {
-    project.existing_store()?.ok_or_else(|| {
-        CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
-    })
+    project.existing_store()?.ok_or_else(CliError::no_run_yet)
 }
 
 /// The newest run of a reproduction.

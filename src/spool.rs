@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::{Digest, Timestamp};
 use disk::DiskError;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use track::{Change, Changes, ChangesId, ErrorKind, RunId, RunStore, StoreError};
 
@@ -35,6 +36,30 @@ pub fn named(changes: Vec<Change>) -> (RunId, Changes) {
     let name = new_run_id();
     let id = Some(ChangesId(format!("log-{name}")));
     (name, Changes { id, ..Changes::new(Timestamp::now(), changes) })
+}
+
+/// How many bytes of the disk are set aside for what must be known also when the disk is full.
+const RESERVE: usize = 256 << 10;
+
+/// Sets room aside on the disk of this spool, unless some is.
+pub fn make_reserve(folder: &Path) {
+    let path = reserve_path(folder);
+    if !path.exists() {
+        // Zeros would take no room where the file system packs them.
+        let mut noise = vec![0; RESERVE];
+        rand::make_rng::<rand::rngs::StdRng>().fill_bytes(&mut noise);
+        let _ = disk::replace_volatile(&path, &noise);
+    }
+}
+
+/// Gives the room back that was set aside; false when there was none.
+pub fn use_reserve(folder: &Path) -> bool {
+    let path = reserve_path(folder);
+    path.exists() && disk::remove(&path).is_ok()
+}
+
+fn reserve_path(folder: &Path) -> PathBuf {
+    folder.with_file_name("reserve")
 }
 
 /// Keeps a set of changes, which has an id, until the store is there. What waits already comes before it, even if the

@@ -64,9 +64,7 @@ pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
     let (Some(first), None) = (&args.first, &states) else {
         return data::run(args, &project, states.unwrap_or((None, None)), printer);
     };
-    let store = project.existing_store()?.ok_or_else(|| {
-        CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
-    })?;
+    let store = project.existing_store()?.ok_or_else(CliError::no_run_yet)?;
     let blobs = project.blobs();
     let pairs = pairs(args, first, &project, &store)?;
     let sides = pairs.iter().map(|(old, new)| Sides::read(&store, &blobs, old, new));

@@ -10,10 +10,10 @@ use disk::{LockFile, Sharing};
 use track::Change;
 
 use crate::artifacts;
-use crate::cli::arguments::parse_pair;
+use crate::cli::arguments::{check_tag_key, parse_pair};
 use crate::cli::command_line;
 use crate::cli::runs::start::{params_of, tags_of};
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::interrupt::Interrupt;
 use crate::logging::Logger;
 use crate::ui::Printer;
@@ -77,6 +77,7 @@ pub fn run(command: &LogCommand, printer: Printer) -> CliResult {
             logger.log(vec![Change::LogParams { run, params: params_of(&args.pairs) }])
         }
         LogCommand::Tag(args) => {
+            args.pairs.iter().try_for_each(|(key, _)| check_tag_key(key)).map_err(CliError::message)?;
             let mut logger = args.target.open(printer)?;
             let run = logger.run;
             logger.log(vec![Change::SetTags { run, tags: tags_of(&args.pairs) }])

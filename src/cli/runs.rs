@@ -8,6 +8,7 @@ mod list;
 mod show;
 pub mod start;
 
+use base::one_line;
 use clap::{Args, Subcommand};
 use track::{RESTORED, Run, RunId, RunStatus, RunStore, SqliteStore, StoreError, is_of_script};
 
@@ -87,9 +88,7 @@ pub fn run(command: &RunsCommand, printer: Printer) -> CliResult {
 /// # Errors
 /// When no run was recorded yet, or the store cannot be opened.
 pub fn open(project: &Project, printer: Printer) -> CliResult<SqliteStore> {
-    let store = project.existing_store()?.ok_or_else(|| {
-        CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
-    })?;
+    let store = project.existing_store()?.ok_or_else(CliError::no_run_yet)?;
     spool::tell_refused(project, printer);
     Ok(store)
 }
@@ -168,7 +167,7 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
             let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { continue };
             found = true;
             if several {
-                printer.say(format_args!("==> {} {name} <==", run.info.name));
+                printer.say(format_args!("==> {} {name} <==", one_line(&run.info.name)));
             }
             let text = String::from_utf8_lossy(&bytes);
             printer.data(&text);
@@ -186,7 +185,8 @@ fn logs(args: &LogsArgs, project: &Project, printer: Printer) -> CliResult {
 
 /// Says where the result of a restored run came from, and where the output of its command is.
 fn tell_origin(store: &SqliteStore, run: &Run, from: &str, printer: Printer) -> CliResult {
-    let what = format!("Run {} ({}) executed nothing: it was restored", run.info.id.short(), run.info.name);
+    let name = one_line(&run.info.name);
+    let what = format!("Run {} ({name}) executed nothing: it was restored", run.info.id.short());
     let from_there = origin(store, from)?;
     match from.parse::<RunId>().ok().filter(|origin| store.run(*origin).is_ok()) {
         Some(origin) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use server::{Context, Options, ServeError, Server, Token};
 
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, with_causes};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::spool;
@@ -44,9 +44,24 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let address = resolve(args)?;
     let project = Project::find()?;
-    project.make_pipe_folder()?;
-    project.prepare_cache()?;
-    let store = Arc::new(project.store()?);
+    let was_made = project.is_made();
+    let made = project.make_pipe_folder().and_then(|()| Ok(project.prepare_cache()?));
+    let (store, why_not) = match project.store_to_serve() {
+        Ok(opened) => opened,
+        // What kept the folder from being made says more than that there is no store in it.
+        Err(fault) => return made.and(Err(fault.into())),
+    };
+    match &why_not {
+        Some(fault) => printer.warn(format_args!(
+            "{}; runs can be looked at, and what clients log is refused",
+            with_causes(fault)
+        )),
+        None => made?,
+    }
+    if !was_made {
+        printer.say(project.told_when_made());
+    }
+    let store = Arc::new(store);
     let context = Context::new(store.clone(), project.blobs());
     let token = (!args.no_token).then(Token::random);
     let shown = token.as_ref().map(|token| format!("?token={}", token.as_str())).unwrap_or_default();
@@ -63,7 +78,7 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     let mut looked = Instant::now();
     while !interrupt.came() {
         std::thread::sleep(NAP);
-        if looked.elapsed() > LOOK_EVERY {
+        if looked.elapsed() > LOOK_EVERY && why_not.is_none() {
             looked = Instant::now();
             // What fails here is told to whoever asks.
             spool::replay(&project.spool_folder(), &*store);

@@ -1,7 +1,7 @@
 //! Writes what is recorded from a thread of its own, several stages at a time: a transaction for every little thing
 //! would cost more than a small stage itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -170,7 +170,7 @@ impl Pen {
             Ok(store) => store.clone(),
             Err(fault) => {
                 for Batch { changes, .. } in gathered {
-                    warn(fault, keep(&self.spool, changes));
+                    warn(fault, self.keep(changes));
                 }
                 return;
             }
@@ -187,13 +187,13 @@ impl Pen {
         // One that cannot be written must not keep the others from it.
         for Batch { changes, logs } in gathered {
             if self.is_behind {
-                keep(&self.spool, changes);
+                self.keep(changes);
                 continue;
             }
             match store.apply(Changes::new(Timestamp::now(), changes.clone())) {
                 Ok(_) => written(&logs),
                 Err(fault) if fault.kind() == ErrorKind::Failed => {
-                    self.is_behind = keep(&self.spool, changes);
+                    self.is_behind = self.keep(changes);
                     warn(&fault, self.is_behind);
                 }
                 Err(fault) => warn(&fault, false),
@@ -204,12 +204,14 @@ impl Pen {
             self.is_behind = !spool::is_empty(&self.spool);
         }
     }
-}
 
-/// Keeps changes until the store is there; false when they are lost.
-fn keep(folder: &Path, changes: Vec<Change>) -> bool {
-    let (name, changes) = spool::named(changes);
-    spool::keep(folder, &name, &changes).is_ok()
+    /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
+    /// filling the disk.
+    fn keep(&self, changes: Vec<Change>) -> bool {
+        let (name, changes) = spool::named(changes);
+        let keep = || spool::keep(&self.spool, &name, &changes).is_ok();
+        keep() || (spool::use_reserve(&self.spool) && keep())
+    }
 }
 
 #[cfg(all(test, feature = "serve"))]

@@ -11,6 +11,8 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
+use base::plain_lines;
+
 use crate::environment;
 
 /// When colours are used.
@@ -129,6 +131,8 @@ impl Printer {
 
     /// Something that went well enough, but that someone should know; said even with `-q`.
     pub fn warn(&self, text: impl Display) {
+        // What others named, a run say, must not move the cursor.
+        let text = plain_lines(&text.to_string());
         talk(format_args!("{} {text}", self.paint("33;1", "warning:")));
     }
 
@@ -136,6 +140,7 @@ impl Printer {
     pub fn error(&self, causes: impl IntoIterator<Item = String>, hints: &[String]) {
         let mut said = String::new();
         for (index, cause) in causes.into_iter().enumerate() {
+            let cause = plain_lines(&cause);
             // A wrapper that repeats its cause would say everything twice.
             if said.contains(&cause) {
                 continue;
@@ -147,6 +152,7 @@ impl Printer {
             said.push_str(&cause);
         }
         for hint in hints {
+            let hint = plain_lines(hint);
             talk(format_args!("{} {hint}", self.paint("36;1", "hint:")));
         }
     }

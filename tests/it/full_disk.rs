@@ -259,3 +259,90 @@ fn a_push_to_a_full_disk_leaves_nothing_of_what_had_no_room() {
     assert!(!said.stdout.contains("store/"), "{}", said.stdout);
     said.tells(&["No space left", "make room there; `pipe gc --remote store`"]);
 }
+
+#[test]
+fn a_stage_that_fills_the_disk_has_failed_and_one_whose_process_is_killed_was_killed() {
+    let sandbox = Sandbox::without_git();
+    if !has_namespaces(&sandbox) {
+        return;
+    }
+    let said = on_a_small_disk(
+        &sandbox,
+        r#"
+        stage() { printf 'stages:\n  %s:\n    cmd: %s\n    outs: [big]\n' "$1" "$2" > pipeline.yaml; }
+        stage fills 'cat /dev/zero > big'
+        "$PIPE" repro && exit 9
+        # The reproduction has ended, and so has what was known of it, had nothing been kept.
+        rm -r .pipe/artifacts/*/partial
+        "$PIPE" runs list --json > ../failed.json
+        rm -rf big .pipe/artifacts
+        stage waits 'cat /dev/zero > big 2> /dev/null || touch ../full; sleep 60'
+        "$PIPE" repro & process=$!
+        for nap in $(seq 200); do test -e ../full || sleep 0.05; done
+        kill -9 $process
+        wait $process || true
+        sleep 0.3
+        rm -f big
+        "$PIPE" runs list --json > ../killed.json
+        "#,
+    );
+    let said = said.code(0);
+    assert!(said.stderr.contains("this reproduction is recorded by a later pipe command"), "{}", said.stderr);
+    let ended = |file: &str, name: &str| {
+        let runs: Json = serde_json::from_str(&sandbox.read(file)).unwrap();
+        let named = |run: &&Json| run["name"] == name;
+        runs.as_array().unwrap().iter().find(named).unwrap_or_else(|| panic!("no {name}: {runs}"))["status"]
+            .clone()
+    };
+    assert_eq!(
+        (ended("failed.json", "fills"), ended("failed.json", "repro")),
+        (json!("FAILED"), json!("FAILED"))
+    );
+    assert_eq!(ended("killed.json", "fills"), json!("FAILED"));
+    assert_eq!(ended("killed.json", "waits"), json!("KILLED"));
+}
+
+#[test]
+fn where_nothing_can_be_written_runs_are_served_to_look_at() {
+    use crate::mlflow_tool::Served;
+    let sandbox = Sandbox::without_git();
+    if !has_namespaces(&sandbox) {
+        return;
+    }
+    let run = sandbox.ok(["runs", "start", "--name", "seen"]).stdout.trim().to_owned();
+    sandbox.ok(["log", "metric", "loss", "1", "--run", &run]);
+    sandbox.write("file", "content");
+    sandbox.ok(["log", "artifact", "file", "--run", &run]);
+    let inside = |script: &str| {
+        let script = format!("mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\" && {script}");
+        let mut command = sandbox.program("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]).env("PIPE", PIPE);
+        command
+    };
+    let said = sandbox.finish(inside("\"$PIPE\" runs tag seen a=b")).code(2);
+    said.tells(&["can only be read here: nothing was recorded", "hint: check who may write"]);
+    let served = Served::of(Sandbox::without_git(), inside("exec \"$PIPE\" ui --port 0 --no-token"));
+    assert!(served.get(&format!("/runs/{run}")).text().contains("seen"));
+    let file = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/file");
+    assert_eq!(served.get(&file).body, b"content");
+    let search = served.ok("runs/search", json!({"experiment_ids": ["0"], "filter": "metrics.loss = 1"}));
+    assert_eq!(search["runs"].as_array().unwrap().len(), 1);
+    // No 5xx, for which a client would try again for minutes.
+    let refused = [
+        served.post("runs/create", &json!({"experiment_id": "0", "start_time": 1})),
+        served.post("runs/set-tag", &json!({"run_id": run, "key": "a", "value": "b"})),
+        served.post("registered-models/create", &json!({"name": "a"})),
+    ];
+    for (status, answer) in refused {
+        assert_eq!((status, &answer["error_code"]), (403, &json!("PERMISSION_DENIED")), "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains("can only be read here"), "{answer}");
+    }
+    let upload = served.ask("PUT", &format!("{file}2"), &[], b"x");
+    assert_eq!((upload.status, &upload.json()["error_code"]), (403, &json!("PERMISSION_DENIED")));
+    // What is written elsewhere is seen: that the file cannot be written here does not mean that nobody does.
+    sandbox.ok(["log", "metric", "loss", "3", "--step", "2", "--run", &run]);
+    let history = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss");
+    assert_eq!(served.get(&history).json()["metrics"].as_array().unwrap().len(), 2);
+    let (_, said) = served.end("TERM");
+    said.code(0).tells(&["runs can be looked at, and what clients log is refused"]);
+}

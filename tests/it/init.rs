@@ -77,3 +77,48 @@ fn the_example_is_a_pipeline_that_loads() {
     sandbox.ok(["init", "--no-git", "--example"]);
     assert_eq!(sandbox.states(), "generate_data:stale train:stale");
 }
+
+#[test]
+fn who_only_asks_makes_no_project_of_a_folder() {
+    let sandbox = Sandbox::without_git();
+    let id = "0123456789ab7fffbfffffffffffffff";
+    for (asked, code) in [
+        (&["runs", "list"][..], 0),
+        (&["runs", "list", "--json"], 0),
+        (&["runs", "show", "last"], 2),
+        (&["runs", "end", id], 2),
+        (&["runs", "tag", "last", "a=b"], 2),
+        (&["runs", "gc"], 2),
+        (&["models", "list"], 0),
+        (&["models", "show", "m"], 2),
+        (&["log", "metric", "a", "1", "--run", id], 2),
+        (&["log", "tag", "a=b", "--run", "name"], 2),
+        (&["log", "metric", "a", "1"], 2),
+        (&["status"], 2),
+        (&["data", "status"], 0),
+        (&["list"], 0),
+        (&["remote", "list"], 0),
+    ] {
+        sandbox.pipe(asked).code(code);
+        assert_eq!(std::fs::read_dir(sandbox.root()).unwrap().count(), 0, "{asked:?}");
+    }
+    sandbox
+        .pipe(["log", "tag", "a=b", "--run", id])
+        .code(2)
+        .tells(&["no run was recorded in this project yet"]);
+    // Who logs says where runs are kept from now on, once.
+    sandbox
+        .ok(["runs", "start"])
+        .tells(&["Made a pipe project in ROOT: its runs are kept there from now on."]);
+    assert_eq!(sandbox.ok(["runs", "start"]).stderr, "");
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn a_server_says_that_it_makes_a_project() {
+    use crate::mlflow_tool::Served;
+    let (sandbox, said) = Served::with(Sandbox::without_git(), &[]).end("TERM");
+    said.code(0).tells(&["Made a pipe project in ROOT"]);
+    let (_, said) = Served::with(sandbox, &[]).end("TERM");
+    assert!(!said.code(0).stderr.contains("Made"));
+}

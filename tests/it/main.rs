@@ -67,6 +67,8 @@ mod moved_files;
 mod options;
 mod out_patterns;
 mod outdated;
+#[cfg(feature = "serve")]
+mod pages;
 mod params;
 mod plots;
 mod pointer_kills;

@@ -156,3 +156,80 @@ fn name_and_parent_are_what_mlflow_calls_them() {
     assert_eq!(children(), 0);
     sandbox.pipe(["runs", "tag", &run, "--delete", "mlflow.parentRunId"]).code(2).tells(&["has no tag"]);
 }
+
+#[test]
+fn names_of_others_move_no_cursor() {
+    let sandbox = Sandbox::new();
+    let name = "a\nfake line\u{1b}[2J\u{1b}]0;title\u{7}\r\u{202e}";
+    let run = sandbox.ok(["runs", "start", "--name", name]).stdout.trim().to_owned();
+    sandbox.ok(["runs", "start", "--name", name]);
+    sandbox.ok(["runs", "note", &run, "one\n\ttwo\u{1b}[2J"]);
+    let commands: [&[&str]; 12] = [
+        &["runs", "list"],
+        &["runs", "list", "--md"],
+        &["runs", "show", &run],
+        &["runs", "show", name],
+        &["runs", "note", &run],
+        &["runs", "note", &run, "three"],
+        &["runs", "tag", &run, "k=v"],
+        &["runs", "compare", &run, "last"],
+        &["runs", "logs", &run],
+        &["runs", "end", &run],
+        &["runs", "end", &run],
+        &["runs", "rename", &run, "b\u{1b}[2J\nc"],
+    ];
+    for command in commands {
+        let said = sandbox.pipe(command);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(!all.is_empty(), "{command:?}");
+        let is_plain = |c: char| c == '\n' || c == '\t' || !c.is_control() && c != '\u{202e}';
+        assert!(all.chars().all(is_plain), "{command:?}: {all:?}");
+        assert!(!all.lines().any(|line| line.starts_with("fake line")), "{command:?}: {all}");
+    }
+    // Programs get what was said, in a form that says it.
+    assert_eq!(sandbox.json(["runs", "show", &run, "--json"])["name"], "b\u{1b}[2J\nc");
+}
+
+#[test]
+fn a_name_stands_for_no_other_run() {
+    let sandbox = Sandbox::new();
+    let begin = |name: &str| sandbox.ok(["runs", "start", "--name", name]).stdout.trim().to_owned();
+    let first = begin("last");
+    let newest = begin("last~1");
+    let id = |wanted: &str| {
+        sandbox.json(["runs", "show", wanted, "--json"])["run_id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((id("last"), id("last~1")), (newest.clone(), first.clone()));
+    // The last four digits of a run as the name of another: who deletes one of them says which.
+    let digits = &first[28..];
+    let named = begin(digits);
+    sandbox.pipe(["runs", "delete", digits]).code(2).tells(&["could be 2 runs"]);
+    // As many digits as lists show are an id, whatever somebody calls his run.
+    let shown = &first[24..];
+    begin(shown);
+    assert_eq!((id(shown), id(&named)), (first, named));
+}
+
+#[test]
+fn how_a_run_came_about_is_not_for_others_to_say() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: pipe log tag pipe.stage_key=x || pipe log tag pipe.better.loss=lower k=v\n    outs: []\n",
+    );
+    sandbox.ok(["repro"]);
+    let run = sandbox.stage_run("a");
+    assert_eq!(
+        (run["tags"]["k"].as_str(), run["tags"]["pipe.better.loss"].as_str()),
+        (Some("v"), Some("lower"))
+    );
+    assert_eq!(run["tags"]["pipe.stage_key"].as_str().unwrap().len(), 71, "{run:#}");
+    let id = run["run_id"].as_str().unwrap();
+    for refused in [
+        &["runs", "tag", id, "pipe.script_run=x"][..],
+        &["runs", "tag", id, "--delete", "pipe.exit_code"],
+        &["runs", "start", "--tag", "pipe.stage=x"],
+        &["log", "tag", "pipe.kind=repro", "--run", id],
+    ] {
+        sandbox.pipe(refused).code(2).tells(&["is for pipe itself to set"]);
+    }
+    assert_eq!(sandbox.stage_run("a")["tags"], run["tags"]);
+}

@@ -492,3 +492,150 @@ fn a_collection_of_garbage_takes_nothing_that_is_being_uploaded() {
     done(stream);
     assert_eq!(served.sandbox.files(".pipe/cache/arriving"), [""; 0]);
 }
+
+/// Sends bytes as they are, and takes what comes back until the server closes or nothing comes any more.
+fn raw(address: &str, bytes: &[u8]) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(2))).unwrap();
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut piece) {
+        answer.extend_from_slice(&piece[..count]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn requests_that_no_client_sends_get_nowhere() {
+    let served = Served::with(Sandbox::new(), &[]);
+    let (address, token) = (served.address.clone(), served.token.clone().expect("it is printed"));
+    let search = "/api/2.0/mlflow/experiments/search?max_results=1";
+    let bearer = format!("Authorization: Bearer {token}\r\nConnection: close\r\n");
+    let status = |request: String| -> u16 {
+        let answer = raw(&address, request.as_bytes());
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    };
+    assert_eq!(status(format!("GET {search} HTTP/1.1\r\nHost: {address}\r\n{bearer}\r\n")), 200);
+    // The name that counts is that of the header, and one that is not there names nobody.
+    for head in [
+        format!("GET {search} HTTP/1.0\r\n{bearer}"),
+        format!("GET {search} HTTP/1.1\r\nHost:\r\n{bearer}"),
+        format!("GET {search} HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: {address}\r\n{bearer}"),
+        format!("GET {search} HTTP/1.1\r\nHost: evil.example\r\nHost: {address}\r\n{bearer}"),
+        format!("GET {search} HTTP/1.1\r\nHost: 127.0.0.1@evil.example\r\n{bearer}"),
+        format!("GET {search} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://evil.example\r\n{bearer}"),
+        format!("GET http://evil.example{search} HTTP/1.1\r\nHost: evil.example\r\n{bearer}"),
+    ] {
+        let found = status(format!("{head}\r\n"));
+        assert!(matches!(found, 400 | 403), "{found}: {head}");
+    }
+    // No token is no way in, wherever one hopes that it is not asked for.
+    for path in [
+        "/s/",
+        "/s//health",
+        "/s/0123456789abcdef0123456789abcdef/health",
+        "/health/../",
+        "//health",
+        "/health/",
+        "/version/x",
+        "/%68ealth",
+        "/HEALTH",
+        "/?token",
+        "/?token=",
+        "/?token=%00",
+        "/models",
+        "/compare",
+    ] {
+        let found = status(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
+        assert!(matches!(found, 401 | 404), "{found}: {path}");
+    }
+    // What breaks off, is endless or is no HTTP takes nobody's place.
+    let idle: Vec<_> = (0..50)
+        .map(|_| {
+            use std::io::Write;
+            let mut stream = std::net::TcpStream::connect(&address).unwrap();
+            let head = format!(
+                "POST {search} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 99999999999\r\n{bearer}\r\n{{"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    for nonsense in [
+        &b"\x16\x03\x01\x02\x00\x01\x00"[..],
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let answer = raw(&address, nonsense);
+        assert!(!answer.starts_with("HTTP/1.1 2") && !answer.starts_with("HTTP/1.1 5"), "{nonsense:?}: {answer}");
+    }
+    let long = format!("GET / HTTP/1.1\r\nHost: {address}\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    assert!(matches!(status(long), 0 | 400 | 431), "a head without an end");
+    assert_eq!(status(format!("GET {search} HTTP/1.1\r\nHost: {address}\r\n{bearer}\r\n")), 200);
+    drop(idle);
+    let (_, said) = served.end("TERM");
+    said.code(0);
+}
+
+#[test]
+fn a_token_leads_nowhere_else_and_stands_nowhere() {
+    let sandbox = Sandbox::new();
+    let served = Served::with(sandbox, &[]);
+    let token = served.token.clone().expect("it is printed");
+    for (path, place) in [
+        ("/", "/"),
+        ("//evil.example/", "/evil.example/"),
+        ("///evil.example", "/evil.example"),
+        ("/runs/x", "/runs/x"),
+    ] {
+        let shown = served.get(&format!("{path}?token={token}"));
+        assert_eq!((shown.status, shown.header("location")), (303, place), "{path}");
+        assert_eq!(shown.header("referrer-policy"), "no-referrer");
+    }
+    let run = {
+        let headers = [JSON, ("Authorization", &*format!("Bearer {token}"))];
+        let body = br#"{"experiment_id": "0", "start_time": 1}"#;
+        let made = served.ask("POST", "/api/2.0/mlflow/runs/create", &headers, body);
+        assert_eq!(made.status, 200, "{made:?}");
+        made.json()["run"]["info"]["run_id"].as_str().unwrap().to_owned()
+    };
+    // What other users of the machine can see of a process.
+    let line = std::fs::read(format!("/proc/{}/cmdline", served.pid()));
+    assert!(!line.is_ok_and(|line| String::from_utf8_lossy(&line).contains(&token)));
+    let (sandbox, said) = served.end("TERM");
+    assert!(!said.code(0).stderr.contains(&token));
+    assert!(sandbox.ok(["runs", "show", &run]).stdout.contains(&run));
+    for file in sandbox.files(".pipe") {
+        let bytes = sandbox.bytes(&file);
+        assert!(!bytes.windows(token.len()).any(|part| part == token.as_bytes()), "{file} holds the token");
+    }
+}
+
+#[test]
+fn what_clients_may_not_write_is_refused_in_their_words() {
+    let served = Served::start();
+    let run = served.run();
+    let tag = |key: &str| json!({"run_id": run, "key": key, "value": "x"});
+    let refused = [
+        served.post("runs/set-tag", &tag("pipe.script_run")),
+        served.post("runs/delete-tag", &tag("pipe.kind")),
+        served.post("runs/log-batch", &json!({"run_id": run, "tags": [{"key": "pipe.stage", "value": "x"}]})),
+        served.post(
+            "runs/create",
+            &json!({"experiment_id": "0", "tags": [{"key": "pipe.stage_run", "value": run}]}),
+        ),
+    ];
+    for (status, answer) in refused {
+        assert_eq!((status, &answer["error_code"]), (400, &json!("INVALID_PARAMETER_VALUE")), "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains("begin with 'pipe.'"), "{answer}");
+    }
+    // As with MLflow's own server, its names are free, and which way is better is for clients to say.
+    for key in ["mlflow.user", "mlflow.source.name", "git.commit", "pipe.better.loss", "pipes"] {
+        served.ok("runs/set-tag", tag(key));
+    }
+    served.ok("registered-models/create", json!({"name": "m", "tags": [{"key": "pipe.x", "value": "y"}]}));
+}

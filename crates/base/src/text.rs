@@ -13,6 +13,12 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escaped).collect())
 }
 
+/// A text of several lines, each as [`one_line`] has it, but with its tabs: a note, or a message.
+pub fn plain_lines(text: &str) -> String {
+    let line = |line: &str| line.split('\t').map(one_line).collect::<Vec<_>>().join("\t");
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// A path of the operating system on one line, for people.
 pub fn shown(path: &Path) -> String {
     one_line(&path.to_string_lossy()).into_owned()

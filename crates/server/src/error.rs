@@ -121,6 +121,8 @@ impl From<StoreError> for Fault {
                 "Changing param values is not allowed. Param with key='{key}' was already logged with \
                  value='{old}' for model ID='{model}'. Attempted logging new value '{new}'."
             )),
+            // No 5xx: a client would try again for minutes.
+            StoreError::ReadOnly { .. } => Fault::new(Code::PermissionDenied, error.to_string()),
             StoreError::Busy { .. } => Fault::new(Code::TemporarilyUnavailable, error.to_string()),
             _ => match error.kind() {
                 ErrorKind::NotFound => Fault::missing(error.to_string()),
@@ -134,8 +136,22 @@ impl From<StoreError> for Fault {
 
 impl From<cache::CacheError> for Fault {
     fn from(error: cache::CacheError) -> Self {
-        Fault::internal(&error)
+        let fault = Fault::internal(&error);
+        match may_not_write(&error) {
+            true => Fault::new(Code::PermissionDenied, fault.message),
+            false => fault,
+        }
     }
+}
+
+/// Whether the system lets nobody write there, which trying again does not change.
+fn may_not_write(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| {
+        let fault = cause.downcast_ref::<std::io::Error>();
+        fault.is_some_and(|fault| matches!(fault.kind(), PermissionDenied | ReadOnlyFilesystem))
+    })
 }
 
 /// A deleted run or experiment takes no writes.

@@ -124,7 +124,8 @@ pub fn site(context: Context, guard: Guard) -> Router {
 
 /// Lets a request in, or does not, and hands it on.
 async fn answer(State(site): State<Site>, mut request: Request) -> Response {
-    let response = match admit(&site, &mut request) {
+    let wants_page = wants_page(&request);
+    let mut response = match admit(&site, &mut request) {
         Ok(None) => match site.inside.clone().call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -132,7 +133,23 @@ async fn answer(State(site): State<Site>, mut request: Request) -> Response {
         Ok(Some(response)) => response,
         Err(fault) => fault.into_response(),
     };
+    if let Some(fault) = response.extensions_mut().remove::<Fault>().filter(|_| wants_page) {
+        let (status, ask) = (response.status(), response.headers_mut().remove(header::WWW_AUTHENTICATE));
+        response = pages::refusal(&fault);
+        *response.status_mut() = status;
+        response.headers_mut().extend(ask.map(|ask| (header::WWW_AUTHENTICATE, ask)));
+    }
     with_headers(response)
+}
+
+/// Whether a person looks at the answer: no client of the protocol takes HTML before anything else.
+fn wants_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_of_protocol = ["/api/", "/ajax-api/", "/s/"].iter().any(|start| path.starts_with(start));
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    !is_of_protocol
+        && matches!(*request.method(), Method::GET | Method::HEAD)
+        && accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// Checks who asks and where; an answer, where that is all there is to do.
@@ -153,7 +170,9 @@ fn admit(site: &Site, request: &mut Request) -> Result<Option<Response>, Fault> 
             let cookie = site.guard.admit(&shown);
             let cookie = cookie
                 .ok_or_else(|| Fault::new(Code::Unauthenticated, "This is not the token of this server"))?;
-            let there = [(header::SET_COOKIE, cookie), (header::LOCATION, path.to_owned())];
+            // Of this server: what begins with two slashes would name another one.
+            let place = format!("/{}", path.trim_start_matches(['/', '\\']));
+            let there = [(header::SET_COOKIE, cookie), (header::LOCATION, place)];
             return Ok(Some((StatusCode::SEE_OTHER, there).into_response()));
         }
         site.guard.check_token(request.headers())?;
@@ -398,6 +417,8 @@ impl IntoResponse for Fault {
             let ask = HeaderValue::from_static("Basic realm=\"pipe\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
         }
+        // For a browser, which is shown a page.
+        response.extensions_mut().insert(self);
         response
     }
 }

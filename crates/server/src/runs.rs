@@ -125,6 +125,7 @@ pub fn set_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
 pub fn delete_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
     let id = call.run_id()?;
     let key = call.required("key")?;
+    validate::not_ours(key)?;
     let run = find(context, id)?;
     if run.info.lifecycle == Lifecycle::Deleted {
         return Err(StoreError::Deleted { run: run.info.id }.into());

@@ -62,8 +62,20 @@ pub fn param(path: impl Display, name: &str, value: &str) -> Result<track::Param
 /// Checks a tag of a run, whose value is cut to what is kept.
 pub fn tag(path: impl Display, name: &str, value: &str) -> Result<track::Tag, Fault> {
     key(&path, name)?;
+    not_ours(name)?;
     length(path, MAX_KEY, name)?;
     Ok(track::Tag { key: name.to_owned(), value: cut(value, MAX_TAG_VALUE) })
+}
+
+/// Refuses a tag by which `pipe` itself tells how a run came about.
+pub fn not_ours(name: &str) -> Result<(), Fault> {
+    if track::is_own_tag(name) {
+        return Err(Fault::invalid(format!(
+            "The tag '{name}' cannot be set or deleted by clients: by tags that begin with 'pipe.' this server records how \
+             a run came about."
+        )));
+    }
+    Ok(())
 }
 
 /// Checks a tag whose value is refused when it is longer than `limit`.

@@ -48,7 +48,7 @@ pub use key::{
     check_key, check_logged_name, check_registered_name, fit_param_value, fit_tag_value,
 };
 pub use lease::lease_is_alive;
-pub use mirror::{PARENT_TAG, RUN_NAME_TAG};
+pub use mirror::{PARENT_TAG, RUN_NAME_TAG, is_own_tag};
 pub use model_id::{ModelId, ParseModelIdError};
 pub use name::run_name;
 pub use run_id::{ParseRunIdError, RunId};

@@ -1,7 +1,7 @@
 //! `pipe log metric`: one point, or a stream of points as lines of JSON.
 
 use std::io::BufRead;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use base::Timestamp;
@@ -46,6 +46,9 @@ pub struct MetricArgs {
 const FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// How many points are written in one go at most.
 const FLUSH_POINTS: usize = 1000;
+/// How many lines are read ahead while the store is waited for. After that, whoever writes them waits as well, until what is
+/// logged goes to the spool.
+const MOST_LINES: usize = 65_536;
 /// So many lines that cannot be read are told of one by one.
 const FAULTS_TOLD: usize = 5;
 
@@ -70,7 +73,7 @@ pub fn run(args: &MetricArgs, printer: Printer) -> CliResult {
 
 fn stream(logger: &mut Logger, step: i64, printer: Printer) -> CliResult {
     let run = logger.run;
-    let (sender, receiver) = channel();
+    let (sender, receiver) = sync_channel(MOST_LINES);
     // A thread of its own, so that points are written while the next are awaited.
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().split(b'\n') {

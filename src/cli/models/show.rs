@@ -1,5 +1,6 @@
 //! `pipe models list` and `show`.
 
+use base::{one_line, plain_lines};
 use clap::Args;
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
@@ -106,7 +107,7 @@ pub fn show(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
         printer.data_line(serde_json::to_string_pretty(&shown)?);
         return Ok(());
     }
-    printer.data_line(&model.name);
+    printer.data_line(one_line(&model.name));
     described(model.description.as_deref(), &model.tags, printer);
     if !versions.is_empty() {
         printer.data_line("\nVersions");
@@ -117,7 +118,7 @@ pub fn show(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
 
 fn described(description: Option<&str>, tags: &std::collections::BTreeMap<String, String>, printer: Printer) {
     if let Some(description) = description {
-        printer.data_line(description.trim_end());
+        printer.data_line(plain_lines(description.trim_end()));
     }
     if !tags.is_empty() {
         printer.data_line("\nTags");
@@ -171,12 +172,12 @@ fn show_version(store: &SqliteStore, version: &ModelVersion, as_json: bool, prin
         printer.data_line(serde_json::to_string_pretty(&shown)?);
         return Ok(());
     }
-    printer.data_line(format_args!("{}/{}", version.model, version.version));
+    printer.data_line(format_args!("{}/{}", one_line(&version.model), version.version));
     described(version.description.as_deref(), &version.tags, printer);
     printer.data_line("");
     let table = versions_table(store, std::slice::from_ref(version))?;
     printer.data(table.text(printer.width(), printer.colors_data()));
-    printer.data_line(format_args!("\nFiles, from {}", version.source));
+    printer.data_line(format_args!("\nFiles, from {}", one_line(&version.source)));
     let mut table = Table::new(vec![Column::text("path").kept().whole(), Column::number("size")]);
     for file in files {
         table.push(vec![Cell::text(file.path), Cell::Bytes(file.size)]);

@@ -1,9 +1,10 @@
 //! `pipe runs tag`, `rename` and `note`: what people say about a run.
 
+use base::{one_line, plain_lines};
 use clap::Args;
 use track::{Change, Joined, RunStore, Tag, View};
 
-use crate::cli::arguments::{parse_pair, text_argument};
+use crate::cli::arguments::{check_tag_key, parse_tag, text_argument};
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
 use crate::project::Project;
@@ -19,7 +20,7 @@ pub struct TagArgs {
     /// The run: the end of its id as lists show it, the whole id, its name, or `last`
     run: String,
     /// Tags to set
-    #[arg(value_name = "KEY=VALUE", required_unless_present = "delete", value_parser = parse_pair)]
+    #[arg(value_name = "KEY=VALUE", required_unless_present = "delete", value_parser = parse_tag)]
     tags: Vec<(String, String)>,
     /// Remove this tag; may be repeated
     #[arg(long, value_name = "KEY")]
@@ -48,6 +49,7 @@ pub struct NoteArgs {
 /// # Errors
 /// When there is no such run or tag, a key is against the rules, or the store cannot be written.
 pub fn tag(args: &TagArgs, project: &Project, printer: Printer) -> CliResult {
+    args.delete.iter().try_for_each(|key| check_tag_key(key)).map_err(CliError::message)?;
     let store = open(project, printer)?;
     let joined = Joined::find(&store, &args.run, View::Active)?;
     let (run, id) = (&joined.run, joined.run.info.id);
@@ -61,7 +63,7 @@ pub fn tag(args: &TagArgs, project: &Project, printer: Printer) -> CliResult {
         changes.extend(joined.ids().map(|run| Change::DeleteTag { run, key: key.clone() }));
     }
     store.apply(now(changes))?;
-    printer.say(format_args!("Changed the tags of run {} ({}).", id.short(), run.info.name));
+    printer.say(format_args!("Changed the tags of run {} ({}).", id.short(), one_line(&run.info.name)));
     Ok(())
 }
 
@@ -78,7 +80,8 @@ pub fn rename(args: &RenameArgs, project: &Project, printer: Printer) -> CliResu
     }
     let name = Some(name.to_owned());
     store.apply(now(vec![Change::UpdateRun { run: id, status: None, end_time: None, name }]))?;
-    printer.say(format_args!("Run {} was {} and is {}.", id.short(), run.info.name, args.name.trim()));
+    let (old, new) = (one_line(&run.info.name), one_line(args.name.trim()));
+    printer.say(format_args!("Run {} was {old} and is {new}.", id.short()));
     Ok(())
 }
 
@@ -92,7 +95,7 @@ pub fn note(args: &NoteArgs, project: &Project, printer: Printer) -> CliResult {
     let (run, id) = (&joined.run, joined.run.info.id);
     let Some(text) = args.text.as_deref().map(text_argument).transpose()? else {
         match run.data.tags.get(NOTE_TAG) {
-            Some(note) => printer.data_line(note.trim_end()),
+            Some(note) => printer.data_line(plain_lines(note.trim_end())),
             None => printer.say(format_args!("Run {} has no note.", id.short())),
         }
         return Ok(());
@@ -104,6 +107,6 @@ pub fn note(args: &NoteArgs, project: &Project, printer: Printer) -> CliResult {
         vec![Change::SetTags { run: id, tags: vec![Tag { key, value: text }] }]
     };
     store.apply(now(changes))?;
-    printer.say(format_args!("Changed the note of run {} ({}).", id.short(), run.info.name));
+    printer.say(format_args!("Changed the note of run {} ({}).", id.short(), one_line(&run.info.name)));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use base::one_line;
 use clap::Args;
 use report::{Cell, Column, Table, sparkline};
 use serde_json::{Map, Value as Json, json};
@@ -82,7 +83,7 @@ fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Artifact>> {
 
 fn head(store: &SqliteStore, Joined { run, script }: &Joined, printer: Printer) -> CliResult {
     let status = status_cell(run).shown();
-    printer.data_line(format_args!("{}  {}  {status}", run.info.id, run.info.name));
+    printer.data_line(format_args!("{}  {}  {status}", run.info.id, one_line(&run.info.name)));
     let started = run.info.start_time.local();
     let took = run.info.duration_millis().map_or("still running".to_owned(), report::duration_text);
     let parent = run.info.parent.map(|parent| shown_id(store, parent)).transpose()?;
@@ -92,8 +93,8 @@ fn head(store: &SqliteStore, Joined { run, script }: &Joined, printer: Printer) 
         printer.data_line(format_args!("restored from {}", origin(store, from)?));
     }
     if let Some(Run { info, .. }) = script {
-        let (id, name, status) = (info.id, &info.name, info.status);
-        let experiment = &info.experiment_name;
+        let (id, name, status) = (info.id, one_line(&info.name), info.status);
+        let experiment = one_line(&info.experiment_name);
         printer
             .data_line(format_args!("its script logged run {id}  {name}  {status}, experiment {experiment}"));
     }

@@ -4,7 +4,7 @@ use base::Timestamp;
 use clap::Args;
 use track::{Change, ExperimentRef, Lease, NewRun, Param, RunStatus, Tag};
 
-use crate::cli::arguments::parse_pair;
+use crate::cli::arguments::{parse_pair, parse_tag};
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
@@ -33,7 +33,7 @@ pub struct StartArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     param: Vec<(String, String)>,
     /// A tag; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_tag)]
     tag: Vec<(String, String)>,
 }
 
@@ -118,7 +118,8 @@ pub fn end(args: &EndArgs, printer: Printer) -> CliResult {
         return Err(CliError::message(text).hint("only runs of `pipe runs start` are ended so"));
     }
     if let Some(info) = recorded.map(|run| run.info).filter(|info| info.status.has_ended()) {
-        printer.say(format_args!("Run {} ({}) has ended before: {}.", run.short(), info.name, info.status));
+        let name = base::one_line(&info.name);
+        printer.say(format_args!("Run {} ({name}) has ended before: {}.", run.short(), info.status));
         return Ok(());
     }
     let status: RunStatus = args.status.parse().map_err(|fault| CliError::message(format!("{fault}")))?;

@@ -8,8 +8,14 @@ const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:80rem;padding:0 1rem}\
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;\
 border-bottom:1px solid #8884;overflow-wrap:break-word;max-width:40rem}th{font-weight:600}th,td.short,td.number{white-space:\
-nowrap}td.number{text-align:right;font-variant-numeric:tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:flex;flex-wrap:wrap;gap:1rem}\
-.charts svg{max-width:100%;height:auto}input{font:inherit;width:30rem;max-width:70%}.fault{color:#c0392b}";
+nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:flex;flex-wrap:wrap;gap:1rem}\
+.charts svg{max-width:100%;height:auto}input{font:inherit}\
+input[name=filter]{width:30rem;max-width:70%}.fault{color:#c0392b}nav a{margin-right:1rem}\
+h1{overflow-wrap:anywhere}th a{color:inherit}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}summary{cursor:pointer}\
+@media(max-width:40rem){td.short{max-width:11rem;overflow:hidden;text-overflow:ellipsis}}";
+
+/// Stands on top of every page.
+const NAVIGATION: &str = "<nav><a href=\"/\">Runs</a><a href=\"/models\">Models</a></nav>\n";
 
 /// A page in the making.
 #[derive(Debug, Default)]
@@ -35,15 +41,19 @@ impl Html {
     }
 
     /// A table; nothing when it has no rows. Cells are HTML already: made by [`cell`], [`number`] or a link.
-    pub fn table(&mut self, columns: &[String], rows: impl IntoIterator<Item = Vec<String>>) {
+    pub fn table(&mut self, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+        let heads: Vec<String> = columns.iter().map(|column| head("", column)).collect();
+        self.table_below(&heads, rows);
+    }
+
+    /// The same below heads that are HTML already: made by [`head`] or [`Link::head`].
+    pub fn table_below(&mut self, heads: &[String], rows: impl IntoIterator<Item = Vec<String>>) {
         let mut rows = rows.into_iter().peekable();
         if rows.peek().is_none() {
             return;
         }
         self.raw("<div class=\"wide\"><table><thead><tr>");
-        for column in columns {
-            self.raw(&format!("<th>{}</th>", escape(column)));
-        }
+        self.raw(&heads.concat());
         self.raw("</tr></thead><tbody>\n");
         for row in rows {
             self.raw(&format!("<tr>{}</tr>\n", row.concat()));
@@ -61,7 +71,7 @@ impl Html {
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
              content=\"width=device-width, initial-scale=1\">\n<title>{} · pipe</title>\n<style>{STYLE}</style>\n</head>\n\
-             <body>\n{}</body>\n</html>\n",
+             <body>\n{NAVIGATION}{}</body>\n</html>\n",
             escape(title),
             self.0
         )
@@ -78,6 +88,21 @@ impl Link<'_> {
     pub fn cell(&self) -> String {
         format!("<td>{}</td>", self.text())
     }
+
+    /// As a cell that stays on one line.
+    pub fn short(&self) -> String {
+        format!("<td class=\"short\">{}</td>", self.text())
+    }
+
+    /// As the head of a column; `class` is that of its cells.
+    pub fn head(&self, class: &str) -> String {
+        format!("<th class=\"{class}\">{}</th>", self.text())
+    }
+}
+
+/// The head of a column; `class` is that of its cells.
+pub fn head(class: &str, text: &str) -> String {
+    format!("<th class=\"{class}\">{}</th>", escape(text))
 }
 
 /// A cell with a text.

@@ -1,11 +1,16 @@
-//! Pages for browsers: experiments, the runs of one, and one run with its charts. Made whole on the server; no script
-//! but the one that leads from MLflow's addresses to ours.
+//! Pages for browsers: experiments, the runs of one, one run with its charts, several runs side by side, and registered
+//! models. Made whole on the server; no script but the one that leads from MLflow's addresses to ours.
 
+mod compare;
 mod html;
+mod list;
+mod models;
+
+use std::borrow::Cow;
 
 use axum::extract::{Path, State};
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, extract::Request};
@@ -14,7 +19,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::plots::{Figure, Series, Shape, Template, Trace, svg};
 use report::{bytes_text, count_text, duration_text, float_text};
 use track::{
-    Filter, Joined, Lifecycle, Metric, RESTORED, RESTORED_TAG, Run, RunId, RunStatus, Search, View, shown_id,
+    ExperimentId, Joined, Lifecycle, Metric, RESTORED, RESTORED_TAG, Run, RunId, RunStatus, shown_id,
 };
 
 use crate::call::Call;
@@ -23,12 +28,15 @@ use crate::error::Fault;
 use crate::experiments::parse_id;
 use crate::runs::find;
 use crate::stream::blocking;
-use html::{Html, Link, cell, number, short};
+use html::{Html, Link, cell, head, number, short};
+use list::{Asked, Order};
 
-/// Runs that a page lists.
-const MOST_RUNS: usize = 200;
+/// Experiments that the first page shows without being asked for them.
+const MOST_EXPERIMENTS: usize = 20;
 /// Metrics and params that the list of runs has columns for.
 const MOST_COLUMNS: usize = 8;
+/// Characters of a text in a table of many things.
+const MOST_CHARACTERS: usize = 60;
 /// Charts on the page of a run.
 const MOST_CHARTS: usize = 60;
 /// Significant digits of a value: as many as every float has.
@@ -49,10 +57,14 @@ pub fn router() -> Router<Context> {
         .route("/", get(home))
         .route("/experiments/{id}", get(experiment))
         .route("/runs/{id}", get(run))
+        .route("/compare", get(compare))
+        .route("/models", get(models))
+        .route("/models/{name}", get(model))
 }
 
-async fn home(State(context): State<Context>) -> Response {
-    let mut response = page(blocking(move || experiments_page(&context)).await);
+async fn home(State(context): State<Context>, request: Request) -> Response {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    let mut response = page(blocking(move || experiments_page(&context, &call)).await);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(HOME_POLICY));
     response
 }
@@ -66,27 +78,45 @@ async fn run(State(context): State<Context>, Path(id): Path<String>) -> Response
     page(blocking(move || run_page(&context, &id)).await)
 }
 
+async fn compare(State(context): State<Context>, request: Request) -> Response {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    page(blocking(move || compare::page(&context, &call)).await)
+}
+
+async fn models(State(context): State<Context>, request: Request) -> Response {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    page(blocking(move || models::list(&context, &call)).await)
+}
+
+async fn model(State(context): State<Context>, Path(name): Path<String>) -> Response {
+    page(blocking(move || models::one(&context, &name)).await)
+}
+
 fn page(made: Result<String, Fault>) -> Response {
-    let html = [(CONTENT_TYPE, "text/html; charset=utf-8")];
     match made {
-        Ok(text) => (html, text).into_response(),
-        Err(fault) => {
-            let mut page = Html::default();
-            page.heading(1, "This cannot be shown");
-            page.paragraph("fault", &fault.message);
-            page.link(&Link("/".to_owned(), "All experiments"));
-            (fault.code.status(), html, page.finish("Not found")).into_response()
-        }
+        Ok(text) => ([HTML], text).into_response(),
+        Err(fault) => refusal(&fault),
     }
 }
 
-fn experiments_page(context: &Context) -> Result<String, Fault> {
+/// What a browser shows of a page.
+const HTML: (HeaderName, &str) = (CONTENT_TYPE, "text/html; charset=utf-8");
+
+/// A page that says why there is no other.
+pub fn refusal(fault: &Fault) -> Response {
+    let mut page = Html::default();
+    page.heading(1, "This cannot be shown");
+    page.paragraph("fault", &fault.message);
+    (fault.code.status(), [HTML], page.finish("This cannot be shown")).into_response()
+}
+
+fn experiments_page(context: &Context, call: &Call) -> Result<String, Fault> {
     let mut page = Html::default();
     page.raw(&format!("<script>{LEAD_ON}</script>\n"));
     page.heading(1, "Experiments");
-    let experiments = context.store.experiments()?;
-    let active = experiments.iter().filter(|experiment| experiment.lifecycle == Lifecycle::Active);
-    let rows = active.map(|experiment| {
+    let mut experiments = context.store.experiments()?;
+    experiments.retain(|experiment| experiment.lifecycle == Lifecycle::Active);
+    let rows = experiments.iter().map(|experiment| {
         vec![
             number(experiment.id),
             Link(format!("/experiments/{}", experiment.id), &experiment.name).cell(),
@@ -97,59 +127,25 @@ fn experiments_page(context: &Context) -> Result<String, Fault> {
             }),
         ]
     });
-    page.table(&["id", "name", "made"].map(str::to_owned), rows);
-    page.heading(2, "Newest runs");
-    let runs = context.store.search(&Search { limit: Some(20), joined: true, ..Search::default() })?;
-    runs_table(&mut page, &runs);
-    Ok(page.finish("Experiments"))
+    let is_long = experiments.len() > MOST_EXPERIMENTS;
+    if is_long {
+        let count = count_text(experiments.len(), "experiment");
+        page.raw(&format!("<details><summary>{count}</summary>\n"));
+    }
+    page.table(&["id", "name", "made"], rows);
+    page.raw(if is_long { "</details>\n" } else { "" });
+    page.heading(2, "Runs");
+    list::runs(&mut page, context, None, &Asked::of(call, "/")?)?;
+    Ok(page.finish("Runs"))
 }
 
 fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
     let experiment = crate::experiments::find(context, id)?;
+    let id: ExperimentId = parse_id(id)?;
     let mut page = Html::default();
-    page.link(&Link("/".to_owned(), "All experiments"));
     page.heading(1, &experiment.name);
-    let text = call.text("filter")?.unwrap_or_default();
-    let hint = "metrics.accuracy > 0.9 and params.seed = 42";
-    page.raw(&format!(
-        "<form method=\"get\"><input name=\"filter\" aria-label=\"Filter\" placeholder=\"{}\" value=\"{}\"> \
-         <button>Filter</button></form>\n",
-        report::plots::escape(hint),
-        report::plots::escape(text)
-    ));
-    let filter = match read_filter(context, text) {
-        Ok(filter) => filter,
-        Err(fault) => {
-            page.paragraph("fault", fault);
-            None
-        }
-    };
-    let experiments = vec![parse_id(id)?];
-    let limit = Some(MOST_RUNS + 1);
-    let search = Search { experiments, filter, limit, joined: true, ..Search::default() };
-    let mut runs = context.store.search(&search)?;
-    let is_cut = runs.len() > MOST_RUNS;
-    runs.truncate(MOST_RUNS);
-    runs_table(&mut page, &runs);
-    if runs.is_empty() {
-        page.paragraph("faint", "No run matches.");
-    }
-    if is_cut {
-        page.paragraph(
-            "faint",
-            format_args!("Only the newest {MOST_RUNS} are shown; a filter finds others."),
-        );
-    }
+    list::runs(&mut page, context, Some(id), &Asked::of(call, &format!("/experiments/{id}"))?)?;
     Ok(page.finish(&experiment.name))
-}
-
-/// The filter that somebody wrote, if any, or what is wrong with it.
-fn read_filter(context: &Context, text: &str) -> Result<Option<Filter>, String> {
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    let filter = Filter::parse(text).map_err(|fault| fault.to_string())?;
-    filter.with_whole_ids(&*context.store, View::Active).map(Some).map_err(|fault| fault.to_string())
 }
 
 /// A status as lists show it: one that executed nothing only finished.
@@ -158,38 +154,62 @@ fn status(run: &Run) -> String {
     if is_restored { RESTORED.to_lowercase() } else { run.info.status.to_string() }
 }
 
-fn runs_table(page: &mut Html, runs: &[Run]) {
+/// Runs in a table, which can be ordered and of which some can be chosen, where `order` says how they are listed.
+fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
     let keys = |of: fn(&Run) -> Vec<&String>| -> Vec<String> {
         let all: std::collections::BTreeSet<&String> = runs.iter().flat_map(of).collect();
         all.into_iter().take(MOST_COLUMNS).cloned().collect()
     };
     let metrics = keys(|run| run.data.metrics.keys().collect());
     let params = keys(|run| run.data.params.keys().collect());
-    let mut columns = ["run", "status", "start", "duration"].map(str::to_owned).to_vec();
-    columns.extend(metrics.iter().chain(&params).cloned());
+    let title = |class: &str, name: &str, field: &str| match order {
+        Some(order) => order.head(class, name, field),
+        None => head(class, name),
+    };
+    let mut heads: Vec<String> = order.map(|_| head("", "")).into_iter().collect();
+    heads.extend([
+        title("", "run", "name"),
+        title("", "status", "status"),
+        title("", "start", "start_time"),
+        title("number", "duration", "duration"),
+    ]);
+    heads.extend(metrics.iter().map(|key| title("number", key, &format!("metrics.`{key}`"))));
+    heads.extend(params.iter().map(|key| title("", key, &format!("params.`{key}`"))));
     let rows = runs.iter().map(|run| {
         let info = &run.info;
-        let mut row = vec![
-            Link(format!("/runs/{}", info.id), &info.name).cell(),
+        let mut row: Vec<String> = order.map(|_| list::choice(run)).into_iter().collect();
+        row.extend([
+            Link(format!("/runs/{}", info.id), &name_of(run)).short(),
             short(status(run)),
             short(info.start_time.local()),
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
-        ];
+        ]);
         let value = |key| {
             run.data.metrics.get(key).map(|metric| float_text(metric.value, DIGITS)).unwrap_or_default()
         };
         row.extend(metrics.iter().map(|key| number(value(key))));
         row.extend(
-            params.iter().map(|key| cell(run.data.params.get(key).map_or("", |value| shortened(value)))),
+            params
+                .iter()
+                .map(|key| short(run.data.params.get(key).map_or("".into(), |value| shortened(value)))),
         );
         row
     });
-    page.table(&columns, rows);
+    page.table_below(&heads, rows);
 }
 
-/// The start of a long value.
-fn shortened(value: &str) -> &str {
-    value.char_indices().nth(60).map_or(value, |(end, _)| &value[..end])
+/// The start of a long text.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// What a run is called where there is little room: of a name that nobody could see, the id.
+fn name_of(run: &Run) -> Cow<'_, str> {
+    let is_seen = |c: char| !c.is_whitespace() && !c.is_control() && !('\u{200b}'..='\u{200f}').contains(&c);
+    if run.info.name.contains(is_seen) { shortened(&run.info.name) } else { run.info.id.short().into() }
 }
 
 fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
@@ -220,7 +240,7 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
     let children = found.children(&*context.store)?;
     if !children.is_empty() {
         page.heading(2, count_text(children.len(), "nested run"));
-        runs_table(&mut page, &children);
+        runs_table(&mut page, &children, None);
     }
     pairs(&mut page, "Params", data.params.iter().map(|(key, value)| vec![cell(key), cell(value)]));
     if !data.metrics.is_empty() {
@@ -228,13 +248,13 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
         let latest = data.metrics.values().map(|metric| {
             vec![cell(&metric.key), number(float_text(metric.value, DIGITS)), number(metric.step)]
         });
-        page.table(&["metric", "last value", "step"].map(str::to_owned), latest);
+        page.table(&["metric", "last value", "step"], latest);
     }
     page.raw("<div class=\"charts\">\n");
     for key in data.metrics.keys().take(MOST_CHARTS) {
         for (_, history) in context.store.sampled_history(&[found.holder(key)], key, None, MOST_POINTS)? {
             if history.len() > 1 {
-                page.raw(&chart(key, &history));
+                page.raw(&chart(key, &[(key.clone(), history)]));
             }
         }
     }
@@ -251,7 +271,7 @@ fn run_page(context: &Context, id: &str) -> Result<String, Fault> {
         }));
     }
     pairs(&mut page, "Artifacts", rows.into_iter());
-    models(&mut page, context, &found)?;
+    made_models(&mut page, context, &found)?;
     pairs(&mut page, "Tags", data.tags.iter().map(|(key, value)| vec![cell(key), cell(value)]));
     Ok(page.finish(&info.name))
 }
@@ -266,7 +286,7 @@ fn origin(context: &Context, from: &str) -> String {
 }
 
 /// The logged models and the versions of registered models that a run made.
-fn models(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
+fn made_models(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
     let (models, versions) = found.made(&*context.store)?;
     let models =
         models.iter().map(|model| vec![cell(&model.name), cell(model.id), cell(model.status.name())]);
@@ -289,29 +309,33 @@ fn pairs(page: &mut Html, heading: &str, rows: impl Iterator<Item = Vec<String>>
     }
 }
 
-/// The course of a metric: over its steps, or over the order of its points where the steps say nothing.
-fn chart(key: &str, history: &[Metric]) -> String {
-    let has_steps = history.first().map(|point| point.step) != history.last().map(|point| point.step);
+/// The course of a metric in some runs, each with what the legend calls it: over its steps, or over the order of its
+/// points where the steps say nothing.
+fn chart(key: &str, histories: &[(String, Vec<Metric>)]) -> String {
+    let has_steps = histories.iter().any(|(_, history)| {
+        history.first().map(|point| point.step) != history.last().map(|point| point.step)
+    });
     let x = |at: usize, point: &Metric| if has_steps { point.step as f64 } else { at as f64 };
-    let points = history
-        .iter()
-        .enumerate()
-        .map(|(at, point)| (x(at, point), if point.value.is_finite() { point.value } else { f64::NAN }));
-    let trace = Trace {
-        name: key.to_owned(),
+    let y = |point: &Metric| if point.value.is_finite() { point.value } else { f64::NAN };
+    let traces = histories.iter().enumerate().map(|(color, (name, history))| Trace {
+        name: name.clone(),
         revision: String::new(),
         column: key.to_owned(),
-        color: 0,
+        color,
         dash: 0,
-        points: points.collect(),
+        points: history.iter().enumerate().map(|(at, point)| (x(at, point), y(point))).collect(),
         smooth: Vec::new(),
-    };
+    });
     svg(&Figure {
         name: key.to_owned(),
         title: key.to_owned(),
         x_label: if has_steps { "step" } else { "point" }.to_owned(),
         y_label: String::new(),
-        shape: Shape::Series(Series { template: Template::Linear, categories: None, traces: vec![trace] }),
+        shape: Shape::Series(Series {
+            template: Template::Linear,
+            categories: None,
+            traces: traces.collect(),
+        }),
         notes: Vec::new(),
     })
 }

@@ -59,6 +59,7 @@ impl Fault {
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                     StoreError::Damaged { path, reason: error.to_string() }
                 }
+                Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
                 _ if is_foreign_content(&error) => StoreError::Damaged { path, reason: error.to_string() },
                 // SQLite's text says what its code says again.
                 _ => StoreError::Failed { doing, path, source: error.to_string().into() },

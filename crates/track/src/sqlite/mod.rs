@@ -22,9 +22,7 @@ mod schema;
 mod search;
 mod whole;
 
-use std::ffi::OsString;
 use std::fs::Permissions;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -67,10 +65,11 @@ pub enum Sync {
 pub struct SqliteStore {
     path: PathBuf,
     patience: Patience,
-    /// Nothing where one connection does all: in memory, and in a file that nobody may write. They close before the
-    /// writer does, which is the one that can empty the log.
+    /// Nothing where one connection does all: in memory. They close before the writer does, which is the one that can
+    /// empty the log.
     readers: Option<Readers>,
-    writer: Mutex<Connection>,
+    /// Nothing in a file that is only read.
+    writer: Option<Mutex<Connection>>,
 }
 
 impl SqliteStore {
@@ -117,7 +116,8 @@ impl SqliteStore {
         };
         let connection = open().map_err(|fault| patience.told(fault.into_error(path, "open")))?;
         let readers = Some(Readers::new(path.to_owned(), patience));
-        Ok(SqliteStore { path: path.to_owned(), patience, readers, writer: Mutex::new(connection) })
+        let writer = Some(Mutex::new(connection));
+        Ok(SqliteStore { path: path.to_owned(), patience, readers, writer })
     }
 
     /// Opens a file that is there for questions alone: nothing is written, not even beside it. For a
@@ -126,30 +126,14 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; and when an older `pipe` made the file, since it cannot be upgraded.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = |name: &Path, flags: OpenFlags| -> Result<Connection, Fault> {
-            let mut connection = Connection::open_with_flags(name, flags)?;
-            connection.busy_handler(Some(Patience::Long.nap()))?;
-            schema::check_current(&connection, path)?;
-            configure(&connection, Sync::Normal)?;
-            Ok(connection)
-        };
-        let connection = open(path, flags).or_else(|fault| {
-            // Without the files that processes share, SQLite reads only what it is told not to change under
-            // its eyes. That is safe as long as no log beside the file holds something newer.
-            let log = beside(path, "-wal");
-            if matches!(fault, Fault::Store(_)) || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-                return Err(fault);
-            }
-            open(&immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI).map_err(|_| fault)
-        });
-        let connection = connection.map_err(|fault| fault.into_error(path, "read"))?;
-        Ok(SqliteStore {
-            path: path.to_owned(),
-            patience: Patience::Long,
-            readers: None,
-            writer: Mutex::new(connection),
-        })
+        readers::open_to_read(path).map_err(|fault| fault.into_error(path, "read"))?;
+        let readers = Some(Readers::of_what_is_only_read(path.to_owned()));
+        Ok(SqliteStore { path: path.to_owned(), patience: Patience::Long, readers, writer: None })
+    }
+
+    /// Whether it can only be read.
+    pub fn is_read_only(&self) -> bool {
+        self.writer.is_none()
     }
 
     /// A store that lives and dies with this value, for tests.
@@ -165,7 +149,8 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = open().map_err(|fault| fault.into_error(&path, "open"))?;
-        Ok(SqliteStore { path, patience: Patience::Long, readers: None, writer: Mutex::new(connection) })
+        let writer = Some(Mutex::new(connection));
+        Ok(SqliteStore { path, patience: Patience::Long, readers: None, writer })
     }
 
     /// The contents of all artifacts of runs and logged models that are not deleted, and of versions, each once: what
@@ -187,19 +172,20 @@ impl SqliteStore {
         };
         let answer = match &self.readers {
             Some(readers) => readers.with(ask),
-            None => ask(&mut self.writer()),
+            None => self.writer().map_err(Fault::Store).and_then(|mut writer| ask(&mut writer)),
         };
         answer.map_err(|fault| fault.into_error(&self.path, "read"))
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writer(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
+        let writer = self.writer.as_ref().ok_or_else(|| StoreError::ReadOnly { path: self.path.clone() })?;
+        Ok(writer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl RunStore for SqliteStore {
     fn apply(&self, changes: Changes) -> Result<Applied, StoreError> {
-        apply::apply(&mut self.writer(), &changes)
+        apply::apply(&mut *self.writer()?, &changes)
             .map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
     }
 
@@ -415,26 +401,6 @@ fn patiently<T>(nap: fn(i32) -> bool, mut attempt: impl FnMut() -> Result<T, Fau
             done => return done,
         }
     }
-}
-
-/// The file with something added to its name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// The file as SQLite's URI for one that never changes.
-fn immutable_uri(path: &Path) -> PathBuf {
-    let mut uri = b"file:".to_vec();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'?' | b'#' | b'%' => uri.extend(format!("%{byte:02x}").as_bytes()),
-            _ => uri.push(*byte),
-        }
-    }
-    uri.extend(b"?immutable=1");
-    PathBuf::from(OsString::from_vec(uri))
 }
 
 /// Files 0600: commands, params and host names are nobody else's business. SQLite gives its `-wal` and

@@ -167,6 +167,11 @@ pub(super) fn find_run(connection: &Connection, wanted: &str, view: View) -> Res
         // `g` comes after every digit of an id.
         for condition in [STARTS_WITH, "substr(id, -length(?1)) = ?1"] {
             if let Some(run) = single(connection, condition, &digits, (wanted, seen))? {
+                // As few digits as nobody is shown may as well be a name, `2024` say: who deletes that run must not hit
+                // another one whose id happens to end so.
+                if digits.len() < SHORTEST {
+                    single(connection, &format!("(id = '{run}' OR name = ?1)"), wanted, (wanted, seen))?;
+                }
                 return Ok(run);
             }
         }

@@ -3,13 +3,15 @@
 //! Write-ahead logging shows each of them the state at the moment of its question, whatever is written meanwhile, and
 //! everything that was applied before it. They open when two questions are asked at once, and a few stay open.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
-use super::{Patience, Sync, configure};
+use super::{Patience, Sync, configure, schema};
 
 /// How many stay open while nobody asks.
 const IDLE: usize = 4;
@@ -22,17 +24,28 @@ const CACHED: i64 = 512;
 pub(super) struct Readers {
     path: PathBuf,
     patience: Patience,
+    /// Whether nobody of this process writes, and perhaps nobody may.
+    is_only_read: bool,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     /// Readers of a file that is there.
     pub(super) fn new(path: PathBuf, patience: Patience) -> Self {
-        Readers { path, patience, idle: Mutex::default() }
+        Readers { path, patience, is_only_read: false, idle: Mutex::default() }
+    }
+
+    /// Readers of a file to which this process writes nothing, not even beside it. Each question opens it anew, since what
+    /// another process writes meanwhile may not be seen otherwise.
+    pub(super) fn of_what_is_only_read(path: PathBuf) -> Self {
+        Readers { path, patience: Patience::Long, is_only_read: true, idle: Mutex::default() }
     }
 
     /// Lends a connection for one question.
     pub(super) fn with<T>(&self, ask: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.is_only_read {
+            return ask(&mut open_to_read(&self.path)?);
+        }
         let known = self.lock().pop();
         let mut connection = known.map_or_else(|| self.open(), Ok)?;
         let answer = ask(&mut connection);
@@ -55,4 +68,45 @@ impl Readers {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Opens a file of the current schema and writes nothing, not even beside it.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = |name: &Path, flags: OpenFlags| -> Result<Connection, Fault> {
+        let mut connection = Connection::open_with_flags(name, flags)?;
+        connection.busy_handler(Some(Patience::Long.nap()))?;
+        schema::check_current(&connection, path)?;
+        configure(&connection, Sync::Normal)?;
+        Ok(connection)
+    };
+    open(path, flags).or_else(|fault| {
+        // Without the files that processes share, SQLite reads only what it is told not to change under
+        // its eyes. That is safe as long as no log beside the file holds something newer.
+        let log = beside(path, "-wal");
+        if matches!(fault, Fault::Store(_)) || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            return Err(fault);
+        }
+        open(&immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI).map_err(|_| fault)
+    })
+}
+
+/// The file with something added to its name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The file as SQLite's URI for one that never changes.
+fn immutable_uri(path: &Path) -> PathBuf {
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'?' | b'#' | b'%' => uri.extend(format!("%{byte:02x}").as_bytes()),
+            _ => uri.push(*byte),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    PathBuf::from(OsString::from_vec(uri))
 }

@@ -247,7 +247,7 @@ mod tests {
         store.apply(Changes::new(Timestamp(1), changes)).expect("made");
         let statements = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&statements);
-        let mut connection = store.writer();
+        let mut connection = store.writer().expect("it can be written");
         let count = move |_: TraceEvent| {
             counted.fetch_add(1, Ordering::Relaxed);
         };

@@ -12,7 +12,7 @@ pub enum StoreError {
     #[error("there is no run {0}")]
     UnknownRun(RunId),
     /// No run matches what a person wrote.
-    #[error("no run has an id that starts or ends with `{0}`, or that name")]
+    #[error("no run has an id that starts or ends with `{}`, or that name", base::one_line(.0))]
     NoMatch(String),
     /// No run has such an id.
     #[error("no run has an id that starts or ends with `{0}`")]
@@ -31,7 +31,7 @@ pub enum StoreError {
         count: i64,
     },
     /// Several runs match what a person wrote.
-    #[error("`{wanted}` could be {count} runs, the newest first: {}", listed(candidates, *count))]
+    #[error("`{}` could be {count} runs, the newest first: {}", base::one_line(wanted), listed(candidates, *count))]
     Ambiguous {
         /// What was written.
         wanted: String,
@@ -173,6 +173,12 @@ pub enum StoreError {
         /// How long we waited.
         seconds: u64,
     },
+    /// It can be read here, and not written.
+    #[error("the run store {} can only be read here: nothing was recorded", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else that went wrong below.
     #[error("failed to {doing} the run store {}", base::shown(path))]
     Failed {
@@ -226,7 +232,9 @@ impl StoreError {
             | E::ModelDeleted(_)
             | E::NotDeleted { .. }
             | E::Precondition { .. } => ErrorKind::State,
-            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::Failed { .. } => ErrorKind::Failed,
+            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::ReadOnly { .. } | E::Failed { .. } => {
+                ErrorKind::Failed
+            }
         }
     }
 
@@ -237,6 +245,9 @@ impl StoreError {
                 Some("move it away; the runs in it are lost to pipe, the pipeline is not")
             }
             StoreError::Newer { .. } => Some("use the newer pipe, or move the file away"),
+            StoreError::ReadOnly { .. } => Some(
+                "check who may write to it and to its folder, and whether its file system is mounted read-only",
+            ),
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)
             | StoreError::NoId(_)
@@ -251,5 +262,5 @@ impl StoreError {
 
 fn listed(candidates: &[String], count: usize) -> String {
     let more = if candidates.len() < count { ", …" } else { "" };
-    format!("{}{more}", candidates.join(", "))
+    format!("{}{more}", base::one_line(&candidates.join(", ")))
 }

@@ -71,8 +71,9 @@ pub trait RunStore: Send + Sync {
     fn run(&self, id: RunId) -> Result<Run, StoreError>;
 
     /// The one run that a person means: the start or the end of its id (four digits at least), or its whole name. Active
-    /// runs only; ids go before names. `last` is the run that this store was told of last, of those that no other run
-    /// started, and `last~2` the second before it: what a client says of its start decides nothing here.
+    /// runs only; ids go before names, but of fewer than eight digits that could be both, nothing is chosen. `last` is the run that
+    /// this store was told of last, of those that no other run started, and `last~2` the second before it: what a client says
+    /// of its start decides nothing here.
     ///
     /// # Errors
     /// When none or several match, or when the store fails.

@@ -264,6 +264,19 @@ fn people_name_runs_by_parts(store: &dyn RunStore) {
         assert_eq!(store.find_run(end).expect("pasted"), run);
     }
     assert!(matches!(store.find_run("last~"), Ok(run) if run == second), "newest start first");
+    // What is short enough to be a name and is one of another run means none; what lists show is an id.
+    let rename = |run, name: &str| {
+        let name = Some(name.to_owned());
+        store
+            .apply(at(0, vec![Change::UpdateRun { run, status: None, end_time: None, name }]))
+            .expect("applied");
+    };
+    rename(first, "abd2");
+    assert!(matches!(store.find_run("abd2"), Err(StoreError::Ambiguous { count: 2, .. })));
+    rename(second, "ABD2");
+    assert!(matches!(store.find_run("ABD2"), Ok(run) if run == second), "both name it");
+    rename(first, "0000abd2");
+    assert_eq!(store.find_run("0000abd2").expect("an id"), second);
     assert!(matches!(store.find_run("%"), Err(StoreError::NoMatch(_))));
     assert!(matches!(store.find_run(""), Err(StoreError::NoMatch(_))));
 }

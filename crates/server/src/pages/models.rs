@@ -1,0 +1,141 @@
+//! Registered models: all of them, and one with its versions, aliases and tags.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use report::count_text;
+use report::plots::escape;
+use track::{
+    Attribute, Comparison, Field, Filter, Literal, ModelSearch, ModelVersion, RunId, Searched, VersionSearch,
+};
+
+use super::html::{Html, Link, cell, number, short};
+use super::list::filter_form;
+use super::{name_of, pairs, shortened};
+use crate::call::Call;
+use crate::context::Context;
+use crate::error::Fault;
+
+/// Models, or versions of one, of a page.
+const MOST: usize = 200;
+
+/// All registered models, or those that match.
+pub fn list(context: &Context, call: &Call) -> Result<String, Fault> {
+    let mut page = Html::default();
+    page.heading(1, "Registered models");
+    let text = call.text("filter")?.unwrap_or_default().trim();
+    filter_form(&mut page, "/models", text, "", "name ILIKE '%iris%' and tags.task = 'classify'");
+    let filter = match Filter::parse_mlflow(text, Searched::RegisteredModels) {
+        Ok(filter) => filter.filter(|_| !text.is_empty()),
+        Err(fault) => {
+            page.paragraph("fault", format_args!("The filter is not used: {fault}"));
+            None
+        }
+    };
+    let is_narrowed = filter.is_some();
+    let search = ModelSearch { filter, limit: Some(MOST + 1), ..ModelSearch::default() };
+    let mut models = context.store.search_registered_models(&search)?;
+    let is_cut = models.len() > MOST;
+    models.truncate(MOST);
+    let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+    let latest = context.store.latest_versions_of_each(&names)?;
+    let rows = models.iter().zip(&latest).map(|(model, latest)| {
+        let newest = latest.iter().map(|version| version.version).max();
+        let aliases: Vec<String> =
+            model.aliases.iter().map(|(alias, version)| format!("@{alias} → {version}")).collect();
+        vec![
+            Link(address(&model.name), &shortened(&model.name)).short(),
+            number(newest.map_or_else(|| "-".to_owned(), |version| version.to_string())),
+            cell(aliases.join(", ")),
+            cell(tags_text(&model.tags)),
+            cell(shortened(model.description.as_deref().unwrap_or_default())),
+            short(model.updated.local()),
+        ]
+    });
+    page.table(&["name", "newest", "aliases", "tags", "description", "changed"], rows);
+    if models.is_empty() {
+        page.paragraph(
+            "faint",
+            if is_narrowed { "No model matches." } else { "There is no registered model yet." },
+        );
+    }
+    if is_cut {
+        page.paragraph("faint", format_args!("Only the first {MOST} are shown; a filter finds others."));
+    }
+    Ok(page.finish("Registered models"))
+}
+
+/// One registered model.
+pub fn one(context: &Context, name: &str) -> Result<String, Fault> {
+    let model = context.store.registered_model(name);
+    let model =
+        model.map_err(|fault| crate::registry::missing_as(fault, || crate::registry::missing(name)))?;
+    let mut page = Html::default();
+    page.heading(1, &model.name);
+    if let Some(text) = model.description.as_deref().filter(|text| !text.is_empty()) {
+        page.raw(&format!("<pre>{}</pre>\n", escape(text)));
+    }
+    let facts = [("made", model.created.local()), ("changed", model.updated.local())];
+    page.table(&[], facts.into_iter().map(|(name, value)| vec![cell(name), short(value)]));
+    pairs(&mut page, "Tags", model.tags.iter().map(|(key, value)| vec![cell(key), cell(value)]));
+    let mut versions = versions(context, name)?;
+    let is_cut = versions.len() > MOST;
+    versions.truncate(MOST);
+    page.heading(2, count_text(versions.len(), "version"));
+    let runs = runs(context, &versions)?;
+    let rows = versions.iter().map(|version| {
+        let aliases: Vec<String> = version.aliases.iter().map(|alias| format!("@{alias}")).collect();
+        let run = version.run.map_or_else(
+            || cell("-"),
+            |run| match runs.get(&run) {
+                Some(name) => Link(format!("/runs/{run}"), name).cell(),
+                None => cell(format_args!("{} (gone)", run.short())),
+            },
+        );
+        vec![
+            number(version.version),
+            short(version.status.name()),
+            short(version.stage),
+            cell(aliases.join(", ")),
+            run,
+            cell(&version.source),
+            cell(tags_text(&version.tags)),
+            cell(version.description.as_deref().unwrap_or_default()),
+            short(version.created.local()),
+        ]
+    });
+    let heads = ["version", "status", "stage", "aliases", "run", "source", "tags", "description", "made"];
+    page.table(&heads, rows);
+    if is_cut {
+        page.paragraph("faint", format_args!("Only the newest {MOST} are shown."));
+    }
+    Ok(page.finish(&model.name))
+}
+
+/// The newest versions of a model, one more than a page shows.
+fn versions(context: &Context, name: &str) -> Result<Vec<ModelVersion>, Fault> {
+    let is_of_it = Filter::Compare {
+        field: Field::Attribute(Attribute::Name),
+        comparison: Comparison::Equal,
+        value: Literal::Exact(name.to_owned()),
+    };
+    let search = VersionSearch { filter: Some(is_of_it), limit: Some(MOST + 1), ..VersionSearch::default() };
+    Ok(context.store.search_model_versions(&search)?)
+}
+
+/// The names of the runs that made versions, of those that are there.
+fn runs(context: &Context, versions: &[ModelVersion]) -> Result<BTreeMap<RunId, String>, Fault> {
+    let ids: Vec<RunId> = versions.iter().filter_map(|version| version.run).collect();
+    let found = context.store.runs(&ids)?.into_iter();
+    Ok(found.map(|run| (run.info.id, name_of(&run).into_owned())).collect())
+}
+
+fn tags_text(tags: &BTreeMap<String, String>) -> String {
+    let texts: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={}", shortened(value))).collect();
+    texts.join(", ")
+}
+
+/// The address of a model's page.
+fn address(name: &str) -> String {
+    format!("/models/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
+}

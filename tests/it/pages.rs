@@ -1,0 +1,241 @@
+//! Pages of `pipe ui`: what they show, in which order, and what becomes of hostile names.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::Sandbox;
+use crate::mlflow_tool::{Answer, Served};
+
+/// A name that would be markup, a script, and a turn of the writing direction.
+const HOSTILE: &str = "<script>alert(1)</script> \"><img src=x> 100% & 'é' \u{202e}#?";
+
+/// A page as a browser asks for it.
+fn browse(served: &Served, path: &str) -> Answer {
+    served.ask("GET", path, &[("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")], b"")
+}
+
+/// A page that must be there, and in which nothing of others runs.
+#[track_caller]
+fn shown(served: &Served, path: &str) -> String {
+    let page = browse(served, path);
+    let text = page.text();
+    assert_eq!(page.status, 200, "{path}: {text}");
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(!text.contains("<script>alert") && !text.contains("<img"), "{text}");
+    text
+}
+
+/// A run with a metric of some points, and a param.
+fn run(served: &Served, name: &str, values: &[f64], seed: &str) -> String {
+    let made = served.ok("runs/create", json!({"experiment_id": "0", "start_time": 1, "run_name": name}));
+    let id = made["run"]["info"]["run_id"].as_str().unwrap().to_owned();
+    let metrics: Vec<Json> = (0_i64..)
+        .zip(values)
+        .map(|(step, value)| json!({"key": "val loss", "value": value, "timestamp": 1, "step": step}))
+        .collect();
+    let params = json!([{"key": "seed", "value": seed}, {"key": "same", "value": "x"}]);
+    served.ok("runs/log-batch", json!({"run_id": id, "metrics": metrics, "params": params}));
+    id
+}
+
+/// Where in a text some others stand, in their order.
+#[track_caller]
+fn places(text: &str, wanted: &[&str]) -> Vec<usize> {
+    wanted.iter().map(|word| text.find(word).unwrap_or_else(|| panic!("no {word} in {text}"))).collect()
+}
+
+/// A link in a page, as its address: the first whose text begins so.
+fn link(text: &str, name: &str) -> String {
+    let before = text.split(&format!("\">{name}")).next().expect("a text");
+    let address = before.rsplit("href=\"").next().expect("an address");
+    address.replace("&amp;", "&")
+}
+
+#[test]
+fn runs_are_ordered_filtered_and_walked_through() {
+    let served = Served::start();
+    for (name, last) in [("middle", 0.5), ("least", 0.125), ("most", 2.0)] {
+        run(&served, name, &[9.0, last], "7");
+    }
+    run(&served, HOSTILE, &[], "8");
+    let newest = shown(&served, "/");
+    let order = link(&newest, "val loss");
+    let greatest = shown(&served, &order);
+    assert!(places(&greatest, &[">most<", ">middle<", ">least<"]).is_sorted(), "{greatest}");
+    assert!(greatest.contains("val loss ▼"), "{greatest}");
+    let least = shown(&served, &link(&greatest, "val loss ▼"));
+    assert!(places(&least, &[">least<", ">middle<", ">most<"]).is_sorted(), "{least}");
+    // A filter and an order hold together, here and on the page of an experiment.
+    for list in ["/", "/experiments/0"] {
+        let found = shown(
+            &served,
+            &format!("{list}?filter=metrics.%60val+loss%60+%3E+0.2&order_by=metrics.%60val+loss%60+ASC"),
+        );
+        assert!(places(&found, &[">middle<", ">most<"]).is_sorted() && !found.contains(">least<"), "{found}");
+        assert!(found.contains("value=\"metrics.`val loss` &gt; 0.2\""), "{found}");
+        let refused = shown(&served, &format!("{list}?filter=%3Cimg+src%3Dx%3E&order_by=%22%3E%3Cimg%3E"));
+        assert!(refused.contains("The filter is not used") && refused.contains("The order is not used"));
+        assert!(shown(&served, &format!("{list}?from=nonsense")).contains(">most<"));
+        assert!(shown(&served, &format!("{list}?from=18446744073709551615")).contains("No run matches."));
+    }
+    for number in 0..101 {
+        served.ok(
+            "runs/create",
+            json!({"experiment_id": "0", "start_time": 1000 + number, "run_name": format!("n{number}.")}),
+        );
+    }
+    let first = shown(&served, "/?filter=name+like+%27%25.%27");
+    assert!(first.contains(">n100.<") && !first.contains(">n0.<") && !first.contains("previous"), "{first}");
+    let second = shown(&served, &link(&first, "next"));
+    assert!(second.contains(">n0.<") && !second.contains(">n1.<") && !second.contains("next"), "{second}");
+    assert!(shown(&served, &link(&second, "← previous")).contains(">n100.<"));
+}
+
+#[test]
+fn runs_are_compared() {
+    let served = Served::start();
+    let long = format!("{}END", "word ".repeat(100));
+    let ids = [
+        run(&served, HOSTILE, &[3.0, 0.1], &long),
+        run(&served, "second", &[2.0, 0.1 + 1e-12], "2"),
+        run(&served, "third", &[1.0, 0.2], "2"),
+    ];
+    let chosen = |ids: &[String]| ids.iter().map(|id| format!("run={id}&")).collect::<String>();
+    let page = shown(&served, &format!("/compare?{}", chosen(&ids)));
+    assert!(page.contains("&lt;script&gt;alert") && page.contains(">second<"), "{page}");
+    assert!(
+        page.contains("params.seed") && !page.contains("params.same"),
+        "what is equal is left out: {page}"
+    );
+    assert!(page.contains("<details>") && page.contains("END"), "a long value is there for who opens it");
+    // One chart with a line for each run.
+    assert_eq!(page.matches("<svg").count(), 1, "{page}");
+    assert!(page.contains(&format!("third {}", &ids[2][24..])), "{page}");
+    let all = shown(&served, &link(&page, "Show 5 equal rows too"));
+    assert!(all.contains(">params.same<") && all.contains("* params.seed"), "{all}");
+    // Digits enough to see that two values differ.
+    let two = shown(&served, &format!("/compare?{}", chosen(&ids[..2])));
+    assert!(two.contains("0.100000000001"), "{two}");
+    for few in ["/compare", "/compare?run=x", &format!("/compare?run={0}&run={0}", ids[0])] {
+        assert!(shown(&served, few).contains("Choose two runs at least"), "{few}");
+    }
+    let unknown = browse(&served, &format!("/compare?run={}&run=%3Cimg%3E", ids[0]));
+    assert_eq!(unknown.status, 404);
+    assert!(unknown.text().contains("Run with id=&lt;img&gt; not found"), "{}", unknown.text());
+    let many: String = (0..30).map(|_| format!("run={}&", served.run())).collect();
+    assert!(shown(&served, &format!("/compare?{many}")).contains("Only the first 20"));
+}
+
+#[test]
+fn registered_models_have_pages() {
+    let served = Served::start();
+    assert!(shown(&served, "/models").contains("There is no registered model yet."));
+    let run = run(&served, HOSTILE, &[1.0], "1");
+    // No `/` and no `:` in the name of a model.
+    let name = HOSTILE.replace("</", "<");
+    let tags = json!([{"key": "task", "value": HOSTILE}]);
+    served.ok(
+        "registered-models/create",
+        json!({"name": name, "description": format!("{HOSTILE}\nsecond line"), "tags": tags}),
+    );
+    served.ok("registered-models/create", json!({"name": "other"}));
+    for _ in 0..2 {
+        let source = format!("runs:/{run}/<img>");
+        served.ok(
+            "model-versions/create",
+            json!({"name": name, "source": source, "run_id": run, "tags": tags}),
+        );
+    }
+    served.ok("registered-models/alias", json!({"name": name, "alias": "champion", "version": "1"}));
+    let stage = json!({"name": name, "version": "2", "stage": "Staging", "archive_existing_versions": false});
+    served.ok("model-versions/transition-stage", stage);
+    let list = shown(&served, "/models");
+    assert!(list.contains("@champion → 1") && list.contains(">other<"), "{list}");
+    let one = shown(&served, &link(&list, "&lt;script"));
+    let expected = ["second line", "task", "2 versions", "Staging", "@champion", &format!("/runs/{run}")];
+    assert!(expected.iter().all(|text| one.contains(text)), "{one}");
+    assert!(places(&one, &["Staging", "@champion"]).is_sorted(), "the newest first: {one}");
+    let filtered = shown(&served, "/models?filter=name+%3D+%27other%27");
+    assert!(filtered.contains(">other<") && !filtered.contains("champion"), "{filtered}");
+    assert!(shown(&served, "/models?filter=%3Cimg%3E").contains("The filter is not used"));
+    for gone in ["/models/none", "/models/%2e%2e%2fetc", "/models/%FF", "/models/a%00b"] {
+        let page = browse(&served, gone);
+        assert!(matches!(page.status, 400 | 404), "{gone}: {page:?}");
+    }
+}
+
+#[test]
+fn a_browser_is_shown_a_page_where_a_client_gets_json() {
+    let served = Served::with(Sandbox::new(), &[]);
+    let token = served.token.clone().expect("it is printed");
+    let cookie =
+        served.get(&format!("/?token={token}")).header("set-cookie").split(';').next().unwrap().to_owned();
+    let accept = ("Accept", "text/html");
+    for (path, headers, status) in [
+        ("/", &[accept][..], 401),
+        ("/nothing/<img>", &[accept, ("Cookie", &cookie)], 404),
+        ("/get-artifact?run_uuid=x&path=y", &[accept, ("Cookie", &cookie)], 404),
+        ("/runs/none", &[accept, ("Cookie", &cookie)], 404),
+        ("/", &[accept, ("Host", "evil.example")], 403),
+    ] {
+        let page = served.ask("GET", &path.replace(['<', '>'], "%3C"), headers, b"");
+        assert_eq!(
+            (page.status, page.header("content-type")),
+            (status, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
+        assert!(page.text().contains("This cannot be shown") && !page.text().contains(&token), "{path}");
+        assert_eq!(page.header("www-authenticate").is_empty(), status != 401, "{path}");
+    }
+    // What the protocol answers is JSON for everybody, and all is for who asks for no page.
+    for (path, headers) in [
+        ("/api/2.0/mlflow/none", &[accept, ("Cookie", &cookie)][..]),
+        ("/ajax-api/2.0/mlflow/none", &[accept, ("Cookie", &cookie)]),
+        ("/none", &[("Accept", "*/*"), ("Cookie", &cookie)]),
+        ("/none", &[("Cookie", &cookie)]),
+    ] {
+        let answer = served.ask("GET", path, headers, b"");
+        assert_eq!(answer.json()["error_code"], "ENDPOINT_NOT_FOUND", "{path}");
+    }
+}
+
+#[test]
+fn any_folder_can_be_served_by_several_and_copied() {
+    let sandbox = Sandbox::without_git();
+    let place = "daten größe #1 %20 'x'";
+    std::fs::create_dir_all(sandbox.path(&format!("{place}/.pipe"))).unwrap();
+    let inside = |place: &str| {
+        let mut command = sandbox.pipe_command(["ui", "--port", "0", "--no-token"]);
+        command.current_dir(sandbox.path(place));
+        command
+    };
+    let (one, two) = (inside(place), inside(place));
+    let other = Served::of(Sandbox::without_git(), two);
+    let (run, copy) = {
+        let served = Served::of(Sandbox::without_git(), one);
+        let run = run(&served, "both", &[1.0, 2.0], "1");
+        let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/a%20b/%C3%A4.txt");
+        assert_eq!(served.ask("PUT", &path, &[], b"content").status, 200);
+        // What one has acknowledged the other has.
+        assert_eq!(other.get(&path).body, b"content");
+        assert!(shown(&other, &format!("/runs/{run}")).contains("a b/ä.txt"));
+        other.ok(
+            "runs/log-metric",
+            json!({"run_id": run, "key": "val loss", "value": 5, "timestamp": 1, "step": 9}),
+        );
+        let history = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=val+loss");
+        assert_eq!(served.get(&history).json()["metrics"].as_array().unwrap().len(), 3);
+        let copied = sandbox.program("cp").args(["-r", place, "copy"]).status().unwrap();
+        assert!(copied.success());
+        (run, Served::of(Sandbox::without_git(), inside("copy")))
+    };
+    // The copy is another project from then on.
+    copy.ok("runs/set-tag", json!({"run_id": run, "key": "moved", "value": "copy"}));
+    assert!(shown(&copy, &format!("/runs/{run}")).contains("moved"));
+    assert!(!shown(&other, &format!("/runs/{run}")).contains("moved"));
+    let path = format!("/get-artifact?run_uuid={run}&path=a%20b/%C3%A4.txt");
+    assert_eq!(copy.get(&path).body, b"content");
+    let told = sandbox.program("sh").args(["-c", "! grep -rl \"größe\" copy/.pipe"]).status().unwrap();
+    assert!(told.success(), "no record names the place where it was made");
+}
