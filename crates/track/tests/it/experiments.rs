@@ -171,8 +171,8 @@ pub fn runs_say_what_they_read_and_wrote(store: &dyn ModelStore) {
     };
     let all = [
         summary("a", "1", None),
-        summary("b", "1", Some("eval")),
         summary("b", "1", Some("test")),
+        summary("b", "1", Some("training")),
         summary("b", "2", None),
     ];
     assert_eq!(store.datasets(&[experiment], 10).expect("read"), all);
