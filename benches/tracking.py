@@ -453,7 +453,7 @@ found = {}
 
 def measure(what, times, work):
     found[what] = []
-    for turn in range(times):
+    for turn in range(max(times, 1)):
         start = time.perf_counter()
         work(turn)
         found[what].append(time.perf_counter() - start)
