@@ -2,7 +2,7 @@
 """Logging runs and reading them: `pipe ui`, beside `mlflow server` on SQLite.
 
     benches/tracking.py [--pipe target/release/pipe] [--python python3] [--parts start log clients search history ...]
-                        [--runs 10000] [--points 1000000] [--megabytes 1024] [--folder FOLDER]
+                        [--runs 10000] [--points 1000000] [--megabytes 1024] [--folder FOLDER] [--native COMMAND]
 
 `--python` is one that has MLflow; its `mlflow` lies beside it. Both servers run as they come (`--workers` chooses another
 number for MLflow's), each over a store and a folder of its own, and answer the same requests in turns: by HTTP over one
@@ -12,6 +12,9 @@ proportional set size of a server's processes, all of them, looked at ten times 
 Both get the same runs and the same long metric before anything is measured: pipe by requests, MLflow, which would take a
 quarter of an hour, by rows written to its tables. `--folder` keeps them: a folder that has them already is taken as it is,
 so that parts can be measured one at a time.
+
+`native` asks the store without a server, by the benchmark of the crate `track`: ten runs of a hundred metrics, a thousand points at
+a time. It is built when it is asked for; `--native` names a built one.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import json
 import math
 import multiprocessing
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -32,7 +36,7 @@ import threading
 import time
 import uuid
 
-PARTS = ["start", "log", "clients", "search", "history", "artifact", "python"]
+PARTS = ["start", "log", "clients", "search", "history", "artifact", "python", "native"]
 parser = argparse.ArgumentParser()
 parser.add_argument("--pipe", default="target/release/pipe")
 parser.add_argument("--python", default=sys.executable, help="a Python with MLflow")
@@ -44,6 +48,7 @@ parser.add_argument("--megabytes", type=int, default=1024, help="the size of the
 parser.add_argument("--times", type=int, default=200, help="how often a small request is sent")
 parser.add_argument("--seconds", type=float, default=4.0, help="how long eight clients log")
 parser.add_argument("--workers", type=int, help="processes of MLflow's server")
+parser.add_argument("--native", default="cargo bench --quiet -p track --bench store --", help="the store's benchmark")
 parser.add_argument("--folder", help="where the stores are kept; the system's folder for temporary files without")
 arguments = parser.parse_args()
 PIPE = os.path.abspath(arguments.pipe)
@@ -87,12 +92,16 @@ class Connection:
     """One connection that stays open."""
 
     def __init__(self, port):
-        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        self.http, self.used = http.client.HTTPConnection("127.0.0.1", port, timeout=600), time.perf_counter()
 
     def send(self, method, path, body=None, headers=JSON):
+        # Servers close what was idle for some seconds, while the other one was asked.
+        if time.perf_counter() - self.used > 3:
+            self.http.close()
         self.http.request(method, path, body, headers)
         answer = self.http.getresponse()
         data = answer.read()
+        self.used = time.perf_counter()
         if answer.status >= 300:
             sys.exit(f"{method} {path} was answered {answer.status}: {data[:300]}")
         return data
@@ -335,6 +344,7 @@ def part_search(tools):
     for what, fields in [
         ("the newest 100", plain),
         ("100 by a metric", {**plain, **ordered}),
+        ("the newest 100 of three conditions", {**plain, **filtered}),
         ("100 of three conditions, by a metric", {**plain, **filtered, **ordered}),
         ("all of three conditions, by a metric", {**plain, **filtered, **ordered, "max_results": 1000}),
     ]:
@@ -342,7 +352,7 @@ def part_search(tools):
         def search(tool, turn):
             asked = {**fields, "experiment_ids": [tool.loaded["experiment"]]}
             found = json.loads(tool.connection.post("/runs/search", **asked))["runs"]
-            assert len(found) >= fields["max_results"] // 2, len(found)
+            assert len(found) >= min(fields["max_results"] // 2, arguments.runs // 20), len(found)
 
         in_turns(tools, f"search {arguments.runs:,} runs: {what}", 10, search)
     whole = {"max_results": 50_000}
@@ -376,8 +386,13 @@ def part_history(tools):
         sampled = f"/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?metric_key=loss&max_results=320"
         tool.connection.send("GET", f"{sampled}&run_ids={tool.loaded['long']}")
 
+    def bulk(tool, _):
+        several = "/ajax-api/2.0/mlflow/metrics/get-history-bulk?metric_key=loss&max_results=25000"
+        tool.connection.send("GET", f"{several}&run_id={tool.loaded['long']}")
+
     name = f"history of {arguments.points:,} points"
     in_turns(tools, f"{name}: a page of 25,000", 5, first)
+    in_turns(tools, f"{name}: 25,000 in bulk", 5, bulk)
     in_turns(tools, f"{name}: 320 for a chart", 5, chart)
     in_turns(tools, f"{name}: whole, in one answer", 1, whole)
     in_turns(tools, f"{name}: whole, in pages of 25,000", 1, pages)
@@ -406,6 +421,7 @@ def part_artifact(tools):
         tool.connection.send("PUT", path, Bytes(size, os.getpid() % 1000 + turn), headers)
 
     def get(tool, turn):
+        tool.connection.http.close()
         tool.connection.http.request("GET", address.format(runs[tool.name], turn))
         answer = tool.connection.http.getresponse()
         count, piece = 0, bytearray(1 << 18)
@@ -413,21 +429,31 @@ def part_artifact(tools):
             count += got
         assert count == size, count
 
+    def part(tool, turn):
+        # A megabyte of its middle.
+        headers = {"Range": f"bytes={size // 2}-{size // 2 + (1 << 20) - 1}"}
+        count = len(tool.connection.send("GET", address.format(runs[tool.name], turn % 2), headers=headers))
+        assert count == 1 << 20, count
+
     in_turns(tools, f"an artifact of {arguments.megabytes:,} MB, up", 2, put, 2)
     in_turns(tools, f"an artifact of {arguments.megabytes:,} MB, down", 2, get, 2)
+    in_turns(tools, f"an artifact of {arguments.megabytes:,} MB, a megabyte of it", 10, part)
 
 
 CLIENT = """
-import json, sys, time
+import json, os, sys, tempfile, time
+os.environ["MLFLOW_TRACKING_URI"] = sys.argv[1]
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric
-address, experiment, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
-client = MlflowClient(address)
+experiment, long, times, count, megabytes = sys.argv[2], sys.argv[3], *map(int, sys.argv[4:7])
+client = MlflowClient()
 found = {}
 
 def measure(what, times, work):
     found[what] = []
-    for turn in range(times):
+    for turn in range(max(times, 1)):
         start = time.perf_counter()
         work(turn)
         found[what].append(time.perf_counter() - start)
@@ -436,28 +462,61 @@ run = client.create_run("0").info.run_id
 points = lambda turn: [Metric(f"metric/{key}", 0.5, 1, turn * 10 + step) for key in range(100) for step in range(10)]
 measure("log_metric", times, lambda turn: client.log_metric(run, "loss", 0.5, step=turn))
 measure("log_batch of 1,000 metrics", times // 5, lambda turn: client.log_batch(run, points(turn)))
+measure("log_param", times // 2, lambda turn: client.log_param(run, f"p{turn}", turn))
 measure("create run", times // 2, lambda turn: client.create_run("0"))
+measure("get_run", times // 2, lambda turn: client.get_run(run))
+
+def script(turn):
+    with mlflow.start_run():
+        mlflow.log_params({"lr": 0.1, "depth": 3})
+        for step in range(10):
+            mlflow.log_metrics({"loss": 1 / (step + 1), "acc": step / 10}, step=step)
+        mlflow.set_tag("team", "blue")
+
+measure("a run of ten steps", times // 10, script)
 filter = "metrics.acc > 0.5 AND params.lr = '0.1' AND tags.stage = 'train'"
 search = lambda turn: client.search_runs([experiment], filter, max_results=100, order_by=["metrics.acc DESC"])
 measure("search of 100 runs, by a metric", 5, search)
+whole = lambda turn: client.get_metric_history(long, "loss")
+measure(f"history of {count:,} points", 1, whole)
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "large.bin")
+    with open(path, "wb") as file:
+        for piece in range(megabytes):
+            file.write(piece.to_bytes(4, "big") + os.urandom(1 << 12) * 255 + bytes(4092))
+    measure(f"an artifact of {megabytes:,} MB, up", 1, lambda turn: client.log_artifact(run, path))
+    os.remove(path)
+    measure(f"an artifact of {megabytes:,} MB, down", 1, lambda turn: client.download_artifacts(run, "large.bin", folder))
+    assert os.path.getsize(path) == megabytes << 20
 print(json.dumps(found))
 """
 
 
 def part_python(tools):
     found = {}
-    for tool in tools:
+    for tool in tools * 2:
         tool.part = "MLflow's client"
-        command = [PYTHON, "-c", CLIENT, f"http://127.0.0.1:{tool.port}", tool.loaded["experiment"]]
-        command.append(str(arguments.times // 2))
+        command = [PYTHON, "-c", CLIENT, f"http://127.0.0.1:{tool.port}", tool.loaded["experiment"], tool.loaded["long"]]
+        command += map(str, [arguments.times // 2, arguments.points, arguments.megabytes])
         done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
         if done.returncode:
             sys.exit(done.stderr)
         tool.part = "rest"
         for what, times in json.loads(done.stdout.splitlines()[-1]).items():
-            found.setdefault(what, {})[tool.name] = times
+            found.setdefault(what, {}).setdefault(tool.name, []).extend(times)
     for what, times in found.items():
         tell(f"MLflow's client: {what}", times)
+
+
+def part_native():
+    """What the store does in one process; nobody else has anything like it."""
+    command = [*shlex.split(arguments.native), "batches"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    for line in done.stdout.splitlines():
+        what, number, unit = line.rsplit(maxsplit=2)
+        row(f"native: {what.strip()}", "pipe", f"{number} {unit}", "", "", "")
 
 
 def part_start(tools):
@@ -484,7 +543,8 @@ def main(folder):
 
 
 def measure(tools):
-    for tool in tools:
+    is_served = arguments.parts != ["native"]
+    for tool in tools if is_served else []:
         load(tool)
     if arguments.parts == ["load"]:
         return
@@ -497,13 +557,19 @@ def measure(tools):
     row("---", "---", "---:", "---:", "---:", "---:")
     if "start" in arguments.parts:
         part_start(tools)
-    for tool in tools:
+    if "native" in arguments.parts:
+        part_native()
+    for tool in tools if is_served else []:
         tool.start()
         tool.connection = Connection(tool.port)
         tool.part = "rest"
         threading.Thread(target=tool.watch, daemon=True).start()
+    if not is_served:
+        return
     time.sleep(1)
-    for part in PARTS[1:]:
+    for tool in tools:
+        row("memory when started", tool.name, f"{memory(tool.process.pid):.0f} MiB", "", "", "")
+    for part in PARTS[1:-1]:
         if part in arguments.parts:
             globals()[f"part_{part}"](tools)
     time.sleep(1)

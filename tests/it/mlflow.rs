@@ -11,9 +11,9 @@ fn large() -> String {
 }
 
 #[track_caller]
-fn client(mlflow: Mlflow, part: &str) {
+fn client(mlflow: Mlflow, script: &str, part: &str) {
     let served = Served::start();
-    let mut command = mlflow.script(&served.sandbox, "client.py");
+    let mut command = mlflow.script(&served.sandbox, &format!("{script}.py"));
     command.arg(part).env("MLFLOW_TRACKING_URI", served.uri());
     if part == "artifacts" {
         command.arg(large());
@@ -22,20 +22,29 @@ fn client(mlflow: Mlflow, part: &str) {
     assert!(said.code_of() == Some(0) && said.stdout.ends_with("done\n"), "{}\n{}", said.stdout, said.stderr);
 }
 
+/// Parts of a script, each a test with the newest client and one with the old.
 macro_rules! parts {
-    ($($part:ident)*) => {
-        mod newest {
-            use super::*;
-            $(#[test] fn $part() { client(Mlflow::Newest, stringify!($part)); })*
-        }
-        mod old {
-            use super::*;
-            $(#[test] fn $part() { client(Mlflow::Old, stringify!($part)); })*
+    ($script:ident: $($part:ident)*) => {
+        mod $script {
+            mod newest {
+                use crate::mlflow::{Mlflow, client};
+                $(#[test] fn $part() { client(Mlflow::Newest, stringify!($script), stringify!($part)); })*
+            }
+            mod old {
+                use crate::mlflow::{Mlflow, client};
+                $(#[test] fn $part() { client(Mlflow::Old, stringify!($script), stringify!($part)); })*
+            }
         }
     };
 }
 
-parts! { logging batches searching artifacts media families prompts models autolog datasets evaluate asynchronous }
+parts! { client: logging batches searching artifacts media families prompts models autolog datasets evaluate asynchronous }
+parts! { calls: methods functions grid evaluated asynchronous }
+
+#[test]
+fn what_makes_traces_goes_on_without_them() {
+    client(Mlflow::Newest, "calls", "traces");
+}
 
 /// `mlflow server` over a database of its own.
 fn real_server(served: &Served) -> (Started, String) {
@@ -61,7 +70,16 @@ fn the_same_requests_get_the_same_answers() {
     let mut command = Mlflow::Newest.script(&served.sandbox, "replay.py");
     command.args([&address, &served.uri()]);
     let said = served.sandbox.finish(command);
+    // The runs that were sent to both, as clients find them.
+    let searched = [Mlflow::Newest, Mlflow::Old].map(|mlflow| {
+        let mut command = mlflow.script(&served.sandbox, "searched.py");
+        command.args([&address, &served.uri()]);
+        served.sandbox.finish(command)
+    });
     theirs.signal("TERM");
     theirs.wait();
-    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+    for said in [said].into_iter().chain(searched) {
+        assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+        println!("{}", said.stdout);
+    }
 }

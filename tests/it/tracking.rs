@@ -161,6 +161,69 @@ fn two_scripts_at_once_with_the_old_client() {
     }
 }
 
+#[track_caller]
+fn tuned_side_by_side(mlflow: Mlflow) {
+    let stage = |name: &str| {
+        format!("  {name}:\n    cmd: {}\n    outs: [{name}.out]\n", script(mlflow, &format!("tune {name}")))
+    };
+    let sandbox = Sandbox::with_pipeline(&format!("stages:\n{}{}", stage("left"), stage("right")));
+    let said = repro(&sandbox, &["-j", "2"]);
+    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+    let mut versions = Vec::new();
+    for name in ["left", "right"] {
+        let told: Json = serde_json::from_str(&sandbox.read(&format!("{name}.out"))).unwrap();
+        let run = told["run"].as_str().unwrap();
+        // The stage's run and the one of its script are one.
+        let stage = show(&sandbox, run);
+        assert_eq!((&stage["name"], &stage["script_run"]), (&json!(name), &json!(run)), "{stage:#}");
+        assert_eq!((&stage["status"], &stage["tags"]["pipe.exit_code"]), (&json!("FINISHED"), &json!("0")));
+        assert_eq!(
+            (&stage["tags"]["of"], &stage["metrics"]["best"][0]["value"]),
+            (&json!(name), &json!(0.973_333_333_333_333_4))
+        );
+        let mut below: Vec<&str> =
+            stage["children"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+        let mut expected: Vec<&str> =
+            told["below"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+        below.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(below, expected, "nothing of the other script's");
+        for id in below {
+            let candidate = show(&sandbox, id);
+            assert_eq!(
+                (&candidate["status"], &candidate["params"]["of"]),
+                (&json!("FINISHED"), &json!(name))
+            );
+            assert_eq!(candidate["tags"]["pipe.stage"], name);
+            assert_eq!(candidate["metrics"]["acc"].as_array().unwrap().len(), 50, "{candidate:#}");
+        }
+        let version = told["version"].as_str().unwrap();
+        let shown = sandbox.json(["models", "show", "--json", &format!("iris/{version}")]);
+        assert_eq!(shown["run_id"], run, "{shown:#}");
+        versions.push(version.to_owned());
+    }
+    versions.sort_unstable();
+    assert_eq!(versions, ["1", "2"]);
+    let mut all = listed(&sandbox);
+    all.sort();
+    let line = |name: &str| format!("{name} FINISHED flowers");
+    let of = |name| {
+        let rounds = [1, 3, 300].map(|rounds| line(&format!("{name}, {rounds} rounds")));
+        [vec![line(name)], rounds.to_vec()].concat()
+    };
+    assert_eq!(all, [of("left"), of("right")].concat());
+}
+
+#[test]
+fn two_tutorials_at_once_with_the_newest_client() {
+    tuned_side_by_side(Mlflow::Newest);
+}
+
+#[test]
+fn two_tutorials_at_once_with_the_old_client() {
+    tuned_side_by_side(Mlflow::Old);
+}
+
 /// The stage's run and its script's, of a stage that does what this part of the script does.
 #[track_caller]
 fn of_part(part: &str, code: i32) -> (Json, Json) {

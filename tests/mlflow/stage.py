@@ -5,6 +5,8 @@
 Runs with the clients of 2.9 and of 3.x alike.
 """
 
+import glob
+import json
 import os
 import signal
 import sys
@@ -39,6 +41,41 @@ def tutorial(out):
     assert list(found.run_id) == [run.info.run_id], found
     with open(out, "w") as file:
         file.write(run.info.run_id)
+
+
+def tune(name):
+    """One run with a run for each candidate below it, and the best one registered; another script does so meanwhile."""
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    # Neither begins before both are there.
+    open(f"here.{name}", "w").close()
+    deadline = time.time() + 60
+    while len(glob.glob("here.*")) < 2 and time.time() < deadline:
+        time.sleep(0.01)
+    assert len(glob.glob("here.*")) == 2
+    mlflow.set_experiment("flowers")
+    x, y = load_iris(return_X_y=True)
+    with mlflow.start_run(run_name=f"tune {name}") as run:
+        mlflow.set_tag("of", name)
+        models = []
+        for rounds in [1, 3, 300]:
+            with mlflow.start_run(run_name=f"{name}, {rounds} rounds", nested=True):
+                models.append(LogisticRegression(max_iter=rounds).fit(x, y))
+                mlflow.log_params({"rounds": rounds, "of": name})
+                for step in range(50):
+                    mlflow.log_metric("acc", models[-1].score(x, y) * (step + 1) / 50, step=step)
+        mlflow.log_metric("best", models[-1].score(x, y))
+        named = {"name": "model"} if NEW else {"artifact_path": "model"}
+        mlflow.sklearn.log_model(models[-1], **named, registered_model_name="iris")
+    below = f"tags.mlflow.parentRunId = '{run.info.run_id}'"
+    found = mlflow.search_runs(experiment_names=["flowers"], filter_string=below, order_by=["metrics.acc DESC"])
+    assert list(found["params.rounds"]) == ["300", "3", "1"] and set(found["params.of"]) == {name}, found
+    model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    assert (model.predict(x) == models[-1].predict(x)).all()
+    [version] = mlflow.search_model_versions(filter_string=f"run_id = '{run.info.run_id}'")
+    with open(f"{name}.out", "w") as file:
+        json.dump({"run": run.info.run_id, "below": list(found["run_id"]), "version": str(version.version)}, file)
 
 
 def predict(out):

@@ -648,6 +648,16 @@ post(
     {"run_id": "${run}", "datasets": [{"tags": [{"key": "mlflow.data.context", "value": "training"}], "dataset": d}]},
 )
 post(
+    "log it for something else",
+    "runs/log-inputs",
+    {
+        "run_id": "${run}",
+        "datasets": [
+            {"tags": [{"key": "mlflow.data.context", "value": "test"}, {"key": "more", "value": "x"}], "dataset": d}
+        ],
+    },
+)
+post(
     "log another data set", "runs/log-inputs", {"run_id": "${second}", "datasets": [{"dataset": {**d, "digest": "d2"}}]}
 )
 post(

@@ -1,8 +1,8 @@
 //! What every request is answered from: the store, the cache, and where the request came in.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use base::Timestamp;
 use cache::Blobs;
@@ -51,6 +51,9 @@ impl Context {
     }
 }
 
+/// How many names of experiments that were not there a stage is remembered to have asked for.
+const MISSED: usize = 64;
+
 /// The script of one stage, which is served under an address of its own.
 pub struct Scope {
     /// The run that becomes the parent of every run that is made without one. Its status is not the script's to say.
@@ -59,6 +62,8 @@ pub struct Scope {
     pub(crate) tags: Vec<Tag>,
     /// The runs that were made, or started again.
     started: Mutex<BTreeSet<RunId>>,
+    /// The names of experiments that were asked for and not there, each as often; the latest ones.
+    missed: Mutex<VecDeque<String>>,
     /// What has to happen before the first request is answered.
     before: Box<dyn Fn() + Send + Sync>,
     is_entered: Once,
@@ -68,13 +73,20 @@ impl Scope {
     /// The scope of the scripts of a stage, recorded by the run `stage`. `before` is called once, before the first
     /// request is answered: the run has to be in the store then.
     pub fn new(stage: RunId, tags: Vec<Tag>, before: impl Fn() + Send + Sync + 'static) -> Self {
-        let (started, is_entered) = (Mutex::default(), Once::new());
-        Scope { stage, tags, started, before: Box::new(before), is_entered }
+        let before = Box::new(before);
+        Scope {
+            stage,
+            tags,
+            started: Mutex::default(),
+            missed: Mutex::default(),
+            before,
+            is_entered: Once::new(),
+        }
     }
 
     /// The runs that were made here, or started again, oldest first.
     pub fn started(&self) -> Vec<RunId> {
-        self.lock().iter().copied().collect()
+        lock(&self.started).iter().copied().collect()
     }
 
     /// Called on a thread that may block, before a request is answered.
@@ -84,12 +96,30 @@ impl Scope {
 
     /// Remembers a run whose end is owed.
     pub(crate) fn start(&self, run: RunId) {
-        self.lock().insert(run);
+        lock(&self.started).insert(run);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<RunId>> {
-        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Remembers that an experiment was asked for that is not there.
+    pub(crate) fn miss(&self, name: &str) {
+        let mut missed = lock(&self.missed);
+        if missed.len() == MISSED {
+            missed.pop_front();
+        }
+        missed.push_back(name.to_owned());
     }
+
+    /// Whether an experiment that is made now was asked for, and not there. Clients ask before they make one: when it is
+    /// there by now, another stage was quicker. The client of 3.x then logs to the default experiment without a word, and
+    /// that of 2.9 fails.
+    pub(crate) fn has_missed(&self, name: &str) -> bool {
+        let mut missed = lock(&self.missed);
+        let place = missed.iter().position(|known| known == name);
+        place.is_some_and(|place| missed.remove(place).is_some())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Scope {
@@ -121,7 +151,7 @@ impl Scopes {
         self.map().get(secret).cloned()
     }
 
-    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Scope>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn map(&self) -> MutexGuard<'_, HashMap<String, Arc<Scope>>> {
+        lock(&self.0)
     }
 }

@@ -28,8 +28,9 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let tags = pairs.into_iter().map(|(key, value)| validate::experiment_tag(key, value));
     let tags = tags.collect::<Result<Vec<_>, _>>()?;
     let experiment = ExperimentRef::Name(name.to_owned());
+    let has_missed = call.scope.as_ref().is_some_and(|scope| scope.has_missed(name));
     let mut changes = vec![
-        Change::CreateExperiment { name: name.to_owned(), if_absent: false },
+        Change::CreateExperiment { name: name.to_owned(), if_absent: has_missed && location.is_empty() },
         Change::SetExperimentTags { experiment: experiment.clone(), tags },
     ];
     if !location.is_empty() {
@@ -51,8 +52,12 @@ pub fn get_by_name(context: &Context, call: &Call) -> Result<Json, Fault> {
         // A deleted one is found too, so that a client can tell why the name does not do.
         None => context.store.experiments()?.into_iter().rfind(|experiment| experiment.name == name),
     };
-    let found =
-        found.ok_or_else(|| Fault::missing(format!("Could not find experiment with name '{name}'")))?;
+    let Some(found) = found else {
+        if let Some(scope) = &call.scope {
+            scope.miss(name);
+        }
+        return Err(Fault::missing(format!("Could not find experiment with name '{name}'")));
+    };
     Ok(Json::of(&Field("experiment", wire::Experiment::of(&found))))
 }
 

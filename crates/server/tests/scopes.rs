@@ -37,12 +37,15 @@ fn served() -> Served {
 
 impl Served {
     fn post(&self, secret: &str, path: &str, body: &Json) -> (u16, Json) {
-        let body = body.to_string();
+        self.ask("POST", secret, path, &body.to_string())
+    }
+
+    fn ask(&self, method: &str, secret: &str, path: &str, body: &str) -> (u16, Json) {
         let address = self.server.address();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
-            "POST /s/{secret}/api/2.0/mlflow/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: \
+            "{method} /s/{secret}/api/2.0/mlflow/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: \
              application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
@@ -118,4 +121,31 @@ fn runs_of_a_script_belong_to_its_stage() {
     let (status, answer) = served.post(token.as_str(), "runs/create", &json!({"experiment_id": "0"}));
     assert_eq!((status, &answer["error_code"]), (404, &json!("ENDPOINT_NOT_FOUND")));
     assert_eq!(served.post("0123", "runs/create", &json!({})).0, 404);
+}
+
+#[test]
+fn an_experiment_that_two_stages_make_at_once_is_one() {
+    let served = served();
+    let stage = || {
+        let run = NewRun::new(run_id(), Timestamp::now());
+        let stage = run.id;
+        served.store.apply(Changes::new(Timestamp::now(), vec![Change::CreateRun(run)])).unwrap();
+        served.scopes.open(Arc::new(Scope::new(stage, vec![], || {})))
+    };
+    let (one, other) = (stage(), stage());
+    let ask =
+        |secret: &str| served.ask("GET", secret, "experiments/get-by-name?experiment_name=flowers", "").0;
+    let make = |secret: &str, body: &Json| {
+        let (status, answer) = served.post(secret, "experiments/create", body);
+        (status, answer["experiment_id"].as_str().unwrap_or_default().to_owned())
+    };
+    let flowers = json!({"name": "flowers"});
+    assert_eq!((ask(one.as_str()), ask(other.as_str())), (404, 404), "both see that it is not there");
+    let made = make(one.as_str(), &flowers);
+    assert_eq!((made.0, made.1.is_empty()), (200, false));
+    assert_eq!(make(other.as_str(), &flowers), made, "as if it had asked a moment later");
+    // Who makes it without having been told so is refused, as by MLflow.
+    let refused = (400, String::new());
+    assert_eq!((make(one.as_str(), &flowers), make(other.as_str(), &flowers)), (refused.clone(), refused));
+    assert_eq!((ask(one.as_str()), ask(other.as_str())), (200, 200));
 }

@@ -49,8 +49,11 @@ impl Place {
         self.store.apply(Changes::new(Timestamp(1), changes)).expect("applied");
     }
 
-    fn bytes(&self) -> u64 {
-        let files = std::fs::read_dir(self.folder.path()).expect("lists");
+    /// What it takes once it is closed, with nothing left in the log.
+    fn bytes(self) -> u64 {
+        let Place { store, folder } = self;
+        drop(store);
+        let files = std::fs::read_dir(folder.path()).expect("lists");
         files.map(|file| file.expect("lists").metadata().expect("there").len()).sum()
     }
 }
@@ -93,12 +96,14 @@ fn single() {
     }
 }
 
-/// 10 runs with 100 keys each, in sets of 1,000 points, each applied before the next.
+/// 10 runs with 100 keys each, in sets of 1,000 points, each applied before the next; a reader of its own has looked
+/// at what each set brought, which is not counted.
 fn batches() {
     let place = Place::new(Sync::Normal);
+    let reader = SqliteStore::open(&place.folder.path().join("runs.db")).expect("opens");
     let keys: Vec<String> = (0..100).map(|key| format!("metric/{key}")).collect();
     place.apply((0..10).map(|run| Change::CreateRun(NewRun::new(id(run), Timestamp(1)))).collect());
-    let start = Instant::now();
+    let mut spent = Duration::ZERO;
     let mut points = 0_u64;
     for round in 0..100_i64 {
         for run in 0..10 {
@@ -108,10 +113,18 @@ fn batches() {
                 })
                 .collect();
             points += metrics.len() as u64;
+            let start = Instant::now();
             place.apply(vec![Change::LogMetrics { run: id(run), metrics }]);
+            spent += start.elapsed();
+            let seen = reader.run(id(run)).expect("read").data.metrics;
+            assert!(seen.len() == 100 && seen.values().all(|last| last.step == round * 10 + 9));
         }
     }
-    let rate = points as f64 / start.elapsed().as_secs_f64();
+    for run in 0..10 {
+        assert!(keys.iter().all(|key| reader.metric_history(id(run), key).expect("read").len() == 1000));
+    }
+    drop(reader);
+    let rate = points as f64 / spent.as_secs_f64();
     println!("{:<64} {rate:>10.0} points/s", "10 runs x 100 keys in sets of 1,000");
     for run in 0..10 {
         let end = Change::UpdateRun {

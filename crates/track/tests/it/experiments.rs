@@ -149,14 +149,13 @@ pub fn runs_say_what_they_read_and_wrote(store: &dyn ModelStore) {
     for _ in 0..2 {
         store.apply(at(0, changes.clone())).expect("logged");
     }
-    // What was said of a data set first stays; a use gets new tags.
+    // What was said first stays, of a data set and of its use.
     let mut again = dataset("b", "1", Some("eval"));
     again.dataset.source = "elsewhere".into();
     again.tags.insert("x".into(), "y".into());
-    store.apply(at(0, vec![Change::LogDatasets { run, datasets: vec![again.clone()] }])).expect("logged");
-    again.dataset.source = "data.csv".into();
+    store.apply(at(0, vec![Change::LogDatasets { run, datasets: vec![again] }])).expect("logged");
     let data = store.run(run).expect("there").data;
-    assert_eq!(data.datasets, [again, dataset("a", "1", None)]);
+    assert_eq!(data.datasets, [dataset("b", "1", Some("training")), dataset("a", "1", None)]);
     assert_eq!((data.model_inputs, data.model_outputs), (vec![models[0]], outputs.to_vec()));
     let other = run_in(store, 2, experiment);
     let reads = Change::LogDatasets {
@@ -172,8 +171,8 @@ pub fn runs_say_what_they_read_and_wrote(store: &dyn ModelStore) {
     };
     let all = [
         summary("a", "1", None),
-        summary("b", "1", Some("eval")),
         summary("b", "1", Some("test")),
+        summary("b", "1", Some("training")),
         summary("b", "2", None),
     ];
     assert_eq!(store.datasets(&[experiment], 10).expect("read"), all);

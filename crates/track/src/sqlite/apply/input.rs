@@ -26,25 +26,27 @@ pub(super) fn log_files(
     Ok(())
 }
 
-/// A data set that the experiment knows is taken as it is; a use that the run knows gets the new tags.
+/// A data set that the experiment knows is taken as it is, and so is a use that the run knows, with its tags.
 pub(super) fn log_datasets(
     transaction: &Transaction,
     run: i64,
     datasets: &[DatasetInput],
 ) -> Result<(), Fault> {
     let mut use_it = transaction.prepare_cached(
-        "INSERT INTO dataset_input (run, dataset) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET run = run RETURNING number",
+        "INSERT INTO dataset_input (run, dataset) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING number",
     )?;
     let mut tag = transaction
         .prepare_cached("INSERT OR REPLACE INTO dataset_input_tag (input, key, value) VALUES (?1, ?2, ?3)")?;
     for DatasetInput { dataset, tags } in datasets {
         check(dataset)?;
         let number = number(transaction, run, dataset)?;
-        let input: i64 = use_it.query_row([run, number], |row| row.get(0))?;
+        let input: Option<i64> = use_it.query_row([run, number], |row| row.get(0)).optional()?;
         for (key, value) in tags {
             check_key("tag", key)?;
             check_length(value, MAX_TAG_VALUE, || format!("the value of tag `{key}`"))?;
-            tag.execute(params![input, key, value])?;
+            if let Some(input) = input {
+                tag.execute(params![input, key, value])?;
+            }
         }
     }
     Ok(())

@@ -116,10 +116,10 @@ fn backup_path(path: &Path, found: i64) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Copies the file as it is; a backup of that schema that stands there already is kept and is enough.
+/// Copies the file as it is, in place of an older backup of that schema: who went back to one and logged on has more now.
 fn back_up(path: &Path, found: i64) -> Result<(), Fault> {
     let target = backup_path(path, found);
-    if path.as_os_str().is_empty() || target.exists() {
+    if path.as_os_str().is_empty() {
         return Ok(());
     }
     let mut half = target.clone().into_os_string();
@@ -160,6 +160,14 @@ mod tests {
         let backup = Connection::open(backup_path(&path, 1)).expect("there is a backup");
         assert_eq!(backup.query_row("SELECT x FROM a", [], |row| row.get::<_, i64>(0)), Ok(7));
         assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(1));
+        // Somebody goes back to it, has the old program log more, and upgrades again.
+        drop((connection, backup));
+        std::fs::copy(backup_path(&path, 1), &path).expect("copied");
+        let mut connection = Connection::open(&path).expect("opens");
+        connection.execute_batch("UPDATE a SET x = 8").expect("logged");
+        advance(&mut connection, &path, &steps).expect("upgraded");
+        let backup = Connection::open(backup_path(&path, 1)).expect("there is a backup");
+        assert_eq!(backup.query_row("SELECT x FROM a", [], |row| row.get::<_, i64>(0)), Ok(8));
         let refused = advance(&mut connection, &path, &steps[..1]);
         let message = refused.expect_err("a newer schema").into_error(&path, "open").to_string();
         assert!(message.ends_with("was made by a newer pipe: schema 2, this pipe knows 1"), "{message}");
