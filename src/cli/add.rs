@@ -201,6 +201,7 @@ fn edited_imports(
         let recorded = pointed_state(pointer, &text, data)?;
         if let Some(import) = parse_import(pointer, &text)?
             && recorded.is_some_and(|recorded| recorded.digest != state.digest)
+            && import.ends_with_an_edit(project.dialect)
         {
             edited.push((data.clone(), import));
         }

@@ -162,7 +162,9 @@ fn edited_imports(
     for (id, _) in found.iter().filter(|(_, committable)| !committable.is_recorded) {
         let stage = pipeline.stage(*id);
         let was_brought = ledger.get(&stage.address).is_some_and(|locked| !locked.outs.is_empty());
-        if let Some(import) = import::of_stage(project, stage)?.filter(|_| was_brought) {
+        let import = import::of_stage(project, stage)?;
+        if let Some(import) = import.filter(|import| was_brought && import.ends_with_an_edit(project.dialect))
+        {
             edited.push((*id, import));
         }
     }

@@ -177,7 +177,7 @@ fn source<'a>(pipeline: &'a Pipeline, project: &Project, target: &str) -> CliRes
     let out = stage.and_then(|stage| Some((stage, stage.outs.iter().find(|out| out.path == path)?)));
     out.ok_or_else(|| {
         CliError::message(format!("`{target}` is no data with a pointer of its own"))
-            .hint("`pipe move` takes what `pipe add` was told; what a stage makes is named in its `outs`")
+            .hint("`pipe move` takes what `pipe add` was told; change what a stage makes in its `outs`")
     })
 }
 

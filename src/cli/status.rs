@@ -17,6 +17,7 @@ use crate::cli::targets::TargetArgs;
 use crate::cli::tell_damage;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
+use crate::import::Update;
 use crate::inside::{self, Inside};
 use crate::leftovers::{self, Leftover, tell_empty_groups};
 use crate::project::Project;
@@ -399,10 +400,14 @@ fn print_status(
             printer.data_line(format_args!("{name}: runs now (`{command}`, {holder})"));
             continue;
         }
-        let update = updates.of(*id).map(|source| {
+        let update = updates.of(*id).map(|(source, update)| {
             let file = &pipeline.stage(*id).address.file;
             let also = if source.follows { ", and so does `pipe repro`" } else { "" };
-            format!("  {} has other data now: `pipe update {file}` takes it{also}", source.shown())
+            let (what, takes) = match update {
+                Update::Data => ("other data", "takes it"),
+                Update::Commits => ("other commits, with the same data,", "records the newest"),
+            };
+            format!("  {} has {what} now: `pipe update {file}` {takes}{also}", source.shown())
         });
         let word = match (&judged.decision, state(&judged.decision)) {
             (Decision::Fresh, _) if update.is_some() => "update available",

@@ -164,7 +164,9 @@ pub fn follow(
     let (workspace, ledger) = (project.workspace(printer)?, project.ledger(pipeline)?);
     let mut imports = Vec::new();
     for (_, stage, import) in followers {
-        if is_edited(&workspace, &ledger, stage) || import::has_update(&depot, project, stage, &import)? {
+        if is_edited(&workspace, &ledger, stage)
+            || import::update_of(&depot, project, stage, &import)?.is_some()
+        {
             imports.push((stage, import));
         }
     }

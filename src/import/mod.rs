@@ -222,32 +222,50 @@ pub fn is_asked_about(project: &Project, pipeline: &Pipeline) -> CliResult<bool>
     Ok(false)
 }
 
-/// Whether there is other data now than what a stage records: in the repository that it was imported from, or at a source
-/// that it follows.
+/// What is new at the source of imported data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// Other data.
+    Data,
+    /// Other commits of the repository, with the same data. In projects of DVC alone, which takes them for an update.
+    Commits,
+}
+
+/// What is new compared with what a stage records: in the repository that it was imported from, or at a source that it
+/// follows.
 ///
 /// # Errors
 /// When it cannot be asked.
-pub fn has_update(depot: &Depot<'_>, project: &Project, stage: &Stage, import: &Import) -> CliResult<bool> {
+pub fn update_of(
+    depot: &Depot<'_>,
+    project: &Project,
+    stage: &Stage,
+    import: &Import,
+) -> CliResult<Option<Update>> {
+    let data_if = |is_other: bool| is_other.then_some(Update::Data);
     let Some(repo) = &import.repo else {
         let wdir = stage.wdir.to_path(&project.root);
-        return Ok(
-            import.follows && !import.is_same(&depot.bring(import, &wdir, Which::Newest, true)?.import)
-        );
+        return Ok(data_if(
+            import.follows && !import.is_same(&depot.bring(import, &wdir, Which::Newest, true)?.import),
+        ));
     };
     // What was never brought has nothing to differ from.
-    let Some(locked) = &repo.rev_lock else { return Ok(false) };
+    let Some(locked) = &repo.rev_lock else { return Ok(None) };
     let tip = if repo.rev.as_deref().is_some_and(git_source::is_relative) {
         Some(Repository::open(depot, repo, Which::Newest)?.commit)
     } else {
         git_source::tip(&repository::address(&project.root, &repo.url)?, repo.rev.as_deref())?
     };
-    match tip {
-        Some(tip) if tip == *locked => Ok(false),
+    Ok(match tip {
+        Some(tip) if tip == *locked => None,
         // Where the two cannot be compared, it is known that there is another commit.
-        Some(tip) => Ok(is_other(depot, (repo, &import.path), &tip, locked).unwrap_or(true)),
+        Some(tip) => match is_other(depot, (repo, &import.path), &tip, locked).unwrap_or(true) {
+            true => Some(Update::Data),
+            false => (project.dialect == Dialect::Dvc).then_some(Update::Commits),
+        },
         // The name of a commit is of that commit alone.
-        None => Ok(repo.rev.as_ref().is_none_or(|rev| !locked.starts_with(rev.as_str()))),
-    }
+        None => data_if(repo.rev.as_ref().is_none_or(|rev| !locked.starts_with(rev.as_str()))),
+    })
 }
 
 /// Whether two commits of a repository have different data at a path.

@@ -195,10 +195,16 @@ fn imports_follow_their_source_when_asked() {
         stale_now.iter().map(String::as_str).collect::<Vec<_>>(),
         ["bb.dvc", "code.dvc", "d.dvc", "mix.dvc", "sub.dvc"]
     );
-    // DVC tells of any other commit of a repository; here it counts whether there is other data.
-    assert_eq!(stale(&ours).into_iter().collect::<Vec<_>>(), ["d.dvc"]);
+    assert_eq!(stale(&ours), stale_now);
     let said = pipe(&ours, &["status"]).code(0).stdout;
+    // To DVC any other commit is an update; it is told which has other data.
     assert!(said.contains("d.dvc: update available\n") && said.contains("`pipe update d.dvc`"), "{said}");
+    for line in [
+        "data (../source) has other data now: `pipe update d.dvc` takes it\n",
+        "code (../source) has other commits, with the same data, now: `pipe update code.dvc` records the newest\n",
+    ] {
+        assert!(said.contains(line), "{line} {said}");
+    }
     pipe(&ours, &["status", "-q"]).code(1);
     assert_eq!(pipe(&ours, &["status", "--no-updates"]).code(0).stdout, "Everything is up to date.\n");
     pipe(&ours, &["repro"]).code(0);

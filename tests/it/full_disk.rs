@@ -276,7 +276,7 @@ fn a_stage_that_fills_the_disk_has_failed_and_one_whose_process_is_killed_was_ki
         rm -r .pipe/artifacts/*/partial
         "$PIPE" runs list --json > ../failed.json
         rm -rf big .pipe/artifacts
-        stage waits 'cat /dev/zero > big 2> /dev/null || touch ../full; sleep 60'
+        stage waits 'sleep 2; cat /dev/zero > big 2> /dev/null || touch ../full; sleep 60'
         "$PIPE" repro & process=$!
         for nap in $(seq 200); do test -e ../full || sleep 0.05; done
         kill -9 $process

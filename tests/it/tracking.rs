@@ -199,7 +199,7 @@ fn tuned_side_by_side(mlflow: Mlflow) {
         }
         let version = told["version"].as_str().unwrap();
         let shown = sandbox.json(["models", "show", "--json", &format!("iris/{version}")]);
-        assert_eq!(shown["run_id"], run, "{shown:#}");
+        assert_eq!(shown["script_run"], run, "{shown:#}");
         versions.push(version.to_owned());
     }
     versions.sort_unstable();

@@ -17,7 +17,7 @@ use disk::{DiskError, Stamp};
 use crate::seal::SECOND;
 use crate::stages::{StageEntry, result_digest};
 use crate::tree::{HEADER, TreeEntry};
-use crate::{Blobs, CacheError, Layout, StageCache};
+use crate::{Blobs, CacheError, StageCache};
 
 /// What must stay.
 #[derive(Debug, Default)]
@@ -115,7 +115,7 @@ impl Removed {
 }
 
 /// What is to go and what stays.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GcPlan {
     /// What would be removed.
     pub removed: Removed,
@@ -123,10 +123,12 @@ pub struct GcPlan {
     pub kept: Tally,
     /// How many contents are needed that the cache does not hold.
     pub missing: usize,
-    entries: Vec<Listed>,
-    folders: Vec<Listed>,
-    files: Vec<Listed>,
+    entries: Vec<Listed<PathBuf>>,
+    folders: Vec<Listed<Name>>,
+    files: Vec<Listed<Name>>,
+    unfinished: Vec<Listed<PathBuf>>,
     start: i64,
+    blobs: Blobs,
 }
 
 /// Why it cannot be said what is garbage, or why it cannot be removed.
@@ -154,10 +156,26 @@ pub enum GcError {
     Remove(#[from] DiskError),
 }
 
-/// A file of the cache.
+/// Which blob: there may be a million, so that paths are made when they are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    digest: Digest,
+    /// In DVC's layout, whether its name says that it is of a folder.
+    is_folder: bool,
+    /// Whether it lies where an older version put it.
+    is_old: bool,
+}
+
+impl Name {
+    fn path(&self, blobs: &Blobs) -> PathBuf {
+        blobs.root().join(blobs.layout().key(&self.digest, self.is_folder, self.is_old))
+    }
+}
+
+/// A file of the cache, by its path or what makes it.
 #[derive(Clone, Debug)]
-struct Listed {
-    path: PathBuf,
+struct Listed<N> {
+    name: N,
     bytes: u64,
     /// When it was last written, stored again or restored from, nanoseconds since 1970.
     used: i64,
@@ -165,7 +183,7 @@ struct Listed {
 
 /// An entry of the stage cache, with the names that its path gives it.
 struct ListedEntry {
-    file: Listed,
+    file: Listed<PathBuf>,
     is_needed: bool,
 }
 
@@ -179,10 +197,10 @@ pub fn plan_gc(
     roots: &Roots,
     options: &GcOptions,
 ) -> Result<GcPlan, GcError> {
-    let found = list_blobs(blobs).map_err(GcError::List)?;
+    let mut found = list_blobs(blobs).map_err(GcError::List)?;
     let mut entries = list_entries(stages, roots).map_err(GcError::List)?;
     // The newest first: what two of them name belongs to the younger.
-    entries.sort_by(|a, b| b.file.used.cmp(&a.file.used).then_with(|| a.file.path.cmp(&b.file.path)));
+    entries.sort_by(|a, b| b.file.used.cmp(&a.file.used).then_with(|| a.file.name.cmp(&b.file.name)));
     let is_old = |used: i64| used < options.start && options.older_than.is_none_or(|limit| used < limit);
     let drops_entries = match options.entries {
         Entries::Keep => false,
@@ -203,21 +221,26 @@ pub fn plan_gc(
         marks.mark_entry(entry, u32::try_from(index).unwrap_or(FIXED))?;
     }
     // What is too young to go keeps what it names, whatever it is: somebody may be about to name it.
-    let young =
-        found.iter().filter(|(digest, file)| !is_old(file.used) && !marks.owners.contains_key(digest));
-    let young: Vec<(Digest, PathBuf)> = young.map(|(digest, file)| (*digest, file.path.clone())).collect();
-    for (digest, path) in young {
-        if is_manifest(blobs.layout(), &path)? {
+    let is_needed = |marks: &Marks<'_>, file: &Listed<Name>| marks.owners.contains_key(&file.name.digest);
+    let young: Vec<Name> = (found.iter().filter(|file| !is_old(file.used) && !is_needed(&marks, file)))
+        .map(|file| file.name)
+        .collect();
+    for name in young {
+        if is_manifest(blobs, &name)? {
             // A manifest that cannot be read keeps nothing, and is no root either.
-            let _ = marks.mark(digest, true, FIXED);
+            let _ = marks.mark(name.digest, true, FIXED);
         }
     }
-    let here: HashSet<Digest> = found.iter().map(|(digest, _)| *digest).collect();
-    marks.missing += marks.owners.keys().filter(|digest| !here.contains(digest)).count();
+    // A content may lie there as a file and as a folder, or in an older place, too.
+    found.sort_unstable_by_key(|file| file.name);
+    let mut here = 0;
+    for same in found.chunk_by(|a, b| a.name.digest == b.name.digest) {
+        here += usize::from(is_needed(&marks, &same[0]));
+    }
+    marks.missing += marks.owners.len() - here;
     let mut sorting = Sorting::new(found, kept, gone, &marks, options.start);
     for file in list_unfinished(blobs, options.start).map_err(GcError::List)? {
-        sorting.kept.add(file.bytes);
-        sorting.drop_blob(file);
+        sorting.unfinished.push(file);
     }
     if options.max_size.is_none() || options.older_than.is_some() {
         sorting.drop_garbage(is_old);
@@ -228,7 +251,7 @@ pub fn plan_gc(
         }
         sorting.shrink(limit);
     }
-    sorting.finish(marks.missing, blobs.layout())
+    sorting.finish(marks.missing, blobs)
 }
 
 /// Removes what was planned, but for what was stored anew since. Returns what was removed.
@@ -237,18 +260,21 @@ pub fn plan_gc(
 /// When something cannot be removed; what was until then is gone.
 pub fn sweep(plan: &GcPlan) -> Result<Removed, GcError> {
     let mut removed = Removed::default();
-    for entry in &plan.entries {
-        if remove(entry, plan.start, &mut removed.entries)?
-            && let (Some(folder), Some(above)) = (entry.path.parent(), entry.path.ancestors().nth(3))
+    for Listed { name: path, bytes, .. } in &plan.entries {
+        if remove((path, *bytes), plan.start, &mut removed.entries)?
+            && let (Some(folder), Some(above)) = (path.parent(), path.ancestors().nth(3))
         {
             disk::remove_empty_folders(folder, above);
         }
     }
-    for folder in &plan.folders {
-        remove(folder, plan.start, &mut removed.folders)?;
+    for Listed { name, bytes, .. } in &plan.folders {
+        remove((&name.path(&plan.blobs), *bytes), plan.start, &mut removed.folders)?;
     }
-    for file in &plan.files {
-        remove(file, plan.start, &mut removed.files)?;
+    for Listed { name, bytes, .. } in &plan.files {
+        remove((&name.path(&plan.blobs), *bytes), plan.start, &mut removed.files)?;
+    }
+    for Listed { name: path, bytes, .. } in &plan.unfinished {
+        remove((path, *bytes), plan.start, &mut removed.files)?;
     }
     Ok(removed)
 }
@@ -256,18 +282,18 @@ pub fn sweep(plan: &GcPlan) -> Result<Removed, GcError> {
 /// Whoever stores a content that is there already touches its blob instead of writing it. Should he do so in the very
 /// moment in which it goes, it is there once more: it is moved away before it is looked at for the last time, and who
 /// comes later finds none to touch.
-fn remove(listed: &Listed, start: i64, tally: &mut Tally) -> Result<bool, DiskError> {
+fn remove((path, bytes): (&Path, u64), start: i64, tally: &mut Tally) -> Result<bool, DiskError> {
     let stamp = |path: &Path| fs::symlink_metadata(path).ok().map(|metadata| Stamp::of(&metadata));
-    let Some(before) = stamp(&listed.path).filter(|stamp| used(stamp) < start) else { return Ok(false) };
-    let aside = aside_of(&listed.path);
+    let Some(before) = stamp(path).filter(|stamp| used(stamp) < start) else { return Ok(false) };
+    let aside = aside_of(path);
     // A full disk may have no room for another name, and must not keep anybody from making some.
-    let gone = if disk::move_path(&listed.path, &aside).is_ok() { &aside } else { &listed.path };
+    let gone = if disk::move_path(path, &aside).is_ok() { &aside } else { path };
     if *gone == aside && stamp(&aside).is_some_and(|after| after.mtime != before.mtime) {
-        disk::move_path(&aside, &listed.path)?;
+        disk::move_path(&aside, path)?;
         return Ok(false);
     }
     disk::remove(gone)?;
-    tally.add(listed.bytes);
+    tally.add(bytes);
     Ok(true)
 }
 
@@ -324,8 +350,8 @@ impl Marks<'_> {
     }
 
     fn mark_entry(&mut self, entry: &ListedEntry, owner: u32) -> Result<(), GcError> {
-        for out in StageEntry::read(&entry.file.path)
-            .map_err(|reason| GcError::Entry { path: entry.file.path.clone(), reason })?
+        for out in StageEntry::read(&entry.file.name)
+            .map_err(|reason| GcError::Entry { path: entry.file.name.clone(), reason })?
             .outs
         {
             self.mark(out.state.digest, out.state.is_folder(), owner)?;
@@ -337,30 +363,31 @@ impl Marks<'_> {
 /// Everything in the cache on its way to one side or the other.
 struct Sorting {
     /// Not needed by anything that stays, the oldest last.
-    garbage: Vec<Listed>,
+    garbage: Vec<Listed<Name>>,
     /// Entries that may go, the oldest last, each with what it alone still needs.
-    entries: Vec<(Listed, Vec<Listed>)>,
+    entries: Vec<(Listed<PathBuf>, Vec<Listed<Name>>)>,
     /// Bytes of all that stays as things are, garbage that was not dropped included.
     kept: Tally,
-    gone_entries: Vec<Listed>,
-    gone_blobs: Vec<Listed>,
+    gone_entries: Vec<Listed<PathBuf>>,
+    gone_blobs: Vec<Listed<Name>>,
+    unfinished: Vec<Listed<PathBuf>>,
     start: i64,
 }
 
 impl Sorting {
     fn new(
-        found: Vec<(Digest, Listed)>,
+        found: Vec<Listed<Name>>,
         kept_entries: Vec<ListedEntry>,
         gone_entries: Vec<ListedEntry>,
         marks: &Marks<'_>,
         start: i64,
     ) -> Self {
         let mut kept = Tally::default();
-        let mut owned: HashMap<u32, Vec<Listed>> = HashMap::new();
+        let mut owned: HashMap<u32, Vec<Listed<Name>>> = HashMap::new();
         let mut garbage = Vec::new();
-        for (digest, file) in found {
+        for file in found {
             kept.add(file.bytes);
-            match marks.owners.get(&digest) {
+            match marks.owners.get(&file.name.digest) {
                 None => garbage.push(file),
                 Some(&FIXED) => {}
                 Some(owner) => owned.entry(*owner).or_default().push(file),
@@ -374,9 +401,10 @@ impl Sorting {
                 entries.push((entry.file, owned.unwrap_or_default()));
             }
         }
-        garbage.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.path.cmp(&b.path)));
+        garbage.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.name.cmp(&b.name)));
         let gone_entries = gone_entries.into_iter().map(|entry| entry.file).collect();
-        Sorting { garbage, entries, kept, gone_entries, gone_blobs: Vec::new(), start }
+        let (gone_blobs, unfinished) = (Vec::new(), Vec::new());
+        Sorting { garbage, entries, kept, gone_entries, gone_blobs, unfinished, start }
     }
 
     fn drop_garbage(&mut self, is_old: impl Fn(i64) -> bool) {
@@ -388,7 +416,7 @@ impl Sorting {
         }
     }
 
-    fn drop_blob(&mut self, file: Listed) {
+    fn drop_blob(&mut self, file: Listed<Name>) {
         self.kept.count -= 1;
         self.kept.bytes -= file.bytes;
         self.gone_blobs.push(file);
@@ -421,36 +449,50 @@ impl Sorting {
         }
     }
 
-    fn finish(self, missing: usize, layout: Layout) -> Result<GcPlan, GcError> {
-        let mut plan = GcPlan { kept: self.kept, missing, start: self.start, ..GcPlan::default() };
-        for entry in self.gone_entries {
-            plan.removed.entries.add(entry.bytes);
-            plan.entries.push(entry);
-        }
+    fn finish(self, missing: usize, blobs: &Blobs) -> Result<GcPlan, GcError> {
+        let mut removed = Removed::default();
+        self.gone_entries.iter().for_each(|entry| removed.entries.add(entry.bytes));
+        self.unfinished.iter().for_each(|file| removed.files.add(file.bytes));
+        let (mut folders, mut files) = (Vec::new(), Vec::new());
         for blob in self.gone_blobs {
-            if is_manifest(layout, &blob.path)? {
-                plan.removed.folders.add(blob.bytes);
-                plan.folders.push(blob);
+            if is_manifest(blobs, &blob.name)? {
+                removed.folders.add(blob.bytes);
+                folders.push(blob);
             } else {
-                plan.removed.files.add(blob.bytes);
-                plan.files.push(blob);
+                removed.files.add(blob.bytes);
+                files.push(blob);
             }
         }
-        Ok(plan)
+        let Sorting { kept, gone_entries: entries, unfinished, start, .. } = self;
+        Ok(GcPlan {
+            removed,
+            kept,
+            missing,
+            entries,
+            folders,
+            files,
+            unfinished,
+            start,
+            blobs: blobs.clone(),
+        })
     }
 }
 
-/// All blobs with their digests. Other files in the folder (those being written, for one) are none. In DVC's layout a file
-/// and a folder may have the same one.
-fn list_blobs(blobs: &Blobs) -> Result<Vec<(Digest, Listed)>, CacheError> {
+/// All blobs. Other files in the folder (those being written, for one) are none. In DVC's layout a file and a folder may
+/// have the same digest.
+fn list_blobs(blobs: &Blobs) -> Result<Vec<Listed<Name>>, CacheError> {
     let algorithm = blobs.layout().algorithm();
     let mut found = Vec::new();
-    for top in blobs.folders() {
+    for (place, top) in blobs.folders().into_iter().enumerate() {
         for (start, folder) in children(&top)? {
             for (rest, path) in children(&folder)? {
-                let name = blobs.layout().digits(&rest);
-                let Ok(digest) = Digest::from_hex(algorithm, &format!("{start}{name}")) else { continue };
-                found.extend(listed(path)?.map(|file| (digest, file)));
+                let digits = blobs.layout().digits(&rest);
+                let Ok(digest) = Digest::from_hex(algorithm, &format!("{start}{digits}")) else { continue };
+                let name = Name { digest, is_folder: digits != rest, is_old: place > 0 };
+                // Spelled in another way it is no blob: nothing looks for it there.
+                if name.path(blobs) == path {
+                    found.extend(listed(&path)?.map(|(bytes, used)| Listed { name, bytes, used }));
+                }
             }
         }
     }
@@ -458,13 +500,10 @@ fn list_blobs(blobs: &Blobs) -> Result<Vec<(Digest, Listed)>, CacheError> {
 }
 
 /// Whether a blob is the manifest of a folder.
-fn is_manifest(layout: Layout, path: &Path) -> Result<bool, DiskError> {
-    match layout.is_flat() {
-        true => Ok(path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| layout.digits(name) != name)),
-        false => disk::starts_with(path, HEADER.as_bytes()),
+fn is_manifest(blobs: &Blobs, name: &Name) -> Result<bool, DiskError> {
+    match blobs.layout().is_flat() {
+        true => Ok(name.is_folder),
+        false => disk::starts_with(&name.path(blobs), HEADER.as_bytes()),
     }
 }
 
@@ -472,11 +511,13 @@ fn is_manifest(layout: Layout, path: &Path) -> Result<bool, DiskError> {
 pub(crate) const GIVEN_UP: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Blobs that processes began to write and never will finish.
-fn list_unfinished(blobs: &Blobs, start: i64) -> Result<Vec<Listed>, CacheError> {
+fn list_unfinished(blobs: &Blobs, start: i64) -> Result<Vec<Listed<PathBuf>>, CacheError> {
     let mut found = Vec::new();
     for (_, folder) in children(&blobs.folder())? {
         for (_, path) in children(&folder)?.into_iter().filter(|(name, _)| disk::is_unfinished(name)) {
-            found.extend(listed(path)?.filter(|file| file.used < start.saturating_sub(GIVEN_UP)));
+            let is_given_up = |(_, used): &(u64, i64)| *used < start.saturating_sub(GIVEN_UP);
+            let file = listed(&path)?.filter(is_given_up);
+            found.extend(file.map(|(bytes, used)| Listed { name: path, bytes, used }));
         }
     }
     Ok(found)
@@ -491,7 +532,8 @@ fn list_entries(stages: &StageCache, roots: &Roots) -> Result<Vec<ListedEntry>, 
                 let Some(result) = name.strip_suffix(".json") else { continue };
                 let result = Digest::from_hex(Algorithm::Blake3, result).ok();
                 let is_needed = key.zip(result).is_some_and(|names| roots.results.contains(&names));
-                found.extend(listed(path)?.map(|file| ListedEntry { file, is_needed }));
+                let file = listed(&path)?.map(|(bytes, used)| Listed { name: path, bytes, used });
+                found.extend(file.map(|file| ListedEntry { file, is_needed }));
             }
         }
     }
@@ -520,16 +562,16 @@ fn children(folder: &Path) -> Result<Vec<(String, PathBuf)>, CacheError> {
     Ok(found)
 }
 
-/// `None` for what is no file, or went away meanwhile.
-fn listed(path: PathBuf) -> Result<Option<Listed>, CacheError> {
-    match fs::symlink_metadata(&path) {
+/// Bytes and last use of a file; `None` for what is no file, or went away meanwhile.
+fn listed(path: &Path) -> Result<Option<(u64, i64)>, CacheError> {
+    match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {
             let stamp = Stamp::of(&metadata);
-            Ok(Some(Listed { path, bytes: stamp.size, used: used(&stamp) }))
+            Ok(Some((stamp.size, used(&stamp))))
         }
         Ok(_) => Ok(None),
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(CacheError::Read { path, source }),
+        Err(source) => Err(CacheError::Read { path: path.to_owned(), source }),
     }
 }
 

@@ -48,6 +48,12 @@ pub struct Repo {
 }
 
 impl Import {
+    /// Whether data that was edited here, and recorded, is no import any more: what repositories have is never pushed. In DVC
+    /// what came by `import-url` stays one; it is pushed like other data.
+    pub fn ends_with_an_edit(&self, dialect: Dialect) -> bool {
+        self.repo.is_some() || dialect == Dialect::Native
+    }
+
     /// Whether its source, of which `seen` was just found, is as it was when this was recorded.
     pub fn is_same(&self, seen: &Import) -> bool {
         let is_same_content = match (&self.checksum, &seen.checksum) {

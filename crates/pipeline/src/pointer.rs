@@ -7,7 +7,7 @@ use crate::error::PipelineError;
 use crate::format::dvc::lock::relative;
 use crate::format::dvc::pointer as dvc;
 use crate::format::native::pointer as native;
-use crate::import::{disown_import, parse_import};
+use crate::import::{Import, disown_import, parse_import};
 use crate::lock::{Lock, StageLock};
 use crate::stage::Stage;
 
@@ -104,8 +104,9 @@ fn owned(
     state: &FileState,
 ) -> Result<String, PipelineError> {
     let recorded = pointed_state(file, text, path)?;
-    if recorded.is_some_and(|recorded| recorded.digest != state.digest) && parse_import(file, text)?.is_some()
-    {
+    let is_other = recorded.is_some_and(|recorded| recorded.digest != state.digest);
+    let ends = |import: Import| import.ends_with_an_edit(Dialect::of_file(file));
+    if is_other && parse_import(file, text)?.is_some_and(ends) {
         return disown_import(file, text);
     }
     Ok(text.to_owned())

@@ -7,14 +7,14 @@ use pipeline::{Import, Pipeline, StageId};
 use serde_json::{Value as Json, json};
 
 use crate::error::CliResult;
-use crate::import::{self, Depot};
+use crate::import::{self, Depot, Update};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
 
-/// By imported data, where it came from.
+/// By imported data, where it came from and what is new there.
 #[derive(Debug, Default)]
-pub struct Updates(BTreeMap<StageId, Import>);
+pub struct Updates(BTreeMap<StageId, (Import, Update)>);
 
 /// Asks the repositories and sources of the imports among `wanted`. One that cannot be asked is told, and makes nothing stale.
 ///
@@ -32,9 +32,9 @@ pub fn find(
     for id in wanted {
         let stage = pipeline.stage(*id);
         let Some(import) = import::of_stage(project, stage)? else { continue };
-        match import::has_update(&depot, project, stage, &import) {
-            Ok(true) => drop(updates.0.insert(*id, import)),
-            Ok(false) => {}
+        match import::update_of(&depot, project, stage, &import) {
+            Ok(Some(update)) => drop(updates.0.insert(*id, (import, update))),
+            Ok(None) => {}
             Err(fault) => {
                 let reason = fault.source.map(|source| format!("{source:#}")).unwrap_or_default();
                 printer.warn(format_args!(
@@ -53,14 +53,14 @@ impl Updates {
         self.0.is_empty()
     }
 
-    /// Where the data of a pointer came from, if there is other data now.
-    pub fn of(&self, id: StageId) -> Option<&Import> {
+    /// Where the data of a pointer came from, if there is something new now.
+    pub fn of(&self, id: StageId) -> Option<&(Import, Update)> {
         self.0.get(&id)
     }
 
     /// What machines are told of a stage, with the update.
     pub fn told(&self, id: StageId, mut stage: Json) -> Json {
-        let Some(source) = self.of(id) else { return stage };
+        let Some((source, _)) = self.of(id) else { return stage };
         if stage["state"] == "fresh" {
             stage["state"] = "stale".into();
         }
