@@ -17,7 +17,7 @@ use learn::{Dataset, OutputPaths, TrainConfig, TrainEvent, TrainOutcome};
 use track::{
     Applied, Artifact, Change, Changes, ExperimentId, ExperimentRef, Lease, LineageFile, LoggedModelChange,
     Metric, ModelId, ModelOutput, ModelStatus, NewLoggedModel, NewRun, NewVersion, Param, RunId, RunStatus,
-    RunStore, SqliteStore, StoreError,
+    RunStore, SqliteStore, StoreError, Tag,
 };
 
 use crate::cli::command_line;
@@ -32,7 +32,7 @@ use crate::registration::{RuleArgs, registration};
 use crate::ui::Printer;
 
 /// How long a point may wait before it is in the store, where others can see it.
-const FLUSH_EVERY: Duration = Duration::from_millis(250);
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
 /// The recording of one training.
 pub struct TrainingRun {
@@ -120,10 +120,13 @@ impl TrainingRun {
                 (project, new_run_id(), true)
             }
         };
+        // Git takes longer than all else here, and the training need not wait for it.
+        let (git, start) = (project.git(), Timestamp::now());
+        let state = own.then(|| std::thread::spawn(move || git_tags(git.as_ref())));
         let store = project.store().map_err(|fault| describe(&fault))?;
         let mut changes = Vec::new();
         if own {
-            changes.extend(create_own(&project, run));
+            changes.extend(create_own(run, start));
             changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });
         }
         // What the stage declared as params is recorded already, spelled as the params file spells it.
@@ -139,7 +142,11 @@ impl TrainingRun {
         let (sender, receiver) = channel();
         let points = Points::default();
         let awaited = points.clone();
-        let handle = std::thread::spawn(move || write(&store, run, &awaited, &receiver, printer));
+        let handle = std::thread::spawn(move || {
+            let tags = state.and_then(|state| state.join().ok());
+            let first = tags.map(|tags| Change::SetTags { run, tags });
+            write((&store, run), first, &awaited, &receiver, printer);
+        });
         let blobs = Some(project.blobs());
         Ok(TrainingRun {
             writer: Some((sender, handle)),
@@ -376,17 +383,21 @@ fn describe(fault: &StoreError) -> String {
     format!("{fault}{cause}")
 }
 
-fn create_own(project: &Project, run: RunId) -> [Change; 2] {
-    let git = project.git();
-    let commit = git.as_ref().and_then(Git::head);
-    let dirty = git.as_ref().and_then(|git| git.is_dirty().ok());
-    let mut tags = common_tags("train", commit.as_deref(), dirty);
+/// What git says of the code, with what every run says of itself.
+fn git_tags(git: Option<&Git>) -> Vec<Tag> {
+    let commit = git.and_then(Git::head);
+    let dirty = git.and_then(|git| git.is_dirty().ok());
+    common_tags("train", commit.as_deref(), dirty)
+}
+
+fn create_own(run: RunId, start: Timestamp) -> [Change; 2] {
+    let mut tags = common_tags("train", None, None);
     tags.push(tag(tags::COMMAND, &command_line()));
     let new = NewRun {
         user: environment::user(),
         lease: Some(Lease::current()),
         name: Some("train".to_owned()),
-        ..NewRun::new(run, Timestamp::now())
+        ..NewRun::new(run, start)
     };
     [Change::CreateRun(new), Change::SetTags { run, tags }]
 }
@@ -474,10 +485,10 @@ fn metrics_of(event: &TrainEvent, timestamp: Timestamp) -> Vec<Metric> {
     }
 }
 
-/// Writes what comes in, in batches, until nobody sends any more.
+/// Writes `first` and then what comes in, in batches, until nobody sends any more.
 fn write(
-    store: &SqliteStore,
-    run: RunId,
+    (store, run): (&SqliteStore, RunId),
+    first: Option<Change>,
     points: &Mutex<Vec<Metric>>,
     messages: &Receiver<Message>,
     printer: Printer,
@@ -490,6 +501,9 @@ fn write(
             printer.warn(format_args!("this training is not tracked in full: {}", describe(&fault)));
         }
     };
+    if let Some(first) = first {
+        apply(vec![first]);
+    }
     loop {
         let message = messages.recv_timeout(FLUSH_EVERY);
         let ended = matches!(message, Err(RecvTimeoutError::Disconnected));
