@@ -93,7 +93,11 @@ impl Project {
     /// When `current` has a name that records cannot hold, or the project is one of pipe and one of DVC at once.
     pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
         let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
-        let dialect = match (root.join(PIPE_FOLDER).exists(), root.join(DVC_FOLDER).is_dir()) {
+        // What DVC made when it was called in a project that is one of pipe by now is no project of DVC.
+        let is_of_dvc = |folder: &Path| {
+            folder.is_dir() && (folder.join("config").exists() || !root.join(PIPE_FOLDER).exists())
+        };
+        let dialect = match (root.join(PIPE_FOLDER).exists(), is_of_dvc(&root.join(DVC_FOLDER))) {
             (true, true) => {
                 let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", base::shown(root));
                 return Err(CliError::message(text).hint(

@@ -261,7 +261,10 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
     for Wanted { path, state, .. } in wanted.iter().filter(|wanted| wanted.is_data && is_whole(&wanted.path))
     {
         let has_failed = plan.failed.iter().any(|(failed, _)| path.contains(failed));
-        workspace.agree(path, (!has_failed).then_some(state.digest));
+        // Where its pointer moved, what lies there still is not what it records.
+        if !has_failed || workspace.agreed(path) == Some(state.digest) {
+            workspace.agree(path, (!has_failed).then_some(state.digest));
+        }
     }
     let outs = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
     for out in outs.filter(|out| wanted.iter().any(|part| part.path != out.path && out.holds(&part.path))) {

@@ -35,6 +35,58 @@ fn pointers(sandbox: &Sandbox) -> [String; 2] {
 }
 
 #[test]
+fn a_checkout_that_lacks_the_data_changes_nothing_of_what_is_known() {
+    let sandbox = moved();
+    let theirs = pointers(&sandbox);
+    let before = sandbox.pipe(["status"]).code(2).stdout;
+    for _ in 0..2 {
+        sandbox.pipe(["checkout"]).code(1).tells(&["Cannot bring back data"]);
+        assert_eq!(sandbox.pipe(["status"]).code(2).stdout, before);
+    }
+    sandbox.ok(["fetch"]);
+    for path in ["data", "raw"] {
+        sandbox.pipe(["add", path]).code(2).tells(&["outdated, since its pointer moved"]);
+    }
+    assert_eq!(pointers(&sandbox), theirs);
+    sandbox.ok(["checkout"]);
+    assert_eq!((sandbox.read("data"), sandbox.read("raw/x")), ("new\n".into(), "x of theirs\n".into()));
+}
+
+#[test]
+fn a_part_of_data_is_not_taken_for_the_whole_when_it_is_to_be_removed() {
+    let sandbox = shared();
+    for more in [&["remove", "raw/x"][..], &["remove", "--outs", "raw/x"]] {
+        sandbox.pipe(more.iter().copied()).code(2).tells(&["raw/x is a part of raw", "`pipe add raw`"]);
+    }
+    assert!(sandbox.exists("raw/y") && sandbox.exists("raw.pipe"));
+    sandbox.ok(["remove", "--outs", "raw"]);
+    assert!(!sandbox.exists("raw") && !sandbox.exists("raw.pipe"));
+}
+
+#[test]
+fn a_pipeline_file_is_no_data_also_where_there_is_none_yet() {
+    let sandbox = Sandbox::new();
+    sandbox.write("../outside/pipeline.yaml", "stages: {}\n");
+    sandbox
+        .pipe(["import-url", "../outside/pipeline.yaml"])
+        .code(2)
+        .tells(&["is a pipeline, lock or params file"]);
+    assert!(!sandbox.exists("pipeline.yaml.pipe"));
+    sandbox.write("pipeline.lock", "x");
+    sandbox.pipe(["add", "pipeline.lock"]).code(2);
+    assert!(!sandbox.exists("pipeline.lock.pipe"));
+}
+
+#[test]
+fn what_dvc_left_in_a_project_of_pipe_makes_it_none_of_dvc() {
+    let sandbox = shared();
+    sandbox.write(".dvc/tmp/lock", "");
+    sandbox.ok(["status"]);
+    sandbox.write(".dvc/config", "");
+    sandbox.pipe(["status"]).code(2).tells(&["has both .pipe and .dvc"]);
+}
+
+#[test]
 fn data_whose_pointer_moved_is_outdated_and_never_recorded() {
     let sandbox = moved();
     let theirs = pointers(&sandbox);

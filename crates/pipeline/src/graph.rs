@@ -327,6 +327,11 @@ fn refuse(
         let message = format!("out `{out}` of {name} is a file that git itself reads");
         return Some(GraphFault::new(id, message));
     }
+    let dialect = Dialect::of_file(&stage.address.file);
+    if [dialect.pipeline_file(), dialect.lock_file()].contains(&out.name()) {
+        let message = format!("out `{out}` of {name} is a pipeline, lock or params file");
+        return Some(GraphFault::new(id, message));
+    }
     let file = protected.get(out).or_else(|| {
         // What lies inside stands together behind `out/`.
         let inside = protected.range((Bound::Excluded(out.join("")), Bound::Unbounded)).next();

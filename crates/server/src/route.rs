@@ -171,7 +171,8 @@ fn admit(site: &Site, request: &mut Request) -> Result<Option<Response>, Fault> 
             let cookie = cookie
                 .ok_or_else(|| Fault::new(Code::Unauthenticated, "This is not the token of this server"))?;
             // Of this server: what begins with two slashes would name another one.
-            let place = format!("/{}", path.trim_start_matches(['/', '\\']));
+            let place =
+                format!("/{}{}", path.trim_start_matches(['/', '\\']), query_without_token(request.uri()));
             let there = [(header::SET_COOKIE, cookie), (header::LOCATION, place)];
             return Ok(Some((StatusCode::SEE_OTHER, there).into_response()));
         }
@@ -186,6 +187,14 @@ fn shown_token(uri: &Uri) -> Option<String> {
     let pairs = form_urlencoded::parse(uri.query()?.as_bytes());
     let mut tokens = pairs.filter(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
     tokens.next()
+}
+
+/// The rest of its query, with the question mark.
+fn query_without_token(uri: &Uri) -> String {
+    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let rest = pairs.filter(|(name, _)| name != "token");
+    let rest = form_urlencoded::Serializer::new(String::new()).extend_pairs(rest).finish();
+    if rest.is_empty() { rest } else { format!("?{rest}") }
 }
 
 fn without_prefix(uri: &Uri, path: &str) -> Result<Uri, Fault> {

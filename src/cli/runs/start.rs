@@ -125,6 +125,13 @@ pub fn end(args: &EndArgs, printer: Printer) -> CliResult {
     let status: RunStatus = args.status.parse().map_err(|fault| CliError::message(format!("{fault}")))?;
     let end_time = Some(Timestamp::now());
     logger.log(vec![Change::UpdateRun { run, status: Some(status), end_time, name: None }])?;
+    if logger.has_lost {
+        return Err(CliError::message(format!(
+            "run {} was not ended, since nothing could be written down",
+            run.short()
+        ))
+        .hint("make room, or check who may write to the folder .pipe, and end it again"));
+    }
     printer.say(format_args!("Ended run {}: {status}.", run.short()));
     Ok(())
 }

@@ -6,7 +6,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::count_text;
 use report::plots::escape;
 use track::{
-    Attribute, Comparison, Field, Filter, Literal, ModelSearch, ModelVersion, RunId, Searched, VersionSearch,
+    Attribute, Comparison, Field, Filter, Joined, Literal, ModelSearch, ModelVersion, RunId, Searched,
+    VersionSearch,
 };
 
 use super::html::{Html, Link, cell, number, short};
@@ -88,7 +89,7 @@ pub fn one(context: &Context, name: &str) -> Result<String, Fault> {
         let run = version.run.map_or_else(
             || cell("-"),
             |run| match runs.get(&run) {
-                Some(name) => Link(format!("/runs/{run}"), name).cell(),
+                Some((shown, name)) => Link(format!("/runs/{shown}"), name).cell(),
                 None => cell(format_args!("{} (gone)", run.short())),
             },
         );
@@ -123,11 +124,16 @@ fn versions(context: &Context, name: &str) -> Result<Vec<ModelVersion>, Fault> {
     Ok(context.store.search_model_versions(&search)?)
 }
 
-/// The names of the runs that made versions, of those that are there.
-fn runs(context: &Context, versions: &[ModelVersion]) -> Result<BTreeMap<RunId, String>, Fault> {
+/// The runs that made versions, of those that are there, as lists show them: of a stage's script its stage's run.
+fn runs(context: &Context, versions: &[ModelVersion]) -> Result<BTreeMap<RunId, (RunId, String)>, Fault> {
     let ids: Vec<RunId> = versions.iter().filter_map(|version| version.run).collect();
-    let found = context.store.runs(&ids)?.into_iter();
-    Ok(found.map(|run| (run.info.id, name_of(&run).into_owned())).collect())
+    let mut shown = BTreeMap::new();
+    for run in context.store.runs(&ids)? {
+        let id = run.info.id;
+        let Joined { run, .. } = Joined::of(&*context.store, run)?;
+        shown.insert(id, (run.info.id, name_of(&run).into_owned()));
+    }
+    Ok(shown)
 }
 
 fn tags_text(tags: &BTreeMap<String, String>) -> String {
