@@ -94,14 +94,15 @@ impl Project {
     pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
         let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
         // What DVC made when it was called in a project that is one of pipe by now is no project of DVC.
-        let is_of_dvc = |folder: &Path| {
-            folder.is_dir() && (folder.join("config").exists() || !root.join(PIPE_FOLDER).exists())
-        };
+        let is_project = |folder: &Path| folder.join("config").exists() || folder.join("tmp/pipe").exists();
+        let is_of_dvc =
+            |folder: &Path| folder.is_dir() && (is_project(folder) || !root.join(PIPE_FOLDER).exists());
         let dialect = match (root.join(PIPE_FOLDER).exists(), is_of_dvc(&root.join(DVC_FOLDER))) {
             (true, true) => {
                 let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", base::shown(root));
                 return Err(CliError::message(text).hint(
-                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both",
+                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both. After \
+                     `pipe convert`, what commands in an older commit left in .dvc may go",
                 ));
             }
             (true, false) => Dialect::Native,
