@@ -70,6 +70,16 @@ impl Sandbox {
         self.root().join(path)
     }
 
+    /// Whether the system lets anybody mount a file system of his own; told when it does not.
+    pub fn has_namespaces(&self) -> bool {
+        let probe = self.program("unshare").args(["--map-root-user", "--mount", "true"]).output();
+        let has = probe.is_ok_and(|output| output.status.success());
+        if !has {
+            println!("skipped: no namespaces here");
+        }
+        has
+    }
+
     /// A program with the sealed environment, in the project's root.
     pub fn program(&self, name: impl AsRef<OsStr>) -> Command {
         let home = self.folder.path().join("home");

@@ -21,6 +21,9 @@ fn a_token_is_asked_for_and_comes_three_ways() {
     assert_eq!(served.get("/?token=wrong").status, 401);
     let shown = served.get(&format!("/?token={token}"));
     assert_eq!((shown.status, shown.header("location")), (303, "/"));
+    // All else that is asked for stays.
+    let asked = served.get(&format!("/compare?run=a&token={token}&run=b"));
+    assert_eq!((asked.status, asked.header("location")), (303, "/compare?run=a&run=b"));
     let cookie = shown.header("set-cookie").split(';').next().unwrap().to_owned();
     assert!(shown.header("set-cookie").contains("HttpOnly; SameSite=Strict"));
     assert_eq!(served.ask("GET", "/", &[("Cookie", &cookie)], b"").status, 200);
