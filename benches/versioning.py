@@ -7,7 +7,7 @@
 Both tools get the same folder of small files (about 1 KB each, in folders of 200) and the same large file, in a project of
 their own, and take turns within one round. What counts are the ratios: of the medians of the time that passed, and of the
 processor time of the tool with all that it started. The large file is compared with `cp` and `b3sum` one after the other,
-too. With `--tree`, a folder of so many empty files is added once and pipe's largest size is told.
+too, and the small files with `cp -r` followed by `sync`: a push waits until the disk has what it brought. With `--tree`, a folder of so many empty files is added once and pipe's largest size is told.
 """
 
 import argparse
@@ -30,6 +30,8 @@ parser.add_argument("--tree", type=int, default=0)
 parser.add_argument("--folder", help="where the projects are made; the system's folder for temporary files without")
 arguments = parser.parse_args()
 TOOLS = {"pipe": os.path.abspath(arguments.pipe), "dvc": shutil.which(arguments.dvc)}
+if TOOLS["dvc"]:
+    TOOLS["dvc"] = os.path.abspath(TOOLS["dvc"])
 ENVIRONMENT = dict(os.environ, DVC_NO_ANALYTICS="1")
 
 
@@ -106,6 +108,8 @@ def round(where, source, data):
         os.sync()
         for name, command, before in steps(tool, folder, data, remote):
             before()
+            # What earlier steps left to be written is not this one's to wait for.
+            os.sync()
             if os.path.isfile(source):
                 warm(2 * os.path.getsize(source))
             results[tool, name] = measured(command, folder)
@@ -115,6 +119,11 @@ def round(where, source, data):
                 warm(2 * os.path.getsize(source))
                 command = [name, source] if name == "b3sum" else [name, source, f"{where}/copy"]
                 results[name, "alone"] = measured(command, where)
+    else:
+        # What a push has to do at least: it lets no manifest name what the disk does not have.
+        os.sync()
+        copy = 'cp -r "$1" "$2" && sync -f "$2"'
+        results["cp, sync", "alone"] = measured(["sh", "-c", copy, "sh", source, f"{where}/copy"], where)
     return results
 
 
