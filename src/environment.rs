@@ -119,10 +119,11 @@ pub fn home() -> Option<PathBuf> {
     variable("HOME").map(PathBuf::from)
 }
 
-/// The user's name, or an empty text.
+/// The user's name: as the environment tells it, else as the system does, which is asked in containers and scheduled jobs;
+/// or an empty text.
 pub fn user() -> String {
-    let name = variable("USER").or_else(|| variable("LOGNAME"));
-    name.and_then(|name| name.into_string().ok()).unwrap_or_default()
+    let told = ["USER", "LOGNAME"].into_iter().filter_map(variable).find_map(|name| name.into_string().ok());
+    told.filter(|name| !name.is_empty()).or_else(|| whoami::username().ok()).unwrap_or_default()
 }
 
 /// Whether colours are unwanted (`NO_COLOR`, or a terminal that has none).

@@ -169,6 +169,19 @@ fn what_revisions_record_is_shared_too() {
     assert_eq!(sandbox.read("../clone/used"), first);
 }
 
+/// Containers and scheduled jobs often have no variable for it.
+#[test]
+fn the_system_tells_the_users_name_where_the_environment_does_not() {
+    let sandbox = plain("stages: {make: {cmd: echo > out, outs: [out]}}\n");
+    let mut repro = sandbox.pipe_command(["repro", "--force"]);
+    repro.env_remove("USER");
+    sandbox.finish(repro).code(0);
+    let mut id = sandbox.program("id");
+    id.arg("-un");
+    let name = sandbox.finish(id).code(0).stdout;
+    assert_eq!(sandbox.json(["runs", "show", "last", "--json"])["user"], name.trim());
+}
+
 #[test]
 fn a_colleagues_result_is_restored_and_tells_who_made_it() {
     let sandbox =
