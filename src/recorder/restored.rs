@@ -46,9 +46,9 @@ pub(super) fn last_metrics(origin: Option<&Joined>) -> Vec<Metric> {
 }
 
 /// The params that the script of that run logged, but those that the stage itself declares.
-pub(super) fn script_params(run: RunId, job: &Job<'_>, origin: Option<&Joined>) -> Change {
+pub(super) fn script_params(run: RunId, job: &Job<'_>, origin: &Joined) -> Change {
     let declared = params_of(&job.inputs.params);
-    let logged = origin.and_then(|origin| origin.script.as_ref()).map(|script| &script.data.params);
+    let logged = origin.script.as_ref().map(|script| &script.data.params);
     let pairs = logged.into_iter().flatten();
     let params = pairs.filter(|(key, _)| !declared.iter().any(|param| param.key == **key));
     let params = params.map(|(key, value)| Param { key: key.clone(), value: value.clone() }).collect();
