@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use track::{
-    Artifact, ArtifactOwner, ModelId, ModelStore, ModelVersion, RunStore, SqliteStore, Stage, StoreError,
+    Artifact, ArtifactOwner, ModelId, ModelSearch, ModelStore, ModelVersion, RegisteredModel, RunStore,
+    SqliteStore, Stage, StoreError, nearest,
 };
 
 use crate::error::{CliError, CliResult};
@@ -70,7 +71,8 @@ fn version(text: &str) -> Result<Which, String> {
 pub fn find_version(store: &SqliteStore, wanted: &ModelName) -> CliResult<ModelVersion> {
     let name = &wanted.name;
     let newest = |stages: &[Stage]| -> CliResult<Option<ModelVersion>> {
-        Ok(store.latest_versions(name, stages)?.into_iter().max_by_key(|found| found.version))
+        let latest = store.latest_versions(name, stages).map_err(|fault| with_near_name(store, fault))?;
+        Ok(latest.into_iter().max_by_key(|found| found.version))
     };
     let found = match &wanted.which {
         Some(Which::Number(number)) => store.model_version(name, *number).map(Some),
@@ -81,12 +83,36 @@ pub fn find_version(store: &SqliteStore, wanted: &ModelName) -> CliResult<ModelV
     match found {
         Ok(found) => found.ok_or_else(|| none(name, "any stage")),
         Err(fault @ StoreError::Unknown { noun: "registered model", .. }) => {
-            Err(CliError::from(fault).hint("`pipe models list` shows the registered models"))
+            Err(with_near_name(store, fault))
         }
         Err(fault) => {
             Err(CliError::from(fault).hint(format!("`pipe models show {name}` shows its versions")))
         }
     }
+}
+
+/// The registered model with a name.
+///
+/// # Errors
+/// When there is none, with the name that is near, or the store fails.
+pub fn registered_model(store: &SqliteStore, name: &str) -> CliResult<RegisteredModel> {
+    store.registered_model(name).map_err(|fault| with_near_name(store, fault))
+}
+
+/// A fault; where there is no such registered model, with the name that was meant perhaps.
+pub fn with_near_name(store: &SqliteStore, fault: StoreError) -> CliError {
+    let StoreError::Unknown { noun: "registered model", name } = &fault else { return fault.into() };
+    let hint = match near_name(store, name) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`pipe models list` shows the registered models".to_owned(),
+    };
+    CliError::from(fault).hint(hint)
+}
+
+/// The registered model whose name is near to one that there is not.
+pub fn near_name(store: &SqliteStore, name: &str) -> Option<String> {
+    let known = store.search_registered_models(&ModelSearch::default()).unwrap_or_default();
+    nearest(name, known.iter().map(|model| model.name.as_str()))
 }
 
 fn none(name: &str, stage: &str) -> CliError {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
-use exec::{Exit, Failure, Host, Job, JobEnv, LedgerError, OutStates, Outcome, Source, Summary};
+use exec::{Exit, Failure, Host, Job, JobEnv, LedgerError, OutStates, Outcome, Summary};
 use indexmap::IndexMap;
 use pipeline::{OutKind, PARAMS_FILE, Stage};
 use track::{
@@ -23,6 +23,7 @@ use track::{
     SqliteStore, StoreError, Tag,
 };
 
+mod restored;
 #[cfg(feature = "serve")]
 mod scripts;
 pub mod tracked;
@@ -228,12 +229,13 @@ impl<'a> Recorder<'a> {
         })
     }
 
-    /// Makes the run of a stage.
-    fn create_stage_run(&self, job: &Job<'_>, more: Vec<Tag>) -> RunId {
+    /// Makes the run of a stage, in the experiment that the pipeline file says, unless in one that is known better.
+    fn create_stage_run(&self, job: &Job<'_>, experiment: Option<String>, more: Vec<Tag>) -> RunId {
         let parent = self.ensure_reproduction();
         let run = new_run_id();
         let name = job.stage.address.spelled();
         let told = &job.stage.tracking;
+        let experiment = experiment.or_else(|| told.experiment.clone());
         // What is said of it stands back where it bears the name of one of ours.
         let mut tags: Vec<Tag> = told.tags.iter().map(|(key, value)| tag(key, value)).collect();
         tags.retain(|tag| match track::check_key("tag", &tag.key) {
@@ -265,12 +267,11 @@ impl<'a> Recorder<'a> {
             user: environment::user(),
             lease: Some(Lease::current()),
             name: Some(told.name.clone().unwrap_or(name)),
-            experiment: told.experiment.clone().map_or_else(ExperimentRef::default, ExperimentRef::Name),
+            experiment: experiment.clone().map_or_else(ExperimentRef::default, ExperimentRef::Name),
             ..NewRun::new(run, job.started)
         };
         let mut inputs = lineage(&job.inputs.deps, ProjectPath::spelled);
         inputs.extend(lineage(&job.inputs.special, |name| &name.text));
-        let experiment = told.experiment.clone();
         let experiment = experiment.map(|name| Change::CreateExperiment { name, if_absent: true });
         let mut changes: Vec<Change> = experiment.into_iter().collect();
         changes.extend([
@@ -283,8 +284,14 @@ impl<'a> Recorder<'a> {
         run
     }
 
-    /// The changes that tell what a stage wrote, its metrics files among it.
-    fn result_changes(&self, run: RunId, stage: &Stage, outs: &OutStates) -> Vec<Change> {
+    /// The changes that tell what a stage wrote, its metrics files among it; `logged` was logged when it was made.
+    fn result_changes(
+        &self,
+        run: RunId,
+        stage: &Stage,
+        outs: &OutStates,
+        mut logged: Vec<Metric>,
+    ) -> Vec<Change> {
         let now = Timestamp::now();
         let mut metrics: Vec<Metric> = self
             .metrics_of(stage)
@@ -294,9 +301,11 @@ impl<'a> Recorder<'a> {
             .collect();
         if !metrics.is_empty() {
             // What the command logged itself, with its history, stands.
-            let known = self.store().and_then(|store| store.metric_keys(run).ok()).unwrap_or_default();
+            let mut known = self.store().and_then(|store| store.metric_keys(run).ok()).unwrap_or_default();
+            known.extend(logged.iter().map(|metric| metric.key.clone()));
             metrics.retain(|metric| !known.contains(&metric.key));
         }
+        metrics.append(&mut logged);
         vec![
             Change::LogMetrics { run, metrics },
             Change::LogOutputs { run, files: lineage(outs, ProjectPath::spelled) },
@@ -372,7 +381,7 @@ impl Host for Recorder<'_> {
     }
 
     fn prepare(&self, job: &Job<'_>) -> JobEnv {
-        let run = self.create_stage_run(job, Vec::new());
+        let run = self.create_stage_run(job, None, Vec::new());
         let folder = self.project.run_folder(run);
         let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         open.insert(job.stage.address.spelled(), run);
@@ -402,22 +411,22 @@ impl Host for Recorder<'_> {
         outcome: Result<&Outcome, &Failure>,
         partial: Option<&PathBuf>,
     ) {
+        let mut origin = None;
         let run = match (env, outcome) {
             (Some(_), _) => self.take_open(job.stage),
-            (None, Ok(Outcome::Restored { source, .. })) => {
-                let from = match source {
-                    Source::Lock => "lock".to_owned(),
-                    Source::StageCache(entry) => {
-                        self.workspace.stages.mark_used(entry);
-                        entry.run.clone().unwrap_or_else(|| "stage cache".to_owned())
-                    }
-                };
-                Some(self.create_stage_run(job, vec![tag(tags::RESTORED_FROM, &from)]))
+            (None, Ok(Outcome::Restored { source, outs })) => {
+                let from = self.origin_of(job, source, outs);
+                origin = self.recorded_origin(&from);
+                let experiment = origin.as_ref().and_then(|origin| origin.script.as_ref());
+                let experiment = experiment.map(|script| script.info.experiment_name.clone());
+                Some(self.create_stage_run(job, experiment, vec![tag(tags::RESTORED_FROM, &from)]))
             }
             (None, _) => None,
         };
         let Some(run) = run else { return };
         let mut changes = Vec::new();
+        let logged = restored::last_metrics(origin.as_ref());
+        changes.extend(origin.as_ref().map(|origin| restored::script_params(run, job, origin)));
         let mut more = Vec::new();
         let status = match outcome {
             Ok(outcome) => {
@@ -428,7 +437,7 @@ impl Host for Recorder<'_> {
                     ]);
                 }
                 if let Outcome::Ran { outs, .. } | Outcome::Restored { outs, .. } = outcome {
-                    changes.extend(self.result_changes(run, job.stage, outs));
+                    changes.extend(self.result_changes(run, job.stage, outs, logged));
                 }
                 RunStatus::Finished
             }

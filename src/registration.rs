@@ -30,8 +30,25 @@ pub struct RuleArgs {
     #[arg(long, requires = "metric", conflicts_with = "lower_is_better")]
     higher_is_better: bool,
     /// Make this alias mean the new version; may be repeated
-    #[arg(long)]
+    #[arg(long, value_parser = alias)]
     pub alias: Vec<String>,
+}
+
+fn alias(text: &str) -> Result<String, String> {
+    check_alias(text).map(|()| text.to_owned())
+}
+
+/// Refuses what nobody should call a version. MLflow takes an alias of digits, and so does the store; people would take
+/// it for a version's number.
+///
+/// # Errors
+/// When it is a number, or MLflow would refuse it.
+pub fn check_alias(alias: &str) -> Result<(), String> {
+    track::check_alias(alias).map_err(|fault| fault.to_string())?;
+    if alias.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("the alias `{alias}` is not allowed: a number means that version"));
+    }
+    Ok(())
 }
 
 impl RuleArgs {
@@ -110,6 +127,16 @@ fn no_bound() -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alias_is_no_number() {
+        for good in ["champion", "2024-05", "v", "_1"] {
+            assert_eq!(check_alias(good), Ok(()), "{good}");
+        }
+        for bad in ["12", "0", "v12", "latest", ""] {
+            assert!(check_alias(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_command_that_takes_a_rule_stays_about_what_it_was() {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use learn::{Model, Points, Prediction};
 use report::{Cell, Column, Table};
-use track::{Artifact, ArtifactOwner, ModelId, ModelStore, Run, RunStore, SqliteStore};
+use track::{Artifact, ArtifactOwner, ModelId, ModelStore, Run, RunStore, SqliteStore, StoreError};
 
 use crate::cli::FormatArgs;
 use crate::cli::runs::{open, restored_from, with_stages};
 use crate::error::{CliError, CliResult};
 use crate::mlmodel::WEIGHTS;
-use crate::models::{ModelName, below, files, find_version};
+use crate::models::{ModelName, below, files, find_version, near_name};
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -22,7 +22,7 @@ use crate::ui::Printer;
 #[derive(Debug, Args)]
 pub struct PredictArgs {
     /// The network: a model.safetensors or a folder that holds one, a run (its id, the end of it, its name, `last`),
-    /// runs:/RUN/PATH, models:/NAME/3, models:/NAME@ALIAS or models:/ID
+    /// runs:/RUN/PATH, NAME/3 or NAME@ALIAS of a registered model, with models:/ before it or without, or models:/ID
     model: String,
     /// The points: an .npz with an array X (n rows, d columns) and, to be told the accuracy, y (n labels)
     #[arg(value_name = "DATA", value_hint = clap::ValueHint::FilePath)]
@@ -41,6 +41,7 @@ pub struct PredictArgs {
 pub fn run(args: &PredictArgs, printer: Printer) -> CliResult {
     let model = load(&args.model, printer)?;
     let points = learn::read_points(&args.data)?;
+    check_columns(&args.model, model.architecture.input_dim, points.features.ncols())?;
     let prediction = learn::predict(&model, &points.features)?;
     let told = accuracy(&points, &prediction);
     match &args.output {
@@ -56,6 +57,21 @@ pub fn run(args: &PredictArgs, printer: Printer) -> CliResult {
         }
     }
     Ok(())
+}
+
+/// Refuses points of other columns than the network knows. Neither has names for them: their number is what can be told.
+fn check_columns(model: &str, known: usize, given: usize) -> CliResult {
+    if given == known {
+        return Ok(());
+    }
+    let (count, is) = (given.abs_diff(known), if given < known { "missing" } else { "too many" });
+    let columns = |count| report::count_text(count, "column");
+    Err(CliError::message(format!(
+        "the array X has {}, but `{model}` was trained on {}: {count} {is}",
+        columns(given),
+        columns(known)
+    ))
+    .hint("give it the columns that the network was trained on, in the same order"))
 }
 
 /// How often the labels agree, where there are some.
@@ -120,7 +136,22 @@ fn weights(store: &SqliteStore, name: &str) -> CliResult<Option<Artifact>> {
         Some(rest) => rest.split_once('/').unwrap_or((rest, "")),
         None => (name, ""),
     };
-    for run in with_stages(store, store.find_run(run)?)? {
+    let found = match store.find_run(run) {
+        // A registered model may be named without `models:/` as well.
+        Err(fault @ StoreError::NoMatch(_)) => match run.parse::<ModelName>() {
+            Ok(wanted) if wanted.which.is_some() || store.registered_model(&wanted.name).is_ok() => {
+                return Ok(among(files(store, &find_version(store, &wanted)?)?));
+            }
+            Ok(ModelName { name, .. }) => {
+                let near = near_name(store, &name)
+                    .map(|near| format!("did you mean the registered model `{near}`?"));
+                return Err(near.into_iter().fold(fault.into(), CliError::hint));
+            }
+            Err(_) => return Err(fault.into()),
+        },
+        found => found?,
+    };
+    for run in with_stages(store, found)? {
         if let Some(found) = weights_of(store, &run, path)? {
             return Ok(Some(found));
         }

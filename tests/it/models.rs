@@ -104,6 +104,18 @@ fn versions_are_named_marked_and_removed() {
     }
     let version = |name: &str| shown(&sandbox, name)["version"].as_i64().unwrap();
     assert_eq!((version("spiral/latest"), version("models:/spiral/1")), (3, 1));
+    for number in ["12", "v12"] {
+        sandbox.pipe(["models", "alias", "spiral/2", number]).code(2).tells(&["means that version"]);
+        register(&sandbox, &run, &["--alias", number]).code(2).tells(&["means that version"]);
+    }
+    for command in [
+        &["models", "show", "spirals"][..],
+        &["models", "download", "spira@best"],
+        &["models", "tag", "Spirat", "a=b"],
+    ] {
+        sandbox.pipe(command).code(2).tells(&["there is no registered model `", "did you mean `spiral`?"]);
+    }
+    sandbox.pipe(["models", "show", "other"]).code(2).tells(&["`pipe models list` shows"]);
     sandbox.ok(["models", "alias", "spiral/2", "best"]);
     assert_eq!(version("spiral@best"), 2);
     sandbox.ok(["models", "stage", "spiral@best", "production"]);
@@ -188,6 +200,50 @@ fn files_are_downloaded_and_outlive_their_run() {
         .pipe(["models", "download", "spiral", "-f", "-o", "here/there"])
         .code(2)
         .tells(&["symbolic link"]);
+}
+
+#[test]
+fn files_are_downloaded_from_where_nothing_can_be_written() {
+    let sandbox = Sandbox::without_git();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    let run = trained(&sandbox, "0.8", "weights");
+    register(&sandbox, &run, &[]).code(0);
+    let script = r#"
+        set -e
+        mount --bind "$PWD" "$PWD"; cd "$PWD"; mount -o remount,bind,ro "$PWD"
+        ! touch written 2> /dev/null
+        "$PIPE" models download spiral -o ../taken
+    "#;
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).env("PIPE", env!("CARGO_BIN_EXE_pipe"));
+    sandbox.finish(command).code(0).tells(&["Put 2 files of spiral/1"]);
+    let taken = sandbox.root().with_file_name("taken");
+    assert_eq!(std::fs::read_to_string(taken.join("weights")).unwrap(), "weights");
+}
+
+#[test]
+fn of_two_logged_models_of_one_name_the_id_says_which() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    for weights in ["first", "second"] {
+        sandbox.write("net", weights);
+        sandbox.ok(["log", "model", "net", "--run", &run]);
+    }
+    let models = sandbox.json(["runs", "show", &run, "--json"])["logged_models"].clone();
+    let id = |at: usize| models[at]["model_id"].as_str().unwrap().to_owned();
+    register(&sandbox, &run, &[]).code(2).tells(&[
+        &id(0),
+        &id(1),
+        "by its id; `--path model` is the last one",
+    ]);
+    register(&sandbox, &run, &["--path", &id(0)]).code(0);
+    register(&sandbox, &run, &["--path", "model"]).code(0);
+    assert_eq!(
+        (&shown(&sandbox, "spiral/1")["model_id"], &shown(&sandbox, "spiral/2")["model_id"]),
+        (&json!(id(0)), &json!(id(1)))
+    );
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn shown(served: &Served, path: &str) -> String {
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert!(!text.contains("<script>alert") && !text.contains("<img"), "{text}");
+    assert!(!text.contains('\u{202e}'), "what turns the direction of writing is shown: {text}");
     text
 }
 
@@ -155,13 +156,88 @@ fn registered_models_have_pages() {
     let expected = ["second line", "task", "2 versions", "Staging", "@champion", &format!("/runs/{run}")];
     assert!(expected.iter().all(|text| one.contains(text)), "{one}");
     assert!(places(&one, &["Staging", "@champion"]).is_sorted(), "the newest first: {one}");
+    // Each version has a page of its own, with what its run logged.
+    let version = shown(&served, &link(&one, "1<"));
+    let expected = [", version 1</h1>", "@champion", &format!("/runs/{run}"), "task", ">seed<", ">val loss<"];
+    assert!(expected.iter().all(|text| version.contains(text)), "{version}");
+    assert!(shown(&served, &format!("/runs/{run}")).contains(&format!("{}\"", link(&one, "1<"))));
     let filtered = shown(&served, "/models?filter=name+%3D+%27other%27");
     assert!(filtered.contains(">other<") && !filtered.contains("champion"), "{filtered}");
     assert!(shown(&served, "/models?filter=%3Cimg%3E").contains("The filter is not used"));
-    for gone in ["/models/none", "/models/%2e%2e%2fetc", "/models/%FF", "/models/a%00b"] {
+    for gone in [
+        "/models/none",
+        "/models/other/versions/1",
+        "/models/other/versions/x",
+        "/models/none/versions/1",
+        "/models/%2e%2e%2fetc",
+        "/models/%FF",
+        "/models/a%00b",
+    ] {
         let page = browse(&served, gone);
         assert!(matches!(page.status, 400 | 404), "{gone}: {page:?}");
     }
+}
+
+#[test]
+fn a_run_says_what_it_read_wrote_and_measured() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  first:\n    cmd: echo 1 > made\n    outs: [made]\n  second:\n    cmd: cp made out && pipe log metric \
+         loss 3 --step 1 && pipe log metric loss 1 --step 2 && pipe log metric loss 2 --step 3 && pipe log model out \
+         --register net\n    deps: [made]\n    outs: [out]\n",
+    );
+    sandbox.ok(["repro"]);
+    let run = |stage: &str| sandbox.stage_run(stage);
+    let (first, second) = (run("first"), run("second"));
+    let digest = second["inputs"][0]["digest"].as_str().unwrap().to_owned();
+    let id = |run: &Json| run["run_id"].as_str().unwrap().to_owned();
+    let (first, id, parent) = (id(&first), id(&second), second["parent"].as_str().unwrap().to_owned());
+    let served = Served::with(sandbox, &["--no-token"]);
+    let huge = format!("{}END", "x".repeat(3000));
+    let data = json!({"name": "iris", "digest": "d1", "source_type": "local", "source": "/data/iris.csv"});
+    let tags = json!([{"key": "mlflow.data.context", "value": "training"}]);
+    served.ok("runs/log-inputs", json!({"run_id": id, "datasets": [{"dataset": data, "tags": tags}]}));
+    served.ok("runs/set-tag", json!({"run_id": id, "key": "note", "value": format!("a\u{202e}b\u{7}")}));
+    served.ok("runs/set-tag", json!({"run_id": id, "key": "mlflow.note.content", "value": "first\nsecond"}));
+    served.ok("runs/log-parameter", json!({"run_id": id, "key": "huge", "value": huge}));
+    let page = shown(&served, &format!("/runs/{id}"));
+    assert!(
+        places(&page, &[">Inputs<", ">made<", &digest, ">Data sets<", ">iris<", ">Outs<", ">out<"])
+            .is_sorted()
+    );
+    for text in [
+        &format!("/runs/{first}\">first "),
+        &format!("/runs/{parent}\">repro "),
+        "<pre>first\nsecond</pre>",
+        "training",
+        "/models/net/versions/1",
+        "<td class=\"number\">2</td><td class=\"number\">1</td><td class=\"number\">3</td><td class=\"number\">3</td>",
+        r"a\u{202e}b\u{7}",
+        "… (3003 characters)</summary>",
+        "xEND</pre>",
+    ] {
+        assert!(page.contains(text), "{text} in {page}");
+    }
+    // Of more metrics than a list has room for, those are there that most runs have, in the order of the alphabet.
+    for at in 0..12 {
+        served.ok(
+            "runs/log-metric",
+            json!({"run_id": id, "key": format!("a{at:02}"), "value": 1, "timestamp": 1}),
+        );
+        served.ok(
+            "runs/log-metric",
+            json!({"run_id": first, "key": format!("z{at}"), "value": 1, "timestamp": 1}),
+        );
+        served.ok(
+            "runs/log-metric",
+            json!({"run_id": parent, "key": format!("z{at}"), "value": 1, "timestamp": 1}),
+        );
+    }
+    let list = shown(&served, "/");
+    assert!(
+        places(&list, &[">z0<", ">z1<", ">z10<", ">z2<", ">z5<"]).is_sorted() && !list.contains(">a00<"),
+        "{list}"
+    );
+    assert!(list.contains("Without 17 metrics that fewer of these runs have."), "{list}");
 }
 
 #[test]

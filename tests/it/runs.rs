@@ -120,6 +120,12 @@ fn shows_everything_about_a_run() {
     for section in ["\nParams\n", "\nMetrics\n", "\nInputs\n", "\nOuts\n", "\nArtifacts\n", "\nTags\n"] {
         assert!(text.contains(section), "no {section:?} in\n{text}");
     }
+    assert!(text.contains("\npipe.reasons ") && !text.contains("\npipe.host "), "{text}");
+    let said = sandbox
+        .ok(["runs", "show", "last"])
+        .tells(&[" tags of pipe and MLflow not shown; --all shows them."]);
+    assert!(said.stdout.contains("\npipe.command ") && !said.stdout.contains("\npipe.version "), "{said:?}");
+    assert!(sandbox.ok(["runs", "show", "last", "--all"]).stdout.contains("\npipe.version "));
 }
 
 #[test]
@@ -181,6 +187,12 @@ fn compare_shows_what_differs_first() {
     assert!(said.stdout.contains("\nmetrics.acc ") && !said.stdout.contains("metrics.deep.loss"), "{said:?}");
     let all = sandbox.ok(["runs", "compare", "--all", ids[0], ids[1]]).stdout;
     assert!(all.contains("\n* metrics.acc ") && all.contains("\n  metrics.deep.loss "), "{all}");
+    // The tags by which pipe keeps its books are for who asks; what ran and why is for all.
+    assert!(
+        said.stdout.contains("\ntags.pipe.command ") && !said.stdout.contains("pipe.stage_key"),
+        "{said:?}"
+    );
+    assert!(all.contains(" tags.pipe.stage_key ") && all.contains(" tags.pipe.host "), "{all}");
     let changed = sandbox.json(["runs", "compare", "--changed", "--json", ids[0], ids[1]]);
     assert!(changed.as_array().unwrap().iter().all(|row| field(row) != "metrics.deep.loss"), "{changed}");
     sandbox.pipe(["runs", "compare", ids[0]]).code(2);
@@ -233,7 +245,7 @@ fn a_restored_run_is_told_from_one_that_worked() {
     assert!(said.contains("\ntrain  restored\nrepro  FINISHED\n"), "{said}");
     assert!(sandbox.ok(["runs", "show", "last"]).stdout.contains("  train  restored "));
     let list = sandbox.json(["runs", "list", "--json", "--where", "stage = 'train'"]);
-    let row = |index: usize| (&list[index]["status"], &list[index]["tags.pipe.restored_from"]);
+    let row = |index: usize| (&list[index]["status"], &list[index]["restored_from"]);
     assert_eq!(row(0), (&json!("FINISHED"), &json!(origin)));
     assert_eq!(row(1), (&json!("FINISHED"), &Json::Null));
     let logs = format!("restored from run {0}; `pipe runs logs {0}` prints that run's output", &origin[24..]);
@@ -363,6 +375,46 @@ fn untracked_files_and_what_a_run_writes_make_no_commit_dirty() {
     sandbox.edit("params.yaml", "1", "3");
     sandbox.ok(["repro"]);
     assert_eq!(dirty(), "true");
+}
+
+#[test]
+fn a_restored_run_has_the_metrics_that_were_logged_of_its_result() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  train:\n    cmd: sh train.sh\n    deps: [in]\n    outs: [out]\n    metrics: [m.json]\n",
+    );
+    sandbox.write(
+        "train.sh",
+        "pipe log metric loss 3 --step 1 && pipe log metric loss 2 --step 5\ncp in out && echo '{\"f1\": 0.5}' > m.json\n",
+    );
+    for text in ["one", "two", "one"] {
+        sandbox.write("in", text);
+        sandbox.ok(["repro"]);
+    }
+    sandbox.remove("out");
+    sandbox.ok(["repro"]).tells(&["as the lock records it"]);
+    let columns = "id,restored_from,metrics.loss,metrics.f1";
+    let fixed = ["runs", "list", "--json", "--columns", columns, "--where", "stage = 'train' and loss < 3"];
+    let list = sandbox.json(fixed.map(|text| text.replace("and loss", "and metrics.loss")));
+    assert_eq!(list.as_array().unwrap().len(), 4, "{list}");
+    for restored in [0, 1] {
+        assert_eq!(list[restored]["restored_from"], list[3]["id"], "the lock's result too: {list}");
+        assert_eq!(
+            (&list[restored]["metrics.loss"], &list[restored]["metrics.f1"]),
+            (&json!(2.0), &json!(0.5))
+        );
+    }
+    assert_eq!(list[2]["restored_from"], Json::Null);
+    let run = sandbox.json(["runs", "show", "--json", list[0]["id"].as_str().unwrap()]);
+    assert_eq!((&run["restored_from"], &run["metrics"]["loss"][0]["step"]), (&list[3]["id"], &json!(5)));
+    assert_eq!(run["metrics"]["f1"].as_array().unwrap().len(), 1, "{run}");
+    let shown = sandbox.ok(["runs", "list", "--columns", "restored_from", "-n", "1", "--sort", "start desc"]);
+    assert_eq!(shown.stdout.lines().next(), Some("restored_from"));
+    // Of a run that was deleted nothing is taken over.
+    sandbox.ok(["runs", "delete", list[3]["id"].as_str().unwrap()]);
+    sandbox.remove("out");
+    sandbox.ok(["repro"]);
+    let run = sandbox.stage_run("train");
+    assert_eq!((&run["metrics"]["loss"], &run["restored_from"]), (&Json::Null, &list[3]["id"]));
 }
 
 #[test]

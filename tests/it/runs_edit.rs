@@ -63,7 +63,11 @@ fn what_is_deleted_comes_back_until_it_is_collected() {
         (names(&sandbox, &[]), names(&sandbox, &["--deleted"])),
         (vec!["b".into(), "c".into()], vec!["a".into()])
     );
-    sandbox.pipe(["runs", "show", "a"]).code(2);
+    for command in
+        [&["runs", "show", "a"][..], &["runs", "rename", "a", "z"], &["log", "param", "x=1", "--run", "a"]]
+    {
+        sandbox.pipe(command).code(2).tells(&["run `a` (a) is deleted", "`pipe runs restore`"]);
+    }
     sandbox.pipe(["runs", "restore", "b"]).code(2).tells(&["runs list --deleted"]);
     sandbox
         .pipe(["runs", "delete", "--where", "max(acc) < 0.5"])

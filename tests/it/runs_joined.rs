@@ -105,6 +105,15 @@ fn a_script_with_a_model_is_one_run_everywhere() {
     for part in [&stage, &script, "0.841234567", "123456", "iris-net/1", "champion", model, "lr", "inner"] {
         assert!(run.contains(part), "{part} in {run}");
     }
+    // A version of the script's run is one of the stage's.
+    for path in ["/models/iris-net", "/models/iris-net/versions/1"] {
+        let text = page(path);
+        assert!(text.contains(&format!("/runs/{stage}")) && !text.contains(&script), "{path}: {text}");
+    }
+    let version = page("/models/iris-net/versions/1");
+    for part in [model, "0.841234567", ">size<", ">lr<", ">MLmodel<", "@champion"] {
+        assert!(version.contains(part), "{part} in {version}");
+    }
     let experiments = served.ok("experiments/search", json!({"max_results": 10}));
     let all = experiments["experiments"].as_array().unwrap();
     let flowers = all.iter().find(|one| one["name"] == "flowers").unwrap()["experiment_id"].as_str().unwrap();
@@ -120,6 +129,8 @@ fn a_script_with_a_model_is_one_run_everywhere() {
         names(&sandbox, &["--deleted", "--where", "params.size = 10 and params.lr = 0.001"]),
         ["train"]
     );
+    let gone = sandbox.ok(["runs", "gc", "-n"]).tells(&["Would remove 2 runs for ever."]).stdout;
+    assert!(gone.contains(&stage[24..]) && !gone.contains(&script[24..]), "{gone}");
     sandbox.ok(["runs", "restore", &stage[24..]]).tells(&["Restored 2 runs."]);
     assert_eq!(names(&sandbox, &[]), ["inner", "repro", "train"]);
 }
@@ -143,6 +154,24 @@ fn of_several_models_none_is_guessed() {
     assert_eq!(version["model_id"], id("tree"));
     sandbox.ok(["models", "register", "any", "--run", &stage, "--path", id("net").as_str().unwrap()]);
     assert_eq!(sandbox.json(["models", "show", "any/2", "--json"])["model_id"], id("net"));
+}
+
+#[test]
+fn a_restore_is_where_its_script_was_with_what_that_logged() {
+    let sandbox = pipeline("models net");
+    sandbox.edit("pipeline.yaml", "models net\n", "models net && echo done > out\n    outs: [out]\n");
+    sandbox.finish(command(&sandbox)).code(0);
+    let (stage, _) = pair(&sandbox);
+    sandbox.remove("out");
+    sandbox.ok(["repro"]).tells(&["Restored train"]);
+    let columns = "restored_from,experiment,params.size,params.lr,metrics.acc,status";
+    let filter = "status = 'restored' and metrics.acc > 0.2 and experiment = 'flowers'";
+    let list = sandbox.json(["runs", "list", "--json", "--columns", columns, "--where", filter]);
+    assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
+    assert_eq!(
+        (&list[0]["restored_from"], &list[0]["params.size"], &list[0]["params.lr"]),
+        (&json!(stage), &json!(10), &json!(0.001))
+    );
 }
 
 #[test]

@@ -160,6 +160,37 @@ fn long_lines_are_wrapped_between_words_on_a_terminal() {
 }
 
 #[test]
+fn tables_of_runs_fit_a_terminal_whatever_was_logged() {
+    let sandbox = Sandbox::new();
+    let huge = format!("huge={}", "x".repeat(3000));
+    let runs = ["a", "b"].map(|name| {
+        let run = sandbox.ok(["runs", "start", "--name", name]).stdout.trim().to_owned();
+        let (lr, key) = (format!("lr={name}"), format!("{}=1", "a.long.key/".repeat(4) + name));
+        sandbox.ok(["log", "param", &huge, &lr, &key, "--run", &run]);
+        sandbox.ok(["log", "tag", &huge, "--run", &run]);
+        sandbox.ok(["log", "metric", "acc", "0.1234567890123456", "--run", &run]);
+        sandbox.ok(["runs", "end", &run]);
+        run
+    });
+    for columns in [80, 140] {
+        for arguments in [
+            "runs list --columns id,params.huge,params.lr,tags.huge".to_owned(),
+            "runs show last --all".to_owned(),
+            format!("runs compare --all {} {}", runs[0], runs[1]),
+        ] {
+            let shown = on_terminal(&sandbox, columns, &arguments);
+            let widest = shown.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(
+                widest <= usize::from(columns) && shown.contains("xxx…"),
+                "{columns} {arguments}: {shown}"
+            );
+        }
+    }
+    let list = sandbox.json(["runs", "list", "--json", "--columns", "params.huge"]);
+    assert_eq!(list[0]["params.huge"].as_str().unwrap().len(), 3000);
+}
+
+#[test]
 fn of_many_that_are_missing_the_first_are_named() {
     let sandbox = Sandbox::new();
     sandbox.ok(["init"]);

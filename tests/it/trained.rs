@@ -125,10 +125,14 @@ fn what_cannot_be_predicted_is_told() {
     train(&sandbox, "spirals.npz", &[]).code(0);
     let refused =
         |model: &str, data: &str, told: &[&str]| sandbox.pipe(["predict", model, data]).code(2).tells(told);
-    refused("out", "moons.npz", &["input_dim", "2"]);
+    refused("out", "moons.npz", &["the array X has 2 columns, but `out` was trained on ", "missing"]);
     refused("out", "gone.npz", &["gone.npz"]);
     refused("gone.safetensors", "moons.npz", &["there is no file gone.safetensors"]);
     refused("models:/gone/1", "moons.npz", &["gone"]);
+    sandbox.ok(["models", "register", "spirals", "--run", "last", "--alias", "champion"]);
+    refused("spiral@champion", "spirals.npz", &["no registered model `spiral`", "did you mean `spirals`?"]);
+    refused("spirols", "spirals.npz", &["did you mean the registered model `spirals`?"]);
+    sandbox.ok(["predict", "spirals@champion", "spirals.npz"]);
     refused("models:/a:b", "moons.npz", &["a:b"]);
     refused("spirals.npz", "spirals.npz", &["spirals.npz", "no safetensors file"]);
     refused("ffffffff", "spirals.npz", &["ffffffff"]);

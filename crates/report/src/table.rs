@@ -15,6 +15,8 @@ use crate::{Cell, Tone, count_text};
 const GAP: usize = 2;
 /// A text column is not cut below this width; rather a column is dropped.
 const NARROWEST: usize = 12;
+/// What is longer is a text, even where numbers are expected: a param has any value.
+const LONGEST_NUMBER: usize = 24;
 
 /// To which side a column's cells are moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,8 +206,13 @@ impl Table {
     /// The width of every column, nothing for a dropped one; and the names of the dropped.
     fn layout(&self, shown: &[Vec<String>], width: usize) -> (Vec<Option<usize>>, Vec<&str>) {
         let natural = self.natural(shown);
+        let longest: Vec<usize> = (0..self.columns.len())
+            .map(|at| shown.iter().map(|row| measure_text_width(&row[at])).max().unwrap_or(0))
+            .collect();
         let narrowest = |at: usize, whole: bool| match self.columns[at].align {
             Align::Left if !(whole && self.columns[at].whole) => natural[at].min(NARROWEST),
+            // A number that is cut would be another one.
+            Align::Right if longest[at] > LONGEST_NUMBER => natural[at].min(LONGEST_NUMBER),
             _ => natural[at],
         };
         let mut kept: Vec<usize> = (0..self.columns.len()).collect();
@@ -431,6 +438,18 @@ b2   x                nan  -
         assert_eq!(row(40).matches(':').count(), 1, "no seconds: {}", row(40));
         assert!(row(30).starts_with("a   0.84123  20") && text(Some(30)).contains("not shown: loss"));
         assert!(table.csv().contains("0.8412345678,123456.0,"));
+    }
+
+    #[test]
+    fn texts_where_numbers_are_expected_are_cut_and_numbers_are_not() {
+        let mut table = Table::new(vec![Column::text("id").kept(), Column::number("param").kept()]);
+        table.push(vec![Cell::text("a"), Cell::text("x".repeat(3000))]);
+        table.push(vec![Cell::text("b"), Cell::value((-1.234_567_890_123_456_7e-308).into())]);
+        for width in [40, 80] {
+            let text = table.text(Some(width), false);
+            assert!(text.lines().all(|line| measure_text_width(line) <= width), "{text}");
+            assert!(text.contains("xxx…") && text.contains("-1.2345678901234567e-308"), "{text}");
+        }
     }
 
     #[test]

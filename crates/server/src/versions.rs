@@ -108,9 +108,12 @@ fn source_of(context: &Context, mut found: ModelVersion) -> Result<String, Fault
 
 /// Among whose artifacts the files of a version are, and in which folder.
 pub fn files_of(context: &Context, call: &Call) -> Result<(ArtifactOwner, String), Fault> {
-    let version = version(call)?;
-    let found = find(context, &version)?;
-    let own = ArtifactOwner::Version(version.model, version.version);
+    place_of(context, find(context, &version(call)?)?)
+}
+
+/// The same of a version that was found.
+pub fn place_of(context: &Context, found: ModelVersion) -> Result<(ArtifactOwner, String), Fault> {
+    let own = ArtifactOwner::Version(found.model.clone(), found.version);
     if !context.store.artifact_folder(&own, "")?.is_empty() {
         return Ok((own, String::new()));
     }

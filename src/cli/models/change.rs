@@ -10,8 +10,9 @@ use crate::cli::arguments::{ConfirmArgs, parse_pair, text_argument};
 use crate::cli::runs::open;
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
-use crate::models::{ModelName, find_version};
+use crate::models::{ModelName, find_version, registered_model};
 use crate::project::Project;
+use crate::registration::check_alias;
 use crate::ui::Printer;
 
 #[derive(Debug, Args)]
@@ -76,7 +77,7 @@ pub fn alias(args: &AliasArgs, project: &Project, printer: Printer) -> CliResult
     let store = open(project, printer)?;
     let (name, alias) = (args.model.name.clone(), args.alias.clone());
     if args.delete {
-        if !store.registered_model(&name)?.aliases.contains_key(&alias) {
+        if !registered_model(&store, &name)?.aliases.contains_key(&alias) {
             return Err(CliError::message(format!("registered model `{name}` has no alias `{alias}`"))
                 .hint(format!("`pipe models show {name}` shows its aliases")));
         }
@@ -84,6 +85,7 @@ pub fn alias(args: &AliasArgs, project: &Project, printer: Printer) -> CliResult
         printer.say(format_args!("Removed {name}@{alias}."));
         return Ok(());
     }
+    check_alias(&alias).map_err(CliError::message)?;
     let version = reference(&find_version(&store, &args.model)?);
     apply(&store, vec![RegistryChange::SetAlias { alias: alias.clone(), version: version.clone() }])?;
     printer.say(format_args!("{name}@{alias} is version {}.", version.version));
@@ -132,7 +134,7 @@ pub fn tag(args: &TagArgs, project: &Project, printer: Printer) -> CliResult {
                     .iter()
                     .map(|key| RegistryChange::DeleteModelTag { name: name.clone(), key: key.clone() }),
             );
-            (store.registered_model(&name)?.tags, name)
+            (registered_model(&store, &name)?.tags, name)
         }
     };
     if let Some(key) = args.delete.iter().find(|key| !known.contains_key(*key)) {
@@ -155,7 +157,7 @@ pub fn describe(args: &DescribeArgs, project: &Project, printer: Printer) -> Cli
     let Some(text) = args.text.as_deref().map(text_argument).transpose()? else {
         let known = match version {
             Some(version) => version.description,
-            None => store.registered_model(&name)?.description,
+            None => registered_model(&store, &name)?.description,
         };
         match known {
             Some(text) => printer.data_line(text.trim_end()),
@@ -183,7 +185,7 @@ pub fn delete(args: &DeleteArgs, project: &Project, printer: Printer) -> CliResu
     let (change, versions) = match chosen(&store, &args.model)? {
         Some(version) => (RegistryChange::DeleteVersion { version: reference(&version) }, vec![version]),
         None => {
-            store.registered_model(&name)?;
+            registered_model(&store, &name)?;
             (RegistryChange::DeleteModel { name: name.clone() }, versions_of(&store, &name)?)
         }
     };

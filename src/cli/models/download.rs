@@ -40,7 +40,9 @@ pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResul
             .hint("`-o` names another folder, `-f` writes over files of the same names"));
     }
     let blobs = project.blobs();
-    let _lock = project.lock(&command_line(), Sharing::Shared, true, &Interrupt::default(), printer)?;
+    // Where nothing can be written nothing can be collected either: the lock is for nobody.
+    let lock = || project.lock(&command_line(), Sharing::Shared, true, &Interrupt::default(), printer);
+    let _lock = if store.is_read_only() { None } else { Some(lock()?) };
     // All is looked at before anything is written.
     for file in &files {
         ProjectPath::from_record(&file.path)?;

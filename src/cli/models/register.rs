@@ -143,8 +143,16 @@ fn logged_model(store: &SqliteStore, runs: &[Run], path: Option<&str>) -> CliRes
             format!("{} ({}, of run {} {})", model.name, model.id, run.info.id.short(), run.info.name)
         });
         let listed = listed.collect::<Vec<_>>().join(", ");
-        return Err(CliError::message(format!("{} logged models could be meant: {listed}", found.len()))
-            .hint("`--path` takes one of them by its name or its id, `--run` one of these runs"));
+        let (run, first) = &found[0];
+        let is_one_name =
+            found.iter().all(|(of, model)| of.info.id == run.info.id && model.name == first.name);
+        let hint = if is_one_name {
+            format!("`--path` takes one of them by its id; `--path {}` is the last one", first.name)
+        } else {
+            "`--path` takes one of them by its name or its id, `--run` one of these runs".to_owned()
+        };
+        let count = found.len();
+        return Err(CliError::message(format!("{count} logged models could be meant: {listed}")).hint(hint));
     }
     let Some((run, model)) = found.pop() else { return Ok(None) };
     let artifacts = store.artifacts_of(&ArtifactOwner::Model(model.id))?;

@@ -11,7 +11,7 @@ use track::{
 use crate::cli::FormatArgs;
 use crate::cli::runs::open;
 use crate::error::CliResult;
-use crate::models::{ModelName, files, find_version};
+use crate::models::{ModelName, files, find_version, registered_model};
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -90,7 +90,7 @@ pub fn show(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
         let version = find_version(&store, &args.model)?;
         return show_version(&store, &version, args.json, printer);
     }
-    let model = store.registered_model(&args.model.name)?;
+    let model = registered_model(&store, &args.model.name)?;
     let versions = versions_of(&store, &model.name)?;
     if args.json {
         let versions: Vec<Json> =

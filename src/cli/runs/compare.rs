@@ -12,14 +12,14 @@ use crate::error::CliResult;
 use crate::project::Project;
 use crate::ui::Printer;
 
-use super::open;
+use super::{is_bookkeeping, open, status_cell, tell_left_out};
 
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// Two or more runs: ends of their ids as lists show them, whole ids, names, or `last` and `last~1`
     #[arg(required = true, num_args = 2..)]
     runs: Vec<String>,
-    /// Show what is equal, too; JSON and CSV always have it
+    /// Show what is equal, too, and the tags by which pipe and MLflow's client keep their books; JSON and CSV always have it
     #[arg(long)]
     all: bool,
     /// Show only what differs, in JSON and CSV too
@@ -41,8 +41,12 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
         .map(|wanted| Ok(Joined::find(&store, wanted, View::Active)?.run))
         .collect::<CliResult<Vec<Run>>>()?;
     let for_programs = args.format.json || args.format.csv;
-    let mut rows = rows(&runs);
+    let mut rows = rows(&runs, for_programs);
     rows.sort_by_key(|row| (!row.differs, row.is_volatile()));
+    let is_left_out =
+        |row: &Row| !for_programs && !args.all && row.field.strip_prefix("tags.").is_some_and(is_bookkeeping);
+    let left_out = rows.iter().filter(|row| is_left_out(row)).count();
+    rows.retain(|row| !is_left_out(row));
     let equal = rows.iter().filter(|row| !row.differs).count();
     let with_equal = args.all || (for_programs && !args.changed);
     rows.retain(|row| row.differs || with_equal);
@@ -67,6 +71,7 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
         let them = if equal == 1 { "it" } else { "them" };
         printer.say(format_args!("{}; --all shows {them}.", report::count_text(equal, "equal row")));
     }
+    tell_left_out(left_out, printer);
     Ok(())
 }
 
@@ -80,9 +85,10 @@ const CONTEXT: usize = 12;
 const VOLATILE: [&str; 3] = ["start", "duration", "tags.pipe.duration_ms"];
 
 /// Everything that is compared, in the order: status, metrics, params, tags, time.
-fn rows(runs: &[Run]) -> Vec<Row> {
+fn rows(runs: &[Run], for_programs: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    rows.push(Row::new("status", runs.iter().map(|run| Cell::text(run.info.status.name())).collect()));
+    let status = |run: &Run| if for_programs { Cell::text(run.info.status.name()) } else { status_cell(run) };
+    rows.push(Row::new("status", runs.iter().map(status).collect()));
     for key in keys(runs, |run| run.data.metrics.keys()) {
         let cell =
             |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::number(metric.value));

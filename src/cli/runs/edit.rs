@@ -13,7 +13,7 @@ use crate::ui::Printer;
 use super::open;
 
 /// The tag that MLflow keeps a run's note in.
-const NOTE_TAG: &str = "mlflow.note.content";
+pub(super) const NOTE_TAG: &str = "mlflow.note.content";
 
 #[derive(Debug, Args)]
 pub struct TagArgs {

@@ -3,7 +3,7 @@
 use base::Timestamp;
 use clap::Args;
 use report::{Cell, Column, Table};
-use track::{Change, Purge, RunStore, SqliteStore};
+use track::{Change, Purge, Run, RunStore, SqliteStore};
 
 use crate::age::parse_age;
 use crate::cli::arguments::ConfirmArgs;
@@ -12,6 +12,7 @@ use crate::logging::now;
 use crate::project::Project;
 use crate::ui::Printer;
 
+use super::lifecycle::shown;
 use super::open;
 
 /// Remove deleted runs, experiments and logged models for ever
@@ -38,8 +39,10 @@ pub fn run(args: &GcArgs, project: &Project, printer: Printer) -> CliResult {
         printer.say("There is nothing deleted to remove.");
         return Ok(());
     }
-    printer.data(preview(&store, &purge)?.text(printer.width(), printer.colors_data()));
-    let what = told(&purge);
+    let runs = store.runs(&purge.runs)?;
+    let runs = shown(&runs);
+    printer.data(preview(&store, &purge, &runs)?.text(printer.width(), printer.colors_data()));
+    let what = told(&purge, runs.len());
     if args.confirm.dry {
         printer.say(format_args!("Would remove {what} for ever."));
         return Ok(());
@@ -50,17 +53,15 @@ pub fn run(args: &GcArgs, project: &Project, printer: Printer) -> CliResult {
     Ok(())
 }
 
-fn told(purge: &Purge) -> String {
-    let counts = [
-        (purge.experiments.len(), "experiment"),
-        (purge.runs.len(), "run"),
-        (purge.models.len(), "logged model"),
-    ];
+/// What goes, in words; of the runs, how many people see.
+fn told(purge: &Purge, runs: usize) -> String {
+    let counts =
+        [(purge.experiments.len(), "experiment"), (runs, "run"), (purge.models.len(), "logged model")];
     let parts = counts.into_iter().filter(|(count, _)| *count > 0);
     parts.map(|(count, noun)| report::count_text(count, noun)).collect::<Vec<_>>().join(", ")
 }
 
-fn preview(store: &SqliteStore, purge: &Purge) -> CliResult<Table> {
+fn preview(store: &SqliteStore, purge: &Purge, runs: &[&Run]) -> CliResult<Table> {
     let mut table = Table::new(vec![
         Column::text("what").kept(),
         Column::text("id").kept(),
@@ -77,10 +78,9 @@ fn preview(store: &SqliteStore, purge: &Purge) -> CliResult<Table> {
             deleted,
         ]);
     }
-    for id in &purge.runs {
-        let info = store.run(*id)?.info;
+    for Run { info, .. } in runs {
         let deleted = info.deleted.map_or(Cell::Missing, Cell::Time);
-        table.push(vec![Cell::text("run"), Cell::text(id.short()), Cell::text(info.name), deleted]);
+        table.push(vec![Cell::text("run"), Cell::text(info.id.short()), Cell::text(&info.name), deleted]);
     }
     for id in &purge.models {
         let model = track::ModelStore::logged_model(store, *id)?;

@@ -136,7 +136,7 @@ fn chosen(args: &ChosenArgs, view: View, store: &SqliteStore) -> CliResult<Vec<R
 }
 
 /// The runs as lists show them: without those that are seen as their stages'.
-fn shown(runs: &[Run]) -> Vec<&Run> {
+pub(super) fn shown(runs: &[Run]) -> Vec<&Run> {
     let named = |run: &Run, tag: &str| run.data.tags.get(tag)?.parse::<RunId>().ok();
     let stages: HashMap<RunId, &Run> = runs.iter().map(|run| (run.info.id, run)).collect();
     let is_part = |run: &&Run| {

@@ -13,7 +13,6 @@ use track::{
 use crate::cli::FormatArgs;
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::recorder::tags;
 use crate::ui::Printer;
 
 use super::{restored_from, status_cell, what};
@@ -199,8 +198,22 @@ fn shorten(heads: &mut [Column]) {
 }
 
 /// The columns without a key, for who mistypes one.
-const COLUMNS: [&str; 10] =
-    ["id", "name", "stage", "status", "start", "end", "duration", "experiment", "user", "parent"];
+const COLUMNS: [&str; 11] = [
+    "id",
+    "name",
+    "stage",
+    "status",
+    "start",
+    "end",
+    "duration",
+    "experiment",
+    "user",
+    "parent",
+    RESTORED_FROM,
+];
+
+/// The column that names the run whose result a restored one has.
+const RESTORED_FROM: &str = "restored_from";
 
 /// A column as asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -215,6 +228,7 @@ enum ColumnSpec {
     Experiment,
     User,
     Parent,
+    RestoredFrom,
     Metric(String),
     Aggregate(Aggregate, String),
     Dataset(DatasetField),
@@ -245,6 +259,7 @@ impl ColumnSpec {
             "experiment" => ColumnSpec::Experiment,
             "user" => ColumnSpec::User,
             "parent" => ColumnSpec::Parent,
+            RESTORED_FROM => ColumnSpec::RestoredFrom,
             _ => match OrderBy::parse(text).map(|order| order.field) {
                 // What filters know besides: `best(loss)`, `datasets.name`.
                 Ok(Field::Metric(key)) => ColumnSpec::Metric(key),
@@ -256,7 +271,7 @@ impl ColumnSpec {
                     let fault = near.into_iter().fold(fault, CliError::hint);
                     return Err(fault.hint(
                         "columns are id, name, stage, status, start, end, duration, experiment, user, parent, \
-                         metrics.NAME, best(NAME), min(NAME), max(NAME), params.NAME, tags.NAME and datasets.name",
+                         restored_from, metrics.NAME, best(NAME), min(NAME), max(NAME), params.NAME, tags.NAME and datasets.name",
                     ));
                 }
             },
@@ -285,6 +300,7 @@ impl ColumnSpec {
             ColumnSpec::Experiment => Column::text("experiment"),
             ColumnSpec::User => Column::text("user"),
             ColumnSpec::Parent => Column::text("parent"),
+            ColumnSpec::RestoredFrom => Column::text(RESTORED_FROM),
             ColumnSpec::Metric(key) => Column::number(format!("metrics.{key}")),
             ColumnSpec::Aggregate(aggregate, key) => Column::number(format!("{}({key})", aggregate.name())),
             ColumnSpec::Dataset(field) => Column::text(format!("datasets.{}", field.name())),
@@ -307,6 +323,8 @@ impl ColumnSpec {
             ColumnSpec::Experiment => Cell::text(&run.info.experiment_name),
             ColumnSpec::User => Cell::text(&run.info.user),
             ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, id),
+            ColumnSpec::RestoredFrom => restored_from(run)
+                .map_or(Cell::Missing, |from| from.parse().map_or_else(|_| Cell::text(from), id)),
             ColumnSpec::Metric(key) => {
                 run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::number(metric.value))
             }
@@ -337,7 +355,7 @@ fn datasets(run: &Run, field: DatasetField) -> Cell {
 const FIRST_METRICS: [&str; 6] = ["best_acc", "val_acc", "accuracy", "val_loss", "loss", "train_loss"];
 
 /// Id, name, status, the few metrics that tell most, and time; the experiment, where there are others than the first. On a
-/// narrow terminal all metrics but the first go before the rest. Programs, whose status is the stored one, see by a tag what
+/// narrow terminal all metrics but the first go before the rest. Programs, whose status is the stored one, see beside it what
 /// was restored.
 fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
     let mut columns = vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status];
@@ -351,7 +369,7 @@ fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
         columns.push(ColumnSpec::Experiment);
     }
     if !for_people && runs.iter().any(|run| restored_from(run).is_some()) {
-        columns.push(ColumnSpec::Tag(tags::RESTORED_FROM.to_owned()));
+        columns.push(ColumnSpec::RestoredFrom);
     }
     columns
 }

@@ -15,12 +15,15 @@ use crate::error::CliResult;
 use crate::project::Project;
 use crate::ui::Printer;
 
-use super::{open, origin, restored_from, status_cell};
+use super::{is_bookkeeping, open, origin, restored_from, status_cell, tell_left_out};
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The run: the end of its id as lists show it, the whole id, its name, or `last`
     run: String,
+    /// Show also the tags by which pipe and MLflow's client keep their books
+    #[arg(long)]
+    all: bool,
     /// Print everything as JSON, the whole history of each metric included
     #[arg(long)]
     json: bool,
@@ -69,7 +72,10 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
         file_table(rows, printer);
     }
     models(&store, &found, printer)?;
-    pairs("Tags", run.data.tags.iter(), printer);
+    let is_shown = |(key, _): &(&String, &String)| args.all || !is_bookkeeping(key);
+    pairs("Tags", run.data.tags.iter().filter(is_shown), printer);
+    let left_out = run.data.tags.iter().filter(|tag| !is_shown(tag)).count();
+    tell_left_out(left_out, printer);
     Ok(())
 }
 
@@ -275,6 +281,7 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
         "name": run.info.name,
         "experiment": run.info.experiment_name,
         "status": run.info.status.name(),
+        "restored_from": restored_from(run),
         "parent": parent.map(|parent| parent.to_string()),
         "script_run": found.script.as_ref().map(|script| script.info.id.to_string()),
         "children": children,

@@ -25,17 +25,16 @@ pub use records::{Datum, Records, RecordsFault};
 pub use svg::svg;
 pub use text::text;
 
-/// A text with the characters that mean something in HTML and SVG written out, in attributes as well.
-/// Control characters, which XML forbids, become question marks.
+/// A text with the characters that mean something in HTML and SVG written out, in attributes as well. Control characters,
+/// which XML forbids, and those that turn the direction of writing are shown as a terminal is shown them.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in base::plain_lines(text).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            c if c.is_control() && !c.is_whitespace() => escaped.push('?'),
             c => escaped.push(c),
         }
     }

@@ -1,13 +1,12 @@
 //! Several runs side by side: what differs first, what is equal when it is asked for, and the courses of their metrics.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use report::{duration_text, float_text};
 use track::{Joined, Run, RunId};
 
-use super::html::{Html, Link, cell, head, short};
-use super::{MOST_CHARTS, MOST_POINTS, chart, name_of, shortened, status};
+use super::html::{Html, Link, cell, folded, head, short};
+use super::run::{MOST_CHARTS, MOST_POINTS, chart, name_of, status};
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
@@ -100,28 +99,17 @@ fn rows(runs: &[Run]) -> Vec<Row> {
     }
     for key in keys(runs, |run| run.data.params.keys().collect()) {
         let texts = runs.iter().map(|run| run.data.params.get(&key).cloned()).collect();
-        rows.push(row(format!("params.{key}"), texts, long));
+        rows.push(row(format!("params.{key}"), texts, folded));
     }
     for key in keys(runs, |run| run.data.tags.keys().collect()) {
         let texts = runs.iter().map(|run| run.data.tags.get(&key).cloned()).collect();
-        rows.push(row(format!("tags.{key}"), texts, long));
+        rows.push(row(format!("tags.{key}"), texts, folded));
     }
     rows
 }
 
 fn all_equal(texts: &[Option<String>]) -> bool {
     texts.windows(2).all(|pair| pair[0] == pair[1])
-}
-
-/// A cell with the start of a long text, which the page has whole for who asks for it.
-fn long(text: &str) -> String {
-    let escape = report::plots::escape;
-    match shortened(text) {
-        Cow::Borrowed(text) => cell(text),
-        Cow::Owned(start) => {
-            format!("<td><details><summary>{}</summary>{}</details></td>", escape(&start), escape(text))
-        }
-    }
 }
 
 fn keys<'a>(runs: &'a [Run], of: fn(&'a Run) -> Vec<&'a String>) -> BTreeSet<String> {

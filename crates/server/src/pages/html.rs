@@ -1,8 +1,15 @@
 //! HTML in which no text can be anything but text.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
+use base::Digest;
 use report::plots::escape;
+
+/// Characters of a text in a table of many things.
+const MOST_CHARACTERS: usize = 60;
+/// Digits of a digest that people see: enough to tell two files apart.
+const DIGITS: usize = 12;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:80rem;padding:0 1rem}\
@@ -61,6 +68,20 @@ impl Html {
         self.raw("</tbody></table></div>\n");
     }
 
+    /// A table under a heading; nothing when there are no rows.
+    pub fn pairs(&mut self, heading: &str, rows: impl Iterator<Item = Vec<String>>) {
+        let rows: Vec<Vec<String>> = rows.collect();
+        if !rows.is_empty() {
+            self.heading(2, heading);
+            self.table(&[], rows);
+        }
+    }
+
+    /// A text of several lines, as somebody wrote it.
+    pub fn text(&mut self, text: &str) {
+        self.raw(&format!("<pre>{}</pre>\n", escape(text)));
+    }
+
     /// What is HTML already.
     pub fn raw(&mut self, html: &str) {
         self.0.push_str(html);
@@ -108,6 +129,38 @@ pub fn head(class: &str, text: &str) -> String {
 /// A cell with a text.
 pub fn cell(text: impl Display) -> String {
     format!("<td>{}</td>", escaped(text))
+}
+
+/// The value of a field of a form, which comes back as it is.
+pub fn value(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A cell with a text, of a long one its start, which can be opened.
+pub fn folded(text: &str) -> String {
+    match shortened(text) {
+        Cow::Borrowed(text) => cell(text),
+        Cow::Owned(start) => fold(&format!("{start} ({} characters)", text.chars().count()), text),
+    }
+}
+
+/// A cell with the start of a digest, which can be opened.
+pub fn digest(digest: &Digest) -> String {
+    let (text, hex) = (digest.to_string(), digest.hex());
+    fold(&text.replace(&hex, &hex[..DIGITS.min(hex.len())]), &text)
+}
+
+fn fold(summary: &str, whole: &str) -> String {
+    let (summary, whole) = (escape(summary), escape(whole));
+    format!("<td><details><summary>{summary}</summary><pre>{whole}</pre></details></td>")
+}
+
+/// The start of a long text.
+pub fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// A cell with a text that stays on one line.

@@ -4,8 +4,8 @@ use form_urlencoded::Serializer;
 use report::plots::escape;
 use track::{ExperimentId, Filter, OrderBy, Run, Search, View};
 
-use super::html::{Html, Link};
-use super::runs_table;
+use super::html::{Html, Link, value};
+use super::run::runs_table;
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
@@ -78,14 +78,14 @@ pub fn filter_form(page: &mut Html, address: &str, filter: &str, order: &str, ex
     let order = if order.is_empty() {
         String::new()
     } else {
-        format!("<input type=\"hidden\" name=\"order_by\" value=\"{}\">", escape(order))
+        format!("<input type=\"hidden\" name=\"order_by\" value=\"{}\">", value(order))
     };
     page.raw(&format!(
         "<form method=\"get\" action=\"{}\"><input name=\"filter\" aria-label=\"Filter\" placeholder=\"{}\" value=\"{}\">{order} \
          <button>Filter</button></form>\n",
         escape(address),
         escape(example),
-        escape(filter)
+        value(filter)
     ));
 }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::count_text;
-use report::plots::escape;
 use track::{
     Attribute, Comparison, Field, Filter, Joined, Literal, ModelSearch, ModelVersion, RunId, Searched,
     VersionSearch,
 };
 
-use super::html::{Html, Link, cell, number, short};
+use super::html::{Html, Link, cell, folded, number, short, shortened};
 use super::list::filter_form;
-use super::{name_of, pairs, shortened};
+use super::run::name_of;
+use super::version;
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
@@ -74,11 +74,11 @@ pub fn one(context: &Context, name: &str) -> Result<String, Fault> {
     let mut page = Html::default();
     page.heading(1, &model.name);
     if let Some(text) = model.description.as_deref().filter(|text| !text.is_empty()) {
-        page.raw(&format!("<pre>{}</pre>\n", escape(text)));
+        page.text(text);
     }
     let facts = [("made", model.created.local()), ("changed", model.updated.local())];
     page.table(&[], facts.into_iter().map(|(name, value)| vec![cell(name), short(value)]));
-    pairs(&mut page, "Tags", model.tags.iter().map(|(key, value)| vec![cell(key), cell(value)]));
+    page.pairs("Tags", model.tags.iter().map(|(key, value)| vec![cell(key), folded(value)]));
     let mut versions = versions(context, name)?;
     let is_cut = versions.len() > MOST;
     versions.truncate(MOST);
@@ -94,14 +94,14 @@ pub fn one(context: &Context, name: &str) -> Result<String, Fault> {
             },
         );
         vec![
-            number(version.version),
+            Link(version::address(name, version.version), &version.version.to_string()).short(),
             short(version.status.name()),
             short(version.stage),
             cell(aliases.join(", ")),
             run,
-            cell(&version.source),
+            folded(&version.source),
             cell(tags_text(&version.tags)),
-            cell(version.description.as_deref().unwrap_or_default()),
+            folded(version.description.as_deref().unwrap_or_default()),
             short(version.created.local()),
         ]
     });
@@ -142,6 +142,6 @@ fn tags_text(tags: &BTreeMap<String, String>) -> String {
 }
 
 /// The address of a model's page.
-fn address(name: &str) -> String {
+pub fn address(name: &str) -> String {
     format!("/models/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
 }

@@ -49,7 +49,7 @@ fn whole_id(store: &dyn RunStore, wanted: &str, view: View) -> Result<String, St
         return Err(StoreError::NoId(wanted.to_owned()));
     }
     let found = match store.find_run_in(wanted, view) {
-        Err(StoreError::NoMatch(_)) => store.find_run_in(wanted, View::All),
+        Err(StoreError::NoMatch(_) | StoreError::FoundDeleted { .. }) => store.find_run_in(wanted, View::All),
         found => found,
     };
     let id = match found {

@@ -176,8 +176,19 @@ pub(super) fn find_run(connection: &Connection, wanted: &str, view: View) -> Res
             }
         }
     }
-    single(connection, "name = ?1", wanted, (wanted, seen))?
-        .ok_or_else(|| StoreError::NoMatch(wanted.to_owned()).into())
+    if let Some(run) = single(connection, "name = ?1", wanted, (wanted, seen))? {
+        return Ok(run);
+    }
+    if view == View::Active
+        && let Ok(deleted) = find_run(connection, wanted, View::Deleted)
+    {
+        let name: String =
+            connection
+                .query_row("SELECT name FROM run WHERE id = ?1", [deleted.to_string()], |row| row.get(0))?;
+        let name = base::one_line(&name).into_owned();
+        return Err(StoreError::FoundDeleted { wanted: wanted.to_owned(), name }.into());
+    }
+    Err(StoreError::NoMatch(wanted.to_owned()).into())
 }
 
 /// So many digits of an id have to be given, as git asks for them.

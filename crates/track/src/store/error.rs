@@ -14,6 +14,14 @@ pub enum StoreError {
     /// No run matches what a person wrote.
     #[error("no run has an id that starts or ends with `{}`, or that name", base::one_line(.0))]
     NoMatch(String),
+    /// The run that matches what a person wrote was deleted.
+    #[error("run `{}` ({name}) is deleted", base::one_line(wanted))]
+    FoundDeleted {
+        /// What was written.
+        wanted: String,
+        /// The run's name, on one line.
+        name: String,
+    },
     /// No run has such an id.
     #[error("no run has an id that starts or ends with `{0}`")]
     NoSuchId(String),
@@ -213,6 +221,7 @@ impl StoreError {
         match self {
             E::UnknownRun(_)
             | E::NoMatch(_)
+            | E::FoundDeleted { .. }
             | E::NoSuchId(_)
             | E::NotOfModel { .. }
             | E::NotSoMany { .. }
@@ -248,6 +257,9 @@ impl StoreError {
             StoreError::ReadOnly { .. } => Some(
                 "check who may write to it and to its folder, and whether its file system is mounted read-only",
             ),
+            StoreError::FoundDeleted { .. } => {
+                Some("`pipe runs restore` brings it back; `pipe runs list --deleted` shows what was deleted")
+            }
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)
             | StoreError::NoId(_)

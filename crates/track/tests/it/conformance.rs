@@ -279,6 +279,16 @@ fn people_name_runs_by_parts(store: &dyn RunStore) {
     assert_eq!(store.find_run("0000abd2").expect("an id"), second);
     assert!(matches!(store.find_run("%"), Err(StoreError::NoMatch(_))));
     assert!(matches!(store.find_run(""), Err(StoreError::NoMatch(_))));
+    // A deleted one is not there, but is told of.
+    rename(twin, "gone");
+    let delete = Change::SetLifecycle { run: twin, lifecycle: Lifecycle::Deleted };
+    store.apply(at(0, vec![delete])).expect("deleted");
+    for wanted in [twin.to_string().as_str(), "00070000abc1", "gone"] {
+        let fault = store.find_run(wanted).expect_err("deleted");
+        assert_eq!(fault.to_string(), format!("run `{wanted}` (gone) is deleted"));
+        assert_eq!(store.find_run_in(wanted, View::Deleted).expect("deleted"), twin);
+    }
+    assert_eq!(store.find_run("abc1").expect("the other one"), first);
 }
 
 fn people_name_the_newest_runs(store: &dyn RunStore) {

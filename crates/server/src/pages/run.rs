@@ -1,0 +1,340 @@
+//! One run with all that is known of it, and several as a table.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use report::plots::{Figure, Series, Shape, Template, Trace, svg};
+use report::{bytes_text, count_text, duration_text, float_text};
+use track::{
+    Joined, Lifecycle, LineageFile, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
+    StoreError, shown_id,
+};
+
+use super::html::{Html, Link, cell, digest, folded, head, number, short, shortened};
+use super::list::{self, Order};
+use super::version;
+use crate::context::Context;
+use crate::error::Fault;
+use crate::runs::find;
+
+/// Metrics and params that the list of runs has columns for.
+const MOST_COLUMNS: usize = 8;
+/// Charts on the page of a run.
+pub const MOST_CHARTS: usize = 60;
+/// Significant digits of a value: as many as every float has.
+pub const DIGITS: usize = 15;
+/// Points of a chart.
+pub const MOST_POINTS: usize = 2500;
+/// Files of which it is looked up who wrote them.
+const MOST_MAKERS: usize = 100;
+/// The tag that MLflow keeps a run's note in.
+const NOTE_TAG: &str = "mlflow.note.content";
+
+/// A status as lists show it: one that executed nothing only finished.
+pub fn status(run: &Run) -> String {
+    let is_restored = run.info.status == RunStatus::Finished && run.data.tags.contains_key(RESTORED_TAG);
+    if is_restored { RESTORED.to_lowercase() } else { run.info.status.to_string() }
+}
+
+/// Runs in a table, which can be ordered and of which some can be chosen, where `order` says how they are listed.
+pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
+    let (metrics, more_metrics) = most_used(runs.iter().flat_map(|run| run.data.metrics.keys()));
+    let (params, more_params) = most_used(runs.iter().flat_map(|run| run.data.params.keys()));
+    let title = |class: &str, name: &str, field: &str| match order {
+        Some(order) => order.head(class, name, field),
+        None => head(class, name),
+    };
+    let mut heads: Vec<String> = order.map(|_| head("", "")).into_iter().collect();
+    heads.extend([
+        title("", "run", "name"),
+        title("", "status", "status"),
+        title("", "start", "start_time"),
+        title("number", "duration", "duration"),
+    ]);
+    heads.extend(metrics.iter().map(|key| title("number", key, &format!("metrics.`{key}`"))));
+    heads.extend(params.iter().map(|key| title("", key, &format!("params.`{key}`"))));
+    let rows = runs.iter().map(|run| {
+        let info = &run.info;
+        let mut row: Vec<String> = order.map(|_| list::choice(run)).into_iter().collect();
+        row.extend([
+            Link(format!("/runs/{}", info.id), &name_of(run)).short(),
+            short(status(run)),
+            short(info.start_time.local()),
+            number(info.duration_millis().map(duration_text).unwrap_or_default()),
+        ]);
+        let value = |key| {
+            run.data.metrics.get(key).map(|metric| float_text(metric.value, DIGITS)).unwrap_or_default()
+        };
+        row.extend(metrics.iter().map(|key| number(value(*key))));
+        row.extend(
+            params
+                .iter()
+                .map(|key| short(run.data.params.get(*key).map_or("".into(), |value| shortened(value)))),
+        );
+        row
+    });
+    page.table_below(&heads, rows);
+    let left_out = [(more_metrics, "metric"), (more_params, "param")];
+    let left_out = left_out.iter().filter(|(count, _)| *count > 0);
+    let left_out: Vec<String> = left_out.map(|(count, noun)| count_text(*count, noun)).collect();
+    if !left_out.is_empty() {
+        let text =
+            format_args!("Without {} that fewer of these runs have.", left_out.join(" and ")).to_string();
+        page.paragraph("faint", text);
+    }
+}
+
+/// The keys that most runs have, of equals the first of the alphabet, in the order of the alphabet; and how many more there
+/// are.
+fn most_used<'a>(keys: impl Iterator<Item = &'a String>) -> (Vec<&'a String>, usize) {
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    keys.for_each(|key| *counts.entry(key).or_default() += 1);
+    let mut keys: Vec<&String> = counts.keys().copied().collect();
+    let more = keys.len().saturating_sub(MOST_COLUMNS);
+    if more > 0 {
+        keys.sort_by_key(|key| std::cmp::Reverse(counts[*key]));
+        keys.truncate(MOST_COLUMNS);
+        keys.sort();
+    }
+    (keys, more)
+}
+
+/// What a run is called where there is little room: of a name that nobody could see, the id.
+pub fn name_of(run: &Run) -> Cow<'_, str> {
+    let is_seen = |c: char| !c.is_whitespace() && !c.is_control() && !('\u{200b}'..='\u{200f}').contains(&c);
+    if run.info.name.contains(is_seen) { shortened(&run.info.name) } else { run.info.id.short().into() }
+}
+
+/// One run.
+pub fn page(context: &Context, id: &str) -> Result<String, Fault> {
+    let found = Joined::of(&*context.store, find(context, id)?)?;
+    let run = &found.run;
+    let (info, data) = (&run.info, &run.data);
+    let mut page = Html::default();
+    page.link(&Link(format!("/experiments/{}", info.experiment), &info.experiment_name));
+    page.heading(1, &info.name);
+    if let Some(note) = data.tags.get(NOTE_TAG).filter(|note| !note.trim().is_empty()) {
+        page.text(note);
+    }
+    facts(&mut page, context, &found)?;
+    let children = found.children(&*context.store)?;
+    if !children.is_empty() {
+        page.heading(2, count_text(children.len(), "nested run"));
+        runs_table(&mut page, &children, None);
+    }
+    page.pairs("Params", data.params.iter().map(|(key, value)| vec![cell(key), folded(value)]));
+    metrics(&mut page, context, &found)?;
+    page.raw("<div class=\"charts\">\n");
+    for key in data.metrics.keys().take(MOST_CHARTS) {
+        for (_, history) in context.store.sampled_history(&[found.holder(key)], key, None, MOST_POINTS)? {
+            if history.len() > 1 {
+                page.raw(&chart(key, &[(key.clone(), history)]));
+            }
+        }
+    }
+    page.raw("</div>\n");
+    if data.metrics.len() > MOST_CHARTS {
+        page.paragraph("faint", format_args!("Charts of the first {MOST_CHARTS} metrics are shown."));
+    }
+    files(&mut page, context, run, Role::Input)?;
+    datasets(&mut page, run);
+    files(&mut page, context, run, Role::Output)?;
+    let mut rows = Vec::new();
+    for owner in found.ids() {
+        rows.extend(context.store.artifacts(owner)?.iter().map(|artifact| {
+            let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
+            let there = format!("/get-artifact?run_uuid={owner}&path={path}");
+            vec![Link(there, &artifact.path).cell(), number(bytes_text(artifact.size))]
+        }));
+    }
+    page.pairs("Artifacts", rows.into_iter());
+    made_models(&mut page, context, &found)?;
+    page.pairs("Tags", data.tags.iter().map(|(key, value)| vec![cell(key), folded(value)]));
+    Ok(page.finish(&info.name))
+}
+
+/// What a run is, and to which others it belongs.
+fn facts(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
+    let (info, tags) = (&found.run.info, &found.run.data.tags);
+    let mut facts = vec![
+        ("id", cell(info.id)),
+        ("status", cell(status(&found.run))),
+        ("start", cell(info.start_time.local())),
+        ("duration", cell(info.duration_millis().map(duration_text).unwrap_or_default())),
+    ];
+    if info.lifecycle == Lifecycle::Deleted {
+        facts.push(("deleted", cell(info.deleted.map(Timestamp::local).unwrap_or_default())));
+    }
+    facts.extend((!info.user.is_empty()).then(|| ("user", cell(&info.user))));
+    facts.extend(found.script.iter().map(|script| {
+        let said = format!("{} {} {}", script.info.id, script.info.name, script.info.status);
+        ("its script's run", cell(said))
+    }));
+    if let Some(from) = tags.get(RESTORED_TAG) {
+        facts.push(("restored from", origin(context, from)));
+    }
+    if let Some(parent) = info.parent {
+        facts.push(("part of", link_to(context, shown_id(&*context.store, parent)?)?));
+    }
+    page.table(&[], facts.into_iter().map(|(name, value)| vec![cell(name), value]));
+    Ok(())
+}
+
+/// A cell that leads to a run, by its name.
+pub fn link_to(context: &Context, id: RunId) -> Result<String, Fault> {
+    Ok(match context.store.run(id) {
+        Ok(run) => Link(format!("/runs/{id}"), &format!("{} {}", name_of(&run), id.short())).cell(),
+        Err(StoreError::UnknownRun(_)) => cell(format_args!("{} (gone)", id.short())),
+        Err(fault) => return Err(fault.into()),
+    })
+}
+
+/// What was measured: the last value, the least, the greatest, and how many points there are.
+pub fn metrics(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
+    let data = &found.run.data;
+    if data.metrics.is_empty() {
+        return Ok(());
+    }
+    let mut points: BTreeMap<String, usize> = BTreeMap::new();
+    // Those of the script come last: they are the ones that are shown.
+    for id in found.ids() {
+        points.extend(context.store.courses(id, 1)?.into_iter().map(|course| (course.key, course.points)));
+    }
+    page.heading(2, "Metrics");
+    let rows = data.metrics.iter().map(|(key, latest)| {
+        let of = |of: fn(&MetricRange) -> f64| {
+            number(data.ranges.get(key).map(|range| float_text(of(range), DIGITS)).unwrap_or_default())
+        };
+        vec![
+            cell(key),
+            number(float_text(latest.value, DIGITS)),
+            of(|range| range.min),
+            of(|range| range.max),
+            number(points.get(key).map(ToString::to_string).unwrap_or_default()),
+            number(latest.step),
+        ]
+    });
+    let mut heads = vec![head("", "metric")];
+    heads.extend(["last", "min", "max", "points", "last step"].map(|name| head("number", name)));
+    page.table_below(&heads, rows);
+    Ok(())
+}
+
+/// What a run read or wrote, by digest; of what it read, the run that wrote it.
+fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<(), Fault> {
+    let files = context.store.lineage(run.info.id, role)?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    let is_input = role == Role::Input;
+    page.heading(2, if is_input { "Inputs" } else { "Outs" });
+    let mut rows = Vec::new();
+    for (at, file) in files.iter().enumerate() {
+        let mut row = vec![cell(&file.path), number(bytes_text(file.size)), digest(&file.digest)];
+        if is_input {
+            let maker = if at < MOST_MAKERS { maker(context, run, file)? } else { None };
+            row.push(maker.map_or_else(|| Ok(cell("")), |maker| link_to(context, maker))?);
+        }
+        rows.push(row);
+    }
+    let mut heads = vec![head("", "path"), head("number", "size"), head("", "digest")];
+    heads.extend(is_input.then(|| head("", "written by")));
+    page.table_below(&heads, rows);
+    Ok(())
+}
+
+/// The newest run before this one that wrote a file of its bytes.
+fn maker(context: &Context, run: &Run, file: &LineageFile) -> Result<Option<RunId>, Fault> {
+    let makers = context.store.runs_by_file(&file.digest, Role::Output)?;
+    Ok(makers.into_iter().rfind(|maker| *maker < run.info.id))
+}
+
+/// The data sets that a run said it read.
+fn datasets(page: &mut Html, run: &Run) {
+    if run.data.datasets.is_empty() {
+        return;
+    }
+    page.heading(2, "Data sets");
+    let rows = run.data.datasets.iter().map(|input| {
+        let dataset = &input.dataset;
+        let source = folded(&dataset.source);
+        vec![cell(&dataset.name), cell(&dataset.digest), cell(input.context().unwrap_or_default()), source]
+    });
+    page.table(&["name", "digest", "context", "source"], rows);
+}
+
+/// Where the result of a run came from that executed nothing.
+fn origin(context: &Context, from: &str) -> String {
+    match from.parse::<RunId>() {
+        Ok(id) if context.store.run(id).is_ok() => Link(format!("/runs/{id}"), from).cell(),
+        Ok(id) => cell(format!("{id} (no longer kept)")),
+        Err(_) => cell(from),
+    }
+}
+
+/// The logged models and the versions of registered models that a run made.
+fn made_models(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
+    let (models, versions) = found.made(&*context.store)?;
+    let models =
+        models.iter().map(|model| vec![cell(&model.name), cell(model.id), cell(model.status.name())]);
+    page.pairs("Logged models", models);
+    let versions = versions.iter().map(|version| {
+        let made_of = version.logged_model.map(|model| model.to_string()).unwrap_or_default();
+        let name = format!("{}/{}", version.model, version.version);
+        let name = Link(version::address(&version.model, version.version), &name).cell();
+        vec![name, cell(version.aliases.join(", ")), cell(version.stage.name()), cell(made_of)]
+    });
+    page.pairs("Registered versions", versions);
+    Ok(())
+}
+
+/// The course of a metric in some runs, each with what the legend calls it: over its steps, or over the order of its
+/// points where the steps say nothing.
+pub fn chart(key: &str, histories: &[(String, Vec<Metric>)]) -> String {
+    let has_steps = histories.iter().any(|(_, history)| {
+        history.first().map(|point| point.step) != history.last().map(|point| point.step)
+    });
+    let x = |at: usize, point: &Metric| if has_steps { point.step as f64 } else { at as f64 };
+    let y = |point: &Metric| if point.value.is_finite() { point.value } else { f64::NAN };
+    let traces = histories.iter().enumerate().map(|(color, (name, history))| Trace {
+        name: name.clone(),
+        revision: String::new(),
+        column: key.to_owned(),
+        color,
+        dash: 0,
+        points: history.iter().enumerate().map(|(at, point)| (x(at, point), y(point))).collect(),
+        smooth: Vec::new(),
+    });
+    svg(&Figure {
+        name: key.to_owned(),
+        title: key.to_owned(),
+        x_label: if has_steps { "step" } else { "point" }.to_owned(),
+        y_label: String::new(),
+        shape: Shape::Series(Series {
+            template: Template::Linear,
+            categories: None,
+            traces: traces.collect(),
+        }),
+        notes: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_what_most_runs_have_in_the_order_of_the_alphabet() {
+        let text = |keys: &str| keys.chars().map(String::from).collect::<Vec<_>>();
+        let few = text("zaa");
+        assert_eq!(most_used(few.iter()), (vec![&"a".to_owned(), &"z".to_owned()], 0));
+        let many = text("abcdefghijzzyy");
+        let (keys, more) = most_used(many.iter());
+        assert_eq!(
+            (keys.into_iter().map(String::as_str).collect::<String>(), more),
+            ("abcdefyz".to_owned(), 4)
+        );
+    }
+}
