@@ -14,7 +14,7 @@ use crate::cli::sharing::{ShareArgs, roots_of, wishes};
 use crate::error::{CliResult, with_causes};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::recorded;
+use crate::recorded::{self, Bit};
 use crate::remotes;
 use crate::ui::Printer;
 
@@ -65,14 +65,14 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let blobs = &workspace.blobs;
-    let now = recorded::now(&pipeline, &ledger, blobs)?;
-    let (found, mut unreadable) = recorded::in_place(&workspace, &now, args.granular);
+    let now = recorded::now(&pipeline, &ledger, blobs, Bit::Ignored)?;
+    let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &now, args.granular);
     let head = match project.git().and_then(|git| git.head()) {
         Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
             printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
             now.clone()
         }
-        Some(commit) => recorded::at(&project, &commit, blobs)?,
+        Some(commit) => recorded::at(&project, &commit, blobs, Bit::Ignored)?,
         None => Files::new(),
     };
     let _ = workspace.save_state();
@@ -89,7 +89,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
     let unlisted = recorded::unlisted(&[&head, &now]);
     if args.granular && !unlisted.is_empty() {
-        let (whole_found, _) = recorded::in_place(&workspace, &whole, false);
+        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
         recorded::tell_whole(&mut head, &unlisted, &whole_head);
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
