@@ -454,9 +454,8 @@ impl Admission<'_> {
             CliError::message(format!("{path} is outdated, since its pointer moved"))
                 .hint(format!("`pipe checkout {quoted}` brings what it records"))
         } else {
-            CliError::message(format!("{path} was edited, and its pointer moved meanwhile")).hint(format!(
-                "`pipe checkout -f {quoted}` takes what the pointer records, `pipe commit -f {quoted}` the edit"
-            ))
+            CliError::message(format!("{path} was edited, and its pointer moved meanwhile"))
+                .hint(pipeline::ways_out(&quoted))
         })
     }
 

@@ -52,6 +52,7 @@ fn data_status_tells_what_is_committed_and_what_is_not() {
             "committed": { "added": [], "modified": ["data.csv"], "deleted": [], "renamed": [] },
             "uncommitted": { "added": ["raw/new"], "modified": [], "deleted": ["n", "raw/x"], "renamed": [] },
             "outdated": [],
+            "diverged": { "added": [], "modified": [], "deleted": [], "renamed": [] },
             "unchanged": ["raw/sub/y"],
         })
     );

@@ -48,7 +48,7 @@ pub use format::dvc::outs::{Recorded, recorded_outs, run_outs};
 pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
-pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
+pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh, ways_out};
 pub use graph::Graph;
 pub use import::{Import, Repo, parse_import, update_import, write_import};
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
