@@ -59,6 +59,27 @@ fn a_part_of_data_is_not_taken_for_the_whole_when_it_is_to_be_removed() {
         sandbox.pipe(more.iter().copied()).code(2).tells(&["raw/x is a part of raw", "`pipe add raw`"]);
     }
     assert!(sandbox.exists("raw/y") && sandbox.exists("raw.pipe"));
+    // Nor where it is to be recorded or frozen.
+    let pointer = sandbox.read("raw.pipe");
+    sandbox.write("raw/x", "edited\n");
+    sandbox.write("raw/y", "edited too\n");
+    for arguments in
+        [&["commit", "raw/x"][..], &["commit", "-f", "data", "raw/x"], &["commit", "-R", "raw/x"]]
+    {
+        let said = sandbox.pipe(arguments).code(2);
+        said.tells(&[
+            "raw/x is a part of raw",
+            "`pipe add raw/x` records that part alone, `pipe commit raw`",
+        ]);
+    }
+    for command in ["freeze", "unfreeze"] {
+        sandbox.pipe([command, "raw/x"]).code(2).tells(&["raw/x is a part of raw", "name raw to"]);
+    }
+    assert_eq!(sandbox.read("raw.pipe"), pointer);
+    sandbox.ok(["add", "raw/x"]);
+    let status = sandbox.json(["data", "status", "--granular", "--json"]);
+    assert_eq!(status["uncommitted"]["modified"], serde_json::json!(["raw/y"]));
+    sandbox.ok(["commit", "raw"]);
     sandbox.ok(["remove", "--outs", "raw"]);
     assert!(!sandbox.exists("raw") && !sandbox.exists("raw.pipe"));
 }
