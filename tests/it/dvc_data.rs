@@ -247,3 +247,28 @@ fn git_is_told_of_what_was_recorded_where_dvc_tells_it() {
     pipe(&sandbox, &["commit", "-f", "w/a.dvc"]).code(0);
     assert!(staged().contains("w/a.dvc"), "{}", staged());
 }
+
+#[test]
+fn remotes_are_listed_as_dvc_lists_them() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write(
+        ".dvc/config",
+        "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../store\n['remote \"mine\"']\n    url = ~/mine\n\
+         ['remote \"far\"']\n    url = ssh://host/path\n",
+    );
+    sandbox.write("../home/mine/x", "");
+    let listed = |said: &str| {
+        let mut lines: Vec<String> =
+            said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        lines.sort();
+        // Each of the two has a home of its own here.
+        lines
+            .iter()
+            .map(|line| line.split_once("/home/").map_or(line.clone(), |(_, rest)| rest.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let ours = pipe(&sandbox, &["remote", "list"]).code(0).stdout;
+    assert_eq!(listed(&ours), listed(&dvc.ok(&sandbox, &["remote", "list"])));
+    assert!(!ours.contains(".."), "{ours}");
+    pipe(&sandbox, &["remote", "check", "mine"]).code(0);
+}
