@@ -96,6 +96,13 @@ fn a_pipeline_file_is_no_data_also_where_there_is_none_yet() {
     sandbox.write("pipeline.lock", "x");
     sandbox.pipe(["add", "pipeline.lock"]).code(2);
     assert!(!sandbox.exists("pipeline.lock.pipe"));
+    // A pipeline that comes later would not load beside such data.
+    sandbox.write("params.yaml", "a: 1\n");
+    sandbox.write("conf/params.yaml", "a: 1\n");
+    let said = sandbox.pipe(["add", "params.yaml"]).code(2);
+    said.tells(&["cannot add params.yaml: it is a pipeline, lock or params file", "`git add params.yaml`"]);
+    assert!(!sandbox.exists("params.yaml.pipe"));
+    sandbox.ok(["add", "conf/params.yaml"]);
 }
 
 #[test]
