@@ -31,17 +31,24 @@ fn files(root: &Path) -> Vec<PathBuf> {
     elsewhere.chain([own.join("config"), own.join("config.local")]).collect()
 }
 
+/// The folder that a path in a settings file names: at the user's home, or relative to the file.
+fn folder(file: &Path, path: &str) -> PathBuf {
+    let home = path.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
+    let path = home.unwrap_or_else(|| PathBuf::from(path));
+    cache::lexical(&file.parent().unwrap_or(Path::new("")).join(path))
+}
+
 /// The cache folder: `cache.dir`, relative to the file that says so, else `.dvc/cache`.
 pub fn cache_folder(root: &Path) -> PathBuf {
     let own = own_folder(root);
-    let mut folder = own.join("cache");
+    let mut place = own.join("cache");
     for file in files(root) {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         if let Some(dir) = parse(&text).get("cache").and_then(|section| section.get("dir")) {
-            folder = file.parent().unwrap_or(&own).join(dir);
+            place = folder(&file, dir);
         }
     }
-    folder
+    place
 }
 
 /// A setting of the project's own files.
@@ -117,8 +124,7 @@ pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {
                     remotes.insert(name.to_owned(), url.clone());
                 }
                 (Some(name), Some(url)) => {
-                    let path = file.parent().unwrap_or(root).join(url);
-                    remotes.insert(name.to_owned(), path.display().to_string());
+                    remotes.insert(name.to_owned(), folder(&file, url).display().to_string());
                 }
                 _ => {}
             }

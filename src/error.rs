@@ -87,6 +87,8 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let one = |hint: Option<&str>| hint.map(str::to_owned).into_iter().collect();
     if let Some(fault) = cause.downcast_ref::<disk::DiskError>() {
         one(fault.hint())
+    } else if let Some(crate::git::GitError::NoRevision(_)) = cause.downcast_ref() {
+        one(Some("`git branch --all`, `git tag` and `git log` of that repository tell which there are"))
     } else if let Some(fault) = cause.downcast_ref::<track::StoreError>() {
         one(fault.hint())
     } else if let Some(fault) = cause.downcast_ref::<pipeline::LoadFault>() {

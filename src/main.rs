@@ -20,6 +20,7 @@ mod logging;
 #[cfg(feature = "train")]
 mod mlmodel;
 mod models;
+mod moved;
 mod named;
 mod names;
 mod partials;

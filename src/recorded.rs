@@ -1,7 +1,7 @@
 //! The data of a state of the project, as locks and pointers record it: which bytes lie where. Told without the data
 //! itself, and of a folder as far as the cache has its manifests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 
 use base::{FileState, ProjectPath};
@@ -15,19 +15,28 @@ use crate::reading::{Reader, load_pipeline};
 use crate::revision::{as_of, load_at};
 use crate::ui::Printer;
 
+/// What is told of the executable bit of an out that is one file. In a folder it is content, where the layout knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bit {
+    /// It is told.
+    Told,
+    /// None has it: alone it is no change, and two states are to be compared.
+    Ignored,
+}
+
 /// The recorded data of the workspace: of all outs that the cache keeps. One that is a pattern is told by its files.
 ///
 /// # Errors
 /// When a manifest is damaged.
-pub fn now(pipeline: &Pipeline, ledger: &Ledger, blobs: &Blobs) -> CliResult<Files> {
-    gather(pipeline, blobs, |stage| ledger.get(&stage.address).cloned())
+pub fn now(pipeline: &Pipeline, ledger: &Ledger, blobs: &Blobs, bit: Bit) -> CliResult<Files> {
+    gather(pipeline, blobs, bit, |stage| ledger.get(&stage.address).cloned())
 }
 
 /// The recorded data of a commit; nothing where it has no pipeline.
 ///
 /// # Errors
 /// When git fails, or a file of the commit is wrong.
-pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
+pub fn at(project: &Project, commit: &str, blobs: &Blobs, bit: Bit) -> CliResult<Files> {
     if project.git().is_none() {
         return Ok(Files::new());
     }
@@ -37,7 +46,7 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs) -> CliResult<Files> {
             .hint("DVC names contents by other digests, so that data cannot be compared over that; metrics, params and plots can"));
     }
     let Some(Recorded { pipeline, locks, .. }) = locks_at(project, commit)? else { return Ok(Files::new()) };
-    gather(&pipeline, blobs, |stage| locked(&locks, stage).cloned())
+    gather(&pipeline, blobs, bit, |stage| locked(&locks, stage).cloned())
 }
 
 /// Whether a commit is from before `pipe convert`, and so names contents by other digests.
@@ -144,6 +153,7 @@ fn locks_at(project: &Project, commit: &str) -> CliResult<Option<Recorded>> {
 fn gather(
     pipeline: &Pipeline,
     blobs: &Blobs,
+    bit: Bit,
     locked: impl Fn(&pipeline::Stage) -> Option<StageLock>,
 ) -> CliResult<Files> {
     let mut recorded = Files::new();
@@ -152,7 +162,10 @@ fn gather(
         for out in stage.outs.iter().filter(|out| out.cache) {
             let Some(state) = locked.recorded(out) else { continue };
             match &out.glob {
-                None => drop(recorded.insert(out.path.clone(), *state)),
+                None => {
+                    let executable = state.executable && bit == Bit::Told;
+                    recorded.insert(out.path.clone(), FileState { executable, ..*state });
+                }
                 Some(glob) => recorded.extend(files(blobs, glob.base(), state)?),
             }
         }
@@ -214,8 +227,15 @@ pub fn tell_whole(side: &mut Files, unlisted: &[ProjectPath], whole: &Files) {
 pub type Unreadable = BTreeMap<ProjectPath, CacheError>;
 
 /// What stands in the workspace where data is recorded, or, with `granular`, file by file. What cannot be read is no reason to
-/// tell nothing of the rest.
-pub fn in_place(workspace: &Workspace, data: &Files, granular: bool) -> (Files, Unreadable) {
+/// tell nothing of the rest. To be compared, as with [`Bit::Ignored`].
+pub fn in_place(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    data: &Files,
+    granular: bool,
+) -> (Files, Unreadable) {
+    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|out| out.glob.is_none());
+    let outs: HashSet<&ProjectPath> = outs.map(|out| &out.path).collect();
     let (mut found, mut unreadable) = (Files::new(), Unreadable::new());
     for path in data.keys() {
         let here = match granular {
@@ -225,7 +245,12 @@ pub fn in_place(workspace: &Workspace, data: &Files, granular: bool) -> (Files, 
                 .map(|state| state.map(|state| (path.clone(), state)).into_iter().collect()),
         };
         match here {
-            Ok(files) => found.extend(files),
+            Ok(mut files) => {
+                if let Some(state) = files.get_mut(path).filter(|_| outs.contains(path)) {
+                    state.executable = false;
+                }
+                found.extend(files);
+            }
             Err(fault) => drop(unreadable.insert(path.clone(), fault)),
         }
     }

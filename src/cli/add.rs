@@ -10,7 +10,9 @@ use base::{FileState, ProjectPath};
 use cache::{CacheError, Ignores, Placement, State, Workspace};
 use clap::Args;
 use exec::Wish;
-use pipeline::{Import, Pipeline, is_pointer, parse_import, pointed_state, update_thing, write_pointer};
+use pipeline::{
+    Import, PARAMS_FILE, Pipeline, is_pointer, parse_import, pointed_state, update_thing, write_pointer,
+};
 
 use crate::cli::targets::no_pattern;
 use crate::cli::{quoted, quoted_path, tell_damage};
@@ -358,6 +360,10 @@ impl Admission<'_> {
             return Err(refuse("it is a pointer to data")
                 .hint("`pipe commit` records what its data holds now; git keeps the pointer itself"));
         }
+        if self.is_read_by_pipe(path) {
+            return Err(refuse("it is a pipeline, lock or params file, which pipe reads itself")
+                .hint(format!("git keeps such files: `git add {}`", quoted_path(path.as_str()))));
+        }
         if let Some(link) = disk::symlink_between(&self.project.root, &self.workspace.os_path(path)) {
             let why = format!("it lies behind the symlink {}, which may lead anywhere", base::shown(&link));
             return Err(refuse(&why).hint("add it where it is, or copy it into the project with `-o`"));
@@ -407,6 +413,18 @@ impl Admission<'_> {
         Ok(Place { pointer, top: path.clone(), below: None, recorded: None })
     }
 
+    /// Whether it is a file that stages are told by, also where there is none yet.
+    fn is_read_by_pipe(&self, path: &ProjectPath) -> bool {
+        let (dialect, pipeline) = (self.project.dialect, self.pipeline);
+        let has_params = || {
+            let is_beside = |file: &ProjectPath| file.parent() == path.parent();
+            let mut files = pipeline.files.iter().chain([&pipeline.file]);
+            (path.name() == PARAMS_FILE && files.any(is_beside)) || pipeline.param_files.contains_key(path)
+        };
+        [dialect.pipeline_file(), dialect.lock_file()].contains(&path.name())
+            || (!dialect.data_may_hold_params() && has_params())
+    }
+
     /// A file that git tracks: the path itself, something in it, or what it would have to lie in.
     fn tracked_near(&self, path: &ProjectPath) -> Option<&String> {
         let is_tracked = |path: &ProjectPath| {
@@ -454,9 +472,8 @@ impl Admission<'_> {
             CliError::message(format!("{path} is outdated, since its pointer moved"))
                 .hint(format!("`pipe checkout {quoted}` brings what it records"))
         } else {
-            CliError::message(format!("{path} was edited, and its pointer moved meanwhile")).hint(format!(
-                "`pipe checkout -f {quoted}` takes what the pointer records, `pipe commit -f {quoted}` the edit"
-            ))
+            CliError::message(format!("{path} was edited, and its pointer moved meanwhile"))
+                .hint(pipeline::ways_out(&quoted))
         })
     }
 

@@ -11,8 +11,9 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::repro::tell_ignored;
 use crate::cli::targets::{Picked, TargetArgs};
-use crate::cli::tell_damage;
+use crate::cli::{quoted_path, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
+use crate::moved::Moved;
 use crate::named;
 use crate::placed::{Placed, sweep};
 use crate::project::Project;
@@ -144,7 +145,10 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     if !removed.is_empty() && !args.force {
         let refused: Vec<&str> = removed.iter().map(|path| path.as_str()).collect();
         let whose = if plan.unsaved.is_empty() { "no record names" } else { "no cache holds" };
-        return Ok((json!({ "refused": refused }), Err(refuse(&removed, whose))));
+        return Ok((
+            json!({ "refused": refused }),
+            Err(refuse(&removed, whose, &Moved::look(&workspace, &pipeline, &ledger))),
+        ));
     }
     let mut saved = save(&workspace, &plan.unsaved, "was in no cache", printer)?;
     saved.extend(save(&workspace, &unnamed, "no record names", printer)?);
@@ -275,12 +279,20 @@ fn remember(workspace: &Workspace, pipeline: &Pipeline, wanted: &[Wanted<'_>], p
     }
 }
 
-fn refuse(paths: &[&ProjectPath], whose: &str) -> CliError {
-    CliError::refusal(format!(
+fn refuse(paths: &[&ProjectPath], whose: &str, moved: &Moved) -> CliError {
+    let fault = CliError::refusal(format!(
         "nothing was touched, since bytes that {whose} would be replaced: {}",
         report::few_text(paths, NAMED, ", ")
-    ))
-    .hint("`pipe checkout -f` saves them to the cache first; `pipe commit` records them as results")
+    ));
+    // What is no result of what its pointer records is not to be recorded as one.
+    match moved.edited.iter().find(|data| paths.iter().any(|path| data.contains(path))) {
+        Some(data) => fault.hint(format!(
+            "{data} was edited, and its pointer moved meanwhile: {}",
+            pipeline::ways_out(&quoted_path(data.as_str()))
+        )),
+        None => fault
+            .hint("`pipe checkout -f` saves them to the cache first; `pipe commit` records them as results"),
+    }
 }
 
 /// Saves what is about to be replaced, and says how to get it back.

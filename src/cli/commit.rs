@@ -4,11 +4,11 @@ use base::ProjectPath;
 use cache::{Blobs, Difference};
 use clap::Args;
 use exec::{Committable, Failure, Ledger, OutStates, ParamReader, Wish, World, commit, committable};
-use pipeline::{Import, Pipeline, StageId};
+use pipeline::{Import, Pipeline, Stage, StageId};
 
 use crate::cli::repro::tell_ignored;
-use crate::cli::targets::TargetArgs;
-use crate::cli::{command_line, tell_damage};
+use crate::cli::targets::{TargetArgs, part};
+use crate::cli::{command_line, quoted_path, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::{counted, counted_text};
 use crate::import;
@@ -51,7 +51,7 @@ pub struct CommitArgs {
 pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
-    let wanted = wanted(&pipeline, &project, args)?;
+    let Chosen { wanted, absent } = chosen(&pipeline, &project, args)?;
     let stages = || wanted.iter().map(|id| pipeline.stage(*id));
     let wish = Wish::named("a commit")
         .reading(stages().flat_map(|stage| &stage.deps))
@@ -71,7 +71,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         let judged = exec::Host::permit(&recorder, stage)
             .map_err(Failure::Refused)
             .and_then(|()| committable(world, &params, stage, ledger.get(&stage.address), over_pointers));
-        found.push((*id, judged.map_err(|failure| cannot(&pipeline, *id, failure))?));
+        found.push((*id, judged.map_err(|failure| cannot(&project, stage, failure))?));
     }
     let edited = edited_imports(&project, &pipeline, &found, &ledger)?;
     if !args.force {
@@ -88,7 +88,7 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         let _working = printer.working(&format!("Recording {}", stage.address));
         let before = ledger.get(&stage.address).map(|locked| locked.outs.clone()).unwrap_or_default();
         let outs = commit(&workspace, &mut ledger, &recorder, stage, committable)
-            .map_err(|failure| cannot(&pipeline, id, failure))?;
+            .map_err(|failure| cannot(&project, stage, failure))?;
         recorded += 1;
         let what = if stage.is_source() {
             summary(&workspace.blobs, before, &outs)?
@@ -105,13 +105,20 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     workspace.save_state()?;
     tell_damage(&workspace, printer);
     if recorded == 0 {
-        printer.say(format_args!(
-            "Everything is recorded already ({}).",
-            counted_text(counted(&pipeline, &wanted))
-        ));
+        if !wanted.is_empty() || absent.is_empty() {
+            let what = if absent.is_empty() { "Everything" } else { "All that is here" };
+            let stages = counted_text(counted(&pipeline, &wanted));
+            printer.say(format_args!("{what} is recorded already ({stages})."));
+        }
     } else {
         let ignore_files = tell_ignored(&project, &pipeline, &wanted, printer);
         records_before.stage_changed(&project, &ignore_files, printer);
+    }
+    if !absent.is_empty() {
+        printer.say(format_args!(
+            "Not recorded, since it is not here: {}; `pipe checkout` brings it back, and `pipe remove` gives it up.",
+            report::few_text(&absent, NAMED, ", ")
+        ));
     }
     Ok(())
 }
@@ -127,17 +134,37 @@ fn summary(blobs: &Blobs, before: OutStates, now: &OutStates) -> CliResult<Strin
     Ok(if told.is_empty() { "stored in the cache".to_owned() } else { told.join(", ") })
 }
 
-/// The stages that targets name, or all, each after those it reads from.
-fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResult<Vec<StageId>> {
+/// What is to be recorded.
+struct Chosen {
+    /// The stages that targets name, or all, each after those it reads from.
+    wanted: Vec<StageId>,
+    /// Data that nobody named and that is not here.
+    absent: Vec<ProjectPath>,
+}
+
+fn chosen(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResult<Chosen> {
     let order = pipeline.graph.order().iter().copied();
     if args.targets.is_empty() {
         // Data that is not here has not changed.
-        let is_there = |path: &ProjectPath| std::fs::symlink_metadata(path.to_path(&project.root)).is_ok();
         let is_absent = |id: &StageId| {
             let stage = pipeline.stage(*id);
-            stage.is_source() && !stage.outs.iter().any(|out| is_there(&out.path))
+            stage.is_source() && !stage.outs.iter().any(|out| is_there(project, &out.path))
         };
-        return Ok(order.filter(|id| !is_absent(id)).collect());
+        let (absent, wanted): (Vec<StageId>, _) = order.partition(is_absent);
+        let outs = absent.iter().flat_map(|id| &pipeline.stage(*id).outs);
+        return Ok(Chosen { wanted, absent: outs.map(|out| out.path.clone()).collect() });
+    }
+    if let Some((stage, out, path)) = args.targets.iter().find_map(|target| part(pipeline, project, target)) {
+        let whole = quoted_path(out.path.as_str());
+        let fault =
+            CliError::message(format!("{path} is a part of {}, which is recorded as a whole", out.path));
+        return Err(match stage.is_source() {
+            true => fault.hint(format!(
+                "`pipe add {}` records that part alone, `pipe commit {whole}` all of it",
+                quoted_path(path.as_str())
+            )),
+            false => fault.hint(format!("`pipe commit {}` records all outs of the stage", stage.address)),
+        });
     }
     let which =
         TargetArgs { targets: args.targets.clone(), recursive: args.recursive, ..TargetArgs::default() };
@@ -145,10 +172,15 @@ fn wanted(pipeline: &Pipeline, project: &Project, args: &CommitArgs) -> CliResul
         true => which.pick(pipeline, project)?.iter().map(|picked| picked.stage).collect(),
         false => pipeline.targets(&args.targets, &project.base)?,
     };
-    if args.with_deps {
-        return Ok(pipeline.graph.with_upstream(&targets));
-    }
-    Ok(order.filter(|id| targets.contains(id)).collect())
+    let wanted = match args.with_deps {
+        true => pipeline.graph.with_upstream(&targets),
+        false => order.filter(|id| targets.contains(id)).collect(),
+    };
+    Ok(Chosen { wanted, absent: Vec::new() })
+}
+
+fn is_there(project: &Project, path: &ProjectPath) -> bool {
+    std::fs::symlink_metadata(path.to_path(&project.root)).is_ok()
 }
 
 /// Data that is to be recorded, and is not what was brought from elsewhere any more.
@@ -222,10 +254,17 @@ fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printe
 }
 
 /// A stage that cannot be recorded: its outs are not there or belong to git (1), or it cannot be told (2).
-fn cannot(pipeline: &Pipeline, id: StageId, failure: Failure) -> CliError {
-    let kind = if matches!(failure, Failure::Refused(_)) { ErrorKind::Negative } else { ErrorKind::Unable };
-    let stage = pipeline.stage(id);
+fn cannot(project: &Project, stage: &Stage, failure: Failure) -> CliError {
+    let is_refused = matches!(failure, Failure::Refused(_));
+    let kind = if is_refused { ErrorKind::Negative } else { ErrorKind::Unable };
     let word = if stage.is_source() { "data of" } else { "stage" };
     let source = anyhow::Error::new(failure).context(format!("cannot record {word} {}", stage.address));
-    CliError { kind, source: Some(source), hints: Vec::new() }
+    let fault = CliError { kind, source: Some(source), hints: Vec::new() };
+    let absent = stage.outs.iter().find(|out| out.glob.is_none() && !is_there(project, &out.path));
+    let Some(out) = absent.filter(|_| is_refused) else { return fault };
+    let checkout = format!("`pipe checkout {}` brings back what is recorded", quoted_path(out.path.as_str()));
+    fault.hint(match stage.is_source() {
+        true => format!("{checkout}; `pipe remove {}` gives the data up", stage.address),
+        false => format!("`pipe repro {}` makes it; {checkout}", stage.address),
+    })
 }

@@ -17,7 +17,7 @@ use pipeline::{
     Dialect, Import, Pipeline, Stage, freeze_pointer, parse_import, parse_source, write_import, write_pointer,
 };
 
-use crate::cli::command_line;
+use crate::cli::{command_line, quoted_path};
 use crate::discover::look_around;
 use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
@@ -112,6 +112,21 @@ fn check(old: &Project, pipeline: &Pipeline, ignores: &[ProjectPath], args: &Con
     {
         return Err(CliError::refusal("files that git tracks have changes that are not committed")
             .hint("commit them, so that git can bring back what was; or convert with `-f`"));
+    }
+    let data = || pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
+    let mut held = pipeline
+        .param_files
+        .keys()
+        .filter_map(|file| Some((file, data().find(|out| out.path.contains(file))?)));
+    if let Some((file, out)) = held.next() {
+        let how = match out.path == *file {
+            true => format!("`pipe remove {0}` and `git add {0}`", quoted_path(file.as_str())),
+            false => format!("take it out of {}", out.path),
+        };
+        return Err(CliError::message(format!(
+            "{file} is data, and params are read from it, which git keeps in a project of pipe"
+        ))
+        .hint(format!("{how}, commit that, and convert again; nothing was changed")));
     }
     let paths = new_paths(old, pipeline, ignores)?;
     let kept = ProjectPath::root().join(KEPT);

@@ -9,8 +9,9 @@ mod side;
 use clap::Args;
 use report::{Cell, Column, Table};
 use serde_json::{Map, Value as Json, json};
-use track::{Filter, Joined, ParentFilter, Run, RunStore, Search, SqliteStore, View};
+use track::{Filter, Joined, ParentFilter, Run, RunStore, Search, SqliteStore, StoreError, View};
 
+use crate::cli::quoted;
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::recorder::tags;
@@ -100,12 +101,41 @@ fn data_states(
             found.is_ok_and(|found| found.iter().any(|id| !pipeline.stage(*id).is_source()))
         };
         let names_state = |word: &String| Revision::parse(project, word).is_ok();
-        if words().any(|word| is_run(word) || is_stage(word)) || !words().all(names_state) {
+        if words().any(|word| is_run(word) || is_stage(word)) {
+            return Ok(None);
+        }
+        for word in words().filter(|word| !names_state(word)) {
+            let names_data = pipeline.targets(&[word], &project.base).is_ok();
+            refuse_unknown(project, store.as_ref(), word, names_data)?;
+        }
+        if !words().all(names_state) {
             return Ok(None);
         }
     }
     let second = args.second.as_ref().map(|word| Revision::parse(project, word)).transpose()?;
     Ok(Some((Some(Revision::parse(project, first)?), second)))
+}
+
+/// Refuses a word that names no run either, and no stage that ever ran.
+fn refuse_unknown(project: &Project, store: Option<&SqliteStore>, word: &str, names_data: bool) -> CliResult {
+    if let Some(store) = store {
+        match store.find_run(word) {
+            Err(StoreError::NoMatch(_)) => {}
+            // Of several runs none is guessed, which is told where it is opened.
+            _ => return Ok(()),
+        }
+        if !executions(project, store, word)?.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(match names_data {
+        true => CliError::message(format!("`{word}` is data, which no stage makes"))
+            .hint(format!("`pipe diff --targets {}` compares it", quoted(word))),
+        false => CliError::message(format!("`{word}` names no git revision, no run and no stage")).hint(
+            "`git branch --all`, `git tag` and `git log` tell the revisions, `pipe runs list` the runs, `pipe stage list` \
+             the stages; `--targets PATH` compares single files and folders",
+        ),
+    })
 }
 
 /// The executions to compare, old and new.

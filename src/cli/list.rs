@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use crate::error::{CliError, CliResult};
 use crate::import::Kept;
 use crate::project::Project;
-use crate::recorded;
+use crate::recorded::{self, Bit};
 use crate::revision::Revision;
 use crate::ui::Printer;
 
@@ -171,9 +171,9 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
     let recorded = match revision {
         Revision::Workspace => {
             let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
-            recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs)?
+            recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Told)?
         }
-        Revision::Commit(commit) => recorded::at(project, commit, &workspace.blobs)?,
+        Revision::Commit(commit) => recorded::at(project, commit, &workspace.blobs, Bit::Told)?,
         Revision::Run(_) => {
             return Err(CliError::message("a run has no data of its own").hint("name a git revision"));
         }

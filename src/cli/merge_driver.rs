@@ -12,14 +12,17 @@ use cache::{Blobs, CacheError, Files};
 use clap::Args;
 use indexmap::IndexSet;
 use pipeline::{
-    DVC_LOCK_FILE, LOCK_FILE, Lock, Pointer, StageLock, dvc_lock_lines, dvc_lock_stages, is_pointer,
-    parse_lock, parse_pointer, update_pointer, write_lock,
+    DVC_LOCK_FILE, LOCK_FILE, Lock, Pointer, StageLock, conflicting, dvc_lock_lines, dvc_lock_stages,
+    is_pointer, parse_lock, parse_pointer, update_pointer, write_lock,
 };
 
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
 use crate::remotes;
 use crate::ui::Printer;
+
+/// So many stages in conflict are named.
+const NAMED: usize = 10;
 
 #[derive(Debug, Args)]
 pub struct MergeDriverArgs {
@@ -64,10 +67,17 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
         None
     };
     // What cannot be read is one conflict as a whole.
-    let merged = merged.unwrap_or_else(|| Merged { text: conflict(&texts[1], &texts[2]), conflicts: 1 });
-    disk::replace(&args.ours, merged.text.as_bytes())?;
-    if merged.conflicts == 0 {
-        return Ok(());
+    let Merged { text, conflicts } = match merged {
+        Some(merged) if merged.conflicts.is_empty() => {
+            return Ok(disk::replace(&args.ours, merged.text.as_bytes())?);
+        }
+        Some(merged) => merged,
+        None => Merged { text: conflicting(&texts[1], &texts[2]), conflicts: Vec::new() },
+    };
+    disk::replace(&args.ours, text.as_bytes())?;
+    if !conflicts.is_empty() {
+        let word = if conflicts.len() == 1 { "stage" } else { "stages" };
+        why = format!("both sides changed {word} {}", report::few_text(&conflicts, NAMED, ", "));
     }
     printer.insist(format_args!("Conflict in {}: {why}.", base::shown(&args.path)));
     Err(CliError::silent(ErrorKind::Negative))
@@ -75,14 +85,8 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
 
 struct Merged {
     text: String,
-    conflicts: usize,
-}
-
-fn conflict(ours: &str, theirs: &str) -> String {
-    let ended = |text: &str| {
-        if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
-    };
-    format!("<<<<<<< ours\n{}=======\n{}>>>>>>> theirs\n", ended(ours), ended(theirs))
+    /// The stages that both sides changed.
+    conflicts: Vec<String>,
 }
 
 /// The side that changed, where only one did or both to the same.
@@ -104,7 +108,7 @@ fn merge_locks(file: &ProjectPath, texts: &[String; 3]) -> Option<Merged> {
     let names: BTreeSet<&String> =
         [&base, &ours, &theirs].into_iter().flat_map(|lock| lock.stages.keys()).collect();
     let mut merged =
-        Merged { text: write_lock(&Lock::default()).replace("stages: {}", "stages:"), conflicts: 0 };
+        Merged { text: write_lock(&Lock::default()).replace("stages: {}", "stages:"), conflicts: Vec::new() };
     let mut any = false;
     for name in names {
         let of = |lock: &Lock| lock.stages.get(name).cloned();
@@ -114,13 +118,13 @@ fn merge_locks(file: &ProjectPath, texts: &[String; 3]) -> Option<Merged> {
         match side(&old, &mine, &other) {
             Some(stage) => merged.text.push_str(&block(stage)),
             None => {
-                merged.conflicts += 1;
-                merged.text.push_str(&conflict(&block(&mine), &block(&other)));
+                merged.conflicts.push(name.clone());
+                merged.text.push_str(&conflicting(&block(&mine), &block(&other)));
             }
         }
         any = true;
     }
-    Some(if any { merged } else { Merged { text: write_lock(&Lock::default()), conflicts: 0 } })
+    Some(if any { merged } else { Merged { text: write_lock(&Lock::default()), conflicts: Vec::new() } })
 }
 
 /// The same of locks of DVC, in the order of ours. `None` where a side is none.
@@ -128,7 +132,7 @@ fn merge_dvc_locks(file: &ProjectPath, texts: &[String; 3]) -> Option<Merged> {
     let [base, ours, theirs] = texts.each_ref().map(|text| dvc_lock_stages(file, text));
     let (base, ours, theirs) = (base?, ours?, theirs?);
     let names: IndexSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    let mut merged = Merged { text: String::new(), conflicts: 0 };
+    let mut merged = Merged { text: String::new(), conflicts: Vec::new() };
     for name in names {
         let [old, mine, other] = [&base, &ours, &theirs].map(|stages| stages.get(name).cloned());
         let block = |stage: &Option<Value>| {
@@ -137,8 +141,8 @@ fn merge_dvc_locks(file: &ProjectPath, texts: &[String; 3]) -> Option<Merged> {
         match side(&old, &mine, &other) {
             Some(stage) => merged.text.push_str(&block(stage)),
             None => {
-                merged.conflicts += 1;
-                merged.text.push_str(&conflict(&block(&mine), &block(&other)));
+                merged.conflicts.push(name.clone());
+                merged.text.push_str(&conflicting(&block(&mine), &block(&other)));
             }
         }
     }
@@ -166,7 +170,7 @@ enum Clash {
 
 fn merge_pointers(file: &ProjectPath, texts: &[String; 3], store: &Store) -> Result<Merged, Clash> {
     if let Some(text) = side(&texts[0], &texts[1], &texts[2]) {
-        return Ok(Merged { text: text.clone(), conflicts: 0 });
+        return Ok(Merged { text: text.clone(), conflicts: Vec::new() });
     }
     let read = |text: &String| parse_pointer(file, text).ok();
     let [base, ours, theirs] = texts.each_ref().map(read);
@@ -186,7 +190,7 @@ fn merge_pointers(file: &ProjectPath, texts: &[String; 3], store: &Store) -> Res
         return Err(Clash::Same);
     };
     let text = update_pointer(file, text, &state, None, None).map_err(|_| Clash::Same)?;
-    Ok(Merged { text, conflicts: 0 })
+    Ok(Merged { text, conflicts: Vec::new() })
 }
 
 /// Folders merge path by path; a path that both sides changed differently is a conflict.

@@ -1,7 +1,7 @@
 //! `pipe move`: renames data with its pointer.
 
 use base::ProjectPath;
-use cache::Placement;
+use cache::{Placement, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, parse_pointer, pointed_state, update_pointer, update_thing};
@@ -105,10 +105,11 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     let checked = last.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == new);
     let mut changed = ignore_outs(&project, stages, &checked)?;
+    let cargo = Cargo::look(&project, from, printer)?;
     // First both pointers stand, and then the new one alone: whatever happens in between, one tells of the data.
     both.write()?;
-    if is_there(&from_place) {
-        carry(&project, from, &to, printer)?;
+    if let Some(cargo) = cargo {
+        cargo.carry(from, &to)?;
     }
     changed.extend(unignore_outs(&project, std::iter::once(stage), &checked)?);
     disk::remove(&old.to_path(&project.root))?;
@@ -133,8 +134,8 @@ fn rename(
     let checked = edits.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == *file);
     let mut changed = ignore_outs(project, stages, &checked)?;
-    if std::fs::symlink_metadata(from.to_path(&project.root)).is_ok() {
-        carry(project, from, to, printer)?;
+    if let Some(cargo) = Cargo::look(project, from, printer)? {
+        cargo.carry(from, to)?;
     }
     edits.write()?;
     changed.extend(unignore_outs(project, std::iter::once(stage), &checked)?);
@@ -194,23 +195,38 @@ fn is_resumed(project: &Project, pipeline: &Pipeline, stage: &Stage, to: &Projec
     Ok(state(&new)? == state(&stage.address.file)?)
 }
 
-/// Moves the files. A symlink into the cache says the way from where it stands: such links become files first, and links
-/// again at the new place.
-fn carry(project: &Project, from: &ProjectPath, to: &ProjectPath, printer: Printer) -> CliResult {
-    let workspace = project.workspace(printer)?;
-    workspace.agree(to, workspace.agreed(from));
-    workspace.agree(from, None);
-    let is_link = |path: &ProjectPath| workspace.digest_of_symlink(&workspace.os_path(path)).is_some();
-    let has_links = workspace.listing(from)?.keys().any(is_link);
-    if has_links {
-        workspace.unprotect(from)?;
+/// The files that are to be moved. A symlink into the cache says the way from where it stands: such links become files
+/// first, and links again at the new place.
+struct Cargo {
+    workspace: Workspace,
+    has_links: bool,
+}
+
+impl Cargo {
+    /// `None` where nothing stands. What may not be read is told before anything is changed.
+    fn look(project: &Project, from: &ProjectPath, printer: Printer) -> CliResult<Option<Self>> {
+        if std::fs::symlink_metadata(from.to_path(&project.root)).is_err() {
+            return Ok(None);
+        }
+        let workspace = project.workspace(printer)?;
+        let is_link = |path: &ProjectPath| workspace.digest_of_symlink(&workspace.os_path(path)).is_some();
+        let has_links = workspace.listing(from)?.keys().any(is_link);
+        Ok(Some(Cargo { workspace, has_links }))
     }
-    disk::move_path(&workspace.os_path(from), &workspace.os_path(to))?;
-    if has_links {
-        workspace.store(to, Placement::Linked)?;
+
+    fn carry(self, from: &ProjectPath, to: &ProjectPath) -> CliResult {
+        let Cargo { workspace, has_links } = self;
+        workspace.agree(to, workspace.agreed(from));
+        workspace.agree(from, None);
+        if has_links {
+            workspace.unprotect(from)?;
+        }
+        disk::move_path(&workspace.os_path(from), &workspace.os_path(to))?;
+        if has_links {
+            workspace.store(to, Placement::Linked)?;
+        }
+        Ok(workspace.save_state()?)
     }
-    workspace.save_state()?;
-    Ok(())
 }
 
 /// Warns of stages that name the data, or something in it, among their deps.

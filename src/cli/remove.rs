@@ -1,11 +1,11 @@
 //! `pipe remove`: takes data out of version control, or stages out of their files.
 
-use base::ProjectPath;
 use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
 use crate::cli::stage::remove::{RemoveArgs as StageArgs, run as remove_stages, save};
+use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::unignore_outs;
@@ -40,7 +40,14 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     for target in &args.targets {
         match pipeline.targets(std::slice::from_ref(target), &project.base)?.as_slice() {
             [id] if pipeline.stage(*id).is_source() => {
-                check_is_whole(&project, pipeline.stage(*id), target)?;
+                // The rest is not meant to go.
+                if let Some((_, out, path)) = part(&pipeline, &project, target) {
+                    return Err(CliError::message(format!(
+                        "{path} is a part of {}, and has no pointer of its own",
+                        out.path
+                    ))
+                    .hint(format!("remove it and `pipe add {0}`, or remove all of {0}", out.path)));
+                }
                 sources.push(*id);
             }
             _ => names.push(target.clone()),
@@ -50,16 +57,6 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
         remove_data(&project, &pipeline, &sources, args.outs, printer)?;
     }
     if names.is_empty() { Ok(()) } else { remove_stages(&StageArgs { names, outs: args.outs }, printer) }
-}
-
-/// Refuses what names only a part of the data of a pointer: the rest is not meant to go.
-fn check_is_whole(project: &Project, stage: &Stage, target: &str) -> CliResult {
-    let Ok(path) = ProjectPath::resolve(&project.base, target) else { return Ok(()) };
-    let Some(out) = stage.outs.iter().find(|out| out.path != path && out.path.contains(&path)) else {
-        return Ok(());
-    };
-    Err(CliError::message(format!("{path} is a part of {}, and has no pointer of its own", out.path))
-        .hint(format!("remove it and `pipe add {0}`, or remove all of {0}", out.path)))
 }
 
 /// The pointer goes last: until then, the same command goes on where this one was cut off.

@@ -10,6 +10,7 @@ use base::ProjectPath;
 use clap::{Args, Subcommand};
 use pipeline::{Pipeline, StageId, edit, freeze_pointer};
 
+use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
@@ -66,6 +67,15 @@ pub fn freeze(args: &NamesArgs, frozen: bool, printer: Printer) -> CliResult {
         found.is_ok_and(|found| !found.is_empty() && found.iter().all(|id| pipeline.stage(*id).is_source()))
     };
     let (data, names): (Vec<&String>, Vec<&String>) = args.names.iter().partition(is_data);
+    for name in &data {
+        if let Some((_, out, path)) = part(&pipeline, &project, name) {
+            return Err(CliError::message(format!(
+                "{path} is a part of {}, and has no pointer of its own",
+                out.path
+            ))
+            .hint(format!("name {} to freeze or unfreeze all of it", out.path)));
+        }
+    }
     let names: Vec<String> = names.into_iter().cloned().collect();
     let written = written(&pipeline, &project, &names)?;
     let mut edits = Edits::new(&project);

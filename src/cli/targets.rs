@@ -2,7 +2,7 @@
 
 use base::ProjectPath;
 use clap::Args;
-use pipeline::{Pipeline, StageId};
+use pipeline::{Out, Pipeline, Stage, StageId};
 
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
@@ -76,6 +76,24 @@ impl TargetArgs {
         }
         Ok(picked)
     }
+}
+
+/// The out of a stage or of data, and what a target names in it, where that is only a part of it.
+pub fn part<'a>(
+    pipeline: &'a Pipeline,
+    project: &Project,
+    target: &str,
+) -> Option<(&'a Stage, &'a Out, ProjectPath)> {
+    let path = ProjectPath::resolve(&project.base, target).ok()?;
+    let found = pipeline.targets(&[target], &project.base).ok()?;
+    let [id] = found.as_slice() else { return None };
+    // A name goes before a path.
+    if pipeline.find(target).is_some() {
+        return None;
+    }
+    let stage = pipeline.stage(*id);
+    let out = stage.outs.iter().find(|out| out.path != path && out.path.contains(&path))?;
+    Some((stage, out, path))
 }
 
 /// What is wrong with a pattern.

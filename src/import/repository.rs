@@ -308,11 +308,26 @@ impl<'a> Repository<'a> {
     fn nowhere(&self, inner: &Inner, out: &RecordedOut) -> CliError {
         let stores = self.stores(inner, out).unwrap_or_default();
         let asked: Vec<String> = stores.iter().map(|store| base::shown(store.root())).collect();
+        let project = inner.own.as_ref().unwrap_or(&inner.project);
+        let remotes = project.remotes().0;
         let text = match asked.as_slice() {
-            [] => format!("{} is recorded there, and the repository names no place that has it", out.path),
+            [] if remotes.is_empty() => {
+                format!("{} is recorded there, and the repository names no place that has it", out.path)
+            }
+            [] => {
+                let names: Vec<&str> = remotes.iter().map(|(name, _)| name.as_str()).collect();
+                format!("{} is recorded there, and cannot be had from {}", out.path, names.join(" or "))
+            }
             asked => format!("{} is recorded there, and not to be had from {}", out.path, asked.join(" or ")),
         };
-        CliError::message(text).hint("who made it can `pipe push` or `dvc push` it")
+        let fault = CliError::message(text);
+        match asked.is_empty() && inner.own.is_none() && !remotes.is_empty() {
+            true => fault.hint(
+                "a remote with a relative path is found beside the files of a repository alone: name a folder that has them, \
+                 no bare repository and no URL, or give the remote an absolute path there",
+            ),
+            false => fault.hint("who made it can `pipe push` or `dvc push` it"),
+        }
     }
 
     /// Asks the places that may have an out, one after the other, until one answers.
@@ -408,7 +423,10 @@ impl<'a> Repository<'a> {
         let project =
             Project { root: root.clone(), base: ProjectPath::root(), dialect, settings: Default::default() };
         let own = is_local(&self.url).then(|| prefix.to_path(Path::new(&self.url)));
-        let own = own.filter(|own| own.is_dir()).and_then(|own| Project::at(&own, &own).ok());
+        // A bare repository has no files, so that its settings are those of the commit.
+        let has_own =
+            |own: &PathBuf| [DVC_FOLDER, PIPE_FOLDER].iter().any(|folder| own.join(folder).is_dir());
+        let own = own.filter(has_own).and_then(|own| Project::at(&own, &own).ok());
         let own = own.filter(|own| own.dialect == dialect).and_then(|own| own.with_settings().ok());
         Ok(Inner { project: project.with_settings()?, prefix, own })
     }

@@ -74,20 +74,21 @@ fn what_may_not_be_read_is_named_and_nothing_is_recorded() {
             }
             set_mode(&sandbox, path, 0);
             set_mode(&sandbox, &fresh, 0);
-            let commands: [&[&str]; 6] = [
+            let commands: [&[&str]; 7] = [
                 &["add", "fresh"],
                 &["add", "raw"],
                 &["commit", "-f", "raw"],
                 &["status"],
                 &["repro"],
                 &["data", "status"],
+                &["move", "raw", "moved"],
             ];
             for command in commands {
                 let said = as_nobody(&sandbox, command).code(2);
                 let place = if command[1..] == ["fresh"] { &fresh } else { path };
-                let hints: &[&str] = if command[0] == "add" { &["let yourself read it"] } else { &[] };
-                said.tells(&[place, "ermission denied"]).tells(hints);
+                said.tells(&[place, "ermission denied", "let yourself read it"]);
             }
+            assert!(!sandbox.exists(&pointer(is_dvc).replace("raw", "moved")));
             assert_eq!(sandbox.read(pointer(is_dvc)), text);
             assert!(!sandbox.exists(&pointer(is_dvc).replace("raw", "fresh")));
             set_mode(&sandbox, path, mode);
@@ -113,9 +114,7 @@ fn symlinks_that_lead_in_a_circle_are_named() {
                 symlink("one", sandbox.path("raw/two")).unwrap();
             }
             for command in [&["add", "raw"][..], &["commit", "-f", "raw"], &["status"], &["repro"]] {
-                let hints: &[&str] =
-                    if command[0] == "add" { &["remove the link, or name it in"] } else { &[] };
-                sandbox.pipe(command).code(2).tells(&[why]).tells(hints);
+                sandbox.pipe(command).code(2).tells(&[why, "remove the link, or name it in"]);
             }
             let ignore = if is_dvc { ".dvcignore" } else { ".pipeignore" };
             sandbox.write(ignore, "one\ntwo\nself\nhere\n");

@@ -73,14 +73,41 @@ fn what_is_not_there_cannot_be_recorded() {
     let sandbox = done();
     sandbox.remove("second.txt");
     sandbox.write("first.txt", "by hand\n");
-    sandbox
-        .pipe(["commit", "-f"])
-        .code(1)
-        .tells(&["cannot record stage second", "`second.txt` is not there"]);
+    sandbox.pipe(["commit", "-f"]).code(1).tells(&[
+        "cannot record stage second",
+        "`second.txt` is not there",
+        "`pipe repro second` makes it",
+    ]);
     assert_eq!(sandbox.states(), "first:stale second:stale", "then none is recorded");
     sandbox.remove("input");
     sandbox.pipe(["commit", "-f", "first"]).code(2).tells(&["dep input does not exist"]);
     sandbox.pipe(["commit", "frist"]).code(2).tells(&["did you mean"]);
+}
+
+#[test]
+fn data_that_is_not_here_is_told() {
+    let sandbox = Sandbox::new();
+    for file in ["a", "b"] {
+        sandbox.write(file, file);
+    }
+    sandbox.ok(["add", "a", "b"]);
+    sandbox.remove("a");
+    let missing = "Not recorded, since it is not here: a; `pipe checkout` brings it back, and `pipe remove` gives it up.";
+    sandbox.ok(["commit"]).tells(&["All that is here is recorded already (1 pointer).", missing]);
+    sandbox.write("b", "edited");
+    sandbox.ok(["commit"]).tells(&["Recorded b.pipe: 1 modified.", missing]);
+    snapshot!(sandbox.pipe(["commit", "a"]), @"
+    exit: 1
+    --- stderr
+    error: cannot record data of a.pipe
+      caused by: `a` is not there
+    hint: `pipe checkout a` brings back what is recorded; `pipe remove a.pipe` gives the data up
+    ");
+    sandbox.remove("b");
+    let said = sandbox.ok(["commit"]).tells(&["is not here: a, b;"]);
+    assert!(!said.stderr.contains("recorded already"), "{}", said.stderr);
+    sandbox.ok(["checkout"]);
+    sandbox.ok(["commit"]).tells(&["Everything is recorded already (2 pointers)."]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What became of data: `pipe data status`, `pipe diff` of revisions, `pipe list`, `pipe du`, `.pipeignore`.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use crate::harness::{Sandbox, snapshot};
@@ -50,6 +52,7 @@ fn data_status_tells_what_is_committed_and_what_is_not() {
             "committed": { "added": [], "modified": ["data.csv"], "deleted": [], "renamed": [] },
             "uncommitted": { "added": ["raw/new"], "modified": [], "deleted": ["n", "raw/x"], "renamed": [] },
             "outdated": [],
+            "diverged": { "added": [], "modified": [], "deleted": [], "renamed": [] },
             "unchanged": ["raw/sub/y"],
         })
     );
@@ -278,5 +281,57 @@ fn links_that_lead_nowhere_concern_their_own_data_alone() {
         sandbox.remove("raw/link");
         sandbox.ok(["checkout", "-f"]);
         assert!(sandbox.exists("raw/x"));
+    }
+}
+
+/// The executable bit of one file is recorded, and alone it is no change for anybody; in a folder it is content, as far as
+/// the layout knows it.
+#[test]
+fn the_executable_bit_of_a_file_is_no_change() {
+    for is_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if is_dvc {
+            sandbox.write(".dvc/config", "");
+        }
+        let set = |path: &str, mode| {
+            std::fs::set_permissions(sandbox.path(path), PermissionsExt::from_mode(mode)).unwrap();
+        };
+        let is_unchanged = || {
+            for granular in [&[][..], &["--granular"]] {
+                let status = sandbox.ok([&["data", "status"][..], granular].concat());
+                assert_eq!(status.stdout, "No changes.\n");
+            }
+            assert_eq!(sandbox.ok(["diff"]).stdout, "Nothing differs.\n");
+            assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+            sandbox.ok(["commit"]).tells(&["Everything is recorded already (2 pointers)."]);
+        };
+        sandbox.write("tool", "run\n");
+        sandbox.write("raw/tool", "run too\n");
+        sandbox.ok(["add", "tool", "raw"]);
+        sandbox.commit("data");
+        set("tool", 0o755);
+        is_unchanged();
+        // Who wants it recorded says so.
+        sandbox.ok(["add", "tool"]).tells(&["Added tool"]);
+        let (pointer, key) = if is_dvc { ("tool.dvc", "isexec") } else { ("tool.pipe", "executable") };
+        assert!(sandbox.read(pointer).contains(&format!("  {key}: true\n")), "{}", sandbox.read(pointer));
+        is_unchanged();
+        set("tool", 0o644);
+        is_unchanged();
+        sandbox.remove("tool");
+        sandbox.ok(["checkout"]);
+        let mode = std::fs::metadata(sandbox.path("tool")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111);
+        assert!(
+            sandbox.json(["list", "--json"]).as_array().unwrap().iter().any(|entry| entry["isexec"] == true)
+        );
+        set("raw/tool", 0o755);
+        if is_dvc {
+            is_unchanged();
+        } else {
+            let status = sandbox.json(["data", "status", "--granular", "--json"]);
+            assert_eq!(status["uncommitted"]["modified"], json!(["raw/tool"]));
+            assert_eq!(sandbox.states(), "raw.pipe:stale tool.pipe:fresh");
+        }
     }
 }

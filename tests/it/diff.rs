@@ -80,8 +80,8 @@ out      out.txt     d63bd9a826                                             9ae0
     snapshot!(sandbox.pipe(["diff", "nothing"]), @"
     exit: 2
     --- stderr
-    error: no execution of a stage `nothing` is recorded
-    hint: name a stage that ran, or two runs; `pipe runs list` shows them
+    error: `nothing` names no git revision, no run and no stage
+    hint: `git branch --all`, `git tag` and `git log` tell the revisions, `pipe runs list` the runs, `pipe stage list` the stages; `--targets PATH` compares single files and folders
     ");
     let md = sandbox.ok(["diff", "use", "--md"]).stdout;
     assert!(md.starts_with("### use: run ") && md.contains("| param | lr | 0.1 | 0.2 |"), "{md}");
@@ -149,4 +149,32 @@ fn one_execution_or_none_is_told() {
     sandbox.ok(["repro", "--force"]);
     sandbox.ok(["diff", "a"]);
     sandbox.pipe(["diff", "a", "nothing"]).code(2).tells(&["no run has an id"]);
+}
+
+#[test]
+fn a_word_that_names_nothing_is_told() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  a: {cmd: touch x, outs: [x]}\n");
+    sandbox.write("raw", "1\n");
+    sandbox.ok(["add", "raw"]);
+    sandbox.commit("data");
+    let refused = || {
+        for arguments in [&["NOREV"][..], &["HEAD", "NOREV"], &["NOREV", "HEAD"]] {
+            sandbox.pipe([&["diff"], arguments].concat()).code(2).tells(&[
+                "`NOREV` names no git revision, no run and no stage",
+                "`git branch --all`",
+                "`pipe stage list`",
+            ]);
+        }
+        sandbox.pipe(["diff", "raw"]).code(2).tells(&["`raw` is data", "`pipe diff --targets raw`"]);
+        sandbox
+            .pipe(["diff", "--data", "NOREV"])
+            .code(2)
+            .tells(&["there is no git revision `NOREV`", "hint: `git branch --all`"]);
+    };
+    refused();
+    sandbox.ok(["repro"]);
+    refused();
+    // A stage that is gone ran once.
+    sandbox.remove("pipeline.yaml");
+    sandbox.pipe(["diff", "a"]).code(2).tells(&["stage `a` was executed only once"]);
 }

@@ -138,6 +138,29 @@ fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
 }
 
 #[test]
+fn params_in_data_go_to_git_first() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    sandbox.write(".dvc/.gitignore", "/tmp\n/cache\n");
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo ${a} > o\n    params: [a]\n    outs: [o]\n");
+    sandbox.write("params.yaml", "a: 1\n");
+    sandbox.ok(["add", "params.yaml"]);
+    sandbox.ok(["repro"]);
+    sandbox.commit("one");
+    let before = sandbox.files(".");
+    let said = sandbox.pipe(["convert"]).code(2);
+    said.tells(&[
+        "params.yaml is data, and params are read from it",
+        "`pipe remove params.yaml` and `git add params.yaml`",
+    ]);
+    assert_eq!(sandbox.files("."), before);
+    sandbox.ok(["remove", "params.yaml"]);
+    sandbox.commit("params in git");
+    sandbox.ok(["convert"]);
+    assert_eq!(sandbox.states(), "s:fresh");
+}
+
+#[test]
 fn links_into_the_old_cache_become_files() {
     let mut dvc = Dvc::start(&Sandbox::without_git());
     let sandbox = project(&mut dvc);

@@ -247,3 +247,57 @@ fn git_is_told_of_what_was_recorded_where_dvc_tells_it() {
     pipe(&sandbox, &["commit", "-f", "w/a.dvc"]).code(0);
     assert!(staged().contains("w/a.dvc"), "{}", staged());
 }
+
+#[test]
+fn remotes_are_listed_as_dvc_lists_them() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write(
+        ".dvc/config",
+        "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../store\n['remote \"mine\"']\n    url = ~/mine\n\
+         ['remote \"far\"']\n    url = ssh://host/path\n",
+    );
+    sandbox.write("../home/mine/x", "");
+    let listed = |said: &str| {
+        let mut lines: Vec<String> =
+            said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        lines.sort();
+        // Each of the two has a home of its own here.
+        lines
+            .iter()
+            .map(|line| line.split_once("/home/").map_or(line.clone(), |(_, rest)| rest.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let ours = pipe(&sandbox, &["remote", "list"]).code(0).stdout;
+    assert_eq!(listed(&ours), listed(&dvc.ok(&sandbox, &["remote", "list"])));
+    assert!(!ours.contains(".."), "{ours}");
+    pipe(&sandbox, &["remote", "check", "mine"]).code(0);
+}
+
+/// DVC does not mind what is in data, params included.
+#[test]
+fn params_may_be_data_as_with_dvc() {
+    let (mut dvc, sandbox) = started();
+    let text = "stages:\n  s:\n    cmd: echo ${a} > o\n    params: [a]\n    outs: [o]\n";
+    sandbox.write("dvc.yaml", text);
+    sandbox.write("params.yaml", "a: 1\n");
+    pipe(&sandbox, &["add", "params.yaml"]).code(0);
+    let ours = sandbox.read("params.yaml.dvc");
+    dvc.ok(&sandbox, &["add", "-q", "params.yaml"]);
+    assert_eq!(sandbox.read("params.yaml.dvc"), ours);
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_clean(&mut dvc, &sandbox);
+    sandbox.commit("one");
+    sandbox.write("params.yaml", "a: 2\n");
+    assert_eq!(crate::dvc_tool::stale(&sandbox), dvc.stale(&sandbox));
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(sandbox.read("o"), "2\n");
+    assert_clean(&mut dvc, &sandbox);
+    sandbox.commit("two");
+    // Git moves the pointer: the params come back before the stage is judged.
+    sandbox.git(["checkout", "-q", "HEAD~1"]);
+    pipe(&sandbox, &["checkout"]).code(0);
+    assert_eq!((sandbox.read("params.yaml"), sandbox.read("o")), ("a: 1\n".into(), "1\n".into()));
+    assert_clean(&mut dvc, &sandbox);
+    assert!(crate::dvc_tool::stale(&sandbox).is_empty());
+    pipe(&sandbox, &["add", "dvc.lock"]).code(2).tells(&["which pipe reads itself"]);
+}

@@ -96,6 +96,23 @@ fn outs_of_stages_are_not_moved() {
     assert!(sandbox.exists("o") && !sandbox.exists("p"));
 }
 
+/// As by `pipe add`: other bytes are not what their source has, and `pipe update` must not undo that unasked.
+#[test]
+fn an_import_that_is_added_to_the_remote_is_data_of_your_own() {
+    let sandbox = Sandbox::new();
+    sandbox.write("../outside/file", "1\n");
+    sandbox.ok(["import-url", "../outside/file"]);
+    sandbox.ok(["remote", "add", "store", "../store"]);
+    let imported = sandbox.read("file.pipe");
+    let said = sandbox.ok(["add", "--to-remote", "file"]);
+    assert!(!said.stderr.contains("of your own"), "it is the same: {}", said.stderr);
+    assert_eq!(sandbox.read("file.pipe"), imported);
+    sandbox.write("file", "edited\n");
+    let said = sandbox.ok(["add", "--to-remote", "file"]);
+    said.tells(&["file is data of your own from now on, and no import: it is not what ../outside/file has"]);
+    assert!(!sandbox.read("file.pipe").contains("deps:"));
+}
+
 #[test]
 fn data_goes_to_the_remote_alone() {
     let mut dvc = Dvc::start(&Sandbox::without_git());

@@ -365,3 +365,29 @@ fn a_source_with_another_commit_and_the_same_data_is_no_update() {
     sandbox.ok(["update", "mix"]);
     assert_eq!(updates(), "code.pipe data.pipe sub.pipe");
 }
+
+/// A bare repository has no files, so that the settings of its commit tell where the data is.
+#[test]
+fn of_a_bare_repository_the_remotes_of_the_commit_are_asked() {
+    let sandbox = project();
+    let bring = |name: &str| {
+        sandbox.git(["clone", "-q", "--bare", "../source", "../bare.git"]);
+        let said = sandbox.pipe(["import", "../bare.git", "data", "-o", name]);
+        sandbox.remove("../bare.git");
+        said
+    };
+    bring("none").code(2).tells(&["the repository names no place that has it"]);
+    in_source(&sandbox, &["remote", "add", "-d", "near", "../store"]);
+    in_source(&sandbox, &["push"]);
+    commit(&sandbox, "a remote");
+    bring("none").code(2).tells(&["cannot be had from near", "hint: a remote with a relative path"]);
+    let store = sandbox.path("../store").display().to_string();
+    in_source(&sandbox, &["remote", "add", "-f", "near", &store]);
+    commit(&sandbox, "an absolute one");
+    bring("there").code(0);
+    assert_eq!(sandbox.read("there/sub/b"), "2\n");
+    sandbox.git(["clone", "-q", "--bare", "../source", "../bare.git"]);
+    assert_eq!(sandbox.ok(["list", "../bare.git", "data"]).stdout, "a\nsub/\n");
+    sandbox.ok(["get", "../bare.git", "data/a", "-o", "got"]);
+    assert_eq!(sandbox.read("got"), "1\n");
+}

@@ -125,7 +125,14 @@ fn what_both_changed_is_a_conflict_of_that_stage_alone() {
     );
     let pointer = sandbox.read("data.pipe");
     assert!(pointer.starts_with("<<<<<<< ours\nversion: 1"), "{pointer}");
-    sandbox.pipe(["status"]).code(2).tells(&["unresolved merge conflict"]);
+    said.tells(&["Conflict in pipeline.lock: both sides changed stage a."]);
+    sandbox.git(["checkout", "--ours", "pipeline.yaml", "data.pipe"]);
+    let line = lock.lines().position(|line| line == "<<<<<<< ours").unwrap() + 1;
+    let said = sandbox.pipe(["status"]).code(2).tells(&[
+        &format!("pipeline.lock:{line}:1: the file holds an unresolved merge conflict in stage a\n"),
+        "hint: `git checkout --ours FILE` or `--theirs FILE` takes one side whole, and `pipe repro` then makes anew",
+    ]);
+    assert!(!said.stderr.contains("pipe install"), "it is installed: {}", said.stderr);
     // One side of each, and everything is read again.
     sandbox.git(["checkout", "--ours", "pipeline.lock", "data.pipe", "pipeline.yaml", "a.txt"]);
     sandbox.ok(["checkout", "-f"]);

@@ -59,6 +59,27 @@ fn a_part_of_data_is_not_taken_for_the_whole_when_it_is_to_be_removed() {
         sandbox.pipe(more.iter().copied()).code(2).tells(&["raw/x is a part of raw", "`pipe add raw`"]);
     }
     assert!(sandbox.exists("raw/y") && sandbox.exists("raw.pipe"));
+    // Nor where it is to be recorded or frozen.
+    let pointer = sandbox.read("raw.pipe");
+    sandbox.write("raw/x", "edited\n");
+    sandbox.write("raw/y", "edited too\n");
+    for arguments in
+        [&["commit", "raw/x"][..], &["commit", "-f", "data", "raw/x"], &["commit", "-R", "raw/x"]]
+    {
+        let said = sandbox.pipe(arguments).code(2);
+        said.tells(&[
+            "raw/x is a part of raw",
+            "`pipe add raw/x` records that part alone, `pipe commit raw`",
+        ]);
+    }
+    for command in ["freeze", "unfreeze"] {
+        sandbox.pipe([command, "raw/x"]).code(2).tells(&["raw/x is a part of raw", "name raw to"]);
+    }
+    assert_eq!(sandbox.read("raw.pipe"), pointer);
+    sandbox.ok(["add", "raw/x"]);
+    let status = sandbox.json(["data", "status", "--granular", "--json"]);
+    assert_eq!(status["uncommitted"]["modified"], serde_json::json!(["raw/y"]));
+    sandbox.ok(["commit", "raw"]);
     sandbox.ok(["remove", "--outs", "raw"]);
     assert!(!sandbox.exists("raw") && !sandbox.exists("raw.pipe"));
 }
@@ -75,6 +96,13 @@ fn a_pipeline_file_is_no_data_also_where_there_is_none_yet() {
     sandbox.write("pipeline.lock", "x");
     sandbox.pipe(["add", "pipeline.lock"]).code(2);
     assert!(!sandbox.exists("pipeline.lock.pipe"));
+    // A pipeline that comes later would not load beside such data.
+    sandbox.write("params.yaml", "a: 1\n");
+    sandbox.write("conf/params.yaml", "a: 1\n");
+    let said = sandbox.pipe(["add", "params.yaml"]).code(2);
+    said.tells(&["cannot add params.yaml: it is a pipeline, lock or params file", "`git add params.yaml`"]);
+    assert!(!sandbox.exists("params.yaml.pipe"));
+    sandbox.ok(["add", "conf/params.yaml"]);
 }
 
 #[test]
@@ -148,16 +176,34 @@ fn data_that_was_edited_while_its_pointer_moved_waits_for_a_choice() {
     snapshot!(sandbox.pipe(["repro", "-kj", "1"]), @"
     exit: 2
     --- stderr
-    Failed data.pipe: data data was edited, and its pointer moved meanwhile (`pipe checkout -f data` takes what the pointer records, `pipe commit -f data` the edit).
-    Failed raw.pipe: data raw was edited, and its pointer moved meanwhile (`pipe checkout -f raw` takes what the pointer records, `pipe commit -f raw` the edit).
+    Failed data.pipe: data data was edited, and its pointer moved meanwhile (`pipe checkout -f data` takes what the pointer records, `pipe commit -f data` what is here; of a folder also some of both, by `pipe add data/FILE` for each file of yours and then `pipe checkout data`).
+    Failed raw.pipe: data raw was edited, and its pointer moved meanwhile (`pipe checkout -f raw` takes what the pointer records, `pipe commit -f raw` what is here; of a folder also some of both, by `pipe add raw/FILE` for each file of yours and then `pipe checkout raw`).
     2 pointers: 2 failed.
     ");
+    snapshot!(sandbox.pipe(["data", "status", "--granular"]), @"
+    exit: 0
+    --- stdout
+    Edited data, whose pointers moved meanwhile:
+      (`pipe checkout -f PATH` takes what the pointer records, `pipe commit -f PATH` what is here; of a folder also some of both, by `pipe add PATH/FILE` for each file of yours and then `pipe checkout PATH`)
+            modified: data
+            modified: raw/x
+            modified: raw/y
+    ");
+    let status = sandbox.json(["data", "status", "--json"]);
+    assert_eq!(status["diverged"]["modified"], serde_json::json!(["data", "raw/"]));
+    assert_eq!(status["uncommitted"]["modified"], serde_json::json!([]));
     sandbox.pipe(["commit"]).code(1).tells(&["`pipe checkout -f data`", "`pipe commit -f data`"]);
     sandbox.pipe(["commit", "-f"]).code(1);
     sandbox.pipe(["add", "data"]).code(2).tells(&["was edited, and its pointer moved meanwhile"]);
     assert_eq!((pointers(&sandbox), sandbox.read("data")), (theirs.clone(), "edited\n".into()));
     sandbox.ok(["commit", "-f", "data"]).tells(&["Recorded data.pipe"]);
-    sandbox.pipe(["checkout", "raw"]).code(1).tells(&["nothing was touched"]);
+    sandbox.pipe(["checkout", "raw/y"]).code(1).tells(&["nothing was touched", "`pipe add raw/FILE`"]);
+    snapshot!(sandbox.pipe(["checkout", "raw"]), @"
+    exit: 1
+    --- stderr
+    error: nothing was touched, since bytes that no cache holds would be replaced: raw/y
+    hint: raw was edited, and its pointer moved meanwhile: `pipe checkout -f raw` takes what the pointer records, `pipe commit -f raw` what is here; of a folder also some of both, by `pipe add raw/FILE` for each file of yours and then `pipe checkout raw`
+    ");
     sandbox.ok(["checkout", "-f", "raw"]);
     assert_eq!((sandbox.read("raw/x"), sandbox.read("raw/y")), ("x of theirs\n".into(), "y\n".into()));
     assert_eq!(sandbox.read("raw.pipe"), theirs[1]);
@@ -165,6 +211,26 @@ fn data_that_was_edited_while_its_pointer_moved_waits_for_a_choice() {
     // What was forced is what both agree on.
     sandbox.write("data", "again\n");
     sandbox.ok(["commit", "data"]);
+}
+
+/// As the hint of the refusal says.
+#[test]
+fn of_an_edited_folder_whose_pointer_moved_both_sides_can_be_had() {
+    let sandbox = moved();
+    sandbox.ok(["fetch"]);
+    sandbox.ok(["checkout", "data"]);
+    sandbox.write("raw/y", "mine\n");
+    sandbox.write("raw/z", "new\n");
+    let way = "by `pipe add raw/FILE` for each file of yours and then `pipe checkout raw`";
+    sandbox.pipe(["status"]).code(2).tells(&[way]);
+    sandbox.pipe(["add", "raw"]).code(2).tells(&[way]);
+    sandbox.ok(["add", "raw/y", "raw/z"]);
+    sandbox.ok(["checkout", "raw"]);
+    assert_eq!(
+        ["x", "y", "z"].map(|file| sandbox.read(&format!("raw/{file}"))),
+        ["x of theirs\n", "mine\n", "new\n"]
+    );
+    assert_eq!(sandbox.states(), "data.pipe:fresh raw.pipe:fresh");
 }
 
 #[test]

@@ -200,6 +200,11 @@ impl Workspace {
     fn list(&self, path: &ProjectPath, within: Within) -> Result<Files, CacheError> {
         let mut files = Files::new();
         self.scan(path, within, &mut files)?;
+        if self.blobs.layout().is_flat() {
+            // As a manifest of that layout tells of them: without modes.
+            let inside = files.iter_mut().filter(|(file, _)| *file != path);
+            inside.for_each(|(_, state)| state.executable = false);
+        }
         Ok(files)
     }
 

@@ -163,6 +163,9 @@ fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
     disk::set_mode(&folder.path().join("out/a"), 0o755).unwrap();
     disk::make_folder(&folder.path().join("out/empty")).unwrap();
     assert_eq!(workspace.observe(&path("out")).unwrap().unwrap().digest, state.digest);
+    // A file by itself has its mode, which is told to whoever records it.
+    assert!(workspace.listing(&path("out/a")).unwrap()[&path("out/a")].executable);
+    assert!(!workspace.listing(&path("out")).unwrap()[&path("out/a")].executable);
     assert!(cache.join("files/md5/b0/26324c6904b2a9cb4b88d6d61c81d1").is_file());
     let hex = state.digest.hex();
     assert!(cache.join("files/md5").join(&hex[..2]).join(format!("{}.dir", &hex[2..])).is_file());

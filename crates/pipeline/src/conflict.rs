@@ -13,34 +13,65 @@ pub fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {
     let stages = stages(text);
     let whose = match stages.as_slice() {
         [] => String::new(),
-        [one] => format!(" in stage {one}"),
-        several => format!(" in stages {}", several.join(", ")),
+        [(one, _)] => format!(" in stage {one}"),
+        several => format!(" in stages {}", with_lines(several)),
     };
     let message = format!("the file holds an unresolved merge conflict{whose}");
     let is_lock = [Dialect::Native, Dialect::Dvc].iter().any(|one| one.lock_file() == file.name());
-    let hint = match is_lock || is_pointer(file) {
-        true => {
-            "`git checkout --ours FILE` or `--theirs FILE` takes one side whole; or keep one side of each conflict and delete \
-             the markers. `pipe install` lets git merge such files by itself"
-        }
-        false => "keep one side of each conflict and delete the markers",
+    let by_hand = "keep one side of each conflict and delete the markers";
+    let hint = if is_lock || is_pointer(file) {
+        let then = if is_lock {
+            "`pipe repro` then makes anew what that leaves stale"
+        } else {
+            "`pipe checkout` then brings the data that it records"
+        };
+        // The driver merged what it could already.
+        let driver = match text.lines().nth(line) {
+            Some(OURS) => "",
+            _ => ". `pipe install` lets git merge by itself what only one side changed",
+        };
+        format!(
+            "`git checkout --ours FILE` or `--theirs FILE` takes one side whole, and {then}; or {by_hand}{driver}"
+        )
+    } else {
+        by_hand.to_owned()
     };
     Some(PipelineError::new(file, message).at(Some(position)).hint(Some(hint)))
 }
 
-/// The stages of a pipeline file or lock that the sides of conflicts tell of.
-fn stages(text: &str) -> Vec<&str> {
-    let mut found: Vec<&str> = Vec::new();
-    let (mut is_below, mut is_inside, mut indent) = (false, false, None);
+/// `ours` and `theirs`, one of which is empty at most, between the marks of a conflict, as the merge driver writes it.
+pub fn conflicting(ours: &str, theirs: &str) -> String {
+    let ended = |text: &str| {
+        if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+    };
+    format!("{OURS}\n{}=======\n{}>>>>>>> theirs\n", ended(ours), ended(theirs))
+}
+
+const OURS: &str = "<<<<<<< ours";
+
+/// Names with the lines of their conflicts, where there are several: `a, b (line 3), c (line 9)`.
+fn with_lines(stages: &[(&str, usize)]) -> String {
+    let is_one = stages.iter().all(|(_, line)| *line == stages[0].1);
+    let told = stages.iter().enumerate().map(|(at, (name, line))| {
+        let is_last = stages.get(at + 1).is_none_or(|(_, next)| next != line);
+        if is_last && !is_one { format!("{name} (line {line})") } else { (*name).to_owned() }
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// The stages of a pipeline file or lock that the sides of conflicts tell of, with the line of the first.
+fn stages(text: &str) -> Vec<(&str, usize)> {
+    let mut found: Vec<(&str, usize)> = Vec::new();
+    let (mut is_below, mut conflict, mut indent) = (false, None, None);
     // The stage that a line belongs to, and that of the line before the conflict.
     let (mut stage, mut before) = (None, None);
-    for line in text.lines() {
+    for (at, line) in text.lines().enumerate() {
         if let Some(mark) =
             ["<<<<<<< ", "||||||| ", "=======", ">>>>>>> "].iter().position(|mark| line.starts_with(mark))
         {
             match mark {
-                0 => (is_inside, before) = (true, stage),
-                3 => is_inside = false,
+                0 => (conflict, before) = (Some(at + 1), stage),
+                3 => conflict = None,
                 _ => stage = before,
             }
             continue;
@@ -55,7 +86,10 @@ fn stages(text: &str) -> Vec<&str> {
         } else if is_below && *indent.get_or_insert(depth) == depth {
             stage = text.trim_end().strip_suffix(':').map(|name| name.trim_matches(['\'', '"']));
         }
-        found.extend(stage.filter(|name| is_inside && !found.contains(name)));
+        let is_known = |name: &&str| found.iter().any(|(known, _)| known == name);
+        if let (Some(name), Some(line)) = (stage.filter(|name| !is_known(name)), conflict) {
+            found.push((name, line));
+        }
     }
     found
 }
@@ -73,13 +107,30 @@ mod tests {
         let fault = conflict(&file, text).expect("a conflict");
         assert_eq!(
             fault.to_string(),
-            "sub/dvc.lock:7:1: the file holds an unresolved merge conflict in stages b@1, c, d, f"
+            "sub/dvc.lock:7:1: the file holds an unresolved merge conflict in stages b@1, c, d (line 7), f (line 20)"
         );
         assert!(
             fault
                 .hint
                 .is_some_and(|hint| hint.contains("git checkout --ours") && hint.contains("pipe install"))
         );
+    }
+
+    #[test]
+    fn what_the_driver_left_is_not_to_be_mended_by_the_driver() {
+        let sides = format!("stages:\n{}", conflicting("  a:\n    cmd: 1\n", "  a:\n    cmd: 2"));
+        assert_eq!(
+            sides,
+            "stages:\n<<<<<<< ours\n  a:\n    cmd: 1\n=======\n  a:\n    cmd: 2\n>>>>>>> theirs\n"
+        );
+        let file = ProjectPath::from_record("pipeline.lock").expect("a path");
+        let fault = conflict(&file, &sides).expect("a conflict");
+        assert_eq!(
+            fault.to_string(),
+            "pipeline.lock:2:1: the file holds an unresolved merge conflict in stage a"
+        );
+        let hint = fault.hint.expect("a hint");
+        assert!(hint.contains("`pipe repro` then") && !hint.contains("pipe install"), "{hint}");
     }
 
     #[test]

@@ -108,6 +108,11 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
+    /// Whether a file that params are read from may be data under version control, and come back with it.
+    pub fn data_may_hold_params(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether an empty list among flags leaves its flag.
     pub(crate) fn tells_empty_lists(self) -> bool {
         self == Dialect::Native

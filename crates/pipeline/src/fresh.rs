@@ -6,6 +6,8 @@
 
 mod words;
 
+pub use words::ways_out;
+
 use std::cmp::Ordering;
 use std::fmt;
 

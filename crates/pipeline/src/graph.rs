@@ -141,6 +141,9 @@ impl Graph {
                 }
             }
         }
+        // Data may hold params, in projects of DVC.
+        let read = stage.params.iter().flat_map(|param| self.touching(&param.file));
+        upstream.extend(read.map(|(_, producer)| producer).filter(|producer| *producer != id));
         if stage.frozen {
             return;
         }
@@ -342,7 +345,10 @@ fn refuse(
         true => format!("out `{out}` of {name} is {kind}"),
         false => format!("out `{out}` of {name} contains `{file}`, {kind}"),
     };
-    Some(GraphFault::new(id, message))
+    let hint = stage
+        .is_source()
+        .then(|| format!("git keeps such files: take it out of the data, or remove {}", stage.address.file));
+    Some(GraphFault { hint, ..GraphFault::new(id, message) })
 }
 
 fn refuse_pattern(

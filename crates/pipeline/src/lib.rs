@@ -35,7 +35,7 @@ pub mod yaml;
 
 pub use builtins::Builtins;
 pub use codec::{LockCodec, lock_beside, pipeline_file_of};
-pub use conflict::conflict;
+pub use conflict::{conflict, conflicting};
 pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
@@ -48,7 +48,7 @@ pub use format::dvc::outs::{Recorded, recorded_outs, run_outs};
 pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;
-pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh};
+pub use fresh::{Freshness, PathOrName, StaleReason, Subject, fresh, ways_out};
 pub use graph::Graph;
 pub use import::{Import, Repo, parse_import, update_import, write_import};
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};

@@ -12,6 +12,7 @@ use base::ProjectPath;
 use indexmap::IndexMap;
 
 use crate::codec::lock_beside;
+use crate::dialect::Dialect;
 use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
 use crate::graph::{self, Graph};
@@ -308,10 +309,17 @@ impl Builder {
 
     fn finish(self, file: &ProjectPath, files: &[ProjectPath]) -> Result<Pipeline, LoadFault> {
         let mut protected = self.vars_files;
-        for file in files {
-            protected.extend([file.clone(), lock_beside(file), params_beside(file)]);
+        protected.extend(files.iter().map(params_beside));
+        protected.extend(self.param_files.keys().cloned());
+        if Dialect::of_file(file).data_may_hold_params() {
+            let data = self.stages.iter().filter(|stage| stage.is_source()).flat_map(|stage| &stage.outs);
+            let data: Vec<&ProjectPath> = data.map(|out| &out.path).collect();
+            protected.retain(|file| !data.iter().any(|data| data.contains(file)));
         }
-        protected.extend(self.param_files.keys().chain(&self.pointers).cloned());
+        for file in files {
+            protected.extend([file.clone(), lock_beside(file)]);
+        }
+        protected.extend(self.pointers.iter().cloned());
         let made = graph::items_that_are_made(&self.stages, &self.file_groups);
         if !made.is_empty() {
             return Err(place_faults(&self.contents, &self.stages, made));

@@ -274,3 +274,48 @@ proptest! {
         }
     }
 }
+
+/// In projects of DVC alone: there, data is as good a place for params as any.
+#[test]
+fn data_may_hold_params_in_projects_of_dvc() {
+    let load = |pipeline: &str, text: &str, pointer: &str, out: &str| {
+        let (pipeline, pointer) = (path(pipeline), path(pointer));
+        let mut provided = Provided::default();
+        for (file, text) in [(&pipeline, text), (&pointer, out), (&path("params.yaml"), "a: 1\n")] {
+            provided.texts.insert(file.clone(), Some(text.to_owned()));
+        }
+        for _ in 0..2 {
+            match load_all(&pipeline, &[pipeline.clone(), pointer.clone()], &provided)? {
+                Loaded::Done(pipeline) => return Ok(*pipeline),
+                Loaded::Need(needed) => {
+                    provided.texts.extend(needed.texts.into_iter().map(|file| (file, None)));
+                }
+            }
+        }
+        panic!("it never ends")
+    };
+    let text = "stages:\n  s:\n    cmd: run ${a}\n    params: [a]\n    outs: [o]\n";
+    let of_dvc =
+        |out: &str| format!("outs:\n- md5: 60b725f10c9c85c70d97880dfe8191b3\n  size: 2\n  path: {out}\n");
+    let pipeline = load("dvc.yaml", text, "params.yaml.dvc", &of_dvc("params.yaml")).expect("a pipeline");
+    let [stage, data] = ["s", "params.yaml.dvc"].map(|name| {
+        let mut found = pipeline.targets(&[name], &ProjectPath::root()).expect("a target");
+        found.pop().expect("one")
+    });
+    assert_eq!(pipeline.graph.upstream(stage), [data], "the stage waits for its params");
+    let refused = |pipeline: &str, pointer: &str, out: &str| {
+        let fault: LoadFault = load(pipeline, text, pointer, out).map(drop).expect_err("a fault");
+        format!("{} | {}", fault.faults[0], fault.faults[0].hint.as_deref().unwrap_or_default())
+    };
+    let said = refused("dvc.yaml", "dvc.yaml.dvc", &of_dvc("dvc.yaml"));
+    assert!(
+        said.contains("`dvc.yaml` of pointer `dvc.yaml.dvc` is a pipeline, lock or params file"),
+        "{said}"
+    );
+    let native = "version: 1\nouts:\n- path: params.yaml\n  digest: blake3:50cc1102b1c612e6962547aacdcef9a400d4416ef8dd9388e885991853c400c9\n  size: 2\n";
+    let said = refused("pipeline.yaml", "params.yaml.pipe", native);
+    assert!(
+        said.contains("params file | git keeps such files: take it out of the data, or remove"),
+        "{said}"
+    );
+}

@@ -9,10 +9,10 @@ use base::ProjectPath;
 use cache::{Blobs, Meter, Placement, Remote, Report, Root, State, Workspace};
 use remote::FolderRemote;
 
-use super::{AddArgs, Admission, Place, States, advise, in_project, record};
+use super::{AddArgs, Admission, Place, States, advise, edited_imports, in_project, record};
 use crate::cli::push::{end, summarize};
 use crate::error::{CliError, CliResult};
-use crate::import::Scratch;
+use crate::import::{self, Scratch};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
@@ -90,10 +90,14 @@ pub fn run(
     aside.clear()?;
     let (state, report) = pushed?;
     let now = States::from([((place.pointer.clone(), place.top.clone()), state)]);
+    let edited = edited_imports(admission, &now)?;
     let ignore_files = record(admission, &now, args.desc.as_deref())?;
     workspace.agree(path, is_in_place.then_some(state.digest));
     workspace.save_state()?;
     summarize("pushed to", &name, &report, None, printer);
+    for (data, import) in &edited {
+        import::tell_own(data, import, printer);
+    }
     advise(project, now.keys().map(|(pointer, _)| pointer), &ignore_files, printer);
     Ok(())
 }

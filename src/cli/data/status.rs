@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use base::{Digest, FileState, ProjectPath, one_line};
-use cache::{Blobs, Difference, Files, Meter, Workspace};
+use cache::{Blobs, Difference, Files, Meter};
 use clap::Args;
-use exec::Ledger;
 use pipeline::Pipeline;
 use serde_json::{Value as Json, json};
 
@@ -13,8 +12,9 @@ use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, roots_of, wishes};
 use crate::error::{CliResult, with_causes};
 use crate::interrupt::Interrupt;
+use crate::moved::Moved;
 use crate::project::Project;
-use crate::recorded;
+use crate::recorded::{self, Bit};
 use crate::remotes;
 use crate::ui::Printer;
 
@@ -65,14 +65,14 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let blobs = &workspace.blobs;
-    let now = recorded::now(&pipeline, &ledger, blobs)?;
-    let (found, mut unreadable) = recorded::in_place(&workspace, &now, args.granular);
+    let now = recorded::now(&pipeline, &ledger, blobs, Bit::Ignored)?;
+    let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &now, args.granular);
     let head = match project.git().and_then(|git| git.head()) {
         Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
             printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
             now.clone()
         }
-        Some(commit) => recorded::at(&project, &commit, blobs)?,
+        Some(commit) => recorded::at(&project, &commit, blobs, Bit::Ignored)?,
         None => Files::new(),
     };
     let _ = workspace.save_state();
@@ -89,7 +89,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
     let unlisted = recorded::unlisted(&[&head, &now]);
     if args.granular && !unlisted.is_empty() {
-        let (whole_found, _) = recorded::in_place(&workspace, &whole, false);
+        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
         recorded::tell_whole(&mut head, &unlisted, &whole_head);
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
@@ -111,14 +111,12 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         .map(|(path, state)| (path.clone(), *state))
         .collect();
     let mut uncommitted = Difference::between(&readable, &found).with_renames(&readable, &found);
-    // What nobody edited waits for what its pointer records.
-    let mut outdated = outdated(&workspace, &pipeline, &ledger)?;
+    // What nobody edited waits for what its pointer records; of what somebody did, he has to choose.
+    let Moved { mut outdated, edited } = Moved::look(&workspace, &pipeline, &ledger);
     outdated.retain(is_meant);
     let is_outdated = |path: &ProjectPath| outdated.iter().any(|data| data.contains(path));
-    uncommitted.added.retain(|path| !is_outdated(path));
-    uncommitted.modified.retain(|path| !is_outdated(path));
-    uncommitted.deleted.retain(|path| !is_outdated(path));
-    uncommitted.renamed.retain(|(_, path)| !is_outdated(path));
+    split_off(&mut uncommitted, is_outdated);
+    let diverged = split_off(&mut uncommitted, |path| edited.iter().any(|data| data.contains(path)));
     let missing: Vec<&ProjectPath> =
         now.iter().filter(|(_, state)| !blobs.has_all(state)).map(|(path, _)| path).collect();
     let is_changed = |path: &ProjectPath| {
@@ -126,7 +124,9 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
             let is_renamed = one.renamed.iter().any(|(old, new)| old == path || new == path);
             is_renamed || [&one.added, &one.modified, &one.deleted].iter().any(|paths| paths.contains(path))
         };
-        is_unreadable(path) || is_outdated(path) || is_in(&committed) || is_in(&uncommitted)
+        is_unreadable(path)
+            || is_outdated(path)
+            || [&committed, &uncommitted, &diverged].into_iter().any(is_in)
     };
     let unchanged: Vec<&ProjectPath> =
         now.keys().filter(|path| args.unchanged && !is_changed(path)).collect();
@@ -148,6 +148,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
             "committed": sides(&committed),
             "uncommitted": sides(&uncommitted),
             "outdated": names(&outdated),
+            "diverged": sides(&diverged),
         });
         if let Some(absent) = &absent {
             all["not_in_remote"] = absent.iter().map(name).collect();
@@ -211,6 +212,8 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         "use `pipe checkout` to bring what they record, after `pipe fetch` where the cache lacks it",
         outdated.iter().map(name).collect(),
     );
+    any |=
+        list("Edited data, whose pointers moved meanwhile", &pipeline::ways_out(&"PATH"), lines(&diverged));
     any |= list("Unchanged", "as the last commit records it", unchanged.into_iter().map(name).collect());
     any |= list(
         "Untracked files",
@@ -223,23 +226,15 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     recorded::tell_unreadable(&unreadable, printer)
 }
 
-/// Data that is what was last recorded or brought back here, and not what its pointer records now.
-fn outdated(workspace: &Workspace, pipeline: &Pipeline, ledger: &Ledger) -> CliResult<Vec<ProjectPath>> {
-    let mut outdated = Vec::new();
-    for stage in pipeline.sources().map(|id| pipeline.stage(id)) {
-        for out in &stage.outs {
-            let recorded = ledger.get(&stage.address).and_then(|locked| locked.recorded(out));
-            let agreed = workspace.agreed(&out.path);
-            if agreed.is_some()
-                && recorded.is_some_and(|recorded| Some(recorded.digest) != agreed)
-                && workspace.observe(&out.path).is_ok_and(|now| now.map(|now| now.digest) == agreed)
-            {
-                outdated.push(out.path.clone());
-            }
-        }
+/// Takes out of a difference what is at paths of some kind.
+fn split_off(whole: &mut Difference, is_it: impl Fn(&ProjectPath) -> bool) -> Difference {
+    let paths = |paths: &mut Vec<ProjectPath>| paths.extract_if(.., |path| is_it(path)).collect();
+    Difference {
+        added: paths(&mut whole.added),
+        modified: paths(&mut whole.modified),
+        deleted: paths(&mut whole.deleted),
+        renamed: whole.renamed.extract_if(.., |(_, path)| is_it(path)).collect(),
     }
-    outdated.sort();
-    Ok(outdated)
 }
 
 /// The files that neither pipe nor git knows; `None` when they are not asked for.

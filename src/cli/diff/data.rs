@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
-use crate::recorded::{self, Unreadable};
+use crate::recorded::{self, Bit, Unreadable};
 use crate::revision::Revision;
 use crate::ui::Printer;
 
@@ -76,9 +76,10 @@ fn files(
     let (whole, single) = match revision {
         Revision::Workspace => {
             let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
-            let recorded = recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs)?;
-            let (single, faults) = recorded::in_place(&workspace, &recorded, true);
-            let (whole, _) = recorded::in_place(&workspace, &recorded, false);
+            let recorded =
+                recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Ignored)?;
+            let (single, faults) = recorded::in_place(&workspace, &pipeline, &recorded, true);
+            let (whole, _) = recorded::in_place(&workspace, &pipeline, &recorded, false);
             let is_meant = |data: &ProjectPath| {
                 targets.is_empty()
                     || targets.iter().any(|target| target.contains(data) || data.contains(target))
@@ -88,7 +89,7 @@ fn files(
             (whole, single)
         }
         Revision::Commit(commit) => {
-            let recorded = recorded::at(project, commit, &workspace.blobs)?;
+            let recorded = recorded::at(project, commit, &workspace.blobs, Bit::Ignored)?;
             let single = recorded::granular(&recorded, &workspace.blobs)?;
             (recorded, single)
         }

@@ -7,6 +7,14 @@ use base::Value;
 use crate::fresh::StaleReason;
 use crate::special::{DepName, SpecialKind, SpecialName};
 
+/// What can be done with data that was edited while its pointer moved; `path` as a shell takes it.
+pub fn ways_out(path: &dyn fmt::Display) -> String {
+    format!(
+        "`pipe checkout -f {path}` takes what the pointer records, `pipe commit -f {path}` what is here; of a folder also \
+         some of both, by `pipe add {path}/FILE` for each file of yours and then `pipe checkout {path}`"
+    )
+}
+
 /// A clause for people, without a full stop: `param params.yaml:lr changed: 0.1 -> 0.2`.
 impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,15 +76,13 @@ impl fmt::Display for StaleReason {
                  fetches it)",
                 new.short()
             ),
-            StaleReason::DataDiverged { path, old: Some(_), .. } => write!(
-                f,
-                "data {path} was edited, and its pointer moved meanwhile (`pipe checkout -f {path}` takes what the \
-                 pointer records, `pipe commit -f {path}` the edit)"
-            ),
+            StaleReason::DataDiverged { path, old: Some(_), .. } => {
+                write!(f, "data {path} was edited, and its pointer moved meanwhile ({})", ways_out(path))
+            }
             StaleReason::DataDiverged { path, old: None, .. } => write!(
                 f,
-                "data {path} is not what its pointer records, and nothing here tells which of them changed (`pipe \
-                 checkout -f {path}` takes what the pointer records, `pipe commit -f {path}` records the data)"
+                "data {path} is not what its pointer records, and nothing here tells which of them changed ({})",
+                ways_out(path)
             ),
             StaleReason::SourceChanged { source } => write!(f, "{source} has other data"),
             StaleReason::OutChanged { path, old, new } => {

@@ -1,0 +1,41 @@
+//! Data whose pointer is not what both last agreed on here: git moved it.
+
+use base::ProjectPath;
+use cache::Workspace;
+use exec::Ledger;
+use pipeline::Pipeline;
+
+/// Where such data is; ascending.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// It is what was last recorded or brought back here: what the pointer records is to come.
+    pub outdated: Vec<ProjectPath>,
+    /// It was edited since, so that somebody has to choose.
+    pub edited: Vec<ProjectPath>,
+}
+
+impl Moved {
+    /// Looks at all data. What is gone or cannot be read is neither.
+    pub fn look(workspace: &Workspace, pipeline: &Pipeline, ledger: &Ledger) -> Self {
+        let mut moved = Moved::default();
+        for stage in pipeline.sources().map(|id| pipeline.stage(id)) {
+            for out in &stage.outs {
+                let recorded = ledger.get(&stage.address).and_then(|locked| locked.recorded(out));
+                let (Some(recorded), Some(agreed)) = (recorded, workspace.agreed(&out.path)) else {
+                    continue;
+                };
+                if recorded.digest == agreed {
+                    continue;
+                }
+                match workspace.observe(&out.path).ok().flatten().map(|now| now.digest) {
+                    Some(now) if now == agreed => moved.outdated.push(out.path.clone()),
+                    Some(now) if now != recorded.digest => moved.edited.push(out.path.clone()),
+                    _ => {}
+                }
+            }
+        }
+        moved.outdated.sort();
+        moved.edited.sort();
+        moved
+    }
+}
