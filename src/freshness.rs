@@ -72,6 +72,7 @@ impl<'a> Question<'a> {
             // A verdict about anything but paths of the project is made anew.
             stage.env.is_empty()
                 && stage.special.is_empty()
+                && stage.special_outs.is_empty()
                 && (stage.frozen || stage.deps.iter().all(is_witnessed))
                 && stage.outs.iter().all(|out| out.glob.is_none() && is_witnessed(&out.path))
         });

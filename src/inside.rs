@@ -29,6 +29,7 @@ impl Inside<'_> {
         let (old, new) = match reason {
             StaleReason::DepChanged { path, .. } => self.dep(stage, path)?,
             StaleReason::OutChanged { path, .. } => {
+                let path = path.path()?;
                 let lock = self.ledger.get(&self.pipeline.stage(stage).address)?;
                 (self.before(path, lock.out(path)?)?, self.now(path)?)
             }

@@ -7,7 +7,7 @@ use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
 use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, Running, World, assess, survey};
-use pipeline::{DepName, Pipeline, StageId, StaleReason, Subject};
+use pipeline::{DepName, Pipeline, SpecialName, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
@@ -276,9 +276,16 @@ fn tell_now(pipeline: &Pipeline, id: StageId, judged: &mut Assessment, now: Asse
         let before = pipeline.graph.upstream(id);
         before.iter().flat_map(|id| &pipeline.stage(*id).outs).any(|out| out.concerns(path))
     };
+    let will_be_written = |name: &SpecialName| {
+        let before = pipeline.graph.upstream(id).iter().map(|id| pipeline.stage(*id));
+        before.into_iter().any(|stage| stage.writes_special(name))
+    };
     let told = |reason| match reason {
         StaleReason::DepMissing { path: DepName::Path(path) } if will_be_made(&path) => {
-            StaleReason::OutMissing { path }
+            StaleReason::OutMissing { path: path.into() }
+        }
+        StaleReason::DepMissing { path: DepName::Special(name) } if will_be_written(&name) => {
+            StaleReason::OutMissing { path: name.into() }
         }
         reason => reason,
     };

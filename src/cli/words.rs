@@ -67,7 +67,8 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["daemon"], "pipe leaves no process behind, and reports to nobody"),
     (
         &["dataset", "ds"],
-        "`pipe import` and `pipe import-url` bring data with where it came from, `pipe update` newer one",
+        "`pipe status` and `pipe repro` judge deps `ds://NAME` by what `dvc dataset` wrote into dvc.lock; `pipe import` and `pipe \
+         import-url` bring data with where it came from, `pipe update` newer one",
     ),
     (&["git-hook"], "`pipe install` writes hooks for git that call pipe"),
     (

@@ -127,8 +127,11 @@ impl Project {
         if secrets {
             environment.key = env_key(self)?;
         }
-        let special = || pipeline.stages.iter().flat_map(|stage| &stage.special);
-        if special().any(|dep| dep.name.kind == SpecialKind::Remote) {
+        let special = pipeline.stages.iter().flat_map(|stage| {
+            let outs = stage.special_outs.iter().map(|out| &out.name);
+            stage.special.iter().map(|dep| &dep.name).chain(outs)
+        });
+        if special.into_iter().any(|name| name.kind == SpecialKind::Remote) {
             for (name, url) in self.remotes().0 {
                 let folder = remotes::folder(self, &url).map_err(|fault| {
                     fault.source.map_or_else(|| "it cannot be opened".to_owned(), |cause| cause.to_string())

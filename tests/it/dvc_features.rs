@@ -14,6 +14,8 @@ pub struct Feature {
     pub adds: &'static [&'static str],
     /// What `dvc` imports, `SOURCE` being another repository; outs begin with `@`.
     pub imports: &'static [&'static [&'static str]],
+    /// What `dvc dataset` is told; `OUTSIDE` is `EXTERNAL` as a relative path.
+    pub datasets: &'static [&'static [&'static str]],
     /// Changes, one after the other; `None` removes.
     pub edits: &'static [(&'static str, Option<&'static str>)],
     /// Stages that are never up to date.
@@ -28,6 +30,7 @@ const NONE: Feature = Feature {
     files: &[],
     adds: &[],
     imports: &[],
+    datasets: &[],
     edits: &[],
     restless: &[],
 };
@@ -260,6 +263,35 @@ pub const FEATURES: &[Feature] = &[
             ("EXTERNAL/@file", Some("2\n")),
             ("@repo/a", None),
         ],
+        ..NONE
+    },
+    Feature {
+        name: "outs outside",
+        stages: "@put:\n  cmd: mkdir -p EXTERNAL/@f && cat @in >> EXTERNAL/@x && cp @in EXTERNAL/@f/y && cp @in \
+                 EXTERNAL/@a\n  deps: [@in]\n  outs:\n  - remote://st/@x:\n      cache: false\n  - \
+                 remote://st/@f:\n      cache: false\n  - EXTERNAL/@a:\n      cache: false\n@get:\n  cmd: cat EXTERNAL/@x \
+                 EXTERNAL/@f/y EXTERNAL/@a > @r\n  deps: [remote://st/@x, remote://st/@f/y, EXTERNAL/@a]\n  outs: [@r]\n",
+        files: &[("@in", "1\n")],
+        edits: &[
+            ("EXTERNAL/@x", Some("edited\n")),
+            ("EXTERNAL/@f/y", None),
+            ("@in", Some("2\n")),
+            ("EXTERNAL/@f/z", Some("new\n")),
+            ("EXTERNAL/@a", Some("edited\n")),
+            ("EXTERNAL/@x", None),
+        ],
+        ..NONE
+    },
+    Feature {
+        name: "data sets",
+        stages: "@uses:\n  cmd: cat @in > @o\n  deps: [@in, 'ds://@file', 'ds://@folder', 'ds://@repo']\n  outs: [@o]\n",
+        files: &[("@in", "1\n"), ("EXTERNAL/@file", "1\n"), ("EXTERNAL/@folder/a", "1\n")],
+        datasets: &[
+            &["add", "--url", "OUTSIDE/@file", "@file"],
+            &["add", "--url", "OUTSIDE/@folder", "@folder"],
+            &["add", "--dvc", "SOURCE", "@repo", "--path", "data"],
+        ],
+        edits: &[("@in", Some("2\n")), ("EXTERNAL/@file", Some("another\n")), ("@o", None)],
         ..NONE
     },
     Feature {

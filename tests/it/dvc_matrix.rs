@@ -32,6 +32,7 @@ struct Made {
     files: BTreeMap<String, String>,
     adds: Vec<String>,
     imports: Vec<Vec<String>>,
+    datasets: Vec<Vec<String>>,
     edits: Vec<(String, Option<String>)>,
     restless: BTreeSet<String>,
 }
@@ -42,6 +43,7 @@ fn make(recipe: &Recipe, external: &str) -> Made {
         files: BTreeMap::new(),
         adds: Vec::new(),
         imports: Vec::new(),
+        datasets: Vec::new(),
         edits: Vec::new(),
         restless: BTreeSet::new(),
     };
@@ -65,6 +67,11 @@ fn make(recipe: &Recipe, external: &str) -> Made {
         for words in feature.imports {
             let word = |word: &&str| if word.starts_with('@') { place(word) } else { fill(word) };
             made.imports.push(words.iter().map(word).collect());
+        }
+        for words in feature.datasets {
+            // DVC takes no others that are files of this machine.
+            let up = format!("{}tmp/external", "../".repeat(recipe.folder.matches('/').count() + 1));
+            made.datasets.push(words.iter().map(|word| fill(word).replace("OUTSIDE", &up)).collect());
         }
         for (path, text) in feature.edits {
             made.edits.push((place(path), text.map(fill)));
@@ -106,14 +113,26 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
     for path in &made.adds {
         dvc.ok(&sandbox, &["add", "-q", path]);
     }
-    if !made.imports.is_empty() {
+    if made.files.values().any(|text| text.contains("remote://st/")) {
+        std::fs::create_dir_all(&external).unwrap();
+        dvc.ok(&sandbox, &["remote", "add", "-q", "st", &external]);
+    }
+    if !made.imports.is_empty() || !made.datasets.is_empty() {
         source(dvc, &sandbox);
     }
     let from = sandbox.root().with_file_name("source").display().to_string();
+    let filled = |words: &[String]| -> Vec<String> {
+        words.iter().map(|word| if word == "SOURCE" { from.clone() } else { word.clone() }).collect()
+    };
     for words in &made.imports {
-        let words: Vec<&str> =
-            words.iter().map(|word| if word == "SOURCE" { &from } else { word.as_str() }).collect();
-        dvc.ok(&sandbox, &words);
+        let words = filled(words);
+        dvc.ok(&sandbox, &words.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    for words in &made.datasets {
+        let words = filled(words);
+        let words = ["dataset"].into_iter().chain(words.iter().map(String::as_str)).collect::<Vec<_>>();
+        let (code, _, err) = dvc.call_in(&sandbox.path(recipe.folder), &words);
+        assert_eq!(code, 0, "dvc {words:?}: {err}");
     }
     let locks = || {
         let files = sandbox.files("").into_iter().filter(|file| file.ends_with("dvc.lock"));
@@ -137,7 +156,11 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
     clean(stale(&sandbox), "after pipe repro, for pipe")?;
     let ours = locks();
     for (_, file) in &ours {
-        sandbox.remove(file);
+        // What it says of data sets nobody but `dvc dataset` can say.
+        match without_stages(&sandbox.read(file)) {
+            Some(text) => sandbox.write(file, text),
+            None => sandbox.remove(file),
+        }
     }
     dvc.ok(&sandbox, &["repro", "-q", "-f", "-P"]);
     let theirs = locks();
@@ -186,6 +209,13 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What a lock says of data sets; `None` where it says nothing of them.
+fn without_stages(lock: &str) -> Option<String> {
+    let (_, rest) = lock.split_once("\ndatasets:\n")?;
+    let end = rest.find("\nstages:").map_or(rest.len(), |at| at + 1);
+    Some(format!("schema: '2.0'\ndatasets:\n{}", &rest[..end]))
 }
 
 /// The stages of a lock: their order is that in which they were done, and several at once have none.
@@ -297,7 +327,7 @@ fn features_together_in_folders() {
 type Sign = fn(&Made, &str) -> bool;
 
 /// Of each feature that a project of DVC may have, how to see in the texts of a project that it is there.
-const SIGNS: [(&str, Sign); 14] = [
+const SIGNS: [(&str, Sign); 16] = [
     ("foreach", |_, text| text.contains("foreach:")),
     ("matrix", |_, text| text.contains("matrix:")),
     ("vars", |_, text| text.contains("vars:")),
@@ -313,6 +343,8 @@ const SIGNS: [(&str, Sign); 14] = [
     }),
     (".dvc files", |made, _| !made.adds.is_empty()),
     ("paths outside", |_, text| text.contains("deps: [/")),
+    ("outs outside", |_, text| text.contains("  - remote://") && text.contains("  - /")),
+    ("data sets", |_, text| text.contains("ds://")),
     ("names beyond ASCII", |_, text| text.lines().any(|line| line.contains("outs: [") && !line.is_ascii())),
 ];
 

@@ -222,27 +222,3 @@ fn what_lies_in_a_remote_is_an_input_as_for_dvc() {
     dvc.ok(&ours, &["remote", "remove", "-q", "st"]);
     pipe(&ours, &["repro"]).code(2).tells(&["there is no remote `st`"]);
 }
-
-#[test]
-fn outs_at_remotes_and_data_sets_are_refused_with_their_place() {
-    let mut dvc = Dvc::start(&Sandbox::without_git());
-    let sandbox = project(&mut dvc);
-    let refused = |text: &str, tells: &[&str]| {
-        sandbox.write("dvc.yaml", format!("stages:\n  a:\n    cmd: echo 1 > o\n{text}"));
-        for command in ["status", "repro"] {
-            pipe(&sandbox, &[command]).code(2).tells(tells);
-        }
-    };
-    refused(
-        "    outs:\n    - remote://st/x:\n        cache: false\n",
-        &["dvc.yaml:5:7: `remote://st/x` is a URL, and outs lie in the project", "hint: ", "`remote: NAME`"],
-    );
-    refused(
-        "    deps: [ds://set]\n    outs: [o]\n",
-        &["dvc.yaml:4:12: `ds://set` names a data set of DVC's `datasets`", "pipe import"],
-    );
-    refused(
-        "    wdir: s3://b\n",
-        &["dvc.yaml:4:11: `s3://b` is a URL, where a path of the project is wanted"],
-    );
-}

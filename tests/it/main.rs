@@ -36,6 +36,7 @@ mod dvc_gc;
 mod dvc_imports;
 mod dvc_matrix;
 mod dvc_old;
+mod dvc_outside;
 mod dvc_random;
 mod dvc_things;
 mod dvc_tool;

@@ -19,6 +19,9 @@ use crate::runner::end_orphans;
 /// The note's file name in a job's folder.
 pub(crate) const NOTE: &str = "job.json";
 
+/// The folder for partial outs from outside the project, among the others.
+const OUTSIDE: &str = "outside the project";
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
     version: u32,
@@ -34,6 +37,9 @@ pub(crate) struct Note {
     pub partial: Option<PathBuf>,
     /// Every out that is a path; whether it stays in place while the command runs.
     pub outs: Vec<(ProjectPath, bool)>,
+    /// Every out that lies outside the project, by its absolute path; whether it stays in place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<(PathBuf, bool)>,
     /// Every out that is a pattern.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<FilesOf>,
@@ -43,6 +49,9 @@ pub(crate) struct Note {
     /// What others may not write meanwhile.
     #[serde(default)]
     pub reads: Vec<ProjectPath>,
+    /// The same outside the project, by its absolute path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads_outside: Vec<PathBuf>,
     /// What others may not hold meanwhile.
     #[serde(default)]
     pub pools: Vec<String>,
@@ -51,7 +60,7 @@ pub(crate) struct Note {
 impl Note {
     /// That this process, started as `command`, is at work on what `wish` names.
     pub fn new(command: &str, wish: Wish) -> Self {
-        let Wish { what, reads, writes, patterns, pools } = wish;
+        let Wish { what, reads, writes, patterns, pools, outside, reads_outside } = wish;
         let (holder, command) = (Holder::current(), command.to_owned());
         Note {
             version: 1,
@@ -61,11 +70,32 @@ impl Note {
             running: false,
             partial: None,
             outs: writes,
+            outside,
             patterns,
             persisted: Vec::new(),
             reads,
+            reads_outside,
             pools,
         }
+    }
+
+    /// Every out that has a slot, in their order: where it lies, what it is called among partial ones, and whether it stays
+    /// in place while the command runs.
+    fn slotted(&self, root: &Path) -> Vec<(PathBuf, PathBuf, bool)> {
+        let inside = self.outs.iter().map(|(path, stays)| (path.to_path(root), path.as_str().into(), *stays));
+        let name = |path: &Path| Path::new(OUTSIDE).join(path.strip_prefix("/").unwrap_or(path));
+        let outside = self.outside.iter().map(|(path, stays)| (path.clone(), name(path), *stays));
+        inside.chain(outside).collect()
+    }
+
+    /// How many slots there are.
+    fn slots(&self) -> usize {
+        self.outs.len() + self.outside.len()
+    }
+
+    /// Whether anything can be set aside for it.
+    pub fn has_outs(&self) -> bool {
+        self.slots() > 0 || !self.patterns.is_empty()
     }
 }
 
@@ -129,9 +159,8 @@ impl Aside {
     /// When something cannot be moved; what was moved before is put back.
     pub fn set(root: &Path, mut claim: Claim, partial: Option<&Path>) -> Result<Self, DiskError> {
         // The note stands already: a kill in between finds what to put back.
-        for (index, (path, persist)) in claim.note.outs.iter().enumerate() {
-            let from = path.to_path(root);
-            if *persist || fs::symlink_metadata(&from).is_err() {
+        for (index, (from, _, stays)) in claim.note.slotted(root).into_iter().enumerate() {
+            if stays || fs::symlink_metadata(&from).is_err() {
                 continue;
             }
             if let Err(fault) = disk::move_path(&from, &slot(&claim.folder, index)) {
@@ -182,16 +211,15 @@ impl Aside {
         let note = self.job.note();
         let partial = note.partial.as_ref().map(|path| self.root.join(path));
         let mut kept = None;
-        for (index, (path, persist)) in note.outs.iter().enumerate() {
-            let place = path.to_path(&self.root);
+        for (index, (place, name, stays)) in note.slotted(&self.root).into_iter().enumerate() {
             let old = slot(self.job.folder(), index);
             let has_old = fs::symlink_metadata(&old).is_ok();
             // A second attempt finds the old out in place and its slot empty: then nothing is partial.
-            let is_partial = note.running && !persist && (has_old || !self.mark(index).exists());
+            let is_partial = note.running && !stays && (has_old || !self.mark(index).exists());
             if is_partial && fs::symlink_metadata(&place).is_ok() {
                 match &partial {
                     Some(folder) => {
-                        disk::move_path(&place, &folder.join(path.as_str()))?;
+                        disk::move_path(&place, &folder.join(name))?;
                         kept = Some(folder.clone());
                     }
                     None => disk::remove(&place)?,
@@ -246,8 +274,9 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
     let mut found = Vec::new();
     for (folder, note) in notes(jobs)? {
         // Without a note nothing was set aside yet, or the new outs are good: see `Claims::recover`.
-        let Some(Note { holder, stage, outs, patterns, .. }) = note else { continue };
-        let slots = (0..outs.len()).map(|index| slot(&folder, index));
+        let Some(note) = note else { continue };
+        let slots = (0..note.slots()).map(|index| slot(&folder, index));
+        let Note { holder, stage, patterns, .. } = note;
         let mut outs: Vec<PathBuf> = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
         for index in 0..patterns.len() {
             let slot = files_slot(&folder, index);
@@ -327,7 +356,7 @@ pub(crate) fn recover_one(
         }
     }
     let stage = note.stage.clone();
-    let slots = (0..note.outs.len()).map(|index| slot(&folder, index));
+    let slots = (0..note.slots()).map(|index| slot(&folder, index));
     let mut slots = slots.chain((0..note.patterns.len()).map(|index| files_slot(&folder, index)));
     let had_begun = note.running || slots.any(|slot| fs::symlink_metadata(slot).is_ok());
     let partial = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
@@ -417,6 +446,45 @@ pub(crate) mod tests {
         leave(aside);
         recover(folder.path());
         assert_eq!(fs::read_to_string(folder.path().join("results/model")).unwrap(), "good");
+    }
+
+    #[test]
+    fn what_lies_outside_is_set_aside_with_the_rest() {
+        let (project, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let [old, new, kept] = ["old", "new", "kept"].map(|name| store.path().join(name));
+        let text = |path: &Path| fs::read_to_string(path).unwrap();
+        for end in ["fails", "is killed", "succeeds"] {
+            fs::write(&old, "good").unwrap();
+            fs::write(&kept, "grows").unwrap();
+            let outside = vec![(old.clone(), false), (new.clone(), false), (kept.clone(), true)];
+            let wish =
+                Wish::named("stage train").writing(&[out("inside", false)]).outside(Vec::new(), outside);
+            let root = project.path();
+            let claim = Claim::in_folder(root.join("jobs/1"), Note::new("pipe repro", wish)).unwrap();
+            let aside = Aside::set(root, claim, Some(&root.join("partial"))).unwrap();
+            assert!(!old.exists() && kept.exists());
+            assert_eq!(at_work(&root.join("jobs")).unwrap()[0].outs, [root.join("jobs/1/1")]);
+            fs::write(&old, "half").unwrap();
+            fs::write(&new, "half").unwrap();
+            match end {
+                "succeeds" => aside.drop_old().unwrap(),
+                "fails" => drop(aside.put_back().unwrap()),
+                _ => {
+                    leave(aside);
+                    assert_eq!(recover(root).len(), 1);
+                }
+            }
+            if end == "succeeds" {
+                assert_eq!((text(&old), text(&new)), ("half".to_owned(), "half".to_owned()));
+                continue;
+            }
+            assert_eq!(text(&old), "good", "{end}");
+            assert!(!new.exists());
+            let partial = root.join("partial").join(OUTSIDE).join(old.strip_prefix("/").unwrap());
+            assert_eq!(text(&partial), "half");
+            fs::remove_dir_all(root.join("partial")).unwrap();
+        }
+        assert_eq!(text(&kept), "grows");
     }
 
     #[test]

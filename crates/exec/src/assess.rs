@@ -86,6 +86,8 @@ pub struct Assessment {
     pub inputs: Option<StageLock>,
     /// What its outs hold now, in its order.
     pub outs: Vec<Option<FileState>>,
+    /// The same of those outside the project.
+    pub special_outs: Vec<Option<FileState>>,
     /// Deps that are not here and count as what the lock records. It cannot run without them.
     pub assumed: Vec<DepName>,
 }
@@ -100,7 +102,7 @@ impl Assessment {
     pub fn frozen_refusal(&self) -> Option<String> {
         let Decision::Frozen { reasons } = &self.decision else { return None };
         let because = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        self.outs.iter().any(Option::is_none).then(|| {
+        self.outs.iter().chain(&self.special_outs).any(Option::is_none).then(|| {
             format!("it is frozen and cannot be restored ({because}); remove `frozen: true` to let it run")
         })
     }
@@ -144,7 +146,8 @@ fn assess_with(
         }
         Err(unreadable) => {
             let decision = Decision::Unknown { reasons: vec![unreadable.into()] };
-            return Assessment { decision, inputs: None, outs: vec![None; stage.outs.len()], assumed };
+            let (outs, special_outs) = (vec![None; stage.outs.len()], vec![None; stage.special_outs.len()]);
+            return Assessment { decision, inputs: None, outs, special_outs, assumed };
         }
     };
     let dialect = world.pipeline.dialect();
@@ -183,12 +186,14 @@ fn assess_with(
             let gone = outs.find(|(_, now)| now.is_none()).map_or(&stage.outs[0], |(out, _)| out);
             let path = gone.path.clone();
             let decision = Decision::Unknown { reasons: vec![StaleReason::DataMissing { path }] };
-            return Assessment { decision, inputs, outs: observed.outs, assumed };
+            let Observed { outs, special_outs, .. } = observed;
+            return Assessment { decision, inputs, outs, special_outs, assumed };
         }
         let is_left = stage.frozen
             && (dialect.leaves_frozen()
                 || reasons.iter().all(|reason| *reason == StaleReason::AlwaysChanged));
-        let is_incomplete = stage.frozen && !stage.is_source() && observed.outs.iter().any(Option::is_none);
+        let is_any_gone = observed.outs.iter().chain(&observed.special_outs).any(Option::is_none);
+        let is_incomplete = stage.frozen && !stage.is_source() && is_any_gone;
         match sources.is_empty() {
             false => Decision::Restore { reasons, sources },
             true if is_left || is_incomplete => Decision::Frozen { reasons },
@@ -200,7 +205,8 @@ fn assess_with(
             true => Decision::Run { reasons },
         }
     };
-    Assessment { decision, inputs, outs: observed.outs, assumed }
+    let Observed { outs, special_outs, .. } = observed;
+    Assessment { decision, inputs, outs, special_outs, assumed }
 }
 
 /// Data that is what its pointer says: should they differ later, it can be told which of them changed.
@@ -222,7 +228,9 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
         locked.recorded(out)
     };
     for reason in reasons.iter_mut() {
-        let StaleReason::OutChanged { path, old: recorded, new: now } = reason else { continue };
+        let StaleReason::OutChanged { path: DepName::Path(path), old: recorded, new: now } = reason else {
+            continue;
+        };
         let (path, new, now) = (path.clone(), *recorded, *now);
         let has = |state| world.workspace.blobs.has_all(state);
         let look = || match state_of(&path) {
@@ -244,7 +252,7 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
     // Of several things that one pointer tells of, one cannot be recorded while another is brought back.
     if reasons.iter().any(StaleReason::is_of_pointer) {
         for reason in reasons.iter_mut() {
-            if let StaleReason::OutChanged { path, old, .. } = reason {
+            if let StaleReason::OutChanged { path: DepName::Path(path), old, .. } = reason {
                 *reason = StaleReason::DataDiverged { path: path.clone(), old: Some(*old), new: *old };
             }
         }
@@ -295,6 +303,9 @@ fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<Dep
             assumed.push(name.clone().into());
         }
     }
+    for (out, found) in stage.special_outs.iter().zip(&mut observed.special_outs) {
+        *found = found.or_else(|| locked.special_out(&out.name).copied());
+    }
     for (at, out) in stage.outs.iter().enumerate() {
         if observed.outs[at].is_none()
             && let Some(recorded) = locked.recorded(out)
@@ -336,6 +347,8 @@ fn observe(
         outs::observe(world.workspace, out).map_err(|fault| Unreadable::of_content(out.path.clone(), &fault))
     };
     let outs: Vec<Option<FileState>> = stage.outs.iter().map(look_out).collect::<Result<_, _>>()?;
+    let special_outs = stage.special_outs.iter().map(|out| special::observe_out(reader, &out.name));
+    let special_outs = special_outs.collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
         let Some(recorded) = locked.and_then(|locked| locked.recorded(out)) else { return false };
         let in_place = world.pipeline.dialect().bytes_in_place_are_enough()
@@ -344,7 +357,7 @@ fn observe(
     });
     let outs_cached = outs_cached.collect();
     let env = world.pipeline.environment.clone();
-    Ok(Observed { deps, special, params, outs, outs_cached, env })
+    Ok(Observed { deps, special, params, outs, special_outs, outs_cached, env })
 }
 
 /// The param files that a stage reads, as they were when the pipeline was loaded. One that another stage writes
@@ -393,6 +406,7 @@ fn inputs_of(
         persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
         env: pipeline::env_states(stage, &observed.env),
         special: stage.special.iter().map(|dep| dep.name.clone()).zip(special?).collect(),
+        special_outs: Vec::new(),
     })
 }
 
@@ -422,7 +436,9 @@ fn sources(
         _ => false,
     };
     let is_data = stage.is_source() && !reasons.iter().any(is_to_be_brought);
-    if must_run || is_data || stage.outs.is_empty() || stage.outs.iter().any(cannot) {
+    // What lies outside the project is kept nowhere.
+    let is_kept = !stage.outs.is_empty() && stage.special_outs.is_empty();
+    if must_run || is_data || !is_kept || stage.outs.iter().any(cannot) {
         return Vec::new();
     }
     let mut sources = Vec::new();
@@ -567,6 +583,9 @@ fn own_reasons(world: World<'_>, stage: &Stage, assessment: &Assessment, on: &[S
         DepName::Path(path) => is_theirs(path),
         DepName::Special(name) => {
             let dep = stage.special(name);
+            if on.iter().any(|before| world.pipeline.stage(*before).writes_special(name)) {
+                return true;
+            }
             let outs = on.iter().flat_map(|before| &world.pipeline.stage(*before).outs);
             dep.is_some_and(|dep| outs.into_iter().any(|out| touches(dep, out)))
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, Placement, StageEntry};
-use pipeline::{Address, ParamValues, Stage, StageId, StageLock, StaleReason};
+use pipeline::{Address, DepName, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::Aside;
 use crate::assess::{Assessment, Decision, source_outs};
@@ -18,9 +18,10 @@ use crate::event::Event;
 use crate::job::{Failure, Job, JobEnv, OutStates, Outcome, Source};
 use crate::ledger::LedgerError;
 use crate::outs;
+use crate::params::Unreadable;
 use crate::run_cache;
 use crate::runner::{Exit, Spawn, Stream};
-use crate::special;
+use crate::special::{self, SpecialStates};
 
 /// One stage on its way from verdict to record.
 pub(crate) struct Attempt<'s, 'a, 'l> {
@@ -42,7 +43,11 @@ impl Attempt<'_, '_, '_> {
         if assessment.decision == Decision::Fresh {
             return Ok(Outcome::Fresh);
         }
-        let claim = match claims.claim(Wish::of_stage(self.stage), self.shop.crew.observer)? {
+        let params = &self.shop.params;
+        let (reads, writes) =
+            (special::read_places(params, self.stage), special::written_places(params, self.stage));
+        let wish = Wish::of_stage(self.stage).outside(reads, writes);
+        let claim = match claims.claim(wish, self.shop.crew.observer)? {
             Ok(claim) => claim,
             Err(by) => return Err(Failure::Busy(by)),
         };
@@ -136,8 +141,8 @@ impl Attempt<'_, '_, '_> {
                     "stage {name} is frozen and its outs are recorded as they are ({because})"
                 ));
             }
-            let outs = self.store_outs(Duration::ZERO)?;
-            self.record(&job, &outs)?;
+            let (outs, outside) = self.store_outs(Duration::ZERO)?;
+            self.record(&job, &outs, outside)?;
             return Ok(Outcome::Recorded { outs });
         }
         self.run(&job, locked.as_ref(), &assessment, claim, told)
@@ -180,7 +185,8 @@ impl Attempt<'_, '_, '_> {
     }
 
     /// Saves what nothing else keeps: bytes that neither the cache holds nor the lock records.
-    fn save_unsaved(&self, locked: Option<&StageLock>, now: &[Option<FileState>]) -> Result<(), CacheError> {
+    fn save_unsaved(&self, locked: Option<&StageLock>, assessment: &Assessment) -> Result<(), Failure> {
+        let now = &assessment.outs;
         let workspace = self.shop.world.workspace;
         for (out, state) in self.stage.outs.iter().zip(now) {
             let Some(state) = state else { continue };
@@ -189,11 +195,24 @@ impl Attempt<'_, '_, '_> {
                 continue;
             }
             if let Some(saved) = outs::save_unsaved(workspace, out)? {
-                let event = Event::Saved { stage: self.id, path: &out.path, state: &saved };
-                self.shop.crew.observer.event(event);
+                self.tell_saved(&out.path.clone().into(), &saved);
+            }
+        }
+        for (out, state) in self.stage.special_outs.iter().zip(&assessment.special_outs) {
+            let Some(state) = state else { continue };
+            let recorded = locked.and_then(|locked| locked.special_out(&out.name));
+            let is_recorded = recorded.is_some_and(|recorded| recorded.digest == state.digest);
+            let params = &self.shop.params;
+            let refused = |fault: Unreadable| Failure::Refused(fault.to_string());
+            if !is_recorded && special::save_unsaved(params, &out.name, state).map_err(refused)? {
+                self.tell_saved(&out.name.clone().into(), state);
             }
         }
         Ok(())
+    }
+
+    fn tell_saved(&self, path: &DepName, state: &FileState) {
+        self.shop.crew.observer.event(Event::Saved { stage: self.id, path, state });
     }
 
     fn restore(
@@ -206,7 +225,7 @@ impl Attempt<'_, '_, '_> {
         let workspace = self.shop.world.workspace;
         let outs: OutStates =
             source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
-        self.save_unsaved(locked, &assessment.outs)?;
+        self.save_unsaved(locked, assessment)?;
         for (path, state) in &outs {
             let out = self.stage.outs.iter().find(|out| out.path == *path);
             outs::restore(workspace, out.expect("only declared outs are a source"), state)?;
@@ -216,14 +235,15 @@ impl Attempt<'_, '_, '_> {
             agree(workspace, self.stage, &outs);
             return Ok(Outcome::Restored { source: source.clone(), outs });
         }
-        self.record(job, &outs)?;
+        // A stage that writes outside the project is never restored.
+        self.record(job, &outs, SpecialStates::new())?;
         let outcome = Outcome::Restored { source: source.clone(), outs };
         self.shop.crew.host.finish(job, None, Ok(&outcome), None);
         Ok(outcome)
     }
 
-    fn record(&self, job: &Job<'_>, outs: &OutStates) -> Result<(), LedgerError> {
-        let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
+    fn record(&self, job: &Job<'_>, outs: &OutStates, outside: SpecialStates) -> Result<(), LedgerError> {
+        let lock = StageLock { outs: outs.clone(), special_outs: outside, ..job.inputs.clone() };
         self.shop.ledger().record(&self.stage.address, lock)?;
         agree(self.shop.world.workspace, self.stage, outs);
         Ok(())
@@ -247,7 +267,7 @@ impl Attempt<'_, '_, '_> {
                 self.stage.address
             ));
         }
-        self.save_unsaved(locked, &assessment.outs)?;
+        self.save_unsaved(locked, assessment)?;
         // What persists is changed in place, so that only the cache can bring it back after a failure.
         for out in self.stage.outs.iter().filter(|out| out.persist) {
             world.workspace.store(&out.path, Placement::Private)?;
@@ -337,7 +357,7 @@ impl Attempt<'_, '_, '_> {
             });
         }
         self.shop.report(Report::CommandEnded(self.id));
-        let outs = self.store_outs(duration)?;
+        let (outs, outside) = self.store_outs(duration)?;
         // Which state of a changed input the command read nobody knows: such a result is no result of either.
         if let Some(changed) = self.changed_input(job) {
             self.warn(format!(
@@ -354,7 +374,7 @@ impl Attempt<'_, '_, '_> {
             let lock = StageLock { outs: outs.clone(), ..job.inputs.clone() };
             run_cache::store(world.workspace, world.pipeline.dialect(), self.stage, &lock)?;
         }
-        self.record(job, &outs)?;
+        self.record(job, &outs, outside)?;
         Ok(Outcome::Ran { duration, outs })
     }
 
@@ -406,7 +426,7 @@ impl Attempt<'_, '_, '_> {
         secrets
     }
 
-    fn store_outs(&self, duration: Duration) -> Result<OutStates, Failure> {
+    fn store_outs(&self, duration: Duration) -> Result<(OutStates, SpecialStates), Failure> {
         let workspace = self.shop.world.workspace;
         let mut states = OutStates::new();
         let mut missing = Vec::new();
@@ -415,10 +435,22 @@ impl Attempt<'_, '_, '_> {
             let found = if stored { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
             match found {
                 Some(state) => states.push((out.path.clone(), state)),
-                None => missing.push(out.path.clone()),
+                None => missing.push(out.path.clone().into()),
             }
         }
-        if missing.is_empty() { Ok(states) } else { Err(Failure::OutsMissing { missing, duration }) }
+        let mut outside = SpecialStates::new();
+        for SpecialOut { name, .. } in &self.stage.special_outs {
+            let found = special::observe_out(&self.shop.params, name);
+            match found.map_err(|fault| Failure::Refused(fault.to_string()))? {
+                Some(state) => outside.push((name.clone(), state)),
+                None => missing.push(name.clone().into()),
+            }
+        }
+        if missing.is_empty() {
+            Ok((states, outside))
+        } else {
+            Err(Failure::OutsMissing { missing, duration })
+        }
     }
 
     /// The first input that is not what it was before the command started; `None` when all are.

@@ -28,6 +28,10 @@ pub struct Wish {
     pub(crate) writes: Vec<(ProjectPath, bool)>,
     /// Patterns of files that it writes.
     pub(crate) patterns: Vec<FilesOf>,
+    /// What it reads outside the project, by absolute paths.
+    pub(crate) reads_outside: Vec<PathBuf>,
+    /// What it writes there; whether it stays in place meanwhile.
+    pub(crate) outside: Vec<(PathBuf, bool)>,
     /// Names of which one at a time may hold each.
     pub(crate) pools: Vec<String>,
 }
@@ -43,9 +47,8 @@ impl Wish {
     /// What bringing `stage` up to date reads and writes.
     pub fn of_stage(stage: &Stage) -> Self {
         let patterns = stage.special.iter().filter_map(|special| special.glob.as_ref());
-        let outside = stage.special.iter().filter_map(|special| special.name.outside_path());
         let params = stage.params.iter().map(|param| param.file.clone());
-        let reads = stage.deps.iter().cloned().chain(params).chain(outside);
+        let reads = stage.deps.iter().cloned().chain(params);
         let what = format!("stage {}", stage.address);
         let mut wish = Wish::named(&what).writing(&stage.outs);
         wish.reads.extend(reads.chain(patterns.map(|glob| glob.base().clone())));
@@ -78,6 +81,14 @@ impl Wish {
         self
     }
 
+    /// It reads and writes this outside the project too, by absolute paths.
+    #[must_use]
+    pub(crate) fn outside(mut self, reads: Vec<PathBuf>, writes: Vec<(PathBuf, bool)>) -> Self {
+        self.reads_outside = reads;
+        self.outside = writes;
+        self
+    }
+
     /// It writes `path` in place too.
     #[must_use]
     pub fn writing_path(mut self, path: &ProjectPath) -> Self {
@@ -95,9 +106,15 @@ impl Wish {
         let theirs = written(&note.outs, &note.patterns);
         let ours = written(&self.writes, &self.patterns);
         let is_written = |path: &ProjectPath| theirs.iter().any(|out| overlap(out, path));
+        let meet = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
+        let is_written_outside = |path: &PathBuf| note.outside.iter().any(|(out, _)| meet(out, path));
+        let is_read_outside = |path: &PathBuf| note.reads_outside.iter().any(|dep| meet(dep, path));
+        let mut outs_outside = self.outside.iter().map(|(path, _)| path);
         let is_read = |path: &ProjectPath| note.reads.iter().any(|dep| overlap(dep, path));
         self.reads.iter().any(is_written)
             || ours.iter().any(|path| is_written(path) || is_read(path))
+            || self.reads_outside.iter().any(is_written_outside)
+            || outs_outside.any(|path| is_written_outside(path) || is_read_outside(path))
             || self.pools.iter().any(|pool| note.pools.contains(pool))
     }
 }
@@ -158,7 +175,7 @@ impl Claim {
     fn let_go(&mut self) -> Result<(), DiskError> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         file.clear()?;
-        if !self.note.outs.is_empty() || !self.note.patterns.is_empty() {
+        if self.note.has_outs() {
             for entry in aside::folders(&self.folder)? {
                 if entry.file_name().is_some_and(|name| name != aside::NOTE) {
                     disk::remove(&entry)?;
@@ -339,6 +356,25 @@ mod tests {
             pools: pools.iter().map(ToString::to_string).collect(),
             ..Wish::default()
         }
+    }
+
+    #[test]
+    fn so_it_is_outside_the_project() {
+        let outside = |reads: &[&str], writes: &[&str]| {
+            let writes = writes.iter().map(|text| (text.into(), false)).collect();
+            Wish::named("stage a").outside(reads.iter().map(Into::into).collect(), writes)
+        };
+        let held = Note::new("pipe repro", outside(&["/r"], &["/w/x"]));
+        for (reads, writes, is_hindered) in [
+            (&["/r/a", "/w/xy"][..], &["/other"][..], false),
+            (&["/w"], &[], true),
+            (&["/w/x/y"], &[], true),
+            (&[], &["/w/x"], true),
+            (&[], &["/r/a"], true),
+        ] {
+            assert_eq!(outside(reads, writes).is_hindered_by(&held), is_hindered, "{reads:?} {writes:?}");
+        }
+        assert!(!wish(&["w"], &["r"], &[]).is_hindered_by(&held));
     }
 
     #[test]

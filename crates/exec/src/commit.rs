@@ -3,9 +3,9 @@
 //! Judged first, recorded later: whoever calls sees what every stage comes to before the first one is written
 //! down. That is also where the user is asked; nothing here decides whether changed inputs are to be accepted.
 
-use base::{FileState, ProjectPath, Timestamp};
+use base::{FileState, Timestamp};
 use cache::{StageEntry, StageOut, Workspace};
-use pipeline::{Out, Stage, StageKey, StageLock, StaleReason};
+use pipeline::{DepName, Out, Stage, StageKey, StageLock, StaleReason};
 
 use crate::assess::{Conditions, Decision, World, assess};
 use crate::drive::is_stored;
@@ -13,6 +13,7 @@ use crate::job::{Failure, Host, OutStates};
 use crate::ledger::Ledger;
 use crate::outs;
 use crate::params::ParamReader;
+use crate::special::SpecialStates;
 
 /// What recording a stage's outs would mean.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Committable {
     /// Whether there is nothing to record: lock and cache say already what is there.
     pub is_recorded: bool,
     inputs: StageLock,
+    special_outs: SpecialStates,
 }
 
 /// Judges whether the outs of `stage` can be recorded, with its inputs as they are. A frozen stage, too, is
@@ -60,15 +62,18 @@ pub fn committable(
         return Err(Failure::MissingInput(blocking));
     };
     let outs = stage.outs.iter().zip(&assessment.outs);
-    let missing: Vec<ProjectPath> =
-        outs.filter(|(_, now)| now.is_none()).map(|(out, _)| out.path.clone()).collect();
+    let gone = outs.filter(|(_, now)| now.is_none()).map(|(out, _)| out.path.clone().into());
+    let outside = || stage.special_outs.iter().map(|out| &out.name).zip(&assessment.special_outs);
+    let gone = gone.chain(outside().filter(|(_, now)| now.is_none()).map(|(name, _)| name.clone().into()));
+    let missing: Vec<DepName> = gone.collect();
     if !missing.is_empty() {
         return Err(Failure::Refused(format!("{} is not there", list(&missing))));
     }
     let is_recorded =
         reasons.iter().all(is_of_every_run) && is_cached(world.workspace, stage, &inputs, &assessment.outs);
     let doubts = reasons.into_iter().filter(is_doubt).collect();
-    Ok(Committable { doubts, is_recorded, inputs })
+    let special_outs = outside().filter_map(|(name, now)| Some((name.clone(), (*now)?))).collect();
+    Ok(Committable { doubts, is_recorded, inputs, special_outs })
 }
 
 /// Stores the outs of `stage` as they are and records them with the inputs that [`committable`] found. The lock
@@ -90,7 +95,7 @@ pub fn commit(
         let state = state.ok_or_else(|| Failure::Refused(format!("`{}` is not there", out.path)))?;
         states.push((out.path.clone(), state));
     }
-    let lock = StageLock { outs: states.clone(), ..found.inputs };
+    let lock = StageLock { outs: states.clone(), special_outs: found.special_outs, ..found.inputs };
     if is_restorable(stage) {
         let mut entry = entry(stage, lock.key(), &states);
         // The same result of an execution tells more of its making than this could.
@@ -117,7 +122,7 @@ fn as_edit(reason: StaleReason) -> StaleReason {
     match reason {
         StaleReason::DataOutdated { path, .. }
         | StaleReason::DataNotFetched { path, .. }
-        | StaleReason::DataDiverged { path, .. } => StaleReason::OutAdded { path },
+        | StaleReason::DataDiverged { path, .. } => StaleReason::OutAdded { path: path.into() },
         reason => reason,
     }
 }
@@ -128,6 +133,7 @@ pub(crate) fn is_restorable(stage: &Stage) -> bool {
     !stage.is_source()
         && !stage.always_changed
         && !outs.is_empty()
+        && stage.special_outs.is_empty()
         && outs.iter().all(|out| is_stored(out) && !out.persist)
 }
 
@@ -170,6 +176,6 @@ fn is_doubt(reason: &StaleReason) -> bool {
         )
 }
 
-fn list(paths: &[ProjectPath]) -> String {
+fn list(paths: &[DepName]) -> String {
     paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
 }

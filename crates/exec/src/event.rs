@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use base::{FileState, ProjectPath};
-use pipeline::{StageId, StaleReason};
+use base::FileState;
+use pipeline::{DepName, StageId, StaleReason};
 
 use crate::job::{Failure, Outcome};
 use crate::runner::Stream;
@@ -39,7 +39,7 @@ pub enum Event<'a> {
         /// The stage whose out they were.
         stage: StageId,
         /// The out.
-        path: &'a ProjectPath,
+        path: &'a DepName,
         /// What it held.
         state: &'a FileState,
     },

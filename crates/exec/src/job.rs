@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::StageEntry;
-use pipeline::{Stage, StageKey, StageLock, StaleReason};
+use pipeline::{DepName, Stage, StageKey, StageLock, StaleReason};
 
 use crate::runner::{Exit, RunError};
 
@@ -91,7 +91,7 @@ pub enum Failure {
     #[error("the command ended well but did not write {}", list(missing))]
     OutsMissing {
         /// The outs that are not there.
-        missing: Vec<ProjectPath>,
+        missing: Vec<DepName>,
         /// How long the command took.
         duration: Duration,
     },
@@ -163,7 +163,7 @@ pub fn signal_name(signal: i32) -> &'static str {
     }
 }
 
-fn list(paths: &[ProjectPath]) -> String {
+fn list(paths: &[DepName]) -> String {
     paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
 }
 

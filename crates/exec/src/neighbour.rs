@@ -56,8 +56,11 @@ impl Neighbour {
     /// Puts what `wish` reads and writes on the list; `Err` tells who is in the way.
     pub(crate) fn list(&self, wish: &Wish, command: &str) -> Result<Result<Listed, String>, DiskError> {
         let text = |path: &base::ProjectPath| path.to_path(&self.root).to_string_lossy().into_owned();
-        let reads: Vec<String> = wish.reads.iter().map(text).collect();
-        let writes: Vec<String> = wish.written_paths().iter().map(text).collect();
+        let spelled = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let reads = wish.reads.iter().map(text).chain(wish.reads_outside.iter().map(spelled));
+        let reads: Vec<String> = reads.collect();
+        let outside = wish.outside.iter().map(|(path, _)| spelled(path));
+        let writes: Vec<String> = wish.written_paths().iter().map(text).chain(outside).collect();
         let pid = std::process::id();
         let info = json!({ "pid": pid, "cmd": format!("{command} ({})", wish.what) });
         let _guard = self.guard()?;

@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
 use cache::{CacheError, Workspace};
-use pipeline::{DepName, ParamFile, SpecialName, Stage, StaleReason, params};
+use pipeline::{DepName, ParamFile, Pipeline, SpecialName, Stage, StaleReason, params};
 
 use crate::assess::World;
 
@@ -19,10 +19,10 @@ use crate::assess::World;
 #[derive(Debug)]
 pub struct ParamReader<'a> {
     workspace: &'a Workspace,
-    remotes: &'a BTreeMap<String, Result<PathBuf, String>>,
+    pipeline: &'a Pipeline,
     known: Mutex<HashMap<ProjectPath, (String, ParamFile)>>,
     outside: OnceLock<Outside>,
-    /// What servers told last.
+    /// What servers told last, and locks of data sets.
     told: Mutex<HashMap<SpecialName, String>>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> ParamReader<'a> {
         let World { workspace, pipeline, .. } = world;
         ParamReader {
             workspace,
-            remotes: &pipeline.environment.remotes,
+            pipeline,
             known: Mutex::default(),
             outside: OnceLock::new(),
             told: Mutex::default(),
@@ -44,12 +44,17 @@ impl<'a> ParamReader<'a> {
         self.workspace
     }
 
-    /// Remembers what a server told of a URL.
+    /// The pipeline that is judged.
+    pub(crate) fn pipeline(&self) -> &'a Pipeline {
+        self.pipeline
+    }
+
+    /// Remembers what a server told of a URL, or a lock of a data set.
     pub(crate) fn note(&self, name: &SpecialName, told: String) {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), told);
     }
 
-    /// What a server told last of a URL.
+    /// What was told last of a URL or a data set.
     pub(crate) fn told(&self, name: &SpecialName) -> Option<(SpecialName, String)> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.get_key_value(name).map(|(name, told)| (name.clone(), told.clone()))
@@ -60,7 +65,12 @@ impl<'a> ParamReader<'a> {
     /// # Errors
     /// Why there is none.
     pub(crate) fn remote_folder(&self, name: &str) -> Result<&'a Path, String> {
-        let known = self.remotes.get(name).ok_or_else(|| format!("there is no remote `{name}`"))?;
+        let known = self
+            .pipeline
+            .environment
+            .remotes
+            .get(name)
+            .ok_or_else(|| format!("there is no remote `{name}`"))?;
         known.as_deref().map_err(Clone::clone)
     }
 

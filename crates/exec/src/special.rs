@@ -1,29 +1,33 @@
-//! Looking at deps that are no single path of the project.
+//! Looking at deps that are no single path of the project, and at outs outside it.
 
 use std::io;
+use std::path::PathBuf;
 
 use base::{FileState, ProjectPath};
-use pipeline::{Special, SpecialKind, SpecialName, Stage, StageLock};
+use pipeline::{Special, SpecialKind, SpecialName, Stage, StageLock, dataset_state};
 
 use crate::outs::with_choice;
 use crate::params::{ParamReader, Unreadable};
 use crate::url;
 
+/// What stages wrote outside the project, in their order.
+pub(crate) type SpecialStates = Vec<(SpecialName, FileState)>;
+
 /// What the dep holds now; `None` when there is nothing.
 pub(crate) fn observe(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {
     match dep.name.kind {
         SpecialKind::Glob => matching(reader, dep),
-        SpecialKind::Outside => outside(reader, dep, &dep.name),
-        SpecialKind::Remote => {
-            let (remote, path) = dep.name.in_remote().unwrap_or_default();
-            let unreadable = |fault| Unreadable::new(dep.name.clone(), &io::Error::other(fault));
-            let place = path.to_path(reader.remote_folder(remote).map_err(unreadable)?);
-            let place = SpecialName::outside(&place.to_string_lossy());
-            outside(reader, dep, &place.map_err(|fault| unreadable(fault.to_string()))?)
+        SpecialKind::Outside | SpecialKind::Remote => {
+            outside(reader, &dep.name, &place(reader, "dep", &dep.name)?)
+        }
+        SpecialKind::Dataset => {
+            let told = dataset(reader, &dep.name).map_err(|message| unreadable(&dep.name, message))?;
+            let state = dataset_state(&told);
+            reader.note(&dep.name, told);
+            Ok(Some(state))
         }
         SpecialKind::Url => {
-            let answer = url::ask(&dep.name.text)
-                .map_err(|message| Unreadable::new(dep.name.clone(), &io::Error::other(message)))?;
+            let answer = url::ask(&dep.name.text).map_err(|message| unreadable(&dep.name, message))?;
             Ok(answer.map(|(state, told)| {
                 reader.note(&dep.name, told);
                 state
@@ -32,29 +36,111 @@ pub(crate) fn observe(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<
     }
 }
 
+/// What the out outside the project holds now; `None` when there is nothing.
+pub(crate) fn observe_out(
+    reader: &ParamReader<'_>,
+    name: &SpecialName,
+) -> Result<Option<FileState>, Unreadable> {
+    outside(reader, name, &out_place(reader, name)?)
+}
+
+/// Stores what the out holds when the cache has no copy of it yet; says what was saved.
+pub(crate) fn save_unsaved(
+    reader: &ParamReader<'_>,
+    name: &SpecialName,
+    state: &FileState,
+) -> Result<bool, Unreadable> {
+    if reader.workspace().blobs.has_all(state) {
+        return Ok(false);
+    }
+    let path = out_place(reader, name)?;
+    let outside = reader.outside().map_err(|fault| Unreadable::new(name.clone(), &fault))?;
+    let stored = outside.store(&path, cache::Placement::Private);
+    stored.map(|stored| stored.is_some()).map_err(|fault| Unreadable::of_content(name.clone(), &fault))
+}
+
+/// Where the deps of a stage lie that are outside the project; what cannot be told is judged elsewhere.
+pub(crate) fn read_places(reader: &ParamReader<'_>, stage: &Stage) -> Vec<PathBuf> {
+    let places = stage.special.iter().filter_map(|dep| place(reader, "dep", &dep.name).ok());
+    places.map(|place| place.to_path("/".as_ref())).collect()
+}
+
+/// Where the outs of a stage lie that are outside the project; whether each stays in place while the command runs.
+pub(crate) fn written_places(reader: &ParamReader<'_>, stage: &Stage) -> Vec<(PathBuf, bool)> {
+    let place = |out: &pipeline::SpecialOut| {
+        Some((out_place(reader, &out.name).ok()?.to_path("/".as_ref()), out.persist))
+    };
+    stage.special_outs.iter().filter_map(place).collect()
+}
+
+fn unreadable(name: &SpecialName, message: String) -> Unreadable {
+    Unreadable::new(name.clone(), &io::Error::other(message))
+}
+
 fn matching(reader: &ParamReader<'_>, dep: &Special) -> Result<Option<FileState>, Unreadable> {
     let Some(glob) = &dep.glob else { return Ok(None) };
     with_choice(glob, |files| reader.workspace().observe_chosen(files))
         .map_err(|fault| Unreadable::of_content(dep.name.clone(), &fault))
 }
 
-/// What lies at `place`, which `dep` means.
+/// What the lock beside its pipeline file says of a data set.
+fn dataset(reader: &ParamReader<'_>, name: &SpecialName) -> Result<String, String> {
+    let dataset = reader.pipeline().dataset(name.dataset_name()).ok_or_else(|| {
+        format!("there is no dataset `{}` in any `datasets`, which dep {name} names", name.dataset_name())
+    })?;
+    let file = reader.workspace().os_path(&dataset.lock_file());
+    let text = disk::read_text_optional(&file).map_err(|fault| format!("{fault}: {}", fault.source))?;
+    dataset.told(text.as_deref())
+}
+
+/// Where an out lies, below the root of the file system.
+fn out_place(reader: &ParamReader<'_>, name: &SpecialName) -> Result<ProjectPath, Unreadable> {
+    let path = place(reader, "out", name)?;
+    let os_path = path.to_path("/".as_ref());
+    match roots(reader).iter().any(|root| root.starts_with(&os_path)) {
+        // It is set aside while the command runs.
+        true => Err(unreadable(name, format!("out {name} contains the project"))),
+        false => Ok(path),
+    }
+}
+
+/// Where something lies that is outside the project, below the root of the file system; `what` is how messages call it.
+fn place(reader: &ParamReader<'_>, what: &str, name: &SpecialName) -> Result<ProjectPath, Unreadable> {
+    let fault = |message| unreadable(name, message);
+    let path = match name.in_remote() {
+        None => name.outside_path(),
+        Some((remote, path)) => {
+            let place = path
+                .to_path(reader.remote_folder(remote).map_err(|why| fault(format!("{what} {name}: {why}")))?);
+            let place = SpecialName::outside(&place.to_string_lossy());
+            place.map_err(|error| fault(error.to_string()))?.outside_path()
+        }
+    };
+    let path = path.ok_or_else(|| fault(format!("{what} {name} lies nowhere")))?;
+    let os_path = path.to_path("/".as_ref());
+    if let Some(inside) = roots(reader).iter().find_map(|root| os_path.strip_prefix(root).ok()) {
+        // No edge would lead here from the stage that writes it.
+        let inside = base::shown(inside);
+        return Err(fault(format!("{what} {name} lies in the project: write it as `{inside}`")));
+    }
+    Ok(path)
+}
+
+/// The project's root, as it is named and as it is.
+fn roots(reader: &ParamReader<'_>) -> [PathBuf; 2] {
+    let root = reader.workspace().os_path(&ProjectPath::root());
+    let real = root.canonicalize().unwrap_or_else(|_| root.clone());
+    [root, real]
+}
+
+/// What lies at `path` below the root of the file system, which `name` means.
 fn outside(
     reader: &ParamReader<'_>,
-    dep: &Special,
-    place: &SpecialName,
+    name: &SpecialName,
+    path: &ProjectPath,
 ) -> Result<Option<FileState>, Unreadable> {
-    let Some(path) = place.outside_path() else { return Ok(None) };
-    let root = reader.workspace().os_path(&ProjectPath::root());
-    let os_path = path.to_path("/".as_ref());
-    let real_root = root.canonicalize().unwrap_or_else(|_| root.clone());
-    if let Some(inside) = [&root, &real_root].iter().find_map(|root| os_path.strip_prefix(root).ok()) {
-        // No edge would lead here from the stage that writes it.
-        let message = format!("dep {} lies in the project: write it as `{}`", dep.name, base::shown(inside));
-        return Err(Unreadable::new(dep.name.clone(), &io::Error::other(message)));
-    }
-    let outside = reader.outside().map_err(|fault| Unreadable::new(dep.name.clone(), &fault))?;
-    outside.observe_input(&path).map_err(|fault| Unreadable::of_content(dep.name.clone(), &fault))
+    let outside = reader.outside().map_err(|fault| Unreadable::new(name.clone(), &fault))?;
+    outside.observe_input(path).map_err(|fault| Unreadable::of_content(name.clone(), &fault))
 }
 
 /// The first special dep of `stage` that is not what `inputs` says of it, as messages call it; `None` when all

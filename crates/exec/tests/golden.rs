@@ -36,6 +36,7 @@ fn train() -> StageLock {
         persist: [path("model")].into(),
         env: Vec::new(),
         special: Vec::new(),
+        special_outs: Vec::new(),
     }
 }
 
@@ -54,6 +55,7 @@ fn prepare() -> StageLock {
         persist: [].into(),
         env: Vec::new(),
         special: Vec::new(),
+        special_outs: Vec::new(),
     }
 }
 

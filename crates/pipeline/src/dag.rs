@@ -12,6 +12,7 @@ use base::ProjectPath;
 use indexmap::IndexMap;
 
 use crate::graph::Graph;
+use crate::special::SpecialName;
 use crate::stage::{Stage, StageId};
 
 /// How a stage stands. Ordered: of several, the last one counts.
@@ -114,19 +115,32 @@ impl Drawing {
     ) -> Self {
         let mut nodes = Vec::new();
         let mut places: BTreeMap<&ProjectPath, usize> = BTreeMap::new();
+        let mut outside: BTreeMap<&SpecialName, usize> = BTreeMap::new();
         for &id in ids {
             for out in &stages[id.index()].outs {
                 places.insert(&out.path, nodes.len());
                 nodes.push(Node { label: out.path.to_string(), mark: mark(id) });
+            }
+            for out in &stages[id.index()].special_outs {
+                outside.insert(&out.name, nodes.len());
+                nodes.push(Node { label: out.name.to_string(), mark: mark(id) });
             }
         }
         let mut edges = BTreeSet::new();
         for &id in ids {
             let stage = &stages[id.index()];
             // One that is frozen waits for nobody.
-            for (path, _) in graph.read_by(stage).into_iter().filter(|_| !stage.frozen) {
-                let Some(&from) = places.get(path) else { continue };
-                edges.extend(stage.outs.iter().map(|out| (from, places[&out.path])));
+            if stage.frozen {
+                continue;
+            }
+            let inside = graph.read_by(stage).into_iter().filter_map(|(path, _)| places.get(path));
+            let is_read = |out: &SpecialName| stage.special.iter().any(|dep| dep.name.overlaps(out));
+            let read_outside = outside.iter().filter(|(out, _)| is_read(out)).map(|(_, from)| from);
+            let own = stage.outs.iter().map(|out| places[&out.path]);
+            let own = own.chain(stage.special_outs.iter().map(|out| outside[&out.name]));
+            let own: Vec<usize> = own.collect();
+            for &from in inside.chain(read_outside) {
+                edges.extend(own.iter().map(|to| (from, *to)));
             }
         }
         Drawing::new(nodes, edges)
@@ -215,6 +229,7 @@ impl Drawing {
 mod tests {
     use super::*;
     use crate::graph::tests::{graph_of, stage};
+    use crate::special::{Special, SpecialOut};
 
     fn small() -> (Vec<Stage>, Graph, Vec<StageId>) {
         let stages = vec![
@@ -297,6 +312,24 @@ mod tests {
 ○      x
 ";
         assert_eq!(drawing.text(80, false), expected);
+    }
+
+    #[test]
+    fn outs_outside_are_drawn_too() {
+        let name = |text: &str| SpecialName::url(text).expect("a name");
+        let mut stages = [stage("a", &[], &["one"]), stage("b", &[], &["two"]), stage("c", &[], &[])];
+        let out = |text| vec![SpecialOut { name: name(text), persist: false }];
+        let dep = |text| vec![Special { name: name(text), glob: None }];
+        stages[0].special_outs = out("remote://r/x");
+        stages[1].special = dep("remote://r/x/y");
+        stages[2].special = dep("remote://r/z");
+        stages[2].special_outs = out("remote://r/out");
+        let graph = graph_of(&stages).expect("a graph");
+        let ids: Vec<StageId> = graph.ids().collect();
+        let drawn = Drawing::outs(&graph, &stages, &ids, |_| None).text(80, false);
+        assert!(drawn.contains("two") && drawn.contains("← remote://r/x"), "{drawn}");
+        assert_eq!(drawn.matches('←').count(), 1, "{drawn}");
+        assert!(drawn.contains("remote://r/out"), "{drawn}");
     }
 
     #[test]

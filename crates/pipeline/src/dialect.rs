@@ -232,6 +232,16 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
+    /// Whether a stage may write outside the project, where nothing is kept in the cache.
+    pub(crate) fn writes_outside(self) -> bool {
+        self == Dialect::Dvc
+    }
+
+    /// Whether deps can be data sets that stand beside the stages.
+    pub(crate) fn has_datasets(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether a lock records what servers told of URLs, and no digest of that.
     pub fn records_tags(self) -> bool {
         self == Dialect::Dvc

@@ -11,7 +11,7 @@ pub use words::ways_out;
 use std::cmp::Ordering;
 use std::fmt;
 
-use base::{Digest, ProjectPath, Value};
+use base::{Digest, FileState, ProjectPath, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::builtins::Builtins;
@@ -134,7 +134,7 @@ pub enum StaleReason {
     /// An out is not in the workspace.
     OutMissing {
         /// The out.
-        path: ProjectPath,
+        path: DepName,
     },
     /// Data that a pointer tells of is neither in the workspace nor in the cache. An error: nobody can make it.
     DataMissing {
@@ -177,7 +177,7 @@ pub enum StaleReason {
     /// An out has other bytes than the stage wrote.
     OutChanged {
         /// The out.
-        path: ProjectPath,
+        path: DepName,
         /// What the stage wrote.
         old: Digest,
         /// What it is.
@@ -186,7 +186,7 @@ pub enum StaleReason {
     /// An out that the last success did not write.
     OutAdded {
         /// The out.
-        path: ProjectPath,
+        path: DepName,
     },
     /// An out of the last success that is no longer declared.
     OutRemoved {
@@ -351,18 +351,18 @@ impl StaleReason {
             | StaleReason::DepAdded { path }
             | StaleReason::DepRemoved { path }
             | StaleReason::DepMissing { path }
+            | StaleReason::OutMissing { path }
+            | StaleReason::OutChanged { path, .. }
+            | StaleReason::OutAdded { path }
             | StaleReason::Unreadable { path, .. } => Subject::Path(match path {
                 DepName::Path(path) => PathOrName::Path(path),
                 DepName::Special(name) => PathOrName::Name(name),
             }),
-            StaleReason::OutMissing { path }
-            | StaleReason::DepShrinks { path }
+            StaleReason::DepShrinks { path }
             | StaleReason::DataMissing { path }
             | StaleReason::DataOutdated { path, .. }
             | StaleReason::DataNotFetched { path, .. }
             | StaleReason::DataDiverged { path, .. }
-            | StaleReason::OutChanged { path, .. }
-            | StaleReason::OutAdded { path }
             | StaleReason::OutRemoved { path }
             | StaleReason::OutNotCached { path }
             | StaleReason::ExcludeChanged { path, .. }
@@ -596,7 +596,7 @@ fn added(new: Entry<'_>) -> Option<StaleReason> {
         (Kind::Param, EntryValue::Value(value)) => {
             Some(StaleReason::ParamAdded { file: path, key: new.key.to_owned(), new: value.clone() })
         }
-        (Kind::Out | Kind::OutGlob, _) => Some(StaleReason::OutAdded { path }),
+        (Kind::Out | Kind::OutGlob, _) => Some(StaleReason::OutAdded { path: path.into() }),
         (Kind::Env, _) => Some(StaleReason::EnvAdded { name: new.key.to_owned() }),
         // The entries without path stand on both sides always.
         _ => None,
@@ -624,17 +624,36 @@ fn compare_outs(stage: &Stage, locked: &StageLock, observed: &Observed, reasons:
         let path = out.path.clone();
         let found = observed.outs.get(at).copied().flatten();
         let reason = match (locked.recorded(out), found) {
-            (None, _) => stage.frozen.then(|| StaleReason::OutAdded { path }),
-            (Some(_), None) => Some(StaleReason::OutMissing { path }),
-            (Some(old), Some(new)) if old.digest != new.digest || old.is_folder() != new.is_folder() => {
-                Some(StaleReason::OutChanged { path, old: old.digest, new: new.digest })
-            }
+            (None, _) => stage.frozen.then(|| StaleReason::OutAdded { path: path.into() }),
+            (Some(old), now) if differs(old, now.as_ref()) => Some(changed_out(path.into(), old, now)),
             _ if out.cache && !observed.outs_cached.get(at).copied().unwrap_or(false) => {
                 Some(StaleReason::OutNotCached { path })
             }
             _ => None,
         };
         reasons.extend(reason);
+    }
+    for (at, out) in stage.special_outs.iter().enumerate() {
+        let path = DepName::from(out.name.clone());
+        let found = observed.special_outs.get(at).copied().flatten();
+        match locked.special_out(&out.name) {
+            None => reasons.push(StaleReason::OutAdded { path }),
+            Some(old) if differs(old, found.as_ref()) => reasons.push(changed_out(path, old, found)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Whether an out is gone, or not what was written.
+fn differs(old: &FileState, now: Option<&FileState>) -> bool {
+    now.is_none_or(|now| old.digest != now.digest || old.is_folder() != now.is_folder())
+}
+
+/// What is said of an out that differs.
+fn changed_out(path: DepName, old: &FileState, now: Option<FileState>) -> StaleReason {
+    match now {
+        None => StaleReason::OutMissing { path },
+        Some(now) => StaleReason::OutChanged { path, old: old.digest, new: now.digest },
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::graph::tests::stage as plain_stage;
-use base::FileState;
 
 use crate::env::{EnvKey, EnvRef, Environment, env_states};
 use crate::key::stage_key;
 use crate::params;
+use crate::special::SpecialOut;
 use crate::stage::{OutKind, ParamFile, ParamRef};
 
 const BUILTINS: &[(&str, u32)] = &[("pipe train", 1)];
@@ -46,6 +46,7 @@ fn world() -> World {
     let observed = Observed {
         deps: vec![Some(state(1)), Some(state(2))],
         special: Vec::new(),
+        special_outs: Vec::new(),
         params,
         outs: vec![Some(state(3)), Some(state(4))],
         outs_cached: vec![true, true],
@@ -221,6 +222,28 @@ fn never_ran_and_callback() {
     let lock = StageLock::new(&stage, None, Vec::new(), Default::default(), Vec::new(), vec![state(1)]);
     let observed = Observed { outs: vec![Some(state(1))], outs_cached: vec![true], ..Observed::default() };
     assert_eq!(fresh(&stage, Some(&lock), &observed, &world.builtins), Freshness::Fresh);
+}
+
+#[test]
+fn outs_outside_are_as_they_were_written() {
+    let mut stage = plain_stage("make", &[], &[]);
+    let name = SpecialName::url("remote://r/x").expect("a name");
+    stage.special_outs = vec![SpecialOut { name: name.clone(), persist: false }];
+    let mut lock = StageLock::new(&stage, None, Vec::new(), Default::default(), Vec::new(), Vec::new());
+    let told = |lock: &StageLock, now| {
+        let observed = Observed { special_outs: vec![now], ..Observed::default() };
+        match fresh(&stage, Some(lock), &observed, &Builtins::default()) {
+            Freshness::Fresh => Vec::new(),
+            Freshness::Stale(reasons) => reasons.iter().map(StaleReason::kind).collect(),
+        }
+    };
+    assert_eq!(told(&lock, Some(state(1))), ["out_added"]);
+    lock.special_outs = vec![(name, state(1))];
+    assert_eq!(told(&lock, Some(state(1))), [""; 0]);
+    assert_eq!(told(&lock, Some(state(2))), ["out_changed"]);
+    let folder = FileState { files: Some(1), ..state(1) };
+    assert_eq!(told(&lock, Some(folder)), ["out_changed"]);
+    assert_eq!(told(&lock, None), ["out_missing"]);
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Graph {
     producers: BTreeMap<ProjectPath, StageId>,
     /// Every out that is a pattern, as it is written and as it is meant, with its stage.
     patterns: Vec<(ProjectPath, Glob, StageId)>,
+    /// Every out outside the project, by its place there, with its stage.
+    outside: BTreeMap<ProjectPath, StageId>,
     /// By stage: those that write what it reads. Sorted, each once.
     upstream: Vec<Vec<StageId>>,
     /// By stage: those that read what it writes. Sorted, each once.
@@ -74,12 +76,14 @@ impl Graph {
         }
         let producers = producers(stages, &mut faults);
         let patterns = patterns(stages, &producers, &mut faults);
+        let outside = outside(stages, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
         let mut graph = Graph {
             producers,
             patterns,
+            outside,
             upstream: vec![Vec::new(); stages.len()],
             downstream: vec![Vec::new(); stages.len()],
             order: Vec::new(),
@@ -144,6 +148,17 @@ impl Graph {
         // Data may hold params, in projects of DVC.
         let read = stage.params.iter().flat_map(|param| self.touching(&param.file));
         upstream.extend(read.map(|(_, producer)| producer).filter(|producer| *producer != id));
+        for dep in stage.special.iter().map(|special| &special.name) {
+            let place = dep.place();
+            for (_, producer) in place.iter().flat_map(|place| touching(&self.outside, place)) {
+                if producer == id {
+                    let message = format!("stage `{}` has dep `{dep}`, and writes there", stage.address);
+                    faults.push(GraphFault::new(id, message));
+                } else {
+                    upstream.insert(producer);
+                }
+            }
+        }
         if stage.frozen {
             return;
         }
@@ -162,8 +177,7 @@ impl Graph {
 
     /// The outs equal to `path`, containing it, or inside it, and the patterns that concern it, with their stages.
     pub(crate) fn touching(&self, path: &ProjectPath) -> Vec<(&ProjectPath, StageId)> {
-        let mut found: Vec<_> = self.above(path).collect();
-        found.extend(self.below(path));
+        let mut found = touching(&self.producers, path);
         let patterns = self.patterns.iter().filter(|(_, glob, _)| glob.concerns(path));
         found.extend(patterns.map(|(pattern, _, id)| (pattern, *id)));
         found
@@ -180,10 +194,7 @@ impl Graph {
 
     /// The outs equal to `path` or containing it. Outs do not overlap, so there is at most one.
     fn above(&self, path: &ProjectPath) -> impl Iterator<Item = (&ProjectPath, StageId)> {
-        std::iter::successors(Some(path.clone()), ProjectPath::parent)
-            .find_map(|path| self.producers.get_key_value(&path))
-            .map(|(path, &id)| (path, id))
-            .into_iter()
+        above(&self.producers, path)
     }
 
     fn below<'a>(&'a self, path: &ProjectPath) -> impl Iterator<Item = (&'a ProjectPath, StageId)> {
@@ -299,6 +310,25 @@ fn number(at: usize) -> StageId {
 
 fn numbered(stages: &[Stage]) -> impl Iterator<Item = (StageId, &Stage)> {
     stages.iter().enumerate().map(|(at, stage)| (number(at), stage))
+}
+
+/// The outs equal to `path`, containing it, or inside it, with their stages.
+fn touching<'a>(
+    outs: &'a BTreeMap<ProjectPath, StageId>,
+    path: &ProjectPath,
+) -> Vec<(&'a ProjectPath, StageId)> {
+    above(outs, path).chain(below(outs, path).map(|(path, &id)| (path, id))).collect()
+}
+
+/// The outs equal to `path` or containing it, of which there is at most one, since outs do not overlap.
+fn above<'a>(
+    outs: &'a BTreeMap<ProjectPath, StageId>,
+    path: &ProjectPath,
+) -> impl Iterator<Item = (&'a ProjectPath, StageId)> {
+    std::iter::successors(Some(path.clone()), ProjectPath::parent)
+        .find_map(|path| outs.get_key_value(&path))
+        .map(|(path, &id)| (path, id))
+        .into_iter()
 }
 
 /// The entries strictly below `path`. They stand together only behind `path/`: in byte order `a-b` lies
@@ -421,6 +451,22 @@ fn patterns(
         }
     }
     patterns
+}
+
+/// Every out outside the project by its place, with its stage; faults for those that two have, or that lie inside another.
+fn outside(stages: &[Stage], faults: &mut Vec<GraphFault>) -> BTreeMap<ProjectPath, StageId> {
+    let mut places = BTreeMap::new();
+    for (id, stage) in numbered(stages) {
+        for (out, place) in stage.special_outs.iter().filter_map(|out| Some((out, out.name.place()?))) {
+            if let Some((_, other)) = touching(&places, &place).first() {
+                let (name, other) = (called(stage), called(&stages[other.index()]));
+                let message = format!("out `{}` of {name} overlaps an out of {other}", out.name);
+                faults.push(GraphFault::new(id, message));
+            }
+            places.insert(place, id);
+        }
+    }
+    places
 }
 
 /// Every out that is a path with its stage; faults for outs that two have, or that lie inside another.

@@ -1,6 +1,7 @@
 //! Graphs from stages made by hand.
 
 use super::*;
+use crate::special::{Special, SpecialName, SpecialOut};
 use crate::stage::{Address, Command, Out, OutKind, PIPELINE_FILE};
 
 fn path(text: &str) -> ProjectPath {
@@ -28,6 +29,7 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         wdir: ProjectPath::root(),
         deps: deps.iter().map(|dep| path(dep)).collect(),
         special: Vec::new(),
+        special_outs: Vec::new(),
         params: Vec::new(),
         outs: outs.iter().map(out).collect(),
         frozen: false,
@@ -85,6 +87,47 @@ fn patterns_are_outs_of_all_that_they_can_match() {
         ["stage `a` has dep `r/x` and out `r/*`, which overlap"]
     );
     let circle = [pattern_stage("a", &["o"], "r/*"), stage("b", &["r/x"], &["o"])];
+    assert_eq!(faults(&circle), ["stages depend on each other in a circle: a -> b -> a"]);
+}
+
+/// A stage that reads and writes outside the project.
+fn outside_stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
+    let name_of = |text: &&str| match text.starts_with('/') {
+        true => SpecialName::outside(text).expect("a path"),
+        false => SpecialName::url(text).expect("a URL"),
+    };
+    let mut stage = stage(name, &[], &[]);
+    stage.special = deps.iter().map(|text| Special { name: name_of(text), glob: None }).collect();
+    stage.special_outs = outs.iter().map(|text| SpecialOut { name: name_of(text), persist: false }).collect();
+    stage
+}
+
+#[test]
+fn edges_go_by_places_outside_too() {
+    let stages = [
+        outside_stage("equal", &["remote://r/d/x"], &[]),
+        outside_stage("outer", &["remote://r/d"], &[]),
+        outside_stage("inner", &["/e/f/g"], &[]),
+        outside_stage("makes_d", &[], &["remote://r/./d//x"]),
+        outside_stage("makes_e", &[], &["/e"]),
+        outside_stage("neighbour", &["remote://r/d-x", "remote://s/d/x", "/d/x", "https://r/d/x"], &[]),
+    ];
+    let graph = graph_of(&stages).expect("a graph");
+    assert_eq!(numbers(graph.upstream(StageId(0))), [3]);
+    assert_eq!(numbers(graph.upstream(StageId(1))), [3]);
+    assert_eq!(numbers(graph.upstream(StageId(2))), [4]);
+    assert_eq!(numbers(graph.upstream(StageId(5))), [0u32; 0]);
+    assert!(stages[3].writes_special(&stages[1].special[0].name));
+    assert!(!stages[3].writes_special(&stages[2].special[0].name));
+    assert_eq!(
+        faults(&[outside_stage("a", &[], &["/x"]), outside_stage("b", &[], &["/x/y"])]),
+        ["out `/x/y` of stage `b` overlaps an out of stage `a`"]
+    );
+    assert_eq!(
+        faults(&[outside_stage("a", &["/x/y"], &["/x"])]),
+        ["stage `a` has dep `/x/y`, and writes there"]
+    );
+    let circle = [outside_stage("a", &["/y"], &["/x"]), outside_stage("b", &["/x"], &["/y"])];
     assert_eq!(faults(&circle), ["stages depend on each other in a circle: a -> b -> a"]);
 }
 

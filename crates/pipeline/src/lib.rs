@@ -43,6 +43,7 @@ pub use format::dvc::config::{
     Sections, parse as parse_dvc_config, remove_section as remove_dvc_section,
     rename_section as rename_dvc_section, set as set_dvc_config, unquoted, unset as unset_dvc_config,
 };
+pub use format::dvc::datasets::{Dataset, dataset_state};
 pub use format::dvc::merge::{dvc_lock_lines, dvc_lock_stages};
 pub use format::dvc::outs::{Recorded, recorded_outs, run_outs};
 pub use format::dvc::run_cache::RunEntry;
@@ -58,7 +59,7 @@ pub use pointer::{
     update_thing, write_pointer,
 };
 pub use resolve::{FileGroup, Loaded, Pipeline, load, load_all};
-pub use special::{DepName, Glob, Special, SpecialKind, SpecialName, told_digest};
+pub use special::{DepName, Glob, Special, SpecialKind, SpecialName, SpecialOut, told_digest};
 pub use stage::{
     Address, Annotation, Artifact, Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, Out, OutKind,
     PARAMS_FILE, PIPELINE_FILE, POINTER_SUFFIX, ParamFile, ParamRef, ParamValues, Plot, Resources, Stage,

@@ -14,6 +14,7 @@ use indexmap::IndexMap;
 use crate::dialect::Dialect;
 use crate::error::{LoadFault, PipelineError};
 use crate::expand::{self, Member};
+use crate::format::dvc::datasets::Dataset;
 use crate::format::dvc::lock::relative;
 use crate::format::native::spec::{
     self, BodyPlace, DepSpec, Form, ParamSpec, PipelineSpec, StageSpec, Written,
@@ -47,6 +48,8 @@ pub(crate) struct Part {
     pub plots: Vec<Plot>,
     /// The top-level map `artifacts`.
     pub artifacts: Vec<Artifact>,
+    /// DVC's top-level list `datasets`.
+    pub datasets: Vec<Dataset>,
     /// Files that templates were filled in from.
     pub vars_files: BTreeSet<ProjectPath>,
 }
@@ -84,13 +87,25 @@ pub(crate) fn load_file(
     let metrics = loader.top_paths("metrics", &top.metrics)?;
     let plots = loader.plots(&top.plots)?;
     let artifacts = loader.artifacts(&top.artifacts)?;
+    let datasets = Dataset::all(file, top.datasets.as_ref());
     let Loader { globs, vars_files, .. } = loader;
     let is_frozen = |name: &&String| {
         let body = spec.stages.get(*name).and_then(|written| written.body.as_map());
         body.and_then(|body| body.get("frozen")) == Some(&Value::Bool(true))
     };
     let frozen_globs = globs.keys().filter(is_frozen).cloned().collect();
-    Ok(Some(Part { stages, groups, globs, frozen_globs, params, metrics, plots, artifacts, vars_files }))
+    Ok(Some(Part {
+        stages,
+        groups,
+        globs,
+        frozen_globs,
+        params,
+        metrics,
+        plots,
+        artifacts,
+        datasets,
+        vars_files,
+    }))
 }
 
 /// The values for templates, and which files they came from.
@@ -361,7 +376,7 @@ impl Loader<'_, '_> {
             deps.splice(at..at, file);
         }
         let params = self.params(place, &wdir, &spec.params)?;
-        let outs = self.outs(place, &wdir, &spec.outs)?;
+        let (outs, special_outs) = self.outs(place, &wdir, &spec.outs)?;
         let mut spelled = BTreeMap::new();
         for text in spec_texts(&spec) {
             let (name, plain) = match ProjectPath::resolve(&wdir, text) {
@@ -388,6 +403,7 @@ impl Loader<'_, '_> {
             special,
             params,
             outs,
+            special_outs,
             frozen,
             always_changed,
             desc,

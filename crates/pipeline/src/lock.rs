@@ -49,10 +49,13 @@ pub struct StageLock {
     /// What else it read. Sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub special: Vec<(SpecialName, FileState)>,
+    /// What it wrote outside the project. Sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub special_outs: Vec<(SpecialName, FileState)>,
 }
 
 impl StageLock {
-    /// The lock of `stage`, which has no special deps, after a success. `deps` and `outs` hold one state for each of the stage's, in
+    /// The lock of `stage`, which has no special deps and outs, after a success. `deps` and `outs` hold one state for each of the stage's, in
     /// its order; `params` are the values it ran with (see [`select`](crate::params::select)),
     /// and `env` the states of its variables (see [`env_states`](crate::env_states)).
     pub fn new(
@@ -79,6 +82,7 @@ impl StageLock {
             persist: stage.outs.iter().filter(|out| out.persist).map(|out| out.path.clone()).collect(),
             env,
             special: Vec::new(),
+            special_outs: Vec::new(),
         }
     }
 
@@ -100,6 +104,11 @@ impl StageLock {
     /// What it says of a special dep.
     pub fn special(&self, name: &SpecialName) -> Option<&FileState> {
         self.special.iter().find(|(known, _)| known == name).map(|(_, state)| state)
+    }
+
+    /// What it says of an out outside the project.
+    pub fn special_out(&self, name: &SpecialName) -> Option<&FileState> {
+        self.special_outs.iter().find(|(known, _)| known == name).map(|(_, state)| state)
     }
 
     /// Whether it records exactly the outs that `outs` declares, so that all of them could be restored.

@@ -15,6 +15,7 @@ use crate::codec::lock_beside;
 use crate::dialect::Dialect;
 use crate::env::{EnvRef, Environment};
 use crate::error::{LoadFault, PipelineError, Position};
+use crate::format::dvc::datasets::Dataset;
 use crate::graph::{self, Graph};
 use crate::loader::{Part, load_file};
 use crate::lock::StageLock;
@@ -56,6 +57,8 @@ pub struct Pipeline {
     pub plots: Vec<Plot>,
     /// The top-level maps `artifacts`.
     pub artifacts: Vec<Artifact>,
+    /// DVC's top-level lists `datasets`.
+    pub datasets: Vec<Dataset>,
     /// The groups of which each stage is made of a file, in the order of the files.
     pub file_groups: Vec<FileGroup>,
     /// The values of the variables that stages declare. Empty until the caller, who alone may look, fills it in.
@@ -148,6 +151,11 @@ impl Pipeline {
         let stage = self.stage(id);
         let content = self.contents.get(&stage.address.file)?;
         position(&content.text, stage)
+    }
+
+    /// The data set that deps call so; of several, DVC takes the last.
+    pub fn dataset(&self, name: &str) -> Option<&Dataset> {
+        self.datasets.iter().rev().find(|dataset| dataset.name == name)
     }
 
     /// The lock file that tells of `stage`; of a source, its pointer.
@@ -244,6 +252,7 @@ struct Builder {
     metrics: Vec<ProjectPath>,
     plots: Vec<Plot>,
     artifacts: Vec<Artifact>,
+    datasets: Vec<Dataset>,
     file_groups: Vec<FileGroup>,
     vars_files: BTreeSet<ProjectPath>,
     param_files: BTreeMap<ProjectPath, ParamFile>,
@@ -280,6 +289,7 @@ impl Builder {
         self.metrics.extend(part.metrics);
         self.plots.extend(part.plots);
         self.artifacts.extend(part.artifacts);
+        self.datasets.extend(part.datasets);
         self.vars_files.extend(part.vars_files);
     }
 
@@ -337,6 +347,7 @@ impl Builder {
             metrics: self.metrics,
             plots: self.plots,
             artifacts: self.artifacts,
+            datasets: self.datasets,
             file_groups: self.file_groups,
             environment: Environment::default(),
             contents: self.contents,

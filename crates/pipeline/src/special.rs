@@ -24,10 +24,12 @@ pub enum SpecialKind {
     Url,
     /// A file or folder in the folder of a remote.
     Remote,
+    /// A data set of DVC's `datasets`: what `dvc.lock` says of it.
+    Dataset,
 }
 
 impl SpecialKind {
-    /// All kinds, in order.
+    /// All kinds that our own pipeline files know, in order.
     pub const ALL: [SpecialKind; 4] =
         [SpecialKind::Glob, SpecialKind::Outside, SpecialKind::Url, SpecialKind::Remote];
 
@@ -38,6 +40,7 @@ impl SpecialKind {
             SpecialKind::Outside => "outside",
             SpecialKind::Url => "url",
             SpecialKind::Remote => "remote",
+            SpecialKind::Dataset => "dataset",
         }
     }
 }
@@ -71,6 +74,16 @@ pub struct Special {
     pub name: SpecialName,
     /// The pattern with what it excludes; `None` for all other kinds.
     pub glob: Option<Glob>,
+}
+
+/// An out that lies outside the project: a file or folder in the folder of a remote, or at an absolute path. Only projects
+/// of DVC have such. It is never kept in the cache, so that its stage runs where it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecialOut {
+    /// What it is called; of the kind [`SpecialKind::Outside`] or [`SpecialKind::Remote`].
+    pub name: SpecialName,
+    /// Whether it stays in place when the stage runs.
+    pub persist: bool,
 }
 
 /// What a reason calls a dep or an out.
@@ -151,8 +164,8 @@ impl SpecialName {
         }
         if scheme == "ds" {
             return Err(format!(
-                "`{text}` names a data set of DVC's `datasets`, which are not read here: declare what it holds itself, which \
-                 is a path, a URL, or data that `pipe import` or `pipe import-url` brought"
+                "`{text}` names a data set of DVC's `datasets`, which can be a dep in projects of DVC alone: name what it \
+                 holds itself, which is a path, a URL, or data that `pipe import` or `pipe import-url` brought"
             ));
         }
         if !matches!(scheme.as_str(), "http" | "https") {
@@ -181,6 +194,34 @@ impl SpecialName {
         let path = ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/')).ok()?;
         let is_one = self.kind == SpecialKind::Remote && !name.is_empty() && !path.is_root();
         is_one.then_some((name, path))
+    }
+
+    /// The data set that `ds://NAME` names; `None` for any other text.
+    pub fn dataset(text: &str) -> Option<Self> {
+        let is_one = text.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("ds"));
+        is_one.then(|| SpecialName { kind: SpecialKind::Dataset, text: text.to_owned() })
+    }
+
+    /// What its data set is called in `datasets`.
+    pub fn dataset_name(&self) -> &str {
+        let (_, rest) = self.text.split_once("://").unwrap_or_default();
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
+    }
+
+    /// Where it lies among all that lies outside the project: two places overlap where one path contains the other. As
+    /// long as nobody looks, what lies in a remote is another place than all that is named by a path.
+    pub(crate) fn place(&self) -> Option<ProjectPath> {
+        let (first, path) = match self.in_remote() {
+            Some((remote, path)) => (format!("remote/{remote}"), path),
+            None => ("outside".to_owned(), self.outside_path()?),
+        };
+        ProjectPath::from_record(&format!("{first}/{}", path.as_str())).ok()
+    }
+
+    /// Whether something outside the project is, contains or lies in the other.
+    pub(crate) fn overlaps(&self, other: &SpecialName) -> bool {
+        let (Some(one), Some(other)) = (self.place(), other.place()) else { return false };
+        one.contains(&other) || other.contains(&one)
     }
 
     /// The path below the root of the file system, of what lies outside the project.
@@ -392,6 +433,11 @@ impl Stage {
     /// Its special dep of a name.
     pub fn special(&self, name: &SpecialName) -> Option<&Special> {
         self.special.iter().find(|special| special.name == *name)
+    }
+
+    /// Whether it writes a special dep, or something below or above that.
+    pub fn writes_special(&self, dep: &SpecialName) -> bool {
+        self.special_outs.iter().any(|out| out.name.overlaps(dep))
     }
 }
 

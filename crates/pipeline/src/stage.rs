@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::env::{EnvRef, Environment};
-use crate::special::{Glob, Special};
+use crate::special::{Glob, Special, SpecialOut};
 
 /// The name of a native pipeline file.
 pub const PIPELINE_FILE: &str = "pipeline.yaml";
@@ -308,6 +308,8 @@ pub struct Stage {
     pub params: Vec<ParamRef>,
     /// Files and folders it writes; sorted by path, each once.
     pub outs: Vec<Out>,
+    /// What it writes outside the project; sorted by name, each once.
+    pub special_outs: Vec<SpecialOut>,
     /// Of paths that the pipeline file spells in another way than they are seen from `wdir`, how it does; by path, or by
     /// the name of a special dep.
     pub spelled: BTreeMap<String, String>,
@@ -344,6 +346,7 @@ impl Stage {
             && self.special.is_empty()
             && self.params.is_empty()
             && self.outs.is_empty()
+            && self.special_outs.is_empty()
             && self.env.is_empty()
     }
 }
@@ -368,6 +371,8 @@ pub struct Observed {
     pub params: BTreeMap<ProjectPath, ParamFile>,
     /// One for each of [`Stage::outs`], in that order; `None` when there is no such file.
     pub outs: Vec<Option<FileState>>,
+    /// One for each of [`Stage::special_outs`], in that order; `None` when there is no such thing.
+    pub special_outs: Vec<Option<FileState>>,
     /// One for each of [`Stage::outs`]: whether the bytes that the *lock* records for it can be had,
     /// from the cache or the workspace. Not asked for outs with `cache: false`.
     pub outs_cached: Vec<bool>,

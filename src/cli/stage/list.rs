@@ -1,7 +1,7 @@
 //! `pipe stage list`: which stages there are, and what they are for.
 
 use clap::Args;
-use pipeline::Stage;
+use pipeline::{OutKind, Stage};
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
@@ -68,9 +68,10 @@ fn what(stage: &Stage) -> String {
     let desc = stage.desc.as_deref().and_then(|desc| desc.trim().lines().next());
     let text = match desc.filter(|desc| !desc.is_empty()) {
         Some(desc) => desc.to_owned(),
-        None if stage.outs.is_empty() => format!("runs {}", stage.command),
+        None if stage.outs.is_empty() && stage.special_outs.is_empty() => format!("runs {}", stage.command),
         None => {
-            let outs: Vec<&str> = stage.outs.iter().map(|out| out.path.as_str()).collect();
+            let outside = stage.special_outs.iter().map(|out| out.name.text.as_str());
+            let outs: Vec<&str> = stage.outs.iter().map(|out| out.path.as_str()).chain(outside).collect();
             format!("makes {}", outs.join(", "))
         }
     };
@@ -88,6 +89,9 @@ fn stage_json(stage: &Stage) -> Json {
         }
         json
     });
+    let outside = stage.special_outs.iter().map(
+        |out| json!({"path": out.name.text, "kind": OutKind::Data, "cache": false, "persist": out.persist}),
+    );
     let params = stage.params.iter().map(|param| json!({"file": param.file.as_str(), "key": param.key}));
     // As the pipeline file writes them: absolute paths and URLs are texts.
     let special = stage.special.iter().map(|dep| match &dep.glob {
@@ -103,7 +107,7 @@ fn stage_json(stage: &Stage) -> Json {
         "wdir": stage.wdir.as_str(),
         "deps": stage.deps.iter().map(|dep| json!(dep.as_str())).chain(special).collect::<Vec<_>>(),
         "params": params.collect::<Vec<_>>(),
-        "outs": outs.collect::<Vec<_>>(),
+        "outs": outs.chain(outside).collect::<Vec<_>>(),
         "frozen": stage.frozen,
         "always_changed": stage.always_changed,
     })

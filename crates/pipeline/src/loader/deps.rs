@@ -28,8 +28,9 @@ impl Loader<'_, '_> {
                     special.push(Special { name, glob: None });
                 }
                 DepSpec::Path(text) if text.contains("://") => {
-                    let name =
-                        SpecialName::url(text).map_err(|fault| self.fault_at(&place.path(&inside), fault))?;
+                    let dataset = SpecialName::dataset(text).filter(|_| self.dialect.has_datasets());
+                    let name = dataset.map_or_else(|| SpecialName::url(text), Ok);
+                    let name = name.map_err(|fault| self.fault_at(&place.path(&inside), fault))?;
                     special.push(Special { name, glob: None });
                 }
                 DepSpec::Path(text) => paths.push(self.path(wdir, text, place, &inside)?),

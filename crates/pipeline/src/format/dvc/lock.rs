@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{Algorithm, Digest, FileState, ProjectPath, Value};
 use indexmap::IndexMap;
 
+use super::datasets::{self, dataset_state};
 use super::emit::emit;
 use crate::error::PipelineError;
 use crate::lock::{Lock, StageLock};
@@ -48,7 +49,8 @@ impl Frame {
             return SpecialName::outside(text).ok().map(Name::Special);
         }
         if text.contains("://") {
-            return SpecialName::url(text).ok().map(Name::Special);
+            let dataset = SpecialName::dataset(text);
+            return dataset.or_else(|| SpecialName::url(text).ok()).map(Name::Special);
         }
         self.path(text).map(Name::Path)
     }
@@ -145,13 +147,15 @@ pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLoc
             Name::Special(name) => special.push((name, state)),
         }
     }
-    let outs = read_entries(stage, "outs", frame, &mut unix_text, &mut Vec::new())?.into_iter().filter_map(
-        |(name, state)| match name {
-            Name::Path(path) => Some((path, state)),
-            Name::Special(_) => None,
-        },
-    );
-    let mut outs: Vec<_> = outs.collect();
+    let (mut outs, mut special_outs) = (Vec::new(), Vec::new());
+    for (name, state) in read_entries(stage, "outs", frame, &mut unix_text, &mut Vec::new())? {
+        match name {
+            Name::Path(path) => outs.push((path, state)),
+            Name::Special(name) => special_outs.push((name, state)),
+        }
+    }
+    special_outs.sort_by(|(a, _), (b, _)| a.cmp(b));
+    special_outs.dedup_by(|(a, _), (b, _)| a == b);
     deps.sort_by(|(a, _), (b, _)| a.cmp(b));
     deps.dedup_by(|(a, _), (b, _)| a == b);
     outs.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -174,6 +178,7 @@ pub(crate) fn read_stage(stage: &Node<'_, '_>, frame: &Frame) -> Result<StageLoc
         told,
         env: Vec::new(),
         special,
+        special_outs,
     })
 }
 
@@ -205,6 +210,11 @@ fn read_entries(
                     executable: false,
                 };
                 tag.map(state)
+            }
+            Name::Special(name) if name.kind == SpecialKind::Dataset => {
+                let text = item.get("dataset").and_then(|node| datasets::recorded(node.value));
+                told.extend(text.clone().map(|text| (name.clone(), text)));
+                text.map(|text| dataset_state(&text))
             }
             _ => content,
         };
@@ -312,11 +322,18 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
     let deps = stage.deps.iter().map(|(path, state)| (frame.text(path), *state, None));
     let tag = |name: &SpecialName| {
         let (_, told) = stage.told.iter().find(|(known, _)| known == name)?;
-        Some(told.strip_prefix(TAGGED).unwrap_or(told))
+        Some(match name.kind {
+            SpecialKind::Dataset => ("dataset", datasets::value_of(told)),
+            _ => ("checksum", Value::from(told.strip_prefix(TAGGED).unwrap_or(told))),
+        })
     };
     let special = stage.special.iter().map(|(name, state)| (frame.special_text(name), *state, tag(name)));
     let outs = stage.outs.iter().map(|(path, state)| (frame.text(path), *state, None));
-    for (key, entries) in [("deps", deps.chain(special).collect::<Vec<_>>()), ("outs", outs.collect())] {
+    let outside = stage.special_outs.iter();
+    let outside = outside.map(|(name, state)| (frame.special_text(name), *state, None));
+    for (key, entries) in
+        [("deps", deps.chain(special).collect::<Vec<_>>()), ("outs", outs.chain(outside).collect())]
+    {
         if key == "outs" && !stage.params.is_empty() {
             map.insert("params".to_owned(), params_value(stage, frame));
         }
@@ -327,15 +344,22 @@ pub(crate) fn stage_value(stage: &StageLock, frame: &Frame) -> Value {
     Value::Map(map)
 }
 
-/// By path, what an entry says of a content: what it holds, or the tag that stands for that.
-fn entries_value(mut entries: Vec<(String, FileState, Option<&str>)>) -> Value {
+/// A path with its content, and with what is told in its place, under its key.
+type Entry<'a> = (String, FileState, Option<(&'a str, Value)>);
+
+/// By path, what an entry says of a content.
+fn entries_value(mut entries: Vec<Entry<'_>>) -> Value {
     entries.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-    let entry = |(path, state, tag): (String, FileState, Option<&str>)| {
+    let entry = |(path, state, told): Entry<'_>| {
         let mut map =
             IndexMap::from([("path".to_owned(), Value::Str(path)), ("hash".to_owned(), Value::from("md5"))]);
-        match tag {
-            Some(tag) => {
-                map.insert("checksum".to_owned(), Value::from(tag));
+        match told {
+            Some((key @ "dataset", value)) => {
+                map.shift_remove("hash");
+                map.insert(key.to_owned(), value);
+            }
+            Some((key, value)) => {
+                map.insert(key.to_owned(), value);
                 map.insert("size".to_owned(), Value::Int(i128::from(state.size)));
             }
             None => write_state(&mut map, &state),
@@ -436,6 +460,53 @@ datasets:
         let anew = write(&file, None, &lock, &frames).expect("a text");
         let train = &TEXT[TEXT.find("  train:").expect("there")..TEXT.find("datasets").expect("there")];
         assert_eq!(anew, format!("schema: '2.0'\nstages:\n{train}"));
+    }
+
+    #[test]
+    fn what_lies_outside_and_data_sets_are_read_and_written_back() {
+        let text = "\
+schema: '2.0'
+stages:
+  train:
+    cmd: a
+    deps:
+    - path: data
+      hash: md5
+      md5: b1946ac92492d2347c6235b4d2611184
+      size: 6
+    - path: ds://dogs/x
+      dataset:
+        name: dogs
+        url: ../src
+        type: dvc
+        rev_lock: abc
+    outs:
+    - path: /elsewhere/x
+      hash: md5
+      md5: b1946ac92492d2347c6235b4d2611184
+      size: 6
+    - path: model
+      hash: md5
+      md5: b1946ac92492d2347c6235b4d2611184
+      size: 6
+    - path: remote://store/f
+      hash: md5
+      md5: 0e78515393b4d6abfe97d11554e60ffe.dir
+      size: 12
+      nfiles: 2
+";
+        let (file, frames) = (path("dvc.lock"), frames());
+        let lock = parse(&file, text, &frames).expect("a lock");
+        let stage = &lock.stages["train"];
+        let outs: Vec<(&str, Option<u64>)> =
+            stage.special_outs.iter().map(|(name, state)| (name.text.as_str(), state.files)).collect();
+        assert_eq!(outs, [("/elsewhere/x", None), ("remote://store/f", Some(2))]);
+        assert_eq!(stage.special[0].0.dataset_name(), "dogs");
+        assert_eq!(write(&file, None, &lock, &frames).as_deref(), Some(text));
+        let other = parse(&file, &text.replace("abc", "abd"), &frames).expect("a lock");
+        assert_ne!(other.stages["train"].special[0].1.digest, stage.special[0].1.digest);
+        let none = parse(&file, &text.replace("type: dvc", "type: odd"), &frames).expect("a lock");
+        assert_eq!(none.stages["train"].special, []);
     }
 
     #[test]

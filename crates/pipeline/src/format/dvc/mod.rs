@@ -1,6 +1,7 @@
 //! The texts of DVC, and its rules where they are not ours.
 
 pub(crate) mod config;
+pub(crate) mod datasets;
 pub(crate) mod emit;
 pub(crate) mod lock;
 pub(crate) mod merge;

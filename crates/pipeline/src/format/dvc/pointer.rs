@@ -68,6 +68,7 @@ impl Pointer {
             wdir: self.wdir,
             deps: Vec::new(),
             special: Vec::new(),
+            special_outs: Vec::new(),
             params: Vec::new(),
             outs,
             spelled: BTreeMap::new(),
@@ -102,6 +103,7 @@ impl Pointer {
             told: Vec::new(),
             env: Vec::new(),
             special: Vec::new(),
+            special_outs: Vec::new(),
         }
     }
 }

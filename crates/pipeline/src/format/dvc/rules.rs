@@ -27,6 +27,7 @@ pub(crate) fn settled(
     lock.globs = globs_of(&stage.outs);
     lock.deps.retain(|(path, _)| stage.deps.binary_search(path).is_ok());
     lock.special.retain(|(name, _)| stage.special(name).is_some());
+    lock.special_outs.retain(|(name, _)| stage.special_outs.iter().any(|out| out.name == *name));
     lock.outs.retain(|(path, _)| stage.outs.iter().any(|out| out.path == *path));
     for (file, values) in &mut lock.params {
         values.retain(|key, _| {

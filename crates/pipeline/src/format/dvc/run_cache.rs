@@ -37,8 +37,10 @@ pub(crate) fn entry(stage: &Stage, lock: &StageLock) -> Option<RunEntry> {
 pub(crate) fn key(stage: &Stage, inputs: &StageLock) -> Option<String> {
     let reads = !stage.deps.is_empty() || !stage.special.is_empty() || !stage.params.is_empty();
     let is_kept = reads && !stage.outs.is_empty() && !stage.always_changed && !stage.is_source();
-    // DVC keeps none that were made of what a server has.
-    let is_kept = is_kept && stage.special.iter().all(|dep| dep.name.kind != SpecialKind::Url);
+    // DVC keeps none that were made of what a server has or of a data set, or that lie outside the project.
+    let is_kept_dep = |kind| !matches!(kind, SpecialKind::Url | SpecialKind::Dataset);
+    let is_kept = is_kept && stage.special.iter().all(|dep| is_kept_dep(dep.name.kind));
+    let is_kept = is_kept && stage.special_outs.is_empty();
     if !is_kept || stage.outs.iter().any(|out| out.persist) {
         return None;
     }

@@ -167,7 +167,7 @@ fn deps_text(stage: &StageLock) -> Vec<FileText<'_>> {
     let special = special.into_iter().map(|(name, state)| match name.kind {
         SpecialKind::Glob => FileText { glob: Some(&name.text), ..file_text(state) },
         SpecialKind::Outside => FileText { outside: Some(&name.text), ..file_text(state) },
-        SpecialKind::Url => FileText { url: Some(&name.text), ..file_text(state) },
+        SpecialKind::Url | SpecialKind::Dataset => FileText { url: Some(&name.text), ..file_text(state) },
         SpecialKind::Remote => FileText { remote: Some(&name.text), ..file_text(state) },
     });
     files_text(&stage.deps, &BTreeSet::new()).into_iter().chain(special).collect()
@@ -259,6 +259,7 @@ fn read_stage(stage: &Node<'_, '_>) -> Result<StageLock, PipelineError> {
         persist,
         env: read_env(stage)?,
         special,
+        special_outs: Vec::new(),
     })
 }
 
@@ -378,7 +379,7 @@ fn special_name(kind: SpecialKind, node: &Node<'_, '_>) -> Result<SpecialName, P
             Ok(name) => return Err(node.fault(format!("`{text}` is not spelled as `{name}`"))),
             Err(fault) => return Err(node.fault(fault.to_string())),
         },
-        SpecialKind::Url | SpecialKind::Remote => match SpecialName::url(text) {
+        SpecialKind::Url | SpecialKind::Remote | SpecialKind::Dataset => match SpecialName::url(text) {
             Ok(name) if name.kind == kind => {}
             Ok(_) => return Err(node.fault(format!("`{text}` is another kind of dep"))),
             Err(fault) => return Err(node.fault(fault)),

@@ -82,6 +82,7 @@ fn empty() -> StageLock {
         persist: BTreeSet::new(),
         env: Vec::new(),
         special: Vec::new(),
+        special_outs: Vec::new(),
     }
 }
 
@@ -171,6 +172,7 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
             outs,
             env: env.into_iter().collect(),
             special,
+            special_outs: Vec::new(),
         },
     )
 }

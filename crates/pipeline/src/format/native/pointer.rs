@@ -66,6 +66,7 @@ impl Pointer {
             wdir: file.parent().unwrap_or_default(),
             deps: Vec::new(),
             special: Vec::new(),
+            special_outs: Vec::new(),
             params: Vec::new(),
             outs: vec![self.out],
             frozen: self.frozen,
@@ -96,6 +97,7 @@ impl Pointer {
             persist: BTreeSet::new(),
             env: Vec::new(),
             special: Vec::new(),
+            special_outs: Vec::new(),
         }
     }
 }

@@ -211,7 +211,6 @@ pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Pipelin
     let source = Source { file, text };
     let root = Node::root(source, &value);
     let mut faults = Vec::new();
-    // DVC's own files hold data sets of other tools: only a stage that reads one is the poorer for it.
     let (known, not_yet) = match dialect.has_extensions() {
         true => (TOP_KEYS.to_vec(), TOP_NOT_YET),
         false => ([TOP_KEYS, TOP_NOT_YET].concat(), &[][..]),
@@ -221,7 +220,7 @@ pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Pipelin
     let mut note = |result: Result<(), PipelineError>| faults.extend(result.err());
     note(vars(&root).map(|list| spec.vars = list));
     let top = root.value.as_map().into_iter().flatten();
-    let top = top.filter(|(key, _)| !matches!(key.as_str(), "stages" | "vars" | "datasets"));
+    let top = top.filter(|(key, _)| !matches!(key.as_str(), "stages" | "vars"));
     spec.top = Value::Map(top.map(|(key, value)| (key.clone(), value.clone())).collect());
     if let Some(stages) = root.get("stages") {
         match stages.entries() {

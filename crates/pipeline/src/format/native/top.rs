@@ -1,4 +1,4 @@
-//! The top-level lists of a pipeline file beside its stages: `params`, `metrics`, `plots`, `artifacts`.
+//! The top-level lists of a pipeline file beside its stages: `params`, `metrics`, `plots`, `artifacts`, and DVC's `datasets`.
 //!
 //! They make nothing run. Paths mean nothing yet here; templates are filled in.
 
@@ -23,6 +23,8 @@ pub(crate) struct TopSpec {
     pub metrics: Vec<(usize, String)>,
     pub plots: Vec<PlotSpec>,
     pub artifacts: Vec<ArtifactSpec>,
+    /// As written: what is wrong there concerns only who reads a data set.
+    pub datasets: Option<Value>,
 }
 
 /// An item of `plots`.
@@ -51,6 +53,7 @@ pub(crate) fn read(root: &Node<'_, '_>) -> Result<TopSpec, PipelineError> {
         metrics: spec::paths(root, "metrics")?,
         plots: plots(root)?,
         artifacts: artifacts(root)?,
+        datasets: root.value.as_map().and_then(|top| top.get("datasets")).cloned(),
     })
 }
 
