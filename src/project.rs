@@ -519,9 +519,11 @@ impl Project {
     pub fn store_to_serve(&self) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
         match self.store() {
             Ok(store) => Ok((store, None)),
-            Err(fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. })) => {
+            Err(
+                fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. } | StoreError::Full { .. }),
+            ) => {
                 // What kept it from being written to says more than why it could not be read either.
-                match SqliteStore::open_read_only(&self.pipe_path("runs.db")) {
+                match SqliteStore::open_read_only_since(&self.pipe_path("runs.db"), &fault) {
                     Ok(store) => Ok((store, Some(fault))),
                     Err(_) => Err(fault),
                 }

@@ -179,6 +179,18 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The disk has no room for what is to be written.
+    #[error("the disk is full: nothing was recorded in the run store {}", base::shown(path))]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody removed it while it was open.
+    #[error("the run store {} was removed while it was open: nothing was recorded", base::shown(path))]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else that went wrong below.
     #[error("failed to {doing} the run store {}", base::shown(path))]
     Failed {
@@ -232,9 +244,13 @@ impl StoreError {
             | E::ModelDeleted(_)
             | E::NotDeleted { .. }
             | E::Precondition { .. } => ErrorKind::State,
-            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::ReadOnly { .. } | E::Failed { .. } => {
-                ErrorKind::Failed
-            }
+            E::Damaged { .. }
+            | E::Newer { .. }
+            | E::Busy { .. }
+            | E::ReadOnly { .. }
+            | E::Full { .. }
+            | E::Gone { .. }
+            | E::Failed { .. } => ErrorKind::Failed,
         }
     }
 
@@ -248,6 +264,10 @@ impl StoreError {
             StoreError::ReadOnly { .. } => Some(
                 "check who may write to it and to its folder, and whether its file system is mounted read-only",
             ),
+            StoreError::Full { .. } => Some("free some space and try again"),
+            StoreError::Gone { .. } => {
+                Some("put it back; where it is gone for good, the next `pipe` that records makes a new one")
+            }
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)
             | StoreError::NoId(_)

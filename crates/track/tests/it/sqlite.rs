@@ -168,7 +168,7 @@ fn the_files_are_private() {
         names.push(entry.file_name().into_string().expect("ASCII"));
     }
     names.sort();
-    assert_eq!(names, ["runs.db", "runs.db-shm", "runs.db-wal"]);
+    assert_eq!(names, ["runs.db", "runs.db-owner", "runs.db-shm", "runs.db-wal"]);
 }
 
 #[test]
