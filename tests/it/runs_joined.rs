@@ -120,8 +120,22 @@ fn a_script_with_a_model_is_one_run_everywhere() {
         names(&sandbox, &["--deleted", "--where", "params.size = 10 and params.lr = 0.001"]),
         ["train"]
     );
+    let preview = sandbox.ok(["runs", "gc", "--dry"]).tells(&["Would remove 2 runs"]).stdout;
+    assert!(preview.contains(&stage[24..]) && !preview.contains(&script[24..]), "{preview}");
     sandbox.ok(["runs", "restore", &stage[24..]]).tells(&["Restored 2 runs."]);
     assert_eq!(names(&sandbox, &[]), ["inner", "repro", "train"]);
+
+    // The champion is judged by what the one has, though its version is of the script's run.
+    sandbox.ok(["log", "metric", "judged", "0.9", "--run", &stage]);
+    let other = sandbox.ok(["runs", "start", "--name", "other"]).stdout.trim().to_owned();
+    sandbox.write("other-model", "bytes");
+    sandbox.ok(["log", "artifact", "other-model", "--as", "model", "--run", &other]);
+    let rule = ["--if-better-than", "champion", "--metric", "judged"];
+    for (value, code) in [("0.5", 1), ("0.95", 0)] {
+        sandbox.ok(["log", "metric", "judged", value, "--run", &other]);
+        let register = ["models", "register", "iris-net", "--run", &other];
+        sandbox.pipe(register.iter().chain(&rule)).code(code);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use base::Timestamp;
 use clap::Args;
 use report::{Cell, Column, Table};
-use track::{Change, Purge, RunStore, SqliteStore};
+use track::{Change, Joined, Purge, RunId, RunStore, SqliteStore};
 
 use crate::age::parse_age;
 use crate::cli::arguments::ConfirmArgs;
@@ -39,7 +39,7 @@ pub fn run(args: &GcArgs, project: &Project, printer: Printer) -> CliResult {
         return Ok(());
     }
     printer.data(preview(&store, &purge)?.text(printer.width(), printer.colors_data()));
-    let what = told(&purge);
+    let what = told(&purge, shown(&store, &purge)?.len());
     if args.confirm.dry {
         printer.say(format_args!("Would remove {what} for ever."));
         return Ok(());
@@ -50,12 +50,21 @@ pub fn run(args: &GcArgs, project: &Project, printer: Printer) -> CliResult {
     Ok(())
 }
 
-fn told(purge: &Purge) -> String {
-    let counts = [
-        (purge.experiments.len(), "experiment"),
-        (purge.runs.len(), "run"),
-        (purge.models.len(), "logged model"),
-    ];
+/// The runs that go, as people see them: of a stage's and its script's, the stage's.
+fn shown(store: &SqliteStore, purge: &Purge) -> CliResult<Vec<RunId>> {
+    let mut shown = Vec::new();
+    for id in &purge.runs {
+        let joined = Joined::of(store, store.run(*id)?)?.run.info.id;
+        if joined == *id || !purge.runs.contains(&joined) {
+            shown.push(*id);
+        }
+    }
+    Ok(shown)
+}
+
+fn told(purge: &Purge, runs: usize) -> String {
+    let counts =
+        [(purge.experiments.len(), "experiment"), (runs, "run"), (purge.models.len(), "logged model")];
     let parts = counts.into_iter().filter(|(count, _)| *count > 0);
     parts.map(|(count, noun)| report::count_text(count, noun)).collect::<Vec<_>>().join(", ")
 }
@@ -77,8 +86,8 @@ fn preview(store: &SqliteStore, purge: &Purge) -> CliResult<Table> {
             deleted,
         ]);
     }
-    for id in &purge.runs {
-        let info = store.run(*id)?.info;
+    for id in shown(store, purge)? {
+        let info = store.run(id)?.info;
         let deleted = info.deleted.map_or(Cell::Missing, Cell::Time);
         table.push(vec![Cell::text("run"), Cell::text(id.short()), Cell::text(info.name), deleted]);
     }
