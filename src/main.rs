@@ -23,6 +23,7 @@ mod models;
 mod named;
 mod names;
 mod partials;
+mod pen;
 mod placed;
 mod pointed;
 mod project;

@@ -452,7 +452,7 @@ impl Project {
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        spool::replay(&self.spool_folder(), &store);
+        let _ = spool::replay(&self.spool_folder(), &store);
         self.settle(&store)?;
         Ok(store)
     }
@@ -472,7 +472,7 @@ impl Project {
     /// As [`Project::store`].
     pub fn store_to_log(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"))?;
-        spool::replay(&self.spool_folder(), &store);
+        let _ = spool::replay(&self.spool_folder(), &store);
         Ok(store)
     }
 
