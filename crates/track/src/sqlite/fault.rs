@@ -63,7 +63,9 @@ impl Fault {
                 Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
                 Some(ErrorCode::DiskFull) => StoreError::Full { path },
                 // Of what it cannot put beside the file SQLite does not say why.
-                Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if !disk::has_room(folder_of(&path)) => {
+                Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+                    if !disk::has_room(folder_of(&path)) =>
+                {
                     StoreError::Full { path }
                 }
                 _ if is_foreign_content(&error) => StoreError::Damaged { path, reason: error.to_string() },

@@ -93,8 +93,7 @@ fn note_path(path: &Path) -> PathBuf {
 /// The file, and the log that belongs to it.
 fn noted(path: &Path) -> Option<(FileId, FileId)> {
     let text = disk::read_text_optional(&note_path(path)).ok()??;
-    let numbers: Vec<u64> =
-        text.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    let numbers: Vec<u64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
     let [device, inode, log_device, log_inode] = numbers[..] else { return None };
     Some((FileId { device, inode }, FileId { device: log_device, inode: log_inode }))
 }

@@ -263,9 +263,8 @@ impl SqliteStore {
 
 /// Opens the file that is at this path, or makes it.
 fn connect(path: &Path, sync: Sync, patience: Patience) -> Result<(Connection, FileId), Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     for _ in 0..ATTEMPTS {
         let before = FileId::at(path)?;
         file::make_ready(path)?;
