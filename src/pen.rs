@@ -65,6 +65,8 @@ pub struct Pen {
     behind: Option<Arc<StoreError>>,
     /// What made the runs that have not ended, for a store that was put in place of the one they are in.
     begun: Vec<(RunId, Vec<Change>)>,
+    /// Runs that the store refused to make: what is logged to them waits for nothing.
+    refused: Vec<RunId>,
 }
 
 impl Pen {
@@ -74,7 +76,7 @@ impl Pen {
             Ok(store) => (Some(store), None),
             Err(fault) => (None, Some(Arc::new(fault))),
         };
-        Pen { store, spool, teller, behind, begun: Vec::new() }
+        Pen { store, spool, teller, behind, begun: Vec::new(), refused: Vec::new() }
     }
 
     /// Writes several sets in one go; false when that cannot be, and nothing is written.
@@ -96,15 +98,18 @@ impl Pen {
             Some(fault) => Err(fault.clone()),
             None => self.apply(&Changes::new(Timestamp::now(), changes.to_vec())).map_err(Arc::new),
         };
-        let is_written = match answer {
-            Ok(_) => true,
-            Err(fault) => {
-                self.wait_or_lose(changes, fault);
-                false
-            }
+        let Err(fault) = answer else {
+            self.remember(changes);
+            return true;
         };
-        self.remember(changes);
-        is_written
+        if self.may_wait(&fault) {
+            self.wait_or_lose(changes, fault);
+            self.remember(changes);
+        } else {
+            self.teller.tell(&fault, false);
+            self.refused.extend(changes.iter().filter_map(begins));
+        }
+        false
     }
 
     /// Has changes applied now, for a training; with `may_wait` later, where the store takes nothing.
@@ -160,12 +165,15 @@ impl Pen {
         store.apply(changes.clone())
     }
 
-    fn wait_or_lose(&mut self, changes: &[Change], fault: Arc<StoreError>) {
-        // Whoever executes a stage may write its run later than what is logged to it.
-        let may_wait = fault.kind() == ErrorKind::Failed || matches!(*fault, StoreError::UnknownRun(_));
-        if !may_wait {
-            return self.teller.tell(&fault, false);
+    /// Whether the store may take it later. Whoever executes a stage may write its run later than what is logged to it.
+    fn may_wait(&self, fault: &StoreError) -> bool {
+        match fault {
+            StoreError::UnknownRun(run) => !self.refused.contains(run),
+            fault => fault.kind() == ErrorKind::Failed,
         }
+    }
+
+    fn wait_or_lose(&mut self, changes: &[Change], fault: Arc<StoreError>) {
         if matches!(*fault, StoreError::Gone { .. }) && self.behind.is_none() {
             // A new store knows nothing of them.
             for (_, begun) in &self.begun {
@@ -189,6 +197,14 @@ impl Pen {
                 _ => {}
             }
         }
+    }
+}
+
+/// The run that a change makes.
+fn begins(change: &Change) -> Option<RunId> {
+    match change {
+        Change::CreateRun(new) => Some(new.id),
+        _ => None,
     }
 }
 
@@ -262,6 +278,21 @@ mod tests {
             assert!(matches!(store.run(ended), Err(StoreError::UnknownRun(_))));
             assert!(spool::is_empty(&folder.path().join("spool")));
         }
+    }
+
+    #[test]
+    fn what_is_logged_to_a_run_that_is_refused_waits_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pen = pen(folder.path());
+        let (good, bad, child) = (new_run_id(), new_run_id(), new_run_id());
+        let mut refused = begin(bad, None);
+        refused.push(Change::SetTags {
+            run: bad,
+            tags: vec![track::Tag { key: String::new(), value: String::new() }],
+        });
+        assert!(!pen.write(&refused) && !pen.write(&point(bad, 1)) && !pen.write(&begin(child, Some(bad))));
+        assert!(!pen.write(&point(child, 1)) && pen.write(&begin(good, None)) && pen.write(&point(good, 1)));
+        assert!(spool::is_empty(&folder.path().join("spool")));
     }
 
     #[test]
