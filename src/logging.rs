@@ -168,7 +168,11 @@ impl Logger {
         if let Some(store) = &self.store {
             match store.apply(changes.clone()) {
                 Ok(_) => return Ok(()),
-                Err(fault) if fault.kind() == ErrorKind::Failed => {
+                // The run of a stage is there, unless the store was taken away and another is in its place.
+                Err(fault)
+                    if fault.kind() == ErrorKind::Failed
+                        || (self.is_of_stage && matches!(fault, StoreError::UnknownRun(_))) =>
+                {
                     // Waiting once is enough: what comes next goes to the spool at once. Closed, the store needs less
                     // of a full disk.
                     self.store = None;

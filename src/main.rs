@@ -24,6 +24,7 @@ mod moved;
 mod named;
 mod names;
 mod partials;
+mod pen;
 mod placed;
 mod pointed;
 mod project;

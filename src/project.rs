@@ -452,7 +452,7 @@ impl Project {
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        spool::replay(&self.spool_folder(), &store);
+        let _ = spool::replay(&self.spool_folder(), &store);
         self.settle(&store)?;
         Ok(store)
     }
@@ -472,7 +472,7 @@ impl Project {
     /// As [`Project::store`].
     pub fn store_to_log(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"))?;
-        spool::replay(&self.spool_folder(), &store);
+        let _ = spool::replay(&self.spool_folder(), &store);
         Ok(store)
     }
 
@@ -519,9 +519,11 @@ impl Project {
     pub fn store_to_serve(&self) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
         match self.store() {
             Ok(store) => Ok((store, None)),
-            Err(fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. })) => {
+            Err(
+                fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. } | StoreError::Full { .. }),
+            ) => {
                 // What kept it from being written to says more than why it could not be read either.
-                match SqliteStore::open_read_only(&self.pipe_path("runs.db")) {
+                match SqliteStore::open_read_only_since(&self.pipe_path("runs.db"), &fault) {
                     Ok(store) => Ok((store, Some(fault))),
                     Err(_) => Err(fault),
                 }

@@ -10,7 +10,6 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use base::{FileState, ProjectPath, Timestamp, Value};
@@ -20,7 +19,7 @@ use indexmap::IndexMap;
 use pipeline::{OutKind, PARAMS_FILE, Stage};
 use track::{
     Artifact, Change, ExperimentRef, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
-    SqliteStore, StoreError, Tag,
+    SqliteStore, Tag,
 };
 
 mod restored;
@@ -36,6 +35,7 @@ use writer::{Batch, Writer};
 use crate::environment;
 use crate::error::with_causes;
 use crate::git::{Git, GitError};
+use crate::pen::Teller;
 use crate::project::Project;
 use crate::spool;
 use crate::ui::Printer;
@@ -90,7 +90,7 @@ pub struct Recorder<'a> {
     tracked: OnceLock<Option<Result<Vec<String>, GitError>>>,
     reproduction: OnceLock<RunId>,
     search_path: OnceLock<Option<OsString>>,
-    warned: Arc<AtomicBool>,
+    teller: Arc<Teller>,
     /// Metrics files that were said not to parse: each is read several times.
     unreadable: Mutex<BTreeSet<ProjectPath>>,
     /// Stages at work, by name, so that `finish` knows the run that `prepare` made.
@@ -127,7 +127,7 @@ impl<'a> Recorder<'a> {
             tracked: OnceLock::new(),
             reproduction: OnceLock::new(),
             search_path: OnceLock::new(),
-            warned: Arc::default(),
+            teller: Arc::new(Teller::new(printer, "this reproduction")),
             unreadable: Mutex::new(BTreeSet::new()),
             open: Mutex::new(IndexMap::new()),
             #[cfg(feature = "serve")]
@@ -162,12 +162,10 @@ impl<'a> Recorder<'a> {
 
     fn recording(&self) -> &Recording {
         self.recording.get_or_init(|| {
-            let (printer, warned) = (self.printer, self.warned.clone());
-            let warn = move |fault: &StoreError, is_kept| tell_once(printer, &warned, fault, is_kept);
-            let (warned, artifacts) = (self.warned.clone(), self.project.pipe_path("artifacts"));
+            let (teller, artifacts) = (self.teller.clone(), self.project.pipe_path("artifacts"));
             let written = move |logs: &[PathBuf]| {
                 // Once the store has them, the log files themselves are no longer needed.
-                for log in logs.iter().filter(|_| !warned.load(Ordering::SeqCst)) {
+                for log in logs.iter().filter(|_| !teller.has_told()) {
                     let _ = disk::remove(log);
                     disk::remove_empty_folders(log.parent().unwrap_or(log), &artifacts);
                 }
@@ -175,7 +173,7 @@ impl<'a> Recorder<'a> {
             let opened = self.project.store().map(Arc::new);
             let store = opened.as_ref().ok().cloned();
             spool::make_reserve(&self.project.spool_folder());
-            let writer = Writer::start(opened, self.project.spool_folder(), warn, written);
+            let writer = Writer::start(opened, self.project.spool_folder(), self.teller.clone(), written);
             Recording { store, writer: Mutex::new(writer) }
         })
     }
@@ -461,20 +459,6 @@ impl Host for Recorder<'_> {
         let end_time = Some(Timestamp::now());
         changes.push(Change::UpdateRun { run, status: Some(status), end_time, name: None });
         self.write(Batch { changes, logs: logs.unwrap_or_default() });
-    }
-}
-
-/// Says once why the store did not take something, and whether it waits in the spool.
-fn tell_once(printer: Printer, warned: &AtomicBool, fault: &StoreError, is_kept: bool) {
-    if !warned.swap(true, Ordering::SeqCst) {
-        let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
-        let hint = fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        if is_kept {
-            let then = "this reproduction is recorded by a later pipe command";
-            printer.warn(format_args!("{fault}{cause}{hint}; {then}"));
-        } else {
-            printer.warn(format_args!("this reproduction is not tracked in full: {fault}{cause}{hint}"));
-        }
     }
 }
 

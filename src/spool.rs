@@ -76,9 +76,11 @@ pub fn keep(folder: &Path, name: &RunId, changes: &Changes) -> Result<(), DiskEr
     disk::create_private(&path, &bytes).map(drop)
 }
 
-/// Applies what waits, oldest first. What the store refuses goes to the folder `refused`, to be told of; a store that
-/// fails ends it, and the rest waits on.
-pub fn replay(folder: &Path, store: &dyn RunStore) {
+/// Applies what waits, oldest first. What the store refuses goes to the folder `refused`, to be told of.
+///
+/// # Errors
+/// When the store fails, which ends it; the rest waits on.
+pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
     forget_unfinished(folder);
     for path in files(folder) {
         let changes = match disk::read_optional(&path) {
@@ -93,7 +95,12 @@ pub fn replay(folder: &Path, store: &dyn RunStore) {
                     let _ = disk::remove(&path);
                     continue;
                 }
-                Err(fault) if fault.kind() == ErrorKind::Failed => return,
+                Err(fault) if fault.kind() == ErrorKind::Failed => return Err(fault),
+                // Ids are never given twice: the run was made by this set, which was kept twice.
+                Err(StoreError::RunExists(_)) => {
+                    let _ = disk::remove(&path);
+                    continue;
+                }
                 Err(StoreError::UnknownRun(_))
                     if Timestamp::now().millis_since(changes.at) < PATIENCE_MILLIS =>
                 {
@@ -108,6 +115,7 @@ pub fn replay(folder: &Path, store: &dyn RunStore) {
             let _ = disk::remove(&path);
         }
     }
+    Ok(())
 }
 
 /// Whether nothing waits.
@@ -216,19 +224,19 @@ mod tests {
         keep(&spool, &name(2), &logged("b", param("1"))).unwrap();
         keep(&spool, &name(3), &logged("c", param("2"))).unwrap();
         // The run is not there yet.
-        replay(&spool, &store);
+        replay(&spool, &store).unwrap();
         assert_eq!(files(&spool).len(), 3);
         store
             .apply(Changes::new(Timestamp(1), vec![Change::CreateRun(NewRun::new(run, Timestamp(1)))]))
             .unwrap();
         let bytes = disk::read(&file(1)).unwrap();
-        replay(&spool, &store);
+        replay(&spool, &store).unwrap();
         assert_eq!(files(&spool), Vec::<PathBuf>::new());
         assert_eq!(files(&spool.join("refused")), [spool.join("refused").join(file(3).file_name().unwrap())]);
         assert_eq!(store.run(run).unwrap().data.params["p"], "1");
         // Killed before the file was removed: it counts once.
         disk::create_private(&file(1), &bytes).unwrap();
-        replay(&spool, &store);
+        replay(&spool, &store).unwrap();
         assert_eq!(store.metric_history(run, "loss").unwrap().len(), 2);
         assert_eq!(files(&spool), Vec::<PathBuf>::new());
     }
@@ -253,7 +261,7 @@ mod tests {
             let old = std::time::SystemTime::now() - Duration::from_secs(age);
             std::fs::File::open(spool.join(name)).unwrap().set_modified(old).unwrap();
         }
-        replay(&spool, &store);
+        replay(&spool, &store).unwrap();
         let left: Vec<_> =
             std::fs::read_dir(&spool).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, [".pipe-a1b2c3.tmp"]);

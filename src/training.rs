@@ -2,7 +2,8 @@
 //!
 //! The training's thread only hands over what happened; a thread of its own writes to the store in batches,
 //! so that logging never slows a step. Points are left where that thread looks from time to time, so that it
-//! is not woken for each of them. A store that is away is a warning, never a failed training.
+//! is not woken for each of them. A store that is away is a warning, never a failed training: what is logged waits in the
+//! spool then.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,15 +18,16 @@ use learn::{Dataset, OutputPaths, TrainConfig, TrainEvent, TrainOutcome};
 use track::{
     Applied, Artifact, Change, Changes, ExperimentId, ExperimentRef, Lease, LineageFile, LoggedModelChange,
     Metric, ModelId, ModelOutput, ModelStatus, NewLoggedModel, NewRun, NewVersion, Param, RunId, RunStatus,
-    RunStore, SqliteStore, StoreError, Tag,
+    StoreError, Tag,
 };
 
 use crate::cli::command_line;
 use crate::environment;
-use crate::error::CliResult;
+use crate::error::{CliResult, with_causes};
 use crate::git::Git;
 use crate::logging::{await_run, now};
 use crate::mlmodel::{self, Identity};
+use crate::pen::{Pen, Teller, keep};
 use crate::project::Project;
 use crate::recorder::{common_tags, new_run_id, tag, tags};
 use crate::registration::{RuleArgs, registration};
@@ -34,11 +36,17 @@ use crate::ui::Printer;
 /// How long a point may wait before it is in the store, where others can see it.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
+/// How many points wait in memory while the store is waited for; after that they go to the spool.
+const MOST_POINTS: usize = 65_536;
+
 /// The recording of one training.
 pub struct TrainingRun {
     writer: Option<(Sender<Message>, JoinHandle<()>)>,
     /// Points that the writer has not taken yet.
     points: Points,
+    /// Where they go when they are too many.
+    spool: PathBuf,
+    teller: Arc<Teller>,
     run: RunId,
     /// Whether the run is of this training alone, and is ended by it.
     own: bool,
@@ -55,9 +63,12 @@ type Points = Arc<Mutex<Vec<Metric>>>;
 /// What the writer is woken for.
 enum Message {
     Change(Vec<Change>),
-    /// Changes that happen by themselves or not at all, and what came of them.
-    Ask(Changes, Sender<Result<Applied, StoreError>>),
+    /// Changes that happen by themselves, whether they may wait in the spool, and what came of them.
+    Ask(Changes, bool, Sender<Result<Applied, Arc<StoreError>>>),
 }
+
+/// What a warning calls it.
+const WHAT: &str = "this training";
 
 /// The name of the model that a training logs, and of its folder among the run's artifacts.
 const MODEL: &str = "model";
@@ -92,6 +103,8 @@ impl TrainingRun {
                 TrainingRun {
                     writer: None,
                     points: Points::default(),
+                    spool: PathBuf::new(),
+                    teller: Arc::new(Teller::new(printer, WHAT)),
                     run: new_run_id(),
                     own: false,
                     experiment: ExperimentId::DEFAULT,
@@ -123,34 +136,45 @@ impl TrainingRun {
         // Git takes longer than all else here, and the training need not wait for it.
         let (git, start) = (project.git(), Timestamp::now());
         let state = own.then(|| std::thread::spawn(move || git_tags(git.as_ref())));
-        let store = project.store().map_err(|fault| describe(&fault))?;
-        let mut changes = Vec::new();
+        let mut store = project.store().map(Arc::new);
+        let mut known = None;
+        if !own && let Ok(opened) = &store {
+            match await_run(opened, run) {
+                Ok(found) => known = Some(found),
+                Err(fault) => store = Err(fault),
+            }
+        }
+        let (spool, teller) = (project.spool_folder(), Arc::new(Teller::new(printer, WHAT)));
+        let mut pen = Pen::new(store, spool.clone(), teller.clone());
         if own {
-            changes.extend(create_own(run, start));
+            let mut changes: Vec<Change> = create_own(run, start).into();
             changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });
+            pen.write(&changes);
         }
-        // What the stage declared as params is recorded already, spelled as the params file spells it.
-        let (mut known, mut tags, mut experiment) = Default::default();
-        if !own {
-            let found = await_run(&store, run).map_err(|fault| describe(&fault))?;
-            (known, tags, experiment) = (found.data.params, found.data.tags, found.info.experiment);
+        // What the stage declared as params is recorded already, spelled as the params file spells it. Where that is not
+        // known, one that is spelled differently must not keep the others from it.
+        let mut params = params(config);
+        params.retain(|param| known.as_ref().is_none_or(|run| !run.data.params.contains_key(&param.key)));
+        let at_once = if own || known.is_some() { params.len().max(1) } else { 1 };
+        for params in params.chunks(at_once) {
+            pen.write(&[Change::LogParams { run, params: params.to_vec() }]);
         }
-        let known: BTreeMap<String, String> = known;
-        let params = params(config).into_iter().filter(|param| !known.contains_key(&param.key)).collect();
-        changes.push(Change::LogParams { run, params });
-        store.apply(Changes::new(Timestamp::now(), changes)).map_err(|fault| describe(&fault))?;
+        let (tags, experiment) =
+            known.map_or_else(Default::default, |run| (run.data.tags, run.info.experiment));
         let (sender, receiver) = channel();
         let points = Points::default();
         let awaited = points.clone();
         let handle = std::thread::spawn(move || {
             let tags = state.and_then(|state| state.join().ok());
             let first = tags.map(|tags| Change::SetTags { run, tags });
-            write((&store, run), first, &awaited, &receiver, printer);
+            write((pen, run), first, &awaited, &receiver);
         });
         let blobs = Some(project.blobs());
         Ok(TrainingRun {
             writer: Some((sender, handle)),
             points,
+            spool,
+            teller,
             run,
             own,
             experiment,
@@ -168,8 +192,19 @@ impl TrainingRun {
     }
 
     fn metrics(&self, metrics: Vec<Metric>) {
-        if self.writer.is_some() {
-            locked(&self.points).extend(metrics);
+        if self.writer.is_none() {
+            return;
+        }
+        let mut points = locked(&self.points);
+        points.extend(metrics);
+        if points.len() < MOST_POINTS {
+            return;
+        }
+        // The writer waits for the store.
+        let metrics = std::mem::take(&mut *points);
+        drop(points);
+        if !keep(&self.spool, vec![Change::LogMetrics { run: self.run, metrics }]) {
+            self.teller.lose("the run store is too slow, and the disk took nothing either");
         }
     }
 
@@ -285,7 +320,7 @@ impl TrainingRun {
             Change::LogModelOutputs { run, models: vec![ModelOutput { model, step }] },
             Change::LogArtifacts { run, artifacts: in_run.collect() },
         ];
-        self.ask(now(changes)).map_err(|fault| describe(&fault))?;
+        self.ask(now(changes), true).map_err(|fault| with_causes(&*fault))?;
         Ok(Some((model, artifacts)))
     }
 
@@ -305,25 +340,25 @@ impl TrainingRun {
         };
         // Its condition was read before the training.
         let preconditions = to.rule.preconditions(name, &|_| self.run, &self.tags).unwrap_or_default();
-        match self.ask(Changes { preconditions, ..now(registration(version).into()) }) {
+        match self.ask(Changes { preconditions, ..now(registration(version).into()) }, false) {
             Ok(applied) => {
                 let number = applied.versions.first().copied().unwrap_or_default();
                 let aliases: String = to.rule.alias.iter().map(|alias| format!(", {name}@{alias}")).collect();
                 self.printer.say(format_args!("Registered {name}/{number}{aliases}."));
             }
-            Err(fault @ StoreError::Precondition { .. }) => {
+            Err(fault) if matches!(*fault, StoreError::Precondition { .. }) => {
                 self.printer.say(format_args!("No version of `{name}` was made: {fault}."));
             }
             Err(fault) => {
-                self.printer.warn(format_args!("no version of `{name}` is made: {}", describe(&fault)));
+                self.printer.warn(format_args!("no version of `{name}` is made: {}", with_causes(&*fault)));
             }
         }
     }
 
     /// Has changes applied after all that was sent before.
-    fn ask(&self, changes: Changes) -> Result<Applied, StoreError> {
+    fn ask(&self, changes: Changes, may_wait: bool) -> Result<Applied, Arc<StoreError>> {
         let (answer, answered) = channel();
-        self.send(Message::Ask(changes, answer));
+        self.send(Message::Ask(changes, may_wait, answer));
         answered.recv().unwrap_or_else(|_| Ok(Applied::default()))
     }
 
@@ -376,11 +411,6 @@ impl TrainingRun {
 /// What is shared holds whole values only, also when a thread died.
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn describe(fault: &StoreError) -> String {
-    let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{fault}{cause}")
 }
 
 /// What git says of the code, with what every run says of itself.
@@ -487,22 +517,13 @@ fn metrics_of(event: &TrainEvent, timestamp: Timestamp) -> Vec<Metric> {
 
 /// Writes `first` and then what comes in, in batches, until nobody sends any more.
 fn write(
-    (store, run): (&SqliteStore, RunId),
+    (mut pen, run): (Pen, RunId),
     first: Option<Change>,
     points: &Mutex<Vec<Metric>>,
     messages: &Receiver<Message>,
-    printer: Printer,
 ) {
-    let mut warned = false;
-    let mut apply = |changes: Vec<Change>| {
-        if let Err(fault) = store.apply(Changes::new(Timestamp::now(), changes))
-            && !std::mem::replace(&mut warned, true)
-        {
-            printer.warn(format_args!("this training is not tracked in full: {}", describe(&fault)));
-        }
-    };
     if let Some(first) = first {
-        apply(vec![first]);
+        pen.write(&[first]);
     }
     loop {
         let message = messages.recv_timeout(FLUSH_EVERY);
@@ -510,7 +531,7 @@ fn write(
         let (mut changes, mut asked) = (Vec::new(), None);
         match message {
             Ok(Message::Change(more)) => changes = more,
-            Ok(Message::Ask(more, answer)) => asked = Some((more, answer)),
+            Ok(Message::Ask(more, may_wait, answer)) => asked = Some((more, may_wait, answer)),
             Err(_) => {}
         }
         let metrics = std::mem::take(&mut *locked(points));
@@ -518,11 +539,12 @@ fn write(
             changes.insert(0, Change::LogMetrics { run, metrics });
         }
         if !changes.is_empty() {
-            apply(changes);
+            pen.write(&changes);
         }
-        if let Some((changes, answer)) = asked {
-            let _ = answer.send(store.apply(changes));
+        if let Some((changes, may_wait, answer)) = asked {
+            let _ = answer.send(pen.ask(&changes, may_wait));
         }
+        pen.catch_up();
         if ended {
             return;
         }

@@ -3,6 +3,7 @@
 mod metric;
 mod model;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -82,14 +83,31 @@ pub fn run(command: &LogCommand, printer: Printer) -> CliResult {
             let run = logger.run;
             logger.log(vec![Change::SetTags { run, tags: tags_of(&args.pairs) }])
         }
-        LogCommand::Artifact(args) => artifact(args, printer),
-        LogCommand::Model(args) => model::run(args, printer),
+        LogCommand::Artifact(args) => unless_full(artifact(args, printer), &args.path, printer),
+        LogCommand::Model(args) => unless_full(model::run(args, printer), &args.path, printer),
     }
 }
 
 impl TargetArgs {
     fn open(&self, printer: Printer) -> CliResult<Logger> {
         Logger::open(self.run.as_deref(), printer)
+    }
+}
+
+/// A disk that is full is a warning, as a store that is away: the files are lost, and the script that logs them goes on.
+fn unless_full(logged: CliResult, path: &Path, printer: Printer) -> CliResult {
+    let is_full = |fault: &CliError| {
+        let causes = fault.source.iter().flat_map(anyhow::Error::chain);
+        let mut system = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+        system.any(|fault| matches!(fault.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    };
+    match logged {
+        Err(fault) if is_full(&fault) => {
+            let why = fault.source.map(|source| format!("{source:#}")).unwrap_or_default();
+            printer.warn(format_args!("{} is not logged: {why}", base::shown(path)));
+            Ok(())
+        }
+        logged => logged,
     }
 }
 

@@ -81,7 +81,7 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
         if looked.elapsed() > LOOK_EVERY && why_not.is_none() {
             looked = Instant::now();
             // What fails here is told to whoever asks.
-            spool::replay(&project.spool_folder(), &*store);
+            let _ = spool::replay(&project.spool_folder(), &*store);
             let _ = project.settle(&store);
         }
     }

@@ -6,13 +6,17 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use base::Timestamp;
-use track::{Change, Changes, ErrorKind, RunStore, SqliteStore, StoreError};
+use track::{Change, SqliteStore, StoreError};
 
+use crate::pen::{Pen, Teller, keep};
 use crate::spool;
 
 /// How long something may wait for more to be written together with it.
 const GATHER: Duration = Duration::from_millis(20);
+/// How long a store that is too slow is left alone before it is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How much waits in memory while the store is waited for. What comes then goes to the spool at once.
+const MOST_BATCHES: usize = if cfg!(test) { 64 } else { 4096 };
 /// How long somebody waits for what is being written.
 #[cfg(feature = "serve")]
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -30,6 +34,10 @@ pub struct Batch {
 #[derive(Debug, Default)]
 struct Waiting {
     batches: Vec<Batch>,
+    /// Something went to the spool that is newer than what is here, and so does what comes, until the spool is empty.
+    is_spilled: bool,
+    /// Something did not even get there.
+    has_lost: bool,
     /// Somebody waits for what is there.
     is_urgent: bool,
     is_over: bool,
@@ -53,19 +61,22 @@ impl Queue {
         }
     }
 
-    /// What came in until it is time to write; `None` when nothing can come any more.
-    fn gather(&self) -> Option<Vec<Batch>> {
+    /// What came in until it is time to write, perhaps nothing but what is in the spool, and whether something is lost;
+    /// `None` when nothing can come any more.
+    fn gather(&self) -> Option<(Vec<Batch>, bool)> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_idle = |waiting: &mut Waiting| waiting.batches.is_empty() && !waiting.is_over;
+        let is_idle =
+            |waiting: &mut Waiting| waiting.batches.is_empty() && !waiting.is_over && !waiting.is_spilled;
         let waiting = self.changed.wait_while(waiting, is_idle).unwrap_or_else(PoisonError::into_inner);
         let may_come = |waiting: &mut Waiting| !waiting.is_over && !waiting.is_urgent;
-        let (mut waiting, _) = self
-            .changed
-            .wait_timeout_while(waiting, GATHER, may_come)
-            .unwrap_or_else(PoisonError::into_inner);
+        let pause = if waiting.is_spilled && waiting.batches.is_empty() { PAUSE } else { GATHER };
+        let (mut waiting, _) =
+            self.changed.wait_timeout_while(waiting, pause, may_come).unwrap_or_else(PoisonError::into_inner);
         waiting.is_urgent = false;
         let gathered = std::mem::take(&mut waiting.batches);
-        (!gathered.is_empty()).then_some(gathered)
+        let has_lost = std::mem::take(&mut waiting.has_lost);
+        let is_done = gathered.is_empty() && (waiting.is_over || !waiting.is_spilled);
+        (!is_done || has_lost).then_some((gathered, has_lost))
     }
 
     /// Waits until all that came in so far is written, without waiting for more to come.
@@ -86,39 +97,50 @@ impl Queue {
 #[derive(Debug)]
 pub struct Writer {
     queue: Arc<Queue>,
+    spool: PathBuf,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Starts the thread. What the store does not take waits in the folder `spool`; `warn` is told why, and whether it
-    /// could be kept there; `written` is told which log files are kept now.
+    /// Starts the thread. What the store does not take waits in the folder `spool`, which `teller` tells of; `written` is
+    /// told which log files are kept now.
     pub fn start(
         store: Result<Arc<SqliteStore>, StoreError>,
         spool: PathBuf,
-        warn: impl Fn(&StoreError, bool) + Send + 'static,
+        teller: Arc<Teller>,
         written: impl Fn(&[PathBuf]) + Send + 'static,
     ) -> Self {
         let queue = Arc::new(Queue::default());
-        let batches = queue.clone();
+        let (batches, folder) = (queue.clone(), spool.clone());
+        let mut pen = Pen::new(store, spool.clone(), teller.clone());
         let thread = std::thread::spawn(move || {
-            let mut pen = Pen { store, spool, is_behind: false };
-            while let Some(gathered) = batches.gather() {
-                let count = gathered.len() as u64;
-                pen.write(gathered, &warn, &written);
+            while let Some((gathered, has_lost)) = batches.gather() {
+                if has_lost {
+                    teller.lose("the run store is too slow, and the disk took nothing either");
+                }
+                write(&mut pen, &gathered, &written);
+                pen.catch_up();
                 batches.change(|waiting| {
-                    waiting.done += count;
+                    waiting.done += gathered.len() as u64;
+                    // Nobody adds to it in this moment.
+                    waiting.is_spilled = waiting.is_spilled && !spool::is_empty(&folder);
                     false
                 });
                 batches.written.notify_all();
             }
+            pen.catch_up();
         });
-        Writer { queue, thread: Some(thread) }
+        Writer { queue, spool, thread: Some(thread) }
     }
 
     /// Writes soon.
     pub fn write(&self, batch: Batch) {
         // Only the first of several wakes the thread.
         self.queue.change(|waiting| {
+            if waiting.is_spilled || waiting.batches.len() >= MOST_BATCHES {
+                waiting.has_lost |= !keep(&self.spool, batch.changes);
+                return !std::mem::replace(&mut waiting.is_spilled, true);
+            }
             waiting.batches.push(batch);
             waiting.came += 1;
             waiting.batches.len() == 1
@@ -150,92 +172,78 @@ impl Drop for Writer {
     }
 }
 
-/// What writes.
-struct Pen {
-    /// The store, or why it is away.
-    store: Result<Arc<SqliteStore>, StoreError>,
-    spool: PathBuf,
-    /// Whether something waits in the spool: what comes later must not be in the store before it.
-    is_behind: bool,
-}
-
-impl Pen {
-    fn write(
-        &mut self,
-        gathered: Vec<Batch>,
-        warn: &dyn Fn(&StoreError, bool),
-        written: &dyn Fn(&[PathBuf]),
-    ) {
-        let store = match &self.store {
-            Ok(store) => store.clone(),
-            Err(fault) => {
-                for Batch { changes, .. } in gathered {
-                    warn(fault, self.keep(changes));
-                }
-                return;
-            }
-        };
-        if !self.is_behind && gathered.len() > 1 {
-            let all = gathered.iter().flat_map(|batch| batch.changes.iter().cloned()).collect();
-            if store.apply(Changes::new(Timestamp::now(), all)).is_ok() {
-                for batch in gathered {
-                    written(&batch.logs);
-                }
-                return;
-            }
-        }
+fn write(pen: &mut Pen, gathered: &[Batch], written: &dyn Fn(&[PathBuf])) {
+    let sets: Vec<&[Change]> = gathered.iter().map(|batch| batch.changes.as_slice()).collect();
+    let is_written = sets.len() > 1 && pen.write_together(&sets);
+    for batch in gathered {
         // One that cannot be written must not keep the others from it.
-        for Batch { changes, logs } in gathered {
-            if self.is_behind {
-                self.keep(changes);
-                continue;
-            }
-            match store.apply(Changes::new(Timestamp::now(), changes.clone())) {
-                Ok(_) => written(&logs),
-                Err(fault) if fault.kind() == ErrorKind::Failed => {
-                    self.is_behind = self.keep(changes);
-                    warn(&fault, self.is_behind);
-                }
-                Err(fault) => warn(&fault, false),
-            }
+        if is_written || pen.write(&batch.changes) {
+            written(&batch.logs);
         }
-        if self.is_behind {
-            spool::replay(&self.spool, &*store);
-            self.is_behind = !spool::is_empty(&self.spool);
-        }
-    }
-
-    /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
-    /// filling the disk.
-    fn keep(&self, changes: Vec<Change>) -> bool {
-        let (name, changes) = spool::named(changes);
-        let keep = || spool::keep(&self.spool, &name, &changes).is_ok();
-        keep() || (spool::use_reserve(&self.spool) && keep())
     }
 }
 
-#[cfg(all(test, feature = "serve"))]
+#[cfg(test)]
 mod tests {
-    use track::{NewRun, RunId};
+    use base::Timestamp;
+    use track::{NewRun, RunId, RunStatus, RunStore};
 
     use super::*;
+    use crate::recorder::new_run_id;
+    use crate::ui::Printer;
 
+    fn begin(run: RunId) -> Batch {
+        Batch { changes: vec![Change::CreateRun(NewRun::new(run, Timestamp::now()))], logs: Vec::new() }
+    }
+
+    fn start(store: &Arc<SqliteStore>, folder: &std::path::Path) -> Writer {
+        let teller = Arc::new(Teller::new(Printer::quiet(), "this test"));
+        Writer::start(Ok(store.clone()), folder.join("spool"), teller, |_| {})
+    }
+
+    #[cfg(feature = "serve")]
     #[test]
     fn what_was_to_be_written_is_there_after_a_flush() {
         let store = Arc::new(SqliteStore::open_in_memory().unwrap());
         let folder = tempfile::tempdir().unwrap();
-        let spool = folder.path().join("spool");
-        let mut writer = Writer::start(Ok(store.clone()), spool, |fault, _| panic!("{fault}"), |_| {});
+        let mut writer = start(&store, folder.path());
         let flush = writer.flusher();
         flush();
         for _ in 0..20 {
-            let run = RunId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
-            let changes = vec![Change::CreateRun(NewRun::new(run, Timestamp::now()))];
-            writer.write(Batch { changes, logs: Vec::new() });
+            let run = new_run_id();
+            writer.write(begin(run));
             flush();
             assert!(store.run(run).is_ok());
         }
         writer.end();
         flush();
+    }
+
+    #[test]
+    fn while_the_store_is_locked_no_more_than_so_much_is_in_memory_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let store = Arc::new(SqliteStore::open(&path).unwrap());
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut writer = start(&store, folder.path());
+        let runs: Vec<RunId> = (0..2 * MOST_BATCHES + 50).map(|_| new_run_id()).collect();
+        // What is written at once is taken out of the queue.
+        for run in &runs {
+            writer.write(begin(*run));
+        }
+        let last = *runs.last().unwrap();
+        let status = Some(RunStatus::Failed);
+        let end = Change::UpdateRun { run: last, status, end_time: None, name: None };
+        writer.write(Batch { changes: vec![end], logs: Vec::new() });
+        let waiting = writer.queue.waiting.lock().unwrap().batches.len();
+        assert!(waiting <= MOST_BATCHES, "{waiting}");
+        assert!(!spool::is_empty(&folder.path().join("spool")));
+        drop(other);
+        writer.end();
+        assert!(spool::is_empty(&folder.path().join("spool")));
+        assert!(!folder.path().join("spool/refused").exists());
+        assert!(runs.iter().all(|run| store.run(*run).is_ok()));
+        assert_eq!(store.run(last).unwrap().info.status, RunStatus::Failed);
     }
 }

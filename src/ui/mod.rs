@@ -50,6 +50,12 @@ pub struct Printer {
 }
 
 impl Printer {
+    /// A printer for tests.
+    #[cfg(test)]
+    pub fn quiet() -> Self {
+        Printer { verbosity: Verbosity::Quiet, color_out: false, color_err: false }
+    }
+
     /// A printer as the global flags ask for it.
     pub fn new(verbosity: Verbosity, color: ColorChoice) -> Self {
         let wanted = |is_terminal: bool| match color {

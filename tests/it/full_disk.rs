@@ -49,11 +49,15 @@ fn what_is_logged_on_a_full_disk_waits_in_the_spool_or_is_told_to_be_lost() {
     let said = on_a_small_disk(
         &sandbox,
         r#"
+        echo something > file
         fill
         echo nothing goes >&2
         "$PIPE" log metric loss 2 --step 2 --run $RUN
         "$PIPE" runs start --name none || echo none was begun >&2
         "$PIPE" runs end $RUN || echo it was not ended >&2
+        "$PIPE" runs tag $RUN a=b || echo it was not tagged >&2
+        "$PIPE" log artifact file --run $RUN
+        "$PIPE" log model file --run $RUN
         echo a little goes >&2
         truncate -s -40960 fill
         "$PIPE" log metric loss 3 --step 3 --run $RUN
@@ -65,10 +69,21 @@ fn what_is_logged_on_a_full_disk_waits_in_the_spool_or_is_told_to_be_lost() {
     );
     let said = said.code(0);
     let (before, after) = said.stderr.split_once("a little goes").unwrap();
-    assert!(before.contains("warning: failed to open the run store"), "{}", said.stderr);
+    assert!(
+        before.contains("warning: the disk is full: nothing was recorded in the run store"),
+        "{}",
+        said.stderr
+    );
     assert!(before.contains("what was logged is lost"), "{}", said.stderr);
     assert!(!before.contains("later pipe command"), "{}", said.stderr);
-    for told in ["none was begun", "it was not ended", "was not ended, since nothing could be written down"] {
+    for told in [
+        "none was begun",
+        "it was not ended",
+        "was not ended, since nothing could be written down",
+        "error: the disk is full: nothing was recorded in the run store",
+        "hint: free some space and try again\nit was not tagged",
+        "warning: file is not logged: ",
+    ] {
         assert!(before.contains(told), "{told}: {}", said.stderr);
     }
     assert_eq!(
@@ -292,6 +307,36 @@ fn a_stage_that_fills_the_disk_has_failed_and_one_whose_process_is_killed_was_ki
     );
     assert_eq!(ended("killed.json", "fills"), json!("FAILED"));
     assert_eq!(ended("killed.json", "waits"), json!("KILLED"));
+}
+
+#[test]
+fn a_stage_whose_output_has_no_room_is_done_all_the_same() {
+    let sandbox = Sandbox::without_git();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    let said = on_a_small_disk(
+        &sandbox,
+        r#"
+        printf 'stages:\n  talks:\n    cmd: seq 200000; echo 7 > out\n    outs: [out]\n' > pipeline.yaml
+        "$PIPE" runs list > /dev/null
+        fill
+        truncate -s -614400 fill
+        "$PIPE" repro > /dev/null
+        "$PIPE" status --json > ../status.json
+        cat out > ../out
+        rm fill
+        "#,
+    );
+    let said = said.code(0);
+    assert!(
+        said.stderr.contains("this output is not kept: ") && said.stderr.contains("1 ran"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(sandbox.read("out"), "7\n");
+    let status: Json = serde_json::from_str(&sandbox.read("status.json")).unwrap();
+    assert_eq!(status["stages"][0]["state"], "fresh", "{status}");
 }
 
 #[test]

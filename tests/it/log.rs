@@ -40,8 +40,14 @@ fn a_run_of_a_script_is_started_filled_and_ended() {
     sandbox.ok(["log", "param", &long, "--run", &run]);
     let lines = "{\"acc\": 0.5, \"step\": 1}\n\n{\"acc\": 0.75, \"step\": 2}\n{\"name\": \"f1\", \"value\": \"inf\"}\n";
     fed(&sandbox, &["log", "metric", "-", "--run", &run], lines).code(0);
-    let said = fed(&sandbox, &["log", "metric", "-", "--run", &run], "no\n{\"acc\": \"x\"}\n{\"late\": 1}\n");
-    said.code(2).tells(&["line 1 is not logged", "line 2 is not logged: `acc`"]);
+    let lines = "no\n{\"acc\": \"x\"}\n\n{\"late\": 1, \"done\": true}\n{\"step\": 4}\n";
+    let said = fed(&sandbox, &["log", "metric", "-", "--run", &run], lines);
+    said.code(2).tells(&[
+        "line 1 is not logged: it is no JSON object",
+        "line 2 is not logged: `acc` is \"x\", and no number",
+        "line 4 is not logged in full: `done` is true, and no number",
+        "line 5 is not logged: it names no metric",
+    ]);
     sandbox.ok(["runs", "end", &run, "--status", "failed"]);
     sandbox.ok(["runs", "end", &run]).tells(&["has ended before: FAILED"]);
     let shown = shown(&sandbox, &run);

@@ -13,6 +13,8 @@ mod harness;
 mod bad_data;
 mod bad_input;
 mod checkout;
+#[cfg(target_os = "linux")]
+mod clock;
 mod commands;
 mod commit;
 mod compatibility;
@@ -83,11 +85,14 @@ mod runs_edit;
 mod runs_joined;
 mod runs_list;
 mod safety;
+#[cfg(feature = "serve")]
+mod served;
 mod shared_cache;
 mod sharing;
 mod shown;
 mod stage;
 mod status;
+mod store_gone;
 mod together;
 mod told;
 #[cfg(feature = "serve")]

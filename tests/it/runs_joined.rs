@@ -133,6 +133,18 @@ fn a_script_with_a_model_is_one_run_everywhere() {
     assert!(gone.contains(&stage[24..]) && !gone.contains(&script[24..]), "{gone}");
     sandbox.ok(["runs", "restore", &stage[24..]]).tells(&["Restored 2 runs."]);
     assert_eq!(names(&sandbox, &[]), ["inner", "repro", "train"]);
+
+    // The champion is judged by what the one has, though its version is of the script's run.
+    sandbox.ok(["log", "metric", "judged", "0.9", "--run", &stage]);
+    let other = sandbox.ok(["runs", "start", "--name", "other"]).stdout.trim().to_owned();
+    sandbox.write("other-model", "bytes");
+    sandbox.ok(["log", "artifact", "other-model", "--as", "model", "--run", &other]);
+    let rule = ["--if-better-than", "champion", "--metric", "judged"];
+    for (value, code) in [("0.5", 1), ("0.95", 0)] {
+        sandbox.ok(["log", "metric", "judged", value, "--run", &other]);
+        let register = ["models", "register", "iris-net", "--run", &other];
+        sandbox.pipe(register.iter().chain(&rule)).code(code);
+    }
 }
 
 #[test]

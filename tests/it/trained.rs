@@ -207,13 +207,21 @@ fn a_model_that_cannot_be_logged_is_a_warning() {
     assert_eq!((&run["status"], &run["tags"]["pipe.kind"]), (&json!("FINISHED"), &json!("train")));
     assert!(!run["metrics"]["best_acc"].as_array().unwrap().is_empty());
     assert_eq!(sandbox.json(["models", "list", "--json"]), json!([]));
-    // Nor does a training without a store fail.
+    // Nor does a training without a store fail, and it is recorded once there is one.
     sandbox.write(".pipe/runs.db", "no database");
-    train(&sandbox, "spirals.npz", &["--register", "spirals"]).code(0).tells(&[
-        "not tracked",
+    let said = train(&sandbox, "spirals.npz", &["--register", "spirals"]).code(0).tells(&[
+        "this training is recorded by a later pipe command",
         "no version of `spirals` is made",
         "Trained:",
     ]);
+    assert_eq!(said.stderr.matches("recorded by a later").count(), 1, "{}", said.stderr);
+    sandbox.remove(".pipe/runs.db");
+    let recorded = newest_run(&sandbox);
+    assert_eq!((&recorded["status"], &recorded["tags"]["pipe.kind"]), (&json!("FINISHED"), &json!("train")));
+    assert_ne!(recorded["run_id"], run["run_id"]);
+    assert_eq!(recorded["metrics"].as_object().unwrap().len(), run["metrics"].as_object().unwrap().len());
+    assert_eq!(recorded["logged_models"][0]["name"], "model", "{recorded:#}");
+    assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
 }
 
 #[test]

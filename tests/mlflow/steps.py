@@ -893,7 +893,8 @@ source = "mlflow-artifacts:/${one}/${run}/artifacts/model"
 post(
     "make a version",
     VERSIONS + "/create",
-    {"name": "net", "source": source, "run_id": "${run}", "tags": [{"key": "x", "value": "y"}], "description": "first"},
+    {"name": "net", "source": source, "run_id": "${run}", "tags": [{"key": "x", "value": "y"}], "description": "first",
+     "run_link": "https://host/#/runs/7"},
 )
 post(
     "make a second version",

@@ -71,18 +71,39 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
 /// # Errors
 /// As [`replace`].
 pub fn replace_volatile(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    // As the user's mask has it: others may share the cache.
+    let temporary = volatile(path, bytes, 0o666)?;
+    inherit_file(temporary.as_file(), parent(path)).context("write file", path)?;
+    temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
+}
+
+/// As [`replace_volatile`], for a file that only its owner may read.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_volatile_private(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let temporary = volatile(path, bytes, 0o600)?;
+    temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
+}
+
+/// Whether a folder's disk has room for a small file.
+pub fn has_room(folder: &Path) -> bool {
+    let written = volatile(&folder.join("room"), &[7; 64 << 10], 0o600);
+    !written.is_err_and(|fault| crate::error::is_full(&fault.source))
+}
+
+/// A file with this content that is to get its name.
+fn volatile(path: &Path, bytes: &[u8], mode: u32) -> Result<tempfile::NamedTempFile, DiskError> {
     let folder = parent(path);
     make_folder(folder)?;
     let mut temporary = tempfile::Builder::new()
         .prefix(".pipe-")
         .suffix(".tmp")
-        // As the user's mask has it: others may share the cache.
-        .permissions(Permissions::from_mode(0o666))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)
         .context("write file", path)?;
     temporary.write_all(bytes).context("write file", path)?;
-    inherit_file(temporary.as_file(), folder).context("write file", path)?;
-    temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
+    Ok(temporary)
 }
 
 /// The folder a file lies in; the current one for a bare name.

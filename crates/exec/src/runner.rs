@@ -96,9 +96,6 @@ pub enum RunError {
     /// The system did not tell how it ended.
     #[error("failed to wait for the command")]
     Wait(#[source] io::Error),
-    /// A log file could not be written.
-    #[error(transparent)]
-    Log(#[from] DiskError),
 }
 
 /// Runs commands. Called from several threads at once; `run` returns when the command has ended and
@@ -143,7 +140,7 @@ impl Runner for LocalRunner {
         let ended = Instant::now();
         while !outputs.is_empty() {
             wait_for(&outputs, None, Some(ended + LEFTOVER));
-            read_ready(&mut outputs, spawn.secrets, on_line)?;
+            read_ready(&mut outputs, spawn.secrets, on_line);
             if ended.elapsed() > LEFTOVER && !outputs.is_empty() {
                 end_orphans(&spawn.job);
                 break;
@@ -151,7 +148,7 @@ impl Runner for LocalRunner {
         }
         while !outputs.is_empty() && ended.elapsed() < ORPHAN_PATIENCE {
             wait_for(&outputs, None, Some(ended + ORPHAN_PATIENCE));
-            read_ready(&mut outputs, spawn.secrets, on_line)?;
+            read_ready(&mut outputs, spawn.secrets, on_line);
         }
         let exit = exit?;
         Ok(if timed_out { Exit::TimedOut } else { exit })
@@ -194,12 +191,10 @@ impl LocalRunner {
     ) -> (Result<Exit, RunError>, bool) {
         let end = ProcessEnd::of(group);
         let mut deadline = spawn.deadline;
-        let (mut timed_out, mut logged) = (false, Ok(()));
+        let mut timed_out = false;
         let ended = loop {
             wait_for(outputs, Some(&end), deadline);
-            if let Err(fault) = read_ready(outputs, spawn.secrets, on_line) {
-                logged = Err(fault);
-            }
+            read_ready(outputs, spawn.secrets, on_line);
             match has_ended(group) {
                 Ok(false) => {}
                 Ok(true) => break Ok(()),
@@ -217,7 +212,7 @@ impl LocalRunner {
         self.lock_groups().retain(|known| *known != group);
         self.guard.release(group);
         let exit = ended.and_then(|()| child.wait()).map(exit_of).map_err(RunError::Wait);
-        (logged.map_err(RunError::Log).and(exit), timed_out)
+        (exit, timed_out)
     }
 }
 
@@ -264,13 +259,9 @@ fn wait_for(outputs: &[Output<'_>], end: Option<&ProcessEnd>, until: Option<Inst
 }
 
 /// Reads what is there; outputs that have ended are dropped. A log that cannot be written is told once all is read:
-/// after a full disk the process must still be able to write, or it would hang in its pipe.
-fn read_ready(
-    outputs: &mut Vec<Output<'_>>,
-    secrets: &[String],
-    on_line: &(dyn Fn(Stream, &str) + Sync),
-) -> Result<(), DiskError> {
-    let mut fault = Ok(());
+/// after a full disk the process must still be able to write, or it would hang in its pipe. A log is no out: a command that
+/// did its work has not failed for it.
+fn read_ready(outputs: &mut Vec<Output<'_>>, secrets: &[String], on_line: &(dyn Fn(Stream, &str) + Sync)) {
     outputs.retain_mut(|output| {
         let tell = |line: &str| on_line(output.stream, line);
         let mut source = [PollFd::new(&output.source, PollFlags::IN)];
@@ -285,14 +276,14 @@ fn read_ready(
                 true
             }
             _ => {
-                if let Some(broken) = output.lines.end(secrets, &tell) {
-                    fault = Err(broken);
+                if let Some(fault) = output.lines.end(secrets, &tell) {
+                    let told = format!("pipe: this output is not kept: {fault}: {}", fault.source);
+                    on_line(Stream::Stderr, &told);
                 }
                 false
             }
         }
     });
-    fault
 }
 
 /// One of the two outputs of a running process.
@@ -360,6 +351,11 @@ impl Lines<'_> {
                 self.log = Some(log);
             }
             Err(fault) => self.fault = Some(fault),
+        }
+        if self.fault.is_some() {
+            // On a full disk its room is needed for what the command came to.
+            self.log = None;
+            let _ = disk::remove(self.path);
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum Code {
     EndpointNotFound,
     /// MLflow has it, and we do not.
     NotImplemented,
-    /// The store is locked by others: to be tried again.
+    /// The store is locked by others, or somebody took it away: to be tried again.
     TemporarilyUnavailable,
     /// Our fault, or the disk's.
     InternalError,
@@ -123,7 +123,9 @@ impl From<StoreError> for Fault {
             )),
             // No 5xx: a client would try again for minutes.
             StoreError::ReadOnly { .. } => Fault::new(Code::PermissionDenied, error.to_string()),
-            StoreError::Busy { .. } => Fault::new(Code::TemporarilyUnavailable, error.to_string()),
+            StoreError::Busy { .. } | StoreError::Gone { .. } => {
+                Fault::new(Code::TemporarilyUnavailable, error.to_string())
+            }
             _ => match error.kind() {
                 ErrorKind::NotFound => Fault::missing(error.to_string()),
                 ErrorKind::Exists => Fault::new(Code::ResourceAlreadyExists, error.to_string()),

@@ -39,6 +39,7 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
         source: made.source,
         // An id that is none of ours is not kept.
         run: made.run.and_then(|run| run.parse::<RunId>().ok()),
+        run_link: call.text("run_link")?.map(str::to_owned),
         description,
         status: ModelStatus::Ready,
         tags,

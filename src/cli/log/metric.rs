@@ -18,7 +18,8 @@ use super::TargetArgs;
 /// Log a point of a metric, or points as lines of JSON from standard input
 ///
 /// `pipe log metric -` reads lines as {"loss": 0.3, "acc": 0.9, "step": 7} or {"name": "loss", "value": 0.3, "step": 7},
-/// until standard input ends. What is no number there is told of and left out. JSON has no NaN: write "NaN".
+/// until standard input ends; empty lines are passed over. JSON has no NaN: write "NaN". What is no number there is told of
+/// with the number of its line, and all else is logged; the exit code is 2 then.
 #[derive(Debug, Args)]
 pub struct MetricArgs {
     /// Its name, or `-` for standard input
@@ -49,7 +50,7 @@ const FLUSH_POINTS: usize = 1000;
 /// How many lines are read ahead while the store is waited for. After that, whoever writes them waits as well, until what is
 /// logged goes to the spool.
 const MOST_LINES: usize = 65_536;
-/// So many lines that cannot be read are told of one by one.
+/// So much that cannot be read is told of one by one.
 const FAULTS_TOLD: usize = 5;
 
 /// Logs one point, or many.
@@ -89,15 +90,16 @@ fn stream(logger: &mut Logger, step: i64, printer: Printer) -> CliResult {
         let ended = matches!(received, Err(RecvTimeoutError::Disconnected));
         if let Ok(line) = received {
             number += 1;
-            let read = line.map_err(|fault| fault.to_string());
-            let read = read.and_then(|line| points_of(&line, step, Timestamp::now()));
-            match read {
-                Ok(more) => points.extend(more),
-                Err(fault) => {
-                    faults += 1;
-                    if faults <= FAULTS_TOLD {
-                        printer.warn(format_args!("line {number} is not logged: {fault}"));
-                    }
+            let read = match line {
+                Ok(line) => Line::read(&line, step, Timestamp::now()),
+                Err(fault) => Line { points: Vec::new(), faults: vec![fault.to_string()] },
+            };
+            let left_out = if read.points.is_empty() { "is not logged" } else { "is not logged in full" };
+            points.extend(read.points);
+            for fault in read.faults {
+                faults += 1;
+                if faults <= FAULTS_TOLD {
+                    printer.warn(format_args!("line {number} {left_out}: {fault}"));
                 }
             }
         }
@@ -113,16 +115,38 @@ fn stream(logger: &mut Logger, step: i64, printer: Printer) -> CliResult {
         }
     }
     if faults > FAULTS_TOLD {
-        printer.warn(format_args!("{} more lines are not logged", faults - FAULTS_TOLD));
+        printer.warn(format_args!("{} more values are not logged", faults - FAULTS_TOLD));
     }
     if faults > 0 { Err(CliError::silent(ErrorKind::Unable)) } else { Ok(()) }
 }
 
-/// The points in a line; none in an empty one.
-fn points_of(line: &[u8], step: i64, now: Timestamp) -> Result<Vec<Metric>, String> {
-    if line.trim_ascii().is_empty() {
-        return Ok(Vec::new());
+/// What a line holds.
+#[derive(Debug, Default, PartialEq)]
+struct Line {
+    points: Vec<Metric>,
+    /// Why something in it is no point.
+    faults: Vec<String>,
+}
+
+impl Line {
+    /// The points in a line; none in an empty one.
+    fn read(line: &[u8], step: i64, now: Timestamp) -> Self {
+        if line.trim_ascii().is_empty() {
+            return Line::default();
+        }
+        let (points, faults) = match points_of(line, step, now) {
+            Ok(read) => {
+                let (points, faults): (Vec<_>, Vec<_>) = read.into_iter().partition(Result::is_ok);
+                (points.into_iter().flatten().collect(), faults.into_iter().filter_map(Result::err).collect())
+            }
+            Err(fault) => (Vec::new(), vec![fault]),
+        };
+        Line { points, faults }
     }
+}
+
+/// The points that a line that is not empty is meant to hold.
+fn points_of(line: &[u8], step: i64, now: Timestamp) -> Result<Vec<Result<Metric, String>>, String> {
     let object: Map<String, Json> =
         serde_json::from_slice(line).map_err(|fault| format!("it is no JSON object: {fault}"))?;
     let whole = |name: &str, default: i64| match object.get(name) {
@@ -130,22 +154,22 @@ fn points_of(line: &[u8], step: i64, now: Timestamp) -> Result<Vec<Metric>, Stri
         Some(value) => value.as_i64().ok_or_else(|| format!("`{name}` is {value}, and no whole number")),
     };
     let (step, timestamp) = (whole("step", step)?, Timestamp(whole("timestamp", now.0)?));
-    let point = |key: &str, value: f64| {
+    let point = |key: &str, value: &Json| {
         track::check_key("metric", key).map_err(|fault| fault.to_string())?;
-        Ok(Metric { key: key.to_owned(), value, step, timestamp })
+        Ok(Metric { key: key.to_owned(), value: number(key, value)?, step, timestamp })
     };
     let name = ["name", "key"].into_iter().find_map(|name| object.get(name)).and_then(Json::as_str);
     if let (Some(name), Some(value)) = (name, object.get("value")) {
-        return Ok(vec![point(name, number(name, value)?)?]);
+        return Ok(vec![point(name, value)]);
     }
     let pairs = object.iter().filter(|(key, _)| !matches!(key.as_str(), "step" | "timestamp"));
-    pairs.map(|(key, value)| point(key, number(key, value)?)).collect()
+    let points: Vec<_> = pairs.map(|(key, value)| point(key, value)).collect();
+    if points.is_empty() { Err("it names no metric".to_owned()) } else { Ok(points) }
 }
 
 fn number(key: &str, value: &Json) -> Result<f64, String> {
     let read = match value {
         Json::Number(number) => number.as_f64(),
-        Json::Bool(is_true) => Some(f64::from(u8::from(*is_true))),
         // What JSON has no number for.
         Json::String(text) => text.parse().ok().filter(|value: &f64| !value.is_finite()),
         _ => None,
@@ -159,24 +183,44 @@ mod tests {
 
     #[test]
     fn lines_become_points() {
-        let read = |line: &str| points_of(line.as_bytes(), 3, Timestamp(9));
+        let read = |line: &str| Line::read(line.as_bytes(), 3, Timestamp(9));
         let point = |key: &str, value, step, timestamp| Metric {
             key: key.into(),
             value,
             step,
             timestamp: Timestamp(timestamp),
         };
+        let good = |points| Line { points, faults: Vec::new() };
         assert_eq!(
             read(r#"{"loss": 0.5, "acc": 1, "step": 7}"#),
-            Ok(vec![point("acc", 1.0, 7, 9), point("loss", 0.5, 7, 9)])
+            good(vec![point("acc", 1.0, 7, 9), point("loss", 0.5, 7, 9)])
         );
         assert_eq!(
             read(r#"{"name": "loss", "value": "NaN", "timestamp": 4}"#),
-            Ok(vec![point("loss", f64::NAN, 3, 4)])
+            good(vec![point("loss", f64::NAN, 3, 4)])
         );
-        assert_eq!(read("  \r"), Ok(Vec::new()));
-        for bad in ["[1]", "{", r#"{"loss": "x"}"#, r#"{"a#": 1}"#, r#"{"loss": 1, "step": 1.5}"#, "\u{1}"] {
-            assert!(read(bad).is_err(), "{bad}");
+        assert_eq!(read("  \r"), Line::default());
+        let bad = [
+            "[1]",
+            "{",
+            "{}",
+            r#"{"step": 3}"#,
+            r#"{"loss": "x"}"#,
+            r#"{"loss": true}"#,
+            r#"{"a#": 1}"#,
+            r#"{"loss": 1, "step": 1.5}"#,
+            "\u{1}",
+        ];
+        for bad in bad {
+            let read = read(bad);
+            assert_eq!((read.points.len(), read.faults.len()), (0, 1), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_good_in_a_line_is_kept() {
+        let line = Line::read(br#"{"loss": 0.5, "done": true, "a#": 1, "acc": 2}"#, 0, Timestamp(9));
+        assert_eq!(line.points.iter().map(|point| point.key.as_str()).collect::<Vec<_>>(), ["acc", "loss"]);
+        assert!(line.faults.len() == 2 && line.faults[1].contains("`done` is true"), "{line:?}");
     }
 }

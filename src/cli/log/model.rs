@@ -21,7 +21,7 @@ use super::{TargetArgs, count_text, keep_cache};
 pub struct ModelArgs {
     /// A file or a folder
     #[arg(value_hint = clap::ValueHint::AnyPath)]
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// Its name
     #[arg(long, default_value = "model")]
     name: String,

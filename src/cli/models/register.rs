@@ -64,6 +64,7 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
         model: args.name.clone(),
         source: made.source,
         run: Some(made.run.info.id),
+        run_link: None,
         logged_model: made.logged_model,
         description: args.description.clone(),
         user: environment::user(),

@@ -140,7 +140,7 @@ pub struct ModelVersion<'a> {
     source: &'a str,
     run_id: String,
     status: &'static str,
-    run_link: &'static str,
+    run_link: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_message: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -172,7 +172,7 @@ impl<'a> ModelVersion<'a> {
                 ModelStatus::Ready => "READY",
                 ModelStatus::Failed => "FAILED_REGISTRATION",
             },
-            run_link: "",
+            run_link: version.run_link.as_deref().unwrap_or_default(),
             status_message: version.message.as_deref(),
             user_id: &version.user,
             tags: pairs(&version.tags),

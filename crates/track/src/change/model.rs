@@ -105,6 +105,9 @@ pub struct NewVersion {
     pub source: String,
     /// The run that made it.
     pub run: Option<RunId>,
+    /// The address of that run's page, where it has one elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_link: Option<String>,
     /// The logged model that it is made of.
     pub logged_model: Option<ModelId>,
     /// What is special about it.

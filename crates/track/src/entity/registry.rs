@@ -37,6 +37,8 @@ pub struct ModelVersion {
     pub source: String,
     /// The run that made it; it may be gone.
     pub run: Option<RunId>,
+    /// The address of that run's page, as whoever made the version gave it.
+    pub run_link: Option<String>,
     /// The logged model that it was made of.
     pub logged_model: Option<ModelId>,
     /// How far its making has come.

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use super::BUSY_SECONDS;
+use super::file::folder_of;
 use crate::{ChunkError, KeyError, StoreError};
 
 /// An error below the surface, which does not know the file yet.
@@ -60,6 +61,13 @@ impl Fault {
                     StoreError::Damaged { path, reason: error.to_string() }
                 }
                 Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
+                Some(ErrorCode::DiskFull) => StoreError::Full { path },
+                // Of what it cannot put beside the file SQLite does not say why.
+                Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+                    if !disk::has_room(folder_of(&path)) =>
+                {
+                    StoreError::Full { path }
+                }
                 _ if is_foreign_content(&error) => StoreError::Damaged { path, reason: error.to_string() },
                 // SQLite's text says what its code says again.
                 _ => StoreError::Failed { doing, path, source: error.to_string().into() },

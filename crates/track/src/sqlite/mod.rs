@@ -10,6 +10,7 @@ mod artifact;
 mod choose;
 mod column;
 mod fault;
+mod file;
 mod history;
 mod model;
 mod page;
@@ -34,6 +35,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub use self::schema::SCHEMA_VERSION;
 
 use self::fault::Fault;
+use self::file::FileId;
 use self::readers::Readers;
 use crate::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
@@ -49,6 +51,8 @@ const BRIEF_SECONDS: u64 = 5;
 /// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
 /// writers the unlucky one starves.
 const NAP: Duration = Duration::from_millis(2);
+/// How often a file is opened anew that is replaced again and again under our eyes.
+const ATTEMPTS: usize = 8;
 
 /// What applied changes survive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,12 +68,22 @@ pub enum Sync {
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
+    sync: Sync,
     patience: Patience,
     /// Nothing where one connection does all: in memory. They close before the writer does, which is the one that can
     /// empty the log.
     readers: Option<Readers>,
-    /// Nothing in a file that is only read.
-    writer: Option<Mutex<Connection>>,
+    /// The file that is open; nothing in memory, and where it is only read.
+    file: Mutex<Option<FileId>>,
+    /// Where it is only read, what writes are answered with.
+    writer: Result<Mutex<Connection>, Refusal>,
+}
+
+/// Why nothing is written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    ReadOnly,
+    Full,
 }
 
 impl SqliteStore {
@@ -100,24 +114,16 @@ impl SqliteStore {
     }
 
     fn open_for(path: &Path, sync: Sync, patience: Patience) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = || -> Result<Connection, Fault> {
-            let mut connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_handler(Some(patience.nap()))?;
-            // Before anything is written: what is not ours stays as it is.
-            schema::check(&connection, path)?;
-            make_private(path);
-            patiently(patience.nap(), || Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
-            configure(&connection, sync)?;
-            schema::prepare(&mut connection, path)?;
-            Ok(connection)
-        };
-        let connection = open().map_err(|fault| patience.told(fault.into_error(path, "open")))?;
-        let readers = Some(Readers::new(path.to_owned(), patience));
-        let writer = Some(Mutex::new(connection));
-        Ok(SqliteStore { path: path.to_owned(), patience, readers, writer })
+        let opened = connect(path, sync, patience);
+        let (connection, file) = opened.map_err(|fault| patience.told(fault.into_error(path, "open")))?;
+        Ok(SqliteStore {
+            path: path.to_owned(),
+            sync,
+            patience,
+            readers: Some(Readers::new(path.to_owned(), patience)),
+            file: Mutex::new(Some(file)),
+            writer: Ok(Mutex::new(connection)),
+        })
     }
 
     /// Opens a file that is there for questions alone: nothing is written, not even beside it. For a
@@ -127,13 +133,29 @@ impl SqliteStore {
     /// As [`SqliteStore::open`]; and when an older `pipe` made the file, since it cannot be upgraded.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         readers::open_to_read(path).map_err(|fault| fault.into_error(path, "read"))?;
-        let readers = Some(Readers::of_what_is_only_read(path.to_owned()));
-        Ok(SqliteStore { path: path.to_owned(), patience: Patience::Long, readers, writer: None })
+        Ok(SqliteStore {
+            path: path.to_owned(),
+            sync: Sync::Normal,
+            patience: Patience::Long,
+            readers: Some(Readers::of_what_is_only_read(path.to_owned())),
+            file: Mutex::default(),
+            writer: Err(Refusal::ReadOnly),
+        })
+    }
+
+    /// Opens a file as [`SqliteStore::open_read_only`] does that could not be opened to write, for this reason: who
+    /// writes to it is told.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open_read_only`].
+    pub fn open_read_only_since(path: &Path, why: &StoreError) -> Result<Self, StoreError> {
+        let refusal = if matches!(why, StoreError::Full { .. }) { Refusal::Full } else { Refusal::ReadOnly };
+        Ok(SqliteStore { writer: Err(refusal), ..Self::open_read_only(path)? })
     }
 
     /// Whether it can only be read.
     pub fn is_read_only(&self) -> bool {
-        self.writer.is_none()
+        self.writer.is_err()
     }
 
     /// A store that lives and dies with this value, for tests.
@@ -149,8 +171,14 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = open().map_err(|fault| fault.into_error(&path, "open"))?;
-        let writer = Some(Mutex::new(connection));
-        Ok(SqliteStore { path, patience: Patience::Long, readers: None, writer })
+        Ok(SqliteStore {
+            path,
+            sync: Sync::Normal,
+            patience: Patience::Long,
+            readers: None,
+            file: Mutex::default(),
+            writer: Ok(Mutex::new(connection)),
+        })
     }
 
     /// The contents of all artifacts of runs and logged models that are not deleted, and of versions, each once: what
@@ -171,22 +199,95 @@ impl SqliteStore {
             Ok(answer)
         };
         let answer = match &self.readers {
-            Some(readers) => readers.with(ask),
+            Some(readers) => self.current().and_then(|file| readers.with(file, ask)),
             None => self.writer().map_err(Fault::Store).and_then(|mut writer| ask(&mut writer)),
         };
         answer.map_err(|fault| fault.into_error(&self.path, "read"))
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
-        let writer = self.writer.as_ref().ok_or_else(|| StoreError::ReadOnly { path: self.path.clone() })?;
-        Ok(writer.lock().unwrap_or_else(PoisonError::into_inner))
+        match &self.writer {
+            Ok(writer) => Ok(writer.lock().unwrap_or_else(PoisonError::into_inner)),
+            Err(Refusal::ReadOnly) => Err(StoreError::ReadOnly { path: self.path.clone() }),
+            Err(Refusal::Full) => Err(StoreError::Full { path: self.path.clone() }),
+        }
     }
+
+    /// The file that questions are to be asked of: the one that is open, or that was put in its place.
+    fn current(&self) -> Result<Option<FileId>, Fault> {
+        let known = self.known();
+        if known.is_none() || known == FileId::at(&self.path)? {
+            return Ok(known);
+        }
+        self.follow(&mut *self.writer()?)?;
+        Ok(self.known())
+    }
+
+    /// Writes, and makes sure that what it was written to is still the store.
+    fn write(&self, changes: &Changes) -> Result<Applied, Fault> {
+        let mut writer = self.writer()?;
+        for _ in 0..ATTEMPTS {
+            self.follow(&mut writer)?;
+            let answer = apply::apply(&mut writer, changes);
+            let known = self.known();
+            if known.is_none() || known == FileId::at(&self.path)? {
+                return answer;
+            }
+        }
+        Err(StoreError::Gone { path: self.path.clone() }.into())
+    }
+
+    /// Opens the file that was put in place of the one that is open, where one was. A file that is gone may come back, so
+    /// none is made in its place.
+    fn follow(&self, writer: &mut Connection) -> Result<(), Fault> {
+        let known = self.known();
+        let found = if known.is_some() { FileId::at(&self.path)? } else { None };
+        if found == known {
+            return Ok(());
+        }
+        if found.is_none() {
+            return Err(StoreError::Gone { path: self.path.clone() }.into());
+        }
+        // SQLite takes nothing away that lies beside a file that is not the one it has open, so that the old
+        // connection may close after this one is there.
+        let (connection, file) = connect(&self.path, self.sync, self.patience)?;
+        *writer = connection;
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(())
+    }
+
+    fn known(&self) -> Option<FileId> {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens the file that is at this path, or makes it.
+fn connect(path: &Path, sync: Sync, patience: Patience) -> Result<(Connection, FileId), Fault> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    for _ in 0..ATTEMPTS {
+        let before = FileId::at(path)?;
+        file::make_ready(path)?;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        // SQLite has looked for no log yet.
+        let opened = FileId::at(path)?;
+        let Some(file) = opened.filter(|_| opened == before) else { continue };
+        connection.busy_handler(Some(patience.nap()))?;
+        // Before anything is written: what is not ours stays as it is.
+        schema::check(&connection, path)?;
+        make_private(path);
+        patiently(patience.nap(), || Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
+        configure(&connection, sync)?;
+        schema::prepare(&mut connection, path)?;
+        file::note_log(path, file)?;
+        return Ok((connection, file));
+    }
+    Err(StoreError::Gone { path: path.to_owned() }.into())
 }
 
 impl RunStore for SqliteStore {
     fn apply(&self, changes: Changes) -> Result<Applied, StoreError> {
-        apply::apply(&mut *self.writer()?, &changes)
-            .map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
+        self.write(&changes).map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
     }
 
     fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {

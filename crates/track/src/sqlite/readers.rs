@@ -11,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
+use super::file::{self, FileId, beside};
 use super::{Patience, Sync, configure, schema};
+use crate::StoreError;
 
 /// How many stay open while nobody asks.
 const IDLE: usize = 4;
@@ -26,7 +28,8 @@ pub(super) struct Readers {
     patience: Patience,
     /// Whether nobody of this process writes, and perhaps nobody may.
     is_only_read: bool,
-    idle: Mutex<Vec<Connection>>,
+    /// Each with the file that it has open.
+    idle: Mutex<Vec<(FileId, Connection)>>,
 }
 
 impl Readers {
@@ -41,31 +44,44 @@ impl Readers {
         Readers { path, patience: Patience::Long, is_only_read: true, idle: Mutex::default() }
     }
 
-    /// Lends a connection for one question.
-    pub(super) fn with<T>(&self, ask: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        if self.is_only_read {
+    /// Lends a connection to this file, which is at the path, for one question.
+    pub(super) fn with<T>(
+        &self,
+        file: Option<FileId>,
+        ask: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let Some(file) = file.filter(|_| !self.is_only_read) else {
             return ask(&mut open_to_read(&self.path)?);
-        }
-        let known = self.lock().pop();
-        let mut connection = known.map_or_else(|| self.open(), Ok)?;
+        };
+        let known = {
+            let mut idle = self.lock();
+            // Of a file that was replaced.
+            idle.retain(|(opened, _)| *opened == file);
+            idle.pop().map(|(_, connection)| connection)
+        };
+        let mut connection = known.map_or_else(|| self.open(file), Ok)?;
         let answer = ask(&mut connection);
         let mut idle = self.lock();
         if idle.len() < IDLE {
-            idle.push(connection);
+            idle.push((file, connection));
         }
         answer
     }
 
-    fn open(&self) -> Result<Connection, Fault> {
+    fn open(&self, file: FileId) -> Result<Connection, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        // SQLite has looked for no log yet.
+        if FileId::at(&self.path)? != Some(file) {
+            return Err(StoreError::Gone { path: self.path.clone() }.into());
+        }
         connection.busy_handler(Some(self.patience.nap()))?;
         configure(&connection, Sync::Normal)?;
         connection.pragma_update(None, "cache_size", -CACHED)?;
         Ok(connection)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(FileId, Connection)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,6 +89,10 @@ impl Readers {
 /// Opens a file of the current schema and writes nothing, not even beside it.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if file::has_foreign_log(path)? {
+        let source = "the log beside it belongs to a file that lay there before".into();
+        return Err(StoreError::Failed { doing: "read", path: path.to_owned(), source }.into());
+    }
     let open = |name: &Path, flags: OpenFlags| -> Result<Connection, Fault> {
         let mut connection = Connection::open_with_flags(name, flags)?;
         connection.busy_handler(Some(Patience::Long.nap()))?;
@@ -89,13 +109,6 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, Fault> {
         }
         open(&immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI).map_err(|_| fault)
     })
-}
-
-/// The file with something added to its name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// The file as SQLite's URI for one that never changes.

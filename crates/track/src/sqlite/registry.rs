@@ -17,7 +17,7 @@ const MODEL: &str = "SELECT number, name, description, created, updated FROM reg
 
 const VERSION: &str =
     "SELECT model_version.number, model_version.model, name, version, source, run, logged_model,
-    status, message, stage, model_version.description, user, model_version.created, model_version.updated
+    status, message, stage, model_version.description, user, model_version.created, model_version.updated, run_link
     FROM model_version JOIN registered_model ON registered_model.number = model_version.model";
 
 pub(super) fn model(connection: &Connection, name: &str) -> Result<RegisteredModel, Fault> {
@@ -158,6 +158,7 @@ fn version_row(row: &Row) -> rusqlite::Result<([i64; 2], ModelVersion)> {
         user: row.get(11)?,
         created: Timestamp(row.get(12)?),
         updated: Timestamp(row.get(13)?),
+        run_link: row.get(14)?,
         tags: BTreeMap::new(),
         aliases: Vec::new(),
     };
@@ -234,6 +235,7 @@ mod tests {
                     model: name,
                     source: "file".into(),
                     run: None,
+                    run_link: None,
                     logged_model: None,
                     description: None,
                     user: String::new(),

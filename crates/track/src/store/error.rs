@@ -187,6 +187,18 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The disk has no room for what is to be written.
+    #[error("the disk is full: nothing was recorded in the run store {}", base::shown(path))]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody removed it while it was open.
+    #[error("the run store {} was removed while it was open: nothing was recorded", base::shown(path))]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else that went wrong below.
     #[error("failed to {doing} the run store {}", base::shown(path))]
     Failed {
@@ -241,9 +253,13 @@ impl StoreError {
             | E::ModelDeleted(_)
             | E::NotDeleted { .. }
             | E::Precondition { .. } => ErrorKind::State,
-            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::ReadOnly { .. } | E::Failed { .. } => {
-                ErrorKind::Failed
-            }
+            E::Damaged { .. }
+            | E::Newer { .. }
+            | E::Busy { .. }
+            | E::ReadOnly { .. }
+            | E::Full { .. }
+            | E::Gone { .. }
+            | E::Failed { .. } => ErrorKind::Failed,
         }
     }
 
@@ -259,6 +275,10 @@ impl StoreError {
             ),
             StoreError::FoundDeleted { .. } => {
                 Some("`pipe runs restore` brings it back; `pipe runs list --deleted` shows what was deleted")
+            }
+            StoreError::Full { .. } => Some("free some space and try again"),
+            StoreError::Gone { .. } => {
+                Some("put it back; where it is gone for good, the next `pipe` that records makes a new one")
             }
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)

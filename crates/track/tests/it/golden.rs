@@ -3,7 +3,8 @@
 
 use base::Timestamp;
 use track::{
-    Changes, RunStatus, RunStore, Search, SqliteStore, decode_block, decode_chunk, encode_block, encode_chunk,
+    Changes, ModelStore, RunStatus, RunStore, Search, SqliteStore, Stage, decode_block, decode_chunk,
+    encode_block, encode_chunk,
 };
 
 use crate::{at, id, make_run};
@@ -92,6 +93,32 @@ fn a_file_of_schema_1_is_upgraded_and_all_of_it_reads_back() {
     let backup = folder.path().join("runs.db.schema-1.bak");
     let backup = rusqlite::Connection::open(backup).expect("there is a backup");
     assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(1));
+    let new = tempfile::tempdir().expect("a folder");
+    drop(SqliteStore::open(&new.path().join("runs.db")).expect("opens"));
+    assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
+}
+
+/// A file that schema 2 wrote, as text: a run with a registered model.
+const SCHEMA_2: &str = include_str!("../golden/schema-2.sql");
+
+#[test]
+fn a_file_of_schema_2_is_upgraded_and_all_of_it_reads_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.db");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_2).expect("filled");
+    let store = SqliteStore::open(&path).expect("upgraded");
+    let run = store.find_run("first").expect("there");
+    assert_eq!(store.metric_history(run, "loss").expect("read").len(), 2);
+    assert_eq!(store.run(run).expect("there").data.params["lr"], "0.1");
+    let version = store.version_by_alias("net", "champion").expect("there");
+    assert_eq!((version.version, version.run, version.run_link), (1, Some(run), None));
+    assert_eq!((version.stage, version.description.as_deref()), (Stage::Staging, Some("one")));
+    assert_eq!(version.tags["k"], "v");
+    make_run(&store, 9);
+    drop(store);
+    let backup = folder.path().join("runs.db.schema-2.bak");
+    let backup = rusqlite::Connection::open(backup).expect("there is a backup");
+    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(2));
     let new = tempfile::tempdir().expect("a folder");
     drop(SqliteStore::open(&new.path().join("runs.db")).expect("opens"));
     assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");

@@ -9,6 +9,7 @@ mod golden;
 mod joined;
 mod mlflow;
 mod models;
+mod moved;
 mod sqlite;
 
 use base::Timestamp;

@@ -353,4 +353,27 @@ pub fn a_version_is_registered_only_when_its_rule_holds(store: &dyn ModelStore) 
     assert!(register(3, better(3)).is_err() && register(4, better(4)).is_err());
     assert_eq!(register(2, better(2)).expect("better").versions, [3]);
     assert_eq!(store.version_by_alias("iris", "champion").expect("there").run, Some(id(2)));
+    // A champion of a stage's script is judged by what the stage's run has as well, and the script's value counts.
+    let [stage, script, other] = [10, 11, 12].map(|number| make_run(store, number));
+    let tie = |run, key: &str, other: track::RunId| Change::SetTags {
+        run,
+        tags: vec![tag(key, &other.to_string())],
+    };
+    let log = |run, step, value| Change::LogMetrics { run, metrics: vec![point("judged", step, 0, value)] };
+    let ties = [tie(stage, "pipe.script_run", script), tie(script, "pipe.stage_run", stage)];
+    store.apply(at(0, ties.into())).expect("tied");
+    store.apply(at(0, vec![log(stage, 0, 0.9), log(other, 0, 0.5)])).expect("logged");
+    let judged = |run| match better(run) {
+        Precondition::BetterThanChampion { run, model, alias, higher_is_better, .. } => {
+            Precondition::BetterThanChampion { run, model, alias, metric: "judged".into(), higher_is_better }
+        }
+        other => other,
+    };
+    register(11, bound(11, Bound::Above(0.0))).expect_err("it has no such metric");
+    register(11, Precondition::StatusIs { run: script, status: track::RunStatus::Running })
+        .expect("the champion");
+    let message = register(12, judged(12)).expect_err("worse than the stage's").to_string();
+    assert!(message.ends_with("it is 0.5, and that of version 5 is 0.9"), "{message}");
+    store.apply(at(0, vec![log(script, 0, 0.4)])).expect("logged");
+    assert!(register(12, judged(12)).is_ok(), "the script's counts");
 }

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{active_run, lookup, run};
+use crate::joined::{SCRIPT_RUN_TAG, STAGE_RUN_TAG};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::read;
 use crate::{Lifecycle, Precondition, RunId, StoreError};
@@ -79,7 +80,7 @@ fn beats(
         query.query_row([model, alias], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((version, champion)) = champion else { return Ok((true, None)) };
     let value = latest(transaction, &run.to_string(), metric)?;
-    let best = champion.map(|champion| latest(transaction, &champion, metric)).transpose()?.flatten();
+    let best = champion.map(|champion| latest_of_pair(transaction, &champion, metric)).transpose()?.flatten();
     let holds = match (value, best) {
         (Some(value), _) if value.is_nan() => false,
         (Some(value), Some(best)) if !best.is_nan() => {
@@ -94,6 +95,28 @@ fn beats(
     };
     let best = best.map_or_else(|| "none".to_owned(), |best| best.to_string());
     Ok((holds, Some(format!("{}, and that of version {version} is {best}", found(value)))))
+}
+
+/// The latest value of a metric of a run as people see it: a stage's with its script's, of which the script's value counts.
+fn latest_of_pair(transaction: &Transaction, run: &str, metric: &str) -> Result<Option<f64>, Fault> {
+    let partner = |there: &str, back: &str| -> Result<Option<String>, Fault> {
+        let mut query = transaction.prepare_cached(
+            "SELECT other.id FROM run
+             JOIN tag AS there ON there.run = run.number AND there.key = ?2
+             JOIN run AS other ON other.id = there.value AND other.lifecycle = run.lifecycle
+             JOIN tag AS back ON back.run = other.number AND back.key = ?3 AND back.value = run.id
+             WHERE run.id = ?1",
+        )?;
+        Ok(query.query_row([run, there, back], |row| row.get(0)).optional()?)
+    };
+    let script = partner(SCRIPT_RUN_TAG, STAGE_RUN_TAG)?;
+    let stage = partner(STAGE_RUN_TAG, SCRIPT_RUN_TAG)?;
+    for run in [script.as_deref(), Some(run), stage.as_deref()].into_iter().flatten() {
+        if let Some(value) = latest(transaction, run, metric)? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
 }
 
 /// The latest value of a metric, whatever the lifecycle of the run.

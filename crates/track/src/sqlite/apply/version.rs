@@ -58,8 +58,9 @@ pub(super) fn create(transaction: &Transaction, new: &NewVersion, at: Timestamp)
     let count = "UPDATE registered_model SET versions = versions + 1 WHERE number = ?1 RETURNING versions";
     let version: i64 = transaction.prepare_cached(count)?.query_row([model], |row| row.get(0))?;
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO model_version (model, version, source, run, logged_model, status, description, user, created, updated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+        "INSERT INTO model_version (model, version, source, run, logged_model, status, description, user, created, updated,
+            run_link)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)",
     )?;
     insert.execute(params![
         model,
@@ -70,7 +71,8 @@ pub(super) fn create(transaction: &Transaction, new: &NewVersion, at: Timestamp)
         new.status as i64,
         new.description,
         new.user,
-        at.0
+        at.0,
+        new.run_link
     ])?;
     let number = transaction.last_insert_rowid();
     tag::set(transaction, tag::VERSION, number, &new.tags)?;

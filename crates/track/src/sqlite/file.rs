@@ -1,0 +1,111 @@
+//! Which file the store's path leads to, and whose the log beside it is.
+//!
+//! SQLite finds a log by its name alone. A file that was put in place of one with a log would be read with pages of the
+//! other, and a log without its file would be taken up by the next file made there. So every process that opens the store
+//! notes which file the log belongs to, and one that finds another file beside that log sets the log aside first. A process
+//! that has the file open looks before each question and after each write whether its path still leads there.
+
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::fault::Fault;
+use crate::StoreError;
+
+/// A file, whatever its name is. No other has this number while it is open somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file at a path; nothing when none is there.
+    pub(super) fn at(path: &Path) -> Result<Option<FileId>, Fault> {
+        let of = |found: Metadata| FileId { device: found.dev(), inode: found.ino() };
+        match std::fs::metadata(path) {
+            Ok(found) => Ok(Some(of(found))),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(None),
+            Err(fault) => Err(failed(path, fault)),
+        }
+    }
+}
+
+/// The folder that the file lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The file with something added to its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Makes an empty file where none is, and takes away a log that belongs to another one. What was opened at the path after
+/// this, and is still there, has no log but its own.
+pub(super) fn make_ready(path: &Path) -> Result<(), Fault> {
+    if FileId::at(path)?.is_some() && !has_foreign_log(path)? {
+        return Ok(());
+    }
+    // One at a time: another process may be doing it, and have opened the file since. The lock goes with the handle; where
+    // the file system has none for folders, it goes without.
+    let folder = File::open(folder_of(path)).map_err(|fault| failed(path, fault))?;
+    let _ = folder.lock();
+    if has_foreign_log(path)? {
+        set_log_aside(path)?;
+    }
+    if FileId::at(path)?.is_none() {
+        // Of a file that is gone.
+        disk::remove(&beside(path, "-wal")).map_err(|fault| failed(path, fault))?;
+        disk::remove(&beside(path, "-shm")).map_err(|fault| failed(path, fault))?;
+        disk::create_private(path, b"").map_err(|fault| failed(path, fault.source))?;
+    }
+    Ok(())
+}
+
+/// Whether the log beside the file is known to be that of a file that lay there before.
+pub(super) fn has_foreign_log(path: &Path) -> Result<bool, Fault> {
+    let Some(log) = FileId::at(&beside(path, "-wal"))? else { return Ok(false) };
+    let Some(file) = FileId::at(path)? else { return Ok(false) };
+    // Where both are others than noted, they came together from elsewhere.
+    Ok(noted(path).is_some_and(|(noted_file, noted_log)| noted_log == log && noted_file != file))
+}
+
+/// Notes that the log belongs to the file, so that nobody takes it for another's.
+pub(super) fn note_log(path: &Path, file: FileId) -> Result<(), Fault> {
+    let Some(log) = FileId::at(&beside(path, "-wal"))? else { return Ok(()) };
+    if noted(path) == Some((file, log)) {
+        return Ok(());
+    }
+    let text = format!("{} {} {} {}\n", file.device, file.inode, log.device, log.inode);
+    // Without it the store is as safe as SQLite makes it.
+    let _ = disk::replace_volatile_private(&note_path(path), text.as_bytes());
+    Ok(())
+}
+
+fn note_path(path: &Path) -> PathBuf {
+    beside(path, "-owner")
+}
+
+/// The file, and the log that belongs to it.
+fn noted(path: &Path) -> Option<(FileId, FileId)> {
+    let text = disk::read_text_optional(&note_path(path)).ok()??;
+    let numbers: Vec<u64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [device, inode, log_device, log_inode] = numbers[..] else { return None };
+    Some((FileId { device, inode }, FileId { device: log_device, inode: log_inode }))
+}
+
+/// Whoever has the old file open goes on with what he has open.
+fn set_log_aside(path: &Path) -> Result<(), Fault> {
+    let log = beside(path, "-wal");
+    let aside = beside(path, "-wal.replaced");
+    disk::move_path(&log, &aside).map_err(|fault| failed(path, fault))?;
+    disk::remove(&beside(path, "-shm")).map_err(|fault| failed(path, fault))
+}
+
+fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Fault {
+    StoreError::Failed { doing: "open", path: path.to_owned(), source: source.into() }.into()
+}

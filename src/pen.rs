@@ -1,0 +1,313 @@
+//! Writes changes to the run store, or keeps them in the spool while it takes none: in their order, each once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use base::Timestamp;
+use track::{Applied, Change, Changes, ErrorKind, RunId, RunStore, SqliteStore, StoreError};
+
+use crate::error::with_causes;
+use crate::spool;
+use crate::ui::Printer;
+
+/// Says once that something waits, and once that something is lost.
+#[derive(Debug)]
+pub struct Teller {
+    printer: Printer,
+    /// What is recorded: `this reproduction`.
+    what: &'static str,
+    waits: AtomicBool,
+    is_lost: AtomicBool,
+}
+
+impl Teller {
+    /// Tells of what is recorded.
+    pub fn new(printer: Printer, what: &'static str) -> Self {
+        Teller { printer, what, waits: AtomicBool::default(), is_lost: AtomicBool::default() }
+    }
+
+    /// The store did not take something, which waits in the spool or is lost.
+    pub fn tell(&self, fault: &StoreError, is_kept: bool) {
+        let told = if is_kept { &self.waits } else { &self.is_lost };
+        if told.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (what, hint) = (self.what, fault.hint().map(|hint| format!(" ({hint})")).unwrap_or_default());
+        let fault = with_causes(fault);
+        if is_kept {
+            self.printer.warn(format_args!("{fault}{hint}; {what} is recorded by a later pipe command"));
+        } else {
+            self.printer.warn(format_args!("{what} is not tracked in full: {fault}{hint}"));
+        }
+    }
+
+    /// Something is lost, for another reason.
+    pub fn lose(&self, why: &str) {
+        if !self.is_lost.swap(true, Ordering::SeqCst) {
+            self.printer.warn(format_args!("{} is not tracked in full: {why}", self.what));
+        }
+    }
+
+    /// Whether anything had to be told.
+    pub fn has_told(&self) -> bool {
+        self.waits.load(Ordering::SeqCst) || self.is_lost.load(Ordering::SeqCst)
+    }
+}
+
+/// What writes.
+pub struct Pen {
+    /// Unless it could not be opened.
+    store: Option<Arc<SqliteStore>>,
+    spool: PathBuf,
+    teller: Arc<Teller>,
+    /// Why something waits in the spool: what comes later must not be in the store before it.
+    behind: Option<Arc<StoreError>>,
+    /// What made the runs that have not ended, for a store that was put in place of the one they are in.
+    begun: Vec<(RunId, Vec<Change>)>,
+    /// Runs that the store refused to make: what is logged to them waits for nothing.
+    refused: Vec<RunId>,
+}
+
+impl Pen {
+    /// Writes to a store, if it could be opened, and to a spool.
+    pub fn new(store: Result<Arc<SqliteStore>, StoreError>, spool: PathBuf, teller: Arc<Teller>) -> Self {
+        let (store, behind) = match store {
+            Ok(store) => (Some(store), None),
+            Err(fault) => (None, Some(Arc::new(fault))),
+        };
+        Pen { store, spool, teller, behind, begun: Vec::new(), refused: Vec::new() }
+    }
+
+    /// Writes several sets in one go; false when that cannot be, and nothing is written.
+    pub fn write_together(&mut self, sets: &[&[Change]]) -> bool {
+        let (Some(store), None) = (&self.store, &self.behind) else { return false };
+        let all = sets.iter().flat_map(|set| set.iter().cloned()).collect();
+        let is_written = store.apply(Changes::new(Timestamp::now(), all)).is_ok();
+        if is_written {
+            for set in sets {
+                self.remember(set);
+            }
+        }
+        is_written
+    }
+
+    /// Writes a set, or keeps it until the store is there. True when the store has it.
+    pub fn write(&mut self, changes: &[Change]) -> bool {
+        let answer = match &self.behind {
+            Some(fault) => Err(fault.clone()),
+            None => self.apply(&Changes::new(Timestamp::now(), changes.to_vec())).map_err(Arc::new),
+        };
+        let Err(fault) = answer else {
+            self.remember(changes);
+            return true;
+        };
+        if self.may_wait(&fault) {
+            self.wait_or_lose(changes, fault);
+            self.remember(changes);
+        } else {
+            self.teller.tell(&fault, false);
+            self.refused.extend(changes.iter().filter_map(begins));
+        }
+        false
+    }
+
+    /// Has changes applied now, for a training; with `may_wait` later, where the store takes nothing.
+    ///
+    /// # Errors
+    /// When the store refuses them, or takes nothing and they may not wait.
+    #[cfg(feature = "train")]
+    pub fn ask(&mut self, changes: &Changes, may_wait: bool) -> Result<Applied, Arc<StoreError>> {
+        self.catch_up();
+        let answer = match &self.behind {
+            Some(fault) => Err(fault.clone()),
+            None => self.apply(changes).map_err(Arc::new),
+        };
+        match answer {
+            Err(fault) if may_wait && (self.behind.is_some() || is_away(&fault)) => {
+                self.wait_or_lose(&changes.changes, fault);
+                Ok(Applied::default())
+            }
+            answer => answer,
+        }
+    }
+
+    /// Applies what waits, if the store takes it. True when nothing waits any more.
+    pub fn catch_up(&mut self) -> bool {
+        let Some(store) = &self.store else { return false };
+        if self.behind.is_none() && spool::is_empty(&self.spool) {
+            return true;
+        }
+        match spool::replay(&self.spool, &**store) {
+            Ok(()) if spool::is_empty(&self.spool) => self.behind = None,
+            Ok(()) => {}
+            Err(fault) => self.behind = Some(Arc::new(fault)),
+        }
+        self.behind.is_none()
+    }
+
+    /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
+    /// filling the disk.
+    fn keep(&self, changes: &[Change]) -> bool {
+        keep(&self.spool, changes.to_vec())
+    }
+
+    fn apply(&self, changes: &Changes) -> Result<Applied, StoreError> {
+        let store = self.store.as_ref().expect("it is behind otherwise");
+        let answer = store.apply(changes.clone());
+        if !matches!(answer, Err(StoreError::UnknownRun(_))) || self.begun.is_empty() {
+            return answer;
+        }
+        // Another store stands in the place of the one that had it.
+        for (_, begun) in &self.begun {
+            let _ = store.apply(Changes::new(Timestamp::now(), begun.clone()));
+        }
+        store.apply(changes.clone())
+    }
+
+    /// Whether the store may take it later. Whoever executes a stage may write its run later than what is logged to it.
+    fn may_wait(&self, fault: &StoreError) -> bool {
+        match fault {
+            StoreError::UnknownRun(run) => !self.refused.contains(run),
+            fault => fault.kind() == ErrorKind::Failed,
+        }
+    }
+
+    fn wait_or_lose(&mut self, changes: &[Change], fault: Arc<StoreError>) {
+        if matches!(*fault, StoreError::Gone { .. }) && self.behind.is_none() {
+            // A new store knows nothing of them.
+            for (_, begun) in &self.begun {
+                self.keep(begun);
+            }
+        }
+        let is_kept = self.keep(changes);
+        self.teller.tell(&fault, is_kept);
+        if is_kept {
+            self.behind = Some(fault);
+        }
+    }
+
+    fn remember(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::CreateRun(new) => self.begun.push((new.id, changes.to_vec())),
+                Change::UpdateRun { run, status: Some(status), .. } if status.has_ended() => {
+                    self.begun.retain(|(begun, _)| begun != run);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The run that a change makes.
+fn begins(change: &Change) -> Option<RunId> {
+    match change {
+        Change::CreateRun(new) => Some(new.id),
+        _ => None,
+    }
+}
+
+/// Whether the store takes nothing, whatever it is.
+#[cfg(feature = "train")]
+fn is_away(fault: &StoreError) -> bool {
+    fault.kind() == ErrorKind::Failed && !matches!(fault, StoreError::Failed { .. })
+}
+
+/// Keeps changes in the spool; false when they are lost. The room that is set aside is for the end of a stage that
+/// filled the disk.
+pub fn keep(spool: &std::path::Path, changes: Vec<Change>) -> bool {
+    let (name, changes) = spool::named(changes);
+    let keep = || spool::keep(spool, &name, &changes).is_ok();
+    keep() || (spool::use_reserve(spool) && keep())
+}
+
+#[cfg(test)]
+mod tests {
+    use track::{Metric, NewRun, RunStatus};
+
+    use super::*;
+    use crate::recorder::new_run_id;
+
+    fn begin(run: RunId, parent: Option<RunId>) -> Vec<Change> {
+        vec![Change::CreateRun(NewRun { parent, ..NewRun::new(run, Timestamp(5)) })]
+    }
+
+    fn point(run: RunId, step: i64) -> Vec<Change> {
+        let point = Metric { key: "loss".into(), value: 0.5, step, timestamp: Timestamp(5) };
+        vec![Change::LogMetrics { run, metrics: vec![point] }]
+    }
+
+    fn pen(folder: &std::path::Path) -> Pen {
+        let store = SqliteStore::open(&folder.join("runs.db")).map(Arc::new);
+        let teller = Arc::new(Teller::new(Printer::quiet(), "this test"));
+        Pen::new(store, folder.join("spool"), teller)
+    }
+
+    #[test]
+    fn runs_that_have_not_ended_go_on_in_a_store_that_is_put_in_place_of_theirs() {
+        for is_removed in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("runs.db");
+            let mut pen = pen(folder.path());
+            let (parent, ended, stage) = (new_run_id(), new_run_id(), new_run_id());
+            let end = |run| {
+                let status = Some(RunStatus::Finished);
+                vec![Change::UpdateRun { run, status, end_time: Some(Timestamp(9)), name: None }]
+            };
+            assert!(pen.write(&begin(parent, None)));
+            assert!(pen.write(&begin(ended, Some(parent))) && pen.write(&end(ended)));
+            if is_removed {
+                disk::remove(&path).unwrap();
+                assert!(!pen.write(&begin(stage, Some(parent))), "it waits");
+                assert!(!pen.write(&point(stage, 1)));
+                assert!(!pen.catch_up(), "there is no store yet");
+                drop(SqliteStore::open(&path).unwrap());
+                assert!(pen.catch_up());
+            } else {
+                drop(SqliteStore::open(&folder.path().join("new.db")).unwrap());
+                disk::move_path(&folder.path().join("new.db"), &path).unwrap();
+                assert!(pen.write(&begin(stage, Some(parent))));
+                assert!(pen.write(&point(stage, 1)));
+            }
+            assert!(pen.write(&end(stage)) && pen.write(&end(parent)));
+            let store = SqliteStore::open(&path).unwrap();
+            assert_eq!(store.run(stage).unwrap().info.parent, Some(parent));
+            assert_eq!(store.run(parent).unwrap().info.status, RunStatus::Finished);
+            assert_eq!(store.metric_history(stage, "loss").unwrap().len(), 1);
+            assert!(matches!(store.run(ended), Err(StoreError::UnknownRun(_))));
+            assert!(spool::is_empty(&folder.path().join("spool")));
+        }
+    }
+
+    #[test]
+    fn what_is_logged_to_a_run_that_is_refused_waits_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pen = pen(folder.path());
+        let (good, bad, child) = (new_run_id(), new_run_id(), new_run_id());
+        let mut refused = begin(bad, None);
+        refused.push(Change::SetTags {
+            run: bad,
+            tags: vec![track::Tag { key: String::new(), value: String::new() }],
+        });
+        assert!(!pen.write(&refused) && !pen.write(&point(bad, 1)) && !pen.write(&begin(child, Some(bad))));
+        assert!(!pen.write(&point(child, 1)) && pen.write(&begin(good, None)) && pen.write(&point(good, 1)));
+        assert!(spool::is_empty(&folder.path().join("spool")));
+    }
+
+    #[test]
+    fn a_file_that_comes_back_has_everything_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("runs.db"), folder.path().join("aside"));
+        let mut pen = pen(folder.path());
+        let run = new_run_id();
+        assert!(pen.write(&begin(run, None)) && pen.write(&point(run, 1)));
+        disk::move_path(&path, &aside).unwrap();
+        assert!(!pen.write(&point(run, 2)));
+        disk::move_path(&aside, &path).unwrap();
+        assert!(pen.catch_up() && pen.write(&point(run, 3)));
+        let store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 3);
+        assert!(!folder.path().join("spool").join("refused").exists());
+    }
+}

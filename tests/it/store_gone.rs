@@ -1,0 +1,105 @@
+//! Somebody removes or replaces `runs.db` while a reproduction or a server has it open: what is recorded afterwards is in
+//! the file that is there, or waits for one, and is never acknowledged into a file that is gone.
+
+use serde_json::json;
+
+use crate::harness::Sandbox;
+
+const PIPE: &str = env!("CARGO_BIN_EXE_pipe");
+
+#[track_caller]
+fn check_whole(sandbox: &Sandbox) {
+    let file = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    let told: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(told, "ok");
+}
+
+/// A closed store with one run, beside the project's own.
+fn other_store(sandbox: &Sandbox, name: &str) {
+    let other = Sandbox::without_git();
+    other.ok(["runs", "start", "--name", "other"]);
+    std::fs::copy(other.path(".pipe/runs.db"), sandbox.path(name)).unwrap();
+}
+
+#[test]
+fn a_reproduction_goes_on_and_is_recorded() {
+    let removed = "rm -f .pipe/runs.db .pipe/runs.db-wal .pipe/runs.db-shm";
+    let only_removed = "rm -f .pipe/runs.db";
+    let replaced = "mv other.db .pipe/runs.db";
+    for away in [removed, only_removed, replaced] {
+        let sandbox = Sandbox::with_pipeline(&format!(
+            "stages:\n  a:\n    cmd: sleep 0.3; {away}; echo 1 > a\n    outs: [a]\n  b:\n    cmd: {PIPE} log metric loss \
+             0.5 --step 7; cp a b; sleep 0.2\n    deps: [a]\n    outs: [b]\n"
+        ));
+        sandbox.ok(["runs", "start", "--name", "earlier"]);
+        other_store(&sandbox, "other.db");
+        let said = sandbox.ok(["repro"]);
+        assert!(said.stderr.contains("2 ran"), "{away}: {}", said.stderr);
+        for (name, count) in
+            [("a", 1), ("b", 1), ("repro", 1), ("earlier", 0), ("other", usize::from(away == replaced))]
+        {
+            let filter = format!("name = '{name}'");
+            let list =
+                sandbox.json(["runs", "list", "--json", "--columns", "name,status", "--where", &filter]);
+            let list = list.as_array().unwrap();
+            assert_eq!(list.len(), count, "{away}: {name} in {list:?}\n{}", said.stderr);
+            if count == 1 && name != "other" {
+                assert_eq!(list[0]["status"], "FINISHED", "{away}: {name}");
+            }
+        }
+        let run = sandbox.stage_run("b");
+        assert_eq!(run["metrics"]["loss"][0]["step"], 7, "{away}: {run:#}");
+        let none: [&str; 0] = [];
+        assert_eq!(sandbox.files(".pipe/tmp/spool"), none, "{away}");
+        check_whole(&sandbox);
+    }
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn a_server_acknowledges_nothing_that_is_not_in_the_file_that_is_there() {
+    use crate::mlflow_tool::Served;
+    let served = Served::start();
+    let run = served.run();
+    let point = |run: &str, step: i64| json!({"run_id": run, "key": "loss", "value": 0.5, "timestamp": 1, "step": step});
+    served.ok("runs/log-metric", point(&run, 1));
+    let sandbox = &served.sandbox;
+    std::fs::rename(sandbox.path(".pipe/runs.db"), sandbox.path("aside.db")).unwrap();
+    for (path, body) in [
+        ("runs/log-metric", point(&run, 2)),
+        ("runs/create", json!({"experiment_id": "0", "start_time": 1})),
+        ("runs/search", json!({"experiment_ids": ["0"]})),
+    ] {
+        // A status after which clients try again.
+        let (status, answer) = served.post(path, &body);
+        assert_eq!(
+            (status, &answer["error_code"]),
+            (503, &json!("TEMPORARILY_UNAVAILABLE")),
+            "{path}: {answer}"
+        );
+        assert!(answer["message"].as_str().unwrap().contains("was removed"), "{answer}");
+    }
+    // It is put back.
+    std::fs::rename(sandbox.path("aside.db"), sandbox.path(".pipe/runs.db")).unwrap();
+    served.ok("runs/log-metric", point(&run, 3));
+    let shown = sandbox.json(["runs", "show", "--json", &run]);
+    assert_eq!(shown["metrics"]["loss"].as_array().unwrap().len(), 2, "{shown:#}");
+    // It is removed for good, with its log or without, and another process makes a new one.
+    sandbox.remove(".pipe/runs.db");
+    let new = sandbox.ok(["runs", "start", "--name", "new"]).stdout.trim().to_owned();
+    served.ok("runs/log-metric", point(&new, 4));
+    let (status, answer) = served.post("runs/log-metric", &point(&run, 5));
+    assert_eq!((status, &answer["error_code"]), (404, &json!("RESOURCE_DOES_NOT_EXIST")), "{answer}");
+    assert_eq!(sandbox.json(["runs", "show", "--json", &new])["metrics"]["loss"][0]["step"], 4);
+    // Another file is put in its place.
+    other_store(sandbox, "other.db");
+    std::fs::rename(sandbox.path("other.db"), sandbox.path(".pipe/runs.db")).unwrap();
+    let made = served.run();
+    let names = sandbox.json(["runs", "list", "--json", "--columns", "id,name", "--sort", "start"]);
+    let names = names.as_array().unwrap();
+    assert!(names.len() == 2 && names.iter().any(|run| run["name"] == "other"), "{names:?}");
+    let (sandbox, said) = served.end("TERM");
+    said.code(0);
+    check_whole(&sandbox);
+    assert_eq!(sandbox.json(["runs", "show", "--json", &made])["run_id"], json!(made));
+}
