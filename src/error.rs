@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::git::GitError;
+
 /// Why a command failed, in the terms of the exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -55,6 +57,19 @@ impl CliError {
     #[must_use]
     pub fn context(self, text: impl fmt::Display + Send + Sync + 'static) -> Self {
         CliError { source: self.source.map(|source| source.context(text)), ..self }
+    }
+
+    /// Whether it comes from a place where nothing can be written.
+    pub fn is_read_only(&self) -> bool {
+        let causes = || self.source.iter().flat_map(anyhow::Error::chain);
+        causes()
+            .any(|cause| cause.downcast_ref::<disk::DiskError>().is_some_and(disk::DiskError::is_read_only))
+    }
+
+    /// Whether git does not read the repository.
+    pub fn is_of_foreign_repository(&self) -> bool {
+        let fault = self.source.as_ref().and_then(|source| source.downcast_ref::<GitError>());
+        matches!(fault, Some(GitError::Foreign { .. }))
     }
 
     /// A run is asked for where there is none.
@@ -120,6 +135,8 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
             }
             _ => Vec::new(),
         }
+    } else if let Some(fault) = cause.downcast_ref::<GitError>() {
+        fault.hint().into_iter().collect()
     } else if let Some(fault) = cause.downcast_ref::<cache::RemoteError>() {
         one(fault.hint())
     } else if let Some(fault) = cause.downcast_ref::<cache::TransferError>() {

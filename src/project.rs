@@ -424,26 +424,58 @@ impl Project {
         interrupt: &Interrupt,
         printer: Printer,
     ) -> CliResult<LockFile> {
-        self.make_pipe_folder()?;
-        self.prepare_cache()?;
-        let wait = wait && self.enclosing_stage().is_none();
-        let patience = if wait { Duration::MAX } else { Duration::ZERO };
-        let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));
-        let taken = LockFile::acquire(
-            &self.pipe_path("lock"),
-            command,
-            sharing,
-            patience,
-            &|| !interrupt.came(),
-            on_wait,
-        );
-        taken.map_err(|fault| match fault {
+        let ready = self.make_pipe_folder().and_then(|()| Ok(self.prepare_cache()?));
+        ready.map_err(|fault| self.told_if_read_only(fault))?;
+        let patience = self.patience(wait);
+        let path = self.pipe_path("lock");
+        let told = &mut |holder: &str| tell_wait(holder, printer);
+        let taken = LockFile::acquire(&path, command, sharing, patience, &|| !interrupt.came(), told);
+        taken.map_err(|fault| self.told_if_read_only(self.not_locked(fault, interrupt)))
+    }
+
+    /// Shares the project's lock for a command that only reads what is in it: where nothing can be written, without a name, or
+    /// not at all where there never was one.
+    ///
+    /// # Errors
+    /// When it is held by somebody who is alone and the wait was interrupted, or the lock file cannot be read.
+    pub fn lock_to_read(
+        &self,
+        command: &str,
+        interrupt: &Interrupt,
+        printer: Printer,
+    ) -> CliResult<Option<LockFile>> {
+        match self.lock(command, Sharing::Shared, true, interrupt, printer) {
+            Err(fault) if fault.is_read_only() => {}
+            taken => return taken.map(Some),
+        }
+        let told = &mut |holder: &str| tell_wait(holder, printer);
+        let (path, patience) = (self.pipe_path("lock"), self.patience(true));
+        let taken = LockFile::share_to_read(&path, patience, &|| !interrupt.came(), told);
+        taken.map_err(|fault| self.not_locked(fault, interrupt))
+    }
+
+    /// A stage that called pipe could wait for itself.
+    fn patience(&self, wait: bool) -> Duration {
+        if wait && self.enclosing_stage().is_none() { Duration::MAX } else { Duration::ZERO }
+    }
+
+    fn not_locked(&self, fault: disk::LockError, interrupt: &Interrupt) -> CliError {
+        match fault {
             disk::LockError::Held { .. } if interrupt.came() => {
                 CliError::silent(ErrorKind::Interrupted(interrupt.signal()))
             }
             disk::LockError::Held { .. } => CliError::from(fault).hint(self.waiting_hint()),
             disk::LockError::Disk(fault) => CliError::from(fault),
-        })
+        }
+    }
+
+    /// Says of a project in which nothing can be written that this is why nothing was done.
+    fn told_if_read_only(&self, fault: CliError) -> CliError {
+        if !fault.is_read_only() {
+            return fault;
+        }
+        let text = format!("nothing was done: the project {} can only be read here", base::shown(&self.root));
+        fault.context(text)
     }
 
     /// Opens the run store, making it when there is none, and settles the runs of dead processes.
@@ -544,6 +576,10 @@ impl Project {
     pub fn run_folder(&self, run: RunId) -> PathBuf {
         self.pipe_path("artifacts").join(run.to_string())
     }
+}
+
+fn tell_wait(holder: &str, printer: Printer) {
+    printer.say(format_args!("Waiting: {holder} holds the project."));
 }
 
 /// How the cache of a project is laid out.

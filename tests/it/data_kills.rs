@@ -271,8 +271,11 @@ fn kill_all(mut dvc: Option<Dvc>) {
         }
     }
     println!("{:?}; undisturbed: {:?}", kills.tally, kills.whole);
-    // The other moment is too short for a busy machine to hit it each time.
-    assert!(kills.tally.contains_key(FILLING), "no kill fell {FILLING}: {:?}", kills.tally);
+    // The second moment is too short for a busy machine to hit it each time: so many tries do.
+    let moments = if rounds < 100 { &[FILLING][..] } else { &[FILLING, PLACED] };
+    for moment in moments {
+        assert!(kills.tally.contains_key(*moment), "no kill fell {moment}: {:?}", kills.tally);
+    }
 }
 
 #[test]

@@ -274,6 +274,12 @@ impl Attempt<'_, '_, '_> {
                         Ok(outcome)
                     }
                     Err(failure) => {
+                        if matches!(failure, Failure::Cache(_) | Failure::Disk(_)) {
+                            // What was stored until then leads into the cache, where nothing names it.
+                            for out in &self.stage.outs {
+                                let _ = outs::unprotect(world.workspace, out);
+                            }
+                        }
                         let kept = self.put_back(aside, assessment);
                         crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
                         let event = Event::Failed {
@@ -411,14 +417,23 @@ impl Attempt<'_, '_, '_> {
         let mut states = OutStates::new();
         let mut missing = Vec::new();
         for out in &self.stage.outs {
+            if !outs::is_there(workspace, out)? {
+                missing.push(out.path.clone());
+            }
+        }
+        if !missing.is_empty() {
+            // Nothing of what is no result is to lie in the cache.
+            return Err(Failure::OutsMissing { missing, duration });
+        }
+        for out in &self.stage.outs {
             let stored = is_stored(out) && !self.shop.options.no_commit;
             let found = if stored { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
             match found {
                 Some(state) => states.push((out.path.clone(), state)),
-                None => missing.push(out.path.clone()),
+                None => return Err(Failure::OutsMissing { missing: vec![out.path.clone()], duration }),
             }
         }
-        if missing.is_empty() { Ok(states) } else { Err(Failure::OutsMissing { missing, duration }) }
+        Ok(states)
     }
 
     /// The first input that is not what it was before the command started; `None` when all are.

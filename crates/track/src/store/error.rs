@@ -179,6 +179,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// It cannot even be read.
+    #[error("the run store {} may not be read by this user", base::shown(path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else that went wrong below.
     #[error("failed to {doing} the run store {}", base::shown(path))]
     Failed {
@@ -232,9 +238,12 @@ impl StoreError {
             | E::ModelDeleted(_)
             | E::NotDeleted { .. }
             | E::Precondition { .. } => ErrorKind::State,
-            E::Damaged { .. } | E::Newer { .. } | E::Busy { .. } | E::ReadOnly { .. } | E::Failed { .. } => {
-                ErrorKind::Failed
-            }
+            E::Damaged { .. }
+            | E::Newer { .. }
+            | E::Busy { .. }
+            | E::ReadOnly { .. }
+            | E::Unreadable { .. }
+            | E::Failed { .. } => ErrorKind::Failed,
         }
     }
 
@@ -248,6 +257,9 @@ impl StoreError {
             StoreError::ReadOnly { .. } => Some(
                 "check who may write to it and to its folder, and whether its file system is mounted read-only",
             ),
+            StoreError::Unreadable { .. } => {
+                Some("who made it alone may read it, and can show runs to others with `pipe ui`")
+            }
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)
             | StoreError::NoId(_)
