@@ -147,7 +147,7 @@ fn a_project_that_can_only_be_read_shows_all_that_is_in_it() {
 fn a_run_store_of_another_user_keeps_nobody_from_the_data() {
     for is_dvc in [false, true] {
         let sandbox = full(is_dvc);
-        fs::set_permissions(sandbox.path(store(is_dvc)), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(sandbox.path(store(is_dvc)), Permissions::from_mode(0o0)).unwrap();
         assert_eq!(read_only(&sandbox, &["diff", "HEAD"]).code(0).stdout, "Nothing differs.\n");
         read_only(&sandbox, &["status", "-q"]).code(0);
         for arguments in [&["runs", "list"][..], &["models", "list"], &["diff", "a"]] {
