@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::git::GitError;
+
 /// Why a command failed, in the terms of the exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -57,6 +59,19 @@ impl CliError {
         CliError { source: self.source.map(|source| source.context(text)), ..self }
     }
 
+    /// Whether it comes from a place where nothing can be written.
+    pub fn is_read_only(&self) -> bool {
+        let causes = || self.source.iter().flat_map(anyhow::Error::chain);
+        causes()
+            .any(|cause| cause.downcast_ref::<disk::DiskError>().is_some_and(disk::DiskError::is_read_only))
+    }
+
+    /// Whether git does not read the repository.
+    pub fn is_of_foreign_repository(&self) -> bool {
+        let fault = self.source.as_ref().and_then(|source| source.downcast_ref::<GitError>());
+        matches!(fault, Some(GitError::Foreign { .. }))
+    }
+
     /// A run is asked for where there is none.
     pub fn no_run_yet() -> Self {
         CliError::message("no run was recorded in this project yet").hint("`pipe repro` records one")
@@ -87,7 +102,7 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let one = |hint: Option<&str>| hint.map(str::to_owned).into_iter().collect();
     if let Some(fault) = cause.downcast_ref::<disk::DiskError>() {
         one(fault.hint())
-    } else if let Some(crate::git::GitError::NoRevision(_)) = cause.downcast_ref() {
+    } else if let Some(GitError::NoRevision(_)) = cause.downcast_ref() {
         one(Some("`git branch --all`, `git tag` and `git log` of that repository tell which there are"))
     } else if let Some(fault) = cause.downcast_ref::<track::StoreError>() {
         one(fault.hint())
@@ -122,6 +137,8 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
             }
             _ => Vec::new(),
         }
+    } else if let Some(fault) = cause.downcast_ref::<GitError>() {
+        fault.hint().into_iter().collect()
     } else if let Some(fault) = cause.downcast_ref::<cache::RemoteError>() {
         one(fault.hint())
     } else if let Some(fault) = cause.downcast_ref::<cache::TransferError>() {

@@ -27,9 +27,24 @@ pub enum GitError {
         /// What it said.
         message: String,
     },
+    /// The repository is somebody else's, whom git does not trust.
+    #[error("git does not read the repository {}, which belongs to another user", base::shown(root))]
+    Foreign {
+        /// Its working folder.
+        root: PathBuf,
+    },
     /// No such revision.
     #[error("there is no git revision `{0}`")]
     NoRevision(String),
+}
+
+impl GitError {
+    /// What to do about it, if there is something.
+    pub fn hint(&self) -> Option<String> {
+        let GitError::Foreign { root } = self else { return None };
+        let root = crate::cli::quoted(&root.display().to_string());
+        Some(format!("`git config --global --add safe.directory {root}` lets it, where you trust that user"))
+    }
 }
 
 /// A file as a commit has it.
@@ -60,6 +75,8 @@ impl Git {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.root).args(arguments).stdin(Stdio::null()).env("GIT_OPTIONAL_LOCKS", "0");
+        // What it refuses is told by its words, which are not to be in another language.
+        command.env("LC_ALL", "C");
         for variable in OF_ANOTHER {
             command.env_remove(variable);
         }
@@ -70,17 +87,40 @@ impl Git {
         self.command(arguments).output().map_err(GitError::Start)
     }
 
+    /// Why it refused.
+    fn failed(&self, arguments: &[&str], output: &Output) -> GitError {
+        match failed(arguments, output) {
+            GitError::Failed { message, .. } if message.contains("dubious ownership") => {
+                let at = self.root.ancestors().find(|folder| folder.join(".git").exists());
+                GitError::Foreign { root: at.unwrap_or(&self.root).to_owned() }
+            }
+            fault => fault,
+        }
+    }
+
     fn text(&self, arguments: &[&str]) -> Result<String, GitError> {
         let output = self.run(arguments)?;
         if !output.status.success() {
-            return Err(failed(arguments, &output));
+            return Err(self.failed(arguments, &output));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// The commit that is checked out; `None` before the first one.
+    /// The commit that is checked out; `None` before the first one, and where git tells nothing.
     pub fn head(&self) -> Option<String> {
-        self.text(&["rev-parse", "--verify", "--quiet", "HEAD"]).ok().map(|text| text.trim().to_owned())
+        self.commit("HEAD").ok()
+    }
+
+    /// The commit that is checked out; `None` before the first one.
+    ///
+    /// # Errors
+    /// When git tells nothing.
+    pub fn known_head(&self) -> Result<Option<String>, GitError> {
+        match self.commit("HEAD") {
+            Ok(commit) => Ok(Some(commit)),
+            Err(GitError::NoRevision(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Whether tracked files differ from the commit.
@@ -99,7 +139,10 @@ impl Git {
         let spec = format!("{revision}^{{commit}}");
         let output = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
         if !output.status.success() {
-            return Err(GitError::NoRevision(revision.to_owned()));
+            return Err(match self.failed(&["rev-parse"], &output) {
+                foreign @ GitError::Foreign { .. } => foreign,
+                _ => GitError::NoRevision(revision.to_owned()),
+            });
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }

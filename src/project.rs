@@ -1,23 +1,22 @@
 //! A project: where it is, and the only place that opens what belongs to it.
 
 mod loading;
+mod locking;
 mod shared_cache;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
-use disk::{LinkType, LockFile, Sharing};
+use disk::LinkType;
 use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
 
 use crate::dvc_config;
 use crate::environment;
-use crate::error::{CliError, CliResult, ErrorKind};
+use crate::error::{CliError, CliResult};
 use crate::git::Git;
-use crate::interrupt::Interrupt;
 use crate::recorder::tags;
 use crate::settings::{self, CACHE_LINK_TYPES, Scope, Settings};
 use crate::spool;
@@ -399,51 +398,6 @@ impl Project {
     /// stage, or one that waits for it.
     pub fn enclosing_stage(&self) -> Option<String> {
         environment::enclosing_stage().filter(|(root, _)| *root == self.root).map(|(_, stage)| stage)
-    }
-
-    /// What to do when somebody is in the way who is not waited for.
-    pub fn waiting_hint(&self) -> String {
-        match self.enclosing_stage() {
-            Some(stage) => format!(
-                "stage {stage} of this project called pipe, which waits for nobody there, since it could wait for itself"
-            ),
-            None => "leave `--no-wait` out to wait for it".to_owned(),
-        }
-    }
-
-    /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,
-    /// unless `wait` is false; until `interrupt` comes.
-    ///
-    /// # Errors
-    /// When it is held and `wait` is false, the wait was interrupted, or the lock file cannot be written.
-    pub fn lock(
-        &self,
-        command: &str,
-        sharing: Sharing,
-        wait: bool,
-        interrupt: &Interrupt,
-        printer: Printer,
-    ) -> CliResult<LockFile> {
-        self.make_pipe_folder()?;
-        self.prepare_cache()?;
-        let wait = wait && self.enclosing_stage().is_none();
-        let patience = if wait { Duration::MAX } else { Duration::ZERO };
-        let on_wait = &mut |holder: &str| printer.say(format_args!("Waiting: {holder} holds the project."));
-        let taken = LockFile::acquire(
-            &self.pipe_path("lock"),
-            command,
-            sharing,
-            patience,
-            &|| !interrupt.came(),
-            on_wait,
-        );
-        taken.map_err(|fault| match fault {
-            disk::LockError::Held { .. } if interrupt.came() => {
-                CliError::silent(ErrorKind::Interrupted(interrupt.signal()))
-            }
-            disk::LockError::Held { .. } => CliError::from(fault).hint(self.waiting_hint()),
-            disk::LockError::Disk(fault) => CliError::from(fault),
-        })
     }
 
     /// Opens the run store, making it when there is none, and settles the runs of dead processes.

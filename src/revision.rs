@@ -84,7 +84,7 @@ impl Revision {
     /// When there is neither.
     pub fn default_base(project: &Project, printer: Printer) -> CliResult<Self> {
         let git = project.git();
-        if let Some(commit) = git.as_ref().and_then(Git::head) {
+        if let Some(commit) = git.as_ref().map_or(Ok(None), Git::known_head)? {
             return Ok(Revision::Commit(commit));
         }
         let last = project.existing_store()?.map(|store| last_reproduction(&store)).transpose()?.flatten();

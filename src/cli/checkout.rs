@@ -101,7 +101,11 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         None => wish.writing(&pipeline.stage(picked.stage).outs),
     });
     let wish = left.iter().fold(wish, |wish, (path, _)| wish.writing_path(path));
-    let _held = recovery::hold(&project, &wish, true, printer)?;
+    let (_held, read_only) = match recovery::hold(&project, &wish, true, printer) {
+        Ok(held) => (Some(held), None),
+        Err(fault) if fault.is_read_only() => (None, Some(fault)),
+        Err(fault) => return Err(fault),
+    };
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
@@ -133,6 +137,15 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         }
     }
     tell_damage(&workspace, printer);
+    if let Some(fault) = read_only {
+        drop(working);
+        // Where there is nothing to do, nobody need be able to do it.
+        if !plan.is_empty() || !left.is_empty() {
+            return Err(fault);
+        }
+        let is_whole = is_whole(args, &plan);
+        return Ok((tell(args, (&project, &pipeline), (&plan, &[]), &[], &wanted, printer), Ok(is_whole)));
+    }
     plan.unsaved.sort();
     let unnamed = match plan.held.is_empty() {
         true => Vec::new(),
@@ -173,10 +186,15 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     placed.note(&pipeline, &ledger, &workspace, &whole);
     placed.save()?;
     workspace.save_state()?;
+    let is_whole = is_whole(args, &plan);
+    Ok((tell(args, (&project, &pipeline), (&plan, &swept), &saved, &wanted, printer), Ok(is_whole)))
+}
+
+/// Whether nothing failed that is not allowed to.
+fn is_whole(args: &CheckoutArgs, plan: &Checkout) -> bool {
     let is_fine =
         |fault: &cache::CacheError| args.allow_missing && matches!(fault, cache::CacheError::Missing { .. });
-    let is_whole = plan.failed.iter().all(|(_, fault)| is_fine(fault));
-    Ok((tell(args, (&project, &pipeline), (&plan, &swept), &saved, &wanted, printer), Ok(is_whole)))
+    plan.failed.iter().all(|(_, fault)| is_fine(fault))
 }
 
 /// What is to be brought to a recorded state.

@@ -9,7 +9,7 @@ mod side;
 use clap::Args;
 use report::{Cell, Column, Table};
 use serde_json::{Map, Value as Json, json};
-use track::{Filter, Joined, ParentFilter, Run, RunStore, Search, SqliteStore, StoreError, View};
+use track::{Filter, Joined, ParentFilter, Run, RunStatus, RunStore, Search, SqliteStore, StoreError, View};
 
 use crate::cli::quoted;
 use crate::error::{CliError, CliResult};
@@ -93,23 +93,27 @@ fn data_states(
     let Some(first) = &args.first else { return Ok(Some((None, None))) };
     let words = || std::iter::once(first).chain(&args.second);
     if !args.data {
-        let store = project.existing_store()?;
+        // Where runs cannot be read, words that name states are not kept from doing so.
+        let store = project.existing_store().ok().flatten();
         let is_run = |word: &String| store.as_ref().is_some_and(|store| store.find_run(word).is_ok());
         let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
         let is_stage = |word: &String| {
             let found = pipeline.targets(&[word], &project.base);
             found.is_ok_and(|found| found.iter().any(|id| !pipeline.stage(*id).is_source()))
         };
-        let names_state = |word: &String| Revision::parse(project, word).is_ok();
         if words().any(|word| is_run(word) || is_stage(word)) {
             return Ok(None);
         }
-        for word in words().filter(|word| !names_state(word)) {
-            let names_data = pipeline.targets(&[word], &project.base).is_ok();
-            refuse_unknown(project, store.as_ref(), word, names_data)?;
-        }
-        if !words().all(names_state) {
-            return Ok(None);
+        for word in words() {
+            match Revision::parse(project, word) {
+                Ok(_) => {}
+                Err(fault) if fault.is_of_foreign_repository() => return Err(fault),
+                Err(_) => {
+                    let names_data = pipeline.targets(&[word], &project.base).is_ok();
+                    refuse_unknown(project, store.as_ref(), word, names_data)?;
+                    return Ok(None);
+                }
+            }
         }
     }
     let second = args.second.as_ref().map(|word| Revision::parse(project, word)).transpose()?;
@@ -226,8 +230,11 @@ fn executions(project: &Project, store: &SqliteStore, wanted: &str) -> CliResult
 }
 
 fn title(run: &Run) -> String {
-    let status = run.info.status.name().to_lowercase();
-    format!("run {} ({}, {status})", run.info.id.short(), run.info.start_time.local())
+    let status = match run.info.status {
+        RunStatus::Finished => String::new(),
+        status => format!(", {}", status.name().to_lowercase()),
+    };
+    format!("run {} ({}{status})", run.info.id.short(), run.info.start_time.local())
 }
 
 fn print(sides: &Sides, md: bool, printer: Printer) {
@@ -259,7 +266,7 @@ fn print(sides: &Sides, md: bool, printer: Printer) {
             printer.data(table.markdown());
         }
     } else {
-        printer.data_line(format_args!("{name}: {old} -> {new}"));
+        printer.data_text(format_args!("{name}: {old} -> {new}"));
         if !table.is_empty() {
             printer.data(table.text(printer.width(), printer.colors_data()));
         }

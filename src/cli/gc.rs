@@ -2,6 +2,8 @@
 
 mod remote;
 
+use std::time::Duration;
+
 use cache::{Entries, GcOptions, Removed, Tally, plan_gc, sweep};
 use clap::Args;
 use disk::{Sharing, Stamp};
@@ -113,6 +115,8 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     if args.cloud || args.remote.is_some() {
         return remote::collect(args, &project, &scope, &Interrupt::listen()?, printer);
     }
+    // What was stored before this began is old enough to be told from what is stored meanwhile.
+    std::thread::sleep(Duration::from_nanos(CLOCK_LAG.unsigned_abs()));
     let now = Stamp::now();
     let arriving = project.blobs().pinned_since()?.unwrap_or(now);
     let mut needed = gather(&project, &scope)?;
@@ -129,6 +133,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         // One without git has no revisions.
         let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
         gather_into(&mut needed, other, &scope)?;
+        partials::keep_all_links(other, &mut needed.roots)?;
     }
     if let (Some(job), false) = (needed.at_work.first(), args.dry) {
         let text = format!("{} is at work ({}), and may need anything", job.stage, job.holder);
@@ -144,9 +149,10 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         older_than: args.older_than.map(|age| now.saturating_sub(age)),
         max_size: args.max_size,
     };
+    let partials = partials::find(&project, options.start, options.older_than)?;
+    partials.keep_links(&project, &mut needed.roots)?;
     let plan = plan_gc(&project.blobs(), &project.stage_cache(), &needed.roots, &options)?;
     let total = plan.removed.total();
-    let partials = partials::find(&project, options.start, options.older_than)?;
     if let Some(limit) = args.max_size.filter(|limit| plan.kept.bytes > *limit) {
         printer.warn(format_args!(
             "{} are needed, more than the {} asked for",
@@ -168,10 +174,13 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
                 report::count_text(others.len() + 1, "known project")
             ),
         };
-        let mut question = format!("{} would be removed from the cache{shared}", tally_text(total));
-        if !partials.is_empty() {
-            question += &format!("; and {} that failed runs have left", tally_text(partials.tally));
-        }
+        let from_cache = || format!("{} would be removed from the cache{shared}", tally_text(total));
+        let left = || format!("{} that failed runs have left", tally_text(partials.tally));
+        let question = match (total.count, partials.is_empty()) {
+            (_, true) => from_cache(),
+            (0, false) => format!("{} would be removed", left()),
+            (_, false) => format!("{}; and {}", from_cache(), left()),
+        };
         confirm(&question, printer)?;
     }
     let removed = sweep(&plan)?;
@@ -182,13 +191,27 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     };
     if args.json {
         show(args, &removed, kept, Some((plan.missing, partials.tally)), printer);
-    } else if removed.total().count == 0 {
-        printer.say(format_args!("There is nothing to remove; {} stay.", tally_text(kept)));
-    } else {
-        printer.say(format_args!("Removed {}; {} stay.", tally_text(removed.total()), tally_text(kept)));
+        return Ok(());
     }
-    if !partials.is_empty() && !args.json {
-        printer.say(format_args!("Removed {} that failed runs had left.", tally_text(partials.tally)));
+    let gone = match (removed.total(), partials.is_empty()) {
+        (Tally { count: 0, .. }, true) => "There is nothing to remove".to_owned(),
+        (Tally { count: 0, .. }, false) => {
+            format!("Removed {} that failed runs had left", tally_text(partials.tally))
+        }
+        (removed, true) => format!("Removed {}", tally_text(removed)),
+        (removed, false) => format!(
+            "Removed {}, and {} that failed runs had left",
+            tally_text(removed),
+            tally_text(partials.tally)
+        ),
+    };
+    printer.say(format_args!("{gone}; {} stay in the cache.", tally_text(kept)));
+    if partials.kept.count > 0 {
+        printer.say(format_args!(
+            "Failed runs have left {} in {}: they go with their runs (`pipe runs delete`), or with `--older-than`.",
+            tally_text(partials.kept),
+            base::shown(&project.pipe_path("artifacts"))
+        ));
     }
     Ok(())
 }
@@ -254,23 +277,19 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, local: Option<(usize, Tal
         return;
     }
     printer.data_line("would be removed");
-    for (what, tally) in [
-        ("  contents of files", removed.files),
-        ("  lists of folders", removed.folders),
-        ("  stage cache entries", removed.entries),
-        ("  in all", removed.total()),
-        ("would stay", kept),
-    ] {
-        printer.data_line(format_args!(
-            "{what:<22}{:>9}{:>12}",
-            tally.count,
-            report::bytes_text(tally.bytes)
-        ));
+    let line = |what: &str, tally: Tally| {
+        let (count, bytes) = (tally.count, report::bytes_text(tally.bytes));
+        printer.data_line(format_args!("{what:<22}{count:>9}{bytes:>12}"));
+    };
+    line("  contents of files", removed.files);
+    line("  lists of folders", removed.folders);
+    line("  stage cache entries", removed.entries);
+    let left = local.map_or(Tally::default(), |(_, partials)| partials);
+    if left.count > 0 {
+        line("  left by failed runs", left);
     }
-    if let Some((_, partials)) = local.filter(|(_, partials)| partials.count > 0) {
-        let (count, bytes) = (partials.count, report::bytes_text(partials.bytes));
-        printer.data_line(format_args!("{:<22}{count:>9}{bytes:>12}", "left by failed runs"));
-    }
+    line("  in all", removed.total().with(left));
+    line("would stay", kept);
 }
 
 /// A size in bytes.

@@ -5,7 +5,7 @@ use pipeline::{Pipeline, StageId, StaleReason};
 use serde_json::{Value as Json, json};
 
 use crate::cli::status::{Plan, plan_result, print_reason, reason_json, reasons};
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, ErrorKind};
 use crate::inside::Inside;
 use crate::ui::Printer;
 use crate::ui::live::{because, describe_source};
@@ -45,8 +45,12 @@ pub fn print(
     if json {
         printer.data_line(serde_json::to_string_pretty(&json!({ "stages": stages })).expect("plain data"));
     }
-    plan_result(plan)?;
-    if refused.is_empty() { Ok(()) } else { Err(CliError::message(report::few_text(&refused, 10, "; "))) }
+    let result = plan_result(plan).and_then(|()| match refused.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::message(report::few_text(&refused, 10, "; "))),
+    });
+    // Lines for people said so already.
+    result.map_err(|fault| if json { fault } else { CliError::silent(ErrorKind::Unable) })
 }
 
 /// What would be done, without the reasons.

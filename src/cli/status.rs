@@ -168,6 +168,8 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         {
             Err(CliError::silent(ErrorKind::Negative))
         }
+        // The list said so already.
+        Err(_) if !args.json && !printer.is_quiet() => Err(CliError::silent(ErrorKind::Unable)),
         result => result,
     }
 }

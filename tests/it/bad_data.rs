@@ -78,7 +78,7 @@ fn what_may_not_be_read_is_named_and_nothing_is_recorded() {
                 &["add", "fresh"],
                 &["add", "raw"],
                 &["commit", "-f", "raw"],
-                &["status"],
+                &["status", "-q"],
                 &["repro"],
                 &["data", "status"],
                 &["move", "raw", "moved"],
@@ -113,7 +113,7 @@ fn symlinks_that_lead_in_a_circle_are_named() {
             if name == "raw/one" {
                 symlink("one", sandbox.path("raw/two")).unwrap();
             }
-            for command in [&["add", "raw"][..], &["commit", "-f", "raw"], &["status"], &["repro"]] {
+            for command in [&["add", "raw"][..], &["commit", "-f", "raw"], &["status", "-q"], &["repro"]] {
                 sandbox.pipe(command).code(2).tells(&[why, "remove the link, or name it in"]);
             }
             let ignore = if is_dvc { ".dvcignore" } else { ".pipeignore" };

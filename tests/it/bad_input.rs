@@ -390,59 +390,6 @@ fn a_run_store_of_a_newer_version() {
     sandbox.ok(["repro"]).tells(&["recorded by a later pipe command", "newer"]);
 }
 
-/// Runs `pipe` where it can write nothing: as nobody when the tests run as root, whom no permission stops.
-fn read_only(sandbox: &Sandbox, arguments: &[&str]) -> Said {
-    use std::os::unix::fs::PermissionsExt;
-    let set_mode = |mode: u32| {
-        let mut command = sandbox.program("chmod");
-        command.args(["-R", if mode == 0 { "a-w" } else { "u+w" }, "."]);
-        sandbox.finish(command).code(0);
-    };
-    // The binary may lie in a folder that others cannot enter.
-    let binary = sandbox.root().with_file_name("pipe");
-    // Copied by another process: a file that this one has open for writing cannot be executed by a child that
-    // was forked meanwhile for another test.
-    let mut copy = sandbox.program("cp");
-    copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
-    sandbox.finish(copy).code(0);
-    std::fs::set_permissions(sandbox.root().parent().unwrap(), std::fs::Permissions::from_mode(0o755))
-        .unwrap();
-    let is_root = sandbox.finish({
-        let mut command = sandbox.program("id");
-        command.arg("-u");
-        command
-    });
-    set_mode(0);
-    let mut command = if is_root.stdout.trim() == "0" {
-        let mut command = sandbox.program("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
-        command
-    } else {
-        sandbox.program(&binary)
-    };
-    command.args(arguments);
-    let said = sandbox.finish(command);
-    set_mode(1);
-    said
-}
-
-#[test]
-fn a_read_only_project() {
-    let sandbox = chain();
-    let said = read_only(&sandbox, &["repro"]).code(2);
-    said.tells(&["ROOT/.pipe", "ermission denied"]);
-    assert_eq!(sandbox.count("ran", "first"), 0);
-    read_only(&sandbox, &["status", "-q"]).code(1);
-    sandbox.ok(["repro"]);
-    read_only(&sandbox, &["status", "-q"]).code(0);
-    read_only(&sandbox, &["repro"]).code(0).tells(&["Everything is up to date"]);
-    read_only(&sandbox, &["dag"]).code(0);
-    sandbox.write("input", "two\n");
-    read_only(&sandbox, &["repro"]).code(2).tells(&["ROOT/.pipe/lock", "ermission denied"]);
-    assert_eq!((sandbox.read("second.txt"), sandbox.count("ran", "first")), ("one\n".into(), 1));
-    assert!(read_only(&sandbox, &["runs", "list"]).stderr.len() < 1000);
-}
-
 #[test]
 fn no_git() {
     let sandbox = Sandbox::without_git();

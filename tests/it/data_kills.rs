@@ -201,11 +201,13 @@ impl Kills {
             started.kill();
         }
         let said = started.wait();
+        let took = begun.elapsed();
         let was_killed = said.signal() == Some(9);
         let mut fell = "";
-        if is_first {
+        if !was_killed {
+            // The first of all takes longer than those that follow, which would be over before they are killed.
             said.code(0);
-            self.whole.insert(command, begun.elapsed());
+            self.whole.insert(command, took);
         }
         if was_killed {
             *self.tally.entry(command.to_owned()).or_default() += 1;
@@ -271,8 +273,12 @@ fn kill_all(mut dvc: Option<Dvc>) {
         }
     }
     println!("{:?}; undisturbed: {:?}", kills.tally, kills.whole);
-    // The other moment is too short for a busy machine to hit it each time.
-    assert!(kills.tally.contains_key(FILLING), "no kill fell {FILLING}: {:?}", kills.tally);
+    // The second moment is too short for a busy machine to hit it each time: so many tries do. DVC's manifests tell no sizes, so that
+    // large files come with the folder there.
+    let moments = if rounds < 100 || kills.is_dvc { &[FILLING][..] } else { &[FILLING, PLACED] };
+    for moment in moments {
+        assert!(kills.tally.contains_key(*moment), "no kill fell {moment}: {:?}", kills.tally);
+    }
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn links_that_lead_nowhere_concern_their_own_data_alone() {
         let said = sandbox.pipe(["diff"]).code(2).tells(&told);
         assert!(said.stdout.contains("data.csv") && !said.stdout.contains("raw"), "{}", said.stdout);
         sandbox.ok(["diff", "--targets", "data.csv"]);
-        sandbox.pipe(["status"]).code(2).tells(&told);
+        sandbox.pipe(["status", "-q"]).code(2).tells(&told);
         sandbox.pipe(["repro", "raw.pipe"]).code(2).tells(&told);
         // What is beside it comes back; of what is in it, nothing is touched.
         sandbox.write("data.csv", "a\n");

@@ -360,8 +360,12 @@ fn what_failed_stages_had_made_goes_with_old_runs() {
     assert_eq!(removed(&sandbox, &["-w", "--older-than", "1h"]), "files 0 folders 0 entries 0");
     assert!(sandbox.exists(&partial));
     let said = sandbox.gc(&["-w", "--older-than", "0s", "--dry"]).code(0);
-    assert!(said.stdout.contains("left by failed runs           1         5 B"), "{said:?}");
-    sandbox.gc(&["-w", "--older-than", "0s"]).code(1).tells(&["1 file (5 B) that failed runs have left"]);
+    assert!(
+        said.stdout.contains("  left by failed runs         1         5 B\n  in all                      1"),
+        "{said:?}"
+    );
+    let question = "nothing was removed: 1 file (5 B) that failed runs have left would be removed";
+    sandbox.gc(&["-w", "--older-than", "0s"]).code(1).tells(&[question]);
     assert!(sandbox.exists(&partial));
     let told = sandbox.gc(&["-w", "--older-than", "0s", "-f", "--json"]).code(0).json();
     assert_eq!(told["partial_outs"]["bytes"], 5);
@@ -369,8 +373,44 @@ fn what_failed_stages_had_made_goes_with_old_runs() {
     // A run that the store knows nothing of is gone.
     sandbox.pipe(["repro"]).code(1);
     sandbox.remove(".pipe/runs.db");
-    sandbox.gc(&["-w", "-f"]).code(0).tells(&["Removed 1 file (5 B) that failed runs had left."]);
+    sandbox.gc(&["-w", "-f"]).code(0).tells(&["Removed 1 file (5 B) that failed runs had left; "]);
     assert_eq!(sandbox.files(".pipe/artifacts"), [""; 0]);
+}
+
+/// Of a stage that did not write all its outs, none is stored.
+#[test]
+fn a_failed_stage_leaves_nothing_in_the_cache() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  s:\n    cmd: echo one > one; mkdir -p r; echo 1 > r/1.txt\n    outs: [one, {glob: r/*.txt}, two, {glob: t/*.txt}]\n",
+    );
+    sandbox.pipe(["repro"]).code(1).tells(&["did not write `t/*.txt`, `two`"]);
+    assert_eq!(blobs(&sandbox), [""; 0]);
+}
+
+/// A stage that fails after an out was stored, as a link into the cache, leaves a file of its own.
+#[test]
+fn partial_outs_outlive_what_was_stored_of_them() {
+    for link_type in ["symlink", "hardlink"] {
+        let sandbox = Sandbox::with_pipeline(
+            "stages:\n  s:\n    cmd: mkdir one; echo half > one/x; ln -s two two\n    outs: [one, two]\n",
+        );
+        sandbox.ok(["config", "cache.link_types", link_type]);
+        sandbox.pipe(["repro"]).code(2).tells(&["two is a symlink that leads round in a circle"]);
+        let folder = sandbox.stage_run("s")["tags"]["pipe.partial_outs"].as_str().unwrap().to_owned();
+        let partial = format!("{folder}/one/x");
+        let blob = blobs(&sandbox).into_iter().find(|blob| sandbox.read(blob) == "half\n").unwrap();
+        let said = sandbox.gc(&["-w", "-f"]).code(0);
+        said.tells(&["; 0 files (0 B) stay in the cache", "Failed runs have left 2 files", "`--older-than`"]);
+        assert_eq!((sandbox.read(&partial), sandbox.exists(&blob)), ("half\n".into(), false), "{link_type}");
+        // Where there was no room for that, its bytes are those of the cache, and go with it.
+        std::fs::hard_link(sandbox.path(&partial), sandbox.path(&blob)).unwrap();
+        sandbox.gc(&["-w", "-f"]).code(0).tells(&["There is nothing to remove; 1 file (5 B) stay"]);
+        assert!(sandbox.exists(&blob));
+        sandbox.gc(&["-w", "-f", "--older-than", "0s"]).code(0).tells(&[
+            "Removed 1 file (5 B), and 2 files (3 B) that failed runs had left; 0 files (0 B) stay in the cache.",
+        ]);
+        assert!(!sandbox.exists(&folder) && !sandbox.exists(&blob));
+    }
 }
 
 /// On a disk of its own, where the system lets anybody make one.

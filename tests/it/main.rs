@@ -77,6 +77,7 @@ mod plots;
 mod pointer_kills;
 mod pointers;
 mod python;
+mod read_only;
 mod recovery;
 mod repro;
 mod runs;

@@ -129,8 +129,6 @@ fn data_whose_pointer_moved_is_outdated_and_never_recorded() {
       data of data.pipe before it is stale
     raw.pipe: outdated: its pointer moved
       data raw is outdated, since its pointer moved to bda624acaa, which the cache does not hold (`pipe pull` fetches it)
-    --- stderr
-    error: data data is outdated, since its pointer moved to 79d1d8da0b, which the cache does not hold (`pipe pull` fetches it); data raw is outdated, since its pointer moved to bda624acaa, which the cache does not hold (`pipe pull` fetches it)
     ");
     sandbox.pipe(["status", "-q"]).code(2);
     sandbox

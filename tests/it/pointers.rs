@@ -439,7 +439,7 @@ fn what_cannot_be_read_is_told_with_the_way_out() {
     sandbox.write(".pipeignore", "dangling\n");
     sandbox.ok(["add", "raw"]);
     let _socket = std::os::unix::net::UnixListener::bind(sandbox.path("raw/socket")).unwrap();
-    sandbox.pipe(["status"]).code(2).tells(&["raw/socket is neither a file nor a folder"]);
+    sandbox.pipe(["status", "-q"]).code(2).tells(&["raw/socket is neither a file nor a folder"]);
     sandbox.remove("raw/socket");
     assert_eq!(sandbox.states(), "raw.pipe:fresh");
     // A file that is written to all the time is recorded as one of its states, or not at all.

@@ -214,7 +214,8 @@ fn of_many_that_are_missing_the_first_are_named() {
     assert_eq!(said.stderr.lines().count(), 11, "{}", said.stderr);
     let said = said.tells(&["Cannot bring back f10: ", "and 20 more that cannot be brought back"]);
     assert!(!said.stderr.contains("f20"), "{}", said.stderr);
-    let said = sandbox.pipe(["status"]).code(2);
+    assert_eq!(sandbox.pipe(["status"]).code(2).stderr, "", "the list says it");
+    let said = sandbox.pipe(["status", "-q"]).code(2);
     let error = said.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
     assert!(error.contains("; and 20 more") && error.len() < 1200, "{error}");
 }
@@ -280,4 +281,24 @@ fn a_project_that_was_just_begun_has_nothing_to_do() {
         sandbox.pipe(["repro"]).code(2).tells(&["there is no "]);
         sandbox.pipe(["move", "a", "b"]).code(2).tells(&["hint: `pipe stage add` describes a stage"]);
     }
+}
+
+#[test]
+fn help_and_titles_fit_the_terminal() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: cp n o\n    deps: [n]\n    outs: [o]\n");
+    for n in ["1", "2"] {
+        sandbox.write("n", n);
+        sandbox.ok(["repro"]);
+    }
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
+    for columns in [60, 80, 140] {
+        for arguments in ["--help", "gc --help", "diff -h", "diff a"] {
+            let shown = on_terminal(&sandbox, columns, arguments);
+            assert!(widest(&shown) <= usize::from(columns).min(100), "{arguments} at {columns}:\n{shown}");
+        }
+    }
+    // Nobody's terminal: as it is in the documentation.
+    let help = sandbox.ok(["gc", "--help"]).stdout;
+    assert!((90..=100).contains(&widest(&help)), "{help}");
+    assert!(widest(&sandbox.ok(["diff", "a"]).stdout) <= 80);
 }

@@ -163,8 +163,6 @@ fn what_cannot_be_read_concerns_its_own_stage_alone() {
       has not run yet
     bad: cannot be told
       ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)
-    --- stderr
-    error: ROOT/folder/dangling is a symlink to something that does not exist; remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)
     ");
     sandbox.pipe(["status", "-q"]).code(2);
     snapshot!(sandbox.pipe(["repro", "-j", "1"]), @"
@@ -191,8 +189,6 @@ fn the_plan_tells_what_would_be_refused() {
     --- stdout
     kept: cannot run: git tracks its out `kept`; run `git rm -r --cached 'kept'` to let pipe keep it, or declare it with `cache: false` to let git keep it
     still: cannot run: it is frozen and cannot be restored (has not run yet); remove `frozen: true` to let it run
-    --- stderr
-    error: stage kept: git tracks its out `kept`; run `git rm -r --cached 'kept'` to let pipe keep it, or declare it with `cache: false` to let git keep it; stage still: it is frozen and cannot be restored (has not run yet); remove `frozen: true` to let it run
     ");
     snapshot!(sandbox.pipe(["status"]), @"
     exit: 0

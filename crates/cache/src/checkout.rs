@@ -86,6 +86,11 @@ impl Checkout {
         Mark { steps: self.steps.len(), unsaved: self.unsaved.len(), held: self.held.len() }
     }
 
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     /// Whether there is more to do than at `mark`.
     pub fn has_more(&self, mark: Mark) -> bool {
         self.steps.len() > mark.steps

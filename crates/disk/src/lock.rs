@@ -65,14 +65,42 @@ impl LockFile {
         if let Some(folder) = path.parent() {
             crate::make_folder(folder)?;
         }
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.context("open lock file", path)?;
+        LockFile::wait((file, path), Some(command), sharing, patience, go_on, on_wait)
+    }
+
+    /// Shares a lock whose file may only be read, without a name; waits as [`LockFile::acquire`] does. `None` when there is no
+    /// such file: then nobody holds it who could write there.
+    ///
+    /// # Errors
+    /// As [`LockFile::acquire`], and when the file cannot be read.
+    pub fn share_to_read(
+        path: &Path,
+        patience: Duration,
+        go_on: &dyn Fn() -> bool,
+        on_wait: &mut dyn FnMut(&str),
+    ) -> Result<Option<Self>, LockError> {
+        match File::open(path) {
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            file => {
+                let file = file.context("open lock file", path)?;
+                LockFile::wait((file, path), None, Sharing::Shared, patience, go_on, on_wait).map(Some)
+            }
+        }
+    }
+
+    /// Waits until the lock of an open file is had, and announces `command`, if that can be done.
+    fn wait(
+        (file, path): (File, &Path),
+        command: Option<&str>,
+        sharing: Sharing,
+        patience: Duration,
+        go_on: &dyn Fn() -> bool,
+        on_wait: &mut dyn FnMut(&str),
+    ) -> Result<Self, LockError> {
         let folder = holders_folder(path);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .context("open lock file", path)?;
         let started = Instant::now();
         let mut told = false;
         loop {
@@ -90,22 +118,23 @@ impl LockFile {
             };
             let in_the_way = match has_locks {
                 Some(has_locks) => {
-                    let entry = Entry {
+                    let entry = command.map(|command| Entry {
                         holder: Holder::current(),
                         command: command.to_owned(),
                         since: Timestamp::now(),
                         shared: sharing == Sharing::Shared && has_locks,
-                    };
+                    });
                     // Announced first, looked round then: of two that come at once without locks, at least one
                     // sees the other.
-                    let presence = match Presence::announce(&folder, &entry) {
+                    let announced = entry.map(|entry| Presence::announce(&folder, &entry)).transpose();
+                    let presence = match announced {
                         // Who is alone by the system's lock may be about to make room: he goes nameless.
                         Err(fault)
                             if is_full(&fault.source) && has_locks && sharing == Sharing::Exclusive =>
                         {
                             None
                         }
-                        announced => Some(announced?),
+                        announced => announced?,
                     };
                     // Where the system's lock is seen by the others, it has said that they are not in the way.
                     let in_the_way = presence::others(&folder)

@@ -294,6 +294,12 @@ impl Attempt<'_, '_, '_> {
                         Ok(outcome)
                     }
                     Err(failure) => {
+                        if matches!(failure, Failure::Cache(_) | Failure::Disk(_)) {
+                            // What was stored until then leads into the cache, where nothing names it.
+                            for out in &self.stage.outs {
+                                let _ = outs::unprotect(world.workspace, out);
+                            }
+                        }
                         let kept = self.put_back(aside, assessment);
                         crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
                         let event = Event::Failed {
@@ -431,11 +437,8 @@ impl Attempt<'_, '_, '_> {
         let mut states = OutStates::new();
         let mut missing = Vec::new();
         for out in &self.stage.outs {
-            let stored = is_stored(out) && !self.shop.options.no_commit;
-            let found = if stored { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
-            match found {
-                Some(state) => states.push((out.path.clone(), state)),
-                None => missing.push(out.path.clone().into()),
+            if !outs::is_there(workspace, out)? {
+                missing.push(out.path.clone().into());
             }
         }
         let mut outside = SpecialStates::new();
@@ -446,11 +449,21 @@ impl Attempt<'_, '_, '_> {
                 None => missing.push(name.clone().into()),
             }
         }
-        if missing.is_empty() {
-            Ok((states, outside))
-        } else {
-            Err(Failure::OutsMissing { missing, duration })
+        if !missing.is_empty() {
+            // Nothing of what is no result is to lie in the cache.
+            return Err(Failure::OutsMissing { missing, duration });
         }
+        for out in &self.stage.outs {
+            let stored = is_stored(out) && !self.shop.options.no_commit;
+            let found = if stored { outs::store(workspace, out)? } else { outs::observe(workspace, out)? };
+            match found {
+                Some(state) => states.push((out.path.clone(), state)),
+                None => {
+                    return Err(Failure::OutsMissing { missing: vec![out.path.clone().into()], duration });
+                }
+            }
+        }
+        Ok((states, outside))
     }
 
     /// The first input that is not what it was before the command started; `None` when all are.

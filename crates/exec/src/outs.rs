@@ -1,7 +1,11 @@
 //! What is done with an out: the same for a path and for the files of a pattern.
 
-use base::FileState;
-use cache::{CacheError, Choice, Placement, Workspace};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use base::{FileState, ProjectPath};
+use cache::{CacheError, Choice, Placement, Workspace, chosen_files};
 use pipeline::{Glob, Out};
 
 /// What git keeps is never a link.
@@ -16,6 +20,21 @@ pub fn with_choice<T>(glob: &Glob, then: impl FnOnce(&Choice<'_>) -> T) -> T {
         matches: &|path| glob.matches(path),
         enters: &|folder| glob.may_lie_below(folder),
     })
+}
+
+/// Whether there is anything of the out, without a look at what it is.
+pub(crate) fn is_there(workspace: &Workspace, out: &Out) -> Result<bool, CacheError> {
+    match &out.glob {
+        None => {
+            let found = fs::metadata(workspace.os_path(&out.path));
+            Ok(!found.is_err_and(|fault| fault.kind() == io::ErrorKind::NotFound))
+        }
+        Some(glob) => with_choice(glob, |files| Ok(!chosen_files(&root(workspace), files)?.is_empty())),
+    }
+}
+
+fn root(workspace: &Workspace) -> PathBuf {
+    workspace.os_path(&ProjectPath::root())
 }
 
 /// What the out holds now; `None` when there is nothing.
@@ -43,6 +62,15 @@ pub fn save_unsaved(workspace: &Workspace, out: &Out) -> Result<Option<FileState
         Some(state) if !workspace.blobs.has_all(&state) => store(workspace, out),
         _ => Ok(None),
     }
+}
+
+/// Makes links into the cache files of their own.
+pub(crate) fn unprotect(workspace: &Workspace, out: &Out) -> Result<(), CacheError> {
+    let paths = match &out.glob {
+        None => vec![out.path.clone()],
+        Some(glob) => with_choice(glob, |files| chosen_files(&root(workspace), files))?,
+    };
+    paths.iter().try_for_each(|path| workspace.unprotect(path).map(drop))
 }
 
 /// Puts `state` back in the out's place; what stands in the way was saved.

@@ -67,7 +67,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let blobs = &workspace.blobs;
     let now = recorded::now(&pipeline, &ledger, blobs, Bit::Ignored)?;
     let (found, mut unreadable) = recorded::in_place(&workspace, &pipeline, &now, args.granular);
-    let head = match project.git().and_then(|git| git.head()) {
+    let head = match project.git().map_or(Ok(None), |git| git.known_head())? {
         Some(commit) if recorded::is_before_conversion(&project, &commit)? => {
             printer.warn("the last commit is from before `pipe convert`: what changed since cannot be told until git has what it wrote");
             now.clone()

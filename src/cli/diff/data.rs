@@ -25,7 +25,7 @@ pub fn run(
 ) -> CliResult {
     let old = match states.0 {
         Some(revision) => revision,
-        None => match project.git().and_then(|git| git.head()) {
+        None => match project.git().map_or(Ok(None), |git| git.known_head())? {
             Some(commit) if recorded::is_before_conversion(project, &commit)? => {
                 return Err(CliError::message("the last commit is from before `pipe convert`")
                     .hint("`git add` and commit what it wrote: from then on the data can be compared"));

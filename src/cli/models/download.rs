@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::ProjectPath;
 use clap::Args;
-use disk::{LinkType, Sharing};
+use disk::LinkType;
 
 use crate::cli::command_line;
 use crate::cli::runs::open;
@@ -40,9 +40,7 @@ pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResul
             .hint("`-o` names another folder, `-f` writes over files of the same names"));
     }
     let blobs = project.blobs();
-    // Where nothing can be written nothing can be collected either: the lock is for nobody.
-    let lock = || project.lock(&command_line(), Sharing::Shared, true, &Interrupt::default(), printer);
-    let _lock = if store.is_read_only() { None } else { Some(lock()?) };
+    let _lock = project.lock_to_read(&command_line(), &Interrupt::default(), printer)?;
     // All is looked at before anything is written.
     for file in &files {
         ProjectPath::from_record(&file.path)?;

@@ -60,6 +60,7 @@ impl Fault {
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                     StoreError::Damaged { path, reason: error.to_string() }
                 }
+                Some(ErrorCode::CannotOpen) if may_not_be_read(&path) => StoreError::Unreadable { path },
                 Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
                 Some(ErrorCode::DiskFull) => StoreError::Full { path },
                 // Of what it cannot put beside the file SQLite does not say why.
@@ -69,11 +70,20 @@ impl Fault {
                     StoreError::Full { path }
                 }
                 _ if is_foreign_content(&error) => StoreError::Damaged { path, reason: error.to_string() },
+                Some(ErrorCode::CannotOpen) if !path.exists() => {
+                    let source = "there is none yet, and none can be made there".into();
+                    StoreError::Failed { doing, path, source }
+                }
                 // SQLite's text says what its code says again.
                 _ => StoreError::Failed { doing, path, source: error.to_string().into() },
             },
         }
     }
+}
+
+/// SQLite does not say why it cannot open a file.
+fn may_not_be_read(path: &Path) -> bool {
+    std::fs::File::open(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

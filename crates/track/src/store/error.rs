@@ -199,6 +199,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// It cannot even be read.
+    #[error("the run store {} may not be read by this user", base::shown(path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else that went wrong below.
     #[error("failed to {doing} the run store {}", base::shown(path))]
     Failed {
@@ -259,6 +265,7 @@ impl StoreError {
             | E::ReadOnly { .. }
             | E::Full { .. }
             | E::Gone { .. }
+            | E::Unreadable { .. }
             | E::Failed { .. } => ErrorKind::Failed,
         }
     }
@@ -279,6 +286,9 @@ impl StoreError {
             StoreError::Full { .. } => Some("free some space and try again"),
             StoreError::Gone { .. } => {
                 Some("put it back; where it is gone for good, the next `pipe` that records makes a new one")
+            }
+            StoreError::Unreadable { .. } => {
+                Some("who made it alone may read it, and can show runs to others with `pipe ui`")
             }
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)

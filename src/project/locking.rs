@@ -1,0 +1,93 @@
+//! The project's lock: taken by who changes something, shared by who reads what may go meanwhile.
+
+use std::time::Duration;
+
+use disk::{LockError, LockFile, Sharing};
+
+use super::Project;
+use crate::error::{CliError, CliResult, ErrorKind};
+use crate::interrupt::Interrupt;
+use crate::ui::Printer;
+
+impl Project {
+    /// What to do when somebody is in the way who is not waited for.
+    pub fn waiting_hint(&self) -> String {
+        match self.enclosing_stage() {
+            Some(stage) => format!(
+                "stage {stage} of this project called pipe, which waits for nobody there, since it could wait for itself"
+            ),
+            None => "leave `--no-wait` out to wait for it".to_owned(),
+        }
+    }
+
+    /// Takes the project's lock, alone or with others that share it, waiting while another process is in the way,
+    /// unless `wait` is false; until `interrupt` comes.
+    ///
+    /// # Errors
+    /// When it is held and `wait` is false, the wait was interrupted, or the lock file cannot be written.
+    pub fn lock(
+        &self,
+        command: &str,
+        sharing: Sharing,
+        wait: bool,
+        interrupt: &Interrupt,
+        printer: Printer,
+    ) -> CliResult<LockFile> {
+        let ready = self.make_pipe_folder().and_then(|()| Ok(self.prepare_cache()?));
+        ready.map_err(|fault| self.told_if_read_only(fault))?;
+        let patience = self.patience(wait);
+        let path = self.pipe_path("lock");
+        let told = &mut |holder: &str| tell_wait(holder, printer);
+        let taken = LockFile::acquire(&path, command, sharing, patience, &|| !interrupt.came(), told);
+        taken.map_err(|fault| self.told_if_read_only(self.not_locked(fault, interrupt)))
+    }
+
+    /// Shares the project's lock for a command that only reads what is in it: where nothing can be written, without a name, or
+    /// not at all where there never was one.
+    ///
+    /// # Errors
+    /// When it is held by somebody who is alone and the wait was interrupted, or the lock file cannot be read.
+    pub fn lock_to_read(
+        &self,
+        command: &str,
+        interrupt: &Interrupt,
+        printer: Printer,
+    ) -> CliResult<Option<LockFile>> {
+        match self.lock(command, Sharing::Shared, true, interrupt, printer) {
+            Err(fault) if fault.is_read_only() => {}
+            taken => return taken.map(Some),
+        }
+        let told = &mut |holder: &str| tell_wait(holder, printer);
+        let (path, patience) = (self.pipe_path("lock"), self.patience(true));
+        let taken = LockFile::share_to_read(&path, patience, &|| !interrupt.came(), told);
+        taken.map_err(|fault| self.not_locked(fault, interrupt))
+    }
+
+    /// A stage that called pipe could wait for itself.
+    fn patience(&self, wait: bool) -> Duration {
+        if wait && self.enclosing_stage().is_none() { Duration::MAX } else { Duration::ZERO }
+    }
+
+    fn not_locked(&self, fault: LockError, interrupt: &Interrupt) -> CliError {
+        match fault {
+            LockError::Held { .. } if interrupt.came() => {
+                CliError::silent(ErrorKind::Interrupted(interrupt.signal()))
+            }
+            LockError::Held { .. } => CliError::from(fault).hint(self.waiting_hint()),
+            LockError::Disk(fault) => CliError::from(fault),
+        }
+    }
+
+    /// Says of a project in which nothing can be written that this is why nothing was done.
+    fn told_if_read_only(&self, fault: CliError) -> CliError {
+        if !fault.is_read_only() {
+            return fault;
+        }
+        let text = format!("nothing was done: the project {} can only be read here", base::shown(&self.root));
+        fault.context(text)
+    }
+}
+
+fn tell_wait(holder: &str, printer: Printer) {
+    printer.say(format_args!("Waiting: {holder} holds the project."));
+}
