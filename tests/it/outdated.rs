@@ -220,7 +220,7 @@ fn of_an_edited_folder_whose_pointer_moved_both_sides_can_be_had() {
     sandbox.write("raw/y", "mine\n");
     sandbox.write("raw/z", "new\n");
     let way = "by `pipe add raw/FILE` for each file of yours and then `pipe checkout raw`";
-    sandbox.pipe(["status"]).code(2).tells(&[way]);
+    sandbox.pipe(["status", "-q"]).code(2).tells(&[way]);
     sandbox.pipe(["add", "raw"]).code(2).tells(&[way]);
     sandbox.ok(["add", "raw/y", "raw/z"]);
     sandbox.ok(["checkout", "raw"]);

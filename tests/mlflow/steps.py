@@ -848,7 +848,7 @@ for f in [
     "attributes.status = 'READY'",
     "source_run_id = '${run}'",
     "colour = 'x'",
-    "name LIKE 'n%'",
+    "name LIKE 'net%'",
     "metrics.macc > 'x'",
 ]:
     post("search logged models: " + f, LOGGED + "/search", {"experiment_ids": ["${one}"], "filter": f})

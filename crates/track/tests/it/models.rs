@@ -373,7 +373,7 @@ pub fn a_version_is_registered_only_when_its_rule_holds(store: &dyn ModelStore) 
     register(11, Precondition::StatusIs { run: script, status: track::RunStatus::Running })
         .expect("the champion");
     let message = register(12, judged(12)).expect_err("worse than the stage's").to_string();
-    assert!(message.ends_with("it is 0.5, and that of version 5 is 0.9"), "{message}");
+    assert!(message.ends_with("it is 0.5, and that of version 4 is 0.9"), "{message}");
     store.apply(at(0, vec![log(script, 0, 0.4)])).expect("logged");
     assert!(register(12, judged(12)).is_ok(), "the script's counts");
 }
