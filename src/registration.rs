@@ -17,7 +17,8 @@ pub struct RuleArgs {
     /// Only if these bounds of metrics hold: 'metrics.acc > 0.9 and metrics.loss < 0.1'
     #[arg(long, value_name = "CONDITION")]
     r#if: Option<String>,
-    /// Only if the run is better than that of the version with this alias; without such a version it is
+    /// Only if the run is better than that of the version with this alias; without such a version it is, but where that
+    /// version's value cannot be told (its run is gone, or has no such metric) it is not
     #[arg(long, value_name = "ALIAS", requires = "metric")]
     if_better_than: Option<String>,
     /// The metric that `--if-better-than` compares, by its last value

@@ -5,18 +5,22 @@
 //! closed when the stage has ended. Whoever set a tracking URI himself is not overruled, but told.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base::Timestamp;
 use indexmap::IndexMap;
 use pipeline::Stage;
-use server::{Context, Scope, Scopes, Server, Token};
-use track::{Change, Lifecycle, Run, RunId, RunStatus, RunStore, SETTLED_TAG};
+use server::{Context, Fallback, Scope, Scopes, Server, Token};
+use track::{Change, Lifecycle, Run, RunId, RunStatus, RunStore, SETTLED_TAG, StoreError};
 
 use super::{Recorder, tag, tags};
 use crate::environment;
+use crate::error::with_causes;
+use crate::pen::Teller;
 use crate::settings::Inject;
+use crate::spool;
 
 /// Where MLflow's clients log to.
 const TRACKING_URI: &str = "MLFLOW_TRACKING_URI";
@@ -52,6 +56,39 @@ pub struct Scripts {
     /// By the name of the stage.
     doors: Mutex<IndexMap<String, Door>>,
     has_told: AtomicBool,
+}
+
+/// Keeps in the spool what the store does not take, so that tracking that fails fails no stage.
+struct Later {
+    spool: PathBuf,
+    teller: Arc<Teller>,
+    is_behind: AtomicBool,
+}
+
+impl Fallback for Later {
+    fn is_behind(&self) -> bool {
+        if self.is_behind.load(Ordering::SeqCst) && spool::is_empty(&self.spool) {
+            self.is_behind.store(false, Ordering::SeqCst);
+        }
+        self.is_behind.load(Ordering::SeqCst)
+    }
+
+    /// The room that is set aside stays for how the stage ends.
+    fn take(&self, changes: Vec<Change>, fault: Option<&StoreError>) {
+        let (name, changes) = spool::named(changes);
+        let kept = spool::keep(&self.spool, &name, &changes);
+        if let Some(fault) = fault {
+            self.teller.tell(fault, kept.is_ok());
+        }
+        match kept {
+            Ok(()) => self.is_behind.store(true, Ordering::SeqCst),
+            Err(fault) => self.lose(&with_causes(&fault)),
+        }
+    }
+
+    fn lose(&self, why: &str) {
+        self.teller.lose(why);
+    }
 }
 
 /// The address of one stage.
@@ -144,7 +181,15 @@ impl Recorder<'_> {
             let blobs = self.project.blobs();
             let scopes = Scopes::default();
             let served = scopes.clone();
-            let context = move || Some(Context { store, blobs, scopes: served });
+            let fallback = Arc::new(Later {
+                spool: self.project.spool_folder(),
+                teller: self.teller.clone(),
+                is_behind: AtomicBool::default(),
+            });
+            let context = move || {
+                let fallback: Option<Arc<dyn Fallback>> = Some(fallback);
+                Some(Context { scopes: served, fallback, ..Context::new(store, blobs) })
+            };
             match Server::on_demand(context) {
                 Ok(server) => Some((server, scopes)),
                 Err(fault) => {

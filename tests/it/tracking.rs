@@ -387,3 +387,62 @@ fn an_address_dies_with_its_stage() {
     assert!(after.starts_with("404 {") && after.contains("its stage has ended"), "{after}");
     assert!(after.contains("\n401 {"), "without an address of a stage nobody gets in: {after}");
 }
+
+/// What a script logs goes to the run store, to the spool, or is told to be lost: the script goes on all the same.
+#[test]
+fn a_store_that_is_taken_away_or_has_no_room_fails_no_stage() {
+    const SCRIPT: &str = r#"
+import mlflow, os, sys
+with mlflow.start_run():
+    mlflow.log_metric("loss", 1, step=1)
+    if sys.argv[1] == "removed":
+        for name in ["", "-wal", "-shm"]:
+            if os.path.exists(".pipe/runs.db" + name):
+                os.remove(".pipe/runs.db" + name)
+    else:
+        with open("fill", "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+    for step in range(2, 5):
+        mlflow.log_metric("loss", 0.5, step=step)
+    mlflow.log_param("depth", 3)
+    mlflow.set_tag("who", "me")
+    mlflow.log_text("words", "words.txt")
+if sys.argv[1] == "full":
+    os.remove("fill")
+"#;
+    for how in ["removed", "full"] {
+        let sandbox = Sandbox::without_git();
+        if !sandbox.has_namespaces() {
+            return;
+        }
+        sandbox.write("script.py", SCRIPT);
+        let python = Mlflow::Newest.python();
+        let script = format!(
+            r#"
+            mkdir disk; mount -t tmpfs -o size=16m tmpfs disk; cd disk; mkdir .pipe; cp ../script.py .
+            printf 'stages:\n  train:\n    cmd: {} script.py {how}\n' > pipeline.yaml
+            {} repro
+            code=$?
+            {} runs list --json --columns name,status > ../runs.json
+            exit $code
+            "#,
+            python.display(),
+            env!("CARGO_BIN_EXE_pipe"),
+            env!("CARGO_BIN_EXE_pipe"),
+        );
+        let mut command = sandbox.program("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+        command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("PYTHONDONTWRITEBYTECODE", "1");
+        let said = sandbox.finish(command);
+        assert_eq!(said.code_of(), Some(0), "{how}: {}\n{}", said.stdout, said.stderr);
+        let said = said.stderr;
+        assert!(said.contains("1 ran") && said.contains("is not tracked in full: "), "{how}: {said}");
+        let runs: Json = serde_json::from_str(&sandbox.read("runs.json")).unwrap();
+        let train = runs.as_array().unwrap().iter().find(|run| run["name"] == "train");
+        assert_eq!(train.unwrap_or_else(|| panic!("{how}: {runs}\n{said}"))["status"], "FINISHED", "{how}");
+    }
+}

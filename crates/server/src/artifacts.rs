@@ -143,10 +143,22 @@ pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
 pub async fn put(context: Context, sent: String, body: Body) -> Result<Response, Fault> {
     let place = Place::parse(&sent)?.filter(|place| !place.path.is_empty());
     let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
+    let fallback = context.fallback.clone();
+    match put_at(context, place, body).await {
+        Err(fault) if fault.is_ours() && fallback.is_some() => {
+            fallback
+                .iter()
+                .for_each(|fallback| fallback.lose(&format!("artifact {sent}: {}", fault.message)));
+        }
+        answer => answer?,
+    }
+    Ok(StatusCode::OK.into_response())
+}
+
+async fn put_at(context: Context, place: Place, body: Body) -> Result<(), Fault> {
     let (known, checked) = (context.clone(), place.clone());
     blocking(move || checked.check(&known)).await?;
-    store(context, place.owner, place.path, body).await?;
-    Ok(StatusCode::OK.into_response())
+    store(context, place.owner, place.path, body).await
 }
 
 async fn store(context: Context, owner: ArtifactOwner, path: String, body: Body) -> Result<(), Fault> {

@@ -77,6 +77,11 @@ impl Fault {
         Fault::missing(format!("Run with id={id} not found"))
     }
 
+    /// Whether it is ours or the disk's, and none of who asked.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.code, Code::InternalError | Code::TemporarilyUnavailable | Code::PermissionDenied)
+    }
+
     /// Our fault, or the disk's.
     pub fn internal(error: &dyn std::error::Error) -> Self {
         let mut message = error.to_string();

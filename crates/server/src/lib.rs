@@ -33,7 +33,7 @@ mod validate;
 mod versions;
 mod wire;
 
-pub use context::{Context, Scope, Scopes};
+pub use context::{Context, Fallback, Scope, Scopes};
 pub use guard::Token;
 pub use route::MLFLOW_VERSION;
 pub use serve::{Options, ServeError, Server};

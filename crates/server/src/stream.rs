@@ -21,11 +21,24 @@ const PIECE: usize = 1 << 18;
 
 /// Stores a request's body in the cache; returns its digest and length. A request that breaks off leaves nothing.
 pub async fn receive(blobs: Blobs, body: Body) -> Result<(Digest, u64), Fault> {
-    let mut incoming = blocking(move || blobs.begin()).await?;
     let mut body = body;
+    let received = receive_from(blobs, &mut body).await;
+    if received.is_err() {
+        // A client that still sends reads no answer.
+        while let Some(Ok(_)) = next(&mut body).await {}
+    }
+    received
+}
+
+async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
+    poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
+}
+
+async fn receive_from(blobs: Blobs, body: &mut Body) -> Result<(Digest, u64), Fault> {
+    let mut incoming = blocking(move || blobs.begin()).await?;
     let mut gathered: Vec<Bytes> = Vec::new();
     loop {
-        let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        let frame = next(body).await;
         let is_end = frame.is_none();
         if let Some(frame) = frame {
             let frame = frame

@@ -29,7 +29,7 @@ fn served() -> Served {
     let kept = store.clone();
     let context = move || {
         count.fetch_add(1, Ordering::SeqCst);
-        Some(Context { store: kept, blobs, scopes: served })
+        Some(Context { scopes: served, ..Context::new(kept, blobs) })
     };
     let server = Server::on_demand(context).unwrap();
     Served { server, scopes, store, asked, _folder: folder }

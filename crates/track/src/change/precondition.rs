@@ -62,9 +62,9 @@ pub enum Precondition {
         /// The side and the bound.
         bound: Bound,
     },
-    /// The latest value of a metric is better than that of the run behind the version with an alias, which is
-    /// looked at with the run of its stage or script. Without such a version there is nobody to beat; a champion whose run lacks the metric, is gone or has a NaN is beaten by
-    /// every number.
+    /// The latest value of a metric is better than that of the run behind the version with an alias, which is looked at with
+    /// the run of its stage or script. Without such a version there is nobody to beat. A champion whose run is gone, lacks the
+    /// metric or has a NaN cannot be judged, and so is not beaten.
     BetterThanChampion {
         /// The run.
         run: RunId,

@@ -347,11 +347,16 @@ pub fn a_version_is_registered_only_when_its_rule_holds(store: &dyn ModelStore) 
         higher_is_better: true,
     };
     assert!(register(3, better(3)).is_ok(), "there is no champion to beat");
-    register(1, better(1)).expect("a number is better than none");
+    let message = register(1, better(1)).expect_err("it cannot be told").to_string();
+    assert!(message.ends_with("it is 0.8, and that of version 1 is NaN"), "{message}");
+    register(4, bound(1, Bound::AtLeast(0.8))).expect("a champion without the metric");
+    let message = register(1, better(1)).expect_err("it cannot be told").to_string();
+    assert!(message.ends_with("it is 0.8, and that of version 2 is not known"), "{message}");
+    register(1, bound(1, Bound::AtLeast(0.8))).expect("it is");
     let message = register(1, better(1)).expect_err("not better than itself").to_string();
-    assert!(message.ends_with("it is 0.8, and that of version 2 is 0.8"), "{message}");
+    assert!(message.ends_with("it is 0.8, and that of version 3 is 0.8"), "{message}");
     assert!(register(3, better(3)).is_err() && register(4, better(4)).is_err());
-    assert_eq!(register(2, better(2)).expect("better").versions, [3]);
+    assert_eq!(register(2, better(2)).expect("better").versions, [4]);
     assert_eq!(store.version_by_alias("iris", "champion").expect("there").run, Some(id(2)));
     // A champion of a stage's script is judged by what the stage's run has as well, and the script's value counts.
     let [stage, script, other] = [10, 11, 12].map(|number| make_run(store, number));
@@ -373,7 +378,7 @@ pub fn a_version_is_registered_only_when_its_rule_holds(store: &dyn ModelStore) 
     register(11, Precondition::StatusIs { run: script, status: track::RunStatus::Running })
         .expect("the champion");
     let message = register(12, judged(12)).expect_err("worse than the stage's").to_string();
-    assert!(message.ends_with("it is 0.5, and that of version 4 is 0.9"), "{message}");
+    assert!(message.ends_with("it is 0.5, and that of version 5 is 0.9"), "{message}");
     store.apply(at(0, vec![log(script, 0, 0.4)])).expect("logged");
     assert!(register(12, judged(12)).is_ok(), "the script's counts");
 }

@@ -90,10 +90,10 @@ fn beats(
                 value < best
             }
         }
-        (Some(_), _) => true,
-        (None, _) => false,
+        // Nobody knows whether one that cannot be told is beaten.
+        _ => false,
     };
-    let best = best.map_or_else(|| "none".to_owned(), |best| best.to_string());
+    let best = best.map_or_else(|| "not known".to_owned(), |best| best.to_string());
     Ok((holds, Some(format!("{}, and that of version {version} is {best}", found(value)))))
 }
 
