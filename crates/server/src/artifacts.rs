@@ -144,13 +144,11 @@ pub async fn put(context: Context, sent: String, body: Body) -> Result<Response,
     let place = Place::parse(&sent)?.filter(|place| !place.path.is_empty());
     let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
     let fallback = context.fallback.clone();
-    match put_at(context, place, body).await {
-        Err(fault) if fault.is_ours() && fallback.is_some() => {
-            fallback
-                .iter()
-                .for_each(|fallback| fallback.lose(&format!("artifact {sent}: {}", fault.message)));
+    match (put_at(context, place, body).await, fallback) {
+        (Err(fault), Some(fallback)) if fault.is_ours() => {
+            fallback.lose(&format!("artifact {sent}: {}", fault.message));
         }
-        answer => answer?,
+        (answer, _) => answer?,
     }
     Ok(StatusCode::OK.into_response())
 }

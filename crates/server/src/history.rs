@@ -77,9 +77,8 @@ pub fn bulk(context: &Context, call: &Call) -> Result<Json, Fault> {
     let mut found: Vec<(RunId, Vec<Metric>)> = Vec::new();
     let mut left = limit;
     for run in runs {
-        let mut points = context.store.metric_history(run, key)?;
-        by_time(&mut points);
-        points.truncate(left);
+        // MLflow's order of these is by time before step.
+        let points = context.store.earliest_points(run, key, left)?;
         left -= points.len();
         found.push((run, points));
     }
@@ -136,14 +135,4 @@ fn in_runs(found: &[(RunId, Vec<Metric>)]) -> Vec<wire::Metric<'_>> {
         all.extend(points.iter().map(|point| wire::Metric::in_run(point, *run)));
     }
     all
-}
-
-/// Into MLflow's order of a history: by time before step.
-fn by_time(points: &mut [Metric]) {
-    let order = |a: &Metric, b: &Metric| {
-        (a.timestamp, a.step).cmp(&(b.timestamp, b.step)).then_with(|| a.value.total_cmp(&b.value))
-    };
-    if !points.is_sorted_by(|a, b| order(a, b).is_le()) {
-        points.sort_by(order);
-    }
 }

@@ -186,6 +186,35 @@ pub(super) fn history(connection: &Connection, run: RunId, key: &str) -> Result<
     Ok(named(key, points(connection, run, number)?))
 }
 
+/// The points of a metric that were measured first, by time before step.
+pub(super) fn earliest(
+    connection: &Connection,
+    run: RunId,
+    key: &str,
+    limit: usize,
+) -> Result<Vec<Metric>, Fault> {
+    let Some((run, number)) = numbers(connection, run, key)? else { return Ok(Vec::new()) };
+    let by_time = |a: &Point, b: &Point| (a.1, a.0).cmp(&(b.1, b.0)).then_with(|| a.2.total_cmp(&b.2));
+    let keep_first = |points: &mut Vec<Point>| {
+        points.sort_by(by_time);
+        points.dedup_by(|a, b| order(a, b).is_eq());
+        points.truncate(limit);
+    };
+    let mut points = tail(connection, run, number)?;
+    keep_first(&mut points);
+    let mut query = connection
+        .prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
+    let mut rows = query.query([run, number])?;
+    while let Some(row) = rows.next()? {
+        points.extend(decode_chunk(blob(row)?)?);
+        if points.len() > limit + 8 * CHUNK_POINTS {
+            keep_first(&mut points);
+        }
+    }
+    keep_first(&mut points);
+    Ok(named(key, points))
+}
+
 /// Points with the key that they are of.
 pub(super) fn named(key: &str, points: Vec<Point>) -> Vec<Metric> {
     let metric = |(step, timestamp, value)| Metric { key: key.to_owned(), value, step, timestamp };

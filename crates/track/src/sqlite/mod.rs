@@ -346,6 +346,10 @@ impl RunStore for SqliteStore {
         self.read(|connection| history::history(connection, run, key))
     }
 
+    fn earliest_points(&self, run: RunId, key: &str, limit: usize) -> Result<Vec<Metric>, StoreError> {
+        self.read(|connection| history::earliest(connection, run, key, limit))
+    }
+
     fn metric_page(
         &self,
         run: RunId,

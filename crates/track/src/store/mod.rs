@@ -123,6 +123,13 @@ pub trait RunStore: Send + Sync {
     /// When the store fails.
     fn metric_history(&self, run: RunId, key: &str) -> Result<Vec<Metric>, StoreError>;
 
+    /// The `limit` points of a metric that were measured first, ordered by time, step and value: never more than a few times as
+    /// many are in memory. None when the run or the metric does not exist.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn earliest_points(&self, run: RunId, key: &str, limit: usize) -> Result<Vec<Metric>, StoreError>;
+
     /// At most `limit` points of a metric, in their order, after the one that a cursor names.
     ///
     /// # Errors

@@ -203,6 +203,18 @@ fn pages_are_the_whole(store: &dyn ModelStore, run: RunId, length: usize) -> Vec
         }
         assert!(read == whole, "{size}");
     }
+    let mut by_time = whole.clone();
+    by_time.sort_by(|a, b| {
+        (a.timestamp, a.step).cmp(&(b.timestamp, b.step)).then_with(|| a.value.total_cmp(&b.value))
+    });
+    for limit in [0, 1, 999, length - 1, length, 50_000] {
+        let earliest = store.earliest_points(run, "loss", limit).expect("read");
+        let same = |a: &Metric, b: &Metric| {
+            (a.step, a.timestamp, a.value.to_bits()) == (b.step, b.timestamp, b.value.to_bits())
+        };
+        assert_eq!(earliest.len(), limit.min(length));
+        assert!(earliest.iter().zip(&by_time).all(|(a, b)| same(a, b)), "{limit}");
+    }
     whole
 }
 
