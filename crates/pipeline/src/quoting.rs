@@ -86,11 +86,13 @@ struct Reader<'a> {
     at: usize,
     open: Vec<Open>,
     documents: Vec<Document>,
+    /// Whether the character before was taken for itself by a backslash.
+    is_escaped: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(script: &'a str) -> Self {
-        Reader { script, at: 0, open: Vec::new(), documents: Vec::new() }
+        Reader { script, at: 0, open: Vec::new(), documents: Vec::new(), is_escaped: false }
     }
 
     fn rest(&self) -> &'a str {
@@ -135,7 +137,7 @@ impl<'a> Reader<'a> {
             _ => Place::Bare,
         };
         // `$` would take the value's beginning for a name, or for what it quotes.
-        if self.script.ends_with('$') && !self.script.ends_with("\\$") { None } else { self.spot_of(place) }
+        if self.script.ends_with('$') { None } else { self.spot_of(place) }
     }
 
     fn spot_of(&self, place: Place) -> Option<Spot> {
@@ -152,7 +154,8 @@ impl<'a> Reader<'a> {
     fn step(&mut self) -> Option<Option<Place>> {
         let before = self.script[..self.at].chars().next_back();
         let in_brace = self.open.last() == Some(&Open::Brace);
-        let begins = before.is_none_or(|c| c.is_whitespace() || ";&|(".contains(c));
+        let begins = !self.is_escaped && before.is_none_or(|c| c.is_whitespace() || ";&|(`".contains(c));
+        self.is_escaped = false;
         if self.takes("\\") {
             self.escape()?;
         } else if self.takes("'") {
@@ -172,6 +175,9 @@ impl<'a> Reader<'a> {
             }
             self.open.push(Open::Double);
         } else if begins && !in_brace && self.rest().starts_with('#') {
+            if self.is_within(Open::Backquote) || before == Some('`') {
+                return None;
+            }
             let end = self.rest().find('\n');
             self.at = end.map_or(self.script.len(), |end| self.at + end);
             return Some(end.is_none().then_some(Place::Comment));
@@ -228,14 +234,22 @@ impl<'a> Reader<'a> {
     fn escape(&mut self) -> Option<()> {
         let is_read_twice =
             self.is_within(Open::Backquote) && self.rest().starts_with(['$', '`', '\\', '"', '\'']);
+        if self.rest().starts_with("\n#") {
+            // A comment or a part of a word, by what ends the line before.
+            return None;
+        }
+        self.is_escaped = true;
         (!is_read_twice && !self.rest().is_empty()).then(|| self.skip())
     }
 
     /// Whether something began, or a backquote ended, that a shell expands in double quotes as well.
     fn expands(&mut self) -> Option<bool> {
         if self.takes("$((") {
-            let (_, is_closed) = self.until("))");
-            return is_closed.then_some(true);
+            return self.calculate().map(|()| true);
+        }
+        // Arithmetic in bash alone.
+        if self.rest().starts_with("$[") {
+            return None;
         }
         if self.takes("$(") {
             self.open.push(Open::Substitution(self.at));
@@ -254,11 +268,34 @@ impl<'a> Reader<'a> {
         Some(true)
     }
 
+    /// What follows `$((`: arithmetic, or a substitution that begins with a group, as long as both end alike.
+    fn calculate(&mut self) -> Option<()> {
+        let mut depth = 2;
+        while depth > 0 {
+            match self.rest().chars().next()? {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                '\'' | '"' | '`' | '\\' | '#' | '\n' => return None,
+                _ => {}
+            }
+            self.skip();
+        }
+        Some(())
+    }
+
     /// A closing parenthesis: of what was opened last, or of a pattern in `case`.
     fn close(&mut self) -> Option<()> {
         match self.open.last() {
-            Some(Open::Substitution(from)) if self.script[*from..self.at].contains("case") => return None,
-            Some(Open::Substitution(_) | Open::Group) => drop(self.open.pop()),
+            Some(Open::Substitution(from)) => {
+                let mut words = self.script[*from..self.at].split(|c: char| !c.is_alphanumeric() && c != '_');
+                if self.is_within(Open::Double) && words.any(|word| word == "case")
+                    || !self.documents.is_empty()
+                {
+                    return None;
+                }
+                self.open.pop();
+            }
+            Some(Open::Group) => drop(self.open.pop()),
             _ => {}
         }
         Some(())
@@ -266,6 +303,10 @@ impl<'a> Reader<'a> {
 
     /// What follows `<<`.
     fn announce(&mut self) -> Option<()> {
+        // In bash, two parentheses are arithmetic, in which `<<` is something else.
+        if self.script[..self.at].contains("((") {
+            return None;
+        }
         let has_tabs = self.takes("-");
         let rest = self.rest().trim_start_matches([' ', '\t']);
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -356,6 +397,10 @@ mod tests {
             ("cat <<'E'\n`", "a \"$x\""),
             ("cat <<-E; cat <<F\n\tE\n'\nF\ncp ", "'a \"$x\"'"),
             ("cat <<E ", "'a \"$x\"'"),
+            ("echo a\\ #b \"", "a \\\"\\$x\\\""),
+            ("x=$(case x in x) ls;; esac) cp ", "'a \"$x\"'"),
+            ("cp \"$(ls lowercase)", "a \\\"\\$x\\\""),
+            ("cp \"$(echo $(((1 + 2))) ", "'a \"$x\"'"),
             ("cat <<<'x' ", "'a \"$x\"'"),
         ] {
             assert_eq!(quote_within("a \"$x\"", before).as_deref(), Some(spelled), "{before}");
@@ -376,6 +421,12 @@ mod tests {
             "cp \\",
             "cat <<",
             "echo $((1 + ",
+            "echo \"\\\\$",
+            "((x = 1 << 2))\n",
+            "x=$[ 1 << 2 ]\n",
+            "ls \\\n# it's\n",
+            "x=$(cat <<E)\n",
+            "ls `# it's \n` ",
             "cat <<E\n$(ls ",
             "cat <<E\nx\\\nE\n",
             "echo \"`ls \"",
