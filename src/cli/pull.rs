@@ -4,15 +4,13 @@ mod imports;
 
 use cache::{Meter, Root};
 use clap::Args;
-use disk::Sharing;
 use pipeline::OutKind;
 use serde_json::{Value as Json, json};
 
 use crate::cli::checkout::{CheckoutArgs, bring_back};
-use crate::cli::command_line;
 use crate::cli::gc::parse_size;
 use crate::cli::push::{conclude, end, entry_json, summarize, tell_dry};
-use crate::cli::sharing::{ShareArgs, Wishes, report_json, results_of, roots_of, tell_faults, wishes};
+use crate::cli::sharing::{ShareArgs, Wishes, hold, report_json, results_of, roots_of, tell_faults, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -105,7 +103,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let pipeline = project.pipeline_beside_conflicts(printer)?;
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.
-    let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
+    let _lock = hold(&project, args.dry, &interrupt, printer)?;
     let workspace = project.workspace_anew();
     let trust = project.settings.trust();
     let results = results_of(&project, &workspace, &trust);

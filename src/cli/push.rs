@@ -3,12 +3,11 @@
 use base::{ProjectPath, one_line};
 use cache::{EntryReport, Meter, Report, TransferError, Whereabouts};
 use clap::Args;
-use disk::Sharing;
 use serde_json::{Value as Json, json};
 
-use crate::cli::command_line;
 use crate::cli::sharing::{
-    ShareArgs, Wishes, named, report_json, results_of, roots_of, shareable, tally_text, tell_faults, wishes,
+    ShareArgs, Wishes, hold, named, report_json, results_of, roots_of, shareable, tally_text, tell_faults,
+    wishes,
 };
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
@@ -49,7 +48,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     }
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.
-    let _lock = project.lock(&command_line(), Sharing::Shared, true, &interrupt, printer)?;
+    let _lock = hold(&project, args.dry, &interrupt, printer)?;
     let foreign = import::outs_of_repositories(&project, &pipeline)?;
     let args = &ShareArgs { foreign, ..args.clone() };
     let wishes = wishes(&project, &pipeline, args, printer)?;

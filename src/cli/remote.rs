@@ -332,15 +332,20 @@ fn check(project: &Project, args: &CheckArgs, printer: Printer) -> CliResult {
         printer.data_line(text.expect("plain data"));
         return Ok(());
     }
+    let tally = listed(told.objects, told.bytes);
+    let listed_in = report::duration_text((told.list * 1000.0) as i64);
+    printer.data_line(format_args!("{name}: {tally} listed in {listed_in}"));
     printer.data_line(format_args!(
-        "{name}: listed ({}, {}) in {}, written at {}/s, read at {}/s",
-        report::count_text(told.objects, "object"),
-        report::bytes_text(told.bytes),
-        report::duration_text((told.list * 1000.0) as i64),
+        "written at {}/s, read at {}/s",
         report::bytes_text(told.write as u64),
         report::bytes_text(told.read as u64)
     ));
     Ok(())
+}
+
+/// `12 objects (1.2 GB)`
+fn listed(objects: usize, bytes: u64) -> String {
+    format!("{} ({})", report::count_text(objects, "object"), report::bytes_text(bytes))
 }
 
 struct Speeds {
@@ -369,15 +374,20 @@ fn try_out(project: &Project, remote: &dyn Remote) -> CliResult<Speeds> {
         block = hash_bytes(block.bytes());
     }
     let from = project.pipe_path("tmp").join(format!("check-{}", &seed.hex()[..12]));
-    project.make_pipe_folder()?;
-    disk::replace_volatile(&from, &content)?;
+    let untried = format!(
+        "remote `{}` was listed, {}, but nothing was put there and read back",
+        remote.name(),
+        listed(objects, bytes)
+    );
+    let written = project.make_pipe_folder().and_then(|()| Ok(disk::replace_volatile(&from, &content)?));
+    written.map_err(|fault| project.told_if_read_only(fault, &untried))?;
     // In no folder of its own: that would stay, and the remote would look like one that holds something.
     let key = format!("check-{}", seed.hex());
     let tried = (|| -> CliResult<(f64, f64)> {
         let moved = |_| ControlFlow::Continue(());
         let upload = Upload { from: &from, size: PROBE as u64, digest: hash_bytes(&content), moved: &moved };
         let begun = Instant::now();
-        remote.put(&key, &upload)?;
+        remote.put(&key, &upload).map_err(|fault| CliError::from(fault).context(untried))?;
         let write = begun.elapsed().as_secs_f64();
         let begun = Instant::now();
         let mut back = Vec::with_capacity(PROBE);

@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use base::{FileState, ProjectPath, one_line};
 use cache::{Item, Report, Results, Root, SharedEntry, Tally, Transfer, Trust, Workspace};
 use clap::Args;
+use disk::{LockFile, Sharing};
 use indexmap::IndexMap;
 use pipeline::{Dialect, Out, OutKind, Pipeline, Recorded, run_outs};
 use serde_json::{Value as Json, json};
 
+use crate::cli::command_line;
 use crate::cli::targets::{Picked, TargetArgs};
 use crate::error::{CliError, CliResult};
 use crate::git::FileVersion;
+use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::recorded;
 use crate::revision::pipeline_at;
@@ -262,6 +265,22 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
         }
     }
     Ok(roots)
+}
+
+/// Shares the project's lock, so that nothing is collected meanwhile; with `--dry` only to read, since nothing is written.
+///
+/// # Errors
+/// As [`Project::lock`].
+pub fn hold(
+    project: &Project,
+    is_dry: bool,
+    interrupt: &Interrupt,
+    printer: Printer,
+) -> CliResult<Option<LockFile>> {
+    match is_dry {
+        true => project.lock_to_read(&command_line(), interrupt, printer),
+        false => project.lock(&command_line(), Sharing::Shared, true, interrupt, printer).map(Some),
+    }
 }
 
 /// The results of a project, as its tool keeps them.

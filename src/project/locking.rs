@@ -9,6 +9,9 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::ui::Printer;
 
+/// What commands say that need the lock and cannot have it.
+const NOTHING_DONE: &str = "nothing was done";
+
 impl Project {
     /// What to do when somebody is in the way who is not waited for.
     pub fn waiting_hint(&self) -> String {
@@ -34,12 +37,12 @@ impl Project {
         printer: Printer,
     ) -> CliResult<LockFile> {
         let ready = self.make_pipe_folder().and_then(|()| Ok(self.prepare_cache()?));
-        ready.map_err(|fault| self.told_if_read_only(fault))?;
+        ready.map_err(|fault| self.told_if_read_only(fault, NOTHING_DONE))?;
         let patience = self.patience(wait);
         let path = self.pipe_path("lock");
         let told = &mut |holder: &str| tell_wait(holder, printer);
         let taken = LockFile::acquire(&path, command, sharing, patience, &|| !interrupt.came(), told);
-        taken.map_err(|fault| self.told_if_read_only(self.not_locked(fault, interrupt)))
+        taken.map_err(|fault| self.told_if_read_only(self.not_locked(fault, interrupt), NOTHING_DONE))
     }
 
     /// Shares the project's lock for a command that only reads what is in it: where nothing can be written, without a name, or
@@ -78,12 +81,12 @@ impl Project {
         }
     }
 
-    /// Says of a project in which nothing can be written that this is why nothing was done.
-    fn told_if_read_only(&self, fault: CliError) -> CliError {
+    /// Says of a project in which nothing can be written that this is why something was not done.
+    pub fn told_if_read_only(&self, fault: CliError, undone: &str) -> CliError {
         if !fault.is_read_only() {
             return fault;
         }
-        let text = format!("nothing was done: the project {} can only be read here", base::shown(&self.root));
+        let text = format!("{undone}: the project {} can only be read here", base::shown(&self.root));
         fault.context(text)
     }
 }

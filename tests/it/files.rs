@@ -171,8 +171,17 @@ fn names_that_a_shell_reads_are_quoted() {
     assert_eq!(sandbox.read("out/it's; touch hacked.copy"), "it's; touch hacked");
     assert_eq!(sandbox.read("out/new\nline.copy"), "new\nline");
     sandbox.ok(["repro", "each@a@b:c", "pipeline.yaml:each@new%0Aline", "each@ä%250A"]);
-    sandbox.edit("pipeline.yaml", "cp ${item}", "cp \"${item}\"");
-    sandbox.pipe(["status"]).code(2);
+    let command = "cp \"$(dirname ${item})/${key}\" 'out/${key}.copy'";
+    sandbox.edit("pipeline.yaml", "cp ${item} out/${key}.copy", command);
+    sandbox.write("raw/c d.png", "c d");
+    sandbox.ok(["repro"]);
+    assert!(!sandbox.exists("hacked"));
+    assert_eq!(sandbox.read("out/c d.png.copy"), "c d");
+    assert_eq!(sandbox.read("out/`touch hacked`.copy"), "`touch hacked`");
+    sandbox.edit("pipeline.yaml", "cp \"$(", "cp \"\\${NOTHING:-${item}}$(");
+    let told =
+        ["cannot be `raw/$(touch hacked)` there", "hint: put it into a variable first (`name=${item}`"];
+    sandbox.pipe(["status"]).code(2).tells(&told);
 }
 
 /// DVC knows no files there: one item, called `glob`.

@@ -144,6 +144,40 @@ fn a_project_that_can_only_be_read_shows_all_that_is_in_it() {
 }
 
 #[test]
+fn what_would_be_shared_is_told_where_nothing_can_be_written() {
+    for is_dvc in [false, true] {
+        let sandbox = full(is_dvc);
+        fs::set_permissions(sandbox.path(store(is_dvc)), Permissions::from_mode(0o644)).unwrap();
+        sandbox.ok(["remote", "add", "-d", "store", "store"]);
+        sandbox.ok(["push"]);
+        sandbox.write("data/2", "2\n");
+        sandbox.ok(["add", "data"]);
+        // Where the lock file is, and where none ever was.
+        for has_lock in [true, false] {
+            if !has_lock {
+                sandbox.remove(if is_dvc { ".dvc/tmp/pipe/lock" } else { ".pipe/lock" });
+            }
+            read_only(&sandbox, &["push", "--dry"]).code(0).tells(&["Would bring 2 files"]);
+            for arguments in [&["fetch", "--dry", "out"][..], &["pull", "--dry", "out"]] {
+                read_only(&sandbox, arguments).code(0).tells(&["Would bring 0 files"]);
+            }
+            let said = read_only(&sandbox, &["gc", "-w", "-r", "store", "--dry"]).code(0);
+            assert!(said.stdout.contains("would stay"), "{said:?}");
+            let said = read_only(&sandbox, &["remote", "check"]).code(1);
+            said.tells(&[
+                "remote `store` was listed, ",
+                "but nothing was put there and read back: the project ROOT can only be read here",
+                "ermission denied",
+            ]);
+        }
+        let told = ["nothing was done: the project ROOT can only be read here"];
+        for arguments in [&["push"][..], &["fetch"], &["gc", "-w", "-r", "store", "-f"]] {
+            read_only(&sandbox, arguments).code(2).tells(&told);
+        }
+    }
+}
+
+#[test]
 fn a_run_store_of_another_user_keeps_nobody_from_the_data() {
     for is_dvc in [false, true] {
         let sandbox = full(is_dvc);

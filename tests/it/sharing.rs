@@ -87,6 +87,12 @@ fn remotes_are_kept_in_the_settings() {
     std::fs::create_dir(sandbox.path("../shared")).unwrap();
     let told = sandbox.json(["remote", "check", "--json"]);
     assert_eq!(told["objects"], 0);
+    let told = sandbox.ok(["remote", "check"]).stdout;
+    assert!(
+        told.starts_with("shared: 0 objects (0 B) listed in ") && told.contains("\nwritten at "),
+        "{told}"
+    );
+    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
     let mut left = std::fs::read_dir(sandbox.path("../shared")).unwrap();
     assert!(left.next().is_none(), "a check leaves nothing behind, not even a folder");
     sandbox.ok(["remote", "default", "--unset"]);

@@ -24,6 +24,7 @@ mod node;
 pub mod params;
 mod pointer;
 mod python;
+mod quoting;
 mod resolve;
 mod special;
 mod stage;

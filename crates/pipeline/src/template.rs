@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 
 use crate::dialect::Dialect;
 use crate::expand::STEM;
+use crate::quoting::{quote, quote_within};
 use crate::{suggest, yaml};
 
 /// The values that expressions may name, and where each came from.
@@ -456,46 +457,17 @@ fn word(spelling: Spelling, value: &Value, path: &str) -> Result<String, Templat
     }
 }
 
-/// The text as one word of a shell.
-fn quote(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\"'\"'"))
-    }
-}
-
-/// A file's name as one word of the command, of which `before` stands before it.
+/// A file's name as one word of the command, of which `before` stands before it, or as a part of the word that is open there.
 fn file_word(value: &Value, path: &str, before: &str) -> Result<String, TemplateError> {
     let name = value.as_str().unwrap_or_default();
-    let word = quote(name);
-    if word != name && ends_in_quotes(before) {
-        let hint = "write it without quotes around it: it is quoted where its shell needs that";
-        return Err(TemplateError::new(
-            format!("`${{{path}}}` stands in quotes, and `{}` needs its own", name.escape_debug()),
-            Some(hint.to_owned()),
-        ));
-    }
-    Ok(word)
-}
-
-/// Whether what follows this beginning of a script stands in quotes.
-fn ends_in_quotes(script: &str) -> bool {
-    let mut quotes = None;
-    let mut before = ' ';
-    let mut chars = script.chars();
-    while let Some(c) = chars.next() {
-        match (quotes, c) {
-            (None | Some('"'), '\\') => drop(chars.next()),
-            (None, '#') if before.is_whitespace() => drop(chars.find(|c| *c == '\n')),
-            (None, '\'' | '"') => quotes = Some(c),
-            (Some(open), _) if open == c => quotes = None,
-            _ => {}
-        }
-        before = c;
-    }
-    quotes.is_some()
+    quote_within(name, before).ok_or_else(|| {
+        let hint =
+            "put it into a variable first (`name=${…}`, on a line of its own), and use `\"$name\"` there";
+        TemplateError::new(
+            format!("`${{{path}}}` cannot be `{}` there, which no quotes keep together", name.escape_debug()),
+            Some(hint.replace('…', path)),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -515,9 +487,9 @@ mod tests {
         assert_eq!(fill("$(rm)", "${item}"), Ok("'$(rm)'".to_owned()));
         let script = "echo 'it' \"\\\"\" # don't\ncp ${item}";
         assert_eq!(fill("a b", script), Ok(script.replace("${item}", "'a b'")));
-        for script in ["cp \"${item}\"", "cp 'x ${item}'", "echo # no\n\"${item}"] {
-            assert!(fill("a b", script).is_err(), "{script}");
-        }
+        let error = fill("a b", "cp \"\\${X:-${item}}\"").expect_err("in braces in quotes");
+        assert_eq!(error.message, "`${item}` cannot be `a b` there, which no quotes keep together");
+        assert!(error.hint.is_some_and(|hint| hint.contains("`name=${item}`")));
     }
 
     fn context(json: &str) -> Context {
@@ -601,22 +573,6 @@ mod tests {
         let error = fill("${item.lrr}").expect_err("undefined");
         assert_eq!(error.hint.as_deref(), Some("did you mean `${item.lr}`?"));
         assert!(fill("${key}").expect_err("no key").hint.is_some_and(|hint| hint.contains("over a map")));
-    }
-
-    /// What Python's `shlex.quote` says of the same words.
-    #[test]
-    fn words_are_quoted_as_python_does() {
-        for (word, quoted) in [
-            ("", "''"),
-            ("a_b-c.d/e:f,g@h%i+j=k", "a_b-c.d/e:f,g@h%i+j=k"),
-            ("a b", "'a b'"),
-            ("it's", "'it'\"'\"'s'"),
-            ("é", "'é'"),
-            ("$x", "'$x'"),
-            ("~", "'~'"),
-        ] {
-            assert_eq!(quote(word), quoted);
-        }
     }
 
     #[test]
