@@ -27,9 +27,9 @@ use crate::ui::Printer;
 #[derive(Debug, Subcommand)]
 pub enum LogCommand {
     Metric(metric::MetricArgs),
-    /// Log params: set once, never changed
+    /// Log params: set once, never changed; of a value with more than 6000 characters the first are kept, with a warning
     Param(PairsArgs),
-    /// Set tags
+    /// Set tags; of a value with more than 8000 characters the first are kept, with a warning
     Tag(PairsArgs),
     /// Log a file, or all files in a folder; equal files are stored once
     Artifact(ArtifactArgs),
@@ -75,13 +75,13 @@ pub fn run(command: &LogCommand, printer: Printer) -> CliResult {
         LogCommand::Param(args) => {
             let mut logger = args.target.open(printer)?;
             let run = logger.run;
-            logger.log(vec![Change::LogParams { run, params: params_of(&args.pairs) }])
+            logger.log(vec![Change::LogParams { run, params: params_of(&args.pairs, printer) }])
         }
         LogCommand::Tag(args) => {
             args.pairs.iter().try_for_each(|(key, _)| check_tag_key(key)).map_err(CliError::message)?;
             let mut logger = args.target.open(printer)?;
             let run = logger.run;
-            logger.log(vec![Change::SetTags { run, tags: tags_of(&args.pairs) }])
+            logger.log(vec![Change::SetTags { run, tags: tags_of(&args.pairs, printer) }])
         }
         LogCommand::Artifact(args) => unless_full(artifact(args, printer), &args.path, printer),
         LogCommand::Model(args) => unless_full(model::run(args, printer), &args.path, printer),

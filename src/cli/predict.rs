@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use learn::{Model, Points, Prediction};
+use learn::{Points, Prediction};
 use report::{Cell, Column, Table};
 use track::{Artifact, ArtifactOwner, ModelId, ModelStore, Run, RunStore, SqliteStore, StoreError};
 
@@ -27,7 +27,7 @@ pub struct PredictArgs {
     /// The points: an .npz with an array X (n rows, d columns) and, to be told the accuracy, y (n labels)
     #[arg(value_name = "DATA", value_hint = clap::ValueHint::FilePath)]
     data: PathBuf,
-    /// Write an .npz instead
+    /// Write an .npz instead; never over the points or the network
     #[arg(short, long, alias = "out", value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = ["json", "csv", "md"])]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -37,9 +37,14 @@ pub struct PredictArgs {
 /// Predicts.
 ///
 /// # Errors
-/// When there is no such network, the data cannot be read, or they have other columns than those that it was trained on.
+/// When there is no such network, the data cannot be read, they have other columns than those that it was trained on, or
+/// the output is what is read.
 pub fn run(args: &PredictArgs, printer: Printer) -> CliResult {
-    let model = load(&args.model, printer)?;
+    let weights = weights_file(&args.model, printer)?;
+    if let Some(output) = &args.output {
+        check_output(output, &args.data, &weights, Path::new(&args.model))?;
+    }
+    let model = learn::load_model(&weights)?;
     let points = learn::read_points(&args.data)?;
     check_columns(&args.model, model.architecture.input_dim, points.features.ncols())?;
     let prediction = learn::predict(&model, &points.features)?;
@@ -57,6 +62,27 @@ pub fn run(args: &PredictArgs, printer: Printer) -> CliResult {
         }
     }
     Ok(())
+}
+
+/// Refuses to write over what is read: the points, the weights, and what else lies in the folder of a network. Any other
+/// file is replaced, as by whatever computes one.
+fn check_output(output: &Path, data: &Path, weights: &Path, model: &Path) -> CliResult {
+    // What is not there yet is nothing that is read.
+    let Ok(place) = output.canonicalize() else { return Ok(()) };
+    let is = |other: &Path| other.canonicalize().is_ok_and(|other| other == place);
+    let is_in_folder = || {
+        let folder = model.canonicalize().is_ok_and(|folder| folder.is_dir() && place.starts_with(folder));
+        folder && place.extension().is_none_or(|suffix| suffix != "npz")
+    };
+    let what = if is(data) {
+        "holds the points that are read"
+    } else if is(weights) || is_in_folder() {
+        "is a file of the network"
+    } else {
+        return Ok(());
+    };
+    Err(CliError::message(format!("{} {what}, and is not written over", base::shown(output)))
+        .hint("give `-o` the name of another file"))
 }
 
 /// Refuses points of other columns than the network knows. Neither has names for them: their number is what can be told.
@@ -96,14 +122,14 @@ fn table(prediction: &Prediction) -> Table {
     table
 }
 
-/// Finds and reads the network.
-fn load(name: &str, printer: Printer) -> CliResult<Model> {
+/// Finds the file of the network.
+fn weights_file(name: &str, printer: Printer) -> CliResult<PathBuf> {
     let path = Path::new(name);
     if path.is_dir() {
-        return Ok(learn::load_model(&path.join(WEIGHTS))?);
+        return Ok(path.join(WEIGHTS));
     }
     if path.exists() {
-        return Ok(learn::load_model(path)?);
+        return Ok(path.to_owned());
     }
     if path.extension().is_some() && !name.contains(':') {
         return Err(CliError::message(format!("there is no file {name}")));
@@ -119,7 +145,7 @@ fn load(name: &str, printer: Printer) -> CliResult<Model> {
         return Err(CliError::message(format!("the cache has no {} ({})", weights.path, weights.digest))
             .hint("`pipe fetch --all-commits` may bring it, where it is an out of a stage"));
     }
-    Ok(learn::load_model(&blobs.path(&weights.digest))?)
+    Ok(blobs.path(&weights.digest))
 }
 
 /// The weights of what is named in the store.

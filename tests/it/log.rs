@@ -37,16 +37,34 @@ fn a_run_of_a_script_is_started_filled_and_ended() {
     sandbox.ok(["log", "param", "depth=3", "name=a b", "--run", &run]);
     sandbox.ok(["log", "tag", "team=blue", "--run", &run]);
     let long = format!("long={}", "x".repeat(7000));
-    sandbox.ok(["log", "param", &long, "--run", &run]);
+    let told =
+        ["the value of param `long` is cut: it has 7000 characters, and 6000 are kept", "pipe log artifact"];
+    sandbox.ok(["log", "param", &long, "--run", &run]).tells(&told);
+    let said = sandbox.ok(["log", "tag", &long, &format!("{long}{}", "x".repeat(2000)), "--run", &run]);
+    said.tells(&["the value of tag `long` is cut: it has 9000 characters, and 8000 are kept"]);
+    let said = sandbox.ok(["log", "tag", &long, "--run", &run]);
+    assert!(!said.stderr.contains("cut"), "{}", said.stderr);
+    // A text that no number can hold is none; what is written as infinite is.
+    sandbox.pipe(["log", "metric", "far", "1e400", "--run", &run]).code(2).tells(&[
+        "1e400",
+        "out of range",
+        "inf",
+    ]);
+    sandbox.pipe(["log", "metric", "far", "-1e400", "--run", &run]).code(2).tells(&["out of range"]);
+    for (step, value) in [("1", "-inf"), ("2", "Infinity"), ("3", "1e308")] {
+        sandbox.ok(["log", "metric", "edge", value, "--step", step, "--run", &run]);
+    }
     let lines = "{\"acc\": 0.5, \"step\": 1}\n\n{\"acc\": 0.75, \"step\": 2}\n{\"name\": \"f1\", \"value\": \"inf\"}\n";
     fed(&sandbox, &["log", "metric", "-", "--run", &run], lines).code(0);
-    let lines = "no\n{\"acc\": \"x\"}\n\n{\"late\": 1, \"done\": true}\n{\"step\": 4}\n";
+    let lines =
+        "no\n{\"acc\": \"x\"}\n\n{\"late\": 1, \"done\": true}\n{\"step\": 4}\n{\"far\": \"-1e400\"}\n";
     let said = fed(&sandbox, &["log", "metric", "-", "--run", &run], lines);
     said.code(2).tells(&[
         "line 1 is not logged: it is no JSON object",
         "line 2 is not logged: `acc` is \"x\", and no number",
         "line 4 is not logged in full: `done` is true, and no number",
         "line 5 is not logged: it names no metric",
+        "line 6 is not logged: `far` is \"-1e400\", and no number",
     ]);
     sandbox.ok(["runs", "end", &run, "--status", "failed"]);
     sandbox.ok(["runs", "end", &run]).tells(&["has ended before: FAILED"]);
@@ -54,6 +72,8 @@ fn a_run_of_a_script_is_started_filled_and_ended() {
     assert_eq!(shown["status"], "FAILED");
     assert_eq!(points(&shown, "loss"), [(2, json!(-0.5)), (3, json!("NaN"))]);
     assert_eq!(shown["metrics"]["loss"][0]["timestamp"], 7);
+    assert!(shown["metrics"].get("far").is_none(), "{shown:#}");
+    assert_eq!(points(&shown, "edge"), [(1, json!("-Infinity")), (2, json!("Infinity")), (3, json!(1e308))]);
     assert_eq!(points(&shown, "acc"), [(1, json!(0.5)), (2, json!(0.75))]);
     assert_eq!(
         (points(&shown, "f1"), points(&shown, "late")),

@@ -69,6 +69,24 @@ fn a_version_is_made_only_when_its_rule_holds() {
 }
 
 #[test]
+fn a_long_description_is_wrapped_on_a_terminal_alone() {
+    let sandbox = Sandbox::new();
+    let run = trained(&sandbox, "0.8", "a");
+    register(&sandbox, &run, &[]).code(0);
+    let long = "twelve chars ".repeat(30);
+    sandbox.ok(["models", "describe", "spiral", &long]);
+    let plain = sandbox.ok(["models", "show", "spiral"]).stdout;
+    assert!(plain.lines().any(|line| line == long.trim_end()), "{plain}");
+    let mut terminal = sandbox.program("script");
+    let shown = format!("stty rows 24 cols 70; {} models show spiral", env!("CARGO_BIN_EXE_pipe"));
+    terminal.args(["-q", "-e", "-c", &shown, "/dev/null"]).env("TERM", "xterm");
+    let text = sandbox.finish(terminal).code(0).stdout;
+    assert_eq!(text.matches("twelve").count(), 30, "{text}");
+    let mut described = text.lines().filter(|line| line.contains("twelve"));
+    assert!(described.all(|line| line.trim_end().chars().count() <= 70), "{text}");
+}
+
+#[test]
 fn of_several_at_once_only_better_ones_become_champion() {
     let sandbox = Sandbox::new();
     let accuracies = ["0.3", "0.8", "0.1", "0.6", "0.5", "0.7", "0.2", "0.4"];

@@ -237,7 +237,20 @@ fn a_run_says_what_it_read_wrote_and_measured() {
         places(&list, &[">z0<", ">z1<", ">z10<", ">z2<", ">z5<"]).is_sorted() && !list.contains(">a00<"),
         "{list}"
     );
-    assert!(list.contains("Without 17 metrics that fewer of these runs have."), "{list}");
+    let told = "Columns for 8 of 25 metrics: those that most of these runs have";
+    assert!(list.contains(told) && !list.contains("Fewer columns"), "{list}");
+    // All have columns where they are asked for, in any order and with any filter.
+    let ordered = shown(&served, "/?order_by=start_time+ASC&filter=duration+%3E%3D+0");
+    let whole = shown(&served, &link(&ordered, "All columns"));
+    assert!(whole.contains(">a00<") && whole.contains(">z11<") && !whole.contains(told), "{whole}");
+    assert!(whole.contains("start ▲") && whole.contains("value=\"duration &gt;= 0\""), "{whole}");
+    assert!(whole.contains("<input type=\"hidden\" name=\"columns\" value=\"all\">"), "{whole}");
+    assert!(shown(&served, &link(&whole, "a00")).contains("a00 ▼"));
+    let fewer = shown(&served, &link(&whole, "Fewer columns"));
+    assert!(fewer.contains(told) && fewer.contains("start ▲"), "{fewer}");
+    // One run with many has no columns for some, though no other run has more.
+    let one = shown(&served, "/?filter=metrics.a00+%3D+1");
+    assert!(one.contains("Columns for 8 of 13 metrics: "), "{one}");
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn a_script_with_a_model_is_one_run_everywhere() {
         "tags.pipe.kind = 'stage' and experiment = 'flowers' and status = 'FINISHED'",
         &format!("id = '{}' and params.lr = 0.001", &script[24..]),
         &format!("id = '{stage}' and params.size = 10"),
+        "name = 'of the script' and tags.pipe.kind = 'stage'",
     ] {
         assert_eq!(names(&sandbox, &["--where", filter]), ["train"], "{filter}");
     }
@@ -61,6 +62,16 @@ fn a_script_with_a_model_is_one_run_everywhere() {
         let list = sandbox.json(["runs", "list", "--json", "--columns", "name,parent", "--where", &filter]);
         assert_eq!(list, json!([{"name": "inner", "parent": stage}]));
     }
+    assert_eq!(names(&sandbox, &["--filter", "attributes.run_name = 'of the script'"]), ["train"]);
+    // On a terminal the line that names the script's run is wrapped.
+    let mut terminal = sandbox.program("script");
+    let shown = format!("stty rows 24 cols 60; {} runs show {stage}", env!("CARGO_BIN_EXE_pipe"));
+    terminal.args(["-q", "-e", "-c", &shown, "/dev/null"]).env("TERM", "xterm");
+    let text = sandbox.finish(terminal).code(0).stdout;
+    let mut lines =
+        text.lines().skip_while(|line| !line.starts_with("its script logged run")).map(str::trim_end);
+    let (line, rest) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    assert!((1..=60).contains(&line.len()) && rest.starts_with("  ") && rest.ends_with("flowers"), "{text}");
     // The registry names the run that lists show.
     let version = sandbox.json(["models", "show", "iris-net/1", "--json"]);
     assert_eq!((&version["run_id"], &version["script_run"]), (&json!(stage), &json!(script)));

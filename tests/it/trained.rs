@@ -139,6 +139,24 @@ fn what_cannot_be_predicted_is_told() {
     let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
     refused(&run, "spirals.npz", &["has no model.safetensors", "pipe train"]);
     sandbox.pipe(["predict", "out", "spirals.npz", "-o", "p.npz", "--json"]).code(2);
+    // Nothing that is read is written over, by whatever name; what was predicted before is.
+    let kept =
+        || ["spirals.npz", "out/model.safetensors", "out/metrics.json"].map(|path| sandbox.bytes(path));
+    let before = kept();
+    std::os::unix::fs::symlink("spirals.npz", sandbox.path("link.npz")).unwrap();
+    for (model, output, told) in [
+        ("out", "spirals.npz", "spirals.npz holds the points that are read"),
+        ("out", "./link.npz", "holds the points that are read"),
+        ("out", "out/model.safetensors", "out/model.safetensors is a file of the network"),
+        ("out/model.safetensors", "out/../out/model.safetensors", "is a file of the network"),
+        ("out", "out/metrics.json", "out/metrics.json is a file of the network"),
+    ] {
+        sandbox.pipe(["predict", model, "spirals.npz", "-o", output]).code(2).tells(&[told, "another file"]);
+    }
+    assert_eq!(kept(), before);
+    for _ in 0..2 {
+        sandbox.ok(["predict", "out", "spirals.npz", "-o", "out/told.npz"]);
+    }
     // Labels tell the accuracy, and need not be there.
     sandbox
         .ok(["predict", "out", "spirals.npz", "-o", "p.npz"])

@@ -25,7 +25,7 @@ pub struct MetricArgs {
     /// Its name, or `-` for standard input
     name: String,
     /// Its value; nan, inf and -inf are values too
-    #[arg(allow_negative_numbers = true, allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true, allow_hyphen_values = true, value_parser = value_of)]
     value: Option<f64>,
     /// The step [default: 0]
     #[arg(
@@ -167,11 +167,21 @@ fn points_of(line: &[u8], step: i64, now: Timestamp) -> Result<Vec<Result<Metric
     if points.is_empty() { Err("it names no metric".to_owned()) } else { Ok(points) }
 }
 
+/// The number that a text says. Digits that no float can hold say none, while an infinity is written in letters.
+fn value_of(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|fault| format!("{fault}"))?;
+    if value.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) {
+        let most = f64::MAX;
+        return Err(format!("the number is out of range, which ends at {most:e}; `inf` is a value too"));
+    }
+    Ok(value)
+}
+
 fn number(key: &str, value: &Json) -> Result<f64, String> {
     let read = match value {
         Json::Number(number) => number.as_f64(),
         // What JSON has no number for.
-        Json::String(text) => text.parse().ok().filter(|value: &f64| !value.is_finite()),
+        Json::String(text) => value_of(text).ok().filter(|value| !value.is_finite()),
         _ => None,
     };
     read.ok_or_else(|| format!("`{key}` is {value}, and no number"))
@@ -206,6 +216,8 @@ mod tests {
             "{}",
             r#"{"step": 3}"#,
             r#"{"loss": "x"}"#,
+            r#"{"loss": 1e400}"#,
+            r#"{"loss": "-1e400"}"#,
             r#"{"loss": true}"#,
             r#"{"a#": 1}"#,
             r#"{"loss": 1, "step": 1.5}"#,

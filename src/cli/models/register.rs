@@ -5,12 +5,11 @@ use cache::Blobs;
 use clap::Args;
 use track::{
     Artifact, ArtifactOwner, Change, Changes, Joined, LoggedModel, ModelStatus, ModelStore, NewVersion, Role,
-    Run, RunId, RunStore, SqliteStore, StoreError, View,
+    Run, RunId, RunStore, SqliteStore, StoreError, Tag, View,
 };
 
 use crate::cli::arguments::parse_pair;
 use crate::cli::runs::open;
-use crate::cli::runs::start::tags_of;
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
@@ -69,7 +68,7 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
         description: args.description.clone(),
         user: environment::user(),
         status: ModelStatus::Ready,
-        tags: tags_of(&args.tag),
+        tags: args.tag.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect(),
         artifacts: made.artifacts,
         aliases: args.rule.alias.clone(),
     });

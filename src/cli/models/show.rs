@@ -118,7 +118,7 @@ pub fn show(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
 
 fn described(description: Option<&str>, tags: &std::collections::BTreeMap<String, String>, printer: Printer) {
     if let Some(description) = description {
-        printer.data_line(plain_lines(description.trim_end()));
+        printer.data_text(plain_lines(description.trim_end()));
     }
     if !tags.is_empty() {
         printer.data_line("\nTags");

@@ -95,7 +95,7 @@ pub fn note(args: &NoteArgs, project: &Project, printer: Printer) -> CliResult {
     let (run, id) = (&joined.run, joined.run.info.id);
     let Some(text) = args.text.as_deref().map(text_argument).transpose()? else {
         match run.data.tags.get(NOTE_TAG) {
-            Some(note) => printer.data_line(plain_lines(note.trim_end())),
+            Some(note) => printer.data_text(plain_lines(note.trim_end())),
             None => printer.say(format_args!("Run {} has no note.", id.short())),
         }
         return Ok(());

@@ -96,13 +96,13 @@ fn head(store: &SqliteStore, Joined { run, script }: &Joined, printer: Printer) 
     let parent = parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
     printer.data_line(format_args!("started {started}, {took}{parent}"));
     if let Some(from) = restored_from(run) {
-        printer.data_line(format_args!("restored from {}", origin(store, from)?));
+        printer.data_text(format_args!("restored from {}", origin(store, from)?));
     }
     if let Some(Run { info, .. }) = script {
         let (id, name, status) = (info.id, one_line(&info.name), info.status);
         let experiment = one_line(&info.experiment_name);
         printer
-            .data_line(format_args!("its script logged run {id}  {name}  {status}, experiment {experiment}"));
+            .data_text(format_args!("its script logged run {id}  {name}  {status}, experiment {experiment}"));
     }
     Ok(())
 }

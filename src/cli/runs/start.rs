@@ -77,9 +77,9 @@ pub fn start(args: &StartArgs, project: &Project, printer: Printer) -> CliResult
     };
     changes.push(Change::CreateRun(new));
     let mut marks = common_tags("script", commit.as_deref(), dirty);
-    marks.extend(args.tag.iter().map(|(key, value)| tag(key, value)));
+    marks.extend(tags_of(&args.tag, printer));
     changes.push(Change::SetTags { run, tags: marks });
-    changes.push(Change::LogParams { run, params: params_of(&args.param) });
+    changes.push(Change::LogParams { run, params: params_of(&args.param, printer) });
     logger.log(changes)?;
     if logger.has_lost {
         return Err(CliError::message("no run was begun, since nothing could be written down")
@@ -89,17 +89,33 @@ pub fn start(args: &StartArgs, project: &Project, printer: Printer) -> CliResult
     Ok(())
 }
 
-/// Params as given, cut to what the store takes.
-pub fn params_of(pairs: &[(String, String)]) -> Vec<Param> {
-    pairs
-        .iter()
-        .map(|(key, value)| Param { key: key.clone(), value: track::fit_param_value(value) })
-        .collect()
+/// Params as given, cut to what the store takes: a script goes on, and a warning tells what was cut.
+pub fn params_of(pairs: &[(String, String)], printer: Printer) -> Vec<Param> {
+    let param = |(key, value): &(String, String)| {
+        tell_cut(("param", key), value, track::MAX_PARAM_VALUE, printer);
+        Param { key: key.clone(), value: track::fit_param_value(value) }
+    };
+    pairs.iter().map(param).collect()
 }
 
-/// Tags as given, cut to what the store takes.
-pub fn tags_of(pairs: &[(String, String)]) -> Vec<Tag> {
-    pairs.iter().map(|(key, value)| tag(key, value)).collect()
+/// Tags, likewise.
+pub fn tags_of(pairs: &[(String, String)], printer: Printer) -> Vec<Tag> {
+    let tag = |(key, value): &(String, String)| {
+        tell_cut(("tag", key), value, track::MAX_TAG_VALUE, printer);
+        tag(key, value)
+    };
+    pairs.iter().map(tag).collect()
+}
+
+fn tell_cut((noun, key): (&str, &str), value: &str, limit: usize, printer: Printer) {
+    let length = value.chars().count();
+    if length > limit {
+        let key = base::one_line(key);
+        printer.warn(format_args!(
+            "the value of {noun} `{key}` is cut: it has {length} characters, and {limit} are kept; \
+             `pipe log artifact` keeps a file of any length"
+        ));
+    }
 }
 
 /// Ends a run.

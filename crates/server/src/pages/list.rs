@@ -13,6 +13,9 @@ use crate::error::Fault;
 /// Runs of one page.
 const MOST_RUNS: usize = 100;
 
+/// What asks for columns of all metrics and params.
+const ALL: &str = "all";
+
 /// What is asked for of a list.
 pub struct Asked {
     /// The address of the list.
@@ -23,6 +26,8 @@ pub struct Asked {
     order: String,
     /// So many are passed over.
     offset: usize,
+    /// Whether all metrics and params have columns.
+    all_columns: bool,
 }
 
 /// The order of a list, and the addresses of others.
@@ -33,14 +38,28 @@ impl Asked {
     pub fn of(call: &Call, address: &str) -> Result<Asked, Fault> {
         let text = |name| call.text(name).map(|text| text.unwrap_or_default().trim().to_owned());
         let offset = text("from")?.parse().unwrap_or(0);
-        Ok(Asked { address: address.to_owned(), filter: text("filter")?, order: text("order_by")?, offset })
+        Ok(Asked {
+            address: address.to_owned(),
+            filter: text("filter")?,
+            order: text("order_by")?,
+            offset,
+            all_columns: text("columns")? == ALL,
+        })
     }
 
     /// The address of the same list in another order, from another place on.
     fn elsewhere(&self, order: &str, offset: usize) -> String {
+        self.with(order, offset, self.all_columns)
+    }
+
+    fn with(&self, order: &str, offset: usize, all_columns: bool) -> String {
         let mut query = Serializer::new(String::new());
         let offset = if offset == 0 { String::new() } else { offset.to_string() };
-        for (name, value) in [("filter", self.filter.as_str()), ("order_by", order), ("from", &offset)] {
+        let columns = if all_columns { ALL } else { "" };
+        let filter = self.filter.as_str();
+        for (name, value) in
+            [("filter", filter), ("order_by", order), ("from", &offset), ("columns", columns)]
+        {
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
@@ -65,6 +84,20 @@ impl Order<'_> {
     }
 }
 
+impl Order<'_> {
+    /// Whether all metrics and params have columns.
+    pub fn has_all_columns(&self) -> bool {
+        self.0.all_columns
+    }
+
+    /// A link to the same list with all columns, or with few again.
+    pub fn other_columns(&self) -> String {
+        let Order(asked) = self;
+        let name = if asked.all_columns { "Fewer columns" } else { "All columns" };
+        Link(asked.with(&asked.order, asked.offset, !asked.all_columns), name).text()
+    }
+}
+
 /// The cell by which a run is chosen.
 pub fn choice(run: &Run) -> String {
     let (id, name) = (run.info.id, escape(&run.info.name));
@@ -73,15 +106,15 @@ pub fn choice(run: &Run) -> String {
     )
 }
 
-/// A field for a filter, with an example of one.
-pub fn filter_form(page: &mut Html, address: &str, filter: &str, order: &str, example: &str) {
-    let order = if order.is_empty() {
-        String::new()
-    } else {
-        format!("<input type=\"hidden\" name=\"order_by\" value=\"{}\">", value(order))
-    };
+/// A field for a filter, with an example of one; what else is asked for by a name stays, where it is not empty.
+pub fn filter_form(page: &mut Html, address: &str, filter: &str, others: &[(&str, &str)], example: &str) {
+    let others: String = others
+        .iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(name, text)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", value(text)))
+        .collect();
     page.raw(&format!(
-        "<form method=\"get\" action=\"{}\"><input name=\"filter\" aria-label=\"Filter\" placeholder=\"{}\" value=\"{}\">{order} \
+        "<form method=\"get\" action=\"{}\"><input name=\"filter\" aria-label=\"Filter\" placeholder=\"{}\" value=\"{}\">{others} \
          <button>Filter</button></form>\n",
         escape(address),
         escape(example),
@@ -97,7 +130,9 @@ pub fn runs(
     asked: &Asked,
 ) -> Result<(), Fault> {
     let example = "metrics.accuracy > 0.9 and params.seed = 42";
-    filter_form(page, &asked.address, &asked.filter, &asked.order, example);
+    let columns = if asked.all_columns { ALL } else { "" };
+    let others = [("order_by", asked.order.as_str()), ("columns", columns)];
+    filter_form(page, &asked.address, &asked.filter, &others, example);
     let mut search = Search {
         experiments: experiment.into_iter().collect(),
         joined: true,

@@ -25,7 +25,7 @@ pub fn list(context: &Context, call: &Call) -> Result<String, Fault> {
     let mut page = Html::default();
     page.heading(1, "Registered models");
     let text = call.text("filter")?.unwrap_or_default().trim();
-    filter_form(&mut page, "/models", text, "", "name ILIKE '%iris%' and tags.task = 'classify'");
+    filter_form(&mut page, "/models", text, &[], "name ILIKE '%iris%' and tags.task = 'classify'");
     let filter = match Filter::parse_mlflow(text, Searched::RegisteredModels) {
         Ok(filter) => filter.filter(|_| !text.is_empty()),
         Err(fault) => {

@@ -19,8 +19,10 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::runs::find;
 
-/// Metrics and params that the list of runs has columns for.
+/// Metrics and params that the list of runs has columns for, each.
 const MOST_COLUMNS: usize = 8;
+/// So many where all are asked for.
+const MOST_COLUMNS_ASKED: usize = 200;
 /// Charts on the page of a run.
 pub const MOST_CHARTS: usize = 60;
 /// Significant digits of a value: as many as every float has.
@@ -40,8 +42,10 @@ pub fn status(run: &Run) -> String {
 
 /// Runs in a table, which can be ordered and of which some can be chosen, where `order` says how they are listed.
 pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
-    let (metrics, more_metrics) = most_used(runs.iter().flat_map(|run| run.data.metrics.keys()));
-    let (params, more_params) = most_used(runs.iter().flat_map(|run| run.data.params.keys()));
+    let is_whole = order.is_some_and(Order::has_all_columns);
+    let most = if is_whole { MOST_COLUMNS_ASKED } else { MOST_COLUMNS };
+    let (metrics, more_metrics) = most_used(runs.iter().flat_map(|run| run.data.metrics.keys()), most);
+    let (params, more_params) = most_used(runs.iter().flat_map(|run| run.data.params.keys()), most);
     let title = |class: &str, name: &str, field: &str| match order {
         Some(order) => order.head(class, name, field),
         None => head(class, name),
@@ -76,26 +80,37 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
         row
     });
     page.table_below(&heads, rows);
-    let left_out = [(more_metrics, "metric"), (more_params, "param")];
-    let left_out = left_out.iter().filter(|(count, _)| *count > 0);
-    let left_out: Vec<String> = left_out.map(|(count, noun)| count_text(*count, noun)).collect();
-    if !left_out.is_empty() {
-        let text =
-            format_args!("Without {} that fewer of these runs have.", left_out.join(" and ")).to_string();
-        page.paragraph("faint", text);
+    let cut = [(more_metrics, "metric"), (more_params, "param")];
+    let cut: Vec<String> = cut
+        .iter()
+        .filter(|(more, _)| *more > 0)
+        .map(|(more, noun)| format!("{most} of {}", count_text(most + more, noun)))
+        .collect();
+    if !cut.is_empty() {
+        let cut = cut.join(" and ");
+        page.paragraph(
+            "faint",
+            format_args!(
+                "Columns for {cut}: those that most of these runs have, of equals the first by name. \
+                          The page of a run has all of it."
+            ),
+        );
+    }
+    if let Some(order) = order.filter(|_| is_whole || !cut.is_empty()) {
+        page.raw(&format!("<p>{}</p>\n", order.other_columns()));
     }
 }
 
-/// The keys that most runs have, of equals the first of the alphabet, in the order of the alphabet; and how many more there
-/// are.
-fn most_used<'a>(keys: impl Iterator<Item = &'a String>) -> (Vec<&'a String>, usize) {
+/// The keys that most runs have, at most so many, of equals the first of the alphabet, in the order of the alphabet; and how
+/// many more there are.
+fn most_used<'a>(keys: impl Iterator<Item = &'a String>, most: usize) -> (Vec<&'a String>, usize) {
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     keys.for_each(|key| *counts.entry(key).or_default() += 1);
     let mut keys: Vec<&String> = counts.keys().copied().collect();
-    let more = keys.len().saturating_sub(MOST_COLUMNS);
+    let more = keys.len().saturating_sub(most);
     if more > 0 {
         keys.sort_by_key(|key| std::cmp::Reverse(counts[*key]));
-        keys.truncate(MOST_COLUMNS);
+        keys.truncate(most);
         keys.sort();
     }
     (keys, more)
@@ -329,9 +344,9 @@ mod tests {
     fn columns_are_what_most_runs_have_in_the_order_of_the_alphabet() {
         let text = |keys: &str| keys.chars().map(String::from).collect::<Vec<_>>();
         let few = text("zaa");
-        assert_eq!(most_used(few.iter()), (vec![&"a".to_owned(), &"z".to_owned()], 0));
+        assert_eq!(most_used(few.iter(), 8), (vec![&"a".to_owned(), &"z".to_owned()], 0));
         let many = text("abcdefghijzzyy");
-        let (keys, more) = most_used(many.iter());
+        let (keys, more) = most_used(many.iter(), 8);
         assert_eq!(
             (keys.into_iter().map(String::as_str).collect::<String>(), more),
             ("abcdefyz".to_owned(), 4)

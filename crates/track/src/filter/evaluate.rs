@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use base::Timestamp;
 
 use super::{Attribute, Comparison, Field, FieldValue, Filter, Literal, Subject, Values};
-use crate::Run;
+use crate::{RUN_NAME_TAG, Run};
 
 impl Filter {
     /// Whether the run matches.
@@ -26,12 +26,12 @@ impl Filter {
                 all(parts.iter().map(|part| part.truth(subject).map(|truth| !truth))).map(|truth| !truth)
             }
             Filter::Not(part) => part.truth(subject).map(|truth| !truth),
-            // A run with two ids is not another one because of the second.
-            Filter::Compare { field, comparison: Comparison::NotEqual, value } if names_a_run(field) => {
+            // A run with two ids or names is not another one because of the second.
+            Filter::Compare { field, comparison: Comparison::NotEqual, value } if is_of_either(field) => {
                 any(&subject.values(field), |found| compare(found, Comparison::Equal, value))
                     .map(|truth| !truth)
             }
-            Filter::NotIn { field, values } if names_a_run(field) => {
+            Filter::NotIn { field, values } if is_of_either(field) => {
                 any(&subject.values(field), |found| Some(is_one_of(found, values))).map(|truth| !truth)
             }
             Filter::Compare { field, comparison, value } => {
@@ -63,6 +63,16 @@ impl Filter {
 /// Whether a field's value is the id of a run.
 pub(super) fn names_a_run(field: &Field) -> bool {
     matches!(field, Field::Attribute(Attribute::RunId | Attribute::Parent))
+}
+
+/// Whether a run that is one of a pair goes by either value of a field.
+fn is_of_either(field: &Field) -> bool {
+    names_a_run(field)
+        || match field {
+            Field::Attribute(attribute) => *attribute == Attribute::Name,
+            Field::Tag(key) => key == RUN_NAME_TAG,
+            _ => false,
+        }
 }
 
 /// Whether a test holds of one value at least; nothing where there is no value that it can judge.

@@ -109,16 +109,17 @@ impl Pairs {
     }
 }
 
-/// What a pair has for a field: as [`crate::joined::with`] puts the two together, and either id.
+/// What a pair has for a field: as [`crate::joined::with`] puts the two together, and either id and name.
 fn joined(field: &Field, stage: Values<'static>, script: Values<'static>) -> Values<'static> {
     let first = |a: Values<'static>, b: Values<'static>| if a.is_empty() { b } else { a };
     let both = || Values::Many(stage.iter().chain(script.iter()).cloned().collect());
     match field {
-        Field::Tag(key) if key == RUN_NAME_TAG || key == PARENT_TAG => stage,
+        Field::Tag(key) if key == RUN_NAME_TAG => both(),
+        Field::Tag(key) if key == PARENT_TAG => stage,
         Field::Tag(_) => first(stage, script),
         Field::Metric(_) | Field::Param(_) | Field::Aggregate(..) => first(script, stage),
         Field::Dataset(DatasetField::Name | DatasetField::Digest | DatasetField::Context)
-        | Field::Attribute(Attribute::RunId) => both(),
+        | Field::Attribute(Attribute::RunId | Attribute::Name) => both(),
         Field::Attribute(Attribute::Experiment | Attribute::ExperimentId | Attribute::ArtifactUri) => script,
         Field::Attribute(_) => stage,
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::choose::{choose, page};
 use super::fault::Fault;
+use super::pairs::Pairs;
 use super::{artifact, whole};
 use crate::{
     Artifact, ArtifactOwner, DATASET_CONTEXT_TAG, DatasetSummary, Experiment, ExperimentId, ExperimentSearch,
@@ -223,7 +224,8 @@ fn newest(connection: &Connection, wanted: &str, back: i64, seen: &str) -> Resul
     Err(StoreError::NotSoMany { wanted: wanted.to_owned(), count }.into())
 }
 
-/// The one run, of those that are seen, that fulfils a condition on `value`, if any; an error when several do.
+/// The one run, of those that are seen, that fulfils a condition on `value`, if any; an error when several do. Of a stage's
+/// run and its script's the stage's stands for both, as in lists.
 fn single(
     connection: &Connection,
     condition: &str,
@@ -235,7 +237,10 @@ fn single(
          ORDER BY start_time DESC, id DESC"
     ))?;
     let found = query.query_map([value], |row| Ok((run_id(row, 0)?, row.get(1)?, Timestamp(row.get(2)?))))?;
-    let found: Vec<(RunId, String, Timestamp)> = found.collect::<Result<_, _>>()?;
+    let mut found: Vec<(RunId, String, Timestamp)> = found.collect::<Result<_, _>>()?;
+    if found.len() > 1 {
+        found = as_listed(connection, found)?;
+    }
     if found.len() > 1 {
         let candidates = found.iter().take(CANDIDATES).map(|(id, name, start)| {
             Ok(format!("{} ({name}, {})", unique_end(connection, *id, seen)?, start.local()))
@@ -246,6 +251,31 @@ fn single(
         );
     }
     Ok(found.first().map(|(id, ..)| *id))
+}
+
+/// Runs as lists show them: for that of a script its stage's, each once.
+fn as_listed(
+    connection: &Connection,
+    found: Vec<(RunId, String, Timestamp)>,
+) -> Result<Vec<(RunId, String, Timestamp)>, Fault> {
+    let pairs = Pairs::load(connection)?;
+    let mut listed: Vec<(RunId, String, Timestamp)> = Vec::new();
+    for (id, name, start) in found {
+        let text = id.to_string();
+        let run = match pairs.both(&text) {
+            Some((stage, _)) if stage != text => connection.query_row(
+                "SELECT id, name, start_time FROM run WHERE id = ?1",
+                [stage],
+                |row| Ok((run_id(row, 0)?, row.get(1)?, Timestamp(row.get(2)?))),
+            )?,
+            _ => (id, name, start),
+        };
+        if listed.iter().all(|(id, ..)| *id != run.0) {
+            listed.push(run);
+        }
+    }
+    listed.sort_by_key(|(id, _, start)| std::cmp::Reverse((*start, *id)));
+    Ok(listed)
 }
 
 /// The shortest end of an id, of [`SHORTEST`] digits at least, that names no other run.

@@ -90,6 +90,10 @@ fn what_either_has_finds_the_one() {
         &format!("id = '{stage}' and params.size = 10"),
         &format!("id = '{script}' and params.lr = 0.1"),
         &format!("id in ('{script}')"),
+        "name = 'run-3' and tags.pipe.kind = 'stage'",
+        "name like '%-3'",
+        "tags.mlflow.runName = 'run-3'",
+        "name not in ('run-1', 'run-4', 'run-5')",
     ] {
         assert_eq!(matching(&store, text), [stage], "{text}");
     }
@@ -97,7 +101,8 @@ fn what_either_has_finds_the_one() {
         "metrics.acc = 0.1".to_owned(),
         format!("id = '{script}' and id != '{stage}'"),
         format!("id = '{script}' and id not in ('{stage}', '{}')", id(9)),
-        "name = 'run-3'".to_owned(),
+        "name = 'run-3' and name != 'run-2'".to_owned(),
+        "name = 'run-2' and tags.mlflow.runName not in ('run-3')".to_owned(),
     ] {
         assert_eq!(matching(&store, &text), [], "{text}");
     }
@@ -145,6 +150,26 @@ fn either_id_names_the_one() {
     let numbers = |generation: &Vec<Run>| generation.iter().map(|run| run.info.id).collect::<Vec<_>>();
     let generations: Vec<_> = root.generations(&store).expect("read").iter().map(numbers).collect();
     assert_eq!(generations, [vec![id(1)], vec![id(2), id(3)], vec![id(4)]]);
+}
+
+#[test]
+fn a_name_that_several_scripts_gave_is_told_by_the_ids_of_their_stages() {
+    let store = family(true);
+    let rename = |number, name: &str| {
+        let name = Some(name.to_owned());
+        let change = Change::UpdateRun { run: id(number), status: None, end_time: None, name };
+        store.apply(at(0, vec![change])).expect("renamed");
+    };
+    rename(3, "fit");
+    rename(2, "fit");
+    assert_eq!(store.find_run("fit").expect("the two are one"), id(2));
+    rename(2, "train");
+    assert_eq!(store.find_run("fit").expect("there"), id(3));
+    rename(5, "fit");
+    let told = store.find_run("fit").expect_err("two").to_string();
+    let (stage, script) = (id(2).to_string(), id(3).to_string());
+    assert!(told.contains("2 runs") && told.contains(&format!("{} (train", &stage[24..])), "{told}");
+    assert!(!told.contains(&script[24..]), "{told}");
 }
 
 #[test]
