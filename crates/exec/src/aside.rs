@@ -182,7 +182,7 @@ impl Aside {
 
     /// Drops what was set aside: the new outs are good. What was `ignored` in the old ones no cache holds: it goes back to
     /// its place, but where the command has written something else there. Returns what has no place any more, since
-    /// a folder is none now, by where it lies instead.
+    /// its folder is gone, by where it lies instead.
     ///
     /// # Errors
     /// When it cannot be moved or removed; what could not be moved stays for the next process.
@@ -210,8 +210,9 @@ impl Aside {
                 continue;
             }
             let mut above = place.ancestors().skip(1).take_while(|folder| folder.starts_with(&out));
+            // A folder made for it would be one more in the result.
             let has_place =
-                above.all(|folder| fs::symlink_metadata(folder).map_or(true, |metadata| metadata.is_dir()));
+                above.all(|folder| fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()));
             match &partial {
                 Some(partial) if !has_place => {
                     let kept = path.to_path(partial);

@@ -291,7 +291,7 @@ impl Attempt<'_, '_, '_> {
                         match aside.drop_old(&ignored) {
                             Ok(homeless) => homeless.iter().for_each(|kept| {
                                 self.warn(format!(
-                                    "an ignored file that lay in an out of stage {} was moved to {}: its folder is none any more",
+                                    "what was ignored in an out of stage {} was moved to {}: its folder is gone",
                                     self.stage.address,
                                     base::shown(kept)
                                 ));
