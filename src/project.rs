@@ -99,10 +99,16 @@ impl Project {
         let dialect = match (root.join(PIPE_FOLDER).exists(), is_of_dvc(&root.join(DVC_FOLDER))) {
             (true, true) => {
                 let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", base::shown(root));
-                return Err(CliError::message(text).hint(
-                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both. After \
-                     `pipe convert`, what commands in an older commit left in .dvc may go",
-                ));
+                let holds = |name: &str| root.join(PIPE_FOLDER).join(name).exists();
+                // What `pipe convert` made of a project of DVC stands beside its older commits.
+                let hint = if holds("cache") || holds("runs.db") {
+                    "a project is one of pipe or one of DVC. Keep .pipe, which holds data or runs. A commit from before \
+                     `pipe convert` is looked at with dvc, or in a folder of its own: `git worktree add FOLDER COMMIT`. In a \
+                     commit after it, what commands of DVC left in .dvc may go"
+                } else {
+                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both"
+                };
+                return Err(CliError::message(text).hint(hint));
             }
             (true, false) => Dialect::Native,
             (false, true) => Dialect::Dvc,

@@ -160,16 +160,24 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
             report::bytes_text(limit)
         ));
     }
+    let cache = project.cache_folder();
+    let is_shared = !cache.starts_with(&project.root) || !others.is_empty();
+    if is_shared && total.count > 0 {
+        printer.warn(format_args!(
+            "what other projects keep in {} goes too, where pipe has not been run in them: it knows of {}",
+            base::shown(&cache),
+            report::count_text(others.len() + 1, "project")
+        ));
+    }
     if args.dry {
         show(args, &plan.removed, plan.kept, Some((plan.missing, partials.tally)), printer);
         return Ok(());
     }
     if (total.count > 0 || !partials.is_empty()) && !args.force {
-        let cache = project.cache_folder();
-        let shared = match cache.starts_with(&project.root) {
-            true => String::new(),
-            false => format!(
-                "; {} is outside the project, and stays as far as {} need it",
+        let shared = match is_shared {
+            false => String::new(),
+            true => format!(
+                "; {} is shared, and stays as far as {} need it",
                 base::shown(&cache),
                 report::count_text(others.len() + 1, "known project")
             ),

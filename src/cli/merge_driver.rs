@@ -54,6 +54,18 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
         match merge_pointers(&file, &texts, &Store::of(&args.path)) {
             Ok(merged) => Some(merged),
             Err(Clash::Same) => None,
+            Err(Clash::Files(files)) => {
+                // A pointer has the name of its data.
+                let data = args.path.with_extension("");
+                let files: Vec<String> =
+                    files.iter().map(|file| base::shown(&data.join(file.as_str()))).collect();
+                why = format!(
+                    "both sides changed {}; {}",
+                    report::few_text(&files, NAMED, ", "),
+                    pipeline::FILE_BY_FILE
+                );
+                None
+            }
             Err(Clash::Unknown(fault)) => {
                 let reason = fault.source.map(|source| format!(": {source:#}")).unwrap_or_default();
                 why = format!(
@@ -164,6 +176,8 @@ fn block(name: &str, stage: &StageLock) -> String {
 enum Clash {
     /// Both changed the same, or a side cannot be read.
     Same,
+    /// Both changed these files of a folder, or have files there where the other has folders.
+    Files(Vec<ProjectPath>),
     /// The lists of these folders are not to be had.
     Unknown(CliError),
 }
@@ -202,7 +216,7 @@ fn merge_states([base, ours, theirs]: [&FileState; 3], store: &Store) -> Result<
         return Err(Clash::Same);
     }
     let files = |state| store.files(state).map_err(Clash::Unknown);
-    let merged = merge_files(&files(base)?, &files(ours)?, &files(theirs)?).ok_or(Clash::Same)?;
+    let merged = merge_files(&files(base)?, &files(ours)?, &files(theirs)?).map_err(Clash::Files)?;
     let blobs = &store.blobs;
     let sizes_are_known = merged.values().all(|state| state.size > 0 || blobs.has(&state.digest));
     let sized = merged.into_iter().map(|(path, state)| (path, blobs.sized(state))).collect();
@@ -215,31 +229,40 @@ fn merge_states([base, ours, theirs]: [&FileState; 3], store: &Store) -> Result<
     Ok(FileState { size, ..state })
 }
 
-/// `None` where both changed a path differently, or what is a file on one side is a folder on the other.
-fn merge_files(base: &Files, ours: &Files, theirs: &Files) -> Option<Files> {
+/// Fails with the paths that both changed differently, or that are a file on one side and a folder on the other.
+fn merge_files(base: &Files, ours: &Files, theirs: &Files) -> Result<Files, Vec<ProjectPath>> {
     let mut merged = Files::new();
+    let mut clashes = Vec::new();
     let paths: BTreeSet<&ProjectPath> = base.keys().chain(ours.keys()).chain(theirs.keys()).collect();
     for path in paths {
-        let sides = [base, ours, theirs].map(|files| files.get(path));
-        let content = sides.map(|state| state.map(|state| (state.digest, state.is_folder())));
-        let bits = sides.map(|state| state.map(|state| state.executable));
-        let [_, mine, other] = sides;
-        let Some((digest, _)) = *side(&content[0], &content[1], &content[2])? else {
-            // The bytes went on one side; a new bit on the other is a change all the same.
-            if (mine.is_some() && bits[0] != bits[1]) || (other.is_some() && bits[0] != bits[2]) {
-                return None;
-            }
-            continue;
-        };
-        let state = [mine, other].into_iter().flatten().find(|state| state.digest == digest)?;
-        let executable = (*side(&bits[0], &bits[1], &bits[2])?)?;
-        merged.insert(path.clone(), FileState { executable, ..*state });
+        match merge_file([base, ours, theirs].map(|files| files.get(path))) {
+            Some(Some(state)) => drop(merged.insert(path.clone(), state)),
+            Some(None) => {}
+            None => clashes.push(path.clone()),
+        }
     }
     let above = |path: &ProjectPath| std::iter::successors(path.parent(), ProjectPath::parent);
     let folders: HashSet<ProjectPath> = merged.keys().flat_map(above).collect();
     // An empty folder in which the other side has something is no longer empty.
     merged.retain(|path, state| !(state.is_folder() && folders.contains(path)));
-    (!merged.keys().any(|path| folders.contains(path))).then_some(merged)
+    clashes.extend(merged.keys().filter(|path| folders.contains(path)).cloned());
+    clashes.sort();
+    if clashes.is_empty() { Ok(merged) } else { Err(clashes) }
+}
+
+/// What becomes of one path, if anything; `None` where both changed it differently.
+fn merge_file(sides: [Option<&FileState>; 3]) -> Option<Option<FileState>> {
+    let content = sides.map(|state| state.map(|state| (state.digest, state.is_folder())));
+    let bits = sides.map(|state| state.map(|state| state.executable));
+    let [_, mine, other] = sides;
+    let Some((digest, _)) = *side(&content[0], &content[1], &content[2])? else {
+        // The bytes went on one side; a new bit on the other is a change all the same.
+        let changed = (mine.is_some() && bits[0] != bits[1]) || (other.is_some() && bits[0] != bits[2]);
+        return (!changed).then_some(None);
+    };
+    let state = [mine, other].into_iter().flatten().find(|state| state.digest == digest)?;
+    let executable = (*side(&bits[0], &bits[1], &bits[2])?)?;
+    Some(Some(FileState { executable, ..*state }))
 }
 
 /// The cache of the project that a file of the repository belongs to, and where to ask for what it lacks.
@@ -306,7 +329,7 @@ mod tests {
         let merge = |base: &[(&str, u64)], ours: &[(&str, u64)], theirs: &[(&str, u64)]| {
             let one = merge_files(&files(base), &files(ours), &files(theirs));
             assert_eq!(one, merge_files(&files(base), &files(theirs), &files(ours)), "either way");
-            one
+            one.ok()
         };
         let base = [("a", 1), ("b", 2), ("c", 3)];
         assert_eq!(merge(&base, &base[1..], &base[..2]), Some(files(&[("b", 2)])));
@@ -326,8 +349,8 @@ mod tests {
             Files::from([(ProjectPath::from_record(path).expect("a path"), folder)])
         };
         let filled = files(&[("e/x", 1)]);
-        assert_eq!(merge_files(&empty("e"), &empty("e"), &filled), Some(filled.clone()));
-        assert_eq!(merge_files(&Files::new(), &filled, &empty("e")), Some(filled));
+        assert_eq!(merge_files(&empty("e"), &empty("e"), &filled), Ok(filled.clone()));
+        assert_eq!(merge_files(&Files::new(), &filled, &empty("e")), Ok(filled));
     }
 
     /// The oracle is git's own merge of the same files. No two paths hold the same bytes, so that git sees no renames.
@@ -403,8 +426,8 @@ mod tests {
             let base = format!("--merge-base={}", commits[0]);
             let (code, told) = git(&["merge-tree", "--write-tree", &base, &commits[1], &commits[2]]);
             let ours = merge_files(&sides[0], &sides[1], &sides[2]);
-            assert_eq!(code == Some(0), ours.is_some(), "{shown:?}: {told}");
-            let Some(ours) = ours else {
+            assert_eq!(code == Some(0), ours.is_ok(), "{shown:?}: {told}");
+            let Ok(ours) = ours else {
                 clashes += 1;
                 continue;
             };

@@ -1,6 +1,6 @@
 //! `pipe move`: renames data with its pointer.
 
-use base::ProjectPath;
+use base::{Digest, ProjectPath};
 use cache::{Placement, Workspace};
 use clap::Args;
 use exec::Wish;
@@ -11,6 +11,7 @@ use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
 use crate::ignore::{ignore_outs, unignore_outs};
+use crate::placed::Placed;
 use crate::project::Project;
 use crate::recovery;
 use crate::staging;
@@ -113,6 +114,7 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     }
     changed.extend(unignore_outs(&project, std::iter::once(stage), &checked)?);
     disk::remove(&old.to_path(&project.root))?;
+    note_place(&project, (from, &to), &new, state.digest)?;
     staging::stage(&project, changed.iter().chain([old, &new]), printer);
     printer.say(format_args!("Moved {from} to {to}, with its pointer."));
     tell_readers(&pipeline, from, printer);
@@ -139,10 +141,29 @@ fn rename(
     }
     edits.write()?;
     changed.extend(unignore_outs(project, std::iter::once(stage), &checked)?);
+    let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+    if let Some(state) = pointed_state(file, &text, to)? {
+        note_place(project, (from, to), file, state.digest)?;
+    }
     staging::stage(project, changed.iter().chain([file]), printer);
     printer.say(format_args!("Moved {from} to {to}; {file} tells of it."));
     tell_readers(pipeline, from, printer);
     Ok(())
+}
+
+/// Remembers where the data lies now, and what its pointer tells of it, so that a checkout removes it where no pointer does.
+fn note_place(
+    project: &Project,
+    (from, to): (&ProjectPath, &ProjectPath),
+    pointer: &ProjectPath,
+    digest: Digest,
+) -> CliResult {
+    let mut placed = Placed::load(project);
+    placed.forget(from);
+    if std::fs::symlink_metadata(to.to_path(&project.root)).is_ok() {
+        placed.note_data(pointer, to, digest);
+    }
+    Ok(placed.save()?)
 }
 
 /// Whether the data is at `to` already, and the pointer does not tell so: then this move was begun before and cut off.

@@ -4,7 +4,7 @@ use clap::Args;
 use exec::Wish;
 use pipeline::{Out, Pipeline, Stage, StageId};
 
-use crate::cli::stage::remove::{RemoveArgs as StageArgs, run as remove_stages, save};
+use crate::cli::stage::remove::{RemoveArgs as StageArgs, clear, run as remove_stages, save};
 use crate::cli::targets::part;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
@@ -78,13 +78,9 @@ fn remove_data(
     }
     let checked = edits.check(&pipeline.file)?;
     if with_data {
-        save(project, &outs, printer)?;
+        let workspace = save(project, &outs, printer)?;
         for out in &outs {
-            let os_path = out.path.to_path(&project.root);
-            if std::fs::symlink_metadata(&os_path).is_ok() {
-                disk::remove(&os_path)?;
-                printer.say(format_args!("Removed {}.", out.path));
-            }
+            clear(project, &workspace, &out.path, printer)?;
         }
     }
     if !with_data {

@@ -139,6 +139,39 @@ fn what_both_changed_is_a_conflict_of_that_stage_alone() {
     assert_eq!(sandbox.states(), "a:fresh b:fresh data.pipe:fresh raw.pipe:fresh");
 }
 
+#[test]
+fn a_conflict_in_a_folder_names_the_files_and_the_way_file_by_file() {
+    let sandbox = pair();
+    sandbox.git(["branch", "other"]);
+    for branch in ["main", "other"] {
+        sandbox.finish(git(&sandbox, &["checkout", "--quiet", branch])).code(0);
+        sandbox.write("raw/x", branch);
+        sandbox.write(&format!("raw/{branch}"), branch);
+        sandbox.ok(["add", "raw"]);
+        sandbox.commit(branch);
+    }
+    let said = sandbox.finish(git(&sandbox, &["merge", "main"])).code(1);
+    let way =
+        "`pipe get -f --rev OTHER . FILE -o FILE` for each file of the other side, and `pipe add` the folder";
+    said.tells(&[
+        "Conflict in raw.pipe: both sides changed raw/x; one side whole drops what the other has added",
+        way,
+    ]);
+    sandbox
+        .pipe(["status"])
+        .code(2)
+        .tells(&["raw.pipe:1:1: the file holds an unresolved merge conflict", way]);
+    // As it says.
+    sandbox.git(["checkout", "--ours", "raw.pipe"]);
+    sandbox.ok(["checkout"]);
+    for file in ["raw/x", "raw/main"] {
+        sandbox.ok(["get", "-f", "--rev", "main", ".", file, "-o", file]);
+    }
+    sandbox.ok(["add", "raw"]);
+    assert_eq!(sandbox.files("raw"), ["raw/main", "raw/other", "raw/x"]);
+    assert_eq!(sandbox.read("raw/x"), "main");
+}
+
 /// The merge of a folder is the one that DVC's own driver makes.
 #[test]
 fn files_of_dvc_merge_too() {

@@ -111,7 +111,13 @@ fn what_dvc_left_in_a_project_of_pipe_makes_it_none_of_dvc() {
     sandbox.write(".dvc/tmp/lock", "");
     sandbox.ok(["status"]);
     sandbox.write(".dvc/config", "");
-    sandbox.pipe(["status"]).code(2).tells(&["has both .pipe and .dvc"]);
+    // What holds data is never to be removed.
+    let said = sandbox.pipe(["status"]).code(2).tells(&[
+        "has both .pipe and .dvc",
+        "Keep .pipe",
+        "git worktree add",
+    ]);
+    assert!(!said.stderr.contains("remove"), "{}", said.stderr);
 }
 
 #[test]
@@ -367,4 +373,32 @@ fn a_part_of_a_folder_waits_for_the_rest() {
         said.tells(&["`pipe pull` fetches it"]);
     }
     assert_eq!(sandbox.read("raw.pipe"), text);
+}
+
+#[test]
+fn data_that_was_moved_is_removed_where_no_pointer_tells_of_it() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for sandbox in [Sandbox::new(), project(&mut dvc)] {
+        sandbox.write("solo", "solo\n");
+        sandbox.write("big/1", "1\n");
+        sandbox.ok(["add", "solo", "big"]);
+        sandbox.commit("base");
+        sandbox.git(["checkout", "-q", "-b", "moved"]);
+        sandbox.ok(["move", "solo", "solo2"]);
+        sandbox.ok(["move", "big", "big2"]);
+        sandbox.commit("moved");
+        sandbox.git(["checkout", "-q", "main"]);
+        sandbox.ok(["checkout"]);
+        assert!(
+            !sandbox.exists("solo2") && !sandbox.exists("big2"),
+            "{}",
+            sandbox.git(["status", "--short"])
+        );
+        assert_eq!((sandbox.read("solo"), sandbox.read("big/1")), ("solo\n".into(), "1\n".into()));
+        assert_eq!(sandbox.git(["status", "--short"]), "");
+        sandbox.git(["checkout", "-q", "moved"]);
+        sandbox.ok(["checkout"]);
+        assert_eq!((sandbox.read("solo2"), sandbox.read("big2/1")), ("solo\n".into(), "1\n".into()));
+        assert!(!sandbox.exists("solo") && !sandbox.exists("big"));
+    }
 }

@@ -261,3 +261,75 @@ fn outs_behind_a_symlink_are_made_anew_and_never_restored() {
         assert_eq!(sandbox.count("ran", "ran"), runs);
     }
 }
+
+#[test]
+fn what_is_ignored_in_an_out_stays_when_its_stage_runs_anew() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: mkdir -p o/skip o/sub; cat in > o/1; echo new > o/skip/made\n    deps: [in]\n    outs: [o]\n",
+    );
+    sandbox.write(".pipeignore", "*.tmp\nskip/\n");
+    sandbox.write("in", "1\n");
+    sandbox.ok(["repro"]);
+    for path in ["o/x.tmp", "o/sub/y.tmp", "o/skip/mine", "o/skip/made", "o/gone/z.tmp"] {
+        sandbox.write(path, "mine\n");
+    }
+    sandbox.write("in", "2\n");
+    sandbox.edit("pipeline.yaml", "echo new", "exit 1; echo new");
+    sandbox.pipe(["repro"]).code(1);
+    assert_eq!(sandbox.read("o/x.tmp"), "mine\n", "a failure puts all back");
+    sandbox.edit("pipeline.yaml", "exit 1; ", "test ! -e o/x.tmp; ");
+    let said = sandbox.ok(["repro"]).tells(&["what was ignored in an out of stage a was moved to "]);
+    let kept = said.stderr.lines().find_map(|line| line.split_once("was moved to ")?.1.split(": ").next());
+    assert_eq!(sandbox.read(kept.unwrap()), "mine\n", "a folder for it would be one more in the result");
+    assert_eq!(sandbox.files("o"), ["o/1", "o/skip/made", "o/skip/mine", "o/sub/y.tmp", "o/x.tmp"]);
+    let texts =
+        ["o/1", "o/skip/made", "o/skip/mine", "o/sub/y.tmp", "o/x.tmp"].map(|path| sandbox.read(path));
+    assert_eq!(texts, ["2\n", "new\n", "mine\n", "mine\n", "mine\n"], "what the command writes replaces it");
+    assert_eq!(sandbox.states(), "a:fresh");
+    // The out is no folder any more.
+    sandbox.edit(
+        "pipeline.yaml",
+        "mkdir -p o/skip o/sub; cat in > o/1; test ! -e o/x.tmp; echo new > o/skip/made",
+        "cat in > o",
+    );
+    let said = sandbox.ok(["repro"]).tells(&["what was ignored in an out of stage a was moved to "]);
+    let kept = said.stderr.lines().filter_map(|line| line.split_once("was moved to ")?.1.split(": ").next());
+    let texts: Vec<String> =
+        kept.filter(|path| path.ends_with("/x.tmp")).map(|path| sandbox.read(path)).collect();
+    assert_eq!(texts, ["mine\n"]);
+}
+
+#[test]
+fn what_is_ignored_in_what_is_removed_stays_in_place() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: mkdir -p o; cat in > o/1\n    deps: [in]\n    outs: [o]\n",
+    );
+    sandbox.write(".pipeignore", "*.tmp\n");
+    sandbox.write("in", "1\n");
+    sandbox.write("raw/1", "1\n");
+    sandbox.ok(["add", "raw"]);
+    sandbox.ok(["repro"]);
+    sandbox.write("raw/x.tmp", "mine\n");
+    sandbox.write("o/x.tmp", "mine\n");
+    sandbox
+        .ok(["remove", "--outs", "raw"])
+        .tells(&["Removed raw, but for what .pipeignore ignores, which no cache holds: raw/x.tmp.\n"]);
+    sandbox.ok(["stage", "remove", "--outs", "a"]).tells(&["which no cache holds: o/x.tmp.\n"]);
+    assert_eq!(
+        (sandbox.files("raw"), sandbox.files("o")),
+        (vec!["raw/x.tmp".into()], vec!["o/x.tmp".into()])
+    );
+    assert_eq!(sandbox.read("raw/x.tmp"), "mine\n");
+}
+
+#[test]
+fn a_checkout_of_a_file_leaves_what_is_ignored_in_a_folder_in_its_way() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".pipeignore", "*.tmp\n");
+    sandbox.write("raw", "a file\n");
+    sandbox.ok(["add", "raw"]);
+    sandbox.remove("raw");
+    sandbox.write("raw/x.tmp", "mine\n");
+    sandbox.pipe(["checkout", "-f"]).code(2);
+    assert_eq!(sandbox.read("raw/x.tmp"), "mine\n");
+}

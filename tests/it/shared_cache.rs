@@ -94,3 +94,24 @@ fn the_settings_of_dvc_are_respected() {
     assert_eq!(unshared(&sandbox.path(".dvc/cache")), [] as [PathBuf; 0]);
     dvc.ok(&sandbox, &["status", "-q"]);
 }
+
+/// DVC alone leaves no word in a cache of who uses it.
+#[test]
+fn a_collection_says_that_projects_unknown_to_it_lose_their_data() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["config", "cache.dir", "../cache"]);
+    for text in ["old\n", "new\n"] {
+        sandbox.write("data", text);
+        sandbox.ok(["add", "data"]);
+    }
+    sandbox.settle();
+    let told = "goes too, where pipe has not been run in them: it knows of 1 project";
+    sandbox.ok(["gc", "-w", "--dry"]).tells(&[told]);
+    sandbox
+        .pipe(["gc", "-w"])
+        .code(1)
+        .tells(&[told, "is shared, and stays as far as 1 known project need it"]);
+    sandbox.ok(["gc", "-w", "-f"]).tells(&[told]);
+    let said = sandbox.ok(["gc", "-w", "-f"]);
+    assert!(!said.stderr.contains("other projects"), "nothing goes: {}", said.stderr);
+}

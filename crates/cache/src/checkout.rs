@@ -266,7 +266,7 @@ impl Workspace {
                 match place() {
                     // Only a folder keeps a file from being placed over it.
                     Err(CacheError::Disk(_)) if os_path.is_dir() && !os_path.is_symlink() => {
-                        disk::remove(&os_path)?;
+                        self.remove(path)?;
                         place()
                     }
                     placed => placed,

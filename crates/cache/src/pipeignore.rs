@@ -146,6 +146,34 @@ impl Ignores {
 }
 
 impl Workspace {
+    /// What lies in the folder at a path and is passed over there. What lies in that again goes with it.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn ignored_in(&self, path: &ProjectPath) -> Result<Vec<ProjectPath>, CacheError> {
+        let mut ignored = Vec::new();
+        let mut folders = vec![path.clone()];
+        while let Some(folder) = folders.pop() {
+            let os_path = self.os_path(&folder);
+            if !fs::symlink_metadata(&os_path).is_ok_and(|metadata| metadata.is_dir()) {
+                continue;
+            }
+            for entry in fs::read_dir(&os_path).map_err(|source| CacheError::of_read(&os_path, source))? {
+                let entry = entry.map_err(|source| CacheError::of_read(&os_path, source))?;
+                let kind = entry.file_type().map_err(|source| CacheError::of_read(&os_path, source))?;
+                let Some(below) = entry.file_name().to_str().map(|name| folder.join(name)) else { continue };
+                let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
+                if self.ignores.is_ignored(&below, is_folder) {
+                    ignored.push(below);
+                } else if kind.is_dir() {
+                    folders.push(below);
+                }
+            }
+        }
+        ignored.sort();
+        Ok(ignored)
+    }
+
     /// Removes what stands at a path, but for what is ignored in it: nothing holds its bytes. The folders that it lies in
     /// stay then.
     pub fn remove(&self, path: &ProjectPath) -> Result<(), CacheError> {

@@ -295,7 +295,7 @@ impl Workspace {
         let os_path = self.os_path(path);
         if let Ok(metadata) = fs::symlink_metadata(&os_path) {
             if metadata.is_dir() {
-                disk::remove(&os_path)?;
+                self.remove(path)?;
             } else if self.is_placed(path, digest, executable, placement, &metadata)? {
                 return Ok(());
             }

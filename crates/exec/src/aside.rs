@@ -180,12 +180,49 @@ impl Aside {
         Ok(Aside { root: root.to_owned(), job: Job::Ours(claim) })
     }
 
-    /// Drops what was set aside: the new outs are good.
+    /// Drops what was set aside: the new outs are good. What was `ignored` in the old ones no cache holds: it goes back to
+    /// its place, but where the command has written something else there. Returns what has no place any more, since
+    /// its folder is gone, by where it lies instead.
     ///
     /// # Errors
-    /// When it cannot be removed.
-    pub fn drop_old(self) -> Result<(), DiskError> {
-        self.job.end()
+    /// When it cannot be moved or removed; what could not be moved stays for the next process.
+    pub fn drop_old(mut self, ignored: &[ProjectPath]) -> Result<Vec<PathBuf>, DiskError> {
+        match (self.carry_over(ignored), &mut self.job) {
+            (Ok(homeless), _) => self.job.end().map(|()| homeless),
+            (Err(fault), Job::Ours(claim)) => {
+                claim.leave();
+                Err(fault)
+            }
+            (Err(fault), Job::Dead { .. }) => Err(fault),
+        }
+    }
+
+    fn carry_over(&self, ignored: &[ProjectPath]) -> Result<Vec<PathBuf>, DiskError> {
+        let note = self.job.note();
+        let partial = note.partial.as_ref().map(|path| self.root.join(path));
+        let mut homeless = Vec::new();
+        for path in ignored {
+            let Some(index) = note.outs.iter().position(|(out, _)| out.contains(path)) else { continue };
+            let (old, place) = (slot(self.job.folder(), index), path.to_path(&self.root));
+            let out = note.outs[index].0.to_path(&self.root);
+            let old = place.strip_prefix(&out).map_or(old.clone(), |inside| old.join(inside));
+            if fs::symlink_metadata(&old).is_err() {
+                continue;
+            }
+            let mut above = place.ancestors().skip(1).take_while(|folder| folder.starts_with(&out));
+            // A folder made for it would be one more in the result.
+            let has_place =
+                above.all(|folder| fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()));
+            match &partial {
+                Some(partial) if !has_place => {
+                    let kept = path.to_path(partial);
+                    disk::move_path(&old, &kept)?;
+                    homeless.push(kept);
+                }
+                _ => carry(&old, &place)?,
+            }
+        }
+        Ok(homeless)
     }
 
     /// Moves partial outs away and the old ones back. Returns where the partial ones are.
@@ -243,6 +280,19 @@ impl Aside {
     fn mark(&self, index: usize) -> PathBuf {
         self.job.folder().join(format!("{index}.back"))
     }
+}
+
+/// Moves what stands at `old` to `place`, in folders only what is missing there.
+fn carry(old: &Path, place: &Path) -> Result<(), DiskError> {
+    let Ok(metadata) = fs::symlink_metadata(place) else { return disk::move_path(old, place) };
+    if metadata.is_dir() && fs::symlink_metadata(old).is_ok_and(|metadata| metadata.is_dir()) {
+        let fault = |source| DiskError::new("list folder", old, source);
+        for entry in fs::read_dir(old).map_err(fault)? {
+            let entry = entry.map_err(fault)?;
+            carry(&entry.path(), &place.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Where an out lies meanwhile.
@@ -467,7 +517,7 @@ pub(crate) mod tests {
             fs::write(&old, "half").unwrap();
             fs::write(&new, "half").unwrap();
             match end {
-                "succeeds" => aside.drop_old().unwrap(),
+                "succeeds" => drop(aside.drop_old(&[]).unwrap()),
                 "fails" => drop(aside.put_back().unwrap()),
                 _ => {
                     leave(aside);
@@ -490,7 +540,7 @@ pub(crate) mod tests {
     #[test]
     fn a_success_drops_the_old() {
         let (folder, aside) = set_aside();
-        aside.drop_old().unwrap();
+        drop(aside.drop_old(&[]).unwrap());
         assert_eq!(fs::read_to_string(folder.path().join("results/model")).unwrap(), "half");
         assert_eq!(recover(folder.path()), []);
     }

@@ -223,7 +223,7 @@ pub(crate) mod tests {
     #[test]
     fn a_success_drops_the_old() {
         let (folder, aside) = set_aside();
-        aside.drop_old().unwrap();
+        aside.drop_old(&[]).unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("r/a.csv")).unwrap(), "half");
         assert!(!folder.path().join("r/deep/b.csv").exists());
     }

@@ -280,16 +280,26 @@ impl Attempt<'_, '_, '_> {
         claim.note.persisted =
             before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
         let folder = claim.folder.clone();
+        let plain = self.stage.outs.iter().filter(|out| out.glob.is_none());
+        let ignored = plain.map(|out| world.workspace.ignored_in(&out.path));
+        let ignored = ignored.collect::<Result<Vec<_>, CacheError>>()?.concat();
         let result =
             Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
                 match self.run_and_store(job, &env, &folder) {
                     Ok(outcome) => {
                         // The result is recorded: what it replaced is only in the way.
-                        if let Err(fault) = aside.drop_old() {
-                            self.warn(format!(
+                        match aside.drop_old(&ignored) {
+                            Ok(homeless) => homeless.iter().for_each(|kept| {
+                                self.warn(format!(
+                                    "what was ignored in an out of stage {} was moved to {}: its folder is gone",
+                                    self.stage.address,
+                                    base::shown(kept)
+                                ));
+                            }),
+                            Err(fault) => self.warn(format!(
                                 "failed to remove what stage {} replaced: {fault}: {}",
                                 self.stage.address, fault.source
-                            ));
+                            )),
                         }
                         Ok(outcome)
                     }

@@ -6,6 +6,10 @@ use crate::dialect::Dialect;
 use crate::error::{PipelineError, Position};
 use crate::stage::is_pointer;
 
+/// How a folder is merged by hand that both sides changed.
+pub const FILE_BY_FILE: &str = "one side whole drops what the other has added to a folder: take one, `pipe checkout`, \
+     `pipe get -f --rev OTHER . FILE -o FILE` for each file of the other side, and `pipe add` the folder";
+
 /// The fault of a text with the marks of a merge conflict: where they stand, and, as far as the text tells, in which stages.
 pub fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {
     let line = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
@@ -21,9 +25,11 @@ pub fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {
     let by_hand = "keep one side of each conflict and delete the markers";
     let hint = if is_lock || is_pointer(file) {
         let then = if is_lock {
-            "`pipe repro` then makes anew what that leaves stale"
+            "`pipe repro` then makes anew what that leaves stale".to_owned()
+        } else if is_of_folder(text) {
+            format!("`pipe checkout` then brings the data that it records; {FILE_BY_FILE}")
         } else {
-            "`pipe checkout` then brings the data that it records"
+            "`pipe checkout` then brings the data that it records".to_owned()
         };
         // The driver merged what it could already.
         let driver = match text.lines().nth(line) {
@@ -45,6 +51,13 @@ pub fn conflicting(ours: &str, theirs: &str) -> String {
         if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
     };
     format!("{OURS}\n{}=======\n{}>>>>>>> theirs\n", ended(ours), ended(theirs))
+}
+
+/// Whether the lines of a pointer tell of a folder: of how many files, or by a digest of DVC.
+fn is_of_folder(text: &str) -> bool {
+    let is_so =
+        |line: &str| line.starts_with("files:") || line.starts_with("nfiles:") || line.ends_with(".dir");
+    text.lines().any(|line| is_so(line.trim().trim_start_matches("- ")))
 }
 
 const OURS: &str = "<<<<<<< ours";

@@ -36,7 +36,7 @@ pub mod yaml;
 
 pub use builtins::Builtins;
 pub use codec::{LockCodec, lock_beside, pipeline_file_of};
-pub use conflict::{conflict, conflicting};
+pub use conflict::{FILE_BY_FILE, conflict, conflicting};
 pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};

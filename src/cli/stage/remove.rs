@@ -1,5 +1,7 @@
 //! `pipe stage remove`: takes stages out of their files, and their outs out of the workspace when asked.
 
+use base::ProjectPath;
+use cache::Workspace;
 use clap::Args;
 use disk::Sharing;
 use pipeline::{Out, Stage, edit};
@@ -15,6 +17,9 @@ use crate::staging;
 use crate::ui::Printer;
 
 use super::{Written, written};
+
+/// So many ignored files are named.
+const NAMED: usize = 5;
 
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
@@ -48,9 +53,7 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     let stages: Vec<&Stage> =
         removed.iter().flat_map(|stage| &stage.stages).map(|id| pipeline.stage(*id)).collect();
     let outs: Vec<&Out> = stages.iter().flat_map(|stage| &stage.outs).collect();
-    if args.outs {
-        save(&project, &outs, printer)?;
-    }
+    let workspace = if args.outs { Some(save(&project, &outs, printer)?) } else { None };
     edits.write()?;
     for stage in &stages {
         ledger.forget(&stage.address);
@@ -62,13 +65,9 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     // The files of a pattern are known only while they are there.
     let ignore_files = unignore_outs(&project, stages.iter().copied(), &checked)?;
     let kept = places(&project, outs.into_iter())?;
-    if args.outs {
+    if let Some(workspace) = workspace {
         for path in &kept {
-            let os_path = path.to_path(&project.root);
-            if std::fs::symlink_metadata(&os_path).is_ok() {
-                disk::remove(&os_path)?;
-                printer.say(format_args!("Removed {path}."));
-            }
+            clear(&project, &workspace, path, printer)?;
         }
     }
     placed::forget(&project, kept.iter())?;
@@ -81,11 +80,33 @@ pub fn run(args: &RemoveArgs, printer: Printer) -> CliResult {
     Ok(())
 }
 
+/// Removes what stands at a path, but for what is ignored in it, and tells so: nothing else holds that.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn clear(project: &Project, workspace: &Workspace, path: &ProjectPath, printer: Printer) -> CliResult {
+    if std::fs::symlink_metadata(path.to_path(&project.root)).is_err() {
+        return Ok(());
+    }
+    let ignored: Vec<String> = workspace.ignored_in(path)?.iter().map(ToString::to_string).collect();
+    workspace.remove(path)?;
+    if ignored.is_empty() {
+        printer.say(format_args!("Removed {path}."));
+    } else {
+        printer.say(format_args!(
+            "Removed {path}, but for what {} ignores, which no cache holds: {}.",
+            project.layout().ignore_file(),
+            report::few_text(&ignored, NAMED, ", ")
+        ));
+    }
+    Ok(())
+}
+
 /// Brings what only the workspace holds into the cache.
 ///
 /// # Errors
 /// When an out lies behind a symlink, or cannot be stored.
-pub fn save(project: &Project, outs: &[&Out], printer: Printer) -> CliResult {
+pub fn save(project: &Project, outs: &[&Out], printer: Printer) -> CliResult<Workspace> {
     let workspace = project.workspace(printer)?;
     for out in outs {
         let path = &out.path;
@@ -102,5 +123,5 @@ pub fn save(project: &Project, outs: &[&Out], printer: Printer) -> CliResult {
         }
     }
     workspace.save_state()?;
-    Ok(())
+    Ok(workspace)
 }
