@@ -94,7 +94,7 @@ fn the_cache_may_lie_elsewhere() {
     sandbox.write("pipeline.yaml", "stages: {a: {cmd: echo 2 > a, outs: [a]}}\n");
     sandbox.ok(["repro"]);
     let said = sandbox.gc(&["-w", "--no-stage-cache"]).code(1);
-    said.tells(&["is outside the project", "nothing was removed"]);
+    said.tells(&["is shared, and stays", "nothing was removed"]);
     sandbox.gc(&["-w", "--no-stage-cache", "-f"]).code(0);
 }
 
