@@ -50,7 +50,7 @@ pub fn open(project: &Project, name: &str) -> CliResult<FolderRemote> {
     let name = self::name(project, Some(name))?;
     let (remotes, _) = project.remotes();
     let url = remotes.into_iter().find(|(known, _)| *known == name).map(|(_, url)| url).unwrap_or_default();
-    Ok(FolderRemote::new(&name, &folder(project, &url)?))
+    Ok(FolderRemote::new(&name, &folder(project, &url)?).with_sync(project.settings.push_sync()))
 }
 
 /// Opens a remote that something is to be read from: what is not there, or not mounted, must not pass for empty.

@@ -88,6 +88,7 @@ const KEYS: &[Key] = &[
     Key { name: CORE_AUTOSTAGE, kind: Kind::Flag, local_only: false },
     Key { name: CORE_REMOTE, kind: Kind::Remote, local_only: false },
     Key { name: GC_GRACE, kind: Kind::Age, local_only: false },
+    Key { name: PUSH_SYNC, kind: Kind::Sync, local_only: false },
     Key { name: "remote.*.url", kind: Kind::Url, local_only: false },
     Key { name: OTHER_PLATFORMS, kind: Kind::Flag, local_only: false },
     Key { name: STORE_SYNC, kind: Kind::Sync, local_only: false },
@@ -109,6 +110,8 @@ const CORE_AUTOSTAGE: &str = "core.autostage";
 pub const CORE_REMOTE: &str = "core.remote";
 /// How young something at a remote must be to stay in any case.
 const GC_GRACE: &str = "gc.grace";
+/// What pushed objects survive.
+const PUSH_SYNC: &str = "push.sync";
 /// Whether results of other platforms are restored.
 const OTHER_PLATFORMS: &str = "stage_cache.other_platforms";
 /// Whose results are restored.
@@ -261,6 +264,14 @@ impl Settings {
         match self.text(STORE_SYNC) {
             Some("full") => track::Sync::Full,
             _ => track::Sync::Normal,
+        }
+    }
+
+    /// What pushed objects survive: the death of the process, or a loss of power too.
+    pub fn push_sync(&self) -> remote::Sync {
+        match self.text(PUSH_SYNC) {
+            Some("full") => remote::Sync::Full,
+            _ => remote::Sync::Normal,
         }
     }
 
@@ -555,14 +566,16 @@ mod tests {
     }
 
     #[test]
-    fn the_run_store_waits_for_the_disk_when_it_is_told_to() {
-        for (text, expected) in [
-            ("", track::Sync::Normal),
-            ("store.sync = 'normal'\n", track::Sync::Normal),
-            ("store.sync = 'full'\n", track::Sync::Full),
+    fn the_disk_is_waited_for_where_that_is_told() {
+        use remote::Sync as Pushed;
+        for (text, store, pushed) in [
+            ("", track::Sync::Normal, Pushed::Normal),
+            ("store.sync = 'normal'\npush.sync = 'normal'\n", track::Sync::Normal, Pushed::Normal),
+            ("store.sync = 'full'\n", track::Sync::Full, Pushed::Normal),
+            ("push.sync = 'full'\n", track::Sync::Normal, Pushed::Full),
         ] {
-            let settings = Settings::of([(Scope::Project, Path::new("config.toml"), text)]);
-            assert_eq!(settings.expect(text).store_sync(), expected);
+            let settings = Settings::of([(Scope::Project, Path::new("config.toml"), text)]).expect(text);
+            assert_eq!((settings.store_sync(), settings.push_sync()), (store, pushed), "{text}");
         }
     }
 

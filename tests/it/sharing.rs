@@ -283,6 +283,23 @@ fn what_is_damaged_at_equal_size_is_named_and_replaced_on_either_side() {
 }
 
 #[test]
+fn what_a_loss_of_power_cut_off_there_counts_as_absent_and_is_put_there_again() {
+    let sandbox = pushed();
+    sandbox.ok(["config", "push.sync", "full"]);
+    let lies = |name: &&String| sandbox.read(&format!("../store/{name}")) == "alpha\n";
+    let name = objects(&sandbox).iter().find(lies).unwrap().clone();
+    sandbox.remove(&format!("../store/{name}"));
+    sandbox.write(&format!("../store/{name}"), "");
+    // There only the manifest tells how long it was.
+    let said = there(&sandbox, "clone", &["fetch", "--dry"]);
+    said.code(1).tells(&["out/a: neither the cache nor remote `store` has it"]);
+    assert_eq!(sandbox.ok(["push", "--dry"]).stdout, "out/a\n");
+    sandbox.ok(["push"]).tells(&["1 file pushed to store"]);
+    there(&sandbox, "clone", &["pull"]).code(0);
+    assert_eq!(sandbox.read("../clone/out/a"), "alpha\n");
+}
+
+#[test]
 fn a_lock_is_restored_from_the_remote_without_running() {
     let sandbox = pushed();
     there(&sandbox, "clone", &["repro", "--pull"]).code(0).tells(&["2 restored"]);

@@ -204,8 +204,9 @@ impl Transfer<'_> {
         for (place, size) in objects.into_iter().zip(sizes) {
             let fault = faults.get(&graph.name(place).digest);
             let here = size.filter(|_| fault.is_none());
+            let wanted = here.or_else(|| self.size_recorded(&graph, place));
             match (here, there[place.at()]) {
-                (here, Some(There { size, modified })) if here.is_none_or(|here| here == size) => {
+                (_, Some(There { size, modified })) if wanted.is_none_or(|wanted| wanted == size) => {
                     report.present.add(size);
                     if modified < now - JUST_USED {
                         to_mark.push(place);
@@ -250,10 +251,17 @@ impl Transfer<'_> {
         let there = self.there(&graph)?;
         let found = graph.objects().map(|place| {
             let here = size_here(self.blobs, &graph.name(place));
-            let there = there[place.at()].is_some_and(|there| here.is_none_or(|size| size == there.size));
+            let wanted = here.or_else(|| self.size_recorded(&graph, place));
+            let there = there[place.at()].is_some_and(|there| wanted.is_none_or(|size| size == there.size));
             Whereabouts { item: graph.item(place), here: here.is_some(), there }
         });
         Ok(found.collect())
+    }
+
+    /// How long an object is by the manifest that names it, where manifests tell that.
+    fn size_recorded(&self, graph: &Graph, place: Place) -> Option<u64> {
+        let state = graph.state(place);
+        (!state.is_folder() && !self.blobs.layout().is_flat()).then_some(state.size)
     }
 
     /// A manifest from the cache or else the remote; `None` when neither has it as it should be.

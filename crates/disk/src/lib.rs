@@ -32,6 +32,6 @@ pub use link::{
     place_bytes, replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
-pub use partial::{Partial, sync_files};
+pub use partial::{Partial, keeps_order, sync_files};
 pub use share::{hand_down_alike, is_shared, share_folder};
 pub use stamp::Stamp;

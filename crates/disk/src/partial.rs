@@ -197,6 +197,32 @@ pub fn sync_files(files: &[PathBuf], folders: &BTreeSet<PathBuf>) -> Result<(), 
     folders.iter().try_for_each(|folder| sync(folder).context("write files into", folder))
 }
 
+/// Whether a folder is on a disk of this machine (or in its memory) whose file system takes what is written or refuses it at once, and
+/// gives a file its length after its bytes, so that a file that a loss of power has cut off is shorter than it was.
+/// Of others, shares among them, a program has to wait until the disk has a file to know that it is there.
+pub fn keeps_order(folder: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // As `man 2 statfs` lists them: ext4, XFS, Btrfs, F2FS, bcachefs, ZFS, tmpfs, overlayfs.
+        const KNOWN: [u64; 8] = [
+            0xef53,
+            0x5846_5342,
+            0x9123_683e,
+            0xf2f5_2010,
+            0xca45_1a4e,
+            0x2fc1_2fc1,
+            0x0102_1994,
+            0x794c_7630,
+        ];
+        rustix::fs::statfs(folder).is_ok_and(|found| KNOWN.contains(&(found.f_type as u64)))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        false
+    }
+}
+
 impl Drop for Partial {
     fn drop(&mut self) {
         let is_empty = || self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);

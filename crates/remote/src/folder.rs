@@ -4,16 +4,16 @@
 //! a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
 //! [`disk::is_unfinished`].
 //!
-//! A large object gets its name once the disk has it. The disk is asked once for many small ones, when the last of
-//! them is there: what names them is put after that. A machine that loses power meanwhile may leave some of them with their name and
-//! another size, by which the next push knows them.
+//! Whether the disk is waited for, [`Sync`] says. Where it is, a large object gets its name once the disk has it, and the disk is
+//! asked once for many small ones, when the last of them is there: what names them is put after that. A machine that loses
+//! power before the disk has them may leave some with their name and another size, by which the next push knows them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cache::{Hasher, Object, RESUMED, Remote, RemoteError, Sink, Upload};
 use disk::{DiskError, Partial, Stamp};
@@ -27,12 +27,26 @@ const SMALL: u64 = 1 << 20;
 /// It is asked for each of so many: for all that it has to write takes long where others write, too.
 const FEW: usize = 4;
 
+/// What objects survive once they are put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// The death of the process. Where a file that the system has taken may still be refused (a share), or be there in full
+    /// length without its bytes, the disk is waited for all the same.
+    #[default]
+    Normal,
+    /// A loss of power, too: the disk is waited for.
+    Full,
+}
+
 /// A remote in a folder.
 #[derive(Debug)]
 pub struct FolderRemote {
     name: String,
     root: PathBuf,
     resumed: u64,
+    sync: Sync,
+    /// Whether the disk is waited for, once it is known on which the folder lies.
+    waits: OnceLock<bool>,
     unsettled: Mutex<Unsettled>,
 }
 
@@ -62,8 +76,16 @@ impl FolderRemote {
             name: name.to_owned(),
             root: root.to_owned(),
             resumed: RESUMED,
+            sync: Sync::default(),
+            waits: OnceLock::new(),
             unsettled: Mutex::default(),
         }
+    }
+
+    /// The same, with objects that survive this much.
+    #[must_use]
+    pub fn with_sync(self, sync: Sync) -> Self {
+        FolderRemote { sync, ..self }
     }
 
     /// The same, with transfers of objects from `size` on taken up again.
@@ -75,6 +97,11 @@ impl FolderRemote {
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whether the disk is waited for, in a folder that is there.
+    fn waits(&self, folder: &Path) -> bool {
+        self.sync == Sync::Full || *self.waits.get_or_init(|| !disk::keeps_order(folder))
     }
 
     fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
@@ -290,6 +317,9 @@ impl Remote for FolderRemote {
                 return Err(fault);
             }
             filled => filled?,
+        }
+        if !self.waits(path.parent().unwrap_or(&self.root)) {
+            return partial.finish(None).map_err(refused);
         }
         if is_small {
             partial.finish(None).map_err(refused)?;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use cache::{Remote, RemoteError, Upload, hash_bytes};
-use remote::FolderRemote;
+use remote::{FolderRemote, Sync};
 
 fn keys(remote: &dyn Remote, prefix: &str) -> Vec<(String, u64)> {
     let mut found = Vec::new();
@@ -80,7 +80,7 @@ fn small_objects_are_whole_and_a_settled_remote_has_asked_the_disk() {
     fs::write(&from, "bytes").unwrap();
     for count in [0, 1, 4, 5, 300] {
         let root = folder.path().join(format!("remote{count}"));
-        let remote = FolderRemote::new("store", &root);
+        let remote = FolderRemote::new("store", &root).with_sync(Sync::Full);
         let moved = |_| ControlFlow::Continue(());
         let upload = Upload { from: &from, size: 5, digest: hash_bytes(b"bytes"), moved: &moved };
         let key = |at: usize| format!("{}/{at}", at % 7);
@@ -95,6 +95,30 @@ fn small_objects_are_whole_and_a_settled_remote_has_asked_the_disk() {
         assert_eq!(remote.settle().is_ok(), count == 0, "{count}");
         remote.settle().unwrap();
     }
+}
+
+#[test]
+fn the_disk_is_not_waited_for_unless_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, root) = (folder.path().join("from"), folder.path().join("remote"));
+    fs::write(&from, vec![7; 3 << 20]).unwrap();
+    let upload = |size: u64| Upload {
+        from: &from,
+        size,
+        digest: hash_bytes(&vec![7; size as usize]),
+        moved: &|_| ControlFlow::Continue(()),
+    };
+    for (sync, is_waited_for) in [(Sync::Normal, !disk::keeps_order(folder.path())), (Sync::Full, true)] {
+        let remote = FolderRemote::new("store", &root).with_sync(sync);
+        (0..9).for_each(|at| remote.put(&format!("{at}/small"), &upload(5)).unwrap());
+        remote.put("large", &upload(3 << 20)).unwrap();
+        assert_eq!(keys(&remote, "").len(), 10);
+        assert_eq!(get(&remote, "large", 0).unwrap().len(), 3 << 20);
+        // Who asks the disk for what is gone is told so.
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(remote.settle().is_err(), is_waited_for, "{sync:?}");
+    }
+    assert!(!disk::keeps_order(Path::new("/proc")), "nor any other that is not known");
 }
 
 #[test]
