@@ -7,7 +7,7 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
@@ -95,10 +95,13 @@ pub fn create_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result
 }
 
 fn create_filled(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(to)?;
     let mut fill = || {
         file.write_all(bytes)?;
-        file.set_permissions(Permissions::from_mode(mode))?;
+        // What the process masks, or the folder's list of rights. Asking costs less than setting.
+        if file.metadata()?.mode() & 0o7777 != mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
         Ok(futimens(&file, &times(modified))?)
     };
     remove_failed(to, fill())
@@ -301,6 +304,11 @@ mod tests {
         }
         let stamp = crate::Stamp::of(&fs::metadata(path("below/file")).unwrap());
         assert_eq!((stamp.mtime, stamp.mode & 0o777), (1_500_000_000_123_456_789, 0o444));
+        // Whatever the process masks.
+        for wanted in [0o444, 0o644, 0o755, 0o666, 0o600] {
+            place_bytes(b"four", &path("below/file"), wanted, 0).unwrap();
+            assert_eq!(fs::metadata(path("below/file")).unwrap().mode() & 0o7777, wanted);
+        }
         fs::create_dir(path("taken")).unwrap();
         assert!(place_bytes(b"three", &path("taken"), 0o644, 0).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left over");
