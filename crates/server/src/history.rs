@@ -74,15 +74,31 @@ pub fn bulk(context: &Context, call: &Call) -> Result<Json, Fault> {
     let mut runs: Vec<RunId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
     runs.sort();
     runs.dedup();
-    let mut found: Vec<(RunId, Vec<Metric>)> = Vec::new();
-    let mut left = limit;
-    for run in runs {
-        // MLflow's order of these is by time before step.
-        let points = context.store.earliest_points(run, key, left)?;
-        left -= points.len();
-        found.push((run, points));
+    let (store, key) = (Arc::clone(&context.store), key.to_owned());
+    let (mut runs, mut left) = (runs.into_iter(), limit);
+    let mut of_run: Option<(RunId, std::vec::IntoIter<Metric>)> = None;
+    let mut next = move || {
+        loop {
+            if let Some((run, points)) = &mut of_run {
+                let piece: Vec<Metric> = points.take(PIECE).collect();
+                if !piece.is_empty() {
+                    let of_wire: Vec<_> =
+                        piece.iter().map(|point| wire::Metric::in_run(point, *run)).collect();
+                    return Ok(Part::Items(wire::items(&of_wire)));
+                }
+            }
+            let Some(run) = runs.next() else { return Ok(Part::End(None)) };
+            // MLflow's order of these is by time before step.
+            let points = store.earliest_points(run, &key, left)?;
+            left -= points.len();
+            of_run = Some((run, points.into_iter()));
+        }
+    };
+    let mut first = Some(next()?);
+    if matches!(first, Some(Part::End(_))) {
+        return Ok(Json::of(&Field("metrics", [(); 0])));
     }
-    Ok(Json::of(&Field("metrics", in_runs(&found))))
+    wire::list("metrics", move || first.take().map_or_else(&mut next, Ok))
 }
 
 /// The points of several runs, each thinned out to what a chart can show.
