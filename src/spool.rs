@@ -70,10 +70,13 @@ fn reserve_path(folder: &Path) -> PathBuf {
 pub fn keep(folder: &Path, name: &RunId, changes: &Changes) -> Result<(), DiskError> {
     let newest = files(folder).pop();
     let newest = newest.and_then(|path| path.file_stem()?.to_str()?.parse::<RunId>().ok());
-    let name = newest.map_or(*name, |newest| name.after(newest));
-    let path = folder.join(format!("{name}.json"));
+    let mut name = newest.map_or(*name, |newest| name.after(newest));
     let bytes = serde_json::to_vec(changes).expect("changes are plain data");
-    disk::create_private(&path, &bytes).map(drop)
+    // Others that keep something in the same moment have counted on from the same newest one.
+    while !disk::create_private(&folder.join(format!("{name}.json")), &bytes)? {
+        name = name.after(name);
+    }
+    Ok(())
 }
 
 /// Applies what waits, oldest first. What the store refuses goes to the folder `refused`, to be told of.
@@ -185,6 +188,21 @@ mod tests {
 
     fn logged(id: &str, change: Change) -> Changes {
         Changes { id: Some(ChangesId(id.into())), ..Changes::new(Timestamp::now(), vec![change]) }
+    }
+
+    #[test]
+    fn what_is_kept_at_once_by_several_is_kept_of_each() {
+        let folder = tempfile::tempdir().unwrap();
+        // Later than any clock: the names that follow are counted on from it.
+        let newest = RunId::from_parts(Timestamp(i64::from(u32::MAX) * 1000), 0);
+        let changes = logged("a", Change::LogParams { run: newest, params: Vec::new() });
+        keep(folder.path(), &newest, &changes).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..20).for_each(|_| keep(folder.path(), &new_run_id(), &changes).unwrap()));
+            }
+        });
+        assert_eq!(files(folder.path()).len(), 161);
     }
 
     /// Files that earlier versions left must be read for ever.
