@@ -134,14 +134,25 @@ impl Pen {
 
     /// Applies what waits, if the store takes it. True when nothing waits any more.
     pub fn catch_up(&mut self) -> bool {
-        let Some(store) = &self.store else { return false };
+        let Some(store) = self.store.clone() else { return false };
         if self.behind.is_none() && spool::is_empty(&self.spool) {
             return true;
         }
-        match spool::replay(&self.spool, &**store) {
+        let mut replayed = spool::replay(&self.spool, &*store);
+        if replayed.is_ok()
+            && self.behind.is_some()
+            && !spool::is_empty(&self.spool)
+            && self.begin_anew(&store)
+        {
+            replayed = spool::replay(&self.spool, &*store);
+        }
+        match replayed {
             Ok(()) if spool::is_empty(&self.spool) => self.behind = None,
             Ok(()) => {}
-            Err(fault) => self.behind = Some(Arc::new(fault)),
+            Err(fault) => {
+                self.keep_begun(&fault);
+                self.behind = Some(Arc::new(fault));
+            }
         }
         self.behind.is_none()
     }
@@ -158,11 +169,16 @@ impl Pen {
         if !matches!(answer, Err(StoreError::UnknownRun(_))) || self.begun.is_empty() {
             return answer;
         }
-        // Another store stands in the place of the one that had it.
-        for (_, begun) in &self.begun {
-            let _ = store.apply(Changes::new(Timestamp::now(), begun.clone()));
-        }
+        self.begin_anew(store);
         store.apply(changes.clone())
+    }
+
+    /// Makes the runs that have not ended in a store that stands in the place of the one that had them. True when it made some.
+    fn begin_anew(&self, store: &SqliteStore) -> bool {
+        let begun = self.begun.iter();
+        let made =
+            begun.filter(|(_, begun)| store.apply(Changes::new(Timestamp::now(), begun.clone())).is_ok());
+        made.count() > 0
     }
 
     /// Whether the store may take it later. Whoever executes a stage may write its run later than what is logged to it.
@@ -174,16 +190,21 @@ impl Pen {
     }
 
     fn wait_or_lose(&mut self, changes: &[Change], fault: Arc<StoreError>) {
-        if matches!(*fault, StoreError::Gone { .. }) && self.behind.is_none() {
-            // A new store knows nothing of them.
-            for (_, begun) in &self.begun {
-                self.keep(begun);
-            }
-        }
+        self.keep_begun(&fault);
         let is_kept = self.keep(changes);
         self.teller.tell(&fault, is_kept);
         if is_kept {
             self.behind = Some(fault);
+        }
+    }
+
+    /// A store that comes in the place of one that is gone knows nothing of the runs that have not ended.
+    fn keep_begun(&self, fault: &StoreError) {
+        let is_gone = |fault: &StoreError| matches!(fault, StoreError::Gone { .. });
+        if is_gone(fault) && !self.behind.as_ref().is_some_and(|behind| is_gone(behind)) {
+            for (_, begun) in &self.begun {
+                self.keep(begun);
+            }
         }
     }
 
@@ -276,6 +297,37 @@ mod tests {
             assert_eq!(store.run(parent).unwrap().info.status, RunStatus::Finished);
             assert_eq!(store.metric_history(stage, "loss").unwrap().len(), 1);
             assert!(matches!(store.run(ended), Err(StoreError::UnknownRun(_))));
+            assert!(spool::is_empty(&folder.path().join("spool")));
+        }
+    }
+
+    /// Who has no room on his disk may remove the store.
+    #[test]
+    fn runs_go_on_in_another_store_also_where_theirs_took_nothing_before() {
+        for ends_first in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("runs.db");
+            let mut pen = pen(folder.path());
+            let run = new_run_id();
+            assert!(pen.write(&begin(run, None)));
+            pen.behind = Some(Arc::new(StoreError::Full { path: path.clone() }));
+            assert!(!pen.write(&point(run, 1)));
+            disk::remove(&path).unwrap();
+            let store = if ends_first {
+                assert!(!pen.catch_up(), "there is no store yet");
+                drop(pen);
+                let store = SqliteStore::open(&path).unwrap();
+                // The run stands behind what was logged to it.
+                for _ in 0..2 {
+                    spool::replay(&folder.path().join("spool"), &store).unwrap();
+                }
+                store
+            } else {
+                let store = SqliteStore::open(&path).unwrap();
+                assert!(pen.catch_up() && pen.write(&point(run, 2)));
+                store
+            };
+            assert_eq!(store.metric_history(run, "loss").unwrap().len(), if ends_first { 1 } else { 2 });
             assert!(spool::is_empty(&folder.path().join("spool")));
         }
     }

@@ -424,7 +424,7 @@ impl Host for Recorder<'_> {
         let Some(run) = run else { return };
         let mut changes = Vec::new();
         let logged = restored::last_metrics(origin.as_ref());
-        changes.extend(origin.as_ref().map(|origin| restored::script_params(run, job, origin)));
+        changes.extend(origin.as_ref().map(|origin| restored::logged_params(run, job, origin)));
         let mut more = Vec::new();
         let status = match outcome {
             Ok(outcome) => {

@@ -1,6 +1,7 @@
 //! What was logged while the run store was away: one private file per set of changes, applied by the next command that
 //! opens the store. The sets have ids, so that one which is applied twice counts once (docs/design/run-store.md).
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,12 +69,15 @@ fn reserve_path(folder: &Path) -> PathBuf {
 /// # Errors
 /// When the disk refuses.
 pub fn keep(folder: &Path, name: &RunId, changes: &Changes) -> Result<(), DiskError> {
-    let newest = files(folder).pop();
-    let newest = newest.and_then(|path| path.file_stem()?.to_str()?.parse::<RunId>().ok());
-    let name = newest.map_or(*name, |newest| name.after(newest));
-    let path = folder.join(format!("{name}.json"));
+    let newest = names(folder).max();
+    let newest = newest.and_then(|name| Path::new(&name).file_stem()?.to_str()?.parse::<RunId>().ok());
+    let mut name = newest.map_or(*name, |newest| name.after(newest));
     let bytes = serde_json::to_vec(changes).expect("changes are plain data");
-    disk::create_private(&path, &bytes).map(drop)
+    // Others that keep something in the same moment have counted on from the same newest one.
+    while !disk::create_private(&folder.join(format!("{name}.json")), &bytes)? {
+        name = name.after(name);
+    }
+    Ok(())
 }
 
 /// Applies what waits, oldest first. What the store refuses goes to the folder `refused`, to be told of.
@@ -120,7 +124,7 @@ pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
 
 /// Whether nothing waits.
 pub fn is_empty(folder: &Path) -> bool {
-    files(folder).is_empty()
+    names(folder).next().is_none()
 }
 
 /// The contents of artifacts that wait to be named, which a collection of garbage has to keep.
@@ -159,10 +163,11 @@ pub fn tell_refused(project: &Project, printer: Printer) {
 /// Removes what processes were writing when they were killed: nobody was told that it is kept.
 fn forget_unfinished(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let is_unfinished = entry.file_name().to_str().is_some_and(disk::is_unfinished);
+        if !entry.file_name().to_str().is_some_and(disk::is_unfinished) {
+            continue;
+        }
         let changed = entry.metadata().and_then(|metadata| metadata.modified());
-        let is_old = changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > WRITING));
-        if is_unfinished && is_old {
+        if changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > WRITING)) {
             let _ = disk::remove(&entry.path());
         }
     }
@@ -170,11 +175,15 @@ fn forget_unfinished(folder: &Path) {
 
 /// The files that wait in a folder, oldest first: their names begin with the time.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let mut files: Vec<PathBuf> = names(folder).map(|name| folder.join(name)).collect();
     files.sort();
     files
+}
+
+/// Their names, in no order. Many may wait: each that is kept asks for the newest, and each that is written whether there are any.
+fn names(folder: &Path) -> impl Iterator<Item = OsString> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).filter(|name| name.as_encoded_bytes().ends_with(b".json"))
 }
 
 #[cfg(test)]
@@ -185,6 +194,21 @@ mod tests {
 
     fn logged(id: &str, change: Change) -> Changes {
         Changes { id: Some(ChangesId(id.into())), ..Changes::new(Timestamp::now(), vec![change]) }
+    }
+
+    #[test]
+    fn what_is_kept_at_once_by_several_is_kept_of_each() {
+        let folder = tempfile::tempdir().unwrap();
+        // Later than any clock: the names that follow are counted on from it.
+        let newest = RunId::from_parts(Timestamp(i64::from(u32::MAX) * 1000), 0);
+        let changes = logged("a", Change::LogParams { run: newest, params: Vec::new() });
+        keep(folder.path(), &newest, &changes).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..20).for_each(|_| keep(folder.path(), &new_run_id(), &changes).unwrap()));
+            }
+        });
+        assert_eq!(files(folder.path()).len(), 161);
     }
 
     /// Files that earlier versions left must be read for ever.

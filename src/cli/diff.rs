@@ -94,8 +94,9 @@ fn data_states(
     let words = || std::iter::once(first).chain(&args.second);
     if !args.data {
         // Where runs cannot be read, words that name states are not kept from doing so.
-        let store = project.existing_store().ok().flatten();
-        let is_run = |word: &String| store.as_ref().is_some_and(|store| store.find_run(word).is_ok());
+        let opened = project.existing_store();
+        let store = opened.as_ref().ok().and_then(Option::as_ref);
+        let is_run = |word: &String| store.is_some_and(|store| store.find_run(word).is_ok());
         let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
         let is_stage = |word: &String| {
             let found = pipeline.targets(&[word], &project.base);
@@ -110,7 +111,7 @@ fn data_states(
                 Err(fault) if fault.is_of_foreign_repository() => return Err(fault),
                 Err(_) => {
                     let names_data = pipeline.targets(&[word], &project.base).is_ok();
-                    refuse_unknown(project, store.as_ref(), word, names_data)?;
+                    refuse_unknown(project, opened, word, names_data)?;
                     return Ok(None);
                 }
             }
@@ -121,8 +122,18 @@ fn data_states(
 }
 
 /// Refuses a word that names no run either, and no stage that ever ran.
-fn refuse_unknown(project: &Project, store: Option<&SqliteStore>, word: &str, names_data: bool) -> CliResult {
-    if let Some(store) = store {
+fn refuse_unknown(
+    project: &Project,
+    opened: Result<Option<SqliteStore>, StoreError>,
+    word: &str,
+    names_data: bool,
+) -> CliResult {
+    let store = match opened {
+        // It may be the word of a run.
+        Err(fault) if !names_data => return Err(fault.into()),
+        opened => opened.ok().flatten(),
+    };
+    if let Some(store) = &store {
         match store.find_run(word) {
             Err(StoreError::NoMatch(_)) => {}
             // Of several runs none is guessed, which is told where it is opened.

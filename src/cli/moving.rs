@@ -105,8 +105,8 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
     last.remove(old)?;
     let checked = last.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == new);
-    let mut changed = ignore_outs(&project, stages, &checked)?;
     let cargo = Cargo::look(&project, from, printer)?;
+    let mut changed = ignore_outs(&project, stages, &checked)?;
     // First both pointers stand, and then the new one alone: whatever happens in between, one tells of the data.
     both.write()?;
     if let Some(cargo) = cargo {
@@ -135,8 +135,9 @@ fn rename(
     edits.change(file, |text| update_thing(file, text, from, None, Some(to), None))?;
     let checked = edits.check(&pipeline.file)?;
     let stages = checked.stages.iter().filter(|stage| stage.address.file == *file);
+    let cargo = Cargo::look(project, from, printer)?;
     let mut changed = ignore_outs(project, stages, &checked)?;
-    if let Some(cargo) = Cargo::look(project, from, printer)? {
+    if let Some(cargo) = cargo {
         cargo.carry(from, to)?;
     }
     edits.write()?;

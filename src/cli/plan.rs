@@ -10,6 +10,9 @@ use crate::inside::Inside;
 use crate::ui::Printer;
 use crate::ui::live::{because, describe_source};
 
+/// So many reasons are named of a stage that cannot run, and so many refusals.
+const NAMED: usize = 10;
+
 /// Says for each stage what `repro` would do; with `explain`, all reasons, one to a line.
 ///
 /// # Errors
@@ -47,7 +50,7 @@ pub fn print(
     }
     let result = plan_result(plan).and_then(|()| match refused.is_empty() {
         true => Ok(()),
-        false => Err(CliError::message(report::few_text(&refused, 10, "; "))),
+        false => Err(CliError::message(report::few_text(&refused, NAMED, "; "))),
     });
     // Lines for people said so already.
     result.map_err(|fault| if json { fault } else { CliError::silent(ErrorKind::Unable) })
@@ -68,6 +71,8 @@ fn action(pipeline: &Pipeline, id: StageId, decision: &Decision) -> String {
         }
         Decision::Frozen { .. } => "is frozen and would be left alone".to_owned(),
         Decision::Unknown { .. } => "cannot run".to_owned(),
+        // What is before it makes nothing of what it lacks.
+        Decision::Depends { reasons, .. } if is_blocked(reasons) => "cannot run".to_owned(),
         Decision::Depends { reasons, on } => {
             let on: Vec<String> = on.iter().map(|id| pipeline.stage(*id).address.to_string()).collect();
             let on = on.join(", ");
@@ -81,6 +86,11 @@ fn action(pipeline: &Pipeline, id: StageId, decision: &Decision) -> String {
             }
         }
     }
+}
+
+/// Whether somebody has to act before it can run.
+fn is_blocked(reasons: &[StaleReason]) -> bool {
+    reasons.iter().any(StaleReason::blocks_verdict)
 }
 
 fn is_update(reasons: &[StaleReason]) -> bool {
@@ -102,6 +112,9 @@ fn print_stage(inside: Inside<'_>, id: StageId, decision: &Decision, explain: bo
         for reason in own {
             print_reason(inside, id, &reason, printer);
         }
+    } else if is_blocked(&own) {
+        // Nothing else says what it lacks.
+        printer.data_text(format_args!("{name}: {action}: {}", report::few_text(&own, NAMED, "; ")));
     } else {
         printer.data_text(format_args!("{name}: {action}: {}", because(&own)));
     }

@@ -1,7 +1,7 @@
 //! What is told of a stage that was restored: which run made the result, and what that one logged besides its files.
 //!
-//! Where the store knows that run, the restored one gets the last value of each of its metrics, the params of its script,
-//! and its experiment, so that lists, filters and clients see them wherever the result is the newest. Their history stays
+//! Where the store knows that run, the restored one gets the last value of each of its metrics, the params that were logged to it
+//! or by its script, and the experiment of that, so that lists, filters and clients see them wherever the result is the newest. Their history stays
 //! with the run that measured it.
 
 use exec::{Job, OutStates, Source};
@@ -45,12 +45,12 @@ pub(super) fn last_metrics(origin: Option<&Joined>) -> Vec<Metric> {
     origin.into_iter().flat_map(|origin| origin.run.data.metrics.values().cloned()).collect()
 }
 
-/// The params that the script of that run logged, but those that the stage itself declares.
-pub(super) fn script_params(run: RunId, job: &Job<'_>, origin: &Joined) -> Change {
+/// The params that were logged when a result was made, by its command or the run of its script, but those that the stage itself
+/// declares.
+pub(super) fn logged_params(run: RunId, job: &Job<'_>, origin: &Joined) -> Change {
     let declared = params_of(&job.inputs.params);
-    let logged = origin.script.as_ref().map(|script| &script.data.params);
-    let pairs = logged.into_iter().flatten();
-    let params = pairs.filter(|(key, _)| !declared.iter().any(|param| param.key == **key));
+    let logged = origin.run.data.params.iter();
+    let params = logged.filter(|(key, _)| !declared.iter().any(|param| param.key == **key));
     let params = params.map(|(key, value)| Param { key: key.clone(), value: value.clone() }).collect();
     Change::LogParams { run, params }
 }

@@ -184,7 +184,7 @@ fn a_run_store_of_another_user_keeps_nobody_from_the_data() {
         fs::set_permissions(sandbox.path(store(is_dvc)), Permissions::from_mode(0o0)).unwrap();
         assert_eq!(read_only(&sandbox, &["diff", "HEAD"]).code(0).stdout, "Nothing differs.\n");
         read_only(&sandbox, &["status", "-q"]).code(0);
-        for arguments in [&["runs", "list"][..], &["models", "list"], &["diff", "a"]] {
+        for arguments in [&["runs", "list"][..], &["models", "list"], &["diff", "a"], &["diff", "last"]] {
             let said = read_only(&sandbox, arguments).code(2);
             said.tells(&["runs.db may not be read by this user", "hint: who made it alone may read it"]);
         }

@@ -378,13 +378,13 @@ fn untracked_files_and_what_a_run_writes_make_no_commit_dirty() {
 }
 
 #[test]
-fn a_restored_run_has_the_metrics_that_were_logged_of_its_result() {
+fn a_restored_run_has_what_was_logged_of_its_result() {
     let sandbox = Sandbox::with_pipeline(
         "stages:\n  train:\n    cmd: sh train.sh\n    deps: [in]\n    outs: [out]\n    metrics: [m.json]\n",
     );
     sandbox.write(
         "train.sh",
-        "pipe log metric loss 3 --step 1 && pipe log metric loss 2 --step 5\ncp in out && echo '{\"f1\": 0.5}' > m.json\n",
+        "pipe log metric loss 3 --step 1 && pipe log metric loss 2 --step 5\npipe log param depth=3\ncp in out && echo '{\"f1\": 0.5}' > m.json\n",
     );
     for text in ["one", "two", "one"] {
         sandbox.write("in", text);
@@ -392,15 +392,15 @@ fn a_restored_run_has_the_metrics_that_were_logged_of_its_result() {
     }
     sandbox.remove("out");
     sandbox.ok(["repro"]).tells(&["as the lock records it"]);
-    let columns = "id,restored_from,metrics.loss,metrics.f1";
+    let columns = "id,restored_from,metrics.loss,metrics.f1,params.depth";
     let fixed = ["runs", "list", "--json", "--columns", columns, "--where", "stage = 'train' and loss < 3"];
     let list = sandbox.json(fixed.map(|text| text.replace("and loss", "and metrics.loss")));
     assert_eq!(list.as_array().unwrap().len(), 4, "{list}");
     for restored in [0, 1] {
         assert_eq!(list[restored]["restored_from"], list[3]["id"], "the lock's result too: {list}");
         assert_eq!(
-            (&list[restored]["metrics.loss"], &list[restored]["metrics.f1"]),
-            (&json!(2.0), &json!(0.5))
+            ["metrics.loss", "metrics.f1", "params.depth"].map(|column| &list[restored][column]),
+            [&json!(2.0), &json!(0.5), &json!(3)]
         );
     }
     assert_eq!(list[2]["restored_from"], Json::Null);

@@ -207,6 +207,21 @@ fn the_plan_tells_what_would_be_refused() {
     ");
 }
 
+#[test]
+fn the_plan_names_what_a_stage_lacks() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: echo 1 > a\n    outs: [a]\n  b:\n    cmd: cat a x > b\n    deps: [a, x]\n    outs: [b]\n  \
+         c:\n    cmd: cat v w x y z > c\n    deps: [v, w, x, y, z]\n    outs: [c]\n",
+    );
+    snapshot!(sandbox.pipe(["repro", "--dry"]), @"
+    exit: 2
+    --- stdout
+    a: would run: has not run yet
+    b: cannot run: dep x does not exist; has not run yet
+    c: cannot run: dep v does not exist; dep w does not exist; dep x does not exist; dep y does not exist; dep z does not exist; has not run yet
+    ");
+}
+
 /// What a folder held before is known where the cache has it.
 #[test]
 fn files_that_changed_in_a_folder_are_named() {
