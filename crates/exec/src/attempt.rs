@@ -291,7 +291,8 @@ impl Attempt<'_, '_, '_> {
                         match aside.drop_old(&ignored) {
                             Ok(homeless) => homeless.iter().for_each(|kept| {
                                 self.warn(format!(
-                                    "what was ignored in an out of stage {} was moved to {}: its folder is gone",
+                                    "what was ignored in an out of stage {} was moved to {}: its folder is gone, or \
+                                     takes nothing",
                                     self.stage.address,
                                     base::shown(kept)
                                 ));
