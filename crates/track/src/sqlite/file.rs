@@ -47,6 +47,10 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Makes an empty file where none is, and takes away a log that belongs to another one. What was opened at the path after
 /// this, and is still there, has no log but its own.
 pub(super) fn make_ready(path: &Path) -> Result<(), Fault> {
+    if FileId::at(&beside(path, "-wal"))?.is_none() {
+        // File systems give a log's number again, and what was noted would be of another one then.
+        let _ = disk::remove(&note_path(path));
+    }
     if FileId::at(path)?.is_some() && !has_foreign_log(path)? {
         return Ok(());
     }
@@ -108,4 +112,29 @@ fn set_log_aside(path: &Path) -> Result<(), Fault> {
 
 fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Fault {
     StoreError::Failed { doing: "open", path: path.to_owned(), source: source.into() }.into()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests play what others do beside the store")]
+mod tests {
+    use super::*;
+
+    /// File systems give a number again that is free.
+    #[test]
+    fn what_was_noted_of_a_log_that_is_gone_is_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("runs.db");
+        let [log, kept] = [beside(&path, "-wal"), folder.path().join("kept")];
+        for file in [&path, &log] {
+            std::fs::write(file, "").expect("made");
+        }
+        note_log(&path, FileId::at(&path).expect("there").expect("there")).expect("noted");
+        // The log goes with the last who has the file open; another file comes, and a log of the same number.
+        std::fs::rename(&log, &kept).expect("moved");
+        std::fs::write(folder.path().join("other.db"), "").expect("made");
+        std::fs::rename(folder.path().join("other.db"), &path).expect("replaced");
+        make_ready(&path).expect("ready");
+        std::fs::rename(&kept, &log).expect("moved");
+        assert!(!has_foreign_log(&path).expect("told"));
+    }
 }
