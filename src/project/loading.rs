@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use base::ProjectPath;
-use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, SpecialKind};
+use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, Special, SpecialKind};
 
 use super::{DVC_FOLDER, Origin, PIPE_FOLDER, Project, dialects_of_files};
 use crate::discover::{Found, look_around};
@@ -127,11 +127,12 @@ impl Project {
         if secrets {
             environment.key = env_key(self)?;
         }
-        let special = pipeline.stages.iter().flat_map(|stage| {
-            let outs = stage.special_outs.iter().map(|out| &out.name);
-            stage.special.iter().map(|dep| &dep.name).chain(outs)
+        // An out outside the project may not contain the folder of any.
+        let is_concerned = pipeline.stages.iter().any(|stage| {
+            let is_remote = |dep: &Special| dep.name.kind == SpecialKind::Remote;
+            !stage.special_outs.is_empty() || stage.special.iter().any(is_remote)
         });
-        if special.into_iter().any(|name| name.kind == SpecialKind::Remote) {
+        if is_concerned {
             for (name, url) in self.remotes().0 {
                 let folder = remotes::folder(self, &url).map_err(|fault| {
                     fault.source.map_or_else(|| "it cannot be opened".to_owned(), |cause| cause.to_string())

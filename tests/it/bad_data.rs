@@ -249,3 +249,41 @@ fn a_full_disk_loses_nothing() {
         }
     }
 }
+
+#[test]
+fn a_result_in_a_folder_that_takes_nothing_stays_the_result() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: mkdir o; cat in > o/1; chmod 555 o\n    deps: [in]\n    outs:\n    - o:\n        cache: false\n",
+    );
+    sandbox.write(".pipeignore", "*.tmp\n");
+    sandbox.write("in", "1\n");
+    as_nobody(&sandbox, &["repro"]).code(0);
+    set_mode(&sandbox, "o", 0o755);
+    sandbox.write("o/x.tmp", "mine\n");
+    sandbox.write("in", "2\n");
+    let said = as_nobody(&sandbox, &["repro"])
+        .code(0)
+        .tells(&["what was ignored in an out of stage a was moved to "]);
+    let kept = said.stderr.lines().find_map(|line| line.split_once("was moved to ")?.1.split(": ").next());
+    assert_eq!(sandbox.read(kept.unwrap()), "mine\n");
+    as_nobody(&sandbox, &["repro"]).code(0).tells(&["Everything is up to date"]);
+    assert_eq!(sandbox.read("o/1"), "2\n");
+    set_mode(&sandbox, "o", 0o755);
+}
+
+#[test]
+fn a_stage_whose_old_out_cannot_be_set_aside_has_failed() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat in > sub/o\n    deps: [in]\n    outs:\n    - sub/o:\n        cache: false\n",
+    );
+    sandbox.write("in", "1\n");
+    as_nobody(&sandbox, &["repro"]).code(0);
+    sandbox.write("in", "2\n");
+    set_mode(&sandbox, "sub", 0o555);
+    as_nobody(&sandbox, &["repro"]).code(2).tells(&["Failed a: failed to move", "ermission denied"]);
+    set_mode(&sandbox, "sub", 0o755);
+    assert_eq!(sandbox.read("sub/o"), "1\n");
+    let listed = as_nobody(&sandbox, &["runs", "list", "--csv", "--where", "name = 'a'"]).code(0).stdout;
+    let states: Vec<&str> = listed.lines().skip(1).filter_map(|line| line.split(',').nth(2)).collect();
+    assert_eq!(states, ["FAILED", "FINISHED"], "{listed}");
+}

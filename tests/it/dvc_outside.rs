@@ -195,6 +195,13 @@ fn outs_outside_that_cannot_be_are_refused_with_their_place() {
     let root = sandbox.root().canonicalize().unwrap();
     refused(&plain(&root.join("x").display().to_string()), &["lies in the project: write it as `x`"]);
     refused(&plain(&root.parent().unwrap().display().to_string()), &["contains the project"]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = elsewhere.path().canonicalize().unwrap();
+    let [cache, store] = ["cache", "store"].map(|name| elsewhere.join(name).display().to_string());
+    dvc.ok(&sandbox, &["remote", "add", "-q", "full", &store]);
+    refused(&plain(&elsewhere.display().to_string()), &["contains remote `full`"]);
+    dvc.ok(&sandbox, &["cache", "dir", "-q", &cache]);
+    refused(&plain(&elsewhere.display().to_string()), &["contains the cache"]);
     refused(
         &(plain("remote://st/x") + "  b:\n    cmd: touch ran\n    outs:\n" + &plain("remote://st/x/y")),
         &["out `remote://st/x/y` of stage `b` overlaps an out of stage `a`"],

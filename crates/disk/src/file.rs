@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+use rustix::fs::{Access, AtFlags, CWD, Timespec, Timestamps, accessat, utimensat};
+use rustix::io::Errno;
 
 use crate::error::{Context, DiskError};
 use crate::share::{inherit, inherit_file};
@@ -86,10 +87,19 @@ pub fn replace_volatile_private(path: &Path, bytes: &[u8]) -> Result<(), DiskErr
     temporary.persist(path).map(drop).map_err(|fault| DiskError::new("write file", path, fault.error))
 }
 
-/// Whether a folder's disk has room for a small file.
+/// Whether a folder's disk has room for a small file; also true of a folder that is not there.
 pub fn has_room(folder: &Path) -> bool {
+    if !folder.is_dir() {
+        return true;
+    }
     let written = volatile(&folder.join("room"), &[7; 64 << 10], 0o600);
     !written.is_err_and(|fault| crate::error::is_full(&fault.source))
+}
+
+/// Whether this user may not read what is there. It is not opened: with a handle that closes, the system takes away all
+/// locks that other handles of the process have on a file.
+pub fn may_not_be_read(path: &Path) -> bool {
+    accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).is_err_and(|fault| fault == Errno::ACCESS)
 }
 
 /// A file with this content that is to get its name.
@@ -301,10 +311,7 @@ pub fn move_path(from: &Path, to: &Path) -> Result<(), DiskError> {
                 fs::metadata(at).and_then(|metadata| fs::set_permissions(at, without_write_bit(&metadata)));
             moved
         }
-        Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => {
-            copy_tree(from, to)?;
-            remove(from)
-        }
+        Err(fault) if fault.kind() == io::ErrorKind::CrossesDevices => move_across(from, to),
         Err(fault) => Err(DiskError::new("move", from, fault)),
     }
 }
@@ -317,6 +324,32 @@ pub fn move_path(from: &Path, to: &Path) -> Result<(), DiskError> {
 pub fn move_folder(from: &Path, to: &Path) -> Result<(), DiskError> {
     make_folder(parent(to))?;
     fs::rename(from, to).context("move", from)
+}
+
+/// Moves to another file system. What has its name there is whole: who finds it after a full disk or a kill may put it
+/// back over what is left of `from`.
+fn move_across(from: &Path, to: &Path) -> Result<(), DiskError> {
+    let beside = tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").tempdir_in(parent(to));
+    let beside = beside.context("copy", from)?;
+    let copy = beside.path().join("copy");
+    copy_tree(from, &copy)?;
+    merge(&copy, to)?;
+    remove(from)
+}
+
+/// Moves within a file system, what a folder holds into one that is there.
+fn merge(from: &Path, to: &Path) -> Result<(), DiskError> {
+    let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    match fs::rename(from, to) {
+        Err(_) if is_folder(from) && is_folder(to) => {
+            for entry in fs::read_dir(from).context("list folder", from)? {
+                let entry = entry.context("list folder", from)?;
+                merge(&entry.path(), &to.join(entry.file_name()))?;
+            }
+            Ok(())
+        }
+        moved => moved.context("move", from),
+    }
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -434,6 +467,28 @@ mod tests {
         assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o555);
         remove(&to).unwrap();
         assert!(!to.exists());
+    }
+
+    #[test]
+    fn what_moves_to_another_file_system_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("below")).unwrap();
+        fs::write(from.join("below/file"), "new").unwrap();
+        // Nothing copies a socket, as nothing copies to a full disk.
+        let socket = from.join("below/socket");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        move_across(&from, &to).unwrap_err();
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["from"]);
+        fs::remove_file(socket).unwrap();
+        fs::create_dir_all(to.join("below")).unwrap();
+        for (file, text) in [("below/file", "half"), ("kept", "")] {
+            fs::write(to.join(file), text).unwrap();
+        }
+        move_across(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("below/file")).unwrap(), "new");
+        assert!(to.join("kept").exists() && !from.exists());
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl Aside {
 
     /// Drops what was set aside: the new outs are good. What was `ignored` in the old ones no cache holds: it goes back to
     /// its place, but where the command has written something else there. Returns what has no place any more, since
-    /// its folder is gone, by where it lies instead.
+    /// its folder is gone or takes nothing, by where it lies instead.
     ///
     /// # Errors
     /// When it cannot be moved or removed; what could not be moved stays for the next process.
@@ -213,13 +213,15 @@ impl Aside {
             // A folder made for it would be one more in the result.
             let has_place =
                 above.all(|folder| fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()));
-            match &partial {
-                Some(partial) if !has_place => {
+            match (has_place.then(|| carry(&old, &place)), &partial) {
+                (Some(Ok(())), _) => {}
+                // Left where it is, it would be taken for the result, once this process has ended.
+                (_, Some(partial)) => {
                     let kept = path.to_path(partial);
                     disk::move_path(&old, &kept)?;
                     homeless.push(kept);
                 }
-                _ => carry(&old, &place)?,
+                (_, None) => carry(&old, &place)?,
             }
         }
         Ok(homeless)

@@ -274,24 +274,29 @@ impl Attempt<'_, '_, '_> {
             // What is a link into the cache must not be written to.
             world.workspace.unprotect(&out.path)?;
         }
+        let plain = self.stage.outs.iter().filter(|out| out.glob.is_none());
+        let ignored = plain.map(|out| world.workspace.ignored_in(&out.path));
+        let ignored = ignored.collect::<Result<Vec<_>, CacheError>>()?.concat();
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
         let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
         claim.note.persisted =
             before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
         let folder = claim.folder.clone();
-        let plain = self.stage.outs.iter().filter(|out| out.glob.is_none());
-        let ignored = plain.map(|out| world.workspace.ignored_in(&out.path));
-        let ignored = ignored.collect::<Result<Vec<_>, CacheError>>()?.concat();
+        let aside = Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from);
+        if let Err(failure) = &aside {
+            crew.host.finish(job, Some(&env), Err(failure), None);
+        }
         let result =
-            Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from).and_then(|aside| {
+            aside.and_then(|aside| {
                 match self.run_and_store(job, &env, &folder) {
                     Ok(outcome) => {
                         // The result is recorded: what it replaced is only in the way.
                         match aside.drop_old(&ignored) {
                             Ok(homeless) => homeless.iter().for_each(|kept| {
                                 self.warn(format!(
-                                    "what was ignored in an out of stage {} was moved to {}: its folder is gone",
+                                    "what was ignored in an out of stage {} was moved to {}: its folder is gone, or \
+                                     takes nothing",
                                     self.stage.address,
                                     base::shown(kept)
                                 ));

@@ -1,7 +1,7 @@
 //! Looking at deps that are no single path of the project, and at outs outside it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
 use pipeline::{Special, SpecialKind, SpecialName, Stage, StageLock, dataset_state};
@@ -97,11 +97,28 @@ fn dataset(reader: &ParamReader<'_>, name: &SpecialName) -> Result<String, Strin
 fn out_place(reader: &ParamReader<'_>, name: &SpecialName) -> Result<ProjectPath, Unreadable> {
     let path = place(reader, "out", name)?;
     let os_path = path.to_path("/".as_ref());
-    match roots(reader).iter().any(|root| root.starts_with(&os_path)) {
-        // It is set aside while the command runs.
-        true => Err(unreadable(name, format!("out {name} contains the project"))),
-        false => Ok(path),
+    // It is set aside while the command runs, and dropped then.
+    let kept = kept(reader)
+        .into_iter()
+        .find(|(_, folder)| both_names(folder).iter().any(|name| name.starts_with(&os_path)));
+    match kept {
+        Some((what, _)) => Err(unreadable(name, format!("out {name} contains {what}"))),
+        None => Ok(path),
     }
+}
+
+/// What no out may contain: what it is called, and its folder.
+fn kept(reader: &ParamReader<'_>) -> Vec<(String, PathBuf)> {
+    let workspace = reader.workspace();
+    let own = [
+        ("the project", workspace.os_path(&ProjectPath::root())),
+        ("the cache", workspace.blobs.root().to_owned()),
+    ];
+    let own = own.map(|(what, folder)| (what.to_owned(), folder));
+    let remotes = reader.pipeline().environment.remotes.iter();
+    let remotes =
+        remotes.filter_map(|(name, folder)| Some((format!("remote `{name}`"), folder.clone().ok()?)));
+    own.into_iter().chain(remotes).collect()
 }
 
 /// Where something lies that is outside the project, below the root of the file system; `what` is how messages call it.
@@ -118,7 +135,8 @@ fn place(reader: &ParamReader<'_>, what: &str, name: &SpecialName) -> Result<Pro
     };
     let path = path.ok_or_else(|| fault(format!("{what} {name} lies nowhere")))?;
     let os_path = path.to_path("/".as_ref());
-    if let Some(inside) = roots(reader).iter().find_map(|root| os_path.strip_prefix(root).ok()) {
+    let root = both_names(&reader.workspace().os_path(&ProjectPath::root()));
+    if let Some(inside) = root.iter().find_map(|root| os_path.strip_prefix(root).ok()) {
         // No edge would lead here from the stage that writes it.
         let inside = base::shown(inside);
         return Err(fault(format!("{what} {name} lies in the project: write it as `{inside}`")));
@@ -126,11 +144,9 @@ fn place(reader: &ParamReader<'_>, what: &str, name: &SpecialName) -> Result<Pro
     Ok(path)
 }
 
-/// The project's root, as it is named and as it is.
-fn roots(reader: &ParamReader<'_>) -> [PathBuf; 2] {
-    let root = reader.workspace().os_path(&ProjectPath::root());
-    let real = root.canonicalize().unwrap_or_else(|_| root.clone());
-    [root, real]
+/// A folder as it is named and as it is.
+fn both_names(folder: &Path) -> [PathBuf; 2] {
+    [folder.to_owned(), folder.canonicalize().unwrap_or_else(|_| folder.to_owned())]
 }
 
 /// What lies at `path` below the root of the file system, which `name` means.

@@ -47,7 +47,8 @@ impl fmt::Debug for EnvKey {
     }
 }
 
-/// What the variables that stages declare hold, and where the remotes are that they name. Its `Debug` tells names only.
+/// What the variables that stages declare hold, and where the remotes are, where a stage names one or writes outside the
+/// project. Its `Debug` tells names only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// By name; one that is not in it is not set.

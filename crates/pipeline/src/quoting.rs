@@ -39,6 +39,11 @@ pub(crate) fn quote_within(text: &str, before: &str) -> Option<String> {
     (!spelled.contains(spot.refused)).then_some(spelled)
 }
 
+/// Whether a shell takes the character for space between words: other spaces are parts of words.
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n')
+}
+
 /// Where the end of a beginning of a script is.
 struct Spot {
     place: Place,
@@ -154,7 +159,11 @@ impl<'a> Reader<'a> {
     fn step(&mut self) -> Option<Option<Place>> {
         let before = self.script[..self.at].chars().next_back();
         let in_brace = self.open.last() == Some(&Open::Brace);
-        let begins = !self.is_escaped && before.is_none_or(|c| c.is_whitespace() || ";&|(`".contains(c));
+        let begins = !self.is_escaped && before.is_none_or(|c| is_blank(c) || ";&|(`".contains(c));
+        // A comment behind a group, a part of a word behind a substitution.
+        if !self.is_escaped && before == Some(')') && self.rest().starts_with('#') {
+            return None;
+        }
         self.is_escaped = false;
         if self.takes("\\") {
             self.escape()?;
@@ -191,6 +200,8 @@ impl<'a> Reader<'a> {
         } else if self.takes("<<<") {
         } else if self.takes("<<") {
             self.announce()?;
+        } else if self.rest().starts_with("((") {
+            self.calculate_in_bash()?;
         } else if self.takes("(") {
             self.open.push(Open::Group);
         } else if self.takes(")") {
@@ -283,6 +294,15 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
+    /// What begins with `((`: groups, and in bash arithmetic, where quotes quote nothing, as long as both end alike.
+    fn calculate_in_bash(&mut self) -> Option<()> {
+        let begin = self.at;
+        self.at += "((".len();
+        self.calculate()?;
+        // A here-document in groups.
+        (!self.script[begin..self.at].contains("<<")).then_some(())
+    }
+
     /// A closing parenthesis: of what was opened last, or of a pattern in `case`.
     fn close(&mut self) -> Option<()> {
         match self.open.last() {
@@ -303,10 +323,6 @@ impl<'a> Reader<'a> {
 
     /// What follows `<<`.
     fn announce(&mut self) -> Option<()> {
-        // In bash, two parentheses are arithmetic, in which `<<` is something else.
-        if self.script[..self.at].contains("((") {
-            return None;
-        }
         let has_tabs = self.takes("-");
         let rest = self.rest().trim_start_matches([' ', '\t']);
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -323,7 +339,7 @@ impl<'a> Reader<'a> {
             }
         };
         self.at = self.script.len() - rest.len() + length;
-        let ends = self.rest().chars().next().is_some_and(|c| c.is_whitespace() || ";&|<>)".contains(c));
+        let ends = self.rest().chars().next().is_some_and(|c| is_blank(c) || ";&|<>)".contains(c));
         if !ends || !word.chars().all(is_word) || self.is_within(Open::Backquote) {
             return None;
         }
@@ -398,6 +414,7 @@ mod tests {
             ("cat <<-E; cat <<F\n\tE\n'\nF\ncp ", "'a \"$x\"'"),
             ("cat <<E ", "'a \"$x\"'"),
             ("echo a\\ #b \"", "a \\\"\\$x\\\""),
+            ("echo a\u{a0}# don't ", "a \"$x\""),
             ("x=$(case x in x) ls;; esac) cp ", "'a \"$x\"'"),
             ("cp \"$(ls lowercase)", "a \\\"\\$x\\\""),
             ("cp \"$(echo $(((1 + 2))) ", "'a \"$x\"'"),
@@ -423,6 +440,11 @@ mod tests {
             "echo $((1 + ",
             "echo \"\\\\$",
             "((x = 1 << 2))\n",
+            "((x = ",
+            "for ((i = 0; i < ",
+            "(ls)# it's\n",
+            "case x in x)# it's\n",
+            "cat <<E\u{a0}\n",
             "x=$[ 1 << 2 ]\n",
             "ls \\\n# it's\n",
             "x=$(cat <<E)\n",

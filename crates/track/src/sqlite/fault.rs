@@ -60,7 +60,10 @@ impl Fault {
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                     StoreError::Damaged { path, reason: error.to_string() }
                 }
-                Some(ErrorCode::CannotOpen) if may_not_be_read(&path) => StoreError::Unreadable { path },
+                // SQLite does not say why it cannot open a file.
+                Some(ErrorCode::CannotOpen) if disk::may_not_be_read(&path) => {
+                    StoreError::Unreadable { path }
+                }
                 Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
                 Some(ErrorCode::DiskFull) => StoreError::Full { path },
                 // Of what it cannot put beside the file SQLite does not say why.
@@ -81,11 +84,6 @@ impl Fault {
     }
 }
 
-/// SQLite does not say why it cannot open a file.
-fn may_not_be_read(path: &Path) -> bool {
-    std::fs::File::open(path).is_err_and(|fault| fault.kind() == std::io::ErrorKind::PermissionDenied)
-}
-
 fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
@@ -99,4 +97,41 @@ fn is_foreign_content(error: &rusqlite::Error) -> bool {
             | Error::IntegralValueOutOfRange(..)
             | Error::InvalidColumnType(..)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, ffi};
+
+    use super::*;
+
+    /// What SQLite says of a file that it cannot open.
+    fn refused() -> Fault {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), None).into()
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_not_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("gone/runs.db");
+        let told = refused().into_error(&path, "read");
+        assert!(matches!(told, StoreError::Failed { .. }), "{told}");
+        assert!(!folder.path().join("gone").exists());
+    }
+
+    /// The system takes away all locks of a process on a file when it closes any handle to it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn looking_for_the_reason_leaves_the_locks_of_other_connections() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("runs.db");
+        let connection = Connection::open(&path).expect("opens");
+        connection.execute_batch("CREATE TABLE t (x); BEGIN EXCLUSIVE").expect("locked");
+        let file = format!(":{} ", std::fs::metadata(&path).expect("there").ino());
+        let is_locked = || std::fs::read_to_string("/proc/locks").expect("read").contains(&file);
+        assert!(is_locked());
+        drop(refused().into_error(&path, "read"));
+        assert!(is_locked());
+    }
 }

@@ -9,6 +9,7 @@ use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use super::fault::Fault;
 use crate::StoreError;
@@ -68,7 +69,7 @@ pub(super) fn make_ready(path: &Path) -> Result<(), Fault> {
 
 /// Whether the log beside the file is known to be that of a file that lay there before.
 pub(super) fn has_foreign_log(path: &Path) -> Result<bool, Fault> {
-    let Some(log) = FileId::at(&beside(path, "-wal"))? else { return Ok(false) };
+    let Some(log) = Log::beside(path)? else { return Ok(false) };
     let Some(file) = FileId::at(path)? else { return Ok(false) };
     // Where both are others than noted, they came together from elsewhere.
     Ok(noted(path).is_some_and(|(noted_file, noted_log)| noted_log == log && noted_file != file))
@@ -76,14 +77,34 @@ pub(super) fn has_foreign_log(path: &Path) -> Result<bool, Fault> {
 
 /// Notes that the log belongs to the file, so that nobody takes it for another's.
 pub(super) fn note_log(path: &Path, file: FileId) -> Result<(), Fault> {
-    let Some(log) = FileId::at(&beside(path, "-wal"))? else { return Ok(()) };
+    let Some(log) = Log::beside(path)? else { return Ok(()) };
     if noted(path) == Some((file, log)) {
         return Ok(());
     }
-    let text = format!("{} {} {} {}\n", file.device, file.inode, log.device, log.inode);
+    let text = format!("{} {} {} {} {}\n", file.device, file.inode, log.id.device, log.id.inode, log.born);
     // Without it the store is as safe as SQLite makes it.
     let _ = disk::replace_volatile_private(&note_path(path), text.as_bytes());
     Ok(())
+}
+
+/// A log as the note tells of it, which outlives it: file systems give the number of a file that is gone again, and a
+/// log that came back with its file from a backup may have the number of the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Log {
+    id: FileId,
+    /// When the file was made, in nanoseconds; 0 where the file system does not tell.
+    born: u64,
+}
+
+impl Log {
+    /// That of the file at a path.
+    fn beside(path: &Path) -> Result<Option<Log>, Fault> {
+        let log = beside(path, "-wal");
+        let Some(id) = FileId::at(&log)? else { return Ok(None) };
+        let born = std::fs::metadata(&log).and_then(|found| found.created()).ok();
+        let born = born.and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        Ok(Some(Log { id, born: born.and_then(|born| born.as_nanos().try_into().ok()).unwrap_or(0) }))
+    }
 }
 
 fn note_path(path: &Path) -> PathBuf {
@@ -91,11 +112,12 @@ fn note_path(path: &Path) -> PathBuf {
 }
 
 /// The file, and the log that belongs to it.
-fn noted(path: &Path) -> Option<(FileId, FileId)> {
+fn noted(path: &Path) -> Option<(FileId, Log)> {
     let text = disk::read_text_optional(&note_path(path)).ok()??;
     let numbers: Vec<u64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-    let [device, inode, log_device, log_inode] = numbers[..] else { return None };
-    Some((FileId { device, inode }, FileId { device: log_device, inode: log_inode }))
+    let [device, inode, log_device, log_inode, born] = numbers[..] else { return None };
+    let id = FileId { device: log_device, inode: log_inode };
+    Some((FileId { device, inode }, Log { id, born }))
 }
 
 /// Whoever has the old file open goes on with what he has open.
@@ -108,4 +130,29 @@ fn set_log_aside(path: &Path) -> Result<(), Fault> {
 
 fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Fault {
     StoreError::Failed { doing: "open", path: path.to_owned(), source: source.into() }.into()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests play what others do beside the store")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_of_the_same_number_that_was_made_at_another_time_is_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("runs.db");
+        for file in [&path, &beside(&path, "-wal")] {
+            std::fs::write(file, "").expect("made");
+        }
+        let is_foreign = || has_foreign_log(&path).expect("told");
+        note_log(&path, FileId::at(&path).expect("there").expect("there")).expect("noted");
+        std::fs::write(folder.path().join("other.db"), "").expect("made");
+        std::fs::rename(folder.path().join("other.db"), &path).expect("replaced");
+        assert!(is_foreign());
+        let (file, log) = noted(&path).expect("noted");
+        let text = [file.device, file.inode, log.id.device, log.id.inode, log.born + 1]
+            .map(|number| number.to_string());
+        std::fs::write(note_path(&path), text.join(" ")).expect("written");
+        assert!(!is_foreign());
+    }
 }

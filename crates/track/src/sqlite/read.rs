@@ -1,6 +1,6 @@
 //! The plain questions to the tables; searching has a file of its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::{Digest, Timestamp};
 use rusqlite::types::{FromSqlError, Type};
@@ -260,6 +260,7 @@ fn as_listed(
 ) -> Result<Vec<(RunId, String, Timestamp)>, Fault> {
     let pairs = Pairs::load(connection)?;
     let mut listed: Vec<(RunId, String, Timestamp)> = Vec::new();
+    let mut known = HashSet::new();
     for (id, name, start) in found {
         let text = id.to_string();
         let run = match pairs.both(&text) {
@@ -270,7 +271,7 @@ fn as_listed(
             )?,
             _ => (id, name, start),
         };
-        if listed.iter().all(|(id, ..)| *id != run.0) {
+        if known.insert(run.0) {
             listed.push(run);
         }
     }
