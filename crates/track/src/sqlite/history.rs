@@ -202,6 +202,9 @@ pub(super) fn earliest(
     };
     let mut points = tail(connection, run, number)?;
     keep_first(&mut points);
+    // What grows leaves as much behind as it has.
+    let most = limit + 9 * CHUNK_POINTS;
+    points.reserve_exact(most.saturating_sub(points.len()).min(64 * CHUNK_POINTS));
     let mut query = connection
         .prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
     let mut rows = query.query([run, number])?;
