@@ -138,12 +138,37 @@ impl Pen {
         if self.behind.is_none() && spool::is_empty(&self.spool) {
             return true;
         }
-        match spool::replay(&self.spool, &**store) {
+        let store = store.clone();
+        let mut replayed = spool::replay(&self.spool, &*store);
+        if replayed.is_ok() && !self.begun.is_empty() && !spool::is_empty(&self.spool) {
+            // Perhaps it waits for what is in another store than the one that is there now.
+            self.begin_again(&store);
+            replayed = spool::replay(&self.spool, &*store);
+        }
+        match replayed {
             Ok(()) if spool::is_empty(&self.spool) => self.behind = None,
             Ok(()) => {}
-            Err(fault) => self.behind = Some(Arc::new(fault)),
+            Err(fault) => self.fall_behind(Arc::new(fault)),
         }
         self.behind.is_none()
+    }
+
+    /// From now on everything waits, until nothing does.
+    fn fall_behind(&mut self, fault: Arc<StoreError>) {
+        if matches!(*fault, StoreError::Gone { .. }) && self.behind.is_none() {
+            // A new store knows nothing of them.
+            for (_, begun) in &self.begun {
+                self.keep(begun);
+            }
+        }
+        self.behind = Some(fault);
+    }
+
+    /// Makes the runs that have not ended in a store that does not have them. One that has them refuses.
+    fn begin_again(&self, store: &SqliteStore) {
+        for (_, begun) in &self.begun {
+            let _ = store.apply(Changes::new(Timestamp::now(), begun.clone()));
+        }
     }
 
     /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
@@ -159,9 +184,7 @@ impl Pen {
             return answer;
         }
         // Another store stands in the place of the one that had it.
-        for (_, begun) in &self.begun {
-            let _ = store.apply(Changes::new(Timestamp::now(), begun.clone()));
-        }
+        self.begin_again(store);
         store.apply(changes.clone())
     }
 
@@ -174,16 +197,12 @@ impl Pen {
     }
 
     fn wait_or_lose(&mut self, changes: &[Change], fault: Arc<StoreError>) {
-        if matches!(*fault, StoreError::Gone { .. }) && self.behind.is_none() {
-            // A new store knows nothing of them.
-            for (_, begun) in &self.begun {
-                self.keep(begun);
-            }
-        }
+        let was_behind = self.behind.is_some();
+        self.fall_behind(fault.clone());
         let is_kept = self.keep(changes);
         self.teller.tell(&fault, is_kept);
-        if is_kept {
-            self.behind = Some(fault);
+        if !is_kept && !was_behind {
+            self.behind = None;
         }
     }
 
@@ -277,6 +296,27 @@ mod tests {
             assert_eq!(store.metric_history(stage, "loss").unwrap().len(), 1);
             assert!(matches!(store.run(ended), Err(StoreError::UnknownRun(_))));
             assert!(spool::is_empty(&folder.path().join("spool")));
+        }
+    }
+
+    /// Scripts put into the spool what is about runs of ours.
+    #[test]
+    fn what_others_keep_is_applied_in_a_store_that_is_put_in_place_of_theirs() {
+        for is_removed in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("runs.db");
+            let mut pen = pen(folder.path());
+            let (stage, script) = (new_run_id(), new_run_id());
+            assert!(pen.write(&begin(stage, None)));
+            disk::remove(&path).unwrap();
+            assert!(keep(&folder.path().join("spool"), begin(script, Some(stage))));
+            if is_removed {
+                assert!(!pen.catch_up());
+            }
+            drop(SqliteStore::open(&path).unwrap());
+            assert!(pen.catch_up());
+            let store = SqliteStore::open(&path).unwrap();
+            assert_eq!(store.run(script).unwrap().info.parent, Some(stage));
         }
     }
 
