@@ -49,6 +49,12 @@ impl Teller {
         }
     }
 
+    /// Something else that people should know.
+    #[cfg(feature = "serve")]
+    pub fn warn(&self, text: impl std::fmt::Display) {
+        self.printer.warn(text);
+    }
+
     /// Whether anything had to be told.
     pub fn has_told(&self) -> bool {
         self.waits.load(Ordering::SeqCst) || self.is_lost.load(Ordering::SeqCst)
@@ -139,22 +145,37 @@ impl Pen {
             return true;
         }
         let mut replayed = spool::replay(&self.spool, &*store);
-        if replayed.is_ok()
-            && self.behind.is_some()
-            && !spool::is_empty(&self.spool)
-            && self.begin_anew(&store)
-        {
+        // Perhaps it waits for what is in another store than the one that is there now.
+        if replayed.is_ok() && !spool::is_empty(&self.spool) && self.begin_again(&store) {
             replayed = spool::replay(&self.spool, &*store);
         }
         match replayed {
             Ok(()) if spool::is_empty(&self.spool) => self.behind = None,
             Ok(()) => {}
-            Err(fault) => {
-                self.keep_begun(&fault);
-                self.behind = Some(Arc::new(fault));
-            }
+            Err(fault) => self.fall_behind(Arc::new(fault)),
         }
         self.behind.is_none()
+    }
+
+    /// From now on everything waits, until nothing does.
+    fn fall_behind(&mut self, fault: Arc<StoreError>) {
+        let is_gone = |fault: &StoreError| matches!(fault, StoreError::Gone { .. });
+        if is_gone(&fault) && !self.behind.as_ref().is_some_and(|behind| is_gone(behind)) {
+            // One that comes in its place knows nothing of them.
+            for (_, begun) in &self.begun {
+                self.keep(begun);
+            }
+        }
+        self.behind = Some(fault);
+    }
+
+    /// Makes the runs that have not ended in a store that stands in the place of the one that had them. True when it made
+    /// some: one that has them refuses.
+    fn begin_again(&self, store: &SqliteStore) -> bool {
+        let begun = self.begun.iter();
+        let made =
+            begun.filter(|(_, begun)| store.apply(Changes::new(Timestamp::now(), begun.clone())).is_ok());
+        made.count() > 0
     }
 
     /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
@@ -169,16 +190,9 @@ impl Pen {
         if !matches!(answer, Err(StoreError::UnknownRun(_))) || self.begun.is_empty() {
             return answer;
         }
-        self.begin_anew(store);
+        // Another store stands in the place of the one that had it.
+        self.begin_again(store);
         store.apply(changes.clone())
-    }
-
-    /// Makes the runs that have not ended in a store that stands in the place of the one that had them. True when it made some.
-    fn begin_anew(&self, store: &SqliteStore) -> bool {
-        let begun = self.begun.iter();
-        let made =
-            begun.filter(|(_, begun)| store.apply(Changes::new(Timestamp::now(), begun.clone())).is_ok());
-        made.count() > 0
     }
 
     /// Whether the store may take it later. Whoever executes a stage may write its run later than what is logged to it.
@@ -190,21 +204,12 @@ impl Pen {
     }
 
     fn wait_or_lose(&mut self, changes: &[Change], fault: Arc<StoreError>) {
-        self.keep_begun(&fault);
+        let was_behind = self.behind.is_some();
+        self.fall_behind(fault.clone());
         let is_kept = self.keep(changes);
         self.teller.tell(&fault, is_kept);
-        if is_kept {
-            self.behind = Some(fault);
-        }
-    }
-
-    /// A store that comes in the place of one that is gone knows nothing of the runs that have not ended.
-    fn keep_begun(&self, fault: &StoreError) {
-        let is_gone = |fault: &StoreError| matches!(fault, StoreError::Gone { .. });
-        if is_gone(fault) && !self.behind.as_ref().is_some_and(|behind| is_gone(behind)) {
-            for (_, begun) in &self.begun {
-                self.keep(begun);
-            }
+        if !is_kept && !was_behind {
+            self.behind = None;
         }
     }
 
@@ -329,6 +334,27 @@ mod tests {
             };
             assert_eq!(store.metric_history(run, "loss").unwrap().len(), if ends_first { 1 } else { 2 });
             assert!(spool::is_empty(&folder.path().join("spool")));
+        }
+    }
+
+    /// Scripts put into the spool what is about runs of ours.
+    #[test]
+    fn what_others_keep_is_applied_in_a_store_that_is_put_in_place_of_theirs() {
+        for is_removed in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("runs.db");
+            let mut pen = pen(folder.path());
+            let (stage, script) = (new_run_id(), new_run_id());
+            assert!(pen.write(&begin(stage, None)));
+            disk::remove(&path).unwrap();
+            assert!(keep(&folder.path().join("spool"), begin(script, Some(stage))));
+            if is_removed {
+                assert!(!pen.catch_up());
+            }
+            drop(SqliteStore::open(&path).unwrap());
+            assert!(pen.catch_up());
+            let store = SqliteStore::open(&path).unwrap();
+            assert_eq!(store.run(script).unwrap().info.parent, Some(stage));
         }
     }
 

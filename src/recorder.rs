@@ -25,6 +25,8 @@ use track::{
 mod restored;
 #[cfg(feature = "serve")]
 mod scripts;
+#[cfg(feature = "serve")]
+mod standby;
 pub mod tracked;
 mod variables;
 mod writer;
@@ -158,6 +160,8 @@ impl<'a> Recorder<'a> {
         changes.push(Change::UpdateRun { run, status: Some(status), end_time, name: None });
         self.apply(changes);
         self.writer().end();
+        #[cfg(feature = "serve")]
+        self.end_of_scripts();
     }
 
     fn recording(&self) -> &Recording {

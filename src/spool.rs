@@ -1,6 +1,7 @@
 //! What was logged while the run store was away: one private file per set of changes, applied by the next command that
 //! opens the store. The sets have ids, so that one which is applied twice counts once (docs/design/run-store.md).
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,9 +35,13 @@ struct Refused {
 
 /// A set of changes that is made now, under an id of its own, and its name in the spool.
 pub fn named(changes: Vec<Change>) -> (RunId, Changes) {
+    named_at(Changes::new(Timestamp::now(), changes))
+}
+
+/// A set of changes that was made before, under an id of its own, and its name in the spool.
+pub fn named_at(changes: Changes) -> (RunId, Changes) {
     let name = new_run_id();
-    let id = Some(ChangesId(format!("log-{name}")));
-    (name, Changes { id, ..Changes::new(Timestamp::now(), changes) })
+    (name, Changes { id: Some(ChangesId(format!("log-{name}"))), ..changes })
 }
 
 /// How many bytes of the disk are set aside for what must be known also when the disk is full.
@@ -69,23 +74,54 @@ fn reserve_path(folder: &Path) -> PathBuf {
 /// # Errors
 /// When the disk refuses.
 pub fn keep(folder: &Path, name: &RunId, changes: &Changes) -> Result<(), DiskError> {
-    let newest = names(folder).max();
-    let newest = newest.and_then(|name| Path::new(&name).file_stem()?.to_str()?.parse::<RunId>().ok());
-    let mut name = newest.map_or(*name, |newest| name.after(newest));
-    let bytes = serde_json::to_vec(changes).expect("changes are plain data");
-    // Others that keep something in the same moment have counted on from the same newest one.
-    while !disk::create_private(&folder.join(format!("{name}.json")), &bytes)? {
+    let name = newest(folder).map_or(*name, |newest| name.after(newest));
+    write(folder, name, &bytes_of(changes))
+}
+
+/// The name of what came last of what waits.
+pub fn newest(folder: &Path) -> Option<RunId> {
+    Path::new(&names(folder).max()?).file_stem()?.to_str()?.parse::<RunId>().ok()
+}
+
+/// A set of changes as it is kept.
+pub fn bytes_of(changes: &Changes) -> Vec<u8> {
+    serde_json::to_vec(changes).expect("changes are plain data")
+}
+
+/// Keeps a set under a name that comes after all that waits.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn write(folder: &Path, mut name: RunId, bytes: &[u8]) -> Result<(), DiskError> {
+    // Others that keep something in the same moment may have counted on from the same newest one.
+    while !disk::create_private(&folder.join(format!("{name}.json")), bytes)? {
         name = name.after(name);
     }
     Ok(())
 }
 
-/// Applies what waits, oldest first. What the store refuses goes to the folder `refused`, to be told of.
+/// Applies what waits, oldest first, and again what waited for something that came later. What the store refuses goes to
+/// the folder `refused`, to be told of.
 ///
 /// # Errors
 /// When the store fails, which ends it; the rest waits on.
 pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
     forget_unfinished(folder);
+    let mut waited = usize::MAX;
+    loop {
+        let waits = replay_once(folder, store)?;
+        if waits == 0 || waits >= waited {
+            return Ok(());
+        }
+        waited = waits;
+    }
+}
+
+/// Goes through what waits once; returns how many sets wait for a run.
+fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError> {
+    let mut waits = 0;
+    // Made by what waits: what is about them must not come before it.
+    let mut awaited: HashSet<RunId> = HashSet::new();
     for path in files(folder) {
         let changes = match disk::read_optional(&path) {
             Ok(Some(bytes)) => serde_json::from_slice::<Changes>(&bytes),
@@ -94,20 +130,27 @@ pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
         };
         let refused = match changes {
             Err(fault) => Refused { reason: format!("it is no set of changes: {fault}"), changes: None },
+            Ok(changes) if !awaited.is_empty() && uses(&changes).any(|run| awaited.contains(&run)) => {
+                awaited.extend(made_by(&changes));
+                waits += 1;
+                continue;
+            }
             Ok(changes) => match store.apply(changes.clone()) {
                 Ok(_) => {
                     let _ = disk::remove(&path);
                     continue;
                 }
                 Err(fault) if fault.kind() == ErrorKind::Failed => return Err(fault),
-                // Ids are never given twice: the run was made by this set, which was kept twice.
-                Err(StoreError::RunExists(_)) => {
+                // Ids are never given twice: the run, or the model, was made by this set, which was kept twice.
+                Err(StoreError::RunExists(_) | StoreError::Exists { noun: "logged model", .. }) => {
                     let _ = disk::remove(&path);
                     continue;
                 }
                 Err(StoreError::UnknownRun(_))
                     if Timestamp::now().millis_since(changes.at) < PATIENCE_MILLIS =>
                 {
+                    awaited.extend(made_by(&changes));
+                    waits += 1;
                     continue;
                 }
                 Err(fault) => Refused { reason: with_causes(&fault), changes: Some(changes) },
@@ -119,7 +162,20 @@ pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
             let _ = disk::remove(&path);
         }
     }
-    Ok(())
+    Ok(waits)
+}
+
+/// The runs that a set makes.
+fn made_by(changes: &Changes) -> impl Iterator<Item = RunId> {
+    changes.changes.iter().filter_map(|change| match change {
+        Change::CreateRun(new) => Some(new.id),
+        _ => None,
+    })
+}
+
+/// The runs that a set is about, or that a run in it comes from.
+fn uses(changes: &Changes) -> impl Iterator<Item = RunId> {
+    changes.changes.iter().flat_map(Change::uses)
 }
 
 /// Whether nothing waits.
@@ -291,6 +347,35 @@ mod tests {
         assert_eq!(left, [".pipe-a1b2c3.tmp"]);
         assert_eq!(store.run(run).unwrap().data.tags["which"], "third");
         assert!(is_empty(&spool));
+    }
+
+    #[test]
+    fn what_waits_for_a_run_that_was_kept_after_it_is_applied_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open_in_memory().unwrap();
+        let [parent, child, inner] = [1, 2, 3].map(|number| RunId::from_parts(Timestamp(number), 1));
+        let begin = |run, parent| Change::CreateRun(NewRun { parent, ..NewRun::new(run, Timestamp(1)) });
+        let tag = |run, key: &str, value: &str| Change::SetTags {
+            run,
+            tags: vec![Tag { key: key.into(), value: value.into() }],
+        };
+        let sets = [
+            vec![tag(child, "k", "v")],
+            vec![begin(child, Some(parent))],
+            // It says by a tag where it comes from.
+            vec![begin(inner, None), tag(inner, track::PARENT_TAG, &child.to_string())],
+            vec![begin(parent, None)],
+        ];
+        for (at, changes) in (1..).zip(sets) {
+            let id = Some(ChangesId(format!("log-{at}")));
+            let changes = Changes { id, ..Changes::new(Timestamp::now(), changes) };
+            keep(folder.path(), &RunId::from_parts(Timestamp(at), 0), &changes).unwrap();
+        }
+        replay(folder.path(), &store).unwrap();
+        assert!(is_empty(folder.path()));
+        let found = store.run(child).unwrap();
+        assert_eq!((found.info.parent, &*found.data.tags["k"]), (Some(parent), "v"));
+        assert_eq!(store.run(inner).unwrap().info.parent, Some(child));
     }
 
     #[test]

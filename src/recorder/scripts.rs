@@ -5,22 +5,19 @@
 //! closed when the stage has ended. Whoever set a tracking URI himself is not overruled, but told.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base::Timestamp;
 use indexmap::IndexMap;
 use pipeline::Stage;
-use server::{Context, Fallback, Scope, Scopes, Server, Token};
-use track::{Change, Lifecycle, Run, RunId, RunStatus, RunStore, SETTLED_TAG, StoreError};
+use server::{Context, Scope, Scopes, Server, Token};
+use track::{Change, Lifecycle, Run, RunId, RunStatus, SETTLED_TAG};
 
+use super::standby::StandbyStore;
 use super::{Recorder, tag, tags};
 use crate::environment;
-use crate::error::with_causes;
-use crate::pen::Teller;
 use crate::settings::Inject;
-use crate::spool;
 
 /// Where MLflow's clients log to.
 const TRACKING_URI: &str = "MLFLOW_TRACKING_URI";
@@ -49,46 +46,20 @@ const UNLESS_SET: [(&str, &str); 3] = [
 ];
 
 /// The server of a reproduction and the addresses that are open.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Scripts {
     /// Started for the first stage that runs; `None` when that failed.
-    serving: OnceLock<Option<(Server, Scopes)>>,
+    serving: OnceLock<Option<Serving>>,
     /// By the name of the stage.
     doors: Mutex<IndexMap<String, Door>>,
     has_told: AtomicBool,
 }
 
-/// Keeps in the spool what the store does not take, so that tracking that fails fails no stage.
-struct Later {
-    spool: PathBuf,
-    teller: Arc<Teller>,
-    is_behind: AtomicBool,
-}
-
-impl Fallback for Later {
-    fn is_behind(&self) -> bool {
-        if self.is_behind.load(Ordering::SeqCst) && spool::is_empty(&self.spool) {
-            self.is_behind.store(false, Ordering::SeqCst);
-        }
-        self.is_behind.load(Ordering::SeqCst)
-    }
-
-    /// The room that is set aside stays for how the stage ends.
-    fn take(&self, changes: Vec<Change>, fault: Option<&StoreError>) {
-        let (name, changes) = spool::named(changes);
-        let kept = spool::keep(&self.spool, &name, &changes);
-        if let Some(fault) = fault {
-            self.teller.tell(fault, kept.is_ok());
-        }
-        match kept {
-            Ok(()) => self.is_behind.store(true, Ordering::SeqCst),
-            Err(fault) => self.lose(&with_causes(&fault)),
-        }
-    }
-
-    fn lose(&self, why: &str) {
-        self.teller.lose(why);
-    }
+/// A server, the addresses that it opens, and the store behind them.
+struct Serving {
+    server: Server,
+    scopes: Scopes,
+    store: Arc<StandbyStore>,
 }
 
 /// The address of one stage.
@@ -128,7 +99,8 @@ impl Recorder<'_> {
                 stage.address
             ));
         }
-        let (server, scopes) = self.serving()?;
+        let Serving { server, scopes, store } = self.serving()?;
+        store.expect(run);
         let flush = self.writer().flusher();
         let mut marks = self.common_tags("script");
         marks.push(tag(tags::STAGE, &stage.address.spelled()));
@@ -146,15 +118,14 @@ impl Recorder<'_> {
         let Some(door) = self.scripts.doors().shift_remove(&stage.address.spelled()) else {
             return Vec::new();
         };
-        if let Some(Some((_, scopes))) = self.scripts.serving.get() {
-            scopes.close(&door.secret);
-        }
+        let Some(Some(Serving { scopes, store, .. })) = self.scripts.serving.get() else { return Vec::new() };
+        scopes.close(&door.secret);
+        store.settle();
         let started = door.scope.started();
         if started.is_empty() {
             return Vec::new();
         }
-        let Some(store) = self.store() else { return Vec::new() };
-        let found = started.into_iter().filter_map(|id| store.run(id).ok());
+        let found = started.into_iter().filter_map(|id| store.known_run(id));
         let runs: Vec<Run> = found.filter(|run| run.info.lifecycle == Lifecycle::Active).collect();
         let end_time = Some(Timestamp::now());
         let mut changes = Vec::new();
@@ -175,23 +146,21 @@ impl Recorder<'_> {
 
     /// The server, which is made of what the system has to give at once (an address), and of the rest when somebody
     /// connects.
-    fn serving(&self) -> Option<&(Server, Scopes)> {
+    fn serving(&self) -> Option<&Serving> {
         let started = self.scripts.serving.get_or_init(|| {
-            let store = self.store()?.clone();
+            let (spool, teller) = (self.project.spool_folder(), self.teller.clone());
+            let real = self.store().cloned();
+            let store = Arc::new(StandbyStore::new(real, spool, teller.clone(), self.writer().catcher()));
             let blobs = self.project.blobs();
             let scopes = Scopes::default();
-            let served = scopes.clone();
-            let fallback = Arc::new(Later {
-                spool: self.project.spool_folder(),
-                teller: self.teller.clone(),
-                is_behind: AtomicBool::default(),
-            });
+            let (served, behind) = (scopes.clone(), store.clone());
             let context = move || {
-                let fallback: Option<Arc<dyn Fallback>> = Some(fallback);
-                Some(Context { scopes: served, fallback, ..Context::new(store, blobs) })
+                behind.look_around();
+                let lose: server::Lose = Arc::new(move |why| teller.lose(why));
+                Some(Context { scopes: served, lose: Some(lose), ..Context::new(behind, blobs) })
             };
             match Server::on_demand(context) {
-                Ok(server) => Some((server, scopes)),
+                Ok(server) => Some(Serving { server, scopes, store }),
                 Err(fault) => {
                     let cause = std::error::Error::source(&fault);
                     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -203,6 +172,13 @@ impl Recorder<'_> {
             }
         });
         started.as_ref()
+    }
+
+    /// Has what scripts logged recorded as far as it can be, or waits for the next command.
+    pub(super) fn end_of_scripts(&self) {
+        if let Some(Some(serving)) = self.scripts.serving.get() {
+            serving.store.end();
+        }
     }
 
     /// Says once that somebody else than `pipe` decides where scripts log.

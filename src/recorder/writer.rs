@@ -154,6 +154,13 @@ impl Writer {
         move || queue.flush()
     }
 
+    /// Something that has what is in the spool applied as soon as the store takes it; what comes later waits behind it.
+    #[cfg(feature = "serve")]
+    pub fn catcher(&self) -> impl Fn() + Send + Sync + use<> {
+        let queue = self.queue.clone();
+        move || queue.change(|waiting| !std::mem::replace(&mut waiting.is_spilled, true))
+    }
+
     /// Waits until everything is written.
     pub fn end(&mut self) {
         self.queue.change(|waiting| {

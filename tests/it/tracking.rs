@@ -388,61 +388,158 @@ fn an_address_dies_with_its_stage() {
     assert!(after.contains("\n401 {"), "without an address of a stage nobody gets in: {after}");
 }
 
-/// What a script logs goes to the run store, to the spool, or is told to be lost: the script goes on all the same.
-#[test]
-fn a_store_that_is_taken_away_or_has_no_room_fails_no_stage() {
-    const SCRIPT: &str = r#"
-import mlflow, os, sys
-with mlflow.start_run():
-    mlflow.log_metric("loss", 1, step=1)
-    if sys.argv[1] == "removed":
-        for name in ["", "-wal", "-shm"]:
-            if os.path.exists(".pipe/runs.db" + name):
-                os.remove(".pipe/runs.db" + name)
-    else:
-        with open("fill", "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-            except OSError:
-                pass
-    for step in range(2, 5):
-        mlflow.log_metric("loss", 0.5, step=step)
-    mlflow.log_param("depth", 3)
-    mlflow.set_tag("who", "me")
-    mlflow.log_text("words", "words.txt")
-if sys.argv[1] == "full":
-    os.remove("fill")
-"#;
-    for how in ["removed", "full"] {
-        let sandbox = Sandbox::without_git();
-        if !sandbox.has_namespaces() {
-            return;
-        }
-        sandbox.write("script.py", SCRIPT);
-        let python = Mlflow::Newest.python();
-        let script = format!(
-            r#"
-            mkdir disk; mount -t tmpfs -o size=16m tmpfs disk; cd disk; mkdir .pipe; cp ../script.py .
-            printf 'stages:\n  train:\n    cmd: {} script.py {how}\n' > pipeline.yaml
-            {} repro
-            code=$?
-            {} runs list --json --columns name,status > ../runs.json
-            exit $code
-            "#,
-            python.display(),
-            env!("CARGO_BIN_EXE_pipe"),
-            env!("CARGO_BIN_EXE_pipe"),
-        );
-        let mut command = sandbox.program("unshare");
-        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
-        command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("PYTHONDONTWRITEBYTECODE", "1");
-        let said = sandbox.finish(command);
-        assert_eq!(said.code_of(), Some(0), "{how}: {}\n{}", said.stdout, said.stderr);
-        let said = said.stderr;
-        assert!(said.contains("1 ran") && said.contains("is not tracked in full: "), "{how}: {said}");
-        let runs: Json = serde_json::from_str(&sandbox.read("runs.json")).unwrap();
-        let train = runs.as_array().unwrap().iter().find(|run| run["name"] == "train");
-        assert_eq!(train.unwrap_or_else(|| panic!("{how}: {runs}\n{said}"))["status"], "FINISHED", "{how}");
+/// Reproduces a stage whose script loses the run store, on a disk of its own, and says what is in the store afterwards.
+fn lost(mlflow: Mlflow, how: &str) -> Option<(Sandbox, Said)> {
+    let sandbox = Sandbox::without_git();
+    if !sandbox.has_namespaces() {
+        return None;
     }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mlflow/gone.py");
+    let stage = format!("{} {} {how}", mlflow.python().display(), script.display());
+    sandbox.write("pipeline.yaml", format!("stages:\n  train:\n    cmd: {stage}\n"));
+    // What was there before the first run.
+    sandbox.ok(["runs", "start", "--name", "earlier"]);
+    // Another store, in which another experiment has the number that the script gets to know.
+    let other = Sandbox::without_git();
+    other.ok(["runs", "start", "--name", "other", "--experiment", "others"]);
+    std::fs::copy(other.path(".pipe/runs.db"), sandbox.path("other.db")).unwrap();
+    if how == "damaged" {
+        sandbox.write(".pipe/runs.db", "no database, but as long as the head of one".repeat(9));
+    }
+    let script = r#"
+        mkdir disk; mount -t tmpfs -o size=16m tmpfs disk; cp -r pipeline.yaml .pipe other.db disk; cd disk
+        "$PIPE" repro
+        code=$?
+        cp -r .pipe/. ../.pipe; cp aside.db* .. 2> /dev/null
+        exit $code
+        "#;
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).env("PIPE", env!("CARGO_BIN_EXE_pipe"));
+    command
+        .env("MLFLOW_DISABLE_TELEMETRY", "true")
+        .env("DO_NOT_TRACK", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("GIT_PYTHON_REFRESH", "quiet");
+    let said = sandbox.finish(command);
+    if matches!(how, "removed" | "damaged") {
+        sandbox.remove(".pipe/runs.db");
+    }
+    if how == "aside" {
+        for name in ["", "-wal", "-shm"] {
+            let _ = std::fs::rename(
+                sandbox.path(&format!("aside.db{name}")),
+                sandbox.path(&format!(".pipe/runs.db{name}")),
+            );
+        }
+    }
+    Some((sandbox, said))
+}
+
+/// What cannot be recorded is a warning: also for a script that begins everything after the store was lost.
+#[track_caller]
+fn a_script_that_loses_the_store(mlflow: Mlflow, how: &str) {
+    let Some((sandbox, said)) = lost(mlflow, how) else { return };
+    assert_eq!(said.code_of(), Some(0), "{how}: {}\n{}", said.stdout, said.stderr);
+    let told = said.stderr;
+    assert!(told.contains("1 ran"), "{how}: {told}");
+    let is_replaced = how == "replaced";
+    let waits = told.matches("this reproduction is recorded by a later pipe command").count();
+    assert_eq!(waits, usize::from(!is_replaced), "{how}: {told}");
+    let registrations = told.matches("the registration of model iris is not kept").count();
+    // Files need room at once.
+    assert_eq!(told.contains("is not tracked in full: artifact "), how == "full", "{how}: {told}");
+    let lost = usize::from(how == "full");
+    assert_eq!(told.matches("warning: ").count(), waits + registrations + lost, "{how}: {told}");
+    assert!(registrations == 1 || is_replaced && registrations == 0, "{how}: {told}");
+
+    let columns = "id,name,status,experiment,params.depth,metrics.loss,metrics.acc,metrics.of_stage";
+    let list = sandbox.json(["runs", "list", "--json", "-n", "0", "--sort", "start", "--columns", columns]);
+    let list = list.as_array().unwrap();
+    let has_earlier = !matches!(how, "removed" | "damaged" | "replaced");
+    // What was logged before is there, unless it went with the store.
+    let has_all = has_earlier || how == "damaged";
+    let named = |name: &str| {
+        let mut found = list.iter().filter(|run| run["name"] == name);
+        let (found, other) = (found.next(), found.next());
+        assert!(found.is_some() && other.is_none(), "{how}: one {name} in {list:#?}\n{told}");
+        found.unwrap()
+    };
+    for (name, experiment, depth, loss) in [
+        ("train", "Default", Json::Null, Json::Null),
+        ("begun", "early", if has_all { json!(1) } else { Json::Null }, json!(0.5)),
+        ("outer", "late", json!(3), json!(0.25)),
+        ("inner", "late", Json::Null, json!(0.125)),
+        ("early again", "early", Json::Null, json!(2.0)),
+        ("last", "late", Json::Null, json!(3.0)),
+    ] {
+        let run = named(name);
+        assert_eq!(
+            (&run["status"], &run["experiment"]),
+            (&json!("FINISHED"), &json!(experiment)),
+            "{how}: {run:#}"
+        );
+        assert_eq!((&run["params.depth"], &run["metrics.loss"]), (&depth, &loss), "{how}: {run:#}");
+    }
+    assert_eq!(list.iter().filter(|run| run["name"] == "earlier").count(), usize::from(has_earlier));
+    assert_eq!(named("train")["metrics.of_stage"], 1.0, "{how}");
+    let of = |name: &str| show(&sandbox, named(name)["id"].as_str().unwrap());
+    let (train, outer, inner) = (of("train"), of("outer"), of("inner"));
+    assert_eq!((&outer["parent"], &inner["parent"]), (&train["run_id"], &outer["run_id"]));
+    assert_eq!(train["children"].as_array().unwrap().len(), 4, "{how}: {train:#}");
+    let begun = of("begun");
+    assert_eq!(begun["tags"]["who"], "me");
+    let points = begun["metrics"]["loss"].as_array().unwrap().len();
+    assert_eq!(points, if has_all { 4 } else { 3 }, "{how}: each once");
+    let none: [&str; 0] = [];
+    assert_eq!(sandbox.files(".pipe/tmp/spool"), none, "{how}");
+    if how == "full" || registrations == 0 {
+        return;
+    }
+    let artifacts = outer["artifacts"].as_array().unwrap();
+    assert!(artifacts.iter().any(|file| file["path"] == "notes.txt"), "{how}: {artifacts:?}");
+    // What the warning says does it.
+    sandbox.pipe(["models", "show", "iris"]).code(2);
+    let (_, command) = told.split_once("`pipe models register ").unwrap();
+    let (command, _) = command.split_once('`').unwrap();
+    let words: Vec<&str> = ["models", "register"].into_iter().chain(command.split(' ')).collect();
+    sandbox.ok(&words);
+    let shown = sandbox.json(["models", "show", "--json", "iris/1"]);
+    assert_eq!(shown["run_id"], outer["run_id"], "{how}: {shown:#}");
+    let files = shown["files"].as_array().unwrap();
+    assert!(files.iter().any(|file| file["path"] == "MLmodel"), "{how}: {shown:#}");
+}
+
+#[test]
+fn the_newest_client_loses_the_store_for_good() {
+    a_script_that_loses_the_store(Mlflow::Newest, "removed");
+    a_script_that_loses_the_store(Mlflow::Newest, "damaged");
+    a_script_that_loses_the_store(Mlflow::Newest, "replaced");
+}
+
+#[test]
+fn the_newest_client_loses_the_store_for_a_while() {
+    a_script_that_loses_the_store(Mlflow::Newest, "aside");
+    a_script_that_loses_the_store(Mlflow::Newest, "returns");
+}
+
+#[test]
+fn the_newest_client_has_no_room() {
+    a_script_that_loses_the_store(Mlflow::Newest, "full");
+}
+
+#[test]
+fn the_old_client_loses_the_store_for_good() {
+    a_script_that_loses_the_store(Mlflow::Old, "removed");
+    a_script_that_loses_the_store(Mlflow::Old, "replaced");
+}
+
+#[test]
+fn the_old_client_loses_the_store_for_a_while() {
+    a_script_that_loses_the_store(Mlflow::Old, "aside");
+    a_script_that_loses_the_store(Mlflow::Old, "returns");
+}
+
+#[test]
+fn the_old_client_has_no_room() {
+    a_script_that_loses_the_store(Mlflow::Old, "full");
 }

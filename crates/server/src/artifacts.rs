@@ -143,11 +143,9 @@ pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
 pub async fn put(context: Context, sent: String, body: Body) -> Result<Response, Fault> {
     let place = Place::parse(&sent)?.filter(|place| !place.path.is_empty());
     let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
-    let fallback = context.fallback.clone();
-    match (put_at(context, place, body).await, fallback) {
-        (Err(fault), Some(fallback)) if fault.is_ours() => {
-            fallback.lose(&format!("artifact {sent}: {}", fault.message));
-        }
+    let lose = context.lose.clone();
+    match (put_at(context, place, body).await, lose) {
+        (Err(fault), Some(lose)) if fault.is_ours() => lose(&format!("artifact {sent}: {}", fault.message)),
         (answer, _) => answer?,
     }
     Ok(StatusCode::OK.into_response())

@@ -6,10 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use base::Timestamp;
 use cache::Blobs;
-use track::{
-    Applied, Change, Changes, ErrorKind, ExperimentId, Lifecycle, LoggedModelChange, ModelStore, NewRun, Run,
-    RunData, RunId, RunInfo, StoreError, Tag,
-};
+use track::{Applied, Change, Changes, ExperimentId, ModelStore, RunId, StoreError, Tag};
 
 use crate::guard::Token;
 use crate::wire::Locations;
@@ -23,27 +20,17 @@ pub struct Context {
     pub blobs: Blobs,
     /// The addresses under which single stages are served.
     pub scopes: Scopes,
-    /// What takes the place of a store that takes nothing, where no client is to be told of that.
-    pub fallback: Option<Arc<dyn Fallback>>,
+    /// Who is told of a file that the disk does not take, where its client is to go on as if it did.
+    pub lose: Option<Lose>,
 }
 
-/// Takes what the store does not take now, so that a script whose tracking fails goes on all the same.
-pub trait Fallback: Send + Sync {
-    /// Whether what comes has to wait, since what came before it still does.
-    fn is_behind(&self) -> bool;
-
-    /// Keeps changes for later, or tells the user that they are lost. The store refused them with `fault`, unless they were
-    /// not shown to it.
-    fn take(&self, changes: Vec<Change>, fault: Option<&StoreError>);
-
-    /// Tells the user that something is lost.
-    fn lose(&self, why: &str);
-}
+/// Tells people what is lost.
+pub type Lose = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Context {
     /// A server's view on a store and a cache, with no scopes yet.
     pub fn new(store: Arc<dyn ModelStore>, blobs: Blobs) -> Self {
-        Context { store, blobs, scopes: Scopes::default(), fallback: None }
+        Context { store, blobs, scopes: Scopes::default(), lose: None }
     }
 
     /// Where the artifacts of these experiments are kept, where somebody has said so.
@@ -57,78 +44,16 @@ impl Context {
                 Ok(found) => locations.extend(found.artifact_location.map(|location| (id, location))),
                 // Purged since.
                 Err(StoreError::UnknownExperiment(_)) => {}
-                Err(fault) if self.is_excused(&fault) => {}
                 Err(fault) => return Err(fault),
             }
         }
         Ok(Locations(locations))
     }
 
-    /// Applies changes that were asked for now, or has the fallback take those of which a client needs no other answer than
-    /// that they were taken.
+    /// Applies changes that were asked for now.
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<Applied, StoreError> {
-        let apply = |changes| self.store.apply(Changes::new(Timestamp::now(), changes));
-        let Some(fallback) = self.fallback.as_ref().filter(|_| changes.iter().all(may_wait)) else {
-            return apply(changes);
-        };
-        if fallback.is_behind() {
-            fallback.take(changes, None);
-            return Ok(Applied::default());
-        }
-        match apply(changes.clone()) {
-            Err(fault) if fault.kind() == ErrorKind::Failed => {
-                fallback.take(changes, Some(&fault));
-                Ok(Applied::default())
-            }
-            answer => answer,
-        }
+        self.store.apply(Changes::new(Timestamp::now(), changes))
     }
-
-    /// Whether a client need not know that the store cannot answer.
-    fn is_excused(&self, fault: &StoreError) -> bool {
-        self.fallback.is_some() && fault.kind() == ErrorKind::Failed
-    }
-
-    /// A run as the store has it; where it cannot be asked and there is a fallback, as a client needs to go on that knows the
-    /// run already.
-    pub(crate) fn run_in_use(&self, id: RunId) -> Result<Run, StoreError> {
-        match self.store.run(id) {
-            Err(fault) if self.is_excused(&fault) => {
-                let new = NewRun::new(id, Timestamp::now());
-                let info = RunInfo {
-                    id,
-                    experiment: ExperimentId::DEFAULT,
-                    experiment_name: String::new(),
-                    name: String::new(),
-                    status: new.status,
-                    parent: None,
-                    start_time: new.start_time,
-                    end_time: None,
-                    lifecycle: Lifecycle::Active,
-                    deleted: None,
-                    user: new.user,
-                };
-                Ok(Run { info, data: RunData::default() })
-            }
-            answer => answer,
-        }
-    }
-}
-
-/// Whether a client that logs this goes on when it is only known to be taken.
-fn may_wait(change: &Change) -> bool {
-    matches!(
-        change,
-        Change::LogMetrics { .. }
-            | Change::LogParams { .. }
-            | Change::SetTags { .. }
-            | Change::DeleteTag { .. }
-            | Change::UpdateRun { .. }
-            | Change::LogDatasets { .. }
-            | Change::LogModelInputs { .. }
-            | Change::LogModelOutputs { .. }
-            | Change::LoggedModel(LoggedModelChange::LogMetrics { .. })
-    )
 }
 
 /// How many names of experiments that were not there a stage is remembered to have asked for.

@@ -33,7 +33,8 @@ mod validate;
 mod versions;
 mod wire;
 
-pub use context::{Context, Fallback, Scope, Scopes};
+pub use context::{Context, Lose, Scope, Scopes};
 pub use guard::Token;
 pub use route::MLFLOW_VERSION;
 pub use serve::{Options, ServeError, Server};
+pub use versions::VERSIONS_TAG;

@@ -65,7 +65,7 @@ fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    answer(context, &context.run_in_use(parse_id(call.run_id()?)?)?, false)
+    answer(context, &context.store.run(parse_id(call.run_id()?)?)?, false)
 }
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -81,7 +81,7 @@ pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
     }
     let name = call.text("run_name")?.filter(|name| !name.is_empty()).map(str::to_owned);
     context.apply(vec![Change::UpdateRun { run, status, end_time, name }])?;
-    let info = context.run_in_use(run)?.info;
+    let info = context.store.run(run)?.info;
     let locations = context.locations([info.experiment])?;
     Ok(Json::of(&Field("run_info", RunInfo::of(&info, &locations))))
 }

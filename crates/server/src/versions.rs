@@ -23,7 +23,7 @@ const MOST: i64 = 200_000;
 /// The tag of a version that is a prompt, which has no files.
 const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 /// The tag of a logged model that lists the versions made of it.
-const VERSIONS_TAG: &str = "mlflow.modelVersions";
+pub const VERSIONS_TAG: &str = "mlflow.modelVersions";
 
 pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let name = call.required("name")?;

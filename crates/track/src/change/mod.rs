@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Artifact, ArtifactOwner, DatasetInput, ExperimentId, Lease, Lifecycle, LineageFile, Metric, ModelId,
-    ModelOutput, Param, RunId, RunStatus, Tag,
+    ModelOutput, PARENT_TAG, Param, RunId, RunStatus, Tag,
 };
 
 pub use model::{LoggedModelChange, NewLoggedModel, NewVersion, RegistryChange, VersionRef};
@@ -293,6 +293,41 @@ pub struct Applied {
 }
 
 impl Change {
+    /// The runs that have to be there for it to come out as it is meant.
+    pub fn uses(&self) -> Vec<RunId> {
+        match self {
+            Change::CreateRun(new) => new.parent.into_iter().collect(),
+            Change::SetTags { run, tags } => {
+                // A parent that is not there stays a tag and no more.
+                let parent = tags.iter().find(|tag| tag.key == PARENT_TAG);
+                parent.and_then(|tag| tag.value.parse().ok()).into_iter().chain([*run]).collect()
+            }
+            Change::UpdateRun { run, .. }
+            | Change::SetLifecycle { run, .. }
+            | Change::SetLease { run, .. }
+            | Change::LogMetrics { run, .. }
+            | Change::LogParams { run, .. }
+            | Change::DeleteTag { run, .. }
+            | Change::LogArtifacts { run, .. }
+            | Change::DeleteArtifacts { owner: ArtifactOwner::Run(run), .. }
+            | Change::LogDatasets { run, .. }
+            | Change::LogModelInputs { run, .. }
+            | Change::LogModelOutputs { run, .. }
+            | Change::LogInputs { run, .. }
+            | Change::LogOutputs { run, .. } => vec![*run],
+            Change::CreateExperiment { .. }
+            | Change::SetExperimentTags { .. }
+            | Change::RenameExperiment { .. }
+            | Change::SetArtifactLocation { .. }
+            | Change::DeleteExperimentTag { .. }
+            | Change::SetExperimentLifecycle { .. }
+            | Change::DeleteArtifacts { .. }
+            | Change::LoggedModel(_)
+            | Change::Registry(_)
+            | Change::Purge(_) => Vec::new(),
+        }
+    }
+
     /// The artifacts that it names.
     pub fn artifacts(&self) -> &[Artifact] {
         match self {

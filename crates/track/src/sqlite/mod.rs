@@ -153,12 +153,20 @@ impl SqliteStore {
         Ok(SqliteStore { writer: Err(refusal), ..Self::open_read_only(path)? })
     }
 
+    /// As [`RunStore::apply`] does, of changes that stay with the caller, who wants them back when the store fails.
+    ///
+    /// # Errors
+    /// As [`RunStore::apply`].
+    pub fn apply_kept(&self, changes: &Changes) -> Result<Applied, StoreError> {
+        self.write(changes).map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
+    }
+
     /// Whether it can only be read.
     pub fn is_read_only(&self) -> bool {
         self.writer.is_err()
     }
 
-    /// A store that lives and dies with this value, for tests.
+    /// A store that lives and dies with this value: for tests, and to stand in for one that takes nothing.
     ///
     /// # Errors
     /// When there is no memory.
@@ -287,7 +295,7 @@ fn connect(path: &Path, sync: Sync, patience: Patience) -> Result<(Connection, F
 
 impl RunStore for SqliteStore {
     fn apply(&self, changes: Changes) -> Result<Applied, StoreError> {
-        self.write(&changes).map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
+        self.apply_kept(&changes)
     }
 
     fn experiments(&self) -> Result<Vec<Experiment>, StoreError> {

@@ -1,0 +1,574 @@
+//! The run store as the scripts of stages see it: also while the real one takes nothing, so that no script fails because
+//! something could not be recorded.
+//!
+//! While all is well everything goes to the real store, and nothing is kept here but the names of experiments and what made
+//! the runs that have not ended. A store that fails makes this one *behind*, until nothing waits in the spool any more: what
+//! comes is applied to a stand-in in memory, which says what is against the rules and what was logged, and waits in the spool
+//! (in memory, where the disk is full), to be applied in its order. What the stand-in refuses waits for nothing. Runs and
+//! logged models that it does not know get a shell in it first, since the script may have them from better times.
+//!
+//! What clients hold in their hands must mean the same before, while and after the store is away, and in another store that
+//! was put in its place: numbers of experiments (`experiments`) and of versions of models (`registry`).
+
+mod answers;
+mod experiments;
+mod models;
+mod registry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base::Timestamp;
+use indexmap::IndexMap;
+use track::{
+    Applied, ArtifactOwner, Change, Changes, ErrorKind, ExperimentId, ExperimentRef, Lifecycle,
+    LoggedModelChange, ModelId, ModelStatus, ModelStore, NewLoggedModel, NewRun, Run, RunId, RunStore,
+    SqliteStore, StoreError, Tag,
+};
+
+use self::answers::is_silent;
+use self::experiments::{Experiments, has_experiment};
+use self::registry::Provisional;
+use crate::error::with_causes;
+use crate::pen::Teller;
+use crate::spool;
+
+/// How many runs that have ended are remembered.
+const MOST_ENDED: usize = 64;
+/// How many bytes wait in memory while not even the spool can be written.
+const MOST_BYTES: usize = 64 << 20;
+
+/// A run store, and what takes its place while it takes nothing.
+pub struct StandbyStore {
+    /// Unless it could not be opened.
+    real: Option<Arc<SqliteStore>>,
+    spool: PathBuf,
+    teller: Arc<Teller>,
+    /// Has what waits in the spool applied, soon.
+    catch_up: Box<dyn Fn() + Send + Sync>,
+    /// Whether something waits: what comes must not be in the store before it.
+    is_behind: AtomicBool,
+    /// Whether something ever did: until then the numbers of experiments are those of the store.
+    was_behind: AtomicBool,
+    /// Locked before `experiments`.
+    state: Mutex<State>,
+    experiments: Mutex<Experiments>,
+}
+
+/// What is only needed while something waits, and what is remembered for that time.
+#[derive(Default)]
+struct State {
+    /// Knows what waits, and shells of what the script uses besides.
+    standin: Option<SqliteStore>,
+    /// The runs that were made in it: nobody else knows them.
+    made: HashSet<RunId>,
+    /// The runs of which nothing is known but that they are used: not even how they stand.
+    bare: HashSet<RunId>,
+    /// What made the runs that have not ended and the models that are not finished, for a store that was put in place of the
+    /// one they are in; in their order. Experiments are named in it.
+    begun: IndexMap<Begun, Vec<Change>>,
+    /// The same of the runs that ended last, with their end: for who asks while the store is away.
+    ended: VecDeque<(RunId, Vec<Change>)>,
+    /// The runs of stages, which others write.
+    expected: HashSet<RunId>,
+    registry: Provisional,
+    waiting: Waiting,
+}
+
+/// What has to go to the spool, which takes nothing just now.
+#[derive(Default)]
+struct Waiting {
+    sets: VecDeque<(RunId, Vec<u8>)>,
+    bytes: usize,
+    /// The name of what was kept last.
+    last: Option<RunId>,
+}
+
+/// What is made by a set of changes and goes on for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Begun {
+    Run(RunId),
+    Model(ModelId),
+}
+
+impl StandbyStore {
+    /// Stands before a store, if it could be opened. What that does not take waits in the folder `spool`, which `teller`
+    /// tells of, and which `catch_up` has applied as soon as that is possible.
+    pub fn new(
+        real: Option<Arc<SqliteStore>>,
+        spool: PathBuf,
+        teller: Arc<Teller>,
+        catch_up: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let is_away = real.is_none();
+        StandbyStore {
+            real,
+            spool,
+            teller,
+            catch_up: Box::new(catch_up),
+            is_behind: AtomicBool::new(is_away),
+            was_behind: AtomicBool::new(is_away),
+            state: Mutex::default(),
+            experiments: Mutex::default(),
+        }
+    }
+
+    /// Gets to know the experiments that there are, before somebody takes the store away.
+    pub fn look_around(&self) {
+        for experiment in self.ask_real(RunStore::experiments).unwrap_or_default() {
+            self.experiments().see(&experiment);
+        }
+    }
+
+    /// Tells it the run of a stage, which is going to be in the store.
+    pub fn expect(&self, run: RunId) {
+        self.state().expected.insert(run);
+    }
+
+    /// A run, unless nothing is known of it but that it is used.
+    pub fn known_run(&self, id: RunId) -> Option<Run> {
+        let run = self.run(id).ok()?;
+        (!self.state().bare.contains(&id)).then_some(run)
+    }
+
+    /// Puts what waits in memory into the spool, and tells what of the model registry is not kept.
+    pub fn settle(&self) {
+        let mut state = self.state();
+        if self.flush(&mut state).is_ok_and(|flushed| flushed > 0) {
+            (self.catch_up)();
+        }
+        for text in state.registry.untold() {
+            self.teller.warn(text);
+        }
+    }
+
+    /// The last chance for what waits in memory: the room that was set aside is used, too. What has no room is lost.
+    pub fn end(&self) {
+        let mut state = self.state();
+        let flushed = self.flush(&mut state).or_else(|fault| {
+            if spool::use_reserve(&self.spool) { self.flush(&mut state) } else { Err(fault) }
+        });
+        if let Err(fault) = flushed {
+            self.teller.lose(&with_causes(&fault));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn experiments(&self) -> MutexGuard<'_, Experiments> {
+        self.experiments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn was_behind(&self) -> bool {
+        self.was_behind.load(Ordering::SeqCst)
+    }
+
+    /// Whether something waits. When nothing does any more the real store has it all, and the stand-in goes.
+    fn is_behind(&self) -> bool {
+        if !self.is_behind.load(Ordering::SeqCst) {
+            return false;
+        }
+        let mut state = self.state();
+        let is_flushed = self.flush(&mut state).is_ok();
+        if is_flushed && self.real.is_some() && spool::is_empty(&self.spool) {
+            state.forget_standin();
+            state.waiting.last = None;
+            self.is_behind.store(false, Ordering::SeqCst);
+        }
+        self.is_behind.load(Ordering::SeqCst)
+    }
+
+    /// Asks the real store; one that could not be opened fails.
+    fn ask_real<T>(
+        &self,
+        question: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.real {
+            Some(real) => question(real),
+            None => Err(StoreError::Gone { path: self.spool.with_file_name("runs.db") }),
+        }
+    }
+
+    /// Applies changes to the real store: at once, unless numbers of experiments may mean others there by now.
+    fn apply_really(&self, changes: &Changes) -> Result<Applied, StoreError> {
+        if !self.was_behind() || !changes.changes.iter().any(has_experiment) {
+            return self.ask_real(|real| real.apply_kept(changes));
+        }
+        let (making, named) = self.experiments().named(&changes.changes);
+        let count = making.iter().filter(|change| matches!(change, Change::CreateExperiment { .. })).count();
+        let mut named = with_changes(changes, [making, named].concat());
+        for change in &mut named.changes {
+            if let Change::SetExperimentLifecycle { experiment, .. } = change {
+                *experiment = self
+                    .ask_real(|real| Ok(self.own_number(real, *experiment, true)))?
+                    .unwrap_or(*experiment);
+            }
+        }
+        let mut applied = self.ask_real(|real| real.apply_kept(&named))?;
+        applied.experiments.drain(..count);
+        Ok(applied)
+    }
+
+    /// What a client is told of changes that were applied, and what is remembered of them.
+    fn remember(&self, changes: &Changes, applied: &mut Applied, is_real: bool) {
+        if changes.changes.iter().any(has_experiment) {
+            let is_own = is_real && !self.was_behind();
+            self.experiments().take_over(&changes.changes, applied, changes.at, (is_own, is_real));
+        }
+        if changes.changes.iter().any(|change| begins(change).is_some() || ends(change).is_some()) {
+            let begun: Vec<Begun> = changes.changes.iter().filter_map(begins).collect();
+            let (making, named) = if begun.is_empty() {
+                (Vec::new(), Vec::new())
+            } else {
+                self.experiments().named(&changes.changes)
+            };
+            let mut state = self.state();
+            for id in begun {
+                let of_it = |change: &&Change| begins(change) == Some(id) || owners(change).contains(&id);
+                let set = making.iter().chain(named.iter().filter(of_it)).cloned().collect();
+                state.begun.insert(id, set);
+            }
+            for change in &changes.changes {
+                let Some(id) = ends(change) else { continue };
+                let begun = state.begun.shift_remove(&id);
+                if let (Begun::Run(run), Some(mut set)) = (id, begun) {
+                    set.push(change.clone());
+                    state.ended.push_back((run, set));
+                }
+            }
+            let too_many = state.ended.len().saturating_sub(MOST_ENDED);
+            state.ended.drain(..too_many);
+        }
+    }
+
+    /// Whether the real store may take something later that it did not take now: it fails, or another one stands in its place
+    /// that is yet to know what was begun.
+    fn may_wait(&self, fault: &StoreError) -> bool {
+        match fault {
+            StoreError::UnknownRun(run) => {
+                let state = self.state();
+                state.expected.contains(run) || state.begun.contains_key(&Begun::Run(*run))
+            }
+            StoreError::Unknown { noun: "logged model", name } => {
+                let model = name.parse().map(Begun::Model);
+                model.is_ok_and(|model| self.state().begun.contains_key(&model))
+            }
+            fault => is_silent(fault),
+        }
+    }
+
+    /// Makes again what has not ended, for another store that stands in the place of the one that had it. What is there
+    /// already refuses.
+    fn begin_again(&self) {
+        let sets: Vec<Vec<Change>> = self.state().begun.values().cloned().collect();
+        for set in sets {
+            let _ = self.ask_real(|real| real.apply(Changes::new(Timestamp::now(), set)));
+        }
+    }
+
+    /// Applies changes to the stand-in, and has them wait for the real store, which refused them with `fault`, unless they
+    /// were not shown to it.
+    fn take(&self, changes: &Changes, fault: Option<&StoreError>) -> Result<Applied, StoreError> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if !self.is_behind.load(Ordering::SeqCst) {
+            // What questions left there that nobody could answer.
+            state.forget_standin();
+        }
+        self.was_behind.store(true, Ordering::SeqCst);
+        self.meet_experiments(state, changes)?;
+        let (making, mut named) = self.experiments().named(&changes.changes);
+        let versions = self.apply_provisionally(state, &mut named, changes.at)?;
+        let standin = state.standin()?;
+        if !making.is_empty() {
+            standin.apply(Changes::new(changes.at, making.clone()))?;
+        }
+        self.meet_owners(state, &named);
+        let told = self.with_own_numbers(state, with_changes(changes, named))?;
+        let mut applied = state.standin()?.apply_kept(&told)?;
+        applied.versions = versions;
+        state.made.extend(told.changes.iter().filter_map(|change| match begins(change) {
+            Some(Begun::Run(run)) => Some(run),
+            _ => None,
+        }));
+        let kept = self.to_keep(state.standin()?, told.changes);
+        if fault.is_some_and(may_be_another) && !self.is_behind.load(Ordering::SeqCst) {
+            // Another store that may come knows nothing of them.
+            for set in state.begun.values().cloned().collect::<Vec<_>>() {
+                self.keep(state, Changes::new(changes.at, set));
+            }
+        }
+        if !kept.is_empty() {
+            self.is_behind.store(true, Ordering::SeqCst);
+            self.keep(state, with_changes(changes, [making, kept].concat()));
+            if let Some(fault) = fault.filter(|fault| is_silent(fault)) {
+                self.teller.tell(fault, true);
+            }
+            (self.catch_up)();
+        }
+        drop(guard);
+        self.remember(changes, &mut applied, false);
+        Ok(applied)
+    }
+
+    /// What of the changes waits: what cannot be said but by a number that the stand-in gave is told to be lost.
+    fn to_keep(&self, standin: &SqliteStore, changes: Vec<Change>) -> Vec<Change> {
+        let mut kept = Vec::with_capacity(changes.len());
+        for change in changes {
+            match change {
+                Change::CreateExperiment { name, .. } => {
+                    kept.push(Change::CreateExperiment { name, if_absent: true });
+                }
+                Change::SetExperimentLifecycle { experiment, lifecycle } => {
+                    let what = if lifecycle == Lifecycle::Deleted { "deleted" } else { "restored" };
+                    let name = standin.experiment_by_id(experiment).map(|known| known.name);
+                    self.teller.lose(&format!("experiment {} is not {what}", name.unwrap_or_default()));
+                }
+                Change::Purge(_) => self.teller.lose("nothing is removed for ever"),
+                // It names versions that are not kept.
+                Change::LoggedModel(LoggedModelChange::SetTags { model, mut tags }) => {
+                    tags.retain(|tag| tag.key != server::VERSIONS_TAG);
+                    if !tags.is_empty() {
+                        kept.push(Change::LoggedModel(LoggedModelChange::SetTags { model, tags }));
+                    }
+                }
+                change => kept.push(change),
+            }
+        }
+        kept
+    }
+
+    /// Has a set wait, in the spool if that takes it.
+    fn keep(&self, state: &mut State, changes: Changes) {
+        let (name, changes) = spool::named_at(changes);
+        let newest = state.waiting.last.or_else(|| spool::newest(&self.spool));
+        let name = newest.map_or(name, |newest| name.after(newest));
+        state.waiting.last = Some(name);
+        let bytes = spool::bytes_of(&changes);
+        if state.waiting.bytes + bytes.len() > MOST_BYTES {
+            self.teller.lose("too much waits for room on the disk");
+            return;
+        }
+        state.waiting.bytes += bytes.len();
+        state.waiting.sets.push_back((name, bytes));
+        let _ = self.flush(state);
+    }
+
+    /// Puts what waits in memory into the spool; returns how many sets.
+    fn flush(&self, state: &mut State) -> Result<usize, disk::DiskError> {
+        let mut flushed = 0;
+        while let Some((name, bytes)) = state.waiting.sets.front() {
+            spool::write(&self.spool, *name, bytes)?;
+            state.waiting.bytes -= bytes.len();
+            state.waiting.sets.pop_front();
+            flushed += 1;
+        }
+        Ok(flushed)
+    }
+
+    /// Makes shells of the runs and models that changes are about, and that the stand-in does not know.
+    fn meet_owners(&self, state: &mut State, changes: &[Change]) {
+        let made: Vec<Begun> = changes.iter().filter_map(begins).collect();
+        for owner in changes.iter().flat_map(owners).filter(|owner| !made.contains(owner)) {
+            let _ = match owner {
+                Begun::Run(run) => self.meet_run(state, run),
+                Begun::Model(model) => self.meet_model(state, model),
+            };
+        }
+    }
+
+    /// Makes a shell of a run, as good as can be told.
+    fn meet_run(&self, state: &mut State, id: RunId) -> Result<(), StoreError> {
+        if state.standin()?.run(id).is_ok() {
+            return Ok(());
+        }
+        if let Ok(run) = self.ask_real(|real| real.run(id)) {
+            if let Some(parent) = run.info.parent {
+                let _ = self.meet_run(state, parent);
+            }
+            if state.standin()?.apply(copy_of(run)).is_ok() {
+                return Ok(());
+            }
+        }
+        if self.meet_begun(state, Begun::Run(id)) {
+            return Ok(());
+        }
+        state.bare.insert(id);
+        let new = Change::CreateRun(NewRun::new(id, Timestamp::now()));
+        state.standin()?.apply(Changes::new(Timestamp::now(), vec![new])).map(drop)
+    }
+
+    fn meet_model(&self, state: &mut State, id: ModelId) -> Result<(), StoreError> {
+        if state.standin()?.logged_model(id).is_ok() {
+            return Ok(());
+        }
+        let found = self.ask_real(|real| {
+            let model = real.logged_model(id)?;
+            let name = real.experiment_by_id(model.experiment)?.name;
+            Ok((model, name))
+        });
+        if let Ok((model, experiment)) = found {
+            let number = model.experiment;
+            let mut new = new_model(id);
+            new.experiment = named_experiment(number, &experiment);
+            (new.name, new.model_type, new.run) = (Some(model.name), model.model_type, model.run);
+            new.params = model.params.into_iter().map(|(key, value)| track::Param { key, value }).collect();
+            new.tags = model.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
+            let (status, message) = (model.status, model.message);
+            let changes = vec![
+                Change::CreateExperiment { name: experiment, if_absent: true },
+                Change::LoggedModel(LoggedModelChange::Create(new)),
+                Change::LoggedModel(LoggedModelChange::SetStatus { model: id, status, message }),
+            ];
+            if state.standin()?.apply(Changes::new(model.created, changes)).is_ok() {
+                return Ok(());
+            }
+        }
+        if self.meet_begun(state, Begun::Model(id)) {
+            return Ok(());
+        }
+        let new = Change::LoggedModel(LoggedModelChange::Create(new_model(id)));
+        state.standin()?.apply(Changes::new(Timestamp::now(), vec![new])).map(drop)
+    }
+
+    /// Makes in the stand-in what the script began before; whether it did.
+    fn meet_begun(&self, state: &mut State, id: Begun) -> bool {
+        let of_ended = || {
+            let found = state.ended.iter().find(|(run, _)| Begun::Run(*run) == id);
+            found.map(|(_, set)| set)
+        };
+        let Some(begun) = state.begun.get(&id).or_else(of_ended).cloned() else { return false };
+        self.meet_owners(state, &begun);
+        let changes = Changes::new(Timestamp::now(), begun);
+        state.standin().is_ok_and(|standin| standin.apply(changes).is_ok())
+    }
+}
+
+impl State {
+    /// The stand-in, made when it is needed.
+    fn standin(&mut self) -> Result<&SqliteStore, StoreError> {
+        if self.standin.is_none() {
+            self.standin = Some(SqliteStore::open_in_memory()?);
+        }
+        Ok(self.standin.as_ref().expect("it was made just now"))
+    }
+
+    fn forget_standin(&mut self) {
+        self.standin = None;
+        self.made.clear();
+        self.bare.clear();
+    }
+}
+
+/// The same set with other changes.
+fn with_changes(changes: &Changes, other: Vec<Change>) -> Changes {
+    Changes {
+        changes: other,
+        preconditions: changes.preconditions.clone(),
+        ..Changes::new(changes.at, Vec::new())
+    }
+}
+
+/// Whether another store may stand in the place of the one that answered so, or that comes after it.
+fn may_be_another(fault: &StoreError) -> bool {
+    fault.kind() != ErrorKind::Failed || matches!(fault, StoreError::Gone { .. })
+}
+
+/// What a change makes that goes on for a while.
+fn begins(change: &Change) -> Option<Begun> {
+    match change {
+        Change::CreateRun(new) => Some(Begun::Run(new.id)),
+        Change::LoggedModel(LoggedModelChange::Create(new)) => Some(Begun::Model(new.id)),
+        _ => None,
+    }
+}
+
+/// What a change ends.
+fn ends(change: &Change) -> Option<Begun> {
+    match change {
+        Change::UpdateRun { run, status: Some(status), .. } if status.has_ended() => Some(Begun::Run(*run)),
+        Change::SetLifecycle { run, lifecycle: Lifecycle::Deleted } => Some(Begun::Run(*run)),
+        Change::LoggedModel(LoggedModelChange::SetStatus { model, status, .. })
+            if *status != ModelStatus::Pending =>
+        {
+            Some(Begun::Model(*model))
+        }
+        _ => None,
+    }
+}
+
+/// The runs and models that have to be there for a change.
+fn owners(change: &Change) -> Vec<Begun> {
+    let mut owners: Vec<Begun> = change.uses().into_iter().map(Begun::Run).collect();
+    match change {
+        Change::DeleteArtifacts { owner: ArtifactOwner::Model(model), .. } => {
+            owners.push(Begun::Model(*model));
+        }
+        Change::LoggedModel(
+            LoggedModelChange::SetStatus { model, .. }
+            | LoggedModelChange::SetTags { model, .. }
+            | LoggedModelChange::DeleteTag { model, .. }
+            | LoggedModelChange::LogParams { model, .. }
+            | LoggedModelChange::LogMetrics { model, .. }
+            | LoggedModelChange::LogArtifacts { model, .. }
+            | LoggedModelChange::SetLifecycle { model, .. },
+        ) => owners.push(Begun::Model(*model)),
+        _ => {}
+    }
+    owners
+}
+
+/// What makes a run in the stand-in as the real store has it.
+fn copy_of(Run { info, data }: Run) -> Changes {
+    let run = info.id;
+    let new = NewRun {
+        experiment: named_experiment(info.experiment, &info.experiment_name),
+        name: Some(info.name),
+        status: info.status,
+        parent: info.parent,
+        end_time: info.end_time,
+        user: info.user,
+        ..NewRun::new(run, info.start_time)
+    };
+    let params = data.params.into_iter().map(|(key, value)| track::Param { key, value }).collect();
+    let tags = data.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
+    let changes = vec![
+        Change::CreateExperiment { name: info.experiment_name, if_absent: true },
+        Change::CreateRun(new),
+        Change::LogParams { run, params },
+        Change::SetTags { run, tags },
+        Change::LogMetrics { run, metrics: data.metrics.into_values().collect() },
+        Change::LogDatasets { run, datasets: data.datasets },
+        Change::LogModelInputs { run, models: data.model_inputs },
+        Change::LogModelOutputs { run, models: data.model_outputs },
+        Change::SetLifecycle { run, lifecycle: info.lifecycle },
+    ];
+    Changes::new(Timestamp::now(), changes)
+}
+
+/// An experiment by its name; the first has the same number everywhere.
+fn named_experiment(number: ExperimentId, name: &str) -> ExperimentRef {
+    if number == ExperimentId::DEFAULT {
+        ExperimentRef::default()
+    } else {
+        ExperimentRef::Name(name.to_owned())
+    }
+}
+
+fn new_model(id: ModelId) -> NewLoggedModel {
+    NewLoggedModel {
+        id,
+        experiment: ExperimentRef::default(),
+        name: None,
+        model_type: None,
+        run: None,
+        params: Vec::new(),
+        tags: Vec::new(),
+    }
+}

@@ -1,0 +1,95 @@
+"""The script of a stage that loses the run store while it runs, and does not notice.
+
+    gone.py HOW
+
+HOW is `damaged` (it was so from the start), `removed` (for good), `replaced` (by `other.db`), `aside` (somebody puts it back when the stage is over), `returns` (it
+comes back before the script ends) or `full` (the disk has no room, until the script ends).
+Runs with the clients of 2.9 and of 3.x alike.
+"""
+
+import os
+import sys
+
+import mlflow
+from sklearn.linear_model import LogisticRegression
+
+NEW = int(mlflow.__version__.split(".")[0]) >= 3
+HOW = sys.argv[1]
+
+
+def move(source, target):
+    for name in ["", "-wal", "-shm"]:
+        if os.path.exists(source + name):
+            os.replace(source + name, target + name)
+
+
+def lose():
+    if HOW == "full":
+        with open("fill", "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+    elif HOW == "damaged":
+        pass
+    elif HOW == "replaced":
+        os.replace("other.db", ".pipe/runs.db")
+    else:
+        move(".pipe/runs.db", "aside.db")
+        if HOW == "removed":
+            for name in ["", "-wal", "-shm"]:
+                if os.path.exists("aside.db" + name):
+                    os.remove("aside.db" + name)
+
+
+# What a library loads late must not need room.
+model = LogisticRegression(max_iter=100).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+early = mlflow.set_experiment("early").experiment_id
+mlflow.start_run(run_name="begun")
+mlflow.log_param("depth", 1)
+mlflow.log_metric("loss", 1, step=1)
+lose()
+for step in range(2, 5):
+    mlflow.log_metric("loss", 0.5, step=step)
+mlflow.set_tag("who", "me")
+mlflow.log_text("words", "words.txt")
+mlflow.end_run()
+
+late = mlflow.set_experiment("late").experiment_id
+assert late != early
+with mlflow.start_run(run_name="outer") as outer:
+    assert outer.info.experiment_id == late
+    mlflow.log_params({"depth": 3, "size": "large"})
+    mlflow.log_metrics({"loss": 0.25, "acc": 0.5}, step=7)
+    with mlflow.start_run(run_name="inner", nested=True) as inner:
+        mlflow.log_metric("loss", 0.125)
+    try:
+        mlflow.log_param("depth", 4)
+        raise SystemExit("a param changed")
+    except mlflow.exceptions.MlflowException:
+        pass
+    mlflow.log_text("notes", "notes.txt")
+    named = {"name": "model"} if NEW else {"artifact_path": "model"}
+    mlflow.sklearn.log_model(model, **named, registered_model_name="iris", pip_requirements=[])
+found = mlflow.search_runs(experiment_names=["late"], order_by=["metrics.loss ASC"])
+assert list(found.run_id) == [inner.info.run_id, outer.info.run_id], found
+found = mlflow.get_run(outer.info.run_id)
+assert (found.info.status, found.data.params["depth"]) == ("FINISHED", "3"), found
+client = mlflow.MlflowClient()
+version = client.search_model_versions(f"run_id = '{outer.info.run_id}'")[0]
+client.set_registered_model_alias("iris", "best", version.version)
+assert client.get_model_version_by_alias("iris", "best").run_id == outer.info.run_id
+# Of a run and an experiment from before the script knows no more than the id.
+client.get_run(os.environ["PIPE_RUN_ID"])
+client.log_metric(os.environ["PIPE_RUN_ID"], "of_stage", 1)
+with mlflow.start_run(experiment_id=early, run_name="early again"):
+    mlflow.log_metric("loss", 2)
+
+if HOW == "returns":
+    move("aside.db", ".pipe/runs.db")
+if HOW == "full":
+    os.remove("fill")
+assert mlflow.set_experiment("late").experiment_id == late
+with mlflow.start_run(run_name="last"):
+    mlflow.log_metric("loss", 3)
