@@ -355,10 +355,8 @@ impl Planner<'_> {
             Ok(metadata) if metadata.is_dir() => {
                 for entry in fs::read_dir(&os_path).map_err(|source| CacheError::of_read(&os_path, source))? {
                     let entry = entry.map_err(|source| CacheError::of_read(&os_path, source))?;
-                    let is_ignored = |name: &str| {
-                        self.workspace.ignores.is_ignored(&path.join(name), entry.path().is_dir())
-                    };
-                    if entry.file_name().to_str().is_some_and(is_ignored) {
+                    let stays = |name: &str| self.workspace.is_kept(&path.join(name), entry.path().is_dir());
+                    if entry.file_name().to_str().is_some_and(stays) {
                         continue;
                     }
                     let name = record_name(&entry.path(), &entry.file_name())?;
