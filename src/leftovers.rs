@@ -11,7 +11,7 @@ use exec::{Assessment, Claims, Decision, Ledger, Observer, Wish};
 use pipeline::{Address, Pipeline, Special, Stage, StageId, StaleReason};
 
 use crate::error::CliResult;
-use crate::placed::{Entry, Placed};
+use crate::placed::{Entry, Placed, is_as_recorded};
 use crate::project::Project;
 use crate::ui::Printer;
 
@@ -78,7 +78,7 @@ pub fn find(
 /// Whether something that is left is as recorded, so that it goes.
 fn goes(workspace: &Workspace, (path, digest): &(ProjectPath, Digest)) -> bool {
     let now = workspace.observe(path).ok().flatten();
-    now.is_some_and(|now| now.digest == *digest && workspace.blobs.has_all(&now))
+    now.is_some_and(|now| is_as_recorded(workspace, path, now, *digest))
 }
 
 /// Tells in `plan` what the removal of what is left means for the stages that read it, and for those behind them.
@@ -155,9 +155,9 @@ pub fn remove(
         for (path, digest) in outs {
             placed.forget(path);
             let Ok(Some(now)) = workspace.observe(path) else { continue };
-            if now.digest == *digest && workspace.blobs.has_all(&now) {
+            if is_as_recorded(workspace, path, now, *digest) {
                 let place = path.to_path(&project.root);
-                disk::remove(&place)?;
+                workspace.remove(path)?;
                 disk::remove_empty_folders(place.parent().unwrap_or(&place), &project.root);
                 removed.push(path);
             } else {

@@ -1,14 +1,14 @@
 //! Which outs and data were recorded or brought back here: the memory that tells what other revisions left behind.
 //!
 //! Git moves pipeline files and pointers without what they tell of. What nothing declares any more lies on, unignored
-//! and read by whoever reads its folder. A checkout of everything removes it, where it still is what is remembered here
-//! and the cache holds it; git brings back what declares it, and a checkout the rest. Deleting the memory loses that,
+//! and read by whoever reads its folder. A checkout of everything removes it, where it still is what is remembered here, or a
+//! part of it, and the cache holds it; git brings back what declares it, and a checkout the rest. Deleting the memory loses that,
 //! never any data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use base::{Digest, ProjectPath};
+use base::{Digest, FileState, ProjectPath};
 use cache::Workspace;
 use disk::{DiskError, Moment};
 use exec::Ledger;
@@ -194,8 +194,7 @@ pub fn sweep(
             continue;
         }
         let Ok(Some(now)) = workspace.observe(path) else { continue };
-        let is_as_recorded = now.digest == entry.digest && workspace.blobs.has_all(&now);
-        if !is_as_recorded || workspace.leads_through_symlink(path) {
+        if !is_as_recorded(workspace, path, now, entry.digest) || workspace.leads_through_symlink(path) {
             printer.warn(format_args!(
                 "{path} is left in place: no stage and no pointer tells of it here, and the cache does not hold it as it is"
             ));
@@ -208,6 +207,21 @@ pub fn sweep(
         swept.push((path.clone(), now.is_folder()));
     }
     Ok(swept)
+}
+
+/// Whether what stands at a path is what was recorded there, and held by the cache: also a part of a folder, which is what a
+/// killed removal leaves.
+pub fn is_as_recorded(workspace: &Workspace, path: &ProjectPath, now: FileState, recorded: Digest) -> bool {
+    if now.digest == recorded {
+        return workspace.blobs.has_all(&now);
+    }
+    let recorded = FileState { digest: recorded, ..now };
+    let files = || Some((workspace.listing(path).ok()?, workspace.blobs.files(path, &recorded).ok()?));
+    let Some((here, recorded)) = files().filter(|_| now.is_folder()) else { return false };
+    here.iter().filter(|(_, state)| !state.is_folder()).all(|(file, state)| {
+        recorded.get(file).is_some_and(|known| known.digest == state.digest)
+            && workspace.blobs.has(&state.digest)
+    })
 }
 
 /// Remembers what `stages` have recorded here.

@@ -173,8 +173,8 @@ fn a_lost_executable_bit_and_other_kinds_are_put_right() {
     sandbox.remove("out");
     sandbox.remove("file.txt");
     sandbox.write("out", "one\n");
-    sandbox.write("file.txt/x", "one\n");
-    sandbox.pipe(["checkout"]).code(1).tells(&["file.txt"]);
+    sandbox.write("file.txt/x", "mine\n");
+    sandbox.pipe(["checkout"]).code(1).tells(&["no cache holds would be replaced: file.txt"]);
     assert_eq!(sandbox.ok(["checkout", "-f"]).stdout, "M\tfile.txt\nM\tout/\n");
     assert_eq!(sandbox.states(), "file:fresh folder:fresh");
 }

@@ -285,3 +285,45 @@ fn hooks_leave_nothing_of_the_other_branch() {
     sandbox.finish(git(&sandbox, &["checkout", "-q", "other"])).code(0);
     assert_eq!(sandbox.read("ev/9.o"), "wen\n");
 }
+
+/// A checkout that is killed while it removes a folder of another revision leaves a part of it: the next one removes the rest. What
+/// somebody has put there since is his.
+#[test]
+fn a_removal_that_was_cut_off_is_gone_on_with() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    sandbox.commit("one");
+    for (name, text) in [("x", "1"), ("y", "2"), ("deep/z", "3")] {
+        sandbox.write(&format!("data/{name}"), text);
+    }
+    sandbox.ok(["add", "data"]);
+    sandbox.commit("two");
+    sandbox.git(["checkout", "-q", "HEAD~1"]);
+    sandbox.remove("data/y");
+    sandbox.write("data/mine", "mine");
+    sandbox.ok(["checkout"]).tells(&["data is left in place"]);
+    assert_eq!(sandbox.files("data"), ["data/deep/z", "data/mine", "data/x"]);
+    sandbox.remove("data/mine");
+    sandbox.ok(["checkout"]);
+    assert!(!sandbox.exists("data"));
+    sandbox.git(["checkout", "-q", "main"]);
+    sandbox.ok(["checkout"]);
+    assert_eq!(sandbox.files("data"), ["data/deep/z", "data/x", "data/y"]);
+}
+
+/// What no record tells of stays where the folder goes that it lies in.
+#[test]
+fn what_is_ignored_in_an_out_whose_file_is_gone_stays() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  each:\n    foreach: {glob: 'raw/*.t'}\n    do: {cmd: 'mkdir -p ev/${stem} && cp ${item} ev/${stem}', outs: \
+         ['ev/${stem}']}\n",
+    );
+    sandbox.write(".pipeignore", "*.tmp\n");
+    sandbox.write("raw/1.t", "1");
+    sandbox.write("raw/2.t", "2");
+    sandbox.ok(["repro"]);
+    sandbox.write("ev/1/notes.tmp", "notes");
+    sandbox.remove("raw/1.t");
+    sandbox.ok(["repro"]).tells(&["Removed ev/1"]);
+    assert_eq!(sandbox.files("ev/1"), ["ev/1/notes.tmp"]);
+}

@@ -73,12 +73,12 @@ pub struct Mark {
 }
 
 impl Checkout {
-    /// Whether what stands at a path goes, and nothing takes its place.
+    /// Whether what stands at a path goes, alone or with a folder that it lies in, and nothing takes its place.
     pub fn is_removed(&self, path: &ProjectPath) -> bool {
-        let of_path = |(known, _, change): &(ProjectPath, Step, Option<Change>)| {
-            known == path && *change == Some(Change::Deleted)
+        let goes = |(known, _, change): &(ProjectPath, Step, Option<Change>)| {
+            known.contains(path) && *change == Some(Change::Deleted)
         };
-        self.steps.iter().any(of_path)
+        self.steps.iter().any(goes)
     }
 
     /// How far the plan goes now.
@@ -210,7 +210,7 @@ impl Workspace {
         for path in chosen_files(&self.os_path(&ProjectPath::root()), choice)? {
             if files.binary_search_by(|(known, _)| known.cmp(&path)).is_err() {
                 let now = self.observe(&path)?;
-                planner.check_saved(&path, now);
+                planner.check_saved(&path, now)?;
                 planner.plan.steps.push((path, Step::Remove, Some(Change::Deleted)));
             }
         }
@@ -328,7 +328,7 @@ impl Planner<'_> {
         if has_bytes && !self.relink && metadata.as_ref().is_some_and(is_own) {
             self.plan.steps.push((path.clone(), Step::Mode { executable }, change));
         } else if is_cached {
-            self.check_saved(path, now);
+            self.check_saved(path, now)?;
             self.plan.relinked += usize::from(is_right);
             let step = Step::File { digest: state.digest, size: state.size, executable };
             self.plan.steps.push((path.clone(), step, change));
@@ -355,10 +355,8 @@ impl Planner<'_> {
             Ok(metadata) if metadata.is_dir() => {
                 for entry in fs::read_dir(&os_path).map_err(|source| CacheError::of_read(&os_path, source))? {
                     let entry = entry.map_err(|source| CacheError::of_read(&os_path, source))?;
-                    let is_ignored = |name: &str| {
-                        self.workspace.ignores.is_ignored(&path.join(name), entry.path().is_dir())
-                    };
-                    if entry.file_name().to_str().is_some_and(is_ignored) {
+                    let stays = |name: &str| self.workspace.is_kept(&path.join(name), entry.path().is_dir());
+                    if entry.file_name().to_str().is_some_and(stays) {
                         continue;
                     }
                     let name = record_name(&entry.path(), &entry.file_name())?;
@@ -370,14 +368,14 @@ impl Planner<'_> {
                             continue;
                         }
                         let now = self.workspace.observe(&extra)?;
-                        self.check_saved(&extra, now);
+                        self.check_saved(&extra, now)?;
                         self.plan.steps.push((extra, Step::Remove, told.then_some(Change::Deleted)));
                     }
                 }
             }
             Ok(_) => {
                 let now = self.workspace.observe(path)?;
-                self.check_saved(path, now);
+                self.check_saved(path, now)?;
                 self.plan.steps.push((path.clone(), Step::Remove, None));
                 self.plan.steps.push((path.clone(), Step::Folder, told.then_some(Change::Modified)));
                 return self.absent(path, &tree);
@@ -420,12 +418,24 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Notes what no cache holds, and what it does.
-    fn check_saved(&mut self, path: &ProjectPath, now: Option<FileState>) {
-        match now {
-            Some(now) if self.workspace.blobs.has_all(&now) => self.plan.held.push((path.clone(), now)),
-            Some(_) => self.plan.unsaved.push(path.clone()),
-            None => {}
+    /// Notes what no cache holds, and what it does. The bytes of a folder are those of its files: a list of just these the
+    /// cache lacks where a killed checkout has removed some of them, and of a folder in a folder where one list tells of all.
+    fn check_saved(&mut self, path: &ProjectPath, now: Option<FileState>) -> Result<(), CacheError> {
+        let Some(now) = now else { return Ok(()) };
+        let blobs = &self.workspace.blobs;
+        if blobs.has_all(&now) {
+            self.plan.held.push((path.clone(), now));
+            return Ok(());
         }
+        if now.is_folder() {
+            let mut files = self.workspace.listing(path)?;
+            files.retain(|_, state| !state.is_folder());
+            if files.values().all(|file| blobs.has(&file.digest)) {
+                self.plan.held.extend(files);
+                return Ok(());
+            }
+        }
+        self.plan.unsaved.push(path.clone());
+        Ok(())
     }
 }

@@ -146,6 +146,12 @@ impl Ignores {
 }
 
 impl Workspace {
+    /// Whether an entry of a folder stays where all else in it goes: it is ignored, and not what a killed process of ours left
+    /// half written, which is nobody's whatever an ignore file says of its name.
+    pub(crate) fn is_kept(&self, path: &ProjectPath, is_folder: bool) -> bool {
+        !disk::is_unfinished(path.name()) && self.ignores.is_ignored(path, is_folder)
+    }
+
     /// What lies in the folder at a path and is passed over there. What lies in that again goes with it.
     ///
     /// # Errors
@@ -163,7 +169,7 @@ impl Workspace {
                 let kind = entry.file_type().map_err(|source| CacheError::of_read(&os_path, source))?;
                 let Some(below) = entry.file_name().to_str().map(|name| folder.join(name)) else { continue };
                 let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
-                if self.ignores.is_ignored(&below, is_folder) {
+                if self.is_kept(&below, is_folder) {
                     ignored.push(below);
                 } else if kind.is_dir() {
                     folders.push(below);
@@ -188,7 +194,7 @@ impl Workspace {
                 disk::remove(&entry.path())?;
                 continue;
             };
-            if !self.ignores.is_ignored(&path.join(name), entry.path().is_dir()) {
+            if !self.is_kept(&path.join(name), entry.path().is_dir()) {
                 self.remove(&path.join(name))?;
             }
         }
@@ -294,6 +300,22 @@ mod tests {
         workspace.plan_checkout(&path("out"), &alone.unwrap(), false, &mut plan).unwrap();
         workspace.carry_out(&mut plan, &folder.path().join("aside")).unwrap();
         assert!(is_there("out/new/f.tmp") && !is_there("out/new/e"));
+        // What a killed process left half written is no file of the user's, though its name is ignored.
+        let left = ["out/.pipe-aB3dE6.tmp", "out/gone/.pipe-aB3dE6.tmp"];
+        for restores in [false, true] {
+            for name in left.into_iter().chain(["out/gone/e"]) {
+                write(name, "6");
+            }
+            assert_eq!(workspace.ignored_in(&path("out")).unwrap().len(), 3);
+            let mut plan = crate::Checkout::default();
+            workspace.plan_checkout(&path("out"), &alone.unwrap(), false, &mut plan).unwrap();
+            if restores {
+                workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();
+            } else {
+                workspace.carry_out(&mut plan, &folder.path().join("aside")).unwrap();
+            }
+            assert!(!left.into_iter().any(is_there), "restores: {restores}");
+        }
         write("out/gone/e", "5");
         workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();
         assert!(is_there("out/new/f.tmp") && !is_there("out/gone"));

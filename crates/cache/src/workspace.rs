@@ -340,11 +340,8 @@ impl Workspace {
             |name: &str| tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)).is_ok();
         for entry in fs::read_dir(&os_path).map_err(|source| CacheError::of_read(&os_path, source))? {
             let name = entry.map_err(|source| CacheError::of_read(&os_path, source))?.file_name();
-            let is_ignored = |name: &str| {
-                let below = os_path.join(name);
-                self.ignores.is_ignored(&path.join(name), below.is_dir())
-            };
-            if !name.to_str().is_some_and(|name| wanted(name) || is_ignored(name)) {
+            let is_kept = |name: &str| self.is_kept(&path.join(name), os_path.join(name).is_dir());
+            if !name.to_str().is_some_and(|name| wanted(name) || is_kept(name)) {
                 match name.to_str() {
                     Some(name) => self.remove(&path.join(name))?,
                     None => disk::remove(&os_path.join(name))?,

@@ -181,6 +181,51 @@ fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
     assert!(!workspace.blobs.has_all(&state));
 }
 
+/// What a checkout removes is asked for where no cache holds its bytes. Whether it holds the list of a folder says nothing of that.
+#[test]
+fn a_folder_whose_files_are_held_is_no_unsaved_one() {
+    for layout in [Layout::Native, Layout::Dvc] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let state = State::load(&root.join("state")).unwrap();
+        let blobs = Blobs::with_layout(&root.join("cache"), layout);
+        let workspace = Workspace::with_caches(root, blobs, StageCache::new(&root.join("cache")), state);
+        let write = |name: &str, text: &str| disk::replace(&root.join(name), text.as_bytes()).unwrap();
+        write("out/new", "a file");
+        let of_file = workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+        disk::remove(&root.join("out/new")).unwrap();
+        write("out/a", "1");
+        let before = workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+        for name in ["b", "c", "deep/d"] {
+            write(&format!("out/new/{name}"), name);
+        }
+        workspace.store(&path("out"), Placement::Private).unwrap();
+        let planned_to = |state| {
+            let mut plan = crate::Checkout::default();
+            workspace.plan_checkout(&path("out"), state, false, &mut plan).unwrap();
+            plan
+        };
+        let planned = || planned_to(&before);
+        assert_eq!(planned().unsaved, [], "{layout:?}");
+        // As where a checkout was killed.
+        disk::remove(&root.join("out/new/b")).unwrap();
+        let plan = planned();
+        assert_eq!(plan.unsaved, [], "{layout:?}");
+        let held: Vec<&str> = plan.held.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(held, ["out/new/c", "out/new/deep/d"], "{layout:?}");
+        assert!(plan.held.iter().all(|(path, _)| plan.is_removed(path)), "{layout:?}");
+        let plan = planned_to(&of_file);
+        assert_eq!(plan.unsaved, [], "{layout:?}");
+        assert!(!plan.held.iter().any(|(held, _)| path("out/new").contains(held) && plan.is_removed(held)));
+        // Here all is gone but for folders.
+        disk::remove(&root.join("out/new/c")).unwrap();
+        disk::remove(&root.join("out/new/deep/d")).unwrap();
+        assert_eq!((planned().unsaved, planned().held), (Vec::new(), Vec::new()), "{layout:?}");
+        write("out/new/mine", "mine");
+        assert_eq!(planned().unsaved, [path("out/new")], "{layout:?}");
+    }
+}
+
 /// The state of a folder by the letter of docs/design/tree.md, with all of it in memory.
 fn state_by_the_letter(workspace: &Workspace, folder: &Path) -> FileState {
     let mut lines = Vec::new();
