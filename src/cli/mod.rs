@@ -182,6 +182,10 @@ impl Cli {
     /// # Errors
     /// As the command does.
     pub fn run(self, printer: Printer) -> CliResult {
+        #[cfg(feature = "serve")]
+        if matches!(self.command, Command::Ui(_)) {
+            ui::start_anew();
+        }
         if let Some(folder) = &self.global.cd {
             std::env::set_current_dir(folder)
                 .map_err(|source| disk::DiskError::new("change to folder", folder, source))?;

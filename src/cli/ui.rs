@@ -1,12 +1,14 @@
 //! `pipe ui`: serves runs to browsers and to MLflow's clients.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use server::{Context, Options, ServeError, Server, Token};
 
+use crate::environment;
 use crate::error::{CliError, CliResult, with_causes};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -18,6 +20,23 @@ const NAP: Duration = Duration::from_millis(20);
 
 /// How often runs of processes that died are looked for, and what was logged while the run store was away.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How many milliseconds the allocator keeps what was freed.
+const KEPT_FREED: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "100");
+
+/// Starts this program once more in its own place, with an allocator that gives memory back soon: it asks how soon of the
+/// environment alone, as a process starts. By its own mind it keeps everything for a second, and what clients send in
+/// that time is added up (docs/benchmarks.md). Comes back where that is done, or cannot be.
+#[allow(clippy::disallowed_methods, reason = "no process is started: this one goes on as another")]
+pub fn start_anew() {
+    let mut words = std::env::args_os();
+    if let (None, Ok(program), Some(name)) =
+        (environment::inherited(KEPT_FREED.0), std::env::current_exe(), words.next())
+    {
+        let mut command = std::process::Command::new(program);
+        let _ = command.arg0(name).args(words).env(KEPT_FREED.0, KEPT_FREED.1).exec();
+    }
+}
 
 /// Serve runs to browsers and to MLflow's clients
 ///

@@ -61,6 +61,16 @@ fn an_address_that_is_taken_is_told() {
 }
 
 #[test]
+fn a_folder_that_is_changed_to_counts_once() {
+    // The server starts anew in its own place.
+    let sandbox = Sandbox::new();
+    sandbox.write("below/params.yaml", "a: 1\n");
+    let served = Served::with(sandbox, &["--cd", "below"]);
+    let (_, said) = served.end("TERM");
+    said.code(0);
+}
+
+#[test]
 fn pages_of_other_sites_are_refused() {
     let served = Served::start();
     let create = |headers: &[(&str, &str)]| {
