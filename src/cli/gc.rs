@@ -128,7 +128,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     for other in &others {
         if !args.dry {
             let interrupt = Interrupt::default();
-            other_locks.push(other.lock(&command_line(), Sharing::Exclusive, true, &interrupt, printer)?);
+            other_locks.push(other.lock_from_outside(&command_line(), &interrupt, printer)?);
         }
         // One without git has no revisions.
         let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };

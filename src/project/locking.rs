@@ -56,13 +56,37 @@ impl Project {
         interrupt: &Interrupt,
         printer: Printer,
     ) -> CliResult<Option<LockFile>> {
-        match self.lock(command, Sharing::Shared, true, interrupt, printer) {
+        self.lock_as_may_be(command, Sharing::Shared, interrupt, printer)
+    }
+
+    /// Takes the lock of a project that another command than its own has to keep from changing meanwhile: where it is another
+    /// user's and nothing can be written, without a name, or not at all where there never was one.
+    ///
+    /// # Errors
+    /// When it is held and the wait was interrupted, or the lock file cannot be read.
+    pub fn lock_from_outside(
+        &self,
+        command: &str,
+        interrupt: &Interrupt,
+        printer: Printer,
+    ) -> CliResult<Option<LockFile>> {
+        self.lock_as_may_be(command, Sharing::Exclusive, interrupt, printer)
+    }
+
+    fn lock_as_may_be(
+        &self,
+        command: &str,
+        sharing: Sharing,
+        interrupt: &Interrupt,
+        printer: Printer,
+    ) -> CliResult<Option<LockFile>> {
+        match self.lock(command, sharing, true, interrupt, printer) {
             Err(fault) if fault.is_read_only() => {}
             taken => return taken.map(Some),
         }
         let told = &mut |holder: &str| tell_wait(holder, printer);
         let (path, patience) = (self.pipe_path("lock"), self.patience(true));
-        let taken = LockFile::share_to_read(&path, patience, &|| !interrupt.came(), told);
+        let taken = LockFile::acquire_to_read(&path, sharing, patience, &|| !interrupt.came(), told);
         taken.map_err(|fault| self.not_locked(fault, interrupt))
     }
 

@@ -192,6 +192,29 @@ fn a_run_store_of_another_user_keeps_nobody_from_the_data() {
 }
 
 #[test]
+fn a_collection_in_a_shared_cache_keeps_what_a_project_of_another_user_needs() {
+    let sandbox = Sandbox::new();
+    sandbox.write("theirs", "theirs\n");
+    sandbox.write("../mine/.pipe/config.toml", "cache.dir = '../cache'\n");
+    sandbox.ok(["config", "cache.dir", "../cache"]);
+    sandbox.ok(["add", "theirs"]);
+    for text in ["old\n", "new\n"] {
+        sandbox.write("../mine/data", text);
+        sandbox.ok(["--cd", "../mine", "add", "data"]);
+    }
+    sandbox.settle();
+    let mut command = sandbox.program("chown");
+    command.args(["-R", "65534:65534", "../mine", "../cache"]);
+    // Whom no permission stops may do so; others have all of it already.
+    let _ = sandbox.finish(command);
+    let said = read_only(&sandbox, &["--cd", "../mine", "gc", "-w", "-f"]).code(0);
+    said.tells(&["Removed 1 file (4 B)", "it knows of 2 projects"]);
+    sandbox.remove("theirs");
+    sandbox.ok(["checkout"]);
+    assert_eq!(sandbox.read("theirs"), "theirs\n");
+}
+
+#[test]
 fn a_repository_that_git_does_not_trust_is_no_repository_without_commits() {
     let sandbox = full(false);
     // As git sees it when it belongs to somebody else, whoever runs the tests.

@@ -71,13 +71,14 @@ impl LockFile {
         LockFile::wait((file, path), Some(command), sharing, patience, go_on, on_wait)
     }
 
-    /// Shares a lock whose file may only be read, without a name; waits as [`LockFile::acquire`] does. `None` when there is no
+    /// Takes a lock whose file may only be read, without a name; waits as [`LockFile::acquire`] does. `None` when there is no
     /// such file: then nobody holds it who could write there.
     ///
     /// # Errors
     /// As [`LockFile::acquire`], and when the file cannot be read.
-    pub fn share_to_read(
+    pub fn acquire_to_read(
         path: &Path,
+        sharing: Sharing,
         patience: Duration,
         go_on: &dyn Fn() -> bool,
         on_wait: &mut dyn FnMut(&str),
@@ -86,7 +87,7 @@ impl LockFile {
             Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Ok(None),
             file => {
                 let file = file.context("open lock file", path)?;
-                LockFile::wait((file, path), None, Sharing::Shared, patience, go_on, on_wait).map(Some)
+                LockFile::wait((file, path), None, sharing, patience, go_on, on_wait).map(Some)
             }
         }
     }
