@@ -61,6 +61,18 @@ impl SelectArgs {
         })
     }
 
+    /// The same; without any choice all stages of all pipeline files, where that is what the project's dialect means.
+    ///
+    /// # Errors
+    /// When a target names nothing.
+    pub fn stages_to_tell(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
+        let is_narrowed = !self.targets.is_empty() || self.recursive || self.pipeline;
+        match !is_narrowed && project.dialect.status_is_of_everything() {
+            true => Ok(pipeline.graph.order().to_vec()),
+            false => self.stages(pipeline, project),
+        }
+    }
+
     fn named(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
         if self.recursive {
             return self.below(pipeline, &project.base);

@@ -26,7 +26,7 @@ use crate::verify::VerifyArgs;
 
 /// Show which stages are stale, and why
 ///
-/// Nothing is run or restored. With `-q` nothing is printed and the exit code tells: 0 when everything is up to date, 1 when something is
+/// Nothing is run or restored. In a project of DVC the stages of all pipeline files are told unless a target says otherwise. With `-q` nothing is printed and the exit code tells: 0 when everything is up to date, 1 when something is
 /// stale, 2 when it could not be told.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -127,7 +127,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         return Ok(());
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
-    let wanted = args.select.stages(&pipeline, &project)?;
+    let wanted = args.select.stages_to_tell(&pipeline, &project)?;
     let workspace = args.verify.workspace(&project, printer)?;
     let ledger = project.ledger(&pipeline)?;
     tell_empty_groups(&project, &pipeline, printer);

@@ -176,7 +176,7 @@ fn check(dvc: &mut Dvc, recipe: &Recipe) -> Result<(), String> {
         put(&sandbox, path, text.as_deref());
         let when = format!("edit {at} of {path}");
         same(dvc, &when)?;
-        let said = pipe(&sandbox, &["status", "-P"]);
+        let said = pipe(&sandbox, &["status"]);
         if said.stderr.contains("rror:") && text.is_some() {
             return Err(format!("{when}: pipe status: {}", said.stderr));
         }

@@ -159,7 +159,7 @@ pub fn pipe_command(sandbox: &Sandbox, arguments: &[&str]) -> std::process::Comm
 /// Which stages are stale of themselves for `pipe`.
 #[track_caller]
 pub fn stale(sandbox: &Sandbox) -> BTreeSet<String> {
-    let said = pipe(sandbox, &["status", "-P", "--json"]);
+    let said = pipe(sandbox, &["status", "--json"]);
     let status: Json =
         serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}{}", said.stdout, said.stderr));
     let stages = status["stages"].as_array().expect("a list").iter();

@@ -227,6 +227,11 @@ impl Dialect {
         self == Dialect::Native
     }
 
+    /// Whether `status` without a target is about all pipeline files, or the nearest one with what it needs.
+    pub fn status_is_of_everything(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether `status` tells how each stage stands now, also of deps that a stage before it is about to make anew.
     pub fn status_is_of_now(self) -> bool {
         self == Dialect::Dvc
