@@ -46,6 +46,9 @@ pub(crate) struct Note {
     /// What the outs held that stay in place; the cache has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persisted: Vec<(ProjectPath, FileState)>,
+    /// The same outside the project, by absolute paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub persisted_outside: Vec<(PathBuf, FileState)>,
     /// What others may not write meanwhile.
     #[serde(default)]
     pub reads: Vec<ProjectPath>,
@@ -73,6 +76,7 @@ impl Note {
             outside,
             patterns,
             persisted: Vec::new(),
+            persisted_outside: Vec::new(),
             reads,
             reads_outside,
             pools,
@@ -388,8 +392,17 @@ pub(crate) fn read_note(folder: &Path) -> Result<Option<Note>, DiskError> {
     Ok(text.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok()))
 }
 
+/// What the path of an out is below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Below {
+    /// The project.
+    Project,
+    /// The root of the file system.
+    FileSystem,
+}
+
 /// Puts back what an out that persists held before.
-pub type Restore<'a> = dyn Fn(&ProjectPath, &FileState) + Sync + 'a;
+pub type Restore<'a> = dyn Fn(Below, &ProjectPath, &FileState) + Sync + 'a;
 
 /// Puts back what a dead process had set aside; `None` when it had not begun.
 ///
@@ -404,7 +417,13 @@ pub(crate) fn recover_one(
     end_orphans(&folder);
     if note.running {
         for (path, state) in &note.persisted {
-            restore(path, state);
+            restore(Below::Project, path, state);
+        }
+        for (path, state) in &note.persisted_outside {
+            let below = path.strip_prefix("/").unwrap_or(path);
+            if let Ok(path) = ProjectPath::from_relative(below) {
+                restore(Below::FileSystem, &path, state);
+            }
         }
     }
     let stage = note.stage.clone();
@@ -458,7 +477,7 @@ pub(crate) mod tests {
     pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
         let recover =
-            |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?, &|_, _| ()).unwrap();
+            |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?, &|_, _, _| ()).unwrap();
         notes.into_iter().filter_map(recover).collect()
     }
 
