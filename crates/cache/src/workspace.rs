@@ -306,6 +306,7 @@ impl Workspace {
         let os_path = self.os_path(path);
         if let Ok(metadata) = fs::symlink_metadata(&os_path) {
             if metadata.is_dir() {
+                self.check_gives_way(path)?;
                 self.remove(path)?;
             } else if self.is_placed(path, digest, executable, placement, &metadata)? {
                 return Ok(());
