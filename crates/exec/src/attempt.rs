@@ -312,7 +312,8 @@ impl Attempt<'_, '_, '_> {
                         Ok(outcome)
                     }
                     Err(failure) => {
-                        if matches!(failure, Failure::Cache(_) | Failure::Disk(_)) {
+                        // A command that failed by itself has stored nothing.
+                        if !matches!(failure, Failure::Command { .. } | Failure::Interrupted { .. }) {
                             // What was stored until then leads into the cache, where nothing names it.
                             for out in &self.stage.outs {
                                 let _ = outs::unprotect(world.workspace, out);

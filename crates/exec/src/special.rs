@@ -69,9 +69,8 @@ pub(crate) fn read_places(reader: &ParamReader<'_>, stage: &Stage) -> Vec<PathBu
 
 /// Where the outs of a stage lie that are outside the project; whether each stays in place while the command runs.
 pub(crate) fn written_places(reader: &ParamReader<'_>, stage: &Stage) -> Vec<(PathBuf, bool)> {
-    let place = |out: &SpecialOut| {
-        Some((out_place(reader, &out.name).ok()?.to_path("/".as_ref()), out.persist))
-    };
+    let place =
+        |out: &SpecialOut| Some((out_place(reader, &out.name).ok()?.to_path("/".as_ref()), out.persist));
     stage.special_outs.iter().filter_map(place).collect()
 }
 
