@@ -7,8 +7,8 @@ use cache::Counted;
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Below, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary, Supplier,
-    World, drive, survey,
+    Below, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary,
+    Supplier, World, drive, survey,
 };
 use pipeline::{Dialect, Pipeline, StageId, StaleReason};
 
