@@ -131,6 +131,7 @@ impl Logger {
             Err(fault) => (None, Some(with_causes(&fault))),
         };
         spool::tell_refused(&project, printer);
+        project.tell_replaced_log(printer);
         Ok(Logger { project, run, is_of_stage, store, untold, has_lost: false, printer })
     }
 

@@ -436,6 +436,22 @@ impl Project {
         Ok(store)
     }
 
+    /// Says once that the store's file was put in place of another whose last changes were still in the log beside it: they
+    /// are in the log alone, which was set aside. It gets the name under which it is told of.
+    pub fn tell_replaced_log(&self, printer: Printer) {
+        let [aside, told] = ["replaced", "old"].map(|end| self.pipe_path(&format!("runs.db-wal.{end}")));
+        let has_changes = std::fs::metadata(&aside).is_ok_and(|found| found.len() > 0);
+        if has_changes && disk::move_path(&aside, &told).is_ok() {
+            let shown = |path: &Path| base::shown(path.strip_prefix(&self.root).unwrap_or(path));
+            printer.warn(format_args!(
+                "{} was replaced while the last changes to the file before it were in its log: they are not in the new one \
+                 ({} is that log, for whoever has that file)",
+                shown(&self.pipe_path("runs.db")),
+                shown(&told)
+            ));
+        }
+    }
+
     /// Where what was logged waits while the run store is away.
     pub fn spool_folder(&self) -> PathBuf {
         self.pipe_path("tmp").join("spool")

@@ -175,6 +175,7 @@ impl<'a> Recorder<'a> {
                 }
             };
             let opened = self.project.store().map(Arc::new);
+            self.project.tell_replaced_log(self.printer);
             let store = opened.as_ref().ok().cloned();
             spool::make_reserve(&self.project.spool_folder());
             let writer = Writer::start(opened, self.project.spool_folder(), self.teller.clone(), written);

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use base::{FileState, ProjectPath};
-use cache::{Placement, Workspace};
+use cache::{CacheError, Placement, Workspace};
 use disk::{LockFile, Sharing};
-use exec::{Claim, Claims, Event, Observer, Wish};
+use exec::{Below, Claim, Claims, Event, Observer, Wish};
 
 use crate::cli::command_line;
 use crate::error::{CliError, CliResult};
@@ -37,9 +37,22 @@ pub struct Held {
 }
 
 /// Puts back what an out that persists held before its stage was cut off.
-pub fn put_back(workspace: &Workspace, path: &ProjectPath, state: &FileState, printer: Printer) {
-    if let Err(fault) = workspace.restore(path, state, Placement::Private) {
-        printer.warn(format_args!("failed to put back {path}: {fault}"));
+pub fn put_back(
+    workspace: &Workspace,
+    below: Below,
+    path: &ProjectPath,
+    state: &FileState,
+    printer: Printer,
+) {
+    let (restored, root) = match below {
+        Below::Project => (workspace.restore(path, state, Placement::Private), ""),
+        Below::FileSystem => {
+            let outside = workspace.outside().map_err(CacheError::from);
+            (outside.and_then(|outside| outside.restore(path, state, Placement::Private)), "/")
+        }
+    };
+    if let Err(fault) = restored {
+        printer.warn(format_args!("failed to put back {root}{path}: {fault}"));
     }
 }
 
@@ -52,10 +65,10 @@ pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> Cli
     let command = command_line();
     let wait = wait && project.enclosing_stage().is_none();
     let lock = project.lock(&command, Sharing::Shared, wait, &Interrupt::default(), printer)?;
-    let restore = |path: &ProjectPath, state: &FileState| {
+    let restore = |below: Below, path: &ProjectPath, state: &FileState| {
         // Most often nothing is to be recovered.
         if let Ok(workspace) = project.workspace(printer) {
-            put_back(&workspace, path, state, printer);
+            put_back(&workspace, below, path, state, printer);
         }
     };
     let claims =

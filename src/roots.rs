@@ -377,7 +377,7 @@ fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
     Ok(())
 }
 
-/// What stages have set aside, which comes back if they fail.
+/// What stages have set aside, or change in place, which comes back if they fail.
 fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
     // A memory of its own, which is never saved: these paths are none that records may name.
     let forgetful = State::load(&project.pipe_path("tmp/no-state"))?;
@@ -388,6 +388,9 @@ fn keep_jobs(project: &Project, needed: &mut Needed) -> CliResult {
             if let Some(state) = workspace.observe(&path)? {
                 needed.roots.keep(&state);
             }
+        }
+        for state in &job.persisted {
+            needed.roots.keep(state);
         }
         if job.holder.liveness() != Liveness::Dead {
             needed.at_work.push(job);

@@ -1,9 +1,10 @@
 //! What was logged while the run store was away: one private file per set of changes, applied by the next command that
 //! opens the store. The sets have ids, so that one which is applied twice counts once (docs/design/run-store.md).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base::{Digest, Timestamp};
@@ -78,11 +79,6 @@ pub fn keep(folder: &Path, name: &RunId, changes: &Changes) -> Result<(), DiskEr
     write(folder, name, &bytes_of(changes))
 }
 
-/// The name of what came last of what waits.
-pub fn newest(folder: &Path) -> Option<RunId> {
-    Path::new(&names(folder).max()?).file_stem()?.to_str()?.parse::<RunId>().ok()
-}
-
 /// A set of changes as it is kept.
 pub fn bytes_of(changes: &Changes) -> Vec<u8> {
     serde_json::to_vec(changes).expect("changes are plain data")
@@ -97,7 +93,24 @@ pub fn write(folder: &Path, mut name: RunId, bytes: &[u8]) -> Result<(), DiskErr
     while !disk::create_private(&folder.join(format!("{name}.json")), bytes)? {
         name = name.after(name);
     }
+    let mut newest = lock_newest();
+    let known = newest.entry(folder.to_owned()).or_insert(name);
+    *known = name.max(*known);
     Ok(())
+}
+
+/// The newest name of each spool: of what this process has kept there, or of what waited when it first kept something. To
+/// look each time is slow where much waits. What others have kept since is ordered by the clock alone.
+static NEWEST: Mutex<BTreeMap<PathBuf, RunId>> = Mutex::new(BTreeMap::new());
+
+fn lock_newest() -> MutexGuard<'static, BTreeMap<PathBuf, RunId>> {
+    NEWEST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The name that the next one comes after; `None` where nothing waits.
+pub fn newest(folder: &Path) -> Option<RunId> {
+    let known = lock_newest().get(folder).copied();
+    known.or_else(|| Path::new(&names(folder).max()?).file_stem()?.to_str()?.parse::<RunId>().ok())
 }
 
 /// Applies what waits, oldest first, and again what waited for something that came later. What the store refuses goes to
@@ -265,6 +278,24 @@ mod tests {
             }
         });
         assert_eq!(files(folder.path()).len(), 161);
+    }
+
+    #[test]
+    fn the_folder_is_read_for_the_first_set_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |number| RunId::from_parts(Timestamp(number), 0);
+        let changes = logged("a", Change::LogParams { run: name(1), params: Vec::new() });
+        let file = |name: RunId| folder.path().join(format!("{name}.json"));
+        disk::create_private(&file(name(5_000)), b"{}").unwrap();
+        keep(folder.path(), &name(4_000), &changes).unwrap();
+        let first = files(folder.path()).pop().unwrap();
+        assert!(first > file(name(5_000)), "behind what waited");
+        // Another process, whose clock is ahead.
+        disk::create_private(&file(name(90_000)), b"{}").unwrap();
+        keep(folder.path(), &name(3_000), &changes).unwrap();
+        keep(folder.path(), &name(6_000), &changes).unwrap();
+        let files = files(folder.path());
+        assert_eq!((&files[1], &files[3..]), (&first, &[file(name(6_000)), file(name(90_000))][..]));
     }
 
     /// Files that earlier versions left must be read for ever.

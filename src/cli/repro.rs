@@ -7,8 +7,8 @@ use cache::Counted;
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary, Supplier,
-    World, drive, survey,
+    Below, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary,
+    Supplier, World, drive, survey,
 };
 use pipeline::{Dialect, Pipeline, StageId, StaleReason};
 
@@ -199,8 +199,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
-    let restore =
-        |path: &ProjectPath, state: &FileState| recovery::put_back(&workspace, path, state, printer);
+    let restore = |below: Below, path: &ProjectPath, state: &FileState| {
+        recovery::put_back(&workspace, below, path, state, printer);
+    };
     let claims =
         Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
     // Whoever held the lock may have changed what was read before.

@@ -53,6 +53,24 @@ fn what_is_gone_comes_back_without_running() {
 }
 
 #[test]
+fn a_folder_with_something_ignored_is_named_where_a_file_belongs() {
+    let sandbox = done();
+    sandbox.write(".pipeignore", "*.tmp\n");
+    sandbox.remove("file.txt");
+    sandbox.write("file.txt/x.tmp", "mine");
+    let tells = ["file.txt is a folder and holds file.txt/x.tmp, which is ignored: move it elsewhere"];
+    sandbox.pipe(["checkout", "file.txt"]).code(1).tells(&["Cannot bring back file.txt: "]).tells(&tells);
+    sandbox.pipe(["repro", "file"]).code(2).tells(&tells);
+    assert_eq!(sandbox.read("file.txt/x.tmp"), "mine");
+    std::fs::rename(sandbox.path("file.txt"), sandbox.path("elsewhere")).unwrap();
+    sandbox.ok(["repro"]);
+    assert_eq!(
+        (sandbox.read("file.txt"), sandbox.states()),
+        ("one\n".into(), "file:fresh folder:fresh".into())
+    );
+}
+
+#[test]
 fn the_workspace_follows_the_lock_of_another_commit() {
     let sandbox = done();
     sandbox.commit("one");

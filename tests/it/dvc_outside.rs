@@ -98,6 +98,36 @@ fn a_failed_or_killed_stage_gives_back_what_it_had_written_outside() {
     assert_eq!(sandbox.read("../store/x"), "1\n");
 }
 
+/// The half-written one would be what the next attempt goes on from.
+#[test]
+fn what_persists_outside_comes_back_too() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let script = "cp in o; cp in ../store/x; echo more >> ../store/kept";
+    let sandbox = writes_outside(&mut dvc, script);
+    // The user's own symlink above it is no reason to leave it as it is.
+    std::fs::rename(sandbox.root().join("../store"), sandbox.root().join("../elsewhere")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", sandbox.root().join("../store")).unwrap();
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.write("script", "echo half >> ../store/kept; false");
+    pipe(&sandbox, &["repro", "-f"]).code(1);
+    assert_eq!(sandbox.read("../store/kept"), "more\n");
+    agree(&mut dvc, &sandbox, &[]);
+    // What no record names.
+    sandbox.write("../store/kept", "mine\n");
+    sandbox.write("script", "echo half >> ../store/kept; touch began; sleep 60");
+    let mut killed = sandbox.start(pipe_command(&sandbox, &["repro", "-f"]));
+    sandbox.await_file("began");
+    assert_eq!(sandbox.read("../store/kept"), "mine\nhalf\n");
+    killed.kill();
+    killed.wait();
+    pipe(&sandbox, &["gc", "-w", "-f"]).code(0);
+    sandbox.write("script", script);
+    pipe(&sandbox, &["repro", "-f"]).code(0).tells(&["its last good outs are back in place"]);
+    assert_eq!(sandbox.read("../store/kept"), "mine\nmore\n");
+    assert!(sandbox.root().join("../store").is_symlink());
+    agree(&mut dvc, &sandbox, &[]);
+}
+
 #[test]
 fn commit_records_what_lies_outside() {
     let mut dvc = Dvc::start(&Sandbox::without_git());

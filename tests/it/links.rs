@@ -102,6 +102,21 @@ fn outs_that_persist_are_files_of_their_own_while_the_stage_runs() {
     }
 }
 
+/// Nothing names such a blob, and a collection of garbage takes it away.
+#[test]
+fn what_cannot_be_recorded_is_no_link_into_the_cache() {
+    for kind in ["hardlink", "symlink"] {
+        let text = "stages: {a: {cmd: 'echo 1 > out; rm -f .pipe/journal; mkdir -p .pipe/journal/x', outs: [out]}}\n";
+        let sandbox = Sandbox::with_pipeline(text);
+        sandbox.ok(["config", "cache.link_types", kind]);
+        sandbox.pipe(["repro"]).code(2);
+        let files = sandbox.files(".pipe");
+        let partial = files.iter().find(|file| file.ends_with("partial/out")).expect("it is kept for a look");
+        assert_eq!(sandbox.read(partial), "1\n");
+        assert!(!is_link(&sandbox, partial), "{kind}");
+    }
+}
+
 #[test]
 fn links_are_made_and_unmade() {
     let sandbox = done("copy");

@@ -55,6 +55,23 @@ fn a_reproduction_goes_on_and_is_recorded() {
     }
 }
 
+#[test]
+fn the_log_of_a_store_that_was_replaced_is_told_of_once() {
+    let sandbox = Sandbox::with_pipeline("stages: {}\n");
+    sandbox.ok(["runs", "start", "--name", "first"]);
+    other_store(&sandbox, "other.db");
+    // As long as somebody has it open, what is logged stays in the log.
+    let open = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    open.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).unwrap();
+    sandbox.ok(["runs", "start", "--name", "second"]);
+    std::fs::rename(sandbox.path("other.db"), sandbox.path(".pipe/runs.db")).unwrap();
+    sandbox.ok(["runs", "list"]).tells(&[".pipe/runs.db was replaced", ".pipe/runs.db-wal.old is that log"]);
+    assert!(sandbox.exists(".pipe/runs.db-wal.old") && !sandbox.exists(".pipe/runs.db-wal.replaced"));
+    assert!(!sandbox.ok(["runs", "list"]).stderr.contains("replaced"));
+    drop(open);
+    check_whole(&sandbox);
+}
+
 #[cfg(feature = "serve")]
 #[test]
 fn a_server_acknowledges_nothing_that_is_not_in_the_file_that_is_there() {

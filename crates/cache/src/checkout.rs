@@ -266,6 +266,7 @@ impl Workspace {
                 match place() {
                     // Only a folder keeps a file from being placed over it.
                     Err(CacheError::Disk(_)) if os_path.is_dir() && !os_path.is_symlink() => {
+                        self.check_gives_way(path)?;
                         self.remove(path)?;
                         place()
                     }
@@ -281,7 +282,9 @@ fn told(faults: Vec<(ProjectPath, CacheError)>) -> Result<Vec<(ProjectPath, Cach
     let mut told = Vec::new();
     for (path, fault) in faults {
         match fault {
-            CacheError::Missing { .. } | CacheError::Damaged { .. } => told.push((path, fault)),
+            CacheError::Missing { .. } | CacheError::Damaged { .. } | CacheError::InTheWay { .. } => {
+                told.push((path, fault));
+            }
             fault => return Err(fault),
         }
     }
@@ -328,6 +331,15 @@ impl Planner<'_> {
         if has_bytes && !self.relink && metadata.as_ref().is_some_and(is_own) {
             self.plan.steps.push((path.clone(), Step::Mode { executable }, change));
         } else if is_cached {
+            if metadata.is_some_and(|metadata| metadata.is_dir()) {
+                match self.workspace.check_gives_way(path) {
+                    Err(fault @ CacheError::InTheWay { .. }) => {
+                        self.plan.failed.push((path.clone(), fault));
+                        return Ok(());
+                    }
+                    answer => answer?,
+                }
+            }
             self.check_saved(path, now)?;
             self.plan.relinked += usize::from(is_right);
             let step = Step::File { digest: state.digest, size: state.size, executable };

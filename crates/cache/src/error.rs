@@ -60,6 +60,18 @@ pub enum CacheError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder stands where a file belongs, and holds something ignored, of which nothing has the bytes.
+    #[error(
+        "{} is a folder and holds {}, which is ignored: move it elsewhere",
+        base::shown(folder),
+        base::shown(ignored)
+    )]
+    InTheWay {
+        /// The folder.
+        folder: PathBuf,
+        /// The first that is ignored in it.
+        ignored: PathBuf,
+    },
     /// A blob is not in the cache.
     #[error("{digest} is not in the cache")]
     Missing {
@@ -113,6 +125,7 @@ impl CacheError {
             CacheError::Changed { .. } => {
                 Some("run the command again once nothing writes to the file; nothing was recorded")
             }
+            CacheError::InTheWay { .. } => Some("a file belongs there, and what is ignored is never removed"),
             CacheError::Name { .. } => Some("rename it, or move it elsewhere"),
             CacheError::Loop { .. } | CacheError::Dangling { .. } => {
                 Some("remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)")

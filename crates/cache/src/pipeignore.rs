@@ -180,6 +180,19 @@ impl Workspace {
         Ok(ignored)
     }
 
+    /// Whether a folder that stands at the path, where a file belongs, can give way: nothing ignored is in it.
+    ///
+    /// # Errors
+    /// [`CacheError::InTheWay`] when it cannot; when it cannot be read.
+    pub(crate) fn check_gives_way(&self, path: &ProjectPath) -> Result<(), CacheError> {
+        match self.ignored_in(path)?.first() {
+            None => Ok(()),
+            Some(ignored) => {
+                Err(CacheError::InTheWay { folder: path.as_str().into(), ignored: ignored.as_str().into() })
+            }
+        }
+    }
+
     /// Removes what stands at a path, but for what is ignored in it: nothing holds its bytes. The folders that it lies in
     /// stay then.
     pub fn remove(&self, path: &ProjectPath) -> Result<(), CacheError> {
@@ -319,5 +332,39 @@ mod tests {
         write("out/gone/e", "5");
         workspace.restore(&path("out"), &alone.unwrap(), Placement::Private).unwrap();
         assert!(is_there("out/new/f.tmp") && !is_there("out/gone"));
+    }
+
+    #[test]
+    fn a_folder_with_something_ignored_gives_no_way_to_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::load(&folder.path().join(".pipe/state")).unwrap();
+        let workspace = Workspace::new(folder.path(), &folder.path().join(".pipe/cache"), state);
+        let write =
+            |path: &str, text: &str| disk::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+        write(".pipeignore", "*.tmp\n");
+        write("out", "file");
+        let file = workspace.store(&path("out"), Placement::Private).unwrap().unwrap();
+        disk::remove(&folder.path().join("out")).unwrap();
+        write("out/plain", "1");
+        write("out/deep/x.tmp", "2");
+        let told =
+            |fault: &CacheError| assert!(fault.to_string().contains("holds out/deep/x.tmp"), "{fault}");
+        told(&workspace.restore(&path("out"), &file, Placement::Private).unwrap_err());
+        let mut plan = crate::Checkout::default();
+        workspace.plan_checkout(&path("out"), &file, false, &mut plan).unwrap();
+        assert!(plan.is_empty());
+        told(&plan.failed[0].1);
+        // One that comes there after the look.
+        disk::remove(&folder.path().join("out/deep")).unwrap();
+        let mut plan = crate::Checkout::default();
+        workspace.plan_checkout(&path("out"), &file, false, &mut plan).unwrap();
+        write("out/deep/x.tmp", "2");
+        workspace.carry_out(&mut plan, &folder.path().join("aside")).unwrap();
+        told(&plan.failed[0].1);
+        let read = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
+        assert_eq!((read("out/plain"), read("out/deep/x.tmp")), ("1".to_owned(), "2".to_owned()));
+        disk::remove(&folder.path().join("out/deep")).unwrap();
+        workspace.restore(&path("out"), &file, Placement::Private).unwrap();
+        assert_eq!(read("out"), "file");
     }
 }

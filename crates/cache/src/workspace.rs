@@ -165,6 +165,17 @@ impl Workspace {
         if self.state().is_anew() { Ok(State::anew(path)) } else { State::load(path) }
     }
 
+    /// The whole file system: its paths are those below `/`. It shares the caches, and has a memory of its own of what was
+    /// hashed there.
+    ///
+    /// # Errors
+    /// When that memory is there and cannot be read.
+    pub fn outside(&self) -> Result<Workspace, disk::DiskError> {
+        let state = self.memory(&self.memory_folder().join("outside"))?;
+        let (blobs, stages) = (self.blobs.clone(), self.stages.clone());
+        Ok(Workspace::with_caches(Path::new("/"), blobs, stages, state))
+    }
+
     /// What the path holds now; `None` when there is nothing. Files whose stamp is known are not read.
     ///
     /// # Errors
@@ -295,6 +306,7 @@ impl Workspace {
         let os_path = self.os_path(path);
         if let Ok(metadata) = fs::symlink_metadata(&os_path) {
             if metadata.is_dir() {
+                self.check_gives_way(path)?;
                 self.remove(path)?;
             } else if self.is_placed(path, digest, executable, placement, &metadata)? {
                 return Ok(());

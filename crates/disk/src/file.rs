@@ -1,5 +1,6 @@
 //! Whole files: replaced atomically, appended line by line, moved, removed.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -9,6 +10,7 @@ use rustix::fs::{Access, AtFlags, CWD, Timespec, Timestamps, accessat, utimensat
 use rustix::io::Errno;
 
 use crate::error::{Context, DiskError};
+use crate::partial::sync_files;
 use crate::share::{inherit, inherit_file};
 
 /// Replaces the content of `path` by `bytes`: readers see the old file or the new one, whole.
@@ -327,14 +329,52 @@ pub fn move_folder(from: &Path, to: &Path) -> Result<(), DiskError> {
 }
 
 /// Moves to another file system. What has its name there is whole: who finds it after a full disk or a kill may put it
-/// back over what is left of `from`.
+/// back over what is left of `from`. Each file system writes when it likes: unless the copy and its name are on the disk
+/// before `from` goes, a loss of power takes both.
 fn move_across(from: &Path, to: &Path) -> Result<(), DiskError> {
+    move_across_by(from, to, &sync)
+}
+
+fn move_across_by(
+    from: &Path,
+    to: &Path,
+    sync: &dyn Fn(&Path, Synced) -> Result<(), DiskError>,
+) -> Result<(), DiskError> {
     let beside = tempfile::Builder::new().prefix(".pipe-").suffix(".tmp").tempdir_in(parent(to));
     let beside = beside.context("copy", from)?;
     let copy = beside.path().join("copy");
     copy_tree(from, &copy)?;
+    let is_folder = fs::symlink_metadata(&copy).is_ok_and(|metadata| metadata.is_dir());
+    sync(&copy, if is_folder { Synced::All } else { Synced::It })?;
     merge(&copy, to)?;
+    // Of a folder, names may have changed at any depth.
+    sync(parent(to), if is_folder { Synced::All } else { Synced::It })?;
     remove(from)
+}
+
+/// What has to be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Synced {
+    /// A file, or the names in a folder.
+    It,
+    /// A folder with all that is in it.
+    All,
+}
+
+/// Waits until the disk has what is at a path.
+fn sync(path: &Path, what: Synced) -> Result<(), DiskError> {
+    if what == Synced::All {
+        return sync_files(&[], &BTreeSet::from([path.to_owned()]));
+    }
+    // A symlink is nothing but a name.
+    if path.is_symlink() {
+        return Ok(());
+    }
+    match File::open(path).and_then(|there| there.sync_all()) {
+        // Some file systems do so for files alone.
+        Err(fault) if fault.kind() == io::ErrorKind::InvalidInput && path.is_dir() => Ok(()),
+        synced => synced.context("write", path),
+    }
 }
 
 /// Moves within a file system, what a folder holds into one that is there.
@@ -489,6 +529,38 @@ mod tests {
         move_across(&from, &to).unwrap();
         assert_eq!(fs::read_to_string(to.join("below/file")).unwrap(), "new");
         assert!(to.join("kept").exists() && !from.exists());
+    }
+
+    #[test]
+    fn what_moves_to_another_file_system_is_on_its_disk_before_it_goes_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| folder.path().join(name).join("x"));
+        let fill = |is_folder: bool| {
+            let file = if is_folder { from.join("below/file") } else { from.clone() };
+            replace(&file, b"text").unwrap();
+        };
+        for (is_folder, what) in [(false, Synced::It), (true, Synced::All)] {
+            fill(is_folder);
+            make_folder(parent(&to)).unwrap();
+            let calls = std::cell::RefCell::new(Vec::new());
+            let seen = |path: &Path, what| {
+                let copy = if is_folder { path.join("below/file") } else { path.to_owned() };
+                let is_copy = fs::read(copy).is_ok_and(|text| text == b"text");
+                calls.borrow_mut().push((is_copy, path == parent(&to), what, from.exists(), to.exists()));
+                sync(path, what)
+            };
+            move_across_by(&from, &to, &seen).unwrap();
+            assert_eq!(*calls.borrow(), [(true, false, what, true, false), (false, true, what, true, true)]);
+            assert!(!from.exists() && to.exists());
+            remove(&to).unwrap();
+            // What the disk refuses stays where it was.
+            fill(is_folder);
+            let refuse = |path: &Path, _| Err(DiskError::new("write", path, io::Error::other("no")));
+            move_across_by(&from, &to, &refuse).unwrap_err();
+            assert!(from.exists() && !to.exists());
+            assert_eq!(fs::read_dir(parent(&to)).unwrap().count(), 0, "no copy is left");
+            remove(&from).unwrap();
+        }
     }
 
     #[test]

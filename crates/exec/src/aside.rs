@@ -46,6 +46,9 @@ pub(crate) struct Note {
     /// What the outs held that stay in place; the cache has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persisted: Vec<(ProjectPath, FileState)>,
+    /// The same outside the project, by absolute paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub persisted_outside: Vec<(PathBuf, FileState)>,
     /// What others may not write meanwhile.
     #[serde(default)]
     pub reads: Vec<ProjectPath>,
@@ -73,6 +76,7 @@ impl Note {
             outside,
             patterns,
             persisted: Vec::new(),
+            persisted_outside: Vec::new(),
             reads,
             reads_outside,
             pools,
@@ -316,6 +320,8 @@ pub struct AtWork {
     pub holder: Holder,
     /// What it has set aside.
     pub outs: Vec<PathBuf>,
+    /// What the outs held that stay in place; only the cache has it.
+    pub persisted: Vec<FileState>,
 }
 
 /// The jobs below `jobs` that have set something aside, or run.
@@ -329,12 +335,14 @@ pub fn at_work(jobs: &Path) -> Result<Vec<AtWork>, DiskError> {
         let Some(note) = note else { continue };
         let slots = (0..note.slots()).map(|index| slot(&folder, index));
         let Note { holder, stage, patterns, .. } = note;
+        let persisted = note.persisted.iter().map(|(_, state)| *state);
+        let persisted = persisted.chain(note.persisted_outside.iter().map(|(_, state)| *state)).collect();
         let mut outs: Vec<PathBuf> = slots.filter(|slot| fs::symlink_metadata(slot).is_ok()).collect();
         for index in 0..patterns.len() {
             let slot = files_slot(&folder, index);
             outs.extend(files_below(&slot)?.iter().map(|file| file.to_path(&slot)));
         }
-        found.push(AtWork { stage, holder, outs });
+        found.push(AtWork { stage, holder, outs, persisted });
     }
     Ok(found)
 }
@@ -388,8 +396,17 @@ pub(crate) fn read_note(folder: &Path) -> Result<Option<Note>, DiskError> {
     Ok(text.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok()))
 }
 
+/// What the path of an out is below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Below {
+    /// The project.
+    Project,
+    /// The root of the file system.
+    FileSystem,
+}
+
 /// Puts back what an out that persists held before.
-pub type Restore<'a> = dyn Fn(&ProjectPath, &FileState) + Sync + 'a;
+pub type Restore<'a> = dyn Fn(Below, &ProjectPath, &FileState) + Sync + 'a;
 
 /// Puts back what a dead process had set aside; `None` when it had not begun.
 ///
@@ -404,7 +421,13 @@ pub(crate) fn recover_one(
     end_orphans(&folder);
     if note.running {
         for (path, state) in &note.persisted {
-            restore(path, state);
+            restore(Below::Project, path, state);
+        }
+        for (path, state) in &note.persisted_outside {
+            let below = path.strip_prefix("/").unwrap_or(path);
+            if let Ok(path) = ProjectPath::from_relative(below) {
+                restore(Below::FileSystem, &path, state);
+            }
         }
     }
     let stage = note.stage.clone();
@@ -457,8 +480,9 @@ pub(crate) mod tests {
     /// As the next process after a kill.
     pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
-        let recover =
-            |(folder, note): (PathBuf, Option<Note>)| recover_one(root, folder, note?, &|_, _| ()).unwrap();
+        let recover = |(folder, note): (PathBuf, Option<Note>)| {
+            recover_one(root, folder, note?, &|_, _, _| ()).unwrap()
+        };
         notes.into_iter().filter_map(recover).collect()
     }
 
@@ -537,6 +561,36 @@ pub(crate) mod tests {
             fs::remove_dir_all(root.join("partial")).unwrap();
         }
         assert_eq!(text(&kept), "grows");
+    }
+
+    #[test]
+    fn what_persists_is_known_and_comes_back_after_a_kill() {
+        let (folder, mut aside) = set_aside();
+        let state = |byte| FileState {
+            digest: base::Digest::Blake3([byte; 32]),
+            size: 1,
+            files: None,
+            executable: false,
+        };
+        let Job::Ours(claim) = &mut aside.job else { panic!("it is ours") };
+        claim.note.persisted = vec![(ProjectPath::from_record("kept").unwrap(), state(1))];
+        // A name that records may not hold.
+        claim.note.persisted_outside = vec![("/data/.git/kept".into(), state(2))];
+        claim.write_note().unwrap();
+        leave(aside);
+        let jobs = folder.path().join("jobs");
+        assert_eq!(at_work(&jobs).unwrap()[0].persisted, [state(1), state(2)]);
+        let (job, note) = notes(&jobs).unwrap().remove(0);
+        let restored = std::sync::Mutex::new(Vec::new());
+        let restore = |below, path: &ProjectPath, state: &FileState| {
+            restored.lock().unwrap().push((below, path.as_str().to_owned(), *state));
+        };
+        recover_one(folder.path(), job, note.unwrap(), &restore).unwrap();
+        let expected = [
+            (Below::Project, "kept".to_owned(), state(1)),
+            (Below::FileSystem, "data/.git/kept".to_owned(), state(2)),
+        ];
+        assert_eq!(restored.into_inner().unwrap(), expected);
     }
 
     #[test]

@@ -282,6 +282,9 @@ impl Attempt<'_, '_, '_> {
         let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
         claim.note.persisted =
             before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
+        let outside = special::save_persisting(&self.shop.params, self.stage)?;
+        let absolute = |(path, state): &(ProjectPath, FileState)| (path.to_path("/".as_ref()), *state);
+        claim.note.persisted_outside = outside.iter().map(absolute).collect();
         let folder = claim.folder.clone();
         let aside = Aside::set(&options.root, claim, Some(&partial)).map_err(Failure::from);
         if let Err(failure) = &aside {
@@ -309,13 +312,14 @@ impl Attempt<'_, '_, '_> {
                         Ok(outcome)
                     }
                     Err(failure) => {
-                        if matches!(failure, Failure::Cache(_) | Failure::Disk(_)) {
+                        // A command that failed by itself has stored nothing.
+                        if !matches!(failure, Failure::Command { .. } | Failure::Interrupted { .. }) {
                             // What was stored until then leads into the cache, where nothing names it.
                             for out in &self.stage.outs {
                                 let _ = outs::unprotect(world.workspace, out);
                             }
                         }
-                        let kept = self.put_back(aside, assessment);
+                        let kept = self.put_back(aside, assessment, &outside);
                         crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
                         let event = Event::Failed {
                             stage: self.id,
@@ -335,8 +339,14 @@ impl Attempt<'_, '_, '_> {
         result
     }
 
-    /// Undoes what a failed command did to the outs. Returns where its partial ones are.
-    fn put_back(&self, aside: Aside, assessment: &Assessment) -> Option<PathBuf> {
+    /// Undoes what a failed command did to the outs. Returns where its partial ones are. `outside` is what persists outside the
+    /// project.
+    fn put_back(
+        &self,
+        aside: Aside,
+        assessment: &Assessment,
+        outside: &[(ProjectPath, FileState)],
+    ) -> Option<PathBuf> {
         let kept = match aside.put_back() {
             Ok(kept) => kept,
             Err(fault) => {
@@ -349,6 +359,13 @@ impl Attempt<'_, '_, '_> {
                 && let Err(fault) = self.shop.world.workspace.restore(&out.path, before, Placement::Private)
             {
                 self.warn(format!("failed to put back {}: {fault}", out.path));
+            }
+        }
+        for (path, before) in outside {
+            let restored = self.shop.params.outside().map_err(CacheError::from);
+            let restored = restored.and_then(|all| all.restore(path, before, Placement::Private));
+            if let Err(fault) = restored {
+                self.warn(format!("failed to put back /{path}: {fault}"));
             }
         }
         kept

@@ -26,7 +26,7 @@ mod special;
 mod start;
 mod url;
 
-pub use aside::{AtWork, Restore, Running, at_work, running};
+pub use aside::{AtWork, Below, Restore, Running, at_work, running};
 pub use assess::{Assessment, Conditions, Decision, World, assess, survey};
 pub use budget::Limits;
 pub use claim::{Claim, Claims, Wish};

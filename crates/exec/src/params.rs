@@ -82,13 +82,8 @@ impl<'a> ParamReader<'a> {
         if let Some(outside) = self.outside.get() {
             return Ok(&outside.0);
         }
-        let folder = self.workspace.memory_folder();
-        let state = self.workspace.memory(&folder.join("outside"))?;
-        let outside = || {
-            let Workspace { blobs, stages, .. } = self.workspace;
-            Outside(Workspace::with_caches(Path::new("/"), blobs.clone(), stages.clone(), state))
-        };
-        Ok(&self.outside.get_or_init(outside).0)
+        let outside = self.workspace.outside()?;
+        Ok(&self.outside.get_or_init(|| Outside(outside)).0)
     }
 
     /// The files that `stage` reads parameters from, as they are now.

@@ -4,8 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
-use pipeline::{Special, SpecialKind, SpecialName, Stage, StageLock, dataset_state};
+use cache::Placement;
+use pipeline::{Special, SpecialKind, SpecialName, SpecialOut, Stage, StageLock, dataset_state};
 
+use crate::job::Failure;
 use crate::outs::with_choice;
 use crate::params::{ParamReader, Unreadable};
 use crate::url;
@@ -55,7 +57,7 @@ pub(crate) fn save_unsaved(
     }
     let path = out_place(reader, name)?;
     let outside = reader.outside().map_err(|fault| Unreadable::new(name.clone(), &fault))?;
-    let stored = outside.store(&path, cache::Placement::Private);
+    let stored = outside.store(&path, Placement::Private);
     stored.map(|stored| stored.is_some()).map_err(|fault| Unreadable::of_content(name.clone(), &fault))
 }
 
@@ -67,10 +69,34 @@ pub(crate) fn read_places(reader: &ParamReader<'_>, stage: &Stage) -> Vec<PathBu
 
 /// Where the outs of a stage lie that are outside the project; whether each stays in place while the command runs.
 pub(crate) fn written_places(reader: &ParamReader<'_>, stage: &Stage) -> Vec<(PathBuf, bool)> {
-    let place = |out: &pipeline::SpecialOut| {
-        Some((out_place(reader, &out.name).ok()?.to_path("/".as_ref()), out.persist))
-    };
+    let place =
+        |out: &SpecialOut| Some((out_place(reader, &out.name).ok()?.to_path("/".as_ref()), out.persist));
     stage.special_outs.iter().filter_map(place).collect()
+}
+
+/// Saves what the outs of `stage` hold that persist outside the project, and makes them files of their own, before its command
+/// changes them in place. Says what that was, by paths below the root of the file system.
+pub(crate) fn save_persisting(
+    reader: &ParamReader<'_>,
+    stage: &Stage,
+) -> Result<Vec<(ProjectPath, FileState)>, Failure> {
+    let mut saved = Vec::new();
+    for SpecialOut { name, .. } in stage.special_outs.iter().filter(|out| out.persist) {
+        let path = out_place(reader, name).map_err(|fault| Failure::Refused(fault.to_string()))?;
+        let (outside, path) = (reader.outside()?, real(path));
+        if let Some(state) = outside.store(&path, Placement::Private)? {
+            outside.unprotect(&path)?;
+            saved.push((path, state));
+        }
+    }
+    Ok(saved)
+}
+
+/// The place without the symlinks above it, which may be the user's: nothing is put back through one.
+fn real(path: ProjectPath) -> ProjectPath {
+    let above = path.parent().and_then(|above| above.to_path("/".as_ref()).canonicalize().ok());
+    let above = above.and_then(|above| ProjectPath::from_relative(above.strip_prefix("/").ok()?).ok());
+    above.map(|above| above.join(path.name())).unwrap_or(path)
 }
 
 fn unreadable(name: &SpecialName, message: String) -> Unreadable {

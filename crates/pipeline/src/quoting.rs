@@ -21,6 +21,9 @@ pub(crate) fn quote_within(text: &str, before: &str) -> Option<String> {
         return Some(text.to_owned());
     }
     let spot = Reader::new(before).spot()?;
+    if spot.is_calculated {
+        return None;
+    }
     let escaped = |special: &str| {
         let escape = |c: char| special.contains(c).then_some('\\').into_iter().chain([c]);
         text.chars().flat_map(escape).collect::<String>()
@@ -39,9 +42,30 @@ pub(crate) fn quote_within(text: &str, before: &str) -> Option<String> {
     (!spelled.contains(spot.refused)).then_some(spelled)
 }
 
+/// Whether bash takes for a number what follows `before`, however it is quoted.
+pub(crate) fn is_calculated_within(before: &str) -> bool {
+    let is_open = before.rfind("((").is_some_and(|at| !before[at..].contains("))"));
+    is_open || Reader::new(before).spot().is_some_and(|spot| spot.is_calculated)
+}
+
 /// Whether a shell takes the character for space between words: other spaces are parts of words.
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n')
+}
+
+/// Whether what is tested is text, where this has been read of a test of bash: it takes what `-eq` and its like compare for
+/// numbers, on both sides.
+fn compares_text(test: &str) -> bool {
+    const OF_ONE: [&str; 12] = ["-e", "-f", "-d", "-s", "-r", "-w", "-x", "-n", "-z", "-h", "-L", "-p"];
+    const OF_TWO: [&str; 6] = ["=", "==", "!=", "-nt", "-ot", "-ef"];
+    let is_whole = |text: &str| text.matches('"').count().is_multiple_of(2);
+    let begin = test.rfind(['&', '|', '(']).map_or(0, |at| at + 1);
+    if test.contains(['\'', '\\', '`']) || !is_whole(&test[..begin]) {
+        return false;
+    }
+    let mut words = test[begin..].split_whitespace().skip_while(|word| *word == "!");
+    let Some(first) = words.next() else { return false };
+    OF_ONE.contains(&first) || is_whole(first) && words.next().is_some_and(|word| OF_TWO.contains(&word))
 }
 
 /// Where the end of a beginning of a script is.
@@ -49,6 +73,8 @@ struct Spot {
     place: Place,
     /// What means something else there than in a script of its own.
     refused: &'static [char],
+    /// Whether bash reads what stands there as arithmetic, and runs what is in it, however it is quoted.
+    is_calculated: bool,
 }
 
 enum Place {
@@ -75,6 +101,16 @@ enum Open {
     Brace,
     /// A backquote
     Backquote,
+    /// `=(`, elements of an array in bash
+    Array,
+    /// `[[`, a test of bash, and where in the script it begins
+    Test(usize),
+    /// `name[`, or `[` of an element: for bash, mostly, the number of an element
+    Subscript,
+    /// `${name:` or `${name[`, which [`Open::Brace`] follows: numbers in bash
+    Slice,
+    /// `let` of bash, to the end of the command
+    Let,
 }
 
 /// A here-document that begins with the next line.
@@ -152,7 +188,38 @@ impl<'a> Reader<'a> {
             Some(at) if self.open[..at].contains(&Open::Double) => &['\\', '`', '"'],
             Some(_) => &['\\', '`'],
         };
-        Some(Spot { place, refused })
+        let is_text = matches!(place, Place::Comment | Place::Document { .. });
+        Some(Spot { place, refused, is_calculated: !is_text && self.is_calculated() })
+    }
+
+    /// Whether what stands here is a number for bash, as long as no substitution stands around it.
+    fn is_calculated(&self) -> bool {
+        let begins_anew = |open: &Open| matches!(open, Open::Substitution(_) | Open::Backquote);
+        let from = self.open.iter().rposition(begins_anew).map_or(0, |at| at + 1);
+        self.open[from..].iter().any(|open| match open {
+            Open::Subscript | Open::Slice | Open::Let => true,
+            Open::Test(begin) => !compares_text(&self.script[*begin..]),
+            _ => false,
+        })
+    }
+
+    /// Whether a word ends here that is a name, and nothing but it.
+    fn is_behind_name(&self) -> bool {
+        let before = &self.script[..self.at];
+        let rest = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        before[rest.len()..].starts_with(|c: char| !c.is_ascii_digit())
+            && rest.chars().next_back().is_none_or(|c| is_blank(c) || ";&|(`".contains(c))
+    }
+
+    /// Whether a parameter is followed in braces, of which this is the inside, by what bash takes for a number.
+    fn is_slice(&self) -> bool {
+        let rest = self.rest().trim_start_matches(['!', '#']);
+        let name = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let name = if name.len() == rest.len() { rest.trim_start_matches(['@', '*']) } else { name };
+        match name.strip_prefix(':') {
+            Some(then) => !then.starts_with(['-', '=', '?', '+']),
+            None => name.starts_with('['),
+        }
     }
 
     /// Goes on by one thing where quoting begins anew. The place, when the script ends in that thing.
@@ -165,6 +232,16 @@ impl<'a> Reader<'a> {
             return None;
         }
         self.is_escaped = false;
+        let ends_command = self.rest().starts_with([';', '&', '|', '\n', ')'])
+            || self.rest().starts_with('`') && self.is_within(Open::Backquote);
+        if ends_command && self.open.last() == Some(&Open::Let) {
+            self.open.pop();
+        }
+        let begins_word = |word: &str| {
+            let then = self.rest().strip_prefix(word).filter(|_| begins);
+            then.is_some_and(|then| then.starts_with(is_blank))
+        };
+        let (is_test, is_let) = (begins_word("[["), begins_word("let"));
         if self.takes("\\") {
             self.escape()?;
         } else if self.takes("'") {
@@ -192,9 +269,16 @@ impl<'a> Reader<'a> {
             return Some(end.is_none().then_some(Place::Comment));
         } else if self.expands()? {
         } else if in_brace && self.takes("}") {
-            self.open.pop();
+            self.end_brace();
         } else if in_brace {
             self.skip();
+        } else if is_test {
+            self.at += "[[".len();
+            self.open.push(Open::Test(self.at));
+        } else if is_let {
+            self.at += "let".len();
+            self.open.push(Open::Let);
+        } else if self.brackets(before, begins) {
         } else if self.takes("\n") {
             return self.read_documents();
         } else if self.takes("<<<") {
@@ -203,7 +287,7 @@ impl<'a> Reader<'a> {
         } else if self.rest().starts_with("((") {
             self.calculate_in_bash()?;
         } else if self.takes("(") {
-            self.open.push(Open::Group);
+            self.open.push(if before == Some('=') { Open::Array } else { Open::Group });
         } else if self.takes(")") {
             self.close()?;
         } else {
@@ -228,13 +312,42 @@ impl<'a> Reader<'a> {
         if self.takes("\\") {
             self.escape()?;
         } else if self.takes("}") {
-            self.open.pop();
+            self.end_brace();
         } else if self.rest().starts_with(['"', '\'']) {
             return None;
         } else if !self.expands()? {
             self.skip();
         }
         Some(None)
+    }
+
+    fn end_brace(&mut self) {
+        self.open.pop();
+        if self.open.last() == Some(&Open::Slice) {
+            self.open.pop();
+        }
+    }
+
+    /// Takes a bracket that begins or ends a test or a subscript of bash; false when none is there.
+    fn brackets(&mut self, before: Option<char>, begins: bool) -> bool {
+        match self.open.last().copied() {
+            Some(Open::Test(_)) if before.is_some_and(is_blank) && self.takes("]]") => {
+                self.open.pop();
+            }
+            Some(Open::Subscript) if self.takes("]") => {
+                self.open.pop();
+            }
+            last if self.rest().starts_with('[') => {
+                let is_element = begins && last == Some(Open::Array);
+                if last != Some(Open::Subscript) && !is_element && !self.is_behind_name() {
+                    return false;
+                }
+                self.at += "[".len();
+                self.open.push(Open::Subscript);
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn skip(&mut self) {
@@ -265,6 +378,9 @@ impl<'a> Reader<'a> {
         if self.takes("$(") {
             self.open.push(Open::Substitution(self.at));
         } else if self.takes("${") {
+            if self.is_slice() {
+                self.open.push(Open::Slice);
+            }
             self.open.push(Open::Brace);
         } else if self.takes("`") {
             match self.open.iter().rposition(|open| *open == Open::Backquote) {
@@ -315,7 +431,7 @@ impl<'a> Reader<'a> {
                 }
                 self.open.pop();
             }
-            Some(Open::Group) => drop(self.open.pop()),
+            Some(Open::Group | Open::Array) => drop(self.open.pop()),
             _ => {}
         }
         Some(())
@@ -419,6 +535,23 @@ mod tests {
             ("cp \"$(ls lowercase)", "a \\\"\\$x\\\""),
             ("cp \"$(echo $(((1 + 2))) ", "'a \"$x\"'"),
             ("cat <<<'x' ", "'a \"$x\"'"),
+            ("[[ -f ", "'a \"$x\"'"),
+            ("[[ ! -d \"x/", "a \\\"\\$x\\\""),
+            ("[[ 1 -eq 1 && \"$y\" == ", "'a \"$x\"'"),
+            ("[[ 1 -eq 1 ]] && cp ", "'a \"$x\"'"),
+            ("[[ 1 -eq $(wc -l < ", "'a \"$x\"'"),
+            ("a[1]=x; b=([2]=x); cp ", "'a \"$x\"'"),
+            ("ls a[0-9] x/[ab] ", "'a \"$x\"'"),
+            ("[ -f ", "'a \"$x\"'"),
+            ("( [ -f ", "'a \"$x\"'"),
+            ("let x=1; cp ", "'a \"$x\"'"),
+            ("x=$(let x=1) y=`let x=1`; cp ", "'a \"$x\"'"),
+            ("let x=1\ncp ", "'a \"$x\"'"),
+            ("outlet ", "'a \"$x\"'"),
+            ("let x=1 # ", "'a \"$x\"'"),
+            ("echo ${x:1:2} \"${x:1}\" ${x[1]} ", "'a \"$x\"'"),
+            ("echo ${x:-", "'a \"$x\"'"),
+            ("echo ${x#", "'a \"$x\"'"),
         ] {
             assert_eq!(quote_within("a \"$x\"", before).as_deref(), Some(spelled), "{before}");
         }
@@ -453,6 +586,29 @@ mod tests {
             "cat <<E\nx\\\nE\n",
             "echo \"`ls \"",
             "echo `ls \"",
+            "[[ ",
+            "[[ 1 -eq ",
+            "[[ 1 -eq \"",
+            "[[ -n y && 1 -lt '",
+            "[[ \"x -f \" -eq ",
+            "[[ \"x && -f ",
+            "[[ -v ",
+            "if [[ ( 1 -gt ",
+            "a[",
+            "a[\"",
+            "x=1 a[1 + ",
+            "a[b[1] + ",
+            "a=([1]=2 [",
+            "let ",
+            "let x=",
+            "true && let \"x = ",
+            "let x=$(ls) y='",
+            "echo ${x:",
+            "echo ${x:0:",
+            "echo ${x:'",
+            "echo ${@:",
+            "echo ${x[",
+            "echo ${#x[",
         ] {
             assert_eq!(quote_within("a \"$x\"", before), None, "{before}");
             assert_eq!(quote_within("a/b.c", before).as_deref(), Some("a/b.c"));

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use crate::dialect::Dialect;
 use crate::expand::STEM;
-use crate::quoting::{quote, quote_within};
+use crate::quoting::{is_calculated_within, quote, quote_within};
 use crate::{suggest, yaml};
 
 /// The values that expressions may name, and where each came from.
@@ -461,8 +461,12 @@ fn word(spelling: Spelling, value: &Value, path: &str) -> Result<String, Templat
 fn file_word(value: &Value, path: &str, before: &str) -> Result<String, TemplateError> {
     let name = value.as_str().unwrap_or_default();
     quote_within(name, before).ok_or_else(|| {
-        let hint =
-            "put it into a variable first (`name=${…}`, on a line of its own), and use `\"$name\"` there";
+        let hint = if is_calculated_within(before) {
+            "bash takes it for a number there, and runs what is in it, also from a variable: compare text (`=`), or rename \
+             the file"
+        } else {
+            "put it into a variable first (`name=${…}`, on a line of its own), and use `\"$name\"` there"
+        };
         TemplateError::new(
             format!("`${{{path}}}` cannot be `{}` there, which no quotes keep together", name.escape_debug()),
             Some(hint.replace('…', path)),

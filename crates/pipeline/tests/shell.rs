@@ -90,6 +90,61 @@ fn names_are_read_as_they_are() {
     }
 }
 
+/// Where bash calculates with what stands at the name.
+const CALCULATED: [&str; 15] = [
+    "[[ 1 -eq ${item} ]]",
+    "[[ 1 -eq \"${item}\" ]]",
+    "[[ '${item}' -eq 1 ]]",
+    "[[ -n x && ( ${item} -lt 1 ) ]]",
+    "[[ -v ${item} ]]",
+    "a[${item}]=1",
+    "a[\"${item}\"]=1",
+    "a[1 + ${item}]=1",
+    "a=([${item}]=1)",
+    "let ${item}",
+    "let x=${item}",
+    "true; let \"x = ${item}\"",
+    "x=abc; echo \\${x:${item}}",
+    "x=abc; echo \\${x:0:'${item}'}",
+    "echo \\${x[${item}]}",
+];
+
+/// Where it looks alike, and the name is text.
+const TEXT: [&str; 7] = [
+    "[[ -n ${item} ]] && printf %s ${item}",
+    "[[ ! -e \"x/${item}\" && 1 -eq 1 ]] && printf %s ${item}",
+    "x=${item}; [[ \"$x\" == \"${item}\" ]] && printf %s ${item}",
+    "[[ 1 -eq 1 ]] && printf %s ${item}",
+    "a[1]=x; b=([2]=x); printf %s \"${item}\"",
+    "let x=1; printf %s '${item}'",
+    "x=abc; y=\\${x:1}\"\\${x:1:1}\"; printf %s \\${NOTHING:-${item}}",
+];
+
+#[test]
+fn what_bash_calculates_with_is_refused() {
+    let bash = "/bin/bash";
+    if !std::path::Path::new(bash).exists() {
+        return;
+    }
+    let name = "a[x y]";
+    for script in CALCULATED {
+        // As text it would do no harm. Who writes `$(…)` there has it run.
+        let script_read = script.replace('\\', "");
+        let (before, after) = script_read.split_once("${item}").unwrap();
+        let quote = if before.contains(['\'', '"']) { "" } else { "'" };
+        let quoted = format!("{before}{quote}{name}{quote}{after}");
+        let output = Command::new(bash).args(["-c", &quoted]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("syntax error"), "{quoted}: {said}");
+        assert_eq!(is_read(bash, script, name), (true, true), "{script}");
+    }
+    for name in [name, "a[$(echo ran >&2)]", "it's", "a\"b", "$HOME", "a b", "]", "]]"] {
+        for script in TEXT {
+            assert_eq!(is_read(bash, script, name), (true, false), "{name}: {script}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 

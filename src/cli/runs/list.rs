@@ -72,6 +72,7 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         }
         return Ok(());
     };
+    project.tell_replaced_log(printer);
     let is_narrowed = filter.is_some() || args.top || args.deleted || !args.experiment.is_empty();
     let experiments = experiments(&store, &args.experiment)?;
     let parent = if args.top { ParentFilter::TopLevel } else { ParentFilter::Any };

@@ -120,6 +120,14 @@ fn noted(path: &Path) -> Option<(FileId, Log)> {
     Some((FileId { device, inode }, Log { id, born }))
 }
 
+/// Asks the file at a path; once more when it was gone in between and another is there now: it was replaced, not removed.
+pub(super) fn again_if_replaced<T>(path: &Path, ask: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
+    match ask() {
+        Err(Fault::Store(StoreError::Gone { .. })) if FileId::at(path)?.is_some() => ask(),
+        answer => answer,
+    }
+}
+
 /// Whoever has the old file open goes on with what he has open.
 fn set_log_aside(path: &Path) -> Result<(), Fault> {
     let log = beside(path, "-wal");
@@ -135,7 +143,30 @@ fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests play what others do beside the store")]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::SqliteStore;
+
+    #[test]
+    fn who_meets_a_file_that_is_being_replaced_asks_the_new_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("runs.db");
+        let store = SqliteStore::open(&path).expect("opens");
+        let before = store.current().expect("there");
+        let is_first = Cell::new(true);
+        let ask = || {
+            // What was true a moment ago.
+            let file = if is_first.take() { before } else { store.current()? };
+            let readers = store.readers.as_ref().expect("it is in a file");
+            readers.with(file, |connection| Ok(connection.path().map(str::to_owned)))
+        };
+        drop(SqliteStore::open(&folder.path().join("other.db")).expect("opens"));
+        std::fs::rename(folder.path().join("other.db"), &path).expect("replaced");
+        assert!(again_if_replaced(&path, ask).is_ok());
+        std::fs::remove_file(&path).expect("removed");
+        assert!(matches!(again_if_replaced(&path, ask), Err(Fault::Store(StoreError::Gone { .. }))));
+    }
 
     #[test]
     fn a_log_of_the_same_number_that_was_made_at_another_time_is_another() {

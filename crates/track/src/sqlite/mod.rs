@@ -207,7 +207,9 @@ impl SqliteStore {
             Ok(answer)
         };
         let answer = match &self.readers {
-            Some(readers) => self.current().and_then(|file| readers.with(file, ask)),
+            Some(readers) => file::again_if_replaced(&self.path, || {
+                self.current().and_then(|file| readers.with(file, ask))
+            }),
             None => self.writer().map_err(Fault::Store).and_then(|mut writer| ask(&mut writer)),
         };
         answer.map_err(|fault| fault.into_error(&self.path, "read"))
