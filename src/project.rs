@@ -426,13 +426,29 @@ impl Project {
         settle_dead(store, &lease_is_alive, &known, Timestamp::now()).map(drop)
     }
 
-    /// Opens the run store to log to it: without a look at the runs of others, and without waiting long for them.
+    /// The same for who records a reproduction: what other processes keep from being written for long waits in the spool.
     ///
     /// # Errors
-    /// As [`Project::store`].
+    /// As [`Project::store`], and when it is locked.
+    pub fn store_to_record(&self) -> Result<SqliteStore, StoreError> {
+        let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"), self.settings.store_sync())?;
+        spool::replay(&self.spool_folder(), &store)?;
+        self.settle(&store)?;
+        Ok(store)
+    }
+
+    /// Opens the run store to log to it: without a look at the runs of others, and without waiting long for them; where
+    /// something waits already, for which somebody has waited in vain, not at all.
+    ///
+    /// # Errors
+    /// As [`Project::store`], and when it is locked.
     pub fn store_to_log(&self) -> Result<SqliteStore, StoreError> {
-        let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"))?;
-        let _ = spool::replay(&self.spool_folder(), &store);
+        let path = self.pipe_path("runs.db");
+        let store = match spool::is_empty(&self.spool_folder()) {
+            true => SqliteStore::open_briefly(&path, track::Sync::Normal)?,
+            false => SqliteStore::open_at_once(&path)?,
+        };
+        spool::replay(&self.spool_folder(), &store)?;
         Ok(store)
     }
 

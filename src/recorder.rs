@@ -174,7 +174,7 @@ impl<'a> Recorder<'a> {
                     disk::remove_empty_folders(log.parent().unwrap_or(log), &artifacts);
                 }
             };
-            let opened = self.project.store().map(Arc::new);
+            let opened = self.project.store_to_record().map(Arc::new);
             self.project.tell_replaced_log(self.printer);
             let store = opened.as_ref().ok().cloned();
             spool::make_reserve(&self.project.spool_folder());

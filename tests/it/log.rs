@@ -153,8 +153,12 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
         let mode = std::fs::metadata(sandbox.path(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
+    // Who comes then does not wait for what somebody has waited for in vain.
+    let again = sandbox.ok(["log", "metric", "loss", "0", "--step", "0", "--run", &run]);
+    again
+        .tells(&["runs.db is locked by other processes; what is logged is recorded by a later pipe command"]);
     drop(lock);
-    assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 2499);
+    assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 2500);
     assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
 
     // A folder in its place: nobody can open it.

@@ -48,6 +48,8 @@ use crate::{
 const BUSY_SECONDS: u64 = 30;
 /// How long one waits who can write later just as well.
 const BRIEF_SECONDS: u64 = 5;
+/// How many naps one takes who does not wait.
+const NAPS_AT_ONCE: u32 = 20;
 /// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
 /// writers the unlucky one starves.
 const NAP: Duration = Duration::from_millis(2);
@@ -109,8 +111,16 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
-    pub fn open_briefly(path: &Path) -> Result<Self, StoreError> {
-        Self::open_for(path, Sync::Normal, Patience::Brief)
+    pub fn open_briefly(path: &Path, sync: Sync) -> Result<Self, StoreError> {
+        Self::open_for(path, sync, Patience::Brief)
+    }
+
+    /// The same for somebody who waits for them no longer than a write takes.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_at_once(path: &Path) -> Result<Self, StoreError> {
+        Self::open_for(path, Sync::Normal, Patience::None)
     }
 
     fn open_for(path: &Path, sync: Sync, patience: Patience) -> Result<Self, StoreError> {
@@ -479,6 +489,7 @@ fn configure(connection: &Connection, sync: Sync) -> Result<(), Fault> {
 enum Patience {
     Long,
     Brief,
+    None,
 }
 
 impl Patience {
@@ -487,6 +498,8 @@ impl Patience {
         match self {
             Patience::Long => |asked| nap(asked, BUSY_SECONDS),
             Patience::Brief => |asked| nap(asked, BRIEF_SECONDS),
+            // A moment all the same: others that log write for as long.
+            Patience::None => |asked| nap(asked, 0) || asked.unsigned_abs() < NAPS_AT_ONCE,
         }
     }
 
@@ -496,6 +509,7 @@ impl Patience {
             (Patience::Brief, StoreError::Busy { path, .. }) => {
                 StoreError::Busy { path, seconds: BRIEF_SECONDS }
             }
+            (Patience::None, StoreError::Busy { path, .. }) => StoreError::Busy { path, seconds: 0 },
             (_, fault) => fault,
         }
     }

@@ -174,11 +174,11 @@ pub enum StoreError {
         known: i64,
     },
     /// Other processes kept the store locked too long.
-    #[error("the run store {} was locked by other processes for {seconds} s", base::shown(path))]
+    #[error("the run store {} {}", base::shown(path), locked(*seconds))]
     Busy {
         /// The file.
         path: PathBuf,
-        /// How long we waited.
+        /// How long we waited, if at all.
         seconds: u64,
     },
     /// It can be read here, and not written.
@@ -230,6 +230,13 @@ pub enum ErrorKind {
     State,
     /// The store itself failed.
     Failed,
+}
+
+fn locked(seconds: u64) -> String {
+    match seconds {
+        0 => "is locked by other processes".to_owned(),
+        seconds => format!("was locked by other processes for {seconds} s"),
+    }
 }
 
 impl StoreError {
