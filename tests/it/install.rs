@@ -51,6 +51,35 @@ fn hooks_are_installed_once_beside_what_stands_there() {
     Sandbox::without_git().pipe(["install"]).code(2).tells(&["there is no git repository here"]);
 }
 
+/// Colleagues who use DVC alone have its driver, and no other.
+#[test]
+fn another_merge_driver_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    let theirs = "dvc.lock merge=dvc\n*.dvc   -text merge=dvc\n";
+    sandbox.write(".gitattributes", theirs);
+    let said = sandbox.ok(["install", "--no-hooks"]).tells(&[
+        "git merges dvc.lock with `merge=dvc` here, which stays",
+        "git merges *.dvc with `merge=dvc` here, which stays; `*.dvc merge=pipe` as the last line",
+    ]);
+    assert!(!said.stderr.contains("Installed the merge driver"), "{}", said.stderr);
+    assert_eq!(sandbox.read(".gitattributes"), theirs);
+    // Of each by itself.
+    sandbox.write(".gitattributes", "*.dvc merge=dvc");
+    for _ in 0..2 {
+        sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock;"]);
+        assert_eq!(sandbox.read(".gitattributes"), "*.dvc merge=dvc\ndvc.lock merge=pipe\n");
+    }
+    // As it is told.
+    sandbox.write(".gitattributes", format!("{theirs}dvc.lock merge=pipe\n*.dvc merge=pipe\n"));
+    sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock and pointers;"]);
+    // Where git's own file says so.
+    sandbox.remove(".gitattributes");
+    sandbox.write(".git/info/attributes", "*.dvc merge=dvc\n");
+    sandbox.ok(["install", "--no-hooks"]);
+    assert_eq!(sandbox.read(".gitattributes"), "dvc.lock merge=pipe\n");
+}
+
 #[test]
 fn data_follows_a_checkout() {
     let sandbox = pair();
