@@ -247,7 +247,7 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
                 };
             }
             old => {
-                let is_folder = state_of(&path).is_some_and(|state| state.is_folder());
+                let is_folder = state_of(&path).is_some_and(FileState::is_folder);
                 *reason = StaleReason::DataDiverged { path, old, new, is_folder };
             }
         }
@@ -256,7 +256,7 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
     if reasons.iter().any(StaleReason::is_of_pointer) {
         for reason in reasons.iter_mut() {
             if let StaleReason::OutChanged { path: DepName::Path(path), old, .. } = reason {
-                let is_folder = state_of(path).is_some_and(|state| state.is_folder());
+                let is_folder = state_of(path).is_some_and(FileState::is_folder);
                 *reason =
                     StaleReason::DataDiverged { path: path.clone(), old: Some(*old), new: *old, is_folder };
             }
