@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use disk::LinkType;
-use pipeline::{parse_dvc_config as parse, unquoted};
+use pipeline::{DvcSections, parse_dvc_config as parse, unquoted};
 
 use crate::environment;
 use crate::project::DVC_FOLDER;
+use crate::settings::Scope;
 
 /// Where a project that was made one of pipe keeps the files of DVC.
 pub const KEPT: &str = ".dvc-converted";
@@ -31,6 +32,22 @@ fn files(root: &Path) -> Vec<PathBuf> {
     elsewhere.chain([own.join("config"), own.join("config.local")]).collect()
 }
 
+/// What each file says, the weakest first, and whose it is.
+pub fn said(root: &Path) -> Vec<(Scope, PathBuf, DvcSections)> {
+    let files = files(root);
+    let own = files.len() - 2;
+    let whose = |at: usize| match at.checked_sub(own) {
+        None => Scope::User,
+        Some(0) => Scope::Project,
+        Some(_) => Scope::Local,
+    };
+    let read = |(at, file): (usize, PathBuf)| {
+        let text = std::fs::read_to_string(&file).ok()?;
+        Some((whose(at), file, parse(&text)))
+    };
+    files.into_iter().enumerate().filter_map(read).collect()
+}
+
 /// The folder that a path in a settings file names: at the user's home, or relative to the file.
 fn folder(file: &Path, path: &str) -> PathBuf {
     let home = path.strip_prefix("~/").and_then(|below| Some(environment::home()?.join(below)));
@@ -40,12 +57,16 @@ fn folder(file: &Path, path: &str) -> PathBuf {
 
 /// The cache folder: `cache.dir`, relative to the file that says so, else `.dvc/cache`.
 pub fn cache_folder(root: &Path) -> PathBuf {
-    let own = own_folder(root);
-    let mut place = own.join("cache");
+    cache_dir(root).unwrap_or_else(|| own_folder(root).join("cache"))
+}
+
+/// `cache.dir`, relative to the file that says so.
+pub fn cache_dir(root: &Path) -> Option<PathBuf> {
+    let mut place = None;
     for file in files(root) {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         if let Some(dir) = parse(&text).get("cache").and_then(|section| section.get("dir")) {
-            place = folder(&file, dir);
+            place = Some(folder(&file, dir));
         }
     }
     place

@@ -383,6 +383,17 @@ impl Git {
         self.text(&["config", "--local", key, value]).map(drop)
     }
 
+    /// What .gitattributes and git's own files say of an attribute of a file of that name in the project; `None` where they
+    /// say nothing.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn attribute(&self, attribute: &str, name: &str) -> Result<Option<String>, GitError> {
+        // The path, the attribute and its value, each ended.
+        let text = self.text(&["check-attr", "-z", attribute, "--", name])?;
+        Ok(text.split('\0').nth(2).filter(|value| *value != "unspecified").map(str::to_owned))
+    }
+
     /// All files that git tracks below the project, relative to its root and ascending.
     ///
     /// # Errors

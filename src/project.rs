@@ -18,7 +18,7 @@ use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
 use crate::recorder::tags;
-use crate::settings::{self, CACHE_LINK_TYPES, Scope, Settings};
+use crate::settings::{self, Scope, Settings};
 use crate::spool;
 use crate::ui::Printer;
 
@@ -230,8 +230,14 @@ impl Project {
     }
 
     /// Where the cache is: in the project, unless `cache.dir` says otherwise. A relative path there starts at the
-    /// project's root, one with `~/` at the user's home.
+    /// project's root, one with `~/` at the user's home. What DVC's files say counts before what ours do.
     pub fn cache_folder(&self) -> PathBuf {
+        if let Some(folder) = Some(&self.root)
+            .filter(|_| self.dialect == Dialect::Dvc)
+            .and_then(|root| dvc_config::cache_dir(root))
+        {
+            return folder;
+        }
         let Some(folder) = self.settings.cache_dir() else {
             return match self.dialect {
                 Dialect::Native => self.pipe_path("cache"),
@@ -377,10 +383,12 @@ impl Project {
         workspace
     }
 
-    /// How files of the workspace are made from the cache, the preferred way first. Our settings count before DVC's.
+    /// How files of the workspace are made from the cache, the preferred way first. DVC's settings count before ours.
     pub fn link_types(&self) -> Vec<LinkType> {
-        let is_ours = self.dialect == Dialect::Native || self.settings.get(CACHE_LINK_TYPES).is_some();
-        let theirs = if is_ours { None } else { dvc_config::link_types(&self.root) };
+        let theirs = match self.dialect {
+            Dialect::Native => None,
+            Dialect::Dvc => dvc_config::link_types(&self.root),
+        };
         theirs.unwrap_or_else(|| self.settings.link_types())
     }
 

@@ -66,7 +66,10 @@ pub fn open_existing(project: &Project, name: &str) -> CliResult<FolderRemote> {
         "remote `{name}` is not there: {} is no folder",
         base::shown(remote.root())
     ))
-    .hint("mount it if it is a share; the first `pipe push` makes it"))
+    .hint(format!(
+        "mount it if it is a share; where it was moved, `pipe remote modify {name} url FOLDER` says so; the first `pipe \
+         push` makes it"
+    )))
 }
 
 /// What to say where nothing was ever put at a remote: it looks like the place where a share is to be mounted.
@@ -89,7 +92,10 @@ pub fn refuse_vanished(project: &Project, remote: &FolderRemote) -> CliResult {
     let what = if remote.root().is_dir() { "holds nothing" } else { "is not there" };
     let (name, folder) = (remote.name(), base::shown(remote.root()));
     Err(CliError::message(format!("remote `{name}` was used before, and now {folder} {what}"))
-        .hint("mount it if it is a share; `pipe push --create` begins it anew"))
+        .hint(format!(
+            "mount it if it is a share; where it was moved, `pipe remote modify {name} url FOLDER` says so; `pipe push \
+             --create` begins it anew"
+        )))
 }
 
 /// Remembers that a remote's folder holds something.

@@ -356,7 +356,9 @@ fn find(name: &str, keys: &'static [Key]) -> Result<&'static Key, Fault> {
     };
     keys.iter().find(fits).ok_or_else(|| {
         let names = || keys.iter().map(|key| key.name);
-        let hint = pipeline::did_you_mean(name, names())
+        let hint = (name == "cache.type")
+            .then(|| format!("what DVC calls so is `{CACHE_LINK_TYPES}` here"))
+            .or_else(|| pipeline::did_you_mean(name, names()))
             .unwrap_or_else(|| format!("known keys: {}", names().collect::<Vec<_>>().join(", ")));
         Fault { message: format!("unknown key `{name}`"), hint: Some(hint) }
     })

@@ -473,7 +473,7 @@ impl Admission<'_> {
                 .hint(format!("`pipe checkout {quoted}` brings what it records"))
         } else {
             CliError::message(format!("{path} was edited, and its pointer moved meanwhile"))
-                .hint(pipeline::ways_out(&quoted))
+                .hint(pipeline::ways_out(&quoted, recorded.is_folder()))
         })
     }
 

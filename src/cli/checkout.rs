@@ -306,7 +306,7 @@ fn refuse(paths: &[&ProjectPath], whose: &str, moved: &Moved) -> CliError {
     match moved.edited.iter().find(|data| paths.iter().any(|path| data.contains(path))) {
         Some(data) => fault.hint(format!(
             "{data} was edited, and its pointer moved meanwhile: {}",
-            pipeline::ways_out(&quoted_path(data.as_str()))
+            pipeline::ways_out(&quoted_path(data.as_str()), paths.iter().any(|path| *path != data))
         )),
         None => fault
             .hint("`pipe checkout -f` saves them to the cache first; `pipe commit` records them as results"),

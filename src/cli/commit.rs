@@ -246,11 +246,29 @@ fn accept(pipeline: &Pipeline, found: &[(StageId, Committable)], printer: Printe
     if refused.is_empty() {
         return Ok(());
     }
+    let edited =
+        found.iter().filter(|(_, committable)| !committable.is_recorded && committable.doubts.is_empty());
+    let data: Vec<String> = edited
+        .map(|(id, _)| pipeline.stage(*id))
+        .filter(|stage| stage.is_source())
+        .flat_map(|stage| stage.outs.iter().map(|out| quoted_path(out.path.as_str())))
+        .collect();
+    let hint = match data.len() {
+        0 => "`pipe commit -f` records them all the same; `pipe repro` makes them anew".to_owned(),
+        // More than a line of them is a line that nobody types.
+        count => {
+            let named = if count <= NAMED { data.join(" ") } else { "DATA".to_owned() };
+            format!(
+                "`pipe commit {named}` records the data alone, and `pipe repro` then makes the outs anew; `pipe commit -f` \
+                 records also outs that are not the result of their inputs"
+            )
+        }
+    };
     Err(CliError::refusal(format!(
         "nothing was recorded, since outs may be older than their inputs: {}",
         report::few_text(&refused, NAMED, "; ")
     ))
-    .hint("`pipe commit -f` records them all the same; `pipe repro` makes them anew"))
+    .hint(hint))
 }
 
 /// A stage that cannot be recorded: its outs are not there or belong to git (1), or it cannot be told (2).

@@ -1,6 +1,11 @@
 //! `pipe config`: shows and changes settings.
 
+mod dvc;
+
+use std::path::PathBuf;
+
 use clap::Args;
+use pipeline::Dialect;
 use serde_json::json;
 
 use crate::cli::remote::ScopeArgs;
@@ -14,7 +19,9 @@ use crate::ui::Printer;
 /// A KEY alone prints its value (exit code 1 when it is not set), a KEY with a VALUE sets it, and nothing at all lists what
 /// is set. Settings are in `.pipe/config.toml` (committed to git), `.pipe/config.local.toml` (kept out of git) and
 /// `pipe/config.toml` in the user's folder for settings; the local file counts before the project's, and that before the
-/// user's. Comments and order of a file stay as they are.
+/// user's. Comments and order of a file stay as they are. In projects of DVC the keys that DVC has too (`cache.dir`,
+/// `cache.link_types`, which is its `cache.type`, `cache.shared`, `core.remote`, `core.autostage`, `remote.NAME.url`) are in
+/// `.dvc/config` and `.dvc/config.local`.
 ///
 /// Keys: `cache.dir`, the folder of the cache (a relative one starts at the project's root); `cache.link_types`, how files
 /// of the workspace are made from the cache: an ordered list of `reflink`, `hardlink`, `symlink` and `copy`, of which the
@@ -54,6 +61,30 @@ pub struct ConfigArgs {
 pub fn run(args: &ConfigArgs, printer: Printer) -> CliResult {
     let project = Project::locate()?;
     let scope = args.scope.named();
+    if let Some(key) = &args.key
+        && project.dialect == Dialect::Dvc
+    {
+        let is_theirs = dvc::place(key, scope).is_some();
+        let target = scope.unwrap_or(Scope::Project);
+        match &args.value {
+            Some(value) if is_theirs => return dvc::write(&project, key, Some(value), target).map(drop),
+            None if is_theirs && args.unset => {
+                return match dvc::write(&project, key, None, target)? {
+                    true => Ok(()),
+                    false => Err(not_set(key)),
+                };
+            }
+            _ => {}
+        }
+        let is_of_dvc = ["cache.", "core.", "remote."].iter().any(|section| key.starts_with(section));
+        if let Err(fault) = settings::check_key(dvc::own_name(key))
+            && is_of_dvc
+        {
+            return Err(
+                CliError::from(fault).hint(format!("`dvc config {key}` shows and sets what DVC alone reads"))
+            );
+        }
+    }
     match (&args.key, &args.value) {
         (Some(key), Some(value)) => project.set(scope.unwrap_or(Scope::Project), key, value),
         (Some(key), None) if args.unset => match project.unset(scope.unwrap_or(Scope::Project), key)? {
@@ -61,9 +92,10 @@ pub fn run(args: &ConfigArgs, printer: Printer) -> CliResult {
             false => Err(not_set(key)),
         },
         (Some(key), None) => {
-            settings::check_key(key)?;
-            let found: Vec<Setting> =
-                shown(&project, scope)?.into_iter().filter(|setting| setting.key == *key).collect();
+            let name = if project.dialect == Dialect::Dvc { dvc::own_name(key) } else { key };
+            settings::check_key(name)?;
+            let found = shown(&project, scope)?;
+            let found: Vec<Shown> = found.into_iter().filter(|(setting, _)| setting.key == name).collect();
             match found.is_empty() {
                 true => Err(not_set(key)),
                 false => show(args, &project, &found, printer),
@@ -77,29 +109,45 @@ fn not_set(key: &str) -> CliError {
     CliError { kind: ErrorKind::Negative, ..CliError::message(format!("`{key}` is not set")) }
 }
 
+/// A setting with the file that it stands in.
+type Shown = (Setting, PathBuf);
+
 /// What is set: in one file, or what counts of all.
-fn shown(project: &Project, scope: Option<Scope>) -> CliResult<Vec<Setting>> {
-    Ok(project.clone().with_settings_of(scope)?.settings.all().to_vec())
+fn shown(project: &Project, scope: Option<Scope>) -> CliResult<Vec<Shown>> {
+    let project = project.clone().with_settings_of(scope)?;
+    let own = project.settings.all().iter().cloned().map(|setting| {
+        let file = project.settings_file(setting.scope).unwrap_or_default();
+        (setting, file)
+    });
+    if project.dialect == Dialect::Native {
+        return Ok(own.collect());
+    }
+    let theirs = dvc::shown(&project, scope);
+    let is_ours = |(setting, _): &Shown| {
+        // Of remotes and of staging DVC's files alone are asked.
+        !theirs.iter().any(|(known, _)| known.key == setting.key)
+            && !["core.", "remote."].iter().any(|section| setting.key.starts_with(section))
+    };
+    let mut all: Vec<Shown> = own.filter(is_ours).collect();
+    all.extend(theirs);
+    all.sort_by(|(a, _), (b, _)| a.key.cmp(&b.key));
+    Ok(all)
 }
 
-fn show(args: &ConfigArgs, project: &Project, settings: &[Setting], printer: Printer) -> CliResult {
-    let file = |setting: &Setting| {
-        let path = project.settings_file(setting.scope).unwrap_or_default();
-        path.strip_prefix(&project.root).unwrap_or(&path).display().to_string()
-    };
+fn show(args: &ConfigArgs, project: &Project, settings: &[Shown], printer: Printer) -> CliResult {
+    let file = |path: &PathBuf| path.strip_prefix(&project.root).unwrap_or(path).display().to_string();
     if args.json {
         let rows: Vec<_> = settings
             .iter()
-            .map(|setting| {
-                let Setting { key, value, scope } = setting;
-                json!({ "key": key, "value": value.to_string(), "scope": scope.name(), "file": file(setting) })
+            .map(|(Setting { key, value, scope }, path)| {
+                json!({ "key": key, "value": value.to_string(), "scope": scope.name(), "file": file(path) })
             })
             .collect();
         printer.data_line(serde_json::to_string_pretty(&rows).expect("plain data"));
         return Ok(());
     }
-    for setting in settings {
-        let origin = if args.show_origin { format!("{}\t", file(setting)) } else { String::new() };
+    for (setting, path) in settings {
+        let origin = if args.show_origin { format!("{}\t", file(path)) } else { String::new() };
         let key = if args.key.is_some() { String::new() } else { format!("{}=", setting.key) };
         printer.data_line(format_args!("{origin}{key}{}", setting.value));
     }

@@ -13,7 +13,8 @@ use crate::ui::Printer;
 ///
 /// Hooks: after a checkout and after a merge (which `git pull` makes) `pipe checkout`, before a commit `pipe status` (which stops nothing), before a push
 /// `pipe push`. What stands in hooks stays. The merge driver is noted in the settings of this clone and in
-/// .gitattributes, which belongs into version control. Safe to run again.
+/// .gitattributes, which belongs into version control; another driver that git has there for these files stays. Safe to run
+/// again.
 #[derive(Debug, Args)]
 pub struct InstallArgs {
     /// Install the merge driver alone
@@ -45,12 +46,34 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
         }
         printer.say("Installed the hooks post-checkout, post-merge, pre-commit and pre-push.");
     }
-    install_driver(&project, &git)?;
-    printer.say(format_args!(
-        "Installed the merge driver for {} and pointers; `git add .gitattributes` shares it.",
-        project.dialect.lock_file()
-    ));
+    let kept = install_driver(&project, &git)?;
+    for (pattern, driver) in &kept {
+        printer.insist(format_args!(
+            "git merges {pattern} with `merge={driver}` here, which stays; `{pattern} merge=pipe` as the last line of \
+             .gitattributes lets pipe do it, for all who work on this project"
+        ));
+    }
+    let named = [
+        (project.dialect.lock_file().to_owned(), project.dialect.lock_file()),
+        (pointers(&project), "pointers"),
+    ];
+    let ours: Vec<&str> = named
+        .iter()
+        .filter(|(pattern, _)| !kept.iter().any(|(known, _)| known == pattern))
+        .map(|(_, name)| *name)
+        .collect();
+    if !ours.is_empty() {
+        printer.say(format_args!(
+            "Installed the merge driver for {}; `git add .gitattributes` shares it.",
+            ours.join(" and ")
+        ));
+    }
     Ok(())
+}
+
+/// The pattern of pointers.
+fn pointers(project: &Project) -> String {
+    format!("*{}", project.dialect.pointer_suffix())
 }
 
 /// What each hook does; `cd` leads from the top of the repository to the project.
@@ -110,26 +133,31 @@ fn install_hook(path: &Path, text: String) -> CliResult {
     Ok(())
 }
 
-fn install_driver(project: &Project, git: &Git) -> CliResult {
+/// Patterns with the drivers that others have chosen for them: a colleague who uses DVC alone has no other.
+type Kept = Vec<(String, String)>;
+
+fn install_driver(project: &Project, git: &Git) -> CliResult<Kept> {
     git.configure("merge.pipe.name", "merge locks and pointers stage by stage")?;
     git.configure("merge.pipe.driver", "pipe merge-driver %O %A %B %P")?;
+    let (mut kept, mut missing) = (Kept::new(), Vec::new());
+    let lock = project.dialect.lock_file();
+    let pointer = format!("data{}", project.dialect.pointer_suffix());
+    for (pattern, file) in [(lock.to_owned(), lock), (pointers(project), &pointer)] {
+        match git.attribute("merge", file)? {
+            Some(driver) if driver == "pipe" => {}
+            Some(driver) => kept.push((pattern, driver)),
+            None => missing.push(format!("{pattern} merge=pipe\n")),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(kept);
+    }
     let path: PathBuf = project.root.join(".gitattributes");
     let mut text = disk::read_text_optional(&path)?.unwrap_or_default();
-    let Project { dialect, .. } = project;
-    let attributes =
-        [format!("{} merge=pipe", dialect.lock_file()), format!("*{} merge=pipe", dialect.pointer_suffix())];
-    let missing: Vec<&String> =
-        attributes.iter().filter(|line| !text.lines().any(|known| known.trim() == *line)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    for line in missing {
-        text.push_str(line);
-        text.push('\n');
-    }
+    text.push_str(&missing.concat());
     disk::replace(&path, text.as_bytes())?;
-    Ok(())
+    Ok(kept)
 }

@@ -169,7 +169,10 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             let damaged = "the cache held other bytes than its name says, which are not used";
             tell_faults(&report, missing, damaged, printer);
             if let (Some(text), false) = (remotes::emptiness(&remote), report.missing.is_empty()) {
-                printer.insist(format_args!("{text}; mount it if it is a share"));
+                let name = cache::Remote::name(&remote);
+                printer.insist(format_args!(
+                    "{text}; mount it if it is a share; where it was moved, `pipe remote modify {name} url FOLDER` says so"
+                ));
             }
             summarize("fetched from", name, &report, results, printer);
         }

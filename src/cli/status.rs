@@ -7,14 +7,14 @@ use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
 use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, Running, World, assess, survey};
-use pipeline::{DepName, Pipeline, SpecialName, StageId, StaleReason, Subject};
+use pipeline::{DepName, Pipeline, SpecialName, Stage, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli::select::SelectArgs;
 use crate::cli::sharing::ShareArgs;
 use crate::cli::status::updates::Updates;
 use crate::cli::targets::TargetArgs;
-use crate::cli::tell_damage;
+use crate::cli::{quoted_path, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::Question;
 use crate::import::Update;
@@ -390,6 +390,17 @@ pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, print
     }
 }
 
+/// How data that was edited is recorded, without any stage.
+fn way_to_record(stage: &Stage, decision: &Decision) -> Option<String> {
+    let Decision::Run { reasons } = decision else { return None };
+    let edited = reasons.iter().find_map(|reason| match reason {
+        StaleReason::OutChanged { path: DepName::Path(path), .. } => Some(path),
+        _ => None,
+    });
+    let path = edited.filter(|_| stage.is_source())?;
+    Some(format!(" (`pipe commit {}` records it)", quoted_path(path.as_str())))
+}
+
 fn print_status(
     inside: Inside<'_>,
     plan: &Plan,
@@ -439,7 +450,8 @@ fn print_status(
             _ => "stale",
         };
         all_fresh = false;
-        printer.data_line(format_args!("{name}: {word}"));
+        let way = way_to_record(pipeline.stage(*id), &judged.decision).unwrap_or_default();
+        printer.data_line(format_args!("{name}: {word}{way}"));
         for reason in reasons(pipeline, &judged.decision) {
             print_reason(inside, *id, &reason, printer);
         }

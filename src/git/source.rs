@@ -96,7 +96,18 @@ pub fn tip(url: &str, rev: Option<&str>) -> Result<Option<String>, GitError> {
         let mut lines = told.lines().filter_map(|line| line.split_once('\t'));
         lines.find(|(_, known)| known == name).map(|(commit, _)| commit.to_owned())
     };
-    Ok(names.iter().find_map(of))
+    let found = names.iter().find_map(of);
+    Ok(found.or_else(|| rev.filter(|_| is_local(url)).and_then(|rev| commit_at(url, rev))))
+}
+
+/// The commit that `rev` names in the repository at a path of this machine, as git resolves it there: also what only that
+/// repository has, as `origin/main` and `MERGE_HEAD`. It may be on none of its branches.
+pub fn commit_at(path: &str, rev: &str) -> Option<String> {
+    let spec = format!("{rev}^{{commit}}");
+    let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &spec];
+    let output = sealed(Some(Path::new(path))).args(arguments).output().ok()?;
+    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !told.is_empty()).then_some(told)
 }
 
 /// Whether a revision is told from another one, as `HEAD~1`, `main^` and `v1^{commit}` are: only who has the commits knows
@@ -168,6 +179,21 @@ impl Git {
     /// When the repository does not give it.
     pub fn take_over_commit(&self, url: &str, commit: &str) -> Result<(), GitError> {
         self.bring(url, &[], &[commit])
+    }
+
+    /// Takes over the commit that `rev` names in a repository of this machine, whether or not a branch or tag leads to it.
+    /// `None` when that has none of this name, or is elsewhere.
+    ///
+    /// # Errors
+    /// When the repository does not give it.
+    pub fn take_over_named(&self, url: &str, rev: &str) -> Result<Option<String>, GitError> {
+        let Some(commit) = Some(rev).filter(|_| is_local(url)).and_then(|rev| commit_at(url, rev)) else {
+            return Ok(None);
+        };
+        if self.commit(&commit).is_err() {
+            self.take_over_commit(url, &commit)?;
+        }
+        Ok(Some(commit))
     }
 
     fn bring(&self, url: &str, options: &[&str], what: &[&str]) -> Result<(), GitError> {

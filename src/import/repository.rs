@@ -104,10 +104,18 @@ impl<'a> Repository<'a> {
                     let _ = git.take_over_commit(&url, locked);
                 }
                 drop(working);
-                let found = git.commit_there(locked.or(repo.rev.as_deref()));
-                found.map_err(|fault| {
+                let there = |fault: GitError| {
                     CliError::from(fault).context(format!("in the repository {}", repo.url))
-                })?
+                };
+                let rev = locked.or(repo.rev.as_deref());
+                match git.commit_there(rev) {
+                    Err(GitError::NoRevision(name)) => match git.take_over_named(&url, &name) {
+                        Ok(Some(commit)) => commit,
+                        Ok(None) => return Err(there(GitError::NoRevision(name))),
+                        Err(fault) => return Err(there(fault)),
+                    },
+                    found => found.map_err(there)?,
+                }
             }
         };
         if repo.has_more {

@@ -50,6 +50,26 @@ fn changed_inputs_are_refused_without_force() {
     assert_eq!(sandbox.count("ran", "first"), 1);
 }
 
+/// What forces everything records outs as the result of inputs that they do not come from: first the way that does not.
+#[test]
+fn changed_data_is_recorded_alone_and_its_stage_runs() {
+    let sandbox =
+        Sandbox::with_pipeline("stages:\n  copy: {cmd: cp 'in put' out, deps: ['in put'], outs: [out]}\n");
+    sandbox.write("in put", "1\n");
+    sandbox.ok(["add", "in put"]);
+    sandbox.ok(["repro"]);
+    sandbox.write("in put", "2\n");
+    let status = sandbox.ok(["status"]).stdout;
+    assert!(status.starts_with("in put.pipe: stale (`pipe commit 'in put'` records it)\n"), "{status}");
+    sandbox.pipe(["commit"]).code(1).tells(&[
+        "hint: `pipe commit 'in put'` records the data alone, and `pipe repro` then makes the outs anew; `pipe commit -f`",
+    ]);
+    sandbox.ok(["commit", "in put"]).tells(&["Recorded in put.pipe"]);
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.read("out"), "2\n");
+    assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+}
+
 #[test]
 fn a_stage_that_never_ran_takes_force() {
     let sandbox = chain();

@@ -40,7 +40,7 @@ fn data_status_tells_what_is_committed_and_what_is_not() {
             modified: data.csv
 
     Uncommitted changes:
-      (use `pipe commit` to record them, `pipe checkout` to discard them)
+      (use `pipe commit PATH` to record them, `pipe checkout PATH` to discard them)
             modified: raw/
             deleted: n
     ");
@@ -80,7 +80,7 @@ fn data_status_tells_renames_and_what_is_outdated() {
             renamed: data.csv -> other.csv
 
     Uncommitted changes:
-      (use `pipe commit` to record them, `pipe checkout` to discard them)
+      (use `pipe commit PATH` to record them, `pipe checkout PATH` to discard them)
             added: raw/sub/
             modified: raw/x
             renamed: raw/sub/y -> raw/z

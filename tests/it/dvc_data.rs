@@ -118,7 +118,7 @@ fn files_are_linked_as_the_settings_of_dvc_say() {
     pipe(&sandbox, &["checkout", "--relink"]).code(0);
     assert!(std::fs::symlink_metadata(sandbox.path("a")).unwrap().is_symlink());
     assert_clean(&mut dvc, &sandbox);
-    pipe(&sandbox, &["config", "cache.link_types", "copy"]).code(0);
+    pipe(&sandbox, &["config", "--local", "cache.link_types", "copy"]).code(0);
     pipe(&sandbox, &["checkout", "--relink"]).code(0);
     assert_eq!(links(&sandbox), 1);
 }
@@ -151,6 +151,63 @@ fn remotes_are_written_into_the_settings_of_dvc_as_dvc_writes_them() {
     pipe(&ours, &["remote", "add", "m", "/m"]).code(0);
     assert_eq!(ours.read(".dvc/config"), format!("{before}['remote \"m\"']\n    url = /m\n"));
     assert_eq!(pipe(&ours, &["remote", "add", "m", "/o"]).code_of(), Some(2));
+}
+
+/// A key that both tools know has one place: the files of DVC, as DVC writes them.
+#[test]
+fn settings_that_dvc_has_too_are_in_its_files() {
+    let (mut dvc, ours) = started();
+    let theirs = project(&mut dvc);
+    for (arguments, same) in [
+        (&["config", "cache.dir", "../caches"][..], &["cache", "dir", "../caches"][..]),
+        (&["config", "cache.type", "hardlink,copy"], &["config", "cache.type", "hardlink,copy"]),
+        (&["config", "--local", "cache.link_types", "copy"], &["config", "--local", "cache.type", "copy"]),
+        (&["config", "remote.a.url", "../st"], &["remote", "add", "a", "../st"]),
+        (&["config", "core.remote", "a"], &["remote", "default", "a"]),
+        (&["config", "core.autostage", "true"], &["config", "core.autostage", "true"]),
+        (&["config", "cache.shared", "group"], &["config", "cache.shared", "group"]),
+        (&["config", "--unset", "cache.shared"], &["config", "--unset", "cache.shared"]),
+    ] {
+        pipe(&ours, arguments).code(0);
+        dvc.ok(&theirs, same);
+        for file in [".dvc/config", ".dvc/config.local"] {
+            let text = |sandbox: &Sandbox| std::fs::read_to_string(sandbox.path(file)).unwrap_or_default();
+            assert_eq!(parse(&text(&ours)), parse(&text(&theirs)), "{arguments:?}: {}", text(&ours));
+        }
+    }
+    assert!(!ours.exists(".dvc/tmp/pipe/config.toml"));
+    let told = |words: &[&str]| pipe(&ours, words).code(0).stdout;
+    assert_eq!(
+        told(&["config", "--list", "--show-origin"]),
+        ".dvc/config\tcache.dir=../caches\n.dvc/config.local\tcache.link_types=copy\n\
+         .dvc/config\tcore.autostage=true\n.dvc/config\tcore.remote=a\n.dvc/config\tremote.a.url=../st\n"
+    );
+    assert_eq!(told(&["config", "cache.type"]), "copy\n");
+    assert_eq!(told(&["config", "--project", "cache.link_types"]), "hardlink,copy\n");
+    assert_eq!(told(&["remote", "default"]), "a\n");
+    let places = [told(&["cache", "dir"]), dvc.ok(&theirs, &["cache", "dir"])].map(|place| {
+        std::path::Path::new(place.trim()).file_name().map(|name| name.to_string_lossy().into_owned())
+    });
+    assert_eq!(places, [Some("caches".to_owned()), Some("caches".to_owned())]);
+    pipe(&ours, &["config", "cache.type", "hardlnk"]).code(2).tells(&["did you mean `hardlink`?"]);
+    pipe(&ours, &["config", "--unset", "cache.shared"]).code(1).tells(&["`cache.shared` is not set"]);
+    pipe(&ours, &["config", "--user", "cache.dir", "x"])
+        .code(2)
+        .tells(&["`dvc config --global cache.dir` does it"]);
+    pipe(&ours, &["config", "core.analytics", "false"]).code(2).tells(&["`dvc config core.analytics`"]);
+    // What we alone have stays ours, and what an earlier version wrote there gives way.
+    pipe(&ours, &["config", "push.sync", "full"]).code(0);
+    assert_eq!(ours.read(".dvc/tmp/pipe/config.toml"), "[push]\nsync = \"full\"\n");
+    ours.write(".dvc/tmp/pipe/config.toml", "cache.dir = 'old'\ncore.remote = 'none'\n");
+    assert_eq!(told(&["config", "cache.dir"]), "../caches\n");
+    assert_eq!(told(&["config", "core.remote"]), "a\n");
+    assert!(told(&["cache", "dir"]).ends_with("/caches\n"));
+    // A project of pipe names its own key.
+    let native = Sandbox::new();
+    native
+        .pipe(["config", "cache.type", "copy"])
+        .code(2)
+        .tells(&["what DVC calls so is `cache.link_types` here"]);
 }
 
 /// What a settings file of DVC says, whatever the order.

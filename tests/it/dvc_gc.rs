@@ -237,3 +237,26 @@ fn what_is_young_or_named_by_a_result_stays_at_the_remote() {
     sandbox.remove(".dvc/cache");
     pipe(&sandbox, &["gc", "-w", "-c", "-f"]).code(2).tells(&["damaged"]);
 }
+
+/// What runs alone name lies in the cache that both tools share, and DVC does not know of runs.
+#[test]
+fn a_model_whose_bytes_dvc_has_removed_is_not_registered() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let run = pipe(&sandbox, &["runs", "start"]).code(0).stdout.trim().to_owned();
+    sandbox.write("net/weights", "w");
+    sandbox.write("net/config", "c");
+    pipe(&sandbox, &["log", "artifact", "net", "--as", "model", "--run", &run]).code(0);
+    pipe(&sandbox, &["runs", "end", &run]).code(0);
+    let register = || pipe(&sandbox, &["models", "register", "net", "--run", &run]);
+    pipe(&sandbox, &["gc", "-w", "-f"]).code(0);
+    register().code(0).tells(&["Registered net/1"]);
+    dvc.ok(&sandbox, &["gc", "-q", "-f", "-w"]);
+    register().code(2).tells(&[
+        "the cache lacks config, weights of runs:/",
+        "no version was made",
+        "`dvc gc` removes what runs alone name from the cache, `pipe gc` keeps it",
+    ]);
+    let shown = pipe(&sandbox, &["models", "show", "net", "--json"]).code(0).json();
+    assert_eq!(shown["versions"].as_array().unwrap().len(), 1);
+}

@@ -51,6 +51,35 @@ fn hooks_are_installed_once_beside_what_stands_there() {
     Sandbox::without_git().pipe(["install"]).code(2).tells(&["there is no git repository here"]);
 }
 
+/// Colleagues who use DVC alone have its driver, and no other.
+#[test]
+fn another_merge_driver_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    let theirs = "dvc.lock merge=dvc\n*.dvc   -text merge=dvc\n";
+    sandbox.write(".gitattributes", theirs);
+    let said = sandbox.ok(["install", "--no-hooks"]).tells(&[
+        "git merges dvc.lock with `merge=dvc` here, which stays",
+        "git merges *.dvc with `merge=dvc` here, which stays; `*.dvc merge=pipe` as the last line",
+    ]);
+    assert!(!said.stderr.contains("Installed the merge driver"), "{}", said.stderr);
+    assert_eq!(sandbox.read(".gitattributes"), theirs);
+    // Of each by itself.
+    sandbox.write(".gitattributes", "*.dvc merge=dvc");
+    for _ in 0..2 {
+        sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock;"]);
+        assert_eq!(sandbox.read(".gitattributes"), "*.dvc merge=dvc\ndvc.lock merge=pipe\n");
+    }
+    // As it is told.
+    sandbox.write(".gitattributes", format!("{theirs}dvc.lock merge=pipe\n*.dvc merge=pipe\n"));
+    sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock and pointers;"]);
+    // Where git's own file says so.
+    sandbox.remove(".gitattributes");
+    sandbox.write(".git/info/attributes", "*.dvc merge=dvc\n");
+    sandbox.ok(["install", "--no-hooks"]);
+    assert_eq!(sandbox.read(".gitattributes"), "dvc.lock merge=pipe\n");
+}
+
 #[test]
 fn data_follows_a_checkout() {
     let sandbox = pair();
@@ -151,8 +180,9 @@ fn a_conflict_in_a_folder_names_the_files_and_the_way_file_by_file() {
         sandbox.commit(branch);
     }
     let said = sandbox.finish(git(&sandbox, &["merge", "main"])).code(1);
-    let way =
-        "`pipe get -f --rev OTHER . FILE -o FILE` for each file of the other side, and `pipe add` the folder";
+    let way = "`git checkout --ours` its pointer, resolve all other conflicts, `pipe checkout` (`pipe pull` where data \
+               is lacking), `pipe get -f --rev MERGE_HEAD . FILE -o FILE` for each file of the other side, and `pipe add` \
+               the folder (in a rebase REBASE_HEAD, in a cherry-pick CHERRY_PICK_HEAD)";
     said.tells(&[
         "Conflict in raw.pipe: both sides changed raw/x; one side whole drops what the other has added",
         way,
@@ -165,11 +195,68 @@ fn a_conflict_in_a_folder_names_the_files_and_the_way_file_by_file() {
     sandbox.git(["checkout", "--ours", "raw.pipe"]);
     sandbox.ok(["checkout"]);
     for file in ["raw/x", "raw/main"] {
-        sandbox.ok(["get", "-f", "--rev", "main", ".", file, "-o", file]);
+        sandbox.ok(["get", "-f", "--rev", "MERGE_HEAD", ".", file, "-o", file]);
     }
     sandbox.ok(["add", "raw"]);
     assert_eq!(sandbox.files("raw"), ["raw/main", "raw/other", "raw/x"]);
     assert_eq!(sandbox.read("raw/x"), "main");
+}
+
+/// What is merged is known to this clone as `MERGE_HEAD` and `origin/main` alone: no branch of it leads there.
+#[test]
+fn a_conflict_of_a_pull_is_resolved_file_by_file() {
+    for (settings, pointer) in [(".pipe/config.toml", "raw.pipe"), (".dvc/config", "raw.dvc")] {
+        let sandbox = Sandbox::new();
+        sandbox.write(settings, "");
+        sandbox.write(".gitignore", "/.dvc/cache\n/.dvc/tmp\n");
+        sandbox.write("raw/x", "x\n");
+        sandbox.write("other", "1\n");
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["add", "raw", "other"]);
+        sandbox.ok(["install", "--no-hooks"]);
+        sandbox.ok(["push"]);
+        sandbox.commit("base");
+        sandbox.git(["clone", "--quiet", ".", "../theirs"]);
+        sandbox.git(["remote", "add", "origin", "../theirs"]);
+        sandbox.ok(["--cd", "../theirs", "pull"]);
+        for (whose, at) in [("mine", "."), ("theirs", "../theirs")] {
+            sandbox.remove(&format!("{at}/raw"));
+            sandbox.write(&format!("{at}/raw/x"), whose);
+            sandbox.write(&format!("{at}/raw/{whose}"), whose);
+            sandbox.remove(&format!("{at}/other"));
+            sandbox.write(&format!("{at}/other"), whose);
+            sandbox.ok(["--cd", at, "add", "raw", "other"]);
+            sandbox.ok(["--cd", at, "push"]);
+            sandbox.git(["-C", at, "add", "."]);
+            sandbox.git(["-C", at, "commit", "--quiet", "-m", whose]);
+        }
+        let said =
+            sandbox.finish(git(&sandbox, &["pull", "--quiet", "--no-rebase", "origin", "main"])).code(1);
+        said.tells(&[&format!("Conflict in {pointer}: both sides changed raw/x; ")]);
+        let merged = sandbox.git(["rev-parse", "MERGE_HEAD"]);
+        for rev in ["origin/main", merged.trim(), "MERGE_HEAD", "FETCH_HEAD", "origin/main@{0}"] {
+            sandbox.ok(["get", "-f", "--rev", rev, ".", "raw/x", "-o", "../brought"]);
+            assert_eq!(sandbox.read("../brought"), "theirs", "{rev} {settings}");
+        }
+        sandbox.git(["checkout", "--ours", pointer]);
+        sandbox.git(["checkout", "--theirs", &pointer.replace("raw", "other")]);
+        sandbox.pipe(["checkout"]).code(1).tells(&["`pipe pull` fetches it"]);
+        sandbox.ok(["pull"]);
+        for file in ["raw/x", "raw/theirs"] {
+            sandbox.ok(["get", "-f", "--rev", "MERGE_HEAD", ".", file, "-o", file]);
+        }
+        sandbox.ok(["add", "raw"]);
+        assert_eq!(sandbox.files("raw"), ["raw/mine", "raw/theirs", "raw/x"]);
+        assert_eq!((sandbox.read("raw/x"), sandbox.read("raw/mine")), ("theirs".into(), "mine".into()));
+        sandbox.commit("merged");
+        assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+        // A name that only the repository beside it resolves is a revision for an import too.
+        sandbox.ok(["import", ".", "raw/x", "-o", "taken", "--rev", "origin/main"]);
+        assert_eq!(sandbox.read("taken"), "theirs");
+        assert_eq!(sandbox.ok(["status"]).stdout, "Everything is up to date.\n");
+        let said = sandbox.pipe(["get", ".", "raw/x", "-o", "none", "--rev", "origin/none"]).code(2);
+        said.tells(&["there is no git revision `origin/none`"]);
+    }
 }
 
 /// The merge of a folder is the one that DVC's own driver makes.

@@ -33,6 +33,20 @@ fn committed() -> Sandbox {
 }
 
 #[test]
+fn a_merge_conflict_in_metrics_is_called_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("m.json", "<<<<<<< HEAD\n{\"a\": 1}\n=======\n{\"a\": 2}\n>>>>>>> other\n");
+    sandbox.write("m.toml", "b = 1\n<<<<<<< HEAD\na = 1\n=======\na = 2\n>>>>>>> other\n");
+    for (file, line) in [("m.json", 1), ("m.toml", 2)] {
+        let said = sandbox.pipe(["metrics", "show", file]).code(2);
+        said.tells(&[
+            &format!("{file}:{line}:1: the file holds an unresolved merge conflict"),
+            "hint: keep one side",
+        ]);
+    }
+}
+
+#[test]
 fn shows_what_the_files_hold() {
     let sandbox = committed();
     snapshot!(sandbox.pipe(["metrics", "show"]), @"

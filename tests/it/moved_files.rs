@@ -254,7 +254,7 @@ fn edited_data_is_judged_by_what_it_is_now() {
     snapshot!(sandbox.ok(["status"]), @"
     exit: 0
     --- stdout
-    raw.pipe: stale
+    raw.pipe: stale (`pipe commit raw` records it)
       out raw changed: 3dd9d8ae16 -> 3849b5edb3
         M raw/1.t
     each@1.t: stale

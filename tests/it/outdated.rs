@@ -180,7 +180,7 @@ fn data_that_was_edited_while_its_pointer_moved_waits_for_a_choice() {
     snapshot!(sandbox.pipe(["repro", "-kj", "1"]), @"
     exit: 2
     --- stderr
-    Failed data.pipe: data data was edited, and its pointer moved meanwhile (`pipe checkout -f data` takes what the pointer records, `pipe commit -f data` what is here; of a folder also some of both, by `pipe add data/FILE` for each file of yours and then `pipe checkout data`).
+    Failed data.pipe: data data was edited, and its pointer moved meanwhile (`pipe checkout -f data` takes what the pointer records, `pipe commit -f data` what is here).
     Failed raw.pipe: data raw was edited, and its pointer moved meanwhile (`pipe checkout -f raw` takes what the pointer records, `pipe commit -f raw` what is here; of a folder also some of both, by `pipe add raw/FILE` for each file of yours and then `pipe checkout raw`).
     2 pointers: 2 failed.
     ");

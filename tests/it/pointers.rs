@@ -67,7 +67,7 @@ fn changed_data_is_told_and_recorded_by_repro_and_what_reads_it_runs() {
     snapshot!(sandbox.pipe(["status"]), @"
     exit: 0
     --- stdout
-    raw.pipe: stale
+    raw.pipe: stale (`pipe commit raw` records it)
       out raw changed: fb29e637c7 -> e9e471bdbb
         M raw/x
     count: stale

@@ -81,8 +81,8 @@ fn remotes_are_kept_in_the_settings() {
     sandbox.ok(["remote", "rename", "store", "shared"]);
     sandbox.ok(["remote", "modify", "shared", "url", "../shared"]);
     assert_eq!(sandbox.ok(["remote", "default"]).stdout, "shared\n");
-    let absent = "remote `shared` is not there";
-    sandbox.pipe(["remote", "check"]).code(2).tells(&[absent, "mount it if it is a share"]);
+    let (absent, moved) = ("remote `shared` is not there", "`pipe remote modify shared url FOLDER`");
+    sandbox.pipe(["remote", "check"]).code(2).tells(&[absent, "mount it if it is a share", moved]);
     assert!(!sandbox.exists("../shared"), "a check makes no remote");
     std::fs::create_dir(sandbox.path("../shared")).unwrap();
     let told = sandbox.json(["remote", "check", "--json"]);

@@ -242,7 +242,7 @@ fn files_that_changed_in_a_folder_are_named() {
     snapshot!(sandbox.pipe(["status", "s"]), @"
     exit: 0
     --- stdout
-    data.pipe: stale
+    data.pipe: stale (`pipe commit data` records it)
       out data changed: d7ce56e449 -> c342f151c3
         A data/a
         M data/b

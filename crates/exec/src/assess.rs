@@ -246,14 +246,19 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
                     false => StaleReason::DataNotFetched { path, old: now, new },
                 };
             }
-            old => *reason = StaleReason::DataDiverged { path, old, new },
+            old => {
+                let is_folder = state_of(&path).is_some_and(FileState::is_folder);
+                *reason = StaleReason::DataDiverged { path, old, new, is_folder };
+            }
         }
     }
     // Of several things that one pointer tells of, one cannot be recorded while another is brought back.
     if reasons.iter().any(StaleReason::is_of_pointer) {
         for reason in reasons.iter_mut() {
             if let StaleReason::OutChanged { path: DepName::Path(path), old, .. } = reason {
-                *reason = StaleReason::DataDiverged { path: path.clone(), old: Some(*old), new: *old };
+                let is_folder = state_of(path).is_some_and(FileState::is_folder);
+                *reason =
+                    StaleReason::DataDiverged { path: path.clone(), old: Some(*old), new: *old, is_folder };
             }
         }
     }

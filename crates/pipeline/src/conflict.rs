@@ -7,8 +7,10 @@ use crate::error::{PipelineError, Position};
 use crate::stage::is_pointer;
 
 /// How a folder is merged by hand that both sides changed.
-pub const FILE_BY_FILE: &str = "one side whole drops what the other has added to a folder: take one, `pipe checkout`, \
-     `pipe get -f --rev OTHER . FILE -o FILE` for each file of the other side, and `pipe add` the folder";
+pub const FILE_BY_FILE: &str = "one side whole drops what the other has added to a folder: `git checkout --ours` its \
+     pointer, resolve all other conflicts, `pipe checkout` (`pipe pull` where data is lacking), `pipe get -f --rev \
+     MERGE_HEAD . FILE -o FILE` for each file of the other side, and `pipe add` the folder (in a rebase REBASE_HEAD, in a \
+     cherry-pick CHERRY_PICK_HEAD)";
 
 /// The fault of a text with the marks of a merge conflict: where they stand, and, as far as the text tells, in which stages.
 pub fn conflict(file: &ProjectPath, text: &str) -> Option<PipelineError> {

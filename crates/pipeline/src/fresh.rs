@@ -168,6 +168,9 @@ pub enum StaleReason {
         old: Option<Digest>,
         /// What the pointer records.
         new: Digest,
+        /// Whether that is a folder, of which both sides may be taken in part.
+        #[serde(default)]
+        is_folder: bool,
     },
     /// Where data was imported from, there is other data now, or the data was edited here.
     SourceChanged {

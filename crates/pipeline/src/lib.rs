@@ -41,7 +41,7 @@ pub use dialect::{DVC_FILE, DVC_LOCK_FILE, Dialect, Told};
 pub use env::{EnvKey, EnvRef, EnvState, Environment, env_states};
 pub use error::{LoadFault, PipelineError, Position};
 pub use format::dvc::config::{
-    Sections, parse as parse_dvc_config, remove_section as remove_dvc_section,
+    Sections as DvcSections, parse as parse_dvc_config, remove_section as remove_dvc_section,
     rename_section as rename_dvc_section, set as set_dvc_config, unquoted, unset as unset_dvc_config,
 };
 pub use format::dvc::datasets::{Dataset, dataset_state};

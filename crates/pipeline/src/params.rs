@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
+use crate::conflict::conflict;
 use crate::error::{PipelineError, Position};
 use crate::stage::{ParamFile, ParamRef, ParamValues};
 use crate::{python, yaml};
@@ -34,7 +35,7 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
 /// When the text is malformed.
 pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
     let suffix = file.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
-    match suffix.as_str() {
+    let read = match suffix.as_str() {
         "json" => crate::json::parse(text.trim_start_matches('\u{feff}')).map_err(|error| {
             let position = position_of_byte_column(text, error.line(), error.column());
             let message = error.to_string();
@@ -47,8 +48,9 @@ pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError>
         }),
         "py" => python::parse(text.trim_start_matches('\u{feff}'))
             .map_err(|(position, message)| PipelineError::new(file, message).at(Some(position))),
-        _ => yaml::parse(file, text),
-    }
+        _ => return yaml::parse(file, text),
+    };
+    read.map_err(|fault| conflict(file, text).unwrap_or(fault))
 }
 
 fn position(line: usize, column: usize) -> Option<Position> {

@@ -204,7 +204,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     any |= list("Committed changes", "git commit the pointers and locks to keep them", lines(&committed));
     any |= list(
         "Uncommitted changes",
-        "use `pipe commit` to record them, `pipe checkout` to discard them",
+        "use `pipe commit PATH` to record them, `pipe checkout PATH` to discard them",
         lines(&uncommitted),
     );
     any |= list(
@@ -212,8 +212,12 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         "use `pipe checkout` to bring what they record, after `pipe fetch` where the cache lacks it",
         outdated.iter().map(name).collect(),
     );
-    any |=
-        list("Edited data, whose pointers moved meanwhile", &pipeline::ways_out(&"PATH"), lines(&diverged));
+    let is_any_folder = edited.iter().any(|data| data.to_path(&project.root).is_dir());
+    any |= list(
+        "Edited data, whose pointers moved meanwhile",
+        &pipeline::ways_out(&"PATH", is_any_folder),
+        lines(&diverged),
+    );
     any |= list("Unchanged", "as the last commit records it", unchanged.into_iter().map(name).collect());
     any |= list(
         "Untracked files",

@@ -3,6 +3,7 @@
 use base::{FileState, ProjectPath};
 use cache::Blobs;
 use clap::Args;
+use pipeline::Dialect;
 use track::{
     Artifact, ArtifactOwner, Change, Changes, Joined, LoggedModel, ModelStatus, ModelStore, NewVersion, Role,
     Run, RunId, RunStore, SqliteStore, StoreError, Tag, View,
@@ -54,7 +55,9 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
     track::check_registered_name(&args.name)?;
     let store = open(project, printer)?;
     let root = Joined::find(&store, &args.run, View::Active)?;
-    let made = find(&store, &project.blobs(), &root, args.path.as_deref())?;
+    let blobs = project.blobs();
+    let made = find(&store, &blobs, &root, args.path.as_deref())?;
+    check_files(project, &blobs, &made)?;
     // What is measured of a stage may lie with it or with its script's run.
     let measured = Joined::of(&store, made.run.clone())?;
     let preconditions =
@@ -91,6 +94,29 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
         printer.say(format_args!("Registered {}/{number}{aliases}.", args.name));
     }
     Ok(())
+}
+
+/// So many files that are gone are named.
+const NAMED: usize = 10;
+
+/// Refuses a version whose files nobody could fetch.
+fn check_files(project: &Project, blobs: &Blobs, made: &Made) -> CliResult {
+    let is_gone = |artifact: &&Artifact| !blobs.has(&artifact.digest);
+    let gone: Vec<&str> =
+        made.artifacts.iter().filter(is_gone).map(|artifact| artifact.path.as_str()).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let why = match project.dialect {
+        Dialect::Native => "",
+        Dialect::Dvc => "`dvc gc` removes what runs alone name from the cache, `pipe gc` keeps it: ",
+    };
+    let what = report::few_text(&gone, NAMED, ", ");
+    Err(CliError::message(format!("the cache lacks {what} of {}: no version was made", made.source)).hint(
+        format!(
+            "{why}log it again, or, where it is an out of a stage, `pipe fetch --all-commits` or `pipe repro -f`"
+        ),
+    ))
 }
 
 /// What a version is made of.

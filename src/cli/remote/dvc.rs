@@ -171,7 +171,7 @@ fn written(project: &Project, url: &str) -> CliResult<String> {
 }
 
 /// A relative path without detours.
-fn plain(path: &Path) -> String {
+pub fn plain(path: &Path) -> String {
     let mut parts: Vec<&std::ffi::OsStr> = Vec::new();
     for part in path.components() {
         match part {
@@ -211,7 +211,11 @@ fn text_of(project: &Project, file: &str) -> CliResult<String> {
     Ok(disk::read_text_optional(&file_of(project, file))?.unwrap_or_default())
 }
 
-fn change(project: &Project, file: &str, change: impl Fn(&str) -> String) -> CliResult {
+/// Changes a file of DVC's settings.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn change(project: &Project, file: &str, change: impl Fn(&str) -> String) -> CliResult {
     let old = text_of(project, file)?;
     let new = change(&old);
     if new != old {

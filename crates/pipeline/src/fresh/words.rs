@@ -8,11 +8,17 @@ use crate::fresh::StaleReason;
 use crate::special::{DepName, SpecialKind, SpecialName};
 
 /// What can be done with data that was edited while its pointer moved; `path` as a shell takes it.
-pub fn ways_out(path: &dyn fmt::Display) -> String {
-    format!(
-        "`pipe checkout -f {path}` takes what the pointer records, `pipe commit -f {path}` what is here; of a folder also \
-         some of both, by `pipe add {path}/FILE` for each file of yours and then `pipe checkout {path}`"
-    )
+pub fn ways_out(path: &dyn fmt::Display, is_folder: bool) -> String {
+    let one = format!(
+        "`pipe checkout -f {path}` takes what the pointer records, `pipe commit -f {path}` what is here"
+    );
+    match is_folder {
+        false => one,
+        true => format!(
+            "{one}; of a folder also some of both, by `pipe add {path}/FILE` for each file of yours and then `pipe checkout \
+             {path}`"
+        ),
+    }
 }
 
 /// A clause for people, without a full stop: `param params.yaml:lr changed: 0.1 -> 0.2`.
@@ -76,13 +82,14 @@ impl fmt::Display for StaleReason {
                  fetches it)",
                 new.short()
             ),
-            StaleReason::DataDiverged { path, old: Some(_), .. } => {
-                write!(f, "data {path} was edited, and its pointer moved meanwhile ({})", ways_out(path))
+            StaleReason::DataDiverged { path, old: Some(_), is_folder, .. } => {
+                let ways = ways_out(path, *is_folder);
+                write!(f, "data {path} was edited, and its pointer moved meanwhile ({ways})")
             }
-            StaleReason::DataDiverged { path, old: None, .. } => write!(
+            StaleReason::DataDiverged { path, old: None, is_folder, .. } => write!(
                 f,
                 "data {path} is not what its pointer records, and nothing here tells which of them changed ({})",
-                ways_out(path)
+                ways_out(path, *is_folder)
             ),
             StaleReason::SourceChanged { source } => write!(f, "{source} has other data"),
             StaleReason::OutChanged { path, old, new } => {
