@@ -3,6 +3,7 @@
 //! What DVC would call up to date is recorded anew, with digests of ours of the very bytes that are here; all else is
 //! left to `pipe repro`, and told. DVC's own files are moved aside, whole, so that there is a way back.
 
+mod absent;
 mod settings;
 mod undo;
 
@@ -38,7 +39,7 @@ pub struct ConvertArgs {
     /// Only tell what would be done
     #[arg(long, help_heading = None)]
     dry: bool,
-    /// Convert also what git could not bring back: files with changes that are not committed
+    /// Convert also what git could not bring back (files with changes that are not committed), and without data that is not here
     #[arg(short, long, help_heading = None)]
     force: bool,
 }
@@ -71,6 +72,10 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     let pipeline = old.pipeline()?;
     let ignores = ignore_files(&old);
     check(&old, &pipeline, &ignores, args)?;
+    let absent = absent::absent(&old, &pipeline, printer)?;
+    if !absent.is_empty() && !args.dry && !args.force {
+        return Err(absent::refusal(&absent));
+    }
     let mut left: Vec<String> = Vec::new();
     let converted = convert(&old, &pipeline, &ignores, args.dry, printer, &mut left);
     let Made { files, changed } = match converted {
@@ -101,6 +106,11 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
             undo::SCRIPT,
             crate::dvc_config::cache_folder(&old.root).display()
         ));
+        if !absent.is_empty() {
+            let count = report::count_text(absent.len(), "record");
+            return Err(CliError::refusal(format!("converted without {count} of data that is not here"))
+                .hint(format!("to have it: `sh {KEPT}/{}`, `pipe pull`, and convert again", undo::SCRIPT)));
+        }
     }
     Ok(())
 }
@@ -304,13 +314,9 @@ fn new_pointers(
         {
             theirs.restore(&out.path, &state, Placement::Private)?;
         }
-        let now = theirs.observe(&out.path)?;
-        // What DVC 1 or 2 recorded of text takes no notice of carriage returns.
-        let is_old = lock.stages.values().any(|stage| stage.unix_text.contains(&out.path));
-        let found = recorded.map(|recorded| recorded.digest);
-        let is_as_recorded = found.is_some()
-            && (now.map(|now| now.digest) == found || (is_old && theirs.unix_digest(&out.path)? == found));
-        if !is_as_recorded {
+        let will_be = dry && recorded.is_some_and(|state| theirs.blobs.has_all(&state));
+        let is_to_come = will_be && theirs.observe(&out.path)?.is_none();
+        if !is_to_come && !absent::is_as_recorded(&theirs, &lock, &out.path)? {
             left.push(format!(
                 "{} of {file}, which is not here as recorded: bring it here and run `pipe add {0}`",
                 out.path
@@ -318,7 +324,8 @@ fn new_pointers(
             continue;
         }
         let stored = if dry { ours.observe(&out.path)? } else { ours.store(&out.path, Placement::Private)? };
-        let Some(state) = stored else { continue };
+        // Foretold of what conversion is to bring back: the file is made, whatever its digest.
+        let Some(state) = stored.or(recorded.filter(|_| is_to_come)) else { continue };
         if !dry {
             ours.agree(&out.path, Some(state.digest));
         }

@@ -35,7 +35,10 @@ fn what_is_here_and_up_to_date_is_converted() {
         before.into_iter().filter(|file| !file.contains("/tmp/")).collect::<Vec<_>>(),
         "--dry changes nothing"
     );
-    pipe(&sandbox, &["convert"]).code(0).tells(&[
+    // What is neither here nor in the cache would lose its record.
+    pipe(&sandbox, &["convert"]).code(2).tells(&["gone of gone.dvc", "`pipe pull` first"]);
+    assert!(sandbox.exists("gone.dvc") && !sandbox.exists(".pipe"));
+    pipe(&sandbox, &["convert", "-f"]).code(1).tells(&[
         "Wrote pipeline.yaml",
         "Wrote data.pipe",
         "Recorded the results of 1 stage",
@@ -44,6 +47,7 @@ fn what_is_here_and_up_to_date_is_converted() {
         "the shells of stage two",
         "`meta.pipe` of stage two",
         ".dvc-converted",
+        "converted without 1 record of data that is not here",
     ]);
     assert_eq!(sandbox.read("pipeline.yaml"), STAGES);
     assert!(!sandbox.exists("dvc.yaml") && !sandbox.exists(".dvc") && !sandbox.exists("data.dvc"));
@@ -205,4 +209,54 @@ fn after_conversion_data_is_edited_as_before_and_an_undo_loses_nothing() {
             assert!(kept.iter().any(|file| sandbox.read(file) == "first\n"));
         }
     }
+}
+
+/// A DVC project of pipe's own making: pointers `d0`, `d1`… and a stage, committed.
+fn with_pointers(count: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../near\n");
+    sandbox.write(".dvc/.gitignore", "/tmp\n/cache\n");
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cat d0 d0 > o\n    deps: [d0]\n    outs: [o]\n");
+    let names: Vec<String> = (0..count).map(|number| format!("d{number}")).collect();
+    for name in &names {
+        sandbox.write(name, format!("{name}\n"));
+    }
+    sandbox.ok(std::iter::once("add").chain(names.iter().map(String::as_str)));
+    sandbox.ok(["repro"]);
+    sandbox.ok(["push"]);
+    sandbox.commit("one");
+    sandbox
+}
+
+/// The project's files, but for what comes and goes.
+fn lasting(sandbox: &Sandbox) -> Vec<(String, Vec<u8>)> {
+    let files =
+        sandbox.files("").into_iter().filter(|file| !file.contains("/tmp/") && !file.starts_with(".git/"));
+    files.map(|file| (file.clone(), sandbox.bytes(&file))).collect()
+}
+
+#[test]
+fn records_of_data_that_is_not_here_are_not_dropped() {
+    let sandbox = with_pointers(12);
+    for number in 0..12 {
+        sandbox.remove(&format!("d{number}"));
+    }
+    // What only the cache has is brought back.
+    sandbox.pipe(["convert", "--dry"]).code(0).tells(&["Would write d0.pipe"]);
+    sandbox.remove(".dvc/cache");
+    sandbox.remove("o");
+    let before = lasting(&sandbox);
+    let said = sandbox.pipe(["convert"]).code(2);
+    let said = said.tells(&["d0 of d0.dvc", "and 3 more", "`pipe pull` first", "nothing was changed"]);
+    assert!(!said.stderr.contains("d9.dvc"), "{}", said.stderr);
+    assert_eq!(lasting(&sandbox), before);
+    sandbox.ok(["pull"]);
+    sandbox.write("d1", "edited\n");
+    sandbox.remove("o");
+    let blobs = sandbox.files(".dvc/cache/files");
+    sandbox.remove(blobs.iter().find(|blob| sandbox.read(blob) == "d0\nd0\n").expect("the blob of o"));
+    sandbox.pipe(["convert"]).code(2).tells(&["d1 of d1.dvc", "o of stage s", "`pipe commit` first"]);
+    sandbox.ok(["pull", "-f"]);
+    sandbox.ok(["convert"]);
+    assert!(stale(&sandbox).is_empty() && sandbox.states().contains("d11.pipe:fresh"));
 }
