@@ -5,10 +5,11 @@ mod locking;
 mod shared_cache;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
-use disk::LinkType;
+use disk::{LinkType, LockError, LockFile};
 use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
@@ -34,6 +35,9 @@ const IGNORED: &str = "\
 
 /// The folder that makes a project of DVC.
 pub const DVC_FOLDER: &str = ".dvc";
+
+/// Stands in a project of DVC from before `pipe convert` changes anything until all is done: how to take it back.
+pub const CONVERTING: &str = ".dvc/tmp/pipe/converting";
 
 /// A project, found from the current folder.
 #[derive(Clone, Debug)]
@@ -75,15 +79,25 @@ impl Project {
     /// # Errors
     /// When the current folder cannot be named.
     pub fn locate() -> CliResult<Self> {
-        let current = std::env::current_dir()
-            .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
-        let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
-        let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
-        let root = with(&made)
-            .or_else(|| with(&|folder| folder.join(".git").exists()))
-            .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))
-            .unwrap_or(&current);
-        Project::at(root, &current)
+        let current = current_folder()?;
+        Project::at(root_around(&current), &current)
+    }
+
+    /// The project of DVC around the current folder whose conversion was cut off, or is under way.
+    ///
+    /// # Errors
+    /// When the current folder cannot be named, or a settings file is faulty.
+    pub fn cut_off() -> CliResult<Option<Self>> {
+        let current = current_folder()?;
+        let root = root_around(&current);
+        if !root.join(CONVERTING).exists() || !root.join(PIPE_FOLDER).exists() {
+            return Ok(None);
+        }
+        let base = base_of(root, &current)?;
+        let dialect = Dialect::Dvc;
+        Project { root: root.to_owned(), base, dialect, settings: Settings::default() }
+            .with_settings()
+            .map(Some)
     }
 
     /// The project at `root`, seen from the folder `current` inside it.
@@ -91,12 +105,13 @@ impl Project {
     /// # Errors
     /// When `current` has a name that records cannot hold, or the project is one of pipe and one of DVC at once.
     pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
-        let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
+        let base = base_of(root, current)?;
         // What DVC made when it was called in a project that is one of pipe by now is no project of DVC.
         let is_project = |folder: &Path| folder.join("config").exists() || folder.join("tmp/pipe").exists();
         let is_of_dvc =
             |folder: &Path| folder.is_dir() && (is_project(folder) || !root.join(PIPE_FOLDER).exists());
         let dialect = match (root.join(PIPE_FOLDER).exists(), is_of_dvc(&root.join(DVC_FOLDER))) {
+            (true, true) if root.join(CONVERTING).exists() => return Err(half_converted(root)),
             (true, true) => {
                 let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", base::shown(root));
                 let holds = |name: &str| root.join(PIPE_FOLDER).join(name).exists();
@@ -505,6 +520,40 @@ impl Project {
     /// Where the files of a run lie while they belong to nothing else.
     pub fn run_folder(&self, run: RunId) -> PathBuf {
         self.pipe_path("artifacts").join(run.to_string())
+    }
+}
+
+fn current_folder() -> CliResult<PathBuf> {
+    Ok(std::env::current_dir()
+        .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?)
+}
+
+/// The root of the project around a folder.
+fn root_around(current: &Path) -> &Path {
+    let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
+    let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+    with(&made)
+        .or_else(|| with(&|folder| folder.join(".git").exists()))
+        .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))
+        .unwrap_or(current)
+}
+
+/// Where `current` is in the project at `root`.
+fn base_of(root: &Path, current: &Path) -> CliResult<ProjectPath> {
+    Ok(ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?)
+}
+
+/// Why nothing can be done while DVC's files and ours stand side by side: `pipe convert` is at work, or was killed.
+fn half_converted(root: &Path) -> CliError {
+    let lock = root.join(CONVERTING).with_file_name("lock");
+    let is_free = LockFile::share_to_read(&lock, Duration::ZERO, &|| true, &mut |_| ());
+    match is_free {
+        Err(LockError::Held { .. }) => {
+            CliError::message(format!("`pipe convert` is at work in {}", base::shown(root)))
+                .hint("wait until it is done")
+        }
+        _ => CliError::message(format!("the conversion of {} was cut off", base::shown(root)))
+            .hint("`pipe convert` goes on: it takes back what was done, and begins again"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `pipe convert`: a project of ours from one that the real DVC made.
 
 use crate::dvc_tool::{Dvc, pipe, project, stale};
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, Started};
 
 const STAGES: &str = "# kept\nstages:\n  one:\n    cmd: echo run >> ../log && mkdir -p d && cp data/a d/a\n    deps: [data]\n    \
                       params: [x]\n    outs: [d]\n  two:\n    cmd: |\n      echo run >> ../log\n      cat d/a in > out\n    deps: [d, \
@@ -259,4 +259,64 @@ fn records_of_data_that_is_not_here_are_not_dropped() {
     sandbox.ok(["pull", "-f"]);
     sandbox.ok(["convert"]);
     assert!(stale(&sandbox).is_empty() && sandbox.states().contains("d11.pipe:fresh"));
+}
+
+/// Starts a conversion and waits until `path` is there, or it has ended.
+fn converting_until(sandbox: &Sandbox, path: &str) -> Started {
+    let mut convert = sandbox.start(sandbox.pipe_command(["convert"]));
+    while convert.is_running() && !sandbox.exists(path) {
+        std::thread::yield_now();
+    }
+    convert
+}
+
+#[test]
+fn a_conversion_that_was_killed_is_taken_back_and_goes_on() {
+    let mut cut_off = 0;
+    for moment in [
+        ".pipe",
+        ".pipe/cache/blake3",
+        "d0.pipe",
+        "d15.pipe",
+        ".dvc-converted/undo.sh",
+        ".dvc-converted/d3.dvc",
+    ] {
+        let sandbox = with_pointers(24);
+        let before = lasting(&sandbox);
+        let mut convert = converting_until(&sandbox, moment);
+        convert.kill();
+        drop(convert);
+        if sandbox.exists(".dvc") {
+            cut_off += 1;
+            let said = sandbox.pipe(["status"]).code(2);
+            said.tells(&["was cut off", "`pipe convert` goes on"]);
+            sandbox.pipe(["convert", "--dry"]).code(2).tells(&["was cut off"]);
+            // Once more, in the middle of taking it back or of the next try.
+            let mut convert = converting_until(&sandbox, "d1.pipe");
+            convert.kill();
+            drop(convert);
+            sandbox.ok(["convert"]);
+        }
+        assert!(!sandbox.exists(".dvc") && !sandbox.exists("d0.dvc"), "{moment}");
+        assert!(stale(&sandbox).is_empty(), "{moment}: {}", sandbox.states());
+        let mut undo = sandbox.program("/bin/sh");
+        undo.arg(".dvc-converted/undo.sh");
+        sandbox.finish(undo).code(0);
+        assert_eq!(sandbox.git(["status", "--porcelain"]), "", "{moment}");
+        assert_eq!(lasting(&sandbox), before, "{moment}");
+        assert!(!sandbox.exists(".dvc/tmp/pipe/converting"));
+    }
+    assert!(cut_off > 2, "{cut_off} were cut off");
+}
+
+#[test]
+fn an_interrupted_conversion_changes_nothing() {
+    let sandbox = with_pointers(100);
+    let before = lasting(&sandbox);
+    let convert = converting_until(&sandbox, ".pipe/cache/blake3");
+    convert.signal("INT");
+    convert.wait().code(130).tells(&["Interrupted: nothing was converted."]);
+    assert_eq!(lasting(&sandbox), before);
+    assert!(stale(&sandbox).is_empty() && sandbox.exists(".dvc"));
+    sandbox.ok(["convert"]);
 }
