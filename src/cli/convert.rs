@@ -5,6 +5,7 @@
 
 mod absent;
 mod rollback;
+mod runs;
 mod settings;
 mod undo;
 
@@ -86,7 +87,7 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     if !absent.is_empty() && !args.dry && !args.force {
         return Err(absent::refusal(&absent));
     }
-    let mut left: Vec<String> = Vec::new();
+    let mut left: Vec<String> = runs::left_behind(&old).into_iter().collect();
     let fresh = fresh(&old, &pipeline, printer, &mut left)?;
     if args.dry {
         let nobody = Interrupt::default();

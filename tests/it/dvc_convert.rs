@@ -320,3 +320,29 @@ fn an_interrupted_conversion_changes_nothing() {
     assert!(stale(&sandbox).is_empty() && sandbox.exists(".dvc"));
     sandbox.ok(["convert"]);
 }
+
+#[test]
+fn runs_and_models_that_stay_behind_are_told() {
+    let sandbox = with_pointers(1);
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    sandbox.write("note", "kept\n");
+    sandbox.ok(["log", "artifact", "note", "--as", "model", "--run", &run]);
+    sandbox.ok(["runs", "end", &run]);
+    sandbox.ok(["models", "register", "net", "--run", &run]);
+    let runs = sandbox.json(["runs", "list", "--json"]).as_array().expect("a list").len();
+    sandbox.remove("note");
+    let told = format!("{runs} runs and 1 registered model, which stay in .dvc-converted");
+    sandbox.ok(["convert", "--dry"]).tells(&[&told]);
+    sandbox.ok(["convert"]).tells(&[&told, "in the folder .dvc-converted, `pipe runs list`"]);
+    sandbox.ok(["runs", "list"]).tells(&["No run was recorded", "are in .dvc-converted"]);
+    // As it says.
+    let there = |arguments: &[&str]| {
+        let mut command = sandbox.pipe_command(arguments);
+        command.current_dir(sandbox.path(".dvc-converted"));
+        sandbox.finish(command).code(0)
+    };
+    assert_eq!(there(&["runs", "list", "--json"]).json().as_array().expect("a list").len(), runs);
+    assert!(there(&["models", "list"]).stdout.contains("net"));
+    there(&["models", "download", "net/1", "-o", "../got"]);
+    assert!(sandbox.files("got").iter().any(|file| sandbox.read(file) == "kept\n"));
+}
