@@ -1,15 +1,15 @@
 //! A project: where it is, and the only place that opens what belongs to it.
 
+mod both;
 mod loading;
 mod locking;
 mod shared_cache;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
-use disk::{LinkType, LockError, LockFile};
+use disk::LinkType;
 use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
@@ -111,20 +111,7 @@ impl Project {
         let is_of_dvc =
             |folder: &Path| folder.is_dir() && (is_project(folder) || !root.join(PIPE_FOLDER).exists());
         let dialect = match (root.join(PIPE_FOLDER).exists(), is_of_dvc(&root.join(DVC_FOLDER))) {
-            (true, true) if root.join(CONVERTING).exists() => return Err(half_converted(root)),
-            (true, true) => {
-                let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", base::shown(root));
-                let holds = |name: &str| root.join(PIPE_FOLDER).join(name).exists();
-                // What `pipe convert` made of a project of DVC stands beside its older commits.
-                let hint = if holds("cache") || holds("runs.db") {
-                    "a project is one of pipe or one of DVC. Keep .pipe, which holds data or runs. A commit from before \
-                     `pipe convert` is looked at with dvc, or in a folder of its own: `git worktree add FOLDER COMMIT`. In a \
-                     commit after it, what commands of DVC left in .dvc may go"
-                } else {
-                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both"
-                };
-                return Err(CliError::message(text).hint(hint));
-            }
+            (true, true) => return Err(both::both(root)),
             (true, false) => Dialect::Native,
             (false, true) => Dialect::Dvc,
             (false, false) => {
@@ -541,20 +528,6 @@ fn root_around(current: &Path) -> &Path {
 /// Where `current` is in the project at `root`.
 fn base_of(root: &Path, current: &Path) -> CliResult<ProjectPath> {
     Ok(ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?)
-}
-
-/// Why nothing can be done while DVC's files and ours stand side by side: `pipe convert` is at work, or was killed.
-fn half_converted(root: &Path) -> CliError {
-    let lock = root.join(CONVERTING).with_file_name("lock");
-    let is_free = LockFile::share_to_read(&lock, Duration::ZERO, &|| true, &mut |_| ());
-    match is_free {
-        Err(LockError::Held { .. }) => {
-            CliError::message(format!("`pipe convert` is at work in {}", base::shown(root)))
-                .hint("wait until it is done")
-        }
-        _ => CliError::message(format!("the conversion of {} was cut off", base::shown(root)))
-            .hint("`pipe convert` goes on: it takes back what was done, and begins again"),
-    }
 }
 
 /// How the cache of a project is laid out.

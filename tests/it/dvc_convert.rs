@@ -346,3 +346,57 @@ fn runs_and_models_that_stay_behind_are_told() {
     there(&["models", "download", "net/1", "-o", "../got"]);
     assert!(sandbox.files("got").iter().any(|file| sandbox.read(file) == "kept\n"));
 }
+
+#[test]
+fn who_used_pipe_in_place_keeps_cache_and_runs_after_a_pull() {
+    let sandbox = with_pointers(1);
+    let branch = sandbox.git(["branch", "--show-current"]);
+    sandbox.git(["clone", "--quiet", ".", "../hers"]);
+    let hers = |program: &str, arguments: &[&str]| {
+        let mut command = sandbox.program(program);
+        command.args(arguments).current_dir(sandbox.path("../hers"));
+        sandbox.finish(command)
+    };
+    let hers_pipe = |arguments: &[&str]| {
+        let mut command = sandbox.pipe_command(arguments);
+        command.current_dir(sandbox.path("../hers"));
+        sandbox.finish(command)
+    };
+    sandbox.write("../hers/own", "hers alone\n");
+    hers_pipe(&["add", "own"]).code(0);
+    hers_pipe(&["runs", "start"]).code(0);
+    sandbox.ok(["convert"]);
+    sandbox.commit("converted");
+    hers("git", &["pull", "--quiet", "--ff-only"]).code(0);
+    let said = hers_pipe(&["status"]).code(2).tells(&[
+        "has both .pipe and .dvc",
+        "was made one of pipe",
+        "its cache and the runs",
+        "`mv .dvc ../hers.dvc`",
+        "git worktree add ../hers-old COMMIT",
+    ]);
+    assert!(!said.stderr.contains("remove"), "{}", said.stderr);
+    // The way that it tells.
+    hers("mv", &[".dvc", "../hers.dvc"]).code(0);
+    hers_pipe(&["runs", "list"]).code(0);
+    hers("git", &["worktree", "add", "--quiet", "../hers-old", "HEAD~1"]).code(0);
+    hers("cp", &["-a", "../hers.dvc/.", "../hers-old/.dvc/"]).code(0);
+    let there = |arguments: &[&str]| hers_pipe(&[&["--cd", "../hers-old"], arguments].concat()).code(0);
+    assert_eq!(there(&["runs", "list", "--json"]).json().as_array().expect("a list").len(), 1);
+    sandbox.write("../hers-old/own.dvc", sandbox.bytes("../hers/own.dvc"));
+    there(&["checkout", "own"]);
+    assert_eq!(sandbox.read("../hers-old/own"), "hers alone\n");
+    // The other way round: what git does not track of ours stays in a checkout of an old commit.
+    sandbox.git(["checkout", "--quiet", "HEAD~1"]);
+    let said = sandbox.pipe(["status"]).code(2).tells(&[
+        "this commit is one of DVC",
+        "keep it",
+        "`git switch BRANCH`",
+    ]);
+    assert!(!said.stderr.contains("remove"), "{}", said.stderr);
+    sandbox.git(["worktree", "add", "--quiet", "../old", "HEAD"]);
+    let told = sandbox.pipe(["--cd", "../old", "status"]).code(2);
+    assert!(told.stdout.contains("d0.dvc"), "a project of DVC, without its data: {}", told.stdout);
+    sandbox.git(["switch", "--quiet", branch.trim()]);
+    assert!(stale(&sandbox).is_empty());
+}
