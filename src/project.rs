@@ -14,6 +14,7 @@ use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
 
+pub use self::loading::tell_unread;
 use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};
@@ -61,6 +62,8 @@ pub struct Origin {
     pub present: Vec<ProjectPath>,
     /// Files that were not there.
     pub absent: Vec<ProjectPath>,
+    /// Files of DVC in a project of ours, which were not read.
+    pub unread: Vec<ProjectPath>,
 }
 
 impl Project {

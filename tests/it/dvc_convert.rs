@@ -400,3 +400,26 @@ fn who_used_pipe_in_place_keeps_cache_and_runs_after_a_pull() {
     sandbox.git(["switch", "--quiet", branch.trim()]);
     assert!(stale(&sandbox).is_empty());
 }
+
+#[test]
+fn files_of_dvc_that_a_merge_brings_are_told() {
+    let sandbox = with_pointers(1);
+    let branch = sandbox.git(["branch", "--show-current"]);
+    sandbox.git(["switch", "--quiet", "--create", "before"]);
+    sandbox.write("imgs/new", "new\n");
+    sandbox.ok(["add", "imgs/new"]);
+    sandbox.commit("new data");
+    sandbox.git(["switch", "--quiet", branch.trim()]);
+    sandbox.ok(["convert"]);
+    sandbox.commit("converted");
+    sandbox.ok(["status"]);
+    sandbox.git(["merge", "--quiet", "--no-edit", "before"]);
+    for command in [&["status"][..], &["status"], &["data", "status"], &["pull"]] {
+        let said = sandbox.pipe(command);
+        let said =
+            said.tells(&["imgs/new.dvc is a file of DVC", "`pipe add imgs/new`", "`git rm imgs/new.dvc`"]);
+        assert_eq!(said.stderr.matches("a file of DVC").count(), 1, "{}", said.stderr);
+    }
+    sandbox.git(["rm", "--quiet", "imgs/new.dvc"]);
+    assert!(!sandbox.ok(["status"]).stderr.contains("DVC"));
+}
