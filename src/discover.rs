@@ -24,6 +24,8 @@ pub struct Found {
     pub pointers: Vec<ProjectPath>,
     /// Pipeline files of the other dialect.
     pub strangers: Vec<ProjectPath>,
+    /// Other files of DVC in a project of ours, which are not read: pointers and locks.
+    pub unread: Vec<ProjectPath>,
     /// What the answer follows from: every folder that was looked into, and the ignore files in them.
     pub seen: Vec<ProjectPath>,
 }
@@ -38,6 +40,7 @@ pub fn look_around(root: &Path, dialect: Dialect) -> Found {
     sort(&mut walk.found.pipelines);
     sort(&mut walk.found.strangers);
     sort(&mut walk.found.pointers);
+    sort(&mut walk.found.unread);
     walk.found
 }
 
@@ -77,7 +80,7 @@ struct Walk {
 fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -> bool {
     let place = folder.to_path(root);
     let Ok(entries) = std::fs::read_dir(&place) else { return false };
-    let mut pointers = Vec::new();
+    let (mut pointers, mut unread) = (Vec::new(), Vec::new());
     let stranger = match dialect {
         Dialect::Native => Dialect::Dvc,
         Dialect::Dvc => Dialect::Native,
@@ -102,6 +105,12 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
             {
                 pointers.push(folder.join(name));
             }
+            _ if dialect == Dialect::Native
+                && is_of_dvc(name)
+                && entry.file_type().is_ok_and(|kind| kind.is_file()) =>
+            {
+                unread.push(folder.join(name));
+            }
             _ if name.starts_with('.') || name == "node_modules" => {}
             _ if entry.file_type().is_ok_and(|kind| kind.is_dir()) => inner.push(name.to_owned()),
             _ => {}
@@ -117,6 +126,7 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
         }
     }
     walk.found.pointers.extend(pointers.into_iter().filter(is_pointer));
+    walk.found.unread.append(&mut unread);
     let text = if has_ignore && !inner.is_empty() {
         walk.found.seen.push(folder.join(".gitignore"));
         std::fs::read_to_string(place.join(".gitignore")).unwrap_or_default()
@@ -141,6 +151,12 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
         }
     }
     true
+}
+
+/// Whether DVC keeps digests in a file of this name.
+fn is_of_dvc(name: &str) -> bool {
+    let suffix = Dialect::Dvc.pointer_suffix();
+    name == "dvc.lock" || (name.ends_with(suffix) && name.len() > suffix.len())
 }
 
 /// The names in an ignore file that stand for one entry beside it, or below where they are paths. Names without a

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::environment;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult, ErrorKind};
 
 /// Listens for the signals that end a command in order, from its making on. The default one listens for nothing: for
 /// commands that a signal may simply end.
@@ -35,6 +35,14 @@ impl Interrupt {
     /// Whether a signal came.
     pub fn came(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
+    }
+
+    /// Goes on where no signal came.
+    ///
+    /// # Errors
+    /// When one did.
+    pub fn check(&self) -> CliResult {
+        if self.came() { Err(CliError::silent(ErrorKind::Interrupted(self.signal()))) } else { Ok(()) }
     }
 
     /// The signal that came; SIGINT before any did.

@@ -1,5 +1,6 @@
 //! A project: where it is, and the only place that opens what belongs to it.
 
+mod both;
 mod loading;
 mod locking;
 mod shared_cache;
@@ -13,6 +14,7 @@ use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
 use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
 
+pub use self::loading::tell_unread;
 use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};
@@ -34,6 +36,9 @@ const IGNORED: &str = "\
 
 /// The folder that makes a project of DVC.
 pub const DVC_FOLDER: &str = ".dvc";
+
+/// Stands in a project of DVC from before `pipe convert` changes anything until all is done: how to take it back.
+pub const CONVERTING: &str = ".dvc/tmp/pipe/converting";
 
 /// A project, found from the current folder.
 #[derive(Clone, Debug)]
@@ -57,6 +62,8 @@ pub struct Origin {
     pub present: Vec<ProjectPath>,
     /// Files that were not there.
     pub absent: Vec<ProjectPath>,
+    /// Files of DVC in a project of ours, which were not read.
+    pub unread: Vec<ProjectPath>,
 }
 
 impl Project {
@@ -75,15 +82,25 @@ impl Project {
     /// # Errors
     /// When the current folder cannot be named.
     pub fn locate() -> CliResult<Self> {
-        let current = std::env::current_dir()
-            .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?;
-        let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
-        let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
-        let root = with(&made)
-            .or_else(|| with(&|folder| folder.join(".git").exists()))
-            .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))
-            .unwrap_or(&current);
-        Project::at(root, &current)
+        let current = current_folder()?;
+        Project::at(root_around(&current), &current)
+    }
+
+    /// The project of DVC around the current folder whose conversion was cut off, or is under way.
+    ///
+    /// # Errors
+    /// When the current folder cannot be named, or a settings file is faulty.
+    pub fn cut_off() -> CliResult<Option<Self>> {
+        let current = current_folder()?;
+        let root = root_around(&current);
+        if !root.join(CONVERTING).exists() || !root.join(PIPE_FOLDER).exists() {
+            return Ok(None);
+        }
+        let base = base_of(root, &current)?;
+        let dialect = Dialect::Dvc;
+        Project { root: root.to_owned(), base, dialect, settings: Settings::default() }
+            .with_settings()
+            .map(Some)
     }
 
     /// The project at `root`, seen from the folder `current` inside it.
@@ -91,25 +108,13 @@ impl Project {
     /// # Errors
     /// When `current` has a name that records cannot hold, or the project is one of pipe and one of DVC at once.
     pub fn at(root: &Path, current: &Path) -> CliResult<Self> {
-        let base = ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?;
+        let base = base_of(root, current)?;
         // What DVC made when it was called in a project that is one of pipe by now is no project of DVC.
         let is_project = |folder: &Path| folder.join("config").exists() || folder.join("tmp/pipe").exists();
         let is_of_dvc =
             |folder: &Path| folder.is_dir() && (is_project(folder) || !root.join(PIPE_FOLDER).exists());
         let dialect = match (root.join(PIPE_FOLDER).exists(), is_of_dvc(&root.join(DVC_FOLDER))) {
-            (true, true) => {
-                let text = format!("{} has both {PIPE_FOLDER} and {DVC_FOLDER}", base::shown(root));
-                let holds = |name: &str| root.join(PIPE_FOLDER).join(name).exists();
-                // What `pipe convert` made of a project of DVC stands beside its older commits.
-                let hint = if holds("cache") || holds("runs.db") {
-                    "a project is one of pipe or one of DVC. Keep .pipe, which holds data or runs. A commit from before \
-                     `pipe convert` is looked at with dvc, or in a folder of its own: `git worktree add FOLDER COMMIT`. In a \
-                     commit after it, what commands of DVC left in .dvc may go"
-                } else {
-                    "remove the one that is not in use: a project is one of pipe or one of DVC, and pipe works with both"
-                };
-                return Err(CliError::message(text).hint(hint));
-            }
+            (true, true) => return Err(both::both(root)),
             (true, false) => Dialect::Native,
             (false, true) => Dialect::Dvc,
             (false, false) => {
@@ -546,6 +551,26 @@ impl Project {
     pub fn run_folder(&self, run: RunId) -> PathBuf {
         self.pipe_path("artifacts").join(run.to_string())
     }
+}
+
+fn current_folder() -> CliResult<PathBuf> {
+    Ok(std::env::current_dir()
+        .map_err(|source| disk::DiskError::new("find the current folder", Path::new("."), source))?)
+}
+
+/// The root of the project around a folder.
+fn root_around(current: &Path) -> &Path {
+    let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
+    let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
+    with(&made)
+        .or_else(|| with(&|folder| folder.join(".git").exists()))
+        .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))
+        .unwrap_or(current)
+}
+
+/// Where `current` is in the project at `root`.
+fn base_of(root: &Path, current: &Path) -> CliResult<ProjectPath> {
+    Ok(ProjectPath::from_relative(current.strip_prefix(root).unwrap_or(Path::new("")))?)
 }
 
 /// How the cache of a project is laid out.

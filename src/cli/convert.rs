@@ -3,6 +3,9 @@
 //! What DVC would call up to date is recorded anew, with digests of ours of the very bytes that are here; all else is
 //! left to `pipe repro`, and told. DVC's own files are moved aside, whole, so that there is a way back.
 
+mod absent;
+mod rollback;
+mod runs;
 mod settings;
 mod undo;
 
@@ -38,7 +41,7 @@ pub struct ConvertArgs {
     /// Only tell what would be done
     #[arg(long, help_heading = None)]
     dry: bool,
-    /// Convert also what git could not bring back: files with changes that are not committed
+    /// Convert also what git could not bring back (files with changes that are not committed), and without data that is not here
     #[arg(short, long, help_heading = None)]
     force: bool,
 }
@@ -62,6 +65,15 @@ struct NewFile {
 /// # Errors
 /// When it is none of DVC, git could not bring it back, something in it cannot be read, or the disk refuses.
 pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
+    if let Some(old) = Project::cut_off()? {
+        if args.dry {
+            return Err(CliError::message("the conversion was cut off")
+                .hint("`pipe convert` goes on with it; nothing was changed"));
+        }
+        let _lock = old.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?;
+        rollback::roll_back(&old)?;
+        printer.say(format_args!("Took back what the conversion had done that was cut off."));
+    }
     let old = Project::find()?;
     if old.dialect != Dialect::Dvc {
         return Err(CliError::message(format!("{} is no DVC project", base::shown(&old.root)))
@@ -71,24 +83,31 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     let pipeline = old.pipeline()?;
     let ignores = ignore_files(&old);
     check(&old, &pipeline, &ignores, args)?;
-    let mut left: Vec<String> = Vec::new();
-    let converted = convert(&old, &pipeline, &ignores, args.dry, printer, &mut left);
-    let Made { files, changed } = match converted {
-        Err(fault) if !args.dry => {
-            // The project was one of DVC alone, so that all of this is new.
-            disk::remove(&Project { dialect: Dialect::Native, ..old.clone() }.pipe_path(""))?;
-            for file in new_paths(&old, &pipeline, &ignores)? {
-                disk::remove(&file.to_path(&old.root))?;
+    let absent = absent::absent(&old, &pipeline, printer)?;
+    if !absent.is_empty() && !args.dry && !args.force {
+        return Err(absent::refusal(&absent));
+    }
+    let mut left: Vec<String> = runs::left_behind(&old).into_iter().collect();
+    let fresh = fresh(&old, &pipeline, printer, &mut left)?;
+    if args.dry {
+        let nobody = Interrupt::default();
+        convert(&old, &pipeline, &ignores, (&fresh, true), (printer, &nobody), &mut left)?;
+    } else {
+        // So far a signal could simply end it.
+        let interrupt = Interrupt::listen()?;
+        let gone = undo::old_files(&old.root, &pipeline, &ignores);
+        rollback::begin(&old, &pipeline, &new_paths(&old, &pipeline, &ignores)?, &gone)?;
+        let done = convert(&old, &pipeline, &ignores, (&fresh, false), (printer, &interrupt), &mut left)
+            .and_then(|made| undo::put_aside(&old, &gone, (&made.files, &made.changed), &interrupt));
+        if let Err(fault) = done {
+            rollback::roll_back(&old)
+                .map_err(|fault| fault.hint("`pipe convert` takes back what it did, when it can"))?;
+            if fault.source.is_none() {
+                printer.say(format_args!("Interrupted: nothing was converted."));
+                return Err(fault);
             }
             return Err(fault.hint("nothing was converted"));
         }
-        converted => converted?,
-    };
-    if !args.dry {
-        let gone = undo::old_files(&old.root, &pipeline, &ignores);
-        undo::put_aside(&old, &gone, &files, &changed).map_err(|fault| {
-            fault.hint(format!("`sh {KEPT}/{}` brings back what was moved", undo::SCRIPT))
-        })?;
         printer.say(format_args!("Kept the files of DVC in {KEPT}, with the cache of all earlier commits."));
     }
     for text in &left {
@@ -101,6 +120,11 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
             undo::SCRIPT,
             crate::dvc_config::cache_folder(&old.root).display()
         ));
+        if !absent.is_empty() {
+            let count = report::count_text(absent.len(), "record");
+            return Err(CliError::refusal(format!("converted without {count} of data that is not here"))
+                .hint(format!("to have it: `sh {KEPT}/{}`, `pipe pull`, and convert again", undo::SCRIPT)));
+        }
     }
     Ok(())
 }
@@ -166,11 +190,10 @@ fn convert(
     old: &Project,
     pipeline: &Pipeline,
     ignores: &[ProjectPath],
-    dry: bool,
-    printer: Printer,
+    (fresh, dry): (&[pipeline::Address], bool),
+    (printer, interrupt): (Printer, &Interrupt),
     left: &mut Vec<String>,
 ) -> CliResult<Made> {
-    let fresh = fresh(old, pipeline, printer, left)?;
     let mut new = Project { dialect: Dialect::Native, ..old.clone() };
     let (carried, lost) = settings::carried(&old.root);
     left.extend(lost);
@@ -185,6 +208,7 @@ fn convert(
         }
         new = new.with_settings()?;
         new.prepare_cache()?;
+        interrupt.check()?;
         unlink(old, pipeline, printer)?;
     }
     let mut files = Vec::new();
@@ -193,6 +217,7 @@ fn convert(
         files.push(NewFile { path: renamed(file), text });
     }
     for file in &pipeline.pointers {
+        interrupt.check()?;
         new_pointers(old, &new, dry, file, printer, (&mut files, left))?;
     }
     let converted = load_new(&old.root, pipeline, &files)?;
@@ -209,6 +234,7 @@ fn convert(
     }
     let verb = if dry { "Would write" } else { "Wrote" };
     for file in &files {
+        interrupt.check()?;
         if !dry {
             disk::replace(&file.path.to_path(&new.root), file.text.as_bytes())?;
         }
@@ -223,7 +249,7 @@ fn convert(
     }
     let recorded = match dry {
         true => fresh.len(),
-        false => record(&new, &converted, &fresh, printer, left)?,
+        false => record(&new, &converted, fresh, (printer, interrupt), left)?,
     };
     let verb = if dry { "Would record" } else { "Recorded" };
     printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
@@ -304,13 +330,9 @@ fn new_pointers(
         {
             theirs.restore(&out.path, &state, Placement::Private)?;
         }
-        let now = theirs.observe(&out.path)?;
-        // What DVC 1 or 2 recorded of text takes no notice of carriage returns.
-        let is_old = lock.stages.values().any(|stage| stage.unix_text.contains(&out.path));
-        let found = recorded.map(|recorded| recorded.digest);
-        let is_as_recorded = found.is_some()
-            && (now.map(|now| now.digest) == found || (is_old && theirs.unix_digest(&out.path)? == found));
-        if !is_as_recorded {
+        let will_be = dry && recorded.is_some_and(|state| theirs.blobs.has_all(&state));
+        let is_to_come = will_be && theirs.observe(&out.path)?.is_none();
+        if !is_to_come && !absent::is_as_recorded(&theirs, &lock, &out.path)? {
             left.push(format!(
                 "{} of {file}, which is not here as recorded: bring it here and run `pipe add {0}`",
                 out.path
@@ -318,7 +340,8 @@ fn new_pointers(
             continue;
         }
         let stored = if dry { ours.observe(&out.path)? } else { ours.store(&out.path, Placement::Private)? };
-        let Some(state) = stored else { continue };
+        // Foretold of what conversion is to bring back: the file is made, whatever its digest.
+        let Some(state) = stored.or(recorded.filter(|_| is_to_come)) else { continue };
         if !dry {
             ours.agree(&out.path, Some(state.digest));
         }
@@ -414,7 +437,7 @@ fn record(
     new: &Project,
     converted: &Pipeline,
     fresh: &[pipeline::Address],
-    printer: Printer,
+    (printer, interrupt): (Printer, &Interrupt),
     left: &mut Vec<String>,
 ) -> CliResult<usize> {
     let workspace = new.workspace(printer)?;
@@ -425,6 +448,7 @@ fn record(
     let params = ParamReader::new(world);
     let mut recorded = 0;
     for stage in converted.stages.iter().filter(|stage| fresh.contains(&stage.address)) {
+        interrupt.check()?;
         let done = committable(world, &params, stage, None, true)
             .and_then(|found| commit(&workspace, &mut ledger, &recorder, stage, found));
         match done {

@@ -20,7 +20,7 @@ use crate::freshness::Question;
 use crate::import::Update;
 use crate::inside::{self, Inside};
 use crate::leftovers::{self, Leftover, tell_empty_groups};
-use crate::project::Project;
+use crate::project::{Project, tell_unread};
 use crate::ui::Printer;
 use crate::verify::VerifyArgs;
 
@@ -127,6 +127,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         return Ok(());
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
+    tell_unread(&origin.unread, printer);
     let wanted = args.select.stages_to_tell(&pipeline, &project)?;
     let workspace = args.verify.workspace(&project, printer)?;
     let ledger = project.ledger(&pipeline)?;
@@ -138,7 +139,9 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     leftovers::foretell(&pipeline, &workspace, &left, &mut plan);
     let _ = workspace.save_state();
     tell_damage(&workspace, printer);
-    if left.is_empty() && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
+    // What is remembered is answered without a word about them.
+    let is_plain = left.is_empty() && origin.unread.is_empty();
+    if is_plain && plan.iter().all(|(_, judged)| judged.decision == Decision::Fresh) {
         question.remember(&pipeline, &origin, &ledger, &workspace, &wanted);
     }
     let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };

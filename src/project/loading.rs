@@ -1,11 +1,13 @@
 //! How a project's pipeline is found and read.
 
 use std::cell::RefCell;
+use std::sync::Once;
 
 use base::ProjectPath;
 use pipeline::{Builtins, Dialect, Environment, Glob, Pipeline, Special, SpecialKind};
 
 use super::{DVC_FOLDER, Origin, PIPE_FOLDER, Project, dialects_of_files};
+use crate::cli::quoted_path;
 use crate::discover::{Found, look_around};
 use crate::env_key::env_key;
 use crate::environment;
@@ -14,6 +16,47 @@ use crate::pointed::Depth;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::remotes;
 use crate::ui::Printer;
+
+/// How many files of DVC are named.
+const NAMED: usize = 3;
+
+/// What a pipeline is read from.
+struct Files {
+    /// The pipeline file that is meant.
+    file: ProjectPath,
+    /// All of them and all pointers.
+    files: Vec<ProjectPath>,
+    /// What was looked into to find them.
+    seen: Vec<ProjectPath>,
+    /// Files of DVC in a project of ours.
+    unread: Vec<ProjectPath>,
+}
+
+/// Tells of files of DVC that a project of ours does not read: a merge of a branch from before `pipe convert` brings them,
+/// and nothing else would tell that their data is none of the project's. Once in a process.
+pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
+    let Some(first) = unread.first() else { return };
+    let what = match unread.len() {
+        1 => "is a file of DVC, which a project of pipe does not read",
+        _ => "are files of DVC, which a project of pipe does not read",
+    };
+    let pointer = unread.iter().find(|file| pipeline::is_pointer(file)).unwrap_or(first);
+    let way = match pointer.as_str().strip_suffix(Dialect::Dvc.pointer_suffix()) {
+        Some(data) => format!(
+            ": `pipe pull` brings its data in a checkout of the commit that it came from (`git worktree add FOLDER COMMIT`). Copy \
+             that here, `pipe add {}`, and `git rm {}`",
+            quoted_path(data),
+            quoted_path(pointer.as_str())
+        ),
+        None => format!(
+            ": `pipe repro` records results in pipeline.lock; `git rm {}`",
+            quoted_path(first.as_str())
+        ),
+    };
+    // A pull reads the pipeline again to check out.
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| printer.warn(format_args!("{} {what}{way}", report::few_text(unread, NAMED, ", "))));
+}
 
 impl Project {
     /// The pipeline file meant without a target: that of the current folder, else of the nearest above.
@@ -71,25 +114,26 @@ impl Project {
     /// As [`Project::pipeline`].
     pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
         let start = disk::Stamp::now();
-        let (file, mut files, seen) = self.pipeline_files()?;
+        let mut read = self.pipeline_files()?;
+        tell_unread(&read.unread, printer);
         let mut conflicts = Vec::new();
-        for path in files.iter().filter(|path| pipeline::is_pointer(path)) {
+        for path in read.files.iter().filter(|path| pipeline::is_pointer(path)) {
             let text = disk::read_text_optional(&path.to_path(&self.root))?.unwrap_or_default();
             let Some(fault) = pipeline::conflict(path, &text) else { continue };
             let hint = fault.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
             printer.warn(format_args!("{fault}, and its data is left out{hint}"));
             conflicts.push(path.clone());
         }
-        files.retain(|path| !conflicts.contains(path));
-        Ok(self.loaded(start, (file, files, seen))?.0)
+        read.files.retain(|path| !conflicts.contains(path));
+        Ok(self.loaded(start, read)?.0)
     }
 
     fn loaded(
         &self,
         start: i64,
-        (file, files, seen): (ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>),
+        Files { file, files, seen, unread }: Files,
     ) -> CliResult<(Pipeline, Origin)> {
-        let read = RefCell::new(Origin { start, present: seen, absent: Vec::new() });
+        let read = RefCell::new(Origin { start, present: seen, absent: Vec::new(), unread });
         let text = |path: &ProjectPath| {
             let text = disk::read_text_optional(&path.to_path(&self.root))?;
             let mut read = read.borrow_mut();
@@ -162,16 +206,17 @@ impl Project {
         Ok(entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_pointer)))
     }
 
-    /// The pipeline file that is meant, all of them and all pointers, and what was looked into to find them. Where there
-    /// are pointers alone, or a project was begun and has neither, the file that is meant need not be there.
-    fn pipeline_files(&self) -> CliResult<(ProjectPath, Vec<ProjectPath>, Vec<ProjectPath>)> {
+    /// What the pipeline is to be read from. Where there are pointers alone, or a project was begun and has neither, the
+    /// file that is meant need not be there.
+    fn pipeline_files(&self) -> CliResult<Files> {
         if !self.is_one()? {
             return Err(self
                 .pipeline_file()
                 .err()
                 .unwrap_or_else(|| CliError::message("there is no project here")));
         }
-        let Found { pipelines: mut files, pointers, strangers, seen } = look_around(&self.root, self.dialect);
+        let Found { pipelines: mut files, pointers, strangers, seen, unread } =
+            look_around(&self.root, self.dialect);
         if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
             let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
             let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
@@ -190,7 +235,7 @@ impl Project {
             files.push(file.clone());
         }
         files.extend(pointers);
-        Ok((file, files, seen))
+        Ok(Files { file, files, seen, unread })
     }
 
     /// Whether somebody made it with `pipe init` or `dvc init`.
@@ -239,7 +284,7 @@ impl Project {
         &self,
         load: impl FnOnce(&ProjectPath, &[ProjectPath], Reader<'_>) -> CliResult<T>,
     ) -> CliResult<T> {
-        let (file, files, _) = self.pipeline_files()?;
+        let Files { file, files, .. } = self.pipeline_files()?;
         let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
         let found =
             |glob: &Glob| files_in_place(self, &files, (glob, &text), Depth::Whole, &RefCell::default());

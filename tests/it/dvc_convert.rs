@@ -1,7 +1,7 @@
 //! `pipe convert`: a project of ours from one that the real DVC made.
 
 use crate::dvc_tool::{Dvc, pipe, project, stale};
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, Started};
 
 const STAGES: &str = "# kept\nstages:\n  one:\n    cmd: echo run >> ../log && mkdir -p d && cp data/a d/a\n    deps: [data]\n    \
                       params: [x]\n    outs: [d]\n  two:\n    cmd: |\n      echo run >> ../log\n      cat d/a in > out\n    deps: [d, \
@@ -35,7 +35,10 @@ fn what_is_here_and_up_to_date_is_converted() {
         before.into_iter().filter(|file| !file.contains("/tmp/")).collect::<Vec<_>>(),
         "--dry changes nothing"
     );
-    pipe(&sandbox, &["convert"]).code(0).tells(&[
+    // What is neither here nor in the cache would lose its record.
+    pipe(&sandbox, &["convert"]).code(2).tells(&["gone of gone.dvc", "`pipe pull` first"]);
+    assert!(sandbox.exists("gone.dvc") && !sandbox.exists(".pipe"));
+    pipe(&sandbox, &["convert", "-f"]).code(1).tells(&[
         "Wrote pipeline.yaml",
         "Wrote data.pipe",
         "Recorded the results of 1 stage",
@@ -44,6 +47,7 @@ fn what_is_here_and_up_to_date_is_converted() {
         "the shells of stage two",
         "`meta.pipe` of stage two",
         ".dvc-converted",
+        "converted without 1 record of data that is not here",
     ]);
     assert_eq!(sandbox.read("pipeline.yaml"), STAGES);
     assert!(!sandbox.exists("dvc.yaml") && !sandbox.exists(".dvc") && !sandbox.exists("data.dvc"));
@@ -205,4 +209,217 @@ fn after_conversion_data_is_edited_as_before_and_an_undo_loses_nothing() {
             assert!(kept.iter().any(|file| sandbox.read(file) == "first\n"));
         }
     }
+}
+
+/// A DVC project of pipe's own making: pointers `d0`, `d1`… and a stage, committed.
+fn with_pointers(count: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../near\n");
+    sandbox.write(".dvc/.gitignore", "/tmp\n/cache\n");
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cat d0 d0 > o\n    deps: [d0]\n    outs: [o]\n");
+    let names: Vec<String> = (0..count).map(|number| format!("d{number}")).collect();
+    for name in &names {
+        sandbox.write(name, format!("{name}\n"));
+    }
+    sandbox.ok(std::iter::once("add").chain(names.iter().map(String::as_str)));
+    sandbox.ok(["repro"]);
+    sandbox.ok(["push"]);
+    sandbox.commit("one");
+    sandbox
+}
+
+/// The project's files, but for what comes and goes.
+fn lasting(sandbox: &Sandbox) -> Vec<(String, Vec<u8>)> {
+    let files =
+        sandbox.files("").into_iter().filter(|file| !file.contains("/tmp/") && !file.starts_with(".git/"));
+    files.map(|file| (file.clone(), sandbox.bytes(&file))).collect()
+}
+
+#[test]
+fn records_of_data_that_is_not_here_are_not_dropped() {
+    let sandbox = with_pointers(12);
+    for number in 0..12 {
+        sandbox.remove(&format!("d{number}"));
+    }
+    // What only the cache has is brought back.
+    sandbox.pipe(["convert", "--dry"]).code(0).tells(&["Would write d0.pipe"]);
+    sandbox.remove(".dvc/cache");
+    sandbox.remove("o");
+    let before = lasting(&sandbox);
+    let said = sandbox.pipe(["convert"]).code(2);
+    let said = said.tells(&["d0 of d0.dvc", "and 3 more", "`pipe pull` first", "nothing was changed"]);
+    assert!(!said.stderr.contains("d9.dvc"), "{}", said.stderr);
+    assert_eq!(lasting(&sandbox), before);
+    sandbox.ok(["pull"]);
+    sandbox.write("d1", "edited\n");
+    sandbox.remove("o");
+    let blobs = sandbox.files(".dvc/cache/files");
+    sandbox.remove(blobs.iter().find(|blob| sandbox.read(blob) == "d0\nd0\n").expect("the blob of o"));
+    sandbox.pipe(["convert"]).code(2).tells(&["d1 of d1.dvc", "o of stage s", "`pipe commit` first"]);
+    sandbox.ok(["pull", "-f"]);
+    sandbox.ok(["convert"]);
+    assert!(stale(&sandbox).is_empty() && sandbox.states().contains("d11.pipe:fresh"));
+}
+
+/// Starts a conversion and waits until `path` is there, or it has ended.
+fn converting_until(sandbox: &Sandbox, path: &str) -> Started {
+    let mut convert = sandbox.start(sandbox.pipe_command(["convert"]));
+    while convert.is_running() && !sandbox.exists(path) {
+        std::thread::yield_now();
+    }
+    convert
+}
+
+#[test]
+fn a_conversion_that_was_killed_is_taken_back_and_goes_on() {
+    let mut cut_off = 0;
+    for moment in [
+        ".pipe",
+        ".pipe/cache/blake3",
+        "d0.pipe",
+        "d15.pipe",
+        ".dvc-converted/undo.sh",
+        ".dvc-converted/d3.dvc",
+    ] {
+        let sandbox = with_pointers(24);
+        let before = lasting(&sandbox);
+        let mut convert = converting_until(&sandbox, moment);
+        convert.kill();
+        drop(convert);
+        if sandbox.exists(".dvc") {
+            cut_off += 1;
+            let said = sandbox.pipe(["status"]).code(2);
+            said.tells(&["was cut off", "`pipe convert` goes on"]);
+            sandbox.pipe(["convert", "--dry"]).code(2).tells(&["was cut off"]);
+            // Once more, in the middle of taking it back or of the next try.
+            let mut convert = converting_until(&sandbox, "d1.pipe");
+            convert.kill();
+            drop(convert);
+            sandbox.ok(["convert"]);
+        }
+        assert!(!sandbox.exists(".dvc") && !sandbox.exists("d0.dvc"), "{moment}");
+        assert!(stale(&sandbox).is_empty(), "{moment}: {}", sandbox.states());
+        let mut undo = sandbox.program("/bin/sh");
+        undo.arg(".dvc-converted/undo.sh");
+        sandbox.finish(undo).code(0);
+        assert_eq!(sandbox.git(["status", "--porcelain"]), "", "{moment}");
+        assert_eq!(lasting(&sandbox), before, "{moment}");
+        assert!(!sandbox.exists(".dvc/tmp/pipe/converting"));
+    }
+    assert!(cut_off > 2, "{cut_off} were cut off");
+}
+
+#[test]
+fn an_interrupted_conversion_changes_nothing() {
+    let sandbox = with_pointers(100);
+    let before = lasting(&sandbox);
+    let convert = converting_until(&sandbox, ".pipe/cache/blake3");
+    convert.signal("INT");
+    convert.wait().code(130).tells(&["Interrupted: nothing was converted."]);
+    assert_eq!(lasting(&sandbox), before);
+    assert!(stale(&sandbox).is_empty() && sandbox.exists(".dvc"));
+    sandbox.ok(["convert"]);
+}
+
+#[test]
+fn runs_and_models_that_stay_behind_are_told() {
+    let sandbox = with_pointers(1);
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    sandbox.write("note", "kept\n");
+    sandbox.ok(["log", "artifact", "note", "--as", "model", "--run", &run]);
+    sandbox.ok(["runs", "end", &run]);
+    sandbox.ok(["models", "register", "net", "--run", &run]);
+    let runs = sandbox.json(["runs", "list", "--json"]).as_array().expect("a list").len();
+    sandbox.remove("note");
+    let told = format!("{runs} runs and 1 registered model, which stay in .dvc-converted");
+    sandbox.ok(["convert", "--dry"]).tells(&[&told]);
+    sandbox.ok(["convert"]).tells(&[&told, "in the folder .dvc-converted, `pipe runs list`"]);
+    sandbox.ok(["runs", "list"]).tells(&["No run was recorded", "are in .dvc-converted"]);
+    // As it says.
+    let there = |arguments: &[&str]| {
+        let mut command = sandbox.pipe_command(arguments);
+        command.current_dir(sandbox.path(".dvc-converted"));
+        sandbox.finish(command).code(0)
+    };
+    assert_eq!(there(&["runs", "list", "--json"]).json().as_array().expect("a list").len(), runs);
+    assert!(there(&["models", "list"]).stdout.contains("net"));
+    there(&["models", "download", "net/1", "-o", "../got"]);
+    assert!(sandbox.files("got").iter().any(|file| sandbox.read(file) == "kept\n"));
+}
+
+#[test]
+fn who_used_pipe_in_place_keeps_cache_and_runs_after_a_pull() {
+    let sandbox = with_pointers(1);
+    let branch = sandbox.git(["branch", "--show-current"]);
+    sandbox.git(["clone", "--quiet", ".", "../hers"]);
+    let hers = |program: &str, arguments: &[&str]| {
+        let mut command = sandbox.program(program);
+        command.args(arguments).current_dir(sandbox.path("../hers"));
+        sandbox.finish(command)
+    };
+    let hers_pipe = |arguments: &[&str]| {
+        let mut command = sandbox.pipe_command(arguments);
+        command.current_dir(sandbox.path("../hers"));
+        sandbox.finish(command)
+    };
+    sandbox.write("../hers/own", "hers alone\n");
+    hers_pipe(&["add", "own"]).code(0);
+    hers_pipe(&["runs", "start"]).code(0);
+    sandbox.ok(["convert"]);
+    sandbox.commit("converted");
+    hers("git", &["pull", "--quiet", "--ff-only"]).code(0);
+    let said = hers_pipe(&["status"]).code(2).tells(&[
+        "has both .pipe and .dvc",
+        "was made one of pipe",
+        "its cache and the runs",
+        "`mv .dvc ../hers.dvc`",
+        "git worktree add ../hers-old COMMIT",
+    ]);
+    assert!(!said.stderr.contains("remove"), "{}", said.stderr);
+    // The way that it tells.
+    hers("mv", &[".dvc", "../hers.dvc"]).code(0);
+    hers_pipe(&["runs", "list"]).code(0);
+    hers("git", &["worktree", "add", "--quiet", "../hers-old", "HEAD~1"]).code(0);
+    hers("cp", &["-a", "../hers.dvc/.", "../hers-old/.dvc/"]).code(0);
+    let there = |arguments: &[&str]| hers_pipe(&[&["--cd", "../hers-old"], arguments].concat()).code(0);
+    assert_eq!(there(&["runs", "list", "--json"]).json().as_array().expect("a list").len(), 1);
+    sandbox.write("../hers-old/own.dvc", sandbox.bytes("../hers/own.dvc"));
+    there(&["checkout", "own"]);
+    assert_eq!(sandbox.read("../hers-old/own"), "hers alone\n");
+    // The other way round: what git does not track of ours stays in a checkout of an old commit.
+    sandbox.git(["checkout", "--quiet", "HEAD~1"]);
+    let said = sandbox.pipe(["status"]).code(2).tells(&[
+        "this commit is one of DVC",
+        "keep it",
+        "`git switch BRANCH`",
+    ]);
+    assert!(!said.stderr.contains("remove"), "{}", said.stderr);
+    sandbox.git(["worktree", "add", "--quiet", "../old", "HEAD"]);
+    let told = sandbox.pipe(["--cd", "../old", "status"]).code(2);
+    assert!(told.stdout.contains("d0.dvc"), "a project of DVC, without its data: {}", told.stdout);
+    sandbox.git(["switch", "--quiet", branch.trim()]);
+    assert!(stale(&sandbox).is_empty());
+}
+
+#[test]
+fn files_of_dvc_that_a_merge_brings_are_told() {
+    let sandbox = with_pointers(1);
+    let branch = sandbox.git(["branch", "--show-current"]);
+    sandbox.git(["switch", "--quiet", "--create", "before"]);
+    sandbox.write("imgs/new", "new\n");
+    sandbox.ok(["add", "imgs/new"]);
+    sandbox.commit("new data");
+    sandbox.git(["switch", "--quiet", branch.trim()]);
+    sandbox.ok(["convert"]);
+    sandbox.commit("converted");
+    sandbox.ok(["status"]);
+    sandbox.git(["merge", "--quiet", "--no-edit", "before"]);
+    for command in [&["status"][..], &["status"], &["data", "status"], &["pull"]] {
+        let said = sandbox.pipe(command);
+        let said =
+            said.tells(&["imgs/new.dvc is a file of DVC", "`pipe add imgs/new`", "`git rm imgs/new.dvc`"]);
+        assert_eq!(said.stderr.matches("a file of DVC").count(), 1, "{}", said.stderr);
+    }
+    sandbox.git(["rm", "--quiet", "imgs/new.dvc"]);
+    assert!(!sandbox.ok(["status"]).stderr.contains("DVC"));
 }

@@ -182,7 +182,7 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     std::fs::remove_dir(&store).unwrap();
     std::fs::rename(&aside, &store).unwrap();
     let said = sandbox.ok(["runs", "show", &run, "--json"]);
-    assert_eq!(points(&said.json(), "loss").len(), 2500);
+    assert_eq!(points(&said.json(), "loss").len(), 2501);
     // `lr` was another before: told once, and kept.
     said.tells(&["not recorded", "`lr`", ".pipe/tmp/spool/told/"]);
     assert_eq!(sandbox.ok(["runs", "list"]).stderr, "");

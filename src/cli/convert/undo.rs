@@ -7,7 +7,8 @@ use pipeline::Pipeline;
 
 use crate::dvc_config::KEPT;
 use crate::error::CliResult;
-use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
+use crate::interrupt::Interrupt;
+use crate::project::{CONVERTING, DVC_FOLDER, PIPE_FOLDER, Project};
 
 /// The script's name in [`KEPT`].
 pub const SCRIPT: &str = "undo.sh";
@@ -20,15 +21,15 @@ pub fn old_files(root: &Path, pipeline: &Pipeline, ignores: &[ProjectPath]) -> V
 }
 
 /// Moves DVC's files aside, once the script that brings them back stands there. `new` are the files that conversion made,
-/// `changed` those of others that it changed.
+/// `changed` those of others that it changed. DVC's folder goes last: with it, the conversion is done.
 ///
 /// # Errors
-/// When the disk refuses.
+/// When the disk refuses, or `interrupt` came before it was done.
 pub fn put_aside(
     project: &Project,
     old: &[ProjectPath],
-    new: &[ProjectPath],
-    changed: &[ProjectPath],
+    (new, changed): (&[ProjectPath], &[ProjectPath]),
+    interrupt: &Interrupt,
 ) -> CliResult {
     let root = &project.root;
     let aside = root.join(KEPT);
@@ -38,12 +39,12 @@ pub fn put_aside(
     disk::replace(&aside.join(".gitignore"), b"*\n")?;
     disk::replace(&aside.join(SCRIPT), script(old, new, changed, told).as_bytes())?;
     for file in old {
+        interrupt.check()?;
         disk::move_path(&file.to_path(root), &file.to_path(&aside))?;
     }
-    let folder = root.join(DVC_FOLDER);
-    if folder.exists() {
-        disk::move_path(&folder, &aside.join(DVC_FOLDER))?;
-    }
+    disk::move_path(&root.join(DVC_FOLDER), &aside.join(DVC_FOLDER))?;
+    // It is of no use any more, and nobody looks for it there.
+    let _ = disk::remove(&aside.join(CONVERTING));
     Ok(())
 }
 
@@ -104,6 +105,7 @@ fn script(
         format!("if [ -e {KEPT}/{file} ]; then mv -f -- {KEPT}/{file} {file}; fi")
     }));
     lines.push(format!("if [ -e {KEPT}/{DVC_FOLDER} ]; then rm -rf -- {DVC_FOLDER}; mv -- {KEPT}/{DVC_FOLDER} {DVC_FOLDER}; fi"));
+    lines.push(format!("rm -f -- {CONVERTING}"));
     lines.push(format!("rm -rf -- {KEPT}"));
     lines.join("\n") + "\n"
 }

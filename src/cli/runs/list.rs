@@ -11,8 +11,9 @@ use track::{
 };
 
 use crate::cli::FormatArgs;
+use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
-use crate::project::Project;
+use crate::project::{DVC_FOLDER, Project};
 use crate::ui::Printer;
 
 use super::{restored_from, status_cell, what};
@@ -69,6 +70,11 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
             printer.data("[]\n");
         } else {
             printer.say("No run was recorded in this project yet; `pipe repro` records one.");
+            if project.root.join(KEPT).join(DVC_FOLDER).join("tmp/pipe/runs.db").exists() {
+                printer.say(format_args!(
+                    "Those from before `pipe convert` are in {KEPT}: `pipe runs list` shows them in that folder."
+                ));
+            }
         }
         return Ok(());
     };

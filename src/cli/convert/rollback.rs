@@ -1,0 +1,101 @@
+//! What takes a conversion back that does not come to its end. It is noted before the first change, so that the next
+//! process can do it too. The note lies in DVC's folder: that is moved last, in one step, and until then nothing of
+//! DVC's is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use base::ProjectPath;
+use pipeline::Pipeline;
+use serde_json::{Value as Json, json};
+
+use crate::dvc_config::KEPT;
+use crate::error::{CliError, CliResult};
+use crate::project::{CONVERTING, DVC_FOLDER, PIPE_FOLDER, Project};
+
+/// Notes what is about to be done: `new` are the files that conversion makes, `gone` those that it moves aside.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn begin(old: &Project, pipeline: &Pipeline, new: &[ProjectPath], gone: &[ProjectPath]) -> CliResult {
+    let locks = new.iter().filter(|file| file.name() == "pipeline.yaml").map(pipeline::lock_beside);
+    let new = new.iter().cloned().chain(locks).filter(|file| !file.to_path(&old.root).exists());
+    let names = |files: Vec<ProjectPath>| files.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut texts = BTreeMap::new();
+    for file in ignore_files_above(old, pipeline) {
+        texts.insert(file.to_string(), disk::read_text_optional(&file.to_path(&old.root))?);
+    }
+    let note = json!({"new": names(new.collect()), "gone": names(gone.to_vec()), "texts": texts});
+    Ok(disk::replace(&old.root.join(CONVERTING), note.to_string().as_bytes())?)
+}
+
+/// The ignore files of git's that may get lines.
+fn ignore_files_above(old: &Project, pipeline: &Pipeline) -> BTreeSet<ProjectPath> {
+    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|_| old.git().is_some());
+    let folders = outs.flat_map(|out| std::iter::successors(out.path.parent(), ProjectPath::parent));
+    folders.map(|folder| folder.join(".gitignore")).collect()
+}
+
+/// Makes the project again what it was when [`begin`] noted it, as often as it is called. What was brought back from
+/// the cache meanwhile, and links into it that became files, stay.
+///
+/// # Errors
+/// When the note cannot be read or the disk refuses.
+pub fn roll_back(old: &Project) -> CliResult {
+    let path = old.root.join(CONVERTING);
+    let Some(text) = disk::read_text_optional(&path)? else { return Ok(()) };
+    // It is only removed when all else is done.
+    let pipe = old.root.join(PIPE_FOLDER);
+    if pipe.exists() {
+        let note: Json = serde_json::from_str(&text)
+            .map_err(|fault| CliError::message(format!("{CONVERTING} cannot be read: {fault}")))?;
+        let aside = ProjectPath::root().join(KEPT).to_path(&old.root);
+        if aside.join(DVC_FOLDER).exists() {
+            // Another file system: what is there is whole, what is here may not be.
+            return Err(CliError::message(format!("{DVC_FOLDER} was being moved to another file system"))
+                .hint(format!("`sh {KEPT}/undo.sh` brings it back")));
+        }
+        for file in paths(&note["gone"]) {
+            let (kept, place) = (file.to_path(&aside), file.to_path(&old.root));
+            if kept.exists() && !place.exists() {
+                disk::move_path(&kept, &place)?;
+            }
+        }
+        for file in paths(&note["new"]) {
+            disk::remove(&file.to_path(&old.root))?;
+        }
+        for (file, before) in note["texts"].as_object().into_iter().flatten() {
+            let place = old.root.join(file);
+            let now = disk::read_text_optional(&place)?;
+            match before.as_str() {
+                Some(before) if now.as_deref() != Some(before) => disk::replace(&place, before.as_bytes())?,
+                None if now.is_some() => disk::remove(&place)?,
+                _ => {}
+            }
+        }
+        let texts = note["texts"].as_object().into_iter().flatten();
+        let texts = texts.filter_map(|(file, _)| ProjectPath::from_record(file).ok());
+        let folders = paths(&note["new"]).chain(texts).filter_map(|file| file.parent());
+        for folder in folders.collect::<BTreeSet<_>>() {
+            remove_unfinished(&folder.to_path(&old.root))?;
+        }
+        disk::remove(&aside)?;
+        disk::remove(&pipe)?;
+    }
+    Ok(disk::remove(&path)?)
+}
+
+/// Removes what a killed process had not finished to write.
+fn remove_unfinished(folder: &Path) -> CliResult {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(disk::is_unfinished) {
+            disk::remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn paths(list: &Json) -> impl Iterator<Item = ProjectPath> {
+    let names = list.as_array().into_iter().flatten().filter_map(Json::as_str);
+    names.filter_map(|name| ProjectPath::from_record(name).ok())
+}
