@@ -57,7 +57,8 @@ pub fn both(root: &Path) -> CliError {
 /// DVC's files and ours stand side by side: `pipe convert` is at work, or was killed.
 fn half_converted(root: &Path) -> CliError {
     let lock = root.join(CONVERTING).with_file_name("lock");
-    let is_free = LockFile::share_to_read(&lock, Duration::ZERO, &|| true, &mut |_| ());
+    let is_free =
+        LockFile::acquire_to_read(&lock, disk::Sharing::Shared, Duration::ZERO, &|| true, &mut |_| ());
     match is_free {
         Err(LockError::Held { .. }) => {
             CliError::message(format!("`pipe convert` is at work in {}", base::shown(root)))
