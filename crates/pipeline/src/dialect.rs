@@ -8,11 +8,13 @@ use std::borrow::Cow;
 use base::{FileState, ProjectPath, Value};
 
 use crate::builtins::Builtins;
+use crate::error::PipelineError;
 use crate::format::dvc::{self, run_cache::RunEntry};
 use crate::fresh::{Freshness, fresh};
 use crate::lock::StageLock;
 use crate::stage::{Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, PIPELINE_FILE, POINTER_SUFFIX, Stage};
 use crate::template::FlagStyle;
+use crate::yaml;
 
 /// The name of a pipeline file of DVC.
 pub const DVC_FILE: &str = "dvc.yaml";
@@ -90,6 +92,18 @@ impl Dialect {
         match self {
             Dialect::Native => script.trim_end().to_owned(),
             Dialect::Dvc => script,
+        }
+    }
+
+    /// Reads one YAML document that people write. The tools differ in what they take for a number.
+    pub(crate) fn read_yaml(self, file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+        match self {
+            Dialect::Native => yaml::parse(file, text),
+            Dialect::Dvc => {
+                let respelled = dvc::scalars::respelled(text);
+                // What is wrong is told of the text as it is written.
+                yaml::parse(file, &respelled).map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))
+            }
         }
     }
 
