@@ -26,6 +26,17 @@ fn locked_by_both(params: &str, stages: &str) -> String {
 }
 
 #[test]
+fn nothing_is_the_word_of_dvc() {
+    let lock = locked_by_both(
+        "a: null\nd: {n: null, l: [null, true], m: {k: ~}}\nl: [null]\n",
+        "stages:\n  s:\n    cmd: echo ${a} ${d}\n    deps: ['x${a}']\n  t:\n    foreach: ${l}\n    do:\n      \
+         cmd: echo ${item}\n      params: [a]\n      desc: ${item}\n",
+    );
+    assert!(lock.contains("cmd: echo None --n None --l None True --m.k None\n"), "{lock}");
+    assert!(lock.contains("t@None:") && lock.contains("cmd: echo None\n"), "{lock}");
+}
+
+#[test]
 fn numbers_are_those_of_dvc() {
     let numbers = "[1_000, 010, -010, 00, 08, 1_0.5, 0x1_F, 0b1_1, 0o1_7, 1__0, 0.1_2, 1e400, -1e400, .5e3]";
     let lock = locked_by_both(

@@ -117,6 +117,11 @@ impl Dialect {
         }
     }
 
+    /// Whether nothing can stand in a text, as a word.
+    pub(crate) fn spells_null(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether only the pipeline tells which paths a lock names.
     pub fn paths_need_a_pipeline(self) -> bool {
         self == Dialect::Dvc
