@@ -26,6 +26,20 @@ fn locked_by_both(params: &str, stages: &str) -> String {
 }
 
 #[test]
+fn truths_in_names_are_those_of_dvc() {
+    let lock = locked_by_both(
+        "a: [true, false]\nb: true\n",
+        "stages:\n  s:\n    foreach: ${a}\n    do:\n      cmd: echo ${item}\n      params: [b]\n  t:\n    \
+         foreach: [true, '${b}']\n    do:\n      cmd: echo ${item}\n      params: [b]\n  m:\n    matrix:\n      \
+         x: ${a}\n      y: [true, '${b}']\n    cmd: echo ${key} ${item.x} ${item}\n    params: [b]\n",
+    );
+    for name in ["s@True:", "s@False:", "t@true:", "t@True:", "m@True-true:", "m@False-True:"] {
+        assert!(lock.contains(name), "{name} in {lock}");
+    }
+    assert!(lock.contains("s@True:\n    cmd: echo true\n"), "{lock}");
+}
+
+#[test]
 fn nothing_is_the_word_of_dvc() {
     let lock = locked_by_both(
         "a: null\nd: {n: null, l: [null, true], m: {k: ~}}\nl: [null]\n",

@@ -117,6 +117,15 @@ impl Dialect {
         }
     }
 
+    /// A scalar as part of a stage's name, where `written` stands in the pipeline file. DVC has Python spell what is true or
+    /// false there if it comes from elsewhere.
+    pub(crate) fn name_part(self, value: &Value, written: Option<&Value>) -> String {
+        match value {
+            Value::Bool(truth) if written != Some(value) => self.listed_truth(*truth).to_owned(),
+            _ => self.scalar_text(value),
+        }
+    }
+
     /// Whether nothing can stand in a text, as a word.
     pub(crate) fn spells_null(self) -> bool {
         self == Dialect::Dvc
