@@ -16,7 +16,7 @@ use base::{FileState, ProjectPath, Timestamp, Value};
 use cache::{StageEntry, Workspace};
 use exec::{Exit, Failure, Host, Job, JobEnv, LedgerError, OutStates, Outcome, Summary};
 use indexmap::IndexMap;
-use pipeline::{OutKind, PARAMS_FILE, Stage};
+use pipeline::{Dialect, OutKind, PARAMS_FILE, Stage};
 use track::{
     Artifact, Change, ExperimentRef, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
     SqliteStore, Tag,
@@ -320,7 +320,7 @@ impl<'a> Recorder<'a> {
     fn metrics_of(&self, stage: &Stage) -> IndexMap<ProjectPath, IndexMap<String, Value>> {
         let mut metrics = IndexMap::new();
         for out in stage.outs.iter().filter(|out| out.kind == OutKind::Metrics) {
-            match read_metrics(self.workspace, &out.path) {
+            match read_metrics(self.workspace, &out.path, self.project.dialect) {
                 Ok(Some(value)) => {
                     metrics.insert(out.path.clone(), report::flatten(&value));
                 }
@@ -543,10 +543,14 @@ fn lineage<Name>(files: &[(Name, FileState)], spelled: impl Fn(&Name) -> &str) -
 }
 
 /// What a metrics file holds; nothing when it is not there.
-fn read_metrics(workspace: &Workspace, path: &ProjectPath) -> Result<Option<Value>, String> {
+fn read_metrics(
+    workspace: &Workspace,
+    path: &ProjectPath,
+    dialect: Dialect,
+) -> Result<Option<Value>, String> {
     let text = disk::read_text_optional(&workspace.os_path(path))
         .map_err(|fault| format!("{fault}: {}", fault.source))?;
-    let value = text.map(|text| pipeline::params::parse(path, &text)).transpose();
+    let value = text.map(|text| pipeline::params::parse(path, &text, dialect)).transpose();
     value.map_err(|fault| fault.to_string())
 }
 

@@ -131,7 +131,7 @@ impl Revision {
                 }
                 _ => None,
             };
-            readable.insert(self, target, Ok(text));
+            readable.insert(self, project.dialect, target, Ok(text));
         }
         Ok(readable)
     }
@@ -146,7 +146,7 @@ impl Revision {
             Revision::Workspace => {
                 for path in metrics_files(&project.pipeline()?) {
                     let text = disk::read_text_optional(&path.to_path(&project.root));
-                    readable.insert(self, &path, text.map_err(CliError::from));
+                    readable.insert(self, project.dialect, &path, text.map_err(CliError::from));
                 }
             }
             Revision::Commit(commit) => {
@@ -155,7 +155,7 @@ impl Revision {
                     return Ok(readable);
                 };
                 for path in metrics_files(&pipeline) {
-                    readable.insert(self, &path, text_at(project, commit, &pipeline, &path));
+                    readable.insert(self, project.dialect, &path, text_at(project, commit, &pipeline, &path));
                 }
             }
             Revision::Run(run) => {
@@ -167,7 +167,7 @@ impl Revision {
                         let Some(path) = files.iter().find(|path| path.as_str() == file.path) else {
                             continue;
                         };
-                        readable.insert(self, path, Ok(blob_text(&blobs, &file.digest)));
+                        readable.insert(self, project.dialect, path, Ok(blob_text(&blobs, &file.digest)));
                     }
                 }
             }
@@ -202,9 +202,16 @@ pub fn metrics_files(pipeline: &Pipeline) -> Vec<ProjectPath> {
 
 impl Readable {
     /// Adds a file of `revision`, whose text was asked for; nothing where there is none.
-    fn insert(&mut self, revision: &Revision, path: &ProjectPath, text: CliResult<Option<String>>) {
-        let value = text
-            .and_then(|text| Ok(text.map(|text| pipeline::params::parse_any(path, &text)).transpose()?));
+    fn insert(
+        &mut self,
+        revision: &Revision,
+        dialect: Dialect,
+        path: &ProjectPath,
+        text: CliResult<Option<String>>,
+    ) {
+        let value = text.and_then(|text| {
+            Ok(text.map(|text| pipeline::params::parse_any(path, &text, dialect)).transpose()?)
+        });
         match value {
             Ok(Some(value)) => drop(self.side.insert(path.spelled().to_owned(), report::flatten(&value))),
             Ok(None) => {}

@@ -6,6 +6,7 @@ use base::ProjectPath;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueEnum};
 use indexmap::{IndexMap, IndexSet};
+use pipeline::Dialect;
 use report::plots::{self, Content, Figure, Image, Page, Part, Plot, PlotOptions, Records, Template};
 
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -144,7 +145,7 @@ pub fn run(command: &PlotsCommand, printer: Printer) -> CliResult {
     }
     let names: Vec<String> = revisions.keys().cloned().collect();
     let mut figures = Vec::new();
-    for plot in gather(&states, &drawing.options(), printer, &mut faults) {
+    for plot in gather(&states, project.dialect, &drawing.options(), printer, &mut faults) {
         match plots::figure(&plot, &names) {
             Ok(figure) => figures.push(figure),
             Err(fault) => faults.push(format!("{}: {fault}", plot.name)),
@@ -191,6 +192,7 @@ fn compared(project: &Project, texts: &[String], printer: Printer) -> CliResult<
 /// The files of all states by path, read; the newest state's come first and decide the options.
 fn gather(
     states: &[(&str, Vec<PlotFile>)],
+    dialect: Dialect,
     flags: &PlotOptions,
     printer: Printer,
     faults: &mut Vec<String>,
@@ -211,7 +213,7 @@ fn gather(
         let options = flags.clone().or(declared);
         let mut parts = Vec::new();
         for (revision, file) in files {
-            match content(file, &options) {
+            match content(file, dialect, &options) {
                 Ok(Some(content)) => parts.push(Part { revision: revision.to_owned(), content }),
                 Ok(None) => {}
                 Err(fault) if states.len() > 1 => faults.push(format!("{fault} (in {revision})")),
@@ -226,7 +228,7 @@ fn gather(
 }
 
 /// Reads a file by its suffix; nothing for a file of another kind that only lies in a folder of plots.
-fn content(file: &PlotFile, options: &PlotOptions) -> Result<Option<Content>, String> {
+fn content(file: &PlotFile, dialect: Dialect, options: &PlotOptions) -> Result<Option<Content>, String> {
     let path = &file.path;
     let suffix = path.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
     let media_type = Image::media_type(&suffix);
@@ -245,7 +247,8 @@ fn content(file: &PlotFile, options: &PlotOptions) -> Result<Option<Content>, St
         "tsv" => Records::from_delimited(bytes, b'\t', header),
         "json" | "yaml" | "yml" => {
             let text = std::str::from_utf8(bytes).map_err(|_| format!("{path}: it is not UTF-8 text"))?;
-            let value = pipeline::params::parse_any(path, text).map_err(|fault| fault.to_string())?;
+            let value =
+                pipeline::params::parse_any(path, text, dialect).map_err(|fault| fault.to_string())?;
             let wanted: Vec<&str> = options.x.iter().chain(&options.y).map(String::as_str).collect();
             Records::from_value(&value, &wanted)
         }

@@ -248,7 +248,7 @@ fn merge_params(values: &mut Json, spec: &str) -> CliResult {
     // Names in messages only; the file may lie anywhere.
     let shown = ProjectPath::from_relative(path)
         .or_else(|_| ProjectPath::from_relative(Path::new(path.file_name().unwrap_or_default())))?;
-    let whole = pipeline::params::parse(&shown, &text)?;
+    let whole = pipeline::params::parse(&shown, &text, pipeline::Dialect::Native)?;
     let map = whole
         .get(key)
         .and_then(base::Value::as_map)

@@ -40,7 +40,7 @@ impl Revision {
                 let path = project.pipeline_file()?.parent().unwrap_or_default().join(PARAMS_FILE);
                 let bytes = project.git().map(|git| git.file(commit, &path)).transpose()?.flatten();
                 let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                readable.insert(self, &path, Ok(text));
+                readable.insert(self, project.dialect, &path, Ok(text));
             }
             (None, _) => {}
         }

@@ -42,6 +42,7 @@ mod dvc_outside;
 mod dvc_random;
 mod dvc_things;
 mod dvc_tool;
+mod dvc_values;
 mod environment;
 mod example;
 mod failures;

@@ -112,7 +112,8 @@ impl<'a> ParamReader<'a> {
         if let Some((_, parsed)) = known.get(file).filter(|(before, _)| *before == text) {
             return Ok(parsed.clone());
         }
-        let value = params::parse(file, &text).map_err(|fault| Unreadable::new(file.clone(), &fault))?;
+        let value = params::parse(file, &text, self.pipeline.dialect())
+            .map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let parsed = ParamFile::Read(value.into());
         known.insert(file.clone(), (text, parsed.clone()));
         Ok(parsed)

@@ -8,11 +8,13 @@ use std::borrow::Cow;
 use base::{FileState, ProjectPath, Value};
 
 use crate::builtins::Builtins;
+use crate::error::PipelineError;
 use crate::format::dvc::{self, run_cache::RunEntry};
 use crate::fresh::{Freshness, fresh};
 use crate::lock::StageLock;
 use crate::stage::{Command, DVC_POINTER_SUFFIX, LOCK_FILE, Observed, PIPELINE_FILE, POINTER_SUFFIX, Stage};
 use crate::template::FlagStyle;
+use crate::yaml;
 
 /// The name of a pipeline file of DVC.
 pub const DVC_FILE: &str = "dvc.yaml";
@@ -93,6 +95,18 @@ impl Dialect {
         }
     }
 
+    /// Reads one YAML document that people write. The tools differ in what they take for a number.
+    pub(crate) fn read_yaml(self, file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+        match self {
+            Dialect::Native => yaml::parse(file, text),
+            Dialect::Dvc => {
+                let respelled = dvc::scalars::respelled(text);
+                // What is wrong is told of the text as it is written.
+                yaml::parse(file, &respelled).map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))
+            }
+        }
+    }
+
     /// A scalar inside a text, or as part of a name.
     pub(crate) fn scalar_text(self, value: &Value) -> String {
         match (self, value) {
@@ -101,6 +115,20 @@ impl Dialect {
             (Dialect::Dvc, Value::Null) => "None".to_owned(),
             (_, scalar) => scalar.to_string(),
         }
+    }
+
+    /// A scalar as part of a stage's name, where `written` stands in the pipeline file. DVC has Python spell what is true or
+    /// false there if it comes from elsewhere.
+    pub(crate) fn name_part(self, value: &Value, written: Option<&Value>) -> String {
+        match value {
+            Value::Bool(truth) if written != Some(value) => self.listed_truth(*truth).to_owned(),
+            _ => self.scalar_text(value),
+        }
+    }
+
+    /// Whether nothing can stand in a text, as a word.
+    pub(crate) fn spells_null(self) -> bool {
+        self == Dialect::Dvc
     }
 
     /// Whether only the pipeline tells which paths a lock names.

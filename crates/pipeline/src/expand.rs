@@ -69,11 +69,11 @@ fn stage_name(path: &str) -> String {
     name
 }
 
-/// The members of `foreach` over `data`.
+/// The members of `foreach` over `data`, for which `written` stands in the pipeline file.
 ///
 /// A map's members are called by their keys, a list's by their values, or by their numbers where an item is a map
 /// or a list itself.
-pub(crate) fn foreach(data: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
+pub(crate) fn foreach(data: &Value, written: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
     let members = match data {
         Value::Map(map) => map
             .iter()
@@ -86,7 +86,7 @@ pub(crate) fn foreach(data: &Value, dialect: Dialect) -> Result<Vec<Member>, Str
         Value::List(list) => {
             let numbered = list.iter().any(is_composite);
             let member = |(at, item): (usize, &Value)| Member {
-                suffix: if numbered { at.to_string() } else { dialect.scalar_text(item) },
+                suffix: if numbered { at.to_string() } else { dialect.name_part(item, item_at(written, at)) },
                 locals: vec![("item", item.clone())],
                 file: None,
             };
@@ -97,9 +97,9 @@ pub(crate) fn foreach(data: &Value, dialect: Dialect) -> Result<Vec<Member>, Str
     each_once(members)
 }
 
-/// The members of `matrix` over `data`: every choice of one value for each variable, the last variable changing
+/// The members of `matrix` over `data`, for which `written` stands in the pipeline file: every choice of one value for each variable, the last variable changing
 /// fastest. A value that is a map or list is called by its variable and number.
-pub(crate) fn matrix(data: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
+pub(crate) fn matrix(data: &Value, written: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
     let Value::Map(variables) = data else {
         return Err(format!("expected a map of lists, found {}", data.type_name()));
     };
@@ -107,7 +107,9 @@ pub(crate) fn matrix(data: &Value, dialect: Dialect) -> Result<Vec<Member>, Stri
         return Err("expected at least one variable with its values".to_owned());
     }
     let mut choices: Vec<(Vec<String>, IndexMap<String, Value>)> = vec![Default::default()];
-    for (variable, values) in variables {
+    for (number, (variable, values)) in variables.iter().enumerate() {
+        // Filling in keeps the order, and may change the name.
+        let written = written.as_map().and_then(|map| Some(map.get_index(number)?.1));
         let Value::List(values) = values else {
             return Err(format!("`{variable}`: expected a list, found {}", values.type_name()));
         };
@@ -117,8 +119,11 @@ pub(crate) fn matrix(data: &Value, dialect: Dialect) -> Result<Vec<Member>, Stri
         let mut longer = Vec::with_capacity(choices.len() * values.len());
         for (parts, chosen) in &choices {
             for (at, value) in values.iter().enumerate() {
-                let part =
-                    if is_composite(value) { format!("{variable}{at}") } else { dialect.scalar_text(value) };
+                let part = if is_composite(value) {
+                    format!("{variable}{at}")
+                } else {
+                    dialect.name_part(value, written.and_then(|written| item_at(written, at)))
+                };
                 let mut parts = parts.clone();
                 parts.push(part);
                 let mut chosen = chosen.clone();
@@ -156,6 +161,13 @@ fn each_once(members: Vec<Member>) -> Result<Vec<Member>, String> {
     Ok(known.into_values().collect())
 }
 
+fn item_at(written: &Value, at: usize) -> Option<&Value> {
+    match written {
+        Value::List(list) => list.get(at),
+        _ => None,
+    }
+}
+
 fn is_composite(value: &Value) -> bool {
     matches!(value, Value::Map(_) | Value::List(_))
 }
@@ -175,17 +187,32 @@ mod tests {
     #[test]
     fn names_of_foreach() {
         assert_eq!(
-            names(foreach(&json(r#"["a", 1, 0.5, true, "1.0"]"#), Dialect::Native)),
+            names(foreach(&json(r#"["a", 1, 0.5, true, "1.0"]"#), &Value::Null, Dialect::Native)),
             ["a", "1", "0.5", "true", "1.0"]
         );
-        assert_eq!(names(foreach(&json(r#"["a", {"b": 1}]"#), Dialect::Native)), ["0", "1"]);
-        assert_eq!(names(foreach(&json(r#"["a", [1]]"#), Dialect::Native)), ["0", "1"]);
-        assert_eq!(names(foreach(&json(r#"{"us": 1, "uk": {"x": 2}}"#), Dialect::Native)), ["us", "uk"]);
-        assert!(names(foreach(&json("[]"), Dialect::Native)).is_empty());
-        assert_eq!(names(foreach(&json("[1, 1]"), Dialect::Native)), ["1"]);
-        assert!(foreach(&json(r#"[1, "1"]"#), Dialect::Native).is_err());
-        assert!(foreach(&json(r#"[""]"#), Dialect::Native).is_err());
-        assert!(foreach(&json("3"), Dialect::Native).is_err());
+        assert_eq!(names(foreach(&json(r#"["a", {"b": 1}]"#), &Value::Null, Dialect::Native)), ["0", "1"]);
+        assert_eq!(names(foreach(&json(r#"["a", [1]]"#), &Value::Null, Dialect::Native)), ["0", "1"]);
+        assert_eq!(
+            names(foreach(&json(r#"{"us": 1, "uk": {"x": 2}}"#), &Value::Null, Dialect::Native)),
+            ["us", "uk"]
+        );
+        assert!(names(foreach(&json("[]"), &Value::Null, Dialect::Native)).is_empty());
+        assert_eq!(names(foreach(&json("[1, 1]"), &Value::Null, Dialect::Native)), ["1"]);
+        assert!(foreach(&json(r#"[1, "1"]"#), &Value::Null, Dialect::Native).is_err());
+        assert!(foreach(&json(r#"[""]"#), &Value::Null, Dialect::Native).is_err());
+        assert!(foreach(&json("3"), &Value::Null, Dialect::Native).is_err());
+    }
+
+    #[test]
+    fn truths_from_elsewhere_are_pythons_in_projects_of_dvc() {
+        let (data, written) = (json("[true, true, false]"), json(r#"[true, "${a}", "${b}"]"#));
+        let of = |written: &Value, dialect| names(foreach(&data, written, dialect));
+        assert_eq!(of(&written, Dialect::Dvc), ["true", "True", "False"]);
+        assert_eq!(of(&Value::from("${l}"), Dialect::Dvc), ["True", "False"]);
+        assert_eq!(of(&written, Dialect::Native), ["true", "false"]);
+        let written = json(r#"{"x": [true], "${y}": "${l}"}"#);
+        let members = matrix(&json(r#"{"x": [true], "y": [false]}"#), &written, Dialect::Dvc);
+        assert_eq!(names(members), ["true-False"]);
     }
 
     #[test]
@@ -224,22 +251,25 @@ mod tests {
 
     #[test]
     fn key_exists_for_maps_only() {
-        let of = |text: &str| foreach(&json(text), Dialect::Native).expect("members")[0].locals.clone();
+        let of = |text: &str| {
+            foreach(&json(text), &Value::Null, Dialect::Native).expect("members")[0].locals.clone()
+        };
         assert_eq!(of(r#"{"us": 1}"#), [("item", Value::from(1)), ("key", Value::from("us"))]);
         assert_eq!(of("[1]"), [("item", Value::from(1))]);
     }
 
     #[test]
     fn a_matrix_is_a_product_in_declared_order() {
-        let members = matrix(&json(r#"{"m": ["a", "b"], "c": [1, {"x": 2}]}"#), Dialect::Native);
+        let members =
+            matrix(&json(r#"{"m": ["a", "b"], "c": [1, {"x": 2}]}"#), &Value::Null, Dialect::Native);
         assert_eq!(names(members.clone()), ["a-1", "a-c1", "b-1", "b-c1"]);
         let last = members.expect("members").pop().expect("four");
         assert_eq!(last.locals[0].1, json(r#"{"m": "b", "c": {"x": 2}}"#));
         assert_eq!(last.locals[1], ("key", Value::from("b-c1")));
-        assert!(matrix(&json(r#"{"m": 1}"#), Dialect::Native).is_err());
-        assert!(matrix(&json("{}"), Dialect::Native).is_err());
+        assert!(matrix(&json(r#"{"m": 1}"#), &Value::Null, Dialect::Native).is_err());
+        assert!(matrix(&json("{}"), &Value::Null, Dialect::Native).is_err());
         let many = format!("[{}]", (0..400).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
-        let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#)), Dialect::Native)
+        let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#)), &Value::Null, Dialect::Native)
             .expect_err("too many");
         assert_eq!(error, "more than 100000 stages");
     }

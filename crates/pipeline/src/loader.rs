@@ -297,6 +297,7 @@ impl Loader<'_, '_> {
             Form::Foreach(data) | Form::Files(data) => ("foreach", data),
             Form::Matrix(data) => ("matrix", data),
         };
+        let written_data = data;
         let data = vars.context.fill(data, Field::Data).map_err(|error| {
             let mut path = vec![Segment::Key("stages"), Segment::Key(name), Segment::Key(key)];
             path.extend(error.way.iter().rev().map(segment));
@@ -305,8 +306,8 @@ impl Loader<'_, '_> {
         })?;
         let members = match &written.form {
             Form::Files(_) => return self.files(name, &data).map(Some),
-            Form::Matrix(_) => expand::matrix(&data, self.dialect),
-            _ => expand::foreach(&data, self.dialect),
+            Form::Matrix(_) => expand::matrix(&data, written_data, self.dialect),
+            _ => expand::foreach(&data, written_data, self.dialect),
         };
         let path = [Segment::Key("stages"), Segment::Key(name), Segment::Key(key)];
         members

@@ -9,16 +9,17 @@ use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
 use crate::conflict::conflict;
+use crate::dialect::Dialect;
 use crate::error::{PipelineError, Position};
+use crate::python;
 use crate::stage::{ParamFile, ParamRef, ParamValues};
-use crate::{python, yaml};
 
 /// Reads the text of a parameter (or metrics) file. An empty YAML file is an empty map.
 ///
 /// # Errors
 /// When the text is malformed or its top level is no map.
-pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
-    let value = parse_any(file, text)?;
+pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+    let value = parse_any(file, text, dialect)?;
     match value {
         Value::Map(_) => Ok(value),
         Value::Null => Ok(Value::Map(IndexMap::new())),
@@ -33,7 +34,7 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
 ///
 /// # Errors
 /// When the text is malformed.
-pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+pub fn parse_any(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
     let suffix = file.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
     let read = match suffix.as_str() {
         "json" => crate::json::parse(text.trim_start_matches('\u{feff}')).map_err(|error| {
@@ -48,7 +49,7 @@ pub fn parse_any(file: &ProjectPath, text: &str) -> Result<Value, PipelineError>
         }),
         "py" => python::parse(text.trim_start_matches('\u{feff}'))
             .map_err(|(position, message)| PipelineError::new(file, message).at(Some(position))),
-        _ => return yaml::parse(file, text),
+        _ => return dialect.read_yaml(file, text),
     };
     read.map_err(|fault| conflict(file, text).unwrap_or(fault))
 }
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn columns_of_json_faults_count_characters() {
         let file = ProjectPath::from_record("m.json").expect("a path");
-        let fault = |text: &str| parse_any(&file, text).expect_err(text).to_string();
+        let fault = |text: &str| parse_any(&file, text, Dialect::Native).expect_err(text).to_string();
         assert!(fault("{\"größe\": }").starts_with("m.json:1:11: "), "{}", fault("{\"größe\": }"));
         assert!(fault("[NaN,\n \"é\" NaN]").starts_with("m.json:2:6: "));
     }

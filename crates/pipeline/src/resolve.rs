@@ -193,7 +193,7 @@ pub fn load(file: &ProjectPath, provided: &Provided) -> Result<Loaded, LoadFault
 /// # Errors
 /// Every fault that could be found, with its place.
 pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) -> Result<Loaded, LoadFault> {
-    let mut texts = Texts::new(provided);
+    let mut texts = Texts::new(provided, Dialect::of_file(file));
     let (pointers, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(is_pointer);
     for file in &files {
         texts.text(file);

@@ -204,6 +204,8 @@ impl Scope<'_> {
                 Found::Default(text) => default_value(text),
             };
             return match (&value, field) {
+                // Also to DVC a command that is nothing at all is none.
+                (Value::Null, Field::Command) => Err(not_in_a_text(&value, path)),
                 (_, Field::Data) | (Value::List(_), Field::Paths) => Ok(value),
                 (_, Field::Command) if self.is_file_name(path) => {
                     Ok(Value::Str(file_word(&value, path, "")?))
@@ -400,12 +402,17 @@ fn spell(spelling: Spelling, value: &Value, path: &str, field: Field) -> Result<
     match (value, field) {
         (Value::Str(text), _) => Ok(text.clone()),
         (Value::Map(map), Field::Command) => flags(spelling, map, path),
-        (Value::Null | Value::List(_) | Value::Map(_), _) => Err(TemplateError::new(
-            format!("`${{{path}}}` is {}, which cannot stand in a string", value.type_name()),
-            None,
-        )),
+        (Value::Null, _) if spelling.dialect.spells_null() => Ok(spelling.dialect.scalar_text(value)),
+        (Value::Null | Value::List(_) | Value::Map(_), _) => Err(not_in_a_text(value, path)),
         (scalar, _) => Ok(spelling.dialect.scalar_text(scalar)),
     }
+}
+
+fn not_in_a_text(value: &Value, path: &str) -> TemplateError {
+    TemplateError::new(
+        format!("`${{{path}}}` is {}, which cannot stand in a string", value.type_name()),
+        None,
+    )
 }
 
 /// A map as flags: `--k v`, nested `--a.b v`, true `--k`, false nothing, a list `--k a b`; or as the [`FlagStyle`] has it.
@@ -530,6 +537,20 @@ mod tests {
         assert!(fill("${f}", Field::Other).is_err());
         assert!(fill("${l}", Field::Command).is_err());
         assert!(fill("x${n}", Field::Other).is_err());
+    }
+
+    #[test]
+    fn nothing_has_a_word_in_projects_of_dvc() {
+        let values: Value =
+            serde_json::from_str(r#"{"n": null, "f": {"n": null, "l": [null, 1]}}"#).expect("JSON");
+        let mut context = Context::new(Dialect::Dvc, FlagStyle::default());
+        context.merge(values.as_map().expect("a map"), "`params.yaml`").expect("no conflict");
+        let fill = |text: &str, field| context.fill(&Value::from(text), field);
+        assert_eq!(fill("echo ${n}", Field::Command), Ok(Value::from("echo None")));
+        assert_eq!(fill("run ${f}", Field::Command), Ok(Value::from("run --n None --l None 1")));
+        assert_eq!(fill("x${n}", Field::Paths), Ok(Value::from("xNone")));
+        assert_eq!(fill("${n}", Field::Other), Ok(Value::Null));
+        assert!(fill("${n}", Field::Command).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base::{ProjectPath, Value};
 
+use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::params;
 use crate::special::Glob;
@@ -39,6 +40,8 @@ impl Needs {
 /// What the caller provided, what was made of it, and what is still needed.
 pub(crate) struct Texts<'a> {
     provided: &'a Provided,
+    /// How YAML is read.
+    dialect: Dialect,
     /// What the caller must look at next.
     pub needed: Needs,
     /// What was parsed already.
@@ -46,8 +49,8 @@ pub(crate) struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    pub fn new(provided: &'a Provided) -> Self {
-        Texts { provided, needed: Needs::default(), parsed: BTreeMap::new() }
+    pub fn new(provided: &'a Provided, dialect: Dialect) -> Self {
+        Texts { provided, dialect, needed: Needs::default(), parsed: BTreeMap::new() }
     }
 
     /// The text of a file; a file that was not provided yet is noted, one that does not exist is `None` too.
@@ -82,7 +85,7 @@ impl<'a> Texts<'a> {
             }
             Some(None) => Ok(Some(ParamFile::Missing)),
             Some(Some(text)) => {
-                let value = Arc::new(params::parse(file, text)?);
+                let value = Arc::new(params::parse(file, text, self.dialect)?);
                 self.parsed.insert(file.clone(), Arc::clone(&value));
                 Ok(Some(ParamFile::Read(value)))
             }

@@ -6,7 +6,9 @@ use base::{ProjectPath, Value};
 use mutate::fuzz;
 use pipeline::template::{Context, Field};
 use pipeline::yaml::{self, Segment};
-use pipeline::{Loaded, Provided, edit, load, params, parse_lock, parse_pointer, update_pointer, write_lock};
+use pipeline::{
+    Dialect, Loaded, Provided, edit, load, params, parse_lock, parse_pointer, update_pointer, write_lock,
+};
 
 const PIPELINE: &str = include_str!("golden/pipeline.yaml");
 const POINTER: &str = include_str!("golden/pointer.yaml");
@@ -408,25 +410,32 @@ fn templates_are_filled_or_refused() {
 fn params_in_json_are_read_or_refused() {
     let corpus =
         ["{\"a\": [1, -2.5e3, NaN, {\"b\": null, \"é\": \"\\u00e9\\n\"}], \"c\": true}", "{}", "[1, \"x\"]"];
-    fuzz("JSON", &corpus, JSON_WORDS, |bytes| drop(params::parse_any(&path("p.json"), &text(bytes))));
+    fuzz("JSON", &corpus, JSON_WORDS, |bytes| {
+        drop(params::parse_any(&path("p.json"), &text(bytes), Dialect::Native));
+    });
 }
 
 #[test]
 fn params_in_toml_are_read_or_refused() {
     let corpus =
         ["a = 1\n[b]\nc = [1, 2.5, 'x', {d = true}]\n[[e]]\nf = 1979-05-27\n\"é\".g = \"\"\"a\nb\"\"\"\n"];
-    fuzz("TOML", &corpus, TOML_WORDS, |bytes| drop(params::parse_any(&path("p.toml"), &text(bytes))));
+    fuzz("TOML", &corpus, TOML_WORDS, |bytes| {
+        drop(params::parse_any(&path("p.toml"), &text(bytes), Dialect::Native));
+    });
 }
 
 #[test]
 fn params_in_python_are_read_or_refused() {
-    fuzz("Python", &[PROGRAM], PYTHON_WORDS, |bytes| drop(params::parse_any(&path("p.py"), &text(bytes))));
+    fuzz("Python", &[PROGRAM], PYTHON_WORDS, |bytes| {
+        drop(params::parse_any(&path("p.py"), &text(bytes), Dialect::Native));
+    });
 }
 
 #[test]
 fn params_in_yaml_are_read_or_refused() {
     fuzz("params YAML", &[PARAMS, "a: {b: [1, 2.5, 'x', null]}\nc: 0x1f\n"], YAML_WORDS, |bytes| {
-        drop(params::parse(&path("params.yaml"), &text(bytes)));
+        drop(params::parse(&path("params.yaml"), &text(bytes), Dialect::Native));
+        drop(params::parse(&path("params.yaml"), &text(bytes), Dialect::Dvc));
     });
 }
 

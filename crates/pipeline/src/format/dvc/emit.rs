@@ -216,7 +216,7 @@ fn is_typed(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let digits =
         |text: &str, base: u32| !text.is_empty() && text.chars().all(|c| c == '_' || c.is_digit(base));
-    let is_integer = digits(unsigned, 10)
+    let is_integer = (digits(unsigned, 10) && !text.starts_with('_'))
         || unsigned.strip_prefix("0b").is_some_and(|digits_| digits(digits_, 2))
         || unsigned.strip_prefix("0o").is_some_and(|digits_| digits(digits_, 8))
         || unsigned.strip_prefix("0x").is_some_and(|digits_| digits(digits_, 16));
@@ -229,6 +229,8 @@ fn is_typed(text: &str) -> bool {
             unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(a, b)| (a, Some(b)));
         let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(a, b)| (a, Some(b)));
         exponent.is_none_or(is_exponent)
+            // As for ruamel.yaml, to which `.5e3` is a text.
+            && (!whole.is_empty() || exponent.is_none_or(|exponent| exponent.starts_with(['-', '+'])))
             && (fraction.is_some() || exponent.is_some())
             && (whole.starts_with(|c: char| c.is_ascii_digit())
                 || (whole.is_empty() && fraction.is_some_and(|f| !f.is_empty())))
@@ -299,6 +301,11 @@ mod tests {
             ("plain text", "plain text"),
             ("2.0", "'2.0'"),
             ("1e-5", "'1e-5'"),
+            (".5e-3", "'.5e-3'"),
+            (".5e3", ".5e3"),
+            ("-_1", "'-_1'"),
+            ("_1", "_1"),
+            ("1_000", "'1_000'"),
             ("true", "'true'"),
             ("yes", "yes"),
             ("", "''"),

@@ -11,12 +11,12 @@ use indexmap::IndexMap;
 
 use super::datasets::{self, dataset_state};
 use super::emit::emit;
+use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::lock::{Lock, StageLock};
 use crate::node::{Node, Source};
 use crate::special::{SpecialKind, SpecialName, told_digest};
 use crate::stage::{Command, PARAMS_FILE, ParamValues, Stage};
-use crate::yaml;
 
 /// The version of the format that is written.
 const SCHEMA: &str = "2.0";
@@ -104,7 +104,7 @@ pub(crate) fn parse(
     text: &str,
     frames: &IndexMap<String, Frame>,
 ) -> Result<Lock, PipelineError> {
-    let value = yaml::parse(file, text)?;
+    let value = Dialect::Dvc.read_yaml(file, text)?;
     let mut lock = Lock::default();
     if matches!(value, Value::Null) {
         return Ok(lock);
@@ -283,7 +283,7 @@ pub(crate) fn write(
     lock: &Lock,
     frames: &IndexMap<String, Frame>,
 ) -> Option<String> {
-    let old = old.and_then(|text| Some((text, yaml::parse(file, text).ok()?)));
+    let old = old.and_then(|text| Some((text, Dialect::Dvc.read_yaml(file, text).ok()?)));
     let known = old.as_ref().and_then(|(text, _)| parse(file, text, frames).ok()).unwrap_or_default();
     let mut top = old.and_then(|(_, value)| value.as_map().cloned()).unwrap_or_default();
     if !top.contains_key("schema") {

@@ -10,3 +10,4 @@ pub(crate) mod pointer;
 pub(crate) mod python;
 pub(crate) mod rules;
 pub(crate) mod run_cache;
+pub(crate) mod scalars;

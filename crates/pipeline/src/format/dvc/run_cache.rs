@@ -9,11 +9,11 @@ use sha2::{Digest as _, Sha256};
 use super::emit::emit;
 use super::lock::{Frame, read_stage, stage_value};
 use super::python::json;
+use crate::dialect::Dialect;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
 use crate::special::SpecialKind;
 use crate::stage::Stage;
-use crate::yaml;
 
 /// One result as a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(crate) fn key(stage: &Stage, inputs: &StageLock) -> Option<String> {
 /// The outs that an entry records for `stage`; `None` where it is none.
 pub(crate) fn read(stage: &Stage, text: &str) -> Option<Vec<(ProjectPath, FileState)>> {
     let file = ProjectPath::root().join("run-cache");
-    let value = yaml::parse(&file, text).ok()?;
+    let value = Dialect::Dvc.read_yaml(&file, text).ok()?;
     let node = Node::root(Source { file: &file, text }, &value);
     Some(read_stage(&node, &Frame::of(stage)).ok()?.outs)
 }

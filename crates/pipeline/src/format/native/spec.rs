@@ -13,7 +13,7 @@ use crate::format::native::top::{self, PLOT_KEYS};
 use crate::format::native::tracking;
 use crate::node::{Node, Source};
 use crate::stage::{Annotation, Command, OutKind, Tracking};
-use crate::yaml::{self, Segment};
+use crate::yaml::Segment;
 
 /// Keys of a pipeline file.
 const TOP_KEYS: &[&str] = &["stages", "vars", "params", "metrics", "plots", "artifacts"];
@@ -204,7 +204,7 @@ impl OutKind {
 /// # Errors
 /// When the text is no YAML, has unknown or reserved keys, or a top-level key of a wrong type.
 pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<PipelineSpec, LoadFault> {
-    let value = yaml::parse(file, text)?;
+    let value = dialect.read_yaml(file, text)?;
     if matches!(value, Value::Null) {
         return Ok(PipelineSpec::default());
     }

@@ -1,0 +1,67 @@
+//! Values of params beside the real DVC: what the texts of its files say is the same to both, in commands and in locks.
+
+use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::harness::Sandbox;
+
+/// What `pipe` and DVC each lock after they ran the same project; neither calls anything of the other changed.
+#[track_caller]
+fn locked_by_both(params: &str, stages: &str) -> String {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", params);
+    sandbox.write("dvc.yaml", stages);
+    sandbox.write("xNone", "");
+    let said = pipe(&sandbox, &["repro"]);
+    said.code(0);
+    let ours = sandbox.read("dvc.lock");
+    assert!(dvc.stale(&sandbox).is_empty(), "{ours}");
+    sandbox.remove("dvc.lock");
+    dvc.ok(&sandbox, &["repro", "--force"]);
+    let theirs = sandbox.read("dvc.lock");
+    assert!(stale(&sandbox).is_empty(), "{theirs}");
+    let sorted =
+        |text: &str| text.split("\n  ").map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted(&ours), sorted(&theirs));
+    ours
+}
+
+#[test]
+fn truths_in_names_are_those_of_dvc() {
+    let lock = locked_by_both(
+        "a: [true, false]\nb: true\n",
+        "stages:\n  s:\n    foreach: ${a}\n    do:\n      cmd: echo ${item}\n      params: [b]\n  t:\n    \
+         foreach: [true, '${b}']\n    do:\n      cmd: echo ${item}\n      params: [b]\n  m:\n    matrix:\n      \
+         x: ${a}\n      y: [true, '${b}']\n    cmd: echo ${key} ${item.x} ${item}\n    params: [b]\n",
+    );
+    for name in ["s@True:", "s@False:", "t@true:", "t@True:", "m@True-true:", "m@False-True:"] {
+        assert!(lock.contains(name), "{name} in {lock}");
+    }
+    assert!(lock.contains("s@True:\n    cmd: echo true\n"), "{lock}");
+}
+
+#[test]
+fn nothing_is_the_word_of_dvc() {
+    let lock = locked_by_both(
+        "a: null\nd: {n: null, l: [null, true], m: {k: ~}}\nl: [null]\n",
+        "stages:\n  s:\n    cmd: echo ${a} ${d}\n    deps: ['x${a}']\n  t:\n    foreach: ${l}\n    do:\n      \
+         cmd: echo ${item}\n      params: [a]\n      desc: ${item}\n",
+    );
+    assert!(lock.contains("cmd: echo None --n None --l None True --m.k None\n"), "{lock}");
+    assert!(lock.contains("t@None:") && lock.contains("cmd: echo None\n"), "{lock}");
+}
+
+#[test]
+fn numbers_are_those_of_dvc() {
+    let numbers = "[1_000, 010, -010, 00, 08, 1_0.5, 0x1_F, 0b1_1, 0o1_7, 1__0, 0.1_2, 1e400, -1e400, .5e3]";
+    let lock = locked_by_both(
+        &format!("a: 1_000\nl: {numbers}\n1_0: {{1_1: 1_2}}\n"),
+        &format!(
+            "vars:\n- v: 0_7\nstages:\n  s:\n    cmd: echo ${{a}} ${{v}}\n    params: [a, l]\n  \
+             t:\n    foreach: {numbers}\n    do:\n      cmd: echo ${{item}}\n      deps: [xNone]\n"
+        ),
+    );
+    assert!(lock.contains("cmd: echo 1000 7\n") && lock.contains("        a: 1000\n"), "{lock}");
+    for name in ["t@-10:", "t@10.5:", "t@31:", "t@inf:", "t@.5e3:"] {
+        assert!(lock.contains(name), "{name} in {lock}");
+    }
+}
