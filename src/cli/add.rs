@@ -140,10 +140,14 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let thing = (place.pointer.clone(), place.top.clone());
         let recorded = now.get(&thing).copied().or(place.recorded);
         let state = match (&place.below, recorded) {
-            (Some(below), Some(folder)) => workspace
-                .blobs
-                .with_entry(&folder, below, found)
-                .map_err(|fault| CliError::from(fault).hint("`pipe add` the whole folder"))?,
+            (Some(below), Some(folder)) => {
+                workspace.blobs.with_entry(&folder, below, found).map_err(|fault| {
+                    match fault.in_folder(&place.top) {
+                        fault @ CacheError::SameName { .. } => CliError::from(fault),
+                        fault => CliError::from(fault).hint("`pipe add` the whole folder"),
+                    }
+                })?
+            }
             _ => found,
         };
         now.insert(thing, state);
