@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use base::ProjectPath;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 use crate::ui::Printer;
 
 /// Refuses paths that are equal after Unicode normalization, and warns of those that differ in case alone. Folders
@@ -28,14 +28,8 @@ pub fn check<'a>(paths: impl Iterator<Item = &'a ProjectPath>, printer: Printer)
                     // What is above was looked at with it.
                     break;
                 }
-                let message = format!(
-                    "{} and {} are the same name after Unicode normalization",
-                    shown(other),
-                    shown(&path)
-                );
-                return Err(
-                    CliError::message(message).hint("rename one of them: some file systems cannot hold both")
-                );
+                let (one, other) = (other.clone(), path);
+                return Err(cache::CacheError::SameName { one, other }.into());
             }
             let lower = text.to_lowercase();
             if let Some(other) = folded.get(&lower)
@@ -84,15 +78,6 @@ impl Sieve {
         }
         false
     }
-}
-
-/// A path that shows what its letters are made of.
-fn shown(path: &ProjectPath) -> String {
-    let escaped = path
-        .as_str()
-        .chars()
-        .map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
-    format!("`{path}` ({})", escaped.collect::<String>())
 }
 
 #[cfg(test)]

@@ -118,8 +118,9 @@ impl Project {
             (true, false) => Dialect::Native,
             (false, true) => Dialect::Dvc,
             (false, false) => {
-                let inside = current.ancestors().take_while(|folder| folder.starts_with(root));
-                inside.flat_map(dialects_of_files).next().unwrap_or_default()
+                let inside = || current.ancestors().take_while(|folder| folder.starts_with(root));
+                let of_files = inside().flat_map(dialects_of_files).next();
+                of_files.or_else(|| inside().find_map(dialect_of_traces)).unwrap_or_default()
             }
         };
         Ok(Project { root: root.to_owned(), base, dialect, settings: Settings::default() })
@@ -587,4 +588,16 @@ fn dialects_of_files(folder: &Path) -> impl Iterator<Item = Dialect> {
     [Dialect::Native, Dialect::Dvc]
         .into_iter()
         .filter(move |dialect| folder.join(dialect.pipeline_file()).is_file())
+}
+
+/// The dialect of the pointers and locks in a folder.
+fn dialect_of_traces(folder: &Path) -> Option<Dialect> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let names: Vec<String> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let is_of = |name: &String, dialect: Dialect| {
+        let suffix = dialect.pointer_suffix();
+        name == dialect.lock_file() || (name.ends_with(suffix) && name != suffix)
+    };
+    [Dialect::Native, Dialect::Dvc].into_iter().find(|dialect| names.iter().any(|name| is_of(name, *dialect)))
 }

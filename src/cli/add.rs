@@ -11,7 +11,8 @@ use cache::{CacheError, Ignores, Placement, State, Workspace};
 use clap::Args;
 use exec::Wish;
 use pipeline::{
-    Import, PARAMS_FILE, Pipeline, is_pointer, parse_import, pointed_state, update_thing, write_pointer,
+    Dialect, Import, PARAMS_FILE, Pipeline, is_pointer, parse_import, pointed_state, update_thing,
+    write_pointer,
 };
 
 use crate::cli::targets::no_pattern;
@@ -140,10 +141,14 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         let thing = (place.pointer.clone(), place.top.clone());
         let recorded = now.get(&thing).copied().or(place.recorded);
         let state = match (&place.below, recorded) {
-            (Some(below), Some(folder)) => workspace
-                .blobs
-                .with_entry(&folder, below, found)
-                .map_err(|fault| CliError::from(fault).hint("`pipe add` the whole folder"))?,
+            (Some(below), Some(folder)) => {
+                workspace.blobs.with_entry(&folder, below, found).map_err(|fault| {
+                    match fault.in_folder(&place.top) {
+                        fault @ CacheError::SameName { .. } => CliError::from(fault),
+                        fault => CliError::from(fault).hint("`pipe add` the whole folder"),
+                    }
+                })?
+            }
             _ => found,
         };
         now.insert(thing, state);
@@ -421,8 +426,7 @@ impl Admission<'_> {
             let mut files = pipeline.files.iter().chain([&pipeline.file]);
             (path.name() == PARAMS_FILE && files.any(is_beside)) || pipeline.param_files.contains_key(path)
         };
-        [dialect.pipeline_file(), dialect.lock_file()].contains(&path.name())
-            || (!dialect.data_may_hold_params() && has_params())
+        Dialect::reads_somewhere(path.name()) || (!dialect.data_may_hold_params() && has_params())
     }
 
     /// A file that git tracks: the path itself, something in it, or what it would have to lie in.

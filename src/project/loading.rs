@@ -195,6 +195,7 @@ impl Project {
         let marks = [PIPE_FOLDER, DVC_FOLDER, ".git"];
         if marks.iter().any(|mark| self.root.join(mark).exists())
             || dialects_of_files(&self.root).next().is_some()
+            || self.has_lock_of_dvc()
         {
             return Ok(true);
         }
@@ -238,9 +239,14 @@ impl Project {
         Ok(Files { file, files, seen, unread })
     }
 
-    /// Whether somebody made it with `pipe init` or `dvc init`.
+    /// Whether somebody made it with `pipe init` or `dvc init`, or it has at least a lock of DVC.
     fn is_begun(&self) -> bool {
         [PIPE_FOLDER, DVC_FOLDER].iter().any(|folder| self.root.join(folder).is_dir())
+            || self.has_lock_of_dvc()
+    }
+
+    fn has_lock_of_dvc(&self) -> bool {
+        self.dialect == Dialect::Dvc && self.root.join(self.dialect.lock_file()).is_file()
     }
 
     /// Whether it was begun and has no pipeline file and no pointer yet.

@@ -4,6 +4,8 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use base::one_line;
+use cache::StageEntry;
 use exec::{Event, Failure, Observer, Outcome, Source};
 use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -294,17 +296,45 @@ pub fn describe_source(source: &Source, stage: &Stage) -> String {
         Source::Lock => "the cache, as the lock records it".to_owned(),
         // DVC's entries tell outs and nothing of their making.
         Source::StageCache(entry) if entry.host.is_empty() => "DVC's run cache".to_owned(),
-        Source::StageCache(entry) => {
-            let run = entry
-                .run
-                .as_ref()
-                .map_or_else(|| "the result".to_owned(), |run| format!("run {}", &run[run.len() - 8..]));
-            let by = if entry.user.is_empty() { String::new() } else { format!(" by {}", entry.user) };
-            format!("{run} of {}{by} on {} ({})", entry.created.local(), entry.host, entry.platform)
-        }
+        Source::StageCache(entry) => describe_entry(entry),
     }
+}
+
+/// What an entry tells of its making, in one line: whoever wrote to a remote may have put any text there.
+fn describe_entry(entry: &StageEntry) -> String {
+    let run = match &entry.run {
+        None => "the result".to_owned(),
+        Some(run) => {
+            let end = run.char_indices().rev().nth(7).map_or(run.as_str(), |(start, _)| &run[start..]);
+            format!("run {}", one_line(end))
+        }
+    };
+    let by = if entry.user.is_empty() { String::new() } else { format!(" by {}", one_line(&entry.user)) };
+    let (host, platform) = (one_line(&entry.host), one_line(&entry.platform));
+    format!("{run} of {}{by} on {host} ({platform})", entry.created.local())
 }
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_entry_tells_of_its_maker_does_not_reach_the_terminal_raw() {
+        let hostile = "\u{1b}[2Jroot\nFAKE LINE";
+        let digest = base::Digest::from_hex(base::Algorithm::Blake3, &"0".repeat(64)).expect("a digest");
+        let mut entry = StageEntry::new(digest, "make".to_owned(), Vec::new());
+        for text in [&mut entry.user, &mut entry.host, &mut entry.platform] {
+            hostile.clone_into(text);
+        }
+        for run in ["", "é", hostile, "019aa5c0c5c57a0a9b5d1d1d1d1d1d1d"] {
+            entry.run = Some(run.to_owned());
+            let told = describe_entry(&entry);
+            assert_eq!(one_line(&told), told);
+        }
+        assert!(describe_entry(&entry).starts_with("run 1d1d1d1d of "));
+    }
 }

@@ -447,3 +447,27 @@ fn maps_become_flags_as_the_settings_say() {
         assert!(stale(&sandbox).is_empty(), "{settings}");
     }
 }
+
+/// A folder with a pointer or a lock of DVC alone is a project of DVC.
+#[test]
+fn a_pointer_or_a_lock_alone_makes_a_project() {
+    for sandbox in [Sandbox::new(), Sandbox::without_git()] {
+        let md5 = "60b725f10c9c85c70d97880dfe8191b3";
+        sandbox.write("a.dvc", format!("outs:\n- md5: {md5}\n  size: 2\n  hash: md5\n  path: a\n"));
+        assert!(sandbox.pipe(["status"]).code(2).stdout.contains("data a is neither in the workspace"));
+        sandbox.write("a", "a\n");
+        sandbox.ok(["commit", "-f"]);
+        sandbox.ok(["status"]);
+        sandbox.remove("a");
+        sandbox.ok(["checkout"]);
+        assert_eq!(sandbox.read("a"), "a\n");
+        assert!(!sandbox.exists(".pipe"));
+    }
+    for sandbox in [Sandbox::new(), Sandbox::without_git()] {
+        sandbox.write("dvc.lock", "schema: '2.0'\nstages: {}\n");
+        for command in [&["status"][..], &["data", "status"], &["checkout"], &["list"]] {
+            sandbox.ok(command);
+        }
+        assert!(!sandbox.exists(".pipe"));
+    }
+}

@@ -306,6 +306,11 @@ fn sizes_that_lie_decide_nothing() {
                 continue;
             }
             assert_eq!(sandbox.read(&format!("{}{}", record.inside, record.good)), EVIL, "{story}");
+            if record.name.ends_with(" cache") {
+                let lock = sandbox.read(if record.is_dvc { "dvc.lock" } else { "pipeline.lock" });
+                let told = lock.rsplit_once("size: ").unwrap().1.lines().next();
+                assert_eq!(told, Some("5"), "{story}: {lock}");
+            }
             for command in
                 [&["status"][..], &["du"], &["list", "--size"], &["data", "status"], &["gc", "-w", "-f"]]
             {

@@ -284,6 +284,23 @@ fn names_that_are_one_name_are_refused() {
     sandbox.pipe(["add", "data/\u{e9}", "data/e\u{301}"]).code(2);
     sandbox.ok(["add", "data/\u{e9}"]);
     sandbox.pipe(["add", "data/e\u{301}"]).code(2).tells(&["the same name"]);
+    // Nor does the second come into a folder that holds the first.
+    let told = ["`whole/e\u{301}` (", "`whole/\u{e9}` (", "are the same name after Unicode normalization"];
+    sandbox.write("whole/\u{e9}", "1");
+    sandbox.ok(["add", "whole"]);
+    let pointer = sandbox.read("whole.pipe");
+    sandbox.write("whole/e\u{301}", "2");
+    sandbox.pipe(["add", "whole/e\u{301}"]).code(2).tells(&told);
+    let said = sandbox.pipe(["commit", "-f"]);
+    assert_ne!(said.code_of(), Some(0));
+    said.tells(&told);
+    assert_eq!(sandbox.read("whole.pipe"), pointer);
+    sandbox.remove("whole/e\u{301}");
+    let cmd = "mkdir -p out && touch out/\u{e9} out/e\u{301}";
+    sandbox.write("pipeline.yaml", format!("stages:\n  make:\n    cmd: {cmd}\n    outs: [out]\n"));
+    let said = sandbox.pipe(["repro"]);
+    assert_ne!(said.code_of(), Some(0));
+    said.tells(&["`out/\u{e9}` (", "the same name after"]);
     sandbox.write("case/A", "1");
     sandbox.write("case/a", "2");
     sandbox.ok(["add", "case"]).tells(&["differ in case alone"]);

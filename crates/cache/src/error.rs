@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use base::{Digest, PathError, ProjectPath};
 use disk::DiskError;
 
+use crate::one_name::below;
 use crate::tree::TreeError;
 
 /// A fault of reading, storing or restoring content.
@@ -47,6 +48,14 @@ pub enum CacheError {
         path: PathBuf,
         /// Why its name does not do.
         source: PathError,
+    },
+    /// Two names that are one after Unicode normalization.
+    #[error("{} and {} are the same name after Unicode normalization", spelled_out(one), spelled_out(other))]
+    SameName {
+        /// One of them.
+        one: ProjectPath,
+        /// The other.
+        other: ProjectPath,
     },
     /// A recorded set of files holds one that its pattern does not mean.
     #[error("the recorded files hold {path}, which the pattern does not mean")]
@@ -119,6 +128,18 @@ impl CacheError {
         }
     }
 
+    /// The same where the paths that it names are those in `folder`.
+    #[must_use]
+    pub fn in_folder(self, folder: &ProjectPath) -> Self {
+        match self {
+            CacheError::SameName { one, other } => {
+                let [one, other] = [one, other].map(|path| below(folder, path.as_str()));
+                CacheError::SameName { one, other }
+            }
+            fault => fault,
+        }
+    }
+
     /// What can be done about it, where that does not depend on what was being done.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -127,6 +148,7 @@ impl CacheError {
             }
             CacheError::InTheWay { .. } => Some("a file belongs there, and what is ignored is never removed"),
             CacheError::Name { .. } => Some("rename it, or move it elsewhere"),
+            CacheError::SameName { .. } => Some("rename one of them: some file systems cannot hold both"),
             CacheError::Loop { .. } | CacheError::Dangling { .. } => {
                 Some("remove the link, or name it in .pipeignore (in a project of DVC, .dvcignore)")
             }
@@ -139,4 +161,13 @@ impl CacheError {
             _ => None,
         }
     }
+}
+
+/// A path that shows what its letters are made of.
+fn spelled_out(path: &ProjectPath) -> String {
+    let escaped = path
+        .as_str()
+        .chars()
+        .map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() });
+    format!("`{path}` ({})", escaped.collect::<String>())
 }

@@ -19,6 +19,7 @@ mod links;
 mod listing;
 mod memo;
 mod meter;
+mod one_name;
 mod pin;
 mod pipeignore;
 mod records;

@@ -6,6 +6,7 @@ use base::{Digest, FileState, ProjectPath};
 
 use crate::gather::Folder;
 use crate::hash::hash_bytes_by;
+use crate::one_name::refuse_same;
 use crate::tree::{Tree, TreeEntry, TreeError};
 use crate::{Blobs, CacheError};
 
@@ -125,7 +126,8 @@ impl Blobs {
     /// stored.
     ///
     /// # Errors
-    /// When a manifest on the way is missing or damaged, or the disk refuses.
+    /// When a manifest on the way is missing or damaged, two names would be one after Unicode normalization, or the disk
+    /// refuses.
     pub fn with_entry(
         &self,
         folder: &FileState,
@@ -136,7 +138,7 @@ impl Blobs {
             return self.planted_flat(folder, below, entry);
         }
         let parts: Vec<&str> = below.parts().collect();
-        self.planted(Some(folder), &parts, entry)
+        self.planted(Some(folder), &ProjectPath::root(), &parts, entry)
     }
 
     /// The same where one manifest lists all files. It tells no sizes, so that those of the blobs count.
@@ -157,6 +159,7 @@ impl Blobs {
             !is_in_the_way
         });
         files.extend(self.files(below, &entry)?);
+        refuse_same(&ProjectPath::root(), files.keys().map(ProjectPath::as_str))?;
         let state = self.store_listing(&files)?;
         Ok(FileState { size: size.saturating_add(entry.size), ..state })
     }
@@ -185,6 +188,7 @@ impl Blobs {
     fn planted(
         &self,
         folder: Option<&FileState>,
+        at: &ProjectPath,
         parts: &[&str],
         entry: FileState,
     ) -> Result<FileState, CacheError> {
@@ -195,13 +199,15 @@ impl Blobs {
         };
         let is_it = |(known, _): &&(String, TreeEntry)| known == name;
         let before = tree.entries().iter().find(is_it).map(|(_, entry)| entry.state());
-        let FileState { digest, size, files, executable } = self.planted(before.as_ref(), rest, entry)?;
+        let FileState { digest, size, files, executable } =
+            self.planted(before.as_ref(), &at.join(name), rest, entry)?;
         let planted = match files {
             None => TreeEntry::File { digest, size, executable },
             Some(files) => TreeEntry::Folder { digest, size, files },
         };
         let others = tree.entries().iter().filter(|entry| !is_it(entry)).cloned();
         let tree = Tree::new(others.chain([((*name).to_owned(), planted)]).collect());
+        refuse_same(at, tree.entries().iter().map(|(name, _)| name.as_str()))?;
         let (size, files) = tree.totals();
         let digest = self.store_bytes(&tree.encode())?;
         Ok(FileState { digest, size, files: Some(files), executable: false })

@@ -14,6 +14,7 @@ use walkdir::WalkDir;
 
 use crate::hash::hash_bytes_by;
 use crate::links::{Found, Placement};
+use crate::one_name::refuse_same;
 use crate::pipeignore::Within;
 use crate::tree::{Tree, TreeEntry};
 use crate::{CacheError, Files, Workspace};
@@ -41,6 +42,11 @@ pub(crate) trait Sink {
     /// A folder in which nothing is.
     fn empty(&mut self, path: &ProjectPath, state: &FileState) {
         let _ = (path, state);
+    }
+
+    /// Whether what is found is recorded, so that no two names in a folder may be one.
+    fn records(&self) -> bool {
+        false
     }
 
     /// Whether it copies what files hold, so that what was read is worth keeping.
@@ -79,6 +85,10 @@ impl Sink for Store<'_> {
 
     fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
         self.workspace.blobs.store_manifest(digest, manifest)
+    }
+
+    fn records(&self) -> bool {
+        true
     }
 
     fn copies(&self) -> bool {
@@ -448,7 +458,7 @@ impl Walk<'_> {
             }
             return Ok(None);
         }
-        let state = self.tree_state(folder.entries)?;
+        let state = self.tree_state(&folder.path, folder.entries)?;
         if folder.is_empty {
             self.sink.empty(&folder.path, &state);
         }
@@ -456,7 +466,14 @@ impl Walk<'_> {
         Ok(Some((folder.name, TreeEntry::Folder { digest, size, files: files.unwrap_or_default() })))
     }
 
-    fn tree_state(&mut self, entries: Vec<(String, TreeEntry)>) -> Result<FileState, CacheError> {
+    fn tree_state(
+        &mut self,
+        path: &ProjectPath,
+        entries: Vec<(String, TreeEntry)>,
+    ) -> Result<FileState, CacheError> {
+        if self.sink.records() {
+            refuse_same(path, entries.iter().map(|(name, _)| name.as_str()))?;
+        }
         let tree = Tree::new(entries);
         let (size, files) = tree.totals();
         let manifest = tree.encode();
@@ -485,11 +502,14 @@ impl Walk<'_> {
         let top = self.folders.pop().expect("the top lies in nothing");
         let state = match self.flat.take() {
             Some((files, size)) => {
+                if self.sink.records() {
+                    refuse_same(&top.path, files.iter().map(|(name, _)| name.as_str()))?;
+                }
                 let (state, manifest) = self.flat_state(files, size)?;
                 self.sink.manifest(&state.digest, &manifest)?;
                 state
             }
-            None => self.tree_state(top.entries)?,
+            None => self.tree_state(&top.path, top.entries)?,
         };
         if top.is_empty {
             self.sink.empty(&top.path, &state);

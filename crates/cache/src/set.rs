@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::gather::{Choice, Folder, project_path};
+use crate::one_name::refuse_same;
 use crate::{Blobs, CacheError, Ignores, Placement, TreeEntry, Workspace};
 
 /// The chosen files below the project's root, ascending; those that lead nowhere are among them.
@@ -115,6 +116,8 @@ impl Workspace {
         choice: &Choice<'_>,
         placement: Placement,
     ) -> Result<Option<FileState>, CacheError> {
+        let paths = chosen_files(&self.os_path(&ProjectPath::root()), choice)?;
+        refuse_same(&ProjectPath::root(), paths.iter().map(ProjectPath::as_str))?;
         self.set_state(choice, &|path| self.store(path, placement), &mut |manifest| {
             self.blobs.store_bytes(manifest).map(drop)
         })

@@ -223,12 +223,19 @@ impl Attempt<'_, '_, '_> {
         assessment: &Assessment,
     ) -> Result<Outcome, Failure> {
         let workspace = self.shop.world.workspace;
-        let outs: OutStates =
+        let mut outs: OutStates =
             source_outs(source, locked).into_iter().map(|(path, state)| (path.clone(), *state)).collect();
         self.save_unsaved(locked, assessment)?;
-        for (path, state) in &outs {
+        for (path, state) in &mut outs {
             let out = self.stage.outs.iter().find(|out| out.path == *path);
-            outs::restore(workspace, out.expect("only declared outs are a source"), state)?;
+            let out = out.expect("only declared outs are a source");
+            outs::restore(workspace, out, state)?;
+            // Digests bind an entry; its sizes are what somebody wrote there.
+            if let Source::StageCache(_) = source
+                && let Some(now) = outs::observe(workspace, out)?.filter(|now| now.digest == state.digest)
+            {
+                (state.size, state.files) = (now.size, now.files);
+            }
         }
         if self.stage.is_source() {
             // The pointer says so already, and data has no runs.

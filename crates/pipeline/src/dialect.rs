@@ -67,6 +67,12 @@ impl Dialect {
         }
     }
 
+    /// Whether a file of this name is a pipeline file or a lock in either dialect, on some file system.
+    pub fn reads_somewhere(name: &str) -> bool {
+        let names = [PIPELINE_FILE, LOCK_FILE, DVC_FILE, DVC_LOCK_FILE];
+        names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
     /// How the names of pointers end.
     pub fn pointer_suffix(self) -> &'static str {
         match self {

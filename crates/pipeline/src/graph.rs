@@ -361,9 +361,13 @@ fn refuse(
         return Some(GraphFault::new(id, message));
     }
     let dialect = Dialect::of_file(&stage.address.file);
-    if [dialect.pipeline_file(), dialect.lock_file()].contains(&out.name()) {
+    let is_stranger = stage.is_source() && Dialect::reads_somewhere(out.name());
+    if [dialect.pipeline_file(), dialect.lock_file()].contains(&out.name()) || is_stranger {
         let message = format!("out `{out}` of {name} is a pipeline, lock or params file");
         return Some(GraphFault::new(id, message));
+    }
+    if stage.is_source() && is_pointer(out) {
+        return Some(GraphFault::new(id, format!("out `{out}` of {name} is a pointer to data")));
     }
     let file = protected.get(out).or_else(|| {
         // What lies inside stands together behind `out/`.

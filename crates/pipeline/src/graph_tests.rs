@@ -256,6 +256,12 @@ fn wrong_outs_are_refused() {
         let faults = faults(&[stage("a", &[], &[out])]);
         assert!(faults[0].contains(part), "{faults:?}");
     }
+    // Data that comes back must not be read as what describes stages or data.
+    for out in ["dvc.yaml", "d/PIPELINE.yaml", "dvc.LOCK", "x.pipe", "d/y.dvc"] {
+        let address = Address { file: path("a.pipe"), name: String::new() };
+        let data = Stage { address, command: Command::None, ..stage("a", &[], &[out]) };
+        assert!(faults(&[data])[0].contains(" is a p"), "{out}");
+    }
     let both = [stage("a", &[], &["x"]), stage("b", &[], &["x"])];
     assert_eq!(faults(&both), ["`x` is an out of both stage `a` and stage `b`"]);
     assert_eq!(faults(&[stage("a", &[], &["x", "x"])]), ["stage `a` has out `x` twice"]);
