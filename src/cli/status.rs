@@ -3,6 +3,8 @@
 mod cloud;
 pub mod updates;
 
+use std::collections::HashSet;
+
 use base::ProjectPath;
 use cache::Workspace;
 use clap::Args;
@@ -266,17 +268,22 @@ fn survey_now(
         survey(world, wanted, |stage| ledger.get(&stage.address).cloned(), |_| Conditions::default());
     if pipeline.dialect().status_is_of_now() {
         let params = ParamReader::new(world);
+        let is_made = |decision: &Decision| !matches!(decision, Decision::Fresh | Decision::Frozen { .. });
+        let made: HashSet<StageId> =
+            plan.iter().filter(|(_, judged)| is_made(&judged.decision)).map(|(id, _)| *id).collect();
         for (id, judged) in &mut plan {
             let stage = pipeline.stage(*id);
             let now = assess(world, &params, stage, ledger.get(&stage.address), Conditions::default());
-            tell_now(pipeline, *id, judged, now);
+            let on = pipeline.graph.upstream(*id).iter().copied().filter(|before| made.contains(before));
+            tell_now(pipeline, *id, judged, now, on.collect());
         }
     }
     plan
 }
 
-/// Adds to what is foretold of a stage what is so already: a dep that is to be made anew is another now.
-fn tell_now(pipeline: &Pipeline, id: StageId, judged: &mut Assessment, now: Assessment) {
+/// Says of a stage what is so already, not what is foretold: a dep that is to be made anew is another now, and one that is to
+/// be restored is what it was. The stages `on` before it are to run or to be restored.
+fn tell_now(pipeline: &Pipeline, id: StageId, judged: &mut Assessment, now: Assessment, on: Vec<StageId>) {
     let will_be_made = |path: &ProjectPath| {
         let before = pipeline.graph.upstream(id);
         before.iter().flat_map(|id| &pipeline.stage(*id).outs).any(|out| out.concerns(path))
@@ -299,6 +306,9 @@ fn tell_now(pipeline: &Pipeline, id: StageId, judged: &mut Assessment, now: Asse
         Decision::Depends { reasons: known, .. } => *known = reasons,
         Decision::Fresh if !reasons.is_empty() => {
             judged.decision = Decision::Depends { reasons, on: Vec::new() };
+        }
+        Decision::Run { .. } | Decision::Restore { .. } if reasons.is_empty() && !on.is_empty() => {
+            judged.decision = Decision::Depends { reasons, on };
         }
         _ => {}
     }

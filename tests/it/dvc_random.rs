@@ -83,8 +83,26 @@ impl Stage {
     }
 }
 
-const VALUES: &[&str] =
-    &["1", "1.0", "true", "1.0e-05", "'1'", "a b", "0.1", "12345678901234567890", "1.5e+300"];
+const VALUES: &[&str] = &[
+    "1",
+    "1.0",
+    "true",
+    "1.0e-05",
+    "'1'",
+    "a b",
+    "0.1",
+    "12345678901234567890",
+    "1.5e+300",
+    "1_000",
+    "'1_000'",
+    "010",
+    "-08",
+    "0x1_F",
+    "0b1_1",
+    "1_0.5",
+    "1e400",
+    ".5e3",
+];
 
 fn write(sandbox: &Sandbox, stages: &[Stage], params: &BTreeMap<usize, usize>) {
     let text: String = stages.iter().enumerate().map(|(number, stage)| stage.text(number)).collect();

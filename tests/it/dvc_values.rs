@@ -65,3 +65,26 @@ fn numbers_are_those_of_dvc() {
         assert!(lock.contains(name), "{name} in {lock}");
     }
 }
+
+/// DVC's status looks at what is there, and so does ours, whatever a stage before it is about to restore.
+#[test]
+fn what_is_to_be_restored_is_not_there_yet() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: cp in o\n    deps: [in]\n    outs: [o]\n  b:\n    cmd: cp o p\n    deps: [o]\n    \
+         outs: [p]\n  c:\n    cmd: cp p q\n    deps: [p]\n    outs: [q]\n",
+    );
+    for text in ["1\n", "2\n"] {
+        sandbox.write("in", text);
+        pipe(&sandbox, &["repro"]).code(0);
+    }
+    sandbox.write("in", "1\n");
+    assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+    assert_eq!(stale(&sandbox).len(), 1);
+    let said = pipe(&sandbox, &["status"]).stdout;
+    assert!(said.contains("a: stale") && said.contains("c:"), "{said}");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(sandbox.read("q"), "1\n");
+}
