@@ -7,7 +7,7 @@
 Both tools get the same folder of small files (about 1 KB each, in folders of 200) and the same large file, in a project of
 their own, and take turns within one round. What counts are the ratios: of the medians of the time that passed, and of the
 processor time of the tool with all that it started. The large file is compared with `cp` and `b3sum` one after the other,
-too, and the small files with `cp -r` followed by `sync`: a push waits until the disk has what it brought. With `--tree`, a folder of so many empty files is added once and pipe's largest size is told.
+too, and the small files with `cp -r` followed by `sync`, which is what a push with `push.sync = full` has to do. With `--tree`, a folder of so many empty files is added once and pipe's largest size is told.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def round(where, source, data):
                 command = [name, source] if name == "b3sum" else [name, source, f"{where}/copy"]
                 results[name, "alone"] = measured(command, where)
     else:
-        # What a push has to do at least: it lets no manifest name what the disk does not have.
+        # What a push has to do at least that waits for the disk.
         os.sync()
         copy = 'cp -r "$1" "$2" && sync -f "$2"'
         results["cp, sync", "alone"] = measured(["sh", "-c", copy, "sh", source, f"{where}/copy"], where)
