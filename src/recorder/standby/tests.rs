@@ -1,6 +1,7 @@
 //! Scripts before a store that goes away, comes back, is replaced, or can only be read.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use track::{Artifact, Metric, NewVersion, Param, RegistryChange, RunStatus, Search, VersionRef};
 
@@ -93,9 +94,13 @@ fn create(name: &str) -> Change {
     Change::CreateExperiment { name: name.into(), if_absent: false }
 }
 
+/// Each run begins later than the one before it: of two of one millisecond, either could be first in a list.
 fn begin(id: RunId, experiment: ExperimentId, parent: Option<RunId>) -> Change {
+    static LATEST: AtomicI64 = AtomicI64::new(0);
+    LATEST.fetch_max(Timestamp::now().0, Ordering::Relaxed);
+    let start = Timestamp(LATEST.fetch_add(1, Ordering::Relaxed));
     let experiment = ExperimentRef::Id(experiment);
-    Change::CreateRun(NewRun { experiment, parent, ..NewRun::new(id, Timestamp::now()) })
+    Change::CreateRun(NewRun { experiment, parent, ..NewRun::new(id, start) })
 }
 
 fn end(run: RunId) -> Change {
