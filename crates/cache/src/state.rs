@@ -107,7 +107,8 @@ impl State {
                 // Of two records of one path at most one fits what is there now: neither does harm.
                 self.records.take_lacking(&others);
             }
-            disk::replace_with(&self.path, |file| self.records.encode(file))?;
+            // What a power loss takes is read and hashed again.
+            disk::replace_volatile_with(&self.path, |file| self.records.encode(file))?;
             self.file = stamp_of(&self.path);
             self.changed = false;
         }

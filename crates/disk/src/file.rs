@@ -29,6 +29,25 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 /// # Errors
 /// As [`replace`], and whatever `fill` returns.
 pub fn replace_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), DiskError> {
+    replace_by(path, |file| {
+        fill(file)?;
+        file.sync_data()
+    })
+}
+
+/// As [`replace_with`], for a file that can be made again: whole for every process at any time, but without waiting for
+/// the disk. A power loss may leave the old file, the new one or less than it, which the reader has to find out.
+///
+/// # Errors
+/// As [`replace_with`].
+pub fn replace_volatile_with(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), DiskError> {
+    replace_by(path, fill)
+}
+
+fn replace_by(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), DiskError> {
     let folder = parent(path);
     make_folder(folder)?;
     let mode =
@@ -39,9 +58,8 @@ pub fn replace_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>)
         .permissions(mode.unwrap_or_else(|| Permissions::from_mode(0o666)))
         .tempfile_in(folder)
         .context("write file", path)?;
-    fill(temporary.as_file_mut()).context("write file", path)?;
     inherit_file(temporary.as_file(), folder).context("write file", path)?;
-    temporary.as_file().sync_data().context("write file", path)?;
+    fill(temporary.as_file_mut()).context("write file", path)?;
     temporary.persist(path).map_err(|fault| DiskError::new("write file", path, fault.error))?;
     Ok(())
 }
