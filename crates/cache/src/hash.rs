@@ -122,41 +122,66 @@ pub(crate) fn read_and_hash(
     algorithm: Algorithm,
     path: &Path,
 ) -> Result<(Digest, Stamp, Option<Vec<u8>>), CacheError> {
-    let fault = |source: io::Error| CacheError::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(fault)?;
-    let before = Stamp::of(&file.metadata().map_err(fault)?);
-    let is_mapped = algorithm == Algorithm::Blake3 && before.size >= LARGE;
-    let mut bytes = None;
-    let digest = match algorithm {
-        _ if before.size <= SMALL => {
-            let read = read_small(&mut file, before.size).map_err(fault)?;
-            let digest = hash_bytes_by(algorithm, &read);
-            bytes = Some(read);
-            digest
-        }
-        Algorithm::Blake3 => {
-            let mut hasher = blake3::Hasher::new();
-            if is_mapped {
-                hasher.update_mmap_rayon(path).map_err(fault)?;
-            } else {
-                hasher.update_reader(&mut file).map_err(fault)?;
-            }
-            Digest::Blake3(*hasher.finalize().as_bytes())
-        }
-        Algorithm::Md5 => {
-            // One byte after the other; only several files go at once.
-            let mut hasher = md5::Md5::new();
-            io::copy(&mut io::BufReader::with_capacity(1 << 17, &mut file), &mut hasher).map_err(fault)?;
-            Digest::Md5(hasher.finalize().into())
-        }
-    };
-    // What was mapped was opened by its name once more.
-    let after = if is_mapped { fs::metadata(path) } else { file.metadata() };
-    let after = Stamp::of(&after.map_err(fault)?);
-    if before != after {
-        return Err(CacheError::Changed { path: path.to_owned() });
+    Opened::open(path)?.read_and_hash(algorithm)
+}
+
+/// A file that is about to be read.
+pub(crate) struct Opened<'a> {
+    path: &'a Path,
+    file: File,
+    /// What it was when it was opened.
+    pub(crate) stamp: Stamp,
+}
+
+impl<'a> Opened<'a> {
+    pub(crate) fn open(path: &'a Path) -> Result<Self, CacheError> {
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+        let (metadata, file) = opened.map_err(|source| CacheError::of_read(path, source))?;
+        Ok(Opened { path, file, stamp: Stamp::of(&metadata) })
     }
-    Ok((digest, before, bytes))
+
+    /// The digest of the file, with the stamp it had both before and after reading, and with its bytes where it is
+    /// [small](SMALL).
+    pub(crate) fn read_and_hash(
+        self,
+        algorithm: Algorithm,
+    ) -> Result<(Digest, Stamp, Option<Vec<u8>>), CacheError> {
+        let Opened { path, mut file, stamp: before } = self;
+        let fault = |source: io::Error| CacheError::Read { path: path.to_owned(), source };
+        let is_mapped = algorithm == Algorithm::Blake3 && before.size >= LARGE;
+        let mut bytes = None;
+        let digest = match algorithm {
+            _ if before.size <= SMALL => {
+                let read = read_small(&mut file, before.size).map_err(fault)?;
+                let digest = hash_bytes_by(algorithm, &read);
+                bytes = Some(read);
+                digest
+            }
+            Algorithm::Blake3 => {
+                let mut hasher = blake3::Hasher::new();
+                if is_mapped {
+                    hasher.update_mmap_rayon(path).map_err(fault)?;
+                } else {
+                    hasher.update_reader(&mut file).map_err(fault)?;
+                }
+                Digest::Blake3(*hasher.finalize().as_bytes())
+            }
+            Algorithm::Md5 => {
+                // One byte after the other; only several files go at once.
+                let mut hasher = md5::Md5::new();
+                io::copy(&mut io::BufReader::with_capacity(1 << 17, &mut file), &mut hasher)
+                    .map_err(fault)?;
+                Digest::Md5(hasher.finalize().into())
+            }
+        };
+        // What was mapped was opened by its name once more.
+        let after = if is_mapped { fs::metadata(path) } else { file.metadata() };
+        let after = Stamp::of(&after.map_err(fault)?);
+        if before != after {
+            return Err(CacheError::Changed { path: path.to_owned() });
+        }
+        Ok((digest, before, bytes))
+    }
 }
 
 /// The bytes of a file that has `size` of them: with one call where that is so. Of a longer file, more than `size`.

@@ -29,6 +29,7 @@ mod scan;
 mod seal;
 mod set;
 mod shared_stages;
+mod shelves;
 mod stages;
 mod state;
 mod transfer;

@@ -7,7 +7,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -20,6 +20,7 @@ use rayon::prelude::*;
 
 use crate::hash::{SMALL, hash_bytes_by, hash_file_by, read_and_hash, read_small};
 use crate::seal::{is_sealed, seal};
+use crate::shelves::Shelves;
 use crate::{CacheError, Workspace};
 
 /// Mode of a blob, and so of what shares its file.
@@ -169,8 +170,14 @@ pub(crate) struct Found<'a> {
 }
 
 impl Workspace {
-    /// Stores a file, and with [`Placement::Linked`] makes it share its bytes with the cache.
-    pub(crate) fn store_file(&self, found: &Found<'_>, placement: Placement) -> Result<(), CacheError> {
+    /// Stores a file, and with [`Placement::Linked`] makes it share its bytes with the cache. What `shelves` lack is not
+    /// looked for.
+    pub(crate) fn store_file(
+        &self,
+        found: &Found<'_>,
+        placement: Placement,
+        shelves: Option<&Shelves<'_>>,
+    ) -> Result<(), CacheError> {
         let Found { os_path, stamp, digest, .. } = *found;
         let blob = self.blobs.place(&digest, false);
         let may_share = placement == Placement::Linked
@@ -179,7 +186,8 @@ impl Workspace {
             && stamp.size > 0
             && !stamp.is_executable();
         // Where an older version has it nobody looks for what is recorded now.
-        let sound = if self.blobs.is_old(&digest) { None } else { self.blobs.is_sound(&digest)? };
+        let is_absent = self.blobs.is_old(&digest) || shelves.is_some_and(|shelves| shelves.lacks(&digest));
+        let sound = if is_absent { None } else { self.blobs.is_sound(&digest)? };
         if sound == Some(false) {
             self.blobs.quarantine(&digest)?;
         }
@@ -274,11 +282,15 @@ impl Workspace {
     /// Remembers what a link or copy that was just made is.
     fn remember_link(&self, path: &ProjectPath, digest: &Digest, os_path: &Path) -> Result<(), CacheError> {
         let metadata = fs::metadata(os_path).map_err(|source| CacheError::of_read(os_path, source))?;
-        let stamp = Stamp::of(&metadata);
+        self.remember_sealed(path, digest, Stamp::of(&metadata));
+        Ok(())
+    }
+
+    /// The same of one with this stamp.
+    fn remember_sealed(&self, path: &ProjectPath, digest: &Digest, stamp: Stamp) {
         if is_sealed(digest, &stamp) {
             self.state().put_sealed(path, stamp, *digest);
         }
-        Ok(())
     }
 
     /// What a symlink at `path` says: a way that moves with the project when the cache lies in it.
@@ -303,7 +315,10 @@ impl Workspace {
         executable: bool,
         placement: Placement,
     ) -> Result<(), CacheError> {
-        self.place_at(path, &self.os_path(path), digest, executable, placement, disk::place_bytes)
+        let write = |bytes: &[u8], to: &Path, mode, modified| {
+            disk::place_bytes(bytes, to, mode, modified).map(|()| None)
+        };
+        self.place_at(path, &self.os_path(path), digest, executable, placement, write)
     }
 
     /// The same at `os_path`, in a folder of this thread's from where the file is moved to `path` with all that is in the
@@ -315,9 +330,12 @@ impl Workspace {
         digest: &Digest,
         executable: bool,
     ) -> Result<(), CacheError> {
-        self.place_at(path, os_path, digest, executable, Placement::Linked, disk::create_bytes)
+        let write =
+            |bytes: &[u8], to: &Path, mode, modified| disk::create_bytes(bytes, to, mode, modified).map(Some);
+        self.place_at(path, os_path, digest, executable, Placement::Linked, write)
     }
 
+    /// `write` makes a file of bytes, and returns its stamp where that is known.
     fn place_at(
         &self,
         path: &ProjectPath,
@@ -325,10 +343,13 @@ impl Workspace {
         digest: &Digest,
         executable: bool,
         placement: Placement,
-        write: impl Fn(&[u8], &Path, u32, i64) -> Result<(), disk::DiskError>,
+        write: impl Fn(&[u8], &Path, u32, i64) -> Result<Option<Stamp>, disk::DiskError>,
     ) -> Result<(), CacheError> {
         let blob = self.blobs.path(digest);
-        let Ok(metadata) = fs::metadata(&blob) else { return Err(CacheError::Missing { digest: *digest }) };
+        // What is read anyway is asked by what was opened: its name is gone through once.
+        let mut opened = if self.links.may_share() { None } else { File::open(&blob).ok() };
+        let metadata = opened.as_ref().map_or_else(|| fs::metadata(&blob), File::metadata);
+        let Ok(metadata) = metadata else { return Err(CacheError::Missing { digest: *digest }) };
         // What an old DVC stored may be known by another digest than that of its bytes.
         let may_share =
             placement == Placement::Linked && !executable && metadata.len() > 0 && !self.blobs.is_old(digest);
@@ -346,12 +367,16 @@ impl Workspace {
             let modified = seal(digest, metadata.len(), Stamp::now());
             let is_old = self.blobs.is_old(digest);
             if kind == LinkType::Copy && metadata.len() <= SMALL && !is_old {
-                let bytes = fs::File::open(&blob).and_then(|mut file| read_small(&mut file, metadata.len()));
+                let file = opened.take().map_or_else(|| File::open(&blob), Ok);
+                let bytes = file.and_then(|mut file| read_small(&mut file, metadata.len()));
                 let bytes = bytes.map_err(|source| CacheError::of_read(&blob, source))?;
                 if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
                     return Err(damaged());
                 }
-                write(&bytes, os_path, mode, modified)?;
+                if let Some(stamp) = write(&bytes, os_path, mode, modified)? {
+                    self.remember_sealed(path, digest, stamp);
+                    return Ok(());
+                }
             } else {
                 if !is_checked && !self.blobs.is_named_right(digest, &blob)? {
                     return Err(damaged());

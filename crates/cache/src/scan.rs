@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use base::{Digest, FileState, ProjectPath};
 use disk::Stamp;
@@ -16,11 +17,15 @@ use crate::hash::hash_bytes_by;
 use crate::links::{Found, Placement};
 use crate::one_name::refuse_same;
 use crate::pipeignore::Within;
+use crate::shelves::{self, Shelves};
 use crate::tree::{Tree, TreeEntry};
 use crate::{CacheError, Files, Workspace};
 
 /// So many files are hashed and handed on together; few in tests, so that there are many turns.
 const BATCH: usize = if cfg!(test) { 7 } else { 1 << 12 };
+
+/// So many files are examined together while the walk goes on.
+const SOME: usize = if cfg!(test) { 3 } else { 64 };
 
 /// So many bytes of files that are handed on together are kept from when they were hashed until they are stored.
 const KEPT: u64 = 16 << 20;
@@ -67,16 +72,32 @@ impl Sink for Observe {}
 
 /// Stores everything, and shows paths as [`Show`] does.
 pub(crate) struct Store<'a> {
-    pub workspace: &'a Workspace,
-    pub placement: Placement,
-    pub show: Show<'a>,
+    workspace: &'a Workspace,
+    placement: Placement,
+    show: Show<'a>,
+    /// What the cache lacks, as soon as there are many files.
+    shelves: Option<Shelves<'a>>,
+}
+
+impl<'a> Store<'a> {
+    pub(crate) fn new(
+        workspace: &'a Workspace,
+        placement: Placement,
+        show: &'a mut dyn FnMut(&ProjectPath),
+    ) -> Self {
+        Store { workspace, placement, show: Show(show), shelves: None }
+    }
 }
 
 impl Sink for Store<'_> {
     fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
         self.show.files(files)?;
         let (workspace, placement) = (self.workspace, self.placement);
-        files.par_iter().try_for_each(|found| workspace.store_file(found, placement))
+        if files.len() >= shelves::MANY {
+            self.shelves.get_or_insert_with(|| Shelves::new(&workspace.blobs));
+        }
+        let shelves = self.shelves.as_ref();
+        files.par_iter().try_for_each(|found| workspace.store_file(found, placement, shelves))
     }
 
     fn empty(&mut self, path: &ProjectPath, state: &FileState) {
@@ -155,6 +176,8 @@ struct Pending {
     /// What it holds, where that was read and is kept for who stores it.
     bytes: Option<Vec<u8>>,
     is_symlink: bool,
+    /// Whether the folder that it lies in calls it a file: neither a link nor anything else.
+    is_plain: bool,
     may_share: bool,
 }
 
@@ -231,6 +254,7 @@ impl Workspace {
             digest: None,
             bytes: None,
             is_symlink,
+            is_plain: false,
             may_share,
         };
         self.examine(&mut file, Some(metadata), &AtomicU64::new(0))?;
@@ -262,83 +286,59 @@ impl Workspace {
             batch: BATCH,
             flat: self.blobs.layout().is_flat().then(Default::default),
         };
-        // The places of the folders from the top down to where the walk is.
-        let mut open = vec![walk.enter(String::new(), path.clone(), None, may_share)];
-        // Asked with what stands for the top, so that a walk through a link is judged as what it is in the project.
-        let is_ignored = |os_below: &Path, is_folder: bool| {
-            let below = os_below.strip_prefix(os_path).ok().and_then(Path::to_str);
-            let place = below.and_then(|below| ProjectPath::resolve(path, below).ok());
-            place.is_some_and(|place| {
-                place != *path
-                    && (within.passes_over(&place, self.blobs.layout())
-                        || self.ignores.is_ignored(&place, is_folder))
-            })
-        };
         for source in self.ignores.above(path) {
             if let Ok(metadata) = fs::metadata(self.os_path(&source)) {
                 self.note(&source, &metadata);
             }
         }
-        let mut entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
-        while let Some(entry) = entries.next() {
-            // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
-            let faulty = entry.as_ref().err().and_then(|fault| fault.path());
-            if faulty.is_some_and(|path| is_ignored(path, path.is_dir())) {
-                continue;
-            }
-            let entry = match entry.map_err(|fault| CacheError::of_walk(os_path, fault)) {
-                // A link to a blob that is gone is a file that is gone.
-                Err(CacheError::Dangling { path }) if self.digest_of_symlink(&path).is_some() => continue,
-                entry => entry?,
-            };
-            for left in open.drain(entry.depth()..) {
-                walk.folders[left].left = true;
-            }
-            let is_folder = entry.file_type().is_dir();
-            let name = entry.file_name().to_str();
-            let place = *open.last().expect("the top is never left");
-            let folder = &mut walk.folders[place];
-            let path = name.map(|name| folder.path.join(name));
-            let is_passed_over = |path: &ProjectPath| {
-                within.passes_over(path, self.blobs.layout())
-                    || (folder.is_ruled && self.ignores.is_ignored(path, is_folder))
-            };
-            // What a killed process of ours was about to put there is nobody's data.
-            if name.is_some_and(disk::is_unfinished) || path.as_ref().is_some_and(is_passed_over) {
-                if is_folder {
-                    entries.skip_current_dir();
-                }
-                continue;
-            }
-            let name = record_name(entry.path(), entry.file_name())?;
-            folder.is_empty = false;
-            let path = folder.path.join(&name);
-            let may_share = folder.may_share && (!entry.path_is_symlink() || self.is_ours(entry.path()));
-            if is_folder {
-                let metadata = entry.metadata().map_err(|fault| CacheError::of_walk(os_path, fault))?;
-                self.note(&path, &metadata);
-                open.push(walk.enter(name, path, Some(place), may_share));
-                continue;
-            }
-            let is_symlink = entry.path_is_symlink();
-            let (os_path, stamp, digest, bytes) = (entry.into_path(), None, None, None);
-            let folder = place;
-            walk.pending.push(Pending {
-                folder,
-                name,
-                path,
-                os_path,
-                stamp,
-                digest,
-                bytes,
-                is_symlink,
-                may_share,
-            });
-            if walk.pending.len() >= walk.batch {
-                walk.hand_on(&mut open)?;
-            }
+        let open = vec![walk.enter(String::new(), path.clone(), None, may_share)];
+        let entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
+        let mut steps = Steps { workspace: self, within, path, os_path, entries, open };
+        while self.examine_next(&mut steps, &mut walk)? {
+            walk.hand_on(&mut steps.open)?;
         }
         walk.end()
+    }
+
+    /// Goes on until a batch of files is there, which are examined meanwhile. False at the end of the walk.
+    fn examine_next(&self, steps: &mut Steps<'_>, walk: &mut Walk<'_>) -> Result<bool, CacheError> {
+        let room = AtomicU64::new(if walk.sink.copies() { KEPT } else { 0 });
+        let wanted = walk.batch - walk.pending.len();
+        let examined = Mutex::new(Vec::new());
+        let examine = |at: usize, mut files: Vec<Pending>| {
+            let result = files.par_iter_mut().try_for_each(|file| self.examine(file, None, &room));
+            let mut examined = examined.lock().unwrap_or_else(PoisonError::into_inner);
+            examined.push((at, result.map(|()| files)));
+        };
+        let examine = &examine;
+        let goes_on = rayon::in_place_scope(|scope| {
+            let mut count = 0;
+            while count < wanted {
+                let mut files = Vec::new();
+                while files.len() < SOME
+                    && let Some(file) = steps.next(walk)?
+                {
+                    files.push(file);
+                }
+                let (at, is_end) = (count, files.len() < SOME);
+                count += files.len();
+                // A few files alone are not worth another thread's being woken.
+                match is_end && at == 0 {
+                    true => examine(at, files),
+                    false => scope.spawn(move |_| examine(at, files)),
+                }
+                if is_end {
+                    return Ok(false);
+                }
+            }
+            Ok::<bool, CacheError>(true)
+        })?;
+        let mut examined = examined.into_inner().unwrap_or_else(PoisonError::into_inner);
+        examined.sort_by_key(|(at, _)| *at);
+        for (_, files) in examined {
+            walk.pending.extend(files?);
+        }
+        Ok(goes_on)
     }
 
     /// Finds out what a file is and holds; it is read where that is not known. The bytes of one that was are kept as long
@@ -349,7 +349,25 @@ impl Workspace {
         metadata: Option<fs::Metadata>,
         room: &AtomicU64,
     ) -> Result<(), CacheError> {
-        let Pending { path, os_path, is_symlink, .. } = &*file;
+        let (digest, stamp, bytes) = self.look_at(file, metadata)?;
+        let fits = |left: u64| left.checked_sub(bytes.as_ref()?.len() as u64);
+        if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+            file.bytes = bytes;
+        }
+        (file.stamp, file.digest) = (Some(stamp), Some(digest));
+        Ok(())
+    }
+
+    fn look_at(
+        &self,
+        file: &Pending,
+        metadata: Option<fs::Metadata>,
+    ) -> Result<(Digest, Stamp, Option<Vec<u8>>), CacheError> {
+        let Pending { path, os_path, is_symlink, .. } = file;
+        // Of what nobody remembers anything, and what cannot be a link to a blob, opening says all.
+        if file.is_plain && !self.links.may_share() && self.state().last(path).is_none() {
+            return self.hash_anew(path, os_path, false);
+        }
         let metadata = match metadata {
             Some(metadata) => Ok(metadata),
             None if *is_symlink => fs::metadata(os_path),
@@ -361,19 +379,100 @@ impl Workspace {
         }
         let stamp = Stamp::of(&metadata);
         let known = self.state().get(path, &stamp);
-        let digest = match known.or_else(|| self.digest_of_link(path, os_path, &metadata)) {
-            Some(digest) => digest,
-            None => {
-                let (digest, bytes) = self.hash_anew(path, os_path, *is_symlink, &stamp)?;
-                let fits = |left: u64| left.checked_sub(bytes.as_ref()?.len() as u64);
-                if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
-                    file.bytes = bytes;
-                }
-                digest
+        match known.or_else(|| self.digest_of_link(path, os_path, &metadata)) {
+            Some(digest) => Ok((digest, stamp, None)),
+            None => self.hash_anew(path, os_path, *is_symlink),
+        }
+    }
+}
+
+/// The entries of a walk, one after the other.
+struct Steps<'a> {
+    workspace: &'a Workspace,
+    within: Within,
+    /// Where the walk began, and what stands there in the project.
+    path: &'a ProjectPath,
+    os_path: &'a Path,
+    entries: walkdir::IntoIter,
+    /// The places of the folders from the top down to where the walk is.
+    open: Vec<usize>,
+}
+
+impl Steps<'_> {
+    /// The next file, with the folders before it entered; `None` at the end.
+    fn next(&mut self, walk: &mut Walk<'_>) -> Result<Option<Pending>, CacheError> {
+        let workspace = self.workspace;
+        while let Some(entry) = self.entries.next() {
+            // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
+            let faulty = entry.as_ref().err().and_then(|fault| fault.path());
+            if faulty.is_some_and(|path| self.is_ignored(path, path.is_dir())) {
+                continue;
             }
-        };
-        (file.stamp, file.digest) = (Some(stamp), Some(digest));
-        Ok(())
+            let entry = match entry.map_err(|fault| CacheError::of_walk(self.os_path, fault)) {
+                // A link to a blob that is gone is a file that is gone.
+                Err(CacheError::Dangling { path }) if workspace.digest_of_symlink(&path).is_some() => {
+                    continue;
+                }
+                entry => entry?,
+            };
+            for left in self.open.drain(entry.depth()..) {
+                walk.folders[left].left = true;
+            }
+            let is_folder = entry.file_type().is_dir();
+            let name = entry.file_name().to_str();
+            let place = *self.open.last().expect("the top is never left");
+            let folder = &mut walk.folders[place];
+            let path = name.map(|name| folder.path.join(name));
+            let is_passed_over = |path: &ProjectPath| {
+                self.within.passes_over(path, workspace.blobs.layout())
+                    || (folder.is_ruled && workspace.ignores.is_ignored(path, is_folder))
+            };
+            // What a killed process of ours was about to put there is nobody's data.
+            if name.is_some_and(disk::is_unfinished) || path.as_ref().is_some_and(is_passed_over) {
+                if is_folder {
+                    self.entries.skip_current_dir();
+                }
+                continue;
+            }
+            let name = record_name(entry.path(), entry.file_name())?;
+            folder.is_empty = false;
+            let path = path.unwrap_or_else(|| folder.path.join(&name));
+            let is_symlink = entry.path_is_symlink();
+            let may_share = folder.may_share && (!is_symlink || workspace.is_ours(entry.path()));
+            if is_folder {
+                let metadata = entry.metadata().map_err(|fault| CacheError::of_walk(self.os_path, fault))?;
+                workspace.note(&path, &metadata);
+                self.open.push(walk.enter(name, path, Some(place), may_share));
+                continue;
+            }
+            let is_plain = !is_symlink && entry.file_type().is_file();
+            let (folder, os_path) = (place, entry.into_path());
+            let (stamp, digest, bytes) = (None, None, None);
+            return Ok(Some(Pending {
+                folder,
+                name,
+                path,
+                os_path,
+                stamp,
+                digest,
+                bytes,
+                is_symlink,
+                is_plain,
+                may_share,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Asked with what stands for the top, so that a walk through a link is judged as what it is in the project.
+    fn is_ignored(&self, os_below: &Path, is_folder: bool) -> bool {
+        let below = os_below.strip_prefix(self.os_path).ok().and_then(Path::to_str);
+        let place = below.and_then(|below| ProjectPath::resolve(self.path, below).ok());
+        place.is_some_and(|place| {
+            place != *self.path
+                && (self.within.passes_over(&place, self.workspace.blobs.layout())
+                    || self.workspace.ignores.is_ignored(&place, is_folder))
+        })
     }
 }
 
@@ -394,13 +493,11 @@ impl Walk<'_> {
     fn hand_on(&mut self, open: &mut [usize]) -> Result<(), CacheError> {
         let replaces = self.sink.replaces();
         let may_go = |file: &Pending| !replaces || self.folders[file.folder].left;
-        let (mut files, kept): (Vec<Pending>, Vec<Pending>) =
+        let (files, kept): (Vec<Pending>, Vec<Pending>) =
             std::mem::take(&mut self.pending).into_iter().partition(may_go);
         self.pending = kept;
         // A folder that has many files is not asked again and again.
         self.batch = BATCH.max(self.pending.len() * 2);
-        let room = AtomicU64::new(if self.sink.copies() { KEPT } else { 0 });
-        files.par_iter_mut().try_for_each(|file| self.workspace.examine(file, None, &room))?;
         for file in &files {
             self.workspace.note_stamp(&file.path, file.stamp);
         }

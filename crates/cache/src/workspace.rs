@@ -14,7 +14,7 @@ use disk::{LinkType, Stamp};
 use rayon::prelude::*;
 
 use crate::agreed::Agreed;
-use crate::hash::read_and_hash;
+use crate::hash::Opened;
 use crate::links::{Damage, Links, Placement};
 use crate::listing::check_size;
 use crate::pipeignore::Within;
@@ -251,7 +251,7 @@ impl Workspace {
         placement: Placement,
         show: &mut dyn FnMut(&ProjectPath),
     ) -> Result<Option<FileState>, CacheError> {
-        self.scan(path, Within::Records, &mut Store { workspace: self, placement, show: Show(show) })
+        self.scan(path, Within::Records, &mut Store::new(self, placement, show))
     }
 
     /// The files at and below a path, with what they hold; none of git's, pipe's or DVC's own.
@@ -395,28 +395,30 @@ impl Workspace {
         let known = self.state().get(path, stamp);
         match known {
             Some(digest) => Ok(digest),
-            None => self.hash_anew(path, os_path, false, stamp).map(|(digest, _)| digest),
+            None => self.hash_anew(path, os_path, false).map(|(digest, ..)| digest),
         }
     }
 
-    /// The digest of a file that is not known by its stamp, with its bytes where they are few.
+    /// The digest of a file that is not known by its stamp, with the stamp it had, and with its bytes where they are few.
     pub(crate) fn hash_anew(
         &self,
         path: &ProjectPath,
         os_path: &Path,
         is_symlink: bool,
-        stamp: &Stamp,
-    ) -> Result<(Digest, Option<Vec<u8>>), CacheError> {
-        if stamp.size >= WORTH_WAITING && stamp.is_racy(Stamp::now()) {
+    ) -> Result<(Digest, Stamp, Option<Vec<u8>>), CacheError> {
+        let mut now = Stamp::now();
+        let mut opened = Opened::open(os_path)?;
+        if opened.stamp.size >= WORTH_WAITING && opened.stamp.is_racy(now) {
             std::thread::sleep(Duration::from_millis(25));
+            now = Stamp::now();
+            opened = Opened::open(os_path)?;
         }
-        let now = Stamp::now();
-        let (digest, stamp, bytes) = read_and_hash(self.blobs.layout().algorithm(), os_path)?;
+        let (digest, stamp, bytes) = opened.read_and_hash(self.blobs.layout().algorithm())?;
         // A link that was written through stays known by its blob, so that it is named each time.
         if !self.note_damage(path, os_path, is_symlink, &digest) {
             self.state().put(path, stamp, digest, now);
         }
-        Ok((digest, bytes))
+        Ok((digest, stamp, bytes))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

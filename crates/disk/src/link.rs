@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
 
+use crate::Stamp;
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
 
@@ -83,26 +84,30 @@ pub fn duplicate(
 /// # Errors
 /// As [`duplicate`].
 pub fn place_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<(), DiskError> {
-    beside_new(to, |temporary| create_filled(bytes, temporary, mode, modified)).map(drop)
+    beside_new(to, |temporary| create_filled(bytes, temporary, mode, modified).map(drop)).map(drop)
 }
 
 /// The same where nothing stands, in a folder where nobody looks for it: a process that is killed leaves half a file.
+/// Returns the stamp of what was made, which moving the folder leaves as it is.
 ///
 /// # Errors
 /// When something stands there, or the disk refuses.
-pub fn create_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<(), DiskError> {
+pub fn create_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<Stamp, DiskError> {
     create_filled(bytes, to, mode, modified).context("write file", to)
 }
 
-fn create_filled(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> io::Result<()> {
+fn create_filled(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> io::Result<Stamp> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(to)?;
     let mut fill = || {
         file.write_all(bytes)?;
-        // What the process masks, or the folder's list of rights. Asking costs less than setting.
-        if file.metadata()?.mode() & 0o7777 != mode {
-            file.set_permissions(Permissions::from_mode(mode))?;
+        futimens(&file, &times(modified))?;
+        let made = file.metadata()?;
+        if made.mode() & 0o7777 == mode {
+            return Ok(Stamp::of(&made));
         }
-        Ok(futimens(&file, &times(modified))?)
+        // What the process masks, or the folder's list of rights. Asking costs less than setting.
+        file.set_permissions(Permissions::from_mode(mode))?;
+        Ok(Stamp::of(&file.metadata()?))
     };
     remove_failed(to, fill())
 }
@@ -230,7 +235,7 @@ fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result
 }
 
 /// Leaves no half file behind.
-fn remove_failed(temporary: &Path, made: io::Result<()>) -> io::Result<()> {
+fn remove_failed<T>(temporary: &Path, made: io::Result<T>) -> io::Result<T> {
     made.inspect_err(|_| drop(fs::remove_file(temporary)))
 }
 
