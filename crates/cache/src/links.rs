@@ -5,10 +5,10 @@
 //! alone. What remains when nothing works is a copy. Files that are empty or executable are never shared: the first would
 //! all be one file, and the second would lend their bit to the blob.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,11 @@ use rayon::prelude::*;
 use crate::hash::{SMALL, hash_bytes_by, hash_file_by, read_and_hash, read_small};
 use crate::seal::{is_sealed, seal};
 use crate::shelves::Shelves;
+use crate::unix_text::NamedHasher;
 use crate::{CacheError, Workspace};
+
+/// So many bytes of a large file are copied at once.
+const PIECE: usize = 1 << 20;
 
 /// Mode of a blob, and so of what shares its file.
 const BLOB_MODE: u32 = 0o444;
@@ -355,7 +359,6 @@ impl Workspace {
             placement == Placement::Linked && !executable && metadata.len() > 0 && !self.blobs.is_old(digest);
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
         let mode = if executable { 0o755 } else { 0o644 };
-        let mut is_checked = false;
         self.links.first_that_works(&blob, os_path, may_share, |kind| {
             if kind.is_shared() {
                 if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
@@ -378,11 +381,17 @@ impl Workspace {
                     return Ok(());
                 }
             } else {
-                if !is_checked && !self.blobs.is_named_right(digest, &blob)? {
+                let is_right = match kind {
+                    LinkType::Copy => {
+                        let file = opened.take().map_or_else(|| File::open(&blob), Ok);
+                        let file = file.map_err(|source| CacheError::of_read(&blob, source))?;
+                        copy_from_cache(digest, is_old, &blob, file, os_path, mode, modified)?
+                    }
+                    _ => self.duplicate_blob(kind, digest, &blob, os_path, mode, modified)?,
+                };
+                if !is_right {
                     return Err(damaged());
                 }
-                is_checked = true;
-                disk::duplicate(kind, &blob, os_path, mode, Some(modified))?;
             }
             if is_old {
                 // Its bytes may have another digest.
@@ -390,6 +399,29 @@ impl Workspace {
             }
             self.remember_link(path, digest, os_path)
         })
+    }
+
+    /// Makes a file of a blob by `kind`, and reads the blob only once that turned out to be possible. False when it is not
+    /// what its name says; what stood there stands then.
+    fn duplicate_blob(
+        &self,
+        kind: LinkType,
+        digest: &Digest,
+        blob: &Path,
+        os_path: &Path,
+        mode: u32,
+        modified: i64,
+    ) -> Result<bool, CacheError> {
+        let fault = Cell::new(None);
+        let is_right = |_: &Path| match self.blobs.is_named_right(digest, blob) {
+            Ok(is_right) => is_right,
+            Err(source) => {
+                fault.set(Some(source));
+                false
+            }
+        };
+        let is_made = disk::duplicate_checked(kind, blob, os_path, mode, modified, &is_right)?;
+        fault.into_inner().map_or(Ok(is_made), Err)
     }
 
     /// Whether the path is a link to the blob of `digest`, which nobody wrote to since it was stored.
@@ -530,6 +562,41 @@ fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), C
     match disk::duplicate_checked(kind, os_path, blob, BLOB_MODE, modified, &is_right)? {
         true => Ok(()),
         false => Err(CacheError::Changed { path: os_path.to_owned() }),
+    }
+}
+
+/// Copies a blob, which is opened as `file`, and hashes it on the way. False when it is not what its name says; what stood
+/// there stands then.
+fn copy_from_cache(
+    digest: &Digest,
+    is_old: bool,
+    blob: &Path,
+    mut file: File,
+    os_path: &Path,
+    mode: u32,
+    modified: i64,
+) -> Result<bool, CacheError> {
+    let mut unread = None;
+    let made = disk::place_filled(os_path, mode, modified, |to| {
+        let mut hasher = NamedHasher::new(digest.algorithm(), is_old);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = match file.read(&mut piece) {
+                Ok(0) => return Ok(hasher.is(digest)),
+                Ok(length) => length,
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => continue,
+                Err(fault) => {
+                    unread = Some(fault);
+                    return Ok(false);
+                }
+            };
+            let piece = &piece[..length];
+            hasher.update_while(piece, || to.write_all(piece))?;
+        }
+    });
+    match unread {
+        Some(source) => Err(CacheError::of_read(blob, source)),
+        None => Ok(made?),
     }
 }
 

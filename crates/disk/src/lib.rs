@@ -30,7 +30,7 @@ pub use holder::{Holder, Liveness};
 pub use journal::{Journal, JournalError, read_journal};
 pub use link::{
     LinkType, create_bytes, duplicate, duplicate_checked, hard_link, hard_link_new, is_link_circle,
-    place_bytes, replace_symlink, set_modified,
+    place_bytes, place_filled, replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
 pub use partial::{Partial, keeps_order, sync_files};

@@ -5,7 +5,7 @@
 //! leads an edit to the other name too: who makes one marks the file as read-only, and looks at its times before
 //! believing it.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -96,10 +96,44 @@ pub fn create_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result
     create_filled(bytes, to, mode, modified).context("write file", to)
 }
 
+/// The same of a file that `fill` writes, over one that stands there, and only if it says that this is what it should be.
+/// Returns what it said.
+///
+/// # Errors
+/// As [`duplicate`].
+pub fn place_filled(
+    to: &Path,
+    mode: u32,
+    modified: i64,
+    mut fill: impl FnMut(&mut File) -> io::Result<bool>,
+) -> Result<bool, DiskError> {
+    let mut is_refused = false;
+    let made = beside_new(to, |temporary| {
+        let fill = |file: &mut File| match fill(file)? {
+            true => Ok(()),
+            false => {
+                is_refused = true;
+                Err(io::Error::other("it is not what it should be"))
+            }
+        };
+        create_by(temporary, mode, modified, fill).map(drop)
+    });
+    if is_refused { Ok(false) } else { made.map(|_| true) }
+}
+
 fn create_filled(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> io::Result<Stamp> {
+    create_by(to, mode, modified, |file| file.write_all(bytes))
+}
+
+fn create_by(
+    to: &Path,
+    mode: u32,
+    modified: i64,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<Stamp> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(to)?;
-    let mut fill = || {
-        file.write_all(bytes)?;
+    let complete = || {
+        fill(&mut file)?;
         futimens(&file, &times(modified))?;
         let made = file.metadata()?;
         if made.mode() & 0o7777 == mode {
@@ -109,7 +143,7 @@ fn create_filled(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> io::Resul
         file.set_permissions(Permissions::from_mode(mode))?;
         Ok(Stamp::of(&file.metadata()?))
     };
-    remove_failed(to, fill())
+    remove_failed(to, complete())
 }
 
 /// The same with a time of last change (nanoseconds since 1970), and only if `is_right` says so of the new file before it
@@ -278,7 +312,7 @@ mod tests {
         };
         assert!(!store(false) && !path("cache/blob").exists());
         assert!(store(true));
-        let stamp = crate::Stamp::of(&fs::metadata(path("cache/blob")).unwrap());
+        let stamp = Stamp::of(&fs::metadata(path("cache/blob")).unwrap());
         assert_eq!((stamp.mtime, mode("cache/blob")), (time, 0o444));
         for round in 0..2 {
             duplicate(LinkType::Copy, &path("cache/blob"), &path("back"), 0o755, None).unwrap();
@@ -307,7 +341,7 @@ mod tests {
             place_bytes(bytes.as_bytes(), &path("below/file"), 0o444, 1_500_000_000_123_456_789).unwrap();
             assert_eq!(fs::read_to_string(path("below/file")).unwrap(), bytes);
         }
-        let stamp = crate::Stamp::of(&fs::metadata(path("below/file")).unwrap());
+        let stamp = Stamp::of(&fs::metadata(path("below/file")).unwrap());
         assert_eq!((stamp.mtime, stamp.mode & 0o777), (1_500_000_000_123_456_789, 0o444));
         // Whatever the process masks.
         for wanted in [0o444, 0o644, 0o755, 0o666, 0o600] {
