@@ -457,10 +457,10 @@ impl Project {
     /// # Errors
     /// As [`Project::store`], and when it is locked.
     pub fn store_to_log(&self) -> Result<SqliteStore, StoreError> {
-        let path = self.pipe_path("runs.db");
+        let (path, sync) = (self.pipe_path("runs.db"), self.settings.store_sync());
         let store = match spool::is_empty(&self.spool_folder()) {
-            true => SqliteStore::open_briefly(&path, track::Sync::Normal)?,
-            false => SqliteStore::open_at_once(&path)?,
+            true => SqliteStore::open_briefly(&path, sync)?,
+            false => SqliteStore::open_at_once(&path, sync)?,
         };
         spool::replay(&self.spool_folder(), &store)?;
         Ok(store)
@@ -600,4 +600,28 @@ fn dialect_of_traces(folder: &Path) -> Option<Dialect> {
         name == dialect.lock_file() || (name.ends_with(suffix) && name != suffix)
     };
     [Dialect::Native, Dialect::Dvc].into_iter().find(|dialect| names.iter().any(|name| is_of(name, *dialect)))
+}
+
+#[cfg(test)]
+mod tests {
+    use track::{Change, Changes, NewRun};
+
+    use super::*;
+
+    #[test]
+    fn whoever_writes_to_the_run_store_waits_for_the_disk_where_that_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        disk::replace(&folder.path().join(".pipe/config.toml"), b"store.sync = 'full'\n").unwrap();
+        let project = Project::at(folder.path(), folder.path()).unwrap().with_settings().unwrap();
+        let is_full = |store: Result<SqliteStore, StoreError>| store.unwrap().sync() == track::Sync::Full;
+        assert!(is_full(project.store()) && is_full(project.store_to_record()));
+        assert!(is_full(project.store_to_log()));
+        // Something that waits for a run.
+        let run = crate::recorder::new_run_id();
+        let begin =
+            NewRun { parent: Some(crate::recorder::new_run_id()), ..NewRun::new(run, Timestamp::now()) };
+        let changes = Changes::new(Timestamp::now(), vec![Change::CreateRun(begin)]);
+        spool::keep(&project.spool_folder(), &run, &changes).unwrap();
+        assert!(is_full(project.store_to_log()));
+    }
 }

@@ -119,8 +119,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
-    pub fn open_at_once(path: &Path) -> Result<Self, StoreError> {
-        Self::open_for(path, Sync::Normal, Patience::None)
+    pub fn open_at_once(path: &Path, sync: Sync) -> Result<Self, StoreError> {
+        Self::open_for(path, sync, Patience::None)
     }
 
     fn open_for(path: &Path, sync: Sync, patience: Patience) -> Result<Self, StoreError> {
@@ -169,6 +169,11 @@ impl SqliteStore {
     /// As [`RunStore::apply`].
     pub fn apply_kept(&self, changes: &Changes) -> Result<Applied, StoreError> {
         self.write(changes).map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
+    }
+
+    /// What applied changes survive.
+    pub fn sync(&self) -> Sync {
+        self.sync
     }
 
     /// Whether it can only be read.
