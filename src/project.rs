@@ -6,19 +6,21 @@ mod locking;
 mod shared_cache;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::LinkType;
 use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
-use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
+use track::{ErrorKind, RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
 
 pub use self::loading::tell_unread;
 use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
+use crate::pen::Opened;
 use crate::recorder::tags;
 use crate::settings::{self, Scope, Settings};
 use crate::spool;
@@ -440,15 +442,16 @@ impl Project {
         settle_dead(store, &lease_is_alive, &known, Timestamp::now()).map(drop)
     }
 
-    /// The same for who records a reproduction: what other processes keep from being written for long waits in the spool.
+    /// The same for who records a reproduction: what other processes keep from being written for long waits in the spool. Tells
+    /// why the store takes nothing now, where it does not: it may later.
     ///
     /// # Errors
-    /// As [`Project::store`], and when it is locked.
-    pub fn store_to_record(&self) -> Result<SqliteStore, StoreError> {
+    /// As [`Project::store`], and when it is locked so that it cannot be opened.
+    pub fn store_to_record(&self) -> Opened {
         let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        spool::replay(&self.spool_folder(), &store)?;
-        self.settle(&store)?;
-        Ok(store)
+        let caught_up = spool::replay(&self.spool_folder(), &store).and_then(|()| self.settle(&store));
+        let behind = caught_up.err().filter(|fault| fault.kind() == ErrorKind::Failed);
+        Ok((Arc::new(store), behind))
     }
 
     /// Opens the run store to log to it: without a look at the runs of others, and without waiting long for them; where
@@ -614,7 +617,8 @@ mod tests {
         disk::replace(&folder.path().join(".pipe/config.toml"), b"store.sync = 'full'\n").unwrap();
         let project = Project::at(folder.path(), folder.path()).unwrap().with_settings().unwrap();
         let is_full = |store: Result<SqliteStore, StoreError>| store.unwrap().sync() == track::Sync::Full;
-        assert!(is_full(project.store()) && is_full(project.store_to_record()));
+        assert!(is_full(project.store()));
+        assert_eq!(project.store_to_record().unwrap().0.sync(), track::Sync::Full);
         assert!(is_full(project.store_to_log()));
         // Something that waits for a run.
         let run = crate::recorder::new_run_id();
@@ -623,5 +627,23 @@ mod tests {
         let changes = Changes::new(Timestamp::now(), vec![Change::CreateRun(begin)]);
         spool::keep(&project.spool_folder(), &run, &changes).unwrap();
         assert!(is_full(project.store_to_log()));
+    }
+
+    #[test]
+    fn a_store_that_is_locked_while_something_waits_is_there_for_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::at(folder.path(), folder.path()).unwrap();
+        disk::make_folder(&project.pipe_path("")).unwrap();
+        drop(project.store().unwrap());
+        let run = crate::recorder::new_run_id();
+        let begin = Change::CreateRun(NewRun::new(run, Timestamp::now()));
+        spool::keep(&project.spool_folder(), &run, &Changes::new(Timestamp::now(), vec![begin])).unwrap();
+        let other = rusqlite::Connection::open(project.pipe_path("runs.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (store, behind) = project.store_to_record().unwrap();
+        assert!(matches!(behind, Some(StoreError::Busy { .. })));
+        drop(other);
+        spool::replay(&project.spool_folder(), &*store).unwrap();
+        assert!(store.run(run).is_ok());
     }
 }
