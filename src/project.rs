@@ -428,9 +428,19 @@ impl Project {
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        let _ = spool::replay(&self.spool_folder(), &store);
-        self.settle(&store)?;
-        Ok(store)
+        // Who only reads need not wait for whoever keeps it locked.
+        match store.briefly(|store| self.tidy(store)) {
+            Err(fault) if !matches!(fault, StoreError::Busy { .. }) => Err(fault),
+            _ => Ok(store),
+        }
+    }
+
+    /// Applies what waits, and ends the runs of dead processes.
+    fn tidy(&self, store: &SqliteStore) -> Result<(), StoreError> {
+        match spool::replay(&self.spool_folder(), store) {
+            Err(fault @ StoreError::Busy { .. }) => Err(fault),
+            _ => self.settle(store),
+        }
     }
 
     /// Ends the runs of dead processes.
@@ -607,7 +617,7 @@ fn dialect_of_traces(folder: &Path) -> Option<Dialect> {
 
 #[cfg(test)]
 mod tests {
-    use track::{Change, Changes, NewRun};
+    use track::{Change, Changes, Lease, NewRun};
 
     use super::*;
 
@@ -634,16 +644,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let project = Project::at(folder.path(), folder.path()).unwrap();
         disk::make_folder(&project.pipe_path("")).unwrap();
-        drop(project.store().unwrap());
+        let dead = crate::recorder::new_run_id();
+        let lease = Some(Lease { pid: u32::MAX, ..Lease::current() });
+        let begin = Change::CreateRun(NewRun { lease, ..NewRun::new(dead, Timestamp::now()) });
+        project.store().unwrap().apply(Changes::new(Timestamp::now(), vec![begin])).unwrap();
         let run = crate::recorder::new_run_id();
         let begin = Change::CreateRun(NewRun::new(run, Timestamp::now()));
         spool::keep(&project.spool_folder(), &run, &Changes::new(Timestamp::now(), vec![begin])).unwrap();
         let other = rusqlite::Connection::open(project.pipe_path("runs.db")).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let status = || project.store().unwrap().run(dead).unwrap().info.status;
+        assert_eq!(status(), RunStatus::Running);
         let (store, behind) = project.store_to_record().unwrap();
         assert!(matches!(behind, Some(StoreError::Busy { .. })));
         drop(other);
         spool::replay(&project.spool_folder(), &*store).unwrap();
-        assert!(store.run(run).is_ok());
+        assert!(store.run(run).is_ok() && status() == RunStatus::Killed);
     }
 }
