@@ -117,7 +117,10 @@ impl Logger {
     /// Waits for the stage's run; what is logged waits in the spool when it does not come.
     fn await_stage(&mut self, stage: Option<RunId>) {
         let (Some(store), Some(stage)) = (&self.store, stage) else { return };
-        if let Err(fault) = await_run(store, stage) {
+        // What was logged to it before it was there comes before what is logged now.
+        let caught_up =
+            await_run(store, stage).and_then(|_| spool::replay(&self.project.spool_folder(), store));
+        if let Err(fault) = caught_up {
             self.store = None;
             self.untold = Some(with_causes(&fault));
         }
@@ -196,5 +199,33 @@ impl Logger {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use track::{NewRun, Tag};
+
+    use super::*;
+
+    /// A tag is the one that was set last.
+    #[test]
+    fn what_waits_for_the_run_of_a_stage_comes_before_what_is_logged_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = || Project::at(folder.path(), folder.path()).unwrap();
+        disk::make_folder(&project().pipe_path("")).unwrap();
+        let run = new_run_id();
+        let tag =
+            |value: &str| Change::SetTags { run, tags: vec![Tag { key: "k".into(), value: value.into() }] };
+        let (name, waits) = spool::named(vec![tag("first")]);
+        let store = project().store().unwrap();
+        spool::keep(&project().spool_folder(), &name, &waits).unwrap();
+        let mut logger = Logger::new(project(), run, true, Printer::quiet()).unwrap();
+        store.apply(now(vec![Change::CreateRun(NewRun::new(run, Timestamp::now()))])).unwrap();
+        logger.await_stage(Some(run));
+        logger.log(vec![tag("last")]).unwrap();
+        let store = project().store().unwrap();
+        assert!(spool::is_empty(&project().spool_folder()));
+        assert_eq!(store.run(run).unwrap().data.tags["k"], "last");
     }
 }

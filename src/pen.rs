@@ -61,6 +61,9 @@ impl Teller {
     }
 }
 
+/// A run store, and why it takes nothing now, where it does not; or why there is none.
+pub type Opened = Result<(Arc<SqliteStore>, Option<StoreError>), StoreError>;
+
 /// What writes.
 pub struct Pen {
     /// Unless it could not be opened.
@@ -77,9 +80,9 @@ pub struct Pen {
 
 impl Pen {
     /// Writes to a store, if it could be opened, and to a spool.
-    pub fn new(store: Result<Arc<SqliteStore>, StoreError>, spool: PathBuf, teller: Arc<Teller>) -> Self {
-        let (store, behind) = match store {
-            Ok(store) => (Some(store), None),
+    pub fn new(opened: Opened, spool: PathBuf, teller: Arc<Teller>) -> Self {
+        let (store, behind) = match opened {
+            Ok((store, behind)) => (Some(store), behind.map(Arc::new)),
             Err(fault) => (None, Some(Arc::new(fault))),
         };
         Pen { store, spool, teller, behind, begun: Vec::new(), refused: Vec::new() }
@@ -265,7 +268,7 @@ mod tests {
     }
 
     fn pen(folder: &std::path::Path) -> Pen {
-        let store = SqliteStore::open(&folder.join("runs.db")).map(Arc::new);
+        let store = SqliteStore::open(&folder.join("runs.db")).map(|store| (Arc::new(store), None));
         let teller = Arc::new(Teller::new(Printer::quiet(), "this test"));
         Pen::new(store, folder.join("spool"), teller)
     }
@@ -304,6 +307,19 @@ mod tests {
             assert!(matches!(store.run(ended), Err(StoreError::UnknownRun(_))));
             assert!(spool::is_empty(&folder.path().join("spool")));
         }
+    }
+
+    #[test]
+    fn a_store_that_took_nothing_when_it_was_opened_is_caught_up_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("runs.db")).unwrap());
+        let busy = StoreError::Busy { path: folder.path().join("runs.db"), seconds: 5 };
+        let teller = Arc::new(Teller::new(Printer::quiet(), "this test"));
+        let mut pen = Pen::new(Ok((store.clone(), Some(busy))), folder.path().join("spool"), teller);
+        let run = new_run_id();
+        assert!(!pen.write(&begin(run, None)), "what waits comes first");
+        assert!(pen.catch_up() && pen.write(&point(run, 1)));
+        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 1);
     }
 
     /// Who has no room on his disk may remove the store.

@@ -145,7 +145,7 @@ impl TrainingRun {
             }
         }
         let (spool, teller) = (project.spool_folder(), Arc::new(Teller::new(printer, WHAT)));
-        let mut pen = Pen::new(store, spool.clone(), teller.clone());
+        let mut pen = Pen::new(store.map(|store| (store, None)), spool.clone(), teller.clone());
         if own {
             let mut changes: Vec<Change> = create_own(run, start).into();
             changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });

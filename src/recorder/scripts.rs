@@ -150,7 +150,11 @@ impl Recorder<'_> {
         let started = self.scripts.serving.get_or_init(|| {
             let (spool, teller) = (self.project.spool_folder(), self.teller.clone());
             let real = self.store().cloned();
-            let store = Arc::new(StandbyStore::new(real, spool, teller.clone(), self.writer().catcher()));
+            let store = StandbyStore::new(real, spool, teller.clone(), self.writer().catcher());
+            if self.recording().is_behind {
+                store.fall_behind();
+            }
+            let store = Arc::new(store);
             let blobs = self.project.blobs();
             let scopes = Scopes::default();
             let (served, behind) = (scopes.clone(), store.clone());

@@ -117,6 +117,13 @@ impl StandbyStore {
         }
     }
 
+    /// What comes waits from now on, until nothing waits any more: that the store takes nothing is known.
+    pub fn fall_behind(&self) {
+        self.was_behind.store(true, Ordering::SeqCst);
+        self.is_behind.store(true, Ordering::SeqCst);
+        (self.catch_up)();
+    }
+
     /// Gets to know the experiments that there are, before somebody takes the store away.
     pub fn look_around(&self) {
         for experiment in self.ask_real(RunStore::experiments).unwrap_or_default() {

@@ -160,28 +160,32 @@ impl Aside {
     /// leftovers go.
     ///
     /// # Errors
-    /// When something cannot be moved; what was moved before is put back.
-    pub fn set(root: &Path, mut claim: Claim, partial: Option<&Path>) -> Result<Self, DiskError> {
+    /// When something cannot be moved, or the note cannot be written; what was moved before is put back.
+    pub fn set(root: &Path, claim: Claim, partial: Option<&Path>) -> Result<Self, DiskError> {
+        let mut aside = Aside { root: root.to_owned(), job: Job::Ours(claim) };
+        match aside.begin(partial) {
+            Ok(()) => Ok(aside),
+            Err(fault) => {
+                aside.put_back()?;
+                Err(fault)
+            }
+        }
+    }
+
+    fn begin(&mut self, partial: Option<&Path>) -> Result<(), DiskError> {
+        let Aside { root, job: Job::Ours(claim) } = self else { return Ok(()) };
         // The note stands already: a kill in between finds what to put back.
         for (index, (from, _, stays)) in claim.note.slotted(root).into_iter().enumerate() {
-            if stays || fs::symlink_metadata(&from).is_err() {
-                continue;
-            }
-            if let Err(fault) = disk::move_path(&from, &slot(&claim.folder, index)) {
-                Aside { root: root.to_owned(), job: Job::Ours(claim) }.put_back()?;
-                return Err(fault);
+            if !stays && fs::symlink_metadata(&from).is_ok() {
+                disk::move_path(&from, &slot(&claim.folder, index))?;
             }
         }
         for (index, pattern) in claim.note.patterns.iter().enumerate() {
-            if let Err(fault) = pattern.set_aside(root, &files_slot(&claim.folder, index)) {
-                Aside { root: root.to_owned(), job: Job::Ours(claim) }.put_back()?;
-                return Err(fault);
-            }
+            pattern.set_aside(root, &files_slot(&claim.folder, index))?;
         }
-        claim.note.partial = partial.map(|path| path.strip_prefix(root).unwrap_or(path).to_owned());
+        claim.note.partial = partial.map(|path| path.strip_prefix(&*root).unwrap_or(path).to_owned());
         claim.note.running = true;
-        claim.write_note()?;
-        Ok(Aside { root: root.to_owned(), job: Job::Ours(claim) })
+        claim.write_note().inspect_err(|_| claim.note.running = false)
     }
 
     /// Drops what was set aside: the new outs are good. What was `ignored` in the old ones no cache holds: it goes back to

@@ -281,6 +281,7 @@ impl Attempt<'_, '_, '_> {
             // What is a link into the cache must not be written to.
             world.workspace.unprotect(&out.path)?;
         }
+        let outside = special::save_persisting(&self.shop.params, self.stage)?;
         let plain = self.stage.outs.iter().filter(|out| out.glob.is_none());
         let ignored = plain.map(|out| world.workspace.ignored_in(&out.path));
         let ignored = ignored.collect::<Result<Vec<_>, CacheError>>()?.concat();
@@ -289,7 +290,6 @@ impl Attempt<'_, '_, '_> {
         let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
         claim.note.persisted =
             before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
-        let outside = special::save_persisting(&self.shop.params, self.stage)?;
         let absolute = |(path, state): &(ProjectPath, FileState)| (path.to_path("/".as_ref()), *state);
         claim.note.persisted_outside = outside.iter().map(absolute).collect();
         let folder = claim.folder.clone();

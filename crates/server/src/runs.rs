@@ -65,7 +65,7 @@ fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    answer(context, &context.store.run(parse_id(call.run_id()?)?)?, false)
+    answer(context, &find(context, call.run_id()?)?, false)
 }
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {

@@ -121,6 +121,25 @@ fn tags(run: RunId, key: &str) -> Change {
 }
 
 #[test]
+fn a_store_that_takes_nothing_from_the_start_is_used_once_it_does() {
+    let trial = Trial::new();
+    let wait = |run| {
+        let (name, changes) = spool::named(vec![point(run, 1)]);
+        spool::keep(&trial.path("spool"), &name, &changes).unwrap();
+    };
+    let stage = new_run_id();
+    wait(stage);
+    trial.standby.fall_behind();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    assert!(trial.replay().run(run).is_ok() && trial.waits(), "one waits for the run of the stage");
+    trial.replay().apply(now(vec![begin(stage, ExperimentId::DEFAULT, None)])).unwrap();
+    let store = trial.replay();
+    assert!(!trial.waits());
+    let last = trial.begin(ExperimentId::DEFAULT, None);
+    assert!(!trial.waits() && store.run(last).is_ok());
+}
+
+#[test]
 fn a_script_that_begins_everything_while_the_store_is_away_finds_it_there_later() {
     for is_replaced in [false, true] {
         let trial = Trial::new();

@@ -119,8 +119,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
-    pub fn open_at_once(path: &Path) -> Result<Self, StoreError> {
-        Self::open_for(path, Sync::Normal, Patience::None)
+    pub fn open_at_once(path: &Path, sync: Sync) -> Result<Self, StoreError> {
+        Self::open_for(path, sync, Patience::None)
     }
 
     fn open_for(path: &Path, sync: Sync, patience: Patience) -> Result<Self, StoreError> {
@@ -169,6 +169,27 @@ impl SqliteStore {
     /// As [`RunStore::apply`].
     pub fn apply_kept(&self, changes: &Changes) -> Result<Applied, StoreError> {
         self.write(changes).map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
+    }
+
+    /// Does something that can be done later just as well: other writers are not waited for as long as otherwise.
+    ///
+    /// # Errors
+    /// When the work fails.
+    pub fn briefly<T>(&self, work: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let wait = |patience: Patience| -> Result<(), StoreError> {
+            let Ok(mut writer) = self.writer() else { return Ok(()) };
+            let set = writer.busy_handler(Some(patience.nap()));
+            set.map_err(|fault| Fault::from(fault).into_error(&self.path, "write"))
+        };
+        wait(Patience::Brief)?;
+        let done = work(self).map_err(|fault| Patience::Brief.told(fault));
+        wait(self.patience)?;
+        done
+    }
+
+    /// What applied changes survive.
+    pub fn sync(&self) -> Sync {
+        self.sync
     }
 
     /// Whether it can only be read.
