@@ -112,7 +112,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         .collect();
     let mut uncommitted = Difference::between(&readable, &found).with_renames(&readable, &found);
     // What nobody edited waits for what its pointer records; of what somebody did, he has to choose.
-    let Moved { mut outdated, edited } = Moved::look(&workspace, &pipeline, &ledger);
+    let Moved { mut outdated, edited, partial } = Moved::look(&workspace, &pipeline, &ledger);
     outdated.retain(is_meant);
     let is_outdated = |path: &ProjectPath| outdated.iter().any(|data| data.contains(path));
     split_off(&mut uncommitted, is_outdated);
@@ -180,7 +180,11 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     };
     let lines = |one: &Difference| {
         let of = |word: &str, paths: &[ProjectPath]| {
-            paths.iter().map(|path| format!("{word}: {}", name(path))).collect::<Vec<_>>()
+            let part = |path| match partial.get(path) {
+                Some((absent, files)) => format!(" ({absent} of {files} files are not here)"),
+                None => String::new(),
+            };
+            paths.iter().map(|path| format!("{word}: {}{}", name(path), part(path))).collect::<Vec<_>>()
         };
         let renamed = one.renamed.iter().map(|(old, new)| format!("renamed: {} -> {}", name(old), name(new)));
         [
