@@ -36,6 +36,13 @@ const IGNORED: &str = "\
 !/config.toml
 ";
 
+/// What of [`DVC_FOLDER`] git shall not see, as `dvc init` has it.
+const IGNORED_BY_DVC: &str = "\
+/config.local
+/tmp
+/cache
+";
+
 /// The folder that makes a project of DVC.
 pub const DVC_FOLDER: &str = ".dvc";
 
@@ -273,7 +280,18 @@ impl Project {
     pub fn make_pipe_folder(&self) -> CliResult {
         let ignore = self.pipe_path(".gitignore");
         if disk::read_optional(&ignore)?.is_none() {
+            self.ignore_in_dvc_folder()?;
             disk::replace(&ignore, IGNORED.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Keeps out of git what nobody shares of DVC's folder, where `dvc init` has not: there is a `dvc.yaml` alone.
+    fn ignore_in_dvc_folder(&self) -> CliResult {
+        let folder = self.root.join(DVC_FOLDER);
+        let (ignore, config) = (folder.join(".gitignore"), folder.join("config"));
+        if self.dialect == Dialect::Dvc && !config.exists() && !ignore.exists() && self.git().is_some() {
+            disk::replace(&ignore, IGNORED_BY_DVC.as_bytes())?;
         }
         Ok(())
     }

@@ -86,12 +86,12 @@ fn hooks(cd: &str) -> [(&'static str, String); 4] {
             // Only of branches and commits, not of single files, and not in the middle of a rebase.
             format!(
                 "if [ \"$3\" = 1 ] && [ ! -d \"$(git rev-parse --git-path rebase-merge)\" ]; then\n    {pipe} checkout \
-                 </dev/null || true\nfi"
+                 --summary </dev/null || true\nfi"
             ),
         ),
         ("pre-commit", format!("{pipe} status </dev/null || true")),
         // Git calls no hook of checkouts after a merge, and this one only after one without conflicts.
-        ("post-merge", format!("{pipe} checkout </dev/null || true")),
+        ("post-merge", format!("{pipe} checkout --summary </dev/null || true")),
         ("pre-push", format!("{pipe} push </dev/null || exit $?")),
     ]
 }

@@ -86,7 +86,9 @@ fn data_follows_a_checkout() {
     sandbox.write("raw/x", "changed\n");
     sandbox.ok(["commit"]);
     sandbox.commit("changed");
-    sandbox.finish(git(&sandbox, &["checkout", "--quiet", "HEAD~1"])).code(0);
+    let said = sandbox.finish(git(&sandbox, &["checkout", "--quiet", "HEAD~1"])).code(0);
+    let told = [said.stdout, said.stderr].concat();
+    assert!(told.contains("1 file modified") && !told.contains("raw/x"), "a summary: {told}");
     assert_eq!(sandbox.read("raw/x"), "x\n");
     sandbox.finish(git(&sandbox, &["checkout", "--quiet", "main"])).code(0);
     assert_eq!(sandbox.read("raw/x"), "changed\n");

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::{Digest, ProjectPath};
-use disk::{LinkType, Stamp};
+use disk::{LinkType, Mode, Stamp};
 use rayon::prelude::*;
 
 use crate::hash::{SMALL, hash_bytes_by, hash_file_by, read_and_hash, read_small};
@@ -29,6 +29,9 @@ const PIECE: usize = 1 << 20;
 
 /// Mode of a blob, and so of what shares its file.
 const BLOB_MODE: u32 = 0o444;
+/// Mode of a file that becomes one of its own again.
+const WRITABLE: Mode = Mode::New { executable: false };
+const BLOB: Mode = Mode::Exact(BLOB_MODE);
 
 /// Whether a file of the workspace may share its bytes with the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -347,7 +350,7 @@ impl Workspace {
         digest: &Digest,
         executable: bool,
         placement: Placement,
-        write: impl Fn(&[u8], &Path, u32, i64) -> Result<Option<Stamp>, disk::DiskError>,
+        write: impl Fn(&[u8], &Path, Mode, i64) -> Result<Option<Stamp>, disk::DiskError>,
     ) -> Result<(), CacheError> {
         let blob = self.blobs.path(digest);
         // What is read anyway is asked by what was opened: its name is gone through once.
@@ -358,7 +361,7 @@ impl Workspace {
         let may_share =
             placement == Placement::Linked && !executable && metadata.len() > 0 && !self.blobs.is_old(digest);
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
-        let mode = if executable { 0o755 } else { 0o644 };
+        let mode = Mode::New { executable };
         self.links.first_that_works(&blob, os_path, may_share, |kind| {
             if kind.is_shared() {
                 if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
@@ -409,7 +412,7 @@ impl Workspace {
         digest: &Digest,
         blob: &Path,
         os_path: &Path,
-        mode: u32,
+        mode: Mode,
         modified: i64,
     ) -> Result<bool, CacheError> {
         let fault = Cell::new(None);
@@ -507,14 +510,14 @@ impl Workspace {
                 && self.symlink_above(path).is_none()
                 && self.is_any_blob(path, os_path, digest, &followed)
             {
-                let copy = |kind| Ok(disk::duplicate(kind, os_path, os_path, 0o644, None)?);
+                let copy = |kind| Ok(disk::duplicate(kind, os_path, os_path, WRITABLE, None)?);
                 self.links.first_that_works(&self.blobs.path(digest), os_path, false, copy)?;
                 return Ok(1);
             }
             // What was a link until its blob was removed is the only file left, and as read-only as before.
             let was_shared = !shared && metadata.mode() & 0o777 == BLOB_MODE;
             if was_shared && is_sealed(digest, &Stamp::of(&metadata)) {
-                disk::set_mode(os_path, 0o644)?;
+                disk::set_mode(os_path, WRITABLE.bits())?;
                 return Ok(1);
             }
             Ok::<usize, CacheError>(0)
@@ -544,12 +547,12 @@ fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), C
     let Found { os_path, stamp, digest, bytes, .. } = *found;
     let modified = seal(&digest, stamp.size, Stamp::now());
     if let (LinkType::Copy, Some(bytes)) = (kind, bytes) {
-        return Ok(disk::place_bytes(bytes, blob, BLOB_MODE, modified)?);
+        return Ok(disk::place_bytes(bytes, blob, BLOB, modified)?);
     }
     if kind == LinkType::Copy && stamp.size <= SMALL {
         let (now, _, bytes) = read_and_hash(digest.algorithm(), os_path)?;
         return match bytes.filter(|_| now == digest) {
-            Some(bytes) => Ok(disk::place_bytes(&bytes, blob, BLOB_MODE, modified)?),
+            Some(bytes) => Ok(disk::place_bytes(&bytes, blob, BLOB, modified)?),
             None => Err(CacheError::Changed { path: os_path.to_owned() }),
         };
     }
@@ -559,7 +562,7 @@ fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), C
         (now == Some(*stamp) && !stamp.is_racy(Stamp::now()))
             || hash_file_by(digest.algorithm(), copy).is_ok_and(|(found, _)| found == digest)
     };
-    match disk::duplicate_checked(kind, os_path, blob, BLOB_MODE, modified, &is_right)? {
+    match disk::duplicate_checked(kind, os_path, blob, BLOB, modified, &is_right)? {
         true => Ok(()),
         false => Err(CacheError::Changed { path: os_path.to_owned() }),
     }
@@ -573,7 +576,7 @@ fn copy_from_cache(
     blob: &Path,
     mut file: File,
     os_path: &Path,
-    mode: u32,
+    mode: Mode,
     modified: i64,
 ) -> Result<bool, CacheError> {
     let mut unread = None;

@@ -118,8 +118,14 @@ fn a_link_is_known_without_being_read_whoever_links_the_blob_too() {
         let known = workspace.digest_of_link(&path("out"), &project.os_path("out"), &metadata);
         assert_eq!(known, Some(state.digest));
         // Nor is anything else taken for it: the same fraction of a second, another inode.
-        disk::duplicate(LinkType::Copy, &project.os_path("out"), &project.os_path("out"), 0o444, None)
-            .unwrap();
+        disk::duplicate(
+            LinkType::Copy,
+            &project.os_path("out"),
+            &project.os_path("out"),
+            Mode::Exact(0o444),
+            None,
+        )
+        .unwrap();
         disk::set_modified(&project.os_path("out"), Stamp::of(&metadata).mtime).unwrap();
         let metadata = fs::metadata(project.os_path("out")).unwrap();
         assert_eq!(workspace.digest_of_link(&path("out"), &project.os_path("out"), &metadata), None);

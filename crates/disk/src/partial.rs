@@ -142,6 +142,14 @@ impl Partial {
         Ok(Stamp::of(&self.file.metadata().context("read the times of", &self.path)?).mtime)
     }
 
+    /// Lets nobody write to it any more, whatever the process masks.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn protect(&self) -> Result<(), DiskError> {
+        self.file.set_permissions(Permissions::from_mode(0o444)).context("write file", &self.to)
+    }
+
     /// Gives it its name, over a file that stands there; with `modified`, read-only and with that time of last change
     /// (nanoseconds since 1970).
     ///
@@ -149,10 +157,8 @@ impl Partial {
     /// When the disk refuses.
     pub fn finish(mut self, modified: Option<i64>) -> Result<(), DiskError> {
         if let Some(modified) = modified {
-            let seal = || {
-                self.file.set_permissions(Permissions::from_mode(0o444))?;
-                Ok(futimens(&self.file, &times(modified))?)
-            };
+            let seal = || Ok(futimens(&self.file, &times(modified))?);
+            self.protect()?;
             seal().context("write file", &self.to)?;
         }
         fs::rename(&self.path, &self.to).context("write file", &self.to)?;

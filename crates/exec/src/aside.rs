@@ -156,8 +156,8 @@ pub struct Recovered {
 }
 
 impl Aside {
-    /// Moves the outs that exist into the folder of `claim`. Outs that persist stay. `partial` is where a failure's
-    /// leftovers go.
+    /// Moves the outs that exist into the folder of `claim`. Outs that persist stay; of those that are not there yet, what a
+    /// failed command wrote is partial as that of any other. `partial` is where a failure's leftovers go.
     ///
     /// # Errors
     /// When something cannot be moved, or the note cannot be written; what was moved before is put back.
@@ -174,9 +174,12 @@ impl Aside {
 
     fn begin(&mut self, partial: Option<&Path>) -> Result<(), DiskError> {
         let Aside { root, job: Job::Ours(claim) } = self else { return Ok(()) };
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        claim.note.outs.iter_mut().for_each(|(path, stays)| *stays &= is_there(&path.to_path(root)));
+        claim.note.outside.iter_mut().for_each(|(path, stays)| *stays &= is_there(path));
         // The note stands already: a kill in between finds what to put back.
         for (index, (from, _, stays)) in claim.note.slotted(root).into_iter().enumerate() {
-            if !stays && fs::symlink_metadata(&from).is_ok() {
+            if !stays && is_there(&from) {
                 disk::move_path(&from, &slot(&claim.folder, index))?;
             }
         }
@@ -466,12 +469,18 @@ pub(crate) mod tests {
         fs::create_dir_all(root.join("results")).unwrap();
         fs::write(root.join("results/model"), "good").unwrap();
         fs::write(root.join("kept"), "grows").unwrap();
-        let outs = [out("results/model", false), out("results/new", false), out("kept", true)];
+        let outs = [
+            out("results/model", false),
+            out("results/new", false),
+            out("kept", true),
+            out("results/begun", true),
+        ];
         let aside = set(root, &outs);
         assert!(!root.join("results/model").exists());
         assert!(root.join("kept").exists());
         fs::write(root.join("results/model"), "half").unwrap();
         fs::write(root.join("results/new"), "half").unwrap();
+        fs::write(root.join("results/begun"), "half").unwrap();
         (folder, aside)
     }
 
@@ -495,6 +504,10 @@ pub(crate) mod tests {
         assert!(!root.join("results/new").exists());
         assert_eq!(fs::read_to_string(root.join("partial/results/model")).unwrap(), "half");
         assert_eq!(fs::read_to_string(root.join("partial/results/new")).unwrap(), "half");
+        // Nor of what persists once it is there.
+        assert!(!root.join("results/begun").exists());
+        assert_eq!(fs::read_to_string(root.join("partial/results/begun")).unwrap(), "half");
+        assert_eq!(fs::read_to_string(root.join("kept")).unwrap(), "grows");
         assert_eq!(notes(&root.join("jobs")).unwrap().iter().filter(|(_, note)| note.is_some()).count(), 0);
     }
 
