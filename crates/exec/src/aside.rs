@@ -20,7 +20,7 @@ use crate::runner::end_orphans;
 pub(crate) const NOTE: &str = "job.json";
 
 /// The folder for partial outs from outside the project, among the others.
-const OUTSIDE: &str = "outside the project";
+pub(crate) const OUTSIDE: &str = "outside the project";
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
@@ -412,8 +412,9 @@ pub enum Below {
     FileSystem,
 }
 
-/// Puts back what an out that persists held before.
-pub type Restore<'a> = dyn Fn(Below, &ProjectPath, &FileState) + Sync + 'a;
+/// Puts back what an out that persists held before, as [`outs::put_back`](crate::outs::put_back); with where to put what stands
+/// there now.
+pub type Restore<'a> = dyn Fn(Below, &ProjectPath, &FileState, Option<&Path>) -> bool + Sync + 'a;
 
 /// Puts back what a dead process had set aside; `None` when it had not begun.
 ///
@@ -426,14 +427,17 @@ pub(crate) fn recover_one(
     restore: &Restore<'_>,
 ) -> Result<Option<Recovered>, DiskError> {
     end_orphans(&folder);
+    let partial = note.partial.as_ref().map(|path| root.join(path));
+    let mut is_partial = false;
     if note.running {
         for (path, state) in &note.persisted {
-            restore(Below::Project, path, state);
+            is_partial |= restore(Below::Project, path, state, partial.as_deref());
         }
+        let partial = partial.as_ref().map(|partial| partial.join(OUTSIDE));
         for (path, state) in &note.persisted_outside {
             let below = path.strip_prefix("/").unwrap_or(path);
             if let Ok(path) = ProjectPath::from_relative(below) {
-                restore(Below::FileSystem, &path, state);
+                is_partial |= restore(Below::FileSystem, &path, state, partial.as_deref());
             }
         }
     }
@@ -441,7 +445,8 @@ pub(crate) fn recover_one(
     let slots = (0..note.slots()).map(|index| slot(&folder, index));
     let mut slots = slots.chain((0..note.patterns.len()).map(|index| files_slot(&folder, index)));
     let had_begun = note.running || slots.any(|slot| fs::symlink_metadata(slot).is_ok());
-    let partial = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
+    let kept = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
+    let partial = kept.or(partial.filter(|_| is_partial));
     Ok(had_begun.then_some(Recovered { stage, partial }))
 }
 
@@ -599,13 +604,22 @@ pub(crate) mod tests {
         assert_eq!(at_work(&jobs).unwrap()[0].persisted, [state(1), state(2)]);
         let (job, note) = notes(&jobs).unwrap().remove(0);
         let restored = std::sync::Mutex::new(Vec::new());
-        let restore = |below, path: &ProjectPath, state: &FileState| {
-            restored.lock().unwrap().push((below, path.as_str().to_owned(), *state));
+        let restore = |below, path: &ProjectPath, state: &FileState, partial: Option<&Path>| {
+            restored.lock().unwrap().push((
+                below,
+                path.as_str().to_owned(),
+                *state,
+                partial.map(Path::to_owned),
+            ));
+            true
         };
-        recover_one(folder.path(), job, note.unwrap(), &restore).unwrap();
+        let recovered = recover_one(folder.path(), job, note.unwrap(), &restore).unwrap().unwrap();
+        let partial = folder.path().join("partial");
+        assert_eq!(recovered.partial.as_ref(), Some(&partial));
+        let outside = partial.join(OUTSIDE);
         let expected = [
-            (Below::Project, "kept".to_owned(), state(1)),
-            (Below::FileSystem, "data/.git/kept".to_owned(), state(2)),
+            (Below::Project, "kept".to_owned(), state(1), Some(partial)),
+            (Below::FileSystem, "data/.git/kept".to_owned(), state(2), Some(outside)),
         ];
         assert_eq!(restored.into_inner().unwrap(), expected);
     }
