@@ -70,6 +70,10 @@ fn another_merge_driver_stays() {
         sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock;"]);
         assert_eq!(sandbox.read(".gitattributes"), "*.dvc merge=dvc\ndvc.lock merge=pipe\n");
     }
+    // What is no driver.
+    sandbox.write(".gitattributes", "*.dvc binary\ndvc.lock merge\n");
+    let told = ["git merges *.dvc with `-merge` here", "git merges dvc.lock with `merge` here"];
+    sandbox.ok(["install", "--no-hooks"]).tells(&told);
     // As it is told.
     sandbox.write(".gitattributes", format!("{theirs}dvc.lock merge=pipe\n*.dvc merge=pipe\n"));
     sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock and pointers;"]);
