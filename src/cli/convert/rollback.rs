@@ -59,8 +59,10 @@ pub fn roll_back(old: &Project) -> CliResult {
         for file in paths(&note["gone"]) {
             let [kept, place] = both(&file).map(|path| disk::read_optional(&path));
             if kept?.zip(place?).is_some_and(|(kept, place)| kept != place) {
-                return Err(CliError::message(format!("{file} came back here, and another one is in {KEPT}"))
-                    .hint("that one is from before the conversion: move one of the two elsewhere"));
+                return Err(CliError::message(format!(
+                    "{file} came back here, and another one is in {KEPT}"
+                ))
+                .hint("that one is from before the conversion: move one of the two elsewhere"));
             }
         }
         for file in paths(&note["gone"]) {

@@ -40,13 +40,16 @@ fn value_of(text: &str) -> &str {
 /// A value as both readers take it for the same; `None` of what no line can hold.
 fn spelled(value: &str) -> Option<String> {
     // Where Python ends a line.
-    let ends_line = |c: char| matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let ends_line =
+        |c: char| matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
     if value.contains(ends_line) {
         return None;
     }
     let quotes = ['"', '\''];
-    let is_plain =
-        !value.is_empty() && !value.contains(['#', ',']) && !value.starts_with(quotes) && value.trim() == value;
+    let is_plain = !value.is_empty()
+        && !value.contains(['#', ','])
+        && !value.starts_with(quotes)
+        && value.trim() == value;
     if is_plain && !value.contains(quotes) {
         return Some(value.to_owned());
     }

@@ -356,14 +356,21 @@ mod tests {
     fn what_is_written_reads_back() {
         let file = base::ProjectPath::from_record("dvc.lock").expect("a path");
         let long = "python train.py --one 1 --two 22 ".repeat(9);
-        let texts =
-            [long.trim(), &format!("'{long}'x"), &"x".repeat(200), &format!("a: {long}b"), "a  b   c", "x\ty"]
-                .map(str::to_owned);
+        let texts = [
+            long.trim(),
+            &format!("'{long}'x"),
+            &"x".repeat(200),
+            &format!("a: {long}b"),
+            "a  b   c",
+            "x\ty",
+        ]
+        .map(str::to_owned);
         // Several spaces wherever a line ends.
         let spaced = (1..100).map(|length| format!("{}  b   {}", "a".repeat(length), "c  d ".repeat(20)));
         let spaced = spaced.flat_map(|text| [text.trim().to_owned(), format!("a: {text}b")]);
         for text in texts.into_iter().chain(spaced) {
-            let value = map(vec![("stages", map(vec![("a", map(vec![("cmd", Value::from(text.as_str()))]))]))]);
+            let value =
+                map(vec![("stages", map(vec![("a", map(vec![("cmd", Value::from(text.as_str()))]))]))]);
             let written = emit(&value);
             assert_eq!(crate::yaml::parse(&file, &written).expect("YAML"), value, "{written}");
         }
