@@ -313,6 +313,22 @@ fn a_conversion_that_was_killed_is_taken_back_and_goes_on() {
     assert!(cut_off > 2, "{cut_off} were cut off");
 }
 
+/// As where somebody called `git restore` after a kill: what was moved aside had changes of which git knows nothing.
+#[test]
+fn what_a_killed_conversion_moved_aside_is_not_dropped() {
+    let sandbox = with_pointers(1);
+    let pipeline = sandbox.read("dvc.yaml");
+    sandbox.write(".pipe/config.toml", "");
+    sandbox.write(".dvc/tmp/pipe/converting", r#"{"new": [], "gone": ["d0.dvc", "dvc.yaml"], "texts": {}}"#);
+    sandbox.write(".dvc-converted/dvc.yaml", format!("# mine\n{pipeline}"));
+    let told = "dvc.yaml came back here, and another one is in .dvc-converted";
+    sandbox.pipe(["convert"]).code(2).tells(&[told, "move one of the two elsewhere"]);
+    assert!(sandbox.read(".dvc-converted/dvc.yaml").starts_with("# mine"));
+    sandbox.remove("dvc.yaml");
+    sandbox.ok(["convert", "-f"]);
+    assert!(sandbox.read("pipeline.yaml").starts_with("# mine"));
+}
+
 #[test]
 fn an_interrupted_conversion_changes_nothing() {
     let sandbox = with_pointers(100);

@@ -189,7 +189,8 @@ fn settings_that_dvc_has_too_are_in_its_files() {
     let (mut dvc, ours) = started();
     let theirs = project(&mut dvc);
     for (arguments, same) in [
-        (&["config", "cache.dir", "../caches"][..], &["cache", "dir", "../caches"][..]),
+        (&["config", "cache.dir", "../a\"b #1"][..], &["cache", "dir", "../a\"b #1"][..]),
+        (&["config", "cache.dir", "../caches"], &["cache", "dir", "../caches"]),
         (&["config", "cache.type", "hardlink,copy"], &["config", "cache.type", "hardlink,copy"]),
         (&["config", "--local", "cache.link_types", "copy"], &["config", "--local", "cache.type", "copy"]),
         (&["config", "remote.a.url", "../st"], &["remote", "add", "a", "../st"]),
@@ -225,6 +226,10 @@ fn settings_that_dvc_has_too_are_in_its_files() {
         .code(2)
         .tells(&["`dvc config --global cache.dir` does it"]);
     pipe(&ours, &["config", "core.analytics", "false"]).code(2).tells(&["`dvc config core.analytics`"]);
+    let before = ours.read(".dvc/config");
+    pipe(&ours, &["config", "cache.dir", "a\nb"]).code(2).tells(&[".dvc/config cannot hold that value"]);
+    pipe(&ours, &["config", "remote.x\"y.url", "/x"]).code(2).tells(&["is no name of a remote"]);
+    assert_eq!(ours.read(".dvc/config"), before);
     // What we alone have stays ours, and what an earlier version wrote there gives way.
     pipe(&ours, &["config", "push.sync", "full"]).code(0);
     assert_eq!(ours.read(".dvc/tmp/pipe/config.toml"), "[push]\nsync = \"full\"\n");

@@ -183,7 +183,8 @@ fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
     assert!(!workspace.blobs.has_all(&state));
 }
 
-/// What a checkout removes is asked for where no cache holds its bytes. Whether it holds the list of a folder says nothing of that.
+/// What a checkout removes is asked for where no cache holds its bytes. Whether it holds the list of a folder says
+/// nothing of that.
 #[test]
 fn a_folder_whose_files_are_held_is_no_unsaved_one() {
     for layout in [Layout::Native, Layout::Dvc] {

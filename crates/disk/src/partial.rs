@@ -203,9 +203,9 @@ pub fn sync_files(files: &[PathBuf], folders: &BTreeSet<PathBuf>) -> Result<(), 
     folders.iter().try_for_each(|folder| sync(folder).context("write files into", folder))
 }
 
-/// Whether a folder is on a disk of this machine (or in its memory) whose file system takes what is written or refuses it at once, and
-/// gives a file its length after its bytes, so that a file that a loss of power has cut off is shorter than it was.
-/// Of others, shares among them, a program has to wait until the disk has a file to know that it is there.
+/// Whether a folder is on a disk of this machine (or in its memory) whose file system takes what is written or refuses
+/// it at once, and gives a file its length after its bytes, so that a file that a loss of power has cut off is shorter
+/// than it was. Of others, shares among them, a program has to wait until the disk has a file to know that it is there.
 pub fn keeps_order(folder: &Path) -> bool {
     #[cfg(target_os = "linux")]
     {

@@ -4,9 +4,10 @@
 //! a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
 //! [`disk::is_unfinished`].
 //!
-//! Whether the disk is waited for, [`Sync`] says. Where it is, a large object gets its name once the disk has it, and the disk is
-//! asked once for many small ones, when the last of them is there: what names them is put after that. A machine that loses
-//! power before the disk has them may leave some with their name and another size, by which the next push knows them.
+//! Whether the disk is waited for, [`Sync`] says. Where it is, a large object gets its name once the disk has it, and
+//! the disk is asked once for many small ones, when the last of them is there: what names them is put after that. A
+//! machine that loses power before the disk has them may leave some with their name and another size, by which the next
+//! push knows them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -57,8 +57,18 @@ pub fn roll_back(old: &Project) -> CliResult {
             return Err(CliError::message(format!("{DVC_FOLDER} was being moved to another file system"))
                 .hint(format!("`sh {KEPT}/undo.sh` brings it back")));
         }
+        let both = |file: &ProjectPath| [file.to_path(&aside), file.to_path(&old.root)];
         for file in paths(&note["gone"]) {
-            let (kept, place) = (file.to_path(&aside), file.to_path(&old.root));
+            let [kept, place] = both(&file).map(|path| disk::read_optional(&path));
+            if kept?.zip(place?).is_some_and(|(kept, place)| kept != place) {
+                return Err(CliError::message(format!(
+                    "{file} came back here, and another one is in {KEPT}"
+                ))
+                .hint("that one is from before the conversion: move one of the two elsewhere"));
+            }
+        }
+        for file in paths(&note["gone"]) {
+            let [kept, place] = both(&file);
             if kept.exists() && !place.exists() {
                 disk::move_path(&kept, &place)?;
             }
