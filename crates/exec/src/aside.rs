@@ -499,7 +499,7 @@ pub(crate) mod tests {
     pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
         let recover = |(folder, note): (PathBuf, Option<Note>)| {
-            recover_one(root, folder, note?, &|_, _, _| ()).unwrap()
+            recover_one(root, folder, note?, &|_, _, _, _| false).unwrap()
         };
         notes.into_iter().filter_map(recover).collect()
     }
