@@ -125,8 +125,7 @@ impl Recorder<'_> {
         if started.is_empty() {
             return Vec::new();
         }
-        let found = started.into_iter().filter_map(|id| store.known_run(id));
-        let runs: Vec<Run> = found.filter(|run| run.info.lifecycle == Lifecycle::Active).collect();
+        let mut runs: Vec<Run> = started.into_iter().filter_map(|id| store.known_run(id)).collect();
         let end_time = Some(Timestamp::now());
         let mut changes = Vec::new();
         for Run { info, .. } in runs.iter().filter(|run| !run.info.status.has_ended()) {
@@ -134,6 +133,7 @@ impl Recorder<'_> {
             changes.push(Change::SetTags { run: info.id, tags: vec![why] });
             changes.push(Change::UpdateRun { run: info.id, status: Some(status), end_time, name: None });
         }
+        runs.retain(|run| run.info.lifecycle == Lifecycle::Active);
         let mut told = Vec::new();
         if let Some([of_script, of_stage]) = track::ties(run, &runs) {
             changes.push(of_script);

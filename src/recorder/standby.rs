@@ -445,7 +445,7 @@ impl StandbyStore {
         };
         let Some(begun) = state.begun.get(&id).or_else(of_ended).cloned() else { return false };
         self.meet_owners(state, &begun);
-        let changes = Changes::new(Timestamp::now(), begun);
+        let changes = Changes { to_deleted: true, ..Changes::new(Timestamp::now(), begun) };
         state.standin().is_ok_and(|standin| standin.apply(changes).is_ok())
     }
 }
@@ -471,6 +471,7 @@ fn with_changes(changes: &Changes, other: Vec<Change>) -> Changes {
     Changes {
         changes: other,
         preconditions: changes.preconditions.clone(),
+        to_deleted: changes.to_deleted,
         ..Changes::new(changes.at, Vec::new())
     }
 }
@@ -549,7 +550,8 @@ fn copy_of(Run { info, data }: Run) -> Changes {
         Change::LogModelOutputs { run, models: data.model_outputs },
         Change::SetLifecycle { run, lifecycle: info.lifecycle },
     ];
-    Changes::new(Timestamp::now(), changes)
+    // The run that it comes from may be deleted.
+    Changes { to_deleted: true, ..Changes::new(Timestamp::now(), changes) }
 }
 
 /// An experiment by its name; the first has the same number everywhere.

@@ -267,6 +267,56 @@ fn the_stage_is_what_its_process_was() {
     assert_eq!((&stage["status"], &stage["metrics"]["mine"][0]["value"]), (&json!("FAILED"), &json!(3.0)));
 }
 
+/// How a process ended is told, whatever its script did to the runs meanwhile.
+#[track_caller]
+fn a_script_that_deletes(mlflow: Mlflow, what: &str) {
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  s:\n    cmd: {}\n    experiment: its own\n",
+        script(mlflow, &format!("deleted {what}"))
+    ));
+    let said = repro(&sandbox, &[]);
+    assert_eq!(said.code_of(), Some(1), "{}\n{}", said.stdout, said.stderr);
+    assert!(!said.stderr.contains("not tracked in full"), "{}", said.stderr);
+    let columns = "id,name,status,tags.pipe.exit_code,tags.pipe.settled,metrics.mine,metrics.loss";
+    let listed = |deleted: &[&str]| {
+        let list = [&["runs", "list", "--json", "-n", "0", "--sort", "start", "--columns", columns], deleted]
+            .concat();
+        sandbox.json(list).as_array().unwrap().clone()
+    };
+    let (there, gone) = (listed(&[]), listed(&["--deleted"]));
+    let named = |list: &[Json], name: &str| list.iter().find(|run| run["name"] == name).cloned();
+    let stage = named(if what == "script" { &there } else { &gone }, "s").unwrap();
+    assert_eq!(
+        (&stage["status"], &stage["tags.pipe.exit_code"]),
+        (&json!("FAILED"), &json!("3")),
+        "{stage:#}"
+    );
+    assert_eq!((&stage["tags.pipe.settled"], &stage["metrics.mine"]), (&Json::Null, &json!(1.0)));
+    let of_script = named(if what == "stage" { &there } else { &gone }, "of the script").unwrap();
+    let ends = if what == "stage" { "FINISHED" } else { "FAILED" };
+    assert_eq!(
+        (&of_script["status"], &of_script["metrics.loss"]),
+        (&json!(ends), &json!(1.0)),
+        "{of_script:#}"
+    );
+    assert_eq!(named(&there, "after it").is_some(), what == "stage");
+    let id = stage["id"].as_str().unwrap();
+    if what == "stage" {
+        sandbox.ok(["runs", "restore", id]);
+    }
+    if what != "experiment" {
+        assert!(sandbox.ok(["runs", "logs", id]).stdout.contains("before it is deleted"));
+    }
+}
+
+#[test]
+fn a_stage_ends_as_its_process_did_also_where_its_script_deleted_runs() {
+    for what in ["script", "stage", "experiment"] {
+        a_script_that_deletes(Mlflow::Newest, what);
+        a_script_that_deletes(Mlflow::Old, what);
+    }
+}
+
 #[test]
 fn a_script_that_logs_elsewhere_does() {
     let sandbox = Sandbox::with_pipeline(&format!(
