@@ -317,16 +317,45 @@ fn a_stage_ends_as_its_process_did_also_where_its_script_deleted_runs() {
     }
 }
 
+/// A script that says itself where it logs is not overruled, but told of, where nothing came to us.
 #[test]
-fn a_script_that_logs_elsewhere_does() {
-    let sandbox = Sandbox::with_pipeline(&format!(
-        "stages:\n  s: {{cmd: '{}'}}\n",
-        script(Mlflow::Newest, "elsewhere sqlite:///own.db")
-    ));
-    let said = repro(&sandbox, &[]);
-    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
-    assert!(sandbox.exists("own.db"));
-    assert_eq!(listed(&sandbox), ["s FINISHED Default"]);
+fn a_script_that_logs_elsewhere_does_and_is_told() {
+    let sandbox = Sandbox::without_git();
+    let python = Mlflow::Newest.python().display().to_string();
+    let stage = |name: &str, wdir: &str| {
+        format!("  {name}:\n    cmd: {python} {name}.py\n    wdir: {wdir}\n    always_changed: true\n")
+    };
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n{}{}{}", stage("away", "src"), stage("here", "."), stage("none", ".")),
+    );
+    let log = "with mlflow.start_run():\n    mlflow.log_metric('loss', 1)\n";
+    sandbox.write(
+        "src/away.py",
+        format!("import mlflow\n# set_tracking_uri(x)\nmlflow.set_tracking_uri('sqlite:///own.db')\n{log}"),
+    );
+    let own = "import os, mlflow\nuri = os.environ['MLFLOW_TRACKING_URI']\nmlflow.set_tracking_uri(uri)\n";
+    sandbox.write("here.py", format!("{own}{log}"));
+    sandbox.write("none.py", "import sys\n# mlflow.set_tracking_uri(x)\n");
+    for _ in 0..2 {
+        let said = repro(&sandbox, &[]);
+        assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+        assert_eq!(said.stderr.matches("Note: ").count(), 1, "{}", said.stderr);
+        let note = "Note: stage away logged nothing here, and src/away.py:3 sets a tracking URI of its own";
+        assert!(said.stderr.contains(note), "{}", said.stderr);
+    }
+    assert!(sandbox.exists("src/own.db"));
+    let list = sandbox.json(["runs", "list", "--json", "-n", "0", "--columns", "name,metrics.loss"]);
+    let logged = list.as_array().unwrap().iter().filter(|run| run["metrics.loss"] == 1.0);
+    assert!(logged.map(|run| &run["name"]).all(|name| name == "here"), "{list:#}");
+    // Not twice.
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n{}", stage("away", "src").replace("cmd: ", "cmd: MLFLOW_TRACKING_URI=x ")),
+    );
+    let said = repro(&sandbox, &[]).code(0);
+    assert_eq!(said.stderr.matches("Note: ").count(), 1, "{}", said.stderr);
+    assert!(said.stderr.contains("the command of stage away sets"), "{}", said.stderr);
 }
 
 /// What a stage finds of a few variables.
@@ -399,7 +428,7 @@ fn an_address_differs_each_time_and_is_no_input() {
     assert!(sandbox.ok(["repro"]).stderr.contains("1 restored"), "the key is the same");
     sandbox.write("pipeline.yaml", VARIABLES.replace("cmd: env", "cmd: MLFLOW_TRACKING_URI=x env"));
     let said = sandbox.ok(["repro"]);
-    assert!(said.stderr.contains("the command of stage show names MLFLOW_TRACKING_URI"), "{}", said.stderr);
+    assert!(said.stderr.contains("the command of stage show sets MLFLOW_TRACKING_URI"), "{}", said.stderr);
     assert!(sandbox.read("found").contains("MLFLOW_TRACKING_URI=x\n"));
 }
 

@@ -117,12 +117,6 @@ def own_run(_):
     sys.exit(1)
 
 
-def elsewhere(uri):
-    mlflow.set_tracking_uri(uri)
-    with mlflow.start_run():
-        mlflow.log_metric("loss", 1)
-
-
 def left_running(_):
     mlflow.start_run()
     mlflow.log_metric("loss", 1)
