@@ -622,3 +622,14 @@ fn the_old_client_loses_the_store_for_a_while() {
 fn the_old_client_has_no_room() {
     a_script_that_loses_the_store(Mlflow::Old, "full");
 }
+
+/// A script goes on, after a few seconds, while another process keeps everybody else from writing to the store.
+#[test]
+fn the_newest_client_finds_the_store_locked() {
+    a_script_that_loses_the_store(Mlflow::Newest, "locked");
+}
+
+#[test]
+fn the_old_client_finds_the_store_locked() {
+    a_script_that_loses_the_store(Mlflow::Old, "locked");
+}
