@@ -298,6 +298,11 @@ impl RunStore for StandbyStore {
         match answer {
             Ok(mut applied) => {
                 self.remember(&changes, &mut applied, true);
+                for change in &changes.changes {
+                    if let Change::Registry(change) = change {
+                        self.state().registry.stand_back(change, changes.at);
+                    }
+                }
                 Ok(applied)
             }
             Err(fault) if self.may_wait(&fault) => self.take(&changes, Some(&fault)),
@@ -497,7 +502,10 @@ impl RunStore for StandbyStore {
     }
 
     fn earliest_points(&self, run: RunId, key: &str, limit: usize) -> Result<Vec<Metric>, StoreError> {
-        self.ask_of_run(run, |store| store.earliest_points(run, key, limit))
+        let mut found = self.ask_both(|store| store.earliest_points(run, key, limit), points)?;
+        found.sort_by(|a, b| a.timestamp.cmp(&b.timestamp).then_with(|| a.order(b)));
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn metric_page(

@@ -1,5 +1,6 @@
 //! What the store answers of logged models and of the model registry.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use track::{
@@ -145,9 +146,10 @@ impl ModelStore for StandbyStore {
         let mut found = self.state().registry.latest(name, stages);
         match self.ask_real(|real| real.latest_versions(name, stages)) {
             Ok(real) => {
-                let newer: Vec<Stage> = found.iter().map(|version| version.stage).collect();
-                found.extend(real.into_iter().filter(|version| !newer.contains(&version.stage)));
-                found.sort_by_key(|version| version.stage as i64);
+                found.extend(real);
+                // Of those of one stage the one that was made last; the numbers say nothing.
+                found.sort_by_key(|version| (version.stage as i64, Reverse(version.created)));
+                found.dedup_by_key(|version| version.stage);
                 Ok(found)
             }
             Err(_) if self.state().registry.model(name).is_some() => Ok(found),

@@ -520,3 +520,87 @@ fn a_question_that_cannot_be_answered_makes_nothing_wait() {
     assert!(!trial.waits());
     assert_eq!(trial.standby.experiment_by_id(ExperimentId::DEFAULT).unwrap().name, "Default");
 }
+
+/// The spool has it all, and memory has an end.
+#[test]
+fn of_what_is_logged_meanwhile_the_newest_is_remembered() {
+    let trial = Trial::new();
+    let earlier = trial.begin(ExperimentId::DEFAULT, None);
+    trial.apply(vec![point(earlier, 0)]);
+    trial.take_away();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    let count = 10 * MOST_POINTS as i64;
+    for first in (1..count).step_by(50) {
+        trial.apply((first..first + 50).flat_map(|step| [point(run, step), point(earlier, step)]).collect());
+        assert!(trial.standby.metric_history(run, "loss").unwrap().len() <= MOST_POINTS);
+    }
+    let history = trial.standby.metric_history(run, "loss").unwrap();
+    let steps: Vec<i64> = history.iter().map(|point| point.step).collect();
+    let first = count + 1 - steps.len() as i64;
+    assert_eq!(steps, (first..=count).collect::<Vec<_>>(), "the newest");
+    assert!(steps.len() >= MOST_POINTS / 4, "{}", steps.len());
+    assert_eq!(trial.standby.run(run).unwrap().data.metrics["loss"].step, count);
+    trial.put_back();
+    let store = trial.replay();
+    assert_eq!(store.metric_history(run, "loss").unwrap().len(), count as usize);
+    assert_eq!(store.metric_history(earlier, "loss").unwrap().len(), count as usize + 1);
+}
+
+#[test]
+fn a_store_that_is_back_is_asked_how_a_run_stands() {
+    let trial = Trial::new();
+    let run = new_run_id();
+    trial.replay().apply(now(vec![begin(run, ExperimentId::DEFAULT, None)])).unwrap();
+    trial.take_away();
+    // Made elsewhere: it is used, and that is all.
+    assert!(trial.standby.run(run).is_ok() && trial.standby.known_run(run).is_none());
+    trial.put_back();
+    assert!(trial.standby.known_run(run).is_some(), "otherwise it is never ended");
+}
+
+#[test]
+fn the_first_points_are_told_of_both() {
+    let run = new_run_id();
+    let trial = Trial::of_what_is_only_read(|store| {
+        store
+            .apply(now(vec![begin(run, ExperimentId::DEFAULT, None), point(run, 1), point(run, 3)]))
+            .unwrap();
+    });
+    trial.apply(vec![point(run, 2)]);
+    let steps = |limit| -> Vec<i64> {
+        let found = trial.standby.earliest_points(run, "loss", limit).unwrap();
+        found.iter().map(|point| point.step).collect()
+    };
+    assert_eq!((steps(9), steps(2)), (vec![1, 2, 3], vec![1, 2]));
+}
+
+/// What was said of a registered model while the store was away counts until something else is said of it.
+#[test]
+fn what_is_registered_later_counts_before_what_is_not_kept() {
+    let trial = Trial::new();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    trial.apply(vec![registered("iris"), registered("rose")]);
+    let alias = |alias: &str, version| {
+        let version = VersionRef { model: "iris".into(), version };
+        Change::Registry(RegistryChange::SetAlias { alias: alias.into(), version })
+    };
+    trial.take_away();
+    let version = trial.apply(vec![register("iris", run, None)]).versions[0];
+    trial.apply(vec![alias("best", version), alias("first", version), alias("old", version)]);
+    trial.apply(vec![register("rose", run, None)]);
+    trial.put_back();
+    trial.replay();
+    // Made later than the other, also where that is said in the same millisecond.
+    let later = Changes::new(Timestamp(Timestamp::now().0 + 10), vec![register("iris", run, None)]);
+    assert_eq!(trial.standby.apply(later).unwrap().versions, [1]);
+    assert_eq!(trial.standby.latest_versions("iris", &[]).unwrap()[0].version, 1);
+    let gone = RegistryChange::DeleteAlias { name: "iris".into(), alias: "old".into() };
+    trial.apply(vec![alias("best", 1), Change::Registry(gone)]);
+    assert_eq!(trial.standby.version_by_alias("iris", "best").unwrap().version, 1);
+    assert_eq!(trial.standby.version_by_alias("iris", "first").unwrap().version, version);
+    assert!(trial.standby.version_by_alias("iris", "old").is_err());
+    let aliases = trial.standby.registered_model("iris").unwrap().aliases;
+    assert_eq!((aliases["best"], aliases["first"], aliases.len()), (1, version, 2));
+    trial.apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "rose".into() })]);
+    assert!(trial.standby.registered_model("rose").is_err());
+}
