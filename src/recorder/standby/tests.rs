@@ -604,3 +604,41 @@ fn what_is_registered_later_counts_before_what_is_not_kept() {
     trial.apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "rose".into() })]);
     assert!(trial.standby.registered_model("rose").is_err());
 }
+
+/// Whatever goes and comes meanwhile: who was answered finds what he said, and nothing is lost or there twice.
+#[test]
+fn each_reads_what_was_acknowledged_while_the_store_comes_and_goes() {
+    let trial = Trial::new();
+    let runs = [(); 4].map(|()| trial.begin(ExperimentId::DEFAULT, None));
+    std::thread::scope(|scope| {
+        let writers = runs.map(|run| {
+            let trial = &trial;
+            scope.spawn(move || {
+                for step in 1..=30 {
+                    trial.apply(vec![point(run, step), tags(run, &format!("at {step}"))]);
+                    let history = trial.standby.metric_history(run, "loss").unwrap();
+                    assert_eq!(history.last().map(|point| point.step), Some(step), "{history:?}");
+                    let found = trial.standby.run(run).unwrap().data;
+                    assert_eq!(found.metrics["loss"].step, step);
+                    assert!(found.tags.contains_key(&format!("at {step}")));
+                    let child = trial.begin(ExperimentId::DEFAULT, Some(run));
+                    trial.apply(vec![end(child)]);
+                    assert_eq!(trial.standby.run(child).unwrap().info.status, RunStatus::Finished);
+                }
+            })
+        });
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            trial.take_away();
+            std::thread::sleep(std::time::Duration::from_millis(3));
+            trial.put_back();
+            trial.replay();
+            std::thread::sleep(std::time::Duration::from_millis(3));
+        }
+    });
+    let store = trial.replay();
+    assert!(!trial.waits());
+    for run in runs {
+        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 30);
+        assert_eq!(store.children(run).unwrap().len(), 30);
+    }
+}
