@@ -72,12 +72,12 @@ impl ModelStore for StandbyStore {
         let limit = search.limit.map(|limit| limit.saturating_add(search.offset));
         let whole = LoggedModelSearch { offset: 0, limit, ..search.clone() };
         let asked = if is_behind { &whole } else { search };
+        let standin = self.ask_standin(|standin| self.search_models_in(standin, &whole, false));
         let real = match self.ask_real(|real| self.search_models_in(real, asked, true)) {
             Ok(found) if !is_behind => return Ok(found),
             Err(fault) if !is_silent(&fault) => return Err(fault),
             found => found.unwrap_or_default(),
         };
-        let standin = self.ask_standin(|standin| self.search_models_in(standin, &whole, false));
         let mut found = standin.unwrap_or(Ok(Vec::new()))?;
         let known: BTreeSet<ModelId> = found.iter().map(|model| model.id).collect();
         found.extend(real.into_iter().filter(|model| !known.contains(&model.id)));
