@@ -66,7 +66,7 @@ impl StandbyStore {
     }
 
     /// What both have of something; fails where neither has it, or none of a question that cannot be.
-    fn ask_both<T>(
+    pub(super) fn ask_both<T>(
         &self,
         question: impl Fn(&SqliteStore) -> Result<Vec<T>, StoreError>,
         merge: impl FnOnce(Vec<T>, Vec<T>) -> Vec<T>,

@@ -649,3 +649,19 @@ fn each_reads_what_was_acknowledged_while_the_store_comes_and_goes() {
         assert_eq!(store.children(run).unwrap().len(), 30);
     }
 }
+
+#[test]
+fn what_is_applied_between_two_questions_is_in_one_of_the_answers() {
+    let trial = Trial::new();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    trial.take_away();
+    trial.apply(vec![point(run, 1)]);
+    trial.put_back();
+    let asked = |store: &SqliteStore| {
+        let found = store.metric_history(run, "loss");
+        trial.replay();
+        found
+    };
+    let found = trial.standby.ask_both(asked, |real, standin| [real, standin].concat()).unwrap();
+    assert!(!found.is_empty() && !trial.waits());
+}
