@@ -82,8 +82,17 @@ impl Logger {
         let whole = wanted.parse::<RunId>();
         let unknown = RunId::from_parts(Timestamp(0), 0);
         let project = Project::find()?;
+        let path = project.pipe_path("runs.db");
         if !project.pipe_path("").exists() {
             return Err(CliError::no_run_yet());
+        }
+        // To open it would make an empty one, where the file may come back. What waits may have made the run.
+        if !path.exists() && spool::is_empty(&project.spool_folder()) {
+            let shown = base::shown(path.strip_prefix(&project.root).unwrap_or(&path));
+            return Err(CliError::message(format!(
+                "no run matches `{wanted}`: there is no run store here ({shown})"
+            ))
+            .hint("`pipe runs start` begins a run, and makes one"));
         }
         let mut logger = Logger::new(project, unknown, false, printer)?;
         logger.run = match (&logger.store, whole) {

@@ -1,4 +1,5 @@
-//! Writes changes to the run store, or keeps them in the spool while it takes none: in their order, each once.
+//! Writes changes to the run store, or keeps them in the spool while it takes none: in their order, each once. They are about
+//! what this process executes, which is recorded also where somebody has deleted the run meanwhile.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl Pen {
     pub fn write_together(&mut self, sets: &[&[Change]]) -> bool {
         let (Some(store), None) = (&self.store, &self.behind) else { return false };
         let all = sets.iter().flat_map(|set| set.iter().cloned()).collect();
-        let is_written = store.apply(Changes::new(Timestamp::now(), all)).is_ok();
+        let is_written = store.apply(told(all)).is_ok();
         if is_written {
             for set in sets {
                 self.remember(set);
@@ -105,7 +106,7 @@ impl Pen {
     pub fn write(&mut self, changes: &[Change]) -> bool {
         let answer = match &self.behind {
             Some(fault) => Err(fault.clone()),
-            None => self.apply(&Changes::new(Timestamp::now(), changes.to_vec())).map_err(Arc::new),
+            None => self.apply(&told(changes.to_vec())).map_err(Arc::new),
         };
         let Err(fault) = answer else {
             self.remember(changes);
@@ -176,9 +177,7 @@ impl Pen {
     /// some: one that has them refuses.
     fn begin_again(&self, store: &SqliteStore) -> bool {
         let begun = self.begun.iter();
-        let made =
-            begun.filter(|(_, begun)| store.apply(Changes::new(Timestamp::now(), begun.clone())).is_ok());
-        made.count() > 0
+        begun.filter(|(_, begun)| store.apply(told(begun.clone())).is_ok()).count() > 0
     }
 
     /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
@@ -229,6 +228,11 @@ impl Pen {
     }
 }
 
+/// What is told of runs by who executes them.
+fn told(changes: Vec<Change>) -> Changes {
+    Changes { to_deleted: true, ..Changes::new(Timestamp::now(), changes) }
+}
+
 /// The run that a change makes.
 fn begins(change: &Change) -> Option<RunId> {
     match change {
@@ -246,7 +250,7 @@ fn is_away(fault: &StoreError) -> bool {
 /// Keeps changes in the spool; false when they are lost. The room that is set aside is for the end of a stage that
 /// filled the disk.
 pub fn keep(spool: &std::path::Path, changes: Vec<Change>) -> bool {
-    let (name, changes) = spool::named(changes);
+    let (name, changes) = spool::named_at(told(changes));
     let keep = || spool::keep(spool, &name, &changes).is_ok();
     keep() || (spool::use_reserve(spool) && keep())
 }

@@ -22,6 +22,8 @@ use track::{
     SqliteStore, Tag,
 };
 
+#[cfg(feature = "serve")]
+mod elsewhere;
 mod restored;
 #[cfg(feature = "serve")]
 mod scripts;

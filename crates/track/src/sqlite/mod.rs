@@ -21,6 +21,7 @@ mod readers;
 mod registry;
 mod schema;
 mod search;
+mod standin;
 mod whole;
 
 use std::fs::Permissions;

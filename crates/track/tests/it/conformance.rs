@@ -240,8 +240,22 @@ fn deleted_runs_are_hidden_and_closed(store: &dyn RunStore) {
     }
     let refused = store.apply(at(0, vec![Change::LogParams { run, params: vec![param("a", "1")] }]));
     assert!(matches!(refused, Err(StoreError::Deleted { .. })));
+    // Who executes it has the last word.
+    let end = Change::UpdateRun { run, status: Some(RunStatus::Failed), end_time: None, name: None };
+    let child = NewRun { parent: Some(run), ..NewRun::new(RunId::from_parts(Timestamp(2), 2), Timestamp(2)) };
+    let told =
+        vec![Change::LogParams { run, params: vec![param("a", "1")] }, end, Change::CreateRun(child.clone())];
+    assert!(store.apply(at(0, told.clone())).is_err());
+    store.apply(Changes { to_deleted: true, ..at(0, told) }).expect("told");
+    let read = store.run(run).expect("read");
+    assert_eq!((read.info.status, read.info.lifecycle), (RunStatus::Failed, Lifecycle::Deleted));
+    assert_eq!(read.data.params["a"], "1");
+    assert_eq!(store.run(child.id).expect("made").info.parent, Some(run));
+    store
+        .apply(at(0, vec![Change::SetLifecycle { run: child.id, lifecycle: Lifecycle::Deleted }]))
+        .expect("set");
     set(Lifecycle::Active);
-    assert_eq!((count(View::Active), count(View::Deleted), count(View::All)), (1, 0, 1));
+    assert_eq!((count(View::Active), count(View::Deleted), count(View::All)), (1, 1, 2));
 }
 
 fn people_name_runs_by_parts(store: &dyn RunStore) {
