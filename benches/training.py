@@ -25,6 +25,8 @@ parser.add_argument("--folder", default=".")
 parser.add_argument("--runs", type=int, default=10)
 arguments = parser.parse_args()
 pipe = os.path.abspath(arguments.pipe)
+# A backtrace, which is made with an error, would be counted to what is not recorded.
+ENVIRONMENT = dict(os.environ, RUST_BACKTRACE="0")
 base = tempfile.mkdtemp(prefix="training-", dir=arguments.folder)
 project, plain = os.path.join(base, "project"), os.path.join(base, "plain")
 
@@ -34,7 +36,8 @@ def measured(folder):
     shutil.rmtree(os.path.join(folder, "results"), ignore_errors=True)
     command = [pipe, "train", "-q", "--data", "data/spirals.npz", "--params", "params.yaml", "--output", "results"]
     start = time.perf_counter()
-    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **quiet)
     seen = {}
     while True:
         found, status, used = os.wait4(child.pid, os.WNOHANG)
