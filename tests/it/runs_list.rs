@@ -41,7 +41,7 @@ fn numbers_are_whole_without_noise_and_in_order() {
         "name  metrics.steps  metrics.acc  params.size\n\
          c              1e20          0.3  0.123456789\n\
          a            123456          0.3            9\n\
-         b            123457  0.841234567           10\n"
+         b            123457     0.841235           10\n"
     );
     let exact = sandbox.json([
         "runs",
@@ -59,10 +59,14 @@ fn numbers_are_whole_without_noise_and_in_order() {
             text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key} in {text}"));
         row.split_whitespace().skip(1).map(ToOwned::to_owned).collect()
     };
-    assert_eq!(row(compared(0, 1), "metrics.acc"), ["0.3", "0.841234567"]);
+    assert_eq!(row(compared(0, 1), "metrics.acc"), ["0.3", "0.841235"]);
     assert_eq!(row(compared(0, 1), "metrics.steps"), ["123456", "123457"]);
     assert_eq!(row(compared(0, 2), "metrics.acc"), ["0.30000000000000004", "0.3"], "that is the difference");
-    assert!(sandbox.ok(["runs", "show", "b"]).stdout.contains("  123457  "));
+    let shown = sandbox.ok(["runs", "show", "b"]).stdout;
+    assert!(
+        shown.contains("  123457  ") && shown.contains("  0.841234567  "),
+        "one run with all digits: {shown}"
+    );
 }
 
 #[test]
@@ -138,4 +142,36 @@ fn points_before_1970_are_refused_and_told() {
         .tells(&["a time before 1970: -1 ms"]);
     let said = sandbox.pipe(["log", "metric", "acc", "1", "--timestamp", "0", "--run", &ids[0]]);
     said.code(0);
+}
+
+#[test]
+fn times_are_those_of_the_users_clock() {
+    let (sandbox, _) = logged(&[("a", "Default", &[], &[])]);
+    let listed = |zone: &str, filter: &str| {
+        let columns = ["runs", "list", "--csv", "--columns", "name,start", "--where", filter];
+        let mut command = sandbox.pipe_command(columns);
+        command.env("TZ", zone);
+        let count = sandbox.finish(command).code(0).stdout.lines().count() - 1;
+        let mut command = sandbox.pipe_command(["runs", "list", "--columns", "start"]);
+        command.env("TZ", zone);
+        (count, sandbox.finish(command).stdout.lines().nth(1).expect("a run").trim().to_owned())
+    };
+    let is_known = std::path::Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists();
+    let zones = ["UTC", "<+09>-9", "Asia/Tokyo"].into_iter().take(if is_known { 3 } else { 2 });
+    let shown: Vec<String> = zones
+        .map(|zone| {
+            let (_, shown) = listed(zone, "name = 'a'");
+            assert_eq!(
+                listed(zone, &format!("start = '{shown}'")).0,
+                1,
+                "what {zone} shows finds it: {shown}"
+            );
+            assert_eq!(listed(zone, &format!("start = '{shown}+02:00'")).0, 0);
+            shown
+        })
+        .collect();
+    assert!(
+        shown[1..].iter().all(|time| *time != shown[0] && *time == shown[1]),
+        "nine hours later: {shown:?}"
+    );
 }

@@ -131,6 +131,16 @@ fn a_stage_and_the_one_run_of_its_script_are_one() {
         text.contains(&format!("its script logged run {a}  run of a  FINISHED, experiment letters")),
         "{text}"
     );
+    let data = &by_stage["datasets"][0];
+    assert_eq!((&data["name"], &data["context"]), (&json!("letters"), &json!("training")), "{data}");
+    let row: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "Data sets")
+        .nth(2)
+        .unwrap_or(&text)
+        .split_whitespace()
+        .collect();
+    assert_eq!(row[..3], ["letters", data["digest"].as_str().unwrap(), "training"], "{text}");
     for id in [stage, &a] {
         assert!(sandbox.ok(["runs", "logs", id]).stdout.contains("training a\n"));
     }

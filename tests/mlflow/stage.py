@@ -88,8 +88,11 @@ def predict(out):
 
 
 def one(name):
+    import numpy
+
     print(f"training {name}")
     with mlflow.start_run(run_name=f"run of {name}") as run:
+        mlflow.log_input(mlflow.data.from_numpy(numpy.arange(6.0), name="letters"), context="training")
         mlflow.log_param("size", name)
         for step in range(5):
             mlflow.log_metric("loss", 1 / (step + 1), step=step)

@@ -598,8 +598,8 @@ impl RunStore for StandbyStore {
         self.ask_of_run(run, |store| store.lineage(run, role))
     }
 
-    fn runs_by_file(&self, digest: &Digest, role: Role) -> Result<Vec<RunId>, StoreError> {
-        self.ask(|store| store.runs_by_file(digest, role))
+    fn maker(&self, digest: &Digest, before: RunId) -> Result<Option<RunId>, StoreError> {
+        self.ask(|store| store.maker(digest, before))
     }
 
     fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError> {

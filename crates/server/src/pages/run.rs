@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::plots::{Figure, Series, Shape, Template, Trace, svg};
-use report::{bytes_text, count_text, duration_text, float_text};
+use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    Joined, Lifecycle, LineageFile, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
-    StoreError, shown_id,
+    Joined, Lifecycle, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus, StoreError,
+    shown_id,
 };
 
 use super::html::{Html, Link, cell, digest, folded, head, number, short, shortened};
@@ -25,7 +25,7 @@ const MOST_COLUMNS: usize = 8;
 const MOST_COLUMNS_ASKED: usize = 200;
 /// Charts on the page of a run.
 pub const MOST_CHARTS: usize = 60;
-/// Significant digits of a value: as many as every float has.
+/// Significant digits of a value where one run is shown: as many as every float has.
 pub const DIGITS: usize = 15;
 /// Points of a chart.
 pub const MOST_POINTS: usize = 2500;
@@ -69,7 +69,7 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
         ]);
         let value = |key| {
-            run.data.metrics.get(key).map(|metric| float_text(metric.value, DIGITS)).unwrap_or_default()
+            run.data.metrics.get(key).map(|metric| float_text(metric.value, LISTED)).unwrap_or_default()
         };
         row.extend(metrics.iter().map(|key| number(value(*key))));
         row.extend(
@@ -237,7 +237,7 @@ pub fn metrics(page: &mut Html, context: &Context, found: &Joined) -> Result<(),
     Ok(())
 }
 
-/// What a run read or wrote, by digest; of what it read, the run that wrote it.
+/// What a run read or wrote, by digest; of what it read, the newest run before it that wrote those bytes.
 fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<(), Fault> {
     let files = context.store.lineage(run.info.id, role)?;
     if files.is_empty() {
@@ -249,7 +249,8 @@ fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<()
     for (at, file) in files.iter().enumerate() {
         let mut row = vec![cell(&file.path), number(bytes_text(file.size)), digest(&file.digest)];
         if is_input {
-            let maker = if at < MOST_MAKERS { maker(context, run, file)? } else { None };
+            let is_asked = at < MOST_MAKERS;
+            let maker = if is_asked { context.store.maker(&file.digest, run.info.id)? } else { None };
             row.push(maker.map_or_else(|| Ok(cell("")), |maker| link_to(context, maker))?);
         }
         rows.push(row);
@@ -258,12 +259,6 @@ fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<()
     heads.extend(is_input.then(|| head("", "written by")));
     page.table_below(&heads, rows);
     Ok(())
-}
-
-/// The newest run before this one that wrote a file of its bytes.
-fn maker(context: &Context, run: &Run, file: &LineageFile) -> Result<Option<RunId>, Fault> {
-    let makers = context.store.runs_by_file(&file.digest, Role::Output)?;
-    Ok(makers.into_iter().rfind(|maker| *maker < run.info.id))
 }
 
 /// The data sets that a run said it read.

@@ -444,8 +444,8 @@ impl RunStore for SqliteStore {
         self.read(|connection| read::lineage(connection, run, role))
     }
 
-    fn runs_by_file(&self, digest: &Digest, role: Role) -> Result<Vec<RunId>, StoreError> {
-        self.read(|connection| read::runs_by_file(connection, digest, role))
+    fn maker(&self, digest: &Digest, before: RunId) -> Result<Option<RunId>, StoreError> {
+        self.read(|connection| read::maker(connection, digest, before))
     }
 
     fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError> {
