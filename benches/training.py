@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """What recording costs a training: `pipe train` with the example's parameters, with a run store and without one.
 
-    benches/training.py [--pipe target/release/pipe] [--folder .] [--runs 10]
+    benches/training.py [--pipe target/release/pipe] [--folder .] [--runs 10] [--longer 1]
 
 Both train on the same bytes and write the same output folder and logs; where `.pipe` is a file there is no project, nothing
 is recorded, and no model is logged. (Where only the run store is away, what is recorded waits in the spool.) They take turns, in an order that turns round, so that a busy machine slows both alike.
 Processor time is that of all threads, with the one that writes to the run store, and of git, which says where the code stands.
+
+With `--longer` both train for so many times the epochs: what recording costs once for each training counts less then, and what it costs
+as long as one goes on counts the same.
 
 Where the machine is not quiet these differ by more than recording costs. The last row does not: the processor time of all threads but
 the first, which trains in either case, looked at every few milliseconds while they live, and of all processes that were started.
@@ -13,6 +16,7 @@ the first, which trains in either case, looked at every few milliseconds while t
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -23,6 +27,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--pipe", default="target/release/pipe")
 parser.add_argument("--folder", default=".")
 parser.add_argument("--runs", type=int, default=10)
+parser.add_argument("--longer", type=int, default=1)
 arguments = parser.parse_args()
 pipe = os.path.abspath(arguments.pipe)
 # A backtrace, which is made with an error, would be counted to what is not recorded.
@@ -77,6 +82,12 @@ try:
     quiet = {"cwd": project, "check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([pipe, "init", "--example"], **quiet)
     subprocess.run([pipe, "repro", "generate_data"], **quiet)
+    params = os.path.join(project, "params.yaml")
+    with open(params) as file:
+        text = file.read()
+    text = re.sub(r"(?m)^(\w+_epochs): (\d+)", lambda found: f"{found[1]}: {int(found[2]) * arguments.longer}", text)
+    with open(params, "w") as file:
+        file.write(text)
     os.makedirs(plain)
     shutil.copytree(os.path.join(project, "data"), os.path.join(plain, "data"))
     shutil.copy(os.path.join(project, "params.yaml"), plain)
