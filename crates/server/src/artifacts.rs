@@ -10,7 +10,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use track::{Artifact, ArtifactOwner, Change, LoggedModelChange, RegistryChange, VersionRef};
 
 use crate::call::Call;
@@ -38,11 +38,17 @@ struct Place {
 }
 
 impl Place {
-    /// Reads an address of the proxy, `LOCATION/RUN/artifacts/PATH` or `LOCATION/models/MODEL/artifacts/PATH`; nothing
-    /// when it is none.
+    /// Reads an address of the proxy, `LOCATION/RUN/artifacts/PATH`, `LOCATION/models/MODEL/artifacts/PATH` or
+    /// `versions/NAME/NUMBER/artifacts/PATH`; nothing when it is none.
     fn parse(sent: &str) -> Result<Option<Place>, Fault> {
         let path = safe_path(sent)?;
         let parts: Vec<&str> = path.split('/').collect();
+        if let [VERSIONS, name, number, "artifacts", path @ ..] = &parts[..]
+            && let (Some(name), Ok(number)) = (plain_name(name), number.parse())
+        {
+            let owner = ArtifactOwner::Version(name, number);
+            return Ok(Some(Place { location: VERSIONS.to_owned(), owner, path: path.join("/") }));
+        }
         // The first that can be one: what lies below is named by people.
         let found = (1..parts.len()).find_map(|at| {
             let (owner, path) = match &parts[at..] {
@@ -57,6 +63,11 @@ impl Place {
         Ok(found)
     }
 
+    /// The same of one that clients write to: files of a version are there to be read.
+    fn parse_to_write(sent: &str) -> Result<Option<Place>, Fault> {
+        Ok(Place::parse(sent)?.filter(|place| !matches!(place.owner, ArtifactOwner::Version(..))))
+    }
+
     /// That its owner is there, in that experiment.
     fn check(&self, context: &Context) -> Result<(), Fault> {
         let (experiment, missing) = match &self.owner {
@@ -65,7 +76,10 @@ impl Place {
                 logged_models::find(context, *model)?.experiment,
                 Fault::missing(format!("Logged model with ID '{model}' not found.")),
             ),
-            ArtifactOwner::Version(name, _) => return Err(crate::registry::missing(name)),
+            ArtifactOwner::Version(name, number) => {
+                let version = VersionRef { model: name.clone(), version: *number };
+                return crate::versions::find(context, &version).map(drop);
+            }
         };
         let locations = context.locations([experiment])?;
         if locations.in_proxy(experiment).as_deref() == Some(self.location.as_str()) {
@@ -74,6 +88,22 @@ impl Place {
             Err(missing)
         }
     }
+}
+
+/// Where the files of versions are in the proxy that are the versions' own.
+const VERSIONS: &str = "versions";
+
+/// The address of the files that are a version's own.
+pub fn of_version(model: &str, version: i64) -> String {
+    // Addresses are decoded until nothing is left to decode, so that a name has marks of its own in place of `%`.
+    let name = utf8_percent_encode(model, NON_ALPHANUMERIC).to_string().replace('%', "~");
+    format!("mlflow-artifacts:/{VERSIONS}/{name}/{version}/artifacts")
+}
+
+/// The name of a registered model in such an address.
+fn plain_name(name: &str) -> Option<String> {
+    let name = name.replace('~', "%");
+    percent_decode_str(&name).decode_utf8().ok().map(|name| name.into_owned())
 }
 
 /// Whose file or folder an address like `mlflow-artifacts:/3/RUN/artifacts/PATH` names; nothing when it is none of ours.
@@ -133,7 +163,7 @@ pub fn list_proxied(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 /// `DELETE mlflow-artifacts/artifacts/PATH`: a file, or a folder with all that is in it. Absent ones are fine.
 pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
-    let place = Place::parse(sent)?.ok_or_else(|| Fault::invalid("Invalid path"))?;
+    let place = Place::parse_to_write(sent)?.ok_or_else(|| Fault::invalid("Invalid path"))?;
     place.check(context)?;
     context.apply(vec![Change::DeleteArtifacts { owner: place.owner, path: place.path }])?;
     Ok(Json::empty())
@@ -141,7 +171,7 @@ pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
 
 /// `PUT mlflow-artifacts/artifacts/PATH`.
 pub async fn put(context: Context, sent: String, body: Body) -> Result<Response, Fault> {
-    let place = Place::parse(&sent)?.filter(|place| !place.path.is_empty());
+    let place = Place::parse_to_write(&sent)?.filter(|place| !place.path.is_empty());
     let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
     let lose = context.lose.clone();
     match (put_at(context, place, body).await, lose) {
@@ -354,6 +384,17 @@ mod tests {
             ("bytes=18446744073709551615-18446744073709551615", 5, Nothing),
         ] {
             assert_eq!(wanted(range, size), expected, "{range} of {size}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_version_reads_back_whatever_the_name() {
+        for name in ["iris", "my model", "größe#1", "50%", "a%2Fb", "~41", "back\\slash", ".hidden", "a+b?c=d"] {
+            let uri = of_version(name, 3);
+            let (owner, path) = named_by(&format!("{uri}/a b/c.txt")).unwrap().unwrap();
+            assert_eq!((owner, &*path), (ArtifactOwner::Version(name.to_owned(), 3), "a b/c.txt"), "{uri}");
+            let sent = uri.strip_prefix("mlflow-artifacts:/").unwrap();
+            assert_eq!(Place::parse_to_write(sent).unwrap(), None, "{uri}");
         }
     }
 
