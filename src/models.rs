@@ -36,6 +36,11 @@ impl FromStr for ModelName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((run, path)) =
+            text.strip_prefix("runs:/").map(|of| of.split_once('/').unwrap_or((of, "")))
+        {
+            return Err(format!("it names files of a run: `pipe runs download {run} {path}` fetches them"));
+        }
         let plain = text.strip_prefix("models:/").unwrap_or(text);
         let (name, which) = if let Some((name, which)) = plain.split_once('/') {
             (name, Some(version(which)?))

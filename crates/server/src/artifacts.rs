@@ -237,6 +237,31 @@ pub async fn get(context: Context, sent: String, headers: HeaderMap) -> Result<R
     send(&context, place.owner, place.path, &sent, &headers).await
 }
 
+/// The same for a browser, which shows at once what cannot do anything there.
+async fn send_to_browser(
+    context: &Context,
+    owner: ArtifactOwner,
+    path: String,
+    shown: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    let is_harmless = is_harmless(content_type(&path));
+    let mut response = send(context, owner, path, shown, headers).await?;
+    if is_harmless && let Some(found) = response.headers_mut().get_mut(CONTENT_DISPOSITION) {
+        let text = found.to_str().unwrap_or_default().replacen("attachment", "inline", 1);
+        *found = text.parse().expect("it was one before");
+    }
+    Ok(response)
+}
+
+/// Texts and images of points; pages and drawings may hold scripts.
+fn is_harmless(content_type: &str) -> bool {
+    const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+    const TEXTS: [&str; 3] = ["text/plain", "text/csv", "text/tab-separated-values"];
+    let kind = content_type.split(';').next().unwrap_or_default();
+    IMAGES.contains(&kind) || TEXTS.contains(&kind)
+}
+
 /// `get-artifact?run_uuid=&path=`, which MLflow's pages use.
 pub async fn get_by_run(context: Context, request: Request) -> Result<Response, Fault> {
     let call = Call::from_query(request.uri().query().unwrap_or_default());
@@ -245,7 +270,7 @@ pub async fn get_by_run(context: Context, request: Request) -> Result<Response, 
     let known = context.clone();
     let run = blocking(move || find(&known, &id)).await?;
     let owner = ArtifactOwner::Run(run.info.id);
-    send(&context, owner, path.clone(), &path, request.headers()).await
+    send_to_browser(&context, owner, path.clone(), &path, request.headers()).await
 }
 
 /// `model-versions/get-artifact?name=&version=&path=`, which MLflow's pages use.
@@ -255,7 +280,7 @@ pub async fn get_by_version(context: Context, request: Request) -> Result<Respon
     let known = context.clone();
     let (owner, folder) = blocking(move || crate::versions::files_of(&known, &call)).await?;
     let whole = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
-    send(&context, owner, whole, &path, request.headers()).await
+    send_to_browser(&context, owner, whole, &path, request.headers()).await
 }
 
 /// `logged-models/MODEL/artifacts/files?artifact_file_path=`, which MLflow's pages use.
@@ -264,7 +289,7 @@ pub async fn get_by_model(context: Context, id: String, request: Request) -> Res
     let path = safe_path(call.required("artifact_file_path")?)?;
     let known = context.clone();
     let model = blocking(move || logged_models::find(&known, logged_models::parse_id(&id)?)).await?;
-    send(&context, ArtifactOwner::Model(model.id), path.clone(), &path, request.headers()).await
+    send_to_browser(&context, ArtifactOwner::Model(model.id), path.clone(), &path, request.headers()).await
 }
 
 /// A file as an attachment, or the part of it that was asked for.
@@ -323,7 +348,7 @@ fn lost(fault: &std::io::Error) -> Fault {
     }
 }
 
-/// Uploaded pages and images must not run in our name, so a browser is told to store them.
+/// Uploaded pages and drawings must not run in our name, so a browser is told to store them.
 fn disposition(name: &str) -> String {
     format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(name, PLAIN))
 }
@@ -388,8 +413,31 @@ mod tests {
     }
 
     #[test]
+    fn a_browser_shows_what_can_do_nothing() {
+        for (path, expected) in [
+            ("a.txt", true),
+            ("stderr.log", true),
+            ("a.json", true),
+            ("MLmodel", true),
+            ("a.csv", true),
+            ("a.png", true),
+            ("a.JPG", true),
+            ("a.js", true),
+            ("a.html", false),
+            ("a.svg", false),
+            ("a.pdf", false),
+            ("a", false),
+            ("a.pkl", false),
+        ] {
+            assert_eq!(is_harmless(content_type(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn an_address_of_a_version_reads_back_whatever_the_name() {
-        for name in ["iris", "my model", "größe#1", "50%", "a%2Fb", "~41", "back\\slash", ".hidden", "a+b?c=d"] {
+        for name in
+            ["iris", "my model", "größe#1", "50%", "a%2Fb", "~41", "back\\slash", ".hidden", "a+b?c=d"]
+        {
             let uri = of_version(name, 3);
             let (owner, path) = named_by(&format!("{uri}/a b/c.txt")).unwrap().unwrap();
             assert_eq!((owner, &*path), (ArtifactOwner::Version(name.to_owned(), 3), "a b/c.txt"), "{uri}");

@@ -7,8 +7,8 @@ use cache::Blobs;
 use clap::Args;
 use pipeline::Dialect;
 use track::{
-    Artifact, ArtifactOwner, Change, Changes, Joined, Lifecycle, LoggedModel, ModelStatus, ModelStore, NewVersion, Role,
-    Run, RunId, RunStore, SqliteStore, StoreError, Tag, View,
+    Artifact, ArtifactOwner, Change, Changes, Joined, Lifecycle, LoggedModel, ModelStatus, ModelStore,
+    NewVersion, Role, Run, RunId, RunStore, STAGE_RUN_TAG, SqliteStore, StoreError, Tag, View,
 };
 
 use crate::cli::arguments::parse_pair;
@@ -185,9 +185,14 @@ fn find_in(
             return Ok(Some(made));
         }
     }
-    for run in generations.iter().flatten() {
-        if let Some(made) = files_in(store, blobs, run, path)? {
-            return Ok(Some(made));
+    for generation in generations {
+        // Of a file that both have, the script's counts, as of a param.
+        let is_of_pair = |run: &&Run| run.data.tags.contains_key(STAGE_RUN_TAG);
+        let (scripts, others): (Vec<&Run>, Vec<&Run>) = generation.iter().partition(is_of_pair);
+        for run in scripts.into_iter().chain(others) {
+            if let Some(made) = files_in(store, blobs, run, path)? {
+                return Ok(Some(made));
+            }
         }
     }
     Ok(None)
@@ -248,9 +253,15 @@ fn files_in(store: &SqliteStore, blobs: &Blobs, run: &Run, path: Option<&str>) -
     Ok(Some(Made { run: run.clone(), source, logged_model: None, artifacts, logged }))
 }
 
-/// The files of an out that the run's stage wrote, as artifacts of the run: so others find them there.
-fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<Vec<Artifact>> {
-    let Some(file) = store.lineage(run, Role::Output)?.into_iter().find(|file| file.path == path) else {
+/// The files of an out that the run's stage wrote, or of a folder in one, as artifacts of the run: so others find them
+/// there.
+///
+/// # Errors
+/// When the cache lacks the list of a folder, or the store fails.
+pub fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<Vec<Artifact>> {
+    let is_above =
+        |out: &str| path.strip_prefix(out).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let Some(file) = store.lineage(run, Role::Output)?.into_iter().find(|file| is_above(&file.path)) else {
         return Ok(Vec::new());
     };
     let digest = file.digest;
@@ -259,12 +270,15 @@ fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<
         Err(_) => (file.size, None),
     };
     let state = FileState { digest, size, files, executable: false };
-    let files = blobs.files(&ProjectPath::from_record(path)?, &state)?;
+    let files = blobs.files(&ProjectPath::from_record(&file.path)?, &state)?;
     let files = files.into_iter().filter(|(_, state)| !state.is_folder());
     let artifact = |(path, state): (ProjectPath, FileState)| Artifact {
         path: path.to_string(),
         digest: state.digest,
         size: state.size,
     };
-    Ok(files.map(artifact).collect())
+    let is_meant = |file: &Artifact| {
+        file.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    Ok(files.map(artifact).filter(is_meant).collect())
 }

@@ -5,9 +5,9 @@ use clap::Args;
 use indexmap::IndexSet;
 use report::{Cell, Column, Table};
 use track::{
-    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, OrderBy, PARENT_TAG,
-    ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search, Searched,
-    SqliteStore, View, nearest, shown_id,
+    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, Metric, OrderBy,
+    PARENT_TAG, ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search,
+    Searched, SqliteStore, View, nearest, shown_id,
 };
 
 use crate::cli::FormatArgs;
@@ -332,6 +332,16 @@ impl ColumnSpec {
             ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, id),
             ColumnSpec::RestoredFrom => restored_from(run)
                 .map_or(Cell::Missing, |from| from.parse().map_or_else(|_| Cell::text(from), id)),
+            ColumnSpec::Metric(key) if for_people && run.data.stage_metrics.contains_key(key) => {
+                let value = |metric: Option<&Metric>| {
+                    metric.map_or(Cell::Missing, |metric| Cell::number(metric.value)).shown()
+                };
+                let (data, stage) = (&run.data, run.data.stage_metrics.get(key));
+                Cell::text(of_both(&value(data.metrics.get(key)), &value(stage)))
+            }
+            ColumnSpec::Param(key) if for_people && run.data.stage_params.contains_key(key) => {
+                Cell::text(of_both(&run.data.params[key], &run.data.stage_params[key]))
+            }
             ColumnSpec::Metric(key) => {
                 run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::number(metric.value))
             }
@@ -345,6 +355,11 @@ impl ColumnSpec {
             ColumnSpec::Tag(key) => run.data.tags.get(key).map_or(Cell::Missing, Cell::text),
         }
     }
+}
+
+/// The value that a script logged, and the one that its stage has.
+fn of_both(script: &str, stage: &str) -> String {
+    format!("{script}, {stage} (stage)")
 }
 
 /// What a field says of all data sets that a run read.

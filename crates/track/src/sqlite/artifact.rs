@@ -110,8 +110,7 @@ pub(super) fn kept(connection: &Connection) -> Result<Vec<Digest>, Fault> {
             WHERE lifecycle = 0
          UNION SELECT digest FROM model_version_artifact",
     )?;
-    let mut kept: BTreeSet<Digest> =
-        query.query_map([], |row| digest(row, 0))?.collect::<Result<_, _>>()?;
+    let mut kept: BTreeSet<Digest> = query.query_map([], |row| digest(row, 0))?.collect::<Result<_, _>>()?;
     for lead in lead::leads(connection)? {
         kept.extend(lead.files(connection)?.into_iter().map(|file| file.digest));
     }

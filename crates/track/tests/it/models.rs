@@ -385,12 +385,8 @@ pub fn a_version_is_registered_only_when_its_rule_holds(store: &dyn ModelStore) 
 
 /// A version made of a source, without files of its own.
 fn made_of(name: &str, source: String) -> [Change; 2] {
-    let create = RegistryChange::CreateModel {
-        name: name.into(),
-        description: None,
-        tags: vec![],
-        if_absent: true,
-    };
+    let create =
+        RegistryChange::CreateModel { name: name.into(), description: None, tags: vec![], if_absent: true };
     let version = NewVersion { model: name.into(), source, ..NewVersion::default() };
     [Change::Registry(create), Change::Registry(RegistryChange::CreateVersion(version))]
 }
@@ -457,7 +453,10 @@ fn the_files_of_a_version_stay_whatever_becomes_of_its_source() {
     apply(vec![Change::Registry(RegistryChange::DeleteVersion { version })]);
     let (name, to) = ("by proxy".to_owned(), "by another name".to_owned());
     apply(vec![Change::Registry(RegistryChange::RenameModel { name, to })]);
-    assert_eq!((files("of one that goes"), files("of one that is renamed")), (vec!["w".into()], vec!["w".into()]));
+    assert_eq!(
+        (files("of one that goes"), files("of one that is renamed")),
+        (vec!["w".into()], vec!["w".into()])
+    );
     apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "of one that goes".into() })]);
     assert_eq!(files("copy"), ["w"]);
 }

@@ -39,7 +39,9 @@ pub(super) fn hold_what_lies_at(
     path: &str,
 ) -> Result<(), Fault> {
     let is_below = |inner: &str, outer: &str| {
-        inner.strip_prefix(outer).is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with('/'))
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with('/'))
     };
     hold(transaction, |lead| {
         let is_there = lead.table == table && lead.owner == owner;
