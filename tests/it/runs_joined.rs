@@ -125,6 +125,14 @@ fn a_script_with_a_model_is_one_run_everywhere() {
     for part in [model, "0.841234567", ">size<", ">lr<", ">MLmodel<", "@champion"] {
         assert!(version.contains(part), "{part} in {version}");
     }
+    // Files of a logged model are there whether it is registered or not, and a browser shows texts.
+    let files =
+        format!("/ajax-api/2.0/mlflow/logged-models/{model}/artifacts/files?artifact_file_path=MLmodel");
+    let text = page(&format!("/runs/{stage}"));
+    assert!(text.contains(&files), "{text}");
+    let file = served.get(&files);
+    assert!(file.header("content-disposition").starts_with("inline"), "{file:?}");
+    assert_eq!(file.header("content-security-policy"), "default-src 'none'; sandbox");
     let experiments = served.ok("experiments/search", json!({"max_results": 10}));
     let all = experiments["experiments"].as_array().unwrap();
     let flowers = all.iter().find(|one| one["name"] == "flowers").unwrap()["experiment_id"].as_str().unwrap();

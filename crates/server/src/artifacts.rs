@@ -103,7 +103,7 @@ pub fn of_version(model: &str, version: i64) -> String {
 /// The name of a registered model in such an address.
 fn plain_name(name: &str) -> Option<String> {
     let name = name.replace('~', "%");
-    percent_decode_str(&name).decode_utf8().ok().map(|name| name.into_owned())
+    percent_decode_str(&name).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 /// Whose file or folder an address like `mlflow-artifacts:/3/RUN/artifacts/PATH` names; nothing when it is none of ours.

@@ -24,7 +24,8 @@ pub struct ListArgs {
     ///
     /// Fields: metrics.KEY, params.KEY, tags.KEY, datasets.name (digest, context), and id, name, stage, status, start, end,
     /// duration, experiment, user, parent. An id may be the start or the end of one, or `last`, as in parent = 'last'. A status is
-    /// RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; best(KEY), min(KEY) and max(KEY) look at all it had:
+    /// RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; of
+    /// one that a stage and its script both have, or a param, either. best(KEY), min(KEY) and max(KEY) look at all it had:
     /// best is the least of what is called loss, error, rmse and the like, or has a tag pipe.better.KEY = lower, else the
     /// greatest. Comparisons: = != < <= > >=, like and ilike with % and _, ~ and !~ with a regular expression, in (…),
     /// is null. They are joined by and, or, not and parentheses.
