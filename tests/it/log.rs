@@ -201,7 +201,7 @@ fn a_stage_that_goes_elsewhere_makes_no_project_there() {
     let elsewhere = sandbox.root().with_file_name("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
     let folder = elsewhere.display();
-    sandbox.write("pipeline.yaml", &format!(
+    sandbox.write("pipeline.yaml", format!(
         "stages:\n  go:\n    cmd: cd {folder}; {pipe} log metric a 1; R=$({pipe} runs start --name inner); {pipe} log metric b 2 \
          --run $R; {pipe} runs end $R\n"
     ));

@@ -308,7 +308,7 @@ fn a_run_that_was_restored_has_what_the_one_made_that_it_was_restored_from() {
          params: [lr]\n    outs: [out]\n"
     ));
     for lr in ["0.1", "0.2", "0.1"] {
-        sandbox.write("params.yaml", &format!("lr: {lr}\n"));
+        sandbox.write("params.yaml", format!("lr: {lr}\n"));
         sandbox.ok(["repro"]);
     }
     let rule = ["--if", "metrics.acc > 0.5"];

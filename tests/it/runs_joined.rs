@@ -225,7 +225,7 @@ fn what_both_have_otherwise_is_found_and_told_of_both() {
     let cmd = format!("{} {} {pipe}", python.display(), script.display());
     let sandbox = Sandbox::with_pipeline(&format!("stages:\n  train:\n    cmd: {cmd}\n    params: [lr]\n"));
     for lr in ["0.1", "0.2"] {
-        sandbox.write("params.yaml", &format!("lr: {lr}\n"));
+        sandbox.write("params.yaml", format!("lr: {lr}\n"));
         let said = sandbox.finish(command(&sandbox));
         assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
     }

@@ -133,7 +133,8 @@ fn pages_orders_and_experiments_know_the_one() {
     let ordered = Search { order_by, limit: Some(1), ..search() };
     let found = store.search(&ordered).expect("read");
     assert_eq!((found[0].info.id, found[0].data.metrics["acc"].value), (id(2), 0.9));
-    assert_eq!(found[0].data.params["lr"], "0.1");
+    assert_eq!(found[0].data.params["lr"], "0.5");
+    assert_eq!(found[0].data.stage_params["lr"], "0.1", "what the stage has otherwise");
 }
 
 #[test]
