@@ -14,8 +14,8 @@ pub enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Reads `runs:/RUN/PATH`, `models:/MODEL`, `models:/NAME/2` and `mlflow-artifacts:/LOCATION/RUN/artifacts/PATH`, or with
-    /// `models/MODEL` for the run.
+    /// Reads `runs:/RUN/PATH`, `models:/MODEL`, `models:/NAME/2` and `mlflow-artifacts:/LOCATION/RUN/artifacts/PATH`,
+    /// or with `models/MODEL` for the run.
     pub fn parse(source: &'a str) -> Option<Self> {
         let (scheme, rest) = source.split_once(":/")?;
         let rest = rest.trim_matches('/');

@@ -12,8 +12,8 @@ use crate::ui::Printer;
 
 #[derive(Debug, Args)]
 pub struct DownloadArgs {
-    /// The version: NAME/3, NAME@ALIAS, NAME/Production, NAME/latest; NAME alone is the newest. Or a logged model, by its
-    /// id m-…, as `pipe runs show` lists it
+    /// The version: NAME/3, NAME@ALIAS, NAME/Production, NAME/latest; NAME alone is the newest. Or a logged model, by
+    /// its id m-…, as `pipe runs show` lists it
     model: ModelName,
     #[command(flatten)]
     folder: FolderArgs,

@@ -29,8 +29,8 @@ use crate::ui::Printer;
 pub struct RegisterArgs {
     /// The registered model's name
     name: String,
-    /// The run: its id, the end of it, its name, or `last`; what its stages and their scripts made is its own, too, and of a
-    /// run that was restored what the run made that it was restored from
+    /// The run: its id, the end of it, its name, or `last`; what its stages and their scripts made is its own, too, and
+    /// of a run that was restored what the run made that it was restored from
     #[arg(long)]
     run: String,
     /// What of it: one of its logged models by name or id, a file or folder of its artifacts, or an out of its stage [default:
