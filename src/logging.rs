@@ -23,6 +23,19 @@ pub fn now(changes: Vec<Change>) -> Changes {
     Changes::new(Timestamp::now(), changes)
 }
 
+/// The project that scripts log to: the one around the current folder, or, where there is none, that of the stage around
+/// this process, which has gone elsewhere.
+///
+/// # Errors
+/// When the current folder cannot be named, or the settings cannot be read.
+pub fn project() -> CliResult<Project> {
+    let found = Project::find()?;
+    match environment::enclosing_run() {
+        Some((root, _)) if !found.is_made() => Project::at(&root, &root)?.with_settings(),
+        _ => Ok(found),
+    }
+}
+
 /// The run of the stage that this process is part of: the process that started the stage writes it in this moment.
 ///
 /// # Errors
@@ -81,7 +94,7 @@ impl Logger {
     fn named(wanted: &str, printer: Printer) -> CliResult<Self> {
         let whole = wanted.parse::<RunId>();
         let unknown = RunId::from_parts(Timestamp(0), 0);
-        let project = Project::find()?;
+        let project = project()?;
         let path = project.pipe_path("runs.db");
         if !project.pipe_path("").exists() {
             return Err(CliError::no_run_yet());

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use track::{
-    Artifact, ArtifactOwner, ModelId, ModelSearch, ModelStore, ModelVersion, RegisteredModel, RunStore,
-    SqliteStore, Stage, StoreError, nearest,
+    Artifact, ModelSearch, ModelStore, ModelVersion, RegisteredModel, SqliteStore, Stage, StoreError,
+    VersionRef, nearest,
 };
 
 use crate::error::{CliError, CliResult};
@@ -36,6 +36,11 @@ impl FromStr for ModelName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((run, path)) =
+            text.strip_prefix("runs:/").map(|of| of.split_once('/').unwrap_or((of, "")))
+        {
+            return Err(format!("it names files of a run: `pipe runs download {run} {path}` fetches them"));
+        }
         let plain = text.strip_prefix("models:/").unwrap_or(text);
         let (name, which) = if let Some((name, which)) = plain.split_once('/') {
             (name, Some(version(which)?))
@@ -120,52 +125,19 @@ fn none(name: &str, stage: &str) -> CliError {
         .hint(format!("`pipe models show {name}` shows its versions"))
 }
 
-/// Most steps from a version to the version that it was made of.
-const DEEPEST: usize = 100;
-
 /// The files of a version: its own, else those of the logged model or the run that it was made of.
 ///
 /// # Errors
 /// When they are not here, or the store fails.
 pub fn files(store: &SqliteStore, version: &ModelVersion) -> CliResult<Vec<Artifact>> {
-    let mut version = version.clone();
-    for _ in 0..DEEPEST {
-        let own = store.artifacts_of(&ArtifactOwner::Version(version.model.clone(), version.version))?;
-        if !own.is_empty() {
-            return Ok(own);
-        }
-        let named = version.source.strip_prefix("models:/");
-        let model = version.logged_model.or_else(|| named.and_then(|id| id.parse::<ModelId>().ok()));
-        if let Some(model) = model {
-            let found = store.artifacts_of(&ArtifactOwner::Model(model))?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        if let Some((run, path)) = run_and_path(&version.source) {
-            let all = store.artifacts_of(&ArtifactOwner::Run(run.parse()?))?;
-            let found = below(all, path);
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        match named.and_then(|text| text.parse::<ModelName>().ok()) {
-            Some(next) if next.which.is_some() => version = find_version(store, &next)?,
-            _ => break,
-        }
+    let named = VersionRef { model: version.model.clone(), version: version.version };
+    let found = store.version_files(&named)?;
+    if !found.is_empty() {
+        return Ok(found);
     }
     let text = format!("version {} of `{}` has no files here", version.version, version.model);
-    Err(CliError::message(text).hint(format!("it was made of {}, which is kept elsewhere", version.source)))
-}
-
-/// The run and the path in `runs:/RUN/PATH` and `mlflow-artifacts:/EXPERIMENT/RUN/artifacts/PATH`.
-fn run_and_path(source: &str) -> Option<(&str, &str)> {
-    if let Some(rest) = source.strip_prefix("runs:/") {
-        return Some(rest.split_once('/').unwrap_or((rest, "")));
-    }
-    let mut parts = source.strip_prefix("mlflow-artifacts:/")?.splitn(4, '/');
-    let (_, run, folder) = (parts.next()?, parts.next()?, parts.next()?);
-    (folder == "artifacts").then(|| (run, parts.next().unwrap_or("")))
+    Err(CliError::message(text)
+        .hint(format!("it was made of {}, which is kept elsewhere, or is empty or gone", version.source)))
 }
 
 /// The artifact with a path, by its last name, or those in the folder with that path, by what follows it.
@@ -218,8 +190,5 @@ mod tests {
         assert_eq!(paths("model"), ["a", "b/c"]);
         assert_eq!(paths("x/y.bin"), ["y.bin"]);
         assert_eq!(paths("").len(), 4);
-        assert_eq!(run_and_path("mlflow-artifacts:/0/r/artifacts/m/n"), Some(("r", "m/n")));
-        assert_eq!(run_and_path("runs:/r/m"), Some(("r", "m")));
-        assert_eq!(run_and_path("s3://b/r/m"), None);
     }
 }

@@ -12,6 +12,7 @@ mod convert;
 mod dag;
 mod data;
 mod diff;
+mod download;
 mod flags;
 mod gc;
 mod get;

@@ -11,6 +11,8 @@ use crate::error::CliResult;
 use crate::project::Project;
 use crate::ui::Printer;
 
+pub use register::out;
+
 /// List, register, mark and fetch registered models and their versions
 ///
 /// A version is named NAME/3, NAME@ALIAS, NAME/Production (the newest in that stage) or NAME/latest; NAME alone is the
@@ -30,7 +32,7 @@ pub enum ModelsCommand {
     Tag(change::TagArgs),
     /// Describe a registered model or a version, or print the description
     Describe(change::DescribeArgs),
-    /// Put the files of a version into a folder
+    /// Put the files of a version, or of a logged model, into a folder
     Download(download::DownloadArgs),
     Delete(change::DeleteArgs),
 }

@@ -1,6 +1,7 @@
 //! `pipe runs`: what was executed, with its params, metrics, logs and files.
 
 mod compare;
+mod download;
 mod edit;
 mod gc;
 mod lifecycle;
@@ -34,6 +35,7 @@ pub enum RunsCommand {
     Compare(compare::CompareArgs),
     /// Print the output of a run's command
     Logs(LogsArgs),
+    Download(download::DownloadArgs),
     /// Set tags of a run, or remove some
     Tag(edit::TagArgs),
     /// Give a run another name
@@ -72,13 +74,14 @@ pub fn run(command: &RunsCommand, printer: Printer) -> CliResult {
         RunsCommand::Show(args) => show::run(args, &project, printer),
         RunsCommand::Compare(args) => compare::run(args, &project, printer),
         RunsCommand::Logs(args) => logs(args, &project, printer),
+        RunsCommand::Download(args) => download::run(args, &project, printer),
         RunsCommand::Tag(args) => edit::tag(args, &project, printer),
         RunsCommand::Rename(args) => edit::rename(args, &project, printer),
         RunsCommand::Note(args) => edit::note(args, &project, printer),
         RunsCommand::Delete(args) => lifecycle::delete(args, &project, printer),
         RunsCommand::Restore(args) => lifecycle::restore(args, &project, printer),
         RunsCommand::Gc(args) => gc::run(args, &project, printer),
-        RunsCommand::Start(args) => start::start(args, &project, printer),
+        RunsCommand::Start(args) => start::start(args, &crate::logging::project()?, printer),
         RunsCommand::End(args) => start::end(args, printer),
     }
 }

@@ -15,7 +15,8 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["queue"], "`pipe repro -j` runs stages at once, and several `pipe repro` work beside each other"),
     (
         &["model", "registry", "artifacts"],
-        "`pipe models` is the registry, and `pipe log artifact` and `pipe log model` log files",
+        "`pipe models` is the registry, `pipe log artifact` and `pipe log model` log files, and `pipe runs download` and \
+         `pipe models download` fetch them",
     ),
     (
         &[

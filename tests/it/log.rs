@@ -212,3 +212,21 @@ fn a_run_of_a_store_that_is_gone_is_not_here() {
     sandbox.ok(["log", "metric", "loss", "1", "--run", &run]);
     assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 1);
 }
+
+#[test]
+fn a_stage_that_goes_elsewhere_makes_no_project_there() {
+    let sandbox = Sandbox::without_git();
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let elsewhere = sandbox.root().with_file_name("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let folder = elsewhere.display();
+    sandbox.write("pipeline.yaml", format!(
+        "stages:\n  go:\n    cmd: cd {folder}; {pipe} log metric a 1; R=$({pipe} runs start --name inner); {pipe} log metric b 2 \
+         --run $R; {pipe} runs end $R\n"
+    ));
+    sandbox.ok(["repro"]);
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
+    let list =
+        sandbox.json(["runs", "list", "--json", "--columns", "name,metrics.b", "--where", "name = 'inner'"]);
+    assert_eq!(list[0]["metrics.b"], 2.0, "{list}");
+}

@@ -46,6 +46,41 @@ fn what_makes_traces_goes_on_without_them() {
     client(Mlflow::Newest, "calls", "traces");
 }
 
+/// What clients made versions of goes for ever: the versions keep their files, and clients find them.
+fn versions_keep_their_files(mlflow: Mlflow, names: &[&str]) {
+    let served = Served::start();
+    let run = |part: &str| {
+        let mut command = mlflow.script(&served.sandbox, "kept.py");
+        command.arg(part).env("MLFLOW_TRACKING_URI", served.uri());
+        let said = served.sandbox.finish(command);
+        assert!(said.stdout.ends_with("done\n"), "{part}\n{}\n{}", said.stdout, said.stderr);
+    };
+    run("make");
+    let sandbox = &served.sandbox;
+    sandbox.ok(["runs", "delete", "maker"]);
+    sandbox.gc(&["--workspace", "-f"]).code(0);
+    run("load");
+    let said = sandbox.ok(["runs", "gc", "-n"]);
+    said.tells(&["Made of this and kept with their files", "by run/1 (prod)"]);
+    sandbox.ok(["runs", "gc", "-y"]);
+    sandbox.gc(&["--workspace", "-f"]).code(0);
+    run("load");
+    for name in names {
+        sandbox.ok(["models", "download", &format!("{name}@prod"), "-o", &format!("of {name}")]);
+        assert_eq!(sandbox.read(&format!("of {name}/w")), "weights");
+    }
+}
+
+#[test]
+fn versions_of_the_newest_client_keep_their_files() {
+    versions_keep_their_files(Mlflow::Newest, &["by run", "proxy #1", "copy", "logged"]);
+}
+
+#[test]
+fn versions_of_the_old_client_keep_their_files() {
+    versions_keep_their_files(Mlflow::Old, &["by run", "proxy #1", "copy"]);
+}
+
 /// `mlflow server` over a database of its own.
 fn real_server(served: &Served) -> (Started, String) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();

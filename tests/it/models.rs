@@ -300,3 +300,63 @@ fn outs_of_stages_and_logged_models_become_versions() {
     sandbox.ok(["models", "download", "folder", "-o", "out"]);
     assert_eq!(sandbox.read("out/deep/config"), "c\n");
 }
+
+#[test]
+fn a_run_that_was_restored_has_what_the_one_made_that_it_was_restored_from() {
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  train:\n    cmd: echo $RANDOM > net; {pipe} log metric acc 0.9; {pipe} log model net; cp net out\n    \
+         params: [lr]\n    outs: [out]\n"
+    ));
+    for lr in ["0.1", "0.2", "0.1"] {
+        sandbox.write("params.yaml", format!("lr: {lr}\n"));
+        sandbox.ok(["repro"]);
+    }
+    let rule = ["--if", "metrics.acc > 0.5"];
+    register(&sandbox, "last", &rule).code(0).tells(&["spiral/1"]);
+    let ids = sandbox.json(["runs", "list", "--json", "--columns", "id", "--where", "stage = 'train'"]);
+    assert_eq!(shown(&sandbox, "spiral/1")["run_id"], ids[2]["id"], "{ids}");
+    let origin = ids[2]["id"].as_str().unwrap();
+    register(&sandbox, "last", &["--path", "other"]).code(2).tells(&["restored from", &origin[24..]]);
+}
+
+#[test]
+fn files_of_runs_and_logged_models_are_downloaded() {
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  train:\n    cmd: mkdir -p net/deep; echo w > net/weights; echo c > net/deep/config; echo n > note; {pipe} log \
+         artifact note --as notes/; {pipe} log model net --name logged\n    outs: [net]\n"
+    ));
+    sandbox.ok(["repro"]);
+    let run = sandbox.stage_run("train");
+    let (id, model) = (run["run_id"].as_str().unwrap(), &run["logged_models"][0]);
+    let files = model["files"].as_array().unwrap();
+    assert_eq!(files.len(), 2, "{model}");
+    for (path, folder, expected) in [
+        (None, "all", &["logged/deep/config", "logged/weights", "notes/note"][..]),
+        (Some("notes/note"), "one", &["notes/note"]),
+        (Some("notes/"), "folder", &["notes/note"]),
+        (Some("net"), "out", &["net/deep/config", "net/weights"]),
+        (Some("net/deep"), "part", &["net/deep/config"]),
+        (Some("logged"), "model", &["logged/deep/config", "logged/weights"]),
+    ] {
+        // What a stage made is found from the reproduction, too.
+        for (run, folder) in [(id, folder.to_owned()), ("last", format!("{folder} of last"))] {
+            let arguments = ["runs", "download", run].into_iter().chain(path).chain(["-o", &folder]);
+            sandbox.ok(arguments.collect::<Vec<_>>());
+            let mut found = sandbox.files(&folder);
+            found.retain(|file| !file.ends_with(".log"));
+            found.sort();
+            assert_eq!(found.len(), expected.len(), "{folder}: {found:?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.ends_with(expected), "{folder}: {found}");
+            }
+        }
+    }
+    sandbox.pipe(["runs", "download", id, "none"]).code(2).tells(&["`none`", "runs show"]);
+    sandbox.pipe(["runs", "download", id, "-o", "all"]).code(2).tells(&["holds something"]);
+    let model = model["model_id"].as_str().unwrap();
+    sandbox.ok(["models", "download", model]);
+    assert_eq!(sandbox.read("logged/deep/config"), "c\n");
+    sandbox.pipe(["models", "download", "runs:/0123/net"]).code(2).tells(&["pipe runs download 0123 net"]);
+}

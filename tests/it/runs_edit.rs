@@ -237,3 +237,30 @@ fn how_a_run_came_about_is_not_for_others_to_say() {
     }
     assert_eq!(sandbox.stage_run("a")["tags"], run["tags"]);
 }
+
+#[test]
+fn a_run_of_a_deleted_experiment_comes_back_with_it_and_stops_no_removal() {
+    let served = crate::mlflow_tool::Served::start();
+    let made = served.ok("experiments/create", serde_json::json!({"name": "flowers"}));
+    for name in ["rose", "tulip"] {
+        let body = serde_json::json!({"experiment_id": made["experiment_id"], "run_name": name});
+        served.ok("runs/create", body);
+    }
+    let delete =
+        || served.ok("experiments/delete", serde_json::json!({"experiment_id": made["experiment_id"]}));
+    delete();
+    let sandbox = &served.sandbox;
+    let said = sandbox.ok(["runs", "gc", "-n"]).tells(&["Would remove 1 experiment, 2 runs for ever"]);
+    assert!(said.stdout.contains("rose") && said.stdout.contains("tulip"), "{}", said.stdout);
+    // A client restores a run alone: the rest goes, and the experiment stays as it is.
+    let id =
+        sandbox.json(["runs", "list", "--deleted", "--json", "--columns", "id", "--where", "name = 'rose'"]);
+    served.ok("runs/restore", serde_json::json!({"run_id": id[0]["id"]}));
+    sandbox.ok(["runs", "gc", "-n"]).tells(&["Would remove 1 run for ever"]);
+    served.ok("experiments/restore", serde_json::json!({"experiment_id": made["experiment_id"]}));
+    delete();
+    sandbox.ok(["runs", "restore", "rose"]).tells(&["Restored 1 run.", "Restored experiment `flowers` too"]);
+    assert_eq!(names(sandbox, &["--experiment", "flowers"]), ["rose"]);
+    sandbox.ok(["runs", "gc", "-y"]).tells(&["Removed 1 run;"]);
+    assert_eq!(names(sandbox, &[]), ["rose"]);
+}

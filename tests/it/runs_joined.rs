@@ -125,6 +125,14 @@ fn a_script_with_a_model_is_one_run_everywhere() {
     for part in [model, "0.841234567", ">size<", ">lr<", ">MLmodel<", "@champion"] {
         assert!(version.contains(part), "{part} in {version}");
     }
+    // Files of a logged model are there whether it is registered or not, and a browser shows texts.
+    let files =
+        format!("/ajax-api/2.0/mlflow/logged-models/{model}/artifacts/files?artifact_file_path=MLmodel");
+    let text = page(&format!("/runs/{stage}"));
+    assert!(text.contains(&files), "{text}");
+    let file = served.get(&files);
+    assert!(file.header("content-disposition").starts_with("inline"), "{file:?}");
+    assert_eq!(file.header("content-security-policy"), "default-src 'none'; sandbox");
     let experiments = served.ok("experiments/search", json!({"max_results": 10}));
     let all = experiments["experiments"].as_array().unwrap();
     let flowers = all.iter().find(|one| one["name"] == "flowers").unwrap()["experiment_id"].as_str().unwrap();
@@ -208,4 +216,53 @@ fn after_a_kill_they_are_one_as_well() {
     let (_, script) = pair(&sandbox);
     let run = sandbox.json(["runs", "show", &script, "--json"]);
     assert_eq!((&run["status"], &run["metrics"]["loss"][0]["value"]), (&json!("KILLED"), &json!(1.0)));
+}
+
+#[test]
+fn what_both_have_otherwise_is_found_and_told_of_both() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mlflow/both.py");
+    let (python, pipe) = (Mlflow::Newest.python(), env!("CARGO_BIN_EXE_pipe"));
+    let cmd = format!("{} {} {pipe}", python.display(), script.display());
+    let sandbox = Sandbox::with_pipeline(&format!("stages:\n  train:\n    cmd: {cmd}\n    params: [lr]\n"));
+    for lr in ["0.1", "0.2"] {
+        sandbox.write("params.yaml", format!("lr: {lr}\n"));
+        let said = sandbox.finish(command(&sandbox));
+        assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+    }
+    let of_stage = "tags.pipe.kind = 'stage'";
+    for filter in
+        ["params.lr = 0.5", "params.lr = 0.1 or params.lr = 0.2", "metrics.acc = 0.4", "metrics.acc = 0.9"]
+    {
+        let filter = format!("({filter}) and {of_stage}");
+        assert_eq!(names(&sandbox, &["--where", &filter]), ["train", "train"], "{filter}");
+    }
+    assert_eq!(names(&sandbox, &["--where", "params.lr = '0.1'"]), ["train"]);
+    let list = sandbox.ok(["runs", "list", "--where", of_stage, "--columns", "name,params.lr,metrics.acc"]);
+    assert!(
+        list.stdout.contains("0.5, 0.1 (stage)") && list.stdout.contains("0.9, 0.4 (stage)"),
+        "{}",
+        list.stdout
+    );
+    let ids = sandbox.json(["runs", "list", "--json", "--columns", "id", "--where", of_stage]);
+    let id = |at: usize| ids[at]["id"].as_str().unwrap().to_owned();
+    let said = sandbox.ok(["runs", "compare", &id(0), &id(1)]).stdout;
+    let row =
+        said.lines().find(|line| line.contains("params.lr (stage)")).unwrap_or_else(|| panic!("{said}"));
+    assert!(row.contains("0.1") && row.contains("0.2"), "{row}");
+    let said = sandbox.ok(["runs", "show", &id(1)]).stdout;
+    for part in ["lr (stage)", "acc (stage)", "note.txt (stage)"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let shown = sandbox.json(["runs", "show", &id(1), "--json"]);
+    assert_eq!((&shown["params"]["lr"], &shown["stage_params"]["lr"]), (&json!("0.5"), &json!("0.1")));
+    assert_eq!(shown["stage_metrics"]["acc"][0]["value"], json!(0.4));
+    // Of files that both have, the script's count.
+    sandbox.ok(["models", "register", "noted", "--run", &id(0), "--path", "note.txt"]);
+    sandbox.ok(["models", "download", "noted"]);
+    assert_eq!(sandbox.read("noted/note.txt"), "the script's");
+    sandbox.ok(["runs", "download", &id(0), "-o", "all"]);
+    assert_eq!(
+        (sandbox.read("all/note.txt"), sandbox.read("all/deep/own.txt")),
+        ("the script's".into(), "alone".into())
+    );
 }

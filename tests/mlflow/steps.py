@@ -1187,3 +1187,9 @@ for o in ORDERS:
     post("corpus in the order of " + repr(o), "runs/search", body, ids=True)
 get("the health", "/health")
 get("the version", "/version")
+# last, since these leave the two servers with other experiments
+post("make an experiment that goes", "experiments/create", {"name": "goes"}, keep={"goes": "experiment_id"})
+post("delete the one that goes", "experiments/delete", {"experiment_id": "${goes}"})
+post("make an experiment with the name of a deleted one", "experiments/create", {"name": "goes"})
+post("restore an experiment whose name another one has", "experiments/restore", {"experiment_id": "${goes}"})
+post("delete the default experiment", "experiments/delete", {"experiment_id": "0"})

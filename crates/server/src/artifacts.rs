@@ -10,7 +10,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use track::{Artifact, ArtifactOwner, Change, LoggedModelChange, RegistryChange, VersionRef};
 
 use crate::call::Call;
@@ -38,11 +38,17 @@ struct Place {
 }
 
 impl Place {
-    /// Reads an address of the proxy, `LOCATION/RUN/artifacts/PATH` or `LOCATION/models/MODEL/artifacts/PATH`; nothing
-    /// when it is none.
+    /// Reads an address of the proxy, `LOCATION/RUN/artifacts/PATH`, `LOCATION/models/MODEL/artifacts/PATH` or
+    /// `versions/NAME/NUMBER/artifacts/PATH`; nothing when it is none.
     fn parse(sent: &str) -> Result<Option<Place>, Fault> {
         let path = safe_path(sent)?;
         let parts: Vec<&str> = path.split('/').collect();
+        if let [VERSIONS, name, number, "artifacts", path @ ..] = &parts[..]
+            && let (Some(name), Ok(number)) = (plain_name(name), number.parse())
+        {
+            let owner = ArtifactOwner::Version(name, number);
+            return Ok(Some(Place { location: VERSIONS.to_owned(), owner, path: path.join("/") }));
+        }
         // The first that can be one: what lies below is named by people.
         let found = (1..parts.len()).find_map(|at| {
             let (owner, path) = match &parts[at..] {
@@ -57,6 +63,11 @@ impl Place {
         Ok(found)
     }
 
+    /// The same of one that clients write to: files of a version are there to be read.
+    fn parse_to_write(sent: &str) -> Result<Option<Place>, Fault> {
+        Ok(Place::parse(sent)?.filter(|place| !matches!(place.owner, ArtifactOwner::Version(..))))
+    }
+
     /// That its owner is there, in that experiment.
     fn check(&self, context: &Context) -> Result<(), Fault> {
         let (experiment, missing) = match &self.owner {
@@ -65,7 +76,10 @@ impl Place {
                 logged_models::find(context, *model)?.experiment,
                 Fault::missing(format!("Logged model with ID '{model}' not found.")),
             ),
-            ArtifactOwner::Version(name, _) => return Err(crate::registry::missing(name)),
+            ArtifactOwner::Version(name, number) => {
+                let version = VersionRef { model: name.clone(), version: *number };
+                return crate::versions::find(context, &version).map(drop);
+            }
         };
         let locations = context.locations([experiment])?;
         if locations.in_proxy(experiment).as_deref() == Some(self.location.as_str()) {
@@ -74,6 +88,22 @@ impl Place {
             Err(missing)
         }
     }
+}
+
+/// Where the files of versions are in the proxy that are the versions' own.
+const VERSIONS: &str = "versions";
+
+/// The address of the files that are a version's own.
+pub fn of_version(model: &str, version: i64) -> String {
+    // Addresses are decoded until nothing is left to decode, so that a name has marks of its own in place of `%`.
+    let name = utf8_percent_encode(model, NON_ALPHANUMERIC).to_string().replace('%', "~");
+    format!("mlflow-artifacts:/{VERSIONS}/{name}/{version}/artifacts")
+}
+
+/// The name of a registered model in such an address.
+fn plain_name(name: &str) -> Option<String> {
+    let name = name.replace('~', "%");
+    percent_decode_str(&name).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 /// Whose file or folder an address like `mlflow-artifacts:/3/RUN/artifacts/PATH` names; nothing when it is none of ours.
@@ -133,7 +163,7 @@ pub fn list_proxied(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 /// `DELETE mlflow-artifacts/artifacts/PATH`: a file, or a folder with all that is in it. Absent ones are fine.
 pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
-    let place = Place::parse(sent)?.ok_or_else(|| Fault::invalid("Invalid path"))?;
+    let place = Place::parse_to_write(sent)?.ok_or_else(|| Fault::invalid("Invalid path"))?;
     place.check(context)?;
     context.apply(vec![Change::DeleteArtifacts { owner: place.owner, path: place.path }])?;
     Ok(Json::empty())
@@ -154,7 +184,7 @@ pub async fn put(context: Context, sent: String, mut body: Body) -> Result<Respo
 }
 
 async fn put_at(context: Context, sent: &str, body: &mut Body) -> Result<(), Fault> {
-    let place = Place::parse(sent)?.filter(|place| !place.path.is_empty());
+    let place = Place::parse_to_write(sent)?.filter(|place| !place.path.is_empty());
     let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
     let (known, checked) = (context.clone(), place.clone());
     blocking(move || checked.check(&known)).await?;
@@ -211,6 +241,31 @@ pub async fn get(context: Context, sent: String, headers: HeaderMap) -> Result<R
     send(&context, place.owner, place.path, &sent, &headers).await
 }
 
+/// The same for a browser, which shows at once what cannot do anything there.
+async fn send_to_browser(
+    context: &Context,
+    owner: ArtifactOwner,
+    path: String,
+    shown: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    let is_harmless = is_harmless(content_type(&path));
+    let mut response = send(context, owner, path, shown, headers).await?;
+    if is_harmless && let Some(found) = response.headers_mut().get_mut(CONTENT_DISPOSITION) {
+        let text = found.to_str().unwrap_or_default().replacen("attachment", "inline", 1);
+        *found = text.parse().expect("it was one before");
+    }
+    Ok(response)
+}
+
+/// Texts and images of points; pages and drawings may hold scripts.
+fn is_harmless(content_type: &str) -> bool {
+    const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+    const TEXTS: [&str; 3] = ["text/plain", "text/csv", "text/tab-separated-values"];
+    let kind = content_type.split(';').next().unwrap_or_default();
+    IMAGES.contains(&kind) || TEXTS.contains(&kind)
+}
+
 /// `get-artifact?run_uuid=&path=`, which MLflow's pages use.
 pub async fn get_by_run(context: Context, request: Request) -> Result<Response, Fault> {
     let call = Call::from_query(request.uri().query().unwrap_or_default());
@@ -219,7 +274,7 @@ pub async fn get_by_run(context: Context, request: Request) -> Result<Response, 
     let known = context.clone();
     let run = blocking(move || find(&known, &id)).await?;
     let owner = ArtifactOwner::Run(run.info.id);
-    send(&context, owner, path.clone(), &path, request.headers()).await
+    send_to_browser(&context, owner, path.clone(), &path, request.headers()).await
 }
 
 /// `model-versions/get-artifact?name=&version=&path=`, which MLflow's pages use.
@@ -229,7 +284,7 @@ pub async fn get_by_version(context: Context, request: Request) -> Result<Respon
     let known = context.clone();
     let (owner, folder) = blocking(move || crate::versions::files_of(&known, &call)).await?;
     let whole = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
-    send(&context, owner, whole, &path, request.headers()).await
+    send_to_browser(&context, owner, whole, &path, request.headers()).await
 }
 
 /// `logged-models/MODEL/artifacts/files?artifact_file_path=`, which MLflow's pages use.
@@ -238,7 +293,7 @@ pub async fn get_by_model(context: Context, id: String, request: Request) -> Res
     let path = safe_path(call.required("artifact_file_path")?)?;
     let known = context.clone();
     let model = blocking(move || logged_models::find(&known, logged_models::parse_id(&id)?)).await?;
-    send(&context, ArtifactOwner::Model(model.id), path.clone(), &path, request.headers()).await
+    send_to_browser(&context, ArtifactOwner::Model(model.id), path.clone(), &path, request.headers()).await
 }
 
 /// A file as an attachment, or the part of it that was asked for.
@@ -297,7 +352,7 @@ fn lost(fault: &std::io::Error) -> Fault {
     }
 }
 
-/// Uploaded pages and images must not run in our name, so a browser is told to store them.
+/// Uploaded pages and drawings must not run in our name, so a browser is told to store them.
 fn disposition(name: &str) -> String {
     format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(name, PLAIN))
 }
@@ -358,6 +413,40 @@ mod tests {
             ("bytes=18446744073709551615-18446744073709551615", 5, Nothing),
         ] {
             assert_eq!(wanted(range, size), expected, "{range} of {size}");
+        }
+    }
+
+    #[test]
+    fn a_browser_shows_what_can_do_nothing() {
+        for (path, expected) in [
+            ("a.txt", true),
+            ("stderr.log", true),
+            ("a.json", true),
+            ("MLmodel", true),
+            ("a.csv", true),
+            ("a.png", true),
+            ("a.JPG", true),
+            ("a.js", true),
+            ("a.html", false),
+            ("a.svg", false),
+            ("a.pdf", false),
+            ("a", false),
+            ("a.pkl", false),
+        ] {
+            assert_eq!(is_harmless(content_type(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_version_reads_back_whatever_the_name() {
+        for name in
+            ["iris", "my model", "größe#1", "50%", "a%2Fb", "~41", "back\\slash", ".hidden", "a+b?c=d"]
+        {
+            let uri = of_version(name, 3);
+            let (owner, path) = named_by(&format!("{uri}/a b/c.txt")).unwrap().unwrap();
+            assert_eq!((owner, &*path), (ArtifactOwner::Version(name.to_owned(), 3), "a b/c.txt"), "{uri}");
+            let sent = uri.strip_prefix("mlflow-artifacts:/").unwrap();
+            assert_eq!(Place::parse_to_write(sent).unwrap(), None, "{uri}");
         }
     }
 

@@ -92,10 +92,18 @@ pub fn download_uri(context: &Context, call: &Call) -> Result<Json, Fault> {
     Ok(Json::of(&wire::Field("artifact_uri", source_of(context, found)?)))
 }
 
-/// What a version was made of in the end.
+fn has_own_files(context: &Context, found: &ModelVersion) -> Result<bool, Fault> {
+    let own = ArtifactOwner::Version(found.model.clone(), found.version);
+    Ok(!context.store.artifact_folder(&own, "")?.is_empty())
+}
+
+/// Where the files of a version are in the end: those that are its own are there whatever became of its source.
 fn source_of(context: &Context, mut found: ModelVersion) -> Result<String, Fault> {
     // A version may be made of a version, which may be made of a version.
     for _ in 0..100 {
+        if has_own_files(context, &found)? {
+            return Ok(artifacts::of_version(&found.model, found.version));
+        }
         if let Some(id) = found.logged_model.filter(|id| found.source == format!("models:/{id}")) {
             return logged_models::uri(context, &logged_models::find(context, id)?);
         }
@@ -114,10 +122,6 @@ pub fn files_of(context: &Context, call: &Call) -> Result<(ArtifactOwner, String
 
 /// The same of a version that was found.
 pub fn place_of(context: &Context, found: ModelVersion) -> Result<(ArtifactOwner, String), Fault> {
-    let own = ArtifactOwner::Version(found.model.clone(), found.version);
-    if !context.store.artifact_folder(&own, "")?.is_empty() {
-        return Ok((own, String::new()));
-    }
     let source = source_of(context, found)?;
     if let Some((run, folder)) =
         source.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, "")))

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::{Change, LoggedModel, ModelStore, ModelVersion, Run, RunId, RunStore, StoreError, Tag, View};
+use crate::{
+    Change, LoggedModel, Metric, ModelStore, ModelVersion, Run, RunId, RunStore, StoreError, Tag, View,
+};
 
 /// Of a stage's run: the run that its script made, where that is exactly one.
 pub const SCRIPT_RUN_TAG: &str = "pipe.script_run";
@@ -152,11 +154,24 @@ fn partner(store: &dyn RunStore, run: &Run, there: &str, back: &str) -> Result<O
     }
 }
 
-/// A stage's run with what its script logged: of what both have, the script's, but of tags the stage's.
+/// A stage's run with what its script logged: of what both have, the script's, but of tags the stage's. What the stage has
+/// otherwise stands beside it.
 pub(crate) fn with(mut run: Run, script: &Run) -> Run {
     let Run { info, data } = script.clone();
     run.info.experiment = info.experiment;
     run.info.experiment_name = info.experiment_name;
+    for (key, own) in &run.data.metrics {
+        let is_other =
+            |metric: &&Metric| metric.value != own.value && !(metric.value.is_nan() && own.value.is_nan());
+        if data.metrics.get(key).filter(is_other).is_some() {
+            run.data.stage_metrics.insert(key.clone(), own.clone());
+        }
+    }
+    for (key, own) in &run.data.params {
+        if data.params.get(key).is_some_and(|value| value != own) {
+            run.data.stage_params.insert(key.clone(), own.clone());
+        }
+    }
     run.data.metrics.extend(data.metrics);
     run.data.ranges.extend(data.ranges);
     run.data.params.extend(data.params);

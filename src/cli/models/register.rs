@@ -1,16 +1,18 @@
 //! `pipe models register`: a version of what a run made, if the run is good enough; checked and made in one transaction.
 
+use std::collections::BTreeSet;
+
 use base::{FileState, ProjectPath};
 use cache::Blobs;
 use clap::Args;
 use pipeline::Dialect;
 use track::{
-    Artifact, ArtifactOwner, Change, Changes, Joined, LoggedModel, ModelStatus, ModelStore, NewVersion, Role,
-    Run, RunId, RunStore, SqliteStore, StoreError, Tag, View,
+    Artifact, ArtifactOwner, Change, Changes, Joined, Lifecycle, LoggedModel, ModelStatus, ModelStore,
+    NewVersion, Role, Run, RunId, RunStore, STAGE_RUN_TAG, SqliteStore, StoreError, Tag, View,
 };
 
 use crate::cli::arguments::parse_pair;
-use crate::cli::runs::open;
+use crate::cli::runs::{open, restored_from};
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
@@ -27,7 +29,8 @@ use crate::ui::Printer;
 pub struct RegisterArgs {
     /// The registered model's name
     name: String,
-    /// The run: its id, the end of it, its name, or `last`; what its stages and their scripts made is its own, too
+    /// The run: its id, the end of it, its name, or `last`; what its stages and their scripts made is its own, too, and
+    /// of a run that was restored what the run made that it was restored from
     #[arg(long)]
     run: String,
     /// What of it: one of its logged models by name or id, a file or folder of its artifacts, or an out of its stage [default:
@@ -129,23 +132,70 @@ struct Made {
     logged: Vec<Artifact>,
 }
 
-/// Finds what is meant in the nearest generation of a run's family that has it: logged models first, then files.
+/// Finds what is meant in the nearest generation of a run's family that has it, or else in the runs that these were
+/// restored from.
 fn find(store: &SqliteStore, blobs: &Blobs, root: &Joined, path: Option<&str>) -> CliResult<Made> {
     let generations = root.generations(store)?;
-    for generation in &generations {
-        if let Some(made) = logged_model(store, generation, path)? {
-            return Ok(made);
-        }
+    if let Some(made) = find_in(store, blobs, &generations, path)? {
+        return Ok(made);
     }
-    for run in generations.iter().flatten() {
-        if let Some(made) = files_in(store, blobs, run, path)? {
+    let (origins, gone) = origins(store, &generations)?;
+    for origin in &origins {
+        if let Some(made) = find_in(store, blobs, &origin.generations(store)?, path)? {
             return Ok(made);
         }
     }
     let short = root.run.info.id.short();
     let wanted = path.unwrap_or("model");
-    Err(CliError::message(format!("run {short} has no artifact, logged model or out `{wanted}`"))
-        .hint(format!("`pipe runs show {short}` shows what it made; `--path` names one of them")))
+    let mut from: Vec<String> = origins.iter().map(|origin| origin.run.info.id.short()).collect();
+    from.extend(gone.iter().map(|id| format!("{} (no longer kept)", id.short())));
+    let from = match from.is_empty() {
+        true => String::new(),
+        false => format!(", and neither has what it was restored from, {}", from.join(", ")),
+    };
+    let shown = origins.first().map_or(short.clone(), |origin| origin.run.info.id.short());
+    Err(CliError::message(format!("run {short} has no artifact, logged model or out `{wanted}`{from}"))
+        .hint(format!("`pipe runs show {shown}` shows what it made; `--path` names one of them")))
+}
+
+/// The runs that others were restored from, each once, and the ids of those that are gone.
+fn origins(store: &SqliteStore, generations: &[Vec<Run>]) -> CliResult<(Vec<Joined>, Vec<RunId>)> {
+    let named = generations.iter().flatten().filter_map(|run| restored_from(run)?.parse::<RunId>().ok());
+    let mut seen = BTreeSet::new();
+    let (mut origins, mut gone) = (Vec::new(), Vec::new());
+    for id in named.filter(|id| seen.insert(*id)) {
+        match store.run(id) {
+            Ok(run) if run.info.lifecycle == Lifecycle::Active => origins.push(Joined::of(store, run)?),
+            Ok(_) | Err(StoreError::UnknownRun(_)) => gone.push(id),
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    Ok((origins, gone))
+}
+
+/// Finds what is meant in one family: logged models first, then files.
+fn find_in(
+    store: &SqliteStore,
+    blobs: &Blobs,
+    generations: &[Vec<Run>],
+    path: Option<&str>,
+) -> CliResult<Option<Made>> {
+    for generation in generations {
+        if let Some(made) = logged_model(store, generation, path)? {
+            return Ok(Some(made));
+        }
+    }
+    for generation in generations {
+        // Of a file that both have, the script's counts, as of a param.
+        let is_of_pair = |run: &&Run| run.data.tags.contains_key(STAGE_RUN_TAG);
+        let (scripts, others): (Vec<&Run>, Vec<&Run>) = generation.iter().partition(is_of_pair);
+        for run in scripts.into_iter().chain(others) {
+            if let Some(made) = files_in(store, blobs, run, path)? {
+                return Ok(Some(made));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The logged model of one of these runs that is meant.
@@ -203,9 +253,15 @@ fn files_in(store: &SqliteStore, blobs: &Blobs, run: &Run, path: Option<&str>) -
     Ok(Some(Made { run: run.clone(), source, logged_model: None, artifacts, logged }))
 }
 
-/// The files of an out that the run's stage wrote, as artifacts of the run: so others find them there.
-fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<Vec<Artifact>> {
-    let Some(file) = store.lineage(run, Role::Output)?.into_iter().find(|file| file.path == path) else {
+/// The files of an out that the run's stage wrote, or of a folder in one, as artifacts of the run: so others find them
+/// there.
+///
+/// # Errors
+/// When the cache lacks the list of a folder, or the store fails.
+pub fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<Vec<Artifact>> {
+    let is_above =
+        |out: &str| path.strip_prefix(out).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let Some(file) = store.lineage(run, Role::Output)?.into_iter().find(|file| is_above(&file.path)) else {
         return Ok(Vec::new());
     };
     let digest = file.digest;
@@ -214,12 +270,15 @@ fn out(store: &SqliteStore, blobs: &Blobs, run: RunId, path: &str) -> CliResult<
         Err(_) => (file.size, None),
     };
     let state = FileState { digest, size, files, executable: false };
-    let files = blobs.files(&ProjectPath::from_record(path)?, &state)?;
+    let files = blobs.files(&ProjectPath::from_record(&file.path)?, &state)?;
     let files = files.into_iter().filter(|(_, state)| !state.is_folder());
     let artifact = |(path, state): (ProjectPath, FileState)| Artifact {
         path: path.to_string(),
         digest: state.digest,
         size: state.size,
     };
-    Ok(files.map(artifact).collect())
+    let is_meant = |file: &Artifact| {
+        file.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    Ok(files.map(artifact).filter(is_meant).collect())
 }

@@ -178,6 +178,10 @@ fn show_version(store: &SqliteStore, version: &ModelVersion, as_json: bool, prin
     let table = versions_table(store, std::slice::from_ref(version))?;
     printer.data(table.text(printer.width(), printer.colors_data()));
     printer.data_line(format_args!("\nFiles, from {}", one_line(&version.source)));
+    if files.is_empty() {
+        printer.data_line("none here: they are kept elsewhere, or gone");
+        return Ok(());
+    }
     let mut table = Table::new(vec![Column::text("path").kept().whole(), Column::number("size")]);
     for file in files {
         table.push(vec![Cell::text(file.path), Cell::Bytes(file.size)]);

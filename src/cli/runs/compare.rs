@@ -93,6 +93,13 @@ fn rows(runs: &[Run], for_programs: bool) -> Vec<Row> {
         let cell =
             |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::metric(metric.value));
         rows.push(Row::new(&format!("metrics.{key}"), runs.iter().map(cell).collect()));
+        let of_stage = |run: &Run| match run.data.stage_metrics.get(&key) {
+            Some(metric) => Cell::metric(metric.value),
+            None => cell(run),
+        };
+        if runs.iter().any(|run| run.data.stage_metrics.contains_key(&key)) {
+            rows.push(Row::new(&format!("metrics.{key} (stage)"), runs.iter().map(of_stage).collect()));
+        }
     }
     for key in keys(runs, |run| run.data.params.keys()) {
         let cell = |run: &Run| match run.data.params.get(&key) {
@@ -100,6 +107,13 @@ fn rows(runs: &[Run], for_programs: bool) -> Vec<Row> {
             None => Cell::Missing,
         };
         rows.push(Row::new(&format!("params.{key}"), runs.iter().map(cell).collect()));
+        let of_stage = |run: &Run| match run.data.stage_params.get(&key) {
+            Some(text) => Cell::value(Value::from_text(text)),
+            None => cell(run),
+        };
+        if runs.iter().any(|run| run.data.stage_params.contains_key(&key)) {
+            rows.push(Row::new(&format!("params.{key} (stage)"), runs.iter().map(of_stage).collect()));
+        }
     }
     for key in keys(runs, |run| run.data.tags.keys()) {
         let cell = |run: &Run| run.data.tags.get(&key).map_or(Cell::Missing, Cell::text);

@@ -3,7 +3,7 @@
 use base::Timestamp;
 use clap::Args;
 use report::{Cell, Column, Table};
-use track::{Change, Purge, Run, RunStore, SqliteStore};
+use track::{Change, ModelStore, Purge, Run, RunStore, Search, SqliteStore, View};
 
 use crate::age::parse_age;
 use crate::cli::arguments::ConfirmArgs;
@@ -17,7 +17,9 @@ use super::open;
 
 /// Remove deleted runs, experiments and logged models for ever
 ///
-/// Shows them first. The bytes of their artifacts go with the next `pipe gc`, unless something else needs them.
+/// Shows them first, with the runs of the experiments. The bytes of their artifacts go with the next `pipe gc`, unless
+/// something else needs them: versions of registered models keep their files, whatever they were made of. An experiment
+/// in which a run was restored stays.
 #[derive(Debug, Args)]
 pub struct GcArgs {
     /// Remove only what was deleted so long ago: 30d, 12h, 2w
@@ -39,10 +41,16 @@ pub fn run(args: &GcArgs, project: &Project, printer: Printer) -> CliResult {
         printer.say("There is nothing deleted to remove.");
         return Ok(());
     }
-    let runs = store.runs(&purge.runs)?;
+    let mut runs = store.runs(&purge.runs)?;
+    if !purge.experiments.is_empty() {
+        // They go with all that is in them.
+        let experiments = purge.experiments.clone();
+        runs.extend(store.search(&Search { experiments, view: View::Deleted, ..Search::default() })?);
+    }
     let runs = shown(&runs);
     printer.data(preview(&store, &purge, &runs)?.text(printer.width(), printer.colors_data()));
     let what = told(&purge, runs.len());
+    tell_versions(&store, &purge, printer)?;
     if args.confirm.dry {
         printer.say(format_args!("Would remove {what} for ever."));
         return Ok(());
@@ -50,6 +58,30 @@ pub fn run(args: &GcArgs, project: &Project, printer: Printer) -> CliResult {
     args.confirm.confirm(&format!("this would remove {what} for ever"), printer)?;
     store.apply(now(vec![Change::Purge(purge)]))?;
     printer.say(format_args!("Removed {what}; `pipe gc` frees what of the cache they alone needed."));
+    Ok(())
+}
+
+/// So many versions are named.
+const NAMED: usize = 10;
+
+/// Says which versions are made of what goes: their files stay with them.
+fn tell_versions(store: &SqliteStore, purge: &Purge, printer: Printer) -> CliResult {
+    let versions = store.versions_made_of(purge)?;
+    if versions.is_empty() {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    for version in &versions {
+        let aliases = store.model_version(&version.model, version.version)?.aliases;
+        let aliases = if aliases.is_empty() { String::new() } else { format!(" ({})", aliases.join(", ")) };
+        names.push(format!("{}/{}{aliases}", base::one_line(&version.model), version.version));
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let listed = report::few_text(&names, NAMED, ", ");
+    printer.say(match names.len() {
+        1 => format!("Made of this and kept with its files: version {listed}."),
+        _ => format!("Made of this and kept with their files: versions {listed}."),
+    });
     Ok(())
 }
 
@@ -83,7 +115,7 @@ fn preview(store: &SqliteStore, purge: &Purge, runs: &[&Run]) -> CliResult<Table
         table.push(vec![Cell::text("run"), Cell::text(info.id.short()), Cell::text(&info.name), deleted]);
     }
     for id in &purge.models {
-        let model = track::ModelStore::logged_model(store, *id)?;
+        let model = store.logged_model(*id)?;
         table.push(vec![
             Cell::text("logged model"),
             Cell::text(id.to_string()),

@@ -1,12 +1,12 @@
 //! `pipe runs delete` and `restore`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use clap::Args;
 use report::{Cell, Column, Table};
 use track::{
-    Change, Joined, Lifecycle, ParentFilter, Run, RunId, RunStore, SCRIPT_RUN_TAG, STAGE_RUN_TAG, Search,
-    SqliteStore, View, lease_is_alive,
+    Change, Experiment, ExperimentId, Joined, Lifecycle, ParentFilter, Run, RunId, RunStore, SCRIPT_RUN_TAG,
+    STAGE_RUN_TAG, Search, SqliteStore, StoreError, View, lease_is_alive,
 };
 
 use crate::cli::arguments::ConfirmArgs;
@@ -90,8 +90,21 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
     if args.runs.is_empty() {
         args.confirm.confirm(&format!("this would {verb} {count}"), printer)?;
     }
-    let changes = runs.iter().map(|run| Change::SetLifecycle { run: run.info.id, lifecycle: to });
-    store.apply(now(changes.collect()))?;
+    let (mut changes, mut experiments) = (Vec::new(), Vec::new());
+    if to == Lifecycle::Active {
+        experiments = deleted_experiments(&store, &runs)?;
+        for experiment in &experiments {
+            changes.extend(restored_alone(&store, experiment)?);
+        }
+    }
+    changes.extend(runs.iter().map(|run| Change::SetLifecycle { run: run.info.id, lifecycle: to }));
+    store.apply(now(changes)).map_err(|fault| match fault {
+        StoreError::ExperimentExists(name) => CliError::message(format!(
+            "the experiment `{name}` of these runs is deleted, and another one has its name now"
+        ))
+        .hint("give that one another name, with MLflow's rename_experiment, and restore them again"),
+        fault => fault.into(),
+    })?;
     let them = if shown.len() == 1 { "it" } else { "them" };
     let hint = match to {
         Lifecycle::Deleted => format!("; `pipe runs restore` brings {them} back"),
@@ -99,7 +112,31 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
     };
     let done = if to == Lifecycle::Deleted { "Deleted" } else { "Restored" };
     printer.say(format_args!("{done} {count}{hint}."));
+    for experiment in experiments {
+        let name = base::one_line(&experiment.name).into_owned();
+        printer.say(format_args!("Restored experiment `{name}` too; its other runs stay deleted."));
+    }
     Ok(())
+}
+
+/// The experiments of these runs that are deleted.
+fn deleted_experiments(store: &SqliteStore, runs: &[Run]) -> CliResult<Vec<Experiment>> {
+    let ids: BTreeSet<ExperimentId> = runs.iter().map(|run| run.info.experiment).collect();
+    let mut found = Vec::new();
+    for id in ids {
+        found.push(store.experiment_by_id(id)?);
+    }
+    found.retain(|experiment| experiment.lifecycle == Lifecycle::Deleted);
+    Ok(found)
+}
+
+/// Restores an experiment without the runs that were deleted with it.
+fn restored_alone(store: &SqliteStore, experiment: &Experiment) -> CliResult<Vec<Change>> {
+    let search = Search { experiments: vec![experiment.id], view: View::Deleted, ..Search::default() };
+    let others = store.select(&search)?;
+    let restore = Change::SetExperimentLifecycle { experiment: experiment.id, lifecycle: Lifecycle::Active };
+    let delete = |run| Change::SetLifecycle { run, lifecycle: Lifecycle::Deleted };
+    Ok(std::iter::once(restore).chain(others.into_iter().map(delete)).collect())
 }
 
 /// The runs that are meant and those that they started, each once, in the order in which they were found.

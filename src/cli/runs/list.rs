@@ -5,9 +5,9 @@ use clap::Args;
 use indexmap::IndexSet;
 use report::{Cell, Column, Table};
 use track::{
-    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, OrderBy, PARENT_TAG,
-    ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search, Searched,
-    SqliteStore, View, nearest, shown_id,
+    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, Metric, OrderBy,
+    PARENT_TAG, ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search,
+    Searched, SqliteStore, View, nearest, shown_id,
 };
 
 use crate::cli::FormatArgs;
@@ -24,7 +24,8 @@ pub struct ListArgs {
     ///
     /// Fields: metrics.KEY, params.KEY, tags.KEY, datasets.name (digest, context), and id, name, stage, status, start, end,
     /// duration, experiment, user, parent. An id may be the start or the end of one, or `last`, as in parent = 'last'. A status is
-    /// RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; best(KEY), min(KEY) and max(KEY) look at all it had:
+    /// RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; of
+    /// one that a stage and its script both have, or a param, either. best(KEY), min(KEY) and max(KEY) look at all it had:
     /// best is the least of what is called loss, error, rmse and the like, or has a tag pipe.better.KEY = lower, else the
     /// greatest. Comparisons: = != < <= > >=, like and ilike with % and _, ~ and !~ with a regular expression, in (…),
     /// is null. They are joined by and, or, not and parentheses. A time is local unless it ends with Z or an offset, and
@@ -334,6 +335,16 @@ impl ColumnSpec {
             ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, id),
             ColumnSpec::RestoredFrom => restored_from(run)
                 .map_or(Cell::Missing, |from| from.parse().map_or_else(|_| Cell::text(from), id)),
+            ColumnSpec::Metric(key) if for_people && run.data.stage_metrics.contains_key(key) => {
+                let value = |metric: Option<&Metric>| {
+                    metric.map_or(Cell::Missing, |metric| Cell::metric(metric.value)).shown()
+                };
+                let (data, stage) = (&run.data, run.data.stage_metrics.get(key));
+                Cell::text(of_both(&value(data.metrics.get(key)), &value(stage)))
+            }
+            ColumnSpec::Param(key) if for_people && run.data.stage_params.contains_key(key) => {
+                Cell::text(of_both(&run.data.params[key], &run.data.stage_params[key]))
+            }
             ColumnSpec::Metric(key) => {
                 run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::metric(metric.value))
             }
@@ -347,6 +358,11 @@ impl ColumnSpec {
             ColumnSpec::Tag(key) => run.data.tags.get(key).map_or(Cell::Missing, Cell::text),
         }
     }
+}
+
+/// The value that a script logged, and the one that its stage has.
+fn of_both(script: &str, stage: &str) -> String {
+    format!("{script}, {stage} (stage)")
 }
 
 /// What a field says of all data sets that a run read.

@@ -7,8 +7,8 @@ use clap::Args;
 use report::{Cell, Column, Table, sparkline};
 use serde_json::{Map, Value as Json, json};
 use track::{
-    Artifact, Course, DatasetInput, Joined, Metric, MetricRange, ModelVersion, Role, Run, RunId, RunStore,
-    SqliteStore, View, is_of_script, shown_id,
+    Artifact, ArtifactOwner, Course, DatasetInput, Joined, Metric, MetricRange, ModelVersion, Role, Run,
+    RunId, RunStore, SqliteStore, View, is_of_script, shown_id,
 };
 
 use crate::error::CliResult;
@@ -61,7 +61,9 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
         }
         printer.data(table.text(printer.width(), printer.colors_data()));
     }
-    pairs("Params", run.data.params.iter(), printer);
+    let of_stage = run.data.stage_params.iter().map(|(key, value)| (format!("{key} (stage)"), value));
+    let of_stage: Vec<_> = of_stage.collect();
+    pairs("Params", run.data.params.iter().chain(of_stage.iter().map(|(key, value)| (key, *value))), printer);
     metrics(&store, &found, printer)?;
     files("Inputs", &store, run.info.id, Role::Input, printer)?;
     datasets(run, printer);
@@ -69,10 +71,19 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     let artifacts = artifacts(&store, &found)?;
     if !artifacts.is_empty() {
         section("Artifacts", printer);
-        let rows = artifacts.into_iter().map(|artifact| (artifact.path, artifact.digest, artifact.size));
-        file_table(rows, printer);
+        let row = |(artifact, mark): (Artifact, &str)| {
+            (format!("{}{mark}", artifact.path), artifact.digest, artifact.size)
+        };
+        file_table(artifacts.into_iter().map(row), printer);
     }
     models(&store, &found, printer)?;
+    if args.all {
+        for model in found.made(&store)?.0 {
+            let files = store.artifacts_of(&ArtifactOwner::Model(model.id))?;
+            section(&format!("Files of {} {}", one_line(&model.name), model.id), printer);
+            file_table(files.into_iter().map(|file| (file.path, file.digest, file.size)), printer);
+        }
+    }
     let is_shown = |(key, _): &(&String, &String)| args.all || !is_bookkeeping(key);
     pairs("Tags", run.data.tags.iter().filter(is_shown), printer);
     let left_out = run.data.tags.iter().filter(|tag| !is_shown(tag)).count();
@@ -80,11 +91,21 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     Ok(())
 }
 
-fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<Artifact>> {
+/// The artifacts of a run and of its script's, each with a mark: of one name that both have, the stage's is told apart.
+fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<(Artifact, &'static str)>> {
+    let of_script = match &found.script {
+        Some(script) => store.artifacts(script.info.id)?,
+        None => Vec::new(),
+    };
     let mut artifacts = Vec::new();
-    for id in found.ids() {
-        artifacts.extend(store.artifacts(id)?);
+    for artifact in store.artifacts(found.run.info.id)? {
+        match of_script.iter().find(|other| other.path == artifact.path) {
+            None => artifacts.push((artifact, "")),
+            Some(other) if other.digest == artifact.digest => {}
+            Some(_) => artifacts.push((artifact, " (stage)")),
+        }
     }
+    artifacts.extend(of_script.into_iter().map(|artifact| (artifact, "")));
     Ok(artifacts)
 }
 
@@ -161,6 +182,11 @@ fn metrics(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
                 .map_or(Cell::Missing, |course| Cell::Int(i64::try_from(course.points).unwrap_or(i64::MAX))),
             course.map_or(Cell::Missing, |course| Cell::text(sparkline(&course.values, 24))),
         ]);
+        if let Some(own) = run.data.stage_metrics.get(key) {
+            let mut row = vec![Cell::text(format!("{key} (stage)")), Cell::number(own.value)];
+            row.resize(6, Cell::Missing);
+            table.push(row);
+        }
     }
     printer.data(table.text(printer.width(), printer.colors_data()));
     Ok(())
@@ -267,6 +293,12 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
             store.metric_history(found.holder(key), key)?.iter().map(point_json).collect();
         metrics.insert(key.clone(), points.into());
     }
+    // What the stage has otherwise than its script, which is told above.
+    let mut stage_metrics = Map::new();
+    for key in run.data.stage_metrics.keys() {
+        let points: Vec<Json> = store.metric_history(id, key)?.iter().map(point_json).collect();
+        stage_metrics.insert(key.clone(), points.into());
+    }
     let lineage = |role| -> CliResult<Vec<Json>> {
         let files = store.lineage(id, role)?;
         Ok(files
@@ -279,16 +311,29 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
     let artifacts = artifacts(store, found)?;
     let artifacts: Vec<Json> = artifacts
         .iter()
-        .map(|artifact| json!({"path": artifact.path, "digest": artifact.digest, "size": artifact.size}))
+        .map(|(artifact, mark)| {
+            let of_stage = !mark.is_empty();
+            let (path, digest, size) = (&artifact.path, &artifact.digest, artifact.size);
+            if of_stage {
+                json!({"path": path, "digest": digest, "size": size, "of_stage": true})
+            } else {
+                json!({"path": path, "digest": digest, "size": size})
+            }
+        })
         .collect();
     let (models, versions) = found.made(store)?;
     let models: Vec<Json> = models
         .iter()
         .map(|model| {
             let (id, status) = (model.id.to_string(), model.status.name());
-            json!({"model_id": id, "name": model.name, "type": model.model_type, "status": status})
+            let files = store.artifacts_of(&ArtifactOwner::Model(model.id))?;
+            let file = |file: &Artifact| json!({"path": file.path, "digest": file.digest, "size": file.size});
+            let files: Vec<Json> = files.iter().map(file).collect();
+            Ok(json!({
+                "model_id": id, "name": model.name, "type": model.model_type, "status": status, "files": files,
+            }))
         })
-        .collect();
+        .collect::<CliResult<_>>()?;
     let versions: Vec<Json> = versions
         .iter()
         .map(|version| {
@@ -335,6 +380,8 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
         "user": run.info.user,
         "params": run.data.params,
         "metrics": metrics,
+        "stage_params": run.data.stage_params,
+        "stage_metrics": stage_metrics,
         "tags": run.data.tags,
         "inputs": lineage(Role::Input)?,
         "datasets": datasets,

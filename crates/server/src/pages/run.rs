@@ -8,8 +8,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::plots::{Figure, Series, Shape, Template, Trace, svg};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    Joined, Lifecycle, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus, StoreError,
-    shown_id,
+    ArtifactOwner, Joined, Lifecycle, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId,
+    RunStatus, StoreError, shown_id,
 };
 
 use super::html::{Html, Link, cell, digest, folded, head, number, short, shortened};
@@ -31,6 +31,8 @@ pub const DIGITS: usize = 15;
 pub const MOST_POINTS: usize = 2500;
 /// Files of which it is looked up who wrote them.
 const MOST_MAKERS: usize = 100;
+/// Files of a logged model on the page of a run.
+const MOST_FILES: usize = 500;
 /// The tag that MLflow keeps a run's note in.
 const NOTE_TAG: &str = "mlflow.note.content";
 
@@ -139,7 +141,9 @@ pub fn page(context: &Context, id: &str) -> Result<String, Fault> {
         page.heading(2, count_text(children.len(), "nested run"));
         runs_table(&mut page, &children, None);
     }
-    page.pairs("Params", data.params.iter().map(|(key, value)| vec![cell(key), folded(value)]));
+    let of_stage = data.stage_params.iter().map(|(key, value)| (format!("{key} (stage)"), value));
+    let params = data.params.iter().map(|(key, value)| (key.clone(), value)).chain(of_stage);
+    page.pairs("Params", params.map(|(key, value)| vec![cell(key), folded(value)]));
     metrics(&mut page, context, &found)?;
     page.raw("<div class=\"charts\">\n");
     for key in data.metrics.keys().take(MOST_CHARTS) {
@@ -287,9 +291,22 @@ fn origin(context: &Context, from: &str) -> String {
 /// The logged models and the versions of registered models that a run made.
 fn made_models(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
     let (models, versions) = found.made(&*context.store)?;
-    let models =
-        models.iter().map(|model| vec![cell(&model.name), cell(model.id), cell(model.status.name())]);
-    page.pairs("Logged models", models);
+    let rows = models.iter().map(|model| vec![cell(&model.name), cell(model.id), cell(model.status.name())]);
+    page.pairs("Logged models", rows);
+    for model in &models {
+        let files = context.store.artifacts_of(&ArtifactOwner::Model(model.id))?;
+        let rows = files.iter().take(MOST_FILES).map(|file| {
+            let path = utf8_percent_encode(&file.path, NON_ALPHANUMERIC);
+            let (id, address) = (model.id, "/ajax-api/2.0/mlflow/logged-models");
+            let there = format!("{address}/{id}/artifacts/files?artifact_file_path={path}");
+            vec![Link(there, &file.path).cell(), number(bytes_text(file.size))]
+        });
+        page.pairs(&format!("Files of {}", model.name), rows);
+        if files.len() > MOST_FILES {
+            let count = files.len();
+            page.paragraph("faint", format_args!("Only the first {MOST_FILES} of {count} are shown."));
+        }
+    }
     let versions = versions.iter().map(|version| {
         let made_of = version.logged_model.map(|model| model.to_string()).unwrap_or_default();
         let name = format!("{}/{}", version.model, version.version);

@@ -190,6 +190,12 @@ pub struct RunData {
     pub model_inputs: Vec<ModelId>,
     /// The logged models that it wrote, likewise.
     pub model_outputs: Vec<ModelOutput>,
+    /// Of a stage's run with what its script logged: params that the stage has too, with another value, which is this.
+    #[serde(default)]
+    pub stage_params: BTreeMap<String, String>,
+    /// The same of metrics.
+    #[serde(default)]
+    pub stage_metrics: BTreeMap<String, Metric>,
 }
 
 /// What is told of a metric of a run without reading all of it.

@@ -1,15 +1,18 @@
 //! Reading the artifacts of runs, logged models and versions.
 
+use std::collections::BTreeSet;
+
 use base::Digest;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::apply::Table;
 use super::fault::Fault;
+use super::lead;
 use super::read::{digest, size};
 use crate::{Artifact, ArtifactEntry, ArtifactOwner, StoreError};
 
 /// The table and the number of an owner of any lifecycle.
-fn locate(connection: &Connection, owner: &ArtifactOwner) -> Result<(Table, i64), Fault> {
+pub(super) fn locate(connection: &Connection, owner: &ArtifactOwner) -> Result<(Table, i64), Fault> {
     let number = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<Option<i64>, Fault> {
         Ok(connection.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?)
     };
@@ -40,6 +43,11 @@ fn artifact_row(row: &Row) -> rusqlite::Result<Artifact> {
 
 pub(super) fn all(connection: &Connection, owner: &ArtifactOwner) -> Result<Vec<Artifact>, Fault> {
     let (table, number) = locate(connection, owner)?;
+    all_in(connection, table, number)
+}
+
+/// The artifacts of the owner with a number.
+pub(super) fn all_in(connection: &Connection, table: Table, number: i64) -> Result<Vec<Artifact>, Fault> {
     let (name, column) = table.names();
     let sql = format!("SELECT path, digest, size FROM {name} WHERE {column} = ?1 ORDER BY path");
     let mut query = connection.prepare_cached(&sql)?;
@@ -94,7 +102,7 @@ pub(super) fn folder(
     Ok(entries)
 }
 
-/// What the artifacts of everything that was not deleted hold, each digest once.
+/// What the artifacts of everything that was not deleted hold, and what versions are made of, each digest once.
 pub(super) fn kept(connection: &Connection) -> Result<Vec<Digest>, Fault> {
     let mut query = connection.prepare_cached(
         "SELECT digest FROM artifact JOIN run ON run.number = artifact.run WHERE lifecycle = 0
@@ -102,5 +110,9 @@ pub(super) fn kept(connection: &Connection) -> Result<Vec<Digest>, Fault> {
             WHERE lifecycle = 0
          UNION SELECT digest FROM model_version_artifact",
     )?;
-    Ok(query.query_map([], |row| digest(row, 0))?.collect::<Result<_, _>>()?)
+    let mut kept: BTreeSet<Digest> = query.query_map([], |row| digest(row, 0))?.collect::<Result<_, _>>()?;
+    for lead in lead::leads(connection)? {
+        kept.extend(lead.files(connection)?.into_iter().map(|file| file.digest));
+    }
+    Ok(kept.into_iter().collect())
 }

@@ -12,6 +12,7 @@ mod column;
 mod fault;
 mod file;
 mod history;
+mod lead;
 mod model;
 mod page;
 mod pairs;
@@ -42,7 +43,7 @@ use crate::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
     ExperimentId, ExperimentSearch, KeyGroup, Lease, LineageFile, LoggedModel, LoggedModelSearch, Metric,
     MetricCursor, ModelId, ModelSearch, ModelStore, ModelVersion, Purge, RegisteredModel, Role, Run, RunId,
-    RunStore, Search, Stage, StoreError, TagValue, VersionSearch, View,
+    RunStore, Search, Stage, StoreError, TagValue, VersionRef, VersionSearch, View,
 };
 
 /// How long a writer waits for others.
@@ -221,13 +222,29 @@ impl SqliteStore {
         })
     }
 
-    /// The contents of all artifacts of runs and logged models that are not deleted, and of versions, each once: what
-    /// a collection of garbage has to keep.
+    /// The contents of all artifacts of runs and logged models that are not deleted, and of all that versions are made
+    /// of, each once: what a collection of garbage has to keep.
     ///
     /// # Errors
     /// When the store fails.
     pub fn kept_artifacts(&self) -> Result<Vec<Digest>, StoreError> {
         self.read(artifact::kept)
+    }
+
+    /// The files of a version, by their path in it: its own, else those that its source names, of any lifecycle.
+    ///
+    /// # Errors
+    /// When there is no such version, or the store fails.
+    pub fn version_files(&self, version: &VersionRef) -> Result<Vec<Artifact>, StoreError> {
+        self.read(|connection| lead::files(connection, version))
+    }
+
+    /// The versions that are made of what a purge removes, by name and number. Their files become their own then.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn versions_made_of(&self, purge: &Purge) -> Result<Vec<VersionRef>, StoreError> {
+        self.read(|connection| lead::versions_made_of(connection, purge))
     }
 
     /// Answers a question on one moment's state of the store.

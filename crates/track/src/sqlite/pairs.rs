@@ -109,7 +109,8 @@ impl Pairs {
     }
 }
 
-/// What a pair has for a field: as [`crate::joined::with`] puts the two together, and either id and name.
+/// What a pair has for a field: as [`crate::joined::with`] puts the two together, and either id and name. Of a param or
+/// metric that both have, the script's value comes first.
 fn joined(field: &Field, stage: Values<'static>, script: Values<'static>) -> Values<'static> {
     let first = |a: Values<'static>, b: Values<'static>| if a.is_empty() { b } else { a };
     let both = || Values::Many(stage.iter().chain(script.iter()).cloned().collect());
@@ -117,7 +118,14 @@ fn joined(field: &Field, stage: Values<'static>, script: Values<'static>) -> Val
         Field::Tag(key) if key == RUN_NAME_TAG => both(),
         Field::Tag(key) if key == PARENT_TAG => stage,
         Field::Tag(_) => first(stage, script),
-        Field::Metric(_) | Field::Param(_) | Field::Aggregate(..) => first(script, stage),
+        Field::Metric(_) | Field::Param(_) | Field::Aggregate(..) => {
+            match (script.is_empty(), stage.is_empty()) {
+                (true, _) => stage,
+                (_, true) => script,
+                _ if script.as_slice() == stage.as_slice() => script,
+                _ => Values::Many(script.iter().chain(stage.iter()).cloned().collect()),
+            }
+        }
         Field::Dataset(DatasetField::Name | DatasetField::Digest | DatasetField::Context)
         | Field::Attribute(Attribute::RunId | Attribute::Name) => both(),
         Field::Attribute(Attribute::Experiment | Attribute::ExperimentId | Attribute::ArtifactUri) => script,

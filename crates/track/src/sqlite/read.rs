@@ -125,25 +125,30 @@ pub(super) fn datasets(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// Experiments that go whole: nothing in them was restored.
+const WHOLE: &str = "SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1
+    AND NOT EXISTS (SELECT 1 FROM run WHERE run.experiment = experiment.id AND run.lifecycle = 0)
+    AND NOT EXISTS (SELECT 1 FROM logged_model AS model WHERE model.experiment = experiment.id AND model.lifecycle = 0)";
+
 /// What was deleted before a time, or at any time. What an older schema deleted has no time, and is older than any.
 pub(super) fn purgeable(connection: &Connection, before: Option<Timestamp>) -> Result<Purge, Fault> {
     let before = before.map_or(i64::MAX, |before| before.0);
     let experiments = connection
-        .prepare_cached("SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1 ORDER BY id")?
+        .prepare_cached(&format!("{WHOLE} ORDER BY id"))?
         .query_map([before], |row| Ok(ExperimentId(row.get(0)?)))?
         .collect::<Result<_, _>>()?;
+    let of = |table: &str| {
+        format!(
+            "SELECT id FROM {table} WHERE lifecycle = 1 AND coalesce(deleted, 0) < ?1 AND experiment NOT IN ({WHOLE})
+             ORDER BY id"
+        )
+    };
     let runs = connection
-        .prepare_cached(
-            "SELECT id FROM run WHERE lifecycle = 1 AND coalesce(deleted, 0) < ?1
-             AND experiment NOT IN (SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1) ORDER BY id",
-        )?
+        .prepare_cached(&of("run"))?
         .query_map([before], |row| run_id(row, 0))?
         .collect::<Result<_, _>>()?;
     let models = connection
-        .prepare_cached(
-            "SELECT id FROM logged_model WHERE lifecycle = 1 AND coalesce(deleted, 0) < ?1
-             AND experiment NOT IN (SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1) ORDER BY id",
-        )?
+        .prepare_cached(&of("logged_model"))?
         .query_map([before], |row| model_id(row, 0))?
         .collect::<Result<_, _>>()?;
     Ok(Purge { experiments, runs, models })

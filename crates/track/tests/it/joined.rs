@@ -47,6 +47,7 @@ fn family(is_tied: bool) -> SqliteStore {
         metric(3, "score", 3.0),
         params(2, "lr", "0.1"),
         params(3, "size", "10"),
+        params(3, "lr", "0.5"),
         tags(2, &[("pipe.kind", "stage"), ("pipe.stage", "train"), ("pipe.better.score", "lower")]),
         tags(3, &[("pipe.kind", "script"), ("pipe.stage", "train"), ("autolog", "yes")]),
         tags(4, &[("pipe.kind", "script"), ("pipe.stage", "train")]),
@@ -87,6 +88,8 @@ fn what_either_has_finds_the_one() {
         "metrics.acc > 0.5 and stage = 'train'",
         "experiment = 'flowers' and name = 'run-2'",
         "best(score) = 3 and max(acc) = 0.9",
+        "metrics.acc = 0.1",
+        "metrics.acc = 0.9 and params.lr = 0.5 and params.lr = 0.1",
         &format!("id = '{stage}' and params.size = 10"),
         &format!("id = '{script}' and params.lr = 0.1"),
         &format!("id in ('{script}')"),
@@ -98,7 +101,7 @@ fn what_either_has_finds_the_one() {
         assert_eq!(matching(&store, text), [stage], "{text}");
     }
     for text in [
-        "metrics.acc = 0.1".to_owned(),
+        "metrics.acc = 0.2".to_owned(),
         format!("id = '{script}' and id != '{stage}'"),
         format!("id = '{script}' and id not in ('{stage}', '{}')", id(9)),
         "name = 'run-3' and name != 'run-2'".to_owned(),
@@ -130,7 +133,8 @@ fn pages_orders_and_experiments_know_the_one() {
     let ordered = Search { order_by, limit: Some(1), ..search() };
     let found = store.search(&ordered).expect("read");
     assert_eq!((found[0].info.id, found[0].data.metrics["acc"].value), (id(2), 0.9));
-    assert_eq!(found[0].data.params["lr"], "0.1");
+    assert_eq!(found[0].data.params["lr"], "0.5");
+    assert_eq!(found[0].data.stage_params["lr"], "0.1", "what the stage has otherwise");
 }
 
 #[test]

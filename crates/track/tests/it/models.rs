@@ -382,3 +382,97 @@ pub fn a_version_is_registered_only_when_its_rule_holds(store: &dyn ModelStore) 
     store.apply(at(0, vec![log(script, 0, 0.4)])).expect("logged");
     assert!(register(12, judged(12)).is_ok(), "the script's counts");
 }
+
+/// A version made of a source, without files of its own.
+fn made_of(name: &str, source: String) -> [Change; 2] {
+    let create =
+        RegistryChange::CreateModel { name: name.into(), description: None, tags: vec![], if_absent: true };
+    let version = NewVersion { model: name.into(), source, ..NewVersion::default() };
+    [Change::Registry(create), Change::Registry(RegistryChange::CreateVersion(version))]
+}
+
+#[test]
+fn the_files_of_a_version_stay_whatever_becomes_of_its_source() {
+    let store = track::SqliteStore::open_in_memory().expect("memory");
+    make_run(&store, 1);
+    make_run(&store, 2);
+    let (run, model) = (id(1), model_id(1));
+    let file = |path: &str, byte| Artifact { path: path.into(), digest: Digest::Blake3([byte; 32]), size: 1 };
+    let apply = |changes: Vec<Change>| store.apply(at(9, changes)).expect("applied");
+    apply(vec![
+        new_model(1, "tree"),
+        Change::LogArtifacts { run, artifacts: vec![file("model/w", 1), file("models", 9), file("one", 2)] },
+        Change::LoggedModel(LoggedModelChange::LogArtifacts { model, artifacts: vec![file("MLmodel", 3)] }),
+    ]);
+    for (name, source) in [
+        ("by run", format!("runs:/{run}/model")),
+        ("by proxy", format!("mlflow-artifacts:/0/{run}/artifacts/model")),
+        ("file", format!("runs:/{run}/one")),
+        ("logged", format!("models:/{model}")),
+        ("copy", "models:/by run/1".into()),
+        ("copy of copy", "models:/copy/1".into()),
+        ("of another", format!("runs:/{}/model", id(2))),
+        ("elsewhere", "s3://bucket/model".into()),
+    ] {
+        apply(made_of(name, source).to_vec());
+    }
+    let files = |name: &str| {
+        let version = VersionRef { model: name.into(), version: 1 };
+        let files = store.version_files(&version).expect("read");
+        files.into_iter().map(|file| file.path).collect::<Vec<_>>()
+    };
+    let assert_all = |when: &str| {
+        for (name, path) in [("by run", "w"), ("by proxy", "w"), ("file", "one"), ("logged", "MLmodel")] {
+            assert_eq!(files(name), [path], "{name} {when}");
+        }
+        assert_eq!(files("copy of copy"), ["w"], "{when}");
+        assert_eq!(files("elsewhere"), [""; 0], "{when}");
+        let kept = store.kept_artifacts().expect("read");
+        for byte in 1..=3 {
+            assert!(kept.contains(&Digest::Blake3([byte; 32])), "{byte} {when}");
+        }
+    };
+    assert_all("at first");
+    let deleted = Lifecycle::Deleted;
+    apply(vec![Change::LoggedModel(LoggedModelChange::SetLifecycle { model, lifecycle: deleted })]);
+    let own = store.artifacts_of(&ArtifactOwner::Version("logged".into(), 1)).expect("read");
+    assert_eq!(own.len(), 1, "clients find no files of a deleted logged model");
+    apply(vec![Change::SetLifecycle { run, lifecycle: deleted }]);
+    assert_all("once they are deleted");
+    assert!(!store.kept_artifacts().expect("read").contains(&Digest::Blake3([9; 32])), "no version has it");
+    let purge = store.purgeable(None).expect("read");
+    let made = store.versions_made_of(&purge).expect("read");
+    let made: Vec<&str> = made.iter().map(|version| version.model.as_str()).collect();
+    assert_eq!(made, ["by proxy", "by run", "copy", "copy of copy", "file"]);
+    apply(vec![Change::Purge(purge)]);
+    assert_all("once they are gone");
+    // What was made of a version keeps its files when that goes, or is called otherwise.
+    apply(made_of("of one that goes", "models:/by run/1".into()).to_vec());
+    apply(made_of("of one that is renamed", "models:/by proxy/1".into()).to_vec());
+    let version = VersionRef { model: "by run".into(), version: 1 };
+    apply(vec![Change::Registry(RegistryChange::DeleteVersion { version })]);
+    let (name, to) = ("by proxy".to_owned(), "by another name".to_owned());
+    apply(vec![Change::Registry(RegistryChange::RenameModel { name, to })]);
+    assert_eq!(
+        (files("of one that goes"), files("of one that is renamed")),
+        (vec!["w".into()], vec!["w".into()])
+    );
+    apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "of one that goes".into() })]);
+    assert_eq!(files("copy"), ["w"]);
+}
+
+#[test]
+fn the_files_of_a_version_stay_when_they_are_deleted_where_they_came_from() {
+    let store = track::SqliteStore::open_in_memory().expect("memory");
+    make_run(&store, 1);
+    let artifact = Artifact { path: "model/w".into(), digest: Digest::Blake3([1; 32]), size: 1 };
+    let apply = |changes: Vec<Change>| store.apply(at(9, changes)).expect("applied");
+    apply(vec![Change::LogArtifacts { run: id(1), artifacts: vec![artifact] }]);
+    apply(made_of("iris", format!("runs:/{}/model", id(1))).to_vec());
+    let owner = || ArtifactOwner::Run(id(1));
+    let own = || store.artifacts_of(&ArtifactOwner::Version("iris".into(), 1)).expect("read").len();
+    apply(vec![Change::DeleteArtifacts { owner: owner(), path: "mod".into() }]);
+    assert_eq!(own(), 0, "another folder");
+    apply(vec![Change::DeleteArtifacts { owner: owner(), path: "model/w".into() }]);
+    assert_eq!(own(), 1);
+}

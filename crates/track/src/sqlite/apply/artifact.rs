@@ -8,7 +8,7 @@ use crate::key::check_path;
 use crate::sqlite::fault::Fault;
 
 /// Whose artifacts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::sqlite) enum Table {
     Run,
     Model,

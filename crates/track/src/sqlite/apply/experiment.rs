@@ -3,10 +3,11 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::hold::hold;
 use super::{active_run, tag};
 use crate::key::check_length;
 use crate::sqlite::fault::Fault;
-use crate::{ExperimentId, ExperimentRef, KeyError, Lifecycle, MAX_EXPERIMENT_NAME, StoreError, Tag};
+use crate::{ExperimentId, ExperimentRef, KeyError, Lifecycle, MAX_EXPERIMENT_NAME, Purge, StoreError, Tag};
 
 pub(super) fn create(
     transaction: &Transaction,
@@ -137,6 +138,10 @@ pub(super) fn set_lifecycle(
     }
     if !deleted && active(transaction, &name)?.is_some() {
         return Err(StoreError::ExperimentExists(name).into());
+    }
+    if deleted {
+        let purge = Purge { experiments: vec![id], ..Purge::default() };
+        hold(transaction, |lead| lead.goes_with(transaction, &purge))?;
     }
     let change = "UPDATE experiment SET lifecycle = ?2, updated = ?3 WHERE id = ?1";
     transaction.execute(change, params![id.0, deleted, at.0])?;

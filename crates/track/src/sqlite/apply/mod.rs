@@ -3,6 +3,7 @@
 mod artifact;
 mod demand;
 mod experiment;
+mod hold;
 mod input;
 mod model;
 mod purge;
@@ -117,6 +118,7 @@ fn make(
                     (Table::Version, version::find(transaction, name, *version)?.number)
                 }
             };
+            hold::hold_what_lies_at(transaction, table, number, path)?;
             artifact::delete(transaction, table, number, path)
         }
         Change::LogDatasets { run, datasets } => input::log_datasets(transaction, open(*run)?, datasets),

@@ -3,7 +3,8 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{artifact, check_time, experiment, tag};
+use super::hold::hold_what_lies_at;
+use super::{Table, artifact, check_time, experiment, tag};
 use crate::key::{check_length, check_logged_name};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::history::{bits, canonical};
@@ -44,7 +45,7 @@ pub(super) fn make(
             log_metrics(transaction, active(transaction, *model)?, *run, dataset.as_ref(), metrics)
         }
         LoggedModelChange::LogArtifacts { model, artifacts } => {
-            artifact::log(transaction, artifact::Table::Model, active(transaction, *model)?, artifacts)
+            artifact::log(transaction, Table::Model, active(transaction, *model)?, artifacts)
         }
         LoggedModelChange::SetLifecycle { model, lifecycle } => {
             set_lifecycle(transaction, *model, *lifecycle, at)
@@ -149,6 +150,8 @@ fn set_lifecycle(
     let (number, was_deleted) = lookup(transaction, model)?.ok_or_else(|| unknown(model))?;
     match (lifecycle, was_deleted) {
         (Lifecycle::Deleted, false) => {
+            // Clients are not told where the files of a deleted one are.
+            hold_what_lies_at(transaction, Table::Model, number, "")?;
             let delete = "UPDATE logged_model SET lifecycle = 1, deleted = ?2 WHERE number = ?1";
             transaction.execute(delete, [number, at.0])?;
             touch(transaction, number, at)

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction};
 
+use super::hold::hold;
 use crate::sqlite::fault::Fault;
 use crate::{Purge, StoreError};
 
@@ -9,7 +10,9 @@ use crate::{Purge, StoreError};
 const OF_RUNS: [&str; 8] =
     ["metric_latest", "metric_block", "metric_chunk", "param", "tag", "tag_history", "artifact", "lineage"];
 
+/// Files that versions are made of become the versions' own.
 pub(super) fn purge(transaction: &Transaction, purge: &Purge) -> Result<(), Fault> {
+    hold(transaction, |lead| lead.goes_with(transaction, purge))?;
     for run in &purge.runs {
         let number = deleted(transaction, ("run", "number", "run"), &run.to_string())?;
         remove_run(transaction, number)?;

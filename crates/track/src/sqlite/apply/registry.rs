@@ -3,6 +3,7 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::hold::hold_what_is_made_of;
 use super::{tag, version};
 use crate::key::{check_alias, check_registered_name};
 use crate::sqlite::fault::Fault;
@@ -27,6 +28,7 @@ pub(super) fn make(
         }
         RegistryChange::DeleteModel { name } => {
             let model = find(transaction, name)?;
+            hold_what_is_made_of(transaction, name, None)?;
             transaction.execute("DELETE FROM registered_model WHERE number = ?1", [model])?;
             Ok(())
         }
@@ -79,6 +81,8 @@ fn rename(transaction: &Transaction, name: &str, to: &str, at: Timestamp) -> Res
     if lookup(transaction, to)?.is_some_and(|other| other != model) {
         return Err(StoreError::Exists { noun: "registered model", name: to.to_owned() }.into());
     }
+    // The sources of other versions keep the old name.
+    hold_what_is_made_of(transaction, name, None)?;
     transaction.execute("UPDATE registered_model SET name = ?2 WHERE number = ?1", params![model, to])?;
     // Versions name their model.
     transaction.execute("UPDATE model_version SET updated = ?2 WHERE model = ?1", [model, at.0])?;

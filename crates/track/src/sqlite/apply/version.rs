@@ -3,6 +3,7 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::hold::hold_what_is_made_of;
 use super::{artifact, registry, tag};
 use crate::key::check_alias;
 use crate::sqlite::fault::Fault;
@@ -39,6 +40,7 @@ pub(super) fn make(transaction: &Transaction, change: &RegistryChange, at: Times
         }
         RegistryChange::DeleteVersion { version } => {
             let found = of(transaction, version)?;
+            hold_what_is_made_of(transaction, &version.model, Some(version.version))?;
             transaction.execute("DELETE FROM model_version WHERE number = ?1", [found.number])?;
             registry::touch(transaction, found.model, at)
         }

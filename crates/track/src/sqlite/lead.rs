@@ -1,0 +1,159 @@
+//! Which files a version leads to. One that has none of its own has those that its source names: of a run, of a logged
+//! model, or of another version. Whatever takes those away makes them the version's own first.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::apply::Table;
+use super::artifact;
+use super::fault::Fault;
+use crate::{Artifact, ArtifactOwner, Purge, Source, StoreError, VersionRef};
+
+/// Most steps from a version to the version that it was made of.
+const DEEPEST: usize = 100;
+
+/// Where the files of a version are.
+pub(super) struct Lead {
+    /// The number of the version.
+    pub version: i64,
+    /// The registered model's name, and the number in it.
+    pub named: VersionRef,
+    /// Another version that it was made of.
+    pub through: Option<VersionRef>,
+    /// Among whose artifacts, by number.
+    pub table: Table,
+    pub owner: i64,
+    /// Which of them: a file or a folder; empty for all.
+    pub path: String,
+}
+
+/// A version as its row has it.
+struct Row {
+    number: i64,
+    named: VersionRef,
+    source: String,
+    logged_model: Option<String>,
+}
+
+const ROW: &str = "SELECT model_version.number, name, version, source, logged_model FROM model_version
+    JOIN registered_model ON registered_model.number = model";
+
+fn row(row: &rusqlite::Row) -> rusqlite::Result<Row> {
+    let named = VersionRef { model: row.get(1)?, version: row.get(2)? };
+    Ok(Row { number: row.get(0)?, named, source: row.get(3)?, logged_model: row.get(4)? })
+}
+
+/// Where all versions lead that have no files of their own, by name and number.
+pub(super) fn leads(connection: &Connection) -> Result<Vec<Lead>, Fault> {
+    let mut query = connection.prepare_cached(&format!(
+        "{ROW} WHERE NOT EXISTS (SELECT 1 FROM model_version_artifact WHERE owner = model_version.number)
+         ORDER BY name, version"
+    ))?;
+    let rows = query.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
+    let mut leads = Vec::new();
+    for row in rows {
+        leads.extend(follow(connection, row)?);
+    }
+    Ok(leads)
+}
+
+/// The versions that are made of what is to be removed.
+pub(super) fn versions_made_of(connection: &Connection, purge: &Purge) -> Result<Vec<VersionRef>, Fault> {
+    let mut found = Vec::new();
+    for lead in leads(connection)? {
+        if lead.goes_with(connection, purge)? && !lead.files(connection)?.is_empty() {
+            found.push(lead.named);
+        }
+    }
+    Ok(found)
+}
+
+/// The files of a version, by their path in it.
+pub(super) fn files(connection: &Connection, version: &VersionRef) -> Result<Vec<Artifact>, Fault> {
+    let found = find(connection, version)?.ok_or_else(|| StoreError::NotOfModel {
+        model: version.model.clone(),
+        what: format!("version {}", version.version),
+    })?;
+    let own = artifact::all_in(connection, Table::Version, found.number)?;
+    if !own.is_empty() {
+        return Ok(own);
+    }
+    follow(connection, found)?.map_or_else(|| Ok(Vec::new()), |lead| lead.files(connection))
+}
+
+fn find(connection: &Connection, version: &VersionRef) -> Result<Option<Row>, Fault> {
+    let mut query = connection.prepare_cached(&format!("{ROW} WHERE name = ?1 AND version = ?2"))?;
+    Ok(query.query_row(rusqlite::params![version.model, version.version], row).optional()?)
+}
+
+/// Where a version leads that has no files of its own; nothing when that is elsewhere, or gone.
+fn follow(connection: &Connection, start: Row) -> Result<Option<Lead>, Fault> {
+    let (number, named) = (start.number, start.named.clone());
+    let mut through = None;
+    let mut at = start;
+    for _ in 0..DEEPEST {
+        let (owner, path) = match (Source::parse(&at.source), &at.logged_model) {
+            (Some(Source::Run(run, path)), _) => (ArtifactOwner::Run(run), path),
+            (Some(Source::Model(model, path)), _) => (ArtifactOwner::Model(model), path),
+            (Some(Source::Version(model, version)), _) => {
+                let next = VersionRef { model: model.to_owned(), version };
+                let found = find(connection, &next)?;
+                through.get_or_insert(next);
+                let Some(found) = found else { return Ok(None) };
+                let own = artifact::all_in(connection, Table::Version, found.number)?;
+                if !own.is_empty() {
+                    let (table, owner, path) = (Table::Version, found.number, String::new());
+                    return Ok(Some(Lead { version: number, named, through, table, owner, path }));
+                }
+                at = found;
+                continue;
+            }
+            (None, Some(model)) => match model.parse() {
+                Ok(model) => (ArtifactOwner::Model(model), ""),
+                Err(_) => return Ok(None),
+            },
+            (None, None) => return Ok(None),
+        };
+        let (table, owner) = match artifact::locate(connection, &owner) {
+            Ok(found) => found,
+            Err(Fault::Store(StoreError::UnknownRun(_) | StoreError::Unknown { .. })) => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        return Ok(Some(Lead { version: number, named, through, table, owner, path: path.to_owned() }));
+    }
+    Ok(None)
+}
+
+impl Lead {
+    /// The files there, by their path in the version: what lies in the folder, or the file itself.
+    pub(super) fn files(&self, connection: &Connection) -> Result<Vec<Artifact>, Fault> {
+        let all = artifact::all_in(connection, self.table, self.owner)?;
+        let path = self.path.trim_matches('/');
+        let renamed = all.into_iter().filter_map(|artifact| {
+            let rest = match artifact.path.strip_prefix(path)? {
+                "" => artifact.path.rsplit('/').next()?,
+                rest if path.is_empty() => rest,
+                rest => rest.strip_prefix('/')?,
+            };
+            Some(Artifact { path: rest.to_owned(), ..artifact })
+        });
+        Ok(renamed.collect())
+    }
+
+    /// Whether a purge removes what has the files.
+    pub(super) fn goes_with(&self, connection: &Connection, purge: &Purge) -> Result<bool, Fault> {
+        let table = match self.table {
+            Table::Run => "run",
+            Table::Model => "logged_model",
+            Table::Version => return Ok(false),
+        };
+        let mut query =
+            connection.prepare_cached(&format!("SELECT id, experiment FROM {table} WHERE number = ?1"))?;
+        let (id, experiment): (String, i64) =
+            query.query_row([self.owner], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(purge.experiments.iter().any(|gone| gone.0 == experiment)
+            || match self.table {
+                Table::Run => purge.runs.iter().any(|run| run.to_string() == id),
+                _ => purge.models.iter().any(|model| model.to_string() == id),
+            })
+    }
+}

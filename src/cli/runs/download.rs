@@ -1,0 +1,108 @@
+//! `pipe runs download`: artifacts, outs and logged models of a run.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use track::{
+    Artifact, ArtifactOwner, Joined, ModelStore, Run, RunId, RunStore, STAGE_RUN_TAG, SqliteStore, View,
+};
+
+use crate::cli::download::FolderArgs;
+use crate::cli::models::out;
+use crate::error::{CliError, CliResult};
+use crate::project::Project;
+use crate::ui::Printer;
+
+use super::{open, restored_from};
+
+/// Put artifacts of a run, its outs or its logged models into a folder
+///
+/// They lie there as they are called in the run: a logged model in a folder of its name. Without a path these are all
+/// artifacts and logged models; outs are named, since they may be large. What a run itself has not may be of its stages.
+#[derive(Debug, Args)]
+pub struct DownloadArgs {
+    /// The run: its id, the end of it, its name, or `last`
+    run: String,
+    /// What of it: an artifact, an out or a folder of either, or a logged model by its name [default: all artifacts and
+    /// logged models]
+    path: Option<String>,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+/// Puts them there.
+///
+/// # Errors
+/// When the run has no such thing, the cache lacks it, or the folder holds something.
+pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResult {
+    let store = open(project, printer)?;
+    let root = Joined::find(&store, &args.run, View::Active)?;
+    let path = args.path.as_deref().map(|path| path.trim_matches('/')).filter(|path| !path.is_empty());
+    let short = root.run.info.id.short();
+    for generation in root.generations(&store)? {
+        let files = files(&store, project, &generation, path)?;
+        if !files.is_empty() {
+            return args.folder.put(&files, (&format!("run {short}"), &short), project, printer);
+        }
+    }
+    let what = path.map_or("artifacts and no logged models".to_owned(), |path| {
+        format!("artifact, out or logged model `{path}`")
+    });
+    let hint = match restored_from(&root.run).and_then(|from| from.parse::<RunId>().ok()) {
+        Some(from) => format!("it was restored from run {}, which may have it", from.short()),
+        None => format!("`pipe runs show {short}` shows what it has"),
+    };
+    Err(CliError::message(format!("run {short} has no {what}")).hint(hint))
+}
+
+/// What is meant in runs of one generation, by path.
+fn files(
+    store: &SqliteStore,
+    project: &Project,
+    runs: &[Run],
+    path: Option<&str>,
+) -> CliResult<Vec<Artifact>> {
+    let mut found: BTreeMap<String, (RunId, Artifact)> = BTreeMap::new();
+    for run in runs {
+        for file in of_run(store, project, run, path)? {
+            let id = run.info.id;
+            // Of a name that a stage and its script have, the script's counts.
+            let is_of_pair = |other: RunId| run.data.tags.get(STAGE_RUN_TAG) == Some(&other.to_string());
+            if let Some((other, known)) = found.get(&file.path)
+                && known.digest != file.digest
+                && !is_of_pair(*other)
+            {
+                let text = format!("runs {} and {} both have {}", other.short(), id.short(), file.path);
+                return Err(
+                    CliError::message(text).hint("name one of them in place of the run that began both")
+                );
+            }
+            found.insert(file.path.clone(), (id, file));
+        }
+    }
+    Ok(found.into_values().map(|(_, file)| file).collect())
+}
+
+/// What is meant of one run: its artifacts and logged models, else an out.
+fn of_run(store: &SqliteStore, project: &Project, run: &Run, path: Option<&str>) -> CliResult<Vec<Artifact>> {
+    let mut files = store.artifacts(run.info.id)?;
+    for model in store.made_by(&[run])?.0 {
+        let name = model.name;
+        let renamed = |file: Artifact| Artifact { path: format!("{name}/{}", file.path), ..file };
+        let of_model: Vec<_> =
+            store.artifacts_of(&ArtifactOwner::Model(model.id))?.into_iter().map(renamed).collect();
+        // The last of a name counts.
+        files.retain(|file| of_model.is_empty() || !is_in(&file.path, &name));
+        files.extend(of_model);
+    }
+    let Some(path) = path else { return Ok(files) };
+    files.retain(|file| is_in(&file.path, path));
+    if files.is_empty() {
+        files = out(store, &project.blobs(), run.info.id, path)?;
+    }
+    Ok(files)
+}
+
+fn is_in(file: &str, path: &str) -> bool {
+    file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
