@@ -114,7 +114,8 @@ fn runs_are_compared() {
     assert!(page.contains(&format!("third {}", &ids[2][24..])), "{page}");
     let all = shown(&served, &link(&page, "Show 5 equal rows too"));
     assert!(all.contains(">params.same<") && all.contains("* params.seed"), "{all}");
-    // Digits enough to see that two values differ.
+    // Digits enough to see that two values differ, also beside others.
+    assert!(page.contains("0.100000000001"), "{page}");
     let two = shown(&served, &format!("/compare?{}", chosen(&ids[..2])));
     assert!(two.contains("0.100000000001"), "{two}");
     for few in ["/compare", "/compare?run=x", &format!("/compare?run={0}&run={0}", ids[0])] {

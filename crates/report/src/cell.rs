@@ -7,6 +7,8 @@ use crate::human::{EXACT, SURE, bytes_text, duration_text, float_text};
 
 /// Significant digits of a float where nothing else is said; DVC's number.
 pub(crate) const PRECISION: usize = 5;
+/// Significant digits of a metric in a list.
+pub const LISTED: usize = 6;
 
 /// A value with the meaning that decides its looks.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -75,7 +77,12 @@ impl Cell {
         Cell::Float { value, precision: PRECISION }
     }
 
-    /// A measured number: with all the digits that a float is sure to have, and with the usual number of them where a table has
+    /// A metric among those of other runs: with as many digits as people compare.
+    pub fn metric(value: f64) -> Cell {
+        Cell::Float { value, precision: LISTED }
+    }
+
+    /// A metric where one run is looked at: with all the digits that a float is sure to have, and as in a list where a table has
     /// no room for more.
     pub fn number(value: f64) -> Cell {
         Cell::Float { value, precision: SURE }
@@ -119,10 +126,10 @@ impl Cell {
         }
     }
 
-    /// For people in a table that is too wide: no more digits than usual, moments without their seconds.
+    /// For people in a table that is too wide: no more digits than in a list, moments without their seconds.
     pub(crate) fn brief(&self) -> String {
         match self {
-            Cell::Float { value, precision: SURE } => float_text(*value, PRECISION),
+            Cell::Float { value, precision: SURE } => float_text(*value, LISTED),
             Cell::Time(time) => {
                 let text = time.local();
                 text.rsplit_once(':').map_or(text.clone(), |(minute, _)| minute.to_owned())

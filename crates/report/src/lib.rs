@@ -11,7 +11,7 @@ pub mod plots;
 mod sparkline;
 mod table;
 
-pub use cell::{Cell, Tone, json_value};
+pub use cell::{Cell, LISTED, Tone, json_value};
 pub use diff::{Diff, DiffOptions, DiffRow, DiffSide, flatten};
 pub use human::{bytes_text, count_text, duration_text, few_text, float_text};
 pub use sparkline::sparkline;

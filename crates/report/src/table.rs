@@ -125,14 +125,18 @@ impl Table {
     /// Aligned text of at most `width` columns of the terminal (nothing for any width), and beneath it
     /// what was left out.
     pub fn text(&self, width: Option<usize>, colour: bool) -> String {
-        let texts = |of: fn(&Cell) -> String| -> Vec<Vec<String>> {
-            self.rows.iter().map(|row| row.iter().map(of).collect()).collect()
+        let texts = |of: fn(&Column, &Cell) -> String| -> Vec<Vec<String>> {
+            let cells = |row: &Vec<Cell>| self.columns.iter().zip(row).map(|(c, cell)| of(c, cell)).collect();
+            self.rows.iter().map(cells).collect()
         };
         let width = width.unwrap_or(usize::MAX);
-        let mut shown = texts(Cell::shown);
-        // Digits go before columns do.
+        let mut shown = texts(|_, cell| cell.shown());
+        // Digits go before columns do, but not those of a number that is never dropped.
         if self.natural(&shown).iter().sum::<usize>() + GAP * self.columns.len().saturating_sub(1) > width {
-            shown = texts(Cell::brief);
+            shown = texts(|column, cell| match cell {
+                Cell::Float { .. } if column.keep => cell.shown(),
+                _ => cell.brief(),
+            });
         }
         let (widths, dropped) = self.layout(&shown, width);
         let mut text = String::new();
@@ -434,10 +438,16 @@ b2   x                nan  -
         let text = |width| table.text(width, false);
         assert!(text(None).contains("0.8412345678  123456  20") && text(Some(80)) == text(None));
         let row = |width| text(Some(width)).lines().nth(1).map(str::to_owned).expect("a row");
-        assert!(row(40).starts_with("a   0.84123  123456  20"), "{}", row(40));
+        assert!(row(40).starts_with("a   0.841235  123456  20"), "{}", row(40));
         assert_eq!(row(40).matches(':').count(), 1, "no seconds: {}", row(40));
-        assert!(row(30).starts_with("a   0.84123  20") && text(Some(30)).contains("not shown: loss"));
+        assert!(row(30).starts_with("a   0.841235  20") && text(Some(30)).contains("not shown: loss"));
         assert!(table.csv().contains("0.8412345678,123456.0,"));
+        let mut table = Table::new(vec![Column::number("last").kept(), Column::number("max")]);
+        table.push(vec![number(0.841_234_567_8), number(0.841_234_567_8)]);
+        assert!(
+            table.text(Some(24), false).contains("0.8412345678  0.841235\n"),
+            "a kept one keeps its digits"
+        );
     }
 
     #[test]

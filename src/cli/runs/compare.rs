@@ -91,7 +91,7 @@ fn rows(runs: &[Run], for_programs: bool) -> Vec<Row> {
     rows.push(Row::new("status", runs.iter().map(status).collect()));
     for key in keys(runs, |run| run.data.metrics.keys()) {
         let cell =
-            |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::number(metric.value));
+            |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::metric(metric.value));
         rows.push(Row::new(&format!("metrics.{key}"), runs.iter().map(cell).collect()));
     }
     for key in keys(runs, |run| run.data.params.keys()) {
@@ -123,10 +123,18 @@ impl Row {
     fn new(field: &str, cells: Vec<Cell>) -> Self {
         let differs = cells.windows(2).any(|pair| !is_same(&pair[0], &pair[1]));
         let mut row = Row { field: field.to_owned(), cells, differs };
-        if differs && row.cells.windows(2).all(|pair| pair[0].shown() == pair[1].shown()) {
+        if differs && row.hides_a_difference() {
             row.cells = row.cells.into_iter().map(Cell::exact).collect();
         }
         row
+    }
+
+    /// Whether two values that are not the same look the same.
+    fn hides_a_difference(&self) -> bool {
+        self.cells
+            .iter()
+            .enumerate()
+            .any(|(at, a)| self.cells[..at].iter().any(|b| !is_same(a, b) && a.shown() == b.shown()))
     }
 
     fn is_volatile(&self) -> bool {
@@ -187,12 +195,14 @@ mod tests {
 
     #[test]
     fn what_looks_the_same_and_differs_has_all_digits() {
-        let shown = |values: [f64; 2]| {
-            let row = Row::new("metrics.a", values.map(Cell::number).to_vec());
+        let shown = |values: &[f64]| {
+            let row = Row::new("metrics.a", values.iter().copied().map(Cell::metric).collect());
             row.cells.iter().map(Cell::shown).collect::<Vec<_>>()
         };
-        assert_eq!(shown([0.1 + 0.2, 0.5]), ["0.3", "0.5"]);
-        assert_eq!(shown([0.1 + 0.2, 0.3]), ["0.30000000000000004", "0.3"]);
-        assert_eq!(shown([123_456.0, 123_457.0]), ["123456", "123457"]);
+        assert_eq!(shown(&[0.1 + 0.2, 0.5]), ["0.3", "0.5"]);
+        assert_eq!(shown(&[0.1 + 0.2, 0.3]), ["0.30000000000000004", "0.3"]);
+        assert_eq!(shown(&[123_456.0, 123_457.0]), ["123456", "123457"]);
+        assert_eq!(shown(&[1.0 / 3.0, 0.5]), ["0.333333", "0.5"]);
+        assert_eq!(shown(&[0.123_456_7, 0.5, 0.123_456_8]), ["0.1234567", "0.5", "0.1234568"]);
     }
 }

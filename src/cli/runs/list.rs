@@ -333,10 +333,10 @@ impl ColumnSpec {
             ColumnSpec::RestoredFrom => restored_from(run)
                 .map_or(Cell::Missing, |from| from.parse().map_or_else(|_| Cell::text(from), id)),
             ColumnSpec::Metric(key) => {
-                run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::number(metric.value))
+                run.data.metrics.get(key).map_or(Cell::Missing, |metric| Cell::metric(metric.value))
             }
             ColumnSpec::Aggregate(aggregate, key) => {
-                run.aggregate(*aggregate, key).map_or(Cell::Missing, Cell::number)
+                run.aggregate(*aggregate, key).map_or(Cell::Missing, Cell::metric)
             }
             ColumnSpec::Dataset(field) => datasets(run, *field),
             ColumnSpec::Param(key) => {

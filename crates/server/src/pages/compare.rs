@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use report::{duration_text, float_text};
+use report::{LISTED, duration_text, float_text};
 use track::{Joined, Run, RunId};
 
 use super::html::{Html, Link, cell, folded, head, short};
@@ -92,10 +92,10 @@ fn rows(runs: &[Run]) -> Vec<Row> {
             let value = |run: &Run| Some(float_text(run.data.metrics.get(&key)?.value, digits));
             runs.iter().map(value).collect()
         };
-        let texts = if all_equal(&at(6)) { at(17) } else { at(6) };
-        rows.push(row(format!("metrics.{key}"), if all_equal(&texts) { at(6) } else { texts }, |text| {
-            short(text)
-        }));
+        let looks = |texts: &[Option<String>]| texts.iter().collect::<BTreeSet<_>>().len();
+        let (listed, exact) = (at(LISTED), at(17));
+        let texts = if looks(&listed) < looks(&exact) { exact } else { listed };
+        rows.push(row(format!("metrics.{key}"), texts, |text| short(text)));
     }
     for key in keys(runs, |run| run.data.params.keys().collect()) {
         let texts = runs.iter().map(|run| run.data.params.get(&key).cloned()).collect();
@@ -106,10 +106,6 @@ fn rows(runs: &[Run]) -> Vec<Row> {
         rows.push(row(format!("tags.{key}"), texts, folded));
     }
     rows
-}
-
-fn all_equal(texts: &[Option<String>]) -> bool {
-    texts.windows(2).all(|pair| pair[0] == pair[1])
 }
 
 fn keys<'a>(runs: &'a [Run], of: fn(&'a Run) -> Vec<&'a String>) -> BTreeSet<String> {

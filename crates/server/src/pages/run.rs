@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::plots::{Figure, Series, Shape, Template, Trace, svg};
-use report::{bytes_text, count_text, duration_text, float_text};
+use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
     Joined, Lifecycle, LineageFile, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
     StoreError, shown_id,
@@ -25,7 +25,7 @@ const MOST_COLUMNS: usize = 8;
 const MOST_COLUMNS_ASKED: usize = 200;
 /// Charts on the page of a run.
 pub const MOST_CHARTS: usize = 60;
-/// Significant digits of a value: as many as every float has.
+/// Significant digits of a value where one run is shown: as many as every float has.
 pub const DIGITS: usize = 15;
 /// Points of a chart.
 pub const MOST_POINTS: usize = 2500;
@@ -69,7 +69,7 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
         ]);
         let value = |key| {
-            run.data.metrics.get(key).map(|metric| float_text(metric.value, DIGITS)).unwrap_or_default()
+            run.data.metrics.get(key).map(|metric| float_text(metric.value, LISTED)).unwrap_or_default()
         };
         row.extend(metrics.iter().map(|key| number(value(*key))));
         row.extend(
