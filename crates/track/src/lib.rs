@@ -7,6 +7,7 @@
 mod block;
 mod change;
 mod chunk;
+mod columns;
 mod cursor;
 mod entity;
 mod filter;
@@ -27,6 +28,7 @@ pub use change::{
     NewVersion, Precondition, Purge, RegistryChange, VersionRef,
 };
 pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};
+pub use columns::commonest;
 pub use cursor::{MetricCursor, ParseCursorError};
 pub use entity::{
     Artifact, ArtifactEntry, ArtifactOwner, Course, DATASET_CONTEXT_TAG, Dataset, DatasetInput,

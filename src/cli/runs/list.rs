@@ -2,12 +2,11 @@
 
 use base::Value;
 use clap::Args;
-use indexmap::IndexSet;
-use report::{Cell, Column, Table};
+use report::{Cell, Column, Table, count_text};
 use track::{
     Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, OrderBy, PARENT_TAG,
     ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search, Searched,
-    SqliteStore, View, nearest, shown_id,
+    SqliteStore, View, commonest, nearest, shown_id,
 };
 
 use crate::cli::FormatArgs;
@@ -106,7 +105,8 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         return Ok(());
     }
     let is_default = columns.is_empty();
-    let columns = if is_default { default_columns(&runs, for_people) } else { columns };
+    let (columns, others) =
+        if is_default { default_columns(&runs, for_people) } else { (columns, Vec::new()) };
     let mut heads: Vec<Column> = columns.iter().map(ColumnSpec::head).collect();
     if is_default && for_people {
         shorten(&mut heads);
@@ -120,6 +120,12 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     }
     table.leave_out(all - runs.len());
     args.format.print(&table, printer);
+    if let Some(first) = others.first() {
+        let more = count_text(others.len(), "more metric");
+        printer.say(format_args!(
+            "No column for {more}: `--columns name,metrics.{first}` shows those that it names."
+        ));
+    }
     Ok(())
 }
 
@@ -358,19 +364,18 @@ fn datasets(run: &Run, field: DatasetField) -> Cell {
     if values.is_empty() { Cell::Missing } else { Cell::text(values.join(", ")) }
 }
 
-/// Metrics that people ask for first, where runs have them.
-const FIRST_METRICS: [&str; 6] = ["best_acc", "val_acc", "accuracy", "val_loss", "loss", "train_loss"];
+/// Metrics that have a column without being asked for.
+const MOST_METRICS: usize = 4;
 
-/// Id, name, status, the few metrics that tell most, and time; the experiment, where there are others than the first. On a
-/// narrow terminal all metrics but the first go before the rest. Programs, whose status is the stored one, see beside it what
-/// was restored.
-fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
+/// Id, name, status, the few metrics that most of the runs have, and time; the experiment, where there are others than the first. On
+/// a narrow terminal all metrics but the first go before the rest. Programs, whose status is the stored one, see beside it what
+/// was restored. And the metrics that have no column.
+fn default_columns(runs: &[Run], for_people: bool) -> (Vec<ColumnSpec>, Vec<String>) {
     let mut columns = vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status];
-    let known: IndexSet<&str> =
-        runs.iter().flat_map(|run| run.data.metrics.keys()).map(String::as_str).collect();
-    let first = FIRST_METRICS.iter().copied().filter(|key| known.contains(key));
-    let plain = known.iter().copied().filter(|key| !key.contains('/') && !FIRST_METRICS.contains(key));
-    columns.extend(first.chain(plain).take(4).map(|key| ColumnSpec::Metric(key.to_owned())));
+    let mut metrics = commonest(runs.iter().flat_map(|run| run.data.metrics.keys()));
+    let others = metrics.split_off(metrics.len().min(MOST_METRICS));
+    let others = others.into_iter().map(ToOwned::to_owned).collect();
+    columns.extend(metrics.into_iter().map(|key| ColumnSpec::Metric(key.to_owned())));
     columns.extend([ColumnSpec::Start, ColumnSpec::Duration]);
     if runs.iter().any(|run| run.info.experiment != ExperimentId::DEFAULT) {
         columns.push(ColumnSpec::Experiment);
@@ -378,7 +383,7 @@ fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
     if !for_people && runs.iter().any(|run| restored_from(run).is_some()) {
         columns.push(ColumnSpec::RestoredFrom);
     }
-    columns
+    (columns, others)
 }
 
 #[cfg(test)]

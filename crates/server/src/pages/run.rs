@@ -9,7 +9,7 @@ use report::plots::{Figure, Series, Shape, Template, Trace, svg};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
     Joined, Lifecycle, LineageFile, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
-    StoreError, shown_id,
+    StoreError, commonest, shown_id,
 };
 
 use super::html::{Html, Link, cell, digest, folded, head, number, short, shortened};
@@ -44,8 +44,11 @@ pub fn status(run: &Run) -> String {
 pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
     let is_whole = order.is_some_and(Order::has_all_columns);
     let most = if is_whole { MOST_COLUMNS_ASKED } else { MOST_COLUMNS };
-    let (metrics, more_metrics) = most_used(runs.iter().flat_map(|run| run.data.metrics.keys()), most);
-    let (params, more_params) = most_used(runs.iter().flat_map(|run| run.data.params.keys()), most);
+    let mut metrics = commonest(runs.iter().flat_map(|run| run.data.metrics.keys()));
+    let mut params = commonest(runs.iter().flat_map(|run| run.data.params.keys()));
+    let cut = [(metrics.len(), "metric"), (params.len(), "param")];
+    metrics.truncate(most);
+    params.truncate(most);
     let title = |class: &str, name: &str, field: &str| match order {
         Some(order) => order.head(class, name, field),
         None => head(class, name),
@@ -80,11 +83,10 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
         row
     });
     page.table_below(&heads, rows);
-    let cut = [(more_metrics, "metric"), (more_params, "param")];
     let cut: Vec<String> = cut
         .iter()
-        .filter(|(more, _)| *more > 0)
-        .map(|(more, noun)| format!("{most} of {}", count_text(most + more, noun)))
+        .filter(|(all, _)| *all > most)
+        .map(|(all, noun)| format!("{most} of {}", count_text(*all, noun)))
         .collect();
     if !cut.is_empty() {
         let cut = cut.join(" and ");
@@ -99,21 +101,6 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
     if let Some(order) = order.filter(|_| is_whole || !cut.is_empty()) {
         page.raw(&format!("<p>{}</p>\n", order.other_columns()));
     }
-}
-
-/// The keys that most runs have, at most so many, of equals the first of the alphabet, in the order of the alphabet; and how
-/// many more there are.
-fn most_used<'a>(keys: impl Iterator<Item = &'a String>, most: usize) -> (Vec<&'a String>, usize) {
-    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
-    keys.for_each(|key| *counts.entry(key).or_default() += 1);
-    let mut keys: Vec<&String> = counts.keys().copied().collect();
-    let more = keys.len().saturating_sub(most);
-    if more > 0 {
-        keys.sort_by_key(|key| std::cmp::Reverse(counts[*key]));
-        keys.truncate(most);
-        keys.sort();
-    }
-    (keys, more)
 }
 
 /// What a run is called where there is little room: of a name that nobody could see, the id.
@@ -334,22 +321,4 @@ pub fn chart(key: &str, histories: &[(String, Vec<Metric>)]) -> String {
         }),
         notes: Vec::new(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_what_most_runs_have_in_the_order_of_the_alphabet() {
-        let text = |keys: &str| keys.chars().map(String::from).collect::<Vec<_>>();
-        let few = text("zaa");
-        assert_eq!(most_used(few.iter(), 8), (vec![&"a".to_owned(), &"z".to_owned()], 0));
-        let many = text("abcdefghijzzyy");
-        let (keys, more) = most_used(many.iter(), 8);
-        assert_eq!(
-            (keys.into_iter().map(String::as_str).collect::<String>(), more),
-            ("abcdefyz".to_owned(), 4)
-        );
-    }
 }
