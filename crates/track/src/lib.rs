@@ -21,6 +21,7 @@ mod run_id;
 mod settle;
 mod sqlite;
 mod store;
+mod unknown;
 
 pub use block::{BLOCK_VERSION, decode_block, encode_block};
 pub use change::{
@@ -60,3 +61,4 @@ pub use store::{
     ErrorKind, ExperimentSearch, KeyGroup, LoggedModelSearch, ModelSearch, ModelStore, ParentFilter,
     RunStore, Search, StoreError, VersionSearch, View,
 };
+pub use unknown::{UnknownKey, unknown_keys};

@@ -4,9 +4,8 @@ use base::Value;
 use clap::Args;
 use report::{Cell, Column, Table, count_text};
 use track::{
-    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, OrderBy, PARENT_TAG,
-    ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search, Searched,
-    SqliteStore, View, commonest, nearest, shown_id,
+    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, Lifecycle, OrderBy, ParentFilter, RESTORED,
+    Run, RunStore, Search, Searched, SqliteStore, View, commonest, nearest, shown_id, unknown_keys,
 };
 
 use crate::cli::FormatArgs;
@@ -97,7 +96,9 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     let asked = search.filter.iter().flat_map(Filter::fields);
     let asked = asked.chain(search.order_by.iter().map(|order| &order.field)).cloned();
     let asked: Vec<Field> = asked.chain(columns.iter().filter_map(ColumnSpec::field)).collect();
-    tell_unknown(&store, &runs, &asked, printer)?;
+    for unknown in unknown_keys(&store, &runs, &asked)? {
+        printer.say(unknown);
+    }
     // Ids of one day begin alike: people get the end, which tells runs apart, programs the whole.
     let for_people = !args.format.json && !args.format.csv;
     if runs.is_empty() && for_people {
@@ -162,38 +163,6 @@ fn experiments(store: &SqliteStore, names: &[String]) -> CliResult<Vec<Experimen
         Err(CliError::message(format!("there is no experiment `{name}`")).hint(hint))
     };
     names.iter().map(find).collect()
-}
-
-/// Says which metrics, params and tags that are asked for no run has: an empty column or an order that is none would not.
-fn tell_unknown(store: &SqliteStore, runs: &[Run], asked: &[Field], printer: Printer) -> CliResult {
-    let mut told: Vec<(KeyGroup, &str)> = Vec::new();
-    for field in asked {
-        let (group, noun, key, is_there) = match field {
-            Field::Metric(key) | Field::Aggregate(_, key) => {
-                let is_there = runs.iter().any(|run| run.data.metrics.contains_key(key));
-                (KeyGroup::Metrics, "metric", key, is_there)
-            }
-            Field::Param(key) => {
-                (KeyGroup::Params, "param", key, runs.iter().any(|run| run.data.params.contains_key(key)))
-            }
-            Field::Tag(key) => (KeyGroup::Tags, "tag", key, runs.iter().any(|run| run.tag(key).is_some())),
-            Field::Attribute(_) | Field::Dataset(_) => continue,
-        };
-        // The stage and where a result came from are fields of their own, and the name and the parent are no rows.
-        let is_ours = [STAGE_TAG, RESTORED_TAG, RUN_NAME_TAG, PARENT_TAG].contains(&key.as_str());
-        if is_there || is_ours || told.contains(&(group, key)) {
-            continue;
-        }
-        let known = store.keys(group)?;
-        if known.contains(key) {
-            continue;
-        }
-        told.push((group, key));
-        let near = nearest(key, known.iter().map(String::as_str));
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or(".".to_owned());
-        printer.say(format_args!("No run has a {noun} `{key}`{near}"));
-    }
-    Ok(())
 }
 
 /// Metrics by their keys alone, where that is no other column: it leaves room for more of them. All but the first are spare.

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 
 use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use report::plots::{Figure, Series, Shape, Template, Trace, svg};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    Joined, Lifecycle, LineageFile, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
+    Joined, Lifecycle, LineageFile, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
     StoreError, commonest, shown_id,
 };
 
+use super::charts::{self, charts};
 use super::html::{Html, Link, cell, digest, folded, head, number, short, shortened};
 use super::list::{self, Order};
 use super::version;
+use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
 use crate::runs::find;
@@ -23,12 +24,8 @@ use crate::runs::find;
 const MOST_COLUMNS: usize = 8;
 /// So many where all are asked for.
 const MOST_COLUMNS_ASKED: usize = 200;
-/// Charts on the page of a run.
-pub const MOST_CHARTS: usize = 60;
 /// Significant digits of a value where one run is shown: as many as every float has.
 pub const DIGITS: usize = 15;
-/// Points of a chart.
-pub const MOST_POINTS: usize = 2500;
 /// Files of which it is looked up who wrote them.
 const MOST_MAKERS: usize = 100;
 /// The tag that MLflow keeps a run's note in.
@@ -93,8 +90,7 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
         page.paragraph(
             "faint",
             format_args!(
-                "Columns for {cut}: those that most of these runs have, of equals the first by name. \
-                          The page of a run has all of it."
+                "Columns for {cut}: those that most of these runs have. The page of a run has all of it."
             ),
         );
     }
@@ -110,7 +106,7 @@ pub fn name_of(run: &Run) -> Cow<'_, str> {
 }
 
 /// One run.
-pub fn page(context: &Context, id: &str) -> Result<String, Fault> {
+pub fn page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
     let found = Joined::of(&*context.store, find(context, id)?)?;
     let run = &found.run;
     let (info, data) = (&run.info, &run.data);
@@ -128,18 +124,13 @@ pub fn page(context: &Context, id: &str) -> Result<String, Fault> {
     }
     page.pairs("Params", data.params.iter().map(|(key, value)| vec![cell(key), folded(value)]));
     metrics(&mut page, context, &found)?;
-    page.raw("<div class=\"charts\">\n");
-    for key in data.metrics.keys().take(MOST_CHARTS) {
-        for (_, history) in context.store.sampled_history(&[found.holder(key)], key, None, MOST_POINTS)? {
-            if history.len() > 1 {
-                page.raw(&chart(key, &[(key.clone(), history)]));
-            }
-        }
-    }
-    page.raw("</div>\n");
-    if data.metrics.len() > MOST_CHARTS {
-        page.paragraph("faint", format_args!("Charts of the first {MOST_CHARTS} metrics are shown."));
-    }
+    charts(
+        &mut page,
+        context,
+        &[(String::new(), &found)],
+        &format!("/runs/{}", info.id),
+        charts::from(call)?,
+    )?;
     files(&mut page, context, run, Role::Input)?;
     datasets(&mut page, run);
     files(&mut page, context, run, Role::Output)?;
@@ -290,35 +281,4 @@ fn made_models(page: &mut Html, context: &Context, found: &Joined) -> Result<(),
     });
     page.pairs("Registered versions", versions);
     Ok(())
-}
-
-/// The course of a metric in some runs, each with what the legend calls it: over its steps, or over the order of its
-/// points where the steps say nothing.
-pub fn chart(key: &str, histories: &[(String, Vec<Metric>)]) -> String {
-    let has_steps = histories.iter().any(|(_, history)| {
-        history.first().map(|point| point.step) != history.last().map(|point| point.step)
-    });
-    let x = |at: usize, point: &Metric| if has_steps { point.step as f64 } else { at as f64 };
-    let y = |point: &Metric| if point.value.is_finite() { point.value } else { f64::NAN };
-    let traces = histories.iter().enumerate().map(|(color, (name, history))| Trace {
-        name: name.clone(),
-        revision: String::new(),
-        column: key.to_owned(),
-        color,
-        dash: 0,
-        points: history.iter().enumerate().map(|(at, point)| (x(at, point), y(point))).collect(),
-        smooth: Vec::new(),
-    });
-    svg(&Figure {
-        name: key.to_owned(),
-        title: key.to_owned(),
-        x_label: if has_steps { "step" } else { "point" }.to_owned(),
-        y_label: String::new(),
-        shape: Shape::Series(Series {
-            template: Template::Linear,
-            categories: None,
-            traces: traces.collect(),
-        }),
-        notes: Vec::new(),
-    })
 }
