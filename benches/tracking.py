@@ -13,6 +13,8 @@ Both get the same runs and the same long metric before anything is measured: pip
 quarter of an hour, by rows written to its tables. `--folder` keeps them: a folder that has them already is taken as it is,
 so that parts can be measured one at a time.
 
+`sync`, which is asked for by name, logs to two servers of pipe, the second with `store.sync = full`: on the disk of `--folder`.
+
 `native` asks the store without a server, by the benchmark of the crate `track`: ten runs of a hundred metrics, a thousand points at
 a time. It is built when it is asked for; `--native` names a built one.
 """
@@ -41,7 +43,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--pipe", default="target/release/pipe")
 parser.add_argument("--python", default=sys.executable, help="a Python with MLflow")
 parser.add_argument("--tools", nargs="+", default=["pipe", "mlflow"], choices=["pipe", "mlflow"])
-parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS + ["load"])
+parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS + ["load", "sync"])
 parser.add_argument("--runs", type=int, default=10_000, help="how many runs there are")
 parser.add_argument("--points", type=int, default=1_000_000, help="how many points the long metric has")
 parser.add_argument("--megabytes", type=int, default=1024, help="the size of the artifact")
@@ -58,6 +60,8 @@ ENVIRONMENT["PATH"] = f"{os.path.dirname(PYTHON)}:{ENVIRONMENT['PATH']}"
 API = "/api/2.0/mlflow"
 JSON = {"Content-Type": "application/json"}
 START = 1_763_721_727_045
+# The server that waits for the disk.
+FULL = "pipe, store.sync = full"
 
 
 def processes(root):
@@ -120,9 +124,12 @@ class Tool:
         os.makedirs(self.folder, exist_ok=True)
 
     def command(self):
-        if self.name == "pipe":
+        if self.name.startswith("pipe"):
+            quiet = {"cwd": self.folder, "check": True, "capture_output": True}
             if not os.path.exists(f"{self.folder}/.pipe"):
-                subprocess.run([PIPE, "init", "--no-git"], cwd=self.folder, check=True, capture_output=True)
+                subprocess.run([PIPE, "init", "--no-git"], **quiet)
+            if self.name == FULL:
+                subprocess.run([PIPE, "config", "store.sync", "full"], **quiet)
             return [PIPE, "ui", "--no-token", "--port", str(self.port)]
         server = [f"{os.path.dirname(PYTHON)}/mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         server += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
@@ -519,6 +526,20 @@ def part_native():
         row(f"native: {what.strip()}", "pipe", f"{number} {unit}", "", "", "")
 
 
+def part_sync(folder):
+    """What an answer waits for where it is to survive a loss of power."""
+    tools = [Tool(name, os.path.join(folder, "sync")) for name in ("pipe", FULL)]
+    try:
+        for tool in tools:
+            tool.start()
+            tool.connection = Connection(tool.port)
+        part_log(tools)
+    finally:
+        for tool in tools:
+            if tool.process:
+                tool.stop()
+
+
 def part_start(tools):
     """The first start fills the store; what is told are later ones."""
     found = {tool.name: [] for tool in tools}
@@ -535,15 +556,15 @@ def main(folder):
     tools = [Tool(name, folder) for name in arguments.tools]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     try:
-        measure(tools)
+        measure(tools, folder)
     finally:
         for tool in tools:
             if tool.process:
                 tool.stop()
 
 
-def measure(tools):
-    is_served = arguments.parts != ["native"]
+def measure(tools, folder):
+    is_served = not set(arguments.parts) <= {"native", "sync"}
     for tool in tools if is_served else []:
         load(tool)
     if arguments.parts == ["load"]:
@@ -559,6 +580,8 @@ def measure(tools):
         part_start(tools)
     if "native" in arguments.parts:
         part_native()
+    if "sync" in arguments.parts:
+        part_sync(folder)
     for tool in tools if is_served else []:
         tool.start()
         tool.connection = Connection(tool.port)

@@ -135,19 +135,17 @@ pub fn unignore_outs<'a>(
 }
 
 /// The text of an ignore file with a line more: in its place among those at the end that are like it, so that branches
-/// which add different lines seldom meet. Lines end as the first one does.
+/// which add different lines seldom meet. It ends as most of the others do, which stay as they are.
 fn with_line(text: &str, line: &str) -> String {
-    let end = if text.lines().next().is_some_and(|first| text[first.len()..].starts_with("\r\n")) {
-        "\r\n"
-    } else {
-        "\n"
-    };
-    let lines: Vec<&str> = text.lines().collect();
+    let (all, returns) = (text.matches('\n').count(), text.matches("\r\n").count());
+    let end = if returns > all / 2 { "\r\n" } else { "\n" };
+    let text = if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}{end}") };
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let ours = lines.iter().rev().take_while(|line| line.starts_with('/')).count();
     let (others, ours) = lines.split_at(lines.len() - ours);
-    let at = ours.iter().position(|known| *known > line).unwrap_or(ours.len());
-    let all = others.iter().chain(&ours[..at]).chain(std::iter::once(&line)).chain(&ours[at..]);
-    all.map(|line| format!("{line}{end}")).collect()
+    let at = ours.iter().position(|known| known.trim_end_matches(['\r', '\n']) > line).unwrap_or(ours.len());
+    let line = format!("{line}{end}");
+    [others, &ours[..at], &[&line], &ours[at..]].concat().concat()
 }
 
 /// The pattern for exactly that name, or path, in the ignore file's own folder.
@@ -181,6 +179,18 @@ mod tests {
             .fold("*.tmp\n/z*\n# mine".to_owned(), |text, line| with_line(&text, line));
         assert_eq!(text, "*.tmp\n/z*\n# mine\n/a\n/b\n/c\n");
         assert_eq!(with_line("", "/a"), "/a\n");
+    }
+
+    #[test]
+    fn lines_that_are_there_keep_their_ends() {
+        for (text, all) in [
+            ("*.tmp\r\n", "*.tmp\r\n/b\r\n"),
+            ("*.tmp\r\n/a\r\n/c", "*.tmp\r\n/a\r\n/b\r\n/c\r\n"),
+            ("*.tmp\n*.o\r\n/c\n", "*.tmp\n*.o\r\n/b\n/c\n"),
+            ("*.tmp\r\n/a\n/c\n", "*.tmp\r\n/a\n/b\n/c\n"),
+        ] {
+            assert_eq!(with_line(text, "/b"), all);
+        }
     }
 
     #[test]

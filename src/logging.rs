@@ -82,8 +82,17 @@ impl Logger {
         let whole = wanted.parse::<RunId>();
         let unknown = RunId::from_parts(Timestamp(0), 0);
         let project = Project::find()?;
+        let path = project.pipe_path("runs.db");
         if !project.pipe_path("").exists() {
             return Err(CliError::no_run_yet());
+        }
+        // To open it would make an empty one, where the file may come back. What waits may have made the run.
+        if !path.exists() && spool::is_empty(&project.spool_folder()) {
+            let shown = base::shown(path.strip_prefix(&project.root).unwrap_or(&path));
+            return Err(CliError::message(format!(
+                "no run matches `{wanted}`: there is no run store here ({shown})"
+            ))
+            .hint("`pipe runs start` begins a run, and makes one"));
         }
         let mut logger = Logger::new(project, unknown, false, printer)?;
         logger.run = match (&logger.store, whole) {
@@ -121,7 +130,10 @@ impl Logger {
     /// Waits for the stage's run; what is logged waits in the spool when it does not come.
     fn await_stage(&mut self, stage: Option<RunId>) {
         let (Some(store), Some(stage)) = (&self.store, stage) else { return };
-        if let Err(fault) = await_run(store, stage) {
+        // What was logged to it before it was there comes before what is logged now.
+        let caught_up =
+            await_run(store, stage).and_then(|_| spool::replay(&self.project.spool_folder(), store));
+        if let Err(fault) = caught_up {
             self.store = None;
             self.untold = Some(with_causes(&fault));
         }
@@ -200,5 +212,33 @@ impl Logger {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use track::{NewRun, Tag};
+
+    use super::*;
+
+    /// A tag is the one that was set last.
+    #[test]
+    fn what_waits_for_the_run_of_a_stage_comes_before_what_is_logged_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = || Project::at(folder.path(), folder.path()).unwrap();
+        disk::make_folder(&project().pipe_path("")).unwrap();
+        let run = new_run_id();
+        let tag =
+            |value: &str| Change::SetTags { run, tags: vec![Tag { key: "k".into(), value: value.into() }] };
+        let (name, waits) = spool::named(vec![tag("first")]);
+        let store = project().store().unwrap();
+        spool::keep(&project().spool_folder(), &name, &waits).unwrap();
+        let mut logger = Logger::new(project(), run, true, Printer::quiet()).unwrap();
+        store.apply(now(vec![Change::CreateRun(NewRun::new(run, Timestamp::now()))])).unwrap();
+        logger.await_stage(Some(run));
+        logger.log(vec![tag("last")]).unwrap();
+        let store = project().store().unwrap();
+        assert!(spool::is_empty(&project().spool_folder()));
+        assert_eq!(store.run(run).unwrap().data.tags["k"], "last");
     }
 }

@@ -1,17 +1,21 @@
-//! Data whose pointer is not what both last agreed on here: git moved it.
+//! Data whose pointer is not what both last agreed on here: git moved it, or only a part of the data was brought here.
+
+use std::collections::BTreeMap;
 
 use base::ProjectPath;
-use cache::Workspace;
+use cache::{Look, Workspace};
 use exec::Ledger;
 use pipeline::Pipeline;
 
-/// Where such data is; ascending.
+/// Where such data is, each ascending.
 #[derive(Debug, Default)]
 pub struct Moved {
     /// It is what was last recorded or brought back here: what the pointer records is to come.
     pub outdated: Vec<ProjectPath>,
     /// It was edited since, so that somebody has to choose.
     pub edited: Vec<ProjectPath>,
+    /// Only some of its files were ever brought here, which are as its pointer records them: how many are not, of how many.
+    pub partial: BTreeMap<ProjectPath, (u64, u64)>,
 }
 
 impl Moved {
@@ -21,7 +25,13 @@ impl Moved {
         for stage in pipeline.sources().map(|id| pipeline.stage(id)) {
             for out in &stage.outs {
                 let recorded = ledger.get(&stage.address).and_then(|locked| locked.recorded(out));
-                let (Some(recorded), Some(agreed)) = (recorded, workspace.agreed(&out.path)) else {
+                let Some(recorded) = recorded else { continue };
+                let Some(agreed) = workspace.agreed(&out.path) else {
+                    if let Look::Partial { absent, files } =
+                        workspace.look(&out.path, &stage.address.file, recorded)
+                    {
+                        moved.partial.insert(out.path.clone(), (absent, files));
+                    }
                     continue;
                 };
                 if recorded.digest == agreed {

@@ -1,4 +1,5 @@
-//! Writes changes to the run store, or keeps them in the spool while it takes none: in their order, each once.
+//! Writes changes to the run store, or keeps them in the spool while it takes none: in their order, each once. They are about
+//! what this process executes, which is recorded also where somebody has deleted the run meanwhile.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,6 +62,9 @@ impl Teller {
     }
 }
 
+/// A run store, and why it takes nothing now, where it does not; or why there is none.
+pub type Opened = Result<(Arc<SqliteStore>, Option<StoreError>), StoreError>;
+
 /// What writes.
 pub struct Pen {
     /// Unless it could not be opened.
@@ -77,9 +81,9 @@ pub struct Pen {
 
 impl Pen {
     /// Writes to a store, if it could be opened, and to a spool.
-    pub fn new(store: Result<Arc<SqliteStore>, StoreError>, spool: PathBuf, teller: Arc<Teller>) -> Self {
-        let (store, behind) = match store {
-            Ok(store) => (Some(store), None),
+    pub fn new(opened: Opened, spool: PathBuf, teller: Arc<Teller>) -> Self {
+        let (store, behind) = match opened {
+            Ok((store, behind)) => (Some(store), behind.map(Arc::new)),
             Err(fault) => (None, Some(Arc::new(fault))),
         };
         Pen { store, spool, teller, behind, begun: Vec::new(), refused: Vec::new() }
@@ -89,7 +93,7 @@ impl Pen {
     pub fn write_together(&mut self, sets: &[&[Change]]) -> bool {
         let (Some(store), None) = (&self.store, &self.behind) else { return false };
         let all = sets.iter().flat_map(|set| set.iter().cloned()).collect();
-        let is_written = store.apply(Changes::new(Timestamp::now(), all)).is_ok();
+        let is_written = store.apply(told(all)).is_ok();
         if is_written {
             for set in sets {
                 self.remember(set);
@@ -102,7 +106,7 @@ impl Pen {
     pub fn write(&mut self, changes: &[Change]) -> bool {
         let answer = match &self.behind {
             Some(fault) => Err(fault.clone()),
-            None => self.apply(&Changes::new(Timestamp::now(), changes.to_vec())).map_err(Arc::new),
+            None => self.apply(&told(changes.to_vec())).map_err(Arc::new),
         };
         let Err(fault) = answer else {
             self.remember(changes);
@@ -173,9 +177,7 @@ impl Pen {
     /// some: one that has them refuses.
     fn begin_again(&self, store: &SqliteStore) -> bool {
         let begun = self.begun.iter();
-        let made =
-            begun.filter(|(_, begun)| store.apply(Changes::new(Timestamp::now(), begun.clone())).is_ok());
-        made.count() > 0
+        begun.filter(|(_, begun)| store.apply(told(begun.clone())).is_ok()).count() > 0
     }
 
     /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
@@ -226,6 +228,11 @@ impl Pen {
     }
 }
 
+/// What is told of runs by who executes them.
+fn told(changes: Vec<Change>) -> Changes {
+    Changes { to_deleted: true, ..Changes::new(Timestamp::now(), changes) }
+}
+
 /// The run that a change makes.
 fn begins(change: &Change) -> Option<RunId> {
     match change {
@@ -243,7 +250,7 @@ fn is_away(fault: &StoreError) -> bool {
 /// Keeps changes in the spool; false when they are lost. The room that is set aside is for the end of a stage that
 /// filled the disk.
 pub fn keep(spool: &std::path::Path, changes: Vec<Change>) -> bool {
-    let (name, changes) = spool::named(changes);
+    let (name, changes) = spool::named_at(told(changes));
     let keep = || spool::keep(spool, &name, &changes).is_ok();
     keep() || (spool::use_reserve(spool) && keep())
 }
@@ -265,7 +272,7 @@ mod tests {
     }
 
     fn pen(folder: &std::path::Path) -> Pen {
-        let store = SqliteStore::open(&folder.join("runs.db")).map(Arc::new);
+        let store = SqliteStore::open(&folder.join("runs.db")).map(|store| (Arc::new(store), None));
         let teller = Arc::new(Teller::new(Printer::quiet(), "this test"));
         Pen::new(store, folder.join("spool"), teller)
     }
@@ -304,6 +311,19 @@ mod tests {
             assert!(matches!(store.run(ended), Err(StoreError::UnknownRun(_))));
             assert!(spool::is_empty(&folder.path().join("spool")));
         }
+    }
+
+    #[test]
+    fn a_store_that_took_nothing_when_it_was_opened_is_caught_up_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("runs.db")).unwrap());
+        let busy = StoreError::Busy { path: folder.path().join("runs.db"), seconds: 5 };
+        let teller = Arc::new(Teller::new(Printer::quiet(), "this test"));
+        let mut pen = Pen::new(Ok((store.clone(), Some(busy))), folder.path().join("spool"), teller);
+        let run = new_run_id();
+        assert!(!pen.write(&begin(run, None)), "what waits comes first");
+        assert!(pen.catch_up() && pen.write(&point(run, 1)));
+        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 1);
     }
 
     /// Who has no room on his disk may remove the store.

@@ -1,9 +1,9 @@
 //! Which outs and data were recorded or brought back here: the memory that tells what other revisions left behind.
 //!
 //! Git moves pipeline files and pointers without what they tell of. What nothing declares any more lies on, unignored
-//! and read by whoever reads its folder. A checkout of everything removes it, where it still is what is remembered here, or a
-//! part of it, and the cache holds it; git brings back what declares it, and a checkout the rest. Deleting the memory loses that,
-//! never any data.
+//! and read by whoever reads its folder. A checkout of everything removes it, where it still is what is remembered here,
+//! or a part of it, and the cache holds it; git brings back what declares it, and a checkout the rest. Deleting the
+//! memory loses that, never any data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -6,19 +6,21 @@ mod locking;
 mod shared_cache;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base::{Digest, ProjectPath, Timestamp};
 use cache::{Blobs, Layout, StageCache, State, Workspace};
 use disk::LinkType;
 use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
-use track::{RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
+use track::{ErrorKind, RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
 
 pub use self::loading::tell_unread;
 use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
+use crate::pen::Opened;
 use crate::recorder::tags;
 use crate::settings::{self, Scope, Settings};
 use crate::spool;
@@ -32,6 +34,13 @@ const IGNORED: &str = "\
 /*
 !/.gitignore
 !/config.toml
+";
+
+/// What of [`DVC_FOLDER`] git shall not see, as `dvc init` has it.
+const IGNORED_BY_DVC: &str = "\
+/config.local
+/tmp
+/cache
 ";
 
 /// The folder that makes a project of DVC.
@@ -271,7 +280,18 @@ impl Project {
     pub fn make_pipe_folder(&self) -> CliResult {
         let ignore = self.pipe_path(".gitignore");
         if disk::read_optional(&ignore)?.is_none() {
+            self.ignore_in_dvc_folder()?;
             disk::replace(&ignore, IGNORED.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Keeps out of git what nobody shares of DVC's folder, where `dvc init` has not: there is a `dvc.yaml` alone.
+    fn ignore_in_dvc_folder(&self) -> CliResult {
+        let folder = self.root.join(DVC_FOLDER);
+        let (ignore, config) = (folder.join(".gitignore"), folder.join("config"));
+        if self.dialect == Dialect::Dvc && !config.exists() && !ignore.exists() && self.git().is_some() {
+            disk::replace(&ignore, IGNORED_BY_DVC.as_bytes())?;
         }
         Ok(())
     }
@@ -426,9 +446,19 @@ impl Project {
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
         let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        let _ = spool::replay(&self.spool_folder(), &store);
-        self.settle(&store)?;
-        Ok(store)
+        // Who only reads need not wait for whoever keeps it locked.
+        match store.briefly(|store| self.tidy(store)) {
+            Err(fault) if !matches!(fault, StoreError::Busy { .. }) => Err(fault),
+            _ => Ok(store),
+        }
+    }
+
+    /// Applies what waits, and ends the runs of dead processes.
+    fn tidy(&self, store: &SqliteStore) -> Result<(), StoreError> {
+        match spool::replay(&self.spool_folder(), store) {
+            Err(fault @ StoreError::Busy { .. }) => Err(fault),
+            _ => self.settle(store),
+        }
     }
 
     /// Ends the runs of dead processes.
@@ -440,15 +470,16 @@ impl Project {
         settle_dead(store, &lease_is_alive, &known, Timestamp::now()).map(drop)
     }
 
-    /// The same for who records a reproduction: what other processes keep from being written for long waits in the spool.
+    /// The same for who records a reproduction: what other processes keep from being written for long waits in the spool. Tells
+    /// why the store takes nothing now, where it does not: it may later.
     ///
     /// # Errors
-    /// As [`Project::store`], and when it is locked.
-    pub fn store_to_record(&self) -> Result<SqliteStore, StoreError> {
+    /// As [`Project::store`], and when it is locked so that it cannot be opened.
+    pub fn store_to_record(&self) -> Opened {
         let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        spool::replay(&self.spool_folder(), &store)?;
-        self.settle(&store)?;
-        Ok(store)
+        let caught_up = spool::replay(&self.spool_folder(), &store).and_then(|()| self.settle(&store));
+        let behind = caught_up.err().filter(|fault| fault.kind() == ErrorKind::Failed);
+        Ok((Arc::new(store), behind))
     }
 
     /// Opens the run store to log to it: without a look at the runs of others, and without waiting long for them; where
@@ -457,10 +488,10 @@ impl Project {
     /// # Errors
     /// As [`Project::store`], and when it is locked.
     pub fn store_to_log(&self) -> Result<SqliteStore, StoreError> {
-        let path = self.pipe_path("runs.db");
+        let (path, sync) = (self.pipe_path("runs.db"), self.settings.store_sync());
         let store = match spool::is_empty(&self.spool_folder()) {
-            true => SqliteStore::open_briefly(&path, track::Sync::Normal)?,
-            false => SqliteStore::open_at_once(&path)?,
+            true => SqliteStore::open_briefly(&path, sync)?,
+            false => SqliteStore::open_at_once(&path, sync)?,
         };
         spool::replay(&self.spool_folder(), &store)?;
         Ok(store)
@@ -600,4 +631,52 @@ fn dialect_of_traces(folder: &Path) -> Option<Dialect> {
         name == dialect.lock_file() || (name.ends_with(suffix) && name != suffix)
     };
     [Dialect::Native, Dialect::Dvc].into_iter().find(|dialect| names.iter().any(|name| is_of(name, *dialect)))
+}
+
+#[cfg(test)]
+mod tests {
+    use track::{Change, Changes, Lease, NewRun};
+
+    use super::*;
+
+    #[test]
+    fn whoever_writes_to_the_run_store_waits_for_the_disk_where_that_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        disk::replace(&folder.path().join(".pipe/config.toml"), b"store.sync = 'full'\n").unwrap();
+        let project = Project::at(folder.path(), folder.path()).unwrap().with_settings().unwrap();
+        let is_full = |store: Result<SqliteStore, StoreError>| store.unwrap().sync() == track::Sync::Full;
+        assert!(is_full(project.store()));
+        assert_eq!(project.store_to_record().unwrap().0.sync(), track::Sync::Full);
+        assert!(is_full(project.store_to_log()));
+        // Something that waits for a run.
+        let run = crate::recorder::new_run_id();
+        let begin =
+            NewRun { parent: Some(crate::recorder::new_run_id()), ..NewRun::new(run, Timestamp::now()) };
+        let changes = Changes::new(Timestamp::now(), vec![Change::CreateRun(begin)]);
+        spool::keep(&project.spool_folder(), &run, &changes).unwrap();
+        assert!(is_full(project.store_to_log()));
+    }
+
+    #[test]
+    fn a_store_that_is_locked_while_something_waits_is_there_for_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::at(folder.path(), folder.path()).unwrap();
+        disk::make_folder(&project.pipe_path("")).unwrap();
+        let dead = crate::recorder::new_run_id();
+        let lease = Some(Lease { pid: u32::MAX, ..Lease::current() });
+        let begin = Change::CreateRun(NewRun { lease, ..NewRun::new(dead, Timestamp::now()) });
+        project.store().unwrap().apply(Changes::new(Timestamp::now(), vec![begin])).unwrap();
+        let run = crate::recorder::new_run_id();
+        let begin = Change::CreateRun(NewRun::new(run, Timestamp::now()));
+        spool::keep(&project.spool_folder(), &run, &Changes::new(Timestamp::now(), vec![begin])).unwrap();
+        let other = rusqlite::Connection::open(project.pipe_path("runs.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let status = || project.store().unwrap().run(dead).unwrap().info.status;
+        assert_eq!(status(), RunStatus::Running);
+        let (store, behind) = project.store_to_record().unwrap();
+        assert!(matches!(behind, Some(StoreError::Busy { .. })));
+        drop(other);
+        spool::replay(&project.spool_folder(), &*store).unwrap();
+        assert!(store.run(run).is_ok() && status() == RunStatus::Killed);
+    }
 }

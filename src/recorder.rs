@@ -22,6 +22,8 @@ use track::{
     SqliteStore, Tag,
 };
 
+#[cfg(feature = "serve")]
+mod elsewhere;
 mod restored;
 #[cfg(feature = "serve")]
 mod scripts;
@@ -105,6 +107,9 @@ pub struct Recorder<'a> {
 struct Recording {
     /// Unless it is away: then what is written waits in the spool.
     store: Option<Arc<SqliteStore>>,
+    /// Whether it took nothing when it was opened.
+    #[cfg(feature = "serve")]
+    is_behind: bool,
     writer: Mutex<Writer>,
 }
 
@@ -174,12 +179,19 @@ impl<'a> Recorder<'a> {
                     disk::remove_empty_folders(log.parent().unwrap_or(log), &artifacts);
                 }
             };
-            let opened = self.project.store_to_record().map(Arc::new);
+            let opened = self.project.store_to_record();
             self.project.tell_replaced_log(self.printer);
-            let store = opened.as_ref().ok().cloned();
+            let store = opened.as_ref().ok().map(|(store, _)| store.clone());
+            #[cfg(feature = "serve")]
+            let is_behind = !matches!(opened, Ok((_, None)));
             spool::make_reserve(&self.project.spool_folder());
             let writer = Writer::start(opened, self.project.spool_folder(), self.teller.clone(), written);
-            Recording { store, writer: Mutex::new(writer) }
+            Recording {
+                store,
+                #[cfg(feature = "serve")]
+                is_behind,
+                writer: Mutex::new(writer),
+            }
         })
     }
 

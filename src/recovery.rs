@@ -1,10 +1,11 @@
 //! What a command has to do before it touches outs: wait for its turn, and put back what a killed process had set
 //! aside.
 
+use std::path::Path;
 use std::time::Duration;
 
 use base::{FileState, ProjectPath};
-use cache::{CacheError, Placement, Workspace};
+use cache::{CacheError, Workspace};
 use disk::{LockFile, Sharing};
 use exec::{Below, Claim, Claims, Event, Observer, Wish};
 
@@ -36,24 +37,27 @@ pub struct Held {
     _lock: LockFile,
 }
 
-/// Puts back what an out that persists held before its stage was cut off.
+/// Puts back what an out that persists held before its stage was cut off. What stands there now goes below `partial`; true
+/// when there was such.
 pub fn put_back(
     workspace: &Workspace,
     below: Below,
     path: &ProjectPath,
     state: &FileState,
+    partial: Option<&Path>,
     printer: Printer,
-) {
+) -> bool {
     let (restored, root) = match below {
-        Below::Project => (workspace.restore(path, state, Placement::Private), ""),
+        Below::Project => (exec::put_back(workspace, path, state, partial), ""),
         Below::FileSystem => {
             let outside = workspace.outside().map_err(CacheError::from);
-            (outside.and_then(|outside| outside.restore(path, state, Placement::Private)), "/")
+            (outside.and_then(|outside| exec::put_back(&outside, path, state, partial)), "/")
         }
     };
-    if let Err(fault) = restored {
+    restored.unwrap_or_else(|fault| {
         printer.warn(format_args!("failed to put back {root}{path}: {fault}"));
-    }
+        false
+    })
 }
 
 /// Claims what `wish` names, waiting for whoever is at work on it if `wait` says so, and recovers the outs of stages that
@@ -65,11 +69,10 @@ pub fn hold(project: &Project, wish: &Wish, wait: bool, printer: Printer) -> Cli
     let command = command_line();
     let wait = wait && project.enclosing_stage().is_none();
     let lock = project.lock(&command, Sharing::Shared, wait, &Interrupt::default(), printer)?;
-    let restore = |below: Below, path: &ProjectPath, state: &FileState| {
+    let restore = |below: Below, path: &ProjectPath, state: &FileState, partial: Option<&Path>| {
         // Most often nothing is to be recovered.
-        if let Ok(workspace) = project.workspace(printer) {
-            put_back(&workspace, below, path, state, printer);
-        }
+        let workspace = project.workspace(printer);
+        workspace.is_ok_and(|workspace| put_back(&workspace, below, path, state, partial, printer))
     };
     let claims =
         Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());

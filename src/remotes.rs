@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache::{Meter, RESUMED, Remote, Transfer};
-use remote::FolderRemote;
+use pipeline::Dialect;
+use remote::{FolderRemote, Rights};
 use serde_json::{Value as Json, json};
 
+use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
@@ -50,7 +52,12 @@ pub fn open(project: &Project, name: &str) -> CliResult<FolderRemote> {
     let name = self::name(project, Some(name))?;
     let (remotes, _) = project.remotes();
     let url = remotes.into_iter().find(|(known, _)| *known == name).map(|(_, url)| url).unwrap_or_default();
-    Ok(FolderRemote::new(&name, &folder(project, &url)?).with_sync(project.settings.push_sync()))
+    let rights = Rights {
+        read_only: project.layout().read_only_keys(),
+        shared: project.dialect == Dialect::Dvc && dvc_config::is_remote_shared(&project.root, &name),
+    };
+    let remote = FolderRemote::new(&name, &folder(project, &url)?).with_rights(rights);
+    Ok(remote.with_sync(project.settings.push_sync()))
 }
 
 /// Opens a remote that something is to be read from: what is not there, or not mounted, must not pass for empty.

@@ -133,7 +133,7 @@ pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
 /// Goes through what waits once; returns how many sets wait for a run.
 fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError> {
     let mut waits = 0;
-    // Made by what waits: what is about them must not come before it.
+    // What waits makes these, or is about them: what comes later about them must not come before it.
     let mut awaited: HashSet<RunId> = HashSet::new();
     for path in files(folder) {
         let changes = match disk::read_optional(&path) {
@@ -143,7 +143,7 @@ fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError>
         };
         let refused = match changes {
             Err(fault) => Refused { reason: format!("it is no set of changes: {fault}"), changes: None },
-            Ok(changes) if !awaited.is_empty() && uses(&changes).any(|run| awaited.contains(&run)) => {
+            Ok(changes) if is_awaiting(&changes, &awaited) => {
                 awaited.extend(made_by(&changes));
                 waits += 1;
                 continue;
@@ -159,9 +159,10 @@ fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError>
                     let _ = disk::remove(&path);
                     continue;
                 }
-                Err(StoreError::UnknownRun(_))
+                Err(StoreError::UnknownRun(run))
                     if Timestamp::now().millis_since(changes.at) < PATIENCE_MILLIS =>
                 {
+                    awaited.insert(run);
                     awaited.extend(made_by(&changes));
                     waits += 1;
                     continue;
@@ -186,9 +187,10 @@ fn made_by(changes: &Changes) -> impl Iterator<Item = RunId> {
     })
 }
 
-/// The runs that a set is about, or that a run in it comes from.
-fn uses(changes: &Changes) -> impl Iterator<Item = RunId> {
-    changes.changes.iter().flat_map(Change::uses)
+/// Whether a set is about one of these runs, or a run in it comes from one, that it does not make itself.
+fn is_awaiting(changes: &Changes, awaited: &HashSet<RunId>) -> bool {
+    let mut used = changes.changes.iter().flat_map(Change::uses);
+    used.any(|run| awaited.contains(&run) && made_by(changes).all(|made| made != run))
 }
 
 /// Whether nothing waits.
@@ -407,6 +409,26 @@ mod tests {
         let found = store.run(child).unwrap();
         assert_eq!((found.info.parent, &*found.data.tags["k"]), (Some(parent), "v"));
         assert_eq!(store.run(inner).unwrap().info.parent, Some(child));
+    }
+
+    /// A tag is the one that was set last.
+    #[test]
+    fn what_comes_after_something_that_waits_for_the_same_run_is_applied_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open_in_memory().unwrap();
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let tag =
+            |value: &str| Change::SetTags { run, tags: vec![Tag { key: "k".into(), value: value.into() }] };
+        let begin = Change::CreateRun(NewRun::new(run, Timestamp(1)));
+        let sets = [vec![tag("first")], vec![begin, tag("begun")], vec![tag("last")]];
+        for (at, changes) in (1..).zip(sets) {
+            let id = Some(ChangesId(format!("log-{at}")));
+            let changes = Changes { id, ..Changes::new(Timestamp::now(), changes) };
+            keep(folder.path(), &RunId::from_parts(Timestamp(at), 0), &changes).unwrap();
+        }
+        replay(folder.path(), &store).unwrap();
+        assert!(is_empty(folder.path()));
+        assert_eq!(&*store.run(run).unwrap().data.tags["k"], "last");
     }
 
     #[test]

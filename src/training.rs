@@ -23,7 +23,7 @@ use track::{
 
 use crate::cli::command_line;
 use crate::environment;
-use crate::error::{CliResult, with_causes};
+use crate::error::{CliError, CliResult, with_causes};
 use crate::git::Git;
 use crate::logging::{await_run, now};
 use crate::mlmodel::{self, Identity};
@@ -127,8 +127,8 @@ impl TrainingRun {
         let (project, run, own) = match enclosing {
             Some((project, run)) => (project, run, false),
             None => {
-                let project = Project::find().map_err(|fault| format!("{:?}", fault.source))?;
-                project.make_pipe_folder().map_err(|fault| format!("{:?}", fault.source))?;
+                let project = Project::find().map_err(|fault| told(&fault))?;
+                project.make_pipe_folder().map_err(|fault| told(&fault))?;
                 project.prepare_cache().map_err(|fault| format!("{fault}: {}", fault.source))?;
                 (project, new_run_id(), true)
             }
@@ -145,7 +145,7 @@ impl TrainingRun {
             }
         }
         let (spool, teller) = (project.spool_folder(), Arc::new(Teller::new(printer, WHAT)));
-        let mut pen = Pen::new(store, spool.clone(), teller.clone());
+        let mut pen = Pen::new(store.map(|store| (store, None)), spool.clone(), teller.clone());
         if own {
             let mut changes: Vec<Change> = create_own(run, start).into();
             changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });
@@ -406,6 +406,11 @@ impl TrainingRun {
             let _ = handle.join();
         }
     }
+}
+
+/// What went wrong, in one line.
+fn told(fault: &CliError) -> String {
+    fault.source.as_ref().map_or_else(|| "nobody said why".to_owned(), |source| with_causes(&**source))
 }
 
 /// What is shared holds whole values only, also when a thread died.

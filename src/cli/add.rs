@@ -536,6 +536,12 @@ impl Admission<'_> {
                     .hint("add the folder that it leads to"))
             }
             Ok(metadata) if metadata.is_symlink() && !os_path.exists() => {
+                if std::fs::metadata(&os_path).is_err_and(|fault| disk::is_link_circle(&fault)) {
+                    return Err(CliError::message(format!(
+                        "cannot add {path}: it is a symlink that leads round in a circle"
+                    ))
+                    .hint("remove the link"));
+                }
                 let target = std::fs::read_link(&os_path).unwrap_or_default();
                 Err(CliError::message(format!(
                     "cannot add {path}: it is a symlink to {}, where nothing is",

@@ -4,6 +4,7 @@
 //! left to `pipe repro`, and told. DVC's own files are moved aside, whole, so that there is a way back.
 
 mod absent;
+mod attributes;
 mod rollback;
 mod runs;
 mod settings;
@@ -253,7 +254,15 @@ fn convert(
     };
     let verb = if dry { "Would record" } else { "Recorded" };
     printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
-    let changed = if dry { Vec::new() } else { ignore_outs(&new, converted.stages.iter(), &converted)? };
+    let mut changed = if dry { Vec::new() } else { ignore_outs(&new, converted.stages.iter(), &converted)? };
+    if let Some(text) = attributes::renamed(&new)? {
+        if !dry {
+            disk::replace(&new.root.join(attributes::FILE), text.as_bytes())?;
+            changed.push(ProjectPath::root().join(attributes::FILE));
+        }
+        let verb = if dry { "Would have" } else { "Has" };
+        printer.say(format_args!("{verb} pipe merge its own locks and pointers, by {}.", attributes::FILE));
+    }
     let files = files.into_iter().map(|file| file.path).chain(ignores.iter().map(renamed_ignore)).collect();
     Ok(Made { files, changed })
 }

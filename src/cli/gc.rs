@@ -2,6 +2,7 @@
 
 mod remote;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cache::{Entries, GcOptions, Removed, Tally, plan_gc, sweep};
@@ -49,6 +50,9 @@ pub struct GcArgs {
     /// Keep what a revision needs
     #[arg(long, value_name = "REVISION")]
     rev: Option<String>,
+    /// Keep also what these projects need, by the same choice: those that pipe has not been run in since they share the cache
+    #[arg(short, long, value_name = "FOLDER", num_args = 1..)]
+    projects: Vec<PathBuf>,
     /// Keep what the newest N commits need, from `--rev` backwards [default: from HEAD]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     num: Option<u32>,
@@ -123,7 +127,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     if is_dvc && !args.no_stage_cache {
         keep_run_cache(&project, &mut needed)?;
     }
-    let others = project.sharing()?;
+    let others = project.sharing(&args.projects)?;
     let mut other_locks = Vec::new();
     for other in &others {
         if !args.dry {

@@ -49,8 +49,8 @@ pub fn run(args: &InstallArgs, printer: Printer) -> CliResult {
     let kept = install_driver(&project, &git)?;
     for (pattern, driver) in &kept {
         printer.insist(format_args!(
-            "git merges {pattern} with `merge={driver}` here, which stays; `{pattern} merge=pipe` as the last line of \
-             .gitattributes lets pipe do it, for all who work on this project"
+            "git merges {pattern} with `{driver}` here, which stays; `{pattern} merge=pipe` as the last line of .gitattributes \
+             (of .git/info/attributes, where it stands there) lets pipe do it, for all who work on this project"
         ));
     }
     let named = [
@@ -86,12 +86,12 @@ fn hooks(cd: &str) -> [(&'static str, String); 4] {
             // Only of branches and commits, not of single files, and not in the middle of a rebase.
             format!(
                 "if [ \"$3\" = 1 ] && [ ! -d \"$(git rev-parse --git-path rebase-merge)\" ]; then\n    {pipe} checkout \
-                 </dev/null || true\nfi"
+                 --summary </dev/null || true\nfi"
             ),
         ),
         ("pre-commit", format!("{pipe} status </dev/null || true")),
         // Git calls no hook of checkouts after a merge, and this one only after one without conflicts.
-        ("post-merge", format!("{pipe} checkout </dev/null || true")),
+        ("post-merge", format!("{pipe} checkout --summary </dev/null || true")),
         ("pre-push", format!("{pipe} push </dev/null || exit $?")),
     ]
 }
@@ -133,7 +133,7 @@ fn install_hook(path: &Path, text: String) -> CliResult {
     Ok(())
 }
 
-/// Patterns with the drivers that others have chosen for them: a colleague who uses DVC alone has no other.
+/// Patterns with what others have chosen for them, as it is written: a colleague who uses DVC alone has no other driver.
 type Kept = Vec<(String, String)>;
 
 fn install_driver(project: &Project, git: &Git) -> CliResult<Kept> {
@@ -145,7 +145,14 @@ fn install_driver(project: &Project, git: &Git) -> CliResult<Kept> {
     for (pattern, file) in [(lock.to_owned(), lock), (pointers(project), &pointer)] {
         match git.attribute("merge", file)? {
             Some(driver) if driver == "pipe" => {}
-            Some(driver) => kept.push((pattern, driver)),
+            Some(driver) => {
+                let written = match driver.as_str() {
+                    "set" => "merge".to_owned(),
+                    "unset" => "-merge".to_owned(),
+                    driver => format!("merge={driver}"),
+                };
+                kept.push((pattern, written));
+            }
             None => missing.push(format!("{pattern} merge=pipe\n")),
         }
     }

@@ -66,6 +66,11 @@ pub fn run(args: &MergeDriverArgs, printer: Printer) -> CliResult {
                 );
                 None
             }
+            Err(Clash::SameName(fault)) => {
+                let data = ProjectPath::from_relative(&args.path.with_extension("")).unwrap_or_default();
+                why = format!("{}; {}", fault.in_folder(&data), pipeline::FILE_BY_FILE);
+                None
+            }
             Err(Clash::Unknown(fault)) => {
                 let reason = fault.source.map(|source| format!(": {source:#}")).unwrap_or_default();
                 why = format!(
@@ -178,6 +183,8 @@ enum Clash {
     Same,
     /// Both changed these files of a folder, or have files there where the other has folders.
     Files(Vec<ProjectPath>),
+    /// They have names that some file systems take for one.
+    SameName(CacheError),
     /// The lists of these folders are not to be had.
     Unknown(CliError),
 }
@@ -220,7 +227,10 @@ fn merge_states([base, ours, theirs]: [&FileState; 3], store: &Store) -> Result<
     let blobs = &store.blobs;
     let sizes_are_known = merged.values().all(|state| state.size > 0 || blobs.has(&state.digest));
     let sized = merged.into_iter().map(|(path, state)| (path, blobs.sized(state))).collect();
-    let state = blobs.store_listing(&sized).map_err(|fault| Clash::Unknown(fault.into()))?;
+    let state = blobs.store_listing(&sized).map_err(|fault| match fault {
+        fault @ CacheError::SameName { .. } => Clash::SameName(fault),
+        fault => Clash::Unknown(fault.into()),
+    })?;
     // The lists of DVC tell no sizes, and of what is not here nothing else does.
     let size = match sizes_are_known {
         true => state.size,

@@ -1,6 +1,7 @@
 //! `pipe repro`: brings stages up to date.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use base::{FileState, ProjectPath};
 use cache::Counted;
@@ -199,8 +200,8 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
-    let restore = |below: Below, path: &ProjectPath, state: &FileState| {
-        recovery::put_back(&workspace, below, path, state, printer);
+    let restore = |below: Below, path: &ProjectPath, state: &FileState, partial: Option<&Path>| {
+        recovery::put_back(&workspace, below, path, state, partial, printer)
     };
     let claims =
         Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());

@@ -393,6 +393,12 @@ fn is_of_pointer(decision: &Decision) -> bool {
         .any(|reason| matches!(reason, StaleReason::DataOutdated { .. } | StaleReason::DataNotFetched { .. }))
 }
 
+/// Whether files of data are absent that were never here, and the others are as its pointer records them.
+fn is_partial(decision: &Decision) -> bool {
+    let (Decision::Restore { reasons, .. } | Decision::Unknown { reasons }) = decision else { return false };
+    !reasons.is_empty() && reasons.iter().all(|reason| matches!(reason, StaleReason::DataPartial { .. }))
+}
+
 /// A reason on a line of its own, and below it the first files that differ in a folder it tells of.
 pub fn print_reason(inside: Inside<'_>, id: StageId, reason: &StaleReason, printer: Printer) {
     printer.data_text(format_args!("  {reason}"));
@@ -457,6 +463,7 @@ fn print_status(
                 "frozen, with other data than recorded"
             }
             (Decision::Frozen { .. }, _) => "frozen, with other outs than recorded",
+            _ if is_partial(&judged.decision) => "modified: not all of it is here",
             _ if is_of_pointer(&judged.decision) => "outdated: its pointer moved",
             (_, State::Upstream) => "stale because of what is before it",
             (_, State::Unknown) => "cannot be told",

@@ -124,7 +124,6 @@ const NO_CLOUD: &str = "sources are paths and plain HTTP, which need no settings
 const FLAGS: &[(&str, &[&str], &str)] = &[
     ("gc", &["--date"], "`--older-than AGE` goes by age, `--rev` and `--num` by commits"),
     ("gc", &["--not-in-remote"], "`pipe push` first: what the remote has can be fetched again"),
-    ("gc", &["--projects", "-p"], "a cache knows the projects that share it, and what they need stays"),
     (
         "gc",
         &["--skip-failed"],

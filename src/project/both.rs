@@ -7,6 +7,7 @@ use std::time::Duration;
 use disk::{LockError, LockFile};
 
 use super::{CONVERTING, DVC_FOLDER, PIPE_FOLDER};
+use crate::cli::quoted_path;
 use crate::error::CliError;
 
 /// Why nothing can be done in the project at `root`, and the way on.
@@ -25,15 +26,20 @@ pub fn both(root: &Path) -> CliError {
         let holds =
             if holds.is_empty() { String::new() } else { format!(" holds {}, and", holds.join(" and ")) };
         let name = root.file_name().map_or_else(|| "project".into(), |name| name.to_string_lossy());
+        let beside = |end: &str| quoted_path(&format!("../{name}{end}"));
         return fault
             .hint(format!(
                 "the project was made one of pipe (`pipe convert`). What is left in {DVC_FOLDER}{holds} is perhaps nowhere else: move it \
-                 aside with `mv {DVC_FOLDER} ../{name}.dvc`, so that git does not add it, and keep it"
+                 aside with `mv {DVC_FOLDER} {}`, so that git does not add it, and keep it",
+                beside(".dvc")
             ))
             .hint(format!(
-                "what you never pushed, and the runs: `git worktree add ../{name}-old COMMIT` with the last commit from before, `cp -a \
-                 ../{name}.dvc/. ../{name}-old/{DVC_FOLDER}/`, and there `pipe push`, `pipe checkout`, `pipe runs list`. Data that is to \
-                 be in this project, too, is copied here and recorded with `pipe add`"
+                "what you never pushed, and the runs: `git worktree add {} COMMIT` with the last commit from before, `cp -a \
+                 {} {}`, and there `pipe push`, `pipe checkout`, `pipe runs list`. Data that is to be in this project, too, is \
+                 copied here and recorded with `pipe add`",
+                beside("-old"),
+                beside(".dvc/."),
+                beside("-old/.dvc/")
             ));
     }
     if dvc("config") && !is_pipe_of_git {
@@ -66,5 +72,23 @@ fn half_converted(root: &Path) -> CliError {
         }
         _ => CliError::message(format!("the conversion of {} was cut off", base::shown(root)))
             .hint("`pipe convert` goes on: it takes back what was done, and begins again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_out_name_folders_as_a_shell_takes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("it's mine");
+        for file in [".pipe/config.toml", ".dvc/cache/x"] {
+            disk::replace(&root.join(file), b"").unwrap();
+        }
+        let hints = both(&root).hints.concat();
+        for part in ["`mv .dvc '../it'", "`git worktree add '../it'", "mine.dvc/.' '../it'"] {
+            assert!(hints.contains(part), "{hints}");
+        }
     }
 }

@@ -240,7 +240,7 @@ impl Project {
     }
 
     /// Whether somebody made it with `pipe init` or `dvc init`, or it has at least a lock of DVC.
-    fn is_begun(&self) -> bool {
+    pub(super) fn is_begun(&self) -> bool {
         [PIPE_FOLDER, DVC_FOLDER].iter().any(|folder| self.root.join(folder).is_dir())
             || self.has_lock_of_dvc()
     }

@@ -1,5 +1,6 @@
 //! A cache that others use too: users of its group, or other projects.
 
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -41,16 +42,48 @@ impl Project {
         if file.exists() { Ok(()) } else { disk::replace(&file, root) }
     }
 
-    /// The other projects that share the cache.
+    /// The other projects that share the cache: those it knows of, and those that are named.
     ///
     /// # Errors
     /// When one of them cannot be found.
-    pub fn sharing(&self) -> CliResult<Vec<Project>> {
+    pub fn sharing(&self, named: &[PathBuf]) -> CliResult<Vec<Project>> {
+        let mut all = self.registered()?;
+        all.extend(self.named(named)?);
+        all.sort_by(|a, b| a.root.cmp(&b.root));
+        all.dedup_by(|a, b| a.root == b.root);
+        Ok(all)
+    }
+
+    /// The other projects in these folders.
+    ///
+    /// # Errors
+    /// When there is none in one of them.
+    pub fn named(&self, folders: &[PathBuf]) -> CliResult<Vec<Project>> {
+        let mut others = Vec::new();
+        for folder in folders {
+            let shown = base::shown(folder);
+            let root = std::fs::canonicalize(folder)
+                .map_err(|fault| CliError::message(format!("there is no project {shown}: {fault}")))?;
+            if root == self.root {
+                continue;
+            }
+            let other = Project::at(&root, &root)?.with_settings()?;
+            if other.dialect != self.dialect || !other.is_begun() {
+                let kind = if self.dialect == Dialect::Dvc { "DVC" } else { "pipe" };
+                return Err(CliError::message(format!("{shown} is no project of {kind}, as this one is"))
+                    .hint("`--projects` takes the top folders of projects"));
+            }
+            others.push(other);
+        }
+        Ok(others)
+    }
+
+    fn registered(&self) -> CliResult<Vec<Project>> {
         let cache = self.cache_folder();
         let folder = cache.join("projects");
         let fault = |source| disk::DiskError::new("list folder", &folder, source);
         let files = match std::fs::read_dir(&folder) {
-            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(missing) if missing.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             files => files.map_err(fault)?,
         };
         let mut others = Vec::new();
@@ -60,7 +93,19 @@ impl Project {
             if root == self.root {
                 continue;
             }
-            if !root.join(self.dialect.state_folder()).is_dir() {
+            let found = std::fs::metadata(root.join(self.dialect.state_folder()));
+            if let Err(fault) = &found
+                && !matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+            {
+                // Another user's may be closed to this one.
+                let text = format!(
+                    "what project {}, which shares this cache, needs of it cannot be told",
+                    base::shown(&root)
+                );
+                return Err(CliError::message(format!("{text}: {fault}"))
+                    .hint("nothing was removed; let this user look into it, or collect as a user who may"));
+            }
+            if !found.is_ok_and(|found| found.is_dir()) {
                 let text = format!("project {}, which shares this cache, is not there", base::shown(&root));
                 let hint = format!("mount it; or remove {}, if it is gone for good", base::shown(&file));
                 return Err(CliError::message(text).hint(hint));
@@ -71,7 +116,6 @@ impl Project {
                 others.push(other);
             }
         }
-        others.sort_by(|a, b| a.root.cmp(&b.root));
         Ok(others)
     }
 }

@@ -15,12 +15,12 @@ use server::{Context, Scope, Scopes, Server, Token};
 use track::{Change, Lifecycle, Run, RunId, RunStatus, SETTLED_TAG};
 
 use super::standby::StandbyStore;
-use super::{Recorder, tag, tags};
+use super::{Recorder, elsewhere, tag, tags};
 use crate::environment;
 use crate::settings::Inject;
 
 /// Where MLflow's clients log to.
-const TRACKING_URI: &str = "MLFLOW_TRACKING_URI";
+pub(super) const TRACKING_URI: &str = "MLFLOW_TRACKING_URI";
 /// The experiment of runs for which the script names none.
 const EXPERIMENT_NAME: &str = "MLFLOW_EXPERIMENT_NAME";
 
@@ -67,6 +67,8 @@ struct Serving {
 struct Door {
     secret: Token,
     scope: Arc<Scope>,
+    /// Whether people know that the command sends elsewhere what it logs.
+    is_told: bool,
 }
 
 /// What a script's environment gains and loses.
@@ -92,10 +94,11 @@ impl Recorder<'_> {
             ));
             return None;
         }
-        if stage.command.scripts().iter().any(|script| script.contains(TRACKING_URI)) {
+        let is_told = stage.command.scripts().iter().any(|script| elsewhere::is_set_in(script));
+        if is_told {
             self.tell_of_theirs(&format!(
-                "the command of stage {} names {TRACKING_URI}: what it sets counts, and what is logged elsewhere is \
-                 not among the runs of this project",
+                "the command of stage {} sets {TRACKING_URI}: that counts, and what is logged elsewhere is not among \
+                 the runs of this project",
                 stage.address
             ));
         }
@@ -107,7 +110,7 @@ impl Recorder<'_> {
         let scope = Arc::new(Scope::new(run, marks, flush));
         let secret = scopes.open(scope.clone());
         let uri = format!("http://{}/s/{}", server.address(), secret.as_str());
-        self.scripts.doors().insert(stage.address.spelled(), Door { secret, scope });
+        self.scripts.doors().insert(stage.address.spelled(), Door { secret, scope, is_told });
         let is_declared = |name: &str| stage.env.iter().any(|variable| variable.name == name);
         Some(surroundings(&uri, stage.tracking.experiment.as_deref(), is_declared, environment::inherited))
     }
@@ -121,12 +124,14 @@ impl Recorder<'_> {
         let Some(Some(Serving { scopes, store, .. })) = self.scripts.serving.get() else { return Vec::new() };
         scopes.close(&door.secret);
         store.settle();
+        if !door.is_told && !door.scope.was_entered() {
+            self.tell_of_scripts_elsewhere(stage);
+        }
         let started = door.scope.started();
         if started.is_empty() {
             return Vec::new();
         }
-        let found = started.into_iter().filter_map(|id| store.known_run(id));
-        let runs: Vec<Run> = found.filter(|run| run.info.lifecycle == Lifecycle::Active).collect();
+        let mut runs: Vec<Run> = started.into_iter().filter_map(|id| store.known_run(id)).collect();
         let end_time = Some(Timestamp::now());
         let mut changes = Vec::new();
         for Run { info, .. } in runs.iter().filter(|run| !run.info.status.has_ended()) {
@@ -134,6 +139,7 @@ impl Recorder<'_> {
             changes.push(Change::SetTags { run: info.id, tags: vec![why] });
             changes.push(Change::UpdateRun { run: info.id, status: Some(status), end_time, name: None });
         }
+        runs.retain(|run| run.info.lifecycle == Lifecycle::Active);
         let mut told = Vec::new();
         if let Some([of_script, of_stage]) = track::ties(run, &runs) {
             changes.push(of_script);
@@ -150,7 +156,11 @@ impl Recorder<'_> {
         let started = self.scripts.serving.get_or_init(|| {
             let (spool, teller) = (self.project.spool_folder(), self.teller.clone());
             let real = self.store().cloned();
-            let store = Arc::new(StandbyStore::new(real, spool, teller.clone(), self.writer().catcher()));
+            let store = StandbyStore::new(real, spool, teller.clone(), self.writer().catcher());
+            if self.recording().is_behind {
+                store.fall_behind();
+            }
+            let store = Arc::new(store);
             let blobs = self.project.blobs();
             let scopes = Scopes::default();
             let (served, behind) = (scopes.clone(), store.clone());
@@ -178,6 +188,18 @@ impl Recorder<'_> {
     pub(super) fn end_of_scripts(&self) {
         if let Some(Some(serving)) = self.scripts.serving.get() {
             serving.store.end();
+        }
+    }
+
+    /// Says of a stage at whose address nobody knocked that its scripts log elsewhere, where they say so.
+    fn tell_of_scripts_elsewhere(&self, stage: &Stage) {
+        if let Some(place) = elsewhere::place_in_scripts(stage, &self.project.root) {
+            self.printer.say(format_args!(
+                "Note: stage {} logged nothing here, and {place} sets a tracking URI of its own: what is logged there is \
+                 not among the runs of this project. Without that line, or with `os.environ[\"{TRACKING_URI}\"]` as the \
+                 URI, it is.",
+                stage.address
+            ));
         }
     }
 

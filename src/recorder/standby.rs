@@ -39,6 +39,8 @@ use crate::spool;
 
 /// How many runs that have ended are remembered.
 const MOST_ENDED: usize = 64;
+/// How many points of metrics and tags the stand-in is told before it forgets all but the newest half of the points.
+const MOST_POINTS: usize = if cfg!(test) { 200 } else { 1 << 20 };
 /// How many bytes wait in memory while not even the spool can be written.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -64,6 +66,9 @@ pub struct StandbyStore {
 struct State {
     /// Knows what waits, and shells of what the script uses besides.
     standin: Option<SqliteStore>,
+    /// How many points of metrics and tags it was told, and how many it may be told, or 0.
+    told: usize,
+    may_be_told: usize,
     /// The runs that were made in it: nobody else knows them.
     made: HashSet<RunId>,
     /// The runs of which nothing is known but that they are used: not even how they stand.
@@ -117,6 +122,13 @@ impl StandbyStore {
         }
     }
 
+    /// What comes waits from now on, until nothing waits any more: that the store takes nothing is known.
+    pub fn fall_behind(&self) {
+        self.was_behind.store(true, Ordering::SeqCst);
+        self.is_behind.store(true, Ordering::SeqCst);
+        (self.catch_up)();
+    }
+
     /// Gets to know the experiments that there are, before somebody takes the store away.
     pub fn look_around(&self) {
         for experiment in self.ask_real(RunStore::experiments).unwrap_or_default() {
@@ -131,8 +143,11 @@ impl StandbyStore {
 
     /// A run, unless nothing is known of it but that it is used.
     pub fn known_run(&self, id: RunId) -> Option<Run> {
+        let is_behind = self.is_behind();
         let run = self.run(id).ok()?;
-        (!self.state().bare.contains(&id)).then_some(run)
+        // Asked about while the store was silent, and not used: the store has it all.
+        let is_known = !is_behind && self.ask_real(|real| real.run(id)).is_ok();
+        (is_known || !self.state().bare.contains(&id)).then_some(run)
     }
 
     /// Puts what waits in memory into the spool, and tells what of the model registry is not kept.
@@ -293,6 +308,7 @@ impl StandbyStore {
         let told = self.with_own_numbers(state, with_changes(changes, named))?;
         let mut applied = state.standin()?.apply_kept(&told)?;
         applied.versions = versions;
+        state.forget_points(&told.changes);
         state.made.extend(told.changes.iter().filter_map(|change| match begins(change) {
             Some(Begun::Run(run)) => Some(run),
             _ => None,
@@ -347,7 +363,8 @@ impl StandbyStore {
     /// Has a set wait, in the spool if that takes it.
     fn keep(&self, state: &mut State, changes: Changes) {
         let (name, changes) = spool::named_at(changes);
-        let newest = state.waiting.last.or_else(|| spool::newest(&self.spool));
+        // What waits in memory is not in the spool yet, and others of this process keep something there, too.
+        let newest = state.waiting.last.max(spool::newest(&self.spool));
         let name = newest.map_or(name, |newest| name.after(newest));
         state.waiting.last = Some(name);
         let bytes = spool::bytes_of(&changes);
@@ -445,7 +462,7 @@ impl StandbyStore {
         };
         let Some(begun) = state.begun.get(&id).or_else(of_ended).cloned() else { return false };
         self.meet_owners(state, &begun);
-        let changes = Changes::new(Timestamp::now(), begun);
+        let changes = Changes { to_deleted: true, ..Changes::new(Timestamp::now(), begun) };
         state.standin().is_ok_and(|standin| standin.apply(changes).is_ok())
     }
 }
@@ -459,8 +476,26 @@ impl State {
         Ok(self.standin.as_ref().expect("it was made just now"))
     }
 
+    /// Counts what the stand-in was told, and has it forget what is old, so that it does not grow as long as the store is
+    /// away: the spool has it all. What the newest points themselves take is doubled before that is done again.
+    fn forget_points(&mut self, told: &[Change]) {
+        let count = |change: &Change| match change {
+            Change::LogMetrics { metrics, .. }
+            | Change::LoggedModel(LoggedModelChange::LogMetrics { metrics, .. }) => metrics.len(),
+            Change::SetTags { tags, .. } => tags.len(),
+            _ => 0,
+        };
+        self.told += told.iter().map(count).sum::<usize>();
+        if self.told > self.may_be_told.max(MOST_POINTS)
+            && let Some(Ok(left)) = self.standin.as_ref().map(|standin| standin.keep_newest(MOST_POINTS / 2))
+        {
+            (self.told, self.may_be_told) = (left, 2 * left);
+        }
+    }
+
     fn forget_standin(&mut self) {
         self.standin = None;
+        (self.told, self.may_be_told) = (0, 0);
         self.made.clear();
         self.bare.clear();
     }
@@ -471,6 +506,7 @@ fn with_changes(changes: &Changes, other: Vec<Change>) -> Changes {
     Changes {
         changes: other,
         preconditions: changes.preconditions.clone(),
+        to_deleted: changes.to_deleted,
         ..Changes::new(changes.at, Vec::new())
     }
 }
@@ -549,7 +585,8 @@ fn copy_of(Run { info, data }: Run) -> Changes {
         Change::LogModelOutputs { run, models: data.model_outputs },
         Change::SetLifecycle { run, lifecycle: info.lifecycle },
     ];
-    Changes::new(Timestamp::now(), changes)
+    // The run that it comes from may be deleted.
+    Changes { to_deleted: true, ..Changes::new(Timestamp::now(), changes) }
 }
 
 /// An experiment by its name; the first has the same number everywhere.

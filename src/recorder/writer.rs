@@ -6,9 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use track::{Change, SqliteStore, StoreError};
+use track::Change;
 
-use crate::pen::{Pen, Teller, keep};
+use crate::pen::{Opened, Pen, Teller, keep};
 use crate::spool;
 
 /// How long something may wait for more to be written together with it.
@@ -105,14 +105,14 @@ impl Writer {
     /// Starts the thread. What the store does not take waits in the folder `spool`, which `teller` tells of; `written` is
     /// told which log files are kept now.
     pub fn start(
-        store: Result<Arc<SqliteStore>, StoreError>,
+        opened: Opened,
         spool: PathBuf,
         teller: Arc<Teller>,
         written: impl Fn(&[PathBuf]) + Send + 'static,
     ) -> Self {
         let queue = Arc::new(Queue::default());
         let (batches, folder) = (queue.clone(), spool.clone());
-        let mut pen = Pen::new(store, spool.clone(), teller.clone());
+        let mut pen = Pen::new(opened, spool.clone(), teller.clone());
         let thread = std::thread::spawn(move || {
             while let Some((gathered, has_lost)) = batches.gather() {
                 if has_lost {
@@ -193,7 +193,7 @@ fn write(pen: &mut Pen, gathered: &[Batch], written: &dyn Fn(&[PathBuf])) {
 #[cfg(test)]
 mod tests {
     use base::Timestamp;
-    use track::{NewRun, RunId, RunStatus, RunStore};
+    use track::{NewRun, RunId, RunStatus, RunStore, SqliteStore};
 
     use super::*;
     use crate::recorder::new_run_id;
@@ -205,7 +205,7 @@ mod tests {
 
     fn start(store: &Arc<SqliteStore>, folder: &std::path::Path) -> Writer {
         let teller = Arc::new(Teller::new(Printer::quiet(), "this test"));
-        Writer::start(Ok(store.clone()), folder.join("spool"), teller, |_| {})
+        Writer::start(Ok((store.clone(), None)), folder.join("spool"), teller, |_| {})
     }
 
     #[cfg(feature = "serve")]

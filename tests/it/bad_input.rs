@@ -520,7 +520,6 @@ fn words_of_other_tools_are_translated() {
     for (words, tells) in [
         (&["gc", "-w", "--not-in-remote"][..], "`pipe push` first"),
         (&["gc", "-w", "--date", "2024-01-01"], "`--older-than AGE`"),
-        (&["gc", "-p", "x"], "a cache knows the projects that share it"),
         (&["install", "--use-pre-commit-tool"], "`pipe install` writes its hooks beside"),
         (&["config", "--system", "core.remote", "x"], "`--user` is for all projects"),
         (&["remote", "modify", "x", "--unset", "url"], "`pipe config --unset remote.NAME.KEY`"),

@@ -211,6 +211,44 @@ fn links_are_replaced_and_never_written_through() {
 }
 
 #[test]
+fn what_is_brought_back_has_the_rights_that_the_mask_leaves() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    for (path, text) in
+        [("d/sub/x", "x\n".to_owned()), ("run", "run\n".to_owned()), ("big", "b".repeat(300_000))]
+    {
+        sandbox.write(path, text);
+    }
+    std::fs::set_permissions(sandbox.path("run"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.ok(["add", "d", "run", "big"]);
+    let mode = |path: &str| std::fs::metadata(sandbox.path(path)).unwrap().permissions().mode() & 0o777;
+    let masked = |mask: &str, arguments: &str| {
+        let mut command = sandbox.program("/bin/sh");
+        command.args(["-c", &format!("umask {mask}; exec {} {arguments}", env!("CARGO_BIN_EXE_pipe"))]);
+        let _ = sandbox.finish(command).code(0);
+    };
+    for (mask, folder, file, program) in
+        [("077", 0o700, 0o600, 0o700), ("002", 0o775, 0o664, 0o775), ("022", 0o755, 0o644, 0o755)]
+    {
+        for path in ["d", "run", "big"] {
+            sandbox.remove(path);
+        }
+        masked(mask, "checkout");
+        let modes = ["d", "d/sub", "d/sub/x", "big", "run"].map(mode);
+        assert_eq!(modes, [folder, folder, file, file, program], "umask {mask}");
+        // Only the right to be run is changed.
+        std::fs::set_permissions(sandbox.path("run"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        masked(mask, "checkout -f");
+        assert_eq!(mode("run"), program, "umask {mask}");
+    }
+    sandbox.ok(["config", "cache.link_types", "hardlink"]);
+    sandbox.ok(["checkout", "--relink"]);
+    assert_eq!(mode("d/sub/x"), 0o444);
+    masked("077", "unprotect d");
+    assert_eq!(mode("d/sub/x"), 0o600);
+}
+
+#[test]
 fn outs_that_git_keeps_are_left_alone() {
     let sandbox = done();
     sandbox.write("kept.json", "2\n");

@@ -82,6 +82,7 @@ fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
     dvc.ok(&sandbox, &["add", "-q", "data"]);
     dvc.ok(&sandbox, &["repro", "-q"]);
     sandbox.write("data/b.tmp", "ignored\n");
+    sandbox.write(".gitattributes", "dvc.lock merge=pipe\n*.dvc merge=pipe\n*.bin -diff\n");
     sandbox.commit("one");
     sandbox.write("params.yaml", "x: 2\n");
     // What git could not bring back is not begun with.
@@ -96,6 +97,7 @@ fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
         "Set core.remote to near.",
         "Set cache.link_types to copy.",
         "Recorded the results of 1 stage",
+        "Has pipe merge its own locks and pointers, by .gitattributes.",
         "https://far/x",
         "`remote \"far\".password`",
         "`core.autostage`",
@@ -103,6 +105,7 @@ fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
         "git worktree add",
     ]);
     assert!(!said.stderr.contains("hunter2"), "{}", said.stderr);
+    assert_eq!(sandbox.read(".gitattributes"), "pipeline.lock merge=pipe\n*.pipe merge=pipe\n*.bin -diff\n");
     assert!(stale(&sandbox).is_empty(), "what is ignored is no part of the data");
     pipe(&sandbox, &["push"]).code(0);
     assert!(sandbox.exists("../near/blake3"));
@@ -216,6 +219,7 @@ fn with_pointers(count: usize) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write(".dvc/config", "[core]\n    remote = near\n['remote \"near\"']\n    url = ../../near\n");
     sandbox.write(".dvc/.gitignore", "/tmp\n/cache\n");
+    sandbox.write(".gitattributes", "*.dvc merge=pipe\n");
     sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cat d0 d0 > o\n    deps: [d0]\n    outs: [o]\n");
     let names: Vec<String> = (0..count).map(|number| format!("d{number}")).collect();
     for name in &names {
@@ -307,6 +311,22 @@ fn a_conversion_that_was_killed_is_taken_back_and_goes_on() {
         assert!(!sandbox.exists(".dvc/tmp/pipe/converting"));
     }
     assert!(cut_off > 2, "{cut_off} were cut off");
+}
+
+/// As where somebody called `git restore` after a kill: what was moved aside had changes of which git knows nothing.
+#[test]
+fn what_a_killed_conversion_moved_aside_is_not_dropped() {
+    let sandbox = with_pointers(1);
+    let pipeline = sandbox.read("dvc.yaml");
+    sandbox.write(".pipe/config.toml", "");
+    sandbox.write(".dvc/tmp/pipe/converting", r#"{"new": [], "gone": ["d0.dvc", "dvc.yaml"], "texts": {}}"#);
+    sandbox.write(".dvc-converted/dvc.yaml", format!("# mine\n{pipeline}"));
+    let told = "dvc.yaml came back here, and another one is in .dvc-converted";
+    sandbox.pipe(["convert"]).code(2).tells(&[told, "move one of the two elsewhere"]);
+    assert!(sandbox.read(".dvc-converted/dvc.yaml").starts_with("# mine"));
+    sandbox.remove("dvc.yaml");
+    sandbox.ok(["convert", "-f"]);
+    assert!(sandbox.read("pipeline.yaml").starts_with("# mine"));
 }
 
 #[test]

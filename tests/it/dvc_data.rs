@@ -33,6 +33,36 @@ fn names_of_all_characters_are_spelled_as_dvc_spells_them() {
 }
 
 #[test]
+fn a_folder_of_nothing_but_ignored_files_is_no_change() {
+    let (mut dvc, sandbox) = started();
+    sandbox.write(".dvcignore", "*.tmp\n");
+    sandbox.write("a/x", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "a"]);
+    sandbox.commit("one");
+    sandbox.write("a/new/x.tmp", "ignored\n");
+    std::fs::create_dir(sandbox.path("a/empty")).unwrap();
+    assert_eq!(dvc.ok(&sandbox, &["data", "status", "--granular"]).trim(), "No changes.");
+    assert_eq!(pipe(&sandbox, &["data", "status", "--granular"]).code(0).stdout, "No changes.\n");
+}
+
+#[test]
+fn the_folder_of_dvc_is_begun_as_dvc_begins_it() {
+    let (mut dvc, theirs) = started();
+    let sandbox = Sandbox::new();
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: echo a > a\n    outs: [a]\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(sandbox.read(".dvc/.gitignore"), theirs.read(".dvc/.gitignore"));
+    sandbox.commit("all");
+    assert!(!sandbox.git(["ls-files"]).contains(".dvc/tmp"));
+    assert_clean(&mut dvc, &sandbox);
+    // One that somebody has begun is left to him.
+    theirs.remove(".dvc/.gitignore");
+    theirs.write("data", "data\n");
+    pipe(&theirs, &["add", "data"]).code(0);
+    assert!(!theirs.exists(".dvc/.gitignore"));
+}
+
+#[test]
 fn a_file_goes_into_the_list_of_its_folder() {
     let (mut dvc, sandbox) = started();
     sandbox.write("raw/a", "aaaa");
@@ -159,7 +189,8 @@ fn settings_that_dvc_has_too_are_in_its_files() {
     let (mut dvc, ours) = started();
     let theirs = project(&mut dvc);
     for (arguments, same) in [
-        (&["config", "cache.dir", "../caches"][..], &["cache", "dir", "../caches"][..]),
+        (&["config", "cache.dir", "../a\"b #1"][..], &["cache", "dir", "../a\"b #1"][..]),
+        (&["config", "cache.dir", "../caches"], &["cache", "dir", "../caches"]),
         (&["config", "cache.type", "hardlink,copy"], &["config", "cache.type", "hardlink,copy"]),
         (&["config", "--local", "cache.link_types", "copy"], &["config", "--local", "cache.type", "copy"]),
         (&["config", "remote.a.url", "../st"], &["remote", "add", "a", "../st"]),
@@ -195,6 +226,10 @@ fn settings_that_dvc_has_too_are_in_its_files() {
         .code(2)
         .tells(&["`dvc config --global cache.dir` does it"]);
     pipe(&ours, &["config", "core.analytics", "false"]).code(2).tells(&["`dvc config core.analytics`"]);
+    let before = ours.read(".dvc/config");
+    pipe(&ours, &["config", "cache.dir", "a\nb"]).code(2).tells(&[".dvc/config cannot hold that value"]);
+    pipe(&ours, &["config", "remote.x\"y.url", "/x"]).code(2).tells(&["is no name of a remote"]);
+    assert_eq!(ours.read(".dvc/config"), before);
     // What we alone have stays ours, and what an earlier version wrote there gives way.
     pipe(&ours, &["config", "push.sync", "full"]).code(0);
     assert_eq!(ours.read(".dvc/tmp/pipe/config.toml"), "[push]\nsync = \"full\"\n");

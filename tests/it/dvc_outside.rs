@@ -129,6 +129,18 @@ fn what_persists_outside_comes_back_too() {
 }
 
 #[test]
+fn no_run_is_left_behind_where_what_persists_cannot_be_saved() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = writes_outside(&mut dvc, "cp in o; cp in ../store/x; echo more >> ../store/kept");
+    pipe(&sandbox, &["repro"]).code(0);
+    // No folder for the digest of what is there.
+    sandbox.write(".dvc/cache/files/md5/2a", "in the way");
+    pipe(&sandbox, &["repro", "-f"]).code(2);
+    let listed = pipe(&sandbox, &["runs", "list", "--json"]).code(0).stdout;
+    assert!(!listed.contains("KILLED") && !listed.contains("RUNNING"), "{listed}");
+}
+
+#[test]
 fn commit_records_what_lies_outside() {
     let mut dvc = Dvc::start(&Sandbox::without_git());
     let [ours, theirs] = [writes_outside(&mut dvc, SCRIPT), writes_outside(&mut dvc, SCRIPT)];
@@ -232,6 +244,11 @@ fn outs_outside_that_cannot_be_are_refused_with_their_place() {
     refused(&plain(&elsewhere.display().to_string()), &["contains remote `full`"]);
     dvc.ok(&sandbox, &["cache", "dir", "-q", &cache]);
     refused(&plain(&elsewhere.display().to_string()), &["contains the cache"]);
+    // By whatever way it is reached.
+    let aliases = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(elsewhere.parent().unwrap(), aliases.path().join("alias")).unwrap();
+    let alias = aliases.path().join("alias").join(elsewhere.file_name().unwrap());
+    refused(&plain(&alias.display().to_string()), &["contains the cache"]);
     refused(
         &(plain("remote://st/x") + "  b:\n    cmd: touch ran\n    outs:\n" + &plain("remote://st/x/y")),
         &["out `remote://st/x/y` of stage `b` overlaps an out of stage `a`"],

@@ -1,5 +1,7 @@
 //! Stages that go wrong: exit code 1, the reason in words, the rest of the pipeline as it was.
 
+use std::os::unix::fs::MetadataExt;
+
 use crate::harness::{Sandbox, snapshot};
 
 #[test]
@@ -92,6 +94,40 @@ fn pipe_itself_on_a_full_disk_fails_and_loses_nothing() {
     sandbox.write("input", "again");
     sandbox.ok(["repro", "--force"]);
     assert_eq!(sandbox.read("out"), "again");
+}
+
+/// As checkpoints of hours, in the folder and beside the project. What was not touched stays as it is.
+#[test]
+fn what_a_failed_run_made_of_outs_that_persist_is_kept() {
+    let sandbox = Sandbox::new();
+    let outside = tempfile::tempdir().unwrap();
+    let beside = outside.path().join("log");
+    sandbox.write(".dvc/config", "");
+    sandbox.write(
+        "dvc.yaml",
+        format!(
+            "stages:\n  a:\n    cmd: mkdir -p c; cat input > c/$(cat input); cat input >> c/all; cat input >> {0}; test ! -e fail\n    \
+             deps: [input]\n    outs:\n    - c: {{persist: true}}\n    - {0}: {{persist: true, cache: false}}\n",
+            beside.display()
+        ),
+    );
+    sandbox.write("input", "1");
+    sandbox.ok(["repro"]);
+    let inode = |file: &str| std::fs::metadata(sandbox.path(file)).unwrap().ino();
+    let before = inode("c/1");
+    sandbox.write("input", "2");
+    sandbox.write("fail", "");
+    let said = sandbox.pipe(["repro"]).code(1);
+    assert_eq!((sandbox.read("c/all"), sandbox.exists("c/2")), ("1".into(), false));
+    assert_eq!(std::fs::read_to_string(&beside).unwrap(), "1");
+    assert_eq!(inode("c/1"), before);
+    said.tells(&["partial outs are in"]);
+    let run = sandbox.stage_run("a");
+    let partial = run["tags"]["pipe.partial_outs"].as_str().unwrap();
+    let kept = |file: &str| sandbox.read(&format!("{partial}/{file}"));
+    assert_eq!((kept("c/all"), kept("c/2")), ("12".into(), "2".into()));
+    assert!(!sandbox.exists(&format!("{partial}/c/1")), "it was as before");
+    assert_eq!(kept(&format!("outside the project{}", beside.display())), "12");
 }
 
 #[test]

@@ -70,6 +70,10 @@ fn another_merge_driver_stays() {
         sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock;"]);
         assert_eq!(sandbox.read(".gitattributes"), "*.dvc merge=dvc\ndvc.lock merge=pipe\n");
     }
+    // What is no driver.
+    sandbox.write(".gitattributes", "*.dvc binary\ndvc.lock merge\n");
+    let told = ["git merges *.dvc with `-merge` here", "git merges dvc.lock with `merge` here"];
+    sandbox.ok(["install", "--no-hooks"]).tells(&told);
     // As it is told.
     sandbox.write(".gitattributes", format!("{theirs}dvc.lock merge=pipe\n*.dvc merge=pipe\n"));
     sandbox.ok(["install", "--no-hooks"]).tells(&["Installed the merge driver for dvc.lock and pointers;"]);
@@ -86,7 +90,9 @@ fn data_follows_a_checkout() {
     sandbox.write("raw/x", "changed\n");
     sandbox.ok(["commit"]);
     sandbox.commit("changed");
-    sandbox.finish(git(&sandbox, &["checkout", "--quiet", "HEAD~1"])).code(0);
+    let said = sandbox.finish(git(&sandbox, &["checkout", "--quiet", "HEAD~1"])).code(0);
+    let told = [said.stdout, said.stderr].concat();
+    assert!(told.contains("1 file modified") && !told.contains("raw/x"), "a summary: {told}");
     assert_eq!(sandbox.read("raw/x"), "x\n");
     sandbox.finish(git(&sandbox, &["checkout", "--quiet", "main"])).code(0);
     assert_eq!(sandbox.read("raw/x"), "changed\n");
@@ -200,6 +206,30 @@ fn a_conflict_in_a_folder_names_the_files_and_the_way_file_by_file() {
     sandbox.ok(["add", "raw"]);
     assert_eq!(sandbox.files("raw"), ["raw/main", "raw/other", "raw/x"]);
     assert_eq!(sandbox.read("raw/x"), "main");
+}
+
+/// Each side is fine by itself; some file systems cannot hold what the two make together.
+#[test]
+fn names_that_are_one_do_not_merge() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".pipe/config.toml", "");
+    sandbox.write("raw/x", "x");
+    sandbox.ok(["add", "raw"]);
+    sandbox.ok(["install", "--no-hooks"]);
+    sandbox.commit("base");
+    for (branch, file) in [("mine", "raw/\u{e9}"), ("theirs", "raw/e\u{301}")] {
+        sandbox.git(["checkout", "--quiet", "-b", branch, "main"]);
+        sandbox.ok(["checkout"]);
+        sandbox.write(file, branch);
+        sandbox.ok(["add", "raw"]);
+        sandbox.commit(branch);
+    }
+    let said = sandbox.finish(git(&sandbox, &["merge", "mine"])).code(1);
+    said.tells(&[
+        "Conflict in raw.pipe: `raw/e\u{301}` (",
+        "are the same name after Unicode normalization; one side whole drops",
+    ]);
+    assert!(sandbox.read("raw.pipe").contains("<<<<<<<"));
 }
 
 /// What is merged is known to this clone as `MERGE_HEAD` and `origin/main` alone: no branch of it leads there.

@@ -207,3 +207,22 @@ fn a_run_that_a_script_left_open_ends_as_its_stage() {
         sandbox.json(["runs", "list", "--json", "--columns", "name,status", "--where", "name = 'open'"]);
     assert_eq!(runs[0]["status"], "FINISHED", "{runs}");
 }
+
+/// A store that is gone may come back: who names one of its runs makes no other in its place.
+#[test]
+fn a_run_of_a_store_that_is_gone_is_not_here() {
+    let sandbox = Sandbox::without_git();
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    let store = sandbox.path(".pipe/runs.db");
+    std::fs::rename(&store, sandbox.path("aside.db")).unwrap();
+    let before = sandbox.files(".pipe");
+    for wanted in [&run, "last"] {
+        let said = sandbox.pipe(["log", "metric", "loss", "1", "--run", wanted]).code(2);
+        said.tells(&[wanted, "no run store here (.pipe/runs.db)", "pipe runs start"]);
+    }
+    sandbox.pipe(["runs", "end", &run]).code(2).tells(&["no run store here"]);
+    assert_eq!(sandbox.files(".pipe"), before, "nothing is made");
+    std::fs::rename(sandbox.path("aside.db"), &store).unwrap();
+    sandbox.ok(["log", "metric", "loss", "1", "--run", &run]);
+    assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 1);
+}

@@ -151,7 +151,8 @@ fn versions_are_named_marked_and_removed() {
     sandbox.ok(["models", "tag", "spiral@best", "checked=yes"]);
     sandbox.pipe(["models", "tag", "spiral", "--delete", "x"]).code(2).tells(&["no tag `x`"]);
     sandbox.ok(["models", "describe", "spiral", "tells arms apart"]);
-    sandbox.ok(["models", "describe", "spiral/2", "- the second"]);
+    let described = sandbox.ok(["models", "describe", "spiral/2", "- the second"]);
+    described.tells(&["Changed the description of version 2 of spiral."]);
     assert_eq!(sandbox.ok(["models", "describe", "spiral/2"]).stdout, "- the second\n");
     let model = shown(&sandbox, "spiral");
     assert_eq!(

@@ -358,8 +358,14 @@ fn a_part_of_a_folder_waits_for_the_rest() {
         if !with_memory {
             sandbox.remove(".pipe/agreed");
         }
-        sandbox.pipe(["commit"]).code(1).tells(&["`pipe checkout raw` brings it"]);
+        let absent = "1 of 2 files in data raw is not here (`pipe checkout raw` brings what is absent, `pipe commit -f raw` \
+                      records that it was removed)";
+        sandbox.pipe(["commit"]).code(1).tells(&[absent]);
         assert_eq!(sandbox.read("raw.pipe"), text);
+        let status = sandbox.ok(["status"]).stdout;
+        assert_eq!(status, format!("raw.pipe: modified: not all of it is here\n  {absent}\n"));
+        let status = sandbox.ok(["data", "status"]).stdout;
+        assert!(status.contains("        modified: raw/ (1 of 2 files are not here)\n"), "{status}");
         sandbox.ok(["repro"]);
         assert_eq!(sandbox.states(), "data.pipe:fresh raw.pipe:fresh");
     }
@@ -370,9 +376,11 @@ fn a_part_of_a_folder_waits_for_the_rest() {
     for command in ["commit", "repro"] {
         let said = sandbox.pipe([command]);
         assert_ne!(said.code_of(), Some(0));
-        said.tells(&["`pipe pull` fetches it"]);
+        said.tells(&["1 of 2 files in data raw is not here (`pipe pull raw` brings what is absent"]);
     }
     assert_eq!(sandbox.read("raw.pipe"), text);
+    sandbox.ok(["commit", "-f", "raw"]).tells(&["1 deleted"]);
+    assert_eq!(sandbox.pipe(["diff", "--json"]).json()["deleted"][0]["path"], "raw/y");
 }
 
 #[test]

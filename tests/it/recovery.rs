@@ -167,6 +167,12 @@ fn what_persists_comes_back_too() {
     sandbox.remove("wait");
     sandbox.ok(["repro"]).tells(&["its last good outs are back in place"]);
     assert_eq!(sandbox.read("log"), "1\n2\n", "once, not twice");
+    let files = sandbox.files(".pipe/artifacts");
+    let partial = files
+        .iter()
+        .find(|file| file.ends_with("partial/log"))
+        .expect("what the killed one made of it is kept");
+    assert_eq!(sandbox.read(partial), "1\n2\n");
 }
 
 /// As on a full disk: what cannot be recorded has not succeeded, and its run says why.

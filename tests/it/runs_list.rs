@@ -160,3 +160,35 @@ fn one_run_with_many_metrics_takes_no_column_from_the_others() {
     let told = "No column for 2 more metrics: `--columns name,metrics.gpu_b` shows those that it names.";
     assert!(listed.stderr.contains(told), "{}", listed.stderr);
 }
+
+#[test]
+fn times_are_those_of_the_users_clock() {
+    let (sandbox, _) = logged(&[("a", "Default", &[], &[])]);
+    let listed = |zone: &str, filter: &str| {
+        let columns = ["runs", "list", "--csv", "--columns", "name,start", "--where", filter];
+        let mut command = sandbox.pipe_command(columns);
+        command.env("TZ", zone);
+        let count = sandbox.finish(command).code(0).stdout.lines().count() - 1;
+        let mut command = sandbox.pipe_command(["runs", "list", "--columns", "start"]);
+        command.env("TZ", zone);
+        (count, sandbox.finish(command).stdout.lines().nth(1).expect("a run").trim().to_owned())
+    };
+    let is_known = std::path::Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists();
+    let zones = ["UTC", "<+09>-9", "Asia/Tokyo"].into_iter().take(if is_known { 3 } else { 2 });
+    let shown: Vec<String> = zones
+        .map(|zone| {
+            let (_, shown) = listed(zone, "name = 'a'");
+            assert_eq!(
+                listed(zone, &format!("start = '{shown}'")).0,
+                1,
+                "what {zone} shows finds it: {shown}"
+            );
+            assert_eq!(listed(zone, &format!("start = '{shown}+02:00'")).0, 0);
+            shown
+        })
+        .collect();
+    assert!(
+        shown[1..].iter().all(|time| *time != shown[0] && *time == shown[1]),
+        "nine hours later: {shown:?}"
+    );
+}

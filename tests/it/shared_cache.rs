@@ -95,6 +95,76 @@ fn the_settings_of_dvc_are_respected() {
     dvc.ok(&sandbox, &["status", "-q"]);
 }
 
+/// As by `dvc push`.
+#[test]
+fn objects_at_a_remote_of_dvc_are_for_nobody_to_write_to() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.append(".dvc/config", "['remote \"mine\"']\n    url = ../../mine\n");
+    sandbox.append(".dvc/config", "['remote \"ours\"']\n    url = ../../ours\n    shared = group\n");
+    sandbox.write("dvc.yaml", STAGES);
+    sandbox.write("in", "1\n");
+    masked(&sandbox, "repro");
+    for (name, folder) in [("mine", 0o700), ("ours", 0o2775)] {
+        masked(&sandbox, &format!("push --run-cache -r {name}"));
+        let objects = blobs(&sandbox.path(&format!("../{name}/files/md5")));
+        assert!(objects.len() > 1 && objects.iter().all(|object| mode(object) == 0o444), "{objects:?}");
+        for path in ["", "files", "files/md5", "runs"] {
+            assert_eq!(mode(&sandbox.path(&format!("../{name}/{path}"))), folder, "{name}/{path}");
+        }
+    }
+    dvc.ok(&sandbox, &["fetch", "-q", "-r", "ours"]);
+}
+
+#[test]
+fn a_project_that_cannot_be_looked_into_keeps_what_it_needs() {
+    let sandbox = Sandbox::new();
+    for project in [".", "../other"] {
+        std::fs::create_dir_all(sandbox.path(project).join(".pipe")).unwrap();
+        sandbox.ok(["--cd", project, "config", "cache.dir", &sandbox.path("../cache").display().to_string()]);
+        sandbox.write(&format!("{project}/data"), project);
+        sandbox.ok(["--cd", project, "add", "data"]);
+    }
+    sandbox.settle();
+    // A user who may do anything is stopped by a circle alone.
+    std::fs::rename(sandbox.path("../other"), sandbox.path("../moved")).unwrap();
+    std::os::unix::fs::symlink("other", sandbox.path("../other")).unwrap();
+    sandbox.pipe(["gc", "-w", "-f"]).code(2).tells(&[
+        "other, which shares this cache, needs of it cannot be told: Too many levels of symbolic links",
+        "nothing was removed; let this user look into it",
+    ]);
+    sandbox.remove("../other");
+    sandbox.pipe(["gc", "-w", "-f"]).code(2).tells(&["is not there", "mount it"]);
+}
+
+#[test]
+fn projects_that_are_named_keep_what_they_need() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.append(".dvc/config", "[cache]\n    dir = ../../cache\n");
+    sandbox.git(["clone", "--quiet", ".", "../other"]);
+    sandbox.write("../other/.dvc/config", sandbox.read(".dvc/config"));
+    sandbox.write("../other/data", "theirs\n");
+    dvc.ok(&sandbox, &["--cd", "../other", "add", "-q", "data"]);
+    sandbox.write("unneeded", "old\n");
+    dvc.ok(&sandbox, &["add", "-q", "unneeded"]);
+    sandbox.remove("unneeded.dvc");
+    sandbox.settle();
+    let count = || blobs(&sandbox.path("../cache/files/md5")).len();
+    sandbox
+        .pipe(["gc", "-w", "-f", "--projects", "../nothing"])
+        .code(2)
+        .tells(&["there is no project ../nothing"]);
+    std::fs::create_dir(sandbox.path("../empty")).unwrap();
+    sandbox.pipe(["gc", "-w", "-f", "-p", "../empty"]).code(2).tells(&["../empty is no project of DVC"]);
+    assert_eq!(count(), 2);
+    sandbox.ok(["gc", "-w", "-f", "-p", "../other", "."]).tells(&["Removed 1 file"]);
+    assert_eq!(count(), 1);
+    sandbox.remove("../other/data");
+    dvc.ok(&sandbox, &["--cd", "../other", "checkout", "-q"]);
+    assert_eq!(sandbox.read("../other/data"), "theirs\n");
+}
+
 /// DVC alone leaves no word in a cache of who uses it.
 #[test]
 fn a_collection_says_that_projects_unknown_to_it_lose_their_data() {

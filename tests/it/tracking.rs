@@ -131,6 +131,16 @@ fn a_stage_and_the_one_run_of_its_script_are_one() {
         text.contains(&format!("its script logged run {a}  run of a  FINISHED, experiment letters")),
         "{text}"
     );
+    let data = &by_stage["datasets"][0];
+    assert_eq!((&data["name"], &data["context"]), (&json!("letters"), &json!("training")), "{data}");
+    let row: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "Data sets")
+        .nth(2)
+        .unwrap_or(&text)
+        .split_whitespace()
+        .collect();
+    assert_eq!(row[..3], ["letters", data["digest"].as_str().unwrap(), "training"], "{text}");
     for id in [stage, &a] {
         assert!(sandbox.ok(["runs", "logs", id]).stdout.contains("training a\n"));
     }
@@ -267,16 +277,95 @@ fn the_stage_is_what_its_process_was() {
     assert_eq!((&stage["status"], &stage["metrics"]["mine"][0]["value"]), (&json!("FAILED"), &json!(3.0)));
 }
 
-#[test]
-fn a_script_that_logs_elsewhere_does() {
+/// How a process ended is told, whatever its script did to the runs meanwhile.
+#[track_caller]
+fn a_script_that_deletes(mlflow: Mlflow, what: &str) {
     let sandbox = Sandbox::with_pipeline(&format!(
-        "stages:\n  s: {{cmd: '{}'}}\n",
-        script(Mlflow::Newest, "elsewhere sqlite:///own.db")
+        "stages:\n  s:\n    cmd: {}\n    experiment: its own\n",
+        script(mlflow, &format!("deleted {what}"))
     ));
     let said = repro(&sandbox, &[]);
-    assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
-    assert!(sandbox.exists("own.db"));
-    assert_eq!(listed(&sandbox), ["s FINISHED Default"]);
+    assert_eq!(said.code_of(), Some(1), "{}\n{}", said.stdout, said.stderr);
+    assert!(!said.stderr.contains("not tracked in full"), "{}", said.stderr);
+    let columns = "id,name,status,tags.pipe.exit_code,tags.pipe.settled,metrics.mine,metrics.loss";
+    let listed = |deleted: &[&str]| {
+        let list = [&["runs", "list", "--json", "-n", "0", "--sort", "start", "--columns", columns], deleted]
+            .concat();
+        sandbox.json(list).as_array().unwrap().clone()
+    };
+    let (there, gone) = (listed(&[]), listed(&["--deleted"]));
+    let named = |list: &[Json], name: &str| list.iter().find(|run| run["name"] == name).cloned();
+    let stage = named(if what == "script" { &there } else { &gone }, "s").unwrap();
+    assert_eq!(
+        (&stage["status"], &stage["tags.pipe.exit_code"]),
+        (&json!("FAILED"), &json!("3")),
+        "{stage:#}"
+    );
+    assert_eq!((&stage["tags.pipe.settled"], &stage["metrics.mine"]), (&Json::Null, &json!(1.0)));
+    let of_script = named(if what == "stage" { &there } else { &gone }, "of the script").unwrap();
+    let ends = if what == "stage" { "FINISHED" } else { "FAILED" };
+    assert_eq!(
+        (&of_script["status"], &of_script["metrics.loss"]),
+        (&json!(ends), &json!(1.0)),
+        "{of_script:#}"
+    );
+    assert_eq!(named(&there, "after it").is_some(), what == "stage");
+    let id = stage["id"].as_str().unwrap();
+    if what == "stage" {
+        sandbox.ok(["runs", "restore", id]);
+    }
+    if what != "experiment" {
+        assert!(sandbox.ok(["runs", "logs", id]).stdout.contains("before it is deleted"));
+    }
+}
+
+#[test]
+fn a_stage_ends_as_its_process_did_also_where_its_script_deleted_runs() {
+    for what in ["script", "stage", "experiment"] {
+        a_script_that_deletes(Mlflow::Newest, what);
+        a_script_that_deletes(Mlflow::Old, what);
+    }
+}
+
+/// A script that says itself where it logs is not overruled, but told of, where nothing came to us.
+#[test]
+fn a_script_that_logs_elsewhere_does_and_is_told() {
+    let sandbox = Sandbox::without_git();
+    let python = Mlflow::Newest.python().display().to_string();
+    let stage = |name: &str, wdir: &str| {
+        format!("  {name}:\n    cmd: {python} {name}.py\n    wdir: {wdir}\n    always_changed: true\n")
+    };
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n{}{}{}", stage("away", "src"), stage("here", "."), stage("none", ".")),
+    );
+    let log = "with mlflow.start_run():\n    mlflow.log_metric('loss', 1)\n";
+    sandbox.write(
+        "src/away.py",
+        format!("import mlflow\n# set_tracking_uri(x)\nmlflow.set_tracking_uri('sqlite:///own.db')\n{log}"),
+    );
+    let own = "import os, mlflow\nuri = os.environ['MLFLOW_TRACKING_URI']\nmlflow.set_tracking_uri(uri)\n";
+    sandbox.write("here.py", format!("{own}{log}"));
+    sandbox.write("none.py", "import sys\n# mlflow.set_tracking_uri(x)\n");
+    for _ in 0..2 {
+        let said = repro(&sandbox, &[]);
+        assert_eq!(said.code_of(), Some(0), "{}\n{}", said.stdout, said.stderr);
+        assert_eq!(said.stderr.matches("Note: ").count(), 1, "{}", said.stderr);
+        let note = "Note: stage away logged nothing here, and src/away.py:3 sets a tracking URI of its own";
+        assert!(said.stderr.contains(note), "{}", said.stderr);
+    }
+    assert!(sandbox.exists("src/own.db"));
+    let list = sandbox.json(["runs", "list", "--json", "-n", "0", "--columns", "name,metrics.loss"]);
+    let logged = list.as_array().unwrap().iter().filter(|run| run["metrics.loss"] == 1.0);
+    assert!(logged.map(|run| &run["name"]).all(|name| name == "here"), "{list:#}");
+    // Not twice.
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n{}", stage("away", "src").replace("cmd: ", "cmd: MLFLOW_TRACKING_URI=x ")),
+    );
+    let said = repro(&sandbox, &[]).code(0);
+    assert_eq!(said.stderr.matches("Note: ").count(), 1, "{}", said.stderr);
+    assert!(said.stderr.contains("the command of stage away sets"), "{}", said.stderr);
 }
 
 /// What a stage finds of a few variables.
@@ -349,7 +438,7 @@ fn an_address_differs_each_time_and_is_no_input() {
     assert!(sandbox.ok(["repro"]).stderr.contains("1 restored"), "the key is the same");
     sandbox.write("pipeline.yaml", VARIABLES.replace("cmd: env", "cmd: MLFLOW_TRACKING_URI=x env"));
     let said = sandbox.ok(["repro"]);
-    assert!(said.stderr.contains("the command of stage show names MLFLOW_TRACKING_URI"), "{}", said.stderr);
+    assert!(said.stderr.contains("the command of stage show sets MLFLOW_TRACKING_URI"), "{}", said.stderr);
     assert!(sandbox.read("found").contains("MLFLOW_TRACKING_URI=x\n"));
 }
 
@@ -542,4 +631,15 @@ fn the_old_client_loses_the_store_for_a_while() {
 #[test]
 fn the_old_client_has_no_room() {
     a_script_that_loses_the_store(Mlflow::Old, "full");
+}
+
+/// A script goes on, after a few seconds, while another process keeps everybody else from writing to the store.
+#[test]
+fn the_newest_client_finds_the_store_locked() {
+    a_script_that_loses_the_store(Mlflow::Newest, "locked");
+}
+
+#[test]
+fn the_old_client_finds_the_store_locked() {
+    a_script_that_loses_the_store(Mlflow::Old, "locked");
 }

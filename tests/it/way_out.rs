@@ -18,6 +18,11 @@ fn of_add_and_move() {
     let sandbox = data();
     symlink("nowhere", sandbox.path("link")).unwrap();
     sandbox.pipe(["add", "link"]).code(2).tells(&["it is a symlink to nowhere, where nothing is"]);
+    symlink("circle", sandbox.path("circle")).unwrap();
+    sandbox
+        .pipe(["add", "circle"])
+        .code(2)
+        .tells(&["it is a symlink that leads round in a circle", "hint: remove the link"]);
     for place in ["raw", "raw/other", "raw/sub/other"] {
         let said = sandbox.pipe(["move", "data", place]).code(2);
         said.tells(&[

@@ -3,11 +3,13 @@
     gone.py HOW
 
 HOW is `damaged` (it was so from the start), `removed` (for good), `replaced` (by `other.db`), `aside` (somebody puts it back when the stage is over), `returns` (it
-comes back before the script ends) or `full` (the disk has no room, until the script ends).
+comes back before the script ends), `full` (the disk has no room, until the script ends) or `locked` (another process writes to it as long
+as the script runs).
 Runs with the clients of 2.9 and of 3.x alike.
 """
 
 import os
+import sqlite3
 import sys
 
 import mlflow
@@ -15,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 NEW = int(mlflow.__version__.split(".")[0]) >= 3
 HOW = sys.argv[1]
+locks = []
 
 
 def move(source, target):
@@ -33,6 +36,11 @@ def lose():
                 pass
     elif HOW == "damaged":
         pass
+    elif HOW == "locked":
+        # Let go of when this process is gone.
+        lock = sqlite3.connect(".pipe/runs.db", isolation_level=None, timeout=60)
+        lock.execute("BEGIN EXCLUSIVE")
+        locks.append(lock)
     elif HOW == "replaced":
         os.replace("other.db", ".pipe/runs.db")
     else:

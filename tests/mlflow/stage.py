@@ -88,8 +88,11 @@ def predict(out):
 
 
 def one(name):
+    import numpy
+
     print(f"training {name}")
     with mlflow.start_run(run_name=f"run of {name}") as run:
+        mlflow.log_input(mlflow.data.from_numpy(numpy.arange(6.0), name="letters"), context="training")
         mlflow.log_param("size", name)
         for step in range(5):
             mlflow.log_metric("loss", 1 / (step + 1), step=step)
@@ -117,17 +120,38 @@ def own_run(_):
     sys.exit(1)
 
 
-def elsewhere(uri):
-    mlflow.set_tracking_uri(uri)
-    with mlflow.start_run():
-        mlflow.log_metric("loss", 1)
-
-
 def left_running(_):
     mlflow.start_run()
     mlflow.log_metric("loss", 1)
     # Neither ends the run nor lets the client do it.
     os._exit(0)
+
+
+def deleted(what):
+    print("before it is deleted")
+    client = mlflow.MlflowClient()
+    stage = os.environ["PIPE_RUN_ID"]
+    mlflow.log_metric("mine", 1, run_id=stage) if NEW else client.log_metric(stage, "mine", 1)
+    run = mlflow.start_run(run_name="of the script")
+    mlflow.log_metric("loss", 1)
+    if what == "script":
+        mlflow.delete_run(run.info.run_id)
+    elif what == "stage":
+        client.delete_run(stage)
+    else:
+        client.delete_experiment(client.get_run(stage).info.experiment_id)
+    # To what is deleted nothing is logged.
+    try:
+        client.set_tag(run.info.run_id if what == "script" else stage, "late", "1")
+        raise AssertionError("it was logged")
+    except mlflow.exceptions.MlflowException as fault:
+        assert "must be in" in str(fault) or "deleted" in str(fault), fault
+    if what == "stage":
+        mlflow.end_run()
+        with mlflow.start_run(run_name="after it"):
+            mlflow.log_metric("loss", 2)
+    sys.stdout.flush()
+    os._exit(3)
 
 
 def models(names):

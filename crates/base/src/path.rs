@@ -23,6 +23,13 @@ pub enum PathError {
     Absolute(String),
     /// Leads out of the project through `..`.
     Outside(String),
+    /// Is spelled otherwise than records do.
+    Spelling {
+        /// The text.
+        text: String,
+        /// How records spell the path that it is.
+        record: String,
+    },
     /// Holds a NUL character.
     Nul(String),
     /// Its bytes are not UTF-8; shown with replacement characters.
@@ -38,6 +45,15 @@ impl fmt::Display for PathError {
                 write!(f, "`{}` is an absolute path; expected one relative to the project", one_line(path))
             }
             PathError::Outside(path) => write!(f, "`{}` leads out of the project", one_line(path)),
+            PathError::Spelling { text, record } => {
+                let record = if record.is_empty() { "." } else { record };
+                write!(
+                    f,
+                    "`{}` is not how records spell a path; expected `{}`",
+                    one_line(text),
+                    one_line(record)
+                )
+            }
             PathError::Nul(path) => {
                 write!(f, "`{}` holds a NUL character", one_line(&path.replace('\0', "\\0")))
             }
@@ -90,7 +106,7 @@ impl ProjectPath {
     pub fn from_record(text: &str) -> Result<Self, PathError> {
         let path = ProjectPath::resolve(&ProjectPath::root(), text)?;
         if path.0 != text {
-            return Err(PathError::Outside(text.to_owned()));
+            return Err(PathError::Spelling { text: text.to_owned(), record: path.0 });
         }
         if path.is_reserved() {
             return Err(PathError::Reserved(text.to_owned()));
@@ -255,6 +271,8 @@ mod tests {
         {
             assert!(ProjectPath::from_record(text).is_err(), "{text}");
         }
+        let told = ProjectPath::from_record("a//b").unwrap_err().to_string();
+        assert_eq!(told, "`a//b` is not how records spell a path; expected `a/b`");
         assert!(ProjectPath::from_record("a/b.git/c").is_ok());
     }
 

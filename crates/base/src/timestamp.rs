@@ -25,6 +25,15 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The moment at which the clocks here show what those of UTC show at `shown`. Where clocks are put back and show it twice, the
+    /// first; where they are put forward and never do, as much later as they were put forward.
+    pub fn of_local(shown: Timestamp) -> Timestamp {
+        let utc =
+            jiff::Timestamp::from_millisecond(shown.0).map(|time| time.to_zoned(jiff::tz::TimeZone::UTC));
+        let here = utc.and_then(|utc| utc.datetime().to_zoned(jiff::tz::TimeZone::system()));
+        here.map_or(shown, |here| Timestamp(here.timestamp().as_millisecond()))
+    }
+
     /// Local time as `2026-11-21 10:42:07`; out of range as milliseconds.
     pub fn local(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -53,5 +62,16 @@ mod tests {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp(1_763_721_727_045).to_string(), "2025-11-21T10:42:07.045Z");
         assert!(Timestamp(i64::MAX).to_string().ends_with(" ms"));
+    }
+
+    #[test]
+    fn what_is_shown_here_is_read_here() {
+        for moment in [0, 1_763_721_727_000, 1_753_000_000_000] {
+            let shown: jiff::civil::DateTime = Timestamp(moment).local().parse().expect("a date and a time");
+            let shown =
+                shown.to_zoned(jiff::tz::TimeZone::UTC).expect("in range").timestamp().as_millisecond();
+            assert_eq!(Timestamp::of_local(Timestamp(shown)), Timestamp(moment));
+        }
+        assert_eq!(Timestamp::of_local(Timestamp(i64::MAX)), Timestamp(i64::MAX));
     }
 }

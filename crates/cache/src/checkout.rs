@@ -259,7 +259,7 @@ impl Workspace {
         match step {
             Step::Remove | Step::Folder => Ok(()),
             Step::Mode { executable } => {
-                Ok(disk::set_mode(&os_path, if *executable { 0o755 } else { 0o644 })?)
+                Ok(disk::set_mode(&os_path, disk::Mode::New { executable: *executable }.bits())?)
             }
             Step::File { digest, executable, .. } => {
                 let place = || self.place(path, digest, *executable, Placement::Linked);

@@ -14,7 +14,12 @@ pub enum Look {
     /// Somebody changed it after the pointer was written, and all that the pointer records is there.
     Edited,
     /// It is a part of what the pointer records, as after a checkout of some of its files.
-    Partial,
+    Partial {
+        /// So many of its files are not here,
+        absent: u64,
+        /// of so many.
+        files: u64,
+    },
     /// Nothing can be told.
     Unclear,
 }
@@ -41,7 +46,11 @@ impl Workspace {
         let is_recorded = |(file, state): (&ProjectPath, &FileState)| {
             before.get(file).is_some_and(|before| before.digest == state.digest)
         };
-        Some(if now.iter().all(is_recorded) { Look::Partial } else { Look::Unclear })
+        if !now.iter().all(is_recorded) {
+            return Some(Look::Unclear);
+        }
+        let (here, files) = (now.len() as u64, before.len() as u64);
+        Some(Look::Partial { absent: files.saturating_sub(here), files })
     }
 }
 

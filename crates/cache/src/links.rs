@@ -5,26 +5,33 @@
 //! alone. What remains when nothing works is a copy. Files that are empty or executable are never shared: the first would
 //! all be one file, and the second would lend their bit to the blob.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::{Digest, ProjectPath};
-use disk::{LinkType, Stamp};
+use disk::{LinkType, Mode, Stamp};
 use rayon::prelude::*;
 
 use crate::hash::{SMALL, hash_bytes_by, hash_file_by, read_and_hash, read_small};
 use crate::seal::{is_sealed, seal};
 use crate::shelves::Shelves;
+use crate::unix_text::NamedHasher;
 use crate::{CacheError, Workspace};
+
+/// So many bytes of a large file are copied at once.
+const PIECE: usize = 1 << 20;
 
 /// Mode of a blob, and so of what shares its file.
 const BLOB_MODE: u32 = 0o444;
+/// Mode of a file that becomes one of its own again.
+const WRITABLE: Mode = Mode::New { executable: false };
+const BLOB: Mode = Mode::Exact(BLOB_MODE);
 
 /// Whether a file of the workspace may share its bytes with the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -343,7 +350,7 @@ impl Workspace {
         digest: &Digest,
         executable: bool,
         placement: Placement,
-        write: impl Fn(&[u8], &Path, u32, i64) -> Result<Option<Stamp>, disk::DiskError>,
+        write: impl Fn(&[u8], &Path, Mode, i64) -> Result<Option<Stamp>, disk::DiskError>,
     ) -> Result<(), CacheError> {
         let blob = self.blobs.path(digest);
         // What is read anyway is asked by what was opened: its name is gone through once.
@@ -354,8 +361,7 @@ impl Workspace {
         let may_share =
             placement == Placement::Linked && !executable && metadata.len() > 0 && !self.blobs.is_old(digest);
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
-        let mode = if executable { 0o755 } else { 0o644 };
-        let mut is_checked = false;
+        let mode = Mode::New { executable };
         self.links.first_that_works(&blob, os_path, may_share, |kind| {
             if kind.is_shared() {
                 if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
@@ -378,11 +384,17 @@ impl Workspace {
                     return Ok(());
                 }
             } else {
-                if !is_checked && !self.blobs.is_named_right(digest, &blob)? {
+                let is_right = match kind {
+                    LinkType::Copy => {
+                        let file = opened.take().map_or_else(|| File::open(&blob), Ok);
+                        let file = file.map_err(|source| CacheError::of_read(&blob, source))?;
+                        copy_from_cache(digest, is_old, &blob, file, os_path, mode, modified)?
+                    }
+                    _ => self.duplicate_blob(kind, digest, &blob, os_path, mode, modified)?,
+                };
+                if !is_right {
                     return Err(damaged());
                 }
-                is_checked = true;
-                disk::duplicate(kind, &blob, os_path, mode, Some(modified))?;
             }
             if is_old {
                 // Its bytes may have another digest.
@@ -390,6 +402,29 @@ impl Workspace {
             }
             self.remember_link(path, digest, os_path)
         })
+    }
+
+    /// Makes a file of a blob by `kind`, and reads the blob only once that turned out to be possible. False when it is not
+    /// what its name says; what stood there stands then.
+    fn duplicate_blob(
+        &self,
+        kind: LinkType,
+        digest: &Digest,
+        blob: &Path,
+        os_path: &Path,
+        mode: Mode,
+        modified: i64,
+    ) -> Result<bool, CacheError> {
+        let fault = Cell::new(None);
+        let is_right = |_: &Path| match self.blobs.is_named_right(digest, blob) {
+            Ok(is_right) => is_right,
+            Err(source) => {
+                fault.set(Some(source));
+                false
+            }
+        };
+        let is_made = disk::duplicate_checked(kind, blob, os_path, mode, modified, &is_right)?;
+        fault.into_inner().map_or(Ok(is_made), Err)
     }
 
     /// Whether the path is a link to the blob of `digest`, which nobody wrote to since it was stored.
@@ -475,14 +510,14 @@ impl Workspace {
                 && self.symlink_above(path).is_none()
                 && self.is_any_blob(path, os_path, digest, &followed)
             {
-                let copy = |kind| Ok(disk::duplicate(kind, os_path, os_path, 0o644, None)?);
+                let copy = |kind| Ok(disk::duplicate(kind, os_path, os_path, WRITABLE, None)?);
                 self.links.first_that_works(&self.blobs.path(digest), os_path, false, copy)?;
                 return Ok(1);
             }
             // What was a link until its blob was removed is the only file left, and as read-only as before.
             let was_shared = !shared && metadata.mode() & 0o777 == BLOB_MODE;
             if was_shared && is_sealed(digest, &Stamp::of(&metadata)) {
-                disk::set_mode(os_path, 0o644)?;
+                disk::set_mode(os_path, WRITABLE.bits())?;
                 return Ok(1);
             }
             Ok::<usize, CacheError>(0)
@@ -512,12 +547,12 @@ fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), C
     let Found { os_path, stamp, digest, bytes, .. } = *found;
     let modified = seal(&digest, stamp.size, Stamp::now());
     if let (LinkType::Copy, Some(bytes)) = (kind, bytes) {
-        return Ok(disk::place_bytes(bytes, blob, BLOB_MODE, modified)?);
+        return Ok(disk::place_bytes(bytes, blob, BLOB, modified)?);
     }
     if kind == LinkType::Copy && stamp.size <= SMALL {
         let (now, _, bytes) = read_and_hash(digest.algorithm(), os_path)?;
         return match bytes.filter(|_| now == digest) {
-            Some(bytes) => Ok(disk::place_bytes(&bytes, blob, BLOB_MODE, modified)?),
+            Some(bytes) => Ok(disk::place_bytes(&bytes, blob, BLOB, modified)?),
             None => Err(CacheError::Changed { path: os_path.to_owned() }),
         };
     }
@@ -527,9 +562,44 @@ fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), C
         (now == Some(*stamp) && !stamp.is_racy(Stamp::now()))
             || hash_file_by(digest.algorithm(), copy).is_ok_and(|(found, _)| found == digest)
     };
-    match disk::duplicate_checked(kind, os_path, blob, BLOB_MODE, modified, &is_right)? {
+    match disk::duplicate_checked(kind, os_path, blob, BLOB, modified, &is_right)? {
         true => Ok(()),
         false => Err(CacheError::Changed { path: os_path.to_owned() }),
+    }
+}
+
+/// Copies a blob, which is opened as `file`, and hashes it on the way. False when it is not what its name says; what stood
+/// there stands then.
+fn copy_from_cache(
+    digest: &Digest,
+    is_old: bool,
+    blob: &Path,
+    mut file: File,
+    os_path: &Path,
+    mode: Mode,
+    modified: i64,
+) -> Result<bool, CacheError> {
+    let mut unread = None;
+    let made = disk::place_filled(os_path, mode, modified, |to| {
+        let mut hasher = NamedHasher::new(digest.algorithm(), is_old);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = match file.read(&mut piece) {
+                Ok(0) => return Ok(hasher.is(digest)),
+                Ok(length) => length,
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => continue,
+                Err(fault) => {
+                    unread = Some(fault);
+                    return Ok(false);
+                }
+            };
+            let piece = &piece[..length];
+            hasher.update_while(piece, || to.write_all(piece))?;
+        }
+    });
+    match unread {
+        Some(source) => Err(CacheError::of_read(blob, source)),
+        None => Ok(made?),
     }
 }
 

@@ -118,8 +118,14 @@ fn a_link_is_known_without_being_read_whoever_links_the_blob_too() {
         let known = workspace.digest_of_link(&path("out"), &project.os_path("out"), &metadata);
         assert_eq!(known, Some(state.digest));
         // Nor is anything else taken for it: the same fraction of a second, another inode.
-        disk::duplicate(LinkType::Copy, &project.os_path("out"), &project.os_path("out"), 0o444, None)
-            .unwrap();
+        disk::duplicate(
+            LinkType::Copy,
+            &project.os_path("out"),
+            &project.os_path("out"),
+            Mode::Exact(0o444),
+            None,
+        )
+        .unwrap();
         disk::set_modified(&project.os_path("out"), Stamp::of(&metadata).mtime).unwrap();
         let metadata = fs::metadata(project.os_path("out")).unwrap();
         assert_eq!(workspace.digest_of_link(&path("out"), &project.os_path("out"), &metadata), None);
@@ -289,5 +295,33 @@ fn a_copy_is_known_when_it_is_placed_and_an_edit_at_once_is_seen() {
         project.write("out", &"b".repeat(size));
         assert_ne!(project.observed("out").digest, state.digest);
         assert_eq!(project.workspace.blobs.read(&state.digest).unwrap(), "a".repeat(size).as_bytes());
+    }
+}
+
+#[test]
+fn what_a_damaged_blob_holds_takes_no_place_however_large_it_is() {
+    for (kind, size) in [
+        (LinkType::Copy, 3),
+        (LinkType::Copy, PIECE * 2 + 1),
+        // Where blocks cannot be shared it is copied.
+        (LinkType::Reflink, PIECE * 2 + 1),
+    ] {
+        let project = project(kind);
+        project.write("a", &"x".repeat(size));
+        let state = project.stored("a");
+        project.write("a", "mine");
+        disk::set_mode(&project.blob(&state), 0o644).unwrap();
+        let damaged = "x".repeat(size - 1) + "y";
+        fs::write(project.blob(&state), &damaged).unwrap();
+        let place = || project.workspace.place(&path("a"), &state.digest, false, Placement::Linked);
+        let fault = place().unwrap_err();
+        assert!(matches!(fault, CacheError::Damaged { .. }), "{fault}");
+        assert_eq!(fs::read_to_string(project.os_path("a")).unwrap(), "mine");
+        fs::write(project.blob(&state), "x".repeat(size)).unwrap();
+        place().unwrap();
+        assert!(fs::read_to_string(project.os_path("a")).unwrap() == "x".repeat(size));
+        assert_eq!(project.observed("a"), state);
+        let left: Vec<_> = fs::read_dir(project.folder.path()).unwrap().flatten().collect();
+        assert_eq!(left.len(), 2, "the file, the cache, and nothing half made: {left:?}");
     }
 }

@@ -159,7 +159,6 @@ impl Blobs {
             !is_in_the_way
         });
         files.extend(self.files(below, &entry)?);
-        refuse_same(&ProjectPath::root(), files.keys().map(ProjectPath::as_str))?;
         let state = self.store_listing(&files)?;
         Ok(FileState { size: size.saturating_add(entry.size), ..state })
     }
@@ -167,8 +166,9 @@ impl Blobs {
     /// The folder that holds `files`, whose manifests are stored. Paths are those in the folder, and none lies in another.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When two names would be one after Unicode normalization, or the disk refuses.
     pub fn store_listing(&self, files: &Files) -> Result<FileState, CacheError> {
+        refuse_same(&ProjectPath::root(), files.keys().map(ProjectPath::as_str))?;
         if !self.layout().is_flat() {
             let mut folder = Folder::default();
             for (path, state) in files {

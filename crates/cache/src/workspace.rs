@@ -212,7 +212,8 @@ impl Workspace {
         let mut files = Files::new();
         self.scan(path, within, &mut files)?;
         if self.blobs.layout().is_flat() {
-            // As a manifest of that layout tells of them: without modes.
+            // As a manifest of that layout tells of them: without modes, and without folders that hold nothing of it.
+            files.retain(|file, state| file == path || !state.is_folder());
             let inside = files.iter_mut().filter(|(file, _)| *file != path);
             inside.for_each(|(_, state)| state.executable = false);
         }

@@ -165,7 +165,9 @@ fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
     assert_eq!(workspace.observe(&path("out")).unwrap().unwrap().digest, state.digest);
     // A file by itself has its mode, which is told to whoever records it.
     assert!(workspace.listing(&path("out/a")).unwrap()[&path("out/a")].executable);
-    assert!(!workspace.listing(&path("out")).unwrap()[&path("out/a")].executable);
+    let listed = workspace.listing(&path("out")).unwrap();
+    assert!(!listed[&path("out/a")].executable);
+    assert!(listed.keys().eq(&[path("out/a"), path("out/sub/deep/b")]), "{listed:?}");
     assert!(cache.join("files/md5/b0/26324c6904b2a9cb4b88d6d61c81d1").is_file());
     let hex = state.digest.hex();
     assert!(cache.join("files/md5").join(&hex[..2]).join(format!("{}.dir", &hex[2..])).is_file());
@@ -181,7 +183,8 @@ fn folders_of_dvc_come_back_without_modes_and_empty_folders() {
     assert!(!workspace.blobs.has_all(&state));
 }
 
-/// What a checkout removes is asked for where no cache holds its bytes. Whether it holds the list of a folder says nothing of that.
+/// What a checkout removes is asked for where no cache holds its bytes. Whether it holds the list of a folder says
+/// nothing of that.
 #[test]
 fn a_folder_whose_files_are_held_is_no_unsaved_one() {
     for layout in [Layout::Native, Layout::Dvc] {

@@ -13,6 +13,7 @@ mod holder;
 mod journal;
 mod link;
 mod lock;
+mod mode;
 mod partial;
 mod presence;
 mod share;
@@ -30,9 +31,10 @@ pub use holder::{Holder, Liveness};
 pub use journal::{Journal, JournalError, read_journal};
 pub use link::{
     LinkType, create_bytes, duplicate, duplicate_checked, hard_link, hard_link_new, is_link_circle,
-    place_bytes, replace_symlink, set_modified,
+    place_bytes, place_filled, replace_symlink, set_modified,
 };
 pub use lock::{LockError, LockFile, Moment, Sharing, holder_is_alive};
+pub use mode::Mode;
 pub use partial::{Partial, keeps_order, sync_files};
 pub use share::{hand_down_alike, is_shared, share_folder};
 pub use stamp::Stamp;

@@ -5,7 +5,7 @@
 //! leads an edit to the other name too: who makes one marks the file as read-only, and looks at its times before
 //! believing it.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
 use crate::Stamp;
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
+use crate::mode::Mode;
 
 /// Whether a path could not be followed because symlinks on it lead round in a circle.
 pub fn is_link_circle(fault: &io::Error) -> bool {
@@ -68,7 +69,7 @@ pub fn duplicate(
     kind: LinkType,
     from: &Path,
     to: &Path,
-    mode: u32,
+    mode: Mode,
     modified: Option<i64>,
 ) -> Result<(), DiskError> {
     beside(to, |temporary| {
@@ -83,7 +84,7 @@ pub fn duplicate(
 ///
 /// # Errors
 /// As [`duplicate`].
-pub fn place_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<(), DiskError> {
+pub fn place_bytes(bytes: &[u8], to: &Path, mode: Mode, modified: i64) -> Result<(), DiskError> {
     beside_new(to, |temporary| create_filled(bytes, temporary, mode, modified).map(drop)).map(drop)
 }
 
@@ -92,24 +93,60 @@ pub fn place_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<
 ///
 /// # Errors
 /// When something stands there, or the disk refuses.
-pub fn create_bytes(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> Result<Stamp, DiskError> {
+pub fn create_bytes(bytes: &[u8], to: &Path, mode: Mode, modified: i64) -> Result<Stamp, DiskError> {
     create_filled(bytes, to, mode, modified).context("write file", to)
 }
 
-fn create_filled(bytes: &[u8], to: &Path, mode: u32, modified: i64) -> io::Result<Stamp> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(to)?;
-    let mut fill = || {
-        file.write_all(bytes)?;
+/// The same of a file that `fill` writes, over one that stands there, and only if it says that this is what it should be.
+/// Returns what it said.
+///
+/// # Errors
+/// As [`duplicate`].
+pub fn place_filled(
+    to: &Path,
+    mode: Mode,
+    modified: i64,
+    mut fill: impl FnMut(&mut File) -> io::Result<bool>,
+) -> Result<bool, DiskError> {
+    let mut is_refused = false;
+    let made = beside_new(to, |temporary| {
+        let fill = |file: &mut File| match fill(file)? {
+            true => Ok(()),
+            false => {
+                is_refused = true;
+                Err(io::Error::other("it is not what it should be"))
+            }
+        };
+        create_by(temporary, mode, modified, fill).map(drop)
+    });
+    if is_refused { Ok(false) } else { made.map(|_| true) }
+}
+
+fn create_filled(bytes: &[u8], to: &Path, mode: Mode, modified: i64) -> io::Result<Stamp> {
+    create_by(to, mode, modified, |file| file.write_all(bytes))
+}
+
+fn create_by(
+    to: &Path,
+    mode: Mode,
+    modified: i64,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<Stamp> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode.asked()).open(to)?;
+    let complete = || {
+        fill(&mut file)?;
         futimens(&file, &times(modified))?;
         let made = file.metadata()?;
-        if made.mode() & 0o7777 == mode {
-            return Ok(Stamp::of(&made));
+        match mode {
+            // What the process masks, or the folder's list of rights. Asking costs less than setting.
+            Mode::Exact(mode) if made.mode() & 0o7777 != mode => {
+                file.set_permissions(Permissions::from_mode(mode))?;
+                Ok(Stamp::of(&file.metadata()?))
+            }
+            _ => Ok(Stamp::of(&made)),
         }
-        // What the process masks, or the folder's list of rights. Asking costs less than setting.
-        file.set_permissions(Permissions::from_mode(mode))?;
-        Ok(Stamp::of(&file.metadata()?))
     };
-    remove_failed(to, fill())
+    remove_failed(to, complete())
 }
 
 /// The same with a time of last change (nanoseconds since 1970), and only if `is_right` says so of the new file before it
@@ -121,7 +158,7 @@ pub fn duplicate_checked(
     kind: LinkType,
     from: &Path,
     to: &Path,
-    mode: u32,
+    mode: Mode,
     modified: i64,
     is_right: &dyn Fn(&Path) -> bool,
 ) -> Result<bool, DiskError> {
@@ -137,12 +174,17 @@ pub fn duplicate_checked(
     if refused { Ok(false) } else { made.map(|_| true) }
 }
 
-fn duplicate_new(kind: LinkType, from: &Path, to: &Path, mode: u32) -> io::Result<()> {
-    match kind {
-        LinkType::Reflink => reflink_copy::reflink(from, to)?,
-        _ => fs::copy(from, to).map(drop)?,
+fn duplicate_new(kind: LinkType, from: &Path, to: &Path, mode: Mode) -> io::Result<()> {
+    match (kind, mode) {
+        (LinkType::Reflink, _) => reflink_copy::reflink(from, to)?,
+        (_, Mode::Exact(_)) => fs::copy(from, to).map(drop)?,
+        (_, Mode::New { .. }) => {
+            let mut from = File::open(from)?;
+            let mut to = OpenOptions::new().write(true).create_new(true).mode(mode.asked()).open(to)?;
+            return io::copy(&mut from, &mut to).map(drop);
+        }
     }
-    fs::set_permissions(to, Permissions::from_mode(mode))
+    fs::set_permissions(to, Permissions::from_mode(mode.bits()))
 }
 
 /// Makes `to` another name of the file `from`, over a file that stands there.
@@ -274,14 +316,14 @@ mod tests {
         let time = 1_500_000_000_123_456_789;
         let store = |is_right: bool| {
             let (from, to) = (path("file"), path("cache/blob"));
-            duplicate_checked(LinkType::Copy, &from, &to, 0o444, time, &|_| is_right).unwrap()
+            duplicate_checked(LinkType::Copy, &from, &to, Mode::Exact(0o444), time, &|_| is_right).unwrap()
         };
         assert!(!store(false) && !path("cache/blob").exists());
         assert!(store(true));
-        let stamp = crate::Stamp::of(&fs::metadata(path("cache/blob")).unwrap());
+        let stamp = Stamp::of(&fs::metadata(path("cache/blob")).unwrap());
         assert_eq!((stamp.mtime, mode("cache/blob")), (time, 0o444));
         for round in 0..2 {
-            duplicate(LinkType::Copy, &path("cache/blob"), &path("back"), 0o755, None).unwrap();
+            duplicate(LinkType::Copy, &path("cache/blob"), &path("back"), Mode::Exact(0o755), None).unwrap();
             hard_link(&path("cache/blob"), &path("below/hard")).unwrap();
             replace_symlink(&path("cache/blob"), &path("below/soft")).unwrap();
             for name in ["back", "below/hard", "below/soft"] {
@@ -294,7 +336,7 @@ mod tests {
         assert!(path("below/soft").is_symlink());
         assert!(hard_link_new(&path("file"), &path("new/name")).unwrap());
         assert!(!hard_link_new(&path("file"), &path("below/soft")).unwrap());
-        assert!(duplicate(LinkType::Copy, &path("none"), &path("x"), 0o444, None).is_err());
+        assert!(duplicate(LinkType::Copy, &path("none"), &path("x"), Mode::Exact(0o444), None).is_err());
         assert!(hard_link(&path("none"), &path("x")).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "nothing is left over");
     }
@@ -304,18 +346,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for bytes in ["one", "two"] {
-            place_bytes(bytes.as_bytes(), &path("below/file"), 0o444, 1_500_000_000_123_456_789).unwrap();
+            place_bytes(bytes.as_bytes(), &path("below/file"), Mode::Exact(0o444), 1_500_000_000_123_456_789)
+                .unwrap();
             assert_eq!(fs::read_to_string(path("below/file")).unwrap(), bytes);
         }
-        let stamp = crate::Stamp::of(&fs::metadata(path("below/file")).unwrap());
+        let stamp = Stamp::of(&fs::metadata(path("below/file")).unwrap());
         assert_eq!((stamp.mtime, stamp.mode & 0o777), (1_500_000_000_123_456_789, 0o444));
         // Whatever the process masks.
         for wanted in [0o444, 0o644, 0o755, 0o666, 0o600] {
-            place_bytes(b"four", &path("below/file"), wanted, 0).unwrap();
+            place_bytes(b"four", &path("below/file"), Mode::Exact(wanted), 0).unwrap();
             assert_eq!(fs::metadata(path("below/file")).unwrap().mode() & 0o7777, wanted);
         }
         fs::create_dir(path("taken")).unwrap();
-        assert!(place_bytes(b"three", &path("taken"), 0o644, 0).is_err());
+        assert!(place_bytes(b"three", &path("taken"), Mode::Exact(0o644), 0).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left over");
         assert_eq!(fs::read_dir(path("below")).unwrap().count(), 1, "nothing is left over");
     }

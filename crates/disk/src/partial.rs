@@ -142,6 +142,14 @@ impl Partial {
         Ok(Stamp::of(&self.file.metadata().context("read the times of", &self.path)?).mtime)
     }
 
+    /// Lets nobody write to it any more, whatever the process masks.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn protect(&self) -> Result<(), DiskError> {
+        self.file.set_permissions(Permissions::from_mode(0o444)).context("write file", &self.to)
+    }
+
     /// Gives it its name, over a file that stands there; with `modified`, read-only and with that time of last change
     /// (nanoseconds since 1970).
     ///
@@ -149,10 +157,8 @@ impl Partial {
     /// When the disk refuses.
     pub fn finish(mut self, modified: Option<i64>) -> Result<(), DiskError> {
         if let Some(modified) = modified {
-            let seal = || {
-                self.file.set_permissions(Permissions::from_mode(0o444))?;
-                Ok(futimens(&self.file, &times(modified))?)
-            };
+            let seal = || Ok(futimens(&self.file, &times(modified))?);
+            self.protect()?;
             seal().context("write file", &self.to)?;
         }
         fs::rename(&self.path, &self.to).context("write file", &self.to)?;
@@ -197,9 +203,9 @@ pub fn sync_files(files: &[PathBuf], folders: &BTreeSet<PathBuf>) -> Result<(), 
     folders.iter().try_for_each(|folder| sync(folder).context("write files into", folder))
 }
 
-/// Whether a folder is on a disk of this machine (or in its memory) whose file system takes what is written or refuses it at once, and
-/// gives a file its length after its bytes, so that a file that a loss of power has cut off is shorter than it was.
-/// Of others, shares among them, a program has to wait until the disk has a file to know that it is there.
+/// Whether a folder is on a disk of this machine (or in its memory) whose file system takes what is written or refuses
+/// it at once, and gives a file its length after its bytes, so that a file that a loss of power has cut off is shorter
+/// than it was. Of others, shares among them, a program has to wait until the disk has a file to know that it is there.
 pub fn keeps_order(folder: &Path) -> bool {
     #[cfg(target_os = "linux")]
     {

@@ -20,7 +20,7 @@ use crate::runner::end_orphans;
 pub(crate) const NOTE: &str = "job.json";
 
 /// The folder for partial outs from outside the project, among the others.
-const OUTSIDE: &str = "outside the project";
+pub(crate) const OUTSIDE: &str = "outside the project";
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Note {
@@ -156,32 +156,39 @@ pub struct Recovered {
 }
 
 impl Aside {
-    /// Moves the outs that exist into the folder of `claim`. Outs that persist stay. `partial` is where a failure's
-    /// leftovers go.
+    /// Moves the outs that exist into the folder of `claim`. Outs that persist stay; of those that are not there yet, what a
+    /// failed command wrote is partial as that of any other. `partial` is where a failure's leftovers go.
     ///
     /// # Errors
-    /// When something cannot be moved; what was moved before is put back.
-    pub fn set(root: &Path, mut claim: Claim, partial: Option<&Path>) -> Result<Self, DiskError> {
+    /// When something cannot be moved, or the note cannot be written; what was moved before is put back.
+    pub fn set(root: &Path, claim: Claim, partial: Option<&Path>) -> Result<Self, DiskError> {
+        let mut aside = Aside { root: root.to_owned(), job: Job::Ours(claim) };
+        match aside.begin(partial) {
+            Ok(()) => Ok(aside),
+            Err(fault) => {
+                aside.put_back()?;
+                Err(fault)
+            }
+        }
+    }
+
+    fn begin(&mut self, partial: Option<&Path>) -> Result<(), DiskError> {
+        let Aside { root, job: Job::Ours(claim) } = self else { return Ok(()) };
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        claim.note.outs.iter_mut().for_each(|(path, stays)| *stays &= is_there(&path.to_path(root)));
+        claim.note.outside.iter_mut().for_each(|(path, stays)| *stays &= is_there(path));
         // The note stands already: a kill in between finds what to put back.
         for (index, (from, _, stays)) in claim.note.slotted(root).into_iter().enumerate() {
-            if stays || fs::symlink_metadata(&from).is_err() {
-                continue;
-            }
-            if let Err(fault) = disk::move_path(&from, &slot(&claim.folder, index)) {
-                Aside { root: root.to_owned(), job: Job::Ours(claim) }.put_back()?;
-                return Err(fault);
+            if !stays && is_there(&from) {
+                disk::move_path(&from, &slot(&claim.folder, index))?;
             }
         }
         for (index, pattern) in claim.note.patterns.iter().enumerate() {
-            if let Err(fault) = pattern.set_aside(root, &files_slot(&claim.folder, index)) {
-                Aside { root: root.to_owned(), job: Job::Ours(claim) }.put_back()?;
-                return Err(fault);
-            }
+            pattern.set_aside(root, &files_slot(&claim.folder, index))?;
         }
-        claim.note.partial = partial.map(|path| path.strip_prefix(root).unwrap_or(path).to_owned());
+        claim.note.partial = partial.map(|path| path.strip_prefix(&*root).unwrap_or(path).to_owned());
         claim.note.running = true;
-        claim.write_note()?;
-        Ok(Aside { root: root.to_owned(), job: Job::Ours(claim) })
+        claim.write_note().inspect_err(|_| claim.note.running = false)
     }
 
     /// Drops what was set aside: the new outs are good. What was `ignored` in the old ones no cache holds: it goes back to
@@ -405,8 +412,9 @@ pub enum Below {
     FileSystem,
 }
 
-/// Puts back what an out that persists held before.
-pub type Restore<'a> = dyn Fn(Below, &ProjectPath, &FileState) + Sync + 'a;
+/// Puts back what an out that persists held before, as [`outs::put_back`](crate::outs::put_back); with where to put what stands
+/// there now.
+pub type Restore<'a> = dyn Fn(Below, &ProjectPath, &FileState, Option<&Path>) -> bool + Sync + 'a;
 
 /// Puts back what a dead process had set aside; `None` when it had not begun.
 ///
@@ -419,14 +427,17 @@ pub(crate) fn recover_one(
     restore: &Restore<'_>,
 ) -> Result<Option<Recovered>, DiskError> {
     end_orphans(&folder);
+    let partial = note.partial.as_ref().map(|path| root.join(path));
+    let mut is_partial = false;
     if note.running {
         for (path, state) in &note.persisted {
-            restore(Below::Project, path, state);
+            is_partial |= restore(Below::Project, path, state, partial.as_deref());
         }
+        let partial = partial.as_ref().map(|partial| partial.join(OUTSIDE));
         for (path, state) in &note.persisted_outside {
             let below = path.strip_prefix("/").unwrap_or(path);
             if let Ok(path) = ProjectPath::from_relative(below) {
-                restore(Below::FileSystem, &path, state);
+                is_partial |= restore(Below::FileSystem, &path, state, partial.as_deref());
             }
         }
     }
@@ -434,7 +445,8 @@ pub(crate) fn recover_one(
     let slots = (0..note.slots()).map(|index| slot(&folder, index));
     let mut slots = slots.chain((0..note.patterns.len()).map(|index| files_slot(&folder, index)));
     let had_begun = note.running || slots.any(|slot| fs::symlink_metadata(slot).is_ok());
-    let partial = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
+    let kept = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
+    let partial = kept.or(partial.filter(|_| is_partial));
     Ok(had_begun.then_some(Recovered { stage, partial }))
 }
 
@@ -462,12 +474,18 @@ pub(crate) mod tests {
         fs::create_dir_all(root.join("results")).unwrap();
         fs::write(root.join("results/model"), "good").unwrap();
         fs::write(root.join("kept"), "grows").unwrap();
-        let outs = [out("results/model", false), out("results/new", false), out("kept", true)];
+        let outs = [
+            out("results/model", false),
+            out("results/new", false),
+            out("kept", true),
+            out("results/begun", true),
+        ];
         let aside = set(root, &outs);
         assert!(!root.join("results/model").exists());
         assert!(root.join("kept").exists());
         fs::write(root.join("results/model"), "half").unwrap();
         fs::write(root.join("results/new"), "half").unwrap();
+        fs::write(root.join("results/begun"), "half").unwrap();
         (folder, aside)
     }
 
@@ -481,7 +499,7 @@ pub(crate) mod tests {
     pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
         let recover = |(folder, note): (PathBuf, Option<Note>)| {
-            recover_one(root, folder, note?, &|_, _, _| ()).unwrap()
+            recover_one(root, folder, note?, &|_, _, _, _| false).unwrap()
         };
         notes.into_iter().filter_map(recover).collect()
     }
@@ -491,6 +509,10 @@ pub(crate) mod tests {
         assert!(!root.join("results/new").exists());
         assert_eq!(fs::read_to_string(root.join("partial/results/model")).unwrap(), "half");
         assert_eq!(fs::read_to_string(root.join("partial/results/new")).unwrap(), "half");
+        // Nor of what persists once it is there.
+        assert!(!root.join("results/begun").exists());
+        assert_eq!(fs::read_to_string(root.join("partial/results/begun")).unwrap(), "half");
+        assert_eq!(fs::read_to_string(root.join("kept")).unwrap(), "grows");
         assert_eq!(notes(&root.join("jobs")).unwrap().iter().filter(|(_, note)| note.is_some()).count(), 0);
     }
 
@@ -582,13 +604,22 @@ pub(crate) mod tests {
         assert_eq!(at_work(&jobs).unwrap()[0].persisted, [state(1), state(2)]);
         let (job, note) = notes(&jobs).unwrap().remove(0);
         let restored = std::sync::Mutex::new(Vec::new());
-        let restore = |below, path: &ProjectPath, state: &FileState| {
-            restored.lock().unwrap().push((below, path.as_str().to_owned(), *state));
+        let restore = |below, path: &ProjectPath, state: &FileState, partial: Option<&Path>| {
+            restored.lock().unwrap().push((
+                below,
+                path.as_str().to_owned(),
+                *state,
+                partial.map(Path::to_owned),
+            ));
+            true
         };
-        recover_one(folder.path(), job, note.unwrap(), &restore).unwrap();
+        let recovered = recover_one(folder.path(), job, note.unwrap(), &restore).unwrap().unwrap();
+        let partial = folder.path().join("partial");
+        assert_eq!(recovered.partial.as_ref(), Some(&partial));
+        let outside = partial.join(OUTSIDE);
         let expected = [
-            (Below::Project, "kept".to_owned(), state(1)),
-            (Below::FileSystem, "data/.git/kept".to_owned(), state(2)),
+            (Below::Project, "kept".to_owned(), state(1), Some(partial)),
+            (Below::FileSystem, "data/.git/kept".to_owned(), state(2), Some(outside)),
         ];
         assert_eq!(restored.into_inner().unwrap(), expected);
     }

@@ -240,7 +240,7 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
         match world.workspace.agreed(&path) {
             Some(agreed) if agreed == new => {}
             None if look() == Look::Edited => {}
-            agreed if agreed == Some(now) || (agreed.is_none() && look() == Look::Partial) => {
+            Some(agreed) if agreed == now => {
                 *reason = match state_of(&path).is_some_and(has) {
                     true => StaleReason::DataOutdated { path, old: now, new },
                     false => StaleReason::DataNotFetched { path, old: now, new },
@@ -248,7 +248,13 @@ fn tell_edits_from_moves(world: World<'_>, stage: &Stage, locked: &StageLock, re
             }
             old => {
                 let is_folder = state_of(&path).is_some_and(FileState::is_folder);
-                *reason = StaleReason::DataDiverged { path, old, new, is_folder };
+                *reason = match look() {
+                    Look::Partial { absent, files } if old.is_none() => {
+                        let in_cache = state_of(&path).is_some_and(has);
+                        StaleReason::DataPartial { path, old: now, new, absent, files, in_cache }
+                    }
+                    _ => StaleReason::DataDiverged { path, old, new, is_folder },
+                };
             }
         }
     }
@@ -437,7 +443,7 @@ fn sources(
     // the pointer moved.
     let is_to_be_brought = |reason: &StaleReason| match reason {
         StaleReason::OutMissing { .. } => true,
-        StaleReason::DataOutdated { .. } => !stage.frozen,
+        StaleReason::DataOutdated { .. } | StaleReason::DataPartial { .. } => !stage.frozen,
         _ => false,
     };
     let is_data = stage.is_source() && !reasons.iter().any(is_to_be_brought);

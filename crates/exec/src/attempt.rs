@@ -9,7 +9,7 @@ use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, Placement, StageEntry};
 use pipeline::{Address, DepName, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason};
 
-use crate::aside::Aside;
+use crate::aside::{Aside, OUTSIDE};
 use crate::assess::{Assessment, Decision, source_outs};
 use crate::claim::{Claim, Wish};
 use crate::commit::{agree, entry, is_restorable};
@@ -281,6 +281,7 @@ impl Attempt<'_, '_, '_> {
             // What is a link into the cache must not be written to.
             world.workspace.unprotect(&out.path)?;
         }
+        let outside = special::save_persisting(&self.shop.params, self.stage)?;
         let plain = self.stage.outs.iter().filter(|out| out.glob.is_none());
         let ignored = plain.map(|out| world.workspace.ignored_in(&out.path));
         let ignored = ignored.collect::<Result<Vec<_>, CacheError>>()?.concat();
@@ -289,7 +290,6 @@ impl Attempt<'_, '_, '_> {
         let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
         claim.note.persisted =
             before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
-        let outside = special::save_persisting(&self.shop.params, self.stage)?;
         let absolute = |(path, state): &(ProjectPath, FileState)| (path.to_path("/".as_ref()), *state);
         claim.note.persisted_outside = outside.iter().map(absolute).collect();
         let folder = claim.folder.clone();
@@ -326,7 +326,7 @@ impl Attempt<'_, '_, '_> {
                                 let _ = outs::unprotect(world.workspace, out);
                             }
                         }
-                        let kept = self.put_back(aside, assessment, &outside);
+                        let kept = self.put_back(aside, assessment, &outside, &partial);
                         crew.host.finish(job, Some(&env), Err(&failure), kept.as_ref());
                         let event = Event::Failed {
                             stage: self.id,
@@ -353,27 +353,32 @@ impl Attempt<'_, '_, '_> {
         aside: Aside,
         assessment: &Assessment,
         outside: &[(ProjectPath, FileState)],
+        partial: &Path,
     ) -> Option<PathBuf> {
-        let kept = match aside.put_back() {
+        let mut kept = match aside.put_back() {
             Ok(kept) => kept,
             Err(fault) => {
                 self.warn(format!("{fault}: {}; the next `pipe repro` tries again", fault.source));
                 None
             }
         };
+        let mut tell = |root: &str, path: &ProjectPath, result: Result<bool, CacheError>| match result {
+            Ok(is_partial) => kept = kept.take().or_else(|| is_partial.then(|| partial.to_owned())),
+            Err(fault) => self.warn(format!("failed to put back {root}{path}: {fault}")),
+        };
         for (out, before) in self.stage.outs.iter().zip(&assessment.outs) {
-            if let (true, Some(before)) = (out.persist, before)
-                && let Err(fault) = self.shop.world.workspace.restore(&out.path, before, Placement::Private)
-            {
-                self.warn(format!("failed to put back {}: {fault}", out.path));
+            if let (true, Some(before)) = (out.persist, before) {
+                tell(
+                    "",
+                    &out.path,
+                    outs::put_back(self.shop.world.workspace, &out.path, before, Some(partial)),
+                );
             }
         }
+        let partial_outside = partial.join(OUTSIDE);
         for (path, before) in outside {
-            let restored = self.shop.params.outside().map_err(CacheError::from);
-            let restored = restored.and_then(|all| all.restore(path, before, Placement::Private));
-            if let Err(fault) = restored {
-                self.warn(format!("failed to put back /{path}: {fault}"));
-            }
+            let all = self.shop.params.outside().map_err(CacheError::from);
+            tell("/", path, all.and_then(|all| outs::put_back(all, path, before, Some(&partial_outside))));
         }
         kept
     }

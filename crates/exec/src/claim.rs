@@ -358,6 +358,20 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests play what others do")]
+    fn outs_come_back_when_the_note_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::write(root.join("model"), "good").unwrap();
+        let note = Note::new("pipe repro", wish(&[], &["model"], &[]));
+        let mut claim = Claim::in_folder(root.join("jobs/1"), note).unwrap();
+        claim.file = Some(Appender::open("/dev/full".as_ref()).unwrap());
+        assert!(aside::Aside::set(root, claim, None).is_err());
+        assert_eq!(std::fs::read_to_string(root.join("model")).unwrap(), "good");
+    }
+
     #[test]
     fn so_it_is_outside_the_project() {
         let outside = |reads: &[&str], writes: &[&str]| {

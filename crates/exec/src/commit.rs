@@ -122,6 +122,7 @@ fn as_edit(reason: StaleReason) -> StaleReason {
     match reason {
         StaleReason::DataOutdated { path, .. }
         | StaleReason::DataNotFetched { path, .. }
+        | StaleReason::DataPartial { path, .. }
         | StaleReason::DataDiverged { path, .. } => StaleReason::OutAdded { path: path.into() },
         reason => reason,
     }

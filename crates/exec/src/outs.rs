@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
 use cache::{CacheError, Choice, Placement, Workspace, chosen_files};
@@ -79,4 +79,47 @@ pub(crate) fn restore(workspace: &Workspace, out: &Out, state: &FileState) -> Re
         None => workspace.restore(&out.path, state, placement(out)),
         Some(glob) => with_choice(glob, |files| workspace.restore_set(files, state, placement(out))),
     }
+}
+
+/// Puts back what an out that persists held before a run that failed. What the run made of it goes below `partial`, under the
+/// same path; true when there was such.
+///
+/// # Errors
+/// When the cache lacks what was there before, or the disk refuses.
+pub fn put_back(
+    workspace: &Workspace,
+    path: &ProjectPath,
+    before: &FileState,
+    partial: Option<&Path>,
+) -> Result<bool, CacheError> {
+    let mut is_partial = false;
+    // What cannot come back is not taken away either.
+    if let Some(partial) = partial.filter(|_| workspace.blobs.has_all(before)) {
+        // What cannot be told from what was there before goes as a whole.
+        let changed = changed(workspace, path, before).unwrap_or_else(|_| vec![path.clone()]);
+        for file in changed {
+            let os_path = workspace.os_path(&file);
+            if fs::symlink_metadata(&os_path).is_ok() {
+                disk::move_path(&os_path, &file.to_path(partial))?;
+                is_partial = true;
+            }
+        }
+    }
+    workspace.restore(path, before, Placement::Private)?;
+    Ok(is_partial)
+}
+
+/// The files at a path that are not those of `before`.
+fn changed(
+    workspace: &Workspace,
+    path: &ProjectPath,
+    before: &FileState,
+) -> Result<Vec<ProjectPath>, CacheError> {
+    let before = workspace.blobs.files(path, before)?;
+    let now = workspace.listing(path)?;
+    let is_same = |file: &ProjectPath, state: &FileState| {
+        before.get(file).is_some_and(|then| then.digest == state.digest)
+    };
+    let changed = now.iter().filter(|(file, state)| !state.is_folder() && !is_same(file, state));
+    Ok(changed.map(|(file, _)| file.clone()).collect())
 }

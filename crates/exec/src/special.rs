@@ -122,11 +122,10 @@ fn dataset(reader: &ParamReader<'_>, name: &SpecialName) -> Result<String, Strin
 /// Where an out lies, below the root of the file system.
 fn out_place(reader: &ParamReader<'_>, name: &SpecialName) -> Result<ProjectPath, Unreadable> {
     let path = place(reader, "out", name)?;
-    let os_path = path.to_path("/".as_ref());
+    let os_paths = [path.clone(), real(path.clone())].map(|path| path.to_path("/".as_ref()));
+    let is_within = |folder: &PathBuf| os_paths.iter().any(|path| folder.starts_with(path));
     // It is set aside while the command runs, and dropped then.
-    let kept = kept(reader)
-        .into_iter()
-        .find(|(_, folder)| both_names(folder).iter().any(|name| name.starts_with(&os_path)));
+    let kept = kept(reader).into_iter().find(|(_, folder)| both_names(folder).iter().any(is_within));
     match kept {
         Some((what, _)) => Err(unreadable(name, format!("out {name} contains {what}"))),
         None => Ok(path),

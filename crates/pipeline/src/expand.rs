@@ -97,8 +97,9 @@ pub(crate) fn foreach(data: &Value, written: &Value, dialect: Dialect) -> Result
     each_once(members)
 }
 
-/// The members of `matrix` over `data`, for which `written` stands in the pipeline file: every choice of one value for each variable, the last variable changing
-/// fastest. A value that is a map or list is called by its variable and number.
+/// The members of `matrix` over `data`, for which `written` stands in the pipeline file: every choice of one value for
+/// each variable, the last variable changing fastest. A value that is a map or list is called by its variable and
+/// number.
 pub(crate) fn matrix(data: &Value, written: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
     let Value::Map(variables) = data else {
         return Err(format!("expected a map of lists, found {}", data.type_name()));

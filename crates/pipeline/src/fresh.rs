@@ -159,6 +159,22 @@ pub enum StaleReason {
         /// What the pointer records.
         new: Digest,
     },
+    /// Some files of data are not here, as after a checkout of the others, which are as its pointer records them. An error
+    /// where the cache does not hold them all: somebody has to fetch them.
+    DataPartial {
+        /// The data.
+        path: ProjectPath,
+        /// What it is.
+        old: Digest,
+        /// What the pointer records.
+        new: Digest,
+        /// So many files are not here,
+        absent: u64,
+        /// of so many.
+        files: u64,
+        /// Whether the cache holds what the pointer records.
+        in_cache: bool,
+    },
     /// Data is not what its pointer records, and either both changed, or nothing here remembers which of them did. An
     /// error: somebody has to choose.
     DataDiverged {
@@ -329,6 +345,7 @@ impl StaleReason {
             StaleReason::DataMissing { .. } => "data_missing",
             StaleReason::DataOutdated { .. } => "data_outdated",
             StaleReason::DataNotFetched { .. } => "data_not_fetched",
+            StaleReason::DataPartial { .. } => "data_partial",
             StaleReason::DataDiverged { .. } => "data_diverged",
             StaleReason::SourceChanged { .. } => "update_available",
             StaleReason::OutChanged { .. } => "out_changed",
@@ -365,6 +382,7 @@ impl StaleReason {
             | StaleReason::DataMissing { path }
             | StaleReason::DataOutdated { path, .. }
             | StaleReason::DataNotFetched { path, .. }
+            | StaleReason::DataPartial { path, .. }
             | StaleReason::DataDiverged { path, .. }
             | StaleReason::OutRemoved { path }
             | StaleReason::OutNotCached { path }
@@ -393,7 +411,8 @@ impl StaleReason {
             StaleReason::DepChanged { old, .. }
             | StaleReason::OutChanged { old, .. }
             | StaleReason::DataOutdated { old, .. }
-            | StaleReason::DataNotFetched { old, .. } => Some(Value::Str(old.to_string())),
+            | StaleReason::DataNotFetched { old, .. }
+            | StaleReason::DataPartial { old, .. } => Some(Value::Str(old.to_string())),
             StaleReason::DataDiverged { old, .. } => old.map(|old| Value::Str(old.to_string())),
             StaleReason::ParamChanged { old, .. } | StaleReason::ParamRemoved { old, .. } => {
                 Some(old.clone())
@@ -416,6 +435,7 @@ impl StaleReason {
             | StaleReason::OutChanged { new, .. }
             | StaleReason::DataOutdated { new, .. }
             | StaleReason::DataNotFetched { new, .. }
+            | StaleReason::DataPartial { new, .. }
             | StaleReason::DataDiverged { new, .. } => Some(Value::Str(new.to_string())),
             StaleReason::ParamChanged { new, .. } | StaleReason::ParamAdded { new, .. } => Some(new.clone()),
             StaleReason::EnvChanged { new, .. } => new.as_deref().map(Value::from),
@@ -434,21 +454,28 @@ impl StaleReason {
                 | StaleReason::Unreadable { .. }
                 | StaleReason::DataMissing { .. }
                 | StaleReason::DataNotFetched { .. }
+                | StaleReason::DataPartial { in_cache: false, .. }
                 | StaleReason::DataDiverged { .. }
         )
     }
 
     /// Whether a remote may have what is missing here.
     pub fn is_to_be_fetched(&self) -> bool {
-        matches!(self, StaleReason::DataMissing { .. } | StaleReason::DataNotFetched { .. })
+        matches!(
+            self,
+            StaleReason::DataMissing { .. }
+                | StaleReason::DataNotFetched { .. }
+                | StaleReason::DataPartial { in_cache: false, .. }
+        )
     }
 
-    /// Whether recording the data as it is would undo what somebody else recorded in its pointer.
+    /// Whether recording the data as it is would undo what somebody else recorded in its pointer, or what was never here.
     pub fn is_of_pointer(&self) -> bool {
         matches!(
             self,
             StaleReason::DataOutdated { .. }
                 | StaleReason::DataNotFetched { .. }
+                | StaleReason::DataPartial { .. }
                 | StaleReason::DataDiverged { .. }
         )
     }

@@ -21,7 +21,8 @@ pub(crate) fn quote_within(text: &str, before: &str) -> Option<String> {
         return Some(text.to_owned());
     }
     let spot = Reader::new(before).spot()?;
-    if spot.is_calculated {
+    let is_expanded = matches!(spot.place, Place::Double | Place::Document { is_literal: false });
+    if spot.is_calculated || is_expanded && continues_name(text, before) {
         return None;
     }
     let escaped = |special: &str| {
@@ -48,6 +49,16 @@ pub(crate) fn is_calculated_within(before: &str) -> bool {
     is_open || Reader::new(before).spot().is_some_and(|spot| spot.is_calculated)
 }
 
+/// Whether `before` ends with the name of a variable, of which a shell would take the text's beginning for a part.
+fn continues_name(text: &str, before: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let rest = before.trim_end_matches(is_of_name);
+    let name = &before[rest.len()..];
+    let Some(rest) = rest.strip_suffix('$') else { return false };
+    let is_escaped = !(rest.len() - rest.trim_end_matches('\\').len()).is_multiple_of(2);
+    !is_escaped && !name.starts_with(|c: char| c.is_ascii_digit()) && text.starts_with(is_of_name)
+}
+
 /// Whether a shell takes the character for space between words: other spaces are parts of words.
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n')
@@ -60,12 +71,19 @@ fn compares_text(test: &str) -> bool {
     const OF_TWO: [&str; 6] = ["=", "==", "!=", "-nt", "-ot", "-ef"];
     let is_whole = |text: &str| text.matches('"').count().is_multiple_of(2);
     let begin = test.rfind(['&', '|', '(']).map_or(0, |at| at + 1);
-    if test.contains(['\'', '\\', '`']) || !is_whole(&test[..begin]) {
+    let last = &test[begin..];
+    // A parenthesis that ends here is of a substitution, and what is in it says nothing of the test.
+    if test.contains(['\'', '\\', '`']) || last.contains(')') || !is_whole(&test[..begin]) {
         return false;
     }
-    let mut words = test[begin..].split_whitespace().skip_while(|word| *word == "!");
+    let words = last.split(is_blank).filter(|word| !word.is_empty());
+    let mut words = words.skip_while(|word| *word == "!");
     let Some(first) = words.next() else { return false };
-    OF_ONE.contains(&first) || is_whole(first) && words.next().is_some_and(|word| OF_TWO.contains(&word))
+    match words.next() {
+        // What it stands in may yet be a word that only begins like this.
+        None => OF_ONE.contains(&first) && last.ends_with(is_blank),
+        Some(second) => OF_ONE.contains(&first) || is_whole(first) && OF_TWO.contains(&second),
+    }
 }
 
 /// Where the end of a beginning of a script is.
@@ -536,6 +554,11 @@ mod tests {
             ("cp \"$(echo $(((1 + 2))) ", "'a \"$x\"'"),
             ("cat <<<'x' ", "'a \"$x\"'"),
             ("[[ -f ", "'a \"$x\"'"),
+            ("cp $x", "'a \"$x\"'"),
+            ("cp \"$x/", "a \\\"\\$x\\\""),
+            ("cp \"$1", "a \\\"\\$x\\\""),
+            ("cp \"\\$x", "a \\\"\\$x\\\""),
+            ("cat <<'E'\n$x", "a \"$x\""),
             ("[[ ! -d \"x/", "a \\\"\\$x\\\""),
             ("[[ 1 -eq 1 && \"$y\" == ", "'a \"$x\"'"),
             ("[[ 1 -eq 1 ]] && cp ", "'a \"$x\"'"),
@@ -568,6 +591,9 @@ mod tests {
             "cp $'",
             "cp $",
             "cp \"$",
+            "cp \"$x",
+            "cp \"\\\\$x_1",
+            "cat <<E\n$x",
             "cp \\",
             "cat <<",
             "echo $((1 + ",
@@ -591,6 +617,8 @@ mod tests {
             "[[ 1 -eq \"",
             "[[ -n y && 1 -lt '",
             "[[ \"x -f \" -eq ",
+            "[[ -n",
+            "[[ $(echo = y) -eq ",
             "[[ \"x && -f ",
             "[[ -v ",
             "if [[ ( 1 -gt ",

@@ -9,7 +9,7 @@ use pipeline::template::{Context, Field};
 use proptest::prelude::*;
 
 /// Scripts that print the name, with a point or a line's end behind it where the shell would take one away.
-const SCRIPTS: [&str; 22] = [
+const SCRIPTS: [&str; 24] = [
     "printf %s ${item}",
     "printf %s \"${item}\"",
     "printf %s '${item}'",
@@ -29,6 +29,8 @@ const SCRIPTS: [&str; 22] = [
     "printf %s \"\\${NOTHING:-}${item}\"",
     "printf %s \"\\${NOTHING:-${item}}\"",
     "printf %s \"$((1<<2))${item}\" | tail -c +2",
+    "x=; printf %s \"$x${item}\"",
+    "x=; cat <<E\n$x${item}\nE",
     "printf %s \"$(case x in x) printf '%s.' ${item};; esac)\"",
     "printf %s \"`printf '%s.' ${item}`\"",
     "x=`printf '%s.' \"${item}\"`; printf %s \"$x\"",
@@ -91,12 +93,13 @@ fn names_are_read_as_they_are() {
 }
 
 /// Where bash calculates with what stands at the name.
-const CALCULATED: [&str; 15] = [
+const CALCULATED: [&str; 16] = [
     "[[ 1 -eq ${item} ]]",
     "[[ 1 -eq \"${item}\" ]]",
     "[[ '${item}' -eq 1 ]]",
     "[[ -n x && ( ${item} -lt 1 ) ]]",
     "[[ -v ${item} ]]",
+    "[[ -n${item} -eq 1 ]]",
     "a[${item}]=1",
     "a[\"${item}\"]=1",
     "a[1 + ${item}]=1",

@@ -4,9 +4,10 @@
 //! a listing never shows a part of one, whoever is killed. Names of what is not finished are those of
 //! [`disk::is_unfinished`].
 //!
-//! Whether the disk is waited for, [`Sync`] says. Where it is, a large object gets its name once the disk has it, and the disk is
-//! asked once for many small ones, when the last of them is there: what names them is put after that. A machine that loses
-//! power before the disk has them may leave some with their name and another size, by which the next push knows them.
+//! Whether the disk is waited for, [`Sync`] says. Where it is, a large object gets its name once the disk has it, and
+//! the disk is asked once for many small ones, when the last of them is there: what names them is put after that. A
+//! machine that loses power before the disk has them may leave some with their name and another size, by which the next
+//! push knows them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -38,6 +39,15 @@ pub enum Sync {
     Full,
 }
 
+/// Who may do what with what is put there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Objects whose keys begin so can only be read.
+    pub read_only: Option<&'static str>,
+    /// The users of the folder's group share it, whatever their mask.
+    pub shared: bool,
+}
+
 /// A remote in a folder.
 #[derive(Debug)]
 pub struct FolderRemote {
@@ -45,6 +55,9 @@ pub struct FolderRemote {
     root: PathBuf,
     resumed: u64,
     sync: Sync,
+    rights: Rights,
+    /// Whether the folder has been made one that a group shares.
+    shared: OnceLock<()>,
     /// Whether the disk is waited for, once it is known on which the folder lies.
     waits: OnceLock<bool>,
     unsettled: Mutex<Unsettled>,
@@ -77,6 +90,8 @@ impl FolderRemote {
             root: root.to_owned(),
             resumed: RESUMED,
             sync: Sync::default(),
+            rights: Rights::default(),
+            shared: OnceLock::new(),
             waits: OnceLock::new(),
             unsettled: Mutex::default(),
         }
@@ -86,6 +101,12 @@ impl FolderRemote {
     #[must_use]
     pub fn with_sync(self, sync: Sync) -> Self {
         FolderRemote { sync, ..self }
+    }
+
+    /// The same, with these rights for others.
+    #[must_use]
+    pub fn with_rights(self, rights: Rights) -> Self {
+        FolderRemote { rights, ..self }
     }
 
     /// The same, with transfers of objects from `size` on taken up again.
@@ -309,6 +330,10 @@ impl Remote for FolderRemote {
         let path = self.path(key, "write")?;
         let refused = |fault| self.refused("write", key, fault);
         let is_small = upload.size <= SMALL && upload.size < self.resumed;
+        if self.rights.shared {
+            // Where it is another user's, it is his to do so.
+            self.shared.get_or_init(|| drop(disk::share_folder(&self.root)));
+        }
         // What a push that died left of a large one is taken up by the next one that puts the same there.
         let mut partial = Partial::open(&path, !is_small).map_err(refused)?;
         match self.fill(key, upload, &mut partial) {
@@ -317,6 +342,9 @@ impl Remote for FolderRemote {
                 return Err(fault);
             }
             filled => filled?,
+        }
+        if self.rights.read_only.is_some_and(|start| key.starts_with(start)) {
+            partial.protect().map_err(refused)?;
         }
         if !self.waits(path.parent().unwrap_or(&self.root)) {
             return partial.finish(None).map_err(refused);

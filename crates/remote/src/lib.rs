@@ -5,4 +5,4 @@
 
 mod folder;
 
-pub use folder::{FolderRemote, Sync};
+pub use folder::{FolderRemote, Rights, Sync};

@@ -19,7 +19,7 @@ use crate::error::{Code, Fault};
 use crate::listing::{Entry, content_type, names, safe_path};
 use crate::logged_models;
 use crate::runs::find;
-use crate::stream::{blocking, file_body, receive};
+use crate::stream::{blocking, file_body, read_to_end, receive};
 use crate::wire::{Json, Page};
 
 /// What MLflow's UI may upload at once.
@@ -140,24 +140,28 @@ pub fn delete(context: &Context, sent: &str) -> Result<Json, Fault> {
 }
 
 /// `PUT mlflow-artifacts/artifacts/PATH`.
-pub async fn put(context: Context, sent: String, body: Body) -> Result<Response, Fault> {
-    let place = Place::parse(&sent)?.filter(|place| !place.path.is_empty());
-    let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
+pub async fn put(context: Context, sent: String, mut body: Body) -> Result<Response, Fault> {
     let lose = context.lose.clone();
-    match (put_at(context, place, body).await, lose) {
+    let done = put_at(context, &sent, &mut body).await;
+    if done.is_err() {
+        read_to_end(&mut body).await;
+    }
+    match (done, lose) {
         (Err(fault), Some(lose)) if fault.is_ours() => lose(&format!("artifact {sent}: {}", fault.message)),
         (answer, _) => answer?,
     }
     Ok(StatusCode::OK.into_response())
 }
 
-async fn put_at(context: Context, place: Place, body: Body) -> Result<(), Fault> {
+async fn put_at(context: Context, sent: &str, body: &mut Body) -> Result<(), Fault> {
+    let place = Place::parse(sent)?.filter(|place| !place.path.is_empty());
+    let place = place.ok_or_else(|| Fault::invalid("Invalid path"))?;
     let (known, checked) = (context.clone(), place.clone());
     blocking(move || checked.check(&known)).await?;
     store(context, place.owner, place.path, body).await
 }
 
-async fn store(context: Context, owner: ArtifactOwner, path: String, body: Body) -> Result<(), Fault> {
+async fn store(context: Context, owner: ArtifactOwner, path: String, body: &mut Body) -> Result<(), Fault> {
     // Until it is named, nothing else keeps the bytes from a collection of garbage.
     let blobs = context.blobs.clone();
     let _pin = blocking(move || blobs.pin()).await?;
@@ -194,7 +198,7 @@ pub async fn upload(context: Context, request: Request) -> Result<Response, Faul
     }
     let known = context.clone();
     let run = blocking(move || find(&known, &id)).await?;
-    store(context, ArtifactOwner::Run(run.info.id), path, Body::from(bytes)).await?;
+    store(context, ArtifactOwner::Run(run.info.id), path, &mut Body::from(bytes)).await?;
     Ok(StatusCode::OK.into_response())
 }
 

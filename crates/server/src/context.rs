@@ -94,6 +94,11 @@ impl Scope {
         lock(&self.started).iter().copied().collect()
     }
 
+    /// Whether anybody has asked for something here.
+    pub fn was_entered(&self) -> bool {
+        self.is_entered.is_completed()
+    }
+
     /// Called on a thread that may block, before a request is answered.
     pub(crate) fn enter(&self) {
         self.is_entered.call_once(|| (self.before)());

@@ -2,8 +2,8 @@
 
 use base::Timestamp;
 use track::{
-    Change, ExperimentRef, Lease, Lifecycle, NewRun, PARENT_TAG, RUN_NAME_TAG, Run, RunId, RunStatus,
-    StoreError, Tag, run_name,
+    Change, Changes, ExperimentRef, Lease, Lifecycle, NewRun, PARENT_TAG, RUN_NAME_TAG, Run, RunId,
+    RunStatus, StoreError, Tag, run_name,
 };
 
 use crate::call::{Call, int_of, text_in, unfit};
@@ -45,7 +45,10 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let experiment = ExperimentRef::Id(experiment.id);
     let user = user.to_owned();
     let run = NewRun { experiment, name: Some(name), parent, user, lease, ..NewRun::new(id, start_time) };
-    context.apply(vec![Change::CreateRun(run), Change::SetTags { run: id, tags }])?;
+    let changes = vec![Change::CreateRun(run), Change::SetTags { run: id, tags }];
+    // A script that has deleted its stage's run goes on: it never asked for that parent.
+    let to_deleted = call.scope.is_some();
+    context.store.apply(Changes { to_deleted, ..Changes::new(Timestamp::now(), changes) })?;
     answer(context, &context.store.run(id)?, true)
 }
 
@@ -65,7 +68,7 @@ fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    answer(context, &context.store.run(parse_id(call.run_id()?)?)?, false)
+    answer(context, &find(context, call.run_id()?)?, false)
 }
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {

@@ -20,21 +20,7 @@ use crate::error::{Code, Fault};
 const PIECE: usize = 1 << 18;
 
 /// Stores a request's body in the cache; returns its digest and length. A request that breaks off leaves nothing.
-pub async fn receive(blobs: Blobs, body: Body) -> Result<(Digest, u64), Fault> {
-    let mut body = body;
-    let received = receive_from(blobs, &mut body).await;
-    if received.is_err() {
-        // A client that still sends reads no answer.
-        while let Some(Ok(_)) = next(&mut body).await {}
-    }
-    received
-}
-
-async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
-    poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
-}
-
-async fn receive_from(blobs: Blobs, body: &mut Body) -> Result<(Digest, u64), Fault> {
+pub async fn receive(blobs: Blobs, body: &mut Body) -> Result<(Digest, u64), Fault> {
     let mut incoming = blocking(move || blobs.begin()).await?;
     let mut gathered: Vec<Bytes> = Vec::new();
     loop {
@@ -53,6 +39,15 @@ async fn receive_from(blobs: Blobs, body: &mut Body) -> Result<(Digest, u64), Fa
             return blocking(move || incoming.finish()).await;
         }
     }
+}
+
+/// Reads what a client still sends: it reads no answer before.
+pub async fn read_to_end(body: &mut Body) {
+    while let Some(Ok(_)) = next(body).await {}
+}
+
+async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
+    poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
 }
 
 fn append(mut incoming: Incoming, pieces: &[Bytes]) -> Result<Incoming, CacheError> {
@@ -157,7 +152,7 @@ mod tests {
         let bytes: Vec<u8> = (0..3 * PIECE + 7).map(|at| (at % 251) as u8).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (digest, size) = receive(blobs.clone(), Body::from(bytes.clone())).await.unwrap();
+            let (digest, size) = receive(blobs.clone(), &mut Body::from(bytes.clone())).await.unwrap();
             assert_eq!(size, bytes.len() as u64);
             let path = blobs.path(&digest);
             let body = file_body(&path, 5, size - 5).unwrap();

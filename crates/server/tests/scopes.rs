@@ -149,3 +149,29 @@ fn an_experiment_that_two_stages_make_at_once_is_one() {
     assert_eq!((make(one.as_str(), &flowers), make(other.as_str(), &flowers)), (refused.clone(), refused));
     assert_eq!((ask(one.as_str()), ask(other.as_str())), (200, 200));
 }
+
+/// Whoever still sends reads no answer: on a full disk not even the sign may be made that something is being stored.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test plays a disk that takes nothing")]
+fn an_upload_that_nobody_wants_is_read_to_its_end() {
+    let Served { server, scopes, store, _folder: folder, .. } = served();
+    let stage = run_id();
+    let run = NewRun::new(stage, Timestamp::now());
+    store.apply(Changes::new(Timestamp::now(), vec![Change::CreateRun(run)])).unwrap();
+    let token = scopes.open(Arc::new(Scope::new(stage, Vec::new(), || {})));
+    std::fs::write(folder.path().join("arriving"), "no folder").unwrap();
+    for (of, expected) in [(stage, "500"), (run_id(), "404")] {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        let (address, secret, length) = (server.address(), token.as_str(), 32 << 20);
+        write!(
+            stream,
+            "PUT /s/{secret}/api/2.0/mlflow-artifacts/artifacts/0/{of}/artifacts/x HTTP/1.1\r\nHost: {address}\r\n\
+             Connection: close\r\nContent-Length: {length}\r\n\r\n",
+        )
+        .unwrap();
+        stream.write_all(&vec![7; length]).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert_eq!(text.split(' ').nth(1), Some(expected), "{text}");
+    }
+}

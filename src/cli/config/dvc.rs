@@ -96,9 +96,14 @@ pub fn write(project: &Project, key: &str, value: Option<&str>, scope: Scope) ->
     let key = own_name(key);
     let Some(value) = value else {
         let had = shown(project, Some(scope)).iter().any(|(setting, _)| setting.key == key);
-        change(project, file, |text| unset_dvc_config(text, &section, &name))?;
+        change(project, file, |text| Some(unset_dvc_config(text, &section, &name)))?;
         return Ok(project.unset(scope, key)? || had);
     };
+    if let Some(remote) = key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(".url"))
+        && !project.remotes().0.iter().any(|(known, _)| known == remote)
+    {
+        settings::remote_key(remote)?;
+    }
     settings::set("", scope, Path::new(DVC_FOLDER), key, value)?;
     let written = match name.as_str() {
         "dir" | "url" if is_relative(value) => plain(&Path::new("..").join(value)),

@@ -9,6 +9,7 @@ use base::ProjectPath;
 use pipeline::Pipeline;
 use serde_json::{Value as Json, json};
 
+use super::attributes;
 use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
 use crate::project::{CONVERTING, DVC_FOLDER, PIPE_FOLDER, Project};
@@ -22,7 +23,8 @@ pub fn begin(old: &Project, pipeline: &Pipeline, new: &[ProjectPath], gone: &[Pr
     let new = new.iter().cloned().chain(locks).filter(|file| !file.to_path(&old.root).exists());
     let names = |files: Vec<ProjectPath>| files.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut texts = BTreeMap::new();
-    for file in ignore_files_above(old, pipeline) {
+    let attributes = ProjectPath::root().join(attributes::FILE);
+    for file in ignore_files_above(old, pipeline).into_iter().chain([attributes]) {
         texts.insert(file.to_string(), disk::read_text_optional(&file.to_path(&old.root))?);
     }
     let note = json!({"new": names(new.collect()), "gone": names(gone.to_vec()), "texts": texts});
@@ -55,8 +57,18 @@ pub fn roll_back(old: &Project) -> CliResult {
             return Err(CliError::message(format!("{DVC_FOLDER} was being moved to another file system"))
                 .hint(format!("`sh {KEPT}/undo.sh` brings it back")));
         }
+        let both = |file: &ProjectPath| [file.to_path(&aside), file.to_path(&old.root)];
         for file in paths(&note["gone"]) {
-            let (kept, place) = (file.to_path(&aside), file.to_path(&old.root));
+            let [kept, place] = both(&file).map(|path| disk::read_optional(&path));
+            if kept?.zip(place?).is_some_and(|(kept, place)| kept != place) {
+                return Err(CliError::message(format!(
+                    "{file} came back here, and another one is in {KEPT}"
+                ))
+                .hint("that one is from before the conversion: move one of the two elsewhere"));
+            }
+        }
+        for file in paths(&note["gone"]) {
+            let [kept, place] = both(&file);
             if kept.exists() && !place.exists() {
                 disk::move_path(&kept, &place)?;
             }

@@ -1,6 +1,6 @@
 //! `pipe data status`: what of the data changed since the last commit, and what is not recorded yet.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use base::{Digest, FileState, ProjectPath, one_line};
 use cache::{Blobs, Difference, Files, Meter};
@@ -112,7 +112,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         .collect();
     let mut uncommitted = Difference::between(&readable, &found).with_renames(&readable, &found);
     // What nobody edited waits for what its pointer records; of what somebody did, he has to choose.
-    let Moved { mut outdated, edited } = Moved::look(&workspace, &pipeline, &ledger);
+    let Moved { mut outdated, edited, partial } = Moved::look(&workspace, &pipeline, &ledger);
     outdated.retain(is_meant);
     let is_outdated = |path: &ProjectPath| outdated.iter().any(|data| data.contains(path));
     split_off(&mut uncommitted, is_outdated);
@@ -178,9 +178,13 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         }
         !lines.is_empty()
     };
-    let lines = |one: &Difference| {
+    let lines = |one: &Difference, partial: &BTreeMap<ProjectPath, (u64, u64)>| {
         let of = |word: &str, paths: &[ProjectPath]| {
-            paths.iter().map(|path| format!("{word}: {}", name(path))).collect::<Vec<_>>()
+            let part = |path| match partial.get(path) {
+                Some((absent, files)) => format!(" ({absent} of {files} files are not here)"),
+                None => String::new(),
+            };
+            paths.iter().map(|path| format!("{word}: {}{}", name(path), part(path))).collect::<Vec<_>>()
         };
         let renamed = one.renamed.iter().map(|(old, new)| format!("renamed: {} -> {}", name(old), name(new)));
         [
@@ -201,11 +205,15 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         "use `pipe pull` to bring it from a remote",
         missing.into_iter().map(name).collect(),
     );
-    any |= list("Committed changes", "git commit the pointers and locks to keep them", lines(&committed));
+    any |= list(
+        "Committed changes",
+        "git commit the pointers and locks to keep them",
+        lines(&committed, &BTreeMap::new()),
+    );
     any |= list(
         "Uncommitted changes",
         "use `pipe commit PATH` to record them, `pipe checkout PATH` to discard them",
-        lines(&uncommitted),
+        lines(&uncommitted, &partial),
     );
     any |= list(
         "Outdated data, whose pointers moved",
@@ -216,7 +224,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     any |= list(
         "Edited data, whose pointers moved meanwhile",
         &pipeline::ways_out(&"PATH", is_any_folder),
-        lines(&diverged),
+        lines(&diverged, &partial),
     );
     any |= list("Unchanged", "as the last commit records it", unchanged.into_iter().map(name).collect());
     any |= list(

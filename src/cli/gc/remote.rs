@@ -9,7 +9,7 @@ use crate::error::CliResult;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
-use crate::roots::{Scope, gather, keep_run_cache, keep_run_cache_of};
+use crate::roots::{Scope, gather, gather_into, keep_run_cache, keep_run_cache_of};
 use crate::ui::Printer;
 use crate::ui::transfer::watch;
 
@@ -37,6 +37,10 @@ pub fn collect(
         now => now?,
     };
     let mut needed = gather(project, scope)?;
+    for other in &project.named(&args.projects)? {
+        let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
+        gather_into(&mut needed, other, &scope)?;
+    }
     if project.neighbour().is_some() && !args.no_stage_cache {
         keep_run_cache(project, &mut needed)?;
         keep_run_cache_of(&remote, &mut needed)?;

@@ -129,7 +129,8 @@ pub fn tag(args: &TagArgs, project: &Project, printer: Printer) -> CliResult {
                 version: reference.clone(),
                 key: key.clone(),
             }));
-            (version.tags, format!("version {} of {}", version.version, version.model))
+            let what = told(&version);
+            (version.tags, what)
         }
         None => {
             let name = args.model.name.clone();
@@ -171,12 +172,15 @@ pub fn describe(args: &DescribeArgs, project: &Project, printer: Printer) -> Cli
         return Ok(());
     };
     let description = Some(text).filter(|text| !text.trim().is_empty());
-    let change = match version {
-        Some(version) => RegistryChange::DescribeVersion { version: reference(&version), description },
-        None => RegistryChange::DescribeModel { name: name.clone(), description },
+    let (change, what) = match version {
+        Some(version) => {
+            let what = told(&version);
+            (RegistryChange::DescribeVersion { version: reference(&version), description }, what)
+        }
+        None => (RegistryChange::DescribeModel { name: name.clone(), description }, name),
     };
     apply(&store, vec![change])?;
-    printer.say(format_args!("Changed the description of {name}."));
+    printer.say(format_args!("Changed the description of {what}."));
     Ok(())
 }
 
@@ -226,6 +230,11 @@ pub fn versions_of(store: &SqliteStore, name: &str) -> CliResult<Vec<ModelVersio
 /// The version that is named; none when the model itself is.
 fn chosen(store: &SqliteStore, model: &ModelName) -> CliResult<Option<ModelVersion>> {
     model.which.as_ref().map(|_| find_version(store, model)).transpose()
+}
+
+/// What a version is called in a sentence.
+fn told(version: &ModelVersion) -> String {
+    format!("version {} of {}", version.version, version.model)
 }
 
 fn reference(version: &ModelVersion) -> VersionRef {

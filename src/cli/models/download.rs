@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::ProjectPath;
 use clap::Args;
-use disk::LinkType;
+use disk::{LinkType, Mode};
 
 use crate::cli::command_line;
 use crate::cli::runs::open;
@@ -57,7 +57,13 @@ pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResul
                 .hint("remove it, or name another folder with `-o`"));
         }
         disk::make_folder(target.parent().unwrap_or(&folder))?;
-        disk::duplicate(LinkType::Copy, &blobs.path(&file.digest), &target, 0o644, None)?;
+        disk::duplicate(
+            LinkType::Copy,
+            &blobs.path(&file.digest),
+            &target,
+            Mode::New { executable: false },
+            None,
+        )?;
     }
     let count = report::count_text(files.len(), "file");
     printer.say(format_args!(

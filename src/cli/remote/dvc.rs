@@ -27,7 +27,7 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
             None if args.unset => {
                 let files = args.scope.files()?;
                 files.iter().try_for_each(|file| {
-                    change(project, file, |text| unset_dvc_config(text, "core", "remote"))
+                    change(project, file, |text| Some(unset_dvc_config(text, "core", "remote")))
                 })
             }
             None => match project.remotes().1 {
@@ -60,7 +60,7 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
                     let text = rename_dvc_section(text, &section(&args.old), &section(&args.new));
                     match default_in(&text).as_deref() == Some(args.old.as_str()) {
                         true => set_dvc_config(&text, "core", "remote", &args.new),
-                        false => text,
+                        false => Some(text),
                     }
                 })?;
             }
@@ -85,10 +85,10 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
             for file in files {
                 change(project, file, |text| {
                     let text = remove_dvc_section(text, &section);
-                    match default_in(&text).as_deref() == Some(args.name.as_str()) {
+                    Some(match default_in(&text).as_deref() == Some(args.name.as_str()) {
                         true => unset_dvc_config(&text, "core", "remote"),
                         false => text,
-                    }
+                    })
                 })?;
             }
             tell_outs(project, &args.name, printer);
@@ -122,7 +122,7 @@ fn add(project: &Project, args: &AddArgs, printer: Printer) -> CliResult {
     let url = written(project, &args.url)?;
     change(project, args.scope.files()?[0], |text| {
         let text = match args.default {
-            true => set_dvc_config(text, "core", "remote", &args.name),
+            true => set_dvc_config(text, "core", "remote", &args.name)?,
             false => text.to_owned(),
         };
         set_dvc_config(&text, &section(&args.name), "url", &url)
@@ -194,7 +194,7 @@ pub fn set_cache_folder(project: &Project, scope: ScopeArgs, folder: Option<&str
     let Some(folder) = folder else {
         return files
             .iter()
-            .try_for_each(|file| change(project, file, |text| unset_dvc_config(text, "cache", "dir")));
+            .try_for_each(|file| change(project, file, |text| Some(unset_dvc_config(text, "cache", "dir"))));
     };
     let written = match is_relative(folder) {
         true => plain(&PathBuf::from("..").join(from_here(project, folder))),
@@ -211,13 +211,17 @@ fn text_of(project: &Project, file: &str) -> CliResult<String> {
     Ok(disk::read_text_optional(&file_of(project, file))?.unwrap_or_default())
 }
 
-/// Changes a file of DVC's settings.
+/// Changes a file of DVC's settings, unless it cannot hold what it is to.
 ///
 /// # Errors
-/// When it cannot be read or written.
-pub fn change(project: &Project, file: &str, change: impl Fn(&str) -> String) -> CliResult {
+/// When that is so, or it cannot be read or written.
+pub fn change(project: &Project, file: &str, change: impl Fn(&str) -> Option<String>) -> CliResult {
     let old = text_of(project, file)?;
-    let new = change(&old);
+    let new = change(&old).ok_or_else(|| {
+        CliError::message(format!("{DVC_FOLDER}/{file} cannot hold that value")).hint(
+            "a value of DVC's settings is one line, and one with `#` or `,` has no more than one kind of quotes in it",
+        )
+    })?;
     if new != old {
         disk::replace(&file_of(project, file), new.as_bytes())?;
     }

@@ -25,7 +25,9 @@ pub struct ListArgs {
     /// RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; best(KEY), min(KEY) and max(KEY) look at all it had:
     /// best is the least of what is called loss, error, rmse and the like, or has a tag pipe.better.KEY = lower, else the
     /// greatest. Comparisons: = != < <= > >=, like and ilike with % and _, ~ and !~ with a regular expression, in (…),
-    /// is null. They are joined by and, or, not and parentheses.
+    /// is null. They are joined by and, or, not and parentheses. A time is local unless it ends with Z or an offset, and
+    /// stands for as long as it is written: start = '2026-11-21' is true of that whole day. A duration in quotes equals
+    /// what lists show so, as '1.5s'.
     #[arg(long, value_name = "FILTER")]
     r#where: Option<String>,
     /// List only runs that match, in MLflow's own grammar: comparisons joined by AND

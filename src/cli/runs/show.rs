@@ -7,8 +7,8 @@ use clap::Args;
 use report::{Cell, Column, Table, sparkline};
 use serde_json::{Map, Value as Json, json};
 use track::{
-    Artifact, Course, Joined, Metric, MetricRange, ModelVersion, Role, Run, RunId, RunStore, SqliteStore,
-    View, is_of_script, shown_id,
+    Artifact, Course, DatasetInput, Joined, Metric, MetricRange, ModelVersion, Role, Run, RunId, RunStore,
+    SqliteStore, View, is_of_script, shown_id,
 };
 
 use crate::error::CliResult;
@@ -64,6 +64,7 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     pairs("Params", run.data.params.iter(), printer);
     metrics(&store, &found, printer)?;
     files("Inputs", &store, run.info.id, Role::Input, printer)?;
+    datasets(run, printer);
     files("Outs", &store, run.info.id, Role::Output, printer)?;
     let artifacts = artifacts(&store, &found)?;
     if !artifacts.is_empty() {
@@ -174,6 +175,32 @@ fn files(title: &str, store: &SqliteStore, run: RunId, role: Role, printer: Prin
     Ok(())
 }
 
+/// The data sets that its script said it read.
+fn datasets(run: &Run, printer: Printer) {
+    if run.data.datasets.is_empty() {
+        return;
+    }
+    section("Data sets", printer);
+    let mut table = Table::new(vec![
+        Column::text("name").kept().whole(),
+        Column::text("digest").kept(),
+        Column::text("context").kept(),
+        Column::text("type"),
+        Column::text("source"),
+    ]);
+    for input in &run.data.datasets {
+        let DatasetInput { dataset, .. } = input;
+        table.push(vec![
+            Cell::text(&dataset.name),
+            Cell::text(&dataset.digest),
+            input.context().map_or(Cell::Missing, Cell::text),
+            Cell::text(&dataset.source_type),
+            Cell::text(&dataset.source),
+        ]);
+    }
+    printer.data(table.text(printer.width(), printer.colors_data()));
+}
+
 /// The models that it logged and the versions made of them, one a line; a version of other files has no model.
 fn models(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
     let (models, versions) = found.made(store)?;
@@ -275,6 +302,24 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
             })
         })
         .collect();
+    let datasets: Vec<Json> = run
+        .data
+        .datasets
+        .iter()
+        .map(|input| {
+            let DatasetInput { dataset, tags } = input;
+            json!({
+                "name": dataset.name,
+                "digest": dataset.digest,
+                "context": input.context(),
+                "source_type": dataset.source_type,
+                "source": dataset.source,
+                "schema": dataset.schema,
+                "profile": dataset.profile,
+                "tags": tags,
+            })
+        })
+        .collect();
     let parent = run.info.parent.map(|parent| shown_id(store, parent)).transpose()?;
     Ok(json!({
         "run_id": id.to_string(),
@@ -292,6 +337,7 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
         "metrics": metrics,
         "tags": run.data.tags,
         "inputs": lineage(Role::Input)?,
+        "datasets": datasets,
         "outs": lineage(Role::Output)?,
         "artifacts": artifacts,
         "logged_models": models,

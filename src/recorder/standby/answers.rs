@@ -22,7 +22,8 @@ pub(super) fn is_silent(fault: &StoreError) -> bool {
 }
 
 impl StandbyStore {
-    /// Asks the stand-in, where something waits.
+    /// Asks the stand-in, where something waits. Who asks both asks it first: what it says is not in the real store yet, and
+    /// when it says nothing any more all of it is. The other way round something could be in neither answer.
     pub(super) fn ask_standin<T>(&self, question: impl FnOnce(&SqliteStore) -> T) -> Option<T> {
         if !self.is_behind() {
             return None;
@@ -55,22 +56,28 @@ impl StandbyStore {
         run: RunId,
         question: impl Fn(&SqliteStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let is_made = self.is_behind() && self.state().made.contains(&run);
-        if is_made { self.ask_only_standin(question) } else { self.ask(question) }
+        if self.is_behind() {
+            let state = self.state();
+            if let Some(standin) = state.standin.as_ref().filter(|_| state.made.contains(&run)) {
+                return question(standin);
+            }
+        }
+        self.ask(question)
     }
 
     /// What both have of something; fails where neither has it, or none of a question that cannot be.
-    fn ask_both<T>(
+    pub(super) fn ask_both<T>(
         &self,
         question: impl Fn(&SqliteStore) -> Result<Vec<T>, StoreError>,
         merge: impl FnOnce(Vec<T>, Vec<T>) -> Vec<T>,
     ) -> Result<Vec<T>, StoreError> {
-        match (self.ask_real(&question), self.ask_standin(&question)) {
-            (Ok(real), Some(Ok(standin))) => Ok(merge(real, standin)),
-            (Err(_), Some(Ok(standin))) => Ok(standin),
-            (Err(fault), None) if is_silent(&fault) => self.ask_only_standin(question).or(Ok(Vec::new())),
-            (Err(fault), Some(Err(_))) if is_silent(&fault) => Ok(Vec::new()),
-            (real, _) => real,
+        let standin = self.ask_standin(&question);
+        match (standin, self.ask_real(&question)) {
+            (Some(Ok(standin)), Ok(real)) => Ok(merge(real, standin)),
+            (Some(Ok(standin)), Err(_)) => Ok(standin),
+            (None, Err(fault)) if is_silent(&fault) => self.ask_only_standin(question).or(Ok(Vec::new())),
+            (Some(Err(_)), Err(fault)) if is_silent(&fault) => Ok(Vec::new()),
+            (_, real) => real,
         }
     }
 
@@ -224,12 +231,14 @@ impl StandbyStore {
 
     /// The runs that match of both, where something waits.
     fn search_both(&self, search: &Search) -> Result<Vec<Run>, StoreError> {
-        let known: HashSet<RunId> = self.ask_only_standin(|standin| {
-            Ok(standin.select(&Search { view: View::All, ..Search::default() })?.into_iter().collect())
+        let (known, whole, mut found) = self.ask_only_standin(|standin| {
+            let known = standin.select(&Search { view: View::All, ..Search::default() })?;
+            let limit = search.limit.map(|limit| limit.saturating_add(search.offset));
+            let limit = limit.map(|limit| limit.saturating_add(known.len()));
+            let whole = Search { offset: 0, limit, ordered: None, ..search.clone() };
+            let found = self.search_in(standin, &whole, false)?;
+            Ok((known.into_iter().collect::<HashSet<RunId>>(), whole, found))
         })?;
-        let limit = search.limit.map(|limit| limit.saturating_add(search.offset).saturating_add(known.len()));
-        let whole = Search { offset: 0, limit, ordered: None, ..search.clone() };
-        let mut found = self.ask_only_standin(|standin| self.search_in(standin, &whole, false))?;
         let real = self.ask_real(|real| self.search_in(real, &whole, true)).unwrap_or_default();
         found.extend(real.into_iter().filter(|run| !known.contains(&run.info.id)));
         found.sort_by(|a, b| {
@@ -298,6 +307,11 @@ impl RunStore for StandbyStore {
         match answer {
             Ok(mut applied) => {
                 self.remember(&changes, &mut applied, true);
+                for change in &changes.changes {
+                    if let Change::Registry(change) = change {
+                        self.state().registry.stand_back(change, changes.at);
+                    }
+                }
                 Ok(applied)
             }
             Err(fault) if self.may_wait(&fault) => self.take(&changes, Some(&fault)),
@@ -357,9 +371,10 @@ impl RunStore for StandbyStore {
     }
 
     fn search_experiments(&self, search: &ExperimentSearch) -> Result<Vec<Experiment>, StoreError> {
+        let is_behind = self.is_behind();
         let asked = self.ask_real(|real| real.search_experiments(search));
         let found = match asked {
-            Ok(found) if !self.is_behind() => {
+            Ok(found) if !is_behind => {
                 return Ok(found.into_iter().map(|found| self.shown_experiment(found, true)).collect());
             }
             Err(fault) if !is_silent(&fault) => return Err(fault),
@@ -390,11 +405,12 @@ impl RunStore for StandbyStore {
             }
             Ok(found)
         };
+        let standin = self.ask_standin(|standin| ask(standin, false)).unwrap_or(Ok(Vec::new()))?;
         let mut found = match self.ask_real(|real| ask(real, true)) {
             Err(fault) if !is_silent(&fault) => return Err(fault),
             found => found.unwrap_or_default(),
         };
-        for summary in self.ask_standin(|standin| ask(standin, false)).unwrap_or(Ok(Vec::new()))? {
+        for summary in standin {
             if !found.contains(&summary) {
                 found.push(summary);
             }
@@ -435,11 +451,11 @@ impl RunStore for StandbyStore {
         let ask = |store: &SqliteStore, is_real| -> Result<Vec<Run>, StoreError> {
             Ok(store.children(id)?.into_iter().map(|run| self.shown(run, is_real)).collect())
         };
+        let standin = self.ask_standin(|standin| ask(standin, false)).unwrap_or(Ok(Vec::new()))?;
         let mut found = match self.ask_real(|real| ask(real, true)) {
             Err(fault) if !is_silent(&fault) => return Err(fault),
             found => found.unwrap_or_default(),
         };
-        let standin = self.ask_standin(|standin| ask(standin, false)).unwrap_or(Ok(Vec::new()))?;
         found.retain(|run| standin.iter().all(|known| known.info.id != run.info.id));
         found.extend(standin);
         found.sort_by_key(|run| (run.info.start_time, run.info.id));
@@ -497,7 +513,10 @@ impl RunStore for StandbyStore {
     }
 
     fn earliest_points(&self, run: RunId, key: &str, limit: usize) -> Result<Vec<Metric>, StoreError> {
-        self.ask_of_run(run, |store| store.earliest_points(run, key, limit))
+        let mut found = self.ask_both(|store| store.earliest_points(run, key, limit), points)?;
+        found.sort_by(|a, b| a.timestamp.cmp(&b.timestamp).then_with(|| a.order(b)));
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn metric_page(
@@ -579,8 +598,8 @@ impl RunStore for StandbyStore {
         self.ask_of_run(run, |store| store.lineage(run, role))
     }
 
-    fn runs_by_file(&self, digest: &Digest, role: Role) -> Result<Vec<RunId>, StoreError> {
-        self.ask(|store| store.runs_by_file(digest, role))
+    fn maker(&self, digest: &Digest, before: RunId) -> Result<Option<RunId>, StoreError> {
+        self.ask(|store| store.maker(digest, before))
     }
 
     fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError> {

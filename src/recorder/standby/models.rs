@@ -1,5 +1,6 @@
 //! What the store answers of logged models and of the model registry.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use track::{
@@ -71,12 +72,12 @@ impl ModelStore for StandbyStore {
         let limit = search.limit.map(|limit| limit.saturating_add(search.offset));
         let whole = LoggedModelSearch { offset: 0, limit, ..search.clone() };
         let asked = if is_behind { &whole } else { search };
+        let standin = self.ask_standin(|standin| self.search_models_in(standin, &whole, false));
         let real = match self.ask_real(|real| self.search_models_in(real, asked, true)) {
             Ok(found) if !is_behind => return Ok(found),
             Err(fault) if !is_silent(&fault) => return Err(fault),
             found => found.unwrap_or_default(),
         };
-        let standin = self.ask_standin(|standin| self.search_models_in(standin, &whole, false));
         let mut found = standin.unwrap_or(Ok(Vec::new()))?;
         let known: BTreeSet<ModelId> = found.iter().map(|model| model.id).collect();
         found.extend(real.into_iter().filter(|model| !known.contains(&model.id)));
@@ -145,9 +146,10 @@ impl ModelStore for StandbyStore {
         let mut found = self.state().registry.latest(name, stages);
         match self.ask_real(|real| real.latest_versions(name, stages)) {
             Ok(real) => {
-                let newer: Vec<Stage> = found.iter().map(|version| version.stage).collect();
-                found.extend(real.into_iter().filter(|version| !newer.contains(&version.stage)));
-                found.sort_by_key(|version| version.stage as i64);
+                found.extend(real);
+                // Of those of one stage the one that was made last; the numbers say nothing.
+                found.sort_by_key(|version| (version.stage as i64, Reverse(version.created)));
+                found.dedup_by_key(|version| version.stage);
                 Ok(found)
             }
             Err(_) if self.state().registry.model(name).is_some() => Ok(found),

@@ -35,7 +35,9 @@ struct Untold {
 /// Whether the change is of a version that is not kept.
 pub fn is_provisional(change: &Change) -> bool {
     match change {
-        Change::Registry(change) => version_of(change).is_some_and(|version| version.version > FIRST),
+        Change::Registry(change) => {
+            version_of(change).is_some_and(|version| is_provisional_number(version.version))
+        }
         _ => false,
     }
 }
@@ -52,7 +54,7 @@ impl Provisional {
     /// When it is against the rules.
     pub fn apply(
         &mut self,
-        mut change: RegistryChange,
+        change: RegistryChange,
         at: Timestamp,
         find: impl Fn(&str) -> Result<RegisteredModel, StoreError>,
         find_version: impl Fn(&VersionRef) -> Result<ModelVersion, StoreError>,
@@ -63,17 +65,13 @@ impl Provisional {
             RegistryChange::CreateVersion(new) => Some(new.clone()),
             _ => None,
         };
-        match version_of_mut(&mut change) {
-            Some(version) if version.version <= FIRST => {
-                match find_version(version) {
-                    Err(fault) if fault.kind() != ErrorKind::Failed => return Err(fault),
-                    _ => self.changed.insert(version.clone()),
-                };
-                self.untold.entry(name).or_default();
-                return Ok(None);
-            }
-            Some(version) => version.version -= FIRST,
-            None => {}
+        if let Some(version) = version_of(&change).filter(|version| !is_provisional_number(version.version)) {
+            match find_version(version) {
+                Err(fault) if fault.kind() != ErrorKind::Failed => return Err(fault),
+                _ => self.changed.insert(version.clone()),
+            };
+            self.untold.entry(name).or_default();
+            return Ok(None);
         }
         let applied = self.store()?.apply(Changes::new(at, vec![Change::Registry(change)]))?;
         let untold = self.untold.entry(name).or_default();
@@ -81,7 +79,21 @@ impl Provisional {
             untold.versions += 1;
             untold.version = Some(new);
         }
-        Ok(applied.versions.first().map(|version| version + FIRST))
+        Ok(applied.versions.first().copied())
+    }
+
+    /// Stands back where the real store took a change that says the same thing anew.
+    pub fn stand_back(&mut self, change: &RegistryChange, at: Timestamp) {
+        let Some(store) = &self.store else { return };
+        let said_here = match change {
+            RegistryChange::DeleteModel { .. } | RegistryChange::RenameModel { .. } => change.clone(),
+            RegistryChange::SetAlias { alias, .. } | RegistryChange::DeleteAlias { alias, .. } => {
+                RegistryChange::DeleteAlias { name: name_of(change).to_owned(), alias: alias.clone() }
+            }
+            _ => return,
+        };
+        // Perhaps it knows nothing of it.
+        let _ = store.apply(Changes::new(at, vec![Change::Registry(said_here)]));
     }
 
     /// Makes a registered model that the real store has, or may have.
@@ -109,7 +121,7 @@ impl Provisional {
 
     fn store(&mut self) -> Result<&SqliteStore, StoreError> {
         if self.store.is_none() {
-            self.store = Some(SqliteStore::open_in_memory()?);
+            self.store = Some(SqliteStore::open_in_memory_after(FIRST)?);
         }
         Ok(self.store.as_ref().expect("it was made just now"))
     }
@@ -121,17 +133,13 @@ impl Provisional {
 
     /// A registered model.
     pub fn model(&self, name: &str) -> Option<RegisteredModel> {
-        let mut found = self.store.as_ref()?.registered_model(name).ok()?;
-        found.aliases.values_mut().for_each(|version| *version += FIRST);
-        Some(found)
+        self.store.as_ref()?.registered_model(name).ok()
     }
 
     /// All registered models that match.
     pub fn models(&self, search: &ModelSearch) -> Vec<RegisteredModel> {
         let found = self.store.as_ref().and_then(|store| store.search_registered_models(search).ok());
-        let mut found = found.unwrap_or_default();
-        found.iter_mut().flat_map(|model| model.aliases.values_mut()).for_each(|version| *version += FIRST);
-        found
+        found.unwrap_or_default()
     }
 
     /// A version, or one of the real store, which cannot be asked, as a client needs to go on that changed it.
@@ -140,25 +148,24 @@ impl Provisional {
         if self.changed.contains(&wanted) {
             return Some(shell(wanted));
         }
-        let found = self.store.as_ref()?.model_version(name, version.checked_sub(FIRST)?).ok();
-        found.map(numbered)
+        self.store.as_ref()?.model_version(name, version).ok()
     }
 
     /// The version that an alias means.
     pub fn by_alias(&self, name: &str, alias: &str) -> Option<ModelVersion> {
-        self.store.as_ref()?.version_by_alias(name, alias).ok().map(numbered)
+        self.store.as_ref()?.version_by_alias(name, alias).ok()
     }
 
     /// The newest version of each of these stages.
     pub fn latest(&self, name: &str, stages: &[Stage]) -> Vec<ModelVersion> {
         let found = self.store.as_ref().and_then(|store| store.latest_versions(name, stages).ok());
-        found.unwrap_or_default().into_iter().map(numbered).collect()
+        found.unwrap_or_default()
     }
 
     /// All versions that match.
     pub fn versions(&self, search: &VersionSearch) -> Vec<ModelVersion> {
         let found = self.store.as_ref().and_then(|store| store.search_model_versions(search).ok());
-        found.unwrap_or_default().into_iter().map(numbered).collect()
+        found.unwrap_or_default()
     }
 }
 
@@ -192,11 +199,6 @@ fn path_in(source: &str) -> Option<String> {
         None => source.split_once("/artifacts/")?.1,
     };
     Some(path.to_owned()).filter(|path| !path.is_empty())
-}
-
-fn numbered(mut version: ModelVersion) -> ModelVersion {
-    version.version += FIRST;
-    version
 }
 
 fn shell(VersionRef { model, version }: VersionRef) -> ModelVersion {
@@ -236,20 +238,6 @@ pub fn name_of(change: &RegistryChange) -> &str {
 }
 
 fn version_of(change: &RegistryChange) -> Option<&VersionRef> {
-    match change {
-        RegistryChange::DescribeVersion { version, .. }
-        | RegistryChange::SetVersionStatus { version, .. }
-        | RegistryChange::LogVersionArtifacts { version, .. }
-        | RegistryChange::SetStage { version, .. }
-        | RegistryChange::DeleteVersion { version }
-        | RegistryChange::SetVersionTags { version, .. }
-        | RegistryChange::DeleteVersionTag { version, .. }
-        | RegistryChange::SetAlias { version, .. } => Some(version),
-        _ => None,
-    }
-}
-
-fn version_of_mut(change: &mut RegistryChange) -> Option<&mut VersionRef> {
     match change {
         RegistryChange::DescribeVersion { version, .. }
         | RegistryChange::SetVersionStatus { version, .. }

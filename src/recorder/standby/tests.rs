@@ -121,6 +121,25 @@ fn tags(run: RunId, key: &str) -> Change {
 }
 
 #[test]
+fn a_store_that_takes_nothing_from_the_start_is_used_once_it_does() {
+    let trial = Trial::new();
+    let wait = |run| {
+        let (name, changes) = spool::named(vec![point(run, 1)]);
+        spool::keep(&trial.path("spool"), &name, &changes).unwrap();
+    };
+    let stage = new_run_id();
+    wait(stage);
+    trial.standby.fall_behind();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    assert!(trial.replay().run(run).is_ok() && trial.waits(), "one waits for the run of the stage");
+    trial.replay().apply(now(vec![begin(stage, ExperimentId::DEFAULT, None)])).unwrap();
+    let store = trial.replay();
+    assert!(!trial.waits());
+    let last = trial.begin(ExperimentId::DEFAULT, None);
+    assert!(!trial.waits() && store.run(last).is_ok());
+}
+
+#[test]
 fn a_script_that_begins_everything_while_the_store_is_away_finds_it_there_later() {
     for is_replaced in [false, true] {
         let trial = Trial::new();
@@ -519,4 +538,149 @@ fn a_question_that_cannot_be_answered_makes_nothing_wait() {
     trial.apply(vec![point(run, 1)]);
     assert!(!trial.waits());
     assert_eq!(trial.standby.experiment_by_id(ExperimentId::DEFAULT).unwrap().name, "Default");
+}
+
+/// The spool has it all, and memory has an end.
+#[test]
+fn of_what_is_logged_meanwhile_the_newest_is_remembered() {
+    let trial = Trial::new();
+    let earlier = trial.begin(ExperimentId::DEFAULT, None);
+    trial.apply(vec![point(earlier, 0)]);
+    trial.take_away();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    let count = 10 * MOST_POINTS as i64;
+    for first in (1..count).step_by(50) {
+        trial.apply((first..first + 50).flat_map(|step| [point(run, step), point(earlier, step)]).collect());
+        assert!(trial.standby.metric_history(run, "loss").unwrap().len() <= MOST_POINTS);
+    }
+    let history = trial.standby.metric_history(run, "loss").unwrap();
+    let steps: Vec<i64> = history.iter().map(|point| point.step).collect();
+    let first = count + 1 - steps.len() as i64;
+    assert_eq!(steps, (first..=count).collect::<Vec<_>>(), "the newest");
+    assert!(steps.len() >= MOST_POINTS / 4, "{}", steps.len());
+    assert_eq!(trial.standby.run(run).unwrap().data.metrics["loss"].step, count);
+    trial.put_back();
+    let store = trial.replay();
+    assert_eq!(store.metric_history(run, "loss").unwrap().len(), count as usize);
+    assert_eq!(store.metric_history(earlier, "loss").unwrap().len(), count as usize + 1);
+}
+
+#[test]
+fn a_store_that_is_back_is_asked_how_a_run_stands() {
+    let trial = Trial::new();
+    let run = new_run_id();
+    trial.replay().apply(now(vec![begin(run, ExperimentId::DEFAULT, None)])).unwrap();
+    trial.take_away();
+    // Made elsewhere: it is used, and that is all.
+    assert!(trial.standby.run(run).is_ok() && trial.standby.known_run(run).is_none());
+    trial.put_back();
+    assert!(trial.standby.known_run(run).is_some(), "otherwise it is never ended");
+}
+
+#[test]
+fn the_first_points_are_told_of_both() {
+    let run = new_run_id();
+    let trial = Trial::of_what_is_only_read(|store| {
+        store
+            .apply(now(vec![begin(run, ExperimentId::DEFAULT, None), point(run, 1), point(run, 3)]))
+            .unwrap();
+    });
+    trial.apply(vec![point(run, 2)]);
+    let steps = |limit| -> Vec<i64> {
+        let found = trial.standby.earliest_points(run, "loss", limit).unwrap();
+        found.iter().map(|point| point.step).collect()
+    };
+    assert_eq!((steps(9), steps(2)), (vec![1, 2, 3], vec![1, 2]));
+}
+
+/// What was said of a registered model while the store was away counts until something else is said of it.
+#[test]
+fn what_is_registered_later_counts_before_what_is_not_kept() {
+    let trial = Trial::new();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    trial.apply(vec![registered("iris"), registered("rose")]);
+    let alias = |alias: &str, version| {
+        let version = VersionRef { model: "iris".into(), version };
+        Change::Registry(RegistryChange::SetAlias { alias: alias.into(), version })
+    };
+    trial.take_away();
+    let version = trial.apply(vec![register("iris", run, None)]).versions[0];
+    trial.apply(vec![alias("best", version), alias("first", version), alias("old", version)]);
+    trial.apply(vec![register("rose", run, None)]);
+    trial.put_back();
+    trial.replay();
+    // Made later than the other, also where that is said in the same millisecond.
+    let later = Changes::new(Timestamp(Timestamp::now().0 + 10), vec![register("iris", run, None)]);
+    assert_eq!(trial.standby.apply(later).unwrap().versions, [1]);
+    assert_eq!(trial.standby.latest_versions("iris", &[]).unwrap()[0].version, 1);
+    let gone = RegistryChange::DeleteAlias { name: "iris".into(), alias: "old".into() };
+    trial.apply(vec![alias("best", 1), Change::Registry(gone)]);
+    assert_eq!(trial.standby.version_by_alias("iris", "best").unwrap().version, 1);
+    assert_eq!(trial.standby.version_by_alias("iris", "first").unwrap().version, version);
+    assert!(trial.standby.version_by_alias("iris", "old").is_err());
+    let aliases = trial.standby.registered_model("iris").unwrap().aliases;
+    assert_eq!((aliases["best"], aliases["first"], aliases.len()), (1, version, 2));
+    trial.apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "rose".into() })]);
+    assert!(trial.standby.registered_model("rose").is_err());
+}
+
+/// Whatever goes and comes meanwhile: who was answered finds what he said, and nothing is lost or there twice.
+#[test]
+fn each_reads_what_was_acknowledged_while_the_store_comes_and_goes() {
+    let trial = Trial::new();
+    // It does not go between an answer and the question after it: what is in it alone nobody knows then.
+    let may_go = std::sync::RwLock::new(());
+    let runs = [(); 4].map(|()| trial.begin(ExperimentId::DEFAULT, None));
+    std::thread::scope(|scope| {
+        let writers = runs.map(|run| {
+            let (trial, may_go) = (&trial, &may_go);
+            scope.spawn(move || {
+                for step in 1..=30 {
+                    let _stays = may_go.read().unwrap();
+                    trial.apply(vec![point(run, step), tags(run, &format!("at {step}"))]);
+                    let history = trial.standby.metric_history(run, "loss").unwrap();
+                    assert_eq!(history.last().map(|point| point.step), Some(step), "{history:?}");
+                    let found = trial.standby.run(run).unwrap().data;
+                    assert_eq!(found.metrics["loss"].step, step);
+                    assert!(found.tags.contains_key(&format!("at {step}")));
+                    let child = trial.begin(ExperimentId::DEFAULT, Some(run));
+                    let children = trial.standby.children(run).unwrap();
+                    assert!(children.iter().any(|known| known.info.id == child), "{children:?}");
+                    trial.apply(vec![end(child)]);
+                    assert_eq!(trial.standby.run(child).unwrap().info.status, RunStatus::Finished);
+                }
+            })
+        });
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            let goes = may_go.write();
+            trial.take_away();
+            drop(goes);
+            std::thread::sleep(std::time::Duration::from_millis(3));
+            trial.put_back();
+            trial.replay();
+            std::thread::sleep(std::time::Duration::from_millis(3));
+        }
+    });
+    let store = trial.replay();
+    assert!(!trial.waits());
+    for run in runs {
+        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 30);
+        assert_eq!(store.children(run).unwrap().len(), 30);
+    }
+}
+
+#[test]
+fn what_is_applied_between_two_questions_is_in_one_of_the_answers() {
+    let trial = Trial::new();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    trial.take_away();
+    trial.apply(vec![point(run, 1)]);
+    trial.put_back();
+    let asked = |store: &SqliteStore| {
+        let found = store.metric_history(run, "loss");
+        trial.replay();
+        found
+    };
+    let found = trial.standby.ask_both(asked, |real, standin| [real, standin].concat()).unwrap();
+    assert!(!found.is_empty() && !trial.waits());
 }

@@ -101,6 +101,12 @@ impl Layout {
         }
     }
 
+    /// What the keys of contents at a remote begin with where such a file is for nobody to write to there: so in DVC's, where
+    /// that says that it is whole.
+    pub fn read_only_keys(self) -> Option<&'static str> {
+        (self == Layout::Dvc).then(|| self.keys())
+    }
+
     /// What the keys of contents at a remote begin with.
     pub(crate) fn keys(self) -> &'static str {
         match self {

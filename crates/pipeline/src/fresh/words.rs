@@ -82,6 +82,15 @@ impl fmt::Display for StaleReason {
                  fetches it)",
                 new.short()
             ),
+            StaleReason::DataPartial { path, absent, files, in_cache, .. } => {
+                let are = if *absent == 1 { "is" } else { "are" };
+                let brings = if *in_cache { "checkout" } else { "pull" };
+                write!(
+                    f,
+                    "{absent} of {files} files in data {path} {are} not here (`pipe {brings} {path}` brings what is absent, \
+                     `pipe commit -f {path}` records that it was removed)"
+                )
+            }
             StaleReason::DataDiverged { path, old: Some(_), is_folder, .. } => {
                 let ways = ways_out(path, *is_folder);
                 write!(f, "data {path} was edited, and its pointer moved meanwhile ({ways})")

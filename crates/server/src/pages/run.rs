@@ -7,8 +7,8 @@ use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    Joined, Lifecycle, LineageFile, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
-    StoreError, commonest, shown_id,
+    Joined, Lifecycle, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus, StoreError,
+    commonest, shown_id,
 };
 
 use super::charts::{self, charts};
@@ -215,7 +215,7 @@ pub fn metrics(page: &mut Html, context: &Context, found: &Joined) -> Result<(),
     Ok(())
 }
 
-/// What a run read or wrote, by digest; of what it read, the run that wrote it.
+/// What a run read or wrote, by digest; of what it read, the newest run before it that wrote those bytes.
 fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<(), Fault> {
     let files = context.store.lineage(run.info.id, role)?;
     if files.is_empty() {
@@ -227,7 +227,8 @@ fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<()
     for (at, file) in files.iter().enumerate() {
         let mut row = vec![cell(&file.path), number(bytes_text(file.size)), digest(&file.digest)];
         if is_input {
-            let maker = if at < MOST_MAKERS { maker(context, run, file)? } else { None };
+            let is_asked = at < MOST_MAKERS;
+            let maker = if is_asked { context.store.maker(&file.digest, run.info.id)? } else { None };
             row.push(maker.map_or_else(|| Ok(cell("")), |maker| link_to(context, maker))?);
         }
         rows.push(row);
@@ -236,12 +237,6 @@ fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<()
     heads.extend(is_input.then(|| head("", "written by")));
     page.table_below(&heads, rows);
     Ok(())
-}
-
-/// The newest run before this one that wrote a file of its bytes.
-fn maker(context: &Context, run: &Run, file: &LineageFile) -> Result<Option<RunId>, Fault> {
-    let makers = context.store.runs_by_file(&file.digest, Role::Output)?;
-    Ok(makers.into_iter().rfind(|maker| *maker < run.info.id))
 }
 
 /// The data sets that a run said it read.

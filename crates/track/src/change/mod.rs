@@ -28,6 +28,10 @@ pub struct Changes {
     pub preconditions: Vec<Precondition>,
     /// Done in this order.
     pub changes: Vec<Change>,
+    /// Whether runs that are deleted take them, too, and stay deleted: who executes a run says how it ended, whatever
+    /// became of it meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_deleted: bool,
 }
 
 impl Changes {
@@ -101,7 +105,8 @@ impl NewRun {
 
 /// One change.
 ///
-/// Every change of a run needs the run to exist and to be active, except the change of its lifecycle.
+/// Every change of a run needs the run to exist and to be active, except the change of its lifecycle, and those of
+/// [`Changes::to_deleted`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     /// Makes an experiment.

@@ -1,5 +1,6 @@
 //! Whether a run matches a filter: pure, and the truth that a store's search is held to.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use base::Timestamp;
@@ -47,16 +48,31 @@ impl Filter {
                 any(&subject.values(field), |found| Some(like(found.text()?, pattern, *ignore_case)))
             }
             Filter::Matches { field, pattern } => any(&subject.values(field), |found| {
-                Some(match found {
-                    FieldValue::Text(text) => pattern.is_found_in(text),
-                    FieldValue::Number(number) if matches!(field, Field::Attribute(of) if of.is_time()) => {
-                        pattern.is_found_in(&Timestamp(*number as i64).local())
-                    }
-                    FieldValue::Number(number) => pattern.is_found_in(&number.to_string()),
-                })
+                let (shown, other) = looks(field, found);
+                Some(pattern.is_found_in(&shown) || other.is_some_and(|text| pattern.is_found_in(&text)))
             }),
             Filter::IsNull(field) => Some(subject.values(field).is_empty()),
         }
+    }
+}
+
+/// A value as regular expressions are tried on it: as lists show it, and as JSON does where that is another text.
+fn looks<'a>(field: &Field, value: &'a FieldValue<'_>) -> (Cow<'a, str>, Option<Cow<'a, str>>) {
+    match (field, value) {
+        (Field::Attribute(Attribute::Status), FieldValue::Text(text)) => {
+            (Cow::Borrowed(&**text), Some(text.to_lowercase().into()))
+        }
+        (_, FieldValue::Text(text)) => (Cow::Borrowed(&**text), None),
+        (Field::Attribute(of), FieldValue::Number(number)) if of.is_time() => {
+            let time = Timestamp(*number as i64);
+            (time.local().into(), Some(time.to_string().into()))
+        }
+        (_, FieldValue::Number(number)) if number.is_nan() => ("nan".into(), Some("NaN".into())),
+        (_, FieldValue::Number(number)) if number.is_infinite() => {
+            let sign = if *number < 0.0 { "-" } else { "" };
+            (format!("{sign}inf").into(), Some(format!("{sign}Infinity").into()))
+        }
+        (_, FieldValue::Number(number)) => (number.to_string().into(), None),
     }
 }
 
@@ -99,10 +115,26 @@ fn all(truths: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 
 fn compare(value: &FieldValue<'_>, comparison: Comparison, literal: &Literal) -> Option<bool> {
     let order = match (value, literal) {
-        // A NaN is in no order with anything: only `!=` is true.
+        (FieldValue::Number(number), Literal::Span { from, to, .. }) => {
+            return Some(match comparison {
+                Comparison::Equal => from <= number && number < to,
+                Comparison::NotEqual => !(from <= number && number < to),
+                Comparison::Less => number < from,
+                Comparison::LessOrEqual => number < to,
+                // All that is later than its begin: `start > '2026-11-21'` is from that midnight on.
+                Comparison::Greater => number > from,
+                Comparison::GreaterOrEqual => number >= from,
+            });
+        }
+        // A NaN is in no order with anything, but it is what is asked for by its name.
+        (FieldValue::Number(number), Literal::Number { value, .. }) if number.is_nan() && value.is_nan() => {
+            Some(Ordering::Equal)
+        }
         (FieldValue::Number(number), Literal::Number { value, .. }) => number.partial_cmp(value),
         (FieldValue::Number(_), Literal::Text(_) | Literal::Exact(_)) => return None,
-        (FieldValue::Text(text), Literal::Exact(written)) => Some(text.as_ref().cmp(written)),
+        (FieldValue::Text(text), Literal::Exact(written) | Literal::Span { text: written, .. }) => {
+            Some(text.as_ref().cmp(written))
+        }
         (FieldValue::Text(text), Literal::Number { text: written, .. }) => {
             match compare_numbers(text, written) {
                 Some(order) => Some(order),
@@ -142,7 +174,7 @@ pub(super) fn number(text: &str) -> Option<f64> {
 }
 
 /// Whether a text matches a pattern in which `%` is any text and `_` any character.
-fn like(text: &str, pattern: &str, ignore_case: bool) -> bool {
+pub(super) fn like(text: &str, pattern: &str, ignore_case: bool) -> bool {
     let fold = |text: &str| -> Vec<char> {
         if ignore_case { text.to_lowercase().chars().collect() } else { text.chars().collect() }
     };

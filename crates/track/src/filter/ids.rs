@@ -20,8 +20,7 @@ impl Filter {
 
     fn complete(&mut self, whole: &dyn Fn(&str) -> Result<String, StoreError>) -> Result<(), StoreError> {
         let replace = |literal: &mut Literal| -> Result<(), StoreError> {
-            let (Literal::Number { text, .. } | Literal::Text(text) | Literal::Exact(text)) = &*literal;
-            *literal = Literal::Exact(whole(text)?);
+            *literal = Literal::Exact(whole(literal.text())?);
             Ok(())
         };
         match self {

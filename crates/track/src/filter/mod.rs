@@ -76,7 +76,8 @@ pub enum Filter {
         /// The values, at least one.
         values: Vec<Literal>,
     },
-    /// A regular expression is found in a text, in a number as it is written, or in a time as lists show it.
+    /// A regular expression is found in a text, in a status in either case, in a number as it is written, or in a time as lists or
+    /// JSON show it.
     Matches {
         /// The left side.
         field: Field,
@@ -200,7 +201,7 @@ pub enum Attribute {
     Name,
     /// The status, in any case.
     Status,
-    /// Milliseconds since 1970; a date or RFC 3339 text may stand for them.
+    /// Milliseconds since 1970; a date, or a date and a time of day, may stand for them.
     StartTime,
     /// As the start; absent while the run runs.
     EndTime,
@@ -320,6 +321,27 @@ pub enum Literal {
     Text(String),
     /// A text that is compared as a text alone, also where both sides are numbers: as MLflow does.
     Exact(String),
+    /// A time or a duration, which stands for all that it could be short for: a date for its day.
+    Span {
+        /// As written.
+        text: String,
+        /// The first that it stands for.
+        from: f64,
+        /// The first after it.
+        to: f64,
+    },
+}
+
+impl Literal {
+    /// It as it was written, without quotes.
+    pub fn text(&self) -> &str {
+        match self {
+            Literal::Number { text, .. }
+            | Literal::Text(text)
+            | Literal::Exact(text)
+            | Literal::Span { text, .. } => text,
+        }
+    }
 }
 
 impl Filter {

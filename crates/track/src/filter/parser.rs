@@ -1,6 +1,7 @@
 //! From pieces to the tree. One function per level of binding: OR, AND, NOT, comparison.
 
 use super::error::nearest;
+use super::evaluate::like;
 use super::lexer::{Kind, Token, tokens};
 use super::{
     Aggregate, Attribute, Comparison, DatasetField, Field, Filter, FilterError, Literal, OrderBy, Pattern,
@@ -131,12 +132,24 @@ impl Parser<'_> {
             let negated = match comparison {
                 Comparison::Equal => false,
                 Comparison::NotEqual => true,
-                _ => return Err(self.fault("a status is compared by = and !=", None)),
+                _ => return Err(self.fault("a status is compared by =, !=, in, like and ~", None)),
             };
             self.at += 1;
             return Ok(negate(restored(), negated));
         }
-        let value = self.literal(&field)?;
+        let start = self.at;
+        let is_order = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        let value = self.literal(&field, is_order)?;
+        let fault = match (&field, &value) {
+            _ if !is_order => None,
+            (Field::Attribute(Attribute::Status), _) => Some("a status is compared by =, !=, in, like and ~"),
+            (_, Literal::Number { value, .. }) if value.is_nan() => Some("nan is compared by = and !="),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            self.at = start;
+            return Err(self.fault(fault, None));
+        }
         Ok(Filter::Compare { field, comparison, value })
     }
 
@@ -148,7 +161,7 @@ impl Parser<'_> {
                 self.at += 1;
                 parts.push(restored());
             } else {
-                values.push(self.literal(&field)?);
+                values.push(self.literal(&field, false)?);
             }
             if !self.take_sign(",") {
                 break;
@@ -166,18 +179,23 @@ impl Parser<'_> {
 
     /// Whether the next piece is the status of runs that executed nothing, which is none that the store keeps.
     fn is_restored(&self, field: &Field) -> bool {
-        *field == Field::Attribute(Attribute::Status)
-            && matches!(self.kind(), Kind::Text(text) if text.eq_ignore_ascii_case(RESTORED))
+        is_status(field) && matches!(self.kind(), Kind::Text(text) if text.eq_ignore_ascii_case(RESTORED))
     }
 
     fn pattern(&mut self, field: Field, ignore_case: bool) -> Result<Filter, FilterError> {
         if is_number(&field) {
-            return Err(self.fault("numbers have no patterns: use a comparison", None));
+            let what =
+                if matches!(&field, Field::Attribute(of) if of.is_time()) { "times" } else { "numbers" };
+            let message =
+                format!("{what} have no patterns: use a comparison, or ~ with a regular expression");
+            return Err(self.fault(message, None));
         }
         match self.kind().clone() {
             Kind::Text(pattern) => {
                 self.at += 1;
-                Ok(Filter::Like { field, pattern, ignore_case })
+                let ignore_case = ignore_case || is_status(&field);
+                let finds_restored = is_status(&field) && like(RESTORED, &pattern, true);
+                Ok(or_restored(Filter::Like { field, pattern, ignore_case }, finds_restored))
             }
             _ => Err(self.fault("expected a pattern in quotes, such as 'res%'", None)),
         }
@@ -189,7 +207,9 @@ impl Parser<'_> {
         };
         let pattern = Pattern::new(text).map_err(|fault| self.fault(fault, None))?;
         self.at += 1;
-        Ok(Filter::Matches { field, pattern })
+        let finds_restored = is_status(&field)
+            && [RESTORED, &RESTORED.to_lowercase()].iter().any(|text| pattern.is_found_in(text));
+        Ok(or_restored(Filter::Matches { field, pattern }, finds_restored))
     }
 
     fn sign(&mut self) -> Result<Comparison, FilterError> {
@@ -333,7 +353,8 @@ impl Parser<'_> {
         self.fault(message, nearest(name, known))
     }
 
-    fn literal(&mut self, field: &Field) -> Result<Literal, FilterError> {
+    /// A value; `is_order` says whether it is a bound.
+    fn literal(&mut self, field: &Field, is_order: bool) -> Result<Literal, FilterError> {
         let literal = match self.kind() {
             Kind::Text(text) => Literal::Text(text.clone()),
             Kind::Word(word) => match word.parse() {
@@ -346,17 +367,17 @@ impl Parser<'_> {
             },
             _ => return Err(self.fault("expected a number, or a text in quotes", None)),
         };
-        let literal = self.fit(field, literal)?;
+        let literal = self.fit(field, literal, is_order)?;
         self.at += 1;
         Ok(literal)
     }
 
     /// The value in the unit of its field, or the reason why the two cannot be compared.
-    fn fit(&self, field: &Field, literal: Literal) -> Result<Literal, FilterError> {
-        let number = |value: f64| Literal::Number { text: value.to_string(), value };
+    fn fit(&self, field: &Field, literal: Literal, is_order: bool) -> Result<Literal, FilterError> {
         let text = match literal {
-            Literal::Number { .. } | Literal::Exact(_) => return Ok(literal),
+            Literal::Number { text, .. } if is_status(field) => text,
             Literal::Text(text) => text,
+            _ => return Ok(literal),
         };
         match field {
             Field::Metric(_)
@@ -368,15 +389,21 @@ impl Parser<'_> {
             Field::Attribute(
                 Attribute::StartTime | Attribute::EndTime | Attribute::Created | Attribute::Updated,
             ) => {
-                let millis = time::parse_time(&text).map(|millis| number(millis as f64));
-                millis.ok_or_else(|| {
-                    self.fault("expected a time, such as '2026-11-21' or '2026-11-21T10:42:07Z'", None)
-                })
+                let Some((from, to)) = time::parse_time(&text) else {
+                    let expected =
+                        "expected a time, such as '2026-11-21', '2026-11-21 10:42' or '2026-11-21T10:42:07Z'";
+                    return Err(self.fault(expected, None));
+                };
+                Ok(Literal::Span { text, from: from as f64, to: to as f64 })
             }
             Field::Attribute(Attribute::Duration) => {
-                let seconds = time::parse_duration(&text).map(number);
-                seconds.ok_or_else(|| {
-                    self.fault("expected seconds, or a duration such as '5m' or '1h30m'", None)
+                let Some(found) = time::parse_duration(&text) else {
+                    return Err(self.fault("expected seconds, or a duration such as '5m' or '1h30m'", None));
+                };
+                Ok(if is_order {
+                    Literal::Number { text: found.seconds.to_string(), value: found.seconds }
+                } else {
+                    Literal::Span { text, from: found.from, to: found.to }
                 })
             }
             Field::Attribute(Attribute::Status) => match text.parse::<RunStatus>() {
@@ -470,6 +497,15 @@ fn is_number(field: &Field) -> bool {
         Field::Param(_) | Field::Tag(_) | Field::Dataset(_) => false,
         Field::Aggregate(..) => true,
     }
+}
+
+fn is_status(field: &Field) -> bool {
+    *field == Field::Attribute(Attribute::Status)
+}
+
+/// A pattern of statuses, and what it finds besides those that the store keeps.
+fn or_restored(filter: Filter, finds_restored: bool) -> Filter {
+    if finds_restored { Filter::Or(vec![filter, restored()]) } else { filter }
 }
 
 /// What holds of a run that executed nothing: it finished, and says where its result came from.

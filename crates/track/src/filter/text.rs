@@ -59,7 +59,9 @@ impl Display for Literal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Literal::Number { text, .. } => f.write_str(text),
-            Literal::Text(text) | Literal::Exact(text) => Quoted(text, '\'').fmt(f),
+            Literal::Text(text) | Literal::Exact(text) | Literal::Span { text, .. } => {
+                Quoted(text, '\'').fmt(f)
+            }
         }
     }
 }

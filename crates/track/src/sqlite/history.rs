@@ -193,7 +193,9 @@ pub(super) fn earliest(
     key: &str,
     limit: usize,
 ) -> Result<Vec<Metric>, Fault> {
-    let Some((run, number)) = numbers(connection, run, key)? else { return Ok(Vec::new()) };
+    let Some((run, number)) = numbers(connection, run, key)?.filter(|_| limit > 0) else {
+        return Ok(Vec::new());
+    };
     let by_time = |a: &Point, b: &Point| (a.1, a.0).cmp(&(b.1, b.0)).then_with(|| a.2.total_cmp(&b.2));
     let keep_first = |points: &mut Vec<Point>| {
         points.sort_by(by_time);

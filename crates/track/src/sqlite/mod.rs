@@ -21,6 +21,7 @@ mod readers;
 mod registry;
 mod schema;
 mod search;
+mod standin;
 mod whole;
 
 use std::fs::Permissions;
@@ -119,8 +120,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
-    pub fn open_at_once(path: &Path) -> Result<Self, StoreError> {
-        Self::open_for(path, Sync::Normal, Patience::None)
+    pub fn open_at_once(path: &Path, sync: Sync) -> Result<Self, StoreError> {
+        Self::open_for(path, sync, Patience::None)
     }
 
     fn open_for(path: &Path, sync: Sync, patience: Patience) -> Result<Self, StoreError> {
@@ -169,6 +170,27 @@ impl SqliteStore {
     /// As [`RunStore::apply`].
     pub fn apply_kept(&self, changes: &Changes) -> Result<Applied, StoreError> {
         self.write(changes).map_err(|fault| self.patience.told(fault.into_error(&self.path, "write")))
+    }
+
+    /// Does something that can be done later just as well: other writers are not waited for as long as otherwise.
+    ///
+    /// # Errors
+    /// When the work fails.
+    pub fn briefly<T>(&self, work: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let wait = |patience: Patience| -> Result<(), StoreError> {
+            let Ok(mut writer) = self.writer() else { return Ok(()) };
+            let set = writer.busy_handler(Some(patience.nap()));
+            set.map_err(|fault| Fault::from(fault).into_error(&self.path, "write"))
+        };
+        wait(Patience::Brief)?;
+        let done = work(self).map_err(|fault| Patience::Brief.told(fault));
+        wait(self.patience)?;
+        done
+    }
+
+    /// What applied changes survive.
+    pub fn sync(&self) -> Sync {
+        self.sync
     }
 
     /// Whether it can only be read.
@@ -422,8 +444,8 @@ impl RunStore for SqliteStore {
         self.read(|connection| read::lineage(connection, run, role))
     }
 
-    fn runs_by_file(&self, digest: &Digest, role: Role) -> Result<Vec<RunId>, StoreError> {
-        self.read(|connection| read::runs_by_file(connection, digest, role))
+    fn maker(&self, digest: &Digest, before: RunId) -> Result<Option<RunId>, StoreError> {
+        self.read(|connection| read::maker(connection, digest, before))
     }
 
     fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError> {

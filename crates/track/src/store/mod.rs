@@ -205,11 +205,12 @@ pub trait RunStore: Send + Sync {
     /// When the store fails.
     fn lineage(&self, run: RunId, role: Role) -> Result<Vec<LineageFile>, StoreError>;
 
-    /// The active runs that read or wrote these bytes, oldest first: "which run made this model?"
+    /// The newest active run that wrote these bytes and was recorded before another one: "which run made what this one read?"
+    /// It costs the same however many runs wrote them.
     ///
     /// # Errors
     /// When the store fails.
-    fn runs_by_file(&self, digest: &Digest, role: Role) -> Result<Vec<RunId>, StoreError>;
+    fn maker(&self, digest: &Digest, before: RunId) -> Result<Option<RunId>, StoreError>;
 
     /// The running runs that hold a lease, oldest first.
     ///

@@ -241,8 +241,22 @@ fn deleted_runs_are_hidden_and_closed(store: &dyn RunStore) {
     }
     let refused = store.apply(at(0, vec![Change::LogParams { run, params: vec![param("a", "1")] }]));
     assert!(matches!(refused, Err(StoreError::Deleted { .. })));
+    // Who executes it has the last word.
+    let end = Change::UpdateRun { run, status: Some(RunStatus::Failed), end_time: None, name: None };
+    let child = NewRun { parent: Some(run), ..NewRun::new(RunId::from_parts(Timestamp(2), 2), Timestamp(2)) };
+    let told =
+        vec![Change::LogParams { run, params: vec![param("a", "1")] }, end, Change::CreateRun(child.clone())];
+    assert!(store.apply(at(0, told.clone())).is_err());
+    store.apply(Changes { to_deleted: true, ..at(0, told) }).expect("told");
+    let read = store.run(run).expect("read");
+    assert_eq!((read.info.status, read.info.lifecycle), (RunStatus::Failed, Lifecycle::Deleted));
+    assert_eq!(read.data.params["a"], "1");
+    assert_eq!(store.run(child.id).expect("made").info.parent, Some(run));
+    store
+        .apply(at(0, vec![Change::SetLifecycle { run: child.id, lifecycle: Lifecycle::Deleted }]))
+        .expect("set");
     set(Lifecycle::Active);
-    assert_eq!((count(View::Active), count(View::Deleted), count(View::All)), (1, 0, 1));
+    assert_eq!((count(View::Active), count(View::Deleted), count(View::All)), (1, 1, 2));
 }
 
 fn people_name_runs_by_parts(store: &dyn RunStore) {
@@ -336,9 +350,19 @@ fn bytes_lead_to_the_runs_that_made_them(store: &dyn RunStore) {
         },
     ];
     store.apply(at(0, changes)).expect("applied");
-    assert_eq!(store.runs_by_file(&digest(1), Role::Output).expect("read"), [first]);
-    assert_eq!(store.runs_by_file(&digest(1), Role::Input).expect("read"), [second]);
-    assert_eq!(store.runs_by_file(&digest(9), Role::Output).expect("read"), []);
+    let maker = |number: u8, before| store.maker(&digest(number), before).expect("read");
+    assert_eq!((maker(1, second), maker(1, first), maker(9, second)), (Some(first), None, None));
+    // Of several the newest before it, but none that was deleted.
+    let (third, fourth) = (make_run(store, 3), make_run(store, 4));
+    let wrote = |run| Change::LogOutputs { run, files: vec![file("data.npz", 1), file("copy.npz", 1)] };
+    store.apply(at(0, vec![wrote(third), wrote(fourth)])).expect("applied");
+    assert_eq!(
+        (maker(1, fourth), maker(1, third), maker(1, second)),
+        (Some(third), Some(first), Some(first))
+    );
+    let delete = Change::SetLifecycle { run: third, lifecycle: Lifecycle::Deleted };
+    store.apply(at(0, vec![delete])).expect("deleted");
+    assert_eq!(maker(1, fourth), Some(first));
     assert_eq!(store.lineage(second, Role::Output).expect("read"), [file("data/x", 3), file("model", 2)]);
     assert_eq!(store.artifacts(second).expect("read"), [artifact("a/c", 5), artifact("b", 6)]);
 }

@@ -122,6 +122,15 @@ fn what_holds_and_what_does_not() {
         "datasets.name != 'iris' and datasets.name has none of ('iris', 'x')",
         "params.seed has none of (1, 2)",
         "artifact_uri like 'mlflow-artifacts:/0/%/artifacts'",
+        // A time stands for as long as it is written.
+        "start = '2026-11-21T10:42Z' and start = '2026-11-21T10:42:00Z' and end in ('2026-11-21 10:43Z')",
+        "start != '2026-11-21 10:41Z' and start not in ('2026-11-21 10:43Z') and start <= '2026-11-21 10:42Z'",
+        "start >= '2026-11-21 10:42Z' and start < '2026-11-21 10:43Z' and end > '2026-11-21 10:42Z'",
+        "start ~ '^2026-11-2' and start ~ '^2026-11-21T10:42:00.000Z$' and end !~ '^2025'",
+        "duration = '1m' and duration in ('60s', '9h') and duration != '59s' and duration <= '1m' and duration >= '1m'",
+        "status ~ '^fail' and status ~ 'FAIL' and status like 'fail%' and status !~ 'restored'",
+        "metrics.train/loss = nan and metrics.train/loss in ('NaN') and metrics.best_acc != nan",
+        "metrics.train/loss ~ '^nan$' and metrics.train/loss ~ 'NaN'",
     ];
     for text in yes {
         let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{error}\n{}", error.caret()));
@@ -147,6 +156,9 @@ fn what_holds_and_what_does_not() {
         "max(missing) > 0 or not max(missing) > 0",
         "datasets.name = 'x' or not datasets.name = 'iris'",
         "datasets.name has none of ('iris', 'moons')",
+        "start = '2026-11-21T10:41Z' or start > '2026-11-21T10:43Z' or start < '2026-11-21 10:42Z'",
+        "duration = '1h' or duration = '61s' or duration < '1m' or duration > '1m'",
+        "metrics.train/loss != nan or metrics.best_acc = nan or metrics.missing = nan or metrics.missing != nan",
     ];
     for text in no {
         let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{error}\n{}", error.caret()));
@@ -171,6 +183,10 @@ fn a_restored_run_finished_and_executed_nothing() {
         ("status in ('FAILED', 'restored')", [true, false, true]),
         ("status not in ('FAILED', 'restored')", [false, true, false]),
         ("status has none of ('restored')", [true, true, false]),
+        ("status ~ '^rest'", [false, false, true]),
+        ("status like 'REST%'", [false, false, true]),
+        ("status !~ 'restored'", [true, true, false]),
+        ("status ~ '.'", [true, true, true]),
     ] {
         assert_eq!([&run, &finished, &restored].map(|run| holds(text, run)), expected, "{text}");
     }
@@ -206,6 +222,10 @@ fn faults_have_a_place_and_a_suggestion() {
         ("best(acc > 1", 10, 1, None),
         ("datasets.nam = 'x'", 1, 12, Some("datasets.name")),
         ("dataset.name has some of ('x')", 18, 4, None),
+        ("status > 'FAILED'", 10, 8, None),
+        ("status = 3", 10, 1, None),
+        ("metrics.a < nan", 13, 3, None),
+        ("start like '2026%'", 12, 7, None),
     ];
     for (text, column, length, suggestion) in cases {
         let error = Filter::parse(text).expect_err(text);
@@ -288,10 +308,10 @@ fn leaves() -> impl Strategy<Value = Filter> {
             pattern: Pattern::new(pattern).expect("an expression")
         }),
         fields().prop_map(Filter::IsNull),
-        (comparisons(), prop::sample::select(RunStatus::ALL.to_vec())).prop_map(|(comparison, status)| {
+        (any::<bool>(), prop::sample::select(RunStatus::ALL.to_vec())).prop_map(|(is_equal, status)| {
             Filter::Compare {
                 field: Field::Attribute(Attribute::Status),
-                comparison,
+                comparison: if is_equal { Comparison::Equal } else { Comparison::NotEqual },
                 value: Literal::Text(status.name().to_owned()),
             }
         }),

@@ -73,6 +73,7 @@ fn clauses(filter: Option<&Filter>) -> Vec<(String, String, String, String)> {
         Literal::Number { value, .. } => value.to_string(),
         Literal::Exact(text) => text.clone(),
         Literal::Text(text) => panic!("`{text}` would be compared as a number"),
+        Literal::Span { text, .. } => panic!("`{text}` would stand for more than itself"),
     };
     let many = |literals: &[Literal]| literals.iter().map(one).collect::<Vec<_>>().join("|");
     let shown = parts.iter().filter_map(|part| {

@@ -318,3 +318,73 @@ fn artifacts_are_kept_as_long_as_something_that_has_them_is_not_deleted() {
     delete(Change::Registry(RegistryChange::DeleteModel { name: "iris".into() }));
     assert_kept(&[2], "the version's are gone");
 }
+
+/// What stands in for a store keeps no history without end.
+#[test]
+fn the_newest_points_are_kept() {
+    let store = SqliteStore::open_in_memory().expect("opens");
+    let (one, two) = (make_run(&store, 1), make_run(&store, 2));
+    let model = ModelId::from_parts(base::Timestamp(1), 1);
+    let new = NewLoggedModel {
+        id: model,
+        experiment: ExperimentRef::default(),
+        name: None,
+        model_type: None,
+        run: None,
+        params: Vec::new(),
+        tags: Vec::new(),
+    };
+    store.apply(at(0, vec![Change::LoggedModel(LoggedModelChange::Create(new))])).expect("made");
+    for step in 0..3000 {
+        let metrics = vec![point("loss", step, 5, -step as f64), point("acc", step, 5, 0.5)];
+        let of_model = LoggedModelChange::LogMetrics {
+            model,
+            metrics: vec![point("loss", step, 5, 1.0)],
+            run: Some(one),
+            dataset: None,
+        };
+        let changes = vec![
+            Change::LogMetrics { run: one, metrics },
+            Change::LoggedModel(of_model),
+            Change::SetTags { run: one, tags: vec![Tag { key: "at".into(), value: step.to_string() }] },
+        ];
+        store.apply(at(0, changes)).expect("logged");
+    }
+    store
+        .apply(at(0, vec![Change::LogMetrics { run: two, metrics: vec![point("loss", 1, 5, 0.5)] }]))
+        .expect("logged");
+    let read = store.run(one).expect("there").data;
+    assert_eq!(store.keep_newest(400).expect("cut"), 301);
+    let steps = |run, key| -> Vec<i64> {
+        store.metric_history(run, key).expect("read").iter().map(|point| point.step).collect()
+    };
+    let newest: Vec<i64> = (2900..3000).collect();
+    assert_eq!(
+        (steps(one, "loss"), steps(one, "acc"), steps(two, "loss")),
+        (newest.clone(), newest.clone(), vec![1])
+    );
+    let kept = store.logged_model(model).expect("there").metrics;
+    assert_eq!(kept.iter().map(|point| point.metric.step).collect::<Vec<_>>(), newest);
+    assert_eq!(store.run(one).expect("there").data, read);
+    assert_eq!(store.tag_history(one, "at").expect("read").len(), 1, "what it is");
+    store
+        .apply(at(0, vec![Change::LogMetrics { run: one, metrics: vec![point("loss", 3000, 5, 0.5)] }]))
+        .expect("on");
+    assert_eq!(steps(one, "loss").len(), 101);
+    assert_eq!(store.keep_newest(0).expect("cut"), 4);
+    assert_eq!((steps(one, "loss"), steps(one, "acc")), (vec![3000], vec![2999]));
+}
+
+#[test]
+fn versions_are_numbered_from_elsewhere_on() {
+    let store = SqliteStore::open_in_memory_after(1_000_000).expect("opens");
+    let model = RegistryChange::CreateModel {
+        name: "net".into(),
+        description: None,
+        tags: Vec::new(),
+        if_absent: false,
+    };
+    let version = RegistryChange::CreateVersion(NewVersion { model: "net".into(), ..NewVersion::default() });
+    let changes = [model, version.clone(), version].map(Change::Registry).to_vec();
+    assert_eq!(store.apply(at(0, changes)).expect("made").versions, [1_000_001, 1_000_002]);
+}

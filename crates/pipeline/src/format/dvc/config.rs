@@ -33,17 +33,36 @@ pub fn parse(text: &str) -> Sections {
 fn value_of(text: &str) -> &str {
     match text.chars().next() {
         Some(quote @ ('"' | '\'')) => text[1..].split_once(quote).map_or(text, |(value, _)| value),
-        _ => text.split_once(" #").map_or(text, |(value, _)| value).trim_end(),
+        _ => text.split_once('#').map_or(text, |(value, _)| value).trim_end(),
     }
 }
 
+/// A value as both readers take it for the same; `None` of what no line can hold.
+fn spelled(value: &str) -> Option<String> {
+    // Where Python ends a line.
+    let ends_line =
+        |c: char| matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    if value.contains(ends_line) {
+        return None;
+    }
+    let quotes = ['"', '\''];
+    let is_plain = !value.is_empty()
+        && !value.contains(['#', ','])
+        && !value.starts_with(quotes)
+        && value.trim() == value;
+    if is_plain && !value.contains(quotes) {
+        return Some(value.to_owned());
+    }
+    let quote = quotes.into_iter().find(|quote| !value.contains(*quote));
+    quote.map(|quote| format!("{quote}{value}{quote}")).or_else(|| is_plain.then(|| value.to_owned()))
+}
+
 /// The text with `key` of a section set to `value`; other lines stay as they are. A section that is not there yet comes to
-/// the end, but `core`, which DVC has at the top.
-pub fn set(text: &str, section: &str, key: &str, value: &str) -> String {
+/// the end, but `core`, which DVC has at the top. `None` of a value that no settings file can hold: one of several lines, or
+/// with both kinds of quotes and what needs them.
+pub fn set(text: &str, section: &str, key: &str, value: &str) -> Option<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let plain = |text: &str| !text.is_empty() && !text.contains(['#', ',', '"', '\'']) && text.trim() == text;
-    let value = if plain(value) { value.to_owned() } else { format!("\"{value}\"") };
-    let line = format!("    {key} = {value}");
+    let line = format!("    {key} = {}", spelled(value)?);
     match span(&lines, section) {
         Some((start, end)) => match (start + 1..end).find(|at| is_key(&lines[*at], key)) {
             Some(at) => lines[at] = line,
@@ -59,7 +78,7 @@ pub fn set(text: &str, section: &str, key: &str, value: &str) -> String {
             lines.splice(at..at, [header, line]);
         }
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    Some(lines.iter().map(|line| format!("{line}\n")).collect())
 }
 
 /// The text without `key` of a section, and without the section when that leaves nothing in it.
@@ -151,18 +170,44 @@ mod tests {
         assert_eq!(sections["cache"]["dir"], "../c");
     }
 
+    fn set_in(text: &str, section: &str, key: &str, value: &str) -> String {
+        set(text, section, key, value).expect("a value of one line")
+    }
+
+    /// As DVC's reader, configobj, takes each, too.
+    #[test]
+    fn values_are_read_as_they_were_set() {
+        for (value, line) in [
+            ("/a", "/a"),
+            ("", "\"\""),
+            (" a", "\" a\""),
+            ("a#b", "\"a#b\""),
+            ("it's, c", "\"it's, c\""),
+            ("a\"b", "'a\"b'"),
+            ("a\"b'c", "a\"b'c"),
+        ] {
+            let text = set_in("", "cache", "dir", value);
+            assert_eq!(text, format!("[cache]\n    dir = {line}\n"));
+            assert_eq!(parse(&text)["cache"]["dir"], value);
+        }
+        for value in ["a\nb", "a\u{2028}b", "a\"b'c#", "\"a'", "a\"'b,c", " a\"b'"] {
+            assert_eq!(set("", "cache", "dir", value), None, "{value}");
+        }
+        assert_eq!(parse("[cache]\ndir = /a#b")["cache"]["dir"], "/a");
+    }
+
     #[test]
     fn one_key_is_changed_and_all_else_stays() {
         let text = "# top\n[core]\n    remote = main # the one\n\n['remote \"main\"']\n    url = /a\n# end\n";
-        assert_eq!(set(text, "remote \"main\"", "url", "/b"), text.replace("= /a", "= /b"));
+        assert_eq!(set_in(text, "remote \"main\"", "url", "/b"), text.replace("= /a", "= /b"));
         assert_eq!(
-            set(text, "core", "autostage", "true"),
+            set_in(text, "core", "autostage", "true"),
             text.replace("one\n", "one\n    autostage = true\n")
         );
-        let added = set("", "remote \"x\"", "url", "a, b");
+        let added = set_in("", "remote \"x\"", "url", "a, b");
         assert_eq!(added, "['remote \"x\"']\n    url = \"a, b\"\n");
         assert_eq!(parse(&added)["remote \"x\""]["url"], "a, b");
-        let both = set(&added, "core", "remote", "x");
+        let both = set_in(&added, "core", "remote", "x");
         assert_eq!(both, format!("[core]\n    remote = x\n{added}"));
         assert_eq!(unset(&both, "core", "remote"), added);
         assert_eq!(unset(text, "core", "none"), text);

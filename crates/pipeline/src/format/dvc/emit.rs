@@ -138,6 +138,7 @@ impl Emitter {
     fn words(&mut self, text: &str, indent: Option<usize>, plain: bool) {
         let Some(indent) = indent else { return self.put(text) };
         let mut rest = text;
+        let mut gap = 0;
         while !rest.is_empty() {
             let spaces = rest.len() - rest.trim_start_matches(' ').len();
             if spaces > 0 {
@@ -150,10 +151,13 @@ impl Emitter {
                     self.put(&rest[..spaces]);
                 }
                 rest = &rest[spaces..];
+                gap = spaces;
                 continue;
             }
             let end = rest.find(' ').unwrap_or(rest.len());
-            if plain && self.column + rest[..end].chars().count() > WIDTH && self.column > indent {
+            let is_full = self.column + rest[..end].chars().count() > WIDTH && self.column > indent;
+            // Several spaces would be read as one. DVC folds there, too, and calls the stage changed from then on.
+            if plain && is_full && gap <= 1 {
                 // The space before it is written already, and is read as the fold.
                 self.end_line();
                 self.indent(indent);
@@ -352,10 +356,21 @@ mod tests {
     fn what_is_written_reads_back() {
         let file = base::ProjectPath::from_record("dvc.lock").expect("a path");
         let long = "python train.py --one 1 --two 22 ".repeat(9);
-        for text in
-            [long.trim(), &format!("'{long}'x"), &"x".repeat(200), &format!("a: {long}b"), "a  b   c", "x\ty"]
-        {
-            let value = map(vec![("stages", map(vec![("a", map(vec![("cmd", Value::from(text))]))]))]);
+        let texts = [
+            long.trim(),
+            &format!("'{long}'x"),
+            &"x".repeat(200),
+            &format!("a: {long}b"),
+            "a  b   c",
+            "x\ty",
+        ]
+        .map(str::to_owned);
+        // Several spaces wherever a line ends.
+        let spaced = (1..100).map(|length| format!("{}  b   {}", "a".repeat(length), "c  d ".repeat(20)));
+        let spaced = spaced.flat_map(|text| [text.trim().to_owned(), format!("a: {text}b")]);
+        for text in texts.into_iter().chain(spaced) {
+            let value =
+                map(vec![("stages", map(vec![("a", map(vec![("cmd", Value::from(text.as_str()))]))]))]);
             let written = emit(&value);
             assert_eq!(crate::yaml::parse(&file, &written).expect("YAML"), value, "{written}");
         }

@@ -82,9 +82,7 @@ struct Term {
 fn condition(term: &Term, clause: &Clause) -> Filter {
     let field = term.field.clone();
     let literal = || term.literals[0].clone();
-    let pattern = || match &term.literals[0] {
-        Literal::Exact(text) | Literal::Text(text) | Literal::Number { text, .. } => text.clone(),
-    };
+    let pattern = || term.literals[0].text().to_owned();
     match clause.operator {
         Operator::Compare(comparison) => Filter::Compare { field, comparison, value: literal() },
         Operator::Like => Filter::Like { field, pattern: pattern(), ignore_case: false },

@@ -36,7 +36,7 @@ pub(super) fn apply(connection: &mut Connection, changes: &Changes) -> Result<Ap
     }
     let mut applied = Applied::default();
     for change in &changes.changes {
-        make(&transaction, change, changes.at, &mut applied)?;
+        make(&transaction, change, changes, &mut applied)?;
     }
     if let Some(id) = &changes.id {
         remember(&transaction, id, changes.at, &applied)?;
@@ -70,10 +70,10 @@ fn remember(
 fn make(
     transaction: &Transaction,
     change: &Change,
-    at: Timestamp,
+    &Changes { at, to_deleted, .. }: &Changes,
     applied: &mut Applied,
 ) -> Result<(), Fault> {
-    let active = |run: RunId| active_run(transaction, run);
+    let open = |run: RunId| open_run(transaction, run, to_deleted);
     match change {
         Change::CreateExperiment { name, if_absent } => {
             applied.experiments.push(experiment::create(transaction, name, *if_absent, at)?);
@@ -92,26 +92,26 @@ fn make(
         Change::SetExperimentLifecycle { experiment, lifecycle } => {
             experiment::set_lifecycle(transaction, *experiment, *lifecycle, at)
         }
-        Change::CreateRun(run) => run::create(transaction, run),
+        Change::CreateRun(run) => run::create(transaction, run, to_deleted),
         Change::UpdateRun { run, status, end_time, name } => {
-            let number = active(*run)?;
+            let number = open(*run)?;
             if let Some(name) = name {
                 run::rename(transaction, number, name)?;
             }
             run::update_state(transaction, number, *status, *end_time, at)
         }
         Change::SetLifecycle { run, lifecycle } => run::set_lifecycle(transaction, *run, *lifecycle, at),
-        Change::SetLease { run, lease } => run::set_lease(transaction, active(*run)?, lease.as_ref()),
-        Change::LogMetrics { run, metrics } => history::log(transaction, active(*run)?, metrics),
-        Change::LogParams { run, params } => run::log_params(transaction, *run, params),
-        Change::SetTags { run, tags } => run::set_tags(transaction, active(*run)?, tags, at),
-        Change::DeleteTag { run, key } => run::delete_tag(transaction, active(*run)?, key),
+        Change::SetLease { run, lease } => run::set_lease(transaction, open(*run)?, lease.as_ref()),
+        Change::LogMetrics { run, metrics } => history::log(transaction, open(*run)?, metrics),
+        Change::LogParams { run, params } => run::log_params(transaction, *run, open(*run)?, params),
+        Change::SetTags { run, tags } => run::set_tags(transaction, open(*run)?, tags, at),
+        Change::DeleteTag { run, key } => run::delete_tag(transaction, open(*run)?, key),
         Change::LogArtifacts { run, artifacts } => {
-            artifact::log(transaction, Table::Run, active(*run)?, artifacts)
+            artifact::log(transaction, Table::Run, open(*run)?, artifacts)
         }
         Change::DeleteArtifacts { owner, path } => {
             let (table, number) = match owner {
-                ArtifactOwner::Run(run) => (Table::Run, active(*run)?),
+                ArtifactOwner::Run(run) => (Table::Run, open(*run)?),
                 ArtifactOwner::Model(model) => (Table::Model, model::active(transaction, *model)?),
                 ArtifactOwner::Version(name, version) => {
                     (Table::Version, version::find(transaction, name, *version)?.number)
@@ -119,20 +119,20 @@ fn make(
             };
             artifact::delete(transaction, table, number, path)
         }
-        Change::LogDatasets { run, datasets } => input::log_datasets(transaction, active(*run)?, datasets),
+        Change::LogDatasets { run, datasets } => input::log_datasets(transaction, open(*run)?, datasets),
         Change::LogModelInputs { run, models } => {
             let models = models.iter().map(|model| (*model, 0));
-            input::log_models(transaction, active(*run)?, crate::Role::Input, models)
+            input::log_models(transaction, open(*run)?, crate::Role::Input, models)
         }
         Change::LogModelOutputs { run, models } => {
             let models = models.iter().map(|output| (output.model, output.step));
-            input::log_models(transaction, active(*run)?, crate::Role::Output, models)
+            input::log_models(transaction, open(*run)?, crate::Role::Output, models)
         }
         Change::LogInputs { run, files } => {
-            input::log_files(transaction, active(*run)?, crate::Role::Input, files)
+            input::log_files(transaction, open(*run)?, crate::Role::Input, files)
         }
         Change::LogOutputs { run, files } => {
-            input::log_files(transaction, active(*run)?, crate::Role::Output, files)
+            input::log_files(transaction, open(*run)?, crate::Role::Output, files)
         }
         Change::LoggedModel(change) => model::make(transaction, change, at),
         Change::Registry(change) => registry::make(transaction, change, at, applied),
@@ -147,12 +147,17 @@ fn lookup(transaction: &Transaction, run: RunId) -> Result<Option<(i64, bool)>, 
     Ok(found.optional()?)
 }
 
-/// The number of a run that may be changed.
+/// The number of a run that is not deleted.
 fn active_run(transaction: &Transaction, run: RunId) -> Result<i64, Fault> {
+    open_run(transaction, run, false)
+}
+
+/// The number of a run that may be changed, by those who change deleted ones or by others.
+fn open_run(transaction: &Transaction, run: RunId, to_deleted: bool) -> Result<i64, Fault> {
     match lookup(transaction, run)? {
         None => Err(StoreError::UnknownRun(run).into()),
-        Some((_, true)) => Err(StoreError::Deleted { run }.into()),
-        Some((number, false)) => Ok(number),
+        Some((_, true)) if !to_deleted => Err(StoreError::Deleted { run }.into()),
+        Some((number, _)) => Ok(number),
     }
 }
 

@@ -3,7 +3,7 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{active_run, check_time, experiment, lookup};
+use super::{check_time, experiment, lookup, open_run};
 use crate::key::{MAX_RUN_NAME, check_length};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::history;
@@ -12,12 +12,12 @@ use crate::{
     RunId, RunStatus, StoreError, Tag, check_key, run_name,
 };
 
-pub(super) fn create(transaction: &Transaction, run: &NewRun) -> Result<(), Fault> {
+pub(super) fn create(transaction: &Transaction, run: &NewRun, to_deleted: bool) -> Result<(), Fault> {
     check_time(run.start_time, || format!("the start of run {}", run.id))?;
     let name = run.name.clone().unwrap_or_else(|| run_name(run.id));
     check_length(&name, MAX_RUN_NAME, || "the run name".to_owned())?;
     let experiment = experiment::resolve(transaction, &run.experiment)?;
-    let parent = run.parent.map(|parent| active_run(transaction, parent)).transpose()?;
+    let parent = run.parent.map(|parent| open_run(transaction, parent, to_deleted)).transpose()?;
     if lookup(transaction, run.id)?.is_some() {
         return Err(StoreError::RunExists(run.id).into());
     }
@@ -112,8 +112,12 @@ pub(super) fn set_lease(transaction: &Transaction, number: i64, lease: Option<&L
     Ok(())
 }
 
-pub(super) fn log_params(transaction: &Transaction, run: RunId, params: &[Param]) -> Result<(), Fault> {
-    let number = active_run(transaction, run)?;
+pub(super) fn log_params(
+    transaction: &Transaction,
+    run: RunId,
+    number: i64,
+    params: &[Param],
+) -> Result<(), Fault> {
     let mut insert =
         transaction.prepare_cached("INSERT OR IGNORE INTO param (run, key, value) VALUES (?1, ?2, ?3)")?;
     for param in params {

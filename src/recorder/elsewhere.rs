@@ -1,0 +1,202 @@
+//! Whether a stage's command or its Python files send what they log somewhere else than to the stage's address. Words are
+//! looked at, nothing is executed: what is found is told, and decides nothing.
+
+use std::path::{Path, PathBuf};
+
+use pipeline::Stage;
+
+use super::scripts::TRACKING_URI;
+
+/// Nobody writes longer scripts by hand.
+const MOST_BYTES: u64 = 4 << 20;
+/// Commands that set or remove the variables that they name.
+const SETTERS: [&str; 4] = ["unset", "setenv", "set", "read"];
+
+/// Whether a script for a shell sets the tracking URI, or takes it away; one that reads it does not.
+pub fn is_set_in(script: &str) -> bool {
+    script.match_indices(TRACKING_URI).any(|(at, found)| {
+        let (before, after) = (&script[..at], &script[at + found.len()..]);
+        let is_part = before.ends_with(is_of_name) || after.starts_with(is_of_name);
+        let command = before.rsplit(['\n', ';', '&', '|', '(', '`']).next().unwrap_or_default();
+        if is_part || before.ends_with('$') || command.trim_start().starts_with('#') || command.contains(" #")
+        {
+            return false;
+        }
+        if before.ends_with("${") {
+            return after.starts_with(":=") || after.starts_with('=');
+        }
+        if let Some(value) = after.strip_prefix('=').filter(|value| !value.starts_with('=')) {
+            let value = value.trim_start_matches('"');
+            let same = [format!("${TRACKING_URI}"), format!("${{{TRACKING_URI}}}")];
+            let rest = same.iter().find_map(|same| value.strip_prefix(same.as_str()));
+            return rest.is_none_or(|rest| {
+                !rest.is_empty() && !rest.starts_with(|c: char| c.is_whitespace() || "\"';&|)".contains(c))
+            });
+        }
+        let mut words = command.split_whitespace();
+        words.next().is_some_and(|first| SETTERS.contains(&first))
+            || matches!(words.next_back(), Some("-u" | "--unset"))
+    })
+}
+
+/// Where a stage's Python code says itself where it logs: the file and the line, as they may be shown.
+pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
+    if stage.command.scripts().iter().any(|script| script.contains("set_tracking_uri(")) {
+        return Some("its command".to_owned());
+    }
+    python_files(stage, root).into_iter().find_map(|file| {
+        let is_script =
+            std::fs::metadata(&file).is_ok_and(|found| found.is_file() && found.len() < MOST_BYTES);
+        let text = is_script.then(|| disk::read_text_optional(&file).ok()).flatten().flatten()?;
+        let line = line_in_python(&text)?;
+        Some(format!("{}:{line}", base::shown(file.strip_prefix(root).unwrap_or(&file))))
+    })
+}
+
+/// The Python files that a stage's command names, as files or modules, and those that it declares to read.
+fn python_files(stage: &Stage, root: &Path) -> Vec<PathBuf> {
+    let folder = stage.wdir.to_path(root);
+    let mut files = Vec::new();
+    for script in stage.command.scripts() {
+        let is_sign = |c: char| c.is_whitespace() || "'\"`();|&<>=".contains(c);
+        let mut is_module = false;
+        for word in script.split(is_sign).filter(|word| !word.is_empty()) {
+            if word.ends_with(".py") {
+                files.push(folder.join(word));
+            } else if is_module {
+                let module = folder.join(word.replace('.', "/"));
+                files.extend([module.with_extension("py"), module.join("__main__.py")]);
+            }
+            is_module = word == "-m";
+        }
+    }
+    files.extend(stage.deps.iter().filter(|dep| dep.as_str().ends_with(".py")).map(|dep| dep.to_path(root)));
+    files.dedup();
+    files
+}
+
+/// The number of the first line of Python code that says where to log; what takes the address from the environment does
+/// not.
+fn line_in_python(text: &str) -> Option<usize> {
+    let named = format!("\"{TRACKING_URI}\"");
+    let says = |line: &String| {
+        let is_called = line.match_indices("set_tracking_uri(").any(|(at, _)| {
+            let before = &line[..at];
+            !before.ends_with("def ") && !before.ends_with(is_of_name) && !line.contains(&named)
+        });
+        let dense: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        let set = format!("environ[{named}]=");
+        is_called
+            || dense.match_indices(&set).any(|(at, _)| !dense[at + set.len()..].starts_with('='))
+            || dense.contains("MlflowClient(tracking_uri=")
+    };
+    code_lines(text).iter().position(says).map(|at| at + 1)
+}
+
+/// The lines of Python code without comments and without what its texts say, but for the name of the variable.
+fn code_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| rest.starts_with(quote));
+        if let Some(quote) = quote {
+            let (inner, after) = cut_text(&rest[quote.len()..], quote);
+            let shown = if inner == TRACKING_URI { TRACKING_URI } else { "" };
+            line.push_str(&format!("\"{shown}\""));
+            for _ in inner.matches('\n') {
+                lines.push(std::mem::take(&mut line));
+            }
+            rest = after;
+        } else if first == '#' {
+            rest = &rest[rest.find('\n').unwrap_or(rest.len())..];
+        } else {
+            match first {
+                '\n' => lines.push(std::mem::take(&mut line)),
+                other => line.push(other),
+            }
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// What a text says that begins here, and what comes after it. One in single quotes ends with its line at the latest.
+fn cut_text<'t>(text: &'t str, quote: &str) -> (&'t str, &'t str) {
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '\n' if quote.len() == 1 => return text.split_at(at),
+            _ if text[at..].starts_with(quote) => return (&text[..at], &text[at + quote.len()..]),
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_reads_the_variable_does_not_set_it() {
+        for script in [
+            "echo $MLFLOW_TRACKING_URI",
+            "python train.py --uri \"${MLFLOW_TRACKING_URI}\"",
+            "echo ${MLFLOW_TRACKING_URI:-none} > uri",
+            "test -n \"$MLFLOW_TRACKING_URI\" && python train.py",
+            "printenv MLFLOW_TRACKING_URI",
+            "export MLFLOW_TRACKING_URI",
+            "docker run -e MLFLOW_TRACKING_URI=$MLFLOW_TRACKING_URI image",
+            "docker run -e MLFLOW_TRACKING_URI=\"${MLFLOW_TRACKING_URI}\" image",
+            "docker run -e MLFLOW_TRACKING_URI image",
+            "# MLFLOW_TRACKING_URI=x\npython train.py",
+            "OLD_MLFLOW_TRACKING_URI=x MLFLOW_TRACKING_URI_FILE=y python train.py",
+        ] {
+            assert!(!is_set_in(script), "{script}");
+        }
+        for script in [
+            "MLFLOW_TRACKING_URI=x python train.py",
+            "cd src\nexport MLFLOW_TRACKING_URI='sqlite:///x.db'; python train.py",
+            "env \"MLFLOW_TRACKING_URI=x\" python train.py",
+            "MLFLOW_TRACKING_URI=$MLFLOW_TRACKING_URI/other python train.py",
+            "unset OTHER MLFLOW_TRACKING_URI; python train.py",
+            "env -u MLFLOW_TRACKING_URI python train.py",
+            "setenv MLFLOW_TRACKING_URI x",
+            ": ${MLFLOW_TRACKING_URI:=x}",
+            "echo $MLFLOW_TRACKING_URI; MLFLOW_TRACKING_URI= python train.py",
+        ] {
+            assert!(is_set_in(script), "{script}");
+        }
+    }
+
+    #[test]
+    fn the_line_that_says_where_to_log() {
+        for (text, line) in [
+            ("import mlflow\n\nmlflow.set_tracking_uri('sqlite:///x.db')\n", Some(3)),
+            ("'''\nmlflow.set_tracking_uri(x)\n'''\nset_tracking_uri (x)\nset_tracking_uri(x)", Some(5)),
+            ("import os\nos.environ['MLFLOW_TRACKING_URI'] = \"x\"", Some(2)),
+            ("if os.environ['MLFLOW_TRACKING_URI'] == 'x': pass", None),
+            ("client = MlflowClient(tracking_uri='http://host')", Some(1)),
+            ("# mlflow.set_tracking_uri('x')\nx = 1  # mlflow.set_tracking_uri('x')", None),
+            ("print('mlflow.set_tracking_uri(x)', \"it's\") # '", None),
+            ("print('\\'mlflow.set_tracking_uri(x)')", None),
+            ("def set_tracking_uri(uri): pass\nour_set_tracking_uri(1)", None),
+            ("mlflow.set_tracking_uri(os.environ['MLFLOW_TRACKING_URI'])", None),
+            ("mlflow.set_tracking_uri(os.getenv(\"MLFLOW_TRACKING_URI\", 'x'))", None),
+            ("x = '#'; mlflow.set_tracking_uri(x)", Some(1)),
+            ("x = 'never closed\nmlflow.set_tracking_uri(x)", Some(2)),
+            ("x = \"\"\"a\nb \\\"\"\"\n c\"\"\"; mlflow.set_tracking_uri(x)", Some(3)),
+            ("", None),
+        ] {
+            assert_eq!(line_in_python(text), line, "{text}");
+        }
+    }
+}
