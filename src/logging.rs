@@ -100,9 +100,9 @@ impl Logger {
             (None, Ok(run)) => run,
             (Some(store), _) => store.find_run(wanted)?,
             // What takes nothing may well be read.
-            (None, Err(_)) => match logger.project.existing_store() {
-                Ok(Some(store)) => store.find_run(wanted)?,
-                _ => {
+            (None, Err(_)) => match SqliteStore::open_read_only(&path) {
+                Ok(store) => store.find_run(wanted)?,
+                Err(_) => {
                     return Err(CliError::message(format!(
                         "the run store cannot be read, and `{wanted}` is no whole id of a run"
                     ))
