@@ -112,12 +112,16 @@ impl Logger {
             // The store may not know a run yet whose start waits in the spool.
             (None, Ok(run)) => run,
             (Some(store), _) => store.find_run(wanted)?,
-            (None, Err(_)) => {
-                return Err(CliError::message(format!(
-                    "the run store is away, and `{wanted}` is no whole id of a run"
-                ))
-                .hint("name the run by its whole id, as `pipe runs start` prints it"));
-            }
+            // What takes nothing may well be read.
+            (None, Err(_)) => match SqliteStore::open_read_only(&path) {
+                Ok(store) => store.find_run(wanted)?,
+                Err(_) => {
+                    return Err(CliError::message(format!(
+                        "the run store cannot be read, and `{wanted}` is no whole id of a run"
+                    ))
+                    .hint("name the run by its whole id, as `pipe runs start` prints it"));
+                }
+            },
         };
         Ok(logger)
     }

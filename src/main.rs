@@ -40,6 +40,8 @@ mod settings;
 mod spool;
 mod staging;
 mod supplier;
+#[cfg(feature = "serve")]
+mod token;
 #[cfg(feature = "train")]
 mod training;
 mod ui;

@@ -2,17 +2,19 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use server::{Context, Options, ServeError, Server, Token};
+use server::{Context, Options, ServeError, Server};
 
 use crate::environment;
 use crate::error::{CliError, CliResult, with_causes};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::spool;
+use crate::token;
 use crate::ui::Printer;
 
 /// How often it is asked whether a signal came.
@@ -53,6 +55,10 @@ pub struct UiArgs {
     /// Let in everybody on this machine, without a token
     #[arg(long)]
     no_token: bool,
+    /// Let in who has the token in this file, so that clients go on after a restart; a missing file is made, for you alone to
+    /// read, with a new token. Without it the variable PIPE_UI_TOKEN counts, and then each start has a new token
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "no_token")]
+    token_file: Option<PathBuf>,
 }
 
 /// Serves until a signal comes.
@@ -62,6 +68,7 @@ pub struct UiArgs {
 pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let address = resolve(args)?;
+    let token = (!args.no_token).then(|| token::token(args.token_file.as_deref())).transpose()?;
     let project = Project::find()?;
     let was_made = project.is_made();
     let made = project.make_pipe_folder().and_then(|()| Ok(project.prepare_cache()?));
@@ -82,7 +89,6 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     }
     let store = Arc::new(store);
     let context = Context::new(store.clone(), project.blobs());
-    let token = (!args.no_token).then(Token::random);
     let shown = token.as_ref().map(|token| format!("?token={}", token.as_str())).unwrap_or_default();
     let server = Server::start(context, Options { address, token }).map_err(refusal)?;
     let address = server.address();

@@ -1,17 +1,19 @@
 //! The params of a state.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
-use base::{ProjectPath, Value};
+use base::{Digest, ProjectPath, Value};
 use indexmap::IndexMap;
 use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, params};
 use report::DiffSide;
-use track::{RunId, SqliteStore};
+use track::{Run, RunId};
 
 use super::{Readable, Revision, as_of, load_at, store, with_children};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
+use crate::recorder::{params_of, tags};
 
 impl Revision {
     /// The params of this state by file, flattened to dotted keys. With `declared`, only those that a stage
@@ -23,7 +25,7 @@ impl Revision {
         let mut readable = Readable::default();
         let loaded = match self {
             Revision::Run(run) => {
-                readable.side = run_params(&store(project)?, *run)?;
+                readable.side = run_params(project, *run)?;
                 return Ok(readable);
             }
             Revision::Workspace => Some(project.load_with(load_what_parses)?),
@@ -115,11 +117,13 @@ fn leaves(key: &str, value: &Value) -> Vec<(String, Value)> {
 }
 
 /// The params that a run and its stages recorded, back under their files. The store keeps texts; they read
-/// back as the types they were written from.
-fn run_params(store: &SqliteStore, run: RunId) -> CliResult<DiffSide> {
+/// back as the types they were written from. What the scripts of a stage logged stands in no file.
+fn run_params(project: &Project, run: RunId) -> CliResult<DiffSide> {
     let mut side = DiffSide::new();
-    for run in with_children(store, run)? {
-        for (key, text) in run.data.params {
+    for run in with_children(&store(project)?, run)? {
+        let declared = declared_by(project, &run);
+        let is_of_file = |key: &String| declared.as_ref().is_none_or(|declared| declared.contains(key));
+        for (key, text) in run.data.params.into_iter().filter(|(key, _)| is_of_file(key)) {
             let (file, key) = match key.split_once(':') {
                 Some((file, key)) => (file.to_owned(), key.to_owned()),
                 None => (PARAMS_FILE.to_owned(), key),
@@ -130,4 +134,12 @@ fn run_params(store: &SqliteStore, run: RunId) -> CliResult<DiffSide> {
         }
     }
     Ok(side)
+}
+
+/// The keys of the params that the stage of a run declared, as far as the stage cache tells of it: all results of one stage key have
+/// the same.
+fn declared_by(project: &Project, run: &Run) -> Option<BTreeSet<String>> {
+    let key = run.data.tags.get(tags::KEY)?.parse::<Digest>().ok()?;
+    let entry = project.stage_cache().results(&key).into_iter().next()?;
+    Some(params_of(&entry.params).into_iter().map(|param| param.key).collect())
 }

@@ -73,7 +73,9 @@ impl Printer {
     /// Data, on stdout, as it is. A reader that has gone away is no error: nobody wants the rest. Any other
     /// fault is kept for [`Printer::lost_data`].
     pub fn data(&self, text: impl Display) {
-        let written = write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush());
+        // In one write: what several processes tell one reader stays whole line by line.
+        let written = io::stdout().lock().write_all(text.to_string().as_bytes());
+        let written = written.and_then(|()| io::stdout().flush());
         if let Err(fault) = written
             && fault.kind() != io::ErrorKind::BrokenPipe
         {
@@ -126,7 +128,7 @@ impl Printer {
     /// Talk with lines that stay whole: those of a script, or one that is meant to be copied.
     pub fn relay(&self, text: impl Display) {
         if !self.is_quiet() {
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
         }
     }
 
@@ -215,8 +217,10 @@ impl Printer {
 /// Writes to stderr, with lines wrapped where it is a terminal.
 fn talk(text: impl Display) {
     let mut err = io::stderr().lock();
-    let _ = match err.is_terminal().then(|| usize::from(console::Term::stderr().size().1)) {
-        Some(width) => writeln!(err, "{}", wrap::wrapped(&text.to_string(), width)),
-        None => writeln!(err, "{text}"),
+    let text = match err.is_terminal().then(|| usize::from(console::Term::stderr().size().1)) {
+        Some(width) => format!("{}\n", wrap::wrapped(&text.to_string(), width)),
+        None => format!("{text}\n"),
     };
+    // In one write, as in `Printer::data`: stderr has no buffer, and each part of a format would be one of its own.
+    let _ = err.write_all(text.as_bytes());
 }

@@ -157,7 +157,10 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     let again = sandbox.ok(["log", "metric", "loss", "0", "--step", "0", "--run", &run]);
     again
         .tells(&["runs.db is locked by other processes; what is logged is recorded by a later pipe command"]);
+    // What takes nothing can be read: a run is found by other names too.
+    sandbox.ok(["log", "param", "late=1", "--run", "last"]).tells(&["recorded by a later pipe command"]);
     drop(lock);
+    assert_eq!(shown(&sandbox, &run)["params"]["late"], "1");
     assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 2500);
     assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
 
@@ -192,6 +195,17 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     let store = rusqlite::Connection::open(&store).unwrap();
     let sql = "SELECT experiment.name FROM logged_model JOIN experiment ON experiment.id = experiment";
     assert_eq!(store.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "other");
+}
+
+#[test]
+fn a_run_that_a_script_left_open_ends_as_its_stage() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  one: {cmd: 'pipe runs start --name open && echo x > x', outs: [x]}\n",
+    );
+    sandbox.ok(["repro"]);
+    let runs =
+        sandbox.json(["runs", "list", "--json", "--columns", "name,status", "--where", "name = 'open'"]);
+    assert_eq!(runs[0]["status"], "FINISHED", "{runs}");
 }
 
 /// A store that is gone may come back: who names one of its runs makes no other in its place.

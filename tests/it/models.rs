@@ -137,7 +137,11 @@ fn versions_are_named_marked_and_removed() {
     sandbox.ok(["models", "alias", "spiral/2", "best"]);
     assert_eq!(version("spiral@best"), 2);
     sandbox.ok(["models", "stage", "spiral@best", "production"]);
-    sandbox.ok(["models", "stage", "spiral/3", "Production", "--archive-existing"]);
+    sandbox
+        .ok(["models", "stage", "spiral/3", "Production", "--archive-existing"])
+        .tells(&["Version 3 of spiral is in Production.", "is archived."]);
+    let again = sandbox.ok(["models", "stage", "spiral/3", "Production", "--archive-existing"]);
+    assert!(!again.stderr.contains("is archived"), "{}", again.stderr);
     assert_eq!((version("spiral/Production"), version("spiral/archived")), (3, 2));
     sandbox.pipe(["models", "stage", "spiral/3", "None", "--archive-existing"]).code(2);
     sandbox.pipe(["models", "stage", "spiral/3", "prod"]).code(2).tells(&["Staging"]);

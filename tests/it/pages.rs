@@ -329,3 +329,63 @@ fn any_folder_can_be_served_by_several_and_copied() {
     let told = sandbox.program("sh").args(["-c", "! grep -rl \"größe\" copy/.pipe"]).status().unwrap();
     assert!(told.success(), "no record names the place where it was made");
 }
+
+#[test]
+fn every_metric_with_a_course_has_a_chart() {
+    let served = Served::start();
+    let id = run(&served, "many", &[], "1");
+    let log = |metrics: Vec<Json>| served.ok("runs/log-batch", json!({"run_id": id, "metrics": metrics}));
+    let point = |key: &str, step: i64, value: f64| json!({"key": key, "value": value, "timestamp": step, "step": step});
+    log((0..300).map(|number| point(&format!("m{number:03}"), 0, 1.0)).collect());
+    log((0..10).map(|step| point("z", step, 1.0)).collect());
+    // Logged twice, as `mlflow.evaluate` does: nothing to draw.
+    log(vec![point("twice", 0, 0.5), json!({"key": "twice", "value": 0.5, "timestamp": 7, "step": 0})]);
+    let charts = |page: &str| page.matches("<svg").count();
+    let page = shown(&served, &format!("/runs/{id}"));
+    assert!(
+        charts(&page) == 1 && page.contains("<title>z</title>") && !page.contains("next charts"),
+        "{page}"
+    );
+    for number in 0..70 {
+        log((0..2).map(|step| point(&format!("c{number:02}"), step, 1.0)).collect());
+    }
+    let other = run(&served, "other", &[], "1");
+    for address in [format!("/runs/{id}"), format!("/compare?run={id}&run={other}")] {
+        let page = shown(&served, &address);
+        assert!(charts(&page) == 60 && page.contains("Charts 1 to 60 of 71."), "{page}");
+        let next = link(&page, "next charts");
+        let rest = shown(&served, next.trim_end_matches("#charts"));
+        assert!(charts(&rest) == 11 && rest.contains("<title>z</title>"), "{rest}");
+        let back = link(&rest, "← previous charts");
+        assert_eq!(charts(&shown(&served, back.trim_end_matches("#charts"))), 60);
+        let beyond = shown(&served, &next.replace("=60#charts", "=18446744073709551615"));
+        assert!(charts(&beyond) == 0 && beyond.contains("71 charts."), "{beyond}");
+    }
+}
+
+#[test]
+fn a_list_tells_of_keys_that_no_run_has() {
+    let served = Served::start();
+    run(&served, "one", &[1.0], "7");
+    let page = shown(&served, "/?filter=metrics.nope+%3E+1+and+params.sed+%3D+7&order_by=tags.gone");
+    for told in [
+        "No run has a metric `nope`.",
+        "No run has a param `sed`; did you mean `seed`?",
+        "No run has a tag `gone`",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(!shown(&served, "/?filter=params.seed+%3D+8").contains("No run has"));
+}
+
+#[test]
+fn models_are_found_by_a_word_of_their_name() {
+    let served = Served::start();
+    for name in ["rf-small", "clf"] {
+        served.ok("registered-models/create", json!({"name": name}));
+    }
+    let found = shown(&served, "/models?filter=RF");
+    assert!(found.contains(">rf-small<") && !found.contains(">clf<"), "{found}");
+    assert!(shown(&served, "/models?filter=name+%3D+%27clf%27").contains(">clf<"));
+    assert!(shown(&served, "/models?filter=name+%3D+clf").contains("The filter is not used"));
+}

@@ -204,3 +204,16 @@ fn nan_stays_nan_in_json() {
     let reason = &sandbox.json(["status", "--json"])["stages"][0]["reasons"][0];
     assert_eq!((&reason["old"], &reason["new"][0]), (&"NaN".into(), &"-Infinity".into()));
 }
+
+#[test]
+fn what_a_script_logged_stands_in_no_params_file() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  one: {cmd: 'pipe log param own=1 && echo x > x', params: [lr], outs: [x]}\n",
+    );
+    sandbox.write("params.yaml", "lr: 0.1\n");
+    sandbox.ok(["repro"]);
+    sandbox.ok(["params", "diff"]).tells(&["Nothing differs between run"]);
+    sandbox.write("params.yaml", "lr: 0.2\n");
+    let diff = sandbox.ok(["params", "diff"]).stdout;
+    assert!(diff.contains("lr") && !diff.contains("own"), "{diff}");
+}

@@ -145,6 +145,23 @@ fn points_before_1970_are_refused_and_told() {
 }
 
 #[test]
+fn one_run_with_many_metrics_takes_no_column_from_the_others() {
+    let usual: Pairs = &[("acc", "1"), ("zeta", "2")];
+    let odd: Pairs = &[("best_acc", "3"), ("gpu_a", "1"), ("gpu_b", "1"), ("gpu_c", "1")];
+    let (sandbox, _) = logged(&[("a", "Default", usual, &[]), ("b", "Default", usual, &[])]);
+    assert!(!sandbox.ok(["runs", "list"]).stderr.contains("No column"), "all have one");
+    sandbox.ok(["runs", "start", "--name", "odd"]);
+    for (key, value) in odd {
+        sandbox.ok(["log", "metric", key, value, "--run", "last"]);
+    }
+    let listed = sandbox.ok(["runs", "list"]);
+    let head: Vec<&str> = listed.stdout.lines().next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(head[3..7], ["acc", "zeta", "best_acc", "gpu_a"], "{}", listed.stdout);
+    let told = "No column for 2 more metrics: `--columns name,metrics.gpu_b` shows those that it names.";
+    assert!(listed.stderr.contains(told), "{}", listed.stderr);
+}
+
+#[test]
 fn times_are_those_of_the_users_clock() {
     let (sandbox, _) = logged(&[("a", "Default", &[], &[])]);
     let listed = |zone: &str, filter: &str| {

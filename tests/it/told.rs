@@ -1,6 +1,8 @@
 //! What is said: only what is so, with a way out that works, and no more than somebody can read.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixDatagram;
 
 use crate::harness::{Sandbox, snapshot};
 
@@ -169,4 +171,26 @@ fn a_frozen_stage_that_cannot_be_brought_back_is_told() {
     Failed each@a: it is frozen and cannot be restored (has not run yet); remove `frozen: true` to let it run.
     1 stage: 1 failed.
     ");
+}
+
+/// Several commands that share a pipe must not tear each other's lines.
+#[test]
+fn each_line_is_one_write() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    let (reader, out) = UnixDatagram::pair().unwrap();
+    reader.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let mut command = sandbox.pipe_command(["models", "register", "net", "--run", "last", "--path", "gone"]);
+    command.stdout(OwnedFd::from(out.try_clone().unwrap())).stderr(OwnedFd::from(out));
+    assert_eq!(command.status().unwrap().code(), Some(2));
+    // The writing ends are closed with the command.
+    drop(command);
+    let mut buffer = [0; 4096];
+    let mut lines = 0;
+    while let Ok(length @ 1..) = reader.recv(&mut buffer) {
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert!(text.ends_with('\n'), "a part of a line: {text:?}");
+        lines += 1;
+    }
+    assert!(lines > 0);
 }

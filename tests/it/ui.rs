@@ -1,5 +1,7 @@
 //! `pipe ui`: who gets in, what hostile requests get, what survives, and how it ends.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use crate::harness::Sandbox;
@@ -30,6 +32,43 @@ fn a_token_is_asked_for_and_comes_three_ways() {
     assert_eq!(served.get("/health").text(), "OK");
     let (_, said) = served.end("INT");
     assert!(!said.code(0).stderr.contains(&token), "no secret in what it says");
+}
+
+#[test]
+fn a_token_of_a_file_or_of_the_environment_outlives_a_restart() {
+    let sandbox = Sandbox::new();
+    let served = Served::with(sandbox, &["--token-file", "deep/token"]);
+    let token = served.token.clone().expect("it is printed");
+    let (sandbox, _) = served.end("INT");
+    let path = sandbox.path("deep/token");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{token}\n"));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let served = Served::with(sandbox, &["--token-file", "deep/token"]);
+    assert_eq!(served.token.as_deref(), Some(token.as_str()), "the same after a restart");
+    let (sandbox, _) = served.end("INT");
+    let refused = |options: &[&str], tells: &[&str]| {
+        sandbox.pipe(["ui", "--port", "0"].iter().chain(options)).code(2).tells(tells);
+    };
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    refused(
+        &["--token-file", "deep/token"],
+        &["others may read the token in deep/token", "chmod 600 deep/token"],
+    );
+    sandbox.write("empty", "");
+    std::fs::set_permissions(sandbox.path("empty"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    refused(&["--token-file", "empty"], &["what empty holds is no token", "16 characters"]);
+    refused(&["--token-file", "deep/token", "--no-token"], &["cannot be used with"]);
+    let with = |value: &str, sandbox: &Sandbox| {
+        let mut command = sandbox.pipe_command(["ui", "--port", "0"]);
+        command.env("PIPE_UI_TOKEN", value);
+        command
+    };
+    let command = with("one-of-mine-and-long", &sandbox);
+    let served = Served::of(sandbox, command);
+    assert_eq!(served.token.as_deref(), Some("one-of-mine-and-long"));
+    let (sandbox, _) = served.end("INT");
+    let said = sandbox.start(with("short", &sandbox)).wait();
+    said.code(2).tells(&["the value of PIPE_UI_TOKEN is no token"]);
 }
 
 #[test]

@@ -16,7 +16,10 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{Code, Fault};
 
-/// A secret of 128 random bits, as hexadecimal digits. Its debug text does not show it.
+/// Characters of a chosen token, at least.
+const SHORTEST: usize = 16;
+
+/// A secret: of 128 random bits, as hexadecimal digits, where nobody chose it. Its debug text does not show it.
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -25,6 +28,13 @@ impl Token {
     pub fn random() -> Token {
         let mut random = rand::make_rng::<rand::rngs::StdRng>();
         Token(format!("{:016x}{:016x}", random.next_u64(), random.next_u64()))
+    }
+
+    /// One that people chose: nothing when it is short enough to be guessed, or has characters that would not come through an
+    /// address, a cookie and a header as they are.
+    pub fn chosen(text: &str) -> Option<Token> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        (text.len() >= SHORTEST && text.bytes().all(is_plain)).then(|| Token(text.to_owned()))
     }
 
     /// The secret itself.
@@ -145,6 +155,23 @@ mod tests {
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let value = |text: &str| HeaderValue::from_str(text).unwrap();
         pairs.iter().map(|(name, text)| (name.parse().unwrap(), value(text))).collect()
+    }
+
+    #[test]
+    fn a_chosen_token_is_long_and_plain() {
+        for good in ["0123456789abcdef", "A-long_one.of~mine"] {
+            assert!(Token::chosen(good).is_some_and(|token| token.is(good)), "{good}");
+        }
+        for bad in [
+            "",
+            "0123456789abcde",
+            "0123456789abcde;",
+            "with a space in it",
+            "&token=0123456789",
+            "schlüssel-schlüssel",
+        ] {
+            assert!(Token::chosen(bad).is_none(), "{bad}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod block;
 mod change;
 mod chunk;
+mod columns;
 mod cursor;
 mod entity;
 mod filter;
@@ -21,6 +22,7 @@ mod settle;
 mod source;
 mod sqlite;
 mod store;
+mod unknown;
 
 pub use block::{BLOCK_VERSION, decode_block, encode_block};
 pub use change::{
@@ -28,6 +30,7 @@ pub use change::{
     NewVersion, Precondition, Purge, RegistryChange, VersionRef,
 };
 pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};
+pub use columns::commonest;
 pub use cursor::{MetricCursor, ParseCursorError};
 pub use entity::{
     Artifact, ArtifactEntry, ArtifactOwner, Course, DATASET_CONTEXT_TAG, Dataset, DatasetInput,
@@ -60,3 +63,4 @@ pub use store::{
     ErrorKind, ExperimentSearch, KeyGroup, LoggedModelSearch, ModelSearch, ModelStore, ParentFilter,
     RunStore, Search, StoreError, VersionSearch, View,
 };
+pub use unknown::{UnknownKey, unknown_keys};

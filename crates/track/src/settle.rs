@@ -6,14 +6,15 @@
 use base::Timestamp;
 
 use crate::{
-    Change, Changes, Lease, Precondition, RunId, RunStatus, RunStore, StoreError, Tag, is_of_script, ties,
+    Change, Changes, Lease, Precondition, Run, RunId, RunStatus, RunStore, StoreError, Tag, is_of_script,
+    ties,
 };
 
 /// The tag that tells a run settled here from one that reported its own end.
 pub const SETTLED_TAG: &str = "pipe.settled";
 
 /// Marks every running run of this host whose process is dead as killed, ended `now`, or as `known` says that it
-/// ended, and says so in the tag [`SETTLED_TAG`]; a stage's run is tied to that of its script then. Runs of other hosts and runs without a lease are left alone.
+/// ended; one that a script started and left open ends as the stage's run ended. The tag [`SETTLED_TAG`] says why. A stage's run is tied to that of its script then. Runs of other hosts and runs without a lease are left alone.
 ///
 /// Returns the runs that were settled.
 ///
@@ -31,9 +32,16 @@ pub fn settle_dead(
         if lease.host != host || is_alive(&lease) {
             continue;
         }
-        let mut settlement = settlement(run, &lease, known(run).unwrap_or((RunStatus::Killed, now)), now);
+        let found = store.run(run)?;
+        let mut why = format!("process {} died without reporting the end of the run", lease.pid);
+        let mut end = known(run);
+        if end.is_none() && is_of_script(&found) {
+            end = end_of_stage(store, &found)?;
+            why = end.map_or(why, |_| "its stage ended without ending it".to_owned());
+        }
+        let mut settlement = settlement(run, &lease, why, end.unwrap_or((RunStatus::Killed, now)), now);
         // Nobody else will, and from now on it makes no more runs.
-        if !is_of_script(&store.run(run)?) {
+        if !is_of_script(&found) {
             settlement.changes.extend(ties(run, &store.children(run)?).into_iter().flatten());
         }
         match store.apply(settlement) {
@@ -46,14 +54,31 @@ pub fn settle_dead(
     Ok(settled)
 }
 
-fn settlement(run: RunId, lease: &Lease, (status, end): (RunStatus, Timestamp), now: Timestamp) -> Changes {
-    let value = format!("process {} died without reporting the end of the run", lease.pid);
+/// How and when the run ended that started one, if it has: what a script left open ends with its stage.
+fn end_of_stage(store: &dyn RunStore, run: &Run) -> Result<Option<(RunStatus, Timestamp)>, StoreError> {
+    let Some(parent) = run.info.parent else { return Ok(None) };
+    match store.run(parent) {
+        Ok(Run { info, .. }) if info.status.has_ended() => {
+            Ok(info.end_time.map(|end| (info.status, end.max(run.info.start_time))))
+        }
+        Ok(_) | Err(StoreError::UnknownRun(_)) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn settlement(
+    run: RunId,
+    lease: &Lease,
+    why: String,
+    (status, end): (RunStatus, Timestamp),
+    now: Timestamp,
+) -> Changes {
     Changes {
         preconditions: vec![Precondition::LeaseIs { run, lease: lease.clone() }],
         ..Changes::new(
             now,
             vec![
-                Change::SetTags { run, tags: vec![Tag { key: SETTLED_TAG.to_owned(), value }] },
+                Change::SetTags { run, tags: vec![Tag { key: SETTLED_TAG.to_owned(), value: why }] },
                 Change::UpdateRun { run, status: Some(status), end_time: Some(end), name: None },
             ],
         )

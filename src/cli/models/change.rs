@@ -100,10 +100,15 @@ pub fn stage(args: &StageArgs, project: &Project, printer: Printer) -> CliResult
     let store = open(project, printer)?;
     let version = reference(&find_version(&store, &args.model)?);
     let told = format!("Version {} of {} is in {}.", version.version, version.model, args.stage);
+    let mut others = if args.archive_existing { versions_of(&store, &version.model)? } else { Vec::new() };
+    others.retain(|other| other.stage == args.stage && other.version != version.version);
     let change =
         RegistryChange::SetStage { version, stage: args.stage, archive_existing: args.archive_existing };
     apply(&store, vec![change])?;
     printer.say(told);
+    for other in others {
+        printer.say(format_args!("Version {} of {} is archived.", other.version, other.model));
+    }
     Ok(())
 }
 

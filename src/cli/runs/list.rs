@@ -2,12 +2,10 @@
 
 use base::Value;
 use clap::Args;
-use indexmap::IndexSet;
-use report::{Cell, Column, Table};
+use report::{Cell, Column, Table, count_text};
 use track::{
-    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, KeyGroup, Lifecycle, Metric, OrderBy,
-    PARENT_TAG, ParentFilter, RESTORED, RESTORED_TAG, RUN_NAME_TAG, Run, RunStore, STAGE_TAG, Search,
-    Searched, SqliteStore, View, nearest, shown_id,
+    Aggregate, DatasetField, ExperimentId, Field, Filter, Joined, Lifecycle, Metric, OrderBy, ParentFilter,
+    RESTORED, Run, RunStore, Search, Searched, SqliteStore, View, commonest, nearest, shown_id, unknown_keys,
 };
 
 use crate::cli::FormatArgs;
@@ -101,7 +99,9 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     let asked = search.filter.iter().flat_map(Filter::fields);
     let asked = asked.chain(search.order_by.iter().map(|order| &order.field)).cloned();
     let asked: Vec<Field> = asked.chain(columns.iter().filter_map(ColumnSpec::field)).collect();
-    tell_unknown(&store, &runs, &asked, printer)?;
+    for unknown in unknown_keys(&store, &runs, &asked)? {
+        printer.say(unknown);
+    }
     // Ids of one day begin alike: people get the end, which tells runs apart, programs the whole.
     let for_people = !args.format.json && !args.format.csv;
     if runs.is_empty() && for_people {
@@ -109,7 +109,8 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         return Ok(());
     }
     let is_default = columns.is_empty();
-    let columns = if is_default { default_columns(&runs, for_people) } else { columns };
+    let (columns, others) =
+        if is_default { default_columns(&runs, for_people) } else { (columns, Vec::new()) };
     let mut heads: Vec<Column> = columns.iter().map(ColumnSpec::head).collect();
     if is_default && for_people {
         shorten(&mut heads);
@@ -123,6 +124,12 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     }
     table.leave_out(all - runs.len());
     args.format.print(&table, printer);
+    if let Some(first) = others.first() {
+        let more = count_text(others.len(), "more metric");
+        printer.say(format_args!(
+            "No column for {more}: `--columns name,metrics.{first}` shows those that it names."
+        ));
+    }
     Ok(())
 }
 
@@ -159,38 +166,6 @@ fn experiments(store: &SqliteStore, names: &[String]) -> CliResult<Vec<Experimen
         Err(CliError::message(format!("there is no experiment `{name}`")).hint(hint))
     };
     names.iter().map(find).collect()
-}
-
-/// Says which metrics, params and tags that are asked for no run has: an empty column or an order that is none would not.
-fn tell_unknown(store: &SqliteStore, runs: &[Run], asked: &[Field], printer: Printer) -> CliResult {
-    let mut told: Vec<(KeyGroup, &str)> = Vec::new();
-    for field in asked {
-        let (group, noun, key, is_there) = match field {
-            Field::Metric(key) | Field::Aggregate(_, key) => {
-                let is_there = runs.iter().any(|run| run.data.metrics.contains_key(key));
-                (KeyGroup::Metrics, "metric", key, is_there)
-            }
-            Field::Param(key) => {
-                (KeyGroup::Params, "param", key, runs.iter().any(|run| run.data.params.contains_key(key)))
-            }
-            Field::Tag(key) => (KeyGroup::Tags, "tag", key, runs.iter().any(|run| run.tag(key).is_some())),
-            Field::Attribute(_) | Field::Dataset(_) => continue,
-        };
-        // The stage and where a result came from are fields of their own, and the name and the parent are no rows.
-        let is_ours = [STAGE_TAG, RESTORED_TAG, RUN_NAME_TAG, PARENT_TAG].contains(&key.as_str());
-        if is_there || is_ours || told.contains(&(group, key)) {
-            continue;
-        }
-        let known = store.keys(group)?;
-        if known.contains(key) {
-            continue;
-        }
-        told.push((group, key));
-        let near = nearest(key, known.iter().map(String::as_str));
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or(".".to_owned());
-        printer.say(format_args!("No run has a {noun} `{key}`{near}"));
-    }
-    Ok(())
 }
 
 /// Metrics by their keys alone, where that is no other column: it leaves room for more of them. All but the first are spare.
@@ -376,19 +351,18 @@ fn datasets(run: &Run, field: DatasetField) -> Cell {
     if values.is_empty() { Cell::Missing } else { Cell::text(values.join(", ")) }
 }
 
-/// Metrics that people ask for first, where runs have them.
-const FIRST_METRICS: [&str; 6] = ["best_acc", "val_acc", "accuracy", "val_loss", "loss", "train_loss"];
+/// Metrics that have a column without being asked for.
+const MOST_METRICS: usize = 4;
 
-/// Id, name, status, the few metrics that tell most, and time; the experiment, where there are others than the first. On a
-/// narrow terminal all metrics but the first go before the rest. Programs, whose status is the stored one, see beside it what
-/// was restored.
-fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
+/// Id, name, status, the few metrics that most of the runs have, and time; the experiment, where there are others than the first. On
+/// a narrow terminal all metrics but the first go before the rest. Programs, whose status is the stored one, see beside it what
+/// was restored. And the metrics that have no column.
+fn default_columns(runs: &[Run], for_people: bool) -> (Vec<ColumnSpec>, Vec<String>) {
     let mut columns = vec![ColumnSpec::Id, ColumnSpec::Name, ColumnSpec::Status];
-    let known: IndexSet<&str> =
-        runs.iter().flat_map(|run| run.data.metrics.keys()).map(String::as_str).collect();
-    let first = FIRST_METRICS.iter().copied().filter(|key| known.contains(key));
-    let plain = known.iter().copied().filter(|key| !key.contains('/') && !FIRST_METRICS.contains(key));
-    columns.extend(first.chain(plain).take(4).map(|key| ColumnSpec::Metric(key.to_owned())));
+    let mut metrics = commonest(runs.iter().flat_map(|run| run.data.metrics.keys()));
+    let others = metrics.split_off(metrics.len().min(MOST_METRICS));
+    let others = others.into_iter().map(ToOwned::to_owned).collect();
+    columns.extend(metrics.into_iter().map(|key| ColumnSpec::Metric(key.to_owned())));
     columns.extend([ColumnSpec::Start, ColumnSpec::Duration]);
     if runs.iter().any(|run| run.info.experiment != ExperimentId::DEFAULT) {
         columns.push(ColumnSpec::Experiment);
@@ -396,7 +370,7 @@ fn default_columns(runs: &[Run], for_people: bool) -> Vec<ColumnSpec> {
     if !for_people && runs.iter().any(|run| restored_from(run).is_some()) {
         columns.push(ColumnSpec::RestoredFrom);
     }
-    columns
+    (columns, others)
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use report::{LISTED, duration_text, float_text};
-use track::{Joined, Run, RunId};
+use track::{Joined, Run};
 
+use super::charts::{self, charts};
 use super::html::{Html, Link, cell, folded, head, short};
-use super::run::{MOST_CHARTS, MOST_POINTS, chart, name_of, status};
+use super::run::{name_of, status};
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
@@ -58,12 +59,16 @@ pub fn page(context: &Context, call: &Call) -> Result<String, Fault> {
             cells
         }),
     );
+    let chosen: Vec<String> = runs.iter().map(|run| format!("run={}", run.info.id)).collect();
+    let address = format!("/compare?{}", chosen.join("&"));
     if equal > 0 && !with_equal {
-        let chosen: Vec<String> = runs.iter().map(|run| format!("run={}", run.info.id)).collect();
         let text = format!("Show {} too", report::count_text(equal, "equal row"));
-        page.link(&Link(format!("/compare?{}&all=", chosen.join("&")), &text));
+        page.link(&Link(format!("{address}&all="), &text));
     }
-    charts(&mut page, context, &joined, &runs)?;
+    let name = |run: &Run| format!("{} {}", name_of(run), run.info.id.short());
+    let named: Vec<(String, &Joined)> = joined.iter().map(|one| (name(&one.run), one)).collect();
+    let address = if with_equal { format!("{address}&all=") } else { address };
+    charts(&mut page, context, &named, &address, charts::from(call)?)?;
     Ok(page.finish("Runs side by side"))
 }
 
@@ -110,30 +115,4 @@ fn rows(runs: &[Run]) -> Vec<Row> {
 
 fn keys<'a>(runs: &'a [Run], of: fn(&'a Run) -> Vec<&'a String>) -> BTreeSet<String> {
     runs.iter().flat_map(of).cloned().collect()
-}
-
-/// A chart for each metric of which two points at least were logged.
-fn charts(page: &mut Html, context: &Context, joined: &[Joined], runs: &[Run]) -> Result<(), Fault> {
-    let keys = keys(runs, |run| run.data.metrics.keys().collect());
-    page.raw("<div class=\"charts\">\n");
-    for key in keys.iter().take(MOST_CHARTS) {
-        let holders: Vec<RunId> = joined.iter().map(|one| one.holder(key)).collect();
-        let found = context.store.sampled_history(&holders, key, None, MOST_POINTS)?;
-        if found.iter().any(|(_, history)| history.len() > 1) {
-            let named = found.into_iter().map(|(id, history)| {
-                let run = joined.iter().map(|one| &one.run).zip(&holders).find(|(_, holder)| **holder == id);
-                let name = run.map_or_else(
-                    || id.short(),
-                    |(run, _)| format!("{} {}", name_of(run), run.info.id.short()),
-                );
-                (name, history)
-            });
-            page.raw(&chart(key, &named.collect::<Vec<_>>()));
-        }
-    }
-    page.raw("</div>\n");
-    if keys.len() > MOST_CHARTS {
-        page.paragraph("faint", format_args!("Charts of the first {MOST_CHARTS} metrics are shown."));
-    }
-    Ok(())
 }

@@ -12,13 +12,13 @@ const MOST_CHARACTERS: usize = 60;
 const DIGITS: usize = 12;
 
 const STYLE: &str = "\
-:root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:80rem;padding:0 1rem}\
+:root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:120rem;padding:0 1rem}\
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;\
 border-bottom:1px solid #8884;overflow-wrap:break-word;max-width:40rem}th{font-weight:600}th,td.short,td.number{white-space:\
-nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:flex;flex-wrap:wrap;gap:1rem}\
-.charts svg{max-width:100%;height:auto}input{font:inherit}\
+nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:grid;gap:1rem;\
+grid-template-columns:repeat(auto-fill,minmax(min(100%,36rem),1fr))}.charts svg{width:100%;max-width:45rem;height:auto}p,pre{max-width:80rem}input{font:inherit}\
 input[name=filter]{width:30rem;max-width:70%}.fault{color:#c0392b}nav a{margin-right:1rem}\
-h1{overflow-wrap:anywhere}th a{color:inherit}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}summary{cursor:pointer}\
+h1,p{overflow-wrap:anywhere}th a{color:inherit}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}summary{cursor:pointer}\
 @media(max-width:40rem){td.short{max-width:11rem;overflow:hidden;text-overflow:ellipsis}}";
 
 /// Stands on top of every page.

@@ -2,7 +2,7 @@
 
 use form_urlencoded::Serializer;
 use report::plots::escape;
-use track::{ExperimentId, Filter, OrderBy, Run, Search, View};
+use track::{ExperimentId, Filter, OrderBy, Run, Search, View, unknown_keys};
 
 use super::html::{Html, Link, value};
 use super::run::runs_table;
@@ -156,6 +156,11 @@ pub fn runs(
     let mut runs = context.store.search(&search)?;
     let is_cut = runs.len() > MOST_RUNS;
     runs.truncate(MOST_RUNS);
+    let asked_for = search.filter.iter().flat_map(Filter::fields);
+    let asked_for = asked_for.chain(search.order_by.iter().map(|order| &order.field));
+    for unknown in unknown_keys(&*context.store, &runs, &asked_for.cloned().collect::<Vec<_>>())? {
+        page.paragraph("fault", unknown);
+    }
     if runs.is_empty() {
         let is_narrowed = search.filter.is_some() || asked.offset > 0;
         page.paragraph("faint", if is_narrowed { "No run matches." } else { "There is no run yet." });

@@ -1,6 +1,7 @@
 //! Pages for browsers: experiments, the runs of one, one run with its charts, several runs side by side, and registered
 //! models. Made whole on the server; no script but the one that leads from MLflow's addresses to ours.
 
+mod charts;
 mod compare;
 mod html;
 mod list;
@@ -60,8 +61,9 @@ async fn experiment(State(context): State<Context>, Path(id): Path<String>, requ
     page(blocking(move || runs_page(&context, &id, &call)).await)
 }
 
-async fn one_run(State(context): State<Context>, Path(id): Path<String>) -> Response {
-    page(blocking(move || run::page(&context, &id)).await)
+async fn one_run(State(context): State<Context>, Path(id): Path<String>, request: Request) -> Response {
+    let call = Call::from_query(request.uri().query().unwrap_or_default());
+    page(blocking(move || run::page(&context, &id, &call)).await)
 }
 
 async fn compare(State(context): State<Context>, request: Request) -> Response {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::count_text;
 use track::{
-    Attribute, Comparison, Field, Filter, Joined, Literal, ModelSearch, ModelVersion, RunId, Searched,
-    VersionSearch,
+    Attribute, Comparison, Field, Filter, Joined, Literal, MlflowError, ModelSearch, ModelVersion, RunId,
+    Searched, VersionSearch,
 };
 
 use super::html::{Html, Link, cell, folded, number, short, shortened};
@@ -25,8 +25,8 @@ pub fn list(context: &Context, call: &Call) -> Result<String, Fault> {
     let mut page = Html::default();
     page.heading(1, "Registered models");
     let text = call.text("filter")?.unwrap_or_default().trim();
-    filter_form(&mut page, "/models", text, &[], "name ILIKE '%iris%' and tags.task = 'classify'");
-    let filter = match Filter::parse_mlflow(text, Searched::RegisteredModels) {
+    filter_form(&mut page, "/models", text, &[], "iris, or name ILIKE '%iris%' and tags.task = 'classify'");
+    let filter = match read_filter(text) {
         Ok(filter) => filter.filter(|_| !text.is_empty()),
         Err(fault) => {
             page.paragraph("fault", format_args!("The filter is not used: {fault}"));
@@ -47,13 +47,13 @@ pub fn list(context: &Context, call: &Call) -> Result<String, Fault> {
         vec![
             Link(address(&model.name), &shortened(&model.name)).short(),
             number(newest.map_or_else(|| "-".to_owned(), |version| version.to_string())),
+            short(model.updated.local()),
             cell(aliases.join(", ")),
             cell(tags_text(&model.tags)),
             cell(shortened(model.description.as_deref().unwrap_or_default())),
-            short(model.updated.local()),
         ]
     });
-    page.table(&["name", "newest", "aliases", "tags", "description", "changed"], rows);
+    page.table(&["name", "newest", "changed", "aliases", "tags", "description"], rows);
     if models.is_empty() {
         page.paragraph(
             "faint",
@@ -64,6 +64,13 @@ pub fn list(context: &Context, call: &Call) -> Result<String, Fault> {
         page.paragraph("faint", format_args!("Only the first {MOST} are shown; a filter finds others."));
     }
     Ok(page.finish("Registered models"))
+}
+
+/// A filter in MLflow's grammar; what is none of it but words is part of a name, as in MLflow's own pages.
+fn read_filter(text: &str) -> Result<Option<Filter>, MlflowError> {
+    let parse = |text: &str| Filter::parse_mlflow(text, Searched::RegisteredModels);
+    let is_words = !text.contains(['=', '<', '>', '!', '\'', '"', '`', '%', '(']);
+    parse(text).or_else(|fault| if is_words { parse(&format!("name ILIKE '%{text}%'")) } else { Err(fault) })
 }
 
 /// One registered model.

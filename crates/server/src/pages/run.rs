@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 
 use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use report::plots::{Figure, Series, Shape, Template, Trace, svg};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    ArtifactOwner, Joined, Lifecycle, Metric, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId,
-    RunStatus, StoreError, shown_id,
+    ArtifactOwner, Joined, Lifecycle, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
+    StoreError, commonest, shown_id,
 };
 
+use super::charts::{self, charts};
 use super::html::{Html, Link, cell, digest, folded, head, number, short, shortened};
 use super::list::{self, Order};
 use super::version;
+use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
 use crate::runs::find;
@@ -23,12 +24,8 @@ use crate::runs::find;
 const MOST_COLUMNS: usize = 8;
 /// So many where all are asked for.
 const MOST_COLUMNS_ASKED: usize = 200;
-/// Charts on the page of a run.
-pub const MOST_CHARTS: usize = 60;
 /// Significant digits of a value where one run is shown: as many as every float has.
 pub const DIGITS: usize = 15;
-/// Points of a chart.
-pub const MOST_POINTS: usize = 2500;
 /// Files of which it is looked up who wrote them.
 const MOST_MAKERS: usize = 100;
 /// Files of a logged model on the page of a run.
@@ -46,8 +43,11 @@ pub fn status(run: &Run) -> String {
 pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
     let is_whole = order.is_some_and(Order::has_all_columns);
     let most = if is_whole { MOST_COLUMNS_ASKED } else { MOST_COLUMNS };
-    let (metrics, more_metrics) = most_used(runs.iter().flat_map(|run| run.data.metrics.keys()), most);
-    let (params, more_params) = most_used(runs.iter().flat_map(|run| run.data.params.keys()), most);
+    let mut metrics = commonest(runs.iter().flat_map(|run| run.data.metrics.keys()));
+    let mut params = commonest(runs.iter().flat_map(|run| run.data.params.keys()));
+    let cut = [(metrics.len(), "metric"), (params.len(), "param")];
+    metrics.truncate(most);
+    params.truncate(most);
     let title = |class: &str, name: &str, field: &str| match order {
         Some(order) => order.head(class, name, field),
         None => head(class, name),
@@ -82,40 +82,23 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
         row
     });
     page.table_below(&heads, rows);
-    let cut = [(more_metrics, "metric"), (more_params, "param")];
     let cut: Vec<String> = cut
         .iter()
-        .filter(|(more, _)| *more > 0)
-        .map(|(more, noun)| format!("{most} of {}", count_text(most + more, noun)))
+        .filter(|(all, _)| *all > most)
+        .map(|(all, noun)| format!("{most} of {}", count_text(*all, noun)))
         .collect();
     if !cut.is_empty() {
         let cut = cut.join(" and ");
         page.paragraph(
             "faint",
             format_args!(
-                "Columns for {cut}: those that most of these runs have, of equals the first by name. \
-                          The page of a run has all of it."
+                "Columns for {cut}: those that most of these runs have. The page of a run has all of it."
             ),
         );
     }
     if let Some(order) = order.filter(|_| is_whole || !cut.is_empty()) {
         page.raw(&format!("<p>{}</p>\n", order.other_columns()));
     }
-}
-
-/// The keys that most runs have, at most so many, of equals the first of the alphabet, in the order of the alphabet; and how
-/// many more there are.
-fn most_used<'a>(keys: impl Iterator<Item = &'a String>, most: usize) -> (Vec<&'a String>, usize) {
-    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
-    keys.for_each(|key| *counts.entry(key).or_default() += 1);
-    let mut keys: Vec<&String> = counts.keys().copied().collect();
-    let more = keys.len().saturating_sub(most);
-    if more > 0 {
-        keys.sort_by_key(|key| std::cmp::Reverse(counts[*key]));
-        keys.truncate(most);
-        keys.sort();
-    }
-    (keys, more)
 }
 
 /// What a run is called where there is little room: of a name that nobody could see, the id.
@@ -125,7 +108,7 @@ pub fn name_of(run: &Run) -> Cow<'_, str> {
 }
 
 /// One run.
-pub fn page(context: &Context, id: &str) -> Result<String, Fault> {
+pub fn page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
     let found = Joined::of(&*context.store, find(context, id)?)?;
     let run = &found.run;
     let (info, data) = (&run.info, &run.data);
@@ -145,18 +128,13 @@ pub fn page(context: &Context, id: &str) -> Result<String, Fault> {
     let params = data.params.iter().map(|(key, value)| (key.clone(), value)).chain(of_stage);
     page.pairs("Params", params.map(|(key, value)| vec![cell(key), folded(value)]));
     metrics(&mut page, context, &found)?;
-    page.raw("<div class=\"charts\">\n");
-    for key in data.metrics.keys().take(MOST_CHARTS) {
-        for (_, history) in context.store.sampled_history(&[found.holder(key)], key, None, MOST_POINTS)? {
-            if history.len() > 1 {
-                page.raw(&chart(key, &[(key.clone(), history)]));
-            }
-        }
-    }
-    page.raw("</div>\n");
-    if data.metrics.len() > MOST_CHARTS {
-        page.paragraph("faint", format_args!("Charts of the first {MOST_CHARTS} metrics are shown."));
-    }
+    charts(
+        &mut page,
+        context,
+        &[(String::new(), &found)],
+        &format!("/runs/{}", info.id),
+        charts::from(call)?,
+    )?;
     files(&mut page, context, run, Role::Input)?;
     datasets(&mut page, run);
     files(&mut page, context, run, Role::Output)?;
@@ -315,53 +293,4 @@ fn made_models(page: &mut Html, context: &Context, found: &Joined) -> Result<(),
     });
     page.pairs("Registered versions", versions);
     Ok(())
-}
-
-/// The course of a metric in some runs, each with what the legend calls it: over its steps, or over the order of its
-/// points where the steps say nothing.
-pub fn chart(key: &str, histories: &[(String, Vec<Metric>)]) -> String {
-    let has_steps = histories.iter().any(|(_, history)| {
-        history.first().map(|point| point.step) != history.last().map(|point| point.step)
-    });
-    let x = |at: usize, point: &Metric| if has_steps { point.step as f64 } else { at as f64 };
-    let y = |point: &Metric| if point.value.is_finite() { point.value } else { f64::NAN };
-    let traces = histories.iter().enumerate().map(|(color, (name, history))| Trace {
-        name: name.clone(),
-        revision: String::new(),
-        column: key.to_owned(),
-        color,
-        dash: 0,
-        points: history.iter().enumerate().map(|(at, point)| (x(at, point), y(point))).collect(),
-        smooth: Vec::new(),
-    });
-    svg(&Figure {
-        name: key.to_owned(),
-        title: key.to_owned(),
-        x_label: if has_steps { "step" } else { "point" }.to_owned(),
-        y_label: String::new(),
-        shape: Shape::Series(Series {
-            template: Template::Linear,
-            categories: None,
-            traces: traces.collect(),
-        }),
-        notes: Vec::new(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_what_most_runs_have_in_the_order_of_the_alphabet() {
-        let text = |keys: &str| keys.chars().map(String::from).collect::<Vec<_>>();
-        let few = text("zaa");
-        assert_eq!(most_used(few.iter(), 8), (vec![&"a".to_owned(), &"z".to_owned()], 0));
-        let many = text("abcdefghijzzyy");
-        let (keys, more) = most_used(many.iter(), 8);
-        assert_eq!(
-            (keys.into_iter().map(String::as_str).collect::<String>(), more),
-            ("abcdefyz".to_owned(), 4)
-        );
-    }
 }

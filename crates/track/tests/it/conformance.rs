@@ -4,9 +4,10 @@ use base::{Digest, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use track::{
-    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, KeyGroup, Lease, Lifecycle,
-    LineageFile, Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG, Role, RunId,
-    RunStatus, RunStore, SETTLED_TAG, Search, SqliteStore, StoreError, View, run_name, settle_dead,
+    Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, KIND_TAG, KeyGroup, Lease,
+    Lifecycle, LineageFile, Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG,
+    Role, RunId, RunStatus, RunStore, SCRIPT_KIND, SETTLED_TAG, Search, SqliteStore, StoreError, View,
+    run_name, settle_dead,
 };
 
 use crate::experiments::{
@@ -435,6 +436,37 @@ fn the_dead_are_settled_and_the_living_left(store: &dyn RunStore) {
     assert_eq!(settle_dead(store, &|lease| *lease != dead, &known, Timestamp(99)).expect("again"), []);
 }
 
+fn what_a_script_left_open_ends_as_its_stage(store: &dyn RunStore) {
+    let dead = Lease { pid: 1, started: 1, ..Lease::current() };
+    let made = |number: u128, parent: Option<u128>| {
+        let run = NewRun {
+            lease: Some(dead.clone()),
+            parent: parent.map(id),
+            ..NewRun::new(id(number), Timestamp(1))
+        };
+        let kind = Change::SetTags { run: id(number), tags: vec![tag(KIND_TAG, SCRIPT_KIND)] };
+        let kind = parent.map(|_| kind);
+        store
+            .apply(at(0, [Some(Change::CreateRun(run)), kind].into_iter().flatten().collect()))
+            .expect("made");
+    };
+    for (number, parent) in [(1, None), (2, Some(1)), (3, None), (4, Some(3))] {
+        made(number, parent);
+    }
+    let ended = Change::UpdateRun {
+        run: id(1),
+        status: Some(RunStatus::Finished),
+        end_time: Some(Timestamp(50)),
+        name: None,
+    };
+    store.apply(at(1, vec![ended])).expect("ended");
+    settle_dead(store, &|_| false, &|_| None, Timestamp(99)).expect("settled");
+    let run = |number| store.run(id(number)).expect("there");
+    assert_eq!((run(2).info.status, run(2).info.end_time), (RunStatus::Finished, Some(Timestamp(50))));
+    assert!(run(2).data.tags[SETTLED_TAG].contains("its stage ended"));
+    assert_eq!((run(3).info.status, run(4).info.status), (RunStatus::Killed, RunStatus::Killed));
+}
+
 /// A step of a random history: points to log, or the end (and later reopening) of the run.
 #[derive(Clone, Debug)]
 enum Step {
@@ -545,6 +577,7 @@ conformance!(
     bytes_lead_to_the_runs_that_made_them,
     searches_order_and_cut,
     the_dead_are_settled_and_the_living_left,
+    what_a_script_left_open_ends_as_its_stage,
     experiments_change_and_say_when,
     an_experiment_takes_along_what_is_active_and_brings_back_just_that,
     runs_say_what_they_read_and_wrote,
