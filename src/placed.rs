@@ -161,7 +161,8 @@ impl Placed {
         }
         let mut text = serde_json::to_string(&Record { version: VERSION, outs }).expect("plain data");
         text.push('\n');
-        disk::replace(&self.path, text.as_bytes())
+        // Where a power loss takes it, nothing is taken for left over.
+        disk::replace_volatile(&self.path, text.as_bytes())
     }
 }
 

@@ -76,7 +76,8 @@ impl Agreed {
         let record = Record { version: VERSION, data };
         let mut text = serde_json::to_string_pretty(&record).expect("plain data");
         text.push('\n');
-        disk::replace(&self.path, text.as_bytes())?;
+        // Where a power loss takes it, nothing is said to be agreed.
+        disk::replace_volatile(&self.path, text.as_bytes())?;
         self.changes.clear();
         Ok(())
     }
