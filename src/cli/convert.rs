@@ -222,6 +222,7 @@ fn convert(
         new_pointers(old, &new, dry, file, printer, (&mut files, left))?;
     }
     let converted = load_new(&old.root, pipeline, &files)?;
+    let fresh = alike(pipeline, &converted, fresh, left);
     for stage in &pipeline.stages {
         differences(stage, left);
     }
@@ -250,7 +251,7 @@ fn convert(
     }
     let recorded = match dry {
         true => fresh.len(),
-        false => record(&new, &converted, fresh, (printer, interrupt), left)?,
+        false => record(&new, &converted, &fresh, (printer, interrupt), left)?,
     };
     let verb = if dry { "Would record" } else { "Recorded" };
     printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
@@ -298,10 +299,7 @@ fn fresh(
             continue;
         }
         match judged.decision {
-            Decision::Fresh => fresh.push(pipeline::Address {
-                file: renamed(&stage.address.file),
-                name: stage.address.name.clone(),
-            }),
+            Decision::Fresh => fresh.push(new_address(&stage.address)),
             _ => left.push(format!(
                 "the result of stage {}, which is not up to date: `pipe repro` makes it",
                 stage.address
@@ -426,6 +424,38 @@ fn load_new(root: &Path, pipeline: &Pipeline, files: &[NewFile]) -> CliResult<Pi
             .hint("call the item otherwise first")),
         }
     })
+}
+
+/// Where a stage is declared in the new project.
+fn new_address(old: &pipeline::Address) -> pipeline::Address {
+    pipeline::Address { file: renamed(&old.file), name: old.name.clone() }
+}
+
+/// Those of `fresh` that are the same stages in both: DVC makes text of numbers and lists as Python does, and a command that
+/// becomes another one with them has not run yet.
+fn alike(
+    pipeline: &Pipeline,
+    converted: &Pipeline,
+    fresh: &[pipeline::Address],
+    left: &mut Vec<String>,
+) -> Vec<pipeline::Address> {
+    let mut alike = Vec::new();
+    for address in fresh {
+        let before = pipeline.stages.iter().find(|stage| new_address(&stage.address) == *address);
+        let now = converted.stages.iter().find(|stage| stage.address == *address);
+        let why = match (before, now) {
+            (Some(before), Some(now)) if before.command == now.command => {
+                alike.push(address.clone());
+                continue;
+            }
+            (Some(before), Some(now)) => format!("`{}` is `{}` now", before.command, now.command),
+            _ => "its name is another one now".to_owned(),
+        };
+        left.push(format!(
+            "the result of stage {address}, which runs anew: {why}, since pipe spells numbers and lists otherwise than Python"
+        ));
+    }
+    alike
 }
 
 /// What means something else in a file of ours.

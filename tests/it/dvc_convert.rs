@@ -65,6 +65,29 @@ fn what_is_here_and_up_to_date_is_converted() {
     pipe(&sandbox, &["convert"]).code(2).tells(&["is no DVC project"]);
 }
 
+/// What one command made is not recorded as what another one did.
+#[test]
+fn commands_that_become_others_run_anew() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", "lr: 1e-5\n");
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: echo ${lr} > a.txt\n    outs: [a.txt]\n  b:\n    cmd: echo 1 > b.txt\n    outs: [b.txt]\n  \
+         l:\n    foreach: [1e-5, x]\n    do:\n      cmd: echo ${item} > l-${item}.txt\n      outs: ['l-${item}.txt']\n",
+    );
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    sandbox.commit("one");
+    for arguments in [&["convert", "--dry"][..], &["convert"]] {
+        let said = pipe(&sandbox, arguments).code(0);
+        said.tells(&["results of 2 stages", "`echo 1e-05 > a.txt` is `echo 1e-5 > a.txt` now", "l@1e-05"]);
+    }
+    let states = sandbox.states();
+    assert_eq!(states.matches("fresh").count(), 2, "{states}");
+    sandbox.ok(["repro"]);
+    assert_eq!(sandbox.read("a.txt"), "1e-5\n");
+}
+
 #[test]
 fn settings_and_ignore_files_come_along_and_earlier_commits_can_be_compared() {
     let mut dvc = Dvc::start(&Sandbox::without_git());
