@@ -16,7 +16,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::partials;
 use crate::project::Project;
-use crate::roots::{Scope, gather, gather_into, keep_run_cache};
+use crate::roots::{Needed, Scope, gather, gather_into, keep_run_cache};
 use crate::ui::Printer;
 
 /// Remove from the cache what nobody needs
@@ -134,9 +134,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
             let interrupt = Interrupt::default();
             other_locks.push(other.lock_from_outside(&command_line(), &interrupt, printer)?);
         }
-        // One without git has no revisions.
-        let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
-        gather_into(&mut needed, other, &scope)?;
+        gather_other(&mut needed, other, &scope)?;
         partials::keep_all_links(other, &mut needed.roots)?;
     }
     if let (Some(job), false) = (needed.at_work.first(), args.dry) {
@@ -226,6 +224,21 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         ));
     }
     Ok(())
+}
+
+/// Adds what another project needs. A fault says which one.
+///
+/// # Errors
+/// When that cannot be told.
+fn gather_other(needed: &mut Needed, other: &Project, scope: &Scope) -> CliResult {
+    // One without git has no revisions.
+    let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
+    gather_into(needed, other, &scope).map_err(|fault| {
+        let root = base::shown(&other.root).to_string();
+        fault
+            .context(format!("what project {root} needs cannot be told"))
+            .hint(format!("files and commands are those in {root}"))
+    })
 }
 
 /// Asks before something is removed.

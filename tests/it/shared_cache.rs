@@ -163,6 +163,16 @@ fn projects_that_are_named_keep_what_they_need() {
     sandbox.remove("../other/data");
     dvc.ok(&sandbox, &["--cd", "../other", "checkout", "-q"]);
     assert_eq!(sandbox.read("../other/data"), "theirs\n");
+    // A fault there is not taken for one here.
+    sandbox.write("../other/data.dvc", "<<<<<<< HEAD\n");
+    let said = sandbox.pipe(["gc", "-w", "-f", "-p", "../other"]).code(2);
+    said.tells(&[
+        "what project ",
+        "other needs cannot be told",
+        "data.dvc",
+        "files and commands are those in ",
+    ]);
+    assert_eq!(count(), 1);
 }
 
 /// DVC alone leaves no word in a cache of who uses it.

@@ -3,13 +3,13 @@
 use cache::{Entries, GcOptions, Meter, RemotePlan, plan_remote_gc, sweep_remote};
 use disk::Stamp;
 
-use super::{GcArgs, confirm, show, tally_text};
+use super::{GcArgs, confirm, gather_other, show, tally_text};
 use crate::cli::push::end;
 use crate::error::CliResult;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
-use crate::roots::{Scope, gather, gather_into, keep_run_cache, keep_run_cache_of};
+use crate::roots::{Scope, gather, keep_run_cache, keep_run_cache_of};
 use crate::ui::Printer;
 use crate::ui::transfer::watch;
 
@@ -38,8 +38,7 @@ pub fn collect(
     };
     let mut needed = gather(project, scope)?;
     for other in &project.named(&args.projects)? {
-        let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
-        gather_into(&mut needed, other, &scope)?;
+        gather_other(&mut needed, other, scope)?;
     }
     if project.neighbour().is_some() && !args.no_stage_cache {
         keep_run_cache(project, &mut needed)?;
