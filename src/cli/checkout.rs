@@ -108,7 +108,8 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     };
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
-    let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
+    let mut wanted =
+        recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
     let is_pointed_at = |path: &ProjectPath| {
         let sources = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
         sources.into_iter().any(|out| out.path == *path)
@@ -119,11 +120,13 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let working = printer.working("Comparing with what is recorded");
     let mut begun: Vec<&ProjectPath> = Vec::new();
     let mut judged: Vec<&ProjectPath> = Vec::new();
-    for Wanted { path, state, glob, .. } in &wanted {
+    let lacks: Vec<_> = wanted.iter_mut().map(|wanted| wanted.lack.take()).collect();
+    for (Wanted { path, state, glob, .. }, lack) in wanted.iter().zip(lacks) {
         let before = plan.mark();
-        let planned = match glob {
-            None => workspace.plan_checkout(path, state, args.relink, &mut plan),
-            Some(glob) => with_choice(glob, |files| {
+        let planned = match (lack, glob) {
+            (Some(fault), _) => Err(fault),
+            (None, None) => workspace.plan_checkout(path, state, args.relink, &mut plan),
+            (None, Some(glob)) => with_choice(glob, |files| {
                 workspace.plan_checkout_set(path, files, state, args.relink, &mut plan)
             }),
         };
@@ -205,6 +208,8 @@ struct Wanted<'a> {
     state: FileState,
     /// Of an out that is a pattern and is meant as a whole.
     glob: Option<&'a Glob>,
+    /// Of a part of an out: why it cannot be told what is recorded of it; the state is that of the whole then.
+    lack: Option<cache::CacheError>,
 }
 
 /// What the lock records of what was picked. With `named`, the user is told where that is nothing.
@@ -245,17 +250,23 @@ fn recorded<'a>(
             match path.as_ref().filter(|path| **path != out.path) {
                 None => {
                     let (path, glob) = (out.path.clone(), out.glob.as_ref());
-                    wanted.push(Wanted { is_data, path, state: *state, glob });
+                    wanted.push(Wanted { is_data, path, state: *state, glob, lack: None });
                 }
                 Some(path) => {
                     let base = out.glob.as_ref().map_or(&out.path, Glob::base);
                     let below = path.parts().skip(base.parts().count());
                     let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
-                    let state = workspace.blobs.entry_below(state, &below)?.ok_or_else(|| {
-                        CliError::message(format!("the lock records no {path} in out {}", out.path))
-                            .hint(format!("`pipe checkout {}` brings the whole out back", out.path))
-                    })?;
-                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None });
+                    let (state, lack) = match workspace.blobs.entry_below(state, &below) {
+                        Ok(Some(state)) => (state, None),
+                        Ok(None) => {
+                            let text = format!("the lock records no {path} in out {}", out.path);
+                            return Err(CliError::message(text)
+                                .hint(format!("`pipe checkout {}` brings the whole out back", out.path)));
+                        }
+                        // Another target may well come back.
+                        Err(fault) => (*state, Some(fault)),
+                    };
+                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None, lack });
                 }
             }
         }
