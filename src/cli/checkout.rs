@@ -29,7 +29,7 @@ use crate::ui::Printer;
 /// stage and no pointer tells of any more, as after `git checkout`, is removed too, where the cache holds it as it is. Outs
 /// with `cache: false` are left alone. Lines that `.gitignore` lacks for the others are added. What changed is printed: `A` for added, `M` for
 /// modified, `D` for deleted. The exit code is 1 when something cannot be brought back, since the cache
-/// lacks it or its place cannot be looked at; the rest is done.
+/// lacks it, its place cannot be looked at, or its pointer holds an unresolved merge conflict; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
     #[command(flatten)]
@@ -91,7 +91,8 @@ impl CheckoutArgs {
 /// When what is recorded or here cannot be read, or the disk refuses.
 pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, CliResult<bool>)> {
     let project = Project::find()?;
-    let pipeline = project.pipeline_beside_conflicts(printer)?;
+    let (pipeline, has_all) = project.pipeline_beside_conflicts(printer)?;
+    let is_all_known = has_all || !args.which.may_mean_any();
     let picked = args.which.pick(&pipeline, &project)?;
     let mut placed = Placed::load(&project);
     let is_everything = args.which.targets.is_empty();
@@ -146,7 +147,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         if !plan.is_empty() || !left.is_empty() {
             return Err(fault);
         }
-        let is_whole = is_whole(args, &plan);
+        let is_whole = is_whole(args, &plan) && is_all_known;
         return Ok((tell(args, (&project, &pipeline), (&plan, &[]), &[], &wanted, printer), Ok(is_whole)));
     }
     plan.unsaved.sort();
@@ -189,7 +190,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     placed.note(&pipeline, &ledger, &workspace, &whole);
     placed.save()?;
     workspace.save_state()?;
-    let is_whole = is_whole(args, &plan);
+    let is_whole = is_whole(args, &plan) && is_all_known;
     Ok((tell(args, (&project, &pipeline), (&plan, &swept), &saved, &wanted, printer), Ok(is_whole)))
 }
 
