@@ -29,7 +29,7 @@ use crate::ui::Printer;
 /// stage and no pointer tells of any more, as after `git checkout`, is removed too, where the cache holds it as it is. Outs
 /// with `cache: false` are left alone. Lines that `.gitignore` lacks for the others are added. What changed is printed: `A` for added, `M` for
 /// modified, `D` for deleted. The exit code is 1 when something cannot be brought back, since the cache
-/// lacks it or its place cannot be looked at; the rest is done.
+/// lacks it, its place cannot be looked at, or its pointer holds an unresolved merge conflict; the rest is done.
 #[derive(Debug, Args)]
 pub struct CheckoutArgs {
     #[command(flatten)]
@@ -91,7 +91,8 @@ impl CheckoutArgs {
 /// When what is recorded or here cannot be read, or the disk refuses.
 pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, CliResult<bool>)> {
     let project = Project::find()?;
-    let pipeline = project.pipeline_beside_conflicts(printer)?;
+    let (pipeline, has_all) = project.pipeline_beside_conflicts(printer)?;
+    let is_all_known = has_all || !args.which.may_mean_any();
     let picked = args.which.pick(&pipeline, &project)?;
     let mut placed = Placed::load(&project);
     let is_everything = args.which.targets.is_empty();
@@ -108,7 +109,8 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     };
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
-    let wanted = recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
+    let mut wanted =
+        recorded(&pipeline, &ledger, &workspace, &picked, !args.which.targets.is_empty(), printer)?;
     let is_pointed_at = |path: &ProjectPath| {
         let sources = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs);
         sources.into_iter().any(|out| out.path == *path)
@@ -119,11 +121,13 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     let working = printer.working("Comparing with what is recorded");
     let mut begun: Vec<&ProjectPath> = Vec::new();
     let mut judged: Vec<&ProjectPath> = Vec::new();
-    for Wanted { path, state, glob, .. } in &wanted {
+    let lacks: Vec<_> = wanted.iter_mut().map(|wanted| wanted.lack.take()).collect();
+    for (Wanted { path, state, glob, .. }, lack) in wanted.iter().zip(lacks) {
         let before = plan.mark();
-        let planned = match glob {
-            None => workspace.plan_checkout(path, state, args.relink, &mut plan),
-            Some(glob) => with_choice(glob, |files| {
+        let planned = match (lack, glob) {
+            (Some(fault), _) => Err(fault),
+            (None, None) => workspace.plan_checkout(path, state, args.relink, &mut plan),
+            (None, Some(glob)) => with_choice(glob, |files| {
                 workspace.plan_checkout_set(path, files, state, args.relink, &mut plan)
             }),
         };
@@ -143,7 +147,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         if !plan.is_empty() || !left.is_empty() {
             return Err(fault);
         }
-        let is_whole = is_whole(args, &plan);
+        let is_whole = is_whole(args, &plan) && is_all_known;
         return Ok((tell(args, (&project, &pipeline), (&plan, &[]), &[], &wanted, printer), Ok(is_whole)));
     }
     plan.unsaved.sort();
@@ -186,7 +190,7 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     placed.note(&pipeline, &ledger, &workspace, &whole);
     placed.save()?;
     workspace.save_state()?;
-    let is_whole = is_whole(args, &plan);
+    let is_whole = is_whole(args, &plan) && is_all_known;
     Ok((tell(args, (&project, &pipeline), (&plan, &swept), &saved, &wanted, printer), Ok(is_whole)))
 }
 
@@ -205,6 +209,8 @@ struct Wanted<'a> {
     state: FileState,
     /// Of an out that is a pattern and is meant as a whole.
     glob: Option<&'a Glob>,
+    /// Of a part of an out: why it cannot be told what is recorded of it; the state is that of the whole then.
+    lack: Option<cache::CacheError>,
 }
 
 /// What the lock records of what was picked. With `named`, the user is told where that is nothing.
@@ -245,17 +251,23 @@ fn recorded<'a>(
             match path.as_ref().filter(|path| **path != out.path) {
                 None => {
                     let (path, glob) = (out.path.clone(), out.glob.as_ref());
-                    wanted.push(Wanted { is_data, path, state: *state, glob });
+                    wanted.push(Wanted { is_data, path, state: *state, glob, lack: None });
                 }
                 Some(path) => {
                     let base = out.glob.as_ref().map_or(&out.path, Glob::base);
                     let below = path.parts().skip(base.parts().count());
                     let below = below.fold(ProjectPath::root(), |folder, part| folder.join(part));
-                    let state = workspace.blobs.entry_below(state, &below)?.ok_or_else(|| {
-                        CliError::message(format!("the lock records no {path} in out {}", out.path))
-                            .hint(format!("`pipe checkout {}` brings the whole out back", out.path))
-                    })?;
-                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None });
+                    let (state, lack) = match workspace.blobs.entry_below(state, &below) {
+                        Ok(Some(state)) => (state, None),
+                        Ok(None) => {
+                            let text = format!("the lock records no {path} in out {}", out.path);
+                            return Err(CliError::message(text)
+                                .hint(format!("`pipe checkout {}` brings the whole out back", out.path)));
+                        }
+                        // Another target may well come back.
+                        Err(fault) => (*state, Some(fault)),
+                    };
+                    wanted.push(Wanted { is_data, path: path.clone(), state, glob: None, lack });
                 }
             }
         }

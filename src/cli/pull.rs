@@ -22,7 +22,8 @@ use crate::ui::transfer::watch;
 ///
 /// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. What was imported comes from its
 /// source where the remote does not have it. Every byte that arrives is checked
-/// against its digest, and a damaged file in the cache is fetched again. What the remote does not have is told, and the exit code is 1; the rest is done. A fetch that was
+/// against its digest, and a damaged file in the cache is fetched again. What the remote does not have is told, and the exit code is 1, as
+/// where a pointer holds an unresolved merge conflict; the rest is done. A fetch that was
 /// cut off is gone on with by the next one.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
@@ -100,7 +101,8 @@ struct Fetched {
 
 fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let project = Project::find()?;
-    let pipeline = project.pipeline_beside_conflicts(printer)?;
+    let (pipeline, has_all) = project.pipeline_beside_conflicts(printer)?;
+    let is_all_known = has_all || !args.which.may_mean_any();
     let interrupt = Interrupt::listen()?;
     // What arrives must not be collected before the locks are read.
     let _lock = hold(&project, args.dry, &interrupt, printer)?;
@@ -113,7 +115,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         share: args.clone(),
         wishes: Wishes::new(),
         sides: imports.sides,
-        is_whole: imports.is_whole,
+        is_whole: imports.is_whole && is_all_known,
     };
     let needs_no_remote = imports.is_all && !args.brought.is_empty() && project.remotes().0.is_empty();
     if needs_no_remote || args.is_about_nothing(&pipeline) {

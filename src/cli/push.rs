@@ -21,7 +21,7 @@ use crate::ui::transfer::watch;
 ///
 /// Only what the remote lacks goes over (what it has is known by its size, but with `--verify`), and every byte is checked on the way. Outs with `push: false` or `cache: false`
 /// stay here, and one with `remote: NAME` goes there. What neither the cache nor the remote has is told, and the exit
-/// code is 1; the rest is done. A push that was cut off is gone on with by the next one.
+/// code is 1, as where a pointer holds an unresolved merge conflict; the rest is done. A push that was cut off is gone on with by the next one.
 #[derive(Debug, Args)]
 pub struct PushArgs {
     #[command(flatten)]
@@ -42,9 +42,10 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let (verify, create) = (args.verify, args.create);
     let args = &args.share;
     let project = Project::find()?;
-    let pipeline = project.pipeline_beside_conflicts(printer)?;
+    let (pipeline, has_all) = project.pipeline_beside_conflicts(printer)?;
+    let is_all_known = has_all || !args.which.may_mean_any();
     if args.is_about_nothing(&pipeline) {
-        return conclude(args, &[], true, &Wishes::new(), printer);
+        return conclude(args, &[], is_all_known, &Wishes::new(), printer);
     }
     let interrupt = Interrupt::listen()?;
     // What is pushed must not be collected meanwhile.
@@ -58,7 +59,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let trust = project.settings.trust();
     let results = results_of(&project, &workspace, &trust);
     let mut sides: Vec<Json> = Vec::new();
-    let mut is_whole = true;
+    let mut is_whole = is_all_known;
     for (name, wishes) in &wishes {
         let remote = remotes::open(&project, name)?;
         if !create {

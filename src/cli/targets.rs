@@ -33,6 +33,11 @@ pub struct Picked {
 }
 
 impl TargetArgs {
+    /// Whether data that nobody can tell of would be meant too: all is, or what the targets name is found by looking.
+    pub fn may_mean_any(&self) -> bool {
+        self.targets.is_empty() || self.recursive || self.glob || self.with_deps
+    }
+
     /// What the targets name; without any, all stages.
     ///
     /// # Errors

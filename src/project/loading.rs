@@ -108,11 +108,11 @@ impl Project {
     }
 
     /// The same without data whose pointers hold an unresolved merge conflict, which is told: for commands that can do
-    /// what they do for all other data.
+    /// what they do for all other data. Returns also whether it has all data.
     ///
     /// # Errors
     /// As [`Project::pipeline`].
-    pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
+    pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<(Pipeline, bool)> {
         let start = disk::Stamp::now();
         let mut read = self.pipeline_files()?;
         tell_unread(&read.unread, printer);
@@ -125,7 +125,7 @@ impl Project {
             conflicts.push(path.clone());
         }
         read.files.retain(|path| !conflicts.contains(path));
-        Ok(self.loaded(start, read)?.0)
+        Ok((self.loaded(start, read)?.0, conflicts.is_empty()))
     }
 
     fn loaded(
@@ -272,7 +272,7 @@ impl Project {
     /// As [`Project::pipeline`].
     pub fn pipeline_if_any_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
         match self.pipeline_files() {
-            Ok(_) => self.pipeline_beside_conflicts(printer),
+            Ok(_) => Ok(self.pipeline_beside_conflicts(printer)?.0),
             Err(_) => self.no_pipeline(),
         }
     }

@@ -43,6 +43,8 @@ struct AtWork {
     bar: Option<ProgressBar>,
     lines: std::collections::VecDeque<String>,
     since: Instant,
+    /// Whether no run before it is known to have ended well.
+    is_first: bool,
 }
 
 impl<'a> ReproView<'a> {
@@ -131,9 +133,9 @@ impl<'a> ReproView<'a> {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        state
-            .at_work
-            .insert(stage, AtWork { bar, lines: std::collections::VecDeque::new(), since: Instant::now() });
+        let is_first = reasons.contains(&StaleReason::New);
+        let lines = std::collections::VecDeque::new();
+        state.at_work.insert(stage, AtWork { bar, lines, since: Instant::now(), is_first });
     }
 
     fn line(&self, state: &mut State, stage: StageId, text: &str) {
@@ -198,6 +200,7 @@ impl<'a> ReproView<'a> {
         partial: Option<&std::path::Path>,
     ) {
         let work = self.settle(state, stage);
+        let is_first = work.as_ref().is_some_and(|work| work.is_first);
         let name = self.printer.paint("1", self.name(stage));
         // Elsewhere than on a terminal the lines were shown as they came.
         if let Some(work) = work.as_ref().filter(|work| !work.lines.is_empty() && !self.printer.is_verbose())
@@ -217,8 +220,9 @@ impl<'a> ReproView<'a> {
             self.insist(
                 state,
                 &format!(
-                    "Its partial outs are in {}; the last good ones are in place.",
-                    base::shown(partial)
+                    "Its partial outs are in {}{}.",
+                    base::shown(partial),
+                    if is_first { "" } else { "; the last good ones are in place" }
                 ),
             );
         }

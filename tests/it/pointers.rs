@@ -176,6 +176,25 @@ fn a_file_in_a_tracked_folder_goes_into_its_pointer() {
 }
 
 #[test]
+fn a_part_of_a_folder_whose_list_the_cache_lacks_is_named_and_the_rest_comes_back() {
+    let sandbox = data();
+    let manifest = digest(&sandbox, "raw.pipe");
+    let hex = manifest.trim_start_matches("blake3:");
+    let blob =
+        sandbox.files(".pipe/cache/blake3").into_iter().find(|blob| blob.replace('/', "").contains(hex));
+    sandbox.remove(&blob.unwrap());
+    sandbox.remove("data.csv");
+    sandbox.remove("raw");
+    let said = sandbox
+        .pipe(["checkout", "data.csv", "raw/x"])
+        .code(1)
+        .tells(&["Cannot bring back raw/x: blake3:", "is not in the cache; `pipe pull` fetches it"]);
+    assert_eq!((said.stdout.as_str(), sandbox.read("data.csv")), ("A\tdata.csv\n", "a\n".into()));
+    assert!(!sandbox.exists("raw"));
+    sandbox.ok(["checkout", "data.csv", "raw/x", "--allow-missing"]);
+}
+
+#[test]
 fn data_that_is_not_here_keeps_nothing_from_being_recorded() {
     let sandbox = data();
     sandbox.remove("raw");

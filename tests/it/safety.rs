@@ -42,6 +42,25 @@ fn outs_are_set_aside_while_the_command_runs() {
 }
 
 #[test]
+fn of_a_first_run_that_fails_no_last_good_outs_are_told() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat input > out; test ! -e stop\n    deps: [input]\n    outs: [out]\n",
+    );
+    sandbox.write("input", "1\n");
+    sandbox.write("stop", "");
+    for arguments in [&["repro"][..], &["repro"], &["repro", "-f"]] {
+        let texts = ["Its partial outs are in ROOT/.pipe/artifacts/", "/partial."];
+        let said = sandbox.pipe(arguments).code(1).tells(&texts);
+        assert!(!said.stderr.contains("last good"), "{}", said.stderr);
+    }
+    sandbox.remove("stop");
+    sandbox.ok(["repro"]);
+    sandbox.write("stop", "");
+    sandbox.write("input", "2\n");
+    sandbox.pipe(["repro"]).code(1).tells(&["/partial; the last good ones are in place."]);
+}
+
+#[test]
 fn a_failed_stage_leaves_its_last_good_outs_and_keeps_its_partial_ones() {
     let sandbox = Sandbox::with_pipeline(
         "stages:\n  a:\n    cmd: cat input > out; mkdir -p deep/folder; cat input > deep/folder/x; test ! -e stop\n    deps: [input]\n    outs: [out, deep/folder]\n",

@@ -120,15 +120,20 @@ fn data_beside_a_conflicted_pointer_is_there_all_the_same() {
     sandbox.remove("other");
     let left_out =
         ["raw.pipe:1:1: the file holds an unresolved merge conflict", "left out", "git checkout --ours"];
-    sandbox.ok(["checkout"]).tells(&left_out);
+    // Not all is done, and a hook that calls them is to know.
+    sandbox.pipe(["checkout"]).code(1).tells(&left_out);
     assert_eq!(sandbox.read("other"), "data\n");
-    for command in [
-        &["list"][..],
-        &["push"],
-        &["fetch", "--rev", "HEAD"],
-        &["diff", "HEAD~1", "HEAD"],
-        &["data", "status"],
-    ] {
+    sandbox.pipe(["push"]).code(1).tells(&left_out).tells(&["file pushed to"]);
+    for command in
+        [&["push", "--dry"][..], &["fetch", "--rev", "HEAD"], &["fetch"], &["pull"], &["pull", "--json"]]
+    {
+        sandbox.pipe(command).code(1).tells(&left_out);
+    }
+    // What is named is done.
+    for command in [&["checkout", "other"][..], &["push", "other"], &["fetch", "other"], &["pull", "other"]] {
+        sandbox.ok(command);
+    }
+    for command in [&["list"][..], &["diff", "HEAD~1", "HEAD"], &["data", "status"]] {
         sandbox.ok(command).tells(&left_out);
     }
     // What one side records must not be lost.
