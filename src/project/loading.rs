@@ -114,7 +114,10 @@ impl Project {
     /// As [`Project::pipeline`].
     pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
         let start = disk::Stamp::now();
-        let mut read = self.pipeline_files()?;
+        self.loaded_beside_conflicts(start, self.pipeline_files()?, printer)
+    }
+
+    fn loaded_beside_conflicts(&self, start: i64, mut read: Files, printer: Printer) -> CliResult<Pipeline> {
         tell_unread(&read.unread, printer);
         let mut conflicts = Vec::new();
         for path in read.files.iter().filter(|path| pipeline::is_pointer(path)) {
@@ -210,11 +213,17 @@ impl Project {
     /// What the pipeline is to be read from. Where there are pointers alone, or a project was begun and has neither, the
     /// file that is meant need not be there.
     fn pipeline_files(&self) -> CliResult<Files> {
+        self.pipeline_files_if_any()?
+    }
+
+    /// The same, or why there is nothing to read.
+    ///
+    /// # Errors
+    /// When what is there cannot be told, or is of pipe and of DVC at once.
+    fn pipeline_files_if_any(&self) -> CliResult<CliResult<Files>> {
         if !self.is_one()? {
-            return Err(self
-                .pipeline_file()
-                .err()
-                .unwrap_or_else(|| CliError::message("there is no project here")));
+            let fault = self.pipeline_file().err();
+            return Ok(Err(fault.unwrap_or_else(|| CliError::message("there is no project here"))));
         }
         let Found { pipelines: mut files, pointers, strangers, seen, unread } =
             look_around(&self.root, self.dialect);
@@ -229,14 +238,14 @@ impl Project {
             Err(_) if !pointers.is_empty() || (files.is_empty() && self.is_begun()) => {
                 ProjectPath::root().join(self.dialect.pipeline_file())
             }
-            Err(fault) => return Err(fault),
+            Err(fault) => return Ok(Err(fault)),
         };
         if !files.contains(&file) && file.to_path(&self.root).is_file() {
             // It stands in a folder that is not looked into; someone who works there means it all the same.
             files.push(file.clone());
         }
         files.extend(pointers);
-        Ok(Files { file, files, seen, unread })
+        Ok(Ok(Files { file, files, seen, unread }))
     }
 
     /// Whether somebody made it with `pipe init` or `dvc init`, or it has at least a lock of DVC.
@@ -261,9 +270,13 @@ impl Project {
     /// The pipeline, or one without stages where there is no pipeline file and no pointer.
     ///
     /// # Errors
-    /// When something in a file is wrong.
+    /// When something in a file is wrong, or the project is one of pipe and one of DVC at once.
     pub fn pipeline_if_any(&self) -> CliResult<Pipeline> {
-        if self.pipeline_files().is_ok() { self.pipeline() } else { self.no_pipeline() }
+        let start = disk::Stamp::now();
+        match self.pipeline_files_if_any()? {
+            Ok(files) => Ok(self.loaded(start, files)?.0),
+            Err(_) => self.no_pipeline(),
+        }
     }
 
     /// The same as far as [`Project::pipeline_beside_conflicts`] goes.
@@ -271,8 +284,9 @@ impl Project {
     /// # Errors
     /// As [`Project::pipeline`].
     pub fn pipeline_if_any_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
-        match self.pipeline_files() {
-            Ok(_) => self.pipeline_beside_conflicts(printer),
+        let start = disk::Stamp::now();
+        match self.pipeline_files_if_any()? {
+            Ok(files) => self.loaded_beside_conflicts(start, files, printer),
             Err(_) => self.no_pipeline(),
         }
     }

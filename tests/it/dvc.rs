@@ -39,6 +39,26 @@ fn a_project_is_of_one_tool() {
 }
 
 #[test]
+fn no_answer_is_given_for_a_project_of_two_tools() {
+    let sandbox = Sandbox::new();
+    pipe(&sandbox, &["init"]).code(0);
+    sandbox.write("d", "1\n");
+    pipe(&sandbox, &["add", "d"]).code(0);
+    sandbox.commit("data");
+    sandbox.write("sub/dvc.yaml", "stages: {}\n");
+    for command in
+        ["status", "list", "du", "data status", "diff HEAD", "diff", "add d", "import d e", "metrics show"]
+    {
+        let words: Vec<&str> = command.split(' ').collect();
+        pipe(&sandbox, &words)
+            .code(2)
+            .tells(&["the project has d.pipe and sub/dvc.yaml: it is one of pipe or one of DVC"]);
+    }
+    sandbox.remove("sub");
+    pipe(&sandbox, &["data", "status"]).code(0);
+}
+
+#[test]
 fn our_extensions_stand_under_meta() {
     let sandbox = Sandbox::new();
     sandbox.write(
