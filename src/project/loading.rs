@@ -58,6 +58,17 @@ pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
     TOLD.call_once(|| printer.warn(format_args!("{} {what}{way}", report::few_text(unread, NAMED, ", "))));
 }
 
+/// Refuses a project that has a file `own` and pipeline files of the other tool.
+///
+/// # Errors
+/// When it does.
+pub fn one_tool(own: Option<&ProjectPath>, strangers: &[ProjectPath]) -> CliResult {
+    let (Some(own), Some(stranger)) = (own, strangers.first()) else { return Ok(()) };
+    let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
+    let hint = "remove or rename one of them; `pipe convert` makes pipeline files of DVC's";
+    Err(CliError::message(text).hint(hint))
+}
+
 impl Project {
     /// The pipeline file meant without a target: that of the current folder, else of the nearest above.
     ///
@@ -227,12 +238,7 @@ impl Project {
         }
         let Found { pipelines: mut files, pointers, strangers, seen, unread } =
             look_around(&self.root, self.dialect);
-        if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
-            let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
-            let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
-            return Err(CliError::message(text)
-                .hint("remove or rename one of them; `pipe convert` makes pipeline files of DVC's"));
-        }
+        one_tool(files.first().or(pointers.first()), &strangers)?;
         let file = match self.pipeline_file() {
             Ok(file) => file,
             Err(_) if !pointers.is_empty() || (files.is_empty() && self.is_begun()) => {

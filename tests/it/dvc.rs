@@ -54,6 +54,8 @@ fn no_answer_is_given_for_a_project_of_two_tools() {
             .code(2)
             .tells(&["the project has d.pipe and sub/dvc.yaml: it is one of pipe or one of DVC"]);
     }
+    pipe(&sandbox, &["stage", "add", "-n", "a", "true"]).code(2).tells(&["it is one of pipe or one of DVC"]);
+    assert!(!sandbox.exists("pipeline.yaml"));
     sandbox.remove("sub");
     pipe(&sandbox, &["data", "status"]).code(0);
 }
