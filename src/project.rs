@@ -71,7 +71,7 @@ pub struct Origin {
     pub present: Vec<ProjectPath>,
     /// Files that were not there.
     pub absent: Vec<ProjectPath>,
-    /// Files of DVC in a project of ours, which were not read.
+    /// Files of DVC in a project of ours, or the other way round, which were not read.
     pub unread: Vec<ProjectPath>,
 }
 

@@ -28,20 +28,25 @@ struct Files {
     files: Vec<ProjectPath>,
     /// What was looked into to find them.
     seen: Vec<ProjectPath>,
-    /// Files of DVC in a project of ours.
+    /// Files of DVC in a project of ours, or the other way round.
     unread: Vec<ProjectPath>,
 }
 
-/// Tells of files of DVC that a project of ours does not read: a merge of a branch from before `pipe convert` brings them,
-/// and nothing else would tell that their data is none of the project's. Once in a process.
+/// Tells of files of DVC that a project of ours does not read, or the other way round: a merge of a branch from before
+/// `pipe convert`, or from after it, brings them, and nothing else would tell that their data is none of the project's.
+/// Once in a process.
 pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
     let Some(first) = unread.first() else { return };
-    let what = match unread.len() {
-        1 => "is a file of DVC, which a project of pipe does not read",
-        _ => "are files of DVC, which a project of pipe does not read",
+    let is_ours = first.as_str().ends_with(Dialect::Native.pointer_suffix());
+    let what = match (is_ours, unread.len()) {
+        (false, 1) => "is a file of DVC, which a project of pipe does not read",
+        (false, _) => "are files of DVC, which a project of pipe does not read",
+        (true, 1) => "is a pointer of pipe's own, which a project of DVC does not have",
+        (true, _) => "are pointers of pipe's own, which a project of DVC does not have",
     };
     let pointer = unread.iter().find(|file| pipeline::is_pointer(file)).unwrap_or(first);
-    let way = match pointer.as_str().strip_suffix(Dialect::Dvc.pointer_suffix()) {
+    let suffix = if is_ours { Dialect::Native } else { Dialect::Dvc }.pointer_suffix();
+    let way = match pointer.as_str().strip_suffix(suffix) {
         Some(data) => format!(
             ": `pipe pull` brings its data in a checkout of the commit that it came from (`git worktree add FOLDER COMMIT`). Copy \
              that here, `pipe add {}`, and `git rm {}`",
