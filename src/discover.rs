@@ -11,7 +11,7 @@ use std::path::Path;
 
 use base::ProjectPath;
 use cache::Ignores;
-use pipeline::{Dialect, is_pointer};
+use pipeline::{Dialect, is_pointer, parse_pointer};
 
 use crate::project::{DVC_FOLDER, PIPE_FOLDER, layout_of};
 
@@ -24,7 +24,8 @@ pub struct Found {
     pub pointers: Vec<ProjectPath>,
     /// Pipeline files of the other dialect.
     pub strangers: Vec<ProjectPath>,
-    /// Other files of DVC in a project of ours, which are not read: pointers and locks.
+    /// Other files of the other dialect, which are not read: pointers and locks of DVC in a project of ours, pointers of
+    /// ours in one of DVC.
     pub unread: Vec<ProjectPath>,
     /// What the answer follows from: every folder that was looked into, and the ignore files in them.
     pub seen: Vec<ProjectPath>,
@@ -111,6 +112,13 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
             {
                 unread.push(folder.join(name));
             }
+            _ if dialect == Dialect::Dvc
+                && name.ends_with(stranger.pointer_suffix())
+                && entry.file_type().is_ok_and(|kind| kind.is_file())
+                && is_pointer_of_ours(root, &folder.join(name)) =>
+            {
+                unread.push(folder.join(name));
+            }
             _ if name.starts_with('.') || name == "node_modules" => {}
             _ if entry.file_type().is_ok_and(|kind| kind.is_dir()) => inner.push(name.to_owned()),
             _ => {}
@@ -157,6 +165,12 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
 fn is_of_dvc(name: &str) -> bool {
     let suffix = Dialect::Dvc.pointer_suffix();
     name == "dvc.lock" || (name.ends_with(suffix) && name.len() > suffix.len())
+}
+
+/// Whether a file that has the name of one is a pointer of ours, and nothing of the user's.
+fn is_pointer_of_ours(root: &Path, file: &ProjectPath) -> bool {
+    let text = || std::fs::read_to_string(file.to_path(root));
+    is_pointer(file) && text().is_ok_and(|text| parse_pointer(file, &text).is_ok())
 }
 
 /// The names in an ignore file that stand for one entry beside it, or below where they are paths. Names without a

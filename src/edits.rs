@@ -13,7 +13,7 @@ use crate::cli::command_line;
 use crate::discover::{Found, look_around};
 use crate::error::{CliError, CliResult};
 use crate::pointed::Depth;
-use crate::project::Project;
+use crate::project::{Project, one_tool};
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::ui::Printer;
 
@@ -77,9 +77,9 @@ impl<'a> Edits<'a> {
     /// The project as it would be.
     ///
     /// # Errors
-    /// When it would be faulty.
+    /// When it would be faulty, or one of pipe and one of DVC at once.
     pub fn check(&self, file: &ProjectPath) -> CliResult<Pipeline> {
-        let Found { pipelines: mut files, pointers, .. } =
+        let Found { pipelines: mut files, pointers, strangers, .. } =
             look_around(&self.project.root, self.project.dialect);
         files.extend(pointers);
         let is_there = |file: &&ProjectPath| file.to_path(&self.project.root).is_file();
@@ -89,6 +89,7 @@ impl<'a> Edits<'a> {
             }
         }
         files.retain(|file| self.texts.get(file).is_none_or(|(_, new)| new.is_some()));
+        one_tool(files.first(), &strangers)?;
         let text = |path: &ProjectPath| match self.texts.get(path) {
             Some((_, new)) => Ok(new.clone()),
             None => Ok(disk::read_text_optional(&path.to_path(&self.project.root))?),

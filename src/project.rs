@@ -15,7 +15,7 @@ use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline, StageLock};
 use track::{ErrorKind, RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
 
-pub use self::loading::tell_unread;
+pub use self::loading::{one_tool, tell_unread};
 use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};
@@ -71,7 +71,7 @@ pub struct Origin {
     pub present: Vec<ProjectPath>,
     /// Files that were not there.
     pub absent: Vec<ProjectPath>,
-    /// Files of DVC in a project of ours, which were not read.
+    /// Files of DVC in a project of ours, or the other way round, which were not read.
     pub unread: Vec<ProjectPath>,
 }
 

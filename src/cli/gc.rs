@@ -234,7 +234,7 @@ fn gather_other(needed: &mut Needed, other: &Project, scope: &Scope) -> CliResul
     // One without git has no revisions.
     let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
     gather_into(needed, other, &scope).map_err(|fault| {
-        let root = base::shown(&other.root).to_string();
+        let root = base::shown(&other.root);
         fault
             .context(format!("what project {root} needs cannot be told"))
             .hint(format!("files and commands are those in {root}"))

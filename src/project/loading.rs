@@ -28,20 +28,25 @@ struct Files {
     files: Vec<ProjectPath>,
     /// What was looked into to find them.
     seen: Vec<ProjectPath>,
-    /// Files of DVC in a project of ours.
+    /// Files of DVC in a project of ours, or the other way round.
     unread: Vec<ProjectPath>,
 }
 
-/// Tells of files of DVC that a project of ours does not read: a merge of a branch from before `pipe convert` brings them,
-/// and nothing else would tell that their data is none of the project's. Once in a process.
+/// Tells of files of DVC that a project of ours does not read, or the other way round: a merge of a branch from before
+/// `pipe convert`, or from after it, brings them, and nothing else would tell that their data is none of the project's.
+/// Once in a process.
 pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
     let Some(first) = unread.first() else { return };
-    let what = match unread.len() {
-        1 => "is a file of DVC, which a project of pipe does not read",
-        _ => "are files of DVC, which a project of pipe does not read",
+    let is_ours = first.as_str().ends_with(Dialect::Native.pointer_suffix());
+    let what = match (is_ours, unread.len()) {
+        (false, 1) => "is a file of DVC, which a project of pipe does not read",
+        (false, _) => "are files of DVC, which a project of pipe does not read",
+        (true, 1) => "is a pointer of pipe's own, which a project of DVC does not have",
+        (true, _) => "are pointers of pipe's own, which a project of DVC does not have",
     };
     let pointer = unread.iter().find(|file| pipeline::is_pointer(file)).unwrap_or(first);
-    let way = match pointer.as_str().strip_suffix(Dialect::Dvc.pointer_suffix()) {
+    let suffix = if is_ours { Dialect::Native } else { Dialect::Dvc }.pointer_suffix();
+    let way = match pointer.as_str().strip_suffix(suffix) {
         Some(data) => format!(
             ": `pipe pull` brings its data in a checkout of the commit that it came from (`git worktree add FOLDER COMMIT`). Copy \
              that here, `pipe add {}`, and `git rm {}`",
@@ -56,6 +61,17 @@ pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
     // A pull reads the pipeline again to check out.
     static TOLD: Once = Once::new();
     TOLD.call_once(|| printer.warn(format_args!("{} {what}{way}", report::few_text(unread, NAMED, ", "))));
+}
+
+/// Refuses a project that has a file `own` and pipeline files of the other tool.
+///
+/// # Errors
+/// When it does.
+pub fn one_tool(own: Option<&ProjectPath>, strangers: &[ProjectPath]) -> CliResult {
+    let (Some(own), Some(stranger)) = (own, strangers.first()) else { return Ok(()) };
+    let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
+    let hint = "remove or rename one of them; `pipe convert` makes pipeline files of DVC's";
+    Err(CliError::message(text).hint(hint))
 }
 
 impl Project {
@@ -114,7 +130,15 @@ impl Project {
     /// As [`Project::pipeline`].
     pub fn pipeline_beside_conflicts(&self, printer: Printer) -> CliResult<(Pipeline, bool)> {
         let start = disk::Stamp::now();
-        let mut read = self.pipeline_files()?;
+        self.loaded_beside_conflicts(start, self.pipeline_files()?, printer)
+    }
+
+    fn loaded_beside_conflicts(
+        &self,
+        start: i64,
+        mut read: Files,
+        printer: Printer,
+    ) -> CliResult<(Pipeline, bool)> {
         tell_unread(&read.unread, printer);
         let mut conflicts = Vec::new();
         for path in read.files.iter().filter(|path| pipeline::is_pointer(path)) {
@@ -210,33 +234,34 @@ impl Project {
     /// What the pipeline is to be read from. Where there are pointers alone, or a project was begun and has neither, the
     /// file that is meant need not be there.
     fn pipeline_files(&self) -> CliResult<Files> {
+        self.pipeline_files_if_any()?
+    }
+
+    /// The same, or why there is nothing to read.
+    ///
+    /// # Errors
+    /// When what is there cannot be told, or is of pipe and of DVC at once.
+    fn pipeline_files_if_any(&self) -> CliResult<CliResult<Files>> {
         if !self.is_one()? {
-            return Err(self
-                .pipeline_file()
-                .err()
-                .unwrap_or_else(|| CliError::message("there is no project here")));
+            let fault = self.pipeline_file().err();
+            return Ok(Err(fault.unwrap_or_else(|| CliError::message("there is no project here"))));
         }
         let Found { pipelines: mut files, pointers, strangers, seen, unread } =
             look_around(&self.root, self.dialect);
-        if let Some(stranger) = strangers.first().filter(|_| !files.is_empty() || !pointers.is_empty()) {
-            let own = files.first().or(pointers.first()).map(ToString::to_string).unwrap_or_default();
-            let text = format!("the project has {own} and {stranger}: it is one of pipe or one of DVC");
-            return Err(CliError::message(text)
-                .hint("remove or rename one of them; `pipe convert` makes pipeline files of DVC's"));
-        }
+        one_tool(files.first().or(pointers.first()), &strangers)?;
         let file = match self.pipeline_file() {
             Ok(file) => file,
             Err(_) if !pointers.is_empty() || (files.is_empty() && self.is_begun()) => {
                 ProjectPath::root().join(self.dialect.pipeline_file())
             }
-            Err(fault) => return Err(fault),
+            Err(fault) => return Ok(Err(fault)),
         };
         if !files.contains(&file) && file.to_path(&self.root).is_file() {
             // It stands in a folder that is not looked into; someone who works there means it all the same.
             files.push(file.clone());
         }
         files.extend(pointers);
-        Ok(Files { file, files, seen, unread })
+        Ok(Ok(Files { file, files, seen, unread }))
     }
 
     /// Whether somebody made it with `pipe init` or `dvc init`, or it has at least a lock of DVC.
@@ -261,9 +286,13 @@ impl Project {
     /// The pipeline, or one without stages where there is no pipeline file and no pointer.
     ///
     /// # Errors
-    /// When something in a file is wrong.
+    /// When something in a file is wrong, or the project is one of pipe and one of DVC at once.
     pub fn pipeline_if_any(&self) -> CliResult<Pipeline> {
-        if self.pipeline_files().is_ok() { self.pipeline() } else { self.no_pipeline() }
+        let start = disk::Stamp::now();
+        match self.pipeline_files_if_any()? {
+            Ok(files) => Ok(self.loaded(start, files)?.0),
+            Err(_) => self.no_pipeline(),
+        }
     }
 
     /// The same as far as [`Project::pipeline_beside_conflicts`] goes.
@@ -271,8 +300,9 @@ impl Project {
     /// # Errors
     /// As [`Project::pipeline`].
     pub fn pipeline_if_any_beside_conflicts(&self, printer: Printer) -> CliResult<Pipeline> {
-        match self.pipeline_files() {
-            Ok(_) => Ok(self.pipeline_beside_conflicts(printer)?.0),
+        let start = disk::Stamp::now();
+        match self.pipeline_files_if_any()? {
+            Ok(files) => Ok(self.loaded_beside_conflicts(start, files, printer)?.0),
             Err(_) => self.no_pipeline(),
         }
     }

@@ -39,6 +39,51 @@ fn a_project_is_of_one_tool() {
 }
 
 #[test]
+fn no_answer_is_given_for_a_project_of_two_tools() {
+    let sandbox = Sandbox::new();
+    pipe(&sandbox, &["init"]).code(0);
+    sandbox.write("d", "1\n");
+    pipe(&sandbox, &["add", "d"]).code(0);
+    sandbox.commit("data");
+    sandbox.write("sub/dvc.yaml", "stages: {}\n");
+    for command in
+        ["status", "list", "du", "data status", "diff HEAD", "diff", "add d", "import d e", "metrics show"]
+    {
+        let words: Vec<&str> = command.split(' ').collect();
+        pipe(&sandbox, &words)
+            .code(2)
+            .tells(&["the project has d.pipe and sub/dvc.yaml: it is one of pipe or one of DVC"]);
+    }
+    pipe(&sandbox, &["stage", "add", "-n", "a", "true"]).code(2).tells(&["it is one of pipe or one of DVC"]);
+    assert!(!sandbox.exists("pipeline.yaml"));
+    sandbox.remove("sub");
+    pipe(&sandbox, &["data", "status"]).code(0);
+}
+
+#[test]
+fn our_pointers_in_a_project_of_dvc_are_told() {
+    let native = Sandbox::new();
+    pipe(&native, &["init"]).code(0);
+    native.write("d", "1\n");
+    pipe(&native, &["add", "d"]).code(0);
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    sandbox.write("raw", "1\n");
+    pipe(&sandbox, &["add", "raw"]).code(0);
+    // A file of the user's that happens to be called so.
+    sandbox.write("smoking.pipe", "a: 1\n");
+    let plain = pipe(&sandbox, &["status"]).code(0);
+    assert!(!plain.stderr.contains(".pipe"), "{}", plain.stderr);
+    sandbox.write("d.pipe", native.read("d.pipe"));
+    for command in ["status", "checkout"] {
+        pipe(&sandbox, &[command]).tells(&[
+            "d.pipe is a pointer of pipe's own, which a project of DVC does not have",
+            "`pipe add d`",
+        ]);
+    }
+}
+
+#[test]
 fn our_extensions_stand_under_meta() {
     let sandbox = Sandbox::new();
     sandbox.write(
