@@ -399,16 +399,21 @@ mod tests {
             vec![begin(inner, None), tag(inner, track::PARENT_TAG, &child.to_string())],
             vec![begin(parent, None)],
         ];
-        for (at, changes) in (1..).zip(sets) {
-            let id = Some(ChangesId(format!("log-{at}")));
-            let changes = Changes { id, ..Changes::new(Timestamp::now(), changes) };
-            keep(folder.path(), &RunId::from_parts(Timestamp(at), 0), &changes).unwrap();
-        }
-        replay(folder.path(), &store).unwrap();
-        assert!(is_empty(folder.path()));
+        replay_in_order(folder.path(), sets, &store);
         let found = store.run(child).unwrap();
         assert_eq!((found.info.parent, &*found.data.tags["k"]), (Some(parent), "v"));
         assert_eq!(store.run(inner).unwrap().info.parent, Some(child));
+    }
+
+    /// Has the sets wait one after the other, and applies them all.
+    fn replay_in_order(folder: &Path, sets: impl IntoIterator<Item = Vec<Change>>, store: &SqliteStore) {
+        for (at, changes) in (1..).zip(sets) {
+            let id = Some(ChangesId(format!("log-{at}")));
+            let changes = Changes { id, ..Changes::new(Timestamp::now(), changes) };
+            keep(folder, &RunId::from_parts(Timestamp(at), 0), &changes).unwrap();
+        }
+        replay(folder, store).unwrap();
+        assert!(is_empty(folder));
     }
 
     /// A tag is the one that was set last.
@@ -421,13 +426,7 @@ mod tests {
             |value: &str| Change::SetTags { run, tags: vec![Tag { key: "k".into(), value: value.into() }] };
         let begin = Change::CreateRun(NewRun::new(run, Timestamp(1)));
         let sets = [vec![tag("first")], vec![begin, tag("begun")], vec![tag("last")]];
-        for (at, changes) in (1..).zip(sets) {
-            let id = Some(ChangesId(format!("log-{at}")));
-            let changes = Changes { id, ..Changes::new(Timestamp::now(), changes) };
-            keep(folder.path(), &RunId::from_parts(Timestamp(at), 0), &changes).unwrap();
-        }
-        replay(folder.path(), &store).unwrap();
-        assert!(is_empty(folder.path()));
+        replay_in_order(folder.path(), sets, &store);
         assert_eq!(&*store.run(run).unwrap().data.tags["k"], "last");
     }
 
