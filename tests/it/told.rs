@@ -52,6 +52,8 @@ stages:
     sandbox.write("in", "2");
     sandbox.write("fail", "");
     sandbox.edit("pipeline.yaml", "cp o0", "cp -f o0");
+    // `bad` comes before `after`.
+    sandbox.forget_durations();
     let said = sandbox.pipe(["repro", "-j", "1"]).code(1);
     assert!(said.stderr.contains("5 up to date, 1 failed, 2 not started"), "{said:?}");
 }
