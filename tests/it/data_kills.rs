@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::dvc_tool::{Dvc, pipe_command, project};
 use crate::harness::Sandbox;
-use crate::histories::{Random, number, seed_of_now};
+use crate::histories::{Random, number, seed};
 
 const COMMANDS: [&str; 6] = ["add", "commit", "checkout", "push", "pull", "gc"];
 
@@ -419,7 +419,7 @@ fn count(folder: &std::path::Path) -> usize {
 
 fn kill_all(mut dvc: Option<Dvc>) {
     let wanted = u32::try_from(number("PIPE_TEST_KILLS").unwrap_or(3)).expect("so many kills");
-    let seed = number("PIPE_TEST_SEED").unwrap_or_else(seed_of_now);
+    let seed = seed();
     println!("{wanted} kills of each command from PIPE_TEST_SEED={seed}");
     let mut kills = Kills::new(dvc.as_mut(), seed);
     let has_enough = |kills: &Kills, command: &str| {
@@ -454,9 +454,17 @@ fn kill_all(mut dvc: Option<Dvc>) {
         println!("{command}: {}; it lasts about {}", kills.tallies[command], lasts.join(", "));
     }
     println!("of a folder that was gone: {:?}", kills.windows);
-    // The second moment is too short for a busy machine to hit it each time: so many tries do.
-    let moments = if wanted < 17 || kills.is_dvc { &[FILLING][..] } else { &[FILLING, PLACED] };
-    for moment in moments {
+    // The moments are short, the second one even more so: a busy machine does not hit them each time.
+    let moments =
+        if wanted < 17 || kills.is_dvc { &[(FILLING, 1)][..] } else { &[(FILLING, 1), (PLACED, 4)] };
+    for (moment, way) in moments {
+        for _ in 0..100 {
+            if kills.windows.contains_key(*moment) {
+                break;
+            }
+            kills.tallies.get_mut("checkout").expect("it had a round").ways = *way;
+            kills.round("checkout");
+        }
         assert!(kills.windows.contains_key(*moment), "no kill fell {moment}: {:?}", kills.windows);
     }
 }

@@ -1,7 +1,7 @@
 //! Random projects with random histories, in which `pipe` and DVC take turns: what they call stale is the same after every
 //! step, and each accepts what the other has run.
 //!
-//! `PIPE_TEST_DVC_ROUNDS` sets the number of histories, `PIPE_TEST_SEED` repeats one: each time they are others, and the seeds
+//! `PIPE_TEST_DVC_ROUNDS` sets the number of histories, `PIPE_TEST_SEED` repeats one; `now` makes others each time, whose seeds
 //! are printed.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use crate::dvc_tool::{Dvc, pipe, project, stale};
 use crate::harness::Sandbox;
-use crate::histories::{Random, seed_of_now};
+use crate::histories::{Random, rounds, seed};
 
 const STEPS: usize = 6;
 
@@ -175,14 +175,10 @@ fn history(dvc: &mut Dvc, seed: u64) -> Result<(), String> {
 
 #[test]
 fn they_take_turns() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let rounds = number("PIPE_TEST_DVC_ROUNDS").unwrap_or(4);
-    let seeds: Vec<u64> = match number("PIPE_TEST_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..rounds).map(|round| seed_of_now() + round).collect(),
-    };
+    let first = seed();
+    let rounds = rounds("PIPE_TEST_DVC_ROUNDS").unwrap_or(4);
     let mut dvc = Dvc::start(&Sandbox::without_git());
-    for seed in seeds {
+    for seed in first..first + rounds {
         println!("seed {seed}");
         if let Err(fault) = history(&mut dvc, seed) {
             panic!("PIPE_TEST_SEED={seed}: {fault}");

@@ -2,7 +2,7 @@
 //! commands make in a clean folder, and `status` and `--dry` had said what then happened. In between, stages fail
 //! and `pipe` is killed: then what counts as up to date is right, and the next one makes up for the rest.
 //!
-//! `PIPE_TEST_ROUNDS` sets the number of histories, `PIPE_TEST_SEED` repeats one.
+//! `PIPE_TEST_ROUNDS` sets the number of histories, `PIPE_TEST_SEED` repeats one; `now` makes others each time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -351,10 +351,23 @@ pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// A seed that was not there before.
-pub fn seed_of_now() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    u64::from(now.subsec_nanos()) << 20
+/// How many random histories a variable asks for: of a seed that was named, that one alone.
+pub fn rounds(name: &str) -> Option<u64> {
+    let is_named = std::env::var("PIPE_TEST_SEED").is_ok_and(|seed| seed != "now");
+    number(name).or(is_named.then_some(1))
+}
+
+/// The seed of a random series: the same one each time, so that what passes once passes always. `PIPE_TEST_SEED` names another,
+/// and `now` one that was not there before.
+pub fn seed() -> u64 {
+    match std::env::var("PIPE_TEST_SEED").as_deref() {
+        Err(_) => 1,
+        Ok("now") => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            u64::from(now.subsec_nanos()) << 20
+        }
+        Ok(text) => text.parse().expect("a number, or `now`"),
+    }
 }
 
 fn history(seed: u64) {
@@ -380,11 +393,8 @@ fn history(seed: u64) {
 
 #[test]
 fn random_histories_agree_with_a_shell() {
-    if let Some(seed) = number("PIPE_TEST_SEED") {
-        return history(seed);
-    }
-    let first = seed_of_now();
-    let rounds = number("PIPE_TEST_ROUNDS").unwrap_or(5);
+    let first = seed();
+    let rounds = rounds("PIPE_TEST_ROUNDS").unwrap_or(5);
     println!("{rounds} histories from PIPE_TEST_SEED={first} on");
     for seed in first..first + rounds {
         history(seed);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::harness::Sandbox;
-use crate::histories::{Random, number, seed_of_now};
+use crate::histories::{Random, number, seed};
 
 /// How many files the folder has.
 const FILES: usize = 120;
@@ -29,22 +29,20 @@ fn content(sandbox: &Sandbox, folder: &str) -> Content {
     files.map(|path| (inside(&path), sandbox.bytes(&path))).collect()
 }
 
-/// Runs a command and kills it somewhere on its way; says whether it was killed, and how long it took.
-fn kill(sandbox: &Sandbox, words: &[&str], after: Duration) -> (bool, Duration) {
-    let begun = Instant::now();
+/// Runs a command and kills it somewhere on its way; says whether it was killed.
+fn kill(sandbox: &Sandbox, words: &[&str], after: Duration) -> bool {
     let mut started = sandbox.start(sandbox.pipe_command(words));
     std::thread::sleep(after);
     if started.is_running() {
         started.signal("KILL");
     }
-    let said = started.wait();
-    (said.signal() == Some(9), begun.elapsed())
+    started.wait().signal() == Some(9)
 }
 
 #[test]
 fn kills_of_commands_on_data_lose_nothing() {
     let kills = number("PIPE_TEST_KILLS").unwrap_or(15);
-    let seed = number("PIPE_TEST_SEED").unwrap_or_else(seed_of_now);
+    let seed = seed();
     println!("{kills} kills from PIPE_TEST_SEED={seed}");
     let mut random = Random(seed);
     let sandbox = Sandbox::new();
@@ -53,9 +51,13 @@ fn kills_of_commands_on_data_lose_nothing() {
     let begun = Instant::now();
     write(&sandbox, "a", 1_000_000);
     sandbox.ok(["add", "a"]);
-    let whole = begun.elapsed();
+    let mut whole = begun.elapsed();
     let mut killed = 0;
-    for index in 0..kills {
+    for index in 0.. {
+        if index >= kills && (killed > 0 || kills < 5) {
+            break;
+        }
+        assert!(index < kills + 100, "none of {index} was killed in time");
         let after = whole.mul_f64(random.below(1000) as f64 / 900.0);
         let word = ["add", "commit", "checkout", "move", "remove"][(index % 5) as usize];
         let story = format!("{word} killed after {after:?}, round {index}");
@@ -64,7 +66,7 @@ fn kills_of_commands_on_data_lose_nothing() {
             "add" | "commit" => {
                 write(&sandbox, "a", index + 1);
                 expected = content(&sandbox, "a");
-                let was_killed = kill(&sandbox, &[word, "a"], after).0;
+                let was_killed = kill(&sandbox, &[word, "a"], after);
                 assert_eq!(content(&sandbox, "a"), expected, "data is left as it is: {story}");
                 sandbox.ok([word, "a"]);
                 was_killed
@@ -74,13 +76,13 @@ fn kills_of_commands_on_data_lose_nothing() {
                 for number in (0..FILES).filter(|_| random.below(2) == 0).collect::<Vec<_>>() {
                     sandbox.remove(&format!("a/{}/{number}", number % 7));
                 }
-                let was_killed = kill(&sandbox, &["checkout"], after).0;
+                let was_killed = kill(&sandbox, &["checkout"], after);
                 sandbox.ok(["checkout"]);
                 was_killed
             }
             "move" => {
                 expected = content(&sandbox, "a");
-                let was_killed = kill(&sandbox, &["move", "a", "b"], after).0;
+                let was_killed = kill(&sandbox, &["move", "a", "b"], after);
                 sandbox.json(["status", "--json"]);
                 if sandbox.exists("a.pipe") {
                     sandbox.ok(["move", "a", "b"]);
@@ -93,7 +95,7 @@ fn kills_of_commands_on_data_lose_nothing() {
             _ => {
                 expected = content(&sandbox, "a");
                 let pointer = sandbox.read("a.pipe");
-                let was_killed = kill(&sandbox, &["remove", "--outs", "a"], after).0;
+                let was_killed = kill(&sandbox, &["remove", "--outs", "a"], after);
                 if sandbox.exists("a.pipe") {
                     sandbox.ok(["remove", "--outs", "a"]);
                 }
@@ -104,6 +106,10 @@ fn kills_of_commands_on_data_lose_nothing() {
             }
         };
         killed += u64::from(was_killed);
+        if !was_killed {
+            // It takes less than that.
+            whole = whole.mul_f64(0.7);
+        }
         // What is recorded is there, and comes back from the cache alone.
         assert_eq!(sandbox.states(), "a.pipe:fresh", "{story}");
         sandbox.remove("a");
@@ -111,6 +117,5 @@ fn kills_of_commands_on_data_lose_nothing() {
         assert_eq!(content(&sandbox, "a"), expected, "{story}");
         sandbox.ok(["status", "--verify"]);
     }
-    println!("an undisturbed add took {whole:?}; {killed} of {kills} were killed in time");
-    assert!(killed > 0 || kills < 5);
+    println!("in the end an add was taken to last {whole:?}; {killed} of {kills} were killed in time");
 }

@@ -377,7 +377,7 @@ fn garbage_goes_from_a_remote_but_what_is_young_stays() {
 #[test]
 fn kills_at_any_moment_leave_nothing_wrong() {
     let kills = std::env::var("PIPE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
-    let seed = crate::histories::seed_of_now();
+    let seed = crate::histories::seed();
     println!("seed {seed}");
     let mut random = Random(seed);
     let sandbox = plain(
