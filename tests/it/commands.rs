@@ -1,17 +1,9 @@
 //! How commands start: simple ones without a shell, and nobody can tell but by the time.
 
-use std::fs::{Permissions, set_permissions};
-use std::os::unix::fs::PermissionsExt;
-
 use crate::harness::Sandbox;
 
 /// Tells who started it, and what it was given.
 const WHO: &str = "#!/bin/sh\ncat /proc/$PPID/comm\nprintenv PWD\necho \"$0\" \"$@\"\ncat\n";
-
-fn write_program(sandbox: &Sandbox, path: &str, text: &str) {
-    sandbox.write(path, text);
-    set_permissions(sandbox.path(path), Permissions::from_mode(0o755)).unwrap();
-}
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -33,7 +25,7 @@ stages:
     outs: [quoted]
 ",
     );
-    write_program(&sandbox, "sub/who", WHO);
+    sandbox.write_program("sub/who", WHO);
     sandbox.write("sub/in", "read\n");
     sandbox.ok(["repro", "-j1"]);
     let folder = sandbox.path("sub");
@@ -56,7 +48,7 @@ stages:
     cmd: no-such-program at all
 ",
     );
-    write_program(&sandbox, "no-first-line", "echo read by sh\n");
+    sandbox.write_program("no-first-line", "echo read by sh\n");
     let failed = sandbox.pipe(["repro", "-k"]).code(1);
     assert_eq!(sandbox.read("out"), "read by sh\n");
     assert!(failed.stderr.contains("exited with code 127"), "{}", failed.stderr);
@@ -71,7 +63,7 @@ stages:
 #[test]
 fn a_function_of_the_environment_goes_before_a_program() {
     let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: who-started > out\n    outs: [out]\n");
-    write_program(&sandbox, "bin/who-started", "#!/bin/sh\ncat /proc/$PPID/comm\n");
+    sandbox.write_program("bin/who-started", "#!/bin/sh\ncat /proc/$PPID/comm\n");
     let path = format!("{}:{}", sandbox.path("bin").display(), std::env::var("PATH").unwrap());
     let run_with = |function: &str| {
         let mut command = sandbox.pipe_command(["repro", "-f"]);

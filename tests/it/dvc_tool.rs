@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
@@ -144,11 +143,8 @@ pub fn pipe_command(sandbox: &Sandbox, arguments: &[&str]) -> std::process::Comm
     let names: &[&str] = if folder.exists() { &[] } else { &["dvc", "python", "python3"] };
     for name in names {
         let path = format!("../no-dvc/{name}");
-        sandbox.write(
-            &path,
-            format!("#!/bin/sh\necho {name} > '{}'\nexit 127\n", sandbox.path(CALLED).display()),
-        );
-        std::fs::set_permissions(sandbox.path(&path), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = format!("#!/bin/sh\necho {name} > '{}'\nexit 127\n", sandbox.path(CALLED).display());
+        sandbox.write_program(&path, &text);
     }
     let mut command = sandbox.pipe_command(arguments);
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());

@@ -9,7 +9,8 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -48,6 +49,7 @@ impl Sandbox {
 
     /// A project in no git repository.
     pub fn without_git() -> Self {
+        hear_interrupts();
         let folder = tempfile::Builder::new().prefix("pipe-it-").tempdir().unwrap();
         for name in ["project", "home", "tmp"] {
             fs::create_dir(folder.path().join(name)).unwrap();
@@ -230,6 +232,20 @@ impl Sandbox {
         let _ = fs::remove_file(self.path(".pipe/tmp/durations.json"));
     }
 
+    /// Writes a program that can be started at once. Another process copies it: a file that this one has open for writing
+    /// cannot be executed by anybody, and a child that is forked in that moment for another test has it open for longer.
+    #[track_caller]
+    pub fn write_program(&self, path: &str, text: &str) {
+        let place = self.path(path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let source = self.folder.path().join("tmp/program");
+        fs::write(&source, text).unwrap();
+        let mut copy = self.program("install");
+        copy.args(["-m", "755", "--"]).arg(&source).arg(&place);
+        self.finish(copy).code(0);
+        fs::remove_file(source).unwrap();
+    }
+
     /// Replaces the one place where `old` stands in a file.
     #[track_caller]
     pub fn edit(&self, path: &str, old: &str, new: &str) {
@@ -241,7 +257,8 @@ impl Sandbox {
     /// Sets a file's modification time, as a careful copying program does.
     #[track_caller]
     pub fn set_modified(&self, path: &str, time: std::time::SystemTime) {
-        fs::File::options().write(true).open(self.path(path)).unwrap().set_modified(time).unwrap();
+        // Its owner may do so also where nobody may write to it.
+        fs::File::open(self.path(path)).unwrap().set_modified(time).unwrap();
     }
 
     pub fn modified(&self, path: &str) -> std::time::SystemTime {
@@ -306,12 +323,29 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// A program that is started with SIGINT ignored, as those are that a shell has in the background, keeps it so, and rightly:
+/// tests that send one would wait for ever. What is caught here is as usual in the programs that tests start, and here it goes
+/// on being of no effect.
+fn hear_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT] {
+            if ignored >> (signal - 1) & 1 == 1 {
+                signal_hook::flag::register(signal, Arc::<AtomicBool>::default()).unwrap();
+            }
+        }
+    });
+}
+
 /// Waits until something is true.
 #[track_caller]
 pub fn await_that(what: &str, mut is_true: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_true() {
-        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -382,6 +416,13 @@ impl Started {
     pub fn await_told(&self, text: &str) {
         let [_, stderr] = self.readers.as_ref().unwrap();
         await_that(&format!("it tells `{text}`"), || stderr.so_far().contains(text));
+    }
+
+    /// Waits until it has printed something on stdout.
+    #[track_caller]
+    pub fn await_printed(&self, text: &str) {
+        let [stdout, _] = self.readers.as_ref().unwrap();
+        await_that(&format!("it prints `{text}`"), || stdout.so_far().contains(text));
     }
 
     /// Waits until it has printed a line of data; returns the first.

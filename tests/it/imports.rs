@@ -1,7 +1,5 @@
 //! Data that comes from elsewhere: from repositories and from places outside of any, and repositories that mean harm.
 
-use std::process::Command;
-
 use crate::dvc_tool::{self, Dvc};
 use crate::harness::Sandbox;
 
@@ -243,10 +241,8 @@ fn a_hostile_repository_harms_nobody() {
     let ran = sandbox.path("../ran");
     for hook in ["post-checkout", "reference-transaction", "post-merge", "pre-auto-gc"] {
         for folder in ["../source/.git/hooks", "../hooks"] {
-            sandbox.write(&format!("{folder}/{hook}"), format!("#!/bin/sh\ntouch '{}'\n", ran.display()));
-            let done =
-                Command::new("chmod").arg("+x").arg(sandbox.path(&format!("{folder}/{hook}"))).status();
-            assert!(done.unwrap().success());
+            let text = format!("#!/bin/sh\ntouch '{}'\n", ran.display());
+            sandbox.write_program(&format!("{folder}/{hook}"), &text);
         }
     }
     // There is something to take over, which is when hooks would run; the commit itself ran its own.
