@@ -11,8 +11,8 @@ use base::Timestamp;
 use serde_json::json;
 use track::{ArtifactOwner, RunId, RunStore, SqliteStore};
 
-use crate::harness::{Sandbox, Started, await_that};
-use crate::histories::{Random, number, seed_of_now};
+use crate::harness::{Sandbox, Started, await_that, is_alive};
+use crate::histories::{Random, number, seed};
 use crate::mlflow_tool::Served;
 
 /// Logs a point, a tag and a file, over and over, and notes each that was acknowledged.
@@ -38,6 +38,13 @@ fn kill_group(sandbox: &Sandbox, mut started: Started) {
         sandbox.finish(kill);
     }
     started.wait();
+}
+
+/// Signals a program with everything that it started.
+fn signal_group(sandbox: &Sandbox, started: &Started, signal: &str) {
+    let mut kill = sandbox.program("kill");
+    kill.args([&format!("-{signal}"), "--", &format!("-{}", started.pid())]);
+    sandbox.finish(kill).code(0);
 }
 
 /// The numbers that were acknowledged.
@@ -101,7 +108,7 @@ fn clear(sandbox: &Sandbox) {
 }
 
 fn count() -> (u64, Random) {
-    let seed = number("PIPE_TEST_SEED").unwrap_or_else(seed_of_now);
+    let seed = seed();
     println!("PIPE_TEST_SEED={seed}");
     (number("PIPE_TEST_KILLS").unwrap_or(6), Random(seed))
 }
@@ -123,13 +130,15 @@ fn killed_loggers_lose_nothing_they_had_acknowledged() {
         let is_away = index % 3 == 2;
         await_that("the run began", || sandbox.exists("run") && sandbox.read("run").len() == 33);
         if is_away {
-            // From now on everything goes to the spool.
+            // From now on everything goes to the spool. Nobody makes a new one in the moment between.
+            signal_group(&sandbox, &shell, "STOP");
             std::fs::rename(sandbox.path(".pipe/runs.db"), sandbox.path(".pipe/aside.db")).unwrap();
             for name in ["wal", "shm"] {
                 let from = sandbox.path(&format!(".pipe/runs.db-{name}"));
                 let _ = std::fs::rename(from, sandbox.path(&format!(".pipe/aside.db-{name}")));
             }
             std::fs::create_dir(sandbox.path(".pipe/runs.db")).unwrap();
+            signal_group(&sandbox, &shell, "CONT");
         }
         let after = Duration::from_micros(random.below(600_000) as u64);
         std::thread::sleep(after);
@@ -169,7 +178,7 @@ fn killed_reproductions_lose_nothing_that_their_stages_logged() {
     sandbox.write(
         "loop.sh",
         format!(
-            "echo $PIPE_RUN_ID > run.$$; mv run.$$ run; \"$PIPE\" runs start --name inner > inner\n{LOOP}"
+            "echo $$ > shell; echo $PIPE_RUN_ID > run.$$; mv run.$$ run; \"$PIPE\" runs start --name inner > inner\n{LOOP}"
         ),
     );
     let mut total = 0;
@@ -186,6 +195,8 @@ fn killed_reproductions_lose_nothing_that_their_stages_logged() {
         started.wait();
         let story = format!("killed after {after:?}, round {index}");
         // The guard ends the stage; what it logs until then counts.
+        let shell = sandbox.read("shell");
+        await_that("the stage has ended", || !is_alive(&shell));
         let run: RunId = sandbox.read("run").trim().parse().unwrap();
         sandbox.pipe(["status"]);
         check_none_runs(&sandbox, &story);
