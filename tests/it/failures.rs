@@ -148,14 +148,17 @@ stages:
   fails:
     cmd: while [ ! -e up ]; do sleep 0.01; done; exit 1
   works:
-    cmd: touch up; sleep 1; echo 1 > out
+    cmd: touch up; while [ ! -e go ] && [ -e up ]; do sleep 0.01; done; echo 1 > out
     outs: [out]
   later:
     cmd: touch later
     outs: [later]
 ",
     );
-    sandbox.pipe(["repro", "-j", "2"]).code(1);
+    let started = sandbox.start(sandbox.pipe_command(["repro", "-j", "2"]));
+    started.await_told("Failed fails");
+    sandbox.write("go", "");
+    started.wait().code(1);
     assert_eq!(sandbox.read("out"), "1\n");
     assert!(!sandbox.exists("later"), "nothing new starts after a failure");
     assert_eq!(sandbox.states(), "fails:stale works:fresh later:stale");

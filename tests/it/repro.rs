@@ -290,7 +290,7 @@ fn independent_stages_run_at_the_same_time() {
     // Each waits for the other: only together can they end.
     let wait = |mine: &str, other: &str| {
         format!(
-            "touch {mine}.up; n=0; while [ ! -e {other}.up ]; do n=$((n+1)); [ $n -lt 1000 ]; sleep 0.01; done"
+            "touch {mine}.up; n=0; while [ ! -e {other}.up ]; do n=$((n+1)); [ $n -lt 9000 ]; sleep 0.01; done"
         )
     };
     let sandbox = Sandbox::with_pipeline(&format!(
@@ -312,7 +312,7 @@ stages:
     cmd: truncate -s 1G large
     outs: [large: {cache: false}]
   wait:
-    cmd: n=0; while [ ! -e started ]; do n=$((n+1)); [ $n -lt 1000 ]; sleep 0.01; done
+    cmd: n=0; while [ ! -e started ]; do n=$((n+1)); [ $n -lt 9000 ]; sleep 0.01; done
   next:
     cmd: touch started
 ",
@@ -377,13 +377,18 @@ fn cached_outs_are_kept_out_of_git() {
 #[test]
 fn on_a_terminal_stages_are_shown_while_they_run() {
     let sandbox = Sandbox::with_pipeline(
-        "stages:\n  slow:\n    cmd: echo working; sleep 0.5\n  later:\n    cmd: 'true'\n",
+        "stages:\n  slow:\n    cmd: echo working; while [ ! -e go ] && [ -e pipeline.yaml ]; do sleep 0.01; done\n  later:\n    \
+         cmd: 'true'\n",
     );
     let binary = env!("CARGO_BIN_EXE_pipe");
     let mut command = sandbox.program("script");
     command.args(["-q", "-e", "-c", &format!("{binary} repro -j 1"), "/dev/null"]).env("TERM", "xterm");
-    let said = sandbox.finish(command).code(0);
-    for text in ["1 running, 0 done, 1 waiting", "working", "Finished", "2 stages: 2 ran."] {
+    let started = sandbox.start(command);
+    started.await_printed("1 running, 0 done, 1 waiting");
+    started.await_printed("working");
+    sandbox.write("go", "");
+    let said = started.wait().code(0);
+    for text in ["Finished", "2 stages: 2 ran."] {
         assert!(said.stdout.contains(text), "the terminal does not show `{text}`:\n{}", said.stdout);
     }
     let plain = sandbox.ok(["repro", "--color", "never"]).stderr;

@@ -1,10 +1,10 @@
 //! `pipe ui`: who gets in, what hostile requests get, what survives, and how it ends.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, await_that};
 use crate::mlflow_tool::Served;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -480,26 +480,25 @@ fn what_was_answered_survives_a_kill() {
 
 #[test]
 fn requests_that_are_being_answered_are_finished() {
+    use std::io::{Read, Write};
     let served = Served::start();
     let run = served.run();
-    let uri = served.address.clone();
-    let writer = std::thread::spawn(move || {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(&uri).unwrap();
-        let head = format!(
-            "PUT /api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/x HTTP/1.1\r\nHost: {uri}\r\nContent-Length: 6\r\n\r\nabc"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(700));
-        stream.write_all(b"def").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    });
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let (sandbox, said) = served.end("TERM");
+    let address = served.address.clone();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "PUT /api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/x HTTP/1.1\r\nHost: {address}\r\nContent-Length: \
+         6\r\n\r\nabc"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    await_that("the file arrives", || !served.sandbox.files(".pipe/cache/arriving").is_empty());
+    let ending = std::thread::spawn(move || served.end("TERM"));
+    await_that("nobody else is let in", || std::net::TcpStream::connect(&address).is_err());
+    stream.write_all(b"def").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let (sandbox, said) = ending.join().unwrap();
     said.code(0);
-    assert!(writer.join().unwrap().starts_with("HTTP/1.1 200"));
     assert!(sandbox.exists(".pipe/runs.db"));
 }
 
@@ -537,19 +536,24 @@ fn a_collection_of_garbage_takes_nothing_that_is_being_uploaded() {
     // Once it is there, and while the store cannot be told so.
     let lock = rusqlite::Connection::open(served.sandbox.path(".pipe/runs.db")).unwrap();
     lock.execute_batch("DELETE FROM artifact; BEGIN IMMEDIATE").unwrap();
+    served.sandbox.settle();
+    let [blob] = &served.sandbox.files(".pipe/cache/blake3")[..] else { panic!("one file") };
+    let touched =
+        || std::fs::metadata(served.sandbox.path(blob)).map(|file| (file.ctime(), file.ctime_nsec())).ok();
+    let before = touched();
     let stream = begun(b"content");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    await_that("it is there", || touched() != before);
     served.sandbox.gc(&["-w", "-f"]).code(0).tells(&["nothing to remove"]);
     lock.execute_batch("ROLLBACK").unwrap();
     done(stream);
     assert_eq!(served.sandbox.files(".pipe/cache/arriving"), [""; 0]);
 }
 
-/// Sends bytes as they are, and takes what comes back until the server closes or nothing comes any more.
-fn raw(address: &str, bytes: &[u8]) -> String {
+/// Sends bytes as they are, and takes what comes back until the server closes or nothing comes for so many seconds.
+fn raw(address: &str, bytes: &[u8], seconds: u64) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(std::time::Duration::from_secs(2))).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(seconds))).unwrap();
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
@@ -566,7 +570,7 @@ fn requests_that_no_client_sends_get_nowhere() {
     let search = "/api/2.0/mlflow/experiments/search?max_results=1";
     let bearer = format!("Authorization: Bearer {token}\r\nConnection: close\r\n");
     let status = |request: String| -> u16 {
-        let answer = raw(&address, request.as_bytes());
+        let answer = raw(&address, request.as_bytes(), 60);
         answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     };
     assert_eq!(status(format!("GET {search} HTTP/1.1\r\nHost: {address}\r\n{bearer}\r\n")), 200);
@@ -622,7 +626,7 @@ fn requests_that_no_client_sends_get_nowhere() {
         b"GET /\x00 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
-        let answer = raw(&address, nonsense);
+        let answer = raw(&address, nonsense, 2);
         assert!(!answer.starts_with("HTTP/1.1 2") && !answer.starts_with("HTTP/1.1 5"), "{nonsense:?}: {answer}");
     }
     let long = format!("GET / HTTP/1.1\r\nHost: {address}\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));

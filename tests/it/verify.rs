@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use base::ProjectPath;
 
-use crate::harness::{Sandbox, snapshot};
+use crate::harness::{Sandbox, await_that, snapshot};
 
 fn copy() -> Sandbox {
     let sandbox = Sandbox::with_pipeline(
@@ -50,10 +50,11 @@ fn an_edit_that_no_stamp_tells_of_is_seen() {
 #[test]
 fn a_remembered_verdict_does_not_count() {
     let sandbox = copy();
-    // Old enough to be remembered.
-    std::thread::sleep(std::time::Duration::from_millis(60));
-    sandbox.ok(["status"]);
-    assert!(sandbox.exists(".pipe/tmp/up-to-date"));
+    // Once it is old enough.
+    await_that("the verdict is remembered", || {
+        sandbox.ok(["status"]);
+        sandbox.exists(".pipe/tmp/up-to-date")
+    });
     damage(&sandbox, "one\n");
     assert_eq!(sandbox.ok(["status"]).stderr, "");
     sandbox.ok(["status", "--verify"]).tells(&["damaged"]);
