@@ -47,6 +47,7 @@ fn only_files_that_came_or_changed_run() {
       stage each@new.txt before it is stale
       stage each@sub/b c.txt before it is stale
     ");
+    sandbox.forget_durations();
     sandbox.ok(["repro", "-j", "1"]);
     assert_eq!(sandbox.read("ran"), "a.txt\nsub/b c.txt\nnew.txt\nsub/b c.txt\n");
     assert_eq!(sandbox.read("out/sub/b c.up"), "OTHER");

@@ -148,7 +148,8 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     assert_eq!(warnings, 1, "{}", said.stderr);
     assert!(said.stderr.contains("locked by other processes for 5 s"), "{}", said.stderr);
     let spooled = sandbox.files(".pipe/tmp/spool");
-    assert_eq!(spooled.len(), 3, "{spooled:?}");
+    // A set of a thousand each, or less where reading was slow; never a line each.
+    assert!((3..100).contains(&spooled.len()), "{spooled:?}");
     for file in &spooled {
         let mode = std::fs::metadata(sandbox.path(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");

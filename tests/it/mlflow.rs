@@ -81,21 +81,30 @@ fn versions_of_the_old_client_keep_their_files() {
     versions_keep_their_files(Mlflow::Old, &["by run", "proxy #1", "copy"]);
 }
 
-/// `mlflow server` over a database of its own.
+/// `mlflow server` over a database of its own, at a port that nobody has. It cannot say itself at which it is: who takes one in
+/// the moment between makes it end, and then it begins again at another.
 fn real_server(served: &Served) -> (Started, String) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let python = Mlflow::Newest.python();
-    let mut command = served.sandbox.program(python.with_file_name("mlflow"));
-    command.args(["server", "--host", "127.0.0.1", "--workers", "1", "--port", &port]);
-    command.args(["--backend-store-uri", "sqlite:///theirs.db", "--artifacts-destination", "./theirs"]);
-    command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false");
-    let path = std::env::var("PATH").unwrap();
-    command.env("PATH", format!("{}:{path}", python.parent().unwrap().display()));
-    let server = served.sandbox.start(command);
-    await_that("MLflow's server answers", || {
-        std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok()
-    });
-    (server, format!("http://127.0.0.1:{port}"))
+    let path = format!("{}:{}", python.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    for _ in 0..5 {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let mut command = served.sandbox.program(python.with_file_name("mlflow"));
+        command.args(["server", "--host", "127.0.0.1", "--workers", "1", "--port", &port]);
+        command.args(["--backend-store-uri", "sqlite:///theirs.db", "--artifacts-destination", "./theirs"]);
+        command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false");
+        command.env("PATH", &path);
+        let mut server = served.sandbox.start(command);
+        let is_there = || std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok();
+        let mut is_running = true;
+        await_that("MLflow's server answers, or ends", || {
+            is_running = server.is_running();
+            !is_running || is_there()
+        });
+        if is_running {
+            return (server, format!("http://127.0.0.1:{port}"));
+        }
+    }
+    panic!("MLflow's server does not start");
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl Served {
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
@@ -147,7 +147,13 @@ impl Served {
         // A server that refuses need not read what comes after the head.
         let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
+        // Where it has not, its end is told as an error, after its answer.
+        if let Err(fault) = stream.read_to_end(&mut bytes) {
+            assert!(
+                fault.kind() == std::io::ErrorKind::ConnectionReset && !bytes.is_empty(),
+                "{fault}: {path}"
+            );
+        }
         Answer::parse(&bytes)
     }
 }

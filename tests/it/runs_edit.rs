@@ -207,7 +207,8 @@ fn a_name_stands_for_no_other_run() {
     // The last four digits of a run as the name of another: who deletes one of them says which.
     let digits = &first[28..];
     let named = begin(digits);
-    sandbox.pipe(["runs", "delete", digits]).code(2).tells(&["could be 2 runs"]);
+    // A third one may have them, too.
+    sandbox.pipe(["runs", "delete", digits]).code(2).tells(&["could be ", " runs"]);
     // As many digits as lists show are an id, whatever somebody calls his run.
     let shown = &first[24..];
     begin(shown);

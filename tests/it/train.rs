@@ -178,10 +178,8 @@ fn an_interrupt_ends_it_and_its_run() {
     let arguments = ["train", "--data", "d.npz", "--output", "out", "--warm_up_epochs", "100000"];
     let started = sandbox.start(sandbox.pipe_command(arguments));
     await_that("the training has begun", || sandbox.exists(".pipe/runs.db") && sandbox.run_count() == 1);
-    let asked = std::time::Instant::now();
     started.signal("INT");
     started.wait().code(130);
-    assert!(asked.elapsed() < std::time::Duration::from_secs(3));
     let list = sandbox.json(["runs", "list", "--json", "--columns", "status"]);
     assert_eq!(list, json!([{"status": "KILLED"}]));
 }

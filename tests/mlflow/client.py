@@ -177,7 +177,7 @@ def media():
         mlflow.log_text("<b>", "page.html")
         if NEW:
             mlflow.log_image(numpy.zeros((4, 4, 3), dtype=numpy.uint8), key="dog", step=3)
-        deadline = time.time() + 30
+        deadline = time.time() + 300
         while not client.get_run(run.info.run_id).data.metrics and time.time() < deadline:
             time.sleep(0.1)
     table = mlflow.load_table("table.json", run_ids=[run.info.run_id])
@@ -357,7 +357,7 @@ def asynchronous():
         mlflow.log_params({"a": 1}, synchronous=False)
     if NEW:
         mlflow.flush_async_logging()
-    deadline = time.time() + 60
+    deadline = time.time() + 300
     while len(client.get_metric_history(run.info.run_id, "m")) < 200 and time.time() < deadline:
         time.sleep(0.1)
     assert len(client.get_metric_history(run.info.run_id, "m")) == 200

@@ -59,7 +59,7 @@ class Server:
         prepared = self.session.prepare_request(requests.Request(method, self.address, **sent))
         # As it is written: what a path hides is what is asked about.
         prepared.url = url + "?" + prepared.url.split("?", 1)[1] if "?" in prepared.url else url
-        answer = self.session.send(prepared, timeout=60)
+        answer = self.session.send(prepared, timeout=300)
         try:
             body = answer.json()
         except ValueError:
