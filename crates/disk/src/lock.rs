@@ -276,7 +276,8 @@ mod tests {
         let LockError::Held { holder, .. } = second.unwrap_err() else { panic!("held") };
         assert_eq!(holder, told);
         assert!(holder.starts_with(&format!("`pipe gc` (pid {})", child.id())), "{holder}");
-        drop((held, presence));
+        held.unlock().unwrap();
+        drop(presence);
         take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
         child.kill().unwrap();
         child.wait().unwrap();

@@ -514,23 +514,30 @@ mod tests {
 
     #[test]
     fn a_deadline_ends_a_command_that_ignores_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let spawn = Spawn {
-            script: "trap '' TERM; echo up; while :; do sleep 1; done",
-            shell: None,
-            folder: folder.path().to_owned(),
-            variables: &[],
-            cleared: &[],
-            stdout: folder.path().join("stdout.log"),
-            stderr: folder.path().join("stderr.log"),
-            job: folder.path().join("job"),
-            deadline: Some(Instant::now() + Duration::from_millis(200)),
-            secrets: &[],
-        };
-        let started = Instant::now();
-        assert_eq!(LocalRunner::default().run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
-        assert!(started.elapsed() >= Duration::from_millis(600), "it was asked first");
-        assert!(!folder.path().join("stderr.log").exists(), "no log without output");
+        // On a busy machine the first ones may pass before the command has begun to ignore anything.
+        for millis in [200, 2000, 20_000] {
+            let folder = tempfile::tempdir().unwrap();
+            let started = Instant::now();
+            let spawn = Spawn {
+                script: "trap '' TERM; echo up; while :; do sleep 1; done",
+                shell: None,
+                folder: folder.path().to_owned(),
+                variables: &[],
+                cleared: &[],
+                stdout: folder.path().join("stdout.log"),
+                stderr: folder.path().join("stderr.log"),
+                job: folder.path().join("job"),
+                deadline: Some(started + Duration::from_millis(millis)),
+                secrets: &[],
+            };
+            assert_eq!(LocalRunner::default().run(&spawn, &|_, _| {}).unwrap(), Exit::TimedOut);
+            assert!(!folder.path().join("stderr.log").exists(), "no log without output");
+            if folder.path().join("stdout.log").exists() {
+                assert!(started.elapsed() >= Duration::from_millis(millis) + GRACE, "it was asked first");
+                return;
+            }
+        }
+        panic!("the command never began");
     }
 
     #[test]
@@ -549,6 +556,6 @@ mod tests {
         let started = Instant::now();
         runner.stop();
         assert_eq!(thread.join().unwrap().0, Exit::Signal(9));
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 }

@@ -67,7 +67,8 @@ fn a_server_that_nobody_asks_makes_nothing_and_ends_at_once() {
     std::thread::sleep(Duration::from_millis(50));
     let started = Instant::now();
     drop(server);
-    assert!(started.elapsed() < Duration::from_secs(1));
+    // No time is left for requests that there are not.
+    assert!(started.elapsed() < Duration::from_secs(3));
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
 
