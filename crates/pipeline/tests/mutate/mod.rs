@@ -26,14 +26,25 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// The same each time, so that what passes once passes always; `PIPE_TEST_FUZZ_SEED` names another, and `now` one that was not
+/// there before.
+#[allow(clippy::disallowed_methods, reason = "a test asks its caller where it begins")]
+fn seed() -> u64 {
+    match std::env::var("PIPE_TEST_FUZZ_SEED").as_deref() {
+        Err(_) => 1,
+        Ok("now") => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+            u64::from(now.subsec_nanos()) << 16
+        }
+        Ok(text) => text.parse().expect("a number, or `now`"),
+    }
+}
+
 /// Gives `parser` mutations of `corpus` until the time is over. `words` are put in between.
 #[allow(clippy::disallowed_macros, clippy::print_stdout, reason = "a seed that nobody sees repeats nothing")]
 pub fn fuzz(name: &str, corpus: &[&str], words: &[&str], parser: impl Fn(&[u8])) {
     let seconds = number("PIPE_TEST_FUZZ_SECONDS").unwrap_or(2);
-    let seed = number("PIPE_TEST_FUZZ_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        u64::from(now.subsec_nanos()) << 16
-    });
+    let seed = seed();
     println!("{name}: {seconds} s from PIPE_TEST_FUZZ_SEED={seed}");
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut count = 0_u64;
