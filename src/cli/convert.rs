@@ -72,8 +72,10 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
                 .hint("`pipe convert` goes on with it; nothing was changed"));
         }
         let _lock = old.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?;
-        rollback::roll_back(&old)?;
-        printer.say(format_args!("Took back what the conversion had done that was cut off."));
+        // Another one may have done so itself while this one waited.
+        if rollback::roll_back(&old)? {
+            printer.say(format_args!("Took back what the conversion had done that was cut off."));
+        }
     }
     let old = Project::find()?;
     if old.dialect != Dialect::Dvc {

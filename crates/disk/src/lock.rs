@@ -4,7 +4,9 @@
 //! who holds it. On a shared file system whose locks do not cross hosts, or that has none, the presences alone
 //! decide, and then nobody shares.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -84,7 +86,7 @@ impl LockFile {
         on_wait: &mut dyn FnMut(&str),
     ) -> Result<Option<Self>, LockError> {
         match File::open(path) {
-            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
             file => {
                 let file = file.context("open lock file", path)?;
                 LockFile::wait((file, path), None, sharing, patience, go_on, on_wait).map(Some)
@@ -119,6 +121,11 @@ impl LockFile {
             };
             let in_the_way = match has_locks {
                 Some(has_locks) => {
+                    // To announce itself there would make anew the folder that somebody has taken away.
+                    if !is_named(&file, path) {
+                        let gone = io::Error::other("it was moved or removed meanwhile");
+                        return Err(DiskError::new("lock file", path, gone).into());
+                    }
                     let entry = command.map(|command| Entry {
                         holder: Holder::current(),
                         command: command.to_owned(),
@@ -196,6 +203,12 @@ impl Drop for LockFile {
     }
 }
 
+/// Whether an open file is the one at `path`.
+fn is_named(file: &File, path: &Path) -> bool {
+    let inode = |found: io::Result<Metadata>| found.ok().map(|found| (found.dev(), found.ino()));
+    inode(fs::metadata(path)).is_some_and(|named| inode(file.metadata()) == Some(named))
+}
+
 fn holders_folder(path: &Path) -> PathBuf {
     path.with_extension("holders")
 }
@@ -216,7 +229,7 @@ impl Moment {
     pub fn take(path: &Path) -> Result<Self, DiskError> {
         let open = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
         let file = match open() {
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
                 crate::make_folder(path.parent().unwrap_or(path))?;
                 open()
             }
@@ -296,6 +309,29 @@ mod tests {
         let long_ago = std::time::SystemTime::now() - Duration::from_secs(120);
         File::options().write(true).open(&name).unwrap().set_modified(long_ago).unwrap();
         take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
+    }
+
+    /// As of a project whose folder has another name since.
+    #[test]
+    fn a_lock_that_was_moved_while_somebody_waited_is_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (there, elsewhere) = (folder.path().join("there"), folder.path().join("elsewhere"));
+        let path = there.join("lock");
+        let held = std::cell::Cell::new(Some(take(&path, Sharing::Exclusive, Duration::ZERO).0.unwrap()));
+        let on_wait = &mut |_: &str| {
+            fs::rename(&there, &elsewhere).unwrap();
+            held.take();
+        };
+        let taken = LockFile::acquire(
+            &path,
+            "pipe repro",
+            Sharing::Shared,
+            Duration::from_secs(60),
+            &|| true,
+            on_wait,
+        );
+        assert!(matches!(taken, Err(LockError::Disk(_))), "{taken:?}");
+        assert!(!there.exists());
     }
 
     #[test]

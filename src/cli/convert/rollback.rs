@@ -38,14 +38,14 @@ fn ignore_files_above(old: &Project, pipeline: &Pipeline) -> BTreeSet<ProjectPat
     folders.map(|folder| folder.join(".gitignore")).collect()
 }
 
-/// Makes the project again what it was when [`begin`] noted it, as often as it is called. What was brought back from
-/// the cache meanwhile, and links into it that became files, stay.
+/// Makes the project again what it was when [`begin`] noted it, as often as it is called; false where nothing was to be
+/// done. What was brought back from the cache meanwhile, and links into it that became files, stay.
 ///
 /// # Errors
 /// When the note cannot be read or the disk refuses.
-pub fn roll_back(old: &Project) -> CliResult {
+pub fn roll_back(old: &Project) -> CliResult<bool> {
     let path = old.root.join(CONVERTING);
-    let Some(text) = disk::read_text_optional(&path)? else { return Ok(()) };
+    let Some(text) = disk::read_text_optional(&path)? else { return Ok(false) };
     // It is only removed when all else is done.
     let pipe = old.root.join(PIPE_FOLDER);
     if pipe.exists() {
@@ -94,7 +94,8 @@ pub fn roll_back(old: &Project) -> CliResult {
         disk::remove(&aside)?;
         disk::remove(&pipe)?;
     }
-    Ok(disk::remove(&path)?)
+    disk::remove(&path)?;
+    Ok(true)
 }
 
 /// Removes what a killed process had not finished to write.
