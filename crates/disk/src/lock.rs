@@ -175,7 +175,7 @@ impl LockFile {
 
     /// Whether no other process holds the lock, too, as far as can be seen without asking whether they live.
     pub fn is_alone(&self) -> bool {
-        std::fs::read_dir(&self.folder).is_ok_and(|files| files.take(2).count() == 1)
+        fs::read_dir(&self.folder).is_ok_and(|files| files.take(2).count() == 1)
     }
 
     /// Whether a file whose name begins with a [`Holder::file_name`] and a hyphen is one of a living process.
