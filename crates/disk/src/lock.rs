@@ -278,7 +278,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
         let started = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok());
         let holder = Holder { pid: child.id(), started: started.unwrap_or(0), ..Holder::current() };
         let entry = Entry { holder, command: "pipe gc".to_owned(), since: Timestamp::now(), shared: false };
