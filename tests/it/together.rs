@@ -114,6 +114,24 @@ fn a_checkout_that_waited_removes_nothing_that_is_declared_meanwhile() {
     assert!(!sandbox.exists("o"));
 }
 
+/// It knows nothing of a stage that was written since it began.
+#[test]
+fn a_commit_that_waited_keeps_what_was_recorded_meanwhile() {
+    let sandbox = project();
+    sandbox.ok(["repro", "apart"]);
+    sandbox.write("apart.txt", "by hand\n");
+    let first = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
+    sandbox.await_file("up");
+    let second = sandbox.start(sandbox.pipe_command(["commit", "-f", "slow", "apart"]));
+    second.await_told("Waiting: ");
+    sandbox.append("pipeline.yaml", "  new:\n    cmd: echo new > new.txt\n    outs: [new.txt]\n");
+    sandbox.ok(["repro", "new"]);
+    sandbox.write("go", "");
+    first.wait().code(0);
+    second.wait().code(0).tells(&["Recorded apart"]);
+    assert!(sandbox.states().ends_with("new:fresh"), "{}", sandbox.states());
+}
+
 /// Many at once: every stage runs once, and every success is in the lock.
 #[test]
 fn many_at_once_lose_nothing() {
