@@ -34,7 +34,24 @@ pub fn ignore_untracked<'a>(
     pipeline: &Pipeline,
     on_tracked: &mut dyn FnMut(&ProjectPath),
 ) -> CliResult<Vec<ProjectPath>> {
-    let Some(git) = project.git() else { return Ok(Vec::new()) };
+    let texts = with_outs(project, stages, pipeline, on_tracked)?;
+    for (file, text) in &texts {
+        disk::replace(&file.to_path(&project.root), text.as_bytes())?;
+    }
+    Ok(texts.into_keys().collect())
+}
+
+/// What [`ignore_untracked`] writes, by the ignore file.
+///
+/// # Errors
+/// When git refuses, or an ignore file cannot be read.
+pub fn with_outs<'a>(
+    project: &Project,
+    stages: impl Iterator<Item = &'a Stage>,
+    pipeline: &Pipeline,
+    on_tracked: &mut dyn FnMut(&ProjectPath),
+) -> CliResult<BTreeMap<ProjectPath, String>> {
+    let Some(git) = project.git() else { return Ok(BTreeMap::new()) };
     // What lies behind a symlink git does not see.
     let seen =
         |path: &&ProjectPath| disk::symlink_between(&project.root, &path.to_path(&project.root)).is_none();
@@ -60,15 +77,12 @@ pub fn ignore_untracked<'a>(
         let folder = above.unwrap_or(beside);
         missing.entry(folder.join(".gitignore")).or_default().push(pattern(&out.relative_to(&folder)));
     }
-    for (file, patterns) in &missing {
-        let path = file.to_path(&project.root);
-        let mut text = disk::read_text_optional(&path)?.unwrap_or_default();
-        for pattern in patterns {
-            text = with_line(&text, pattern);
-        }
-        disk::replace(&path, text.as_bytes())?;
+    let mut texts = BTreeMap::new();
+    for (file, patterns) in missing {
+        let text = disk::read_text_optional(&file.to_path(&project.root))?.unwrap_or_default();
+        texts.insert(file, patterns.iter().fold(text, |text, pattern| with_line(&text, pattern)));
     }
-    Ok(missing.into_keys().collect())
+    Ok(texts)
 }
 
 /// Where outs lie: of a pattern, the files that there are.

@@ -10,7 +10,7 @@ use disk::{LockFile, Sharing};
 use exec::{Below, Claim, Claims, Event, Observer, Wish};
 
 use crate::cli::command_line;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, with_causes};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
@@ -55,7 +55,7 @@ pub fn put_back(
         }
     };
     restored.unwrap_or_else(|fault| {
-        printer.warn(format_args!("failed to put back {root}{path}: {fault}"));
+        printer.warn(format_args!("failed to put back {root}{path}: {}", with_causes(&fault)));
         false
     })
 }

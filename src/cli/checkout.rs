@@ -15,7 +15,7 @@ use crate::cli::{quoted_path, tell_damage};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::moved::Moved;
 use crate::named;
-use crate::placed::{Placed, sweep};
+use crate::placed::{self, Placed, sweep};
 use crate::project::Project;
 use crate::recovery;
 use crate::staging;
@@ -107,6 +107,10 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         Err(fault) if fault.is_read_only() => (None, Some(fault)),
         Err(fault) => return Err(fault),
     };
+    let left = match left.is_empty() {
+        true => left,
+        false => still_left(&project, &placed, &left)?,
+    };
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;
     let mut wanted =
@@ -192,6 +196,19 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
     workspace.save_state()?;
     let is_whole = is_whole(args, &plan) && is_all_known;
     Ok((tell(args, (&project, &pipeline), (&plan, &swept), &saved, &wanted, printer), Ok(is_whole)))
+}
+
+/// What of `left` nothing declares now either: whoever was waited for may have declared it again.
+fn still_left(
+    project: &Project,
+    placed: &Placed,
+    left: &[(ProjectPath, placed::Entry)],
+) -> CliResult<Vec<(ProjectPath, placed::Entry)>> {
+    // What there is to say of conflicts has been said.
+    let (pipeline, _) = project.pipeline_beside_conflicts(Printer::quiet())?;
+    let mut now = placed.unclaimed(project, &pipeline);
+    now.retain(|(path, _)| left.iter().any(|(known, _)| known == path));
+    Ok(now)
 }
 
 /// Whether nothing failed that is not allowed to.

@@ -51,16 +51,17 @@ pub struct CommitArgs {
 pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
+    let mut ledger = project.ledger(&pipeline)?;
     let Chosen { wanted, absent } = chosen(&pipeline, &project, args)?;
     let stages = || wanted.iter().map(|id| pipeline.stage(*id));
     let wish = Wish::named("a commit")
         .reading(stages().flat_map(|stage| &stage.deps))
         .writing(stages().flat_map(|stage| &stage.outs));
     let _held = recovery::hold(&project, &wish, true, printer)?;
+    ledger.catch_up()?;
     let workspace = project.workspace(printer)?;
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
-    let mut ledger = project.ledger(&pipeline)?;
     let params = ParamReader::new(world);
     let recorder = Recorder::new(&project, &workspace, printer, command_line());
     // Nobody who says no name means to undo what others recorded.

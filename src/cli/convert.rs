@@ -10,6 +10,7 @@ mod runs;
 mod settings;
 mod undo;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::{FileState, ProjectPath};
@@ -25,7 +26,7 @@ use crate::cli::{command_line, quoted_path};
 use crate::discover::look_around;
 use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
-use crate::ignore::ignore_outs;
+use crate::ignore::with_outs;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
@@ -72,8 +73,10 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
                 .hint("`pipe convert` goes on with it; nothing was changed"));
         }
         let _lock = old.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?;
-        rollback::roll_back(&old)?;
-        printer.say(format_args!("Took back what the conversion had done that was cut off."));
+        // Another one may have done so itself while this one waited.
+        if rollback::roll_back(&old)? {
+            printer.say(format_args!("Took back what the conversion had done that was cut off."));
+        }
     }
     let old = Project::find()?;
     if old.dialect != Dialect::Dvc {
@@ -97,7 +100,7 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
         // So far a signal could simply end it.
         let interrupt = Interrupt::listen()?;
         let gone = undo::old_files(&old.root, &pipeline, &ignores);
-        rollback::begin(&old, &pipeline, &new_paths(&old, &pipeline, &ignores)?, &gone)?;
+        rollback::begin(&old, &new_paths(&old, &pipeline, &ignores)?, &gone)?;
         let done = convert(&old, &pipeline, &ignores, (&fresh, false), (printer, &interrupt), &mut left)
             .and_then(|made| undo::put_aside(&old, &gone, (&made.files, &made.changed), &interrupt));
         if let Err(fault) = done {
@@ -255,15 +258,22 @@ fn convert(
     };
     let verb = if dry { "Would record" } else { "Recorded" };
     printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
-    let mut changed = if dry { Vec::new() } else { ignore_outs(&new, converted.stages.iter(), &converted)? };
+    let mut texts = match dry {
+        true => BTreeMap::new(),
+        false => with_outs(&new, converted.stages.iter(), &converted, &mut |_| ())?,
+    };
     if let Some(text) = attributes::renamed(&new)? {
-        if !dry {
-            disk::replace(&new.root.join(attributes::FILE), text.as_bytes())?;
-            changed.push(ProjectPath::root().join(attributes::FILE));
-        }
+        texts.insert(ProjectPath::root().join(attributes::FILE), text);
         let verb = if dry { "Would have" } else { "Has" };
         printer.say(format_args!("{verb} pipe merge its own locks and pointers, by {}.", attributes::FILE));
     }
+    if !dry {
+        rollback::note_texts(old, &texts)?;
+        for (file, text) in &texts {
+            disk::replace(&file.to_path(&new.root), text.as_bytes())?;
+        }
+    }
+    let changed = texts.into_keys().collect();
     let files = files.into_iter().map(|file| file.path).chain(ignores.iter().map(renamed_ignore)).collect();
     Ok(Made { files, changed })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::ProjectPath;
 use clap::Args;
-use disk::{LinkType, Mode};
+use disk::Mode;
 use track::Artifact;
 
 use crate::cli::command_line;
@@ -28,7 +28,7 @@ impl FolderArgs {
     /// Puts files into the folder, or into the one that is usual, and says so.
     ///
     /// # Errors
-    /// When the cache lacks one of them, or the folder holds something.
+    /// When the cache lacks one of them or holds it damaged, or the folder holds something.
     pub fn put(
         &self,
         files: &[Artifact],
@@ -59,13 +59,7 @@ impl FolderArgs {
                     .hint("remove it, or name another folder with `-o`"));
             }
             disk::make_folder(target.parent().unwrap_or(&folder))?;
-            disk::duplicate(
-                LinkType::Copy,
-                &blobs.path(&file.digest),
-                &target,
-                Mode::New { executable: false },
-                None,
-            )?;
+            blobs.copy_to(&file.digest, &target, Mode::New { executable: false })?;
         }
         let count = report::count_text(files.len(), "file");
         printer.say(format_args!("Put {count} of {what} into {}.", base::shown(&folder)));

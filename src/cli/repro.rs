@@ -206,7 +206,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let claims =
         Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
     // Whoever held the lock may have changed what was read before.
-    ledger = project.ledger(&pipeline)?;
+    ledger.catch_up()?;
     let supplier = match args.pull {
         true => {
             if project.dialect == Dialect::Dvc && !args.no_stage_cache {

@@ -50,8 +50,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// A printer for tests.
-    #[cfg(test)]
+    /// A printer that says nothing but errors.
     pub fn quiet() -> Self {
         Printer { verbosity: Verbosity::Quiet, color_out: false, color_err: false }
     }

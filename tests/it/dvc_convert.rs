@@ -359,6 +359,26 @@ fn what_a_killed_conversion_moved_aside_is_not_dropped() {
     assert!(sandbox.read("pipeline.yaml").starts_with("# mine"));
 }
 
+/// What conversion wrote into files of the user goes; what he wrote there since it was cut off stays.
+#[test]
+fn what_somebody_writes_after_a_killed_conversion_stays() {
+    let sandbox = with_pointers(1);
+    for (file, before, after) in [(".gitignore", None, "/o\n"), ("deep/.gitignore", Some("/a\n"), "/a\n/o\n")]
+    {
+        for (now, left) in [(after, before), ("/mine\n", Some("/mine\n"))] {
+            sandbox.write(".pipe/config.toml", "");
+            let texts = serde_json::json!({file: {"before": before, "after": after}});
+            let note = serde_json::json!({"new": [], "gone": [], "texts": texts});
+            sandbox.write(".dvc/tmp/pipe/converting", note.to_string());
+            sandbox.write(file, now);
+            // It is taken back, and then refused: git has none of this.
+            sandbox.write("dvc.yaml", "stages: {}\n# of the user\n");
+            sandbox.pipe(["convert"]).code(1).tells(&["Took back", "not committed"]);
+            assert_eq!(sandbox.exists(file).then(|| sandbox.read(file)).as_deref(), left, "{file}: {now}");
+        }
+    }
+}
+
 #[test]
 fn an_interrupted_conversion_changes_nothing() {
     let interrupted = || {

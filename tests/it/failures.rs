@@ -130,6 +130,22 @@ fn what_a_failed_run_made_of_outs_that_persist_is_kept() {
     assert_eq!(kept(&format!("outside the project{}", beside.display())), "12");
 }
 
+/// Nothing is put back through a symlink, so that nothing is taken away either.
+#[test]
+fn what_persists_behind_a_symlink_stays_when_its_stage_fails() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat input >> data/log; test ! -e fail\n    deps: [input]\n    outs:\n    - data/log: {persist: true}\n",
+    );
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), sandbox.path("data")).unwrap();
+    sandbox.write("input", "1");
+    sandbox.ok(["repro"]);
+    sandbox.write("input", "2");
+    sandbox.write("fail", "");
+    sandbox.pipe(["repro"]).code(1).tells(&["failed to put back data/log", "it is a symlink"]);
+    assert_eq!(sandbox.read("data/log"), "12");
+}
+
 #[test]
 fn a_command_or_shell_that_does_not_exist_is_named() {
     let sandbox = Sandbox::with_pipeline(

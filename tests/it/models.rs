@@ -226,6 +226,21 @@ fn files_are_downloaded_and_outlive_their_run() {
 }
 
 #[test]
+fn what_the_cache_holds_damaged_is_not_put_into_a_folder() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    sandbox.write("note", "whole");
+    sandbox.ok(["log", "artifact", "note", "--run", &run]);
+    let damaged = sandbox.files(".pipe/cache").into_iter().find(|file| sandbox.read(file) == "whole");
+    let damaged = damaged.expect("it is in the cache");
+    sandbox.remove(&damaged);
+    sandbox.write(&damaged, "whale");
+    sandbox.write("out/note", "mine");
+    sandbox.pipe(["runs", "download", &run, "-f", "-o", "out"]).code(2).tells(&["is damaged"]);
+    assert_eq!(sandbox.read("out/note"), "mine");
+}
+
+#[test]
 fn files_are_downloaded_from_where_nothing_can_be_written() {
     let sandbox = Sandbox::without_git();
     if !sandbox.has_namespaces() {

@@ -87,6 +87,51 @@ fn pools_and_garbage_are_minded_across_processes() {
     assert_eq!(sandbox.count("ran", "pooled"), 1);
 }
 
+/// What nothing declared when a checkout began to wait is declared again when it goes on.
+#[test]
+fn a_checkout_that_waited_removes_nothing_that_is_declared_meanwhile() {
+    let command = "touch up; echo kept > o; while [ ! -e go ]; do sleep 0.01; done";
+    let declared = format!("stages:\n  s:\n    cmd: {command}\n    outs:\n    - o: {{persist: true}}\n");
+    let sandbox = Sandbox::with_pipeline(&declared);
+    sandbox.write("go", "");
+    sandbox.ok(["repro"]);
+    sandbox.remove("go");
+    sandbox.remove("up");
+    let first = sandbox.start(sandbox.pipe_command(["repro", "-f"]));
+    sandbox.await_file("up");
+    sandbox.write("pipeline.yaml", "stages: {}\n");
+    let second = sandbox.start(sandbox.pipe_command(["checkout"]));
+    second.await_told("Waiting: ");
+    sandbox.write("pipeline.yaml", &declared);
+    sandbox.write("go", "");
+    first.wait().code(0);
+    second.wait().code(0);
+    assert!(sandbox.exists("o"));
+    sandbox.ok(["status", "-q"]);
+    // Of what nothing declares then it removes what it would have without waiting.
+    sandbox.write("pipeline.yaml", "stages: {}\n");
+    sandbox.ok(["checkout"]);
+    assert!(!sandbox.exists("o"));
+}
+
+/// It knows nothing of a stage that was written since it began.
+#[test]
+fn a_commit_that_waited_keeps_what_was_recorded_meanwhile() {
+    let sandbox = project();
+    sandbox.ok(["repro", "apart"]);
+    sandbox.write("apart.txt", "by hand\n");
+    let first = sandbox.start(sandbox.pipe_command(["repro", "slow"]));
+    sandbox.await_file("up");
+    let second = sandbox.start(sandbox.pipe_command(["commit", "-f", "slow", "apart"]));
+    second.await_told("Waiting: ");
+    sandbox.append("pipeline.yaml", "  new:\n    cmd: echo new > new.txt\n    outs: [new.txt]\n");
+    sandbox.ok(["repro", "new"]);
+    sandbox.write("go", "");
+    first.wait().code(0);
+    second.wait().code(0).tells(&["Recorded apart"]);
+    assert!(sandbox.states().ends_with("new:fresh"), "{}", sandbox.states());
+}
+
 /// Many at once: every stage runs once, and every success is in the lock.
 #[test]
 fn many_at_once_lose_nothing() {

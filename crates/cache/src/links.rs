@@ -22,7 +22,7 @@ use crate::hash::{SMALL, hash_bytes_by, hash_file_by, read_and_hash, read_small}
 use crate::seal::{is_sealed, seal};
 use crate::shelves::Shelves;
 use crate::unix_text::NamedHasher;
-use crate::{CacheError, Workspace};
+use crate::{Blobs, CacheError, Workspace};
 
 /// So many bytes of a large file are copied at once.
 const PIECE: usize = 1 << 20;
@@ -565,6 +565,26 @@ fn copy_to_cache(kind: LinkType, found: &Found<'_>, blob: &Path) -> Result<(), C
     match disk::duplicate_checked(kind, os_path, blob, BLOB, modified, &is_right)? {
         true => Ok(()),
         false => Err(CacheError::Changed { path: os_path.to_owned() }),
+    }
+}
+
+impl Blobs {
+    /// Makes a file of its own of a blob, over one that stands there.
+    ///
+    /// # Errors
+    /// When the blob is missing or damaged, or the disk refuses; what stood there stands then.
+    pub fn copy_to(&self, digest: &Digest, to: &Path, mode: Mode) -> Result<(), CacheError> {
+        let blob = self.path(digest);
+        let file = match File::open(&blob) {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+                return Err(CacheError::Missing { digest: *digest });
+            }
+            file => file.map_err(|source| CacheError::of_read(&blob, source))?,
+        };
+        match copy_from_cache(digest, self.is_old(digest), &blob, file, to, mode, Stamp::now())? {
+            true => Ok(()),
+            false => Err(CacheError::Damaged { digest: *digest, path: blob }),
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! who holds it. On a shared file system whose locks do not cross hosts, or that has none, the presences alone
 //! decide, and then nobody shares.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -84,7 +86,7 @@ impl LockFile {
         on_wait: &mut dyn FnMut(&str),
     ) -> Result<Option<Self>, LockError> {
         match File::open(path) {
-            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
             file => {
                 let file = file.context("open lock file", path)?;
                 LockFile::wait((file, path), None, sharing, patience, go_on, on_wait).map(Some)
@@ -119,6 +121,11 @@ impl LockFile {
             };
             let in_the_way = match has_locks {
                 Some(has_locks) => {
+                    // To announce itself there would make anew the folder that somebody has taken away.
+                    if !is_named(&file, path) {
+                        let gone = io::Error::other("it was moved or removed meanwhile");
+                        return Err(DiskError::new("lock file", path, gone).into());
+                    }
                     let entry = command.map(|command| Entry {
                         holder: Holder::current(),
                         command: command.to_owned(),
@@ -168,7 +175,7 @@ impl LockFile {
 
     /// Whether no other process holds the lock, too, as far as can be seen without asking whether they live.
     pub fn is_alone(&self) -> bool {
-        std::fs::read_dir(&self.folder).is_ok_and(|files| files.take(2).count() == 1)
+        fs::read_dir(&self.folder).is_ok_and(|files| files.take(2).count() == 1)
     }
 
     /// Whether a file whose name begins with a [`Holder::file_name`] and a hyphen is one of a living process.
@@ -196,6 +203,12 @@ impl Drop for LockFile {
     }
 }
 
+/// Whether an open file is the one at `path`.
+fn is_named(file: &File, path: &Path) -> bool {
+    let inode = |found: io::Result<Metadata>| found.ok().map(|found| (found.dev(), found.ino()));
+    inode(fs::metadata(path)).is_some_and(|named| inode(file.metadata()) == Some(named))
+}
+
 fn holders_folder(path: &Path) -> PathBuf {
     path.with_extension("holders")
 }
@@ -216,7 +229,7 @@ impl Moment {
     pub fn take(path: &Path) -> Result<Self, DiskError> {
         let open = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
         let file = match open() {
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
                 crate::make_folder(path.parent().unwrap_or(path))?;
                 open()
             }
@@ -265,7 +278,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
         let started = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)?.parse().ok());
         let holder = Holder { pid: child.id(), started: started.unwrap_or(0), ..Holder::current() };
         let entry = Entry { holder, command: "pipe gc".to_owned(), since: Timestamp::now(), shared: false };
@@ -297,6 +310,29 @@ mod tests {
         let long_ago = std::time::SystemTime::now() - Duration::from_secs(120);
         File::options().write(true).open(&name).unwrap().set_modified(long_ago).unwrap();
         take(&path, Sharing::Shared, Duration::ZERO).0.unwrap();
+    }
+
+    /// As of a project whose folder has another name since.
+    #[test]
+    fn a_lock_that_was_moved_while_somebody_waited_is_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (there, elsewhere) = (folder.path().join("there"), folder.path().join("elsewhere"));
+        let path = there.join("lock");
+        let held = std::cell::Cell::new(Some(take(&path, Sharing::Exclusive, Duration::ZERO).0.unwrap()));
+        let on_wait = &mut |_: &str| {
+            fs::rename(&there, &elsewhere).unwrap();
+            held.take();
+        };
+        let taken = LockFile::acquire(
+            &path,
+            "pipe repro",
+            Sharing::Shared,
+            Duration::from_secs(60),
+            &|| true,
+            on_wait,
+        );
+        assert!(matches!(taken, Err(LockError::Disk(_))), "{taken:?}");
+        assert!(!there.exists());
     }
 
     #[test]

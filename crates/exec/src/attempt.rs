@@ -364,7 +364,11 @@ impl Attempt<'_, '_, '_> {
         };
         let mut tell = |root: &str, path: &ProjectPath, result: Result<bool, CacheError>| match result {
             Ok(is_partial) => kept = kept.take().or_else(|| is_partial.then(|| partial.to_owned())),
-            Err(fault) => self.warn(format!("failed to put back {root}{path}: {fault}")),
+            Err(fault) => {
+                let cause =
+                    std::error::Error::source(&fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+                self.warn(format!("failed to put back {root}{path}: {fault}{cause}"));
+            }
         };
         for (out, before) in self.stage.outs.iter().zip(&assessment.outs) {
             if let (true, Some(before)) = (out.persist, before) {

@@ -180,9 +180,18 @@ impl Ledger {
         {
             return Ok(false);
         }
-        let _moment = self.moment()?;
-        self.refresh()?;
+        self.catch_up()?;
         Ok(true)
+    }
+
+    /// Reads again what other processes wrote down since, for who has waited for them: what they added is theirs, and is
+    /// kept when this one writes.
+    ///
+    /// # Errors
+    /// As [`Ledger::read`].
+    pub fn catch_up(&mut self) -> Result<(), LedgerError> {
+        let _moment = self.moment()?;
+        self.refresh()
     }
 
     /// Reads again what other processes wrote down since. What this one recorded is in the journal, or in the locks.

@@ -85,7 +85,7 @@ pub(crate) fn restore(workspace: &Workspace, out: &Out, state: &FileState) -> Re
 /// same path; true when there was such.
 ///
 /// # Errors
-/// When the cache lacks what was there before, or the disk refuses.
+/// When the cache lacks what was there before, a folder above is a symlink, or the disk refuses.
 pub fn put_back(
     workspace: &Workspace,
     path: &ProjectPath,
@@ -94,7 +94,8 @@ pub fn put_back(
 ) -> Result<bool, CacheError> {
     let mut is_partial = false;
     // What cannot come back is not taken away either.
-    if let Some(partial) = partial.filter(|_| workspace.blobs.has_all(before)) {
+    let comes_back = || !workspace.leads_through_symlink(path) && workspace.blobs.has_all(before);
+    if let Some(partial) = partial.filter(|_| comes_back()) {
         // What cannot be told from what was there before goes as a whole.
         let changed = changed(workspace, path, before).unwrap_or_else(|_| vec![path.clone()]);
         for file in changed {

@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use base::ProjectPath;
-use pipeline::Pipeline;
 use serde_json::{Value as Json, json};
 
-use super::attributes;
 use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
 use crate::project::{CONVERTING, DVC_FOLDER, PIPE_FOLDER, Project};
@@ -18,39 +16,49 @@ use crate::project::{CONVERTING, DVC_FOLDER, PIPE_FOLDER, Project};
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn begin(old: &Project, pipeline: &Pipeline, new: &[ProjectPath], gone: &[ProjectPath]) -> CliResult {
+pub fn begin(old: &Project, new: &[ProjectPath], gone: &[ProjectPath]) -> CliResult {
     let locks = new.iter().filter(|file| file.name() == "pipeline.yaml").map(pipeline::lock_beside);
     let new = new.iter().cloned().chain(locks).filter(|file| !file.to_path(&old.root).exists());
     let names = |files: Vec<ProjectPath>| files.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut texts = BTreeMap::new();
-    let attributes = ProjectPath::root().join(attributes::FILE);
-    for file in ignore_files_above(old, pipeline).into_iter().chain([attributes]) {
-        texts.insert(file.to_string(), disk::read_text_optional(&file.to_path(&old.root))?);
+    write(old, &json!({"new": names(new.collect()), "gone": names(gone.to_vec())}))
+}
+
+/// Notes before other files get these texts what stands in them.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn note_texts(old: &Project, texts: &BTreeMap<ProjectPath, String>) -> CliResult {
+    let Some(mut note) = read(old)? else { return Ok(()) };
+    let mut changes = BTreeMap::new();
+    for (file, text) in texts {
+        let before = disk::read_text_optional(&file.to_path(&old.root))?;
+        changes.insert(file.to_string(), json!({"before": before, "after": text}));
     }
-    let note = json!({"new": names(new.collect()), "gone": names(gone.to_vec()), "texts": texts});
+    note["texts"] = json!(changes);
+    write(old, &note)
+}
+
+fn write(old: &Project, note: &Json) -> CliResult {
     Ok(disk::replace(&old.root.join(CONVERTING), note.to_string().as_bytes())?)
 }
 
-/// The ignore files of git's that may get lines.
-fn ignore_files_above(old: &Project, pipeline: &Pipeline) -> BTreeSet<ProjectPath> {
-    let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|_| old.git().is_some());
-    let folders = outs.flat_map(|out| std::iter::successors(out.path.parent(), ProjectPath::parent));
-    folders.map(|folder| folder.join(".gitignore")).collect()
+fn read(old: &Project) -> CliResult<Option<Json>> {
+    let text = disk::read_text_optional(&old.root.join(CONVERTING))?;
+    let note = text.map(|text| serde_json::from_str(&text)).transpose();
+    note.map_err(|fault| CliError::message(format!("{CONVERTING} cannot be read: {fault}")))
 }
 
-/// Makes the project again what it was when [`begin`] noted it, as often as it is called. What was brought back from
-/// the cache meanwhile, and links into it that became files, stay.
+/// Makes the project again what it was when [`begin`] noted it, as often as it is called; false where nothing was to be
+/// done. What was brought back from the cache meanwhile, links into it that became files, and what somebody has written
+/// into other files since, stay.
 ///
 /// # Errors
 /// When the note cannot be read or the disk refuses.
-pub fn roll_back(old: &Project) -> CliResult {
-    let path = old.root.join(CONVERTING);
-    let Some(text) = disk::read_text_optional(&path)? else { return Ok(()) };
+pub fn roll_back(old: &Project) -> CliResult<bool> {
+    let Some(note) = read(old)? else { return Ok(false) };
     // It is only removed when all else is done.
     let pipe = old.root.join(PIPE_FOLDER);
     if pipe.exists() {
-        let note: Json = serde_json::from_str(&text)
-            .map_err(|fault| CliError::message(format!("{CONVERTING} cannot be read: {fault}")))?;
         let aside = ProjectPath::root().join(KEPT).to_path(&old.root);
         if aside.join(DVC_FOLDER).exists() {
             // Another file system: what is there is whole, what is here may not be.
@@ -76,13 +84,14 @@ pub fn roll_back(old: &Project) -> CliResult {
         for file in paths(&note["new"]) {
             disk::remove(&file.to_path(&old.root))?;
         }
-        for (file, before) in note["texts"].as_object().into_iter().flatten() {
+        for (file, text) in note["texts"].as_object().into_iter().flatten() {
             let place = old.root.join(file);
-            let now = disk::read_text_optional(&place)?;
-            match before.as_str() {
-                Some(before) if now.as_deref() != Some(before) => disk::replace(&place, before.as_bytes())?,
-                None if now.is_some() => disk::remove(&place)?,
-                _ => {}
+            if disk::read_text_optional(&place)?.as_deref() != text["after"].as_str() {
+                continue;
+            }
+            match text["before"].as_str() {
+                Some(before) => disk::replace(&place, before.as_bytes())?,
+                None => disk::remove(&place)?,
             }
         }
         let texts = note["texts"].as_object().into_iter().flatten();
@@ -94,7 +103,8 @@ pub fn roll_back(old: &Project) -> CliResult {
         disk::remove(&aside)?;
         disk::remove(&pipe)?;
     }
-    Ok(disk::remove(&path)?)
+    disk::remove(&old.root.join(CONVERTING))?;
+    Ok(true)
 }
 
 /// Removes what a killed process had not finished to write.
