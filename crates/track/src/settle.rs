@@ -72,7 +72,9 @@ fn end_of_stage(store: &dyn RunStore, run: &Run) -> Result<Option<(RunStatus, Ti
         // Runs of `pipe runs start` do not name it.
         let named = run.data.tags.get(STAGE_TAG);
         let is_its = named.is_none_or(|named| found.data.tags.get(STAGE_TAG) == Some(named));
-        let Some(end) = found.info.end_time.filter(|end| is_its && *end >= run.info.start_time) else { break };
+        let Some(end) = found.info.end_time.filter(|end| is_its && *end >= run.info.start_time) else {
+            break;
+        };
         return Ok(Some((found.info.status, end)).filter(|(status, _)| status.has_ended()));
     }
     Ok(None)

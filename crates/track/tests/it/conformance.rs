@@ -6,8 +6,8 @@ use proptest::test_runner::{Config, TestRunner};
 use track::{
     Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, KIND_TAG, KeyGroup, Lease,
     Lifecycle, LineageFile, Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG,
-    Role, RunId, RunStatus, RunStore, SCRIPT_KIND, SETTLED_TAG, STAGE_TAG, Search, SqliteStore, StoreError, View,
-    run_name, settle_dead,
+    Role, RunId, RunStatus, RunStore, SCRIPT_KIND, SETTLED_TAG, STAGE_TAG, Search, SqliteStore, StoreError,
+    View, run_name, settle_dead,
 };
 
 use crate::experiments::{
