@@ -40,6 +40,9 @@ struct Row {
 const ROW: &str = "SELECT model_version.number, name, version, source, logged_model FROM model_version
     JOIN registered_model ON registered_model.number = model";
 
+const OWNS_NONE: &str =
+    "NOT EXISTS (SELECT 1 FROM model_version_artifact WHERE owner = model_version.number)";
+
 fn row(row: &rusqlite::Row) -> rusqlite::Result<Row> {
     let named = VersionRef { model: row.get(1)?, version: row.get(2)? };
     Ok(Row { number: row.get(0)?, named, source: row.get(3)?, logged_model: row.get(4)? })
@@ -67,10 +70,8 @@ pub(super) fn leads_to(connection: &Connection, table: Table, owner: i64) -> Res
 }
 
 fn leads_where(connection: &Connection, which: &str, values: &[&dyn ToSql]) -> Result<Vec<Lead>, Fault> {
-    let mut query = connection.prepare_cached(&format!(
-        "{ROW} WHERE NOT EXISTS (SELECT 1 FROM model_version_artifact WHERE owner = model_version.number) {which}
-         ORDER BY name, version"
-    ))?;
+    let mut query =
+        connection.prepare_cached(&format!("{ROW} WHERE {OWNS_NONE} {which} ORDER BY name, version"))?;
     let rows = query.query_map(values, row)?.collect::<Result<Vec<_>, _>>()?;
     let mut leads = Vec::new();
     for row in rows {
@@ -123,6 +124,30 @@ pub(super) fn leads_into(connection: &Connection, purge: &Purge) -> Result<Vec<L
     let mut leads = leads(connection)?;
     leads.retain(|lead| gone.contains(&(lead.table, lead.owner)));
     Ok(leads)
+}
+
+/// What those versions without files of their own were made of, by their number, that are made of versions that go.
+pub(super) fn sources_of_copies(
+    connection: &Connection,
+    goes: impl Fn(&VersionRef) -> bool,
+) -> Result<Vec<(i64, String)>, Fault> {
+    let mut query =
+        connection.prepare_cached(&format!("{ROW} WHERE {OWNS_NONE} AND instr(source, 'models:/') = 1"))?;
+    let rows = query.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
+    let mut copies = Vec::new();
+    for row in rows {
+        let mut source = row.source.clone();
+        for _ in 0..DEEPEST {
+            let Some(Source::Version(model, version)) = Source::parse(&source) else { break };
+            let of = VersionRef { model: model.to_owned(), version };
+            let Some(found) = find(connection, &of)?.filter(|_| goes(&of)) else { break };
+            source = found.source;
+        }
+        if source != row.source {
+            copies.push((row.number, source));
+        }
+    }
+    Ok(copies)
 }
 
 /// The files of a version, by their path in it.

@@ -543,3 +543,40 @@ fn the_files_of_a_version_are_found_however_its_source_is_written() {
     apply(vec![Change::DeleteArtifacts { owner: ArtifactOwner::Run(run), path: "my model/b".into() }]);
     assert_all("once they are gone");
 }
+
+#[test]
+fn what_is_kept_elsewhere_is_named_by_what_was_made_of_a_version_that_goes() {
+    let store = track::SqliteStore::open_in_memory().expect("memory");
+    make_run(&store, 1);
+    let apply = |changes: Vec<Change>| store.apply(at(9, changes)).expect("applied");
+    let later = format!("runs:/{}/model", id(1));
+    for (name, source) in [
+        ("far", "s3://bucket/model"),
+        ("copy", "models:/far/1"),
+        ("copy of copy", "models:/copy/1"),
+        ("far 2", "s3://bucket/other"),
+        ("copy 2", "models:/far 2/1"),
+        ("later", &*later),
+        ("later", "models:/later/1"),
+        ("copy of later", "models:/later/2"),
+    ] {
+        apply(made_of(name, source.to_owned()).to_vec());
+    }
+    let source = |name: &str| store.model_version(name, 1).expect("there").source;
+    let version = VersionRef { model: "copy".into(), version: 1 };
+    apply(vec![Change::Registry(RegistryChange::DeleteVersion { version })]);
+    assert_eq!(
+        (source("copy of copy"), source("copy 2")),
+        ("models:/far/1".into(), "models:/far 2/1".into())
+    );
+    apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "far".into() })]);
+    let (name, to) = ("far 2".to_owned(), "another name".to_owned());
+    apply(vec![Change::Registry(RegistryChange::RenameModel { name, to })]);
+    assert_eq!(
+        (source("copy of copy"), source("copy 2")),
+        ("s3://bucket/model".into(), "s3://bucket/other".into())
+    );
+    // Its files come later; and its version was made of one of the same model.
+    apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "later".into() })]);
+    assert_eq!(source("copy of later"), later);
+}

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Table, artifact};
 use crate::sqlite::fault::Fault;
-use crate::sqlite::lead::{Lead, leads, leads_into, leads_to};
+use crate::sqlite::lead::{Lead, leads, leads_into, leads_to, sources_of_copies};
 use crate::{Artifact, Purge, VersionRef};
 
 /// Makes the files of versions their own.
@@ -20,7 +20,8 @@ pub(super) fn hold_what_goes_with(transaction: &Transaction, purge: &Purge) -> R
     hold(transaction, leads_into(transaction, purge)?)
 }
 
-/// Those that were made of a version, or of any of a registered model.
+/// Those that were made of a version, or of any of a registered model. Where there are none yet, or they are kept elsewhere, what names
+/// them is handed on.
 pub(super) fn hold_what_is_made_of(
     transaction: &Transaction,
     model: &str,
@@ -28,7 +29,13 @@ pub(super) fn hold_what_is_made_of(
 ) -> Result<(), Fault> {
     let is_of = |of: &VersionRef| of.model == model && version.is_none_or(|one| one == of.version);
     let made_of = |lead: &Lead| lead.through.as_ref().is_some_and(is_of);
-    hold(transaction, leads(transaction)?.into_iter().filter(made_of))
+    hold(transaction, leads(transaction)?.into_iter().filter(made_of))?;
+    for (copy, source) in sources_of_copies(transaction, is_of)? {
+        transaction
+            .prepare_cached("UPDATE model_version SET source = ?2 WHERE number = ?1")?
+            .execute(params![copy, source])?;
+    }
+    Ok(())
 }
 
 /// Those that are among what lies at paths of an artifact's owner.
