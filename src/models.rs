@@ -140,20 +140,6 @@ pub fn files(store: &SqliteStore, version: &ModelVersion) -> CliResult<Vec<Artif
         .hint(format!("it was made of {}, which is kept elsewhere, or is empty or gone", version.source)))
 }
 
-/// The artifact with a path, by its last name, or those in the folder with that path, by what follows it.
-pub fn below(artifacts: Vec<Artifact>, path: &str) -> Vec<Artifact> {
-    let path = path.trim_matches('/');
-    let renamed = artifacts.into_iter().filter_map(|artifact| {
-        let rest = match artifact.path.strip_prefix(path)? {
-            "" => artifact.path.rsplit('/').next()?,
-            rest if path.is_empty() => rest,
-            rest => rest.strip_prefix('/')?,
-        };
-        Some(Artifact { path: rest.to_owned(), ..artifact })
-    });
-    renamed.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,19 +162,5 @@ mod tests {
         for bad in ["", "iris/", "iris/x", "/3", "a:b", "@champion"] {
             assert!(read(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn files_below_a_path() {
-        let digest = cache::hash_bytes(b"");
-        let artifact = |path: &str| Artifact { path: path.into(), digest, size: 0 };
-        let all =
-            || vec![artifact("model/a"), artifact("model/b/c"), artifact("models"), artifact("x/y.bin")];
-        let paths = |path: &str| -> Vec<String> {
-            below(all(), path).into_iter().map(|artifact| artifact.path).collect()
-        };
-        assert_eq!(paths("model"), ["a", "b/c"]);
-        assert_eq!(paths("x/y.bin"), ["y.bin"]);
-        assert_eq!(paths("").len(), 4);
     }
 }

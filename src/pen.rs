@@ -127,11 +127,12 @@ impl Pen {
     /// # Errors
     /// When the store refuses them, or takes nothing and they may not wait.
     #[cfg(feature = "train")]
-    pub fn ask(&mut self, changes: &Changes, may_wait: bool) -> Result<Applied, Arc<StoreError>> {
+    pub fn ask(&mut self, changes: Changes, may_wait: bool) -> Result<Applied, Arc<StoreError>> {
+        let changes = Changes { to_deleted: true, ..changes };
         self.catch_up();
         let answer = match &self.behind {
             Some(fault) => Err(fault.clone()),
-            None => self.apply(changes).map_err(Arc::new),
+            None => self.apply(&changes).map_err(Arc::new),
         };
         match answer {
             Err(fault) if may_wait && (self.behind.is_some() || is_away(&fault)) => {
@@ -391,6 +392,20 @@ mod tests {
         assert!(!pen.write(&refused) && !pen.write(&point(bad, 1)) && !pen.write(&begin(child, Some(bad))));
         assert!(!pen.write(&point(child, 1)) && pen.write(&begin(good, None)) && pen.write(&point(good, 1)));
         assert!(spool::is_empty(&folder.path().join("spool")));
+    }
+
+    /// The network of a training is asked for; who restores the run finds it.
+    #[cfg(feature = "train")]
+    #[test]
+    fn what_is_asked_for_is_recorded_also_where_the_run_was_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pen = pen(folder.path());
+        let run = new_run_id();
+        let delete = Change::SetLifecycle { run, lifecycle: track::Lifecycle::Deleted };
+        assert!(pen.write(&begin(run, None)) && pen.write(&[delete]) && pen.write(&point(run, 1)));
+        pen.ask(Changes::new(Timestamp(9), point(run, 2)), true).unwrap();
+        let store = SqliteStore::open(&folder.path().join("runs.db")).unwrap();
+        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 2);
     }
 
     #[test]

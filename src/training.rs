@@ -547,7 +547,7 @@ fn write(
             pen.write(&changes);
         }
         if let Some((changes, may_wait, answer)) = asked {
-            let _ = answer.send(pen.ask(&changes, may_wait));
+            let _ = answer.send(pen.ask(changes, may_wait));
         }
         pen.catch_up();
         if ended {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use learn::{Points, Prediction};
 use report::{Cell, Column, Table};
-use track::{Artifact, ArtifactOwner, ModelId, ModelStore, Run, RunStore, SqliteStore, StoreError};
+use track::{Artifact, ArtifactOwner, ModelId, ModelStore, Run, RunStore, SqliteStore, StoreError, below};
 
 use crate::cli::FormatArgs;
 use crate::cli::runs::{open, restored_from, with_stages};
 use crate::error::{CliError, CliResult};
 use crate::mlmodel::WEIGHTS;
-use crate::models::{ModelName, below, files, find_version, near_name};
+use crate::models::{ModelName, files, find_version, near_name};
 use crate::project::Project;
 use crate::ui::Printer;
 

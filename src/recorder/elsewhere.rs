@@ -41,7 +41,7 @@ pub fn is_set_in(script: &str) -> bool {
 
 /// Where a stage's Python code says itself where it logs: the file and the line, as they may be shown.
 pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
-    if stage.command.scripts().iter().any(|script| script.contains("set_tracking_uri(")) {
+    if stage.command.scripts().iter().any(|script| is_said_in_command(script)) {
         return Some("its command".to_owned());
     }
     python_files(stage, root).into_iter().find_map(|file| {
@@ -51,6 +51,11 @@ pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
         let line = line_in_python(&text)?;
         Some(format!("{}:{line}", base::shown(file.strip_prefix(root).unwrap_or(&file))))
     })
+}
+
+/// Whether Python code in a command says where to log; what takes the address from the environment does not.
+fn is_said_in_command(script: &str) -> bool {
+    script.contains("set_tracking_uri(") && !script.contains(TRACKING_URI)
 }
 
 /// The Python files that a stage's command names, as files or modules, and those that it declares to read.
@@ -175,6 +180,14 @@ mod tests {
         ] {
             assert!(is_set_in(script), "{script}");
         }
+    }
+
+    #[test]
+    fn code_in_a_command_that_takes_the_address_from_the_environment_says_nothing() {
+        assert!(is_said_in_command("python -c \"import mlflow; mlflow.set_tracking_uri('sqlite:///x.db')\""));
+        let script =
+            "python -c 'import mlflow, os; mlflow.set_tracking_uri(os.environ[\"MLFLOW_TRACKING_URI\"])'";
+        assert!(!is_said_in_command(script) && !is_said_in_command("python train.py"));
     }
 
     #[test]

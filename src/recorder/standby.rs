@@ -283,7 +283,7 @@ impl StandbyStore {
     fn begin_again(&self) {
         let sets: Vec<Vec<Change>> = self.state().begun.values().cloned().collect();
         for set in sets {
-            let _ = self.ask_real(|real| real.apply(Changes::new(Timestamp::now(), set)));
+            let _ = self.ask_real(|real| real.apply(anew(Timestamp::now(), set)));
         }
     }
 
@@ -317,7 +317,7 @@ impl StandbyStore {
         if fault.is_some_and(may_be_another) && !self.is_behind.load(Ordering::SeqCst) {
             // Another store that may come knows nothing of them.
             for set in state.begun.values().cloned().collect::<Vec<_>>() {
-                self.keep(state, Changes::new(changes.at, set));
+                self.keep(state, anew(changes.at, set));
             }
         }
         if !kept.is_empty() {
@@ -462,8 +462,7 @@ impl StandbyStore {
         };
         let Some(begun) = state.begun.get(&id).or_else(of_ended).cloned() else { return false };
         self.meet_owners(state, &begun);
-        let changes = Changes { to_deleted: true, ..Changes::new(Timestamp::now(), begun) };
-        state.standin().is_ok_and(|standin| standin.apply(changes).is_ok())
+        state.standin().is_ok_and(|standin| standin.apply(anew(Timestamp::now(), begun)).is_ok())
     }
 }
 
@@ -585,8 +584,12 @@ fn copy_of(Run { info, data }: Run) -> Changes {
         Change::LogModelOutputs { run, models: data.model_outputs },
         Change::SetLifecycle { run, lifecycle: info.lifecycle },
     ];
-    // The run that it comes from may be deleted.
-    Changes { to_deleted: true, ..Changes::new(Timestamp::now(), changes) }
+    anew(Timestamp::now(), changes)
+}
+
+/// What makes anew what was begun. The run that it comes from may be deleted since.
+fn anew(at: Timestamp, changes: Vec<Change>) -> Changes {
+    Changes { to_deleted: true, ..Changes::new(at, changes) }
 }
 
 /// An experiment by its name; the first has the same number everywhere.

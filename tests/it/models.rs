@@ -344,7 +344,8 @@ fn files_of_runs_and_logged_models_are_downloaded() {
     let pipe = env!("CARGO_BIN_EXE_pipe");
     let sandbox = Sandbox::with_pipeline(&format!(
         "stages:\n  train:\n    cmd: mkdir -p net/deep; echo w > net/weights; echo c > net/deep/config; echo n > note; {pipe} log \
-         artifact note --as notes/; {pipe} log model net --name logged\n    outs: [net]\n"
+         artifact note --as notes/; {pipe} log artifact note --as logged/; {pipe} log artifact note --as logged/weights; \
+         {pipe} log model net --name logged\n    outs: [net]\n"
     ));
     sandbox.ok(["repro"]);
     let run = sandbox.stage_run("train");
@@ -352,12 +353,13 @@ fn files_of_runs_and_logged_models_are_downloaded() {
     let files = model["files"].as_array().unwrap();
     assert_eq!(files.len(), 2, "{model}");
     for (path, folder, expected) in [
-        (None, "all", &["logged/deep/config", "logged/weights", "notes/note"][..]),
+        (None, "all", &["logged/deep/config", "logged/note", "logged/weights", "notes/note"][..]),
+        (Some("logged/note"), "beside", &["logged/note"]),
         (Some("notes/note"), "one", &["notes/note"]),
         (Some("notes/"), "folder", &["notes/note"]),
         (Some("net"), "out", &["net/deep/config", "net/weights"]),
         (Some("net/deep"), "part", &["net/deep/config"]),
-        (Some("logged"), "model", &["logged/deep/config", "logged/weights"]),
+        (Some("logged"), "model", &["logged/deep/config", "logged/note", "logged/weights"]),
     ] {
         // What a stage made is found from the reproduction, too.
         for (run, folder) in [(id, folder.to_owned()), ("last", format!("{folder} of last"))] {
@@ -372,6 +374,7 @@ fn files_of_runs_and_logged_models_are_downloaded() {
             }
         }
     }
+    assert_eq!(sandbox.read("all/logged/weights"), "w\n", "the model's");
     sandbox.pipe(["runs", "download", id, "none"]).code(2).tells(&["`none`", "runs show"]);
     sandbox.pipe(["runs", "download", id, "-o", "all"]).code(2).tells(&["holds something"]);
     let model = model["model_id"].as_str().unwrap();

@@ -57,7 +57,7 @@ pub use model_id::{ModelId, ParseModelIdError};
 pub use name::run_name;
 pub use run_id::{ParseRunIdError, RunId};
 pub use settle::{SETTLED_TAG, settle_dead};
-pub use source::Source;
+pub use source::{Source, below};
 pub use sqlite::{SCHEMA_VERSION, SqliteStore, Sync};
 pub use store::{
     ErrorKind, ExperimentSearch, KeyGroup, LoggedModelSearch, ModelSearch, ModelStore, ParentFilter,

@@ -6,15 +6,16 @@
 use base::Timestamp;
 
 use crate::{
-    Change, Changes, Lease, Precondition, Run, RunId, RunStatus, RunStore, StoreError, Tag, is_of_script,
-    ties,
+    Change, Changes, Lease, Precondition, Run, RunId, RunStatus, RunStore, STAGE_TAG, StoreError, Tag,
+    is_of_script, ties,
 };
 
 /// The tag that tells a run settled here from one that reported its own end.
 pub const SETTLED_TAG: &str = "pipe.settled";
 
 /// Marks every running run of this host whose process is dead as killed, ended `now`, or as `known` says that it
-/// ended; one that a script started and left open ends as the stage's run ended. The tag [`SETTLED_TAG`] says why. A stage's run is tied to that of its script then. Runs of other hosts and runs without a lease are left alone.
+/// ended; one that a script started and left open ends as the stage's run ended. The tag [`SETTLED_TAG`] says why. A stage's run
+/// is tied to that of its script then. Runs of other hosts and runs without a lease are left alone.
 ///
 /// Returns the runs that were settled.
 ///
@@ -54,16 +55,29 @@ pub fn settle_dead(
     Ok(settled)
 }
 
-/// How and when the run ended that started one, if it has: what a script left open ends with its stage.
+/// How and when the stage ended whose script started a run, if it has: what a script left open ends with its stage. A script may put
+/// its runs below any run: one of another stage, or that had ended before this one began, is not the stage's.
 fn end_of_stage(store: &dyn RunStore, run: &Run) -> Result<Option<(RunStatus, Timestamp)>, StoreError> {
-    let Some(parent) = run.info.parent else { return Ok(None) };
-    match store.run(parent) {
-        Ok(Run { info, .. }) if info.status.has_ended() => {
-            Ok(info.end_time.map(|end| (info.status, end.max(run.info.start_time))))
+    let mut above = run.info.parent;
+    while let Some(id) = above {
+        let found = match store.run(id) {
+            Ok(found) => found,
+            Err(StoreError::UnknownRun(_)) => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        if is_of_script(&found) {
+            above = found.info.parent;
+            continue;
         }
-        Ok(_) | Err(StoreError::UnknownRun(_)) => Ok(None),
-        Err(fault) => Err(fault),
+        // Runs of `pipe runs start` do not name it.
+        let named = run.data.tags.get(STAGE_TAG);
+        let is_its = named.is_none_or(|named| found.data.tags.get(STAGE_TAG) == Some(named));
+        let Some(end) = found.info.end_time.filter(|end| is_its && *end >= run.info.start_time) else {
+            break;
+        };
+        return Ok(Some((found.info.status, end)).filter(|(status, _)| status.has_ended()));
     }
+    Ok(None)
 }
 
 fn settlement(

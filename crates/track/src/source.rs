@@ -1,6 +1,6 @@
 //! What the source of a version names, of what a store has.
 
-use crate::{ModelId, RunId};
+use crate::{Artifact, ModelId, RunId};
 
 /// Files that a version was made of; one that is kept elsewhere names nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +55,37 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The artifact with a path, by its last name, or those in the folder with that path, by what follows it.
+pub fn below(artifacts: Vec<Artifact>, path: &str) -> Vec<Artifact> {
+    let path = path.trim_matches('/');
+    let renamed = artifacts.into_iter().filter_map(|artifact| {
+        let rest = match artifact.path.strip_prefix(path)? {
+            "" => artifact.path.rsplit('/').next()?,
+            rest if path.is_empty() => rest,
+            rest => rest.strip_prefix('/')?,
+        };
+        Some(Artifact { path: rest.to_owned(), ..artifact })
+    });
+    renamed.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_below_a_path() {
+        let digest = base::Digest::Blake3([0; 32]);
+        let artifact = |path: &str| Artifact { path: path.into(), digest, size: 0 };
+        let all =
+            || vec![artifact("model/a"), artifact("model/b/c"), artifact("models"), artifact("x/y.bin")];
+        let paths = |path: &str| -> Vec<String> {
+            below(all(), path).into_iter().map(|artifact| artifact.path).collect()
+        };
+        assert_eq!(paths("model"), ["a", "b/c"]);
+        assert_eq!(paths("x/y.bin"), ["y.bin"]);
+        assert_eq!(paths("").len(), 4);
+    }
 
     #[test]
     fn sources_of_every_way_to_make_a_version() {

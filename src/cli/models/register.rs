@@ -8,7 +8,7 @@ use clap::Args;
 use pipeline::Dialect;
 use track::{
     Artifact, ArtifactOwner, Change, Changes, Joined, Lifecycle, LoggedModel, ModelStatus, ModelStore,
-    NewVersion, Role, Run, RunId, RunStore, STAGE_RUN_TAG, SqliteStore, StoreError, Tag, View,
+    NewVersion, Role, Run, RunId, RunStore, STAGE_RUN_TAG, SqliteStore, StoreError, Tag, View, below,
 };
 
 use crate::cli::arguments::parse_pair;
@@ -16,7 +16,6 @@ use crate::cli::runs::{open, restored_from};
 use crate::environment;
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
-use crate::models::below;
 use crate::project::Project;
 use crate::registration::{RuleArgs, registration};
 use crate::ui::Printer;

@@ -85,16 +85,24 @@ fn files(
 
 /// What is meant of one run: its artifacts and logged models, else an out.
 fn of_run(store: &SqliteStore, project: &Project, run: &Run, path: Option<&str>) -> CliResult<Vec<Artifact>> {
-    let mut files = store.artifacts(run.info.id)?;
+    let mut models: BTreeMap<String, Vec<Artifact>> = BTreeMap::new();
     for model in store.made_by(&[run])?.0 {
-        let name = model.name;
-        let renamed = |file: Artifact| Artifact { path: format!("{name}/{}", file.path), ..file };
-        let of_model: Vec<_> =
-            store.artifacts_of(&ArtifactOwner::Model(model.id))?.into_iter().map(renamed).collect();
+        let files = store.artifacts_of(&ArtifactOwner::Model(model.id))?;
         // The last of a name counts.
-        files.retain(|file| of_model.is_empty() || !is_in(&file.path, &name));
-        files.extend(of_model);
+        if !files.is_empty() {
+            models.insert(model.name, files);
+        }
     }
+    let artifacts = store.artifacts(run.info.id)?.into_iter();
+    let mut files: BTreeMap<String, Artifact> = artifacts.map(|file| (file.path.clone(), file)).collect();
+    for (name, of_model) in models {
+        files.remove(&name);
+        // Artifacts may lie in a folder of that name, too.
+        let renamed =
+            of_model.into_iter().map(|file| Artifact { path: format!("{name}/{}", file.path), ..file });
+        files.extend(renamed.map(|file| (file.path.clone(), file)));
+    }
+    let mut files: Vec<Artifact> = files.into_values().collect();
     let Some(path) = path else { return Ok(files) };
     files.retain(|file| is_in(&file.path, path));
     if files.is_empty() {

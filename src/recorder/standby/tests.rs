@@ -1,5 +1,7 @@
 //! Scripts before a store that goes away, comes back, is replaced, or can only be read.
 
+mod deleted;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 

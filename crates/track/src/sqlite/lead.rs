@@ -1,12 +1,15 @@
 //! Which files a version leads to. One that has none of its own has those that its source names: of a run, of a logged
 //! model, or of another version. Whatever takes those away makes them the version's own first.
 
-use rusqlite::{Connection, OptionalExtension};
+use std::collections::HashSet;
+
+use percent_encoding::percent_decode_str;
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::apply::Table;
 use super::artifact;
 use super::fault::Fault;
-use crate::{Artifact, ArtifactOwner, Purge, Source, StoreError, VersionRef};
+use crate::{Artifact, ArtifactOwner, Purge, Source, StoreError, VersionRef, below};
 
 /// Most steps from a version to the version that it was made of.
 const DEEPEST: usize = 100;
@@ -22,7 +25,7 @@ pub(super) struct Lead {
     /// Among whose artifacts, by number.
     pub table: Table,
     pub owner: i64,
-    /// Which of them: a file or a folder; empty for all.
+    /// Which of them, as artifacts are named: a file or a folder; empty for all.
     pub path: String,
 }
 
@@ -37,6 +40,9 @@ struct Row {
 const ROW: &str = "SELECT model_version.number, name, version, source, logged_model FROM model_version
     JOIN registered_model ON registered_model.number = model";
 
+const OWNS_NONE: &str =
+    "NOT EXISTS (SELECT 1 FROM model_version_artifact WHERE owner = model_version.number)";
+
 fn row(row: &rusqlite::Row) -> rusqlite::Result<Row> {
     let named = VersionRef { model: row.get(1)?, version: row.get(2)? };
     Ok(Row { number: row.get(0)?, named, source: row.get(3)?, logged_model: row.get(4)? })
@@ -44,11 +50,29 @@ fn row(row: &rusqlite::Row) -> rusqlite::Result<Row> {
 
 /// Where all versions lead that have no files of their own, by name and number.
 pub(super) fn leads(connection: &Connection) -> Result<Vec<Lead>, Fault> {
-    let mut query = connection.prepare_cached(&format!(
-        "{ROW} WHERE NOT EXISTS (SELECT 1 FROM model_version_artifact WHERE owner = model_version.number)
-         ORDER BY name, version"
-    ))?;
-    let rows = query.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
+    leads_where(connection, "", &[])
+}
+
+/// Those that lead to artifacts of one owner. Of a run or a logged model without those that are made of another version: they
+/// go on to what that has.
+pub(super) fn leads_to(connection: &Connection, table: Table, owner: i64) -> Result<Vec<Lead>, Fault> {
+    let mut leads = match table {
+        Table::Version => leads(connection)?,
+        Table::Run | Table::Model => {
+            let id: String = connection
+                .prepare_cached(&format!("SELECT id FROM {} WHERE number = ?1", name(table)))?
+                .query_row([owner], |row| row.get(0))?;
+            leads_where(connection, "AND (instr(source, ?1) OR logged_model = ?1)", &[&id])?
+        }
+    };
+    leads.retain(|lead| lead.table == table && lead.owner == owner);
+    Ok(leads)
+}
+
+fn leads_where(connection: &Connection, which: &str, values: &[&dyn ToSql]) -> Result<Vec<Lead>, Fault> {
+    let mut query =
+        connection.prepare_cached(&format!("{ROW} WHERE {OWNS_NONE} {which} ORDER BY name, version"))?;
+    let rows = query.query_map(values, row)?.collect::<Result<Vec<_>, _>>()?;
     let mut leads = Vec::new();
     for row in rows {
         leads.extend(follow(connection, row)?);
@@ -56,15 +80,74 @@ pub(super) fn leads(connection: &Connection) -> Result<Vec<Lead>, Fault> {
     Ok(leads)
 }
 
+/// Where owners of artifacts are that have an id.
+fn name(table: Table) -> &'static str {
+    match table {
+        Table::Run => "run",
+        Table::Model => "logged_model",
+        Table::Version => "model_version",
+    }
+}
+
 /// The versions that are made of what is to be removed.
 pub(super) fn versions_made_of(connection: &Connection, purge: &Purge) -> Result<Vec<VersionRef>, Fault> {
     let mut found = Vec::new();
-    for lead in leads(connection)? {
-        if lead.goes_with(connection, purge)? && !lead.files(connection)?.is_empty() {
+    for lead in leads_into(connection, purge)? {
+        if !lead.files(connection)?.is_empty() {
             found.push(lead.named);
         }
     }
     Ok(found)
+}
+
+/// Where versions lead whose files go with what is to be removed.
+pub(super) fn leads_into(connection: &Connection, purge: &Purge) -> Result<Vec<Lead>, Fault> {
+    let mut gone: HashSet<(Table, i64)> = HashSet::new();
+    let mut add = |table: Table, column: &str, value: &dyn ToSql| -> Result<(), Fault> {
+        let sql = format!("SELECT number FROM {} WHERE {column} = ?1", name(table));
+        let mut query = connection.prepare_cached(&sql)?;
+        for number in query.query_map([value], |row| row.get(0))? {
+            gone.insert((table, number?));
+        }
+        Ok(())
+    };
+    for run in &purge.runs {
+        add(Table::Run, "id", &run.to_string())?;
+    }
+    for model in &purge.models {
+        add(Table::Model, "id", &model.to_string())?;
+    }
+    for experiment in &purge.experiments {
+        add(Table::Run, "experiment", &experiment.0)?;
+        add(Table::Model, "experiment", &experiment.0)?;
+    }
+    let mut leads = leads(connection)?;
+    leads.retain(|lead| gone.contains(&(lead.table, lead.owner)));
+    Ok(leads)
+}
+
+/// What those versions without files of their own were made of, by their number, that are made of versions that go.
+pub(super) fn sources_of_copies(
+    connection: &Connection,
+    goes: impl Fn(&VersionRef) -> bool,
+) -> Result<Vec<(i64, String)>, Fault> {
+    let mut query =
+        connection.prepare_cached(&format!("{ROW} WHERE {OWNS_NONE} AND instr(source, 'models:/') = 1"))?;
+    let rows = query.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
+    let mut copies = Vec::new();
+    for row in rows {
+        let mut source = row.source.clone();
+        for _ in 0..DEEPEST {
+            let Some(Source::Version(model, version)) = Source::parse(&source) else { break };
+            let of = VersionRef { model: model.to_owned(), version };
+            let Some(found) = find(connection, &of)?.filter(|_| goes(&of)) else { break };
+            source = found.source;
+        }
+        if source != row.source {
+            copies.push((row.number, source));
+        }
+    }
+    Ok(copies)
 }
 
 /// The files of a version, by their path in it.
@@ -118,42 +201,29 @@ fn follow(connection: &Connection, start: Row) -> Result<Option<Lead>, Fault> {
             Err(Fault::Store(StoreError::UnknownRun(_) | StoreError::Unknown { .. })) => return Ok(None),
             Err(fault) => return Err(fault),
         };
-        return Ok(Some(Lead { version: number, named, through, table, owner, path: path.to_owned() }));
+        return Ok(Some(Lead { version: number, named, through, table, owner, path: plain(path) }));
     }
     Ok(None)
+}
+
+/// A path as artifacts are named, of one in an address: with nothing left to decode, and no part that says nothing.
+fn plain(path: &str) -> String {
+    let mut path = path.to_owned();
+    loop {
+        let decoded = percent_decode_str(&path).decode_utf8_lossy().into_owned();
+        // Each round is shorter.
+        if decoded == path {
+            break;
+        }
+        path = decoded;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    parts.join("/")
 }
 
 impl Lead {
     /// The files there, by their path in the version: what lies in the folder, or the file itself.
     pub(super) fn files(&self, connection: &Connection) -> Result<Vec<Artifact>, Fault> {
-        let all = artifact::all_in(connection, self.table, self.owner)?;
-        let path = self.path.trim_matches('/');
-        let renamed = all.into_iter().filter_map(|artifact| {
-            let rest = match artifact.path.strip_prefix(path)? {
-                "" => artifact.path.rsplit('/').next()?,
-                rest if path.is_empty() => rest,
-                rest => rest.strip_prefix('/')?,
-            };
-            Some(Artifact { path: rest.to_owned(), ..artifact })
-        });
-        Ok(renamed.collect())
-    }
-
-    /// Whether a purge removes what has the files.
-    pub(super) fn goes_with(&self, connection: &Connection, purge: &Purge) -> Result<bool, Fault> {
-        let table = match self.table {
-            Table::Run => "run",
-            Table::Model => "logged_model",
-            Table::Version => return Ok(false),
-        };
-        let mut query =
-            connection.prepare_cached(&format!("SELECT id, experiment FROM {table} WHERE number = ?1"))?;
-        let (id, experiment): (String, i64) =
-            query.query_row([self.owner], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(purge.experiments.iter().any(|gone| gone.0 == experiment)
-            || match self.table {
-                Table::Run => purge.runs.iter().any(|run| run.to_string() == id),
-                _ => purge.models.iter().any(|model| model.to_string() == id),
-            })
+        Ok(below(artifact::all_in(connection, self.table, self.owner)?, &self.path))
     }
 }

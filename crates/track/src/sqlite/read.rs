@@ -125,10 +125,12 @@ pub(super) fn datasets(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Experiments that go whole: nothing in them was restored.
+/// Experiments that go whole: nothing in them was restored, or deleted later.
 const WHOLE: &str = "SELECT id FROM experiment WHERE lifecycle = 1 AND updated < ?1
-    AND NOT EXISTS (SELECT 1 FROM run WHERE run.experiment = experiment.id AND run.lifecycle = 0)
-    AND NOT EXISTS (SELECT 1 FROM logged_model AS model WHERE model.experiment = experiment.id AND model.lifecycle = 0)";
+    AND NOT EXISTS (SELECT 1 FROM run WHERE run.experiment = experiment.id
+        AND (run.lifecycle = 0 OR coalesce(run.deleted, 0) >= ?1))
+    AND NOT EXISTS (SELECT 1 FROM logged_model AS model WHERE model.experiment = experiment.id
+        AND (model.lifecycle = 0 OR coalesce(model.deleted, 0) >= ?1))";
 
 /// What was deleted before a time, or at any time. What an older schema deleted has no time, and is older than any.
 pub(super) fn purgeable(connection: &Connection, before: Option<Timestamp>) -> Result<Purge, Fault> {

@@ -6,8 +6,8 @@ use proptest::test_runner::{Config, TestRunner};
 use track::{
     Artifact, Change, Changes, ChangesId, ExperimentId, ExperimentRef, Filter, KIND_TAG, KeyGroup, Lease,
     Lifecycle, LineageFile, Metric, NewRun, OrderBy, PARENT_TAG, ParentFilter, Precondition, RUN_NAME_TAG,
-    Role, RunId, RunStatus, RunStore, SCRIPT_KIND, SETTLED_TAG, Search, SqliteStore, StoreError, View,
-    run_name, settle_dead,
+    Role, RunId, RunStatus, RunStore, SCRIPT_KIND, SETTLED_TAG, STAGE_TAG, Search, SqliteStore, StoreError,
+    View, run_name, settle_dead,
 };
 
 use crate::experiments::{
@@ -467,6 +467,42 @@ fn what_a_script_left_open_ends_as_its_stage(store: &dyn RunStore) {
     assert_eq!((run(3).info.status, run(4).info.status), (RunStatus::Killed, RunStatus::Killed));
 }
 
+/// Scripts put their runs below any run that they like.
+fn what_a_script_left_open_ends_as_no_other_run(store: &dyn RunStore) {
+    let dead = Lease { pid: 1, started: 1, ..Lease::current() };
+    let made = |number: u128, parent: Option<u128>, kind: &str, ended: Option<i64>| {
+        let run = NewRun {
+            lease: ended.is_none().then(|| dead.clone()),
+            parent: parent.map(id),
+            status: if ended.is_some() { RunStatus::Finished } else { RunStatus::Running },
+            end_time: ended.map(Timestamp),
+            ..NewRun::new(id(number), Timestamp(number as i64))
+        };
+        let tags = vec![tag(KIND_TAG, kind), tag(STAGE_TAG, "train")];
+        let tags = Change::SetTags { run: id(number), tags };
+        store.apply(at(0, vec![Change::CreateRun(run), tags])).expect("made");
+    };
+    // Of an earlier reproduction, and what goes on below it in this one.
+    made(1, None, "stage", Some(5));
+    made(2, Some(1), SCRIPT_KIND, Some(4));
+    made(10, None, "stage", Some(50));
+    made(11, Some(1), SCRIPT_KIND, None);
+    made(12, Some(2), SCRIPT_KIND, None);
+    // What the script ended itself is not the end of its stage.
+    made(13, Some(10), SCRIPT_KIND, Some(14));
+    made(14, Some(13), SCRIPT_KIND, None);
+    // Nor is that of a run of another sort.
+    made(20, None, "note", Some(60));
+    store.apply(at(0, vec![Change::DeleteTag { run: id(20), key: STAGE_TAG.into() }])).expect("no stage");
+    made(21, Some(20), SCRIPT_KIND, None);
+    settle_dead(store, &|_| false, &|_| None, Timestamp(99)).expect("settled");
+    let end = |number| store.run(id(number)).expect("there").info;
+    let end = |number| (end(number).status, end(number).end_time.expect("ended").0);
+    let killed = (RunStatus::Killed, 99);
+    assert_eq!([end(11), end(12), end(21)], [killed; 3]);
+    assert_eq!(end(14), (RunStatus::Finished, 50));
+}
+
 /// A step of a random history: points to log, or the end (and later reopening) of the run.
 #[derive(Clone, Debug)]
 enum Step {
@@ -578,6 +614,7 @@ conformance!(
     searches_order_and_cut,
     the_dead_are_settled_and_the_living_left,
     what_a_script_left_open_ends_as_its_stage,
+    what_a_script_left_open_ends_as_no_other_run,
     experiments_change_and_say_when,
     an_experiment_takes_along_what_is_active_and_brings_back_just_that,
     runs_say_what_they_read_and_wrote,

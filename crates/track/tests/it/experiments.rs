@@ -368,6 +368,9 @@ pub fn what_was_deleted_can_be_removed_for_ever(store: &dyn ModelStore) {
     store
         .apply(at(71, vec![Change::SetLifecycle { run: inner, lifecycle: Lifecycle::Deleted }]))
         .expect("deleted");
+    // It was deleted later than the rest of its experiment.
+    let old = store.purgeable(Some(Timestamp(70))).expect("read");
+    assert_eq!(old, Purge { runs: vec![parent], ..Purge::default() });
     purge(all.clone()).expect("removed");
     for run in [parent, inner] {
         assert!(matches!(store.run(run), Err(StoreError::UnknownRun(_))));

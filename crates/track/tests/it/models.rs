@@ -476,3 +476,107 @@ fn the_files_of_a_version_stay_when_they_are_deleted_where_they_came_from() {
     apply(vec![Change::DeleteArtifacts { owner: owner(), path: "model/w".into() }]);
     assert_eq!(own(), 1);
 }
+
+#[test]
+fn the_files_of_a_version_stay_when_others_take_their_names() {
+    let store = track::SqliteStore::open_in_memory().expect("memory");
+    make_run(&store, 1);
+    let (run, model) = (id(1), model_id(1));
+    let file = |path: &str, byte| Artifact { path: path.into(), digest: Digest::Blake3([byte; 32]), size: 1 };
+    let apply = |changes: Vec<Change>| store.apply(at(9, changes)).expect("applied");
+    let log = |files: &[Artifact]| {
+        apply(vec![
+            Change::LogArtifacts { run, artifacts: files.to_vec() },
+            Change::LoggedModel(LoggedModelChange::LogArtifacts { model, artifacts: files.to_vec() }),
+        ]);
+    };
+    apply(vec![new_model(1, "tree")]);
+    log(&[file("model/a", 1), file("model/b", 2), file("other", 3)]);
+    for (name, source) in [
+        ("of run", format!("runs:/{run}/model")),
+        ("of model", format!("models:/{model}/model")),
+        ("copy", "models:/of run/1".into()),
+        ("of other", format!("runs:/{run}/other")),
+    ] {
+        apply(made_of(name, source).to_vec());
+    }
+    let files =
+        |name: &str| store.version_files(&VersionRef { model: name.into(), version: 1 }).expect("read");
+    let own = |name: &str| store.artifacts_of(&ArtifactOwner::Version(name.into(), 1)).expect("read").len();
+    log(&[file("model/a", 1), file("model/c", 4), file("mode", 5)]);
+    assert_eq!((own("of run"), own("of model")), (0, 0), "the same once more, and something besides");
+    assert_eq!(files("of run").len(), 3, "what came later");
+    log(&[file("model/a", 6), file("model/d", 7)]);
+    let before = [file("a", 1), file("b", 2), file("c", 4)];
+    for name in ["of run", "of model", "copy"] {
+        assert_eq!(files(name), before, "{name}");
+    }
+    assert_eq!((files("of other"), own("of other")), (vec![file("other", 3)], 0));
+    assert!(store.kept_artifacts().expect("read").contains(&Digest::Blake3([1; 32])));
+}
+
+/// Clients may write the same path in several ways.
+#[test]
+fn the_files_of_a_version_are_found_however_its_source_is_written() {
+    let store = track::SqliteStore::open_in_memory().expect("memory");
+    make_run(&store, 1);
+    let run = id(1);
+    let artifact = Artifact { path: "my model/b/w".into(), digest: Digest::Blake3([1; 32]), size: 1 };
+    let apply = |changes: Vec<Change>| store.apply(at(9, changes)).expect("applied");
+    apply(vec![Change::LogArtifacts { run, artifacts: vec![artifact] }]);
+    let sources = [
+        format!("runs:/{run}/my%20model/b"),
+        format!("runs:/{run}//my model//b/"),
+        format!("mlflow-artifacts:/0/{run}/artifacts/my%2520model%2Fb"),
+    ];
+    let version = |at: usize| VersionRef { model: format!("model {at}"), version: 1 };
+    for (at, source) in sources.iter().enumerate() {
+        apply(made_of(&version(at).model, source.clone()).to_vec());
+    }
+    let assert_all = |when: &str| {
+        for (at, source) in sources.iter().enumerate() {
+            let files = store.version_files(&version(at)).expect("read");
+            assert_eq!(files.iter().map(|file| &*file.path).collect::<Vec<_>>(), ["w"], "{source} {when}");
+        }
+    };
+    assert_all("at first");
+    apply(vec![Change::DeleteArtifacts { owner: ArtifactOwner::Run(run), path: "my model/b".into() }]);
+    assert_all("once they are gone");
+}
+
+#[test]
+fn what_is_kept_elsewhere_is_named_by_what_was_made_of_a_version_that_goes() {
+    let store = track::SqliteStore::open_in_memory().expect("memory");
+    make_run(&store, 1);
+    let apply = |changes: Vec<Change>| store.apply(at(9, changes)).expect("applied");
+    let later = format!("runs:/{}/model", id(1));
+    for (name, source) in [
+        ("far", "s3://bucket/model"),
+        ("copy", "models:/far/1"),
+        ("copy of copy", "models:/copy/1"),
+        ("far 2", "s3://bucket/other"),
+        ("copy 2", "models:/far 2/1"),
+        ("later", &*later),
+        ("later", "models:/later/1"),
+        ("copy of later", "models:/later/2"),
+    ] {
+        apply(made_of(name, source.to_owned()).to_vec());
+    }
+    let source = |name: &str| store.model_version(name, 1).expect("there").source;
+    let version = VersionRef { model: "copy".into(), version: 1 };
+    apply(vec![Change::Registry(RegistryChange::DeleteVersion { version })]);
+    assert_eq!(
+        (source("copy of copy"), source("copy 2")),
+        ("models:/far/1".into(), "models:/far 2/1".into())
+    );
+    apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "far".into() })]);
+    let (name, to) = ("far 2".to_owned(), "another name".to_owned());
+    apply(vec![Change::Registry(RegistryChange::RenameModel { name, to })]);
+    assert_eq!(
+        (source("copy of copy"), source("copy 2")),
+        ("s3://bucket/model".into(), "s3://bucket/other".into())
+    );
+    // Its files come later; and its version was made of one of the same model.
+    apply(vec![Change::Registry(RegistryChange::DeleteModel { name: "later".into() })]);
+    assert_eq!(source("copy of later"), later);
+}

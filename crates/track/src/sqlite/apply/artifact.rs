@@ -2,13 +2,14 @@
 
 use rusqlite::{Transaction, params};
 
+use super::hold::{hold_what_is_replaced, hold_what_lies_at};
 use super::stored_size;
 use crate::Artifact;
 use crate::key::check_path;
 use crate::sqlite::fault::Fault;
 
 /// Whose artifacts.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::sqlite) enum Table {
     Run,
     Model,
@@ -26,13 +27,14 @@ impl Table {
     }
 }
 
-/// Adds artifacts; one with the path of an earlier one takes its place.
+/// Adds artifacts; one with the path of an earlier one takes its place, but not in versions that were made of that.
 pub(super) fn log(
     transaction: &Transaction,
     table: Table,
     owner: i64,
     artifacts: &[Artifact],
 ) -> Result<(), Fault> {
+    hold_what_is_replaced(transaction, (table, owner), artifacts)?;
     let (name, column) = table.names();
     let mut insert = transaction.prepare_cached(&format!(
         "INSERT OR REPLACE INTO {name} ({column}, path, digest, size) VALUES (?1, ?2, ?3, ?4)"
@@ -45,8 +47,10 @@ pub(super) fn log(
     Ok(())
 }
 
-/// Removes what has a path and what lies in the folder of that path; everything, when the path is empty.
+/// Removes what has a path and what lies in the folder of that path; everything, when the path is empty. Versions that were made
+/// of it keep it.
 pub(super) fn delete(transaction: &Transaction, table: Table, owner: i64, path: &str) -> Result<(), Fault> {
+    hold_what_lies_at(transaction, (table, owner), &[path])?;
     let (name, column) = table.names();
     if path.is_empty() {
         transaction.execute(&format!("DELETE FROM {name} WHERE {column} = ?1"), [owner])?;

@@ -3,7 +3,7 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::hold::hold;
+use super::hold::hold_what_goes_with;
 use super::{active_run, tag};
 use crate::key::check_length;
 use crate::sqlite::fault::Fault;
@@ -140,8 +140,7 @@ pub(super) fn set_lifecycle(
         return Err(StoreError::ExperimentExists(name).into());
     }
     if deleted {
-        let purge = Purge { experiments: vec![id], ..Purge::default() };
-        hold(transaction, |lead| lead.goes_with(transaction, &purge))?;
+        hold_what_goes_with(transaction, &Purge { experiments: vec![id], ..Purge::default() })?;
     }
     let change = "UPDATE experiment SET lifecycle = ?2, updated = ?3 WHERE id = ?1";
     transaction.execute(change, params![id.0, deleted, at.0])?;

@@ -118,7 +118,6 @@ fn make(
                     (Table::Version, version::find(transaction, name, *version)?.number)
                 }
             };
-            hold::hold_what_lies_at(transaction, table, number, path)?;
             artifact::delete(transaction, table, number, path)
         }
         Change::LogDatasets { run, datasets } => input::log_datasets(transaction, open(*run)?, datasets),

@@ -151,7 +151,7 @@ fn set_lifecycle(
     match (lifecycle, was_deleted) {
         (Lifecycle::Deleted, false) => {
             // Clients are not told where the files of a deleted one are.
-            hold_what_lies_at(transaction, Table::Model, number, "")?;
+            hold_what_lies_at(transaction, (Table::Model, number), &[""])?;
             let delete = "UPDATE logged_model SET lifecycle = 1, deleted = ?2 WHERE number = ?1";
             transaction.execute(delete, [number, at.0])?;
             touch(transaction, number, at)

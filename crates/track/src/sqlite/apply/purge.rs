@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction};
 
-use super::hold::hold;
+use super::hold::hold_what_goes_with;
 use crate::sqlite::fault::Fault;
 use crate::{Purge, StoreError};
 
@@ -12,7 +12,7 @@ const OF_RUNS: [&str; 8] =
 
 /// Files that versions are made of become the versions' own.
 pub(super) fn purge(transaction: &Transaction, purge: &Purge) -> Result<(), Fault> {
-    hold(transaction, |lead| lead.goes_with(transaction, purge))?;
+    hold_what_goes_with(transaction, purge)?;
     for run in &purge.runs {
         let number = deleted(transaction, ("run", "number", "run"), &run.to_string())?;
         remove_run(transaction, number)?;
