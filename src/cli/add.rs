@@ -3,8 +3,10 @@
 pub mod to_remote;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use base::{FileState, ProjectPath};
 use cache::{CacheError, Ignores, Placement, State, Workspace};
@@ -92,9 +94,15 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         .hint(format!("`pipe checkout {path}` finishes it")));
     }
     let _lock = lock(&project, printer)?;
-    let pipeline = project.pipeline_if_any()?;
+    let git = project.git();
+    // Git is asked while the files of the project are looked for.
+    let (pipeline, tracked) = thread::scope(|scope| {
+        let tracked = scope.spawn(|| git.map(|git| git.tracked()).transpose());
+        (project.pipeline_if_any(), tracked.join())
+    });
+    let pipeline = pipeline?;
+    let tracked = tracked.unwrap_or_else(|panic| resume_unwind(panic))?.unwrap_or_default();
     let workspace = project.workspace(printer)?;
-    let tracked = project.git().map(|git| git.tracked()).transpose()?.unwrap_or_default();
     let folders = RefCell::default();
     let admission = Admission {
         project: &project,
@@ -218,7 +226,7 @@ fn edited_imports(
 
 /// Writes it into the pointers. Returns the ignore files that were changed.
 fn record(
-    Admission { project, pipeline, .. }: &Admission<'_>,
+    Admission { project, pipeline, workspace, .. }: &Admission<'_>,
     now: &States,
     desc: Option<&str>,
 ) -> CliResult<Vec<ProjectPath>> {
@@ -233,7 +241,14 @@ fn record(
     // Before the pointers: data that a pointer names is never left for git to take.
     let sources = checked.sources().map(|id| checked.stage(id));
     let added_now = sources.filter(|stage| now.keys().any(|(pointer, _)| *pointer == stage.address.file));
-    let ignore_files = ignore_outs(project, added_now, &checked)?;
+    let ignore_files = thread::scope(|scope| {
+        // The disk is at work while git is asked, so that there is less to wait for when the pointers are written.
+        if let Some(state) = now.values().next() {
+            let blob = workspace.blobs.path_of(state);
+            scope.spawn(move || drop(disk::sync_files(&[blob], &BTreeSet::new())));
+        }
+        ignore_outs(project, added_now, &checked)
+    })?;
     edits.write()?;
     let mut placed = Placed::load(project);
     for ((pointer, data), state) in now {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Digest, FileState};
-use disk::Stamp;
+use disk::{Mode, Stamp};
 
 use crate::CacheError;
 use crate::hash::{hash_blob, hash_bytes_by};
@@ -57,6 +57,11 @@ impl Blobs {
     /// Where the blob of `digest` lies, or would lie.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         self.layout.file(&self.root, digest)
+    }
+
+    /// Where the blob of a file lies, or the manifest of a folder, or would lie.
+    pub fn path_of(&self, state: &FileState) -> PathBuf {
+        if state.is_folder() { self.manifest_path(&state.digest) } else { self.path(&state.digest) }
     }
 
     /// Where a content is stored: never where only an older version looks for it.
@@ -251,8 +256,7 @@ fn store_at(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
     let is_whole = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64);
     // Where touching is refused (another user's blob), that it is there has to do.
     if !is_whole || !disk::touch(path).unwrap_or_else(|_| path.is_file()) {
-        disk::replace_volatile(path, bytes)?;
-        disk::set_mode(path, 0o444)?;
+        disk::place_bytes(bytes, path, Mode::Exact(0o444), Stamp::now())?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod journal;
 mod link;
 mod lock;
 mod mode;
+mod nameless;
 mod partial;
 mod presence;
 mod share;

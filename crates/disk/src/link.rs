@@ -11,15 +11,17 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
+use rustix::io::Errno;
 
 use crate::Stamp;
 use crate::error::{Context, DiskError};
 use crate::file::{make_folder, parent};
 use crate::mode::Mode;
+use crate::nameless;
 
 /// Whether a path could not be followed because symlinks on it lead round in a circle.
 pub fn is_link_circle(fault: &io::Error) -> bool {
-    rustix::io::Errno::from_io_error(fault) == Some(rustix::io::Errno::LOOP)
+    Errno::from_io_error(fault) == Some(Errno::LOOP)
 }
 
 /// A way to make a file of the workspace from one of the cache, or the other way round.
@@ -85,7 +87,7 @@ pub fn duplicate(
 /// # Errors
 /// As [`duplicate`].
 pub fn place_bytes(bytes: &[u8], to: &Path, mode: Mode, modified: i64) -> Result<(), DiskError> {
-    beside_new(to, |temporary| create_filled(bytes, temporary, mode, modified).map(drop)).map(drop)
+    place_by(to, mode, modified, |file| file.write_all(bytes))
 }
 
 /// The same where nothing stands, in a folder where nobody looks for it: a process that is killed leaves half a file.
@@ -94,7 +96,7 @@ pub fn place_bytes(bytes: &[u8], to: &Path, mode: Mode, modified: i64) -> Result
 /// # Errors
 /// When something stands there, or the disk refuses.
 pub fn create_bytes(bytes: &[u8], to: &Path, mode: Mode, modified: i64) -> Result<Stamp, DiskError> {
-    create_filled(bytes, to, mode, modified).context("write file", to)
+    create_by(to, mode, modified, |file| file.write_all(bytes)).context("write file", to)
 }
 
 /// The same of a file that `fill` writes, over one that stands there, and only if it says that this is what it should be.
@@ -109,21 +111,28 @@ pub fn place_filled(
     mut fill: impl FnMut(&mut File) -> io::Result<bool>,
 ) -> Result<bool, DiskError> {
     let mut is_refused = false;
-    let made = beside_new(to, |temporary| {
-        let fill = |file: &mut File| match fill(file)? {
-            true => Ok(()),
-            false => {
-                is_refused = true;
-                Err(io::Error::other("it is not what it should be"))
-            }
-        };
-        create_by(temporary, mode, modified, fill).map(drop)
+    let made = place_by(to, mode, modified, |file| match fill(file)? {
+        true => Ok(()),
+        false => {
+            is_refused = true;
+            Err(io::Error::other("it is not what it should be"))
+        }
     });
-    if is_refused { Ok(false) } else { made.map(|_| true) }
+    if is_refused { Ok(false) } else { made.map(|()| true) }
 }
 
-fn create_filled(bytes: &[u8], to: &Path, mode: Mode, modified: i64) -> io::Result<Stamp> {
-    create_by(to, mode, modified, |file| file.write_all(bytes))
+fn place_by(
+    to: &Path,
+    mode: Mode,
+    modified: i64,
+    mut fill: impl FnMut(&mut File) -> io::Result<()>,
+) -> Result<(), DiskError> {
+    let Some(mut file) = nameless::open(parent(to), mode.asked()) else {
+        return beside_new(to, |temporary| create_by(temporary, mode, modified, &mut fill).map(drop))
+            .map(drop);
+    };
+    complete(&mut file, mode, modified, fill).context("write file", to)?;
+    nameless::give_name(&mut file, to)
 }
 
 fn create_by(
@@ -133,20 +142,27 @@ fn create_by(
     fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<Stamp> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode.asked()).open(to)?;
-    let complete = || {
-        fill(&mut file)?;
-        futimens(&file, &times(modified))?;
-        let made = file.metadata()?;
-        match mode {
-            // What the process masks, or the folder's list of rights. Asking costs less than setting.
-            Mode::Exact(mode) if made.mode() & 0o7777 != mode => {
-                file.set_permissions(Permissions::from_mode(mode))?;
-                Ok(Stamp::of(&file.metadata()?))
-            }
-            _ => Ok(Stamp::of(&made)),
+    remove_failed(to, complete(&mut file, mode, modified, fill))
+}
+
+/// Fills a new file, and makes it what it is to be otherwise.
+fn complete(
+    file: &mut File,
+    mode: Mode,
+    modified: i64,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<Stamp> {
+    fill(file)?;
+    futimens(&*file, &times(modified))?;
+    let made = file.metadata()?;
+    match mode {
+        // What the process masks, or the folder's list of rights. Asking costs less than setting.
+        Mode::Exact(mode) if made.mode() & 0o7777 != mode => {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(Stamp::of(&file.metadata()?))
         }
-    };
-    remove_failed(to, complete())
+        _ => Ok(Stamp::of(&made)),
+    }
 }
 
 /// The same with a time of last change (nanoseconds since 1970), and only if `is_right` says so of the new file before it
@@ -277,13 +293,16 @@ fn beside(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result
 }
 
 /// Leaves no half file behind.
-fn remove_failed<T>(temporary: &Path, made: io::Result<T>) -> io::Result<T> {
+pub(crate) fn remove_failed<T>(temporary: &Path, made: io::Result<T>) -> io::Result<T> {
     made.inspect_err(|_| drop(fs::remove_file(temporary)))
 }
 
 /// The same for a `place` that refuses with [`AlreadyExists`](io::ErrorKind::AlreadyExists) a name that is taken, upon
 /// which it is asked for another one, and leaves nothing there when it fails.
-fn beside_new(path: &Path, mut place: impl FnMut(&Path) -> io::Result<()>) -> Result<PathBuf, DiskError> {
+pub(crate) fn beside_new(
+    path: &Path,
+    mut place: impl FnMut(&Path) -> io::Result<()>,
+) -> Result<PathBuf, DiskError> {
     let folder = parent(path);
     let mut make = || {
         let place = |temporary: &Path| place(temporary);

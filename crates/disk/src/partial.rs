@@ -1,5 +1,5 @@
-//! A file that arrives in pieces: written under a name of its own beside the one it is meant for, and given that name
-//! once it is whole.
+//! A file that arrives in pieces: written under a name of its own beside the one it is meant for, or without one where
+//! that can be, and given that name once it is whole.
 //!
 //! One that is worth it keeps its bytes when its process ends before it is whole: its name is made of the name it is
 //! meant for, so that the next process goes on with it. The process that writes to it holds a lock on it, which the
@@ -17,6 +17,7 @@ use rustix::fs::futimens;
 use crate::error::{Context, DiskError, is_full};
 use crate::file::{make_folder, parent};
 use crate::link::times;
+use crate::nameless;
 use crate::share::inherit_file;
 use crate::stamp::Stamp;
 
@@ -27,7 +28,8 @@ const PIECE: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Partial {
     file: File,
-    path: PathBuf,
+    /// `None` while it has no name.
+    path: Option<PathBuf>,
     to: PathBuf,
     /// How much has arrived, or was about to.
     length: u64,
@@ -58,7 +60,11 @@ impl Partial {
         let to_owned = to.to_owned();
         if keep && let Some((file, path, metadata)) = take_up(to)? {
             let length = metadata.len();
-            return Ok(Partial { file, path, to: to_owned, length, keeps: true, done: false });
+            return Ok(Partial { file, path: Some(path), to: to_owned, length, keeps: true, done: false });
+        }
+        if let Some(file) = nameless::open(parent(to), 0o666) {
+            inherit_file(&file, parent(to))?;
+            return Ok(Partial { file, path: None, to: to_owned, length: 0, keeps: false, done: false });
         }
         let made = tempfile::Builder::new()
             .prefix(".pipe-")
@@ -67,7 +73,7 @@ impl Partial {
             .tempfile_in(parent(to))?;
         inherit_file(made.as_file(), parent(to))?;
         let (file, path) = made.keep().map_err(|fault| fault.error)?;
-        Ok(Partial { file, path, to: to_owned, length: 0, keeps: false, done: false })
+        Ok(Partial { file, path: Some(path), to: to_owned, length: 0, keeps: false, done: false })
     }
 
     /// Reads what is there from its start, piece by piece, so that what follows is appended. Returns its length.
@@ -92,7 +98,7 @@ impl Partial {
                 }
             }
         };
-        self.length = read().context("read file", &self.path)?;
+        self.length = read().context("read file", &self.to)?;
         Ok(self.length)
     }
 
@@ -139,7 +145,7 @@ impl Partial {
     /// # Errors
     /// When the system does not tell.
     pub fn modified(&self) -> Result<i64, DiskError> {
-        Ok(Stamp::of(&self.file.metadata().context("read the times of", &self.path)?).mtime)
+        Ok(Stamp::of(&self.file.metadata().context("read the times of", &self.to)?).mtime)
     }
 
     /// Lets nobody write to it any more, whatever the process masks.
@@ -161,7 +167,10 @@ impl Partial {
             self.protect()?;
             seal().context("write file", &self.to)?;
         }
-        fs::rename(&self.path, &self.to).context("write file", &self.to)?;
+        match &self.path {
+            Some(path) => fs::rename(path, &self.to).context("write file", &self.to)?,
+            None => nameless::give_name(&mut self.file, &self.to)?,
+        }
         self.done = true;
         Ok(())
     }
@@ -232,8 +241,11 @@ pub fn keeps_order(folder: &Path) -> bool {
 impl Drop for Partial {
     fn drop(&mut self) {
         let is_empty = || self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-        if !self.done && (!self.keeps || is_empty()) {
-            let _ = fs::remove_file(&self.path);
+        if let Some(path) = &self.path
+            && !self.done
+            && (!self.keeps || is_empty())
+        {
+            let _ = fs::remove_file(path);
         }
     }
 }
