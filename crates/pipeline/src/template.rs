@@ -439,7 +439,7 @@ fn check_path(path: &str) -> Result<(), TemplateError> {
         rest.unwrap_or(part).chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
     };
     let good = path.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        && parts(path).is_some_and(|parts| parts.iter().all(|part| is_good(&part)));
+        && parts(path).is_some_and(|parts| parts.iter().all(is_good));
     if good {
         return Ok(());
     }
