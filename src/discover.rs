@@ -85,10 +85,7 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
     let place = folder.to_path(root);
     let Ok(entries) = std::fs::read_dir(&place) else { return false };
     let (mut pointers, mut unread) = (Vec::new(), Vec::new());
-    let stranger = match dialect {
-        Dialect::Native => Dialect::Dvc,
-        Dialect::Dvc => Dialect::Native,
-    };
+    let stranger = other(dialect);
     let mut has_pipeline = false;
     let mut has_stranger = false;
     let mut has_ignore = false;
@@ -217,6 +214,33 @@ pub fn among<'a>(dialect: Dialect, paths: impl Iterator<Item = &'a str> + Clone)
         .collect();
     sort(&mut files);
     files
+}
+
+/// The pipeline files of the other tool among `paths`, which are all files of a commit, but for what the project passes over
+/// now.
+pub fn strangers_among<'a>(
+    root: &Path,
+    dialect: Dialect,
+    paths: impl Iterator<Item = &'a str> + Clone,
+) -> Vec<ProjectPath> {
+    let mut strangers = among(other(dialect), paths);
+    strangers.retain(|path| path.name() == other(dialect).pipeline_file());
+    if !strangers.is_empty() {
+        let ignores = Ignores::of_layout(root, layout_of(dialect));
+        let is_passed = |path: &ProjectPath| {
+            std::iter::successors(path.parent(), ProjectPath::parent)
+                .any(|folder| !folder.is_root() && ignores.is_ignored(&folder, true))
+        };
+        strangers.retain(|path| !is_passed(path));
+    }
+    strangers
+}
+
+fn other(dialect: Dialect) -> Dialect {
+    match dialect {
+        Dialect::Native => Dialect::Dvc,
+        Dialect::Dvc => Dialect::Native,
+    }
 }
 
 /// The root's file first, so that its stages come first wherever stages are shown; then by folder.

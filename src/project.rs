@@ -26,6 +26,8 @@ use crate::settings::{self, Scope, Settings};
 use crate::spool;
 use crate::ui::Printer;
 
+pub use self::shared_cache::Held;
+
 /// The folder with everything that `pipe` keeps in a project.
 pub const PIPE_FOLDER: &str = ".pipe";
 
@@ -445,7 +447,8 @@ impl Project {
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
-        let store = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
+        let opened = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
+        let store = self.telling(opened);
         // Who only reads need not wait for whoever keeps it locked.
         match store.briefly(|store| self.tidy(store)) {
             Err(fault) if !matches!(fault, StoreError::Busy { .. }) => Err(fault),
@@ -456,9 +459,10 @@ impl Project {
     /// Applies what waits, and ends the runs of dead processes.
     fn tidy(&self, store: &SqliteStore) -> Result<(), StoreError> {
         match spool::replay(&self.spool_folder(), store) {
-            Err(fault @ StoreError::Busy { .. }) => Err(fault),
-            _ => self.settle(store),
+            Err(fault @ StoreError::Busy { .. }) => return Err(fault),
+            _ => self.settle(store)?,
         }
+        store.tell()
     }
 
     /// Ends the runs of dead processes.
@@ -476,8 +480,10 @@ impl Project {
     /// # Errors
     /// As [`Project::store`], and when it is locked so that it cannot be opened.
     pub fn store_to_record(&self) -> Opened {
-        let store = SqliteStore::open_briefly(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        let caught_up = spool::replay(&self.spool_folder(), &store).and_then(|()| self.settle(&store));
+        let opened = SqliteStore::open_briefly(&self.pipe_path("runs.db"), self.settings.store_sync())?;
+        let store = self.telling(opened);
+        let caught_up = (spool::replay(&self.spool_folder(), &store).and_then(|()| self.settle(&store)))
+            .and_then(|()| store.tell());
         let behind = caught_up.err().filter(|fault| fault.kind() == ErrorKind::Failed);
         Ok((Arc::new(store), behind))
     }
@@ -493,6 +499,7 @@ impl Project {
             true => SqliteStore::open_briefly(&path, sync)?,
             false => SqliteStore::open_at_once(&path, sync)?,
         };
+        let store = self.telling(store);
         spool::replay(&self.spool_folder(), &store)?;
         Ok(store)
     }

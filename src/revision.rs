@@ -15,7 +15,7 @@ use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
 use crate::discover;
 use crate::error::{CliError, CliResult};
 use crate::git::Git;
-use crate::project::Project;
+use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
 use crate::reading::{Reader, load_pipeline, recorded_files};
 use crate::recorder::tags;
 use crate::settings::Settings;
@@ -293,12 +293,29 @@ pub fn load_at<T>(
     let Some(git) = project.git() else { return Ok(None) };
     let root_file = || ProjectPath::root().join(project.dialect.pipeline_file());
     let file = project.pipeline_file().unwrap_or_else(|_| root_file());
-    let files = discover::among(
-        project.dialect,
-        git.files_at(commit, &ProjectPath::root())?.iter().map(ProjectPath::as_str),
-    );
+    let all = git.files_at(commit, &ProjectPath::root())?;
+    let all = all.iter().map(ProjectPath::as_str);
+    let files = discover::among(project.dialect, all.clone());
     if files.is_empty() {
         return Ok(None);
+    }
+    let mut strangers = discover::strangers_among(&project.root, project.dialect, all);
+    if !strangers.is_empty() {
+        // Folders with a `.pipe` or `.dvc` of their own are other projects.
+        let settings = git.files_named(commit, |_| true)?;
+        let own = |path: &str| {
+            let own = [PIPE_FOLDER, DVC_FOLDER].iter().find_map(|own| path.split_once(&format!("/{own}/")));
+            own.map(|(folder, _)| format!("{folder}/"))
+        };
+        let others: BTreeSet<String> = settings.iter().filter_map(|file| own(&file.path)).collect();
+        strangers.retain(|file| !others.iter().any(|folder| file.as_str().starts_with(folder.as_str())));
+    }
+    if let (Some(own), Some(stranger)) = (files.first(), strangers.first()) {
+        let short = &commit[..commit.len().min(10)];
+        return Err(CliError::message(format!(
+            "commit {short} has {own} and {stranger}: a project is one of pipe or one of DVC"
+        ))
+        .hint("name a revision that has files of one of them"));
     }
     let text = |path: &ProjectPath| {
         Ok(git.file(commit, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::{FileState, ProjectPath};
 use cache::{Remote, Roots, State, Workspace};
@@ -21,7 +21,7 @@ use track::{RunStore, lease_is_alive};
 use crate::discover::look_around;
 use crate::error::{CliError, CliResult};
 use crate::git::{FileVersion, Git};
-use crate::project::{DVC_FOLDER, PIPE_FOLDER, Project};
+use crate::project::{DVC_FOLDER, Held, PIPE_FOLDER, Project};
 use crate::spool;
 
 /// Whose locks count, besides those of the workspace.
@@ -49,6 +49,10 @@ pub struct Needed {
     pub since: Option<i64>,
     /// Stages at work in processes that live.
     pub at_work: Vec<AtWork>,
+    /// Whether there are runs of somebody else's of which it is known what they hold, and not whether they go on.
+    pub are_unseen: bool,
+    /// Projects with runs of which this user cannot tell what they hold.
+    pub untold: Vec<PathBuf>,
 }
 
 /// Gathers what locks, journal, runs and jobs need.
@@ -359,9 +363,25 @@ fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVer
 
 /// Artifacts of runs, logs among them, and of models and their versions. What a run that goes on has stored may not be written down yet.
 fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
+    if spool::files(&project.spool_folder()).iter().any(|file| disk::may_not_be_read(file)) {
+        needed.untold.push(project.root.clone());
+        return Ok(());
+    }
     // Before the store is asked, which may have by then what waits now.
     for digest in spool::kept_artifacts(&project.spool_folder())? {
         needed.roots.keep_file(digest);
+    }
+    match project.held_by_runs() {
+        Held::Readable => {}
+        Held::Told(held) => {
+            needed.are_unseen = true;
+            held.into_iter().for_each(|digest| needed.roots.keep_file(digest));
+            return Ok(());
+        }
+        Held::Unknown => {
+            needed.untold.push(project.root.clone());
+            return Ok(());
+        }
     }
     let Some(store) = project.existing_store()? else { return Ok(()) };
     // Asked first: a run that ends between the two questions has written its artifacts down by the second.

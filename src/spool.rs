@@ -245,7 +245,7 @@ fn forget_unfinished(folder: &Path) {
 }
 
 /// The files that wait in a folder, oldest first: their names begin with the time.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = names(folder).map(|name| folder.join(name)).collect();
     files.sort();
     files

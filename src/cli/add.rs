@@ -520,26 +520,38 @@ impl Admission<'_> {
         {
             return Ok(());
         }
-        let is_lost = |(path, state): (&ProjectPath, &FileState)| {
-            !state.is_folder()
-                && !blobs.has(&state.digest)
-                && std::fs::symlink_metadata(self.workspace.os_path(path)).is_err()
-        };
+        let quoted = quoted_path(path.as_str());
+        let is_unknown = self.workspace.agreed(top).is_none();
+        let is_absent = |path: &ProjectPath| std::fs::symlink_metadata(self.workspace.os_path(path)).is_err();
         let what = match blobs.files(top, &recorded) {
-            Ok(files) => match files.iter().filter(|one| is_lost(*one)).count() {
-                0 => return Ok(()),
-                lost => format!("{} that were never fetched", report::count_text(lost, "file")),
-            },
+            Ok(files) => {
+                let mut absent = files.iter().filter(|(path, state)| !state.is_folder() && is_absent(path));
+                let lost = absent.clone().filter(|(_, state)| !blobs.has(&state.digest)).count();
+                match (lost, absent.next()) {
+                    // Nobody knows that they were here and somebody removed them.
+                    (0, Some((first, _))) if is_unknown => {
+                        let count = report::count_text(absent.count() + 1, "file");
+                        return Err(CliError::message(format!(
+                            "cannot add {path}: {count} of those that its pointer records may never have been here, as {first}"
+                        ))
+                        .hint(format!(
+                            "`pipe checkout {quoted}` brings what is not here; `pipe add {}` records a file that is here \
+                             and leaves the others recorded, `pipe add -f {quoted}` only what is here",
+                            quoted_path(path.join("FILE").as_str())
+                        )));
+                    }
+                    (0, _) => return Ok(()),
+                    _ => format!("{} that were never fetched", report::count_text(lost, "file")),
+                }
+            }
             Err(CacheError::Missing { .. }) => {
                 let count = usize::try_from(recorded.files.unwrap_or_default()).unwrap_or(usize::MAX);
                 format!("{}, and was never fetched", report::count_text(count, "file"))
             }
             Err(_) => return Ok(()),
         };
-        Err(CliError::message(format!("cannot add {path}: its pointer records {what}")).hint(format!(
-            "{fetch} brings them; `pipe add -f {}` records what is here instead",
-            quoted_path(path.as_str())
-        )))
+        Err(CliError::message(format!("cannot add {path}: its pointer records {what}"))
+            .hint(format!("{fetch} brings them; `pipe add -f {quoted}` records what is here instead")))
     }
 
     /// Whether something that can be added stands at `path`.

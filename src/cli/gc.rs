@@ -141,6 +141,12 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         let text = format!("{} is at work ({}), and may need anything", job.stage, job.holder);
         return Err(CliError::message(text).hint("try again when it has ended"));
     }
+    if !needed.untold.is_empty() {
+        needed.roots.keep_untold();
+    }
+    // A run that goes on may have stored what it has not written down yet.
+    let unseen = needed.are_unseen.then(|| now.saturating_sub(project.settings.gc_grace()));
+    needed.since = needed.since.into_iter().chain(unseen).min();
     let options = GcOptions {
         start: needed.since.map_or(now, |since| since.min(now)).min(arriving).saturating_sub(CLOCK_LAG),
         entries: match (args.keep_stage_cache, args.no_stage_cache) {
@@ -155,6 +161,9 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     partials.keep_links(&project, &mut needed.roots)?;
     let plan = plan_gc(&project.blobs(), &project.stage_cache(), &needed.roots, &options)?;
     let total = plan.removed.total();
+    if plan.spared.count > 0 {
+        tell_spared(&needed.untold, plan.spared, printer);
+    }
     if let Some(limit) = args.max_size.filter(|limit| plan.kept.bytes > *limit) {
         printer.warn(format_args!(
             "{} are needed, more than the {} asked for",
@@ -194,6 +203,9 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         confirm(&question, printer)?;
     }
     let removed = sweep(&plan)?;
+    if let Some(store) = project.existing_store()? {
+        store.tell_anew()?;
+    }
     partials.remove(&project)?;
     let kept = Tally {
         count: plan.kept.count + (total.count - removed.total().count),
@@ -224,6 +236,17 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         ));
     }
     Ok(())
+}
+
+/// Says what stays since it cannot be told whether others need it.
+fn tell_spared(untold: &[PathBuf], spared: Tally, printer: Printer) {
+    let listed: Vec<String> = untold.iter().map(|root| base::shown(root).to_string()).collect();
+    printer.warn(format_args!(
+        "{} stay that nothing known needs: this user may not read what the runs of {} hold. A `pipe gc -w --dry` of whose \
+         it is leaves word of that in the cache",
+        tally_text(spared),
+        listed.join(", ")
+    ));
 }
 
 /// Adds what another project needs. A fault says which one.

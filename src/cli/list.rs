@@ -170,6 +170,7 @@ fn data(project: &Project, revision: &Revision, printer: Printer) -> CliResult<D
     let workspace = project.workspace(printer)?;
     let recorded = match revision {
         Revision::Workspace => {
+            project.expect()?;
             let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
             recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Told)?
         }

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::{FileState, ProjectPath, one_line};
-use cache::{Item, Report, Results, Root, SharedEntry, Tally, Transfer, Trust, Workspace};
+use cache::{
+    Blobs, CacheError, Item, Report, Results, Root, SharedEntry, Tally, Transfer, TransferError, Trust,
+    Workspace,
+};
 use clap::Args;
 use disk::{LockFile, Sharing};
 use indexmap::IndexMap;
@@ -250,14 +253,24 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
                 let below = path.as_str()[out.as_str().len() + 1..].to_owned();
                 let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
                 let found = match fetch {
-                    true => transfer.entry_below(state, &below, *is_old)?,
-                    false => transfer.blobs.entry_below(state, &below)?,
+                    true => transfer.entry_below(state, &below, *is_old),
+                    false => transfer.blobs.entry_below(state, &below).map_err(TransferError::from),
                 };
-                let state = found.ok_or_else(|| {
-                    CliError::message(format!("the lock records no {path} in out {out}"))
-                        .hint(format!("`pipe pull {out}` brings the whole out"))
-                })?;
-                Root { path: path.clone(), state, is_old: *is_old }
+                match found {
+                    // It is told like any other folder of which nobody has the list.
+                    Err(TransferError::Cache(CacheError::Missing { digest })) => Root {
+                        path: without_list(transfer.blobs, out, state, &below),
+                        state: FileState { digest, size: 0, files: Some(0), executable: false },
+                        is_old: *is_old,
+                    },
+                    found => {
+                        let state = found?.ok_or_else(|| {
+                            CliError::message(format!("the lock records no {path} in out {out}"))
+                                .hint(format!("`pipe pull {out}` brings the whole out"))
+                        })?;
+                        Root { path: path.clone(), state, is_old: *is_old }
+                    }
+                }
             }
         };
         if seen.insert((root.path.clone(), root.state)) {
@@ -265,6 +278,19 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
         }
     }
     Ok(roots)
+}
+
+/// The outermost folder on the way to what is `below` an out whose list the cache lacks.
+fn without_list(blobs: &Blobs, out: &ProjectPath, state: &FileState, below: &ProjectPath) -> ProjectPath {
+    let mut folder = ProjectPath::root();
+    for name in below.parts() {
+        let next = folder.join(name);
+        if blobs.entry_below(state, &next).is_err() {
+            break;
+        }
+        folder = next;
+    }
+    if folder.is_root() { out.clone() } else { out.join(folder.as_str()) }
 }
 
 /// Shares the project's lock, so that nothing is collected meanwhile; with `--dry` only to read, since nothing is written.

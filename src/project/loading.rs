@@ -264,6 +264,14 @@ impl Project {
         Ok(Ok(Files { file, files, seen, unread }))
     }
 
+    /// Refuses where nothing makes a project.
+    ///
+    /// # Errors
+    /// When nothing does, or what is there cannot be told.
+    pub fn expect(&self) -> CliResult {
+        self.pipeline_files_if_any()?.map(drop)
+    }
+
     /// Whether somebody made it with `pipe init` or `dvc init`, or it has at least a lock of DVC.
     pub(super) fn is_begun(&self) -> bool {
         [PIPE_FOLDER, DVC_FOLDER].iter().any(|folder| self.root.join(folder).is_dir())

@@ -4,11 +4,24 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use base::Digest;
 use pipeline::Dialect;
+use track::{SqliteStore, told_holdings};
 
 use super::Project;
 use crate::dvc_config;
 use crate::error::{CliError, CliResult};
+
+/// What the runs of a project hold of the cache.
+#[derive(Debug)]
+pub enum Held {
+    /// What the store says, which this user may read.
+    Readable,
+    /// What its user has left word of in the cache.
+    Told(Vec<Digest>),
+    /// It cannot be told.
+    Unknown,
+}
 
 impl Project {
     /// Whether the users of its group share the cache.
@@ -33,13 +46,33 @@ impl Project {
     /// # Errors
     /// When the cache cannot be written to.
     fn register(&self) -> Result<(), disk::DiskError> {
-        let cache = self.cache_folder();
-        if cache.starts_with(&self.root) {
-            return Ok(());
+        let Some(file) = self.file_in_cache("projects") else { return Ok(()) };
+        if file.exists() { Ok(()) } else { disk::replace(&file, self.root.as_os_str().as_encoded_bytes()) }
+    }
+
+    /// The project's own file in a folder of a cache outside the project.
+    fn file_in_cache(&self, folder: &str) -> Option<PathBuf> {
+        let (cache, root) = (self.cache_folder(), self.root.as_os_str().as_encoded_bytes());
+        let name = || cache.join(folder).join(&cache::hash_bytes(root).hex()[..16]);
+        (!cache.starts_with(&self.root)).then(name)
+    }
+
+    /// Has a run store tell a cache outside the project what its runs hold, since other users may not read it.
+    pub fn telling(&self, store: SqliteStore) -> SqliteStore {
+        match self.file_in_cache("held") {
+            Some(list) => store.telling(list),
+            None => store,
         }
-        let root = self.root.as_os_str().as_encoded_bytes();
-        let file = cache.join("projects").join(&cache::hash_bytes(root).hex()[..16]);
-        if file.exists() { Ok(()) } else { disk::replace(&file, root) }
+    }
+
+    /// Whether this user may read the run store, and what its runs hold if not.
+    pub fn held_by_runs(&self) -> Held {
+        let store = self.pipe_path("runs.db");
+        match disk::may_not_be_read(&store) {
+            false => Held::Readable,
+            true => (self.file_in_cache("held").and_then(|list| told_holdings(&store, &list)))
+                .map_or(Held::Unknown, Held::Told),
+        }
     }
 
     /// The other projects that share the cache: those it knows of, and those that are named.

@@ -41,6 +41,23 @@ fn no_pipeline_file() {
 }
 
 #[test]
+fn what_lists_data_says_that_there_is_no_project() {
+    let sandbox = Sandbox::without_git();
+    for git in [false, true] {
+        if git {
+            sandbox.git(["init", "-q"]);
+        }
+        for command in [&["list"][..], &["list", "."], &["du"], &["data", "status"]] {
+            sandbox.pipe(command).code(2).tells(&["there is no pipeline.yaml in ROOT or above it"]);
+        }
+    }
+    sandbox.ok(["init"]);
+    for command in [&["list"][..], &["du"], &["data", "status"]] {
+        sandbox.ok(command);
+    }
+}
+
+#[test]
 fn malformed_yaml() {
     snapshot!(refused("stages:\n  a:\n    cmd: [echo\n"), @"
     exit: 2

@@ -168,7 +168,7 @@ fn list_and_du_need_no_data() {
     assert_eq!(sandbox.ok(["--cd", "empty", "list"]).stdout, "");
     sandbox.pipe(["list", "nowhere"]).code(2).tells(&["no data is recorded at nowhere"]);
     sandbox.pipe(["list", "nowhere", "raw"]).code(2).tells(&["no git revision `nowhere`"]);
-    assert_eq!(Sandbox::new().ok(["list"]).stdout, "");
+    Sandbox::new().pipe(["list"]).code(2).tells(&["there is no pipeline.yaml"]);
 }
 
 #[test]

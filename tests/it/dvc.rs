@@ -61,6 +61,42 @@ fn no_answer_is_given_for_a_project_of_two_tools() {
 }
 
 #[test]
+fn no_answer_is_given_for_a_revision_of_two_tools() {
+    let sandbox = Sandbox::new();
+    pipe(&sandbox, &["init"]).code(0);
+    sandbox.write("d", "1\n");
+    sandbox.write("params.yaml", "a: 1\n");
+    pipe(&sandbox, &["add", "d"]).code(0);
+    sandbox.commit("one tool");
+    // What is another project, or passed over, is no file of this one.
+    for path in ["other/.dvc/config", "other/dvc.yaml", "passed/dvc.yaml"] {
+        sandbox.write(path, "");
+    }
+    sandbox.append(".pipeignore", "passed\n");
+    sandbox.commit("others beside it");
+    sandbox.write("sub/dvc.yaml", "stages: {}\n");
+    sandbox.commit("two tools");
+    sandbox.remove("sub");
+    sandbox.commit("again one");
+    for command in [
+        "diff HEAD~1",
+        "diff HEAD~1 HEAD",
+        "diff HEAD HEAD~1",
+        "list HEAD~1 .",
+        "du HEAD~1 .",
+        "metrics diff HEAD~1",
+        "params diff HEAD~1",
+    ] {
+        let words: Vec<&str> = command.split(' ').collect();
+        pipe(&sandbox, &words)
+            .code(2)
+            .tells(&[" has d.pipe and sub/dvc.yaml: a project is one of pipe or one of DVC"]);
+        let words: Vec<String> = words.iter().map(|word| word.replace("HEAD~1", "HEAD~2")).collect();
+        pipe(&sandbox, &words.iter().map(String::as_str).collect::<Vec<_>>()).code(0);
+    }
+}
+
+#[test]
 fn our_pointers_in_a_project_of_dvc_are_told() {
     let native = Sandbox::new();
     pipe(&native, &["init"]).code(0);

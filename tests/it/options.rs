@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::dvc_tool::{Dvc, project};
 use crate::harness::{Sandbox, snapshot};
 use crate::repro::chain;
 
@@ -99,6 +100,51 @@ fn allow_missing_takes_the_lock_for_data_that_is_not_here() {
     second: depends on the result of first
     ");
     sandbox.pipe(["repro", "--allow-missing"]).code(2).tells(&["Failed first: dep input does not exist"]);
+}
+
+#[test]
+fn allow_missing_takes_the_record_of_a_folder_of_which_a_part_is_here() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for sandbox in [Sandbox::new(), project(&mut dvc)] {
+        let is_dvc = sandbox.exists(".dvc");
+        let file = if is_dvc { "dvc.yaml" } else { "pipeline.yaml" };
+        let stage = |name: &str, dep: &str| {
+            format!(
+                "  {name}:\n    cmd: find {dep} -type f > {name}\n    deps: [{dep}]\n    outs: [{name}]\n"
+            )
+        };
+        sandbox.write(file, format!("stages:\n{}{}", stage("a", "d"), stage("b", "d/sub")));
+        for path in ["d/1", "d/2", "d/sub/1", "d/sub/2"] {
+            sandbox.write(path, path);
+        }
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["add", "d"]);
+        sandbox.ok(["repro"]);
+        sandbox.ok(["push"]);
+        let begin = |edit: Option<&str>| {
+            sandbox.remove("d");
+            sandbox.remove(if is_dvc { ".dvc/cache" } else { ".pipe/cache" });
+            sandbox.ok(["pull", "d/1", "d/sub/1", "a", "b"]);
+            edit.into_iter().for_each(|path| sandbox.write(path, "edited"));
+        };
+        begin(None);
+        sandbox.ok(["repro", "--dry", "--allow-missing"]);
+        sandbox.ok(["repro", "--allow-missing"]).tells(&["Everything is up to date"]);
+        assert!(!sandbox.exists("d/2") && !sandbox.exists("d/sub/2"));
+        // Other bytes are no part of what is recorded, and neither is a file more.
+        for edit in ["d/1", "d/new"] {
+            begin(Some(edit));
+            assert_ne!(sandbox.pipe(["repro", "--dry", "--allow-missing"]).code_of(), Some(0), "{edit}");
+        }
+        // What has to run has to have all of it.
+        begin(None);
+        sandbox.write(file, sandbox.read(file).replace("find d -type", "find d/. -type"));
+        sandbox
+            .pipe(["repro", "--allow-missing"])
+            .code(2)
+            .tells(&["only a part of dep d is here; `pipe pull d`"]);
+        assert!(!sandbox.exists("d/2"));
+    }
 }
 
 #[test]

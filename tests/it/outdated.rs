@@ -361,6 +361,16 @@ fn a_part_of_a_folder_waits_for_the_rest() {
         let absent = "1 of 2 files in data raw is not here (`pipe checkout raw` brings what is absent, `pipe commit -f raw` \
                       records that it was removed)";
         sandbox.pipe(["commit"]).code(1).tells(&[absent]);
+        let refused =
+            ["cannot add raw: 1 file of those that its pointer records may never have been here, as raw/y"];
+        sandbox
+            .pipe(["add", "raw"])
+            .code(2)
+            .tells(&refused)
+            .tells(&["`pipe checkout raw`", "`pipe add -f raw`"]);
+        sandbox.write("raw/new", "new\n");
+        sandbox.pipe(["add", "raw"]).code(2).tells(&refused);
+        sandbox.remove("raw/new");
         assert_eq!(sandbox.read("raw.pipe"), text);
         let status = sandbox.ok(["status"]).stdout;
         assert_eq!(status, format!("raw.pipe: modified: not all of it is here\n  {absent}\n"));

@@ -137,6 +137,99 @@ fn a_project_that_cannot_be_looked_into_keeps_what_it_needs() {
     sandbox.pipe(["gc", "-w", "-f"]).code(2).tells(&["is not there", "mount it"]);
 }
 
+/// Runs `pipe` in `../ours` as a user who may not read the run store of `.`: nobody, where the tests run as root, whom no
+/// permission stops.
+fn as_another(sandbox: &Sandbox, arguments: &[&str]) -> Said {
+    let binary = sandbox.root().with_file_name("pipe");
+    if !binary.exists() {
+        // Copied by another process, so that no child of this one holds it open for writing.
+        let mut copy = sandbox.program("cp");
+        copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
+        sandbox.finish(copy).code(0);
+    }
+    let mut who = sandbox.program("id");
+    who.arg("-u");
+    let is_root = sandbox.finish(who).stdout.trim() == "0";
+    let store = sandbox.path(".pipe/runs.db");
+    let set_mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mut command = if is_root {
+        set_mode(sandbox.root().parent().unwrap(), 0o755);
+        let mut hand_over = sandbox.program("chown");
+        hand_over.args(["-R", "65534:65534", "../ours", "../home", "../tmp"]);
+        sandbox.finish(hand_over).code(0);
+        let mut hand_over = sandbox.program("chgrp");
+        hand_over.args(["-R", "65534", "../cache"]);
+        sandbox.finish(hand_over).code(0);
+        let mut command = sandbox.program("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
+        command
+    } else {
+        set_mode(&store, 0);
+        sandbox.program(&binary)
+    };
+    command.args(["--cd", "../ours"]).args(arguments);
+    let said = sandbox.finish(command);
+    set_mode(&store, 0o600);
+    said
+}
+
+/// A run store is its user's alone: what its runs hold is known by the word that it leaves in the cache.
+#[test]
+fn what_the_runs_of_another_user_hold_stays() {
+    let sandbox = Sandbox::new();
+    for (project, word) in [(".", "theirs"), ("../ours", "ours")] {
+        std::fs::create_dir_all(sandbox.path(project).join(".pipe")).unwrap();
+        let pipe = |arguments: &[&str]| sandbox.ok([&["--cd", project][..], arguments].concat());
+        pipe(&["config", "cache.dir", &sandbox.path("../cache").display().to_string()]);
+        pipe(&["config", "cache.shared", "group"]);
+        pipe(&["config", "gc.grace", "0s"]);
+        let text = format!("stages:\n  a:\n    cmd: echo {word} > a; echo {word} said\n    outs: [a]\n");
+        sandbox.write(&format!("{project}/pipeline.yaml"), text);
+        pipe(&["repro"]);
+        // What was logged after the store had told what it holds.
+        sandbox.write(&format!("{project}/late"), format!("{word} late\n"));
+        pipe(&["log", "artifact", "--run", "last", "late"]);
+    }
+    let count = || blobs(&sandbox.path("../cache/blake3")).len();
+    let garbage = |text: &str| {
+        sandbox.write("../ours/unneeded", text);
+        as_another(&sandbox, &["add", "-f", "unneeded"]).code(0);
+        sandbox.remove("../ours/unneeded.pipe");
+        sandbox.settle();
+    };
+    garbage("1\n");
+    assert_eq!(count(), 7);
+    let gc = ["gc", "-w", "-f", "--no-stage-cache"];
+    let said = as_another(&sandbox, &gc).code(0).tells(&["Removed"]);
+    assert!(!said.stderr.contains("stay that nothing known needs"), "{said:?}");
+    assert_eq!(count(), 6);
+    // Of an older pipe there is no word, and of one that is not to be relied on no good one.
+    let mark = sandbox.read(".pipe/runs.db-held");
+    for found in [Some("held by 1, 2 3\n"), None] {
+        sandbox.remove(".pipe/runs.db-held");
+        found.into_iter().for_each(|text| sandbox.write(".pipe/runs.db-held", text));
+        garbage("2\n");
+        as_another(&sandbox, &gc).code(0).tells(&[
+            "3 files (26 B) stay that nothing known needs: this user may not read what the runs of ROOT hold",
+            "A `pipe gc -w --dry` of whose it is",
+        ]);
+        as_another(&sandbox, &["gc", "-w", "-f", "--max-size", "1B"]).code(0);
+        assert_eq!(count(), 7);
+    }
+    sandbox.ok(["gc", "-w", "--dry"]);
+    assert_ne!(sandbox.read(".pipe/runs.db-held"), mark);
+    as_another(&sandbox, &gc).code(0).tells(&["Removed 1 file (2 B)"]);
+    assert_eq!(count(), 6);
+    // What its user purges is let go of by his collection.
+    sandbox.ok(["runs", "delete", "last"]);
+    as_another(&sandbox, &gc).code(0);
+    sandbox.ok(["runs", "restore", "last"]);
+    sandbox.ok(["runs", "download", "last", "-o", "../got"]);
+    assert_eq!(sandbox.read("../got/late"), "theirs late\n");
+}
+
 #[test]
 fn projects_that_are_named_keep_what_they_need() {
     let mut dvc = Dvc::start(&Sandbox::without_git());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::dvc_tool::{Dvc, project};
 use crate::harness::{Said, Sandbox, snapshot};
 use crate::histories::Random;
 
@@ -445,4 +446,30 @@ fn a_remote_that_vanished_is_not_begun_anew_unasked() {
     assert!(std::fs::read_dir(sandbox.path("../store")).unwrap().next().is_none(), "nothing is left there");
     assert_eq!(objects(&sandbox), Vec::<String>::new());
     there(&sandbox, "project", &["push", "--create"]).code(0).tells(&["5 files pushed to store"]);
+}
+
+/// As of the whole of it.
+#[test]
+fn a_part_of_a_folder_of_which_nobody_has_the_list() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for sandbox in [Sandbox::new(), project(&mut dvc)] {
+        for path in ["d/1", "d/sub/2", "other"] {
+            sandbox.write(path, path);
+        }
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["add", "d", "other"]);
+        sandbox.ok(["push", "other"]);
+        let cache = if sandbox.exists(".dvc") { ".dvc/cache" } else { ".pipe/cache" };
+        for path in ["d", "other", cache] {
+            sandbox.remove(path);
+        }
+        let nowhere = "d/: remote `store` does not have it; who made it can `pipe push` it";
+        for command in [["fetch", "d/1"], ["pull", "d/sub/2"], ["fetch", "d/sub"]] {
+            sandbox.pipe(command).code(1).tells(&[nowhere]);
+        }
+        sandbox.pipe(["push", "d/1"]).code(1).tells(&["d/: neither the cache nor remote `store` has it"]);
+        sandbox.pipe(["pull", "d/1", "other"]).code(1).tells(&[nowhere]);
+        assert_eq!(sandbox.read("other"), "other");
+        sandbox.ok(["fetch", "--allow-missing", "d/1"]).tells(&[nowhere]);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use base::{FileState, ProjectPath};
 use disk::Stamp;
 
-use crate::Workspace;
+use crate::{Files, Workspace};
 
 /// What data looks like beside its pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,15 +43,25 @@ impl Workspace {
             let youngest = places.filter_map(|place| modified(&self.os_path(&place))).max()?;
             return Some(if youngest > written { Look::Edited } else { Look::Unclear });
         }
-        let is_recorded = |(file, state): (&ProjectPath, &FileState)| {
-            before.get(file).is_some_and(|before| before.digest == state.digest)
-        };
-        if !now.iter().all(is_recorded) {
-            return Some(Look::Unclear);
-        }
-        let (here, files) = (now.len() as u64, before.len() as u64);
-        Some(Look::Partial { absent: files.saturating_sub(here), files })
+        Some(match is_part(&now, &before) {
+            true => {
+                let (here, files) = (now.len() as u64, before.len() as u64);
+                Look::Partial { absent: files.saturating_sub(here), files }
+            }
+            false => Look::Unclear,
+        })
     }
+
+    /// Whether what is at `path` is as `recorded`, but for files that are not here. A fault, as that nothing here knows which
+    /// files those are, tells that it is not.
+    pub fn is_part_of(&self, path: &ProjectPath, recorded: &FileState) -> bool {
+        let listed = || Some((self.listing(path).ok()?, self.blobs.files(path, recorded).ok()?));
+        recorded.is_folder() && listed().is_some_and(|(now, before)| is_part(&now, &before))
+    }
+}
+
+fn is_part(now: &Files, before: &Files) -> bool {
+    now.iter().all(|(file, state)| before.get(file).is_some_and(|before| before.digest == state.digest))
 }
 
 /// When a file was last written, nanoseconds since 1970.

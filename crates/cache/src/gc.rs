@@ -25,6 +25,8 @@ pub struct Roots {
     pub(crate) contents: Vec<(Digest, bool)>,
     /// Stage key and result of each stage cache entry that a lock stands on.
     pub(crate) results: HashSet<(Digest, Digest)>,
+    /// Whether somebody needs contents of which it cannot be told which they are.
+    pub(crate) untold: bool,
 }
 
 impl Roots {
@@ -36,6 +38,11 @@ impl Roots {
     /// Keeps the blob of a file.
     pub fn keep_file(&mut self, digest: Digest) {
         self.contents.push((digest, false));
+    }
+
+    /// Keeps every content: it cannot be told what somebody needs.
+    pub fn keep_untold(&mut self) {
+        self.untold = true;
     }
 
     /// Keeps a stage's result: the outs, and the stage cache entry that tells where they came from. `outs` are
@@ -121,6 +128,8 @@ pub struct GcPlan {
     pub removed: Removed,
     /// What stays.
     pub kept: Tally,
+    /// What of it only stays since it cannot be told what somebody needs.
+    pub spared: Tally,
     /// How many contents are needed that the cache does not hold.
     pub missing: usize,
     entries: Vec<Listed<PathBuf>>,
@@ -239,13 +248,15 @@ pub fn plan_gc(
     }
     marks.missing += marks.owners.len() - here;
     let mut sorting = Sorting::new(found, kept, gone, &marks, options.start);
+    sorting.spares = roots.untold;
     for file in list_unfinished(blobs, options.start).map_err(GcError::List)? {
         sorting.unfinished.push(file);
     }
     if options.max_size.is_none() || options.older_than.is_some() {
         sorting.drop_garbage(is_old);
     }
-    if let Some(limit) = options.max_size {
+    // Entries alone make no room.
+    if let Some(limit) = options.max_size.filter(|_| !roots.untold) {
         if options.entries == Entries::Keep {
             sorting.entries.clear();
         }
@@ -368,6 +379,9 @@ struct Sorting {
     entries: Vec<(Listed<PathBuf>, Vec<Listed<Name>>)>,
     /// Bytes of all that stays as things are, garbage that was not dropped included.
     kept: Tally,
+    /// Whether no content goes, and what would have.
+    spares: bool,
+    spared: Tally,
     gone_entries: Vec<Listed<PathBuf>>,
     gone_blobs: Vec<Listed<Name>>,
     unfinished: Vec<Listed<PathBuf>>,
@@ -404,7 +418,8 @@ impl Sorting {
         garbage.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.name.cmp(&b.name)));
         let gone_entries = gone_entries.into_iter().map(|entry| entry.file).collect();
         let (gone_blobs, unfinished) = (Vec::new(), Vec::new());
-        Sorting { garbage, entries, kept, gone_entries, gone_blobs, unfinished, start }
+        let (spares, spared) = (false, Tally::default());
+        Sorting { garbage, entries, kept, spares, spared, gone_entries, gone_blobs, unfinished, start }
     }
 
     fn drop_garbage(&mut self, is_old: impl Fn(i64) -> bool) {
@@ -417,6 +432,9 @@ impl Sorting {
     }
 
     fn drop_blob(&mut self, file: Listed<Name>) {
+        if self.spares {
+            return self.spared.add(file.bytes);
+        }
         self.kept.count -= 1;
         self.kept.bytes -= file.bytes;
         self.gone_blobs.push(file);
@@ -463,10 +481,11 @@ impl Sorting {
                 files.push(blob);
             }
         }
-        let Sorting { kept, gone_entries: entries, unfinished, start, .. } = self;
+        let Sorting { kept, spared, gone_entries: entries, unfinished, start, .. } = self;
         Ok(GcPlan {
             removed,
             kept,
+            spared,
             missing,
             entries,
             folders,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, Timespec, Timestamps, accessat, utimensat};
@@ -120,6 +120,11 @@ pub fn has_room(folder: &Path) -> bool {
 /// locks that other handles of the process have on a file.
 pub fn may_not_be_read(path: &Path) -> bool {
     accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).is_err_and(|fault| fault == Errno::ACCESS)
+}
+
+/// Whether what is there belongs to this user.
+pub fn is_own(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// A file with this content that is to get its name.

@@ -140,7 +140,7 @@ fn assess_with(
     let observed = match observed {
         Ok(mut observed) => {
             if let Some(locked) = locked.filter(|_| allow_missing) {
-                assumed = assume(stage, locked, &mut observed);
+                assumed = assume(world.workspace, stage, locked, &mut observed);
             }
             observed
         }
@@ -293,13 +293,17 @@ fn modern<'a>(
     modern
 }
 
-/// Takes what the lock records for deps and outs that are not here. Returns the deps.
-fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<DepName> {
+/// Takes what the lock records for deps and outs that are not here, or of which only a part was brought here. Returns the
+/// deps.
+fn assume(workspace: &Workspace, stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<DepName> {
+    let is_away = |path: &ProjectPath, now: Option<FileState>, recorded: &FileState| {
+        now.is_none_or(|now| now.digest != recorded.digest && is_part(workspace, path, recorded))
+    };
     let mut assumed = Vec::new();
     for (path, found) in stage.deps.iter().zip(&mut observed.deps) {
-        if found.is_none()
-            && !stage.frozen
+        if !stage.frozen
             && let Some((_, recorded)) = locked.deps.iter().find(|(known, _)| known == path)
+            && is_away(path, *found, recorded)
         {
             *found = Some(*recorded);
             assumed.push(path.clone().into());
@@ -318,14 +322,21 @@ fn assume(stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<Dep
         *found = found.or_else(|| locked.special_out(&out.name).copied());
     }
     for (at, out) in stage.outs.iter().enumerate() {
-        if observed.outs[at].is_none()
-            && let Some(recorded) = locked.recorded(out)
+        if let Some(recorded) = locked.recorded(out)
+            && is_away(&out.path, observed.outs[at], recorded)
         {
             observed.outs[at] = Some(*recorded);
             observed.outs_cached[at] = true;
         }
     }
     assumed
+}
+
+/// Whether a folder is as recorded but for files that were never here. What was here and is gone was removed.
+fn is_part(workspace: &Workspace, path: &ProjectPath, recorded: &FileState) -> bool {
+    let was_here = |path: ProjectPath| workspace.agreed(&path).is_some();
+    let above = std::iter::successors(Some(path.clone()), ProjectPath::parent);
+    !above.into_iter().any(was_here) && workspace.is_part_of(path, recorded)
 }
 
 fn observe(

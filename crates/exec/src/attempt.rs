@@ -118,6 +118,15 @@ impl Attempt<'_, '_, '_> {
         }
         if !assessment.assumed.is_empty() {
             // What is not here sufficed to tell that it must run, and does not suffice to run it.
+            let part = assessment.assumed.iter().find_map(|dep| match dep {
+                DepName::Path(path) if self.shop.world.workspace.os_path(path).exists() => Some(path),
+                _ => None,
+            });
+            if let Some(path) = part {
+                return Err(Failure::Refused(format!(
+                    "only a part of dep {path} is here; `pipe pull {path}` brings the rest"
+                )));
+            }
             let missing = assessment.assumed.iter().cloned();
             return Err(Failure::MissingInput(
                 missing.map(|path| StaleReason::DepMissing { path }).collect(),

@@ -1,5 +1,6 @@
 //! JSON as programs write it: the standard's, and besides it `NaN`, `Infinity` and `-Infinity`, which
-//! Python's `json.dump` writes for numbers that the standard has no word for.
+//! Python's `json.dump` writes for numbers that the standard has no word for. Whole numbers of more than 64 bits are whole
+//! numbers, as for Python, and what is too large for a float is infinite.
 
 use std::ops::Range;
 
@@ -10,13 +11,13 @@ use base::Value;
 /// # Errors
 /// When it is malformed; the place in the error is that of the text as it stands.
 pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
-    let fault = match serde_json::from_str(text) {
-        Ok(value) => return Ok(value),
-        Err(fault) => fault,
-    };
+    let read = serde_json::from_str(text);
+    if read.is_ok() && !has_wide_number(text) {
+        return read;
+    }
     let tokens = bare_tokens(text);
     if tokens.iter().all(|token| special(&text[token.clone()]).is_none()) {
-        return Err(fault);
+        return read;
     }
     // Numbers of the same width stand in for the special ones, so that every fault keeps its place.
     let mut plain = text.to_owned();
@@ -31,13 +32,32 @@ pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-fn special(token: &str) -> Option<f64> {
+/// So many digits may be more than 64 bits.
+const WIDE: usize = 19;
+
+fn has_wide_number(text: &str) -> bool {
+    text.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() >= WIDE)
+}
+
+/// What a token says that the standard's reader does not take, or not as it is.
+fn special(token: &str) -> Option<Value> {
     match token {
-        "NaN" => Some(f64::NAN),
-        "Infinity" => Some(f64::INFINITY),
-        "-Infinity" => Some(f64::NEG_INFINITY),
-        _ => None,
+        "NaN" => return Some(Value::Float(f64::NAN)),
+        "Infinity" => return Some(Value::Float(f64::INFINITY)),
+        "-Infinity" => return Some(Value::Float(f64::NEG_INFINITY)),
+        _ => {}
     }
+    let digits = token.strip_prefix('-').unwrap_or(token);
+    if !digits.starts_with(|first: char| first.is_ascii_digit() && first != '0') {
+        return None;
+    }
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return token.parse().ok().filter(|_| digits.len() >= WIDE).map(Value::Int);
+    }
+    // Only what has an exponent is this large and no whole number.
+    let is_number = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
+    let number = digits.bytes().all(is_number).then(|| token.parse::<f64>().ok()).flatten();
+    number.filter(|number| number.is_infinite()).map(Value::Float)
 }
 
 /// The words and numbers outside strings, in their order.
@@ -62,14 +82,14 @@ fn bare_tokens(text: &str) -> Vec<Range<usize>> {
 
 /// Gives each value that is no string what its own token says. Values and tokens are in one order: keys
 /// are strings, maps keep theirs, and a key that stands twice was refused.
-fn put_back(value: &mut Value, tokens: &mut impl Iterator<Item = Option<f64>>) {
+fn put_back(value: &mut Value, tokens: &mut impl Iterator<Item = Option<Value>>) {
     match value {
         Value::List(list) => list.iter_mut().for_each(|value| put_back(value, tokens)),
         Value::Map(map) => map.values_mut().for_each(|value| put_back(value, tokens)),
         Value::Str(_) => {}
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
             if let Some(Some(number)) = tokens.next() {
-                *value = Value::Float(number);
+                *value = number;
             }
         }
     }
@@ -98,6 +118,28 @@ mod tests {
             assert_eq!(value.get(key), Some(&wanted), "{key}");
         }
         assert_eq!(parse("NaN").expect("alone"), Value::Float(f64::NAN));
+    }
+
+    #[test]
+    fn large_numbers_as_python_reads_them() {
+        let text = r#"{"a": 18446744073709551617, "b": [-9223372036854775809, 9223372036854775808, 1.5, 1e400],
+            "c 12345678901234567890": "12345678901234567890", "d": -1e999, "e": 123456789012345678901234567890}"#;
+        let value = parse(text).expect("as Python writes it");
+        for (key, wanted) in [
+            ("a", Value::Int(18_446_744_073_709_551_617)),
+            ("b.0", Value::Int(-9_223_372_036_854_775_809)),
+            ("b.1", Value::Int(9_223_372_036_854_775_808)),
+            ("b.2", Value::Float(1.5)),
+            ("b.3", Value::Float(f64::INFINITY)),
+            ("c 12345678901234567890", Value::from("12345678901234567890")),
+            ("d", Value::Float(f64::NEG_INFINITY)),
+            ("e", Value::Int(123_456_789_012_345_678_901_234_567_890)),
+        ] {
+            assert_eq!(value.get(key), Some(&wanted), "{key}");
+        }
+        for text in ["[01234567890123456789]", "[1e400", "[12345678901234567890.]", "[1e40.0]"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `${…}`: filling in values from parameter files and `vars`.
 //!
-//! An expression is a path (`a.b`, `a[0]`, `a.0`), with a default perhaps (`a.b:-text`), and nothing more. A string
+//! An expression is a path (`a.b`, `a[b]`, `a[0]`, `a.0`, `a[-1]`), with a default perhaps (`a.b:-text`), and nothing more. A string
 //! that is exactly one expression takes the value with its type; inside a longer string scalars are spelled out.
 //! In a command, a map becomes flags; among paths, a list stands for its items. `\${` stands for `${` itself, so
 //! that a command can leave an expression to its shell.
@@ -139,8 +139,24 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The value at a dotted path. A local name hides the same one of the context.
+    /// The value at a path. A local name hides the same one of the context.
     pub fn get(&self, path: &str) -> Option<&Value> {
+        self.get_as_written(path).or_else(|| self.get_by_parts(&parts(path)?))
+    }
+
+    /// The same of a path whose parts are told apart.
+    fn get_by_parts(&self, parts: &[&str]) -> Option<&Value> {
+        let (first, rest) = parts.split_first()?;
+        let local = self.locals.iter().find(|(name, _)| name == first).map(|(_, value)| value);
+        let start = local.or_else(|| self.context.values.get(*first))?;
+        rest.iter().try_fold(start, |value, part| match value {
+            Value::Map(map) => map.get(*part),
+            Value::List(list) => list.get(position(part, list.len())?),
+            _ => None,
+        })
+    }
+
+    fn get_as_written(&self, path: &str) -> Option<&Value> {
         let end = path.find(['.', '[']).unwrap_or(path.len());
         match self.locals.iter().find(|(name, _)| *name == &path[..end]) {
             Some((_, value)) => value.get(path[end..].strip_prefix('.').unwrap_or(&path[end..])),
@@ -383,11 +399,47 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or("")
 }
 
-/// Letters, digits, `_`, `-`, `.` and positions in brackets; anything else is somebody else's syntax.
+/// The parts of a path: `a`, `b` and `-1` of `a.b[ -1 ]`. `None` when it is none.
+fn parts(path: &str) -> Option<Vec<&str>> {
+    let end = |text: &str| text.find(['.', '[', ']']).unwrap_or(text.len());
+    let (first, mut rest) = path.split_at(end(path));
+    let mut parts = vec![first.trim()];
+    while !rest.is_empty() {
+        let is_place = rest.starts_with('[');
+        let after = rest.strip_prefix(['.', '['])?;
+        let (part, next) = after.split_at(end(after));
+        rest = if is_place { next.strip_prefix(']')? } else { next };
+        // What stands behind a bracket is the next part or nothing.
+        if rest.starts_with(' ') && !rest.trim_start().starts_with(['.', '[']) {
+            return None;
+        }
+        rest = rest.trim_start();
+        parts.push(part.trim());
+    }
+    (!parts.contains(&"")).then_some(parts)
+}
+
+/// A place in a list of so many items, as Python reads and counts it: `+1`, `01`, `-1` from the end.
+fn position(text: &str, count: usize) -> Option<usize> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let place: usize = digits.parse().ok()?;
+    match text.starts_with('-') && place > 0 {
+        true => count.checked_sub(place),
+        false => Some(place),
+    }
+}
+
+/// Letters, digits, `_` and `-`, in parts; anything else is somebody else's syntax.
 fn check_path(path: &str) -> Result<(), TemplateError> {
-    let good = !path.is_empty()
-        && path.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        && path.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']'));
+    let is_good = |part: &&str| {
+        let rest = part.strip_prefix('+').filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+        rest.unwrap_or(part).chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    let good = path.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        && parts(path).is_some_and(|parts| parts.iter().all(is_good));
     if good {
         return Ok(());
     }
@@ -522,6 +574,48 @@ mod tests {
         assert_eq!(fill("${ a.c }", Field::Other), Ok(Value::from(1.0)));
         assert_eq!(fill("x${a.c}-${t}-${l[1]}-${l.0}", Field::Other), Ok(Value::from("x1.0-true-x-1")));
         assert_eq!(fill("${a.b}", Field::Command), Ok(Value::from("1")));
+    }
+
+    /// What DVC 3.67 makes of them.
+    #[test]
+    fn parts_of_paths_are_told_apart_as_dvc_does() {
+        let json = r#"{"n": [1, 2, 3], "d": {"b": 5, "0": "z", "x": {"y": [7]}}}"#;
+        let context = context(json);
+        let fill = |text: &str| context.fill(&Value::from(text), Field::Other).ok();
+        for (text, value) in [
+            ("${n[-1]}", 3),
+            ("${n[-3]}", 1),
+            ("${n.-1}", 3),
+            ("${ n[ 0 ] }", 1),
+            ("${n [0]}", 1),
+            ("${n[+1]}", 2),
+            ("${n[01]}", 2),
+            ("${d[b]}", 5),
+            ("${ d[ b ] }", 5),
+            ("${d . b}", 5),
+            ("${d[x][y][-1]}", 7),
+            ("${d.x[y].0}", 7),
+        ] {
+            assert_eq!(fill(text), Some(Value::from(value)), "{text}");
+        }
+        assert_eq!(fill("${d[0]}"), Some(Value::from("z")));
+        for text in [
+            "${n[-4]}",
+            "${n[k]}",
+            "${n[- 1]}",
+            "${d['b']}",
+            "${d[b].x}",
+            "${n[0][0]}",
+            "${n[]}",
+            "${n[0}",
+            "${n]0[}",
+            "${d[-1]}",
+            "${n[0]0}",
+            "${n[0] 0}",
+            "${n[0]é.x}",
+        ] {
+            assert_eq!(fill(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use name::run_name;
 pub use run_id::{ParseRunIdError, RunId};
 pub use settle::{SETTLED_TAG, settle_dead};
 pub use source::{Source, below};
-pub use sqlite::{SCHEMA_VERSION, SqliteStore, Sync};
+pub use sqlite::{SCHEMA_VERSION, SqliteStore, Sync, told_holdings};
 pub use store::{
     ErrorKind, ExperimentSearch, KeyGroup, LoggedModelSearch, ModelSearch, ModelStore, ParentFilter,
     RunStore, Search, StoreError, VersionSearch, View,

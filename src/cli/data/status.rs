@@ -61,6 +61,7 @@ enum Untracked {
 /// With exit code 2 when it cannot be told, also of some of it; the rest is told.
 pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
+    project.expect()?;
     let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(&pipeline)?;

@@ -5,7 +5,7 @@ use disk::Stamp;
 
 use super::{GcArgs, confirm, gather_other, show, tally_text};
 use crate::cli::push::end;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::remotes;
@@ -43,6 +43,13 @@ pub fn collect(
     if project.neighbour().is_some() && !args.no_stage_cache {
         keep_run_cache(project, &mut needed)?;
         keep_run_cache_of(&remote, &mut needed)?;
+    }
+    if let Some(root) = needed.untold.first() {
+        return Err(CliError::message(format!(
+            "this user may not read what the runs of {} hold",
+            base::shown(root)
+        ))
+        .hint("collect as a user who may; nothing was touched"));
     }
     let options = GcOptions {
         start: now - project.settings.gc_grace(),

@@ -116,3 +116,12 @@ pub(super) fn kept(connection: &Connection) -> Result<Vec<Digest>, Fault> {
     }
     Ok(kept.into_iter().collect())
 }
+
+/// What the artifacts of everything hold, what was deleted and may come back included, each digest once.
+pub(super) fn held(connection: &Connection) -> Result<BTreeSet<Digest>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT digest FROM artifact UNION SELECT digest FROM logged_model_artifact
+         UNION SELECT digest FROM model_version_artifact",
+    )?;
+    Ok(query.query_map([], |row| digest(row, 0))?.collect::<Result<_, _>>()?)
+}

@@ -136,7 +136,7 @@ fn set_log_aside(path: &Path) -> Result<(), Fault> {
     disk::remove(&beside(path, "-shm")).map_err(|fault| failed(path, fault))
 }
 
-fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Fault {
+pub(super) fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Fault {
     StoreError::Failed { doing: "open", path: path.to_owned(), source: source.into() }.into()
 }
 

@@ -12,6 +12,7 @@ mod column;
 mod fault;
 mod file;
 mod history;
+mod holdings;
 mod lead;
 mod model;
 mod page;
@@ -34,10 +35,12 @@ use std::time::Duration;
 use base::{Digest, Timestamp};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+pub use self::holdings::told_holdings;
 pub use self::schema::SCHEMA_VERSION;
 
 use self::fault::Fault;
 use self::file::FileId;
+use self::holdings::Holdings;
 use self::readers::Readers;
 use crate::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
@@ -81,6 +84,8 @@ pub struct SqliteStore {
     file: Mutex<Option<FileId>>,
     /// Where it is only read, what writes are answered with.
     writer: Result<Mutex<Connection>, Refusal>,
+    /// Where others read what it holds.
+    holdings: Option<Holdings>,
 }
 
 /// Why nothing is written to a file.
@@ -135,6 +140,7 @@ impl SqliteStore {
             readers: Some(Readers::new(path.to_owned(), patience)),
             file: Mutex::new(Some(file)),
             writer: Ok(Mutex::new(connection)),
+            holdings: None,
         })
     }
 
@@ -152,6 +158,7 @@ impl SqliteStore {
             readers: Some(Readers::of_what_is_only_read(path.to_owned())),
             file: Mutex::default(),
             writer: Err(Refusal::ReadOnly),
+            holdings: None,
         })
     }
 
@@ -219,7 +226,41 @@ impl SqliteStore {
             readers: None,
             file: Mutex::default(),
             writer: Ok(Mutex::new(connection)),
+            holdings: None,
         })
+    }
+
+    /// Keeps a list of what the artifacts hold, for those who may not read the store ([`told_holdings`]), once that is
+    /// made.
+    #[must_use]
+    pub fn telling(self, list: PathBuf) -> Self {
+        SqliteStore { holdings: Some(Holdings::new(&self.path, list)), ..self }
+    }
+
+    /// Makes the list of what the artifacts hold where there is none that can be relied on. In a store of somebody else's
+    /// that is left to him, who could not append to it. One that cannot be written is not there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn tell(&self) -> Result<(), StoreError> {
+        let is_wanted = |holdings: &Holdings| !holdings.is_good() && disk::is_own(&self.path);
+        if self.holdings.as_ref().is_some_and(is_wanted) { self.tell_anew() } else { Ok(()) }
+    }
+
+    /// Takes from the list of what the artifacts hold what is purged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn tell_anew(&self) -> Result<(), StoreError> {
+        let Some(holdings) = &self.holdings else { return Ok(()) };
+        let tell = |connection: &mut Connection| -> Result<(), Fault> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let held = artifact::held(&transaction)?;
+            let _ = holdings.write(&held);
+            transaction.finish()?;
+            Ok(())
+        };
+        tell(&mut *self.writer()?).map_err(|fault| self.patience.told(fault.into_error(&self.path, "read")))
     }
 
     /// The contents of all artifacts of runs and logged models that are not deleted, and of all that versions are made
@@ -287,7 +328,7 @@ impl SqliteStore {
         let mut writer = self.writer()?;
         for _ in 0..ATTEMPTS {
             self.follow(&mut writer)?;
-            let answer = apply::apply(&mut writer, changes);
+            let answer = apply::apply(&mut writer, changes, self.holdings.as_ref());
             let known = self.known();
             if known.is_none() || known == FileId::at(&self.path)? {
                 return answer;

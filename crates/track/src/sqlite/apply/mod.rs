@@ -19,13 +19,18 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::fault::Fault;
 use super::history;
+use super::holdings::Holdings;
 use crate::{Applied, ArtifactOwner, Change, Changes, ChangesId, RunId, StoreError};
 
 /// How long the answer to a set with an id is kept, in milliseconds: thirty days.
 const REMEMBERED: i64 = 30 * 86_400_000;
 
 /// Applies all or nothing: every early return drops the transaction, which undoes it.
-pub(super) fn apply(connection: &mut Connection, changes: &Changes) -> Result<Applied, Fault> {
+pub(super) fn apply(
+    connection: &mut Connection,
+    changes: &Changes,
+    holdings: Option<&Holdings>,
+) -> Result<Applied, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if let Some(id) = &changes.id
         && let Some(answer) = earlier_answer(&transaction, id)?
@@ -42,6 +47,8 @@ pub(super) fn apply(connection: &mut Connection, changes: &Changes) -> Result<Ap
     if let Some(id) = &changes.id {
         remember(&transaction, id, changes.at, &applied)?;
     }
+    // Others must know before it counts.
+    holdings.map_or(Ok(()), |holdings| holdings.add(changes))?;
     transaction.commit()?;
     Ok(applied)
 }
