@@ -159,7 +159,7 @@ impl Logger {
             Ok(store) => (Some(store), None),
             Err(fault) => (None, Some(with_causes(&fault))),
         };
-        spool::tell_refused(&project, printer);
+        spool::tell_outcome(&project, printer);
         project.tell_replaced_log(printer);
         Ok(Logger { project, run, is_of_stage, store, untold, has_lost: false, printer })
     }

@@ -50,12 +50,6 @@ impl Teller {
         }
     }
 
-    /// Something else that people should know.
-    #[cfg(feature = "serve")]
-    pub fn warn(&self, text: impl std::fmt::Display) {
-        self.printer.warn(text);
-    }
-
     /// Whether anything had to be told.
     pub fn has_told(&self) -> bool {
         self.waits.load(Ordering::SeqCst) || self.is_lost.load(Ordering::SeqCst)

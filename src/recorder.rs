@@ -167,6 +167,7 @@ impl<'a> Recorder<'a> {
         self.writer().end();
         #[cfg(feature = "serve")]
         self.end_of_scripts();
+        spool::tell_outcome(self.project, self.printer);
     }
 
     fn recording(&self) -> &Recording {

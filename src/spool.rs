@@ -11,7 +11,11 @@ use base::{Digest, Timestamp};
 use disk::DiskError;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use track::{Change, Changes, ChangesId, ErrorKind, RunId, RunStore, StoreError};
+use track::{
+    Applied, Change, Changes, ChangesId, ErrorKind, ModelStore, RegistryChange, RunId, StoreError,
+};
+#[cfg(feature = "serve")]
+use track::{LoggedModelChange, VersionRef};
 
 use crate::error::with_causes;
 use crate::project::Project;
@@ -32,6 +36,14 @@ struct Refused {
     reason: String,
     /// What it was, where that could be read.
     changes: Option<Changes>,
+}
+
+/// A version that was made while the store was away, with the number that scripts knew and the one that it has.
+#[derive(Debug, Serialize, Deserialize)]
+struct Numbered {
+    model: String,
+    known_as: i64,
+    number: i64,
 }
 
 /// A set of changes that is made now, under an id of its own, and its name in the spool.
@@ -118,7 +130,7 @@ pub fn newest(folder: &Path) -> Option<RunId> {
 ///
 /// # Errors
 /// When the store fails, which ends it; the rest waits on.
-pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
+pub fn replay(folder: &Path, store: &dyn ModelStore) -> Result<(), StoreError> {
     forget_unfinished(folder);
     let mut waited = usize::MAX;
     loop {
@@ -131,7 +143,7 @@ pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
 }
 
 /// Goes through what waits once; returns how many sets wait for a run.
-fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError> {
+fn replay_once(folder: &Path, store: &dyn ModelStore) -> Result<usize, StoreError> {
     let mut waits = 0;
     // What waits makes these, or is about them: what comes later about them must not come before it.
     let mut awaited: HashSet<RunId> = HashSet::new();
@@ -149,7 +161,8 @@ fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError>
                 continue;
             }
             Ok(changes) => match store.apply(changes.clone()) {
-                Ok(_) => {
+                Ok(applied) => {
+                    note_versions(folder, store, &changes, &applied);
                     let _ = disk::remove(&path);
                     continue;
                 }
@@ -177,6 +190,31 @@ fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError>
         }
     }
     Ok(waits)
+}
+
+/// Notes at logged models which versions were made of them, and for people which number a version got that they know by
+/// another one.
+fn note_versions(folder: &Path, store: &dyn ModelStore, changes: &Changes, applied: &Applied) {
+    let made = changes.changes.iter().filter_map(|change| match change {
+        Change::Registry(RegistryChange::CreateVersion(new)) => Some(new),
+        _ => None,
+    });
+    for (new, number) in made.zip(&applied.versions) {
+        let Some(known_as) = new.known_as else { continue };
+        #[cfg(feature = "serve")]
+        if let Some(model) = new.logged_model.and_then(|id| store.logged_model(id).ok()) {
+            let version = VersionRef { model: new.model.clone(), version: *number };
+            let tags = vec![server::version_noted(&model, &version)];
+            let change = Change::LoggedModel(LoggedModelChange::SetTags { model: model.id, tags });
+            let _ = store.apply(Changes::new(changes.at, vec![change]));
+        }
+        if known_as.number != *number {
+            let numbered = Numbered { model: new.model.clone(), known_as: known_as.number, number: *number };
+            let bytes = serde_json::to_vec(&numbered).expect("plain data");
+            let path = folder.join("numbered").join(format!("{}.json", known_as.token));
+            let _ = disk::create_private(&path, &bytes);
+        }
+    }
 }
 
 /// The runs that a set makes.
@@ -214,9 +252,19 @@ pub fn kept_artifacts(folder: &Path) -> Result<Vec<Digest>, DiskError> {
     Ok(kept)
 }
 
-/// Says once what could not be recorded, and where it is.
-pub fn tell_refused(project: &Project, printer: Printer) {
+/// Says once what became of what waited: which numbers versions got, what could not be recorded, and where it is.
+pub fn tell_outcome(project: &Project, printer: Printer) {
     let folder = project.spool_folder();
+    for path in files(&folder.join("numbered")) {
+        let bytes = disk::read_optional(&path).ok().flatten();
+        let numbered = bytes.and_then(|bytes| serde_json::from_slice::<Numbered>(&bytes).ok());
+        if let (Some(Numbered { model, known_as, number }), Ok(())) = (numbered, disk::remove(&path)) {
+            printer.say(format_args!(
+                "Note: version {known_as} of model {model}, as a script knew it while the run store was away, is version \
+                 {number}."
+            ));
+        }
+    }
     for path in files(&folder.join("refused")) {
         let told = folder.join("told").join(path.file_name().unwrap_or_default());
         let reason = disk::read_optional(&path).ok().flatten();
@@ -259,7 +307,7 @@ fn names(folder: &Path) -> impl Iterator<Item = OsString> {
 
 #[cfg(test)]
 mod tests {
-    use track::{Artifact, Metric, NewRun, Param, SqliteStore, Tag};
+    use track::{Artifact, Metric, NewRun, Param, RunStore, SqliteStore, Tag};
 
     use super::*;
 

@@ -26,7 +26,7 @@ mod unknown;
 
 pub use block::{BLOCK_VERSION, decode_block, encode_block};
 pub use change::{
-    Applied, Bound, Change, Changes, ChangesId, ExperimentRef, LoggedModelChange, NewLoggedModel, NewRun,
+    Applied, Bound, Change, Changes, ChangesId, ExperimentRef, FIRST_TOKEN, KnownAs, LoggedModelChange, NewLoggedModel, NewRun,
     NewVersion, Precondition, Purge, RegistryChange, VersionRef,
 };
 pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};

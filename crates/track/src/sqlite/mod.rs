@@ -28,6 +28,7 @@ mod whole;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ use crate::{
 const BUSY_SECONDS: u64 = 30;
 /// How long one waits who can write later just as well.
 const BRIEF_SECONDS: u64 = 5;
+/// How long one waits for whom somebody waits in turn.
+const MOMENT_SECONDS: u64 = 1;
 /// How many naps one takes who does not wait.
 const NAPS_AT_ONCE: u32 = 20;
 /// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
@@ -79,6 +82,7 @@ pub struct SqliteStore {
     readers: Option<Readers>,
     /// The file that is open; nothing in memory, and where it is only read.
     file: Mutex<Option<FileId>>,
+    was_replaced: AtomicBool,
     /// Where it is only read, what writes are answered with.
     writer: Result<Mutex<Connection>, Refusal>,
 }
@@ -117,6 +121,24 @@ impl SqliteStore {
         Self::open_for(path, sync, Patience::Brief)
     }
 
+    /// From now on other writers are waited for no longer than a moment: scripts wait for the answer, and what they log is
+    /// kept elsewhere then.
+    #[must_use]
+    pub fn in_a_moment(mut self) -> Self {
+        let patience = Patience::Moment;
+        let is_set = self.writer().is_ok_and(|mut writer| writer.busy_handler(Some(patience.nap())).is_ok());
+        if is_set {
+            self.readers = Some(Readers::new(self.path.clone(), patience));
+            self.patience = patience;
+        }
+        self
+    }
+
+    /// Whether another file was put in place of the one that was opened.
+    pub fn was_replaced(&self) -> bool {
+        self.was_replaced.load(Ordering::SeqCst)
+    }
+
     /// The same for somebody who waits for them no longer than a write takes.
     ///
     /// # Errors
@@ -134,6 +156,7 @@ impl SqliteStore {
             patience,
             readers: Some(Readers::new(path.to_owned(), patience)),
             file: Mutex::new(Some(file)),
+            was_replaced: AtomicBool::default(),
             writer: Ok(Mutex::new(connection)),
         })
     }
@@ -151,6 +174,7 @@ impl SqliteStore {
             patience: Patience::Long,
             readers: Some(Readers::of_what_is_only_read(path.to_owned())),
             file: Mutex::default(),
+            was_replaced: AtomicBool::default(),
             writer: Err(Refusal::ReadOnly),
         })
     }
@@ -218,6 +242,7 @@ impl SqliteStore {
             patience: Patience::Long,
             readers: None,
             file: Mutex::default(),
+            was_replaced: AtomicBool::default(),
             writer: Ok(Mutex::new(connection)),
         })
     }
@@ -312,6 +337,7 @@ impl SqliteStore {
         let (connection, file) = connect(&self.path, self.sync, self.patience)?;
         *writer = connection;
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        self.was_replaced.store(true, Ordering::SeqCst);
         Ok(())
     }
 
@@ -528,6 +554,7 @@ fn configure(connection: &Connection, sync: Sync) -> Result<(), Fault> {
 enum Patience {
     Long,
     Brief,
+    Moment,
     None,
 }
 
@@ -537,6 +564,7 @@ impl Patience {
         match self {
             Patience::Long => |asked| nap(asked, BUSY_SECONDS),
             Patience::Brief => |asked| nap(asked, BRIEF_SECONDS),
+            Patience::Moment => |asked| nap(asked, MOMENT_SECONDS),
             // A moment all the same: others that log write for as long.
             Patience::None => |asked| nap(asked, 0) || asked.unsigned_abs() < NAPS_AT_ONCE,
         }
@@ -547,6 +575,9 @@ impl Patience {
         match (self, fault) {
             (Patience::Brief, StoreError::Busy { path, .. }) => {
                 StoreError::Busy { path, seconds: BRIEF_SECONDS }
+            }
+            (Patience::Moment, StoreError::Busy { path, .. }) => {
+                StoreError::Busy { path, seconds: MOMENT_SECONDS }
             }
             (Patience::None, StoreError::Busy { path, .. }) => StoreError::Busy { path, seconds: 0 },
             (_, fault) => fault,
