@@ -396,6 +396,10 @@ impl Host for Recorder<'_> {
         tracked::refusal(tracked, stage).map_or(Ok(()), Err)
     }
 
+    fn make_room(&self) {
+        spool::use_reserve(&self.project.spool_folder());
+    }
+
     fn prepare(&self, job: &Job<'_>) -> JobEnv {
         let run = self.create_stage_run(job, None, Vec::new());
         let folder = self.project.run_folder(run);
