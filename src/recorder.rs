@@ -167,6 +167,7 @@ impl<'a> Recorder<'a> {
         self.writer().end();
         #[cfg(feature = "serve")]
         self.end_of_scripts();
+        self.teller.tell_rest();
         spool::tell_outcome(self.project, self.printer);
     }
 

@@ -11,9 +11,7 @@ use base::{Digest, Timestamp};
 use disk::DiskError;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use track::{
-    Applied, Change, Changes, ChangesId, ErrorKind, ModelStore, RegistryChange, RunId, StoreError,
-};
+use track::{Applied, Change, Changes, ChangesId, ErrorKind, ModelStore, RegistryChange, RunId, StoreError};
 #[cfg(feature = "serve")]
 use track::{LoggedModelChange, VersionRef};
 

@@ -536,7 +536,10 @@ fn a_script_that_loses_the_store(mlflow: Mlflow, how: &str) {
     assert_eq!(waits, usize::from(!is_replaced), "{how}: {told}");
     // Files need room at once.
     assert_eq!(told.contains("is not tracked in full: artifact "), how == "full", "{how}: {told}");
-    let lost = usize::from(how == "full");
+    let lost = if how == "full" { 2 } else { 0 };
+    // Each by its name.
+    let named = told.lines().find(|line| line.contains("nor is this tracked: ")).unwrap_or_default();
+    assert_eq!(named.contains("/artifacts/notes.txt"), how == "full", "{how}: {told}");
     assert_eq!(told.matches("warning: ").count(), waits + lost, "{how}: {told}");
 
     let columns = "id,name,status,experiment,params.depth,metrics.loss,metrics.acc,metrics.of_stage";

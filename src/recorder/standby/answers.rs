@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use base::{Digest, Timestamp};
 use track::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Change, Changes, Course, DatasetSummary, ErrorKind,
-    Experiment, ExperimentId, ExperimentSearch, KeyGroup, Lease, Lifecycle, LineageFile, Metric, ModelStore,
-    MetricCursor, Purge, Role, Run, RunId, RunStore, Search, SqliteStore, StoreError,
-    TagValue, View,
+    Experiment, ExperimentId, ExperimentSearch, KeyGroup, Lease, Lifecycle, LineageFile, Metric,
+    MetricCursor, ModelStore, Purge, Role, Run, RunId, RunStore, Search, SqliteStore, StoreError, TagValue,
+    View,
 };
 
 use super::registry::{Taken, is_token, name_of, version_in};

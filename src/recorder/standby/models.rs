@@ -156,9 +156,7 @@ impl ModelStore for StandbyStore {
                 self.state().registry.see_version(version, &found);
                 Ok(found)
             }
-            Err(fault) if is_silent(&fault) => {
-                self.state().registry.recalled()?.model_version(name, version)
-            }
+            Err(fault) if is_silent(&fault) => self.state().registry.recalled()?.model_version(name, version),
             Err(fault) => Err(fault),
         }
     }

@@ -171,11 +171,7 @@ impl Registry {
             }
             RegistryChange::RenameModel { name, to } => {
                 let renamed = |version: VersionRef| {
-                    if version.model == *name {
-                        VersionRef { model: to.clone(), ..version }
-                    } else {
-                        version
-                    }
+                    if version.model == *name { VersionRef { model: to.clone(), ..version } } else { version }
                 };
                 let made = std::mem::take(&mut self.made).into_iter().map(|(version, new)| {
                     let version = renamed(version);

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use track::{Artifact, Metric, ModelSearch, NewVersion, Param, RegistryChange, RunStatus, Search, Stage, VersionRef};
+use track::{
+    Artifact, Metric, ModelSearch, NewVersion, Param, RegistryChange, RunStatus, Search, Stage, VersionRef,
+};
 
 use super::*;
 use crate::recorder::new_run_id;
