@@ -102,7 +102,7 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
         StoreError::ExperimentExists(name) => CliError::message(format!(
             "the experiment `{name}` of these runs is deleted, and another one has its name now"
         ))
-        .hint("give that one another name, with MLflow's rename_experiment, and restore them again"),
+        .hint("`pipe experiments rename` gives that one another name; then restore them again"),
         fault => fault.into(),
     })?;
     let them = if shown.len() == 1 { "it" } else { "them" };
