@@ -178,7 +178,8 @@ impl Pen {
         }
         let mut replayed = spool::replay(&self.spool, &*store);
         // Perhaps it waits for what is in another store than the one that is there now.
-        if replayed.is_ok() && !spool::is_empty(&self.spool) && self.begin_again(&store) {
+        let waits = || !spool::is_empty(&self.spool) || spool::has_orphans(&self.spool);
+        if replayed.is_ok() && waits() && self.begin_again(&store) {
             replayed = spool::replay(&self.spool, &*store);
         }
         match replayed {

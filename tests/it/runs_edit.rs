@@ -288,6 +288,12 @@ fn experiments_are_listed_renamed_deleted_and_restored() {
     sandbox.pipe(["experiments", "delete", "0"]).code(2).tells(&["cannot be deleted"]);
     sandbox.pipe(["experiments", "delete", "old"]).code(2).tells(&["there is no experiment `old`"]);
     sandbox.pipe(["experiments", "restore", "new"]).code(2).tells(&["experiment `new` is not deleted"]);
+    let said = sandbox.pipe(["runs", "restore", "a"]).code(2);
+    assert!(
+        said.stderr.contains("run `a` is not deleted") && !said.stderr.contains("hint"),
+        "{}",
+        said.stderr
+    );
     let said = sandbox.ok(["experiments", "delete", "new"]);
     said.tells(&["Deleted experiment `new` with 1 run; `pipe experiments restore 1` brings it back."]);
     assert_eq!(list(&[]), ["0 Default active 1"]);
@@ -305,6 +311,12 @@ fn experiments_are_listed_renamed_deleted_and_restored() {
     let said = sandbox.ok(["experiments", "restore", "1"]);
     said.tells(&["Restored experiment `new` with 1 run; 1 run that had been deleted before stays so."]);
     assert_eq!(list(&["--deleted"]), ["2 new deleted 1"]);
+    // What goes for ever is shown whole.
+    sandbox.write("net.bin", "x");
+    sandbox.ok(["log", "model", "net.bin", "--run", "a"]);
+    sandbox.ok(["experiments", "delete", "1"]);
+    let said = sandbox.ok(["runs", "gc", "-n"]);
+    said.tells(&["Would remove 2 experiments, 3 runs, 1 logged model for ever."]);
     // Of a run at work.
     let process = std::process::id().to_string();
     sandbox.ok(["runs", "start", "--experiment", "busy", "--process", &process]);

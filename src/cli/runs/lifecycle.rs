@@ -150,7 +150,11 @@ fn chosen(args: &ChosenArgs, view: View, store: &SqliteStore) -> CliResult<Vec<R
         None => {
             let find = |wanted: &String| -> CliResult<Joined> {
                 Joined::find(store, wanted, view).map_err(|fault| match view {
-                    View::Deleted => CliError::from(fault).hint("`pipe runs list --deleted` shows them"),
+                    View::Deleted if Joined::find(store, wanted, View::Active).is_ok() => {
+                        CliError::message(format!("run `{}` is not deleted", base::one_line(wanted)))
+                    }
+                    View::Deleted => CliError::message(fault.to_string())
+                        .hint("`pipe runs list --deleted` shows the runs that are deleted"),
                     _ => CliError::from(fault),
                 })
             };

@@ -272,6 +272,14 @@ impl SqliteStore {
         self.read(|connection| lead::versions_made_of(connection, purge))
     }
 
+    /// The logged models of these experiments, of any lifecycle, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn models_in(&self, experiments: &[ExperimentId]) -> Result<Vec<ModelId>, StoreError> {
+        self.read(|connection| model::of_experiments(connection, experiments))
+    }
+
     /// Answers a question on one moment's state of the store.
     fn read<T>(&self, question: impl Fn(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
         let ask = |connection: &mut Connection| -> Result<T, Fault> {
