@@ -141,6 +141,7 @@ pub struct NewVersion {
 }
 
 /// A change of the model registry.
+#[allow(clippy::large_enum_variant, reason = "there are few of them at a time")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RegistryChange {
     /// Makes a registered model.
