@@ -149,13 +149,14 @@ fn chosen(args: &ChosenArgs, view: View, store: &SqliteStore) -> CliResult<Vec<R
         }
         None => {
             let find = |wanted: &String| -> CliResult<Joined> {
-                Joined::find(store, wanted, view).map_err(|fault| match view {
-                    View::Deleted if Joined::find(store, wanted, View::Active).is_ok() => {
-                        CliError::message(format!("run `{}` is not deleted", base::one_line(wanted)))
+                Joined::find(store, wanted, view).map_err(|fault| {
+                    if view != View::Deleted {
+                        return CliError::from(fault);
                     }
-                    View::Deleted => CliError::message(fault.to_string())
-                        .hint("`pipe runs list --deleted` shows the runs that are deleted"),
-                    _ => CliError::from(fault),
+                    let is_active = Joined::find(store, wanted, View::Active).is_ok();
+                    let not_deleted = || format!("run `{}` is not deleted", base::one_line(wanted));
+                    CliError::message(if is_active { not_deleted() } else { fault.to_string() })
+                        .hint("`pipe runs list --deleted` shows the runs that are deleted")
                 })
             };
             let wanted = args.runs.iter().filter(|wanted| !wanted.is_empty());
