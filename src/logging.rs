@@ -108,14 +108,18 @@ impl Logger {
             .hint("`pipe runs start` begins a run, and makes one"));
         }
         let mut logger = Logger::new(project, unknown, false, printer)?;
+        let spool = logger.project.spool_folder();
         logger.run = match (&logger.store, whole) {
             // The store may not know a run yet whose start waits in the spool.
             (None, Ok(run)) => run,
-            (Some(store), _) => store.find_run(wanted)?,
-            // What takes nothing may well be read.
-            (None, Err(_)) => match SqliteStore::open_read_only(&path) {
-                Ok(store) => store.find_run(wanted)?,
-                Err(_) => {
+            (Some(store), _) => {
+                store.find_run(wanted).or_else(|fault| spool::run_named(&spool, wanted).ok_or(fault))?
+            }
+            // What takes nothing may well be read; it does not have the run that was begun last.
+            (None, Err(_)) => match (spool::run_named(&spool, wanted), SqliteStore::open_read_only(&path)) {
+                (Some(run), _) => run,
+                (None, Ok(store)) => store.find_run(wanted)?,
+                (None, Err(_)) => {
                     return Err(CliError::message(format!(
                         "the run store cannot be read, and `{wanted}` is no whole id of a run"
                     ))
@@ -159,7 +163,7 @@ impl Logger {
             Ok(store) => (Some(store), None),
             Err(fault) => (None, Some(with_causes(&fault))),
         };
-        spool::tell_refused(&project, printer);
+        spool::tell_outcome(&project, printer);
         project.tell_replaced_log(printer);
         Ok(Logger { project, run, is_of_stage, store, untold, has_lost: false, printer })
     }

@@ -2,8 +2,8 @@
 //! what this process executes, which is recorded also where somebody has deleted the run meanwhile.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Timestamp;
 use track::{Applied, Change, Changes, ErrorKind, RunId, RunStore, SqliteStore, StoreError};
@@ -20,12 +20,23 @@ pub struct Teller {
     what: &'static str,
     waits: AtomicBool,
     is_lost: AtomicBool,
+    /// What is lost besides, in few words.
+    also_lost: Mutex<Vec<String>>,
 }
+
+/// So much of what is lost besides is named.
+const MOST_NAMED: usize = 10;
 
 impl Teller {
     /// Tells of what is recorded.
     pub fn new(printer: Printer, what: &'static str) -> Self {
-        Teller { printer, what, waits: AtomicBool::default(), is_lost: AtomicBool::default() }
+        Teller {
+            printer,
+            what,
+            waits: AtomicBool::default(),
+            is_lost: AtomicBool::default(),
+            also_lost: Mutex::default(),
+        }
     }
 
     /// The store did not take something, which waits in the spool or is lost.
@@ -45,15 +56,32 @@ impl Teller {
 
     /// Something is lost, for another reason.
     pub fn lose(&self, why: &str) {
+        self.lose_thing(why, why);
+    }
+
+    /// A thing is lost, as this sentence says.
+    pub fn lose_thing(&self, thing: &str, why: &str) {
         if !self.is_lost.swap(true, Ordering::SeqCst) {
             self.printer.warn(format_args!("{} is not tracked in full: {why}", self.what));
+            return;
+        }
+        let mut also_lost = self.also_lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if !also_lost.iter().any(|known| known == thing) {
+            also_lost.push(thing.to_owned());
         }
     }
 
-    /// Something else that people should know.
-    #[cfg(feature = "serve")]
-    pub fn warn(&self, text: impl std::fmt::Display) {
-        self.printer.warn(text);
+    /// Names what was lost besides what was told.
+    pub fn tell_rest(&self) {
+        let lost = std::mem::take(&mut *self.also_lost.lock().unwrap_or_else(PoisonError::into_inner));
+        if !lost.is_empty() {
+            let named = lost[..lost.len().min(MOST_NAMED)].join("; ");
+            let more = match lost.len().saturating_sub(MOST_NAMED) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
+            self.printer.warn(format_args!("nor is this tracked: {named}{more}"));
+        }
     }
 
     /// Whether anything had to be told.
@@ -151,7 +179,8 @@ impl Pen {
         }
         let mut replayed = spool::replay(&self.spool, &*store);
         // Perhaps it waits for what is in another store than the one that is there now.
-        if replayed.is_ok() && !spool::is_empty(&self.spool) && self.begin_again(&store) {
+        let waits = || !spool::is_empty(&self.spool) || spool::has_orphans(&self.spool);
+        if replayed.is_ok() && waits() && self.begin_again(&store) {
             replayed = spool::replay(&self.spool, &*store);
         }
         match replayed {

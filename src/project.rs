@@ -481,7 +481,7 @@ impl Project {
     /// As [`Project::store`], and when it is locked so that it cannot be opened.
     pub fn store_to_record(&self) -> Opened {
         let opened = SqliteStore::open_briefly(&self.pipe_path("runs.db"), self.settings.store_sync())?;
-        let store = self.telling(opened);
+        let store = self.telling(opened.in_a_moment());
         let caught_up = (spool::replay(&self.spool_folder(), &store).and_then(|()| self.settle(&store)))
             .and_then(|()| store.tell());
         let behind = caught_up.err().filter(|fault| fault.kind() == ErrorKind::Failed);

@@ -167,6 +167,8 @@ impl<'a> Recorder<'a> {
         self.writer().end();
         #[cfg(feature = "serve")]
         self.end_of_scripts();
+        self.teller.tell_rest();
+        spool::tell_outcome(self.project, self.printer);
     }
 
     fn recording(&self) -> &Recording {
@@ -393,6 +395,10 @@ impl Host for Recorder<'_> {
             Some(Err(fault)) => return Err(format!("failed to ask git which files it tracks: {fault}")),
         };
         tracked::refusal(tracked, stage).map_or(Ok(()), Err)
+    }
+
+    fn make_room(&self) {
+        spool::use_reserve(&self.project.spool_folder());
     }
 
     fn prepare(&self, job: &Job<'_>) -> JobEnv {

@@ -11,7 +11,9 @@ use base::{Digest, Timestamp};
 use disk::DiskError;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use track::{Change, Changes, ChangesId, ErrorKind, RunId, RunStore, StoreError};
+use track::{Applied, Change, Changes, ChangesId, ErrorKind, ModelStore, RegistryChange, RunId, StoreError};
+#[cfg(feature = "serve")]
+use track::{LoggedModelChange, VersionRef};
 
 use crate::error::with_causes;
 use crate::project::Project;
@@ -21,6 +23,10 @@ use crate::ui::Printer;
 /// How long a set waits for a run that the store does not know yet: whoever executes a stage writes its run a moment
 /// after the stage has started.
 const PATIENCE_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// How long it counts as something that waits for the store: whoever executes a stage is gone, or never was of this store, when
+/// its run is not there by then. It goes aside, and nobody waits behind it.
+const SOON_MILLIS: i64 = 10 * 60 * 1000;
 
 /// Nobody takes so long to write a small file.
 const WRITING: Duration = Duration::from_secs(60 * 60);
@@ -34,6 +40,14 @@ struct Refused {
     changes: Option<Changes>,
 }
 
+/// A version that was made while the store was away, with the number that scripts knew and the one that it has.
+#[derive(Debug, Serialize, Deserialize)]
+struct Numbered {
+    model: String,
+    known_as: i64,
+    number: i64,
+}
+
 /// A set of changes that is made now, under an id of its own, and its name in the spool.
 pub fn named(changes: Vec<Change>) -> (RunId, Changes) {
     named_at(Changes::new(Timestamp::now(), changes))
@@ -44,6 +58,9 @@ pub fn named_at(changes: Changes) -> (RunId, Changes) {
     let name = new_run_id();
     (name, Changes { id: Some(ChangesId(format!("log-{name}"))), ..changes })
 }
+
+/// The folder of what waits for a run that may never come.
+const ORPHANS: &str = "orphans";
 
 /// How many bytes of the disk are set aside for what must be known also when the disk is full.
 const RESERVE: usize = 256 << 10;
@@ -118,11 +135,14 @@ pub fn newest(folder: &Path) -> Option<RunId> {
 ///
 /// # Errors
 /// When the store fails, which ends it; the rest waits on.
-pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
+pub fn replay(folder: &Path, store: &dyn ModelStore) -> Result<(), StoreError> {
     forget_unfinished(folder);
     let mut waited = usize::MAX;
     loop {
-        let waits = replay_once(folder, store)?;
+        // They came before, if their run has come after all.
+        let mut awaited = HashSet::new();
+        let orphans = replay_once(&folder.join(ORPHANS), folder, store, &mut awaited)?;
+        let waits = orphans + replay_once(folder, folder, store, &mut awaited)?;
         if waits == 0 || waits >= waited {
             return Ok(());
         }
@@ -130,12 +150,16 @@ pub fn replay(folder: &Path, store: &dyn RunStore) -> Result<(), StoreError> {
     }
 }
 
-/// Goes through what waits once; returns how many sets wait for a run.
-fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError> {
+/// Goes once through what waits in a folder of the spool; returns how many sets wait for a run. What waits makes the runs that
+/// are `awaited`, or is about them: what comes later about them must not come before it.
+fn replay_once(
+    waiting: &Path,
+    folder: &Path,
+    store: &dyn ModelStore,
+    awaited: &mut HashSet<RunId>,
+) -> Result<usize, StoreError> {
     let mut waits = 0;
-    // What waits makes these, or is about them: what comes later about them must not come before it.
-    let mut awaited: HashSet<RunId> = HashSet::new();
-    for path in files(folder) {
+    for path in files(waiting) {
         let changes = match disk::read_optional(&path) {
             Ok(Some(bytes)) => serde_json::from_slice::<Changes>(&bytes),
             // Somebody else was faster, or the next command is luckier.
@@ -143,13 +167,15 @@ fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError>
         };
         let refused = match changes {
             Err(fault) => Refused { reason: format!("it is no set of changes: {fault}"), changes: None },
-            Ok(changes) if is_awaiting(&changes, &awaited) => {
+            Ok(changes) if is_awaiting(&changes, awaited) => {
                 awaited.extend(made_by(&changes));
                 waits += 1;
+                set_aside(&path, folder, &changes);
                 continue;
             }
             Ok(changes) => match store.apply(changes.clone()) {
-                Ok(_) => {
+                Ok(applied) => {
+                    note_versions(folder, store, &changes, &applied);
                     let _ = disk::remove(&path);
                     continue;
                 }
@@ -165,6 +191,7 @@ fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError>
                     awaited.insert(run);
                     awaited.extend(made_by(&changes));
                     waits += 1;
+                    set_aside(&path, folder, &changes);
                     continue;
                 }
                 Err(fault) => Refused { reason: with_causes(&fault), changes: Some(changes) },
@@ -177,6 +204,58 @@ fn replay_once(folder: &Path, store: &dyn RunStore) -> Result<usize, StoreError>
         }
     }
     Ok(waits)
+}
+
+/// Puts a set aside that has waited for its run for a while. What is newer waits behind it as long as it is about that run.
+fn set_aside(path: &Path, folder: &Path, changes: &Changes) {
+    if Timestamp::now().millis_since(changes.at) > SOON_MILLIS && path.parent() == Some(folder) {
+        let name = path.file_name().unwrap_or_default();
+        let _ = disk::move_path(path, &folder.join(ORPHANS).join(name));
+    }
+}
+
+/// The run of this name that something makes which waits, if it is one.
+pub fn run_named(folder: &Path, wanted: &str) -> Option<RunId> {
+    let mut named: BTreeMap<RunId, Option<String>> = BTreeMap::new();
+    for path in files(&folder.join(ORPHANS)).into_iter().chain(files(folder)) {
+        let bytes = disk::read_optional(&path).ok().flatten();
+        let changes = bytes.and_then(|bytes| serde_json::from_slice::<Changes>(&bytes).ok());
+        for change in changes.into_iter().flat_map(|changes| changes.changes) {
+            match change {
+                Change::CreateRun(new) => drop(named.insert(new.id, new.name)),
+                Change::UpdateRun { run, name: Some(name), .. } => drop(named.insert(run, Some(name))),
+                _ => {}
+            }
+        }
+    }
+    let mut found = named.into_iter().filter(|(_, name)| name.as_deref() == Some(wanted));
+    let (first, second) = (found.next(), found.next());
+    first.filter(|_| second.is_none()).map(|(run, _)| run)
+}
+
+/// Notes at logged models which versions were made of them, and for people which number a version got that they know by
+/// another one.
+fn note_versions(folder: &Path, store: &dyn ModelStore, changes: &Changes, applied: &Applied) {
+    let made = changes.changes.iter().filter_map(|change| match change {
+        Change::Registry(RegistryChange::CreateVersion(new)) => Some(new),
+        _ => None,
+    });
+    for (new, number) in made.zip(&applied.versions) {
+        let Some(known_as) = new.known_as else { continue };
+        #[cfg(feature = "serve")]
+        if let Some(model) = new.logged_model.and_then(|id| store.logged_model(id).ok()) {
+            let version = VersionRef { model: new.model.clone(), version: *number };
+            let tags = vec![server::version_noted(&model, &version)];
+            let change = Change::LoggedModel(LoggedModelChange::SetTags { model: model.id, tags });
+            let _ = store.apply(Changes::new(changes.at, vec![change]));
+        }
+        if known_as.number != *number {
+            let numbered = Numbered { model: new.model.clone(), known_as: known_as.number, number: *number };
+            let bytes = serde_json::to_vec(&numbered).expect("plain data");
+            let path = folder.join("numbered").join(format!("{}.json", known_as.token));
+            let _ = disk::create_private(&path, &bytes);
+        }
+    }
 }
 
 /// The runs that a set makes.
@@ -193,6 +272,11 @@ fn is_awaiting(changes: &Changes, awaited: &HashSet<RunId>) -> bool {
     used.any(|run| awaited.contains(&run) && made_by(changes).all(|made| made != run))
 }
 
+/// Whether something was put aside that waits for a run.
+pub fn has_orphans(folder: &Path) -> bool {
+    !is_empty(&folder.join(ORPHANS))
+}
+
 /// Whether nothing waits.
 pub fn is_empty(folder: &Path) -> bool {
     names(folder).next().is_none()
@@ -204,9 +288,12 @@ pub fn is_empty(folder: &Path) -> bool {
 /// When what waits cannot be read.
 pub fn kept_artifacts(folder: &Path) -> Result<Vec<Digest>, DiskError> {
     let mut kept = Vec::new();
-    for path in files(folder) {
-        // One that was applied meanwhile is asked of the store.
-        let Some(bytes) = disk::read_optional(&path)? else { continue };
+    for path in files(folder).into_iter().chain(files(&folder.join(ORPHANS))) {
+        let aside = || disk::read_optional(&folder.join(ORPHANS).join(path.file_name().unwrap_or_default()));
+        // One that was applied meanwhile is asked of the store; perhaps it was put aside.
+        let Some(bytes) = disk::read_optional(&path)?.map_or_else(aside, |bytes| Ok(Some(bytes)))? else {
+            continue;
+        };
         let changes = serde_json::from_slice::<Changes>(&bytes).map(|changes| changes.changes);
         let artifacts = changes.iter().flatten().flat_map(Change::artifacts);
         kept.extend(artifacts.map(|artifact| artifact.digest));
@@ -214,9 +301,19 @@ pub fn kept_artifacts(folder: &Path) -> Result<Vec<Digest>, DiskError> {
     Ok(kept)
 }
 
-/// Says once what could not be recorded, and where it is.
-pub fn tell_refused(project: &Project, printer: Printer) {
+/// Says once what became of what waited: which numbers versions got, what could not be recorded, and where it is.
+pub fn tell_outcome(project: &Project, printer: Printer) {
     let folder = project.spool_folder();
+    for path in files(&folder.join("numbered")) {
+        let bytes = disk::read_optional(&path).ok().flatten();
+        let numbered = bytes.and_then(|bytes| serde_json::from_slice::<Numbered>(&bytes).ok());
+        if let (Some(Numbered { model, known_as, number }), Ok(())) = (numbered, disk::remove(&path)) {
+            printer.say(format_args!(
+                "Note: version {known_as} of model {model}, as a script knew it while the run store was away, is version \
+                 {number}."
+            ));
+        }
+    }
     for path in files(&folder.join("refused")) {
         let told = folder.join("told").join(path.file_name().unwrap_or_default());
         let reason = disk::read_optional(&path).ok().flatten();
@@ -259,7 +356,7 @@ fn names(folder: &Path) -> impl Iterator<Item = OsString> {
 
 #[cfg(test)]
 mod tests {
-    use track::{Artifact, Metric, NewRun, Param, SqliteStore, Tag};
+    use track::{Artifact, Metric, NewRun, Param, RunStore, SqliteStore, Tag};
 
     use super::*;
 
@@ -317,6 +414,46 @@ mod tests {
         };
         assert_eq!(serde_json::to_string(&changes).unwrap(), SPOOL_1.trim_end());
         assert_eq!(serde_json::from_str::<Changes>(SPOOL_1).unwrap(), changes);
+    }
+
+    /// What a reproduction logs must not wait behind what was logged to a run that is gone.
+    #[test]
+    fn what_waits_for_a_run_that_does_not_come_goes_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        let store = SqliteStore::open_in_memory().unwrap();
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let tag = |value: &str| {
+            let tags = vec![Tag { key: "k".into(), value: value.into() }];
+            Change::SetTags { run, tags }
+        };
+        let digest = Digest::from_hex(base::Algorithm::Blake3, &"0".repeat(64)).unwrap();
+        let artifact = Artifact { path: "a".into(), digest, size: 4 };
+        let log = Change::LogArtifacts { run, artifacts: vec![artifact] };
+        let old = Timestamp(Timestamp::now().0 - 2 * SOON_MILLIS);
+        let keep_at = |at, number, change| {
+            let name = RunId::from_parts(Timestamp(number), 0);
+            let id = Some(ChangesId(format!("log-{number}")));
+            keep(&spool, &name, &Changes { id, ..Changes::new(at, vec![change]) }).unwrap();
+        };
+        keep_at(old, 1, tag("first"));
+        keep_at(old, 2, log);
+        replay(&spool, &store).unwrap();
+        assert!(is_empty(&spool) && has_orphans(&spool));
+        assert_eq!(kept_artifacts(&spool).unwrap(), [digest]);
+        // What comes about it is no reason to be quicker.
+        keep_at(Timestamp::now(), 3, tag("last"));
+        replay(&spool, &store).unwrap();
+        assert!(!is_empty(&spool));
+        let begin = Change::CreateRun(NewRun { name: Some("late".into()), ..NewRun::new(run, old) });
+        keep_at(Timestamp::now(), 4, begin);
+        assert_eq!(run_named(&spool, "late"), Some(run));
+        assert_eq!(run_named(&spool, "early"), None);
+        replay(&spool, &store).unwrap();
+        assert!(is_empty(&spool) && !has_orphans(&spool));
+        let found = store.run(run).unwrap();
+        assert_eq!(found.data.tags["k"], "last");
+        assert_eq!(store.artifacts(run).unwrap().len(), 1);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod dag;
 mod data;
 mod diff;
 mod download;
+mod experiments;
 mod flags;
 mod gc;
 mod get;
@@ -142,6 +143,8 @@ enum Command {
     #[command(subcommand)]
     Log(log::LogCommand),
     #[command(subcommand)]
+    Experiments(experiments::ExperimentsCommand),
+    #[command(subcommand)]
     Models(models::ModelsCommand),
     #[cfg(feature = "serve")]
     #[command(visible_alias = "serve")]
@@ -225,6 +228,7 @@ impl Cli {
             Command::Predict(args) => predict::run(&args, printer),
             Command::Runs(command) => runs::run(&command, printer),
             Command::Log(command) => log::run(&command, printer),
+            Command::Experiments(command) => experiments::run(&command, printer),
             Command::Models(command) => models::run(&command, printer),
             #[cfg(feature = "serve")]
             Command::Ui(args) => ui::run(&args, printer),

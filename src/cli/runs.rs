@@ -92,7 +92,7 @@ pub fn run(command: &RunsCommand, printer: Printer) -> CliResult {
 /// When no run was recorded yet, or the store cannot be opened.
 pub fn open(project: &Project, printer: Printer) -> CliResult<SqliteStore> {
     let store = project.existing_store()?.ok_or_else(CliError::no_run_yet)?;
-    spool::tell_refused(project, printer);
+    spool::tell_outcome(project, printer);
     project.tell_replaced_log(printer);
     Ok(store)
 }

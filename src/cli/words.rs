@@ -9,8 +9,9 @@ const WORDS: &[(&[&str], &str)] = &[
         "`pipe repro` runs what is stale; `pipe stage add` writes a stage",
     ),
     (
-        &["exp", "experiment", "experiments", "search"],
-        "`pipe repro` records every run: `pipe runs list` and `pipe runs compare` show them",
+        &["exp", "experiment", "search"],
+        "`pipe repro` records every run: `pipe runs list` and `pipe runs compare` show them, and `pipe experiments` the \
+         experiments that they are in",
     ),
     (&["queue"], "`pipe repro -j` runs stages at once, and several `pipe repro` work beside each other"),
     (
@@ -99,6 +100,17 @@ const BELOW: &[(&str, &[&str], &str)] = &[
     ("runs", &["stop", "finish"], "`pipe runs end`"),
     ("runs", &["set-tag", "tags"], "`pipe runs tag`"),
     ("runs", &["purge"], "`pipe runs gc`"),
+    (
+        "experiments",
+        &["ls", "search", "csv"],
+        "`pipe experiments list`, and `pipe runs list --experiment NAME --csv`",
+    ),
+    (
+        "experiments",
+        &["create", "add"],
+        "the first run in an experiment makes it: `pipe runs start --experiment NAME`",
+    ),
+    ("experiments", &["rm", "remove"], "`pipe experiments delete`"),
     ("models", &["ls", "search", "versions"], "`pipe models list` and `pipe models show`"),
     ("models", &["create", "add", "log"], "`pipe models register`, and `pipe log model` in a run"),
     ("models", &["get", "info"], "`pipe models show`"),

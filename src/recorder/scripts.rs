@@ -166,7 +166,7 @@ impl Recorder<'_> {
             let (served, behind) = (scopes.clone(), store.clone());
             let context = move || {
                 behind.look_around();
-                let lose: server::Lose = Arc::new(move |why| teller.lose(why));
+                let lose: server::Lose = Arc::new(move |thing, why| teller.lose_thing(thing, why));
                 Some(Context { scopes: served, lose: Some(lose), ..Context::new(behind, blobs) })
             };
             match Server::on_demand(context) {

@@ -9,6 +9,8 @@
 //!
 //! What clients hold in their hands must mean the same before, while and after the store is away, and in another store that
 //! was put in its place: numbers of experiments (`experiments`) and of versions of models (`registry`).
+//!
+//! A store that is locked is asked no more than once in a while: a script does not wait for it with every call.
 
 mod answers;
 mod experiments;
@@ -17,10 +19,12 @@ mod registry;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use base::Timestamp;
 use indexmap::IndexMap;
@@ -32,7 +36,7 @@ use track::{
 
 use self::answers::is_silent;
 use self::experiments::{Experiments, has_experiment};
-use self::registry::Provisional;
+use self::registry::Registry;
 use crate::error::with_causes;
 use crate::pen::Teller;
 use crate::spool;
@@ -41,6 +45,8 @@ use crate::spool;
 const MOST_ENDED: usize = 64;
 /// How many points of metrics and tags the stand-in is told before it forgets all but the newest half of the points.
 const MOST_POINTS: usize = if cfg!(test) { 200 } else { 1 << 20 };
+/// How long a store that was locked is not asked.
+const PAUSE: Duration = Duration::from_secs(5);
 /// How many bytes wait in memory while not even the spool can be written.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -59,6 +65,8 @@ pub struct StandbyStore {
     /// Locked before `experiments`.
     state: Mutex<State>,
     experiments: Mutex<Experiments>,
+    /// Until when nobody asks a store that others keep locked.
+    locked: Mutex<Option<(Instant, PathBuf)>>,
 }
 
 /// What is only needed while something waits, and what is remembered for that time.
@@ -80,7 +88,7 @@ struct State {
     ended: VecDeque<(RunId, Vec<Change>)>,
     /// The runs of stages, which others write.
     expected: HashSet<RunId>,
-    registry: Provisional,
+    registry: Registry,
     waiting: Waiting,
 }
 
@@ -119,6 +127,7 @@ impl StandbyStore {
             was_behind: AtomicBool::new(is_away),
             state: Mutex::default(),
             experiments: Mutex::default(),
+            locked: Mutex::default(),
         }
     }
 
@@ -150,14 +159,11 @@ impl StandbyStore {
         (is_known || !self.state().bare.contains(&id)).then_some(run)
     }
 
-    /// Puts what waits in memory into the spool, and tells what of the model registry is not kept.
+    /// Puts what waits in memory into the spool.
     pub fn settle(&self) {
         let mut state = self.state();
         if self.flush(&mut state).is_ok_and(|flushed| flushed > 0) {
             (self.catch_up)();
-        }
-        for text in state.registry.untold() {
-            self.teller.warn(text);
         }
     }
 
@@ -199,19 +205,39 @@ impl StandbyStore {
         self.is_behind.load(Ordering::SeqCst)
     }
 
+    /// The store's file, if it was locked just now.
+    fn is_locked(&self) -> Option<PathBuf> {
+        let locked = self.lock_of_locked();
+        locked.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, path)| path.clone())
+    }
+
+    fn lock_of_locked(&self) -> MutexGuard<'_, Option<(Instant, PathBuf)>> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks the real store; one that could not be opened fails.
     fn ask_real<T>(
         &self,
         question: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match &self.real {
-            Some(real) => question(real),
+            Some(real) => {
+                if let Some(path) = self.is_locked() {
+                    return Err(StoreError::Busy { path, seconds: 0 });
+                }
+                let answer = question(real);
+                if let Err(StoreError::Busy { path, .. }) = &answer {
+                    *self.lock_of_locked() = Some((Instant::now() + PAUSE, path.clone()));
+                }
+                answer
+            }
             None => Err(StoreError::Gone { path: self.spool.with_file_name("runs.db") }),
         }
     }
 
     /// Applies changes to the real store: at once, unless numbers of experiments may mean others there by now.
     fn apply_really(&self, changes: &Changes) -> Result<Applied, StoreError> {
+        let changes = &with_tokens(&self.state().registry, changes);
         if !self.was_behind() || !changes.changes.iter().any(has_experiment) {
             return self.ask_real(|real| real.apply_kept(changes));
         }
@@ -274,14 +300,24 @@ impl StandbyStore {
                 let model = name.parse().map(Begun::Model);
                 model.is_ok_and(|model| self.state().begun.contains_key(&model))
             }
-            fault => is_silent(fault),
+            fault => is_silent(fault) || self.is_registered_elsewhere(fault),
         }
+    }
+
+    /// Whether a registered model, or a version, was made here in a store that another one stands in the place of by now.
+    fn is_registered_elsewhere(&self, fault: &StoreError) -> bool {
+        let (StoreError::Unknown { noun: "registered model", name }
+        | StoreError::NotOfModel { model: name, .. }) = fault
+        else {
+            return false;
+        };
+        self.real.as_ref().is_some_and(|real| real.was_replaced()) && self.state().registry.has_made(name)
     }
 
     /// Makes again what has not ended, for another store that stands in the place of the one that had it. What is there
     /// already refuses.
     fn begin_again(&self) {
-        let sets: Vec<Vec<Change>> = self.state().begun.values().cloned().collect();
+        let sets = self.state().begun_sets();
         for set in sets {
             let _ = self.ask_real(|real| real.apply(anew(Timestamp::now(), set)));
         }
@@ -299,7 +335,7 @@ impl StandbyStore {
         self.was_behind.store(true, Ordering::SeqCst);
         self.meet_experiments(state, changes)?;
         let (making, mut named) = self.experiments().named(&changes.changes);
-        let versions = self.apply_provisionally(state, &mut named, changes.at)?;
+        let registered = self.take_registered(state, &mut named, changes.at)?;
         let standin = state.standin()?;
         if !making.is_empty() {
             standin.apply(Changes::new(changes.at, making.clone()))?;
@@ -307,16 +343,17 @@ impl StandbyStore {
         self.meet_owners(state, &named);
         let told = self.with_own_numbers(state, with_changes(changes, named))?;
         let mut applied = state.standin()?.apply_kept(&told)?;
-        applied.versions = versions;
+        applied.versions = registered.versions;
         state.forget_points(&told.changes);
         state.made.extend(told.changes.iter().filter_map(|change| match begins(change) {
             Some(Begun::Run(run)) => Some(run),
             _ => None,
         }));
-        let kept = self.to_keep(state.standin()?, told.changes);
+        let mut kept = registered.kept;
+        kept.extend(self.to_keep(state.standin()?, told.changes));
         if fault.is_some_and(may_be_another) && !self.is_behind.load(Ordering::SeqCst) {
             // Another store that may come knows nothing of them.
-            for set in state.begun.values().cloned().collect::<Vec<_>>() {
+            for set in state.begun_sets() {
                 self.keep(state, anew(changes.at, set));
             }
         }
@@ -347,7 +384,7 @@ impl StandbyStore {
                     self.teller.lose(&format!("experiment {} is not {what}", name.unwrap_or_default()));
                 }
                 Change::Purge(_) => self.teller.lose("nothing is removed for ever"),
-                // It names versions that are not kept.
+                // It names versions by tokens: whoever applies what waits sets it.
                 Change::LoggedModel(LoggedModelChange::SetTags { model, mut tags }) => {
                     tags.retain(|tag| tag.key != server::VERSIONS_TAG);
                     if !tags.is_empty() {
@@ -467,6 +504,11 @@ impl StandbyStore {
 }
 
 impl State {
+    /// What makes the runs and models again that go on, and what was registered.
+    fn begun_sets(&self) -> Vec<Vec<Change>> {
+        self.begun.values().cloned().chain(self.registry.making()).collect()
+    }
+
     /// The stand-in, made when it is needed.
     fn standin(&mut self) -> Result<&SqliteStore, StoreError> {
         if self.standin.is_none() {
@@ -494,6 +536,7 @@ impl State {
 
     fn forget_standin(&mut self) {
         self.standin = None;
+        self.registry.forget_standin();
         (self.told, self.may_be_told) = (0, 0);
         self.made.clear();
         self.bare.clear();
@@ -508,6 +551,18 @@ fn with_changes(changes: &Changes, other: Vec<Change>) -> Changes {
         to_deleted: changes.to_deleted,
         ..Changes::new(changes.at, Vec::new())
     }
+}
+
+/// The same set with versions that were made here by their tokens.
+fn with_tokens<'c>(registry: &Registry, changes: &'c Changes) -> Cow<'c, Changes> {
+    if !changes.changes.iter().any(is_of_registry) {
+        return Cow::Borrowed(changes);
+    }
+    Cow::Owned(Changes { changes: registry.with_tokens(&changes.changes), ..changes.clone() })
+}
+
+fn is_of_registry(change: &Change) -> bool {
+    matches!(change, Change::Registry(_))
 }
 
 /// Whether another store may stand in the place of the one that answered so, or that comes after it.

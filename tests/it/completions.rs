@@ -33,6 +33,7 @@ fn help_and_version_need_no_project() {
         "data",
         "runs",
         "log",
+        "experiments",
         "models",
         "completions",
     ];

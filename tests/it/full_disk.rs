@@ -339,6 +339,35 @@ fn a_stage_whose_output_has_no_room_is_done_all_the_same() {
     assert_eq!(status["stages"][0]["state"], "fresh", "{status}");
 }
 
+/// What is recorded of a stage took the last room, or the stage itself did: its success is written down all the same.
+#[test]
+fn a_success_has_room_on_a_disk_that_stays_full() {
+    let sandbox = Sandbox::without_git();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    let said = on_a_small_disk(
+        &sandbox,
+        r#"
+        "$PIPE" runs list > /dev/null
+        for room in 0 4096 8192; do
+            rm -f fill pipeline.* .pipe/journal
+            printf 'stages:\n  a:\n    cmd: cat /dev/zero > fill 2> /dev/null || true; ' > pipeline.yaml
+            printf 'truncate -s -%s fill; echo said\n  b:\n    cmd: echo %s\n' $room $room >> pipeline.yaml
+            "$PIPE" repro -j 1 > /dev/null
+            test -s fill
+            grep -q "echo $room" pipeline.lock
+        done
+        rm fill
+        "$PIPE" runs list --json --where "name = 'b'" > ../runs.json
+        "#,
+    );
+    let said = said.code(0);
+    assert_eq!(said.stderr.matches("2 stages: 2 ran").count(), 3, "{}", said.stderr);
+    let runs: Json = serde_json::from_str(&sandbox.read("runs.json")).unwrap();
+    assert_eq!(runs.as_array().unwrap().len(), 3, "{runs}");
+}
+
 #[test]
 fn where_nothing_can_be_written_runs_are_served_to_look_at() {
     use crate::mlflow_tool::Served;

@@ -182,7 +182,9 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     sandbox.write("net.bin", "x");
     let other = sandbox.ok(["runs", "start", "--experiment", "other"]).stdout.trim().to_owned();
     sandbox.ok(["log", "model", "net.bin", "--run", &other]);
-    sandbox.pipe(["log", "tag", "a=b", "--run", "away"]).code(2).tells(&["whole id"]);
+    sandbox.pipe(["log", "tag", "a=b", "--run", "nobody"]).code(2).tells(&["whole id"]);
+    // What was begun meanwhile is known by its name.
+    sandbox.ok(["log", "tag", "c=d", "--run", "away"]);
     std::fs::remove_dir(&store).unwrap();
     std::fs::rename(&aside, &store).unwrap();
     let said = sandbox.ok(["runs", "show", &run, "--json"]);
@@ -192,6 +194,7 @@ fn a_locked_store_and_one_that_is_away_lose_nothing_and_stop_nobody() {
     assert_eq!(sandbox.ok(["runs", "list"]).stderr, "");
     let away = shown(&sandbox, "away");
     assert_eq!((&away["status"], &away["tags"]["a"]), (&json!("FINISHED"), &json!("b")));
+    assert_eq!(away["tags"]["c"], "d");
     // A model that was logged meanwhile is of its run's experiment.
     let store = rusqlite::Connection::open(&store).unwrap();
     let sql = "SELECT experiment.name FROM logged_model JOIN experiment ON experiment.id = experiment";

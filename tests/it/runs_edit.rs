@@ -265,3 +265,59 @@ fn a_run_of_a_deleted_experiment_comes_back_with_it_and_stops_no_removal() {
     sandbox.ok(["runs", "gc", "-y"]).tells(&["Removed 1 run;"]);
     assert_eq!(names(sandbox, &[]), ["rose"]);
 }
+
+#[test]
+fn experiments_are_listed_renamed_deleted_and_restored() {
+    let sandbox = Sandbox::without_git();
+    sandbox.ok(["runs", "start", "--name", "a", "--experiment", "old"]);
+    let gone = sandbox.ok(["runs", "start", "--name", "b", "--experiment", "old"]).stdout;
+    sandbox.ok(["runs", "delete", gone.trim()]);
+    sandbox.ok(["runs", "start", "--name", "c"]);
+    let list = |arguments: &[&str]| {
+        let found = sandbox.json([&["experiments", "list", "--json"], arguments].concat());
+        let shown = found.as_array().unwrap().iter();
+        shown
+            .map(|known| {
+                let [id, name, lifecycle, runs] = ["id", "name", "lifecycle", "runs"].map(|key| &known[key]);
+                format!("{id} {} {} {runs}", name.as_str().unwrap(), lifecycle.as_str().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(list(&[]), ["0 Default active 1", "1 old active 1"]);
+    sandbox.ok(["experiments", "rename", "old", "new"]);
+    sandbox.pipe(["experiments", "rename", "new", "Default"]).code(2).tells(&["exists already"]);
+    sandbox.pipe(["experiments", "delete", "0"]).code(2).tells(&["cannot be deleted"]);
+    sandbox.pipe(["experiments", "delete", "old"]).code(2).tells(&["there is no experiment `old`"]);
+    sandbox.pipe(["experiments", "restore", "new"]).code(2).tells(&["experiment `new` is not deleted"]);
+    sandbox.pipe(["runs", "restore", "a"]).code(2).tells(&["error: run `a` is not deleted"]);
+    let said = sandbox.ok(["experiments", "delete", "new"]);
+    said.tells(&["Deleted experiment `new` with 1 run; `pipe experiments restore 1` brings it back."]);
+    assert_eq!(list(&[]), ["0 Default active 1"]);
+    assert_eq!(list(&["--all"]), ["0 Default active 1", "1 new deleted 2"]);
+    sandbox.pipe(["experiments", "delete", "new"]).code(2).tells(&["hint: `pipe experiments restore new`"]);
+    // Its name is free, and another one takes it.
+    sandbox.ok(["runs", "start", "--experiment", "new"]);
+    sandbox
+        .pipe(["experiments", "restore", "1"])
+        .code(2)
+        .tells(&["another experiment has the name `new` now"]);
+    sandbox.ok(["experiments", "delete", "new"]);
+    let several = sandbox.pipe(["experiments", "restore", "new"]).code(2);
+    several.tells(&["several deleted experiments", "name one by its number: 1, 2"]);
+    let said = sandbox.ok(["experiments", "restore", "1"]);
+    said.tells(&["Restored experiment `new` with 1 run; 1 run that had been deleted before stays so."]);
+    assert_eq!(list(&["--deleted"]), ["2 new deleted 1"]);
+    // What goes for ever is shown whole.
+    sandbox.write("net.bin", "x");
+    sandbox.ok(["log", "model", "net.bin", "--run", "a"]);
+    sandbox.ok(["experiments", "delete", "1"]);
+    let said = sandbox.ok(["runs", "gc", "-n"]);
+    said.tells(&["Would remove 2 experiments, 3 runs, 1 logged model for ever."]);
+    // Of a run at work.
+    let process = std::process::id().to_string();
+    sandbox.ok(["runs", "start", "--experiment", "busy", "--process", &process]);
+    sandbox
+        .pipe(["experiments", "delete", "busy"])
+        .code(2)
+        .tells(&["is at work in process", "nothing was deleted"]);
+}

@@ -57,7 +57,24 @@ early = mlflow.set_experiment("early").experiment_id
 mlflow.start_run(run_name="begun")
 mlflow.log_param("depth", 1)
 mlflow.log_metric("loss", 1, step=1)
+client = mlflow.MlflowClient()
+client.create_registered_model("rose", tags={"team": "a"})
+begun = mlflow.active_run().info.run_id
+rose = client.create_model_version("rose", f"runs:/{begun}/rose", begun).version
+client.set_registered_model_alias("rose", "first", rose)
 lose()
+# What was registered before is known, and goes on.
+assert client.get_model_version("rose", rose).run_id == begun
+assert client.get_model_version_by_alias("rose", "first").version == rose
+assert client.get_registered_model("rose").tags == {"team": "a"}
+client.set_registered_model_tag("rose", "color", "red")
+client.update_registered_model("rose", "a flower")
+client.set_registered_model_alias("rose", "best", rose)
+client.transition_model_version_stage("rose", rose, "Production")
+client.set_model_version_tag("rose", rose, "by", "me")
+client.update_model_version("rose", rose, "the first")
+assert client.get_model_version("rose", rose).current_stage == "Production"
+client.create_registered_model("tulip")
 for step in range(2, 5):
     mlflow.log_metric("loss", 0.5, step=step)
 mlflow.set_tag("who", "me")
@@ -84,9 +101,11 @@ found = mlflow.search_runs(experiment_names=["late"], order_by=["metrics.loss AS
 assert list(found.run_id) == [inner.info.run_id, outer.info.run_id], found
 found = mlflow.get_run(outer.info.run_id)
 assert (found.info.status, found.data.params["depth"]) == ("FINISHED", "3"), found
-client = mlflow.MlflowClient()
 version = client.search_model_versions(f"run_id = '{outer.info.run_id}'")[0]
 client.set_registered_model_alias("iris", "best", version.version)
+client.transition_model_version_stage("iris", version.version, "Staging")
+client.set_model_version_tag("iris", version.version, "by", "me")
+client.set_registered_model_tag("iris", "team", "b")
 assert client.get_model_version_by_alias("iris", "best").run_id == outer.info.run_id
 # Of a run and an experiment from before the script knows no more than the id.
 client.get_run(os.environ["PIPE_RUN_ID"])
@@ -94,10 +113,17 @@ client.log_metric(os.environ["PIPE_RUN_ID"], "of_stage", 1)
 with mlflow.start_run(experiment_id=early, run_name="early again"):
     mlflow.log_metric("loss", 2)
 
+again = mlflow.register_model(f"runs:/{outer.info.run_id}/model", "rose")
+client.set_registered_model_alias("rose", "last", again.version)
+client.delete_registered_model_tag("rose", "color")
+
 if HOW == "returns":
     move("aside.db", ".pipe/runs.db")
 if HOW == "full":
     os.remove("fill")
 assert mlflow.set_experiment("late").experiment_id == late
+# What the script has in its hands means the same.
+assert client.get_model_version("rose", again.version).run_id == outer.info.run_id
+client.set_model_version_tag("rose", again.version, "by", "you")
 with mlflow.start_run(run_name="last"):
     mlflow.log_metric("loss", 3)

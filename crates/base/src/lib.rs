@@ -15,6 +15,6 @@ pub use content::FileState;
 pub use digest::{Algorithm, Digest, ParseDigestError};
 pub use json::ascii_json;
 pub use path::{PathError, ProjectPath};
-pub use text::{one_line, plain_lines, shown};
+pub use text::{duration_text, one_line, plain_lines, shown};
 pub use timestamp::Timestamp;
 pub use value::Value;

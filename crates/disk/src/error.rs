@@ -32,6 +32,11 @@ impl DiskError {
         }
     }
 
+    /// Whether the disk has no room left, or no more for this user.
+    pub fn is_full(&self) -> bool {
+        is_full(&self.source)
+    }
+
     /// Whether it failed because nothing can be written there: a file system that is mounted read-only, or what is somebody else's.
     pub fn is_read_only(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)

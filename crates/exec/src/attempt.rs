@@ -260,7 +260,8 @@ impl Attempt<'_, '_, '_> {
 
     fn record(&self, job: &Job<'_>, outs: &OutStates, outside: SpecialStates) -> Result<(), LedgerError> {
         let lock = StageLock { outs: outs.clone(), special_outs: outside, ..job.inputs.clone() };
-        self.shop.ledger().record(&self.stage.address, lock)?;
+        let record = || self.shop.ledger().record(&self.stage.address, lock.clone());
+        record().or_else(|fault| self.shop.with_room(fault, record))?;
         agree(self.shop.world.workspace, self.stage, outs);
         Ok(())
     }

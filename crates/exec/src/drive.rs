@@ -288,8 +288,8 @@ pub fn drive(
         summary.fresh += fresh;
         summary.not_started -= fresh;
     }
-    let ledger = ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    ledger.write(|stage, lock| world.pipeline.keeps_record(stage, lock))?;
+    let write = || shop.ledger().write(|stage, lock| world.pipeline.keeps_record(stage, lock));
+    write().or_else(|fault| shop.with_room(fault, write))?;
     Ok(summary)
 }
 
@@ -307,6 +307,20 @@ pub(crate) struct Shop<'a, 'l> {
 impl<'l> Shop<'_, 'l> {
     pub fn ledger(&self) -> MutexGuard<'_, &'l mut Ledger> {
         self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Does something again that failed: what was set aside for a full disk, or taken by what is recorded of the stage, must
+    /// not fail it. Perhaps somebody else has made room meanwhile.
+    pub fn with_room(
+        &self,
+        fault: LedgerError,
+        again: impl Fn() -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        if !fault.is_full() {
+            return Err(fault);
+        }
+        self.crew.host.make_room();
+        again()
     }
 
     pub fn report(&self, report: Report) {

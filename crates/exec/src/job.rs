@@ -181,6 +181,10 @@ pub trait Host: Sync {
     /// When running it would destroy what somebody else keeps.
     fn permit(&self, stage: &Stage) -> Result<(), String>;
 
+    /// Called when the disk is full and a success has to be written down: gives back what room it set aside for
+    /// that.
+    fn make_room(&self) {}
+
     /// Called before the first process of a stage starts.
     fn prepare(&self, job: &Job<'_>) -> JobEnv;
 

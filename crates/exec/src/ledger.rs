@@ -87,6 +87,16 @@ pub enum LedgerError {
     Disk(#[from] DiskError),
 }
 
+impl LedgerError {
+    /// Whether the disk has no room left.
+    pub fn is_full(&self) -> bool {
+        match self {
+            LedgerError::Disk(fault) | LedgerError::Journal(JournalError::Disk(fault)) => fault.is_full(),
+            _ => false,
+        }
+    }
+}
+
 impl Ledger {
     /// Reads the locks of the given pipeline files, all of them ours, the given pointers and the journal at `journal_path`.
     ///

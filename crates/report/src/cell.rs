@@ -1,9 +1,9 @@
 //! One value of a table: for people rounded and with units, for programs whole.
 
-use base::{Timestamp, Value, one_line};
+use base::{Timestamp, Value, duration_text, one_line};
 use serde_json::Value as Json;
 
-use crate::human::{EXACT, SURE, bytes_text, duration_text, float_text};
+use crate::human::{EXACT, SURE, bytes_text, float_text};
 
 /// Significant digits of a float where nothing else is said; DVC's number.
 pub(crate) const PRECISION: usize = 5;

@@ -63,23 +63,10 @@ pub fn bytes_text(bytes: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
-/// A duration: `12ms`, `4.2s`, `3m 05s`, `2h 07m`, `3d 04h`.
-pub fn duration_text(millis: i64) -> String {
-    let sign = if millis < 0 { "-" } else { "" };
-    let millis = millis.unsigned_abs();
-    let seconds = (millis + 500) / 1000;
-    let text = match () {
-        () if millis < 1000 => format!("{millis}ms"),
-        () if millis < 59_950 => format!("{:.1}s", millis as f64 / 1000.0),
-        () if seconds < 3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
-        () if seconds < 86_400 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
-        () => format!("{}d {:02}h", seconds / 86_400, seconds / 3600 % 24),
-    };
-    format!("{sign}{text}")
-}
-
 #[cfg(test)]
 mod tests {
+    use base::duration_text;
+
     use super::*;
 
     #[test]

@@ -11,8 +11,9 @@ pub mod plots;
 mod sparkline;
 mod table;
 
+pub use base::duration_text;
 pub use cell::{Cell, LISTED, Tone, json_value};
 pub use diff::{Diff, DiffOptions, DiffRow, DiffSide, flatten};
-pub use human::{bytes_text, count_text, duration_text, few_text, float_text};
+pub use human::{bytes_text, count_text, few_text, float_text};
 pub use sparkline::sparkline;
 pub use table::{Align, Column, Table};

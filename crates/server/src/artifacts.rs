@@ -177,7 +177,10 @@ pub async fn put(context: Context, sent: String, mut body: Body) -> Result<Respo
         read_to_end(&mut body).await;
     }
     match (done, lose) {
-        (Err(fault), Some(lose)) if fault.is_ours() => lose(&format!("artifact {sent}: {}", fault.message)),
+        (Err(fault), Some(lose)) if fault.is_ours() => {
+            let thing = format!("artifact {sent}");
+            lose(&thing, &format!("{thing}: {}", fault.message));
+        }
         (answer, _) => answer?,
     }
     Ok(StatusCode::OK.into_response())

@@ -24,8 +24,8 @@ pub struct Context {
     pub lose: Option<Lose>,
 }
 
-/// Tells people what is lost.
-pub type Lose = Arc<dyn Fn(&str) + Send + Sync>;
+/// Tells people what is lost: the thing, and the sentence about it.
+pub type Lose = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 impl Context {
     /// A server's view on a store and a cache, with no scopes yet.

@@ -76,9 +76,12 @@ impl Guard {
         if !is_read && matches!(site, Some("cross-site" | "same-site")) {
             return refuse("A page of another site sent this request");
         }
+        // Nobody speaks TLS on this machine's own address; before an address that others reach somebody may.
+        let is_own = |scheme: &str| scheme == "http" || scheme == "https" && !self.address.ip().is_loopback();
+        let is_ours = |(scheme, from): (&str, &str)| is_own(scheme) && from == host;
         match headers.get(ORIGIN).map(|origin| origin.to_str()) {
             None => Ok(()),
-            Some(Ok(origin)) if origin.split_once("://").is_some_and(|(_, from)| from == host) => Ok(()),
+            Some(Ok(origin)) if origin.split_once("://").is_some_and(is_ours) => Ok(()),
             Some(_) => refuse("A page of another origin sent this request"),
         }
     }
@@ -213,7 +216,13 @@ mod tests {
         }
         let ours = ("host", "localhost:5000");
         assert!(check(&[ours, ("origin", "http://localhost:5000")]));
-        for origin in ["http://evil.example", "null", "http://localhost:8080", "http://localhost:5000.evil"] {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "https://localhost:5000",
+            "http://localhost:8080",
+            "http://localhost:5000.evil",
+        ] {
             assert!(!check(&[ours, ("origin", origin)]), "{origin}");
         }
         assert!(!check(&[ours, ("sec-fetch-site", "cross-site")]));

@@ -37,4 +37,4 @@ pub use context::{Context, Lose, Scope, Scopes};
 pub use guard::Token;
 pub use route::MLFLOW_VERSION;
 pub use serve::{Options, ServeError, Server};
-pub use versions::VERSIONS_TAG;
+pub use versions::{VERSIONS_TAG, version_noted};

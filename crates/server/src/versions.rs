@@ -60,13 +60,21 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 /// Notes at a logged model that a version was made of it.
 fn note_version(context: &Context, model: &LoggedModel, version: &VersionRef) -> Result<(), Fault> {
-    let noted = model.tags.get(VERSIONS_TAG).and_then(|text| serde_json::from_str(text).ok());
-    let mut noted: Vec<serde_json::Value> = noted.unwrap_or_default();
-    noted.push(json!({"name": version.model, "version": version.version}));
-    let tag = Tag { key: VERSIONS_TAG.to_owned(), value: serde_json::Value::from(noted).to_string() };
+    let tag = version_noted(model, version);
     let change = LoggedModelChange::SetTags { model: model.id, tags: vec![tag] };
     context.apply(vec![Change::LoggedModel(change)])?;
     Ok(())
+}
+
+/// The tag of a logged model that lists the versions made of it, this one among them.
+pub fn version_noted(model: &LoggedModel, version: &VersionRef) -> Tag {
+    let noted = model.tags.get(VERSIONS_TAG).and_then(|text| serde_json::from_str(text).ok());
+    let mut noted: Vec<serde_json::Value> = noted.unwrap_or_default();
+    let new = json!({"name": version.model, "version": version.version});
+    if !noted.contains(&new) {
+        noted.push(new);
+    }
+    Tag { key: VERSIONS_TAG.to_owned(), value: serde_json::Value::from(noted).to_string() }
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {

@@ -26,8 +26,8 @@ mod unknown;
 
 pub use block::{BLOCK_VERSION, decode_block, encode_block};
 pub use change::{
-    Applied, Bound, Change, Changes, ChangesId, ExperimentRef, LoggedModelChange, NewLoggedModel, NewRun,
-    NewVersion, Precondition, Purge, RegistryChange, VersionRef,
+    Applied, Bound, Change, Changes, ChangesId, ExperimentRef, FIRST_TOKEN, KnownAs, LoggedModelChange,
+    NewLoggedModel, NewRun, NewVersion, Precondition, Purge, RegistryChange, VersionRef,
 };
 pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};
 pub use columns::commonest;

@@ -76,6 +76,7 @@ pub fn run(args: &RegisterArgs, project: &Project, printer: Printer) -> CliResul
         tags: args.tag.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect(),
         artifacts: made.artifacts,
         aliases: args.rule.alias.clone(),
+        known_as: None,
     });
     let mut changes = Vec::from(changes);
     if !made.logged.is_empty() {

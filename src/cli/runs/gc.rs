@@ -3,7 +3,7 @@
 use base::Timestamp;
 use clap::Args;
 use report::{Cell, Column, Table};
-use track::{Change, ModelStore, Purge, Run, RunStore, Search, SqliteStore, View};
+use track::{Change, ModelId, ModelStore, Purge, Run, RunStore, Search, SqliteStore, View};
 
 use crate::age::parse_age;
 use crate::cli::arguments::ConfirmArgs;
@@ -42,14 +42,17 @@ pub fn run(args: &GcArgs, project: &Project, printer: Printer) -> CliResult {
         return Ok(());
     }
     let mut runs = store.runs(&purge.runs)?;
+    let mut models = purge.models.clone();
     if !purge.experiments.is_empty() {
         // They go with all that is in them.
+        let inside = store.models_in(&purge.experiments)?;
+        models.extend(inside.into_iter().filter(|model| !purge.models.contains(model)));
         let experiments = purge.experiments.clone();
         runs.extend(store.search(&Search { experiments, view: View::Deleted, ..Search::default() })?);
     }
     let runs = shown(&runs);
-    printer.data(preview(&store, &purge, &runs)?.text(printer.width(), printer.colors_data()));
-    let what = told(&purge, runs.len());
+    printer.data(preview(&store, &purge, &runs, &models)?.text(printer.width(), printer.colors_data()));
+    let what = told(&purge, runs.len(), models.len());
     tell_versions(&store, &purge, printer)?;
     if args.confirm.dry {
         printer.say(format_args!("Would remove {what} for ever."));
@@ -86,14 +89,13 @@ fn tell_versions(store: &SqliteStore, purge: &Purge, printer: Printer) -> CliRes
 }
 
 /// What goes, in words; of the runs, how many people see.
-fn told(purge: &Purge, runs: usize) -> String {
-    let counts =
-        [(purge.experiments.len(), "experiment"), (runs, "run"), (purge.models.len(), "logged model")];
+fn told(purge: &Purge, runs: usize, models: usize) -> String {
+    let counts = [(purge.experiments.len(), "experiment"), (runs, "run"), (models, "logged model")];
     let parts = counts.into_iter().filter(|(count, _)| *count > 0);
     parts.map(|(count, noun)| report::count_text(count, noun)).collect::<Vec<_>>().join(", ")
 }
 
-fn preview(store: &SqliteStore, purge: &Purge, runs: &[&Run]) -> CliResult<Table> {
+fn preview(store: &SqliteStore, purge: &Purge, runs: &[&Run], models: &[ModelId]) -> CliResult<Table> {
     let mut table = Table::new(vec![
         Column::text("what").kept(),
         Column::text("id").kept(),
@@ -114,7 +116,7 @@ fn preview(store: &SqliteStore, purge: &Purge, runs: &[&Run]) -> CliResult<Table
         let deleted = info.deleted.map_or(Cell::Missing, Cell::Time);
         table.push(vec![Cell::text("run"), Cell::text(info.id.short()), Cell::text(&info.name), deleted]);
     }
-    for id in &purge.models {
+    for id in models {
         let model = store.logged_model(*id)?;
         table.push(vec![
             Cell::text("logged model"),

@@ -102,7 +102,7 @@ fn change(args: &ChosenArgs, to: Lifecycle, project: &Project, printer: Printer)
         StoreError::ExperimentExists(name) => CliError::message(format!(
             "the experiment `{name}` of these runs is deleted, and another one has its name now"
         ))
-        .hint("give that one another name, with MLflow's rename_experiment, and restore them again"),
+        .hint("`pipe experiments rename` gives that one another name; then restore them again"),
         fault => fault.into(),
     })?;
     let them = if shown.len() == 1 { "it" } else { "them" };
@@ -149,9 +149,14 @@ fn chosen(args: &ChosenArgs, view: View, store: &SqliteStore) -> CliResult<Vec<R
         }
         None => {
             let find = |wanted: &String| -> CliResult<Joined> {
-                Joined::find(store, wanted, view).map_err(|fault| match view {
-                    View::Deleted => CliError::from(fault).hint("`pipe runs list --deleted` shows them"),
-                    _ => CliError::from(fault),
+                Joined::find(store, wanted, view).map_err(|fault| {
+                    if view != View::Deleted {
+                        return CliError::from(fault);
+                    }
+                    let is_active = Joined::find(store, wanted, View::Active).is_ok();
+                    let not_deleted = || format!("run `{}` is not deleted", base::one_line(wanted));
+                    CliError::message(if is_active { not_deleted() } else { fault.to_string() })
+                        .hint("`pipe runs list --deleted` shows the runs that are deleted")
                 })
             };
             let wanted = args.runs.iter().filter(|wanted| !wanted.is_empty());

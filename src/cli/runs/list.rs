@@ -26,7 +26,8 @@ pub struct ListArgs {
     /// one that a stage and its script both have, or a param, either. best(KEY), min(KEY) and max(KEY) look at all it had:
     /// best is the least of what is called loss, error, rmse and the like, or has a tag pipe.better.KEY = lower, else the
     /// greatest. Comparisons: = != < <= > >=, like and ilike with % and _, ~ and !~ with a regular expression, in (…),
-    /// is null. They are joined by and, or, not and parentheses. A time is local unless it ends with Z or an offset, and
+    /// is null. They are joined by and, or, not and parentheses. What a run lacks is never true of it, nor is its
+    /// opposite, as in SQL and MLflow: 'params.seed is null or params.seed != 42' finds those that have none, too. A time is local unless it ends with Z or an offset, and
     /// stands for as long as it is written: start = '2026-11-21' is true of that whole day. A duration in quotes equals
     /// what lists show so, as '1.5s'.
     #[arg(long, value_name = "FILTER")]

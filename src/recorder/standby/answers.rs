@@ -9,11 +9,11 @@ use base::{Digest, Timestamp};
 use track::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Change, Changes, Course, DatasetSummary, ErrorKind,
     Experiment, ExperimentId, ExperimentSearch, KeyGroup, Lease, Lifecycle, LineageFile, Metric,
-    MetricCursor, Purge, RegistryChange, Role, Run, RunId, RunStore, Search, SqliteStore, StoreError,
-    TagValue, View,
+    MetricCursor, ModelStore, Purge, Role, Run, RunId, RunStore, Search, SqliteStore, StoreError, TagValue,
+    View,
 };
 
-use super::registry::{is_provisional, is_provisional_number, name_of};
+use super::registry::{Taken, is_token, name_of, version_in};
 use super::{Begun, StandbyStore, State};
 
 /// Whether a store could not answer at all.
@@ -187,21 +187,21 @@ impl StandbyStore {
         known.iter().try_for_each(|known| meet_experiment(state, known))
     }
 
-    /// Applies what is of the model registry to the provisional one, and takes it out; the numbers of the versions made.
-    pub(super) fn apply_provisionally(
+    /// Has the stand-in of the registry take what is of it, out of the changes.
+    pub(super) fn take_registered(
         &self,
         state: &mut State,
         changes: &mut Vec<Change>,
         at: Timestamp,
-    ) -> Result<Vec<i64>, StoreError> {
-        let mut versions = Vec::new();
+    ) -> Result<Taken, StoreError> {
+        let mut taken = Taken::default();
         let mut rest = Vec::with_capacity(changes.len());
         for change in std::mem::take(changes) {
             match change {
                 Change::Registry(change) => {
                     let find = |name: &str| self.find_registered(name);
                     let find_version = |version: &track::VersionRef| self.find_version(version);
-                    versions.extend(state.registry.apply(change, at, find, find_version)?);
+                    state.registry.take(change, at, find, find_version, &mut taken)?;
                 }
                 // Files of a version are those of what it was made of.
                 Change::DeleteArtifacts { owner: ArtifactOwner::Version(..), .. } => {}
@@ -209,24 +209,20 @@ impl StandbyStore {
             }
         }
         *changes = rest;
-        Ok(versions)
+        Ok(taken)
     }
 
-    /// Registers in the real store what it did not know, where the provisional registry does: the model comes first.
-    fn register_after_all(&self, changes: &Changes, fault: StoreError) -> Result<Applied, StoreError> {
-        let [Change::Registry(change)] = changes.changes.as_slice() else { return Err(fault) };
-        let Some(model) = self.state().registry.model(name_of(change)) else { return Err(fault) };
-        if !matches!(change, RegistryChange::CreateVersion(_)) {
-            return self.take(changes, None);
+    /// Takes notice of what the store took of the registry.
+    fn note_registered(&self, changes: &[Change], applied: &Applied) {
+        for change in changes {
+            let Change::Registry(change) = change else { continue };
+            self.state().registry.note(change, applied);
+            // What clients are not told at once, they may ask later.
+            let _ = self.registered_model(name_of(change));
+            if let Some(version) = version_in(&mut change.clone()) {
+                let _ = self.model_version(&version.model, version.version);
+            }
         }
-        let create = Change::Registry(RegistryChange::CreateModel {
-            name: model.name,
-            description: model.description,
-            tags: model.tags.into_iter().map(|(key, value)| track::Tag { key, value }).collect(),
-            if_absent: true,
-        });
-        let changes = Changes::new(changes.at, vec![create, Change::Registry(change.clone())]);
-        self.ask_real(|real| real.apply(changes))
     }
 
     /// The runs that match of both, where something waits.
@@ -295,8 +291,9 @@ fn meet_experiment(state: &mut State, known: &Experiment) -> Result<(), StoreErr
 }
 
 impl RunStore for StandbyStore {
-    fn apply(&self, changes: Changes) -> Result<Applied, StoreError> {
-        if self.is_behind() || changes.changes.iter().any(is_provisional) {
+    fn apply(&self, mut changes: Changes) -> Result<Applied, StoreError> {
+        self.state().registry.name_versions(&mut changes.changes);
+        if self.is_behind() {
             return self.take(&changes, None);
         }
         let mut answer = self.apply_really(&changes);
@@ -307,15 +304,10 @@ impl RunStore for StandbyStore {
         match answer {
             Ok(mut applied) => {
                 self.remember(&changes, &mut applied, true);
-                for change in &changes.changes {
-                    if let Change::Registry(change) = change {
-                        self.state().registry.stand_back(change, changes.at);
-                    }
-                }
+                self.note_registered(&changes.changes, &applied);
                 Ok(applied)
             }
             Err(fault) if self.may_wait(&fault) => self.take(&changes, Some(&fault)),
-            Err(fault) if fault.kind() == ErrorKind::NotFound => self.register_after_all(&changes, fault),
             Err(fault) => Err(fault),
         }
     }
@@ -558,14 +550,14 @@ impl RunStore for StandbyStore {
     }
 
     fn artifacts_of(&self, owner: &ArtifactOwner) -> Result<Vec<Artifact>, StoreError> {
-        if is_of_provisional(owner) {
+        if is_of_token(owner) {
             return Ok(Vec::new());
         }
         self.ask_both(|store| store.artifacts_of(owner), by_path)
     }
 
     fn artifact_folder(&self, owner: &ArtifactOwner, folder: &str) -> Result<Vec<ArtifactEntry>, StoreError> {
-        if is_of_provisional(owner) {
+        if is_of_token(owner) {
             return Ok(Vec::new());
         }
         self.ask_both(
@@ -578,7 +570,7 @@ impl RunStore for StandbyStore {
     }
 
     fn artifact(&self, owner: &ArtifactOwner, path: &str) -> Result<Option<Artifact>, StoreError> {
-        if is_of_provisional(owner) {
+        if is_of_token(owner) {
             return Ok(None);
         }
         if let Some(Ok(Some(found))) = self.ask_standin(|standin| standin.artifact(owner, path)) {
@@ -611,8 +603,8 @@ impl RunStore for StandbyStore {
     }
 }
 
-fn is_of_provisional(owner: &ArtifactOwner) -> bool {
-    matches!(owner, ArtifactOwner::Version(_, version) if is_provisional_number(*version))
+fn is_of_token(owner: &ArtifactOwner) -> bool {
+    matches!(owner, ArtifactOwner::Version(_, version) if is_token(*version))
 }
 
 fn in_order(real: Vec<String>, standin: Vec<String>) -> Vec<String> {

@@ -1,6 +1,5 @@
 //! What the store answers of logged models and of the model registry.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use track::{
@@ -20,6 +19,25 @@ impl StandbyStore {
     /// A version of the real store.
     pub(super) fn find_version(&self, version: &VersionRef) -> Result<ModelVersion, StoreError> {
         self.ask_real(|real| real.model_version(&version.model, version.version))
+    }
+
+    /// Asks the stand-in of the registry, where something waits.
+    fn ask_registry<T>(&self, question: impl FnOnce(&SqliteStore) -> Option<T>) -> Option<T> {
+        if !self.is_behind() {
+            return None;
+        }
+        self.state().registry.waiting().and_then(question)
+    }
+
+    /// Asks the real store, and once more where another one stands in its place that is yet to know what was made here.
+    fn find_again<T>(&self, find: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match find() {
+            Err(fault) if self.is_registered_elsewhere(&fault) => {
+                self.begin_again();
+                find()
+            }
+            answer => answer,
+        }
     }
 
     fn shown_model(&self, store: &SqliteStore, mut model: LoggedModel, is_real: bool) -> LoggedModel {
@@ -85,32 +103,41 @@ impl ModelStore for StandbyStore {
     }
 
     fn registered_model(&self, name: &str) -> Result<RegisteredModel, StoreError> {
-        let provisional = self.state().registry.model(name);
-        match (self.find_registered(name), provisional) {
-            (Ok(mut found), Some(provisional)) => {
-                found.aliases.extend(provisional.aliases);
+        let waiting = self.ask_registry(|standin| standin.registered_model(name).ok());
+        match (self.find_again(|| self.find_registered(name)), waiting) {
+            (Ok(found), Some(waiting)) => {
+                let mut aliases = found.aliases;
+                aliases.extend(waiting.aliases);
+                Ok(RegisteredModel { aliases, ..waiting })
+            }
+            (Err(_), Some(waiting)) => Ok(waiting),
+            (Err(fault), None) if is_silent(&fault) => {
+                self.state().registry.recalled()?.registered_model(name)
+            }
+            (Ok(found), None) => {
+                self.state().registry.see_model(&found);
                 Ok(found)
             }
-            (Err(_), Some(provisional)) => Ok(provisional),
-            (Err(fault), None) if is_silent(&fault) => {
-                Err(StoreError::Unknown { noun: "registered model", name: name.to_owned() })
-            }
-            (found, None) => found,
+            (Err(fault), None) => Err(fault),
         }
     }
 
     fn search_registered_models(&self, search: &ModelSearch) -> Result<Vec<RegisteredModel>, StoreError> {
         let limit = search.limit.map(|limit| limit.saturating_add(search.offset));
         let whole = ModelSearch { offset: 0, limit, ..search.clone() };
-        let provisional = self.state().registry.models(&whole);
-        let asked = if provisional.is_empty() { search } else { &whole };
+        let waiting = self.ask_registry(|standin| standin.search_registered_models(&whole).ok());
+        let waiting = waiting.unwrap_or_default();
+        let asked = if waiting.is_empty() { search } else { &whole };
         let mut found = match self.ask_real(|real| real.search_registered_models(asked)) {
-            Ok(found) if provisional.is_empty() => return Ok(found),
-            Err(fault) if !is_silent(&fault) => return Err(fault),
-            found => found.unwrap_or_default(),
+            Ok(found) if waiting.is_empty() => return Ok(found),
+            Err(fault) if is_silent(&fault) => {
+                return self.state().registry.recalled()?.search_registered_models(search);
+            }
+            found => found?,
         };
-        let known: BTreeSet<String> = found.iter().map(|model| model.name.clone()).collect();
-        found.extend(provisional.into_iter().filter(|model| !known.contains(&model.name)));
+        let known: BTreeSet<String> = waiting.iter().map(|model| model.name.clone()).collect();
+        found.retain(|model| !known.contains(&model.name));
+        found.extend(waiting);
         if search.order_by.is_empty() {
             found.sort_by(|a, b| a.name.cmp(&b.name));
         }
@@ -118,45 +145,53 @@ impl ModelStore for StandbyStore {
     }
 
     fn model_version(&self, name: &str, version: i64) -> Result<ModelVersion, StoreError> {
+        let waiting = self.ask_registry(|standin| standin.model_version(name, version).ok());
+        if let Some(waiting) = waiting {
+            return Ok(waiting);
+        }
         let wanted = VersionRef { model: name.to_owned(), version };
-        match self.find_version(&wanted) {
-            Ok(found) => Ok(found),
-            Err(fault) => {
-                let provisional = self.state().registry.version(name, version);
-                let unknown =
-                    || StoreError::NotOfModel { model: name.to_owned(), what: format!("version {version}") };
-                provisional.ok_or_else(|| if is_silent(&fault) { unknown() } else { fault })
+        let wanted = self.state().registry.with_token(&wanted);
+        match self.find_again(|| self.find_version(&wanted)) {
+            Ok(found) => {
+                self.state().registry.see_version(version, &found);
+                Ok(found)
             }
+            Err(fault) if is_silent(&fault) => self.state().registry.recalled()?.model_version(name, version),
+            Err(fault) => Err(fault),
         }
     }
 
     fn version_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersion, StoreError> {
-        if let Some(found) = self.state().registry.by_alias(name, alias) {
-            return Ok(found);
+        let waiting = self.ask_registry(|standin| standin.version_by_alias(name, alias).ok());
+        if let Some(waiting) = waiting {
+            return Ok(waiting);
         }
-        match self.ask_real(|real| real.version_by_alias(name, alias)) {
+        match self.find_again(|| self.ask_real(|real| real.version_by_alias(name, alias))) {
             Err(fault) if is_silent(&fault) => {
-                Err(StoreError::NotOfModel { model: name.to_owned(), what: format!("alias `{alias}`") })
+                self.state().registry.recalled()?.version_by_alias(name, alias)
             }
             answer => answer,
         }
     }
 
     fn latest_versions(&self, name: &str, stages: &[Stage]) -> Result<Vec<ModelVersion>, StoreError> {
-        let mut found = self.state().registry.latest(name, stages);
-        match self.ask_real(|real| real.latest_versions(name, stages)) {
-            Ok(real) => {
-                found.extend(real);
-                // Of those of one stage the one that was made last; the numbers say nothing.
-                found.sort_by_key(|version| (version.stage as i64, Reverse(version.created)));
+        let waiting = self.ask_registry(|standin| standin.latest_versions(name, stages).ok());
+        match (self.find_again(|| self.ask_real(|real| real.latest_versions(name, stages))), waiting) {
+            (Ok(real), Some(mut found)) => {
+                let is_there = |version: i64| {
+                    self.ask_registry(|standin| standin.model_version(name, version).ok()).is_some()
+                };
+                found.extend(real.into_iter().filter(|version| !is_there(version.version)));
+                // Of those of one stage the one that waits comes first: it is the newest.
+                found.sort_by_key(|version| version.stage as i64);
                 found.dedup_by_key(|version| version.stage);
                 Ok(found)
             }
-            Err(_) if self.state().registry.model(name).is_some() => Ok(found),
-            Err(fault) if is_silent(&fault) => {
-                Err(StoreError::Unknown { noun: "registered model", name: name.to_owned() })
+            (Err(_), Some(found)) => Ok(found),
+            (Err(fault), None) if is_silent(&fault) => {
+                self.state().registry.recalled()?.latest_versions(name, stages)
             }
-            Err(fault) => Err(fault),
+            (answer, None) => answer,
         }
     }
 
@@ -170,16 +205,25 @@ impl ModelStore for StandbyStore {
         Ok(names.iter().map(|name| self.latest_versions(name, &[]).unwrap_or_default()).collect())
     }
 
-    /// What is not kept comes first: it is the newest.
+    /// What waits comes first: it is the newest.
     fn search_model_versions(&self, search: &VersionSearch) -> Result<Vec<ModelVersion>, StoreError> {
         let limit = search.limit.map(|limit| limit.saturating_add(search.offset));
         let whole = VersionSearch { offset: 0, limit, ..search.clone() };
-        let mut found = self.state().registry.versions(&whole);
+        let waiting = self.ask_registry(|standin| standin.search_model_versions(&whole).ok());
+        let mut found = waiting.unwrap_or_default();
         let asked = if found.is_empty() { search } else { &whole };
         match self.ask_real(|real| real.search_model_versions(asked)) {
             Ok(real) if found.is_empty() => return Ok(real),
-            Err(fault) if !is_silent(&fault) => return Err(fault),
-            real => found.extend(real.unwrap_or_default()),
+            Err(fault) if is_silent(&fault) => {
+                return self.state().registry.recalled()?.search_model_versions(search);
+            }
+            real => {
+                let is_there = |version: &ModelVersion| {
+                    let (name, number) = (&version.model, version.version);
+                    self.ask_registry(|standin| standin.model_version(name, number).ok()).is_some()
+                };
+                found.extend(real?.into_iter().filter(|version| !is_there(version)));
+            }
         }
         Ok(cut(found, search.offset, search.limit))
     }

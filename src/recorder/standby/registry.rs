@@ -1,223 +1,371 @@
-//! What scripts register while the run store takes nothing. The numbers of versions are given when they are made, so that
-//! what was said of one must not be applied later, when the number may be another's. All of it goes to a registry of its
-//! own, whose numbers no store gives, so that the script goes on with what it made; and people are told what to do.
+//! What scripts register while the run store takes nothing. A version gets its number when it is made, so that what is said
+//! of one meanwhile names it by a token, which no store gives as a number: scripts go on with that, the spool has it, and
+//! the store knows by it which version is meant once it has made it. Each is made once, also in a store that was put in
+//! place of the one that has it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::Timestamp;
+use indexmap::IndexMap;
+use rand::Rng;
 use track::{
-    Change, Changes, ErrorKind, ModelSearch, ModelStatus, ModelStore, ModelVersion, NewVersion,
-    RegisteredModel, RegistryChange, RunStore, SqliteStore, Stage, StoreError, VersionRef, VersionSearch,
+    Applied, Change, Changes, ErrorKind, FIRST_TOKEN, KnownAs, ModelStatus, ModelStore, ModelVersion,
+    NewVersion, RegisteredModel, RegistryChange, RunStore, SqliteStore, Stage, StoreError, Tag, VersionRef,
 };
 
-use crate::cli::quoted;
+/// How many tokens there are to begin with. All are numbers that JavaScript can tell apart.
+const TOKENS: u64 = 1 << 49;
+/// How many versions are remembered, for when nobody else can be asked.
+const MOST_SEEN: usize = 4096;
 
-/// Greater numbers are of versions that are not kept.
-const FIRST: i64 = 1_000_000_000;
-
-/// A registry that lasts as long as it is served.
+/// The registry as far as the scripts of a reproduction use it.
 #[derive(Default)]
-pub struct Provisional {
-    store: Option<SqliteStore>,
-    /// Versions of the real store that were changed here, that is, not at all.
-    changed: HashSet<VersionRef>,
-    /// What is not kept and not told, by the name of the registered model.
-    untold: BTreeMap<String, Untold>,
+pub struct Registry {
+    /// Knows what waits, and has copies of what that is about. It goes when nothing waits any more.
+    standin: Option<SqliteStore>,
+    /// The token that was given last, or 0.
+    last: i64,
+    /// The registered models that were made here.
+    models_made: HashSet<String>,
+    /// The versions that were made here, by the numbers that clients know, in their order.
+    made: IndexMap<VersionRef, NewVersion>,
+    /// What clients were told last.
+    models: HashMap<String, RegisteredModel>,
+    versions: HashMap<VersionRef, ModelVersion>,
 }
 
+/// The changes of a set that are of the registry, which wait for the store, and the numbers of the versions they make.
 #[derive(Default)]
-struct Untold {
-    versions: usize,
-    /// The last one.
-    version: Option<NewVersion>,
+pub struct Taken {
+    pub kept: Vec<Change>,
+    pub versions: Vec<i64>,
 }
 
-/// Whether the change is of a version that is not kept.
-pub fn is_provisional(change: &Change) -> bool {
-    match change {
-        Change::Registry(change) => {
-            version_of(change).is_some_and(|version| is_provisional_number(version.version))
+/// Whether a number is a token.
+pub fn is_token(version: i64) -> bool {
+    version >= FIRST_TOKEN
+}
+
+impl Registry {
+    /// Gives versions that are to be made a token: whoever asks twice gets one version.
+    pub fn name_versions(&mut self, changes: &mut [Change]) {
+        for change in changes {
+            if let Change::Registry(RegistryChange::CreateVersion(new)) = change {
+                if self.last == 0 {
+                    let mut random = rand::make_rng::<rand::rngs::StdRng>();
+                    self.last = FIRST_TOKEN + (random.next_u64() % TOKENS) as i64;
+                }
+                self.last += 1;
+                new.known_as = Some(KnownAs { token: self.last, number: self.last });
+            }
         }
-        _ => false,
     }
-}
 
-/// Whether a version of that number is not kept.
-pub fn is_provisional_number(version: i64) -> bool {
-    version > FIRST
-}
+    /// The same changes with the versions that were made here by their tokens: another store may stand in the place of the
+    /// one that numbered them.
+    pub fn with_tokens(&self, changes: &[Change]) -> Vec<Change> {
+        let mut changes = changes.to_vec();
+        for change in &mut changes {
+            if let Change::Registry(change) = change
+                && let Some(version) = version_in(change)
+            {
+                *version = self.with_token(version);
+            }
+        }
+        changes
+    }
 
-impl Provisional {
-    /// Applies a change here; the number of the version, if it makes one. `find` and `find_version` ask the real store.
+    /// A version by its token, if it was made here.
+    pub fn with_token(&self, version: &VersionRef) -> VersionRef {
+        let token = self.made.get(version).and_then(|new| new.known_as).map(|known| known.token);
+        token.map_or_else(|| version.clone(), |token| VersionRef { version: token, ..version.clone() })
+    }
+
+    /// Whether a registered model was made here, or one of its versions.
+    pub fn has_made(&self, name: &str) -> bool {
+        self.models_made.contains(name) || self.made.keys().any(|version| version.model == name)
+    }
+
+    /// What makes again all that was made here, in a store that has nothing of it. What is there already stays as it is.
+    pub fn making(&self) -> Vec<Vec<Change>> {
+        let models = self.models_made.iter().map(|name| vec![self.making_model(name)]);
+        models.chain(self.made.keys().map(|version| self.making_version(version))).collect()
+    }
+
+    fn making_model(&self, name: &str) -> Change {
+        let standin = self.standin.as_ref().and_then(|standin| standin.registered_model(name).ok());
+        let known = standin.or_else(|| self.models.get(name).cloned());
+        let (description, tags) =
+            known.map_or((None, Vec::new()), |known| (known.description, listed(known.tags)));
+        let name = name.to_owned();
+        Change::Registry(RegistryChange::CreateModel { name, description, tags, if_absent: true })
+    }
+
+    fn making_version(&self, version: &VersionRef) -> Vec<Change> {
+        let Some(new) = self.made.get(version) else { return Vec::new() };
+        let mut new = new.clone();
+        if let Some(known) = self.versions.get(version) {
+            new.description.clone_from(&known.description);
+            new.tags = listed(known.tags.clone());
+            new.aliases.clone_from(&known.aliases);
+        }
+        vec![self.making_model(&version.model), Change::Registry(RegistryChange::CreateVersion(new))]
+    }
+
+    /// Takes a change in place of the store. `find` and `find_version` ask that.
     ///
     /// # Errors
     /// When it is against the rules.
-    pub fn apply(
+    pub fn take(
         &mut self,
         change: RegistryChange,
         at: Timestamp,
         find: impl Fn(&str) -> Result<RegisteredModel, StoreError>,
         find_version: impl Fn(&VersionRef) -> Result<ModelVersion, StoreError>,
-    ) -> Result<Option<i64>, StoreError> {
+        taken: &mut Taken,
+    ) -> Result<(), StoreError> {
         let name = name_of(&change).to_owned();
-        self.meet(&change, &name, at, find)?;
-        let made = match &change {
-            RegistryChange::CreateVersion(new) => Some(new.clone()),
-            _ => None,
-        };
-        if let Some(version) = version_of(&change).filter(|version| !is_provisional_number(version.version)) {
-            match find_version(version) {
-                Err(fault) if fault.kind() != ErrorKind::Failed => return Err(fault),
-                _ => self.changed.insert(version.clone()),
-            };
-            self.untold.entry(name).or_default();
-            return Ok(None);
-        }
-        let applied = self.store()?.apply(Changes::new(at, vec![Change::Registry(change)]))?;
-        let untold = self.untold.entry(name).or_default();
-        if let Some(new) = made {
-            untold.versions += 1;
-            untold.version = Some(new);
-        }
-        Ok(applied.versions.first().copied())
-    }
-
-    /// Stands back where the real store took a change that says the same thing anew.
-    pub fn stand_back(&mut self, change: &RegistryChange, at: Timestamp) {
-        let Some(store) = &self.store else { return };
-        let said_here = match change {
-            RegistryChange::DeleteModel { .. } | RegistryChange::RenameModel { .. } => change.clone(),
-            RegistryChange::SetAlias { alias, .. } | RegistryChange::DeleteAlias { alias, .. } => {
-                RegistryChange::DeleteAlias { name: name_of(change).to_owned(), alias: alias.clone() }
+        self.meet(&change, &name, find)?;
+        let mut kept = change.clone();
+        if let Some(version) = version_in(&mut kept) {
+            self.meet_version(version, find_version)?;
+            if !is_token(version.version) {
+                taken.kept.extend(self.making_version(version));
             }
-            _ => return,
-        };
-        // Perhaps it knows nothing of it.
-        let _ = store.apply(Changes::new(at, vec![Change::Registry(said_here)]));
+            *version = self.with_token(version);
+        } else if let RegistryChange::CreateVersion(new) = &change {
+            taken.kept.push(self.making_model(&name));
+            let token = new.known_as.map_or(FIRST_TOKEN, |known| known.token);
+            self.standin()?.number_next(&name, token)?;
+        } else if let RegistryChange::CreateModel { if_absent, .. } = &mut kept {
+            // It may be there by then.
+            *if_absent = true;
+        } else if self.has_made(&name) {
+            taken.kept.push(self.making_model(&name));
+        }
+        let applied = self.standin()?.apply(Changes::new(at, vec![Change::Registry(change.clone())]))?;
+        taken.kept.push(Change::Registry(kept));
+        self.note(&change, &applied);
+        taken.versions.extend(applied.versions);
+        Ok(())
     }
 
-    /// Makes a registered model that the real store has, or may have.
+    /// Takes notice of a change that was applied.
+    pub fn note(&mut self, change: &RegistryChange, applied: &Applied) {
+        match change {
+            RegistryChange::CreateModel { name, .. } => {
+                self.models_made.insert(name.clone());
+            }
+            RegistryChange::CreateVersion(new) => {
+                let (Some(known), Some(number)) = (new.known_as, applied.versions.first().copied()) else {
+                    return;
+                };
+                let version = VersionRef { model: new.model.clone(), version: number };
+                let known_as = Some(KnownAs { number, ..known });
+                self.made.insert(version, NewVersion { known_as, ..new.clone() });
+            }
+            RegistryChange::DeleteModel { name } => self.forget_model(name),
+            RegistryChange::DeleteVersion { version } => {
+                self.made.shift_remove(version);
+                self.versions.remove(version);
+            }
+            RegistryChange::RenameModel { name, to } => {
+                let renamed = |version: VersionRef| {
+                    if version.model == *name { VersionRef { model: to.clone(), ..version } } else { version }
+                };
+                let made = std::mem::take(&mut self.made).into_iter().map(|(version, new)| {
+                    let version = renamed(version);
+                    let model = version.model.clone();
+                    (version, NewVersion { model, ..new })
+                });
+                self.made = made.collect();
+                if self.models_made.remove(name) {
+                    self.models_made.insert(to.clone());
+                }
+                self.models.remove(name);
+                self.versions.retain(|version, _| version.model != *name);
+            }
+            _ => {}
+        }
+    }
+
+    fn forget_model(&mut self, name: &str) {
+        self.models_made.remove(name);
+        self.models.remove(name);
+        self.made.retain(|version, _| version.model != name);
+        self.versions.retain(|version, _| version.model != name);
+    }
+
+    /// Takes notice of what clients are told.
+    pub fn see_model(&mut self, model: &RegisteredModel) {
+        if self.models.len() < MOST_SEEN {
+            self.models.insert(model.name.clone(), model.clone());
+        }
+    }
+
+    /// The same of a version that was asked for by this number.
+    pub fn see_version(&mut self, asked: i64, version: &ModelVersion) {
+        if self.versions.len() < MOST_SEEN {
+            let place = VersionRef { model: version.model.clone(), version: asked };
+            self.versions.insert(place, ModelVersion { version: asked, ..version.clone() });
+        }
+    }
+
+    /// What is known without the store: all that clients were told, and what waits.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn recalled(&mut self) -> Result<&SqliteStore, StoreError> {
+        for model in self.models.values().cloned().collect::<Vec<_>>() {
+            self.put_model(model)?;
+        }
+        let mut versions: Vec<ModelVersion> = self.versions.values().cloned().collect();
+        let unseen = self.made.iter().filter(|(version, _)| !self.versions.contains_key(*version));
+        versions.extend(unseen.map(|(version, new)| shell(version.clone(), Some(new))));
+        versions.sort_by_key(|version| version.version);
+        for version in versions {
+            self.put_version(version)?;
+        }
+        self.standin()
+    }
+
+    /// What knows what waits, if something of the registry does.
+    pub fn waiting(&self) -> Option<&SqliteStore> {
+        self.standin.as_ref()
+    }
+
+    /// Nothing waits any more.
+    pub fn forget_standin(&mut self) {
+        self.standin = None;
+    }
+
+    /// Makes a copy of a registered model that the store has, or may have.
     fn meet(
         &mut self,
         change: &RegistryChange,
         name: &str,
-        at: Timestamp,
         find: impl Fn(&str) -> Result<RegisteredModel, StoreError>,
     ) -> Result<(), StoreError> {
-        if self.store()?.registered_model(name).is_ok() {
+        if self.standin()?.registered_model(name).is_ok() {
             return Ok(());
         }
         let is_made = matches!(change, RegistryChange::CreateModel { .. });
-        let (description, tags) = match find(name) {
-            Ok(found) => (found.description, found.tags),
-            Err(fault) if fault.kind() == ErrorKind::Failed && !is_made => (None, BTreeMap::new()),
-            Err(_) => return Ok(()),
+        let found = match (find(name), self.models.get(name)) {
+            (Ok(found), _) => found,
+            // What waits makes it, or it was there: nobody can be asked.
+            (Err(fault), Some(known)) if fault.kind() == ErrorKind::Failed || self.has_made(name) => {
+                known.clone()
+            }
+            (Err(fault), _) if (fault.kind() == ErrorKind::Failed || self.has_made(name)) && !is_made => {
+                bare_model(name)
+            }
+            _ => return Ok(()),
         };
-        let tags = tags.into_iter().map(|(key, value)| track::Tag { key, value }).collect();
-        let create =
-            RegistryChange::CreateModel { name: name.to_owned(), description, tags, if_absent: true };
-        self.store()?.apply(Changes::new(at, vec![Change::Registry(create)])).map(drop)
+        self.put_model(found)
     }
 
-    fn store(&mut self) -> Result<&SqliteStore, StoreError> {
-        if self.store.is_none() {
-            self.store = Some(SqliteStore::open_in_memory_after(FIRST)?);
+    fn meet_version(
+        &mut self,
+        version: &VersionRef,
+        find: impl Fn(&VersionRef) -> Result<ModelVersion, StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.standin()?.model_version(&version.model, version.version).is_ok() {
+            return Ok(());
         }
-        Ok(self.store.as_ref().expect("it was made just now"))
+        let found = match (find(&self.with_token(version)), self.versions.get(version)) {
+            (Ok(found), _) => ModelVersion { version: version.version, ..found },
+            (Err(_), Some(known)) => known.clone(),
+            (Err(fault), None) if fault.kind() == ErrorKind::Failed || self.made.contains_key(version) => {
+                shell(version.clone(), self.made.get(version))
+            }
+            (Err(fault), None) => return Err(fault),
+        };
+        self.put_version(found)
     }
 
-    /// What people are to know of what is not kept, each once.
-    pub fn untold(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.untold).into_iter().map(|(name, untold)| told(&name, &untold)).collect()
+    fn put_model(&mut self, model: RegisteredModel) -> Result<(), StoreError> {
+        let RegisteredModel { name, description, tags, created, .. } = model;
+        let tags = listed(tags);
+        let create = RegistryChange::CreateModel { name, description, tags, if_absent: true };
+        self.standin()?.apply(Changes::new(created, vec![Change::Registry(create)])).map(drop)
     }
 
-    /// A registered model.
-    pub fn model(&self, name: &str) -> Option<RegisteredModel> {
-        self.store.as_ref()?.registered_model(name).ok()
-    }
-
-    /// All registered models that match.
-    pub fn models(&self, search: &ModelSearch) -> Vec<RegisteredModel> {
-        let found = self.store.as_ref().and_then(|store| store.search_registered_models(search).ok());
-        found.unwrap_or_default()
-    }
-
-    /// A version, or one of the real store, which cannot be asked, as a client needs to go on that changed it.
-    pub fn version(&self, name: &str, version: i64) -> Option<ModelVersion> {
-        let wanted = VersionRef { model: name.to_owned(), version };
-        if self.changed.contains(&wanted) {
-            return Some(shell(wanted));
+    fn put_version(&mut self, found: ModelVersion) -> Result<(), StoreError> {
+        let version = VersionRef { model: found.model.clone(), version: found.version };
+        if self.standin()?.model_version(&version.model, version.version).is_ok() {
+            return Ok(());
         }
-        self.store.as_ref()?.model_version(name, version).ok()
+        if self.standin()?.registered_model(&found.model).is_err() {
+            self.put_model(bare_model(&found.model))?;
+        }
+        let new = NewVersion {
+            model: found.model,
+            source: found.source,
+            run: found.run,
+            run_link: found.run_link,
+            logged_model: found.logged_model,
+            description: found.description,
+            user: found.user,
+            status: found.status,
+            tags: listed(found.tags),
+            aliases: found.aliases,
+            ..NewVersion::default()
+        };
+        let make = Change::Registry(RegistryChange::CreateVersion(new));
+        let standin = self.standin()?;
+        standin.number_next(&version.model, version.version)?;
+        standin.apply(Changes::new(found.created, vec![make]))?;
+        if found.stage != Stage::None {
+            let stage = RegistryChange::SetStage { version, stage: found.stage, archive_existing: false };
+            standin.apply(Changes::new(found.updated, vec![Change::Registry(stage)]))?;
+        }
+        Ok(())
     }
 
-    /// The version that an alias means.
-    pub fn by_alias(&self, name: &str, alias: &str) -> Option<ModelVersion> {
-        self.store.as_ref()?.version_by_alias(name, alias).ok()
-    }
-
-    /// The newest version of each of these stages.
-    pub fn latest(&self, name: &str, stages: &[Stage]) -> Vec<ModelVersion> {
-        let found = self.store.as_ref().and_then(|store| store.latest_versions(name, stages).ok());
-        found.unwrap_or_default()
-    }
-
-    /// All versions that match.
-    pub fn versions(&self, search: &VersionSearch) -> Vec<ModelVersion> {
-        let found = self.store.as_ref().and_then(|store| store.search_model_versions(search).ok());
-        found.unwrap_or_default()
+    fn standin(&mut self) -> Result<&SqliteStore, StoreError> {
+        if self.standin.is_none() {
+            self.standin = Some(SqliteStore::open_in_memory()?);
+        }
+        Ok(self.standin.as_ref().expect("it was made just now"))
     }
 }
 
-/// The sentence for one registered model.
-fn told(name: &str, untold: &Untold) -> String {
-    let Some(version) = &untold.version else {
-        return format!(
-            "what was changed of registered model {name} is not kept: the run store took nothing"
-        );
-    };
-    let mut command = format!("pipe models register {}", quoted(name));
-    if let Some(run) = version.run {
-        command.push_str(&format!(" --run {run}"));
-    }
-    let path = version.logged_model.map(|model| model.to_string()).or_else(|| path_in(&version.source));
-    if let Some(path) = path {
-        command.push_str(&format!(" --path {}", quoted(&path)));
-    }
-    let which =
-        if untold.versions > 1 { format!(" (the last of {} times)", untold.versions) } else { String::new() };
-    format!(
-        "the registration of model {name} is not kept, since the run store took nothing: `{command}` makes the \
-         version{which} once the run is recorded"
-    )
+fn listed(tags: BTreeMap<String, String>) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag { key, value }).collect()
 }
 
-/// The folder among the artifacts of a run that a source names.
-fn path_in(source: &str) -> Option<String> {
-    let path = match source.strip_prefix("runs:/") {
-        Some(rest) => rest.split_once('/')?.1,
-        None => source.split_once("/artifacts/")?.1,
-    };
-    Some(path.to_owned()).filter(|path| !path.is_empty())
-}
-
-fn shell(VersionRef { model, version }: VersionRef) -> ModelVersion {
+/// A registered model of which no more than the name is known.
+fn bare_model(name: &str) -> RegisteredModel {
     let now = Timestamp::now();
-    ModelVersion {
-        model,
-        version,
-        source: String::new(),
-        run: None,
-        run_link: None,
-        logged_model: None,
-        status: ModelStatus::Ready,
-        message: None,
-        stage: Stage::None,
+    RegisteredModel {
+        name: name.to_owned(),
         description: None,
-        user: String::new(),
         created: now,
         updated: now,
         tags: BTreeMap::new(),
+        aliases: BTreeMap::new(),
+    }
+}
+
+/// A version that nobody can be asked about, as a client needs it to go on that changed it.
+fn shell(VersionRef { model, version }: VersionRef, made: Option<&NewVersion>) -> ModelVersion {
+    let now = Timestamp::now();
+    let made = made.cloned().unwrap_or_default();
+    ModelVersion {
+        model,
+        version,
+        source: made.source,
+        run: made.run,
+        run_link: made.run_link,
+        logged_model: made.logged_model,
+        status: ModelStatus::Ready,
+        message: None,
+        stage: Stage::None,
+        description: made.description,
+        user: made.user,
+        created: now,
+        updated: now,
+        tags: made.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
         aliases: Vec::new(),
     }
 }
@@ -233,11 +381,19 @@ pub fn name_of(change: &RegistryChange) -> &str {
         | RegistryChange::DeleteModelTag { name, .. }
         | RegistryChange::DeleteAlias { name, .. } => name,
         RegistryChange::CreateVersion(new) => &new.model,
-        other => version_of(other).map_or("", |version| &version.model),
+        RegistryChange::DescribeVersion { version, .. }
+        | RegistryChange::SetVersionStatus { version, .. }
+        | RegistryChange::LogVersionArtifacts { version, .. }
+        | RegistryChange::SetStage { version, .. }
+        | RegistryChange::DeleteVersion { version }
+        | RegistryChange::SetVersionTags { version, .. }
+        | RegistryChange::DeleteVersionTag { version, .. }
+        | RegistryChange::SetAlias { version, .. } => &version.model,
     }
 }
 
-fn version_of(change: &RegistryChange) -> Option<&VersionRef> {
+/// The version that a change is of, which is there.
+pub fn version_in(change: &mut RegistryChange) -> Option<&mut VersionRef> {
     match change {
         RegistryChange::DescribeVersion { version, .. }
         | RegistryChange::SetVersionStatus { version, .. }

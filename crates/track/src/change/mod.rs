@@ -14,7 +14,9 @@ use crate::{
     ModelOutput, PARENT_TAG, Param, RunId, RunStatus, Tag,
 };
 
-pub use model::{LoggedModelChange, NewLoggedModel, NewVersion, RegistryChange, VersionRef};
+pub use model::{
+    FIRST_TOKEN, KnownAs, LoggedModelChange, NewLoggedModel, NewVersion, RegistryChange, VersionRef,
+};
 pub use precondition::{Bound, Precondition};
 
 /// A set of changes that happens whole or not at all.

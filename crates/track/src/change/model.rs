@@ -96,6 +96,19 @@ pub struct VersionRef {
     pub version: i64,
 }
 
+/// Tokens of versions begin here; no registered model has so many.
+pub const FIRST_TOKEN: i64 = 1 << 40;
+
+/// How a version is called by who makes it before the store numbers it: changes and questions find it by its token then, and
+/// it is made once, however often that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownAs {
+    /// From [`FIRST_TOKEN`] on, and nobody else's. It is forgotten after thirty days.
+    pub token: i64,
+    /// The number that people were told.
+    pub number: i64,
+}
+
 /// A version to be made. Its number is the one after the highest that the registered model ever had.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewVersion {
@@ -122,9 +135,13 @@ pub struct NewVersion {
     pub artifacts: Vec<Artifact>,
     /// Aliases that mean this version from now on.
     pub aliases: Vec<String>,
+    /// What it was called before it was made here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<KnownAs>,
 }
 
 /// A change of the model registry.
+#[allow(clippy::large_enum_variant, reason = "there are few of them at a time")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RegistryChange {
     /// Makes a registered model.

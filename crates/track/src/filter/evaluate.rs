@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use base::Timestamp;
+use base::{Timestamp, duration_text};
 
 use super::{Attribute, Comparison, Field, FieldValue, Filter, Literal, Subject, Values};
 use crate::{RUN_NAME_TAG, Run};
@@ -63,6 +63,9 @@ fn looks<'a>(field: &Field, value: &'a FieldValue<'_>) -> (Cow<'a, str>, Option<
             (Cow::Borrowed(&**text), Some(text.to_lowercase().into()))
         }
         (_, FieldValue::Text(text)) => (Cow::Borrowed(&**text), None),
+        (Field::Attribute(Attribute::Duration), FieldValue::Number(seconds)) => {
+            (duration_text((seconds * 1000.0).round() as i64).into(), Some(seconds.to_string().into()))
+        }
         (Field::Attribute(of), FieldValue::Number(number)) if of.is_time() => {
             let time = Timestamp(*number as i64);
             (time.local().into(), Some(time.to_string().into()))

@@ -29,6 +29,7 @@ mod whole;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ use crate::{
 const BUSY_SECONDS: u64 = 30;
 /// How long one waits who can write later just as well.
 const BRIEF_SECONDS: u64 = 5;
+/// How long one waits for whom somebody waits in turn.
+const MOMENT_SECONDS: u64 = 1;
 /// How many naps one takes who does not wait.
 const NAPS_AT_ONCE: u32 = 20;
 /// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
@@ -82,6 +85,7 @@ pub struct SqliteStore {
     readers: Option<Readers>,
     /// The file that is open; nothing in memory, and where it is only read.
     file: Mutex<Option<FileId>>,
+    was_replaced: AtomicBool,
     /// Where it is only read, what writes are answered with.
     writer: Result<Mutex<Connection>, Refusal>,
     /// Where others read what it holds.
@@ -122,6 +126,24 @@ impl SqliteStore {
         Self::open_for(path, sync, Patience::Brief)
     }
 
+    /// From now on other writers are waited for no longer than a moment: scripts wait for the answer, and what they log is
+    /// kept elsewhere then.
+    #[must_use]
+    pub fn in_a_moment(mut self) -> Self {
+        let patience = Patience::Moment;
+        let is_set = self.writer().is_ok_and(|mut writer| writer.busy_handler(Some(patience.nap())).is_ok());
+        if is_set {
+            self.readers = Some(Readers::new(self.path.clone(), patience));
+            self.patience = patience;
+        }
+        self
+    }
+
+    /// Whether another file was put in place of the one that was opened.
+    pub fn was_replaced(&self) -> bool {
+        self.was_replaced.load(Ordering::SeqCst)
+    }
+
     /// The same for somebody who waits for them no longer than a write takes.
     ///
     /// # Errors
@@ -139,6 +161,7 @@ impl SqliteStore {
             patience,
             readers: Some(Readers::new(path.to_owned(), patience)),
             file: Mutex::new(Some(file)),
+            was_replaced: AtomicBool::default(),
             writer: Ok(Mutex::new(connection)),
             holdings: None,
         })
@@ -157,6 +180,7 @@ impl SqliteStore {
             patience: Patience::Long,
             readers: Some(Readers::of_what_is_only_read(path.to_owned())),
             file: Mutex::default(),
+            was_replaced: AtomicBool::default(),
             writer: Err(Refusal::ReadOnly),
             holdings: None,
         })
@@ -225,6 +249,7 @@ impl SqliteStore {
             patience: Patience::Long,
             readers: None,
             file: Mutex::default(),
+            was_replaced: AtomicBool::default(),
             writer: Ok(Mutex::new(connection)),
             holdings: None,
         })
@@ -286,6 +311,14 @@ impl SqliteStore {
     /// When the store fails.
     pub fn versions_made_of(&self, purge: &Purge) -> Result<Vec<VersionRef>, StoreError> {
         self.read(|connection| lead::versions_made_of(connection, purge))
+    }
+
+    /// The logged models of these experiments, of any lifecycle, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn models_in(&self, experiments: &[ExperimentId]) -> Result<Vec<ModelId>, StoreError> {
+        self.read(|connection| model::of_experiments(connection, experiments))
     }
 
     /// Answers a question on one moment's state of the store.
@@ -353,6 +386,7 @@ impl SqliteStore {
         let (connection, file) = connect(&self.path, self.sync, self.patience)?;
         *writer = connection;
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        self.was_replaced.store(true, Ordering::SeqCst);
         Ok(())
     }
 
@@ -569,6 +603,7 @@ fn configure(connection: &Connection, sync: Sync) -> Result<(), Fault> {
 enum Patience {
     Long,
     Brief,
+    Moment,
     None,
 }
 
@@ -578,6 +613,7 @@ impl Patience {
         match self {
             Patience::Long => |asked| nap(asked, BUSY_SECONDS),
             Patience::Brief => |asked| nap(asked, BRIEF_SECONDS),
+            Patience::Moment => |asked| nap(asked, MOMENT_SECONDS),
             // A moment all the same: others that log write for as long.
             Patience::None => |asked| nap(asked, 0) || asked.unsigned_abs() < NAPS_AT_ONCE,
         }
@@ -588,6 +624,9 @@ impl Patience {
         match (self, fault) {
             (Patience::Brief, StoreError::Busy { path, .. }) => {
                 StoreError::Busy { path, seconds: BRIEF_SECONDS }
+            }
+            (Patience::Moment, StoreError::Busy { path, .. }) => {
+                StoreError::Busy { path, seconds: MOMENT_SECONDS }
             }
             (Patience::None, StoreError::Busy { path, .. }) => StoreError::Busy { path, seconds: 0 },
             (_, fault) => fault,

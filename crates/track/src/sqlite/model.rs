@@ -28,6 +28,19 @@ pub(super) fn one(connection: &Connection, id: ModelId) -> Result<LoggedModel, F
     whole(connection, found.into_iter().collect())?.pop().ok_or_else(|| unknown().into())
 }
 
+/// The logged models of these experiments, of any lifecycle.
+pub(super) fn of_experiments(
+    connection: &Connection,
+    experiments: &[ExperimentId],
+) -> Result<Vec<ModelId>, Fault> {
+    let experiments: Vec<i64> = experiments.iter().map(|experiment| experiment.0).collect();
+    let mut query = connection.prepare_cached(
+        "SELECT id FROM logged_model WHERE experiment IN (SELECT value FROM json_each(?1)) ORDER BY number",
+    )?;
+    let found = query.query_map([list(&experiments)], |row| model_id(row, 0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn search(connection: &Connection, search: &LoggedModelSearch) -> Result<Vec<LoggedModel>, Fault> {
     let experiments: Vec<i64> = search.experiments.iter().map(|experiment| experiment.0).collect();
     let scope =

@@ -6,12 +6,15 @@ use base::Timestamp;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::apply::earlier_answer;
 use super::choose::{choose, page};
 use super::fault::Fault;
 use super::model::status;
 use super::read::{model_id, run_id, texts_of, unreadable};
 use super::whole::list;
-use crate::{ModelSearch, ModelVersion, RegisteredModel, Stage, StoreError, VersionSearch};
+use crate::{
+    ChangesId, FIRST_TOKEN, ModelSearch, ModelVersion, RegisteredModel, Stage, StoreError, VersionSearch,
+};
 
 const MODEL: &str = "SELECT number, name, description, created, updated FROM registered_model";
 
@@ -82,12 +85,27 @@ fn aliases(connection: &Connection, numbers: &[i64]) -> Result<HashMap<i64, BTre
 
 pub(super) fn version(connection: &Connection, name: &str, version: i64) -> Result<ModelVersion, Fault> {
     let mut query = connection.prepare_cached(&format!("{VERSION} WHERE name = ?1 AND version = ?2"))?;
+    let version = number_of(connection, version)?;
     let found = query.query_row(params![name, version], version_row).optional()?;
     if let Some(whole) = whole_versions(connection, found.into_iter().collect())?.pop() {
         return Ok(whole);
     }
     model(connection, name)?;
     Err(StoreError::NotOfModel { model: name.to_owned(), what: format!("version {version}") }.into())
+}
+
+/// The number of a version that is asked for by its number, or by its token.
+pub(super) fn number_of(connection: &Connection, version: i64) -> Result<i64, Fault> {
+    if version < FIRST_TOKEN {
+        return Ok(version);
+    }
+    let applied = earlier_answer(connection, &token_id(version))?;
+    Ok(applied.and_then(|applied| applied.versions.first().copied()).unwrap_or(version))
+}
+
+/// The id under which it is remembered which version has a token.
+pub(super) fn token_id(token: i64) -> ChangesId {
+    ChangesId(format!("version-{token}"))
 }
 
 pub(super) fn by_alias(connection: &Connection, name: &str, alias: &str) -> Result<ModelVersion, Fault> {
@@ -243,6 +261,7 @@ mod tests {
                     tags: tags(),
                     artifacts: Vec::new(),
                     aliases: vec!["best".into()],
+                    known_as: None,
                 })),
             ]);
         }

@@ -1,23 +1,18 @@
 //! What a store in memory does that stands in for one that takes nothing, and goes when that one is back.
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::{Fault, SqliteStore, history};
 use crate::StoreError;
 
 impl SqliteStore {
-    /// A store in memory that numbers the versions of registered models from after `last` on.
+    /// Gives the next version of a registered model this number.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn open_in_memory_after(last: i64) -> Result<Self, StoreError> {
-        let store = Self::open_in_memory()?;
-        let trigger = format!(
-            "CREATE TEMP TRIGGER first_version AFTER INSERT ON main.registered_model BEGIN
-             UPDATE registered_model SET versions = {last} WHERE number = new.number; END"
-        );
-        store.alter(|connection| Ok(connection.execute_batch(&trigger)?))?;
-        Ok(store)
+    pub fn number_next(&self, model: &str, version: i64) -> Result<(), StoreError> {
+        let number = "UPDATE registered_model SET versions = ?2 - 1 WHERE name = ?1";
+        self.alter(|connection| Ok(connection.execute(number, params![model, version]).map(drop)?))
     }
 
     /// Keeps no more than `most` points of metrics, the newest of each metric of each run and logged model, but one of each

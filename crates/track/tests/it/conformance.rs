@@ -18,8 +18,9 @@ use crate::experiments::{
 };
 use crate::models::{
     a_logged_model_reads_back_whole, a_version_is_registered_only_when_its_rule_holds,
-    logged_models_are_found_by_what_was_measured, registered_models_have_names_of_their_own,
-    versions_count_on_and_aliases_mean_what_is_there, versions_move_between_stages,
+    a_version_with_a_token_is_made_once, logged_models_are_found_by_what_was_measured,
+    registered_models_have_names_of_their_own, versions_count_on_and_aliases_mean_what_is_there,
+    versions_move_between_stages,
 };
 use crate::{at, id, make_run, param, point, tag};
 
@@ -627,6 +628,7 @@ conformance!(
     a_logged_model_reads_back_whole,
     logged_models_are_found_by_what_was_measured,
     registered_models_have_names_of_their_own,
+    a_version_with_a_token_is_made_once,
     versions_count_on_and_aliases_mean_what_is_there,
     versions_move_between_stages,
     a_version_is_registered_only_when_its_rule_holds,

@@ -128,6 +128,7 @@ fn what_holds_and_what_does_not() {
         "start >= '2026-11-21 10:42Z' and start < '2026-11-21 10:43Z' and end > '2026-11-21 10:42Z'",
         "start ~ '^2026-11-2' and start ~ '^2026-11-21T10:42:00.000Z$' and end !~ '^2025'",
         "duration = '1m' and duration in ('60s', '9h') and duration != '59s' and duration <= '1m' and duration >= '1m'",
+        "duration ~ '^1m 00s$' and duration ~ '^60$' and duration !~ 'ms'",
         "status ~ '^fail' and status ~ 'FAIL' and status like 'fail%' and status !~ 'restored'",
         "metrics.train/loss = nan and metrics.train/loss in ('NaN') and metrics.best_acc != nan",
         "metrics.train/loss ~ '^nan$' and metrics.train/loss ~ 'NaN'",

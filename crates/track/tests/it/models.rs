@@ -2,10 +2,10 @@
 
 use base::{Digest, Timestamp};
 use track::{
-    Artifact, ArtifactOwner, Bound, Change, Changes, ErrorKind, ExperimentRef, Filter, Lifecycle,
-    LoggedModelChange, LoggedModelSearch, MetricDataset, ModelId, ModelSearch, ModelStatus, ModelStore,
-    NewLoggedModel, NewVersion, OrderBy, Precondition, RegistryChange, RunStore, Stage, StoreError,
-    VersionRef, VersionSearch,
+    Artifact, ArtifactOwner, Bound, Change, Changes, ErrorKind, ExperimentRef, FIRST_TOKEN, Filter, KnownAs,
+    Lifecycle, LoggedModelChange, LoggedModelSearch, MetricDataset, ModelId, ModelSearch, ModelStatus,
+    ModelStore, NewLoggedModel, NewVersion, OrderBy, Precondition, RegistryChange, RunStore, Stage,
+    StoreError, VersionRef, VersionSearch,
 };
 
 use crate::{at, id, make_run, param, point, tag};
@@ -149,6 +149,29 @@ fn new_version(name: &str) -> NewVersion {
 fn create_version(store: &dyn RunStore, name: &str) -> i64 {
     let create = RegistryChange::CreateVersion(new_version(name));
     store.apply(at(2, vec![registry(create)])).expect("made").versions[0]
+}
+
+/// Who does not know whether a version was made asks once more.
+pub fn a_version_with_a_token_is_made_once(store: &dyn ModelStore) {
+    create_model(store, "iris");
+    create_version(store, "iris");
+    let token = FIRST_TOKEN + 5;
+    let known_as = Some(KnownAs { token, number: token });
+    let new = NewVersion { known_as, ..new_version("iris") };
+    let make = || vec![registry(RegistryChange::CreateVersion(new.clone()))];
+    for _ in 0..2 {
+        assert_eq!(store.apply(at(2, make())).expect("made").versions, [2]);
+    }
+    let of_token = VersionRef { model: "iris".into(), version: token };
+    let set = RegistryChange::SetAlias { alias: "best".into(), version: of_token };
+    store.apply(at(3, vec![registry(set)])).expect("set");
+    assert_eq!(store.version_by_alias("iris", "best").expect("there").version, 2);
+    assert_eq!(store.model_version("iris", token).expect("there").version, 2);
+    let source = format!("models:/iris/{token}");
+    let copy = NewVersion { source, ..new_version("iris") };
+    store.apply(at(4, vec![registry(RegistryChange::CreateVersion(copy))])).expect("made");
+    assert_eq!(store.model_version("iris", 3).expect("there").source, "models:/iris/2");
+    assert!(store.model_version("iris", token + 1).is_err());
 }
 
 pub fn registered_models_have_names_of_their_own(store: &dyn ModelStore) {

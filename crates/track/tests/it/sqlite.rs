@@ -376,8 +376,8 @@ fn the_newest_points_are_kept() {
 }
 
 #[test]
-fn versions_are_numbered_from_elsewhere_on() {
-    let store = SqliteStore::open_in_memory_after(1_000_000).expect("opens");
+fn the_next_version_may_be_numbered() {
+    let store = SqliteStore::open_in_memory().expect("opens");
     let model = RegistryChange::CreateModel {
         name: "net".into(),
         description: None,
@@ -385,6 +385,8 @@ fn versions_are_numbered_from_elsewhere_on() {
         if_absent: false,
     };
     let version = RegistryChange::CreateVersion(NewVersion { model: "net".into(), ..NewVersion::default() });
-    let changes = [model, version.clone(), version].map(Change::Registry).to_vec();
-    assert_eq!(store.apply(at(0, changes)).expect("made").versions, [1_000_001, 1_000_002]);
+    let make = |change| store.apply(at(0, vec![Change::Registry(change)])).expect("made").versions;
+    make(model);
+    store.number_next("net", 1_000_001).expect("numbered");
+    assert_eq!([make(version.clone()), make(version)], [[1_000_001], [1_000_002]]);
 }

@@ -53,8 +53,9 @@ pub(super) fn apply(
     Ok(applied)
 }
 
-fn earlier_answer(transaction: &Transaction, id: &ChangesId) -> Result<Option<Applied>, Fault> {
-    let mut query = transaction.prepare_cached("SELECT answer FROM applied WHERE id = ?1")?;
+/// What a set with this id was answered with that was applied before.
+pub(super) fn earlier_answer(connection: &Connection, id: &ChangesId) -> Result<Option<Applied>, Fault> {
+    let mut query = connection.prepare_cached("SELECT answer FROM applied WHERE id = ?1")?;
     let answer: Option<String> = query.query_row([&id.0], |row| row.get(0)).optional()?;
     answer.map(|text| serde_json::from_str(&text).map_err(|e| Fault::Content(e.to_string()))).transpose()
 }

@@ -1,13 +1,16 @@
 //! Changes of versions of registered models.
 
+use std::borrow::Cow;
+
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::hold::hold_what_is_made_of;
-use super::{artifact, registry, tag};
+use super::{artifact, earlier_answer, registry, remember, tag};
 use crate::key::check_alias;
 use crate::sqlite::fault::Fault;
-use crate::{NewVersion, RegistryChange, Stage, StoreError, VersionRef};
+use crate::sqlite::registry::{number_of, token_id};
+use crate::{Applied, FIRST_TOKEN, NewVersion, RegistryChange, Stage, StoreError, VersionRef};
 
 /// A version with its numbers in the tables.
 pub(super) struct Found {
@@ -40,7 +43,7 @@ pub(super) fn make(transaction: &Transaction, change: &RegistryChange, at: Times
         }
         RegistryChange::DeleteVersion { version } => {
             let found = of(transaction, version)?;
-            hold_what_is_made_of(transaction, &version.model, Some(version.version))?;
+            hold_what_is_made_of(transaction, &version.model, Some(found.version))?;
             transaction.execute("DELETE FROM model_version WHERE number = ?1", [found.number])?;
             registry::touch(transaction, found.model, at)
         }
@@ -57,6 +60,12 @@ pub(super) fn make(transaction: &Transaction, change: &RegistryChange, at: Times
 /// Makes a version, and answers with its number.
 pub(super) fn create(transaction: &Transaction, new: &NewVersion, at: Timestamp) -> Result<i64, Fault> {
     let model = registry::find(transaction, &new.model)?;
+    let token = new.known_as.map(|known| token_id(known.token));
+    let earlier = token.as_ref().map(|id| earlier_answer(transaction, id)).transpose()?.flatten();
+    if let Some(version) = earlier.and_then(|applied| applied.versions.first().copied()) {
+        return Ok(version);
+    }
+    let source = with_number(transaction, &new.source)?;
     let count = "UPDATE registered_model SET versions = versions + 1 WHERE number = ?1 RETURNING versions";
     let version: i64 = transaction.prepare_cached(count)?.query_row([model], |row| row.get(0))?;
     let mut insert = transaction.prepare_cached(
@@ -67,7 +76,7 @@ pub(super) fn create(transaction: &Transaction, new: &NewVersion, at: Timestamp)
     insert.execute(params![
         model,
         version,
-        new.source,
+        source,
         new.run.map(|run| run.to_string()),
         new.logged_model.map(|model| model.to_string()),
         new.status as i64,
@@ -84,7 +93,20 @@ pub(super) fn create(transaction: &Transaction, new: &NewVersion, at: Timestamp)
         registry::set_alias(transaction, model, alias, version)?;
     }
     registry::touch(transaction, model, at)?;
+    if let Some(id) = token {
+        remember(transaction, &id, at, &Applied { versions: vec![version], ..Applied::default() })?;
+    }
     Ok(version)
+}
+
+/// A source that names a version by its token names it by its number from now on.
+fn with_number<'s>(transaction: &Transaction, source: &'s str) -> Result<Cow<'s, str>, Fault> {
+    let named = source.strip_prefix("models:/").and_then(|rest| rest.split_once('/'));
+    let token = named.and_then(|(name, token)| Some((name, token.parse().ok()?)));
+    let Some((name, token)) = token.filter(|(_, token)| *token >= FIRST_TOKEN) else {
+        return Ok(source.into());
+    };
+    Ok(format!("models:/{name}/{}", number_of(transaction, token)?).into())
 }
 
 fn set_stage(
@@ -112,6 +134,7 @@ fn set_stage(
 /// A version by name and number.
 pub(super) fn find(transaction: &Transaction, name: &str, version: i64) -> Result<Found, Fault> {
     let model = registry::find(transaction, name)?;
+    let version = number_of(transaction, version)?;
     let mut query =
         transaction.prepare_cached("SELECT number FROM model_version WHERE model = ?1 AND version = ?2")?;
     match query.query_row([model, version], |row| row.get(0)).optional()? {
