@@ -375,7 +375,9 @@ fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
         Held::Readable => {}
         Held::Told(held) => {
             needed.are_unseen = true;
-            held.into_iter().for_each(|digest| needed.roots.keep_file(digest));
+            for digest in held {
+                needed.roots.keep_file(digest);
+            }
             return Ok(());
         }
         Held::Unknown => {

@@ -240,7 +240,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
 
 /// Says what stays since it cannot be told whether others need it.
 fn tell_spared(untold: &[PathBuf], spared: Tally, printer: Printer) {
-    let listed: Vec<String> = untold.iter().map(|root| base::shown(root).to_string()).collect();
+    let listed: Vec<String> = untold.iter().map(|root| base::shown(root)).collect();
     printer.warn(format_args!(
         "{} stay that nothing known needs: this user may not read what the runs of {} hold. A `pipe gc -w --dry` of whose \
          it is leaves word of that in the cache",
