@@ -521,7 +521,9 @@ impl Admission<'_> {
             return Ok(());
         }
         let quoted = quoted_path(path.as_str());
-        let is_unknown = self.workspace.agreed(top).is_none();
+        // What DVC alone has worked with is here as a whole, or somebody took it away.
+        let is_unknown =
+            self.workspace.agreed(top).is_none() && !matches!(self.project.dialect, Dialect::Dvc);
         let is_absent = |path: &ProjectPath| std::fs::symlink_metadata(self.workspace.os_path(path)).is_err();
         let what = match blobs.files(top, &recorded) {
             Ok(files) => {

@@ -394,6 +394,18 @@ fn a_part_of_a_folder_waits_for_the_rest() {
 }
 
 #[test]
+fn what_was_removed_from_data_that_dvc_brought_is_recorded() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("d/1", "1\n");
+    sandbox.write("d/2", "2\n");
+    dvc.ok(&sandbox, &["add", "-q", "d"]);
+    sandbox.remove("d/2");
+    sandbox.ok(["add", "d"]);
+    assert!(sandbox.read("d.dvc").contains("nfiles: 1"), "{}", sandbox.read("d.dvc"));
+}
+
+#[test]
 fn data_that_was_moved_is_removed_where_no_pointer_tells_of_it() {
     let mut dvc = Dvc::start(&Sandbox::without_git());
     for sandbox in [Sandbox::new(), project(&mut dvc)] {
