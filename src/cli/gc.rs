@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache::{Entries, GcOptions, Removed, Tally, plan_gc, sweep};
 use clap::Args;
-use disk::{Sharing, Stamp};
+use disk::{LockFile, Sharing, Stamp};
 use serde_json::{Value as Json, json};
 
 use crate::age::parse_age;
@@ -100,11 +100,9 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let is_dvc = project.neighbour().is_some();
     scope.experiments = is_dvc && project.git().is_some() && !args.no_experiments;
-    let _lock = if args.dry {
-        None
-    } else {
-        Some(project.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?)
-    };
+    let is_remote = args.cloud || args.remote.is_some();
+    let others = if is_remote { Vec::new() } else { project.sharing(&args.projects)? };
+    let _locks = if args.dry { Vec::new() } else { lock_all(&project, &others, printer)? };
     let _records = match project.neighbour().filter(|_| !args.dry) {
         Some(neighbour) => {
             let records = neighbour.records()?;
@@ -116,7 +114,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         }
         None => None,
     };
-    if args.cloud || args.remote.is_some() {
+    if is_remote {
         return remote::collect(args, &project, &scope, &Interrupt::listen()?, printer);
     }
     // What was stored before this began is old enough to be told from what is stored meanwhile.
@@ -127,13 +125,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     if is_dvc && !args.no_stage_cache {
         keep_run_cache(&project, &mut needed)?;
     }
-    let others = project.sharing(&args.projects)?;
-    let mut other_locks = Vec::new();
     for other in &others {
-        if !args.dry {
-            let interrupt = Interrupt::default();
-            other_locks.push(other.lock_from_outside(&command_line(), &interrupt, printer)?);
-        }
         gather_other(&mut needed, other, &scope)?;
         partials::keep_all_links(other, &mut needed.roots)?;
     }
@@ -247,6 +239,23 @@ fn tell_spared(untold: &[PathBuf], spared: Tally, printer: Printer) {
         tally_text(spared),
         listed.join(", ")
     ));
+}
+
+/// Keeps the project and others that share its cache from changing meanwhile. They are locked in one order, whichever of
+/// them it is that collects, so that of two collections neither waits for the other.
+fn lock_all(project: &Project, others: &[Project], printer: Printer) -> CliResult<Vec<LockFile>> {
+    let mut all: Vec<&Project> = others.iter().chain([project]).collect();
+    all.sort_by(|one, other| one.root.cmp(&other.root));
+    let (command, interrupt) = (command_line(), Interrupt::default());
+    let mut locks = Vec::new();
+    for one in all {
+        if one.root == project.root {
+            locks.push(one.lock(&command, Sharing::Exclusive, true, &interrupt, printer)?);
+        } else {
+            locks.extend(one.lock_from_outside(&command, &interrupt, printer)?);
+        }
+    }
+    Ok(locks)
 }
 
 /// Adds what another project needs. A fault says which one.

@@ -349,6 +349,33 @@ fn a_shared_cache_keeps_what_each_project_needs() {
     two.gc(&["-w", "--no-stage-cache", "-f"]).code(0).tells(&["Removed"]);
 }
 
+/// Of two projects one is locked before the other, whichever of them collects: else two collections wait for each other.
+#[test]
+fn a_collection_that_waits_for_another_project_holds_none_that_comes_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = folder.path().join("cache").display().to_string();
+    let slow =
+        "stages:\n  a: {cmd: 'touch begun; until test -e go; do sleep 0.05; done; echo 1 > a', outs: [a]}\n";
+    let mut all = [(); 2].map(|()| {
+        let sandbox = Sandbox::with_pipeline(slow);
+        sandbox.ok(["config", "cache.dir", &shared]);
+        sandbox.write("data", "1");
+        sandbox.ok(["add", "data"]);
+        sandbox
+    });
+    all.sort_by_key(Sandbox::root);
+    let [first, second] = all;
+    let work = first.start(first.pipe_command(["repro"]));
+    first.await_file("begun");
+    let garbage = second.start(second.pipe_command(["gc", "-w", "-f"]));
+    garbage.await_told("Waiting: ");
+    second.write("data", "2");
+    second.ok(["add", "data"]);
+    first.write("go", "");
+    work.wait().code(0);
+    garbage.wait().code(0);
+}
+
 /// Partial outs lie where their run's other files do, and go when it is old, or gone.
 #[test]
 fn what_failed_stages_had_made_goes_with_old_runs() {

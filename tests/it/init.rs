@@ -95,8 +95,8 @@ fn who_only_asks_makes_no_project_of_a_folder() {
         (&["log", "tag", "a=b", "--run", "name"], 2),
         (&["log", "metric", "a", "1"], 2),
         (&["status"], 2),
-        (&["data", "status"], 0),
-        (&["list"], 0),
+        (&["data", "status"], 2),
+        (&["list"], 2),
         (&["remote", "list"], 0),
     ] {
         sandbox.pipe(asked).code(code);
