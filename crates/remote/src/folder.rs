@@ -343,18 +343,19 @@ impl Remote for FolderRemote {
             }
             filled => filled?,
         }
+        let waits = self.waits(path.parent().unwrap_or(&self.root));
+        if waits && !is_small {
+            partial.sync().map_err(refused)?;
+        }
+        // Late: what is left of a push that dies is taken up by whoever may write to it.
         if self.rights.read_only.is_some_and(|start| key.starts_with(start)) {
             partial.protect().map_err(refused)?;
         }
-        if !self.waits(path.parent().unwrap_or(&self.root)) {
-            return partial.finish(None).map_err(refused);
-        }
-        if is_small {
-            partial.finish(None).map_err(refused)?;
+        partial.finish(None).map_err(refused)?;
+        if waits && is_small {
             self.unsettled().add(path);
-            return Ok(());
         }
-        partial.sync().and_then(|()| partial.finish(None)).map_err(refused)
+        Ok(())
     }
 
     fn settle(&self) -> Result<(), RemoteError> {
