@@ -552,3 +552,18 @@ fn a_pointer_or_a_lock_alone_makes_a_project() {
         assert!(!sandbox.exists(".pipe"));
     }
 }
+
+/// DVC takes a text apart into lines, and no item of a list.
+#[test]
+fn an_item_of_several_lines_is_one_script() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let stages = "stages:\n  s:\n    cmd:\n    - |\n      X=1\n      echo \"$X\" > o\n    outs: [o]\n  t:\n    cmd: |\n      X=1\n      \
+                  echo \"$X\" > p\n    outs: [p]\n";
+    sandbox.write("dvc.yaml", stages);
+    sandbox.ok(["repro"]);
+    let ours = (sandbox.read("o"), sandbox.read("p"));
+    dvc.ok(&sandbox, &["repro", "-q", "-f"]);
+    assert_eq!(ours, (sandbox.read("o"), sandbox.read("p")));
+    assert_eq!(ours, ("1\n".into(), "\n".into()));
+}

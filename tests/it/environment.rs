@@ -179,3 +179,16 @@ fn a_secret_is_masked_in_what_a_command_says() {
         assert!(!found, "{file} holds the secret");
     }
 }
+
+/// What a reproduction inherits must not take away what the stage says.
+#[cfg(feature = "serve")]
+#[test]
+fn the_experiment_of_a_stage_counts_whatever_is_inherited() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  s: {cmd: 'echo $MLFLOW_EXPERIMENT_NAME > o', experiment: its own, outs: [o]}\n",
+    );
+    let mut command = sandbox.pipe_command(["repro"]);
+    command.env("MLFLOW_EXPERIMENT_NAME", "another");
+    sandbox.finish(command).code(0);
+    assert_eq!(sandbox.read("o"), "its own\n");
+}

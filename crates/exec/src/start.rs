@@ -106,6 +106,10 @@ fn start_plain(spawn: &Spawn<'_>, mark: &OsStr, program: &Path, plain: &Plain<'_
 #[allow(clippy::disallowed_methods, reason = "this is the spawner that the lint leads to")]
 fn prepared(spawn: &Spawn<'_>, mark: &OsStr, program: &Path) -> Command {
     let mut command = Command::new(program);
+    // What is inherited goes before what is set, which may have the same name.
+    for name in spawn.cleared {
+        command.env_remove(name);
+    }
     command
         .current_dir(&spawn.folder)
         .env(JOB, &spawn.job)
@@ -115,9 +119,6 @@ fn prepared(spawn: &Spawn<'_>, mark: &OsStr, program: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    for name in spawn.cleared {
-        command.env_remove(name);
-    }
     command
 }
 

@@ -182,10 +182,15 @@ impl Dialect {
     pub fn scripts(self, command: &Command) -> Vec<String> {
         match self {
             Dialect::Native => command.scripts().to_vec(),
-            Dialect::Dvc => {
-                let lines = command.scripts().iter().flat_map(|script| script.lines());
-                lines.map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-            }
+            Dialect::Dvc => match command {
+                Command::Script(script) => {
+                    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
+                    lines.map(str::to_owned).collect()
+                }
+                // An item of several lines is one script there, too.
+                Command::List(scripts) => scripts.clone(),
+                Command::None => Vec::new(),
+            },
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! No interpreter and no full parser: a program is cut into logical lines, of which only assignments of literals to
 //! names count; everything else is passed over. The values are those that DVC takes: constants at the top
-//! level, `Class.name` from a class body, `Class.name` from `self.name = …` in `__init__`. Tuples and sets read as
-//! lists. What is computed (`x = 2 * y`), bound by unpacking or nested deeper is no parameter.
+//! level, `Class.name` from a class body, `Class.name` from `self.name = …` in `__init__`, and so on in classes of classes.
+//! Tuples and sets read as lists. What is computed (`x = 2 * y`), bound by unpacking or nested in other blocks is no
+//! parameter.
 
 use base::Value;
 use indexmap::IndexMap;
@@ -19,81 +20,89 @@ const DEEPEST: usize = 64;
 /// When a string or a bracket is never closed, with the place where it opens.
 pub(crate) fn parse(text: &str) -> Result<Value, (Position, String)> {
     let mut values = IndexMap::new();
-    let mut place = Place::Module;
+    let mut open = Open::default();
     for line in logical_lines(text)? {
-        let words = line.text.trim();
-        let (is_here, in_init) = place.enter(line.indent);
-        if !is_here {
-            continue;
-        }
-        if let Some(rest) = keyword(words, "class") {
-            if line.indent == 0 {
-                place = Place::Class { name: identifier(rest).to_owned(), body: None, init: None };
-            }
-        } else if let Some(rest) = keyword(words, "def") {
-            if let Place::Class { init, .. } = &mut place
-                && !in_init
-                && identifier(rest) == "__init__"
-            {
-                *init = Some(None);
-            }
-        } else {
-            for (target, value) in statements(words).into_iter().filter_map(assignment) {
-                let target = if in_init { target.strip_prefix("self.") } else { Some(target) };
-                let name = target.filter(|name| !name.is_empty() && identifier(name) == *name);
-                if let (Some(name), Some(value)) = (name, literal(value)) {
-                    place.insert(&mut values, name, value);
-                }
-            }
+        if open.enter(line.indent) {
+            open.read(line.text.trim(), line.indent, &mut values);
         }
     }
     Ok(Value::Map(values))
 }
 
-/// Where in a module a statement may be a parameter.
-enum Place {
-    Module,
-    /// In a class at the top level, whose body has the indent `body` once its first line was seen; and perhaps in its
-    /// `__init__`, of which the same is known.
-    Class {
-        name: String,
-        body: Option<usize>,
-        init: Option<Option<usize>>,
-    },
+/// The bodies that are open, each in the one before, the module's around them left out.
+#[derive(Default)]
+struct Open(Vec<Body>);
+
+/// The body of a class, or of an `__init__`, whose parameters are those of what it stands in.
+struct Body {
+    /// The name of the class.
+    class: Option<String>,
+    header: usize,
+    /// The indent of its lines, once the first was seen.
+    indent: Option<usize>,
 }
 
-impl Place {
-    /// Moves to a line with that indent: whether it belongs to the body at hand and not to something nested in it, and
-    /// whether that body is `__init__`'s.
-    fn enter(&mut self, indent: usize) -> (bool, bool) {
-        if indent == 0 {
-            *self = Place::Module;
-            return (true, false);
+impl Open {
+    /// Moves to a line with that indent: whether it belongs to the innermost body and not to something nested in it.
+    fn enter(&mut self, indent: usize) -> bool {
+        while let Some(body) = self.0.last_mut() {
+            match body.indent {
+                None if indent > body.header => body.indent = Some(indent),
+                Some(lines) if indent >= lines => {}
+                _ => {
+                    self.0.pop();
+                    continue;
+                }
+            }
+            return body.indent == Some(indent);
         }
-        let Place::Class { body, init, .. } = self else { return (false, false) };
-        let body = *body.get_or_insert(indent);
-        if indent <= body {
-            *init = None;
-            return (indent == body, false);
+        indent == 0
+    }
+
+    /// Reads a line of the innermost body.
+    fn read(&mut self, words: &str, header: usize, values: &mut IndexMap<String, Value>) {
+        let (class, rest) = match (keyword(words, "class"), keyword(words, "def")) {
+            (Some(rest), _) => (Some(identifier(rest).to_owned()), rest),
+            (_, Some(rest)) if identifier(rest) == "__init__" => (None, rest),
+            (_, Some(_)) => return,
+            _ => return self.assign(words, values),
+        };
+        if let Some(name) = &class {
+            self.insert(values, name, Value::Map(IndexMap::new()));
         }
-        match init {
-            Some(inner) => (indent == *inner.get_or_insert(indent), true),
-            None => (false, false),
+        self.0.push(Body { class, header, indent: None });
+        // A body may stand behind its header.
+        if let Some(at) = find_outside(rest, |c| c == ':')
+            && !rest[at + 1..].trim().is_empty()
+        {
+            self.assign(&rest[at + 1..], values);
+            self.0.pop();
+        }
+    }
+
+    fn assign(&self, words: &str, values: &mut IndexMap<String, Value>) {
+        let in_init = self.0.last().is_some_and(|body| body.class.is_none());
+        for (target, value) in statements(words).into_iter().filter_map(assignment) {
+            let own = target.strip_prefix("self.");
+            let target = if in_init { own } else { own.or(Some(target)) };
+            let name = target.filter(|name| !name.is_empty() && identifier(name) == *name);
+            if let (Some(name), Some(value)) = (name, literal(value)) {
+                self.insert(values, name, value);
+            }
         }
     }
 
     fn insert(&self, values: &mut IndexMap<String, Value>, name: &str, value: Value) {
-        let Place::Class { name: class, .. } = self else {
-            values.insert(name.to_owned(), value);
-            return;
-        };
-        let entry = values.entry(class.clone()).or_insert(Value::Null);
-        if !matches!(entry, Value::Map(_)) {
-            *entry = Value::Map(IndexMap::new());
+        let mut at = values;
+        for class in self.0.iter().filter_map(|body| body.class.as_ref()) {
+            let entry = at.entry(class.clone()).or_insert(Value::Null);
+            if !matches!(entry, Value::Map(_)) {
+                *entry = Value::Map(IndexMap::new());
+            }
+            let Value::Map(inner) = entry else { return };
+            at = inner;
         }
-        if let Value::Map(map) = entry {
-            map.insert(name.to_owned(), value);
-        }
+        at.insert(name.to_owned(), value);
     }
 }
 
@@ -358,6 +367,10 @@ impl<'a> Reader<'a> {
             '"' | '\'' => self.strings(),
             '-' | '+' => {
                 let negative = self.bump() == Some('-');
+                // Python's literals have one sign.
+                if self.rest.trim_start_matches(['(', ' ']).starts_with(['-', '+']) {
+                    return None;
+                }
                 self.space();
                 match (self.value(depth + 1)?, negative) {
                     (Value::Int(number), true) => number.checked_neg().map(Value::Int),

@@ -86,7 +86,7 @@ const EXPECTED: &str = r#"{
     "name": "it's\tjoined\\n", "text": "two\nlines # no comment", "sizes": [1, 2], "pair": [1, "b"], "one": 5,
     "single": [5], "bare": [1, 2], "many": {"a": 1, "b": {"c": [true, null]}, "3": 4.5}, "a_set": [1, 2],
     "empty": {}, "late": 2, "hexed": 255,
-    "Train": {"epochs": 70, "layers": [1, 2], "rate": 0.5, "after": "x"}, "last": "é"
+    "Train": {"epochs": 70, "layers": [1, 2], "rate": 0.5, "Inner": {"no": 1}, "after": "x"}, "last": "é"
 }"#;
 
 #[test]
@@ -107,6 +107,20 @@ fn line_ends_and_tabs_do_not_matter() {
     let expected: Value = serde_json::from_str(r#"{"A": {"x": 1, "y": [1, 2]}, "z": 1}"#).expect("JSON");
     assert_eq!(parse(program), Ok(expected));
     assert_eq!(parse(""), Ok(Value::Map(IndexMap::new())));
+}
+
+/// As DVC 3.67 records it.
+#[test]
+fn classes_of_classes_and_bodies_of_one_line() {
+    let program = "class Z:\n    class Y:\n        b = 6\n        def __init__(self): self.c = 7; d = 8\n    a = 1\nclass K:\n    \
+                   pass\nclass L: pass\nclass M: x = 1; y = 2\ndef __init__():\n    self.top = 5\nsigned = -(-3)\n\
+                   neg = -(3)\nclass Z: pass\n";
+    let expected = r#"{"Z": {}, "K": {}, "L": {}, "M": {"x": 1, "y": 2}, "top": 5, "neg": -3}"#;
+    assert_eq!(parse(program), Ok(serde_json::from_str(expected).expect("JSON")));
+    let before = program.rsplit_once("class Z").expect("twice").0;
+    let Ok(Value::Map(found)) = parse(before) else { panic!("a map") };
+    let expected = r#"{"Y": {"b": 6, "c": 7}, "a": 1}"#;
+    assert_eq!(found["Z"], serde_json::from_str::<Value>(expected).expect("JSON"));
 }
 
 #[test]
