@@ -518,3 +518,29 @@ fn a_folder_in_a_folder_comes_and_goes_like_any_other() {
         assert_eq!(sandbox.read("e/deep/g"), "d/2/deep/g");
     }
 }
+
+/// What came is told, and where nothing did, nothing is left.
+#[test]
+fn of_a_folder_that_is_here_in_part_the_files_that_came_are_told() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for sandbox in [Sandbox::new(), project(&mut dvc)] {
+        for path in ["d/1/f", "d/2/f", "d/2/deep/g"] {
+            sandbox.write(path, path);
+        }
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["add", "d"]);
+        sandbox.ok(["push"]);
+        for path in ["d", if sandbox.exists(".dvc") { ".dvc/cache" } else { ".pipe/cache" }] {
+            sandbox.remove(path);
+        }
+        sandbox.ok(["fetch", "d/1/f"]);
+        let said = sandbox.pipe(["checkout", "d"]).code(1).tells(&["Cannot bring back d/2"]);
+        assert_eq!(said.stdout, "A\td/1/f\n");
+        assert_eq!(sandbox.files("d"), ["d/1/f"]);
+        assert!(!sandbox.exists("d/2"), "an empty folder");
+        sandbox.remove("d/1");
+        let said = sandbox.pipe(["checkout", "d/2"]).code(1);
+        assert_eq!((said.stdout.as_str(), sandbox.exists("d/2")), ("", false));
+        assert_eq!(sandbox.ok(["pull"]).stdout, "A\td/1/\nA\td/2/\n");
+    }
+}
