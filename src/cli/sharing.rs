@@ -248,7 +248,7 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
     let mut seen = HashSet::new();
     for Wish { out, state, inner, is_old } in wishes {
         let root = match inner {
-            None => Root { path: out.clone(), state: *state, is_old: *is_old },
+            None => Root { path: out.clone(), state: *state, is_old: *is_old, is_part: false },
             Some(path) => {
                 let below = path.as_str()[out.as_str().len() + 1..].to_owned();
                 let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
@@ -262,13 +262,14 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
                         path: without_list(transfer.blobs, out, state, &below),
                         state: FileState { digest, size: 0, files: Some(0), executable: false },
                         is_old: *is_old,
+                        is_part: false,
                     },
                     found => {
                         let state = found?.ok_or_else(|| {
                             CliError::message(format!("the lock records no {path} in out {out}"))
                                 .hint(format!("`pipe pull {out}` brings the whole out"))
                         })?;
-                        Root { path: path.clone(), state, is_old: *is_old }
+                        Root { path: path.clone(), state, is_old: *is_old, is_part: true }
                     }
                 }
             }
@@ -319,7 +320,7 @@ pub fn results_of<'a>(project: &Project, workspace: &'a Workspace, trust: &'a Tr
 
 fn run_roots(text: &str) -> Option<Vec<Root>> {
     let outs = run_outs(text).ok()?.into_iter();
-    let root = |Recorded { path, state, is_old }| Root { path, state, is_old };
+    let root = |Recorded { path, state, is_old }| Root { path, state, is_old, is_part: false };
     Some(outs.map(root).collect::<Vec<_>>()).filter(|roots| !roots.is_empty())
 }
 

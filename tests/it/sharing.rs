@@ -473,3 +473,74 @@ fn a_part_of_a_folder_of_which_nobody_has_the_list() {
         sandbox.ok(["fetch", "--allow-missing", "d/1"]).tells(&[nowhere]);
     }
 }
+
+/// DVC's list of a folder tells of the folders in it too, which have no list of their own.
+#[test]
+fn a_folder_in_a_folder_comes_and_goes_like_any_other() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for is_dvc in [false, true] {
+        let sandbox = if is_dvc { project(&mut dvc) } else { Sandbox::new() };
+        for path in ["d/1/f", "d/2/f", "d/2/deep/g"] {
+            sandbox.write(path, path);
+        }
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["add", "d"]);
+        match is_dvc {
+            true => drop(dvc.ok(&sandbox, &["push"])),
+            false => drop(sandbox.ok(["push"])),
+        }
+        let forget = || {
+            for path in ["d", if is_dvc { ".dvc/cache" } else { ".pipe/cache" }] {
+                sandbox.remove(path);
+            }
+        };
+        for command in ["pull", "fetch"] {
+            forget();
+            sandbox.pipe([command, "d/2"]).code(0);
+            assert!(!sandbox.exists("d/1"), "{command}");
+            sandbox.pipe(["status", "-c", "-q", "d/2"]).code(0);
+            sandbox.pipe([command, "--dry", "d/2"]).code(0).tells(&["Would bring 0 files"]);
+            sandbox.pipe([command, "d/2"]).code(0).tells(&["0 files fetched from store"]);
+        }
+        sandbox.ok(["checkout", "d/2"]);
+        assert_eq!(sandbox.read("d/2/deep/g"), "d/2/deep/g");
+        sandbox.pipe(["push", "d/2"]).code(0).tells(&["0 files pushed to store"]);
+        // As an out of its own it has a list of its own.
+        sandbox.remove("../store");
+        sandbox.ok(["push", "--create", "d/2"]);
+        sandbox.write("e/f", "d/2/f");
+        sandbox.write("e/deep/g", "d/2/deep/g");
+        sandbox.ok(["add", "e"]);
+        sandbox.ok(["push", "d/2", "e"]);
+        forget();
+        sandbox.remove("e");
+        sandbox.ok(["pull", "e"]);
+        assert_eq!(sandbox.read("e/deep/g"), "d/2/deep/g");
+    }
+}
+
+/// What came is told, and where nothing did, nothing is left.
+#[test]
+fn of_a_folder_that_is_here_in_part_the_files_that_came_are_told() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    for sandbox in [Sandbox::new(), project(&mut dvc)] {
+        for path in ["d/1/f", "d/2/f", "d/2/deep/g"] {
+            sandbox.write(path, path);
+        }
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["add", "d"]);
+        sandbox.ok(["push"]);
+        for path in ["d", if sandbox.exists(".dvc") { ".dvc/cache" } else { ".pipe/cache" }] {
+            sandbox.remove(path);
+        }
+        sandbox.ok(["fetch", "d/1/f"]);
+        let said = sandbox.pipe(["checkout", "d"]).code(1).tells(&["Cannot bring back d/2"]);
+        assert_eq!(said.stdout, "A\td/1/f\n");
+        assert_eq!(sandbox.files("d"), ["d/1/f"]);
+        assert!(!sandbox.exists("d/2"), "an empty folder");
+        sandbox.remove("d/1");
+        let said = sandbox.pipe(["checkout", "d/2"]).code(1);
+        assert_eq!((said.stdout.as_str(), sandbox.exists("d/2")), ("", false));
+        assert_eq!(sandbox.ok(["pull"]).stdout, "A\td/1/\nA\td/2/\n");
+    }
+}

@@ -105,15 +105,39 @@ impl Checkout {
         self.failed.push((path.clone(), fault));
     }
 
-    /// What is going to be changed, ascending by path; whether each is a folder.
+    /// What is going to be changed, ascending by path; whether each is a folder. Of a new folder of which not all comes, the
+    /// files that do.
     pub fn changes(&self) -> Vec<(ProjectPath, Change, bool)> {
-        let told = self.steps.iter().filter_map(|(path, step, change)| {
-            let failed = self.failed.iter().any(|(other, _)| other == path);
-            (*change).filter(|_| !failed).map(|change| (path.clone(), change, *step == Step::Folder))
-        });
-        let mut told: Vec<_> = told.collect();
+        let failed: HashSet<&ProjectPath> = self.failed.iter().map(|(path, _)| path).collect();
+        let partial = self.above_failed();
+        let mut told = Vec::new();
+        let mut inside = None;
+        for (path, step, change) in &self.steps {
+            let is_folder = *step == Step::Folder;
+            // What is in a new folder comes right after it.
+            inside = inside.filter(|folder: &&ProjectPath| folder.contains(path));
+            match change {
+                _ if failed.contains(path) => {}
+                Some(Change::Added) if is_folder && partial.contains(path) => inside = Some(path),
+                Some(change) => told.push((path.clone(), *change, is_folder)),
+                None if inside.is_some() && !is_folder => told.push((path.clone(), Change::Added, false)),
+                None => {}
+            }
+        }
         told.sort();
         told
+    }
+
+    /// The folders in which something could not be brought back.
+    fn above_failed(&self) -> HashSet<ProjectPath> {
+        let mut above = HashSet::new();
+        for (path, _) in &self.failed {
+            let mut next = path.parent();
+            while let Some(folder) = next.filter(|folder| above.insert(folder.clone())) {
+                next = folder.parent();
+            }
+        }
+        above
     }
 }
 
@@ -251,6 +275,13 @@ impl Workspace {
             .collect();
         plan.failed.extend(told(results)?);
         plan.failed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        // Where nothing came into a new folder, none is left. What is in a folder was planned after it.
+        let partial = plan.above_failed();
+        let is_new = |path: &ProjectPath, step: &Step| *step == Step::Folder && partial.contains(path);
+        for (path, ..) in plan.steps.iter().rev().filter(|(path, step, _)| is_new(path, step)) {
+            // One that holds something stays.
+            let _ = fs::remove_dir(self.os_path(path));
+        }
         Ok(())
     }
 

@@ -123,12 +123,15 @@ impl Graph {
         found.filter(move |place| self.state(*place).digest == *digest)
     }
 
-    /// Adds a content, unless it is there. A folder that is new goes into `new`.
-    pub(crate) fn add_root(&mut self, root: &Root, new: &mut Vec<Place>) {
+    /// Adds a content, unless it is there. A folder that is new goes into `new`. With `is_flat` a part of another one has no
+    /// manifest of its own.
+    pub(crate) fn add_root(&mut self, root: &Root, is_flat: bool, new: &mut Vec<Place>) {
         let count = self.len();
         let place = self.add(root.state, root.is_old, None, new);
-        if place.at() == count {
-            self.nodes[count].is_object = true;
+        let is_object = !(is_flat && root.is_part && root.state.is_folder());
+        let node = &mut self.nodes[place.at()];
+        if place.at() == count || (is_object && !node.is_object) {
+            node.is_object = is_object;
             self.tops.insert(place, root.path.clone());
         }
     }
@@ -229,9 +232,9 @@ mod tests {
         let mut graph = Graph::default();
         let mut open = Vec::new();
         let path = ProjectPath::from_record("data/out").unwrap();
-        let root = Root { path, state: folder(&outer).state(), is_old: false };
-        graph.add_root(&root, &mut open);
-        graph.add_root(&root, &mut open);
+        let root = Root { path, state: folder(&outer).state(), is_old: false, is_part: false };
+        graph.add_root(&root, false, &mut open);
+        graph.add_root(&root, false, &mut open);
         while let Some(place) = open.pop() {
             let known = [&inner, &middle, &outer];
             let tree = known.into_iter().find(|tree| folder(tree).state() == *graph.state(place)).unwrap();

@@ -54,7 +54,12 @@ impl SharedEntry {
     }
 
     fn of_stage(entry: StageEntry, bytes: Vec<u8>) -> Self {
-        let root = |out: &crate::StageOut| Root { path: out.path.clone(), state: out.state, is_old: false };
+        let root = |out: &crate::StageOut| Root {
+            path: out.path.clone(),
+            state: out.state,
+            is_old: false,
+            is_part: false,
+        };
         let roots = entry.outs.iter().map(root).collect();
         SharedEntry { key: entry_key(&entry.key, &entry.result()), bytes, roots, entry: Some(entry) }
     }

@@ -48,6 +48,8 @@ pub struct Root {
     pub state: FileState,
     /// Whether it was recorded by a version of DVC that keeps it elsewhere.
     pub is_old: bool,
+    /// Whether it lies in what is recorded, so that as a folder it may stand only in the manifest of that one.
+    pub is_part: bool,
 }
 
 /// One object: a file, or the manifest of a folder.
@@ -305,7 +307,7 @@ impl Transfer<'_> {
         let mut level: Vec<Place> = Vec::new();
         let is_flat = self.blobs.layout().is_flat();
         for root in roots {
-            graph.add_root(root, &mut level);
+            graph.add_root(root, is_flat, &mut level);
         }
         while !level.is_empty() {
             let mut next = Vec::new();

@@ -166,7 +166,7 @@ impl House {
         }
         let path = ProjectPath::from_record("out").unwrap();
         let state = here.store(&path, Placement::Private).unwrap().unwrap();
-        (here, vec![Root { path, state, is_old: false }])
+        (here, vec![Root { path, state, is_old: false, is_part: false }])
     }
 
     fn transfer<'a>(&'a self, blobs: &'a Blobs) -> Transfer<'a> {
@@ -207,7 +207,7 @@ fn a_remote_is_asked_by_listing_when_there_is_much() {
     }
     let path = ProjectPath::from_record("out").unwrap();
     let state = here.store(&path, Placement::Private).unwrap().unwrap();
-    house.transfer(&here.blobs).push(&[Root { path, state, is_old: false }]).unwrap();
+    house.transfer(&here.blobs).push(&[Root { path, state, is_old: false, is_part: false }]).unwrap();
     assert!(house.remote.asked("list") <= 256, "{}", house.remote.asked("list"));
     assert_eq!(house.remote.asked("put"), 501);
 }
@@ -219,7 +219,12 @@ fn a_file_that_holds_a_manifest_is_one_object_with_its_folder() {
     let digest = roots[0].state.digest;
     let size = disk::read(&here.blobs.path(&digest)).unwrap().len() as u64;
     let state = FileState { digest, size, files: None, executable: false };
-    roots.push(Root { path: ProjectPath::from_record("list").unwrap(), state, is_old: false });
+    roots.push(Root {
+        path: ProjectPath::from_record("list").unwrap(),
+        state,
+        is_old: false,
+        is_part: false,
+    });
     assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
     assert_eq!(house.remote.keys().len(), 5);
     let report = house.transfer(&here.blobs).push(&roots).unwrap();
@@ -243,7 +248,7 @@ fn a_folder_of_dvc_has_its_list_though_another_one_describes_it() {
     let roots = ["out", "out/sub"].map(|path| {
         let path = ProjectPath::from_record(path).unwrap();
         let state = here.store(&path, Placement::Private).unwrap().unwrap();
-        Root { path, state, is_old: false }
+        Root { path, state, is_old: false, is_part: false }
     });
     for root in &roots {
         let list = disk::read(&here.blobs.manifest_path(&root.state.digest)).unwrap();
@@ -319,7 +324,7 @@ fn other_bytes_are_never_taken() {
     let state = FileState { digest, size: 4, files: Some(1), executable: false };
     let report = house
         .transfer(&third.blobs)
-        .fetch(&[Root { path: roots[0].path.clone(), state, is_old: false }])
+        .fetch(&[Root { path: roots[0].path.clone(), state, is_old: false, is_part: false }])
         .unwrap();
     assert_eq!(report.failed.len(), 1);
     assert!(report.failed[0].1.contains("failed to read the tree"), "{}", report.failed[0].1);
