@@ -136,7 +136,14 @@ impl Logger {
     /// When nothing can be written in the project.
     pub fn to_new_run(project: Project, stage: Option<RunId>, printer: Printer) -> CliResult<Self> {
         let told = (!project.is_made()).then(|| project.told_when_made());
-        let mut logger = Logger::new(project, new_run_id(), false, printer)?;
+        // In a stage one was there, which may come back.
+        let mut logger = match stage {
+            Some(_) => Logger::new(project, new_run_id(), false, printer)?,
+            None => {
+                project.tell_new_store(printer);
+                Logger::with_store(project, new_run_id(), printer)?
+            }
+        };
         if let Some(told) = told {
             printer.say(told);
         }
@@ -156,16 +163,33 @@ impl Logger {
         }
     }
 
+    /// Logs to a run of a store that is there, or comes back.
     fn new(project: Project, run: RunId, is_of_stage: bool, printer: Printer) -> CliResult<Self> {
         project.make_pipe_folder()?;
+        let opened = project.missing_store().map_or_else(|| project.store_to_log(), Err);
+        Ok(Logger { is_of_stage, ..Logger::with(opened, project, run, printer) })
+    }
+
+    /// Logs to a run that is about to be made, in a store that is made where there is none.
+    fn with_store(project: Project, run: RunId, printer: Printer) -> CliResult<Self> {
+        project.make_pipe_folder()?;
         let opened = project.store_to_log();
+        Ok(Logger::with(opened, project, run, printer))
+    }
+
+    fn with(opened: Result<SqliteStore, StoreError>, project: Project, run: RunId, printer: Printer) -> Self {
         let (store, untold) = match opened {
             Ok(store) => (Some(store), None),
+            // How much waits is of no interest to who adds to it.
+            Err(StoreError::Missing { path, .. }) => {
+                let missing = StoreError::Missing { path, waiting: 0, spool: project.spool_folder() };
+                (None, Some(format!("{missing} (put it back)")))
+            }
             Err(fault) => (None, Some(with_causes(&fault))),
         };
-        spool::tell_outcome(&project, printer);
+        spool::tell_outcome(&project, store.as_ref(), printer);
         project.tell_replaced_log(printer);
-        Ok(Logger { project, run, is_of_stage, store, untold, has_lost: false, printer })
+        Logger { project, run, is_of_stage: false, store, untold, has_lost: false, printer }
     }
 
     /// The run as the store has it, unless the store is away.

@@ -447,12 +447,18 @@ impl Project {
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
+        self.tidied_store().map(|(store, _)| store)
+    }
+
+    /// The same, and why something waits on that the store did not take, where it does.
+    fn tidied_store(&self) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
         let opened = SqliteStore::open_with(&self.pipe_path("runs.db"), self.settings.store_sync())?;
         let store = self.telling(opened);
         // Who only reads need not wait for whoever keeps it locked.
         match store.briefly(|store| self.tidy(store)) {
-            Err(fault) if !matches!(fault, StoreError::Busy { .. }) => Err(fault),
-            _ => Ok(store),
+            Ok(()) => Ok((store, None)),
+            Err(fault @ StoreError::Busy { .. }) => Ok((store, Some(fault))),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -486,6 +492,32 @@ impl Project {
             .and_then(|()| store.tell());
         let behind = caught_up.err().filter(|fault| fault.kind() == ErrorKind::Failed);
         Ok((Arc::new(store), behind))
+    }
+
+    /// Says that a new run store will be made where something waits for one that is missing: it has what waits, and the old one
+    /// will not get it.
+    pub fn tell_new_store(&self, printer: Printer) {
+        if let Some(fault @ StoreError::Missing { waiting: 1.., .. }) = self.missing_store() {
+            printer.warn(format_args!("{fault}; a new store is made, which gets what waits"));
+        }
+    }
+
+    /// Makes a run store where something waits for one that is missing, and says so.
+    pub fn renew_store(&self, printer: Printer) {
+        if matches!(self.missing_store(), Some(StoreError::Missing { waiting: 1.., .. })) {
+            self.tell_new_store(printer);
+            // What keeps it from being made is told by who has something to record.
+            if let Ok((store, _)) = self.store_to_record() {
+                spool::tell_outcome(self, Some(&store), printer);
+            }
+        }
+    }
+
+    /// The run store is not there.
+    pub fn missing_store(&self) -> Option<StoreError> {
+        let (path, spool) = (self.pipe_path("runs.db"), self.spool_folder());
+        let is_missing = !path.exists();
+        is_missing.then(|| StoreError::Missing { path, waiting: spool::count(&spool), spool })
     }
 
     /// Opens the run store to log to it: without a look at the runs of others, and without waiting long for them; where
@@ -546,23 +578,55 @@ impl Project {
     /// the runs of dead processes are left as they are.
     ///
     /// # Errors
-    /// When it is damaged, from a newer version, or cannot be read.
+    /// When something waits for it and it is missing, when it is damaged, from a newer version, or cannot be read.
     pub fn existing_store(&self) -> Result<Option<SqliteStore>, StoreError> {
-        let path = self.pipe_path("runs.db");
-        // What was logged while it was away may be all that there is.
-        if !path.exists() && spool::is_empty(&self.spool_folder()) {
-            return Ok(None);
-        }
-        self.store_to_serve().map(|(store, _)| Some(store))
+        self.found_store().map(|found| found.map(|(store, _)| store))
     }
 
-    /// Opens the run store to read from it and, if it can be written to, to write; else it is told why it cannot.
+    /// The same for a command that shows what is in it: what waits for a store that is locked is told of.
+    ///
+    /// # Errors
+    /// As [`Project::existing_store`].
+    pub fn store_to_show(&self, printer: Printer) -> Result<Option<SqliteStore>, StoreError> {
+        let found = self.found_store()?;
+        let waiting = spool::count(&self.spool_folder());
+        if let Some((_, Some(fault))) = &found
+            && waiting > 0
+        {
+            let sets = report::count_text(waiting, "set");
+            let wait = if waiting == 1 { "waits" } else { "wait" };
+            printer.warn(format_args!("{fault}; {sets} of changes {wait} for it in .pipe/tmp/spool"));
+        }
+        Ok(found.map(|(store, _)| store))
+    }
+
+    fn found_store(&self) -> Result<Option<(SqliteStore, Option<StoreError>)>, StoreError> {
+        match self.missing_store() {
+            // To make one would take what waits from the one that is put back.
+            Some(fault @ StoreError::Missing { waiting: 1.., .. }) => Err(fault),
+            Some(_) => Ok(None),
+            None => self.store_or_read_only(|| self.tidied_store()).map(Some),
+        }
+    }
+
+    /// Opens the run store to read from it and, if it can be written to, to write; else it is told why it cannot. It is made when
+    /// there is none, unless something waits for one.
     ///
     /// # Errors
     /// As [`Project::existing_store`].
     pub fn store_to_serve(&self) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
-        match self.store() {
-            Ok(store) => Ok((store, None)),
+        match self.missing_store() {
+            Some(fault @ StoreError::Missing { waiting: 1.., .. }) => Err(fault),
+            _ => self.store_or_read_only(|| self.store().map(|store| (store, None))),
+        }
+    }
+
+    /// What `open` opens, or the store for questions alone, with the reason.
+    fn store_or_read_only(
+        &self,
+        open: impl FnOnce() -> Result<(SqliteStore, Option<StoreError>), StoreError>,
+    ) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
+        match open() {
             Err(
                 fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. } | StoreError::Full { .. }),
             ) => {
@@ -572,7 +636,7 @@ impl Project {
                     Err(_) => Err(fault),
                 }
             }
-            Err(fault) => Err(fault),
+            opened => opened,
         }
     }
 

@@ -168,7 +168,7 @@ impl<'a> Recorder<'a> {
         #[cfg(feature = "serve")]
         self.end_of_scripts();
         self.teller.tell_rest();
-        spool::tell_outcome(self.project, self.printer);
+        spool::tell_outcome(self.project, self.store().map(|store| &**store), self.printer);
     }
 
     fn recording(&self) -> &Recording {
@@ -181,6 +181,7 @@ impl<'a> Recorder<'a> {
                     disk::remove_empty_folders(log.parent().unwrap_or(log), &artifacts);
                 }
             };
+            self.project.tell_new_store(self.printer);
             let opened = self.project.store_to_record();
             self.project.tell_replaced_log(self.printer);
             let store = opened.as_ref().ok().map(|(store, _)| store.clone());

@@ -11,7 +11,10 @@ use base::{Digest, Timestamp};
 use disk::DiskError;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use track::{Applied, Change, Changes, ChangesId, ErrorKind, ModelStore, RegistryChange, RunId, StoreError};
+use track::{
+    Applied, Change, Changes, ChangesId, ErrorKind, ModelStore, RegistryChange, RunId, SqliteStore,
+    StoreError,
+};
 #[cfg(feature = "serve")]
 use track::{LoggedModelChange, VersionRef};
 
@@ -282,6 +285,11 @@ pub fn is_empty(folder: &Path) -> bool {
     names(folder).next().is_none()
 }
 
+/// How many sets wait.
+pub fn count(folder: &Path) -> usize {
+    names(folder).count()
+}
+
 /// The contents of artifacts that wait to be named, which a collection of garbage has to keep.
 ///
 /// # Errors
@@ -301,13 +309,18 @@ pub fn kept_artifacts(folder: &Path) -> Result<Vec<Digest>, DiskError> {
     Ok(kept)
 }
 
-/// Says once what became of what waited: which numbers versions got, what could not be recorded, and where it is.
-pub fn tell_outcome(project: &Project, printer: Printer) {
+/// Says once what became of what waited: which numbers versions got, what could not be recorded, and where it is. The numbers
+/// of a store that was put aside say nothing of the one that is there.
+pub fn tell_outcome(project: &Project, store: Option<&SqliteStore>, printer: Printer) {
     let folder = project.spool_folder();
-    for path in files(&folder.join("numbered")) {
+    for (path, store) in files(&folder.join("numbered")).into_iter().zip(store.into_iter().cycle()) {
         let bytes = disk::read_optional(&path).ok().flatten();
         let numbered = bytes.and_then(|bytes| serde_json::from_slice::<Numbered>(&bytes).ok());
-        if let (Some(Numbered { model, known_as, number }), Ok(())) = (numbered, disk::remove(&path)) {
+        let found = numbered.map(|made| (store.model_version(&made.model, made.number), made));
+        if matches!(&found, Some((Err(fault), _)) if fault.kind() == ErrorKind::Failed) {
+            continue;
+        }
+        if let (Ok(()), Some((Ok(_), Numbered { model, known_as, number }))) = (disk::remove(&path), found) {
             printer.say(format_args!(
                 "Note: version {known_as} of model {model}, as a script knew it while the run store was away, is version \
                  {number}."

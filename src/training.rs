@@ -136,7 +136,12 @@ impl TrainingRun {
         // Git takes longer than all else here, and the training need not wait for it.
         let (git, start) = (project.git(), Timestamp::now());
         let state = own.then(|| std::thread::spawn(move || git_tags(git.as_ref())));
-        let mut store = project.store().map(Arc::new);
+        // A stage was begun in a store that was there, and may come back.
+        let missing = if own { None } else { project.missing_store() };
+        if own {
+            project.tell_new_store(printer);
+        }
+        let mut store = missing.map_or_else(|| project.store(), Err).map(Arc::new);
         let mut known = None;
         if !own && let Ok(opened) = &store {
             match await_run(opened, run) {

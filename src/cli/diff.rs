@@ -65,7 +65,7 @@ pub fn run(args: &DiffArgs, printer: Printer) -> CliResult {
     let (Some(first), None) = (&args.first, &states) else {
         return data::run(args, &project, states.unwrap_or((None, None)), printer);
     };
-    let store = project.existing_store()?.ok_or_else(CliError::no_run_yet)?;
+    let store = project.store_to_show(printer)?.ok_or_else(CliError::no_run_yet)?;
     let blobs = project.blobs();
     let pairs = pairs(args, first, &project, &store)?;
     let sides = pairs.iter().map(|(old, new)| Sides::read(&store, &blobs, old, new));

@@ -133,6 +133,10 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
             .hint("leave `--interactive` out; `--dry` shows what would be done"));
     }
     let project = Project::find()?;
+    // Also where nothing is to be executed. In a stage the one that was there may come back.
+    if !args.dry && project.enclosing_stage().is_none() {
+        project.renew_store(printer);
+    }
     let asks_only = !(args.force || args.dry || args.allow_missing);
     let question = Question::new(&project, &format!("{:?}", args.select));
     if asks_only

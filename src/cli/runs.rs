@@ -91,8 +91,8 @@ pub fn run(command: &RunsCommand, printer: Printer) -> CliResult {
 /// # Errors
 /// When no run was recorded yet, or the store cannot be opened.
 pub fn open(project: &Project, printer: Printer) -> CliResult<SqliteStore> {
-    let store = project.existing_store()?.ok_or_else(CliError::no_run_yet)?;
-    spool::tell_outcome(project, printer);
+    let store = project.store_to_show(printer)?.ok_or_else(CliError::no_run_yet)?;
+    spool::tell_outcome(project, Some(&store), printer);
     project.tell_replaced_log(printer);
     Ok(store)
 }

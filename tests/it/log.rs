@@ -212,6 +212,23 @@ fn a_run_that_a_script_left_open_ends_as_its_stage() {
     assert_eq!(runs[0]["status"], "FINISHED", "{runs}");
 }
 
+#[test]
+fn who_looks_at_a_locked_store_is_told_what_waits_for_it() {
+    let sandbox = Sandbox::without_git();
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    let lock = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(!sandbox.ok(["runs", "list"]).stderr.contains("wait"), "nothing does");
+    sandbox.ok(["log", "metric", "loss", "1", "--run", &run]);
+    for looks in [&["runs", "list"][..], &["runs", "show", "last"]] {
+        let said = sandbox.ok(looks).tells(&["locked by other processes", "1 set of changes waits for it"]);
+        assert_eq!(said.stderr.matches("warning: ").count(), 1, "{}", said.stderr);
+    }
+    lock.execute_batch("ROLLBACK").unwrap();
+    assert!(!sandbox.ok(["runs", "list"]).stderr.contains("waits"));
+    assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 1);
+}
+
 /// A store that is gone may come back: who names one of its runs makes no other in its place.
 #[test]
 fn a_run_of_a_store_that_is_gone_is_not_here() {

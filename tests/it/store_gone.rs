@@ -35,6 +35,16 @@ fn a_reproduction_goes_on_and_is_recorded() {
         other_store(&sandbox, "other.db");
         let said = sandbox.ok(["repro"]);
         assert!(said.stderr.contains("2 ran"), "{away}: {}", said.stderr);
+        if away != replaced {
+            // Who only reads makes none.
+            sandbox.pipe(["runs", "list"]).code(2).tells(&[
+                ".pipe/runs.db is missing",
+                "put it back",
+                "pipe repro",
+            ]);
+            let said = sandbox.ok(["repro"]).tells(&[".pipe/runs.db is missing", "a new store is made"]);
+            assert_eq!(said.stderr.matches("warning: ").count(), 1, "{}", said.stderr);
+        }
         for (name, count) in
             [("a", 1), ("b", 1), ("repro", 1), ("earlier", 0), ("other", usize::from(away == replaced))]
         {
@@ -53,6 +63,57 @@ fn a_reproduction_goes_on_and_is_recorded() {
         assert_eq!(sandbox.files(".pipe/tmp/spool"), none, "{away}");
         check_whole(&sandbox);
     }
+}
+
+/// What waits for a store that was moved away is for that one: no command that reads, or logs to a run of it, makes another.
+#[test]
+fn a_store_that_was_moved_away_gets_what_waits_when_it_is_put_back() {
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  a:\n    cmd: sleep 0.3; mkdir away; mv .pipe/runs.db* away; echo 1 > a; {PIPE} log artifact a; {PIPE} runs start \
+         --name nested > /dev/null; test ! -e .pipe/runs.db\n    outs: [a]\n"
+    ));
+    let earlier = sandbox.ok(["runs", "start", "--name", "earlier"]).stdout.trim().to_owned();
+    let said = sandbox
+        .ok(["repro"])
+        .tells(&[".pipe/runs.db is missing (put it back); what is logged is recorded by a later"]);
+    assert!(!sandbox.exists(".pipe/runs.db"), "{}", said.stderr);
+    let (point, end) = (["log", "metric", "loss", "1", "--run", &earlier], ["runs", "end", &earlier]);
+    for logs in [&point[..], &end] {
+        let said = sandbox.ok(logs).tells(&[".pipe/runs.db is missing (put it back)"]);
+        assert_eq!(said.stderr.matches("warning: ").count(), 1, "{}", said.stderr);
+    }
+    let waits = sandbox.files(".pipe/tmp/spool");
+    let missing = format!(".pipe/runs.db is missing, and {} sets of changes wait for it in ", waits.len());
+    for reads in [
+        &["runs", "list"][..],
+        &["runs", "list", "--json"],
+        &["runs", "show", "last"],
+        &["diff", "a"],
+        &["models", "list"],
+        &["experiments", "list"],
+        &["runs", "tag", "last", "k=v"],
+        &["gc", "-w", "-f"],
+    ] {
+        let said = sandbox.pipe(reads).code(2).tells(&[&missing, "put it back", "`pipe runs start`"]);
+        assert_eq!(said.stderr.matches("is missing").count(), 1, "{}", said.stderr);
+    }
+    assert_eq!(sandbox.files(".pipe/tmp/spool"), waits);
+    for name in sandbox.files("away") {
+        let name = name.trim_start_matches("away/");
+        std::fs::rename(sandbox.path(&format!("away/{name}")), sandbox.path(&format!(".pipe/{name}")))
+            .unwrap();
+    }
+    let list = sandbox.json(["runs", "list", "--json", "--columns", "name,status", "--sort", "name"]);
+    let list: Vec<_> = list.as_array().unwrap().iter().map(|run| (&run["name"], &run["status"])).collect();
+    let [finished, running] = ["FINISHED", "RUNNING"].map(|status| json!(status));
+    let names = ["a", "earlier", "nested", "repro"].map(|name| json!(name));
+    let wanted =
+        [(&names[0], &finished), (&names[1], &finished), (&names[2], &running), (&names[3], &finished)];
+    assert_eq!(list, wanted);
+    assert_eq!(sandbox.stage_run("a")["artifacts"][0]["path"], "a");
+    let none: [&str; 0] = [];
+    assert_eq!(sandbox.files(".pipe/tmp/spool"), none);
+    check_whole(&sandbox);
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     let filter = filter(args.r#where.as_deref(), args.filter.as_deref())?;
     let order_by = args.sort.iter().map(|text| OrderBy::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let columns = args.columns.iter().map(|text| ColumnSpec::parse(text)).collect::<CliResult<Vec<_>>>()?;
-    let Some(store) = project.existing_store()? else {
+    let Some(store) = project.store_to_show(printer)? else {
         if args.format.json {
             printer.data("[]\n");
         } else {

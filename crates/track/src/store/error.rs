@@ -1,7 +1,7 @@
 //! Why a run store did not do what was asked, and what sort of answer that is.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{KeyError, ModelId, Precondition, RunId, Stage};
 
@@ -199,6 +199,16 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// It is not there, and is not made anew by who only reads or logs to a run that it has.
+    #[error("the run store {} is missing{}", base::shown(path), waiting_text(*waiting, spool))]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// How many sets of changes wait for it.
+        waiting: usize,
+        /// Where they wait.
+        spool: PathBuf,
+    },
     /// It cannot even be read.
     #[error("the run store {} may not be read by this user", base::shown(path))]
     Unreadable {
@@ -272,6 +282,7 @@ impl StoreError {
             | E::ReadOnly { .. }
             | E::Full { .. }
             | E::Gone { .. }
+            | E::Missing { .. }
             | E::Unreadable { .. }
             | E::Failed { .. } => ErrorKind::Failed,
         }
@@ -294,6 +305,9 @@ impl StoreError {
             StoreError::Gone { .. } => {
                 Some("put it back; where it is gone for good, the next `pipe` that records makes a new one")
             }
+            StoreError::Missing { .. } => {
+                Some("put it back; a command that records (`pipe repro`, `pipe runs start`) makes a new one")
+            }
             StoreError::Unreadable { .. } => {
                 Some("who made it alone may read it, and can show runs to others with `pipe ui`")
             }
@@ -306,6 +320,14 @@ impl StoreError {
             }
             _ => None,
         }
+    }
+}
+
+fn waiting_text(waiting: usize, spool: &Path) -> String {
+    match waiting {
+        0 => String::new(),
+        1 => format!(", and 1 set of changes waits for it in {}", base::shown(spool)),
+        many => format!(", and {many} sets of changes wait for it in {}", base::shown(spool)),
     }
 }
 
