@@ -236,7 +236,7 @@ fn a_model_that_cannot_be_logged_is_a_warning() {
     sandbox.remove(".pipe/runs.db");
     // Who only reads makes none.
     let begun = sandbox.ok(["runs", "start"]).tells(&["a new store is made"]).stdout.trim().to_owned();
-    sandbox.ok(["runs", "delete", "-f", &begun]);
+    sandbox.ok(["runs", "delete", &begun]);
     let recorded = newest_run(&sandbox);
     assert_eq!((&recorded["status"], &recorded["tags"]["pipe.kind"]), (&json!("FINISHED"), &json!("train")));
     assert_ne!(recorded["run_id"], run["run_id"]);
