@@ -6,7 +6,7 @@ use report::{LISTED, duration_text, float_text};
 use track::{Joined, Run, is_bookkeeping};
 
 use super::charts::{self, charts};
-use super::html::{Html, Link, cell, folded, head, name as name_cell, short};
+use super::html::{Html, Link, folded, head, name as name_cell, short, shortened};
 use super::run::{name_of, status};
 use crate::call::Call;
 use crate::context::Context;
@@ -90,7 +90,9 @@ fn rows(runs: &[Run]) -> Vec<Row> {
     let of = |text: fn(&Run) -> String| runs.iter().map(|run| Some(text(run))).collect();
     let mut rows = vec![
         row("id".to_owned(), of(|run| run.info.id.short()), |text| short(text)),
-        row("experiment".to_owned(), of(|run| run.info.experiment_name.clone()), |text| cell(text)),
+        row("experiment".to_owned(), of(|run| run.info.experiment_name.clone()), |text| {
+            if shortened(text) == text { name_cell(text) } else { folded(text) }
+        }),
         row("status".to_owned(), of(status), |text| short(text)),
         row("start".to_owned(), of(|run| run.info.start_time.local()), |text| short(text)),
         row(
