@@ -51,21 +51,21 @@ pub mod tags {
     /// The stage's name.
     pub const STAGE: &str = track::STAGE_TAG;
     /// The command that ran.
-    pub const COMMAND: &str = "pipe.command";
+    pub const COMMAND: &str = track::COMMAND_TAG;
     /// The key of the stage's inputs.
     pub const KEY: &str = "pipe.stage_key";
     /// Why the stage was not up to date.
-    pub const REASONS: &str = "pipe.reasons";
+    pub const REASONS: &str = track::REASONS_TAG;
     /// The exit code of the command.
-    pub const EXIT_CODE: &str = "pipe.exit_code";
+    pub const EXIT_CODE: &str = track::EXIT_CODE_TAG;
     /// The signal that ended the command.
-    pub const SIGNAL: &str = "pipe.signal";
+    pub const SIGNAL: &str = track::SIGNAL_TAG;
     /// What went wrong.
-    pub const FAILURE: &str = "pipe.failure";
+    pub const FAILURE: &str = track::FAILURE_TAG;
     /// Where partial outs of a failure were moved.
-    pub const PARTIAL: &str = "pipe.partial_outs";
+    pub const PARTIAL: &str = track::PARTIAL_TAG;
     /// Before the name of a declared variable of the environment: its value where it may be shown, else its digest.
-    pub const ENV: &str = "pipe.env.";
+    pub const ENV: &str = track::ENV_TAG;
     /// How long the command took, in milliseconds.
     pub const DURATION: &str = "pipe.duration_ms";
     /// What a restored stage was restored from: a run's id, or `lock`.

@@ -1,9 +1,11 @@
 //! `pipe experiments`: the names that runs are grouped under. An experiment is made by the first run in it.
 
+use std::collections::HashSet;
+
 use clap::{Args, Subcommand};
 use report::{Cell, Column, Table, count_text};
 use track::{
-    Change, Experiment, ExperimentId, ExperimentRef, Lifecycle, RunId, RunStore, Search, SqliteStore,
+    Change, Experiment, ExperimentId, ExperimentRef, Joined, Lifecycle, RunId, RunStore, Search, SqliteStore,
     StoreError, View, lease_is_alive,
 };
 
@@ -24,7 +26,7 @@ pub enum ExperimentsCommand {
     List(ListArgs),
     /// Give an experiment another name
     Rename(RenameArgs),
-    /// Delete an experiment with its runs; it can be restored until `pipe runs gc`
+    /// Delete an experiment with its runs and those of their stages; it can be restored until `pipe runs gc`
     Delete(OneArgs),
     /// Restore a deleted experiment with the runs that were deleted with it
     Restore(OneArgs),
@@ -117,11 +119,13 @@ fn set(wanted: &str, lifecycle: Lifecycle, project: &Project, printer: Printer) 
     let from = if is_deleted { Lifecycle::Active } else { Lifecycle::Deleted };
     let found = find(&store, wanted, from)?;
     let before = runs_of(&store, &found)?;
+    let pairs = pairs_with_elsewhere(&store, &found, &before)?;
+    let mut changes = vec![Change::SetExperimentLifecycle { experiment: found.id, lifecycle }];
     if is_deleted {
         refuse_at_work(&store, &found)?;
+        changes.extend(pairs.iter().map(|(stage, _)| Change::SetLifecycle { run: *stage, lifecycle }));
     }
-    let change = Change::SetExperimentLifecycle { experiment: found.id, lifecycle };
-    store.apply(now(vec![change])).map_err(|fault| match fault {
+    store.apply(now(changes)).map_err(|fault| match fault {
         StoreError::ExperimentExists(name) => {
             CliError::message(format!("another experiment has the name `{name}` now"))
                 .hint("`pipe experiments rename` gives that one another name; then restore this one")
@@ -136,6 +140,16 @@ fn set(wanted: &str, lifecycle: Lifecycle, project: &Project, printer: Printer) 
             shown(&found)
         ));
         return Ok(());
+    }
+    let mut back = Vec::new();
+    for (stage, script) in pairs {
+        // One that was deleted on its own before stays so, and its stage's run with it.
+        if store.run(script)?.info.lifecycle == Lifecycle::Active {
+            back.push(Change::SetLifecycle { run: stage, lifecycle });
+        }
+    }
+    if !back.is_empty() {
+        store.apply(now(back))?;
     }
     let active = runs_of(&store, &store.experiment_by_id(found.id)?)?;
     let left = before.len().saturating_sub(active.len());
@@ -164,6 +178,25 @@ fn runs_of(store: &SqliteStore, experiment: &Experiment) -> CliResult<Vec<RunId>
     let view = if experiment.lifecycle == Lifecycle::Deleted { View::Deleted } else { View::Active };
     let search = Search { experiments: vec![experiment.id], view, joined: true, ..Search::default() };
     Ok(store.select(&search)?)
+}
+
+/// Of these runs of an experiment, those of stages that belong to another one, each with its script's run, which is in this one.
+/// The two go and come back together: of deleted ones those that went at one time.
+fn pairs_with_elsewhere(
+    store: &SqliteStore,
+    experiment: &Experiment,
+    shown: &[RunId],
+) -> CliResult<Vec<(RunId, RunId)>> {
+    let search = Search { experiments: vec![experiment.id], view: View::All, ..Search::default() };
+    let own: HashSet<RunId> = store.select(&search)?.into_iter().collect();
+    let mut pairs = Vec::new();
+    for stage in shown.iter().filter(|run| !own.contains(run)) {
+        let Joined { run, script: Some(script) } = Joined::of(store, store.run(*stage)?)? else { continue };
+        if run.info.deleted == script.info.deleted {
+            pairs.push((*stage, script.info.id));
+        }
+    }
+    Ok(pairs)
 }
 
 /// The experiment that is meant: a name comes before a number.

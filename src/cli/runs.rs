@@ -127,23 +127,6 @@ fn status_cell(run: &Run) -> report::Cell {
     report::Cell::Toned(tone, status.name().to_owned())
 }
 
-/// Whether a tag is one by which `pipe` or MLflow's client keep their books: people see it when they ask for all. What ran, why
-/// and how it ended is told to everybody.
-fn is_bookkeeping(key: &str) -> bool {
-    const TOLD: [&str; 8] = [
-        tags::COMMAND,
-        tags::REASONS,
-        tags::EXIT_CODE,
-        tags::SIGNAL,
-        tags::FAILURE,
-        tags::PARTIAL,
-        track::SETTLED_TAG,
-        edit::NOTE_TAG,
-    ];
-    let is_told = TOLD.contains(&key) || key.starts_with(tags::ENV) || key.starts_with(track::DIRECTION_TAG);
-    (key.starts_with("pipe.") || key.starts_with("mlflow.")) && !is_told
-}
-
 /// Says how many tags were left out, and how to see them.
 fn tell_left_out(tags: usize, printer: Printer) {
     if tags > 0 {

@@ -129,6 +129,65 @@ fn runs_are_compared() {
 }
 
 #[test]
+fn a_comparison_leaves_out_tags_that_keep_books() {
+    let served = Served::start();
+    let ids = ["a", "b"].map(|name| run(&served, name, &[], "1"));
+    for (id, text) in ids.iter().zip(["1", "2"]) {
+        for key in ["mlflow.source.name", "mlflow.note.content", "mine"] {
+            served.ok("runs/set-tag", json!({"run_id": id, "key": key, "value": text}));
+        }
+    }
+    let page = shown(&served, &format!("/compare?run={}&run={}", ids[0], ids[1]));
+    assert!(page.contains(">tags.mine<") && page.contains(">tags.mlflow.note.content<"), "{page}");
+    assert!(!page.contains("mlflow.source"), "{page}");
+    let all = shown(&served, &link(&page, "Show "));
+    assert!(page.contains(" of pipe and MLflow too</a>"), "{page}");
+    assert!(all.contains("tags.mlflow.source.name<"), "{all}");
+    assert!(!all.contains("of pipe and MLflow"), "{all}");
+}
+
+#[test]
+fn rows_named_alike_are_told_apart() {
+    let served = Served::start();
+    let first = run(&served, "same", &[], "1");
+    let second = run(&served, "same", &[], "1");
+    let page = shown(&served, "/");
+    for id in [&first, &second] {
+        assert!(page.contains(&format!(">{}</td>", &id[24..])), "{id} in {page}");
+    }
+    assert!(!page.contains(">experiment</th>"), "of one experiment alone: {page}");
+    let other = served.ok("experiments/create", json!({"name": HOSTILE}))["experiment_id"].clone();
+    served.ok("runs/create", json!({"experiment_id": other, "start_time": 2, "run_name": "same"}));
+    let page = shown(&served, "/");
+    assert!(
+        page.contains(">experiment</th>") && page.matches("href=\"/experiments/0\"").count() == 3,
+        "{page}"
+    );
+    assert!(!shown(&served, "/experiments/0").contains(">experiment</th>"));
+}
+
+#[test]
+fn a_deleted_experiment_says_so() {
+    let served = Served::start();
+    let id = served.ok("experiments/create", json!({"name": "old"}))["experiment_id"].clone();
+    let run = || {
+        let made = served.ok("runs/create", json!({"experiment_id": id, "start_time": 1}));
+        made["run"]["info"]["run_id"].as_str().unwrap().to_owned()
+    };
+    let (first, _) = (run(), run());
+    let address = format!("/experiments/{}", id.as_str().unwrap());
+    assert!(!shown(&served, &address).contains("deleted"));
+    served.ok("experiments/delete", json!({"experiment_id": id}));
+    let page = shown(&served, &address);
+    assert!(page.contains("This experiment is deleted, with 2 runs."), "{page}");
+    assert!(page.contains("`pipe experiments restore 1`") && !page.contains("There is no run yet"), "{page}");
+    // A run that a client brought back alone is there.
+    served.ok("runs/restore", json!({"run_id": first}));
+    let page = shown(&served, &address);
+    assert!(page.contains("deleted, with 1 run.") && page.contains(&format!("/runs/{first}")), "{page}");
+}
+
+#[test]
 fn registered_models_have_pages() {
     let served = Served::start();
     assert!(shown(&served, "/models").contains("There is no registered model yet."));

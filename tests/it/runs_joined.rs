@@ -206,6 +206,47 @@ fn a_restore_is_where_its_script_was_with_what_that_logged() {
 }
 
 #[test]
+fn they_go_and_come_back_with_the_experiment_of_the_script() {
+    let sandbox = pipeline("models net");
+    sandbox.finish(command(&sandbox)).code(0);
+    let (stage, _) = pair(&sandbox);
+    let counts = || {
+        let list = sandbox.json(["experiments", "list", "--json", "--all"]);
+        let of = |run: &Json| (run["name"].as_str().unwrap().to_owned(), run["runs"].as_i64().unwrap());
+        list.as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let (whole, all) = (counts(), names(&sandbox, &[]));
+    assert_eq!(whole, [("Default".to_owned(), 1), ("flowers".to_owned(), 2)]);
+    let said = sandbox.ok(["experiments", "delete", "flowers"]);
+    said.tells(&["Deleted experiment `flowers` with 2 runs"]);
+    assert_eq!((names(&sandbox, &[]), counts()), (vec!["repro".to_owned()], whole.clone()));
+    let said = sandbox.ok(["experiments", "restore", "flowers"]);
+    said.tells(&["Restored experiment `flowers` with 2 runs."]);
+    assert_eq!((names(&sandbox, &[]), counts()), (all.clone(), whole));
+    assert_eq!(sandbox.json(["runs", "show", &stage, "--json"])["experiment"], "flowers");
+    // Those that were deleted on their own before stay so, both of them.
+    sandbox.ok(["runs", "delete", &stage]);
+    sandbox.ok(["experiments", "delete", "flowers"]);
+    let said = sandbox.ok(["experiments", "restore", "flowers"]);
+    said.tells(&["Restored experiment `flowers` with 0 runs; 2 runs that had been deleted before stay so."]);
+    assert_eq!(names(&sandbox, &[]), ["repro"]);
+    sandbox.ok(["runs", "restore", &stage]);
+    assert_eq!(names(&sandbox, &[]), all);
+    // A client's own deletion is MLflow's: it takes what is in the experiment.
+    let served = Served::with(sandbox, &["--no-token"]);
+    let id = |name: &str| {
+        let found = served.get(&format!("/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"));
+        found.json()["experiment"]["experiment_id"].clone()
+    };
+    let flowers = id("flowers");
+    served.ok("experiments/delete", json!({"experiment_id": flowers}));
+    let run = |id: &str| served.get(&format!("/api/2.0/mlflow/runs/get?run_id={id}")).json();
+    assert_eq!(run(&stage)["run"]["info"]["lifecycle_stage"], "active");
+    served.ok("experiments/restore", json!({"experiment_id": flowers}));
+    assert!(served.get(&format!("/runs/{stage}")).text().contains("of the script"));
+}
+
+#[test]
 fn after_a_kill_they_are_one_as_well() {
     let sandbox = pipeline("waits ready");
     let running = sandbox.start(command(&sandbox));

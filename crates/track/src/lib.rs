@@ -5,6 +5,7 @@
 //! pipeline is: a stage is a tag and a nested run is a run with a parent.
 
 mod block;
+mod bookkeeping;
 mod change;
 mod chunk;
 mod columns;
@@ -25,6 +26,10 @@ mod store;
 mod unknown;
 
 pub use block::{BLOCK_VERSION, decode_block, encode_block};
+pub use bookkeeping::{
+    COMMAND_TAG, ENV_TAG, EXIT_CODE_TAG, FAILURE_TAG, NOTE_TAG, PARTIAL_TAG, REASONS_TAG, SIGNAL_TAG,
+    is_bookkeeping,
+};
 pub use change::{
     Applied, Bound, Change, Changes, ChangesId, ExperimentRef, FIRST_TOKEN, KnownAs, LoggedModelChange,
     NewLoggedModel, NewRun, NewVersion, Precondition, Purge, RegistryChange, VersionRef,

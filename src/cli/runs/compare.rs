@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use base::Value;
 use clap::Args;
 use report::{Cell, Column, Table};
-use track::{Joined, Run, View};
+use track::{Joined, Run, View, is_bookkeeping};
 
 use crate::cli::FormatArgs;
 use crate::error::CliResult;
 use crate::project::Project;
 use crate::ui::Printer;
 
-use super::{is_bookkeeping, open, status_cell, tell_left_out};
+use super::{open, status_cell, tell_left_out};
 
 #[derive(Debug, Args)]
 pub struct CompareArgs {

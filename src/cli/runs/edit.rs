@@ -2,7 +2,7 @@
 
 use base::{one_line, plain_lines};
 use clap::Args;
-use track::{Change, Joined, RunStore, Tag, View};
+use track::{Change, Joined, NOTE_TAG, RunStore, Tag, View};
 
 use crate::cli::arguments::{check_tag_key, parse_tag, text_argument};
 use crate::error::{CliError, CliResult};
@@ -11,9 +11,6 @@ use crate::project::Project;
 use crate::ui::Printer;
 
 use super::open;
-
-/// The tag that MLflow keeps a run's note in.
-pub(super) const NOTE_TAG: &str = "mlflow.note.content";
 
 #[derive(Debug, Args)]
 pub struct TagArgs {

@@ -15,7 +15,7 @@ use crate::error::CliResult;
 use crate::project::Project;
 use crate::ui::Printer;
 
-use super::{is_bookkeeping, open, origin, restored_from, status_cell, tell_left_out};
+use super::{open, origin, restored_from, status_cell, tell_left_out};
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
@@ -84,7 +84,7 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
             file_table(files.into_iter().map(|file| (file.path, file.digest, file.size)), printer);
         }
     }
-    let is_shown = |(key, _): &(&String, &String)| args.all || !is_bookkeeping(key);
+    let is_shown = |(key, _): &(&String, &String)| args.all || !track::is_bookkeeping(key);
     pairs("Tags", run.data.tags.iter().filter(is_shown), printer);
     let left_out = run.data.tags.iter().filter(|tag| !is_shown(tag)).count();
     tell_left_out(left_out, printer);

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use report::{LISTED, duration_text, float_text};
-use track::{Joined, Run};
+use track::{Joined, Run, is_bookkeeping};
 
 use super::charts::{self, charts};
-use super::html::{Html, Link, cell, folded, head, short};
+use super::html::{Html, Link, folded, head, name as name_cell, short, shortened};
 use super::run::{name_of, status};
 use crate::call::Call;
 use crate::context::Context;
@@ -45,24 +45,32 @@ pub fn page(context: &Context, call: &Call) -> Result<String, Fault> {
     let runs: Vec<Run> = joined.iter().map(|one| one.run.clone()).collect();
     let with_equal = call.text("all")?.is_some();
     let mut rows = rows(&runs);
+    let is_left_out = |row: &Row| !with_equal && row.field.strip_prefix("tags.").is_some_and(is_bookkeeping);
+    let left_out = rows.iter().filter(|row| is_left_out(row)).count();
+    rows.retain(|row| !is_left_out(row));
     let equal = rows.iter().filter(|row| !row.differs).count();
     rows.retain(|row| with_equal || row.differs);
     rows.sort_by_key(|row| !row.differs);
     let mut heads = vec![head("", "")];
-    heads.extend(runs.iter().map(|run| Link(format!("/runs/{}", run.info.id), &name_of(run)).head("")));
+    heads.extend(runs.iter().map(|run| Link(format!("/runs/{}", run.info.id), &name_of(run)).head("name")));
     page.table_below(
         &heads,
         rows.into_iter().map(|row| {
             let field = if with_equal && row.differs { format!("* {}", row.field) } else { row.field };
-            let mut cells = vec![short(field)];
+            let mut cells = vec![name_cell(field)];
             cells.extend(row.cells);
             cells
         }),
     );
     let chosen: Vec<String> = runs.iter().map(|run| format!("run={}", run.info.id)).collect();
     let address = format!("/compare?{}", chosen.join("&"));
-    if equal > 0 && !with_equal {
-        let text = format!("Show {} too", report::count_text(equal, "equal row"));
+    let hidden = [
+        (equal > 0 && !with_equal).then(|| report::count_text(equal, "equal row")),
+        (left_out > 0).then(|| format!("{} of pipe and MLflow", report::count_text(left_out, "tag"))),
+    ];
+    let hidden: Vec<String> = hidden.into_iter().flatten().collect();
+    if !hidden.is_empty() {
+        let text = format!("Show {} too", hidden.join(" and "));
         page.link(&Link(format!("{address}&all="), &text));
     }
     let name = |run: &Run| format!("{} {}", name_of(run), run.info.id.short());
@@ -82,7 +90,9 @@ fn rows(runs: &[Run]) -> Vec<Row> {
     let of = |text: fn(&Run) -> String| runs.iter().map(|run| Some(text(run))).collect();
     let mut rows = vec![
         row("id".to_owned(), of(|run| run.info.id.short()), |text| short(text)),
-        row("experiment".to_owned(), of(|run| run.info.experiment_name.clone()), |text| cell(text)),
+        row("experiment".to_owned(), of(|run| run.info.experiment_name.clone()), |text| {
+            if shortened(text) == text { name_cell(text) } else { folded(text) }
+        }),
         row("status".to_owned(), of(status), |text| short(text)),
         row("start".to_owned(), of(|run| run.info.start_time.local()), |text| short(text)),
         row(

@@ -14,12 +14,13 @@ const DIGITS: usize = 12;
 const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:120rem;padding:0 1rem}\
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;\
-border-bottom:1px solid #8884;overflow-wrap:break-word;max-width:40rem}th{font-weight:600}th,td.short,td.number{white-space:\
+border-bottom:1px solid #8884;overflow-wrap:break-word;max-width:40rem}th{font-weight:600}th,td.short,td.name,td.number{white-space:\
 nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:grid;gap:1rem;\
 grid-template-columns:repeat(auto-fill,minmax(min(100%,36rem),1fr))}.charts svg{width:100%;max-width:45rem;height:auto}p,pre{max-width:80rem}input{font:inherit}\
 input[name=filter]{width:30rem;max-width:70%}.fault{color:#c0392b}nav a{margin-right:1rem}\
 h1,p{overflow-wrap:anywhere}th a{color:inherit}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}summary{cursor:pointer}\
-@media(max-width:40rem){td.short{max-width:11rem;overflow:hidden;text-overflow:ellipsis}}";
+@media(max-width:40rem){td.short{max-width:11rem;overflow:hidden;text-overflow:ellipsis}\
+td.name,th.name{white-space:normal;overflow-wrap:anywhere;min-width:8rem}}";
 
 /// Stands on top of every page.
 const NAVIGATION: &str = "<nav><a href=\"/\">Runs</a><a href=\"/models\">Models</a></nav>\n";
@@ -110,9 +111,9 @@ impl Link<'_> {
         format!("<td>{}</td>", self.text())
     }
 
-    /// As a cell that stays on one line.
-    pub fn short(&self) -> String {
-        format!("<td class=\"short\">{}</td>", self.text())
+    /// As a cell with a name, which stays on one line where there is room.
+    pub fn named(&self) -> String {
+        format!("<td class=\"name\">{}</td>", self.text())
     }
 
     /// As the head of a column; `class` is that of its cells.
@@ -166,6 +167,11 @@ pub fn shortened(text: &str) -> Cow<'_, str> {
 /// A cell with a text that stays on one line.
 pub fn short(text: impl Display) -> String {
     format!("<td class=\"short\">{}</td>", escaped(text))
+}
+
+/// A cell with a name, which stays on one line where there is room.
+pub fn name(text: impl Display) -> String {
+    format!("<td class=\"name\">{}</td>", escaped(text))
 }
 
 /// A cell with a number.

@@ -17,7 +17,7 @@ use axum::routing::get;
 use axum::{Router, extract::Request};
 use base::Timestamp;
 use report::count_text;
-use track::{ExperimentId, Lifecycle};
+use track::{ExperimentId, Lifecycle, Search, View};
 
 use crate::call::Call;
 use crate::context::Context;
@@ -139,6 +139,21 @@ fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> 
     let id: ExperimentId = parse_id(id)?;
     let mut page = Html::default();
     page.heading(1, &experiment.name);
+    if experiment.lifecycle == Lifecycle::Deleted {
+        let search = Search { experiments: vec![id], view: View::Deleted, joined: true, ..Search::default() };
+        let count = count_text(context.store.select(&search)?.len(), "run");
+        page.paragraph(
+            "fault",
+            format_args!(
+                "This experiment is deleted, with {count}. `pipe experiments restore {id}` brings it back."
+            ),
+        );
+        // A run of it that somebody brought back alone is listed.
+        let search = Search { view: View::Active, limit: Some(1), ..search };
+        if context.store.select(&search)?.is_empty() {
+            return Ok(page.finish(&experiment.name));
+        }
+    }
     list::runs(&mut page, context, Some(id), &Asked::of(call, &format!("/experiments/{id}"))?)?;
     Ok(page.finish(&experiment.name))
 }

@@ -45,7 +45,7 @@ pub fn list(context: &Context, call: &Call) -> Result<String, Fault> {
         let aliases: Vec<String> =
             model.aliases.iter().map(|(alias, version)| format!("@{alias} → {version}")).collect();
         vec![
-            Link(address(&model.name), &shortened(&model.name)).short(),
+            Link(address(&model.name), &shortened(&model.name)).named(),
             number(newest.map_or_else(|| "-".to_owned(), |version| version.to_string())),
             short(model.updated.local()),
             cell(aliases.join(", ")),
@@ -101,7 +101,7 @@ pub fn one(context: &Context, name: &str) -> Result<String, Fault> {
             },
         );
         vec![
-            Link(version::address(name, version.version), &version.version.to_string()).short(),
+            Link(version::address(name, version.version), &version.version.to_string()).cell(),
             short(version.status.name()),
             short(version.stage),
             cell(aliases.join(", ")),

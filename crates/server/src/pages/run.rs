@@ -7,8 +7,8 @@ use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    ArtifactOwner, Joined, Lifecycle, MetricRange, RESTORED, RESTORED_TAG, Role, Run, RunId, RunStatus,
-    StoreError, commonest, shown_id,
+    ArtifactOwner, Joined, Lifecycle, MetricRange, NOTE_TAG, RESTORED, RESTORED_TAG, Role, Run, RunId,
+    RunStatus, StoreError, commonest, shown_id,
 };
 
 use super::charts::{self, charts};
@@ -30,8 +30,6 @@ pub const DIGITS: usize = 15;
 const MOST_MAKERS: usize = 100;
 /// Files of a logged model on the page of a run.
 const MOST_FILES: usize = 500;
-/// The tag that MLflow keeps a run's note in.
-const NOTE_TAG: &str = "mlflow.note.content";
 
 /// A status as lists show it: one that executed nothing only finished.
 pub fn status(run: &Run) -> String {
@@ -52,24 +50,31 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
         Some(order) => order.head(class, name, field),
         None => head(class, name),
     };
+    let spans_several = runs.windows(2).any(|pair| pair[0].info.experiment != pair[1].info.experiment);
     let mut heads: Vec<String> = order.map(|_| head("", "")).into_iter().collect();
     heads.extend([
+        head("", "id"),
         title("", "run", "name"),
         title("", "status", "status"),
         title("", "start", "start_time"),
         title("number", "duration", "duration"),
     ]);
+    heads.extend(spans_several.then(|| head("", "experiment")));
     heads.extend(metrics.iter().map(|key| title("number", key, &format!("metrics.`{key}`"))));
     heads.extend(params.iter().map(|key| title("", key, &format!("params.`{key}`"))));
     let rows = runs.iter().map(|run| {
         let info = &run.info;
         let mut row: Vec<String> = order.map(|_| list::choice(run)).into_iter().collect();
         row.extend([
-            Link(format!("/runs/{}", info.id), &name_of(run)).short(),
+            short(info.id.short()),
+            Link(format!("/runs/{}", info.id), &name_of(run)).named(),
             short(status(run)),
             short(info.start_time.local()),
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
         ]);
+        let there =
+            || Link(format!("/experiments/{}", info.experiment), &shortened(&info.experiment_name)).named();
+        row.extend(spans_several.then(there));
         let value = |key| {
             run.data.metrics.get(key).map(|metric| float_text(metric.value, LISTED)).unwrap_or_default()
         };
