@@ -93,6 +93,17 @@ fn maps_have_the_order_of_dvc() {
     }
 }
 
+#[test]
+fn keys_of_a_file_that_is_read_whole_count_for_nothing() {
+    let lock = locked_beside(
+        &[("p.yaml", "a: {b: 1, c: 2}\nd: 3\n"), ("params.yaml", "e: 1\nf: 2\n")],
+        "stages:\n  s:\n    cmd: echo s\n    params: [e, {params.yaml: }, {p.yaml: }, {p.yaml: [a.b, none]}]\n  t:\n    \
+         cmd: echo t\n    params: [{p.yaml: [a.b, d]}, f]\n",
+    );
+    assert_eq!(lock.matches("a.b:").count(), 1, "{lock}");
+    assert!(lock.contains("        a:\n          b: 1\n          c: 2\n        d: 3\n"), "{lock}");
+}
+
 /// DVC's status looks at what is there, and so does ours, whatever a stage before it is about to restore.
 #[test]
 fn what_is_to_be_restored_is_not_there_yet() {
