@@ -6,9 +6,17 @@ use crate::harness::Sandbox;
 /// What `pipe` and DVC each lock after they ran the same project; neither calls anything of the other changed.
 #[track_caller]
 fn locked_by_both(params: &str, stages: &str) -> String {
+    locked_beside(&[("params.yaml", params)], stages)
+}
+
+/// As [`locked_by_both`], beside these files.
+#[track_caller]
+fn locked_beside(files: &[(&str, &str)], stages: &str) -> String {
     let mut dvc = Dvc::start(&Sandbox::without_git());
     let sandbox = project(&mut dvc);
-    sandbox.write("params.yaml", params);
+    for (file, text) in files {
+        sandbox.write(file, text);
+    }
     sandbox.write("dvc.yaml", stages);
     sandbox.write("xNone", "");
     let said = pipe(&sandbox, &["repro"]);
@@ -64,6 +72,36 @@ fn numbers_are_those_of_dvc() {
     for name in ["t@-10:", "t@10.5:", "t@31:", "t@inf:", "t@.5e3:"] {
         assert!(lock.contains(name), "{name} in {lock}");
     }
+}
+
+#[test]
+fn maps_have_the_order_of_dvc() {
+    let lock = locked_beside(
+        &[
+            ("p.toml", "[t]\nx = 1\na = 2\n[m.z]\nv = 1\n[m.b]\nv = 2\n"),
+            ("p.json", r#"{"z": -0, "d": {"y": -0, "c": -0.0}}"#),
+            ("params.yaml", "x: &x {p: 1, q: 2}\ny: &y {q: 5, s: 6}\ne:\n  c: 1\n  <<: [*x, *y]\n  q: 9\n"),
+        ],
+        "vars: [p.toml, p.json]\nstages:\n  s:\n    cmd: echo ${t} ${e} ${z} ${d}\n    params: [e, {p.toml: [t], \
+         p.json: [z, d]}]\n  f:\n    foreach: ${m}\n    do:\n      cmd: echo ${key} ${item.v}\n      params: [e]\n",
+    );
+    assert!(lock.contains("cmd: echo --x 1 --a 2 --q 9 --s 6 --p 1 --c 1 0 --y 0 --c -0.0\n"), "{lock}");
+    for text in
+        ["        t:\n          x: 1\n          a: 2\n", "f@z:\n    cmd: echo z 1\n", "        z: 0\n"]
+    {
+        assert!(lock.contains(text), "{text} in {lock}");
+    }
+}
+
+#[test]
+fn keys_of_a_file_that_is_read_whole_count_for_nothing() {
+    let lock = locked_beside(
+        &[("p.yaml", "a: {b: 1, c: 2}\nd: 3\n"), ("params.yaml", "e: 1\nf: 2\n")],
+        "stages:\n  s:\n    cmd: echo s\n    params: [e, {params.yaml: }, {p.yaml: }, {p.yaml: [a.b, none]}]\n  t:\n    \
+         cmd: echo t\n    params: [{p.yaml: [a.b, d]}, f]\n",
+    );
+    assert_eq!(lock.matches("a.b:").count(), 1, "{lock}");
+    assert!(lock.contains("        a:\n          b: 1\n          c: 2\n        d: 3\n"), "{lock}");
 }
 
 /// DVC's status looks at what is there, and so does ours, whatever a stage before it is about to restore.

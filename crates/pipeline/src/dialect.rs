@@ -147,6 +147,11 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
+    /// Whether keys of a params file count for nothing beside the whole of it. Otherwise they are what must be there.
+    pub(crate) fn whole_file_covers_keys(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether an empty list among flags leaves its flag.
     pub(crate) fn tells_empty_lists(self) -> bool {
         self == Dialect::Native

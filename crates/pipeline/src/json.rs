@@ -1,6 +1,6 @@
 //! JSON as programs write it: the standard's, and besides it `NaN`, `Infinity` and `-Infinity`, which
 //! Python's `json.dump` writes for numbers that the standard has no word for. Whole numbers of more than 64 bits are whole
-//! numbers, as for Python, and what is too large for a float is infinite.
+//! numbers, as for Python, what is too large for a float is infinite, and `-0` is 0.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use base::Value;
 /// When it is malformed; the place in the error is that of the text as it stands.
 pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     let read = serde_json::from_str(text);
-    if read.is_ok() && !has_wide_number(text) {
+    if read.is_ok() && !has_wide_number(text) && !has_negative_zero(text) {
         return read;
     }
     let tokens = bare_tokens(text);
@@ -39,12 +39,19 @@ fn has_wide_number(text: &str) -> bool {
     text.as_bytes().split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() >= WIDE)
 }
 
+/// Whether `-0` may stand somewhere as a number.
+fn has_negative_zero(text: &str) -> bool {
+    let goes_on = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E');
+    text.match_indices("-0").any(|(at, zero)| !text.as_bytes().get(at + zero.len()).is_some_and(goes_on))
+}
+
 /// What a token says that the standard's reader does not take, or not as it is.
 fn special(token: &str) -> Option<Value> {
     match token {
         "NaN" => return Some(Value::Float(f64::NAN)),
         "Infinity" => return Some(Value::Float(f64::INFINITY)),
         "-Infinity" => return Some(Value::Float(f64::NEG_INFINITY)),
+        "-0" => return Some(Value::Int(0)),
         _ => {}
     }
     let digits = token.strip_prefix('-').unwrap_or(token);
@@ -118,6 +125,15 @@ mod tests {
             assert_eq!(value.get(key), Some(&wanted), "{key}");
         }
         assert_eq!(parse("NaN").expect("alone"), Value::Float(f64::NAN));
+    }
+
+    #[test]
+    fn whole_numbers_have_no_negative_zero() {
+        let text = r#"{"a": -0, "b": [-0.0, -0e1, -0], "c -0": "-0", "d": 2, "e": -0}"#;
+        let value = parse(text).expect("as Python writes it");
+        assert_eq!(value.to_string(), r#"{"a":0,"b":[-0.0,-0.0,0],"c -0":"-0","d":2,"e":0}"#);
+        assert_eq!(parse("-0").map(|zero| zero.to_string()).ok().as_deref(), Some("0"));
+        assert!(parse("[-00, -0]").is_err());
     }
 
     #[test]

@@ -555,6 +555,10 @@ impl Loader<'_, '_> {
         }
         refs.sort_unstable();
         refs.dedup();
+        if self.dialect.whole_file_covers_keys() {
+            // Sorted, the whole of a file stands before its keys.
+            refs.dedup_by(|key, before| before.key.is_none() && before.file == key.file);
+        }
         Ok(refs)
     }
 

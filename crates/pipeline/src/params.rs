@@ -134,6 +134,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn maps_of_toml_keep_the_order_of_the_file() {
+        let file = ProjectPath::from_record("p.toml").expect("a path");
+        let text = "z.x = 1\nb = 2\nz.a = {y = 1, b = 2}\n[t.y]\nq = 1\n[a]\nz = 1\n[t.c]\nr = 2\n";
+        let value = parse(&file, text, Dialect::Native).expect("TOML");
+        let expected = r#"{"z":{"x":1,"a":{"y":1,"b":2}},"b":2,"t":{"y":{"q":1},"c":{"r":2}},"a":{"z":1}}"#;
+        assert_eq!(value.to_string(), expected);
+    }
+
+    #[test]
     fn columns_of_json_faults_count_characters() {
         let file = ProjectPath::from_record("m.json").expect("a path");
         let fault = |text: &str| parse_any(&file, text, Dialect::Native).expect_err(text).to_string();

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use base::{ProjectPath, Value};
 use saphyr_parser::{Event, Parser, Span};
-use serde::Deserialize;
+use serde::de::Error as _;
 
 use crate::conflict::conflict;
 use crate::error::{PipelineError, Position};
@@ -20,6 +20,9 @@ const DEEPEST: usize = 128;
 
 /// So many brackets cost the reader no time that anybody would notice, however deep they are nested.
 const FEW_BRACKETS: usize = 2000;
+
+/// The key whose value is merged into the map that it stands in.
+const MERGE_KEY: &str = "<<";
 
 /// Reads one YAML document. An empty text is null. Merge keys (`<<`) are applied.
 ///
@@ -78,19 +81,42 @@ fn plain(text: &str) -> Result<Value, serde_yaml::Error> {
 }
 
 fn read(text: &str) -> Result<Value, serde_yaml::Error> {
-    if !has_merge_key(text) {
-        return plain(text);
+    let mut value = plain(text)?;
+    if has_merge_key(text) {
+        merge(&mut value).map_err(serde_yaml::Error::custom)?;
     }
-    // Reading through the library's own value costs twice as much; only merge keys need it.
-    let mut value: serde_yaml::Value = serde_yaml::from_str(text)?;
-    value.apply_merge()?;
-    Value::deserialize(value)
+    Ok(value)
+}
+
+/// Applies the merge keys inside `value`, the innermost first. What is merged stands before what the map has of its own, of
+/// several maps the last one first, and a key that is there already keeps its place and gets the new value: such is the
+/// order of DVC's reader, and that of the flags which a template makes of a map.
+fn merge(value: &mut Value) -> Result<(), &'static str> {
+    let map = match value {
+        Value::List(items) => return items.iter_mut().try_for_each(merge),
+        Value::Map(map) => map,
+        _ => return Ok(()),
+    };
+    map.values_mut().try_for_each(merge)?;
+    let sources = match map.shift_remove(MERGE_KEY) {
+        None => return Ok(()),
+        Some(Value::List(items)) => items,
+        Some(one) => vec![one],
+    };
+    let own = std::mem::take(map);
+    for source in sources.into_iter().rev().chain([Value::Map(own)]) {
+        let Value::Map(source) = source else {
+            return Err("expected a map or a list of maps to merge at `<<`");
+        };
+        map.extend(source);
+    }
+    Ok(())
 }
 
 /// Whether `<<:` may stand somewhere as a key. A `<<EOF` in a command does not count.
 fn has_merge_key(text: &str) -> bool {
-    text.match_indices("<<").any(|(at, _)| {
-        text[at + 2..].trim_start_matches(['"', '\'']).trim_start_matches(' ').starts_with(':')
+    text.match_indices(MERGE_KEY).any(|(at, _)| {
+        text[at + MERGE_KEY.len()..].trim_start_matches(['"', '\'']).trim_start_matches(' ').starts_with(':')
     })
 }
 

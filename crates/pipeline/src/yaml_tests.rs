@@ -66,6 +66,33 @@ fn merge_keys_and_anchors() {
 }
 
 #[test]
+fn what_is_merged_stands_first() {
+    let anchors =
+        "d: &d {a: 1}\nx: &x {p: 1, q: 2, r: 3}\ny: &y {q: 5, s: 6, p: 7}\nz: &z {z: 1, <<: *x, w: 4}\n";
+    for (written, expected) in [
+        ("{<<: *d, b: 2}", "a1 b2"),
+        ("{b: 2, <<: *d, c: 3}", "a1 b2 c3"),
+        ("{c: 1, <<: *x, r: 9, p: 8}", "p8 q2 r9 c1"),
+        ("{c: 1, <<: [*x, *y], r: 9}", "q2 s6 p1 r9 c1"),
+        ("{k: 1, <<: [*y, *d, *x], d: 3, s: 2}", "p7 q5 r3 a1 s2 k1 d3"),
+        ("{k: 1, <<: *z, l: 2}", "p1 q2 r3 z1 w4 k1 l2"),
+        ("{<<: [], k: 1}", "k1"),
+    ] {
+        let value = parse(&file(), &format!("{anchors}e: {written}")).expect(written);
+        let map = value.get("e").and_then(Value::as_map).expect("a map");
+        let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}{value}")).collect();
+        assert_eq!(entries.join(" "), expected, "{written}");
+    }
+    for (written, expected) in [
+        ("e: {<<: 3}", "expected a map or a list of maps to merge at `<<`"),
+        ("e: {<<: [{a: 1}, 3]}", "expected a map or a list of maps to merge at `<<`"),
+        ("e: {<<: {a: 1}, <<: {b: 1}}", "duplicate key `<<`"),
+    ] {
+        assert!(fault_of(written).contains(expected), "{written}: {}", fault_of(written));
+    }
+}
+
+#[test]
 fn faults_have_places() {
     assert_eq!(fault_of("a: 1\na: 2\n"), "params.yaml:2:1: duplicate key `a`");
     assert_eq!(fault_of("x:\n  a: 1\n  a: 2\n"), "params.yaml:3:3: duplicate key `a`");
