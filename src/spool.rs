@@ -245,6 +245,9 @@ fn note_versions(folder: &Path, store: &dyn ModelStore, changes: &Changes, appli
     });
     for (new, number) in made.zip(&applied.versions) {
         let Some(known_as) = new.known_as else { continue };
+        // Such versions come from scripts that a server listened to.
+        #[cfg(not(feature = "serve"))]
+        let _ = store;
         #[cfg(feature = "serve")]
         if let Some(model) = new.logged_model.and_then(|id| store.logged_model(id).ok()) {
             let version = VersionRef { model: new.model.clone(), version: *number };

@@ -18,6 +18,7 @@ impl Project {
     ///
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
+    #[cfg(any(test, feature = "serve", feature = "train"))]
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
         self.tidied_store().map(|(store, _)| store)
     }
@@ -186,6 +187,7 @@ impl Project {
     ///
     /// # Errors
     /// As [`Project::existing_store`].
+    #[cfg(feature = "serve")]
     pub fn store_to_serve(&self) -> Result<(SqliteStore, Option<StoreError>), StoreError> {
         match self.missing_store() {
             Some(fault @ StoreError::Missing { waiting: 1.., .. }) => Err(fault),
