@@ -2,6 +2,7 @@
 //! of a pattern; a pattern of git's would hide what it leaves out, too. Whoever wants it shorter writes one himself.
 //! In a folder that a stage reads as a whole no ignore file is put: it would be read, too, and change what is read.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use base::ProjectPath;
@@ -21,10 +22,11 @@ pub fn ignore_outs<'a>(
     stages: impl Iterator<Item = &'a Stage>,
     pipeline: &Pipeline,
 ) -> CliResult<Vec<ProjectPath>> {
-    ignore_untracked(project, stages, pipeline, &mut |_| ())
+    ignore_untracked(project, stages, pipeline, None, &mut |_| ())
 }
 
-/// The same; tells of outs that git tracks, which a line in an ignore file does not keep out of it.
+/// The same; tells of outs that git tracks, which a line in an ignore file does not keep out of it. `tracked` are the files
+/// that git tracks, where the caller has asked already.
 ///
 /// # Errors
 /// As [`ignore_outs`].
@@ -32,9 +34,10 @@ pub fn ignore_untracked<'a>(
     project: &Project,
     stages: impl Iterator<Item = &'a Stage>,
     pipeline: &Pipeline,
+    tracked: Option<&[String]>,
     on_tracked: &mut dyn FnMut(&ProjectPath),
 ) -> CliResult<Vec<ProjectPath>> {
-    let texts = with_outs(project, stages, pipeline, on_tracked)?;
+    let texts = with_outs(project, stages, pipeline, tracked, on_tracked)?;
     for (file, text) in &texts {
         disk::replace(&file.to_path(&project.root), text.as_bytes())?;
     }
@@ -49,6 +52,7 @@ pub fn with_outs<'a>(
     project: &Project,
     stages: impl Iterator<Item = &'a Stage>,
     pipeline: &Pipeline,
+    tracked: Option<&[String]>,
     on_tracked: &mut dyn FnMut(&ProjectPath),
 ) -> CliResult<BTreeMap<ProjectPath, String>> {
     let Some(git) = project.git() else { return Ok(BTreeMap::new()) };
@@ -59,7 +63,8 @@ pub fn with_outs<'a>(
     let outs: Vec<&ProjectPath> = cached.iter().filter(seen).collect();
     let mut open = git.not_ignored(&outs)?;
     if !open.is_empty() {
-        let tracked = git.tracked()?;
+        let tracked =
+            tracked.map_or_else(|| git.tracked().map(Cow::Owned), |known| Ok(Cow::Borrowed(known)))?;
         open.retain(|out| {
             let is_tracked = tracked_below(&tracked, out).is_some();
             if is_tracked {

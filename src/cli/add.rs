@@ -22,7 +22,7 @@ use crate::cli::{quoted, quoted_path, tell_damage};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
-use crate::ignore::ignore_outs;
+use crate::ignore::ignore_untracked;
 use crate::import;
 use crate::names;
 use crate::placed::Placed;
@@ -226,7 +226,7 @@ fn edited_imports(
 
 /// Writes it into the pointers. Returns the ignore files that were changed.
 fn record(
-    Admission { project, pipeline, workspace, .. }: &Admission<'_>,
+    Admission { project, pipeline, workspace, tracked, .. }: &Admission<'_>,
     now: &States,
     desc: Option<&str>,
 ) -> CliResult<Vec<ProjectPath>> {
@@ -237,17 +237,17 @@ fn record(
             text => update_thing(pointer, text, top, Some(state), None, desc),
         })?;
     }
-    let checked = edits.check(&pipeline.file)?;
     // Before the pointers: data that a pointer names is never left for git to take.
-    let sources = checked.sources().map(|id| checked.stage(id));
-    let added_now = sources.filter(|stage| now.keys().any(|(pointer, _)| *pointer == stage.address.file));
     let ignore_files = thread::scope(|scope| {
-        // The disk is at work while git is asked, so that there is less to wait for when the pointers are written.
-        if let Some(state) = now.values().next() {
-            let blob = workspace.blobs.path_of(state);
-            scope.spawn(move || drop(disk::sync_files(&[blob], &BTreeSet::new())));
+        // The disk is at work meanwhile, so that there is less to wait for when the pointers are written.
+        if let Some(folder) = now.values().find(|state| state.is_folder()) {
+            let manifest = workspace.blobs.path_of(folder);
+            scope.spawn(move || drop(disk::sync_files(&[manifest], &BTreeSet::new())));
         }
-        ignore_outs(project, added_now, &checked)
+        let checked = edits.check(&pipeline.file)?;
+        let sources = checked.sources().map(|id| checked.stage(id));
+        let added_now = sources.filter(|stage| now.keys().any(|(pointer, _)| *pointer == stage.address.file));
+        ignore_untracked(project, added_now, &checked, Some(tracked), &mut |_| ())
     })?;
     edits.write()?;
     let mut placed = Placed::load(project);

@@ -260,7 +260,7 @@ fn convert(
     printer.say(format_args!("{verb} the results of {}.", report::count_text(recorded, "stage")));
     let mut texts = match dry {
         true => BTreeMap::new(),
-        false => with_outs(&new, converted.stages.iter(), &converted, &mut |_| ())?,
+        false => with_outs(&new, converted.stages.iter(), &converted, None, &mut |_| ())?,
     };
     if let Some(text) = attributes::renamed(&new)? {
         texts.insert(ProjectPath::root().join(attributes::FILE), text);

@@ -317,7 +317,7 @@ pub fn tell_ignored(
         ));
     };
     let stages = wanted.iter().map(|id| pipeline.stage(*id));
-    match ignore_untracked(project, stages, pipeline, &mut on_tracked) {
+    match ignore_untracked(project, stages, pipeline, None, &mut on_tracked) {
         Ok(files) => {
             for file in &files {
                 printer

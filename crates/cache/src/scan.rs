@@ -1,12 +1,13 @@
 //! What a path holds: a walk over it that hands on files as they are known, a number at a time, and folders once all that
 //! is in them is known. However large a folder is, little more than its manifests is held at once.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::{Digest, FileState, ProjectPath};
 use disk::Stamp;
@@ -21,14 +22,12 @@ use crate::shelves::{self, Shelves};
 use crate::tree::{Tree, TreeEntry};
 use crate::{CacheError, Files, Workspace};
 
-/// So many files are hashed and handed on together; few in tests, so that there are many turns.
+/// So many files are hashed and handed on together, while the next are looked for; few in tests, so that there are many
+/// turns.
 const BATCH: usize = if cfg!(test) { 7 } else { 1 << 12 };
 
 /// So many files are examined together while the walk goes on.
 const SOME: usize = if cfg!(test) { 3 } else { 64 };
-
-/// So many bytes of files that are handed on together are kept from when they were hashed until they are stored.
-const KEPT: u64 = 16 << 20;
 
 /// Is told what a walk finds.
 pub(crate) trait Sink {
@@ -54,11 +53,6 @@ pub(crate) trait Sink {
         false
     }
 
-    /// Whether it copies what files hold, so that what was read is worth keeping.
-    fn copies(&self) -> bool {
-        false
-    }
-
     /// Whether it puts files into the folders that they come from, so that these must have been read to their end.
     fn replaces(&self) -> bool {
         false
@@ -70,34 +64,51 @@ pub(crate) struct Observe;
 
 impl Sink for Observe {}
 
-/// Stores everything, and shows paths as [`Show`] does.
-pub(crate) struct Store<'a> {
+/// Is done with each file as soon as it is known, by any thread; the folder that it lies in may still be read.
+type Each<'a> = &'a (dyn Fn(&Found<'_>) -> Result<(), CacheError> + Sync);
+
+/// Stores files.
+pub(crate) struct Storing<'a> {
     workspace: &'a Workspace,
     placement: Placement,
-    show: Show<'a>,
-    /// What the cache lacks, as soon as there are many files.
-    shelves: Option<Shelves<'a>>,
+    /// How many files there were.
+    count: AtomicUsize,
+    /// What the cache lacks, as soon as there were many.
+    shelves: OnceLock<Shelves<'a>>,
 }
 
-impl<'a> Store<'a> {
-    pub(crate) fn new(
-        workspace: &'a Workspace,
-        placement: Placement,
-        show: &'a mut dyn FnMut(&ProjectPath),
-    ) -> Self {
-        Store { workspace, placement, show: Show(show), shelves: None }
+impl<'a> Storing<'a> {
+    pub(crate) fn new(workspace: &'a Workspace, placement: Placement) -> Self {
+        Storing { workspace, placement, count: AtomicUsize::new(0), shelves: OnceLock::new() }
     }
+
+    fn store(&self, found: &Found<'_>) -> Result<(), CacheError> {
+        let is_one_of_many = self.count.fetch_add(1, Ordering::Relaxed) >= shelves::MANY;
+        let new = || Shelves::new(&self.workspace.blobs);
+        let shelves = is_one_of_many.then(|| self.shelves.get_or_init(new));
+        self.workspace.store_file(found, self.placement, shelves)
+    }
+
+    /// Whether files may be replaced in the folders that they come from.
+    fn replaces(&self) -> bool {
+        self.placement == Placement::Linked && self.workspace.links.may_share()
+    }
+}
+
+/// Stores everything, and shows paths as [`Show`] does.
+struct Store<'a> {
+    storing: &'a Storing<'a>,
+    show: Show<'a>,
 }
 
 impl Sink for Store<'_> {
     fn files(&mut self, files: &[Found<'_>]) -> Result<(), CacheError> {
         self.show.files(files)?;
-        let (workspace, placement) = (self.workspace, self.placement);
-        if files.len() >= shelves::MANY {
-            self.shelves.get_or_insert_with(|| Shelves::new(&workspace.blobs));
+        match self.replaces() {
+            true => files.par_iter().try_for_each(|found| self.storing.store(found)),
+            // They were stored while the next were looked for.
+            false => Ok(()),
         }
-        let shelves = self.shelves.as_ref();
-        files.par_iter().try_for_each(|found| workspace.store_file(found, placement, shelves))
     }
 
     fn empty(&mut self, path: &ProjectPath, state: &FileState) {
@@ -105,19 +116,15 @@ impl Sink for Store<'_> {
     }
 
     fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
-        self.workspace.blobs.store_manifest(digest, manifest)
+        self.storing.workspace.blobs.store_manifest(digest, manifest)
     }
 
     fn records(&self) -> bool {
         true
     }
 
-    fn copies(&self) -> bool {
-        !self.replaces()
-    }
-
     fn replaces(&self) -> bool {
-        self.placement == Placement::Linked && self.workspace.links.may_share()
+        self.storing.replaces()
     }
 }
 
@@ -165,7 +172,7 @@ fn state_of(found: &Found<'_>) -> FileState {
 
 /// A file that was found, or anything else that is no folder.
 struct Pending {
-    /// The place of its folder.
+    /// The number of its folder.
     folder: usize,
     name: String,
     path: ProjectPath,
@@ -173,8 +180,6 @@ struct Pending {
     /// Known once it was [examined](Workspace::examine), as the digest is.
     stamp: Option<Stamp>,
     digest: Option<Digest>,
-    /// What it holds, where that was read and is kept for who stores it.
-    bytes: Option<Vec<u8>>,
     is_symlink: bool,
     /// Whether the folder that it lies in calls it a file: neither a link nor anything else.
     is_plain: bool,
@@ -186,7 +191,7 @@ impl Pending {
         let Pending { path, os_path, may_share, .. } = self;
         let known = self.stamp.as_ref().zip(self.digest);
         let (stamp, digest) = known.expect("it was examined before it is handed on");
-        Found { path, os_path, stamp, digest, bytes: self.bytes.as_deref(), may_share: *may_share }
+        Found { path, os_path, stamp, digest, bytes: None, may_share: *may_share }
     }
 }
 
@@ -194,10 +199,12 @@ impl Pending {
 struct Folder {
     name: String,
     path: ProjectPath,
-    /// The place of the folder that it lies in.
+    /// The number of the folder that it lies in.
     above: Option<usize>,
     /// Whether the walk has left it.
     left: bool,
+    /// How many files and folders in it are not among the entries yet.
+    awaited: usize,
     /// Whether anything is in it.
     is_empty: bool,
     /// What is in it and known.
@@ -212,10 +219,14 @@ struct Folder {
 struct Walk<'a> {
     workspace: &'a Workspace,
     sink: &'a mut dyn Sink,
-    /// In the order in which they were entered: what lies in a folder comes after it.
-    folders: Vec<Folder>,
+    each: Option<Each<'a>>,
+    /// By their number, in the order in which they were entered: what lies in a folder comes after it.
+    folders: BTreeMap<usize, Folder>,
+    /// How many folders were entered.
+    entered: usize,
+    /// Files that were examined and are not handed on.
     pending: Vec<Pending>,
-    /// How many files are to be found before they are handed on.
+    /// How many files are to be found before those are handed on that were examined.
     batch: usize,
     /// With one manifest for all: files by their path from the top, and their size.
     flat: Option<(Vec<(String, Digest)>, u64)>,
@@ -229,6 +240,29 @@ impl Workspace {
         within: Within,
         sink: &mut dyn Sink,
     ) -> Result<Option<FileState>, CacheError> {
+        self.scan_each(path, within, sink, None)
+    }
+
+    /// The same, and stores it; shows the paths of all files, and of folders in which nothing is, in any order.
+    pub(crate) fn scan_stored(
+        &self,
+        path: &ProjectPath,
+        placement: Placement,
+        show: &mut dyn FnMut(&ProjectPath),
+    ) -> Result<Option<FileState>, CacheError> {
+        let storing = Storing::new(self, placement);
+        let store: Each<'_> = &|found: &Found<'_>| storing.store(found);
+        let each = (!storing.replaces()).then_some(store);
+        self.scan_each(path, Within::Records, &mut Store { storing: &storing, show: Show(show) }, each)
+    }
+
+    fn scan_each(
+        &self,
+        path: &ProjectPath,
+        within: Within,
+        sink: &mut dyn Sink,
+        each: Option<Each<'_>>,
+    ) -> Result<Option<FileState>, CacheError> {
         let os_path = self.os_path(path);
         let own = fs::symlink_metadata(&os_path);
         let is_symlink = own.as_ref().is_ok_and(fs::Metadata::is_symlink);
@@ -241,7 +275,7 @@ impl Workspace {
         };
         if metadata.is_dir() {
             self.note(path, &metadata);
-            return self.walk(path, &os_path, within, sink).map(Some);
+            return self.walk(path, &os_path, within, (sink, each)).map(Some);
         }
         let is_ours = !is_symlink || self.digest_of_symlink(&os_path).is_some();
         let may_share = is_ours && self.links.may_share() && !self.leads_through_symlink(path);
@@ -252,12 +286,11 @@ impl Workspace {
             os_path,
             stamp: None,
             digest: None,
-            bytes: None,
             is_symlink,
             is_plain: false,
             may_share,
         };
-        self.examine(&mut file, Some(metadata), &AtomicU64::new(0))?;
+        self.examine(&mut file, Some(metadata), each)?;
         self.note_stamp(path, file.stamp);
         let found = file.found();
         sink.files(std::slice::from_ref(&found))?;
@@ -275,13 +308,15 @@ impl Workspace {
         path: &ProjectPath,
         os_path: &Path,
         within: Within,
-        sink: &mut dyn Sink,
+        (sink, each): (&mut dyn Sink, Option<Each<'_>>),
     ) -> Result<FileState, CacheError> {
         let may_share = !os_path.is_symlink() && !self.leads_through_symlink(path);
         let mut walk = Walk {
             workspace: self,
             sink,
-            folders: Vec::new(),
+            each,
+            folders: BTreeMap::new(),
+            entered: 0,
             pending: Vec::new(),
             batch: BATCH,
             flat: self.blobs.layout().is_flat().then(Default::default),
@@ -294,19 +329,17 @@ impl Workspace {
         let open = vec![walk.enter(String::new(), path.clone(), None, may_share)];
         let entries = WalkDir::new(os_path).min_depth(1).follow_links(true).into_iter();
         let mut steps = Steps { workspace: self, within, path, os_path, entries, open };
-        while self.examine_next(&mut steps, &mut walk)? {
-            walk.hand_on(&mut steps.open)?;
-        }
+        while self.examine_next(&mut steps, &mut walk)? {}
         walk.end()
     }
 
-    /// Goes on until a batch of files is there, which are examined meanwhile. False at the end of the walk.
+    /// Goes on until a batch of files is there, which are examined meanwhile, and hands on those before. False at the end
+    /// of the walk.
     fn examine_next(&self, steps: &mut Steps<'_>, walk: &mut Walk<'_>) -> Result<bool, CacheError> {
-        let room = AtomicU64::new(if walk.sink.copies() { KEPT } else { 0 });
-        let wanted = walk.batch - walk.pending.len();
+        let (wanted, each) = (walk.batch, walk.each);
         let examined = Mutex::new(Vec::new());
         let examine = |at: usize, mut files: Vec<Pending>| {
-            let result = files.par_iter_mut().try_for_each(|file| self.examine(file, None, &room));
+            let result = files.par_iter_mut().try_for_each(|file| self.examine(file, None, each));
             let mut examined = examined.lock().unwrap_or_else(PoisonError::into_inner);
             examined.push((at, result.map(|()| files)));
         };
@@ -328,10 +361,10 @@ impl Workspace {
                     false => scope.spawn(move |_| examine(at, files)),
                 }
                 if is_end {
-                    return Ok(false);
+                    return walk.hand_on().map(|()| false);
                 }
             }
-            Ok::<bool, CacheError>(true)
+            walk.hand_on().map(|()| true)
         })?;
         let mut examined = examined.into_inner().unwrap_or_else(PoisonError::into_inner);
         examined.sort_by_key(|(at, _)| *at);
@@ -341,21 +374,17 @@ impl Workspace {
         Ok(goes_on)
     }
 
-    /// Finds out what a file is and holds; it is read where that is not known. The bytes of one that was are kept as long
-    /// as there is room for them.
+    /// Finds out what a file is and holds; it is read where that is not known.
     fn examine(
         &self,
         file: &mut Pending,
         metadata: Option<fs::Metadata>,
-        room: &AtomicU64,
+        each: Option<Each<'_>>,
     ) -> Result<(), CacheError> {
         let (digest, stamp, bytes) = self.look_at(file, metadata)?;
-        let fits = |left: u64| left.checked_sub(bytes.as_ref()?.len() as u64);
-        if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
-            file.bytes = bytes;
-        }
         (file.stamp, file.digest) = (Some(stamp), Some(digest));
-        Ok(())
+        // What was read is in memory still.
+        each.map_or(Ok(()), |each| each(&Found { bytes: bytes.as_deref(), ..file.found() }))
     }
 
     fn look_at(
@@ -394,7 +423,7 @@ struct Steps<'a> {
     path: &'a ProjectPath,
     os_path: &'a Path,
     entries: walkdir::IntoIter,
-    /// The places of the folders from the top down to where the walk is.
+    /// The numbers of the folders from the top down to where the walk is.
     open: Vec<usize>,
 }
 
@@ -416,12 +445,12 @@ impl Steps<'_> {
                 entry => entry?,
             };
             for left in self.open.drain(entry.depth()..) {
-                walk.folders[left].left = true;
+                walk.folder(left).left = true;
             }
             let is_folder = entry.file_type().is_dir();
             let name = entry.file_name().to_str();
             let place = *self.open.last().expect("the top is never left");
-            let folder = &mut walk.folders[place];
+            let folder = walk.folder(place);
             let path = name.map(|name| folder.path.join(name));
             let is_passed_over = |path: &ProjectPath| {
                 self.within.passes_over(path, workspace.blobs.layout())
@@ -436,6 +465,7 @@ impl Steps<'_> {
             }
             let name = record_name(entry.path(), entry.file_name())?;
             folder.is_empty = false;
+            folder.awaited += 1;
             let path = path.unwrap_or_else(|| folder.path.join(&name));
             let is_symlink = entry.path_is_symlink();
             let may_share = folder.may_share && (!is_symlink || workspace.is_ours(entry.path()));
@@ -447,7 +477,7 @@ impl Steps<'_> {
             }
             let is_plain = !is_symlink && entry.file_type().is_file();
             let (folder, os_path) = (place, entry.into_path());
-            let (stamp, digest, bytes) = (None, None, None);
+            let (stamp, digest) = (None, None);
             return Ok(Some(Pending {
                 folder,
                 name,
@@ -455,7 +485,6 @@ impl Steps<'_> {
                 os_path,
                 stamp,
                 digest,
-                bytes,
                 is_symlink,
                 is_plain,
                 may_share,
@@ -478,26 +507,33 @@ impl Steps<'_> {
 
 impl Walk<'_> {
     fn enter(&mut self, name: String, path: ProjectPath, above: Option<usize>, may_share: bool) -> usize {
-        let (left, is_empty, entries) = (false, true, Vec::new());
+        let (left, awaited, is_empty, entries) = (false, 0, true, Vec::new());
         let ignores = &self.workspace.ignores;
         let is_ruled = match above {
-            Some(above) => self.folders[above].is_ruled || ignores.has_file(&path),
+            Some(above) => self.folders[&above].is_ruled || ignores.has_file(&path),
             None => !ignores.above(&path).is_empty(),
         };
-        self.folders.push(Folder { name, path, above, left, is_empty, entries, may_share, is_ruled });
-        self.folders.len() - 1
+        let folder = Folder { name, path, above, left, awaited, is_empty, entries, may_share, is_ruled };
+        self.folders.insert(self.entered, folder);
+        self.entered += 1;
+        self.entered - 1
     }
 
-    /// Hands on the files that were found and may be, and sums up the folders that were left. `open` tells where the
-    /// others are, and is told where they are then.
-    fn hand_on(&mut self, open: &mut [usize]) -> Result<(), CacheError> {
+    /// A folder that is not summed up.
+    fn folder(&mut self, number: usize) -> &mut Folder {
+        self.folders.get_mut(&number).expect("a folder that something is awaited in is not summed up")
+    }
+
+    /// Hands on the files that were examined and may be, and sums up the folders that were left and all of whose entries
+    /// are known.
+    fn hand_on(&mut self) -> Result<(), CacheError> {
         let replaces = self.sink.replaces();
-        let may_go = |file: &Pending| !replaces || self.folders[file.folder].left;
+        let may_go = |file: &Pending| !replaces || self.folders[&file.folder].left;
         let (files, kept): (Vec<Pending>, Vec<Pending>) =
             std::mem::take(&mut self.pending).into_iter().partition(may_go);
         self.pending = kept;
         // A folder that has many files is not asked again and again.
-        self.batch = BATCH.max(self.pending.len() * 2);
+        self.batch = BATCH.max(self.pending.len());
         for file in &files {
             self.workspace.note_stamp(&file.path, file.stamp);
         }
@@ -505,44 +541,32 @@ impl Walk<'_> {
         self.sink.files(&found)?;
         drop(found);
         for file in files {
-            let (top, state) = (&self.folders[0].path, state_of(&file.found()));
+            let state = state_of(&file.found());
+            self.folder(file.folder).awaited -= 1;
             match &mut self.flat {
                 Some((all, size)) => {
                     *size += state.size;
+                    let top = &self.folders[&0].path;
                     all.push((below(top, &file.path).to_owned(), state.digest));
                 }
                 None => {
                     let FileState { digest, size, executable, .. } = state;
                     let entry = TreeEntry::File { digest, size, executable };
-                    self.folders[file.folder].entries.push((file.name, entry));
+                    self.folder(file.folder).entries.push((file.name, entry));
                 }
             }
         }
         // What is in a folder comes after it.
-        let mut rest = Vec::new();
-        while let Some(folder) = self.folders.pop() {
-            match (folder.left, folder.above) {
-                (true, Some(above)) => {
-                    if let Some((name, entry)) = self.sum_up(folder)? {
-                        self.folders[above].entries.push((name, entry));
-                    }
-                }
-                _ => rest.push(folder),
-            }
+        let mut at = self.entered;
+        while let Some((&number, folder)) = self.folders.range(..at).next_back() {
+            at = number;
+            let (true, 0, Some(above)) = (folder.left, folder.awaited, folder.above) else { continue };
+            let folder = self.folders.remove(&number).expect("it was there a moment ago");
+            let entry = self.sum_up(folder)?;
+            let above = self.folder(above);
+            above.awaited -= 1;
+            above.entries.extend(entry);
         }
-        rest.reverse();
-        // Of those that are open, each lies in the one before.
-        for (place, folder) in rest.iter_mut().enumerate() {
-            folder.above = place.checked_sub(1);
-        }
-        for file in &mut self.pending {
-            let at = open.iter().position(|place| *place == file.folder);
-            file.folder = at.expect("only files of open folders are kept");
-        }
-        for (at, place) in open.iter_mut().enumerate() {
-            *place = at;
-        }
-        self.folders = rest;
         Ok(())
     }
 
@@ -594,9 +618,9 @@ impl Walk<'_> {
 
     /// The state of the whole.
     fn end(mut self) -> Result<FileState, CacheError> {
-        self.folders.iter_mut().for_each(|folder| folder.left = true);
-        self.hand_on(&mut [])?;
-        let top = self.folders.pop().expect("the top lies in nothing");
+        self.folders.values_mut().for_each(|folder| folder.left = true);
+        self.hand_on()?;
+        let (_, top) = self.folders.pop_first().expect("the top lies in nothing");
         let state = match self.flat.take() {
             Some((files, size)) => {
                 if self.sink.records() {

@@ -18,7 +18,7 @@ use crate::hash::Opened;
 use crate::links::{Damage, Links, Placement};
 use crate::listing::check_size;
 use crate::pipeignore::Within;
-use crate::scan::{Observe, Show, Store};
+use crate::scan::{Observe, Show};
 use crate::tree::TreeEntry;
 use crate::{Blobs, CacheError, Files, Ignores, StageCache, State};
 
@@ -242,7 +242,7 @@ impl Workspace {
         self.store_each(path, placement, &mut |_| ())
     }
 
-    /// The same, with paths shown as [`Workspace::observe_each`] does, each before it is stored.
+    /// The same, with paths shown as [`Workspace::observe_each`] does.
     ///
     /// # Errors
     /// As [`Workspace::store`].
@@ -252,7 +252,7 @@ impl Workspace {
         placement: Placement,
         show: &mut dyn FnMut(&ProjectPath),
     ) -> Result<Option<FileState>, CacheError> {
-        self.scan(path, Within::Records, &mut Store::new(self, placement, show))
+        self.scan_stored(path, placement, show)
     }
 
     /// The files at and below a path, with what they hold; none of git's, pipe's or DVC's own.
