@@ -1,7 +1,7 @@
 //! What a path holds: a walk over it that hands on files as they are known, a number at a time, and folders once all that
 //! is in them is known. However large a folder is, little more than its manifests is held at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -47,6 +47,9 @@ pub(crate) trait Sink {
     fn empty(&mut self, path: &ProjectPath, state: &FileState) {
         let _ = (path, state);
     }
+
+    /// All files were found, and the last of them are at work.
+    fn ends(&mut self) {}
 
     /// Whether what is found is recorded, so that no two names in a folder may be one.
     fn records(&self) -> bool {
@@ -99,6 +102,8 @@ impl<'a> Storing<'a> {
 struct Store<'a> {
     storing: &'a Storing<'a>,
     show: Show<'a>,
+    /// The manifest that was stored last.
+    manifest: Option<Digest>,
 }
 
 impl Sink for Store<'_> {
@@ -116,7 +121,16 @@ impl Sink for Store<'_> {
     }
 
     fn manifest(&mut self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
+        self.manifest = Some(*digest);
         self.storing.workspace.blobs.store_manifest(digest, manifest)
+    }
+
+    fn ends(&mut self) {
+        // The disk gets to work on what was stored, so that there is less to wait for when a pointer to it is written.
+        if let Some(digest) = self.manifest {
+            let manifest = self.storing.workspace.blobs.manifest_path(&digest);
+            std::thread::spawn(move || drop(disk::sync_files(&[manifest], &BTreeSet::new())));
+        }
     }
 
     fn records(&self) -> bool {
@@ -253,7 +267,12 @@ impl Workspace {
         let storing = Storing::new(self, placement);
         let store: Each<'_> = &|found: &Found<'_>| storing.store(found);
         let each = (!storing.replaces()).then_some(store);
-        self.scan_each(path, Within::Records, &mut Store { storing: &storing, show: Show(show) }, each)
+        self.scan_each(
+            path,
+            Within::Records,
+            &mut Store { storing: &storing, show: Show(show), manifest: None },
+            each,
+        )
     }
 
     fn scan_each(
@@ -361,6 +380,7 @@ impl Workspace {
                     false => scope.spawn(move |_| examine(at, files)),
                 }
                 if is_end {
+                    walk.sink.ends();
                     return walk.hand_on().map(|()| false);
                 }
             }
