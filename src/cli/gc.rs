@@ -9,6 +9,7 @@ use cache::{Entries, GcOptions, Removed, Tally, plan_gc, sweep};
 use clap::Args;
 use disk::{LockFile, Sharing, Stamp};
 use serde_json::{Value as Json, json};
+use track::SqliteStore;
 
 use crate::age::parse_age;
 use crate::cli::command_line;
@@ -101,8 +102,10 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     let is_dvc = project.neighbour().is_some();
     scope.experiments = is_dvc && project.git().is_some() && !args.no_experiments;
     let is_remote = args.cloud || args.remote.is_some();
-    let others = if is_remote { Vec::new() } else { project.sharing(&args.projects)? };
-    let _locks = if args.dry { Vec::new() } else { lock_all(&project, &others, printer)? };
+    let (others, _locks) = match is_remote {
+        true => (Vec::new(), lock_all(&project, &[], args.dry, printer)?),
+        false => lock_sharing(&project, args, printer)?,
+    };
     let _records = match project.neighbour().filter(|_| !args.dry) {
         Some(neighbour) => {
             let records = neighbour.records()?;
@@ -195,8 +198,9 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
         confirm(&question, printer)?;
     }
     let removed = sweep(&plan)?;
-    if let Some(store) = project.existing_store()? {
-        store.tell_anew()?;
+    // Without it the store's list names too much, which nobody loses by.
+    if let Ok(Some(store)) = project.existing_store() {
+        let _ = store.briefly(SqliteStore::tell_anew);
     }
     partials.remove(&project)?;
     let kept = Tally {
@@ -241,9 +245,30 @@ fn tell_spared(untold: &[PathBuf], spared: Tally, printer: Printer) {
     ));
 }
 
+/// The other projects that share the cache, kept from changing meanwhile as the project is.
+fn lock_sharing(
+    project: &Project,
+    args: &GcArgs,
+    printer: Printer,
+) -> CliResult<(Vec<Project>, Vec<LockFile>)> {
+    let mut others = project.sharing(&args.projects)?;
+    loop {
+        let locks = lock_all(project, &others, args.dry, printer)?;
+        let now = project.sharing(&args.projects)?;
+        // One may have come while others were waited for: what it has stored by now is as old as garbage.
+        if now.iter().all(|one| others.iter().any(|known| known.root == one.root)) {
+            return Ok((now, locks));
+        }
+        others = now;
+    }
+}
+
 /// Keeps the project and others that share its cache from changing meanwhile. They are locked in one order, whichever of
 /// them it is that collects, so that of two collections neither waits for the other.
-fn lock_all(project: &Project, others: &[Project], printer: Printer) -> CliResult<Vec<LockFile>> {
+fn lock_all(project: &Project, others: &[Project], dry: bool, printer: Printer) -> CliResult<Vec<LockFile>> {
+    if dry {
+        return Ok(Vec::new());
+    }
     let mut all: Vec<&Project> = others.iter().chain([project]).collect();
     all.sort_by(|one, other| one.root.cmp(&other.root));
     let (command, interrupt) = (command_line(), Interrupt::default());

@@ -1,5 +1,6 @@
 //! `pipe gc`: what nobody needs goes, and nothing else, whatever happens meanwhile.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value as Json;
@@ -349,20 +350,24 @@ fn a_shared_cache_keeps_what_each_project_needs() {
     two.gc(&["-w", "--no-stage-cache", "-f"]).code(0).tells(&["Removed"]);
 }
 
-/// Of two projects one is locked before the other, whichever of them collects: else two collections wait for each other.
+/// A project with a stage that goes on until it may end, and with data of its own in a cache that several share.
+fn slow_project(cache: &Path, data: &str) -> Sandbox {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a: {cmd: 'touch begun; until test -e go; do sleep 0.05; done; echo 1 > a', outs: [a]}\n",
+    );
+    sandbox.ok(["config", "cache.dir", &cache.display().to_string()]);
+    sandbox.write("data", data);
+    sandbox.ok(["add", "data"]);
+    sandbox
+}
+
+/// Of two projects one is locked before the other, whichever of them collects: else two collections wait for each other. Who
+/// comes to the cache while one waits is asked like the others.
 #[test]
 fn a_collection_that_waits_for_another_project_holds_none_that_comes_after() {
     let folder = tempfile::tempdir().unwrap();
-    let shared = folder.path().join("cache").display().to_string();
-    let slow =
-        "stages:\n  a: {cmd: 'touch begun; until test -e go; do sleep 0.05; done; echo 1 > a', outs: [a]}\n";
-    let mut all = [(); 2].map(|()| {
-        let sandbox = Sandbox::with_pipeline(slow);
-        sandbox.ok(["config", "cache.dir", &shared]);
-        sandbox.write("data", "1");
-        sandbox.ok(["add", "data"]);
-        sandbox
-    });
+    let shared = folder.path().join("cache");
+    let mut all = [(); 2].map(|()| slow_project(&shared, "1"));
     all.sort_by_key(Sandbox::root);
     let [first, second] = all;
     let work = first.start(first.pipe_command(["repro"]));
@@ -371,9 +376,29 @@ fn a_collection_that_waits_for_another_project_holds_none_that_comes_after() {
     garbage.await_told("Waiting: ");
     second.write("data", "2");
     second.ok(["add", "data"]);
+    let third = slow_project(&shared, "3");
+    third.settle();
     first.write("go", "");
     work.wait().code(0);
     garbage.wait().code(0);
+    for (project, data) in [(&first, "1"), (&second, "2"), (&third, "3")] {
+        project.remove("data");
+        project.ok(["checkout", "data"]);
+        assert_eq!(project.read("data"), data);
+    }
+}
+
+/// The list that its runs leave in the cache may name too much.
+#[test]
+fn a_locked_run_store_stops_no_collection_in_a_shared_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = slow_project(&folder.path().join("cache"), "1");
+    sandbox.ok(["runs", "start"]);
+    sandbox.write("data", "2");
+    sandbox.ok(["add", "data"]);
+    let lock = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    sandbox.gc(&["-w", "-f"]).code(0).tells(&["Removed 1 file"]);
 }
 
 /// Partial outs lie where their run's other files do, and go when it is old, or gone.
