@@ -10,7 +10,8 @@
 //! What clients hold in their hands must mean the same before, while and after the store is away, and in another store that
 //! was put in its place: numbers of experiments (`experiments`) and of versions of models (`registry`).
 //!
-//! A store that is locked is asked no more than once in a while: a script does not wait for it with every call.
+//! A store that is locked is tried no more than once in a while: a script does not wait for it with every call. What it answers
+//! meanwhile, it is asked.
 
 mod answers;
 mod experiments;
@@ -45,7 +46,7 @@ use crate::spool;
 const MOST_ENDED: usize = 64;
 /// How many points of metrics and tags the stand-in is told before it forgets all but the newest half of the points.
 const MOST_POINTS: usize = if cfg!(test) { 200 } else { 1 << 20 };
-/// How long a store that was locked is not asked.
+/// How long a store that was locked is not tried.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How many bytes wait in memory while not even the spool can be written.
 const MOST_BYTES: usize = 64 << 20;
@@ -65,8 +66,7 @@ pub struct StandbyStore {
     /// Locked before `experiments`.
     state: Mutex<State>,
     experiments: Mutex<Experiments>,
-    /// Until when nobody asks a store that others keep locked.
-    locked: Mutex<Option<(Instant, PathBuf)>>,
+    locked: Mutex<Option<Locked>>,
 }
 
 /// What is only needed while something waits, and what is remembered for that time.
@@ -90,6 +90,15 @@ struct State {
     expected: HashSet<RunId>,
     registry: Registry,
     waiting: Waiting,
+}
+
+/// A store that others keep locked.
+struct Locked {
+    path: PathBuf,
+    /// Until then nobody writes to it.
+    until: Instant,
+    /// Whether it answers no questions either: mostly it does.
+    is_silent: bool,
 }
 
 /// What has to go to the spool, which takes nothing just now.
@@ -205,13 +214,7 @@ impl StandbyStore {
         self.is_behind.load(Ordering::SeqCst)
     }
 
-    /// The store's file, if it was locked just now.
-    fn is_locked(&self) -> Option<PathBuf> {
-        let locked = self.lock_of_locked();
-        locked.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, path)| path.clone())
-    }
-
-    fn lock_of_locked(&self) -> MutexGuard<'_, Option<(Instant, PathBuf)>> {
+    fn locked(&self) -> MutexGuard<'_, Option<Locked>> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -220,26 +223,43 @@ impl StandbyStore {
         &self,
         question: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match &self.real {
-            Some(real) => {
-                if let Some(path) = self.is_locked() {
-                    return Err(StoreError::Busy { path, seconds: 0 });
-                }
-                let answer = question(real);
-                if let Err(StoreError::Busy { path, .. }) = &answer {
-                    *self.lock_of_locked() = Some((Instant::now() + PAUSE, path.clone()));
-                }
-                answer
-            }
-            None => Err(StoreError::Gone { path: self.spool.with_file_name("runs.db") }),
+        self.use_real(question, true)
+    }
+
+    /// Writes to the real store, unless it was locked just now.
+    fn write_really<T>(
+        &self,
+        write: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.use_real(write, false)
+    }
+
+    fn use_real<T>(
+        &self,
+        act: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
+        only_asks: bool,
+    ) -> Result<T, StoreError> {
+        let Some(real) = &self.real else {
+            return Err(StoreError::Gone { path: self.spool.with_file_name("runs.db") });
+        };
+        let is_in_the_way =
+            |locked: &&Locked| Instant::now() < locked.until && (locked.is_silent || !only_asks);
+        if let Some(Locked { path, .. }) = self.locked().as_ref().filter(is_in_the_way) {
+            return Err(StoreError::Busy { path: path.clone(), seconds: 0 });
         }
+        let answer = act(real);
+        if let Err(StoreError::Busy { path, .. }) = &answer {
+            let (path, until) = (path.clone(), Instant::now() + PAUSE);
+            *self.locked() = Some(Locked { path, until, is_silent: only_asks });
+        }
+        answer
     }
 
     /// Applies changes to the real store: at once, unless numbers of experiments may mean others there by now.
     fn apply_really(&self, changes: &Changes) -> Result<Applied, StoreError> {
         let changes = &with_tokens(&self.state().registry, changes);
         if !self.was_behind() || !changes.changes.iter().any(has_experiment) {
-            return self.ask_real(|real| real.apply_kept(changes));
+            return self.write_really(|real| real.apply_kept(changes));
         }
         let (making, named) = self.experiments().named(&changes.changes);
         let count = making.iter().filter(|change| matches!(change, Change::CreateExperiment { .. })).count();
@@ -251,7 +271,7 @@ impl StandbyStore {
                     .unwrap_or(*experiment);
             }
         }
-        let mut applied = self.ask_real(|real| real.apply_kept(&named))?;
+        let mut applied = self.write_really(|real| real.apply_kept(&named))?;
         applied.experiments.drain(..count);
         Ok(applied)
     }
@@ -319,7 +339,7 @@ impl StandbyStore {
     fn begin_again(&self) {
         let sets = self.state().begun_sets();
         for set in sets {
-            let _ = self.ask_real(|real| real.apply(anew(Timestamp::now(), set)));
+            let _ = self.write_really(|real| real.apply(anew(Timestamp::now(), set)));
         }
     }
 

@@ -155,21 +155,47 @@ fn what_was_registered_is_known_while_nobody_can_be_asked() {
     assert!(!trial.waits(), "a question is no reason to keep anything");
 }
 
+/// However much was registered besides.
+#[test]
+fn what_is_remembered_is_what_was_said_last() {
+    let trial = Trial::new();
+    let run = trial.begin(ExperimentId::DEFAULT, None);
+    trial.apply(vec![registered("iris")]);
+    trial.apply(vec![register("iris", run, None)]);
+    for number in 0..10 {
+        let name = format!("rose {number}");
+        trial.apply(vec![registered(&name)]);
+        trial.apply(vec![register(&name, run, None)]);
+    }
+    let (name, description) = ("iris".to_owned(), Some("flowers".to_owned()));
+    trial.apply(of_registry(RegistryChange::DescribeModel { name, description }));
+    trial.apply(vec![alias("best", "iris", 1)]);
+    trial.take_away();
+    let found = trial.standby.registered_model("iris").unwrap();
+    assert_eq!((found.description.as_deref(), found.aliases["best"]), (Some("flowers"), 1));
+}
+
 /// A script does not wait with every call for who keeps the store locked, and not once more for what it registers.
 #[test]
 fn a_store_that_is_locked_is_waited_for_once() {
     let folder = tempfile::tempdir().unwrap();
     let real = SqliteStore::open(&folder.path().join("runs.db")).unwrap().in_a_moment();
     let trial = Trial { standby: before(Some(real), folder.path()), folder };
+    let before = trial.begin(ExperimentId::DEFAULT, None);
+    trial.apply(vec![point(before, 1)]);
     let other = rusqlite::Connection::open(trial.path("runs.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let run = trial.begin(ExperimentId::DEFAULT, None);
-    let asked = trial.standby.lock_of_locked().as_ref().map(|(until, _)| *until);
+    // It can be read all the same.
+    trial.apply(vec![point(before, 2)]);
+    assert_eq!(trial.standby.metric_history(before, "loss").unwrap().len(), 2);
+    assert_eq!(trial.standby.search(&Search::default()).unwrap().len(), 2);
+    let asked = trial.standby.locked().as_ref().map(|locked| locked.until);
     assert!(asked.is_some() && trial.waits());
     trial.apply(vec![registered("iris")]);
     let version = trial.apply(vec![register("iris", run, None)]).versions[0];
     trial.apply(vec![alias("best", "iris", version), point(run, 1)]);
-    assert_eq!(trial.standby.lock_of_locked().as_ref().map(|(until, _)| *until), asked, "once");
+    assert_eq!(trial.standby.locked().as_ref().map(|locked| locked.until), asked, "once");
     drop(other);
     let store = trial.replay();
     assert_eq!(store.version_by_alias("iris", "best").unwrap().version, 1);
