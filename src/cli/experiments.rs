@@ -9,8 +9,8 @@ use track::{
     StoreError, View, lease_is_alive,
 };
 
-use crate::cli::FormatArgs;
 use crate::cli::runs::open;
+use crate::cli::{FormatArgs, quoted};
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
 use crate::project::Project;
@@ -225,7 +225,7 @@ fn find(store: &SqliteStore, wanted: &str, lifecycle: Lifecycle) -> CliResult<Ex
         (true, false) => CliError::message(format!("there is no deleted experiment `{wanted}`"))
             .hint("`pipe experiments list --deleted` shows those that there are"),
         (false, true) => CliError::message(format!("experiment `{wanted}` is deleted"))
-            .hint(format!("`pipe experiments restore {wanted}` brings it back")),
+            .hint(format!("`pipe experiments restore {}` brings it back", quoted(wanted))),
         (false, false) => CliError::message(format!("there is no experiment `{wanted}`"))
             .hint("`pipe experiments list` shows those that there are"),
     };

@@ -320,4 +320,10 @@ fn experiments_are_listed_renamed_deleted_and_restored() {
         .pipe(["experiments", "delete", "busy"])
         .code(2)
         .tells(&["is at work in process", "nothing was deleted"]);
+    sandbox.ok(["runs", "start", "--experiment", "two words"]);
+    sandbox.ok(["experiments", "delete", "two words"]);
+    sandbox
+        .pipe(["experiments", "delete", "two words"])
+        .code(2)
+        .tells(&["hint: `pipe experiments restore 'two words'`"]);
 }
