@@ -363,7 +363,7 @@ fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVer
 
 /// Artifacts of runs, logs among them, and of models and their versions. What a run that goes on has stored may not be written down yet.
 fn keep_runs(project: &Project, needed: &mut Needed) -> CliResult {
-    if spool::files(&project.spool_folder()).iter().any(|file| disk::may_not_be_read(file)) {
+    if spool::all_files(&project.spool_folder()).iter().any(|file| disk::may_not_be_read(file)) {
         needed.untold.push(project.root.clone());
         return Ok(());
     }

@@ -299,7 +299,7 @@ pub fn count(folder: &Path) -> usize {
 /// When what waits cannot be read.
 pub fn kept_artifacts(folder: &Path) -> Result<Vec<Digest>, DiskError> {
     let mut kept = Vec::new();
-    for path in files(folder).into_iter().chain(files(&folder.join(ORPHANS))) {
+    for path in all_files(folder) {
         let aside = || disk::read_optional(&folder.join(ORPHANS).join(path.file_name().unwrap_or_default()));
         // One that was applied meanwhile is asked of the store; perhaps it was put aside.
         let Some(bytes) = disk::read_optional(&path)?.map_or_else(aside, |bytes| Ok(Some(bytes)))? else {
@@ -358,10 +358,15 @@ fn forget_unfinished(folder: &Path) {
 }
 
 /// The files that wait in a folder, oldest first: their names begin with the time.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
+fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = names(folder).map(|name| folder.join(name)).collect();
     files.sort();
     files
+}
+
+/// The same, and then those that were put aside: one may come there meanwhile.
+pub fn all_files(folder: &Path) -> Vec<PathBuf> {
+    [files(folder), files(&folder.join(ORPHANS))].concat()
 }
 
 /// Their names, in no order. Many may wait: each that is kept asks for the newest, and each that is written whether there are any.

@@ -224,6 +224,15 @@ fn what_the_runs_of_another_user_hold_stays() {
     assert_ne!(sandbox.read(".pipe/runs.db-held"), mark);
     as_another(&sandbox, &gc).code(0).tells(&["Removed 1 file (2 B)"]);
     assert_eq!(count(), 6);
+    // Nor can it be told what waits for the store, put aside or not.
+    for waiting in [".pipe/tmp/spool/1.json", ".pipe/tmp/spool/orphans/1.json"] {
+        sandbox.write(waiting, "{}");
+        std::fs::set_permissions(sandbox.path(waiting), std::fs::Permissions::from_mode(0)).unwrap();
+        garbage("3\n");
+        as_another(&sandbox, &gc).code(0).tells(&["stay that nothing known needs"]);
+        sandbox.remove(waiting);
+    }
+    as_another(&sandbox, &gc).code(0).tells(&["Removed 1 file (2 B)"]);
     // What its user purges is let go of by his collection.
     sandbox.ok(["runs", "delete", "last"]);
     as_another(&sandbox, &gc).code(0);
