@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Timestamp;
+use indexmap::IndexSet;
 use track::{Applied, Change, Changes, ErrorKind, RunId, RunStore, SqliteStore, StoreError};
 
 use crate::error::with_causes;
@@ -21,7 +22,7 @@ pub struct Teller {
     waits: AtomicBool,
     is_lost: AtomicBool,
     /// What is lost besides, in few words.
-    also_lost: Mutex<Vec<String>>,
+    also_lost: Mutex<IndexSet<String>>,
 }
 
 /// So much of what is lost besides is named.
@@ -65,17 +66,14 @@ impl Teller {
             self.printer.warn(format_args!("{} is not tracked in full: {why}", self.what));
             return;
         }
-        let mut also_lost = self.also_lost.lock().unwrap_or_else(PoisonError::into_inner);
-        if !also_lost.iter().any(|known| known == thing) {
-            also_lost.push(thing.to_owned());
-        }
+        self.also_lost.lock().unwrap_or_else(PoisonError::into_inner).insert(thing.to_owned());
     }
 
     /// Names what was lost besides what was told.
     pub fn tell_rest(&self) {
         let lost = std::mem::take(&mut *self.also_lost.lock().unwrap_or_else(PoisonError::into_inner));
         if !lost.is_empty() {
-            let named = lost[..lost.len().min(MOST_NAMED)].join("; ");
+            let named = lost.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
             let more = match lost.len().saturating_sub(MOST_NAMED) {
                 0 => String::new(),
                 more => format!("; and {more} more"),
