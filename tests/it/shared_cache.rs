@@ -227,7 +227,7 @@ fn what_the_runs_of_another_user_hold_stays() {
     // Nor can it be told what waits for the store, put aside or not.
     for waiting in [".pipe/tmp/spool/1.json", ".pipe/tmp/spool/orphans/1.json"] {
         sandbox.write(waiting, "{}");
-        std::fs::set_permissions(sandbox.path(waiting), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(sandbox.path(waiting), std::fs::Permissions::from_mode(0o000)).unwrap();
         garbage("3\n");
         as_another(&sandbox, &gc).code(0).tells(&["stay that nothing known needs"]);
         sandbox.remove(waiting);
