@@ -201,7 +201,7 @@ fn pairs_with_elsewhere(
 
 /// The experiment that is meant: a name comes before a number.
 fn find(store: &SqliteStore, wanted: &str, lifecycle: Lifecycle) -> CliResult<Experiment> {
-    let all = store.experiments()?;
+    let (all, shown) = (store.experiments()?, base::one_line(wanted));
     let (those, others): (Vec<&Experiment>, Vec<&Experiment>) =
         all.iter().partition(|known| known.lifecycle == lifecycle);
     let named: Vec<&&Experiment> = those.iter().filter(|known| known.name == wanted).collect();
@@ -211,7 +211,7 @@ fn find(store: &SqliteStore, wanted: &str, lifecycle: Lifecycle) -> CliResult<Ex
         [] => {}
         several => {
             let numbers: Vec<String> = several.iter().map(|known| known.id.to_string()).collect();
-            return Err(CliError::message(format!("several deleted experiments have the name `{wanted}`"))
+            return Err(CliError::message(format!("several deleted experiments have the name `{shown}`"))
                 .hint(format!("name one by its number: {}", numbers.join(", "))));
         }
     }
@@ -221,12 +221,12 @@ fn find(store: &SqliteStore, wanted: &str, lifecycle: Lifecycle) -> CliResult<Ex
     let is_deleted = lifecycle == Lifecycle::Deleted;
     let is_other = others.iter().any(|known| known.name == wanted || Some(known.id) == number);
     let fault = match (is_deleted, is_other) {
-        (true, true) => CliError::message(format!("experiment `{wanted}` is not deleted")),
-        (true, false) => CliError::message(format!("there is no deleted experiment `{wanted}`"))
+        (true, true) => CliError::message(format!("experiment `{shown}` is not deleted")),
+        (true, false) => CliError::message(format!("there is no deleted experiment `{shown}`"))
             .hint("`pipe experiments list --deleted` shows those that there are"),
-        (false, true) => CliError::message(format!("experiment `{wanted}` is deleted"))
+        (false, true) => CliError::message(format!("experiment `{shown}` is deleted"))
             .hint(format!("`pipe experiments restore {}` brings it back", quoted(wanted))),
-        (false, false) => CliError::message(format!("there is no experiment `{wanted}`"))
+        (false, false) => CliError::message(format!("there is no experiment `{shown}`"))
             .hint("`pipe experiments list` shows those that there are"),
     };
     Err(fault)
