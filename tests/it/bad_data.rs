@@ -27,32 +27,14 @@ fn pointer(is_dvc: bool) -> &'static str {
 
 /// Runs `pipe` as somebody whom permissions stop: root asks nobody.
 fn as_nobody(sandbox: &Sandbox, arguments: &[&str]) -> Said {
-    let binary = sandbox.root().with_file_name("pipe");
-    if !binary.exists() {
-        // Copied by another process, so that no child of this one holds it open for writing.
-        let mut copy = sandbox.program("cp");
-        copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
-        sandbox.finish(copy).code(0);
+    let mut command = sandbox.pipe_as_nobody();
+    if sandbox.is_root() {
+        let mut hand_over = sandbox.program("chown");
+        hand_over.args(["-R", "65534:65534", ".."]);
+        sandbox.finish(hand_over).code(0);
     }
-    let mut command = match is_root(sandbox) {
-        true => {
-            let mut open = sandbox.program("chown");
-            open.args(["-R", "65534:65534", ".."]);
-            sandbox.finish(open).code(0);
-            let mut command = sandbox.program("setpriv");
-            command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
-            command
-        }
-        false => sandbox.program(&binary),
-    };
     command.args(arguments);
     sandbox.finish(command)
-}
-
-fn is_root(sandbox: &Sandbox) -> bool {
-    let mut command = sandbox.program("id");
-    command.arg("-u");
-    sandbox.finish(command).stdout.trim() == "0"
 }
 
 fn set_mode(sandbox: &Sandbox, path: &str, mode: u32) {

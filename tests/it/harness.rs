@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -91,6 +92,37 @@ impl Sandbox {
              kernel.apparmor_restrict_unprivileged_userns=0`, in a container `--privileged`); \
              PIPE_TEST_NO_NAMESPACES=1 leaves these tests out"
         )
+    }
+
+    /// Where the cache of a project of either kind lies.
+    pub fn cache(&self) -> &'static str {
+        if self.exists(".dvc") { ".dvc/cache" } else { ".pipe/cache" }
+    }
+
+    /// Whether the tests run as root, whom no permission stops.
+    pub fn is_root(&self) -> bool {
+        let mut command = self.program("id");
+        command.arg("-u");
+        self.finish(command).stdout.trim() == "0"
+    }
+
+    /// `pipe` as somebody whom permissions stop: nobody, where the tests run as root. It is a copy, since the binary may lie
+    /// in a folder that others cannot enter; another process makes it: a file that this one has open for writing cannot be
+    /// executed by a child that was forked meanwhile for another test.
+    pub fn pipe_as_nobody(&self) -> Command {
+        let binary = self.root().with_file_name("pipe");
+        if !binary.exists() {
+            let mut copy = self.program("cp");
+            copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
+            self.finish(copy).code(0);
+        }
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        if !self.is_root() {
+            return self.program(&binary);
+        }
+        let mut command = self.program("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
+        command
     }
 
     /// A program with the sealed environment, in the project's root.

@@ -123,7 +123,7 @@ fn allow_missing_takes_the_record_of_a_folder_of_which_a_part_is_here() {
         sandbox.ok(["push"]);
         let begin = |edit: Option<&str>| {
             sandbox.remove("d");
-            sandbox.remove(if is_dvc { ".dvc/cache" } else { ".pipe/cache" });
+            sandbox.remove(sandbox.cache());
             sandbox.ok(["pull", "d/1", "d/sub/1", "a", "b"]);
             if let Some(path) = edit {
                 sandbox.write(path, "edited");

@@ -19,29 +19,8 @@ fn finish_read_only(sandbox: &Sandbox, arguments: &[&str], change: impl FnOnce(&
         command.args(["-R", if mode == 0 { "a-w" } else { "u+w" }, "."]);
         sandbox.finish(command).code(0);
     };
-    // The binary may lie in a folder that others cannot enter.
-    let binary = sandbox.root().with_file_name("pipe");
-    // Copied by another process: a file that this one has open for writing cannot be executed by a child that
-    // was forked meanwhile for another test.
-    if !binary.exists() {
-        let mut copy = sandbox.program("cp");
-        copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
-        sandbox.finish(copy).code(0);
-    }
-    fs::set_permissions(sandbox.root().parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
-    let is_root = sandbox.finish({
-        let mut command = sandbox.program("id");
-        command.arg("-u");
-        command
-    });
+    let mut command = sandbox.pipe_as_nobody();
     set_mode(0);
-    let mut command = if is_root.stdout.trim() == "0" {
-        let mut command = sandbox.program("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
-        command
-    } else {
-        sandbox.program(&binary)
-    };
     command.args(arguments);
     // Whose the repository is, git need not mind.
     for (name, value) in [("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", "*")] {

@@ -140,38 +140,23 @@ fn a_project_that_cannot_be_looked_into_keeps_what_it_needs() {
 /// Runs `pipe` in `../ours` as a user who may not read the run store of `.`: nobody, where the tests run as root, whom no
 /// permission stops.
 fn as_another(sandbox: &Sandbox, arguments: &[&str]) -> Said {
-    let binary = sandbox.root().with_file_name("pipe");
-    if !binary.exists() {
-        // Copied by another process, so that no child of this one holds it open for writing.
-        let mut copy = sandbox.program("cp");
-        copy.args(["--", env!("CARGO_BIN_EXE_pipe")]).arg(&binary);
-        sandbox.finish(copy).code(0);
-    }
-    let mut who = sandbox.program("id");
-    who.arg("-u");
-    let is_root = sandbox.finish(who).stdout.trim() == "0";
+    let mut command = sandbox.pipe_as_nobody();
     let store = sandbox.path(".pipe/runs.db");
-    let set_mode = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    };
-    let mut command = if is_root {
-        set_mode(sandbox.root().parent().unwrap(), 0o755);
-        let mut hand_over = sandbox.program("chown");
-        hand_over.args(["-R", "65534:65534", "../ours", "../home", "../tmp"]);
-        sandbox.finish(hand_over).code(0);
-        let mut hand_over = sandbox.program("chgrp");
-        hand_over.args(["-R", "65534", "../cache"]);
-        sandbox.finish(hand_over).code(0);
-        let mut command = sandbox.program("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
-        command
+    let set_mode = |mode| std::fs::set_permissions(&store, std::fs::Permissions::from_mode(mode)).unwrap();
+    if sandbox.is_root() {
+        for (owner, folders) in
+            [("65534:65534", &["../ours", "../home", "../tmp"][..]), (":65534", &["../cache"])]
+        {
+            let mut hand_over = sandbox.program("chown");
+            hand_over.args(["-R", owner]).args(folders);
+            sandbox.finish(hand_over).code(0);
+        }
     } else {
-        set_mode(&store, 0);
-        sandbox.program(&binary)
-    };
+        set_mode(0);
+    }
     command.args(["--cd", "../ours"]).args(arguments);
     let said = sandbox.finish(command);
-    set_mode(&store, 0o600);
+    set_mode(0o600);
     said
 }
 

@@ -459,8 +459,7 @@ fn a_part_of_a_folder_of_which_nobody_has_the_list() {
         sandbox.ok(["remote", "add", "-d", "store", "../store"]);
         sandbox.ok(["add", "d", "other"]);
         sandbox.ok(["push", "other"]);
-        let cache = if sandbox.exists(".dvc") { ".dvc/cache" } else { ".pipe/cache" };
-        for path in ["d", "other", cache] {
+        for path in ["d", "other", sandbox.cache()] {
             sandbox.remove(path);
         }
         let nowhere = "d/: remote `store` does not have it; who made it can `pipe push` it";
@@ -490,7 +489,7 @@ fn a_folder_in_a_folder_comes_and_goes_like_any_other() {
             false => drop(sandbox.ok(["push"])),
         }
         let forget = || {
-            for path in ["d", if is_dvc { ".dvc/cache" } else { ".pipe/cache" }] {
+            for path in ["d", sandbox.cache()] {
                 sandbox.remove(path);
             }
         };
@@ -530,7 +529,7 @@ fn of_a_folder_that_is_here_in_part_the_files_that_came_are_told() {
         sandbox.ok(["remote", "add", "-d", "store", "../store"]);
         sandbox.ok(["add", "d"]);
         sandbox.ok(["push"]);
-        for path in ["d", if sandbox.exists(".dvc") { ".dvc/cache" } else { ".pipe/cache" }] {
+        for path in ["d", sandbox.cache()] {
             sandbox.remove(path);
         }
         sandbox.ok(["fetch", "d/1/f"]);
