@@ -105,7 +105,7 @@ impl Logger {
             return Err(CliError::message(format!(
                 "no run matches `{wanted}`: there is no run store here ({shown})"
             ))
-            .hint("`pipe runs start` begins a run, and makes one"));
+            .hint("put that file back, if it was moved: the run is in it; `pipe runs start` begins one in a new store"));
         }
         let mut logger = Logger::new(project, unknown, false, printer)?;
         let spool = logger.project.spool_folder();

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use base::Timestamp;
 use clap::{Args, Subcommand};
 use report::{Cell, Column, Table, count_text};
 use track::{
@@ -94,12 +95,17 @@ fn list(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
             Cell::text(&known.name),
             Cell::text(if known.lifecycle == Lifecycle::Deleted { "deleted" } else { "active" }),
             Cell::Int(i64::try_from(runs_of(&store, known)?.len()).unwrap_or(i64::MAX)),
-            Cell::Time(known.created),
-            Cell::Time(known.updated),
+            date(known.created),
+            date(known.updated),
         ]);
     }
     args.format.print(&table, printer);
     Ok(())
+}
+
+/// When something happened to an experiment; the store has the first one from its beginning, whenever that was.
+fn date(time: Timestamp) -> Cell {
+    if time == Timestamp(0) { Cell::Missing } else { Cell::Time(time) }
 }
 
 fn rename(args: &RenameArgs, project: &Project, printer: Printer) -> CliResult {

@@ -47,7 +47,7 @@ pub enum RunsCommand {
     Restore(lifecycle::RestoreArgs),
     Gc(gc::GcArgs),
     Start(start::StartArgs),
-    /// End a run that `pipe runs start` began
+    /// End a run that nobody else ends: of `pipe runs start`, or of a client of `pipe ui` that is gone
     End(start::EndArgs),
 }
 

@@ -101,7 +101,7 @@ impl Project {
     pub fn store_to_log(&self) -> Result<SqliteStore, StoreError> {
         let (path, sync) = (self.pipe_path("runs.db"), self.settings.store_sync());
         let store = match spool::is_empty(&self.spool_folder()) {
-            true => SqliteStore::open_briefly(&path, sync)?,
+            true => SqliteStore::open_briefly(&path, sync)?.in_a_moment(),
             false => SqliteStore::open_at_once(&path, sync)?,
         };
         let store = self.telling(store);

@@ -32,7 +32,7 @@ use indexmap::IndexMap;
 use track::{
     Applied, ArtifactOwner, Change, Changes, ErrorKind, ExperimentId, ExperimentRef, Lifecycle,
     LoggedModelChange, ModelId, ModelStatus, ModelStore, NewLoggedModel, NewRun, Run, RunId, RunStore,
-    SqliteStore, StoreError, Tag,
+    Sought, SqliteStore, StoreError, Tag,
 };
 
 use self::answers::is_silent;
@@ -264,6 +264,7 @@ impl StandbyStore {
         let (making, named) = self.experiments().named(&changes.changes);
         let count = making.iter().filter(|change| matches!(change, Change::CreateExperiment { .. })).count();
         let mut named = with_changes(changes, [making, named].concat());
+        named.sought.clone_from(&changes.sought);
         for change in &mut named.changes {
             if let Change::SetExperimentLifecycle { experiment, .. } = change {
                 *experiment = self
@@ -563,7 +564,7 @@ impl State {
     }
 }
 
-/// The same set with other changes.
+/// The same set with other changes, of which nothing is to be told.
 fn with_changes(changes: &Changes, other: Vec<Change>) -> Changes {
     Changes {
         changes: other,
@@ -578,7 +579,11 @@ fn with_tokens<'c>(registry: &Registry, changes: &'c Changes) -> Cow<'c, Changes
     if !changes.changes.iter().any(is_of_registry) {
         return Cow::Borrowed(changes);
     }
-    Cow::Owned(Changes { changes: registry.with_tokens(&changes.changes), ..changes.clone() })
+    let sought = match changes.sought.clone() {
+        Some(Sought::Version(version)) => Some(Sought::Version(registry.with_token(&version))),
+        sought => sought,
+    };
+    Cow::Owned(Changes { changes: registry.with_tokens(&changes.changes), sought, ..changes.clone() })
 }
 
 fn is_of_registry(change: &Change) -> bool {

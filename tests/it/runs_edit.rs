@@ -284,6 +284,9 @@ fn experiments_are_listed_renamed_deleted_and_restored() {
             .collect::<Vec<_>>()
     };
     assert_eq!(list(&[]), ["0 Default active 1", "1 old active 1"]);
+    let dates = sandbox.json(["experiments", "list", "--json"]);
+    assert!(dates[0]["created"].is_null() && dates[0]["updated"].is_null(), "nobody made it: {dates}");
+    assert!(dates[1]["created"].is_string() && dates[1]["updated"].is_string(), "{dates}");
     sandbox.ok(["experiments", "rename", "old", "new"]);
     sandbox.pipe(["experiments", "rename", "new", "Default"]).code(2).tells(&["exists already"]);
     sandbox.pipe(["experiments", "delete", "0"]).code(2).tells(&["cannot be deleted"]);

@@ -1185,6 +1185,18 @@ for f in FILTERS:
 for o in ORDERS:
     body = {"experiment_ids": ["${corpus}"], "order_by": [*o, "params.n"]}
     post("corpus in the order of " + repr(o), "runs/search", body, ids=True)
+# what MLflow's database folds, and what it keeps for an infinity
+post("make an experiment of odd ones", "experiments/create", {"name": "odd ones"}, keep={"odd": "experiment_id"})
+post("make an odd one", "runs/create", {"experiment_id": "${odd}", "run_name": "É"}, keep={"oddone": "run.info.run_id"})
+ODD = {"metrics": [{"key": "m", "value": "Infinity", "timestamp": 1, "step": 1}], "params": [{"key": "p", "value": "É"}]}
+post("log odd ones", "runs/log-batch", {"run_id": "${oddone}", **ODD})
+for f in [
+    *["params.p ILIKE 'É'", "params.p ILIKE 'é'", "params.p LIKE 'é'", "run_name ILIKE 'é'"],
+    *["metrics.m < 1e400", "metrics.m <= 1e400", "metrics.m = 1e400", "metrics.m != 1e400", "metrics.m > 1e400"],
+    *["metrics.m >= 1e400", "metrics.m > 1.7976931348623157e308", "metrics.m > 1e308", "metrics.m > -1e400"],
+]:
+    post("odd ones: " + f, "runs/search", {"experiment_ids": ["${odd}"], "filter": f}, ids=True)
+get("a query that is too long", "metrics/get-history", {"run_id": "x" * 70000})
 get("the health", "/health")
 get("the version", "/version")
 # last, since these leave the two servers with other experiments

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use base::Timestamp;
 use cache::Blobs;
-use track::{Applied, Change, Changes, ExperimentId, ModelStore, RunId, StoreError, Tag};
+use track::{
+    Applied, Change, Changes, ExperimentId, Found, LoggedModel, ModelId, ModelStore, ModelVersion,
+    NewVersion, RegisteredModel, RegistryChange, Run, RunId, Sought, StoreError, Tag, VersionRef,
+};
 
 use crate::guard::Token;
 use crate::wire::Locations;
@@ -54,6 +57,74 @@ impl Context {
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<Applied, StoreError> {
         self.store.apply(Changes::new(Timestamp::now(), changes))
     }
+
+    // What a request has made is answered as the request left it: another client may delete it before it could be read.
+    // Where the store has it wait nobody else knows of it, and it is read.
+
+    /// Applies changes of a run; returns it as they left it.
+    pub(crate) fn apply_to_run(&self, changes: Changes, run: RunId) -> Result<Run, StoreError> {
+        match self.apply_and_find(changes, Sought::Run(run))? {
+            (_, Some(Found::Run(found))) => Ok(found),
+            _ => self.store.run(run),
+        }
+    }
+
+    /// The same of a logged model.
+    pub(crate) fn apply_to_logged(&self, change: Change, model: ModelId) -> Result<LoggedModel, StoreError> {
+        match self.apply_and_find(now(change), Sought::LoggedModel(model))? {
+            (_, Some(Found::LoggedModel(found))) => Ok(found),
+            _ => self.store.logged_model(model),
+        }
+    }
+
+    /// The same of a registered model, which has this name then; with the newest version of each stage.
+    pub(crate) fn apply_to_registered(
+        &self,
+        change: RegistryChange,
+        name: &str,
+    ) -> Result<(RegisteredModel, Vec<ModelVersion>), StoreError> {
+        let change = now(Change::Registry(change));
+        match self.apply_and_find(change, Sought::RegisteredModel(name.to_owned()))? {
+            (_, Some(Found::RegisteredModel(found, latest))) => Ok((found, latest)),
+            _ => Ok((self.store.registered_model(name)?, self.store.latest_versions(name, &[])?)),
+        }
+    }
+
+    /// The same of a version.
+    pub(crate) fn apply_to_version(
+        &self,
+        change: RegistryChange,
+        version: &VersionRef,
+    ) -> Result<ModelVersion, StoreError> {
+        match self.apply_and_find(now(Change::Registry(change)), Sought::Version(version.clone()))? {
+            (_, Some(Found::Version(found))) => Ok(found),
+            _ => self.store.model_version(&version.model, version.version),
+        }
+    }
+
+    /// Makes a version.
+    pub(crate) fn make_version(&self, new: NewVersion) -> Result<ModelVersion, StoreError> {
+        let model = new.model.clone();
+        let change = now(Change::Registry(RegistryChange::CreateVersion(new)));
+        match self.apply_and_find(change, Sought::NewVersion(model.clone()))? {
+            (_, Some(Found::Version(found))) => Ok(found),
+            (applied, _) => self.store.model_version(&model, applied.versions[0]),
+        }
+    }
+
+    fn apply_and_find(
+        &self,
+        changes: Changes,
+        sought: Sought,
+    ) -> Result<(Applied, Option<Found>), StoreError> {
+        let mut applied = self.store.apply(Changes { sought: Some(sought), ..changes })?;
+        let found = applied.found.take().map(|found| *found);
+        Ok((applied, found))
+    }
+}
+
+fn now(change: Change) -> Changes {
+    Changes::new(Timestamp::now(), vec![change])
 }
 
 /// How many names of experiments that were not there a stage is remembered to have asked for.

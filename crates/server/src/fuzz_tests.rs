@@ -29,6 +29,51 @@ pub struct World {
     pub logged: String,
 }
 
+/// Who is refused before all was read is told that the connection ends, or can go on with it.
+#[test]
+fn a_body_that_nobody_reads_ends_the_connection_with_a_word_or_not_at_all() {
+    let served = served();
+    let address = served.server.address();
+    for (length, sent, is_kept) in [
+        (200_000, 200_000, true),
+        // Nobody waits for all of it. Every byte that is sent is read: closing over others could take the answer back.
+        (100 << 20, (1 << 20) + 1, false),
+    ] {
+        for line in ["POST /nowhere", "DELETE /health", "POST /api/2.0/mlflow/runs/create"] {
+            let head = format!("{line} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n");
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            // What nobody takes any more may be refused.
+            let _ = stream.write_all(&vec![b'x'; sent]);
+            let answer = one_answer(&mut stream);
+            let says_close = answer.to_ascii_lowercase().contains("connection: close");
+            assert_eq!(says_close, !is_kept, "{line} of {length} bytes: {answer}");
+            if is_kept {
+                let again = format!("GET /health HTTP/1.1\r\nHost: {address}\r\n\r\n");
+                stream.write_all(again.as_bytes()).unwrap();
+                assert!(one_answer(&mut stream).starts_with("HTTP/1.1 200"), "{line} of {length} bytes");
+            }
+        }
+    }
+}
+
+/// The head of the next answer on a connection, once its body is read too.
+fn one_answer(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    stream.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
+    head
+}
+
 struct Served {
     server: Server,
     _folder: tempfile::TempDir,

@@ -22,6 +22,8 @@ mod logged_models;
 mod logging;
 mod page_token;
 mod pages;
+#[cfg(test)]
+mod raced_tests;
 mod registry;
 mod route;
 mod runs;

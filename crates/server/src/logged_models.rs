@@ -41,12 +41,11 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let id = ModelId::new(Timestamp::now(), &mut rand::make_rng::<rand::rngs::StdRng>());
     let name = name.map(str::to_owned);
     let new = NewLoggedModel { id, experiment, name, model_type, run, params, tags };
-    change(context, id, LoggedModelChange::Create(new))?;
-    answer(context, id)
+    change_and_tell(context, id, LoggedModelChange::Create(new))
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    answer(context, parse_id(call.named("model_id"))?)
+    answer(context, &find(context, parse_id(call.named("model_id"))?)?)
 }
 
 pub fn finalize(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -63,8 +62,7 @@ pub fn finalize(context: &Context, call: &Call) -> Result<Json, Fault> {
             _ => return Err(unfit("status", value)),
         },
     };
-    change(context, model, LoggedModelChange::SetStatus { model, status, message: None })?;
-    answer(context, model)
+    change_and_tell(context, model, LoggedModelChange::SetStatus { model, status, message: None })
 }
 
 pub fn delete(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -165,17 +163,25 @@ fn pairs(call: &Call, name: &str) -> Result<Vec<(String, String)>, Fault> {
 }
 
 fn change(context: &Context, model: ModelId, change: LoggedModelChange) -> Result<(), Fault> {
-    match context.apply(vec![Change::LoggedModel(change)]) {
-        Ok(_) => Ok(()),
-        Err(StoreError::Unknown { .. } | StoreError::ModelDeleted(_)) => Err(missing(model)),
-        Err(fault) => Err(fault.into()),
+    context.apply(vec![Change::LoggedModel(change)]).map(drop).map_err(|fault| refused(fault, model))
+}
+
+/// Changes a logged model, and answers with it.
+fn change_and_tell(context: &Context, id: ModelId, change: LoggedModelChange) -> Result<Json, Fault> {
+    let changed = context.apply_to_logged(Change::LoggedModel(change), id);
+    answer(context, &changed.map_err(|fault| refused(fault, id))?)
+}
+
+fn refused(fault: StoreError, model: ModelId) -> Fault {
+    match fault {
+        StoreError::Unknown { .. } | StoreError::ModelDeleted(_) => missing(model),
+        fault => fault.into(),
     }
 }
 
-fn answer(context: &Context, id: ModelId) -> Result<Json, Fault> {
-    let model = find(context, id)?;
+fn answer(context: &Context, model: &LoggedModel) -> Result<Json, Fault> {
     let locations = context.locations([model.experiment])?;
-    Ok(Json::of(&Field("model", wire::LoggedModel::of(&model, &locations))))
+    Ok(Json::of(&Field("model", wire::LoggedModel::of(model, &locations))))
 }
 
 /// Where clients put the files of a logged model.

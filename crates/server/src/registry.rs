@@ -1,8 +1,8 @@
 //! `registered-models/*`.
 
 use track::{
-    Change, ErrorKind, MAX_ALIAS, MAX_REGISTRY_TAG_VALUE, ModelSearch, RegisteredModel, RegistryChange,
-    Searched, Stage, StoreError, Tag, VersionRef,
+    Change, ErrorKind, MAX_ALIAS, MAX_REGISTRY_TAG_VALUE, ModelSearch, ModelVersion, RegisteredModel,
+    RegistryChange, Searched, Stage, StoreError, Tag, VersionRef,
 };
 
 use crate::call::{Call, text_in};
@@ -22,32 +22,32 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let tags = tags(call)?;
     let description = call.text("description")?.map(str::to_owned);
     check_name("name", name)?;
-    let name = name.to_owned();
-    change(
-        context,
-        &name,
-        RegistryChange::CreateModel { name: name.clone(), description, tags, if_absent: false },
-    )?;
-    answer(context, &name)
+    let create = RegistryChange::CreateModel { name: name.to_owned(), description, tags, if_absent: false };
+    change_and_tell(context, name, create, name)
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    answer(context, call.required("name")?)
+    let name = call.required("name")?;
+    let model = find(context, name)?;
+    Ok(answer(&model, &context.store.latest_versions(name, &[])?))
 }
 
 pub fn rename(context: &Context, call: &Call) -> Result<Json, Fault> {
     let name = call.required("name")?;
     let to = call.required("new_name")?;
     check_name("new_name", to)?;
-    change(context, name, RegistryChange::RenameModel { name: name.to_owned(), to: to.to_owned() })?;
-    answer(context, to)
+    change_and_tell(
+        context,
+        name,
+        RegistryChange::RenameModel { name: name.to_owned(), to: to.to_owned() },
+        to,
+    )
 }
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
     let name = call.required("name")?;
     let description = call.text("description")?.map(str::to_owned);
-    change(context, name, RegistryChange::DescribeModel { name: name.to_owned(), description })?;
-    answer(context, name)
+    change_and_tell(context, name, RegistryChange::DescribeModel { name: name.to_owned(), description }, name)
 }
 
 pub fn delete(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -139,7 +139,7 @@ pub fn get_by_alias(context: &Context, call: &Call) -> Result<Json, Fault> {
 }
 
 /// The version that an alias means.
-pub fn by_alias(context: &Context, name: &str, alias: &str) -> Result<track::ModelVersion, Fault> {
+pub fn by_alias(context: &Context, name: &str, alias: &str) -> Result<ModelVersion, Fault> {
     let model = find(context, name)?;
     if !model.aliases.contains_key(alias) {
         return Err(Fault::invalid(format!("Registered model alias {alias} not found.")));
@@ -179,20 +179,27 @@ pub fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
 }
 
 fn change(context: &Context, name: &str, change: RegistryChange) -> Result<(), Fault> {
-    match context.apply(vec![Change::Registry(change)]) {
-        Ok(_) => Ok(()),
-        Err(StoreError::Exists { name, .. }) => Err(Fault::new(
-            Code::ResourceAlreadyExists,
-            format!("Registered Model (name={name}) already exists."),
-        )),
-        Err(fault) => Err(missing_as(fault, || missing(name))),
+    context.apply(vec![Change::Registry(change)]).map(drop).map_err(|fault| refused(fault, name))
+}
+
+/// Changes a registered model, and answers with it; it has the name `now` then.
+fn change_and_tell(context: &Context, name: &str, change: RegistryChange, now: &str) -> Result<Json, Fault> {
+    let changed = context.apply_to_registered(change, now);
+    let (model, latest) = changed.map_err(|fault| refused(fault, name))?;
+    Ok(answer(&model, &latest))
+}
+
+fn refused(fault: StoreError, name: &str) -> Fault {
+    match fault {
+        StoreError::Exists { name, .. } => {
+            Fault::new(Code::ResourceAlreadyExists, format!("Registered Model (name={name}) already exists."))
+        }
+        fault => missing_as(fault, || missing(name)),
     }
 }
 
-fn answer(context: &Context, name: &str) -> Result<Json, Fault> {
-    let model = find(context, name)?;
-    let latest = context.store.latest_versions(name, &[])?;
-    Ok(Json::of(&Field("registered_model", wire::RegisteredModel::of(&model, &latest))))
+fn answer(model: &RegisteredModel, latest: &[ModelVersion]) -> Json {
+    Json::of(&Field("registered_model", wire::RegisteredModel::of(model, latest)))
 }
 
 fn find(context: &Context, name: &str) -> Result<RegisteredModel, Fault> {

@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::context::{Context, Scope};
 use crate::error::{Code, Fault};
 use crate::guard::Guard;
-use crate::stream::{blocking, body_of};
+use crate::stream::{Lent, blocking, body_of};
 use crate::wire::Json;
 use crate::{
     artifacts, experiments, history, inputs, logged_models, logging, pages, registry, runs, search, versions,
@@ -125,6 +125,8 @@ pub fn site(context: Context, guard: Guard) -> Router {
 /// Lets a request in, or does not, and hands it on.
 async fn answer(State(site): State<Site>, mut request: Request) -> Response {
     let wants_page = wants_page(&request);
+    let lent = Lent::new(std::mem::take(request.body_mut()));
+    *request.body_mut() = Body::new(lent.clone());
     let mut response = match admit(&site, &mut request) {
         Ok(None) => match site.inside.clone().call(request).await {
             Ok(response) => response,
@@ -138,6 +140,10 @@ async fn answer(State(site): State<Site>, mut request: Request) -> Response {
         response = pages::refusal(&fault);
         *response.status_mut() = status;
         response.headers_mut().extend(ask.map(|ask| (header::WWW_AUTHENTICATE, ask)));
+    }
+    if !lent.ends_soon().await {
+        // The rest of the body would be taken for the next request.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     with_headers(response)
 }

@@ -48,8 +48,8 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let changes = vec![Change::CreateRun(run), Change::SetTags { run: id, tags }];
     // A script that has deleted its stage's run goes on: it never asked for that parent.
     let to_deleted = call.scope.is_some();
-    context.store.apply(Changes { to_deleted, ..Changes::new(Timestamp::now(), changes) })?;
-    answer(context, &context.store.run(id)?, true)
+    let changes = Changes { to_deleted, ..Changes::new(Timestamp::now(), changes) };
+    answer(context, &context.apply_to_run(changes, id)?, true)
 }
 
 fn answer(context: &Context, run: &Run, is_new: bool) -> Result<Json, Fault> {
@@ -83,8 +83,8 @@ pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
         }
     }
     let name = call.text("run_name")?.filter(|name| !name.is_empty()).map(str::to_owned);
-    context.apply(vec![Change::UpdateRun { run, status, end_time, name }])?;
-    let info = context.store.run(run)?.info;
+    let change = Change::UpdateRun { run, status, end_time, name };
+    let info = context.apply_to_run(Changes::new(Timestamp::now(), vec![change]), run)?.info;
     let locations = context.locations([info.experiment])?;
     Ok(Json::of(&Field("run_info", RunInfo::of(&info, &locations))))
 }

@@ -6,7 +6,9 @@ use std::future::poll_fn;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use base::Digest;
@@ -18,6 +20,9 @@ use crate::error::{Code, Fault};
 
 /// How much is written or read at once.
 const PIECE: usize = 1 << 18;
+/// How much of a body that nobody wants is read all the same, so that its connection can stay open, and how long that may take.
+const MOST_UNREAD: usize = 1 << 20;
+const UNREAD_WAIT: Duration = Duration::from_secs(10);
 
 /// Stores a request's body in the cache; returns its digest and length. A request that breaks off leaves nothing.
 pub async fn receive(blobs: Blobs, body: &mut Body) -> Result<(Digest, u64), Fault> {
@@ -38,6 +43,59 @@ pub async fn receive(blobs: Blobs, body: &mut Body) -> Result<(Digest, u64), Fau
         if is_end {
             return blocking(move || incoming.finish()).await;
         }
+    }
+}
+
+/// The body of a request, which whoever answers may leave unread. Clones share it.
+#[derive(Clone)]
+pub struct Lent(Arc<Mutex<Body>>);
+
+impl Lent {
+    /// Lends a body.
+    pub fn new(body: Body) -> Self {
+        Lent(Arc::new(Mutex::new(body)))
+    }
+
+    /// Reads what is left of it; whether its end came soon. A client reads no answer before it has sent all.
+    pub async fn ends_soon(mut self) -> bool {
+        let read = async {
+            let mut left = MOST_UNREAD;
+            while !self.is_end_stream() {
+                let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await else {
+                    return true;
+                };
+                let Some(less) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else {
+                    return false;
+                };
+                left = less;
+            }
+            true
+        };
+        tokio::time::timeout(UNREAD_WAIT, read).await.unwrap_or(false)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Body> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut *self.lock()).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.lock().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.lock().size_hint()
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 use track::{
     ArtifactOwner, Attribute, Change, Field, LoggedModel, LoggedModelChange, MAX_REGISTRY_TAG_VALUE,
-    ModelStatus, ModelVersion, NewVersion, OrderBy, RegistryChange, RunId, Searched, Tag, VersionRef,
-    VersionSearch,
+    ModelStatus, ModelVersion, NewVersion, OrderBy, RegistryChange, RunId, Searched, StoreError, Tag,
+    VersionRef, VersionSearch,
 };
 
 use crate::call::Call;
@@ -49,21 +49,22 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
         new.logged_model = Some(model.id);
         new.run = new.run.or(model.run);
     }
-    let applied = context.apply(vec![Change::Registry(RegistryChange::CreateVersion(new))]);
-    let applied = applied.map_err(|fault| missing_as(fault, || registry::missing(name)))?;
-    let version = VersionRef { model: name.to_owned(), version: applied.versions[0] };
+    let made = context.make_version(new);
+    let made = made.map_err(|fault| missing_as(fault, || registry::missing(name)))?;
     if let Some(model) = &model {
-        note_version(context, model, &version)?;
+        note_version(context, model, &VersionRef { model: name.to_owned(), version: made.version })?;
     }
-    answer(context, &version)
+    Ok(answer(&made))
 }
 
-/// Notes at a logged model that a version was made of it.
+/// Notes at a logged model that a version was made of it; at one that somebody has deleted meanwhile nobody reads it.
 fn note_version(context: &Context, model: &LoggedModel, version: &VersionRef) -> Result<(), Fault> {
     let tag = version_noted(model, version);
     let change = LoggedModelChange::SetTags { model: model.id, tags: vec![tag] };
-    context.apply(vec![Change::LoggedModel(change)])?;
-    Ok(())
+    match context.apply(vec![Change::LoggedModel(change)]) {
+        Err(StoreError::Unknown { .. } | StoreError::ModelDeleted(_)) => Ok(()),
+        noted => Ok(noted.map(drop)?),
+    }
 }
 
 /// The tag of a logged model that lists the versions made of it, this one among them.
@@ -78,14 +79,17 @@ pub fn version_noted(model: &LoggedModel, version: &VersionRef) -> Tag {
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    answer(context, &version(call)?)
+    Ok(answer(&find(context, &version(call)?)?))
 }
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
     let version = version(call)?;
     let description = call.text("description")?.map(str::to_owned);
-    change(context, &version, RegistryChange::DescribeVersion { version: version.clone(), description })?;
-    answer(context, &version)
+    change_and_tell(
+        context,
+        &version,
+        RegistryChange::DescribeVersion { version: version.clone(), description },
+    )
 }
 
 pub fn delete(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -149,12 +153,11 @@ pub fn transition(context: &Context, call: &Call) -> Result<Json, Fault> {
              Valid stages are ['Staging', 'Production']"
         )));
     }
-    change(
+    change_and_tell(
         context,
         &version,
         RegistryChange::SetStage { version: version.clone(), stage, archive_existing },
-    )?;
-    answer(context, &version)
+    )
 }
 
 pub fn set_tag(context: &Context, call: &Call) -> Result<Json, Fault> {
@@ -209,8 +212,14 @@ pub fn change(context: &Context, version: &VersionRef, change: RegistryChange) -
     applied.map(drop).map_err(|fault| missing_as(fault, || missing(version)))
 }
 
-fn answer(context: &Context, version: &VersionRef) -> Result<Json, Fault> {
-    Ok(Json::of(&wire::Field("model_version", wire::ModelVersion::of(&find(context, version)?))))
+/// The same, and answers with it.
+fn change_and_tell(context: &Context, version: &VersionRef, change: RegistryChange) -> Result<Json, Fault> {
+    let changed = context.apply_to_version(change, version);
+    Ok(answer(&changed.map_err(|fault| missing_as(fault, || missing(version)))?))
+}
+
+fn answer(version: &ModelVersion) -> Json {
+    Json::of(&wire::Field("model_version", wire::ModelVersion::of(version)))
 }
 
 /// A version, which must be there.

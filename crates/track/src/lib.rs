@@ -31,8 +31,9 @@ pub use bookkeeping::{
     is_bookkeeping,
 };
 pub use change::{
-    Applied, Bound, Change, Changes, ChangesId, ExperimentRef, FIRST_TOKEN, KnownAs, LoggedModelChange,
-    NewLoggedModel, NewRun, NewVersion, Precondition, Purge, RegistryChange, VersionRef,
+    Applied, Bound, Change, Changes, ChangesId, ExperimentRef, FIRST_TOKEN, Found, KnownAs,
+    LoggedModelChange, NewLoggedModel, NewRun, NewVersion, Precondition, Purge, RegistryChange, Sought,
+    VersionRef,
 };
 pub use chunk::{CHUNK_VERSION, ChunkError, decode_chunk, encode_chunk};
 pub use columns::commonest;

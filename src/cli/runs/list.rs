@@ -1,6 +1,6 @@
 //! `pipe runs list`.
 
-use base::Value;
+use base::{Timestamp, Value};
 use clap::Args;
 use report::{Cell, Column, Table, count_text};
 use track::{
@@ -40,7 +40,7 @@ pub struct ListArgs {
     sort: Vec<String>,
     /// Show these columns, separated by commas: metrics.NAME, best(NAME), min(NAME), max(NAME), last(NAME), params.NAME,
     /// tags.NAME, datasets.name (digest, context), and id, name, stage, status, start, end, duration, experiment, user,
-    /// parent
+    /// parent, and heard: of a run that goes on, when it began or last measured something
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     columns: Vec<String>,
     /// List at most N runs, or all with 0
@@ -125,10 +125,36 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     }
     table.leave_out(all - runs.len());
     args.format.print(&table, printer);
+    if for_people {
+        tell_silent(&store, &runs, printer)?;
+    }
     if let Some(first) = others.first() {
         let more = count_text(others.len(), "more metric");
         printer.say(format_args!(
             "No column for {more}: `--columns name,metrics.{first}` shows those that it names."
+        ));
+    }
+    Ok(())
+}
+
+/// How long a run that belongs to no process is silent before that is told, in milliseconds.
+const SILENT: i64 = 60 * 60 * 1000;
+
+/// Tells of runs that may never end: nobody knows what became of their makers.
+fn tell_silent(store: &SqliteStore, runs: &[Run], printer: Printer) -> CliResult {
+    let now = Timestamp::now();
+    let is_silent = |run: &&Run| run.last_heard().is_some_and(|heard| now.millis_since(heard) > SILENT);
+    let mut silent: Vec<&Run> = runs.iter().filter(is_silent).collect();
+    if silent.is_empty() {
+        return Ok(());
+    }
+    let leases = store.leases()?;
+    silent.retain(|run| leases.iter().all(|(leased, _)| *leased != run.info.id));
+    if let Some(first) = silent.first().map(|run| run.info.id.short()) {
+        let (count, is) = (count_text(silent.len(), "run"), if silent.len() == 1 { "is" } else { "are" });
+        printer.say(format_args!(
+            "{count} {is} said to run, and measured nothing for an hour: `--columns id,name,status,heard` tells since when; \
+             `pipe runs end {first} --status killed` ends one whose script is gone."
         ));
     }
     Ok(())
@@ -184,7 +210,7 @@ fn shorten(heads: &mut [Column]) {
 }
 
 /// The columns without a key, for who mistypes one.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "id",
     "name",
     "stage",
@@ -195,6 +221,7 @@ const COLUMNS: [&str; 11] = [
     "experiment",
     "user",
     "parent",
+    "heard",
     RESTORED_FROM,
 ];
 
@@ -214,6 +241,7 @@ enum ColumnSpec {
     Experiment,
     User,
     Parent,
+    Heard,
     RestoredFrom,
     Metric(String),
     Aggregate(Aggregate, String),
@@ -245,6 +273,7 @@ impl ColumnSpec {
             "experiment" => ColumnSpec::Experiment,
             "user" => ColumnSpec::User,
             "parent" => ColumnSpec::Parent,
+            "heard" => ColumnSpec::Heard,
             RESTORED_FROM => ColumnSpec::RestoredFrom,
             _ => match OrderBy::parse(text).map(|order| order.field) {
                 // What filters know besides: `best(loss)`, `datasets.name`.
@@ -256,7 +285,7 @@ impl ColumnSpec {
                     let fault = CliError::message(format!("there is no column `{text}`"));
                     let fault = near.into_iter().fold(fault, CliError::hint);
                     return Err(fault.hint(
-                        "columns are id, name, stage, status, start, end, duration, experiment, user, parent, \
+                        "columns are id, name, stage, status, start, end, duration, experiment, user, parent, heard, \
                          restored_from, metrics.NAME, best(NAME), min(NAME), max(NAME), params.NAME, tags.NAME and datasets.name",
                     ));
                 }
@@ -286,6 +315,7 @@ impl ColumnSpec {
             ColumnSpec::Experiment => Column::text("experiment"),
             ColumnSpec::User => Column::text("user"),
             ColumnSpec::Parent => Column::text("parent"),
+            ColumnSpec::Heard => Column::text("heard").whole(),
             ColumnSpec::RestoredFrom => Column::text(RESTORED_FROM),
             ColumnSpec::Metric(key) => Column::number(format!("metrics.{key}")),
             ColumnSpec::Aggregate(aggregate, key) => Column::number(format!("{}({key})", aggregate.name())),
@@ -309,6 +339,7 @@ impl ColumnSpec {
             ColumnSpec::Experiment => Cell::text(&run.info.experiment_name),
             ColumnSpec::User => Cell::text(&run.info.user),
             ColumnSpec::Parent => run.info.parent.map_or(Cell::Missing, id),
+            ColumnSpec::Heard => run.last_heard().map_or(Cell::Missing, Cell::Time),
             ColumnSpec::RestoredFrom => restored_from(run)
                 .map_or(Cell::Missing, |from| from.parse().map_or_else(|_| Cell::text(from), id)),
             ColumnSpec::Metric(key) if for_people && run.data.stage_metrics.contains_key(key) => {

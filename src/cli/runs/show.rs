@@ -113,7 +113,11 @@ fn head(store: &SqliteStore, Joined { run, script }: &Joined, printer: Printer) 
     let status = status_cell(run).shown();
     printer.data_line(format_args!("{}  {}  {status}", run.info.id, one_line(&run.info.name)));
     let started = run.info.start_time.local();
-    let took = run.info.duration_millis().map_or("still running".to_owned(), report::duration_text);
+    let took = run.info.duration_millis().map(report::duration_text);
+    let took = took.unwrap_or_else(|| match run.last_heard().filter(|heard| *heard != run.info.start_time) {
+        Some(heard) => format!("still running, last heard of {}", heard.local()),
+        None => "still running".to_owned(),
+    });
     let parent = run.info.parent.map(|parent| shown_id(store, parent)).transpose()?;
     let parent = parent.map(|parent| format!(", part of {}", parent.short())).unwrap_or_default();
     printer.data_line(format_args!("started {started}, {took}{parent}"));
@@ -377,6 +381,7 @@ fn as_json(store: &SqliteStore, found: &Joined) -> CliResult<Json> {
         "children": children,
         "start_time": run.info.start_time.0,
         "end_time": run.info.end_time.map(|end| end.0),
+        "last_heard": run.last_heard().map(|heard| heard.0),
         "user": run.info.user,
         "params": run.data.params,
         "metrics": metrics,

@@ -131,7 +131,7 @@ pub fn end(args: &EndArgs, printer: Printer) -> CliResult {
         .is_some_and(|run| run.data.tags.get(tags::KIND).is_some_and(|kind| kind == "script"));
     if let Some(pid) = logger.owner()?.filter(|_| !is_of_script) {
         let text = format!("run {} belongs to process {pid}, which ends it itself", run.short());
-        return Err(CliError::message(text).hint("only runs of `pipe runs start` are ended so"));
+        return Err(CliError::message(text).hint("stop that process: its run ends with it"));
     }
     if let Some(info) = recorded.map(|run| run.info).filter(|info| info.status.has_ended()) {
         let name = base::one_line(&info.name);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use base::{Digest, Timestamp};
 use track::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Change, Changes, Course, DatasetSummary, ErrorKind,
-    Experiment, ExperimentId, ExperimentSearch, KeyGroup, Lease, Lifecycle, LineageFile, Metric,
+    Experiment, ExperimentId, ExperimentSearch, Found, KeyGroup, Lease, Lifecycle, LineageFile, Metric,
     MetricCursor, ModelStore, Purge, Role, Run, RunId, RunStore, Search, SqliteStore, StoreError, TagValue,
     View,
 };
@@ -151,6 +151,17 @@ impl StandbyStore {
             run.info.experiment = self.experiments().number(name, own);
         }
         run
+    }
+
+    /// What the real store told of what it has taken.
+    fn shown_found(&self, found: Found) -> Found {
+        match (found, &self.real) {
+            (Found::Run(run), _) => Found::Run(self.shown(run, true)),
+            (Found::LoggedModel(model), Some(real)) => {
+                Found::LoggedModel(self.shown_model(real, model, true))
+            }
+            (found, _) => found,
+        }
     }
 
     fn shown_experiment(&self, found: Experiment, is_real: bool) -> Experiment {
@@ -305,6 +316,7 @@ impl RunStore for StandbyStore {
             Ok(mut applied) => {
                 self.remember(&changes, &mut applied, true);
                 self.note_registered(&changes.changes, &applied);
+                applied.found = applied.found.map(|found| Box::new(self.shown_found(*found)));
                 Ok(applied)
             }
             Err(fault) if self.may_wait(&fault) => self.take(&changes, Some(&fault)),

@@ -40,7 +40,13 @@ impl StandbyStore {
         }
     }
 
-    fn shown_model(&self, store: &SqliteStore, mut model: LoggedModel, is_real: bool) -> LoggedModel {
+    /// A logged model with the number of its experiment that clients know.
+    pub(super) fn shown_model(
+        &self,
+        store: &SqliteStore,
+        mut model: LoggedModel,
+        is_real: bool,
+    ) -> LoggedModel {
         model.experiment = self.shown_number(store, model.experiment, is_real);
         model
     }

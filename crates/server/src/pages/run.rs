@@ -166,6 +166,8 @@ fn facts(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault
         ("start", cell(info.start_time.local())),
         ("duration", cell(info.duration_millis().map(duration_text).unwrap_or_default())),
     ];
+    let heard = found.run.last_heard().map(|heard| ("last heard of", cell(heard.local())));
+    facts.extend(heard);
     if info.lifecycle == Lifecycle::Deleted {
         facts.push(("deleted", cell(info.deleted.map(Timestamp::local).unwrap_or_default())));
     }

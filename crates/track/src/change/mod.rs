@@ -5,6 +5,7 @@
 
 mod model;
 mod precondition;
+mod sought;
 
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use model::{
     FIRST_TOKEN, KnownAs, LoggedModelChange, NewLoggedModel, NewVersion, RegistryChange, VersionRef,
 };
 pub use precondition::{Bound, Precondition};
+pub use sought::{Found, Sought};
 
 /// A set of changes that happens whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct Changes {
     /// became of it meanwhile.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_deleted: bool,
+    /// What is told with the answer, for who waits for it: it is read before anybody else can change or delete it.
+    #[serde(skip)]
+    pub sought: Option<Sought>,
 }
 
 impl Changes {
@@ -290,13 +295,16 @@ impl Purge {
 }
 
 /// What came of a set of changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Applied {
     /// The experiments made or found by `CreateExperiment`, in order.
     pub experiments: Vec<ExperimentId>,
     /// The numbers of the versions made, in order.
     #[serde(default)]
     pub versions: Vec<i64>,
+    /// What was [sought](Changes::sought), as the changes left it. Nothing where they were applied earlier, or wait to be.
+    #[serde(skip)]
+    pub found: Option<Box<Found>>,
 }
 
 impl Change {

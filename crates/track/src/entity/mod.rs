@@ -172,6 +172,15 @@ impl RunInfo {
     }
 }
 
+impl Run {
+    /// Of a run that goes on, when it began or last measured something: nobody may know what became of its maker.
+    pub fn last_heard(&self) -> Option<Timestamp> {
+        let measured = self.data.metrics.values().map(|metric| metric.timestamp);
+        let heard = measured.chain([self.info.start_time]).max();
+        heard.filter(|_| !self.info.status.has_ended())
+    }
+}
+
 /// What a run logged: the latest point of every metric and the range of its values, all params, the current tags, the
 /// data sets and models that it read and wrote.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

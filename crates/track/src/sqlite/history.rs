@@ -228,15 +228,25 @@ pub(super) fn named(key: &str, points: Vec<Point>) -> Vec<Metric> {
 
 /// The same, by numbers and without the key.
 pub(super) fn points(connection: &Connection, run: i64, key: i64) -> Result<Vec<Point>, Fault> {
+    let last = tail(connection, run, key)?;
+    let mut query = connection
+        .prepare_cached("SELECT coalesce(sum(points), 0) FROM metric_chunk WHERE run = ?1 AND key = ?2")?;
+    let count: i64 = query.query_row([run, key], |row| row.get(0))?;
     let mut points = Vec::new();
+    // What grows leaves as much behind as it has; a false count must not make us reserve memory.
+    points.reserve_exact(last.len() + usize::try_from(count).unwrap_or(0).min(1 << 24));
     let mut query = connection
         .prepare_cached("SELECT data FROM metric_chunk WHERE run = ?1 AND key = ?2 ORDER BY number")?;
     let mut rows = query.query([run, key])?;
     while let Some(row) = rows.next()? {
         points.extend(decode_chunk(blob(row)?)?);
     }
-    points.extend(tail(connection, run, key)?);
-    settle(&mut points);
+    points.extend(last);
+    // In place: a stable sort takes half as much again, and equal points are the same.
+    if !points.is_sorted_by(|a, b| order(a, b).is_lt()) {
+        points.sort_unstable_by(order);
+        points.dedup_by(|a, b| order(a, b).is_eq());
+    }
     Ok(points)
 }
 

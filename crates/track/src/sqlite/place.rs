@@ -1,14 +1,16 @@
 //! Histories that need not be read whole: which point lies where, and an even choice of them.
 //!
-//! Where chunks follow each other in their steps, the place of every point is known before one is read. Where they do
-//! not, since steps were logged out of order or are all the same, the history is read whole.
+//! Where chunks follow each other in their steps, the place of every point is known before one is read. Where steps are all the
+//! same, their first and last points tell it, for which one chunk at a time is read. Where points were logged out of order the
+//! history is read whole.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Row};
 
 use super::fault::Fault;
-use super::history::{blocks, named, numbers, points, tail};
+use super::history::{blocks, named, numbers, order, points, tail};
 use crate::chunk::{Point, chunk_values};
 use crate::{Course, Metric, RunId, StoreError, decode_chunk};
 
@@ -28,6 +30,16 @@ struct ChunkPlace {
     last_step: i64,
     points: usize,
 }
+
+/// The stretches of a history, in order, with how many points each has.
+struct Pieces {
+    list: Vec<(Piece, usize)>,
+    /// Held while a whole history is in memory.
+    _alone: Option<MutexGuard<'static, ()>>,
+}
+
+/// One whole history at a time: each takes 24 bytes a point.
+static WHOLE: Mutex<()> = Mutex::new(());
 
 /// Of each run, at most `limit` points, evenly chosen.
 pub(super) fn sampled(
@@ -74,9 +86,9 @@ pub(super) fn courses(connection: &Connection, id: RunId, limit: usize) -> Resul
     for found in keys {
         let (key, name): (i64, String) = found?;
         let tail = tails.remove(&key).unwrap_or_default();
-        let pieces = match in_order(chunks.remove(&key).unwrap_or_default(), tail) {
-            Some(pieces) => pieces,
-            None => whole(points(connection, run, key)?),
+        let pieces = match in_order(connection, chunks.remove(&key).unwrap_or_default(), tail)? {
+            Some((_, pieces)) => pieces,
+            None => whole(connection, (run, key), |_| {})?,
         };
         let points = count(&pieces);
         let values = pick(connection, &pieces, &choice(points, limit), of_chunk, |point| point.2)?;
@@ -85,12 +97,12 @@ pub(super) fn courses(connection: &Connection, id: RunId, limit: usize) -> Resul
     Ok(courses)
 }
 
-/// The stretches of a history between two steps, with how many points each has.
+/// The stretches of a history between two steps.
 fn pieces(
     connection: &Connection,
     (run, key): (i64, i64),
     steps: Option<(i64, i64)>,
-) -> Result<Vec<(Piece, usize)>, Fault> {
+) -> Result<Pieces, Fault> {
     let (first, last) = steps.unwrap_or((i64::MIN, i64::MAX));
     let within = |points: &mut Vec<Point>| points.retain(|point| (first..=last).contains(&point.0));
     let mut query = connection.prepare_cached(
@@ -98,14 +110,12 @@ fn pieces(
          WHERE run = ?1 AND key = ?2 ORDER BY first_step, last_step",
     )?;
     let chunks = query.query_map([run, key], |row| chunk_place(row, 0))?.collect::<Result<Vec<_>, _>>()?;
-    let Some(mut pieces) = in_order(chunks.clone(), tail(connection, run, key)?) else {
-        let mut points = points(connection, run, key)?;
-        within(&mut points);
-        return Ok(whole(points));
+    let Some((chunks, mut pieces)) = in_order(connection, chunks, tail(connection, run, key)?)? else {
+        return whole(connection, (run, key), within);
     };
     if steps.is_some() {
         // The chunks come first, each a piece.
-        for (at, (piece, count)) in pieces.iter_mut().enumerate() {
+        for (at, (piece, count)) in pieces.list.iter_mut().enumerate() {
             if let (Piece::Stored(number), Some(chunk)) = (&*piece, chunks.get(at)) {
                 if chunk.last_step < first || chunk.first_step > last {
                     *piece = Piece::Read(Vec::new());
@@ -124,38 +134,77 @@ fn pieces(
 
 /// Chunks by their first steps and what is not in chunks yet, one after the other; nothing when they lie across each
 /// other, where a point may be in two of them.
-fn in_order(chunks: Vec<ChunkPlace>, tail: Vec<Point>) -> Option<Vec<(Piece, usize)>> {
+fn in_order(
+    connection: &Connection,
+    mut chunks: Vec<ChunkPlace>,
+    tail: Vec<Point>,
+) -> Result<Option<(Vec<ChunkPlace>, Pieces)>, Fault> {
     let follows = |pair: &[ChunkPlace]| pair[0].last_step < pair[1].first_step;
     let ends_before = |first: &Point| chunks.last().is_none_or(|chunk| chunk.last_step < first.0);
     if !chunks.windows(2).all(follows) || !tail.first().is_none_or(ends_before) {
-        return None;
+        match by_points(connection, &chunks, &tail)? {
+            Some(ordered) => chunks = ordered,
+            None => return Ok(None),
+        }
     }
-    let mut pieces: Vec<_> = chunks.iter().map(|chunk| (Piece::Stored(chunk.number), chunk.points)).collect();
+    let mut list: Vec<_> = chunks.iter().map(|chunk| (Piece::Stored(chunk.number), chunk.points)).collect();
     let count = tail.len();
-    pieces.push((Piece::Read(tail), count));
-    Some(pieces)
+    list.push((Piece::Read(tail), count));
+    Ok(Some((chunks, Pieces { list, _alone: None })))
 }
 
-fn whole(points: Vec<Point>) -> Vec<(Piece, usize)> {
+/// Chunks by their first points, where each ends before the next begins and the last one before the tail. One at a time is in
+/// memory.
+fn by_points(
+    connection: &Connection,
+    chunks: &[ChunkPlace],
+    tail: &[Point],
+) -> Result<Option<Vec<ChunkPlace>>, Fault> {
+    let mut ends: Vec<(Point, Point, ChunkPlace)> = Vec::with_capacity(chunks.len());
+    for chunk in chunks {
+        let points = decode_chunk(&data(connection, chunk.number)?)?;
+        if !points.is_sorted_by(|a, b| order(a, b).is_lt()) {
+            return Ok(None);
+        }
+        if let (Some(first), Some(last)) = (points.first(), points.last()) {
+            ends.push((*first, *last, *chunk));
+        }
+    }
+    ends.sort_by(|a, b| order(&a.0, &b.0));
+    let follow = ends.windows(2).all(|pair| order(&pair[0].1, &pair[1].0).is_lt());
+    let last = ends.last().map(|(_, last, _)| last);
+    let ends_before = last.zip(tail.first()).is_none_or(|(last, first)| order(last, first).is_lt());
+    Ok((follow && ends_before).then(|| ends.into_iter().map(|(_, _, chunk)| chunk).collect()))
+}
+
+/// A history of which the points have to be put in order, without those that `cut` takes away.
+fn whole(
+    connection: &Connection,
+    (run, key): (i64, i64),
+    cut: impl FnOnce(&mut Vec<Point>),
+) -> Result<Pieces, Fault> {
+    let alone = WHOLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut points = points(connection, run, key)?;
+    cut(&mut points);
     let count = points.len();
-    vec![(Piece::Read(points), count)]
+    Ok(Pieces { list: vec![(Piece::Read(points), count)], _alone: Some(alone) })
 }
 
-fn count(pieces: &[(Piece, usize)]) -> usize {
-    pieces.iter().map(|(_, count)| count).sum()
+fn count(Pieces { list, .. }: &Pieces) -> usize {
+    list.iter().map(|(_, count)| count).sum()
 }
 
 /// What lies at some places, in rising order, of all pieces together; no more is read than has one of them.
 fn pick<T>(
     connection: &Connection,
-    pieces: &[(Piece, usize)],
+    pieces: &Pieces,
     places: &[usize],
     of_chunk: impl Fn(&[u8], &[usize]) -> Result<Vec<T>, Fault>,
     of_point: impl Fn(&Point) -> T,
 ) -> Result<Vec<T>, Fault> {
     let mut picked = Vec::with_capacity(places.len());
     let (mut start, mut left) = (0, places);
-    for (piece, count) in pieces {
+    for (piece, count) in &pieces.list {
         let (here, rest) = left.split_at(left.partition_point(|place| *place < start + count));
         let here: Vec<usize> = here.iter().map(|place| place - start).collect();
         (start, left) = (start + count, rest);
@@ -210,7 +259,45 @@ fn data(connection: &Connection, number: i64) -> Result<Vec<u8>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use base::Timestamp;
+
+    use super::super::SqliteStore;
     use super::*;
+    use crate::{Change, Changes, NewRun, RunStore};
+
+    /// A history that is whole in memory takes 24 bytes a point.
+    #[test]
+    fn of_points_of_one_step_one_chunk_at_a_time_is_in_memory() {
+        let store = SqliteStore::open_in_memory().expect("memory");
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let still: fn(i64) -> (i64, i64) = |i| (0, i);
+        let across: fn(i64) -> (i64, i64) = |i| (i * 7 % 70_000, i);
+        let begin = Change::CreateRun(NewRun::new(run, Timestamp(1)));
+        store.apply(Changes::new(Timestamp(1), vec![begin])).expect("made");
+        for (key, place) in [("still", still), ("across", across)] {
+            // Twice, since what is folded at once is put in order.
+            for half in [0..70_000, 70_000..140_000] {
+                let point = |i: i64| {
+                    let (step, time) = place(i);
+                    Metric { key: key.to_owned(), value: 0.5, step, timestamp: Timestamp(time) }
+                };
+                let metrics = half.map(point).collect();
+                store
+                    .apply(Changes::new(Timestamp(1), vec![Change::LogMetrics { run, metrics }]))
+                    .expect("logged");
+            }
+        }
+        let connection = store.writer().expect("it can be written");
+        let in_memory = |key: &str| {
+            let numbers = numbers(&connection, run, key).expect("read").expect("it is there");
+            let pieces = pieces(&connection, numbers, None).expect("read");
+            assert_eq!(count(&pieces), 140_000, "{key}");
+            let read = pieces.list.iter().filter(|(piece, _)| matches!(piece, Piece::Read(_)));
+            read.map(|(_, count)| count).sum::<usize>()
+        };
+        assert_eq!(in_memory("still"), 0);
+        assert_eq!(in_memory("across"), 140_000);
+    }
 
     #[test]
     fn an_even_choice_keeps_both_ends() {

@@ -256,9 +256,16 @@ pub fn a_history_is_read_in_pages(store: &dyn ModelStore) {
     let part = store.sampled_history(&[run], "loss", Some((100, 101)), 100).expect("read");
     assert!(part[0].1.iter().all(|point| (100..=101).contains(&point.step)));
     assert_eq!(part[0].1.len(), 4);
+    // Of a script that names no step, all have the same; the last of them are in no chunk yet.
+    for times in [0..70_000, 70_000..70_010_i64] {
+        let still = times.map(|i| point("still", 0, i, i as f64)).collect();
+        store.apply(at(0, vec![Change::LogMetrics { run, metrics: still }])).expect("logged");
+    }
     // In order, where only chunks that have a chosen point are read, and across each other.
     for (key, steps) in
         [("other", None), ("other", Some((100, 60_000))), ("other", Some((4095, 4096))), ("loss", None)]
+            .into_iter()
+            .chain([("still", None), ("still", Some((0, 0))), ("loss", Some((100, 6000)))])
     {
         let mut whole = store.metric_history(run, key).expect("read");
         whole.retain(|point| steps.is_none_or(|(first, last)| (first..=last).contains(&point.step)));
@@ -270,7 +277,7 @@ pub fn a_history_is_read_in_pages(store: &dyn ModelStore) {
     let courses = store.courses(run, 50).expect("read");
     assert_eq!(
         courses.iter().map(|course| course.key.as_str()).collect::<Vec<_>>(),
-        ["acc", "loss", "other"]
+        ["acc", "loss", "other", "still"]
     );
     for course in courses {
         let whole = store.metric_history(run, &course.key).expect("read");

@@ -20,7 +20,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::fault::Fault;
 use super::history;
 use super::holdings::Holdings;
-use crate::{Applied, ArtifactOwner, Change, Changes, ChangesId, RunId, StoreError};
+use super::registry as stored;
+use crate::{
+    Applied, ArtifactOwner, Change, Changes, ChangesId, Found, RunId, Sought, StoreError, VersionRef,
+};
 
 /// How long the answer to a set with an id is kept, in milliseconds: thirty days.
 const REMEMBERED: i64 = 30 * 86_400_000;
@@ -44,6 +47,9 @@ pub(super) fn apply(
     for change in &changes.changes {
         make(&transaction, change, changes, &mut applied)?;
     }
+    if let Some(sought) = &changes.sought {
+        applied.found = Some(Box::new(find(&transaction, sought, &applied)?));
+    }
     if let Some(id) = &changes.id {
         remember(&transaction, id, changes.at, &applied)?;
     }
@@ -51,6 +57,25 @@ pub(super) fn apply(
     holdings.map_or(Ok(()), |holdings| holdings.add(changes))?;
     transaction.commit()?;
     Ok(applied)
+}
+
+/// What is told of what was changed. It is read before anybody else can write.
+fn find(connection: &Connection, sought: &Sought, applied: &Applied) -> Result<Found, Fault> {
+    Ok(match sought {
+        Sought::Run(run) => Found::Run(super::search::run(connection, *run)?),
+        Sought::LoggedModel(model) => Found::LoggedModel(super::model::one(connection, *model)?),
+        Sought::RegisteredModel(name) => Found::RegisteredModel(
+            stored::model(connection, name)?,
+            stored::latest_of(connection, name, &[])?,
+        ),
+        Sought::Version(VersionRef { model, version }) => {
+            Found::Version(stored::version(connection, model, *version)?)
+        }
+        Sought::NewVersion(model) => {
+            let made = applied.versions.last().copied().unwrap_or_default();
+            Found::Version(stored::version(connection, model, made)?)
+        }
+    })
 }
 
 /// What a set with this id was answered with that was applied before.
