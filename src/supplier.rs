@@ -62,7 +62,11 @@ impl<'a> Remotes<'a> {
             groups.entry(remote).or_default().push(root);
         }
         for (name, roots) in groups {
-            self.with_transfer(name, |transfer| transfer.fetch(&roots).map(drop))?;
+            self.with_transfer(name, |transfer| {
+                // What is there and cannot be read is no reason to compute for hours.
+                let unread = transfer.fetch(&roots)?.unread;
+                unread.map_or(Ok(()), |reason| Err(TransferError::Unread(reason)))
+            })?;
         }
         let is_whole = |locked: &StageLock| {
             locked.has_outs(&stage.outs)

@@ -57,7 +57,7 @@ pub use pipeignore::{Ignored, Ignores};
 pub use remote::{Object, RESUMED, Remote, RemoteError, Sink, Upload, blob_key};
 pub use remote_gc::{RemoteGcError, RemotePlan, plan_remote_gc, sweep_remote};
 pub use set::{chosen_files, unnamed_files};
-pub use shared_stages::{EntryReport, Results, SharedEntry};
+pub use shared_stages::{EntryReport, RemoteEntries, Results, SharedEntry};
 pub use stages::{StageCache, StageEntry, StageOut, platform};
 pub use state::State;
 pub use transfer::{Item, Report, Root, Transfer, TransferError, Whereabouts};

@@ -89,6 +89,8 @@ pub struct Report {
     pub missing: Vec<Item>,
     /// What could not be brought over, and why.
     pub failed: Vec<(Item, String)>,
+    /// Why one of them could not be read that the remote has: when somebody sees to that, it can be had.
+    pub unread: Option<String>,
     /// What the side that it was brought to held with other bytes than its name says.
     pub damaged: Vec<Item>,
     /// How many objects could not be marked as used, since they are another user's.
@@ -124,6 +126,9 @@ pub enum TransferError {
     /// The cache failed.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// The remote does not let something be read that it has.
+    #[error("{0}")]
+    Unread(String),
     /// It was told to stop.
     #[error("the transfer was stopped")]
     Stopped,
@@ -220,7 +225,8 @@ impl Transfer<'_> {
                     match fault {
                         Some(fault) => report.failed.push((graph.item(place), fault.clone())),
                         None if damaged.contains(&place) => {
-                            let text = "the remote holds it damaged, and the cache does not have it";
+                            let text =
+                                "the remote holds it damaged or unreadable, and the cache does not have it";
                             report.failed.push((graph.item(place), text.to_owned()));
                         }
                         None => report.missing.push(graph.item(place)),
@@ -358,7 +364,7 @@ impl Transfer<'_> {
         Ok(all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// What the remote has with other bytes than its name says.
+    /// What the remote has with other bytes than its name says, or does not let be read.
     fn damaged_there(&self, graph: &Graph, there: &[Option<There>]) -> Result<Vec<Place>, TransferError> {
         let places: Vec<Place> = graph.objects().filter(|place| there[place.at()].is_some()).collect();
         let damaged = self.each(&places, |place| {
@@ -373,6 +379,8 @@ impl Transfer<'_> {
                 Ok(()) => Ok((!hasher.is(&name.digest)).then_some(*place)),
                 // It went away meanwhile, and is put there again.
                 Err(RemoteError::Missing { .. }) => Ok(Some(*place)),
+                // A new one takes its place.
+                Err(fault) if fault.is_of_one() => Ok(Some(*place)),
                 Err(fault) => Err(fault.into()),
             }
         })?;

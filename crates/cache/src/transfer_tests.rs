@@ -38,6 +38,7 @@ impl Scripted {
             source: "no answer".into(),
             hint: None,
             is_passing,
+            is_of_one: false,
         }
     }
 
@@ -439,9 +440,8 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     house.remote.set(&name.replace(file, &format!("{other}.json")), hostile.as_bytes(), NOW);
     house.remote.set(&name.replace(file, &format!("{}.json", "0".repeat(64))), b"junk", NOW);
     let third = house.workspace("third");
-    let (found, _) =
-        house.transfer(&third.blobs).remote_entries(&crate::Results::Stages(&third.stages)).unwrap();
-    assert_eq!(found.len(), 1);
+    let found = house.transfer(&third.blobs).remote_entries(&crate::Results::Stages(&third.stages)).unwrap();
+    assert_eq!(found.entries.len(), 1);
 }
 
 #[test]
