@@ -58,7 +58,7 @@ impl<'a> Remotes<'a> {
             }
             let remote = out.remote.as_deref().unwrap_or(&self.name);
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
-            let root = Root { path: out.path.clone(), state: *state, is_old, is_part: false };
+            let root = Root { path: out.path.clone(), state: *state, is_old, extent: cache::Extent::Whole };
             groups.entry(remote).or_default().push(root);
         }
         for (name, roots) in groups {

@@ -58,7 +58,7 @@ impl SharedEntry {
             path: out.path.clone(),
             state: out.state,
             is_old: false,
-            is_part: false,
+            extent: crate::Extent::Whole,
         };
         let roots = entry.outs.iter().map(root).collect();
         SharedEntry { key: entry_key(&entry.key, &entry.result()), bytes, roots, entry: Some(entry) }

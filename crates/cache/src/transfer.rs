@@ -1,8 +1,8 @@
 //! What of some contents is here and what at a remote, and bringing what is here there.
 //!
 //! Folders are followed by their manifests, level by level. What a remote has is asked by listing, never object by
-//! object when there are many. A manifest is put there after everything that it names, so that one that is there is
-//! whole; that is trusted of manifests that are not here, and asked of all others.
+//! object when there are many. A manifest is put there after everything of it that is meant, so that what a push that
+//! was cut off has left names nothing that is not there; where a part was pushed, the rest may be missing, and is asked for.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -48,8 +48,20 @@ pub struct Root {
     pub state: FileState,
     /// Whether it was recorded by a version of DVC that keeps it elsewhere.
     pub is_old: bool,
-    /// Whether it lies in what is recorded, so that as a folder it may stand only in the manifest of that one.
-    pub is_part: bool,
+    /// How much of it is meant.
+    pub extent: Extent,
+}
+
+/// How much of a content is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Whole,
+    /// All of it, which lies in what is recorded: as a folder it may stand only in the manifest of that one.
+    Part,
+    /// The manifest of a folder alone, by which a part of it is found.
+    List,
 }
 
 /// One object: a file, or the manifest of a folder.
@@ -182,7 +194,11 @@ impl Transfer<'_> {
         let damaged = Mutex::new(HashMap::new());
         let manifest = |item: &Item| match self.blobs.tree(&item.state.digest) {
             Ok(tree) => Ok(Some(tree)),
-            Err(CacheError::Missing { .. }) => Ok(None),
+            // A push of a part puts the manifest there without the rest.
+            Err(CacheError::Missing { .. }) => match self.manifest_if_any(&item.state.digest, item.is_old) {
+                Err(TransferError::Remote(fault)) if fault.is_of_one() => Ok(None),
+                found => found,
+            },
             Err(fault @ (CacheError::Damaged { .. } | CacheError::Tree { .. })) => {
                 lock(&damaged).insert(item.state.digest, fault.to_string());
                 Ok(None)
@@ -284,6 +300,18 @@ impl Transfer<'_> {
         Ok(self.blobs.read_manifest(digest, &bytes))
     }
 
+    /// The same where nothing may ever have been put at the remote, which cannot be read then.
+    fn manifest_if_any(&self, digest: &Digest, is_old: bool) -> Result<Option<Tree>, TransferError> {
+        self.manifest(digest, is_old).or_else(|fault| {
+            let mut is_there = false;
+            self.remote.list(&self.blobs.layout().key(digest, true, is_old), &mut |_| {
+                is_there = true;
+                ControlFlow::Break(())
+            })?;
+            if is_there { Err(fault) } else { Ok(None) }
+        })
+    }
+
     /// The key of a file or folder.
     pub(crate) fn key(&self, name: &Name) -> String {
         self.blobs.layout().key(&name.digest, name.is_folder, name.is_old)
@@ -312,7 +340,9 @@ impl Transfer<'_> {
         let mut graph = Graph::default();
         let mut level: Vec<Place> = Vec::new();
         let is_flat = self.blobs.layout().is_flat();
-        for root in roots {
+        let (lists, contents): (Vec<&Root>, Vec<&Root>) =
+            roots.iter().partition(|root| root.extent == Extent::List);
+        for root in contents {
             graph.add_root(root, is_flat, &mut level);
         }
         while !level.is_empty() {
@@ -327,7 +357,42 @@ impl Transfer<'_> {
             }
             level = next;
         }
+        // Of these nothing else is asked for. One that is in what is meant as a whole has been followed.
+        for list in lists {
+            graph.add_root(list, is_flat, &mut Vec::new());
+        }
         Ok(graph)
+    }
+
+    /// What a recorded folder holds at the path `below` it, and the folders on the way whose manifests tell that, from the
+    /// outermost one on. Manifests that only the remote has are read there, and kept nowhere.
+    ///
+    /// # Errors
+    /// When a manifest on the way is not to be had.
+    pub fn look_below(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+        is_old: bool,
+    ) -> Result<(Vec<(ProjectPath, FileState)>, Option<FileState>), TransferError> {
+        let (mut path, mut state) = (ProjectPath::root(), *folder);
+        let mut lists = Vec::new();
+        for name in below.parts() {
+            if !state.is_folder() {
+                return Ok((lists, None));
+            }
+            let digest = state.digest;
+            let tree = self.manifest_if_any(&digest, is_old)?.ok_or(CacheError::Missing { digest })?;
+            if path.is_root() || !self.blobs.layout().is_flat() {
+                lists.push((path.clone(), state));
+            }
+            let Ok(at) = tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)) else {
+                return Ok((lists, None));
+            };
+            state = tree.entries()[at].1.state();
+            path = path.join(name);
+        }
+        Ok((lists, Some(state)))
     }
 
     /// What the remote says of the objects, by place.
