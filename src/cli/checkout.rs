@@ -155,10 +155,13 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         return Ok((tell(args, (&project, &pipeline), (&plan, &[]), &[], &wanted, printer), Ok(is_whole)));
     }
     plan.unsaved.sort();
-    let unnamed = match plan.held.is_empty() {
+    let mut unnamed = match plan.held.is_empty() {
         true => Vec::new(),
         false => named::unnamed(&project, &pipeline, &ledger, &workspace, &plan.held)?,
     };
+    let to_save = [&plan.unsaved[..], &unnamed].concat();
+    workspace.leave_damaged(&mut plan, &to_save)?;
+    unnamed.retain(|path| plan.held.iter().any(|(held, _)| held == path));
     drop(working);
     // What is replaced by other bytes is told with the way back; what only goes is asked for.
     let goes = |path: &&ProjectPath| plan.is_removed(path);
