@@ -16,7 +16,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::partials;
 use crate::project::{Project, unknown_needs};
-use crate::roots::{Needed, Scope, gather, gather_into, keep_run_cache};
+use crate::roots::{Needed, Scope, gather, gather_history_into, gather_into, keep_run_cache};
 use crate::ui::Printer;
 
 /// Remove from the cache what nobody needs
@@ -136,6 +136,11 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     let mut needed = gather(&project, &scope)?;
     if is_dvc && !args.no_stage_cache {
         keep_run_cache(&project, &mut needed)?;
+    }
+    for other in &project.sharing_by_history()? {
+        let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
+        gather_history_into(&mut needed, other, &scope)
+            .map_err(|fault| unknown_needs(&other.root, fault, &project.cache_folder()))?;
     }
     for other in &others {
         gather_other(&mut needed, other, &scope)?;

@@ -9,7 +9,7 @@ use base::Digest;
 use pipeline::Dialect;
 use track::{SqliteStore, told_holdings};
 
-use super::Project;
+use super::{DVC_FOLDER, PIPE_FOLDER, Project};
 use crate::cli::quoted_path;
 use crate::dvc_config;
 use crate::error::{CliError, CliResult};
@@ -171,24 +171,42 @@ impl Project {
 
     fn registered(&self) -> CliResult<Vec<Project>> {
         let cache = self.cache_folder();
+        let mut others = self.beside()?;
+        // It may have another cache by now.
+        others.retain(|other| other.dialect == self.dialect && other.cache_folder() == cache);
+        Ok(others)
+    }
+
+    /// Projects of the other tool of which the cache has been told, as ones of the tool of this one: what they record now lies
+    /// elsewhere or under other names, but what they recorded before `pipe convert` may lie there.
+    ///
+    /// # Errors
+    /// When one of them cannot be found.
+    pub fn sharing_by_history(&self) -> CliResult<Vec<Project>> {
+        let mut others = self.beside()?;
+        others.retain(|other| other.dialect != self.dialect);
+        others.iter_mut().for_each(|other| other.dialect = self.dialect);
+        Ok(others)
+    }
+
+    /// The other projects of which the cache has been told, whichever tool they are of.
+    fn beside(&self) -> CliResult<Vec<Project>> {
+        let cache = self.cache_folder();
         let mut others = Vec::new();
         for (_, root) in self.known_projects()?.into_iter().filter(|(_, root)| *root != self.root) {
-            let found = std::fs::metadata(root.join(self.dialect.state_folder()));
-            match found {
+            // Another user's may be closed to this one.
+            let is_there = |path: &Path| match std::fs::metadata(path) {
+                Ok(found) => Ok(found.is_dir()),
                 Err(fault) if matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                    return Err(gone(&root));
+                    Ok(false)
                 }
-                // Another user's may be closed to this one.
-                Err(fault) => return Err(unknown_needs(&root, fault.into(), &cache)),
-                Ok(found) if !found.is_dir() => return Err(gone(&root)),
-                Ok(_) => {}
+                Err(fault) => Err(unknown_needs(&root, fault.into(), &cache)),
+            };
+            if !is_there(&root.join(PIPE_FOLDER))? && !is_there(&root.join(DVC_FOLDER))? {
+                return Err(gone(&root));
             }
             let other = Project::at(&root, &root).and_then(Project::with_settings);
-            let other = other.map_err(|fault| unknown_needs(&root, fault, &cache))?;
-            // It may have another cache by now.
-            if other.cache_folder() == cache {
-                others.push(other);
-            }
+            others.push(other.map_err(|fault| unknown_needs(&root, fault, &cache))?);
         }
         Ok(others)
     }

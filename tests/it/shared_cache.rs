@@ -324,6 +324,57 @@ fn projects_that_are_named_keep_what_they_need() {
     assert_eq!(count(), 1);
 }
 
+/// What a project recorded before it was converted lies in the cache of others of DVC.
+#[test]
+fn projects_of_both_tools_share_a_cache_and_a_converted_one_keeps_its_history() {
+    let sandbox = Sandbox::new();
+    let dvc = |project: &str| {
+        sandbox.write(&format!("{project}/.dvc/config"), "[cache]\n    dir = ../../cache\n");
+        sandbox.write(&format!("{project}/.dvc/.gitignore"), "/config.local\n/tmp\n/cache\n");
+    };
+    let add = |project: &str, text: &str| {
+        sandbox.write(&format!("{project}/data"), text);
+        sandbox.ok(["--cd", project, "add", "data"]);
+    };
+    dvc("../was");
+    dvc("../still");
+    std::fs::create_dir_all(sandbox.path("../native/.pipe")).unwrap();
+    let cache = sandbox.path("../cache").display().to_string();
+    sandbox.ok(["--cd", "../native", "config", "cache.dir", &cache]);
+    for project in ["../was", "../still", "../native"] {
+        sandbox.git(["init", "--quiet", project]);
+    }
+    let commit = |project: &str| {
+        sandbox.git(["-C", project, "add", "--all"]);
+        sandbox.git(["-C", project, "commit", "--quiet", "--message", "data"]);
+    };
+    for text in ["first\n", "second\n"] {
+        add("../was", text);
+        commit("../was");
+    }
+    for project in ["../still", "../native"] {
+        add(project, "old\n");
+        add(project, "new\n");
+        commit(project);
+    }
+    sandbox.ok(["--cd", "../was", "convert"]);
+    sandbox.settle();
+    let count = |folder: &str| blobs(&sandbox.path(&format!("../cache/{folder}"))).len();
+    assert_eq!((count("files/md5"), count("blake3")), (4, 2));
+    sandbox.ok(["--cd", "../native", "gc", "-w", "-f"]).tells(&["Removed 1 file"]);
+    assert_eq!((count("files/md5"), count("blake3")), (4, 1));
+    sandbox.ok(["--cd", "../still", "gc", "-A", "-f"]).tells(&["Removed 1 file"]);
+    assert_eq!(count("files/md5"), 3, "what commits of the converted one need stays");
+    // The last state before the conversion is what undoing it needs.
+    sandbox.ok(["--cd", "../still", "gc", "-w", "-f"]).tells(&["Removed 1 file"]);
+    let mut undo = sandbox.program("/bin/sh");
+    undo.arg(sandbox.path("../was/.dvc-converted/undo.sh"));
+    sandbox.finish(undo).code(0);
+    sandbox.remove("../was/data");
+    sandbox.ok(["--cd", "../was", "checkout"]);
+    assert_eq!(sandbox.read("../was/data"), "second\n");
+}
+
 /// DVC alone leaves no word in a cache of who uses it.
 #[test]
 fn a_collection_says_that_projects_unknown_to_it_lose_their_data() {
