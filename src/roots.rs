@@ -348,6 +348,26 @@ pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, 
     Ok(records)
 }
 
+/// The commits of a scope that record something in files of the other tool, as from before `pipe convert`.
+///
+/// # Errors
+/// When git cannot tell.
+pub fn commits_of_other_tool(project: &Project, scope: &Scope) -> CliResult<BTreeSet<String>> {
+    let Some(git) = project.git().filter(|_| *scope != Scope::default()) else { return Ok(BTreeSet::new()) };
+    let other = match project.dialect {
+        Dialect::Native => Dialect::Dvc,
+        Dialect::Dvc => Dialect::Native,
+    };
+    let versions = versions(&git, other, scope)?;
+    let is_record = |version: &FileVersion, bytes: &[u8]| {
+        let path = ProjectPath::from_record(&version.path).ok();
+        let record = path.and_then(|path| Record::parse(&path, &String::from_utf8_lossy(bytes)).ok());
+        record.is_some_and(|record| !record.outs().is_empty())
+    };
+    let found = git.contents(&versions)?.into_iter().filter(|(version, bytes)| is_record(version, bytes));
+    Ok(found.map(|(version, _)| version.commit.clone()).collect())
+}
+
 fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVersion>> {
     let mut versions = Vec::new();
     if scope.commits {

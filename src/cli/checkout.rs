@@ -389,6 +389,15 @@ fn tell(
                 fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default()
             }
             (cache::CacheError::Read { .. }, _) => String::new(),
+            // Its bytes are those that are asked for.
+            (cache::CacheError::Tree { .. }, true) => {
+                "; no remote has a better one: an earlier version of its pointer, from git, names another, and `pipe add` makes \
+                 a new one of files that are here"
+                    .to_owned()
+            }
+            (cache::CacheError::Tree { .. }, false) if !is_frozen(path) => {
+                "; no remote has a better one, and `pipe repro` makes it anew".to_owned()
+            }
             (_, true) if args.is_pulled => String::new(),
             (_, true) => "; `pipe pull` fetches it".to_owned(),
             (_, false) if has_remote && !args.is_pulled => {

@@ -169,7 +169,22 @@ pub fn wishes(
     let declared = Declared::of(pipeline);
     let mut earlier: HashMap<String, Declared> = HashMap::new();
     for scope in &scopes {
-        for (version, record) in roots::records(project, scope)? {
+        let records = roots::records(project, scope)?;
+        let others = roots::commits_of_other_tool(project, scope)?;
+        if let Some(commit) = others.first() {
+            let tool = if project.dialect == Dialect::Dvc { "pipe" } else { "DVC" };
+            let short = &commit[..commit.len().min(10)];
+            let way = format!("`git worktree add FOLDER {short}`, and the same command there");
+            if let (Some((_, rev)), true) = (&scope.last, records.is_empty()) {
+                let text =
+                    format!("{rev} records its data in files of {tool}, and this project is none of {tool}");
+                return Err(CliError::message(text).hint(format!("{way} shares it; nothing was done")));
+            }
+            printer.insist(format_args!(
+                "what commits such as {short} record in files of {tool} is left out; {way} shares it"
+            ));
+        }
+        for (version, record) in records {
             let record = match project.dialect.paths_need_a_pipeline() {
                 true => placed(project, &version, record)?,
                 false => record,

@@ -176,6 +176,33 @@ fn a_part_of_a_folder_is_shared_with_the_lists_that_lead_to_it() {
     }
 }
 
+/// Of a project that was converted.
+#[test]
+fn revisions_of_the_other_tool_are_told_and_none_is_taken_for_shared() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    sandbox.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+    sandbox.write("data", "old\n");
+    sandbox.ok(["add", "data"]);
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    sandbox.commit("of DVC");
+    sandbox.ok(["convert"]);
+    sandbox.commit("converted");
+    for command in ["push", "fetch"] {
+        let said = sandbox.ok([command, "--all-commits"]);
+        said.tells(&["record in files of DVC is left out", "`git worktree add FOLDER "]);
+        let said = sandbox.pipe([command, "--rev", "HEAD~1"]).code(2);
+        said.tells(&["HEAD~1 records its data in files of DVC", "nothing was done"]);
+        assert!(!sandbox.ok([command, "--rev", "HEAD"]).stderr.contains("DVC"));
+    }
+    // And the other way round.
+    sandbox.git(["worktree", "add", "--quiet", "../before", "HEAD~1"]);
+    sandbox.git(["tag", "now"]);
+    sandbox
+        .ok(["--cd", "../before", "push", "--all-tags", "--allow-missing"])
+        .tells(&["record in files of pipe is left out"]);
+}
+
 #[test]
 fn outs_say_whether_and_where_they_go() {
     let command = "cat out/a out/sub/b > used; echo secret > private; echo other > other;";

@@ -40,6 +40,12 @@ struct Appended {
     result: Result<(), RemoteError>,
 }
 
+/// Why a manifest is none, with its cause.
+fn no_list(fault: &CacheError) -> String {
+    let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{fault}{cause}")
+}
+
 impl Transfer<'_> {
     /// Brings into the cache what of `roots` it lacks. What the remote does not have, has with other bytes or does not let
     /// be read is told in the report, and the rest is done.
@@ -67,7 +73,7 @@ impl Transfer<'_> {
                     lock(&report).damaged.push(item.clone());
                 }
                 Err(fault @ CacheError::Tree { .. }) => {
-                    lock(&report).failed.push((item.clone(), fault.to_string()));
+                    lock(&report).failed.push((item.clone(), no_list(&fault)));
                     return Ok(None);
                 }
                 Err(fault) => return Err(fault.into()),
@@ -79,7 +85,7 @@ impl Transfer<'_> {
                 Err(CacheError::Disk(fault)) => Err(fault.into()),
                 Err(CacheError::Missing { .. }) => Ok(None),
                 Err(fault) => {
-                    lock(&report).failed.push((item.clone(), fault.to_string()));
+                    lock(&report).failed.push((item.clone(), no_list(&fault)));
                     Ok(None)
                 }
             }
