@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::{FileState, ProjectPath, one_line};
 use cache::{
-    Blobs, CacheError, Extent, Item, Report, Results, Root, SharedEntry, Tally, Transfer, TransferError,
-    Trust, Workspace,
+    Below, Blobs, CacheError, Extent, Item, Report, Results, Root, SharedEntry, Tally, Transfer,
+    TransferError, Trust, Workspace,
 };
 use clap::Args;
 use disk::{LockFile, Sharing};
@@ -283,7 +283,7 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
                 add(root(path, state, Extent::Whole));
             }
             found => {
-                let (lists, found) = found?;
+                let Below { lists, found } = found?;
                 let found = found.ok_or_else(|| {
                     CliError::message(format!("the lock records no {path} in out {out}"))
                         .hint(format!("`pipe pull {out}` brings the whole out"))

@@ -185,7 +185,9 @@ impl Project {
     pub fn sharing_by_history(&self) -> CliResult<Vec<Project>> {
         let mut others = self.beside()?;
         others.retain(|other| other.dialect != self.dialect);
-        others.iter_mut().for_each(|other| other.dialect = self.dialect);
+        for other in &mut others {
+            other.dialect = self.dialect;
+        }
         Ok(others)
     }
 

@@ -118,6 +118,15 @@ impl Report {
     }
 }
 
+/// What a recorded folder holds at a path below it.
+#[derive(Clone, Debug)]
+pub struct Below {
+    /// The folders on the way whose manifests tell that, from the outermost one on, which is at the root.
+    pub lists: Vec<(ProjectPath, FileState)>,
+    /// What is there; `None` when nothing is.
+    pub found: Option<FileState>,
+}
+
 /// Where an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whereabouts {
@@ -374,12 +383,12 @@ impl Transfer<'_> {
         folder: &FileState,
         below: &ProjectPath,
         is_old: bool,
-    ) -> Result<(Vec<(ProjectPath, FileState)>, Option<FileState>), TransferError> {
+    ) -> Result<Below, TransferError> {
         let (mut path, mut state) = (ProjectPath::root(), *folder);
         let mut lists = Vec::new();
         for name in below.parts() {
             if !state.is_folder() {
-                return Ok((lists, None));
+                return Ok(Below { lists, found: None });
             }
             let digest = state.digest;
             let tree = self.manifest_if_any(&digest, is_old)?.ok_or(CacheError::Missing { digest })?;
@@ -387,12 +396,12 @@ impl Transfer<'_> {
                 lists.push((path.clone(), state));
             }
             let Ok(at) = tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)) else {
-                return Ok((lists, None));
+                return Ok(Below { lists, found: None });
             };
             state = tree.entries()[at].1.state();
             path = path.join(name);
         }
-        Ok((lists, Some(state)))
+        Ok(Below { lists, found: Some(state) })
     }
 
     /// What the remote says of the objects, by place.
