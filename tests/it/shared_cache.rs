@@ -169,7 +169,7 @@ fn a_project_that_is_closed_to_its_group_is_named_with_the_way_to_open_it() {
         pipe(&["repro"]);
     }
     let set_mode = |path: &str, mode| {
-        std::fs::set_permissions(sandbox.path(path), PermissionsExt::from_mode(mode)).unwrap()
+        std::fs::set_permissions(sandbox.path(path), PermissionsExt::from_mode(mode)).unwrap();
     };
     for (path, mode) in [("data.pipe", 0o640), (".pipe/config.toml", 0o640)] {
         set_mode(path, 0);
