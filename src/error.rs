@@ -145,7 +145,7 @@ fn hints_of(cause: &(dyn std::error::Error + 'static)) -> Vec<String> {
         match fault {
             cache::TransferError::Remote(fault) => hints_of(fault),
             cache::TransferError::Cache(fault) => hints_of(fault),
-            cache::TransferError::Stopped => Vec::new(),
+            cache::TransferError::Unread(_) | cache::TransferError::Stopped => Vec::new(),
         }
     } else if let Some(fault) = cause.downcast_ref::<cache::RemoteGcError>() {
         match fault {

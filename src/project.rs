@@ -23,7 +23,7 @@ use crate::git::Git;
 use crate::settings::{self, Scope, Settings};
 use crate::ui::Printer;
 
-pub use self::shared_cache::Held;
+pub use self::shared_cache::{Held, unknown_needs};
 
 /// The folder with everything that `pipe` keeps in a project.
 pub const PIPE_FOLDER: &str = ".pipe";

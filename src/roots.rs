@@ -19,6 +19,7 @@ use pipeline::{
 use track::{RunStore, lease_is_alive};
 
 use crate::discover::look_around;
+use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
 use crate::git::{FileVersion, Git};
 use crate::project::{DVC_FOLDER, Held, PIPE_FOLDER, Project};
@@ -103,6 +104,28 @@ pub fn gather_into(needed: &mut Needed, project: &Project, scope: &Scope) -> Cli
     keep_revisions(project, scope, &mut needed.roots)?;
     keep_runs(project, needed)?;
     keep_jobs(project, needed)
+}
+
+/// Adds what a project records in files of a tool that was its own before: in its workspace, in what `pipe convert` has put
+/// aside, and in the chosen revisions.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn gather_history_into(needed: &mut Needed, project: &Project, scope: &Scope) -> CliResult {
+    let workspace = project.workspace_with(State::load(&project.pipe_path("tmp/no-state"))?);
+    for root in [project.root.clone(), project.root.join(KEPT)].iter().filter(|root| root.is_dir()) {
+        let mut files = Vec::new();
+        find_locks(&workspace, (root, project.dialect), &ProjectPath::root(), &mut files, &mut needed.roots)?;
+        for path in &files {
+            let text = disk::read_text_optional(&path.to_path(root))?.unwrap_or_default();
+            match keep_text(&mut needed.roots, path, &text) {
+                // A file of the user's that happens to be called so.
+                Err(_) if is_pointer(path) => {}
+                kept => kept?,
+            }
+        }
+    }
+    keep_revisions(project, scope, &mut needed.roots)
 }
 
 /// A file that records contents.
@@ -323,6 +346,26 @@ pub fn records(project: &Project, scope: &Scope) -> CliResult<Vec<(FileVersion, 
         }
     }
     Ok(records)
+}
+
+/// The commits of a scope that record something in files of the other tool, as from before `pipe convert`.
+///
+/// # Errors
+/// When git cannot tell.
+pub fn commits_of_other_tool(project: &Project, scope: &Scope) -> CliResult<BTreeSet<String>> {
+    let Some(git) = project.git().filter(|_| *scope != Scope::default()) else { return Ok(BTreeSet::new()) };
+    let other = match project.dialect {
+        Dialect::Native => Dialect::Dvc,
+        Dialect::Dvc => Dialect::Native,
+    };
+    let versions = versions(&git, other, scope)?;
+    let is_record = |version: &FileVersion, bytes: &[u8]| {
+        let path = ProjectPath::from_record(&version.path).ok();
+        let record = path.and_then(|path| Record::parse(&path, &String::from_utf8_lossy(bytes)).ok());
+        record.is_some_and(|record| !record.outs().is_empty())
+    };
+    let found = git.contents(&versions)?.into_iter().filter(|(version, bytes)| is_record(version, bytes));
+    Ok(found.map(|(version, _)| version.commit.clone()).collect())
 }
 
 fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVersion>> {

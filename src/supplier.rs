@@ -58,11 +58,15 @@ impl<'a> Remotes<'a> {
             }
             let remote = out.remote.as_deref().unwrap_or(&self.name);
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
-            let root = Root { path: out.path.clone(), state: *state, is_old, is_part: false };
+            let root = Root { path: out.path.clone(), state: *state, is_old, extent: cache::Extent::Whole };
             groups.entry(remote).or_default().push(root);
         }
         for (name, roots) in groups {
-            self.with_transfer(name, |transfer| transfer.fetch(&roots).map(drop))?;
+            self.with_transfer(name, |transfer| {
+                // What is there and cannot be read is no reason to compute for hours.
+                let unread = transfer.fetch(&roots)?.unread;
+                unread.map_or(Ok(()), |reason| Err(TransferError::Unread(reason)))
+            })?;
         }
         let is_whole = |locked: &StageLock| {
             locked.has_outs(&stage.outs)

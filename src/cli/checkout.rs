@@ -155,10 +155,13 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         return Ok((tell(args, (&project, &pipeline), (&plan, &[]), &[], &wanted, printer), Ok(is_whole)));
     }
     plan.unsaved.sort();
-    let unnamed = match plan.held.is_empty() {
+    let mut unnamed = match plan.held.is_empty() {
         true => Vec::new(),
         false => named::unnamed(&project, &pipeline, &ledger, &workspace, &plan.held)?,
     };
+    let to_save = [&plan.unsaved[..], &unnamed].concat();
+    workspace.leave_damaged(&mut plan, &to_save)?;
+    unnamed.retain(|path| plan.held.iter().any(|(held, _)| held == path));
     drop(working);
     // What is replaced by other bytes is told with the way back; what only goes is asked for.
     let goes = |path: &&ProjectPath| plan.is_removed(path);
@@ -386,6 +389,15 @@ fn tell(
                 fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default()
             }
             (cache::CacheError::Read { .. }, _) => String::new(),
+            // Its bytes are those that are asked for.
+            (cache::CacheError::Tree { .. }, true) => {
+                "; no remote has a better one: an earlier version of its pointer, from git, names another, and `pipe add` makes \
+                 a new one of files that are here"
+                    .to_owned()
+            }
+            (cache::CacheError::Tree { .. }, false) if !is_frozen(path) => {
+                "; no remote has a better one, and `pipe repro` makes it anew".to_owned()
+            }
             (_, true) if args.is_pulled => String::new(),
             (_, true) => "; `pipe pull` fetches it".to_owned(),
             (_, false) if has_remote && !args.is_pulled => {

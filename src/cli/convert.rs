@@ -22,6 +22,7 @@ use pipeline::{
     Dialect, Import, Pipeline, Stage, freeze_pointer, parse_import, parse_source, write_import, write_pointer,
 };
 
+use self::undo::ChangedText;
 use crate::cli::{command_line, quoted_path};
 use crate::discover::look_around;
 use crate::dvc_config::KEPT;
@@ -53,7 +54,7 @@ struct Made {
     /// The new files.
     files: Vec<ProjectPath>,
     /// Files of git's that were changed.
-    changed: Vec<ProjectPath>,
+    changed: Vec<ChangedText>,
 }
 
 /// A file of the new project.
@@ -267,13 +268,17 @@ fn convert(
         let verb = if dry { "Would have" } else { "Has" };
         printer.say(format_args!("{verb} pipe merge its own locks and pointers, by {}.", attributes::FILE));
     }
+    let mut changed = Vec::new();
     if !dry {
         rollback::note_texts(old, &texts)?;
+        for (file, after) in &texts {
+            let before = disk::read_text_optional(&file.to_path(&new.root))?;
+            changed.push(ChangedText { file: file.clone(), before, after: after.clone() });
+        }
         for (file, text) in &texts {
             disk::replace(&file.to_path(&new.root), text.as_bytes())?;
         }
     }
-    let changed = texts.into_keys().collect();
     let files = files.into_iter().map(|file| file.path).chain(ignores.iter().map(renamed_ignore)).collect();
     Ok(Made { files, changed })
 }

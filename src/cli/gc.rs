@@ -16,13 +16,15 @@ use crate::cli::command_line;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::partials;
-use crate::project::Project;
-use crate::roots::{Needed, Scope, gather, gather_into, keep_run_cache};
+use crate::project::{Project, unknown_needs};
+use crate::roots::{Needed, Scope, gather, gather_history_into, gather_into, keep_run_cache};
 use crate::ui::Printer;
 
 /// Remove from the cache what nobody needs
 ///
-/// Needed is what the locks of the chosen revisions record, always those of the workspace too; what artifacts and logs
+/// Of a cache that several projects share, what the others need stays too, as far as pipe has been run in them. One that cannot be
+/// looked into, or is not there, keeps everything from going: `--forget` names one that is gone for good.
+/// /// Needed is what the locks of the chosen revisions record, always those of the workspace too; what artifacts and logs
 /// of recorded runs are; and, unless limits or `--no-stage-cache` say otherwise, every result in the stage cache. What is
 /// stored while this runs stays. When something that is needed cannot be read, nothing is removed. Bytes of yours that
 /// were saved before they were replaced are named by nothing, and go. What failed stages had made goes with its run, or
@@ -54,6 +56,9 @@ pub struct GcArgs {
     /// Keep also what these projects need, by the same choice: those that pipe has not been run in since they share the cache
     #[arg(short, long, value_name = "FOLDER", num_args = 1..)]
     projects: Vec<PathBuf>,
+    /// Keep nothing any more for this project that shared the cache: its folder is gone for good. Alone, removes nothing yet
+    #[arg(long, value_name = "FOLDER", num_args = 1.., conflicts_with_all = ["dry", "remote", "cloud"])]
+    forget: Vec<PathBuf>,
     /// Keep what the newest N commits need, from `--rev` backwards [default: from HEAD]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     num: Option<u32>,
@@ -97,8 +102,15 @@ const CLOCK_LAG: i64 = 20_000_000;
 /// # Errors
 /// With exit code 1 when it is not confirmed, 2 when it cannot be told what is needed.
 pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
-    let mut scope = scope(args)?;
+    let is_forgetting = !args.forget.is_empty();
+    let scope = scope(args).map(Some).or_else(|fault| if is_forgetting { Ok(None) } else { Err(fault) })?;
     let project = Project::find()?;
+    if is_forgetting {
+        project.forget(&args.forget)?;
+        let names: Vec<String> = args.forget.iter().map(|folder| base::shown(folder)).collect();
+        printer.say(format_args!("The cache keeps nothing any more for {}.", names.join(", ")));
+    }
+    let Some(mut scope) = scope else { return Ok(()) };
     let is_dvc = project.neighbour().is_some();
     scope.experiments = is_dvc && project.git().is_some() && !args.no_experiments;
     let is_remote = args.cloud || args.remote.is_some();
@@ -127,6 +139,11 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     let mut needed = gather(&project, &scope)?;
     if is_dvc && !args.no_stage_cache {
         keep_run_cache(&project, &mut needed)?;
+    }
+    for other in &project.sharing_by_history()? {
+        let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
+        gather_history_into(&mut needed, other, &scope)
+            .map_err(|fault| unknown_needs(&other.root, fault, &project.cache_folder()))?;
     }
     for other in &others {
         gather_other(&mut needed, other, &scope)?;
@@ -277,7 +294,8 @@ fn lock_all(project: &Project, others: &[Project], dry: bool, printer: Printer) 
         if one.root == project.root {
             locks.push(one.lock(&command, Sharing::Exclusive, true, &interrupt, printer)?);
         } else {
-            locks.extend(one.lock_from_outside(&command, &interrupt, printer)?);
+            let taken = one.lock_from_outside(&command, &interrupt, printer);
+            locks.extend(taken.map_err(|fault| unknown_needs(&one.root, fault, &project.cache_folder()))?);
         }
     }
     Ok(locks)
@@ -290,12 +308,8 @@ fn lock_all(project: &Project, others: &[Project], dry: bool, printer: Printer) 
 fn gather_other(needed: &mut Needed, other: &Project, scope: &Scope) -> CliResult {
     // One without git has no revisions.
     let scope = if other.git().is_some() { scope.clone() } else { Scope::default() };
-    gather_into(needed, other, &scope).map_err(|fault| {
-        let root = base::shown(&other.root);
-        fault
-            .context(format!("what project {root} needs cannot be told"))
-            .hint(format!("files and commands are those in {root}"))
-    })
+    gather_into(needed, other, &scope)
+        .map_err(|fault| unknown_needs(&other.root, fault, &other.cache_folder()))
 }
 
 /// Asks before something is removed.

@@ -255,7 +255,7 @@ fn bring_in(
     );
     let ignore_files = match (remote, brought.state) {
         (Some(remote), Some(state)) => {
-            let root = Root { path: out.clone(), state, is_old: false, is_part: false };
+            let root = Root { path: out.clone(), state, is_old: false, extent: cache::Extent::Whole };
             let report = to_remote::send(remote, &depot.blobs, root, how.jobs, &interrupt, printer)?;
             let ignore_files = record(&admission, &place, |_| Ok(text), (out, None), printer)?;
             workspace.agree(out, None);

@@ -22,7 +22,7 @@ use crate::ui::transfer::watch;
 ///
 /// Files in the workspace stay as they are; `pipe pull` and `pipe checkout` bring them. What was imported comes from its
 /// source where the remote does not have it. Every byte that arrives is checked
-/// against its digest, and a damaged file in the cache is fetched again. What the remote does not have is told, and the exit code is 1, as
+/// against its digest, and a damaged file in the cache is fetched again. What the remote does not have, or does not let be read, is told, and the exit code is 1, as
 /// where a pointer holds an unresolved merge conflict; the rest is done. A fetch that was
 /// cut off is gone on with by the next one.
 #[derive(Debug, Args)]
@@ -133,7 +133,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         if args.dry {
             let found = (|| {
                 let entries = match with_results {
-                    true => transfer.remote_entries(&results)?.0,
+                    true => transfer.remote_entries(&results)?.entries,
                     false => Vec::new(),
                 };
                 let shared = entries.iter().flat_map(cache::SharedEntry::roots);
@@ -147,29 +147,33 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         let brought = watch(printer, &format!("Fetching from {name}"), &meter, || {
             let report = transfer.fetch(&roots)?;
             if !with_results {
-                return Ok((report, None));
+                return Ok((report, None, Vec::new()));
             }
-            let (entries, present) = transfer.remote_entries(&results)?;
-            let shared: Vec<Root> = entries.iter().flat_map(cache::SharedEntry::roots).collect();
+            let there = transfer.remote_entries(&results)?;
+            let shared: Vec<Root> = there.entries.iter().flat_map(cache::SharedEntry::roots).collect();
             // A result that is not whole there is left out, and nobody's fault.
             let of_results = transfer.fetch(&shared)?;
-            let mut kept = transfer.keep_entries(&results, &entries)?;
-            kept.present += present;
+            let mut kept = transfer.keep_entries(&results, &there.entries)?;
+            kept.present += there.present;
             let moved = report.moved.with(of_results.moved);
-            Ok((cache::Report { moved, ..report }, Some(kept)))
+            Ok((cache::Report { moved, ..report }, Some(kept), there.unread))
         });
-        let (report, results) = end(brought, &interrupt, "fetched", &meter, name, printer)?;
+        let (report, results, unread) = end(brought, &interrupt, "fetched", &meter, name, printer)?;
         remotes::remember_used(&project, &remote)?;
-        fetched.is_whole &= args.is_done(&report);
+        fetched.is_whole &= args.is_done(&report) && unread.is_empty();
         let mut side = report_json(name, "fetched", &report);
         if let Some(results) = results {
             side["results"] = entry_json("fetched", results);
+            side["results"]["failed"] = unread.as_slice().into();
         }
         fetched.sides.push(side);
         if !args.json {
             let missing = |_: &_| format!("remote `{name}` does not have it; who made it can `pipe push` it");
             let damaged = "the cache held other bytes than its name says, which are not used";
             tell_faults(&report, missing, damaged, printer);
+            for reason in &unread {
+                printer.insist(format_args!("a result in the stage cache: {reason}"));
+            }
             if let (Some(text), false) = (remotes::emptiness(&remote), report.missing.is_empty()) {
                 let name = cache::Remote::name(&remote);
                 printer.insist(format_args!(

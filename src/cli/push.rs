@@ -26,7 +26,7 @@ use crate::ui::transfer::watch;
 pub struct PushArgs {
     #[command(flatten)]
     share: ShareArgs,
-    /// Read and hash what the remote has already, and replace what is damaged there
+    /// Read and hash what the remote has already, and replace what is damaged or cannot be read there
     #[arg(long, conflicts_with = "dry")]
     verify: bool,
     /// Begin a remote anew that was used before and whose folder is absent or empty now
@@ -112,7 +112,8 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
                 };
                 format!("neither the cache nor remote `{name}` has it; {way}")
             };
-            tell_faults(&report, missing, "the remote held other bytes than its name says", printer);
+            let damaged = "the remote held other bytes than its name says, or did not let them be read";
+            tell_faults(&report, missing, damaged, printer);
             summarize("pushed to", name, &report, args.stage_cache.then_some(shared), printer);
         }
     }

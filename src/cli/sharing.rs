@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::{FileState, ProjectPath, one_line};
 use cache::{
-    Blobs, CacheError, Item, Report, Results, Root, SharedEntry, Tally, Transfer, TransferError, Trust,
-    Workspace,
+    Below, Blobs, CacheError, Extent, Item, Report, Results, Root, SharedEntry, Tally, Transfer,
+    TransferError, Trust, Workspace,
 };
 use clap::Args;
 use disk::{LockFile, Sharing};
@@ -169,7 +169,22 @@ pub fn wishes(
     let declared = Declared::of(pipeline);
     let mut earlier: HashMap<String, Declared> = HashMap::new();
     for scope in &scopes {
-        for (version, record) in roots::records(project, scope)? {
+        let records = roots::records(project, scope)?;
+        let others = roots::commits_of_other_tool(project, scope)?;
+        if let Some(commit) = others.first() {
+            let tool = if project.dialect == Dialect::Dvc { "pipe" } else { "DVC" };
+            let short = &commit[..commit.len().min(10)];
+            let way = format!("`git worktree add FOLDER {short}`, and the same command there");
+            if let (Some((_, rev)), true) = (&scope.last, records.is_empty()) {
+                let text =
+                    format!("{rev} records its data in files of {tool}, and this project is none of {tool}");
+                return Err(CliError::message(text).hint(format!("{way} shares it; nothing was done")));
+            }
+            printer.insist(format_args!(
+                "what commits such as {short} record in files of {tool} is left out; {way} shares it"
+            ));
+        }
+        for (version, record) in records {
             let record = match project.dialect.paths_need_a_pipeline() {
                 true => placed(project, &version, record)?,
                 false => record,
@@ -238,44 +253,46 @@ fn declared_at(project: &Project, commit: &str, printer: Printer) -> Declared {
     }
 }
 
-/// The contents of wishes. A path inside a folder is found with manifests that are here, or else are fetched when
-/// `fetch` says so.
+/// The contents of wishes. A path inside a folder is found with manifests that are here, or else at the remote; those are
+/// kept when `fetch` says so. They belong to what is meant, since nobody finds the path without them.
 ///
 /// # Errors
 /// When a folder records nothing at a path, or the remote fails.
 pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliResult<Vec<Root>> {
-    let mut roots = Vec::new();
+    let mut roots: Vec<Root> = Vec::new();
     let mut seen = HashSet::new();
-    for Wish { out, state, inner, is_old } in wishes {
-        let root = match inner {
-            None => Root { path: out.clone(), state: *state, is_old: *is_old, is_part: false },
-            Some(path) => {
-                let below = path.as_str()[out.as_str().len() + 1..].to_owned();
-                let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
-                let found = match fetch {
-                    true => transfer.entry_below(state, &below, *is_old),
-                    false => transfer.blobs.entry_below(state, &below).map_err(TransferError::from),
-                };
-                match found {
-                    // It is told like any other folder of which nobody has the list.
-                    Err(TransferError::Cache(CacheError::Missing { digest })) => Root {
-                        path: without_list(transfer.blobs, out, state, &below),
-                        state: FileState { digest, size: 0, files: Some(0), executable: false },
-                        is_old: *is_old,
-                        is_part: false,
-                    },
-                    found => {
-                        let state = found?.ok_or_else(|| {
-                            CliError::message(format!("the lock records no {path} in out {out}"))
-                                .hint(format!("`pipe pull {out}` brings the whole out"))
-                        })?;
-                        Root { path: path.clone(), state, is_old: *is_old, is_part: true }
-                    }
-                }
-            }
-        };
-        if seen.insert((root.path.clone(), root.state)) {
+    let mut add = |root: Root| {
+        if seen.insert((root.path.clone(), root.state, root.extent == Extent::List)) {
             roots.push(root);
+        }
+    };
+    for Wish { out, state, inner, is_old } in wishes {
+        let root = |path, state, extent| Root { path, state, is_old: *is_old, extent };
+        let Some(path) = inner else {
+            add(root(out.clone(), *state, Extent::Whole));
+            continue;
+        };
+        let below = path.as_str()[out.as_str().len() + 1..].to_owned();
+        let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
+        let kept = if fetch { transfer.entry_below(state, &below, *is_old).map(drop) } else { Ok(()) };
+        match kept.and_then(|()| transfer.look_below(state, &below, *is_old)) {
+            // It is told like any other folder of which nobody has the list.
+            Err(TransferError::Cache(CacheError::Missing { digest })) => {
+                let path = without_list(transfer.blobs, out, state, &below);
+                let state = FileState { digest, size: 0, files: Some(0), executable: false };
+                add(root(path, state, Extent::Whole));
+            }
+            found => {
+                let Below { lists, found } = found?;
+                let found = found.ok_or_else(|| {
+                    CliError::message(format!("the lock records no {path} in out {out}"))
+                        .hint(format!("`pipe pull {out}` brings the whole out"))
+                })?;
+                for (at, state) in lists {
+                    add(root(inside(out, &at), state, Extent::List));
+                }
+                add(root(path.clone(), found, Extent::Part));
+            }
         }
     }
     Ok(roots)
@@ -291,7 +308,12 @@ fn without_list(blobs: &Blobs, out: &ProjectPath, state: &FileState, below: &Pro
         }
         folder = next;
     }
-    if folder.is_root() { out.clone() } else { out.join(folder.as_str()) }
+    inside(out, &folder)
+}
+
+/// The path `below` an out.
+fn inside(out: &ProjectPath, below: &ProjectPath) -> ProjectPath {
+    below.parts().fold(out.clone(), |path, name| path.join(name))
 }
 
 /// Shares the project's lock, so that nothing is collected meanwhile; with `--dry` only to read, since nothing is written.
@@ -320,7 +342,7 @@ pub fn results_of<'a>(project: &Project, workspace: &'a Workspace, trust: &'a Tr
 
 fn run_roots(text: &str) -> Option<Vec<Root>> {
     let outs = run_outs(text).ok()?.into_iter();
-    let root = |Recorded { path, state, is_old }| Root { path, state, is_old, is_part: false };
+    let root = |Recorded { path, state, is_old }| Root { path, state, is_old, extent: Extent::Whole };
     Some(outs.map(root).collect::<Vec<_>>()).filter(|roots| !roots.is_empty())
 }
 

@@ -243,7 +243,7 @@ impl<'a> Repository<'a> {
             path: path.clone(),
             state: *state,
             is_old: out.is_old,
-            is_part: false,
+            extent: cache::Extent::Whole,
         };
         let roots: Vec<Root> = contents.iter().map(root).collect();
         if !out.is_old && contents.iter().all(|(_, state)| blobs.has_all(state)) {

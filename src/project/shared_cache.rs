@@ -2,13 +2,15 @@
 
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use base::Digest;
 use pipeline::Dialect;
 use track::{SqliteStore, told_holdings};
 
-use super::Project;
+use super::{DVC_FOLDER, PIPE_FOLDER, Project};
+use crate::cli::quoted_path;
 use crate::dvc_config;
 use crate::error::{CliError, CliResult};
 
@@ -111,44 +113,134 @@ impl Project {
         Ok(others)
     }
 
-    fn registered(&self) -> CliResult<Vec<Project>> {
-        let cache = self.cache_folder();
-        let folder = cache.join("projects");
+    /// Makes the cache forget projects that are gone for good, so that nothing is kept for them any more.
+    ///
+    /// # Errors
+    /// When one of them is there, cannot be looked at, or is not known; then none is forgotten.
+    pub fn forget(&self, folders: &[PathBuf]) -> CliResult {
+        let known = self.known_projects()?;
+        let mut files = Vec::new();
+        for folder in folders {
+            let root = cache::lexical(&std::path::absolute(folder).unwrap_or_else(|_| folder.clone()));
+            let shown = base::shown(&root);
+            let Some((file, _)) = known.iter().find(|(_, known)| *known == root) else {
+                let names: Vec<String> = known.iter().map(|(_, root)| base::shown(root)).collect();
+                let cache = base::shown(&self.cache_folder());
+                let which = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                return Err(CliError::message(format!("the cache {cache} knows of no project {shown}"))
+                    .hint(format!("those that it knows of: {which}")));
+            };
+            match std::fs::symlink_metadata(&root) {
+                Err(fault) if matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                Err(fault) => return Err(unknown_needs(&root, fault.into(), &self.cache_folder())),
+                Ok(_) => {
+                    return Err(CliError::refusal(format!("project {shown} is not forgotten: it is there"))
+                        .hint("remove it first, where it is not needed; nothing was touched"));
+                }
+            }
+            files.push(file);
+        }
+        for file in files {
+            // What its runs hold, too.
+            if let Some(name) = file.file_name() {
+                disk::remove(&self.cache_folder().join("held").join(name))?;
+            }
+            disk::remove(file)?;
+        }
+        Ok(())
+    }
+
+    /// The projects of which the cache has been told, with the file that says so.
+    fn known_projects(&self) -> CliResult<Vec<(PathBuf, PathBuf)>> {
+        let folder = self.cache_folder().join("projects");
         let fault = |source| disk::DiskError::new("list folder", &folder, source);
         let files = match std::fs::read_dir(&folder) {
             Err(missing) if missing.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             files => files.map_err(fault)?,
         };
-        let mut others = Vec::new();
+        let mut known = Vec::new();
         for file in files {
             let file = file.map_err(fault)?.path();
-            let root = PathBuf::from(std::ffi::OsString::from_vec(disk::read(&file)?));
-            if root == self.root {
-                continue;
+            // One that is forgotten just now is none.
+            if let Some(root) = disk::read_optional(&file)? {
+                known.push((file, PathBuf::from(std::ffi::OsString::from_vec(root))));
             }
-            let found = std::fs::metadata(root.join(self.dialect.state_folder()));
-            if let Err(fault) = &found
-                && !matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-            {
-                // Another user's may be closed to this one.
-                let text = format!(
-                    "what project {}, which shares this cache, needs of it cannot be told",
-                    base::shown(&root)
-                );
-                return Err(CliError::message(format!("{text}: {fault}"))
-                    .hint("nothing was removed; let this user look into it, or collect as a user who may"));
-            }
-            if !found.is_ok_and(|found| found.is_dir()) {
-                let text = format!("project {}, which shares this cache, is not there", base::shown(&root));
-                let hint = format!("mount it; or remove {}, if it is gone for good", base::shown(&file));
-                return Err(CliError::message(text).hint(hint));
-            }
-            let other = Project::at(&root, &root)?.with_settings()?;
-            // It may have another cache by now.
-            if other.cache_folder() == cache {
-                others.push(other);
-            }
+        }
+        Ok(known)
+    }
+
+    fn registered(&self) -> CliResult<Vec<Project>> {
+        let cache = self.cache_folder();
+        let mut others = self.beside()?;
+        // It may have another cache by now.
+        others.retain(|other| other.dialect == self.dialect && other.cache_folder() == cache);
+        Ok(others)
+    }
+
+    /// Projects of the other tool of which the cache has been told, as ones of the tool of this one: what they record now lies
+    /// elsewhere or under other names, but what they recorded before `pipe convert` may lie there.
+    ///
+    /// # Errors
+    /// When one of them cannot be found.
+    pub fn sharing_by_history(&self) -> CliResult<Vec<Project>> {
+        let mut others = self.beside()?;
+        others.retain(|other| other.dialect != self.dialect);
+        for other in &mut others {
+            other.dialect = self.dialect;
         }
         Ok(others)
     }
+
+    /// The other projects of which the cache has been told, whichever tool they are of.
+    fn beside(&self) -> CliResult<Vec<Project>> {
+        let cache = self.cache_folder();
+        let mut others = Vec::new();
+        for (_, root) in self.known_projects()?.into_iter().filter(|(_, root)| *root != self.root) {
+            // Another user's may be closed to this one.
+            let is_there = |path: &Path| match std::fs::metadata(path) {
+                Ok(found) => Ok(found.is_dir()),
+                Err(fault) if matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    Ok(false)
+                }
+                Err(fault) => Err(unknown_needs(&root, fault.into(), &cache)),
+            };
+            if !is_there(&root.join(PIPE_FOLDER))? && !is_there(&root.join(DVC_FOLDER))? {
+                return Err(gone(&root));
+            }
+            let other = Project::at(&root, &root).and_then(Project::with_settings);
+            others.push(other.map_err(|fault| unknown_needs(&root, fault, &cache))?);
+        }
+        Ok(others)
+    }
+}
+
+/// That a project which shares a cache is not there.
+fn gone(root: &Path) -> CliError {
+    let shown = base::shown(root);
+    let way = match std::fs::symlink_metadata(root) {
+        Ok(_) => format!("remove what is left of it and run `pipe gc --forget {}`", quoted_path(&shown)),
+        Err(_) => format!("`pipe gc --forget {}`", quoted_path(&shown)),
+    };
+    CliError::message(format!("project {shown}, which shares this cache, is not there"))
+        .hint(format!("nothing was removed; mount it; or {way}, if it is gone for good"))
+}
+
+/// That it cannot be told what a project needs of a cache that it shares.
+pub fn unknown_needs(root: &Path, fault: CliError, cache: &Path) -> CliError {
+    let shown = base::shown(root);
+    let is_closed = fault.source.iter().flat_map(|source| source.chain()).any(|cause| {
+        let of_disk = cause.downcast_ref::<disk::DiskError>().map(|fault| &fault.source);
+        of_disk.or(cause.downcast_ref()).is_some_and(|fault| fault.kind() == ErrorKind::PermissionDenied)
+    });
+    let fault =
+        fault.context(format!("what project {shown}, which shares this cache, needs of it cannot be told"));
+    if !is_closed {
+        return fault.hint(format!("nothing was removed; files and commands are those in {shown}"));
+    }
+    let group = std::fs::metadata(cache).map_or(0, |found| found.gid());
+    let path = quoted_path(&shown);
+    fault.hint(format!(
+        "nothing was removed; its user lets the group of the cache look into it with `chgrp -R {group} {path}` and \
+         `chmod -R g+rX {path}`, and with a umask of 027 it stays so; or collect as a user who may"
+    ))
 }

@@ -176,6 +176,75 @@ fn a_corrupt_blob_and_a_remote_that_is_gone_are_named_with_the_way_out() {
     }
 }
 
+/// An object that another user put there with a mask of his own keeps nobody from the rest.
+#[test]
+fn an_object_that_may_not_be_read_at_the_remote_costs_its_own_out_alone() {
+    for is_dvc in [false, true] {
+        let sandbox = data(is_dvc);
+        let pipeline = if is_dvc { "dvc.yaml" } else { "pipeline.yaml" };
+        sandbox.write(pipeline, "stages: {make: {cmd: cp other made, deps: [other], outs: [made]}}\n");
+        sandbox.write("other", "made\n");
+        sandbox.ok(["add", "other"]);
+        sandbox.ok(["repro"]);
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.ok(["push", "--stage-cache"]);
+        let object = |text: &str| {
+            let objects = sandbox.files("../store");
+            objects.into_iter().find(|object| sandbox.read(object).starts_with(text)).unwrap()
+        };
+        let cache = if is_dvc { ".dvc/cache" } else { ".pipe/cache" };
+        let forget = || {
+            for path in [cache, "raw", "other", "made"] {
+                if sandbox.exists(path) {
+                    sandbox.remove(path);
+                }
+            }
+        };
+        let (file, list) = (object("two\n"), object(if is_dvc { "[" } else { "pipe-tree" }));
+        for (shut, told) in [(&file, "raw/sub/b: failed to read "), (&list, "raw/: failed to read ")] {
+            let key = shut.rsplit_once("/store/").unwrap().1;
+            forget();
+            set_mode(&sandbox, shut, 0);
+            let said = as_nobody(&sandbox, &["pull"]).code(1);
+            said.tells(&[told, key, "ermission denied", "check the owner and the permissions"]);
+            assert_eq!(sandbox.read("other"), "made\n", "a whole out comes back");
+            assert!(!sandbox.exists("raw/sub/b"));
+            as_nobody(&sandbox, &["fetch"]).code(1).tells(&[told]);
+            let told = as_nobody(&sandbox, &["fetch", "--json"]).code(1).json();
+            assert!(told["remotes"][0]["failed"][0]["reason"].as_str().unwrap().contains(key));
+            set_mode(&sandbox, shut, 0o644);
+            as_nobody(&sandbox, &["pull"]).code(0);
+            assert_eq!(sandbox.read("raw/sub/b"), "two\n");
+        }
+        // Who has it puts it there anew.
+        set_mode(&sandbox, &file, 0);
+        as_nobody(&sandbox, &["push", "--verify"]).code(0).tells(&["raw/sub/b: ", "1 file pushed"]);
+        assert_eq!(sandbox.read(&file), "two\n");
+        // A result of the stage cache that cannot be read is told too, and none that may be there is computed again.
+        let results = if is_dvc { "../store/runs" } else { "../store/stages" };
+        let entry = sandbox.files(results).pop().unwrap();
+        forget();
+        set_mode(&sandbox, &entry, 0);
+        as_nobody(&sandbox, &["pull", "--stage-cache"])
+            .code(1)
+            .tells(&["failed to read ", "ermission denied"]);
+        assert_eq!(sandbox.read("raw/sub/b"), "two\n");
+        set_mode(&sandbox, &entry, 0o644);
+        forget();
+        let made = object("made\n");
+        set_mode(&sandbox, &made, 0);
+        as_nobody(&sandbox, &["repro", "--pull"])
+            .code(2)
+            .tells(&["ermission denied", "without `--pull` it runs"]);
+        set_mode(&sandbox, &made, 0o644);
+        // All of it is shut.
+        forget();
+        set_mode(&sandbox, "../store", 0);
+        as_nobody(&sandbox, &["pull"]).code(2).tells(&["ermission denied"]);
+        set_mode(&sandbox, "../store", 0o755);
+    }
+}
+
 /// On a disk of 4 MB that fills up: each command says so and leaves what was there, and does its work when there is room.
 #[test]
 fn a_full_disk_loses_nothing() {

@@ -179,6 +179,38 @@ fn a_damaged_blob_is_not_taken() {
     assert_eq!(sandbox.read("out/a"), "one\n");
 }
 
+/// Of what cannot be replaced there is nothing to save.
+#[test]
+fn what_stands_in_place_of_a_damaged_blob_stays_and_is_not_saved_again_and_again() {
+    for links in ["copy", "hardlink", "symlink"] {
+        let sandbox = Sandbox::new();
+        sandbox.ok(["config", "cache.link_types", links]);
+        sandbox.write("d/a", "one\n");
+        sandbox.write("d/b", "two\n");
+        sandbox.ok(["add", "d"]);
+        let blobs = || sandbox.files(".pipe/cache/blake3");
+        let blob = blobs().into_iter().find(|blob| sandbox.read(blob) == "one\n").unwrap();
+        std::fs::set_permissions(sandbox.path(&blob), std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::write(sandbox.path(&blob), "1ne\n").unwrap();
+        if links == "copy" {
+            sandbox.write("d/a", "mine\n");
+        }
+        sandbox.remove("d/b");
+        let stands = sandbox.read("d/a");
+        assert_ne!(stands, "one\n");
+        let count = blobs().len();
+        for arguments in
+            [&["checkout"][..], &["checkout", "-f"], &["checkout", "-f", "d/a"], &["checkout", "-f"]]
+        {
+            let said = sandbox.pipe(arguments).code(1).tells(&["Cannot bring back d/a", "is damaged"]);
+            assert!(!said.stderr.contains("Saved "), "{links}: {}", said.stderr);
+            assert_eq!((sandbox.read("d/a"), sandbox.read("d/b")), (stands.clone(), "two\n".to_owned()));
+            assert_eq!(blobs().len(), count, "{links}");
+        }
+        assert!(!sandbox.exists(".pipe/cache/damaged"));
+    }
+}
+
 #[test]
 fn a_lost_executable_bit_and_other_kinds_are_put_right() {
     let sandbox = done();

@@ -237,6 +237,38 @@ fn after_conversion_data_is_edited_as_before_and_an_undo_loses_nothing() {
     }
 }
 
+/// What git has is the converted project by then.
+#[test]
+fn an_undo_after_a_commit_brings_the_files_of_git_back_and_keeps_what_was_written_since() {
+    for (is_edited, is_committed) in [(false, true), (true, true), (true, false)] {
+        let sandbox = with_pointers(1);
+        sandbox.append(".gitattributes", "*.bin -diff\n");
+        sandbox.append(".gitignore", "/mine\n");
+        sandbox.commit("before");
+        let files = [".gitattributes", ".gitignore"];
+        let before = files.map(|file| sandbox.read(file));
+        sandbox.ok(["convert"]);
+        assert!(sandbox.read(".gitattributes").contains("*.pipe merge=pipe"));
+        if is_edited {
+            sandbox.append(".gitattributes", "*.png -diff\n");
+        }
+        if is_committed {
+            sandbox.commit("converted");
+        }
+        let mut undo = sandbox.program("/bin/sh");
+        undo.arg(".dvc-converted/undo.sh");
+        let said = sandbox.finish(undo).code(0);
+        assert_eq!(sandbox.read(".gitignore"), before[1]);
+        let told = "Left as it is, changed since: .gitattributes";
+        assert_eq!(said.stderr.contains(told), is_edited, "{}", said.stderr);
+        match is_edited {
+            false => assert_eq!(sandbox.read(".gitattributes"), before[0]),
+            true => assert!(sandbox.read(".gitattributes").ends_with("*.png -diff\n")),
+        }
+        assert!(!sandbox.exists(".dvc-converted"));
+    }
+}
+
 /// A DVC project of pipe's own making: pointers `d0`, `d1`… and a stage, committed.
 fn with_pointers(count: usize) -> Sandbox {
     let sandbox = Sandbox::new();

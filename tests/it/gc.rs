@@ -345,9 +345,10 @@ fn a_shared_cache_keeps_what_each_project_needs() {
         .code(2)
         .tells(&["which shares this cache, is not there", "mount it"]);
     std::fs::rename(&away, one.root()).unwrap();
-    // One that is gone for good is forgotten by its file.
-    std::fs::remove_dir_all(folder.path().join("cache/projects")).unwrap();
-    two.gc(&["-w", "--no-stage-cache", "-f"]).code(0).tells(&["Removed"]);
+    // One that is gone for good is forgotten.
+    std::fs::remove_dir_all(one.root()).unwrap();
+    let gone = one.root().display().to_string();
+    two.gc(&["-w", "--no-stage-cache", "-f", "--forget", &gone]).code(0).tells(&["Removed"]);
 }
 
 /// A project with a stage that goes on until it may end, and with data of its own in a cache that several share.

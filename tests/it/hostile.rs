@@ -254,6 +254,25 @@ fn records_of_dvc_projects_lead_nowhere() {
 }
 
 /// Inside a folder that comes back, a symlink of the user's is replaced and not followed.
+/// Its bytes are those that the pointer asks for, wherever they come from.
+#[test]
+fn a_list_that_is_none_is_told_with_a_way_out_that_is_one() {
+    for is_dvc in [false, true] {
+        let sandbox = project(is_dvc);
+        let write = if is_dvc { list } else { tree };
+        write(&sandbox, "../victim");
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        std::fs::create_dir_all(sandbox.path("../store")).unwrap();
+        let said = sandbox.pipe(["checkout"]).code(1);
+        let said = said.tells(&["Cannot bring back out", "no remote has a better one", "`pipe add`"]);
+        assert!(!said.stderr.contains("pipe pull"), "{}", said.stderr);
+        // The way out.
+        sandbox.write("out/mine", "mine\n");
+        sandbox.ok(["add", "-f", "out"]);
+        sandbox.ok(["checkout"]);
+    }
+}
+
 #[test]
 fn a_symlink_in_a_folder_is_not_written_through() {
     for record in RECORDS.iter().filter(|record| !record.inside.is_empty()) {

@@ -130,11 +130,65 @@ fn a_project_that_cannot_be_looked_into_keeps_what_it_needs() {
     std::fs::rename(sandbox.path("../other"), sandbox.path("../moved")).unwrap();
     std::os::unix::fs::symlink("other", sandbox.path("../other")).unwrap();
     sandbox.pipe(["gc", "-w", "-f"]).code(2).tells(&[
-        "other, which shares this cache, needs of it cannot be told: Too many levels of symbolic links",
-        "nothing was removed; let this user look into it",
+        "other, which shares this cache, needs of it cannot be told",
+        "Too many levels of symbolic links",
+        "nothing was removed",
     ]);
+    sandbox.pipe(["gc", "--forget", "../other"]).code(1).tells(&["is not forgotten: it is there"]);
     sandbox.remove("../other");
-    sandbox.pipe(["gc", "-w", "-f"]).code(2).tells(&["is not there", "mount it"]);
+    // What is gone for good is forgotten by its name.
+    let said = sandbox.pipe(["gc", "-w", "-f"]).code(2).tells(&["is not there", "mount it"]);
+    let other = sandbox.root().with_file_name("other").display().to_string();
+    let way = said.stderr.split('`').nth(1).unwrap();
+    assert_eq!(way, format!("pipe gc --forget {other}"));
+    sandbox.pipe(["gc", "--forget", "../nobody"]).code(2).tells(&["knows of no project", &other]);
+    std::fs::rename(sandbox.path("../moved"), sandbox.path("../other")).unwrap();
+    sandbox.pipe(["gc", "--forget", &other]).code(1).tells(&["is there", "nothing was touched"]);
+    sandbox.ok(["gc", "-w", "-f"]);
+    let count = || blobs(&sandbox.path("../cache/blake3")).len();
+    assert_eq!(count(), 2);
+    sandbox.remove("../other");
+    sandbox.ok(["gc", "--forget", &other]).tells(&["keeps nothing any more for "]);
+    assert_eq!(count(), 2, "it is asked for alone");
+    sandbox.ok(["gc", "-w", "-f"]).tells(&["Removed 1 file"]);
+    assert_eq!(count(), 1);
+}
+
+/// What a member's mask keeps from others is the project, not the cache: the way out is one that he can go.
+#[test]
+fn a_project_that_is_closed_to_its_group_is_named_with_the_way_to_open_it() {
+    let sandbox = Sandbox::new();
+    for project in [".", "../ours"] {
+        std::fs::create_dir_all(sandbox.path(project).join(".pipe")).unwrap();
+        let pipe = |arguments: &[&str]| sandbox.ok([&["--cd", project][..], arguments].concat());
+        pipe(&["config", "cache.dir", &sandbox.path("../cache").display().to_string()]);
+        pipe(&["config", "cache.shared", "group"]);
+        sandbox.write(&format!("{project}/data"), project);
+        pipe(&["add", "data"]);
+        sandbox.write(&format!("{project}/pipeline.yaml"), "stages: {a: {cmd: echo a > a, outs: [a]}}\n");
+        pipe(&["repro"]);
+    }
+    let set_mode = |path: &str, mode| {
+        std::fs::set_permissions(sandbox.path(path), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    for (path, mode) in [("data.pipe", 0o640), (".pipe/config.toml", 0o640)] {
+        set_mode(path, 0);
+        let said = as_another(&sandbox, &["gc", "-w", "-f"]).code(2);
+        set_mode(path, mode);
+        let said = said.tells(&[
+            "which shares this cache, needs of it cannot be told",
+            "ermission denied",
+            "nothing was removed; its user lets the group of the cache look into it with `chgrp -R ",
+        ]);
+        for way in
+            said.stderr.rsplit("look into it with ").next().unwrap().split('`').skip(1).step_by(2).take(2)
+        {
+            let mut command = sandbox.program("sh");
+            command.args(["-c", way]);
+            sandbox.finish(command).code(0);
+        }
+        as_another(&sandbox, &["gc", "-w", "-f"]).code(0);
+    }
 }
 
 /// Runs `pipe` in `../ours` as a user who may not read the run store of `.`: nobody, where the tests run as root, whom no
@@ -257,11 +311,62 @@ fn projects_that_are_named_keep_what_they_need() {
     let said = sandbox.pipe(["gc", "-w", "-f", "-p", "../other"]).code(2);
     said.tells(&[
         "what project ",
-        "other needs cannot be told",
+        "other, which shares this cache, needs of it cannot be told",
         "data.dvc",
         "files and commands are those in ",
     ]);
     assert_eq!(count(), 1);
+}
+
+/// What a project recorded before it was converted lies in the cache of others of DVC.
+#[test]
+fn projects_of_both_tools_share_a_cache_and_a_converted_one_keeps_its_history() {
+    let sandbox = Sandbox::new();
+    let dvc = |project: &str| {
+        sandbox.write(&format!("{project}/.dvc/config"), "[cache]\n    dir = ../../cache\n");
+        sandbox.write(&format!("{project}/.dvc/.gitignore"), "/config.local\n/tmp\n/cache\n");
+    };
+    let add = |project: &str, text: &str| {
+        sandbox.write(&format!("{project}/data"), text);
+        sandbox.ok(["--cd", project, "add", "data"]);
+    };
+    dvc("../was");
+    dvc("../still");
+    std::fs::create_dir_all(sandbox.path("../native/.pipe")).unwrap();
+    let cache = sandbox.path("../cache").display().to_string();
+    sandbox.ok(["--cd", "../native", "config", "cache.dir", &cache]);
+    for project in ["../was", "../still", "../native"] {
+        sandbox.git(["init", "--quiet", project]);
+    }
+    let commit = |project: &str| {
+        sandbox.git(["-C", project, "add", "--all"]);
+        sandbox.git(["-C", project, "commit", "--quiet", "--message", "data"]);
+    };
+    for text in ["first\n", "second\n"] {
+        add("../was", text);
+        commit("../was");
+    }
+    for project in ["../still", "../native"] {
+        add(project, "old\n");
+        add(project, "new\n");
+        commit(project);
+    }
+    sandbox.ok(["--cd", "../was", "convert"]);
+    sandbox.settle();
+    let count = |folder: &str| blobs(&sandbox.path(&format!("../cache/{folder}"))).len();
+    assert_eq!((count("files/md5"), count("blake3")), (4, 2));
+    sandbox.ok(["--cd", "../native", "gc", "-w", "-f"]).tells(&["Removed 1 file"]);
+    assert_eq!((count("files/md5"), count("blake3")), (4, 1));
+    sandbox.ok(["--cd", "../still", "gc", "-A", "-f"]).tells(&["Removed 1 file"]);
+    assert_eq!(count("files/md5"), 3, "what commits of the converted one need stays");
+    // The last state before the conversion is what undoing it needs.
+    sandbox.ok(["--cd", "../still", "gc", "-w", "-f"]).tells(&["Removed 1 file"]);
+    let mut undo = sandbox.program("/bin/sh");
+    undo.arg(sandbox.path("../was/.dvc-converted/undo.sh"));
+    sandbox.finish(undo).code(0);
+    sandbox.remove("../was/data");
+    sandbox.ok(["--cd", "../was", "checkout"]);
+    assert_eq!(sandbox.read("../was/data"), "second\n");
 }
 
 /// DVC alone leaves no word in a cache of who uses it.

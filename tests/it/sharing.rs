@@ -133,6 +133,76 @@ fn a_clone_pulls_what_was_pushed() {
     assert!(!sandbox.exists("../cache/used"));
 }
 
+/// By a clone that has nothing yet, from a remote where nothing else is.
+#[test]
+fn a_part_of_a_folder_is_shared_with_the_lists_that_lead_to_it() {
+    for is_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if is_dvc {
+            sandbox.write(".dvc/config", "");
+            sandbox.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+        }
+        for (path, text) in [("d/1", "one\n"), ("d/sub/2", "two\n"), ("d/sub/deep/3", "three\n")] {
+            sandbox.write(path, text);
+        }
+        sandbox.ok(["add", "d"]);
+        sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+        sandbox.commit("data");
+        let objects = if is_dvc { "d/sub/2\nd/\n" } else { "d/sub/2\nd/\nd/sub/\n" };
+        assert_eq!(sandbox.ok(["push", "--dry", "d/sub/2"]).stdout, objects);
+        sandbox.ok(["push", "d/sub/2"]).tells(&[if is_dvc { "2 files pushed" } else { "3 files pushed" }]);
+        let absent = |clone: &str| {
+            let cache = if is_dvc { ".dvc/cache" } else { ".pipe/cache" };
+            assert!(!sandbox.exists(&format!("../{clone}/{cache}")), "{clone}");
+        };
+        let deleted: String = objects.lines().map(|path| format!("deleted\t{path}\n")).collect();
+        assert_eq!(there(&sandbox, "clone", &["status", "-c", "d/sub/2"]).code(0).stdout, deleted);
+        assert_eq!(there(&sandbox, "clone", &["pull", "--dry", "d/sub/2"]).code(0).stdout, objects);
+        absent("clone");
+        there(&sandbox, "clone", &["pull", "d/sub/2"]).code(0);
+        assert_eq!(sandbox.read("../clone/d/sub/2"), "two\n");
+        there(&sandbox, "third", &["fetch", "d/sub/2"]).code(0).tells(&["1 file fetched"]);
+        // The rest is not there, and nobody takes it for being so.
+        there(&sandbox, "third", &["pull", "d/sub/deep"]).code(1).tells(&["d/sub/deep"]);
+        there(&sandbox, "fourth", &["push"]).code(1).tells(&["d/1"]);
+        absent("fourth");
+        sandbox.ok(["push", "d/sub/deep"]);
+        there(&sandbox, "third", &["pull", "d/sub/deep"]).code(0);
+        assert_eq!(sandbox.read("../third/d/sub/deep/3"), "three\n");
+        sandbox.ok(["push"]).tells(&["1 file pushed"]);
+        there(&sandbox, "fourth", &["push"]).code(0);
+        there(&sandbox, "fourth", &["pull"]).code(0);
+        assert_eq!(sandbox.read("../fourth/d/1"), "one\n");
+    }
+}
+
+/// Of a project that was converted.
+#[test]
+fn revisions_of_the_other_tool_are_told_and_none_is_taken_for_shared() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dvc/config", "");
+    sandbox.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+    sandbox.write("data", "old\n");
+    sandbox.ok(["add", "data"]);
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    sandbox.commit("of DVC");
+    sandbox.ok(["convert"]);
+    sandbox.commit("converted");
+    for command in ["push", "fetch"] {
+        let said = sandbox.ok([command, "--all-commits"]);
+        said.tells(&["record in files of DVC is left out", "`git worktree add FOLDER "]);
+        let said = sandbox.pipe([command, "--rev", "HEAD~1"]).code(2);
+        said.tells(&["HEAD~1 records its data in files of DVC", "nothing was done"]);
+        assert!(!sandbox.ok([command, "--rev", "HEAD"]).stderr.contains("DVC"));
+    }
+    // And the other way round.
+    sandbox.git(["worktree", "add", "--quiet", "../before", "HEAD~1"]);
+    sandbox.git(["tag", "now"]);
+    sandbox
+        .ok(["--cd", "../before", "push", "--all-tags", "--allow-missing"])
+        .tells(&["record in files of pipe is left out"]);
+}
+
 #[test]
 fn outs_say_whether_and_where_they_go() {
     let command = "cat out/a out/sub/b > used; echo secret > private; echo other > other;";

@@ -247,6 +247,31 @@ impl Workspace {
         Ok(())
     }
 
+    /// Leaves what stands at `paths` as it is where the cache holds damaged what is to take its place. A plan that was
+    /// made before tells so when it is carried out; then what it saves first is saved for nothing, and anew each time.
+    ///
+    /// # Errors
+    /// When a blob cannot be read.
+    pub fn leave_damaged(&self, plan: &mut Checkout, paths: &[ProjectPath]) -> Result<(), CacheError> {
+        let mut damaged = Vec::new();
+        for (path, step, _) in &plan.steps {
+            if let Step::File { digest, .. } = step
+                && paths.iter().any(|stands| path.contains(stands))
+                && self.blobs.is_sound(digest)? == Some(false)
+            {
+                let fault = CacheError::Damaged { digest: *digest, path: self.blobs.path(digest) };
+                damaged.push((path.clone(), fault));
+            }
+        }
+        for (path, fault) in damaged {
+            plan.steps.retain(|(known, ..)| *known != path);
+            plan.unsaved.retain(|known| !path.contains(known));
+            plan.held.retain(|(known, _)| !path.contains(known));
+            plan.failed.push((path, fault));
+        }
+        Ok(())
+    }
+
     /// Does what was planned. What the cache turns out to hold damaged is added to [`Checkout::failed`], and the
     /// rest is done. Folders that are new are made in the folder `aside` where that is on their disk.
     ///

@@ -24,6 +24,8 @@ enum Arrival {
     Moved(u64),
     Missing,
     Failed(String),
+    /// It is there, and the remote does not let it be read.
+    Unread(String),
 }
 
 /// What came of appending to what has arrived.
@@ -38,12 +40,18 @@ struct Appended {
     result: Result<(), RemoteError>,
 }
 
+/// Why a manifest is none, with its cause.
+fn no_list(fault: &CacheError) -> String {
+    let cause = std::error::Error::source(fault).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{fault}{cause}")
+}
+
 impl Transfer<'_> {
-    /// Brings into the cache what of `roots` it lacks. What the remote does not have, or has with other bytes, is told
-    /// in the report, and the rest is done.
+    /// Brings into the cache what of `roots` it lacks. What the remote does not have, has with other bytes or does not let
+    /// be read is told in the report, and the rest is done.
     ///
     /// # Errors
-    /// When the remote cannot be read or the cache cannot be written, or the transfer was stopped. What arrived until
+    /// When the remote as a whole cannot be read or the cache cannot be written, or the transfer was stopped. What arrived until
     /// then stays, and the next attempt goes on.
     pub fn fetch(&self, roots: &[Root]) -> Result<Report, TransferError> {
         let report = Mutex::new(Report::default());
@@ -65,7 +73,7 @@ impl Transfer<'_> {
                     lock(&report).damaged.push(item.clone());
                 }
                 Err(fault @ CacheError::Tree { .. }) => {
-                    lock(&report).failed.push((item.clone(), fault.to_string()));
+                    lock(&report).failed.push((item.clone(), no_list(&fault)));
                     return Ok(None);
                 }
                 Err(fault) => return Err(fault.into()),
@@ -77,7 +85,7 @@ impl Transfer<'_> {
                 Err(CacheError::Disk(fault)) => Err(fault.into()),
                 Err(CacheError::Missing { .. }) => Ok(None),
                 Err(fault) => {
-                    lock(&report).failed.push((item.clone(), fault.to_string()));
+                    lock(&report).failed.push((item.clone(), no_list(&fault)));
                     Ok(None)
                 }
             }
@@ -155,11 +163,12 @@ impl Transfer<'_> {
             match self.blobs.files(&root, folder) {
                 Err(CacheError::Missing { digest }) => {
                     let state = FileState { digest, size: 0, files: Some(0), executable: false };
-                    if !matches!(
-                        self.bring(&Item { path: root.clone(), state, is_old: false }, false)?,
-                        Arrival::Moved(_)
-                    ) {
-                        return Err(CacheError::Missing { digest }.into());
+                    match self.bring(&Item { path: root.clone(), state, is_old: false }, false)? {
+                        Arrival::Moved(_) => {}
+                        Arrival::Missing => return Err(CacheError::Missing { digest }.into()),
+                        Arrival::Failed(reason) | Arrival::Unread(reason) => {
+                            return Err(TransferError::Unread(reason));
+                        }
                     }
                 }
                 found => return Ok(found.map(drop)?),
@@ -176,6 +185,10 @@ impl Transfer<'_> {
             }
             Arrival::Missing => report.missing.push(item.clone()),
             Arrival::Failed(reason) => report.failed.push((item.clone(), reason)),
+            Arrival::Unread(reason) => {
+                report.failed.push((item.clone(), reason.clone()));
+                report.unread.get_or_insert(reason);
+            }
         }
     }
 
@@ -197,6 +210,10 @@ impl Transfer<'_> {
                 Err(fault) if fault.is_passing() && attempt < ATTEMPTS => {
                     self.meter.undo(length - start);
                     continue;
+                }
+                Err(fault) if fault.is_of_one() => {
+                    self.meter.undo(length - start);
+                    return Ok(Arrival::Unread(fault.told()));
                 }
                 Err(fault) => return Err(fault.into()),
                 Ok(()) => {}

@@ -9,7 +9,7 @@ use std::ops::Range;
 use base::{Digest, FileState, ProjectPath};
 use hashbrown::HashTable;
 
-use crate::transfer::{Item, Name, Root};
+use crate::transfer::{Extent, Item, Name, Root};
 use crate::tree::Tree;
 
 /// One of the objects of a [`Graph`].
@@ -128,7 +128,7 @@ impl Graph {
     pub(crate) fn add_root(&mut self, root: &Root, is_flat: bool, new: &mut Vec<Place>) {
         let count = self.len();
         let place = self.add(root.state, root.is_old, None, new);
-        let is_object = !(is_flat && root.is_part && root.state.is_folder());
+        let is_object = !(is_flat && root.extent == Extent::Part && root.state.is_folder());
         let node = &mut self.nodes[place.at()];
         if place.at() == count || (is_object && !node.is_object) {
             node.is_object = is_object;
@@ -232,7 +232,7 @@ mod tests {
         let mut graph = Graph::default();
         let mut open = Vec::new();
         let path = ProjectPath::from_record("data/out").unwrap();
-        let root = Root { path, state: folder(&outer).state(), is_old: false, is_part: false };
+        let root = Root { path, state: folder(&outer).state(), is_old: false, extent: crate::Extent::Whole };
         graph.add_root(&root, false, &mut open);
         graph.add_root(&root, false, &mut open);
         while let Some(place) = open.pop() {

@@ -144,6 +144,8 @@ pub enum RemoteError {
         hint: Option<String>,
         /// Whether it may go well when it is tried again at once.
         is_passing: bool,
+        /// Whether it is of this object alone: others may be had all the same.
+        is_of_one: bool,
     },
 }
 
@@ -159,6 +161,22 @@ impl RemoteError {
     /// Whether it may go well when it is tried again at once.
     pub fn is_passing(&self) -> bool {
         matches!(self, RemoteError::Failed { is_passing: true, .. })
+    }
+
+    /// Whether it is of one object alone, and others may be had all the same.
+    pub fn is_of_one(&self) -> bool {
+        matches!(self, RemoteError::Failed { is_of_one: true, .. })
+    }
+
+    /// What happened, why, and what to do about it, in one line.
+    pub(crate) fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        self.hint().map_or(text.clone(), |hint| format!("{text}; {hint}"))
     }
 }
 

@@ -58,7 +58,7 @@ impl SharedEntry {
             path: out.path.clone(),
             state: out.state,
             is_old: false,
-            is_part: false,
+            extent: crate::Extent::Whole,
         };
         let roots = entry.outs.iter().map(root).collect();
         SharedEntry { key: entry_key(&entry.key, &entry.result()), bytes, roots, entry: Some(entry) }
@@ -74,6 +74,26 @@ pub struct EntryReport {
     pub present: usize,
     /// How many were left out, since not all that they name is there.
     pub left_out: usize,
+}
+
+/// The entries of a remote.
+#[derive(Debug, Default)]
+pub struct RemoteEntries {
+    /// Those that the cache lacks, the newest first.
+    pub entries: Vec<SharedEntry>,
+    /// How many the cache has.
+    pub present: usize,
+    /// Why others cannot be read, of each.
+    pub unread: Vec<String>,
+}
+
+/// What a remote has under the key of an entry.
+enum Entry {
+    New(Box<SharedEntry>),
+    Here,
+    /// None, or one that is not trusted.
+    Foreign,
+    Unread(String),
 }
 
 impl Results<'_> {
@@ -210,34 +230,47 @@ impl Transfer<'_> {
         Ok(EntryReport { moved, present: whole.len() - moved, left_out: partial.len() })
     }
 
-    /// The entries at the remote that the cache lacks and trusts. Those that are no entries are passed over. And how
-    /// many are here already.
+    /// The entries at the remote that the cache lacks and trusts. Those that are no entries are passed over.
     ///
     /// # Errors
     /// When the remote cannot be asked.
-    pub fn remote_entries(&self, results: &Results<'_>) -> Result<(Vec<SharedEntry>, usize), TransferError> {
+    pub fn remote_entries(&self, results: &Results<'_>) -> Result<RemoteEntries, TransferError> {
         self.entries_below(results, results.prefix())
     }
 
-    fn entries_below(
-        &self,
-        results: &Results<'_>,
-        prefix: &str,
-    ) -> Result<(Vec<SharedEntry>, usize), TransferError> {
+    fn entries_below(&self, results: &Results<'_>, prefix: &str) -> Result<RemoteEntries, TransferError> {
         if !results.admits_others() {
-            return Ok((Vec::new(), 0));
+            return Ok(RemoteEntries::default());
         }
-        let listed: Vec<String> = self.list_keys(prefix, |key| results.is_key(key))?.into_keys().collect();
+        let mut listed: Vec<String> =
+            self.list_keys(prefix, |key| results.is_key(key))?.into_keys().collect();
+        listed.sort_unstable();
         let found = self.each(&listed, |key| {
-            let Some(bytes) = self.bytes(key, LARGEST)? else { return Ok((None, false)) };
-            let shared = results.checked(key.clone(), bytes).filter(|shared| results.admits(shared));
-            let is_here = shared.as_ref().is_some_and(|shared| results.path(&shared.key).is_file());
-            Ok((shared.filter(|_| !is_here), is_here))
+            let bytes = match self.bytes(key, LARGEST) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Ok(Entry::Foreign),
+                Err(TransferError::Remote(fault)) if fault.is_of_one() => {
+                    return Ok(Entry::Unread(fault.told()));
+                }
+                Err(fault) => return Err(fault),
+            };
+            match results.checked(key.clone(), bytes).filter(|shared| results.admits(shared)) {
+                None => Ok(Entry::Foreign),
+                Some(shared) if results.path(&shared.key).is_file() => Ok(Entry::Here),
+                Some(shared) => Ok(Entry::New(Box::new(shared))),
+            }
         })?;
-        let present = found.iter().filter(|(_, is_here)| *is_here).count();
-        let mut entries: Vec<SharedEntry> = found.into_iter().filter_map(|(shared, _)| shared).collect();
-        sort(&mut entries);
-        Ok((entries, present))
+        let mut there = RemoteEntries::default();
+        for entry in found {
+            match entry {
+                Entry::New(shared) => there.entries.push(*shared),
+                Entry::Here => there.present += 1,
+                Entry::Foreign => {}
+                Entry::Unread(reason) => there.unread.push(reason),
+            }
+        }
+        sort(&mut there.entries);
+        Ok(there)
     }
 
     /// Keeps entries whose contents [`Transfer::fetch`] brought here.
@@ -265,7 +298,7 @@ impl Transfer<'_> {
     /// contents. False when the remote has none that is trusted and whole.
     ///
     /// # Errors
-    /// When the remote cannot be asked or the cache cannot be written.
+    /// When the remote cannot be asked or does not let what it has be read, or the cache cannot be written.
     pub fn fetch_result(
         &self,
         stages: &StageCache,
@@ -279,16 +312,21 @@ impl Transfer<'_> {
         let known = stages.all_of(key).into_iter().filter(|shared| results.admits(shared));
         let mut candidates: Vec<SharedEntry> = known.collect();
         let prefix = format!("{ENTRIES}{}/{}/", &key.hex()[..2], key.hex());
-        candidates.extend(self.entries_below(&results, &prefix)?.0);
+        let there = self.entries_below(&results, &prefix)?;
+        candidates.extend(there.entries);
         sort(&mut candidates);
+        let mut unread = there.unread.into_iter().next();
         for shared in candidates.iter().filter(fits) {
             let roots: Vec<Root> = shared.roots().collect();
-            if self.fetch(&roots)?.is_whole() {
+            let report = self.fetch(&roots)?;
+            if report.is_whole() {
                 results.store(shared)?;
                 return Ok(true);
             }
+            unread = unread.or(report.unread);
         }
-        Ok(false)
+        // A result that somebody has is no reason to compute it anew.
+        unread.map_or(Ok(false), |reason| Err(TransferError::Unread(reason)))
     }
 
     /// The entries of the stage cache at the remote.

@@ -1,8 +1,8 @@
 //! What of some contents is here and what at a remote, and bringing what is here there.
 //!
 //! Folders are followed by their manifests, level by level. What a remote has is asked by listing, never object by
-//! object when there are many. A manifest is put there after everything that it names, so that one that is there is
-//! whole; that is trusted of manifests that are not here, and asked of all others.
+//! object when there are many. A manifest is put there after everything of it that is meant, so that what a push that
+//! was cut off has left names nothing that is not there; where a part was pushed, the rest may be missing, and is asked for.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -48,8 +48,20 @@ pub struct Root {
     pub state: FileState,
     /// Whether it was recorded by a version of DVC that keeps it elsewhere.
     pub is_old: bool,
-    /// Whether it lies in what is recorded, so that as a folder it may stand only in the manifest of that one.
-    pub is_part: bool,
+    /// How much of it is meant.
+    pub extent: Extent,
+}
+
+/// How much of a content is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Whole,
+    /// All of it, which lies in what is recorded: as a folder it may stand only in the manifest of that one.
+    Part,
+    /// The manifest of a folder alone, by which a part of it is found.
+    List,
 }
 
 /// One object: a file, or the manifest of a folder.
@@ -89,6 +101,8 @@ pub struct Report {
     pub missing: Vec<Item>,
     /// What could not be brought over, and why.
     pub failed: Vec<(Item, String)>,
+    /// Why one of them could not be read that the remote has: when somebody sees to that, it can be had.
+    pub unread: Option<String>,
     /// What the side that it was brought to held with other bytes than its name says.
     pub damaged: Vec<Item>,
     /// How many objects could not be marked as used, since they are another user's.
@@ -102,6 +116,15 @@ impl Report {
     pub fn is_whole(&self) -> bool {
         self.missing.is_empty() && self.failed.is_empty()
     }
+}
+
+/// What a recorded folder holds at a path below it.
+#[derive(Clone, Debug)]
+pub struct Below {
+    /// The folders on the way whose manifests tell that, from the outermost one on, which is at the root.
+    pub lists: Vec<(ProjectPath, FileState)>,
+    /// What is there; `None` when nothing is.
+    pub found: Option<FileState>,
 }
 
 /// Where an object is.
@@ -124,6 +147,9 @@ pub enum TransferError {
     /// The cache failed.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// The remote does not let something be read that it has.
+    #[error("{0}")]
+    Unread(String),
     /// It was told to stop.
     #[error("the transfer was stopped")]
     Stopped,
@@ -177,7 +203,11 @@ impl Transfer<'_> {
         let damaged = Mutex::new(HashMap::new());
         let manifest = |item: &Item| match self.blobs.tree(&item.state.digest) {
             Ok(tree) => Ok(Some(tree)),
-            Err(CacheError::Missing { .. }) => Ok(None),
+            // A push of a part puts the manifest there without the rest.
+            Err(CacheError::Missing { .. }) => match self.manifest_if_any(&item.state.digest, item.is_old) {
+                Err(TransferError::Remote(fault)) if fault.is_of_one() => Ok(None),
+                found => found,
+            },
             Err(fault @ (CacheError::Damaged { .. } | CacheError::Tree { .. })) => {
                 lock(&damaged).insert(item.state.digest, fault.to_string());
                 Ok(None)
@@ -220,7 +250,8 @@ impl Transfer<'_> {
                     match fault {
                         Some(fault) => report.failed.push((graph.item(place), fault.clone())),
                         None if damaged.contains(&place) => {
-                            let text = "the remote holds it damaged, and the cache does not have it";
+                            let text =
+                                "the remote holds it damaged or unreadable, and the cache does not have it";
                             report.failed.push((graph.item(place), text.to_owned()));
                         }
                         None => report.missing.push(graph.item(place)),
@@ -278,6 +309,18 @@ impl Transfer<'_> {
         Ok(self.blobs.read_manifest(digest, &bytes))
     }
 
+    /// The same where nothing may ever have been put at the remote, which cannot be read then.
+    fn manifest_if_any(&self, digest: &Digest, is_old: bool) -> Result<Option<Tree>, TransferError> {
+        self.manifest(digest, is_old).or_else(|fault| {
+            let mut is_there = false;
+            self.remote.list(&self.blobs.layout().key(digest, true, is_old), &mut |_| {
+                is_there = true;
+                ControlFlow::Break(())
+            })?;
+            if is_there { Err(fault) } else { Ok(None) }
+        })
+    }
+
     /// The key of a file or folder.
     pub(crate) fn key(&self, name: &Name) -> String {
         self.blobs.layout().key(&name.digest, name.is_folder, name.is_old)
@@ -306,7 +349,9 @@ impl Transfer<'_> {
         let mut graph = Graph::default();
         let mut level: Vec<Place> = Vec::new();
         let is_flat = self.blobs.layout().is_flat();
-        for root in roots {
+        let (lists, contents): (Vec<&Root>, Vec<&Root>) =
+            roots.iter().partition(|root| root.extent == Extent::List);
+        for root in contents {
             graph.add_root(root, is_flat, &mut level);
         }
         while !level.is_empty() {
@@ -321,7 +366,42 @@ impl Transfer<'_> {
             }
             level = next;
         }
+        // Of these nothing else is asked for. One that is in what is meant as a whole has been followed.
+        for list in lists {
+            graph.add_root(list, is_flat, &mut Vec::new());
+        }
         Ok(graph)
+    }
+
+    /// What a recorded folder holds at the path `below` it, and the folders on the way whose manifests tell that, from the
+    /// outermost one on. Manifests that only the remote has are read there, and kept nowhere.
+    ///
+    /// # Errors
+    /// When a manifest on the way is not to be had.
+    pub fn look_below(
+        &self,
+        folder: &FileState,
+        below: &ProjectPath,
+        is_old: bool,
+    ) -> Result<Below, TransferError> {
+        let (mut path, mut state) = (ProjectPath::root(), *folder);
+        let mut lists = Vec::new();
+        for name in below.parts() {
+            if !state.is_folder() {
+                return Ok(Below { lists, found: None });
+            }
+            let digest = state.digest;
+            let tree = self.manifest_if_any(&digest, is_old)?.ok_or(CacheError::Missing { digest })?;
+            if path.is_root() || !self.blobs.layout().is_flat() {
+                lists.push((path.clone(), state));
+            }
+            let Ok(at) = tree.entries().binary_search_by(|(known, _)| known.as_str().cmp(name)) else {
+                return Ok(Below { lists, found: None });
+            };
+            state = tree.entries()[at].1.state();
+            path = path.join(name);
+        }
+        Ok(Below { lists, found: Some(state) })
     }
 
     /// What the remote says of the objects, by place.
@@ -358,7 +438,7 @@ impl Transfer<'_> {
         Ok(all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// What the remote has with other bytes than its name says.
+    /// What the remote has with other bytes than its name says, or does not let be read.
     fn damaged_there(&self, graph: &Graph, there: &[Option<There>]) -> Result<Vec<Place>, TransferError> {
         let places: Vec<Place> = graph.objects().filter(|place| there[place.at()].is_some()).collect();
         let damaged = self.each(&places, |place| {
@@ -373,6 +453,8 @@ impl Transfer<'_> {
                 Ok(()) => Ok((!hasher.is(&name.digest)).then_some(*place)),
                 // It went away meanwhile, and is put there again.
                 Err(RemoteError::Missing { .. }) => Ok(Some(*place)),
+                // A new one takes its place.
+                Err(fault) if fault.is_of_one() => Ok(Some(*place)),
                 Err(fault) => Err(fault.into()),
             }
         })?;

@@ -38,6 +38,7 @@ impl Scripted {
             source: "no answer".into(),
             hint: None,
             is_passing,
+            is_of_one: false,
         }
     }
 
@@ -166,7 +167,7 @@ impl House {
         }
         let path = ProjectPath::from_record("out").unwrap();
         let state = here.store(&path, Placement::Private).unwrap().unwrap();
-        (here, vec![Root { path, state, is_old: false, is_part: false }])
+        (here, vec![Root { path, state, is_old: false, extent: crate::Extent::Whole }])
     }
 
     fn transfer<'a>(&'a self, blobs: &'a Blobs) -> Transfer<'a> {
@@ -207,7 +208,10 @@ fn a_remote_is_asked_by_listing_when_there_is_much() {
     }
     let path = ProjectPath::from_record("out").unwrap();
     let state = here.store(&path, Placement::Private).unwrap().unwrap();
-    house.transfer(&here.blobs).push(&[Root { path, state, is_old: false, is_part: false }]).unwrap();
+    house
+        .transfer(&here.blobs)
+        .push(&[Root { path, state, is_old: false, extent: crate::Extent::Whole }])
+        .unwrap();
     assert!(house.remote.asked("list") <= 256, "{}", house.remote.asked("list"));
     assert_eq!(house.remote.asked("put"), 501);
 }
@@ -223,7 +227,7 @@ fn a_file_that_holds_a_manifest_is_one_object_with_its_folder() {
         path: ProjectPath::from_record("list").unwrap(),
         state,
         is_old: false,
-        is_part: false,
+        extent: crate::Extent::Whole,
     });
     assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
     assert_eq!(house.remote.keys().len(), 5);
@@ -248,7 +252,7 @@ fn a_folder_of_dvc_has_its_list_though_another_one_describes_it() {
     let roots = ["out", "out/sub"].map(|path| {
         let path = ProjectPath::from_record(path).unwrap();
         let state = here.store(&path, Placement::Private).unwrap().unwrap();
-        Root { path, state, is_old: false, is_part: false }
+        Root { path, state, is_old: false, extent: crate::Extent::Whole }
     });
     for root in &roots {
         let list = disk::read(&here.blobs.manifest_path(&root.state.digest)).unwrap();
@@ -324,7 +328,7 @@ fn other_bytes_are_never_taken() {
     let state = FileState { digest, size: 4, files: Some(1), executable: false };
     let report = house
         .transfer(&third.blobs)
-        .fetch(&[Root { path: roots[0].path.clone(), state, is_old: false, is_part: false }])
+        .fetch(&[Root { path: roots[0].path.clone(), state, is_old: false, extent: crate::Extent::Whole }])
         .unwrap();
     assert_eq!(report.failed.len(), 1);
     assert!(report.failed[0].1.contains("failed to read the tree"), "{}", report.failed[0].1);
@@ -439,9 +443,8 @@ fn results_come_with_what_they_name_when_they_are_trusted_and_right() {
     house.remote.set(&name.replace(file, &format!("{other}.json")), hostile.as_bytes(), NOW);
     house.remote.set(&name.replace(file, &format!("{}.json", "0".repeat(64))), b"junk", NOW);
     let third = house.workspace("third");
-    let (found, _) =
-        house.transfer(&third.blobs).remote_entries(&crate::Results::Stages(&third.stages)).unwrap();
-    assert_eq!(found.len(), 1);
+    let found = house.transfer(&third.blobs).remote_entries(&crate::Results::Stages(&third.stages)).unwrap();
+    assert_eq!(found.entries.len(), 1);
 }
 
 #[test]

@@ -165,7 +165,17 @@ impl FolderRemote {
             source: Box::new(source),
             hint,
             is_passing,
+            is_of_one: false,
         }
+    }
+
+    /// That an object cannot be read: its own fault, where the folder itself still answers and lets itself be read.
+    fn unreadable(&self, key: &str, source: io::Error) -> RemoteError {
+        let mut fault = self.failed("read", key, source);
+        if let RemoteError::Failed { is_of_one, is_passing: false, .. } = &mut fault {
+            *is_of_one = fs::read_dir(&self.root).is_ok();
+        }
+        fault
     }
 
     fn refused(&self, action: &'static str, key: &str, fault: DiskError) -> RemoteError {
@@ -298,7 +308,7 @@ impl Remote for FolderRemote {
 
     fn get(&self, key: &str, start: u64, sink: &mut Sink<'_>) -> Result<(), RemoteError> {
         let path = self.path(key, "read")?;
-        let failed = |fault| self.failed("read", key, fault);
+        let failed = |fault| self.unreadable(key, fault);
         let size = match fs::symlink_metadata(&path) {
             // Nothing but a file is opened: a pipe would hang.
             Ok(metadata) if metadata.is_file() => metadata.len(),

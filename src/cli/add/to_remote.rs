@@ -84,7 +84,7 @@ pub fn run(
     let pushed = stored.map_err(CliError::from).and_then(|state| {
         let state = state
             .ok_or_else(|| CliError::message(format!("{} is not there any more", base::shown(&from))))?;
-        let root = Root { path: path.clone(), state, is_old: false, is_part: false };
+        let root = Root { path: path.clone(), state, is_old: false, extent: cache::Extent::Whole };
         Ok((state, send(&remote, &outside.blobs, root, args.jobs, &interrupt, printer)?))
     });
     aside.clear()?;

@@ -13,6 +13,20 @@ use crate::project::{CONVERTING, DVC_FOLDER, PIPE_FOLDER, Project};
 /// The script's name in [`KEPT`].
 pub const SCRIPT: &str = "undo.sh";
 
+/// Where the texts of files lie that are git's and that conversion changed, in [`KEPT`].
+const TEXTS: &str = ".texts";
+
+/// A file of git's that conversion changed.
+#[derive(Debug)]
+pub struct ChangedText {
+    /// The file.
+    pub file: ProjectPath,
+    /// What stood in it; `None` where it was not there.
+    pub before: Option<String>,
+    /// What it got.
+    pub after: String,
+}
+
 /// The files of DVC that go: pipeline files, locks, pointers, ignore files.
 pub fn old_files(root: &Path, pipeline: &Pipeline, ignores: &[ProjectPath]) -> Vec<ProjectPath> {
     let locks = pipeline.files.iter().map(pipeline::lock_beside);
@@ -28,16 +42,23 @@ pub fn old_files(root: &Path, pipeline: &Pipeline, ignores: &[ProjectPath]) -> V
 pub fn put_aside(
     project: &Project,
     old: &[ProjectPath],
-    (new, changed): (&[ProjectPath], &[ProjectPath]),
+    (new, changed): (&[ProjectPath], &[ChangedText]),
     interrupt: &Interrupt,
 ) -> CliResult {
     let root = &project.root;
     let aside = root.join(KEPT);
     let pipe = root.join(PIPE_FOLDER);
-    let told = (count(&pipe) - count(&pipe.join("tmp")), project.git().is_some());
+    let files = count(&pipe) - count(&pipe.join("tmp"));
     // Git need not see what it has in its history.
     disk::replace(&aside.join(".gitignore"), b"*\n")?;
-    disk::replace(&aside.join(SCRIPT), script(old, new, changed, told).as_bytes())?;
+    disk::replace(&aside.join(SCRIPT), script(old, new, changed, files).as_bytes())?;
+    for ChangedText { file, before, after } in changed {
+        for (when, text) in [("before", before.as_ref()), ("after", Some(after))] {
+            if let Some(text) = text {
+                disk::replace(&file.to_path(&aside.join(TEXTS).join(when)), text.as_bytes())?;
+            }
+        }
+    }
     for file in old {
         interrupt.check()?;
         disk::move_path(&file.to_path(root), &file.to_path(&aside))?;
@@ -62,12 +83,7 @@ fn count(folder: &Path) -> usize {
     files.sum()
 }
 
-fn script(
-    old: &[ProjectPath],
-    new: &[ProjectPath],
-    changed: &[ProjectPath],
-    (files, has_git): (usize, bool),
-) -> String {
+fn script(old: &[ProjectPath], new: &[ProjectPath], changed: &[ChangedText], files: usize) -> String {
     let mut lines = vec![
         "#!/bin/sh".to_owned(),
         "# Makes the project one of DVC again, as it was before `pipe convert`.".to_owned(),
@@ -93,12 +109,15 @@ fn script(
         "find . -name '*.pipe' -type f ! -path './{PIPE_FOLDER}*' ! -path './.git/*' ! -path './{KEPT}/*' -exec echo 'Left \
          as it is, made since: {{}}; `dvc add` takes its data over' \\; >&2"
     ));
-    if has_git {
-        // Refused of what git never had: it is left with a line too many then.
-        lines.extend(changed.iter().map(|file| {
-            let file = quoted(file.as_str());
-            format!("git checkout --quiet HEAD -- {file} || true")
-        }));
+    for ChangedText { file, before, .. } in changed {
+        let file = quoted(file.as_str());
+        let [old, new] = ["before", "after"].map(|when| format!("{KEPT}/{TEXTS}/{when}/{file}"));
+        let back = if before.is_some() { format!("cp -- {old} {file}") } else { format!("rm -f -- {file}") };
+        lines.push(format!("if cmp -s {new} {file}; then {back}"));
+        // What somebody has written into it since is his.
+        lines.push(format!("elif [ -e {file} ] && ! cmp -s {old} {file}; then"));
+        lines.push(format!("  printf '%s\\n' 'Left as it is, changed since: '{file} >&2"));
+        lines.push("fi".to_owned());
     }
     lines.extend(old.iter().map(|file| {
         let file = quoted(file.as_str());

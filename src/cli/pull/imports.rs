@@ -70,7 +70,7 @@ pub fn bring(
             continue;
         }
         let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
-        let root = Root { path: out.path.clone(), state, is_old, is_part: false };
+        let root = Root { path: out.path.clone(), state, is_old, extent: cache::Extent::Whole };
         let count = json!({ "count": state.files.unwrap_or(1), "bytes": state.size });
         let mut side = json!({ "remote": import.shown(), "path": out.path.as_str() });
         if args.dry {
