@@ -169,11 +169,6 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
-    /// Whether an empty list of a params file's keys means the whole of it, rather than nothing.
-    pub(crate) fn no_keys_are_all(self) -> bool {
-        self == Dialect::Dvc
-    }
-
     /// Whether an empty list among flags leaves its flag.
     pub(crate) fn tells_empty_lists(self) -> bool {
         self == Dialect::Native

@@ -542,9 +542,7 @@ impl Loader<'_, '_> {
                     let file = self.path(wdir, PARAMS_FILE, place, &inside)?;
                     refs.push(ParamRef { file, key: Some(key.clone()) });
                 }
-                ParamSpec::File(file, keys)
-                    if keys.as_ref().is_none_or(|keys| keys.is_empty() && self.dialect.no_keys_are_all()) =>
-                {
+                ParamSpec::File(file, keys) if keys.as_ref().is_none_or(Vec::is_empty) => {
                     refs.push(ParamRef { file: self.path(wdir, file, place, &inside)?, key: None });
                 }
                 ParamSpec::File(file, keys) => {

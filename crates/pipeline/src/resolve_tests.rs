@@ -89,6 +89,17 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 #[test]
+fn no_keys_of_a_params_file_are_all() {
+    let params = |written: &str| {
+        let text = format!("stages:\n  s:\n    cmd: echo s\n    params: [{{other.toml: {written}}}]\n");
+        load_with(&text, FILES).expect("it is right").stages[0].params.clone()
+    };
+    assert_eq!(params("[]"), [ParamRef { file: path("other.toml"), key: None }]);
+    assert_eq!(params("[]"), params(""));
+    assert_ne!(params("[]"), params("[a]"));
+}
+
+#[test]
 fn an_example_in_full() {
     let pipeline = load_with(EXAMPLE, FILES).expect("it is right");
     let [data, train] = pipeline.stages.as_slice() else { panic!("two stages") };
