@@ -99,13 +99,17 @@ impl Logger {
         if !project.pipe_path("").exists() {
             return Err(CliError::no_run_yet());
         }
-        // To open it would make an empty one, where the file may come back. What waits may have made the run.
-        if !path.exists() && spool::is_empty(&project.spool_folder()) {
+        // To open it would make an empty one, where the file may come back: what is logged waits for that, to a run that can be told
+        // without it. What waits already may have made the run.
+        if !path.exists() && whole.is_err() && spool::is_empty(&project.spool_folder()) {
             let shown = base::shown(path.strip_prefix(&project.root).unwrap_or(&path));
             return Err(CliError::message(format!(
                 "no run matches `{wanted}`: there is no run store here ({shown})"
             ))
-            .hint("put that file back, if it was moved: the run is in it; `pipe runs start` begins one in a new store"));
+            .hint(
+                "put that file back, if it was moved, or name the run by its whole id: then what is logged waits for the \
+                 file; `pipe runs start` begins a run in a new store",
+            ));
         }
         let mut logger = Logger::new(project, unknown, false, printer)?;
         let spool = logger.project.spool_folder();

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use base::check_tag_key;
 use clap::Args;
 
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -26,19 +27,6 @@ pub fn parse_tag(text: &str) -> Result<(String, String), String> {
     let (key, value) = parse_pair(text)?;
     check_tag_key(&key)?;
     Ok((key, value))
-}
-
-/// Refuses the keys of tags by which `pipe` records how a run came about.
-///
-/// # Errors
-/// When the key is one of those.
-pub fn check_tag_key(key: &str) -> Result<(), String> {
-    if track::is_own_tag(key) {
-        return Err(format!(
-            "`{key}` is for pipe itself to set: by tags that begin with `pipe.` it records how a run came about"
-        ));
-    }
-    Ok(())
 }
 
 /// A text as given, or what comes from standard input for `-`.

@@ -6,12 +6,13 @@ mod model;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use base::check_tag_key;
 use clap::{Args, Subcommand};
 use disk::{LockFile, Sharing};
 use track::Change;
 
 use crate::artifacts;
-use crate::cli::arguments::{check_tag_key, parse_pair};
+use crate::cli::arguments::parse_pair;
 use crate::cli::command_line;
 use crate::cli::runs::start::{params_of, tags_of};
 use crate::error::{CliError, CliResult};

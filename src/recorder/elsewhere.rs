@@ -11,10 +11,35 @@ use super::scripts::TRACKING_URI;
 const MOST_BYTES: u64 = 4 << 20;
 /// Commands that set or remove the variables that they name.
 const SETTERS: [&str; 4] = ["unset", "setenv", "set", "read"];
+/// Commands that set variables for what comes after them in the same shell, and run nothing.
+const DECLARERS: [&str; 10] =
+    ["export", "declare", "typeset", "readonly", "local", "unset", "setenv", "set", "read", ":"];
 
-/// Whether a script for a shell sets the tracking URI, or takes it away; one that reads it does not.
-pub fn is_set_in(script: &str) -> bool {
-    script.match_indices(TRACKING_URI).any(|(at, found)| {
+/// Whether a command decides itself where what it starts logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// It leaves that to its environment.
+    None,
+    /// It does, for some of its scripts at least.
+    Counts,
+    /// It sets the tracking URI at the end of one of several scripts, each of which has a shell of its own.
+    InVain,
+}
+
+/// What a command says of the tracking URI, whose scripts have a shell of their own each.
+pub fn setting_in(scripts: &[String]) -> Setting {
+    let settings =
+        scripts.iter().flat_map(|script| settings_in(script).map(move |at| is_used_after(script, at)));
+    match settings.reduce(|one, other| one || other) {
+        Some(true) => Setting::Counts,
+        Some(false) if scripts.len() > 1 => Setting::InVain,
+        _ => Setting::None,
+    }
+}
+
+/// Where a script for a shell sets the tracking URI, or takes it away; one that reads it does not.
+fn settings_in(script: &str) -> impl Iterator<Item = usize> {
+    let is_set = |&(at, found): &(usize, &str)| {
         let (before, after) = (&script[..at], &script[at + found.len()..]);
         let is_part = before.ends_with(is_of_name) || after.starts_with(is_of_name);
         let command = before.rsplit(['\n', ';', '&', '|', '(', '`']).next().unwrap_or_default();
@@ -36,7 +61,57 @@ pub fn is_set_in(script: &str) -> bool {
         let mut words = command.split_whitespace();
         words.next().is_some_and(|first| SETTERS.contains(&first))
             || matches!(words.next_back(), Some("-u" | "--unset"))
-    })
+    };
+    script.match_indices(TRACKING_URI).filter(is_set).map(|(at, _)| at)
+}
+
+/// Whether something finds the variable that is set there: the command that it is set for, or one that comes later in the
+/// script. In doubt something does.
+fn is_used_after(script: &str, at: usize) -> bool {
+    let commands = words_of_commands(script);
+    let is_it = |words: &Vec<(usize, &str)>| {
+        words.iter().any(|(start, word)| (*start..start + word.len()).contains(&at))
+    };
+    let Some(found) = commands.iter().position(is_it) else { return true };
+    let is_assignment = |word: &str| {
+        word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_of_name))
+    };
+    let words = &commands[found];
+    let declares = words.iter().all(|(_, word)| is_assignment(word)) || DECLARERS.contains(&words[0].1);
+    !declares || found + 1 < commands.len()
+}
+
+/// The words of each command of a script, with their quotes, and where they begin; without comments.
+fn words_of_commands(script: &str) -> Vec<Vec<(usize, &str)>> {
+    let mut commands = vec![Vec::new()];
+    let (mut start, mut quote, mut is_escaped, mut is_comment) = (None, None, false, false);
+    for (at, c) in script.char_indices() {
+        is_comment &= c != '\n';
+        if is_comment || std::mem::take(&mut is_escaped) {
+            continue;
+        }
+        is_escaped = c == '\\' && quote != Some('\'');
+        let is_separator = "\n;&|()`".contains(c);
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if c == '#' && start.is_none() => is_comment = true,
+            None if is_separator || c.is_whitespace() => {
+                let last = commands.last_mut().expect("there is one");
+                last.extend(start.take().map(|start| (start, &script[start..at])));
+                if is_separator {
+                    commands.push(Vec::new());
+                }
+            }
+            None => {
+                start = start.or(Some(at));
+                quote = Some(c).filter(|c| "'\"".contains(*c));
+            }
+        }
+    }
+    commands.last_mut().expect("there is one").extend(start.map(|start| (start, &script[start..])));
+    commands.retain(|words| !words.is_empty());
+    commands
 }
 
 /// Where a stage's Python code says itself where it logs: the file and the line, as they may be shown.
@@ -165,7 +240,7 @@ mod tests {
             "# MLFLOW_TRACKING_URI=x\npython train.py",
             "OLD_MLFLOW_TRACKING_URI=x MLFLOW_TRACKING_URI_FILE=y python train.py",
         ] {
-            assert!(!is_set_in(script), "{script}");
+            assert_eq!(settings_in(script).count(), 0, "{script}");
         }
         for script in [
             "MLFLOW_TRACKING_URI=x python train.py",
@@ -178,8 +253,40 @@ mod tests {
             ": ${MLFLOW_TRACKING_URI:=x}",
             "echo $MLFLOW_TRACKING_URI; MLFLOW_TRACKING_URI= python train.py",
         ] {
-            assert!(is_set_in(script), "{script}");
+            assert_eq!(settings_in(script).count(), 1, "{script}");
+            let is_last = script.starts_with("setenv") || script.starts_with(':');
+            assert_eq!(
+                setting_in(&[script.to_owned()]),
+                if is_last { Setting::None } else { Setting::Counts },
+                "{script}"
+            );
         }
+    }
+
+    #[test]
+    fn what_a_script_sets_at_its_end_nothing_finds() {
+        let of = |scripts: &[&str]| {
+            setting_in(&scripts.iter().map(|&script| script.to_owned()).collect::<Vec<_>>())
+        };
+        for vain in [
+            "export MLFLOW_TRACKING_URI=http://h",
+            "cd src && export 'MLFLOW_TRACKING_URI=http://h?a=1&b=2;c'  # it's so",
+            "MLFLOW_TRACKING_URI=\"a \\\" b;\" OTHER=x;\n# the end\n",
+            "echo it\\'s; unset MLFLOW_TRACKING_URI",
+        ] {
+            assert_eq!(of(&[vain, "python train.py"]), Setting::InVain, "{vain}");
+            assert_eq!(of(&[vain]), Setting::None, "{vain}");
+            assert_eq!(of(&[vain, "MLFLOW_TRACKING_URI=x python train.py"]), Setting::Counts, "{vain}");
+        }
+        for counts in [
+            "export MLFLOW_TRACKING_URI=http://h\npython train.py",
+            "# it's so\nMLFLOW_TRACKING_URI=http://h python train.py",
+            "sh -c 'export MLFLOW_TRACKING_URI=x; python train.py'",
+            "docker run -e MLFLOW_TRACKING_URI=x image",
+        ] {
+            assert_eq!(of(&["echo", counts]), Setting::Counts, "{counts}");
+        }
+        assert_eq!(of(&["echo", "python train.py"]), Setting::None);
     }
 
     #[test]

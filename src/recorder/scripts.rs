@@ -14,6 +14,7 @@ use pipeline::Stage;
 use server::{Context, Scope, Scopes, Server, Token};
 use track::{Change, Lifecycle, Run, RunId, RunStatus, SETTLED_TAG};
 
+use super::elsewhere::Setting;
 use super::standby::StandbyStore;
 use super::{Recorder, elsewhere, tag, tags};
 use crate::environment;
@@ -52,6 +53,7 @@ pub struct Scripts {
     serving: OnceLock<Option<Serving>>,
     /// By the name of the stage.
     doors: Mutex<IndexMap<String, Door>>,
+    /// Whether people know that their environment says where scripts log.
     has_told: AtomicBool,
 }
 
@@ -87,21 +89,16 @@ impl Recorder<'_> {
         }
         let theirs = environment::inherited(TRACKING_URI).filter(|uri| !is_ours(&uri.to_string_lossy()));
         if let Some(uri) = theirs.filter(|_| inject == Inject::Auto) {
-            let shown = without_password(&uri.to_string_lossy());
-            self.tell_of_theirs(&format!(
-                "{TRACKING_URI} is set to {shown}: scripts log there, not to the runs of this project (`pipe config \
-                 tracking.inject always` changes that)"
-            ));
+            let shown = without_secrets(&uri.to_string_lossy());
+            if !self.scripts.has_told.swap(true, Ordering::SeqCst) {
+                self.printer.say(format_args!(
+                    "Note: {TRACKING_URI} is set to {shown}: scripts log there, not to the runs of this project (`pipe \
+                     config tracking.inject always` changes that)."
+                ));
+            }
             return None;
         }
-        let is_told = stage.command.scripts().iter().any(|script| elsewhere::is_set_in(script));
-        if is_told {
-            self.tell_of_theirs(&format!(
-                "the command of stage {} sets {TRACKING_URI}: that counts, and what is logged elsewhere is not among \
-                 the runs of this project",
-                stage.address
-            ));
-        }
+        let is_told = self.tell_of_command(stage);
         let Serving { server, scopes, store } = self.serving()?;
         store.expect(run);
         let flush = self.writer().flusher();
@@ -203,11 +200,23 @@ impl Recorder<'_> {
         }
     }
 
-    /// Says once that somebody else than `pipe` decides where scripts log.
-    fn tell_of_theirs(&self, text: &str) {
-        if !self.scripts.has_told.swap(true, Ordering::SeqCst) {
-            self.printer.say(format_args!("Note: {text}."));
+    /// Says that a stage's command itself decides where its scripts log, or means to. Whether it does.
+    fn tell_of_command(&self, stage: &Stage) -> bool {
+        let setting = elsewhere::setting_in(&self.project.dialect.scripts(&stage.command));
+        match setting {
+            Setting::None => {}
+            Setting::Counts => self.printer.say(format_args!(
+                "Note: the command of stage {} sets {TRACKING_URI}: that counts, and what is logged elsewhere is not among \
+                 the runs of this project.",
+                stage.address
+            )),
+            Setting::InVain => self.printer.say(format_args!(
+                "Note: stage {} sets {TRACKING_URI} in a part of its command that runs nothing then: each part has a shell of \
+                 its own, so that does not count.",
+                stage.address
+            )),
         }
+        setting == Setting::Counts
     }
 }
 
@@ -250,14 +259,32 @@ fn is_ours(uri: &str) -> bool {
     port.parse::<u16>().is_ok() && secret.len() == 32 && secret.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// An address as it may be shown.
-fn without_password(uri: &str) -> String {
-    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://…{}", &rest[at..]),
-        None => uri.to_owned(),
-    }
+/// An address as it may be shown: without the password, and without what its query and its fragment say.
+fn without_secrets(uri: &str) -> String {
+    let (place, said) = uri.split_at(uri.find(['?', '#']).unwrap_or(uri.len()));
+    let place = match place.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            match rest[..end].rfind('@') {
+                Some(at) => format!("{scheme}://…{}", &rest[at..]),
+                // Perhaps the sign is one of a password.
+                None if end == rest.len() && said.contains('@') => format!("{scheme}://…"),
+                None => place.to_owned(),
+            }
+        }
+        None => place.to_owned(),
+    };
+    let (query, fragment) = said.split_at(said.find('#').unwrap_or(said.len()));
+    let hidden = |part: &str| match part.split_once('=') {
+        Some((key, _)) => format!("{key}=…"),
+        None if part.is_empty() => String::new(),
+        None => "…".to_owned(),
+    };
+    let query = query.strip_prefix('?').map(|query| {
+        let parts: Vec<String> = query.split('&').map(hidden).collect();
+        format!("?{}", parts.join("&"))
+    });
+    format!("{place}{}{}", query.unwrap_or_default(), if fragment.is_empty() { "" } else { "#…" })
 }
 
 #[cfg(test)]
@@ -318,8 +345,17 @@ mod tests {
         ] {
             assert!(!is_ours(other), "{other}");
         }
-        assert_eq!(without_password("https://me:secret@host/x@y"), "https://…@host/x@y");
-        assert_eq!(without_password("https://host/x@y"), "https://host/x@y");
-        assert_eq!(without_password("databricks"), "databricks");
+        for (uri, shown) in [
+            ("https://me:secret@host/x@y", "https://…@host/x@y"),
+            ("https://host/x@y", "https://host/x@y"),
+            ("databricks", "databricks"),
+            ("https://host/x?token=secret", "https://host/x?token=…"),
+            ("https://me:secret@host?a=1&token=b=c@d&secret#secret", "https://…@host?a=…&token=…&…#…"),
+            ("https://me:sec?ret=@host/x", "https://…?ret=…"),
+            ("https://me:sec#ret@host/x", "https://…#…"),
+            ("sqlite:///x.db?", "sqlite:///x.db?"),
+        ] {
+            assert_eq!(without_secrets(uri), shown);
+        }
     }
 }

@@ -229,7 +229,8 @@ fn who_looks_at_a_locked_store_is_told_what_waits_for_it() {
     assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 1);
 }
 
-/// A store that is gone may come back: who names one of its runs makes no other in its place.
+/// A store that is gone may come back: who names one of its runs makes no other in its place, and which run a name or a
+/// short id means cannot be told without it.
 #[test]
 fn a_run_of_a_store_that_is_gone_is_not_here() {
     let sandbox = Sandbox::without_git();
@@ -237,15 +238,43 @@ fn a_run_of_a_store_that_is_gone_is_not_here() {
     let store = sandbox.path(".pipe/runs.db");
     std::fs::rename(&store, sandbox.path("aside.db")).unwrap();
     let before = sandbox.files(".pipe");
-    for wanted in [&run, "last"] {
+    for wanted in [&run[24..], "last"] {
         let said = sandbox.pipe(["log", "metric", "loss", "1", "--run", wanted]).code(2);
-        said.tells(&[wanted, "no run store here (.pipe/runs.db)", "put that file back", "pipe runs start"]);
+        said.tells(&[
+            wanted,
+            "no run store here (.pipe/runs.db)",
+            "put that file back",
+            "whole id",
+            "pipe runs start",
+        ]);
     }
-    sandbox.pipe(["runs", "end", &run]).code(2).tells(&["no run store here"]);
+    sandbox.pipe(["runs", "end", "last"]).code(2).tells(&["no run store here"]);
     assert_eq!(sandbox.files(".pipe"), before, "nothing is made");
     std::fs::rename(sandbox.path("aside.db"), &store).unwrap();
     sandbox.ok(["log", "metric", "loss", "1", "--run", &run]);
     assert_eq!(points(&shown(&sandbox, &run), "loss").len(), 1);
+}
+
+/// Nothing waits for the store yet: the first that is logged is not lost either.
+#[test]
+fn what_is_logged_to_a_whole_id_waits_for_a_store_that_is_gone() {
+    let sandbox = Sandbox::without_git();
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    let (store, aside) = (sandbox.path(".pipe/runs.db"), sandbox.path("aside.db"));
+    let logged: [&[&str]; 3] =
+        [&["log", "metric", "loss", "1", "--run"], &["log", "param", "lr=7", "--run"], &["runs", "end"]];
+    for line in logged {
+        std::fs::rename(&store, &aside).unwrap();
+        let said = sandbox.ok(line.iter().copied().chain([run.as_str()]));
+        said.tells(&[".pipe/runs.db is missing (put it back)", "by a later pipe command"]);
+        assert!(!store.exists() && sandbox.files(".pipe/tmp/spool").len() == 1, "{line:?}");
+        std::fs::rename(&aside, &store).unwrap();
+        sandbox.ok(["runs", "list"]);
+        assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0], "{line:?}");
+    }
+    let run = shown(&sandbox, &run);
+    assert_eq!((points(&run, "loss").len(), &run["params"]["lr"]), (1, &json!("7")));
+    assert_eq!(run["status"], "FINISHED");
 }
 
 #[test]

@@ -445,7 +445,7 @@ stages:
   a:
     cmd: x
     experiment: churn
-    run: {name: 'rate ${rate}', tags: {owner: me, rate: '${rate}'}}
+    run: {name: 'rate ${rate}', tags: {owner: me, rate: '${rate}', pipe.better.acc: higher}}
   b: {cmd: x}
 ";
     let pipeline = loaded(text, &[("params.yaml", "rate: 0.5\n")]);
@@ -453,7 +453,7 @@ stages:
     assert_eq!(a.tracking.experiment.as_deref(), Some("churn"));
     assert_eq!(a.tracking.name.as_deref(), Some("rate 0.5"));
     let tags: Vec<_> = a.tracking.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(tags, ["owner=me", "rate=0.5"]);
+    assert_eq!(tags, ["owner=me", "pipe.better.acc=higher", "rate=0.5"]);
     assert_eq!(b.tracking, crate::stage::Tracking::default());
     let of = |line: &str| faults(&format!("stages:\n  a:\n    cmd: x\n    {line}\n"), &[]).remove(0);
     for (line, expected) in [
@@ -462,6 +462,10 @@ stages:
         ("run: a", "pipeline.yaml:4:10: `stages.a.run`: expected a map"),
         ("run: {nam: a}", "pipeline.yaml:4:11: unknown key `nam` in `stages.a.run` | did you mean `name`?"),
         ("run: {tags: {'a=b': 1}}", "pipeline.yaml:4:18: `a=b` is no key of a tag"),
+        (
+            "run: {tags: {pipe.restored_from: a}}",
+            "pipeline.yaml:4:18: `pipe.restored_from` is for pipe itself to set",
+        ),
         ("run: {tags: {a: }}", "pipeline.yaml:4:19: `stages.a.run.tags.a`: expected a text, found null"),
     ] {
         let fault = of(line);

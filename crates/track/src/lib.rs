@@ -25,6 +25,7 @@ mod sqlite;
 mod store;
 mod unknown;
 
+pub use base::{DIRECTION_TAG, is_own_tag};
 pub use block::{BLOCK_VERSION, decode_block, encode_block};
 pub use bookkeeping::{
     COMMAND_TAG, ENV_TAG, EXIT_CODE_TAG, FAILURE_TAG, NOTE_TAG, PARTIAL_TAG, REASONS_TAG, SIGNAL_TAG,
@@ -45,8 +46,8 @@ pub use entity::{
     RegisteredModel, Role, Run, RunData, RunInfo, RunStatus, Stage, Tag, TagValue,
 };
 pub use filter::{
-    Aggregate, Attribute, Comparison, DIRECTION_TAG, DatasetField, Direction, Field, Filter, FilterError,
-    Literal, MlflowError, OrderBy, Pattern, RESTORED, RESTORED_TAG, Searched, nearest,
+    Aggregate, Attribute, Comparison, DatasetField, Direction, Field, Filter, FilterError, Literal,
+    MlflowError, OrderBy, Pattern, RESTORED, RESTORED_TAG, Searched, nearest,
 };
 pub use joined::{
     Joined, KIND_TAG, SCRIPT_KIND, SCRIPT_RUN_TAG, STAGE_RUN_TAG, STAGE_TAG, is_of_script, shown_id, ties,
@@ -58,7 +59,7 @@ pub use key::{
     check_key, check_logged_name, check_registered_name, fit_param_value, fit_tag_value,
 };
 pub use lease::lease_is_alive;
-pub use mirror::{PARENT_TAG, RUN_NAME_TAG, is_own_tag};
+pub use mirror::{PARENT_TAG, RUN_NAME_TAG};
 pub use model_id::{ModelId, ParseModelIdError};
 pub use name::run_name;
 pub use run_id::{ParseRunIdError, RunId};

@@ -3,24 +3,15 @@
 //! The store keeps each such fact once, in the field. Setting the tag sets the field, by whatever door it comes, and who
 //! asks for the tag is told the field, so that the two never disagree. A parent that is no run of the store stays a tag
 //! and no more.
-//!
-//! And the tags by which `pipe` tells how a run came about, which are nobody else's to set.
 
 use std::borrow::Cow;
 
-use crate::{DIRECTION_TAG, Run};
+use crate::Run;
 
 /// The tag that is a run's name. A run always has one: taking the tag away changes nothing.
 pub const RUN_NAME_TAG: &str = "mlflow.runName";
 /// The tag that is the id of a run's parent.
 pub const PARENT_TAG: &str = "mlflow.parentRunId";
-
-/// Whether a tag is one by which `pipe` records how a run came about: what ran, how it ended, which runs belong together.
-/// Those who write such a tag are asked by what it says later on, so clients and people do not. Which way a metric is
-/// better is for them to say.
-pub fn is_own_tag(key: &str) -> bool {
-    key.starts_with("pipe.") && !key.starts_with(DIRECTION_TAG)
-}
 
 impl Run {
     /// The value of a tag, also of one that is a field.

@@ -1,10 +1,10 @@
 //! `pipe runs tag`, `rename` and `note`: what people say about a run.
 
-use base::{one_line, plain_lines};
+use base::{check_tag_key, one_line, plain_lines};
 use clap::Args;
 use track::{Change, Joined, NOTE_TAG, RunStore, Tag, View};
 
-use crate::cli::arguments::{check_tag_key, parse_tag, text_argument};
+use crate::cli::arguments::{parse_tag, text_argument};
 use crate::error::{CliError, CliResult};
 use crate::logging::now;
 use crate::project::Project;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The start of the tag that says which way a metric of a run is better: `pipe.better.KEY` is `lower` or `higher`.
-pub const DIRECTION_TAG: &str = "pipe.better.";
+use base::DIRECTION_TAG;
 
 /// Which way a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -23,7 +23,7 @@ mod time;
 
 use regex::{Regex, RegexBuilder};
 
-pub use direction::{DIRECTION_TAG, Direction};
+pub use direction::Direction;
 pub use error::{FilterError, nearest};
 pub use mlflow::{MlflowError, Searched};
 pub use order::OrderBy;

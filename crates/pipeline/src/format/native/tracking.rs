@@ -25,6 +25,7 @@ pub(crate) fn read(stage: &Node<'_, '_>) -> Result<Tracking, PipelineError> {
             if key.is_empty() || !key.chars().all(allowed) {
                 return Err(value.key_fault(format!("`{}` is no key of a tag", key.escape_debug())));
             }
+            base::check_tag_key(key).map_err(|fault| value.key_fault(fault))?;
             tracking.tags.insert(key.to_owned(), plain(&value)?);
         }
     }
