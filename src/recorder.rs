@@ -18,8 +18,8 @@ use exec::{Exit, Failure, Host, Job, JobEnv, LedgerError, OutStates, Outcome, Su
 use indexmap::IndexMap;
 use pipeline::{Dialect, OutKind, PARAMS_FILE, Stage};
 use track::{
-    Artifact, Change, ExperimentRef, Lease, LineageFile, Metric, NewRun, Param, RunId, RunStatus, RunStore,
-    SqliteStore, Tag,
+    Artifact, ArtifactOwner, Change, ExperimentRef, Lease, LineageFile, Metric, NewRun, Param, RunId,
+    RunStatus, RunStore, SqliteStore, Tag,
 };
 
 #[cfg(feature = "serve")]
@@ -359,6 +359,12 @@ impl<'a> Recorder<'a> {
         for name in ["stdout.log", "stderr.log"] {
             let log = folder.join(name);
             let Ok(Some(bytes)) = disk::read_optional(&log) else { continue };
+            // What the stage itself has logged in a folder of that name stands; the log stays a file.
+            let owner = ArtifactOwner::Run(run);
+            let inside = self.store().and_then(|store| store.artifact_folder(&owner, name).ok());
+            if inside.is_some_and(|inside| !inside.is_empty()) {
+                continue;
+            }
             logs.push(log);
             if !bytes.is_empty() {
                 let Ok(digest) = self.workspace.blobs.store_bytes(&bytes) else { return None };

@@ -79,7 +79,7 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     };
     match &why_not {
         Some(fault) => printer.warn(format_args!(
-            "{}; runs can be looked at, and what clients log is refused",
+            "{}; runs can be looked at, and what clients log is refused until that changes",
             with_causes(fault)
         )),
         None => made?,
@@ -100,10 +100,15 @@ pub fn run(args: &UiArgs, printer: Printer) -> CliResult {
     }
     printer.data_line(format_args!("http://{address}/{shown}"));
     printer.say("Serving until Ctrl-C.");
-    let mut looked = Instant::now();
+    let (mut looked, mut is_prepared) = (Instant::now(), why_not.is_none());
     while !interrupt.came() {
         std::thread::sleep(NAP);
-        if looked.elapsed() > LOOK_EVERY && why_not.is_none() {
+        if !is_prepared && !store.is_read_only() {
+            // It can be written to after all, and what a start does is done now.
+            is_prepared = project.make_pipe_folder().is_ok() && project.prepare_cache().is_ok();
+            let _ = store.tell();
+        }
+        if looked.elapsed() > LOOK_EVERY {
             looked = Instant::now();
             // What fails here is told to whoever asks.
             let _ = spool::replay(&project.spool_folder(), &*store);

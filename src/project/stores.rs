@@ -205,8 +205,9 @@ impl Project {
                 fault @ (StoreError::Failed { .. } | StoreError::ReadOnly { .. } | StoreError::Full { .. }),
             ) => {
                 // What kept it from being written to says more than why it could not be read either.
-                match SqliteStore::open_read_only_since(&self.pipe_path("runs.db"), &fault) {
-                    Ok(store) => Ok((store, Some(fault))),
+                let (path, sync) = (self.pipe_path("runs.db"), self.settings.store_sync());
+                match SqliteStore::open_read_only_since(&path, sync, &fault) {
+                    Ok(store) => Ok((self.telling(store), Some(fault))),
                     Err(_) => Err(fault),
                 }
             }

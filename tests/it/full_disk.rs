@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Said, Sandbox};
+use crate::harness::{Said, Sandbox, await_that};
 
 const PIPE: &str = env!("CARGO_BIN_EXE_pipe");
 
@@ -166,6 +166,37 @@ fn a_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
     check_whole(served.sandbox.path("copy.db"));
     let (_, said) = served.end("TERM");
     said.code(0);
+}
+
+#[test]
+fn a_server_that_was_begun_on_a_full_disk_takes_writes_when_there_is_room() {
+    use crate::mlflow_tool::Served;
+    let sandbox = Sandbox::without_git();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    let script = r#"
+        mkdir disk; mount -t tmpfs -o size=3m tmpfs disk; cd disk; mkdir .pipe
+        "$PIPE" runs start --name small > /dev/null
+        cat /dev/zero > fill 2> /dev/null
+        exec "$PIPE" ui --port 0 --no-token
+    "#;
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).env("PIPE", PIPE);
+    let served = Served::of(sandbox, command);
+    let create = |name: &str| served.post("experiments/create", &json!({"name": name}));
+    let (status, answer) = create("early");
+    assert_eq!(status, 500, "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("disk is full"), "{answer}");
+    std::fs::remove_file(PathBuf::from(format!("/proc/{}/cwd/fill", served.pid()))).unwrap();
+    await_that("there is room", || create("late").0 == 200);
+    let run = served.run();
+    let file = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/file");
+    assert_eq!(served.ask("PUT", &file, &[], b"bytes").status, 200);
+    assert_eq!(served.get(&file).body, b"bytes");
+    let found = served.get("/api/2.0/mlflow/experiments/get-by-name?experiment_name=late");
+    assert_eq!(found.status, 200);
+    served.end("TERM").1.code(0);
 }
 
 /// As on a full disk: writes beyond 8 kB are answered with an error.
@@ -409,6 +440,19 @@ fn where_nothing_can_be_written_runs_are_served_to_look_at() {
     sandbox.ok(["log", "metric", "loss", "3", "--step", "2", "--run", &run]);
     let history = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss");
     assert_eq!(served.get(&history).json()["metrics"].as_array().unwrap().len(), 2);
+    // Nor for ever by this server.
+    let mut remount = sandbox.program("nsenter");
+    let pid = served.pid().to_string();
+    remount.args(["--preserve-credentials", "--user", "--mount", "--target", &pid]);
+    let path = sandbox.root();
+    remount.args(["mount", "-o", "remount,bind,rw"]).arg(&path);
+    sandbox.finish(remount).code(0);
+    let tag = json!({"run_id": run, "key": "a", "value": "b"});
+    await_that("it can be written to", || served.post("runs/set-tag", &tag).0 == 200);
+    assert_eq!(served.ask("PUT", &format!("{file}2"), &[], b"x").status, 200);
+    assert_eq!(sandbox.json(["runs", "show", &run, "--json"])["tags"]["a"], "b");
+    sandbox.ok(["log", "metric", "loss", "4", "--step", "3", "--run", &run]);
+    assert_eq!(served.get(&history).json()["metrics"].as_array().unwrap().len(), 3);
     let (_, said) = served.end("TERM");
     said.code(0).tells(&["runs can be looked at, and what clients log is refused"]);
 }

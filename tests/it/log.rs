@@ -294,3 +294,41 @@ fn a_stage_that_goes_elsewhere_makes_no_project_there() {
         sandbox.json(["runs", "list", "--json", "--columns", "name,metrics.b", "--where", "name = 'inner'"]);
     assert_eq!(list[0]["metrics.b"], 2.0, "{list}");
 }
+
+#[test]
+fn what_is_a_file_is_no_folder() {
+    let sandbox = Sandbox::without_git();
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    let log = |path: &str, name: &str| sandbox.pipe(["log", "artifact", "--run", &run, path, "--as", name]);
+    sandbox.write("f", "bytes");
+    sandbox.write("folder/y", "bytes");
+    log("f", "x").code(0);
+    log("folder", "d").code(0);
+    for (path, name, other) in [("f", "x/y", "`x`"), ("folder", "x", "`x`"), ("f", "d", "`d/y`")] {
+        log(path, name).code(2).tells(&[other, "a name is a file or a folder, not both", "hint: `--as`"]);
+    }
+    // Equal files and others of the same names are fine.
+    log("f", "x").code(0);
+    sandbox.write("f", "others");
+    log("f", "x").code(0);
+    log("folder", "d").code(0);
+    sandbox.ok(["runs", "download", &run, "-o", "o"]);
+    assert_eq!((sandbox.read("o/x"), sandbox.read("o/d/y")), ("others".into(), "bytes".into()));
+}
+
+/// What a stage's script has logged in a folder by the name of a log keeps nobody from recording how the stage ended.
+#[test]
+fn a_folder_by_the_name_of_a_log_leaves_the_run_as_it_ended() {
+    let sandbox = Sandbox::without_git();
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    sandbox.write("f", "bytes");
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n  a:\n    cmd: echo said; {pipe} log artifact f --as stdout.log/f\n"),
+    );
+    sandbox.ok(["repro"]);
+    let run = sandbox.stage_run("a");
+    let paths: Vec<&str> =
+        run["artifacts"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    assert_eq!((&run["status"], paths), (&json!("FINISHED"), vec!["stderr.log", "stdout.log/f"]));
+}

@@ -290,6 +290,30 @@ fn what_both_have_otherwise_is_found_and_told_of_both() {
     let row =
         said.lines().find(|line| line.contains("params.lr (stage)")).unwrap_or_else(|| panic!("{said}"));
     assert!(row.contains("0.1") && row.contains("0.2"), "{row}");
+    // Where a stage has none, that of its script is not taken for it; where the stage has it alone, it is the stage's.
+    let cmd = format!("{} {} {pipe}", python.display(), script.display());
+    sandbox.write(
+        "pipeline.yaml",
+        format!("stages:\n  bare:\n    cmd: {cmd}\n  plain:\n    cmd: 'true'\n    params: [lr]\n"),
+    );
+    sandbox.finish(command(&sandbox)).code(0);
+    let rows = |name: &str| {
+        let filter = format!("name = '{name}' and tags.pipe.kind = 'stage'");
+        let found = sandbox.json(["runs", "list", "--json", "--columns", "id", "--where", &filter]);
+        let compare = ["runs", "compare", &id(0), found[0]["id"].as_str().unwrap(), "--json"];
+        let rows = sandbox.json(compare);
+        let row = |field: &str| rows.as_array().unwrap().iter().find(|row| row["field"] == field).cloned();
+        ["params.lr", "params.lr (stage)"].map(|field| {
+            let row = row(field).unwrap_or_else(|| panic!("{field}: {rows}"));
+            let cells = row.as_object().unwrap().iter().filter(|(name, _)| *name != "field");
+            cells.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
+        })
+    };
+    let (script_has, stage_has) = (json!(0.5), json!(0.2));
+    let mut bare = rows("bare");
+    bare[1].sort_by_key(Json::is_null);
+    assert_eq!(bare, [vec![script_has.clone(), script_has], vec![stage_has.clone(), Json::Null]]);
+    assert_eq!(rows("plain")[1], [stage_has.clone(), stage_has]);
     let said = sandbox.ok(["runs", "show", &id(1)]).stdout;
     for part in ["lr (stage)", "acc (stage)", "note.txt (stage)"] {
         assert!(said.contains(part), "{part} in {said}");

@@ -30,6 +30,13 @@ TIMES = {
 PASSED_OVER = {"sqlstate", "error_class", "workspace", "stack_trace"}
 
 
+def found_at(value, place):
+    """What lies at a place like `runs.0.info`."""
+    for part in place.split("."):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
+
+
 class Server:
     def __init__(self, address):
         self.address = address
@@ -56,6 +63,7 @@ class Server:
             repeat = step.get("repeat", 1)
             sent["data"] = (self.fill(step["raw"]) * repeat).encode()
             sent["headers"] = {"Content-Type": step.get("type", "application/json")}
+        sent["headers"] = {**sent.get("headers", {}), **step.get("headers", {})}
         prepared = self.session.prepare_request(requests.Request(method, self.address, **sent))
         # As it is written: what a path hides is what is asked about.
         prepared.url = url + "?" + prepared.url.split("?", 1)[1] if "?" in prepared.url else url
@@ -65,13 +73,13 @@ class Server:
         except ValueError:
             body = answer.text
         for name, place in step.get("keep", {}).items():
-            found = body
-            for part in place.split("."):
-                found = found[int(part)] if isinstance(found, list) else found[part]
-            self.known[name] = str(found)
+            self.known[name] = str(found_at(body, place))
         if step.get("ids") and "runs" in body:
             body["runs"] = [run["info"]["run_id"] for run in body["runs"]]
-        body = self.normal(body)
+        if "only" in step:
+            body = {step["only"]: found_at(body, step["only"])}
+        else:
+            body = self.normal(body)
         if step.get("unordered"):
             for items in body.values():
                 items.sort(key=lambda item: json.dumps(item, sort_keys=True))

@@ -1167,6 +1167,62 @@ step("delete an unknown model", "DELETE " + LOGGED + "/m-" + "0" * 32)
 post("say that an unknown model was made", "runs/outputs", {"run_id": "${run}", "models": [{"model_id": "m-" + "0" * 32, "step": 3}]})
 post("measure an unknown model", "runs/log-metric", {"run_id": "${run}", "key": "a", "value": 1, "timestamp": 1, "model_id": "m-" + "0" * 32})
 get("a model with two measures", LOGGED + "/${loggeda}")
+# what requests leave out, and values at their ends
+post("make an experiment of gaps", "experiments/create", {"name": "gaps"}, keep={"gaps": "experiment_id"})
+GAP = {"experiment_id": "${gaps}", "start_time": 1, "run_name": "gap"}
+post("make a run for gaps", "runs/create", GAP, keep={"gap": "run.info.run_id"})
+post("end it with a time", "runs/update", {"run_id": "${gap}", "status": "FINISHED", "end_time": 7})
+post("take it up again", "runs/update", {"run_id": "${gap}", "status": "RUNNING"})
+post("put it off", "runs/update", {"run_id": "${gap}", "status": "SCHEDULED"})
+post("make a run that ends", "runs/create", GAP, keep={"ends": "run.info.run_id"})
+post("end it at 0", "runs/update", {"run_id": "${ends}", "end_time": 0})
+get("it has not ended", "runs/get", {"run_id": "${ends}"})
+post("end it without a time", "runs/update", {"run_id": "${ends}", "status": "FINISHED"})
+post("end it before 1970", "runs/update", {"run_id": "${ends}", "end_time": -5})
+START = "run.info.start_time"
+post("a run without a start", "runs/create", {"experiment_id": "${gaps}", "run_name": "gap"}, only=START)
+post("a run without an experiment", "runs/create", {"start_time": 1, "run_name": "gap"})
+post("a run in an experiment of no number", "runs/create", {**GAP, "experiment_id": ""})
+post("a run before 1970", "runs/create", {**GAP, "start_time": -5})
+P = {"run_id": "${gap}", "key": "p", "value": 1, "timestamp": 1, "step": 1}
+TRUE_POINT = {"key": "batch", "value": True, "timestamp": 1, "step": 1}
+FAR_POINT = {"key": "p", "value": 1, "timestamp": 1, "step": 2**63}
+post("log what is true", "runs/log-metric", {**P, "key": "true", "value": True})
+post("log what is false", "runs/log-metric", {**P, "key": "false", "value": False})
+post("log true in a batch", "runs/log-batch", {"run_id": "${gap}", "metrics": [TRUE_POINT]})
+for key in ["true", "false", "batch"]:
+    get("what was logged as " + key, "metrics/get-history", {"run_id": "${gap}", "metric_key": key})
+post("log a step that is true", "runs/log-metric", {**P, "step": True})
+post("log a step of 2^63", "runs/log-metric", {**P, "step": 2**63})
+post("log a step below -2^63", "runs/log-metric", {**P, "step": -(2**63) - 1})
+post("log at a time of 2^63", "runs/log-metric", {**P, "timestamp": 2**63})
+post("log a step of 2^63 in a batch", "runs/log-batch", {"run_id": "${gap}", "metrics": [FAR_POINT]})
+post("make a run for an infinity", "runs/create", GAP, keep={"infinite": "run.info.run_id"})
+INFINITE = {"key": "i", "value": "-Infinity", "timestamp": 1, "step": 1}
+post("log an infinity in a batch", "runs/log-batch", {"run_id": "${infinite}", "metrics": [INFINITE]})
+get("a run with an infinity of a batch", "runs/get", {"run_id": "${infinite}"})
+FILES = PROXY + "/${gaps}/${gap}/artifacts"
+
+
+def put_gap(name, path):
+    # MLflow reads no body that it refuses, and takes the rest of it for the next request.
+    kind = {"Content-Type": "application/octet-stream", "Connection": "close"}
+    step(name, "PUT " + FILES + path, raw="abc", headers=kind, status_only=True)
+
+
+put_gap("put a file of gaps", "/file")
+put_gap("put it again", "/file")
+put_gap("put a file under a file", "/file/under")
+put_gap("put a file in a folder of gaps", "/folder/inner")
+put_gap("put a file in place of a folder", "/folder")
+step("get a range that is none", "GET " + FILES + "/file", headers={"Range": "bytes=x"}, status_only=True)
+step("get a file of gaps", "GET " + FILES + "/file")
+step("get nothing by run", "GET /get-artifact", query={"run_uuid": "${gap}", "path": "none"})
+step("get a folder by run", "GET /get-artifact", query={"run_uuid": "${gap}", "path": "folder"})
+get("search experiments without a limit by GET", "experiments/search")
+post("search experiments without a limit", "experiments/search", {})
+post("delete the run of gaps", "runs/delete", {"run_id": "${gap}"})
+put_gap("put a file of a deleted run", "/late")
 # a corpus of filters over the same runs: which match, and in which order
 post("make the corpus", "experiments/create", {"name": "corpus"}, keep={"corpus": "experiment_id"})
 for run in DATA:

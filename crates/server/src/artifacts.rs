@@ -276,8 +276,14 @@ pub async fn get_by_run(context: Context, request: Request) -> Result<Response, 
     let path = safe_path(call.required("path")?)?;
     let known = context.clone();
     let run = blocking(move || find(&known, &id)).await?;
-    let owner = ArtifactOwner::Run(run.info.id);
-    send_to_browser(&context, owner, path.clone(), &path, request.headers()).await
+    let (known, experiment) = (context.clone(), run.info.experiment);
+    let locations = blocking(move || known.locations([experiment])).await?;
+    // As clients name it who ask the proxy.
+    let shown = match locations.in_proxy(experiment) {
+        Some(location) => format!("{location}/{}/artifacts/{path}", run.info.id),
+        None => path.clone(),
+    };
+    send_to_browser(&context, ArtifactOwner::Run(run.info.id), path, &shown, request.headers()).await
 }
 
 /// `model-versions/get-artifact?name=&version=&path=`, which MLflow's pages use.

@@ -187,15 +187,16 @@ pub fn int_of(value: &Value) -> Option<i64> {
 }
 
 fn whole(value: f64) -> Option<i64> {
-    // 2^63 itself is one too many.
-    let fits = value.fract() == 0.0 && value >= -(2_f64.powi(63)) && value < 2_f64.powi(63);
+    // -2^63 is read as a whole number: a float of that value was rounded to it.
+    let fits = value.fract() == 0.0 && value.abs() < 2_f64.powi(63);
     fits.then_some(value as i64)
 }
 
-/// A number as MLflow takes it: also as text, where NaN and the infinities have names.
+/// A number as MLflow takes it: also as text, where NaN and the infinities have names, and what is true or false as 1 or 0.
 pub fn float_of(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
+        Value::Bool(is_true) => Some(f64::from(u8::from(*is_true))),
         Value::String(text) => match text.as_str() {
             "NaN" => Some(f64::NAN),
             "Infinity" => Some(f64::INFINITY),
@@ -283,6 +284,11 @@ mod tests {
         assert_eq!(int_of(&json!(9_223_372_036_854_775_808_u64)), None);
         assert_eq!(int_of(&json!(1e300)), None);
         assert_eq!(int_of(&json!(0.5)), None);
+        assert_eq!(int_of(&json!(i64::MIN)), Some(i64::MIN));
+        let below: Value = serde_json::from_str("-9223372036854775809").unwrap();
+        assert_eq!(int_of(&below), None);
+        assert_eq!((float_of(&json!(true)), float_of(&json!(false))), (Some(1.0), Some(0.0)));
+        assert_eq!(int_of(&json!(true)), None);
     }
 
     #[test]

@@ -73,7 +73,8 @@ pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {
     let run = parse_id(call.run_id()?)?;
-    let mut end_time = call.int("end_time")?.map(Timestamp);
+    // To MLflow 0 is none.
+    let mut end_time = call.int("end_time")?.filter(|millis| *millis != 0).map(Timestamp);
     let mut status = status(call)?;
     if let Some(scope) = &call.scope {
         if scope.stage == run {

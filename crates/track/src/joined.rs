@@ -52,6 +52,20 @@ impl Joined {
         Joined::of(store, store.run(store.find_run_in(wanted, view)?)?)
     }
 
+    /// The stage's run without what its script logged; nothing where it is of no stage.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn stage_alone(&self, store: &dyn RunStore) -> Result<Option<Run>, StoreError> {
+        match self.script {
+            Some(_) => store.run(self.run.info.id).map(Some),
+            None if self.run.data.tags.contains_key(STAGE_TAG) && !is_of_script(&self.run) => {
+                Ok(Some(self.run.clone()))
+            }
+            None => Ok(None),
+        }
+    }
+
     /// The run that a metric was logged to.
     pub fn holder(&self, metric: &str) -> RunId {
         let script = self.script.as_ref().filter(|script| script.data.metrics.contains_key(metric));

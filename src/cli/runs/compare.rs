@@ -35,13 +35,15 @@ pub struct CompareArgs {
 /// When there is no such run, or the store cannot be read.
 pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
-    let runs = args
-        .runs
-        .iter()
-        .map(|wanted| Ok(Joined::find(&store, wanted, View::Active)?.run))
-        .collect::<CliResult<Vec<Run>>>()?;
+    let find = |wanted: &String| -> CliResult<(Run, Option<Run>)> {
+        let found = Joined::find(&store, wanted, View::Active)?;
+        let stage = found.stage_alone(&store)?;
+        Ok((found.run, stage))
+    };
+    let found = args.runs.iter().map(find).collect::<CliResult<Vec<_>>>()?;
+    let (runs, stages): (Vec<Run>, Vec<Option<Run>>) = found.into_iter().unzip();
     let for_programs = args.format.json || args.format.csv;
-    let mut rows = rows(&runs, for_programs);
+    let mut rows = rows(&runs, &stages, for_programs);
     rows.sort_by_key(|row| (!row.differs, row.is_volatile()));
     let is_left_out =
         |row: &Row| !for_programs && !args.all && row.field.strip_prefix("tags.").is_some_and(is_bookkeeping);
@@ -84,8 +86,9 @@ const CONTEXT: usize = 12;
 /// Differ between any two runs, which says nothing about them.
 const VOLATILE: [&str; 3] = ["start", "duration", "tags.pipe.duration_ms"];
 
-/// Everything that is compared, in the order: status, metrics, params, tags, time.
-fn rows(runs: &[Run], for_programs: bool) -> Vec<Row> {
+/// Everything that is compared, in the order: status, metrics, params, tags, time. What a script logged in the place of its
+/// stage's is a row, and the stages' another: `stages` has, for each run, what its stage alone recorded.
+fn rows(runs: &[Run], stages: &[Option<Run>], for_programs: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let status = |run: &Run| if for_programs { Cell::text(run.info.status.name()) } else { status_cell(run) };
     rows.push(Row::new("status", runs.iter().map(status).collect()));
@@ -93,12 +96,9 @@ fn rows(runs: &[Run], for_programs: bool) -> Vec<Row> {
         let cell =
             |run: &Run| run.data.metrics.get(&key).map_or(Cell::Missing, |metric| Cell::metric(metric.value));
         rows.push(Row::new(&format!("metrics.{key}"), runs.iter().map(cell).collect()));
-        let of_stage = |run: &Run| match run.data.stage_metrics.get(&key) {
-            Some(metric) => Cell::metric(metric.value),
-            None => cell(run),
-        };
+        let of_stage = |stage: &Option<Run>| stage.as_ref().map_or(Cell::Missing, cell);
         if runs.iter().any(|run| run.data.stage_metrics.contains_key(&key)) {
-            rows.push(Row::new(&format!("metrics.{key} (stage)"), runs.iter().map(of_stage).collect()));
+            rows.push(Row::new(&format!("metrics.{key} (stage)"), stages.iter().map(of_stage).collect()));
         }
     }
     for key in keys(runs, |run| run.data.params.keys()) {
@@ -107,12 +107,9 @@ fn rows(runs: &[Run], for_programs: bool) -> Vec<Row> {
             None => Cell::Missing,
         };
         rows.push(Row::new(&format!("params.{key}"), runs.iter().map(cell).collect()));
-        let of_stage = |run: &Run| match run.data.stage_params.get(&key) {
-            Some(text) => Cell::value(Value::from_text(text)),
-            None => cell(run),
-        };
+        let of_stage = |stage: &Option<Run>| stage.as_ref().map_or(Cell::Missing, cell);
         if runs.iter().any(|run| run.data.stage_params.contains_key(&key)) {
-            rows.push(Row::new(&format!("params.{key} (stage)"), runs.iter().map(of_stage).collect()));
+            rows.push(Row::new(&format!("params.{key} (stage)"), stages.iter().map(of_stage).collect()));
         }
     }
     for key in keys(runs, |run| run.data.tags.keys()) {

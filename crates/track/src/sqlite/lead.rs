@@ -91,9 +91,18 @@ fn name(table: Table) -> &'static str {
 
 /// The versions that are made of what is to be removed.
 pub(super) fn versions_made_of(connection: &Connection, purge: &Purge) -> Result<Vec<VersionRef>, Fault> {
+    let gone = going(connection, purge)?;
+    let mut query = connection.prepare_cached(&format!("{ROW} ORDER BY name, version"))?;
+    let rows = query.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
     let mut found = Vec::new();
-    for lead in leads_into(connection, purge)? {
-        if !lead.files(connection)?.is_empty() {
+    for row in rows {
+        let Some(lead) = follow(connection, row)?.filter(|lead| gone.contains(&(lead.table, lead.owner)))
+        else {
+            continue;
+        };
+        // Those that have files of their own keep them, whatever is left where they come from.
+        let has_own = !artifact::all_in(connection, Table::Version, lead.version)?.is_empty();
+        if has_own || !lead.files(connection)?.is_empty() {
             found.push(lead.named);
         }
     }
@@ -102,6 +111,14 @@ pub(super) fn versions_made_of(connection: &Connection, purge: &Purge) -> Result
 
 /// Where versions lead whose files go with what is to be removed.
 pub(super) fn leads_into(connection: &Connection, purge: &Purge) -> Result<Vec<Lead>, Fault> {
+    let gone = going(connection, purge)?;
+    let mut leads = leads(connection)?;
+    leads.retain(|lead| gone.contains(&(lead.table, lead.owner)));
+    Ok(leads)
+}
+
+/// The owners of artifacts that are to be removed.
+fn going(connection: &Connection, purge: &Purge) -> Result<HashSet<(Table, i64)>, Fault> {
     let mut gone: HashSet<(Table, i64)> = HashSet::new();
     let mut add = |table: Table, column: &str, value: &dyn ToSql| -> Result<(), Fault> {
         let sql = format!("SELECT number FROM {} WHERE {column} = ?1", name(table));
@@ -121,9 +138,7 @@ pub(super) fn leads_into(connection: &Connection, purge: &Purge) -> Result<Vec<L
         add(Table::Run, "experiment", &experiment.0)?;
         add(Table::Model, "experiment", &experiment.0)?;
     }
-    let mut leads = leads(connection)?;
-    leads.retain(|lead| gone.contains(&(lead.table, lead.owner)));
-    Ok(leads)
+    Ok(gone)
 }
 
 /// What those versions without files of their own were made of, by their number, that are made of versions that go.

@@ -30,8 +30,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use base::{Digest, Timestamp};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -61,6 +61,8 @@ const NAPS_AT_ONCE: u32 = 20;
 /// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
 /// writers the unlucky one starves.
 const NAP: Duration = Duration::from_millis(2);
+/// How often one is opened to write that could only be read.
+const TRY_EVERY: Duration = Duration::from_secs(1);
 /// How often a file is opened anew that is replaced again and again under our eyes.
 const ATTEMPTS: usize = 8;
 
@@ -86,8 +88,12 @@ pub struct SqliteStore {
     /// The file that is open; nothing in memory, and where it is only read.
     file: Mutex<Option<FileId>>,
     was_replaced: AtomicBool,
-    /// Where it is only read, what writes are answered with.
-    writer: Result<Mutex<Connection>, Refusal>,
+    /// Nothing where it is only read.
+    writer: OnceLock<Mutex<Connection>>,
+    /// What writes are answered with there.
+    refusal: Refusal,
+    /// When it was last tried to write there; nothing where that is not wanted.
+    tried: Mutex<Option<Instant>>,
     /// Where others read what it holds.
     holdings: Option<Holdings>,
 }
@@ -162,7 +168,9 @@ impl SqliteStore {
             readers: Some(Readers::new(path.to_owned(), patience)),
             file: Mutex::new(Some(file)),
             was_replaced: AtomicBool::default(),
-            writer: Ok(Mutex::new(connection)),
+            writer: Mutex::new(connection).into(),
+            refusal: Refusal::ReadOnly,
+            tried: Mutex::default(),
             holdings: None,
         })
     }
@@ -181,19 +189,22 @@ impl SqliteStore {
             readers: Some(Readers::of_what_is_only_read(path.to_owned())),
             file: Mutex::default(),
             was_replaced: AtomicBool::default(),
-            writer: Err(Refusal::ReadOnly),
+            writer: OnceLock::new(),
+            refusal: Refusal::ReadOnly,
+            tried: Mutex::default(),
             holdings: None,
         })
     }
 
     /// Opens a file as [`SqliteStore::open_read_only`] does that could not be opened to write, for this reason: who
-    /// writes to it is told.
+    /// writes to it is told. Whether that has changed is looked at when somebody writes, but not every time.
     ///
     /// # Errors
     /// As [`SqliteStore::open_read_only`].
-    pub fn open_read_only_since(path: &Path, why: &StoreError) -> Result<Self, StoreError> {
+    pub fn open_read_only_since(path: &Path, sync: Sync, why: &StoreError) -> Result<Self, StoreError> {
         let refusal = if matches!(why, StoreError::Full { .. }) { Refusal::Full } else { Refusal::ReadOnly };
-        Ok(SqliteStore { writer: Err(refusal), ..Self::open_read_only(path)? })
+        let tried = Mutex::new(Some(Instant::now()));
+        Ok(SqliteStore { sync, refusal, tried, ..Self::open_read_only(path)? })
     }
 
     /// As [`RunStore::apply`] does, of changes that stay with the caller, who wants them back when the store fails.
@@ -227,7 +238,7 @@ impl SqliteStore {
 
     /// Whether it can only be read.
     pub fn is_read_only(&self) -> bool {
-        self.writer.is_err()
+        self.writer.get().is_none()
     }
 
     /// A store that lives and dies with this value: for tests, and to stand in for one that takes nothing.
@@ -250,7 +261,9 @@ impl SqliteStore {
             readers: None,
             file: Mutex::default(),
             was_replaced: AtomicBool::default(),
-            writer: Ok(Mutex::new(connection)),
+            writer: Mutex::new(connection).into(),
+            refusal: Refusal::ReadOnly,
+            tried: Mutex::default(),
             holdings: None,
         })
     }
@@ -305,7 +318,8 @@ impl SqliteStore {
         self.read(|connection| lead::files(connection, version))
     }
 
-    /// The versions that are made of what a purge removes, by name and number. Their files become their own then.
+    /// The versions that are made of what a purge removes, by name and number. They keep their files: those that have none of
+    /// their own get them then.
     ///
     /// # Errors
     /// When the store fails.
@@ -339,11 +353,36 @@ impl SqliteStore {
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
-        match &self.writer {
-            Ok(writer) => Ok(writer.lock().unwrap_or_else(PoisonError::into_inner)),
-            Err(Refusal::ReadOnly) => Err(StoreError::ReadOnly { path: self.path.clone() }),
-            Err(Refusal::Full) => Err(StoreError::Full { path: self.path.clone() }),
+        match self.writer.get().or_else(|| self.try_again()) {
+            Some(writer) => Ok(writer.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => Err(match self.refusal {
+                Refusal::ReadOnly => StoreError::ReadOnly { path: self.path.clone() },
+                Refusal::Full => StoreError::Full { path: self.path.clone() },
+            }),
         }
+    }
+
+    /// Opens the file to write to it after all, where it is time to try that again.
+    fn try_again(&self) -> Option<&Mutex<Connection>> {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = self.writer.get() {
+            return Some(writer);
+        }
+        if tried.as_ref()?.elapsed() < TRY_EVERY {
+            return None;
+        }
+        let opened = connect(&self.path, self.sync, self.patience);
+        *tried = Some(Instant::now());
+        let (connection, file) = opened.ok()?;
+        // What may only be read opens too, and would be so for ever.
+        if connection.is_readonly("main").unwrap_or(true) {
+            return None;
+        }
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        if let Some(readers) = &self.readers {
+            readers.stay_open();
+        }
+        Some(self.writer.get_or_init(|| Mutex::new(connection)))
     }
 
     /// The file that questions are to be asked of: the one that is open, or that was put in its place.

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
@@ -27,7 +28,7 @@ pub(super) struct Readers {
     path: PathBuf,
     patience: Patience,
     /// Whether nobody of this process writes, and perhaps nobody may.
-    is_only_read: bool,
+    is_only_read: AtomicBool,
     /// Each with the file that it has open.
     idle: Mutex<Vec<(FileId, Connection)>>,
 }
@@ -35,13 +36,18 @@ pub(super) struct Readers {
 impl Readers {
     /// Readers of a file that is there.
     pub(super) fn new(path: PathBuf, patience: Patience) -> Self {
-        Readers { path, patience, is_only_read: false, idle: Mutex::default() }
+        Readers { path, patience, is_only_read: false.into(), idle: Mutex::default() }
     }
 
     /// Readers of a file to which this process writes nothing, not even beside it. Each question opens it anew, since what
     /// another process writes meanwhile may not be seen otherwise.
     pub(super) fn of_what_is_only_read(path: PathBuf) -> Self {
-        Readers { path, patience: Patience::Long, is_only_read: true, idle: Mutex::default() }
+        Readers { path, patience: Patience::Long, is_only_read: true.into(), idle: Mutex::default() }
+    }
+
+    /// From now on this process writes to the file, which those who read it see.
+    pub(super) fn stay_open(&self) {
+        self.is_only_read.store(false, Ordering::SeqCst);
     }
 
     /// Lends a connection to this file, which is at the path, for one question.
@@ -50,7 +56,7 @@ impl Readers {
         file: Option<FileId>,
         ask: impl FnOnce(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let Some(file) = file.filter(|_| !self.is_only_read) else {
+        let Some(file) = file.filter(|_| !self.is_only_read.load(Ordering::SeqCst)) else {
             return ask(&mut open_to_read(&self.path)?);
         };
         let known = {

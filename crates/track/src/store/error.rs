@@ -136,6 +136,18 @@ pub enum StoreError {
         /// The value that was refused.
         new: String,
     },
+    /// A file cannot be a folder too.
+    #[error(
+        "artifact `{}` cannot be logged where `{}` is: a name is a file or a folder, not both",
+        base::one_line(path),
+        base::one_line(other)
+    )]
+    ArtifactInTheWay {
+        /// The path that was refused.
+        path: String,
+        /// The artifact that is there.
+        other: String,
+    },
     /// A time before 1970.
     #[error("{what} has a time before 1970: {millis} ms")]
     Time {
@@ -270,6 +282,7 @@ impl StoreError {
             | E::Key(_)
             | E::ParamChanged { .. }
             | E::ModelParamChanged { .. }
+            | E::ArtifactInTheWay { .. }
             | E::Time { .. } => ErrorKind::Invalid,
             E::ExperimentDeleted(_)
             | E::Deleted { .. }
@@ -311,6 +324,7 @@ impl StoreError {
             StoreError::Unreadable { .. } => {
                 Some("who made it alone may read it, and can show runs to others with `pipe ui`")
             }
+            StoreError::ArtifactInTheWay { .. } => Some("`--as` logs it under another name"),
             StoreError::NoMatch(_)
             | StoreError::NoSuchId(_)
             | StoreError::NoId(_)

@@ -97,6 +97,8 @@ fn a_set_is_applied_whole_or_not_at_all(store: &dyn RunStore) {
         Change::LogMetrics { run: id(77), metrics: vec![] },
         Change::CreateRun(NewRun::new(run, Timestamp(1))),
         Change::LogArtifacts { run, artifacts: vec![artifact("../x", 1)] },
+        Change::LogArtifacts { run, artifacts: vec![artifact("x", 1), artifact("x/y", 1)] },
+        Change::LogArtifacts { run, artifacts: vec![artifact("x/y/z", 1), artifact("x", 1)] },
         Change::LogArtifacts { run, artifacts: vec![artifact("/x", 1)] },
         Change::CreateExperiment { name: " ".into(), if_absent: true },
     ];
@@ -368,6 +370,35 @@ fn bytes_lead_to_the_runs_that_made_them(store: &dyn RunStore) {
     assert_eq!(store.artifacts(second).expect("read"), [artifact("a/c", 5), artifact("b", 6)]);
 }
 
+fn no_name_is_a_file_and_a_folder(store: &dyn RunStore) {
+    let run = make_run(store, 1);
+    let log = |path: &str, byte| {
+        store.apply(at(0, vec![Change::LogArtifacts { run, artifacts: vec![artifact(path, byte)] }]))
+    };
+    for path in ["x", "d/e/f", "x-y", "d/e.txt", "x", "d/e/f"] {
+        log(path, 1).expect("logged");
+    }
+    for (path, other) in [("x/y", "x"), ("x/y/z", "x"), ("d", "d/e/f"), ("d/e", "d/e/f")] {
+        match log(path, 2) {
+            Err(StoreError::ArtifactInTheWay { path: refused, other: found }) => {
+                // Of what lies in a folder any is named.
+                assert!(refused == path && (found == other || found == "d/e.txt"), "{refused} {found}");
+            }
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+    // What is gone is in nobody's way.
+    store
+        .apply(at(
+            0,
+            vec![Change::DeleteArtifacts { owner: track::ArtifactOwner::Run(run), path: "x".into() }],
+        ))
+        .expect("deleted");
+    log("x/y", 2).expect("logged");
+    let paths: Vec<String> = store.artifacts(run).expect("read").into_iter().map(|file| file.path).collect();
+    assert_eq!(paths, ["d/e.txt", "d/e/f", "x-y", "x/y"]);
+}
+
 fn searches_order_and_cut(store: &dyn RunStore) {
     for (number, accuracy) in [(1, Some(0.5)), (2, Some(f64::NAN)), (3, Some(0.9)), (4, None)] {
         let run = make_run(store, number);
@@ -612,6 +643,7 @@ conformance!(
     people_name_runs_by_parts,
     people_name_the_newest_runs,
     bytes_lead_to_the_runs_that_made_them,
+    no_name_is_a_file_and_a_folder,
     searches_order_and_cut,
     the_dead_are_settled_and_the_living_left,
     what_a_script_left_open_ends_as_its_stage,

@@ -439,6 +439,13 @@ fn the_files_of_a_version_stay_whatever_becomes_of_its_source() {
     ] {
         apply(made_of(name, source).to_vec());
     }
+    let [made, Change::Registry(RegistryChange::CreateVersion(version))] =
+        made_of("own", format!("runs:/{run}/model"))
+    else {
+        panic!("a model and a version");
+    };
+    let version = NewVersion { artifacts: vec![file("w", 1)], ..version };
+    apply(vec![made, Change::Registry(RegistryChange::CreateVersion(version))]);
     let files = |name: &str| {
         let version = VersionRef { model: name.into(), version: 1 };
         let files = store.version_files(&version).expect("read");
@@ -466,7 +473,7 @@ fn the_files_of_a_version_stay_whatever_becomes_of_its_source() {
     let purge = store.purgeable(None).expect("read");
     let made = store.versions_made_of(&purge).expect("read");
     let made: Vec<&str> = made.iter().map(|version| version.model.as_str()).collect();
-    assert_eq!(made, ["by proxy", "by run", "copy", "copy of copy", "file"]);
+    assert_eq!(made, ["by proxy", "by run", "copy", "copy of copy", "file", "logged", "own"]);
     apply(vec![Change::Purge(purge)]);
     assert_all("once they are gone");
     // What was made of a version keeps its files when that goes, or is called otherwise.

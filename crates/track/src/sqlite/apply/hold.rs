@@ -10,7 +10,7 @@ use crate::{Artifact, Purge, VersionRef};
 /// Makes the files of versions their own.
 fn hold(transaction: &Transaction, leads: impl IntoIterator<Item = Lead>) -> Result<(), Fault> {
     for lead in leads {
-        artifact::log(transaction, Table::Version, lead.version, &lead.files(transaction)?)?;
+        artifact::put(transaction, Table::Version, lead.version, &lead.files(transaction)?)?;
     }
     Ok(())
 }
