@@ -441,3 +441,54 @@ fn what_the_cache_does_not_let_be_read_is_named_and_the_rest_comes_back() {
         }
     }
 }
+
+#[test]
+fn what_the_cache_does_not_let_be_read_is_no_fault_of_the_remote() {
+    for is_dvc in [false, true] {
+        for (text, named) in [("two\n", "raw/sub/b"), (if is_dvc { "relpath" } else { "pipe-tree" }, "raw/")]
+        {
+            let sandbox = data(is_dvc);
+            sandbox.write("../store/.keep", "");
+            sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+            let closed = blob(&sandbox, is_dvc, text);
+            set_mode(&sandbox, &closed, 0);
+            let said = as_nobody(&sandbox, &["push"]).code(1);
+            assert!(!said.stderr.contains("at remote"), "{}", said.stderr);
+            said.tells(&[
+                named,
+                "the cache's copy of",
+                "cannot be read",
+                "ermission denied",
+                "let yourself read it",
+            ]);
+            let there = sandbox.files("../store");
+            assert!(there.iter().any(|file| sandbox.read(file) == "other\n"), "the rest is done: {there:?}");
+            set_mode(&sandbox, &closed, 0o444);
+            as_nobody(&sandbox, &["push"]).code(0);
+            set_mode(&sandbox, "../store", 0);
+            let said = as_nobody(&sandbox, &["remote", "check"]).code(1);
+            set_mode(&sandbox, "../store", 0o755);
+            said.tells(&["failed to list what is at remote `store`"]);
+        }
+    }
+}
+
+#[test]
+fn files_of_the_other_tool_are_told() {
+    for is_dvc in [false, true] {
+        let (lock, own) = if is_dvc { ("pipeline.lock", "dvc.lock") } else { ("dvc.lock", "pipeline.lock") };
+        let sandbox = data(is_dvc);
+        sandbox.write("../store/.keep", "");
+        sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+        sandbox.ok(["push"]);
+        sandbox.write(lock, "");
+        for command in ["status", "checkout", "pull"] {
+            sandbox.ok([command]).tells(&[lock, "a project of", &format!("results in {own}")]);
+        }
+        // A pointer among them tells how to go on.
+        let theirs = data(!is_dvc);
+        let pointer = pointer(!is_dvc).replace("raw", "other");
+        sandbox.write(&pointer, theirs.read(&pointer));
+        sandbox.pipe(["status"]).code(0).tells(&["are files of", &pointer, lock, "`pipe add other`"]);
+    }
+}

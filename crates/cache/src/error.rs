@@ -160,6 +160,17 @@ impl CacheError {
         }
     }
 
+    /// What happened, why, and what to do about it, in one line.
+    pub(crate) fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        self.hint().map_or(text.clone(), |hint| format!("{text}; {hint}"))
+    }
+
     /// What can be done about it, where that does not depend on what was being done.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
