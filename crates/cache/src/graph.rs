@@ -232,7 +232,7 @@ mod tests {
         let mut graph = Graph::default();
         let mut open = Vec::new();
         let path = ProjectPath::from_record("data/out").unwrap();
-        let root = Root { path, state: folder(&outer).state(), is_old: false, extent: crate::Extent::Whole };
+        let root = Root { path, state: folder(&outer).state(), is_old: false, extent: Extent::Whole };
         graph.add_root(&root, false, &mut open);
         graph.add_root(&root, false, &mut open);
         while let Some(place) = open.pop() {

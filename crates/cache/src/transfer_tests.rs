@@ -167,7 +167,7 @@ impl House {
         }
         let path = ProjectPath::from_record("out").unwrap();
         let state = here.store(&path, Placement::Private).unwrap().unwrap();
-        (here, vec![Root { path, state, is_old: false, extent: crate::Extent::Whole }])
+        (here, vec![Root { path, state, is_old: false, extent: Extent::Whole }])
     }
 
     fn transfer<'a>(&'a self, blobs: &'a Blobs) -> Transfer<'a> {
@@ -208,10 +208,7 @@ fn a_remote_is_asked_by_listing_when_there_is_much() {
     }
     let path = ProjectPath::from_record("out").unwrap();
     let state = here.store(&path, Placement::Private).unwrap().unwrap();
-    house
-        .transfer(&here.blobs)
-        .push(&[Root { path, state, is_old: false, extent: crate::Extent::Whole }])
-        .unwrap();
+    house.transfer(&here.blobs).push(&[Root { path, state, is_old: false, extent: Extent::Whole }]).unwrap();
     assert!(house.remote.asked("list") <= 256, "{}", house.remote.asked("list"));
     assert_eq!(house.remote.asked("put"), 501);
 }
@@ -227,7 +224,7 @@ fn a_file_that_holds_a_manifest_is_one_object_with_its_folder() {
         path: ProjectPath::from_record("list").unwrap(),
         state,
         is_old: false,
-        extent: crate::Extent::Whole,
+        extent: Extent::Whole,
     });
     assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
     assert_eq!(house.remote.keys().len(), 5);
@@ -252,7 +249,7 @@ fn a_folder_of_dvc_has_its_list_though_another_one_describes_it() {
     let roots = ["out", "out/sub"].map(|path| {
         let path = ProjectPath::from_record(path).unwrap();
         let state = here.store(&path, Placement::Private).unwrap().unwrap();
-        Root { path, state, is_old: false, extent: crate::Extent::Whole }
+        Root { path, state, is_old: false, extent: Extent::Whole }
     });
     for root in &roots {
         let list = disk::read(&here.blobs.manifest_path(&root.state.digest)).unwrap();
@@ -328,7 +325,7 @@ fn other_bytes_are_never_taken() {
     let state = FileState { digest, size: 4, files: Some(1), executable: false };
     let report = house
         .transfer(&third.blobs)
-        .fetch(&[Root { path: roots[0].path.clone(), state, is_old: false, extent: crate::Extent::Whole }])
+        .fetch(&[Root { path: roots[0].path.clone(), state, is_old: false, extent: Extent::Whole }])
         .unwrap();
     assert_eq!(report.failed.len(), 1);
     assert!(report.failed[0].1.contains("failed to read the tree"), "{}", report.failed[0].1);
