@@ -27,7 +27,7 @@ pub struct Found {
     pub pointers: Vec<ProjectPath>,
     /// Pipeline files of the other dialect.
     pub strangers: Vec<ProjectPath>,
-    /// Other files of the other dialect, which are not read: pointers and locks of DVC in a project of ours, pointers of
+    /// Other files of the other dialect, which are not read: pointers and locks of DVC in a project of ours, and those of
     /// ours in one of DVC.
     pub unread: Vec<ProjectPath>,
     /// What the answer follows from: every folder that was looked into, and the ignore files in them.
@@ -113,9 +113,9 @@ fn visit(root: &Path, dialect: Dialect, folder: &ProjectPath, walk: &mut Walk) -
                 unread.push(folder.join(name));
             }
             _ if dialect == Dialect::Dvc
-                && name.ends_with(stranger.pointer_suffix())
+                && (name == stranger.lock_file() || name.ends_with(stranger.pointer_suffix()))
                 && entry.file_type().is_ok_and(|kind| kind.is_file())
-                && is_pointer_of_ours(root, &folder.join(name)) =>
+                && (name == stranger.lock_file() || is_pointer_of_ours(root, &folder.join(name))) =>
             {
                 unread.push(folder.join(name));
             }

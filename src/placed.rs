@@ -220,8 +220,7 @@ pub fn is_as_recorded(workspace: &Workspace, path: &ProjectPath, now: FileState,
     let files = || Some((workspace.listing(path).ok()?, workspace.blobs.files(path, &recorded).ok()?));
     let Some((here, recorded)) = files().filter(|_| now.is_folder()) else { return false };
     here.iter().filter(|(_, state)| !state.is_folder()).all(|(file, state)| {
-        recorded.get(file).is_some_and(|known| known.digest == state.digest)
-            && workspace.blobs.has(&state.digest)
+        recorded.get(file).is_some_and(|known| known.digest == state.digest) && workspace.blobs.holds(state)
     })
 }
 

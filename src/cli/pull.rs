@@ -140,8 +140,14 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
                 transfer.compare(&roots.iter().cloned().chain(shared).collect::<Vec<Root>>())
             })();
             let found = end(found, &interrupt, "fetched", &meter, name, printer)?;
-            fetched.is_whole &=
-                tell_dry(name, &found, false, args.json, &mut fetched.sides, printer) || args.allow_missing;
+            fetched.is_whole &= tell_dry(
+                (name, wishes, &workspace.blobs),
+                &found,
+                false,
+                args.json,
+                &mut fetched.sides,
+                printer,
+            ) || args.allow_missing;
             continue;
         }
         let brought = watch(printer, &format!("Fetching from {name}"), &meter, || {

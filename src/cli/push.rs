@@ -1,13 +1,13 @@
 //! `pipe push`: brings what locks record from the cache to a remote.
 
 use base::{ProjectPath, one_line};
-use cache::{EntryReport, Meter, Report, TransferError, Whereabouts};
+use cache::{Blobs, EntryReport, Meter, Report, TransferError, Whereabouts};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
 use crate::cli::sharing::{
-    ShareArgs, Wishes, hold, named, report_json, results_of, roots_of, shareable, tally_text, tell_faults,
-    wishes,
+    ShareArgs, Wish, Wishes, hold, named, report_json, results_of, roots_of, shareable, tally_text,
+    tell_faults, told_apart, wishes,
 };
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
@@ -80,7 +80,8 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
         roots.extend(entries.iter().flat_map(cache::SharedEntry::roots));
         if args.dry {
             let found = end(transfer.compare(&roots), &interrupt, "pushed", &meter, name, printer)?;
-            is_whole &= tell_dry(name, &found, true, args.json, &mut sides, printer) || args.allow_missing;
+            is_whole &= tell_dry((name, wishes, blobs), &found, true, args.json, &mut sides, printer)
+                || args.allow_missing;
             continue;
         }
         let pushed = watch(printer, &format!("Pushing to {name}"), &meter, || {
@@ -170,7 +171,7 @@ pub fn entry_json(moved: &str, results: EntryReport) -> Json {
 
 /// Tells what would go over: `up` to the remote, else from it. True when all that is wanted can be had.
 pub fn tell_dry(
-    remote: &str,
+    (remote, wishes, blobs): (&str, &[Wish], &Blobs),
     found: &[Whereabouts],
     up: bool,
     as_json: bool,
@@ -185,15 +186,14 @@ pub fn tell_dry(
     let names = |places: &[&Whereabouts]| places.iter().map(|place| named(&place.item)).collect::<Vec<_>>();
     sides.push(json!({ "remote": remote, "would_go": names(&going), "missing": names(&lost) }));
     if !as_json {
-        for name in names(&going) {
+        for name in told_apart(&going, wishes, blobs) {
             printer.data_line(one_line(&name));
         }
-        for name in names(&lost) {
+        for name in told_apart(&lost, wishes, blobs) {
             printer
                 .insist(format_args!("{}: neither the cache nor remote `{remote}` has it", one_line(&name)));
         }
-        let files = going.iter().filter(|place| !place.item.state.is_folder());
-        let bytes = files.map(|place| place.item.state.size).sum();
+        let bytes = going.iter().map(|place| place.size).sum();
         let tally = tally_text(cache::Tally { count: going.len(), bytes });
         let way = if up { "to" } else { "from" };
         printer.say(format_args!("Would bring {tally} {way} {remote}."));
@@ -216,7 +216,7 @@ pub fn conclude(
         let text = serde_json::to_string_pretty(&json!({ "dry": args.dry, "remotes": sides }));
         printer.data_line(text.expect("plain data"));
     } else if wishes.values().all(Vec::is_empty) && args.brought.is_empty() && !args.stage_cache {
-        printer.say("Locks and pointers record nothing to share; `pipe repro` makes results, `pipe add` takes data in.");
+        printer.say(args.told_of_nothing());
     }
     if is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
 }

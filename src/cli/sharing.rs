@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use base::{FileState, ProjectPath, one_line};
 use cache::{
     Below, Blobs, CacheError, Extent, Item, Report, Results, Root, SharedEntry, Tally, Transfer,
-    TransferError, Trust, Workspace,
+    TransferError, Trust, Whereabouts, Workspace,
 };
 use clap::Args;
 use disk::{LockFile, Sharing};
@@ -87,6 +87,20 @@ impl ShareArgs {
         pipeline.stages.is_empty() && self.which.targets.is_empty() && !of_commits && !self.stage_cache
     }
 
+    /// What is to be said where nothing is meant.
+    pub fn told_of_nothing(&self) -> &'static str {
+        match (self.kinds.is_empty(), self.below) {
+            (true, None) => {
+                "Locks and pointers record nothing to share; `pipe repro` makes results, `pipe add` takes data in."
+            }
+            (false, None) => "Nothing that is recorded is of the kind that `--type` names.",
+            (true, Some(_)) => "Nothing that is recorded is smaller than `--max-size`.",
+            (false, Some(_)) => {
+                "Nothing that is recorded is of the kind that `--type` names and smaller than `--max-size`."
+            }
+        }
+    }
+
     /// Whether a report says that what was asked for is done.
     pub fn is_done(&self, report: &Report) -> bool {
         report.is_whole() || (self.allow_missing && report.failed.is_empty())
@@ -104,6 +118,18 @@ pub struct Wish {
     pub inner: Option<ProjectPath>,
     /// Whether DVC 1 or 2 recorded it, and has it elsewhere.
     pub is_old: bool,
+    /// What records it, where that is not the workspace: a revision as it was given, or the start of a commit's name.
+    pub revision: Option<String>,
+}
+
+impl Wish {
+    /// Whether an object is of it, as far as the cache can tell.
+    fn has(&self, item: &Item, blobs: &Blobs) -> bool {
+        let below = item.path.as_str().strip_prefix(self.out.as_str()).unwrap_or_default();
+        let below = ProjectPath::resolve(&ProjectPath::root(), below.trim_start_matches('/'));
+        let found = blobs.entry_below(&self.state, &below.unwrap_or_default());
+        found.is_ok_and(|found| found.is_some_and(|found| found.digest == item.state.digest))
+    }
 }
 
 /// What is meant, by the name of the remote that it goes to.
@@ -123,20 +149,22 @@ pub fn wishes(
     let chosen = crate::remotes::name(project, args.remote.as_deref())?;
     let mut wishes = Wishes::new();
     wishes.insert(chosen.clone(), Vec::new());
-    let mut add = |out: &Out, state: &FileState, is_old: bool, inner: Option<ProjectPath>| {
-        let remote = out.remote.as_deref().unwrap_or(&chosen);
-        let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
-            && args.below.is_none_or(|limit| state.size < limit);
-        if is_meant
-            && !args.foreign.contains(&out.path)
-            && out.cache
-            && out.push
-            && (args.remote.is_none() || remote == chosen)
-        {
-            let wish = Wish { out: out.path.clone(), state: *state, inner, is_old };
-            wishes.entry(remote.to_owned()).or_default().push(wish);
-        }
-    };
+    let mut add =
+        |out: &Out, state: &FileState, is_old, inner: Option<ProjectPath>, revision: Option<&str>| {
+            let remote = out.remote.as_deref().unwrap_or(&chosen);
+            let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
+                && args.below.is_none_or(|limit| state.size < limit);
+            if is_meant
+                && !args.foreign.contains(&out.path)
+                && out.cache
+                && out.push
+                && (args.remote.is_none() || remote == chosen)
+            {
+                let revision = revision.map(str::to_owned);
+                let wish = Wish { out: out.path.clone(), state: *state, inner, is_old, revision };
+                wishes.entry(remote.to_owned()).or_default().push(wish);
+            }
+        };
     let picked = args.which.pick(pipeline, project)?;
     let ledger = project.ledger(pipeline)?;
     // By out: the paths in it that are meant, none for all of it.
@@ -149,7 +177,7 @@ pub fn wishes(
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
             match locked.and_then(|locked| locked.out(&out.path)) {
                 Some(_) if args.brought.contains(&out.path) => {}
-                Some(state) => add(out, state, is_old, inner.clone()),
+                Some(state) => add(out, state, is_old, inner.clone(), None),
                 None if !args.which.targets.is_empty() => {
                     printer.say(format_args!("{} is not recorded: {} has not run.", out.path, stage.address));
                 }
@@ -210,7 +238,9 @@ pub fn wishes(
                 };
                 let Some(out) = out else { continue };
                 for inner in inner.cloned().unwrap_or_else(|| vec![None]) {
-                    add(out, state, old.contains(path), inner);
+                    let commit = &version.commit[..version.commit.len().min(10)];
+                    let revision = scope.last.as_ref().map_or(commit, |(_, rev)| rev);
+                    add(out, state, old.contains(path), inner, Some(revision));
                 }
             }
         }
@@ -266,7 +296,7 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
             roots.push(root);
         }
     };
-    for Wish { out, state, inner, is_old } in wishes {
+    for Wish { out, state, inner, is_old, .. } in wishes {
         let root = |path, state, extent| Root { path, state, is_old: *is_old, extent };
         let Some(path) = inner else {
             add(root(out.clone(), *state, Extent::Whole));
@@ -406,6 +436,28 @@ pub fn tell_faults(
             report::count_text(report.unmarked, "file")
         ));
     }
+}
+
+/// The names of objects. Where several have one name, each is told with what records it, and where that cannot be told, with
+/// its digest.
+pub fn told_apart(places: &[&Whereabouts], wishes: &[Wish], blobs: &Blobs) -> Vec<String> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for place in places {
+        *counts.entry(named(&place.item)).or_default() += 1;
+    }
+    let told = |place: &&Whereabouts| {
+        let name = named(&place.item);
+        if counts[&name] < 2 {
+            return name;
+        }
+        let mut of = wishes.iter().filter(|wish| wish.out.contains(&place.item.path));
+        match of.find(|wish| wish.has(&place.item, blobs)).map(|wish| &wish.revision) {
+            Some(Some(revision)) => format!("{name} ({revision})"),
+            Some(None) => format!("{name} (workspace)"),
+            None => format!("{name} ({})", &place.item.state.digest.hex()[..10]),
+        }
+    };
+    places.iter().map(told).collect()
 }
 
 /// The path of an object, a folder's with a slash.

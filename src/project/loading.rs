@@ -37,8 +37,13 @@ struct Files {
 /// Once in a process.
 pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
     let Some(first) = unread.first() else { return };
-    let is_ours = first.as_str().ends_with(Dialect::Native.pointer_suffix());
+    let is_lock = |file: &ProjectPath| file.name() == Dialect::Native.lock_file();
+    let is_ours = is_lock(first) || first.as_str().ends_with(Dialect::Native.pointer_suffix());
     let what = match (is_ours, unread.len()) {
+        (true, 1) if is_lock(first) => "is a lock of pipe's own, which a project of DVC does not have",
+        (true, _) if unread.iter().any(is_lock) => {
+            "are files of pipe's own, which a project of DVC does not have"
+        }
         (false, 1) => "is a file of DVC, which a project of pipe does not read",
         (false, _) => "are files of DVC, which a project of pipe does not read",
         (true, 1) => "is a pointer of pipe's own, which a project of DVC does not have",
@@ -54,7 +59,8 @@ pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
             quoted_path(pointer.as_str())
         ),
         None => format!(
-            ": `pipe repro` records results in pipeline.lock; `git rm {}`",
+            ": `pipe repro` records results in {}; `git rm {}`",
+            if is_ours { Dialect::Dvc } else { Dialect::Native }.lock_file(),
             quoted_path(first.as_str())
         ),
     };

@@ -338,3 +338,157 @@ fn a_stage_whose_old_out_cannot_be_set_aside_has_failed() {
     let states: Vec<&str> = listed.lines().skip(1).filter_map(|line| line.split(',').nth(2)).collect();
     assert_eq!(states, ["FAILED", "FINISHED"], "{listed}");
 }
+
+/// The cached copy of what has `text` in it.
+fn blob(sandbox: &Sandbox, is_dvc: bool, text: &str) -> String {
+    let cache = if is_dvc { ".dvc/cache/files/md5" } else { ".pipe/cache/blake3" };
+    let holds = |file: &String| String::from_utf8(sandbox.bytes(file)).unwrap().contains(text);
+    sandbox.files(cache).into_iter().find(holds).unwrap()
+}
+
+/// Cuts it off.
+fn cut_off(sandbox: &Sandbox, is_dvc: bool, text: &str) {
+    let blob = blob(sandbox, is_dvc, text);
+    set_mode(sandbox, &blob, 0o644);
+    std::fs::OpenOptions::new().write(true).open(sandbox.path(&blob)).unwrap().set_len(2).unwrap();
+    set_mode(sandbox, &blob, 0o444);
+}
+
+#[test]
+fn what_the_cache_holds_damaged_is_stored_anew() {
+    for is_dvc in [false, true] {
+        for command in [&["commit"][..], &["commit", "-f"], &["add", "raw", "other"]] {
+            let sandbox = data(is_dvc);
+            cut_off(&sandbox, is_dvc, "other");
+            cut_off(&sandbox, is_dvc, "two");
+            sandbox.remove("raw");
+            sandbox.remove("other");
+            sandbox
+                .pipe(["checkout"])
+                .code(1)
+                .tells(&["Cannot bring back other", "Cannot bring back raw/sub/b"]);
+            sandbox.write("raw/sub/b", "two\n");
+            sandbox.write("other", "other\n");
+            let absent = sandbox.json(["data", "status", "--json"])["not_in_cache"].clone();
+            assert_eq!(absent, serde_json::json!(["other", "raw/"]));
+            // What is in place is enough for ours, as where the cache has nothing.
+            let status = sandbox.ok(["status"]).stdout;
+            for out in ["raw", "other"] {
+                let text = format!("out {out} is not in the cache");
+                assert_eq!(status.contains(&text), is_dvc, "{status}");
+            }
+            sandbox.ok(command);
+            sandbox.remove("raw");
+            sandbox.remove("other");
+            sandbox.ok(["checkout"]);
+            assert_eq!(sandbox.read("raw/sub/b") + &sandbox.read("other"), "two\nother\n");
+        }
+    }
+}
+
+#[test]
+fn what_is_about_to_be_replaced_is_saved_where_the_cache_holds_it_damaged() {
+    for is_dvc in [false, true] {
+        let sandbox = data(is_dvc);
+        let old = sandbox.read(&pointer(is_dvc).replace("raw", "other"));
+        sandbox.write("other", "another\n");
+        sandbox.ok(["add", "other"]);
+        let new = sandbox.read(&pointer(is_dvc).replace("raw", "other"));
+        sandbox.write(&pointer(is_dvc).replace("raw", "other"), old);
+        cut_off(&sandbox, is_dvc, "another");
+        sandbox.ok(["checkout", "-f"]);
+        assert_eq!(sandbox.read("other"), "other\n");
+        sandbox.write(&pointer(is_dvc).replace("raw", "other"), new);
+        sandbox.ok(["checkout"]);
+        assert_eq!(sandbox.read("other"), "another\n");
+    }
+}
+
+#[test]
+fn what_the_cache_does_not_let_be_read_is_named_and_the_rest_comes_back() {
+    for is_dvc in [false, true] {
+        for (text, named) in [("two\n", "raw/sub/b"), (if is_dvc { "relpath" } else { "pipe-tree" }, "raw")] {
+            for is_linked in [false, true] {
+                let sandbox = data(is_dvc);
+                if is_linked {
+                    sandbox.ok([
+                        "config",
+                        if is_dvc { "cache.type" } else { "cache.link_types" },
+                        "hardlink",
+                    ]);
+                }
+                sandbox.remove("raw");
+                sandbox.remove("other");
+                let closed = blob(&sandbox, is_dvc, text);
+                set_mode(&sandbox, &closed, 0);
+                let said = as_nobody(&sandbox, &["checkout"]);
+                assert_eq!(sandbox.read("other"), "other\n", "{}", said.stderr);
+                if is_linked && text == "two\n" {
+                    // A link that nobody may read is one all the same.
+                    continue;
+                }
+                said.code(1).tells(&[
+                    &format!("Cannot bring back {named}"),
+                    "cannot be read",
+                    "ermission denied",
+                    "let yourself read it",
+                ]);
+                assert_eq!(sandbox.exists("raw/a"), named == "raw/sub/b");
+                set_mode(&sandbox, &closed, 0o444);
+                as_nobody(&sandbox, &["checkout"]).code(0);
+                assert_eq!(sandbox.read("raw/sub/b"), "two\n");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_cache_does_not_let_be_read_is_no_fault_of_the_remote() {
+    for is_dvc in [false, true] {
+        for (text, named) in [("two\n", "raw/sub/b"), (if is_dvc { "relpath" } else { "pipe-tree" }, "raw/")]
+        {
+            let sandbox = data(is_dvc);
+            sandbox.write("../store/.keep", "");
+            sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+            let closed = blob(&sandbox, is_dvc, text);
+            set_mode(&sandbox, &closed, 0);
+            let said = as_nobody(&sandbox, &["push"]).code(1);
+            assert!(!said.stderr.contains("at remote"), "{}", said.stderr);
+            said.tells(&[
+                named,
+                "the cache's copy of",
+                "cannot be read",
+                "ermission denied",
+                "let yourself read it",
+            ]);
+            let there = sandbox.files("../store");
+            assert!(there.iter().any(|file| sandbox.read(file) == "other\n"), "the rest is done: {there:?}");
+            set_mode(&sandbox, &closed, 0o444);
+            as_nobody(&sandbox, &["push"]).code(0);
+            set_mode(&sandbox, "../store", 0);
+            let said = as_nobody(&sandbox, &["remote", "check"]).code(1);
+            set_mode(&sandbox, "../store", 0o755);
+            said.tells(&["failed to list what is at remote `store`"]);
+        }
+    }
+}
+
+#[test]
+fn files_of_the_other_tool_are_told() {
+    for is_dvc in [false, true] {
+        let (lock, own) = if is_dvc { ("pipeline.lock", "dvc.lock") } else { ("dvc.lock", "pipeline.lock") };
+        let sandbox = data(is_dvc);
+        sandbox.write("../store/.keep", "");
+        sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+        sandbox.ok(["push"]);
+        sandbox.write(lock, "");
+        for command in ["status", "checkout", "pull"] {
+            sandbox.ok([command]).tells(&[lock, "a project of", &format!("results in {own}")]);
+        }
+        // A pointer among them tells how to go on.
+        let theirs = data(!is_dvc);
+        let pointer = pointer(!is_dvc).replace("raw", "other");
+        sandbox.write(&pointer, theirs.read(&pointer));
+        sandbox.pipe(["status"]).code(0).tells(&["are files of", &pointer, lock, "`pipe add other`"]);
+    }
+}

@@ -185,3 +185,56 @@ fn check_ignore_says_what_dvc_says() {
     pipe(&sandbox, &["check-ignore", "-n", "x"]).code(2);
     pipe(&sandbox, &["check-ignore"]).code(2);
 }
+
+#[test]
+fn what_would_go_is_told_apart_and_counted_as_it_goes() {
+    for is_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if is_dvc {
+            sandbox.write(".dvc/config", "");
+            sandbox.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+        }
+        for (tag, text) in [("v1", "one\n"), ("v2", "two, too\n")] {
+            sandbox.write("f1", text);
+            sandbox.write("d/a", text.repeat(2));
+            sandbox.write("d/b", "same\n");
+            sandbox.ok(["add", "f1", "d"]);
+            sandbox.commit(tag);
+            sandbox.git(["tag", tag]);
+        }
+        sandbox.write("../store/.keep", "");
+        sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+        let tally = |stderr: &str, start: &str, end: &str| {
+            let rest = &stderr[stderr.find(start).unwrap() + start.len()..];
+            rest[..rest.find(end).unwrap()].trim().to_owned()
+        };
+        let dry = sandbox.ok(["push", "--dry", "--rev", "v1"]);
+        let mut told: Vec<&str> = dry.stdout.lines().collect();
+        told.sort();
+        assert_eq!(
+            told,
+            ["d/ (v1)", "d/ (workspace)", "d/a (v1)", "d/a (workspace)", "d/b", "f1 (v1)", "f1 (workspace)"]
+        );
+        let bytes = tally(&dry.stderr, "(", ")");
+        let pushed = sandbox.ok(["push", "--rev", "v1"]);
+        assert_eq!(tally(&pushed.stderr, "7 files pushed to store, ", ", 0 up to date"), bytes);
+        // What another has yet to fetch, whose lists are at the remote alone.
+        sandbox.remove(if is_dvc { ".dvc/cache" } else { ".pipe/cache" });
+        let dry = sandbox.ok(["fetch", "--dry", "--rev", "v1"]);
+        assert!(
+            dry.stdout.contains("f1 (v1)\n") && dry.stdout.contains("d/ (workspace)\n"),
+            "{}",
+            dry.stdout
+        );
+        assert_eq!(tally(&dry.stderr, "(", ")"), bytes);
+        sandbox
+            .ok(["fetch", "--rev", "v1"])
+            .tells(&[&format!("7 files fetched from store, {bytes}, 0 up to date")]);
+        sandbox
+            .ok(["fetch", "--type", "metrics"])
+            .tells(&["Nothing that is recorded is of the kind that `--type` names."]);
+        sandbox
+            .ok(["fetch", "--max-size", "1"])
+            .tells(&["Nothing that is recorded is smaller than `--max-size`."]);
+    }
+}

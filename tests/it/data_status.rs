@@ -335,3 +335,13 @@ fn the_executable_bit_of_a_file_is_no_change() {
         }
     }
 }
+
+#[test]
+fn without_git_nobody_is_sent_to_it() {
+    let sandbox = Sandbox::without_git();
+    sandbox.ok(["init", "--no-git"]);
+    sandbox.write("data", "1\n");
+    sandbox.ok(["add", "data"]);
+    let told = sandbox.ok(["data", "status"]).stdout;
+    assert!(told.contains("added: data") && !told.contains("git commit"), "{told}");
+}

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Digest, FileState};
@@ -11,7 +12,7 @@ use disk::{Mode, Stamp};
 use crate::CacheError;
 use crate::hash::{hash_blob, hash_bytes_by};
 use crate::layout::Layout;
-use crate::seal::{is_sealed, seal};
+use crate::seal::{is_sealed, may_be_sealed, seal};
 use crate::tree::Tree;
 
 /// The blobs below one folder, as a [layout](Layout) has them.
@@ -21,6 +22,8 @@ pub struct Blobs {
     layout: Layout,
     /// Folders that have no manifest of their own in the cache: what lists that were read say of them.
     below: Arc<Mutex<HashMap<Digest, Tree>>>,
+    /// Whether a blob could not be sealed, as another user's cannot: a broken seal says nothing here.
+    seals_fail: Arc<AtomicBool>,
 }
 
 impl Blobs {
@@ -31,7 +34,7 @@ impl Blobs {
 
     /// The same in another layout.
     pub fn with_layout(root: &Path, layout: Layout) -> Self {
-        Blobs { root: root.to_owned(), layout, below: Arc::default() }
+        Blobs { root: root.to_owned(), layout, below: Arc::default(), seals_fail: Arc::default() }
     }
 
     /// The cache folder.
@@ -86,22 +89,50 @@ impl Blobs {
         fs::metadata(self.path(digest)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
     }
 
-    /// Whether a content is there whole: the blob, or the tree with everything it names. Each content is asked for once,
-    /// however often a manifest that came from elsewhere names it.
+    /// Whether the blob of a file is there and not seen to be damaged: as if it were not there, it is stored anew where its
+    /// content is at hand. A [sealed](crate::seal) one is not read. Another is, once, where its size is not the recorded
+    /// one, or where all are sealed and somebody wrote to it; one of another tool is believed by its size.
+    pub fn holds(&self, state: &FileState) -> bool {
+        self.size_held(state).is_some()
+    }
+
+    /// The size of a blob that is [held](Blobs::holds).
+    fn size_held(&self, state: &FileState) -> Option<u64> {
+        let metadata = fs::metadata(self.path(&state.digest)).ok().filter(fs::Metadata::is_file)?;
+        let stamp = Stamp::of(&metadata);
+        if is_sealed(&state.digest, &stamp) || self.is_old(&state.digest) {
+            return Some(stamp.size);
+        }
+        // What is recorded as the size is a hint, and zero where nothing is known of it.
+        let is_as_recorded = state.size == 0 || state.size == stamp.size;
+        let seals =
+            self.layout.seals_all() && may_be_sealed(&stamp) && !self.seals_fail.load(Ordering::Relaxed);
+        let is_sound = || matches!(self.is_sound(&state.digest), Ok(Some(true)));
+        ((is_as_recorded && !seals) || is_sound()).then_some(stamp.size)
+    }
+
+    /// Whether a content is there whole: the blob, or the tree with everything it names, none of it seen to be
+    /// [damaged](Blobs::holds). Each content is asked for once, however often a manifest that came from elsewhere names it.
     pub fn has_all(&self, state: &FileState) -> bool {
         let mut open = vec![*state];
         let mut seen = HashSet::new();
+        // Of the files, as they are named, where one list without sizes tells of all.
+        let (mut files, mut size) = (Vec::new(), 0_u64);
         while let Some(state) = open.pop() {
             if !state.is_folder() {
-                if !self.has(&state.digest) {
-                    return false;
+                let Some(held) = self.size_held(&state) else { return false };
+                if self.layout.is_flat() {
+                    size = size.saturating_add(held);
+                    files.push(state.digest);
                 }
-            } else if seen.insert(state.digest) {
+            } else if self.layout.is_flat() || seen.insert(state.digest) {
                 let Ok(tree) = self.tree(&state.digest) else { return false };
                 open.extend(tree.entries().iter().map(|(_, entry)| entry.state()));
             }
         }
-        true
+        let is_as_recorded = !state.is_folder() || state.size == 0 || state.size == size;
+        // Which of them it is, their bytes tell.
+        is_as_recorded || files.iter().all(|digest| matches!(self.is_sound(digest), Ok(Some(true))))
     }
 
     /// Stores bytes and returns their digest. A blob that is there already is touched: outside of stages this is
@@ -111,13 +142,19 @@ impl Blobs {
     /// When the disk refuses.
     pub fn store_bytes(&self, bytes: &[u8]) -> Result<Digest, CacheError> {
         let digest = hash_bytes_by(self.layout.algorithm(), bytes);
-        store_at(&self.place(&digest, false), bytes)?;
+        let path = self.place(&digest, false);
+        // One that a loss of power cut off has another size.
+        let is_whole = |found: fs::Metadata| found.is_file() && found.len() == bytes.len() as u64;
+        touch_or_place(&path, bytes, fs::metadata(&path).is_ok_and(is_whole))?;
         Ok(digest)
     }
 
     /// Stores the manifest of a folder.
     pub(crate) fn store_manifest(&self, digest: &Digest, manifest: &[u8]) -> Result<(), CacheError> {
-        store_at(&self.place(digest, true), manifest)
+        let path = self.place(digest, true);
+        // It has no seal, and is small.
+        let is_whole = fs::read(&path).is_ok_and(|found| found == manifest);
+        touch_or_place(&path, manifest, is_whole)
     }
 
     /// The digest that a path inside this cache is the blob of.
@@ -143,10 +180,13 @@ impl Blobs {
         if self.is_old(digest) {
             return self.is_named_right(digest, &path).map(Some);
         }
-        let (found, stamp) = hash_blob(digest.algorithm(), &path)?;
+        let (found, stamp) =
+            hash_blob(digest.algorithm(), &path).map_err(|fault| fault.of_blob(digest, &path))?;
         if found == *digest {
             // Refused where it is another user's: it is hashed each time then.
-            let _ = disk::set_modified(&path, seal(digest, stamp.size, Stamp::now()));
+            if disk::set_modified(&path, seal(digest, stamp.size, Stamp::now())).is_err() {
+                self.seals_fail.store(true, Ordering::Relaxed);
+            }
         }
         Ok(Some(found == *digest))
     }
@@ -251,9 +291,7 @@ impl Blobs {
     }
 }
 
-fn store_at(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
-    // One that a loss of power cut off has another size.
-    let is_whole = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64);
+fn touch_or_place(path: &Path, bytes: &[u8], is_whole: bool) -> Result<(), CacheError> {
     // Where touching is refused (another user's blob), that it is there has to do.
     if !is_whole || !disk::touch(path).unwrap_or_else(|_| path.is_file()) {
         disk::place_bytes(bytes, path, Mode::Exact(0o444), Stamp::now())?;
@@ -262,7 +300,12 @@ fn store_at(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
 }
 
 fn read_at(path: PathBuf, digest: &Digest) -> Result<Vec<u8>, CacheError> {
-    let bytes = disk::read_optional(&path)?.ok_or(CacheError::Missing { digest: *digest })?;
+    let bytes = disk::read_optional(&path).map_err(|fault| CacheError::Unreadable {
+        digest: *digest,
+        path: path.clone(),
+        source: fault.source,
+    })?;
+    let bytes = bytes.ok_or(CacheError::Missing { digest: *digest })?;
     if hash_bytes_by(digest.algorithm(), &bytes) != *digest {
         return Err(CacheError::Damaged { digest: *digest, path });
     }
@@ -286,5 +329,68 @@ mod tests {
             let (one, other) = rayon::join(ask, ask);
             assert_eq!((one.unwrap(), other.unwrap()), (Some(true), Some(true)));
         }
+    }
+
+    /// A blob of `bytes` that another tool wrote, or somebody.
+    fn write_unsealed(blobs: &Blobs, digest: &Digest, bytes: &[u8]) {
+        let path = blobs.path(digest);
+        disk::replace(&path, bytes).unwrap();
+        // No seal of what is stored here, and no time of a file system with coarse ones.
+        disk::set_modified(&path, 1_700_000_000_000_000_001).unwrap();
+    }
+
+    #[test]
+    fn a_blob_that_is_seen_to_be_damaged_is_not_held() {
+        for layout in [Layout::Native, Layout::Dvc] {
+            let folder = tempfile::tempdir().unwrap();
+            let blobs = Blobs::with_layout(folder.path(), layout);
+            let digest = blobs.store_bytes(b"hello").unwrap();
+            let state = |size| FileState { digest, size, files: None, executable: false };
+            assert!(blobs.holds(&state(5)) && blobs.holds(&state(0)));
+            assert!(blobs.holds(&state(7)), "what a record says of a size is a hint");
+            write_unsealed(&blobs, &digest, b"he");
+            assert!(!blobs.holds(&state(5)), "{layout:?}");
+            // Where nothing is known of its size, one of another tool is believed.
+            assert_eq!(blobs.holds(&state(0)), layout == Layout::Dvc);
+            write_unsealed(&blobs, &digest, b"jello");
+            assert_eq!(blobs.holds(&state(5)), layout == Layout::Dvc);
+            // One that turns out right is sealed, so that it is read once.
+            write_unsealed(&blobs, &digest, b"hello");
+            assert!(blobs.holds(&state(7)));
+            let stamp = Stamp::of(&fs::metadata(blobs.path(&digest)).unwrap());
+            assert!(is_sealed(&digest, &stamp), "{layout:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_whose_files_are_not_as_large_as_recorded_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::with_layout(folder.path(), Layout::Dvc);
+        let file = blobs.store_bytes(b"hello").unwrap();
+        // The same file twice.
+        let files = ["a", "sub/a"].map(|name| (name.to_owned(), file)).to_vec();
+        let list = Layout::Dvc.encode_files(files).unwrap();
+        let digest = hash_bytes_by(Layout::Dvc.algorithm(), &list);
+        blobs.store_manifest(&digest, &list).unwrap();
+        let state = |size| FileState { digest, size, files: Some(2), executable: false };
+        assert!(blobs.has_all(&state(10)) && blobs.has_all(&state(9)));
+        write_unsealed(&blobs, &file, b"he");
+        assert!(!blobs.has_all(&state(10)));
+        write_unsealed(&blobs, &file, b"hello");
+        assert!(blobs.has_all(&state(10)));
+    }
+
+    #[test]
+    fn a_manifest_of_the_right_size_and_other_bytes_is_stored_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path());
+        let manifest = Tree::new(Vec::new()).encode();
+        let digest = hash_bytes_by(Layout::Native.algorithm(), &manifest);
+        blobs.store_manifest(&digest, &manifest).unwrap();
+        let damaged = vec![b'x'; manifest.len()];
+        disk::replace(&blobs.manifest_path(&digest), &damaged).unwrap();
+        assert!(blobs.tree(&digest).is_err());
+        blobs.store_manifest(&digest, &manifest).unwrap();
+        assert!(blobs.tree(&digest).is_ok());
     }
 }

@@ -247,19 +247,23 @@ impl Workspace {
         Ok(())
     }
 
-    /// Leaves what stands at `paths` as it is where the cache holds damaged what is to take its place. A plan that was
+    /// Leaves what stands at `paths` as it is where the cache holds damaged, or unreadable, what is to take its place. A plan that was
     /// made before tells so when it is carried out; then what it saves first is saved for nothing, and anew each time.
     ///
     /// # Errors
-    /// When a blob cannot be read.
+    /// When somebody writes to a blob meanwhile.
     pub fn leave_damaged(&self, plan: &mut Checkout, paths: &[ProjectPath]) -> Result<(), CacheError> {
         let mut damaged = Vec::new();
         for (path, step, _) in &plan.steps {
             if let Step::File { digest, .. } = step
                 && paths.iter().any(|stands| path.contains(stands))
-                && self.blobs.is_sound(digest)? == Some(false)
             {
-                let fault = CacheError::Damaged { digest: *digest, path: self.blobs.path(digest) };
+                let fault = match self.blobs.is_sound(digest) {
+                    Ok(Some(false)) => CacheError::Damaged { digest: *digest, path: self.blobs.path(digest) },
+                    Ok(_) => continue,
+                    Err(fault @ CacheError::Unreadable { .. }) => fault,
+                    Err(fault) => return Err(fault),
+                };
                 damaged.push((path.clone(), fault));
             }
         }
@@ -272,7 +276,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Does what was planned. What the cache turns out to hold damaged is added to [`Checkout::failed`], and the
+    /// Does what was planned. What the cache turns out to hold damaged or unreadable is added to [`Checkout::failed`], and the
     /// rest is done. Folders that are new are made in the folder `aside` where that is on their disk.
     ///
     /// # Errors
@@ -338,9 +342,10 @@ fn told(faults: Vec<(ProjectPath, CacheError)>) -> Result<Vec<(ProjectPath, Cach
     let mut told = Vec::new();
     for (path, fault) in faults {
         match fault {
-            CacheError::Missing { .. } | CacheError::Damaged { .. } | CacheError::InTheWay { .. } => {
-                told.push((path, fault));
-            }
+            CacheError::Missing { .. }
+            | CacheError::Damaged { .. }
+            | CacheError::Unreadable { .. }
+            | CacheError::InTheWay { .. } => told.push((path, fault)),
             fault => return Err(fault),
         }
     }
@@ -498,7 +503,7 @@ impl Planner<'_> {
         if now.is_folder() {
             let mut files = self.workspace.listing(path)?;
             files.retain(|_, state| !state.is_folder());
-            if files.values().all(|file| blobs.has(&file.digest)) {
+            if files.values().all(|file| blobs.holds(file)) {
                 self.plan.held.extend(files);
                 return Ok(());
             }

@@ -95,6 +95,16 @@ pub enum CacheError {
         /// Its blob.
         path: PathBuf,
     },
+    /// A blob may not be read, or its disk does not give it.
+    #[error("the cache's copy of {digest} cannot be read ({})", base::shown(path))]
+    Unreadable {
+        /// The content asked for.
+        digest: Digest,
+        /// Its blob.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// A tree manifest does not parse.
     #[error("failed to read the tree {digest}")]
     Tree {
@@ -113,6 +123,16 @@ impl CacheError {
             CacheError::Loop { path }
         } else {
             CacheError::Read { path, source }
+        }
+    }
+
+    /// The same where what could not be read is the blob of `digest`.
+    pub(crate) fn of_blob(self, digest: &Digest, blob: &Path) -> Self {
+        match self {
+            CacheError::Read { path, source } if path == blob => {
+                CacheError::Unreadable { digest: *digest, path, source }
+            }
+            fault => fault,
         }
     }
 
@@ -140,6 +160,17 @@ impl CacheError {
         }
     }
 
+    /// What happened, why, and what to do about it, in one line.
+    pub(crate) fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        self.hint().map_or(text.clone(), |hint| format!("{text}; {hint}"))
+    }
+
     /// What can be done about it, where that does not depend on what was being done.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -155,7 +186,9 @@ impl CacheError {
             CacheError::Special { .. } => {
                 Some("move it elsewhere, or name it in .pipeignore (in a project of DVC, .dvcignore)")
             }
-            CacheError::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            CacheError::Read { source, .. } | CacheError::Unreadable { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
                 Some("let yourself read it (`chmod u+rX PATH`, or ask its owner) and run the command again")
             }
             _ => None,

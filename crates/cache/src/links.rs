@@ -362,7 +362,7 @@ impl Workspace {
             placement == Placement::Linked && !executable && metadata.len() > 0 && !self.blobs.is_old(digest);
         let damaged = || CacheError::Damaged { digest: *digest, path: blob.clone() };
         let mode = Mode::New { executable };
-        self.links.first_that_works(&blob, os_path, may_share, |kind| {
+        let placed = self.links.first_that_works(&blob, os_path, may_share, |kind| {
             if kind.is_shared() {
                 if !is_sealed(digest, &Stamp::of(&metadata)) && self.blobs.is_sound(digest)? != Some(true) {
                     return Err(damaged());
@@ -401,7 +401,8 @@ impl Workspace {
                 return Ok(());
             }
             self.remember_link(path, digest, os_path)
-        })
+        });
+        placed.map_err(|fault| fault.of_blob(digest, &blob))
     }
 
     /// Makes a file of a blob by `kind`, and reads the blob only once that turned out to be possible. False when it is not
@@ -579,7 +580,7 @@ impl Blobs {
             Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
                 return Err(CacheError::Missing { digest: *digest });
             }
-            file => file.map_err(|source| CacheError::of_read(&blob, source))?,
+            file => file.map_err(|source| CacheError::of_read(&blob, source).of_blob(digest, &blob))?,
         };
         match copy_from_cache(digest, self.is_old(digest), &blob, file, to, mode, Stamp::now())? {
             true => Ok(()),

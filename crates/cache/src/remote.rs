@@ -4,8 +4,9 @@
 //! docs/design/remote.md. A remote knows nothing of what the objects mean, and nobody believes what it says: bytes are
 //! checked against their digest wherever they arrive.
 
+use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::{Algorithm, Digest};
 
@@ -74,7 +75,8 @@ pub trait Remote: Send + Sync {
     /// and these are those of the digest. It may take until the remote is [settled](Remote::settle).
     ///
     /// # Errors
-    /// [`RemoteError::Mismatch`] when the file holds other bytes, [`RemoteError::Stopped`] when `moved` ended it;
+    /// [`RemoteError::Mismatch`] when the file holds other bytes, [`RemoteError::Unreadable`] when it cannot be read,
+    /// [`RemoteError::Stopped`] when `moved` ended it;
     /// otherwise when it cannot be written.
     fn put(&self, key: &str, upload: &Upload<'_>) -> Result<(), RemoteError>;
 
@@ -125,6 +127,14 @@ pub enum RemoteError {
         remote: String,
         /// The object.
         key: String,
+    },
+    /// A file that was to be put there cannot be read. That is no fault of the remote's.
+    #[error("failed to read {}, which was to be put at a remote", base::shown(path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
     },
     /// It was told to stop.
     #[error("the transfer was stopped")]

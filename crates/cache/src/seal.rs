@@ -10,6 +10,9 @@ use disk::Stamp;
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
 
+/// The finest steps (nanoseconds) of file systems that do not keep nanoseconds.
+const COARSE: i64 = 100;
+
 /// Nanoseconds that the seal of a blob has.
 fn fraction(digest: &Digest, size: u64) -> i64 {
     let start = digest.bytes().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
@@ -19,6 +22,11 @@ fn fraction(digest: &Digest, size: u64) -> i64 {
 /// Whether a file with this stamp is sealed as the blob of `digest`.
 pub(crate) fn is_sealed(digest: &Digest, stamp: &Stamp) -> bool {
     stamp.mtime.rem_euclid(SECOND) == fraction(digest, stamp.size)
+}
+
+/// Whether the file system of a file with this stamp keeps times that are fine enough for a seal, as far as can be told.
+pub(crate) fn may_be_sealed(stamp: &Stamp) -> bool {
+    stamp.mtime % COARSE != 0 || stamp.ctime % COARSE != 0
 }
 
 /// The last moment up to `now` (nanoseconds since 1970) that seals a blob.

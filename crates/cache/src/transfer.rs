@@ -136,6 +136,8 @@ pub struct Whereabouts {
     pub here: bool,
     /// Whether the remote does.
     pub there: bool,
+    /// Its bytes: of a folder, those of its list. Zero where neither has it.
+    pub size: u64,
 }
 
 /// Why a transfer ended before its end.
@@ -212,6 +214,10 @@ impl Transfer<'_> {
                 lock(&damaged).insert(item.state.digest, fault.to_string());
                 Ok(None)
             }
+            Err(fault @ CacheError::Unreadable { .. }) => {
+                lock(&damaged).insert(item.state.digest, fault.told());
+                Ok(None)
+            }
             Err(fault) => Err(fault.into()),
         };
         let graph = self.walk(roots, &manifest)?;
@@ -285,8 +291,9 @@ impl Transfer<'_> {
         let found = graph.objects().map(|place| {
             let here = size_here(self.blobs, &graph.name(place));
             let wanted = here.or_else(|| self.size_recorded(&graph, place));
+            let size = here.or(there[place.at()].map(|there| there.size)).unwrap_or_default();
             let there = there[place.at()].is_some_and(|there| wanted.is_none_or(|size| size == there.size));
-            Whereabouts { item: graph.item(place), here: here.is_some(), there }
+            Whereabouts { item: graph.item(place), here: here.is_some(), there, size }
         });
         Ok(found.collect())
     }
@@ -531,8 +538,13 @@ impl Transfer<'_> {
         let path = path_here(self.blobs, name);
         // What is text may be known by another digest than that of its bytes.
         let bytes = match name.is_old && !name.is_folder {
-            true if self.blobs.is_named_right(&digest, &path)? => hash_blob(digest.algorithm(), &path)?.0,
-            _ => digest,
+            true => match self.blobs.is_named_right(&digest, &path) {
+                Ok(true) => hash_blob(digest.algorithm(), &path)?.0,
+                Ok(false) => digest,
+                Err(fault @ CacheError::Unreadable { .. }) => return Ok(Err(fault.told())),
+                Err(fault) => return Err(fault.into()),
+            },
+            false => digest,
         };
         match self.put_file(&self.key(name), &path, size, bytes) {
             Ok(()) => Ok(Ok(size)),
@@ -541,6 +553,9 @@ impl Transfer<'_> {
             }
             Err(_) if size_here(self.blobs, name).is_none() => {
                 Ok(Err(CacheError::Missing { digest }.to_string()))
+            }
+            Err(TransferError::Remote(RemoteError::Unreadable { path, source })) => {
+                Ok(Err(CacheError::Unreadable { digest, path, source }.told()))
             }
             Err(fault) => Err(fault),
         }

@@ -208,10 +208,7 @@ fn a_remote_is_asked_by_listing_when_there_is_much() {
     }
     let path = ProjectPath::from_record("out").unwrap();
     let state = here.store(&path, Placement::Private).unwrap().unwrap();
-    house
-        .transfer(&here.blobs)
-        .push(&[Root { path, state, is_old: false, extent: Extent::Whole }])
-        .unwrap();
+    house.transfer(&here.blobs).push(&[Root { path, state, is_old: false, extent: Extent::Whole }]).unwrap();
     assert!(house.remote.asked("list") <= 256, "{}", house.remote.asked("list"));
     assert_eq!(house.remote.asked("put"), 501);
 }

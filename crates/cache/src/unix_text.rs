@@ -144,7 +144,8 @@ impl Workspace {
 impl Blobs {
     /// Whether a file of the cache is what its name says: in the part that DVC 1 and 2 wrote, also by their rule.
     pub(crate) fn is_named_right(&self, digest: &Digest, path: &Path) -> Result<bool, CacheError> {
-        if hash_blob(digest.algorithm(), path)?.0 == *digest {
+        let found = hash_blob(digest.algorithm(), path).map_err(|fault| fault.of_blob(digest, path))?;
+        if found.0 == *digest {
             return Ok(true);
         }
         Ok(!path.starts_with(self.folder()) && hash_unix_text(path)? == *digest)

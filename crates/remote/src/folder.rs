@@ -231,7 +231,7 @@ impl FolderRemote {
 
     /// Copies what of the file is not there yet.
     fn fill(&self, key: &str, upload: &Upload<'_>, partial: &mut Partial) -> Result<(), RemoteError> {
-        let unreadable = |fault| self.failed("read the file for", key, fault);
+        let unreadable = |source| RemoteError::Unreadable { path: upload.from.to_owned(), source };
         let mut source = File::open(upload.from).map_err(unreadable)?;
         let mut buffer = buffer_for(upload.size);
         // What was put there before may be damaged: then once more from the start.
@@ -281,7 +281,7 @@ impl Remote for FolderRemote {
         found: &mut dyn FnMut(Object) -> ControlFlow<()>,
     ) -> Result<(), RemoteError> {
         if fs::metadata(&self.root).is_ok_and(|metadata| !metadata.is_dir()) {
-            return Err(self.failed("list", prefix, io::ErrorKind::NotADirectory.into()));
+            return Err(self.failed("list", "what is", io::ErrorKind::NotADirectory.into()));
         }
         let folder = prefix.rfind('/').map_or("", |end| &prefix[..=end]);
         if !prefix.is_empty() {
@@ -295,7 +295,10 @@ impl Remote for FolderRemote {
                 return Ok(());
             }
         }
-        self.walk(folder, prefix, false, found).map(drop).map_err(|fault| self.failed("list", prefix, fault))
+        self.walk(folder, prefix, false, found).map(drop).map_err(|fault| {
+            let what = if prefix.is_empty() { "what is" } else { prefix };
+            self.failed("list", what, fault)
+        })
     }
 
     fn leftovers(&self, found: &mut dyn FnMut(Object)) -> Result<(), RemoteError> {
@@ -303,7 +306,7 @@ impl Remote for FolderRemote {
             found(object);
             ControlFlow::Continue(())
         };
-        self.walk("", "", true, &mut all).map(drop).map_err(|fault| self.failed("list", "", fault))
+        self.walk("", "", true, &mut all).map(drop).map_err(|fault| self.failed("list", "what is", fault))
     }
 
     fn get(&self, key: &str, start: u64, sink: &mut Sink<'_>) -> Result<(), RemoteError> {

@@ -208,7 +208,10 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     );
     any |= list(
         "Committed changes",
-        "git commit the pointers and locks to keep them",
+        match project.git() {
+            Some(_) => "git commit the pointers and locks to keep them",
+            None => "without git nothing keeps earlier ones",
+        },
         lines(&committed, &BTreeMap::new()),
     );
     any |= list(

@@ -154,6 +154,11 @@ impl Layout {
         self == Layout::Native
     }
 
+    /// Whether all blobs of files are sealed, since nobody else writes them.
+    pub(crate) fn seals_all(self) -> bool {
+        self == Layout::Native
+    }
+
     /// Whether a folder has one manifest for all files below it.
     pub(crate) fn is_flat(self) -> bool {
         self == Layout::Dvc
