@@ -20,6 +20,8 @@ mod commit;
 mod compatibility;
 mod completions;
 mod config;
+#[cfg(feature = "serve")]
+mod crowd;
 mod cutoff;
 mod dag;
 mod data;
