@@ -94,6 +94,17 @@ fn maps_have_the_order_of_dvc() {
 }
 
 #[test]
+fn no_keys_of_a_file_are_all() {
+    let lock = locked_beside(
+        &[("p.yaml", "a: 1\nb: 2\n"), ("q.yaml", "c: 3\n")],
+        "stages:\n  s:\n    cmd: echo s\n    params: [{p.yaml: []}]\n  t:\n    cmd: echo t\n    params: [{p.yaml: \
+         []}, {p.yaml: [a], q.yaml: }, {q.yaml: []}]\n",
+    );
+    assert_eq!(lock.matches("        a: 1\n        b: 2\n").count(), 2, "{lock}");
+    assert!(lock.contains("        c: 3\n"), "{lock}");
+}
+
+#[test]
 fn keys_of_a_file_that_is_read_whole_count_for_nothing() {
     let lock = locked_beside(
         &[("p.yaml", "a: {b: 1, c: 2}\nd: 3\n"), ("params.yaml", "e: 1\nf: 2\n")],
@@ -102,6 +113,139 @@ fn keys_of_a_file_that_is_read_whole_count_for_nothing() {
     );
     assert_eq!(lock.matches("a.b:").count(), 1, "{lock}");
     assert!(lock.contains("        a:\n          b: 1\n          c: 2\n        d: 3\n"), "{lock}");
+}
+
+#[test]
+fn keys_that_are_no_texts_stay_what_they_are() {
+    let lock = locked_beside(
+        &[
+            (
+                "params.yaml",
+                "w: {0: 1.0, 10: 2.5, 2: [{true: 1}]}\nl: [{1: 2}, [{.inf: 3}], {~: 4}]\nx: &x {7: 1, 8: 2}\ny:\n  <<: *x\n  \
+                 8: 3\nf: {1e-7: a, 1e16: b}\nt: {'1': 2}\n",
+            ),
+            ("p.py", "a = {True: 1, 3: {-1: None}}\nb = {1: 2, True: 3}\n"),
+            ("p.json", r#"{"1": {"2": 3}}"#),
+        ],
+        "stages:\n  s:\n    cmd: echo ${w} ${t}\n    params: [w, w.10, l, y, f, t, {p.py: [a, b, a.True]}, {p.json: }]\n",
+    );
+    for text in [
+        "        w:\n          0: 1.0\n          10: 2.5\n          2:\n          - true: 1\n",
+        "        - 1: 2\n        - - .inf: 3\n        - null: 4\n",
+        "          1e-07: a\n          1e+16: b\n",
+        "        t:\n          '1': 2\n",
+        "          true: 1\n          3:\n            -1:\n",
+        "cmd: echo  --1 2\n",
+    ] {
+        assert!(lock.contains(text), "{text} in {lock}");
+    }
+}
+
+/// What was made with such keys is found again by both.
+#[test]
+fn results_are_found_by_keys_that_are_no_texts() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  s:\n    cmd: echo ran >> ran && echo x > o\n    params: [w]\n    outs: [o]\n",
+    );
+    sandbox.write("params.yaml", "w: {10: 1, 2: 2}\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    let lock = sandbox.read("dvc.lock");
+    sandbox.write("params.yaml", "w: {10: 1, 2: 3}\n");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    assert_eq!(sandbox.read("ran"), "ran\nran\n");
+    for text in ["w: {10: 1, 2: 2}\n", "w: {10: 1, 2: 3}\n"] {
+        sandbox.write("params.yaml", text);
+        sandbox.remove("dvc.lock");
+        pipe(&sandbox, &["repro"]).code(0);
+        assert!(dvc.stale(&sandbox).is_empty(), "{text}");
+        sandbox.remove("dvc.lock");
+        dvc.ok(&sandbox, &["repro", "-q"]);
+        assert!(stale(&sandbox).is_empty(), "{text}");
+    }
+    assert_eq!(sandbox.read("ran"), "ran\nran\n");
+    // Another type is another key to both.
+    sandbox.write("dvc.lock", &lock);
+    sandbox.write("params.yaml", "w: {10: 1, '2': 2}\n");
+    assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
+}
+
+/// DVC reproduces no stage with a date among its params, but tells whether one has changed.
+#[test]
+fn dates_are_recorded_as_dvc_reads_them() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  s:\n    cmd: echo x > o\n    params: [{p.yaml: [d, t, z, m, s]}, {p.toml: [d, t]}]\n    outs: [o]\n",
+    );
+    let dates = "d: 2024-01-02\nt: 2024-01-02T03:04:05\nz: 2024-1-2 3:04:05.5 -5:30\nm: [{a: 2024-03-04}]\ns: '2024-01-02'\n";
+    sandbox.write("p.yaml", dates);
+    sandbox.write("p.toml", "d = 2024-01-02\nt = 2024-01-02T03:04:05Z\n");
+    let (code, _, said) = dvc.call(&sandbox, &["repro"]);
+    assert!(code != 0 && said.contains("is not JSON serializable"), "{said}");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty() && stale(&sandbox).is_empty());
+    let lock = sandbox.read("dvc.lock");
+    for text in [
+        "d: 2024-01-02\n",
+        "t: 2024-01-02 03:04:05\n",
+        "z: 2024-01-02 03:04:05.500000-05:30\n",
+        "- a: 2024-03-04\n",
+        "s: '2024-01-02'\n",
+        "t: 2024-01-02 03:04:05+00:00\n",
+    ] {
+        assert!(lock.contains(text), "{text} in {lock}");
+    }
+    sandbox.write("p.yaml", &dates.replace("d: 2024-01-02", "d: '2024-01-02'"));
+    assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
+    sandbox.write("p.yaml", &dates.replace("03-04", "03-05"));
+    assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+    // How one and the same date is spelled does not count, in the lock either.
+    sandbox.write(
+        "p.yaml",
+        &dates.replace("03-04", "03-05").replace("2T03", "2 03").replace("1-2 3", "01-02t03"),
+    );
+    sandbox.write("dvc.lock", &sandbox.read("dvc.lock").replace("t: 2024-01-02 0", "t: 2024-01-02T0"));
+    assert!(stale(&sandbox).is_empty() && dvc.stale(&sandbox).is_empty());
+}
+
+/// Where templates may name them DVC fails over dates, and in a record over sets; here they are texts and lists.
+#[test]
+fn what_dvc_cannot_read_is_a_text_or_a_list() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", "d: 2024-01-02\n");
+    sandbox.write("p.py", "s = {1, 2}\n");
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: echo ${d} > o\n    outs: [o]\n  b:\n    cmd: echo > q\n    params: [{p.py: [s]}]\n    outs: [q]\n",
+    );
+    let (code, _, said) = dvc.call(&sandbox, &["repro", "a"]);
+    assert!(code != 0 && said.contains("Unsupported value of type 'date'"), "{said}");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(sandbox.read("o"), "2024-01-02\n");
+    assert!(stale(&sandbox).is_empty());
+    sandbox.write("params.yaml", "d: 1\n");
+    let (code, _, said) = dvc.call(&sandbox, &["repro", "b", "-f"]);
+    assert!(code != 0 && said.contains("type set is not JSON serializable"), "{said}");
+}
+
+#[test]
+fn the_last_of_a_key_of_json_counts() {
+    let lock = locked_beside(
+        &[(
+            "p.json",
+            r#"{"m": {"a": 1, "b": NaN, "a": 3, "b": -0}, "n": {"x": 1}, "n": {"y": [{"z": 1, "z": 2}]}}"#,
+        )],
+        "vars: [p.json]\nstages:\n  s:\n    cmd: echo ${m}\n    params: [{p.json: [m, n]}]\n",
+    );
+    assert!(lock.contains("cmd: echo --a 3 --b 0\n"), "{lock}");
+    assert!(lock.contains("        n:\n          y:\n          - z: 2\n"), "{lock}");
 }
 
 /// DVC's status looks at what is there, and so does ours, whatever a stage before it is about to restore.

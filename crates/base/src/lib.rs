@@ -17,4 +17,4 @@ pub use json::ascii_json;
 pub use path::{PathError, ProjectPath};
 pub use text::{duration_text, one_line, plain_lines, shown};
 pub use timestamp::Timestamp;
-pub use value::Value;
+pub use value::{DATE_KEY, Repeating, Typed, Value};

@@ -2,11 +2,15 @@
 //!
 //! Types count: `1`, `1.0`, `true` and `"1"` are four different values. DVC compares with Python's `==`,
 //! to which the first three are equal, so a change from `1` to `1.0` goes unseen there.
+//!
+//! Dates, and keys of maps that are no texts, are texts everywhere but in what DVC reads and writes too, where [`Typed`] keeps
+//! them apart; [`Value::plain`] makes texts of them.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use indexmap::IndexMap;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// A value as YAML, JSON and TOML have them.
@@ -27,6 +31,10 @@ pub enum Value {
     List(Vec<Value>),
     /// A map in the order written. Two maps are equal in any order.
     Map(IndexMap<String, Value>),
+    /// A date or time as written, of a [`Typed`] value alone.
+    Date(String),
+    /// A map with keys that are no texts, of a [`Typed`] value alone; each key once, in the order written.
+    Pairs(Vec<(Value, Value)>),
 }
 
 /// Equality by type and value. A NaN equals itself: it is the same thing written in the file.
@@ -40,6 +48,8 @@ impl PartialEq for Value {
             (Value::Str(a), Value::Str(b)) => a == b,
             (Value::List(a), Value::List(b)) => a == b,
             (Value::Map(a), Value::Map(b)) => a == b,
+            (Value::Date(a), Value::Date(b)) => a == b,
+            (Value::Pairs(a), Value::Pairs(b)) => a.len() == b.len() && a.iter().all(|pair| b.contains(pair)),
             _ => false,
         }
     }
@@ -55,14 +65,15 @@ impl Value {
             Value::Float(_) => "a float",
             Value::Str(_) => "a string",
             Value::List(_) => "a list",
-            Value::Map(_) => "a map",
+            Value::Map(_) | Value::Pairs(_) => "a map",
+            Value::Date(_) => "a date",
         }
     }
 
-    /// The text, when it is one.
+    /// The text, when it is one, or a date.
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Value::Str(text) => Some(text),
+            Value::Str(text) | Value::Date(text) => Some(text),
             _ => None,
         }
     }
@@ -105,7 +116,39 @@ impl Value {
                 let rest = rest.strip_prefix(']').unwrap_or(rest);
                 item.get(rest.strip_prefix('.').unwrap_or(rest))
             }
+            Value::Pairs(pairs) => {
+                let under = |name: &str| pairs.iter().find(|(key, _)| key.key_text() == name);
+                if let Some((_, value)) = under(path) {
+                    return Some(value);
+                }
+                split_points(path).find_map(|(head, tail)| under(head)?.1.get(tail))
+            }
             _ => None,
+        }
+    }
+
+    /// How a key of [`Value::Pairs`] is called in a dotted path: as Python spells it.
+    pub fn key_text(&self) -> String {
+        match self {
+            Value::Str(text) | Value::Date(text) => text.clone(),
+            Value::Null => "None".to_owned(),
+            Value::Bool(true) => "True".to_owned(),
+            Value::Bool(false) => "False".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The same with texts for dates and for all keys.
+    #[must_use]
+    pub fn plain(self) -> Value {
+        match self {
+            Value::Date(text) => Value::Str(text),
+            Value::List(list) => Value::List(list.into_iter().map(Value::plain).collect()),
+            Value::Map(map) => Value::Map(map.into_iter().map(|(key, value)| (key, value.plain())).collect()),
+            Value::Pairs(pairs) => {
+                Value::Map(pairs.into_iter().map(|(key, value)| (plain_key(key), value.plain())).collect())
+            }
+            other => other,
         }
     }
 
@@ -137,6 +180,13 @@ impl Value {
     }
 }
 
+fn plain_key(key: Value) -> String {
+    match key {
+        Value::Str(text) | Value::Date(text) => text,
+        other => other.to_string(),
+    }
+}
+
 /// The places where a dotted path can be cut: at each `.`, and before each `[`.
 fn split_points(path: &str) -> impl Iterator<Item = (&str, &str)> {
     path.char_indices().filter_map(move |(at, c)| match c {
@@ -155,8 +205,8 @@ impl fmt::Display for Value {
             Value::Int(number) => write!(f, "{number}"),
             Value::Float(number) => f.write_str(&Value::float_text(*number)),
             Value::Str(text) if looks_typed(text) => write!(f, "{text:?}"),
-            Value::Str(text) => f.write_str(text),
-            Value::List(_) | Value::Map(_) => {
+            Value::Str(text) | Value::Date(text) => f.write_str(text),
+            Value::List(_) | Value::Map(_) | Value::Pairs(_) => {
                 f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
             }
         }
@@ -183,7 +233,7 @@ impl Serialize for Value {
                 _ => serializer.serialize_i128(*number),
             },
             Value::Float(number) => serializer.serialize_f64(*number),
-            Value::Str(text) => serializer.serialize_str(text),
+            Value::Str(text) | Value::Date(text) => serializer.serialize_str(text),
             Value::List(list) => {
                 let mut seq = serializer.serialize_seq(Some(list.len()))?;
                 for item in list {
@@ -198,20 +248,61 @@ impl Serialize for Value {
                 }
                 entries.end()
             }
+            Value::Pairs(pairs) => {
+                let mut entries = serializer.serialize_map(Some(pairs.len()))?;
+                for (key, value) in pairs {
+                    entries.serialize_entry(&plain_key(key.clone()), value)?;
+                }
+                entries.end()
+            }
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_any(ValueVisitor::Plain)
     }
 }
 
-struct ValueVisitor;
+/// A value that is read with its dates, and with keys of maps as they are.
+#[derive(Debug)]
+pub struct Typed(pub Value);
 
-/// The key under which the `toml` crate hands a date to serde.
-const TOML_DATETIME: &str = "$__toml_private_datetime";
+impl<'de> Deserialize<'de> for Typed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor::Typed).map(Typed)
+    }
+}
+
+/// A value in which a map with a key that stands twice is [`Value::Pairs`], with all that stands there.
+#[derive(Debug)]
+pub struct Repeating(pub Value);
+
+impl<'de> Deserialize<'de> for Repeating {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor::Repeating).map(Repeating)
+    }
+}
+
+/// What is made of keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ValueVisitor {
+    Plain,
+    Typed,
+    Repeating,
+}
+
+impl<'de> DeserializeSeed<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// The key of a map that is a date: under it the `toml` crate hands one to serde.
+pub const DATE_KEY: &str = "$__toml_private_datetime";
 
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
@@ -229,7 +320,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
+        deserializer.deserialize_any(self)
     }
 
     fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
@@ -268,7 +359,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::List(list))
@@ -276,34 +367,53 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = IndexMap::new();
-        while let Some(Key(key)) = entries.next_key()? {
-            let value: Value = entries.next_value()?;
-            if key == TOML_DATETIME {
-                return Ok(value);
+        // Begun with the first key that no map can hold.
+        let mut pairs: Vec<(Value, Value)> = Vec::new();
+        let mut known = HashSet::new();
+        while let Some(key) = entries.next_key_seed(self)? {
+            let value = entries.next_value_seed(self)?;
+            let key = match key {
+                Value::Str(text) => {
+                    if text == DATE_KEY {
+                        return Ok(match value {
+                            Value::Str(text) if self == ValueVisitor::Typed => Value::Date(text),
+                            value => value,
+                        });
+                    }
+                    if pairs.is_empty() && !map.contains_key(&text) {
+                        map.insert(text, value);
+                        continue;
+                    }
+                    Value::Str(text)
+                }
+                Value::List(_) | Value::Map(_) | Value::Pairs(_) => {
+                    return Err(de::Error::custom("a list or map cannot be a key"));
+                }
+                scalar if self == ValueVisitor::Typed => scalar,
+                scalar => {
+                    let text = scalar.to_string();
+                    if pairs.is_empty() && !map.contains_key(&text) {
+                        map.insert(text, value);
+                        continue;
+                    }
+                    Value::Str(text)
+                }
+            };
+            let same = |key: &Value| (key.type_name(), plain_key(key.clone()));
+            if pairs.is_empty() {
+                pairs = map.drain(..).map(|(key, value)| (Value::Str(key), value)).collect();
+                known = pairs.iter().map(|(key, _)| same(key)).collect();
             }
-            if map.contains_key(&key) {
-                return Err(de::Error::custom(format!("duplicate key `{key}`")));
+            if !known.insert(same(&key)) && self != ValueVisitor::Repeating {
+                return Err(de::Error::custom(format!("duplicate key `{}`", plain_key(key))));
             }
-            map.insert(key, value);
+            pairs.push((key, value));
         }
-        Ok(Value::Map(map))
+        Ok(if pairs.is_empty() { Value::Map(map) } else { Value::Pairs(pairs) })
     }
 
     fn visit_enum<A: de::EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
         Err(de::Error::custom("YAML tags such as `!name` are not supported here"))
-    }
-}
-
-/// A map key. YAML allows any scalar there; records and dotted paths know texts only.
-struct Key(String);
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Str(text) => Ok(Key(text)),
-            Value::List(_) | Value::Map(_) => Err(de::Error::custom("a list or map cannot be a key")),
-            scalar => Ok(Key(scalar.to_string())),
-        }
     }
 }
 

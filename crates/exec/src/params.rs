@@ -112,7 +112,7 @@ impl<'a> ParamReader<'a> {
         if let Some((_, parsed)) = known.get(file).filter(|(before, _)| *before == text) {
             return Ok(parsed.clone());
         }
-        let value = params::parse(file, &text, self.pipeline.dialect())
+        let value = params::parse_typed(file, &text, self.pipeline.dialect())
             .map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let parsed = ParamFile::Read(value.into());
         known.insert(file.clone(), (text, parsed.clone()));

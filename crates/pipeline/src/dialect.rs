@@ -113,6 +113,23 @@ impl Dialect {
         }
     }
 
+    /// The same of a file whose values are recorded: with dates and keys as the dialect has them.
+    pub(crate) fn read_typed_yaml(self, file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+        match self {
+            Dialect::Native => yaml::parse(file, text),
+            Dialect::Dvc => {
+                let respelled = dvc::scalars::respelled_with_dates(text);
+                yaml::parse_typed(file, &respelled)
+                    .map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))
+            }
+        }
+    }
+
+    /// Whether dates, and keys that are no texts, are what they are in files of params.
+    pub(crate) fn has_types(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// A scalar inside a text, or as part of a name.
     pub(crate) fn scalar_text(self, value: &Value) -> String {
         match (self, value) {
@@ -149,6 +166,11 @@ impl Dialect {
 
     /// Whether keys of a params file count for nothing beside the whole of it. Otherwise they are what must be there.
     pub(crate) fn whole_file_covers_keys(self) -> bool {
+        self == Dialect::Dvc
+    }
+
+    /// Whether an empty list of a params file's keys means the whole of it, rather than nothing.
+    pub(crate) fn no_keys_are_all(self) -> bool {
         self == Dialect::Dvc
     }
 

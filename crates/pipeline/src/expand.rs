@@ -74,6 +74,15 @@ fn stage_name(path: &str) -> String {
 /// A map's members are called by their keys, a list's by their values, or by their numbers where an item is a map
 /// or a list itself.
 pub(crate) fn foreach(data: &Value, written: &Value, dialect: Dialect) -> Result<Vec<Member>, String> {
+    let named;
+    let data = match data {
+        Value::Pairs(pairs) => {
+            let name = |key: &Value| key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+            named = Value::Map(pairs.iter().map(|(key, value)| (name(key), value.clone())).collect());
+            &named
+        }
+        _ => data,
+    };
     let members = match data {
         Value::Map(map) => map
             .iter()
@@ -170,7 +179,7 @@ fn item_at(written: &Value, at: usize) -> Option<&Value> {
 }
 
 fn is_composite(value: &Value) -> bool {
-    matches!(value, Value::Map(_) | Value::List(_))
+    matches!(value, Value::Map(_) | Value::Pairs(_) | Value::List(_))
 }
 
 #[cfg(test)]

@@ -4,14 +4,45 @@
 
 use std::ops::Range;
 
-use base::Value;
+use base::{Repeating, Value};
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
 
 /// Reads a JSON text.
 ///
 /// # Errors
 /// When it is malformed; the place in the error is that of the text as it stands.
 pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
-    let read = serde_json::from_str(text);
+    read(text, |value: Value| value)
+}
+
+/// The same of a text in which keys may stand twice: the last counts, in the place of the first, as for Python.
+///
+/// # Errors
+/// As [`parse`], but for such keys.
+pub(crate) fn parse_repeating(text: &str) -> Result<Value, serde_json::Error> {
+    read(text, |Repeating(value)| value).map(last_of_each)
+}
+
+fn last_of_each(value: Value) -> Value {
+    match value {
+        Value::List(list) => Value::List(list.into_iter().map(last_of_each).collect()),
+        Value::Map(map) => {
+            Value::Map(map.into_iter().map(|(key, value)| (key, last_of_each(value))).collect())
+        }
+        Value::Pairs(pairs) => {
+            let mut map = IndexMap::with_capacity(pairs.len());
+            for (key, value) in pairs {
+                map.insert(key.key_text(), last_of_each(value));
+            }
+            Value::Map(map)
+        }
+        other => other,
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &str, value_of: impl Fn(T) -> Value) -> Result<Value, serde_json::Error> {
+    let read = serde_json::from_str(text).map(&value_of);
     if read.is_ok() && !has_wide_number(text) && !has_negative_zero(text) {
         return read;
     }
@@ -27,7 +58,7 @@ pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
             plain.replace_range(token.clone(), &format!("{sign:0<width$}", width = token.len()));
         }
     }
-    let mut value = serde_json::from_str(&plain)?;
+    let mut value = value_of(serde_json::from_str(&plain)?);
     put_back(&mut value, &mut tokens.iter().map(|token| special(&text[token.clone()])));
     Ok(value)
 }
@@ -88,12 +119,13 @@ fn bare_tokens(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Gives each value that is no string what its own token says. Values and tokens are in one order: keys
-/// are strings, maps keep theirs, and a key that stands twice was refused.
+/// are strings, maps keep theirs, and a key that stands twice was refused, or is kept with all its values.
 fn put_back(value: &mut Value, tokens: &mut impl Iterator<Item = Option<Value>>) {
     match value {
         Value::List(list) => list.iter_mut().for_each(|value| put_back(value, tokens)),
         Value::Map(map) => map.values_mut().for_each(|value| put_back(value, tokens)),
-        Value::Str(_) => {}
+        Value::Pairs(pairs) => pairs.iter_mut().for_each(|(_, value)| put_back(value, tokens)),
+        Value::Str(_) | Value::Date(_) => {}
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
             if let Some(Some(number)) = tokens.next() {
                 *value = number;
@@ -173,5 +205,14 @@ mod tests {
             assert_eq!((fault.line(), fault.column()), (line, column), "{text}: {fault}");
         }
         assert!(parse(r#"{"a": NaN, "a": 1}"#).is_err(), "a key that stands twice");
+    }
+
+    #[test]
+    fn the_last_of_a_key_counts_for_dvc() {
+        let text = r#"{"a": NaN, "b": {"x": -0, "x": {"y": 1, "y": -0, "z": Infinity}}, "a": [1, {"c": 2, "c": 3}], "d": -0}"#;
+        let value = parse_repeating(text).expect("as Python reads it");
+        assert_eq!(value.to_string(), r#"{"a":[1,{"c":3}],"b":{"x":{"y":0,"z":null}},"d":0}"#);
+        assert_eq!(value.get("b.x.z"), Some(&Value::Float(f64::INFINITY)));
+        assert!(parse_repeating("{").is_err());
     }
 }

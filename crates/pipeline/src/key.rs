@@ -358,6 +358,23 @@ fn put_value(bytes: &mut Vec<u8>, value: &Value) {
                 put_value(bytes, value);
             }
         }
+        Value::Date(text) => {
+            bytes.push(b'd');
+            put_text(bytes, text);
+        }
+        Value::Pairs(pairs) => {
+            bytes.push(b'p');
+            put_length(bytes, pairs.len());
+            let entry = |(key, value): &(Value, Value)| {
+                let mut entry = Vec::new();
+                put_value(&mut entry, key);
+                put_value(&mut entry, value);
+                entry
+            };
+            let mut entries: Vec<Vec<u8>> = pairs.iter().map(entry).collect();
+            entries.sort_unstable();
+            entries.iter().for_each(|entry| bytes.extend_from_slice(entry));
+        }
     }
 }
 

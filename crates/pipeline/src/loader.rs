@@ -542,14 +542,15 @@ impl Loader<'_, '_> {
                     let file = self.path(wdir, PARAMS_FILE, place, &inside)?;
                     refs.push(ParamRef { file, key: Some(key.clone()) });
                 }
-                ParamSpec::File(file, None) => {
+                ParamSpec::File(file, keys)
+                    if keys.as_ref().is_none_or(|keys| keys.is_empty() && self.dialect.no_keys_are_all()) =>
+                {
                     refs.push(ParamRef { file: self.path(wdir, file, place, &inside)?, key: None });
                 }
-                ParamSpec::File(file, Some(keys)) => {
+                ParamSpec::File(file, keys) => {
                     let file = self.path(wdir, file, place, &inside)?;
-                    refs.extend(
-                        keys.iter().map(|key| ParamRef { file: file.clone(), key: Some(key.clone()) }),
-                    );
+                    let keys = keys.iter().flatten();
+                    refs.extend(keys.map(|key| ParamRef { file: file.clone(), key: Some(key.clone()) }));
                 }
             }
         }

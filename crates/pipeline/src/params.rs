@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use base::{ProjectPath, Value};
+use base::{ProjectPath, Typed, Value};
 use indexmap::IndexMap;
 
 use crate::conflict::conflict;
@@ -19,9 +19,19 @@ use crate::stage::{ParamFile, ParamRef, ParamValues};
 /// # Errors
 /// When the text is malformed or its top level is no map.
 pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
-    let value = parse_any(file, text, dialect)?;
+    parse_typed(file, text, dialect).map(Value::plain)
+}
+
+/// The same as stages record it: with dates, and keys below the top that are no texts, where the dialect has such.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_typed(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+    let value = read(file, text, dialect)?;
     match value {
         Value::Map(_) => Ok(value),
+        // DVC writes a lock of it that it refuses to read.
+        Value::Pairs(_) => Ok(value.plain()),
         Value::Null => Ok(Value::Map(IndexMap::new())),
         other => Err(PipelineError::new(
             file,
@@ -35,23 +45,35 @@ pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, 
 /// # Errors
 /// When the text is malformed.
 pub fn parse_any(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+    read(file, text, dialect).map(Value::plain)
+}
+
+fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+    let parse_json = if dialect.has_types() { crate::json::parse_repeating } else { crate::json::parse };
     let suffix = file.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
     let read = match suffix.as_str() {
-        "json" => crate::json::parse(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        "json" => parse_json(text.trim_start_matches('\u{feff}')).map_err(|error| {
             let position = position_of_byte_column(text, error.line(), error.column());
             let message = error.to_string();
             let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
             PipelineError::new(file, message).at(position)
         }),
-        "toml" => toml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error: toml::de::Error| {
-            let position = error.span().map(|span| Position::of_offset(text, span.start));
-            PipelineError::new(file, error.message().trim().replace('\n', ", ")).at(position)
-        }),
+        "toml" => {
+            parse_toml(text.trim_start_matches('\u{feff}'), dialect).map_err(|error: toml::de::Error| {
+                let position = error.span().map(|span| Position::of_offset(text, span.start));
+                PipelineError::new(file, error.message().trim().replace('\n', ", ")).at(position)
+            })
+        }
         "py" => python::parse(text.trim_start_matches('\u{feff}'))
+            .map(|value| if dialect.has_types() { value } else { value.plain() })
             .map_err(|(position, message)| PipelineError::new(file, message).at(Some(position))),
-        _ => return dialect.read_yaml(file, text),
+        _ => return dialect.read_typed_yaml(file, text),
     };
     read.map_err(|fault| conflict(file, text).unwrap_or(fault))
+}
+
+fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
+    if dialect.has_types() { toml::from_str(text).map(|Typed(value)| value) } else { toml::from_str(text) }
 }
 
 fn position(line: usize, column: usize) -> Option<Position> {

@@ -10,6 +10,7 @@ use base::Value;
 use indexmap::IndexMap;
 
 use crate::error::Position;
+use crate::format::dvc::python::is_equal;
 
 /// How deep literals may nest; a module that goes deeper is no set of parameters.
 const DEEPEST: usize = 64;
@@ -458,32 +459,34 @@ impl<'a> Reader<'a> {
         let start = self.rest;
         self.bump();
         self.space();
-        let mut map = IndexMap::new();
+        let mut pairs: Vec<(Value, Value)> = Vec::new();
         loop {
             self.space();
             if self.take('}') {
-                return Some(Value::Map(map));
+                return Some(map_of(pairs));
             }
             let key = self.value(depth + 1)?;
             self.space();
             if !self.take(':') {
-                if !map.is_empty() {
+                if !pairs.is_empty() {
                     return None;
                 }
                 self.rest = start;
                 return self.items('{', '}', depth).map(Value::List);
             }
-            let key = match key {
-                Value::Str(key) => key,
-                Value::List(_) | Value::Map(_) => return None,
-                other => other.to_string(),
-            };
+            if matches!(key, Value::List(_) | Value::Map(_) | Value::Pairs(_)) {
+                return None;
+            }
             let value = self.value(depth + 1)?;
-            map.insert(key, value);
+            // One key of those that are equal, with the last value.
+            match pairs.iter_mut().find(|(known, _)| is_equal(known, &key)) {
+                Some((_, known)) => *known = value,
+                None => pairs.push((key, value)),
+            }
             self.space();
             if !self.take(',') {
                 self.space();
-                return self.take('}').then_some(Value::Map(map));
+                return self.take('}').then(|| map_of(pairs));
             }
         }
     }
@@ -533,6 +536,15 @@ impl<'a> Reader<'a> {
         }
         None
     }
+}
+
+/// A dict: a map where all its keys are texts.
+fn map_of(pairs: Vec<(Value, Value)>) -> Value {
+    if pairs.iter().any(|(key, _)| !matches!(key, Value::Str(_))) {
+        return Value::Pairs(pairs);
+    }
+    let text = |(key, value): (Value, Value)| Some((key.as_str()?.to_owned(), value));
+    Value::Map(pairs.into_iter().filter_map(text).collect())
 }
 
 /// Adds a literal's text with its escapes resolved; `None` when one means no character.

@@ -92,7 +92,7 @@ const EXPECTED: &str = r#"{
 #[test]
 fn constants_classes_and_init() {
     let expected: Value = serde_json::from_str(EXPECTED).expect("JSON");
-    let found = parse(PROGRAM).expect("a program");
+    let found = parse(PROGRAM).expect("a program").plain();
     let (Value::Map(found_map), Value::Map(expected_map)) = (&found, &expected) else { panic!("maps") };
     for (key, value) in expected_map {
         assert_eq!(found_map.get(key), Some(value), "{key}");

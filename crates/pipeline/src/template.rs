@@ -156,6 +156,7 @@ impl Scope<'_> {
         rest.iter().try_fold(start, |value, part| match value {
             Value::Map(map) => map.get(*part),
             Value::List(list) => list.get(position(part, list.len())?),
+            Value::Pairs(_) => value.get(part),
             _ => None,
         })
     }
@@ -230,7 +231,7 @@ impl Scope<'_> {
                 (_, Field::Command) if self.is_file_name(path) => {
                     Ok(Value::Str(file_word(&value, path, "")?))
                 }
-                (Value::Map(_) | Value::List(_), _) | (_, Field::Command) => {
+                (Value::Map(_) | Value::Pairs(_) | Value::List(_), _) | (_, Field::Command) => {
                     Ok(Value::Str(spell(self.context.spelling(), &value, path, field)?))
                 }
                 _ => Ok(value),
@@ -424,9 +425,11 @@ fn check_path(path: &str) -> Result<(), TemplateError> {
 fn spell(spelling: Spelling, value: &Value, path: &str, field: Field) -> Result<String, TemplateError> {
     match (value, field) {
         (Value::Str(text), _) => Ok(text.clone()),
-        (Value::Map(map), Field::Command) => flags(spelling, map, path),
+        (Value::Map(_) | Value::Pairs(_), Field::Command) => flags(spelling, value, path),
         (Value::Null, _) if spelling.dialect.spells_null() => Ok(spelling.dialect.scalar_text(value)),
-        (Value::Null | Value::List(_) | Value::Map(_), _) => Err(not_in_a_text(value, path)),
+        (Value::Null | Value::List(_) | Value::Map(_) | Value::Pairs(_), _) => {
+            Err(not_in_a_text(value, path))
+        }
         (scalar, _) => Ok(spelling.dialect.scalar_text(scalar)),
     }
 }
@@ -439,7 +442,8 @@ fn not_in_a_text(value: &Value, path: &str) -> TemplateError {
 }
 
 /// A map as flags: `--k v`, nested `--a.b v`, true `--k`, false nothing, a list `--k a b`; or as the [`FlagStyle`] has it.
-fn flags(spelling: Spelling, map: &IndexMap<String, Value>, path: &str) -> Result<String, TemplateError> {
+/// As for DVC, keys that are no texts become none.
+fn flags(spelling: Spelling, map: &Value, path: &str) -> Result<String, TemplateError> {
     let mut words = Vec::new();
     push_flags(spelling, &mut words, map, "", path)?;
     Ok(words.join(" "))
@@ -448,18 +452,29 @@ fn flags(spelling: Spelling, map: &IndexMap<String, Value>, path: &str) -> Resul
 fn push_flags(
     spelling: Spelling,
     words: &mut Vec<String>,
-    map: &IndexMap<String, Value>,
+    map: &Value,
     prefix: &str,
     path: &str,
 ) -> Result<(), TemplateError> {
     let Spelling { dialect, style } = spelling;
-    for (key, value) in map {
+    let texts = map.as_map().into_iter().flatten().map(|(key, value)| (key.as_str(), value));
+    let others = match map {
+        Value::Pairs(pairs) => &pairs[..],
+        _ => &[],
+    };
+    let others = others.iter().filter_map(|(key, value)| match key {
+        Value::Str(key) => Some((key.as_str(), value)),
+        _ => None,
+    });
+    for (key, value) in texts.chain(others) {
         let flag = format!("--{prefix}{key}");
         match value {
             Value::Bool(false) if style.negated => words.push(format!("--no-{prefix}{key}")),
             Value::Bool(false) => {}
             Value::Bool(true) => words.push(flag),
-            Value::Map(inner) => push_flags(spelling, words, inner, &format!("{prefix}{key}."), path)?,
+            Value::Map(_) | Value::Pairs(_) => {
+                push_flags(spelling, words, value, &format!("{prefix}{key}."), path)?;
+            }
             Value::List(items) => {
                 if items.is_empty() && dialect.tells_empty_lists() {
                     words.push(flag.clone());
@@ -482,7 +497,7 @@ fn push_flags(
 
 fn word(spelling: Spelling, value: &Value, path: &str) -> Result<String, TemplateError> {
     match value {
-        Value::Str(text) => Ok(quote(text)),
+        Value::Str(text) | Value::Date(text) => Ok(quote(text)),
         other => spell(spelling, other, path, Field::Other),
     }
 }

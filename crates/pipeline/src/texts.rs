@@ -85,7 +85,7 @@ impl<'a> Texts<'a> {
             }
             Some(None) => Ok(Some(ParamFile::Missing)),
             Some(Some(text)) => {
-                let value = Arc::new(params::parse(file, text, self.dialect)?);
+                let value = Arc::new(params::parse_typed(file, text, self.dialect)?);
                 self.parsed.insert(file.clone(), Arc::clone(&value));
                 Ok(Some(ParamFile::Read(value)))
             }

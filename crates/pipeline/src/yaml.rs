@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use base::{ProjectPath, Value};
+use base::{ProjectPath, Typed, Value};
 use saphyr_parser::{Event, Parser, Span};
 use serde::de::Error as _;
 
@@ -32,6 +32,26 @@ pub fn parse(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     check_depth(file, text)?;
     read(text).map_err(|error| fault(file, text, &error))
+}
+
+/// The same with dates and keys as they are, which [`scalars`](crate::format::dvc::scalars) has spelled for it.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_typed(file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    check_depth(file, text)?;
+    let read = || {
+        if text.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        let Typed(mut value) = serde_yaml::from_str(text)?;
+        if has_merge_key(text) {
+            merge(&mut value).map_err(serde_yaml::Error::custom)?;
+        }
+        Ok(value)
+    };
+    read().map_err(|error| fault(file, text, &error))
 }
 
 /// Reads one YAML document in which `<<` is a key like others: a record that no person writes.
@@ -95,6 +115,7 @@ fn merge(value: &mut Value) -> Result<(), &'static str> {
     let map = match value {
         Value::List(items) => return items.iter_mut().try_for_each(merge),
         Value::Map(map) => map,
+        Value::Pairs(pairs) => return merge_pairs(pairs),
         _ => return Ok(()),
     };
     map.values_mut().try_for_each(merge)?;
@@ -103,12 +124,48 @@ fn merge(value: &mut Value) -> Result<(), &'static str> {
         Some(Value::List(items)) => items,
         Some(one) => vec![one],
     };
+    if sources.iter().any(|source| matches!(source, Value::Pairs(_))) {
+        let own = std::mem::take(map).into_iter().map(|(key, value)| (Value::Str(key), value));
+        let merged = (Value::from(MERGE_KEY), Value::List(sources));
+        let mut pairs: Vec<(Value, Value)> = std::iter::once(merged).chain(own).collect();
+        merge_pairs(&mut pairs)?;
+        *value = Value::Pairs(pairs);
+        return Ok(());
+    }
     let own = std::mem::take(map);
     for source in sources.into_iter().rev().chain([Value::Map(own)]) {
         let Value::Map(source) = source else {
             return Err("expected a map or a list of maps to merge at `<<`");
         };
         map.extend(source);
+    }
+    Ok(())
+}
+
+/// The same of a map with keys that are no texts.
+fn merge_pairs(pairs: &mut Vec<(Value, Value)>) -> Result<(), &'static str> {
+    pairs.iter_mut().try_for_each(|(_, value)| merge(value))?;
+    let Some(at) = pairs.iter().position(|(key, _)| matches!(key, Value::Str(key) if key == MERGE_KEY))
+    else {
+        return Ok(());
+    };
+    let sources = match pairs.remove(at).1 {
+        Value::List(items) => items,
+        one => vec![one],
+    };
+    let own = std::mem::take(pairs);
+    for source in sources.into_iter().rev().chain([Value::Pairs(own)]) {
+        let entries = match source {
+            Value::Map(map) => map.into_iter().map(|(key, value)| (Value::Str(key), value)).collect(),
+            Value::Pairs(pairs) => pairs,
+            _ => return Err("expected a map or a list of maps to merge at `<<`"),
+        };
+        for (key, value) in entries {
+            match pairs.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, known)) => *known = value,
+                None => pairs.push((key, value)),
+            }
+        }
     }
     Ok(())
 }

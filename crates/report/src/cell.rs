@@ -225,6 +225,7 @@ pub fn json_value(value: &Value) -> Json {
         },
         Value::Null => Json::Null,
         Value::Bool(truth) => Json::from(*truth),
-        Value::Str(text) => Json::from(text.as_str()),
+        Value::Str(text) | Value::Date(text) => Json::from(text.as_str()),
+        Value::Pairs(_) => json_value(&value.clone().plain()),
     }
 }

@@ -159,9 +159,9 @@ fn put(place: &mut Option<String>, text: Option<String>) -> bool {
 /// A column may be called `0`, which YAML reads as a number.
 fn scalar_text(value: &Value) -> Option<String> {
     match value {
-        Value::Str(text) => Some(text.clone()),
+        Value::Str(text) | Value::Date(text) => Some(text.clone()),
         Value::Int(_) | Value::Float(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::List(_) | Value::Map(_) => None,
+        Value::Null | Value::List(_) | Value::Map(_) | Value::Pairs(_) => None,
     }
 }
 

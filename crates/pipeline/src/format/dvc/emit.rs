@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use base::Value;
 
 use super::python::float_text;
+use super::scalars::date_text;
 
 /// Where lines are folded.
 const WIDTH: usize = 80;
@@ -53,23 +54,19 @@ impl Emitter {
             Value::Map(map) => {
                 for (key, value) in map {
                     self.indent(indent);
-                    let style = style(key);
-                    self.scalar(key, style, None);
-                    self.put(":");
-                    match value {
-                        Value::Map(map) if !map.is_empty() => {
-                            self.end_line();
-                            self.block(value, indent + 2);
-                        }
-                        Value::List(list) if !list.is_empty() => {
-                            self.end_line();
-                            self.block(value, indent);
-                        }
-                        _ => {
-                            self.node(value, indent + 2);
-                            self.end_line();
-                        }
+                    self.scalar(key, style(key), None);
+                    self.entry(value, indent);
+                }
+            }
+            Value::Pairs(pairs) => {
+                for (key, value) in pairs {
+                    self.indent(indent);
+                    match key {
+                        Value::Str(key) => self.scalar(key, style(key), None),
+                        Value::Null => self.put("null"),
+                        key => self.put(&scalar_text(key)),
                     }
+                    self.entry(value, indent);
                 }
             }
             Value::List(list) => {
@@ -78,6 +75,10 @@ impl Emitter {
                     self.put("-");
                     match value {
                         Value::Map(map) if !map.is_empty() => {
+                            self.put(" ");
+                            self.block(value, indent + 2);
+                        }
+                        Value::Pairs(_) => {
                             self.put(" ");
                             self.block(value, indent + 2);
                         }
@@ -101,20 +102,39 @@ impl Emitter {
         }
     }
 
+    /// What stands behind a key, on its line or below.
+    fn entry(&mut self, value: &Value, indent: usize) {
+        self.put(":");
+        match value {
+            Value::Map(map) if !map.is_empty() => {
+                self.end_line();
+                self.block(value, indent + 2);
+            }
+            Value::Pairs(_) => {
+                self.end_line();
+                self.block(value, indent + 2);
+            }
+            Value::List(list) if !list.is_empty() => {
+                self.end_line();
+                self.block(value, indent);
+            }
+            _ => {
+                self.node(value, indent + 2);
+                self.end_line();
+            }
+        }
+    }
+
     /// What stands behind a key or a dash on the same line, with the space before it.
     fn node(&mut self, value: &Value, indent: usize) {
-        let plain = |text: &str| format!(" {text}");
         match value {
             Value::Null => {}
-            Value::Bool(truth) => self.put(&plain(&truth.to_string())),
-            Value::Int(number) => self.put(&plain(&number.to_string())),
-            Value::Float(number) if number.is_nan() => self.put(" .nan"),
-            Value::Float(number) if number.is_infinite() => {
-                self.put(if *number > 0.0 { " .inf" } else { " -.inf" });
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Date(_) => {
+                self.put(" ");
+                self.put(&scalar_text(value));
             }
-            Value::Float(number) => self.put(&plain(&float_text(*number))),
             Value::List(_) => self.put(" []"),
-            Value::Map(_) => self.put(" {}"),
+            Value::Map(_) | Value::Pairs(_) => self.put(" {}"),
             Value::Str(text) => {
                 self.put(" ");
                 self.scalar(text, style(text), Some(indent));
@@ -165,6 +185,19 @@ impl Emitter {
             self.put(&rest[..end]);
             rest = &rest[end..];
         }
+    }
+}
+
+/// A scalar that is no text.
+fn scalar_text(value: &Value) -> String {
+    match value {
+        Value::Float(number) if number.is_nan() => ".nan".to_owned(),
+        Value::Float(number) if number.is_infinite() => {
+            if *number > 0.0 { ".inf" } else { "-.inf" }.to_owned()
+        }
+        Value::Float(number) => float_text(*number),
+        Value::Date(text) => date_text(text).unwrap_or_else(|| text.clone()),
+        other => other.to_string(),
     }
 }
 

@@ -104,7 +104,7 @@ pub(crate) fn parse(
     text: &str,
     frames: &IndexMap<String, Frame>,
 ) -> Result<Lock, PipelineError> {
-    let value = Dialect::Dvc.read_yaml(file, text)?;
+    let value = Dialect::Dvc.read_typed_yaml(file, text)?;
     let mut lock = Lock::default();
     if matches!(value, Value::Null) {
         return Ok(lock);
@@ -268,7 +268,11 @@ fn read_params(stage: &Node<'_, '_>, frame: &Frame) -> Result<ParamValues, Pipel
     let Some(files) = stage.get("params") else { return Ok(params) };
     for (file, values) in files.entries()? {
         let Some(Name::Path(path)) = frame.name(file) else { continue };
-        let mut entries: IndexMap<String, Value> = values.map()?.clone();
+        let mut entries = match values.value {
+            // What DVC writes of a file's own keys that are no texts, and does not read.
+            Value::Pairs(_) => values.value.clone().plain().as_map().cloned().unwrap_or_default(),
+            _ => values.map()?.clone(),
+        };
         entries.sort_unstable_keys();
         params.insert(path, entries);
     }
@@ -283,7 +287,7 @@ pub(crate) fn write(
     lock: &Lock,
     frames: &IndexMap<String, Frame>,
 ) -> Option<String> {
-    let old = old.and_then(|text| Some((text, Dialect::Dvc.read_yaml(file, text).ok()?)));
+    let old = old.and_then(|text| Some((text, Dialect::Dvc.read_typed_yaml(file, text).ok()?)));
     let known = old.as_ref().and_then(|(text, _)| parse(file, text, frames).ok()).unwrap_or_default();
     let mut top = old.and_then(|(_, value)| value.as_map().cloned()).unwrap_or_default();
     if !top.contains_key("schema") {

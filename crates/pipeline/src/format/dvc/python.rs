@@ -1,7 +1,11 @@
 //! Values as Python has them.
 
+use std::cmp::Ordering;
+
 use base::Value;
 use indexmap::IndexMap;
+
+use super::scalars::date_text;
 
 /// What `str` makes of a float.
 pub(crate) fn float_text(number: f64) -> String {
@@ -30,7 +34,7 @@ fn put(json: &mut String, value: &Value, without: &[&str]) {
             json.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" });
         }
         Value::Float(number) => json.push_str(&float_text(*number)),
-        Value::Str(text) => json.push_str(&base::ascii_json(text)),
+        Value::Str(text) | Value::Date(text) => json.push_str(&base::ascii_json(text)),
         Value::List(list) => {
             json.push('[');
             for (at, value) in list.iter().enumerate() {
@@ -40,6 +44,27 @@ fn put(json: &mut String, value: &Value, without: &[&str]) {
                 put(json, value, without);
             }
             json.push(']');
+        }
+        Value::Pairs(pairs) => {
+            let mut entries: Vec<&(Value, Value)> = pairs.iter().collect();
+            entries.sort_by(|(a, _), (b, _)| order(a, b));
+            json.push('{');
+            for (at, (key, value)) in entries.into_iter().enumerate() {
+                if at > 0 {
+                    json.push_str(", ");
+                }
+                match key {
+                    Value::Str(key) | Value::Date(key) => json.push_str(&base::ascii_json(key)),
+                    key => {
+                        json.push('"');
+                        put(json, key, without);
+                        json.push('"');
+                    }
+                }
+                json.push_str(": ");
+                put(json, value, without);
+            }
+            json.push('}');
         }
         Value::Map(map) => {
             let mut entries: IndexMap<&String, &Value> =
@@ -56,6 +81,36 @@ fn put(json: &mut String, value: &Value, without: &[&str]) {
             }
             json.push('}');
         }
+    }
+}
+
+/// Numbers by what they are worth, the rest in no order that counts: Python orders nothing else together.
+fn order(a: &Value, b: &Value) -> Ordering {
+    let worth = |value: &Value| match value {
+        Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
+        value => value.as_f64(),
+    };
+    match (a, b) {
+        (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        _ => worth(a).partial_cmp(&worth(b)).unwrap_or(Ordering::Equal),
+    }
+}
+
+/// Whether Python's `json` writes the value with sorted keys: not with a date, and not with keys of several types.
+pub(crate) fn has_json(value: &Value) -> bool {
+    match value {
+        Value::Date(_) => false,
+        Value::List(list) => list.iter().all(has_json),
+        Value::Map(map) => map.values().all(has_json),
+        Value::Pairs(pairs) => {
+            let is_number = |key: &Value| matches!(key, Value::Bool(_) | Value::Int(_) | Value::Float(_));
+            let is_sorted = match &pairs[..] {
+                [(Value::Null, _)] => true,
+                pairs => pairs.iter().all(|(key, _)| is_number(key)),
+            };
+            is_sorted && pairs.iter().all(|(_, value)| has_json(value))
+        }
+        _ => true,
     }
 }
 
@@ -76,6 +131,12 @@ pub(crate) fn is_equal(a: &Value, b: &Value) -> bool {
             a.len() == b.len()
                 && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| is_equal(value, other)))
         }
+        (Value::Pairs(a), Value::Pairs(b)) => {
+            let same = |key: &Value| b.iter().find(|(known, _)| is_equal(known, key));
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| same(key).is_some_and(|(_, other)| is_equal(value, other)))
+        }
+        (Value::Date(a), Value::Date(b)) => date_text(a) == date_text(b),
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Float(float), other) | (other, Value::Float(float)) => {
             // Exact, as in Python: no integer is rounded to be compared.

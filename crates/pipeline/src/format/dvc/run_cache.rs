@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::emit::emit;
 use super::lock::{Frame, read_stage, stage_value};
-use super::python::json;
+use super::python::{has_json, json};
 use crate::dialect::Dialect;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
@@ -42,6 +42,9 @@ pub(crate) fn key(stage: &Stage, inputs: &StageLock) -> Option<String> {
     let is_kept = is_kept && stage.special.iter().all(|dep| is_kept_dep(dep.name.kind));
     let is_kept = is_kept && stage.special_outs.is_empty();
     if !is_kept || stage.outs.iter().any(|out| out.persist) {
+        return None;
+    }
+    if !inputs.params.values().flat_map(|values| values.values()).all(has_json) {
         return None;
     }
     let mut map = stage_value(inputs, &Frame::of(stage));
