@@ -101,6 +101,19 @@ impl Results<'_> {
         Ok(found)
     }
 
+    /// The entries here whose keys are a prefix, which ends with a slash, and one name more.
+    fn below(&self, prefix: &str) -> Vec<SharedEntry> {
+        let files = std::fs::read_dir(self.path(prefix)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = files.filter_map(|file| file.file_name().into_string().ok()).collect();
+        names.sort_unstable();
+        let keys = names.into_iter().map(|name| format!("{prefix}{name}")).filter(|key| self.is_key(key));
+        keys.filter_map(|key| {
+            let bytes = disk::read(&self.path(&key)).ok()?;
+            self.checked(key, bytes)
+        })
+        .collect()
+    }
+
     fn prefix(&self) -> &'static str {
         match self {
             Results::Stages(_) => ENTRIES,
@@ -282,6 +295,35 @@ impl Transfer<'_> {
         candidates.extend(self.entries_below(&results, &prefix)?.0);
         sort(&mut candidates);
         for shared in candidates.iter().filter(fits) {
+            let roots: Vec<Root> = shared.roots().collect();
+            if self.fetch(&roots)?.is_whole() {
+                results.store(shared)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Brings a result of DVC's run cache into the cache, entry and contents: one for the inputs of this key whose text
+    /// `fits`. False when the remote has none that is trusted and whole.
+    ///
+    /// # Errors
+    /// When the remote cannot be asked or the cache cannot be written.
+    pub fn fetch_run(
+        &self,
+        results: &Results<'_>,
+        key: &str,
+        fits: impl Fn(&str) -> bool,
+    ) -> Result<bool, TransferError> {
+        let prefix = format!("{}{}/{key}/", results.prefix(), &key[..2]);
+        // Those that are here already and lack their bytes only.
+        let mut candidates = results.below(&prefix);
+        candidates.retain(|shared| results.admits(shared));
+        let mut there = self.entries_below(results, &prefix)?.0;
+        // They tell no time; the same one shall be taken everywhere.
+        there.sort_by(|a, b| a.key.cmp(&b.key));
+        candidates.append(&mut there);
+        for shared in candidates.iter().filter(|shared| std::str::from_utf8(&shared.bytes).is_ok_and(&fits)) {
             let roots: Vec<Root> = shared.roots().collect();
             if self.fetch(&roots)?.is_whole() {
                 results.store(shared)?;
