@@ -121,13 +121,15 @@ fn keys_that_are_no_texts_stay_what_they_are() {
         &[
             (
                 "params.yaml",
-                "w: {0: 1.0, 10: 2.5, 2: [{true: 1}]}\nl: [{1: 2}, [{.inf: 3}], {~: 4}]\nx: &x {7: 1, 8: 2}\ny:\n  <<: *x\n  \
+                "w: {0: 1.0, 10: 2.5, 2: [{true: 1}]}\nl: [{1: 2}, [{.inf: 3}], {~: 4}]\n\
+                 x: &x {7: 1, 8: 2}\ny:\n  <<: *x\n  \
                  8: 3\nf: {1e-7: a, 1e16: b}\nt: {'1': 2}\n",
             ),
             ("p.py", "a = {True: 1, 3: {-1: None}}\nb = {1: 2, True: 3}\n"),
             ("p.json", r#"{"1": {"2": 3}}"#),
         ],
-        "stages:\n  s:\n    cmd: echo ${w} ${t}\n    params: [w, w.10, l, y, f, t, {p.py: [a, b, a.True]}, {p.json: }]\n",
+        "stages:\n  s:\n    cmd: echo ${w} ${t}\n    params: [w, w.10, l, y, f, t, \
+         {p.py: [a, b, a.True]}, {p.json: }]\n",
     );
     for text in [
         "        w:\n          0: 1.0\n          10: 2.5\n          2:\n          - true: 1\n",
@@ -179,9 +181,11 @@ fn dates_are_recorded_as_dvc_reads_them() {
     let sandbox = project(&mut dvc);
     sandbox.write(
         "dvc.yaml",
-        "stages:\n  s:\n    cmd: echo x > o\n    params: [{p.yaml: [d, t, z, m, s]}, {p.toml: [d, t]}]\n    outs: [o]\n",
+        "stages:\n  s:\n    cmd: echo x > o\n    params: [{p.yaml: [d, t, z, m, s]}, {p.toml: [d, \
+         t]}]\n    outs: [o]\n",
     );
-    let dates = "d: 2024-01-02\nt: 2024-01-02T03:04:05\nz: 2024-1-2 3:04:05.5 -5:30\nm: [{a: 2024-03-04}]\ns: '2024-01-02'\n";
+    let dates = "d: 2024-01-02\nt: 2024-01-02T03:04:05\nz: 2024-1-2 3:04:05.5 -5:30\n\
+                 m: [{a: 2024-03-04}]\ns: '2024-01-02'\n";
     sandbox.write("p.yaml", dates);
     sandbox.write("p.toml", "d = 2024-01-02\nt = 2024-01-02T03:04:05Z\n");
     let (code, _, said) = dvc.call(&sandbox, &["repro"]);
@@ -199,18 +203,18 @@ fn dates_are_recorded_as_dvc_reads_them() {
     ] {
         assert!(lock.contains(text), "{text} in {lock}");
     }
-    sandbox.write("p.yaml", &dates.replace("d: 2024-01-02", "d: '2024-01-02'"));
+    sandbox.write("p.yaml", dates.replace("d: 2024-01-02", "d: '2024-01-02'"));
     assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
-    sandbox.write("p.yaml", &dates.replace("03-04", "03-05"));
+    sandbox.write("p.yaml", dates.replace("03-04", "03-05"));
     assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
     pipe(&sandbox, &["repro"]).code(0);
     assert!(dvc.stale(&sandbox).is_empty());
     // How one and the same date is spelled does not count, in the lock either.
     sandbox.write(
         "p.yaml",
-        &dates.replace("03-04", "03-05").replace("2T03", "2 03").replace("1-2 3", "01-02t03"),
+        dates.replace("03-04", "03-05").replace("2T03", "2 03").replace("1-2 3", "01-02t03"),
     );
-    sandbox.write("dvc.lock", &sandbox.read("dvc.lock").replace("t: 2024-01-02 0", "t: 2024-01-02T0"));
+    sandbox.write("dvc.lock", sandbox.read("dvc.lock").replace("t: 2024-01-02 0", "t: 2024-01-02T0"));
     assert!(stale(&sandbox).is_empty() && dvc.stale(&sandbox).is_empty());
 }
 
@@ -223,7 +227,8 @@ fn what_dvc_cannot_read_is_a_text_or_a_list() {
     sandbox.write("p.py", "s = {1, 2}\n");
     sandbox.write(
         "dvc.yaml",
-        "stages:\n  a:\n    cmd: echo ${d} > o\n    outs: [o]\n  b:\n    cmd: echo > q\n    params: [{p.py: [s]}]\n    outs: [q]\n",
+        "stages:\n  a:\n    cmd: echo ${d} > o\n    outs: [o]\n  b:\n    cmd: echo > q\n    params: [{p.py: [s]}]\n    \
+         outs: [q]\n",
     );
     let (code, _, said) = dvc.call(&sandbox, &["repro", "a"]);
     assert!(code != 0 && said.contains("Unsupported value of type 'date'"), "{said}");

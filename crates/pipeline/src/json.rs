@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn the_last_of_a_key_counts_for_dvc() {
-        let text = r#"{"a": NaN, "b": {"x": -0, "x": {"y": 1, "y": -0, "z": Infinity}}, "a": [1, {"c": 2, "c": 3}], "d": -0}"#;
+        let text = r#"{"a": NaN, "b": {"x": -0, "x": {"y": 1, "y": -0, "z": Infinity}},
+            "a": [1, {"c": 2, "c": 3}], "d": -0}"#;
         let value = parse_repeating(text).expect("as Python reads it");
         assert_eq!(value.to_string(), r#"{"a":[1,{"c":3}],"b":{"x":{"y":0,"z":null}},"d":0}"#);
         assert_eq!(value.get("b.x.z"), Some(&Value::Float(f64::INFINITY)));

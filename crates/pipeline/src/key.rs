@@ -373,7 +373,7 @@ fn put_value(bytes: &mut Vec<u8>, value: &Value) {
             };
             let mut entries: Vec<Vec<u8>> = pairs.iter().map(entry).collect();
             entries.sort_unstable();
-            entries.iter().for_each(|entry| bytes.extend_from_slice(entry));
+            bytes.extend(entries.into_iter().flatten());
         }
     }
 }

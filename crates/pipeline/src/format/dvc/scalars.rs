@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn keys_are_what_they_are() {
         let file = ProjectPath::root().join("params.yaml");
-        let text = "a: {5: x, 010: y, true: z, null: n, 1.50: f, 2024-01-02: d, t: s}\nb: &b {1: x, q: 1}\nc:\n  <<: *b\n  2: y\n  1: z\n";
+        let text = "a: {5: x, 010: y, true: z, null: n, 1.50: f, 2024-01-02: d, t: s}\nb: &b {1: x, q: 1}\nc:\n  \
+                    <<: *b\n  2: y\n  1: z\n";
         let value = Dialect::Dvc.read_typed_yaml(&file, text).expect("YAML");
         let Some(Value::Pairs(pairs)) = value.get("a") else { panic!("{value:?}") };
         let keys: Vec<Value> = pairs.iter().map(|(key, _)| key.clone()).collect();
