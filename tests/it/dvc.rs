@@ -402,7 +402,8 @@ fn a_params_file_is_found_in_the_lock_by_its_spelling() {
     // In a folder, too.
     sandbox.write(
         "dvc.yaml",
-        "stages:\n  a:\n    wdir: w\n    cmd: echo > o\n    params: [{../w/q.json: [x]}, {../p.json: [x]}]\n    outs: [o]\n",
+        "stages:\n  a:\n    wdir: w\n    cmd: echo > o\n    params: [{../w/q.json: [x]}, {../p.json: [x]}]\n    \
+         outs: [o]\n",
     );
     sandbox.write("w/q.json", "{\"x\": 1}");
     dvc.ok(&sandbox, &["repro", "-q"]);

@@ -266,8 +266,9 @@ fn repro_asks_the_run_cache_of_the_remote() {
     dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
     sandbox.write(
         "dvc.yaml",
-        "stages:\n  s:\n    cmd: echo run >> ../log && cp a o\n    deps: [a]\n    outs: [o]\n  t:\n    wdir: w\n    cmd: \
-         echo run >> ../../log && cp ../o q && cp q m\n    deps: [../o]\n    outs: [q]\n    metrics: [m: {cache: false}]\n",
+        "stages:\n  s:\n    cmd: echo run >> ../log && cp a o\n    deps: [a]\n    outs: [o]\n  t:\n    wdir: w\n    \
+         cmd: echo run >> ../../log && cp ../o q && cp q m\n    deps: [../o]\n    outs: [q]\n    \
+         metrics: [m: {cache: false}]\n",
     );
     sandbox.write("w/keep", "");
     for value in ["1\n", "2\n", "3\n"] {
@@ -321,7 +322,8 @@ fn the_users_shell_is_called_as_dvc_calls_it() {
         let [program, log] =
             [format!("../shells/{name}"), "../called".to_owned()].map(|path| sandbox.path(&path));
         let script = format!(
-            "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '{said}'; exit; fi\necho \"$@\" >> '{}'\nwhile [ $# -gt 1 ]; \
+            "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '{said}'; exit; fi\necho \"$@\" >> '{}'\n\
+             while [ $# -gt 1 ]; \
              do shift; done\nexec /bin/sh -c \"$1\"\n",
             log.display()
         );
