@@ -11,6 +11,9 @@ use crate::environment;
 use crate::project::DVC_FOLDER;
 use crate::settings::Scope;
 
+/// How URLs begin that name another remote.
+pub const REMOTE_SCHEME: &str = "remote://";
+
 /// Where a project that was made one of pipe keeps the files of DVC.
 pub const KEPT: &str = ".dvc-converted";
 
@@ -165,5 +168,28 @@ pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {
             }
         }
     }
-    (remotes.into_iter().collect(), default)
+    let resolved = remotes.iter().map(|(name, url)| (name.clone(), below_base(&remotes, url)));
+    (resolved.collect(), default)
+}
+
+/// The URL that `remote://BASE/PATH` stands for: one below that of another remote, which may be of the kind itself. Where no
+/// such remote is there, or it leads back to itself, it stays what it is.
+fn below_base(remotes: &BTreeMap<String, String>, url: &str) -> String {
+    let (mut base, mut below) = (url, String::new());
+    // Each remote can stand there once.
+    for _ in 0..=remotes.len() {
+        let Some(rest) = base.strip_prefix(REMOTE_SCHEME) else {
+            return format!("{}{below}", base.trim_end_matches('/'));
+        };
+        let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let path = path.trim_matches('/');
+        if !path.is_empty() {
+            below = format!("/{path}{below}");
+        }
+        let Some((_, next)) = remotes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
+            break;
+        };
+        base = next;
+    }
+    url.to_owned()
 }

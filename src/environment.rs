@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 /// Variables that a stage's command finds, and that `pipe` run by a stage reads back.
 pub mod names {
@@ -102,6 +103,14 @@ pub fn memory() -> Option<u64> {
 /// The user's shell.
 pub fn shell() -> Option<String> {
     variable("SHELL")?.into_string().ok()
+}
+
+/// What a program says of its version; `None` where it does not.
+#[allow(clippy::disallowed_methods, reason = "it is asked for its version alone, and ends")]
+pub fn version_of(program: &str) -> Option<String> {
+    let said =
+        Command::new(program).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    String::from_utf8(said.stdout).ok().filter(|_| said.status.success())
 }
 
 /// The search path for programs.

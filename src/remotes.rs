@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cache::{Meter, RESUMED, Remote, Transfer};
-use pipeline::Dialect;
+use cache::{Extent, Meter, RESUMED, Remote, Results, Root, Transfer, Trust, Workspace};
+use pipeline::{Dialect, Recorded, run_outs};
 use remote::{FolderRemote, Rights};
 use serde_json::{Value as Json, json};
 
@@ -144,6 +144,13 @@ pub fn folder(project: &Project, url: &str) -> CliResult<PathBuf> {
             return Err(CliError::message(format!("`{url}` names no folder"))
                 .hint("write three slashes before an absolute path: file:///data/shared"));
         }
+        Some(("remote", rest)) => {
+            let base = rest.split('/').next().unwrap_or_default();
+            return Err(CliError::message(format!(
+                "`{url}` leads to no folder: there is no remote `{base}`, or it leads back here"
+            ))
+            .hint("`pipe remote list` lists the remotes with their URLs"));
+        }
         Some((scheme, _)) => {
             return Err(CliError::message(format!("remotes of the kind `{scheme}://` are not there yet"))
                 .hint("a folder for now: on a disk, or on a share that is mounted"));
@@ -172,4 +179,18 @@ pub fn transfer<'a>(
 ) -> Transfer<'a> {
     let jobs = jobs.map_or_else(default_jobs, usize::from);
     Transfer { blobs, remote, jobs, resumed: RESUMED, meter }
+}
+
+/// The results of a project, as its tool keeps them.
+pub fn results<'a>(project: &Project, workspace: &'a Workspace, trust: &'a Trust) -> Results<'a> {
+    match project.dialect {
+        Dialect::Native => Results::Stages(&workspace.stages),
+        Dialect::Dvc => Results::Runs { blobs: &workspace.blobs, whose: &trust.whose, read: run_roots },
+    }
+}
+
+fn run_roots(text: &str) -> Option<Vec<Root>> {
+    let outs = run_outs(text).ok()?.into_iter();
+    let root = |Recorded { path, state, is_old }| Root { path, state, is_old, extent: Extent::Whole };
+    Some(outs.map(root).collect::<Vec<_>>()).filter(|roots| !roots.is_empty())
 }

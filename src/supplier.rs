@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base::ProjectPath;
 use cache::{Meter, Placement, Root, TransferError, Workspace};
 use exec::Supplier;
-use pipeline::{Stage, StageKey, StageLock};
+use pipeline::{Dialect, Stage, StageLock};
 
 use crate::error::CliResult;
 use crate::interrupt::Interrupt;
@@ -19,7 +19,7 @@ pub struct Remotes<'a> {
     interrupt: &'a Interrupt,
     /// The one that is meant where an out names none.
     name: String,
-    /// Whether results are looked up by stage key too.
+    /// Whether results of the same inputs are looked for too.
     with_results: bool,
 }
 
@@ -40,7 +40,12 @@ impl<'a> Remotes<'a> {
         Ok(Remotes { project, workspace, interrupt, name, with_results })
     }
 
-    fn bring(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String> {
+    fn bring(
+        &self,
+        stage: &Stage,
+        inputs: Option<&StageLock>,
+        locked: Option<&StageLock>,
+    ) -> Result<(), String> {
         let mut groups: BTreeMap<&str, Vec<Root>> = BTreeMap::new();
         for out in &stage.outs {
             let Some(state) = locked.and_then(|locked| locked.out(&out.path)) else { continue };
@@ -72,12 +77,25 @@ impl<'a> Remotes<'a> {
             locked.has_outs(&stage.outs)
                 && locked.outs.iter().all(|(_, state)| self.workspace.blobs.has_all(state))
         };
-        let (Some(key), true, false) = (key, self.with_results, locked.is_some_and(is_whole)) else {
+        let (Some(inputs), true, false) = (inputs, self.with_results, locked.is_some_and(is_whole)) else {
             return Ok(());
         };
         let paths: Vec<&ProjectPath> = stage.outs.iter().map(|out| &out.path).collect();
-        let stages = &self.workspace.stages;
-        self.with_transfer(&self.name, |transfer| transfer.fetch_result(stages, &key.0, &paths).map(drop))
+        match self.project.dialect {
+            Dialect::Native => self.with_transfer(&self.name, |transfer| {
+                transfer.fetch_result(&self.workspace.stages, &inputs.key().0, &paths).map(drop)
+            }),
+            Dialect::Dvc => {
+                let Some(key) = self.project.dialect.run_key(stage, inputs) else { return Ok(()) };
+                let trust = self.project.settings.trust();
+                let results = remotes::results(self.project, self.workspace, &trust);
+                let fits = |text: &str| {
+                    let outs = self.project.dialect.read_run_entry(stage, text);
+                    outs.is_some_and(|outs| outs.iter().map(|(path, _)| path).eq(paths.iter().copied()))
+                };
+                self.with_transfer(&self.name, |transfer| transfer.fetch_run(&results, &key, fits).map(drop))
+            }
+        }
     }
 
     fn with_transfer(
@@ -94,8 +112,13 @@ impl<'a> Remotes<'a> {
 }
 
 impl Supplier for Remotes<'_> {
-    fn supply(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String> {
-        self.bring(stage, key, locked).map_err(|reason| {
+    fn supply(
+        &self,
+        stage: &Stage,
+        inputs: Option<&StageLock>,
+        locked: Option<&StageLock>,
+    ) -> Result<(), String> {
+        self.bring(stage, inputs, locked).map_err(|reason| {
             format!(
                 "it could not be told whether a remote has its result ({reason}); without `--pull` it runs"
             )

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::cli::checkout::{CheckoutArgs, bring_back};
 use crate::cli::gc::parse_size;
 use crate::cli::push::{conclude, end, entry_json, summarize, tell_dry};
-use crate::cli::sharing::{ShareArgs, Wishes, hold, report_json, results_of, roots_of, tell_faults, wishes};
+use crate::cli::sharing::{ShareArgs, Wishes, hold, report_json, roots_of, tell_faults, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
@@ -68,8 +68,9 @@ pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
     };
     let kinds = args.kinds.iter().map(kind).collect();
     let share = ShareArgs { kinds, below: args.max_size, ..args.share.clone() };
-    let Fetched { share, wishes, sides, is_whole } = bring(&share, printer)?;
-    conclude(&share, &sides, is_whole, &wishes, printer)
+    let Fetched { share, wishes, sides, is_whole, fault, .. } = bring(&share, printer)?;
+    let concluded = conclude(&share, &sides, is_whole, &wishes, printer);
+    fault.map_or(concluded, Err)
 }
 
 /// Fetches and checks out.
@@ -77,9 +78,10 @@ pub fn fetch(args: &FetchArgs, printer: Printer) -> CliResult {
 /// # Errors
 /// As [`fetch`], and with exit code 1 when unsaved bytes would be replaced.
 pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
-    let Fetched { share, wishes, sides, is_whole } = bring(&args.share, printer)?;
+    let Fetched { share, wishes, sides, is_whole, fault, is_spared } = bring(&args.share, printer)?;
     if args.share.dry {
-        return conclude(&share, &sides, is_whole, &wishes, printer);
+        let concluded = conclude(&share, &sides, is_whole, &wishes, printer);
+        return fault.map_or(concluded, Err);
     }
     let (told, all_back) = bring_back(
         &CheckoutArgs::new(&args.share.which, args.force, args.share.allow_missing, args.share.json),
@@ -89,7 +91,11 @@ pub fn run(args: &PullArgs, printer: Printer) -> CliResult {
         let text = serde_json::to_string_pretty(&json!({ "dry": false, "remotes": sides, "checkout": told }));
         printer.data_line(text.expect("plain data"));
     }
-    if all_back? && is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
+    let all_back = all_back?;
+    if let Some(fault) = fault.filter(|_| !(is_spared && all_back)) {
+        return Err(fault);
+    }
+    if all_back && is_whole { Ok(()) } else { Err(CliError::silent(ErrorKind::Negative)) }
 }
 
 struct Fetched {
@@ -97,6 +103,10 @@ struct Fetched {
     wishes: Wishes,
     sides: Vec<Json>,
     is_whole: bool,
+    /// Why a remote could not be asked, where imports came all the same: what came is to be placed first.
+    fault: Option<CliError>,
+    /// Whether that is no fault where all is in place then: no remote was named.
+    is_spared: bool,
 }
 
 fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
@@ -108,7 +118,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
     let _lock = hold(&project, args.dry, &interrupt, printer)?;
     let workspace = project.workspace_anew();
     let trust = project.settings.trust();
-    let results = results_of(&project, &workspace, &trust);
+    let results = remotes::results(&project, &workspace, &trust);
     let imports = imports::bring(&project, &pipeline, args, (&interrupt, printer))?;
     let args = &ShareArgs { brought: imports.outs, ..args.clone() };
     let mut fetched = Fetched {
@@ -116,16 +126,30 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
         wishes: Wishes::new(),
         sides: imports.sides,
         is_whole: imports.is_whole && is_all_known,
+        fault: None,
+        is_spared: project.remotes() == (Vec::new(), None) && args.is_of_now(),
     };
     let needs_no_remote = imports.is_all && !args.brought.is_empty() && project.remotes().0.is_empty();
     if needs_no_remote || args.is_about_nothing(&pipeline) {
         return Ok(fetched);
     }
+    let chosen = match remotes::name(&project, args.remote.as_deref()) {
+        Err(fault) if !args.brought.is_empty() => {
+            fetched.fault = Some(fault);
+            return Ok(fetched);
+        }
+        chosen => chosen?,
+    };
     fetched.wishes = wishes(&project, &pipeline, args, printer)?;
-    let chosen = remotes::name(&project, args.remote.as_deref())?;
     let is_all_here = !args.brought.is_empty() && !args.stage_cache;
     for (name, wishes) in fetched.wishes.iter().filter(|(_, wishes)| !(is_all_here && wishes.is_empty())) {
-        let remote = remotes::open_existing(&project, name)?;
+        let remote = match remotes::open_existing(&project, name) {
+            Err(fault) if !args.brought.is_empty() => {
+                fetched.fault = fetched.fault.or(Some(fault));
+                continue;
+            }
+            remote => remote?,
+        };
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);
         let roots = roots_of(&transfer, wishes, !args.dry)?;

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use crate::cli::sharing::{
-    ShareArgs, Wish, Wishes, hold, named, report_json, results_of, roots_of, shareable, tally_text,
-    tell_faults, told_apart, wishes,
+    ShareArgs, Wish, Wishes, hold, named, report_json, roots_of, shareable, tally_text, tell_faults,
+    told_apart, wishes,
 };
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
@@ -57,7 +57,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let workspace = project.workspace_anew();
     let blobs = &workspace.blobs;
     let trust = project.settings.trust();
-    let results = results_of(&project, &workspace, &trust);
+    let results = remotes::results(&project, &workspace, &trust);
     let mut sides: Vec<Json> = Vec::new();
     let mut is_whole = is_all_known;
     for (name, wishes) in &wishes {

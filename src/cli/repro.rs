@@ -11,7 +11,7 @@ use exec::{
     Below, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary,
     Supplier, World, drive, survey,
 };
-use pipeline::{Dialect, Pipeline, StageId, StaleReason};
+use pipeline::{Pipeline, StageId, StaleReason};
 
 use crate::cli::select::SelectArgs;
 use crate::cli::{command_line, plan, quoted_path, tell_damage, update};
@@ -77,8 +77,9 @@ pub struct ReproArgs {
     /// Restore no result that only the stage cache knows: run the stage instead
     #[arg(long, help_heading = "What is believed and kept", alias = "no-run-cache")]
     no_stage_cache: bool,
-    /// Look for results of stages that would run at the remote too, and fetch those that it has
-    #[arg(long, help_heading = "What is believed and kept", conflicts_with = "dry")]
+    /// Look for results of stages that would run at the remote too, and fetch those that it has; with `--dry`, no remote is
+    /// asked
+    #[arg(long, help_heading = "What is believed and kept")]
     pull: bool,
     /// The remote that `--pull` asks [default: the one of `core.remote`]
     #[arg(short, long, help_heading = "What is believed and kept", value_name = "NAME", requires = "pull")]
@@ -186,6 +187,9 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
                     printer.data_line(leftovers::line(leftover));
                 }
             }
+            if args.pull {
+                printer.say("`--dry` asks no remote: what would run may be restored by `--pull`.");
+            }
             let inside = Inside { pipeline: &pipeline, ledger: &ledger, workspace: &workspace };
             return plan::print(inside, &plan, &recorder, args.json, args.explain, printer);
         }
@@ -213,12 +217,6 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     ledger.catch_up()?;
     let supplier = match args.pull {
         true => {
-            if project.dialect == Dialect::Dvc && !args.no_stage_cache {
-                printer.warn(
-                    "`--pull` fetches what dvc.lock and .dvc files record; results of other inputs are not looked for at \
-                     the remote in projects of DVC (`pipe fetch --run-cache` brings them)",
-                );
-            }
             let named = args.remote.as_deref();
             Some(Remotes::new(&project, &workspace, &interrupt, named, !args.no_stage_cache)?)
         }

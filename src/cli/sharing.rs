@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::{FileState, ProjectPath, one_line};
 use cache::{
-    Below, Blobs, CacheError, Extent, Item, Report, Results, Root, SharedEntry, Tally, Transfer,
-    TransferError, Trust, Whereabouts, Workspace,
+    Below, Blobs, CacheError, Extent, Item, Report, Root, SharedEntry, Tally, Transfer, TransferError,
+    Whereabouts,
 };
 use clap::Args;
 use disk::{LockFile, Sharing};
 use indexmap::IndexMap;
-use pipeline::{Dialect, Out, OutKind, Pipeline, Recorded, run_outs};
+use pipeline::{Dialect, Out, OutKind, Pipeline};
 use serde_json::{Value as Json, json};
 
 use crate::cli::command_line;
@@ -83,8 +83,13 @@ pub struct ShareArgs {
 impl ShareArgs {
     /// Whether nothing can be meant: the pipeline has neither stages nor data, and no revision is asked for.
     pub fn is_about_nothing(&self, pipeline: &Pipeline) -> bool {
+        pipeline.stages.is_empty() && self.which.targets.is_empty() && self.is_of_now()
+    }
+
+    /// Whether nothing is meant but what is recorded now: neither commits nor results in the stage cache.
+    pub fn is_of_now(&self) -> bool {
         let of_commits = self.all_branches || self.all_tags || self.all_commits || !self.rev.is_empty();
-        pipeline.stages.is_empty() && self.which.targets.is_empty() && !of_commits && !self.stage_cache
+        !of_commits && !self.stage_cache
     }
 
     /// What is to be said where nothing is meant.
@@ -360,20 +365,6 @@ pub fn hold(
         true => project.lock_to_read(&command_line(), interrupt, printer),
         false => project.lock(&command_line(), Sharing::Shared, true, interrupt, printer).map(Some),
     }
-}
-
-/// The results of a project, as its tool keeps them.
-pub fn results_of<'a>(project: &Project, workspace: &'a Workspace, trust: &'a Trust) -> Results<'a> {
-    match project.dialect {
-        Dialect::Native => Results::Stages(&workspace.stages),
-        Dialect::Dvc => Results::Runs { blobs: &workspace.blobs, whose: &trust.whose, read: run_roots },
-    }
-}
-
-fn run_roots(text: &str) -> Option<Vec<Root>> {
-    let outs = run_outs(text).ok()?.into_iter();
-    let root = |Recorded { path, state, is_old }| Root { path, state, is_old, extent: Extent::Whole };
-    Some(outs.map(root).collect::<Vec<_>>()).filter(|roots| !roots.is_empty())
 }
 
 /// The results that may be shared through `remote`: none that names an out which is not to be pushed, or goes elsewhere.

@@ -180,7 +180,7 @@ impl Project {
         };
         let mut pipeline = load_pipeline(&file, &files, Reader { text: &text, files: &found })?;
         read.borrow_mut().present.append(&mut seen.borrow_mut());
-        let shell = self.dialect.default_shell(environment::shell().as_deref());
+        let shell = self.dialect.default_shell(environment::shell().as_deref(), environment::version_of);
         for stage in pipeline.stages.iter_mut().filter(|stage| stage.shell.is_none()) {
             stage.shell.clone_from(&shell);
         }

@@ -368,8 +368,7 @@ fn pipe_and_dvc_exclude_each_other() {
     assert!(stale(&sandbox).is_empty() && dvc.stale(&sandbox).is_empty());
 }
 
-/// DVC calls a stage up to date that is not, or never up to date what is: we say "stale" where it does not, never the
-/// reverse, but for what no run would mend.
+/// DVC calls a stage up to date that is not: we say "stale" where it does not, never the reverse.
 #[test]
 fn where_dvc_is_wrong() {
     let mut dvc = Dvc::start(&Sandbox::without_git());
@@ -380,7 +379,12 @@ fn where_dvc_is_wrong() {
     sandbox.write("in", "7\n");
     sandbox.set_modified("in", time);
     assert!(stale(&sandbox).contains("one"));
-    // A params file that is spelled with `./` is new to it for ever.
+}
+
+/// Params of a file that is spelled otherwise than it is seen are new to DVC for ever, and so they are here.
+#[test]
+fn a_params_file_is_found_in_the_lock_by_its_spelling() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
     let sandbox = project(&mut dvc);
     sandbox.write(
         "dvc.yaml",
@@ -388,8 +392,24 @@ fn where_dvc_is_wrong() {
     );
     sandbox.write("p.json", "{\"x\": 1}");
     dvc.ok(&sandbox, &["repro", "-q"]);
+    assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
+    pipe(&sandbox, &["repro"]).code(0);
+    let said = pipe(&sandbox, &["status"]).stdout;
+    assert!(said.contains("params of ./p.json are new to DVC each time: write p.json in dvc.yaml"), "{said}");
     assert_eq!(dvc.stale(&sandbox).len(), 1);
-    assert!(stale(&sandbox).is_empty());
+    sandbox.edit("dvc.yaml", "./p.json", "p.json");
+    assert!(stale(&sandbox).is_empty() && dvc.stale(&sandbox).is_empty());
+    // In a folder, too.
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    wdir: w\n    cmd: echo > o\n    params: [{../w/q.json: [x]}, {../p.json: [x]}]\n    \
+         outs: [o]\n",
+    );
+    sandbox.write("w/q.json", "{\"x\": 1}");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    let said = pipe(&sandbox, &["status"]).stdout;
+    assert!(said.contains("params of ../w/q.json") && !said.contains("../p.json"), "{said}");
+    assert_eq!(dvc.stale(&sandbox).len(), 1);
 }
 
 /// What one has pushed the other pulls: files, folders in folders, and data.

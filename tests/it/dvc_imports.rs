@@ -438,3 +438,39 @@ fn what_follows_its_source_is_foretold_and_brought_back() {
     let plan = pipe(&sandbox, &["repro", "--dry"]).code(0).stdout;
     assert!(plan.lines().all(|line| line.ends_with(": up to date")), "{plan}");
 }
+
+/// What came from its source needs no remote to be placed, as for DVC; what else is wanted is told then.
+#[test]
+fn what_was_brought_is_placed_also_without_a_remote() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, _] = pair(&mut dvc);
+    dvc.ok(&ours, &["import", "-q", "../source", "data"]);
+    ours.write("dvc.yaml", "stages:\n  s:\n    cmd: cp data/a o\n    deps: [data]\n    outs: [o]\n");
+    dvc.ok(&ours, &["repro", "-q"]);
+    let lose = |lock: &str| {
+        for path in [".dvc/cache", ".dvc/tmp", "data", "o"] {
+            if ours.exists(path) {
+                ours.remove(path);
+            }
+        }
+        ours.write("dvc.lock", lock);
+    };
+    let lock = ours.read("dvc.lock");
+    ours.write(".dvc/config", "");
+    // The out has the bytes of what was imported.
+    lose(&lock);
+    pipe(&ours, &["pull"]).code(0).tells(&["Brought data from data (../source)."]);
+    assert_eq!((ours.read("data/a"), ours.read("o")), ("1\n".to_owned(), "1\n".to_owned()));
+    lose(&lock);
+    dvc.ok(&ours, &["pull", "-q"]);
+    assert_eq!(ours.read("data/a"), "1\n");
+    // It has others.
+    let lock = lock.replace("b026324c6904b2a9cb4b88d6d61c81d1", "00000000000000000000000000000001");
+    lose(&lock);
+    pipe(&ours, &["pull"]).code(2).tells(&["there is no remote to share data through"]);
+    assert_eq!(ours.read("data/a"), "1\n");
+    lose(&lock);
+    ours.write(".dvc/config", "[core]\n    remote = gone\n['remote \"gone\"']\n    url = /nowhere\n");
+    pipe(&ours, &["pull"]).code(2).tells(&["remote `gone` is not there"]);
+    assert_eq!(ours.read("data/a"), "1\n");
+}

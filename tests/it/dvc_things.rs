@@ -1,7 +1,7 @@
 //! Data commands in projects of DVC, beside `dvc` itself: `.dvc` files that tell of several things, and data that goes to
 //! a remote alone.
 
-use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::dvc_tool::{Dvc, pipe, pipe_command, project, stale};
 use crate::harness::Sandbox;
 
 const FILE: &str = "outs:\n- path: a\n- path: b # the other\n";
@@ -221,4 +221,121 @@ fn what_lies_in_a_remote_is_an_input_as_for_dvc() {
     pipe(&ours, &["repro"]).code(2).tells(&["dep remote://st/sub/x"]);
     dvc.ok(&ours, &["remote", "remove", "-q", "st"]);
     pipe(&ours, &["repro"]).code(2).tells(&["there is no remote `st`"]);
+}
+
+/// A remote may lie in another one.
+#[test]
+fn a_remote_may_be_named_by_another() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("a", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "a"]);
+    for (name, url) in [
+        ("base", "../../store"),
+        ("inner", "remote://base/in"),
+        ("deep", "remote://inner/x/y/"),
+        ("round", "remote://trip/x"),
+        ("trip", "remote://round"),
+        ("lost", "remote://nowhere/x"),
+    ] {
+        sandbox.append(".dvc/config", &format!("['remote \"{name}\"']\n    url = {url}\n"));
+    }
+    for name in ["base", "inner", "deep"] {
+        pipe(&sandbox, &["push", "-r", name]).code(0).tells(&["1 file pushed"]);
+        let pushed = sandbox.files("../store");
+        assert_eq!(pushed.len(), 1, "{name}: {pushed:?}");
+        sandbox.remove("../store");
+        dvc.ok(&sandbox, &["push", "-q", "-r", name]);
+        assert_eq!(sandbox.files("../store"), pushed, "{name}");
+        sandbox.remove(".dvc/cache");
+        pipe(&sandbox, &["fetch", "-r", name]).code(0).tells(&["1 file fetched"]);
+        sandbox.remove("../store");
+        sandbox.remove(".dvc/tmp/pipe");
+    }
+    for name in ["round", "trip", "lost"] {
+        pipe(&sandbox, &["push", "-r", name]).code(2).tells(&["leads to no folder"]);
+    }
+}
+
+/// `repro --pull` restores what others have computed of the same inputs, entry by entry.
+#[test]
+fn repro_asks_the_run_cache_of_the_remote() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let remote = sandbox.root().with_file_name("remote").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  s:\n    cmd: echo run >> ../log && cp a o\n    deps: [a]\n    outs: [o]\n  t:\n    wdir: w\n    \
+         cmd: echo run >> ../../log && cp ../o q && cp q m\n    deps: [../o]\n    outs: [q]\n    \
+         metrics: [m: {cache: false}]\n",
+    );
+    sandbox.write("w/keep", "");
+    for value in ["1\n", "2\n", "3\n"] {
+        sandbox.write("a", value);
+        dvc.ok(&sandbox, &["repro", "-q"]);
+        dvc.ok(&sandbox, &["push", "-q", "--run-cache"]);
+    }
+    assert_eq!(sandbox.count("../log", "run"), 6);
+    let lose = |paths: &[&str]| {
+        for path in paths.iter().chain(&[".dvc/tmp/pipe", "dvc.lock", "o", "w/q", "w/m"]) {
+            if sandbox.exists(path) {
+                sandbox.remove(path);
+            }
+        }
+    };
+    lose(&[".dvc/cache"]);
+    sandbox.write("a", "2\n");
+    let dry = pipe(&sandbox, &["repro", "--pull", "--dry"]).code(0).tells(&["`--dry` asks no remote"]);
+    assert!(dry.stdout.starts_with("s: would run"), "{}", dry.stdout);
+    assert!(!sandbox.exists("o") && !sandbox.exists(".dvc/cache/runs"));
+    dvc.ok(&sandbox, &["repro", "-q", "--pull", "--dry", "s"]);
+    lose(&[".dvc/cache"]);
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["Restored s from DVC's run cache", "2 restored"]);
+    assert_eq!((sandbox.read("w/q"), sandbox.read("w/m")), ("2\n".to_owned(), "2\n".to_owned()));
+    assert!(dvc.stale(&sandbox).is_empty());
+    // Of the results that the cache holds without their bytes, too.
+    lose(&[".dvc/cache/files"]);
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["2 restored"]);
+    // Where no results are wanted, and of what nobody has computed, there is none.
+    lose(&[".dvc/cache"]);
+    pipe(&sandbox, &["repro", "--pull", "--no-run-cache"]).code(0).tells(&["2 ran"]);
+    lose(&[".dvc/cache"]);
+    sandbox.write("a", "4\n");
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["2 ran"]);
+    assert_eq!(sandbox.count("../log", "run"), 10);
+}
+
+/// Any shell gets `-c` and what is known of it, no flags of others.
+#[test]
+fn the_users_shell_is_called_as_dvc_calls_it() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo x > o\n    outs: [o]\n");
+    for (name, said, expected) in [
+        ("tcsh", "tcsh 6.24", "-c echo x > o\n"),
+        ("fish", "fish, version 3.6.0", "--no-config -c echo x > o\n"),
+        ("old/fish", "fish, version 3.2.2", "-c echo x > o\n"),
+        ("bash", "", "--noprofile --norc -c echo x > o\n"),
+        ("zsh", "", "--no-rcs -c echo x > o\n"),
+    ] {
+        let [program, log] =
+            [format!("../shells/{name}"), "../called".to_owned()].map(|path| sandbox.path(&path));
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '{said}'; exit; fi\necho \"$@\" >> '{}'\n\
+             while [ $# -gt 1 ]; \
+             do shift; done\nexec /bin/sh -c \"$1\"\n",
+            log.display()
+        );
+        sandbox.write_program(&format!("../shells/{name}"), &script);
+        let mut command = pipe_command(&sandbox, &["repro", "-f"]);
+        command.env("SHELL", &program);
+        sandbox.finish(command).code(0);
+        let mut command = sandbox.program(crate::dvc_tool::program());
+        command.args(["repro", "-q", "-f"]).current_dir(sandbox.root()).env("DVC_NO_ANALYTICS", "1");
+        command.env("DVC_SITE_CACHE_DIR", sandbox.path("../tmp/site")).env("SHELL", &program);
+        sandbox.finish(command).code(0);
+        assert_eq!(sandbox.read("../called"), expected.repeat(2), "{name}");
+        sandbox.remove("../called");
+    }
 }

@@ -180,6 +180,17 @@ impl Value {
     }
 }
 
+/// What two keys have in common that are one to Python, and to DVC: `1`, `1.0` and `true` are.
+fn same(key: &Value) -> (&'static str, String) {
+    match key {
+        Value::Bool(truth) => (Value::Int(0).type_name(), i128::from(*truth).to_string()),
+        Value::Float(number) if number.fract() == 0.0 => {
+            (Value::Int(0).type_name(), format!("{:.0}", number + 0.0))
+        }
+        _ => (key.type_name(), plain_key(key.clone())),
+    }
+}
+
 fn plain_key(key: Value) -> String {
     match key {
         Value::Str(text) | Value::Date(text) => text,
@@ -399,7 +410,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
                     Value::Str(text)
                 }
             };
-            let same = |key: &Value| (key.type_name(), plain_key(key.clone()));
             if pairs.is_empty() {
                 pairs = map.drain(..).map(|(key, value)| (Value::Str(key), value)).collect();
                 known = pairs.iter().map(|(key, _)| same(key)).collect();

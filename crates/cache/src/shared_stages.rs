@@ -121,6 +121,19 @@ impl Results<'_> {
         Ok(found)
     }
 
+    /// The entries here whose keys are a prefix, which ends with a slash, and one name more.
+    fn below(&self, prefix: &str) -> Vec<SharedEntry> {
+        let files = std::fs::read_dir(self.path(prefix)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = files.filter_map(|file| file.file_name().into_string().ok()).collect();
+        names.sort_unstable();
+        let keys = names.into_iter().map(|name| format!("{prefix}{name}")).filter(|key| self.is_key(key));
+        keys.filter_map(|key| {
+            let bytes = disk::read(&self.path(&key)).ok()?;
+            self.checked(key, bytes)
+        })
+        .collect()
+    }
+
     fn prefix(&self) -> &'static str {
         match self {
             Results::Stages(_) => ENTRIES,
@@ -317,6 +330,39 @@ impl Transfer<'_> {
         sort(&mut candidates);
         let mut unread = there.unread.into_iter().next();
         for shared in candidates.iter().filter(fits) {
+            let roots: Vec<Root> = shared.roots().collect();
+            let report = self.fetch(&roots)?;
+            if report.is_whole() {
+                results.store(shared)?;
+                return Ok(true);
+            }
+            unread = unread.or(report.unread);
+        }
+        // A result that somebody has is no reason to compute it anew.
+        unread.map_or(Ok(false), |reason| Err(TransferError::Unread(reason)))
+    }
+
+    /// Brings a result of DVC's run cache into the cache, entry and contents: one for the inputs of this key whose text
+    /// `fits`. False when the remote has none that is trusted and whole.
+    ///
+    /// # Errors
+    /// When the remote cannot be asked or the cache cannot be written.
+    pub fn fetch_run(
+        &self,
+        results: &Results<'_>,
+        key: &str,
+        fits: impl Fn(&str) -> bool,
+    ) -> Result<bool, TransferError> {
+        let prefix = format!("{}{}/{key}/", results.prefix(), &key[..2]);
+        // Those that are here already and lack their bytes only.
+        let mut candidates = results.below(&prefix);
+        candidates.retain(|shared| results.admits(shared));
+        let mut there = self.entries_below(results, &prefix)?;
+        // They tell no time; the same one shall be taken everywhere.
+        there.entries.sort_by(|a, b| a.key.cmp(&b.key));
+        candidates.append(&mut there.entries);
+        let mut unread = there.unread.into_iter().next();
+        for shared in candidates.iter().filter(|shared| std::str::from_utf8(&shared.bytes).is_ok_and(&fits)) {
             let roots: Vec<Root> = shared.roots().collect();
             let report = self.fetch(&roots)?;
             if report.is_whole() {

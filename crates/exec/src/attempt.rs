@@ -174,10 +174,11 @@ impl Attempt<'_, '_, '_> {
             return Ok(false);
         }
         let is_left = self.stage.frozen || self.stage.is_source();
-        let key = assessment.key().filter(|_| !is_left);
+        let inputs = assessment.inputs.as_ref().filter(|_| !is_left);
         let locked = self.shop.ledger().get(&self.stage.address).cloned();
-        let locked = locked.filter(|locked| is_left || Some(locked.key()) == key);
-        supplier.supply(self.stage, key, locked.as_ref()).map_err(Failure::Refused)?;
+        let locked =
+            locked.filter(|locked| is_left || inputs.is_some_and(|inputs| inputs.key() == locked.key()));
+        supplier.supply(self.stage, inputs, locked.as_ref()).map_err(Failure::Refused)?;
         Ok(true)
     }
 

@@ -204,9 +204,14 @@ pub trait Host: Sync {
 /// Who brings results into the cache from elsewhere. Called from several threads at once.
 pub trait Supplier: Sync {
     /// Brings what would save the stage from running: what its lock records, given when it is of the same inputs, or a
-    /// result of its key. That there is none is no fault.
+    /// result of those inputs, a lock without outs. That there is none is no fault.
     ///
     /// # Errors
     /// When it cannot be told whether there is one; the stage does not run then.
-    fn supply(&self, stage: &Stage, key: Option<StageKey>, locked: Option<&StageLock>) -> Result<(), String>;
+    fn supply(
+        &self,
+        stage: &Stage,
+        inputs: Option<&StageLock>,
+        locked: Option<&StageLock>,
+    ) -> Result<(), String>;
 }

@@ -175,10 +175,10 @@ impl<'s> Plain<'s> {
 /// with flags gets just those.
 fn shell_arguments(shell: Option<&str>) -> Vec<String> {
     let words: Vec<String> = shell.unwrap_or("/bin/sh -e").split_whitespace().map(str::to_owned).collect();
-    let stops = |name: &str| matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish");
+    let stops = |name: &str| matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash");
     match words.as_slice() {
         [] => vec!["/bin/sh".to_owned(), "-e".to_owned()],
-        [name] if name != "fish" && stops(name.rsplit('/').next().unwrap_or(name)) => {
+        [name] if stops(name.rsplit('/').next().unwrap_or(name)) => {
             vec![name.clone(), "-e".to_owned()]
         }
         _ => words,

@@ -217,19 +217,28 @@ impl Dialect {
     }
 
     /// The shell of stages that name none, written with all its flags; `None` for `/bin/sh -e`, which makes a result
-    /// independent of who runs it. `user` is what `$SHELL` says.
-    pub fn default_shell(self, user: Option<&str>) -> Option<String> {
+    /// independent of who runs it. `user` is what `$SHELL` says, and `version` tells what a program says of its version.
+    pub fn default_shell(
+        self,
+        user: Option<&str>,
+        version: impl FnOnce(&str) -> Option<String>,
+    ) -> Option<String> {
         match self {
             Dialect::Native => None,
             Dialect::Dvc => {
                 let shell = user.unwrap_or("/bin/sh");
                 let flags = match shell.rsplit('/').next().unwrap_or(shell).to_ascii_lowercase().as_str() {
-                    "bash" => "--noprofile --norc",
-                    "zsh" => "--no-rcs",
+                    "bash" => " --noprofile --norc",
+                    "zsh" => " --no-rcs",
+                    "fish" if version(shell).is_some_and(|version| fish_knows_no_config(&version)) => {
+                        " --no-config"
+                    }
                     // Each command is one line, and whether it goes on after a failure is the line's affair.
-                    _ => "+e",
+                    "sh" | "dash" | "ash" | "ksh" => " +e",
+                    // Whatever it is, it knows `-c`.
+                    _ => "",
                 };
-                Some(format!("{shell} {flags}"))
+                Some(format!("{shell}{flags}"))
             }
         }
     }
@@ -346,5 +355,43 @@ impl Dialect {
             Dialect::Native => fresh(stage, settled, observed, builtins),
             Dialect::Dvc => dvc::rules::judge(stage, settled, observed, builtins),
         }
+    }
+}
+
+/// Whether a fish of this version, as `fish --version` tells it, knows `--no-config`: from 3.3 on.
+fn fish_knows_no_config(said: &str) -> bool {
+    let number = said.split_whitespace().last().unwrap_or_default();
+    let mut parts = number.split('.').map_while(|part| part.parse::<u32>().ok());
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (3, 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_shell_has_the_flags_that_it_knows() {
+        let shell = |user: Option<&str>, version: &str| {
+            Dialect::Dvc.default_shell(user, |_| Some(version.to_owned())).expect("a shell")
+        };
+        for (user, expected) in [
+            (None, "/bin/sh +e"),
+            (Some("/bin/bash"), "/bin/bash --noprofile --norc"),
+            (Some("/bin/zsh"), "/bin/zsh --no-rcs"),
+            (Some("/bin/dash"), "/bin/dash +e"),
+            (Some("/bin/tcsh"), "/bin/tcsh"),
+            (Some("/opt/nu"), "/opt/nu"),
+        ] {
+            assert_eq!(shell(user, ""), expected);
+        }
+        for (version, expected) in [
+            ("fish, version 3.6.0\n", "/usr/bin/fish --no-config"),
+            ("fish, version 4.0b1\n", "/usr/bin/fish --no-config"),
+            ("fish, version 3.1.2\n", "/usr/bin/fish"),
+            ("", "/usr/bin/fish"),
+        ] {
+            assert_eq!(shell(Some("/usr/bin/fish"), version), expected, "{version}");
+        }
+        assert_eq!(Dialect::Native.default_shell(Some("/bin/zsh"), |_| None), None);
     }
 }

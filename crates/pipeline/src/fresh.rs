@@ -119,6 +119,16 @@ pub enum StaleReason {
         /// Its dotted key; `None` when the whole file is missing.
         key: Option<String>,
     },
+    /// The pipeline file spells a parameter file in a way that DVC finds in no lock: the stage is stale until it does not.
+    ParamFileMisspelled {
+        /// The file.
+        #[serde(rename = "path")]
+        file: ProjectPath,
+        /// How it is spelled.
+        text: String,
+        /// How it should be.
+        right: String,
+    },
     /// Something in a dep is about to be removed: what a stage wrote whose file is gone.
     DepShrinks {
         /// What goes.
@@ -340,6 +350,7 @@ impl StaleReason {
             StaleReason::ParamAdded { .. } => "param_added",
             StaleReason::ParamRemoved { .. } => "param_removed",
             StaleReason::ParamMissing { .. } => "param_missing",
+            StaleReason::ParamFileMisspelled { .. } => "param_file_misspelled",
             StaleReason::Unreadable { .. } => "unreadable",
             StaleReason::OutMissing { .. } => "out_missing",
             StaleReason::DataMissing { .. } => "data_missing",
@@ -392,6 +403,7 @@ impl StaleReason {
             | StaleReason::ParamAdded { file, key, .. }
             | StaleReason::ParamRemoved { file, key, .. } => Subject::Param(file, Some(key)),
             StaleReason::ParamMissing { file, key } => Subject::Param(file, key.as_deref()),
+            StaleReason::ParamFileMisspelled { file, .. } => Subject::Param(file, None),
             StaleReason::EnvChanged { name, .. }
             | StaleReason::EnvAdded { name }
             | StaleReason::EnvRemoved { name } => Subject::Variable(name),

@@ -23,6 +23,7 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
     };
     Stage {
         spelled: BTreeMap::new(),
+        misspelled_params: BTreeMap::new(),
         address: Address { file: path(PIPELINE_FILE), name: name.to_owned() },
         command: Command::Script(format!("make {name}")),
         shell: None,

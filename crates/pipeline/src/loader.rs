@@ -393,9 +393,18 @@ impl Loader<'_, '_> {
                 spelled.insert(name, text.to_owned());
             }
         }
+        let of_params = spec.params.iter().filter_map(|param| match param {
+            ParamSpec::File(text, _) => Some(text),
+            ParamSpec::Key(_) => None,
+        });
+        let misspelled_params = of_params
+            .filter_map(|text| Some((text.clone(), ProjectPath::resolve(&wdir, text).ok()?)))
+            .filter(|(text, path)| relative(&wdir, path) != *text)
+            .collect();
         let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, tracking, .. } = spec;
         Ok(Some(Stage {
             spelled,
+            misspelled_params,
             address: Address { file: self.file.clone(), name: name.to_owned() },
             command: recorded(self.dialect, cmd),
             shell,

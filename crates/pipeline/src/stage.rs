@@ -313,6 +313,8 @@ pub struct Stage {
     /// Of paths that the pipeline file spells in another way than they are seen from `wdir`, how it does; by path, or by
     /// the name of a special dep.
     pub spelled: BTreeMap<String, String>,
+    /// Of parameter files that the pipeline file spells in another way than they are seen from `wdir`, which they are.
+    pub misspelled_params: BTreeMap<String, ProjectPath>,
     /// Whether it never runs: deps and params are not asked, edges to what it reads are cut.
     pub frozen: bool,
     /// Whether it runs every time.

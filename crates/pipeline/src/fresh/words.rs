@@ -64,6 +64,9 @@ impl fmt::Display for StaleReason {
                 write!(f, "param file {file} has no key `{key}`")
             }
             StaleReason::ParamMissing { file, key: None } => write!(f, "param file {file} does not exist"),
+            StaleReason::ParamFileMisspelled { text, right, .. } => {
+                write!(f, "params of {text} are new to DVC each time: write {right} in dvc.yaml")
+            }
             StaleReason::Unreadable { message, .. } => f.write_str(message),
             StaleReason::OutMissing { path } => write!(f, "out {path} does not exist"),
             StaleReason::DataMissing { path } => {

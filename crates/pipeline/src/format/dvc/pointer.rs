@@ -71,6 +71,7 @@ impl Pointer {
             special_outs: Vec::new(),
             params: Vec::new(),
             outs,
+            misspelled_params: BTreeMap::new(),
             spelled: BTreeMap::new(),
             frozen: self.frozen,
             always_changed: false,

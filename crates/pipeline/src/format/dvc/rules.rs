@@ -5,6 +5,7 @@
 
 use crate::builtins::Builtins;
 use crate::env::env_states;
+use crate::format::dvc::lock::relative;
 use crate::format::dvc::python::is_equal;
 use crate::fresh::{Freshness, StaleReason, fresh};
 use crate::lock::{StageLock, globs_of};
@@ -60,7 +61,7 @@ pub(crate) fn judge(
     builtins: &Builtins,
 ) -> Freshness {
     if !stage.frozen {
-        return fresh(stage, locked, observed, builtins);
+        return with_misspelled(stage, locked, fresh(stage, locked, observed, builtins));
     }
     let thawed = Stage { frozen: false, ..stage.clone() };
     let Freshness::Stale(mut reasons) = fresh(&thawed, locked, observed, builtins) else {
@@ -81,4 +82,22 @@ pub(crate) fn judge(
         )
     });
     if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
+}
+
+/// DVC looks for the params of a file in the lock as the pipeline file spells it, and writes them there as it is seen from
+/// `wdir`.
+fn with_misspelled(stage: &Stage, locked: Option<&StageLock>, verdict: Freshness) -> Freshness {
+    if locked.is_none() || stage.misspelled_params.is_empty() {
+        return verdict;
+    }
+    let mut reasons = match verdict {
+        Freshness::Fresh => Vec::new(),
+        Freshness::Stale(reasons) => reasons,
+    };
+    reasons.extend(stage.misspelled_params.iter().map(|(text, file)| StaleReason::ParamFileMisspelled {
+        file: file.clone(),
+        text: text.clone(),
+        right: relative(&stage.wdir, file),
+    }));
+    Freshness::Stale(reasons)
 }

@@ -285,13 +285,13 @@ mod tests {
     #[test]
     fn keys_are_what_they_are() {
         let file = ProjectPath::root().join("params.yaml");
-        let text = "a: {1: x, 010: y, true: z, null: n, 1.50: f, 2024-01-02: d, t: s}\nb: &b {1: x, q: 1}\nc:\n  \
+        let text = "a: {5: x, 010: y, true: z, null: n, 1.50: f, 2024-01-02: d, t: s}\nb: &b {1: x, q: 1}\nc:\n  \
                     <<: *b\n  2: y\n  1: z\n";
         let value = Dialect::Dvc.read_typed_yaml(&file, text).expect("YAML");
         let Some(Value::Pairs(pairs)) = value.get("a") else { panic!("{value:?}") };
         let keys: Vec<Value> = pairs.iter().map(|(key, _)| key.clone()).collect();
         let expected = [
-            Value::Int(1),
+            Value::Int(5),
             Value::Int(10),
             Value::Bool(true),
             Value::Null,
@@ -303,6 +303,12 @@ mod tests {
         assert_eq!(value.get("c").map(Value::to_string).as_deref(), Some(r#"{"1":"z","q":1,"2":"y"}"#));
         assert_eq!(value.get("a.True"), Some(&Value::from("z")));
         assert_eq!(read(text).get("a.1.5"), Some(&Value::from("f")));
+        for text in ["a: {1: x, true: y}", "a: {0: x, -0.0: y}", "a: {2.0: x, 2: y}", "a: {-10: x, -10.0: y}"]
+        {
+            assert!(Dialect::Dvc.read_typed_yaml(&file, text).is_err(), "{text}");
+        }
+        assert!(Dialect::Dvc.read_typed_yaml(&file, "a: {1: x, '1': y, 1.5: z, True: u}").is_err());
+        assert!(Dialect::Dvc.read_typed_yaml(&file, "a: {1: x, '1': y, 1.5: z, false: u}").is_ok());
         let twice = Dialect::Dvc.read_typed_yaml(&file, "a:\n  1: x\n  1: y\n").expect_err("twice");
         assert_eq!(twice.to_string().split(':').nth(1), Some("3"), "{twice}");
     }
