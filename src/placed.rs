@@ -214,7 +214,7 @@ pub fn sweep(
 /// killed removal leaves.
 pub fn is_as_recorded(workspace: &Workspace, path: &ProjectPath, now: FileState, recorded: Digest) -> bool {
     if now.digest == recorded {
-        return workspace.blobs.has_all(&now);
+        return workspace.blobs.holds_all(&now);
     }
     let recorded = FileState { digest: recorded, ..now };
     let files = || Some((workspace.listing(path).ok()?, workspace.blobs.files(path, &recorded).ok()?));

@@ -209,7 +209,7 @@ fn bring(
             printer.say(format_args!("Unchanged: {out} ({}).", import.shown()));
             continue;
         }
-        let known = recorded.filter(|state| is_same && workspace.blobs.has_all(state));
+        let known = recorded.filter(|state| is_same && workspace.blobs.holds_all(state));
         let brought = match known {
             _ if args.no_download => seen,
             Some(state) => Brought { state: Some(state), ..seen },

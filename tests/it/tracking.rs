@@ -87,7 +87,7 @@ fn pair(mlflow: Mlflow) -> Sandbox {
         format!("  {name}:\n    cmd: {cmd}\n    outs: [{name}.out]\n")
     };
     let sandbox = Sandbox::with_pipeline(&format!(
-        "stages:\n{}    experiment: letters\n    run: {{name: letter a, tags: {{owner: me, pipe.stage: x}}}}\n{}",
+        "stages:\n{}    experiment: letters\n    run: {{name: letter a, tags: {{owner: me}}}}\n{}",
         stage("a"),
         stage("b")
     ));

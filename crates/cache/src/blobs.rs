@@ -111,9 +111,27 @@ impl Blobs {
         ((is_as_recorded && !seals) || is_sound()).then_some(stamp.size)
     }
 
-    /// Whether a content is there whole: the blob, or the tree with everything it names, none of it seen to be
-    /// [damaged](Blobs::holds). Each content is asked for once, however often a manifest that came from elsewhere names it.
+    /// Whether a content is there whole: the blob, or the tree with everything it names. Each content is asked for once,
+    /// however often a manifest that came from elsewhere names it.
     pub fn has_all(&self, state: &FileState) -> bool {
+        let mut open = vec![*state];
+        let mut seen = HashSet::new();
+        while let Some(state) = open.pop() {
+            if !state.is_folder() {
+                if !self.has(&state.digest) {
+                    return false;
+                }
+            } else if seen.insert(state.digest) {
+                let Ok(tree) = self.tree(&state.digest) else { return false };
+                open.extend(tree.entries().iter().map(|(_, entry)| entry.state()));
+            }
+        }
+        true
+    }
+
+    /// The same of a whole content: the blob, or the tree with everything it names. Who is about to store what is at hand asks
+    /// this; who is about to place what is there asks whether it [has](Blobs::has_all) it, and names what turns out damaged.
+    pub fn holds_all(&self, state: &FileState) -> bool {
         let mut open = vec![*state];
         let mut seen = HashSet::new();
         // Of the files, as they are named, where one list without sizes tells of all.
@@ -373,11 +391,11 @@ mod tests {
         let digest = hash_bytes_by(Layout::Dvc.algorithm(), &list);
         blobs.store_manifest(&digest, &list).unwrap();
         let state = |size| FileState { digest, size, files: Some(2), executable: false };
-        assert!(blobs.has_all(&state(10)) && blobs.has_all(&state(9)));
+        assert!(blobs.holds_all(&state(10)) && blobs.holds_all(&state(9)));
         write_unsealed(&blobs, &file, b"he");
-        assert!(!blobs.has_all(&state(10)));
+        assert!(!blobs.holds_all(&state(10)));
         write_unsealed(&blobs, &file, b"hello");
-        assert!(blobs.has_all(&state(10)));
+        assert!(blobs.holds_all(&state(10)));
     }
 
     #[test]

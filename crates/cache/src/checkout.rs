@@ -496,7 +496,7 @@ impl Planner<'_> {
     fn check_saved(&mut self, path: &ProjectPath, now: Option<FileState>) -> Result<(), CacheError> {
         let Some(now) = now else { return Ok(()) };
         let blobs = &self.workspace.blobs;
-        if blobs.has_all(&now) {
+        if blobs.holds_all(&now) {
             self.plan.held.push((path.clone(), now));
             return Ok(());
         }

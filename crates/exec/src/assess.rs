@@ -373,9 +373,12 @@ fn observe(
     let special_outs = special_outs.collect::<Result<_, _>>()?;
     let outs_cached = stage.outs.iter().zip(&outs).map(|(out, now)| {
         let Some(recorded) = locked.and_then(|locked| locked.recorded(out)) else { return false };
-        let in_place = world.pipeline.dialect().bytes_in_place_are_enough()
-            && now.is_some_and(|now| now.digest == recorded.digest);
-        in_place || world.workspace.blobs.has_all(recorded)
+        let blobs = &world.workspace.blobs;
+        match world.pipeline.dialect().bytes_in_place_are_enough() {
+            // What is placed from there names what is damaged.
+            true => now.is_some_and(|now| now.digest == recorded.digest) || blobs.has_all(recorded),
+            false => blobs.holds_all(recorded),
+        }
     });
     let outs_cached = outs_cached.collect();
     let env = world.pipeline.environment.clone();

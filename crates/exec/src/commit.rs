@@ -151,7 +151,7 @@ pub(crate) fn entry(stage: &Stage, key: StageKey, outs: &OutStates) -> StageEntr
 /// leaves that out.
 fn is_cached(workspace: &Workspace, stage: &Stage, inputs: &StageLock, now: &[Option<FileState>]) -> bool {
     let outs = || stage.outs.iter().zip(now).filter_map(|(out, now)| Some((out, (*now)?)));
-    let has = |(out, now): (&Out, FileState)| !is_stored(out) || workspace.blobs.has_all(&now);
+    let has = |(out, now): (&Out, FileState)| !is_stored(out) || workspace.blobs.holds_all(&now);
     let states = || outs().map(|(out, now)| (out.path.clone(), now)).collect();
     outs().all(has)
         && (!is_restorable(stage) || workspace.stages.knows(&entry(stage, inputs.key(), &states())))

@@ -119,7 +119,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     split_off(&mut uncommitted, is_outdated);
     let diverged = split_off(&mut uncommitted, |path| edited.iter().any(|data| data.contains(path)));
     let missing: Vec<&ProjectPath> =
-        now.iter().filter(|(_, state)| !blobs.has_all(state)).map(|(path, _)| path).collect();
+        now.iter().filter(|(_, state)| !blobs.holds_all(state)).map(|(path, _)| path).collect();
     let is_changed = |path: &ProjectPath| {
         let is_in = |one: &Difference| {
             let is_renamed = one.renamed.iter().any(|(old, new)| old == path || new == path);
