@@ -9,7 +9,6 @@ mod words;
 pub use words::ways_out;
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use base::{Digest, FileState, ProjectPath, Value};
 use serde::{Deserialize, Serialize};
@@ -319,15 +318,6 @@ impl PathOrName<'_> {
         match self {
             PathOrName::Path(path) => path.spelled(),
             PathOrName::Name(name) => &name.text,
-        }
-    }
-}
-
-impl fmt::Display for PathOrName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PathOrName::Path(path) => path.fmt(f),
-            PathOrName::Name(name) => name.fmt(f),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base::Value;
 
-use crate::fresh::StaleReason;
+use crate::fresh::{PathOrName, StaleReason};
 use crate::special::{DepName, SpecialKind, SpecialName};
 
 /// What can be done with data that was edited while its pointer moved; `path` as a shell takes it.
@@ -18,6 +18,15 @@ pub fn ways_out(path: &dyn fmt::Display, is_folder: bool) -> String {
             "{one}; of a folder also some of both, by `pipe add {path}/FILE` for each file of yours and then `pipe checkout \
              {path}`"
         ),
+    }
+}
+
+impl fmt::Display for PathOrName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathOrName::Path(path) => path.fmt(f),
+            PathOrName::Name(name) => name.fmt(f),
+        }
     }
 }
 

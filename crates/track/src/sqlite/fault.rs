@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use super::BUSY_SECONDS;
 use super::file::folder_of;
+use super::patience::BUSY_SECONDS;
 use crate::{ChunkError, KeyError, StoreError};
 
 /// An error below the surface, which does not know the file yet.

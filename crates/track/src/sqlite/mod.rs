@@ -17,6 +17,7 @@ mod lead;
 mod model;
 mod page;
 mod pairs;
+mod patience;
 mod place;
 mod read;
 mod readers;
@@ -42,6 +43,7 @@ pub use self::schema::SCHEMA_VERSION;
 use self::fault::Fault;
 use self::file::FileId;
 use self::holdings::Holdings;
+use self::patience::{Patience, patiently};
 use self::readers::Readers;
 use crate::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
@@ -50,17 +52,6 @@ use crate::{
     RunStore, Search, Stage, StoreError, TagValue, VersionRef, VersionSearch, View,
 };
 
-/// How long a writer waits for others.
-const BUSY_SECONDS: u64 = 30;
-/// How long one waits who can write later just as well.
-const BRIEF_SECONDS: u64 = 5;
-/// How long one waits for whom somebody waits in turn.
-const MOMENT_SECONDS: u64 = 1;
-/// How many naps one takes who does not wait.
-const NAPS_AT_ONCE: u32 = 20;
-/// One nap while waiting. SQLite's own waiting doubles its naps up to 100 ms, so that of eight
-/// writers the unlucky one starves.
-const NAP: Duration = Duration::from_millis(2);
 /// How often one is opened to write that could only be read.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 /// How often a file is opened anew that is replaced again and again under our eyes.
@@ -635,59 +626,6 @@ fn configure(connection: &Connection, sync: Sync) -> Result<(), Fault> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(())
-}
-
-/// How long one waits for others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
-    Long,
-    Brief,
-    Moment,
-    None,
-}
-
-impl Patience {
-    /// Waits for a lock until the time is over; SQLite says how often it has asked before.
-    fn nap(self) -> fn(i32) -> bool {
-        match self {
-            Patience::Long => |asked| nap(asked, BUSY_SECONDS),
-            Patience::Brief => |asked| nap(asked, BRIEF_SECONDS),
-            Patience::Moment => |asked| nap(asked, MOMENT_SECONDS),
-            // A moment all the same: others that log write for as long.
-            Patience::None => |asked| nap(asked, 0) || asked.unsigned_abs() < NAPS_AT_ONCE,
-        }
-    }
-
-    /// The same fault with the time that was really waited.
-    fn told(self, fault: StoreError) -> StoreError {
-        match (self, fault) {
-            (Patience::Brief, StoreError::Busy { path, .. }) => {
-                StoreError::Busy { path, seconds: BRIEF_SECONDS }
-            }
-            (Patience::Moment, StoreError::Busy { path, .. }) => {
-                StoreError::Busy { path, seconds: MOMENT_SECONDS }
-            }
-            (Patience::None, StoreError::Busy { path, .. }) => StoreError::Busy { path, seconds: 0 },
-            (_, fault) => fault,
-        }
-    }
-}
-
-fn nap(asked: i32, seconds: u64) -> bool {
-    std::thread::sleep(NAP);
-    u128::from(asked.unsigned_abs()) * NAP.as_millis() < u128::from(seconds) * 1000
-}
-
-/// The change to write-ahead logging does not ask the busy handler, so two processes that make the
-/// file at the same moment would see "locked" here and only here.
-fn patiently<T>(nap: fn(i32) -> bool, mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
-    let mut asked = 0;
-    loop {
-        match attempt() {
-            Err(fault) if fault.is_busy() && nap(asked) => asked += 1,
-            done => return done,
-        }
-    }
 }
 
 /// Files 0600: commands, params and host names are nobody else's business. SQLite gives its `-wal` and
