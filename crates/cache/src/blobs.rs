@@ -90,7 +90,7 @@ impl Blobs {
     }
 
     /// Whether the blob of a file is there and not seen to be damaged: as if it were not there, it is stored anew where its
-    /// content is at hand. A [sealed](crate::seal) one is not read. Another is, once, where its size is not the recorded
+    /// content is at hand. A sealed one is not read. Another is, once, where its size is not the recorded
     /// one, or where all are sealed and somebody wrote to it; one of another tool is believed by its size.
     pub fn holds(&self, state: &FileState) -> bool {
         self.size_held(state).is_some()
