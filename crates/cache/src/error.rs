@@ -162,13 +162,7 @@ impl CacheError {
 
     /// What happened, why, and what to do about it, in one line.
     pub(crate) fn told(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(next) = cause {
-            text = format!("{text}: {next}");
-            cause = next.source();
-        }
-        self.hint().map_or(text.clone(), |hint| format!("{text}; {hint}"))
+        told(self, self.hint())
     }
 
     /// What can be done about it, where that does not depend on what was being done.
@@ -194,6 +188,13 @@ impl CacheError {
             _ => None,
         }
     }
+}
+
+/// A fault with its causes and what to do about it, in one line.
+pub(crate) fn told(fault: &dyn std::error::Error, hint: Option<&str>) -> String {
+    let causes = std::iter::successors(fault.source(), |cause| cause.source());
+    let text = causes.fold(fault.to_string(), |text, cause| format!("{text}: {cause}"));
+    hint.map_or(text.clone(), |hint| format!("{text}; {hint}"))
 }
 
 /// A path that shows what its letters are made of.

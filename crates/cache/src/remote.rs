@@ -180,13 +180,7 @@ impl RemoteError {
 
     /// What happened, why, and what to do about it, in one line.
     pub(crate) fn told(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(next) = cause {
-            text = format!("{text}: {next}");
-            cause = next.source();
-        }
-        self.hint().map_or(text.clone(), |hint| format!("{text}; {hint}"))
+        crate::error::told(self, self.hint())
     }
 }
 

@@ -328,25 +328,14 @@ impl Transfer<'_> {
         let there = self.entries_below(&results, &prefix)?;
         candidates.extend(there.entries);
         sort(&mut candidates);
-        let mut unread = there.unread.into_iter().next();
-        for shared in candidates.iter().filter(fits) {
-            let roots: Vec<Root> = shared.roots().collect();
-            let report = self.fetch(&roots)?;
-            if report.is_whole() {
-                results.store(shared)?;
-                return Ok(true);
-            }
-            unread = unread.or(report.unread);
-        }
-        // A result that somebody has is no reason to compute it anew.
-        unread.map_or(Ok(false), |reason| Err(TransferError::Unread(reason)))
+        self.fetch_first(&results, candidates.iter().filter(fits), there.unread)
     }
 
     /// Brings a result of DVC's run cache into the cache, entry and contents: one for the inputs of this key whose text
     /// `fits`. False when the remote has none that is trusted and whole.
     ///
     /// # Errors
-    /// When the remote cannot be asked or the cache cannot be written.
+    /// When the remote cannot be asked or does not let what it has be read, or the cache cannot be written.
     pub fn fetch_run(
         &self,
         results: &Results<'_>,
@@ -361,8 +350,20 @@ impl Transfer<'_> {
         // They tell no time; the same one shall be taken everywhere.
         there.entries.sort_by(|a, b| a.key.cmp(&b.key));
         candidates.append(&mut there.entries);
-        let mut unread = there.unread.into_iter().next();
-        for shared in candidates.iter().filter(|shared| std::str::from_utf8(&shared.bytes).is_ok_and(&fits)) {
+        let fits = |shared: &&SharedEntry| std::str::from_utf8(&shared.bytes).is_ok_and(&fits);
+        self.fetch_first(results, candidates.iter().filter(fits), there.unread)
+    }
+
+    /// Brings the first of these entries that comes whole. Where none does, and the remote did not let something of them be
+    /// read (why, `unread` tells of entries), that is an error: a result that somebody has is no reason to compute it anew.
+    fn fetch_first<'a>(
+        &self,
+        results: &Results<'_>,
+        entries: impl Iterator<Item = &'a SharedEntry>,
+        unread: Vec<String>,
+    ) -> Result<bool, TransferError> {
+        let mut unread = unread.into_iter().next();
+        for shared in entries {
             let roots: Vec<Root> = shared.roots().collect();
             let report = self.fetch(&roots)?;
             if report.is_whole() {
@@ -371,7 +372,6 @@ impl Transfer<'_> {
             }
             unread = unread.or(report.unread);
         }
-        // A result that somebody has is no reason to compute it anew.
         unread.map_or(Ok(false), |reason| Err(TransferError::Unread(reason)))
     }
 
