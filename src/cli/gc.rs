@@ -24,7 +24,7 @@ use crate::ui::Printer;
 ///
 /// Of a cache that several projects share, what the others need stays too, as far as pipe has been run in them. One that cannot be
 /// looked into, or is not there, keeps everything from going: `--forget` names one that is gone for good.
-/// /// Needed is what the locks of the chosen revisions record, always those of the workspace too; what artifacts and logs
+/// Needed is what the locks of the chosen revisions record, always those of the workspace too; what artifacts and logs
 /// of recorded runs are; and, unless limits or `--no-stage-cache` say otherwise, every result in the stage cache. What is
 /// stored while this runs stays. When something that is needed cannot be read, nothing is removed. Bytes of yours that
 /// were saved before they were replaced are named by nothing, and go. What failed stages had made goes with its run, or
