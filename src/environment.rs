@@ -100,6 +100,12 @@ pub fn memory() -> Option<u64> {
     total.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// Whether git looks for a repository beyond the file system that a folder lies on.
+pub fn git_crosses_file_systems() -> bool {
+    let told = variable("GIT_DISCOVERY_ACROSS_FILESYSTEM").and_then(|value| value.into_string().ok());
+    told.is_some_and(|told| matches!(told.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on"))
+}
+
 /// The user's shell.
 pub fn shell() -> Option<String> {
     variable("SHELL")?.into_string().ok()

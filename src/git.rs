@@ -5,6 +5,7 @@ pub mod source;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -58,6 +59,16 @@ pub struct FileVersion {
     pub object: String,
 }
 
+/// The folder with git's files around `folder`. As git looks for it: not beyond the file system that the folder lies on,
+/// unless the environment asks for that.
+pub fn folder_of_git(folder: &Path) -> Option<&Path> {
+    let device = |folder: &Path| std::fs::metadata(folder).ok().map(|metadata| metadata.dev());
+    let start = device(folder);
+    let crosses = crate::environment::git_crosses_file_systems();
+    let mut asked = folder.ancestors().take_while(|above| crosses || device(above) == start);
+    asked.find(|above| above.join(".git").exists())
+}
+
 /// The git repository that a project lies in.
 #[derive(Clone, Debug)]
 pub struct Git {
@@ -67,8 +78,7 @@ pub struct Git {
 impl Git {
     /// The repository around the project at `root`, if there is one.
     pub fn find(root: &Path) -> Option<Self> {
-        let has_git = root.ancestors().any(|folder| folder.join(".git").exists());
-        has_git.then(|| Git { root: root.to_owned() })
+        folder_of_git(root).map(|_| Git { root: root.to_owned() })
     }
 
     #[allow(clippy::disallowed_methods, reason = "this is where git is started")]
@@ -91,8 +101,7 @@ impl Git {
     fn failed(&self, arguments: &[&str], output: &Output) -> GitError {
         match failed(arguments, output) {
             GitError::Failed { message, .. } if message.contains("dubious ownership") => {
-                let at = self.root.ancestors().find(|folder| folder.join(".git").exists());
-                GitError::Foreign { root: at.unwrap_or(&self.root).to_owned() }
+                GitError::Foreign { root: folder_of_git(&self.root).unwrap_or(&self.root).to_owned() }
             }
             fault => fault,
         }

@@ -19,7 +19,7 @@ pub use self::loading::{one_tool, tell_unread};
 use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};
-use crate::git::Git;
+use crate::git::{self, Git};
 use crate::settings::{self, Scope, Settings};
 use crate::ui::Printer;
 
@@ -465,7 +465,7 @@ fn root_around(current: &Path) -> &Path {
     let with = |holds: &dyn Fn(&Path) -> bool| current.ancestors().find(|folder| holds(folder));
     let made = |folder: &Path| folder.join(PIPE_FOLDER).exists() || folder.join(DVC_FOLDER).is_dir();
     with(&made)
-        .or_else(|| with(&|folder| folder.join(".git").exists()))
+        .or_else(|| git::folder_of_git(current))
         .or_else(|| with(&|folder| dialects_of_files(folder).next().is_some()))
         .unwrap_or(current)
 }

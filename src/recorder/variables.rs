@@ -1,6 +1,7 @@
 //! Which variables a stage's command finds that this process did not.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use pipeline::{Stage, Told};
 use track::RunId;
@@ -38,10 +39,22 @@ pub fn search_path_with_this_binary(project: &Project) -> Option<OsString> {
     let binary = std::env::current_exe().ok()?;
     let folder = project.pipe_path("tmp").join("bin");
     let link = folder.join("pipe");
-    if std::fs::read_link(&link).ok().as_deref() != Some(binary.as_path()) {
-        disk::replace_symlink(&binary, &link).ok()?;
+    if std::fs::read_link(&link).ok().as_deref() != Some(binary.as_path())
+        && disk::replace_symlink(&binary, &link).is_err()
+    {
+        starts(&binary, &link)?;
     }
     let known = environment::search_path();
     let paths = std::iter::once(folder).chain(std::env::split_paths(&known));
     std::env::join_paths(paths).ok()
+}
+
+/// Makes `script` start `binary`, where the file system has no symlinks that could.
+fn starts(binary: &Path, script: &Path) -> Option<()> {
+    let quoted = binary.to_str()?.replace('\'', r"'\''");
+    let text = format!("#!/bin/sh\nexec '{quoted}' \"$@\"\n");
+    if std::fs::read(script).ok().as_deref() != Some(text.as_bytes()) {
+        disk::replace_volatile(script, text.as_bytes()).ok()?;
+    }
+    disk::set_mode(script, 0o755).ok()
 }

@@ -182,3 +182,39 @@ fn a_cache_can_be_shared_by_projects() {
     sandbox.ok(["status"]).tells(&[]);
     assert_eq!(sandbox.states(), "make:fresh use:fresh");
 }
+
+#[test]
+fn where_links_are_not_followed_files_are_copied_and_stages_find_this_binary() {
+    let sandbox = Sandbox::new();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    sandbox.write(
+        "disk/pipeline.yaml",
+        "stages:\n  make:\n    cmd: pipe --version > version; mkdir out; echo data > out/a\n    outs: [out, version]\n",
+    );
+    let script = r#"
+        set -e
+        mkdir share
+        mount -t tmpfs -o nosymfollow tmpfs share
+        cp -r disk/. share
+        cd share
+        "$PIPE" init -q --no-git
+        "$PIPE" config cache.link_types symlink
+        "$PIPE" repro
+        echo more > more
+        "$PIPE" add more
+        "$PIPE" checkout --relink
+        rm -r out
+        "$PIPE" checkout
+        cat out/a version more
+        find out version more -type l
+        "$PIPE" status
+    "#;
+    let mut command = sandbox.program("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).env("PIPE", env!("CARGO_BIN_EXE_pipe"));
+    let said = sandbox.finish(command).code(0);
+    let told = format!("data\npipe {}\nmore\n", env!("CARGO_PKG_VERSION"));
+    assert!(said.stdout.contains(&told), "{}", said.stdout);
+    assert!(!said.stdout.contains("\nout/a\n"), "{}", said.stdout);
+}

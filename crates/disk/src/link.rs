@@ -246,14 +246,27 @@ pub fn hard_link_new(from: &Path, to: &Path) -> Result<bool, DiskError> {
 /// Makes `link` a symlink to `target`, over whatever file or link stands there.
 ///
 /// # Errors
-/// When the folder cannot be written.
+/// When the folder cannot be written, and with [`io::ErrorKind::Unsupported`] where the file system makes symlinks that
+/// it does not follow then (sshfs refuses those that lead up, unless told otherwise); what stood there stands then.
 pub fn replace_symlink(target: &Path, link: &Path) -> Result<(), DiskError> {
-    match std::os::unix::fs::symlink(target, link) {
+    match symlink_that_leads(target, link) {
         Ok(()) => Ok(()),
         Err(fault) if is_in_the_way(&fault) => {
-            beside(link, |temporary| std::os::unix::fs::symlink(target, temporary)).map(drop)
+            beside(link, |temporary| symlink_that_leads(target, temporary)).map(drop)
         }
         Err(fault) => Err(DiskError::new("make symlink", link, fault)),
+    }
+}
+
+/// Makes a symlink on a free name, and asks whether it is followed. One whose target is missing stays.
+fn symlink_that_leads(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)?;
+    match fs::metadata(link) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => {
+            fs::remove_file(link)?;
+            Err(io::Error::new(io::ErrorKind::Unsupported, fault))
+        }
+        _ => Ok(()),
     }
 }
 
