@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use base::{FileState, ProjectPath, one_line};
+use base::{Digest, FileState, ProjectPath, one_line};
 use cache::{
     Below, Blobs, CacheError, Extent, Item, Report, Root, SharedEntry, Tally, Transfer, TransferError,
     Whereabouts,
@@ -451,6 +451,19 @@ pub fn told_apart(places: &[&Whereabouts], wishes: &[Wish], blobs: &Blobs) -> Ve
     places.iter().map(told).collect()
 }
 
+/// By content the revision that records it; `None` where that is the workspace. What only lists at the remote name is not
+/// among them.
+pub fn recorders<'a>(wishes: &'a [Wish], blobs: &Blobs) -> HashMap<Digest, Option<&'a str>> {
+    let mut found = HashMap::new();
+    for Wish { out, state, revision, .. } in wishes {
+        found.entry(state.digest).or_insert(revision.as_deref());
+        for (_, state) in blobs.files(out, state).into_iter().flatten() {
+            found.entry(state.digest).or_insert(revision.as_deref());
+        }
+    }
+    found
+}
+
 /// The path of an object, a folder's with a slash.
 pub fn named(item: &Item) -> String {
     recorded::named(&item.path, Some(&item.state))
@@ -459,6 +472,18 @@ pub fn named(item: &Item) -> String {
 /// The same for people.
 fn shown(item: &Item) -> String {
     one_line(&named(item)).into_owned()
+}
+
+/// Names the lists of folders that a remote does not let be read, and why.
+pub fn tell_unread(unread: &[(Item, String)], printer: Printer) {
+    for (item, reason) in unread {
+        printer.insist(format_args!("{} cannot be told: {reason}", shown(item)));
+    }
+}
+
+/// The same for machines.
+pub fn unread_json(unread: &[(Item, String)]) -> Json {
+    unread.iter().map(|(item, reason)| json!({ "path": named(item), "reason": reason })).collect()
 }
 
 /// A report for machines; `moved` is the word for what went over.

@@ -24,6 +24,7 @@ mod config;
 mod crowd;
 mod cutoff;
 mod dag;
+mod damaged;
 mod data;
 mod data_flags;
 mod data_kills;
