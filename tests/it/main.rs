@@ -36,6 +36,7 @@ mod dvc;
 mod dvc_convert;
 mod dvc_data;
 mod dvc_features;
+mod dvc_flags;
 mod dvc_frozen;
 mod dvc_gc;
 mod dvc_imports;
