@@ -77,3 +77,22 @@ fn a_key_of_a_remote_is_taken_out() {
     assert!(!sandbox.read(".dvc/config").contains("jobs"));
     assert!(dvc.ok(&sandbox, &["remote", "list"]).contains("store"));
 }
+
+/// A pointer that was taken out of git's index is staged again though its data is as recorded.
+#[test]
+fn what_is_added_unchanged_is_staged_too() {
+    for is_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if is_dvc {
+            sandbox.write(".dvc/config", "");
+        }
+        sandbox.ok(["config", "core.autostage", "true"]);
+        sandbox.write("data", "one\n");
+        sandbox.ok(["add", "data"]);
+        sandbox.commit("one");
+        let pointer = if is_dvc { "data.dvc" } else { "data.pipe" };
+        sandbox.git(["rm", "-q", "--cached", pointer]);
+        sandbox.ok(["add", "data"]).tells(&["Unchanged: data"]);
+        assert_eq!(sandbox.git(["ls-files", pointer]).trim(), pointer);
+    }
+}

@@ -86,7 +86,8 @@ pub fn put_aside(
 }
 
 /// Lists the files of a project of ours, but for what comes and goes.
-const FILES: &str = "find .pipe -type f ! -path '.pipe/tmp/*' 2>/dev/null | grep -v -x -E '\\.pipe/(lock|lock\\.holders|agreed|placed|state)' | LC_ALL=C sort";
+const FILES: &str = "find .pipe -type f ! -path '.pipe/tmp/*' 2>/dev/null \
+                     | grep -v -x -E '\\.pipe/(lock|lock\\.holders|agreed|placed|state)' | LC_ALL=C sort";
 
 /// The same here.
 fn list_files(folder: &Path, path: &str, files: &mut Vec<String>) {
