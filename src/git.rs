@@ -222,6 +222,20 @@ impl Git {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
+    /// All commits that were made on a day, `YYYY-MM-DD` by the clock here, or later; those before them may be younger.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn commits_since(&self, day: &str) -> Result<Vec<String>, GitError> {
+        let told = self.text(&["rev-parse", &format!("--since={day} 00:00:00")])?;
+        let start: i64 = told.trim().trim_start_matches("--max-age=").parse().unwrap_or_default();
+        let head: &[&str] = if self.head().is_some() { &["HEAD"] } else { &[] };
+        let text = self.text(&[&["log", "--format=%H %ct", "--all"], head].concat())?;
+        let commits = text.lines().filter_map(|line| line.split_once(' '));
+        let young = commits.filter(|(_, time)| time.parse::<i64>().map_or(true, |time| time >= start));
+        Ok(young.map(|(commit, _)| commit.to_owned()).collect())
+    }
+
     /// The newest `count` commits from `commit` backwards.
     ///
     /// # Errors

@@ -214,13 +214,13 @@ pub fn sweep(
 /// killed removal leaves.
 pub fn is_as_recorded(workspace: &Workspace, path: &ProjectPath, now: FileState, recorded: Digest) -> bool {
     if now.digest == recorded {
-        return workspace.blobs.holds_all(&now);
+        return workspace.blobs.keeps_all(&now);
     }
     let recorded = FileState { digest: recorded, ..now };
     let files = || Some((workspace.listing(path).ok()?, workspace.blobs.files(path, &recorded).ok()?));
     let Some((here, recorded)) = files().filter(|_| now.is_folder()) else { return false };
     here.iter().filter(|(_, state)| !state.is_folder()).all(|(file, state)| {
-        recorded.get(file).is_some_and(|known| known.digest == state.digest) && workspace.blobs.holds(state)
+        recorded.get(file).is_some_and(|known| known.digest == state.digest) && workspace.blobs.keeps(state)
     })
 }
 

@@ -38,6 +38,8 @@ pub struct Scope {
     pub experiments: bool,
     /// Those of the newest commits, so many, from a revision backwards.
     pub last: Option<(usize, String)>,
+    /// Those of every commit that was made on this day, `YYYY-MM-DD`, or later.
+    pub since: Option<String>,
 }
 
 /// What is needed.
@@ -389,6 +391,9 @@ fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVer
     }
     if let Some((count, revision)) = &scope.last {
         commits.extend(git.last(&git.commit(revision)?, *count)?);
+    }
+    if let Some(day) = &scope.since {
+        commits.extend(git.commits_since(day)?);
     }
     if scope.experiments {
         commits.extend(tips("refs/exps")?);

@@ -48,7 +48,7 @@ impl<'a> Remotes<'a> {
     ) -> Result<(), String> {
         let mut groups: BTreeMap<&str, Vec<Root>> = BTreeMap::new();
         for out in &stage.outs {
-            let Some(state) = locked.and_then(|locked| locked.out(&out.path)) else { continue };
+            let Some(state) = locked.and_then(|locked| locked.recorded(out)) else { continue };
             if self.workspace.blobs.has_all(state) {
                 continue;
             }

@@ -193,7 +193,8 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     for (data, import) in &edited {
         import::tell_own(data, import, printer);
     }
-    if added.iter().any(|(.., is_new)| *is_new) {
+    // What is recorded may not be staged yet.
+    if added.iter().any(|(.., is_new)| *is_new) || staging::is_wanted(&project) {
         advise(&project, now.keys().map(|(pointer, _)| pointer), &ignore_files, printer);
     }
     Ok(())

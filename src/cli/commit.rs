@@ -42,6 +42,9 @@ pub struct CommitArgs {
     /// moved since
     #[arg(short, long)]
     force: bool,
+    /// Leave the data in place as it is, rather than make links of it
+    #[arg(long)]
+    no_relink: bool,
 }
 
 /// Records the outs of the targets.
@@ -59,7 +62,10 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
         .writing(stages().flat_map(|stage| &stage.outs));
     let _held = recovery::hold(&project, &wish, true, printer)?;
     ledger.catch_up()?;
-    let workspace = project.workspace(printer)?;
+    let mut workspace = project.workspace(printer)?;
+    if args.no_relink {
+        workspace = workspace.with_link_types(vec![disk::LinkType::Copy]);
+    }
     let builtins = Project::builtins();
     let world = World { pipeline: &pipeline, workspace: &workspace, builtins: &builtins };
     let params = ParamReader::new(world);

@@ -62,6 +62,9 @@ pub struct GcArgs {
     /// Keep what the newest N commits need, from `--rev` backwards [default: from HEAD]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     num: Option<u32>,
+    /// Keep what the commits need that were made on this day or later, as in 2024-12-31
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    date: Option<String>,
     /// Keep all results in the stage cache, whatever the limits are
     #[arg(long, conflicts_with = "no_stage_cache")]
     keep_stage_cache: bool,
@@ -330,9 +333,9 @@ fn confirm(question: &str, printer: Printer) -> CliResult {
 
 fn scope(args: &GcArgs) -> CliResult<Scope> {
     let named = [args.workspace, args.all_branches, args.all_tags, args.all_commits, args.all_experiments];
-    if !named.contains(&true) && args.rev.is_none() && args.num.is_none() {
+    if !named.contains(&true) && args.rev.is_none() && args.num.is_none() && args.date.is_none() {
         return Err(CliError::message("it is not said what to keep").hint(
-            "name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev` and `--num`",
+            "name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev`, `--num` and `--date`",
         ));
     }
     let last = (args.rev.is_some() || args.num.is_some()).then(|| {
@@ -345,6 +348,7 @@ fn scope(args: &GcArgs) -> CliResult<Scope> {
         commits: args.all_commits,
         experiments: false,
         last,
+        since: args.date.clone(),
     })
 }
 
@@ -388,6 +392,26 @@ fn show(args: &GcArgs, removed: &Removed, kept: Tally, local: Option<(usize, Tal
     line("would stay", kept);
 }
 
+/// A day, `YYYY-MM-DD`.
+///
+/// # Errors
+/// When it is none.
+fn parse_day(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_number = |part: &str, digits: usize, most: u32| {
+        let is_plain = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
+        is_plain && part.parse::<u32>().is_ok_and(|number| (1..=most).contains(&number))
+    };
+    match parts.as_slice() {
+        [year, month, day]
+            if is_number(year, 4, 9999) && is_number(month, 2, 12) && is_number(day, 2, 31) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected a day, as in 2024-12-31".to_owned()),
+    }
+}
+
 /// A size in bytes.
 ///
 /// # Errors
@@ -402,6 +426,16 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_read() {
+        assert_eq!(parse_day("2024-12-31").as_deref(), Ok("2024-12-31"));
+        for text in
+            ["", "yesterday", "2024-13-01", "2024-1-1", "24-01-01", "2024-00-10", "2024-01-32", "2024-01-01 "]
+        {
+            assert!(parse_day(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_are_read() {

@@ -1,13 +1,15 @@
 //! `pipe push`: brings what locks record from the cache to a remote.
 
+use std::collections::HashMap;
+
 use base::{ProjectPath, one_line};
-use cache::{Blobs, EntryReport, Meter, Report, TransferError, Whereabouts};
+use cache::{Blobs, Comparison, EntryReport, Meter, Report, TransferError, Whereabouts};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
 use crate::cli::sharing::{
-    ShareArgs, Wish, Wishes, hold, named, report_json, roots_of, shareable, tally_text, tell_faults,
-    told_apart, wishes,
+    ShareArgs, Wish, Wishes, hold, named, recorders, report_json, roots_of, shareable, tally_text,
+    tell_faults, tell_unread, told_apart, unread_json, wishes,
 };
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
@@ -172,7 +174,7 @@ pub fn entry_json(moved: &str, results: EntryReport) -> Json {
 /// Tells what would go over: `up` to the remote, else from it. True when all that is wanted can be had.
 pub fn tell_dry(
     (remote, wishes, blobs): (&str, &[Wish], &Blobs),
-    found: &[Whereabouts],
+    found: &Comparison,
     up: bool,
     as_json: bool,
     sides: &mut Vec<Json>,
@@ -180,12 +182,32 @@ pub fn tell_dry(
 ) -> bool {
     let goes =
         |place: &&Whereabouts| if up { place.here && !place.there } else { place.there && !place.here };
-    let going: Vec<&Whereabouts> = found.iter().filter(goes).collect();
+    let going: Vec<&Whereabouts> = found.places.iter().filter(goes).collect();
     let lost = |place: &&Whereabouts| !place.there && !place.here;
-    let lost: Vec<&Whereabouts> = found.iter().filter(lost).collect();
+    let lost: Vec<&Whereabouts> = found.places.iter().filter(lost).collect();
     let names = |places: &[&Whereabouts]| places.iter().map(|place| named(&place.item)).collect::<Vec<_>>();
-    sides.push(json!({ "remote": remote, "would_go": names(&going), "missing": names(&lost) }));
+    let recorders = if as_json { recorders(wishes, blobs) } else { HashMap::new() };
+    let details = |place: &&Whereabouts| {
+        let digest = place.item.state.digest;
+        let mut told = json!({ "path": named(&place.item), "digest": digest, "bytes": place.size });
+        if let Some(revision) = recorders.get(&digest) {
+            told["revision"] = json!(revision);
+        }
+        told
+    };
+    let objects = |places: &[&Whereabouts]| places.iter().map(details).collect::<Vec<_>>();
+    let mut side = json!({
+        "remote": remote,
+        "would_go": names(&going),
+        "missing": names(&lost),
+        "objects": { "would_go": objects(&going), "missing": objects(&lost) },
+    });
+    if !found.unread.is_empty() {
+        side["unread"] = unread_json(&found.unread);
+    }
+    sides.push(side);
     if !as_json {
+        tell_unread(&found.unread, printer);
         for name in told_apart(&going, wishes, blobs) {
             printer.data_line(one_line(&name));
         }
@@ -198,7 +220,7 @@ pub fn tell_dry(
         let way = if up { "to" } else { "from" };
         printer.say(format_args!("Would bring {tally} {way} {remote}."));
     }
-    lost.is_empty()
+    lost.is_empty() && found.unread.is_empty()
 }
 
 /// Prints JSON if it is asked for, and says by the exit code whether all is well.

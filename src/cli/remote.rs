@@ -113,7 +113,11 @@ pub struct ModifyArgs {
     /// What is changed: `url`
     key: String,
     /// Its new value
-    value: String,
+    #[arg(required_unless_present = "unset")]
+    value: Option<String>,
+    /// Take the key out of the file
+    #[arg(short, long, conflicts_with = "value")]
+    unset: bool,
     #[command(flatten)]
     scope: ScopeArgs,
 }
@@ -235,12 +239,19 @@ fn modify(project: &Project, args: &ModifyArgs) -> CliResult {
     remotes::name(project, Some(&args.name))?;
     let key = format!("remote.{}.{}", args.name, args.key);
     settings::check_key(&key)?;
-    if args.key == "url" {
-        remotes::folder(project, &args.value)?;
-    }
     let holder = project.settings.get(&key).map(|setting| setting.scope);
     let scope = args.scope.named().or(holder).unwrap_or(Scope::Project);
-    project.set(scope, &key, &args.value)
+    let Some(value) = &args.value else {
+        return if project.unset(scope, &key)? { Ok(()) } else { Err(not_set(&key)) };
+    };
+    if args.key == "url" {
+        remotes::folder(project, value)?;
+    }
+    project.set(scope, &key, value)
+}
+
+fn not_set(key: &str) -> CliError {
+    CliError { kind: ErrorKind::Negative, ..CliError::message(format!("`{key}` is not set")) }
 }
 
 /// The files in which a key is set, with its value in each.

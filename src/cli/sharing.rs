@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use base::{FileState, ProjectPath, one_line};
+use base::{Digest, FileState, ProjectPath, one_line};
 use cache::{
     Below, Blobs, CacheError, Extent, Item, Report, Root, SharedEntry, Tally, Transfer, TransferError,
     Whereabouts,
@@ -115,8 +115,10 @@ impl ShareArgs {
 /// A content that is meant.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// The out.
+    /// Where the out lies: of one that is a pattern, the folder from which the files of such a set are named.
     pub out: ProjectPath,
+    /// Whether the out is a pattern.
+    pub is_set: bool,
     /// What it held.
     pub state: FileState,
     /// Only what lies at this path in it.
@@ -166,7 +168,9 @@ pub fn wishes(
                 && (args.remote.is_none() || remote == chosen)
             {
                 let revision = revision.map(str::to_owned);
-                let wish = Wish { out: out.path.clone(), state: *state, inner, is_old, revision };
+                let place = out.glob.as_ref().map_or(&out.path, |glob| glob.base()).clone();
+                let is_set = out.glob.is_some();
+                let wish = Wish { out: place, is_set, state: *state, inner, is_old, revision };
                 wishes.entry(remote.to_owned()).or_default().push(wish);
             }
         };
@@ -177,10 +181,10 @@ pub fn wishes(
     for Picked { stage, path } in &picked {
         let stage = pipeline.stage(*stage);
         let locked = ledger.get(&stage.address);
-        for out in stage.outs.iter().filter(|out| path.as_ref().is_none_or(|path| out.path.contains(path))) {
+        for out in stage.outs.iter().filter(|out| path.as_ref().is_none_or(|path| out.holds(path))) {
             let inner = path.clone().filter(|path| *path != out.path);
             let is_old = locked.is_some_and(|locked| locked.unix_text.contains(&out.path));
-            match locked.and_then(|locked| locked.out(&out.path)) {
+            match locked.and_then(|locked| locked.recorded(out)) {
                 Some(_) if args.brought.contains(&out.path) => {}
                 Some(state) => add(out, state, is_old, inner.clone(), None),
                 None if !args.which.targets.is_empty() => {
@@ -197,6 +201,7 @@ pub fn wishes(
         commits: args.all_commits,
         experiments: false,
         last: None,
+        since: None,
     }];
     scopes.extend(args.rev.iter().map(|rev| Scope { last: Some((1, rev.clone())), ..Scope::default() }));
     let declared = Declared::of(pipeline);
@@ -301,14 +306,14 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
             roots.push(root);
         }
     };
-    for Wish { out, state, inner, is_old, .. } in wishes {
+    for Wish { out, is_set, state, inner, is_old, .. } in wishes {
         let root = |path, state, extent| Root { path, state, is_old: *is_old, extent };
         let Some(path) = inner else {
             add(root(out.clone(), *state, Extent::Whole));
             continue;
         };
-        let below = path.as_str()[out.as_str().len() + 1..].to_owned();
-        let below = ProjectPath::resolve(&ProjectPath::root(), &below)?;
+        let below = path.as_str().strip_prefix(out.as_str()).unwrap_or_default().trim_start_matches('/');
+        let below = ProjectPath::resolve(&ProjectPath::root(), below)?;
         let kept = if fetch { transfer.entry_below(state, &below, *is_old).map(drop) } else { Ok(()) };
         match kept.and_then(|()| transfer.look_below(state, &below, *is_old)) {
             // It is told like any other folder of which nobody has the list.
@@ -320,6 +325,10 @@ pub fn roots_of(transfer: &Transfer<'_>, wishes: &[Wish], fetch: bool) -> CliRes
             found => {
                 let Below { lists, found } = found?;
                 let found = found.ok_or_else(|| {
+                    if *is_set {
+                        return CliError::message(format!("the lock records no {path}"))
+                            .hint("`pipe pull` brings all that is recorded");
+                    }
                     CliError::message(format!("the lock records no {path} in out {out}"))
                         .hint(format!("`pipe pull {out}` brings the whole out"))
                 })?;
@@ -451,6 +460,19 @@ pub fn told_apart(places: &[&Whereabouts], wishes: &[Wish], blobs: &Blobs) -> Ve
     places.iter().map(told).collect()
 }
 
+/// By content the revision that records it; `None` where that is the workspace. What only lists at the remote name is not
+/// among them.
+pub fn recorders<'a>(wishes: &'a [Wish], blobs: &Blobs) -> HashMap<Digest, Option<&'a str>> {
+    let mut found = HashMap::new();
+    for Wish { out, state, revision, .. } in wishes {
+        found.entry(state.digest).or_insert(revision.as_deref());
+        for (_, state) in blobs.files(out, state).into_iter().flatten() {
+            found.entry(state.digest).or_insert(revision.as_deref());
+        }
+    }
+    found
+}
+
 /// The path of an object, a folder's with a slash.
 pub fn named(item: &Item) -> String {
     recorded::named(&item.path, Some(&item.state))
@@ -459,6 +481,18 @@ pub fn named(item: &Item) -> String {
 /// The same for people.
 fn shown(item: &Item) -> String {
     one_line(&named(item)).into_owned()
+}
+
+/// Names the lists of folders that a remote does not let be read, and why.
+pub fn tell_unread(unread: &[(Item, String)], printer: Printer) {
+    for (item, reason) in unread {
+        printer.insist(format_args!("{} cannot be told: {reason}", shown(item)));
+    }
+}
+
+/// The same for machines.
+pub fn unread_json(unread: &[(Item, String)]) -> Json {
+    unread.iter().map(|(item, reason)| json!({ "path": named(item), "reason": reason })).collect()
 }
 
 /// A report for machines; `moved` is the word for what went over.

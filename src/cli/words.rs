@@ -135,7 +135,6 @@ const NO_CLOUD: &str = "sources are paths and plain HTTP, which need no settings
 
 /// By command and flag that it does not have: what to do instead.
 const FLAGS: &[(&str, &[&str], &str)] = &[
-    ("gc", &["--date"], "`--older-than AGE` goes by age, `--rev` and `--num` by commits"),
     ("gc", &["--not-in-remote"], "`pipe push` first: what the remote has can be fetched again"),
     (
         "gc",
@@ -148,13 +147,6 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         "`pipe install` writes its hooks beside those of the pre-commit tool, and before or after `pre-commit install`",
     ),
     ("config", &["--system"], NO_SYSTEM),
-    ("remote modify", &["--unset", "-u"], "`pipe config --unset remote.NAME.KEY`"),
-    ("stage list", &["--recursive", "-R"], "`pipe stage list FOLDER` lists what is below a folder"),
-    (
-        "commit",
-        &["--no-relink"],
-        "`cache.link_types` says what data is made of; `pipe unprotect` makes files of links",
-    ),
     ("remote add", &["--system"], NO_SYSTEM),
     ("remote default", &["--system"], NO_SYSTEM),
     ("remote modify", &["--system"], NO_SYSTEM),

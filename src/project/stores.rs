@@ -141,7 +141,10 @@ impl Project {
         let ledger = self.ledger(&self.pipeline().ok()?).ok()?;
         let is_it = |lock: &StageLock| {
             lock.outs.len() == entry.outs.len()
-                && entry.outs.iter().all(|out| lock.out(&out.path) == Some(&out.state))
+                && entry
+                    .outs
+                    .iter()
+                    .all(|out| lock.outs.iter().any(|(path, state)| *path == out.path && *state == out.state))
         };
         ledger.all().any(is_it).then_some(())?;
         Some((RunStatus::Finished, entry.created))

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use crate::harness::{Said, Sandbox};
 
 /// A project of either kind with a folder of data, recorded and committed.
-fn data(is_dvc: bool) -> Sandbox {
+pub fn data(is_dvc: bool) -> Sandbox {
     let sandbox = Sandbox::new();
     if is_dvc {
         sandbox.write(".dvc/config", "");
@@ -26,7 +26,7 @@ fn pointer(is_dvc: bool) -> &'static str {
 }
 
 /// Runs `pipe` as somebody whom permissions stop: root asks nobody.
-fn as_nobody(sandbox: &Sandbox, arguments: &[&str]) -> Said {
+pub fn as_nobody(sandbox: &Sandbox, arguments: &[&str]) -> Said {
     let mut command = sandbox.pipe_as_nobody();
     if sandbox.is_root() {
         let mut hand_over = sandbox.program("chown");
@@ -37,7 +37,7 @@ fn as_nobody(sandbox: &Sandbox, arguments: &[&str]) -> Said {
     sandbox.finish(command)
 }
 
-fn set_mode(sandbox: &Sandbox, path: &str, mode: u32) {
+pub fn set_mode(sandbox: &Sandbox, path: &str, mode: u32) {
     std::fs::set_permissions(sandbox.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
 }
 

@@ -537,11 +537,8 @@ fn words_of_other_tools_are_translated() {
     }
     for (words, tells) in [
         (&["gc", "-w", "--not-in-remote"][..], "`pipe push` first"),
-        (&["gc", "-w", "--date", "2024-01-01"], "`--older-than AGE`"),
         (&["install", "--use-pre-commit-tool"], "`pipe install` writes its hooks beside"),
         (&["config", "--system", "core.remote", "x"], "`--user` is for all projects"),
-        (&["remote", "modify", "x", "--unset", "url"], "`pipe config --unset remote.NAME.KEY`"),
-        (&["stage", "list", "-R"], "`pipe stage list FOLDER`"),
     ] {
         sandbox.pipe(words).code(2).tells(&["tip: ", tells]);
     }
@@ -559,7 +556,6 @@ fn words_of_other_tools_are_translated() {
         (&["unfrozen", "x"], "`pipe unfreeze`"),
         (&["cache", "migrate"], "read where it lies"),
         (&["plots", "templates"], "`--template NAME`"),
-        (&["commit", "--no-relink"], "`cache.link_types`"),
         (&["update", "--to-remote", "x"], "`pipe push`"),
         (&["import-url", "--version-aware", "x"], "keep no versions"),
         (&["init", "-f"], "leaves what there is"),

@@ -216,6 +216,12 @@ fn what_would_go_is_told_apart_and_counted_as_it_goes() {
             ["d/ (v1)", "d/ (workspace)", "d/a (v1)", "d/a (workspace)", "d/b", "f1 (v1)", "f1 (workspace)"]
         );
         let bytes = tally(&dry.stderr, "(", ")");
+        let json = sandbox.ok(["push", "--dry", "--json", "--rev", "v1"]).json();
+        let objects = json["remotes"][0]["objects"]["would_go"].as_array().unwrap().clone();
+        let of: Vec<_> = objects.iter().filter(|object| object["path"] == "f1").collect();
+        assert_eq!(of.len(), 2, "{json:#}");
+        assert!(of.iter().any(|object| object["revision"] == "v1" && object["bytes"] == 4), "{json:#}");
+        assert!(of.iter().any(|object| object["revision"].is_null() && object["bytes"] == 9), "{json:#}");
         let pushed = sandbox.ok(["push", "--rev", "v1"]);
         assert_eq!(tally(&pushed.stderr, "7 files pushed to store, ", ", 0 up to date"), bytes);
         // What another has yet to fetch, whose lists are at the remote alone.

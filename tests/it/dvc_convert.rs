@@ -533,3 +533,46 @@ fn files_of_dvc_that_a_merge_brings_are_told() {
     sandbox.git(["rm", "--quiet", "imgs/new.dvc"]);
     assert!(!sandbox.ok(["status"]).stderr.contains("DVC"));
 }
+
+/// Links that were made since lead into a cache that goes, or moves.
+#[test]
+fn an_undo_makes_files_of_links_that_were_made_since() {
+    for with_more in [false, true] {
+        let mut dvc = Dvc::start(&Sandbox::without_git());
+        let sandbox = project(&mut dvc);
+        sandbox.append(".dvc/config", "[cache]\n    type = symlink\n");
+        sandbox.write("sub/d/it's $a\nb", "1\n");
+        sandbox.write("data", "2\n");
+        dvc.ok(&sandbox, &["add", "-q", "sub/d", "data"]);
+        std::os::unix::fs::symlink("data", sandbox.path("theirs")).unwrap();
+        sandbox.commit("one");
+        pipe(&sandbox, &["convert"]).code(0);
+        pipe(&sandbox, &["checkout", "--relink"]).code(0);
+        assert!(sandbox.path("data").is_symlink() && sandbox.path("sub/d/it's $a\nb").is_symlink());
+        if with_more {
+            // As many files as before, and not the same: what is left of data that commits name.
+            sandbox.write("new", "3\n");
+            pipe(&sandbox, &["add", "new"]).code(0);
+            let blob = sandbox.path("data").read_link().unwrap();
+            assert!(sandbox.path("new").is_symlink());
+            let other = blob.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+            sandbox.remove("data");
+            sandbox.remove(&format!(".pipe/cache/blake3/{other}"));
+        }
+        let mut undo = sandbox.program("/bin/sh");
+        undo.arg(".dvc-converted/undo.sh");
+        let _ = sandbox.finish(undo).code(0);
+        assert_eq!(sandbox.exists(".pipe-undone"), with_more);
+        assert!(!sandbox.exists(".dvc-converted"));
+        assert_eq!(sandbox.read("sub/d/it's $a\nb"), "1\n");
+        assert!(sandbox.path("theirs").is_symlink(), "links of others stay");
+        if with_more {
+            assert_eq!(sandbox.read("new"), "3\n");
+            sandbox.write("new", "may be written to\n");
+        } else {
+            assert_eq!(sandbox.read("data"), "2\n");
+        }
+        dvc.ok(&sandbox, &["checkout", "-q"]);
+        assert_eq!(sandbox.read("data"), "2\n");
+    }
+}

@@ -299,3 +299,36 @@ fn a_set_without_cache_is_told_but_not_kept() {
     sandbox.ok(["repro"]).tells(&["1 ran", "Saved *.csv"]);
     assert_eq!(sandbox.stage_run("a")["outs"][0]["path"], json!("*.csv"));
 }
+
+/// What a pattern means is shared as any out is, also a file of it alone.
+#[test]
+fn the_files_are_shared_all_or_one_alone() {
+    let sandbox = project();
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    let dry = sandbox.ok(["push", "--dry"]);
+    assert!(dry.stdout.contains("r/2.csv\n") && dry.stdout.contains("sum\n"), "{}", dry.stdout);
+    sandbox.ok(["push"]);
+    assert!(sandbox.ok(["status", "-c"]).stdout.contains("hold the same"));
+    let all = csv(&sandbox);
+    sandbox.remove(".pipe/cache");
+    for file in &all {
+        sandbox.remove(file);
+    }
+    assert!(sandbox.ok(["status", "-c"]).stdout.contains("deleted\tr/2.csv\n"));
+    sandbox.ok(["pull", "r/sub/2.csv"]);
+    assert_eq!(csv(&sandbox), ["r/sub/2.csv"]);
+    assert_eq!(sandbox.read("r/note.txt"), "mine");
+    sandbox
+        .pipe(["pull", "r/9.csv"])
+        .code(2)
+        .tells(&["the lock records no r/9.csv", "`pipe pull` brings all"]);
+    sandbox.ok(["pull"]);
+    assert_eq!(csv(&sandbox), all);
+    // A clone that has the lock runs nothing for it.
+    sandbox.remove(".pipe/cache");
+    for file in &all {
+        sandbox.remove(file);
+    }
+    sandbox.ok(["repro", "--pull"]).tells(&["Restored make"]);
+    assert_eq!(csv(&sandbox), all);
+}

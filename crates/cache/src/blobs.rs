@@ -96,6 +96,34 @@ impl Blobs {
         self.size_held(state).is_some()
     }
 
+    /// The same where the only other copy of the content is about to go: a blob that is not sealed is read, once, also one of
+    /// another tool.
+    pub fn keeps(&self, state: &FileState) -> bool {
+        matches!(self.is_sound(&state.digest), Ok(Some(true)))
+    }
+
+    /// The same of a whole content.
+    pub fn keeps_all(&self, state: &FileState) -> bool {
+        if !state.is_folder() {
+            return self.keeps(state);
+        }
+        let (mut open, mut seen) = (vec![*state], HashSet::new());
+        while let Some(folder) = open.pop() {
+            let Ok(tree) = self.tree(&folder.digest) else { return false };
+            for entry in tree.entries().iter().map(|(_, entry)| entry.state()) {
+                if !seen.insert(entry.digest) {
+                    continue;
+                }
+                if entry.is_folder() {
+                    open.push(entry);
+                } else if !self.keeps(&entry) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
     /// The size of a blob that is [held](Blobs::holds).
     fn size_held(&self, state: &FileState) -> Option<u64> {
         let metadata = fs::metadata(self.path(&state.digest)).ok().filter(fs::Metadata::is_file)?;

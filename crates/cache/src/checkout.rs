@@ -496,14 +496,14 @@ impl Planner<'_> {
     fn check_saved(&mut self, path: &ProjectPath, now: Option<FileState>) -> Result<(), CacheError> {
         let Some(now) = now else { return Ok(()) };
         let blobs = &self.workspace.blobs;
-        if blobs.holds_all(&now) {
+        if blobs.keeps_all(&now) {
             self.plan.held.push((path.clone(), now));
             return Ok(());
         }
         if now.is_folder() {
             let mut files = self.workspace.listing(path)?;
             files.retain(|_, state| !state.is_folder());
-            if files.values().all(|file| blobs.holds(file)) {
+            if files.values().all(|file| blobs.keeps(file)) {
                 self.plan.held.extend(files);
                 return Ok(());
             }

@@ -60,7 +60,7 @@ pub use set::{chosen_files, unnamed_files};
 pub use shared_stages::{EntryReport, RemoteEntries, Results, SharedEntry};
 pub use stages::{StageCache, StageEntry, StageOut, platform};
 pub use state::State;
-pub use transfer::{Below, Extent, Item, Report, Root, Transfer, TransferError, Whereabouts};
+pub use transfer::{Below, Comparison, Extent, Item, Report, Root, Transfer, TransferError, Whereabouts};
 pub use tree::{Tree, TreeEntry, TreeError};
 pub use trust::{Trust, Whose};
 pub use verify::{DamagedBlob, Mended};

@@ -140,6 +140,15 @@ pub struct Whereabouts {
     pub size: u64,
 }
 
+/// What a cache and a remote hold of some contents.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Every object that is known.
+    pub places: Vec<Whereabouts>,
+    /// The lists of folders that the remote does not let be read, and why: what they name is not among the places.
+    pub unread: Vec<(Item, String)>,
+}
+
 /// Why a transfer ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
@@ -281,12 +290,20 @@ impl Transfer<'_> {
         Ok(report)
     }
 
-    /// Where the objects of `roots` are. Manifests that only the remote has are read there, and kept nowhere.
+    /// Where the objects of `roots` are. Manifests that only the remote has are read there, and kept nowhere. What is in one
+    /// that it does not let be read is not known, and the rest is told.
     ///
     /// # Errors
     /// When the remote cannot be asked.
-    pub fn compare(&self, roots: &[Root]) -> Result<Vec<Whereabouts>, TransferError> {
-        let graph = self.walk(roots, &|item| self.manifest(&item.state.digest, item.is_old))?;
+    pub fn compare(&self, roots: &[Root]) -> Result<Comparison, TransferError> {
+        let unread = Mutex::new(Vec::new());
+        let graph = self.walk(roots, &|item| match self.manifest(&item.state.digest, item.is_old) {
+            Err(TransferError::Remote(fault)) if fault.is_of_one() => {
+                lock(&unread).push((item.clone(), fault.told()));
+                Ok(None)
+            }
+            found => found,
+        })?;
         let there = self.there(&graph)?;
         let found = graph.objects().map(|place| {
             let here = size_here(self.blobs, &graph.name(place));
@@ -295,7 +312,10 @@ impl Transfer<'_> {
             let there = there[place.at()].is_some_and(|there| wanted.is_none_or(|size| size == there.size));
             Whereabouts { item: graph.item(place), here: here.is_some(), there, size }
         });
-        Ok(found.collect())
+        let places = found.collect();
+        let mut unread = unread.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        unread.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        Ok(Comparison { places, unread })
     }
 
     /// How long an object is by the manifest that names it, where manifests tell that.
@@ -549,7 +569,8 @@ impl Transfer<'_> {
         match self.put_file(&self.key(name), &path, size, bytes) {
             Ok(()) => Ok(Ok(size)),
             Err(TransferError::Remote(RemoteError::Mismatch { .. })) => {
-                Ok(Err(CacheError::Damaged { digest, path }.to_string()))
+                let fault = CacheError::Damaged { digest, path };
+                Ok(Err(format!("{fault}; `pipe status --verify` stores it anew where the workspace has it")))
             }
             Err(_) if size_here(self.blobs, name).is_none() => {
                 Ok(Err(CacheError::Missing { digest }.to_string()))

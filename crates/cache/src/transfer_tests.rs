@@ -375,7 +375,7 @@ fn what_is_nowhere_is_told_and_its_folder_is_not_put_there() {
     house.remote.set(&blob_key(&beta), b"beta", NOW);
     disk::remove(&here.blobs.path(&beta)).unwrap();
     assert!(house.transfer(&here.blobs).push(&roots).unwrap().is_whole());
-    let places = house.transfer(&here.blobs).compare(&roots).unwrap();
+    let places = house.transfer(&here.blobs).compare(&roots).unwrap().places;
     let of = |here: bool, there: bool| {
         places.iter().filter(|place| (place.here, place.there) == (here, there)).count()
     };

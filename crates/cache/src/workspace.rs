@@ -271,7 +271,7 @@ impl Workspace {
     /// As [`Workspace::store`].
     pub fn save_unsaved(&self, path: &ProjectPath) -> Result<Option<FileState>, CacheError> {
         match self.observe(path)? {
-            Some(state) if !self.blobs.holds_all(&state) => self.store(path, Placement::Private),
+            Some(state) if !self.blobs.keeps_all(&state) => self.store(path, Placement::Private),
             _ => Ok(None),
         }
     }

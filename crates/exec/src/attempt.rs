@@ -123,8 +123,11 @@ impl Attempt<'_, '_, '_> {
                 _ => None,
             });
             if let Some(path) = part {
+                // What lies around outs is none itself, and means those below it.
+                let mut outs = self.shop.world.pipeline.stages.iter().flat_map(|stage| &stage.outs);
+                let flag = if outs.any(|out| out.holds(path)) { "" } else { "-R " };
                 return Err(Failure::Refused(format!(
-                    "only a part of dep {path} is here; `pipe pull {path}` brings the rest"
+                    "only a part of dep {path} is here; `pipe pull {flag}{path}` brings the rest"
                 )));
             }
             let missing = assessment.assumed.iter().cloned();

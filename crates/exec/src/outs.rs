@@ -59,7 +59,7 @@ pub(crate) fn store(workspace: &Workspace, out: &Out) -> Result<Option<FileState
 /// When it cannot be read, or the disk refuses.
 pub fn save_unsaved(workspace: &Workspace, out: &Out) -> Result<Option<FileState>, CacheError> {
     match observe(workspace, out)? {
-        Some(state) if !workspace.blobs.holds_all(&state) => store(workspace, out),
+        Some(state) if !workspace.blobs.keeps_all(&state) => store(workspace, out),
         _ => Ok(None),
     }
 }

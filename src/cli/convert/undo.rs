@@ -16,6 +16,16 @@ pub const SCRIPT: &str = "undo.sh";
 /// Where the texts of files lie that are git's and that conversion changed, in [`KEPT`].
 const TEXTS: &str = ".texts";
 
+/// The list of what conversion made in the folder of ours, in [`KEPT`].
+const MADE: &str = ".made";
+
+/// What comes and goes there.
+const TEMPORARY: &str = ".pipe/tmp";
+
+/// What every command may write there, and nobody misses.
+const MEMORIES: [&str; 5] =
+    [".pipe/lock", ".pipe/lock.holders", ".pipe/agreed", ".pipe/placed", ".pipe/state"];
+
 /// A file of git's that conversion changed.
 #[derive(Debug)]
 pub struct ChangedText {
@@ -48,10 +58,16 @@ pub fn put_aside(
     let root = &project.root;
     let aside = root.join(KEPT);
     let pipe = root.join(PIPE_FOLDER);
-    let files = count(&pipe) - count(&pipe.join("tmp"));
+    let mut made = Vec::new();
+    list_files(&pipe, PIPE_FOLDER, &mut made);
+    made.sort_unstable();
     // Git need not see what it has in its history.
     disk::replace(&aside.join(".gitignore"), b"*\n")?;
-    disk::replace(&aside.join(SCRIPT), script(old, new, changed, files).as_bytes())?;
+    disk::replace(
+        &aside.join(MADE),
+        made.iter().map(|file| format!("{file}\n")).collect::<String>().as_bytes(),
+    )?;
+    disk::replace(&aside.join(SCRIPT), script(old, new, changed).as_bytes())?;
     for ChangedText { file, before, after } in changed {
         for (when, text) in [("before", before.as_ref()), ("after", Some(after))] {
             if let Some(text) = text {
@@ -69,28 +85,54 @@ pub fn put_aside(
     Ok(())
 }
 
-/// Lists what the project of ours has, but for what comes and goes.
-const COUNT: &str = "find .pipe -type f ! -path '.pipe/tmp/*' 2>/dev/null";
+/// Lists the files of a project of ours, but for what comes and goes.
+const FILES: &str = "find .pipe -type f ! -path '.pipe/tmp/*' 2>/dev/null \
+                     | grep -v -x -E '\\.pipe/(lock|lock\\.holders|agreed|placed|state)' | LC_ALL=C sort";
 
-/// How many files that lists.
-fn count(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.map(|entry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => count(&entry.path()),
-        Ok(kind) => usize::from(kind.is_file()),
-        Err(_) => 0,
-    });
-    files.sum()
+/// The same here.
+fn list_files(folder: &Path, path: &str, files: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && path != TEMPORARY => list_files(&entry.path(), &path, files),
+            Ok(kind) if kind.is_file() && !MEMORIES.contains(&path.as_str()) => files.push(path),
+            _ => {}
+        }
+    }
 }
 
-fn script(old: &[ProjectPath], new: &[ProjectPath], changed: &[ChangedText], files: usize) -> String {
+/// Makes files of links into the cache, which is about to go. `cd -P` finds where a link leads, however that is spelled.
+const UNLINK: &str = r#"pipe=$(cd -P .pipe 2>/dev/null && pwd) || pipe=
+if [ -n "$pipe" ]; then
+  find . \( -path ./.git -o -path ./.pipe -o -path ./.dvc-converted \) -prune -o -type l -exec sh -c '
+    set -e
+    pipe=$1
+    shift
+    for link; do
+      [ -f "$link" ] || continue
+      target=$(readlink "$link")
+      case $target in /*) ;; *) target=${link%/*}/$target ;; esac
+      folder=$(cd -P "${target%/*}/" && pwd)
+      case $folder/ in "$pipe"/*) ;; *) continue ;; esac
+      copy=$link.undo-$$
+      trap "rm -f -- \"\$copy\"" EXIT
+      cp -L -- "$link" "$copy"
+      chmod u+w -- "$copy"
+      mv -f -- "$copy" "$link"
+    done
+  ' sh "$pipe" {} +
+fi"#;
+
+fn script(old: &[ProjectPath], new: &[ProjectPath], changed: &[ChangedText]) -> String {
     let mut lines = vec![
         "#!/bin/sh".to_owned(),
         "# Makes the project one of DVC again, as it was before `pipe convert`.".to_owned(),
         "set -e".to_owned(),
+        "CDPATH=".to_owned(),
         "cd \"$(dirname \"$0\")/..\"".to_owned(),
+        UNLINK.to_owned(),
         // What was recorded since is perhaps all that is left of data which commits name.
-        format!("if [ \"$({COUNT} | wc -l)\" -eq {files} ]; then"),
+        format!("if [ -e {PIPE_FOLDER} ] && {FILES} | cmp -s - {KEPT}/{MADE}; then"),
         format!("  rm -rf -- {PIPE_FOLDER}"),
         format!("elif [ -e {PIPE_FOLDER} ]; then"),
         format!("  aside={PIPE_FOLDER}-undone"),

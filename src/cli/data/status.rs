@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use base::{Digest, FileState, ProjectPath, one_line};
-use cache::{Blobs, Difference, Files, Meter};
+use cache::{Blobs, Comparison, Difference, Files, Meter};
 use clap::Args;
 use pipeline::Pipeline;
 use serde_json::{Value as Json, json};
 
 use crate::cli::push::end;
-use crate::cli::sharing::{ShareArgs, roots_of, wishes};
-use crate::error::{CliResult, with_causes};
+use crate::cli::sharing::{ShareArgs, roots_of, tell_unread, wishes};
+use crate::error::{CliError, CliResult, ErrorKind, with_causes};
 use crate::interrupt::Interrupt;
 use crate::moved::Moved;
 use crate::project::Project;
@@ -81,10 +81,14 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let is_meant =
         |path: &ProjectPath| targets.is_empty() || targets.iter().any(|target| target.contains(path));
-    let absent = match args.not_in_remote {
-        true => Some(not_in_remote(args, &project, &pipeline, &now, blobs, printer)?),
-        false => None,
+    let (absent, is_all_told) = match args.not_in_remote {
+        true => {
+            let (absent, is_all_told) = not_in_remote(args, &project, &pipeline, &now, blobs, printer)?;
+            (Some(absent), is_all_told)
+        }
+        false => (None, true),
     };
+    let conclude = || if is_all_told { Ok(()) } else { Err(CliError::silent(ErrorKind::Unable)) };
     let (whole, whole_head) = (now.clone(), head.clone());
     let sort = |data: Files| if args.granular { recorded::granular(&data, blobs) } else { Ok(data) };
     let (mut head, mut now, mut found) = (sort(head)?, sort(now)?, found);
@@ -166,7 +170,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
             all["unreadable"] = Json::Object(reasons.collect());
         }
         printer.data_line(serde_json::to_string_pretty(&all)?);
-        return recorded::tell_unreadable(&unreadable, printer);
+        return recorded::tell_unreadable(&unreadable, printer).and_then(|()| conclude());
     }
     let list = |title: &str, help: &str, lines: Vec<String>| {
         if !lines.is_empty() {
@@ -236,10 +240,10 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         "use `git add` or `pipe add` to keep them",
         untracked.iter().flatten().map(ToString::to_string).collect(),
     );
-    if !any && unreadable.is_empty() {
+    if !any && unreadable.is_empty() && is_all_told {
         printer.data_line("No changes.");
     }
-    recorded::tell_unreadable(&unreadable, printer)
+    recorded::tell_unreadable(&unreadable, printer).and_then(|()| conclude())
 }
 
 /// Takes out of a difference what is at paths of some kind.
@@ -265,7 +269,8 @@ fn untracked(
     Ok(Some(files.filter(is_meant).collect()))
 }
 
-/// What of the recorded data the remote lacks that it goes to: outs, or with `--granular` files in them too.
+/// What of the recorded data the remote lacks that it goes to: outs, or with `--granular` files in them too. False when a
+/// remote does not let all be told.
 fn not_in_remote(
     args: &StatusArgs,
     project: &Project,
@@ -273,16 +278,19 @@ fn not_in_remote(
     now: &Files,
     blobs: &Blobs,
     printer: Printer,
-) -> CliResult<Vec<ProjectPath>> {
+) -> CliResult<(Vec<ProjectPath>, bool)> {
     let interrupt = Interrupt::listen()?;
     let share = ShareArgs { remote: args.remote.clone(), ..ShareArgs::default() };
-    let mut absent = Vec::new();
+    let (mut absent, mut is_all_told) = (Vec::new(), true);
     for (name, wishes) in &wishes(project, pipeline, &share, printer)? {
         let remote = remotes::open(project, name)?;
         let meter = Meter::new(interrupt.stop.clone());
         let transfer = remotes::transfer(blobs, &remote, None, &meter);
         let roots = roots_of(&transfer, wishes, false)?;
         let found = end(transfer.compare(&roots), &interrupt, "compared", &meter, name, printer)?;
+        let Comparison { places: found, unread } = found;
+        tell_unread(&unread, printer);
+        is_all_told &= unread.is_empty();
         // Of equal contents one is told, so that all are found by it.
         let lost: HashSet<Digest> =
             found.iter().filter(|place| !place.there).map(|place| place.item.state.digest).collect();
@@ -300,5 +308,5 @@ fn not_in_remote(
     }
     absent.sort();
     absent.dedup();
-    Ok(absent)
+    Ok((absent, is_all_told))
 }

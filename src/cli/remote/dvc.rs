@@ -41,12 +41,18 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
         },
         RemoteCommand::Modify(args) => {
             remotes::name(project, Some(&args.name))?;
-            let value = if args.key == "url" { written(project, &args.value)? } else { args.value.clone() };
+            let value = match &args.value {
+                Some(url) if args.key == "url" => Some(written(project, url)?),
+                value => value.clone(),
+            };
             let section = section(&args.name);
             let holds = |file: &&str| text_of(project, file).is_ok_and(|text| has(&text, &section));
             let files = args.scope.files()?;
             let file = files.iter().copied().find(holds).unwrap_or(files[0]);
-            change(project, file, |text| set_dvc_config(text, &section, &args.key, &value))
+            change(project, file, |text| match &value {
+                Some(value) => set_dvc_config(text, &section, &args.key, value),
+                None => Some(unset_dvc_config(text, &section, &args.key)),
+            })
         }
         RemoteCommand::Rename(args) => {
             remotes::name(project, Some(&args.old))?;

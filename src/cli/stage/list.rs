@@ -20,6 +20,9 @@ pub struct ListArgs {
     /// Print the names alone, one a line
     #[arg(long, alias = "name-only", conflicts_with = "json")]
     names_only: bool,
+    /// Nothing: a folder means the pipeline files below it in any case
+    #[arg(short = 'R', long, hide = true)]
+    recursive: bool,
     /// Nothing: a fault in a pipeline file is never passed over
     #[arg(long, hide = true)]
     fail: bool,

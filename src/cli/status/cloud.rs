@@ -1,11 +1,11 @@
 //! `pipe status --cloud`: what of the recorded outs the cache has and a remote lacks, and the other way round.
 
 use base::one_line;
-use cache::{Meter, Whereabouts};
+use cache::{Comparison, Meter, Whereabouts};
 use serde_json::json;
 
 use crate::cli::push::end;
-use crate::cli::sharing::{ShareArgs, named, roots_of, wishes};
+use crate::cli::sharing::{ShareArgs, named, roots_of, tell_unread, unread_json, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::import;
 use crate::interrupt::Interrupt;
@@ -16,7 +16,8 @@ use crate::ui::Printer;
 /// Compares the cache with remotes.
 ///
 /// # Errors
-/// With `-q`, exit code 1 when they differ; exit code 2 when a remote cannot be asked.
+/// With `-q`, exit code 1 when they differ; exit code 2 when a remote cannot be asked, or does not let the list of a folder
+/// be read.
 pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
@@ -24,6 +25,7 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
     let workspace = project.workspace(printer)?;
     let mut sides = Vec::new();
     let mut lines = Vec::new();
+    let mut is_all_known = true;
     let foreign = import::outs_of_repositories(&project, &pipeline)?;
     let args = &ShareArgs { foreign, ..args.clone() };
     for (name, wishes) in &wishes(&project, &pipeline, args, printer)? {
@@ -35,6 +37,7 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
         let transfer = remotes::transfer(&workspace.blobs, &remote, args.jobs, &meter);
         let roots = roots_of(&transfer, wishes, false)?;
         let found = end(transfer.compare(&roots), &interrupt, "compared", &meter, name, printer)?;
+        let Comparison { places: found, unread } = found;
         let of = |here: bool, there: bool| {
             let places =
                 found.iter().filter(|place: &&Whereabouts| place.here == here && place.there == there);
@@ -50,7 +53,15 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
             }
             lines.extend(each.into_iter().map(|path| format!("{word}\t{}", one_line(path))));
         }
-        sides.push(json!({ "remote": name, "new": new, "deleted": deleted, "missing": missing }));
+        let mut side = json!({ "remote": name, "new": new, "deleted": deleted, "missing": missing });
+        if !unread.is_empty() {
+            is_all_known = false;
+            side["unread"] = unread_json(&unread);
+        }
+        if !args.json {
+            tell_unread(&unread, printer);
+        }
+        sides.push(side);
     }
     if args.json {
         printer.data_line(serde_json::to_string_pretty(&json!({ "remotes": sides })).expect("plain data"));
@@ -58,12 +69,13 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
         for line in &lines {
             printer.data_line(line);
         }
-        if lines.is_empty() {
+        if lines.is_empty() && is_all_known {
             printer.data_line("The cache and the remote hold the same of what is recorded.");
         }
     }
-    match printer.is_quiet() && !lines.is_empty() {
-        true => Err(CliError::silent(ErrorKind::Negative)),
-        false => Ok(()),
+    match (is_all_known, printer.is_quiet() && !lines.is_empty()) {
+        (false, _) => Err(CliError::silent(ErrorKind::Unable)),
+        (true, true) => Err(CliError::silent(ErrorKind::Negative)),
+        (true, false) => Ok(()),
     }
 }

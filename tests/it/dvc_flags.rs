@@ -1,0 +1,98 @@
+//! Flags of DVC's commands that mean here what they mean there.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::dvc_tool::{Dvc, pipe};
+use crate::harness::Sandbox;
+
+#[test]
+fn a_collection_keeps_what_commits_since_a_day_need() {
+    for is_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if is_dvc {
+            sandbox.write(".dvc/config", "");
+            sandbox.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n");
+        }
+        for (day, text) in
+            [("2024-02-01", "one\n"), ("2024-03-01", "two, too\n"), ("2024-04-01", "three, too, now\n")]
+        {
+            sandbox.write("data", text);
+            sandbox.ok(["add", "data"]);
+            let mut commit = sandbox.program("sh");
+            commit.args(["-c", "git add -A && git commit -q -m now"]);
+            commit
+                .env("GIT_COMMITTER_DATE", format!("{day}T12:00:00"))
+                .env("GIT_AUTHOR_DATE", format!("{day}T12:00:00"));
+            sandbox.finish(commit).code(0);
+        }
+        sandbox.write("data", "now\n");
+        sandbox.ok(["add", "data"]);
+        sandbox.pipe(["gc", "--date", "soon", "-f"]).code(2).tells(&["expected a day"]);
+        sandbox.settle();
+        sandbox.ok(["gc", "--date", "2024-03-01", "-f"]).tells(&["Removed 1 file"]);
+        let kept = |text: &str| {
+            let files = sandbox.files(sandbox.cache());
+            files.iter().any(|file| sandbox.bytes(file) == text.as_bytes())
+        };
+        assert!(!kept("one\n") && kept("two, too\n") && kept("three, too, now\n") && kept("now\n"));
+    }
+}
+
+#[test]
+fn a_commit_may_leave_files_as_they_are() {
+    for is_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if is_dvc {
+            sandbox.write(".dvc/config", "");
+        }
+        sandbox.ok(["config", "cache.link_types", "symlink"]);
+        sandbox.write("data", "one\n");
+        sandbox.ok(["add", "--no-relink", "data"]);
+        sandbox.write("data", "two\n");
+        sandbox.ok(["commit", "--no-relink", "-f", "data"]);
+        assert!(!sandbox.path("data").is_symlink());
+        let mode = std::fs::metadata(sandbox.path("data")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o200, 0o200, "it may be written to");
+        sandbox.write("data", "three\n");
+        sandbox.ok(["commit", "-f", "data"]);
+        assert!(sandbox.path("data").is_symlink());
+    }
+}
+
+#[test]
+fn a_key_of_a_remote_is_taken_out() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["remote", "add", "-d", "store", "../store"]);
+    sandbox.ok(["remote", "modify", "--local", "store", "url", "../mine"]);
+    assert!(sandbox.ok(["remote", "list"]).stdout.contains("mine"));
+    sandbox.ok(["remote", "modify", "--local", "store", "url", "--unset"]);
+    assert!(sandbox.ok(["remote", "list"]).stdout.contains("../store"));
+    sandbox.pipe(["remote", "modify", "--local", "store", "url", "-u"]).code(1).tells(&["is not set"]);
+    sandbox.pipe(["remote", "modify", "store", "url"]).code(2);
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = crate::dvc_tool::project(&mut dvc);
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "store", "../store"]);
+    dvc.ok(&sandbox, &["remote", "modify", "store", "jobs", "3"]);
+    let _ = pipe(&sandbox, &["remote", "modify", "store", "-u", "jobs"]).code(0);
+    assert!(!sandbox.read(".dvc/config").contains("jobs"));
+    assert!(dvc.ok(&sandbox, &["remote", "list"]).contains("store"));
+}
+
+/// A pointer that was taken out of git's index is staged again though its data is as recorded.
+#[test]
+fn what_is_added_unchanged_is_staged_too() {
+    for is_dvc in [false, true] {
+        let sandbox = Sandbox::new();
+        if is_dvc {
+            sandbox.write(".dvc/config", "");
+        }
+        sandbox.ok(["config", "core.autostage", "true"]);
+        sandbox.write("data", "one\n");
+        sandbox.ok(["add", "data"]);
+        sandbox.commit("one");
+        let pointer = if is_dvc { "data.dvc" } else { "data.pipe" };
+        sandbox.git(["rm", "-q", "--cached", pointer]);
+        sandbox.ok(["add", "data"]).tells(&["Unchanged: data"]);
+        assert_eq!(sandbox.git(["ls-files", pointer]).trim(), pointer);
+    }
+}
