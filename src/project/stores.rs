@@ -6,7 +6,8 @@ use std::sync::Arc;
 use base::{Digest, Timestamp};
 use pipeline::StageLock;
 use track::{
-    ErrorKind, RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead, settle_unheard,
+    ErrorKind, RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead,
+    settle_unheard,
 };
 
 use super::Project;

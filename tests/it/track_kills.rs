@@ -263,6 +263,10 @@ fn a_killed_server_has_all_that_it_answered() {
         // Everybody who asks for it can go on.
         sandbox.ok(["runs", "list", "-n", "0"]);
     }
+    // Nobody can tell of a client that it was killed; a week of silence does.
+    let file = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    file.execute("UPDATE run SET heard = heard - 8 * 86400000", []).unwrap();
+    check_none_runs(&sandbox, "none runs for ever");
     println!("{kills} kills, {total:?} points were acknowledged");
 }
 

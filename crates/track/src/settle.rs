@@ -74,11 +74,7 @@ pub fn settle_dead(
 ///
 /// # Errors
 /// When the store fails.
-pub fn settle_unheard(
-    store: &dyn RunStore,
-    silence: i64,
-    now: Timestamp,
-) -> Result<Vec<RunId>, StoreError> {
+pub fn settle_unheard(store: &dyn RunStore, silence: i64, now: Timestamp) -> Result<Vec<RunId>, StoreError> {
     let here = Lease::current();
     let earliest = Timestamp(now.0.saturating_sub(silence).saturating_sub(HEARD_TO));
     let latest = Timestamp(now.0.saturating_add(AHEAD));

@@ -152,8 +152,11 @@ fn tell_silent(project: &Project, store: &SqliteStore, runs: &[Run], printer: Pr
     silent.retain(|run| leases.iter().all(|(leased, _)| *leased != run.info.id));
     if let Some(first) = silent.first().map(|run| run.info.id.short()) {
         let one = silent.len() == 1;
-        let (count, is, was) =
-            (count_text(silent.len(), "run"), if one { "is" } else { "are" }, if one { "was" } else { "were" });
+        let (count, is, was) = (
+            count_text(silent.len(), "run"),
+            if one { "is" } else { "are" },
+            if one { "was" } else { "were" },
+        );
         let by_itself = project.settings.unheard_after().map(|age| format!(", as {age} of silence do"));
         printer.say(format_args!(
             "{count} {is} said to run, and {was} not heard of for an hour: `--columns id,name,status,heard` tells since \

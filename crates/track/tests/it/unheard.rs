@@ -2,8 +2,8 @@
 
 use base::Timestamp;
 use track::{
-    Change, Changes, Lease, NewRun, ParentFilter, RunId, RunStatus, RunStore, SETTLED_TAG, Search, SqliteStore,
-    UNHEARD_TAG, settle_dead, settle_unheard,
+    Change, Changes, Lease, NewRun, ParentFilter, RunId, RunStatus, RunStore, SETTLED_TAG, Search,
+    SqliteStore, UNHEARD_TAG, settle_dead, settle_unheard,
 };
 
 use crate::{at, id, param, point, tag};
@@ -42,7 +42,12 @@ fn metric(run: RunId, step: i64) -> Change {
 }
 
 fn end(run: RunId, end_time: Option<i64>) -> Change {
-    Change::UpdateRun { run, status: Some(RunStatus::Finished), end_time: end_time.map(Timestamp), name: None }
+    Change::UpdateRun {
+        run,
+        status: Some(RunStatus::Finished),
+        end_time: end_time.map(Timestamp),
+        name: None,
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::run::{remove_tag, stored_tag};
-use crate::sqlite::fault::Fault;
 use crate::settle::HEARD_TO;
+use crate::sqlite::fault::Fault;
 use crate::{RunId, RunStatus, SETTLED_TAG, StoreError, UNHEARD_TAG};
 
 /// What a change tells of the one who asks for it.
@@ -54,9 +54,7 @@ pub(super) fn hear(
 
 /// Says that the run was heard of at this time, later or earlier than it was known.
 pub(super) fn note(transaction: &Transaction, number: i64, at: Timestamp) -> Result<(), Fault> {
-    transaction
-        .prepare_cached("UPDATE run SET heard = ?2 WHERE number = ?1")?
-        .execute([number, at.0])?;
+    transaction.prepare_cached("UPDATE run SET heard = ?2 WHERE number = ?1")?.execute([number, at.0])?;
     Ok(())
 }
 

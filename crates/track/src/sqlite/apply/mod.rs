@@ -19,8 +19,8 @@ pub(super) use heard::last_heard;
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::fault::Fault;
 use self::heard::Word;
+use super::fault::Fault;
 use super::history;
 use super::holdings::Holdings;
 use super::registry as stored;
