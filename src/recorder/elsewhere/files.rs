@@ -34,6 +34,8 @@ pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
     let mut next: Vec<(PathBuf, Language)> =
         scripts.iter().flat_map(|script| named(script, &folder)).collect();
     let deps = stage.deps.iter().filter_map(|dep| Some((dep.to_path(root), language_of(dep.as_str())?)));
+    // What has no such name is data.
+    let deps = deps.filter(|(_, language)| *language != Language::OfFirstLine);
     next.extend(deps);
     next.reverse();
     let mut seen = BTreeSet::new();
