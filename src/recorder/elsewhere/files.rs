@@ -78,7 +78,8 @@ fn named(script: &str, folder: &Path) -> Vec<(PathBuf, Language)> {
     for word in words {
         let module =
             if before == "-m" { Some(word) } else { word.strip_prefix("-m").filter(|it| !it.is_empty()) };
-        for folder in &folders {
+        // What it went to last is where it is, most likely.
+        for folder in folders.iter().rev() {
             if let Some(module) = module {
                 let module = folder.join(module.replace('.', "/"));
                 let of_module = [module.with_extension("py"), module.join("__main__.py")];
