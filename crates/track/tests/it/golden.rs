@@ -149,6 +149,35 @@ fn a_file_of_schema_3_is_upgraded_and_tells_when_its_runs_were_heard_of() {
     assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
 }
 
+#[test]
+fn eight_that_open_an_older_file_at_once_upgrade_it_once_and_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.db");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_3).expect("filled");
+    let go = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (path, go) = (&path, &go);
+            scope.spawn(move || {
+                go.wait();
+                let store = SqliteStore::open(path).expect("upgraded by one of them");
+                let run = make_run(&store, 100 + number);
+                for step in 0..20 {
+                    let metrics = vec![crate::point("loss", step, 1, 0.5)];
+                    store.apply(at(1, vec![track::Change::LogMetrics { run, metrics }])).expect("logged");
+                }
+            });
+        }
+    });
+    let store = SqliteStore::open(&path).expect("opens");
+    for number in 0..8 {
+        assert_eq!(store.metric_history(id(100 + number), "loss").expect("read").len(), 20);
+    }
+    let backup =
+        rusqlite::Connection::open(folder.path().join("runs.db.schema-3.bak")).expect("there is a backup");
+    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(3));
+}
+
 fn tables(path: &std::path::Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(path).expect("opens");
     let mut query = connection
