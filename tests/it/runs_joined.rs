@@ -331,3 +331,27 @@ fn what_both_have_otherwise_is_found_and_told_of_both() {
         ("the script's".into(), "alone".into())
     );
 }
+
+#[test]
+fn a_file_of_the_one_and_a_folder_of_the_other_lie_apart() {
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let sandbox = Sandbox::with_pipeline(&format!(
+        "stages:\n  train:\n    cmd: |\n      echo stage > of_stage; echo script > of_script\n      \
+         {pipe} log artifact of_stage --as x\n      {pipe} log artifact of_stage --as y/z\n      \
+         run=$({pipe} runs start --name script)\n      \
+         {pipe} log artifact of_script --as x/y --run $run\n      \
+         {pipe} log artifact of_script --as y --run $run\n      {pipe} runs end $run\n"
+    ));
+    sandbox.ok(["repro"]);
+    let (stage, _) = pair(&sandbox);
+    let said = sandbox.ok(["runs", "download", &stage, "-o", "all"]);
+    said.tells(&["`x` of the stage is called `x (stage)` there", "`y (stage)`"]);
+    for (path, text) in
+        [("all/x (stage)", "stage"), ("all/x/y", "script"), ("all/y", "script"), ("all/y (stage)/z", "stage")]
+    {
+        assert_eq!(sandbox.read(path).trim(), text, "{path}");
+    }
+    sandbox.ok(["runs", "download", &stage, "x", "-o", "one"]);
+    assert_eq!(sandbox.read("one/x (stage)").trim(), "stage");
+    assert_eq!(sandbox.read("one/x/y").trim(), "script");
+}
