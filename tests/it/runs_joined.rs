@@ -334,15 +334,16 @@ fn what_both_have_otherwise_is_found_and_told_of_both() {
 
 #[test]
 fn a_file_of_the_one_and_a_folder_of_the_other_lie_apart() {
-    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let (pipe, python) = (env!("CARGO_BIN_EXE_pipe"), Mlflow::Newest.python());
     let sandbox = Sandbox::with_pipeline(&format!(
-        "stages:\n  train:\n    cmd: |\n      echo stage > of_stage; echo script > of_script\n      \
-         {pipe} log artifact of_stage --as x\n      {pipe} log artifact of_stage --as y/z\n      \
-         run=$({pipe} runs start --name script)\n      \
-         {pipe} log artifact of_script --as x/y --run $run\n      \
-         {pipe} log artifact of_script --as y --run $run\n      {pipe} runs end $run\n"
+        "stages:\n  train:\n    cmd: |\n      echo stage > file\n      {pipe} log artifact file --as x\n      \
+         {pipe} log artifact file --as y/z\n      {} script.py\n",
+        python.display()
     ));
-    sandbox.ok(["repro"]);
+    let script = "import mlflow\nwith mlflow.start_run():\n  \
+                  mlflow.log_text('script', 'x/y')\n  mlflow.log_text('script', 'y')\n";
+    sandbox.write("script.py", script);
+    sandbox.finish(command(&sandbox)).code(0);
     let (stage, _) = pair(&sandbox);
     let said = sandbox.ok(["runs", "download", &stage, "-o", "all"]);
     said.tells(&["`x` of the stage is called `x (stage)` there", "`y (stage)`"]);
