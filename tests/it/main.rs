@@ -77,6 +77,8 @@ mod options;
 mod out_patterns;
 mod outdated;
 #[cfg(feature = "serve")]
+mod own_search;
+#[cfg(feature = "serve")]
 mod pages;
 mod params;
 mod plots;

@@ -114,7 +114,30 @@ pub fn named_by(uri: &str) -> Result<Option<(ArtifactOwner, String)>, Fault> {
 
 /// What lies in a folder.
 pub fn entries(context: &Context, owner: &ArtifactOwner, folder: &str) -> Result<Vec<Entry>, Fault> {
-    Ok(context.store.artifact_folder(owner, folder)?.into_iter().map(Entry::from).collect())
+    let mut found = context.store.artifact_folder(owner, folder)?;
+    if found.is_empty()
+        && !folder.is_empty()
+        && let Some(folder) = stored_as(context, owner, folder)?
+    {
+        found = context.store.artifact_folder(owner, &folder)?;
+    }
+    Ok(found.into_iter().map(Entry::from).collect())
+}
+
+/// The path of a file or folder whose name has something to decode in it, which people log without a client: clients name it
+/// decoded, whatever they are told. Nothing where there is none.
+fn stored_as(context: &Context, owner: &ArtifactOwner, sent: &str) -> Result<Option<String>, Fault> {
+    let parts = sent.split('/').count();
+    let artifacts = context.store.artifacts_of(owner)?;
+    let encoded = artifacts.iter().filter(|artifact| artifact.path.contains('%'));
+    let is_it = |path: &&str| safe_path(path).is_ok_and(|path| path == sent);
+    let mut places = encoded.flat_map(|artifact| {
+        let path = artifact.path.as_str();
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        // What is decoded may have more parts, never fewer.
+        ends.take(parts).map(move |end| &path[..end])
+    });
+    Ok(places.find(is_it).map(str::to_owned))
 }
 
 /// Clients write to such a place themselves, and nobody tells us what.
@@ -152,7 +175,9 @@ pub fn list_proxied(context: &Context, call: &Call) -> Result<Json, Fault> {
     let Some(place) = Place::parse(call.text("path")?.unwrap_or_default())? else { return Ok(Json::empty()) };
     match place.check(context) {
         Ok(()) => {
-            let files = names(entries(context, &place.owner, &place.path)?);
+            let mut files = names(entries(context, &place.owner, &place.path)?);
+            // A client that is told a name which it takes for an attack lists nothing at all.
+            files.retain(|file| safe_path(&file.path).is_ok());
             Ok(Json::of(&Page("files", files, None)))
         }
         // A folder that nobody wrote to is empty, whatever it is of.
@@ -315,7 +340,12 @@ async fn send(
 ) -> Result<Response, Fault> {
     let (known, wanted_path) = (context.clone(), path.clone());
     let found = blocking(move || -> Result<_, Fault> {
-        let found = known.store.artifact(&owner, &wanted_path)?;
+        let mut found = known.store.artifact(&owner, &wanted_path)?;
+        if found.is_none()
+            && let Some(path) = stored_as(&known, &owner, &wanted_path)?
+        {
+            found = known.store.artifact(&owner, &path)?;
+        }
         let is_folder = found.is_none() && !known.store.artifact_folder(&owner, &wanted_path)?.is_empty();
         Ok(found.ok_or(is_folder))
     });
@@ -399,7 +429,44 @@ fn wanted(range: &str, size: u64) -> Wanted {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use base::{Digest, Timestamp};
+    use cache::Blobs;
+    use track::{Changes, NewRun, RunId, RunStore, SqliteStore};
+
     use super::*;
+
+    #[test]
+    fn names_that_clients_never_see_are_found_by_what_they_make_of_them() {
+        let store = SqliteStore::open_in_memory().unwrap();
+        let run = RunId::from_parts(Timestamp(1), 1);
+        let artifact =
+            |path: &str| Artifact { path: path.to_owned(), digest: Digest::Blake3([0; 32]), size: 1 };
+        let artifacts = ["m%20x/w", "a%2Fb", "deep/50%25/%41", "a#b/w", "plain"].map(artifact).to_vec();
+        let changes =
+            vec![Change::CreateRun(NewRun::new(run, Timestamp(1))), Change::LogArtifacts { run, artifacts }];
+        store.apply(Changes::new(Timestamp(1), changes)).unwrap();
+        let context = Context::new(Arc::new(store), Blobs::new(std::path::Path::new("nowhere")));
+        let owner = ArtifactOwner::Run(run);
+        for (sent, stored) in [
+            ("m x", Some("m%20x")),
+            ("m x/w", Some("m%20x/w")),
+            ("a/b", Some("a%2Fb")),
+            ("deep/50%", Some("deep/50%25")),
+            ("deep/50%/A", Some("deep/50%25/%41")),
+            ("m", None),
+            ("nothing", None),
+        ] {
+            assert_eq!(stored_as(&context, &owner, sent).unwrap().as_deref(), stored, "{sent}");
+        }
+        let files = entries(&context, &owner, "m x").unwrap();
+        assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["m%20x/w"]);
+        let call = Call::from_query(&format!("path=0/{run}/artifacts"));
+        let Json::Whole(bytes) = list_proxied(&context, &call).unwrap() else { panic!("it is short") };
+        let told = String::from_utf8(bytes).unwrap();
+        assert!(told.contains("\"plain\"") && !told.contains('#'), "{told}");
+    }
 
     #[test]
     fn ranges() {

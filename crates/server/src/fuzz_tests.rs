@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
 use track::SqliteStore;
 
-use crate::route::ROUTES;
+use crate::route::{OWN_PREFIX, OWN_ROUTES, PREFIXES, ROUTES};
 use crate::{Context, Options, Server};
 
 /// How many requests are sent at the same time.
@@ -256,6 +256,13 @@ fn valid(path: &str, world: &World) -> Value {
     }
 }
 
+/// The same for the addresses that MLflow has not.
+fn valid_of_ours(world: &World) -> Value {
+    json!({"experiments": [world.experiment, "Default"], "limit": 5, "view": "all", "top": false, "page_token": "",
+           "where": "best(loss) < 1 or not (params.k in ('v', 2) and name ~ '^r')",
+           "order_by": ["last(loss) desc", "name"], "fields": ["metrics.loss", "tags", "lineage"]})
+}
+
 fn method_of(filter: MethodFilter) -> &'static str {
     let methods = [
         (MethodFilter::GET, "GET"),
@@ -443,15 +450,17 @@ impl Spoiler {
 
     fn request(&mut self, world: &World) -> Sent {
         const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-        let (filter, route, _) = ROUTES[self.below(ROUTES.len())];
+        let is_own = self.below(30) == 0;
+        let routes = if is_own { OWN_ROUTES } else { ROUTES };
+        let (filter, route, _) = routes[self.below(routes.len())];
         let mut method = method_of(filter);
-        let mut fields = valid(route, world);
+        let mut fields = if is_own { valid_of_ours(world) } else { valid(route, world) };
         let address = if self.below(20) == 0 {
             route.replace("{model_id}", &encoded(&self.text())).replace("{key}", &encoded(&self.text()))
         } else {
             address_of(route, world)
         };
-        let prefix = self.pick(&crate::route::PREFIXES);
+        let prefix = if is_own { OWN_PREFIX } else { self.pick(&PREFIXES) };
         let mut path = format!("{prefix}{address}");
         for _ in 0..self.below(4) {
             self.spoil(&mut fields);

@@ -1,5 +1,6 @@
 //! `metrics/get-history` and its forms for charts of many runs.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use track::{Metric, MetricCursor, RunId};
@@ -15,6 +16,8 @@ const MOST_IN_BULK: usize = 25_000;
 /// So many points of one metric are read at once. What is larger than some hundred kilobytes costs the allocator
 /// megabytes for each thread.
 const PIECE: usize = 1_000;
+/// The same where all have one step: the store looks through the whole history for each piece of it then.
+const PIECE_OF_ONE_STEP: usize = 16_000;
 /// Most runs of a request.
 const MOST_RUNS: usize = 100;
 /// Most points a run of a sampled history.
@@ -38,8 +41,14 @@ pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
     let (store, key) = (Arc::clone(&context.store), key.to_owned());
     // Without a limit the answer is everything.
     let (mut after, mut more) = (after.filter(|_| limit.is_some()), true);
+    let mut ready: VecDeque<Metric> = VecDeque::new();
+    let mut piece = PIECE;
     wire::list("metrics", move || {
-        let wanted = left.min(PIECE);
+        if !ready.is_empty() {
+            let points: Vec<Metric> = ready.drain(..ready.len().min(PIECE)).collect();
+            return Ok(Part::Items(wire::items(&points.iter().map(wire::Metric::of).collect::<Vec<_>>())));
+        }
+        let wanted = left.min(piece);
         if !more || wanted == 0 {
             let token = after.filter(|_| more).map(|after| page_token::write_text(&after.to_string()));
             return Ok(Part::End(token));
@@ -50,6 +59,8 @@ pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
         left -= points.len();
         let Some(last) = points.last() else { return Ok(Part::End(None)) };
         after = Some(MetricCursor::of(last));
+        piece = if points[0].step == last.step { PIECE_OF_ONE_STEP } else { PIECE };
+        ready.extend(points.split_off(points.len().min(PIECE)));
         Ok(Part::Items(wire::items(&points.iter().map(wire::Metric::of).collect::<Vec<_>>())))
     })
 }

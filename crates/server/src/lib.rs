@@ -20,6 +20,7 @@ mod inputs;
 mod listing;
 mod logged_models;
 mod logging;
+mod own;
 mod page_token;
 mod pages;
 #[cfg(test)]

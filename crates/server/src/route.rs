@@ -18,7 +18,8 @@ use crate::guard::Guard;
 use crate::stream::{Lent, blocking, body_of};
 use crate::wire::Json;
 use crate::{
-    artifacts, experiments, history, inputs, logged_models, logging, pages, registry, runs, search, versions,
+    artifacts, experiments, history, inputs, logged_models, logging, own, pages, registry, runs, search,
+    versions,
 };
 
 /// The version that clients are told: they send what this one understands.
@@ -103,6 +104,12 @@ pub const ROUTES: &[(MethodFilter, &str, Handler)] = &[
     (MethodFilter::POST, "/model-versions/set-tag", versions::set_tag),
     (MethodFilter::DELETE, "/model-versions/delete-tag", versions::delete_tag),
 ];
+
+/// Before which our own addresses stand, which MLflow has not.
+pub const OWN_PREFIX: &str = "/api/pipe/1";
+
+pub const OWN_ROUTES: &[(MethodFilter, &str, Handler)] =
+    &[(MethodFilter::GET, "/runs/search", own::search), (MethodFilter::POST, "/runs/search", own::search)];
 
 /// The stage whose script asks, if it is one.
 #[derive(Clone, Default)]
@@ -236,12 +243,15 @@ fn inside(context: Context) -> Router {
         .route("/health", get(|| async { "OK" }))
         .route("/version", get(|| async { MLFLOW_VERSION }))
         .merge(pages::router());
-    for prefix in PREFIXES {
-        for &(method, path, handler) in ROUTES {
-            let respond =
-                move |context, scope, params, request| respond(handler, context, scope, params, request);
-            router = router.route(&format!("{prefix}{path}"), on(method, respond));
-        }
+    let routes_of = |prefixes: &'static [&str], routes: &'static [(MethodFilter, &str, Handler)]| {
+        prefixes.iter().flat_map(move |prefix| routes.iter().map(move |route| (prefix, route)))
+    };
+    for (prefix, &(method, path, handler)) in
+        routes_of(&PREFIXES, ROUTES).chain(routes_of(&[OWN_PREFIX], OWN_ROUTES))
+    {
+        let respond =
+            move |context, scope, params, request| respond(handler, context, scope, params, request);
+        router = router.route(&format!("{prefix}{path}"), on(method, respond));
     }
     for prefix in ["/api/2.0", "/ajax-api/2.0"] {
         let list = |context, scope, params, request| {

@@ -47,7 +47,7 @@ pub use entity::{
 };
 pub use filter::{
     Aggregate, Attribute, Comparison, DatasetField, Direction, Field, Filter, FilterError, Literal,
-    MlflowError, OrderBy, Pattern, RESTORED, RESTORED_TAG, Searched, nearest,
+    MlflowError, OrderBy, Pattern, RESTORED, RESTORED_TAG, RunCursor, Searched, nearest,
 };
 pub use joined::{
     Joined, KIND_TAG, SCRIPT_KIND, SCRIPT_RUN_TAG, STAGE_RUN_TAG, STAGE_TAG, is_of_script, shown_id, ties,

@@ -17,7 +17,8 @@ use super::{open, restored_from};
 
 /// Put artifacts of a run, its outs or its logged models into a folder
 ///
-/// They lie there as they are called in the run: a logged model in a folder of its name. Without a path these are all
+/// They lie there as they are called in the run: a logged model in a folder of its name. Where a stage has a file and its
+/// script a folder of one name, or the other way round, the stage's is called `NAME (stage)`. Without a path these are all
 /// artifacts and logged models; outs are named, since they may be large. What a run itself has not may be of its stages.
 #[derive(Debug, Args)]
 pub struct DownloadArgs {
@@ -40,7 +41,7 @@ pub fn run(args: &DownloadArgs, project: &Project, printer: Printer) -> CliResul
     let path = args.path.as_deref().map(|path| path.trim_matches('/')).filter(|path| !path.is_empty());
     let short = root.run.info.id.short();
     for generation in root.generations(&store)? {
-        let files = files(&store, project, &generation, path)?;
+        let files = files(&store, project, &generation, path, printer)?;
         if !files.is_empty() {
             return args.folder.put(&files, (&format!("run {short}"), &short), project, printer);
         }
@@ -61,6 +62,7 @@ fn files(
     project: &Project,
     runs: &[Run],
     path: Option<&str>,
+    printer: Printer,
 ) -> CliResult<Vec<Artifact>> {
     let mut found: BTreeMap<String, (RunId, Artifact)> = BTreeMap::new();
     for run in runs {
@@ -72,15 +74,50 @@ fn files(
                 && known.digest != file.digest
                 && !is_of_pair(*other)
             {
-                let text = format!("runs {} and {} both have {}", other.short(), id.short(), file.path);
-                return Err(
-                    CliError::message(text).hint("name one of them in place of the run that began both")
-                );
+                return Err(both_have(*other, id, &file.path));
             }
             found.insert(file.path.clone(), (id, file));
         }
     }
+    set_apart(&mut found, runs, printer)?;
     Ok(found.into_values().map(|(_, file)| file).collect())
+}
+
+fn both_have(one: RunId, other: RunId, path: &str) -> CliError {
+    CliError::message(format!("runs {} and {} both have {path}", one.short(), other.short()))
+        .hint("name one of them in place of the run that began both")
+}
+
+/// Where one run has a file of the name of another one's folder: of a stage and its script, the stage's gets another name.
+fn set_apart(found: &mut BTreeMap<String, (RunId, Artifact)>, runs: &[Run], printer: Printer) -> CliResult {
+    let stage_of = |id: RunId| {
+        let run = runs.iter().find(|run| run.info.id == id)?;
+        run.data.tags.get(STAGE_RUN_TAG)?.parse::<RunId>().ok()
+    };
+    let mut apart: BTreeMap<String, RunId> = BTreeMap::new();
+    for (path, (of_folder, _)) in &*found {
+        for (end, _) in path.match_indices('/') {
+            let Some((of_file, _)) = found.get(&path[..end]) else { continue };
+            let stage = match (stage_of(*of_folder), stage_of(*of_file)) {
+                (Some(stage), _) if stage == *of_file => stage,
+                (_, Some(stage)) if stage == *of_folder => stage,
+                _ => return Err(both_have(*of_file, *of_folder, &path[..end])),
+            };
+            apart.insert(path[..end].to_owned(), stage);
+        }
+    }
+    for (name, stage) in apart {
+        let own = found.iter().filter(|(path, (id, _))| *id == stage && is_in(path, &name));
+        for path in own.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+            let (id, file) = found.remove(&path).expect("it was found");
+            let path = format!("{name} (stage){}", &path[name.len()..]);
+            found.insert(path.clone(), (id, Artifact { path, ..file }));
+        }
+        printer.say(format_args!(
+            "`{name}` of the stage is called `{name} (stage)` there: its script has a file or folder of that name, too."
+        ));
+    }
+    Ok(())
 }
 
 /// What is meant of one run: its artifacts and logged models, else an out.

@@ -212,7 +212,8 @@ impl StandbyStore {
                 Change::Registry(change) => {
                     let find = |name: &str| self.find_registered(name);
                     let find_version = |version: &track::VersionRef| self.find_version(version);
-                    state.registry.take(change, at, find, find_version, &mut taken)?;
+                    let find_versions = |name: &str| self.find_versions(name);
+                    state.registry.take(change, at, find, find_version, find_versions, &mut taken)?;
                 }
                 // Files of a version are those of what it was made of.
                 Change::DeleteArtifacts { owner: ArtifactOwner::Version(..), .. } => {}

@@ -1,10 +1,10 @@
 //! What the store answers of logged models and of the model registry.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use track::{
-    LoggedModel, LoggedModelSearch, ModelId, ModelSearch, ModelStore, ModelVersion, RegisteredModel,
-    SqliteStore, Stage, StoreError, VersionRef, VersionSearch,
+    Attribute, Comparison, Field, Filter, Literal, LoggedModel, LoggedModelSearch, ModelId, ModelSearch,
+    ModelStore, ModelVersion, RegisteredModel, SqliteStore, Stage, StoreError, VersionRef, VersionSearch,
 };
 
 use super::answers::is_silent;
@@ -19,6 +19,36 @@ impl StandbyStore {
     /// A version of the real store.
     pub(super) fn find_version(&self, version: &VersionRef) -> Result<ModelVersion, StoreError> {
         self.ask_real(|real| real.model_version(&version.model, version.version))
+    }
+
+    /// All versions of a registered model of the real store; nothing where it cannot be asked, or may number them
+    /// otherwise than clients know them.
+    pub(super) fn find_versions(&self, name: &str) -> Option<Vec<ModelVersion>> {
+        if self.real.as_ref().is_none_or(|real| real.was_replaced()) {
+            return None;
+        }
+        let (field, value) = (Field::Attribute(Attribute::Name), Literal::Exact(name.to_owned()));
+        let filter = Some(Filter::Compare { field, comparison: Comparison::Equal, value });
+        let search = VersionSearch { filter, ..VersionSearch::default() };
+        self.ask_real(|real| real.search_model_versions(&search)).ok()
+    }
+
+    /// Asks the stand-in of the registry about what it alone knows how it stands.
+    fn ask_whole<T>(
+        &self,
+        name: &str,
+        question: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        if !self.is_behind() {
+            return None;
+        }
+        let state = self.state();
+        state.registry.waiting().filter(|_| state.registry.is_whole(name)).map(question)
+    }
+
+    /// The names of which the stand-in alone knows how they stand.
+    fn whole_names(&self) -> HashSet<String> {
+        if self.is_behind() { self.state().registry.whole().clone() } else { HashSet::new() }
     }
 
     /// Asks the stand-in of the registry, where something waits.
@@ -109,6 +139,9 @@ impl ModelStore for StandbyStore {
     }
 
     fn registered_model(&self, name: &str) -> Result<RegisteredModel, StoreError> {
+        if let Some(answer) = self.ask_whole(name, |standin| standin.registered_model(name)) {
+            return answer;
+        }
         let waiting = self.ask_registry(|standin| standin.registered_model(name).ok());
         match (self.find_again(|| self.find_registered(name)), waiting) {
             (Ok(found), Some(waiting)) => {
@@ -129,20 +162,21 @@ impl ModelStore for StandbyStore {
     }
 
     fn search_registered_models(&self, search: &ModelSearch) -> Result<Vec<RegisteredModel>, StoreError> {
-        let limit = search.limit.map(|limit| limit.saturating_add(search.offset));
-        let whole = ModelSearch { offset: 0, limit, ..search.clone() };
+        // What is left out of what the store has would be missing on the page.
+        let whole = ModelSearch { offset: 0, limit: None, ..search.clone() };
         let waiting = self.ask_registry(|standin| standin.search_registered_models(&whole).ok());
-        let waiting = waiting.unwrap_or_default();
-        let asked = if waiting.is_empty() { search } else { &whole };
+        let (waiting, known_whole) = (waiting.unwrap_or_default(), self.whole_names());
+        let is_all = waiting.is_empty() && known_whole.is_empty();
+        let asked = if is_all { search } else { &whole };
         let mut found = match self.ask_real(|real| real.search_registered_models(asked)) {
-            Ok(found) if waiting.is_empty() => return Ok(found),
+            Ok(found) if is_all => return Ok(found),
             Err(fault) if is_silent(&fault) => {
                 return self.state().registry.recalled()?.search_registered_models(search);
             }
             found => found?,
         };
         let known: BTreeSet<String> = waiting.iter().map(|model| model.name.clone()).collect();
-        found.retain(|model| !known.contains(&model.name));
+        found.retain(|model| !known.contains(&model.name) && !known_whole.contains(&model.name));
         found.extend(waiting);
         if search.order_by.is_empty() {
             found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -151,6 +185,9 @@ impl ModelStore for StandbyStore {
     }
 
     fn model_version(&self, name: &str, version: i64) -> Result<ModelVersion, StoreError> {
+        if let Some(answer) = self.ask_whole(name, |standin| standin.model_version(name, version)) {
+            return answer;
+        }
         let waiting = self.ask_registry(|standin| standin.model_version(name, version).ok());
         if let Some(waiting) = waiting {
             return Ok(waiting);
@@ -168,6 +205,9 @@ impl ModelStore for StandbyStore {
     }
 
     fn version_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersion, StoreError> {
+        if let Some(answer) = self.ask_whole(name, |standin| standin.version_by_alias(name, alias)) {
+            return answer;
+        }
         let waiting = self.ask_registry(|standin| standin.version_by_alias(name, alias).ok());
         if let Some(waiting) = waiting {
             return Ok(waiting);
@@ -181,6 +221,9 @@ impl ModelStore for StandbyStore {
     }
 
     fn latest_versions(&self, name: &str, stages: &[Stage]) -> Result<Vec<ModelVersion>, StoreError> {
+        if let Some(answer) = self.ask_whole(name, |standin| standin.latest_versions(name, stages)) {
+            return answer;
+        }
         let waiting = self.ask_registry(|standin| standin.latest_versions(name, stages).ok());
         match (self.find_again(|| self.ask_real(|real| real.latest_versions(name, stages))), waiting) {
             (Ok(real), Some(mut found)) => {
@@ -213,13 +256,13 @@ impl ModelStore for StandbyStore {
 
     /// What waits comes first: it is the newest.
     fn search_model_versions(&self, search: &VersionSearch) -> Result<Vec<ModelVersion>, StoreError> {
-        let limit = search.limit.map(|limit| limit.saturating_add(search.offset));
-        let whole = VersionSearch { offset: 0, limit, ..search.clone() };
+        let whole = VersionSearch { offset: 0, limit: None, ..search.clone() };
         let waiting = self.ask_registry(|standin| standin.search_model_versions(&whole).ok());
-        let mut found = waiting.unwrap_or_default();
-        let asked = if found.is_empty() { search } else { &whole };
+        let (mut found, known_whole) = (waiting.unwrap_or_default(), self.whole_names());
+        let is_all = found.is_empty() && known_whole.is_empty();
+        let asked = if is_all { search } else { &whole };
         match self.ask_real(|real| real.search_model_versions(asked)) {
-            Ok(real) if found.is_empty() => return Ok(real),
+            Ok(real) if is_all => return Ok(real),
             Err(fault) if is_silent(&fault) => {
                 return self.state().registry.recalled()?.search_model_versions(search);
             }
@@ -228,7 +271,9 @@ impl ModelStore for StandbyStore {
                     let (name, number) = (&version.model, version.version);
                     self.ask_registry(|standin| standin.model_version(name, number).ok()).is_some()
                 };
-                found.extend(real?.into_iter().filter(|version| !is_there(version)));
+                let is_other =
+                    |version: &ModelVersion| !known_whole.contains(&version.model) && !is_there(version);
+                found.extend(real?.into_iter().filter(is_other));
             }
         }
         Ok(cut(found, search.offset, search.limit))

@@ -23,6 +23,8 @@ const MOST_SEEN: usize = if cfg!(test) { 8 } else { 4096 };
 pub struct Registry {
     /// Knows what waits, and has copies of what that is about. It goes when nothing waits any more.
     standin: Option<SqliteStore>,
+    /// The names under which it has all that the store has, so that it alone answers: also that something is gone.
+    whole: HashSet<String>,
     /// The token that was given last, or 0.
     last: i64,
     /// The registered models that were made here.
@@ -112,7 +114,8 @@ impl Registry {
         vec![self.making_model(&version.model), Change::Registry(RegistryChange::CreateVersion(new))]
     }
 
-    /// Takes a change in place of the store. `find` and `find_version` ask that.
+    /// Takes a change in place of the store. `find`, `find_version` and `find_versions` ask that; the last for all of a
+    /// registered model, where the store gives them the numbers that clients know.
     ///
     /// # Errors
     /// When it is against the rules.
@@ -122,9 +125,14 @@ impl Registry {
         at: Timestamp,
         find: impl Fn(&str) -> Result<RegisteredModel, StoreError>,
         find_version: impl Fn(&VersionRef) -> Result<ModelVersion, StoreError>,
+        find_versions: impl Fn(&str) -> Option<Vec<ModelVersion>>,
         taken: &mut Taken,
     ) -> Result<(), StoreError> {
         let name = name_of(&change).to_owned();
+        self.meet_whole(&name, &find, &find_versions)?;
+        if let RegistryChange::RenameModel { to, .. } = &change {
+            self.meet_whole(to, &find, &find_versions)?;
+        }
         self.meet(&change, &name, find)?;
         let mut kept = change.clone();
         if let Some(version) = version_in(&mut kept) {
@@ -234,9 +242,50 @@ impl Registry {
         self.standin.as_ref()
     }
 
+    /// Whether what waits is known together with all that the store has under this name.
+    pub fn is_whole(&self, name: &str) -> bool {
+        self.whole.contains(name)
+    }
+
+    /// The names of which that is so.
+    pub fn whole(&self) -> &HashSet<String> {
+        &self.whole
+    }
+
     /// Nothing waits any more.
     pub fn forget_standin(&mut self) {
         self.standin = None;
+        self.whole.clear();
+    }
+
+    /// Copies all that the store has under a name, where it can be asked, before something of it changes: what is removed then
+    /// is gone for who asks.
+    fn meet_whole(
+        &mut self,
+        name: &str,
+        find: impl Fn(&str) -> Result<RegisteredModel, StoreError>,
+        find_versions: impl Fn(&str) -> Option<Vec<ModelVersion>>,
+    ) -> Result<(), StoreError> {
+        let is_begun = self.standin()?.registered_model(name).is_ok();
+        // Clients know a version by its token that was made while the store was away.
+        let has_tokens = self.made.keys().any(|version| version.model == name && is_token(version.version));
+        if is_begun || has_tokens || self.is_whole(name) {
+            return Ok(());
+        }
+        match find(name) {
+            Ok(model) => {
+                let Some(mut versions) = find_versions(name) else { return Ok(()) };
+                versions.sort_by_key(|version| version.version);
+                self.put_model(model)?;
+                for version in versions {
+                    self.put_version(version)?;
+                }
+            }
+            Err(fault) if fault.kind() == ErrorKind::NotFound && !self.has_made(name) => {}
+            Err(_) => return Ok(()),
+        }
+        self.whole.insert(name.to_owned());
+        Ok(())
     }
 
     /// Makes a copy of a registered model that the store has, or may have.
@@ -246,7 +295,7 @@ impl Registry {
         name: &str,
         find: impl Fn(&str) -> Result<RegisteredModel, StoreError>,
     ) -> Result<(), StoreError> {
-        if self.standin()?.registered_model(name).is_ok() {
+        if self.is_whole(name) || self.standin()?.registered_model(name).is_ok() {
             return Ok(());
         }
         let is_made = matches!(change, RegistryChange::CreateModel { .. });
@@ -269,7 +318,9 @@ impl Registry {
         version: &VersionRef,
         find: impl Fn(&VersionRef) -> Result<ModelVersion, StoreError>,
     ) -> Result<(), StoreError> {
-        if self.standin()?.model_version(&version.model, version.version).is_ok() {
+        if self.is_whole(&version.model)
+            || self.standin()?.model_version(&version.model, version.version).is_ok()
+        {
             return Ok(());
         }
         let found = match (find(&self.with_token(version)), self.versions.get(version)) {

@@ -2,6 +2,7 @@
 
 mod deleted;
 mod registered;
+mod removed;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -9,6 +9,7 @@
 //! negation: `metrics.loss < 1` and `not metrics.loss < 1` both pass over a run without `loss`, as
 //! `!=` does in MLflow. `metrics.loss is null` finds it.
 
+mod cursor;
 mod direction;
 mod error;
 mod evaluate;
@@ -23,6 +24,7 @@ mod time;
 
 use regex::{Regex, RegexBuilder};
 
+pub use cursor::RunCursor;
 pub use direction::Direction;
 pub use error::{FilterError, nearest};
 pub use mlflow::{MlflowError, Searched};

@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
+use base::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
@@ -16,7 +17,9 @@ use super::fault::Fault;
 use super::pairs::Pairs;
 use super::read::run_id;
 use super::whole;
-use crate::{Field, Filter, KeyGroup, ParentFilter, Run, RunId, Search, StoreError, View, joined};
+use crate::{
+    Field, Filter, KeyGroup, OrderBy, ParentFilter, Run, RunCursor, RunId, Search, StoreError, View, joined,
+};
 
 pub(super) fn run(connection: &Connection, id: RunId) -> Result<Run, Fault> {
     let mut query = connection.prepare_cached("SELECT number FROM run WHERE id = ?1")?;
@@ -101,6 +104,7 @@ pub(super) fn keys(connection: &Connection, group: KeyGroup) -> Result<Vec<Strin
 struct Found {
     number: i64,
     id: RunId,
+    start: Timestamp,
 }
 
 /// The runs that match, in the order asked for.
@@ -133,6 +137,13 @@ fn chosen(runs: &[Found], columns: &Columns, search: &Search) -> Vec<Found> {
     let mut places: Vec<usize> = (0..runs.len()).collect();
     if let Some(filter) = &search.filter {
         places.retain(|place| filter.holds_of(&columns.subject(*place)));
+    }
+    if let Some(after) = &search.after {
+        places.retain(|place| {
+            let run = &runs[*place];
+            let value = |order: &OrderBy| &columns.of(&order.field)[*place];
+            after.is_before(&search.order_by, value, (run.start, run.id))
+        });
     }
     let up_to = |count: Option<usize>| count.map_or(usize::MAX, |count| search.offset.saturating_add(count));
     let end = up_to(search.limit).min(places.len());
@@ -185,12 +196,21 @@ fn in_scope(connection: &Connection, search: &Search, pairs: &Pairs) -> Result<V
         let numbers = search.experiments.iter().map(|experiment| Value::Integer(experiment.0));
         scope.demand(&format!("experiment IN ({places})"), numbers);
     }
-    let mut sql = format!("SELECT number, id FROM run {} ORDER BY start_time DESC, id", scope.clause());
+    // Ordered otherwise, the place is one among the values of the fields.
+    if let Some((start, id)) =
+        search.after.iter().filter(|_| search.order_by.is_empty()).map(RunCursor::natural).next()
+    {
+        let values = [Value::Integer(start.0), Value::Integer(start.0), Value::Text(id.to_string())];
+        scope.demand("start_time <= ? AND (start_time < ? OR id > ?)", values);
+    }
+    let mut sql =
+        format!("SELECT number, id, start_time FROM run {} ORDER BY start_time DESC, id", scope.clause());
     if search.is_plain() && pairs.is_empty() {
         sql.push_str(&page((search.offset, search.limit)));
     }
     let mut query = connection.prepare_cached(&sql)?;
-    let found = |row: &Row| Ok(Found { number: row.get(0)?, id: run_id(row, 1)? });
+    let found =
+        |row: &Row| Ok(Found { number: row.get(0)?, id: run_id(row, 1)?, start: Timestamp(row.get(2)?) });
     let found = query.query_map(params_from_iter(scope.values), found)?;
     let mut found = found.collect::<Result<Vec<Found>, _>>()?;
     if !pairs.is_empty() {

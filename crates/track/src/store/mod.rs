@@ -7,8 +7,8 @@ use base::{Digest, Timestamp};
 
 use crate::{
     Applied, Artifact, ArtifactEntry, ArtifactOwner, Changes, Course, DatasetSummary, Experiment,
-    ExperimentId, Filter, Lease, LineageFile, Metric, MetricCursor, OrderBy, Purge, Role, Run, RunId,
-    TagValue,
+    ExperimentId, Filter, Lease, LineageFile, Metric, MetricCursor, OrderBy, Purge, Role, Run, RunCursor,
+    RunId, TagValue,
 };
 
 pub use error::{ErrorKind, StoreError};
@@ -261,6 +261,8 @@ pub struct Search {
     pub filter: Option<Filter>,
     /// The order; ties, and everything without an order, newest start first, then by id.
     pub order_by: Vec<OrderBy>,
+    /// Only what comes after this place in the order.
+    pub after: Option<RunCursor>,
     /// So many are passed over, after ordering.
     pub offset: usize,
     /// At most so many, after ordering.

@@ -10,7 +10,7 @@ use track::{
 use crate::{at, id, param, point, tag};
 
 /// A reproduction (1), its stage (2), the run of the stage's script (3) and one nested in that (4); a run beside them (5).
-fn family(is_tied: bool) -> SqliteStore {
+pub fn family(is_tied: bool) -> SqliteStore {
     let store = SqliteStore::open_in_memory().expect("memory");
     let dead = Lease { pid: 1, started: 1, ..Lease::current() };
     let run = |number: u128, parent: Option<u128>, experiment: &str| {

@@ -3,6 +3,7 @@
 
 mod clock;
 mod conformance;
+mod cursor;
 mod experiments;
 mod filter;
 mod golden;
