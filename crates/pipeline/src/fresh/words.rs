@@ -63,6 +63,9 @@ impl fmt::Display for StaleReason {
             StaleReason::ParamChanged { file, key, old, new } => {
                 write!(f, "param {file}:{key} changed: {}", change(old, new))
             }
+            StaleReason::ParamAdded { file, key, .. } if key.is_empty() => {
+                write!(f, "param file {file} is new, and holds nothing")
+            }
             StaleReason::ParamAdded { file, key, new } => {
                 write!(f, "param {file}:{key} is new: {}", short(new))
             }
