@@ -132,8 +132,9 @@ pub fn is_cache_shared(root: &Path) -> bool {
 pub fn is_remote_shared(root: &Path, name: &str) -> bool {
     let said = |file: &PathBuf| {
         let sections = parse(&std::fs::read_to_string(file).ok()?);
-        let is_it =
-            |section: &str| section.strip_prefix("remote").is_some_and(|rest| unquoted(rest.trim()) == name.to_lowercase());
+        let is_it = |section: &str| {
+            section.strip_prefix("remote").is_some_and(|rest| unquoted(rest.trim()) == name.to_lowercase())
+        };
         sections.iter().find(|(section, _)| is_it(section))?.1.get("shared").cloned()
     };
     files(root).iter().rev().find_map(said).is_some_and(|whom| whom.eq_ignore_ascii_case("group"))

@@ -376,7 +376,8 @@ pub fn shareable(
     dialect: Dialect,
 ) -> Vec<SharedEntry> {
     let outs = || pipeline.stages.iter().flat_map(|stage| &stage.outs);
-    let may_go = |out: &Out| out.push && out.remote.as_deref().is_none_or(|name| dialect.remote_name(name) == remote);
+    let may_go =
+        |out: &Out| out.push && out.remote.as_deref().is_none_or(|name| dialect.remote_name(name) == remote);
     let kept: Vec<&ProjectPath> = outs().filter(|out| !may_go(out)).map(|out| &out.path).collect();
     // Where a path is told from a folder that only the stage knows, its last parts have to do.
     let is_meant = |path: &ProjectPath, kept: &ProjectPath| match dialect {

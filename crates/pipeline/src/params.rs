@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use base::{ProjectPath, Typed, Value};
 use indexmap::IndexMap;
@@ -74,10 +75,23 @@ fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, Pipel
 }
 
 fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
-    let value =
-        if dialect.has_types() { toml::from_str(text).map(|Typed(value)| value) } else { toml::from_str(text) };
+    let value = if dialect.has_types() {
+        toml::from_str(text).map(|Typed(value)| value)
+    } else {
+        toml::from_str(text)
+    };
     let written = DeTable::parse(text)?;
     Ok(in_order(value?, &DeValue::Table(written.into_inner())))
+}
+
+/// Where a key is first written: its own place may be that of a header after those of what is in it.
+fn first(key: Range<usize>, value: &DeValue<'_>) -> usize {
+    let inner: Option<usize> = match value {
+        DeValue::Table(table) => table.iter().map(|(key, value)| first(key.span(), value.get_ref())).min(),
+        DeValue::Array(array) => array.iter().map(|value| first(value.span(), value.get_ref())).min(),
+        _ => None,
+    };
+    inner.map_or(key.start, |inner| inner.min(key.start))
 }
 
 /// The value with its keys in the order in which each is first written, which `[a.b]` before `[a]` may hide. A time of no day
@@ -86,7 +100,7 @@ fn in_order(value: Value, written: &DeValue<'_>) -> Value {
     match (value, written) {
         (Value::Map(mut map), DeValue::Table(table)) => {
             let mut keys: Vec<_> = table.iter().collect();
-            keys.sort_by_key(|(key, _)| key.span().start);
+            keys.sort_by_cached_key(|(key, value)| first(key.span(), value.get_ref()));
             let ordered = keys.into_iter().filter_map(|(key, written)| {
                 let key: &str = key.get_ref();
                 let value = map.swap_remove(key)?;
@@ -194,9 +208,11 @@ mod tests {
         let value = parse(&file, text, Dialect::Native).expect("TOML");
         let expected = r#"{"z":{"x":1,"a":{"y":1,"b":2}},"b":2,"t":{"y":{"q":1},"c":{"r":2}},"a":{"z":1}}"#;
         assert_eq!(value.to_string(), expected);
-        let text = "[a.b.c]\nx = 1\n[[q.l]]\ny = 1\nx.z = 2\n[a]\ny = 2\n[q]\nz = 3\n[a.b]\nz = 3\n[[q.l]]\nx = 1\n";
+        let text =
+            "[a.b.c]\nx = 1\n[[q.l]]\ny = 1\nx.z = 2\n[a]\ny = 2\n[q]\nz = 3\n[a.b]\nz = 3\n[[q.l]]\nx = 1\n";
         let value = parse(&file, text, Dialect::Dvc).expect("TOML");
-        let expected = r#"{"a":{"b":{"c":{"x":1},"z":3},"y":2},"q":{"l":[{"y":1,"x":{"z":2}},{"x":1}],"z":3}}"#;
+        let expected =
+            r#"{"a":{"b":{"c":{"x":1},"z":3},"y":2},"q":{"l":[{"y":1,"x":{"z":2}},{"x":1}],"z":3}}"#;
         assert_eq!(value.to_string(), expected);
     }
 

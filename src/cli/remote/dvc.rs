@@ -77,10 +77,8 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
                 found |= has(&text_of(project, file)?, &section);
             }
             if !found {
-                return Err(CliError::message(format!(
-                    "remote `{name}` is not in that settings file"
-                ))
-                .hint("leave `--local` and `--project` out, or name the other"));
+                return Err(CliError::message(format!("remote `{name}` is not in that settings file"))
+                    .hint("leave `--local` and `--project` out, or name the other"));
             }
             for file in files {
                 change(project, file, |text| {

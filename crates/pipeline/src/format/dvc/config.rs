@@ -170,7 +170,8 @@ mod tests {
         assert_eq!(sections["core"]["remote"], "main");
         assert_eq!(sections["remote \"main\""]["url"], "/a b");
         assert_eq!(sections["cache"]["dir"], "../c");
-        let sections = parse("[Core]\nRemote = A\n['remote \"A\"']\nurl = /x\nb = c\n['Remote \"a\"']\nURL = /Y\n");
+        let sections =
+            parse("[Core]\nRemote = A\n['remote \"A\"']\nurl = /x\nb = c\n['Remote \"a\"']\nURL = /Y\n");
         assert_eq!(sections["core"]["remote"], "A");
         assert_eq!(sections["remote \"a\""], [("url".to_owned(), "/Y".to_owned())].into());
     }

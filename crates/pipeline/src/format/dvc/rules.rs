@@ -106,9 +106,8 @@ fn with_empty(
         value.as_map().is_some_and(IndexMap::is_empty)
     };
     let whole = stage.params.iter().filter(|reference| reference.key.is_none());
-    let new = whole.filter(|reference| {
-        !locked.params.contains_key(&reference.file) && holds_nothing(&reference.file)
-    });
+    let new = whole
+        .filter(|reference| !locked.params.contains_key(&reference.file) && holds_nothing(&reference.file));
     let new = new.map(|reference| StaleReason::ParamAdded {
         file: reference.file.clone(),
         key: String::new(),
