@@ -275,10 +275,10 @@ fn files_of_params_that_hold_nothing_are_recorded() {
 /// Python spells the keys of a `foreach` that is written out; what templates take values from has no keys but texts.
 #[test]
 fn keys_of_foreach_that_are_no_texts() {
-    let body = "    do:\n      cmd: echo ${key} ${item}\n";
+    let body = "    do:\n      cmd: echo ${key} ${item}\n      deps: [xNone]\n";
     let stages = format!(
         "vars: [{{v: {{1: x, z: y}}}}]\nstages:\n  s:\n    foreach: {{null: 1, 1.0e-9: 2, false: 3, 010: 4, b: {{1: 2, x: 3}}}}\n\
-         {body}  t:\n    foreach: ${{m}}\n{body}  u:\n    foreach: ${{v}}\n{body}  w:\n    cmd: echo ${{v}}\n"
+         {body}  t:\n    foreach: ${{m}}\n{body}  u:\n    foreach: ${{v}}\n{body}  w:\n    cmd: echo ${{v}}\n    deps: [xNone]\n"
     );
     let lock = locked_by_both("m: {1: a, 2.5: b, null: c, e: f}\n", &stages);
     for name in ["s@None", "s@1e-09", "s@false", "s@10", "s@b", "t@e", "u@z", "w"] {

@@ -81,7 +81,7 @@ pub fn write_lock(lock: &Lock) -> String {
 
 fn stage_text(stage: &StageLock) -> StageText<'_> {
     let mut params: BTreeMap<&str, BTreeMap<&str, Cow<'_, Value>>> = BTreeMap::new();
-    for (file, values) in stage.params.iter().filter(|(_, values)| !values.is_empty()) {
+    for (file, values) in &stage.params {
         params
             .insert(file.as_str(), values.iter().map(|(key, value)| (key.as_str(), sorted(value))).collect());
     }
