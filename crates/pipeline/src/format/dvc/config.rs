@@ -10,7 +10,8 @@ use crate::template::FlagStyle;
 /// Sections and their keys.
 pub type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Reads a settings file. Names of sections, and so of remotes, are lower case, as keys are. Lines that are none of its grammar are passed over.
+/// Reads a settings file. Names of sections, and so of remotes, are lower case, as keys are. Lines that are none of its
+/// grammar are passed over.
 pub fn parse(text: &str) -> Sections {
     let mut sections = Sections::new();
     let mut section = String::new();

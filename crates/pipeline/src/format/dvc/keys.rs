@@ -10,7 +10,7 @@ use super::python::float_text;
 /// A whole pipeline file.
 pub(crate) fn of_pipeline(file: Value) -> Value {
     let below = |key: &str, value: Value| match (key, value) {
-        ("stages", stages) => each(stages, |_, stage| each(stage, |key, value| of_field(key, value))),
+        ("stages", stages) => each(stages, |_, stage| each(stage, of_field)),
         ("vars", vars) => named(vars),
         (_, other) => other.plain(),
     };
