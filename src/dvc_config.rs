@@ -41,7 +41,10 @@ fn files(root: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// When one is none, or cannot be read.
 pub fn check(root: &Path) -> CliResult {
-    files(root).iter().try_for_each(|file| Ok(drop(disk::read_text_optional(file)?)))
+    for file in files(root) {
+        disk::read_text_optional(&file)?;
+    }
+    Ok(())
 }
 
 /// What each file says, the weakest first, and whose it is.
