@@ -8,6 +8,7 @@ use disk::LinkType;
 use pipeline::{DvcSections, parse_dvc_config as parse, unquoted};
 
 use crate::environment;
+use crate::error::CliResult;
 use crate::project::DVC_FOLDER;
 use crate::settings::Scope;
 
@@ -33,6 +34,17 @@ fn files(root: &Path) -> Vec<PathBuf> {
     let user = environment::config_home().map(|folder| folder.join("dvc").join("config"));
     let elsewhere = [Some(PathBuf::from("/etc/xdg/dvc/config")), user].into_iter().flatten();
     elsewhere.chain([own.join("config"), own.join("config.local")]).collect()
+}
+
+/// Refuses files that are no texts, as DVC does: passed over, they would take remotes and the cache with them in silence.
+///
+/// # Errors
+/// When one is none, or cannot be read.
+pub fn check(root: &Path) -> CliResult {
+    for file in files(root) {
+        disk::read_text_optional(&file)?;
+    }
+    Ok(())
 }
 
 /// What each file says, the weakest first, and whose it is.
@@ -123,8 +135,9 @@ pub fn is_cache_shared(root: &Path) -> bool {
 pub fn is_remote_shared(root: &Path, name: &str) -> bool {
     let said = |file: &PathBuf| {
         let sections = parse(&std::fs::read_to_string(file).ok()?);
-        let is_it =
-            |section: &str| section.strip_prefix("remote").is_some_and(|rest| unquoted(rest.trim()) == name);
+        let is_it = |section: &str| {
+            section.strip_prefix("remote").is_some_and(|rest| unquoted(rest.trim()) == name.to_lowercase())
+        };
         sections.iter().find(|(section, _)| is_it(section))?.1.get("shared").cloned()
     };
     files(root).iter().rev().find_map(said).is_some_and(|whom| whom.eq_ignore_ascii_case("group"))
@@ -164,7 +177,7 @@ pub fn remotes(root: &Path) -> (Vec<(String, String)>, Option<String>) {
                 _ => {}
             }
             if section == "core" {
-                default = keys.get("remote").cloned().or(default);
+                default = keys.get("remote").map(|name| name.to_lowercase()).or(default);
             }
         }
     }

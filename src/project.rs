@@ -164,6 +164,9 @@ impl Project {
     /// # Errors
     /// When one of them cannot be read, or holds something that is no setting.
     pub fn with_settings(self) -> CliResult<Self> {
+        if self.dialect == Dialect::Dvc {
+            dvc_config::check(&self.root)?;
+        }
         self.with_settings_of(None)
     }
 

@@ -25,8 +25,9 @@ pub fn default_jobs() -> usize {
 /// When there is none of that name, or it is not said which of several.
 pub fn name(project: &Project, named: Option<&str>) -> CliResult<String> {
     let (remotes, default) = project.remotes();
+    let named = named.map(|name| project.dialect.remote_name(name));
     let known = || remotes.iter().map(|(name, _)| name.as_str());
-    if let Some(name) = named.or(default.as_deref()) {
+    if let Some(name) = named.as_deref().or(default.as_deref()) {
         if known().any(|known| known == name) {
             return Ok(name.to_owned());
         }

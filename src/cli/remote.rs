@@ -325,7 +325,8 @@ fn remove(project: &Project, args: &RemoveArgs, printer: Printer) -> CliResult {
 fn outs_naming(project: &Project, name: &str) -> Vec<String> {
     let Ok(pipeline) = project.pipeline() else { return Vec::new() };
     let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
-    let named = outs.filter(|out| out.remote.as_deref() == Some(name)).map(|out| out.path.to_string());
+    let is_it = |own: &String| project.dialect.remote_name(own) == name;
+    let named = outs.filter(|out| out.remote.as_ref().is_some_and(is_it)).map(|out| out.path.to_string());
     named.collect::<BTreeSet<_>>().into_iter().collect()
 }
 

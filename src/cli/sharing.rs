@@ -158,7 +158,8 @@ pub fn wishes(
     wishes.insert(chosen.clone(), Vec::new());
     let mut add =
         |out: &Out, state: &FileState, is_old, inner: Option<ProjectPath>, revision: Option<&str>| {
-            let remote = out.remote.as_deref().unwrap_or(&chosen);
+            let own = out.remote.as_deref().map(|name| project.dialect.remote_name(name));
+            let remote = own.as_deref().unwrap_or(&chosen);
             let is_meant = (args.kinds.is_empty() || args.kinds.contains(&out.kind))
                 && args.below.is_none_or(|limit| state.size < limit);
             if is_meant
@@ -384,7 +385,8 @@ pub fn shareable(
     dialect: Dialect,
 ) -> Vec<SharedEntry> {
     let outs = || pipeline.stages.iter().flat_map(|stage| &stage.outs);
-    let may_go = |out: &Out| out.push && out.remote.as_deref().is_none_or(|name| name == remote);
+    let may_go =
+        |out: &Out| out.push && out.remote.as_deref().is_none_or(|name| dialect.remote_name(name) == remote);
     let kept: Vec<&ProjectPath> = outs().filter(|out| !may_go(out)).map(|out| &out.path).collect();
     // Where a path is told from a folder that only the stage knows, its last parts have to do.
     let is_meant = |path: &ProjectPath, kept: &ProjectPath| match dialect {

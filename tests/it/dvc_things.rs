@@ -339,3 +339,45 @@ fn the_users_shell_is_called_as_dvc_calls_it() {
         sandbox.remove("../called");
     }
 }
+
+/// Names of remotes are lower case, however they are written.
+#[test]
+fn remotes_are_found_in_upper_and_lower_case() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(".dvc/config", "[Core]\n    remote = STORE\n['remote \"Store\"']\n    URL = ../store\n");
+    sandbox.write("data", "x\n");
+    dvc.ok(&sandbox, &["add", "data"]);
+    for name in ["Store", "store", "STORE"] {
+        pipe(&sandbox, &["push", "-r", name]).code(0);
+        dvc.ok(&sandbox, &["push", "-r", name]);
+    }
+    // The name of the default one counts as it is written, for `remote list` alone.
+    sandbox.write(".dvc/config", sandbox.read(".dvc/config").replace("STORE", "store"));
+    assert!(dvc.ok(&sandbox, &["remote", "list"]).starts_with("store"));
+    assert!(pipe(&sandbox, &["remote", "list"]).code(0).stdout.starts_with("store\t"));
+    pipe(&sandbox, &["remote", "rename", "STORE", "Other"]).code(0);
+    assert!(dvc.ok(&sandbox, &["remote", "list"]).starts_with("other"));
+    dvc.ok(&sandbox, &["push"]);
+    pipe(&sandbox, &["remote", "add", "-f", "-d", "Other", "elsewhere"]).code(0);
+    assert_eq!(
+        sandbox.read(".dvc/config").matches("url").count()
+            + sandbox.read(".dvc/config").matches("URL").count(),
+        1
+    );
+    assert!(dvc.ok(&sandbox, &["remote", "list"]).contains("elsewhere"));
+}
+
+/// Passed over, a settings file that is no text would take the remote and the cache with it.
+#[test]
+fn settings_that_are_no_text_are_refused() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("data", "x\n");
+    sandbox.write(".dvc/config", b"# caf\xe9\n[core]\n    remote = a\n");
+    let (code, _, said) = dvc.call(&sandbox, &["add", "data"]);
+    assert!(code != 0 && said.contains("can't decode"), "{said}");
+    let said = pipe(&sandbox, &["add", "data"]);
+    assert!(said.stderr.contains(".dvc/config") && said.stderr.contains("not UTF-8"), "{}", said.stderr);
+    assert!(!sandbox.exists("data.dvc"));
+}

@@ -240,6 +240,79 @@ fn what_dvc_cannot_read_is_a_text_or_a_list() {
     assert!(code != 0 && said.contains("type set is not JSON serializable"), "{said}");
 }
 
+/// The whole of a file that holds nothing stands in the lock, and is new where it does not.
+#[test]
+fn files_of_params_that_hold_nothing_are_recorded() {
+    let files = [
+        ("p.yaml", ""),
+        ("p.json", "{}"),
+        ("p.toml", "# none\n"),
+        ("p.py", "import x\n"),
+        ("q.yaml", "a: 1\n"),
+    ];
+    let stages = "stages:\n  s:\n    cmd: echo x\n    params: [{p.yaml: }, {p.json: []}, {p.toml: ''}, {p.py: {}}, {q.yaml: 0}]\n  \
+                  t:\n    cmd: echo y\n    params: [{q.yaml: false}]\n";
+    let lock = locked_beside(&files, stages);
+    assert!(
+        lock.contains("      p.json: {}\n      p.py: {}\n      p.toml: {}\n      p.yaml: {}\n"),
+        "{lock}"
+    );
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo x\n    params: [{p.yaml: }]\n");
+    sandbox.write("p.yaml", "");
+    pipe(&sandbox, &["repro"]).code(0);
+    let lock = sandbox.read("dvc.lock");
+    sandbox.write("p.yaml", "a: 1\n");
+    assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
+    sandbox.write("p.yaml", "");
+    sandbox.write("dvc.lock", lock.replace("    params:\n      p.yaml: {}\n", ""));
+    assert_eq!((stale(&sandbox).len(), dvc.stale(&sandbox).len()), (1, 1));
+    let said = pipe(&sandbox, &["status"]).stdout;
+    assert!(said.contains("param file p.yaml is new, and holds nothing"), "{said}");
+}
+
+/// Python spells the keys of a `foreach` that is written out; what templates take values from has no keys but texts.
+#[test]
+fn keys_of_foreach_that_are_no_texts() {
+    let body = "    do:\n      cmd: echo ${key} ${item}\n      deps: [xNone]\n";
+    let stages = format!(
+        "vars: [{{v: {{1: x, z: y}}}}]\nstages:\n  s:\n    foreach: {{null: 1, 1.0e-9: 2, false: 3, 010: 4, b: {{1: 2, x: 3}}}}\n\
+         {body}  t:\n    foreach: ${{m}}\n{body}  u:\n    foreach: ${{v}}\n{body}  w:\n    cmd: echo ${{v}}\n    deps: [xNone]\n"
+    );
+    let lock = locked_by_both("m: {1: a, 2.5: b, null: c, e: f}\n", &stages);
+    for name in ["s@None", "s@1e-09", "s@false", "s@10", "s@b", "t@e", "u@z", "w"] {
+        assert!(lock.contains(&format!("\n  {name}:\n")), "{name}: {lock}");
+    }
+    assert_eq!(lock.matches("    cmd:").count(), 8, "{lock}");
+    assert!(lock.contains("cmd: echo b --x 3\n"), "{lock}");
+}
+
+#[test]
+fn keys_of_toml_stand_where_they_are_first_written() {
+    let toml = "[a.b.c]\nx = 1\n[[q.l]]\ny = 1\n[a]\ny = 2\n[q]\nz = 3\n[a.b]\nz = 3\n";
+    let lock = locked_beside(
+        &[("p.toml", toml)],
+        "vars: [p.toml]\nstages:\n  s:\n    cmd: echo ${a}\n    params: [{p.toml: }]\n",
+    );
+    assert!(lock.contains("cmd: echo --b.c.x 1 --b.z 3 --y 2\n"), "{lock}");
+}
+
+/// DVC reproduces no stage with a time of TOML among its params; here it is a text, and the stage is up to date.
+#[test]
+fn a_time_of_toml_is_a_text() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo x\n    params: [{p.toml: [t]}]\n");
+    sandbox.write("p.toml", "t = 07:32:00\n");
+    let (code, _, said) = dvc.call(&sandbox, &["repro"]);
+    assert!(code != 0 && said.contains("is not JSON serializable"), "{said}");
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(stale(&sandbox).is_empty());
+    sandbox.write("p.toml", "t = 07:33:00\n");
+    assert_eq!(stale(&sandbox).len(), 1);
+}
+
 #[test]
 fn the_last_of_a_key_of_json_counts() {
     let lock = locked_beside(

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use base::{FileState, ProjectPath, Value};
+use indexmap::IndexMap;
 
 use crate::builtins::Builtins;
 use crate::error::PipelineError;
@@ -125,6 +126,25 @@ impl Dialect {
         }
     }
 
+    /// The same of a pipeline file, whose keys are texts but where templates take values from.
+    pub(crate) fn read_pipeline(self, file: &ProjectPath, text: &str) -> Result<Value, PipelineError> {
+        match self {
+            Dialect::Native => yaml::parse(file, text),
+            Dialect::Dvc => self.read_typed_yaml(file, text).map(dvc::keys::of_pipeline),
+        }
+    }
+
+    /// The items of a map that a `foreach` goes through whose keys name a stage.
+    pub(crate) fn named_items(self, pairs: &[(Value, Value)]) -> IndexMap<String, Value> {
+        let named = pairs.iter().filter_map(|(key, value)| match (self, key) {
+            (_, Value::Str(key)) => Some((key.clone(), value.clone())),
+            (Dialect::Native, key) => Some((key.to_string(), value.clone())),
+            // What templates take values from has no other keys.
+            (Dialect::Dvc, _) => None,
+        });
+        named.collect()
+    }
+
     /// Whether dates, and keys that are no texts, are what they are in files of params.
     pub(crate) fn has_types(self) -> bool {
         self == Dialect::Dvc
@@ -167,6 +187,19 @@ impl Dialect {
     /// Whether keys of a params file count for nothing beside the whole of it. Otherwise they are what must be there.
     pub(crate) fn whole_file_covers_keys(self) -> bool {
         self == Dialect::Dvc
+    }
+
+    /// Whether what stands in the place of the keys of a params file, and is no list, asks for the whole of it.
+    pub(crate) fn takes_nothing_for_all(self, keys: &Value) -> bool {
+        self == Dialect::Dvc && !dvc::python::is_true(keys)
+    }
+
+    /// The remote that a name means: to DVC, upper case and lower case are one.
+    pub fn remote_name(self, name: &str) -> String {
+        match self {
+            Dialect::Native => name.to_owned(),
+            Dialect::Dvc => name.to_lowercase(),
+        }
     }
 
     /// Whether an empty list among flags leaves its flag.

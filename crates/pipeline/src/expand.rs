@@ -77,8 +77,7 @@ pub(crate) fn foreach(data: &Value, written: &Value, dialect: Dialect) -> Result
     let named;
     let data = match data {
         Value::Pairs(pairs) => {
-            let name = |key: &Value| key.as_str().map_or_else(|| key.to_string(), str::to_owned);
-            named = Value::Map(pairs.iter().map(|(key, value)| (name(key), value.clone())).collect());
+            named = Value::Map(dialect.named_items(pairs));
             &named
         }
         _ => data,

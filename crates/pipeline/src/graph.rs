@@ -350,10 +350,14 @@ fn refuse(
 ) -> Option<GraphFault> {
     let name = called(stage);
     if out.is_root() {
-        return Some(GraphFault::new(id, format!("an out of {name} is the project root itself")));
+        let what = if stage.is_source() { "the data" } else { "an out" };
+        return Some(GraphFault::new(id, format!("{what} of {name} is the project root itself")));
     }
     if out.contains(&stage.wdir) {
-        let message = format!("{name} runs inside its own out `{out}`");
+        let message = match stage.is_source() {
+            true => format!("{name} lies inside its own data `{out}`: move it out of there"),
+            false => format!("{name} runs inside its own out `{out}`"),
+        };
         return Some(GraphFault::new(id, message));
     }
     if GIT_FILES.contains(&out.name()) {

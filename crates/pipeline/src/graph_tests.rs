@@ -274,6 +274,13 @@ fn wrong_outs_are_refused() {
     let mut inside = stage("a", &[], &["work"]);
     inside.wdir = path("work/here");
     assert_eq!(faults(&[inside]), ["stage `a` runs inside its own out `work`"]);
+    let address = Address { file: path("work/x.dvc"), name: String::new() };
+    let mut data = Stage { address, command: Command::None, ..stage("a", &[], &["work"]) };
+    data.wdir = path("work");
+    assert_eq!(
+        faults(&[data]),
+        ["pointer `work/x.dvc` lies inside its own data `work`: move it out of there"]
+    );
 }
 
 /// Work that grew with the square of the stages would take minutes here.

@@ -4,9 +4,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use base::{ProjectPath, Typed, Value};
 use indexmap::IndexMap;
+use toml::de::{DeTable, DeValue};
 
 use crate::conflict::conflict;
 use crate::dialect::Dialect;
@@ -73,7 +75,46 @@ fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, Pipel
 }
 
 fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
-    if dialect.has_types() { toml::from_str(text).map(|Typed(value)| value) } else { toml::from_str(text) }
+    let value = if dialect.has_types() {
+        toml::from_str(text).map(|Typed(value)| value)
+    } else {
+        toml::from_str(text)
+    };
+    let written = DeTable::parse(text)?;
+    Ok(in_order(value?, &DeValue::Table(written.into_inner())))
+}
+
+/// Where a key is first written: its own place may be that of a header after those of what is in it.
+fn first(key: Range<usize>, value: &DeValue<'_>) -> usize {
+    let inner: Option<usize> = match value {
+        DeValue::Table(table) => table.iter().map(|(key, value)| first(key.span(), value.get_ref())).min(),
+        DeValue::Array(array) => array.iter().map(|value| first(value.span(), value.get_ref())).min(),
+        _ => None,
+    };
+    inner.map_or(key.start, |inner| inner.min(key.start))
+}
+
+/// The value with its keys in the order in which each is first written, which `[a.b]` before `[a]` may hide. A time of no day
+/// is a text.
+fn in_order(value: Value, written: &DeValue<'_>) -> Value {
+    match (value, written) {
+        (Value::Map(mut map), DeValue::Table(table)) => {
+            let mut keys: Vec<_> = table.iter().collect();
+            keys.sort_by_cached_key(|(key, value)| first(key.span(), value.get_ref()));
+            let ordered = keys.into_iter().filter_map(|(key, written)| {
+                let key: &str = key.get_ref();
+                let value = map.swap_remove(key)?;
+                Some((key.to_owned(), in_order(value, written.get_ref())))
+            });
+            Value::Map(ordered.collect())
+        }
+        (Value::List(list), DeValue::Array(array)) => {
+            let items = list.into_iter().zip(array.iter());
+            Value::List(items.map(|(value, written)| in_order(value, written.get_ref())).collect())
+        }
+        (Value::Date(text), _) if !text.contains('-') => Value::Str(text),
+        (other, _) => other,
+    }
 }
 
 fn position(line: usize, column: usize) -> Option<Position> {
@@ -141,6 +182,10 @@ pub fn select(
         return Err(missing.into_iter().map(Cow::into_owned).collect());
     }
     let mut values = ParamValues::new();
+    // The whole of a file that holds nothing is nothing, and was looked at.
+    for reference in refs.iter().filter(|reference| reference.key.is_none()) {
+        values.entry(reference.file.clone()).or_default();
+    }
     for (file, key, value) in found {
         if let Some(file) = values.get_mut(file) {
             file.insert(key.to_owned(), value.clone());
@@ -148,6 +193,7 @@ pub fn select(
             values.insert(file.clone(), IndexMap::from_iter([(key.to_owned(), value.clone())]));
         }
     }
+    values.sort_unstable_keys();
     Ok(values)
 }
 
@@ -161,6 +207,12 @@ mod tests {
         let text = "z.x = 1\nb = 2\nz.a = {y = 1, b = 2}\n[t.y]\nq = 1\n[a]\nz = 1\n[t.c]\nr = 2\n";
         let value = parse(&file, text, Dialect::Native).expect("TOML");
         let expected = r#"{"z":{"x":1,"a":{"y":1,"b":2}},"b":2,"t":{"y":{"q":1},"c":{"r":2}},"a":{"z":1}}"#;
+        assert_eq!(value.to_string(), expected);
+        let text =
+            "[a.b.c]\nx = 1\n[[q.l]]\ny = 1\nx.z = 2\n[a]\ny = 2\n[q]\nz = 3\n[a.b]\nz = 3\n[[q.l]]\nx = 1\n";
+        let value = parse(&file, text, Dialect::Dvc).expect("TOML");
+        let expected =
+            r#"{"a":{"b":{"c":{"x":1},"z":3},"y":2},"q":{"l":[{"y":1,"x":{"z":2}},{"x":1}],"z":3}}"#;
         assert_eq!(value.to_string(), expected);
     }
 

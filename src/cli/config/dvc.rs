@@ -95,7 +95,8 @@ pub fn write(project: &Project, key: &str, value: Option<&str>, scope: Scope) ->
     };
     let key = own_name(key);
     let Some(value) = value else {
-        let had = shown(project, Some(scope)).iter().any(|(setting, _)| setting.key == key);
+        let had =
+            shown(project, Some(scope)).iter().any(|(setting, _)| setting.key.eq_ignore_ascii_case(key));
         change(project, file, |text| Some(unset_dvc_config(text, &section, &name)))?;
         return Ok(project.unset(scope, key)? || had);
     };

@@ -21,8 +21,8 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
         RemoteCommand::Add(args) => add(project, args, printer),
         RemoteCommand::Default(args) => match &args.name {
             Some(name) => {
-                remotes::name(project, Some(name))?;
-                change(project, args.scope.files()?[0], |text| set_dvc_config(text, "core", "remote", name))
+                let name = remotes::name(project, Some(name))?;
+                change(project, args.scope.files()?[0], |text| set_dvc_config(text, "core", "remote", &name))
             }
             None if args.unset => {
                 let files = args.scope.files()?;
@@ -40,12 +40,12 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
             },
         },
         RemoteCommand::Modify(args) => {
-            remotes::name(project, Some(&args.name))?;
+            let name = remotes::name(project, Some(&args.name))?;
             let value = match &args.value {
                 Some(url) if args.key == "url" => Some(written(project, url)?),
                 value => value.clone(),
             };
-            let section = section(&args.name);
+            let section = section(&name);
             let holds = |file: &&str| text_of(project, file).is_ok_and(|text| has(&text, &section));
             let files = args.scope.files()?;
             let file = files.iter().copied().find(holds).unwrap_or(files[0]);
@@ -55,49 +55,47 @@ pub fn run(project: &Project, command: &RemoteCommand, printer: Printer) -> CliR
             })
         }
         RemoteCommand::Rename(args) => {
-            remotes::name(project, Some(&args.old))?;
+            let old = remotes::name(project, Some(&args.old))?;
             remote_key(&args.new)?;
-            if project.remotes().0.iter().any(|(name, _)| *name == args.new) {
-                return Err(CliError::message(format!("there is a remote `{}` already", args.new))
+            let new = project.dialect.remote_name(&args.new);
+            if project.remotes().0.iter().any(|(name, _)| *name == new) {
+                return Err(CliError::message(format!("there is a remote `{new}` already"))
                     .hint("choose another name, or `pipe remote remove` that one first"));
             }
             for file in FILES {
                 change(project, file, |text| {
-                    let text = rename_dvc_section(text, &section(&args.old), &section(&args.new));
-                    match default_in(&text).as_deref() == Some(args.old.as_str()) {
-                        true => set_dvc_config(&text, "core", "remote", &args.new),
+                    let text = rename_dvc_section(text, &section(&old), &section(&new));
+                    match default_in(&text).as_deref() == Some(old.as_str()) {
+                        true => set_dvc_config(&text, "core", "remote", &new),
                         false => Some(text),
                     }
                 })?;
             }
-            tell_outs(project, &args.old, printer);
+            tell_outs(project, &old, printer);
             Ok(())
         }
         RemoteCommand::Remove(args) => {
-            remotes::name(project, Some(&args.name))?;
-            let section = section(&args.name);
+            let name = remotes::name(project, Some(&args.name))?;
+            let section = section(&name);
             let files = args.scope.files()?;
             let mut found = false;
             for file in &files {
                 found |= has(&text_of(project, file)?, &section);
             }
             if !found {
-                return Err(CliError::message(format!(
-                    "remote `{}` is not in that settings file",
-                    args.name
-                ))
-                .hint("leave `--local` and `--project` out, or name the other"));
+                return Err(CliError::message(format!("remote `{name}` is not in that settings file"))
+                    .hint("leave `--local` and `--project` out, or name the other"));
             }
             for file in files {
                 change(project, file, |text| {
                     let text = remove_dvc_section(text, &section);
-                    Some(match default_in(&text).as_deref() == Some(args.name.as_str()) {
+                    Some(match default_in(&text).as_deref() == Some(name.as_str()) {
                         true => unset_dvc_config(&text, "core", "remote"),
                         false => text,
                     })
                 })?;
             }
-            tell_outs(project, &args.name, printer);
+            tell_outs(project, &name, printer);
             Ok(())
         }
         RemoteCommand::List(_) | RemoteCommand::Check(_) => unreachable!("they change nothing"),
@@ -121,19 +119,20 @@ impl ScopeArgs {
 
 fn add(project: &Project, args: &AddArgs, printer: Printer) -> CliResult {
     remote_key(&args.name)?;
-    if !args.force && project.remotes().0.iter().any(|(name, _)| *name == args.name) {
-        return Err(CliError::message(format!("there is a remote `{}` already", args.name))
+    let name = project.dialect.remote_name(&args.name);
+    if !args.force && project.remotes().0.iter().any(|(known, _)| *known == name) {
+        return Err(CliError::message(format!("there is a remote `{name}` already"))
             .hint("`-f` replaces it, `pipe remote modify NAME url URL` changes where it is"));
     }
     let url = written(project, &args.url)?;
     change(project, args.scope.files()?[0], |text| {
         let text = match args.default {
-            true => set_dvc_config(text, "core", "remote", &args.name)?,
+            true => set_dvc_config(text, "core", "remote", &name)?,
             false => text.to_owned(),
         };
-        set_dvc_config(&text, &section(&args.name), "url", &url)
+        set_dvc_config(&text, &section(&name), "url", &url)
     })?;
-    let (name, default) = (&args.name, if args.default { ", the default one," } else { "" });
+    let default = if args.default { ", the default one," } else { "" };
     printer.say(format_args!(
         "Remote {name}{default} is {}.",
         remotes::folder(project, &from_here(project, &args.url))?.display()
@@ -150,7 +149,7 @@ fn has(text: &str, section: &str) -> bool {
 }
 
 fn default_in(text: &str) -> Option<String> {
-    parse_dvc_config(text).get("core")?.get("remote").cloned()
+    parse_dvc_config(text).get("core")?.get("remote").map(|name| name.to_lowercase())
 }
 
 /// A URL as seen from the current folder, which is where DVC takes it from.

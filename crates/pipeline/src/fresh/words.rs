@@ -63,6 +63,9 @@ impl fmt::Display for StaleReason {
             StaleReason::ParamChanged { file, key, old, new } => {
                 write!(f, "param {file}:{key} changed: {}", change(old, new))
             }
+            StaleReason::ParamAdded { file, key, .. } if key.is_empty() => {
+                write!(f, "param file {file} is new, and holds nothing")
+            }
             StaleReason::ParamAdded { file, key, new } => {
                 write!(f, "param {file}:{key} is new: {}", short(new))
             }
@@ -192,6 +195,45 @@ fn short(value: &Value) -> String {
     }
 }
 
+/// Two different values, told so that they differ: where they begin alike by the words that do, and where they read alike with
+/// their types.
+fn distinct(old: &Value, new: &Value) -> (String, String) {
+    let cut = (short(old), short(new));
+    if cut.0 != cut.1 {
+        return cut;
+    }
+    let (mut whole_old, mut whole_new) = (old.to_string(), new.to_string());
+    if whole_old == whole_new {
+        (whole_old, whole_new) = (typed(old), typed(new));
+    }
+    let told = differing(&whole_old, &whole_new);
+    if told.0 != told.1 {
+        return told;
+    }
+    // One word without blanks, or what the middle was cut out of.
+    let same = whole_old.chars().zip(whole_new.chars()).take_while(|(a, b)| a == b).count();
+    let from = |text: &str| format!("…{}", text.chars().skip(same).take(SHORT).collect::<String>());
+    (from(&whole_old), from(&whole_new))
+}
+
+/// A value with quotes around all texts, and none around dates.
+fn typed(value: &Value) -> String {
+    let entry = |key: String, value: &Value| format!("{key}: {}", typed(value));
+    match value {
+        Value::Str(text) => format!("{text:?}"),
+        Value::List(list) => format!("[{}]", list.iter().map(typed).collect::<Vec<_>>().join(", ")),
+        Value::Map(map) => {
+            let entries: Vec<_> = map.iter().map(|(key, value)| entry(format!("{key:?}"), value)).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Pairs(pairs) => {
+            let entries: Vec<_> = pairs.iter().map(|(key, value)| entry(typed(key), value)).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
 /// How a value changed; of a map, which of the keys in it, however deep, in any order.
 fn change(old: &Value, new: &Value) -> String {
     let mut changes = Vec::new();
@@ -216,7 +258,8 @@ fn collect(key: &str, old: Option<&Value>, new: Option<&Value>, changes: &mut Ve
     let key = if key.is_empty() { String::new() } else { format!("{key} ") };
     match (old, new) {
         (Some(old), Some(new)) if old != new => {
-            changes.push(format!("{key}{} -> {}", short(old), short(new)));
+            let (old, new) = distinct(old, new);
+            changes.push(format!("{key}{old} -> {new}"));
         }
         (Some(_), None) => changes.push(format!("{key}removed")),
         (None, Some(new)) => changes.push(format!("{key}new: {}", short(new))),
@@ -271,6 +314,15 @@ mod tests {
         };
         let text = told(&many(0), &many(1));
         assert!(text.starts_with("k00000 0 -> 1, ") && text.ends_with(", and 19995 more"), "{text}");
+        let numbered = |key: Value| Value::Pairs(vec![(key, Value::from("x"))]);
+        assert_eq!(change(&numbered(Value::Int(0)), &value(r#"{"0":"x"}"#)), r#"{0: "x"} -> {"0": "x"}"#);
+        let date = Value::Date("2024-01-02".to_owned());
+        assert_eq!(change(&date, &Value::from("2024-01-02")), r#"2024-01-02 -> "2024-01-02""#);
+        let ones = "1,".repeat(100);
+        let told_list = told(&format!("[{ones}2,{ones}1]"), &format!("[{ones}3,{ones}1]"));
+        assert!(told_list.starts_with("…2,1,") && told_list.contains(" -> …3,1,"), "{told_list}");
+        let words = |last: &str| Value::Str(format!("{}{last}", "word ".repeat(50)));
+        assert_eq!(change(&words("a"), &words("b")), "… word a -> … word b");
         let long = format!("[{}]", vec!["1"; 10_000].join(","));
         assert!(told(&long, "2").len() < 100);
     }

@@ -10,7 +10,8 @@ use crate::template::FlagStyle;
 /// Sections and their keys.
 pub type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Reads a settings file. Lines that are none of its grammar are passed over.
+/// Reads a settings file. Names of sections, and so of remotes, are lower case, as keys are. Lines that are none of its
+/// grammar are passed over.
 pub fn parse(text: &str) -> Sections {
     let mut sections = Sections::new();
     let mut section = String::new();
@@ -19,11 +20,12 @@ pub fn parse(text: &str) -> Sections {
             continue;
         }
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            section = unquoted(name.0.trim()).to_owned();
-            sections.entry(section.clone()).or_default();
+            section = unquoted(name.0.trim()).to_lowercase();
+            // Of names that differ in case alone, the last counts.
+            sections.insert(section.clone(), BTreeMap::new());
         } else if let Some((key, value)) = line.split_once('=') {
             let keys = sections.entry(section.clone()).or_default();
-            keys.insert(key.trim().to_ascii_lowercase(), value_of(value.trim()).to_owned());
+            keys.insert(key.trim().to_lowercase(), value_of(value.trim()).to_owned());
         }
     }
     sections
@@ -119,9 +121,10 @@ pub fn rename_section(text: &str, old: &str, new: &str) -> String {
 fn span(lines: &[String], section: &str) -> Option<(usize, usize)> {
     let name = |line: &String| {
         let (name, _) = line.trim().strip_prefix('[')?.split_once(']')?;
-        Some(unquoted(name.trim()).to_owned())
+        Some(unquoted(name.trim()).to_lowercase())
     };
-    let start = lines.iter().position(|line| name(line).as_deref() == Some(section))?;
+    let section = section.to_lowercase();
+    let start = lines.iter().rposition(|line| name(line).as_deref() == Some(&section))?;
     let next = lines[start + 1..].iter().position(|line| name(line).is_some());
     Some((start, next.map_or(lines.len(), |next| start + 1 + next)))
 }
@@ -168,6 +171,10 @@ mod tests {
         assert_eq!(sections["core"]["remote"], "main");
         assert_eq!(sections["remote \"main\""]["url"], "/a b");
         assert_eq!(sections["cache"]["dir"], "../c");
+        let sections =
+            parse("[Core]\nRemote = A\n['remote \"A\"']\nurl = /x\nb = c\n['Remote \"a\"']\nURL = /Y\n");
+        assert_eq!(sections["core"]["remote"], "A");
+        assert_eq!(sections["remote \"a\""], [("url".to_owned(), "/Y".to_owned())].into());
     }
 
     fn set_in(text: &str, section: &str, key: &str, value: &str) -> String {

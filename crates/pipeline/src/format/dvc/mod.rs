@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod datasets;
 pub(crate) mod emit;
+pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod merge;
 pub(crate) mod outs;

@@ -114,6 +114,20 @@ pub(crate) fn has_json(value: &Value) -> bool {
     }
 }
 
+/// Whether a value counts as true in Python.
+pub(crate) fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Int(number) => *number != 0,
+        Value::Float(number) => *number != 0.0,
+        Value::Str(text) => !text.is_empty(),
+        Value::List(list) => !list.is_empty(),
+        Value::Map(map) => !map.is_empty(),
+        Value::Date(_) | Value::Pairs(_) => true,
+    }
+}
+
 /// Whether `a == b` in Python: numbers of all types are compared by what they are worth, and a NaN is not itself.
 pub(crate) fn is_equal(a: &Value, b: &Value) -> bool {
     let integer = |value: &Value| match value {

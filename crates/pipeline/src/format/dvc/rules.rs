@@ -3,6 +3,9 @@
 //! Its lock knows command, deps, params and outs. What stands in it and is declared no longer does not count, params are
 //! compared as Python compares them, and of a frozen stage only what it reads does not count.
 
+use base::{ProjectPath, Value};
+use indexmap::IndexMap;
+
 use crate::builtins::Builtins;
 use crate::env::env_states;
 use crate::format::dvc::lock::relative;
@@ -10,7 +13,7 @@ use crate::format::dvc::python::is_equal;
 use crate::fresh::{Freshness, StaleReason, fresh};
 use crate::lock::{StageLock, globs_of};
 use crate::params;
-use crate::stage::{Observed, Stage};
+use crate::stage::{Observed, ParamFile, Stage};
 
 /// See [`Dialect::settled`](crate::Dialect::settled).
 pub(crate) fn settled(
@@ -38,7 +41,7 @@ pub(crate) fn settled(
             stage.params.iter().any(is_it)
         });
     }
-    lock.params.retain(|_, values| !values.is_empty());
+    lock.params.retain(|file, values| !values.is_empty() || is_whole(stage, file));
     let (found, _) = params::find(&stage.params, &observed.params);
     for (file, key, now) in found {
         if let Some(old) = lock.params.get_mut(file).and_then(|values| values.get_mut(key)) {
@@ -61,7 +64,8 @@ pub(crate) fn judge(
     builtins: &Builtins,
 ) -> Freshness {
     if !stage.frozen {
-        return with_misspelled(stage, locked, fresh(stage, locked, observed, builtins));
+        let verdict = with_empty(stage, locked, observed, fresh(stage, locked, observed, builtins));
+        return with_misspelled(stage, locked, verdict);
     }
     let thawed = Stage { frozen: false, ..stage.clone() };
     let Freshness::Stale(mut reasons) = fresh(&thawed, locked, observed, builtins) else {
@@ -81,6 +85,39 @@ pub(crate) fn judge(
                 | StaleReason::Callback
         )
     });
+    if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
+}
+
+/// Whether all of a file's params count.
+fn is_whole(stage: &Stage, file: &ProjectPath) -> bool {
+    stage.params.iter().any(|known| known.file == *file && known.key.is_none())
+}
+
+/// A params file of which all counts stands in the lock of DVC also where it holds nothing, and is new where it does not.
+fn with_empty(
+    stage: &Stage,
+    locked: Option<&StageLock>,
+    observed: &Observed,
+    verdict: Freshness,
+) -> Freshness {
+    let Some(locked) = locked else { return verdict };
+    let holds_nothing = |file: &ProjectPath| {
+        let Some(ParamFile::Read(value)) = observed.params.get(file) else { return false };
+        value.as_map().is_some_and(IndexMap::is_empty)
+    };
+    let whole = stage.params.iter().filter(|reference| reference.key.is_none());
+    let new = whole
+        .filter(|reference| !locked.params.contains_key(&reference.file) && holds_nothing(&reference.file));
+    let new = new.map(|reference| StaleReason::ParamAdded {
+        file: reference.file.clone(),
+        key: String::new(),
+        new: Value::Map(IndexMap::new()),
+    });
+    let mut reasons = match verdict {
+        Freshness::Fresh => Vec::new(),
+        Freshness::Stale(reasons) => reasons,
+    };
+    reasons.extend(new);
     if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
 }
 

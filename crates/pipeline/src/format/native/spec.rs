@@ -204,7 +204,7 @@ impl OutKind {
 /// # Errors
 /// When the text is no YAML, has unknown or reserved keys, or a top-level key of a wrong type.
 pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<PipelineSpec, LoadFault> {
-    let value = dialect.read_yaml(file, text)?;
+    let value = dialect.read_pipeline(file, text)?;
     if matches!(value, Value::Null) {
         return Ok(PipelineSpec::default());
     }
@@ -459,7 +459,7 @@ pub(crate) fn stage_spec(
         shell: string("shell")?,
         wdir: string("wdir")?,
         deps: read_deps(&stage)?,
-        params: read_params(&stage)?,
+        params: read_params(&stage, Dialect::of_file(source.file))?,
         outs,
         frozen: switch("frozen")?,
         always_changed: switch("always_changed")?,
@@ -523,7 +523,7 @@ fn script(item: &Node<'_, '_>) -> Result<String, PipelineError> {
     }
 }
 
-fn read_params(stage: &Node<'_, '_>) -> Result<Vec<ParamSpec>, PipelineError> {
+fn read_params(stage: &Node<'_, '_>, dialect: Dialect) -> Result<Vec<ParamSpec>, PipelineError> {
     let Some(list) = stage.get("params") else { return Ok(Vec::new()) };
     let mut params = Vec::new();
     for item in list.items()? {
@@ -533,6 +533,7 @@ fn read_params(stage: &Node<'_, '_>) -> Result<Vec<ParamSpec>, PipelineError> {
                 for (file, keys) in item.entries()? {
                     let keys = match keys.value {
                         Value::Null => None,
+                        nothing if dialect.takes_nothing_for_all(nothing) => None,
                         _ => Some(
                             keys.items()?
                                 .map(|key| key.string().map(str::to_owned))
