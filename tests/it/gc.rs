@@ -59,7 +59,7 @@ fn it_has_to_be_said_what_to_keep() {
     exit: 2
     --- stderr
     error: it is not said what to keep
-    hint: name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev` and `--num`
+    hint: name at least one of `--workspace`, `--all-branches`, `--all-tags`, `--all-commits`, `--rev`, `--num` and `--date`
     ");
     sandbox.gc(&["-f", "--rev", "nowhere"]).code(2).tells(&["there is no git revision `nowhere`"]);
     sandbox.gc(&["-w", "--older-than", "soon"]).code(2);
