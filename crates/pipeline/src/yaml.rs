@@ -6,7 +6,8 @@
 //! Scalars read as in YAML 1.2's core schema (`010` and `yes` are strings, `1e-3` is a float). Refused:
 //! duplicate keys, tags such as `!name`, several documents, aliases that unfold without bound.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use base::{ProjectPath, Typed, Value};
 use saphyr_parser::{Event, Parser, Span};
@@ -22,7 +23,7 @@ const DEEPEST: usize = 128;
 const FEW_BRACKETS: usize = 2000;
 
 /// The key whose value is merged into the map that it stands in.
-const MERGE_KEY: &str = "<<";
+pub(crate) const MERGE_KEY: &str = "<<";
 
 /// Reads one YAML document. An empty text is null. Merge keys (`<<`) are applied.
 ///
@@ -154,6 +155,7 @@ fn merge_pairs(pairs: &mut Vec<(Value, Value)>) -> Result<(), &'static str> {
         one => vec![one],
     };
     let own = std::mem::take(pairs);
+    let mut places: HashMap<_, usize> = HashMap::new();
     for source in sources.into_iter().rev().chain([Value::Pairs(own)]) {
         let entries = match source {
             Value::Map(map) => map.into_iter().map(|(key, value)| (Value::Str(key), value)).collect(),
@@ -161,9 +163,12 @@ fn merge_pairs(pairs: &mut Vec<(Value, Value)>) -> Result<(), &'static str> {
             _ => return Err("expected a map or a list of maps to merge at `<<`"),
         };
         for (key, value) in entries {
-            match pairs.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, known)) => *known = value,
-                None => pairs.push((key, value)),
+            match places.entry(key.identity()) {
+                Entry::Occupied(place) => pairs[*place.get()].1 = value,
+                Entry::Vacant(place) => {
+                    place.insert(pairs.len());
+                    pairs.push((key, value));
+                }
             }
         }
     }
