@@ -353,7 +353,8 @@ fn what_is_to_be_restored_is_not_there_yet() {
 fn integers_of_any_width_stay_whole() {
     let (wide, next) = ("170141183460469231731687303715884105728", "170141183460469231731687303715884105729");
     let yaml = format!(
-        "a: {wide}\nb: -{next}\nc: 0x{:0<40}\nd: {{{wide}: {wide}, -{next}: [1]}}\nx: [{next}, 1]\ne: {}\n{}: 1234567\n",
+        "a: {wide}\nb: -{next}\nc: 0x{:0<40}\nd: {{{wide}: {wide}, -{next}: [1]}}\nx: [{next}, 1]\ne: {}\n{}: \
+         1234567\n",
         "1f",
         "1".repeat(100),
         "f".repeat(75),
@@ -365,8 +366,8 @@ fn integers_of_any_width_stay_whole() {
     let lock = locked_beside(
         &files,
         &format!(
-            "stages:\n  s:\n    cmd: echo ${{a}} ${{x[0]}} ${{c}}\n    params: [a, b, c, d, e, {}, p.json: [a, b], p.toml: \
-             [a, b, t], p.py: [a, b]]\n",
+            "stages:\n  s:\n    cmd: echo ${{a}} ${{x[0]}} ${{c}}\n    params: [a, b, c, d, e, {}, p.json: [a, b], \
+             p.toml: [a, b, t], p.py: [a, b]]\n",
             "f".repeat(75),
         ),
     );
@@ -389,8 +390,10 @@ fn integers_of_any_width_stay_whole() {
 #[test]
 fn scalars_of_yaml_1_1_are_those_of_dvc() {
     let lock = locked_by_both(
-        "# old\n%YAML 1.1\n---\na: [yes, 'yes', 010, 1:30, 0o7, +.5, 08, 1e3, on]\nb: {x: No}\no: {on: 010}\nc: 1_0\n",
-        "%YAML 1.1\n---\nstages:\n  s:\n    cmd: echo ${b.x} ${a[2]} ${c} ${a[4]}\n    params: [a, b, c, o]\n    frozen: no\n",
+        "# old\n%YAML 1.1\n---\na: [yes, 'yes', 010, 1:30, 0o7, +.5, 08, 1e3, on]\nb: {x: No}\no: {on: 010}\nc: \
+         1_0\n",
+        "%YAML 1.1\n---\nstages:\n  s:\n    cmd: echo ${b.x} ${a[2]} ${c} ${a[4]}\n    params: [a, b, c, o]\n    \
+         frozen: no\n",
     );
     assert!(lock.contains("cmd: echo false 8 10 0o7\n"), "{lock}");
     assert!(lock.contains("- 8\n") && lock.contains("- 90\n") && lock.contains("- '0o7'\n"), "{lock}");
@@ -399,7 +402,8 @@ fn scalars_of_yaml_1_1_are_those_of_dvc() {
 #[test]
 fn tags_and_keys_in_brackets_are_those_of_dvc() {
     let lock = locked_by_both(
-        "a: [!!bool yes, !!null x, ! 1_0, !!int '5', !!float 1, ! yes]\nb: {x:, y: 1}\nc: [x:, 1]\nd: {'<<': {x: 1}, y: 2}\n",
+        "a: [!!bool yes, !!null x, ! 1_0, !!int '5', !!float 1, ! yes]\nb: {x:, y: 1}\nc: [x:, 1]\nd: {'<<': {x: 1}, \
+         y: 2}\n",
         "stages:\n  s:\n    cmd: echo ${b.y}\n    params: [a, b, c, d]\n",
     );
     assert!(lock.contains("'x:':") && lock.contains("'<<':"), "{lock}");

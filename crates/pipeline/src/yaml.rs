@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use base::{ProjectPath, Typed, Value};
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::de::Error as _;
 
 use crate::conflict::conflict;
@@ -191,10 +191,10 @@ fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineE
         .map(|location| Position { line: number(location.line()), column: number(location.column()) });
     let message = without_location(&error.to_string());
     if message.contains("duplicate")
-        && let Some((key, at)) = duplicate(text)
+        && let Some(fault) = duplicate(file, text, |key, _| ("", key.to_owned()))
     {
         // The reader says only which map it was.
-        return PipelineError::new(file, format!("duplicate key `{key}`")).at(Some(at));
+        return fault;
     }
     let hint = match position.and_then(|at| text.lines().nth(at.line as usize - 1)) {
         Some(line) if line.trim_start_matches(' ').starts_with('\t') => {
@@ -205,10 +205,17 @@ fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineE
     PipelineError::new(file, message).at(position).hint(hint)
 }
 
-/// The first key that its map has already, and where it stands.
-fn duplicate(text: &str) -> Option<(String, Position)> {
+/// What a key is told apart by.
+type Identity = (&'static str, String);
+
+/// The fault that the first key is which its map has already, told apart by what `identity` makes of its text, quoted or not.
+pub(crate) fn duplicate(
+    file: &ProjectPath,
+    text: &str,
+    identity: impl Fn(&str, ScalarStyle) -> Identity,
+) -> Option<PipelineError> {
     /// A map with the keys so far and whether a key is next, or (`None`) a list.
-    type Open = Option<(BTreeSet<String>, bool)>;
+    type Open = Option<(BTreeSet<Identity>, bool)>;
     let mut open: Vec<Open> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.ok()?;
@@ -223,10 +230,12 @@ fn duplicate(text: &str) -> Option<(String, Position)> {
             _ => continue,
         };
         if let Some(Some((keys, key_next))) = open.last_mut() {
-            if let (true, Event::Scalar(key, ..)) = (*key_next, &event)
-                && !keys.insert(key.to_string())
+            if let (true, Event::Scalar(key, style, ..)) = (*key_next, &event)
+                && !keys.insert(identity(key, *style))
             {
-                return Some((key.to_string(), start(span)));
+                return Some(
+                    PipelineError::new(file, format!("duplicate key `{key}`")).at(Some(start(span))),
+                );
             }
             *key_next = !*key_next;
         }

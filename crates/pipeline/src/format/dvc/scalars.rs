@@ -6,12 +6,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use base::{DATE_KEY, INTEGER_KEY, Value};
+use base::{DATE_KEY, INTEGER_KEY, ProjectPath, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::version::{Rules, old_truth, truth};
-use crate::error::Position;
-use crate::yaml::MERGE_KEY;
+use crate::error::{PipelineError, Position};
+use crate::yaml::{self, MERGE_KEY};
 
 /// Under this text a reader finds a `<<` that is quoted, and so no merge key.
 const QUOTED_MERGE: &str = "$__quoted_merge";
@@ -61,6 +61,37 @@ fn unmarked(value: Value) -> Value {
         }
         other => other,
     }
+}
+
+/// The fault that the first key is which its map has already for DVC, as `true` in `{1: x, true: y}`.
+pub(crate) fn duplicate(file: &ProjectPath, text: &str) -> Option<PipelineError> {
+    let rules = Rules::of(text);
+    yaml::duplicate(file, text, |key, style| {
+        let key = Value::from(key);
+        if style == ScalarStyle::Plain { plain_value(key, rules).identity() } else { key.identity() }
+    })
+}
+
+/// What a plain scalar is.
+fn plain_value(scalar: Value, rules: Rules) -> Value {
+    let text = scalar.as_str().unwrap_or_default();
+    let truth = match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        text if rules == Rules::Old => old_truth(text),
+        _ => None,
+    };
+    match (truth, text) {
+        (Some(truth), _) => Value::Bool(truth),
+        (None, "" | "~" | "null" | "Null" | "NULL") => Value::Null,
+        (None, text) if date_text(text).is_some() => Value::Date(text.to_owned()),
+        _ => rules.number(text).filter(|_| may_be_number(text)).unwrap_or(scalar),
+    }
+}
+
+/// Whether a plain scalar may be a number for what it begins with.
+fn may_be_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
 }
 
 /// Whether there may be more to respell than numbers: tags, directives, quoted `<<`, and keys in brackets that end in `:`.
@@ -238,7 +269,7 @@ fn respelling(text: &str, rules: Rules) -> Option<String> {
     {
         return Some(truth.to_string());
     }
-    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
+    if !may_be_number(text) {
         return None;
     }
     if rules == Rules::Old {
@@ -384,8 +415,6 @@ pub(crate) fn is_float(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use base::ProjectPath;
-
     use super::*;
     use crate::dialect::Dialect;
 
@@ -491,6 +520,15 @@ mod tests {
         }
         assert!(Dialect::Dvc.read_typed_yaml(&file, "a: {1: x, '1': y, 1.5: z, True: u}").is_err());
         assert!(Dialect::Dvc.read_typed_yaml(&file, "a: {1: x, '1': y, 1.5: z, false: u}").is_ok());
+        for (text, place, key) in [
+            ("a: {1: x, '1': y, 1.5: z, True: u}", "1:27", "True"),
+            ("a: {b: 1, 2: 1}\nc: {'b': 2, 0x10: 3, 16.0: 4}", "2:22", "16.0"),
+            ("~: 1\n'~': 2\n\"\": 4\nnull: 3", "4:1", "null"),
+            ("%YAML 1.1\n---\ny: 1\n'y': 2\non: 3", "5:1", "on"),
+        ] {
+            let twice = Dialect::Dvc.read_typed_yaml(&file, text).expect_err(text).to_string();
+            assert_eq!(twice, format!("params.yaml:{place}: duplicate key `{key}`"), "{text}");
+        }
         let twice = Dialect::Dvc.read_typed_yaml(&file, "a:\n  1: x\n  1: y\n").expect_err("twice");
         assert_eq!(twice.to_string().split(':').nth(1), Some("3"), "{twice}");
     }
