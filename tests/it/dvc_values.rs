@@ -348,3 +348,75 @@ fn what_is_to_be_restored_is_not_there_yet() {
     pipe(&sandbox, &["repro"]).code(0);
     assert_eq!(sandbox.read("q"), "1\n");
 }
+
+#[test]
+fn integers_of_any_width_stay_whole() {
+    let (wide, next) = ("170141183460469231731687303715884105728", "170141183460469231731687303715884105729");
+    let yaml = format!(
+        "a: {wide}\nb: -{next}\nc: 0x{:0<40}\nd: {{{wide}: {wide}, -{next}: [1]}}\nx: [{next}, 1]\ne: {}\n{}: \
+         1234567\n",
+        "1f",
+        "1".repeat(100),
+        "f".repeat(75),
+    );
+    let json = format!("{{\"a\": {wide}, \"b\": [-{next}]}}");
+    let toml = format!("a = {wide}\nb = [1, -{next}, {{x = 0x{:0<40}}}]\n[t]\nx.y = {next}\n", "1f");
+    let python = format!("a = {wide}\nb = {{-{next}: 1, 2: -{next}}}\n");
+    let files = [("params.yaml", &*yaml), ("p.json", &json), ("p.toml", &toml), ("p.py", &python)];
+    let lock = locked_beside(
+        &files,
+        &format!(
+            "stages:\n  s:\n    cmd: echo ${{a}} ${{x[0]}} ${{c}}\n    params: [a, b, c, d, e, {}, p.json: [a, b], \
+             p.toml: [a, b, t], p.py: [a, b]]\n",
+            "f".repeat(75),
+        ),
+    );
+    assert!(lock.contains(&format!("cmd: echo {wide} \n      {next} \n      17697")), "{lock}");
+    // What the same float is nearest to is another number.
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    for (file, text) in files {
+        sandbox.write(file, text);
+        let stages = format!("stages:\n  s:\n    cmd: echo\n    params: [{file}: [a]]\n");
+        sandbox.write("dvc.yaml", stages);
+        pipe(&sandbox, &["repro"]).code(0);
+        assert!(dvc.stale(&sandbox).is_empty() && stale(&sandbox).is_empty(), "{file}");
+        sandbox.write(file, text.replacen(wide, next, 1));
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{file}");
+        assert!(!stale(&sandbox).is_empty(), "{file}");
+    }
+}
+
+#[test]
+fn scalars_of_yaml_1_1_are_those_of_dvc() {
+    let lock = locked_by_both(
+        "# old\n%YAML 1.1\n---\na: [yes, 'yes', 010, 1:30, 0o7, +.5, 08, 1e3, on]\nb: {x: No}\no: {on: 010}\nc: \
+         1_0\n",
+        "%YAML 1.1\n---\nstages:\n  s:\n    cmd: echo ${b.x} ${a[2]} ${c} ${a[4]}\n    params: [a, b, c, o]\n    \
+         frozen: no\n",
+    );
+    assert!(lock.contains("cmd: echo false 8 10 0o7\n"), "{lock}");
+    assert!(lock.contains("- 8\n") && lock.contains("- 90\n") && lock.contains("- '0o7'\n"), "{lock}");
+}
+
+#[test]
+fn tags_and_keys_in_brackets_are_those_of_dvc() {
+    let lock = locked_by_both(
+        "a: [!!bool yes, !!null x, ! 1_0, !!int '5', !!float 1, ! yes]\nb: {x:, y: 1}\nc: [x:, 1]\nd: {'<<': {x: 1}, \
+         y: 2}\n",
+        "stages:\n  s:\n    cmd: echo ${b.y}\n    params: [a, b, c, d]\n",
+    );
+    assert!(lock.contains("'x:':") && lock.contains("'<<':"), "{lock}");
+}
+
+#[test]
+fn templates_find_texts_as_keys_alone() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", "m: {1: x, a: y}\n");
+    for (template, is_found) in [("m.1", false), ("m[1]", false), ("m.a", true)] {
+        sandbox.write("dvc.yaml", format!("stages:\n  s:\n    cmd: echo ${{{template}}}\n"));
+        assert_eq!(pipe(&sandbox, &["repro"]).code_of() == Some(0), is_found, "{template}");
+        assert_eq!(dvc.call(&sandbox, &["repro"]).0 == 0, is_found, "{template}");
+    }
+}

@@ -6,7 +6,7 @@
 //! Dates, and keys of maps that are no texts, are texts everywhere but in what DVC reads and writes too, where [`Typed`] keeps
 //! them apart; [`Value::plain`] makes texts of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -23,6 +23,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number. Wide enough for `i64` and `u64`, which the formats distinguish and people don't.
     Int(i128),
+    /// A whole number beyond those: its decimal digits, behind a `-` where it is negative. Made by [`Value::integer`] alone.
+    Big(String),
     /// A floating point number, infinities and NaN included.
     Float(f64),
     /// A text.
@@ -45,14 +47,23 @@ impl PartialEq for Value {
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Int(a), Value::Int(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
-            (Value::Str(a), Value::Str(b)) => a == b,
+            (Value::Str(a), Value::Str(b)) | (Value::Big(a), Value::Big(b)) => a == b,
             (Value::List(a), Value::List(b)) => a == b,
             (Value::Map(a), Value::Map(b)) => a == b,
             (Value::Date(a), Value::Date(b)) => a == b,
-            (Value::Pairs(a), Value::Pairs(b)) => a.len() == b.len() && a.iter().all(|pair| b.contains(pair)),
+            (Value::Pairs(a), Value::Pairs(b)) => a == b || same_pairs(a, b),
             _ => false,
         }
     }
+}
+
+/// Whether two maps are equal whose keys are not in one order.
+fn same_pairs(a: &[(Value, Value)], b: &[(Value, Value)]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let found: HashMap<_, _> = b.iter().map(|pair| (pair.0.identity(), pair)).collect();
+    a.iter().all(|pair| found.get(&pair.0.identity()).is_some_and(|other| *other == pair))
 }
 
 impl Value {
@@ -61,7 +72,7 @@ impl Value {
         match self {
             Value::Null => "null",
             Value::Bool(_) => "a boolean",
-            Value::Int(_) => "an integer",
+            Value::Int(_) | Value::Big(_) => "an integer",
             Value::Float(_) => "a float",
             Value::Str(_) => "a string",
             Value::List(_) => "a list",
@@ -90,6 +101,7 @@ impl Value {
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::Int(number) => Some(*number as f64),
+            Value::Big(digits) => digits.parse().ok(),
             Value::Float(number) => Some(*number),
             _ => None,
         }
@@ -98,6 +110,15 @@ impl Value {
     /// The value at a dotted path: map keys, and positions in lists (`a.0`, `a[0]`).
     /// A key that holds dots itself is found when it is spelled whole.
     pub fn get(&self, path: &str) -> Option<&Value> {
+        self.find(path, true)
+    }
+
+    /// The same through keys that are texts alone.
+    pub fn get_by_texts(&self, path: &str) -> Option<&Value> {
+        self.find(path, false)
+    }
+
+    fn find(&self, path: &str, any_key: bool) -> Option<&Value> {
         if path.is_empty() {
             return Some(self);
         }
@@ -106,7 +127,7 @@ impl Value {
                 if let Some(value) = map.get(path) {
                     return Some(value);
                 }
-                split_points(path).find_map(|(head, tail)| map.get(head)?.get(tail))
+                split_points(path).find_map(|(head, tail)| map.get(head)?.find(tail, any_key))
             }
             Value::List(list) => {
                 let path = path.strip_prefix('[').unwrap_or(path);
@@ -114,16 +135,30 @@ impl Value {
                 let item = list.get(path[..end].parse::<usize>().ok()?)?;
                 let rest = &path[end..];
                 let rest = rest.strip_prefix(']').unwrap_or(rest);
-                item.get(rest.strip_prefix('.').unwrap_or(rest))
+                item.find(rest.strip_prefix('.').unwrap_or(rest), any_key)
             }
             Value::Pairs(pairs) => {
-                let under = |name: &str| pairs.iter().find(|(key, _)| key.key_text() == name);
+                let under = |name: &str| {
+                    let is_meant = |key: &Value| any_key || matches!(key, Value::Str(_));
+                    pairs.iter().find(|(key, _)| is_meant(key) && key.key_text() == name)
+                };
                 if let Some((_, value)) = under(path) {
                     return Some(value);
                 }
-                split_points(path).find_map(|(head, tail)| under(head)?.1.get(tail))
+                split_points(path).find_map(|(head, tail)| under(head)?.1.find(tail, any_key))
             }
             _ => None,
+        }
+    }
+
+    /// What two keys of maps have in common that are one to Python, and to DVC: `1`, `1.0` and `true` are.
+    pub fn identity(&self) -> (&'static str, String) {
+        match self {
+            Value::Bool(truth) => (Value::Int(0).type_name(), i128::from(*truth).to_string()),
+            Value::Float(number) if number.fract() == 0.0 => {
+                (Value::Int(0).type_name(), format!("{:.0}", number + 0.0))
+            }
+            key => (key.type_name(), plain_key(key.clone())),
         }
     }
 
@@ -152,6 +187,66 @@ impl Value {
         }
     }
 
+    /// The whole number that digits of a radix of at most 36 spell; `None` of anything else.
+    pub fn integer(negative: bool, digits: &str, radix: u32) -> Option<Value> {
+        let sign = if negative { "-" } else { "" };
+        if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+            return None;
+        }
+        if let Ok(number) = i128::from_str_radix(&format!("{sign}{digits}"), radix) {
+            return Some(Value::Int(number));
+        }
+        let digits = digits.trim_start_matches('0');
+        if radix == 10 {
+            return Some(Value::Big(format!("{sign}{digits}")));
+        }
+        // The least first, nine digits in each.
+        let mut parts: Vec<u32> = Vec::new();
+        for digit in digits.chars() {
+            let mut carry = u64::from(digit.to_digit(radix)?);
+            for part in &mut parts {
+                carry += u64::from(*part) * u64::from(radix);
+                *part = u32::try_from(carry % NINE_DIGITS).ok()?;
+                carry /= NINE_DIGITS;
+            }
+            if carry > 0 {
+                parts.push(u32::try_from(carry).ok()?);
+            }
+        }
+        let first = parts.pop()?;
+        let rest: String = parts.iter().rev().map(|part| format!("{part:09}")).collect();
+        Some(Value::Big(format!("{sign}{first}{rest}")))
+    }
+
+    /// The number with the other sign; `None` of what is no number.
+    pub fn negated(&self) -> Option<Value> {
+        match self {
+            Value::Float(number) => Some(Value::Float(-number)),
+            Value::Int(_) | Value::Big(_) => {
+                let digits = self.to_string();
+                let positive = digits.strip_prefix('-');
+                Value::integer(positive.is_none(), positive.unwrap_or(&digits), 10)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same with the nearest float for each whole number that no [`Value::Int`] is.
+    #[must_use]
+    pub fn rounded(self) -> Value {
+        match self {
+            Value::Big(digits) => Value::Float(digits.parse().unwrap_or(f64::NAN)),
+            Value::List(list) => Value::List(list.into_iter().map(Value::rounded).collect()),
+            Value::Map(map) => {
+                Value::Map(map.into_iter().map(|(key, value)| (key, value.rounded())).collect())
+            }
+            Value::Pairs(pairs) => {
+                Value::Pairs(pairs.into_iter().map(|(key, value)| (key.rounded(), value.rounded())).collect())
+            }
+            other => other,
+        }
+    }
+
     /// Reads what [`Display`](fmt::Display) wrote.
     pub fn from_text(text: &str) -> Value {
         match text {
@@ -162,8 +257,11 @@ impl Value {
                 serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
             }
             _ => {
-                let number = text.parse().map(Value::Int).or_else(|_| text.parse().map(Value::Float));
-                number.unwrap_or_else(|_: std::num::ParseFloatError| Value::from(text))
+                let negative = text.strip_prefix('-');
+                Value::integer(negative.is_some(), negative.unwrap_or(text), 10)
+                    .or_else(|| text.parse().map(Value::Int).ok())
+                    .or_else(|| text.parse().map(Value::Float).ok())
+                    .unwrap_or_else(|| Value::from(text))
             }
         }
     }
@@ -180,16 +278,7 @@ impl Value {
     }
 }
 
-/// What two keys have in common that are one to Python, and to DVC: `1`, `1.0` and `true` are.
-fn same(key: &Value) -> (&'static str, String) {
-    match key {
-        Value::Bool(truth) => (Value::Int(0).type_name(), i128::from(*truth).to_string()),
-        Value::Float(number) if number.fract() == 0.0 => {
-            (Value::Int(0).type_name(), format!("{:.0}", number + 0.0))
-        }
-        _ => (key.type_name(), plain_key(key.clone())),
-    }
-}
+const NINE_DIGITS: u64 = 1_000_000_000;
 
 fn plain_key(key: Value) -> String {
     match key {
@@ -216,7 +305,7 @@ impl fmt::Display for Value {
             Value::Int(number) => write!(f, "{number}"),
             Value::Float(number) => f.write_str(&Value::float_text(*number)),
             Value::Str(text) if looks_typed(text) => write!(f, "{text:?}"),
-            Value::Str(text) | Value::Date(text) => f.write_str(text),
+            Value::Str(text) | Value::Date(text) | Value::Big(text) => f.write_str(text),
             Value::List(_) | Value::Map(_) | Value::Pairs(_) => {
                 f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
             }
@@ -244,6 +333,8 @@ impl Serialize for Value {
                 _ => serializer.serialize_i128(*number),
             },
             Value::Float(number) => serializer.serialize_f64(*number),
+            // The formats that hold the digits are written by hand.
+            Value::Big(digits) => serializer.serialize_f64(digits.parse().unwrap_or(f64::NAN)),
             Value::Str(text) | Value::Date(text) => serializer.serialize_str(text),
             Value::List(list) => {
                 let mut seq = serializer.serialize_seq(Some(list.len()))?;
@@ -315,6 +406,9 @@ impl<'de> DeserializeSeed<'de> for ValueVisitor {
 /// The key of a map that is a date: under it the `toml` crate hands one to serde.
 pub const DATE_KEY: &str = "$__toml_private_datetime";
 
+/// The key of a map that is a whole number of any width, in the text under it.
+pub const INTEGER_KEY: &str = "$__wide_integer";
+
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
@@ -385,6 +479,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
             let value = entries.next_value_seed(self)?;
             let key = match key {
                 Value::Str(text) => {
+                    if text == INTEGER_KEY {
+                        let digits = value.as_str().unwrap_or_default();
+                        let positive = digits.strip_prefix('-');
+                        return Value::integer(positive.is_some(), positive.unwrap_or(digits), 10)
+                            .ok_or_else(|| de::Error::custom("no integer"));
+                    }
                     if text == DATE_KEY {
                         return Ok(match value {
                             Value::Str(text) if self == ValueVisitor::Typed => Value::Date(text),
@@ -412,9 +512,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
             };
             if pairs.is_empty() {
                 pairs = map.drain(..).map(|(key, value)| (Value::Str(key), value)).collect();
-                known = pairs.iter().map(|(key, _)| same(key)).collect();
+                known = pairs.iter().map(|(key, _)| key.identity()).collect();
             }
-            if !known.insert(same(&key)) && self != ValueVisitor::Repeating {
+            if !known.insert(key.identity()) && self != ValueVisitor::Repeating {
                 return Err(de::Error::custom(format!("duplicate key `{}`", plain_key(key))));
             }
             pairs.push((key, value));
@@ -489,6 +589,42 @@ mod tests {
         assert_eq!(json("18446744073709551615"), Value::Int(u64::MAX.into()));
         assert_eq!(serde_json::to_string(&Value::Int(u64::MAX.into())).unwrap(), "18446744073709551615");
         assert_eq!(serde_json::to_string(&Value::Float(1.0)).unwrap(), "1.0");
+    }
+
+    #[test]
+    fn whole_numbers_of_any_width() {
+        let integer = |digits: &str, radix| Value::integer(true, digits, radix);
+        assert_eq!(integer("007", 10), Some(Value::Int(-7)));
+        assert_eq!(integer(&"0".repeat(50), 16), Some(Value::Int(0)));
+        assert_eq!(integer(&i128::MIN.to_string()[1..], 10), Some(Value::Int(i128::MIN)));
+        let power = |digits: &str| Some(Value::Big(format!("-{digits}")));
+        assert_eq!(
+            integer(&format!("1{}", "0".repeat(40)), 16),
+            power("1461501637330902918203684832716283019655932542976")
+        );
+        assert_eq!(integer(&format!("0{}", "9".repeat(60)), 10), power(&"9".repeat(60)));
+        assert_eq!(integer("", 10).or(integer("1_0", 10)).or(integer("+1", 10)).or(integer("12", 2)), None);
+        let least = Value::Int(i128::MIN);
+        let wide = least.negated().expect("a number");
+        assert_eq!(wide, Value::Big("170141183460469231731687303715884105728".to_owned()));
+        assert_eq!(wide.negated(), Some(least));
+        assert_eq!(Value::from_text(&wide.to_string()), wide);
+    }
+
+    #[test]
+    fn maps_of_many_keys_that_are_no_texts_are_compared() {
+        let pairs = |last: i64| -> Vec<(Value, Value)> {
+            (0..50_000)
+                .map(|key| (Value::from(key), Value::from(if key == 0 { last } else { key })))
+                .collect()
+        };
+        let mut turned = pairs(0);
+        turned.reverse();
+        assert_eq!(Value::Pairs(pairs(0)), Value::Pairs(turned.clone()));
+        assert_ne!(Value::Pairs(pairs(1)), Value::Pairs(turned));
+        let one = |key: Value| Value::Pairs(vec![(key, Value::Null)]);
+        assert_ne!(one(Value::from(1)), one(Value::from(1.0)));
+        assert_eq!(one(Value::from(0.0)), one(Value::from(-0.0)));
     }
 
     #[test]

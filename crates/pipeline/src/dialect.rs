@@ -107,9 +107,12 @@ impl Dialect {
         match self {
             Dialect::Native => yaml::parse(file, text),
             Dialect::Dvc => {
-                let respelled = dvc::scalars::respelled(text);
+                let respelled = dvc::scalars::respelled(text)
+                    .map_err(|(at, message)| PipelineError::new(file, message).at(Some(at)))?;
                 // What is wrong is told of the text as it is written.
-                yaml::parse(file, &respelled).map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))
+                let value = yaml::parse(file, &respelled)
+                    .map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))?;
+                Ok(dvc::scalars::with_quoted_merges(value, &respelled))
             }
         }
     }
@@ -119,9 +122,14 @@ impl Dialect {
         match self {
             Dialect::Native => yaml::parse(file, text),
             Dialect::Dvc => {
-                let respelled = dvc::scalars::respelled_with_dates(text);
-                yaml::parse_typed(file, &respelled)
-                    .map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))
+                let respelled = dvc::scalars::respelled_with_dates(text)
+                    .map_err(|(at, message)| PipelineError::new(file, message).at(Some(at)))?;
+                let value = yaml::parse_typed(file, &respelled).map_err(|fault| {
+                    let is_double = fault.message.contains("duplicate key");
+                    let doubled = if is_double { dvc::scalars::duplicate(file, text) } else { None };
+                    doubled.or_else(|| yaml::parse(file, text).err()).unwrap_or(fault)
+                })?;
+                Ok(dvc::scalars::with_quoted_merges(value, &respelled))
             }
         }
     }

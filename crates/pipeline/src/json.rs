@@ -90,7 +90,7 @@ fn special(token: &str) -> Option<Value> {
         return None;
     }
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return token.parse().ok().filter(|_| digits.len() >= WIDE).map(Value::Int);
+        return Value::integer(token != digits, digits, 10).filter(|_| digits.len() >= WIDE);
     }
     // Only what has an exponent is this large and no whole number.
     let is_number = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
@@ -126,7 +126,7 @@ fn put_back(value: &mut Value, tokens: &mut impl Iterator<Item = Option<Value>>)
         Value::Map(map) => map.values_mut().for_each(|value| put_back(value, tokens)),
         Value::Pairs(pairs) => pairs.iter_mut().for_each(|(_, value)| put_back(value, tokens)),
         Value::Str(_) | Value::Date(_) => {}
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) => {
             if let Some(Some(number)) = tokens.next() {
                 *value = number;
             }
@@ -171,7 +171,9 @@ mod tests {
     #[test]
     fn large_numbers_as_python_reads_them() {
         let text = r#"{"a": 18446744073709551617, "b": [-9223372036854775809, 9223372036854775808, 1.5, 1e400],
-            "c 12345678901234567890": "12345678901234567890", "d": -1e999, "e": 123456789012345678901234567890}"#;
+            "c 12345678901234567890": "12345678901234567890", "d": -1e999, "e": 123456789012345678901234567890,
+            "f": [170141183460469231731687303715884105728, -170141183460469231731687303715884105728,
+            -170141183460469231731687303715884105729]}"#;
         let value = parse(text).expect("as Python writes it");
         for (key, wanted) in [
             ("a", Value::Int(18_446_744_073_709_551_617)),
@@ -182,6 +184,9 @@ mod tests {
             ("c 12345678901234567890", Value::from("12345678901234567890")),
             ("d", Value::Float(f64::NEG_INFINITY)),
             ("e", Value::Int(123_456_789_012_345_678_901_234_567_890)),
+            ("f.0", Value::Big("170141183460469231731687303715884105728".to_owned())),
+            ("f.1", Value::Int(i128::MIN)),
+            ("f.2", Value::Big("-170141183460469231731687303715884105729".to_owned())),
         ] {
             assert_eq!(value.get(key), Some(&wanted), "{key}");
         }

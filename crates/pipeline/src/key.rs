@@ -334,6 +334,10 @@ fn put_value(bytes: &mut Vec<u8>, value: &Value) {
             bytes.push(b'i');
             bytes.extend_from_slice(&number.to_le_bytes());
         }
+        Value::Big(digits) => {
+            bytes.push(b'g');
+            put_str(bytes, digits);
+        }
         Value::Float(number) => {
             bytes.push(b'f');
             // Adding zero makes the negative zero positive and leaves everything else as it is.

@@ -131,7 +131,7 @@ impl<'p, 'v> Node<'p, 'v> {
 
     /// What to do about a bare word that YAML takes for something else than a string.
     pub fn quote_hint(&self) -> Option<String> {
-        let is_word = matches!(self.value, Value::Bool(_) | Value::Int(_) | Value::Float(_));
+        let is_word = matches!(self.value, Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_));
         is_word.then(|| format!("in quotes it is a string: \"{}\"", self.value))
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use base::{ProjectPath, Typed, Value};
+use base::{INTEGER_KEY, ProjectPath, Typed, Value};
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
@@ -71,17 +71,49 @@ fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, Pipel
             .map_err(|(position, message)| PipelineError::new(file, message).at(Some(position))),
         _ => return dialect.read_typed_yaml(file, text),
     };
+    // The locks of the native format hold no wider integers than 128 bits.
+    let read = if dialect.has_types() { read } else { read.map(Value::rounded) };
     read.map_err(|fault| conflict(file, text).unwrap_or(fault))
 }
 
 fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
-    let value = if dialect.has_types() {
-        toml::from_str(text).map(|Typed(value)| value)
-    } else {
-        toml::from_str(text)
-    };
-    let written = DeTable::parse(text)?;
-    Ok(in_order(value?, &DeValue::Table(written.into_inner())))
+    if !dialect.has_types() {
+        let value = toml::from_str(text);
+        let written = DeTable::parse(text)?;
+        return Ok(in_order(value?, &DeValue::Table(written.into_inner())));
+    }
+    let mut wide = Vec::new();
+    wide_integers(&DeValue::Table(DeTable::parse(text)?.into_inner()), 0..text.len(), &mut wide);
+    let mut respelled = text.to_owned();
+    // The last first, so that the places of the others stay.
+    wide.sort_by_key(|(at, _)| std::cmp::Reverse(at.start));
+    for (at, digits) in wide {
+        respelled.replace_range(at, &format!("{{\"{INTEGER_KEY}\" = \"{digits}\"}}"));
+    }
+    let Typed(value) = toml::from_str(&respelled)?;
+    let written = DeTable::parse(&respelled)?;
+    Ok(in_order(value, &DeValue::Table(written.into_inner())))
+}
+
+/// The integers that [`Value::Big`] alone holds, and where they stand.
+fn wide_integers(value: &DeValue<'_>, at: Range<usize>, wide: &mut Vec<(Range<usize>, String)>) {
+    match value {
+        DeValue::Integer(integer) => {
+            let digits = integer.as_str();
+            let positive = digits.strip_prefix('-');
+            let unsigned = positive.unwrap_or(digits).trim_start_matches('+');
+            if let Some(Value::Big(digits)) = Value::integer(positive.is_some(), unsigned, integer.radix()) {
+                wide.push((at, digits));
+            }
+        }
+        DeValue::Table(table) => {
+            table.iter().for_each(|(_, value)| wide_integers(value.get_ref(), value.span(), wide));
+        }
+        DeValue::Array(array) => {
+            array.iter().for_each(|value| wide_integers(value.get_ref(), value.span(), wide));
+        }
+        _ => {}
+    }
 }
 
 /// Where a key is first written: its own place may be that of a header after those of what is in it.

@@ -6,11 +6,14 @@
 //! Tuples and sets read as lists. What is computed (`x = 2 * y`), bound by unpacking or nested in other blocks is no
 //! parameter.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use base::Value;
 use indexmap::IndexMap;
 
 use crate::error::Position;
-use crate::format::dvc::python::is_equal;
+use crate::format::dvc::python::identity;
 
 /// How deep literals may nest; a module that goes deeper is no set of parameters.
 const DEEPEST: usize = 64;
@@ -374,9 +377,8 @@ impl<'a> Reader<'a> {
                 }
                 self.space();
                 match (self.value(depth + 1)?, negative) {
-                    (Value::Int(number), true) => number.checked_neg().map(Value::Int),
-                    (Value::Float(number), true) => Some(Value::Float(-number)),
-                    (number @ (Value::Int(_) | Value::Float(_)), false) => Some(number),
+                    (number, true) => number.negated(),
+                    (number @ (Value::Int(_) | Value::Big(_) | Value::Float(_)), false) => Some(number),
                     _ => None,
                 }
             }
@@ -412,13 +414,14 @@ impl<'a> Reader<'a> {
             self.rest.char_indices().find(|&(at, c)| !is_part(at, c)).map_or(self.rest.len(), |(at, _)| at);
         let text = self.rest[..end].replace('_', "").to_ascii_lowercase();
         self.rest = &self.rest[end..];
-        let radix =
-            |prefix: &str, radix| text.strip_prefix(prefix).map(|digits| i128::from_str_radix(digits, radix));
+        let radix = |prefix: &str, radix| {
+            text.strip_prefix(prefix).map(|digits| Value::integer(false, digits, radix))
+        };
         if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)).or_else(|| radix("0b", 2)) {
-            return number.ok().map(Value::Int);
+            return number;
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text.parse().ok().map(Value::Int);
+            return Value::integer(false, &text, 10);
         }
         // Rust reads `inf` and `nan` too; a number here starts with a digit or a point.
         text.parse().ok().map(Value::Float)
@@ -460,6 +463,7 @@ impl<'a> Reader<'a> {
         self.bump();
         self.space();
         let mut pairs: Vec<(Value, Value)> = Vec::new();
+        let mut places: HashMap<_, usize> = HashMap::new();
         loop {
             self.space();
             if self.take('}') {
@@ -479,9 +483,12 @@ impl<'a> Reader<'a> {
             }
             let value = self.value(depth + 1)?;
             // One key of those that are equal, with the last value.
-            match pairs.iter_mut().find(|(known, _)| is_equal(known, &key)) {
-                Some((_, known)) => *known = value,
-                None => pairs.push((key, value)),
+            match places.entry(identity(&key)) {
+                Entry::Occupied(place) => pairs[*place.get()].1 = value,
+                Entry::Vacant(place) => {
+                    place.insert(pairs.len());
+                    pairs.push((key, value));
+                }
             }
             self.space();
             if !self.take(',') {

@@ -109,6 +109,32 @@ fn line_ends_and_tabs_do_not_matter() {
     assert_eq!(parse(""), Ok(Value::Map(IndexMap::new())));
 }
 
+#[test]
+fn a_dict_may_have_many_keys() {
+    let items: String = (0..50_000).map(|key| format!("{key}: 0, ")).collect();
+    let turned: String = (0..50_000).rev().map(|key| format!("{key}: 0, ")).collect();
+    let program = format!("a = {{{items}True: 2, 0.0: 3}}\nb = {{{turned}1: 2, False: 3}}\n");
+    let value = parse(&program).expect("a program");
+    let (a, b) = (value.get("a").expect("a dict"), value.get("b").expect("a dict"));
+    let Value::Pairs(pairs) = a else { panic!("a dict") };
+    assert_eq!(pairs.len(), 50_000);
+    assert_eq!(&pairs[..2], [(Value::Int(0), Value::Int(3)), (Value::Int(1), Value::Int(2))]);
+    assert_eq!(a, b);
+    assert!(crate::format::dvc::python::is_equal(a, b));
+}
+
+#[test]
+fn integers_have_any_width() {
+    let program = "a = 170141183460469231731687303715884105728\nb = -a\nc = -170141183460469231731687303715884105728\n\
+                   d = 0x1_00000000_00000000_00000000_00000000\ne = -(0b0_1)\n";
+    let value = parse(program).expect("a program");
+    assert_eq!(value.get("a"), Some(&Value::Big("170141183460469231731687303715884105728".to_owned())));
+    assert_eq!(value.get("b"), None);
+    assert_eq!(value.get("c"), Some(&Value::Int(i128::MIN)));
+    assert_eq!(value.get("d"), Some(&Value::Big("340282366920938463463374607431768211456".to_owned())));
+    assert_eq!(value.get("e"), Some(&Value::Int(-1)));
+}
+
 /// As DVC 3.67 records it.
 #[test]
 fn classes_of_classes_and_bodies_of_one_line() {

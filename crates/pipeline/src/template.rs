@@ -116,7 +116,7 @@ impl Context {
             None => {
                 let end = path.find(['.', '['])?;
                 let rest = path[end..].strip_prefix('.').unwrap_or(&path[end..]);
-                self.values.get(&path[..end])?.get(rest)
+                self.values.get(&path[..end])?.get_by_texts(rest)
             }
         }
     }
@@ -156,7 +156,7 @@ impl Scope<'_> {
         rest.iter().try_fold(start, |value, part| match value {
             Value::Map(map) => map.get(*part),
             Value::List(list) => list.get(position(part, list.len())?),
-            Value::Pairs(_) => value.get(part),
+            Value::Pairs(_) => value.get_by_texts(part),
             _ => None,
         })
     }
@@ -164,7 +164,7 @@ impl Scope<'_> {
     fn get_as_written(&self, path: &str) -> Option<&Value> {
         let end = path.find(['.', '[']).unwrap_or(path.len());
         match self.locals.iter().find(|(name, _)| *name == &path[..end]) {
-            Some((_, value)) => value.get(path[end..].strip_prefix('.').unwrap_or(&path[end..])),
+            Some((_, value)) => value.get_by_texts(path[end..].strip_prefix('.').unwrap_or(&path[end..])),
             None => self.context.get(path),
         }
     }

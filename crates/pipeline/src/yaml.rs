@@ -6,10 +6,11 @@
 //! Scalars read as in YAML 1.2's core schema (`010` and `yes` are strings, `1e-3` is a float). Refused:
 //! duplicate keys, tags such as `!name`, several documents, aliases that unfold without bound.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use base::{ProjectPath, Typed, Value};
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::de::Error as _;
 
 use crate::conflict::conflict;
@@ -22,7 +23,7 @@ const DEEPEST: usize = 128;
 const FEW_BRACKETS: usize = 2000;
 
 /// The key whose value is merged into the map that it stands in.
-const MERGE_KEY: &str = "<<";
+pub(crate) const MERGE_KEY: &str = "<<";
 
 /// Reads one YAML document. An empty text is null. Merge keys (`<<`) are applied.
 ///
@@ -154,6 +155,7 @@ fn merge_pairs(pairs: &mut Vec<(Value, Value)>) -> Result<(), &'static str> {
         one => vec![one],
     };
     let own = std::mem::take(pairs);
+    let mut places: HashMap<_, usize> = HashMap::new();
     for source in sources.into_iter().rev().chain([Value::Pairs(own)]) {
         let entries = match source {
             Value::Map(map) => map.into_iter().map(|(key, value)| (Value::Str(key), value)).collect(),
@@ -161,9 +163,12 @@ fn merge_pairs(pairs: &mut Vec<(Value, Value)>) -> Result<(), &'static str> {
             _ => return Err("expected a map or a list of maps to merge at `<<`"),
         };
         for (key, value) in entries {
-            match pairs.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, known)) => *known = value,
-                None => pairs.push((key, value)),
+            match places.entry(key.identity()) {
+                Entry::Occupied(place) => pairs[*place.get()].1 = value,
+                Entry::Vacant(place) => {
+                    place.insert(pairs.len());
+                    pairs.push((key, value));
+                }
             }
         }
     }
@@ -186,10 +191,10 @@ fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineE
         .map(|location| Position { line: number(location.line()), column: number(location.column()) });
     let message = without_location(&error.to_string());
     if message.contains("duplicate")
-        && let Some((key, at)) = duplicate(text)
+        && let Some(fault) = duplicate(file, text, |key, _| ("", key.to_owned()))
     {
         // The reader says only which map it was.
-        return PipelineError::new(file, format!("duplicate key `{key}`")).at(Some(at));
+        return fault;
     }
     let hint = match position.and_then(|at| text.lines().nth(at.line as usize - 1)) {
         Some(line) if line.trim_start_matches(' ').starts_with('\t') => {
@@ -200,10 +205,17 @@ fn fault(file: &ProjectPath, text: &str, error: &serde_yaml::Error) -> PipelineE
     PipelineError::new(file, message).at(position).hint(hint)
 }
 
-/// The first key that its map has already, and where it stands.
-fn duplicate(text: &str) -> Option<(String, Position)> {
+/// What a key is told apart by.
+type Identity = (&'static str, String);
+
+/// The fault that the first key is which its map has already, told apart by what `identity` makes of its text, quoted or not.
+pub(crate) fn duplicate(
+    file: &ProjectPath,
+    text: &str,
+    identity: impl Fn(&str, ScalarStyle) -> Identity,
+) -> Option<PipelineError> {
     /// A map with the keys so far and whether a key is next, or (`None`) a list.
-    type Open = Option<(BTreeSet<String>, bool)>;
+    type Open = Option<(BTreeSet<Identity>, bool)>;
     let mut open: Vec<Open> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.ok()?;
@@ -218,10 +230,12 @@ fn duplicate(text: &str) -> Option<(String, Position)> {
             _ => continue,
         };
         if let Some(Some((keys, key_next))) = open.last_mut() {
-            if let (true, Event::Scalar(key, ..)) = (*key_next, &event)
-                && !keys.insert(key.to_string())
+            if let (true, Event::Scalar(key, style, ..)) = (*key_next, &event)
+                && !keys.insert(identity(key, *style))
             {
-                return Some((key.to_string(), start(span)));
+                return Some(
+                    PipelineError::new(file, format!("duplicate key `{key}`")).at(Some(start(span))),
+                );
             }
             *key_next = !*key_next;
         }

@@ -223,6 +223,7 @@ pub fn json_value(value: &Value) -> Json {
             (_, Ok(number)) => Json::from(number),
             _ => Json::from(number.to_string()),
         },
+        Value::Big(digits) => Json::from(digits.as_str()),
         Value::Null => Json::Null,
         Value::Bool(truth) => Json::from(*truth),
         Value::Str(text) | Value::Date(text) => Json::from(text.as_str()),

@@ -160,7 +160,7 @@ fn put(place: &mut Option<String>, text: Option<String>) -> bool {
 fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::Str(text) | Value::Date(text) => Some(text.clone()),
-        Value::Int(_) | Value::Float(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Bool(_) => Some(value.to_string()),
         Value::Null | Value::List(_) | Value::Map(_) | Value::Pairs(_) => None,
     }
 }

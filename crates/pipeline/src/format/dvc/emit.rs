@@ -129,9 +129,9 @@ impl Emitter {
     fn node(&mut self, value: &Value, indent: usize) {
         match value {
             Value::Null => {}
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Date(_) => {
+            Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Date(_) => {
                 self.put(" ");
-                self.put(&scalar_text(value));
+                self.words(&scalar_text(value), Some(indent), true);
             }
             Value::List(_) => self.put(" []"),
             Value::Map(_) | Value::Pairs(_) => self.put(" {}"),

@@ -12,3 +12,4 @@ pub(crate) mod python;
 pub(crate) mod rules;
 pub(crate) mod run_cache;
 pub(crate) mod scalars;
+mod version;

@@ -1,6 +1,7 @@
 //! Values as Python has them.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use base::Value;
 use indexmap::IndexMap;
@@ -28,7 +29,7 @@ fn put(json: &mut String, value: &Value, without: &[&str]) {
     match value {
         Value::Null => json.push_str("null"),
         Value::Bool(truth) => json.push_str(if *truth { "true" } else { "false" }),
-        Value::Int(number) => json.push_str(&number.to_string()),
+        Value::Int(_) | Value::Big(_) => json.push_str(&value.to_string()),
         Value::Float(number) if number.is_nan() => json.push_str("NaN"),
         Value::Float(number) if number.is_infinite() => {
             json.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" });
@@ -92,6 +93,11 @@ fn order(a: &Value, b: &Value) -> Ordering {
     };
     match (a, b) {
         (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        (Value::Big(a), Value::Big(b)) => match (a.starts_with('-'), b.starts_with('-')) {
+            (false, false) => (a.len(), a).cmp(&(b.len(), b)),
+            (true, true) => (b.len(), b).cmp(&(a.len(), a)),
+            (a, b) => b.cmp(&a),
+        },
         _ => worth(a).partial_cmp(&worth(b)).unwrap_or(Ordering::Equal),
     }
 }
@@ -103,7 +109,8 @@ pub(crate) fn has_json(value: &Value) -> bool {
         Value::List(list) => list.iter().all(has_json),
         Value::Map(map) => map.values().all(has_json),
         Value::Pairs(pairs) => {
-            let is_number = |key: &Value| matches!(key, Value::Bool(_) | Value::Int(_) | Value::Float(_));
+            let is_number =
+                |key: &Value| matches!(key, Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_));
             let is_sorted = match &pairs[..] {
                 [(Value::Null, _)] => true,
                 pairs => pairs.iter().all(|(key, _)| is_number(key)),
@@ -124,7 +131,15 @@ pub(crate) fn is_true(value: &Value) -> bool {
         Value::Str(text) => !text.is_empty(),
         Value::List(list) => !list.is_empty(),
         Value::Map(map) => !map.is_empty(),
-        Value::Date(_) | Value::Pairs(_) => true,
+        Value::Date(_) | Value::Pairs(_) | Value::Big(_) => true,
+    }
+}
+
+/// What equal keys of a dict have in common.
+pub(crate) fn identity(key: &Value) -> (&'static str, String) {
+    match key {
+        Value::Date(text) => (key.type_name(), date_text(text).unwrap_or_else(|| text.clone())),
+        key => key.identity(),
     }
 }
 
@@ -146,12 +161,18 @@ pub(crate) fn is_equal(a: &Value, b: &Value) -> bool {
                 && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| is_equal(value, other)))
         }
         (Value::Pairs(a), Value::Pairs(b)) => {
-            let same = |key: &Value| b.iter().find(|(known, _)| is_equal(known, key));
+            let found: HashMap<_, _> = b.iter().map(|(key, value)| (identity(key), value)).collect();
             a.len() == b.len()
-                && a.iter().all(|(key, value)| same(key).is_some_and(|(_, other)| is_equal(value, other)))
+                && a.iter()
+                    .all(|(key, value)| found.get(&identity(key)).is_some_and(|other| is_equal(value, other)))
         }
         (Value::Date(a), Value::Date(b)) => date_text(a) == date_text(b),
         (Value::Float(a), Value::Float(b)) => a == b,
+        (Value::Big(a), Value::Big(b)) => a == b,
+        // A float this large is whole, and is spelled out.
+        (Value::Float(float), Value::Big(digits)) | (Value::Big(digits), Value::Float(float)) => {
+            float.is_finite() && format!("{float:.0}") == *digits
+        }
         (Value::Float(float), other) | (other, Value::Float(float)) => {
             // Exact, as in Python: no integer is rounded to be compared.
             integer(other)
@@ -189,6 +210,7 @@ mod tests {
             (Value::Int(1), Value::Float(1.0)),
             (Value::Int(1), Value::Bool(true)),
             (Value::Bool(false), Value::Float(-0.0)),
+            (Value::Float(2_f64.powi(127)), Value::Big("170141183460469231731687303715884105728".to_owned())),
             (Value::List(vec![Value::Int(2)]), Value::List(vec![Value::Float(2.0)])),
         ];
         for (a, b) in equal {
@@ -198,6 +220,8 @@ mod tests {
             (Value::Int(1), Value::Str("1".to_owned())),
             (Value::Int(1), Value::Float(1.5)),
             (Value::Int((1 << 53) + 1), Value::Float(9_007_199_254_740_992.0)),
+            (Value::Float(2_f64.powi(127)), Value::Big("170141183460469231731687303715884105729".to_owned())),
+            (Value::Int(i128::MAX), Value::Big("170141183460469231731687303715884105728".to_owned())),
             (Value::Null, Value::Bool(false)),
             (Value::Float(f64::NAN), Value::Float(f64::NAN)),
         ];
