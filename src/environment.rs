@@ -46,6 +46,11 @@ pub fn ending_signals() -> impl Iterator<Item = i32> {
         .filter(|signal| *signal != SIGHUP || !ignores_signal(*signal))
 }
 
+/// Whether Ctrl-Z halts a command.
+pub fn may_halt() -> bool {
+    !ignores_signal(signal_hook::consts::SIGTSTP)
+}
+
 /// Whether a signal is ignored. Where the system does not tell (there is no `/proc`), no.
 fn ignores_signal(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -4,8 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use exec::Pause;
+use signal_hook::consts::SIGTSTP;
+
 use crate::environment;
 use crate::error::{CliError, CliResult, ErrorKind};
+
+/// Listens for Ctrl-Z, from now on; nobody is told where it is ignored.
+///
+/// # Errors
+/// When the system refuses.
+pub fn listen_for_pause() -> CliResult<Pause> {
+    let asked: Arc<AtomicBool> = Arc::default();
+    if environment::may_halt() {
+        signal_hook::flag::register(SIGTSTP, asked.clone())
+            .map_err(|source| disk::DiskError::new("listen for signals", Path::new("."), source))?;
+    }
+    Ok(Pause { asked, halt: || drop(signal_hook::low_level::emulate_default_handler(SIGTSTP)) })
+}
 
 /// Listens for the signals that end a command in order, from its making on. The default one listens for nothing: for
 /// commands that a signal may simply end.

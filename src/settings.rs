@@ -58,6 +58,8 @@ enum Kind {
     Url,
     /// A length of time.
     Age,
+    /// A length of time, or `never`.
+    AgeOrNever,
     /// True or false.
     Flag,
     /// `group`, and nothing else.
@@ -94,6 +96,7 @@ const KEYS: &[Key] = &[
     Key { name: STORE_SYNC, kind: Kind::Sync, local_only: false },
     Key { name: TRUST, kind: Kind::Names, local_only: false },
     Key { name: TRACKING_INJECT, kind: Kind::Inject, local_only: false },
+    Key { name: UNHEARD_AFTER, kind: Kind::AgeOrNever, local_only: false },
 ];
 
 /// Where the cache is.
@@ -121,6 +124,13 @@ const TRUST: &str = "stage_cache.trust";
 const STORE_SYNC: &str = "store.sync";
 /// When the scripts of stages get a tracking URI.
 const TRACKING_INJECT: &str = "tracking.inject";
+
+/// How long a run may be silent that lives in no process which could be asked after.
+const UNHEARD_AFTER: &str = "tracking.unheard_after";
+/// That length of time where nobody sets one: a script that logs once a day is heard, also over a weekend and a holiday.
+const UNHEARD_AFTER_DEFAULT: &str = "7d";
+/// What is set so that such runs are never ended.
+const NEVER: &str = "never";
 
 /// A day in nanoseconds.
 const DAY: i64 = 86_400 * 1_000_000_000;
@@ -296,6 +306,17 @@ impl Settings {
         self.text(TRACKING_INJECT).and_then(Inject::from_name).unwrap_or_default()
     }
 
+    /// After how much silence a run is ended that lives in no process which could be asked after, as it was written; `None` for
+    /// never.
+    pub fn unheard_after(&self) -> Option<&str> {
+        Some(self.text(UNHEARD_AFTER).unwrap_or(UNHEARD_AFTER_DEFAULT)).filter(|age| *age != NEVER)
+    }
+
+    /// The same in milliseconds.
+    pub fn unheard_after_millis(&self) -> Option<i64> {
+        parse_age(self.unheard_after()?).ok().map(|age| age / 1_000_000)
+    }
+
     /// How files of the workspace are made from the cache, the preferred way first.
     pub fn link_types(&self) -> Vec<LinkType> {
         let Some(Setting { value: Value::Words(words), .. }) = self.get(CACHE_LINK_TYPES) else {
@@ -413,11 +434,15 @@ impl Key {
                 check_remote_name(text)?;
                 Ok(Value::Text(text.to_owned()))
             }
-            Kind::Age => match parse_age(text) {
+            Kind::AgeOrNever if text == NEVER => Ok(Value::Text(text.to_owned())),
+            Kind::Age | Kind::AgeOrNever => match parse_age(text) {
                 Ok(_) => Ok(Value::Text(text.to_owned())),
                 Err(reason) => Err(Fault {
                     message: format!("`{}` is no length of time", self.name),
-                    hint: Some(reason),
+                    hint: Some(match self.kind {
+                        Kind::AgeOrNever => format!("{reason}, or {NEVER}"),
+                        _ => reason,
+                    }),
                 }),
             },
             Kind::Flag => match text {
@@ -484,9 +509,14 @@ impl Key {
             return Ok(Value::Flag(flag));
         }
         let expected = match self.kind {
-            Kind::Folder | Kind::Group | Kind::Inject | Kind::Remote | Kind::Url | Kind::Age | Kind::Sync => {
-                "a text"
-            }
+            Kind::Folder
+            | Kind::Group
+            | Kind::Inject
+            | Kind::Remote
+            | Kind::Url
+            | Kind::Age
+            | Kind::AgeOrNever
+            | Kind::Sync => "a text",
             Kind::LinkTypes | Kind::Names => "a list of texts",
             Kind::Flag => "true or false",
         };

@@ -29,7 +29,8 @@ use crate::ui::Printer;
 /// `gc.grace`, how young something at a remote must be to stay in any case (default `1d`); `stage_cache.trust`, whose results
 /// are restored: `all`, `local`, or users and hosts (default `all`); `stage_cache.other_platforms`, whether those of other
 /// platforms are (default `false`); `tracking.inject`, when scripts of stages get a tracking URI for MLflow: `auto`, unless the
-/// environment has one, `always` or `never` (default `auto`).
+/// environment has one, `always` or `never` (default `auto`); `tracking.unheard_after`, after how much silence a run ends as
+/// killed that lives in no process which could be asked after: `12h`, `7d` or `never` (default `7d`).
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// The key, as in cache.dir

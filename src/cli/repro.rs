@@ -20,7 +20,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::{Question, counted, counted_text};
 use crate::ignore::ignore_untracked;
 use crate::inside::Inside;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, listen_for_pause};
 use crate::leftovers::{self, tell_empty_groups};
 use crate::placed;
 use crate::project::Project;
@@ -235,7 +235,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let starting: Vec<StageId> = wanted.iter().filter(may_run).copied().collect();
     let before = Before::look(&project, &pipeline, &wanted)?;
     let mut ignore_files = tell_ignored(&project, &pipeline, &starting, printer);
-    let runner = LocalRunner::with_functions(environment::shell_functions());
+    let runner = LocalRunner::with_functions(environment::shell_functions()).pausing(listen_for_pause()?);
     let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons);
     let crew = Crew {
         runner: &runner,

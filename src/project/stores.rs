@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use base::{Digest, Timestamp};
 use pipeline::StageLock;
-use track::{ErrorKind, RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead};
+use track::{
+    ErrorKind, RunId, RunStatus, RunStore, SqliteStore, StoreError, lease_is_alive, settle_dead,
+    settle_unheard,
+};
 
 use super::Project;
 use crate::pen::Opened;
@@ -44,13 +47,16 @@ impl Project {
         store.tell()
     }
 
-    /// Ends the runs of dead processes.
+    /// Ends the runs of dead processes, and those that nobody heard of for as long as `tracking.unheard_after` says.
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub fn settle(&self, store: &SqliteStore) -> Result<(), StoreError> {
         let known = |run| self.ended_well(store, run);
-        settle_dead(store, &lease_is_alive, &known, Timestamp::now()).map(drop)
+        let now = Timestamp::now();
+        settle_dead(store, &lease_is_alive, &known, now)?;
+        let silence = self.settings.unheard_after_millis();
+        silence.map_or(Ok(()), |silence| settle_unheard(store, silence, now).map(drop))
     }
 
     /// The same for who records a reproduction: what other processes keep from being written for long waits in the spool. Tells

@@ -1,14 +1,12 @@
-//! Whether a stage's command or its Python files send what they log somewhere else than to the stage's address. Words are
+//! Whether a stage's command or its scripts send what they log somewhere else than to the stage's address. Words are
 //! looked at, nothing is executed: what is found is told, and decides nothing.
 
-use std::path::{Path, PathBuf};
-
-use pipeline::Stage;
+mod files;
 
 use super::scripts::TRACKING_URI;
 
-/// Nobody writes longer scripts by hand.
-const MOST_BYTES: u64 = 4 << 20;
+pub use files::place_in_scripts;
+
 /// Commands that set or remove the variables that they name.
 const SETTERS: [&str; 4] = ["unset", "setenv", "set", "read"];
 /// Commands that set variables for what comes after them in the same shell, and run nothing.
@@ -47,11 +45,16 @@ fn settings_in(script: &str) -> impl Iterator<Item = usize> {
         {
             return false;
         }
+        // There is one, so that no other takes its place.
         if before.ends_with("${") {
-            return after.starts_with(":=") || after.starts_with('=');
+            return false;
         }
         if let Some(value) = after.strip_prefix('=').filter(|value| !value.starts_with('=')) {
             let value = value.trim_start_matches('"');
+            let unless_set = [":-", "-", ":=", "="].map(|sign| format!("${{{TRACKING_URI}{sign}"));
+            if unless_set.iter().any(|start| value.starts_with(start)) {
+                return false;
+            }
             let same = [format!("${TRACKING_URI}"), format!("${{{TRACKING_URI}}}")];
             let rest = same.iter().find_map(|same| value.strip_prefix(same.as_str()));
             return rest.is_none_or(|rest| {
@@ -114,45 +117,15 @@ fn words_of_commands(script: &str) -> Vec<Vec<(usize, &str)>> {
     commands
 }
 
-/// Where a stage's Python code says itself where it logs: the file and the line, as they may be shown.
-pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
-    if stage.command.scripts().iter().any(|script| is_said_in_command(script)) {
-        return Some("its command".to_owned());
-    }
-    python_files(stage, root).into_iter().find_map(|file| {
-        let is_script =
-            std::fs::metadata(&file).is_ok_and(|found| found.is_file() && found.len() < MOST_BYTES);
-        let text = is_script.then(|| disk::read_text_optional(&file).ok()).flatten().flatten()?;
-        let line = line_in_python(&text)?;
-        Some(format!("{}:{line}", base::shown(file.strip_prefix(root).unwrap_or(&file))))
-    })
-}
-
 /// Whether Python code in a command says where to log; what takes the address from the environment does not.
 fn is_said_in_command(script: &str) -> bool {
     script.contains("set_tracking_uri(") && !script.contains(TRACKING_URI)
 }
 
-/// The Python files that a stage's command names, as files or modules, and those that it declares to read.
-fn python_files(stage: &Stage, root: &Path) -> Vec<PathBuf> {
-    let folder = stage.wdir.to_path(root);
-    let mut files = Vec::new();
-    for script in stage.command.scripts() {
-        let is_sign = |c: char| c.is_whitespace() || "'\"`();|&<>=".contains(c);
-        let mut is_module = false;
-        for word in script.split(is_sign).filter(|word| !word.is_empty()) {
-            if word.ends_with(".py") {
-                files.push(folder.join(word));
-            } else if is_module {
-                let module = folder.join(word.replace('.', "/"));
-                files.extend([module.with_extension("py"), module.join("__main__.py")]);
-            }
-            is_module = word == "-m";
-        }
-    }
-    files.extend(stage.deps.iter().filter(|dep| dep.as_str().ends_with(".py")).map(|dep| dep.to_path(root)));
-    files.dedup();
-    files
+/// The number of the first line of a script for a shell that sets the tracking URI. It may be read by another one, for which
+/// the last line counts as well.
+fn line_in_shell(text: &str) -> Option<usize> {
+    settings_in(text).next().map(|at| text[..at].matches('\n').count() + 1)
 }
 
 /// The number of the first line of Python code that says where to log; what takes the address from the environment does
@@ -166,9 +139,12 @@ fn line_in_python(text: &str) -> Option<usize> {
         });
         let dense: String = line.chars().filter(|c| !c.is_whitespace()).collect();
         let set = format!("environ[{named}]=");
+        let updates = [format!("environ.update({{{named}:"), format!("environ.update({TRACKING_URI}=")];
+        let clients = ["MlflowClient(tracking_uri=", "MlflowClient(\""];
         is_called
             || dense.match_indices(&set).any(|(at, _)| !dense[at + set.len()..].starts_with('='))
-            || dense.contains("MlflowClient(tracking_uri=")
+            || updates.iter().any(|update| dense.contains(update))
+            || (clients.iter().any(|client| dense.contains(client)) && !line.contains(&named))
     };
     code_lines(text).iter().position(says).map(|at| at + 1)
 }
@@ -231,6 +207,9 @@ mod tests {
             "echo $MLFLOW_TRACKING_URI",
             "python train.py --uri \"${MLFLOW_TRACKING_URI}\"",
             "echo ${MLFLOW_TRACKING_URI:-none} > uri",
+            ": ${MLFLOW_TRACKING_URI:=x}; python train.py",
+            "export MLFLOW_TRACKING_URI=${MLFLOW_TRACKING_URI:-http://h}; python train.py",
+            "MLFLOW_TRACKING_URI=\"${MLFLOW_TRACKING_URI-x}\" python train.py",
             "test -n \"$MLFLOW_TRACKING_URI\" && python train.py",
             "printenv MLFLOW_TRACKING_URI",
             "export MLFLOW_TRACKING_URI",
@@ -250,7 +229,6 @@ mod tests {
             "unset OTHER MLFLOW_TRACKING_URI; python train.py",
             "env -u MLFLOW_TRACKING_URI python train.py",
             "setenv MLFLOW_TRACKING_URI x",
-            ": ${MLFLOW_TRACKING_URI:=x}",
             "echo $MLFLOW_TRACKING_URI; MLFLOW_TRACKING_URI= python train.py",
         ] {
             assert_eq!(settings_in(script).count(), 1, "{script}");
@@ -304,6 +282,11 @@ mod tests {
             ("'''\nmlflow.set_tracking_uri(x)\n'''\nset_tracking_uri (x)\nset_tracking_uri(x)", Some(5)),
             ("import os\nos.environ['MLFLOW_TRACKING_URI'] = \"x\"", Some(2)),
             ("if os.environ['MLFLOW_TRACKING_URI'] == 'x': pass", None),
+            ("import os\nos.environ.update({'MLFLOW_TRACKING_URI': 'x'})", Some(2)),
+            ("os.environ.update(MLFLOW_TRACKING_URI='x', OTHER='y')", Some(1)),
+            ("client = MlflowClient('http://h')", Some(1)),
+            ("client = MlflowClient(os.environ['MLFLOW_TRACKING_URI'])", None),
+            ("client = MlflowClient(tracking_uri=os.environ['MLFLOW_TRACKING_URI'])", None),
             ("client = MlflowClient(tracking_uri='http://host')", Some(1)),
             ("# mlflow.set_tracking_uri('x')\nx = 1  # mlflow.set_tracking_uri('x')", None),
             ("print('mlflow.set_tracking_uri(x)', \"it's\") # '", None),

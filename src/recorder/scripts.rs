@@ -193,7 +193,7 @@ impl Recorder<'_> {
         if let Some(place) = elsewhere::place_in_scripts(stage, &self.project.root) {
             self.printer.say(format_args!(
                 "Note: stage {} logged nothing here, and {place} sets a tracking URI of its own: what is logged there is \
-                 not among the runs of this project. Without that line, or with `os.environ[\"{TRACKING_URI}\"]` as the \
+                 not among the runs of this project. Without that line, or with {TRACKING_URI} of the environment as the \
                  URI, it is.",
                 stage.address
             ));

@@ -140,3 +140,36 @@ fn under_nohup_a_lost_terminal_stops_nothing() {
 fn sigquit_ends_with_131() {
     check(":", "QUIT", 131);
 }
+
+/// Whether the system says that a process is halted.
+fn is_halted(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
+/// A terminal halts its foreground process group alone, and a stage has one of its own.
+#[test]
+fn ctrl_z_halts_a_stage_with_the_reproduction_and_nothing_is_lost() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: |\n      echo $$ > shell.new; mv shell.new shell\n      while [ ! -e go ]; do sleep 0.02; done\n      \"$PIPE\" log metric loss 1\n      echo 1 > out\n    outs: [out]\n    timeout: 1h\n",
+    );
+    let mut command = sandbox.pipe_command(["repro"]);
+    command.env("PIPE", env!("CARGO_BIN_EXE_pipe"));
+    let started = sandbox.start(command);
+    let own = started.pid().to_string();
+    for _ in 0..2 {
+        sandbox.await_file("shell");
+        let shell = sandbox.read("shell");
+        started.signal("TSTP");
+        await_that("both are halted", || is_halted(&own) && is_halted(&shell));
+        started.signal("CONT");
+        await_that("both go on", || !is_halted(&own) && !is_halted(&shell));
+    }
+    sandbox.write("go", "");
+    started.wait().code(0).tells(&["1 ran"]);
+    let run = sandbox.stage_run("a");
+    assert_eq!(
+        (&run["status"], run["metrics"]["loss"].as_array().map(Vec::len)),
+        (&json!("FINISHED"), Some(1))
+    );
+}

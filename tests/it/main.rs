@@ -45,6 +45,7 @@ mod dvc_random;
 mod dvc_things;
 mod dvc_tool;
 mod dvc_values;
+mod elsewhere;
 mod environment;
 mod example;
 mod failures;

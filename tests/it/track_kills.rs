@@ -4,6 +4,7 @@
 //! `PIPE_TEST_KILLS` and `PIPE_TEST_SEED` as for the kills of reproductions.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use base::Timestamp;
 use serde_json::json;
 use track::{ArtifactOwner, RunId, RunStore, SqliteStore};
 
-use crate::harness::{Sandbox, Started, await_that, is_alive};
+use crate::harness::{Said, Sandbox, Started, await_that, is_alive};
 use crate::histories::{Random, number, seed};
 use crate::mlflow_tool::Served;
 
@@ -31,13 +32,13 @@ done
 const PIPE: &str = env!("CARGO_BIN_EXE_pipe");
 
 /// Kills a program with everything that it started.
-fn kill_group(sandbox: &Sandbox, mut started: Started) {
+fn kill_group(sandbox: &Sandbox, mut started: Started) -> Said {
     if started.is_running() {
         let mut kill = sandbox.program("kill");
         kill.args(["-KILL", "--", &format!("-{}", started.pid())]);
         sandbox.finish(kill);
     }
-    started.wait();
+    started.wait()
 }
 
 /// Signals a program with everything that it started.
@@ -49,8 +50,12 @@ fn signal_group(sandbox: &Sandbox, started: &Started, signal: &str) {
 
 /// The numbers that were acknowledged.
 fn acked(sandbox: &Sandbox, what: &str) -> BTreeSet<i64> {
-    let name = format!("acked.{what}");
-    let text = if sandbox.exists(&name) { sandbox.read(&name) } else { String::new() };
+    acked_in(&sandbox.root(), what)
+}
+
+/// The same of a loop in a folder of its own.
+fn acked_in(folder: &Path, what: &str) -> BTreeSet<i64> {
+    let text = std::fs::read_to_string(folder.join(format!("acked.{what}"))).unwrap_or_default();
     // The last line may be cut.
     text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
 }
@@ -72,6 +77,12 @@ fn check_whole(sandbox: &Sandbox, story: &str) {
 /// What `LOOP` was told is logged to this run is there; at most one more of each kind is.
 #[track_caller]
 fn check_logged(sandbox: &Sandbox, run: RunId, unacked: usize, story: &str) {
+    check_logged_in(sandbox, &sandbox.root(), run, unacked, story);
+}
+
+/// The same of a loop in a folder of its own.
+#[track_caller]
+fn check_logged_in(sandbox: &Sandbox, folder: &Path, run: RunId, unacked: usize, story: &str) {
     let store = store(sandbox);
     let points = store.metric_history(run, "loss").unwrap();
     let steps: BTreeSet<i64> = points.iter().map(|point| point.step).collect();
@@ -88,7 +99,7 @@ fn check_logged(sandbox: &Sandbox, run: RunId, unacked: usize, story: &str) {
         files.insert(number.parse::<i64>().unwrap());
     }
     for (what, found) in [("metric", steps), ("tag", tags), ("artifact", files)] {
-        let acked = acked(sandbox, what);
+        let acked = acked_in(folder, what);
         let lost: Vec<&i64> = acked.difference(&found).collect();
         assert!(lost.is_empty(), "{what} {lost:?} are lost: {story}");
         assert!(found.len() <= acked.len() + unacked, "{what}: {acked:?} {found:?} {story}");
@@ -263,7 +274,58 @@ fn a_killed_server_has_all_that_it_answered() {
         // Everybody who asks for it can go on.
         sandbox.ok(["runs", "list", "-n", "0"]);
     }
+    // Nobody can tell of a client that it was killed; a week of silence does.
+    let file = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    file.execute("UPDATE run SET heard = heard - 8 * 86400000", []).unwrap();
+    check_none_runs(&sandbox, "none runs for ever");
     println!("{kills} kills, {total:?} points were acknowledged");
+}
+
+/// Eight that log, one of which is killed again and again, while runs are removed for ever, the cache is collected, and
+/// somebody copies the store.
+#[test]
+fn loggers_that_are_killed_beside_collections_and_backups_lose_nothing_and_see_no_lock() {
+    let (kills, mut random) = count();
+    let sandbox = Sandbox::new();
+    let runs: Vec<String> = (0..8).map(|_| sandbox.ok(["runs", "start"]).stdout.trim().to_owned()).collect();
+    let start = |logger: usize, life: u64| {
+        let mut shell = sandbox.program("sh");
+        let text = format!("mkdir -p in.{logger}; cd in.{logger}; {LOOP}");
+        let from = (life * 1_000_000).to_string();
+        shell.args(["-c", &text]).env("PIPE", PIPE).env("FROM", from);
+        shell.env("TARGET", format!("--run {}", runs[logger]));
+        sandbox.start(shell)
+    };
+    let mut loggers: Vec<Started> = (0..8).map(|logger| start(logger, 0)).collect();
+    for life in 1..=kills {
+        let gone = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+        sandbox.ok(["runs", "delete", "--yes", &gone]);
+        for collection in [&["runs", "gc", "--yes"][..], &["gc", "-w", "--force"]] {
+            let said = sandbox.ok(collection);
+            assert!(!said.stderr.contains("locked"), "{}", said.stderr);
+        }
+        let copy = sandbox.path(&format!("copy.{life}.db"));
+        let file = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+        file.busy_timeout(Duration::from_secs(30)).unwrap();
+        file.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        drop(file);
+        assert!(SqliteStore::open(&copy).is_ok(), "a copy is a store");
+        let logger = random.below(loggers.len());
+        let killed = std::mem::replace(&mut loggers[logger], start(logger, life));
+        let said = kill_group(&sandbox, killed);
+        assert!(!said.stderr.contains("locked"), "{}", said.stderr);
+    }
+    for logger in loggers {
+        let said = kill_group(&sandbox, logger);
+        assert!(!said.stderr.contains("locked"), "{}", said.stderr);
+    }
+    sandbox.ok(["runs", "list"]);
+    check_whole(&sandbox, "collected and copied");
+    for (logger, run) in runs.iter().enumerate() {
+        let folder = sandbox.path(&format!("in.{logger}"));
+        let run = run.parse().unwrap();
+        check_logged_in(&sandbox, &folder, run, 2 + 2 * kills as usize, &format!("logger {logger}"));
+    }
 }
 
 /// What a client was told is done.

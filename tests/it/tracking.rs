@@ -428,27 +428,6 @@ fn the_users_tracking_uri_is_respected_and_told() {
     assert!(found.contains("MLFLOW_HTTP_REQUEST_MAX_RETRIES=2\n") && found.contains("no_proxy=127.0.0.1\n"));
 }
 
-/// Each stage has a command of its own; each item of one a shell of its own.
-#[test]
-fn every_command_that_sets_a_tracking_uri_is_told() {
-    let sandbox = Sandbox::with_pipeline(
-        "\
-stages:
-  one: {cmd: MLFLOW_TRACKING_URI=http://h true}
-  two: {cmd: 'export MLFLOW_TRACKING_URI=http://h; true'}
-  vain: {cmd: [export MLFLOW_TRACKING_URI=http://h, echo $MLFLOW_TRACKING_URI > uri], outs: [uri]}
-",
-    );
-    let said = sandbox.ok(["repro"]);
-    let said = said.tells(&[
-        "Note: the command of stage one sets MLFLOW_TRACKING_URI: that counts",
-        "Note: the command of stage two sets MLFLOW_TRACKING_URI: that counts",
-        "Note: stage vain sets MLFLOW_TRACKING_URI in a part of its command that runs nothing then",
-    ]);
-    assert_eq!(said.stderr.matches("Note: ").count(), 3, "{}", said.stderr);
-    assert!(sandbox.read("uri").starts_with("http://127.0.0.1:"), "what is told of it is true");
-}
-
 #[test]
 fn an_address_differs_each_time_and_is_no_input() {
     let sandbox = Sandbox::with_pipeline(VARIABLES);

@@ -12,8 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use disk::{Appender, DiskError};
@@ -110,6 +110,18 @@ pub trait Runner: Sync {
     /// Ends all running commands: asks them first, kills them half a second later. Commands that are
     /// started afterwards end at once.
     fn stop(&self);
+
+    /// Called again and again by the one who waits for commands: for what a runner does that nobody asks it for.
+    fn look_around(&self) {}
+}
+
+/// How a runner is told to halt, commands and all, until it is told to go on: by Ctrl-Z.
+#[derive(Clone, Debug)]
+pub struct Pause {
+    /// Set from outside when everything is to halt.
+    pub asked: Arc<AtomicBool>,
+    /// Halts this process; comes back when it goes on.
+    pub halt: fn(),
 }
 
 /// Runs commands on this machine.
@@ -119,6 +131,9 @@ pub struct LocalRunner {
     /// so that the number cannot have passed to another process.
     groups: Mutex<Vec<Pid>>,
     stopped: AtomicBool,
+    pause: Option<Pause>,
+    /// For how long commands were halted: no part of the time that they have.
+    paused: Mutex<Duration>,
     guard: Guard,
     starter: Starter,
 }
@@ -167,12 +182,43 @@ impl Runner for LocalRunner {
             let _ = kill_process_group(*group, Signal::KILL);
         }
     }
+
+    /// A command has a process group of its own, which a terminal does not halt with us. It must not go on alone: scripts that
+    /// log would wait for us in vain, and fail.
+    fn look_around(&self) {
+        let Some(pause) = &self.pause else { return };
+        if !pause.asked.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        // Held until it is told: whoever finds that a command's time is up asks for it first.
+        let mut paused = self.lock_paused();
+        let since = Instant::now();
+        let groups = self.lock_groups();
+        for group in groups.iter() {
+            let _ = kill_process_group(*group, Signal::STOP);
+        }
+        (pause.halt)();
+        *paused += since.elapsed();
+        for group in groups.iter() {
+            let _ = kill_process_group(*group, Signal::CONT);
+        }
+    }
 }
 
 impl LocalRunner {
     /// A runner in an environment that brings along shell functions of these names: a command of such a name is theirs.
     pub fn with_functions(functions: BTreeSet<String>) -> Self {
         LocalRunner { starter: Starter::with_functions(functions), ..LocalRunner::default() }
+    }
+
+    /// The same, which halts with its commands when that is asked for.
+    #[must_use]
+    pub fn pausing(self, pause: Pause) -> Self {
+        LocalRunner { pause: Some(pause), ..self }
+    }
+
+    fn lock_paused(&self) -> std::sync::MutexGuard<'_, Duration> {
+        self.paused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock_groups(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
@@ -192,7 +238,11 @@ impl LocalRunner {
         let end = ProcessEnd::of(group);
         let mut deadline = spawn.deadline;
         let mut timed_out = false;
+        let mut paused = *self.lock_paused();
         let ended = loop {
+            let paused_since = *self.lock_paused() - paused;
+            paused += paused_since;
+            deadline = deadline.map(|deadline| deadline + paused_since);
             wait_for(outputs, Some(&end), deadline);
             read_ready(outputs, spawn.secrets, on_line);
             match has_ended(group) {
@@ -200,7 +250,8 @@ impl LocalRunner {
                 Ok(true) => break Ok(()),
                 Err(fault) => break Err(fault),
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let is_up = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_up && *self.lock_paused() == paused {
                 // Asked first, killed half a second later.
                 let signal = if timed_out { Signal::KILL } else { Signal::TERM };
                 let _ = kill_process_group(group, signal);

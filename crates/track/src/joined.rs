@@ -174,6 +174,7 @@ pub(crate) fn with(mut run: Run, script: &Run) -> Run {
     let Run { info, data } = script.clone();
     run.info.experiment = info.experiment;
     run.info.experiment_name = info.experiment_name;
+    run.info.heard = run.info.heard.max(info.heard);
     for (key, own) in &run.data.metrics {
         let is_other =
             |metric: &&Metric| metric.value != own.value && !(metric.value.is_nan() && own.value.is_nan());

@@ -63,7 +63,7 @@ pub use mirror::{PARENT_TAG, RUN_NAME_TAG};
 pub use model_id::{ModelId, ParseModelIdError};
 pub use name::run_name;
 pub use run_id::{ParseRunIdError, RunId};
-pub use settle::{SETTLED_TAG, settle_dead};
+pub use settle::{SETTLED_TAG, UNHEARD_TAG, settle_dead, settle_unheard};
 pub use source::{Source, below};
 pub use sqlite::{SCHEMA_VERSION, SqliteStore, Sync, told_holdings};
 pub use store::{

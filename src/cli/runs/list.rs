@@ -40,7 +40,7 @@ pub struct ListArgs {
     sort: Vec<String>,
     /// Show these columns, separated by commas: metrics.NAME, best(NAME), min(NAME), max(NAME), last(NAME), params.NAME,
     /// tags.NAME, datasets.name (digest, context), and id, name, stage, status, start, end, duration, experiment, user,
-    /// parent, and heard: of a run that goes on, when it began or last measured something
+    /// parent, and heard: of a run that goes on, when something was last logged to it, to the minute
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     columns: Vec<String>,
     /// List at most N runs, or all with 0
@@ -126,7 +126,7 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     table.leave_out(all - runs.len());
     args.format.print(&table, printer);
     if for_people {
-        tell_silent(&store, &runs, printer)?;
+        tell_silent(project, &store, &runs, printer)?;
     }
     if let Some(first) = others.first() {
         let more = count_text(others.len(), "more metric");
@@ -141,7 +141,7 @@ pub fn run(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
 const SILENT: i64 = 60 * 60 * 1000;
 
 /// Tells of runs that may never end: nobody knows what became of their makers.
-fn tell_silent(store: &SqliteStore, runs: &[Run], printer: Printer) -> CliResult {
+fn tell_silent(project: &Project, store: &SqliteStore, runs: &[Run], printer: Printer) -> CliResult {
     let now = Timestamp::now();
     let is_silent = |run: &&Run| run.last_heard().is_some_and(|heard| now.millis_since(heard) > SILENT);
     let mut silent: Vec<&Run> = runs.iter().filter(is_silent).collect();
@@ -151,10 +151,17 @@ fn tell_silent(store: &SqliteStore, runs: &[Run], printer: Printer) -> CliResult
     let leases = store.leases()?;
     silent.retain(|run| leases.iter().all(|(leased, _)| *leased != run.info.id));
     if let Some(first) = silent.first().map(|run| run.info.id.short()) {
-        let (count, is) = (count_text(silent.len(), "run"), if silent.len() == 1 { "is" } else { "are" });
+        let one = silent.len() == 1;
+        let (count, is, was) = (
+            count_text(silent.len(), "run"),
+            if one { "is" } else { "are" },
+            if one { "was" } else { "were" },
+        );
+        let by_itself = project.settings.unheard_after().map(|age| format!(", as {age} of silence do"));
         printer.say(format_args!(
-            "{count} {is} said to run, and measured nothing for an hour: `--columns id,name,status,heard` tells since when; \
-             `pipe runs end {first} --status killed` ends one whose script is gone."
+            "{count} {is} said to run, and {was} not heard of for an hour: `--columns id,name,status,heard` tells since \
+             when; `pipe runs end {first} --status killed` ends one whose script is gone{}.",
+            by_itself.unwrap_or_default()
         ));
     }
     Ok(())

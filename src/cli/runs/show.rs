@@ -113,8 +113,10 @@ fn head(store: &SqliteStore, Joined { run, script }: &Joined, printer: Printer) 
     let status = status_cell(run).shown();
     printer.data_line(format_args!("{}  {}  {status}", run.info.id, one_line(&run.info.name)));
     let started = run.info.start_time.local();
+    // As exactly as it is noted, the start says the same.
+    let is_later = |heard: &base::Timestamp| heard.millis_since(run.info.start_time) >= 60_000;
     let took = run.info.duration_millis().map(report::duration_text);
-    let took = took.unwrap_or_else(|| match run.last_heard().filter(|heard| *heard != run.info.start_time) {
+    let took = took.unwrap_or_else(|| match run.last_heard().filter(is_later) {
         Some(heard) => format!("still running, last heard of {}", heard.local()),
         None => "still running".to_owned(),
     });

@@ -611,6 +611,14 @@ impl RunStore for StandbyStore {
         self.ask_real(RunStore::leases)
     }
 
+    fn heard_outside(
+        &self,
+        earliest: Timestamp,
+        latest: Timestamp,
+    ) -> Result<Vec<(RunId, Option<Lease>, Timestamp)>, StoreError> {
+        self.ask_real(|real| real.heard_outside(earliest, latest))
+    }
+
     fn purgeable(&self, before: Option<Timestamp>) -> Result<Purge, StoreError> {
         self.ask_real(|real| real.purgeable(before))
     }

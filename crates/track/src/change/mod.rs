@@ -187,6 +187,12 @@ pub enum Change {
         /// The process; nothing for none.
         lease: Option<Lease>,
     },
+    /// Says that a run was heard of at [`Changes::at`], whatever was known: for a run that a clock noted which was wrong.
+    /// With all that is logged to a run that is noted by itself.
+    Heard {
+        /// The run.
+        run: RunId,
+    },
     /// Logs points of metrics. A point that is there already changes nothing.
     LogMetrics {
         /// The run.
@@ -320,6 +326,7 @@ impl Change {
             Change::UpdateRun { run, .. }
             | Change::SetLifecycle { run, .. }
             | Change::SetLease { run, .. }
+            | Change::Heard { run }
             | Change::LogMetrics { run, .. }
             | Change::LogParams { run, .. }
             | Change::DeleteTag { run, .. }

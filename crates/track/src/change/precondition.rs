@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Lease, Lifecycle, RunId, RunStatus};
@@ -22,6 +23,15 @@ pub enum Precondition {
         run: RunId,
         /// The lease.
         lease: Lease,
+    },
+    /// The run goes on, and neither it nor one below it was heard of after this time.
+    Unheard {
+        /// The run.
+        run: RunId,
+        /// The time.
+        since: Timestamp,
+        /// What a clock noted below the run that was ahead of this does not count.
+        latest: Timestamp,
     },
     /// The run has no such param.
     ParamAbsent {
@@ -122,6 +132,9 @@ impl fmt::Display for Precondition {
             Precondition::StatusIs { run, status } => write!(f, "run {run} has the status {status}"),
             Precondition::LeaseIs { run, lease } => {
                 write!(f, "run {run} belongs to process {} on {}", lease.pid, lease.host)
+            }
+            Precondition::Unheard { run, since, .. } => {
+                write!(f, "run {run} was not heard of after {since}")
             }
             Precondition::ParamAbsent { run, key } => write!(f, "run {run} has no param `{key}`"),
             Precondition::TagIs { run, key, value: Some(value) } => {

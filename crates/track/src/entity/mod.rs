@@ -163,6 +163,9 @@ pub struct RunInfo {
     pub deleted: Option<Timestamp>,
     /// Who started it; may be empty.
     pub user: String,
+    /// When it was last heard of while it ran, to the minute, by the clock of who wrote that down.
+    #[serde(default)]
+    pub heard: Option<Timestamp>,
 }
 
 impl RunInfo {
@@ -173,11 +176,9 @@ impl RunInfo {
 }
 
 impl Run {
-    /// Of a run that goes on, when it began or last measured something: nobody may know what became of its maker.
+    /// Of a run that goes on, when it was last heard of, to the minute: nobody may know what became of its maker.
     pub fn last_heard(&self) -> Option<Timestamp> {
-        let measured = self.data.metrics.values().map(|metric| metric.timestamp);
-        let heard = measured.chain([self.info.start_time]).max();
-        heard.filter(|_| !self.info.status.has_ended())
+        self.info.heard.filter(|_| !self.info.status.has_ended())
     }
 }
 

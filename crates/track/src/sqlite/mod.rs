@@ -574,6 +574,14 @@ impl RunStore for SqliteStore {
         self.read(read::leases)
     }
 
+    fn heard_outside(
+        &self,
+        earliest: Timestamp,
+        latest: Timestamp,
+    ) -> Result<Vec<(RunId, Option<Lease>, Timestamp)>, StoreError> {
+        self.read(|connection| read::heard_outside(connection, earliest, latest))
+    }
+
     fn purgeable(&self, before: Option<Timestamp>) -> Result<Purge, StoreError> {
         self.read(|connection| read::purgeable(connection, before))
     }

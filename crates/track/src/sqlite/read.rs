@@ -6,6 +6,7 @@ use base::{Digest, Timestamp};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::apply::last_heard;
 use super::choose::{choose, page};
 use super::fault::Fault;
 use super::pairs::Pairs;
@@ -361,6 +362,28 @@ pub(super) fn leases(connection: &Connection) -> Result<Vec<(RunId, Lease)>, Fau
     )?;
     let found = query.query_map([], |row| Ok((run_id(row, 4)?, lease_row(row)?)))?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Running runs that were heard of, with all below them, before the one time or after the other.
+pub(super) fn heard_outside(
+    connection: &Connection,
+    earliest: Timestamp,
+    latest: Timestamp,
+) -> Result<Vec<(RunId, Option<Lease>, Timestamp)>, Fault> {
+    let mut query = connection.prepare_cached(
+        "SELECT number, id FROM run
+         WHERE status = 0 AND lifecycle = 0 AND (heard < ?1 OR heard > ?2) ORDER BY number",
+    )?;
+    let found = query.query_map([earliest.0, latest.0], |row| Ok((row.get(0)?, run_id(row, 1)?)))?;
+    let mut outside = Vec::new();
+    for row in found {
+        let (number, run): (i64, RunId) = row?;
+        let heard = last_heard(connection, number, latest)?;
+        if heard < earliest || heard > latest {
+            outside.push((run, lease(connection, number)?, heard));
+        }
+    }
+    Ok(outside)
 }
 
 /// The lease of the run with that number.

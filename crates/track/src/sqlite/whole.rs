@@ -40,7 +40,7 @@ impl Page {
     fn load_info(&mut self, connection: &Connection) -> Result<(), Fault> {
         let mut query = connection.prepare_cached(
             "SELECT run.number, run.id, run.experiment, experiment.name, run.name, run.status, parent.id,
-                run.start_time, run.end_time, run.lifecycle, run.user, run.deleted
+                run.start_time, run.end_time, run.lifecycle, run.user, run.deleted, run.heard
              FROM json_each(?1) AS page CROSS JOIN run ON run.number = page.value
              JOIN experiment ON experiment.id = run.experiment
              LEFT JOIN run AS parent ON parent.number = run.parent",
@@ -164,6 +164,7 @@ fn info(row: &Row) -> rusqlite::Result<RunInfo> {
         lifecycle: lifecycle(row.get(9)?),
         user: row.get(10)?,
         deleted: row.get::<_, Option<i64>>(11)?.map(Timestamp),
+        heard: row.get::<_, Option<i64>>(12)?.map(Timestamp),
     })
 }
 

@@ -218,6 +218,17 @@ pub trait RunStore: Send + Sync {
     /// When the store fails.
     fn leases(&self) -> Result<Vec<(RunId, Lease)>, StoreError>;
 
+    /// The running runs of which, and of what is below them, nothing was heard since the earlier time, or that were heard of
+    /// after the later one; each with its lease and when that was.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn heard_outside(
+        &self,
+        earliest: Timestamp,
+        latest: Timestamp,
+    ) -> Result<Vec<(RunId, Option<Lease>, Timestamp)>, StoreError>;
+
     /// What was deleted before a time, or at any time, and can be removed for ever by
     /// [`Change::Purge`](crate::Change::Purge).
     ///

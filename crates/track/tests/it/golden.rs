@@ -124,6 +124,60 @@ fn a_file_of_schema_2_is_upgraded_and_all_of_it_reads_back() {
     assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
 }
 
+/// A file that schema 3 wrote, as text: a run that goes on, and one that has ended.
+const SCHEMA_3: &str = include_str!("../golden/schema-3.sql");
+
+#[test]
+fn a_file_of_schema_3_is_upgraded_and_tells_when_its_runs_were_heard_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.db");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_3).expect("filled");
+    let store = SqliteStore::open(&path).expect("upgraded");
+    let run = |name: &str| store.run(store.find_run(name).expect("there")).expect("there");
+    let (going, ended) = (run("going"), run("ended"));
+    let tags = store.tag_history(going.info.id, "phase").expect("read");
+    assert_eq!(going.last_heard(), Some(tags[0].set), "what came last was a tag");
+    assert!(going.info.heard > Some(going.info.start_time));
+    assert_eq!((ended.info.status, ended.info.heard), (RunStatus::Finished, None));
+    make_run(&store, 9);
+    drop(store);
+    let backup = folder.path().join("runs.db.schema-3.bak");
+    let backup = rusqlite::Connection::open(backup).expect("there is a backup");
+    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(3));
+    let new = tempfile::tempdir().expect("a folder");
+    drop(SqliteStore::open(&new.path().join("runs.db")).expect("opens"));
+    assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
+}
+
+#[test]
+fn eight_that_open_an_older_file_at_once_upgrade_it_once_and_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.db");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_3).expect("filled");
+    let go = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (path, go) = (&path, &go);
+            scope.spawn(move || {
+                go.wait();
+                let store = SqliteStore::open(path).expect("upgraded by one of them");
+                let run = make_run(&store, 100 + number);
+                for step in 0..20 {
+                    let metrics = vec![crate::point("loss", step, 1, 0.5)];
+                    store.apply(at(1, vec![track::Change::LogMetrics { run, metrics }])).expect("logged");
+                }
+            });
+        }
+    });
+    let store = SqliteStore::open(&path).expect("opens");
+    for number in 0..8 {
+        assert_eq!(store.metric_history(id(100 + number), "loss").expect("read").len(), 20);
+    }
+    let backup =
+        rusqlite::Connection::open(folder.path().join("runs.db.schema-3.bak")).expect("there is a backup");
+    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(3));
+}
+
 fn tables(path: &std::path::Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(path).expect("opens");
     let mut query = connection

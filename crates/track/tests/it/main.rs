@@ -12,6 +12,7 @@ mod mlflow;
 mod models;
 mod moved;
 mod sqlite;
+mod unheard;
 
 use base::Timestamp;
 use track::{Change, Changes, Metric, NewRun, Param, RunId, RunStore, Tag};

@@ -180,7 +180,7 @@ fn a_newer_file_is_refused_and_left_alone() {
     let before = std::fs::read(&path).expect("there");
     let error = SqliteStore::open(&path).expect_err("newer");
     let expected =
-        format!("the run store {} was made by a newer pipe: schema 7, this pipe knows 3", path.display());
+        format!("the run store {} was made by a newer pipe: schema 7, this pipe knows 4", path.display());
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().is_some());
     assert!(std::fs::read(&path).expect("there") == before, "the file was changed");

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{active_run, lookup, run};
+use super::{active_run, last_heard, lookup, run};
 use crate::joined::{SCRIPT_RUN_TAG, STAGE_RUN_TAG};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::read;
@@ -30,6 +30,11 @@ fn judge(transaction: &Transaction, precondition: &Precondition) -> Result<(bool
         Precondition::LeaseIs { run, lease } => {
             let number = active_run(transaction, *run)?;
             plain(read::lease(transaction, number)?.as_ref() == Some(lease))
+        }
+        Precondition::Unheard { run, since, latest } => {
+            let number = active_run(transaction, *run)?;
+            let heard = last_heard(transaction, number, *latest)?;
+            Ok((heard <= *since, Some(format!("it was heard of at {heard}"))))
         }
         Precondition::ParamAbsent { run, key } => {
             let number = active_run(transaction, *run)?;

@@ -3,6 +3,7 @@
 mod artifact;
 mod demand;
 mod experiment;
+mod heard;
 mod hold;
 mod input;
 mod model;
@@ -13,10 +14,12 @@ mod tag;
 mod version;
 
 pub(super) use artifact::Table;
+pub(super) use heard::last_heard;
 
 use base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use self::heard::Word;
 use super::fault::Fault;
 use super::history;
 use super::holdings::Holdings;
@@ -108,6 +111,8 @@ fn make(
     applied: &mut Applied,
 ) -> Result<(), Fault> {
     let open = |run: RunId| open_run(transaction, run, to_deleted);
+    let hear = |run: RunId| heard::hear(transaction, run, to_deleted, at, Word::OfMaker);
+    let care = |run: RunId| heard::hear(transaction, run, to_deleted, at, Word::OfAnybody);
     match change {
         Change::CreateExperiment { name, if_absent } => {
             applied.experiments.push(experiment::create(transaction, name, *if_absent, at)?);
@@ -126,7 +131,7 @@ fn make(
         Change::SetExperimentLifecycle { experiment, lifecycle } => {
             experiment::set_lifecycle(transaction, *experiment, *lifecycle, at)
         }
-        Change::CreateRun(run) => run::create(transaction, run, to_deleted),
+        Change::CreateRun(run) => run::create(transaction, run, to_deleted, at),
         Change::UpdateRun { run, status, end_time, name } => {
             let number = open(*run)?;
             if let Some(name) = name {
@@ -134,18 +139,19 @@ fn make(
             }
             run::update_state(transaction, number, *status, *end_time, at)
         }
+        Change::Heard { run } => heard::note(transaction, open(*run)?, at),
         Change::SetLifecycle { run, lifecycle } => run::set_lifecycle(transaction, *run, *lifecycle, at),
         Change::SetLease { run, lease } => run::set_lease(transaction, open(*run)?, lease.as_ref()),
-        Change::LogMetrics { run, metrics } => history::log(transaction, open(*run)?, metrics),
-        Change::LogParams { run, params } => run::log_params(transaction, *run, open(*run)?, params),
-        Change::SetTags { run, tags } => run::set_tags(transaction, open(*run)?, tags, at),
-        Change::DeleteTag { run, key } => run::delete_tag(transaction, open(*run)?, key),
+        Change::LogMetrics { run, metrics } => history::log(transaction, hear(*run)?, metrics),
+        Change::LogParams { run, params } => run::log_params(transaction, *run, hear(*run)?, params),
+        Change::SetTags { run, tags } => run::set_tags(transaction, care(*run)?, tags, at),
+        Change::DeleteTag { run, key } => run::delete_tag(transaction, care(*run)?, key),
         Change::LogArtifacts { run, artifacts } => {
-            artifact::log(transaction, Table::Run, open(*run)?, artifacts)
+            artifact::log(transaction, Table::Run, hear(*run)?, artifacts)
         }
         Change::DeleteArtifacts { owner, path } => {
             let (table, number) = match owner {
-                ArtifactOwner::Run(run) => (Table::Run, open(*run)?),
+                ArtifactOwner::Run(run) => (Table::Run, care(*run)?),
                 ArtifactOwner::Model(model) => (Table::Model, model::active(transaction, *model)?),
                 ArtifactOwner::Version(name, version) => {
                     (Table::Version, version::find(transaction, name, *version)?.number)
@@ -153,20 +159,20 @@ fn make(
             };
             artifact::delete(transaction, table, number, path)
         }
-        Change::LogDatasets { run, datasets } => input::log_datasets(transaction, open(*run)?, datasets),
+        Change::LogDatasets { run, datasets } => input::log_datasets(transaction, hear(*run)?, datasets),
         Change::LogModelInputs { run, models } => {
             let models = models.iter().map(|model| (*model, 0));
-            input::log_models(transaction, open(*run)?, crate::Role::Input, models)
+            input::log_models(transaction, hear(*run)?, crate::Role::Input, models)
         }
         Change::LogModelOutputs { run, models } => {
             let models = models.iter().map(|output| (output.model, output.step));
-            input::log_models(transaction, open(*run)?, crate::Role::Output, models)
+            input::log_models(transaction, hear(*run)?, crate::Role::Output, models)
         }
         Change::LogInputs { run, files } => {
-            input::log_files(transaction, open(*run)?, crate::Role::Input, files)
+            input::log_files(transaction, hear(*run)?, crate::Role::Input, files)
         }
         Change::LogOutputs { run, files } => {
-            input::log_files(transaction, open(*run)?, crate::Role::Output, files)
+            input::log_files(transaction, hear(*run)?, crate::Role::Output, files)
         }
         Change::LoggedModel(change) => model::make(transaction, change, at),
         Change::Registry(change) => registry::make(transaction, change, at, applied),

@@ -3,7 +3,7 @@
 use base::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{check_time, experiment, lookup, open_run};
+use super::{check_time, experiment, heard, lookup, open_run};
 use crate::key::{MAX_RUN_NAME, check_length};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::history;
@@ -12,7 +12,12 @@ use crate::{
     RunId, RunStatus, StoreError, Tag, check_key, run_name,
 };
 
-pub(super) fn create(transaction: &Transaction, run: &NewRun, to_deleted: bool) -> Result<(), Fault> {
+pub(super) fn create(
+    transaction: &Transaction,
+    run: &NewRun,
+    to_deleted: bool,
+    at: Timestamp,
+) -> Result<(), Fault> {
     check_time(run.start_time, || format!("the start of run {}", run.id))?;
     let name = run.name.clone().unwrap_or_else(|| run_name(run.id));
     check_length(&name, MAX_RUN_NAME, || "the run name".to_owned())?;
@@ -22,8 +27,8 @@ pub(super) fn create(transaction: &Transaction, run: &NewRun, to_deleted: bool) 
         return Err(StoreError::RunExists(run.id).into());
     }
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO run (id, experiment, parent, name, status, start_time, end_time, user)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO run (id, experiment, parent, name, status, start_time, end_time, user, heard)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     let end_time = run.end_time.map(|time| time.0);
     let status = run.status as i64;
@@ -35,7 +40,8 @@ pub(super) fn create(transaction: &Transaction, run: &NewRun, to_deleted: bool) 
         status,
         run.start_time.0,
         end_time,
-        run.user
+        run.user,
+        at.0
     ])?;
     match &run.lease {
         Some(lease) => set_lease(transaction, transaction.last_insert_rowid(), Some(lease)),
@@ -56,6 +62,10 @@ pub(super) fn update_state(
     end_time: Option<Timestamp>,
     at: Timestamp,
 ) -> Result<(), Fault> {
+    if status.is_some() {
+        // What its maker says counts, and an end that was given to its silence does not.
+        heard::take_back(transaction, number)?;
+    }
     if let Some(end_time) = end_time {
         check_time(end_time, || "the end of the run".to_owned())?;
         transaction.execute("UPDATE run SET end_time = ?2 WHERE number = ?1", params![number, end_time.0])?;
@@ -71,7 +81,7 @@ pub(super) fn update_state(
         // A run that was taken up again has not ended.
         let reopen = "UPDATE run SET end_time = ?2 WHERE number = ?1";
         transaction.execute(reopen, params![number, end_time.map(|time| time.0)])?;
-        Ok(())
+        heard::note(transaction, number, at)
     }
 }
 
@@ -213,7 +223,7 @@ pub(super) fn delete_tag(transaction: &Transaction, number: i64, key: &str) -> R
     remove_tag(transaction, number, key)
 }
 
-fn remove_tag(transaction: &Transaction, number: i64, key: &str) -> Result<(), Fault> {
+pub(super) fn remove_tag(transaction: &Transaction, number: i64, key: &str) -> Result<(), Fault> {
     if let Some(old) = stored_tag(transaction, number, key)? {
         keep_tag(transaction, number, key, &old)?;
         transaction.execute("DELETE FROM tag WHERE run = ?1 AND key = ?2", params![number, key])?;

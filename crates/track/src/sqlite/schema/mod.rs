@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("schema_1.sql"), and_then: None, at_last: "" },
     Step { sql: include_str!("schema_2.sql"), and_then: Some(fill::histories), at_last: AFTER_2 },
     Step { sql: include_str!("schema_3.sql"), and_then: None, at_last: "" },
+    Step { sql: include_str!("schema_4.sql"), and_then: None, at_last: "" },
 ];
 
 /// One step from a schema to the next.
