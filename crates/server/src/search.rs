@@ -41,7 +41,8 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
             let runs = context.store.runs(piece)?;
             if !runs.is_empty() {
                 let locations = context.locations(runs.iter().map(|run| run.info.experiment))?;
-                let runs = runs.iter().map(|run| OneRun { run, locations: &locations, occasion: Occasion::Found });
+                let runs =
+                    runs.iter().map(|run| OneRun { run, locations: &locations, occasion: Occasion::Found });
                 return Ok(Part::Items(wire::items(&runs.collect::<Vec<_>>())));
             }
         }
