@@ -535,7 +535,9 @@ mod tests {
             let _ = disk::remove(&path);
             let mut output =
                 Lines { path: &path, log: None, line: Vec::new(), redrawn: String::new(), fault: None };
-            parts.iter().for_each(|part| output.take(part.as_bytes(), secrets, &tell));
+            for part in parts {
+                output.take(part.as_bytes(), secrets, &tell);
+            }
             assert!(output.end(secrets, &tell).is_none());
             drop(output);
             (lines.into_inner().unwrap(), disk::read(&path).unwrap())
