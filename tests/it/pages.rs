@@ -313,6 +313,46 @@ fn a_run_says_what_it_read_wrote_and_measured() {
     assert!(one.contains("Columns for 8 of 13 metrics: "), "{one}");
 }
 
+/// A pixel.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\
+    \0\0\0\nIDAT\x08\xd7c`\0\0\0\x02\0\x01\xe2!\xbc3\0\0\0\0IEND\xaeB`\x82";
+
+#[test]
+fn a_run_of_a_client_shows_its_parent_its_images_and_its_note_once() {
+    let served = Served::start();
+    let (parent, child) = (run(&served, "sweep", &[1.0, 2.0], "1"), run(&served, "trial", &[3.0], "2"));
+    served.ok("runs/set-tag", json!({"run_id": child, "key": "mlflow.parentRunId", "value": parent}));
+    served.ok("runs/set-tag", json!({"run_id": parent, "key": "mlflow.note.content", "value": "my words"}));
+    let list = shown(&served, "/");
+    let there = format!("<td class=\"name\"><a href=\"/runs/{parent}\">sweep</a></td>");
+    assert_eq!((list.matches(&there).count(), list.matches(">part of<").count()), (2, 1), "{list}");
+    // There is no stage here.
+    let text = served.sandbox.ok(["runs", "show", "sweep"]).stdout;
+    assert!(text.contains("\nRuns\n") && !text.contains("Stages"), "{text}");
+
+    let params = |keys: std::ops::Range<u32>| -> Json {
+        keys.map(|key| json!({"key": format!("p{key}"), "value": "1"})).collect()
+    };
+    served.ok("runs/log-batch", json!({"run_id": parent, "params": params(0..28)}));
+    let page = shown(&served, &format!("/runs/{parent}"));
+    assert!(!page.contains("<details>") && !page.contains("<figure>"), "{page}");
+    assert_eq!(page.matches("my words").count(), 1, "{page}");
+    served.ok("runs/log-batch", json!({"run_id": parent, "params": params(28..29)}));
+    let image = "plots/a \"><b>.png";
+    for (name, bytes) in [("plots/a%20%22%3E%3Cb%3E.png", PNG), ("x.svg", b"<svg/>"), ("page.html", b"<p>")] {
+        let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{parent}/artifacts/{name}");
+        assert_eq!(served.ask("PUT", &path, &[], bytes).status, 200);
+    }
+    let page = browse(&served, &format!("/runs/{parent}")).text();
+    assert!(page.contains("<details><summary>31 params</summary>"), "{page}");
+    assert_eq!(page.matches("<img ").count(), 1, "{page}");
+    let source = page.split("<img src=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an image");
+    let file = served.get(&source.replace("&amp;", "&"));
+    assert_eq!((file.status, file.header("content-type")), (200, "image/png"), "{source}");
+    assert_eq!(file.header("content-security-policy"), "default-src 'none'; sandbox");
+    assert!(!page.contains(image) && page.contains("plots/a &quot;&gt;&lt;b&gt;.png</figcaption>"), "{page}");
+}
+
 #[test]
 fn a_browser_is_shown_a_page_where_a_client_gets_json() {
     let served = Served::with(Sandbox::new(), &[]);

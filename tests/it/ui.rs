@@ -180,6 +180,7 @@ fn addresses_that_the_client_prints_lead_on() {
     assert!(script.contains("experiments") && script.contains("location.replace"), "{script}");
     // Also from an address below which all is served for one stage.
     assert!(script.contains("\"runs/\"+") && script.contains("\"experiments/\"+"), "{script}");
+    assert!(script.contains("(models(?:") && script.contains("location.replace(n[1])"), "{script}");
 }
 
 #[test]

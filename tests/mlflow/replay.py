@@ -79,21 +79,23 @@ class Server:
         if "only" in step:
             body = {step["only"]: found_at(body, step["only"])}
         else:
-            body = self.normal(body)
+            body = self.normal(body, in_order=step.get("in_order", False))
         if step.get("unordered"):
             for items in body.values():
                 items.sort(key=lambda item: json.dumps(item, sort_keys=True))
         return {"status": answer.status_code, "body": body}
 
-    def normal(self, value, key=None):
+    def normal(self, value, key=None, in_order=False):
         if key in TIMES:
             return "<time>"
         if key == "next_page_token":
             return "<token>"
         if isinstance(value, dict):
-            return {name: self.normal(item, name) for name, item in value.items() if name not in PASSED_OVER}
+            return {name: self.normal(item, name, in_order) for name, item in value.items() if name not in PASSED_OVER}
         if isinstance(value, list):
-            items = [self.normal(item) for item in value]
+            items = [self.normal(item, in_order=in_order) for item in value]
+            if in_order:
+                return items
             has_keys = items and all(isinstance(item, dict) and "key" in item and "step" not in item for item in items)
             # MLflow promises no order of tags, params, latest metrics and latest versions.
             if has_keys or key == "latest_versions" or key == "metrics" and all("run_id" not in item for item in items):

@@ -35,6 +35,33 @@ post("an experiment with an empty name", "experiments/create", {"name": ""})
 post("an experiment with a number for a name", "experiments/create", {"name": 7})
 post("an experiment with a long name", "experiments/create", {"name": "n" * 501})
 post("an experiment kept in runs", "experiments/create", {"name": "x", "artifact_location": "runs:/x"})
+for location in [
+    "http://host",
+    "HTTPS://host/x?y",
+    "http://127.0.0.1:5000",
+    "ftp:///x",
+    "hdfs:/x",
+    "abfss://box@host/x",
+    "mlflow-artifacts://host:9/x",
+    " http://host",
+    "file:///tmp/x#f",
+    "x;y",
+    "s3://bucket/x?a=%252e%252e/y",
+    "s3://bucket/" + "x" * 2048,
+    "x://[host/x",
+]:
+    post(f"an experiment kept at '{location[:40]}'", "experiments/create", {"name": "x", "artifact_location": location})
+for place, location in enumerate(
+    ["file:///tmp/x", "/tmp/a;b/c", "mlflow-artifacts:/x", "mlflow-artifacts:///x", "s3://bucket/../x", "gs://bucket/x?y"]
+):
+    post(
+        f"an experiment that is kept at '{location}'",
+        "experiments/create",
+        {"name": f"kept {place}", "artifact_location": location},
+        keep={"kept": "experiment_id"},
+    )
+    get(f"where that one is kept: '{location}'", "experiments/get", {"experiment_id": "${kept}"})
+    post(f"remove that one: '{location}'", "experiments/delete", {"experiment_id": "${kept}"})
 post("an experiment with tags that are no list", "experiments/create", {"name": "x", "tags": "t"})
 post("make a second experiment", "experiments/create", {"name": "two"}, keep={"two": "experiment_id"})
 get("an experiment by number", "experiments/get", {"experiment_id": "${one}"})
@@ -769,6 +796,29 @@ step("upload", UPLOAD, raw="x", type="text/plain", query={"run_uuid": "${run}", 
 step("get what was uploaded", "GET /get-artifact", query={"run_uuid": "${run}", "path": "x.txt"})
 step("get outside", "GET /get-artifact", query={"run_uuid": "${run}", "path": "../x"})
 step("get a version's file outside", "GET /model-versions/get-artifact", query={"name": "net", "version": "1", "path": "../x"})
+# the order of what is logged
+post(
+    "an experiment with tags in an order of their own",
+    "experiments/create",
+    {"name": "ordered", "tags": [{"key": key, "value": "1"} for key in "zam"]},
+    keep={"ordered": "experiment_id"},
+)
+get("tags of an experiment in order", "experiments/get", {"experiment_id": "${ordered}"}, in_order=True)
+post(
+    "a run that logs in an order of its own",
+    "runs/create",
+    {"experiment_id": "${ordered}", "run_name": "ordered"},
+    keep={"logger": "run.info.run_id"},
+)
+for at, keys in enumerate(["zam", "yza", "b"]):
+    pairs = [{"key": key, "value": "1"} for key in keys]
+    points = [{"key": key, "value": 1.5, "timestamp": at, "step": at} for key in keys]
+    sent = {"run_id": "${logger}", "params": pairs, "tags": pairs, "metrics": points}
+    post(f"log in an order of its own, {at}", "runs/log-batch", sent)
+get("what a run logged, in order", "runs/get", {"run_id": "${logger}"}, in_order=True)
+post("what a run logged, in order, searched", "runs/search", {"experiment_ids": ["${ordered}"]}, in_order=True)
+post("remove the experiment in order", "experiments/delete", {"experiment_id": "${ordered}"})
+
 # logged models
 LOGGED = "logged-models"
 post(
@@ -830,6 +880,10 @@ post("say which models were read", "runs/log-inputs", {"run_id": "${second}", "m
 post("say that no models were made", "runs/outputs", {"run_id": "${run}"})
 get("a logged model with everything", LOGGED + "/${model}")
 get("a run with models", "runs/get", {"run_id": "${run}"})
+get("a run that read a model", "runs/get", {"run_id": "${second}"})
+for kept in ["run", "second"]:
+    asked = {"experiment_ids": ["${one}"], "filter": "attributes.run_id = '${%s}'" % kept}
+    post(f"search for the {kept} with models", "runs/search", asked)
 step(
     "put a file of a model",
     "PUT " + PROXY + "/${one}/models/${model}/artifacts/MLmodel",

@@ -346,17 +346,23 @@ struct Output<'a> {
 
 impl<'a> Output<'a> {
     fn new(stream: Stream, source: OwnedFd, log: &'a Path) -> Self {
-        Output { stream, source, lines: Lines { path: log, log: None, line: Vec::new(), fault: None } }
+        Output {
+            stream,
+            source,
+            lines: Lines { path: log, log: None, line: Vec::new(), redrawn: String::new(), fault: None },
+        }
     }
 }
 
-/// Copies output to its log, byte for byte, and tells each line. A carriage return ends a line for the teller too:
-/// progress bars redraw theirs with it. With secrets, log and teller get whole lines in which each of them is masked.
+/// Copies output to its log, byte for byte, and tells each line. Progress bars redraw theirs with a carriage return, hundreds
+/// of times: of such a line its last state is told, when it ends. With secrets, log and teller get whole lines in which each of them is masked.
 struct Lines<'a> {
     path: &'a Path,
     /// Made with the first byte: most commands say nothing.
     log: Option<Appender>,
     line: Vec<u8>,
+    /// What the line was before it was begun anew.
+    redrawn: String,
     fault: Option<DiskError>,
 }
 
@@ -384,7 +390,20 @@ impl Lines<'_> {
             mask(&mut line, secrets);
             self.write(&line);
         }
-        tell_line(&mut line, tell);
+        let text = String::from_utf8_lossy(&line);
+        let shown = text.trim_end_matches(['\n', '\r']);
+        // What was redrawn as nothing is not seen.
+        let is_gone = shown.is_empty() && self.redrawn.trim().is_empty();
+        if !shown.is_empty() {
+            shown.clone_into(&mut self.redrawn);
+        }
+        if !text.ends_with('\r') {
+            if !is_gone {
+                tell(&self.redrawn);
+            }
+            self.redrawn.clear();
+        }
+        line.clear();
         self.line = line;
     }
 
@@ -464,15 +483,6 @@ fn mask(line: &mut Vec<u8>, secrets: &[String]) {
     }
 }
 
-fn tell_line(line: &mut Vec<u8>, tell: &dyn Fn(&str)) {
-    let text = String::from_utf8_lossy(line);
-    let text = text.trim_end_matches(['\n', '\r']);
-    if !text.is_empty() {
-        tell(text);
-    }
-    line.clear();
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -504,15 +514,48 @@ mod tests {
         let (exit, lines) = run_in(
             folder.path(),
             &LocalRunner::default(),
-            "echo $NAME; printf 'a\\rb'; echo no >&2; exit 3",
+            "echo $NAME; printf 'a\\rb'; printf 'no\\r\\n' >&2; exit 3",
             None,
         );
         assert_eq!(exit, Exit::Code(3));
         let of =
             |stream: &str| lines.iter().filter(|line| line.starts_with(stream)).cloned().collect::<Vec<_>>();
-        assert_eq!(of("Stdout"), ["Stdout value", "Stdout a", "Stdout b"]);
+        assert_eq!(of("Stdout"), ["Stdout value", "Stdout b"]);
         assert_eq!(of("Stderr"), ["Stderr no"]);
         assert_eq!(disk::read(&folder.path().join("stdout.log")).unwrap(), b"value\na\rb");
+    }
+
+    #[test]
+    fn of_a_line_that_is_redrawn_its_last_state_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |parts: &[&str], secrets: &[String]| {
+            let lines = Mutex::new(Vec::new());
+            let tell = |line: &str| lines.lock().unwrap().push(line.to_owned());
+            let path = folder.path().join("log");
+            let _ = disk::remove(&path);
+            let mut output =
+                Lines { path: &path, log: None, line: Vec::new(), redrawn: String::new(), fault: None };
+            for part in parts {
+                output.take(part.as_bytes(), secrets, &tell);
+            }
+            assert!(output.end(secrets, &tell).is_none());
+            drop(output);
+            (lines.into_inner().unwrap(), disk::read(&path).unwrap())
+        };
+        for (parts, lines) in [
+            (&["\r 10%", "\r 50%\r100%\n", "done\n"][..], &["100%", "done"][..]),
+            (&["\r 10%\r 5", "0%"], &[" 50%"]),
+            // A bar that is taken away leaves nothing.
+            (&["\r 10%\r     \r"], &[]),
+            (&["\r 10%\r     \rdone\n"], &["done"]),
+            (&["a\r", "\n\n", "b\r\n", "  \n"], &["a", "b", "  "]),
+        ] {
+            let (told, log) = told(parts, &[]);
+            assert_eq!(told, lines, "{parts:?}");
+            assert_eq!(log, parts.concat().into_bytes());
+        }
+        let (told, log) = told(&["key\rke", "y 2\n"], &["key".to_owned()]);
+        assert_eq!((told, log), (vec!["*** 2".to_owned()], b"***\r*** 2\n".to_vec()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::call::{Call, text_in};
 use crate::context::Context;
 use crate::error::{Fault, not_active};
 use crate::filters;
+use crate::location;
 use crate::page_token;
 use crate::validate;
 use crate::wire::{self, Field, Json, Page};
@@ -22,9 +23,7 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let pairs = tags.iter().map(|tag| Ok((text_in(tag, "key", "tags")?, text_in(tag, "value", "tags")?)));
     let pairs = pairs.collect::<Result<Vec<_>, Fault>>()?;
     validate::length("name", track::MAX_EXPERIMENT_NAME, name)?;
-    if location.starts_with("runs:") {
-        return Err(Fault::invalid(format!("Artifact location cannot be a runs:/ URI. Given: '{location}'")));
-    }
+    location::check(location)?;
     let tags = pairs.into_iter().map(|(key, value)| validate::experiment_tag(key, value));
     let tags = tags.collect::<Result<Vec<_>, _>>()?;
     let experiment = ExperimentRef::Name(name.to_owned());

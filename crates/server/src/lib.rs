@@ -18,6 +18,7 @@ mod history;
 mod hostile_tests;
 mod inputs;
 mod listing;
+mod location;
 mod logged_models;
 mod logging;
 mod own;

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::experiments::find_active;
 use crate::validate;
-use crate::wire::{Field, Json, OneRun, RunInfo};
+use crate::wire::{Field, Json, Occasion, OneRun, RunInfo};
 
 pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     let experiment = find_active(context, call.text("experiment_id")?.unwrap_or_default())?;
@@ -49,12 +49,12 @@ pub fn create(context: &Context, call: &Call) -> Result<Json, Fault> {
     // A script that has deleted its stage's run goes on: it never asked for that parent.
     let to_deleted = call.scope.is_some();
     let changes = Changes { to_deleted, ..Changes::new(Timestamp::now(), changes) };
-    answer(context, &context.apply_to_run(changes, id)?, true)
+    answer(context, &context.apply_to_run(changes, id)?, Occasion::Made)
 }
 
-fn answer(context: &Context, run: &Run, is_new: bool) -> Result<Json, Fault> {
+fn answer(context: &Context, run: &Run, occasion: Occasion) -> Result<Json, Fault> {
     let locations = context.locations([run.info.experiment])?;
-    Ok(Json::of(&Field("run", OneRun { run, locations: &locations, is_new })))
+    Ok(Json::of(&Field("run", OneRun { run, locations: &locations, occasion })))
 }
 
 fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
@@ -68,7 +68,7 @@ fn tags(call: &Call) -> Result<Vec<Tag>, Fault> {
 }
 
 pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
-    answer(context, &find(context, call.run_id()?)?, false)
+    answer(context, &find(context, call.run_id()?)?, Occasion::Asked)
 }
 
 pub fn update(context: &Context, call: &Call) -> Result<Json, Fault> {

@@ -8,7 +8,7 @@ use crate::error::Fault;
 use crate::experiments::{parse_id, view};
 use crate::filters;
 use crate::page_token;
-use crate::wire::{self, Json, OneRun, Part};
+use crate::wire::{self, Json, Occasion, OneRun, Part};
 
 /// So many runs are read at once.
 const PIECE: usize = 50;
@@ -41,7 +41,8 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
             let runs = context.store.runs(piece)?;
             if !runs.is_empty() {
                 let locations = context.locations(runs.iter().map(|run| run.info.experiment))?;
-                let runs = runs.iter().map(|run| OneRun { run, locations: &locations, is_new: false });
+                let runs =
+                    runs.iter().map(|run| OneRun { run, locations: &locations, occasion: Occasion::Found });
                 return Ok(Part::Items(wire::items(&runs.collect::<Vec<_>>())));
             }
         }

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::registry::{self, missing_as};
 use crate::versions::find;
-use crate::{logged_models, runs};
+use crate::{location, logged_models, runs};
 
 /// What a version is made of, as its maker says.
 pub struct Made {
@@ -24,7 +24,7 @@ impl Made {
     /// Refuses sources that are not of the run or the logged model that is named, and those that lead elsewhere than they
     /// say. Returns the logged model, if it is made of one.
     pub fn check(&mut self, context: &Context) -> Result<Option<LoggedModel>, Fault> {
-        refuse_hosts(&self.source)?;
+        location::refuse_hosts("source", &self.source)?;
         self.follow(context)?;
         let named = self.source.strip_prefix("models:/").and_then(|id| id.parse::<ModelId>().ok());
         let model = self.model.as_deref().map(logged_models::parse_id).transpose()?;
@@ -122,23 +122,6 @@ fn latest(context: &Context, name: &str, stage: &str) -> Result<ModelVersion, Fa
 
 fn is_below(uri: &str, root: &str) -> bool {
     uri.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Refuses sources for which MLflow's server would connect to a host that a client names.
-fn refuse_hosts(source: &str) -> Result<(), Fault> {
-    const SCHEMES: [&str; 9] = ["ftp", "sftp", "hdfs", "viewfs", "http", "https", "r2", "b2", "abfss"];
-    let Some((scheme, rest)) = source.split_once(':') else { return Ok(()) };
-    let scheme = scheme.to_ascii_lowercase();
-    let names_host = SCHEMES.contains(&scheme.as_str())
-        || scheme == "mlflow-artifacts"
-            && rest.strip_prefix("//").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    if !names_host {
-        return Ok(());
-    }
-    Err(Fault::invalid(format!(
-        "'source' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host other than the tracking \
-         server's configured artifact storage, so the server would connect to the host named in the URI."
-    )))
 }
 
 /// A source with nothing left to decode.

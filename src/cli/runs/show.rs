@@ -13,6 +13,7 @@ use track::{
 
 use crate::error::CliResult;
 use crate::project::Project;
+use crate::recorder::tags;
 use crate::ui::Printer;
 
 use super::{open, origin, restored_from, status_cell, tell_left_out};
@@ -44,7 +45,8 @@ pub fn run(args: &ShowArgs, project: &Project, printer: Printer) -> CliResult {
     let run = &found.run;
     let children = found.children(&store)?;
     if !children.is_empty() {
-        section(if children.iter().any(is_of_script) { "Runs" } else { "Stages" }, printer);
+        let is_stage = |run: &Run| run.data.tags.contains_key(tags::STAGE) && !is_of_script(run);
+        section(if children.iter().all(is_stage) { "Stages" } else { "Runs" }, printer);
         let mut table = Table::new(vec![
             Column::text("id").kept(),
             Column::text("name").kept(),

@@ -2,7 +2,7 @@
 //! with the scripts that these name in turn.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use pipeline::Stage;
 
@@ -40,6 +40,7 @@ pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
     next.reverse();
     let mut seen = BTreeSet::new();
     while let Some((file, language)) = next.pop() {
+        let file = plain(file);
         if seen.len() == MOST_FILES || !seen.insert(file.clone()) {
             continue;
         }
@@ -61,6 +62,22 @@ pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
         }
     }
     None
+}
+
+/// The same file without the folders that its path goes into and out of again, where no link is in between.
+fn plain(file: PathBuf) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in file.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    let is_same = || Some(plain.canonicalize().ok()? == file.canonicalize().ok()?);
+    if plain == file || is_same() == Some(true) { plain } else { file }
 }
 
 fn text_of(file: &Path) -> Option<String> {
@@ -124,4 +141,26 @@ fn language_of_first_line(text: &str) -> Option<Language> {
         return Some(Language::Python);
     }
     SHELLS.contains(&program.as_str()).then_some(Language::Shell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_shown_by_the_shortest_path_to_it() {
+        let root = tempfile::tempdir().unwrap();
+        let of = |path: &str| plain(root.path().join(path)).strip_prefix(root.path()).unwrap().to_owned();
+        for folder in ["w/hard", "s", "far/off"] {
+            disk::make_folder(&root.path().join(folder)).unwrap();
+        }
+        for file in ["s/hard.py", "far/s.py"] {
+            disk::replace(&root.path().join(file), b"").unwrap();
+        }
+        assert_eq!(of("w/hard/../../s/./hard.py"), Path::new("s/hard.py"));
+        // Nobody is led to a file that is another one, or none.
+        std::os::unix::fs::symlink("../far/off", root.path().join("w/link")).unwrap();
+        assert_eq!(of("w/link/../s.py"), Path::new("w/link/../s.py"));
+        assert_eq!(of("w/none/../../s/hard.py"), Path::new("w/none/../../s/hard.py"));
+    }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use base::Digest;
+use report::count_text;
 use report::plots::escape;
 
 /// Characters of a text in a table of many things.
@@ -16,7 +17,8 @@ const STYLE: &str = "\
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;\
 border-bottom:1px solid #8884;overflow-wrap:break-word;max-width:40rem}th{font-weight:600}th,td.short,td.name,td.number{white-space:\
 nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}a{color:#3b82c4}.wide{overflow-x:auto}.faint{opacity:.65}.charts{display:grid;gap:1rem;\
-grid-template-columns:repeat(auto-fill,minmax(min(100%,36rem),1fr))}.charts svg{width:100%;max-width:45rem;height:auto}p,pre{max-width:80rem}input{font:inherit}\
+grid-template-columns:repeat(auto-fill,minmax(min(100%,36rem),1fr))}.images{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;max-width:100%}figure img{display:block;max-width:min(100%,14rem);\
+max-height:10rem}figcaption{max-width:14rem;overflow-wrap:anywhere}.charts svg{width:100%;max-width:45rem;height:auto}p,pre{max-width:80rem}input{font:inherit}\
 input[name=filter]{width:30rem;max-width:70%}.fault{color:#c0392b}nav a{margin-right:1rem}\
 h1,p{overflow-wrap:anywhere}th a{color:inherit}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}summary{cursor:pointer}\
 @media(max-width:40rem){td.short{max-width:11rem;overflow:hidden;text-overflow:ellipsis}\
@@ -75,6 +77,36 @@ impl Html {
         if !rows.is_empty() {
             self.heading(2, heading);
             self.table(&[], rows);
+        }
+    }
+
+    /// The same, folded together below the heading where there are more than `most` rows.
+    pub fn folded_pairs(
+        &mut self,
+        heading: &str,
+        (most, noun): (usize, &str),
+        rows: impl Iterator<Item = Vec<String>>,
+    ) {
+        let rows: Vec<Vec<String>> = rows.collect();
+        if rows.len() <= most {
+            return self.pairs(heading, rows.into_iter());
+        }
+        self.heading(2, heading);
+        self.raw(&format!("<details><summary>{}</summary>\n", count_text(rows.len(), noun)));
+        self.table(&[], rows);
+        self.raw("</details>\n");
+    }
+
+    /// Images shown small, each with its name below: where it is, and what it is called.
+    pub fn images<'a>(&mut self, images: impl Iterator<Item = (String, &'a str)>) {
+        let figure = |(there, name): (String, &str)| {
+            let (there, name) = (escape(&there), escape(name));
+            let image = format!("<img src=\"{there}\" alt=\"\" loading=\"lazy\">");
+            format!("<figure><a href=\"{there}\">{image}</a><figcaption>{name}</figcaption></figure>\n")
+        };
+        let figures: String = images.map(figure).collect();
+        if !figures.is_empty() {
+            self.raw(&format!("<div class=\"images\">\n{figures}</div>\n"));
         }
     }
 

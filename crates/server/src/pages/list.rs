@@ -5,7 +5,7 @@ use report::plots::escape;
 use track::{ExperimentId, Filter, OrderBy, Run, Search, View, unknown_keys};
 
 use super::html::{Html, Link, value};
-use super::run::runs_table;
+use super::run::{parents, runs_table};
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
@@ -166,7 +166,7 @@ pub fn runs(
         page.paragraph("faint", if is_narrowed { "No run matches." } else { "There is no run yet." });
     } else {
         page.raw("<form method=\"get\" action=\"/compare\">\n");
-        runs_table(page, &runs, Some(&Order(asked)));
+        runs_table(page, &runs, Some(&Order(asked)), &parents(context, &runs)?);
         page.raw("<p><button>Compare the chosen runs</button></p>\n</form>\n");
     }
     let earlier = asked.offset.saturating_sub(MOST_RUNS);

@@ -30,12 +30,13 @@ use list::Asked;
 /// Experiments that the first page shows without being asked for them.
 const MOST_EXPERIMENTS: usize = 20;
 
-/// MLflow's client prints addresses like `/#/experiments/3/runs/ID`, and what follows `#` never reaches a server.
-const LEAD_ON: &str = r#"const m=/^#\/experiments\/(\d+)(?:\/runs\/([0-9a-f]{32}))?/.exec(location.hash);if(m)location.replace(m[2]?"runs/"+m[2]:"experiments/"+m[1])"#;
+/// MLflow's client prints addresses like `/#/experiments/3/runs/ID` and `/#/models/NAME/versions/1`, and what follows `#`
+/// never reaches a server.
+const LEAD_ON: &str = r#"function f(){const h=location.hash,m=/^#\/experiments\/(\d+)(?:\/runs\/([0-9a-f]{32}))?/.exec(h),n=/^#\/(models(?:\/[^\/?]+(?:\/versions\/\d+)?)?)(?:[\/?]|$)/.exec(h);if(m)location.replace(m[2]?"runs/"+m[2]:"experiments/"+m[1]);else if(n)location.replace(n[1])}f();addEventListener("hashchange",f)"#;
 /// What the page with that script may do; the digest is that of [`LEAD_ON`], so that no other script runs.
 const HOME_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; \
                            frame-ancestors 'none'; base-uri 'none'; \
-                           script-src 'sha256-1J8Rkwkbf/WMb+o/kpR7ubuu747GdGTFnxqSx7tGuew='";
+                           script-src 'sha256-u3C6miMD3qnwkSalfpX+65QU+04G/SzOfZo4o39lzR8='";
 
 /// The pages' addresses.
 pub fn router() -> Router<Context> {

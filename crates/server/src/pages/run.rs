@@ -1,7 +1,7 @@
 //! One run with all that is known of it, and several as a table.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,12 +12,13 @@ use track::{
 };
 
 use super::charts::{self, charts};
-use super::html::{Html, Link, cell, digest, folded, head, number, short, shortened};
+use super::html::{Html, Link, cell, digest, folded, head, name, number, short, shortened};
 use super::list::{self, Order};
 use super::version;
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
+use crate::listing::content_type;
 use crate::runs::find;
 
 /// Metrics and params that the list of runs has columns for, each.
@@ -31,6 +32,15 @@ const MOST_MAKERS: usize = 100;
 /// Files of a logged model on the page of a run.
 const MOST_FILES: usize = 500;
 
+/// More params than these are folded together: what was measured is to be seen without looking for it.
+const MOST_PARAMS: usize = 30;
+/// What is shown as an image: none of these can do anything but be seen.
+const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+/// Images of a page.
+const MOST_IMAGES: usize = 24;
+/// The largest image that is shown, in bytes.
+const LARGEST_IMAGE: u64 = 8 << 20;
+
 /// A status as lists show it: one that executed nothing only finished.
 pub fn status(run: &Run) -> String {
     let is_restored = run.info.status == RunStatus::Finished && run.data.tags.contains_key(RESTORED_TAG);
@@ -38,7 +48,12 @@ pub fn status(run: &Run) -> String {
 }
 
 /// Runs in a table, which can be ordered and of which some can be chosen, where `order` says how they are listed.
-pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
+pub fn runs_table(
+    page: &mut Html,
+    runs: &[Run],
+    order: Option<&Order<'_>>,
+    parents: &BTreeMap<RunId, String>,
+) {
     let is_whole = order.is_some_and(Order::has_all_columns);
     let most = if is_whole { MOST_COLUMNS_ASKED } else { MOST_COLUMNS };
     let mut metrics = commonest(runs.iter().flat_map(|run| run.data.metrics.keys()));
@@ -59,6 +74,8 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
         title("", "start", "start_time"),
         title("number", "duration", "duration"),
     ]);
+    let has_parents = runs.iter().any(|run| run.info.parent.is_some_and(|id| parents.contains_key(&id)));
+    heads.extend(has_parents.then(|| head("", "part of")));
     heads.extend(spans_several.then(|| head("", "experiment")));
     heads.extend(metrics.iter().map(|key| title("number", key, &format!("metrics.`{key}`"))));
     heads.extend(params.iter().map(|key| title("", key, &format!("params.`{key}`"))));
@@ -72,6 +89,8 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
             short(info.start_time.local()),
             number(info.duration_millis().map(duration_text).unwrap_or_default()),
         ]);
+        let parent = info.parent.and_then(|parent| parents.get(&parent)).cloned();
+        row.extend(has_parents.then(|| parent.unwrap_or_else(|| cell(""))));
         let there =
             || Link(format!("/experiments/{}", info.experiment), &shortened(&info.experiment_name)).named();
         row.extend(spans_several.then(there));
@@ -106,6 +125,24 @@ pub fn runs_table(page: &mut Html, runs: &[Run], order: Option<&Order<'_>>) {
     }
 }
 
+/// The cells that lead to the runs of which others are part, by the ids of those.
+pub fn parents(context: &Context, runs: &[Run]) -> Result<BTreeMap<RunId, String>, Fault> {
+    let ids: BTreeSet<RunId> = runs.iter().filter_map(|run| run.info.parent).collect();
+    let mut cells = BTreeMap::new();
+    for id in ids {
+        let shown = shown_id(&*context.store, id)?;
+        cells.insert(
+            id,
+            match context.store.run(shown) {
+                Ok(run) => Link(format!("/runs/{shown}"), &name_of(&run)).named(),
+                Err(StoreError::UnknownRun(_)) => name(format_args!("{} (gone)", shown.short())),
+                Err(fault) => return Err(fault.into()),
+            },
+        );
+    }
+    Ok(cells)
+}
+
 /// What a run is called where there is little room: of a name that nobody could see, the id.
 pub fn name_of(run: &Run) -> Cow<'_, str> {
     let is_seen = |c: char| !c.is_whitespace() && !c.is_control() && !('\u{200b}'..='\u{200f}').contains(&c);
@@ -127,11 +164,15 @@ pub fn page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
     let children = found.children(&*context.store)?;
     if !children.is_empty() {
         page.heading(2, count_text(children.len(), "nested run"));
-        runs_table(&mut page, &children, None);
+        runs_table(&mut page, &children, None, &BTreeMap::new());
     }
     let of_stage = data.stage_params.iter().map(|(key, value)| (format!("{key} (stage)"), value));
     let params = data.params.iter().map(|(key, value)| (key.clone(), value)).chain(of_stage);
-    page.pairs("Params", params.map(|(key, value)| vec![cell(key), folded(value)]));
+    page.folded_pairs(
+        "Params",
+        (MOST_PARAMS, "param"),
+        params.map(|(key, value)| vec![cell(key), folded(value)]),
+    );
     metrics(&mut page, context, &found)?;
     charts(
         &mut page,
@@ -143,17 +184,11 @@ pub fn page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
     files(&mut page, context, run, Role::Input)?;
     datasets(&mut page, run);
     files(&mut page, context, run, Role::Output)?;
-    let mut rows = Vec::new();
-    for owner in found.ids() {
-        rows.extend(context.store.artifacts(owner)?.iter().map(|artifact| {
-            let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
-            let there = format!("/get-artifact?run_uuid={owner}&path={path}");
-            vec![Link(there, &artifact.path).cell(), number(bytes_text(artifact.size))]
-        }));
-    }
-    page.pairs("Artifacts", rows.into_iter());
+    artifacts(&mut page, context, &found)?;
     made_models(&mut page, context, &found)?;
-    page.pairs("Tags", data.tags.iter().map(|(key, value)| vec![cell(key), folded(value)]));
+    // The note is what the page begins with.
+    let tags = data.tags.iter().filter(|(key, _)| *key != NOTE_TAG);
+    page.pairs("Tags", tags.map(|(key, value)| vec![cell(key), folded(value)]));
     Ok(page.finish(&info.name))
 }
 
@@ -247,6 +282,32 @@ fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<()
     let mut heads = vec![head("", "path"), head("number", "size"), head("", "digest")];
     heads.extend(is_input.then(|| head("", "written by")));
     page.table_below(&heads, rows);
+    Ok(())
+}
+
+/// What was kept with a run: images to be seen, and all files to be had.
+fn artifacts(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
+    let (mut images, mut rows) = (Vec::new(), Vec::new());
+    for owner in found.ids() {
+        for artifact in context.store.artifacts(owner)? {
+            let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
+            let there = format!("/get-artifact?run_uuid={owner}&path={path}");
+            rows.push(vec![Link(there.clone(), &artifact.path).cell(), number(bytes_text(artifact.size))]);
+            if IMAGES.contains(&content_type(&artifact.path)) && artifact.size <= LARGEST_IMAGE {
+                images.push((there, artifact.path));
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    page.heading(2, "Artifacts");
+    let count = images.len();
+    page.images(images.iter().take(MOST_IMAGES).map(|(there, path)| (there.clone(), path.as_str())));
+    if count > MOST_IMAGES {
+        page.paragraph("faint", format_args!("Only the first {MOST_IMAGES} of {count} images are shown."));
+    }
+    page.table(&[], rows);
     Ok(())
 }
 

@@ -228,8 +228,18 @@ impl<'a> RunInfo<'a> {
 pub struct OneRun<'a> {
     pub run: &'a track::Run,
     pub locations: &'a Locations,
-    /// A run that was just made has written nothing, and MLflow does not say so.
-    pub is_new: bool,
+    pub occasion: Occasion,
+}
+
+/// On which occasion a run is told of: MLflow leaves out other things on each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It was just made: it has written nothing, and that is not said.
+    Made,
+    /// It was asked for.
+    Asked,
+    /// It was found among others: which models it read is not told.
+    Found,
 }
 
 impl Serialize for OneRun<'_> {
@@ -241,6 +251,7 @@ impl Serialize for OneRun<'_> {
         tags.push(Pair { key: RUN_NAME_TAG, value: &info.name });
         tags.extend(parent.as_deref().map(|value| Pair { key: PARENT_TAG, value }));
         let read = |model: &ModelId| ModelLink { model_id: *model, step: None };
+        let read_models = if self.occasion == Occasion::Found { &[] } else { &data.model_inputs[..] };
         let written =
             |output: &track::ModelOutput| ModelLink { model_id: output.model, step: Some(output.step) };
         let run = Run {
@@ -252,9 +263,9 @@ impl Serialize for OneRun<'_> {
             },
             inputs: Inputs {
                 dataset_inputs: data.datasets.iter().map(DatasetInput::of).collect(),
-                model_inputs: data.model_inputs.iter().map(read).collect(),
+                model_inputs: read_models.iter().map(read).collect(),
             },
-            outputs: (!self.is_new)
+            outputs: (self.occasion != Occasion::Made)
                 .then(|| Outputs { model_outputs: data.model_outputs.iter().map(written).collect() }),
         };
         run.serialize(serializer)
