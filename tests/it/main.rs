@@ -63,6 +63,7 @@ mod interrupts;
 mod kills;
 mod links;
 mod log;
+mod made_params;
 mod metrics;
 #[cfg(feature = "serve")]
 mod mlflow;
