@@ -348,3 +348,25 @@ fn what_is_to_be_restored_is_not_there_yet() {
     pipe(&sandbox, &["repro"]).code(0);
     assert_eq!(sandbox.read("q"), "1\n");
 }
+
+#[test]
+fn json_that_differs_in_shape() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", "l: [1]\n");
+    sandbox.write("m.json", "{\"deep\": {\"x\": 2}}");
+    sandbox.write("dvc.yaml", "params: [params.yaml]\nmetrics: [m.json, gone.json]\n");
+    sandbox.commit("first");
+    sandbox.write("params.yaml", "l: [1, 2]\n");
+    let mut both = |arguments: &[&str]| -> [serde_json::Value; 2] {
+        let texts = [pipe(&sandbox, arguments).code(0).stdout.clone(), dvc.ok(&sandbox, arguments)];
+        texts.map(|text| serde_json::from_str(text.trim()).expect("JSON"))
+    };
+    let [ours, theirs] =
+        both(&["params", "diff", "--json"]).map(|all| all["params.yaml"]["l"]["new"].clone());
+    assert_eq!((ours, theirs), (serde_json::json!([1, 2]), serde_json::json!("[1, 2]")));
+    let [ours, theirs] = both(&["metrics", "show", "--json"]);
+    assert_eq!(ours, serde_json::json!({"m.json": {"deep.x": 2}}));
+    assert_eq!(theirs[""]["data"]["m.json"]["data"]["deep"]["x"], 2);
+    assert!(theirs[""]["data"]["gone.json"]["error"].is_object());
+}
