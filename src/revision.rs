@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use base::ProjectPath;
-use cache::Blobs;
+use cache::{Blobs, TreeEntry};
 use pipeline::{Dialect, Glob, OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
@@ -144,7 +144,7 @@ impl Revision {
         let mut readable = Readable::default();
         match self {
             Revision::Workspace => {
-                for path in metrics_files(&project.pipeline()?) {
+                for path in self.each_file(project, metrics_files(&project.pipeline()?)) {
                     let text = disk::read_text_optional(&path.to_path(&project.root));
                     readable.insert(self, project.dialect, &path, text.map_err(CliError::from));
                 }
@@ -154,7 +154,7 @@ impl Revision {
                 let Some(pipeline) = pipeline_at(project, commit)? else {
                     return Ok(readable);
                 };
-                for path in metrics_files(&pipeline) {
+                for path in self.each_file(project, metrics_files(&pipeline)) {
                     readable.insert(self, project.dialect, &path, text_at(project, commit, &pipeline, &path));
                 }
             }
@@ -173,6 +173,30 @@ impl Revision {
             }
         }
         Ok(readable)
+    }
+
+    /// The same files, and in projects of DVC those in what are folders, as far as the workspace or git has them.
+    fn each_file(&self, project: &Project, paths: Vec<ProjectPath>) -> Vec<ProjectPath> {
+        if project.dialect == Dialect::Native {
+            return paths;
+        }
+        let mut files = Vec::with_capacity(paths.len());
+        for path in paths {
+            let inside: Vec<ProjectPath> = match self {
+                Revision::Workspace if path.to_path(&project.root).is_dir() => {
+                    plots::files_below(&project.root, &path)
+                }
+                Revision::Commit(commit) => {
+                    project.git().and_then(|git| git.files_at(commit, &path).ok()).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            };
+            match inside.is_empty() {
+                false => files.extend(inside),
+                true => files.push(path),
+            }
+        }
+        files
     }
 }
 
@@ -318,7 +342,12 @@ pub fn load_at<T>(
         .hint("name a revision that has files of one of them"));
     }
     let text = |path: &ProjectPath| {
-        Ok(git.file(commit, path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        let bytes = match git.file(commit, path) {
+            // A folder holds no params.
+            Err(_) if git.files_at(commit, path)?.iter().any(|file| file != path) => None,
+            read => read?,
+        };
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     };
     let found = |glob: &Glob| {
         // What git has, and what the commit's stages have read of what it does not have.
@@ -352,9 +381,23 @@ fn text_at(
     let Some(bytes) = git.file(commit, &lock_path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
     let lock = pipeline.lock_codec().parse(&lock_path, &text)?;
-    let recorded = lock.stages.values().find_map(|stage| stage.out(path)).copied();
-    let Some(state) = recorded else { return Ok(None) };
-    if !project.blobs().has(&state.digest) {
+    let mut outs = lock.stages.values().flat_map(|stage| &stage.outs);
+    let Some((out, state)) = outs.find(|(out, _)| out.contains(path)) else { return Ok(None) };
+    let blobs = project.blobs();
+    let mut digest = Some(state.digest);
+    let below = path.as_str().strip_prefix(out.as_str()).unwrap_or_default();
+    for name in below.split('/').filter(|name| !name.is_empty()) {
+        let Some(tree) = digest.and_then(|digest| blobs.tree(&digest).ok()) else {
+            digest = None;
+            break;
+        };
+        let Some((_, entry)) = tree.entries().iter().find(|(known, _)| known == name) else {
+            return Ok(None);
+        };
+        let (TreeEntry::File { digest: found, .. } | TreeEntry::Folder { digest: found, .. }) = entry;
+        digest = Some(*found);
+    }
+    let Some(digest) = digest.filter(|digest| blobs.has(digest)) else {
         let quoted = crate::cli::quoted_path(path.as_str());
         return Err(CliError::message(format!(
             "the cache does not hold {path} any more, as it is recorded there"
@@ -363,8 +406,8 @@ fn text_at(
             "`pipe fetch --rev {} {quoted}` fetches it from a remote that has it",
             &commit[..commit.len().min(10)]
         )));
-    }
-    Ok(blob_text(&project.blobs(), &state.digest))
+    };
+    Ok(blob_text(&blobs, &digest))
 }
 
 fn blob_text(blobs: &Blobs, digest: &base::Digest) -> Option<String> {

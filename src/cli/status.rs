@@ -230,8 +230,12 @@ pub fn state(decision: &Decision) -> State {
     match decision {
         Decision::Fresh => State::Fresh,
         Decision::Restore { .. } | Decision::Run { .. } | Decision::Frozen { .. } => State::Stale,
+        // What never ran is not up to date, whatever is missing.
+        Decision::Unknown { reasons } if reasons.contains(&StaleReason::New) => State::Stale,
         Decision::Unknown { .. } => State::Unknown,
-        Decision::Depends { reasons, .. } if reasons.iter().any(StaleReason::blocks_verdict) => {
+        Decision::Depends { reasons, .. }
+            if reasons.iter().any(StaleReason::blocks_verdict) && !reasons.contains(&StaleReason::New) =>
+        {
             State::Unknown
         }
         Decision::Depends { reasons, .. } if reasons.is_empty() => State::Upstream,

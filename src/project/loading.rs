@@ -165,7 +165,12 @@ impl Project {
     ) -> CliResult<(Pipeline, Origin)> {
         let read = RefCell::new(Origin { start, present: seen, absent: Vec::new(), unread });
         let text = |path: &ProjectPath| {
-            let text = disk::read_text_optional(&path.to_path(&self.root))?;
+            let place = path.to_path(&self.root);
+            let text = match disk::read_text_optional(&place) {
+                // A folder holds no params. Who needs them to run says so then.
+                Err(_) if !files.contains(path) && place.is_dir() => None,
+                text => text?,
+            };
             let mut read = read.borrow_mut();
             if text.is_some() { &mut read.present } else { &mut read.absent }.push(path.clone());
             Ok(text)

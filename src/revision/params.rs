@@ -9,7 +9,7 @@ use pipeline::{LoadFault, PARAMS_FILE, ParamFile, Pipeline, params};
 use report::DiffSide;
 use track::{Run, RunId};
 
-use super::{Readable, Revision, as_of, load_at, store, with_children};
+use super::{Readable, Revision, as_of, load_at, store, text_at, with_children};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::reading::{Reader, load_pipeline};
@@ -32,7 +32,8 @@ impl Revision {
             Revision::Commit(commit) => load_at(&as_of(project, commit)?, commit, load_what_parses)?,
         };
         match (loaded, self) {
-            (Some((pipeline, faults)), _) => {
+            (Some((mut pipeline, faults)), _) => {
+                self.add_made_params(project, &mut pipeline, &mut readable);
                 readable.side = pipeline_params(&pipeline, declared);
                 for (path, fault) in faults {
                     readable.reject(self, &path, fault);
@@ -47,6 +48,36 @@ impl Revision {
             (None, _) => {}
         }
         Ok(readable)
+    }
+
+    /// Adds the params files that are not read with the pipeline. Those that stages write: in a commit, the cache has them,
+    /// and what is wrong with one is no fault of the pipeline. And those in folders of the top-level lists `params`.
+    fn add_made_params(&self, project: &Project, pipeline: &mut Pipeline, readable: &mut Readable) {
+        let of_stages = pipeline.stages.iter().flat_map(|stage| &stage.params).map(|param| &param.file);
+        let of_stages: BTreeSet<ProjectPath> = of_stages.cloned().collect();
+        let of_top = self.each_file(project, pipeline.params.clone());
+        let is_unread = |file: &ProjectPath| {
+            let is_read = matches!(pipeline.param_files.get(file), Some(ParamFile::Read(_)));
+            let is_in_folder = of_top.contains(file) && !pipeline.params.contains(file);
+            !is_read && (is_in_folder || pipeline.graph.producer(file).is_some())
+        };
+        let named: BTreeSet<ProjectPath> = of_stages.into_iter().chain(of_top.iter().cloned()).collect();
+        for file in named.into_iter().filter(is_unread).collect::<Vec<_>>() {
+            let text = match self {
+                Revision::Commit(commit) => text_at(project, commit, pipeline, &file),
+                _ => disk::read_text_optional(&file.to_path(&project.root)).map_err(CliError::from),
+            };
+            let value = text.and_then(|text| {
+                Ok(text.map(|text| params::parse_typed(&file, &text, pipeline.dialect())).transpose()?)
+            });
+            match value {
+                Ok(Some(value)) => {
+                    pipeline.param_files.insert(file, ParamFile::Read(value.into()));
+                }
+                Ok(None) => {}
+                Err(fault) => readable.reject(self, &file, fault),
+            }
+        }
     }
 }
 

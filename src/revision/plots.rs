@@ -167,6 +167,25 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The files in a folder of the workspace, ascending.
+pub(super) fn files_below(root: &Path, folder: &ProjectPath) -> Vec<ProjectPath> {
+    let at = folder.to_path(root);
+    let entries = std::fs::read_dir(&at).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut children: Vec<ProjectPath> = names.map(|name| folder.join(&name)).collect();
+    children.retain(|child| !child.is_reserved());
+    children.sort_unstable();
+    let below = children.into_iter().flat_map(|child| {
+        let place = child.to_path(root);
+        match place.is_dir() && !place.is_symlink() {
+            true => files_below(root, &child),
+            false if place.is_file() => vec![child],
+            false => Vec::new(),
+        }
+    });
+    below.collect()
+}
+
 fn on_disk(root: &Path, path: &ProjectPath, is_named: bool, found: &mut Files) {
     let at = path.to_path(root);
     // A link that was named is followed; a link to a folder inside a folder might lead in a circle.

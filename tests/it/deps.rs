@@ -24,7 +24,7 @@ fn a_pattern_is_the_set_of_files_that_it_matches() {
     snapshot!(sandbox.pipe(["status"]), @"
     exit: 2
     --- stdout
-    join: cannot be told
+    join: stale
       no file matches dep raw/*.json
       has not run yet
     ");

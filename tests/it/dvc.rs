@@ -587,3 +587,69 @@ fn an_item_of_several_lines_is_one_script() {
     assert_eq!(ours, (sandbox.read("o"), sandbox.read("p")));
     assert_eq!(ours, ("1\n".into(), "\n".into()));
 }
+
+#[test]
+fn keys_that_dvc_takes_unused_are_taken() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("in", "1\n");
+    sandbox.write("d", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", "d"]);
+    sandbox.edit("d.dvc", "outs:\n", "locked: true\nouts:\n");
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: cp in o && cp in m.json && cp in p.csv\n    deps: [in]\n    outs:\n    \
+         - o: {checkpoint: true, meta: 3, persist: true}\n    metrics:\n    - m.json: {checkpoint: false}\n    \
+         plots:\n    - p.csv: {checkpoint: true, header: false}\n  b:\n    foreach: [1]\n    \
+         do: {matrix: {x: [1, 2]}, cmd: 'cp in o${item}', deps: [in], outs: ['o${item}']}\n",
+    );
+    assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+    pipe(&sandbox, &["repro"]).code(0);
+    assert!(dvc.stale(&sandbox).is_empty());
+    let lock = sandbox.read("dvc.lock");
+    assert!(!lock.contains("checkpoint"), "{lock}");
+    sandbox.write("in", "2\n");
+    assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+    dvc.ok(&sandbox, &["repro"]);
+    assert!(stale(&sandbox).is_empty());
+}
+
+#[test]
+fn data_whose_stage_has_no_record_is_compared_as_dvc_does() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let stage = |name: &str| format!("  {name}: {{cmd: cp in {name}, deps: [in], outs: [{name}]}}\n");
+    let of =
+        |names: &[&str]| format!("stages:\n{}", names.iter().map(|name| stage(name)).collect::<String>());
+    sandbox.write("in", "1\n");
+    sandbox.write("dvc.yaml", of(&["a", "b"]));
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    sandbox.commit("first");
+    sandbox.write("dvc.yaml", of(&["a"]));
+    sandbox.remove("dvc.lock");
+    dvc.ok(&sandbox, &["repro", "-q", "-f"]);
+    let mut same = |what: &str| {
+        let sorted = |text: &str| {
+            let mut all: serde_json::Value = serde_json::from_str(text.trim()).expect("JSON");
+            for list in all.as_object_mut().expect("a map").values_mut() {
+                list.as_array_mut().expect("a list").sort_by_key(ToString::to_string);
+            }
+            all
+        };
+        let mut theirs = sorted(&dvc.ok(&sandbox, &["diff", "--json"]));
+        let ours = sorted(&pipe(&sandbox, &["diff", "--json"]).code(0).stdout);
+        // Where nothing differs, it leaves out the lists.
+        for key in ours.as_object().expect("a map").keys() {
+            theirs[key] = theirs.get(key).cloned().unwrap_or_else(|| serde_json::json!([]));
+        }
+        assert_eq!(ours, theirs, "{what}");
+        theirs
+    };
+    assert_eq!(same("not declared")["deleted"][0]["path"], "b");
+    sandbox.write("dvc.yaml", of(&["a", "b", "c"]));
+    assert_eq!(same("declared, not recorded")["deleted"].as_array().map(Vec::len), Some(0));
+    sandbox.write("c", "2\n");
+    assert_eq!(same("added")["added"][0]["path"], "c");
+    sandbox.remove("b");
+    assert_eq!(same("gone")["deleted"][0]["path"], "b");
+}

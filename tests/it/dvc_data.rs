@@ -393,3 +393,28 @@ fn params_may_be_data_as_with_dvc() {
     assert!(crate::dvc_tool::stale(&sandbox).is_empty());
     pipe(&sandbox, &["add", "dvc.lock"]).code(2).tells(&["which pipe reads itself"]);
 }
+
+#[test]
+fn lines_of_gitignore_stand_outside_of_what_is_read() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [project(&mut dvc), project(&mut dvc)];
+    for sandbox in [&ours, &theirs] {
+        sandbox.write("in", "1\n");
+        sandbox.write(
+            "dvc.yaml",
+            "stages:\n  a: {cmd: mkdir -p o/a && cp in o/a/x, deps: [in], outs: [o/a/x]}\n  \
+             all: {cmd: cat o/a/x > y, deps: [o], outs: [y]}\n",
+        );
+    }
+    pipe(&ours, &["repro"]).code(0);
+    dvc.ok(&theirs, &["repro", "-q"]);
+    assert!(ours.read(".gitignore").contains("/o/a/x\n") && ours.read("dvc.lock").contains("nfiles: 1\n"));
+    assert!(theirs.exists("o/a/.gitignore") && theirs.read("dvc.lock").contains("nfiles: 2\n"));
+    for sandbox in [&ours, &theirs] {
+        dvc.ok(sandbox, &["repro", "-q", "-f"]);
+        pipe(sandbox, &["repro"]).code(0);
+        assert_eq!(dvc.ok(sandbox, &["status", "--json"]).trim(), "{}");
+        pipe(sandbox, &["status", "-q"]).code(0);
+    }
+    assert!(!ours.exists("o/a/.gitignore"));
+}

@@ -1,6 +1,6 @@
 //! Frozen stages in projects of DVC: neither tool runs one, whatever is missing or has changed.
 
-use crate::dvc_tool::{Dvc, pipe, project};
+use crate::dvc_tool::{Dvc, pipe, project, stale};
 use crate::harness::Sandbox;
 
 const STAGES: &str = "stages:\n  ice:\n    cmd: cat a > b\n    deps: [a]\n    outs: [b]\n    frozen: true\n  after:\n    \
@@ -96,4 +96,32 @@ fn a_stage_that_is_removed_goes_from_the_lock_too() {
         assert_eq!(state(&ours, true), state(&theirs, true), "{name}");
     }
     assert!(!ours.path("dvc.lock").exists());
+}
+
+#[test]
+fn what_never_ran_is_stale_where_dvc_says_so() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("in", "1\n");
+    sandbox.write("params.yaml", "a: 1\n");
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  ingest: {cmd: cp in data, deps: [in], outs: [data], frozen: true}\n  \
+         train: {cmd: cp data model, deps: [data], outs: [model]}\n  \
+         export: {cmd: cp in ../x, deps: [in], params: [a], frozen: true}\n",
+    );
+    for data in [None, Some("1\n")] {
+        if let Some(data) = data {
+            sandbox.write("data", data);
+        }
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox));
+        let status: serde_json::Value =
+            serde_json::from_str(&pipe(&sandbox, &["status", "--json"]).stdout).expect("JSON");
+        let states: Vec<_> = ["stage", "state"].map(|key| status["stages"][1][key].clone()).into();
+        assert_eq!(states, ["train", "stale"]);
+        let is_well = pipe(&sandbox, &["repro"]).code_of() == Some(0);
+        assert_eq!(is_well, data.is_some());
+        assert!(!sandbox.exists("dvc.lock") || !sandbox.read("dvc.lock").contains("export"));
+    }
+    assert!(dvc.stale(&sandbox).is_empty() && stale(&sandbox).is_empty());
 }

@@ -66,6 +66,7 @@ mod interrupts;
 mod kills;
 mod links;
 mod log;
+mod made_params;
 mod metrics;
 #[cfg(feature = "serve")]
 mod mlflow;

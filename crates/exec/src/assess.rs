@@ -571,12 +571,17 @@ pub fn survey(
                 foretold.extend(paths.map(|(path, state)| (path.clone(), *state)));
                 // A folder or a pattern that holds restored outs cannot be foretold: what else lies in it is not known here;
                 // nor can what is read of an out that is a pattern.
+                // Params are read as they lie on the disk.
                 changing[id.index()] = world.pipeline.graph.downstream(*id).iter().any(|after| {
-                    let Stage { deps, special, .. } = world.pipeline.stage(*after);
+                    let Stage { deps, special, params, .. } = world.pipeline.stage(*after);
+                    let read = |out: &Out| params.iter().any(|param| out.concerns(&param.file));
                     let in_folder =
                         |out: &Out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path));
                     let matched = |out: &Out| special.iter().any(|dep| touches(dep, out));
-                    stage.outs.iter().any(|out| out.glob.is_some() || in_folder(out) || matched(out))
+                    stage
+                        .outs
+                        .iter()
+                        .any(|out| out.glob.is_some() || in_folder(out) || matched(out) || read(out))
                 });
             }
             Decision::Fresh | Decision::Frozen { .. } => {}

@@ -192,6 +192,17 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
+    /// Whether what DVC takes without using it is taken: `checkpoint` of an out, `matrix` under `do`, a `meta` that is no
+    /// map.
+    pub(crate) fn passes_over_idle_keys(self) -> bool {
+        self == Dialect::Dvc
+    }
+
+    /// Whether a stage may write what templates are filled in from. Its next run is told by what stood there before.
+    pub(crate) fn outs_may_fill_templates(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether keys of a params file count for nothing beside the whole of it. Otherwise they are what must be there.
     pub(crate) fn whole_file_covers_keys(self) -> bool {
         self == Dialect::Dvc

@@ -145,9 +145,22 @@ impl Graph {
                 }
             }
         }
-        // Data may hold params, in projects of DVC.
-        let read = stage.params.iter().flat_map(|param| self.touching(&param.file));
-        upstream.extend(read.map(|(_, producer)| producer).filter(|producer| *producer != id));
+        let mut files: Vec<&ProjectPath> = stage.params.iter().map(|param| &param.file).collect();
+        files.dedup();
+        for file in files {
+            for (out, producer) in self.touching(file) {
+                if producer == id {
+                    let message = format!(
+                        "stage `{}` reads params from `{file}`, which its own out `{out}` holds",
+                        stage.address
+                    );
+                    let hint = Some("let one stage write them, and another read them".to_owned());
+                    faults.push(GraphFault { hint, ..GraphFault::new(id, message) });
+                } else {
+                    upstream.insert(producer);
+                }
+            }
+        }
         for dep in stage.special.iter().map(|special| &special.name) {
             let place = dep.place();
             for (_, producer) in place.iter().flat_map(|place| touching(&self.outside, place)) {

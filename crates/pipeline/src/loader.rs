@@ -50,8 +50,8 @@ pub(crate) struct Part {
     pub artifacts: Vec<Artifact>,
     /// DVC's top-level list `datasets`.
     pub datasets: Vec<Dataset>,
-    /// Files that templates were filled in from.
-    pub vars_files: BTreeSet<ProjectPath>,
+    /// Files that templates are filled in from.
+    pub read_by_templates: BTreeSet<ProjectPath>,
 }
 
 /// Reads one pipeline file; `None` when a file was needed first that `texts` does not have yet.
@@ -70,7 +70,7 @@ pub(crate) fn load_file(
         text,
         folder,
         texts,
-        vars_files: BTreeSet::new(),
+        read_by_templates: BTreeSet::new(),
         globs: IndexMap::new(),
         complete: true,
     };
@@ -88,7 +88,7 @@ pub(crate) fn load_file(
     let plots = loader.plots(&top.plots)?;
     let artifacts = loader.artifacts(&top.artifacts)?;
     let datasets = Dataset::all(file, top.datasets.as_ref());
-    let Loader { globs, vars_files, .. } = loader;
+    let Loader { globs, read_by_templates, .. } = loader;
     let is_frozen = |name: &&String| {
         let body = spec.stages.get(*name).and_then(|written| written.body.as_map());
         body.and_then(|body| body.get("frozen")) == Some(&Value::Bool(true))
@@ -104,7 +104,7 @@ pub(crate) fn load_file(
         plots,
         artifacts,
         datasets,
-        vars_files,
+        read_by_templates,
     }))
 }
 
@@ -130,7 +130,7 @@ struct Loader<'a, 't> {
     text: &'a str,
     folder: ProjectPath,
     texts: &'a mut Texts<'t>,
-    vars_files: BTreeSet<ProjectPath>,
+    read_by_templates: BTreeSet<ProjectPath>,
     /// The patterns of groups that are made of files.
     globs: IndexMap<String, Glob>,
     /// Whether all files that templates are filled in from were there.
@@ -162,6 +162,9 @@ impl Loader<'_, '_> {
                 vars.context
                     .merge(map, &format!("`{default_params}`"))
                     .expect("nothing is defined twice in an empty context");
+                if self.text.contains("${") {
+                    self.read_by_templates.insert(default_params.clone());
+                }
                 vars.whole.insert(default_params);
             }
             Some(ParamFile::Missing) => {}
@@ -231,7 +234,7 @@ impl Loader<'_, '_> {
             }
             Some(ParamFile::Read(value)) => value,
         };
-        self.vars_files.insert(file.clone());
+        self.read_by_templates.insert(file.clone());
         let map = value.as_map().expect("a parsed parameter file is a map");
         let source = format!("`{file}`");
         let Some(keys) = keys else {

@@ -5,6 +5,7 @@
 use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
+use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::suggest;
 use crate::yaml::{self, Segment};
@@ -27,6 +28,11 @@ pub(crate) struct Node<'p, 'v> {
 impl<'p, 'v> Node<'p, 'v> {
     pub fn root(source: Source<'p>, value: &'v Value) -> Self {
         Node { value, source, parent: None }
+    }
+
+    /// That of the text.
+    pub fn dialect(&self) -> Dialect {
+        Dialect::of_file(self.source.file)
     }
 
     /// What stands under a key of this map. The key need not be in the text as such.

@@ -254,7 +254,7 @@ struct Builder {
     artifacts: Vec<Artifact>,
     datasets: Vec<Dataset>,
     file_groups: Vec<FileGroup>,
-    vars_files: BTreeSet<ProjectPath>,
+    read_by_templates: BTreeSet<ProjectPath>,
     param_files: BTreeMap<ProjectPath, ParamFile>,
     pointers: Vec<ProjectPath>,
 }
@@ -290,7 +290,7 @@ impl Builder {
         self.plots.extend(part.plots);
         self.artifacts.extend(part.artifacts);
         self.datasets.extend(part.datasets);
-        self.vars_files.extend(part.vars_files);
+        self.read_by_templates.extend(part.read_by_templates);
     }
 
     fn read_param_files(
@@ -302,9 +302,12 @@ impl Builder {
         let mut named: BTreeSet<&ProjectPath> =
             self.stages.iter().flat_map(|stage| &stage.params).map(|param| &param.file).collect();
         named.extend(&self.params);
+        let outs = || self.stages.iter().flat_map(|stage| &stage.outs);
         for file in named {
             match texts.value(file) {
                 Ok(Some(read)) => drop(self.param_files.insert(file.clone(), read)),
+                // A stage may write it anew. Only of those that read it nothing can be said.
+                Err(_) if outs().any(|out| out.concerns(file)) => {}
                 Ok(None) => {}
                 Err(fault) => faults.push(fault),
             }
@@ -318,14 +321,21 @@ impl Builder {
     }
 
     fn finish(self, file: &ProjectPath, files: &[ProjectPath]) -> Result<Pipeline, LoadFault> {
-        let mut protected = self.vars_files;
-        protected.extend(files.iter().map(params_beside));
+        let mut protected: BTreeSet<ProjectPath> = files.iter().map(params_beside).collect();
+        protected.extend(self.read_by_templates.iter().cloned());
         protected.extend(self.param_files.keys().cloned());
-        if Dialect::of_file(file).data_may_hold_params() {
-            let data = self.stages.iter().filter(|stage| stage.is_source()).flat_map(|stage| &stage.outs);
-            let data: Vec<&ProjectPath> = data.map(|out| &out.path).collect();
-            protected.retain(|file| !data.iter().any(|data| data.contains(file)));
-        }
+        let dialect = Dialect::of_file(file);
+        let may_hold_params = |stage: &&Stage| !stage.is_source() || dialect.data_may_hold_params();
+        let outs = self.stages.iter().filter(may_hold_params).flat_map(|stage| &stage.outs);
+        let outs: BTreeSet<&ProjectPath> =
+            outs.filter(|out| out.glob.is_none()).map(|out| &out.path).collect();
+        // What templates are filled in from is read before any stage runs, other params when a stage begins.
+        let is_early =
+            |file: &ProjectPath| !dialect.outs_may_fill_templates() && self.read_by_templates.contains(file);
+        let is_made = |file: &ProjectPath| {
+            std::iter::successors(Some(file.clone()), ProjectPath::parent).any(|path| outs.contains(&path))
+        };
+        protected.retain(|file| is_early(file) || !is_made(file));
         for file in files {
             protected.extend([file.clone(), lock_beside(file)]);
         }

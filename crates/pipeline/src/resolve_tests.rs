@@ -220,7 +220,8 @@ fn faults_of_paths_and_graph() {
         of("stages:\n  a: {cmd: x, outs: ['s3://b/x']}\n")[0]
             .contains("is a URL, and outs lie in the project")
     );
-    assert!(of("stages:\n  a: {cmd: x, outs: [params.yaml]}\n")[0].contains("params file"));
+    assert!(of("stages:\n  a: {cmd: '${a}', outs: [params.yaml]}\n")[0].contains("params file"));
+    assert!(load_with("stages:\n  a: {cmd: x, outs: [params.yaml]}\n", &[("params.yaml", "")]).is_ok());
     assert_eq!(
         of("stages:\n  a: {cmd: x, deps: [y], outs: [z]}\n  b: {cmd: x, deps: [z], outs: [y]}\n"),
         ["pipeline.yaml:2:3: stages depend on each other in a circle: a -> b -> a"]

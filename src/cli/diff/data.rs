@@ -64,6 +64,10 @@ pub fn run(
     recorded::tell_unreadable(&unreadable, printer)
 }
 
+/// Stands for what is not recorded: where it lies is all that is asked of it.
+const UNRECORDED: FileState =
+    FileState { digest: base::Digest::Blake3([0; 32]), size: 0, files: None, executable: false };
+
 /// The data of a state file by file, and its folders: of the workspace as it is, as far as it is not `unreadable`.
 fn files(
     project: &Project,
@@ -76,8 +80,13 @@ fn files(
     let (whole, single) = match revision {
         Revision::Workspace => {
             let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
-            let recorded =
+            let mut recorded =
                 recorded::now(&pipeline, &project.ledger(&pipeline)?, &workspace.blobs, Bit::Ignored)?;
+            // What lies there counts also where its stage has no record, or none any more.
+            let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs);
+            for out in outs.filter(|out| out.cache && out.glob.is_none()) {
+                recorded.entry(out.path.clone()).or_insert(UNRECORDED);
+            }
             let (single, faults) = recorded::in_place(&workspace, &pipeline, &recorded, true);
             let (whole, _) = recorded::in_place(&workspace, &pipeline, &recorded, false);
             let is_meant = |data: &ProjectPath| {

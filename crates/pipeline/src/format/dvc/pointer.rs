@@ -20,7 +20,8 @@ use crate::node::{Node, Source};
 use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage, Tracking};
 use crate::yaml::{self, Segment};
 
-const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta", "always_changed"];
+/// `locked` is how `frozen` was called before DVC 1.
+const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta", "always_changed", "locked"];
 
 /// What a `.dvc` file tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,7 +171,9 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
         outs,
         unix_text,
         wdir,
-        frozen: switch(&root, "frozen", false)? || root.get("deps").is_some(),
+        frozen: switch(&root, "frozen", false)?
+            || switch(&root, "locked", false)?
+            || root.get("deps").is_some(),
         desc: text_of(&root, "desc")?,
         meta: root.get("meta").map(|node| node.value.clone()),
     })

@@ -71,8 +71,11 @@ pub(crate) fn judge(
     let Freshness::Stale(mut reasons) = fresh(&thawed, locked, observed, builtins) else {
         return Freshness::Fresh;
     };
-    reasons.retain(|reason| {
-        !matches!(
+    // Without outs there is nothing that a run of it, which never comes, would make.
+    let has_outs = !stage.outs.is_empty() || !stage.special_outs.is_empty();
+    reasons.retain(|reason| match reason {
+        StaleReason::New => has_outs,
+        _ => !matches!(
             reason,
             StaleReason::DepChanged { .. }
                 | StaleReason::DepAdded { .. }
@@ -83,7 +86,7 @@ pub(crate) fn judge(
                 | StaleReason::ParamRemoved { .. }
                 | StaleReason::ParamMissing { .. }
                 | StaleReason::Callback
-        )
+        ),
     });
     if reasons.is_empty() { Freshness::Fresh } else { Freshness::Stale(reasons) }
 }

@@ -321,6 +321,8 @@ fn written(
         }
         let node = stage.child("do", body);
         let whose = format!("`do` of {whose}");
+        let idle = dialect.passes_over_idle_keys().then_some("matrix");
+        let known: Vec<&str> = known.into_iter().chain(idle).collect();
         check_keys(&node, &whose, &known, STAGE_NOT_YET, faults);
         let body = body_of(&node, || stage.child_fault("do", format!("{whose} has no `cmd`")))?;
         let form = match dialect.has_extensions() && is_pattern(data) {
@@ -628,6 +630,9 @@ const INDENT: &str = "options are indented below their path, which ends in `:`";
 
 fn read_options(options: &Node<'_, '_>, out: &mut OutSpec) -> Result<(), PipelineError> {
     let mut known = OUT_KEYS.to_vec();
+    if options.dialect().passes_over_idle_keys() {
+        known.push("checkpoint");
+    }
     if out.kind == OutKind::Plots {
         known.extend(PLOT_KEYS);
     }

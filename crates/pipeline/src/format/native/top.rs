@@ -159,6 +159,9 @@ pub(crate) fn annotation(node: &Node<'_, '_>) -> Result<Annotation, PipelineErro
         None => Vec::new(),
     };
     let meta = match node.get("meta") {
+        Some(meta) if meta.value.as_map().is_none() && node.dialect().passes_over_idle_keys() => {
+            IndexMap::new()
+        }
         Some(meta) => meta.map()?.clone(),
         None => IndexMap::new(),
     };
