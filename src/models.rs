@@ -9,8 +9,8 @@ use track::{
 
 use crate::error::{CliError, CliResult};
 
-/// A registered model as people write it: `NAME`, `NAME/3`, `NAME@champion`, `NAME/Production` or `NAME/latest`, with
-/// `models:/` before it or without.
+/// A registered model as people write it: `NAME`, `NAME/3`, `NAME@champion`, `NAME/Production`, `NAME/latest` or
+/// `NAME@latest`, with `models:/` before it or without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName {
     /// The registered model's name.
@@ -45,7 +45,8 @@ impl FromStr for ModelName {
         let (name, which) = if let Some((name, which)) = plain.split_once('/') {
             (name, Some(version(which)?))
         } else if let Some((name, alias)) = plain.rsplit_once('@') {
-            (name, Some(Which::Alias(alias.to_owned())))
+            let is_latest = alias.eq_ignore_ascii_case("latest");
+            (name, Some(if is_latest { Which::Latest } else { Which::Alias(alias.to_owned()) }))
         } else {
             (plain, None)
         };
@@ -156,6 +157,8 @@ mod tests {
             ("models:/a@b@champion", "a@b", alias()),
             ("iris/production", "iris", Some(Which::Stage(Stage::Production))),
             ("models:/iris/latest", "iris", Some(Which::Latest)),
+            ("iris@latest", "iris", Some(Which::Latest)),
+            ("models:/iris@Latest", "iris", Some(Which::Latest)),
         ] {
             assert_eq!(read(text), Ok((name.to_owned(), which)), "{text}");
         }

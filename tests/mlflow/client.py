@@ -57,6 +57,11 @@ def logging():
     parent = client.get_run(inner.info.run_id).data.tags["mlflow.parentRunId"]
     assert parent == run.info.run_id
     assert client.get_experiment_by_name("logging").tags["team"] == "blue"
+    gone = client.create_experiment("gone")
+    client.delete_experiment(gone)
+    assert client.get_experiment_by_name("gone") is None
+    assert mlflow.set_experiment("gone").experiment_id != gone
+    mlflow.set_experiment("logging")
     client.update_run(run.info.run_id, name="renamed", status="FAILED")
     assert client.get_run(run.info.run_id).data.tags["mlflow.runName"] == "renamed"
     client.delete_tag(run.info.run_id, "colour")
@@ -271,6 +276,10 @@ def models():
     assert (mlflow.pyfunc.load_model("models:/iris/1").predict(x) == model.predict(x)).all()
     second = mlflow.register_model(info.model_uri, "iris", tags={"from": "uri"})
     assert str(second.version) == "2"
+    if NEW:
+        assert str(client.get_model_version_by_alias("iris", "latest").version) == "2"
+        assert (mlflow.sklearn.load_model("models:/iris@latest").predict(x) == model.predict(x)).all()
+        refused(lambda: client.set_registered_model_alias("iris", "latest", "1"), "reserved")
     client.set_model_version_tag("iris", "2", "a", "b")
     client.update_registered_model("iris", description="flowers")
     client.update_model_version("iris", "2", description="second")

@@ -46,12 +46,8 @@ pub fn get(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 pub fn get_by_name(context: &Context, call: &Call) -> Result<Json, Fault> {
     let name = call.required("experiment_name")?;
-    let found = match context.store.experiment(name)? {
-        Some(found) => Some(found),
-        // A deleted one is found too, so that a client can tell why the name does not do.
-        None => context.store.experiments()?.into_iter().rfind(|experiment| experiment.name == name),
-    };
-    let Some(found) = found else {
+    // Not a deleted one: clients make a new one of that name then, which is free.
+    let Some(found) = context.store.experiment(name)? else {
         if let Some(scope) = &call.scope {
             scope.miss(name);
         }

@@ -72,6 +72,12 @@ pub fn refuse_hosts(field: &str, address: &str) -> Result<(), Fault> {
     )))
 }
 
+/// The path of an address that is no file of this machine.
+pub fn path_of(address: &str) -> String {
+    let clean = clean(address);
+    Address::of(&clean).path.to_owned()
+}
+
 /// Refuses what no experiment can be kept at.
 pub fn check(location: &str) -> Result<(), Fault> {
     let clean = clean(location);

@@ -113,7 +113,7 @@ pub fn list(context: &Context, call: &Call) -> Result<Json, Fault> {
 
 pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     let experiments = call.texts("experiment_ids")?;
-    if experiments.is_empty() {
+    if call.get("experiment_ids")?.is_none() {
         return Err(absent("experiment_ids"));
     }
     let experiments = experiments.into_iter().map(experiment_id).collect::<Result<Vec<_>, _>>()?;
@@ -127,6 +127,10 @@ pub fn search(context: &Context, call: &Call) -> Result<Json, Fault> {
     let limit = call.int("max_results")?.filter(|limit| *limit != 0).unwrap_or(USUAL).clamp(1, MOST);
     let limit = usize::try_from(limit).expect("between two small numbers");
     let offset = page_token::read(call.text("page_token")?)?;
+    if experiments.is_empty() {
+        // For the store, none means all.
+        return Ok(Json::empty());
+    }
     let search =
         LoggedModelSearch { experiments, filter, datasets, order_by, offset, limit: Some(limit + 1) };
     let (found, next) = page_token::page(context.store.search_logged_models(&search)?, offset, limit);

@@ -110,7 +110,7 @@ pub fn set_alias(context: &Context, call: &Call) -> Result<Json, Fault> {
     let version = versions::number(call)?;
     check_alias(alias)?;
     let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
-    if alias.eq_ignore_ascii_case("latest") {
+    if is_latest(alias) {
         return Err(Fault::invalid("'latest' alias name (case insensitive) is reserved."));
     }
     if alias.strip_prefix(['v', 'V']).is_some_and(is_number) {
@@ -138,13 +138,21 @@ pub fn get_by_alias(context: &Context, call: &Call) -> Result<Json, Fault> {
     Ok(Json::of(&Field("model_version", wire::ModelVersion::of(&found))))
 }
 
-/// The version that an alias means.
+/// The version that an alias means; `latest`, which nobody can set, means the newest.
 pub fn by_alias(context: &Context, name: &str, alias: &str) -> Result<ModelVersion, Fault> {
     let model = find(context, name)?;
+    if is_latest(alias) {
+        let newest = context.store.latest_versions(name, &[])?.into_iter().max_by_key(|found| found.version);
+        return newest.ok_or_else(|| Fault::missing(format!("Latest version not found for model {name}.")));
+    }
     if !model.aliases.contains_key(alias) {
         return Err(Fault::invalid(format!("Registered model alias {alias} not found.")));
     }
     Ok(context.store.version_by_alias(name, alias)?)
+}
+
+fn is_latest(alias: &str) -> bool {
+    alias.eq_ignore_ascii_case("latest")
 }
 
 fn check_alias(alias: &str) -> Result<(), Fault> {
@@ -202,7 +210,8 @@ fn answer(model: &RegisteredModel, latest: &[ModelVersion]) -> Json {
     Json::of(&Field("registered_model", wire::RegisteredModel::of(model, latest)))
 }
 
-fn find(context: &Context, name: &str) -> Result<RegisteredModel, Fault> {
+/// A registered model, which must be there.
+pub fn find(context: &Context, name: &str) -> Result<RegisteredModel, Fault> {
     context.store.registered_model(name).map_err(|fault| missing_as(fault, || missing(name)))
 }
 

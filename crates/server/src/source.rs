@@ -60,7 +60,10 @@ impl Made {
         };
         let found = match (wanted.rsplit_once('/'), wanted.rsplit_once('@')) {
             (Some((name, version)), _) => match version.parse() {
-                Ok(version) => find(context, &VersionRef { model: name.to_owned(), version })?,
+                Ok(version) => {
+                    registry::find(context, name)?;
+                    find(context, &VersionRef { model: name.to_owned(), version })?
+                }
                 Err(_) => latest(context, name, version)?,
             },
             (None, Some((name, alias))) => registry::by_alias(context, name, alias)?,
@@ -90,7 +93,14 @@ impl Made {
                  directory of the run specified by the {field}."
             )));
         }
-        if plain.contains('\0') || plain.split(['/', '\\']).any(|part| matches!(part, ".." | ".")) {
+        let is_absolute = {
+            let path = location::path_of(&plain);
+            path.starts_with('/') && !path.trim_matches('/').is_empty()
+        };
+        if !is_absolute
+            || plain.contains('\0')
+            || plain.split(['/', '\\']).any(|part| matches!(part, ".." | "."))
+        {
             return Err(Fault::invalid(format!(
                 "Invalid model version source: '{source}'. If supplying a source as an http, https, local file path, \
                  ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path \
