@@ -1332,7 +1332,6 @@ post("a model that is measured", LOGGED, EDGE, keep={"measured": "model.info.mod
 POINT = {"run_id": "${edge}", "value": 1, "timestamp": 1, "model_id": "${measured}"}
 for key in ["z", "a"]:
     post("measure the model: " + key, "runs/log-metric", {**POINT, "key": key})
-get("measures of a model", LOGGED + "/${measured}")
 get("measures of a model, in order", LOGGED + "/${measured}", in_order=True)
 post("log what is no number", "runs/log-metric", {"run_id": "${edge}", "key": "nan", "value": "NaN", "timestamp": 1})
 step("histories of what is no number", HISTORIES, query=[["run_id", "${edge}"], ["metric_key", "nan"]])
