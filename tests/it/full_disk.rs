@@ -399,6 +399,84 @@ fn a_success_has_room_on_a_disk_that_stays_full() {
     assert_eq!(runs.as_array().unwrap().len(), 3, "{runs}");
 }
 
+/// What a script was told to be there is, and takes no room from what is known of its stage.
+#[test]
+fn what_a_script_was_told_to_be_logged_on_a_full_disk_is_and_its_stage_has_succeeded() {
+    let sandbox = Sandbox::without_git();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    sandbox.write("script.py", LOGS_ON_A_FULL_DISK);
+    let said = on_a_small_disk(
+        &sandbox,
+        r#"
+        for points in 300 2500; do
+            printf 'stages:\n  logs:\n    cmd: python3 ../script.py %s\n' $points > pipeline.yaml
+            "$PIPE" repro > /dev/null
+            grep -q "script.py $points" pipeline.lock
+            rm fill
+            "$PIPE" runs show of-$points --json > ../$points.json
+            rm -r pipeline.lock .pipe/journal .pipe/cache 2> /dev/null || true
+        done
+        "$PIPE" runs list --json --where "name = 'logs'" > ../stages.json
+        "#,
+    );
+    let said = said.code(0);
+    let logged = |points: usize| {
+        let run: Json = serde_json::from_str(&sandbox.read(&format!("{points}.json"))).unwrap();
+        let told: Json = serde_json::from_str(&sandbox.read(&format!("told-{points}.json"))).unwrap();
+        let steps: Vec<i64> = serde_json::from_value(told["kept"].clone()).unwrap();
+        assert_eq!(self::steps(&run), steps, "{told}");
+        for refused in told["refused"].as_array().unwrap() {
+            assert_eq!(refused[0], 500, "{refused}");
+            assert!(refused[1].as_str().unwrap().contains("the disk is full"), "{refused}");
+        }
+        steps.len()
+    };
+    assert_eq!(logged(300), 300);
+    let many = logged(2500);
+    assert!((300..2500).contains(&many), "{many}");
+    assert!(!said.stderr.contains("too slow") && !said.stderr.contains("killed"), "{}", said.stderr);
+    let stages: Json = serde_json::from_str(&sandbox.read("stages.json")).unwrap();
+    let ends: Vec<&Json> = stages.as_array().unwrap().iter().map(|run| &run["status"]).collect();
+    assert_eq!(ends, ["FINISHED"; 2]);
+}
+
+/// Begins a run, fills the disk, and logs so many points; says elsewhere what it was told.
+const LOGS_ON_A_FULL_DISK: &str = r#"
+import json, os, sys, urllib.error, urllib.request
+count = int(sys.argv[1])
+def post(path, body):
+    url = os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/" + path
+    headers = {"Content-Type": "application/json"}
+    if "MLFLOW_TRACKING_TOKEN" in os.environ:
+        headers["Authorization"] = "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"]
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as fault:
+        return fault.code, fault.read().decode()
+made = post("runs/create", {"experiment_id": "0", "run_name": f"of-{count}", "start_time": 1})
+run = json.loads(made[1])["run"]["info"]["run_id"]
+for size in (65536, 512):
+    try:
+        with open("fill", "ab", buffering=0) as file:
+            while True:
+                file.write(b"x" * size)
+    except OSError:
+        pass
+told = {"kept": [], "refused": []}
+for step in range(count):
+    point = {"run_id": run, "key": "loss", "value": step / 7, "timestamp": 1764000000000 + step, "step": step}
+    answer = post("runs/log-metric", point)
+    if answer[0] == 200:
+        told["kept"].append(step)
+    else:
+        told["refused"].append(answer)
+with open(f"../told-{count}.json", "w") as file:
+    json.dump(told, file)
+"#;
+
 #[test]
 fn where_nothing_can_be_written_runs_are_served_to_look_at() {
     use crate::mlflow_tool::Served;
