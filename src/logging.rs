@@ -1,6 +1,7 @@
 //! Writes what scripts log, in the run of the stage that they are part of or in one that they name. A run store that
 //! is away or locked is a warning: what was logged waits in the spool, and no training stops.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base::Timestamp;
@@ -36,16 +37,23 @@ pub fn project() -> CliResult<Project> {
     }
 }
 
-/// The run of the stage that this process is part of: the process that started the stage writes it in this moment.
+/// The run of the stage that this process is part of: the process that started the stage writes it in this moment. Once it
+/// waits in the spool, that process has waited for the store in vain.
 ///
 /// # Errors
 /// When it does not come, or the store fails.
-pub fn await_run(store: &SqliteStore, run: RunId) -> Result<Run, StoreError> {
+pub fn await_run(store: &SqliteStore, spool: &Path, run: RunId) -> Result<Run, StoreError> {
     let asked = Instant::now();
+    let mut is_replayed = false;
     loop {
         match store.run(run) {
             Err(StoreError::UnknownRun(_)) if asked.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(2));
+                if !is_replayed && spool::makes(spool, run) {
+                    store.at_once(|store| spool::replay(spool, store))?;
+                    is_replayed = true;
+                } else {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
             }
             found => return found,
         }
@@ -60,6 +68,8 @@ pub struct Logger {
     pub run: RunId,
     /// Whether the run is that of the stage around this process.
     pub is_of_stage: bool,
+    /// The run of the stage around this process, where what is logged belongs to it.
+    stage: Option<RunId>,
     /// The store, unless it is away.
     store: Option<SqliteStore>,
     /// Why it is away, until that is told.
@@ -157,10 +167,11 @@ impl Logger {
 
     /// Waits for the stage's run; what is logged waits in the spool when it does not come.
     fn await_stage(&mut self, stage: Option<RunId>) {
+        self.stage = stage;
         let (Some(store), Some(stage)) = (&self.store, stage) else { return };
+        let spool = self.project.spool_folder();
         // What was logged to it before it was there comes before what is logged now.
-        let caught_up =
-            await_run(store, stage).and_then(|_| spool::replay(&self.project.spool_folder(), store));
+        let caught_up = await_run(store, &spool, stage).and_then(|_| spool::replay(&spool, store));
         if let Err(fault) = caught_up {
             self.store = None;
             self.untold = Some(with_causes(&fault));
@@ -193,7 +204,7 @@ impl Logger {
         };
         spool::tell_outcome(&project, store.as_ref(), printer);
         project.tell_replaced_log(printer);
-        Logger { project, run, is_of_stage: false, store, untold, has_lost: false, printer }
+        Logger { project, run, is_of_stage: false, stage: None, store, untold, has_lost: false, printer }
     }
 
     /// The run as the store has it, unless the store is away.
@@ -243,8 +254,12 @@ impl Logger {
                 Err(fault) => return Err(fault.into()),
             }
         }
-        let kept = spool::keep(&self.project.spool_folder(), &name, &changes);
-        match (kept, self.untold.take()) {
+        let spool = self.project.spool_folder();
+        let untold = self.untold.take();
+        // In a stage once is enough: whoever has kept something for its run has told of it.
+        let is_told = untold.is_some() && self.stage.is_some_and(|stage| spool::has_about(&spool, stage));
+        match (spool::keep(&spool, &name, &changes), untold) {
+            (Ok(()), Some(_)) if is_told => {}
             (Ok(()), None) => {}
             (Ok(()), Some(reason)) => {
                 let then = "what is logged is recorded by a later pipe command";
@@ -285,5 +300,24 @@ mod tests {
         let store = project().store().unwrap();
         assert!(spool::is_empty(&project().spool_folder()));
         assert_eq!(store.run(run).unwrap().data.tags["k"], "last");
+    }
+
+    /// Whoever writes it has waited for the store already.
+    #[test]
+    fn a_run_that_waits_for_a_locked_store_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::at(folder.path(), folder.path()).unwrap();
+        disk::make_folder(&project.pipe_path("")).unwrap();
+        let (store, spool, run) = (project.store().unwrap(), project.spool_folder(), new_run_id());
+        let begin = Change::CreateRun(NewRun::new(run, Timestamp::now()));
+        let (name, waits) = spool::named(vec![begin]);
+        spool::keep(&spool, &name, &waits).unwrap();
+        assert!(spool::has_about(&spool, run) && !spool::has_about(&spool, new_run_id()));
+        let other = rusqlite::Connection::open(project.pipe_path("runs.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let answer = await_run(&store, &spool, run);
+        assert!(matches!(answer, Err(StoreError::Busy { seconds: 0, .. })), "{answer:?}");
+        drop(other);
+        assert_eq!(await_run(&store, &spool, run).unwrap().info.id, run);
     }
 }

@@ -103,6 +103,8 @@ pub struct Pen {
     begun: Vec<(RunId, Vec<Change>)>,
     /// Runs that the store refused to make: what is logged to them waits for nothing.
     refused: Vec<RunId>,
+    /// Whether a store that was locked once is tried again without waiting for it.
+    is_prompt: bool,
 }
 
 impl Pen {
@@ -112,7 +114,14 @@ impl Pen {
             Ok((store, behind)) => (Some(store), behind.map(Arc::new)),
             Err(fault) => (None, Some(Arc::new(fault))),
         };
-        Pen { store, spool, teller, behind, begun: Vec::new(), refused: Vec::new() }
+        Pen { store, spool, teller, behind, begun: Vec::new(), refused: Vec::new(), is_prompt: false }
+    }
+
+    /// Waits once for a store that is locked: somebody waits for what this ends with.
+    #[cfg(feature = "train")]
+    #[must_use]
+    pub fn prompt(self) -> Self {
+        Pen { is_prompt: true, ..self }
     }
 
     /// Writes several sets in one go; false when that cannot be, and nothing is written.
@@ -175,7 +184,13 @@ impl Pen {
         if self.behind.is_none() && spool::is_empty(&self.spool) {
             return true;
         }
-        let mut replayed = spool::replay(&self.spool, &*store);
+        // Who waits in turn has waited for other writers once.
+        let is_waited_for = self.is_prompt && matches!(self.behind.as_deref(), Some(StoreError::Busy { .. }));
+        let mut replayed = if is_waited_for {
+            store.at_once(|store| spool::replay(&self.spool, store))
+        } else {
+            spool::replay(&self.spool, &*store)
+        };
         // Perhaps it waits for what is in another store than the one that is there now.
         let waits = || !spool::is_empty(&self.spool) || spool::has_orphans(&self.spool);
         if replayed.is_ok() && waits() && self.begin_again(&store) {

@@ -31,6 +31,9 @@ const PATIENCE_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// its run is not there by then. It goes aside, and nobody waits behind it.
 const SOON_MILLIS: i64 = 10 * 60 * 1000;
 
+/// So many digits of an id are the milliseconds of its time.
+const TIME_DIGITS: usize = 12;
+
 /// Nobody takes so long to write a small file.
 const WRITING: Duration = Duration::from_secs(60 * 60);
 
@@ -307,6 +310,32 @@ fn made_by(changes: &Changes) -> impl Iterator<Item = RunId> {
 fn is_awaiting(changes: &Changes, awaited: &HashSet<RunId>) -> bool {
     let mut used = changes.changes.iter().flat_map(Change::uses);
     used.any(|run| awaited.contains(&run) && made_by(changes).all(|made| made != run))
+}
+
+/// Whether something waits about a run, of what was kept since that was named: who kept it has told why it waits.
+pub fn has_about(folder: &Path, run: RunId) -> bool {
+    let is_about = |changes: &Changes| {
+        made_by(changes).chain(changes.changes.iter().flat_map(Change::uses)).any(|found| found == run)
+    };
+    has_since(folder, run, is_about)
+}
+
+/// Whether a run that the store does not know is made by something that waits.
+pub fn makes(folder: &Path, run: RunId) -> bool {
+    has_since(folder, run, |changes| made_by(changes).any(|made| made == run))
+}
+
+fn has_since(folder: &Path, run: RunId, is_it: impl Fn(&Changes) -> bool) -> bool {
+    let run = run.to_string();
+    let is_since = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.get(..TIME_DIGITS) >= run.as_bytes().get(..TIME_DIGITS)
+    };
+    let found = |path: PathBuf| {
+        let bytes = disk::read_optional(&path).ok().flatten()?;
+        serde_json::from_slice::<Changes>(&bytes).ok().filter(|changes| is_it(changes))
+    };
+    files(folder).into_iter().filter(is_since).any(|path| found(path).is_some())
 }
 
 /// Whether something was put aside that waits for a run.

@@ -141,16 +141,18 @@ impl TrainingRun {
         if own {
             project.tell_new_store(printer);
         }
-        let mut store = missing.map_or_else(|| project.store(), Err).map(Arc::new);
+        let mut opened = missing.map_or_else(|| project.store_to_record(), Err);
+        let (spool, teller) = (project.spool_folder(), Arc::new(Teller::new(printer, WHAT)));
         let mut known = None;
-        if !own && let Ok(opened) = &store {
-            match await_run(opened, run) {
+        if !own && let Ok((store, behind)) = &mut opened {
+            match await_run(store, &spool, run) {
                 Ok(found) => known = Some(found),
-                Err(fault) => store = Err(fault),
+                // What keeps its run from the store keeps what is logged from it.
+                Err(fault @ StoreError::Busy { .. }) => *behind = Some(fault),
+                Err(fault) => opened = Err(fault),
             }
         }
-        let (spool, teller) = (project.spool_folder(), Arc::new(Teller::new(printer, WHAT)));
-        let mut pen = Pen::new(store.map(|store| (store, None)), spool.clone(), teller.clone());
+        let mut pen = Pen::new(opened, spool.clone(), teller.clone()).prompt();
         if own {
             let mut changes: Vec<Change> = create_own(run, start).into();
             changes.push(Change::LogInputs { run, files: lineage(&project, data).into_iter().collect() });

@@ -21,7 +21,7 @@ impl Project {
     ///
     /// # Errors
     /// When it is damaged, from a newer version, or cannot be written.
-    #[cfg(any(test, feature = "serve", feature = "train"))]
+    #[cfg(any(test, feature = "serve"))]
     pub fn store(&self) -> Result<SqliteStore, StoreError> {
         self.tidied_store().map(|(store, _)| store)
     }

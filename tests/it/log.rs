@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, await_that};
 
 fn start(sandbox: &Sandbox) -> String {
     sandbox.ok(["runs", "start", "--name", "script", "--param", "lr=0.1"]).stdout.trim().to_owned()
@@ -210,6 +210,50 @@ fn a_run_that_a_script_left_open_ends_as_its_stage() {
     let runs =
         sandbox.json(["runs", "list", "--json", "--columns", "name,status", "--where", "name = 'open'"]);
     assert_eq!(runs[0]["status"], "FINISHED", "{runs}");
+}
+
+/// The reproduction tells that its run waits; what is logged to that run waits with it.
+#[test]
+fn a_stage_before_a_locked_store_is_warned_of_once() {
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let log = format!("for i in 1 2 3; do {pipe} log metric w $i --step $i; done");
+    let waits = "until ls .pipe/tmp/spool/*.json > told 2>&1; do sleep 0.01; done";
+    for command in [log.clone(), format!("{waits}; {log}")] {
+        let sandbox = Sandbox::with_pipeline(&format!("stages:\n  one: {{cmd: '{command}'}}\n"));
+        sandbox.ok(["runs", "start", "--name", "before"]);
+        let lock = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let said = sandbox.ok(["repro"]);
+        let told = |what: &str| said.stderr.matches(what).count() + said.stdout.matches(what).count();
+        assert_eq!(told("this reproduction is recorded by a later pipe command"), 1, "{}", said.stderr);
+        assert_eq!(told("what is logged is recorded"), 0, "{}\n{}", said.stdout, said.stderr);
+        drop(lock);
+        assert_eq!(points(&shown(&sandbox, "one"), "w").len(), 3);
+        assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
+    }
+}
+
+/// The store that the stage began with is locked by one of its commands.
+#[test]
+fn a_stage_whose_store_is_locked_meanwhile_is_told_once() {
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let waits = "until test -e locked; do sleep 0.01; done";
+    let log = format!("for i in 1 2 3; do {pipe} log metric w $i --step $i; done");
+    let command = format!("{pipe} log metric v 1; touch begun; {waits}; {log}");
+    let sandbox = Sandbox::with_pipeline(&format!("stages:\n  one: {{cmd: '{command}'}}\n"));
+    sandbox.ok(["runs", "start", "--name", "before"]);
+    let started = sandbox.start(sandbox.pipe_command(["repro"]));
+    await_that("the stage logs", || sandbox.exists("begun"));
+    let lock = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    lock.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    sandbox.write("locked", "");
+    let said = started.wait();
+    drop(lock);
+    let told = |what: &str| said.stderr.matches(what).count() + said.stdout.matches(what).count();
+    assert_eq!(told("locked by other processes for 1 s; what is logged is recorded"), 1, "{}", said.stderr);
+    assert_eq!(told("what is logged is recorded"), 1, "{}\n{}", said.stdout, said.stderr);
+    assert_eq!(points(&shown(&sandbox, "one"), "w").len(), 3);
 }
 
 #[test]

@@ -184,6 +184,64 @@ fn an_interrupt_ends_it_and_its_run() {
     assert_eq!(list, json!([{"status": "KILLED"}]));
 }
 
+/// Keeps all others from writing to the run store.
+fn lock(sandbox: &Sandbox) -> rusqlite::Connection {
+    let lock = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    lock
+}
+
+#[test]
+fn a_locked_store_is_waited_for_once_and_gets_it_all_later() {
+    let sandbox = with_data();
+    sandbox.ok(["runs", "start", "--name", "before"]);
+    let locked = lock(&sandbox);
+    let said = sandbox.ok(train(&["--register", "net"])).tells(&[
+        "locked by other processes for 1 s; this training is recorded by a later pipe command",
+        "no version of `net` is made",
+    ]);
+    assert_eq!(said.stderr.matches("this training is recorded").count(), 1, "{}", said.stderr);
+    assert!(!sandbox.files(".pipe/tmp/spool").is_empty());
+    drop(locked);
+    let run = sandbox.json(["runs", "show", "train", "--json"]);
+    assert_eq!((&run["status"], &run["params"]["hidden_dim"]), (&json!("FINISHED"), &json!("8")));
+    assert_eq!(run["metrics"]["val_loss"].as_array().unwrap().len(), 4, "{run}");
+    assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
+    let paths: Vec<_> = run["artifacts"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+    assert!(paths.contains(&&json!("model/MLmodel")), "{paths:?}");
+}
+
+#[test]
+fn an_interrupt_ends_it_also_while_the_store_is_locked() {
+    let sandbox = with_data();
+    sandbox.ok(["runs", "start", "--name", "before"]);
+    let locked = lock(&sandbox);
+    let arguments = ["train", "--data", "d.npz", "--output", "out", "--warm_up_epochs", "100000"];
+    let started = sandbox.start(sandbox.pipe_command(arguments));
+    await_that("the training has begun", || !sandbox.files(".pipe/tmp/spool").is_empty());
+    started.signal("INT");
+    started.wait().code(130);
+    drop(locked);
+    assert_eq!(sandbox.json(["runs", "show", "train", "--json"])["status"], "KILLED");
+}
+
+/// Its run is not in the store, and what is logged need not wait for that.
+#[test]
+fn in_a_stage_whose_run_waits_it_waits_with_it() {
+    let sandbox = with_data();
+    sandbox.ok(["runs", "start", "--name", "before"]);
+    let locked = lock(&sandbox);
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    let command = format!("{pipe} {}", train(&[]).join(" "));
+    sandbox.write("pipeline.yaml", &format!("stages:\n  t: {{cmd: '{command}'}}\n"));
+    let said = sandbox.ok(["repro"]).tells(&["this training is recorded by a later pipe command"]);
+    assert!(!said.stderr.contains("there is no run"), "{}", said.stderr);
+    drop(locked);
+    let run = sandbox.json(["runs", "show", "t", "--json"]);
+    assert_eq!(run["metrics"]["val_loss"].as_array().unwrap().len(), 4, "{run}");
+    assert_eq!(sandbox.files(".pipe/tmp/spool"), [""; 0]);
+}
+
 #[test]
 fn files_that_are_no_data_set_are_named() {
     let sandbox = with_data();

@@ -211,13 +211,30 @@ impl SqliteStore {
     /// # Errors
     /// When the work fails.
     pub fn briefly<T>(&self, work: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.waiting(Patience::Brief, work)
+    }
+
+    /// Does something for which other writers were waited for in vain before: they are waited for no longer than a write
+    /// takes.
+    ///
+    /// # Errors
+    /// When the work fails.
+    pub fn at_once<T>(&self, work: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.waiting(Patience::None, work)
+    }
+
+    fn waiting<T>(
+        &self,
+        patience: Patience,
+        work: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let wait = |patience: Patience| -> Result<(), StoreError> {
             let Ok(mut writer) = self.writer() else { return Ok(()) };
             let set = writer.busy_handler(Some(patience.nap()));
             set.map_err(|fault| Fault::from(fault).into_error(&self.path, "write"))
         };
-        wait(Patience::Brief)?;
-        let done = work(self).map_err(|fault| Patience::Brief.told(fault));
+        wait(patience)?;
+        let done = work(self).map_err(|fault| patience.told(fault));
         wait(self.patience)?;
         done
     }
