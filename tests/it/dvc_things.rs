@@ -381,3 +381,96 @@ fn settings_that_are_no_text_are_refused() {
     assert!(said.stderr.contains(".dvc/config") && said.stderr.contains("not UTF-8"), "{}", said.stderr);
     assert!(!sandbox.exists("data.dvc"));
 }
+
+/// Into `folder`: a file, a link to one, links to folders, one of them round in a circle, and another project of DVC.
+fn with_left_out(sandbox: &Sandbox, folder: &str) {
+    sandbox.write("real/1", "1\n");
+    sandbox.write(&format!("{folder}/f"), "f\n");
+    sandbox.write(&format!("{folder}/g/x"), "of another project\n");
+    sandbox.write(&format!("{folder}/g/.git/config"), "");
+    sandbox.write(&format!("{folder}/g/.dvc/config"), "");
+    let link = |to: &str, at: &str| {
+        std::os::unix::fs::symlink(to, sandbox.path(&format!("{folder}/{at}"))).unwrap();
+    };
+    link("../real", "l");
+    link(".", "loop");
+    link("../real/1", "file");
+}
+
+/// That all of it is there still.
+#[track_caller]
+fn is_left(sandbox: &Sandbox, folder: &str) {
+    let is_link = |at: &str| sandbox.path(&format!("{folder}/{at}")).is_symlink();
+    assert!(is_link("l") && is_link("loop"));
+    assert_eq!(sandbox.read(&format!("{folder}/g/x")), "of another project\n");
+    assert!(sandbox.exists(&format!("{folder}/g/.dvc/config")) && sandbox.exists("real/1"));
+}
+
+#[test]
+fn links_to_folders_and_other_projects_are_no_part_of_a_folder() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [ours, theirs] = [project(&mut dvc), project(&mut dvc)];
+    for sandbox in [&ours, &theirs] {
+        with_left_out(sandbox, "d");
+        with_left_out(sandbox, "data");
+        let out = "mkdir -p out/g/.dvc; ln -s ../real out/l; echo f > out/f; echo x > out/g/x";
+        let stages = [("reads", "ls d > o", "d", "o"), ("writes", out, "real", "out")];
+        let stages = stages.map(|(name, command, dep, out)| {
+            format!("  {name}:\n    cmd: {command}\n    deps: [{dep}]\n    outs: [{out}]\n")
+        });
+        sandbox.write("dvc.yaml", format!("stages:\n{}", stages.concat()));
+    }
+    dvc.ok(&theirs, &["add", "-q", "data"]);
+    dvc.ok(&theirs, &["repro", "-q"]);
+    pipe(&ours, &["add", "data"]).code(0);
+    pipe(&ours, &["repro"]).code(0);
+    for file in ["data.dvc", "dvc.lock"] {
+        assert_eq!(ours.read(file), theirs.read(file));
+    }
+    for sandbox in [&ours, &theirs] {
+        agree(&mut dvc, sandbox, &[]);
+        // What they lead to, and what the other project holds, is nobody's matter here.
+        sandbox.write("data/g/y", "y\n");
+        agree(&mut dvc, sandbox, &[]);
+    }
+    // What goes and comes again leaves them in place.
+    for at in ["data/f", "out/f"] {
+        ours.remove(at);
+    }
+    ours.write("data/more/new", "new\n");
+    std::os::unix::fs::symlink("../../real", ours.path("data/more/l")).unwrap();
+    pipe(&ours, &["checkout", "--force"]).code(0);
+    assert!(ours.exists("data/f") && ours.exists("out/f") && !ours.exists("data/more/new"));
+    is_left(&ours, "data");
+    is_left(&ours, "d");
+    assert!(ours.path("data/more/l").is_symlink() && ours.path("out/l").is_symlink());
+    agree(&mut dvc, &ours, &[]);
+    // Both that are made anew, and those that stand there still.
+    ours.write("real/2", "2\n");
+    agree(&mut dvc, &ours, &["writes"]);
+    pipe(&ours, &["repro"]).code(0);
+    assert!(ours.path("out/l").is_symlink() && ours.exists("out/g/x"));
+    agree(&mut dvc, &ours, &[]);
+    pipe(&ours, &["remove", "data.dvc", "--outs"])
+        .code(0)
+        .tells(&["ignores, which no cache holds: data/g, "]);
+    assert!(ours.exists("data/l/1") && !ours.exists("data/f"));
+}
+
+/// A recorded folder comes back where a link to one has taken its place, whose files DVC does not see.
+#[test]
+fn a_link_in_place_of_a_recorded_folder_gives_way() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("data/f", "f\n");
+    sandbox.write("data/sub/s", "s\n");
+    pipe(&sandbox, &["add", "data"]).code(0);
+    agree(&mut dvc, &sandbox, &[]);
+    std::fs::rename(sandbox.path("data/sub"), sandbox.path("moved")).unwrap();
+    std::os::unix::fs::symlink("../moved", sandbox.path("data/sub")).unwrap();
+    agree(&mut dvc, &sandbox, &["data.dvc"]);
+    pipe(&sandbox, &["checkout"]).code(0);
+    agree(&mut dvc, &sandbox, &[]);
+    assert!(!sandbox.path("data/sub").is_symlink());
+    assert_eq!((sandbox.read("data/sub/s"), sandbox.read("moved/s")), ("s\n".into(), "s\n".into()));
+}

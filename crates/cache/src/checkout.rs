@@ -413,7 +413,11 @@ impl Planner<'_> {
 
     fn folder(&mut self, path: &ProjectPath, state: &FileState, told: bool) -> Result<(), CacheError> {
         let os_path = self.workspace.os_path(path);
-        if !self.relink && self.workspace.observe(path)?.is_some_and(|now| is_same(&now, state)) {
+        // What a link shows that a walk does not enter is not there, whatever it shows.
+        let is_shown = os_path.is_symlink() && self.workspace.is_left_out(&os_path);
+        let is_right =
+            || Ok::<_, CacheError>(self.workspace.observe(path)?.is_some_and(|now| is_same(&now, state)));
+        if !self.relink && !is_shown && is_right()? {
             return Ok(());
         }
         let tree = match self.tree(path, &state.digest) {

@@ -146,10 +146,27 @@ impl Ignores {
 }
 
 impl Workspace {
-    /// Whether an entry of a folder stays where all else in it goes: it is ignored, and not what a killed process of ours left
+    /// Whether an entry of a folder stays where all else in it goes: it is ignored or [left out](Self::is_left_out), and not what a killed process of ours left
     /// half written, which is nobody's whatever an ignore file says of its name.
     pub(crate) fn is_kept(&self, path: &ProjectPath, is_folder: bool) -> bool {
-        !disk::is_unfinished(path.name()) && self.ignores.is_ignored(path, is_folder)
+        !disk::is_unfinished(path.name())
+            && (self.ignores.is_ignored(path, is_folder) || self.is_left_out(&self.os_path(path)))
+    }
+
+    /// Whether what lies in a folder is no part of it in a project of DVC: its walks enter no link to a folder, and no other
+    /// project of DVC, which is each folder with a `.dvc` in it. Outside of the project it looks for no other.
+    pub(crate) fn is_left_out(&self, os_path: &Path) -> bool {
+        if !self.blobs.layout().is_flat() {
+            return false;
+        }
+        match fs::symlink_metadata(os_path) {
+            Ok(metadata) if metadata.is_symlink() => os_path.is_dir(),
+            Ok(metadata) if metadata.is_dir() => {
+                let is_inside = self.ignores.root.parent().is_some();
+                is_inside && fs::symlink_metadata(os_path.join(".dvc")).is_ok()
+            }
+            _ => false,
+        }
     }
 
     /// What lies in the folder at a path and is passed over there. What lies in that again goes with it.

@@ -454,7 +454,10 @@ impl Steps<'_> {
         while let Some(entry) = self.entries.next() {
             // A link that leads nowhere, or a closed folder, that nobody asks for is nobody's fault.
             let faulty = entry.as_ref().err().and_then(|fault| fault.path());
-            if faulty.is_some_and(|path| self.is_ignored(path, path.is_dir())) {
+            let is_nobodys = |path: &Path| {
+                self.is_ignored(path, path.is_dir()) || (path.is_symlink() && workspace.is_left_out(path))
+            };
+            if faulty.is_some_and(is_nobodys) {
                 continue;
             }
             let entry = match entry.map_err(|fault| CacheError::of_walk(self.os_path, fault)) {
@@ -481,6 +484,14 @@ impl Steps<'_> {
                 if is_folder {
                     self.entries.skip_current_dir();
                 }
+                continue;
+            }
+            if is_folder && workspace.is_left_out(entry.path()) {
+                // Whether it still is, is asked again once it looks otherwise.
+                if let Some((path, metadata)) = path.zip(entry.metadata().ok()) {
+                    workspace.note(&path, &metadata);
+                }
+                self.entries.skip_current_dir();
                 continue;
             }
             let name = record_name(entry.path(), entry.file_name())?;

@@ -93,8 +93,9 @@ pub fn clear(project: &Project, workspace: &Workspace, path: &ProjectPath, print
     if ignored.is_empty() {
         printer.say(format_args!("Removed {path}."));
     } else {
+        let too = if project.layout() == cache::Layout::Dvc { " or DVC itself" } else { "" };
         printer.say(format_args!(
-            "Removed {path}, but for what {} ignores, which no cache holds: {}.",
+            "Removed {path}, but for what {}{too} ignores, which no cache holds: {}.",
             project.layout().ignore_file(),
             report::few_text(&ignored, NAMED, ", ")
         ));
