@@ -306,6 +306,49 @@ fn repro_asks_the_run_cache_of_the_remote() {
     assert_eq!(sandbox.count("../log", "run"), 10);
 }
 
+/// `repro --pull` brings what the lock records of inputs that are current, and runs nothing for it.
+#[test]
+fn repro_brings_what_the_lock_records() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let remote = sandbox.root().with_file_name("remote").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  s:\n    cmd: echo run >> ../log && cp a o\n    deps: [a]\n    outs: [o]\n  t:\n    \
+         cmd: echo run >> ../log && cp o q\n    deps: [o]\n    outs: [q]\n",
+    );
+    sandbox.write("a", "1\n");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    dvc.ok(&sandbox, &["push", "-q"]);
+    let lock = sandbox.read("dvc.lock");
+    let lose = || {
+        for path in [".dvc/cache", ".dvc/tmp", "o", "q"] {
+            if sandbox.exists(path) {
+                sandbox.remove(path);
+            }
+        }
+    };
+    lose();
+    dvc.ok(&sandbox, &["repro", "-q", "--pull"]);
+    lose();
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["2 restored"]);
+    assert_eq!((sandbox.read("o"), sandbox.read("q")), ("1\n".to_owned(), "1\n".to_owned()));
+    // A stage alone needs no dep for it.
+    lose();
+    dvc.ok(&sandbox, &["repro", "-q", "--pull", "-s", "t"]);
+    assert!(sandbox.exists("q") && !sandbox.exists("o"));
+    lose();
+    pipe(&sandbox, &["repro", "--pull", "-s", "t"]).code(0).tells(&["1 restored"]);
+    assert!(sandbox.exists("q") && !sandbox.exists("o"));
+    assert_eq!((sandbox.read("dvc.lock"), sandbox.count("../log", "run")), (lock, 2));
+    // Another command is no result of the lock.
+    lose();
+    sandbox.write("dvc.yaml", &sandbox.read("dvc.yaml").replace("cp o q", "cat o > q"));
+    pipe(&sandbox, &["repro", "--pull", "-s", "t"]).code(2).tells(&["dep o does not exist"]);
+    assert!(!sandbox.exists("q"));
+}
+
 /// Any shell gets `-c` and what is known of it, no flags of others.
 #[test]
 fn the_users_shell_is_called_as_dvc_calls_it() {
