@@ -169,6 +169,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         forced: args.force,
         no_stage_cache: args.no_stage_cache,
         allow_missing: args.allow_missing,
+        assume_deps: false,
     };
     let recorder = Recorder::new(&project, &workspace, printer, command_line());
     // Where stages are at work, or were when their process died, outs are in motion: judging them has to wait for

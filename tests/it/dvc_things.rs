@@ -306,6 +306,112 @@ fn repro_asks_the_run_cache_of_the_remote() {
     assert_eq!(sandbox.count("../log", "run"), 10);
 }
 
+/// `repro --pull` brings what the lock records of inputs that are current, and runs nothing for it.
+#[test]
+fn repro_brings_what_the_lock_records() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let remote = sandbox.root().with_file_name("remote").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  s:\n    cmd: echo run >> ../log && cp a o\n    deps: [a]\n    outs: [o]\n  t:\n    \
+         cmd: echo run >> ../log && cp o q\n    deps: [o]\n    outs: [q]\n",
+    );
+    sandbox.write("a", "1\n");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    dvc.ok(&sandbox, &["push", "-q"]);
+    let lock = sandbox.read("dvc.lock");
+    let lose = || {
+        for path in [".dvc/cache", ".dvc/tmp", "o", "q"] {
+            if sandbox.exists(path) {
+                sandbox.remove(path);
+            }
+        }
+    };
+    lose();
+    dvc.ok(&sandbox, &["repro", "-q", "--pull"]);
+    lose();
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["2 restored"]);
+    assert_eq!((sandbox.read("o"), sandbox.read("q")), ("1\n".to_owned(), "1\n".to_owned()));
+    // A stage alone needs no dep for it.
+    lose();
+    dvc.ok(&sandbox, &["repro", "-q", "--pull", "-s", "t"]);
+    assert!(sandbox.exists("q") && !sandbox.exists("o"));
+    lose();
+    pipe(&sandbox, &["repro", "--pull", "-s", "t"]).code(0).tells(&["1 restored"]);
+    assert!(sandbox.exists("q") && !sandbox.exists("o"));
+    assert_eq!((sandbox.read("dvc.lock"), sandbox.count("../log", "run")), (lock, 2));
+    // Another command is no result of the lock.
+    lose();
+    sandbox.write("dvc.yaml", &sandbox.read("dvc.yaml").replace("cp o q", "cat o > q"));
+    pipe(&sandbox, &["repro", "--pull", "-s", "t"]).code(2).tells(&["dep o does not exist"]);
+    assert!(!sandbox.exists("q"));
+}
+
+/// A file of DVC holds stages of names that `dvc stage add` refuses.
+#[test]
+fn stages_of_any_name_are_taken_from_a_file() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let names = ["a.b", "a+b", "a/b", "a:b", "-d"];
+    let stages = names.iter().enumerate();
+    let stages = stages.map(|(at, name)| format!("  \"{name}\": {{cmd: echo 1 > o{at}, outs: [o{at}]}}\n"));
+    let stages = format!("stages:\n{}", stages.collect::<String>());
+    for folder in ["", "sub/"] {
+        sandbox.write(&format!("{folder}dvc.yaml"), &stages);
+    }
+    pipe(&sandbox, &["repro", "-P"]).code(0).tells(&["10 ran"]);
+    assert!(dvc.stale(&sandbox).is_empty() && stale(&sandbox).is_empty());
+    pipe(&sandbox, &["status"]).code(0);
+    for target in
+        ["a.b", "a/b", "a:b", "dvc.yaml:a+b", "dvc.yaml:a:b", "sub/dvc.yaml:a.b", "sub/dvc.yaml:a:b"]
+    {
+        pipe(&sandbox, &["repro", "-s", "--dry", target]).code(0);
+    }
+    dvc.ok(&sandbox, &["repro", "-q", "-f", "-P"]);
+    assert!(stale(&sandbox).is_empty());
+    // Those that are added are as DVC has them, and what looks generated is none that DVC finds.
+    assert_ne!(dvc.call(&sandbox, &["stage", "add", "-q", "-n", "x.y", "true"]).0, 0);
+    pipe(&sandbox, &["stage", "add", "-n", "x.y", "true"]).code(2);
+    sandbox.write("dvc.yaml", "stages:\n  a@b: {cmd: 'true'}\n");
+    pipe(&sandbox, &["status"]).code(2).tells(&["stage name `a@b` holds '@'"]);
+}
+
+/// DVC enters every folder but those of git, Mercurial and itself.
+#[test]
+fn hidden_folders_and_python_environments_are_entered() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let folders = [".data", "env", "node_modules/x", ".a/.b"];
+    for folder in folders.iter().chain(&[".hg"]) {
+        sandbox.write(&format!("{folder}/x"), "1\n");
+    }
+    sandbox.write("env/pyvenv.cfg", "");
+    for folder in folders {
+        dvc.ok(&sandbox, &["add", "-q", &format!("{folder}/x")]);
+    }
+    sandbox.write(".data/dvc.yaml", "stages:\n  s:\n    cmd: cat x > y\n    deps: [x]\n    outs: [y]\n");
+    sandbox.write(".hg/y.dvc", "outs:\n- path: y\n");
+    dvc.ok(&sandbox, &["repro", "-q", "-P"]);
+    agree(&mut dvc, &sandbox, &[]);
+    for folder in folders {
+        sandbox.remove(&format!("{folder}/x"));
+        sandbox.write(&format!("{folder}/x"), "2\n");
+    }
+    let changed = dvc.stale(&sandbox);
+    assert_eq!((stale(&sandbox), changed.len()), (changed, 5));
+    for folder in folders {
+        pipe(&sandbox, &["add", &format!("{folder}/x")]).code(0);
+    }
+    pipe(&sandbox, &["repro", "-P"]).code(0).tells(&["1 ran"]);
+    agree(&mut dvc, &sandbox, &[]);
+    // What is ignored is passed over by both.
+    sandbox.write(".dvcignore", "/env\n/.data\n");
+    sandbox.write("env/x", "3\n");
+    agree(&mut dvc, &sandbox, &[]);
+}
+
 /// Any shell gets `-c` and what is known of it, no flags of others.
 #[test]
 fn the_users_shell_is_called_as_dvc_calls_it() {

@@ -75,6 +75,8 @@ pub struct Conditions {
     pub no_stage_cache: bool,
     /// Data that is not here counts as what the lock records.
     pub allow_missing: bool,
+    /// Deps that are not here count as what the lock records, and outs do not.
+    pub assume_deps: bool,
 }
 
 /// A judged stage.
@@ -84,6 +86,8 @@ pub struct Assessment {
     pub decision: Decision,
     /// Its inputs as a lock without outs, when all are there.
     pub inputs: Option<StageLock>,
+    /// Whether the lock records a result of just these inputs. Of a stage that is up to date this is not asked.
+    pub is_recorded: bool,
     /// What its outs hold now, in its order.
     pub outs: Vec<Option<FileState>>,
     /// The same of those outside the project.
@@ -133,21 +137,24 @@ fn assess_with(
     foretold: &Foretold,
 ) -> Assessment {
     let observed = param_files.and_then(|files| observe(world, stage, locked, reader, files, foretold));
-    let Conditions { forced, no_stage_cache, allow_missing } = conditions;
+    let Conditions { forced, no_stage_cache, allow_missing, assume_deps } = conditions;
     // There is nothing to run of data.
     let forced = forced && !stage.is_source();
     let mut assumed = Vec::new();
     let observed = match observed {
         Ok(mut observed) => {
-            if let Some(locked) = locked.filter(|_| allow_missing) {
-                assumed = assume(world.workspace, stage, locked, &mut observed);
+            if let Some(locked) = locked.filter(|_| allow_missing || assume_deps) {
+                assumed = assume_deps_of(world.workspace, stage, locked, &mut observed);
+                if allow_missing {
+                    assume_outs_of(world.workspace, stage, locked, &mut observed);
+                }
             }
             observed
         }
         Err(unreadable) => {
             let decision = Decision::Unknown { reasons: vec![unreadable.into()] };
             let (outs, special_outs) = (vec![None; stage.outs.len()], vec![None; stage.special_outs.len()]);
-            return Assessment { decision, inputs: None, outs, special_outs, assumed };
+            return Assessment { decision, inputs: None, is_recorded: false, outs, special_outs, assumed };
         }
     };
     let dialect = world.pipeline.dialect();
@@ -173,6 +180,8 @@ fn assess_with(
         tell_edits_from_moves(world, stage, locked, &mut reasons);
     }
     let inputs = inputs_of(world, reader, stage, &observed);
+    let is_recorded = !reasons.is_empty()
+        && locked.zip(inputs.as_ref()).is_some_and(|(locked, inputs)| locked.key() == inputs.key());
     let decision = if reasons.is_empty() {
         Decision::Fresh
     } else if reasons.iter().any(StaleReason::blocks_verdict) && !stage.frozen {
@@ -187,7 +196,7 @@ fn assess_with(
             let path = gone.path.clone();
             let decision = Decision::Unknown { reasons: vec![StaleReason::DataMissing { path }] };
             let Observed { outs, special_outs, .. } = observed;
-            return Assessment { decision, inputs, outs, special_outs, assumed };
+            return Assessment { decision, inputs, is_recorded, outs, special_outs, assumed };
         }
         let is_left = stage.frozen
             && (dialect.leaves_frozen()
@@ -206,7 +215,7 @@ fn assess_with(
         }
     };
     let Observed { outs, special_outs, .. } = observed;
-    Assessment { decision, inputs, outs, special_outs, assumed }
+    Assessment { decision, inputs, is_recorded, outs, special_outs, assumed }
 }
 
 /// Data that is what its pointer says: should they differ later, it can be told which of them changed.
@@ -293,17 +302,23 @@ fn modern<'a>(
     modern
 }
 
-/// Takes what the lock records for deps and outs that are not here, or of which only a part was brought here. Returns the
-/// deps.
-fn assume(workspace: &Workspace, stage: &Stage, locked: &StageLock, observed: &mut Observed) -> Vec<DepName> {
-    let is_away = |path: &ProjectPath, now: Option<FileState>, recorded: &FileState| {
-        now.is_none_or(|now| now.digest != recorded.digest && is_part(workspace, path, recorded))
-    };
+/// Whether something that is recorded is not here, or only a part of it was brought here.
+fn is_away(workspace: &Workspace, path: &ProjectPath, now: Option<FileState>, recorded: &FileState) -> bool {
+    now.is_none_or(|now| now.digest != recorded.digest && is_part(workspace, path, recorded))
+}
+
+/// Takes what the lock records for deps that are not here, or of which only a part was brought here. Returns them.
+fn assume_deps_of(
+    workspace: &Workspace,
+    stage: &Stage,
+    locked: &StageLock,
+    observed: &mut Observed,
+) -> Vec<DepName> {
     let mut assumed = Vec::new();
     for (path, found) in stage.deps.iter().zip(&mut observed.deps) {
         if !stage.frozen
             && let Some((_, recorded)) = locked.deps.iter().find(|(known, _)| known == path)
-            && is_away(path, *found, recorded)
+            && is_away(workspace, path, *found, recorded)
         {
             *found = Some(*recorded);
             assumed.push(path.clone().into());
@@ -318,18 +333,22 @@ fn assume(workspace: &Workspace, stage: &Stage, locked: &StageLock, observed: &m
             assumed.push(name.clone().into());
         }
     }
+    assumed
+}
+
+/// Takes what the lock records for outs that are not here, or of which only a part was brought here.
+fn assume_outs_of(workspace: &Workspace, stage: &Stage, locked: &StageLock, observed: &mut Observed) {
     for (out, found) in stage.special_outs.iter().zip(&mut observed.special_outs) {
         *found = found.or_else(|| locked.special_out(&out.name).copied());
     }
     for (at, out) in stage.outs.iter().enumerate() {
         if let Some(recorded) = locked.recorded(out)
-            && is_away(&out.path, observed.outs[at], recorded)
+            && is_away(workspace, &out.path, observed.outs[at], recorded)
         {
             observed.outs[at] = Some(*recorded);
             observed.outs_cached[at] = true;
         }
     }
-    assumed
 }
 
 /// Whether a folder is as recorded but for files that were never here. What was here and is gone was removed.

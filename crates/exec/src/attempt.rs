@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, Placement, StageEntry};
-use pipeline::{Address, DepName, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason};
+use pipeline::{Address, DepName, Dialect, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason};
 
 use crate::aside::{Aside, OUTSIDE};
 use crate::assess::{Assessment, Decision, source_outs};
@@ -58,6 +58,9 @@ impl Attempt<'_, '_, '_> {
         }
         if self.supply(&assessment)? {
             assessment = self.shop.assess(self.stage, self.forced);
+        }
+        if let Some(brought) = self.supply_without_deps(&assessment)? {
+            assessment = brought;
         }
         let (reasons, sources) = match &assessment.decision {
             Decision::Fresh => return Ok(Outcome::Fresh),
@@ -179,10 +182,36 @@ impl Attempt<'_, '_, '_> {
         let is_left = self.stage.frozen || self.stage.is_source();
         let inputs = assessment.inputs.as_ref().filter(|_| !is_left);
         let locked = self.shop.ledger().get(&self.stage.address).cloned();
-        let locked =
-            locked.filter(|locked| is_left || inputs.is_some_and(|inputs| inputs.key() == locked.key()));
+        let locked = locked.filter(|_| is_left || assessment.is_recorded);
         supplier.supply(self.stage, inputs, locked.as_ref()).map_err(Failure::Refused)?;
         Ok(true)
+    }
+
+    /// A stage of DVC whose deps are not here: where nothing else changed, what its lock records is brought, which
+    /// needs none of them.
+    fn supply_without_deps(&self, assessment: &Assessment) -> Result<Option<Assessment>, Failure> {
+        let is_dvc = self.shop.world.pipeline.dialect() == Dialect::Dvc;
+        let lacks_deps = match &assessment.decision {
+            Decision::Unknown { reasons } => {
+                let mut blocking = reasons.iter().filter(|reason| reason.blocks_verdict());
+                blocking.all(|reason| matches!(reason, StaleReason::DepMissing { .. }))
+            }
+            _ => false,
+        };
+        if self.shop.crew.supplier.is_none() || self.stage.is_source() || !is_dvc || !lacks_deps {
+            return Ok(None);
+        }
+        let assess = || self.shop.assess_assuming(self.stage, self.forced, true);
+        let mut assumed = assess();
+        if assumed.is_recorded && self.supply(&assumed)? {
+            assumed = assess();
+        }
+        let is_brought = match &assumed.decision {
+            Decision::Fresh => true,
+            Decision::Restore { sources, .. } => sources.contains(&Source::Lock),
+            _ => false,
+        };
+        Ok(is_brought.then_some(assumed))
     }
 
     fn warn(&self, text: String) {

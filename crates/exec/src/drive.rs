@@ -280,6 +280,7 @@ pub fn drive(
                 forced: options.force,
                 no_stage_cache: options.no_stage_cache,
                 allow_missing: options.allow_missing,
+                assume_deps: false,
             },
         );
         let fresh = judged
@@ -330,9 +331,14 @@ impl<'l> Shop<'_, 'l> {
     }
 
     pub fn assess(&self, stage: &Stage, forced: bool) -> Assessment {
+        self.assess_assuming(stage, forced, false)
+    }
+
+    /// The same, where deps that are not here may count as what the lock records.
+    pub fn assess_assuming(&self, stage: &Stage, forced: bool, assume_deps: bool) -> Assessment {
         let locked = self.ledger().get(&stage.address).cloned();
         let Options { no_stage_cache, allow_missing, .. } = *self.options;
-        let conditions = Conditions { forced, no_stage_cache, allow_missing };
+        let conditions = Conditions { forced, no_stage_cache, allow_missing, assume_deps };
         assess(self.world, &self.params, stage, locked.as_ref(), conditions)
     }
 

@@ -92,7 +92,12 @@ impl FromStr for Address {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (file, name) = text.rsplit_once(':').unwrap_or((PIPELINE_FILE, text));
+        // Names may hold colons too.
+        let ends = [PIPELINE_FILE, crate::dialect::DVC_FILE];
+        let is_file = |file: &str| ends.contains(&file.rsplit('/').next().unwrap_or(file));
+        let mut cuts = text.match_indices(':').map(|(at, _)| (&text[..at], &text[at + 1..]));
+        let cut = cuts.find(|(file, _)| is_file(file)).or_else(|| text.rsplit_once(':'));
+        let (file, name) = cut.unwrap_or((PIPELINE_FILE, text));
         Ok(Address { file: ProjectPath::resolve(&ProjectPath::root(), file)?, name: name.to_owned() })
     }
 }
@@ -394,6 +399,12 @@ mod tests {
         for text in ["train", "sub/pipeline.yaml:train", "dvc.yaml:a@1"] {
             let address: Address = text.parse().expect("an address");
             assert_eq!(serde_json::to_string(&address).expect("plain data"), format!("\"{text}\""));
+        }
+        for (text, file, name) in
+            [("dvc.yaml:a:b", "dvc.yaml", "a:b"), ("s/dvc.yaml:x/y:b", "s/dvc.yaml", "x/y:b")]
+        {
+            let address: Address = text.parse().expect("an address");
+            assert_eq!((address.file.as_str(), address.name.as_str()), (file, name));
         }
         assert!("../pipeline.yaml:a".parse::<Address>().is_err());
     }

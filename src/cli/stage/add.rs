@@ -79,6 +79,10 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let file = project.base.join(project.dialect.pipeline_file());
     let own = |stage: &Stage| stage.address.file == file && written_name(&stage.address.name) == args.name;
+    if let Some(wrong) = args.name.chars().find(|c| c.is_ascii_punctuation() && !matches!(c, '-' | '_')) {
+        let message = format!("stage name `{}` holds {wrong:?}", args.name.escape_debug());
+        return Err(CliError::message(message).hint("use letters, digits, spaces, `-` and `_`"));
+    }
     {
         let _lock = lock(&project, printer)?;
         let mut edits = Edits::new(&project);

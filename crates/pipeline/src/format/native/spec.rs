@@ -226,7 +226,7 @@ pub fn parse(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Pipelin
         match stages.entries() {
             Ok(entries) => {
                 for (name, stage) in entries {
-                    check_name(&stages, name, &mut faults);
+                    check_name(&stages, name, dialect, &mut faults);
                     match written(&stages, name, &stage, dialect, &mut faults) {
                         Ok(written) => drop(spec.stages.insert(name.to_owned(), written)),
                         Err(fault) => faults.push(fault),
@@ -276,13 +276,17 @@ fn check_keys(
     }
 }
 
-fn check_name(stages: &Node<'_, '_>, name: &str, faults: &mut Vec<PipelineError>) {
-    let wrong = |c: char| c.is_control() || (c.is_ascii_punctuation() && c != '-' && c != '_');
+/// Files of DVC hold any name but those that look generated; what `stage add` makes is as ours.
+fn check_name(stages: &Node<'_, '_>, name: &str, dialect: Dialect, faults: &mut Vec<PipelineError>) {
+    let wrong = |c: char| match dialect {
+        Dialect::Native => c.is_control() || (c.is_ascii_punctuation() && c != '-' && c != '_'),
+        Dialect::Dvc => c.is_control() || c == '@',
+    };
     if let Some(wrong) = name.chars().find(|&c| wrong(c)) {
         let message = format!("stage name `{}` holds {wrong:?}", name.escape_debug());
         let hint = Some("use letters, digits, spaces, `-` and `_`");
         faults.push(stages.child_fault(name, message).hint(hint));
-    } else if name.starts_with('-') {
+    } else if name.starts_with('-') && dialect == Dialect::Native {
         faults.push(stages.child_fault(name, format!("stage name `{name}` begins with `-`, as flags do")));
     } else if name.trim() != name || name.is_empty() {
         faults
