@@ -1292,7 +1292,7 @@ post("version 1 of edges is in use", VERSIONS + "/transition-stage", {"name": "e
 for alias in ["latest", "Latest", "LATEST"]:
     get(f"the version by the alias {alias}", REGISTERED + "/alias", {"name": "edges", "alias": alias})
     post(f"set the alias {alias}", REGISTERED + "/alias", {"name": "edges", "alias": alias, "version": "1"})
-get("the latest of an unknown model", REGISTERED + "/alias", {"name": "none", "alias": "latest"})
+get("the alias latest of an unknown model", REGISTERED + "/alias", {"name": "none", "alias": "latest"})
 step("delete the alias latest", "DELETE " + REGISTERED + "/alias", body={"name": "edges", "alias": "latest"})
 post("a version of the latest", VERSIONS + "/create", {"name": "edges", "source": "models:/edges@latest"})
 post("a version of a script", VERSIONS + "/create", {"name": "edges", "source": "javascript:alert(1)"})
