@@ -344,7 +344,7 @@ fn repro_brings_what_the_lock_records() {
     assert_eq!((sandbox.read("dvc.lock"), sandbox.count("../log", "run")), (lock, 2));
     // Another command is no result of the lock.
     lose();
-    sandbox.write("dvc.yaml", &sandbox.read("dvc.yaml").replace("cp o q", "cat o > q"));
+    sandbox.write("dvc.yaml", sandbox.read("dvc.yaml").replace("cp o q", "cat o > q"));
     pipe(&sandbox, &["repro", "--pull", "-s", "t"]).code(2).tells(&["dep o does not exist"]);
     assert!(!sandbox.exists("q"));
 }
