@@ -22,6 +22,7 @@ use crate::cli::{quoted, quoted_path, tell_damage};
 use crate::discover::is_looked_into;
 use crate::edits::{Edits, lock};
 use crate::error::{CliError, CliResult};
+use crate::git::GitError;
 use crate::ignore::ignore_untracked;
 use crate::import;
 use crate::names;
@@ -112,6 +113,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
         folders,
     };
     let places = paths.iter().map(|path| admission.place(path)).collect::<CliResult<Vec<_>>>()?;
+    refuse_ignored(&project, places.iter().map(|place| &place.pointer), printer)?;
     let known = pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path);
     names::check(known.chain(&paths), printer)?;
     if let (true, [path], [place]) = (args.to_remote, paths.as_slice(), places.as_slice()) {
@@ -205,6 +207,37 @@ const NAMED: usize = 6;
 
 /// What pointers are to record: by pointer and data.
 type States = BTreeMap<(ProjectPath, ProjectPath), FileState>;
+
+/// A pointer that git ignores is in no commit. In projects of DVC, which reads none of them, it is refused.
+///
+/// # Errors
+/// When one is refused, or git fails.
+pub fn refuse_ignored<'a>(
+    project: &Project,
+    pointers: impl Iterator<Item = &'a ProjectPath>,
+    printer: Printer,
+) -> CliResult {
+    let Some(git) = project.git() else { return Ok(()) };
+    let pointers: Vec<&ProjectPath> = pointers.collect();
+    let open = match git.not_ignored(&pointers) {
+        Err(GitError::Start(_)) => return Ok(()),
+        open => open?,
+    };
+    for pointer in pointers.iter().filter(|pointer| !open.contains(pointer)) {
+        let hint = format!("`git check-ignore -v {}` names the rule", quoted_path(pointer.as_str()));
+        match project.dialect {
+            Dialect::Dvc => {
+                let message =
+                    format!("bad DVC file name {pointer}: it is git-ignored, and DVC would not read it");
+                return Err(CliError::message(message).hint(hint));
+            }
+            Dialect::Native => {
+                printer.warn(format_args!("git ignores {pointer}, so that no commit has it; {hint}"));
+            }
+        }
+    }
+    Ok(())
+}
 
 /// What of it was imported, and holds other bytes now.
 fn edited_imports(

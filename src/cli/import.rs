@@ -9,7 +9,7 @@ use exec::Wish;
 use pipeline::{Dialect, Import, Repo, Stage, update_import, write_import};
 use remote::FolderRemote;
 
-use crate::cli::add::{Admission, Place, advise, save_unsaved, to_remote};
+use crate::cli::add::{Admission, Place, advise, refuse_ignored, save_unsaved, to_remote};
 use crate::cli::push::summarize;
 use crate::cli::tell_damage;
 use crate::edits::{Edits, lock};
@@ -216,6 +216,7 @@ fn bring_in(
         folders: RefCell::default(),
     };
     let place = admission.place(out)?;
+    refuse_ignored(project, [&place.pointer].into_iter(), printer)?;
     names::check(
         pipeline.sources().flat_map(|id| &pipeline.stage(id).outs).map(|out| &out.path).chain([out]),
         printer,

@@ -418,3 +418,25 @@ fn lines_of_gitignore_stand_outside_of_what_is_read() {
     }
     assert!(!ours.exists("o/a/.gitignore"));
 }
+
+/// A pointer that git ignores is in no commit, and DVC reads none.
+#[test]
+fn a_pointer_that_git_ignores_is_refused() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("f", "1\n");
+    sandbox.write("g", "2\n");
+    sandbox.write(".gitignore", "f.dvc\n");
+    let (code, _, err) = dvc.call(&sandbox, &["add", "f"]);
+    assert!(code != 0 && err.contains("is git-ignored"), "{err}");
+    let told = ["bad DVC file name f.dvc: it is git-ignored", "`git check-ignore -v f.dvc` names the rule"];
+    pipe(&sandbox, &["add", "f"]).code(2).tells(&told);
+    pipe(&sandbox, &["add", "g", "f"]).code(2);
+    assert!(!sandbox.exists("f.dvc") && !sandbox.exists("g.dvc"));
+    pipe(&sandbox, &["add", "g"]).code(0);
+    let native = Sandbox::new();
+    native.write(".gitignore", "*.pipe\n");
+    native.write("f", "1\n");
+    native.ok(["init"]);
+    native.ok(["add", "f"]).tells(&["git ignores f.pipe, so that no commit has it"]);
+}
