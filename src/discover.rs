@@ -169,6 +169,16 @@ fn is_passed_over(dialect: Dialect, name: &str) -> bool {
     }
 }
 
+/// The folder above `file` that a project of `dialect` does not enter, so that nothing would be found in it.
+pub fn left_alone(root: &Path, file: &ProjectPath, dialect: Dialect) -> Option<ProjectPath> {
+    let folders =
+        std::iter::successors(file.parent(), ProjectPath::parent).filter(|folder| !folder.is_root());
+    let is_environment = |folder: &ProjectPath| folder.to_path(root).join("pyvenv.cfg").exists();
+    folders.into_iter().find(|folder| {
+        is_passed_over(dialect, folder.name()) || dialect == Dialect::Native && is_environment(folder)
+    })
+}
+
 /// Whether DVC keeps digests in a file of this name.
 fn is_of_dvc(name: &str) -> bool {
     let suffix = Dialect::Dvc.pointer_suffix();

@@ -24,7 +24,7 @@ use pipeline::{
 
 use self::undo::ChangedText;
 use crate::cli::{command_line, quoted_path};
-use crate::discover::look_around;
+use crate::discover::{left_alone, look_around};
 use crate::dvc_config::KEPT;
 use crate::error::{CliError, CliResult};
 use crate::ignore::with_outs;
@@ -158,6 +158,11 @@ fn check(old: &Project, pipeline: &Pipeline, ignores: &[ProjectPath], args: &Con
         .hint(format!("{how}, commit that, and convert again; nothing was changed")));
     }
     let paths = new_paths(old, pipeline, ignores)?;
+    let alone = |file: &ProjectPath| left_alone(&old.root, file, Dialect::Native);
+    if let Some((file, folder)) = paths.iter().find_map(|file| Some((file, alone(file)?))) {
+        return Err(CliError::message(format!("{file} would not be found: a project of pipe does not enter {folder}"))
+            .hint("move what DVC has there into a folder that is neither hidden nor an environment; nothing was changed"));
+    }
     let kept = ProjectPath::root().join(KEPT);
     if let Some(there) = paths.iter().chain([&kept]).find(|path| path.to_path(&old.root).exists()) {
         return Err(CliError::message(format!("{there} stands there already"))

@@ -67,6 +67,19 @@ fn what_is_here_and_up_to_date_is_converted() {
 
 /// What one command made is not recorded as what another one did.
 #[test]
+fn what_would_not_be_found_any_more_is_not_converted() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write(".hidden/x", "1\n");
+    dvc.ok(&sandbox, &["add", "-q", ".hidden/x"]);
+    sandbox.commit("one");
+    pipe(&sandbox, &["convert"])
+        .code(2)
+        .tells(&["a project of pipe does not enter .hidden", "nothing was changed"]);
+    assert!(sandbox.exists(".hidden/x.dvc") && !sandbox.exists(".pipe"));
+}
+
+#[test]
 fn commands_that_become_others_run_anew() {
     let mut dvc = Dvc::start(&Sandbox::without_git());
     let sandbox = project(&mut dvc);
