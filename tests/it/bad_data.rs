@@ -98,7 +98,13 @@ fn symlinks_that_lead_in_a_circle_are_named() {
             if name == "raw/one" {
                 symlink("one", sandbox.path("raw/two")).unwrap();
             }
+            // DVC enters no link to a folder, wherever that is.
+            let is_left_out = is_dvc && name == "raw/sub/here";
             for command in [&["add", "raw"][..], &["commit", "-f", "raw"], &["status", "-q"], &["repro"]] {
+                if is_left_out {
+                    sandbox.ok(command);
+                    continue;
+                }
                 sandbox.pipe(command).code(2).tells(&[why, "remove the link, or name it in"]);
             }
             let ignore = if is_dvc { ".dvcignore" } else { ".pipeignore" };
