@@ -226,7 +226,7 @@ impl Pen {
     /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
     /// filling the disk.
     fn keep(&self, changes: &[Change]) -> bool {
-        keep(&self.spool, changes.to_vec()).is_ok()
+        keep(&self.spool, changes.to_vec())
     }
 
     fn apply(&self, changes: &Changes) -> Result<Applied, StoreError> {
@@ -290,17 +290,12 @@ fn is_away(fault: &StoreError) -> bool {
     fault.kind() == ErrorKind::Failed && !matches!(fault, StoreError::Failed { .. })
 }
 
-/// Keeps changes in the spool. The room that is set aside is for the end of a stage that filled the disk.
-///
-/// # Errors
-/// When they are lost: why, in words for people.
-pub fn keep(spool: &std::path::Path, changes: Vec<Change>) -> Result<(), String> {
+/// Keeps changes in the spool; false when they are lost. The room that is set aside is for the end of a stage that
+/// filled the disk.
+pub fn keep(spool: &std::path::Path, changes: Vec<Change>) -> bool {
     let (name, changes) = spool::named_at(told(changes));
-    let keep = || spool::keep(spool, &name, &changes);
-    let kept = keep().or_else(|fault| if spool::use_reserve(spool) { keep() } else { Err(fault) });
-    kept.map_err(|fault| {
-        format!("the run store takes nothing now, and it could not be kept: {}", with_causes(&fault))
-    })
+    let keep = || spool::keep(spool, &name, &changes).is_ok();
+    keep() || (spool::use_reserve(spool) && keep())
 }
 
 #[cfg(test)]
@@ -415,7 +410,7 @@ mod tests {
             let (stage, script) = (new_run_id(), new_run_id());
             assert!(pen.write(&begin(stage, None)));
             disk::remove(&path).unwrap();
-            keep(&folder.path().join("spool"), begin(script, Some(stage))).unwrap();
+            assert!(keep(&folder.path().join("spool"), begin(script, Some(stage))));
             if is_removed {
                 assert!(!pen.catch_up());
             }

@@ -71,56 +71,25 @@ const ORPHANS: &str = "orphans";
 /// How many bytes of the disk are set aside for what must be known also when the disk is full.
 const RESERVE: usize = 256 << 10;
 
-/// How many more are for what the scripts of stages log: it must not take what the stages themselves need.
-const FOR_SCRIPTS: usize = 128 << 10;
-
 /// Sets room aside on the disk of this spool, unless some is.
 pub fn make_reserve(folder: &Path) {
-    for (path, size) in [(reserve_path(folder), RESERVE), (scripts_path(folder), FOR_SCRIPTS)] {
-        if !path.exists() {
-            // Zeros would take no room where the file system packs them.
-            let mut noise = vec![0; size];
-            rand::make_rng::<rand::rngs::StdRng>().fill_bytes(&mut noise);
-            let _ = disk::replace_volatile(&path, &noise);
-        }
+    let path = reserve_path(folder);
+    if !path.exists() {
+        // Zeros would take no room where the file system packs them.
+        let mut noise = vec![0; RESERVE];
+        rand::make_rng::<rand::rngs::StdRng>().fill_bytes(&mut noise);
+        let _ = disk::replace_volatile(&path, &noise);
     }
 }
 
 /// Gives the room back that was set aside; false when there was none.
 pub fn use_reserve(folder: &Path) -> bool {
-    use_room(&reserve_path(folder))
-}
-
-/// Gives the room back that was set aside for what scripts log; false when there was none.
-#[cfg(feature = "serve")]
-pub fn use_room_for_scripts(folder: &Path) -> bool {
-    use_room(&scripts_path(folder))
-}
-
-/// How many bytes are set aside for what scripts log. A part of it is for what a file system writes besides.
-#[cfg(feature = "serve")]
-pub fn room_for_scripts(folder: &Path) -> usize {
-    if scripts_path(folder).exists() { FOR_SCRIPTS / 4 * 3 } else { 0 }
-}
-
-/// Whether a set of this size has room without taking any that stages need, who may have begun to use their reserve.
-#[cfg(feature = "serve")]
-pub fn has_room(folder: &Path, size: usize) -> bool {
-    let needed = if reserve_path(folder).exists() { 0 } else { RESERVE };
-    let room = disk::room(folder.parent().unwrap_or(folder));
-    room.is_none_or(|room| room >= (needed + size) as u64)
-}
-
-fn use_room(path: &Path) -> bool {
-    path.exists() && disk::remove(path).is_ok()
+    let path = reserve_path(folder);
+    path.exists() && disk::remove(&path).is_ok()
 }
 
 fn reserve_path(folder: &Path) -> PathBuf {
     folder.with_file_name("reserve")
-}
-
-fn scripts_path(folder: &Path) -> PathBuf {
-    folder.with_file_name("reserve-scripts")
 }
 
 /// Keeps a set of changes, which has an id, until the store is there. What waits already comes before it, even if the

@@ -19,7 +19,6 @@ mod models;
 mod registry;
 #[cfg(test)]
 mod tests;
-mod waiting;
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
@@ -39,7 +38,6 @@ use track::{
 use self::answers::is_silent;
 use self::experiments::{Experiments, has_experiment};
 use self::registry::Registry;
-use self::waiting::Waiting;
 use crate::error::with_causes;
 use crate::pen::Teller;
 use crate::spool;
@@ -50,6 +48,8 @@ const MOST_ENDED: usize = 64;
 const MOST_POINTS: usize = if cfg!(test) { 200 } else { 1 << 20 };
 /// How long a store that was locked is not tried.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How many bytes wait in memory while not even the spool can be written.
+const MOST_BYTES: usize = 64 << 20;
 
 /// A run store, and what takes its place while it takes nothing.
 pub struct StandbyStore {
@@ -99,6 +99,15 @@ struct Locked {
     until: Instant,
     /// Whether it answers no questions either: mostly it does.
     is_silent: bool,
+}
+
+/// What has to go to the spool, which takes nothing just now.
+#[derive(Default)]
+struct Waiting {
+    sets: VecDeque<(RunId, Vec<u8>)>,
+    bytes: usize,
+    /// The name of what was kept last.
+    last: Option<RunId>,
 }
 
 /// What is made by a set of changes and goes on for a while.
@@ -162,21 +171,17 @@ impl StandbyStore {
     /// Puts what waits in memory into the spool.
     pub fn settle(&self) {
         let mut state = self.state();
-        if state.waiting.flush(&self.spool, false).is_ok_and(|flushed| flushed > 0) {
+        if self.flush(&mut state).is_ok_and(|flushed| flushed > 0) {
             (self.catch_up)();
         }
     }
 
-    /// The last chance for what waits in memory: the room that was set aside for it is used, and what the stages have left
-    /// of theirs. What has no room is lost.
+    /// The last chance for what waits in memory: the room that was set aside is used, too. What has no room is lost.
     pub fn end(&self) {
         let mut state = self.state();
-        let mut flushed = state.waiting.flush(&self.spool, true);
-        for make_room in [spool::use_room_for_scripts, spool::use_reserve] {
-            if flushed.is_err() && make_room(&self.spool) {
-                flushed = state.waiting.flush(&self.spool, true);
-            }
-        }
+        let flushed = self.flush(&mut state).or_else(|fault| {
+            if spool::use_reserve(&self.spool) { self.flush(&mut state) } else { Err(fault) }
+        });
         if let Err(fault) = flushed {
             self.teller.lose(&with_causes(&fault));
         }
@@ -200,7 +205,7 @@ impl StandbyStore {
             return false;
         }
         let mut state = self.state();
-        let is_flushed = state.waiting.flush(&self.spool, false).is_ok();
+        let is_flushed = self.flush(&mut state).is_ok();
         if is_flushed && self.real.is_some() && spool::is_empty(&self.spool) {
             state.forget_standin();
             state.waiting.last = None;
@@ -344,13 +349,6 @@ impl StandbyStore {
     fn take(&self, changes: &Changes, fault: Option<&StoreError>) -> Result<Applied, StoreError> {
         let mut guard = self.state();
         let state = &mut *guard;
-        if !state.waiting.has_room_for(&self.spool, changes) {
-            // What a client is told to be there must not be lost.
-            let folder = self.spool.ancestors().nth(2).unwrap_or(&self.spool);
-            let full = StoreError::Full { path: folder.join("runs.db") };
-            self.teller.tell(&full, false);
-            return Err(full);
-        }
         if !self.is_behind.load(Ordering::SeqCst) {
             // What questions left there that nobody could answer.
             state.forget_standin();
@@ -427,11 +425,26 @@ impl StandbyStore {
         let newest = state.waiting.last.max(spool::newest(&self.spool));
         let name = newest.map_or(name, |newest| name.after(newest));
         state.waiting.last = Some(name);
-        if !state.waiting.push(name, changes) {
+        let bytes = spool::bytes_of(&changes);
+        if state.waiting.bytes + bytes.len() > MOST_BYTES {
             self.teller.lose("too much waits for room on the disk");
             return;
         }
-        let _ = state.waiting.flush(&self.spool, false);
+        state.waiting.bytes += bytes.len();
+        state.waiting.sets.push_back((name, bytes));
+        let _ = self.flush(state);
+    }
+
+    /// Puts what waits in memory into the spool; returns how many sets.
+    fn flush(&self, state: &mut State) -> Result<usize, disk::DiskError> {
+        let mut flushed = 0;
+        while let Some((name, bytes)) = state.waiting.sets.front() {
+            spool::write(&self.spool, *name, bytes)?;
+            state.waiting.bytes -= bytes.len();
+            state.waiting.sets.pop_front();
+            flushed += 1;
+        }
+        Ok(flushed)
     }
 
     /// Makes shells of the runs and models that changes are about, and that the stand-in does not know.
