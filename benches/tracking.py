@@ -55,6 +55,9 @@ parser.add_argument("--folder", help="where the stores are kept; the system's fo
 arguments = parser.parse_args()
 PIPE = os.path.abspath(arguments.pipe)
 PYTHON = shutil.which(arguments.python)
+if not PYTHON:
+    sys.exit(f"no such Python: {arguments.python}")
+PYTHON = os.path.abspath(PYTHON)
 ENVIRONMENT = dict(os.environ, MLFLOW_DISABLE_TELEMETRY="true", NO_PROXY="127.0.0.1")
 ENVIRONMENT["PATH"] = f"{os.path.dirname(PYTHON)}:{ENVIRONMENT['PATH']}"
 API = "/api/2.0/mlflow"
