@@ -233,7 +233,7 @@ fn in_a_stage_whose_run_waits_it_waits_with_it() {
     let locked = lock(&sandbox);
     let pipe = env!("CARGO_BIN_EXE_pipe");
     let command = format!("{pipe} {}", train(&[]).join(" "));
-    sandbox.write("pipeline.yaml", &format!("stages:\n  t: {{cmd: '{command}'}}\n"));
+    sandbox.write("pipeline.yaml", format!("stages:\n  t: {{cmd: '{command}'}}\n"));
     let said = sandbox.ok(["repro"]).tells(&["this training is recorded by a later pipe command"]);
     assert!(!said.stderr.contains("there is no run"), "{}", said.stderr);
     drop(locked);
