@@ -3,8 +3,8 @@
 //! Every command does this, so it must cost next to nothing: folders that cannot hold a pipeline of the project are
 //! not entered. These are hidden ones, Python environments, packages of npm, other projects, and folders that a
 //! `.gitignore` beside or above them names without a pattern: outs, mostly, which may hold any number of files. The first
-//! three are entered in projects of DVC, as DVC does. Of the others the entries are read and nothing is asked of a file but of small ones with the name of a pointer of ours in a
-//! project of DVC: 200,000 files take 0.1 s, almost all of it the system's; on two cores, two threads are no faster.
+//! three are entered in projects of DVC, as DVC does. Of the others the entries are read and nothing is asked of a file
+//! but of small ones with the name of a pointer of ours in a project of DVC: 200,000 files take 0.1 s, almost all of it the system's; on two cores, two threads are no faster.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use base::ProjectPath;
+use base::{ProjectPath, Timestamp};
 
 /// Variables by which git tells a hook which repository it is of: the one that a path names counts here.
 const OF_ANOTHER: [&str; 2] = ["GIT_DIR", "GIT_WORK_TREE"];
@@ -222,17 +222,19 @@ impl Git {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// All commits that were made on a day, `YYYY-MM-DD` by the clock here, or later; those before them may be younger.
+    /// All commits that were made at a time or later; those before them may be younger. Git's own reading of times does for
+    /// none before 1970 or after 2099.
     ///
     /// # Errors
     /// When git fails.
-    pub fn commits_since(&self, day: &str) -> Result<Vec<String>, GitError> {
-        let told = self.text(&["rev-parse", &format!("--since={day} 00:00:00")])?;
-        let start: i64 = told.trim().trim_start_matches("--max-age=").parse().unwrap_or_default();
+    pub fn commits_since(&self, since: Timestamp) -> Result<Vec<String>, GitError> {
         let head: &[&str] = if self.head().is_some() { &["HEAD"] } else { &[] };
         let text = self.text(&[&["log", "--format=%H %ct", "--all"], head].concat())?;
         let commits = text.lines().filter_map(|line| line.split_once(' '));
-        let young = commits.filter(|(_, time)| time.parse::<i64>().map_or(true, |time| time >= start));
+        let is_young = |seconds: &str| {
+            seconds.parse::<i64>().map_or(true, |seconds| seconds.saturating_mul(1000) >= since.0)
+        };
+        let young = commits.filter(|(_, seconds)| is_young(seconds));
         Ok(young.map(|(commit, _)| commit.to_owned()).collect())
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use base::{FileState, ProjectPath};
+use base::{FileState, ProjectPath, Timestamp};
 use cache::{Remote, Roots, State, Workspace};
 use disk::{DiskError, Liveness};
 use exec::{AtWork, Ledger, at_work};
@@ -38,8 +38,8 @@ pub struct Scope {
     pub experiments: bool,
     /// Those of the newest commits, so many, from a revision backwards.
     pub last: Option<(usize, String)>,
-    /// Those of every commit that was made on this day, `YYYY-MM-DD`, or later.
-    pub since: Option<String>,
+    /// Those of every commit that was made at this time or later.
+    pub since: Option<Timestamp>,
 }
 
 /// What is needed.
@@ -392,8 +392,8 @@ fn versions(git: &Git, dialect: Dialect, scope: &Scope) -> CliResult<Vec<FileVer
     if let Some((count, revision)) = &scope.last {
         commits.extend(git.last(&git.commit(revision)?, *count)?);
     }
-    if let Some(day) = &scope.since {
-        commits.extend(git.commits_since(day)?);
+    if let Some(since) = scope.since {
+        commits.extend(git.commits_since(since)?);
     }
     if scope.experiments {
         commits.extend(tips("refs/exps")?);

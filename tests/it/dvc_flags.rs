@@ -27,8 +27,14 @@ fn a_collection_keeps_what_commits_since_a_day_need() {
         }
         sandbox.write("data", "now\n");
         sandbox.ok(["add", "data"]);
-        sandbox.pipe(["gc", "--date", "soon", "-f"]).code(2).tells(&["expected a day"]);
+        for none in ["soon", "2024-02-30"] {
+            sandbox.pipe(["gc", "--date", none, "-f"]).code(2).tells(&["expected a day"]);
+        }
         sandbox.settle();
+        // Git takes the first two for days of 2001 and of this year.
+        for early in ["0001-01-01", "1960-01-01", "1970-01-01"] {
+            sandbox.ok(["gc", "--date", early, "-f"]).tells(&["There is nothing to remove"]);
+        }
         sandbox.ok(["gc", "--date", "2024-03-01", "-f"]).tells(&["Removed 1 file"]);
         let kept = |text: &str| {
             let files = sandbox.files(sandbox.cache());

@@ -37,6 +37,10 @@ fn every_script_that_sets_a_tracking_uri_is_told() {
     sandbox.write_program("run", &format!("{set}true\n"));
     sandbox.write_program("pyrun", &format!("#!/usr/bin/env -S {}\n{python}", interpreter.display()));
     sandbox.write("outer.sh", "set -e\nsh ./train.sh\n");
+    sandbox.write(
+        "long.sh",
+        format!("sh train.sh\n{}", (0..100).map(|word| format!("echo word{word}\n")).collect::<String>()),
+    );
     sandbox.write("calls.sh", "\"$PYTHON\" -m package.train\n");
     sandbox.write("package/__init__.py", "");
     for name in ["package/train.py", "w/package/train.py", "package/__main__.py", "w/in.py"] {
@@ -53,6 +57,7 @@ fn every_script_that_sets_a_tracking_uri_is_told() {
         ("sh train.sh", "w", "", "w/train.sh:3"),
         ("cd deep/er && sh train.sh", "", "", "deep/er/train.sh:3"),
         ("sh outer.sh", "", "", "train.sh:3"),
+        ("sh long.sh", "", "", "train.sh:3"),
         ("sh calls.sh", "", "", "package/train.py:3"),
         ("$PYTHON -m package.train", "", "", "package/train.py:3"),
         ("$PYTHON -mpackage.train", "w", "", "w/package/train.py:3"),

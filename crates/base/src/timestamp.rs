@@ -34,6 +34,14 @@ impl Timestamp {
         here.map_or(shown, |here| Timestamp(here.timestamp().as_millisecond()))
     }
 
+    /// When a day, `YYYY-MM-DD`, begins by the clocks here; `None` of what is no day.
+    pub fn of_day(day: &str) -> Option<Timestamp> {
+        let is_plain = day.len() == 10 && day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let day: jiff::civil::Date = day.parse().ok().filter(|_| is_plain)?;
+        let shown = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+        Some(Timestamp::of_local(Timestamp(shown)))
+    }
+
     /// Local time as `2026-11-21 10:42:07`; out of range as milliseconds.
     pub fn local(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -73,5 +81,26 @@ mod tests {
             assert_eq!(Timestamp::of_local(Timestamp(shown)), Timestamp(moment));
         }
         assert_eq!(Timestamp::of_local(Timestamp(i64::MAX)), Timestamp(i64::MAX));
+    }
+
+    #[test]
+    fn days_are_read() {
+        for day in ["2024-12-31", "2024-02-29", "1969-12-31", "0001-01-01", "9999-12-29"] {
+            assert_eq!(Timestamp::of_day(day).map(Timestamp::local), Some(format!("{day} 00:00:00")));
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2024-13-01",
+            "2024-1-1",
+            "24-01-01",
+            "2024-00-10",
+            "2024-02-30",
+            "2024-01-01 ",
+            "2024-W10-1",
+            "-002024-01",
+        ] {
+            assert_eq!(Timestamp::of_day(text), None, "{text}");
+        }
     }
 }

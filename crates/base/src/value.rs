@@ -51,16 +51,20 @@ impl PartialEq for Value {
             (Value::List(a), Value::List(b)) => a == b,
             (Value::Map(a), Value::Map(b)) => a == b,
             (Value::Date(a), Value::Date(b)) => a == b,
-            (Value::Pairs(a), Value::Pairs(b)) => a == b || same_pairs(a, b),
+            (Value::Pairs(a), Value::Pairs(b)) => same_pairs(a, b),
             _ => false,
         }
     }
 }
 
-/// Whether two maps are equal whose keys are not in one order.
+/// Whether two maps are equal, in whatever order their keys stand. What is under a key is compared once: at each of a hundred
+/// levels twice would never end.
 fn same_pairs(a: &[(Value, Value)], b: &[(Value, Value)]) -> bool {
     if a.len() != b.len() {
         return false;
+    }
+    if a.iter().zip(b).all(|(a, b)| a.0 == b.0) {
+        return a.iter().zip(b).all(|(a, b)| a.1 == b.1);
     }
     let found: HashMap<_, _> = b.iter().map(|pair| (pair.0.identity(), pair)).collect();
     a.iter().all(|pair| found.get(&pair.0.identity()).is_some_and(|other| *other == pair))
@@ -623,6 +627,10 @@ mod tests {
         assert_eq!(Value::Pairs(pairs(0)), Value::Pairs(turned.clone()));
         assert_ne!(Value::Pairs(pairs(1)), Value::Pairs(turned));
         let one = |key: Value| Value::Pairs(vec![(key, Value::Null)]);
+        let deep = |text: &str| {
+            (0..100).fold(Value::from(text), |inner, key| Value::Pairs(vec![(Value::from(key), inner)]))
+        };
+        assert_ne!(deep("a"), deep("b"));
         assert_ne!(one(Value::from(1)), one(Value::from(1.0)));
         assert_eq!(one(Value::from(0.0)), one(Value::from(-0.0)));
     }

@@ -1,5 +1,5 @@
-//! `.pipeignore`, or `.dvcignore` in projects of DVC: what is passed over in folders, in the grammar of `.gitignore`. A file of it counts for its folder and
-//! everything below, and the deepest one that says something decides.
+//! `.pipeignore`, or `.dvcignore` in projects of DVC: what is passed over in folders, in the grammar of `.gitignore`. A
+//! file of it counts for its folder and everything below, and the deepest one that says something decides.
 //!
 //! It is asked about what lies in a folder, never about a path that somebody names himself.
 
@@ -146,8 +146,8 @@ impl Ignores {
 }
 
 impl Workspace {
-    /// Whether an entry of a folder stays where all else in it goes: it is ignored or [left out](Self::is_left_out), and not what a killed process of ours left
-    /// half written, which is nobody's whatever an ignore file says of its name.
+    /// Whether an entry of a folder stays where all else in it goes: it is ignored or [left out](Self::is_left_out), and not
+    /// what a killed process of ours left half written, which is nobody's whatever an ignore file says of its name.
     pub(crate) fn is_kept(&self, path: &ProjectPath, is_folder: bool) -> bool {
         !disk::is_unfinished(path.name())
             && (self.ignores.is_ignored(path, is_folder) || self.is_left_out(&self.os_path(path)))

@@ -355,7 +355,8 @@ impl<'a> Output<'a> {
 }
 
 /// Copies output to its log, byte for byte, and tells each line. Progress bars redraw theirs with a carriage return, hundreds
-/// of times: of such a line its last state is told, when it ends. With secrets, log and teller get whole lines in which each of them is masked.
+/// of times: of such a line its last state is told, when it ends. With secrets, log and teller get whole lines in which each of
+/// them is masked.
 struct Lines<'a> {
     path: &'a Path,
     /// Made with the first byte: most commands say nothing.

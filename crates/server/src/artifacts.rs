@@ -286,9 +286,11 @@ async fn send_to_browser(
     Ok(response)
 }
 
+/// Images of points, which can do nothing but be seen.
+pub const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
 /// Texts and images of points; pages and drawings may hold scripts.
 fn is_harmless(content_type: &str) -> bool {
-    const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
     const TEXTS: [&str; 3] = ["text/plain", "text/csv", "text/tab-separated-values"];
     let kind = content_type.split(';').next().unwrap_or_default();
     IMAGES.contains(&kind) || TEXTS.contains(&kind)

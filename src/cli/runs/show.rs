@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use base::one_line;
+use base::{Digest, one_line};
 use clap::Args;
 use report::{Cell, Column, Table, sparkline};
 use serde_json::{Map, Value as Json, json};
@@ -99,11 +99,13 @@ fn artifacts(store: &SqliteStore, found: &Joined) -> CliResult<Vec<(Artifact, &'
         Some(script) => store.artifacts(script.info.id)?,
         None => Vec::new(),
     };
+    let digests: HashMap<&str, Digest> =
+        of_script.iter().map(|artifact| (artifact.path.as_str(), artifact.digest)).collect();
     let mut artifacts = Vec::new();
     for artifact in store.artifacts(found.run.info.id)? {
-        match of_script.iter().find(|other| other.path == artifact.path) {
+        match digests.get(artifact.path.as_str()) {
             None => artifacts.push((artifact, "")),
-            Some(other) if other.digest == artifact.digest => {}
+            Some(digest) if *digest == artifact.digest => {}
             Some(_) => artifacts.push((artifact, " (stage)")),
         }
     }
@@ -280,7 +282,7 @@ fn models(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
 /// How many digits of a digest people see.
 const DIGITS: usize = 12;
 
-fn file_table(rows: impl Iterator<Item = (String, base::Digest, u64)>, printer: Printer) {
+fn file_table(rows: impl Iterator<Item = (String, Digest, u64)>, printer: Printer) {
     let mut table =
         Table::new(vec![Column::text("path").kept().whole(), Column::number("size"), Column::text("digest")]);
     for (path, digest, size) in rows {

@@ -12,6 +12,10 @@ use super::{is_said_in_command, line_in_python, line_in_shell};
 const MOST_BYTES: u64 = 4 << 20;
 /// How many scripts are read that name each other.
 const MOST_FILES: usize = 64;
+/// How many words of a script are looked at. One that is longer is made by a program, of lines that are alike.
+const MOST_WORDS: usize = 10_000;
+/// In how many folders a word may name a file: where the script begins, and those that it went to last.
+const MOST_FOLDERS: usize = 8;
 /// What reads a script for a shell that is named after it.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "source", "."];
 
@@ -38,13 +42,18 @@ pub fn place_in_scripts(stage: &Stage, root: &Path) -> Option<String> {
     let deps = deps.filter(|(_, language)| *language != Language::OfFirstLine);
     next.extend(deps);
     next.reverse();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut read) = (BTreeSet::new(), 0);
     while let Some((file, language)) = next.pop() {
         let file = plain(file);
-        if seen.len() == MOST_FILES || !seen.insert(file.clone()) {
+        if !seen.insert(file.clone()) {
             continue;
         }
+        // Most words name nothing.
         let Some(text) = text_of(&file) else { continue };
+        read += 1;
+        if read > MOST_FILES {
+            return None;
+        }
         let language = match language {
             Language::OfFirstLine => language_of_first_line(&text),
             known => Some(known),
@@ -89,7 +98,7 @@ fn text_of(file: &Path) -> Option<String> {
 /// that it goes to.
 fn named(script: &str, folder: &Path) -> Vec<(PathBuf, Language)> {
     let is_sign = |c: char| c.is_whitespace() || "'\"`();|&<>=".contains(c);
-    let words: Vec<&str> = script.split(is_sign).filter(|word| !word.is_empty()).collect();
+    let words = script.split(is_sign).filter(|word| !word.is_empty()).take(MOST_WORDS);
     let mut folders = vec![folder.to_owned()];
     let (mut files, mut before) = (Vec::new(), "");
     for word in words {
@@ -108,7 +117,14 @@ fn named(script: &str, folder: &Path) -> Vec<(PathBuf, Language)> {
             }
         }
         if before == "cd" {
-            folders.push(folder.join(word));
+            let there = folder.join(word);
+            if let Some(at) = folders.iter().skip(1).position(|known| *known == there) {
+                folders.remove(at + 1);
+            }
+            folders.push(there);
+            if folders.len() > MOST_FOLDERS {
+                folders.remove(1);
+            }
         }
         // `sh -e FILE`.
         if !word.starts_with('-') || word == "-m" {
@@ -146,6 +162,22 @@ fn language_of_first_line(text: &str) -> Option<Language> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_that_goes_to_many_folders_names_no_more_files_for_that() {
+        let folder = Path::new("w");
+        let jobs = |count: usize| {
+            (0..count).map(|job| format!("(cd d{job} && ./train{job} x)\n")).collect::<String>()
+        };
+        let (few, many) = (named(&jobs(1_000), folder), named(&jobs(2_000), folder));
+        assert!(many.len() < 3 * few.len(), "{} and {}", few.len(), many.len());
+        assert!(many.contains(&(folder.join("d1999").join("./train1999"), Language::OfFirstLine)));
+        assert!(named(&jobs(50_000), folder).len() < 200_000);
+        let there_and_back = named("cd w; cd x; cd w; python a.py", folder);
+        let places: Vec<_> = there_and_back.iter().filter(|(file, _)| file.ends_with("a.py")).collect();
+        assert_eq!(places[0].0, folder.join("w/a.py"));
+        assert_eq!(places.len(), 3);
+    }
 
     #[test]
     fn a_script_is_shown_by_the_shortest_path_to_it() {

@@ -15,6 +15,7 @@ use super::charts::{self, charts};
 use super::html::{Html, Link, cell, digest, folded, head, name, number, short, shortened};
 use super::list::{self, Order};
 use super::version;
+use crate::artifacts::IMAGES;
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
@@ -34,8 +35,6 @@ const MOST_FILES: usize = 500;
 
 /// More params than these are folded together: what was measured is to be seen without looking for it.
 const MOST_PARAMS: usize = 30;
-/// What is shown as an image: none of these can do anything but be seen.
-const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /// Images of a page.
 const MOST_IMAGES: usize = 24;
 /// The largest image that is shown, in bytes.

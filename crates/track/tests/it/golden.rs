@@ -1,6 +1,8 @@
 //! Chunks and files written by earlier versions must read for ever. The golden bytes of chunks were put together by
 //! hand from docs/design/run-store.md, not by the encoder; files are dumps of what earlier versions wrote.
 
+use std::path::{Path, PathBuf};
+
 use base::Timestamp;
 use track::{
     Changes, ModelStore, RunStatus, RunStore, Search, SqliteStore, Stage, decode_block, decode_chunk,
@@ -48,15 +50,33 @@ fn a_block_of_version_1() {
     assert_eq!(decode_block(&bytes(BLOCK_1)), Ok(series.to_vec()));
 }
 
+/// A file with this text of it, and the folder that it lies in.
+fn file_of(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.db");
+    rusqlite::Connection::open(&path).expect("opens").execute_batch(text).expect("filled");
+    (folder, path)
+}
+
+/// Checks that a store that was opened over a file of `schema` is as good as a new one, and that the file was kept.
+fn expect_upgraded(store: SqliteStore, path: &Path, schema: i64) {
+    make_run(&store, 9);
+    drop(store);
+    let backup = path.with_file_name(format!("runs.db.schema-{schema}.bak"));
+    let backup = rusqlite::Connection::open(backup).expect("there is a backup");
+    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(schema));
+    let (new, made) = (tempfile::tempdir().expect("a folder"), "runs.db");
+    drop(SqliteStore::open(&new.path().join(made)).expect("opens"));
+    assert_eq!(tables(path), tables(&new.path().join(made)), "an upgraded file is as a new one");
+}
+
 /// A file that schema 1 wrote, as text: two experiments; a reproduction with a stage's run that ended, one that runs
 /// elsewhere, and a deleted one.
 const SCHEMA_1: &str = include_str!("../golden/schema-1.sql");
 
 #[test]
 fn a_file_of_schema_1_is_upgraded_and_all_of_it_reads_back() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("runs.db");
-    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_1).expect("filled");
+    let (_folder, path) = file_of(SCHEMA_1);
     assert!(SqliteStore::open_read_only(&path).is_err(), "it cannot be upgraded without writing");
     let store = SqliteStore::open(&path).expect("upgraded");
     let experiment = store.experiment("spirals").expect("read").expect("there");
@@ -88,14 +108,7 @@ fn a_file_of_schema_1_is_upgraded_and_all_of_it_reads_back() {
     // A set that was applied before is answered as it was, and the file is as good as a new one.
     let again = Changes { id: Some(track::ChangesId("first".into())), ..at(1_000_001, vec![]) };
     assert_eq!(store.apply(again).expect("answered").experiments, [track::ExperimentId(1)]);
-    make_run(&store, 9);
-    drop(store);
-    let backup = folder.path().join("runs.db.schema-1.bak");
-    let backup = rusqlite::Connection::open(backup).expect("there is a backup");
-    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(1));
-    let new = tempfile::tempdir().expect("a folder");
-    drop(SqliteStore::open(&new.path().join("runs.db")).expect("opens"));
-    assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
+    expect_upgraded(store, &path, 1);
 }
 
 /// A file that schema 2 wrote, as text: a run with a registered model.
@@ -103,9 +116,7 @@ const SCHEMA_2: &str = include_str!("../golden/schema-2.sql");
 
 #[test]
 fn a_file_of_schema_2_is_upgraded_and_all_of_it_reads_back() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("runs.db");
-    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_2).expect("filled");
+    let (_folder, path) = file_of(SCHEMA_2);
     let store = SqliteStore::open(&path).expect("upgraded");
     let run = store.find_run("first").expect("there");
     assert_eq!(store.metric_history(run, "loss").expect("read").len(), 2);
@@ -114,14 +125,7 @@ fn a_file_of_schema_2_is_upgraded_and_all_of_it_reads_back() {
     assert_eq!((version.version, version.run, version.run_link), (1, Some(run), None));
     assert_eq!((version.stage, version.description.as_deref()), (Stage::Staging, Some("one")));
     assert_eq!(version.tags["k"], "v");
-    make_run(&store, 9);
-    drop(store);
-    let backup = folder.path().join("runs.db.schema-2.bak");
-    let backup = rusqlite::Connection::open(backup).expect("there is a backup");
-    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(2));
-    let new = tempfile::tempdir().expect("a folder");
-    drop(SqliteStore::open(&new.path().join("runs.db")).expect("opens"));
-    assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
+    expect_upgraded(store, &path, 2);
 }
 
 /// A file that schema 3 wrote, as text: a run that goes on, and one that has ended.
@@ -129,9 +133,7 @@ const SCHEMA_3: &str = include_str!("../golden/schema-3.sql");
 
 #[test]
 fn a_file_of_schema_3_is_upgraded_and_tells_when_its_runs_were_heard_of() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("runs.db");
-    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_3).expect("filled");
+    let (_folder, path) = file_of(SCHEMA_3);
     let store = SqliteStore::open(&path).expect("upgraded");
     let run = |name: &str| store.run(store.find_run(name).expect("there")).expect("there");
     let (going, ended) = (run("going"), run("ended"));
@@ -139,21 +141,12 @@ fn a_file_of_schema_3_is_upgraded_and_tells_when_its_runs_were_heard_of() {
     assert_eq!(going.last_heard(), Some(tags[0].set), "what came last was a tag");
     assert!(going.info.heard > Some(going.info.start_time));
     assert_eq!((ended.info.status, ended.info.heard), (RunStatus::Finished, None));
-    make_run(&store, 9);
-    drop(store);
-    let backup = folder.path().join("runs.db.schema-3.bak");
-    let backup = rusqlite::Connection::open(backup).expect("there is a backup");
-    assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(3));
-    let new = tempfile::tempdir().expect("a folder");
-    drop(SqliteStore::open(&new.path().join("runs.db")).expect("opens"));
-    assert_eq!(tables(&path), tables(&new.path().join("runs.db")), "an upgraded file is as a new one");
+    expect_upgraded(store, &path, 3);
 }
 
 #[test]
 fn eight_that_open_an_older_file_at_once_upgrade_it_once_and_lose_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("runs.db");
-    rusqlite::Connection::open(&path).expect("opens").execute_batch(SCHEMA_3).expect("filled");
+    let (folder, path) = file_of(SCHEMA_3);
     let go = std::sync::Barrier::new(8);
     std::thread::scope(|scope| {
         for number in 0..8 {
@@ -178,7 +171,7 @@ fn eight_that_open_an_older_file_at_once_upgrade_it_once_and_lose_nothing() {
     assert_eq!(backup.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)), Ok(3));
 }
 
-fn tables(path: &std::path::Path) -> Vec<String> {
+fn tables(path: &Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(path).expect("opens");
     let mut query = connection
         .prepare(

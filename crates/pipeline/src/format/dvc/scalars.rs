@@ -414,7 +414,7 @@ pub(crate) fn is_float(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::dialect::Dialect;
 
@@ -425,10 +425,9 @@ mod tests {
         Dialect::Dvc.read_yaml(&ProjectPath::root().join("params.yaml"), text).expect(text)
     }
 
-    #[test]
-    fn scalars_are_read_as_dvc_reads_them() {
-        assert!(SCALARS.lines().count() > 300);
-        for line in SCALARS.lines() {
+    /// Scalars as they are written, and what each is, of a list with one in each line: `010 = int 10`.
+    pub(in super::super) fn listed(list: &str) -> impl Iterator<Item = (&str, Value)> {
+        list.lines().map(|line| {
             let (written, kind) = line.split_once(" = ").expect("a scalar and what it is");
             let expected = match kind.split_once(' ') {
                 Some(("int", number)) => {
@@ -440,6 +439,14 @@ mod tests {
                 None if kind == "null" => Value::Null,
                 None => Value::from(written),
             };
+            (written, expected)
+        })
+    }
+
+    #[test]
+    fn scalars_are_read_as_dvc_reads_them() {
+        assert!(SCALARS.lines().count() > 300);
+        for (written, expected) in listed(SCALARS) {
             for text in [
                 format!("a: {written}"),
                 format!("é: 'é 1_0' # é\r\nb: &x {written}\na: *x\n"),

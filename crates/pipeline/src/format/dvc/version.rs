@@ -123,7 +123,7 @@ fn old_number(text: &str) -> Option<Value> {
 mod tests {
     use base::ProjectPath;
 
-    use super::*;
+    use super::super::scalars::tests::listed;
     use crate::dialect::Dialect;
 
     /// What ruamel.yaml 0.19 made of each below `%YAML 1.1`.
@@ -133,18 +133,7 @@ mod tests {
     fn scalars_of_version_1_1_are_read_as_dvc_reads_them() {
         assert!(SCALARS.lines().count() > 100);
         let file = ProjectPath::root().join("params.yaml");
-        for line in SCALARS.lines() {
-            let (written, kind) = line.split_once(" = ").expect("a scalar and what it is");
-            let expected = match kind.split_once(' ') {
-                Some(("int", number)) => {
-                    let positive = number.strip_prefix('-');
-                    Value::integer(positive.is_some(), positive.unwrap_or(number), 10).expect(line)
-                }
-                Some(("float", number)) => Value::Float(number.parse().expect(line)),
-                Some((_, truth)) => Value::Bool(truth == "True"),
-                None if kind == "null" => Value::Null,
-                None => Value::from(written),
-            };
+        for (written, expected) in listed(SCALARS) {
             for text in [
                 format!("%YAML 1.1\n---\na: {written}\n"),
                 format!("\u{feff}# x\n%YAML 1.1 # é\r\n---\r\né: 2024-01-02\nb: &x {written} # c\na: *x\n"),
