@@ -107,8 +107,9 @@ impl Dialect {
         match self {
             Dialect::Native => yaml::parse(file, text),
             Dialect::Dvc => {
-                let respelled = dvc::scalars::respelled(text)
-                    .map_err(|(at, message)| PipelineError::new(file, message).at(Some(at)))?;
+                let refused = |(at, message)| PipelineError::new(file, message).at(Some(at));
+                let text = &*dvc::breaks::respelled(text).map_err(refused)?;
+                let respelled = dvc::scalars::respelled(text).map_err(refused)?;
                 // What is wrong is told of the text as it is written.
                 let value = yaml::parse(file, &respelled)
                     .map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))?;
@@ -122,8 +123,9 @@ impl Dialect {
         match self {
             Dialect::Native => yaml::parse(file, text),
             Dialect::Dvc => {
-                let respelled = dvc::scalars::respelled_with_dates(text)
-                    .map_err(|(at, message)| PipelineError::new(file, message).at(Some(at)))?;
+                let refused = |(at, message)| PipelineError::new(file, message).at(Some(at));
+                let text = &*dvc::breaks::respelled(text).map_err(refused)?;
+                let respelled = dvc::scalars::respelled_with_dates(text).map_err(refused)?;
                 let value = yaml::parse_typed(file, &respelled).map_err(|fault| {
                     let is_double = fault.message.contains("duplicate key");
                     let doubled = if is_double { dvc::scalars::duplicate(file, text) } else { None };
@@ -206,6 +208,36 @@ impl Dialect {
     /// Whether keys of a params file count for nothing beside the whole of it. Otherwise they are what must be there.
     pub(crate) fn whole_file_covers_keys(self) -> bool {
         self == Dialect::Dvc
+    }
+
+    /// A text with each line ended as DVC has it from Python, which reads any line end as one.
+    pub(crate) fn with_line_ends(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Dialect::Dvc if text.contains('\r') => text.replace("\r\n", "\n").replace('\r', "\n").into(),
+            _ => text.into(),
+        }
+    }
+
+    /// What a key of a params file means in it.
+    pub(crate) fn param<'a>(self, file: &'a Value, key: &str) -> Option<&'a Value> {
+        match self {
+            Dialect::Native => file.get(key),
+            Dialect::Dvc => dvc::paths::find(file, key),
+        }
+    }
+
+    /// The params of a file whose top level is no map; `None` where it must be one.
+    pub(crate) fn params_of_no_map(self, value: &Value) -> Option<Value> {
+        let holds_nothing = match self {
+            Dialect::Native => matches!(value, Value::Null),
+            Dialect::Dvc => !dvc::python::is_true(value),
+        };
+        holds_nothing.then(|| Value::Map(IndexMap::new()))
+    }
+
+    /// Whether a text holds what is no character, and cannot stand in a command.
+    pub(crate) fn is_no_text(self, text: &str) -> bool {
+        self == Dialect::Dvc && dvc::surrogates::has_half(text)
     }
 
     /// Whether what stands in the place of the keys of a params file, and is no list, asks for the whole of it.
