@@ -155,6 +155,39 @@ impl Dialect {
         named.collect()
     }
 
+    /// The values of a variable of a `matrix`, for which `written` stands in the pipeline file; `None` where there are none. As
+    /// Python goes through them, DVC takes the keys of a map that is filled in, and the characters of a text that is not.
+    pub(crate) fn values_of_variable<'a>(
+        self,
+        values: &'a Value,
+        written: Option<&Value>,
+    ) -> Option<Cow<'a, [Value]>> {
+        let written = written.and_then(Value::as_str);
+        let is_filled_in = written.is_some_and(|text| text.starts_with("${") && text.ends_with('}'));
+        match (self, values) {
+            (_, Value::List(list)) => Some(Cow::Borrowed(list)),
+            (Dialect::Dvc, Value::Map(map)) if is_filled_in => {
+                Some(map.keys().map(|key| Value::from(key.as_str())).collect())
+            }
+            (Dialect::Dvc, Value::Pairs(pairs)) if is_filled_in => {
+                let texts = pairs.iter().map(|(key, _)| key).filter(|key| key.as_str().is_some());
+                Some(texts.cloned().collect())
+            }
+            (Dialect::Dvc, Value::Str(text)) if !is_filled_in => {
+                Some(text.chars().map(|c| Value::Str(c.to_string())).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// What stands in a text for a value that is written there: DVC takes escapes out of values, too.
+    pub(crate) fn filled_in(self, spelled: String) -> String {
+        match self {
+            Dialect::Dvc if spelled.contains("\\${") => spelled.replace("\\${", "${"),
+            _ => spelled,
+        }
+    }
+
     /// Whether dates, and keys that are no texts, are what they are in files of params.
     pub(crate) fn has_types(self) -> bool {
         self == Dialect::Dvc

@@ -156,6 +156,12 @@ fn in_order(value: Value, written: &DeValue<'_>) -> Value {
             Value::List(items.map(|(value, written)| in_order(value, written.get_ref())).collect())
         }
         (Value::Date(text), _) if !text.contains('-') => Value::Str(text),
+        // What is less than a microsecond is cut off, which the dates of YAML round.
+        (Value::Date(text), _) if text.split_once('.').is_some_and(|(_, rest)| digits_at_start(rest) > 6) => {
+            let at = text.find('.').map_or(0, |at| at + 1);
+            let digits = digits_at_start(&text[at..]);
+            Value::Date(format!("{}{}", &text[..at + 6], &text[at + digits..]))
+        }
         // Seconds may be left out, which the dates of YAML do not know.
         (Value::Date(text), _) if text.matches(':').count() == 1 && !text[10..].contains(['+', '-']) => {
             let end = text.len() - usize::from(text.ends_with(['Z', 'z']));
@@ -163,6 +169,10 @@ fn in_order(value: Value, written: &DeValue<'_>) -> Value {
         }
         (other, _) => other,
     }
+}
+
+fn digits_at_start(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 fn position(line: usize, column: usize) -> Option<Position> {

@@ -257,7 +257,8 @@ impl Scope<'_> {
                         filled.push_str(&word);
                     }
                     Found::Value(value) => {
-                        filled.push_str(&spell(self.context.spelling(), value, expression.path, field)?);
+                        let spelled = spell(self.context.spelling(), value, expression.path, field)?;
+                        filled.push_str(&self.context.dialect.filled_in(spelled));
                     }
                     Found::Default(text) => filled.push_str(text),
                 },
@@ -610,6 +611,20 @@ mod tests {
         assert!(fill("${f}", Field::Other).is_err());
         assert!(fill("${l}", Field::Command).is_err());
         assert!(fill("x${n}", Field::Other).is_err());
+    }
+
+    /// What DVC 3.67 makes of them: alone, a value is itself.
+    #[test]
+    fn escapes_in_values_go_in_projects_of_dvc() {
+        for (dialect, expected) in [(Dialect::Dvc, "x${b}"), (Dialect::Native, "x\\${b}")] {
+            let mut context = Context::new(dialect, FlagStyle::default());
+            context
+                .merge(&IndexMap::from([("a".to_owned(), Value::from("\\${b}"))]), "`x`")
+                .expect("one value");
+            let fill = |text: &str| context.fill(&Value::from(text), Field::Other);
+            assert_eq!(fill("x${a}"), Ok(Value::from(expected)));
+            assert_eq!(fill("${a}"), Ok(Value::from("\\${b}")));
+        }
     }
 
     #[test]
