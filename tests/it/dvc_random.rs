@@ -350,7 +350,8 @@ fn templates(dvc: &mut Dvc, seed: u64) -> usize {
         sandbox.write(".dvc/config", if random.below(3) == 0 { settings } else { "" });
         let place = || format!("PIPE_TEST_SEED={seed}, a: {a}, b: {b} in\n{stages}");
         let (code, ..) = dvc.call(&sandbox, &["repro", "-q"]);
-        if code == 0 {
+        // A group over nothing has no stages.
+        if code == 0 && sandbox.exists("dvc.lock") {
             taken += 1;
             let theirs = sandbox.read("dvc.lock");
             assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "what DVC recorded, {}", place());
