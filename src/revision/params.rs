@@ -126,7 +126,8 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
         let mut side = DiffSide::new();
         for reference in refs {
             let values =
-                params::select(std::slice::from_ref(&reference), &pipeline.param_files).unwrap_or_default();
+                params::select(std::slice::from_ref(&reference), &pipeline.param_files, pipeline.dialect())
+                    .unwrap_or_default();
             for (file, values) in values {
                 let leaves = values.iter().flat_map(|(key, value)| leaves(key, value));
                 side.entry(file.spelled().to_owned()).or_default().extend(leaves);

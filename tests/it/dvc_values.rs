@@ -409,6 +409,95 @@ fn tags_and_keys_in_brackets_are_those_of_dvc() {
     assert!(lock.contains("'x:':") && lock.contains("'<<':"), "{lock}");
 }
 
+/// `.dvc` files are YAML like any other, whoever reads them.
+#[test]
+fn pointers_are_read_as_params_are() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("d", "hello\n");
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: cp d o\n    deps: [d]\n    outs: [o]\n");
+    dvc.ok(&sandbox, &["add", "-q", "d"]);
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    let md5 = "md5: b1946ac92492d2347c6235b4d2611184";
+    for text in [
+        format!(
+            "%YAML 1.1\n---\nfrozen: no\nouts:\n- {md5}\n  size: 006\n  hash: md5\n  path: d\n  cache: yes\n"
+        ),
+        format!("outs:\n- {md5}\n  size: !!int '0x6'\n  hash: ! md5\n  path: d\n"),
+        format!(
+            "meta: &x {{hash: md5, d: 2020-01-01, 1: {}}}\nouts:\n- <<: *x\n  {md5}\n  size: 6_\n  path: d\n",
+            "9".repeat(50)
+        ),
+    ] {
+        // Of such a key DVC knows nothing beside an out.
+        let text = text.replace("<<: *x", "<<: {hash: md5}");
+        sandbox.write("d.dvc", &text);
+        assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default(), "{text}");
+        sandbox.write("d", "other\n");
+        assert_eq!(stale(&sandbox), dvc.stale(&sandbox), "{text}");
+        pipe(&sandbox, &["add", "d"]).code(0);
+        pipe(&sandbox, &["repro"]).code(0);
+        assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default(), "{}", sandbox.read("d.dvc"));
+        sandbox.write("d", "hello\n");
+        sandbox.write("d.dvc", &text);
+        pipe(&sandbox, &["repro"]).code(0);
+    }
+}
+
+#[test]
+fn keys_of_params_are_patterns() {
+    let params = "l: [1, [2, 3], {x: 4}]\na.b: 5\na: {b: 6, c: {d: 7}}\nk0: 9\n':': 11\nmm: {only: 1}\n";
+    let keys = "'l.-1', 'l.1.+0', a.b, 'k[0-9]', '**.d', 'mm.*', '[:]', '[!a]m'";
+    let lock = locked_by_both(params, &format!("stages:\n  s:\n    cmd: echo x\n    params: [{keys}]\n"));
+    assert!(lock.contains("        a.b: 6\n") && lock.contains("        '[:]': 11\n"), "{lock}");
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("params.yaml", params);
+    for key in ["l[0]", "a.", "*", "[;, 1]"] {
+        sandbox.write("dvc.yaml", format!("stages:\n  s:\n    cmd: echo x\n    params: ['{key}']\n"));
+        assert_ne!(dvc.call(&sandbox, &["repro"]).0, 0, "{key}");
+        pipe(&sandbox, &["repro"]).code(2);
+    }
+}
+
+/// What Python has as a text and nobody else, and characters that end lines for DVC alone.
+#[test]
+fn texts_that_only_python_has_are_recorded() {
+    let lock = locked_beside(
+        &[
+            ("p.yaml", "a: \"\\ud800x\"\nb: x\u{85}y\nc: [x \u{85}\u{85} y]\n"),
+            ("p.json", r#"{"a": "\ud800", "b": ["\udc00\ud83d\ude00"]}"#),
+            ("p.py", "a = '\\ud83d\\ude00'\n(b) = 1\n"),
+        ],
+        "stages:\n  s:\n    cmd: echo x\n    params: [{p.yaml: }, {p.json: }, {p.py: }]\n",
+    );
+    for text in ["\"\\uD800x\"", "\"\\uDC00😀\"", "\"\\uD83D\\uDE00\"", "b: x y\n", "- \"x\\ny\"\n"] {
+        assert!(lock.contains(text), "{text} in {lock}");
+    }
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo x\n    params: [{p.yaml: }]\n");
+    for text in ["a: x\u{2028}y\nb: 'x\u{2029} y'\nc: {x\u{2028}y: 1}\n", "a: [\"x\u{2028}\t\u{2029}y\"]\n"] {
+        sandbox.write("p.yaml", text);
+        pipe(&sandbox, &["repro"]).code(0);
+        assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default(), "{text}");
+        dvc.ok(&sandbox, &["repro", "-q", "-f"]);
+        assert_eq!((stale(&sandbox), dvc.stale(&sandbox)), Default::default(), "{text}");
+    }
+    // What is not read is no reason to call a stage up to date.
+    sandbox.write("p.yaml", "a: 1\n# x\u{2028}b: 1\n");
+    pipe(&sandbox, &["repro"]).code(2).tells(&["p.yaml:2:4: a line that ends in U+2028"]);
+    assert_ne!(pipe(&sandbox, &["status"]).code_of(), Some(0));
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo x\n    params: [{p.py: }]\n");
+    sandbox.write("p.py", "b = 1\nclass A:\n    a = '\\N{EN DASH}'\n");
+    pipe(&sandbox, &["repro"]).code(2).tells(&["p.py:3:5: characters are not known by their names here"]);
+    assert_ne!(pipe(&sandbox, &["status"]).code_of(), Some(0));
+    sandbox.write("dvc.yaml", "stages:\n  s:\n    cmd: echo ${a}\n");
+    sandbox.write("params.yaml", "a: \"\\ud800\"\n");
+    pipe(&sandbox, &["repro"]).code(2).tells(&["dvc.yaml:3:10", "half a surrogate pair"]);
+    assert_ne!(dvc.call(&sandbox, &["repro"]).0, 0);
+}
+
 #[test]
 fn templates_find_texts_as_keys_alone() {
     let mut dvc = Dvc::start(&Sandbox::without_git());

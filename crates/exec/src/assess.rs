@@ -435,7 +435,7 @@ fn inputs_of(
     let has_tags = world.pipeline.dialect().records_tags();
     let deps: Option<Vec<FileState>> = observed.deps.iter().copied().collect();
     let special: Option<Vec<FileState>> = observed.special.iter().copied().collect();
-    let values = params::select(&stage.params, &observed.params).ok()?;
+    let values = params::select(&stage.params, &observed.params, stage.dialect()).ok()?;
     Some(StageLock {
         unix_text: std::collections::BTreeSet::new(),
         told: stage.special.iter().filter_map(|dep| reader.told(&dep.name)).filter(|_| has_tags).collect(),

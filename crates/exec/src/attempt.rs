@@ -570,7 +570,8 @@ impl Attempt<'_, '_, '_> {
             return Some(changed);
         }
         let files = self.shop.params.files_of(self.stage).unwrap_or_default();
-        let now = pipeline::params::select(&self.stage.params, &files).unwrap_or_default();
+        let now =
+            pipeline::params::select(&self.stage.params, &files, self.stage.dialect()).unwrap_or_default();
         let before = &job.inputs.params;
         let (file, values) =
             now.iter().chain(before).find(|(file, _)| now.get(*file) != before.get(*file))?;

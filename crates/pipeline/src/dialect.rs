@@ -107,8 +107,9 @@ impl Dialect {
         match self {
             Dialect::Native => yaml::parse(file, text),
             Dialect::Dvc => {
-                let respelled = dvc::scalars::respelled(text)
-                    .map_err(|(at, message)| PipelineError::new(file, message).at(Some(at)))?;
+                let refused = |(at, message)| PipelineError::new(file, message).at(Some(at));
+                let text = &*dvc::breaks::respelled(text).map_err(refused)?;
+                let respelled = dvc::scalars::respelled(text).map_err(refused)?;
                 // What is wrong is told of the text as it is written.
                 let value = yaml::parse(file, &respelled)
                     .map_err(|fault| yaml::parse(file, text).err().unwrap_or(fault))?;
@@ -122,8 +123,9 @@ impl Dialect {
         match self {
             Dialect::Native => yaml::parse(file, text),
             Dialect::Dvc => {
-                let respelled = dvc::scalars::respelled_with_dates(text)
-                    .map_err(|(at, message)| PipelineError::new(file, message).at(Some(at)))?;
+                let refused = |(at, message)| PipelineError::new(file, message).at(Some(at));
+                let text = &*dvc::breaks::respelled(text).map_err(refused)?;
+                let respelled = dvc::scalars::respelled_with_dates(text).map_err(refused)?;
                 let value = yaml::parse_typed(file, &respelled).map_err(|fault| {
                     let is_double = fault.message.contains("duplicate key");
                     let doubled = if is_double { dvc::scalars::duplicate(file, text) } else { None };
@@ -151,6 +153,39 @@ impl Dialect {
             (Dialect::Dvc, _) => None,
         });
         named.collect()
+    }
+
+    /// The values of a variable of a `matrix`, for which `written` stands in the pipeline file; `None` where there are none. As
+    /// Python goes through them, DVC takes the keys of a map that is filled in, and the characters of a text that is not.
+    pub(crate) fn values_of_variable<'a>(
+        self,
+        values: &'a Value,
+        written: Option<&Value>,
+    ) -> Option<Cow<'a, [Value]>> {
+        let written = written.and_then(Value::as_str);
+        let is_filled_in = written.is_some_and(|text| text.starts_with("${") && text.ends_with('}'));
+        match (self, values) {
+            (_, Value::List(list)) => Some(Cow::Borrowed(list)),
+            (Dialect::Dvc, Value::Map(map)) if is_filled_in => {
+                Some(map.keys().map(|key| Value::from(key.as_str())).collect())
+            }
+            (Dialect::Dvc, Value::Pairs(pairs)) if is_filled_in => {
+                let texts = pairs.iter().map(|(key, _)| key).filter(|key| key.as_str().is_some());
+                Some(texts.cloned().collect())
+            }
+            (Dialect::Dvc, Value::Str(text)) if !is_filled_in => {
+                Some(text.chars().map(|c| Value::Str(c.to_string())).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// What stands in a text for a value that is written there: DVC takes escapes out of values, too.
+    pub(crate) fn filled_in(self, spelled: String) -> String {
+        match self {
+            Dialect::Dvc if spelled.contains("\\${") => spelled.replace("\\${", "${"),
+            _ => spelled,
+        }
     }
 
     /// Whether dates, and keys that are no texts, are what they are in files of params.
@@ -206,6 +241,36 @@ impl Dialect {
     /// Whether keys of a params file count for nothing beside the whole of it. Otherwise they are what must be there.
     pub(crate) fn whole_file_covers_keys(self) -> bool {
         self == Dialect::Dvc
+    }
+
+    /// A text with each line ended as DVC has it from Python, which reads any line end as one.
+    pub(crate) fn with_line_ends(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Dialect::Dvc if text.contains('\r') => text.replace("\r\n", "\n").replace('\r', "\n").into(),
+            _ => text.into(),
+        }
+    }
+
+    /// What a key of a params file means in it.
+    pub(crate) fn param<'a>(self, file: &'a Value, key: &str) -> Option<&'a Value> {
+        match self {
+            Dialect::Native => file.get(key),
+            Dialect::Dvc => dvc::paths::find(file, key),
+        }
+    }
+
+    /// The params of a file whose top level is no map; `None` where it must be one.
+    pub(crate) fn params_of_no_map(self, value: &Value) -> Option<Value> {
+        let holds_nothing = match self {
+            Dialect::Native => matches!(value, Value::Null),
+            Dialect::Dvc => !dvc::python::is_true(value),
+        };
+        holds_nothing.then(|| Value::Map(IndexMap::new()))
+    }
+
+    /// Whether a text holds what is no character, and cannot stand in a command.
+    pub(crate) fn is_no_text(self, text: &str) -> bool {
+        self == Dialect::Dvc && dvc::surrogates::has_half(text)
     }
 
     /// Whether what stands in the place of the keys of a params file, and is no list, asks for the whole of it.

@@ -119,7 +119,7 @@ pub(crate) fn matrix(data: &Value, written: &Value, dialect: Dialect) -> Result<
     for (number, (variable, values)) in variables.iter().enumerate() {
         // Filling in keeps the order, and may change the name.
         let written = written.as_map().and_then(|map| Some(map.get_index(number)?.1));
-        let Value::List(values) = values else {
+        let Some(values) = dialect.values_of_variable(values, written) else {
             return Err(format!("`{variable}`: expected a list, found {}", values.type_name()));
         };
         if choices.len().saturating_mul(values.len()) > MOST {
@@ -276,6 +276,18 @@ mod tests {
         assert_eq!(last.locals[0].1, json(r#"{"m": "b", "c": {"x": 2}}"#));
         assert_eq!(last.locals[1], ("key", Value::from("b-c1")));
         assert!(matrix(&json(r#"{"m": 1}"#), &Value::Null, Dialect::Native).is_err());
+        let names = |data: &str, written: &str, dialect| {
+            let members = matrix(&json(data), &json(written), dialect)?;
+            Ok::<_, String>(members.into_iter().map(|member| member.suffix).collect::<Vec<_>>())
+        };
+        let filled_in = (r#"{"m": {"a": 1, "b": 2}}"#, r#"{"m": "${a}"}"#);
+        let text = (r#"{"m": "ab"}"#, r#"{"m": "ab"}"#);
+        for (data, written) in [filled_in, text] {
+            assert_eq!(names(data, written, Dialect::Dvc), Ok(vec!["a".to_owned(), "b".to_owned()]));
+            assert!(names(data, written, Dialect::Native).is_err());
+        }
+        assert!(names(r#"{"m": "ab"}"#, r#"{"m": "${a}"}"#, Dialect::Dvc).is_err());
+        assert!(names(r#"{"m": {"a": 1}}"#, r#"{"m": {"a": 1}}"#, Dialect::Dvc).is_err());
         assert!(matrix(&json("{}"), &Value::Null, Dialect::Native).is_err());
         let many = format!("[{}]", (0..400).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
         let error = matrix(&json(&format!(r#"{{"a": {many}, "b": {many}}}"#)), &Value::Null, Dialect::Native)

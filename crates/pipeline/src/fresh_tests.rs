@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::graph::tests::stage as plain_stage;
 
+use crate::dialect::Dialect;
 use crate::env::{EnvKey, EnvRef, Environment, env_states};
 use crate::key::stage_key;
 use crate::params;
@@ -57,7 +58,7 @@ fn world() -> World {
         },
     };
     let builtins = Builtins(BUILTINS.to_vec());
-    let values = params::select(&stage.params, &observed.params).expect("all there");
+    let values = params::select(&stage.params, &observed.params, Dialect::Native).expect("all there");
     let lock = StageLock::new(
         &stage,
         builtins.of(&stage.command),

@@ -13,7 +13,7 @@ use crate::format::dvc::lock as dvc_lock;
 use crate::format::dvc::pointer::own_digest;
 use crate::format::native::pointer::{self as native, set_scalar};
 use crate::node::{Node, Source};
-use crate::yaml::{self, Segment};
+use crate::yaml::Segment;
 
 /// Where imported data came from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,14 +145,14 @@ pub fn parse_import(file: &ProjectPath, text: &str) -> Result<Option<Import>, Pi
     if !text.contains("deps") {
         return Ok(None);
     }
-    let value = yaml::parse(file, text)?;
+    let dialect = Dialect::of_file(file);
+    let value = dialect.read_typed_yaml(file, text)?;
     let root = Node::root(Source { file, text }, &value);
     let count = |key| root.get(key).map_or(Ok(0), |list| list.items().map(Iterator::count));
     if count("deps")? != 1 || count("outs")? != 1 {
         return Ok(None);
     }
     let Some(list) = root.get("deps") else { return Ok(None) };
-    let dialect = Dialect::of_file(file);
     let frozen = root.get("frozen").map(|frozen| frozen.boolean()).transpose()?.unwrap_or_default();
     let import = list.items()?.next().map(|dep| read(&dep, dialect)).transpose()?;
     Ok(import.map(|import| Import { follows: dialect == Dialect::Dvc && !frozen, ..import }))
@@ -246,7 +246,7 @@ pub fn update_import(
     state: Option<&FileState>,
 ) -> Result<String, PipelineError> {
     let dialect = Dialect::of_file(file);
-    let old = yaml::parse(file, text)?;
+    let old = dialect.read_typed_yaml(file, text)?;
     let mut top = old.as_map().cloned().unwrap_or_default();
     if let Some(Value::List(deps)) = top.get_mut("deps")
         && let Some(dep) = deps.first_mut()
@@ -275,7 +275,7 @@ pub fn update_import(
     let wanted = Value::Map(top);
     let changed = change(dialect, text.to_owned(), &mut Vec::new(), &old, &wanted);
     if let Some(changed) =
-        changed.filter(|changed| yaml::parse(file, changed).is_ok_and(|read| read == wanted))
+        changed.filter(|changed| dialect.read_typed_yaml(file, changed).is_ok_and(|read| read == wanted))
     {
         return Ok(changed);
     }
@@ -293,7 +293,7 @@ pub(crate) fn disown_import(file: &ProjectPath, text: &str) -> Result<String, Pi
         // Both stand there because it was imported.
         Dialect::Dvc => &["deps", "frozen", "md5"],
     };
-    let old = yaml::parse(file, text)?;
+    let old = dialect.read_typed_yaml(file, text)?;
     let mut wanted = old.as_map().cloned().unwrap_or_default();
     wanted.retain(|key, _| !gone.contains(&key.as_str()));
     let wanted = Value::Map(wanted);
@@ -305,7 +305,7 @@ pub(crate) fn disown_import(file: &ProjectPath, text: &str) -> Result<String, Pi
         !is_gone
     };
     let kept: String = text.split_inclusive('\n').filter(is_kept).collect();
-    match yaml::parse(file, &kept) {
+    match dialect.read_typed_yaml(file, &kept) {
         Ok(read) if read == wanted => Ok(kept),
         _ => Ok(written(dialect, &wanted)),
     }

@@ -8,6 +8,8 @@ use base::{Repeating, Value};
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
+use crate::format::dvc::surrogates::without_halves;
+
 /// Reads a JSON text.
 ///
 /// # Errors
@@ -16,12 +18,13 @@ pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
     read(text, |value: Value| value)
 }
 
-/// The same of a text in which keys may stand twice: the last counts, in the place of the first, as for Python.
+/// The same of a text in which keys may stand twice: the last counts, in the place of the first, as for Python. Halves of
+/// surrogate pairs may stand alone.
 ///
 /// # Errors
 /// As [`parse`], but for such keys.
 pub(crate) fn parse_repeating(text: &str) -> Result<Value, serde_json::Error> {
-    read(text, |Repeating(value)| value).map(last_of_each)
+    read(&without_halves(text), |Repeating(value)| value).map(last_of_each)
 }
 
 fn last_of_each(value: Value) -> Value {

@@ -191,7 +191,7 @@ impl<'a> Inputs<'a> {
                 None => missing.push(StaleReason::DepMissing { path: name.clone().into() }),
             }
         }
-        let (params, absent) = params::find(&stage.params, &observed.params);
+        let (params, absent) = params::find(&stage.params, &observed.params, stage.dialect());
         missing.extend(
             absent.into_iter().map(|absent| StaleReason::ParamMissing {
                 file: absent.file.clone(),

@@ -34,11 +34,10 @@ pub fn parse_typed(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<V
         Value::Map(_) => Ok(value),
         // DVC writes a lock of it that it refuses to read.
         Value::Pairs(_) => Ok(value.plain()),
-        Value::Null => Ok(Value::Map(IndexMap::new())),
-        other => Err(PipelineError::new(
-            file,
-            format!("expected a map of parameters at the top level, found {}", other.type_name()),
-        )),
+        other => dialect.params_of_no_map(&other).ok_or_else(|| {
+            let found = other.type_name();
+            PipelineError::new(file, format!("expected a map of parameters at the top level, found {found}"))
+        }),
     }
 }
 
@@ -51,6 +50,8 @@ pub fn parse_any(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Val
 }
 
 fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+    let (given, text) = (text, dialect.with_line_ends(text));
+    let text = &*text;
     let parse_json = if dialect.has_types() { crate::json::parse_repeating } else { crate::json::parse };
     let suffix = file.name().rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
     let read = match suffix.as_str() {
@@ -69,13 +70,14 @@ fn read(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<Value, Pipel
         "py" => python::parse(text.trim_start_matches('\u{feff}'))
             .map(|value| if dialect.has_types() { value } else { value.plain() })
             .map_err(|(position, message)| PipelineError::new(file, message).at(Some(position))),
-        _ => return dialect.read_typed_yaml(file, text),
+        _ => return dialect.read_typed_yaml(file, given),
     };
     // The locks of the native format hold no wider integers than 128 bits.
     let read = if dialect.has_types() { read } else { read.map(Value::rounded) };
     read.map_err(|fault| conflict(file, text).unwrap_or(fault))
 }
 
+/// With wide integers, and floats that are too large, as Python has them.
 fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
     if !dialect.has_types() {
         let value = toml::from_str(text);
@@ -88,14 +90,16 @@ fn parse_toml(text: &str, dialect: Dialect) -> Result<Value, toml::de::Error> {
     // The last first, so that the places of the others stay.
     wide.sort_by_key(|(at, _)| std::cmp::Reverse(at.start));
     for (at, digits) in wide {
-        respelled.replace_range(at, &format!("{{\"{INTEGER_KEY}\" = \"{digits}\"}}"));
+        let is_float = digits.ends_with("inf");
+        let spelled = if is_float { digits } else { format!("{{\"{INTEGER_KEY}\" = \"{digits}\"}}") };
+        respelled.replace_range(at, &spelled);
     }
     let Typed(value) = toml::from_str(&respelled)?;
     let written = DeTable::parse(&respelled)?;
     Ok(in_order(value, &DeValue::Table(written.into_inner())))
 }
 
-/// The integers that [`Value::Big`] alone holds, and where they stand.
+/// The integers that [`Value::Big`] alone holds, and floats that are infinite for what they are, and where they stand.
 fn wide_integers(value: &DeValue<'_>, at: Range<usize>, wide: &mut Vec<(Range<usize>, String)>) {
     match value {
         DeValue::Integer(integer) => {
@@ -104,6 +108,13 @@ fn wide_integers(value: &DeValue<'_>, at: Range<usize>, wide: &mut Vec<(Range<us
             let unsigned = positive.unwrap_or(digits).trim_start_matches('+');
             if let Some(Value::Big(digits)) = Value::integer(positive.is_some(), unsigned, integer.radix()) {
                 wide.push((at, digits));
+            }
+        }
+        DeValue::Float(float) => {
+            let is_infinite = || float.as_str().parse::<f64>().is_ok_and(f64::is_infinite);
+            if !float.as_str().ends_with("inf") && is_infinite() {
+                let sign = if float.as_str().starts_with('-') { "-" } else { "" };
+                wide.push((at, format!("{sign}inf")));
             }
         }
         DeValue::Table(table) => {
@@ -145,8 +156,23 @@ fn in_order(value: Value, written: &DeValue<'_>) -> Value {
             Value::List(items.map(|(value, written)| in_order(value, written.get_ref())).collect())
         }
         (Value::Date(text), _) if !text.contains('-') => Value::Str(text),
+        // What is less than a microsecond is cut off, which the dates of YAML round.
+        (Value::Date(text), _) if text.split_once('.').is_some_and(|(_, rest)| digits_at_start(rest) > 6) => {
+            let at = text.find('.').map_or(0, |at| at + 1);
+            let digits = digits_at_start(&text[at..]);
+            Value::Date(format!("{}{}", &text[..at + 6], &text[at + digits..]))
+        }
+        // Seconds may be left out, which the dates of YAML do not know.
+        (Value::Date(text), _) if text.matches(':').count() == 1 && !text[10..].contains(['+', '-']) => {
+            let end = text.len() - usize::from(text.ends_with(['Z', 'z']));
+            Value::Date(format!("{}:00{}", &text[..end], &text[end..]))
+        }
         (other, _) => other,
     }
+}
+
+fn digits_at_start(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 fn position(line: usize, column: usize) -> Option<Position> {
@@ -172,6 +198,7 @@ pub(crate) type Found<'a> = (&'a ProjectPath, &'a str, &'a Value);
 pub(crate) fn find<'a>(
     refs: &'a [ParamRef],
     files: &'a BTreeMap<ProjectPath, ParamFile>,
+    dialect: Dialect,
 ) -> (Vec<Found<'a>>, Vec<Cow<'a, ParamRef>>) {
     let mut found: Vec<Found<'a>> = Vec::new();
     let mut missing: Vec<Cow<'a, ParamRef>> = Vec::new();
@@ -183,7 +210,7 @@ pub(crate) fn find<'a>(
             continue;
         };
         match &reference.key {
-            Some(key) => match value.get(key) {
+            Some(key) => match dialect.param(value, key) {
                 Some(value) => found.push((&reference.file, key, value)),
                 None => missing.push(Cow::Borrowed(reference)),
             },
@@ -208,8 +235,9 @@ pub(crate) fn find<'a>(
 pub fn select(
     refs: &[ParamRef],
     files: &BTreeMap<ProjectPath, ParamFile>,
+    dialect: Dialect,
 ) -> Result<ParamValues, Vec<ParamRef>> {
-    let (found, missing) = find(refs, files);
+    let (found, missing) = find(refs, files, dialect);
     if !missing.is_empty() {
         return Err(missing.into_iter().map(Cow::into_owned).collect());
     }

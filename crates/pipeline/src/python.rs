@@ -14,6 +14,7 @@ use indexmap::IndexMap;
 
 use crate::error::Position;
 use crate::format::dvc::python::identity;
+use crate::format::dvc::surrogates::character;
 
 /// How deep literals may nest; a module that goes deeper is no set of parameters.
 const DEEPEST: usize = 64;
@@ -21,13 +22,16 @@ const DEEPEST: usize = 64;
 /// The parameters of a Python module as a map, classes as maps in it. A later assignment wins, as in Python.
 ///
 /// # Errors
-/// When a string or a bracket is never closed, with the place where it opens.
+/// When a string or a bracket is never closed, with the place where it opens, and when a parameter holds a character by its
+/// name, with the place where its line begins.
 pub(crate) fn parse(text: &str) -> Result<Value, (Position, String)> {
     let mut values = IndexMap::new();
     let mut open = Open::default();
-    for line in logical_lines(text)? {
+    // Whatever ends a line is one line end to Python.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    for line in logical_lines(&text)? {
         if open.enter(line.indent) {
-            open.read(line.text.trim(), line.indent, &mut values);
+            open.read(line.text.trim(), line.indent, &mut values).map_err(|fault| (line.place, fault))?;
         }
     }
     Ok(Value::Map(values))
@@ -64,11 +68,16 @@ impl Open {
     }
 
     /// Reads a line of the innermost body.
-    fn read(&mut self, words: &str, header: usize, values: &mut IndexMap<String, Value>) {
+    fn read(
+        &mut self,
+        words: &str,
+        header: usize,
+        values: &mut IndexMap<String, Value>,
+    ) -> Result<(), String> {
         let (class, rest) = match (keyword(words, "class"), keyword(words, "def")) {
             (Some(rest), _) => (Some(identifier(rest).to_owned()), rest),
             (_, Some(rest)) if identifier(rest) == "__init__" => (None, rest),
-            (_, Some(_)) => return,
+            (_, Some(_)) => return Ok(()),
             _ => return self.assign(words, values),
         };
         if let Some(name) = &class {
@@ -79,21 +88,26 @@ impl Open {
         if let Some(at) = find_outside(rest, |c| c == ':')
             && !rest[at + 1..].trim().is_empty()
         {
-            self.assign(&rest[at + 1..], values);
+            let assigned = self.assign(&rest[at + 1..], values);
             self.0.pop();
+            assigned?;
         }
+        Ok(())
     }
 
-    fn assign(&self, words: &str, values: &mut IndexMap<String, Value>) {
+    fn assign(&self, words: &str, values: &mut IndexMap<String, Value>) -> Result<(), String> {
         let in_init = self.0.last().is_some_and(|body| body.class.is_none());
         for (target, value) in statements(words).into_iter().filter_map(assignment) {
             let own = target.strip_prefix("self.");
             let target = if in_init { own } else { own.or(Some(target)) };
             let name = target.filter(|name| !name.is_empty() && identifier(name) == *name);
-            if let (Some(name), Some(value)) = (name, literal(value)) {
+            if let Some(name) = name
+                && let Some(value) = literal(value)?
+            {
                 self.insert(values, name, value);
             }
         }
+        Ok(())
     }
 
     fn insert(&self, values: &mut IndexMap<String, Value>, name: &str, value: Value) {
@@ -114,6 +128,8 @@ impl Open {
 struct Line {
     /// Columns before the first word.
     indent: usize,
+    /// Where the first word stands.
+    place: Position,
     text: String,
 }
 
@@ -122,6 +138,7 @@ fn logical_lines(text: &str) -> Result<Vec<Line>, (Position, String)> {
     let mut at = Cursor::new(text);
     while !at.is_done() {
         let indent = at.indent();
+        let place = at.position();
         let mut line = String::new();
         let mut open: Vec<(char, Position)> = Vec::new();
         while let Some(c) = at.peek() {
@@ -150,7 +167,7 @@ fn logical_lines(text: &str) -> Result<Vec<Line>, (Position, String)> {
         }
         at.next();
         if !line.trim().is_empty() {
-            lines.push(Line { indent, text: line });
+            lines.push(Line { indent, place, text: line });
         }
     }
     Ok(lines)
@@ -276,7 +293,7 @@ fn statements(line: &str) -> Vec<&str> {
 /// The first character outside of strings and brackets that is wanted.
 fn find_outside(text: &str, is_wanted: impl Fn(char) -> bool) -> Option<usize> {
     let mut depth = 0_usize;
-    let mut reader = Reader { rest: text };
+    let mut reader = Reader { rest: text, named: None };
     loop {
         let at = text.len() - reader.rest.len();
         let c = reader.peek()?;
@@ -308,12 +325,29 @@ fn assignment(statement: &str) -> Option<(&str, &str)> {
         Some(at) => &target[..at],
         None => target,
     };
-    Some((target.trim(), value.trim()))
+    let mut target = target.trim();
+    while let Some(inside) = target.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        target = inside.trim();
+    }
+    Some((target, value.trim()))
 }
 
 /// The value of a text that is one literal and nothing else.
-fn literal(text: &str) -> Option<Value> {
-    let mut reader = Reader { rest: text };
+///
+/// # Errors
+/// When it holds a character by its name.
+fn literal(text: &str) -> Result<Option<Value>, String> {
+    let mut reader = Reader { rest: text, named: None };
+    let value = whole(&mut reader);
+    match reader.named {
+        Some(name) if value.is_some() => Err(format!(
+            "characters are not known by their names here: write `\\N{name}` as itself, or by its number (`\\u…`)"
+        )),
+        _ => Ok(value),
+    }
+}
+
+fn whole(reader: &mut Reader<'_>) -> Option<Value> {
     let first = reader.value(0)?;
     reader.space();
     if reader.rest.is_empty() {
@@ -334,6 +368,8 @@ fn literal(text: &str) -> Option<Value> {
 
 struct Reader<'a> {
     rest: &'a str,
+    /// The first character that was told by its name, with the braces.
+    named: Option<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -513,7 +549,7 @@ impl<'a> Reader<'a> {
             if raw {
                 text.push_str(literal);
             } else {
-                unescape(literal, &mut text)?;
+                unescape(literal, &mut text, &mut self.named)?;
             }
             self.space();
             let next = identifier(self.rest);
@@ -554,8 +590,8 @@ fn map_of(pairs: Vec<(Value, Value)>) -> Value {
     Value::Map(pairs.into_iter().filter_map(text).collect())
 }
 
-/// Adds a literal's text with its escapes resolved; `None` when one means no character.
-fn unescape(literal: &str, text: &mut String) -> Option<()> {
+/// Adds a literal's text with its escapes resolved, but names of Unicode's; `None` when one means no character.
+fn unescape(literal: &str, text: &mut String, named: &mut Option<String>) -> Option<()> {
     let mut chars = literal.chars();
     while let Some(c) = chars.next() {
         if c != '\\' {
@@ -579,7 +615,7 @@ fn unescape(literal: &str, text: &mut String) -> Option<()> {
                     _ => 8,
                 };
                 let digits: String = chars.by_ref().take(digits).collect();
-                text.push(char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?);
+                text.push(character(u32::from_str_radix(&digits, 16).ok()?)?);
             }
             first @ '0'..='7' => {
                 let mut number = first.to_digit(8)?;
@@ -590,8 +626,13 @@ fn unescape(literal: &str, text: &mut String) -> Option<()> {
                 }
                 text.push(char::from_u32(number)?);
             }
-            // Python keeps a backslash that escapes nothing; a name of Unicode's it would look up.
-            'N' => return None,
+            'N' => {
+                let rest = chars.as_str();
+                let name = rest.get(..=rest.find('}')?).filter(|name| name.starts_with('{'))?;
+                named.get_or_insert_with(|| name.to_owned());
+                chars = rest[name.len()..].chars();
+            }
+            // Python keeps a backslash that escapes nothing.
             other => text.extend(['\\', other]),
         }
     }

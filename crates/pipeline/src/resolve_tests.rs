@@ -131,7 +131,7 @@ fn an_example_in_full() {
     assert_eq!(pipeline.graph.upstream(StageId(1)), [StageId(0)]);
     assert_eq!(pipeline.metrics, [path("more.json")]);
     assert_eq!(pipeline.position(StageId(1)).map(|at| at.to_string()).as_deref(), Some("10:3"));
-    let values = params::select(&train.params, &pipeline.param_files).expect("all there");
+    let values = params::select(&train.params, &pipeline.param_files, Dialect::Native).expect("all there");
     assert_eq!(values[&path("params.yaml")]["train.lr"], Value::from(0.1));
     assert_eq!(values[&path("other.toml")].len(), 2);
 }

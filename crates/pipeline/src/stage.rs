@@ -12,6 +12,7 @@ use base::{FileState, PathError, ProjectPath, Value, one_line};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::dialect::Dialect;
 use crate::env::{EnvRef, Environment};
 use crate::special::{Glob, Special, SpecialOut};
 
@@ -341,6 +342,11 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// Whose file declares it.
+    pub fn dialect(&self) -> Dialect {
+        Dialect::of_file(&self.address.file)
+    }
+
     /// Whether it is data that a pointer tells of: it has one out and nothing that runs.
     pub fn is_source(&self) -> bool {
         self.command == Command::None

@@ -15,7 +15,7 @@ use crate::expand::STEM;
 use crate::quoting::{is_calculated_within, quote, quote_within};
 use crate::{suggest, yaml};
 
-use self::parts::{parts, position};
+use self::parts::{check_path, parts, position};
 
 /// The values that expressions may name, and where each came from.
 #[derive(Clone, Debug, Default)]
@@ -217,6 +217,16 @@ impl Scope<'_> {
         if !text.contains("${") {
             return Ok(Value::Str(text.to_owned()));
         }
+        let filled = self.fill_expressions(text, field)?;
+        if filled.as_str().is_some_and(|filled| self.context.dialect.is_no_text(filled)) {
+            let message =
+                format!("half a surrogate pair cannot stand in a text, as in `{}`", first_line(text));
+            return Err(TemplateError::new(message, Some("write the whole character".to_owned())));
+        }
+        Ok(filled)
+    }
+
+    fn fill_expressions(&self, text: &str, field: Field) -> Result<Value, TemplateError> {
         let pieces = split(text)?;
         if let [Piece::Expression(expression)] = pieces.as_slice() {
             let path = expression.path;
@@ -247,7 +257,8 @@ impl Scope<'_> {
                         filled.push_str(&word);
                     }
                     Found::Value(value) => {
-                        filled.push_str(&spell(self.context.spelling(), value, expression.path, field)?);
+                        let spelled = spell(self.context.spelling(), value, expression.path, field)?;
+                        filled.push_str(&self.context.dialect.filled_in(spelled));
                     }
                     Found::Default(text) => filled.push_str(text),
                 },
@@ -402,23 +413,6 @@ fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or("")
-}
-
-/// Letters, digits, `_` and `-`, in parts; anything else is somebody else's syntax.
-fn check_path(path: &str) -> Result<(), TemplateError> {
-    let is_good = |part: &&str| {
-        let rest = part.strip_prefix('+').filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-        rest.unwrap_or(part).chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
-    };
-    let good = path.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        && parts(path).is_some_and(|parts| parts.iter().all(is_good));
-    if good {
-        return Ok(());
-    }
-    Err(TemplateError::new(
-        format!("`${{{}}}` is no path to a value", first_line(path)),
-        Some("write `\\${` to leave an expression to the shell".to_owned()),
-    ))
 }
 
 /// A value inside a string.
@@ -617,6 +611,20 @@ mod tests {
         assert!(fill("${f}", Field::Other).is_err());
         assert!(fill("${l}", Field::Command).is_err());
         assert!(fill("x${n}", Field::Other).is_err());
+    }
+
+    /// What DVC 3.67 makes of them: alone, a value is itself.
+    #[test]
+    fn escapes_in_values_go_in_projects_of_dvc() {
+        for (dialect, expected) in [(Dialect::Dvc, "x${b}"), (Dialect::Native, "x\\${b}")] {
+            let mut context = Context::new(dialect, FlagStyle::default());
+            context
+                .merge(&IndexMap::from([("a".to_owned(), Value::from("\\${b}"))]), "`x`")
+                .expect("one value");
+            let fill = |text: &str| context.fill(&Value::from(text), Field::Other);
+            assert_eq!(fill("x${a}"), Ok(Value::from(expected)));
+            assert_eq!(fill("${a}"), Ok(Value::from("\\${b}")));
+        }
     }
 
     #[test]

@@ -74,7 +74,8 @@ fn locks() -> Vec<(String, StageLock, String)> {
             stage,
             builtins.of(&stage.command),
             stage.deps.iter().map(state).collect(),
-            pipeline::params::select(&stage.params, &pipeline.param_files).expect("all there"),
+            pipeline::params::select(&stage.params, &pipeline.param_files, stage.dialect())
+                .expect("all there"),
             Vec::new(),
             stage.outs.iter().map(|out| state(&out.path)).collect(),
         );

@@ -1,5 +1,7 @@
 //! The paths that expressions are made of, taken apart as DVC does. What their parts may be called is not known here.
 
+use super::{TemplateError, first_line};
+
 /// The parts of a path: `a`, `b` and `-1` of `a.b[ -1 ]`. `None` when it is none.
 pub(super) fn parts(path: &str) -> Option<Vec<&str>> {
     let end = |text: &str| text.find(['.', '[', ']']).unwrap_or(text.len());
@@ -31,4 +33,21 @@ pub(super) fn position(text: &str, count: usize) -> Option<usize> {
         true => count.checked_sub(place),
         false => Some(place),
     }
+}
+
+/// Letters, digits, `_` and `-`, in parts; anything else is somebody else's syntax.
+pub(super) fn check_path(path: &str) -> Result<(), TemplateError> {
+    let is_good = |part: &&str| {
+        let rest = part.strip_prefix('+').filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+        rest.unwrap_or(part).chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    let good = path.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        && parts(path).is_some_and(|parts| parts.iter().all(is_good));
+    if good {
+        return Ok(());
+    }
+    Err(TemplateError::new(
+        format!("`${{{}}}` is no path to a value", first_line(path)),
+        Some("write `\\${` to leave an expression to the shell".to_owned()),
+    ))
 }

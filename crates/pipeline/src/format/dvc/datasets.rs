@@ -7,8 +7,9 @@ use base::{FileState, ProjectPath, Value};
 use indexmap::IndexMap;
 
 use crate::codec::lock_beside;
+use crate::dialect::Dialect;
+use crate::json;
 use crate::special::told_digest;
-use crate::{json, yaml};
 
 /// What a type is called, and which keys its lock has; those of the declaration come first, `SPEC` of them.
 const TYPES: [(&str, usize, &[&str]); 3] = [
@@ -59,7 +60,9 @@ impl Dataset {
             let known = TYPES.map(|(kind, ..)| kind).join(", ");
             return Err(format!("`type` of dataset `{name}` in {} is none of {known}", self.file));
         }
-        let lock = yaml::parse(&file, text.unwrap_or_default()).map_err(|fault| fault.to_string())?;
+        let lock = Dialect::Dvc
+            .read_typed_yaml(&file, text.unwrap_or_default())
+            .map_err(|fault| fault.to_string())?;
         let list = lock.as_map().and_then(|lock| lock.get("datasets"));
         let items = if let Some(Value::List(items)) = list { &items[..] } else { &[] };
         let mut items = items.iter().filter_map(Value::as_map);
@@ -154,7 +157,7 @@ datasets:
 
     fn told(name: &str, lock: &str) -> Result<String, String> {
         let file = ProjectPath::root().join("dvc.yaml");
-        let value = yaml::parse(&file, FILE).expect("a text");
+        let value = Dialect::Dvc.read_yaml(&file, FILE).expect("a text");
         let all = Dataset::all(&file, value.as_map().and_then(|map| map.get("datasets")));
         all.iter().find(|known| known.name == name).expect("declared").told(Some(lock))
     }

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use base::Value;
 
 use super::python::float_text;
-use super::scalars::date_text;
+use super::scalars::{date_text, has_date_shape};
+use super::surrogates::{half, has_half};
 
 /// Where lines are folded.
 const WIDTH: usize = 80;
@@ -151,8 +152,54 @@ impl Emitter {
                 self.words(&text.replace('\'', "''"), indent, false);
                 self.put("'");
             }
-            Style::Double => self.put(&double_quoted(text)),
+            Style::Double => match indent {
+                Some(indent) => self.double(text, indent),
+                None => self.put(&double_quoted(text)),
+            },
         }
+    }
+
+    /// A text in double quotes. A line ends before a blank where one stands near that is easily read, and behind a backslash
+    /// elsewhere, before a blank that has one too.
+    fn double(&mut self, text: &str, indent: usize) {
+        let chars: Vec<char> = text.chars().collect();
+        self.put("\"");
+        // What stands from `start` on is to be written.
+        let mut start = 0;
+        for end in 0..=chars.len() {
+            let c = chars.get(end).copied();
+            let escaped = c.map_or(String::new(), |c| {
+                let mut escaped = String::new();
+                push_escaped(&mut escaped, c);
+                escaped
+            });
+            let is_escaped = c.is_none_or(|c| !escaped.starts_with(c) || c == '\\');
+            if is_escaped {
+                self.put(&chars[start.min(end)..end].iter().collect::<String>());
+                self.put(&escaped);
+                start = if c.is_some() { end + 1 } else { end };
+            }
+            let may_end = 0 < end && end + 1 < chars.len() && (c == Some(' ') || start >= end);
+            if !may_end || self.column + end <= WIDTH + start {
+                continue;
+            }
+            let is_bare = is_bare(&chars, start, end);
+            self.put(&chars[start.min(end)..end].iter().collect::<String>());
+            if !is_bare {
+                self.put("\\");
+            }
+            start = start.max(end);
+            self.end_line();
+            self.indent(indent);
+            if chars[start] == ' ' {
+                if is_bare {
+                    start += 1;
+                } else {
+                    self.put("\\");
+                }
+            }
+        }
+        self.put("\"");
     }
 
     fn words(&mut self, text: &str, indent: Option<usize>, plain: bool) {
@@ -188,6 +235,21 @@ impl Emitter {
     }
 }
 
+/// Whether a line in double quotes may end here without a backslash: before a blank, and where a line ends in the text.
+fn is_bare(chars: &[char], start: usize, end: usize) -> bool {
+    let Some(blank) = chars[end..].iter().position(|c| *c == ' ').map(|at| at + end) else { return false };
+    let line_end = chars[end..blank].iter().position(|c| *c == '\n').map(|at| at + end);
+    let place = line_end.unwrap_or(blank);
+    let Some(next) = chars.get(place + 1) else { return false };
+    if line_end.is_some() && *next != ' ' {
+        return false;
+    }
+    !chars[end..place].iter().any(|c| matches!(c, '"' | '\''))
+        && !matches!(next, ' ' | '\n')
+        && chars[end - 1..=end] != [' ', ' ']
+        && start != end
+}
+
 /// A scalar that is no text.
 fn scalar_text(value: &Value) -> String {
     match value {
@@ -215,7 +277,7 @@ fn style(text: &str) -> Style {
             && !(' '..='~').contains(&c)
             && (c < '\u{a0}' || c == '\u{feff}' || c == '\u{fffe}' || c == '\u{ffff}')
             && c != '\u{85}'
-    });
+    }) || has_half(text);
     let has_break = text.contains(['\n', '\u{85}', '\u{2028}', '\u{2029}']);
     let is_plain = !text.is_empty()
         && !special
@@ -274,27 +336,27 @@ fn is_typed(text: &str) -> bool {
             && whole.chars().all(|c| c == '_' || c.is_ascii_digit())
             && fraction.is_none_or(|fraction| fraction.chars().all(|c| c == '_' || c.is_ascii_digit()))
     };
-    let is_date = {
-        let parts: Vec<&str> = text.get(..text.len().min(10)).unwrap_or(text).splitn(3, '-').collect();
-        let number = |text: &str, most: usize| {
-            (1..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit())
-        };
-        matches!(parts.as_slice(), [year, month, day] if year.len() == 4 && number(year, 4) && number(month, 2)
-            && number(day.split(['T', 't', ' ']).next().unwrap_or(day), 2))
-    };
     is_integer
         || is_float
-        || is_date
+        || has_date_shape(text)
         || matches!(text, "~" | "null" | "Null" | "NULL" | "<<" | "=")
         || matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
         || matches!(unsigned, ".inf" | ".Inf" | ".INF")
         || matches!(text, ".nan" | ".NaN" | ".NAN")
 }
 
-fn double_quoted(text: &str) -> String {
+/// A text in double quotes, on one line.
+pub(crate) fn double_quoted(text: &str) -> String {
     let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
+    text.chars().for_each(|c| push_escaped(&mut out, c));
+    out.push('"');
+    out
+}
+
+fn push_escaped(out: &mut String, c: char) {
+    match (c, half(c)) {
+        (_, Some(number)) => write!(out, "\\u{number:04X}").expect("writing to a string"),
+        (c, None) => match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
@@ -313,10 +375,8 @@ fn double_quoted(text: &str) -> String {
             '\u{feff}' => out.push_str("\\uFEFF"),
             _ if c >= '\u{a0}' => out.push(c),
             _ => write!(out, "\\x{:02X}", u32::from(c)).expect("writing to a string"),
-        }
+        },
     }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
@@ -347,6 +407,14 @@ mod tests {
             ("yes", "yes"),
             ("", "''"),
             ("2024-01-02", "'2024-01-02'"),
+            ("2024-13-02", "'2024-13-02'"),
+            ("2024-01-02x", "2024-01-02x"),
+            ("2024-1-2", "2024-1-2"),
+            ("2024-1-2 10:00", "2024-1-2 10:00"),
+            ("2024-1-2 1:00:00", "'2024-1-2 1:00:00'"),
+            ("2024-01-02T10:00:00 Z", "'2024-01-02T10:00:00 Z'"),
+            ("2024-01-02T10:00:00 z", "2024-01-02T10:00:00 z"),
+            ("2024-01-02T10:00:00+25:00", "'2024-01-02T10:00:00+25:00'"),
             ("a: b", "'a: b'"),
             ("a #b", "'a #b'"),
             ("'a' b", "\"'a' b\""),

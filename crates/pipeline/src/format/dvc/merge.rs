@@ -4,11 +4,11 @@ use base::{ProjectPath, Value};
 use indexmap::IndexMap;
 
 use super::emit::emit;
-use crate::yaml;
+use crate::dialect::Dialect;
 
 /// The head of a lock, and its stages in order; `None` where the text is no lock, or holds more than stages.
 pub fn dvc_lock_stages(file: &ProjectPath, text: &str) -> Option<IndexMap<String, Value>> {
-    let mut top = match yaml::parse(file, text).ok()? {
+    let mut top = match Dialect::Dvc.read_typed_yaml(file, text).ok()? {
         Value::Null => IndexMap::new(),
         Value::Map(map) => map,
         _ => return None,

@@ -1,5 +1,6 @@
 //! The texts of DVC, and its rules where they are not ours.
 
+pub(crate) mod breaks;
 pub(crate) mod config;
 pub(crate) mod datasets;
 pub(crate) mod emit;
@@ -7,9 +8,11 @@ pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod merge;
 pub(crate) mod outs;
+pub(crate) mod paths;
 pub(crate) mod pointer;
 pub(crate) mod python;
 pub(crate) mod rules;
 pub(crate) mod run_cache;
 pub(crate) mod scalars;
+pub(crate) mod surrogates;
 mod version;

@@ -4,10 +4,10 @@
 use base::{FileState, ProjectPath};
 
 use super::lock::{is_unix_text, read_state};
+use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::node::{Node, Source};
 use crate::stage::is_pointer;
-use crate::yaml;
 
 /// The outs with what they held. A path that leads out of the project, or is relative to a folder that only the pipeline
 /// knows, is told as good as can be: it is for messages, the content counts.
@@ -39,7 +39,7 @@ pub fn run_outs(text: &str) -> Result<Vec<Recorded>, PipelineError> {
 }
 
 fn all_outs(file: &ProjectPath, text: &str) -> Result<Vec<Recorded>, PipelineError> {
-    let value = yaml::parse(file, text)?;
+    let value = Dialect::Dvc.read_typed_yaml(file, text)?;
     let mut found = Vec::new();
     if value.as_map().is_none_or(indexmap::IndexMap::is_empty) {
         return match matches!(value, base::Value::Null | base::Value::Map(_)) {

@@ -12,13 +12,14 @@ use md5::{Digest as _, Md5};
 use super::emit::emit;
 use super::lock::{is_unix_text, read_state, write_state};
 use super::python::json;
+use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::format::native::pointer::{Pointer as Single, set_scalar};
 use crate::format::native::top;
 use crate::lock::StageLock;
 use crate::node::{Node, Source};
 use crate::stage::{Address, Command, Out, OutKind, ParamValues, Resources, Stage, Tracking};
-use crate::yaml::{self, Segment};
+use crate::yaml::Segment;
 
 /// `locked` is how `frozen` was called before DVC 1.
 const KEYS: &[&str] = &["md5", "outs", "deps", "frozen", "wdir", "desc", "meta", "always_changed", "locked"];
@@ -115,7 +116,7 @@ impl Pointer {
 /// # Errors
 /// When it is none, holds a stage with a command, or names a path outside the project.
 pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
-    let value = yaml::parse(file, text)?;
+    let value = Dialect::Dvc.read_typed_yaml(file, text)?;
     let root = Node::root(Source { file, text }, &value);
     if let Some(command) = root.map()?.get("cmd") {
         let hint = Some("DVC 1.0 moved such stages into dvc.yaml; `dvc stage add` makes one");
@@ -201,8 +202,8 @@ pub(crate) fn update(
 ) -> Result<String, PipelineError> {
     let changed = update_outs(file, text, changes, desc)?;
     // One that is wrong already was not made of this text, and is left to DVC.
-    let own = |text: &str| Ok::<_, PipelineError>(own_digest(&yaml::parse(file, text)?));
-    if own_digest_of(&yaml::parse(file, text)?) != Some(own(text)?) {
+    let own = |text: &str| Ok::<_, PipelineError>(own_digest(&Dialect::Dvc.read_typed_yaml(file, text)?));
+    if own_digest_of(&Dialect::Dvc.read_typed_yaml(file, text)?) != Some(own(text)?) {
         return Ok(changed);
     }
     Ok(set_scalar(&changed, &[Segment::Key("md5")], Some(&own(&changed)?), None).unwrap_or(changed))
@@ -255,7 +256,7 @@ fn update_outs(
     if let Some(changed) = changed.filter(|changed| parse(file, changed).is_ok_and(|read| read == wanted)) {
         return Ok(changed);
     }
-    let mut top = yaml::parse(file, text)?.as_map().cloned().unwrap_or_default();
+    let mut top = Dialect::Dvc.read_typed_yaml(file, text)?.as_map().cloned().unwrap_or_default();
     if let Some(desc) = desc {
         top.insert("desc".to_owned(), Value::from(desc));
     }

@@ -7,6 +7,7 @@ use base::Value;
 use indexmap::IndexMap;
 
 use super::scalars::date_text;
+use super::surrogates::ascii_json;
 
 /// What `str` makes of a float.
 pub(crate) fn float_text(number: f64) -> String {
@@ -35,7 +36,7 @@ fn put(json: &mut String, value: &Value, without: &[&str]) {
             json.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" });
         }
         Value::Float(number) => json.push_str(&float_text(*number)),
-        Value::Str(text) | Value::Date(text) => json.push_str(&base::ascii_json(text)),
+        Value::Str(text) | Value::Date(text) => json.push_str(&ascii_json(text)),
         Value::List(list) => {
             json.push('[');
             for (at, value) in list.iter().enumerate() {
@@ -55,7 +56,7 @@ fn put(json: &mut String, value: &Value, without: &[&str]) {
                     json.push_str(", ");
                 }
                 match key {
-                    Value::Str(key) | Value::Date(key) => json.push_str(&base::ascii_json(key)),
+                    Value::Str(key) | Value::Date(key) => json.push_str(&ascii_json(key)),
                     key => {
                         json.push('"');
                         put(json, key, without);
@@ -76,7 +77,7 @@ fn put(json: &mut String, value: &Value, without: &[&str]) {
                 if at > 0 {
                     json.push_str(", ");
                 }
-                json.push_str(&base::ascii_json(key));
+                json.push_str(&ascii_json(key));
                 json.push_str(": ");
                 put(json, value, without);
             }

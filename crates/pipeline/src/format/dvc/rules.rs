@@ -42,7 +42,7 @@ pub(crate) fn settled(
         });
     }
     lock.params.retain(|file, values| !values.is_empty() || is_whole(stage, file));
-    let (found, _) = params::find(&stage.params, &observed.params);
+    let (found, _) = params::find(&stage.params, &observed.params, stage.dialect());
     for (file, key, now) in found {
         if let Some(old) = lock.params.get_mut(file).and_then(|values| values.get_mut(key)) {
             match is_equal(old, now) {

@@ -360,16 +360,59 @@ pub(crate) fn date_text(text: &str) -> Option<String> {
         Some(mut offset) => {
             let hours = digits(&mut offset, 1, 2)?;
             let minutes = if offset.is_empty() { 0 } else { part(&mut offset, ":", 2)? };
+            if hours * 60 + minutes >= 24 * 60 {
+                return None;
+            }
             let sign = if zone.starts_with('-') && hours + minutes > 0 { '-' } else { '+' };
             offset.is_empty().then(|| format!("{sign}{hours:02}:{minutes:02}"))?
         }
     };
-    let fraction = match fraction.get(..6) {
-        Some(micros) if micros.bytes().any(|byte| byte != b'0') => format!(".{micros}"),
-        None if fraction.bytes().any(|byte| byte != b'0') => format!(".{fraction:0<6}"),
-        _ => String::new(),
-    };
+    // Its reader rounds by the seventh digit, and takes a second that would be full for the one before.
+    let is_more = fraction.as_bytes().get(6).is_some_and(|digit| *digit > b'4');
+    let micros = format!("{fraction:0<6}")[..6].parse::<u32>().ok()? + u32::from(is_more);
+    let fraction = if (1..1_000_000).contains(&micros) { format!(".{micros:06}") } else { String::new() };
     Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction}{zone}"))
+}
+
+/// Whether DVC's writer quotes a text because it is shaped as a date or time, whether or not there is such a day.
+pub(crate) fn has_date_shape(text: &str) -> bool {
+    let shape = || {
+        let mut rest = text;
+        digits(&mut rest, 4, 4)?;
+        let (month, day) = (part_text(&mut rest, "-")?, part_text(&mut rest, "-")?);
+        if rest.is_empty() {
+            return (month == 2 && day == 2).then_some(());
+        }
+        let blanks = rest.trim_start_matches([' ', '\t']);
+        rest = if blanks.len() < rest.len() { blanks } else { rest.strip_prefix(['T', 't'])? };
+        digits(&mut rest, 1, 2)?;
+        part(&mut rest, ":", 2)?;
+        part(&mut rest, ":", 2)?;
+        if let Some(after) = rest.strip_prefix('.') {
+            rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        }
+        if rest.is_empty() {
+            return Some(());
+        }
+        let zone = rest.trim_start_matches([' ', '\t']);
+        if zone == "Z" {
+            return Some(());
+        }
+        let mut offset = zone.strip_prefix(['+', '-'])?;
+        digits(&mut offset, 1, 2)?;
+        if !offset.is_empty() {
+            part(&mut offset, ":", 2)?;
+        }
+        offset.is_empty().then_some(())
+    };
+    shape().is_some()
+}
+
+/// How many digits, two at most, stand behind a mark.
+fn part_text(rest: &mut &str, mark: &str) -> Option<usize> {
+    let before = rest.strip_prefix(mark)?.len();
+    part(rest, mark, 1)?;
+    Some(before - rest.len())
 }
 
 /// The number of so many digits at the start, which are taken off.
@@ -478,6 +521,10 @@ pub(super) mod tests {
             ("2024-01-02T03:04:05.120", "2024-01-02 03:04:05.120000"),
             ("2024-01-02T03:04:05.", "2024-01-02 03:04:05"),
             ("2024-02-29", "2024-02-29"),
+            ("2024-01-02T03:04:05.1234565", "2024-01-02 03:04:05.123457"),
+            ("2024-01-02T03:04:05.1234564", "2024-01-02 03:04:05.123456"),
+            ("2024-01-02T03:04:05.9999995", "2024-01-02 03:04:05"),
+            ("2024-01-02T03:04:05+23:59", "2024-01-02 03:04:05+23:59"),
         ] {
             assert_eq!(date_text(written).as_deref(), Some(expected), "{written}");
             assert_eq!(date_text(expected).as_deref(), Some(expected), "{written}");
@@ -493,9 +540,16 @@ pub(super) mod tests {
                 assert_eq!(read(&text).get("a"), Some(&Value::from(written)), "{text}");
             }
         }
-        for text in
-            ["2024-1-2", "2024-01-32", "2023-02-29", "0000-01-01", "2024-01-02T03:04", "12:30:45", "2024-01"]
-        {
+        for text in [
+            "2024-1-2",
+            "2024-01-32",
+            "2023-02-29",
+            "0000-01-01",
+            "2024-01-02T03:04",
+            "12:30:45",
+            "2024-01",
+            "2024-01-02T03:04:05+24:00",
+        ] {
             assert_eq!(date_text(text), None, "{text}");
         }
     }
