@@ -1,6 +1,7 @@
 //! Where a pipeline is read from: the workspace, a commit, or texts that are not written yet.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use base::ProjectPath;
 use cache::{Choice, Layout, chosen_files};
@@ -19,6 +20,8 @@ pub type FilesOf<'a> = dyn Fn(&Glob) -> CliResult<Vec<ProjectPath>> + 'a;
 /// What tells everything that a pipeline is made of.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
+    /// The project's root.
+    pub root: &'a Path,
     /// Texts.
     pub text: &'a TextOf<'a>,
     /// Files that stages are made of.
@@ -30,7 +33,9 @@ pub struct Reader<'a> {
 /// # Errors
 /// When something in the texts is wrong, or `reader` fails.
 pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'_>) -> CliResult<Pipeline> {
-    let mut provided = Provided::default();
+    let root = reader.root.canonicalize().unwrap_or_else(|_| reader.root.to_owned());
+    let mut provided =
+        Provided { root: root.to_str().map(str::to_owned).unwrap_or_default(), ..Provided::default() };
     loop {
         match pipeline::load_all(file, files, &provided)? {
             Loaded::Done(pipeline) => return Ok(*pipeline),

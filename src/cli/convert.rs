@@ -434,7 +434,7 @@ fn load_new(root: &Path, pipeline: &Pipeline, files: &[NewFile]) -> CliResult<Pi
         None => Ok(disk::read_text_optional(&path.to_path(root))?),
     };
     // DVC's files know nothing that goes through files.
-    load_pipeline(&renamed(&pipeline.file), &paths, Reader { text: &text, files: &|_| Ok(Vec::new()) }).and_then(|converted| {
+    load_pipeline(&renamed(&pipeline.file), &paths, Reader { root, text: &text, files: &|_| Ok(Vec::new()) }).and_then(|converted| {
         match converted.file_groups.first() {
             None => Ok(converted),
             Some(group) => Err(CliError::message(format!(

@@ -4,6 +4,7 @@
 
 mod deps;
 mod outs;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -28,6 +29,7 @@ use crate::texts::Texts;
 use crate::yaml::{self, Segment};
 
 use self::deps::files_glob;
+use self::places::Place;
 
 /// What one pipeline file adds to a pipeline.
 #[derive(Debug)]
@@ -383,14 +385,16 @@ impl Loader<'_, '_> {
         let (outs, special_outs) = self.outs(place, &wdir, &spec.outs)?;
         let mut spelled = BTreeMap::new();
         for text in spec_texts(&spec) {
-            let (name, plain) = match ProjectPath::resolve(&wdir, text) {
+            let (name, plain) = match self.place(&wdir, text) {
                 _ if text.contains("://") => continue,
-                _ if text.starts_with('/') => match SpecialName::outside(text) {
+                // DVC itself spells an absolute path of the project plainly.
+                Ok(Place::Inside(_)) if text.starts_with('/') => continue,
+                Ok(Place::Inside(path)) => (path.as_str().to_owned(), relative(&wdir, &path)),
+                Ok(Place::Outside(name)) => (name.text.clone(), name.text),
+                Err(_) => match SpecialName::outside(text) {
                     Ok(name) => (name.text.clone(), name.text),
                     Err(_) => continue,
                 },
-                Ok(path) => (path.as_str().to_owned(), relative(&wdir, &path)),
-                Err(_) => continue,
             };
             if plain != *text {
                 spelled.insert(name, text.to_owned());
@@ -401,8 +405,8 @@ impl Loader<'_, '_> {
             ParamSpec::Key(_) => None,
         });
         let misspelled_params = of_params
-            .filter_map(|text| Some((text.clone(), ProjectPath::resolve(&wdir, text).ok()?)))
-            .filter(|(text, path)| relative(&wdir, path) != *text)
+            .filter_map(|text| Some((text.clone(), self.path_inside(&wdir, text).ok()?)))
+            .filter(|(text, path)| !text.starts_with('/') && relative(&wdir, path) != *text)
             .collect();
         let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, tracking, .. } = spec;
         Ok(Some(Stage {
@@ -533,7 +537,7 @@ impl Loader<'_, '_> {
                 false => fault(format!("`{text}` is a URL, where a path of the project is wanted")),
             });
         }
-        let path = ProjectPath::resolve(base, text).map_err(|error| fault(error.to_string()))?;
+        let path = self.path_inside(base, text).map_err(|error| fault(error.to_string()))?;
         if path.is_reserved() {
             return Err(fault(PathError::Reserved(text.to_owned()).to_string()));
         }

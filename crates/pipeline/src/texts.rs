@@ -15,6 +15,9 @@ use crate::stage::ParamFile;
 /// What is at hand of a project.
 #[derive(Clone, Debug, Default)]
 pub struct Provided {
+    /// The project's root by its absolute path, without symlinks. Empty where nobody knows: then no path leads out of it
+    /// that is not absolute.
+    pub root: String,
     /// The texts of files; `None` when it is known that there is no such file.
     pub texts: BTreeMap<ProjectPath, Option<String>>,
     /// The files that patterns match, in any order.
@@ -51,6 +54,11 @@ pub(crate) struct Texts<'a> {
 impl<'a> Texts<'a> {
     pub fn new(provided: &'a Provided, dialect: Dialect) -> Self {
         Texts { provided, dialect, needed: Needs::default(), parsed: BTreeMap::new() }
+    }
+
+    /// The project's root, as far as it is known.
+    pub fn root(&self) -> &'a str {
+        &self.provided.root
     }
 
     /// The text of a file; a file that was not provided yet is noted, one that does not exist is `None` too.
