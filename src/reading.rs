@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base::ProjectPath;
 use cache::{Choice, Layout, chosen_files};
-use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, is_pointer};
+use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, SpecialName, is_pointer};
 
 use crate::error::CliResult;
 use crate::pointed::{self, Depth, Pointed};
@@ -44,6 +44,10 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
                     let content = (reader.text)(&path)?;
                     provided.texts.insert(path, content);
                 }
+                for name in needs.outside {
+                    let content = outside_text(&name)?;
+                    provided.outside.insert(name, content);
+                }
                 for glob in needs.files {
                     let mut found = (reader.files)(&glob)?;
                     found.extend(not_in_place(files, &glob));
@@ -54,6 +58,16 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
                 }
             }
         }
+    }
+}
+
+/// The text of a file outside the project, which no commit of it has: as it is now.
+fn outside_text(name: &SpecialName) -> CliResult<Option<String>> {
+    let place = Path::new(&name.text);
+    match disk::read_text_optional(place) {
+        // A folder holds no params. Who needs them to run says so then.
+        Err(_) if place.is_dir() => Ok(None),
+        text => Ok(text?),
     }
 }
 

@@ -249,3 +249,150 @@ fn what_may_not_lead_out_is_refused_with_its_place() {
     pipe(&sandbox, &["repro"]).code(0);
     assert_eq!(sandbox.read("../mine"), "mine\n");
 }
+
+const PARAMS_OUT: &str = "\
+vars:
+- ../p.yaml
+- ROOT/../q.json:width
+stages:
+  a:
+    cmd: echo ${lr} ${width} > o
+    params:
+    - ../p.yaml: [lr]
+    - ../whole.toml:
+    - ROOT/../shared/r.yaml: [x]
+    outs: [o]
+  b:
+    wdir: sub
+    cmd: echo 1 > o; echo 'y=5' > ../../made.toml
+    vars: [../../shared/own.yaml]
+    params:
+    - lr
+    - ../../shared/./own.yaml: [own]
+    outs:
+    - o
+    - ../../made.toml:
+        cache: false
+  c:
+    cmd: cp sub/o p
+    deps: [sub/o]
+    params:
+    - ../made.toml: [y]
+    outs: [p]
+params: [../p.yaml]
+metrics: [../m.json]
+plots: [../m.json]
+";
+
+#[test]
+fn params_and_vars_may_lie_outside_as_in_dvc() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let files = [
+        ("dvc.yaml", PARAMS_OUT),
+        ("../p.yaml", "lr: 1\n"),
+        ("../q.json", "{\"width\": 2, \"other\": 1}"),
+        ("../whole.toml", "a = 1\n"),
+        ("../shared/r.yaml", "x: 1\ny: 2\n"),
+        ("../shared/own.yaml", "own: 3\n"),
+        ("sub/params.yaml", "lr: 4\n"),
+    ];
+    let both = twins(&mut dvc, &files);
+    let [ours, theirs] = &both;
+    // In the lock of each the absolute path is its own.
+    let same = |dvc: &mut Dvc| {
+        let lock = |sandbox: &Sandbox| {
+            let root = sandbox.root().canonicalize().unwrap().display().to_string();
+            sandbox.read("dvc.lock").replace(&root, "ROOT")
+        };
+        pipe(ours, &["repro"]).code(0);
+        dvc.ok(theirs, &["repro", "-q"]);
+        assert_eq!(lock(ours), lock(theirs));
+        assert_eq!(ours.read("o"), theirs.read("o"));
+        for sandbox in [ours, theirs] {
+            agree(dvc, sandbox, &[]);
+            let before = sandbox.read("dvc.lock");
+            assert!(!dvc.ok(sandbox, &["repro"]).contains("Running stage"));
+            pipe(sandbox, &["repro"]).code(0);
+            assert_eq!(sandbox.read("dvc.lock"), before);
+        }
+    };
+    agree(&mut dvc, ours, &["a", "b", "c"]);
+    same(&mut dvc);
+    assert_eq!(ours.read("o"), "1 2\n");
+    for (file, text, changed) in [
+        ("../p.yaml", "lr: 2\n", &["a"][..]),
+        ("../q.json", "{\"width\": 3}", &["a"]),
+        ("../whole.toml", "a = 1\nb = 2\n", &["a"]),
+        ("../shared/r.yaml", "x: 1\ny: 3\n", &[]),
+        ("../shared/r.yaml", "x: 2\n", &["a"]),
+        ("../shared/own.yaml", "own: 4\n", &["b"]),
+        ("../made.toml", "y=6\n", &["b", "c"]),
+    ] {
+        for sandbox in [ours, theirs] {
+            sandbox.write(file, text);
+            agree(&mut dvc, sandbox, changed);
+        }
+        if !changed.is_empty() {
+            same(&mut dvc);
+        }
+    }
+    // A param that is gone, and a file, stop both.
+    for (file, text, tells) in [
+        ("../shared/r.yaml", Some("y: 1\n"), "shared/r.yaml has no key `x`"),
+        ("../shared/r.yaml", None, "shared/r.yaml does not exist"),
+        ("../whole.toml", Some("a = [\n"), "/whole.toml:"),
+        ("../p.yaml", None, "/p.yaml` does not exist"),
+    ] {
+        let before = ours.read(file);
+        match text {
+            Some(text) => ours.write(file, text),
+            None => ours.remove(file),
+        }
+        let said = pipe(ours, &["repro"]);
+        assert_ne!(said.code_of(), Some(0), "{file}");
+        said.tells(&[tells]);
+        assert_ne!(dvc.call(ours, &["repro", "-q"]).0, 0, "{file}");
+        ours.write(file, before);
+    }
+    // What is shown is of the project alone.
+    ours.commit("all of it");
+    ours.write("../p.yaml", "lr: 9\n");
+    ours.write("sub/params.yaml", "lr: 7\n");
+    let shown = pipe(ours, &["params", "diff"]).code(0).stdout;
+    assert!(shown.contains("sub/params.yaml") && !shown.contains('9'), "{shown}");
+    assert!(!dvc.ok(ours, &["params", "diff"]).contains('9'));
+    pipe(ours, &["metrics", "show"]).code(0);
+}
+
+#[test]
+fn a_conversion_refuses_places_that_a_project_of_pipe_has_no_word_for() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    sandbox.write("../shared/x", "1\n");
+    sandbox.write("../p.yaml", "a: 1\n");
+    sandbox.write("f", "1\n");
+    for (body, tells) in [
+        ("    deps: [../shared/x]\n    outs: [o]\n", "reads ../shared/x, which lies outside the project"),
+        ("    params: [../p.yaml: [a]]\n    outs: [o]\n", "/p.yaml, which lies outside the project"),
+        ("    outs:\n    - o\n    - ../y:\n        cache: false\n", "/y, which lies outside the project"),
+        ("    deps: [ROOT/f]\n    outs: [o]\n", "names f by its absolute path"),
+        ("    deps: [f]\n    outs: [ROOT/o]\n", "is an absolute path"),
+    ] {
+        let text =
+            format!("stages:\n  a:\n    cmd: echo 1 > o; echo 1 > ../y\n{body}").replace("ROOT", &root);
+        sandbox.write("dvc.yaml", &text);
+        pipe(&sandbox, &["repro"]).code(0);
+        sandbox.commit("a stage");
+        for call in [&["convert", "--dry"][..], &["convert"]] {
+            let said = pipe(&sandbox, call);
+            assert_ne!(said.code_of(), Some(0), "{body}");
+            said.tells(&[tells]);
+        }
+        assert_eq!(sandbox.read("dvc.yaml"), text);
+        assert!(
+            !sandbox.exists(".pipe") && !sandbox.exists("pipeline.yaml") && sandbox.exists(".dvc/config")
+        );
+        pipe(&sandbox, &["status"]).code(0);
+    }
+}

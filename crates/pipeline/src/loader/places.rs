@@ -3,7 +3,11 @@
 use base::{PathError, ProjectPath};
 
 use super::Loader;
+use crate::error::PipelineError;
+use crate::format::native::spec::BodyPlace;
+use crate::param_path::ParamPath;
 use crate::special::SpecialName;
+use crate::yaml::Segment;
 
 /// What a path means.
 pub(super) enum Place {
@@ -35,6 +39,35 @@ impl Loader<'_, '_> {
             true => below(&whole.relative_to(&root)).map(Place::Inside),
             false if root == whole => Err(fault.clone()),
             false => SpecialName::outside(&format!("/{}", whole.as_str())).map(Place::Outside),
+        }
+    }
+
+    /// The same of a file that params are read from.
+    pub(super) fn param_path(&self, base: &ProjectPath, text: &str) -> Result<ParamPath, PathError> {
+        let there = match self.place(base, text) {
+            // Nothing says where the project lies.
+            Err(PathError::Absolute(_)) if self.dialect.names_any_place() => {
+                SpecialName::outside(text).map(Place::Outside)
+            }
+            there => there,
+        };
+        Ok(match there? {
+            Place::Inside(path) => ParamPath::Inside(path),
+            Place::Outside(name) => ParamPath::Outside(name),
+        })
+    }
+
+    /// The same as written in a stage, told with its place when it is none.
+    pub(super) fn param_file(
+        &self,
+        base: &ProjectPath,
+        text: &str,
+        place: BodyPlace<'_>,
+        inside: &[Segment<'static>],
+    ) -> Result<ParamPath, PipelineError> {
+        match self.param_path(base, text) {
+            Ok(ParamPath::Outside(name)) if !text.contains("://") => Ok(ParamPath::Outside(name)),
+            _ => self.path(base, text, place, inside).map(ParamPath::Inside),
         }
     }
 
