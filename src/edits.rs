@@ -97,11 +97,13 @@ impl<'a> Edits<'a> {
         let found = |glob: &Glob| {
             files_in_place(self.project, &files, (glob, &text), Depth::Shallow, &RefCell::default())
         };
-        load_pipeline(file, &files, Reader { text: &text, files: &found }).map_err(|mut fault| {
-            let what = "the pipeline would be faulty, so nothing was written";
-            fault.source = fault.source.map(|source| source.context(what));
-            fault
-        })
+        load_pipeline(file, &files, Reader { root: &self.project.root, text: &text, files: &found }).map_err(
+            |mut fault| {
+                let what = "the pipeline would be faulty, so nothing was written";
+                fault.source = fault.source.map(|source| source.context(what));
+                fault
+            },
+        )
     }
 
     /// Replaces the files, and removes those that go.

@@ -73,6 +73,7 @@ impl<'a> Question<'a> {
             stage.env.is_empty()
                 && stage.special.is_empty()
                 && stage.special_outs.is_empty()
+                && stage.params.iter().all(|param| param.file.inside().is_some())
                 && (stage.frozen || stage.deps.iter().all(is_witnessed))
                 && stage.outs.iter().all(|out| out.glob.is_none() && is_witnessed(&out.path))
         });
@@ -81,7 +82,7 @@ impl<'a> Question<'a> {
             return;
         }
         let (mut present, mut absent) = (origin.present.clone(), origin.absent.clone());
-        let params = stages().flat_map(|stage| &stage.params).map(|reference| &reference.file);
+        let params = stages().flat_map(|stage| &stage.params).filter_map(|reference| reference.file.inside());
         let locks = pipeline.files.iter().map(pipeline::lock_beside);
         let journal = ProjectPath::from_relative(std::path::Path::new(".pipe/journal")).ok();
         for path in params.cloned().chain(locks).chain(journal) {

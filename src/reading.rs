@@ -1,10 +1,11 @@
 //! Where a pipeline is read from: the workspace, a commit, or texts that are not written yet.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use base::ProjectPath;
 use cache::{Choice, Layout, chosen_files};
-use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, is_pointer};
+use pipeline::{Glob, Loaded, POINTER_SUFFIX, Pipeline, Provided, SpecialName, is_pointer};
 
 use crate::error::CliResult;
 use crate::pointed::{self, Depth, Pointed};
@@ -19,6 +20,8 @@ pub type FilesOf<'a> = dyn Fn(&Glob) -> CliResult<Vec<ProjectPath>> + 'a;
 /// What tells everything that a pipeline is made of.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
+    /// The project's root.
+    pub root: &'a Path,
     /// Texts.
     pub text: &'a TextOf<'a>,
     /// Files that stages are made of.
@@ -30,7 +33,9 @@ pub struct Reader<'a> {
 /// # Errors
 /// When something in the texts is wrong, or `reader` fails.
 pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'_>) -> CliResult<Pipeline> {
-    let mut provided = Provided::default();
+    let root = reader.root.canonicalize().unwrap_or_else(|_| reader.root.to_owned());
+    let mut provided =
+        Provided { root: root.to_str().map(str::to_owned).unwrap_or_default(), ..Provided::default() };
     loop {
         match pipeline::load_all(file, files, &provided)? {
             Loaded::Done(pipeline) => return Ok(*pipeline),
@@ -38,6 +43,10 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
                 for path in needs.texts {
                     let content = (reader.text)(&path)?;
                     provided.texts.insert(path, content);
+                }
+                for name in needs.outside {
+                    let content = outside_text(&name)?;
+                    provided.outside.insert(name, content);
                 }
                 for glob in needs.files {
                     let mut found = (reader.files)(&glob)?;
@@ -49,6 +58,16 @@ pub fn load_pipeline(file: &ProjectPath, files: &[ProjectPath], reader: Reader<'
                 }
             }
         }
+    }
+}
+
+/// The text of a file outside the project, which no commit of it has: as it is now.
+fn outside_text(name: &SpecialName) -> CliResult<Option<String>> {
+    let place = Path::new(&name.text);
+    match disk::read_text_optional(place) {
+        // A folder holds no params. Who needs them to run says so then.
+        Err(_) if place.is_dir() => Ok(None),
+        text => Ok(text?),
     }
 }
 

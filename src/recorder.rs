@@ -595,8 +595,8 @@ mod tests {
         let file = |name: &str| ProjectPath::from_record(name).unwrap();
         let keys = IndexMap::from([("train".to_owned(), value), ("train.lr".to_owned(), Value::from(0.1))]);
         let mut values = pipeline::ParamValues::new();
-        values.insert(file("params.yaml"), keys.clone());
-        values.insert(file("other.toml"), keys);
+        values.insert(file("params.yaml").into(), keys.clone());
+        values.insert(file("other.toml").into(), keys);
         let params: Vec<String> =
             params_of(&values).iter().map(|param| format!("{}={}", param.key, param.value)).collect();
         let expected = ["train.lr=0.1", "train.net.sizes=[1,2]", "train.none={}"];

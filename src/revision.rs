@@ -356,13 +356,15 @@ pub fn load_at<T>(
         found.extend(recorded_files(&files, &text, glob)?);
         Ok(found)
     };
-    load(&file, &files, Reader { text: &text, files: &found }).map(Some).map_err(|mut fault| {
-        let short = &commit[..commit.len().min(10)];
-        fault.source = fault
-            .source
-            .map(|source| source.context(format!("failed to load the pipeline of commit {short}")));
-        fault
-    })
+    load(&file, &files, Reader { root: &project.root, text: &text, files: &found }).map(Some).map_err(
+        |mut fault| {
+            let short = &commit[..commit.len().min(10)];
+            fault.source = fault
+                .source
+                .map(|source| source.context(format!("failed to load the pipeline of commit {short}")));
+            fault
+        },
+    )
 }
 
 /// The text of an out in a commit: from git where git keeps it, else from the cache by the commit's lock.

@@ -473,7 +473,8 @@ impl Admission<'_> {
         let has_params = || {
             let is_beside = |file: &ProjectPath| file.parent() == path.parent();
             let mut files = pipeline.files.iter().chain([&pipeline.file]);
-            (path.name() == PARAMS_FILE && files.any(is_beside)) || pipeline.param_files.contains_key(path)
+            (path.name() == PARAMS_FILE && files.any(is_beside))
+                || pipeline.param_files.contains_key(&path.clone().into())
         };
         Dialect::reads_somewhere(path.name()) || (!dialect.data_may_hold_params() && has_params())
     }

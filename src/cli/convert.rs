@@ -5,6 +5,7 @@
 
 mod absent;
 mod attributes;
+mod places;
 mod rollback;
 mod runs;
 mod settings;
@@ -19,7 +20,8 @@ use clap::Args;
 use disk::Sharing;
 use exec::{Conditions, Decision, Ledger, ParamReader, World, commit, committable, survey};
 use pipeline::{
-    Dialect, Import, Pipeline, Stage, freeze_pointer, parse_import, parse_source, write_import, write_pointer,
+    Dialect, Import, ParamPath, Pipeline, Stage, freeze_pointer, parse_import, parse_source, write_import,
+    write_pointer,
 };
 
 use self::undo::ChangedText;
@@ -87,6 +89,7 @@ pub fn run(args: &ConvertArgs, printer: Printer) -> CliResult {
     let _lock = old.lock(&command_line(), Sharing::Exclusive, true, &Interrupt::default(), printer)?;
     let pipeline = old.pipeline()?;
     let ignores = ignore_files(&old);
+    places::check(&pipeline)?;
     check(&old, &pipeline, &ignores, args)?;
     let absent = absent::absent(&old, &pipeline, printer)?;
     if !absent.is_empty() && !args.dry && !args.force {
@@ -146,6 +149,7 @@ fn check(old: &Project, pipeline: &Pipeline, ignores: &[ProjectPath], args: &Con
     let mut held = pipeline
         .param_files
         .keys()
+        .filter_map(ParamPath::inside)
         .filter_map(|file| Some((file, data().find(|out| out.path.contains(file))?)));
     if let Some((file, out)) = held.next() {
         let how = match out.path == *file {
@@ -231,6 +235,7 @@ fn convert(
         new_pointers(old, &new, dry, file, printer, (&mut files, left))?;
     }
     let converted = load_new(&old.root, pipeline, &files)?;
+    places::check_converted(old, &converted)?;
     let fresh = alike(pipeline, &converted, fresh, left);
     for stage in &pipeline.stages {
         differences(stage, left);
@@ -434,7 +439,7 @@ fn load_new(root: &Path, pipeline: &Pipeline, files: &[NewFile]) -> CliResult<Pi
         None => Ok(disk::read_text_optional(&path.to_path(root))?),
     };
     // DVC's files know nothing that goes through files.
-    load_pipeline(&renamed(&pipeline.file), &paths, Reader { text: &text, files: &|_| Ok(Vec::new()) }).and_then(|converted| {
+    load_pipeline(&renamed(&pipeline.file), &paths, Reader { root, text: &text, files: &|_| Ok(Vec::new()) }).and_then(|converted| {
         match converted.file_groups.first() {
             None => Ok(converted),
             Some(group) => Err(CliError::message(format!(

@@ -183,7 +183,8 @@ impl Project {
             }
             files_in_place(self, &files, (glob, &text), Depth::Whole, &seen)
         };
-        let mut pipeline = load_pipeline(&file, &files, Reader { text: &text, files: &found })?;
+        let mut pipeline =
+            load_pipeline(&file, &files, Reader { root: &self.root, text: &text, files: &found })?;
         read.borrow_mut().present.append(&mut seen.borrow_mut());
         let shell = self.dialect.default_shell(environment::shell().as_deref(), environment::version_of);
         for stage in pipeline.stages.iter_mut().filter(|stage| stage.shell.is_none()) {
@@ -327,7 +328,7 @@ impl Project {
     }
 
     fn no_pipeline(&self) -> CliResult<Pipeline> {
-        let nothing = Reader { text: &|_| Ok(None), files: &|_| Ok(Vec::new()) };
+        let nothing = Reader { root: &self.root, text: &|_| Ok(None), files: &|_| Ok(Vec::new()) };
         load_pipeline(&ProjectPath::root().join(self.dialect.pipeline_file()), &[], nothing)
     }
 
@@ -343,7 +344,7 @@ impl Project {
         let text = |path: &ProjectPath| Ok(disk::read_text_optional(&path.to_path(&self.root))?);
         let found =
             |glob: &Glob| files_in_place(self, &files, (glob, &text), Depth::Whole, &RefCell::default());
-        load(&file, &files, Reader { text: &text, files: &found })
+        load(&file, &files, Reader { root: &self.root, text: &text, files: &found })
     }
 
     /// The built-in commands with the versions of their algorithms.

@@ -53,11 +53,12 @@ impl Revision {
     /// Adds the params files that are not read with the pipeline. Those that stages write: in a commit, the cache has them,
     /// and what is wrong with one is no fault of the pipeline. And those in folders of the top-level lists `params`.
     fn add_made_params(&self, project: &Project, pipeline: &mut Pipeline, readable: &mut Readable) {
-        let of_stages = pipeline.stages.iter().flat_map(|stage| &stage.params).map(|param| &param.file);
+        let of_stages =
+            pipeline.stages.iter().flat_map(|stage| &stage.params).filter_map(|param| param.file.inside());
         let of_stages: BTreeSet<ProjectPath> = of_stages.cloned().collect();
         let of_top = self.each_file(project, pipeline.params.clone());
         let is_unread = |file: &ProjectPath| {
-            let is_read = matches!(pipeline.param_files.get(file), Some(ParamFile::Read(_)));
+            let is_read = matches!(pipeline.param_files.get(&file.clone().into()), Some(ParamFile::Read(_)));
             let is_in_folder = of_top.contains(file) && !pipeline.params.contains(file);
             !is_read && (is_in_folder || pipeline.graph.producer(file).is_some())
         };
@@ -72,7 +73,7 @@ impl Revision {
             });
             match value {
                 Ok(Some(value)) => {
-                    pipeline.param_files.insert(file, ParamFile::Read(value.into()));
+                    pipeline.param_files.insert(file.into(), ParamFile::Read(value.into()));
                 }
                 Ok(None) => {}
                 Err(fault) => readable.reject(self, &file, fault),
@@ -128,7 +129,8 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
             let values =
                 params::select(std::slice::from_ref(&reference), &pipeline.param_files, pipeline.dialect())
                     .unwrap_or_default();
-            for (file, values) in values {
+            // What lies outside is as it is now, whatever state is asked for; DVC shows none of it.
+            for (file, values) in values.into_iter().filter(|(file, _)| file.inside().is_some()) {
                 let leaves = values.iter().flat_map(|(key, value)| leaves(key, value));
                 side.entry(file.spelled().to_owned()).or_default().extend(leaves);
             }
@@ -136,8 +138,10 @@ fn pipeline_params(pipeline: &Pipeline, declared: bool) -> DiffSide {
         return side;
     }
     let files = pipeline.param_files.iter().filter_map(|(path, file)| match file {
-        ParamFile::Read(value) => Some((path.spelled().to_owned(), report::flatten(value))),
-        ParamFile::Missing => None,
+        ParamFile::Read(value) if path.inside().is_some() => {
+            Some((path.spelled().to_owned(), report::flatten(value)))
+        }
+        _ => None,
     });
     files.collect()
 }
@@ -173,5 +177,6 @@ fn run_params(project: &Project, run: RunId) -> CliResult<DiffSide> {
 fn declared_by(project: &Project, run: &Run) -> Option<BTreeSet<String>> {
     let key = run.data.tags.get(tags::KEY)?.parse::<Digest>().ok()?;
     let entry = project.stage_cache().results(&key).into_iter().next()?;
-    Some(params_of(&entry.params).into_iter().map(|param| param.key).collect())
+    let params = entry.params.into_iter().map(|(file, values)| (file.into(), values)).collect();
+    Some(params_of(&params).into_iter().map(|param| param.key).collect())
 }

@@ -235,7 +235,7 @@ fn outs_outside_that_cannot_be_are_refused_with_their_place() {
     refused(&plain("remote://far/x"), &["out remote://far/x: remotes of the kind `s3://`"]);
     refused(&plain("remote://none/x"), &["there is no remote `none`"]);
     let root = sandbox.root().canonicalize().unwrap();
-    refused(&plain(&root.join("x").display().to_string()), &["lies in the project: write it as `x`"]);
+    refused(&plain("remote://own/x"), &["out remote://own/x lies in the project: write it as `folder/x`"]);
     refused(&plain(&root.parent().unwrap().display().to_string()), &["contains the project"]);
     let elsewhere = tempfile::tempdir().unwrap();
     let elsewhere = elsewhere.path().canonicalize().unwrap();

@@ -43,6 +43,7 @@ mod dvc_imports;
 mod dvc_matrix;
 mod dvc_old;
 mod dvc_outside;
+mod dvc_paths;
 mod dvc_random;
 mod dvc_things;
 mod dvc_tool;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use base::{FileState, ProjectPath};
 use cache::{Look, Tree, TreeEntry, Workspace};
 use pipeline::{
-    Builtins, DepName, Freshness, Observed, Out, ParamFile, Pipeline, Special, Stage, StageId, StageKey,
-    StageLock, StaleReason, params,
+    Builtins, DepName, Freshness, Observed, Out, ParamFile, ParamPath, Pipeline, Special, Stage, StageId,
+    StageKey, StageLock, StaleReason, params,
 };
 
 use crate::job::Source;
@@ -133,7 +133,7 @@ fn assess_with(
     locked: Option<&StageLock>,
     conditions: Conditions,
     reader: &ParamReader<'_>,
-    param_files: Result<BTreeMap<ProjectPath, ParamFile>, Unreadable>,
+    param_files: Result<BTreeMap<ParamPath, ParamFile>, Unreadable>,
     foretold: &Foretold,
 ) -> Assessment {
     let observed = param_files.and_then(|files| observe(world, stage, locked, reader, files, foretold));
@@ -363,7 +363,7 @@ fn observe(
     stage: &Stage,
     locked: Option<&StageLock>,
     reader: &ParamReader<'_>,
-    params: BTreeMap<ProjectPath, ParamFile>,
+    params: BTreeMap<ParamPath, ParamFile>,
     foretold: &Foretold,
 ) -> Result<Observed, Unreadable> {
     let look = |path: &ProjectPath| {
@@ -410,13 +410,14 @@ fn loaded_params(
     world: World<'_>,
     params: &ParamReader<'_>,
     stage: &Stage,
-) -> Result<BTreeMap<ProjectPath, ParamFile>, Unreadable> {
+) -> Result<BTreeMap<ParamPath, ParamFile>, Unreadable> {
     let mut files = BTreeMap::new();
     for reference in &stage.params {
         if files.contains_key(&reference.file) {
             continue;
         }
-        let file = if world.pipeline.graph.producer(&reference.file).is_some() {
+        let is_made = |file| world.pipeline.graph.producer(file).is_some();
+        let file = if reference.file.inside().is_none_or(is_made) {
             params.read(&reference.file)?
         } else {
             world.pipeline.param_files.get(&reference.file).cloned().unwrap_or(ParamFile::Missing)
@@ -593,7 +594,9 @@ pub fn survey(
                 // Params are read as they lie on the disk.
                 changing[id.index()] = world.pipeline.graph.downstream(*id).iter().any(|after| {
                     let Stage { deps, special, params, .. } = world.pipeline.stage(*after);
-                    let read = |out: &Out| params.iter().any(|param| out.concerns(&param.file));
+                    let read = |out: &Out| {
+                        params.iter().filter_map(|param| param.file.inside()).any(|file| out.concerns(file))
+                    };
                     let in_folder =
                         |out: &Out| deps.iter().any(|dep| *dep != out.path && dep.contains(&out.path));
                     let matched = |out: &Out| special.iter().any(|dep| touches(dep, out));
@@ -648,7 +651,7 @@ fn own_reasons(world: World<'_>, stage: &Stage, assessment: &Assessment, on: &[S
             StaleReason::ParamMissing { file, .. }
             | StaleReason::ParamChanged { file, .. }
             | StaleReason::ParamAdded { file, .. }
-            | StaleReason::ParamRemoved { file, .. } => !is_theirs(file),
+            | StaleReason::ParamRemoved { file, .. } => !is_their_dep(&file.clone().into()),
             _ => true,
         })
         .cloned()

@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::job::{Failure, Job, JobEnv, OutStates, Outcome, Source};
 use crate::ledger::LedgerError;
 use crate::outs;
-use crate::params::Unreadable;
+use crate::params::{Unreadable, note_params};
 use crate::run_cache;
 use crate::runner::{Exit, Spawn, Stream};
 use crate::special::{self, SpecialStates};
@@ -584,7 +584,7 @@ impl Attempt<'_, '_, '_> {
         let mut entry = entry(self.stage, job.key, outs);
         entry.run.clone_from(&env.run);
         entry.duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        entry.params.clone_from(&job.inputs.params);
+        note_params(&mut entry, &job.inputs.params);
         entry
     }
 }

@@ -47,7 +47,7 @@ impl Wish {
     /// What bringing `stage` up to date reads and writes.
     pub fn of_stage(stage: &Stage) -> Self {
         let patterns = stage.special.iter().filter_map(|special| special.glob.as_ref());
-        let params = stage.params.iter().map(|param| param.file.clone());
+        let params = stage.params.iter().filter_map(|param| param.file.inside().cloned());
         let reads = stage.deps.iter().cloned().chain(params);
         let what = format!("stage {}", stage.address);
         let mut wish = Wish::named(&what).writing(&stage.outs);

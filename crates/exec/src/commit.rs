@@ -12,7 +12,7 @@ use crate::drive::is_stored;
 use crate::job::{Failure, Host, OutStates};
 use crate::ledger::Ledger;
 use crate::outs;
-use crate::params::ParamReader;
+use crate::params::{ParamReader, note_params};
 use crate::special::SpecialStates;
 
 /// What recording a stage's outs would mean.
@@ -100,7 +100,7 @@ pub fn commit(
         let mut entry = entry(stage, lock.key(), &states);
         // The same result of an execution tells more of its making than this could.
         if !workspace.stages.knows(&entry) {
-            entry.params.clone_from(&lock.params);
+            note_params(&mut entry, &lock.params);
             host.annotate(stage, &mut entry);
             workspace.stages.store(&entry)?;
         }

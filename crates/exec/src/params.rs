@@ -10,8 +10,10 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use base::ProjectPath;
-use cache::{CacheError, Workspace};
-use pipeline::{DepName, ParamFile, Pipeline, SpecialName, Stage, StaleReason, params};
+use cache::{CacheError, StageEntry, Workspace};
+use pipeline::{
+    DepName, ParamFile, ParamPath, ParamValues, Pipeline, SpecialName, Stage, StaleReason, params,
+};
 
 use crate::assess::World;
 
@@ -20,7 +22,7 @@ use crate::assess::World;
 pub struct ParamReader<'a> {
     workspace: &'a Workspace,
     pipeline: &'a Pipeline,
-    known: Mutex<HashMap<ProjectPath, (String, ParamFile)>>,
+    known: Mutex<HashMap<ParamPath, (String, ParamFile)>>,
     outside: OnceLock<Outside>,
     /// What servers told last, and locks of data sets.
     told: Mutex<HashMap<SpecialName, String>>,
@@ -90,7 +92,7 @@ impl<'a> ParamReader<'a> {
     ///
     /// # Errors
     /// [`Unreadable`] for the first that cannot be read or parsed.
-    pub fn files_of(&self, stage: &Stage) -> Result<BTreeMap<ProjectPath, ParamFile>, Unreadable> {
+    pub fn files_of(&self, stage: &Stage) -> Result<BTreeMap<ParamPath, ParamFile>, Unreadable> {
         let mut files = BTreeMap::new();
         for reference in &stage.params {
             if !files.contains_key(&reference.file) {
@@ -104,20 +106,27 @@ impl<'a> ParamReader<'a> {
     ///
     /// # Errors
     /// [`Unreadable`] when it cannot be read or parsed.
-    pub fn read(&self, file: &ProjectPath) -> Result<ParamFile, Unreadable> {
-        let text = disk::read_text_optional(&self.workspace.os_path(file))
+    pub fn read(&self, file: &ParamPath) -> Result<ParamFile, Unreadable> {
+        let root = self.workspace.os_path(&ProjectPath::root());
+        let text = disk::read_text_optional(&file.to_path(&root))
             .map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let Some(text) = text else { return Ok(ParamFile::Missing) };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, parsed)) = known.get(file).filter(|(before, _)| *before == text) {
             return Ok(parsed.clone());
         }
-        let value = params::parse_typed(file, &text, self.pipeline.dialect())
+        let value = params::parse_at(file, &text, self.pipeline.dialect())
             .map_err(|fault| Unreadable::new(file.clone(), &fault))?;
         let parsed = ParamFile::Read(value.into());
         known.insert(file.clone(), (text, parsed.clone()));
         Ok(parsed)
     }
+}
+
+/// Notes in an entry of the stage cache the params of the project's own files: it knows no others.
+pub(crate) fn note_params(entry: &mut StageEntry, params: &ParamValues) {
+    let inside = params.iter().filter_map(|(file, values)| Some((file.inside()?.clone(), values.clone())));
+    entry.params = inside.collect();
 }
 
 /// The whole file system; what was hashed there is written down at the end.

@@ -64,7 +64,8 @@ pub(crate) fn save_unsaved(
 /// Where the deps of a stage lie that are outside the project; what cannot be told is judged elsewhere.
 pub(crate) fn read_places(reader: &ParamReader<'_>, stage: &Stage) -> Vec<PathBuf> {
     let places = stage.special.iter().filter_map(|dep| place(reader, "dep", &dep.name).ok());
-    places.map(|place| place.to_path("/".as_ref())).collect()
+    let params = stage.params.iter().filter_map(|param| Some(PathBuf::from(&param.file.outside()?.text)));
+    places.map(|place| place.to_path("/".as_ref())).chain(params).collect()
 }
 
 /// Where the outs of a stage lie that are outside the project; whether each stays in place while the command runs.

@@ -27,7 +27,7 @@ fn train() -> StageLock {
         wdir: path("work"),
         builtin: Some("train 1".to_owned()),
         deps: vec![(path("data/in.npz"), state(0x0a, 48_213, None, false))],
-        params: IndexMap::from([(path("params.yaml"), values)]),
+        params: IndexMap::from([(path("params.yaml").into(), values)]),
         outs: vec![
             (path("model"), state(0xb1, 213_004, Some(3), false)),
             (path("tool"), state(0x77, 12, None, true)),

@@ -429,6 +429,11 @@ impl Dialect {
         self == Dialect::Dvc
     }
 
+    /// Whether a stage may name files of the project by absolute paths, and others by relative ones that lead out.
+    pub fn names_any_place(self) -> bool {
+        self == Dialect::Dvc
+    }
+
     /// Whether deps can be data sets that stand beside the stages.
     pub(crate) fn has_datasets(self) -> bool {
         self == Dialect::Dvc

@@ -35,6 +35,9 @@ impl fmt::Display for Position {
 pub struct PipelineError {
     /// The file.
     pub file: ProjectPath,
+    /// Whether it lies outside the project, and `file` is its path below the root of the file system.
+    #[serde(skip)]
+    pub is_outside: bool,
     /// Where in it; `None` when it concerns no place or the place is unknown.
     pub position: Option<Position>,
     /// What is wrong, in lower case, without a full stop.
@@ -46,7 +49,13 @@ pub struct PipelineError {
 impl PipelineError {
     /// A fault of the whole file.
     pub fn new(file: &ProjectPath, message: impl Into<String>) -> Self {
-        PipelineError { file: file.clone(), position: None, message: message.into(), hint: None }
+        PipelineError {
+            file: file.clone(),
+            is_outside: false,
+            position: None,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same at a place.
@@ -54,6 +63,12 @@ impl PipelineError {
     pub fn at(mut self, position: Option<Position>) -> Self {
         self.position = position;
         self
+    }
+
+    /// The same of a file outside the project.
+    #[must_use]
+    pub fn outside(self) -> Self {
+        PipelineError { is_outside: true, ..self }
     }
 
     /// The same with a hint, if there is one.
@@ -66,7 +81,7 @@ impl PipelineError {
 
 impl fmt::Display for PipelineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file)?;
+        write!(f, "{}{}:", if self.is_outside { "/" } else { "" }, self.file)?;
         if let Some(position) = self.position {
             write!(f, "{position}:")?;
         }

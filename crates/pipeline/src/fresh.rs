@@ -17,6 +17,7 @@ use crate::builtins::Builtins;
 use crate::env::EnvState;
 use crate::key::{Entry, EntryValue, Inputs, Kind};
 use crate::lock::StageLock;
+use crate::param_path::ParamPath;
 use crate::special::{DepName, SpecialName};
 use crate::stage::{Address, Command, Observed, Stage};
 
@@ -82,7 +83,7 @@ pub enum StaleReason {
     ParamChanged {
         /// Its file.
         #[serde(rename = "path")]
-        file: ProjectPath,
+        file: ParamPath,
         /// Its dotted key.
         key: String,
         /// What it was last.
@@ -94,7 +95,7 @@ pub enum StaleReason {
     ParamAdded {
         /// Its file.
         #[serde(rename = "path")]
-        file: ProjectPath,
+        file: ParamPath,
         /// Its dotted key.
         key: String,
         /// What it is.
@@ -104,7 +105,7 @@ pub enum StaleReason {
     ParamRemoved {
         /// Its file.
         #[serde(rename = "path")]
-        file: ProjectPath,
+        file: ParamPath,
         /// Its dotted key.
         key: String,
         /// What it was last.
@@ -114,7 +115,7 @@ pub enum StaleReason {
     ParamMissing {
         /// Its file.
         #[serde(rename = "path")]
-        file: ProjectPath,
+        file: ParamPath,
         /// Its dotted key; `None` when the whole file is missing.
         key: Option<String>,
     },
@@ -122,7 +123,7 @@ pub enum StaleReason {
     ParamFileMisspelled {
         /// The file.
         #[serde(rename = "path")]
-        file: ProjectPath,
+        file: ParamPath,
         /// How it is spelled.
         text: String,
         /// How it should be.
@@ -296,7 +297,7 @@ pub enum Subject<'a> {
     /// A dep or an out.
     Path(PathOrName<'a>),
     /// A parameter file and a dotted key; no key for the whole file.
-    Param(&'a ProjectPath, Option<&'a str>),
+    Param(&'a ParamPath, Option<&'a str>),
     /// A variable of the environment.
     Variable(&'a str),
     /// Another stage.
@@ -560,9 +561,9 @@ fn is_missing(stage: &Stage, entry: &Entry<'_>, missing: &[StaleReason]) -> bool
         Kind::Special(kind) => {
             stage.special.iter().any(|special| special.name.kind == kind && special.name.text == entry.key)
         }
-        Kind::Param => missing.iter().any(|reason| match reason {
+        Kind::Param | Kind::ParamOutside => missing.iter().any(|reason| match reason {
             StaleReason::ParamMissing { file, key } => {
-                *file == *entry.path && key.as_deref().is_none_or(|key| key == entry.key)
+                *file == entry.param_file() && key.as_deref().is_none_or(|key| key == entry.key)
             }
             _ => false,
         }),
@@ -579,7 +580,7 @@ fn dep_name(entry: &Entry<'_>) -> DepName {
 }
 
 fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
-    let dep = dep_name(&new);
+    let (dep, file) = (dep_name(&new), new.param_file());
     let path = new.path.into_owned();
     let text = |value: &EntryValue<'_>| match value {
         EntryValue::Text(text) => Some((*text).to_owned()),
@@ -599,12 +600,14 @@ fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
             &EntryValue::Content { digest: old, .. },
             &EntryValue::Content { digest: new, .. },
         ) => StaleReason::DepChanged { path: dep, old, new },
-        (Kind::Param, EntryValue::Value(old), EntryValue::Value(value)) => StaleReason::ParamChanged {
-            file: path,
-            key: new.key.to_owned(),
-            old: (*old).clone(),
-            new: (*value).clone(),
-        },
+        (Kind::Param | Kind::ParamOutside, EntryValue::Value(old), EntryValue::Value(value)) => {
+            StaleReason::ParamChanged {
+                file,
+                key: new.key.to_owned(),
+                old: (*old).clone(),
+                new: (*value).clone(),
+            }
+        }
         (Kind::Out, &EntryValue::Bool(old), &EntryValue::Bool(new)) => {
             StaleReason::PersistChanged { path, old, new }
         }
@@ -621,12 +624,12 @@ fn changed(old: Entry<'_>, new: Entry<'_>) -> StaleReason {
 }
 
 fn added(new: Entry<'_>) -> Option<StaleReason> {
-    let dep = dep_name(&new);
+    let (dep, file) = (dep_name(&new), new.param_file());
     let path = new.path.into_owned();
     match (new.kind, new.value) {
         (Kind::Dep | Kind::Special(_), _) => Some(StaleReason::DepAdded { path: dep }),
-        (Kind::Param, EntryValue::Value(value)) => {
-            Some(StaleReason::ParamAdded { file: path, key: new.key.to_owned(), new: value.clone() })
+        (Kind::Param | Kind::ParamOutside, EntryValue::Value(value)) => {
+            Some(StaleReason::ParamAdded { file, key: new.key.to_owned(), new: value.clone() })
         }
         (Kind::Out | Kind::OutGlob, _) => Some(StaleReason::OutAdded { path: path.into() }),
         (Kind::Env, _) => Some(StaleReason::EnvAdded { name: new.key.to_owned() }),
@@ -636,12 +639,12 @@ fn added(new: Entry<'_>) -> Option<StaleReason> {
 }
 
 fn removed(old: Entry<'_>) -> Option<StaleReason> {
-    let dep = dep_name(&old);
+    let (dep, file) = (dep_name(&old), old.param_file());
     let path = old.path.into_owned();
     match (old.kind, old.value) {
         (Kind::Dep | Kind::Special(_), _) => Some(StaleReason::DepRemoved { path: dep }),
-        (Kind::Param, EntryValue::Value(value)) => {
-            Some(StaleReason::ParamRemoved { file: path, key: old.key.to_owned(), old: value.clone() })
+        (Kind::Param | Kind::ParamOutside, EntryValue::Value(value)) => {
+            Some(StaleReason::ParamRemoved { file, key: old.key.to_owned(), old: value.clone() })
         }
         (Kind::Out | Kind::OutGlob, _) => Some(StaleReason::OutRemoved { path }),
         (Kind::Env, _) => Some(StaleReason::EnvRemoved { name: old.key.to_owned() }),

@@ -38,11 +38,12 @@ struct World {
 fn world() -> World {
     let mut stage = plain_stage("train", &["a", "b"], &["m", "n"]);
     stage.command = Command::Script("pipe train".into());
-    let param = |file: &str, key: Option<&str>| ParamRef { file: path(file), key: key.map(str::to_owned) };
+    let param =
+        |file: &str, key: Option<&str>| ParamRef { file: path(file).into(), key: key.map(str::to_owned) };
     stage.params = vec![param("all.yaml", None), param("params.yaml", Some("lr"))];
     let params = BTreeMap::from([
-        (path("params.yaml"), param_file(r#"{"lr": 1, "other": 5}"#)),
-        (path("all.yaml"), param_file(r#"{"x": {"y": 1.5}}"#)),
+        (path("params.yaml").into(), param_file(r#"{"lr": 1, "other": 5}"#)),
+        (path("all.yaml").into(), param_file(r#"{"x": {"y": 1.5}}"#)),
     ]);
     let observed = Observed {
         deps: vec![Some(state(1)), Some(state(2))],
@@ -112,7 +113,7 @@ fn nothing_changed() {
             world.stage.outs[0].desc = Some("y".into());
             world.stage.address.name = "renamed".into();
             world.observed.deps[0] = Some(FileState { executable: true, ..state(1) });
-            world.observed.params.insert(path("params.yaml"), param_file(r#"{"other": 6, "lr": 1}"#));
+            world.observed.params.insert(path("params.yaml").into(), param_file(r#"{"other": 6, "lr": 1}"#));
         }),
         [""; 0]
     );
@@ -163,18 +164,19 @@ fn params_count_with_their_types() {
     for (now, shown) in [("2", "2"), ("1.0", "1.0"), ("true", "true"), ("\"1\"", "\"1\"")] {
         let json = format!("{{\"lr\": {now}}}");
         let reasons = after(|world| {
-            world.observed.params.insert(path("params.yaml"), param_file(&json));
+            world.observed.params.insert(path("params.yaml").into(), param_file(&json));
         });
         assert_eq!(reasons, [format!("param_changed: param params.yaml:lr changed: 1 -> {shown}")]);
     }
     let all = |json: &'static str| {
-        after(move |world| drop(world.observed.params.insert(path("all.yaml"), param_file(json))))
+        after(move |world| drop(world.observed.params.insert(path("all.yaml").into(), param_file(json))))
     };
     assert_eq!(all(r#"{"x": {"y": 1.5}, "z": 1}"#), ["param_added: param all.yaml:z is new: 1"]);
     assert_eq!(all("{}"), ["param_removed: param all.yaml:x was removed: it was {\"y\":1.5}"]);
-    let missing = after(|world| drop(world.observed.params.insert(path("params.yaml"), param_file("{}"))));
+    let missing =
+        after(|world| drop(world.observed.params.insert(path("params.yaml").into(), param_file("{}"))));
     assert_eq!(missing, ["param_missing: param file params.yaml has no key `lr`"]);
-    let gone = after(|world| drop(world.observed.params.remove(&path("all.yaml"))));
+    let gone = after(|world| drop(world.observed.params.remove(&path("all.yaml").into())));
     assert_eq!(gone, ["param_missing: param file all.yaml does not exist"]);
 }
 
@@ -250,7 +252,7 @@ fn outs_outside_are_as_they_were_written() {
 #[test]
 fn reasons_are_data() {
     let reason = StaleReason::ParamChanged {
-        file: path("params.yaml"),
+        file: path("params.yaml").into(),
         key: "lr".into(),
         old: Value::from(1),
         new: Value::from(1.0),
@@ -258,7 +260,7 @@ fn reasons_are_data() {
     let json = serde_json::to_string(&reason).expect("JSON");
     assert_eq!(json, r#"{"kind":"param_changed","path":"params.yaml","key":"lr","old":1,"new":1.0}"#);
     assert_eq!(serde_json::from_str::<StaleReason>(&json).expect("JSON"), reason);
-    assert_eq!(reason.subject(), Subject::Param(&path("params.yaml"), Some("lr")));
+    assert_eq!(reason.subject(), Subject::Param(&path("params.yaml").into(), Some("lr")));
     assert_eq!((reason.old_value(), reason.new_value()), (Some(Value::from(1)), Some(Value::from(1.0))));
     let json = serde_json::to_value(StaleReason::New).expect("JSON");
     assert_eq!(json["kind"], StaleReason::New.kind());

@@ -145,7 +145,8 @@ impl Graph {
                 }
             }
         }
-        let mut files: Vec<&ProjectPath> = stage.params.iter().map(|param| &param.file).collect();
+        let mut files: Vec<&ProjectPath> =
+            stage.params.iter().filter_map(|param| param.file.inside()).collect();
         files.dedup();
         for file in files {
             for (out, producer) in self.touching(file) {
@@ -161,7 +162,8 @@ impl Graph {
                 }
             }
         }
-        for dep in stage.special.iter().map(|special| &special.name) {
+        let params = stage.params.iter().filter_map(|param| param.file.outside());
+        for dep in stage.special.iter().map(|special| &special.name).chain(params) {
             let place = dep.place();
             for (_, producer) in place.iter().flat_map(|place| touching(&self.outside, place)) {
                 if producer == id {

@@ -22,6 +22,7 @@ pub(crate) fn stage(name: &str, deps: &[&str], outs: &[&str]) -> Stage {
         plot: indexmap::IndexMap::new(),
     };
     Stage {
+        spelled_params: BTreeMap::new(),
         spelled: BTreeMap::new(),
         misspelled_params: BTreeMap::new(),
         address: Address { file: path(PIPELINE_FILE), name: name.to_owned() },

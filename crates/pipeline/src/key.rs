@@ -24,6 +24,7 @@ use crate::builtins::Builtins;
 use crate::env::{EnvState, env_states};
 use crate::fresh::StaleReason;
 use crate::lock::StageLock;
+use crate::param_path::ParamPath;
 use crate::params;
 use crate::special::{Special, SpecialKind, SpecialName};
 use crate::stage::{Command, Observed, Stage};
@@ -59,6 +60,8 @@ pub enum Kind {
     Special(SpecialKind),
     /// What an out that is a pattern leaves out, by the pattern.
     OutGlob,
+    /// The value of a parameter of a file outside the project, by file, below the root of the file system, and key.
+    ParamOutside,
 }
 
 impl Kind {
@@ -74,6 +77,7 @@ impl Kind {
             Kind::Env => "env",
             Kind::Special(kind) => kind.word(),
             Kind::OutGlob => "out glob",
+            Kind::ParamOutside => "param outside",
         }
     }
 }
@@ -89,6 +93,15 @@ pub struct Entry<'a> {
     pub key: &'a str,
     /// What it is.
     pub value: EntryValue<'a>,
+}
+
+impl Entry<'_> {
+    /// The file of a parameter.
+    pub(crate) fn param_file(&self) -> ParamPath {
+        let outside = || SpecialName::outside(&format!("/{}", self.path.as_str())).ok();
+        let outside = (self.kind == Kind::ParamOutside).then(outside).flatten();
+        outside.map_or_else(|| self.path.clone().into_owned().into(), ParamPath::Outside)
+    }
 }
 
 /// The value of an input.
@@ -143,7 +156,7 @@ pub struct Inputs<'a> {
     /// Sorted by path, each once.
     pub deps: Vec<(&'a ProjectPath, FileState)>,
     /// File, dotted key, value; sorted by file and key, each pair once.
-    pub params: Vec<(&'a ProjectPath, &'a str, &'a Value)>,
+    pub params: Vec<(&'a ParamPath, &'a str, &'a Value)>,
     /// Path and `persist`, of the outs that are paths; sorted by path, each once.
     pub outs: Vec<(&'a ProjectPath, bool)>,
     /// Of the outs that are patterns, what each leaves out; sorted by pattern, each once.
@@ -255,12 +268,16 @@ impl<'a> Inputs<'a> {
             key: "",
             value: EntryValue::Content { digest: state.digest, folder: state.is_folder() },
         });
-        let params = self.params.iter().map(|&(file, key, value)| Entry {
-            kind: Kind::Param,
-            path: Cow::Borrowed(file),
-            key,
-            value: EntryValue::Value(value),
-        });
+        let param = |&(file, key, value): &(&'a ParamPath, &'a str, &'a Value)| {
+            let path = Cow::Borrowed(file.inside()?);
+            Some(Entry { kind: Kind::Param, path, key, value: EntryValue::Value(value) })
+        };
+        let params = self.params.iter().filter_map(param);
+        let outside = |&(file, key, value): &(&'a ParamPath, &'a str, &'a Value)| {
+            let path = Cow::Owned(file.outside()?.outside_path()?);
+            Some(Entry { kind: Kind::ParamOutside, path, key, value: EntryValue::Value(value) })
+        };
+        let outside = self.params.iter().filter_map(outside);
         let outs = self.outs.iter().map(|&(path, persist)| Entry {
             kind: Kind::Out,
             path: Cow::Borrowed(path),
@@ -285,7 +302,15 @@ impl<'a> Inputs<'a> {
             key: "",
             value: EntryValue::Patterns(exclude),
         });
-        singles.into_iter().chain(deps).chain(params).chain(outs).chain(env).chain(special).chain(out_globs)
+        singles
+            .into_iter()
+            .chain(deps)
+            .chain(params)
+            .chain(outs)
+            .chain(env)
+            .chain(special)
+            .chain(out_globs)
+            .chain(outside)
     }
 }
 

@@ -21,6 +21,7 @@ mod key;
 mod loader;
 mod lock;
 mod node;
+mod param_path;
 pub mod params;
 mod pointer;
 mod python;
@@ -55,6 +56,7 @@ pub use graph::Graph;
 pub use import::{Import, Repo, parse_import, update_import, write_import};
 pub use key::{Entry, Inputs, Kind, StageKey, stage_key};
 pub use lock::{LOCK_SCHEMA, Lock, StageLock, globs_of};
+pub use param_path::ParamPath;
 pub use pointer::{
     Pointer, freeze_pointer, parse_pointer, parse_source, pointed_state, update_pointer, update_source,
     update_thing, write_pointer,

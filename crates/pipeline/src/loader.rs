@@ -4,6 +4,8 @@
 
 mod deps;
 mod outs;
+mod places;
+mod top_level;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -19,8 +21,9 @@ use crate::format::dvc::lock::relative;
 use crate::format::native::spec::{
     self, BodyPlace, DepSpec, Form, ParamSpec, PipelineSpec, StageSpec, Written,
 };
-use crate::format::native::top::{self, ArtifactSpec, PlotSpec, TopSpec};
+use crate::format::native::top::{self, TopSpec};
 use crate::node::{Node, Source};
+use crate::param_path::ParamPath;
 use crate::special::{Glob, SpecialName};
 use crate::stage::{Address, Artifact, Command, PARAMS_FILE, ParamFile, ParamRef, Plot, Stage};
 use crate::template::{Context, Field, FlagStyle, Scope, Step, TemplateError};
@@ -28,6 +31,7 @@ use crate::texts::Texts;
 use crate::yaml::{self, Segment};
 
 use self::deps::files_glob;
+use self::places::Place;
 
 /// What one pipeline file adds to a pipeline.
 #[derive(Debug)]
@@ -113,9 +117,9 @@ pub(crate) fn load_file(
 struct Vars {
     context: Context,
     /// Files that were loaded whole.
-    whole: BTreeSet<ProjectPath>,
+    whole: BTreeSet<ParamPath>,
     /// Files of which only some keys were loaded.
-    parts: BTreeSet<ProjectPath>,
+    parts: BTreeSet<ParamPath>,
 }
 
 /// Values for templates, and how messages call where they came from.
@@ -156,7 +160,7 @@ impl Loader<'_, '_> {
         let style = self.flag_style();
         let context = Context::new(self.dialect, style);
         let mut vars = Vars { context, ..Vars::default() };
-        match self.texts.value(&default_params)? {
+        match self.texts.value(&default_params.clone().into())? {
             Some(ParamFile::Read(value)) => {
                 let map = value.as_map().expect("a parsed parameter file is a map");
                 vars.context
@@ -165,7 +169,7 @@ impl Loader<'_, '_> {
                 if self.text.contains("${") {
                     self.read_by_templates.insert(default_params.clone());
                 }
-                vars.whole.insert(default_params);
+                vars.whole.insert(default_params.into());
             }
             Some(ParamFile::Missing) => {}
             None => self.complete = false,
@@ -212,8 +216,7 @@ impl Loader<'_, '_> {
             Some((name, keys)) => (name, Some(keys)),
             None => (text, None),
         };
-        let file =
-            ProjectPath::resolve(folder, name).map_err(|error| self.fault_at(place, error.to_string()))?;
+        let file = self.param_path(folder, name).map_err(|error| self.fault_at(place, error.to_string()))?;
         let (again, mixed) = match keys {
             Some(_) => (false, vars.whole.contains(&file)),
             None => (vars.whole.contains(&file), vars.parts.contains(&file)),
@@ -234,7 +237,7 @@ impl Loader<'_, '_> {
             }
             Some(ParamFile::Read(value)) => value,
         };
-        self.read_by_templates.insert(file.clone());
+        self.read_by_templates.extend(file.inside().cloned());
         let map = value.as_map().expect("a parsed parameter file is a map");
         let source = format!("`{file}`");
         let Some(keys) = keys else {
@@ -383,14 +386,16 @@ impl Loader<'_, '_> {
         let (outs, special_outs) = self.outs(place, &wdir, &spec.outs)?;
         let mut spelled = BTreeMap::new();
         for text in spec_texts(&spec) {
-            let (name, plain) = match ProjectPath::resolve(&wdir, text) {
+            let (name, plain) = match self.place(&wdir, text) {
                 _ if text.contains("://") => continue,
-                _ if text.starts_with('/') => match SpecialName::outside(text) {
+                // DVC itself spells an absolute path of the project plainly.
+                Ok(Place::Inside(_)) if text.starts_with('/') => continue,
+                Ok(Place::Inside(path)) => (path.as_str().to_owned(), relative(&wdir, &path)),
+                Ok(Place::Outside(name)) => (name.text.clone(), name.text),
+                Err(_) => match SpecialName::outside(text) {
                     Ok(name) => (name.text.clone(), name.text),
                     Err(_) => continue,
                 },
-                Ok(path) => (path.as_str().to_owned(), relative(&wdir, &path)),
-                Err(_) => continue,
             };
             if plain != *text {
                 spelled.insert(name, text.to_owned());
@@ -400,13 +405,21 @@ impl Loader<'_, '_> {
             ParamSpec::File(text, _) => Some(text),
             ParamSpec::Key(_) => None,
         });
+        let of_params: Vec<&String> = of_params.collect();
+        let outside = of_params.iter().filter_map(|text| match self.param_path(&wdir, text) {
+            Ok(ParamPath::Outside(name)) => Some((name.text, (*text).clone())),
+            _ => None,
+        });
+        let spelled_params = outside.filter(|(name, text)| name != text).collect();
         let misspelled_params = of_params
-            .filter_map(|text| Some((text.clone(), ProjectPath::resolve(&wdir, text).ok()?)))
-            .filter(|(text, path)| relative(&wdir, path) != *text)
+            .into_iter()
+            .filter_map(|text| Some((text.clone(), self.path_inside(&wdir, text).ok()?)))
+            .filter(|(text, path)| !text.starts_with('/') && relative(&wdir, path) != *text)
             .collect();
         let StageSpec { cmd, shell, frozen, always_changed, desc, meta, needs, tracking, .. } = spec;
         Ok(Some(Stage {
             spelled,
+            spelled_params,
             misspelled_params,
             address: Address { file: self.file.clone(), name: name.to_owned() },
             command: recorded(self.dialect, cmd),
@@ -533,7 +546,7 @@ impl Loader<'_, '_> {
                 false => fault(format!("`{text}` is a URL, where a path of the project is wanted")),
             });
         }
-        let path = ProjectPath::resolve(base, text).map_err(|error| fault(error.to_string()))?;
+        let path = self.path_inside(base, text).map_err(|error| fault(error.to_string()))?;
         if path.is_reserved() {
             return Err(fault(PathError::Reserved(text.to_owned()).to_string()));
         }
@@ -552,13 +565,13 @@ impl Loader<'_, '_> {
             match spec {
                 ParamSpec::Key(key) => {
                     let file = self.path(wdir, PARAMS_FILE, place, &inside)?;
-                    refs.push(ParamRef { file, key: Some(key.clone()) });
+                    refs.push(ParamRef { file: file.into(), key: Some(key.clone()) });
                 }
                 ParamSpec::File(file, keys) if keys.as_ref().is_none_or(Vec::is_empty) => {
-                    refs.push(ParamRef { file: self.path(wdir, file, place, &inside)?, key: None });
+                    refs.push(ParamRef { file: self.param_file(wdir, file, place, &inside)?, key: None });
                 }
                 ParamSpec::File(file, keys) => {
-                    let file = self.path(wdir, file, place, &inside)?;
+                    let file = self.param_file(wdir, file, place, &inside)?;
                     let keys = keys.iter().flatten();
                     refs.extend(keys.map(|key| ParamRef { file: file.clone(), key: Some(key.clone()) }));
                 }
@@ -588,53 +601,6 @@ impl Loader<'_, '_> {
         }
         let filled = Value::Map(filled);
         top::read(&Node::root(Source { file: self.file, text: self.text }, &filled))
-    }
-
-    fn top_path(&self, text: &str, place: &[Segment<'_>]) -> Result<ProjectPath, PipelineError> {
-        ProjectPath::resolve(&self.folder, text).map_err(|error| self.fault_at(place, error.to_string()))
-    }
-
-    fn top_paths(&self, key: &str, texts: &[(usize, String)]) -> Result<Vec<ProjectPath>, PipelineError> {
-        let path =
-            |(at, text): &(usize, String)| self.top_path(text, &[Segment::Key(key), Segment::Index(*at)]);
-        texts.iter().map(path).collect()
-    }
-
-    fn plots(&self, specs: &[PlotSpec]) -> Result<Vec<Plot>, PipelineError> {
-        let mut plots = Vec::with_capacity(specs.len());
-        for spec in specs {
-            let last = spec.index.map_or(Segment::Key(spec.id.as_str()), Segment::Index);
-            let place = [Segment::Key("plots"), last];
-            let maps = ["x", "y"].into_iter().filter_map(|axis| spec.options.get(axis)?.as_map());
-            let mut named: Vec<&str> = maps.flat_map(|map| map.keys().map(String::as_str)).collect();
-            if named.is_empty() {
-                named.push(&spec.id);
-            }
-            let mut sources = Vec::with_capacity(named.len());
-            for text in named {
-                let source = self.top_path(text, &place)?;
-                if !sources.contains(&source) {
-                    sources.push(source);
-                }
-            }
-            let (file, id, options) = (self.file.clone(), spec.id.clone(), spec.options.clone());
-            plots.push(Plot { file, id, sources, options });
-        }
-        Ok(plots)
-    }
-
-    fn artifacts(&self, specs: &[ArtifactSpec]) -> Result<Vec<Artifact>, PipelineError> {
-        let artifact = |spec: &ArtifactSpec| {
-            let place = [Segment::Key("artifacts"), Segment::Key(&spec.id), Segment::Key("path")];
-            Ok(Artifact {
-                file: self.file.clone(),
-                id: spec.id.clone(),
-                path: self.top_path(&spec.path, &place)?,
-                desc: spec.desc.clone(),
-                annotation: spec.annotation.clone(),
-            })
-        };
-        specs.iter().map(artifact).collect()
     }
 }
 

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use crate::conflict::conflict;
 use crate::dialect::Dialect;
 use crate::error::{PipelineError, Position};
+use crate::param_path::ParamPath;
 use crate::python;
 use crate::stage::{ParamFile, ParamRef, ParamValues};
 
@@ -39,6 +40,19 @@ pub fn parse_typed(file: &ProjectPath, text: &str, dialect: Dialect) -> Result<V
             PipelineError::new(file, format!("expected a map of parameters at the top level, found {found}"))
         }),
     }
+}
+
+/// The same of a file that may lie outside the project; then what is wrong is told of it by its absolute path.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_at(file: &ParamPath, text: &str, dialect: Dialect) -> Result<Value, PipelineError> {
+    let name = match file {
+        ParamPath::Inside(file) => return parse_typed(file, text, dialect),
+        ParamPath::Outside(name) => name,
+    };
+    let below = name.outside_path().unwrap_or_default();
+    parse_typed(&below, text, dialect).map_err(PipelineError::outside)
 }
 
 /// Reads the text of a YAML, JSON, TOML or Python file, whatever stands at its top level.
@@ -189,7 +203,7 @@ fn position_of_byte_column(text: &str, line: usize, column: usize) -> Option<Pos
 }
 
 /// A value by reference, as found by [`find`]: file, dotted key, value.
-pub(crate) type Found<'a> = (&'a ProjectPath, &'a str, &'a Value);
+pub(crate) type Found<'a> = (&'a ParamPath, &'a str, &'a Value);
 
 /// What `refs` (sorted) find in `files`, sorted by file and key, each pair once; and those that find nothing.
 ///
@@ -197,7 +211,7 @@ pub(crate) type Found<'a> = (&'a ProjectPath, &'a str, &'a Value);
 /// is told without its key, once.
 pub(crate) fn find<'a>(
     refs: &'a [ParamRef],
-    files: &'a BTreeMap<ProjectPath, ParamFile>,
+    files: &'a BTreeMap<ParamPath, ParamFile>,
     dialect: Dialect,
 ) -> (Vec<Found<'a>>, Vec<Cow<'a, ParamRef>>) {
     let mut found: Vec<Found<'a>> = Vec::new();
@@ -234,7 +248,7 @@ pub(crate) fn find<'a>(
 /// Every reference that finds nothing; with `key: None` when the whole file is missing.
 pub fn select(
     refs: &[ParamRef],
-    files: &BTreeMap<ProjectPath, ParamFile>,
+    files: &BTreeMap<ParamPath, ParamFile>,
     dialect: Dialect,
 ) -> Result<ParamValues, Vec<ParamRef>> {
     let (found, missing) = find(refs, files, dialect);

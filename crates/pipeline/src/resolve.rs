@@ -19,6 +19,7 @@ use crate::format::dvc::datasets::Dataset;
 use crate::graph::{self, Graph};
 use crate::loader::{Part, load_file};
 use crate::lock::StageLock;
+use crate::param_path::ParamPath;
 use crate::pointer::parse_source;
 use crate::special::Glob;
 use crate::stage::{Address, Artifact, PARAMS_FILE, ParamFile, Plot, Stage, StageId, is_pointer};
@@ -48,7 +49,7 @@ pub struct Pipeline {
     /// Who reads what whom wrote.
     pub graph: Graph,
     /// Every parameter file that a stage names, and each `params.yaml` that exists beside a pipeline file.
-    pub param_files: BTreeMap<ProjectPath, ParamFile>,
+    pub param_files: BTreeMap<ParamPath, ParamFile>,
     /// The top-level lists `params`.
     pub params: Vec<ProjectPath>,
     /// The top-level lists `metrics`.
@@ -255,7 +256,7 @@ struct Builder {
     datasets: Vec<Dataset>,
     file_groups: Vec<FileGroup>,
     read_by_templates: BTreeSet<ProjectPath>,
-    param_files: BTreeMap<ProjectPath, ParamFile>,
+    param_files: BTreeMap<ParamPath, ParamFile>,
     pointers: Vec<ProjectPath>,
 }
 
@@ -299,21 +300,22 @@ impl Builder {
         texts: &mut Texts<'_>,
         faults: &mut Vec<PipelineError>,
     ) {
-        let mut named: BTreeSet<&ProjectPath> =
-            self.stages.iter().flat_map(|stage| &stage.params).map(|param| &param.file).collect();
-        named.extend(&self.params);
+        let of_stages = self.stages.iter().flat_map(|stage| &stage.params).map(|param| param.file.clone());
+        let mut named: BTreeSet<ParamPath> = of_stages.collect();
+        named.extend(self.params.iter().cloned().map(ParamPath::Inside));
         let outs = || self.stages.iter().flat_map(|stage| &stage.outs);
         for file in named {
-            match texts.value(file) {
-                Ok(Some(read)) => drop(self.param_files.insert(file.clone(), read)),
+            match texts.value(&file) {
+                Ok(Some(read)) => drop(self.param_files.insert(file, read)),
                 // A stage may write it anew. Only of those that read it nothing can be said.
-                Err(_) if outs().any(|out| out.concerns(file)) => {}
+                Err(_) if file.inside().is_some_and(|file| outs().any(|out| out.concerns(file))) => {}
                 Ok(None) => {}
                 Err(fault) => faults.push(fault),
             }
         }
         for file in files.iter().map(params_beside) {
             // It parsed when templates were filled in.
+            let file = ParamPath::Inside(file);
             if let Ok(Some(read @ ParamFile::Read(_))) = texts.value(&file) {
                 self.param_files.insert(file, read);
             }
@@ -323,7 +325,7 @@ impl Builder {
     fn finish(self, file: &ProjectPath, files: &[ProjectPath]) -> Result<Pipeline, LoadFault> {
         let mut protected: BTreeSet<ProjectPath> = files.iter().map(params_beside).collect();
         protected.extend(self.read_by_templates.iter().cloned());
-        protected.extend(self.param_files.keys().cloned());
+        protected.extend(self.param_files.keys().filter_map(ParamPath::inside).cloned());
         let dialect = Dialect::of_file(file);
         let may_hold_params = |stage: &&Stage| !stage.is_source() || dialect.data_may_hold_params();
         let outs = self.stages.iter().filter(may_hold_params).flat_map(|stage| &stage.outs);

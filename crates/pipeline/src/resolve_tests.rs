@@ -94,7 +94,7 @@ fn no_keys_of_a_params_file_are_all() {
         let text = format!("stages:\n  s:\n    cmd: echo s\n    params: [{{other.toml: {written}}}]\n");
         load_with(&text, FILES).expect("it is right").stages[0].params.clone()
     };
-    assert_eq!(params("[]"), [ParamRef { file: path("other.toml"), key: None }]);
+    assert_eq!(params("[]"), [ParamRef { file: path("other.toml").into(), key: None }]);
     assert_eq!(params("[]"), params(""));
     assert_ne!(params("[]"), params("[a]"));
 }
@@ -111,7 +111,8 @@ fn an_example_in_full() {
     assert_eq!(train.command, Command::List(vec!["mkdir -p out".into(), run.into()]));
     assert_eq!(train.shell.as_deref(), Some("bash -e"));
     assert_eq!(train.deps, [path("train.py"), path("work/x.npz")]);
-    let param = |file: &str, key: Option<&str>| ParamRef { file: path(file), key: key.map(str::to_owned) };
+    let param =
+        |file: &str, key: Option<&str>| ParamRef { file: path(file).into(), key: key.map(str::to_owned) };
     let expected = [
         param("other.toml", None),
         param("params.yaml", Some("seed")),
@@ -132,8 +133,8 @@ fn an_example_in_full() {
     assert_eq!(pipeline.metrics, [path("more.json")]);
     assert_eq!(pipeline.position(StageId(1)).map(|at| at.to_string()).as_deref(), Some("10:3"));
     let values = params::select(&train.params, &pipeline.param_files, Dialect::Native).expect("all there");
-    assert_eq!(values[&path("params.yaml")]["train.lr"], Value::from(0.1));
-    assert_eq!(values[&path("other.toml")].len(), 2);
+    assert_eq!(values[&ParamPath::from(path("params.yaml"))]["train.lr"], Value::from(0.1));
+    assert_eq!(values[&ParamPath::from(path("other.toml"))].len(), 2);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::dialect::Dialect;
 use crate::env::{EnvRef, Environment};
+use crate::param_path::ParamPath;
 use crate::special::{Glob, Special, SpecialOut};
 
 /// The name of a native pipeline file.
@@ -265,8 +266,8 @@ pub struct Artifact {
 /// A parameter, or all of a file, that a stage depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ParamRef {
-    /// Relative to the project root.
-    pub file: ProjectPath,
+    /// The file that holds it.
+    pub file: ParamPath,
     /// A dotted key; `None` for all top-level keys of the file.
     pub key: Option<String>,
 }
@@ -319,6 +320,8 @@ pub struct Stage {
     /// Of paths that the pipeline file spells in another way than they are seen from `wdir`, how it does; by path, or by
     /// the name of a special dep.
     pub spelled: BTreeMap<String, String>,
+    /// Of parameter files outside the project, how the pipeline file spells each, by its name.
+    pub spelled_params: BTreeMap<String, String>,
     /// Of parameter files that the pipeline file spells in another way than they are seen from `wdir`, which they are.
     pub misspelled_params: BTreeMap<String, ProjectPath>,
     /// Whether it never runs: deps and params are not asked, edges to what it reads are cut.
@@ -381,7 +384,7 @@ pub struct Observed {
     /// One for each of [`Stage::special`], in that order; `None` when there is no such thing, or nothing matches.
     pub special: Vec<Option<FileState>>,
     /// Every file that [`Stage::params`] names; one that is left out counts as missing.
-    pub params: BTreeMap<ProjectPath, ParamFile>,
+    pub params: BTreeMap<ParamPath, ParamFile>,
     /// One for each of [`Stage::outs`], in that order; `None` when there is no such file.
     pub outs: Vec<Option<FileState>>,
     /// One for each of [`Stage::special_outs`], in that order; `None` when there is no such thing.
@@ -394,7 +397,7 @@ pub struct Observed {
 }
 
 /// Parameter values by file and dotted key.
-pub type ParamValues = IndexMap<ProjectPath, IndexMap<String, Value>>;
+pub type ParamValues = IndexMap<ParamPath, IndexMap<String, Value>>;
 
 #[cfg(test)]
 mod tests {

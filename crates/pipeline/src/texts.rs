@@ -8,15 +8,21 @@ use base::{ProjectPath, Value};
 
 use crate::dialect::Dialect;
 use crate::error::PipelineError;
+use crate::param_path::ParamPath;
 use crate::params;
-use crate::special::Glob;
+use crate::special::{Glob, SpecialName};
 use crate::stage::ParamFile;
 
 /// What is at hand of a project.
 #[derive(Clone, Debug, Default)]
 pub struct Provided {
+    /// The project's root by its absolute path, without symlinks. Empty where nobody knows: then no path leads out of it
+    /// that is not absolute.
+    pub root: String,
     /// The texts of files; `None` when it is known that there is no such file.
     pub texts: BTreeMap<ProjectPath, Option<String>>,
+    /// The texts of files outside the project, by the same rule.
+    pub outside: BTreeMap<SpecialName, Option<String>>,
     /// The files that patterns match, in any order.
     pub files: Vec<(Glob, Vec<ProjectPath>)>,
 }
@@ -26,6 +32,8 @@ pub struct Provided {
 pub struct Needs {
     /// Files whose text is needed.
     pub texts: BTreeSet<ProjectPath>,
+    /// Files outside the project whose text is needed.
+    pub outside: BTreeSet<SpecialName>,
     /// Patterns of which it must be known which files they match.
     pub files: Vec<Glob>,
 }
@@ -33,7 +41,7 @@ pub struct Needs {
 impl Needs {
     /// Whether there is nothing more.
     pub fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.files.is_empty()
+        self.texts.is_empty() && self.outside.is_empty() && self.files.is_empty()
     }
 }
 
@@ -45,12 +53,17 @@ pub(crate) struct Texts<'a> {
     /// What the caller must look at next.
     pub needed: Needs,
     /// What was parsed already.
-    parsed: BTreeMap<ProjectPath, Arc<Value>>,
+    parsed: BTreeMap<ParamPath, Arc<Value>>,
 }
 
 impl<'a> Texts<'a> {
     pub fn new(provided: &'a Provided, dialect: Dialect) -> Self {
         Texts { provided, dialect, needed: Needs::default(), parsed: BTreeMap::new() }
+    }
+
+    /// The project's root, as far as it is known.
+    pub fn root(&self) -> &'a str {
+        &self.provided.root
     }
 
     /// The text of a file; a file that was not provided yet is noted, one that does not exist is `None` too.
@@ -74,18 +87,29 @@ impl<'a> Texts<'a> {
     }
 
     /// A parameter file's value: `None` while it is not provided, `Missing` when there is none.
-    pub fn value(&mut self, file: &ProjectPath) -> Result<Option<ParamFile>, PipelineError> {
+    ///
+    /// # Errors
+    /// When it cannot be parsed.
+    pub fn value(&mut self, file: &ParamPath) -> Result<Option<ParamFile>, PipelineError> {
         if let Some(value) = self.parsed.get(file) {
             return Ok(Some(ParamFile::Read(Arc::clone(value))));
         }
-        match self.provided.texts.get(file) {
-            None => {
+        let known = match file {
+            ParamPath::Inside(file) => self.provided.texts.get(file),
+            ParamPath::Outside(name) => self.provided.outside.get(name),
+        };
+        match (known, file) {
+            (None, ParamPath::Inside(file)) => {
                 self.needed.texts.insert(file.clone());
                 Ok(None)
             }
-            Some(None) => Ok(Some(ParamFile::Missing)),
-            Some(Some(text)) => {
-                let value = Arc::new(params::parse_typed(file, text, self.dialect)?);
+            (None, ParamPath::Outside(name)) => {
+                self.needed.outside.insert(name.clone());
+                Ok(None)
+            }
+            (Some(None), _) => Ok(Some(ParamFile::Missing)),
+            (Some(Some(text)), _) => {
+                let value = Arc::new(params::parse_at(file, text, self.dialect)?);
                 self.parsed.insert(file.clone(), Arc::clone(&value));
                 Ok(Some(ParamFile::Read(value)))
             }

@@ -1,5 +1,8 @@
 //! `pipe stage add`: a stage from flags.
 
+use std::path::Path;
+
+use base::ProjectPath;
 use clap::{Args, FromArgMatches};
 use pipeline::edit::{self, NewOut, NewStage};
 use pipeline::{OutKind, Stage};
@@ -86,7 +89,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     {
         let _lock = lock(&project, printer)?;
         let mut edits = Edits::new(&project);
-        let stage = new_stage(args)?;
+        let stage = new_stage(args, &project)?;
         edits.change(&file, |text| edit::add(&file, text, &args.name, &stage, args.force))?;
         let old = if args.force { project.pipeline().ok() } else { None };
         let pipeline = edits.check(&file)?;
@@ -127,7 +130,28 @@ fn refuse_tracked<'a>(project: &Project, stages: impl Iterator<Item = &'a Stage>
     }
 }
 
-fn new_stage(args: &AddArgs) -> CliResult<NewStage> {
+/// A path as DVC writes it into a pipeline file: one of the project as seen from the folder `from`, where it is absolute.
+fn plain(text: &str, from: &Path, root: &Path) -> String {
+    let Ok(inside) = cache::lexical(Path::new(text)).strip_prefix(root).map(ProjectPath::from_relative)
+    else {
+        return text.to_owned();
+    };
+    let from = from.strip_prefix(root).ok().and_then(|from| ProjectPath::from_relative(from).ok());
+    match (inside, from) {
+        (Ok(inside), Some(from)) if !inside.is_root() => inside.relative_to(&from),
+        _ => text.to_owned(),
+    }
+}
+
+fn new_stage(args: &AddArgs, project: &Project) -> CliResult<NewStage> {
+    let plain = |text: &String| {
+        let root = project.root.canonicalize().unwrap_or_else(|_| project.root.clone());
+        let folder = project.base.to_path(&root).join(args.wdir.as_deref().unwrap_or_default());
+        match project.dialect.names_any_place() && text.starts_with('/') {
+            true => plain(text, &cache::lexical(&folder), &root),
+            false => text.clone(),
+        }
+    };
     let mut outs = Vec::new();
     for (paths, kind, cache, persist) in [
         (&args.outs, OutKind::Data, true, false),
@@ -139,14 +163,18 @@ fn new_stage(args: &AddArgs) -> CliResult<NewStage> {
         (&args.plots, OutKind::Plots, true, false),
         (&args.plots_no_cache, OutKind::Plots, false, false),
     ] {
-        outs.extend(paths.iter().map(|path| NewOut { path: path.clone(), kind, cache, persist }));
+        outs.extend(paths.iter().map(|path| NewOut { path: plain(path), kind, cache, persist }));
     }
+    let param = |text: &String| {
+        let (file, keys) = param(text)?;
+        Ok::<_, CliError>((file.as_ref().map(&plain), keys))
+    };
     Ok(NewStage {
         command: command(&args.command),
         desc: args.desc.clone(),
         wdir: args.wdir.clone(),
-        deps: args.deps.clone(),
-        params: args.params.iter().map(|text| param(text)).collect::<CliResult<_>>()?,
+        deps: args.deps.iter().map(&plain).collect(),
+        params: args.params.iter().map(param).collect::<CliResult<_>>()?,
         outs,
         always_changed: args.always_changed,
     })

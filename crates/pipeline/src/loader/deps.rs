@@ -4,6 +4,7 @@ use base::{PathError, ProjectPath};
 use glob::Pattern;
 
 use super::Loader;
+use super::places::Place;
 use crate::error::PipelineError;
 use crate::format::native::spec::{BodyPlace, DepSpec};
 use crate::special::{Glob, Special, SpecialKind, SpecialName};
@@ -22,18 +23,21 @@ impl Loader<'_, '_> {
         for (at, dep) in deps {
             let inside = [Segment::Key("deps"), Segment::Index(*at)];
             match dep {
-                DepSpec::Path(text) if text.starts_with('/') => {
-                    let name = SpecialName::outside(text)
-                        .map_err(|fault| self.fault_at(&place.path(&inside), fault.to_string()))?;
-                    special.push(Special { name, glob: None });
-                }
-                DepSpec::Path(text) if text.contains("://") => {
+                DepSpec::Path(text) if !text.starts_with('/') && text.contains("://") => {
                     let dataset = SpecialName::dataset(text).filter(|_| self.dialect.has_datasets());
                     let name = dataset.map_or_else(|| SpecialName::url(text), Ok);
                     let name = name.map_err(|fault| self.fault_at(&place.path(&inside), fault))?;
                     special.push(Special { name, glob: None });
                 }
-                DepSpec::Path(text) => paths.push(self.path(wdir, text, place, &inside)?),
+                DepSpec::Path(text) => match self.place(wdir, text) {
+                    Ok(Place::Outside(name)) => special.push(Special { name, glob: None }),
+                    Err(PathError::Absolute(_)) => {
+                        let name = SpecialName::outside(text)
+                            .map_err(|fault| self.fault_at(&place.path(&inside), fault.to_string()))?;
+                        special.push(Special { name, glob: None });
+                    }
+                    _ => paths.push(self.path(wdir, text, place, &inside)?),
+                },
                 DepSpec::Glob { pattern, exclude } => {
                     let dep = glob(wdir, pattern, exclude)
                         .map_err(|message| self.fault_at(&place.path(&inside), message))?;

@@ -2,6 +2,7 @@
 
 use base::ProjectPath;
 
+use super::places::Place;
 use super::{Loader, deps};
 use crate::error::PipelineError;
 use crate::format::native::spec::{BodyPlace, OutSpec};
@@ -21,13 +22,19 @@ impl Loader<'_, '_> {
         let mut special = Vec::new();
         for spec in specs {
             let inside = [Segment::Key(spec.kind.field()), Segment::Index(spec.index)];
-            let is_outside =
-                spec.exclude.is_none() && (spec.path.starts_with('/') || spec.path.contains("://"));
+            let there = self.place(wdir, &spec.path);
+            let is_outside = spec.exclude.is_none()
+                && match &there {
+                    _ if spec.path.contains("://") => true,
+                    Ok(Place::Inside(_)) => false,
+                    Ok(Place::Outside(_)) => true,
+                    Err(_) => spec.path.starts_with('/'),
+                };
             if is_outside && self.dialect.writes_outside() {
-                special.push(self.special_out(place, &inside, spec)?);
+                special.push(self.special_out(place, &inside, spec, there.ok())?);
                 continue;
             }
-            if spec.path.starts_with('/') {
+            if spec.path.starts_with('/') && is_outside {
                 let message = format!("out `{}` is an absolute path", spec.path);
                 let hint =
                     "what a stage writes lies in the project, where pipe can set it aside and put it back";
@@ -63,15 +70,17 @@ impl Loader<'_, '_> {
         place: BodyPlace<'_>,
         inside: &[Segment<'static>],
         spec: &OutSpec,
+        there: Option<Place>,
     ) -> Result<SpecialOut, PipelineError> {
         let fault = |message: String| self.fault_at(&place.path(inside), message);
-        let name = match spec.path.starts_with('/') {
-            true => SpecialName::outside(&spec.path).map_err(|error| error.to_string()),
-            false => SpecialName::url(&spec.path),
+        let is_url = !spec.path.starts_with('/') && spec.path.contains("://");
+        let name = match (spec.path.starts_with('/'), there) {
+            (_, Some(Place::Outside(name))) if !is_url => Ok(name),
+            (true, _) => SpecialName::outside(&spec.path).map_err(|error| error.to_string()),
+            (false, _) => SpecialName::url(&spec.path),
         };
         let is_there = |name: &SpecialName| {
-            name.kind == SpecialKind::Remote
-                || (name.kind == SpecialKind::Outside && spec.path.starts_with('/'))
+            name.kind == SpecialKind::Remote || (name.kind == SpecialKind::Outside && !is_url)
         };
         let name = match name {
             Ok(name) if is_there(&name) => name,

@@ -15,6 +15,7 @@ use crate::dialect::Dialect;
 use crate::error::PipelineError;
 use crate::lock::{Lock, StageLock};
 use crate::node::{Node, Source};
+use crate::param_path::ParamPath;
 use crate::special::{SpecialKind, SpecialName, told_digest};
 use crate::stage::{Command, PARAMS_FILE, ParamValues, Stage};
 
@@ -33,11 +34,14 @@ pub(crate) struct Frame {
     wdir: ProjectPath,
     /// By path or name, the text in the pipeline file, where that is another than the plain one.
     spelled: BTreeMap<String, String>,
+    /// The same of params files outside the project, by their names.
+    spelled_params: BTreeMap<String, String>,
 }
 
 impl Frame {
     pub fn of(stage: &Stage) -> Self {
-        Frame { wdir: stage.wdir.clone(), spelled: stage.spelled.clone() }
+        let (spelled, spelled_params) = (stage.spelled.clone(), stage.spelled_params.clone());
+        Frame { wdir: stage.wdir.clone(), spelled, spelled_params }
     }
 
     /// What a text in the lock names; `None` for what no declared path can be.
@@ -61,6 +65,25 @@ impl Frame {
 
     fn text(&self, path: &ProjectPath) -> String {
         self.spelled.get(path.as_str()).cloned().unwrap_or_else(|| relative(&self.wdir, path))
+    }
+
+    /// What a text in the place of a params file names.
+    fn param_path(&self, text: &str) -> Option<ParamPath> {
+        let spelled = self.spelled_params.iter().find(|(_, spelled)| *spelled == text);
+        match spelled.map_or(text, |(name, _)| name) {
+            name if name.starts_with('/') => SpecialName::outside(name).ok().map(ParamPath::Outside),
+            _ => match self.name(text)? {
+                Name::Path(path) => Some(path.into()),
+                Name::Special(_) => None,
+            },
+        }
+    }
+
+    fn param_text(&self, file: &ParamPath) -> String {
+        match file {
+            ParamPath::Inside(path) => self.text(path),
+            ParamPath::Outside(name) => self.spelled_params.get(&name.text).unwrap_or(&name.text).clone(),
+        }
     }
 
     fn special_text(&self, name: &SpecialName) -> String {
@@ -267,7 +290,7 @@ fn read_params(stage: &Node<'_, '_>, frame: &Frame) -> Result<ParamValues, Pipel
     let mut params = ParamValues::new();
     let Some(files) = stage.get("params") else { return Ok(params) };
     for (file, values) in files.entries()? {
-        let Some(Name::Path(path)) = frame.name(file) else { continue };
+        let Some(path) = frame.param_path(file) else { continue };
         let mut entries = match values.value {
             // What DVC writes of a file's own keys that are no texts, and does not read.
             Value::Pairs(_) => values.value.clone().plain().as_map().cloned().unwrap_or_default(),
@@ -393,7 +416,7 @@ fn params_value(stage: &StageLock, frame: &Frame) -> Value {
         .map(|(file, values)| {
             let mut values: IndexMap<String, Value> = values.clone();
             values.sort_unstable_keys();
-            (frame.text(file), Value::Map(values))
+            (frame.param_text(file), Value::Map(values))
         })
         .collect();
     files.sort_by(|(a, _), (b, _)| (a != PARAMS_FILE, a).cmp(&(b != PARAMS_FILE, b)));
@@ -446,7 +469,9 @@ datasets:
 
     fn frames() -> IndexMap<String, Frame> {
         let spelled = [("w/train.py".to_owned(), "./train.py".to_owned())].into();
-        [("train".to_owned(), Frame { wdir: path("w"), spelled })].into_iter().collect()
+        [("train".to_owned(), Frame { wdir: path("w"), spelled, spelled_params: BTreeMap::new() })]
+            .into_iter()
+            .collect()
     }
 
     #[test]
@@ -458,7 +483,7 @@ datasets:
         let deps: Vec<(&str, Option<u64>, bool)> =
             stage.deps.iter().map(|(path, state)| (path.as_str(), state.files, state.executable)).collect();
         assert_eq!(deps, [("data", Some(2), false), ("w/train.py", None, true)]);
-        assert_eq!(stage.params[&path("a.json")]["b"], Value::Bool(true));
+        assert_eq!(stage.params[&ParamPath::Inside(path("a.json"))]["b"], Value::Bool(true));
         assert_eq!(stage.out(&path("w/model")).map(|state| state.size), Some(6));
         assert_eq!(write(&file, Some(TEXT), &lock, &frames).as_deref(), Some(TEXT));
         let anew = write(&file, None, &lock, &frames).expect("a text");

@@ -73,6 +73,7 @@ impl Pointer {
             special_outs: Vec::new(),
             params: Vec::new(),
             outs,
+            spelled_params: BTreeMap::new(),
             misspelled_params: BTreeMap::new(),
             spelled: BTreeMap::new(),
             frozen: self.frozen,

@@ -3,7 +3,7 @@
 //! Its lock knows command, deps, params and outs. What stands in it and is declared no longer does not count, params are
 //! compared as Python compares them, and of a frozen stage only what it reads does not count.
 
-use base::{ProjectPath, Value};
+use base::Value;
 use indexmap::IndexMap;
 
 use crate::builtins::Builtins;
@@ -12,6 +12,7 @@ use crate::format::dvc::lock::relative;
 use crate::format::dvc::python::is_equal;
 use crate::fresh::{Freshness, StaleReason, fresh};
 use crate::lock::{StageLock, globs_of};
+use crate::param_path::ParamPath;
 use crate::params;
 use crate::stage::{Observed, ParamFile, Stage};
 
@@ -92,7 +93,7 @@ pub(crate) fn judge(
 }
 
 /// Whether all of a file's params count.
-fn is_whole(stage: &Stage, file: &ProjectPath) -> bool {
+fn is_whole(stage: &Stage, file: &ParamPath) -> bool {
     stage.params.iter().any(|known| known.file == *file && known.key.is_none())
 }
 
@@ -104,7 +105,7 @@ fn with_empty(
     verdict: Freshness,
 ) -> Freshness {
     let Some(locked) = locked else { return verdict };
-    let holds_nothing = |file: &ProjectPath| {
+    let holds_nothing = |file: &ParamPath| {
         let Some(ParamFile::Read(value)) = observed.params.get(file) else { return false };
         value.as_map().is_some_and(IndexMap::is_empty)
     };
@@ -135,7 +136,7 @@ fn with_misspelled(stage: &Stage, locked: Option<&StageLock>, verdict: Freshness
         Freshness::Stale(reasons) => reasons,
     };
     reasons.extend(stage.misspelled_params.iter().map(|(text, file)| StaleReason::ParamFileMisspelled {
-        file: file.clone(),
+        file: file.clone().into(),
         text: text.clone(),
         right: relative(&stage.wdir, file),
     }));

@@ -274,7 +274,7 @@ fn read_params(stage: &Node<'_, '_>) -> Result<ParamValues, PipelineError> {
         let path = record_path(&values, file)?;
         let mut entries: IndexMap<String, Value> = values.map()?.clone();
         entries.sort_unstable_keys();
-        params.insert(path, entries);
+        params.insert(path.into(), entries);
     }
     params.sort_unstable_keys();
     Ok(params)

@@ -139,7 +139,10 @@ fn stage_lock() -> impl Strategy<Value = StageLock> {
     ];
     let values = proptest::collection::btree_map(text(), value(), 0..3);
     let params = proptest::collection::btree_map(a_path(), values, 0..3).prop_map(|files| {
-        files.into_iter().map(|(file, values)| (file, values.into_iter().collect())).collect::<ParamValues>()
+        files
+            .into_iter()
+            .map(|(file, values)| (file.into(), values.into_iter().collect()))
+            .collect::<ParamValues>()
     });
     let option = || proptest::option::of(text());
     let env_state = (any::<Option<[u8; 32]>>(), option())

@@ -59,6 +59,7 @@ impl Pointer {
     /// The data as a stage without a command, whose pointer is `file`.
     pub fn into_stage(self, file: &ProjectPath) -> Stage {
         Stage {
+            spelled_params: BTreeMap::new(),
             misspelled_params: BTreeMap::new(),
             spelled: BTreeMap::new(),
             address: Address::of_pointer(file),

@@ -1,0 +1,82 @@
+//! Where a path leads that a stage names: into the project, or in projects of DVC out of it.
+
+use base::{PathError, ProjectPath};
+
+use super::Loader;
+use crate::error::PipelineError;
+use crate::format::native::spec::BodyPlace;
+use crate::param_path::ParamPath;
+use crate::special::SpecialName;
+use crate::yaml::Segment;
+
+/// What a path means.
+pub(super) enum Place {
+    /// A path of the project.
+    Inside(ProjectPath),
+    /// A file or folder outside it.
+    Outside(SpecialName),
+}
+
+impl Loader<'_, '_> {
+    /// Where `text` leads, seen from the folder `base`. `.` and `..` are resolved by their spelling, as DVC does, which
+    /// knows the project by its path without symlinks alone.
+    pub(super) fn place(&self, base: &ProjectPath, text: &str) -> Result<Place, PathError> {
+        let inside = ProjectPath::resolve(base, text);
+        let root = self.texts.root();
+        let (Err(fault @ (PathError::Absolute(_) | PathError::Outside(_))), true) =
+            (&inside, self.dialect.names_any_place() && root.starts_with('/'))
+        else {
+            return inside.map(Place::Inside);
+        };
+        let whole = match text.starts_with('/') {
+            true => text.to_owned(),
+            false => format!("{root}/{}/{text}", base.as_str()),
+        };
+        // All paths are below the root of the file system.
+        let below = |path: &str| ProjectPath::resolve(&ProjectPath::root(), path.trim_start_matches('/'));
+        let (whole, root) = (below(&whole)?, below(root)?);
+        match whole.parts().count() > root.parts().count() && root.contains(&whole) {
+            true => below(&whole.relative_to(&root)).map(Place::Inside),
+            false if root == whole => Err(fault.clone()),
+            false => SpecialName::outside(&format!("/{}", whole.as_str())).map(Place::Outside),
+        }
+    }
+
+    /// The same of a file that params are read from.
+    pub(super) fn param_path(&self, base: &ProjectPath, text: &str) -> Result<ParamPath, PathError> {
+        let there = match self.place(base, text) {
+            // Nothing says where the project lies.
+            Err(PathError::Absolute(_)) if self.dialect.names_any_place() => {
+                SpecialName::outside(text).map(Place::Outside)
+            }
+            there => there,
+        };
+        Ok(match there? {
+            Place::Inside(path) => ParamPath::Inside(path),
+            Place::Outside(name) => ParamPath::Outside(name),
+        })
+    }
+
+    /// The same as written in a stage, told with its place when it is none.
+    pub(super) fn param_file(
+        &self,
+        base: &ProjectPath,
+        text: &str,
+        place: BodyPlace<'_>,
+        inside: &[Segment<'static>],
+    ) -> Result<ParamPath, PipelineError> {
+        match self.param_path(base, text) {
+            Ok(ParamPath::Outside(name)) if !text.contains("://") => Ok(ParamPath::Outside(name)),
+            _ => self.path(base, text, place, inside).map(ParamPath::Inside),
+        }
+    }
+
+    /// The same of what must lie in the project.
+    pub(super) fn path_inside(&self, base: &ProjectPath, text: &str) -> Result<ProjectPath, PathError> {
+        match self.place(base, text)? {
+            Place::Inside(path) => Ok(path),
+            Place::Outside(_) if text.starts_with('/') => Err(PathError::Absolute(text.to_owned())),
+            Place::Outside(_) => Err(PathError::Outside(text.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Paths of projects of DVC that are absolute, or lead out of the project: taken, judged and recorded as DVC does.
+
+use crate::dvc_tool::{Dvc, pipe, project, stale};
+use crate::harness::Sandbox;
+
+/// Both call the same stages changed.
+#[track_caller]
+fn agree(dvc: &mut Dvc, sandbox: &Sandbox, expected: &[&str]) {
+    let theirs = dvc.stale(sandbox);
+    assert_eq!(theirs.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert_eq!(stale(sandbox), theirs);
+}
+
+/// Two projects with these pipeline files, in which `ROOT` is the project's folder: one for each tool.
+fn twins(dvc: &mut Dvc, files: &[(&str, &str)]) -> [Sandbox; 2] {
+    [(); 2].map(|()| {
+        let sandbox = project(dvc);
+        let root = sandbox.root().canonicalize().unwrap().display().to_string();
+        for (file, text) in files {
+            sandbox.write(file, text.replace("ROOT", &root));
+        }
+        sandbox
+    })
+}
+
+/// Both make the same files of the same projects, and each takes what the other recorded for up to date.
+#[track_caller]
+fn reproduce(dvc: &mut Dvc, [ours, theirs]: &[Sandbox; 2], files: &[&str]) {
+    pipe(ours, &["repro"]).code(0);
+    dvc.ok(theirs, &["repro", "-q"]);
+    for file in files {
+        assert_eq!(ours.read(file), theirs.read(file), "{file}");
+    }
+    let entries = |sandbox: &Sandbox| {
+        let mut entries = sandbox.files(".dvc/cache/runs");
+        entries.sort();
+        entries
+    };
+    assert_eq!(entries(ours), entries(theirs));
+    for sandbox in [ours, theirs] {
+        agree(dvc, sandbox, &[]);
+        let before = sandbox.read("dvc.lock");
+        assert!(!dvc.ok(sandbox, &["repro"]).contains("Running stage"), "what was recorded is up to date");
+        pipe(sandbox, &["repro"]).code(0);
+        assert_eq!(sandbox.read("dvc.lock"), before);
+    }
+}
+
+const INSIDE: &str = "\
+stages:
+  a:
+    cmd: cp f o; cp f o2; cp f m.json
+    deps: [ROOT/f]
+    params:
+    - ROOT/p.yaml: [a]
+    - ROOT/sub/../params.yaml:
+    outs: [ROOT/o, ROOT/o2: {cache: false}]
+    metrics: [ROOT/m.json]
+  b:
+    cmd: cp o p
+    deps: [o, ../NAME/f]
+    outs: [../NAME/p]
+  c:
+    wdir: sub
+    cmd: cp ../p q; cp ../p r
+    deps: [ROOT/p]
+    outs: [ROOT/sub/q]
+    plots: [ROOT/sub/../sub/r]
+  d:
+    wdir: ROOT/sub
+    cmd: cp q s
+    deps: [q, ROOT//sub/r]
+    outs: [s]
+";
+
+#[test]
+fn absolute_paths_of_the_project_are_its_own() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let name = Sandbox::new().root().file_name().unwrap().to_str().unwrap().to_owned();
+    let text = INSIDE.replace("NAME", &name);
+    let both = twins(&mut dvc, &[("dvc.yaml", &text), ("f", "1\n"), ("p.yaml", "a: 2\n"), ("sub/x", "")]);
+    let [ours, theirs] = &both;
+    for sandbox in [ours, theirs] {
+        assert!(sandbox.root().ends_with(&name), "all sandboxes call their project so");
+        sandbox.write("params.yaml", "b: 1\n");
+        dvc.ok(sandbox, &["remote", "add", "-q", "-d", "st", "../store"]);
+    }
+    agree(&mut dvc, ours, &["a", "b", "c", "d"]);
+    let lock = ["dvc.lock", "o", "sub/q", "sub/s"];
+    reproduce(&mut dvc, &both, &lock);
+    // The edges are there, by whatever name.
+    let listed = pipe(ours, &["dag", "--md"]).code(0).stdout;
+    assert_eq!(listed.matches("-->").count(), 3, "{listed}");
+    for sandbox in [ours, theirs] {
+        sandbox.write("f", "2\n");
+        agree(&mut dvc, sandbox, &["a", "b"]);
+    }
+    reproduce(&mut dvc, &both, &lock);
+    for sandbox in [ours, theirs] {
+        sandbox.write("p.yaml", "a: 3\n");
+        agree(&mut dvc, sandbox, &["a"]);
+    }
+    // It goes to the remote and comes back.
+    pipe(ours, &["push"]).code(0);
+    dvc.ok(ours, &["push", "-q"]);
+    for file in ["o", "p", "sub/q", "sub/r", "sub/s", "m.json"] {
+        ours.remove(file);
+    }
+    std::fs::remove_dir_all(ours.path(".dvc/cache/files")).unwrap();
+    pipe(ours, &["pull"]).code(0);
+    assert_eq!(ours.read("sub/s"), "2\n");
+    agree(&mut dvc, ours, &["a"]);
+}
+
+#[test]
+fn stages_are_added_with_the_plain_names_of_absolute_paths() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let both = twins(&mut dvc, &[("f", "1\n"), ("sub/p.yaml", "x: 1\n"), ("params.yaml", "x: 1\n")]);
+    for (at, sandbox) in both.iter().enumerate() {
+        let root = sandbox.root().canonicalize().unwrap().display().to_string();
+        let [f, o, params] = ["f", "sub/../o", "sub/p.yaml:x"].map(|path| format!("{root}/{path}"));
+        let add = ["stage", "add", "-n", "a", "-d", &f, "-o", &o, "-p", &params, "echo 1 > o"];
+        let folder = ["stage", "add", "-n", "b", "-w", "sub", "-d", &f, "-o", "y", "echo 1 > y"];
+        for call in [&add[..], &folder] {
+            match at {
+                0 => drop(pipe(sandbox, call).code(0)),
+                _ => drop(dvc.ok(sandbox, call)),
+            }
+        }
+    }
+    let [ours, theirs] = &both;
+    let lines = |sandbox: &Sandbox| {
+        sandbox.read("dvc.yaml").lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(ours), lines(theirs));
+    reproduce(&mut dvc, &both, &["dvc.lock"]);
+}
+
+const LEADS_OUT: &str = "\
+stages:
+  a:
+    cmd: cp f o; cp ../shared/x.py ../o2; echo 1 > ../m.json; echo more >> ../shared/kept
+    deps: [f, ../shared/x.py, ../shared/d]
+    outs:
+    - o
+    - ../o2:
+        cache: false
+    - ../shared/./kept:
+        cache: false
+        persist: true
+    metrics:
+    - ../m.json:
+        cache: false
+  b:
+    cmd: cp ../../o2 p
+    wdir: sub
+    deps: [../../o2]
+    outs: [p]
+  c:
+    cmd: cat ../shared/./x.py > q
+    deps: [.././shared/x.py, ../shared/d/../x.py2, sub/p]
+    outs: [q]
+";
+
+/// Two projects of [`LEADS_OUT`].
+fn leading_out(dvc: &mut Dvc) -> [Sandbox; 2] {
+    let shared =
+        [("../shared/x.py", "x\n"), ("../shared/x.py2", "2\n"), ("../shared/d/1", "1\n"), ("../o2.x", "")];
+    let files = [("dvc.yaml", LEADS_OUT), ("f", "1\n"), ("sub/y", "")];
+    twins(dvc, &shared.into_iter().chain(files).collect::<Vec<_>>())
+}
+
+#[test]
+fn relative_paths_that_lead_out_are_read_and_written_as_in_dvc() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let both = leading_out(&mut dvc);
+    let [ours, theirs] = &both;
+    agree(&mut dvc, ours, &["a", "b", "c"]);
+    let files = ["dvc.lock", "o", "../o2", "../m.json", "../shared/kept", "sub/p", "q"];
+    reproduce(&mut dvc, &both, &files);
+    // The one edge that leads over a place outside is there.
+    let listed = pipe(ours, &["dag", "--md"]).code(0).stdout;
+    assert_eq!(listed.matches("-->").count(), 2, "{listed}");
+    for (file, text, changed) in [
+        ("../shared/x.py", "y\n", &["a", "c"][..]),
+        ("../shared/d/2", "new\n", &["a"]),
+        ("../o2", "by hand\n", &["a", "b"]),
+        ("../shared/kept", "by hand\n", &["a"]),
+        ("../shared/x.py2", "y\n", &["c"]),
+    ] {
+        for sandbox in [ours, theirs] {
+            sandbox.write(file, text);
+            agree(&mut dvc, sandbox, changed);
+        }
+        reproduce(&mut dvc, &both, &files);
+    }
+    assert_eq!(ours.read("../shared/kept"), "by hand\nmore\n");
+    // What is gone there cannot be put back.
+    ours.remove("../o2");
+    agree(&mut dvc, ours, &["a", "b"]);
+    pipe(ours, &["checkout"]);
+    assert!(!ours.exists("../o2"));
+    pipe(ours, &["repro"]).code(0);
+    agree(&mut dvc, ours, &[]);
+    // Nothing else there was touched, nor put into the cache.
+    assert_eq!(ours.files("../shared"), theirs.files("../shared"));
+}
+
+#[test]
+fn a_failed_stage_gives_back_what_it_had_written_where_a_relative_path_leads() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let [sandbox, _] = leading_out(&mut dvc);
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.edit("dvc.yaml", "cp f o;", "echo half > ../o2; echo half >> ../shared/kept; exit 1;");
+    pipe(&sandbox, &["repro"]).code(1);
+    assert_eq!(sandbox.read("../o2"), "x\n");
+    assert_eq!(sandbox.read("../shared/kept"), "more\n");
+}
+
+#[test]
+fn what_may_not_lead_out_is_refused_with_its_place() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let refused = |body: &str, tells: &[&str]| {
+        sandbox.write("dvc.yaml", format!("stages:\n  a:\n    cmd: touch ran\n{body}"));
+        let said = pipe(&sandbox, &["repro"]);
+        assert_ne!(said.code_of(), Some(0));
+        said.tells(tells);
+        assert!(!sandbox.exists("ran"));
+    };
+    let cached = "out `../x` lies outside the project, where the cache keeps nothing";
+    refused("    outs: [../x]\n", &["dvc.yaml:4:12: ", cached]);
+    refused("    metrics: [../x]\n", &["dvc.yaml:4:15: ", cached]);
+    refused("    outs: [..: {cache: false}]\n", &["contains the project"]);
+    refused(
+        "    outs: [../.git/x: {cache: false}]\n",
+        &["lies in a folder that git, pipe or DVC keeps for itself"],
+    );
+    let twice =
+        "    outs: [../x: {cache: false}]\n  b:\n    cmd: touch ran\n    outs: [../x/y: {cache: false}]\n";
+    refused(twice, &["/x/y` of stage `b` overlaps an out of stage `a`"]);
+    refused("    deps: [../x/y]\n    outs: [../x: {cache: false}]\n", &["and writes there"]);
+    // A record that leads out is none of a stage that does not name that place.
+    sandbox.write("../mine", "mine\n");
+    sandbox.write("dvc.yaml", "stages:\n  a:\n    cmd: echo 1 > o\n    outs: [o]\n");
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.edit("dvc.lock", "path: o", "path: ../mine");
+    pipe(&sandbox, &["checkout"]);
+    pipe(&sandbox, &["repro"]).code(0);
+    assert_eq!(sandbox.read("../mine"), "mine\n");
+}
+
+const PARAMS_OUT: &str = "\
+vars:
+- ../p.yaml
+- ROOT/../q.json:width
+stages:
+  a:
+    cmd: echo ${lr} ${width} > o
+    params:
+    - ../p.yaml: [lr]
+    - ../whole.toml:
+    - ROOT/../shared/r.yaml: [x]
+    outs: [o]
+  b:
+    wdir: sub
+    cmd: echo 1 > o; echo 'y=5' > ../../made.toml
+    vars: [../../shared/own.yaml]
+    params:
+    - lr
+    - ../../shared/./own.yaml: [own]
+    outs:
+    - o
+    - ../../made.toml:
+        cache: false
+  c:
+    cmd: cp sub/o p
+    deps: [sub/o]
+    params:
+    - ../made.toml: [y]
+    outs: [p]
+params: [../p.yaml]
+metrics: [../m.json]
+plots: [../m.json]
+";
+
+#[test]
+fn params_and_vars_may_lie_outside_as_in_dvc() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let files = [
+        ("dvc.yaml", PARAMS_OUT),
+        ("../p.yaml", "lr: 1\n"),
+        ("../q.json", "{\"width\": 2, \"other\": 1}"),
+        ("../whole.toml", "a = 1\n"),
+        ("../shared/r.yaml", "x: 1\ny: 2\n"),
+        ("../shared/own.yaml", "own: 3\n"),
+        ("sub/params.yaml", "lr: 4\n"),
+    ];
+    let both = twins(&mut dvc, &files);
+    let [ours, theirs] = &both;
+    // In the lock of each the absolute path is its own.
+    let same = |dvc: &mut Dvc| {
+        let lock = |sandbox: &Sandbox| {
+            let root = sandbox.root().canonicalize().unwrap().display().to_string();
+            sandbox.read("dvc.lock").replace(&root, "ROOT")
+        };
+        pipe(ours, &["repro"]).code(0);
+        dvc.ok(theirs, &["repro", "-q"]);
+        assert_eq!(lock(ours), lock(theirs));
+        assert_eq!(ours.read("o"), theirs.read("o"));
+        for sandbox in [ours, theirs] {
+            agree(dvc, sandbox, &[]);
+            let before = sandbox.read("dvc.lock");
+            assert!(!dvc.ok(sandbox, &["repro"]).contains("Running stage"));
+            pipe(sandbox, &["repro"]).code(0);
+            assert_eq!(sandbox.read("dvc.lock"), before);
+        }
+    };
+    agree(&mut dvc, ours, &["a", "b", "c"]);
+    same(&mut dvc);
+    assert_eq!(ours.read("o"), "1 2\n");
+    for (file, text, changed) in [
+        ("../p.yaml", "lr: 2\n", &["a"][..]),
+        ("../q.json", "{\"width\": 3}", &["a"]),
+        ("../whole.toml", "a = 1\nb = 2\n", &["a"]),
+        ("../shared/r.yaml", "x: 1\ny: 3\n", &[]),
+        ("../shared/r.yaml", "x: 2\n", &["a"]),
+        ("../shared/own.yaml", "own: 4\n", &["b"]),
+        ("../made.toml", "y=6\n", &["b", "c"]),
+    ] {
+        for sandbox in [ours, theirs] {
+            sandbox.write(file, text);
+            agree(&mut dvc, sandbox, changed);
+        }
+        if !changed.is_empty() {
+            same(&mut dvc);
+        }
+    }
+    // A param that is gone, and a file, stop both.
+    for (file, text, tells) in [
+        ("../shared/r.yaml", Some("y: 1\n"), "shared/r.yaml has no key `x`"),
+        ("../shared/r.yaml", None, "shared/r.yaml does not exist"),
+        ("../whole.toml", Some("a = [\n"), "/whole.toml:"),
+        ("../p.yaml", None, "/p.yaml` does not exist"),
+    ] {
+        let before = ours.read(file);
+        match text {
+            Some(text) => ours.write(file, text),
+            None => ours.remove(file),
+        }
+        let said = pipe(ours, &["repro"]);
+        assert_ne!(said.code_of(), Some(0), "{file}");
+        said.tells(&[tells]);
+        assert_ne!(dvc.call(ours, &["repro", "-q"]).0, 0, "{file}");
+        ours.write(file, before);
+    }
+    // What is shown is of the project alone.
+    ours.commit("all of it");
+    ours.write("../p.yaml", "lr: 9\n");
+    ours.write("sub/params.yaml", "lr: 7\n");
+    let shown = pipe(ours, &["params", "diff"]).code(0).stdout;
+    assert!(shown.contains("sub/params.yaml") && !shown.contains('9'), "{shown}");
+    assert!(!dvc.ok(ours, &["params", "diff"]).contains('9'));
+}
+
+#[test]
+fn a_conversion_refuses_places_that_a_project_of_pipe_has_no_word_for() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    sandbox.write("../shared/x", "1\n");
+    sandbox.write("../p.yaml", "a: 1\n");
+    sandbox.write("f", "1\n");
+    for (body, tells) in [
+        ("    deps: [../shared/x]\n    outs: [o]\n", "reads ../shared/x, which lies outside the project"),
+        ("    params: [../p.yaml: [a]]\n    outs: [o]\n", "/p.yaml, which lies outside the project"),
+        ("    outs:\n    - o\n    - ../y:\n        cache: false\n", "/y, which lies outside the project"),
+        ("    deps: [ROOT/f]\n    outs: [o]\n", "names f by its absolute path"),
+        ("    deps: [f]\n    outs: [ROOT/o]\n", "is an absolute path"),
+    ] {
+        let text =
+            format!("stages:\n  a:\n    cmd: echo 1 > o; echo 1 > ../y\n{body}").replace("ROOT", &root);
+        sandbox.write("dvc.yaml", &text);
+        pipe(&sandbox, &["repro"]).code(0);
+        sandbox.commit("a stage");
+        for call in [&["convert", "--dry"][..], &["convert"]] {
+            let said = pipe(&sandbox, call);
+            assert_ne!(said.code_of(), Some(0), "{body}");
+            said.tells(&[tells]);
+        }
+        assert_eq!(sandbox.read("dvc.yaml"), text);
+        assert!(
+            !sandbox.exists(".pipe") && !sandbox.exists("pipeline.yaml") && sandbox.exists(".dvc/config")
+        );
+        pipe(&sandbox, &["status"]).code(0);
+    }
+}
