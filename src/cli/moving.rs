@@ -50,6 +50,12 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         to = to.join(from.name());
     }
     let refuse = |why: String| CliError::message(format!("cannot move {from} to {to}: {why}"));
+    // Without a name of its own there, `sub/` is no place where data could lie.
+    if args.to.ends_with('/') && !to.to_path(&project.root).is_dir() {
+        let folder = quoted_path(to.as_str());
+        return Err(refuse(format!("there is no folder {}", args.to))
+            .hint(format!("`mkdir -p {folder}` makes it; without the slash it is the new name")));
+    }
     ProjectPath::from_record(to.as_str())
         .map_err(|fault| refuse(fault.to_string()).hint("name another place"))?;
     if to == *from {

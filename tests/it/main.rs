@@ -40,6 +40,7 @@ mod dvc_flags;
 mod dvc_frozen;
 mod dvc_gc;
 mod dvc_imports;
+mod dvc_json;
 mod dvc_matrix;
 mod dvc_old;
 mod dvc_outside;
