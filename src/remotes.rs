@@ -147,6 +147,12 @@ fn used(project: &Project) -> BTreeSet<PathBuf> {
 pub fn folder(project: &Project, url: &str) -> CliResult<PathBuf> {
     let path = match url.split_once("://") {
         None => url,
+        Some(("file", path)) if path.starts_with('/') && project.dialect == Dialect::Dvc => {
+            let text = format!("DVC takes `{url}` for a folder `file:` below the one where it is called");
+            return Err(
+                CliError::message(text).hint(format!("write the path alone, which both take: {path}"))
+            );
+        }
         Some(("file", path)) if path.starts_with('/') => path,
         Some(("file", _)) => {
             return Err(CliError::message(format!("`{url}` names no folder"))

@@ -455,9 +455,16 @@ impl Key {
             },
             // As the file has it.
             Kind::Names | Kind::LinkTypes if text.trim_start().starts_with('[') => {
-                let list: Option<DocumentMut> = format!("list = {text}").parse().ok();
-                let item = list.as_ref().and_then(|document| document.get("list"));
-                self.of_item(item.unwrap_or(&Item::None))
+                let document: Option<DocumentMut> = format!("list = {text}").parse().ok();
+                match document.as_ref().and_then(|document| document.get("list")) {
+                    Some(list) => self.of_item(list),
+                    None => Err(Fault {
+                        message: format!("`{text}` is no list"),
+                        hint: Some(
+                            "write it as [\"a\", \"b\"], or the words alone, separated by commas".to_owned(),
+                        ),
+                    }),
+                }
             }
             Kind::Names | Kind::LinkTypes => {
                 self.of_words(text.split(',').map(|word| word.trim().to_owned()).collect())

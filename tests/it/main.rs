@@ -35,6 +35,7 @@ mod diff;
 mod dvc;
 mod dvc_convert;
 mod dvc_data;
+mod dvc_edges;
 mod dvc_features;
 mod dvc_flags;
 mod dvc_frozen;

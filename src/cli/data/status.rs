@@ -100,7 +100,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
     }
-    if args.granular {
+    if args.granular && as_dvc::is_asked(&project) {
         let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
         for (side, whole) in [(&mut head, &whole_head), (&mut now, &whole), (&mut found, &whole_found)] {
             // Folders stand beside their files, as DVC tells them.
