@@ -65,7 +65,7 @@ fn a_remote_by_its_url_is_refused_since_dvc_takes_it_for_another_folder() {
     dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "r", &url]);
     dvc.ok(&sandbox, &["push", "-q"]);
     assert!(sandbox.exists("file:") && !sandbox.exists("../store"));
-    pipe(&sandbox, &["push"]).code(2).tells(&["DVC takes `file:///", "write the path alone"]);
+    pipe(&sandbox, &["push"]).code(2).tells(&["DVC takes `file://", "write the path alone"]);
     pipe(&sandbox, &["remote", "add", "other", &url]).code(2).tells(&["DVC takes"]);
     pipe(&sandbox, &["remote", "modify", "r", "url", url.trim_start_matches("file://")]).code(0);
     pipe(&sandbox, &["push"]).code(0);
