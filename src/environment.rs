@@ -148,5 +148,10 @@ pub fn user() -> String {
 
 /// Whether colours are unwanted (`NO_COLOR`, or a terminal that has none).
 pub fn no_color() -> bool {
-    variable("NO_COLOR").is_some() || variable("TERM").is_some_and(|term| term == "dumb")
+    variable("NO_COLOR").is_some() || is_dumb_terminal()
+}
+
+/// Whether nothing on the terminal can be written over.
+pub fn is_dumb_terminal() -> bool {
+    variable("TERM").is_some_and(|term| term == "dumb")
 }

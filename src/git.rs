@@ -132,6 +132,11 @@ impl Git {
         }
     }
 
+    /// The branch that is checked out; `None` where a commit is, and where git tells nothing.
+    pub fn branch(&self) -> Option<String> {
+        self.text(&["symbolic-ref", "--quiet", "--short", "HEAD"]).ok().map(|name| name.trim_end().to_owned())
+    }
+
     /// Whether tracked files differ from the commit.
     pub fn is_dirty(&self) -> Result<bool, GitError> {
         Ok(!self.text(&["status", "--porcelain", "--untracked-files=no", "--", "."])?.is_empty())

@@ -2,6 +2,7 @@
 
 mod age;
 mod artifacts;
+mod as_dvc;
 mod cli;
 mod discover;
 mod dvc_config;

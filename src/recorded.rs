@@ -49,6 +49,22 @@ pub fn at(project: &Project, commit: &str, blobs: &Blobs, bit: Bit) -> CliResult
     gather(&pipeline, blobs, bit, |stage| locked(&locks, stage).cloned())
 }
 
+/// The outs that a commit declares for the cache and records nothing of; patterns left out.
+///
+/// # Errors
+/// As [`at`].
+pub fn unrecorded_at(project: &Project, commit: &str) -> CliResult<Vec<ProjectPath>> {
+    let Some(Recorded { pipeline, locks, .. }) = locks_at(project, commit)? else { return Ok(Vec::new()) };
+    let mut paths = Vec::new();
+    for stage in &pipeline.stages {
+        let locked = locked(&locks, stage);
+        let outs = stage.outs.iter().filter(|out| out.cache && out.glob.is_none());
+        let unrecorded = outs.filter(|out| locked.is_none_or(|locked| locked.recorded(out).is_none()));
+        paths.extend(unrecorded.map(|out| out.path.clone()));
+    }
+    Ok(paths)
+}
+
 /// Whether a commit is from before `pipe convert`, and so names contents by other digests.
 ///
 /// # Errors

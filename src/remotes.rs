@@ -121,6 +121,13 @@ pub fn remember_used(project: &Project, remote: &FolderRemote) -> CliResult {
     Ok(disk::replace(&project.pipe_path(USED), text.as_bytes())?)
 }
 
+/// The same remote, remembered as one that was used as soon as something was put there: also where what puts it dies then.
+pub fn noting_use(project: &Project, remote: FolderRemote) -> FolderRemote {
+    let (project, noted) = (project.clone(), FolderRemote::new(remote.name(), remote.root()));
+    // At the end it is tried again, and told.
+    remote.on_first_put(move || drop(remember_used(&project, &noted)))
+}
+
 const USED: &str = "remotes.json";
 const USED_VERSION: u32 = 1;
 
@@ -140,6 +147,12 @@ fn used(project: &Project) -> BTreeSet<PathBuf> {
 pub fn folder(project: &Project, url: &str) -> CliResult<PathBuf> {
     let path = match url.split_once("://") {
         None => url,
+        Some(("file", path)) if path.starts_with('/') && project.dialect == Dialect::Dvc => {
+            let text = format!("DVC takes `{url}` for a folder `file:` below the one where it is called");
+            return Err(
+                CliError::message(text).hint(format!("write the path alone, which both take: {path}"))
+            );
+        }
         Some(("file", path)) if path.starts_with('/') => path,
         Some(("file", _)) => {
             return Err(CliError::message(format!("`{url}` names no folder"))

@@ -6,8 +6,9 @@ mod plots;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use base::ProjectPath;
+use base::{ProjectPath, Value};
 use cache::{Blobs, TreeEntry};
+use indexmap::IndexMap;
 use pipeline::{Dialect, Glob, OutKind, Pipeline};
 use report::{Diff, DiffSide};
 use track::{Joined, Role, Run, RunId, RunStore, Search, SqliteStore, View};
@@ -39,6 +40,10 @@ pub enum Revision {
 pub struct Readable {
     /// By file, flattened to dotted keys.
     pub side: DiffSide,
+    /// The same of metrics, as they stand in the files.
+    pub values: IndexMap<String, Value>,
+    /// Metrics files that are meant and not there.
+    pub absent: Vec<ProjectPath>,
     /// The others.
     pub faults: Vec<(ProjectPath, CliError)>,
 }
@@ -116,9 +121,12 @@ impl Revision {
             path.is_ok_and(|path| targets.iter().any(|target| target.contains(&path)))
         };
         readable.side.retain(|path, _| is_meant(path));
+        readable.values.retain(|path, _| is_meant(path));
+        readable.absent.retain(|path| is_meant(path.as_str()));
         readable.faults.retain(|(path, _)| is_meant(path.as_str()));
         for target in targets {
             let is_known = readable.side.contains_key(target.as_str())
+                || readable.absent.contains(target)
                 || readable.faults.iter().any(|(path, _)| path == target);
             let text = match self {
                 _ if is_known => None,
@@ -144,9 +152,13 @@ impl Revision {
         let mut readable = Readable::default();
         match self {
             Revision::Workspace => {
-                for path in self.each_file(project, metrics_files(&project.pipeline()?)) {
-                    let text = disk::read_text_optional(&path.to_path(&project.root));
-                    readable.insert(self, project.dialect, &path, text.map_err(CliError::from));
+                let pipeline = project.pipeline()?;
+                for path in self.each_file(project, metrics_files(&pipeline)) {
+                    let text = match disk::read_text_optional(&path.to_path(&project.root)) {
+                        Ok(None) => recorded_text(project, &pipeline, &path),
+                        text => text.map_err(CliError::from),
+                    };
+                    readable.insert(self, project.dialect, &path, text);
                 }
             }
             Revision::Commit(commit) => {
@@ -237,8 +249,11 @@ impl Readable {
             Ok(text.map(|text| pipeline::params::parse_any(path, &text, dialect)).transpose()?)
         });
         match value {
-            Ok(Some(value)) => drop(self.side.insert(path.spelled().to_owned(), report::flatten(&value))),
-            Ok(None) => {}
+            Ok(Some(value)) => {
+                self.side.insert(path.spelled().to_owned(), report::flatten(&value));
+                self.values.insert(path.spelled().to_owned(), value);
+            }
+            Ok(None) => self.absent.push(path.clone()),
             Err(fault) => self.reject(revision, path, fault),
         }
     }
@@ -365,6 +380,16 @@ pub fn load_at<T>(
             fault
         },
     )
+}
+
+/// The text of an out that is not in the workspace, as it is recorded: DVC reads it from the cache.
+fn recorded_text(project: &Project, pipeline: &Pipeline, path: &ProjectPath) -> CliResult<Option<String>> {
+    let Some(producer) = pipeline.graph.producer(path).filter(|_| project.dialect == Dialect::Dvc) else {
+        return Ok(None);
+    };
+    let ledger = project.ledger(pipeline)?;
+    let state = ledger.get(&pipeline.stage(producer).address).and_then(|locked| locked.out(path));
+    Ok(state.and_then(|state| blob_text(&project.blobs(), &state.digest)))
 }
 
 /// The text of an out in a commit: from git where git keeps it, else from the cache by the commit's lock.

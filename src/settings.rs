@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use cache::{Trust, Whose};
 use disk::LinkType;
 use pipeline::Position;
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::{Document, DocumentMut, Item, TableLike};
 
 use crate::age::parse_age;
 
@@ -453,6 +453,19 @@ impl Key {
                     hint: Some(format!("set `{}` to true or false", self.name)),
                 }),
             },
+            // As the file has it.
+            Kind::Names | Kind::LinkTypes if text.trim_start().starts_with('[') => {
+                let document: Option<DocumentMut> = format!("list = {text}").parse().ok();
+                match document.as_ref().and_then(|document| document.get("list")) {
+                    Some(list) => self.of_item(list),
+                    None => Err(Fault {
+                        message: format!("`{text}` is no list"),
+                        hint: Some(
+                            "write it as [\"a\", \"b\"], or the words alone, separated by commas".to_owned(),
+                        ),
+                    }),
+                }
+            }
             Kind::Names | Kind::LinkTypes => {
                 self.of_words(text.split(',').map(|word| word.trim().to_owned()).collect())
             }
@@ -466,7 +479,8 @@ impl Key {
             _ => format!("choose among {}, the preferred one first", names.join(", ")),
         };
         if words.is_empty() {
-            return Err(Fault { message: format!("`{}` is empty", self.name), hint: Some(all()) });
+            let hint = format!("{}; `pipe config --unset {}` takes it out", all(), self.name);
+            return Err(Fault { message: format!("`{}` is empty", self.name), hint: Some(hint) });
         }
         for (at, word) in words.iter().enumerate() {
             let is_right = match self.kind {

@@ -6,9 +6,10 @@ use base::{ProjectPath, one_line};
 use cache::Ignores;
 use clap::Args;
 use disk::DiskError;
+use pipeline::Dialect;
 
 use crate::error::{CliError, CliResult, ErrorKind};
-use crate::project::Project;
+use crate::project::{DVC_FOLDER, Project};
 use crate::ui::Printer;
 
 /// Tell which paths are ignored by .pipeignore files
@@ -64,8 +65,13 @@ fn tell(
 ) -> CliResult<bool> {
     let path = ProjectPath::resolve(&project.base, text)?;
     let is_folder = text.ends_with('/') || path.to_path(&project.root).is_dir();
+    let unwritten = unwritten_rule(project, ignores, &path, is_folder);
+    if let (Some(rule), true) = (&unwritten, args.details) {
+        printer.data_line(format_args!("{}\t{}", one_line(rule), one_line(text)));
+        return Ok(true);
+    }
     if !args.details {
-        let is_ignored = ignores.rule(&path, is_folder).is_some();
+        let is_ignored = unwritten.is_some() || ignores.rule(&path, is_folder).is_some();
         if is_ignored {
             printer.data_line(one_line(text));
         }
@@ -86,4 +92,32 @@ fn tell(
         printer.data_line(format_args!("::\t{}", one_line(text)));
     }
     Ok(!rules.is_empty())
+}
+
+/// What DVC passes over though no file says so, as it tells it: its folder and those of git and Mercurial, and other projects
+/// of DVC. Of what lies in several, the outermost decides, also one that a rule names.
+fn unwritten_rule(
+    project: &Project,
+    ignores: &Ignores,
+    path: &ProjectPath,
+    is_folder: bool,
+) -> Option<String> {
+    if project.dialect != Dialect::Dvc {
+        return None;
+    }
+    let mut at = ProjectPath::root();
+    for name in path.parts() {
+        at = at.join(name);
+        let is_folder = at != *path || is_folder;
+        match name {
+            ".git" => return Some(":.git".to_owned()),
+            ".hg" | ".dvc" if is_folder => return Some(format!(":{name}/")),
+            _ if is_folder && at.join(DVC_FOLDER).to_path(&project.root).exists() => {
+                return Some(format!("in sub_repo:{name}"));
+            }
+            _ if ignores.rule(&at, is_folder).is_some() => return None,
+            _ => {}
+        }
+    }
+    None
 }

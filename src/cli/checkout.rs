@@ -92,6 +92,7 @@ impl CheckoutArgs {
 pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, CliResult<bool>)> {
     let project = Project::find()?;
     let (pipeline, has_all) = project.pipeline_beside_conflicts(printer)?;
+    project.refuse_ignored_locks(&pipeline)?;
     let is_all_known = has_all || !args.which.may_mean_any();
     let picked = args.which.pick(&pipeline, &project)?;
     let mut placed = Placed::load(&project);

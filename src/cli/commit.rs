@@ -54,6 +54,7 @@ pub struct CommitArgs {
 pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
+    project.refuse_ignored_locks(&pipeline)?;
     let mut ledger = project.ledger(&pipeline)?;
     let Chosen { wanted, absent } = chosen(&pipeline, &project, args)?;
     let stages = || wanted.iter().map(|id| pipeline.stage(*id));

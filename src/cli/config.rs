@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::remote::ScopeArgs;
 use crate::error::{CliError, CliResult, ErrorKind};
 use crate::project::Project;
-use crate::settings::{self, Scope, Setting};
+use crate::settings::{self, Scope, Setting, Value};
 use crate::ui::Printer;
 
 /// Show or change settings
@@ -36,7 +36,7 @@ pub struct ConfigArgs {
     /// The key, as in cache.dir
     #[arg(value_name = "KEY")]
     key: Option<String>,
-    /// Its new value; several words are separated by commas
+    /// Its new value; several words are separated by commas, or a list as in the file: '["a", "b"]'
     #[arg(value_name = "VALUE", requires = "key", allow_hyphen_values = true)]
     value: Option<String>,
     #[command(flatten)]
@@ -135,13 +135,21 @@ fn shown(project: &Project, scope: Option<Scope>) -> CliResult<Vec<Shown>> {
     Ok(all)
 }
 
+/// Several words are a list, as in the file.
+fn value_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Words(words) => json!(words),
+        value => json!(value.to_string()),
+    }
+}
+
 fn show(args: &ConfigArgs, project: &Project, settings: &[Shown], printer: Printer) -> CliResult {
     let file = |path: &PathBuf| path.strip_prefix(&project.root).unwrap_or(path).display().to_string();
     if args.json {
         let rows: Vec<_> = settings
             .iter()
             .map(|(Setting { key, value, scope }, path)| {
-                json!({ "key": key, "value": value.to_string(), "scope": scope.name(), "file": file(path) })
+                json!({ "key": key, "value": value_json(value), "scope": scope.name(), "file": file(path) })
             })
             .collect();
         printer.data_line(serde_json::to_string_pretty(&rows).expect("plain data"));

@@ -20,8 +20,8 @@ use clap::Args;
 use disk::Sharing;
 use exec::{Conditions, Decision, Ledger, ParamReader, World, commit, committable, survey};
 use pipeline::{
-    Dialect, Import, ParamPath, Pipeline, Stage, freeze_pointer, parse_import, parse_source, write_import,
-    write_pointer,
+    Command, Dialect, Import, ParamPath, Pipeline, Stage, freeze_pointer, parse_import, parse_source,
+    write_import, write_pointer,
 };
 
 use self::undo::ChangedText;
@@ -486,9 +486,14 @@ fn alike(
 /// What means something else in a file of ours.
 fn differences(stage: &Stage, left: &mut Vec<String>) {
     let name = &stage.address;
-    if stage.command.scripts().iter().any(|script| script.trim().lines().count() > 1) {
+    // An item of a list has one shell in both, however many lines it has.
+    if let Command::Script(script) = &stage.command
+        && Dialect::Dvc.scripts(&stage.command).len() > 1
+        && script.trim().lines().count() > 1
+    {
         left.push(format!(
-            "the shells of stage {name}: its lines run in one now, which stops at the first failure"
+            "the shells of stage {name}, one for each line: all lines run in one now, so that what a line sets (`cd`, \
+             variables) holds in the next; a list of commands has a shell for each"
         ));
     }
     if stage.meta.as_ref().is_some_and(|meta| meta.get("pipe").is_some()) {

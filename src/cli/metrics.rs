@@ -33,10 +33,9 @@ pub fn run(command: &MetricsCommand, printer: Printer) -> CliResult {
     match command {
         MetricsCommand::Show(args) => show::run(args, &project, printer),
         MetricsCommand::Diff(args) => {
-            let (old, new) = args.sides.revisions(&project, printer)?;
-            let (old_side, new_side) = (old.metrics(&project)?, new.metrics(&project)?);
-            let (diff, faults) = args.sides.compare(&project, old_side, new_side)?;
-            args.sides.print(&old, &new, &diff, faults, printer)
+            let Some((old, new)) = args.sides.revisions(&project, printer)? else { return Ok(()) };
+            let sides = (old.metrics(&project)?, new.metrics(&project)?);
+            args.sides.show(&project, (&old, &new), sides, true, printer)
         }
     }
 }

@@ -46,6 +46,12 @@ pub fn run(args: &MoveArgs, printer: Printer) -> CliResult {
         true => is_carried(&project, stage, from, to, printer),
         false => is_resumed(&project, &pipeline, stage, to),
     };
+    // Without a name of its own there, `sub/` is no place where data could lie.
+    if args.to.ends_with('/') && !to.to_path(&project.root).is_dir() {
+        let folder = quoted_path(to.as_str());
+        return Err(CliError::message(format!("cannot move {from} to {to}: there is no folder {}", args.to))
+            .hint(format!("`mkdir -p {folder}` makes it; without the slash it is the new name")));
+    }
     if to.to_path(&project.root).is_dir() && !is_cut_off(&to)? {
         to = to.join(from.name());
     }

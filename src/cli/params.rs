@@ -6,6 +6,7 @@ use base::ProjectPath;
 use clap::{Args, Subcommand};
 use report::{Diff, DiffOptions};
 
+use crate::as_dvc;
 use crate::cli::{FormatArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
@@ -55,11 +56,16 @@ pub struct SidesArgs {
 }
 
 impl SidesArgs {
-    /// The two states.
+    /// The two states; `None` where DVC's scripts are told that nothing differs, since there is no commit yet.
     ///
     /// # Errors
     /// When one of them names nothing.
-    pub fn revisions(&self, project: &Project, printer: Printer) -> CliResult<(Revision, Revision)> {
+    pub fn revisions(&self, project: &Project, printer: Printer) -> CliResult<Option<(Revision, Revision)>> {
+        let has_commit = || project.git().map_or(Ok(true), |git| git.known_head().map(|head| head.is_some()));
+        if self.format.json && as_dvc::is_asked(project) && !has_commit()? {
+            printer.data_line("{}");
+            return Ok(None);
+        }
         let old = match &self.old {
             Some(text) => Revision::parse(project, text)?,
             None => Revision::default_base(project, printer)?,
@@ -68,19 +74,22 @@ impl SidesArgs {
             Some(text) => Revision::parse(project, text)?,
             None => Revision::Workspace,
         };
-        Ok((old, new))
+        Ok(Some((old, new)))
     }
 
-    /// Compares two states, as far as they are asked for and could be read; tells also what is wrong with the rest.
+    /// Shows what differs between the params or the `metrics` of two states, as far as they are asked for and could be read; tells also what is wrong with
+    /// the rest.
     ///
     /// # Errors
-    /// When neither has one of the files that are asked for.
-    pub fn compare(
+    /// When neither has one of the files that are asked for, or the last of those faults.
+    pub fn show(
         &self,
         project: &Project,
-        mut old: Readable,
-        mut new: Readable,
-    ) -> CliResult<(Diff, Vec<CliError>)> {
+        revisions: (&Revision, &Revision),
+        (mut old, mut new): (Readable, Readable),
+        metrics: bool,
+        printer: Printer,
+    ) -> CliResult {
         let mut wanted = BTreeSet::new();
         for target in &self.targets {
             let file = ProjectPath::resolve(&project.base, target)?.spelled().to_owned();
@@ -94,17 +103,21 @@ impl SidesArgs {
             old.retain(&wanted);
             new.retain(&wanted);
         }
-        Ok(old.diff(new))
+        if self.format.json && as_dvc::is_asked(project) {
+            let which = as_dvc::Which { all: self.all, metrics };
+            let all = as_dvc::diff(&old.side, &new.side, which, &project.base);
+            printer.data_line(serde_json::to_string_pretty(&all)?);
+            as_dvc::tell(old.faults.into_iter().chain(new.faults).map(|(_, fault)| fault), printer);
+            return Ok(());
+        }
+        let (diff, faults) = old.diff(new);
+        self.print(revisions, &diff, faults, printer)
     }
 
     /// Prints the difference of two states, then what is wrong with files that are not part of it.
-    ///
-    /// # Errors
-    /// The last of these faults.
-    pub fn print(
+    fn print(
         &self,
-        old: &Revision,
-        new: &Revision,
+        (old, new): (&Revision, &Revision),
         diff: &Diff,
         faults: Vec<CliError>,
         printer: Printer,
@@ -132,10 +145,9 @@ impl SidesArgs {
 pub fn run(command: &ParamsCommand, printer: Printer) -> CliResult {
     let ParamsCommand::Diff(args) = command;
     let project = Project::find()?;
-    let (old, new) = args.sides.revisions(&project, printer)?;
+    let Some((old, new)) = args.sides.revisions(&project, printer)? else { return Ok(()) };
     // A run recorded only what stages depend on: more would look added or removed.
     let declared = args.deps || [&old, &new].iter().any(|side| matches!(side, Revision::Run(_)));
     let (before, after) = (old.params(&project, declared)?, new.params(&project, declared)?);
-    let (diff, faults) = args.sides.compare(&project, before, after)?;
-    args.sides.print(&old, &new, &diff, faults, printer)
+    args.sides.show(&project, (&old, &new), (before, after), false, printer)
 }

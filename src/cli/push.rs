@@ -63,7 +63,7 @@ pub fn run(args: &PushArgs, printer: Printer) -> CliResult {
     let mut sides: Vec<Json> = Vec::new();
     let mut is_whole = is_all_known;
     for (name, wishes) in &wishes {
-        let remote = remotes::open(&project, name)?;
+        let remote = remotes::noting_use(&project, remotes::open(&project, name)?);
         if !create {
             remotes::refuse_vanished(&project, &remote)?;
         }

@@ -76,7 +76,7 @@ impl ScopeArgs {
 pub struct AddArgs {
     /// Its name
     name: String,
-    /// A folder: absolute, relative to the project's root, `~/…`, or `file:///…`
+    /// A folder: absolute, relative to the project's root, `~/…`, or, but in projects of DVC, `file:///…`
     url: String,
     /// Make it the default one
     #[arg(short, long)]

@@ -73,6 +73,17 @@ impl SelectArgs {
         }
     }
 
+    /// Those of them that DVC means where it tells what changed: what is named alone, but with `-p` all that is connected.
+    ///
+    /// # Errors
+    /// When a target names nothing.
+    pub fn stages_of_dvc(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
+        match (self.targets.is_empty() && !self.recursive) || self.pipeline || self.downstream {
+            true => self.stages_to_tell(pipeline, project),
+            false => self.named(pipeline, project),
+        }
+    }
+
     fn named(&self, pipeline: &Pipeline, project: &Project) -> CliResult<Vec<StageId>> {
         if self.recursive {
             return self.below(pipeline, &project.base);

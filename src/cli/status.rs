@@ -1,6 +1,7 @@
 //! `pipe status`: what is stale now, what is stale because of something before it, and why.
 
 mod cloud;
+mod dvc;
 pub mod updates;
 
 use std::collections::HashSet;
@@ -12,6 +13,7 @@ use exec::{Assessment, Conditions, Decision, Ledger, ParamReader, Running, World
 use pipeline::{DepName, Pipeline, SpecialName, Stage, StageId, StaleReason, Subject};
 use serde_json::{Map, Value as Json, json};
 
+use crate::as_dvc;
 use crate::cli::select::SelectArgs;
 use crate::cli::sharing::ShareArgs;
 use crate::cli::status::updates::Updates;
@@ -43,7 +45,7 @@ pub struct StatusArgs {
     /// The same with this remote [default: the one of `core.remote`]
     #[arg(short, long, help_heading = None, value_name = "NAME")]
     remote: Option<String>,
-    /// With `--cloud`: also what the targets need, which otherwise counts in any case
+    /// With `--cloud`, and with `--json` in projects of DVC: also what the targets need, which otherwise counts in any case
     #[arg(short = 'd', long, help_heading = None)]
     with_deps: bool,
     /// With `--cloud`: also what the tips of all branches record
@@ -130,6 +132,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
     tell_unread(&origin.unread, printer);
+    project.refuse_ignored_locks(&pipeline)?;
     let wanted = args.select.stages_to_tell(&pipeline, &project)?;
     let workspace = args.verify.workspace(&project, printer)?;
     let ledger = project.ledger(&pipeline)?;
@@ -152,6 +155,13 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         false => updates::find(&project, &pipeline, &wanted, printer)?,
     };
     let running = exec::running(&project.job_folder(), &project.pipe_path("lock"));
+    if args.json && as_dvc::is_asked(&project) {
+        let named = args.select.stages_of_dvc(&pipeline, &project)?;
+        plan.retain(|(id, _)| args.with_deps || named.contains(id));
+        let all = dvc::status(inside, &plan, &updates, &project.base);
+        printer.data_line(serde_json::to_string_pretty(&all).expect("plain data"));
+        return Ok(());
+    }
     if args.json {
         let stages =
             plan.iter().map(|(id, judged)| updates.told(*id, stage_json(inside, *id, judged, &running)));

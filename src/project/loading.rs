@@ -12,6 +12,7 @@ use crate::discover::{Found, look_around};
 use crate::env_key::env_key;
 use crate::environment;
 use crate::error::{CliError, CliResult};
+use crate::git::GitError;
 use crate::pointed::Depth;
 use crate::reading::{Reader, files_in_place, load_pipeline};
 use crate::remotes;
@@ -194,6 +195,25 @@ impl Project {
         Ok((pipeline, read.into_inner()))
     }
 
+    /// In projects of DVC, refuses locks that git ignores, which DVC would not read.
+    ///
+    /// # Errors
+    /// When there is one, or git fails.
+    pub fn refuse_ignored_locks(&self, pipeline: &Pipeline) -> CliResult {
+        let Some(git) = self.git().filter(|_| self.dialect == Dialect::Dvc) else { return Ok(()) };
+        let locks: Vec<ProjectPath> = pipeline.files.iter().map(pipeline::lock_beside).collect();
+        let locks: Vec<&ProjectPath> = locks.iter().collect();
+        let open = match git.not_ignored(&locks) {
+            Err(GitError::Start(_)) => return Ok(()),
+            open => open?,
+        };
+        match locks.into_iter().find(|lock| !open.contains(lock)) {
+            Some(lock) => Err(CliError::message(format!("{lock} is git-ignored, and DVC would not read it"))
+                .hint(format!("`git check-ignore -v {}` names the rule", quoted_path(lock.as_str())))),
+            None => Ok(()),
+        }
+    }
+
     /// What the variables hold that stages declare. The key is asked for where there is something to hide.
     fn environment(&self, pipeline: &Pipeline) -> CliResult<Environment> {
         let mut environment = Environment::default();
@@ -311,6 +331,21 @@ impl Project {
         let start = disk::Stamp::now();
         match self.pipeline_files_if_any()? {
             Ok(files) => Ok(self.loaded(start, files)?.0),
+            Err(_) => self.no_pipeline(),
+        }
+    }
+
+    /// The same, telling of files of the other tool.
+    ///
+    /// # Errors
+    /// As [`Project::pipeline_if_any`].
+    pub fn pipeline_if_any_told(&self, printer: Printer) -> CliResult<Pipeline> {
+        let start = disk::Stamp::now();
+        match self.pipeline_files_if_any()? {
+            Ok(files) => {
+                tell_unread(&files.unread, printer);
+                Ok(self.loaded(start, files)?.0)
+            }
             Err(_) => self.no_pipeline(),
         }
     }

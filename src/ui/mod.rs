@@ -194,7 +194,7 @@ impl Printer {
 
     /// Whether talk goes to a terminal that can be redrawn.
     pub fn is_live(&self) -> bool {
-        !self.is_quiet() && io::stderr().is_terminal() && !environment::no_color()
+        !self.is_quiet() && io::stderr().is_terminal() && !environment::is_dumb_terminal()
     }
 
     /// How wide data may be: the terminal's width, or nothing when stdout is no terminal.

@@ -488,8 +488,12 @@ fn files_of_the_other_tool_are_told() {
         sandbox.ok(["remote", "add", "--default", "store", "../store"]);
         sandbox.ok(["push"]);
         sandbox.write(lock, "");
-        for command in ["status", "checkout", "pull"] {
-            sandbox.ok([command]).tells(&[lock, "a project of", &format!("results in {own}")]);
+        sandbox.write("stages", "1\n");
+        let file = if is_dvc { "dvc.yaml" } else { "pipeline.yaml" };
+        sandbox.write(file, "stages: {s: {cmd: cp stages o, deps: [stages], outs: [o]}}\n");
+        for command in [&["status"][..], &["checkout"], &["pull"], &["repro"], &["repro"], &["add", "other"]]
+        {
+            sandbox.ok(command).tells(&[lock, "a project of", &format!("results in {own}")]);
         }
         // A pointer among them tells how to go on.
         let theirs = data(!is_dvc);

@@ -149,3 +149,21 @@ fn git_is_told_of_records_when_asked() {
     sandbox.write("a", "3\n");
     sandbox.ok(["add", "a"]).tells(&["git could not be told of what was recorded", "index.lock"]);
 }
+
+#[test]
+fn a_list_is_set_and_taken_out_as_one() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["init"]);
+    sandbox.ok(["config", "stage_cache.trust", r#"["root", "me"]"#]);
+    assert_eq!(sandbox.read(".pipe/config.toml"), "[stage_cache]\ntrust = [\"root\", \"me\"]\n");
+    assert_eq!(sandbox.ok(["config", "stage_cache.trust"]).stdout, "root,me\n");
+    let told = sandbox.json(["config", "--json", "stage_cache.trust"]);
+    assert_eq!(told[0]["value"], serde_json::json!(["root", "me"]));
+    sandbox.pipe(["config", "stage_cache.trust", "[root]"]).code(2).tells(&["`[root]` is no list"]);
+    let empty = ["`stage_cache.trust` is empty", "`pipe config --unset stage_cache.trust`"];
+    sandbox.pipe(["config", "stage_cache.trust", "[]"]).code(2).tells(&empty);
+    sandbox.ok(["config", "--unset", "stage_cache.trust"]);
+    sandbox.pipe(["config", "stage_cache.trust"]).code(1);
+    sandbox.ok(["config", "cache.link_types", r#"["hardlink", "copy"]"#]);
+    assert_eq!(sandbox.ok(["config", "cache.link_types"]).stdout, "hardlink,copy\n");
+}

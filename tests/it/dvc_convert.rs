@@ -44,7 +44,7 @@ fn what_is_here_and_up_to_date_is_converted() {
         "Recorded the results of 1 stage",
         "the result of stage two, which is not up to date",
         "gone of gone.dvc, which is not here as recorded",
-        "the shells of stage two",
+        "the shells of stage two, one for each line: all lines run in one now",
         "`meta.pipe` of stage two",
         ".dvc-converted",
         "converted without 1 record of data that is not here",

@@ -158,7 +158,11 @@ pub fn stale(sandbox: &Sandbox) -> BTreeSet<String> {
     let said = pipe(sandbox, &["status", "--json"]);
     let status: Json =
         serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}{}", said.stdout, said.stderr));
-    let stages = status["stages"].as_array().expect("a list").iter();
-    let direct = stages.filter(|stage| matches!(stage["state"].as_str(), Some("stale" | "unknown")));
-    direct.map(|stage| stage["stage"].as_str().expect("a name").to_owned()).collect()
+    // A project that was converted answers in a shape of its own.
+    if let Some(stages) = status["stages"].as_array().filter(|_| !sandbox.exists("dvc.yaml")) {
+        let is_stale = |stage: &&Json| matches!(stage["state"].as_str(), Some("stale" | "unknown"));
+        let direct = stages.iter().filter(is_stale);
+        return direct.map(|stage| stage["stage"].as_str().expect("a name").to_owned()).collect();
+    }
+    status.as_object().expect("a map").keys().cloned().collect()
 }

@@ -509,25 +509,3 @@ fn templates_find_texts_as_keys_alone() {
         assert_eq!(dvc.call(&sandbox, &["repro"]).0 == 0, is_found, "{template}");
     }
 }
-
-#[test]
-fn json_that_differs_in_shape() {
-    let mut dvc = Dvc::start(&Sandbox::without_git());
-    let sandbox = project(&mut dvc);
-    sandbox.write("params.yaml", "l: [1]\n");
-    sandbox.write("m.json", "{\"deep\": {\"x\": 2}}");
-    sandbox.write("dvc.yaml", "params: [params.yaml]\nmetrics: [m.json, gone.json]\n");
-    sandbox.commit("first");
-    sandbox.write("params.yaml", "l: [1, 2]\n");
-    let mut both = |arguments: &[&str]| -> [serde_json::Value; 2] {
-        let texts = [pipe(&sandbox, arguments).code(0).stdout.clone(), dvc.ok(&sandbox, arguments)];
-        texts.map(|text| serde_json::from_str(text.trim()).expect("JSON"))
-    };
-    let [ours, theirs] =
-        both(&["params", "diff", "--json"]).map(|all| all["params.yaml"]["l"]["new"].clone());
-    assert_eq!((ours, theirs), (serde_json::json!([1, 2]), serde_json::json!("[1, 2]")));
-    let [ours, theirs] = both(&["metrics", "show", "--json"]);
-    assert_eq!(ours, serde_json::json!({"m.json": {"deep.x": 2}}));
-    assert_eq!(theirs[""]["data"]["m.json"]["data"]["deep"]["x"], 2);
-    assert!(theirs[""]["data"]["gone.json"]["error"].is_object());
-}

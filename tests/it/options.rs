@@ -339,3 +339,22 @@ fn interactive_asks_before_each_stage() {
     // What is up to date asks for nothing.
     answer(&sandbox, "", "repro -i").code(0);
 }
+
+#[test]
+fn a_terminal_without_colours_shows_what_runs() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a: {cmd: 'while [ ! -e go ]; do sleep 0.05; done; echo 1 > out', outs: [out]}\n",
+    );
+    let mut command = sandbox.program("script");
+    let pipe = env!("CARGO_BIN_EXE_pipe");
+    command.args(["--quiet", "--return", "--flush", "--command", &format!("{pipe} repro"), "/dev/null"]);
+    command.env("NO_COLOR", "1").env("TERM", "xterm");
+    let running = sandbox.start(command);
+    running.await_printed("1 running");
+    sandbox.write("go", "");
+    let said = running.wait().code(0).stdout;
+    let styles = said.split("\u{1b}[").skip(1).filter(|part| {
+        part.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ';').starts_with('m')
+    });
+    assert_eq!(styles.count(), 0, "{said:?}");
+}

@@ -518,6 +518,30 @@ fn a_remote_that_vanished_is_not_begun_anew_unasked() {
     there(&sandbox, "project", &["push", "--create"]).code(0).tells(&["5 files pushed to store"]);
 }
 
+/// One that died is one that failed later on: nothing is done at its end.
+#[test]
+fn a_remote_that_vanished_after_a_push_that_was_cut_off_is_not_begun_anew_either() {
+    let sandbox = Sandbox::new();
+    sandbox.write("raw/a", "1\n");
+    sandbox.ok(["init"]);
+    sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+    sandbox.ok(["add", "raw"]);
+    sandbox.ok(["push"]);
+    let is_list = |name: &String| sandbox.read(&format!("../store/{name}")) != "1\n";
+    let list = objects(&sandbox).into_iter().find(is_list).expect("the list of the folder");
+    sandbox.remove("../store");
+    sandbox.remove(".pipe/remotes.json");
+    // Its files go before it, and where it would lie nothing can be put.
+    let folder = list.rsplit_once('/').expect("a folder").0;
+    sandbox.write(&format!("../store/{folder}"), "");
+    let said = sandbox.pipe(["push"]);
+    assert_ne!(said.code_of(), Some(0), "{}", said.stderr);
+    assert_eq!(objects(&sandbox).len(), 2);
+    sandbox.remove("../store");
+    sandbox.pipe(["push"]).code(2).tells(&["was used before", "is not there", "`pipe push --create`"]);
+    assert!(!sandbox.exists("../store"));
+}
+
 /// As of the whole of it.
 #[test]
 fn a_part_of_a_folder_of_which_nobody_has_the_list() {

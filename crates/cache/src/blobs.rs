@@ -96,6 +96,11 @@ impl Blobs {
         self.size_held(state).is_some()
     }
 
+    /// Whether the list of a folder is there. The files in it are not asked for.
+    pub fn has_list(&self, state: &FileState) -> bool {
+        self.path_of(state).is_file()
+    }
+
     /// The same where the only other copy of the content is about to go: a blob that is not sealed is read, once, also one of
     /// another tool.
     pub fn keeps(&self, state: &FileState) -> bool {

@@ -48,6 +48,7 @@ pub use format::dvc::config::{
 pub use format::dvc::datasets::{Dataset, dataset_state};
 pub use format::dvc::merge::{dvc_lock_lines, dvc_lock_stages};
 pub use format::dvc::outs::{Recorded, recorded_outs, run_outs};
+pub use format::dvc::python::{is_equal as is_equal_in_python, text as python_text};
 pub use format::dvc::run_cache::RunEntry;
 pub use format::native::lock::{parse_lock, write_lock};
 pub use format::native::needs::amount;

@@ -224,6 +224,8 @@ pub fn load_all(file: &ProjectPath, files: &[ProjectPath], provided: &Provided) 
         // Gone since it was found: then there is no such data.
         let Some(text) = texts.text(file) else { continue };
         match parse_source(file, text) {
+            // A file of DVC may tell of nothing: there is no such data.
+            Ok((stage, _)) if stage.outs.is_empty() => {}
             Ok((stage, _)) => builder.add_source(file, text, stage),
             Err(fault) => faults.push(fault),
         }

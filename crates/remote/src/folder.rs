@@ -10,6 +10,7 @@
 //! push knows them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -61,6 +62,18 @@ pub struct FolderRemote {
     /// Whether the disk is waited for, once it is known on which the folder lies.
     waits: OnceLock<bool>,
     unsettled: Mutex<Unsettled>,
+    /// What is done once something lies there that was put.
+    first: First,
+}
+
+/// What is done once, after the first object was put.
+#[derive(Default)]
+struct First(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl fmt::Debug for First {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("First")
+    }
 }
 
 /// Small objects that the disk may not have.
@@ -94,6 +107,7 @@ impl FolderRemote {
             shared: OnceLock::new(),
             waits: OnceLock::new(),
             unsettled: Mutex::default(),
+            first: First::default(),
         }
     }
 
@@ -113,6 +127,13 @@ impl FolderRemote {
     #[must_use]
     pub fn resuming_from(self, size: u64) -> Self {
         FolderRemote { resumed: size, ..self }
+    }
+
+    /// The same, doing `then` once something lies there that was put, before a second object is known to: a process that dies
+    /// later has done it.
+    #[must_use]
+    pub fn on_first_put(self, then: impl FnOnce() + Send + 'static) -> Self {
+        FolderRemote { first: First(Mutex::new(Some(Box::new(then)))), ..self }
     }
 
     /// The folder.
@@ -365,6 +386,10 @@ impl Remote for FolderRemote {
             partial.protect().map_err(refused)?;
         }
         partial.finish(None).map_err(refused)?;
+        let then = self.first.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(then) = then {
+            then();
+        }
         if waits && is_small {
             self.unsettled().add(path);
         }

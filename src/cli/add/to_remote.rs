@@ -70,7 +70,7 @@ pub fn run(
             .hint("leave `--to-remote` out"));
     }
     let name = remotes::name(project, args.remote.as_deref())?;
-    let remote = remotes::open(project, &name)?;
+    let remote = remotes::noting_use(project, remotes::open(project, &name)?);
     let interrupt = Interrupt::listen()?;
     let aside = aside(project)?;
     let folder = from.parent().unwrap_or(Path::new("/"));

@@ -8,6 +8,7 @@ use clap::Args;
 use pipeline::Pipeline;
 use serde_json::{Value as Json, json};
 
+use crate::as_dvc;
 use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, roots_of, tell_unread, wishes};
 use crate::error::{CliError, CliResult, ErrorKind, with_causes};
@@ -99,6 +100,18 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         recorded::tell_whole(&mut now, &unlisted, &whole);
         recorded::tell_whole(&mut found, &unlisted, &whole_found);
     }
+    if args.granular && as_dvc::is_asked(&project) {
+        let (whole_found, _) = recorded::in_place(&workspace, &pipeline, &whole, false);
+        for (side, whole) in [(&mut head, &whole_head), (&mut now, &whole), (&mut found, &whole_found)] {
+            // Folders stand beside their files, as DVC tells them.
+            side.extend(
+                whole
+                    .iter()
+                    .filter(|(_, state)| state.is_folder())
+                    .map(|(path, state)| (path.clone(), *state)),
+            );
+        }
+    }
     unreadable.retain(|data, _| is_meant(data) || targets.iter().any(|target| data.contains(target)));
     let is_unreadable = |path: &ProjectPath| unreadable.keys().any(|data| data.contains(path));
     for side in [&mut head, &mut now, &mut found] {
@@ -116,14 +129,20 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         .map(|(path, state)| (path.clone(), *state))
         .collect();
     let mut uncommitted = Difference::between(&readable, &found).with_renames(&readable, &found);
+    let all_uncommitted = uncommitted.clone();
     // What nobody edited waits for what its pointer records; of what somebody did, he has to choose.
     let Moved { mut outdated, edited, partial } = Moved::look(&workspace, &pipeline, &ledger);
     outdated.retain(is_meant);
     let is_outdated = |path: &ProjectPath| outdated.iter().any(|data| data.contains(path));
     split_off(&mut uncommitted, is_outdated);
     let diverged = split_off(&mut uncommitted, |path| edited.iter().any(|data| data.contains(path)));
+    // Of a folder whose files are told one by one, its list counts.
+    let is_held = |state: &FileState| match args.granular && state.is_folder() {
+        true => blobs.has_list(state),
+        false => blobs.holds_all(state),
+    };
     let missing: Vec<&ProjectPath> =
-        now.iter().filter(|(_, state)| !blobs.holds_all(state)).map(|(path, _)| path).collect();
+        now.iter().filter(|(_, state)| !is_held(state)).map(|(path, _)| path).collect();
     let is_changed = |path: &ProjectPath| {
         let is_in = |one: &Difference| {
             let is_renamed = one.renamed.iter().any(|(old, new)| old == path || new == path);
@@ -138,6 +157,31 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
     let name = |path: &ProjectPath| {
         recorded::named(path, found.get(path).or(now.get(path)).or(head.get(path)).or(whole.get(path)))
     };
+    if args.json && as_dvc::is_asked(&project) {
+        let names = |paths: &mut dyn Iterator<Item = &ProjectPath>| paths.map(name).collect::<Json>();
+        let sides = |one: &Difference| -> Json {
+            let renamed = one.renamed.iter().map(|(old, new)| json!({ "old": name(old), "new": name(new) }));
+            as_dvc::compact([
+                ("added", names(&mut one.added.iter())),
+                ("modified", names(&mut one.modified.iter())),
+                ("deleted", names(&mut one.deleted.iter())),
+                ("renamed", renamed.collect()),
+            ])
+        };
+        let seen = |path: &ProjectPath| Json::from(path.relative_to(&project.base));
+        let faults = unreadable.iter().map(|(path, fault)| (path.to_string(), with_causes(fault).into()));
+        let all = as_dvc::compact([
+            ("not_in_cache", names(&mut missing.iter().copied())),
+            ("not_in_remote", names(&mut absent.iter().flatten())),
+            ("committed", sides(&committed)),
+            ("uncommitted", sides(&all_uncommitted)),
+            ("untracked", untracked.iter().flatten().map(seen).collect()),
+            ("unchanged", names(&mut unchanged.iter().copied())),
+            ("unreadable", Json::Object(faults.collect())),
+        ]);
+        printer.data_line(serde_json::to_string_pretty(&all)?);
+        return recorded::tell_unreadable(&unreadable, printer).and_then(|()| conclude());
+    }
     if args.json {
         let names = |paths: &[ProjectPath]| paths.iter().map(name).collect::<Vec<_>>();
         let sides = |one: &Difference| -> Json {
@@ -279,6 +323,20 @@ fn not_in_remote(
     blobs: &Blobs,
     printer: Printer,
 ) -> CliResult<(Vec<ProjectPath>, bool)> {
+    if project.remotes().0.is_empty() && args.remote.is_none() {
+        printer.say(
+            "There is no remote: it has nothing. `pipe remote add --default NAME FOLDER` makes one known.",
+        );
+        let outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|out| out.push);
+        let pushed: Vec<&ProjectPath> =
+            outs.map(|out| out.glob.as_ref().map_or(&out.path, |glob| glob.base())).collect();
+        let is_pushed = |path: &ProjectPath| pushed.iter().any(|out| out.contains(path));
+        let mut all = now.clone();
+        if args.granular {
+            all.extend(recorded::granular(now, blobs)?);
+        }
+        return Ok((all.into_keys().filter(is_pushed).collect(), true));
+    }
     let interrupt = Interrupt::listen()?;
     let share = ShareArgs { remote: args.remote.clone(), ..ShareArgs::default() };
     let (mut absent, mut is_all_told) = (Vec::new(), true);

@@ -5,6 +5,7 @@ use cache::{Blobs, Difference, Files};
 use report::{Cell, Column, Table};
 use serde_json::{Value as Json, json};
 
+use crate::as_dvc;
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
 use crate::recorded::{self, Bit, Unreadable};
@@ -31,17 +32,27 @@ pub fn run(
                     .hint("`git add` and commit what it wrote: from then on the data can be compared"));
             }
             Some(commit) => Revision::Commit(commit),
+            // What DVC's scripts are told then.
+            None if args.json && as_dvc::is_asked(project) && project.git().is_some() => {
+                printer.data_line("{}");
+                return Ok(());
+            }
             None => {
                 return Err(CliError::message("there is no commit to compare the data with")
                     .hint("commit the project; `pipe data status` tells what is not recorded"));
             }
         },
     };
+    let is_for_dvc = args.json && as_dvc::is_asked(project);
     let of_workspace = states.1.is_none();
     let new = states.1.unwrap_or(Revision::Workspace);
     let targets = args.targets.iter().map(|target| ProjectPath::resolve(&project.base, target));
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
     let mut unreadable = Unreadable::new();
+    let unrecorded = [&old, &new].map(|revision| match revision {
+        Revision::Commit(commit) if is_for_dvc => recorded::unrecorded_at(project, commit),
+        _ => Ok(Vec::new()),
+    });
     let [old, new] =
         [&old, &new].map(|revision| files(project, revision, &targets, &mut unreadable, printer));
     let (mut old, mut new) = (old?, new?);
@@ -56,7 +67,20 @@ pub fn run(
     let changes = Difference::between(&old, &new).with_renames(&old, &new);
     // What is not as it was, and cannot be brought back from the cache.
     let missing = (of_workspace && !args.hide_missing).then(|| missing(&changes, &old, &project.blobs()));
-    if args.json {
+    if is_for_dvc {
+        let [old_names, new_names] = unrecorded;
+        let is_meant =
+            |path: &ProjectPath| targets.is_empty() || targets.iter().any(|target| target.contains(path));
+        let [old_names, new_names] = [old_names?, new_names?].map(|mut paths| {
+            paths.retain(is_meant);
+            paths
+        });
+        let sides =
+            [Side { files: &old, unrecorded: &old_names }, Side { files: &new, unrecorded: &new_names }];
+        let blobs = (of_workspace).then(|| project.blobs());
+        let all = dvc_json(&changes, sides, blobs.as_ref(), args);
+        printer.data_line(serde_json::to_string_pretty(&all)?);
+    } else if args.json {
         print_json(&changes, missing.as_deref(), (&old, &new), args.show_hash, printer)?;
     } else {
         print(&changes, missing.as_deref(), (&old, &new), args, printer);
@@ -120,6 +144,81 @@ fn missing(changes: &Difference, old: &Files, blobs: &Blobs) -> Vec<ProjectPath>
     let mut missing: Vec<ProjectPath> = gone.filter(|path| !blobs.has_all(&old[*path])).cloned().collect();
     missing.sort();
     missing
+}
+
+/// One state, as DVC's JSON tells of it.
+struct Side<'a> {
+    files: &'a Files,
+    /// Outs that a commit declares and records nothing of: they stand in DVC's index all the same, without a hash.
+    unrecorded: &'a [ProjectPath],
+}
+
+/// `{"added": [{"path": …, "hash": …}], …}`, and `{}` where nothing differs and nothing is lost. What the cache lacks of
+/// the old state is told where `blobs` is given, also where it did not change.
+fn dvc_json(changes: &Difference, [old, new]: [Side<'_>; 2], blobs: Option<&Blobs>, args: &DiffArgs) -> Json {
+    let hash = |side: &Side<'_>, path: &ProjectPath| json!(side.files.get(path).map(as_dvc::hash));
+    let name = |side: &Side<'_>, path: &ProjectPath| recorded::named(path, side.files.get(path));
+    let both = |path: &ProjectPath| json!({ "old": hash(&old, path), "new": hash(&new, path) });
+    let [mut added, mut deleted, mut modified, mut lost] = [const { Vec::new() }; 4];
+    let mut renamed = Vec::new();
+    for path in &changes.added {
+        match old.unrecorded.contains(path) {
+            true => modified.push((name(&old, path), both(path))),
+            false => added.push((name(&new, path), hash(&new, path))),
+        }
+    }
+    for path in &changes.deleted {
+        match new.unrecorded.contains(path) {
+            true => modified.push((name(&old, path), both(path))),
+            false => deleted.push((name(&old, path), hash(&old, path))),
+        }
+    }
+    modified.extend(changes.modified.iter().map(|path| (name(&old, path), both(path))));
+    let is_nowhere = |side: &Side<'_>, path: &ProjectPath| {
+        !side.files.contains_key(path) && !side.unrecorded.contains(path)
+    };
+    let gone = old.unrecorded.iter().filter(|path| is_nowhere(&new, path));
+    deleted.extend(gone.map(|path| (name(&old, path), Json::Null)));
+    let begun = new.unrecorded.iter().filter(|path| is_nowhere(&old, path));
+    added.extend(begun.map(|path| (name(&new, path), Json::Null)));
+    for (before, after) in &changes.renamed {
+        renamed.push(((name(&old, before), name(&new, after)), hash(&old, before)));
+    }
+    if let Some(blobs) = blobs {
+        let missing = old.files.iter().filter(|(_, state)| match state.is_folder() {
+            true => !blobs.has_list(state),
+            false => !blobs.holds(state),
+        });
+        lost.extend(
+            missing.map(|(path, state)| (recorded::named(path, Some(state)), json!(as_dvc::hash(state)))),
+        );
+    }
+    if [&added, &deleted, &modified, &lost].iter().all(|list| list.is_empty()) && renamed.is_empty() {
+        return json!({});
+    }
+    let entry = |path: Json, hash: Json| match args.show_hash {
+        true => json!({ "path": path, "hash": hash }),
+        false => json!({ "path": path }),
+    };
+    let list = |mut entries: Vec<(String, Json)>| -> Json {
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        entries.into_iter().map(|(path, hash)| entry(path.into(), hash)).collect()
+    };
+    renamed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let renamed: Json = renamed
+        .into_iter()
+        .map(|((old, new), hash)| entry(json!({ "old": old, "new": new }), hash))
+        .collect();
+    let mut all = json!({
+        "added": list(added),
+        "deleted": list(deleted),
+        "modified": list(modified),
+        "renamed": renamed,
+    });
+    if blobs.is_some() && !args.hide_missing {
+        all["not in cache"] = list(lost);
+    }
+    all
 }
 
 fn print_json(

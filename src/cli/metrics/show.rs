@@ -6,6 +6,7 @@ use indexmap::{IndexMap, IndexSet};
 use report::{Cell, Column, DiffSide, Table};
 use serde_json::Value as Json;
 
+use crate::as_dvc;
 use crate::cli::{FormatArgs, all_told};
 use crate::error::{CliError, CliResult};
 use crate::project::Project;
@@ -55,10 +56,18 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
     let states = states(args, revisions, project)?;
     let alone = states.len() == 1;
     let mut faults: Vec<CliError> = Vec::new();
+    let is_for_dvc = args.format.json && as_dvc::is_asked(project);
     let mut shown: Vec<Shown> = Vec::new();
+    let mut told = Vec::new();
     for (name, revision) in states {
         match revision.metrics_of(project, &targets) {
             Ok(readable) => {
+                if is_for_dvc {
+                    told.push((
+                        name_for_dvc(args, &name, &revision),
+                        as_dvc::metrics(&readable, &project.base),
+                    ));
+                }
                 shown.push((name, readable.side));
                 faults.extend(readable.faults.into_iter().map(|(_, fault)| fault));
             }
@@ -67,6 +76,13 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
             Err(fault) => faults.push(fault),
         }
     }
+    if is_for_dvc {
+        let branch = project.git().and_then(|git| git.branch());
+        let all = as_dvc::without_equal_workspace(told, branch.as_deref());
+        printer.data_line(serde_json::to_string_pretty(&all)?);
+        as_dvc::tell(faults, printer);
+        return Ok(());
+    }
     if args.format.json {
         printer.data_line(serde_json::to_string_pretty(&json(&shown, alone))?);
     } else if shown.iter().any(|(_, side)| !side.is_empty()) || faults.is_empty() {
@@ -74,6 +90,17 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
         args.format.print(&if args.no_path { table.without("file") } else { table }, printer);
     }
     all_told(faults, printer)
+}
+
+/// What DVC calls a state: by no name the workspace that nobody named, a commit by its whole digest, and several names without
+/// blanks.
+fn name_for_dvc(args: &MetricsShowArgs, name: &str, revision: &Revision) -> String {
+    let is_unnamed = !(args.all_branches || args.all_tags || args.all_commits) && args.words.is_empty();
+    match revision {
+        Revision::Workspace if is_unnamed => String::new(),
+        Revision::Commit(commit) if commit.starts_with(name) => commit.clone(),
+        _ => name.replace(", ", ","),
+    }
 }
 
 /// The words that name states, with them, and those that name files.

@@ -4,6 +4,8 @@ use base::one_line;
 use cache::{Comparison, Meter, Whereabouts};
 use serde_json::json;
 
+use super::dvc;
+use crate::as_dvc;
 use crate::cli::push::end;
 use crate::cli::sharing::{ShareArgs, named, roots_of, tell_unread, unread_json, wishes};
 use crate::error::{CliError, CliResult, ErrorKind};
@@ -21,9 +23,11 @@ use crate::ui::Printer;
 pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
     let pipeline = project.pipeline()?;
+    let is_for_dvc = as_dvc::is_asked(&project);
     let interrupt = Interrupt::listen()?;
     let workspace = project.workspace(printer)?;
     let mut sides = Vec::new();
+    let mut told = serde_json::Map::new();
     let mut lines = Vec::new();
     let mut is_all_known = true;
     let foreign = import::outs_of_repositories(&project, &pipeline)?;
@@ -38,6 +42,7 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
         let roots = roots_of(&transfer, wishes, false)?;
         let found = end(transfer.compare(&roots), &interrupt, "compared", &meter, name, printer)?;
         let Comparison { places: found, unread } = found;
+        told.extend(dvc::moves(&found, &project.base));
         let of = |here: bool, there: bool| {
             let places =
                 found.iter().filter(|place: &&Whereabouts| place.here == here && place.there == there);
@@ -58,12 +63,14 @@ pub fn run(args: &ShareArgs, printer: Printer) -> CliResult {
             is_all_known = false;
             side["unread"] = unread_json(&unread);
         }
-        if !args.json {
+        if !args.json || is_for_dvc {
             tell_unread(&unread, printer);
         }
         sides.push(side);
     }
-    if args.json {
+    if args.json && is_for_dvc {
+        printer.data_line(serde_json::to_string_pretty(&told).expect("plain data"));
+    } else if args.json {
         printer.data_line(serde_json::to_string_pretty(&json!({ "remotes": sides })).expect("plain data"));
     } else if !printer.is_quiet() {
         for line in &lines {

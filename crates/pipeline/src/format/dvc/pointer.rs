@@ -117,7 +117,10 @@ impl Pointer {
 /// # Errors
 /// When it is none, holds a stage with a command, or names a path outside the project.
 pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineError> {
-    let value = Dialect::Dvc.read_typed_yaml(file, text)?;
+    let value = match Dialect::Dvc.read_typed_yaml(file, text)? {
+        Value::Null => Value::Map(IndexMap::new()),
+        value => value,
+    };
     let root = Node::root(Source { file, text }, &value);
     if let Some(command) = root.map()?.get("cmd") {
         let hint = Some("DVC 1.0 moved such stages into dvc.yaml; `dvc stage add` makes one");
@@ -145,7 +148,8 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
         None => folder,
     };
     let (mut outs, mut unix_text) = (Vec::new(), BTreeSet::new());
-    if let Some(list) = root.get("outs") {
+    // DVC takes a file that tells of nothing.
+    if let Some(list) = root.get("outs").filter(|list| *list.value != Value::Null) {
         for item in list.items()? {
             let node = item.get("path").ok_or_else(|| item.fault("the out has no `path`"))?;
             let out = Out {
@@ -165,9 +169,6 @@ pub(crate) fn parse(file: &ProjectPath, text: &str) -> Result<Pointer, PipelineE
             }
             outs.push((out, read_state(&item)?));
         }
-    }
-    if outs.is_empty() {
-        return Err(root.fault("this is no pointer to data: it has no `outs`"));
     }
     Ok(Pointer {
         outs,

@@ -19,6 +19,46 @@ pub(crate) fn float_text(number: f64) -> String {
     format!("{digits}e{sign}{exponent:0>2}")
 }
 
+/// What `repr` makes of a value.
+pub fn text(value: &Value) -> String {
+    let listed = |values: &mut dyn Iterator<Item = String>| values.collect::<Vec<_>>().join(", ");
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
+        Value::Float(number) => float_text(*number),
+        Value::Int(_) | Value::Big(_) | Value::Date(_) => value.to_string(),
+        Value::Str(letters) => quoted(letters),
+        Value::List(list) => format!("[{}]", listed(&mut list.iter().map(text))),
+        Value::Map(map) => {
+            let entry = |(key, value): (&String, &Value)| format!("{}: {}", quoted(key), text(value));
+            format!("{{{}}}", listed(&mut map.iter().map(entry)))
+        }
+        Value::Pairs(pairs) => {
+            let entry = |(key, value): &(Value, Value)| format!("{}: {}", text(key), text(value));
+            format!("{{{}}}", listed(&mut pairs.iter().map(entry)))
+        }
+    }
+}
+
+/// A text as `repr` quotes it.
+fn quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut quoted = String::from(quote);
+    for letter in text.chars() {
+        match letter {
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\\' => quoted.push_str("\\\\"),
+            letter if letter == quote => quoted.extend(['\\', letter]),
+            letter if letter.is_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(letter))),
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push(quote);
+    quoted
+}
+
 /// What `json.dumps` with sorted keys makes of a value, the keys `without` left out wherever they stand.
 pub(crate) fn json(value: &Value, without: &[&str]) -> String {
     let mut json = String::new();
@@ -145,7 +185,7 @@ pub(crate) fn identity(key: &Value) -> (&'static str, String) {
 }
 
 /// Whether `a == b` in Python: numbers of all types are compared by what they are worth, and a NaN is not itself.
-pub(crate) fn is_equal(a: &Value, b: &Value) -> bool {
+pub fn is_equal(a: &Value, b: &Value) -> bool {
     let integer = |value: &Value| match value {
         Value::Bool(truth) => Some(i128::from(*truth)),
         Value::Int(number) => Some(*number),
@@ -186,6 +226,16 @@ pub(crate) fn is_equal(a: &Value, b: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_as_python_writes_them_out() {
+        let value: Value = serde_json::from_str(
+            r#"[1, 1.0, 1e-7, true, null, "a", "it's", "\"'", "a\n\u0001é", {"k": []}]"#,
+        )
+        .unwrap();
+        let expected = r#"[1, 1.0, 1e-07, True, None, 'a', "it's", '"\'', 'a\n\x01é', {'k': []}]"#;
+        assert_eq!(text(&value), expected);
+    }
 
     #[test]
     fn floats_as_python_spells_them() {

@@ -1,0 +1,170 @@
+//! What `--json` prints in projects of DVC, beside the real one: the same, so that scripts that read it go on.
+
+use serde_json::{Value as Json, json};
+
+use crate::dvc_tool::{Dvc, pipe, project};
+use crate::harness::Sandbox;
+
+/// With lists in one order: DVC's have none.
+fn sorted(value: Json) -> Json {
+    match value {
+        Json::Array(list) => {
+            let mut list: Vec<Json> = list.into_iter().map(sorted).collect();
+            list.sort_by_key(Json::to_string);
+            Json::Array(list)
+        }
+        // Words for people.
+        Json::Object(map) if map.contains_key("msg") => json!({ "type": map["type"] }),
+        Json::Object(map) => Json::Object(map.into_iter().map(|(key, value)| (key, sorted(value))).collect()),
+        value => value,
+    }
+}
+
+/// What both print, which is the same.
+#[track_caller]
+fn same(dvc: &mut Dvc, sandbox: &Sandbox, folder: &str, command: &str) -> Json {
+    let arguments: Vec<&str> = command.split(' ').chain(["--json"]).collect();
+    let (code, theirs, talk) = dvc.call_in(&sandbox.path(folder), &arguments);
+    assert_eq!(code, 0, "dvc {command}: {talk}");
+    let ours = pipe(sandbox, &[&["--cd", folder], &arguments[..]].concat()).code(0);
+    let json = |text: &str| {
+        sorted(serde_json::from_str(text.trim()).unwrap_or_else(|_| panic!("{command}: {text}")))
+    };
+    let (ours, theirs) = (json(&ours.stdout), json(&theirs));
+    assert_eq!(ours, theirs, "{command} in {folder}: ours, and theirs");
+    ours
+}
+
+const STATUS: &[&str] = &[
+    "status",
+    "data status",
+    "data status --granular",
+    "data status --unchanged",
+    "data status --granular --unchanged",
+    "data status --untracked-files",
+    "data status --not-in-remote",
+    "data status --not-in-remote --granular",
+];
+const DIFFS: &[&str] = &["diff", "diff --show-hash", "diff --hide-missing"];
+const VALUES: &[&str] = &[
+    "metrics show",
+    "metrics show -a",
+    "metrics show -A",
+    "metrics show -T -a",
+    "metrics diff",
+    "metrics diff --all",
+    "params diff",
+    "params diff --all",
+    "params diff --deps",
+];
+
+#[track_caller]
+fn all_same(dvc: &mut Dvc, sandbox: &Sandbox, folder: &str) {
+    for command in STATUS.iter().chain(DIFFS).chain(VALUES) {
+        same(dvc, sandbox, folder, command);
+    }
+}
+
+const STAGES: &str = "stages:\n  s:\n    cmd: cp in o; cp m0.json m.json; cp m0.json m2.json\n    deps: [in]\n    \
+     params: [a]\n    outs: [o]\n    metrics: [m.json: {cache: false}, m2.json]\n  t:\n    cmd: cp o p\n    deps: [o]\n    \
+     outs: [p]\nmetrics: [gone.json]\n";
+
+/// A project with stages, a folder as data, params and metrics, none of it committed.
+fn with_stages(dvc: &mut Dvc) -> Sandbox {
+    let sandbox = project(dvc);
+    sandbox.write("d/a", "1\n");
+    sandbox.write("d/b", "2\n");
+    dvc.ok(&sandbox, &["add", "-q", "d"]);
+    sandbox.write("in", "x\n");
+    sandbox.write("sub/kept", "");
+    sandbox.write(
+        "m0.json",
+        r#"{"x": {"y": 1.5, "e": {}, "n": null}, "l": [1, 2], "b": true, "i": 0, "s": "t"}"#,
+    );
+    sandbox.write(
+        "params.yaml",
+        "a: [1, 2]\nb: {c: 1}\ne: {}\nt: false\ni: 1\ns: [\"it\", null, 1.0, {k: 1e-7}]\n",
+    );
+    sandbox.write("dvc.yaml", STAGES);
+    sandbox
+}
+
+#[test]
+fn before_anything_ran_or_was_committed() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_stages(&mut dvc);
+    all_same(&mut dvc, &sandbox, ".");
+    assert_eq!(same(&mut dvc, &sandbox, ".", "diff"), json!({}));
+    sandbox.commit("no lock");
+    all_same(&mut dvc, &sandbox, ".");
+    // Outs that never were stand in DVC's index, and are gone.
+    let told = same(&mut dvc, &sandbox, ".", "diff");
+    assert_eq!(told["deleted"], json!([{"path": "m2.json"}, {"path": "o"}, {"path": "p"}]));
+    pipe(&sandbox, &["repro"]).code(0);
+    same(&mut dvc, &sandbox, ".", "diff --show-hash");
+    sandbox.commit("a lock");
+    for command in ["diff HEAD~1", "diff HEAD~1 HEAD", "diff HEAD HEAD~1", "metrics diff HEAD~1 HEAD"] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+}
+
+#[test]
+fn after_edits_wherever_it_is_asked() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_stages(&mut dvc);
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.commit("all");
+    sandbox.git(["tag", "v1"]);
+    all_same(&mut dvc, &sandbox, ".");
+    assert_eq!(same(&mut dvc, &sandbox, ".", "status"), json!({}));
+    sandbox.write("params.yaml", "a: [1, 3]\nb: {c: 2}\nt: true\ni: 1.0\nn: null\n");
+    sandbox.write("in", "y\n");
+    sandbox.write("m.json", r#"{"x": {"y": 2}, "l": [1, 3], "n": 3, "b": false}"#);
+    sandbox.append("d/a", "3\n");
+    sandbox.write("d/c", "2\n");
+    for gone in ["m2.json", "d/b", "o"] {
+        sandbox.remove(gone);
+    }
+    all_same(&mut dvc, &sandbox, ".");
+    all_same(&mut dvc, &sandbox, "sub");
+    for command in ["status t", "status -d t", "status d.dvc", "diff --targets d", "data status --granular d"]
+    {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    // A file that cannot be read fails nothing else.
+    sandbox.write("m.json", "{");
+    let told = same(&mut dvc, &sandbox, ".", "metrics show");
+    assert_eq!(told[""]["data"]["m.json"]["error"]["type"], "JSONFileCorruptedError");
+    same(&mut dvc, &sandbox, ".", "metrics diff");
+}
+
+#[test]
+fn what_remotes_and_the_cache_lack() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = with_stages(&mut dvc);
+    pipe(&sandbox, &["repro"]).code(0);
+    sandbox.commit("all");
+    let remote = sandbox.path("../remote");
+    std::fs::create_dir(&remote).expect("a new folder");
+    pipe(&sandbox, &["remote", "add", "-d", "r", remote.to_str().expect("UTF-8")]).code(0);
+    let asked = ["status -c", "data status --not-in-remote", "data status --not-in-remote --granular"];
+    for pushed in ["d", "o", "p"] {
+        for command in asked {
+            same(&mut dvc, &sandbox, ".", command);
+        }
+        same(&mut dvc, &sandbox, "sub", "status -c");
+        pipe(&sandbox, &["push", pushed]).code(0);
+    }
+    // One file of the folder, and an out.
+    sandbox.remove(".dvc/cache/files/md5/26");
+    sandbox.remove(".dvc/cache/files/md5/40");
+    for command in
+        ["status -c", "status", "data status --granular", "diff", "diff --show-hash", "diff --hide-missing"]
+    {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+    sandbox.remove("o");
+    for command in ["status", "diff"] {
+        same(&mut dvc, &sandbox, ".", command);
+    }
+}
