@@ -34,6 +34,7 @@ mod recorder;
 mod recovery;
 mod registration;
 mod remotes;
+mod reserve;
 mod revision;
 mod roots;
 mod settings;
