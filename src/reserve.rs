@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use disk::DiskError;
 use rand::Rng;
 
 /// How many bytes are set aside for how stages ended.
@@ -16,7 +17,7 @@ const FOR_SCRIPTS: u64 = 256 << 10;
 const ROOMY: u64 = 4 * FOR_SCRIPTS;
 /// What a small file takes of a disk.
 const BLOCK: u64 = 4096;
-/// How much of it is left for what is little, folders among it, and not written again in the room that is set aside.
+/// How much of a disk is left to what is little, folders among it.
 const SLACK: u64 = 4 * BLOCK;
 
 /// One at a time: what another gave back for a moment looks like room, or like no reserve.
@@ -29,7 +30,7 @@ pub fn make(spool: &Path) {
         [(of_stages(spool), FOR_STAGES, FOR_STAGES), (of_scripts(spool), FOR_SCRIPTS, ROOMY)]
     {
         if set_aside(&path) < size && path.parent().and_then(disk::room).is_none_or(|found| found >= room) {
-            fill(&path, size);
+            let _ = fill(&path, size);
         }
     }
 }
@@ -78,20 +79,20 @@ fn set_aside(path: &Path) -> u64 {
     path.metadata().map_or(0, |metadata| metadata.len())
 }
 
-/// Sets up to so many bytes aside, as far as there is room.
+/// Sets up to so many bytes aside, as far as there is room. What is left free others take, each time: it is little.
 fn fill_again(path: &Path, size: u64) {
-    let room = path.parent().and_then(disk::room).unwrap_or(u64::MAX).saturating_sub(SLACK);
+    let room = path.parent().and_then(disk::room).unwrap_or(u64::MAX);
     let size = size.min(room) / BLOCK * BLOCK;
-    if size > 0 {
-        fill(path, size);
-    }
+    // A file system may need some for itself.
+    let sizes = [size, size.saturating_sub(2 * BLOCK), size / 2].into_iter().filter(|size| *size > 0);
+    let _ = sizes.map(|size| fill(path, size)).find(Result::is_ok);
 }
 
-fn fill(path: &Path, size: u64) {
+fn fill(path: &Path, size: u64) -> Result<(), DiskError> {
     // Zeros would take no room where the file system packs them.
     let mut noise = vec![0; usize::try_from(size).expect("it is small")];
     rand::make_rng::<rand::rngs::StdRng>().fill_bytes(&mut noise);
-    let _ = disk::replace_volatile(path, &noise);
+    disk::replace_volatile(path, &noise)
 }
 
 fn of_stages(spool: &Path) -> PathBuf {
@@ -119,7 +120,7 @@ mod tests {
             (FOR_STAGES, FOR_SCRIPTS)
         );
         // Too little is as good as none: a later reproduction sets it aside anew.
-        fill(&of_stages(&spool), 2 * BLOCK);
+        fill(&of_stages(&spool), 2 * BLOCK).unwrap();
         make(&spool);
         assert_eq!(set_aside(&of_stages(&spool)), FOR_STAGES);
     }
