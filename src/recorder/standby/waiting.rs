@@ -144,19 +144,20 @@ impl Waiting {
         while !self.sets.is_empty() {
             let count = self.bundled(most);
             let bundle = || self.sets.iter().take(count);
-            let bytes = spool::bytes_of_all(bundle().map(|set| &set.changes));
-            let name = bundle().map(|set| set.name).max().expect("it is not empty");
-            let write = || spool::write(folder, name, &bytes);
+            let size = bundle().map(|set| set.size + 1).sum();
             let may_take = moment != Moment::Now || self.size >= ENOUGH;
-            let is_left_to_stages =
-                moment != Moment::Last && reserve::is_all_that_is_left(folder, bytes.len());
-            let mut written = if is_left_to_stages { Err(full(folder)) } else { write() };
+            let has_room = moment == Moment::Last || !reserve::is_all_that_is_left(folder, size);
+            let write = || {
+                let name = bundle().map(|set| set.name).max().expect("it is not empty");
+                spool::write(folder, name, &spool::bytes_of_all(bundle().map(|set| &set.changes)))
+            };
+            let mut written = if has_room { write() } else { Err(full(folder)) };
             if may_take && written.as_ref().is_err_and(DiskError::is_full) {
                 // What is set aside is given back for it.
-                written = reserve::within_that_of_scripts(folder, bytes.len(), write).unwrap_or(written);
+                written = reserve::within_that_of_scripts(folder, size, write).unwrap_or(written);
             }
             if may_take && count > 1 && written.as_ref().is_err_and(DiskError::is_full) {
-                most = most.min(bytes.len()) / 2;
+                most = most.min(size) / 2;
                 continue;
             }
             written?;
