@@ -156,14 +156,15 @@ fn replay_once(
         for set in sets.drain(..) {
             let outcome = match set {
                 Ok(changes) if failed.is_err() => Outcome::Waits(changes),
-                set => replay_set(set, folder, store, awaited).unwrap_or_else(|(fault, changes)| {
-                    failed = Err(fault);
-                    Outcome::Waits(changes)
-                }),
+                set => replay_set(set, folder, store, awaited),
             };
             match outcome {
                 Outcome::Done => is_changed = true,
                 Outcome::Waits(changes) => left.push(changes),
+                Outcome::Failed(fault, changes) => {
+                    failed = Err(fault);
+                    left.push(changes);
+                }
                 Outcome::Refused(refused) => match put_in_refused(&refused, &path, folder, several) {
                     Ok(_) => is_changed = true,
                     Err(_) if refused.changes.is_none() => is_stuck = true,
@@ -191,46 +192,45 @@ fn replay_once(
 /// What became of a set.
 enum Outcome {
     Done,
-    /// For a run, or until the store is back.
+    /// For a run.
     Waits(Changes),
+    /// The store takes nothing.
+    Failed(StoreError, Changes),
     Refused(Refused),
 }
 
 /// Applies a set, unless it waits for something.
-///
-/// # Errors
-/// When the store fails; gives the set back.
 fn replay_set(
     set: Result<Changes, serde_json::Error>,
     folder: &Path,
     store: &dyn ModelStore,
     awaited: &mut HashSet<RunId>,
-) -> Result<Outcome, (StoreError, Changes)> {
+) -> Outcome {
     let changes = match set {
         Ok(changes) => changes,
         Err(fault) => {
             let reason = format!("it is no set of changes: {fault}");
-            return Ok(Outcome::Refused(Refused { reason, changes: None }));
+            return Outcome::Refused(Refused { reason, changes: None });
         }
     };
     if is_awaiting(&changes, awaited) {
         awaited.extend(made_by(&changes));
-        return Ok(Outcome::Waits(changes));
+        return Outcome::Waits(changes);
     }
     match store.apply(changes.clone()) {
         Ok(applied) => {
             note_versions(folder, store, &changes, &applied);
-            Ok(Outcome::Done)
+            Outcome::Done
         }
-        Err(fault) if fault.kind() == ErrorKind::Failed => Err((fault, changes)),
+        Err(fault) if fault.kind() == ErrorKind::Failed => Outcome::Failed(fault, changes),
         // Ids are never given twice: the run, or the model, was made by this set, which was kept twice.
-        Err(StoreError::RunExists(_) | StoreError::Exists { noun: "logged model", .. }) => Ok(Outcome::Done),
+        Err(StoreError::RunExists(_) | StoreError::Exists { noun: "logged model", .. }) => Outcome::Done,
         Err(StoreError::UnknownRun(run)) if Timestamp::now().millis_since(changes.at) < PATIENCE_MILLIS => {
             awaited.insert(run);
             awaited.extend(made_by(&changes));
-            Ok(Outcome::Waits(changes))
+            Outcome::Waits(changes)
         }
-        Err(fault) => Ok(Outcome::Refused(Refused { reason: with_causes(&fault), changes: Some(changes) })),
+        Err(fault) => Outcome::Refused(Refused { reason: with_causes(&fault), changes: Some(changes) }),
     }
 }
 
