@@ -1,3 +1,5 @@
+//! Sets that wait: kept in their order, applied each once, put aside or refused for themselves.
+
 use track::{Artifact, Metric, NewRun, Param, RunStore, SqliteStore, Tag};
 
 use super::*;
