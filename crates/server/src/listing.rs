@@ -61,7 +61,7 @@ pub fn safe_path(sent: &str) -> Result<String, Fault> {
     // As for MLflow `a:b` and `a\b` are names, where they lead nowhere else on Windows either.
     let is_drive = matches!(path.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic());
     let has_scheme = path.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:"));
-    if is_drive || has_scheme || path.starts_with('\\') {
+    if is_drive || has_scheme || parts.iter().any(|part| part.starts_with('\\')) {
         return Err(refuse());
     }
     Ok(path)
@@ -137,6 +137,7 @@ mod tests {
             "C:/x",
             "./C:/x",
             "./\\x",
+            "d/\\x",
             "a\\..",
             "c:\\x",
             "\\\\host\\share",
