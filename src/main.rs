@@ -35,6 +35,7 @@ mod recorder;
 mod recovery;
 mod registration;
 mod remotes;
+mod reserve;
 mod revision;
 mod roots;
 mod settings;

@@ -10,8 +10,8 @@ use indexmap::IndexSet;
 use track::{Applied, Change, Changes, ErrorKind, RunId, RunStore, SqliteStore, StoreError};
 
 use crate::error::with_causes;
-use crate::spool;
 use crate::ui::Printer;
+use crate::{reserve, spool};
 
 /// Says once that something waits, and once that something is lost.
 #[derive(Debug)]
@@ -226,7 +226,7 @@ impl Pen {
     /// Keeps changes until the store is there; false when they are lost. How a stage ended is known also when it ended by
     /// filling the disk.
     fn keep(&self, changes: &[Change]) -> bool {
-        keep(&self.spool, changes.to_vec())
+        keep(&self.spool, changes.to_vec()).is_ok()
     }
 
     fn apply(&self, changes: &Changes) -> Result<Applied, StoreError> {
@@ -290,12 +290,17 @@ fn is_away(fault: &StoreError) -> bool {
     fault.kind() == ErrorKind::Failed && !matches!(fault, StoreError::Failed { .. })
 }
 
-/// Keeps changes in the spool; false when they are lost. The room that is set aside is for the end of a stage that
-/// filled the disk.
-pub fn keep(spool: &std::path::Path, changes: Vec<Change>) -> bool {
+/// Keeps changes in the spool. The room that is set aside is for the end of a stage that filled the disk.
+///
+/// # Errors
+/// When they are lost: why, in words for people.
+pub fn keep(spool: &std::path::Path, changes: Vec<Change>) -> Result<(), String> {
     let (name, changes) = spool::named_at(told(changes));
-    let keep = || spool::keep(spool, &name, &changes).is_ok();
-    keep() || (spool::use_reserve(spool) && keep())
+    let keep = || spool::keep(spool, &name, &changes);
+    let kept = keep().or_else(|_| reserve::within(spool, keep));
+    kept.map_err(|fault| {
+        format!("the run store takes nothing now, and it could not be kept: {}", with_causes(&fault))
+    })
 }
 
 #[cfg(test)]
@@ -410,7 +415,7 @@ mod tests {
             let (stage, script) = (new_run_id(), new_run_id());
             assert!(pen.write(&begin(stage, None)));
             disk::remove(&path).unwrap();
-            assert!(keep(&folder.path().join("spool"), begin(script, Some(stage))));
+            keep(&folder.path().join("spool"), begin(script, Some(stage))).unwrap();
             if is_removed {
                 assert!(!pen.catch_up());
             }

@@ -41,8 +41,8 @@ use crate::error::with_causes;
 use crate::git::{Git, GitError};
 use crate::pen::Teller;
 use crate::project::Project;
-use crate::spool;
 use crate::ui::Printer;
+use crate::{reserve, spool};
 
 /// Names of the tags that `pipe` itself sets.
 pub mod tags {
@@ -164,6 +164,8 @@ impl<'a> Recorder<'a> {
         let end_time = Some(Timestamp::now());
         changes.push(Change::UpdateRun { run, status: Some(status), end_time, name: None });
         self.apply(changes);
+        #[cfg(feature = "serve")]
+        self.settle_scripts();
         self.writer().end();
         #[cfg(feature = "serve")]
         self.end_of_scripts();
@@ -187,7 +189,7 @@ impl<'a> Recorder<'a> {
             let store = opened.as_ref().ok().map(|(store, _)| store.clone());
             #[cfg(feature = "serve")]
             let is_behind = !matches!(opened, Ok((_, None)));
-            spool::make_reserve(&self.project.spool_folder());
+            reserve::make(&self.project.spool_folder());
             let writer = Writer::start(opened, self.project.spool_folder(), self.teller.clone(), written);
             Recording {
                 store,
@@ -404,12 +406,14 @@ impl Host for Recorder<'_> {
         tracked::refusal(tracked, stage).map_or(Ok(()), Err)
     }
 
-    fn make_room(&self) {
-        spool::use_reserve(&self.project.spool_folder());
+    fn in_reserve(&self, write: &mut dyn FnMut()) {
+        reserve::within(&self.project.spool_folder(), write);
     }
 
     fn prepare(&self, job: &Job<'_>) -> JobEnv {
         let run = self.create_stage_run(job, None, Vec::new());
+        // Perhaps a stage before it took what was set aside, and there is room again.
+        reserve::make(&self.project.spool_folder());
         let folder = self.project.run_folder(run);
         let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         open.insert(job.stage.address.spelled(), run);

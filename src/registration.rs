@@ -17,9 +17,10 @@ pub struct RuleArgs {
     /// Only if these bounds of metrics hold: 'metrics.acc > 0.9 and metrics.loss < 0.1'
     #[arg(long, value_name = "CONDITION")]
     r#if: Option<String>,
-    /// Only if the run is better than that of the version with this alias; without such a version it is, but where that
-    /// version's value cannot be told (its run is gone, or has no such metric) it is not
-    #[arg(long, value_name = "ALIAS", requires = "metric")]
+    /// Only if the run is better than that of the version with this alias, with this number, or of the `latest`; where no
+    /// version has the alias, or there is none yet, it is, but where that version's value cannot be told (its run is gone, or
+    /// has no such metric) it is not
+    #[arg(long, value_name = "ALIAS|VERSION", requires = "metric", value_parser = champion)]
     if_better_than: Option<String>,
     /// The metric that `--if-better-than` compares, by its last value
     #[arg(long, requires = "if_better_than")]
@@ -37,6 +38,22 @@ pub struct RuleArgs {
 
 fn alias(text: &str) -> Result<String, String> {
     check_alias(text).map(|()| text.to_owned())
+}
+
+/// Whom a run has to beat, as `Precondition::BetterThanChampion` calls it: an alias, `latest`, or `v` and a number.
+fn champion(text: &str) -> Result<String, String> {
+    let plain = text.strip_prefix('@').unwrap_or(text);
+    let number = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    if plain.eq_ignore_ascii_case("latest") {
+        return Ok("latest".to_owned());
+    }
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        let number: i64 = number.parse().map_err(|_| format!("there is no version {number}"))?;
+        return Ok(format!("v{number}"));
+    }
+    check_alias(plain)
+        .map(|()| plain.to_owned())
+        .map_err(|fault| format!("{fault}; expected an alias, the number of a version, or latest"))
 }
 
 /// Refuses what nobody should call a version. MLflow takes an alias of digits, and so does the store; people would take
@@ -136,6 +153,24 @@ mod tests {
         }
         for bad in ["12", "0", "v12", "latest", ""] {
             assert!(check_alias(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn whom_a_run_has_to_beat() {
+        for (text, whom) in [
+            ("champion", "champion"),
+            ("@champion", "champion"),
+            ("latest", "latest"),
+            ("@Latest", "latest"),
+            ("3", "v3"),
+            ("v3", "v3"),
+            ("03", "v3"),
+        ] {
+            assert_eq!(champion(text).as_deref(), Ok(whom), "{text}");
+        }
+        for bad in ["", "@", "a b", "1.5", "m/1", "m@champion", "@3", "99999999999999999999"] {
+            assert!(champion(bad).is_err(), "{bad}");
         }
     }
 

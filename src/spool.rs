@@ -1,5 +1,5 @@
-//! What was logged while the run store was away: one private file per set of changes, applied by the next command that
-//! opens the store. The sets have ids, so that one which is applied twice counts once (docs/design/run-store.md).
+//! What was logged while the run store was away: private files of sets of changes, mostly of one, applied by the next command
+//! that opens the store. The sets have ids, so that one which is applied twice counts once (docs/design/run-store.md).
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use base::{Digest, Timestamp};
 use disk::DiskError;
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 use track::{
     Applied, Change, Changes, ChangesId, ErrorKind, ModelStore, RegistryChange, RunId, SqliteStore,
@@ -68,30 +67,6 @@ pub fn named_at(changes: Changes) -> (RunId, Changes) {
 /// The folder of what waits for a run that may never come.
 const ORPHANS: &str = "orphans";
 
-/// How many bytes of the disk are set aside for what must be known also when the disk is full.
-const RESERVE: usize = 256 << 10;
-
-/// Sets room aside on the disk of this spool, unless some is.
-pub fn make_reserve(folder: &Path) {
-    let path = reserve_path(folder);
-    if !path.exists() {
-        // Zeros would take no room where the file system packs them.
-        let mut noise = vec![0; RESERVE];
-        rand::make_rng::<rand::rngs::StdRng>().fill_bytes(&mut noise);
-        let _ = disk::replace_volatile(&path, &noise);
-    }
-}
-
-/// Gives the room back that was set aside; false when there was none.
-pub fn use_reserve(folder: &Path) -> bool {
-    let path = reserve_path(folder);
-    path.exists() && disk::remove(&path).is_ok()
-}
-
-fn reserve_path(folder: &Path) -> PathBuf {
-    folder.with_file_name("reserve")
-}
-
 /// Keeps a set of changes, which has an id, until the store is there. What waits already comes before it, even if the
 /// clock has gone back since.
 ///
@@ -107,7 +82,12 @@ pub fn bytes_of(changes: &Changes) -> Vec<u8> {
     serde_json::to_vec(changes).expect("changes are plain data")
 }
 
-/// Keeps a set under a name that comes after all that waits.
+/// Several sets as they are kept in one file: each takes a line.
+pub fn bytes_of_all<'s>(sets: impl IntoIterator<Item = &'s Changes>) -> Vec<u8> {
+    sets.into_iter().map(bytes_of).collect::<Vec<_>>().join(&b'\n')
+}
+
+/// Keeps one set or several under a name that comes after all that waits.
 ///
 /// # Errors
 /// When the disk refuses.
@@ -166,53 +146,107 @@ fn replay_once(
 ) -> Result<usize, StoreError> {
     let mut waits = 0;
     for path in files(waiting) {
-        let changes = match disk::read_optional(&path) {
-            Ok(Some(bytes)) => serde_json::from_slice::<Changes>(&bytes),
-            // Somebody else was faster, or the next command is luckier.
-            _ => continue,
-        };
-        let refused = match changes {
-            Err(fault) => Refused { reason: format!("it is no set of changes: {fault}"), changes: None },
-            Ok(changes) if is_awaiting(&changes, awaited) => {
-                awaited.extend(made_by(&changes));
-                waits += 1;
-                set_aside(&path, folder, &changes);
-                continue;
+        // Somebody else was faster, or the next command is luckier.
+        let Ok(Some(bytes)) = disk::read_optional(&path) else { continue };
+        let mut sets = sets_in(&bytes);
+        let several = sets.len() > 1;
+        let mut left = Vec::new();
+        let (mut is_changed, mut is_stuck) = (false, false);
+        let mut failed = Ok(());
+        for set in sets.drain(..) {
+            let outcome = match set {
+                Ok(changes) if failed.is_err() => Outcome::Waits(changes),
+                set => replay_set(set, folder, store, awaited),
+            };
+            match outcome {
+                Outcome::Done => is_changed = true,
+                Outcome::Waits(changes) => left.push(changes),
+                Outcome::Failed(fault, changes) => {
+                    failed = Err(fault);
+                    left.push(changes);
+                }
+                Outcome::Refused(refused) => match put_in_refused(&refused, &path, folder, several) {
+                    Ok(_) => is_changed = true,
+                    Err(_) if refused.changes.is_none() => is_stuck = true,
+                    Err(_) => left.extend(refused.changes),
+                },
             }
-            Ok(changes) => match store.apply(changes.clone()) {
-                Ok(applied) => {
-                    note_versions(folder, store, &changes, &applied);
-                    let _ = disk::remove(&path);
-                    continue;
-                }
-                Err(fault) if fault.kind() == ErrorKind::Failed => return Err(fault),
-                // Ids are never given twice: the run, or the model, was made by this set, which was kept twice.
-                Err(StoreError::RunExists(_) | StoreError::Exists { noun: "logged model", .. }) => {
-                    let _ = disk::remove(&path);
-                    continue;
-                }
-                Err(StoreError::UnknownRun(run))
-                    if Timestamp::now().millis_since(changes.at) < PATIENCE_MILLIS =>
-                {
-                    awaited.insert(run);
-                    awaited.extend(made_by(&changes));
-                    waits += 1;
-                    set_aside(&path, folder, &changes);
-                    continue;
-                }
-                Err(fault) => Refused { reason: with_causes(&fault), changes: Some(changes) },
-            },
-        };
-        let name = path.file_name().unwrap_or_default();
-        let bytes = serde_json::to_vec_pretty(&refused).expect("plain data");
-        if disk::create_private(&folder.join("refused").join(name), &bytes).is_ok() {
+        }
+        if is_stuck {
+            // What cannot be read stays until it can be told of.
+        } else if left.is_empty() {
             let _ = disk::remove(&path);
+        } else if is_changed {
+            // Without it they are applied again, which counts once.
+            let _ = disk::replace(&path, &bytes_of_all(&left));
+        }
+        failed?;
+        if let Some(last) = left.last() {
+            waits += left.len();
+            set_aside(&path, folder, last);
         }
     }
     Ok(waits)
 }
 
-/// Puts a set aside that has waited for its run for a while. What is newer waits behind it as long as it is about that run.
+/// What became of a set.
+enum Outcome {
+    Done,
+    /// For a run.
+    Waits(Changes),
+    /// The store takes nothing.
+    Failed(StoreError, Changes),
+    Refused(Refused),
+}
+
+/// Applies a set, unless it waits for something.
+fn replay_set(
+    set: Result<Changes, serde_json::Error>,
+    folder: &Path,
+    store: &dyn ModelStore,
+    awaited: &mut HashSet<RunId>,
+) -> Outcome {
+    let changes = match set {
+        Ok(changes) => changes,
+        Err(fault) => {
+            let reason = format!("it is no set of changes: {fault}");
+            return Outcome::Refused(Refused { reason, changes: None });
+        }
+    };
+    if is_awaiting(&changes, awaited) {
+        awaited.extend(made_by(&changes));
+        return Outcome::Waits(changes);
+    }
+    match store.apply(changes.clone()) {
+        Ok(applied) => {
+            note_versions(folder, store, &changes, &applied);
+            Outcome::Done
+        }
+        Err(fault) if fault.kind() == ErrorKind::Failed => Outcome::Failed(fault, changes),
+        // Ids are never given twice: the run, or the model, was made by this set, which was kept twice.
+        Err(StoreError::RunExists(_) | StoreError::Exists { noun: "logged model", .. }) => Outcome::Done,
+        Err(StoreError::UnknownRun(run)) if Timestamp::now().millis_since(changes.at) < PATIENCE_MILLIS => {
+            awaited.insert(run);
+            awaited.extend(made_by(&changes));
+            Outcome::Waits(changes)
+        }
+        Err(fault) => Outcome::Refused(Refused { reason: with_causes(&fault), changes: Some(changes) }),
+    }
+}
+
+/// Has people told of something that was refused. Of several in a file each has a name of its own.
+fn put_in_refused(refused: &Refused, path: &Path, folder: &Path, several: bool) -> Result<bool, DiskError> {
+    let id = refused.changes.as_ref().and_then(|changes| changes.id.as_ref());
+    let own = id.and_then(|id| id.0.strip_prefix("log-")?.parse::<RunId>().ok());
+    let name = match own.filter(|_| several) {
+        Some(own) => OsString::from(format!("{own}.json")),
+        None => path.file_name().unwrap_or_default().to_owned(),
+    };
+    let bytes = serde_json::to_vec_pretty(refused).expect("plain data");
+    disk::create_private(&folder.join("refused").join(name), &bytes)
+}
+
+/// Puts a file aside that has waited for its run for a while. What is newer waits behind it as long as it is about that run.
 fn set_aside(path: &Path, folder: &Path, changes: &Changes) {
     if Timestamp::now().millis_since(changes.at) > SOON_MILLIS && path.parent() == Some(folder) {
         let name = path.file_name().unwrap_or_default();
@@ -220,13 +254,26 @@ fn set_aside(path: &Path, folder: &Path, changes: &Changes) {
     }
 }
 
+/// The sets of a file: mostly one. What follows something that cannot be read cannot be, either.
+fn sets_in(bytes: &[u8]) -> Vec<Result<Changes, serde_json::Error>> {
+    let mut sets: Vec<_> = serde_json::Deserializer::from_slice(bytes).into_iter::<Changes>().collect();
+    if sets.is_empty() {
+        sets.push(serde_json::from_slice(bytes));
+    }
+    sets
+}
+
+/// The sets that a file has, as far as they can be read.
+fn read_sets(path: &Path) -> Vec<Changes> {
+    let bytes = disk::read_optional(path).ok().flatten();
+    bytes.map(|bytes| sets_in(&bytes).into_iter().flatten().collect()).unwrap_or_default()
+}
+
 /// The run of this name that something makes which waits, if it is one.
 pub fn run_named(folder: &Path, wanted: &str) -> Option<RunId> {
     let mut named: BTreeMap<RunId, Option<String>> = BTreeMap::new();
     for path in files(&folder.join(ORPHANS)).into_iter().chain(files(folder)) {
-        let bytes = disk::read_optional(&path).ok().flatten();
-        let changes = bytes.and_then(|bytes| serde_json::from_slice::<Changes>(&bytes).ok());
-        for change in changes.into_iter().flat_map(|changes| changes.changes) {
+        for change in read_sets(&path).into_iter().flat_map(|changes| changes.changes) {
             match change {
                 Change::CreateRun(new) => drop(named.insert(new.id, new.name)),
                 Change::UpdateRun { run, name: Some(name), .. } => drop(named.insert(run, Some(name))),
@@ -300,11 +347,7 @@ fn has_since(folder: &Path, run: RunId, is_it: impl Fn(&Changes) -> bool) -> boo
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         name.get(..TIME_DIGITS) >= run.as_bytes().get(..TIME_DIGITS)
     };
-    let found = |path: PathBuf| {
-        let bytes = disk::read_optional(&path).ok().flatten()?;
-        serde_json::from_slice::<Changes>(&bytes).ok().filter(|changes| is_it(changes))
-    };
-    files(folder).into_iter().filter(is_since).any(|path| found(path).is_some())
+    files(folder).into_iter().filter(is_since).any(|path| read_sets(&path).iter().any(&is_it))
 }
 
 /// Whether something was put aside that waits for a run.
@@ -334,8 +377,8 @@ pub fn kept_artifacts(folder: &Path) -> Result<Vec<Digest>, DiskError> {
         let Some(bytes) = disk::read_optional(&path)?.map_or_else(aside, |bytes| Ok(Some(bytes)))? else {
             continue;
         };
-        let changes = serde_json::from_slice::<Changes>(&bytes).map(|changes| changes.changes);
-        let artifacts = changes.iter().flatten().flat_map(Change::artifacts);
+        let sets: Vec<Changes> = sets_in(&bytes).into_iter().flatten().collect();
+        let artifacts = sets.iter().flat_map(|set| &set.changes).flat_map(Change::artifacts);
         kept.extend(artifacts.map(|artifact| artifact.digest));
     }
     Ok(kept)
@@ -405,227 +448,4 @@ fn names(folder: &Path) -> impl Iterator<Item = OsString> {
 }
 
 #[cfg(test)]
-mod tests {
-    use track::{Artifact, Metric, NewRun, Param, RunStore, SqliteStore, Tag};
-
-    use super::*;
-
-    fn logged(id: &str, change: Change) -> Changes {
-        Changes { id: Some(ChangesId(id.into())), ..Changes::new(Timestamp::now(), vec![change]) }
-    }
-
-    #[test]
-    fn what_is_kept_at_once_by_several_is_kept_of_each() {
-        let folder = tempfile::tempdir().unwrap();
-        // Later than any clock: the names that follow are counted on from it.
-        let newest = RunId::from_parts(Timestamp(i64::from(u32::MAX) * 1000), 0);
-        let changes = logged("a", Change::LogParams { run: newest, params: Vec::new() });
-        keep(folder.path(), &newest, &changes).unwrap();
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..20).for_each(|_| keep(folder.path(), &new_run_id(), &changes).unwrap()));
-            }
-        });
-        assert_eq!(files(folder.path()).len(), 161);
-    }
-
-    #[test]
-    fn the_folder_is_read_for_the_first_set_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let name = |number| RunId::from_parts(Timestamp(number), 0);
-        let changes = logged("a", Change::LogParams { run: name(1), params: Vec::new() });
-        let file = |name: RunId| folder.path().join(format!("{name}.json"));
-        disk::create_private(&file(name(5_000)), b"{}").unwrap();
-        keep(folder.path(), &name(4_000), &changes).unwrap();
-        let first = files(folder.path()).pop().unwrap();
-        assert!(first > file(name(5_000)), "behind what waited");
-        // Another process, whose clock is ahead.
-        disk::create_private(&file(name(90_000)), b"{}").unwrap();
-        keep(folder.path(), &name(3_000), &changes).unwrap();
-        keep(folder.path(), &name(6_000), &changes).unwrap();
-        let files = files(folder.path());
-        assert_eq!((&files[1], &files[3..]), (&first, &[file(name(6_000)), file(name(90_000))][..]));
-    }
-
-    /// Files that earlier versions left must be read for ever.
-    const SPOOL_1: &str = include_str!("../tests/golden/spool-1.json");
-
-    #[test]
-    fn a_file_of_version_1() {
-        let run = RunId::from_parts(Timestamp(1), 1);
-        let point =
-            |value, step| Metric { key: "loss".into(), value, step, timestamp: Timestamp(1_764_000_000_000) };
-        let changes = Changes {
-            id: Some(ChangesId("log-0".into())),
-            ..Changes::new(
-                Timestamp(1_764_000_000_000),
-                vec![Change::LogMetrics { run, metrics: vec![point(0.5, 1), point(f64::NAN, -2)] }],
-            )
-        };
-        assert_eq!(serde_json::to_string(&changes).unwrap(), SPOOL_1.trim_end());
-        assert_eq!(serde_json::from_str::<Changes>(SPOOL_1).unwrap(), changes);
-    }
-
-    /// What a reproduction logs must not wait behind what was logged to a run that is gone.
-    #[test]
-    fn what_waits_for_a_run_that_does_not_come_goes_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = folder.path().join("spool");
-        let store = SqliteStore::open_in_memory().unwrap();
-        let run = RunId::from_parts(Timestamp(1), 1);
-        let tag = |value: &str| {
-            let tags = vec![Tag { key: "k".into(), value: value.into() }];
-            Change::SetTags { run, tags }
-        };
-        let digest = Digest::from_hex(base::Algorithm::Blake3, &"0".repeat(64)).unwrap();
-        let artifact = Artifact { path: "a".into(), digest, size: 4 };
-        let log = Change::LogArtifacts { run, artifacts: vec![artifact] };
-        let old = Timestamp(Timestamp::now().0 - 2 * SOON_MILLIS);
-        let keep_at = |at, number, change| {
-            let name = RunId::from_parts(Timestamp(number), 0);
-            let id = Some(ChangesId(format!("log-{number}")));
-            keep(&spool, &name, &Changes { id, ..Changes::new(at, vec![change]) }).unwrap();
-        };
-        keep_at(old, 1, tag("first"));
-        keep_at(old, 2, log);
-        replay(&spool, &store).unwrap();
-        assert!(is_empty(&spool) && has_orphans(&spool));
-        assert_eq!(kept_artifacts(&spool).unwrap(), [digest]);
-        // What comes about it is no reason to be quicker.
-        keep_at(Timestamp::now(), 3, tag("last"));
-        replay(&spool, &store).unwrap();
-        assert!(!is_empty(&spool));
-        let begin = Change::CreateRun(NewRun { name: Some("late".into()), ..NewRun::new(run, old) });
-        keep_at(Timestamp::now(), 4, begin);
-        assert_eq!(run_named(&spool, "late"), Some(run));
-        assert_eq!(run_named(&spool, "early"), None);
-        replay(&spool, &store).unwrap();
-        assert!(is_empty(&spool) && !has_orphans(&spool));
-        let found = store.run(run).unwrap();
-        assert_eq!(found.data.tags["k"], "last");
-        assert_eq!(store.artifacts(run).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn what_waits_is_applied_once_and_what_is_refused_goes_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = folder.path().join("spool");
-        let store = SqliteStore::open_in_memory().unwrap();
-        let run = RunId::from_parts(Timestamp(1), 1);
-        let point = |value| Metric { key: "loss".into(), value, step: 1, timestamp: Timestamp(5) };
-        let metrics = Change::LogMetrics { run, metrics: vec![point(0.5), point(f64::NAN)] };
-        let name = |number| RunId::from_parts(Timestamp(number), 0);
-        let file = |number| spool.join(format!("{}.json", name(number)));
-        keep(&spool, &name(1), &logged("a", metrics)).unwrap();
-        let param = |value: &str| Change::LogParams {
-            run,
-            params: vec![Param { key: "p".into(), value: value.into() }],
-        };
-        keep(&spool, &name(2), &logged("b", param("1"))).unwrap();
-        keep(&spool, &name(3), &logged("c", param("2"))).unwrap();
-        // The run is not there yet.
-        replay(&spool, &store).unwrap();
-        assert_eq!(files(&spool).len(), 3);
-        store
-            .apply(Changes::new(Timestamp(1), vec![Change::CreateRun(NewRun::new(run, Timestamp(1)))]))
-            .unwrap();
-        let bytes = disk::read(&file(1)).unwrap();
-        replay(&spool, &store).unwrap();
-        assert_eq!(files(&spool), Vec::<PathBuf>::new());
-        assert_eq!(files(&spool.join("refused")), [spool.join("refused").join(file(3).file_name().unwrap())]);
-        assert_eq!(store.run(run).unwrap().data.params["p"], "1");
-        // Killed before the file was removed: it counts once.
-        disk::create_private(&file(1), &bytes).unwrap();
-        replay(&spool, &store).unwrap();
-        assert_eq!(store.metric_history(run, "loss").unwrap().len(), 2);
-        assert_eq!(files(&spool), Vec::<PathBuf>::new());
-    }
-
-    #[test]
-    fn a_clock_that_goes_back_does_not_change_the_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = folder.path().join("spool");
-        let store = SqliteStore::open_in_memory().unwrap();
-        let run = RunId::from_parts(Timestamp(1), 1);
-        let new = Change::CreateRun(NewRun::new(run, Timestamp(9_000)));
-        store.apply(Changes::new(Timestamp(9_000), vec![new])).unwrap();
-        for (at, value) in [(9_000, "first"), (8_000, "second"), (20, "third")] {
-            let tags = vec![Tag { key: "which".into(), value: value.into() }];
-            let changes = logged(value, Change::SetTags { run, tags });
-            keep(&spool, &RunId::from_parts(Timestamp(at), 7), &changes).unwrap();
-        }
-        assert_eq!(files(&spool).len(), 3);
-        // One that is written now, and one whose writer is long gone.
-        for (name, age) in [(".pipe-a1b2c3.tmp", 0), (".pipe-d4e5f6.tmp", 7200)] {
-            disk::create_private(&spool.join(name), b"{").unwrap();
-            let old = std::time::SystemTime::now() - Duration::from_secs(age);
-            std::fs::File::open(spool.join(name)).unwrap().set_modified(old).unwrap();
-        }
-        replay(&spool, &store).unwrap();
-        let left: Vec<_> =
-            std::fs::read_dir(&spool).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, [".pipe-a1b2c3.tmp"]);
-        assert_eq!(store.run(run).unwrap().data.tags["which"], "third");
-        assert!(is_empty(&spool));
-    }
-
-    #[test]
-    fn what_waits_for_a_run_that_was_kept_after_it_is_applied_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open_in_memory().unwrap();
-        let [parent, child, inner] = [1, 2, 3].map(|number| RunId::from_parts(Timestamp(number), 1));
-        let begin = |run, parent| Change::CreateRun(NewRun { parent, ..NewRun::new(run, Timestamp(1)) });
-        let tag = |run, key: &str, value: &str| Change::SetTags {
-            run,
-            tags: vec![Tag { key: key.into(), value: value.into() }],
-        };
-        let sets = [
-            vec![tag(child, "k", "v")],
-            vec![begin(child, Some(parent))],
-            // It says by a tag where it comes from.
-            vec![begin(inner, None), tag(inner, track::PARENT_TAG, &child.to_string())],
-            vec![begin(parent, None)],
-        ];
-        replay_in_order(folder.path(), sets, &store);
-        let found = store.run(child).unwrap();
-        assert_eq!((found.info.parent, &*found.data.tags["k"]), (Some(parent), "v"));
-        assert_eq!(store.run(inner).unwrap().info.parent, Some(child));
-    }
-
-    /// Has the sets wait one after the other, and applies them all.
-    fn replay_in_order(folder: &Path, sets: impl IntoIterator<Item = Vec<Change>>, store: &SqliteStore) {
-        for (at, changes) in (1..).zip(sets) {
-            let id = Some(ChangesId(format!("log-{at}")));
-            let changes = Changes { id, ..Changes::new(Timestamp::now(), changes) };
-            keep(folder, &RunId::from_parts(Timestamp(at), 0), &changes).unwrap();
-        }
-        replay(folder, store).unwrap();
-        assert!(is_empty(folder));
-    }
-
-    /// A tag is the one that was set last.
-    #[test]
-    fn what_comes_after_something_that_waits_for_the_same_run_is_applied_after_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open_in_memory().unwrap();
-        let run = RunId::from_parts(Timestamp(1), 1);
-        let tag =
-            |value: &str| Change::SetTags { run, tags: vec![Tag { key: "k".into(), value: value.into() }] };
-        let begin = Change::CreateRun(NewRun::new(run, Timestamp(1)));
-        let sets = [vec![tag("first")], vec![begin, tag("begun")], vec![tag("last")]];
-        replay_in_order(folder.path(), sets, &store);
-        assert_eq!(&*store.run(run).unwrap().data.tags["k"], "last");
-    }
-
-    #[test]
-    fn artifacts_that_wait_are_known() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = RunId::from_parts(Timestamp(1), 1);
-        let digest = Digest::Blake3([7; 32]);
-        let artifacts = vec![Artifact { path: "a".into(), digest, size: 1 }];
-        let changes = logged("a", Change::LogArtifacts { run, artifacts });
-        keep(folder.path(), &run, &changes).unwrap();
-        disk::create_private(&folder.path().join("z.json"), b"no changes").unwrap();
-        assert_eq!(kept_artifacts(folder.path()).unwrap(), [digest]);
-    }
-}
+mod tests;

@@ -210,8 +210,8 @@ impl TrainingRun {
         // The writer waits for the store.
         let metrics = std::mem::take(&mut *points);
         drop(points);
-        if !keep(&self.spool, vec![Change::LogMetrics { run: self.run, metrics }]) {
-            self.teller.lose("the run store is too slow, and the disk took nothing either");
+        if let Err(why) = keep(&self.spool, vec![Change::LogMetrics { run: self.run, metrics }]) {
+            self.teller.lose(&why);
         }
     }
 

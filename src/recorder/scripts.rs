@@ -181,6 +181,13 @@ impl Recorder<'_> {
         started.as_ref()
     }
 
+    /// Has what waits in memory recorded, where there is room by now.
+    pub(super) fn settle_scripts(&self) {
+        if let Some(Some(serving)) = self.scripts.serving.get() {
+            serving.store.settle();
+        }
+    }
+
     /// Has what scripts logged recorded as far as it can be, or waits for the next command.
     pub(super) fn end_of_scripts(&self) {
         if let Some(Some(serving)) = self.scripts.serving.get() {

@@ -19,6 +19,7 @@ mod models;
 mod registry;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
@@ -38,9 +39,10 @@ use track::{
 use self::answers::is_silent;
 use self::experiments::{Experiments, has_experiment};
 use self::registry::Registry;
+use self::waiting::{Moment, Waiting};
 use crate::error::with_causes;
 use crate::pen::Teller;
-use crate::spool;
+use crate::{reserve, spool};
 
 /// How many runs that have ended are remembered.
 const MOST_ENDED: usize = 64;
@@ -48,8 +50,6 @@ const MOST_ENDED: usize = 64;
 const MOST_POINTS: usize = if cfg!(test) { 200 } else { 1 << 20 };
 /// How long a store that was locked is not tried.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How many bytes wait in memory while not even the spool can be written.
-const MOST_BYTES: usize = 64 << 20;
 
 /// A run store, and what takes its place while it takes nothing.
 pub struct StandbyStore {
@@ -99,15 +99,6 @@ struct Locked {
     until: Instant,
     /// Whether it answers no questions either: mostly it does.
     is_silent: bool,
-}
-
-/// What has to go to the spool, which takes nothing just now.
-#[derive(Default)]
-struct Waiting {
-    sets: VecDeque<(RunId, Vec<u8>)>,
-    bytes: usize,
-    /// The name of what was kept last.
-    last: Option<RunId>,
 }
 
 /// What is made by a set of changes and goes on for a while.
@@ -171,19 +162,28 @@ impl StandbyStore {
     /// Puts what waits in memory into the spool.
     pub fn settle(&self) {
         let mut state = self.state();
-        if self.flush(&mut state).is_ok_and(|flushed| flushed > 0) {
+        if state.waiting.flush(&self.spool, Moment::StageEnd).is_ok_and(|flushed| flushed > 0) {
             (self.catch_up)();
         }
     }
 
-    /// The last chance for what waits in memory: the room that was set aside is used, too. What has no room is lost.
+    /// The last chance for what waits in memory: all the room is used that was set aside, and what has none is lost.
     pub fn end(&self) {
         let mut state = self.state();
-        let flushed = self.flush(&mut state).or_else(|fault| {
-            if spool::use_reserve(&self.spool) { self.flush(&mut state) } else { Err(fault) }
+        let waiting = &mut state.waiting;
+        let flushed = waiting.flush(&self.spool, Moment::StageEnd).or_else(|_| {
+            waiting.put_points_last();
+            reserve::give_back(&self.spool);
+            waiting.flush(&self.spool, Moment::Last)
         });
-        if let Err(fault) = flushed {
-            self.teller.lose(&with_causes(&fault));
+        let lost = waiting.give_up();
+        if !lost.is_nothing() {
+            let why = match flushed {
+                Err(fault) if fault.is_full() => "the disk is full".to_owned(),
+                Err(fault) => with_causes(&fault),
+                Ok(_) => "too much waited for room on the disk".to_owned(),
+            };
+            self.teller.lose(&format!("{lost} that scripts logged are lost: {why}"));
         }
     }
 
@@ -205,7 +205,7 @@ impl StandbyStore {
             return false;
         }
         let mut state = self.state();
-        let is_flushed = self.flush(&mut state).is_ok();
+        let is_flushed = state.waiting.flush(&self.spool, Moment::Now).is_ok();
         if is_flushed && self.real.is_some() && spool::is_empty(&self.spool) {
             state.forget_standin();
             state.waiting.last = None;
@@ -425,26 +425,8 @@ impl StandbyStore {
         let newest = state.waiting.last.max(spool::newest(&self.spool));
         let name = newest.map_or(name, |newest| name.after(newest));
         state.waiting.last = Some(name);
-        let bytes = spool::bytes_of(&changes);
-        if state.waiting.bytes + bytes.len() > MOST_BYTES {
-            self.teller.lose("too much waits for room on the disk");
-            return;
-        }
-        state.waiting.bytes += bytes.len();
-        state.waiting.sets.push_back((name, bytes));
-        let _ = self.flush(state);
-    }
-
-    /// Puts what waits in memory into the spool; returns how many sets.
-    fn flush(&self, state: &mut State) -> Result<usize, disk::DiskError> {
-        let mut flushed = 0;
-        while let Some((name, bytes)) = state.waiting.sets.front() {
-            spool::write(&self.spool, *name, bytes)?;
-            state.waiting.bytes -= bytes.len();
-            state.waiting.sets.pop_front();
-            flushed += 1;
-        }
-        Ok(flushed)
+        state.waiting.push(name, changes);
+        let _ = state.waiting.flush(&self.spool, Moment::Now);
     }
 
     /// Makes shells of the runs and models that changes are about, and that the stand-in does not know.

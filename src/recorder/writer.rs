@@ -36,8 +36,8 @@ struct Waiting {
     batches: Vec<Batch>,
     /// Something went to the spool that is newer than what is here, and so does what comes, until the spool is empty.
     is_spilled: bool,
-    /// Something did not even get there.
-    has_lost: bool,
+    /// Why something did not even get there.
+    lost: Option<String>,
     /// Somebody waits for what is there.
     is_urgent: bool,
     is_over: bool,
@@ -61,9 +61,9 @@ impl Queue {
         }
     }
 
-    /// What came in until it is time to write, perhaps nothing but what is in the spool, and whether something is lost;
+    /// What came in until it is time to write, perhaps nothing but what is in the spool, and why something is lost;
     /// `None` when nothing can come any more.
-    fn gather(&self) -> Option<(Vec<Batch>, bool)> {
+    fn gather(&self) -> Option<(Vec<Batch>, Option<String>)> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_idle =
             |waiting: &mut Waiting| waiting.batches.is_empty() && !waiting.is_over && !waiting.is_spilled;
@@ -74,9 +74,9 @@ impl Queue {
             self.changed.wait_timeout_while(waiting, pause, may_come).unwrap_or_else(PoisonError::into_inner);
         waiting.is_urgent = false;
         let gathered = std::mem::take(&mut waiting.batches);
-        let has_lost = std::mem::take(&mut waiting.has_lost);
+        let lost = waiting.lost.take();
         let is_done = gathered.is_empty() && (waiting.is_over || !waiting.is_spilled);
-        (!is_done || has_lost).then_some((gathered, has_lost))
+        (!is_done || lost.is_some()).then_some((gathered, lost))
     }
 
     /// Waits until all that came in so far is written, without waiting for more to come.
@@ -114,9 +114,9 @@ impl Writer {
         let (batches, folder) = (queue.clone(), spool.clone());
         let mut pen = Pen::new(opened, spool.clone(), teller.clone());
         let thread = std::thread::spawn(move || {
-            while let Some((gathered, has_lost)) = batches.gather() {
-                if has_lost {
-                    teller.lose("the run store is too slow, and the disk took nothing either");
+            while let Some((gathered, lost)) = batches.gather() {
+                if let Some(why) = lost {
+                    teller.lose(&why);
                 }
                 write(&mut pen, &gathered, &written);
                 pen.catch_up();
@@ -138,7 +138,9 @@ impl Writer {
         // Only the first of several wakes the thread.
         self.queue.change(|waiting| {
             if waiting.is_spilled || waiting.batches.len() >= MOST_BATCHES {
-                waiting.has_lost |= !keep(&self.spool, batch.changes);
+                if let Err(why) = keep(&self.spool, batch.changes) {
+                    waiting.lost = Some(why);
+                }
                 return !std::mem::replace(&mut waiting.is_spilled, true);
             }
             waiting.batches.push(batch);

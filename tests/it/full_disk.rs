@@ -399,6 +399,106 @@ fn a_success_has_room_on_a_disk_that_stays_full() {
     assert_eq!(runs.as_array().unwrap().len(), 3, "{runs}");
 }
 
+/// What scripts log takes no room from what is known of their stage: neither a point nor the stage is lost for it.
+#[test]
+fn what_scripts_log_on_a_full_disk_is_recorded_and_their_stages_have_succeeded() {
+    let sandbox = Sandbox::without_git();
+    if !sandbox.has_namespaces() {
+        return;
+    }
+    sandbox.write("script.py", LOGS_ON_A_FULL_DISK);
+    // The first of them in one run, the others in three; the last of them leaves no room until all has ended.
+    let said = on_a_small_disk(
+        &sandbox,
+        r#"
+        for count in 300 1500 30000; do
+            printf 'stages:\n  logs:\n    cmd: python3 ../script.py %s %s\n' $count $((count > 300 ? 3 : 1)) > pipeline.yaml
+            printf -- "- $count" >&2
+            "$PIPE" repro > /dev/null
+            grep -q "script.py $count" pipeline.lock
+            rm fill
+            for run in $(seq $((count > 300 ? 3 : 1))); do
+                "$PIPE" runs show of-$count-$run --json > ../$count-$run.json
+            done
+            test -z "$(ls .pipe/tmp/spool)"
+        done
+        "$PIPE" runs list --json --where "name = 'logs'" > ../stages.json
+        "#,
+    );
+    let said = said.code(0);
+    let told: Vec<&str> = said.stderr.split("- ").collect();
+    let logged = |count: usize, run: usize| {
+        let run: Json = serde_json::from_str(&sandbox.read(&format!("{count}-{run}.json"))).unwrap();
+        assert_eq!((&run["status"], &run["tags"]["last"]), (&json!("FINISHED"), &json!("yes")), "{run}");
+        assert_eq!(run["params"].as_object().unwrap().len(), 3, "{run}");
+        let steps = steps(&run);
+        assert!(steps.iter().copied().eq(0..steps.len() as i64), "each once");
+        steps.len()
+    };
+    assert_eq!(logged(300, 1), 300);
+    assert_eq!([1, 2, 3].map(|run| logged(1500, run)), [500; 3]);
+    let left: usize = [1, 2, 3].map(|run| logged(30000, run)).iter().sum();
+    assert!((1500..30_000).contains(&left), "{left}");
+    let lost = format!("{} points that scripts logged are lost: the disk is full", 30_000 - left);
+    for (told, count) in told[1..].iter().zip([300, 1500, 30_000]) {
+        assert!(told.starts_with(&count.to_string()), "{told}");
+        assert_eq!(
+            told.matches("the disk is full: nothing was recorded in the run store").count(),
+            1,
+            "{told}"
+        );
+        assert_eq!(told.contains("is not tracked in full"), count == 30_000, "{told}");
+        assert!(!told.contains("too slow") && !told.contains("nor is this tracked"), "{told}");
+    }
+    assert_eq!(told[3].matches(&lost).count(), 1, "{}", told[3]);
+    let stages: Json = serde_json::from_str(&sandbox.read("stages.json")).unwrap();
+    let ends: Vec<&Json> = stages.as_array().unwrap().iter().map(|run| &run["status"]).collect();
+    assert_eq!(ends, ["FINISHED"; 3]);
+}
+
+/// Begins runs, fills the disk, and logs so many points to them in turn, and what else there is; fails where an answer says
+/// that something was not recorded.
+const LOGS_ON_A_FULL_DISK: &str = r#"
+import http.client, json, os, sys, urllib.parse
+count, of_runs = int(sys.argv[1]), int(sys.argv[2])
+address = urllib.parse.urlsplit(os.environ["MLFLOW_TRACKING_URI"])
+server = http.client.HTTPConnection(address.netloc)
+def post(path, **body):
+    server.request("POST", address.path + "/api/2.0/mlflow/runs/" + path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = server.getresponse()
+    text = answer.read().decode()
+    assert answer.status == 200, (answer.status, text)
+    return json.loads(text)
+def begin(number):
+    made = post("create", experiment_id="0", run_name=f"of-{count}-{number}", start_time=1)
+    return made["run"]["info"]["run_id"]
+runs = [begin(1)]
+post("log-parameter", run_id=runs[0], key="early", value="1")
+for size in (65536, 512):
+    try:
+        with open("fill", "ab", buffering=0) as file:
+            while True:
+                file.write(b"x" * size)
+    except OSError:
+        pass
+runs += [begin(number) for number in range(2, of_runs + 1)]
+for number, run in enumerate(runs):
+    for key in (["early", "late"] if number else ["late"]):
+        post("log-parameter", run_id=run, key=key, value="1")
+def point(step):
+    return {"key": "loss", "value": step / 7, "timestamp": 1764000000000 + step, "step": step}
+for step in range(0, count // of_runs):
+    for run in runs:
+        if count < 10000:
+            post("log-metric", run_id=run, **point(step))
+        elif step % 100 == 0:
+            post("log-batch", run_id=run, metrics=[point(step + more) for more in range(100)])
+for run in runs:
+    post("log-parameter", run_id=run, key="last", value="2")
+    post("set-tag", run_id=run, key="last", value="yes")
+    post("update", run_id=run, status="FINISHED", end_time=5)
+"#;
+
 #[test]
 fn where_nothing_can_be_written_runs_are_served_to_look_at() {
     use crate::mlflow_tool::Served;

@@ -68,6 +68,48 @@ fn a_version_is_made_only_when_its_rule_holds() {
     assert_eq!(model["versions"][3]["source"], format!("runs:/{better}/model"));
 }
 
+/// What is no alias was taken for one that no version has, so that there was nobody to beat.
+#[test]
+fn who_has_to_be_beaten_is_named_by_alias_by_number_or_as_the_latest() {
+    let sandbox = Sandbox::new();
+    let (good, better, worse) =
+        (trained(&sandbox, "0.8", "a"), trained(&sandbox, "0.9", "b"), trained(&sandbox, "0.7", "c"));
+    let beat =
+        |run: &str, whom: &str| register(&sandbox, run, &["--if-better-than", whom, "--metric", "acc"]);
+    beat(&good, "1").code(2).tells(&["registered model `spiral` has no version 1"]);
+    beat(&good, "latest").code(0);
+    for latest in ["latest", "@latest", "Latest", "1", "v1"] {
+        let name = if latest.contains('1') { "`spiral/1`" } else { "`spiral@latest`" };
+        beat(&worse, latest).code(1).tells(&[name, "that of version 1 is 0.8"]);
+    }
+    register(&sandbox, &worse, &["--alias", "champion"]).code(0);
+    beat(&worse, "@champion").code(1).tells(&["`spiral@champion`", "that of version 2 is 0.7"]);
+    beat(&good, "1").code(1);
+    beat(&good, "latest").code(0).tells(&["Registered spiral/3"]);
+    beat(&better, "1").code(0);
+    beat(&better, "99").code(2).tells(&["registered model `spiral` has no version 99"]);
+    for bad in ["", "a b", "1.5", "spiral/1", "spiral@champion"] {
+        beat(&better, bad).code(2).tells(&["expected an alias, the number of a version, or latest"]);
+    }
+    assert_eq!(shown(&sandbox, "spiral")["versions"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn of_several_at_once_only_one_beats_the_latest() {
+    let sandbox = Sandbox::new();
+    let runs: Vec<String> =
+        ["a", "b", "c", "d", "e"].iter().map(|name| trained(&sandbox, "0.8", name)).collect();
+    let rule = ["--if-better-than", "latest", "--metric", "acc"];
+    let start = |run: &String| {
+        let command = ["models", "register", "spiral", "--run", run];
+        sandbox.start(sandbox.pipe_command(command.iter().chain(&rule)))
+    };
+    let started: Vec<_> = runs.iter().map(start).collect();
+    let codes: Vec<_> = started.into_iter().map(|process| process.wait().code_of().unwrap()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(shown(&sandbox, "spiral")["versions"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn a_long_description_is_wrapped_on_a_terminal_alone() {
     let sandbox = Sandbox::new();

@@ -389,6 +389,59 @@ fn a_browser_is_shown_a_page_where_a_client_gets_json() {
     }
 }
 
+/// MLflow decodes a name until nothing is left to decode; the pages mean the file that they name.
+#[test]
+fn each_file_of_a_run_is_behind_its_name() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.ok(["runs", "start", "--name", "odd"]).stdout.trim().to_owned();
+    let names = [
+        "a b.txt",
+        "a%20b.txt",
+        "a#b.txt",
+        "a?b.txt",
+        "a+b.txt",
+        "a%2Fb.txt",
+        "%2e%2e",
+        "%.txt",
+        "a:b.txt",
+        "a\\b.txt",
+        "C:x",
+        "ü é.txt",
+        "日本.txt",
+        "a&b=c.txt",
+        "a'b\"c<i>.txt",
+        " a",
+    ];
+    for name in names {
+        sandbox.write(name, name);
+        sandbox.ok(["log", "artifact", name, "--run", &run]);
+        sandbox.ok(["log", "artifact", name, "--run", &run, "--as", &format!("model/{name}")]);
+    }
+    sandbox.ok(["models", "register", "odd", "--run", &run]);
+    let served = Served::with(sandbox, &["--no-token"]);
+    for (page, folder) in [(format!("/runs/{run}"), "model/"), ("/models/odd/versions/1".to_owned(), "")] {
+        let page = shown(&served, &page);
+        for name in names {
+            let written =
+                name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+            let name_of_link = format!(">{folder}{written}</a>");
+            let link = page.split(&name_of_link).next().filter(|before| before.len() < page.len());
+            let link = link.unwrap_or_else(|| panic!("{name}: {page}")).rsplit("href=\"").next().unwrap();
+            let address = link.trim_end_matches('"').replace("&amp;", "&");
+            let answer = served.get(&address);
+            assert_eq!((answer.status, answer.body), (200, name.as_bytes().to_vec()), "{address}");
+        }
+    }
+    // To clients it stays what MLflow makes of it.
+    let file = |path: &str| served.get(&format!("/get-artifact?run_uuid={run}&path={path}"));
+    assert_eq!(file("a%2520b.txt").body, b"a b.txt");
+    assert_eq!(
+        (file("a%23b.txt").status, file("a%5C..%5Cb").status, file("a%3Ab.txt").status),
+        (400, 400, 200)
+    );
+    assert_eq!(file("..%2F..%2Fruns.db&exact=true").status, 404);
+}
+
 #[test]
 fn any_folder_can_be_served_by_several_and_copied() {
     let sandbox = Sandbox::without_git();

@@ -208,6 +208,13 @@ fn a_run_that_goes_on_in_silence_is_told_of_and_can_be_ended() {
     sandbox.ok(["config", "tracking.unheard_after", "never"]);
     let heard = || sandbox.json(["runs", "list", "--json", "--columns", "heard"])[0]["heard"].clone();
     assert_eq!(heard(), "2025-11-21T10:42:07.045Z");
+    let found = |filter: &str| {
+        let found = sandbox.json(["runs", "list", "--json", "--where", filter, "--sort", "heard desc"]);
+        found.as_array().unwrap().len()
+    };
+    let filters =
+        ["heard < '2025-11-22'", "heard = '2025-11-21T10:42:07Z'", "heard is null", "heard > '2025-11-22'"];
+    assert_eq!(filters.map(found), [1, 1, 0, 0]);
     let end = format!("`pipe runs end {} --status killed`", &run[24..]);
     sandbox.ok(["runs", "list"]).tells(&["1 run is said to run, and was not heard of for an hour", &end]);
     let shown = || sandbox.ok(["runs", "show", &run]).stdout;
@@ -219,5 +226,6 @@ fn a_run_that_goes_on_in_silence_is_told_of_and_can_be_ended() {
     assert!(!sandbox.ok(["runs", "list"]).stderr.contains("said to run"));
     sandbox.ok(["runs", "end", &run[24..], "--status", "killed"]);
     assert!(heard().is_null(), "it has ended");
+    assert_eq!(["heard is null", "heard > '2025-11-21'"].map(found), [1, 0]);
     assert!(!sandbox.ok(["runs", "list"]).stderr.contains("said to run"));
 }

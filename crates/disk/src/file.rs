@@ -116,6 +116,12 @@ pub fn has_room(folder: &Path) -> bool {
     !written.is_err_and(|fault| crate::error::is_full(&fault.source))
 }
 
+/// How many bytes there is room for on the disk of a folder, as far as that can be told.
+pub fn room(folder: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(folder).ok().filter(|found| found.f_blocks > 0)?;
+    found.f_bavail.checked_mul(found.f_frsize)
+}
+
 /// Whether this user may not read what is there. It is not opened: with a handle that closes, the system takes away all
 /// locks that other handles of the process have on a file.
 pub fn may_not_be_read(path: &Path) -> bool {

@@ -47,10 +47,12 @@ impl Attempt<'_, '_, '_> {
         let (reads, writes) =
             (special::read_places(params, self.stage), special::written_places(params, self.stage));
         let wish = Wish::of_stage(self.stage).outside(reads, writes);
-        let claim = match claims.claim(wish, self.shop.crew.observer)? {
-            Ok(claim) => claim,
-            Err(by) => return Err(Failure::Busy(by)),
-        };
+        let claim = || claims.claim(wish.clone(), self.shop.crew.observer);
+        let claim =
+            match claim().or_else(|fault| self.shop.with_room(fault, disk::DiskError::is_full, claim))? {
+                Ok(claim) => claim,
+                Err(by) => return Err(Failure::Busy(by)),
+            };
         // What another process did meanwhile is known now, and what it is at work on is not in the way.
         let changed = self.shop.ledger().refresh_for(&self.stage.address)?;
         if changed || !was_alone || !claims.is_alone() {
@@ -294,7 +296,7 @@ impl Attempt<'_, '_, '_> {
     fn record(&self, job: &Job<'_>, outs: &OutStates, outside: SpecialStates) -> Result<(), LedgerError> {
         let lock = StageLock { outs: outs.clone(), special_outs: outside, ..job.inputs.clone() };
         let record = || self.shop.ledger().record(&self.stage.address, lock.clone());
-        record().or_else(|fault| self.shop.with_room(fault, record))?;
+        record().or_else(|fault| self.shop.with_room(fault, LedgerError::is_full, record))?;
         agree(self.shop.world.workspace, self.stage, outs);
         Ok(())
     }

@@ -291,7 +291,7 @@ pub fn drive(
         summary.not_started -= fresh;
     }
     let write = || shop.ledger().write(|stage, lock| world.pipeline.keeps_record(stage, lock));
-    write().or_else(|fault| shop.with_room(fault, write))?;
+    write().or_else(|fault| shop.with_room(fault, LedgerError::is_full, write))?;
     Ok(summary)
 }
 
@@ -313,16 +313,18 @@ impl<'l> Shop<'_, 'l> {
 
     /// Does something again that failed: what was set aside for a full disk, or taken by what is recorded of the stage, must
     /// not fail it. Perhaps somebody else has made room meanwhile.
-    pub fn with_room(
+    pub fn with_room<T, F>(
         &self,
-        fault: LedgerError,
-        again: impl Fn() -> Result<(), LedgerError>,
-    ) -> Result<(), LedgerError> {
-        if !fault.is_full() {
+        fault: F,
+        is_full: impl Fn(&F) -> bool,
+        again: impl Fn() -> Result<T, F>,
+    ) -> Result<T, F> {
+        if !is_full(&fault) {
             return Err(fault);
         }
-        self.crew.host.make_room();
-        again()
+        let mut done = Err(fault);
+        self.crew.host.in_reserve(&mut || done = again());
+        done
     }
 
     pub fn report(&self, report: Report) {

@@ -181,9 +181,11 @@ pub trait Host: Sync {
     /// When running it would destroy what somebody else keeps.
     fn permit(&self, stage: &Stage) -> Result<(), String>;
 
-    /// Called when the disk is full and a success has to be written down: gives back what room it set aside for
-    /// that.
-    fn make_room(&self) {}
+    /// Called when the disk is full and a claim or a success has to be written down by `write`: gives back for that what
+    /// room it set aside.
+    fn in_reserve(&self, write: &mut dyn FnMut()) {
+        write();
+    }
 
     /// Called before the first process of a stage starts.
     fn prepare(&self, job: &Job<'_>) -> JobEnv;

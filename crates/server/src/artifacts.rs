@@ -296,11 +296,22 @@ fn is_harmless(content_type: &str) -> bool {
     IMAGES.contains(&kind) || TEXTS.contains(&kind)
 }
 
+/// What our pages add to an address of a file whose name means another one, or nothing, where it is decoded as MLflow does.
+pub fn exactly(path: &str) -> &'static str {
+    if safe_path(path).is_ok_and(|meant| meant == path) { "" } else { "&exact=true" }
+}
+
+/// The file that a browser asks for: as MLflow reads its name, or the very entry of the store.
+fn named_file(call: &Call, parameter: &'static str) -> Result<String, Fault> {
+    let sent = call.required(parameter)?;
+    if call.text("exact")?.is_some() { Ok(sent.to_owned()) } else { safe_path(sent) }
+}
+
 /// `get-artifact?run_uuid=&path=`, which MLflow's pages use.
 pub async fn get_by_run(context: Context, request: Request) -> Result<Response, Fault> {
     let call = Call::from_query(request.uri().query().unwrap_or_default());
     let id = call.run_id()?.to_owned();
-    let path = safe_path(call.required("path")?)?;
+    let path = named_file(&call, "path")?;
     let known = context.clone();
     let run = blocking(move || find(&known, &id)).await?;
     let (known, experiment) = (context.clone(), run.info.experiment);
@@ -316,7 +327,7 @@ pub async fn get_by_run(context: Context, request: Request) -> Result<Response, 
 /// `model-versions/get-artifact?name=&version=&path=`, which MLflow's pages use.
 pub async fn get_by_version(context: Context, request: Request) -> Result<Response, Fault> {
     let call = Call::from_query(request.uri().query().unwrap_or_default());
-    let path = safe_path(call.required("path")?)?;
+    let path = named_file(&call, "path")?;
     let known = context.clone();
     let (owner, folder) = blocking(move || crate::versions::files_of(&known, &call)).await?;
     let whole = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
@@ -326,7 +337,7 @@ pub async fn get_by_version(context: Context, request: Request) -> Result<Respon
 /// `logged-models/MODEL/artifacts/files?artifact_file_path=`, which MLflow's pages use.
 pub async fn get_by_model(context: Context, id: String, request: Request) -> Result<Response, Fault> {
     let call = Call::from_query(request.uri().query().unwrap_or_default());
-    let path = safe_path(call.required("artifact_file_path")?)?;
+    let path = named_file(&call, "artifact_file_path")?;
     let known = context.clone();
     let model = blocking(move || logged_models::find(&known, logged_models::parse_id(&id)?)).await?;
     send_to_browser(&context, ArtifactOwner::Model(model.id), path.clone(), &path, request.headers()).await

@@ -49,19 +49,22 @@ pub fn safe_path(sent: &str) -> Result<String, Fault> {
         }
         path = decoded.into_owned();
     }
-    let is_drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
-    let has_scheme = path.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:"));
     if path.starts_with('/')
-        || is_drive
-        || has_scheme
-        || path.contains(['\\', '#'])
+        || path.contains('#')
         || path.chars().any(char::is_control)
-        || path.split('/').any(|part| part == "..")
+        || path.split(['/', '\\']).any(|part| part == "..")
     {
         return Err(refuse());
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    Ok(parts.join("/"))
+    let path = parts.join("/");
+    // As for MLflow `a:b` and `a\b` are names, where they lead nowhere else on Windows either.
+    let is_drive = matches!(path.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic());
+    let has_scheme = path.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:"));
+    if is_drive || has_scheme || parts.iter().any(|part| part.starts_with('\\')) {
+        return Err(refuse());
+    }
+    Ok(path)
 }
 
 /// The same entries with bare names.
@@ -114,6 +117,9 @@ mod tests {
             ("./a", "a"),
             ("a%2Fb", "a/b"),
             ("..a", "..a"),
+            ("a:b.txt", "a:b.txt"),
+            ("d/C:/x", "d/C:/x"),
+            ("a%5Cb", "a\\b"),
         ] {
             assert_eq!(safe_path(sent).as_deref(), Ok(meant), "{sent}");
         }
@@ -129,6 +135,10 @@ mod tests {
             "%2fetc",
             "//x",
             "C:/x",
+            "./C:/x",
+            "./\\x",
+            "d/\\x",
+            "a\\..",
             "c:\\x",
             "\\\\host\\share",
             "a\\..\\b",

@@ -21,8 +21,8 @@ pub struct ListArgs {
     /// List only runs that match, as in 'metrics.best_acc > 0.8 and params.seed = 42'
     ///
     /// Fields: metrics.KEY, params.KEY, tags.KEY, datasets.name (digest, context), and id, name, stage, status, start, end,
-    /// duration, experiment, user, parent. An id may be the start or the end of one, or `last`, as in parent = 'last'. A status is
-    /// RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; of
+    /// duration, experiment, user, parent, and heard of a run that goes on (heard < '2026-11-21'). An id may be the start or the
+    /// end of one, or `last`, as in parent = 'last'. A status is RUNNING, SCHEDULED, FINISHED, FAILED, KILLED, PRUNED or RESTORED, which is FINISHED, too. A metric is its last value; of
     /// one that a stage and its script both have, or a param, either. best(KEY), min(KEY) and max(KEY) look at all it had:
     /// best is the least of what is called loss, error, rmse and the like, or has a tag pipe.better.KEY = lower, else the
     /// greatest. Comparisons: = != < <= > >=, like and ilike with % and _, ~ and !~ with a regular expression, in (…),

@@ -15,7 +15,7 @@ use super::charts::{self, charts};
 use super::html::{Html, Link, cell, digest, folded, head, name, number, short, shortened};
 use super::list::{self, Order};
 use super::version;
-use crate::artifacts::IMAGES;
+use crate::artifacts::{IMAGES, exactly};
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
@@ -290,7 +290,7 @@ fn artifacts(page: &mut Html, context: &Context, found: &Joined) -> Result<(), F
     for owner in found.ids() {
         for artifact in context.store.artifacts(owner)? {
             let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
-            let there = format!("/get-artifact?run_uuid={owner}&path={path}");
+            let there = format!("/get-artifact?run_uuid={owner}&path={path}{}", exactly(&artifact.path));
             rows.push(vec![Link(there.clone(), &artifact.path).cell(), number(bytes_text(artifact.size))]);
             if IMAGES.contains(&content_type(&artifact.path)) && artifact.size <= LARGEST_IMAGE {
                 images.push((there, artifact.path));
@@ -343,7 +343,8 @@ fn made_models(page: &mut Html, context: &Context, found: &Joined) -> Result<(),
         let rows = files.iter().take(MOST_FILES).map(|file| {
             let path = utf8_percent_encode(&file.path, NON_ALPHANUMERIC);
             let (id, address) = (model.id, "/ajax-api/2.0/mlflow/logged-models");
-            let there = format!("{address}/{id}/artifacts/files?artifact_file_path={path}");
+            let exactly = exactly(&file.path);
+            let there = format!("{address}/{id}/artifacts/files?artifact_file_path={path}{exactly}");
             vec![Link(there, &file.path).cell(), number(bytes_text(file.size))]
         });
         page.pairs(&format!("Files of {}", model.name), rows);

@@ -7,6 +7,7 @@ use track::{ArtifactOwner, Joined, LoggedModel, ModelVersion, StoreError, Versio
 
 use super::html::{Html, Link, cell, folded, head, number};
 use super::{models, run};
+use crate::artifacts::exactly;
 use crate::context::Context;
 use crate::error::Fault;
 use crate::{logged_models, versions};
@@ -176,9 +177,10 @@ fn files(
     let rows = all.iter().take(MOST_FILES).filter_map(|file| {
         let path = below(&file.path)?;
         let there = format!(
-            "/model-versions/get-artifact?name={name}&version={}&path={}",
+            "/model-versions/get-artifact?name={name}&version={}&path={}{}",
             version.version,
-            utf8_percent_encode(&path, NON_ALPHANUMERIC)
+            utf8_percent_encode(&path, NON_ALPHANUMERIC),
+            exactly(&path)
         );
         Some(vec![Link(there, &path).cell(), number(bytes_text(file.size))])
     });

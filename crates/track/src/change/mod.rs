@@ -18,6 +18,7 @@ use crate::{
 pub use model::{
     FIRST_TOKEN, KnownAs, LoggedModelChange, NewLoggedModel, NewVersion, RegistryChange, VersionRef,
 };
+pub(crate) use precondition::version_called;
 pub use precondition::{Bound, Precondition};
 pub use sought::{Found, Sought};
 

@@ -72,21 +72,28 @@ pub enum Precondition {
         /// The side and the bound.
         bound: Bound,
     },
-    /// The latest value of a metric is better than that of the run behind the version with an alias, which is looked at with
-    /// the run of its stage or script. Without such a version there is nobody to beat. A champion whose run is gone, lacks the
-    /// metric or has a NaN cannot be judged, and so is not beaten.
+    /// The latest value of a metric is better than that of the run behind a version, which is looked at with the run of its
+    /// stage or script. Where no version has the alias there is nobody to beat. A champion whose run is gone, lacks the metric
+    /// or has a NaN cannot be judged, and so is not beaten.
     BetterThanChampion {
         /// The run.
         run: RunId,
         /// The registered model's name.
         model: String,
-        /// The champion's alias.
+        /// The champion's alias, or what no alias may be called: `latest`, the newest version, or `v` and the number of one,
+        /// which has to be there.
         alias: String,
         /// The metric's key.
         metric: String,
         /// Whether more is better.
         higher_is_better: bool,
     },
+}
+
+/// The number of a version that is called by it, in place of an alias.
+pub(crate) fn version_called(alias: &str) -> Option<i64> {
+    let digits = alias.strip_prefix('v')?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 /// A bound of a metric, and on which side of it a value is good.
@@ -153,7 +160,11 @@ impl fmt::Display for Precondition {
             }
             Precondition::BetterThanChampion { run, model, alias, metric, higher_is_better } => {
                 let better = if *higher_is_better { "higher" } else { "lower" };
-                write!(f, "metric `{metric}` of run {run} is {better} than that of `{model}@{alias}`")
+                let champion = match version_called(alias) {
+                    Some(number) => format!("{model}/{number}"),
+                    None => format!("{model}@{alias}"),
+                };
+                write!(f, "metric `{metric}` of run {run} is {better} than that of `{champion}`")
             }
         }
     }

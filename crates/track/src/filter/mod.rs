@@ -209,6 +209,8 @@ pub enum Attribute {
     EndTime,
     /// Seconds; a text such as `5m` or `1h30m` may stand for them; absent while the run runs.
     Duration,
+    /// When it was last heard of, as the start; absent once the run has ended.
+    Heard,
     /// The experiment's name.
     Experiment,
     /// The experiment's number.
@@ -235,7 +237,7 @@ pub enum Attribute {
 
 impl Attribute {
     /// All of them with their names; of several, the first is the one that is shown.
-    const NAMES: [(&str, Attribute); 13] = [
+    const NAMES: [(&str, Attribute); 14] = [
         ("run_id", Attribute::RunId),
         ("name", Attribute::Name),
         ("status", Attribute::Status),
@@ -244,6 +246,7 @@ impl Attribute {
         ("end_time", Attribute::EndTime),
         ("end", Attribute::EndTime),
         ("duration", Attribute::Duration),
+        ("heard", Attribute::Heard),
         ("experiment", Attribute::Experiment),
         ("experiment_id", Attribute::ExperimentId),
         ("user", Attribute::User),
@@ -267,14 +270,13 @@ impl Attribute {
 
     /// Whether it is a moment.
     fn is_time(self) -> bool {
-        use Attribute::{Created, EndTime, StartTime, Updated};
-        matches!(self, StartTime | EndTime | Created | Updated)
+        use Attribute::{Created, EndTime, Heard, StartTime, Updated};
+        matches!(self, StartTime | EndTime | Heard | Created | Updated)
     }
 
     /// Whether it is a number; otherwise it is a text.
     pub(crate) fn is_number(self) -> bool {
-        use Attribute::{Created, Duration, EndTime, ExperimentId, StartTime, Updated, Version};
-        matches!(self, StartTime | EndTime | Duration | ExperimentId | Created | Updated | Version)
+        matches!(self, Attribute::Duration | Attribute::ExperimentId | Attribute::Version) || self.is_time()
     }
 }
 

@@ -387,7 +387,11 @@ impl Parser<'_> {
                 Err(_) => Err(self.fault("expected a number", None)),
             },
             Field::Attribute(
-                Attribute::StartTime | Attribute::EndTime | Attribute::Created | Attribute::Updated,
+                Attribute::StartTime
+                | Attribute::EndTime
+                | Attribute::Heard
+                | Attribute::Created
+                | Attribute::Updated,
             ) => {
                 let Some((from, to)) = time::parse_time(&text) else {
                     let expected =

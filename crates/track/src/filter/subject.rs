@@ -121,6 +121,9 @@ impl Subject for Run {
                 Attribute::Status => Values::text(info.status.name()),
                 Attribute::StartTime => Values::number(info.start_time.0 as f64),
                 Attribute::EndTime => info.end_time.map_or(Values::None, |end| Values::number(end.0 as f64)),
+                Attribute::Heard => {
+                    self.last_heard().map_or(Values::None, |heard| Values::number(heard.0 as f64))
+                }
                 Attribute::Duration => info
                     .duration_millis()
                     .map_or(Values::None, |millis| Values::number(millis as f64 / 1000.0)),

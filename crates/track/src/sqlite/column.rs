@@ -10,6 +10,7 @@ use super::whole::status_of;
 use crate::filter::{FieldValue, Subject, Values, artifact_uri};
 use crate::{
     Attribute, DATASET_CONTEXT_TAG, DIRECTION_TAG, DatasetField, Direction, Field, PARENT_TAG, RUN_NAME_TAG,
+    RunStatus,
 };
 
 /// The columns of some fields.
@@ -148,6 +149,12 @@ impl Column<'_> {
             Attribute::StartTime => self.fill(connection, &plain("start_time"), &[], number),
             Attribute::ExperimentId => self.fill(connection, &plain("experiment"), &[], number),
             Attribute::EndTime => self.fill(connection, &plain("CAST(end_time AS REAL)"), &[], optional),
+            Attribute::Heard => {
+                let [running, scheduled] = [RunStatus::Running as i64, RunStatus::Scheduled as i64];
+                let heard =
+                    format!("CASE WHEN status IN ({running}, {scheduled}) THEN CAST(heard AS REAL) END");
+                self.fill(connection, &plain(&heard), &[], optional)
+            }
             Attribute::Duration => self.fill(
                 connection,
                 &plain("CAST(max(end_time - start_time, 0) AS REAL) / 1000.0"),

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{active_run, last_heard, lookup, run};
+use crate::change::version_called;
 use crate::joined::{SCRIPT_RUN_TAG, STAGE_RUN_TAG};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::read;
@@ -74,16 +75,7 @@ fn beats(
     metric: &str,
     higher_is_better: bool,
 ) -> Result<(bool, Option<String>), Fault> {
-    let mut query = transaction.prepare_cached(
-        "SELECT model_version.version, model_version.run FROM registered_model
-         JOIN registered_model_alias ON registered_model_alias.model = registered_model.number
-         JOIN model_version ON model_version.model = registered_model.number
-            AND model_version.version = registered_model_alias.version
-         WHERE registered_model.name = ?1 AND registered_model_alias.alias = ?2",
-    )?;
-    let champion: Option<(i64, Option<String>)> =
-        query.query_row([model, alias], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((version, champion)) = champion else { return Ok((true, None)) };
+    let Some((version, champion)) = champion(transaction, model, alias)? else { return Ok((true, None)) };
     let value = latest(transaction, &run.to_string(), metric)?;
     let best = champion.map(|champion| latest_of_pair(transaction, &champion, metric)).transpose()?.flatten();
     let holds = match (value, best) {
@@ -100,6 +92,35 @@ fn beats(
     };
     let best = best.map_or_else(|| "not known".to_owned(), |best| best.to_string());
     Ok((holds, Some(format!("{}, and that of version {version} is {best}", found(value)))))
+}
+
+/// The number of the version that is to be beaten, and its run; `None` where there is nobody to beat.
+fn champion(
+    transaction: &Transaction,
+    model: &str,
+    alias: &str,
+) -> Result<Option<(i64, Option<String>)>, Fault> {
+    let number = version_called(alias);
+    let which = match number {
+        Some(_) => "version = CAST(?2 AS INTEGER)",
+        None if alias == "latest" => "?2 = 'latest' ORDER BY version DESC LIMIT 1",
+        None => {
+            "version = (SELECT version FROM registered_model_alias AS named
+                WHERE named.model = model_version.model AND alias = ?2)"
+        }
+    };
+    let mut query = transaction.prepare_cached(&format!(
+        "SELECT version, run FROM model_version
+         WHERE model = (SELECT number FROM registered_model WHERE name = ?1) AND {which}"
+    ))?;
+    let asked = number.map_or_else(|| alias.to_owned(), |number| number.to_string());
+    let found = query.query_row([model, &asked], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match (found, number) {
+        (None, Some(number)) => {
+            Err(StoreError::NotOfModel { model: model.to_owned(), what: format!("version {number}") }.into())
+        }
+        (found, _) => Ok(found),
+    }
 }
 
 /// The latest value of a metric of a run as people see it: a stage's with its script's, of which the script's value counts.
