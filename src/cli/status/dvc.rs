@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base::ProjectPath;
 use cache::Whereabouts;
-use pipeline::{DepName, Stage, StageId, StageLock, StaleReason};
+use pipeline::{DepName, ParamPath, SpecialName, Stage, StageId, StageLock, StaleReason};
 use serde_json::{Map, Value as Json, json};
 
 use super::updates::Updates;
@@ -85,7 +85,21 @@ impl View<'_> {
     fn seen(&self, name: &DepName) -> String {
         match name {
             DepName::Path(path) => path.relative_to(self.base),
-            DepName::Special(name) => name.text.clone(),
+            DepName::Special(name) => self.special(name),
+        }
+    }
+
+    /// What lies outside the project is told as the stage names it.
+    fn special(&self, name: &SpecialName) -> String {
+        self.stage.spelled.get(&name.text).unwrap_or(&name.text).clone()
+    }
+
+    fn params_file(&self, file: &ParamPath) -> String {
+        match file {
+            ParamPath::Inside(path) => path.relative_to(self.base),
+            ParamPath::Outside(name) => {
+                self.stage.spelled_params.get(&name.text).unwrap_or(&name.text).clone()
+            }
         }
     }
 
@@ -97,12 +111,15 @@ impl View<'_> {
                 deps.insert(path.relative_to(self.base), word.into());
             }
             for special in &self.stage.special {
-                deps.insert(special.name.text.clone(), "modified".into());
+                deps.insert(self.special(&special.name), "modified".into());
             }
-            let files: BTreeSet<&ProjectPath> = self.stage.params.iter().map(|param| &param.file).collect();
+            let files: BTreeSet<&ParamPath> = self.stage.params.iter().map(|param| &param.file).collect();
             for file in files {
-                let word = if self.is_here(file) { "new" } else { "deleted" };
-                deps.insert(file.relative_to(self.base), word.into());
+                let is_here = file
+                    .inside()
+                    .map_or_else(|| file.to_path("/".as_ref()).exists(), |path| self.is_here(path));
+                let word = if is_here { "new" } else { "deleted" };
+                deps.insert(self.params_file(file), word.into());
             }
         }
         for reason in self.reasons {
@@ -127,10 +144,10 @@ impl View<'_> {
                     deps.insert(text.clone(), "new".into());
                 }
                 StaleReason::ParamMissing { file, key: None } => {
-                    deps.insert(file.relative_to(self.base), "deleted".into());
+                    deps.insert(self.params_file(file), "deleted".into());
                 }
                 StaleReason::ParamAdded { file, .. } if !self.is_recorded(file) => {
-                    deps.insert(file.relative_to(self.base), "new".into());
+                    deps.insert(self.params_file(file), "new".into());
                 }
                 StaleReason::ParamChanged { file, key, .. } => self.param(&mut deps, file, key, "modified"),
                 StaleReason::ParamAdded { file, key, .. } => self.param(&mut deps, file, key, "new"),
@@ -145,15 +162,15 @@ impl View<'_> {
     }
 
     /// Tells of one key, but of a file of which all was told.
-    fn param(&self, deps: &mut Map<String, Json>, file: &ProjectPath, key: &str, word: &str) {
-        let file = deps.entry(file.relative_to(self.base)).or_insert_with(|| json!({}));
+    fn param(&self, deps: &mut Map<String, Json>, file: &ParamPath, key: &str, word: &str) {
+        let file = deps.entry(self.params_file(file)).or_insert_with(|| json!({}));
         if let Some(keys) = file.as_object_mut() {
             keys.insert(key.to_owned(), word.into());
         }
     }
 
     /// Whether the last success had params of a file.
-    fn is_recorded(&self, file: &ProjectPath) -> bool {
+    fn is_recorded(&self, file: &ParamPath) -> bool {
         self.locked.is_some_and(|locked| locked.params.contains_key(file))
     }
 
@@ -174,11 +191,11 @@ impl View<'_> {
         for reason in self.reasons {
             match reason {
                 StaleReason::OutMissing { path: DepName::Special(name) } if self.is_own_special(name) => {
-                    outs.insert(name.text.clone(), "deleted".into());
+                    outs.insert(self.special(name), "deleted".into());
                 }
                 StaleReason::OutChanged { path: DepName::Special(name), .. }
                 | StaleReason::OutAdded { path: DepName::Special(name) } => {
-                    outs.insert(name.text.clone(), "modified".into());
+                    outs.insert(self.special(name), "modified".into());
                 }
                 _ => {}
             }
@@ -206,7 +223,7 @@ impl View<'_> {
         }
     }
 
-    fn is_own_special(&self, name: &pipeline::SpecialName) -> bool {
+    fn is_own_special(&self, name: &SpecialName) -> bool {
         self.stage.special_outs.iter().any(|out| out.name == *name)
     }
 
