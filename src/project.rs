@@ -15,7 +15,7 @@ use exec::{Ledger, Neighbour};
 use pipeline::{Dialect, Pipeline};
 use track::RunId;
 
-pub use self::loading::{one_tool, tell_unread};
+pub use self::loading::{one_tool, refuse_unread};
 use crate::dvc_config;
 use crate::environment;
 use crate::error::{CliError, CliResult};

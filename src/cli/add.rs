@@ -99,7 +99,7 @@ pub fn run(args: &AddArgs, printer: Printer) -> CliResult {
     // Git is asked while the files of the project are looked for.
     let (pipeline, tracked) = thread::scope(|scope| {
         let tracked = scope.spawn(|| git.map(|git| git.tracked()).transpose());
-        (project.pipeline_if_any_told(printer), tracked.join())
+        (project.pipeline_of_one_tool_if_any(), tracked.join())
     });
     let pipeline = pipeline?;
     let tracked = tracked.unwrap_or_else(|panic| resume_unwind(panic))?.unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::error::{CliError, CliResult, ErrorKind};
 use crate::freshness::{counted, counted_text};
 use crate::import;
 use crate::placed;
-use crate::project::Project;
+use crate::project::{Project, refuse_unread};
 use crate::recorded;
 use crate::recorder::Recorder;
 use crate::recovery;
@@ -53,7 +53,8 @@ pub struct CommitArgs {
 /// With exit code 1 when a stage is refused, 2 when it could not be told.
 pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
-    let pipeline = project.pipeline()?;
+    let (pipeline, origin) = project.pipeline_with_origin()?;
+    refuse_unread(&origin.unread)?;
     project.refuse_ignored_locks(&pipeline)?;
     let mut ledger = project.ledger(&pipeline)?;
     let Chosen { wanted, absent } = chosen(&pipeline, &project, args)?;

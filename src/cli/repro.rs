@@ -23,7 +23,7 @@ use crate::inside::Inside;
 use crate::interrupt::{Interrupt, listen_for_pause};
 use crate::leftovers::{self, tell_empty_groups};
 use crate::placed;
-use crate::project::{Project, tell_unread};
+use crate::project::{Project, refuse_unread};
 use crate::recorder::Recorder;
 use crate::recovery;
 use crate::staging::Before;
@@ -151,7 +151,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
         project.pipeline_file()?;
     }
     let (mut pipeline, mut origin) = project.pipeline_with_origin()?;
-    tell_unread(&origin.unread, printer);
+    refuse_unread(&origin.unread)?;
     project.refuse_ignored_locks(&pipeline)?;
     let wanted = args.select.stages(&pipeline, &project)?;
     if !args.dry && update::follow(&project, &pipeline, &wanted, printer)? {

@@ -24,7 +24,7 @@ use crate::freshness::Question;
 use crate::import::Update;
 use crate::inside::{self, Inside};
 use crate::leftovers::{self, Leftover, tell_empty_groups};
-use crate::project::{Project, tell_unread};
+use crate::project::{Project, refuse_unread};
 use crate::ui::Printer;
 use crate::verify::VerifyArgs;
 
@@ -131,7 +131,7 @@ pub fn run(args: &StatusArgs, printer: Printer) -> CliResult {
         return Ok(());
     }
     let (pipeline, origin) = project.pipeline_with_origin()?;
-    tell_unread(&origin.unread, printer);
+    refuse_unread(&origin.unread)?;
     project.refuse_ignored_locks(&pipeline)?;
     let wanted = args.select.stages_to_tell(&pipeline, &project)?;
     let workspace = args.verify.workspace(&project, printer)?;

@@ -33,11 +33,11 @@ struct Files {
     unread: Vec<ProjectPath>,
 }
 
-/// Tells of files of DVC that a project of ours does not read, or the other way round: a merge of a branch from before
+/// Of files of DVC that a project of ours does not read, or the other way round: a merge of a branch from before
 /// `pipe convert`, or from after it, brings them, and nothing else would tell that their data is none of the project's.
-/// Once in a process.
-pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
-    let Some(first) = unread.first() else { return };
+/// What is so, and the way out.
+fn of_both_tools(unread: &[ProjectPath]) -> Option<(String, String)> {
+    let first = unread.first()?;
     let is_lock = |file: &ProjectPath| file.name() == Dialect::Native.lock_file();
     let is_ours = is_lock(first) || first.as_str().ends_with(Dialect::Native.pointer_suffix());
     let what = match (is_ours, unread.len()) {
@@ -54,20 +54,38 @@ pub fn tell_unread(unread: &[ProjectPath], printer: Printer) {
     let suffix = if is_ours { Dialect::Native } else { Dialect::Dvc }.pointer_suffix();
     let way = match pointer.as_str().strip_suffix(suffix) {
         Some(data) => format!(
-            ": `pipe pull` brings its data in a checkout of the commit that it came from (`git worktree add FOLDER COMMIT`). Copy \
-             that here, `pipe add {}`, and `git rm {}`",
-            quoted_path(data),
-            quoted_path(pointer.as_str())
+            "`pipe pull` brings its data in a checkout of the commit that it came from (`git worktree add FOLDER COMMIT`). Copy \
+             that here, `git rm {}`, and `pipe add {}`",
+            quoted_path(pointer.as_str()),
+            quoted_path(data)
         ),
         None => format!(
-            ": `pipe repro` records results in {}; `git rm {}`",
+            "`pipe repro` records results in {}; `git rm {}`",
             if is_ours { Dialect::Dvc } else { Dialect::Native }.lock_file(),
             quoted_path(first.as_str())
         ),
     };
+    Some((format!("{} {what}", report::few_text(unread, NAMED, ", ")), way))
+}
+
+/// Tells of files of the other tool, once in a process: of commands that bring what is needed to take their data over.
+fn tell_unread(unread: &[ProjectPath], printer: Printer) {
     // A pull reads the pipeline again to check out.
     static TOLD: Once = Once::new();
-    TOLD.call_once(|| printer.warn(format_args!("{} {what}{way}", report::few_text(unread, NAMED, ", "))));
+    if let Some((what, way)) = of_both_tools(unread) {
+        TOLD.call_once(|| printer.warn(format_args!("{what}: {way}")));
+    }
+}
+
+/// Refuses files of the other tool.
+///
+/// # Errors
+/// When there are any: what they are, and the way out.
+pub fn refuse_unread(unread: &[ProjectPath]) -> CliResult {
+    match of_both_tools(unread) {
+        Some((what, way)) => Err(CliError::message(what).hint(way)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a project that has a file `own` and pipeline files of the other tool.
@@ -335,15 +353,15 @@ impl Project {
         }
     }
 
-    /// The same, telling of files of the other tool.
+    /// The same of a project that has no files of the other tool.
     ///
     /// # Errors
-    /// As [`Project::pipeline_if_any`].
-    pub fn pipeline_if_any_told(&self, printer: Printer) -> CliResult<Pipeline> {
+    /// As [`Project::pipeline_if_any`], and when it has.
+    pub fn pipeline_of_one_tool_if_any(&self) -> CliResult<Pipeline> {
         let start = disk::Stamp::now();
         match self.pipeline_files_if_any()? {
             Ok(files) => {
-                tell_unread(&files.unread, printer);
+                refuse_unread(&files.unread)?;
                 Ok(self.loaded(start, files)?.0)
             }
             Err(_) => self.no_pipeline(),

@@ -491,14 +491,18 @@ fn files_of_the_other_tool_are_told() {
         sandbox.write("stages", "1\n");
         let file = if is_dvc { "dvc.yaml" } else { "pipeline.yaml" };
         sandbox.write(file, "stages: {s: {cmd: cp stages o, deps: [stages], outs: [o]}}\n");
-        for command in [&["status"][..], &["checkout"], &["pull"], &["repro"], &["repro"], &["add", "other"]]
-        {
-            sandbox.ok(command).tells(&[lock, "a project of", &format!("results in {own}")]);
+        let said = [lock, "a project of", &format!("results in {own}")];
+        for command in [&["checkout"][..], &["pull"], &["push"], &["data", "status"]] {
+            sandbox.ok(command).tells(&said);
         }
+        for command in [&["status"][..], &["repro"], &["repro"], &["commit"], &["add", "other"]] {
+            sandbox.pipe(command).code(2).tells(&said);
+        }
+        assert!(!sandbox.exists("o"));
         // A pointer among them tells how to go on.
         let theirs = data(!is_dvc);
         let pointer = pointer(!is_dvc).replace("raw", "other");
         sandbox.write(&pointer, theirs.read(&pointer));
-        sandbox.pipe(["status"]).code(0).tells(&["are files of", &pointer, lock, "`pipe add other`"]);
+        sandbox.pipe(["status"]).code(2).tells(&["are files of", &pointer, lock, "`pipe add other`"]);
     }
 }

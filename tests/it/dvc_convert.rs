@@ -537,8 +537,8 @@ fn files_of_dvc_that_a_merge_brings_are_told() {
     sandbox.commit("converted");
     sandbox.ok(["status"]);
     sandbox.git(["merge", "--quiet", "--no-edit", "before"]);
-    for command in [&["status"][..], &["status"], &["data", "status"], &["pull"]] {
-        let said = sandbox.pipe(command);
+    for (command, code) in [(&["status"][..], 2), (&["data", "status"], 0), (&["pull"], 0)] {
+        let said = sandbox.pipe(command).code(code);
         let said =
             said.tells(&["imgs/new.dvc is a file of DVC", "`pipe add imgs/new`", "`git rm imgs/new.dvc`"]);
         assert_eq!(said.stderr.matches("a file of DVC").count(), 1, "{}", said.stderr);
