@@ -220,6 +220,17 @@ async fn put_at(context: Context, sent: &str, body: &mut Body) -> Result<(), Fau
 }
 
 async fn store(context: Context, owner: ArtifactOwner, path: String, body: &mut Body) -> Result<(), Fault> {
+    let whose = match &owner {
+        ArtifactOwner::Run(run) => format!("run {run}"),
+        ArtifactOwner::Model(model) => format!("logged model {model}"),
+        ArtifactOwner::Version(model, version) => format!("version {model}/{version}"),
+    };
+    let what = format!("keep artifact `{path}` of {whose}");
+    let kept = keep(context, owner, path, body).await;
+    kept.map_err(|fault| if fault.is_ours() { fault.while_doing(what) } else { fault })
+}
+
+async fn keep(context: Context, owner: ArtifactOwner, path: String, body: &mut Body) -> Result<(), Fault> {
     // Until it is named, nothing else keeps the bytes from a collection of garbage.
     let blobs = context.blobs.clone();
     let _pin = blocking(move || blobs.pin()).await?;
