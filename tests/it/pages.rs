@@ -488,3 +488,23 @@ fn models_are_found_by_a_word_of_their_name() {
     assert!(shown(&served, "/models?filter=name+%3D+%27clf%27").contains(">clf<"));
     assert!(shown(&served, "/models?filter=name+%3D+clf").contains("The filter is not used"));
 }
+
+#[test]
+fn the_note_of_an_experiment_is_what_its_page_begins_with() {
+    let served = Served::start();
+    let id = served.ok("experiments/create", json!({"name": "noted"}))["experiment_id"].clone();
+    let list = || served.sandbox.json(["experiments", "list", "--json"]);
+    let has = |text| served.sandbox.ok(["experiments", "list"]).stdout.contains(text);
+    assert!(list()[1]["note"].is_null() && !has("  note\n"), "{}", list());
+    assert!(!shown(&served, "/experiments/1").contains("<pre>"));
+    let note = "what I tried:\n<script>alert(1)</script>";
+    let tag = json!({"experiment_id": id, "key": "mlflow.note.content", "value": note});
+    served.ok("experiments/set-experiment-tag", tag);
+    run(&served, "one", &[1.0], "1");
+    let page = shown(&served, "/experiments/1");
+    assert!(
+        places(&page, &[">noted</h1>", "<pre>what I tried:\n&lt;script&gt;", "name=\"filter\""]).is_sorted()
+    );
+    assert_eq!(list()[1]["note"], note);
+    assert!(has("  note\n") && has("what I tried:\\n<script>"), "people see it where there is one");
+}

@@ -1,11 +1,13 @@
 //! HTML in which no text can be anything but text.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use base::Digest;
 use report::count_text;
 use report::plots::escape;
+use track::NOTE_TAG;
 
 /// Characters of a text in a table of many things.
 const MOST_CHARACTERS: usize = 60;
@@ -107,6 +109,13 @@ impl Html {
         let figures: String = images.map(figure).collect();
         if !figures.is_empty() {
             self.raw(&format!("<div class=\"images\">\n{figures}</div>\n"));
+        }
+    }
+
+    /// What somebody noted of a run or an experiment that has these tags, if anything.
+    pub fn note(&mut self, tags: &BTreeMap<String, String>) {
+        if let Some(note) = tags.get(NOTE_TAG).filter(|note| !note.trim().is_empty()) {
+            self.text(note);
         }
     }
 

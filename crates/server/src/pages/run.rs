@@ -157,9 +157,7 @@ pub fn page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
     let mut page = Html::default();
     page.link(&Link(format!("/experiments/{}", info.experiment), &info.experiment_name));
     page.heading(1, &info.name);
-    if let Some(note) = data.tags.get(NOTE_TAG).filter(|note| !note.trim().is_empty()) {
-        page.text(note);
-    }
+    page.note(&data.tags);
     facts(&mut page, context, &found)?;
     let children = found.children(&*context.store)?;
     if !children.is_empty() {
