@@ -85,7 +85,12 @@ fn runs_are_ordered_filtered_and_walked_through() {
             json!({"experiment_id": "0", "start_time": 1000 + number, "run_name": format!("n{number}.")}),
         );
     }
+    // Below a long list nobody sees the button.
+    let head = ["<form method=\"get\" action=\"/compare\">\n<p><button>", "<table>"];
+    assert_eq!(newest.matches("<button>Compare").count(), 1, "{newest}");
     let first = shown(&served, "/?filter=name+like+%27%25.%27");
+    assert_eq!(first.matches("<button>Compare").count(), 2, "{first}");
+    assert!(places(first.split_once("<h2>Runs").expect("runs").1, &head).is_sorted(), "{first}");
     assert!(first.contains(">n100.<") && !first.contains(">n0.<") && !first.contains("previous"), "{first}");
     let second = shown(&served, &link(&first, "next"));
     assert!(second.contains(">n0.<") && !second.contains(">n1.<") && !second.contains("next"), "{second}");
