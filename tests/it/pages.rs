@@ -513,3 +513,34 @@ fn the_note_of_an_experiment_is_what_its_page_begins_with() {
     assert_eq!(list()[1]["note"], note);
     assert!(has("  note\n") && has("what I tried:\\n<script>"), "people see it where there is one");
 }
+
+#[test]
+fn an_image_that_a_client_logs_in_two_sizes_is_seen_once() {
+    let served = Served::start();
+    let id = run(&served, "drawn", &[1.0], "1");
+    let names = [10, 2].map(|step| format!("images/a~b+step+{step}+timestamp+7+0-1-2"));
+    for name in &names {
+        for end in [".png", "+compressed.webp"] {
+            let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{id}/artifacts/{name}{end}");
+            assert_eq!(served.ask("PUT", &path, &[], PNG).status, 200);
+        }
+    }
+    let page = browse(&served, &format!("/runs/{id}")).text();
+    assert!(
+        places(&page, &["<figcaption>a/b, step 2</figcaption>", "<figcaption>a/b, step 10</figcaption>"])
+            .is_sorted(),
+        "{page}"
+    );
+    assert_eq!(page.matches("<figure>").count(), 2, "{page}");
+    let figure = page.split("<figure>").nth(1).expect("an image");
+    let address = |before: &str| {
+        let found = figure.split(before).nth(1).and_then(|rest| rest.split('"').next());
+        found.expect("an address").replace("&amp;", "&")
+    };
+    for (before, kind) in [("<a href=\"", "image/png"), ("<img src=\"", "image/webp")] {
+        let file = served.get(&address(before));
+        assert_eq!((file.status, file.header("content-type")), (200, kind), "{figure}");
+    }
+    // All files are to be had.
+    assert_eq!(page.matches("+compressed.webp</a>").count(), 2, "{page}");
+}

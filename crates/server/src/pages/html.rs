@@ -9,6 +9,8 @@ use report::count_text;
 use report::plots::escape;
 use track::NOTE_TAG;
 
+use super::images::Image;
+
 /// Characters of a text in a table of many things.
 const MOST_CHARACTERS: usize = 60;
 /// Digits of a digest that people see: enough to tell two files apart.
@@ -99,11 +101,11 @@ impl Html {
         self.raw("</details>\n");
     }
 
-    /// Images shown small, each with its name below: where it is, and what it is called.
-    pub fn images<'a>(&mut self, images: impl Iterator<Item = (String, &'a str)>) {
-        let figure = |(there, name): (String, &str)| {
-            let (there, name) = (escape(&there), escape(name));
-            let image = format!("<img src=\"{there}\" alt=\"\" loading=\"lazy\">");
+    /// Images shown small, each with its caption below.
+    pub fn images<'a>(&mut self, images: impl Iterator<Item = &'a Image>) {
+        let figure = |image: &Image| {
+            let (there, small, name) = (escape(&image.there), escape(&image.small), escape(&image.caption));
+            let image = format!("<img src=\"{small}\" alt=\"\" loading=\"lazy\">");
             format!("<figure><a href=\"{there}\">{image}</a><figcaption>{name}</figcaption></figure>\n")
         };
         let figures: String = images.map(figure).collect();

@@ -4,6 +4,7 @@
 mod charts;
 mod compare;
 mod html;
+mod images;
 mod list;
 mod models;
 mod run;

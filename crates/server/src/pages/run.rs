@@ -7,18 +7,18 @@ use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    ArtifactOwner, Joined, Lifecycle, MetricRange, NOTE_TAG, RESTORED, RESTORED_TAG, Role, Run, RunId,
-    RunStatus, StoreError, commonest, shown_id,
+    Artifact, ArtifactOwner, Joined, Lifecycle, MetricRange, NOTE_TAG, RESTORED, RESTORED_TAG, Role, Run,
+    RunId, RunStatus, StoreError, commonest, shown_id,
 };
 
 use super::charts::{self, charts};
 use super::html::{Html, Link, cell, digest, folded, head, name, number, short, shortened};
+use super::images;
 use super::list::{self, Order};
 use super::version;
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
-use crate::listing::content_type;
 use crate::runs::find;
 
 /// Metrics and params that the list of runs has columns for, each.
@@ -34,13 +34,8 @@ const MOST_FILES: usize = 500;
 
 /// More params than these are folded together: what was measured is to be seen without looking for it.
 const MOST_PARAMS: usize = 30;
-/// What is shown as an image: none of these can do anything but be seen.
-const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /// Images of a page.
 const MOST_IMAGES: usize = 24;
-/// The largest image that is shown, in bytes.
-const LARGEST_IMAGE: u64 = 8 << 20;
-
 /// A status as lists show it: one that executed nothing only finished.
 pub fn status(run: &Run) -> String {
     let is_restored = run.info.status == RunStatus::Finished && run.data.tags.contains_key(RESTORED_TAG);
@@ -285,23 +280,29 @@ fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<()
 
 /// What was kept with a run: images to be seen, and all files to be had.
 fn artifacts(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
-    let (mut images, mut rows) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
+    let mut seen = Vec::new();
     for owner in found.ids() {
-        for artifact in context.store.artifacts(owner)? {
-            let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
-            let there = format!("/get-artifact?run_uuid={owner}&path={path}");
+        let artifacts = context.store.artifacts(owner)?;
+        let address = |path: &str| {
+            format!("/get-artifact?run_uuid={owner}&path={}", utf8_percent_encode(path, NON_ALPHANUMERIC))
+        };
+        let there: Vec<String> = artifacts.iter().map(|artifact| address(&artifact.path)).collect();
+        for (artifact, there) in artifacts.iter().zip(&there) {
             rows.push(vec![Link(there.clone(), &artifact.path).cell(), number(bytes_text(artifact.size))]);
-            if IMAGES.contains(&content_type(&artifact.path)) && artifact.size <= LARGEST_IMAGE {
-                images.push((there, artifact.path));
-            }
         }
+        let files = artifacts.iter().zip(&there);
+        seen.extend(images::images(files.map(|(artifact, there)| {
+            let Artifact { path, size, .. } = artifact;
+            images::File { path, size: *size, there }
+        })));
     }
     if rows.is_empty() {
         return Ok(());
     }
     page.heading(2, "Artifacts");
-    let count = images.len();
-    page.images(images.iter().take(MOST_IMAGES).map(|(there, path)| (there.clone(), path.as_str())));
+    let count = seen.len();
+    page.images(seen.iter().take(MOST_IMAGES));
     if count > MOST_IMAGES {
         page.paragraph("faint", format_args!("Only the first {MOST_IMAGES} of {count} images are shown."));
     }
