@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::ProjectPath;
+use cache::Blobs;
 use clap::Args;
 use disk::Mode;
 use track::Artifact;
@@ -12,6 +13,10 @@ use crate::error::{CliError, CliResult};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui::Printer;
+
+/// So many files that are missing are named, each by so many characters of its path.
+const MOST_TOLD: usize = 20;
+const LONGEST_TOLD: usize = 80;
 
 /// Where files are put.
 #[derive(Debug, Args)]
@@ -25,10 +30,12 @@ pub struct FolderArgs {
 }
 
 impl FolderArgs {
-    /// Puts files into the folder, or into the one that is usual, and says so.
+    /// Puts files into the folder, or into the one that is usual, and says so. One that cannot be written there keeps none of
+    /// the others away.
     ///
     /// # Errors
-    /// When the cache lacks one of them or holds it damaged, or the folder holds something.
+    /// When the cache lacks one of them, or the folder holds something; after all others were put there, when one cannot be
+    /// written, or the cache holds it damaged.
     pub fn put(
         &self,
         files: &[Artifact],
@@ -52,18 +59,63 @@ impl FolderArgs {
             }
         }
         disk::make_folder(&folder)?;
+        let mut missing = Vec::new();
         for file in files {
-            let target = folder.join(&file.path);
-            if let Some(link) = disk::symlink_between(&folder, &target) {
-                return Err(CliError::message(format!("{} is a symbolic link", base::shown(&link)))
-                    .hint("remove it, or name another folder with `-o`"));
+            if let Err(fault) = put_one(&blobs, file, &folder) {
+                missing.push((file, fault));
             }
-            disk::make_folder(target.parent().unwrap_or(&folder))?;
-            blobs.copy_to(&file.digest, &target, Mode::New { executable: false })?;
         }
         let count = report::count_text(files.len(), "file");
-        printer.say(format_args!("Put {count} of {what} into {}.", base::shown(&folder)));
-        Ok(())
+        let there = base::shown(&folder);
+        let all =
+            if missing.is_empty() { String::new() } else { format!("{} of ", files.len() - missing.len()) };
+        printer.say(format_args!("Put {all}{count} of {what} into {there}."));
+        if missing.is_empty() { Ok(()) } else { Err(told(&missing, &there)) }
+    }
+}
+
+fn put_one(blobs: &Blobs, file: &Artifact, folder: &Path) -> CliResult {
+    let target = folder.join(&file.path);
+    if let Some(link) = disk::symlink_between(folder, &target) {
+        return Err(CliError::message(format!("{} is a symbolic link", base::shown(&link)))
+            .hint("remove it, or name another folder with `-o`"));
+    }
+    disk::make_folder(target.parent().unwrap_or(folder))?;
+    blobs.copy_to(&file.digest, &target, Mode::New { executable: false })?;
+    Ok(())
+}
+
+/// What is not there, and why.
+fn told(missing: &[(&Artifact, CliError)], folder: &str) -> CliError {
+    let mut text = format!("{} missing in {folder}:", are(missing.len()));
+    for (file, fault) in missing.iter().take(MOST_TOLD) {
+        let path = base::one_line(&file.path);
+        let path = report::cut_in_middle(&path, LONGEST_TOLD);
+        text.push_str(&format!("\n  {path}: {}", why(fault)));
+    }
+    if missing.len() > MOST_TOLD {
+        text.push_str(&format!("\n  and {} more", missing.len() - MOST_TOLD));
+    }
+    let mut fault = CliError::message(text);
+    for hint in missing.iter().flat_map(|(_, fault)| fault.all_hints()) {
+        if !fault.hints.contains(&hint) {
+            fault = fault.hint(hint);
+        }
+    }
+    fault
+}
+
+fn are(count: usize) -> String {
+    let files = report::count_text(count, "file");
+    if count == 1 { format!("{files} is") } else { format!("{files} are") }
+}
+
+/// What the system said of a file, whose path is told already; else all that is known.
+fn why(fault: &CliError) -> String {
+    let Some(source) = &fault.source else { return String::new() };
+    match source.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>()) {
+        Some(system) => system.to_string(),
+        None => format!("{source:#}"),
     }
 }
 

@@ -6,8 +6,8 @@ use base::Timestamp;
 use clap::{Args, Subcommand};
 use report::{Cell, Column, Table, count_text};
 use track::{
-    Change, Experiment, ExperimentId, ExperimentRef, Joined, Lifecycle, RunId, RunStore, Search, SqliteStore,
-    StoreError, View, lease_is_alive,
+    Change, Experiment, ExperimentId, ExperimentRef, Joined, Lifecycle, NOTE_TAG, RunId, RunStore, Search,
+    SqliteStore, StoreError, View, lease_is_alive,
 };
 
 use crate::cli::runs::open;
@@ -73,6 +73,9 @@ pub fn run(command: &ExperimentsCommand, printer: Printer) -> CliResult {
     }
 }
 
+/// The column of what was noted of an experiment: programs always find it, people where there is a note.
+const NOTE: &str = "note";
+
 fn list(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
     let store = open(project, printer)?;
     let mut found = store.experiments()?;
@@ -81,6 +84,7 @@ fn list(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         printer.say("No experiment is deleted.");
         return Ok(());
     }
+    let note = |known: &Experiment| known.tags.get(NOTE_TAG).filter(|note| !note.trim().is_empty()).cloned();
     let mut table = Table::new(vec![
         Column::number("id").kept(),
         Column::text("name").kept(),
@@ -88,6 +92,7 @@ fn list(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
         Column::number("runs"),
         Column::text("created"),
         Column::text("updated"),
+        Column::text(NOTE).spare(),
     ]);
     for known in &found {
         table.push(vec![
@@ -97,7 +102,12 @@ fn list(args: &ListArgs, project: &Project, printer: Printer) -> CliResult {
             Cell::Int(i64::try_from(runs_of(&store, known)?.len()).unwrap_or(i64::MAX)),
             date(known.created),
             date(known.updated),
+            note(known).map_or(Cell::Missing, Cell::text),
         ]);
+    }
+    let for_programs = args.format.json || args.format.csv;
+    if !for_programs && found.iter().all(|known| note(known).is_none()) {
+        table = table.without(NOTE);
     }
     args.format.print(&table, printer);
     Ok(())

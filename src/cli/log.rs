@@ -116,6 +116,10 @@ fn artifact(args: &ArtifactArgs, printer: Printer) -> CliResult {
     let mut logger = args.target.open(printer)?;
     let (run, _lock) = (logger.run, keep_cache(&logger, printer)?);
     let name = artifacts::name_of(&args.path, args.name.as_deref())?;
+    if !name.is_empty() {
+        let shorter = |fault| CliError::message(fault).hint("`--as` logs it under another name");
+        track::check_artifact_path(&name).map_err(shorter)?;
+    }
     let artifacts = artifacts::store(&logger.project.blobs(), &args.path, &name)?;
     let told = count_text(&args.path, artifacts.len());
     logger.log(vec![Change::LogArtifacts { run, artifacts }])?;

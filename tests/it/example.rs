@@ -124,3 +124,16 @@ fn a_fresh_clone_with_the_cache_restores_everything() {
         sandbox.bytes("data/spirals.npz")
     );
 }
+
+/// Without it they would train with other parameters than the example's, and for longer than anybody waits.
+#[test]
+fn the_readme_trains_on_the_data_of_the_example_with_its_params() {
+    let readme = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(readme).unwrap().replace("\\\n", " ");
+    let trainings: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("pipe train ") && line.contains("data/spirals.npz"))
+        .collect();
+    assert!(!trainings.is_empty());
+    assert!(trainings.iter().all(|line| line.contains(" --params params.yaml ")), "{trainings:?}");
+}

@@ -135,6 +135,7 @@ fn a_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
         assert_eq!((status, &answer["error_code"]), (500, &json!("INTERNAL_ERROR")), "{answer}");
         let message = answer["message"].as_str().unwrap();
         assert!(message.contains("runs.db") && message.contains("full"), "{message}");
+        assert!(message.ends_with("; free some space and send it again"), "{message}");
         refused += 1;
         if refused == 20 {
             break;
@@ -145,6 +146,12 @@ fn a_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
     let answer = served.ask("PUT", &path, &[], &vec![1; 300_000]);
     let told = answer.json();
     assert_eq!((answer.status, &told["error_code"]), (500, &json!("INTERNAL_ERROR")), "{told}");
+    let message = told["message"].as_str().unwrap();
+    let begin = format!("failed to keep artifact `x.bin` of run {run}: failed to write into the cache: ");
+    assert!(message.starts_with(&begin), "{message}");
+    assert!(message.ends_with("; free some space and send it again"), "{message}");
+    // That is the digest of no bytes at all, which nobody sent.
+    assert!(!message.contains("af1349b9"), "{message}");
     assert_eq!(served.get(&path).status, 404, "a part of a file is none");
     // It still answers questions.
     let points = || {

@@ -424,3 +424,48 @@ fn files_of_runs_and_logged_models_are_downloaded() {
     assert_eq!(sandbox.read("logged/deep/config"), "c\n");
     sandbox.pipe(["models", "download", "runs:/0123/net"]).code(2).tells(&["pipe runs download 0123 net"]);
 }
+
+/// Earlier versions took names that no disk holds; and what is in the way of one file is none of the others'.
+#[test]
+fn a_file_that_cannot_be_written_keeps_no_other_away() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.ok(["runs", "start"]).stdout.trim().to_owned();
+    sandbox.write("net/a", "1");
+    sandbox.write("net/b", "2");
+    sandbox.write("net/c", "3");
+    sandbox.ok(["log", "artifact", "net", "--as", "net", "--run", &run]);
+    let told = sandbox.ok(["log", "model", "net", "--run", &run]).stderr;
+    let model = told.trim().trim_end_matches('.').rsplit(": ").next().unwrap();
+    let refused = sandbox.pipe(["log", "artifact", "net/a", "--as", &"x".repeat(300), "--run", &run]).code(2);
+    refused.tells(&["`xxxxxxxx", "300 bytes long: at most 255", "hint: `--as`"]);
+    let long = "x".repeat(300);
+    let file = rusqlite::Connection::open(sandbox.path(".pipe/runs.db")).unwrap();
+    for (table, path) in [("artifact", "net/a"), ("logged_model_artifact", "a")] {
+        let rename = format!("UPDATE {table} SET path = 'deep/{long}' WHERE path = '{path}'");
+        assert_eq!(file.execute(&rename, []).unwrap(), 1);
+    }
+    drop(file);
+    for (arguments, below, missing) in [
+        (["runs", "download", &run, "-o", "of-run"], "net/", "2 files are"),
+        (["models", "download", model, "-o", "of-model"], "", "1 file is"),
+    ] {
+        let said = sandbox.pipe(arguments).code(2);
+        let folder = arguments[4];
+        let told = format!("error: {missing} missing in {folder}:\n  ");
+        assert!(said.stderr.contains(&told) && said.stderr.contains("File name too long"), "{said:?}");
+        assert!(said.stderr.contains("x…x") && !said.stderr.contains(&"x".repeat(80)), "{said:?}");
+        for (name, text) in [("b", "2"), ("c", "3")] {
+            assert_eq!(sandbox.read(&format!("{folder}/{below}{name}")), text);
+        }
+    }
+    // In the way of one lies a folder.
+    sandbox.remove("of-run/net/b");
+    sandbox.write("of-run/net/b/mine", "mine");
+    sandbox.write("of-run/net/c", "old");
+    let said = sandbox.pipe(["runs", "download", &run, "net", "-f", "-o", "of-run"]).code(2);
+    said.tells(&["Put 1 of 2 files", "1 file is missing in of-run:", "net/b: "]);
+    assert_eq!(
+        (sandbox.read("of-run/net/c"), sandbox.read("of-run/net/b/mine")),
+        ("3".into(), "mine".into())
+    );
+}

@@ -85,7 +85,12 @@ fn runs_are_ordered_filtered_and_walked_through() {
             json!({"experiment_id": "0", "start_time": 1000 + number, "run_name": format!("n{number}.")}),
         );
     }
+    // Below a long list nobody sees the button.
+    let head = ["<form method=\"get\" action=\"/compare\">\n<p><button>", "<table>"];
+    assert_eq!(newest.matches("<button>Compare").count(), 1, "{newest}");
     let first = shown(&served, "/?filter=name+like+%27%25.%27");
+    assert_eq!(first.matches("<button>Compare").count(), 2, "{first}");
+    assert!(places(first.split_once("<h2>Runs").expect("runs").1, &head).is_sorted(), "{first}");
     assert!(first.contains(">n100.<") && !first.contains(">n0.<") && !first.contains("previous"), "{first}");
     let second = shown(&served, &link(&first, "next"));
     assert!(second.contains(">n0.<") && !second.contains(">n1.<") && !second.contains("next"), "{second}");
@@ -540,4 +545,55 @@ fn models_are_found_by_a_word_of_their_name() {
     assert!(found.contains(">rf-small<") && !found.contains(">clf<"), "{found}");
     assert!(shown(&served, "/models?filter=name+%3D+%27clf%27").contains(">clf<"));
     assert!(shown(&served, "/models?filter=name+%3D+clf").contains("The filter is not used"));
+}
+
+#[test]
+fn the_note_of_an_experiment_is_what_its_page_begins_with() {
+    let served = Served::start();
+    let id = served.ok("experiments/create", json!({"name": "noted"}))["experiment_id"].clone();
+    let list = || served.sandbox.json(["experiments", "list", "--json"]);
+    let has = |text| served.sandbox.ok(["experiments", "list"]).stdout.contains(text);
+    assert!(list()[1]["note"].is_null() && !has("  note\n"), "{}", list());
+    assert!(!shown(&served, "/experiments/1").contains("<pre>"));
+    let note = "what I tried:\n<script>alert(1)</script>";
+    let tag = json!({"experiment_id": id, "key": "mlflow.note.content", "value": note});
+    served.ok("experiments/set-experiment-tag", tag);
+    run(&served, "one", &[1.0], "1");
+    let page = shown(&served, "/experiments/1");
+    assert!(
+        places(&page, &[">noted</h1>", "<pre>what I tried:\n&lt;script&gt;", "name=\"filter\""]).is_sorted()
+    );
+    assert_eq!(list()[1]["note"], note);
+    assert!(has("  note\n") && has("what I tried:\\n<script>"), "people see it where there is one");
+}
+
+#[test]
+fn an_image_that_a_client_logs_in_two_sizes_is_seen_once() {
+    let served = Served::start();
+    let id = run(&served, "drawn", &[1.0], "1");
+    let names = [10, 2].map(|step| format!("images/a~b+step+{step}+timestamp+7+0-1-2"));
+    for name in &names {
+        for end in [".png", "+compressed.webp"] {
+            let path = format!("/api/2.0/mlflow-artifacts/artifacts/0/{id}/artifacts/{name}{end}");
+            assert_eq!(served.ask("PUT", &path, &[], PNG).status, 200);
+        }
+    }
+    let page = browse(&served, &format!("/runs/{id}")).text();
+    assert!(
+        places(&page, &["<figcaption>a/b, step 2</figcaption>", "<figcaption>a/b, step 10</figcaption>"])
+            .is_sorted(),
+        "{page}"
+    );
+    assert_eq!(page.matches("<figure>").count(), 2, "{page}");
+    let figure = page.split("<figure>").nth(1).expect("an image");
+    let address = |before: &str| {
+        let found = figure.split(before).nth(1).and_then(|rest| rest.split('"').next());
+        found.expect("an address").replace("&amp;", "&")
+    };
+    for (before, kind) in [("<a href=\"", "image/png"), ("<img src=\"", "image/webp")] {
+        let file = served.get(&address(before));
+        assert_eq!((file.status, file.header("content-type")), (200, kind), "{figure}");
+    }
+    // All files are to be had.
+    assert_eq!(page.matches("+compressed.webp</a>").count(), 2, "{page}");
 }

@@ -222,6 +222,49 @@ fn compare_is_readable_with_long_values() {
 }
 
 #[test]
+fn no_row_is_wider_than_the_terminal() {
+    let sandbox = Sandbox::without_git();
+    let binary = env!("CARGO_BIN_EXE_pipe");
+    sandbox.write("file", "7");
+    let path = format!("images/{}-last.png", "long".repeat(50));
+    for number in 0..8 {
+        let run = sandbox.ok(["runs", "start", "--name", &format!("run-{number}")]).stdout.trim().to_owned();
+        let long = format!("long={number}{}", "x".repeat(5000));
+        sandbox.ok(["log", "param", &long, &format!("seed={number}"), "--run", &run]);
+        sandbox.ok(["log", "artifact", "file", "--as", &path, "--run", &run]);
+    }
+    let runs: Vec<String> = (0..8).map(|number| format!("run-{number}")).collect();
+    let on_a_terminal = |arguments: &str, width: usize| {
+        let mut command = sandbox.program("script");
+        let line = format!("stty cols {width} rows 50; {binary} -q runs {arguments}");
+        command.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1");
+        let text = sandbox.finish(command).code(0).stdout;
+        let rows: Vec<String> =
+            text.lines().map(|row| row.trim_end().to_owned()).filter(|row| !row.starts_with('(')).collect();
+        assert!(rows.iter().all(|row| row.chars().count() <= width), "{width}: {text}");
+        rows
+    };
+    for width in [80, 140] {
+        let shown = on_a_terminal("show run-3", width);
+        assert!(shown.iter().any(|row| row.starts_with("long  3xxx") && row.ends_with("x…")), "{shown:?}");
+        let file = shown.iter().find(|row| row.starts_with("images/")).expect("an artifact");
+        assert!(file.contains('…') && file.contains("-last.png   1 B"), "{file}");
+        let compared = on_a_terminal(&format!("compare {}", runs[..2].join(" ")), width);
+        assert!(compared.iter().any(|row| row.starts_with("params.long  0xx") && row.contains("  1xx")));
+        // Of eight runs some have no room; two always have.
+        let compared = on_a_terminal(&format!("compare {}", runs.join(" ")), width);
+        assert!(compared.iter().any(|row| row.starts_with("params.seed  0 ")), "{compared:?}");
+        on_a_terminal(&format!("compare {}", runs[..2].join(" ")), 20);
+    }
+    // Elsewhere all is there, and a long value makes no other row long.
+    let shown = sandbox.ok(["runs", "show", "run-3"]).stdout;
+    assert!(shown.contains(&"x".repeat(5000)) && shown.contains(&path), "{shown}");
+    let short = sandbox.ok(["runs", "compare", "run-1", "run-2"]).stdout;
+    assert!(short.lines().find(|row| row.starts_with("params.seed ")).expect("a row").len() < 200, "{short}");
+    assert!(short.contains(&"x".repeat(5000)), "{short}");
+}
+
+#[test]
 fn a_map_among_the_params_is_recorded_leaf_by_leaf() {
     let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: 'true'\n    params: [train]\n");
     sandbox.write("params.yaml", "train:\n  lr: 0.5\n  net: {sizes: [1, 2]}\n");

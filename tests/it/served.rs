@@ -108,6 +108,29 @@ fn what_is_too_long_is_refused_and_the_server_goes_on() {
     assert_eq!(served.get(&by_client).body.len(), file.len());
 }
 
+/// What no disk could hold, nobody could download.
+#[test]
+fn names_that_no_disk_takes_are_refused() {
+    let served = Served::start();
+    let run = served.run();
+    let name = "ä".repeat(128);
+    for path in [name.clone(), format!("a/{name}/b")] {
+        let encoded = path.replace('ä', "%C3%A4");
+        let by_client = format!("/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/{encoded}");
+        let by_page = format!("/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path={encoded}");
+        for (method, address) in [("PUT", &by_client), ("POST", &by_page)] {
+            let answer = served.ask(method, address, &[], b"x");
+            let told = answer.json();
+            assert_eq!(
+                (answer.status, &told["error_code"]),
+                (400, &json!("INVALID_PARAMETER_VALUE")),
+                "{told}"
+            );
+            assert!(told["message"].as_str().unwrap().contains("256 bytes long: at most 255"), "{told}");
+        }
+    }
+}
+
 #[test]
 fn files_that_a_browser_would_run_are_shut_in() {
     let served = Served::start();

@@ -1,8 +1,11 @@
 //! A blob that arrives in pieces from somebody who cannot say beforehand what it will be: hashed as it comes, named at
 //! the end, never whole in memory.
 
+use std::error::Error;
+use std::io;
+
 use base::Digest;
-use disk::{Partial, Stamp};
+use disk::{DiskError, Partial, Stamp};
 
 use crate::hash::Hasher;
 use crate::seal::seal;
@@ -25,9 +28,20 @@ impl Blobs {
     pub fn begin(&self) -> Result<Incoming, CacheError> {
         let hasher = Hasher::new(self.layout().algorithm());
         // Any place among the blobs does: there a collection of garbage finds what was given up.
-        let partial = Partial::open(&self.place(&hasher.digest(), false), false)?;
+        let partial = Partial::open(&self.place(&hasher.digest(), false), false);
+        let partial = partial.map_err(|fault| in_cache(self, fault))?;
         Ok(Incoming { blobs: self.clone(), partial, hasher, size: 0 })
     }
+}
+
+/// What arrives is not known before its end: until then a fault names the cache, and neither the blob of no bytes at all
+/// nor another file of ours, which would tell nobody what is the matter.
+pub(crate) fn in_cache(blobs: &Blobs, fault: DiskError) -> DiskError {
+    let first: &(dyn Error + 'static) = &fault.source;
+    let causes = std::iter::successors(Some(first), |cause| (*cause).source());
+    let mut system = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    let source = system.next().map_or(fault.source.kind().into(), io::Error::from_raw_os_error);
+    DiskError::new("write into the cache", blobs.root(), source)
 }
 
 impl Incoming {
@@ -36,7 +50,7 @@ impl Incoming {
     /// # Errors
     /// When the disk refuses.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), CacheError> {
-        self.partial.append(bytes)?;
+        self.partial.append(bytes).map_err(|fault| in_cache(&self.blobs, fault))?;
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use disk::{Holder, Liveness, Stamp};
 
 use crate::gc::GIVEN_UP;
+use crate::incoming::in_cache;
 use crate::{Blobs, CacheError};
 
 /// The folder of the signs, in the cache.
@@ -33,7 +34,8 @@ impl Blobs {
         let holder = Holder::current();
         let name = format!("{}-{}", holder.file_name(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let path = self.root().join(FOLDER).join(name);
-        disk::replace_volatile(&path, &serde_json::to_vec(&holder).expect("plain data"))?;
+        let sign = serde_json::to_vec(&holder).expect("plain data");
+        disk::replace_volatile(&path, &sign).map_err(|fault| in_cache(self, fault))?;
         Ok(Pin(path))
     }
 

@@ -16,4 +16,4 @@ pub use cell::{Cell, LISTED, Tone, json_value};
 pub use diff::{Diff, DiffOptions, DiffRow, DiffSide, flatten};
 pub use human::{bytes_text, count_text, few_text, float_text};
 pub use sparkline::sparkline;
-pub use table::{Align, Column, Table};
+pub use table::{Align, Column, Table, cut_in_middle};

@@ -3,6 +3,7 @@
 //! Text drops what does not fit, the last columns first, and says so beneath; the other forms are
 //! always complete.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use console::{Style, measure_text_width, truncate_str};
@@ -15,8 +16,13 @@ use crate::{Cell, Tone, count_text};
 const GAP: usize = 2;
 /// A text column is not cut below this width; rather a column is dropped.
 const NARROWEST: usize = 12;
+/// Where none can be dropped, texts are cut to this, and no further.
+const LEAST: usize = 3;
 /// What is longer is a text, even where numbers are expected: a param has any value.
 const LONGEST_NUMBER: usize = 24;
+
+/// Where nothing is cut, a longer cell moves what follows it in its row, and not in all others.
+const WIDEST_PADDED: usize = 80;
 
 /// To which side a column's cells are moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,13 +49,16 @@ pub struct Column {
     pub whole: bool,
     /// Text cuts longer cells to this width even where there is room; the other forms never do.
     pub widest: Option<usize>,
+    /// What is cut goes from the middle: of a path both ends tell something.
+    pub middle: bool,
 }
 
 impl Column {
     /// A column of texts.
     pub fn text(name: impl Into<String>) -> Column {
         let name = name.into();
-        Column { name, align: Align::Left, keep: false, spare: false, whole: false, widest: None }
+        let align = Align::Left;
+        Column { name, align, keep: false, spare: false, whole: false, widest: None, middle: false }
     }
 
     /// A column of numbers.
@@ -70,6 +79,11 @@ impl Column {
     /// The same column, cut last of all: the names that its row is found by.
     pub fn whole(self) -> Column {
         Column { whole: true, ..self }
+    }
+
+    /// The same column, its cells cut in their middle.
+    pub fn cut_in_middle(self) -> Column {
+        Column { middle: true, ..self }
     }
 
     /// The same column, its cells cut to `width` in text.
@@ -122,13 +136,14 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Aligned text of at most `width` columns of the terminal (nothing for any width), and beneath it
-    /// what was left out.
+    /// Aligned text of at most `width` columns of the terminal, and beneath it what was left out. Nothing for any width:
+    /// then nothing is cut, and the cells beside a very long one do not stand below those of other rows.
     pub fn text(&self, width: Option<usize>, colour: bool) -> String {
         let texts = |of: fn(&Column, &Cell) -> String| -> Vec<Vec<String>> {
             let cells = |row: &Vec<Cell>| self.columns.iter().zip(row).map(|(c, cell)| of(c, cell)).collect();
             self.rows.iter().map(cells).collect()
         };
+        let is_cut = width.is_some();
         let width = width.unwrap_or(usize::MAX);
         let mut shown = texts(|_, cell| cell.shown());
         // Digits go before columns do, but not those of a number that is never dropped.
@@ -138,15 +153,21 @@ impl Table {
                 _ => cell.brief(),
             });
         }
-        let (widths, dropped) = self.layout(&shown, width);
+        let (mut widths, dropped) = self.layout(&shown, width);
+        if !is_cut {
+            for (column, width) in self.columns.iter().zip(&mut widths).filter(|(c, _)| c.widest.is_none()) {
+                let name = measure_text_width(&column.name);
+                *width = width.map(|width| width.min(WIDEST_PADDED.max(name)));
+            }
+        }
         let mut text = String::new();
         let heads: Vec<String> =
             self.columns.iter().map(|column| base::one_line(&column.name).into_owned()).collect();
         let head_style = Style::new().bold().force_styling(colour);
-        self.line(&mut text, &widths, &heads, |_| Some(head_style.clone()));
+        self.line(&mut text, (&widths, is_cut), &heads, |_| Some(head_style.clone()));
         for (row, shown) in self.rows.iter().zip(&shown) {
             let style = |column: usize| row[column].tone().map(|tone| style(tone).force_styling(colour));
-            self.line(&mut text, &widths, shown, style);
+            self.line(&mut text, (&widths, is_cut), shown, style);
         }
         self.footer(&mut text, &dropped);
         text
@@ -238,6 +259,17 @@ impl Table {
         for at in &kept {
             widths[*at] = Some(narrowest(*at, false));
         }
+        // Columns that are never dropped share what there is, however little.
+        for _ in width..needed(&kept, false) {
+            let is_text =
+                |at: &&usize| self.columns[**at].align == Align::Left || longest[**at] > LONGEST_NUMBER;
+            let widest = kept.iter().filter(is_text).max_by_key(|at| widths[**at]);
+            let Some(width) = widest.and_then(|at| widths[*at].as_mut()).filter(|width| **width > LEAST)
+            else {
+                break;
+            };
+            *width -= 1;
+        }
         let spare = width.saturating_sub(needed(&kept, false));
         let (whole, others): (Vec<usize>, Vec<usize>) = kept.iter().partition(|at| self.columns[**at].whole);
         let spare = share(spare, &whole, &natural, &mut widths);
@@ -250,7 +282,7 @@ impl Table {
     fn line(
         &self,
         text: &mut String,
-        widths: &[Option<usize>],
+        (widths, is_cut): (&[Option<usize>], bool),
         cells: &[String],
         style: impl Fn(usize) -> Option<Style>,
     ) {
@@ -259,10 +291,14 @@ impl Table {
         let mut pending = 0;
         for (at, width) in widths.iter().enumerate() {
             let Some(width) = width else { continue };
-            let cell = truncate_str(&cells[at], *width, "…");
+            let column = &self.columns[at];
+            let cell = match () {
+                () if !is_cut && column.widest.is_none() => Cow::Borrowed(cells[at].as_str()),
+                () if column.middle => cut_in_middle(&cells[at], *width),
+                () => truncate_str(&cells[at], *width, "…"),
+            };
             let padding = width.saturating_sub(measure_text_width(&cell));
-            let (before, after) =
-                if self.columns[at].align == Align::Right { (padding, 0) } else { (0, padding) };
+            let (before, after) = if column.align == Align::Right { (padding, 0) } else { (0, padding) };
             if !cell.is_empty() {
                 line.push_str(&" ".repeat(pending + before));
                 match style(at) {
@@ -304,6 +340,26 @@ fn share(mut spare: usize, columns: &[usize], natural: &[usize], widths: &mut [O
         widths[*at] = widths[*at].map(|width| width + more);
     }
     spare
+}
+
+/// A text of at most `width` columns of the terminal, both ends of a longer one with `…` between them.
+pub fn cut_in_middle(text: &str, width: usize) -> Cow<'_, str> {
+    if measure_text_width(text) <= width {
+        return Cow::Borrowed(text);
+    }
+    let end_width = width.saturating_sub(1) / 2;
+    let start = truncate_str(text, width.saturating_sub(end_width), "…");
+    let characters: Vec<char> = text.chars().collect();
+    let (mut from, mut taken) = (characters.len(), 0);
+    while from > 0 {
+        let more = measure_text_width(characters[from - 1].encode_utf8(&mut [0; 4]));
+        if taken + more > end_width {
+            break;
+        }
+        taken += more;
+        from -= 1;
+    }
+    Cow::Owned(start.chars().chain(characters[from..].iter().copied()).collect())
 }
 
 fn style(tone: Tone) -> Style {
@@ -387,6 +443,56 @@ b2   x                nan  -
     }
 
     #[test]
+    fn a_path_is_cut_in_its_middle_and_the_size_stays() {
+        let mut table = Table::new(vec![
+            Column::text("path").kept().whole().cut_in_middle(),
+            Column::number("size").kept(),
+            Column::text("digest"),
+        ]);
+        let path = format!("images/{}日本.png", "x".repeat(300));
+        table.push(vec![Cell::text(&path), Cell::Int(100), Cell::text("0123456789ab")]);
+        table.push(vec![Cell::text("note"), Cell::Int(7), Cell::text("0123456789ab")]);
+        for width in 20..200 {
+            let text = table.text(Some(width), false);
+            let rows = text.lines().take_while(|line| !line.starts_with('('));
+            assert!(rows.into_iter().all(|row| measure_text_width(row) <= width), "{width}: {text}");
+            assert!(
+                text.contains('…') && text.contains("本.png  ") && text.contains(" 100\n"),
+                "{width}: {text}"
+            );
+        }
+        assert!(table.text(None, false).contains(&format!("{path}   100  0123456789ab\n")));
+    }
+
+    #[test]
+    fn columns_that_are_never_dropped_share_a_narrow_terminal() {
+        let names = ["field", "one", "other"];
+        let mut table = Table::new(names.map(|name| Column::text(name).kept()).to_vec());
+        table.push(names.map(|name| Cell::text(name.repeat(20))).to_vec());
+        for width in 13..60 {
+            let text = table.text(Some(width), false);
+            assert!(text.lines().all(|line| measure_text_width(line) <= width), "{width}: {text}");
+        }
+        assert!(
+            table.text(Some(20), false).contains("field…  oneo…  othe…\n"),
+            "{}",
+            table.text(Some(20), false)
+        );
+    }
+
+    #[test]
+    fn where_nothing_is_cut_one_long_cell_moves_no_other_row() {
+        let mut table = Table::new(vec![Column::text("a"), Column::text("b"), Column::number("c")]);
+        let long = "x".repeat(6000);
+        table.push(vec![Cell::text("1"), Cell::text(&long), Cell::Int(2)]);
+        table.push(vec![Cell::text("3"), Cell::text("4"), Cell::Int(5)]);
+        let text = table.text(None, false);
+        let rows: Vec<&str> = text.lines().collect();
+        assert_eq!(rows[1], format!("1  {long}  2"));
+        assert_eq!(rows[2], format!("3  4{}  5", " ".repeat(WIDEST_PADDED - 1)));
+    }
+
+    #[test]
     fn names_stay_whole_beside_long_values() {
         let columns = vec![
             Column::text("field").kept().whole(),
@@ -406,7 +512,11 @@ b2   x                nan  -
         assert!(a.abs_diff(b) <= 4 && b > 20, "an equal share for each: {row}");
         assert!(table.csv().contains(&"a".repeat(2000)));
         // Narrower than the name alone: then the name gives way as well.
-        assert!(table.text(Some(30), false).contains("tags.pipe.r…"));
+        let text = table.text(Some(30), false);
+        assert!(
+            text.contains("tags.pip") && text.lines().all(|line| measure_text_width(line) <= 30),
+            "{text}"
+        );
     }
 
     #[test]

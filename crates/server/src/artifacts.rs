@@ -11,7 +11,10 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use track::{Artifact, ArtifactOwner, Change, LoggedModelChange, RegistryChange, VersionRef};
+use track::{
+    Artifact, ArtifactOwner, Change, LoggedModelChange, RegistryChange, StoreError, VersionRef,
+    check_artifact_path,
+};
 
 use crate::call::Call;
 use crate::context::Context;
@@ -220,6 +223,19 @@ async fn put_at(context: Context, sent: &str, body: &mut Body) -> Result<(), Fau
 }
 
 async fn store(context: Context, owner: ArtifactOwner, path: String, body: &mut Body) -> Result<(), Fault> {
+    // Before its bytes are kept for nothing.
+    check_artifact_path(&path).map_err(StoreError::from)?;
+    let whose = match &owner {
+        ArtifactOwner::Run(run) => format!("run {run}"),
+        ArtifactOwner::Model(model) => format!("logged model {model}"),
+        ArtifactOwner::Version(model, version) => format!("version {model}/{version}"),
+    };
+    let what = format!("keep artifact `{path}` of {whose}");
+    let kept = keep(context, owner, path, body).await;
+    kept.map_err(|fault| if fault.is_ours() { fault.while_doing(what) } else { fault })
+}
+
+async fn keep(context: Context, owner: ArtifactOwner, path: String, body: &mut Body) -> Result<(), Fault> {
     // Until it is named, nothing else keeps the bytes from a collection of garbage.
     let blobs = context.blobs.clone();
     let _pin = blocking(move || blobs.pin()).await?;

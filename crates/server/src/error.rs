@@ -1,5 +1,7 @@
 //! What a client is told that did not get what it asked for: MLflow's codes, statuses and messages.
 
+use std::io;
+
 use axum::http::StatusCode;
 use serde::Serialize;
 use track::{ErrorKind, StoreError};
@@ -94,6 +96,20 @@ impl Fault {
         Fault::new(Code::InternalError, message)
     }
 
+    /// The same fault of ours with what was being done.
+    #[must_use]
+    pub fn while_doing(self, what: impl std::fmt::Display) -> Self {
+        Fault { message: format!("failed to {what}: {}", self.message), ..self }
+    }
+
+    /// Tells what helps, where something does.
+    fn with_way_out(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
+        if has_no_room(error) {
+            self.message.push_str("; free some space and send it again");
+        }
+        self
+    }
+
     /// The body of the answer.
     pub fn body(&self) -> Vec<u8> {
         #[derive(Serialize)]
@@ -135,7 +151,7 @@ impl From<StoreError> for Fault {
                 ErrorKind::NotFound => Fault::missing(error.to_string()),
                 ErrorKind::Exists => Fault::new(Code::ResourceAlreadyExists, error.to_string()),
                 ErrorKind::Invalid | ErrorKind::State => Fault::invalid(error.to_string()),
-                ErrorKind::Failed => Fault::internal(&error),
+                ErrorKind::Failed => Fault::internal(&error).with_way_out(&error),
             },
         }
     }
@@ -146,19 +162,29 @@ impl From<cache::CacheError> for Fault {
         let fault = Fault::internal(&error);
         match may_not_write(&error) {
             true => Fault::new(Code::PermissionDenied, fault.message),
-            false => fault,
+            false => fault.with_way_out(&error),
         }
     }
 }
 
 /// Whether the system lets nobody write there, which trying again does not change.
 fn may_not_write(error: &(dyn std::error::Error + 'static)) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    is_caused_by(error, |fault| matches!(fault.kind(), PermissionDenied | ReadOnlyFilesystem))
+}
+
+/// Whether the system has no room for it, or no more for this user.
+fn has_no_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is_full = matches!(error.downcast_ref(), Some(StoreError::Full { .. }));
+    is_full
+        || is_caused_by(error, |fault| {
+            matches!(fault.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        })
+}
+
+fn is_caused_by(error: &(dyn std::error::Error + 'static), is_it: fn(&io::Error) -> bool) -> bool {
     let mut causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes.any(|cause| {
-        let fault = cause.downcast_ref::<std::io::Error>();
-        fault.is_some_and(|fault| matches!(fault.kind(), PermissionDenied | ReadOnlyFilesystem))
-    })
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_it))
 }
 
 /// A deleted run or experiment takes no writes.

@@ -34,6 +34,9 @@ pub const MAX_DATASET_SCHEMA: usize = 1_048_575;
 /// Longest profile of a data set, in characters.
 pub const MAX_DATASET_PROFILE: usize = 16_777_215;
 
+/// Longest name of a file or folder, in bytes: what is longer could be stored here, and downloaded nowhere.
+pub const MAX_FILE_NAME: usize = 255;
+
 /// A key, name or value that the store does not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -60,6 +63,16 @@ pub enum KeyError {
         noun: &'static str,
         /// The key.
         key: String,
+    },
+    /// A name in the path of an artifact that no file system takes.
+    #[error(
+        "a name in the artifact path `{head}…` is {length} bytes long: at most {MAX_FILE_NAME} fit into a file system"
+    )]
+    FileName {
+        /// How the name begins.
+        head: String,
+        /// Its length in bytes.
+        length: usize,
     },
     /// The name of a model.
     #[error("the {noun} name `{name}` is not allowed: {rule}")]
@@ -161,6 +174,18 @@ pub fn check_alias(alias: &str) -> Result<(), KeyError> {
     Err(KeyError::Alias { alias: alias.to_owned(), rule })
 }
 
+/// Checks the path of a new artifact: that it means only itself, and that a disk can hold each name in it.
+///
+/// # Errors
+/// When it has `.`, `..` or nothing between its `/`, or too long a name.
+pub fn check_artifact_path(path: &str) -> Result<(), KeyError> {
+    check_path("artifact", path)?;
+    match path.split('/').find(|name| name.len() > MAX_FILE_NAME) {
+        Some(name) => Err(KeyError::FileName { head: head(name), length: name.len() }),
+        None => Ok(()),
+    }
+}
+
 /// Checks that a `/` path means only itself.
 pub(crate) fn check_path(noun: &'static str, key: &str) -> Result<(), KeyError> {
     if key.split('/').any(|part| matches!(part, "" | "." | "..")) {
@@ -218,6 +243,19 @@ mod tests {
         }
         assert_eq!(check_key("tag", &"ä".repeat(250)), Ok(()));
         assert!(matches!(check_key("tag", &"ä".repeat(251)), Err(KeyError::TooLong { length: 251, .. })));
+    }
+
+    #[test]
+    fn each_name_in_the_path_of_an_artifact_fits_into_a_file_system() {
+        let longest = "ä".repeat(127) + "a";
+        for good in ["a", &longest, &format!("{longest}/{longest}")] {
+            assert_eq!(check_artifact_path(good), Ok(()), "{good}");
+        }
+        for bad in [&*"ä".repeat(128), &format!("a/{longest}a/b")] {
+            let told = check_artifact_path(bad);
+            assert!(matches!(told, Err(KeyError::FileName { length: 256, .. })), "{bad}: {told:?}");
+        }
+        assert!(check_artifact_path("a/../b").is_err() && check_artifact_path("").is_err());
     }
 
     #[test]

@@ -54,9 +54,10 @@ pub use joined::{
 };
 pub use key::{
     KeyError, MAX_ALIAS, MAX_DATASET_DIGEST, MAX_DATASET_NAME, MAX_DATASET_PROFILE, MAX_DATASET_SCHEMA,
-    MAX_DATASET_SOURCE, MAX_EXPERIMENT_NAME, MAX_EXPERIMENT_TAG_VALUE, MAX_KEY, MAX_LOGGED_MODEL_NAME,
-    MAX_MODEL_NAME, MAX_PARAM_VALUE, MAX_REGISTRY_TAG_VALUE, MAX_RUN_NAME, MAX_TAG_VALUE, check_alias,
-    check_key, check_logged_name, check_registered_name, fit_param_value, fit_tag_value,
+    MAX_DATASET_SOURCE, MAX_EXPERIMENT_NAME, MAX_EXPERIMENT_TAG_VALUE, MAX_FILE_NAME, MAX_KEY,
+    MAX_LOGGED_MODEL_NAME, MAX_MODEL_NAME, MAX_PARAM_VALUE, MAX_REGISTRY_TAG_VALUE, MAX_RUN_NAME,
+    MAX_TAG_VALUE, check_alias, check_artifact_path, check_key, check_logged_name, check_registered_name,
+    fit_param_value, fit_tag_value,
 };
 pub use lease::lease_is_alive;
 pub use mirror::{PARENT_TAG, RUN_NAME_TAG};

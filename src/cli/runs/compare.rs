@@ -56,8 +56,14 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
     let head = |run: &Run| Column::text(format!("{} {}", run.info.name, run.info.id.short()));
     // What goes elsewhere than to a terminal is whole.
     let is_cut = printer.width().is_some() && !for_programs && !args.format.md;
-    let widest = if is_cut { WIDEST } else { usize::MAX };
-    columns.extend(runs.iter().map(|run| head(run).kept().at_most(widest)));
+    // Of many runs those go that have no room: a column of a few characters tells nothing.
+    let column = |(at, run): (usize, &Run)| if at < MOST_KEPT { head(run).kept() } else { head(run) };
+    columns.extend(
+        runs.iter()
+            .enumerate()
+            .map(column)
+            .map(|column| if is_cut { column.at_most(WIDEST) } else { column }),
+    );
     let mut table = Table::new(columns);
     for mut row in rows {
         if !for_programs && with_equal {
@@ -79,6 +85,9 @@ pub fn run(args: &CompareArgs, project: &Project, printer: Printer) -> CliResult
 
 /// Values are cut to so many columns: commands and reasons have thousands of characters.
 const WIDEST: usize = 60;
+
+/// So many runs are shown however narrow the terminal.
+const MOST_KEPT: usize = 2;
 
 /// How much of what two long values have in common is left before the first difference.
 const CONTEXT: usize = 12;

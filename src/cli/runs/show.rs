@@ -283,8 +283,11 @@ fn models(store: &SqliteStore, found: &Joined, printer: Printer) -> CliResult {
 const DIGITS: usize = 12;
 
 fn file_table(rows: impl Iterator<Item = (String, Digest, u64)>, printer: Printer) {
-    let mut table =
-        Table::new(vec![Column::text("path").kept().whole(), Column::number("size"), Column::text("digest")]);
+    let mut table = Table::new(vec![
+        Column::text("path").kept().whole().cut_in_middle(),
+        Column::number("size").kept(),
+        Column::text("digest"),
+    ]);
     for (path, digest, size) in rows {
         // Enough to tell two files apart; `--json` has the whole.
         let digest = digest.to_string();

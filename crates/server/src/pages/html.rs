@@ -1,11 +1,15 @@
 //! HTML in which no text can be anything but text.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use base::Digest;
 use report::count_text;
 use report::plots::escape;
+use track::NOTE_TAG;
+
+use super::images::Image;
 
 /// Characters of a text in a table of many things.
 const MOST_CHARACTERS: usize = 60;
@@ -97,16 +101,23 @@ impl Html {
         self.raw("</details>\n");
     }
 
-    /// Images shown small, each with its name below: where it is, and what it is called.
-    pub fn images<'a>(&mut self, images: impl Iterator<Item = (String, &'a str)>) {
-        let figure = |(there, name): (String, &str)| {
-            let (there, name) = (escape(&there), escape(name));
-            let image = format!("<img src=\"{there}\" alt=\"\" loading=\"lazy\">");
+    /// Images shown small, each with its caption below.
+    pub fn images<'a>(&mut self, images: impl Iterator<Item = &'a Image>) {
+        let figure = |image: &Image| {
+            let (there, small, name) = (escape(&image.there), escape(&image.small), escape(&image.caption));
+            let image = format!("<img src=\"{small}\" alt=\"\" loading=\"lazy\">");
             format!("<figure><a href=\"{there}\">{image}</a><figcaption>{name}</figcaption></figure>\n")
         };
         let figures: String = images.map(figure).collect();
         if !figures.is_empty() {
             self.raw(&format!("<div class=\"images\">\n{figures}</div>\n"));
+        }
+    }
+
+    /// What somebody noted of a run or an experiment that has these tags, if anything.
+    pub fn note(&mut self, tags: &BTreeMap<String, String>) {
+        if let Some(note) = tags.get(NOTE_TAG).filter(|note| !note.trim().is_empty()) {
+            self.text(note);
         }
     }
 

@@ -13,6 +13,10 @@ use crate::error::Fault;
 /// Runs of one page.
 const MOST_RUNS: usize = 100;
 
+/// A list of more runs has the button that compares above it, too: below it nobody would see it.
+const MOST_WITHOUT_BUTTON: usize = 15;
+const COMPARE: &str = "<p><button>Compare the chosen runs</button></p>\n";
+
 /// What asks for columns of all metrics and params.
 const ALL: &str = "all";
 
@@ -166,8 +170,12 @@ pub fn runs(
         page.paragraph("faint", if is_narrowed { "No run matches." } else { "There is no run yet." });
     } else {
         page.raw("<form method=\"get\" action=\"/compare\">\n");
+        if runs.len() > MOST_WITHOUT_BUTTON {
+            page.raw(COMPARE);
+        }
         runs_table(page, &runs, Some(&Order(asked)), &parents(context, &runs)?);
-        page.raw("<p><button>Compare the chosen runs</button></p>\n</form>\n");
+        page.raw(COMPARE);
+        page.raw("</form>\n");
     }
     let earlier = asked.offset.saturating_sub(MOST_RUNS);
     let links = [

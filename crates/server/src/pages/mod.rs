@@ -4,6 +4,7 @@
 mod charts;
 mod compare;
 mod html;
+mod images;
 mod list;
 mod models;
 mod run;
@@ -140,6 +141,7 @@ fn runs_page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> 
     let id: ExperimentId = parse_id(id)?;
     let mut page = Html::default();
     page.heading(1, &experiment.name);
+    page.note(&experiment.tags);
     if experiment.lifecycle == Lifecycle::Deleted {
         let search = Search { experiments: vec![id], view: View::Deleted, joined: true, ..Search::default() };
         let count = count_text(context.store.select(&search)?.len(), "run");

@@ -7,19 +7,19 @@ use base::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use report::{LISTED, bytes_text, count_text, duration_text, float_text};
 use track::{
-    ArtifactOwner, Joined, Lifecycle, MetricRange, NOTE_TAG, RESTORED, RESTORED_TAG, Role, Run, RunId,
-    RunStatus, StoreError, commonest, shown_id,
+    Artifact, ArtifactOwner, Joined, Lifecycle, MetricRange, NOTE_TAG, RESTORED, RESTORED_TAG, Role, Run,
+    RunId, RunStatus, StoreError, commonest, shown_id,
 };
 
 use super::charts::{self, charts};
 use super::html::{Html, Link, cell, digest, folded, head, name, number, short, shortened};
+use super::images;
 use super::list::{self, Order};
 use super::version;
-use crate::artifacts::{IMAGES, exactly};
+use crate::artifacts::exactly;
 use crate::call::Call;
 use crate::context::Context;
 use crate::error::Fault;
-use crate::listing::content_type;
 use crate::runs::find;
 
 /// Metrics and params that the list of runs has columns for, each.
@@ -37,9 +37,6 @@ const MOST_FILES: usize = 500;
 const MOST_PARAMS: usize = 30;
 /// Images of a page.
 const MOST_IMAGES: usize = 24;
-/// The largest image that is shown, in bytes.
-const LARGEST_IMAGE: u64 = 8 << 20;
-
 /// A status as lists show it: one that executed nothing only finished.
 pub fn status(run: &Run) -> String {
     let is_restored = run.info.status == RunStatus::Finished && run.data.tags.contains_key(RESTORED_TAG);
@@ -156,9 +153,7 @@ pub fn page(context: &Context, id: &str, call: &Call) -> Result<String, Fault> {
     let mut page = Html::default();
     page.link(&Link(format!("/experiments/{}", info.experiment), &info.experiment_name));
     page.heading(1, &info.name);
-    if let Some(note) = data.tags.get(NOTE_TAG).filter(|note| !note.trim().is_empty()) {
-        page.text(note);
-    }
+    page.note(&data.tags);
     facts(&mut page, context, &found)?;
     let children = found.children(&*context.store)?;
     if !children.is_empty() {
@@ -286,23 +281,30 @@ fn files(page: &mut Html, context: &Context, run: &Run, role: Role) -> Result<()
 
 /// What was kept with a run: images to be seen, and all files to be had.
 fn artifacts(page: &mut Html, context: &Context, found: &Joined) -> Result<(), Fault> {
-    let (mut images, mut rows) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
+    let mut seen = Vec::new();
     for owner in found.ids() {
-        for artifact in context.store.artifacts(owner)? {
-            let path = utf8_percent_encode(&artifact.path, NON_ALPHANUMERIC);
-            let there = format!("/get-artifact?run_uuid={owner}&path={path}{}", exactly(&artifact.path));
+        let artifacts = context.store.artifacts(owner)?;
+        let address = |path: &str| {
+            let encoded = utf8_percent_encode(path, NON_ALPHANUMERIC);
+            format!("/get-artifact?run_uuid={owner}&path={encoded}{}", exactly(path))
+        };
+        let there: Vec<String> = artifacts.iter().map(|artifact| address(&artifact.path)).collect();
+        for (artifact, there) in artifacts.iter().zip(&there) {
             rows.push(vec![Link(there.clone(), &artifact.path).cell(), number(bytes_text(artifact.size))]);
-            if IMAGES.contains(&content_type(&artifact.path)) && artifact.size <= LARGEST_IMAGE {
-                images.push((there, artifact.path));
-            }
         }
+        let files = artifacts.iter().zip(&there);
+        seen.extend(images::images(files.map(|(artifact, there)| {
+            let Artifact { path, size, .. } = artifact;
+            images::File { path, size: *size, there }
+        })));
     }
     if rows.is_empty() {
         return Ok(());
     }
     page.heading(2, "Artifacts");
-    let count = images.len();
-    page.images(images.iter().take(MOST_IMAGES).map(|(there, path)| (there.clone(), path.as_str())));
+    let count = seen.len();
+    page.images(seen.iter().take(MOST_IMAGES));
     if count > MOST_IMAGES {
         page.paragraph("faint", format_args!("Only the first {MOST_IMAGES} of {count} images are shown."));
     }

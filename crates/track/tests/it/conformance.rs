@@ -100,6 +100,7 @@ fn a_set_is_applied_whole_or_not_at_all(store: &dyn RunStore) {
         Change::LogArtifacts { run, artifacts: vec![artifact("x", 1), artifact("x/y", 1)] },
         Change::LogArtifacts { run, artifacts: vec![artifact("x/y/z", 1), artifact("x", 1)] },
         Change::LogArtifacts { run, artifacts: vec![artifact("/x", 1)] },
+        Change::LogArtifacts { run, artifacts: vec![artifact(&format!("x/{}/y", "n".repeat(256)), 1)] },
         Change::CreateExperiment { name: " ".into(), if_absent: true },
     ];
     for bad in bad {

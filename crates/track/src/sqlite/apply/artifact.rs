@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::hold::{hold_what_is_replaced, hold_what_lies_at};
 use super::stored_size;
-use crate::key::check_path;
+use crate::key::{check_artifact_path, check_path};
 use crate::sqlite::fault::Fault;
 use crate::{Artifact, StoreError};
 
@@ -73,6 +73,7 @@ impl<'t> Places<'t> {
         if self.at.exists(params![self.owner, path])? {
             return Ok(());
         }
+        check_artifact_path(path)?;
         let in_the_way =
             |other: &str| StoreError::ArtifactInTheWay { path: path.to_owned(), other: other.to_owned() };
         for (end, _) in path.match_indices('/') {
