@@ -1,15 +1,14 @@
 //! `pipe repro`: brings stages up to date.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use base::{FileState, ProjectPath};
+use base::ProjectPath;
 use cache::Counted;
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Below, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary,
-    Supplier, World, drive, survey,
+    Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, MadeSince, OnFailure, Options, Recall,
+    Summary, Supplier, World, drive, survey,
 };
 use pipeline::{Pipeline, StageId, StaleReason};
 
@@ -209,11 +208,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
-    let restore = |below: Below, path: &ProjectPath, state: &FileState, partial: Option<&Path>| {
-        recovery::put_back(&workspace, below, path, state, partial, printer)
-    };
+    let known = recovery::Known { project: &project, printer };
+    // What a stage is about to make again is kept among its partial outs.
+    let recovery = (&known as &dyn Recall, MadeSince::PutAway);
     let claims =
-        Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
+        Claims::new(&project.root, &project.job_folder(), &lock, &command, recovery, project.neighbour());
     // Whoever held the lock may have changed what was read before.
     ledger.catch_up()?;
     let supplier = match args.pull {

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, Placement, StageEntry};
-use pipeline::{Address, DepName, Dialect, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason};
+use pipeline::{
+    Address, DepName, Dialect, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason,
+};
 
 use crate::aside::{Aside, OUTSIDE};
 use crate::assess::{Assessment, Decision, source_outs};
-use crate::claim::{Claim, Wish};
+use crate::claim::{Claim, InTheWay, Wish};
 use crate::commit::{agree, entry, is_restorable};
+use crate::cut_off::record_mark;
 use crate::drive::{Report, Shop, is_stored};
 use crate::event::Event;
 use crate::job::{Failure, Job, JobEnv, OutStates, Outcome, Source};
@@ -49,11 +52,17 @@ impl Attempt<'_, '_, '_> {
         let wish = Wish::of_stage(self.stage).outside(reads, writes);
         let claim = match claims.claim(wish, self.shop.crew.observer)? {
             Ok(claim) => claim,
-            Err(by) => return Err(Failure::Busy(by)),
+            Err(InTheWay::Busy(by)) => return Err(Failure::Busy(by)),
+            Err(InTheWay::MadeSince { stage, out }) => {
+                let out = base::shown(&out);
+                return Err(Failure::Refused(format!(
+                    "{out}, an out of {stage}, was made since it was cut off"
+                )));
+            }
         };
         // What another process did meanwhile is known now, and what it is at work on is not in the way.
         let changed = self.shop.ledger().refresh_for(&self.stage.address)?;
-        if changed || !was_alone || !claims.is_alone() {
+        if changed || claim.has_recovered || !was_alone || !claims.is_alone() {
             assessment = self.shop.assess(self.stage, self.forced);
         }
         if self.supply(&assessment)? {
@@ -331,6 +340,7 @@ impl Attempt<'_, '_, '_> {
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
         let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
+        claim.note.record = Some(record_mark(locked));
         claim.note.persisted =
             before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
         let absolute = |(path, state): &(ProjectPath, FileState)| (path.to_path("/".as_ref()), *state);
