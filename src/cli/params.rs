@@ -94,6 +94,10 @@ impl SidesArgs {
             old.retain(&wanted);
             new.retain(&wanted);
         }
+        if !self.format.json {
+            old.seen_from(&project.base);
+            new.seen_from(&project.base);
+        }
         Ok(old.diff(new))
     }
 

@@ -58,7 +58,10 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
     let mut shown: Vec<Shown> = Vec::new();
     for (name, revision) in states {
         match revision.metrics_of(project, &targets) {
-            Ok(readable) => {
+            Ok(mut readable) => {
+                if !args.format.json {
+                    readable.seen_from(&project.base);
+                }
                 shown.push((name, readable.side));
                 faults.extend(readable.faults.into_iter().map(|(_, fault)| fault));
             }
