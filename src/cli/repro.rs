@@ -236,7 +236,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let before = Before::look(&project, &pipeline, &wanted)?;
     let mut ignore_files = tell_ignored(&project, &pipeline, &starting, printer);
     let runner = LocalRunner::with_functions(environment::shell_functions()).pausing(listen_for_pause()?);
-    let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons);
+    let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons, &interrupt.stop);
     let crew = Crew {
         runner: &runner,
         host: &recorder,

@@ -95,7 +95,8 @@ impl Attempt<'_, '_, '_> {
             .or_else(|| assessment.inputs.clone())
             .ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
         if self.shop.crew.confirm.is_some_and(|confirm| !confirm(self.id, reasons)) {
-            return Err(Failure::Declined);
+            let is_stopped = self.shop.crew.stop.load(Ordering::SeqCst);
+            return Err(if is_stopped { Failure::Interrupted { exit: None } } else { Failure::Declined });
         }
         self.shop.crew.host.permit(self.stage).map_err(Failure::Refused)?;
         let job =
