@@ -584,7 +584,9 @@ pub(crate) mod tests {
 
     /// What was to be put back.
     #[derive(Default)]
-    struct Restored(std::sync::Mutex<Vec<(Below, String, FileState, Option<PathBuf>)>>);
+    struct Restored(std::sync::Mutex<Vec<Asked>>);
+
+    type Asked = (Below, String, FileState, Option<PathBuf>);
 
     impl Recall for Restored {
         fn put_back(&self, below: Below, path: &ProjectPath, before: &FileState, to: Option<&Path>) -> bool {
