@@ -1,8 +1,8 @@
 //! The signals that end what is going on, in order.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use exec::Pause;
 use signal_hook::consts::SIGTSTP;
@@ -23,13 +23,61 @@ pub fn listen_for_pause() -> CliResult<Pause> {
     Ok(Pause { asked, halt: || drop(signal_hook::low_level::emulate_default_handler(SIGTSTP)) })
 }
 
-/// Listens for the signals that end a command in order, from its making on. The default one listens for nothing: for
-/// commands that a signal may simply end.
+/// How many listen, and what the system's own answer to a signal waits for: that nobody does.
+static LISTENERS: Mutex<(usize, Option<Arc<AtomicBool>>)> = Mutex::new((0, None));
+
+/// Listens for the signals that end a command in order, from its making until it goes: after that a signal simply ends the
+/// process. The default one listens for nothing: for commands that a signal may simply end.
 #[derive(Debug, Default)]
 pub struct Interrupt {
     /// Set when a signal came.
     pub stop: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
+    /// `None` in the default one.
+    listening: Option<Listening>,
+}
+
+/// While it lives, a signal does not end the process.
+#[derive(Debug)]
+struct Listening;
+
+impl Listening {
+    fn begin() -> std::io::Result<Self> {
+        let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if listeners.1.is_none() {
+            let unheard = Arc::new(AtomicBool::new(false));
+            for signal in environment::ending_signals() {
+                signal_hook::flag::register_conditional_default(signal, unheard.clone())?;
+            }
+            listeners.1 = Some(unheard);
+        }
+        drop(listeners);
+        let listening = Listening;
+        listening.go_on();
+        Ok(listening)
+    }
+
+    fn go_on(&self) {
+        count(|count| count + 1);
+    }
+
+    fn halt(&self) {
+        count(|count| count.saturating_sub(1));
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+fn count(change: impl FnOnce(usize) -> usize) {
+    let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    listeners.0 = change(listeners.0);
+    if let Some(unheard) = &listeners.1 {
+        unheard.store(listeners.0 == 0, Ordering::SeqCst);
+    }
 }
 
 impl Interrupt {
@@ -38,14 +86,28 @@ impl Interrupt {
     /// # Errors
     /// When the system refuses.
     pub fn listen() -> CliResult<Self> {
-        let interrupt = Interrupt { stop: Arc::default(), signal: Arc::default() };
+        let fault = |source| disk::DiskError::new("listen for signals", Path::new("."), source);
+        let listening = Some(Listening::begin().map_err(fault)?);
+        let interrupt = Interrupt { stop: Arc::default(), signal: Arc::default(), listening };
         for signal in environment::ending_signals() {
             let number = usize::try_from(signal).expect("signals are small positive numbers");
             signal_hook::flag::register_usize(signal, interrupt.signal.clone(), number)
                 .and_then(|_| signal_hook::flag::register(signal, interrupt.stop.clone()))
-                .map_err(|source| disk::DiskError::new("listen for signals", Path::new("."), source))?;
+                .map_err(fault)?;
         }
         Ok(interrupt)
+    }
+
+    /// Does what looks for no signal, but may be ended by one at any time.
+    ///
+    /// # Errors
+    /// When a signal came before.
+    pub fn unheard<T>(&self, work: impl FnOnce() -> T) -> CliResult<T> {
+        self.listening.iter().for_each(Listening::halt);
+        // One that comes from here on is not for us.
+        let done = self.check().map(|()| work());
+        self.listening.iter().for_each(Listening::go_on);
+        done
     }
 
     /// Whether a signal came.

@@ -224,6 +224,9 @@ impl Project {
     /// # Errors
     /// When the key or the value is none, or the file is faulty or cannot be written.
     pub fn set(&self, scope: Scope, key: &str, value: &str) -> CliResult {
+        if scope != Scope::User {
+            self.expect_any()?;
+        }
         let (path, named, text) = self.settings_text(scope)?;
         let text = settings::set(&text, scope, &named, key, value)?;
         if scope != Scope::User {

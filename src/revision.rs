@@ -54,11 +54,22 @@ impl Readable {
         self.side.contains_key(file) || self.faults.iter().any(|(path, _)| path.as_str() == file)
     }
 
+    /// Names the files as one does who stands in the folder `base`.
+    pub fn seen_from(&mut self, base: &ProjectPath) {
+        let side = std::mem::take(&mut self.side);
+        self.side = side.into_iter().map(|(file, values)| (seen_from(&file, base), values)).collect();
+    }
+
     /// Forgets all other files.
     pub fn retain(&mut self, wanted: &BTreeSet<String>) {
         self.side.retain(|file, _| wanted.contains(file));
         self.faults.retain(|(path, _)| wanted.contains(path.as_str()));
     }
+}
+
+/// How a file of the project is named in the folder `base`.
+fn seen_from(file: &str, base: &ProjectPath) -> String {
+    ProjectPath::from_record(file).map_or_else(|_| file.to_owned(), |path| path.relative_to(base))
 }
 
 impl Revision {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{FileState, ProjectPath};
 use cache::{Change, Checkout, Workspace};
 use clap::Args;
-use exec::{Ledger, Wish, with_choice};
+use exec::{Ledger, MadeSince, Wish, with_choice};
 use pipeline::{Glob, Pipeline, StageId};
 use serde_json::{Value as Json, json};
 
@@ -103,7 +103,8 @@ pub fn bring_back(args: &CheckoutArgs, printer: Printer) -> CliResult<(Json, Cli
         None => wish.writing(&pipeline.stage(picked.stage).outs),
     });
     let wish = left.iter().fold(wish, |wish, (path, _)| wish.writing_path(path));
-    let (_held, read_only) = match recovery::hold(&project, &wish, true, printer) {
+    let made_since = if args.force { MadeSince::PutAway } else { MadeSince::Refuse };
+    let (_held, read_only) = match recovery::hold_with(&project, &wish, true, made_since, printer) {
         Ok(held) => (Some(held), None),
         Err(fault) if fault.is_read_only() => (None, Some(fault)),
         Err(fault) => return Err(fault),

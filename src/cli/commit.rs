@@ -3,7 +3,9 @@
 use base::ProjectPath;
 use cache::{Blobs, Difference};
 use clap::Args;
-use exec::{Committable, Failure, Ledger, OutStates, ParamReader, Wish, World, commit, committable};
+use exec::{
+    Committable, Failure, Ledger, MadeSince, OutStates, ParamReader, Wish, World, commit, committable,
+};
 use pipeline::{Import, Pipeline, Stage, StageId};
 
 use crate::cli::repro::tell_ignored;
@@ -62,7 +64,8 @@ pub fn run(args: &CommitArgs, printer: Printer) -> CliResult {
     let wish = Wish::named("a commit")
         .reading(stages().flat_map(|stage| &stage.deps))
         .writing(stages().flat_map(|stage| &stage.outs));
-    let _held = recovery::hold(&project, &wish, true, printer)?;
+    let made_since = if args.force { MadeSince::Keep } else { MadeSince::Refuse };
+    let _held = recovery::hold_with(&project, &wish, true, made_since, printer)?;
     ledger.catch_up()?;
     let mut workspace = project.workspace(printer)?;
     if args.no_relink {

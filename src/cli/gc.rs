@@ -109,6 +109,7 @@ pub fn run(args: &GcArgs, printer: Printer) -> CliResult {
     let is_forgetting = !args.forget.is_empty();
     let scope = scope(args).map(Some).or_else(|fault| if is_forgetting { Ok(None) } else { Err(fault) })?;
     let project = Project::find()?;
+    project.expect_any()?;
     if is_forgetting {
         project.forget(&args.forget)?;
         let names: Vec<String> = args.forget.iter().map(|folder| base::shown(folder)).collect();

@@ -130,7 +130,10 @@ fn get(
         printer,
         chain: Vec::new(),
     };
-    let brought = depot.bring(import, &here, Which::Newest, false)?;
+    let brought = depot.bring(import, &here, Which::Newest, false);
+    // Git is ended by the same signal, and says nothing.
+    interrupt.check()?;
+    let brought = brought?;
     let state = brought.state.ok_or_else(fault)?;
     let memory = State::anew(&scratch.0.join("no-state"));
     let stages = StageCache::new(&scratch.0.join("no-stages"));

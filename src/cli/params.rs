@@ -110,6 +110,10 @@ impl SidesArgs {
             as_dvc::tell(old.faults.into_iter().chain(new.faults).map(|(_, fault)| fault), printer);
             return Ok(());
         }
+        if !self.format.json {
+            old.seen_from(&project.base);
+            new.seen_from(&project.base);
+        }
         let (diff, faults) = old.diff(new);
         self.print(revisions, &diff, faults, printer)
     }

@@ -213,5 +213,7 @@ fn bring(args: &ShareArgs, printer: Printer) -> CliResult<Fetched> {
             summarize("fetched from", name, &report, results, printer);
         }
     }
+    // From here on a signal ends the process, which leaves a checkout that the next one goes on with.
+    interrupt.check()?;
     Ok(fetched)
 }

@@ -1,15 +1,14 @@
 //! `pipe repro`: brings stages up to date.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use base::{FileState, ProjectPath};
+use base::ProjectPath;
 use cache::Counted;
 use clap::Args;
 use disk::Sharing;
 use exec::{
-    Below, Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, OnFailure, Options, Summary,
-    Supplier, World, drive, survey,
+    Claims, Conditions, Crew, Decision, Host, Limits, LocalRunner, MadeSince, OnFailure, Options, Recall,
+    Summary, Supplier, World, drive, survey,
 };
 use pipeline::{Pipeline, StageId, StaleReason};
 
@@ -211,11 +210,11 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let interrupt = Interrupt::listen()?;
     let command = command_line();
     let lock = project.lock(&command, Sharing::Shared, wait, &interrupt, printer)?;
-    let restore = |below: Below, path: &ProjectPath, state: &FileState, partial: Option<&Path>| {
-        recovery::put_back(&workspace, below, path, state, partial, printer)
-    };
+    let known = recovery::Known { project: &project, printer };
+    // What a stage is about to make again is kept among its partial outs.
+    let recovery = (&known as &dyn Recall, MadeSince::PutAway);
     let claims =
-        Claims::new(&project.root, &project.job_folder(), &lock, &command, &restore, project.neighbour());
+        Claims::new(&project.root, &project.job_folder(), &lock, &command, recovery, project.neighbour());
     // Whoever held the lock may have changed what was read before.
     ledger.catch_up()?;
     let supplier = match args.pull {
@@ -239,7 +238,7 @@ pub fn run(args: &ReproArgs, printer: Printer) -> CliResult {
     let before = Before::look(&project, &pipeline, &wanted)?;
     let mut ignore_files = tell_ignored(&project, &pipeline, &starting, printer);
     let runner = LocalRunner::with_functions(environment::shell_functions()).pausing(listen_for_pause()?);
-    let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons);
+    let confirm = |stage: StageId, reasons: &[StaleReason]| view.confirm(stage, reasons, &interrupt.stop);
     let crew = Crew {
         runner: &runner,
         host: &recorder,

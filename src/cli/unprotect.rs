@@ -27,6 +27,7 @@ pub struct UnprotectArgs {
 /// When there is nothing at a path, or the cache lacks what a link shows.
 pub fn run(args: &UnprotectArgs, printer: Printer) -> CliResult {
     let project = Project::find()?;
+    project.expect_any()?;
     let paths: Vec<ProjectPath> =
         args.paths.iter().map(|text| ProjectPath::resolve(&project.base, text)).collect::<Result<_, _>>()?;
     let wish = paths.iter().fold(Wish::named("taking links apart"), Wish::writing_path);

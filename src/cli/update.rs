@@ -184,11 +184,11 @@ fn bring(
     args: &UpdateArgs,
     printer: Printer,
 ) -> CliResult {
-    let interrupt = Interrupt::listen()?;
     let outs = imports.iter().flat_map(|(stage, _)| &stage.outs);
     let wish = outs.fold(Wish::named("an update"), |wish, out| wish.writing_path(&out.path));
     let _held = recovery::hold(project, &wish, true, printer)?;
     let _lock = lock(project, printer)?;
+    let interrupt = Interrupt::listen()?;
     let workspace = project.workspace(printer)?;
     let ledger = project.ledger(pipeline)?;
     let depot = Depot::of(project, args.jobs, &interrupt, printer);
@@ -215,7 +215,8 @@ fn bring(
             Some(state) => Brought { state: Some(state), ..seen },
             None => depot.bring(&wanted, &wdir, Which::Newest, false)?,
         };
-        let mut records = record_update(project, pipeline, &workspace, stage, &brought, printer)?;
+        let record = || record_update(project, pipeline, &workspace, stage, &brought, printer);
+        let mut records = interrupt.unheard(record)??;
         records.push(stage.address.file.clone());
         staging::stage(project, &records, printer);
         let is_back = !is_here

@@ -322,6 +322,18 @@ impl Project {
         self.pipeline_files_if_any()?.map(drop)
     }
 
+    /// Refuses where nothing at all makes a project, before anything is written: it would make one by the way.
+    ///
+    /// # Errors
+    /// When nothing does, or the folder cannot be read.
+    pub fn expect_any(&self) -> CliResult {
+        if self.is_one()? {
+            return Ok(());
+        }
+        let text = format!("there is no project in {} or above it", base::shown(&self.root));
+        Err(CliError::message(text).hint("`pipe init` makes one of the folder in which it is called"))
+    }
+
     /// Whether somebody made it with `pipe init` or `dvc init`, or it has at least a lock of DVC.
     pub(super) fn is_begun(&self) -> bool {
         [PIPE_FOLDER, DVC_FOLDER].iter().any(|folder| self.root.join(folder).is_dir())

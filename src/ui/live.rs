@@ -2,6 +2,7 @@
 //! lines, each with its stage's name before it.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use base::one_line;
@@ -72,10 +73,10 @@ impl<'a> ReproView<'a> {
         }
     }
 
-    /// Asks whether a stage is to be brought up to date.
-    pub fn confirm(&self, stage: StageId, reasons: &[StaleReason]) -> bool {
+    /// Asks whether a stage is to be brought up to date, until `stop` is set.
+    pub fn confirm(&self, stage: StageId, reasons: &[StaleReason], stop: &AtomicBool) -> bool {
         let question = format!("{}: {}. Go on?", self.printer.paint("1", self.name(stage)), because(reasons));
-        let ask = || self.printer.ask(&question).unwrap_or_default();
+        let ask = || self.printer.ask_until(&question, stop).unwrap_or_default();
         match &self.lock().screen {
             Some(screen) => screen.bars.suspend(ask),
             None => ask(),

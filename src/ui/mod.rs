@@ -10,6 +10,9 @@ mod wrap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use base::plain_lines;
 
@@ -175,11 +178,34 @@ impl Printer {
         if !self.can_ask() {
             return None;
         }
+        self.put(question);
+        Some(answer())
+    }
+
+    /// The same, until `stop` is set: then the answer is no.
+    pub fn ask_until(&self, question: impl Display, stop: &AtomicBool) -> Option<bool> {
+        if !self.can_ask() {
+            return None;
+        }
+        self.put(question);
+        let (sender, answers) = mpsc::channel();
+        // Nothing else ends a read of a terminal: it is left to itself.
+        std::thread::spawn(move || sender.send(answer()));
+        loop {
+            match answers.recv_timeout(Duration::from_millis(20)) {
+                Ok(answer) => return Some(answer),
+                Err(mpsc::RecvTimeoutError::Timeout) if !stop.load(Ordering::SeqCst) => {}
+                Err(_) => {
+                    talk("");
+                    return Some(false);
+                }
+            }
+        }
+    }
+
+    fn put(self, question: impl Display) {
         let mut err = io::stderr().lock();
         let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
-        let mut answer = String::new();
-        let read = io::stdin().read_line(&mut answer);
-        Some(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Whether `-v` was given.
@@ -211,6 +237,13 @@ impl Printer {
     pub fn colors_data(&self) -> bool {
         self.color_out
     }
+}
+
+/// Whether the next line of stdin is a yes.
+fn answer() -> bool {
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 /// Writes to stderr, with lines wrapped where it is a terminal.

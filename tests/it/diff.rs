@@ -178,3 +178,24 @@ fn a_word_that_names_nothing_is_told() {
     sandbox.remove("pipeline.yaml");
     sandbox.pipe(["diff", "a"]).code(2).tells(&["stage `a` was executed only once"]);
 }
+
+#[test]
+fn a_target_that_neither_state_has_is_an_error() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a: {cmd: touch x m.json, outs: [x], metrics: [{m.json: {cache: false}}]}\n",
+    );
+    sandbox.write("sub/raw", "1\n");
+    sandbox.ok(["add", "sub/raw"]);
+    sandbox.ok(["repro"]);
+    sandbox.commit("data");
+    let diff = |folder: &str, target: &str| sandbox.pipe(["diff", "--cd", folder, "--targets", target]);
+    for (folder, target) in [(".", "nosuch"), (".", "x/nosuch"), ("sub", "sub/raw"), (".", "raw")] {
+        let text = format!("neither state has data at `{target}`");
+        assert_eq!(diff(folder, target).code(2).tells(&[&text]).stdout, "");
+    }
+    for (folder, target) in [(".", "sub"), ("sub", "raw"), (".", "x"), ("sub", "../x"), (".", "m.json")] {
+        assert_eq!(diff(folder, target).code(0).stdout, "Nothing differs.\n", "{folder} {target}");
+    }
+    sandbox.remove("sub/raw");
+    assert!(diff("sub", "raw").code(0).stdout.contains("deleted"), "one state has it");
+}

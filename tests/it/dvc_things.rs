@@ -306,6 +306,39 @@ fn repro_asks_the_run_cache_of_the_remote() {
     assert_eq!(sandbox.count("../log", "run"), 10);
 }
 
+/// What persists is what a run would go on from: where the remote has it, none is needed.
+#[test]
+fn repro_brings_what_persists() {
+    let mut dvc = Dvc::start(&Sandbox::without_git());
+    let sandbox = project(&mut dvc);
+    let remote = sandbox.root().with_file_name("remote").display().to_string();
+    dvc.ok(&sandbox, &["remote", "add", "-q", "-d", "shared", &remote]);
+    sandbox.write(
+        "dvc.yaml",
+        "stages:\n  s:\n    cmd: cat a >> o\n    deps: [a]\n    outs:\n    - o: {persist: true}\n",
+    );
+    sandbox.write("a", "1\n");
+    dvc.ok(&sandbox, &["repro", "-q"]);
+    dvc.ok(&sandbox, &["push", "-q"]);
+    for (lost, told) in
+        [(&[".dvc/cache", ".dvc/tmp", "o"][..], "1 restored"), (&[".dvc/cache"], "up to date")]
+    {
+        let lose = || lost.iter().filter(|path| sandbox.exists(path)).for_each(|path| sandbox.remove(path));
+        lose();
+        dvc.ok(&sandbox, &["repro", "-q", "--pull"]);
+        assert_eq!(sandbox.read("o"), "1\n", "{lost:?}");
+        lose();
+        pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&[told]);
+        assert_eq!(sandbox.read("o"), "1\n", "{lost:?}");
+        assert!(dvc.stale(&sandbox).is_empty() || lost.len() == 1);
+    }
+    // What somebody made of it is gone on with.
+    sandbox.remove("o");
+    sandbox.write("o", "mine\n");
+    pipe(&sandbox, &["repro", "--pull"]).code(0).tells(&["1 ran"]);
+    assert_eq!(sandbox.read("o"), "mine\n1\n");
+}
+
 /// `repro --pull` brings what the lock records of inputs that are current, and runs nothing for it.
 #[test]
 fn repro_brings_what_the_lock_records() {

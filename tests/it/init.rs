@@ -79,7 +79,7 @@ fn the_example_is_a_pipeline_that_loads() {
 }
 
 #[test]
-fn who_only_asks_makes_no_project_of_a_folder() {
+fn nobody_makes_a_project_of_a_folder_by_the_way() {
     let sandbox = Sandbox::without_git();
     let id = "0123456789ab7fffbfffffffffffffff";
     for (asked, code) in [
@@ -98,6 +98,12 @@ fn who_only_asks_makes_no_project_of_a_folder() {
         (&["data", "status"], 2),
         (&["list"], 2),
         (&["remote", "list"], 0),
+        (&["gc", "-w", "-f"], 2),
+        (&["unprotect", "."], 2),
+        (&["config", "core.autostage", "true"], 2),
+        (&["config", "--local", "core.autostage", "true"], 2),
+        (&["remote", "add", "--default", "store", "../store"], 2),
+        (&["cache", "dir", "../cache"], 2),
     ] {
         sandbox.pipe(asked).code(code);
         assert_eq!(std::fs::read_dir(sandbox.root()).unwrap().count(), 0, "{asked:?}");
@@ -106,6 +112,10 @@ fn who_only_asks_makes_no_project_of_a_folder() {
         .pipe(["log", "tag", "a=b", "--run", id])
         .code(2)
         .tells(&["no run was recorded in this project yet"]);
+    sandbox
+        .pipe(["cache", "dir", "c"])
+        .code(2)
+        .tells(&["there is no project in ROOT or above it", "`pipe init`"]);
     // Who logs says where runs are kept from now on, once.
     sandbox
         .ok(["runs", "start"])

@@ -173,3 +173,48 @@ fn ctrl_z_halts_a_stage_with_the_reproduction_and_nothing_is_lost() {
         (&json!("FINISHED"), Some(1))
     );
 }
+
+#[test]
+fn ctrl_c_at_a_question_ends_it() {
+    let sandbox = Sandbox::with_pipeline("stages:\n  a:\n    cmd: touch out\n    outs: [out]\n");
+    let mut command = sandbox.program("script");
+    let pipe = format!("exec {} repro -i", env!("CARGO_BIN_EXE_pipe"));
+    command.args(["-q", "-e", "-c", &pipe, "/dev/null"]).env("TERM", "xterm");
+    command.stdin(std::process::Stdio::piped());
+    let shown = sandbox.path("../shown");
+    let mut child = command.stdout(std::fs::File::create(&shown).unwrap()).spawn().unwrap();
+    await_that("it asks", || std::fs::read_to_string(&shown).is_ok_and(|text| text.contains("Go on? [y/N]")));
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"\x03").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!sandbox.exists("out"));
+}
+
+/// Placing is what waits here for the stage that writes there.
+#[test]
+fn a_pull_that_places_files_is_ended_at_once() {
+    let sandbox = Sandbox::with_pipeline(
+        "stages:\n  a:\n    cmd: cat in > out; touch up; while [ -e wait ]; do sleep 0.02; done\n    deps: [in]\n    outs: [out]\n",
+    );
+    sandbox.write("in", "1\n");
+    sandbox.ok(["remote", "add", "--default", "store", "../store"]);
+    sandbox.ok(["repro"]);
+    sandbox.ok(["push"]);
+    for (signal, number) in [("INT", 2), ("TERM", 15)] {
+        sandbox.append("in", "more\n");
+        sandbox.write("wait", "");
+        sandbox.remove("up");
+        let stage = sandbox.start(sandbox.pipe_command(["repro"]));
+        sandbox.await_file("up");
+        let pull = sandbox.start(sandbox.pipe_command(["pull"]));
+        pull.await_told("Waiting: ");
+        pull.signal(signal);
+        assert_eq!(
+            pull.wait().signal(),
+            Some(number),
+            "as a checkout ends, which shells tell as 128 and more"
+        );
+        sandbox.remove("wait");
+        stage.wait().code(0);
+    }
+    sandbox.ok(["pull"]);
+}

@@ -70,6 +70,8 @@ mod kills;
 mod links;
 mod log;
 mod made_params;
+#[cfg(target_os = "linux")]
+mod made_since;
 mod metrics;
 #[cfg(feature = "serve")]
 mod mlflow;

@@ -302,3 +302,25 @@ fn shows_several_states_beneath_each_other() {
     said.tells(&["failed to load the pipeline of commit"]);
     Sandbox::without_git().pipe(["metrics", "show", "-a"]).code(2).tells(&["no git repository"]);
 }
+
+#[test]
+fn files_are_named_as_one_types_them_where_one_stands() {
+    let sandbox = committed();
+    sandbox.write("params.yaml", "lr: 1\n");
+    sandbox.commit("params");
+    sandbox.write("params.yaml", "lr: 2\n");
+    sources(&sandbox, "0.75");
+    sandbox.ok(["repro"]);
+    sandbox.write("sub/x", "");
+    for (asked, names) in [
+        (&["metrics", "show"][..], &["../git.json", "../cached.toml"][..]),
+        (&["metrics", "diff"], &["../git.json"]),
+        (&["metrics", "diff", "--md", "--targets", "../git.json"], &["../git.json"]),
+        (&["params", "diff"], &["../params.yaml"]),
+    ] {
+        let said = sandbox.ok([asked, &["--cd", "sub"]].concat()).stdout;
+        assert!(names.iter().all(|name| said.contains(name)), "{asked:?}: {said}");
+        let said = sandbox.ok(asked.iter().map(|word| word.trim_start_matches("../"))).stdout;
+        assert!(!said.contains(".."), "{asked:?}: {said}");
+    }
+}

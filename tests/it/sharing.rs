@@ -637,3 +637,15 @@ fn of_a_folder_that_is_here_in_part_the_files_that_came_are_told() {
         assert_eq!(sandbox.ok(["pull"]).stdout, "A\td/1/\nA\td/2/\n");
     }
 }
+
+#[test]
+fn a_reproduction_brings_what_persists() {
+    let sandbox = plain("stages:\n  a:\n    cmd: echo more >> stamp\n    outs: [{stamp: {persist: true}}]\n");
+    sandbox.ok(["push"]);
+    there(&sandbox, "clone", &["repro", "--pull"]).code(0).tells(&["1 restored"]);
+    assert_eq!(sandbox.read("../clone/stamp"), "more\n");
+    sandbox.remove("../clone/.pipe/cache");
+    there(&sandbox, "clone", &["repro", "--pull"]).code(0).tells(&["up to date"]);
+    assert_eq!(sandbox.read("../clone/stamp"), "more\n");
+    assert!(sandbox.exists("../clone/.pipe/cache"));
+}

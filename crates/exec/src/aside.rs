@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::aside_files::{FilesOf, files_below};
 use crate::claim::{Claim, Wish};
-use crate::runner::end_orphans;
 
 /// The note's file name in a job's folder.
 pub(crate) const NOTE: &str = "job.json";
@@ -49,6 +48,9 @@ pub(crate) struct Note {
     /// The same outside the project, by absolute paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub persisted_outside: Vec<(PathBuf, FileState)>,
+    /// What was recorded of the stage when it began, as [`record_mark`](crate::record_mark) tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
     /// What others may not write meanwhile.
     #[serde(default)]
     pub reads: Vec<ProjectPath>,
@@ -77,6 +79,7 @@ impl Note {
             patterns,
             persisted: Vec::new(),
             persisted_outside: Vec::new(),
+            record: None,
             reads,
             reads_outside,
             pools,
@@ -85,7 +88,7 @@ impl Note {
 
     /// Every out that has a slot, in their order: where it lies, what it is called among partial ones, and whether it stays
     /// in place while the command runs.
-    fn slotted(&self, root: &Path) -> Vec<(PathBuf, PathBuf, bool)> {
+    pub fn slotted(&self, root: &Path) -> Vec<(PathBuf, PathBuf, bool)> {
         let inside = self.outs.iter().map(|(path, stays)| (path.to_path(root), path.as_str().into(), *stays));
         let name = |path: &Path| Path::new(OUTSIDE).join(path.strip_prefix("/").unwrap_or(path));
         let outside = self.outside.iter().map(|(path, stays)| (path.clone(), name(path), *stays));
@@ -93,7 +96,7 @@ impl Note {
     }
 
     /// How many slots there are.
-    fn slots(&self) -> usize {
+    pub fn slots(&self) -> usize {
         self.outs.len() + self.outside.len()
     }
 
@@ -106,13 +109,13 @@ impl Note {
 /// The outs of one running stage, set aside.
 #[derive(Debug)]
 pub struct Aside {
-    root: PathBuf,
-    job: Job,
+    pub(crate) root: PathBuf,
+    pub(crate) job: Job,
 }
 
 /// Where a stage's outs were set aside, and by whom.
 #[derive(Debug)]
-enum Job {
+pub(crate) enum Job {
     /// This process, which claimed the outs.
     Ours(Claim),
     /// A dead one.
@@ -146,13 +149,15 @@ impl Job {
     }
 }
 
-/// What the recovery of a killed process's stage did.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Recovered {
-    /// The stage that was running.
-    pub stage: String,
-    /// Where its partial outs were moved, when there were any.
-    pub partial: Option<PathBuf>,
+/// What is known of what stands in an out's place after a kill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is what the command left, or nothing: what was set aside comes back.
+    OfCommand,
+    /// It is what is recorded now.
+    AsRecorded,
+    /// It was made since, or may have been.
+    MadeSince,
 }
 
 impl Aside {
@@ -177,6 +182,10 @@ impl Aside {
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
         claim.note.outs.iter_mut().for_each(|(path, stays)| *stays &= is_there(&path.to_path(root)));
         claim.note.outside.iter_mut().for_each(|(path, stays)| *stays &= is_there(path));
+        claim.note.partial = partial.map(|path| path.strip_prefix(&*root).unwrap_or(path).to_owned());
+        if claim.note.has_outs() {
+            claim.write_note()?;
+        }
         // The note stands already: a kill in between finds what to put back.
         for (index, (from, _, stays)) in claim.note.slotted(root).into_iter().enumerate() {
             if !stays && is_there(&from) {
@@ -186,7 +195,6 @@ impl Aside {
         for (index, pattern) in claim.note.patterns.iter().enumerate() {
             pattern.set_aside(root, &files_slot(&claim.folder, index))?;
         }
-        claim.note.partial = partial.map(|path| path.strip_prefix(&*root).unwrap_or(path).to_owned());
         claim.note.running = true;
         claim.write_note().inspect_err(|_| claim.note.running = false)
     }
@@ -242,8 +250,14 @@ impl Aside {
     ///
     /// # Errors
     /// When something cannot be moved; the note stays, so that the next attempt goes on.
-    pub fn put_back(mut self) -> Result<Option<PathBuf>, DiskError> {
-        let kept = self.move_back();
+    pub fn put_back(self) -> Result<Option<PathBuf>, DiskError> {
+        self.put_back_but(&[])
+    }
+
+    /// The same, but for those `left` as they are, of which what was set aside goes to the partial ones: in the order of
+    /// [`fates`](crate::cut_off).
+    pub(crate) fn put_back_but(mut self, left: &[bool]) -> Result<Option<PathBuf>, DiskError> {
+        let kept = self.move_back(left);
         match (kept, &mut self.job) {
             (Ok(kept), _) => {
                 self.job.end()?;
@@ -257,15 +271,24 @@ impl Aside {
         }
     }
 
-    fn move_back(&self) -> Result<Option<PathBuf>, DiskError> {
+    fn move_back(&self, left: &[bool]) -> Result<Option<PathBuf>, DiskError> {
         let note = self.job.note();
         let partial = note.partial.as_ref().map(|path| self.root.join(path));
+        let is_left = |index: usize| left.get(index).copied().unwrap_or_default();
         let mut kept = None;
         for (index, (place, name, stays)) in note.slotted(&self.root).into_iter().enumerate() {
             let old = slot(self.job.folder(), index);
             let has_old = fs::symlink_metadata(&old).is_ok();
+            if is_left(index) {
+                if let Some(folder) = partial.as_ref().filter(|_| has_old) {
+                    disk::move_path(&old, &folder.join(name))?;
+                    kept = Some(folder.clone());
+                }
+                continue;
+            }
             // A second attempt finds the old out in place and its slot empty: then nothing is partial.
-            let is_partial = note.running && !stays && (has_old || !self.mark(index).exists());
+            let is_new = if note.running { has_old || !self.mark(index).exists() } else { has_old };
+            let is_partial = is_new && !stays;
             if is_partial && fs::symlink_metadata(&place).is_ok() {
                 match &partial {
                     Some(folder) => {
@@ -284,6 +307,15 @@ impl Aside {
             let mark = self.job.folder().join(format!("files-{index}.back"));
             let running = note.running && !mark.exists();
             let slot = files_slot(self.job.folder(), index);
+            if is_left(note.slots() + index) {
+                for file in files_below(&slot)? {
+                    if let Some(folder) = &partial {
+                        disk::move_path(&file.to_path(&slot), &file.to_path(folder))?;
+                        kept = Some(folder.clone());
+                    }
+                }
+                continue;
+            }
             let moved = pattern.put_back(&self.root, &slot, &mark, running, partial.as_deref())?;
             kept = kept.or_else(|| partial.clone().filter(|_| moved));
         }
@@ -309,12 +341,12 @@ fn carry(old: &Path, place: &Path) -> Result<(), DiskError> {
 }
 
 /// Where an out lies meanwhile.
-fn slot(folder: &Path, index: usize) -> PathBuf {
+pub(crate) fn slot(folder: &Path, index: usize) -> PathBuf {
     folder.join(index.to_string())
 }
 
 /// Where the files of the pattern of this number lie while they are set aside.
-fn files_slot(folder: &Path, index: usize) -> PathBuf {
+pub(crate) fn files_slot(folder: &Path, index: usize) -> PathBuf {
     folder.join(format!("files-{index}"))
 }
 
@@ -403,59 +435,14 @@ pub(crate) fn read_note(folder: &Path) -> Result<Option<Note>, DiskError> {
     Ok(text.split(|byte| *byte == b'\n').rev().find_map(|line| serde_json::from_slice(line).ok()))
 }
 
-/// What the path of an out is below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Below {
-    /// The project.
-    Project,
-    /// The root of the file system.
-    FileSystem,
-}
-
-/// Puts back what an out that persists held before, as [`outs::put_back`](crate::outs::put_back); with where to put what stands
-/// there now.
-pub type Restore<'a> = dyn Fn(Below, &ProjectPath, &FileState, Option<&Path>) -> bool + Sync + 'a;
-
-/// Puts back what a dead process had set aside; `None` when it had not begun.
-///
-/// # Errors
-/// When something cannot be moved.
-pub(crate) fn recover_one(
-    root: &Path,
-    folder: PathBuf,
-    note: Note,
-    restore: &Restore<'_>,
-) -> Result<Option<Recovered>, DiskError> {
-    end_orphans(&folder);
-    let partial = note.partial.as_ref().map(|path| root.join(path));
-    let mut is_partial = false;
-    if note.running {
-        for (path, state) in &note.persisted {
-            is_partial |= restore(Below::Project, path, state, partial.as_deref());
-        }
-        let partial = partial.as_ref().map(|partial| partial.join(OUTSIDE));
-        for (path, state) in &note.persisted_outside {
-            let below = path.strip_prefix("/").unwrap_or(path);
-            if let Ok(path) = ProjectPath::from_relative(below) {
-                is_partial |= restore(Below::FileSystem, &path, state, partial.as_deref());
-            }
-        }
-    }
-    let stage = note.stage.clone();
-    let slots = (0..note.slots()).map(|index| slot(&folder, index));
-    let mut slots = slots.chain((0..note.patterns.len()).map(|index| files_slot(&folder, index)));
-    let had_begun = note.running || slots.any(|slot| fs::symlink_metadata(slot).is_ok());
-    let kept = Aside { root: root.to_owned(), job: Job::Dead { folder, note } }.put_back()?;
-    let partial = kept.or(partial.filter(|_| is_partial));
-    Ok(had_begun.then_some(Recovered { stage, partial }))
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests play the stage's command")]
 pub(crate) mod tests {
     use pipeline::Out;
 
     use super::*;
+    use crate::cut_off::tests::Unrecorded;
+    use crate::cut_off::{Below, ENDED, Found, MadeSince, Recall, Recovered, recover_one};
 
     /// Sets `outs` aside in `jobs/1` for the stage `train`.
     pub fn set(root: &Path, outs: &[Out]) -> Aside {
@@ -464,7 +451,7 @@ pub(crate) mod tests {
         Aside::set(root, claim, Some(&root.join("partial"))).unwrap()
     }
 
-    fn out(text: &str, persist: bool) -> Out {
+    pub fn out(text: &str, persist: bool) -> Out {
         Out { persist, ..crate::aside_files::tests::plain(text) }
     }
 
@@ -489,17 +476,27 @@ pub(crate) mod tests {
         (folder, aside)
     }
 
-    /// As a kill does.
+    /// As a kill does, after which the guard ends the commands.
     pub fn leave(mut aside: Aside) {
         let Job::Ours(claim) = &mut aside.job else { panic!("it is ours") };
+        fs::write(claim.folder.join(ENDED), "end").unwrap();
         claim.leave();
     }
 
     /// As the next process after a kill.
     pub fn recover(root: &Path) -> Vec<Recovered> {
         let notes = notes(&root.join("jobs")).unwrap();
-        let recover = |(folder, note): (PathBuf, Option<Note>)| {
-            recover_one(root, folder, note?, &|_, _, _, _| false).unwrap()
+        let recover = |(folder, note): (PathBuf, Option<Note>)| match recover_one(
+            root,
+            folder,
+            note?,
+            &Unrecorded,
+            MadeSince::Refuse,
+        )
+        .unwrap()
+        {
+            Found::Recovered(recovered) => Some(recovered),
+            _ => None,
         };
         notes.into_iter().filter_map(recover).collect()
     }
@@ -585,6 +582,28 @@ pub(crate) mod tests {
         assert_eq!(text(&kept), "grows");
     }
 
+    /// What was to be put back.
+    #[derive(Default)]
+    struct Restored(std::sync::Mutex<Vec<Asked>>);
+
+    type Asked = (Below, String, FileState, Option<PathBuf>);
+
+    impl Recall for Restored {
+        fn put_back(&self, below: Below, path: &ProjectPath, before: &FileState, to: Option<&Path>) -> bool {
+            let restored = (below, path.as_str().to_owned(), *before, to.map(Path::to_owned));
+            self.0.lock().unwrap().push(restored);
+            true
+        }
+
+        fn mark(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn is_as_recorded(&self, _: &str, _: &ProjectPath) -> bool {
+            false
+        }
+    }
+
     #[test]
     fn what_persists_is_known_and_comes_back_after_a_kill() {
         let (folder, mut aside) = set_aside();
@@ -603,17 +622,9 @@ pub(crate) mod tests {
         let jobs = folder.path().join("jobs");
         assert_eq!(at_work(&jobs).unwrap()[0].persisted, [state(1), state(2)]);
         let (job, note) = notes(&jobs).unwrap().remove(0);
-        let restored = std::sync::Mutex::new(Vec::new());
-        let restore = |below, path: &ProjectPath, state: &FileState, partial: Option<&Path>| {
-            restored.lock().unwrap().push((
-                below,
-                path.as_str().to_owned(),
-                *state,
-                partial.map(Path::to_owned),
-            ));
-            true
-        };
-        let recovered = recover_one(folder.path(), job, note.unwrap(), &restore).unwrap().unwrap();
+        let restored = Restored::default();
+        let found = recover_one(folder.path(), job, note.unwrap(), &restored, MadeSince::Refuse).unwrap();
+        let Found::Recovered(recovered) = found else { panic!("{found:?}") };
         let partial = folder.path().join("partial");
         assert_eq!(recovered.partial.as_ref(), Some(&partial));
         let outside = partial.join(OUTSIDE);
@@ -621,7 +632,7 @@ pub(crate) mod tests {
             (Below::Project, "kept".to_owned(), state(1), Some(partial)),
             (Below::FileSystem, "data/.git/kept".to_owned(), state(2), Some(outside)),
         ];
-        assert_eq!(restored.into_inner().unwrap(), expected);
+        assert_eq!(restored.0.into_inner().unwrap(), expected);
     }
 
     #[test]

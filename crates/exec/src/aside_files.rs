@@ -29,6 +29,11 @@ impl FilesOf {
         Some(FilesOf { pattern: out.path.clone(), exclude })
     }
 
+    /// The pattern as the pipeline writes it, by which its stage names the out.
+    pub fn path(&self) -> &ProjectPath {
+        &self.pattern
+    }
+
     /// The folder in which all its files lie.
     pub fn base(&self) -> ProjectPath {
         // Of a pattern that cannot be read, nothing is known.
@@ -42,7 +47,11 @@ impl FilesOf {
         Glob::new(&self.pattern, &self.exclude).map_err(fault)
     }
 
-    fn files(&self, root: &Path) -> Result<Vec<ProjectPath>, DiskError> {
+    /// Its files that there are.
+    ///
+    /// # Errors
+    /// When something cannot be listed.
+    pub fn files(&self, root: &Path) -> Result<Vec<ProjectPath>, DiskError> {
         let glob = self.glob()?;
         with_choice(&glob, |choice| list(root, choice))
     }

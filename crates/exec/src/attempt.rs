@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use base::{FileState, ProjectPath, Timestamp};
 use cache::{CacheError, Placement, StageEntry};
-use pipeline::{Address, DepName, Dialect, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason};
+use pipeline::{
+    Address, DepName, Dialect, Out, ParamValues, SpecialOut, Stage, StageId, StageLock, StaleReason,
+};
 
 use crate::aside::{Aside, OUTSIDE};
 use crate::assess::{Assessment, Decision, source_outs};
-use crate::claim::{Claim, Wish};
-use crate::commit::{agree, entry, is_restorable};
+use crate::claim::{Claim, InTheWay, Wish};
+use crate::commit::{agree, entry, is_kept, is_restorable};
+use crate::cut_off::record_mark;
 use crate::drive::{Report, Shop, is_stored};
 use crate::event::Event;
 use crate::job::{Failure, Job, JobEnv, OutStates, Outcome, Source};
@@ -51,15 +54,22 @@ impl Attempt<'_, '_, '_> {
         let claim =
             match claim().or_else(|fault| self.shop.with_room(fault, disk::DiskError::is_full, claim))? {
                 Ok(claim) => claim,
-                Err(by) => return Err(Failure::Busy(by)),
+                Err(InTheWay::Busy(by)) => return Err(Failure::Busy(by)),
+                Err(InTheWay::MadeSince { stage, out }) => {
+                    let out = base::shown(&out);
+                    return Err(Failure::Refused(format!(
+                        "{out}, an out of {stage}, was made since it was cut off"
+                    )));
+                }
             };
         // What another process did meanwhile is known now, and what it is at work on is not in the way.
         let changed = self.shop.ledger().refresh_for(&self.stage.address)?;
-        if changed || !was_alone || !claims.is_alone() {
+        if changed || claim.has_recovered || !was_alone || !claims.is_alone() {
             assessment = self.shop.assess(self.stage, self.forced);
         }
         if self.supply(&assessment)? {
             assessment = self.shop.assess(self.stage, self.forced);
+            self.take_persisting(&mut assessment);
         }
         if let Some(brought) = self.supply_without_deps(&assessment)? {
             assessment = brought;
@@ -87,7 +97,8 @@ impl Attempt<'_, '_, '_> {
             .or_else(|| assessment.inputs.clone())
             .ok_or_else(|| Failure::MissingInput(reasons.clone()))?;
         if self.shop.crew.confirm.is_some_and(|confirm| !confirm(self.id, reasons)) {
-            return Err(Failure::Declined);
+            let is_stopped = self.shop.crew.stop.load(Ordering::SeqCst);
+            return Err(if is_stopped { Failure::Interrupted { exit: None } } else { Failure::Declined });
         }
         self.shop.crew.host.permit(self.stage).map_err(Failure::Refused)?;
         let job =
@@ -178,15 +189,50 @@ impl Attempt<'_, '_, '_> {
         let Some(supplier) = self.shop.crew.supplier.filter(|_| would_run && !self.forced) else {
             return Ok(false);
         };
-        if !is_restorable(self.stage) && !matches!(assessment.decision, Decision::Unknown { .. }) {
+        let is_unknown = matches!(assessment.decision, Decision::Unknown { .. });
+        if !is_restorable(self.stage) && !is_unknown && !self.has_persisting_to_take(assessment) {
             return Ok(false);
         }
         let is_left = self.stage.frozen || self.stage.is_source();
-        let inputs = assessment.inputs.as_ref().filter(|_| !is_left);
+        let has_results = !is_left && (is_restorable(self.stage) || is_unknown);
+        let inputs = assessment.inputs.as_ref().filter(|_| has_results);
         let locked = self.shop.ledger().get(&self.stage.address).cloned();
         let locked = locked.filter(|_| is_left || assessment.is_recorded);
         supplier.supply(self.stage, inputs, locked.as_ref()).map_err(Failure::Refused)?;
         Ok(true)
+    }
+
+    /// Whether all that keeps the stage from being up to date are outs that are not here, some of which persist: what its lock
+    /// records of them is what a run would go on from, and no run is needed.
+    fn has_persisting_to_take(&self, assessment: &Assessment) -> bool {
+        let ledger = self.shop.ledger();
+        let Some(locked) = ledger.get(&self.stage.address) else { return false };
+        let is_as_recorded = |(out, now): (&Out, &Option<FileState>)| {
+            let recorded = locked.recorded(out).map(|recorded| recorded.digest);
+            now.is_none_or(|now| recorded == Some(now.digest))
+        };
+        let is_run = matches!(assessment.decision, Decision::Run { .. });
+        is_run
+            && assessment.is_recorded
+            && is_kept(self.stage)
+            && locked.has_outs(&self.stage.outs)
+            && self.stage.outs.iter().zip(&assessment.outs).all(is_as_recorded)
+            && !self.stage.outs.iter().any(|out| self.shop.world.workspace.leads_through_symlink(&out.path))
+    }
+
+    /// Has such outs put back where the cache holds them now.
+    fn take_persisting(&self, assessment: &mut Assessment) {
+        if !self.has_persisting_to_take(assessment) {
+            return;
+        }
+        let blobs = &self.shop.world.workspace.blobs;
+        let ledger = self.shop.ledger();
+        let locked = ledger.get(&self.stage.address);
+        let is_whole = locked.is_some_and(|locked| locked.outs.iter().all(|(_, state)| blobs.has_all(state)));
+        if let (Decision::Run { reasons }, true) = (&mut assessment.decision, is_whole) {
+            let reasons = std::mem::take(reasons);
+            assessment.decision = Decision::Restore { reasons, sources: vec![Source::Lock] };
+        }
     }
 
     /// A stage of DVC whose deps are not here: where nothing else changed, what its lock records is brought, which
@@ -333,6 +379,7 @@ impl Attempt<'_, '_, '_> {
         let env = crew.host.prepare(job);
         let partial = env.folder.join("partial");
         let before = self.stage.outs.iter().zip(&assessment.outs).filter(|(out, _)| out.persist);
+        claim.note.record = Some(record_mark(locked));
         claim.note.persisted =
             before.filter_map(|(out, before)| Some((out.path.clone(), (*before)?))).collect();
         let absolute = |(path, state): &(ProjectPath, FileState)| (path.to_path("/".as_ref()), *state);

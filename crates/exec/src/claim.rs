@@ -12,8 +12,9 @@ use base::ProjectPath;
 use disk::{Appender, DiskError, Holder, LockFile, Moment};
 use pipeline::{Out, Stage};
 
-use crate::aside::{self, Note, Restore};
+use crate::aside::{self, Note};
 use crate::aside_files::FilesOf;
+use crate::cut_off::{self, Found, MadeSince, Recall, Recovered, recover_one};
 use crate::event::{Event, Observer};
 use crate::neighbour::{Listed, Neighbour};
 
@@ -133,6 +134,8 @@ pub struct Claim {
     /// The note's file; `None` once it was let go of, or is left to the next process.
     file: Option<Appender>,
     folders: Arc<Folders>,
+    /// Whether outs were put in order for it, which a dead process had left.
+    pub(crate) has_recovered: bool,
     /// What stands in the neighbour's list for as long.
     _listed: Option<Listed>,
 }
@@ -194,7 +197,8 @@ impl Claim {
     #[cfg(test)]
     pub(crate) fn in_folder(folder: PathBuf, note: Note) -> Result<Self, DiskError> {
         let file = Some(Appender::create(&folder.join(aside::NOTE))?);
-        let mut claim = Claim { folder, note, file, folders: Arc::default(), _listed: None };
+        let mut claim =
+            Claim { folder, note, file, folders: Arc::default(), has_recovered: false, _listed: None };
         claim.write_note()?;
         Ok(claim)
     }
@@ -207,10 +211,25 @@ impl Drop for Claim {
     }
 }
 
+/// What keeps a claim from being made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InTheWay {
+    /// Somebody is at work; says who, and on what.
+    Busy(String),
+    /// A stage was cut off, and one of its outs was made since.
+    MadeSince {
+        /// The stage's name.
+        stage: String,
+        /// The out, relative to the project root where it lies in it.
+        out: PathBuf,
+    },
+}
+
 /// The claims on a project, of this process and of others.
 pub struct Claims<'a> {
     root: &'a Path,
-    restore: &'a Restore<'a>,
+    recall: &'a dyn Recall,
+    made_since: MadeSince,
     jobs: PathBuf,
     lock: &'a LockFile,
     command: &'a str,
@@ -222,7 +241,7 @@ pub struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     /// Claims on the project at `root`, whose `lock` this process holds, for `command`; noted in the folder `jobs`.
-    /// `restore` puts back what outs that persist held before their stage was cut off.
+    /// `recall` is asked when a stage was cut off, and `made_since` says what becomes of outs in the way that were made since.
     ///
     /// They keep clear of the `neighbour`, where there is one.
     pub fn new(
@@ -230,12 +249,12 @@ impl<'a> Claims<'a> {
         jobs: &Path,
         lock: &'a LockFile,
         command: &'a str,
-        restore: &'a Restore<'a>,
+        (recall, made_since): (&'a dyn Recall, MadeSince),
         neighbour: Option<Neighbour>,
     ) -> Self {
-        let prefix = format!("{}-", Holder::current().file_name());
+        let prefix = prefix();
         let (jobs, serial, folders) = (jobs.to_owned(), AtomicU64::new(0), Arc::default());
-        Claims { root, restore, jobs, lock, command, prefix, serial, folders, neighbour }
+        Claims { root, recall, made_since, jobs, lock, command, prefix, serial, folders, neighbour }
     }
 
     /// Whether no other process is at work on the project.
@@ -247,12 +266,13 @@ impl<'a> Claims<'a> {
         Moment::take(&self.jobs.with_extension("lock"))
     }
 
-    /// Claims what `wish` names; `Err` tells who is in the way. What a dead process left in the way is recovered.
+    /// Claims what `wish` names; `Err` tells what is in the way. What a dead process left in the way is recovered.
     ///
     /// # Errors
     /// When notes cannot be read or written, or something cannot be moved back.
-    pub fn claim(&self, wish: Wish, observer: &dyn Observer) -> Result<Result<Claim, String>, DiskError> {
+    pub fn claim(&self, wish: Wish, observer: &dyn Observer) -> Result<Result<Claim, InTheWay>, DiskError> {
         let _moment = self.moment()?;
+        let mut has_recovered = false;
         for folder in aside::folders(&self.jobs)? {
             if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&self.prefix)) {
                 continue;
@@ -260,9 +280,21 @@ impl<'a> Claims<'a> {
             let note = aside::read_note(&folder)?;
             let Some(note) = note.filter(|note| wish.is_hindered_by(note)) else { continue };
             if self.lock.is_alive(&note.holder) {
-                return Ok(Err(format!("`{}` ({}) is at work on {}", note.command, note.holder, note.stage)));
+                let by = format!("`{}` ({}) is at work on {}", note.command, note.holder, note.stage);
+                return Ok(Err(InTheWay::Busy(by)));
             }
-            tell(aside::recover_one(self.root, folder, note, self.restore)?, observer);
+            match recover_one(self.root, folder, note, self.recall, self.made_since)? {
+                Found::Nothing => {}
+                Found::Recovered(recovered) => {
+                    has_recovered = true;
+                    tell(&recovered, observer);
+                }
+                Found::MadeSince { stage, out } => {
+                    let out = out.strip_prefix(self.root).unwrap_or(&out).to_owned();
+                    let stage = cut_off::name_of(&stage).to_owned();
+                    return Ok(Err(InTheWay::MadeSince { stage, out }));
+                }
+            }
         }
         let listed = match &self.neighbour {
             Some(neighbour) => match neighbour.list(&wish, self.command)? {
@@ -271,7 +303,7 @@ impl<'a> Claims<'a> {
                     drop(neighbour.records()?);
                     Some(listed)
                 }
-                Err(by) => return Ok(Err(by)),
+                Err(by) => return Ok(Err(InTheWay::Busy(by))),
             },
             None => None,
         };
@@ -287,12 +319,13 @@ impl<'a> Claims<'a> {
         };
         let note = Note::new(self.command, wish);
         let folders = self.folders.clone();
-        let mut claim = Claim { folder, note, file: Some(file), folders, _listed: listed };
+        let mut claim = Claim { folder, note, file: Some(file), folders, has_recovered, _listed: listed };
         claim.write_note()?;
         Ok(Ok(claim))
     }
 
-    /// Puts back what dead processes had set aside, and tells what it did.
+    /// Puts back what dead processes had set aside, and tells what it did. Where outs were made since, nothing is done before
+    /// somebody claims them.
     ///
     /// # Errors
     /// When something cannot be moved.
@@ -305,7 +338,12 @@ impl<'a> Claims<'a> {
             }
             match note {
                 Some(note) if self.lock.is_alive(&note.holder) => {}
-                Some(note) => tell(aside::recover_one(self.root, folder, note, self.restore)?, observer),
+                Some(note) => {
+                    let found = recover_one(self.root, folder, note, self.recall, MadeSince::Refuse)?;
+                    if let Found::Recovered(recovered) = found {
+                        tell(&recovered, observer);
+                    }
+                }
                 // No note: its process is dropping the folder, or died in doing so.
                 None if self.lock.is_of_the_living(&name) => {}
                 None => disk::remove(&folder)?,
@@ -328,16 +366,21 @@ impl Drop for Claims<'_> {
     }
 }
 
-fn tell(recovered: Option<aside::Recovered>, observer: &dyn Observer) {
-    let Some(recovered) = recovered else { return };
-    let partial = recovered
-        .partial
-        .map(|folder| format!("; its partial outs are in {}", base::shown(&folder)))
-        .unwrap_or_default();
-    observer.event(Event::Warning(format!(
-        "{} was cut off by the end of its pipe process; its last good outs are back in place{partial}",
-        recovered.stage
-    )));
+/// How the job folders of this process begin.
+pub(crate) fn prefix() -> String {
+    format!("{}-", Holder::current().file_name())
+}
+
+fn tell(recovered: &Recovered, observer: &dyn Observer) {
+    let Recovered { stage, partial, stays } = recovered;
+    let (outs, kept) = match stays {
+        false => ("its last good outs are back in place", "its partial outs are"),
+        true => ("what was made of its outs since stays", "what else there was of them is"),
+    };
+    let partial =
+        partial.as_ref().map(|folder| format!("; {kept} in {}", base::shown(folder))).unwrap_or_default();
+    let text = format!("{stage} was cut off by the end of its pipe process; {outs}{partial}");
+    observer.event(Event::Warning(text));
 }
 
 #[cfg(test)]

@@ -130,12 +130,17 @@ fn as_edit(reason: StaleReason) -> StaleReason {
 
 /// Whether a result of the stage can be put back without running it.
 pub(crate) fn is_restorable(stage: &Stage) -> bool {
+    is_kept(stage) && !stage.outs.iter().any(|out| out.persist)
+}
+
+/// Whether the cache keeps all that the stage makes. What persists is put back where nothing else stands alone.
+pub(crate) fn is_kept(stage: &Stage) -> bool {
     let outs = &stage.outs;
     !stage.is_source()
         && !stage.always_changed
         && !outs.is_empty()
         && stage.special_outs.is_empty()
-        && outs.iter().all(|out| is_stored(out) && !out.persist)
+        && outs.iter().all(is_stored)
 }
 
 /// What the stage cache is to remember of a result that was just found, but for what made it.

@@ -140,7 +140,7 @@ pub struct LocalRunner {
 
 impl Runner for LocalRunner {
     fn run(&self, spawn: &Spawn<'_>, on_line: &(dyn Fn(Stream, &str) + Sync)) -> Result<Exit, RunError> {
-        let mut child = self.starter.start(spawn, self.guard.stand_by())?;
+        let mut child = self.starter.start(spawn, self.guard.stand_by(&spawn.job))?;
         let group = Pid::from_child(&child);
         self.guard.watch(group);
         self.lock_groups().push(group);
@@ -434,16 +434,18 @@ impl Lines<'_> {
 /// Ends what is left of the commands of the job in `folder`, when they outlived the process that started them:
 /// they would go on writing where the next attempt writes. They are known by a variable of their environment,
 /// which their children have too and which no other process can have by chance. Where the system does not
-/// show it (there is no `/proc`), nothing is done.
-pub(crate) fn end_orphans(folder: &Path) {
+/// show it (there is no `/proc`), nothing is done. Says whether there were any.
+pub(crate) fn end_orphans(folder: &Path) -> bool {
     let asked = Instant::now();
+    let mut had_any = false;
     loop {
         let orphans = processes_of(folder);
         for orphan in &orphans {
             let _ = kill_process(*orphan, Signal::KILL);
         }
+        had_any |= !orphans.is_empty();
         if orphans.is_empty() || asked.elapsed() > ORPHAN_PATIENCE {
-            return;
+            return had_any;
         }
         std::thread::sleep(Duration::from_millis(5));
     }

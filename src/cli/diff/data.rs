@@ -56,6 +56,14 @@ pub fn run(
     let [old, new] =
         [&old, &new].map(|revision| files(project, revision, &targets, &mut unreadable, printer));
     let (mut old, mut new) = (old?, new?);
+    for (target, text) in targets.iter().zip(&args.targets) {
+        let has_it = |path: &ProjectPath| target.contains(path);
+        let is_data = old.keys().chain(new.keys()).chain(unreadable.keys()).any(has_it);
+        if !is_data && !is_left_to_git(project, target, printer)? {
+            return Err(CliError::message(format!("neither state has data at `{text}`"))
+                .hint("without `--targets`, all data is compared; `pipe list -R` shows what there is"));
+        }
+    }
     for side in [&mut old, &mut new] {
         side.retain(|path, _| !unreadable.keys().any(|data| data.contains(path)));
     }
@@ -86,6 +94,13 @@ pub fn run(
         print(&changes, missing.as_deref(), (&old, &new), args, printer);
     }
     recorded::tell_unreadable(&unreadable, printer)
+}
+
+/// Whether an out lies there that git keeps: its bytes are no data, and yet it is no mistake to name it.
+fn is_left_to_git(project: &Project, target: &ProjectPath, printer: Printer) -> CliResult<bool> {
+    let pipeline = project.pipeline_if_any_beside_conflicts(printer)?;
+    let mut outs = pipeline.stages.iter().flat_map(|stage| &stage.outs).filter(|out| !out.cache);
+    Ok(outs.any(|out| target.contains(&out.path)))
 }
 
 /// Stands for what is not recorded: where it lies is all that is asked of it.

@@ -61,12 +61,15 @@ pub fn run(args: &MetricsShowArgs, project: &Project, printer: Printer) -> CliRe
     let mut told = Vec::new();
     for (name, revision) in states {
         match revision.metrics_of(project, &targets) {
-            Ok(readable) => {
+            Ok(mut readable) => {
                 if is_for_dvc {
                     told.push((
                         name_for_dvc(args, &name, &revision),
                         as_dvc::metrics(&readable, &project.base),
                     ));
+                }
+                if !args.format.json {
+                    readable.seen_from(&project.base);
                 }
                 shown.push((name, readable.side));
                 faults.extend(readable.faults.into_iter().map(|(_, fault)| fault));
