@@ -218,3 +218,27 @@ fn a_pull_that_places_files_is_ended_at_once() {
     }
     sandbox.ok(["pull"]);
 }
+
+/// Git is ended by the same key press.
+#[test]
+fn an_interrupted_get_says_nothing_of_git() {
+    let sandbox = Sandbox::new();
+    sandbox.write("../other/data", "1\n");
+    sandbox.git(["-C", "../other", "init", "--quiet"]);
+    sandbox.git(["-C", "../other", "add", "data"]);
+    sandbox.git(["-C", "../other", "commit", "--quiet", "-m", "data"]);
+    let path = std::env::var("PATH").unwrap();
+    let up = sandbox.path("up").display().to_string();
+    let text =
+        format!("case \"$*\" in *fetch*) touch '{up}'; exec sleep 60;; esac\nPATH='{path}' exec git \"$@\"");
+    sandbox.write_program("../slow/git", &format!("#!/bin/sh\n{text}\n"));
+    let mut command = sandbox.pipe_command(["get", "../other", "data", "-o", "got"]);
+    command.env("PATH", format!("{}:{path}", sandbox.path("../slow").display()));
+    let started = sandbox.start(command);
+    sandbox.await_file("up");
+    let group = format!("-{}", started.pid());
+    let killed = std::process::Command::new("kill").args(["-s", "INT", "--", &group]).status().unwrap();
+    assert!(killed.success());
+    let said = started.wait().code(130);
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("", ""));
+}
