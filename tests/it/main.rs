@@ -33,6 +33,7 @@ mod defects;
 mod deps;
 mod diff;
 mod dvc;
+mod dvc_beside;
 mod dvc_clones;
 mod dvc_convert;
 mod dvc_data;

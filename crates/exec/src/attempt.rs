@@ -43,6 +43,15 @@ impl Attempt<'_, '_, '_> {
         if assessment.decision == Decision::Fresh {
             return Ok(Outcome::Fresh);
         }
+        // Whoever was waited for may have brought it up to date. To claim it for nothing would be in the way of others, and
+        // DVC does not wait, but fails.
+        claims.await_records()?;
+        if self.shop.ledger().refresh_for(&self.stage.address)? {
+            assessment = self.shop.assess(self.stage, self.forced);
+            if assessment.decision == Decision::Fresh {
+                return Ok(Outcome::Fresh);
+            }
+        }
         let params = &self.shop.params;
         let (reads, writes) =
             (special::read_places(params, self.stage), special::written_places(params, self.stage));
