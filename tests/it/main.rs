@@ -61,6 +61,7 @@ mod gc;
 mod groups;
 mod histories;
 mod hostile;
+mod ignored_names;
 mod imports;
 mod init;
 mod install;
