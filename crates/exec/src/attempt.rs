@@ -167,7 +167,12 @@ impl Attempt<'_, '_, '_> {
             }
             let (outs, outside) = self.store_outs(Duration::ZERO)?;
             self.record(&job, &outs, outside)?;
-            return Ok(Outcome::Recorded { outs });
+            let is_same = |(path, state): &(ProjectPath, FileState)| {
+                let known = locked.as_ref().and_then(|locked| locked.out(path));
+                known.is_some_and(|known| known.digest == state.digest)
+            };
+            let is_anew = outs.iter().all(is_same);
+            return Ok(Outcome::Recorded { outs, is_anew });
         }
         self.run(&job, locked.as_ref(), &assessment, claim, told)
     }
